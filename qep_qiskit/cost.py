@@ -1,0 +1,196 @@
+"""The two ways to state the aim: an operator cost, or a loss on expectations.
+
+* `OperatorCost`: beta C(y) is added to H (Scellier 2024, eq. for the nudged Hamiltonian).
+* `LossOnExpectations`: the error signals eps_o = dL/d<O_o> are read from the free phase, and
+  beta sum_o eps_o O_o is added to H (Wanjura & Marquardt 2024). To first order in beta both descend their cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit.quantum_info import SparsePauliOp
+
+from qep_qiskit.errors import NetworkError
+from qep_qiskit.losses import Loss, SquaredError
+from qep_qiskit.operators import PauliWord, pauli_words, sparse_pauli_op
+
+__all__ = ["Cost", "CostTerm", "LossOnExpectations", "OperatorCost"]
+
+_IDENTITY = PauliWord(())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostTerm:
+    """One term of an operator cost: coefficient * (y[target] or 1) * word.
+
+    Args:
+        word: The Pauli word; the identity gives a constant.
+        coefficient: Real factor.
+        target: Index of the target number that multiplies the term, or None.
+    """
+
+    word: PauliWord
+    coefficient: float
+    target: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OperatorCost:
+    """An observable C(y), linear in given functions of y; beta C(y) is added to H.
+
+    Args:
+        words: The words C may contain, identity left out.
+        num_qubits: Number of qubits.
+        expand: Targets (samples, targets) to (coefficients (samples, words), constants (samples,)).
+    """
+
+    words: tuple[PauliWord, ...]
+    num_qubits: int
+    expand: Callable[[NDArray], tuple[NDArray, NDArray]]
+
+    @classmethod
+    def from_terms(cls, terms: Sequence[CostTerm], num_qubits: int) -> OperatorCost:
+        """A cost that is affine in y, term by term.
+
+        Raises:
+            NetworkError: No term, or a term acts on a qubit out of range.
+        """
+        words = tuple(dict.fromkeys(term.word for term in terms if term.word != _IDENTITY))
+        _check_words(words, num_qubits)
+        index = {word: position for position, word in enumerate(words)}
+
+        def expand(targets: NDArray) -> tuple[NDArray, NDArray]:
+            coefficients = np.zeros((targets.shape[0], len(words)))
+            constants = np.zeros(targets.shape[0])
+            for term in terms:
+                factor = 1.0 if term.target is None else targets[:, term.target]
+                if term.word == _IDENTITY:
+                    constants += term.coefficient * factor
+                else:
+                    coefficients[:, index[term.word]] += term.coefficient * factor
+            return coefficients, constants
+
+        return cls(words, num_qubits, expand)
+
+    @classmethod
+    def from_operator(cls, operator: SparsePauliOp) -> OperatorCost:
+        """A fixed observable: an aim without targets."""
+        pairs = pauli_words(operator)
+        terms = [CostTerm(word=word, coefficient=value) for word, value in pairs]
+        return cls.from_terms(terms, operator.num_qubits)
+
+    @classmethod
+    def from_function(
+        cls, function: Callable[[NDArray], SparsePauliOp], targets: NDArray, num_qubits: int
+    ) -> OperatorCost:
+        """Any observable of y, as a function of one target vector.
+
+        Args:
+            function: Target vector (targets,) to C(y).
+            targets: Shape (samples, targets): the targets that will occur, to find the words from.
+            num_qubits: Number of qubits.
+        """
+        found = dict.fromkeys(word for y in targets for word, _ in pauli_words(function(y)) if word.factors)
+        words = tuple(found)
+        _check_words(words, num_qubits)
+
+        def expand(batch: NDArray) -> tuple[NDArray, NDArray]:
+            rows = [dict(pauli_words(function(y))) for y in batch]
+            if any(word.factors and word not in found for row in rows for word in row):
+                raise NetworkError("operator cost: a target gives a Pauli word that no known target gave")
+            table = [[row.get(word, 0.0) for word in (*words, _IDENTITY)] for row in rows]
+            full = np.array(table).reshape(len(rows), len(words) + 1)
+            return full[:, :-1], full[:, -1]
+
+        return cls(words, num_qubits, expand)
+
+    @classmethod
+    def squared_error(cls, outputs: Sequence[int], num_qubits: int) -> OperatorCost:
+        """C = sum_o (Z_o - y_o)^2 = sum_o (1 + y_o^2 - 2 y_o Z_o): linear in Z_o."""
+        words = tuple(PauliWord.of("Z", spin) for spin in outputs)
+
+        def expand(targets: NDArray) -> tuple[NDArray, NDArray]:
+            return -2.0 * targets, np.sum(1.0 + targets**2, axis=1)
+
+        return cls(words, num_qubits, expand)
+
+    def operator(self, y: NDArray | Sequence[float] = ()) -> SparsePauliOp:
+        """C(y) as a SparsePauliOp."""
+        coefficients, constants = self.expand(np.asarray(y, dtype=float)[None, :])
+        pairs = [*zip(self.words, coefficients[0], strict=True), (_IDENTITY, constants[0])]
+        return sparse_pauli_op([pair for pair in pairs if pair[1] != 0.0], self.num_qubits)
+
+
+@dataclass(frozen=True, eq=False)
+class LossOnExpectations:
+    """A loss of the expectations of output observables.
+
+    Args:
+        observables: One SparsePauliOp per output.
+        loss: The loss; squared error by default.
+    """
+
+    observables: tuple[SparsePauliOp, ...]
+    loss: Loss = field(default_factory=SquaredError)
+
+    @classmethod
+    def on_spins(cls, outputs: Sequence[int], num_qubits: int, loss: Loss | None = None) -> LossOnExpectations:
+        """Outputs <Z_o> of the given spins.
+
+        Raises:
+            NetworkError: There is no output, or one is out of range.
+        """
+        if not outputs:
+            raise NetworkError("network.outputs: expected at least one output spin")
+        words = [PauliWord.of("Z", spin) for spin in outputs]
+        _check_words(words, num_qubits)
+        observables = tuple(sparse_pauli_op([(word, 1.0)], num_qubits) for word in words)
+        return cls(observables, loss or SquaredError())
+
+    @property
+    def num_outputs(self) -> int:
+        """Number of outputs."""
+        return len(self.observables)
+
+    @property
+    def words(self) -> tuple[PauliWord, ...]:
+        """All words of the observables, identity left out."""
+        pairs = [pair for observable in self.observables for pair in pauli_words(observable)]
+        return tuple(dict.fromkeys(word for word, _ in pairs if word.factors))
+
+    def readout(self) -> tuple[NDArray, NDArray]:
+        """Outputs as linear forms of the words: matrix (outputs, words) and constants (outputs,)."""
+        index = {word: position for position, word in enumerate(self.words)}
+        matrix, constants = np.zeros((self.num_outputs, len(index))), np.zeros(self.num_outputs)
+        for row, observable in enumerate(self.observables):
+            for word, coefficient in pauli_words(observable):
+                if word.factors:
+                    matrix[row, index[word]] = coefficient
+                else:
+                    constants[row] = coefficient
+        return matrix, constants
+
+    def operator(self, y: NDArray | Sequence[float], expectations: NDArray | Sequence[float]) -> SparsePauliOp:
+        """The nudging operator sum_o eps_o O_o at given output expectations."""
+        means = np.asarray(expectations, dtype=float)[None, :]
+        signals = self.loss.gradient(means, np.asarray(y, dtype=float)[None, :])[0]
+        total = sum((eps * observable for eps, observable in zip(signals, self.observables, strict=True)))
+        return total.simplify()
+
+
+Cost = OperatorCost | LossOnExpectations
+
+
+def _check_words(words: Sequence[PauliWord], num_qubits: int) -> None:
+    if not words:
+        raise NetworkError("cost: expected at least one Pauli term that is not the identity")
+    outside = [word for word in words if word.max_qubit >= num_qubits]
+    if outside:
+        raise NetworkError(
+            f"cost: '{outside[0]}' acts on spin {outside[0].max_qubit}, out of range; "
+            f"there are {num_qubits} spins, 0 to {num_qubits - 1}"
+        )

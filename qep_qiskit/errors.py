@@ -1,0 +1,60 @@
+"""Errors and warnings that a user meets, each with one line that says what to do.
+
+Every error of the package derives from `QepError`; the command line prints its message as one line and
+leaves with exit code 2. Warnings derive from `QepWarning`, so that one filter catches them all.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CoarseTrotterWarning",
+    "ConfigError",
+    "DataError",
+    "DegenerateGroundStateWarning",
+    "NetworkError",
+    "QepError",
+    "QepWarning",
+    "ResourceError",
+    "RunFolderError",
+    "UnconnectedOutputWarning",
+]
+
+
+class QepError(ValueError):
+    """Base of every error this package raises on purpose; the message is one line."""
+
+
+class ConfigError(QepError):
+    """A configuration key is unknown, missing, or has a value that cannot be used."""
+
+
+class DataError(QepError):
+    """A data file or array cannot be used; the message names the file, the row and the column."""
+
+
+class NetworkError(QepError):
+    """A network, cost or graph is not well defined (spin out of range, duplicate edge, ...)."""
+
+
+class ResourceError(QepError):
+    """The job does not fit in memory; the message says what would fit."""
+
+
+class RunFolderError(QepError):
+    """A run folder is foreign, damaged, or already in use."""
+
+
+class QepWarning(UserWarning):
+    """Base of every warning of this package."""
+
+
+class CoarseTrotterWarning(QepWarning):
+    """The Trotter step is too long for the coefficients: dt * max|coefficient| nears 1."""
+
+
+class DegenerateGroundStateWarning(QepWarning):
+    """The ground state is degenerate, or a symmetry fixes the outputs at zero."""
+
+
+class UnconnectedOutputWarning(QepWarning):
+    """An output spin has no path of couplings from any input."""

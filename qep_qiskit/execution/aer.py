@@ -1,0 +1,129 @@
+"""Qiskit Aer: the only module that imports it.
+
+Where the simulation is ideal, one evolution serves all commuting groups: the state vector is saved once and
+numpy reads every basis from it. Noise models and matrix product states go through measured circuits.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Literal
+
+# OpenMP threads that wait actively make two threads slower than one; must be set before Aer is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit import QuantumCircuit
+from qiskit_aer import AerSimulator
+from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
+from qiskit_aer.primitives import SamplerV2
+
+from qep_qiskit.errors import QepError
+from qep_qiskit.execution.circuits import SamplerExecutor, gate_values
+from qep_qiskit.execution.interface import Request, ShotData, Ticket
+from qep_qiskit.execution.sampling import sample_vectors
+from qep_qiskit.memory import require_memory
+from qep_qiskit.prepared import CircuitStates
+from qep_qiskit.program import LayerProgram, lower_per_gate
+from qep_qiskit.seeds import Seeds
+
+__all__ = ["AerExecutor", "aer_sampler_executor", "depolarizing_noise"]
+
+Method = Literal["statevector", "density_matrix", "matrix_product_state", "automatic"]
+
+_AMPLITUDES_PER_CALL = 1 << 24
+_ONE_QUBIT_GATES = ["rx", "ry", "rz", "h", "x", "s", "sdg", "sx", "u"]
+_TWO_QUBIT_GATES = ["rxx", "rzz", "cx", "cz", "ecr"]
+_SIMULATOR_OPTIONS = {"max_parallel_threads": 1, "max_parallel_experiments": os.cpu_count() or 1}
+
+
+class AerExecutor:
+    """Ideal state-vector simulation; every state is evolved once, whatever the number of groups.
+
+    Args:
+        seeds: Root of the random streams.
+        device: ``"CPU"`` or ``"GPU"``, where Aer was built for it.
+    """
+
+    def __init__(self, seeds: Seeds, *, device: Literal["CPU", "GPU"] = "CPU") -> None:
+        self._seeds = seeds
+        self._simulator = AerSimulator(method="statevector", device=device, **_SIMULATOR_OPTIONS)
+        self._templates: dict[int, tuple[LayerProgram, QuantumCircuit]] = {}
+
+    def _template(self, program: LayerProgram) -> QuantumCircuit:
+        if id(program) not in self._templates:
+            circuit = lower_per_gate(program)
+            circuit.save_statevector()
+            self._templates[id(program)] = (program, circuit)
+        return self._templates[id(program)][1]
+
+    def vectors(self, prepared: CircuitStates) -> NDArray[np.complex128]:
+        """State vectors of circuits, shape (states, 2^N), in few Aer calls."""
+        require_memory(prepared.num_qubits, 5 * 16, "a state vector simulation")
+        circuit = self._template(prepared.program)
+        values = gate_values(prepared.program, prepared.parameters)
+        per_call = max(1, _AMPLITUDES_PER_CALL >> prepared.num_qubits)
+        chunks = [values[start : start + per_call] for start in range(0, len(values), per_call)]
+        return np.concatenate([self._evolve(circuit, chunk) for chunk in chunks])
+
+    def _evolve(self, circuit: QuantumCircuit, values: NDArray) -> NDArray[np.complex128]:
+        binds = {parameter: values[:, parameter.index].tolist() for parameter in circuit.parameters}
+        result = self._simulator.run(circuit, parameter_binds=[binds], shots=1).result()
+        if not result.success:
+            raise QepError(f"Aer could not run the circuit: {result.status}")
+        return np.stack([np.asarray(result.data(row)["statevector"]) for row in range(len(values))])
+
+    def submit(self, request: Request) -> Ticket:
+        """Nothing happens until `collect`."""
+        return Ticket(key=request.key, request=request)
+
+    def collect(self, ticket: Ticket) -> ShotData:
+        """Evolve every state once and measure it in all groups."""
+        prepared = ticket.request.prepared
+        vectors = self.vectors(prepared) if isinstance(prepared, CircuitStates) else prepared.vectors
+        return sample_vectors(vectors, ticket.request.readouts, self._seeds, ticket.key.words)
+
+
+def aer_sampler_executor(
+    seeds: Seeds,
+    *,
+    noise_model: NoiseModel | None = None,
+    method: Method = "automatic",
+    backend: AerSimulator | None = None,
+    device: Literal["CPU", "GPU"] = "CPU",
+) -> SamplerExecutor:
+    """Measured circuits on Aer: with noise, with another simulation method, or on a simulated device.
+
+    Args:
+        seeds: Root of the random streams.
+        noise_model: Aer noise model, or None.
+        method: Aer's simulation method.
+        backend: A configured simulator (with the coupling map and noise of a device) to use instead.
+        device: ``"CPU"`` or ``"GPU"``.
+    """
+    simulator = backend or AerSimulator(method=method, noise_model=noise_model, device=device)
+    simulator.set_options(**_SIMULATOR_OPTIONS)
+
+    def sampler(seed: int) -> SamplerV2:
+        return SamplerV2.from_backend(simulator, seed=seed)
+
+    return SamplerExecutor(simulator, seeds, optimization_level=1, sampler_factory=sampler)
+
+
+def depolarizing_noise(*, one_qubit: float = 0.0, two_qubit: float = 0.0, readout: float = 0.0) -> NoiseModel:
+    """A noise model from three error probabilities.
+
+    Args:
+        one_qubit: Depolarising probability after every one-qubit gate.
+        two_qubit: Depolarising probability after every two-qubit gate.
+        readout: Probability that a measured bit is flipped.
+    """
+    model: Any = NoiseModel()
+    if one_qubit > 0:
+        model.add_all_qubit_quantum_error(depolarizing_error(one_qubit, 1), _ONE_QUBIT_GATES)
+    if two_qubit > 0:
+        model.add_all_qubit_quantum_error(depolarizing_error(two_qubit, 2), _TWO_QUBIT_GATES)
+    if readout > 0:
+        model.add_all_qubit_readout_error(ReadoutError([[1 - readout, readout], [readout, 1 - readout]]))
+    return model

@@ -1,0 +1,147 @@
+"""Where circuits run: the seam between the package and any simulator or device.
+
+A `Request` names states and, for every commuting group, which of them to measure with how many shots. An
+`Executor` takes it in two calls, ``submit`` and ``collect``, so that a run can stop between them and another
+process can collect. What comes back is raw outcomes; means and covariances are the business of measurement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.prepared import Prepared
+
+__all__ = ["BitMemory", "Distribution", "Executor", "Outcomes", "Readout", "Request", "RequestKey", "ShotData", "Ticket"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RequestKey:
+    """What a request is for; unique within a run, and the key of its random numbers.
+
+    Args:
+        purpose: ``"train"``, ``"test"``, ``"predict"``, ...
+        step: Step of the training loop, or batch of an evaluation.
+        stage: Stage within the step: 0 the free phase, 1 the nudged phases.
+        attempt: Counts resubmissions of the same work.
+    """
+
+    purpose: str
+    step: int
+    stage: int = 0
+    attempt: int = 0
+
+    @property
+    def words(self) -> tuple[str | int, ...]:
+        """The key as words for `Seeds`."""
+        return ("sampling", self.purpose, self.step, self.stage, self.attempt)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Readout:
+    """One commuting group to measure.
+
+    Args:
+        group: The group.
+        states: Shape (measured,), indices of the states to measure in this group.
+        shots: Shots of each, or None for exact probabilities.
+    """
+
+    group: CommutingGroup
+    states: NDArray[np.int64]
+    shots: int | None
+
+    @property
+    def num_circuits(self) -> int:
+        """Bound circuits this stands for."""
+        return len(self.states)
+
+    @property
+    def num_shots(self) -> int:
+        """Shots this stands for; zero where exact."""
+        return 0 if self.shots is None else self.shots * len(self.states)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Request:
+    """States and the groups to measure them in."""
+
+    key: RequestKey
+    prepared: Prepared
+    readouts: tuple[Readout, ...]
+
+    @property
+    def num_circuits(self) -> int:
+        """Bound circuits in all."""
+        return sum(readout.num_circuits for readout in self.readouts)
+
+    @property
+    def num_shots(self) -> int:
+        """Shots in all."""
+        return sum(readout.num_shots for readout in self.readouts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Distribution:
+    """Outcomes as numbers per bit string: counts, or exact probabilities.
+
+    Args:
+        weights: Shape (measured, 2^N): counts that sum to `shots`, or probabilities. Bit k = qubit k.
+        shots: Shots of each, or None for probabilities.
+    """
+
+    weights: NDArray
+    shots: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BitMemory:
+    """Outcomes shot by shot.
+
+    Args:
+        bits: Shape (measured, shots, bytes) of uint8, big-endian as in Qiskit's BitArray: qubit 0 is the
+            lowest bit of the last byte.
+        num_qubits: Number of qubits.
+    """
+
+    bits: NDArray[np.uint8]
+    num_qubits: int
+
+    @property
+    def shots(self) -> int:
+        """Shots of each measured state."""
+        return self.bits.shape[1]
+
+
+Outcomes = Distribution | BitMemory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ShotData:
+    """Outcomes of a request, one entry per readout in its order."""
+
+    outcomes: tuple[Outcomes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ticket:
+    """Receipt of a submission. Local executors work when asked to collect and carry the request along."""
+
+    key: RequestKey
+    request: Request
+
+
+class Executor(Protocol):
+    """Runs requests."""
+
+    def submit(self, request: Request) -> Ticket:
+        """Take a request; returns at once where the work is done elsewhere."""
+        ...
+
+    def collect(self, ticket: Ticket) -> ShotData:
+        """The outcomes of a submitted request; waits for them."""
+        ...

@@ -1,0 +1,6 @@
+"""Commuting groups to circuits, bits and moments."""
+
+from qep_qiskit.measurement.batches import Measuring, StateMoments, Usage, drive, measure
+from qep_qiskit.measurement.moments import GroupMoments, moments
+
+__all__ = ["GroupMoments", "Measuring", "StateMoments", "Usage", "drive", "measure", "moments"]

@@ -1,0 +1,40 @@
+"""Refuses work that does not fit in memory, before it starts."""
+
+from __future__ import annotations
+
+import os
+
+from qep_qiskit.errors import ResourceError
+
+__all__ = ["available_bytes", "require_memory"]
+
+
+def available_bytes() -> int:
+    """Memory that a new job may take: what the system says is free to use, or half of all there is."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            table = dict(line.split(":", 1) for line in lines)
+        return int(table["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+def require_memory(num_qubits: int, bytes_per_amplitude: int, what: str) -> None:
+    """Check that arrays over 2^N amplitudes fit.
+
+    Args:
+        num_qubits: N.
+        bytes_per_amplitude: All arrays that live at once, in bytes per amplitude.
+        what: The job, for the message.
+
+    Raises:
+        ResourceError: They do not fit; the message says how many qubits would.
+    """
+    available = available_bytes()
+    if (bytes_per_amplitude << num_qubits) <= available:
+        return
+    fitting = max(0, (available // bytes_per_amplitude).bit_length() - 1)
+    raise ResourceError(
+        f"{what} of {num_qubits} qubits does not fit in memory ({available / 2**30:.1f} GiB free); "
+        f"at most {fitting} qubits would"
+    )

@@ -1,0 +1,24 @@
+"""What learns: Hamiltonians with trainable weights."""
+
+from qep_qiskit.network.graphs import Graph, chain, complete, from_edges, heavy_hex, lattice, layered, ring
+from qep_qiskit.network.interface import Network, TermJacobian
+from qep_qiskit.network.ising import ClampedInputs, IsingNetwork
+from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
+
+__all__ = [
+    "ClampedInputs",
+    "Graph",
+    "IsingNetwork",
+    "Network",
+    "Start",
+    "TermJacobian",
+    "WeightBlock",
+    "WeightLayout",
+    "chain",
+    "complete",
+    "from_edges",
+    "heavy_hex",
+    "lattice",
+    "layered",
+    "ring",
+]

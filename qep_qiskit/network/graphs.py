@@ -1,0 +1,173 @@
+"""Graphs of spins by name, with positions for drawing.
+
+Spins are integers; an edge is a pair (j, k) with j < k. Named graphs come with the roles that make sense
+for them: a layered graph has its first layer as inputs and its last as outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import rustworkx as rx
+from numpy.typing import NDArray
+
+from qep_qiskit.errors import NetworkError
+
+__all__ = ["Graph", "chain", "complete", "from_edges", "heavy_hex", "lattice", "layered", "ring"]
+
+Edge = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Graph:
+    """Spins and the edges between them.
+
+    Args:
+        num_spins: Number of spins.
+        edges: Pairs (j, k) with j < k, each once.
+        positions: Shape (spins, 2), where to draw the spins.
+        layers: For layered graphs, the spins of each layer; else empty.
+
+    Raises:
+        NetworkError: No spin; an edge out of range, from a spin to itself, or given twice.
+    """
+
+    num_spins: int
+    edges: tuple[Edge, ...]
+    positions: NDArray[np.float64]
+    layers: tuple[tuple[int, ...], ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if self.num_spins < 1:
+            raise NetworkError(f"network.num_spins: expected at least 1 spin, got {self.num_spins}")
+        object.__setattr__(self, "edges", _checked_edges(self.edges, self.num_spins))
+
+    def reachable(self, starts: Iterable[int]) -> set[int]:
+        """Spins that a path of edges connects to any of the given ones, themselves included."""
+        graph = _rustworkx(self.num_spins, self.edges)
+        starting = set(starts)
+        components = rx.connected_components(graph)
+        return set().union(*(part for part in components if part & starting), starting)
+
+
+def _checked_edges(edges: Iterable[Sequence[int]], num_spins: int) -> tuple[Edge, ...]:
+    seen: dict[Edge, None] = {}
+    for edge in edges:
+        if len(edge) != 2:
+            raise NetworkError(f"network.edges: expected pairs of spins, got {list(edge)}")
+        j, k = sorted(int(spin) for spin in edge)
+        if j < 0 or k >= num_spins:
+            raise NetworkError(
+                f"network.edges: edge [{edge[0]}, {edge[1]}] names a spin out of range; "
+                f"there are {num_spins} spins, 0 to {num_spins - 1}"
+            )
+        if j == k:
+            raise NetworkError(f"network.edges: edge [{j}, {k}] joins a spin to itself; use a bias instead")
+        if (j, k) in seen:
+            raise NetworkError(f"network.edges: edge [{j}, {k}] is given twice; keep one")
+        seen[j, k] = None
+    return tuple(seen)
+
+
+def _rustworkx(num_spins: int, edges: Iterable[Edge]) -> rx.PyGraph:
+    graph = rx.PyGraph(multigraph=False)
+    graph.add_nodes_from(list(range(num_spins)))
+    graph.add_edges_from_no_data(list(edges))
+    return graph
+
+
+def _circle(num_spins: int) -> NDArray[np.float64]:
+    angles = np.pi / 2 - 2 * np.pi * np.arange(num_spins) / num_spins
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def _spring(num_spins: int, edges: Iterable[Edge]) -> NDArray[np.float64]:
+    layout = rx.graph_spring_layout(_rustworkx(num_spins, edges), seed=11, num_iter=500)
+    return np.array([layout[spin] for spin in range(num_spins)], dtype=float)
+
+
+def chain(num_spins: int) -> Graph:
+    """Open chain: edges (k, k+1)."""
+    positions = np.stack([np.arange(num_spins, dtype=float), np.zeros(num_spins)], axis=1)
+    return Graph(
+        num_spins=num_spins, edges=tuple((k, k + 1) for k in range(num_spins - 1)), positions=positions
+    )
+
+
+def ring(num_spins: int) -> Graph:
+    """Closed chain of at least three spins.
+
+    Raises:
+        NetworkError: Fewer than three spins.
+    """
+    if num_spins < 3:
+        raise NetworkError(f"network.num_spins: a ring needs at least 3 spins, got {num_spins}")
+    edges = (*((k, k + 1) for k in range(num_spins - 1)), (0, num_spins - 1))
+    return Graph(num_spins=num_spins, edges=edges, positions=_circle(num_spins))
+
+
+def complete(num_spins: int) -> Graph:
+    """Every pair of spins."""
+    edges = tuple((j, k) for j in range(num_spins) for k in range(j + 1, num_spins))
+    return Graph(num_spins=num_spins, edges=edges, positions=_circle(num_spins))
+
+
+def lattice(rows: int, columns: int, *, periodic: bool = False) -> Graph:
+    """Rectangular lattice; spin = row * columns + column.
+
+    Raises:
+        NetworkError: A side shorter than 1, or a periodic side shorter than 3.
+    """
+    if rows < 1 or columns < 1 or (periodic and min(rows, columns) < 3):
+        least = 3 if periodic else 1
+        raise NetworkError(f"network.shape: expected sides of at least {least}, got [{rows}, {columns}]")
+    index = np.arange(rows * columns).reshape(rows, columns)
+    pairs = [*zip(index[:, :-1].flat, index[:, 1:].flat, strict=True)]
+    pairs += zip(index[:-1].flat, index[1:].flat, strict=True)
+    if periodic:
+        pairs += zip(index[:, 0], index[:, -1], strict=True)
+        pairs += zip(index[0], index[-1], strict=True)
+    row, column = np.divmod(np.arange(rows * columns), columns)
+    positions = np.stack([column, -row], axis=1).astype(float)
+    edges = tuple((int(j), int(k)) for j, k in pairs)
+    return Graph(num_spins=rows * columns, edges=edges, positions=positions)
+
+
+def layered(sizes: Sequence[int]) -> Graph:
+    """Layers of spins, each complete to the next: inputs, hidden layers, outputs.
+
+    Raises:
+        NetworkError: Fewer than two layers, or an empty layer.
+    """
+    if len(sizes) < 2 or min(sizes) < 1:
+        raise NetworkError(f"network.layers: expected at least two layers of one spin or more, got {list(sizes)}")
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    layers = tuple(
+        tuple(range(int(a), int(b))) for a, b in zip(starts[:-1], starts[1:], strict=True)
+    )
+    edges = tuple((j, k) for left, right in zip(layers[:-1], layers[1:], strict=True) for j in left for k in right)
+    positions = np.concatenate(
+        [[(depth, (len(layer) - 1) / 2 - i) for i in range(len(layer))] for depth, layer in enumerate(layers)]
+    )
+    return Graph(num_spins=int(starts[-1]), edges=edges, positions=positions, layers=layers)
+
+
+def heavy_hex(distance: int) -> Graph:
+    """Heavy-hexagon lattice of an odd code distance, the connectivity of IBM devices.
+
+    Raises:
+        NetworkError: The distance is not an odd number of at least 3.
+    """
+    if distance < 3 or distance % 2 == 0:
+        raise NetworkError(f"network.distance: expected an odd number of at least 3, got {distance}")
+    graph = rx.generators.heavy_hex_graph(distance)
+    edges = tuple((min(j, k), max(j, k)) for j, k in graph.edge_list())
+    return Graph(num_spins=graph.num_nodes(), edges=edges, positions=_spring(graph.num_nodes(), edges))
+
+
+def from_edges(num_spins: int, edges: Iterable[Sequence[int]]) -> Graph:
+    """Any graph, from an explicit edge list."""
+    checked = _checked_edges(edges, num_spins)
+    return Graph(num_spins=num_spins, edges=checked, positions=_spring(num_spins, checked))

@@ -1,0 +1,106 @@
+"""What a network of qubits answers: the Protocol everything downstream is written against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit.quantum_info import SparsePauliOp
+
+from qep_qiskit.network.weights import WeightLayout
+from qep_qiskit.operators import CommutingGroup
+
+__all__ = ["Network", "TermJacobian"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TermJacobian:
+    """d(term coefficient)/d(weight) of a batch, by its non-zero entries.
+
+    Args:
+        weight: Shape (entries,), weight index of every entry.
+        term: Shape (entries,), term index of every entry.
+        values: Shape (samples, entries).
+        num_weights: Number of weights.
+    """
+
+    weight: NDArray[np.int64]
+    term: NDArray[np.int64]
+    values: NDArray[np.float64]
+    num_weights: int
+
+    def pull_back(self, means: NDArray) -> NDArray:
+        """From numbers per term to numbers per weight: shape (samples, terms) to (samples, weights)."""
+        return self._collect(self.weight, self.values * means[:, self.term])
+
+    def pull_back_variance(self, covariance: NDArray) -> NDArray:
+        """Variances per weight, shape (samples, weights), from covariances (samples, terms, terms)."""
+        left, right = self._pairs()
+        products = self.values[:, left] * self.values[:, right]
+        return self._collect(self.weight[left], products * covariance[:, self.term[left], self.term[right]])
+
+    def _pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """All ordered pairs of entries that belong to one weight."""
+        if len(np.unique(self.weight)) == len(self.weight):
+            every = np.arange(len(self.weight))
+            return every, every
+        left, right = np.nonzero(self.weight[:, None] == self.weight[None, :])
+        return left, right
+
+    def _collect(self, weight: NDArray[np.int64], values: NDArray) -> NDArray:
+        summed = np.zeros((values.shape[0], self.num_weights))
+        if len(np.unique(weight)) == len(weight):
+            summed[:, weight] = values
+        else:
+            np.add.at(summed.T, weight, values.T)
+        return summed
+
+
+class Network(Protocol):
+    """A trainable Hamiltonian H(w, x) as a sum of commuting groups.
+
+    A *term* is one generator of one group; terms are numbered group after group.
+    """
+
+    @property
+    def num_qubits(self) -> int:
+        """Number of qubits."""
+        ...
+
+    @property
+    def num_inputs(self) -> int:
+        """Length of the input vector x."""
+        ...
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """Qubits that outputs are read from."""
+        ...
+
+    @property
+    def groups(self) -> tuple[CommutingGroup, ...]:
+        """Commuting groups of H."""
+        ...
+
+    @property
+    def layout(self) -> WeightLayout:
+        """Names, starting values and constraints of the weights."""
+        ...
+
+    def coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
+        """Coefficients of all terms: (weights,) and (samples, inputs) to (samples, terms)."""
+        ...
+
+    def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
+        """Derivatives of the coefficients by the weights, for a batch."""
+        ...
+
+    def hamiltonian(self, weights: NDArray, x: NDArray | None = None) -> SparsePauliOp:
+        """H(w, x) as an operator."""
+        ...
+
+    def interaction(self, weight: int | str, x: NDArray | None = None) -> SparsePauliOp:
+        """dH/dw of one weight as an operator."""
+        ...

@@ -1,0 +1,224 @@
+"""The transverse-field Ising network (Scellier 2024, arXiv:2406.00879, sec. 4.1).
+
+    H(w, x) = - sum_(j<k) J_jk Z_j Z_k - sum_k h_k X_k - sum_k (b_k + sum_a W_ak x_a) Z_k
+
+Two commuting groups: everything made of Z, and the transverse fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit.quantum_info import SparsePauliOp
+
+from qep_qiskit.errors import NetworkError
+from qep_qiskit.network.graphs import Graph
+from qep_qiskit.network.interface import TermJacobian
+from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
+from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord, sparse_pauli_op
+
+__all__ = ["ClampedInputs", "IsingNetwork"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClampedInputs:
+    """How a number x_a enters the network: as the field W_ak x_a on spin k, without a qubit of its own.
+
+    Args:
+        count: Length of the input vector.
+        links: (input, spin) pairs, one trainable weight ``W[a,k]`` each.
+        start: Starting values and constraints of these weights.
+    """
+
+    count: int
+    links: tuple[tuple[int, int], ...]
+    start: Start = field(default_factory=Start)
+
+    @classmethod
+    def all_to(cls, count: int, spins: Sequence[int], start: Start | None = None) -> ClampedInputs:
+        """Every input to every given spin."""
+        links = tuple((a, k) for a in range(count) for k in spins)
+        return cls(count=count, links=links, start=start or Start(distribution="normal", std=0.3))
+
+    @classmethod
+    def as_fields(cls, spins: Sequence[int], strength: float = 1.0) -> ClampedInputs:
+        """Input a is the field strength * x_a on its own input spin; nothing there trains."""
+        links = tuple(enumerate(spins))
+        return cls(count=len(spins), links=links, start=Start(mean=strength, frozen=True))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class IsingNetwork:
+    """A transverse-field Ising network on any graph.
+
+    Args:
+        graph: Spins and couplings.
+        outputs: Spins that outputs are read from.
+        inputs: Clamped inputs, or None for a network without.
+        couplings: Start of J, one weight ``J[j,k]`` per edge.
+        fields: Start of h, one weight ``h[k]`` per spin. The default keeps a floor of 0.1: fields that run to
+            zero make the network classical and its gradient vanish.
+        biases: Start of b, one weight ``b[k]`` per spin; None leaves biases out.
+
+    Raises:
+        NetworkError: An output or input link names a spin out of range, or comes twice.
+    """
+
+    graph: Graph
+    outputs: tuple[int, ...]
+    inputs: ClampedInputs | None = None
+    couplings: Start = field(default_factory=lambda: Start(distribution="normal", std=0.3))
+    fields: Start = field(default_factory=lambda: Start(mean=1.0, minimum=0.1))
+    biases: Start | None = field(default_factory=lambda: Start(distribution="normal", std=0.1))
+
+    def __post_init__(self) -> None:
+        links = () if self.inputs is None else self.inputs.links
+        _check_spins("network.outputs", self.outputs, self.num_qubits)
+        _check_spins("network.inputs", sorted({k for _, k in links}), self.num_qubits)
+        if len(set(links)) != len(links):
+            raise NetworkError("network.inputs: an input is linked to the same spin twice; keep one link")
+        if links and not all(0 <= a < self.num_inputs for a, _ in links):
+            raise NetworkError(f"network.inputs: a link names an input out of range; there are {self.num_inputs}")
+
+    @property
+    def num_qubits(self) -> int:
+        """Number of spins, one qubit each."""
+        return self.graph.num_spins
+
+    @property
+    def num_inputs(self) -> int:
+        """Length of the input vector x."""
+        return 0 if self.inputs is None else self.inputs.count
+
+    @cached_property
+    def layout(self) -> WeightLayout:
+        """Weights in the order J, h, b, W."""
+        spins = range(self.num_qubits)
+        blocks = [
+            _block("J", "network.couplings", [f"J[{j},{k}]" for j, k in self.graph.edges], self.couplings),
+            _block("h", "network.fields", [f"h[{k}]" for k in spins], self.fields),
+        ]
+        if self.biases is not None:
+            blocks.append(_block("b", "network.biases", [f"b[{k}]" for k in spins], self.biases))
+        if self.inputs is not None:
+            names = [f"W[{a},{k}]" for a, k in self.inputs.links]
+            blocks.append(_block("W", "network.inputs", names, self.inputs.start))
+        return WeightLayout(tuple(blocks))
+
+    @cached_property
+    def groups(self) -> tuple[CommutingGroup, ...]:
+        """The Z group (couplings, then the spins that a bias or an input acts on) and the X group."""
+        driven = {k for _, k in self._links()} | (set(range(self.num_qubits)) if self.biases is not None else set())
+        couplings = [1 << j | 1 << k for j, k in self.graph.edges]
+        return (
+            CommutingGroup(
+                name="Z",
+                basis=LocalBasis("Z" * self.num_qubits),
+                masks=(*couplings, *(1 << k for k in sorted(driven))),
+            ),
+            CommutingGroup(
+                name="X",
+                basis=LocalBasis("X" * self.num_qubits),
+                masks=tuple(1 << k for k in range(self.num_qubits)),
+            ),
+        )
+
+    @cached_property
+    def words(self) -> tuple[PauliWord, ...]:
+        """The terms as Pauli words, group after group."""
+        return tuple(word for group in self.groups for word in group.words)
+
+    def _links(self) -> tuple[tuple[int, int], ...]:
+        return () if self.inputs is None else self.inputs.links
+
+    @cached_property
+    def _entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Term that every weight multiplies, and the input that scales it (-1: none)."""
+        term_of = {word: index for index, word in enumerate(self.words)}
+        spins = range(self.num_qubits)
+        terms = [term_of[PauliWord.of("Z", j, k)] for j, k in self.graph.edges]
+        terms += [term_of[PauliWord.of("X", k)] for k in spins]
+        if self.biases is not None:
+            terms += [term_of[PauliWord.of("Z", k)] for k in spins]
+        scaled = [-1] * len(terms) + [a for a, _ in self._links()]
+        terms += [term_of[PauliWord.of("Z", k)] for _, k in self._links()]
+        return np.array(terms, dtype=np.int64), np.array(scaled, dtype=np.int64)
+
+    def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
+        """d(coefficient)/d(weight): -1, or -x_a for ``W[a,k]``; does not depend on the weights."""
+        terms, scaled = self._entries
+        values = -np.ones((inputs.shape[0], len(terms)))
+        by_input = scaled >= 0
+        values[:, by_input] = -inputs[:, scaled[by_input]]
+        every = np.arange(len(terms))
+        return TermJacobian(weight=every, term=terms, values=values, num_weights=len(terms))
+
+    def coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
+        """Coefficients of all terms: (weights,) and (samples, inputs) to (samples, terms)."""
+        jacobian = self.jacobian(weights, inputs)
+        summed = np.zeros((inputs.shape[0], len(self.words)))
+        np.add.at(summed.T, jacobian.term, (jacobian.values * weights).T)
+        return summed
+
+    def hamiltonian(self, weights: NDArray, x: NDArray | Sequence[float] | None = None) -> SparsePauliOp:
+        """H(w, x) as a SparsePauliOp; spin k is qubit k.
+
+        Args:
+            weights: Shape (weights,).
+            x: Shape (inputs,), the clamped inputs; may be left out where there are none.
+        """
+        coefficients = self.coefficients(np.asarray(weights, dtype=float), self._one_input(x))[0]
+        return sparse_pauli_op(zip(self.words, coefficients, strict=True), self.num_qubits)
+
+    def interaction(self, weight: int | str, x: NDArray | Sequence[float] | None = None) -> SparsePauliOp:
+        """dH/dw of one weight, by index or by name such as ``"J[0,1]"``.
+
+        Raises:
+            NetworkError: There is no weight of that name.
+        """
+        names = self.layout.names
+        if isinstance(weight, str) and weight not in names:
+            raise NetworkError(f"no weight {weight}; there are {', '.join(names)}")
+        index = names.index(weight) if isinstance(weight, str) else weight
+        jacobian = self.jacobian(np.zeros(len(names)), self._one_input(x))
+        word = self.words[jacobian.term[index]]
+        return sparse_pauli_op([(word, float(jacobian.values[0, index]))], self.num_qubits)
+
+    def _one_input(self, x: NDArray | Sequence[float] | None) -> NDArray[np.float64]:
+        given = np.zeros(self.num_inputs) if x is None and not self.num_inputs else np.asarray(x, dtype=float)
+        if given.shape != (self.num_inputs,):
+            raise NetworkError(f"x: expected {self.num_inputs} clamped inputs, got shape {given.shape}")
+        return given[None, :]
+
+    def weights_from(self, named: Mapping[str, float]) -> NDArray[np.float64]:
+        """A weight vector from a mapping by name; names left out are zero."""
+        names = self.layout.names
+        unknown = [name for name in named if name not in names]
+        if unknown:
+            raise NetworkError(f"no weight {unknown[0]}; there are {', '.join(names)}")
+        return np.array([named.get(name, 0.0) for name in names])
+
+    def unreached_outputs(self) -> tuple[int, ...]:
+        """Outputs that no path of couplings joins to any input."""
+        if self.num_inputs == 0:
+            return ()
+        reached = self.graph.reachable(k for _, k in self._links())
+        return tuple(spin for spin in self.outputs if spin not in reached)
+
+
+def _block(symbol: str, key: str, names: Sequence[str], start: Start) -> WeightBlock:
+    return WeightBlock(symbol=symbol, key=key, names=tuple(names), start=start)
+
+
+def _check_spins(key: str, spins: Sequence[int], num_spins: int) -> None:
+    outside = [spin for spin in spins if not 0 <= spin < num_spins]
+    if outside:
+        raise NetworkError(
+            f"{key}: spin {outside[0]} is out of range; there are {num_spins} spins, 0 to {num_spins - 1}"
+        )
+    if len(set(spins)) != len(spins):
+        raise NetworkError(f"{key}: a spin is named twice in {list(spins)}; keep one")

@@ -1,0 +1,144 @@
+"""The family H(w, x) + beta C(y), as numbers: network and cost meet here.
+
+A `NudgedHamiltonian` holds the commuting groups of network and cost together, and turns weights, inputs and
+nudges into coefficients of shape (samples, phases, terms). Nothing downstream sees a network or a cost
+other than through it. A *term* is one generator of one group; terms are numbered group after group.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.cost import Cost, LossOnExpectations, OperatorCost
+from qep_qiskit.errors import NetworkError
+from qep_qiskit.network import Network, TermJacobian
+from qep_qiskit.operators import CommutingGroup, PauliWord, merge_into_groups
+
+__all__ = ["NudgedHamiltonian"]
+
+
+@dataclass(frozen=True, eq=False)
+class NudgedHamiltonian:
+    """H(w, x) + beta C(y) as one sum of commuting groups.
+
+    Args:
+        network: Gives H and its derivatives.
+        cost: An operator cost or a loss on expectations.
+
+    Raises:
+        NetworkError: Cost and network differ in their number of qubits.
+    """
+
+    network: Network
+    cost: Cost
+
+    def __post_init__(self) -> None:
+        if isinstance(self.cost, LossOnExpectations):
+            found = self.cost.observables[0].num_qubits
+        else:
+            found = self.cost.num_qubits
+        if found != self.network.num_qubits:
+            raise NetworkError(f"cost acts on {found} qubits, the network has {self.network.num_qubits}")
+
+    @property
+    def num_qubits(self) -> int:
+        """Number of qubits."""
+        return self.network.num_qubits
+
+    @cached_property
+    def groups(self) -> tuple[CommutingGroup, ...]:
+        """Groups of the network, extended by what the cost needs."""
+        return merge_into_groups(self.network.groups, self.cost.words, self.num_qubits)
+
+    @cached_property
+    def words(self) -> tuple[PauliWord, ...]:
+        """All terms as Pauli words, group after group."""
+        return tuple(word for group in self.groups for word in group.words)
+
+    @property
+    def num_terms(self) -> int:
+        """Number of terms."""
+        return len(self.words)
+
+    @cached_property
+    def group_slices(self) -> tuple[slice, ...]:
+        """Where each group's terms stand."""
+        ends = np.cumsum([group.num_generators for group in self.groups]).tolist()
+        return tuple(slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True))
+
+    def _positions(self, words: tuple[PauliWord, ...]) -> NDArray[np.int64]:
+        index = {word: position for position, word in enumerate(self.words)}
+        return np.array([index[word] for word in words], dtype=np.int64)
+
+    @cached_property
+    def _network_terms(self) -> NDArray[np.int64]:
+        return self._positions(tuple(word for group in self.network.groups for word in group.words))
+
+    @cached_property
+    def _cost_terms(self) -> NDArray[np.int64]:
+        return self._positions(self.cost.words)
+
+    @cached_property
+    def cost_groups(self) -> tuple[int, ...]:
+        """Indices of the groups that cost or outputs live in."""
+        return tuple(
+            g
+            for g, where in enumerate(self.group_slices)
+            if np.any((self._cost_terms >= where.start) & (self._cost_terms < where.stop))
+        )
+
+    @cached_property
+    def readout(self) -> tuple[NDArray, NDArray]:
+        """Outputs as linear forms of all terms: matrix (outputs, terms) and constants (outputs,).
+
+        Raises:
+            NetworkError: The aim is an operator cost, which has no outputs.
+        """
+        if not isinstance(self.cost, LossOnExpectations):
+            raise NetworkError("an operator cost has no output expectations; use a loss on expectations")
+        matrix, constants = self.cost.readout()
+        spread = np.zeros((matrix.shape[0], self.num_terms))
+        spread[:, self._cost_terms] = matrix
+        return spread, constants
+
+    def free_coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
+        """Coefficients of H alone, shape (samples, terms)."""
+        spread = np.zeros((inputs.shape[0], self.num_terms))
+        spread[:, self._network_terms] = self.network.coefficients(weights, inputs)
+        return spread
+
+    def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
+        """d(coefficient)/d(weight), with terms numbered as here."""
+        own = self.network.jacobian(weights, inputs)
+        return TermJacobian(
+            weight=own.weight,
+            term=self._network_terms[own.term],
+            values=own.values,
+            num_weights=own.num_weights,
+        )
+
+    def operator_nudge(self, targets: NDArray) -> tuple[NDArray, NDArray]:
+        """Coefficients (samples, terms) and constants (samples,) of the operator cost C(y)."""
+        assert isinstance(self.cost, OperatorCost)
+        coefficients, constants = self.cost.expand(targets)
+        spread = np.zeros((targets.shape[0], self.num_terms))
+        spread[:, self._cost_terms] = coefficients
+        return spread, constants
+
+    def signal_nudge(self, signals: NDArray) -> NDArray:
+        """Coefficients (samples, terms) of sum_o eps_o O_o, from error signals (samples, outputs)."""
+        return signals @ self.readout[0]
+
+    def flip_symmetric(self, weights: NDArray, inputs: NDArray) -> NDArray[np.bool_]:
+        """Per sample: whether H commutes with the flip of all spins (prod X) while an output changes sign.
+
+        Then every output is zero by symmetry, and where couplings dominate the ground state is a doublet.
+        """
+        odd = np.array([sum(letter != "X" for _, letter in word.factors) % 2 == 1 for word in self.words])
+        sees_it = bool(odd[self._cost_terms].any())
+        broken = np.any(np.abs(self.free_coefficients(weights, inputs)[:, odd]) > 1e-12, axis=1)
+        return ~broken if sees_it else np.zeros(inputs.shape[0], dtype=bool)

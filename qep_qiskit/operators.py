@@ -1,0 +1,281 @@
+"""Commuting groups: the one idea the package is built on.
+
+A Hamiltonian is a sum of groups of commuting operators. Each group is diagonal in the computational basis
+after its own change of basis V, and is spanned by *generators*: generator a of a group is the Pauli
+
+    P_a = V^dagger ( prod_{k in mask_a} Z_k ) V .
+
+Everything downstream (measurement, Trotter layers, exact states, gradients) asks a group for three things:
+its change of basis, the bit masks of its generators, and their diagonals. It never asks which network the
+group came from. Qubit 0 is the rightmost character of a Pauli label, as everywhere in Qiskit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit import QuantumCircuit
+from qiskit.quantum_info import SparsePauliOp
+
+from qep_qiskit.errors import NetworkError
+from qep_qiskit.transforms import apply_product, walsh_hadamard
+
+__all__ = [
+    "CommutingGroup",
+    "LocalBasis",
+    "PauliWord",
+    "merge_into_groups",
+    "pauli_words",
+    "sparse_pauli_op",
+]
+
+_HADAMARD = np.array([[1.0, 1.0], [1.0, -1.0]]) / np.sqrt(2.0)
+_Y_TO_Z = _HADAMARD @ np.diag([1.0, -1.0j])
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PauliWord:
+    """A product of Paulis on named qubits, such as ``X0 X4``.
+
+    Args:
+        factors: (qubit, letter) pairs, sorted by qubit; letters X, Y or Z. Empty is the identity.
+    """
+
+    factors: tuple[tuple[int, str], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> PauliWord:
+        """Read a word such as ``"Z0 Z3"``; ``"I"`` is the identity.
+
+        Raises:
+            NetworkError: A factor is not X, Y or Z with a qubit index, or a qubit comes twice.
+        """
+        factors = []
+        for part in text.split():
+            if part.upper() == "I":
+                continue
+            letter, index = part[0].upper(), part[1:]
+            if letter not in "XYZ" or not index.isdigit():
+                raise NetworkError(
+                    f"Pauli word '{text}': expected factors like X0 or Z12 separated by spaces, got '{part}'"
+                )
+            factors.append((int(index), letter))
+        if len({qubit for qubit, _ in factors}) != len(factors):
+            raise NetworkError(f"Pauli word '{text}': a qubit appears twice; write each qubit once")
+        return cls(tuple(sorted(factors)))
+
+    @classmethod
+    def of(cls, letter: str, *qubits: int) -> PauliWord:
+        """The same letter on every given qubit."""
+        return cls(tuple(sorted((qubit, letter) for qubit in qubits)))
+
+    @property
+    def mask(self) -> int:
+        """Bit mask of the qubits acted on."""
+        return sum(1 << qubit for qubit, _ in self.factors)
+
+    @property
+    def max_qubit(self) -> int:
+        """Highest qubit acted on, -1 for the identity."""
+        return max((qubit for qubit, _ in self.factors), default=-1)
+
+    def label(self, num_qubits: int) -> str:
+        """Qiskit label, qubit 0 rightmost."""
+        letters = ["I"] * num_qubits
+        for qubit, letter in self.factors:
+            letters[num_qubits - 1 - qubit] = letter
+        return "".join(letters)
+
+    def __str__(self) -> str:
+        return " ".join(f"{letter}{qubit}" for qubit, letter in self.factors) or "I"
+
+
+def pauli_words(operator: SparsePauliOp) -> list[tuple[PauliWord, float]]:
+    """The words and real coefficients of a Hermitian operator.
+
+    Raises:
+        NetworkError: A coefficient is not real, so that the operator is not Hermitian.
+    """
+    words = []
+    for label, coefficient in operator.simplify().to_list():
+        if abs(coefficient.imag) > 1e-12 * max(1.0, abs(coefficient)):
+            raise NetworkError(
+                f"operator term {label}: expected a real coefficient (Hermitian operator), got {coefficient}"
+            )
+        factors = tuple((k, letter) for k, letter in enumerate(reversed(label)) if letter != "I")
+        words.append((PauliWord(factors), float(coefficient.real)))
+    return words
+
+
+def sparse_pauli_op(terms: Iterable[tuple[PauliWord, float]], num_qubits: int) -> SparsePauliOp:
+    """The operator of (word, coefficient) pairs; an empty sum is zero times the identity."""
+    pairs = [(word.label(num_qubits), coefficient) for word, coefficient in terms]
+    return SparsePauliOp.from_list(pairs or [("I" * num_qubits, 0.0)])
+
+
+@dataclass(frozen=True, slots=True)
+class LocalBasis:
+    """A change of basis V made of one single-qubit rotation per qubit.
+
+    Args:
+        letters: One of Z, X, Y per qubit, qubit 0 first: the Pauli that V takes to Z on that qubit.
+    """
+
+    letters: str
+
+    @property
+    def num_qubits(self) -> int:
+        """Number of qubits."""
+        return len(self.letters)
+
+    @property
+    def is_real(self) -> bool:
+        """Whether V and all its Paulis are real matrices (no Y)."""
+        return "Y" not in self.letters
+
+    def _matrices(self, *, inverse: bool) -> list[NDArray | None]:
+        forward: dict[str, NDArray | None] = {"Z": None, "X": _HADAMARD, "Y": _Y_TO_Z}
+        matrices = [forward[letter] for letter in self.letters]
+        if inverse:
+            return [None if matrix is None else matrix.conj().T for matrix in matrices]
+        return matrices
+
+    def rotate(self, states: NDArray) -> NDArray:
+        """V applied to states, shape (..., 2^N)."""
+        return apply_product(states, self._matrices(inverse=False))
+
+    def rotate_back(self, states: NDArray) -> NDArray:
+        """V^dagger applied to states, shape (..., 2^N)."""
+        return apply_product(states, self._matrices(inverse=True))
+
+    def append_to(self, circuit: QuantumCircuit) -> None:
+        """Append the gates of V, so that measuring in Z then reads this basis."""
+        for qubit, letter in enumerate(self.letters):
+            if letter == "Y":
+                circuit.sdg(qubit)
+            if letter in "XY":
+                circuit.h(qubit)
+
+    def word(self, mask: int) -> PauliWord:
+        """V^dagger (prod_{k in mask} Z_k) V as a Pauli word."""
+        return PauliWord(tuple((k, self.letters[k]) for k in range(self.num_qubits) if mask >> k & 1))
+
+    def contains(self, word: PauliWord) -> bool:
+        """Whether the word is diagonal in this basis."""
+        return all(self.letters[qubit] == letter for qubit, letter in word.factors)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommutingGroup:
+    """Commuting Paulis that one change of basis makes diagonal and one shot batch measures.
+
+    Args:
+        name: Short name for circuits, metrics and error messages, such as ``"Z"``.
+        basis: The change of basis V.
+        masks: Bit mask of every generator in the rotated frame; distinct and non-zero.
+    """
+
+    name: str
+    basis: LocalBasis
+    masks: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        limit = 1 << self.num_qubits
+        if len(set(self.masks)) != len(self.masks) or not all(0 < mask < limit for mask in self.masks):
+            raise NetworkError(f"group {self.name}: generators must be distinct, not the identity, and fit")
+
+    @property
+    def num_qubits(self) -> int:
+        """Number of qubits."""
+        return self.basis.num_qubits
+
+    @property
+    def num_generators(self) -> int:
+        """Number of generators."""
+        return len(self.masks)
+
+    @property
+    def words(self) -> tuple[PauliWord, ...]:
+        """The generators as Pauli words."""
+        return tuple(self.basis.word(mask) for mask in self.masks)
+
+    def diagonal(self, coefficients: NDArray) -> NDArray:
+        """The diagonals of ``sum_a c_a D_a`` in the rotated frame.
+
+        Args:
+            coefficients: Shape (..., generators).
+
+        Returns:
+            Shape (..., 2^N), entry x is the eigenvalue at the bit string x (bit k = qubit k).
+        """
+        spread = np.zeros((*coefficients.shape[:-1], 1 << self.num_qubits))
+        spread[..., list(self.masks)] = coefficients
+        return walsh_hadamard(spread)
+
+    def expectations(self, states: NDArray) -> NDArray:
+        """Exact means of all generators.
+
+        Args:
+            states: Shape (..., 2^N), normalised.
+
+        Returns:
+            Shape (..., generators).
+        """
+        rotated = self.basis.rotate(states)
+        return walsh_hadamard((rotated * rotated.conj()).real)[..., list(self.masks)]
+
+
+def _widened(letters: list[str | None], word: PauliWord) -> bool:
+    """Claim the word's letters in a basis that may still be open on some qubits; False if they clash."""
+    if any(letters[qubit] not in (None, letter) for qubit, letter in word.factors):
+        return False
+    for qubit, letter in word.factors:
+        letters[qubit] = letter
+    return True
+
+
+def merge_into_groups(
+    groups: Sequence[CommutingGroup], words: Iterable[PauliWord], num_qubits: int
+) -> tuple[CommutingGroup, ...]:
+    """Extend groups so that they hold the given words, opening new groups only where needed.
+
+    A word goes to the first group whose basis it is diagonal in; the rest is collected greedily into new
+    qubit-wise commuting groups, the longest words first.
+
+    Args:
+        groups: The groups there are; their order and generators are kept.
+        words: Words to place; the identity and words already there are skipped.
+        num_qubits: Number of qubits.
+    """
+    masks = [list(group.masks) for group in groups]
+    bases = [group.basis for group in groups]
+    homeless: list[PauliWord] = []
+    for word in words:
+        home = next((i for i, basis in enumerate(bases) if basis.contains(word)), None)
+        if not word.factors:
+            continue
+        if home is None:
+            homeless.append(word)
+        elif word.mask not in masks[home]:
+            masks[home].append(word.mask)
+    opened: list[tuple[list[str | None], list[int]]] = []
+    for word in sorted(set(homeless), key=lambda word: (-len(word.factors), word)):
+        for letters, found in opened:
+            if _widened(letters, word):
+                found.append(word.mask)
+                break
+        else:
+            letters = [None] * num_qubits
+            _widened(letters, word)
+            opened.append((letters, [word.mask]))
+    extended = [
+        CommutingGroup(name=group.name, basis=group.basis, masks=tuple(found))
+        for group, found in zip(groups, masks, strict=True)
+    ]
+    for letters, found in opened:
+        text = "".join(letter or "Z" for letter in letters)
+        extended.append(CommutingGroup(name=text, basis=LocalBasis(text), masks=tuple(found)))
+    return tuple(extended)
