@@ -92,18 +92,35 @@ class NudgedHamiltonian:
         )
 
     @cached_property
-    def readout(self) -> tuple[NDArray, NDArray]:
+    def readout(self) -> tuple[NDArray, NDArray] | None:
         """Outputs as linear forms of all terms: matrix (outputs, terms) and constants (outputs,).
 
-        Raises:
-            NetworkError: The aim is an operator cost, which has no outputs.
+        With an operator cost the outputs are Z of the network's output spins, or None where no term reads
+        them.
         """
-        if not isinstance(self.cost, LossOnExpectations):
-            raise NetworkError("an operator cost has no output expectations; use a loss on expectations")
-        matrix, constants = self.cost.readout()
-        spread = np.zeros((matrix.shape[0], self.num_terms))
-        spread[:, self._cost_terms] = matrix
-        return spread, constants
+        if isinstance(self.cost, LossOnExpectations):
+            matrix, constants = self.cost.readout()
+            spread = np.zeros((matrix.shape[0], self.num_terms))
+            spread[:, self._cost_terms] = matrix
+            return spread, constants
+        words = [PauliWord.of("Z", spin) for spin in self.network.outputs]
+        if not words or any(word not in self.words for word in words):
+            return None
+        return np.eye(self.num_terms)[self._positions(tuple(words))], np.zeros(len(words))
+
+    @cached_property
+    def reading_groups(self) -> tuple[int, ...]:
+        """Indices of the groups that show the cost and the outputs of a free state."""
+        if self.readout is None:
+            return self.cost_groups
+        read = np.any(self.readout[0] != 0.0, axis=0)
+        shown = {g for g, where in enumerate(self.group_slices) if read[where].any()}
+        return tuple(sorted(shown | set(self.cost_groups)))
+
+    @property
+    def network_groups(self) -> tuple[int, ...]:
+        """Indices of the groups that weights live in: the ones a gradient needs."""
+        return tuple(range(len(self.network.groups)))
 
     def free_coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
         """Coefficients of H alone, shape (samples, terms)."""
@@ -131,6 +148,7 @@ class NudgedHamiltonian:
 
     def signal_nudge(self, signals: NDArray) -> NDArray:
         """Coefficients (samples, terms) of sum_o eps_o O_o, from error signals (samples, outputs)."""
+        assert self.readout is not None
         return signals @ self.readout[0]
 
     def flip_symmetric(self, weights: NDArray, inputs: NDArray) -> NDArray[np.bool_]:

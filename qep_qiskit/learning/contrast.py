@@ -1,0 +1,72 @@
+"""Contrasts: at which nudges to measure, and how the means at them make a derivative by beta.
+
+By equilibrium propagation d<C>/dw = d/dbeta <dH/dw>_beta at beta = 0 (Scellier 2024, theorem 1). A contrast is
+a finite-difference stencil for the right-hand side:
+
+    one-sided    [<A>_beta - <A>_0] / beta                                   bias O(beta)
+    symmetric    [<A>_beta - <A>_-beta] / (2 beta)                           bias O(beta^2)
+    four-point   [8 (<A>_beta - <A>_-beta) - (<A>_2beta - <A>_-2beta)] / (12 beta)   bias O(beta^4)
+
+At finite beta the one-sided and the symmetric contrast are exact gradients of contrastive functions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.errors import ConfigError
+
+__all__ = ["Contrast"]
+
+_STENCILS: dict[str, dict[int, float]] = {
+    "one_sided": {0: -1.0, 1: 1.0},
+    "symmetric": {-1: -0.5, 1: 0.5},
+    "four_point": {-2: 1.0 / 12.0, -1: -8.0 / 12.0, 1: 8.0 / 12.0, 2: -1.0 / 12.0},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contrast:
+    """A stencil of nudged phases.
+
+    Args:
+        kind: ``"one_sided"``, ``"symmetric"`` or ``"four_point"``.
+        beta: Nudge strength, in 1/(units of the cost) times energy. Of either sign for ``one_sided``.
+
+    Raises:
+        ConfigError: beta is zero or not finite, or is negative where the sign means nothing.
+    """
+
+    kind: Literal["one_sided", "symmetric", "four_point"] = "symmetric"
+    beta: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.kind not in _STENCILS:
+            raise ConfigError(f"contrast.kind: expected one of {', '.join(_STENCILS)}, got '{self.kind}'")
+        if self.beta == 0 or not np.isfinite(self.beta):
+            raise ConfigError(f"contrast.beta: expected a number other than zero, got {self.beta}")
+        if self.beta < 0 and self.kind != "one_sided":
+            raise ConfigError(
+                f"contrast.beta: {self.kind} uses both signs, so beta must be positive, got {self.beta}; "
+                "a negative beta goes with kind = 'one_sided'"
+            )
+
+    @property
+    def phases(self) -> tuple[tuple[float, float], ...]:
+        """(beta, stencil weight) of every phase, ordered by beta; the free phase has beta 0."""
+        stencil = _STENCILS[self.kind].items()
+        return tuple(sorted((multiple * self.beta, weight / self.beta) for multiple, weight in stencil))
+
+    @property
+    def betas(self) -> NDArray[np.float64]:
+        """Nudges of all phases, shape (phases,)."""
+        return np.array([beta for beta, _ in self.phases])
+
+    @property
+    def stencil(self) -> NDArray[np.float64]:
+        """Weights with which means at `betas` make the derivative, shape (phases,)."""
+        return np.array([weight for _, weight in self.phases])

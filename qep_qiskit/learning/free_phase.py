@@ -1,0 +1,133 @@
+"""The free phase: outputs, cost and error signals of the un-nudged network, with their shot noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.cost import LossOnExpectations
+from qep_qiskit.execution import RequestKey
+from qep_qiskit.measurement import Measuring, StateMoments, measure
+from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import Preparation
+
+__all__ = ["CostEstimate", "FreePhase", "cost_of_means", "measure_free"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CostEstimate:
+    """Cost of every sample with its shot noise.
+
+    Args:
+        values: Shape (samples,). A loss on expectations has the bias of its noisy outputs removed.
+        variances: Shape (samples,), NaN where one shot gives no estimate.
+    """
+
+    values: NDArray[np.float64]
+    variances: NDArray[np.float64]
+
+    @property
+    def mean(self) -> float:
+        """Mean over samples."""
+        return float(self.values.mean())
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of the mean, from shots; where one shot gives none, from the spread over samples."""
+        return standard_error_of_mean(self.values, self.variances)
+
+
+def standard_error_of_mean(values: NDArray, variances: NDArray) -> float:
+    """Shot noise of a mean over samples, or the spread over samples where the variances are unknown (NaN)."""
+    count = len(values)
+    if np.isfinite(variances).all():
+        return float(np.sqrt(np.maximum(variances, 0.0).sum()) / count)
+    return float(values.std(ddof=1) / np.sqrt(count)) if count > 1 else float("nan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FreePhase:
+    """What the free phase of a batch shows.
+
+    Args:
+        moments: Means of the measured terms, shape (samples, 1, terms).
+        outputs: Shape (samples, outputs), or None where the aim has none.
+        output_covariance: Shape (samples, outputs, outputs), or None.
+        cost: Cost of every sample.
+    """
+
+    moments: StateMoments
+    outputs: NDArray[np.float64] | None
+    output_covariance: NDArray[np.float64] | None
+    cost: CostEstimate
+
+
+def measure_free(
+    hamiltonian: NudgedHamiltonian,
+    preparation: Preparation,
+    coefficients: NDArray,
+    targets: NDArray,
+    *,
+    shots: Sequence[int | None],
+    key: RequestKey,
+) -> Measuring[FreePhase]:
+    """Prepare the free states of a batch and read outputs and cost, in their groups only.
+
+    Args:
+        hamiltonian: Network and cost.
+        preparation: How states are reached.
+        coefficients: Shape (samples, terms), of H.
+        targets: Shape (samples, targets).
+        shots: Per group.
+        key: Names the request.
+    """
+    prepared = yield from preparation.prepare(hamiltonian.groups, coefficients)
+    moments = yield from measure(
+        hamiltonian.groups,
+        prepared,
+        shape=(len(coefficients), 1),
+        phases={g: [0] for g in hamiltonian.reading_groups},
+        shots=shots,
+        key=key,
+    )
+    means, covariance = np.nan_to_num(moments.means[:, 0]), moments.covariance[:, 0]
+    outputs = output_covariance = None
+    if hamiltonian.readout is not None:
+        matrix, constants = hamiltonian.readout
+        outputs = means @ matrix.T + constants
+        output_covariance = matrix @ covariance @ matrix.T
+    cost = _cost(hamiltonian, means, covariance, outputs, output_covariance, targets)
+    return FreePhase(moments=moments, outputs=outputs, output_covariance=output_covariance, cost=cost)
+
+
+def _cost(
+    hamiltonian: NudgedHamiltonian,
+    means: NDArray,
+    covariance: NDArray,
+    outputs: NDArray | None,
+    output_covariance: NDArray | None,
+    targets: NDArray,
+) -> CostEstimate:
+    if not isinstance(hamiltonian.cost, LossOnExpectations):
+        return cost_of_means(hamiltonian, means, covariance, targets)
+    assert outputs is not None and output_covariance is not None
+    loss = hamiltonian.cost.loss
+    signals, curvature = loss.gradient(outputs, targets), loss.curvature(outputs, targets)
+    spread = curvature @ output_covariance
+    trace, trace_of_square = np.trace(spread, axis1=1, axis2=2), np.trace(spread @ spread, axis1=1, axis2=2)
+    # E[L(O + noise)] = L(O) + tr(L'' Cov) / 2 to second order: taken off, so that the loss is unbiased.
+    values = loss.value(outputs, targets) - np.nan_to_num(trace) / 2.0
+    first_order = np.einsum("so,sop,sp->s", signals, output_covariance, signals)
+    # The plug-in slope is noisy itself and counts tr((L'' Cov)^2) too much; half of it is really there.
+    variances = np.maximum(first_order - trace_of_square / 2.0, trace_of_square / 2.0)
+    return CostEstimate(values=values, variances=variances)
+
+
+def cost_of_means(hamiltonian: NudgedHamiltonian, means: NDArray, covariance: NDArray, targets: NDArray) -> CostEstimate:
+    """Operator cost from means (samples, terms) and their covariance."""
+    nudge, constants = hamiltonian.operator_nudge(targets)
+    values = np.einsum("st,st->s", nudge, np.nan_to_num(means)) + constants
+    return CostEstimate(values=values, variances=np.einsum("st,stu,su->s", nudge, covariance, nudge))

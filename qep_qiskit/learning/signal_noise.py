@@ -1,0 +1,59 @@
+"""The noise that error signals bring into a gradient.
+
+Error signals are read from a finite shot batch. Their noise enters the nudge, and through the response of the
+network the nudged means: to first order in it,
+
+    d = R eps ,      delta d = R delta eps ,      delta eps = K delta P_free ,
+
+with d the derivatives of all terms by beta and K the slope of the signals in the free means. The response R
+(terms x outputs) is not measured on its own. It is regressed on the batch, d_s against eps_s, and shrunk by
+the part of it that is shot noise.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["with_signal_noise"]
+
+
+def with_signal_noise(
+    covariance: NDArray,
+    derivative: NDArray,
+    signals: NDArray,
+    slope: NDArray,
+    free_covariance: NDArray,
+    *,
+    free_weight: float,
+) -> NDArray:
+    """Covariance of the derivatives with the error signals' noise in it.
+
+    Args:
+        covariance: Shape (samples, terms, terms), of the derivatives at fixed error signals.
+        derivative: Shape (samples, terms).
+        signals: Shape (samples, outputs).
+        slope: Shape (samples, outputs, terms), d(signals)/d(free means).
+        free_covariance: Shape (samples, terms, terms), of the free means the signals were read from.
+        free_weight: Stencil weight of the free phase. Where the contrast uses the same free batch, its
+            noise and that of the signals are correlated.
+    """
+    if not np.isfinite(free_covariance).all() or not free_covariance.any():
+        return covariance
+    gram = np.linalg.pinv(signals.T @ signals, hermitian=True)
+    response = derivative.T @ signals @ gram
+    signal_covariance = slope @ free_covariance @ slope.transpose(0, 2, 1)
+    response = response * np.sqrt(_share_of_signal(response, covariance, signals @ gram, signal_covariance))
+    spread = response @ slope
+    cross = free_weight * (spread @ free_covariance)
+    return covariance + spread @ free_covariance @ spread.transpose(0, 2, 1) + cross + cross.transpose(0, 2, 1)
+
+
+def _share_of_signal(
+    response: NDArray, covariance: NDArray, leverage: NDArray, signal_covariance: NDArray
+) -> float:
+    """How much of the squared response is real; the rest is the noise of the regression itself."""
+    raw = np.einsum("to,sop,tp->", response, signal_covariance, response)
+    total = signal_covariance.sum(axis=0)
+    noise = np.einsum("stt,so,op,sp->", covariance, leverage, total, leverage)
+    return float(max(0.0, 1.0 - noise / raw)) if raw > 0 else 0.0

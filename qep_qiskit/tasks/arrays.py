@@ -1,0 +1,66 @@
+"""Checked, read-only arrays: what the data classes of this folder keep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from qep_qiskit.errors import DataError
+
+__all__ = ["float_array", "index_array"]
+
+
+def float_array(name: str, value: Any, ndim: int) -> np.ndarray:
+    """Copies a value into a read-only float64 array.
+
+    Args:
+        name: What the array is called in an error.
+        value: Array of real numbers with ``ndim`` axes.
+        ndim: The number of axes expected.
+
+    Returns:
+        float64 array of the same shape, not writeable.
+
+    Raises:
+        DataError: Not an array of real numbers, another number of axes, or a value that is not finite.
+    """
+    array = _array(name, value, kinds="fiub", words="real numbers", ndim=ndim)
+    array = array.astype(np.float64)
+    if not np.all(np.isfinite(array)):
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise DataError(f"{name}: expected finite numbers, got {array[where]} at index {where}")
+    array.setflags(write=False)
+    return array
+
+
+def index_array(name: str, value: Any) -> np.ndarray:
+    """Copies a value into a read-only int64 vector.
+
+    Args:
+        name: What the array is called in an error.
+        value: Vector of integers, shape (length,).
+
+    Returns:
+        int64 array of shape (length,), not writeable.
+
+    Raises:
+        DataError: Not a vector of integers.
+    """
+    array = _array(name, value, kinds="iu", words="integers", ndim=1).astype(np.int64)
+    array.setflags(write=False)
+    return array
+
+
+def _array(name: str, value: Any, *, kinds: str, words: str, ndim: int) -> np.ndarray:
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise DataError(f"{name}: expected an array, got rows of different lengths") from None
+    if array.size == 0 and array.dtype.kind == "f":  # an empty list has no integers to tell it by
+        kinds += "f"
+    if array.dtype.kind not in kinds:
+        raise DataError(f"{name}: expected {words}, got an array of type {array.dtype}")
+    if array.ndim != ndim:
+        raise DataError(f"{name}: expected {ndim} axes, got an array of shape {array.shape}")
+    return array

@@ -1,0 +1,191 @@
+"""From a raw table to a task: classes, split, scaling and encoding put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+import numpy as np
+
+from qep_qiskit.errors import ConfigError, DataError
+from qep_qiskit.seeds import Seeds
+from qep_qiskit.tasks.dataset import Dataset, Task
+from qep_qiskit.tasks.encoding import Encoding, default_num_targets, encode_labels
+from qep_qiskit.tasks.scaling import Scaling, ScalingKind
+from qep_qiskit.tasks.splitting import split
+from qep_qiskit.tasks.table import RawTable
+
+__all__ = ["TaskOptions", "check_classes", "dataset_from_table", "task_from_table"]
+
+
+class TaskOptions(TypedDict, total=False):
+    """The options that every task with data has.
+
+    Attributes:
+        scaling: The input scaling, see `Scaling.fit`; "standard" unless the task says otherwise.
+        input_scale: A positive number that multiplies the scaled inputs; 1 by default.
+        amplitude: The size of the target values of a class, in (0, 1]; 0.8 by default.
+        encoding: "amplitude" (the default) or "one_hot", see `encode_labels`.
+        num_targets: The number of outputs; by default see `default_num_targets`.
+    """
+
+    scaling: ScalingKind
+    input_scale: float
+    amplitude: float
+    encoding: Encoding
+    num_targets: int | None
+
+
+def task_from_table(
+    name: str,
+    raw: RawTable,
+    *,
+    classes: Sequence[str] | None = None,
+    scaling: ScalingKind = "standard",
+    input_scale: float = 1.0,
+    amplitude: float = 0.8,
+    encoding: Encoding = "amplitude",
+    num_targets: int | None = None,
+    test_fraction: float | None = None,
+    test_size: int | None = None,
+    seeds: Seeds | None = None,
+) -> Task:
+    """Splits a table, fits the scaling on the training rows and encodes the labels.
+
+    Args:
+        name: The name of the task.
+        raw: A table with labels (classification) or targets (regression).
+        classes: The class names in the order of their indices; None takes those of the table, sorted (by
+            value if all are numbers).
+        scaling: See `TaskOptions`, as for the next four.
+        input_scale: See `TaskOptions`.
+        amplitude: See `TaskOptions`; not used for regression, whose targets stay as they are.
+        encoding: See `TaskOptions`; not used for regression.
+        num_targets: See `TaskOptions`.
+        test_fraction: See `split`; without it and `test_size` there is no test part.
+        test_size: See `split`.
+        seeds: Needed if there is a test part.
+
+    Returns:
+        The task; its `test` is None if no row is kept aside.
+
+    Raises:
+        ConfigError: An option is out of range or does not fit the table.
+        DataError: The table has no labels or targets, fewer than two classes, or a label that is no class.
+    """
+    if raw.labels is None and raw.targets is None:
+        raise DataError(f"{name}: expected labels or target numbers, got inputs only")
+    class_names = () if raw.labels is None else _class_names(raw.labels, classes)
+    width = _num_targets(raw, class_names, encoding, num_targets)
+    train_rows, test_rows = _rows(raw, test_fraction, test_size, seeds)
+    scales = Scaling.fit(raw.inputs[train_rows], scaling, input_scale)
+    samples = dataset_from_table(
+        raw, scaling=scales, classes=class_names, num_targets=width, amplitude=amplitude, encoding=encoding
+    )
+    return Task(
+        name=name,
+        train=samples.take(train_rows),
+        test=samples.take(test_rows) if test_rows.size else None,
+        scaling=scales,
+        label_column=raw.label_column,
+        target_columns=raw.target_columns,
+        amplitude=amplitude,
+        encoding=encoding,
+    )
+
+
+def dataset_from_table(
+    raw: RawTable,
+    *,
+    scaling: Scaling,
+    classes: Sequence[str],
+    num_targets: int,
+    amplitude: float,
+    encoding: Encoding,
+) -> Dataset:
+    """Scales the inputs of a table and encodes its labels with what is known already.
+
+    Args:
+        raw: The table; without labels and targets, the dataset has no targets, no labels and no classes.
+        scaling: The fitted scaling.
+        classes: The class names in the order of their indices.
+        num_targets: The number of outputs that the labels are written to.
+        amplitude: See `encode_labels`.
+        encoding: See `encode_labels`.
+
+    Returns:
+        The dataset, with the rows in the order of the table.
+
+    Raises:
+        ConfigError: As `encode_labels`.
+        DataError: A label is not one of the classes, or the scaling does not fit the inputs.
+    """
+    labels = None
+    targets = np.empty((raw.num_samples, 0)) if raw.targets is None else raw.targets
+    if raw.labels is not None:
+        labels = _indices(raw.labels, classes)
+        targets = encode_labels(labels, len(classes), num_targets, amplitude, encoding)
+    return Dataset(
+        inputs=scaling.apply(raw.inputs),
+        targets=targets,
+        labels=labels,
+        classes=() if labels is None else tuple(classes),
+        input_names=raw.input_names,
+    )
+
+
+def check_classes(classes: Sequence[str]) -> None:
+    """Refuses a choice of class names that cannot be one.
+
+    Args:
+        classes: The class names in the order of their indices.
+
+    Raises:
+        ConfigError: A text instead of a list, fewer than two names, or the same name twice.
+    """
+    if isinstance(classes, str) or len(classes) < 2 or len(set(classes)) != len(classes):
+        raise ConfigError(f"classes: expected at least two different names, got {classes!r}")
+
+
+def _class_names(labels: Sequence[str], classes: Sequence[str] | None) -> tuple[str, ...]:
+    if classes is None:
+        found = _sorted_names(set(labels))
+        if len(found) < 2:
+            raise DataError(f"labels: expected at least two classes, got only {found[0]!r}")
+        return found
+    check_classes(classes)
+    return tuple(classes)
+
+
+def _sorted_names(names: set[str]) -> tuple[str, ...]:
+    try:
+        return tuple(sorted(names, key=lambda name: (float(name), name)))
+    except ValueError:
+        return tuple(sorted(names))
+
+
+def _num_targets(raw: RawTable, classes: Sequence[str], encoding: Encoding, asked: int | None) -> int:
+    if raw.targets is None:
+        return default_num_targets(len(classes), encoding) if asked is None else asked
+    width = int(raw.targets.shape[1])
+    if asked not in (None, width):
+        raise ConfigError(f"num_targets: expected {width}, one per target column, got {asked}")
+    return width
+
+
+def _rows(
+    raw: RawTable, test_fraction: float | None, test_size: int | None, seeds: Seeds | None
+) -> tuple[np.ndarray, np.ndarray]:
+    if test_fraction is None and test_size is None:
+        return np.arange(raw.num_samples), np.arange(0)
+    if seeds is None:
+        raise ConfigError("seeds: expected the seeds that draw the test part, got none")
+    return split(raw, test_fraction=test_fraction, test_size=test_size, seeds=seeds)
+
+
+def _indices(labels: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+    index = {name: position for position, name in enumerate(classes)}
+    for row, label in enumerate(labels):
+        if label not in index:
+            raise DataError(f"labels: expected one of {list(classes)}, got {label!r} at index {row}")
+    return np.array([index[label] for label in labels], dtype=np.int64)

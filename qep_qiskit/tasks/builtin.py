@@ -1,0 +1,203 @@
+"""The built-in tasks: XOR, parity, two moons, handwritten digits, and an aim without data."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import math
+from types import ModuleType
+from typing import Unpack
+
+import numpy as np
+
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.seeds import Seeds
+from qep_qiskit.tasks.assembly import TaskOptions, task_from_table
+from qep_qiskit.tasks.dataset import Dataset, Task
+from qep_qiskit.tasks.scaling import Scaling
+from qep_qiskit.tasks.table import RawTable
+
+__all__ = [
+    "digits",
+    "digits_task",
+    "moons",
+    "moons_task",
+    "no_data_task",
+    "parity",
+    "parity_task",
+    "xor",
+    "xor_task",
+]
+
+_SPIN_CLASSES = ("-1", "+1")
+_LABEL_COLUMN = "label"
+_MOST_PARITY_BITS = 10
+
+
+def xor() -> RawTable:
+    """The four inputs (-1, -1), (-1, +1), (+1, -1), (+1, +1), labelled by their product "-1" or "+1"."""
+    return _products(2)
+
+
+def parity(num_bits: int) -> RawTable:
+    """All rows of num_bits spins, labelled by their product "-1" or "+1".
+
+    Args:
+        num_bits: The number of spins, 2..10.
+
+    Returns:
+        2^num_bits rows in the order of counting, -1 before +1, the last column fastest.
+
+    Raises:
+        ConfigError: The number of spins is out of range.
+    """
+    if not 2 <= num_bits <= _MOST_PARITY_BITS:
+        raise ConfigError(f"num_bits: expected 2..{_MOST_PARITY_BITS}, got {num_bits}")
+    return _products(num_bits)
+
+
+def moons(num_samples: int, noise: float, seeds: Seeds) -> RawTable:
+    """Two interleaved half circles in the plane, labelled "outer" and "inner" (scikit-learn's make_moons).
+
+    Args:
+        num_samples: The number of points, at least 2.
+        noise: The standard deviation of the noise added to each coordinate, 0 or more.
+        seeds: The points are drawn from the stream "moons".
+
+    Returns:
+        The points with the columns x and y, shuffled.
+
+    Raises:
+        ConfigError: A number is out of range, or scikit-learn is missing.
+    """
+    if num_samples < 2:
+        raise ConfigError(f"num_samples: expected at least 2, got {num_samples}")
+    if not (math.isfinite(noise) and noise >= 0):
+        raise ConfigError(f"noise: expected a number of 0 or more, got {noise}")
+    seed = int(seeds.generator("moons").integers(2**31))
+    points, labels = _sklearn_datasets().make_moons(num_samples, noise=noise, random_state=seed)
+    names = tuple(("outer", "inner")[label] for label in labels)
+    return RawTable(inputs=points, input_names=("x", "y"), labels=names, label_column=_LABEL_COLUMN)
+
+
+def digits() -> RawTable:
+    """The 1797 handwritten digits of 8 x 8 pixels that come with scikit-learn.
+
+    Returns:
+        Inputs 0..16 with the columns pixel_0_0 .. pixel_7_7 (row, column), labels "0" .. "9".
+
+    Raises:
+        ConfigError: scikit-learn is missing.
+    """
+    images = _sklearn_datasets().load_digits()
+    return RawTable(
+        inputs=images.data,
+        input_names=tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8)),
+        labels=tuple(str(label) for label in images.target),
+        label_column=_LABEL_COLUMN,
+    )
+
+
+def xor_task(**options: Unpack[TaskOptions]) -> Task:
+    """XOR, all four samples for training, inputs not scaled by default.
+
+    Args:
+        **options: See `TaskOptions`.
+
+    Returns:
+        The task; with one output, the target is amplitude times the product of the inputs.
+
+    Raises:
+        ConfigError: An option is out of range.
+    """
+    options.setdefault("scaling", "none")
+    return task_from_table("xor", xor(), classes=_SPIN_CLASSES, **options)
+
+
+def parity_task(num_bits: int, **options: Unpack[TaskOptions]) -> Task:
+    """Parity, all samples for training, inputs not scaled by default.
+
+    Args:
+        num_bits: The number of spins, 2..10.
+        **options: See `TaskOptions`.
+
+    Returns:
+        The task; with one output, the target is amplitude times the product of the inputs.
+
+    Raises:
+        ConfigError: An option or the number of spins is out of range.
+    """
+    options.setdefault("scaling", "none")
+    return task_from_table("parity", parity(num_bits), classes=_SPIN_CLASSES, **options)
+
+
+def moons_task(
+    num_samples: int = 200,
+    noise: float = 0.1,
+    *,
+    test_fraction: float = 0.3,
+    seeds: Seeds,
+    **options: Unpack[TaskOptions],
+) -> Task:
+    """Two moons, split into training and test points.
+
+    Args:
+        num_samples: The number of points of both parts together, at least 2.
+        noise: The standard deviation of the noise, 0 or more.
+        test_fraction: The part of the points kept aside, in [0, 1).
+        seeds: Draws the points and the test part.
+        **options: See `TaskOptions`.
+
+    Returns:
+        The task.
+
+    Raises:
+        ConfigError: An option is out of range, or scikit-learn is missing.
+    """
+    raw = moons(num_samples, noise, seeds)
+    classes = ("outer", "inner")
+    return task_from_table("moons", raw, classes=classes, test_fraction=test_fraction, seeds=seeds, **options)
+
+
+def digits_task(*, seeds: Seeds, test_size: int = 360, **options: Unpack[TaskOptions]) -> Task:
+    """Handwritten digits, inputs scaled to [-1, 1] by default.
+
+    Args:
+        seeds: Draws the test part.
+        test_size: The number of digits kept aside, 0..1796.
+        **options: See `TaskOptions`.
+
+    Returns:
+        The task, with ten outputs.
+
+    Raises:
+        ConfigError: An option is out of range, or scikit-learn is missing.
+    """
+    options.setdefault("scaling", "minmax")
+    return task_from_table("digits", digits(), test_size=test_size, seeds=seeds, **options)
+
+
+def no_data_task() -> Task:
+    """An aim without data: one sample with no inputs and no targets."""
+    nothing = np.empty((1, 0))
+    sample = Dataset(inputs=nothing, targets=nothing, labels=None, classes=(), input_names=())
+    return Task(name="no_data", train=sample, test=None, scaling=Scaling.fit(nothing, "none"))
+
+
+def _products(num_bits: int) -> RawTable:
+    spins = np.array(list(itertools.product((-1, 1), repeat=num_bits)))
+    return RawTable(
+        inputs=spins,
+        input_names=tuple(f"s{index}" for index in range(num_bits)),
+        labels=tuple(_SPIN_CLASSES[int(product > 0)] for product in spins.prod(axis=1)),
+        label_column=_LABEL_COLUMN,
+    )
+
+
+def _sklearn_datasets() -> ModuleType:
+    try:
+        return importlib.import_module("sklearn.datasets")
+    except ImportError:
+        raise ConfigError(
+            "this task needs scikit-learn; install with pip install 'qep_qiskit[datasets]'"
+        ) from None

@@ -1,0 +1,102 @@
+"""Tasks from CSV files, and later rows of the same kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Unpack
+
+from qep_qiskit.errors import ConfigError, DataError
+from qep_qiskit.seeds import Seeds
+from qep_qiskit.tasks.assembly import TaskOptions, check_classes, dataset_from_table, task_from_table
+from qep_qiskit.tasks.csv_file import read_csv, read_inputs
+from qep_qiskit.tasks.dataset import Dataset, Task
+
+__all__ = ["csv_task", "read_rows"]
+
+
+def csv_task(
+    path: str | Path,
+    *,
+    inputs: Sequence[str],
+    target: str | None = None,
+    targets: Sequence[str] = (),
+    classes: Sequence[str] | None = None,
+    test_fraction: float = 0.3,
+    seeds: Seeds,
+    **options: Unpack[TaskOptions],
+) -> Task:
+    """A task from a CSV file: classification of one column, or regression of columns of numbers.
+
+    Args:
+        path: The file, see `read_csv`.
+        inputs: The names of the input columns.
+        target: The column of class names, for classification.
+        targets: The columns of numbers, for regression; they are taken as they are, so they have to lie where
+            outputs can reach them.
+        classes: The class names in the order of their indices; None takes those of the file, sorted.
+        test_fraction: The part of the rows kept aside, in [0, 1); 0 for none.
+        seeds: Draws the test rows.
+        **options: See `TaskOptions`.
+
+    Returns:
+        The task, named like the file without its ending.
+
+    Raises:
+        ConfigError: Neither `target` nor `targets` is given, or an option is out of range.
+        DataError: The file cannot be used, see `read_csv`, or has fewer than two classes.
+    """
+    if target is None and not targets:
+        raise ConfigError("target, targets: expected a class column or number columns, got neither")
+    if classes is not None and target is None:
+        raise ConfigError("classes: expected a class column in target to go with them, got none")
+    if classes is not None:
+        check_classes(classes)
+    raw = read_csv(path, inputs, target, targets, classes=classes)
+    name = Path(path).stem
+    with _naming(path):
+        return task_from_table(
+            name, raw, classes=classes, test_fraction=test_fraction, seeds=seeds, **options
+        )
+
+
+def read_rows(path: str | Path, task: Task) -> Dataset:
+    """Reads rows to predict, scaled and encoded as the training samples of a task were.
+
+    Args:
+        path: A CSV file with the input columns of the task; the label or target columns may be missing.
+        task: The task.
+
+    Returns:
+        The rows in the order of the file. Without the label or target columns, `targets` has shape
+        (samples, 0), `labels` is None and `classes` is ().
+
+    Raises:
+        ConfigError: The task has no inputs.
+        DataError: The file cannot be used, see `read_csv`, or has a class that the task does not know.
+    """
+    raw = read_inputs(
+        path,
+        task.train.input_names,
+        task.label_column,
+        task.target_columns,
+        classes=task.train.classes or None,
+    )
+    with _naming(path):
+        return dataset_from_table(
+            raw,
+            scaling=task.scaling,
+            classes=task.train.classes,
+            num_targets=task.train.num_targets,
+            amplitude=task.amplitude,
+            encoding=task.encoding,
+        )
+
+
+@contextmanager
+def _naming(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None

@@ -1,0 +1,170 @@
+"""Datasets and tasks: scaled inputs, wanted outputs, and what is needed to read new rows the same way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from qep_qiskit.errors import DataError
+from qep_qiskit.tasks.arrays import float_array, index_array
+from qep_qiskit.tasks.encoding import Encoding
+from qep_qiskit.tasks.scaling import Scaling
+
+__all__ = ["Dataset", "Task"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Dataset:
+    """Samples ready for a network. The arrays are copied and read-only.
+
+    Attributes:
+        inputs: float64 array of shape (samples, num_inputs), scaled. An aim without data has one sample and
+            no inputs.
+        targets: float64 array of shape (samples, num_targets): the values wanted of the outputs. Rows whose
+            answer is not known have no targets.
+        labels: int64 class indices of shape (samples,); None for regression and for rows without labels.
+        classes: The class names, at index `labels`; () where labels is None.
+        input_names: The name of each input.
+
+    Raises:
+        DataError: A wrong shape, type or number of rows or names, a value that is not finite, no samples,
+            or a label that is not the index of a class.
+    """
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    labels: np.ndarray | None
+    classes: tuple[str, ...]
+    input_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inputs", float_array("inputs", self.inputs, ndim=2))
+        object.__setattr__(self, "targets", float_array("targets", self.targets, ndim=2))
+        if self.labels is not None:
+            object.__setattr__(self, "labels", index_array("labels", self.labels))
+        self._check_rows()
+        self._check_names()
+        self._check_labels()
+
+    @property
+    def num_samples(self) -> int:
+        """The number of samples."""
+        return int(self.inputs.shape[0])
+
+    @property
+    def num_inputs(self) -> int:
+        """The number of inputs of a sample."""
+        return int(self.inputs.shape[1])
+
+    @property
+    def num_targets(self) -> int:
+        """The number of values wanted of the outputs of a sample."""
+        return int(self.targets.shape[1])
+
+    def take(self, indices: np.ndarray) -> Dataset:
+        """The samples at some indices, in that order.
+
+        Args:
+            indices: Integers of shape (chosen,), each in 0..num_samples - 1; repeats are fine.
+
+        Returns:
+            A dataset of `chosen` samples.
+
+        Raises:
+            DataError: No index, or one that is not the index of a sample.
+        """
+        indices = index_array("indices", indices)
+        if np.any((indices < 0) | (indices >= self.num_samples)):
+            raise DataError(
+                f"indices: expected values in 0..{self.num_samples - 1}, "
+                f"got values from {indices.min()} to {indices.max()}"
+            )
+        return Dataset(
+            inputs=self.inputs[indices],
+            targets=self.targets[indices],
+            labels=None if self.labels is None else self.labels[indices],
+            classes=self.classes,
+            input_names=self.input_names,
+        )
+
+    def _check_rows(self) -> None:
+        if self.num_samples == 0:
+            raise DataError("inputs: expected at least one sample, got none")
+        for name, part in (("targets", self.targets), ("labels", self.labels)):
+            if part is not None and len(part) != self.num_samples:
+                raise DataError(f"{name}: expected {self.num_samples} rows like the inputs, got {len(part)}")
+
+    def _check_names(self) -> None:
+        if len(self.input_names) != self.num_inputs:
+            raise DataError(f"input_names: expected {self.num_inputs} names, got {len(self.input_names)}")
+        for name, values in (("input_names", self.input_names), ("classes", self.classes)):
+            if len(set(values)) != len(values):
+                raise DataError(f"{name}: expected different names, got {', '.join(map(repr, values))}")
+
+    def _check_labels(self) -> None:
+        if self.labels is None:
+            if self.classes:
+                raise DataError(f"labels: expected class indices for {len(self.classes)} classes, got None")
+        elif np.any((self.labels < 0) | (self.labels >= len(self.classes))):
+            raise DataError(
+                f"labels: expected indices of the {len(self.classes)} classes, "
+                f"got values from {self.labels.min()} to {self.labels.max()}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Task:
+    """What a network is trained on, and how rows of the same kind are read later.
+
+    Attributes:
+        name: A word for the reader.
+        train: The training samples.
+        test: The samples kept aside; None where all samples are for training.
+        scaling: The input scaling, fitted on the training samples; both parts are scaled already.
+        label_column: The column of the class names; None for regression and for an aim without data.
+        target_columns: The columns of the target numbers; () for classification.
+        amplitude: The size of the target values of a class, see `encode_labels`.
+        encoding: The way classes were written as targets, see `encode_labels`.
+
+    Raises:
+        DataError: The training samples, the test samples, the scaling and the columns do not fit together.
+    """
+
+    name: str
+    train: Dataset
+    test: Dataset | None
+    scaling: Scaling
+    label_column: str | None = None
+    target_columns: tuple[str, ...] = ()
+    amplitude: float = 0.8
+    encoding: Encoding = "amplitude"
+
+    def __post_init__(self) -> None:
+        if self.scaling.num_inputs != self.train.num_inputs:
+            raise DataError(
+                f"scaling: expected {self.train.num_inputs} inputs like the training samples, "
+                f"got {self.scaling.num_inputs}"
+            )
+        self._check_test()
+        self._check_columns()
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes; 0 for regression and for an aim without data."""
+        return len(self.train.classes)
+
+    def _check_test(self) -> None:
+        if self.test is None:
+            return
+        for name in ("input_names", "classes", "num_targets"):
+            wanted, got = getattr(self.train, name), getattr(self.test, name)
+            if wanted != got:
+                raise DataError(f"test: expected {name} {wanted!r} like the training samples, got {got!r}")
+
+    def _check_columns(self) -> None:
+        if (self.label_column is not None) != bool(self.train.classes):
+            raise DataError("label_column: expected a name exactly where the samples have classes")
+        wanted = 0 if self.train.classes else self.train.num_targets
+        if len(self.target_columns) != wanted:
+            raise DataError(f"target_columns: expected {wanted} names, got {len(self.target_columns)}")

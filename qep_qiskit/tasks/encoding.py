@@ -1,0 +1,110 @@
+"""Classes as target values of the outputs, and outputs back as classes."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+
+from qep_qiskit.errors import ConfigError, DataError
+from qep_qiskit.tasks.arrays import float_array, index_array
+
+__all__ = ["Encoding", "decode", "default_num_targets", "encode_labels"]
+
+Encoding = Literal["amplitude", "one_hot"]
+
+
+def default_num_targets(num_classes: int, encoding: Encoding = "amplitude") -> int:
+    """How many outputs a number of classes asks for.
+
+    Args:
+        num_classes: The number of classes, at least 2.
+        encoding: See `encode_labels`.
+
+    Returns:
+        1 for two classes told apart by the sign of one output, else one output per class. The one-hot
+        encoding always has one output per class.
+    """
+    return 1 if num_classes == 2 and encoding == "amplitude" else num_classes
+
+
+def encode_labels(
+    labels: np.ndarray,
+    num_classes: int,
+    num_targets: int,
+    amplitude: float = 0.8,
+    encoding: Encoding = "amplitude",
+) -> np.ndarray:
+    """Writes class indices as the values wanted of the outputs.
+
+    Args:
+        labels: Class indices, shape (samples,), each in 0..num_classes - 1.
+        num_classes: The number of classes, at least 2.
+        num_targets: The number of outputs: `num_classes`, or 1 for two classes.
+        amplitude: The size of the target values, in (0, 1]; below 1 the nudge never asks for a pole.
+        encoding: "amplitude" gives -amplitude / +amplitude; "one_hot" gives 0 / 1 for cross-entropy.
+
+    Returns:
+        float64 array of shape (samples, num_targets). With one output, class 0 is -amplitude and class 1
+        is +amplitude; with one output per class, the own class is the high value and the others the low.
+
+    Raises:
+        ConfigError: The number of outputs does not fit the classes, or the amplitude or encoding is unknown.
+        DataError: A label is not an index of a class.
+    """
+    _check_encoding(num_classes, num_targets, amplitude, encoding)
+    labels = index_array("labels", labels)
+    if np.any((labels < 0) | (labels >= num_classes)):
+        raise DataError(f"labels: expected class indices in 0..{num_classes - 1}, got {_range(labels)}")
+    low, high = (-amplitude, amplitude) if encoding == "amplitude" else (0.0, 1.0)
+    if num_targets == 1:
+        return np.where(labels == 1, high, low).reshape(-1, 1)
+    return np.where(labels[:, np.newaxis] == np.arange(num_classes), high, low)
+
+
+def decode(outputs: np.ndarray, num_classes: int) -> np.ndarray:
+    """Reads the class off the outputs.
+
+    Args:
+        outputs: Output values, shape (samples, num_targets), with one output for two classes or one output
+            per class.
+        num_classes: The number of classes, at least 2.
+
+    Returns:
+        int64 class indices of shape (samples,): for one output, 1 where it is positive and else 0; for one
+        output per class, the largest (the first of equals).
+
+    Raises:
+        DataError: The outputs are not finite, or their number does not fit the classes.
+    """
+    outputs = float_array("outputs", outputs, ndim=2)
+    num_targets = outputs.shape[1]
+    if num_classes < 2 or (num_targets != num_classes and (num_targets, num_classes) != (1, 2)):
+        raise DataError(f"outputs: expected {_fitting(num_classes)} per sample, got {num_targets}")
+    if num_targets == 1:
+        return (outputs[:, 0] > 0).astype(np.int64)
+    best: np.ndarray = np.argmax(outputs, axis=1).astype(np.int64)
+    return best
+
+
+def _check_encoding(num_classes: int, num_targets: int, amplitude: float, encoding: str) -> None:
+    if encoding not in get_args(Encoding):
+        raise ConfigError(f"encoding: expected one of {', '.join(get_args(Encoding))}, got {encoding!r}")
+    if not 0 < amplitude <= 1:
+        raise ConfigError(f"amplitude: expected a number in (0, 1], got {amplitude}")
+    if num_classes < 2:
+        raise ConfigError(f"classes: expected at least 2, got {num_classes}")
+    if encoding == "one_hot" and num_targets != num_classes:
+        raise ConfigError(f"num_targets: one_hot needs {num_classes}, one per class, got {num_targets}")
+    if num_targets != num_classes and (num_targets, num_classes) != (1, 2):
+        raise ConfigError(f"num_targets: expected {_fitting(num_classes)}, got {num_targets}")
+
+
+def _fitting(num_classes: int) -> str:
+    if num_classes == 2:
+        return "1 or 2 outputs for 2 classes"
+    return f"{num_classes} outputs for {num_classes} classes"
+
+
+def _range(labels: np.ndarray) -> str:
+    return f"values from {labels.min()} to {labels.max()}"

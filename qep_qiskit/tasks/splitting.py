@@ -1,0 +1,83 @@
+"""Splits the rows of a table into training and test rows, class by class."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qep_qiskit.errors import ConfigError, DataError
+from qep_qiskit.seeds import Seeds
+from qep_qiskit.tasks.table import RawTable
+
+__all__ = ["split"]
+
+
+def split(
+    raw: RawTable,
+    *,
+    test_fraction: float | None = None,
+    test_size: int | None = None,
+    seeds: Seeds,
+    stratify: bool = True,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draws which rows are kept aside for the test.
+
+    With labels and `stratify`, each class gives its share of the test rows, and a class of two or more rows
+    is in both parts wherever the sizes allow it; a class of one row stays in training.
+
+    Args:
+        raw: The table.
+        test_fraction: The part of the rows kept aside, in [0, 1), rounded, at least one row unless it is 0.
+        test_size: The number of rows kept aside, in 0..samples - 1. Give one of the two.
+        seeds: The rows are drawn from the stream "split".
+        stratify: Draw class by class where there are labels.
+
+    Returns:
+        Row indices of the training part and of the test part, int64, each in rising order; together they
+        are every row once.
+
+    Raises:
+        ConfigError: Both or none of the two sizes are given, or the size is out of range.
+        DataError: There are too few rows to keep one aside.
+    """
+    num_test = _num_test(raw.num_samples, test_fraction, test_size)
+    generator = seeds.generator("split")
+    labels = raw.labels if stratify else None
+    chosen = np.zeros(raw.num_samples, dtype=bool)
+    if labels is None:
+        chosen[generator.permutation(raw.num_samples)[:num_test]] = True
+    else:
+        _, members, counts = np.unique(np.array(labels), return_inverse=True, return_counts=True)
+        for index, share in enumerate(_shares(counts, num_test)):
+            chosen[generator.permutation(np.flatnonzero(members == index))[:share]] = True
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+
+
+def _num_test(num_samples: int, test_fraction: float | None, test_size: int | None) -> int:
+    if (test_fraction is None) == (test_size is None):
+        raise ConfigError("test_fraction, test_size: expected exactly one of the two")
+    if test_size is not None:
+        if not 0 <= test_size < num_samples:
+            raise ConfigError(f"test_size: expected 0..{num_samples - 1} of {num_samples}, got {test_size}")
+        return test_size
+    assert test_fraction is not None
+    if not 0 <= test_fraction < 1:
+        raise ConfigError(f"test_fraction: expected a number in [0, 1), got {test_fraction}")
+    if test_fraction == 0:
+        return 0
+    if num_samples < 2:
+        raise DataError("test_fraction: one sample cannot be split; set test_fraction to 0")
+    return min(max(round(test_fraction * num_samples), 1), num_samples - 1)
+
+
+def _shares(counts: np.ndarray, num_test: int) -> np.ndarray:
+    """Test rows per class, shape (classes,), adding up to num_test and close to proportional."""
+    most = counts - 1
+    if num_test > most.sum():
+        most = counts.copy()
+    shares: np.ndarray = np.minimum(counts - 1, 1)
+    if num_test < shares.sum():
+        shares = np.zeros_like(counts)
+    wanted = counts * (num_test / counts.sum())
+    for _ in range(num_test - int(shares.sum())):
+        shares[np.argmax(np.where(shares < most, wanted - shares, -np.inf))] += 1
+    return shares

@@ -1,0 +1,138 @@
+"""A task as one npz file: arrays, and a JSON text for the rest. No pickles, an exact round trip."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qep_qiskit.errors import RunFolderError
+from qep_qiskit.tasks.dataset import Dataset, Task
+from qep_qiskit.tasks.scaling import Scaling
+
+__all__ = ["load_task", "save_task"]
+
+_FORMAT = "qep_qiskit task 1"
+_DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def save_task(path_npz: str | Path, task: Task) -> None:
+    """Writes a task to one file; an older file is replaced only when the new one is complete.
+
+    Args:
+        path_npz: The file, taken as it is (no ending is added).
+        task: The task.
+
+    Raises:
+        RunFolderError: The file cannot be written.
+    """
+    path = Path(path_npz)
+    arrays = _arrays("train", task.train)
+    if task.test is not None:
+        arrays |= _arrays("test", task.test)
+    new = path.with_name(path.name + ".new")
+    try:
+        with new.open("wb") as file:
+            np.savez(file, allow_pickle=False, metadata=np.array(json.dumps(_metadata(task))), **arrays)
+        os.replace(new, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            new.unlink(missing_ok=True)
+        raise RunFolderError(f"{path}: the task cannot be written: {error.strerror}") from None
+
+
+def load_task(path_npz: str | Path) -> Task:
+    """Reads the task that `save_task` wrote, bit for bit.
+
+    Args:
+        path_npz: The file.
+
+    Returns:
+        The task.
+
+    Raises:
+        RunFolderError: The file is missing, damaged, or not a task of this package.
+    """
+    path = Path(path_npz)
+    if not path.is_file():
+        raise RunFolderError(f"{path}: no task file there")
+    try:
+        return _read(path)
+    except _DAMAGE as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise RunFolderError(f"{path}: not a task file, or damaged: {reason}") from None
+
+
+def _read(path: Path) -> Task:
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()  # numpy stops before the checksum when a damaged header asks for less
+        if damaged is not None:
+            raise ValueError(f"the checksum of {damaged} is wrong")
+    with np.load(path, allow_pickle=False) as arrays:
+        metadata = json.loads(arrays["metadata"].item())
+        if metadata["format"] != _FORMAT:
+            raise ValueError(f"expected the format {_FORMAT!r}, got {metadata['format']!r}")
+        return _task(metadata, arrays)
+
+
+def _task(metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Task:
+    return Task(
+        name=metadata["name"],
+        train=_dataset("train", metadata, arrays),
+        test=_dataset("test", metadata, arrays) if metadata["has_test"] else None,
+        scaling=Scaling.from_dict(metadata["scaling"]),
+        label_column=metadata["label_column"],
+        target_columns=tuple(metadata["target_columns"]),
+        amplitude=metadata["amplitude"],
+        encoding=metadata["encoding"],
+    )
+
+
+def _metadata(task: Task) -> dict[str, Any]:
+    return {
+        "format": _FORMAT,
+        "name": task.name,
+        "has_test": task.test is not None,
+        "classes": task.train.classes,
+        "input_names": task.train.input_names,
+        "scaling": task.scaling.to_dict(),
+        "label_column": task.label_column,
+        "target_columns": task.target_columns,
+        "amplitude": task.amplitude,
+        "encoding": task.encoding,
+    }
+
+
+def _arrays(part: str, samples: Dataset) -> dict[str, np.ndarray]:
+    arrays = {f"{part}_inputs": samples.inputs, f"{part}_targets": samples.targets}
+    if samples.labels is not None:
+        arrays[f"{part}_labels"] = samples.labels
+    return arrays
+
+
+def _dataset(part: str, metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Dataset:
+    classes = tuple(metadata["classes"])
+    return Dataset(
+        inputs=arrays[f"{part}_inputs"],
+        targets=arrays[f"{part}_targets"],
+        labels=arrays[f"{part}_labels"] if classes else None,
+        classes=classes,
+        input_names=tuple(metadata["input_names"]),
+    )

@@ -1,0 +1,68 @@
+"""The raw table: what a data file says, before splitting, scaling and encoding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from qep_qiskit.errors import DataError
+from qep_qiskit.tasks.arrays import float_array
+
+__all__ = ["RawTable"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RawTable:
+    """Inputs as measured, with the labels or the target numbers of each row where they are known.
+
+    Attributes:
+        inputs: float64 array of shape (samples, num_inputs), in the units of the source.
+        input_names: The name of each input column.
+        labels: The class name of each row; None where the table has no labels.
+        label_column: The name of the label column; None where the table has no labels.
+        targets: float64 array of shape (samples, num_targets); None where the table has no target numbers.
+        target_columns: The name of each target column.
+
+    Raises:
+        DataError: The parts do not have one row per sample or one name per column, or a number is not finite.
+    """
+
+    inputs: np.ndarray
+    input_names: tuple[str, ...]
+    labels: tuple[str, ...] | None = None
+    label_column: str | None = None
+    targets: np.ndarray | None = None
+    target_columns: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inputs", float_array("inputs", self.inputs, ndim=2))
+        if self.targets is not None:
+            object.__setattr__(self, "targets", float_array("targets", self.targets, ndim=2))
+        self._check_rows()
+        self._check_names()
+
+    @property
+    def num_samples(self) -> int:
+        """The number of rows."""
+        return int(self.inputs.shape[0])
+
+    def _check_rows(self) -> None:
+        for name, part in (("labels", self.labels), ("targets", self.targets)):
+            if part is not None and len(part) != self.num_samples:
+                raise DataError(f"{name}: expected {self.num_samples} rows like the inputs, got {len(part)}")
+
+    def _check_names(self) -> None:
+        if len(self.input_names) != self.inputs.shape[1]:
+            raise DataError(
+                f"input_names: expected {self.inputs.shape[1]} names like the inputs, "
+                f"got {len(self.input_names)}"
+            )
+        num_targets = 0 if self.targets is None else self.targets.shape[1]
+        if len(self.target_columns) != num_targets:
+            raise DataError(
+                f"target_columns: expected {num_targets} names like the targets, "
+                f"got {len(self.target_columns)}"
+            )
+        if (self.labels is None) != (self.label_column is None):
+            raise DataError("label_column: expected a name exactly where there are labels")

@@ -1,0 +1,120 @@
+import sys
+
+import numpy as np
+import pytest
+
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.seeds import Seeds
+from qep_qiskit.tasks import (
+    digits,
+    digits_task,
+    moons,
+    moons_task,
+    no_data_task,
+    parity,
+    parity_task,
+    xor,
+    xor_task,
+)
+
+
+def test_xor():
+    assert xor().inputs.tolist() == [[-1, -1], [-1, 1], [1, -1], [1, 1]]
+    assert xor().labels == ("+1", "-1", "-1", "+1")
+
+
+@pytest.mark.parametrize("num_bits", range(2, 11))
+def test_parity_is_the_product(num_bits):
+    task = parity_task(num_bits, amplitude=0.5)
+    assert task.train.inputs.shape == (2**num_bits, num_bits)
+    assert len({tuple(row) for row in task.train.inputs}) == 2**num_bits
+    assert set(np.unique(task.train.inputs)) == {-1.0, 1.0}
+    assert np.array_equal(task.train.targets[:, 0], 0.5 * task.train.inputs.prod(axis=1))
+    assert task.test is None
+
+
+@pytest.mark.parametrize("num_bits", [0, 1, 11])
+def test_parity_of_too_few_or_too_many(num_bits):
+    with pytest.raises(ConfigError, match=r"num_bits: expected 2\.\.10"):
+        parity(num_bits)
+
+
+def test_xor_task():
+    task = xor_task()
+    assert task.test is None
+    assert task.train.num_samples == 4
+    assert task.train.targets[:, 0].tolist() == [0.8, -0.8, -0.8, 0.8]
+    assert np.array_equal(task.train.inputs, xor().inputs)
+    assert xor_task(input_scale=0.5).train.inputs[0].tolist() == [-0.5, -0.5]
+    assert xor_task(num_targets=2).train.targets[0].tolist() == [-0.8, 0.8]
+
+
+def test_moons():
+    pytest.importorskip("sklearn")
+    first, again, other = (moons(60, 0.1, Seeds(seed)) for seed in (1, 1, 2))
+    assert np.array_equal(first.inputs, again.inputs)
+    assert first.labels == again.labels
+    assert not np.array_equal(first.inputs, other.inputs)
+    assert sorted(first.labels) == ["inner"] * 30 + ["outer"] * 30
+
+
+def test_moons_without_noise_lie_on_the_circles():
+    pytest.importorskip("sklearn")
+    raw = moons(40, 0.0, Seeds(0))
+    outer = np.array([label == "outer" for label in raw.labels])
+    assert np.allclose(np.hypot(*raw.inputs[outer].T), 1)
+    assert np.allclose(np.hypot(*(raw.inputs[~outer] - [1, 0.5]).T), 1)
+
+
+def test_moons_task():
+    pytest.importorskip("sklearn")
+    task = moons_task(100, 0.2, test_fraction=0.2, seeds=Seeds(3))
+    assert (task.train.num_samples, task.test.num_samples) == (80, 20)
+    assert np.bincount(task.test.labels).tolist() == [10, 10]
+    assert task.train.num_targets == 1
+    assert np.allclose(task.train.inputs.std(axis=0), 1)
+
+
+@pytest.mark.parametrize(
+    ("num_samples", "noise", "word"),
+    [(1, 0.1, "num_samples"), (10, -0.1, "noise"), (10, float("nan"), "noise")],
+)
+def test_moons_out_of_range(num_samples, noise, word):
+    with pytest.raises(ConfigError, match=f"{word}: expected"):
+        moons(num_samples, noise, Seeds(0))
+
+
+def test_digits():
+    pytest.importorskip("sklearn")
+    raw = digits()
+    assert raw.inputs.shape == (1797, 64)
+    assert (raw.inputs.min(), raw.inputs.max()) == (0, 16)
+    assert raw.input_names[:2] == ("pixel_0_0", "pixel_0_1")
+    assert raw.input_names[-1] == "pixel_7_7"
+    assert raw.labels[:3] == ("0", "1", "2")
+
+
+def test_digits_task():
+    pytest.importorskip("sklearn")
+    task = digits_task(seeds=Seeds(1))
+    assert (task.train.num_samples, task.test.num_samples) == (1437, 360)
+    assert task.train.classes == tuple("0123456789")
+    assert task.train.num_targets == 10
+    assert np.bincount(task.test.labels).min() >= 34
+    assert np.abs(task.train.inputs).max() <= 1 + 1e-12
+    assert not np.array_equal(task.test.inputs, digits_task(seeds=Seeds(2)).test.inputs)
+
+
+def test_missing_scikit_learn(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    for build in (lambda: moons(10, 0.1, Seeds(0)), digits):
+        with pytest.raises(ConfigError, match=r"install with pip install 'qep_qiskit\[datasets\]'"):
+            build()
+
+
+def test_no_data():
+    task = no_data_task()
+    assert (task.train.num_samples, task.train.num_inputs, task.train.num_targets) == (1, 0, 0)
+    assert task.train.labels is None
+    assert task.test is None
+    assert task.num_classes == 0

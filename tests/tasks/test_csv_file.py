@@ -1,0 +1,175 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qep_qiskit.errors import ConfigError, DataError
+from qep_qiskit.tasks import read_csv, read_inputs
+
+GOOD = "a,b,kind,z\n1,2,x,0.5\n3,4.5,y,-1e-3\n"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(content, name="data.csv"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+def test_labels(write):
+    table = read_csv(write(GOOD), ["b", "a"], "kind")
+    assert table.inputs.tolist() == [[2, 1], [4.5, 3]]
+    assert table.input_names == ("b", "a")
+    assert table.labels == ("x", "y")
+    assert table.label_column == "kind"
+    assert table.targets is None
+
+
+def test_regression(write):
+    table = read_csv(write(GOOD), ["a"], targets=["z", "b"])
+    assert table.targets.tolist() == [[0.5, 2], [-1e-3, 4.5]]
+    assert table.target_columns == ("z", "b")
+    assert table.labels is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf" + GOOD.encode(),
+        GOOD.replace("\n", "\r\n"),
+        GOOD.replace("\n", "\r"),
+        GOOD + "\n\n  \r\n",
+        GOOD.rstrip("\n"),
+        GOOD.replace(",", " , "),
+        '"a","b","kind","z"\n1,"2", "x",0.5\n"3",4.5,y,-1e-3\n',
+    ],
+    ids=["bom", "crlf", "cr", "blank end", "no end", "spaces", "quotes"],
+)
+def test_other_ways_to_write_the_same_file(write, content):
+    table = read_csv(write(content), ["a", "b"], "kind")
+    assert table.inputs.tolist() == [[1, 2], [3, 4.5]]
+    assert table.labels == ("x", "y")
+
+
+def test_numbers_are_read_bit_for_bit(write):
+    values = np.random.default_rng(5).normal(size=(20, 2)) * 10.0 ** np.arange(-10, 10)[:, None]
+    rows = "".join(f"{float(a)!r},{float(b)!r},k\n" for a, b in values)
+    assert np.array_equal(read_csv(write("a,b,t\n" + rows), ["a", "b"], "t").inputs, values)
+
+
+def test_columns_that_are_not_asked_for_are_not_looked_at(write):
+    table = read_csv(write("note,a,kind\n,1,x\n???,2,y\n"), ["a"], "kind")
+    assert table.inputs.tolist() == [[1], [2]]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", ["empty"]),
+        ("\n\n", ["empty"]),
+        ("a,b,kind\n", ["data rows", "row 2"]),
+        ("\na,b,kind\n1,2,x\n", ["row 1", "blank"]),
+        ("a,b,a,kind\n1,2,3,x\n", ["row 1", "column 'a'", "twice"]),
+        ("a, a,b,kind\n1,2,3,x\n", ["row 1", "column 'a'", "twice"]),
+        ("a,c,kind\n1,2,x\n", ["row 1", "no column 'b'", "'a', 'c', 'kind'"]),
+        ("a;b;kind\n1;2;x\n", ["row 1", "no column 'a'", "'a;b;kind'"]),
+        ("a,b\n1,2\n", ["row 1", "no column 'kind'", "'a', 'b'"]),
+        ("a,b,kind\n1,2,x\n1,2\n", ["row 3", "expected 3 cells, got 2", "'kind'"]),
+        ("a,b,kind\n1,2,x,4\n", ["row 2", "expected 3 cells, got 4"]),
+        ("a,b,kind\n1,2,x\n\n1,2,x\n", ["row 3", "expected 3 cells, got 0", "'a'"]),
+        ("a,b,kind\n1,2,x\n,2,x\n", ["row 3", "column 'a'", "empty"]),
+        ("a,b,kind\n1,  ,x\n", ["row 2", "column 'b'", "empty"]),
+        ("a,b,kind\n1,2,x\n1,2,\n", ["row 3", "column 'kind'", "empty"]),
+        ("a,b,kind\n1,two,x\n", ["row 2", "column 'b'", "expected a number", "'two'"]),
+        ("a,b,kind\n1_0,2,x\n", ["row 2", "column 'a'", "expected a number", "'1_0'"]),
+        ('a,b,kind\n"1,5",2,x\n', ["row 2", "column 'a'", "expected a number", "'1,5'"]),
+        ("a,b,kind\n1,2,x\n1,nan,x\n", ["row 3", "column 'b'", "finite", "'nan'"]),
+        ("a,b,kind\n-Infinity,2,x\n", ["row 2", "column 'a'", "finite", "'-Infinity'"]),
+        ("a,b,kind\n1e999,2,x\n", ["row 2", "column 'a'", "finite", "'1e999'"]),
+        (b"a,b,kind\n1,2,x\n1,2,\xe9\n", ["row 3", "UTF-8"]),
+        (GOOD.encode("utf-16"), ["row 1", "UTF-8"]),
+        ('a,b,kind\n1,2,x\n1,"2,x\n1,2,x\n', ["row 3", "not a CSV row"]),
+        ('a,b,kind\n1,2,"x\ny"\n1,no,x\n', ["row 4", "column 'b'", "'no'"]),
+        ('a,b,kind\n1,"2\n3",x\n', ["row 2", "column 'b'", r"'2\n3'"]),
+        ("a,b,kind\n1," + "9" * 50 + "x,y\n", ["row 2", "column 'b'", "9" * 40 + "...'"]),
+    ],
+)
+def test_bad_files_are_named_by_row_and_column(write, content, words):
+    path = write(content)
+    with pytest.raises(DataError) as caught:
+        read_csv(path, ["a", "b"], "kind")
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_a_long_header_is_cut(write):
+    path = write(",".join(f"c{i}" for i in range(100)) + "\n" + ",".join("1" * 100) + "\n")
+    with pytest.raises(DataError, match="'c19' and 80 more"):
+        read_csv(path, ["a"])
+
+
+def test_missing_file_and_folder(tmp_path):
+    with pytest.raises(DataError, match=r"none\.csv: no such file"):
+        read_csv(tmp_path / "none.csv", ["a"])
+    with pytest.raises(DataError, match="got a folder") as caught:
+        read_csv(tmp_path, ["a"])
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_a_file_that_may_not_be_read(write, monkeypatch):
+    def refuse(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(DataError, match=r"data\.csv: the file cannot be read: Permission denied"):
+        read_csv(write(GOOD), ["a"])
+
+
+def test_a_label_that_is_no_class(write):
+    assert read_csv(write(GOOD), ["a"], "kind", classes=["y", "x"]).labels == ("x", "y")
+    with pytest.raises(DataError, match=r"row 3, column 'kind': .* classes 'x', 'w', got 'y'"):
+        read_csv(write(GOOD), ["a"], "kind", classes=["x", "w"])
+    with pytest.raises(DataError, match=r"row 3, column 'kind'"):
+        read_inputs(write(GOOD), ["a"], "kind", classes=["x", "w"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (([], "kind"), "inputs: expected at least one"),
+        (("ab", "kind"), "inputs: expected a list"),
+        ((["a"], None, "z"), "targets: expected a list"),
+        ((["a", "a"], "kind"), "'a' is asked for twice"),
+        ((["a"], "a"), "'a' is asked for twice"),
+        ((["a"], None, ["a"]), "'a' is asked for twice"),
+        ((["a"], "kind", ["z"]), "got both"),
+    ],
+)
+@pytest.mark.parametrize("read", [read_csv, read_inputs])
+def test_bad_column_choices(write, read, arguments, words):
+    with pytest.raises(ConfigError, match=words):
+        read(write(GOOD), *arguments)
+
+
+def test_rows_to_predict_may_lack_the_answer(write):
+    table = read_inputs(write("b,a\n1,2\n"), ["a", "b"], "kind")
+    assert table.inputs.tolist() == [[2, 1]]
+    assert table.labels is None
+    assert table.label_column is None
+    assert read_inputs(write("b,a\n1,2\n"), ["a"], targets=["z"]).targets is None
+
+
+def test_rows_to_predict_may_have_the_answer(write):
+    assert read_inputs(write(GOOD), ["a"], "kind").labels == ("x", "y")
+    assert read_inputs(write(GOOD), ["a"], targets=["z"]).targets.tolist() == [[0.5], [-1e-3]]
+
+
+def test_half_of_the_target_columns_is_an_error(write):
+    with pytest.raises(DataError, match="row 1: no column 'w'"):
+        read_inputs(write(GOOD), ["a"], targets=["z", "w"])
