@@ -19,7 +19,7 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 from qiskit_aer.primitives import SamplerV2
 
-from qep_qiskit.errors import QepError
+from qep_qiskit.errors import ConfigError, QepError
 from qep_qiskit.execution.circuits import SamplerExecutor, gate_values
 from qep_qiskit.execution.interface import Request, ShotData, Ticket
 from qep_qiskit.execution.sampling import sample_vectors
@@ -127,3 +127,21 @@ def depolarizing_noise(*, one_qubit: float = 0.0, two_qubit: float = 0.0, readou
     if readout > 0:
         model.add_all_qubit_readout_error(ReadoutError([[1 - readout, readout], [readout, 1 - readout]]))
     return model
+
+
+def fake_device(name: str) -> AerSimulator:
+    """Aer with the coupling map and the noise of a device snapshot such as ``"fake_manila"``.
+
+    Raises:
+        ConfigError: qiskit-ibm-runtime, which brings the snapshots, is not installed; or there is no such.
+    """
+    try:
+        from qiskit_ibm_runtime.fake_provider import FakeProviderForBackendV2
+    except ImportError as error:
+        raise ConfigError(
+            f"execution.backend: '{name}' needs qiskit-ibm-runtime; install with pip install 'qep_qiskit[ibm]'"
+        ) from error
+    devices = {backend.name: backend for backend in FakeProviderForBackendV2().backends()}
+    if name not in devices:
+        raise ConfigError(f"execution.backend: there is no '{name}'; there are {', '.join(sorted(devices))}")
+    return AerSimulator.from_backend(devices[name])

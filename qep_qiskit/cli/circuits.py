@@ -1,0 +1,136 @@
+"""``qep circuits``: the circuits of a gradient, as OpenQASM 3 and as drawings."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from numpy.typing import NDArray
+from qiskit import QuantumCircuit, qasm3
+from rich.console import Console
+from rich.table import Table
+
+from qep_qiskit.cli.source import checked_sample, open_source
+from qep_qiskit.config import Experiment
+from qep_qiskit.errors import ConfigError, RunFolderError
+from qep_qiskit.execution import measured_circuit
+from qep_qiskit.learning.exact_gradient import exact_gradient
+from qep_qiskit.learning.state import write_atomically
+from qep_qiskit.preparation import AdiabaticPreparation
+from qep_qiskit.program import lower
+
+__all__ = ["NamedCircuit", "gradient_circuits", "run"]
+
+_DRAWING_WIDTH = 150
+
+
+@dataclass(frozen=True, slots=True)
+class NamedCircuit:
+    """One circuit of a gradient.
+
+    Args:
+        name: Phase and group, such as ``nudged_plus_Z``.
+        beta: Nudge of the phase.
+        group: Name of the commuting group it measures.
+        circuit: Bound to numbers, measuring all qubits.
+    """
+
+    name: str
+    beta: float
+    group: str
+    circuit: QuantumCircuit
+
+    @property
+    def qasm(self) -> str:
+        """OpenQASM 3."""
+        return qasm3.dumps(self.circuit)
+
+    @property
+    def drawing(self) -> str:
+        """Text drawing."""
+        return str(self.circuit.draw("text", fold=_DRAWING_WIDTH, idle_wires=True))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the circuits to a folder, or print them."""
+    experiment, weights = open_source(options.config, options.overrides)
+    named = list(gradient_circuits(experiment, weights, options.sample))
+    console = Console()
+    if options.out is None:
+        for circuit in named:
+            console.print(f"{circuit.name}\n{circuit.drawing}\n{circuit.qasm}", highlight=False, soft_wrap=True)
+    else:
+        _write(Path(options.out), named)
+    console.print(_table(named, experiment.config.name))
+    return 0
+
+
+def gradient_circuits(experiment: Experiment, weights: NDArray, sample: int) -> Iterator[NamedCircuit]:
+    """All circuits that the gradient at one training sample needs, bound to numbers.
+
+    Args:
+        experiment: A run with a preparation that is a circuit.
+        weights: Shape (weights,).
+        sample: Index of the training sample. Error signals are those of the exact free state.
+
+    Raises:
+        ConfigError: The preparation is exact and has no circuits, or the sample is out of range.
+    """
+    preparation = experiment.estimator.preparation
+    if not isinstance(preparation, AdiabaticPreparation):
+        raise ConfigError("preparation.kind: 'exact' has no circuits; use 'adiabatic'")
+    hamiltonian = experiment.estimator.hamiltonian
+    data = experiment.task.train.take(checked_sample(experiment, sample))
+    free = hamiltonian.free_coefficients(weights, data.inputs)[0]
+    nudge = exact_gradient(hamiltonian, weights, data.inputs, data.targets).nudge[0]
+    template = lower(preparation.program(hamiltonian.groups))
+    betas = sorted({0.0, *experiment.estimator.contrast.betas.tolist()}, key=lambda beta: (abs(beta), -beta))
+    for beta in betas:
+        for group in hamiltonian.groups:
+            circuit = measured_circuit(template, group)
+            values = free + beta * nudge
+            bound = circuit.assign_parameters([values[p.index] for p in circuit.parameters])
+            name = f"{_phase_name(beta, betas)}_{group.name}"
+            bound.name = name
+            yield NamedCircuit(name, beta, group.name, bound)
+
+
+def _phase_name(beta: float, betas: list[float]) -> str:
+    if beta == 0.0:
+        return "free"
+    smallest = min(abs(other) for other in betas if other != 0.0)
+    multiple = round(abs(beta) / smallest)
+    name = "nudged" if multiple == 1 else f"nudged{multiple}x"
+    return f"{name}_{'plus' if beta > 0 else 'minus'}"
+
+
+def _write(folder: Path, named: list[NamedCircuit]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for circuit in named:
+            write_atomically(folder / f"{circuit.name}.qasm", (circuit.qasm + "\n").encode())
+            write_atomically(folder / f"{circuit.name}.txt", (circuit.drawing + "\n").encode())
+    except OSError as error:
+        raise RunFolderError(f"--out {folder}: cannot write there ({error.strerror})") from error
+
+
+def _table(named: list[NamedCircuit], title: str) -> Table:
+    table = Table(title=title)
+    for column in ("circuit", "beta", "measures", "qubits", "gates", "two-qubit gates", "depth"):
+        table.add_column(column, justify="left" if column in ("circuit", "measures") else "right")
+    for item in named:
+        circuit = item.circuit
+        pairs = sum(1 for instruction in circuit.data if len(instruction.qubits) == 2 and instruction.clbits == ())
+        measured = circuit.num_qubits + 1
+        table.add_row(
+            item.name,
+            f"{item.beta:g}",
+            f"group {item.group}",
+            str(circuit.num_qubits),
+            str(len(circuit.data) - measured),
+            str(pairs),
+            str(circuit.depth()),
+        )
+    return table

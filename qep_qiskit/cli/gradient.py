@@ -1,0 +1,107 @@
+"""``qep gradient``: one gradient with its error bars, and the exact one beside it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from qep_qiskit.cli.source import checked_sample, open_source
+from qep_qiskit.config import Experiment
+from qep_qiskit.execution import RequestKey, VectorExecutor
+from qep_qiskit.learning import GradientEstimate
+from qep_qiskit.learning.exact_gradient import exact_gradient
+from qep_qiskit.measurement import Usage, drive
+from qep_qiskit.preparation import ExactPreparation
+from qep_qiskit.report.tables import gradient_table, value_with_error
+from qep_qiskit.tasks import Dataset
+
+__all__ = ["run"]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, compare where asked, print."""
+    experiment, weights = open_source(options.config, options.overrides)
+    sample = experiment.task.train.take(checked_sample(experiment, options.sample))
+    estimator = replace(experiment.estimator, read_free_cost=True)
+    key = RequestKey("gradient", options.sample)
+    estimate, usage = drive(estimator.estimate(weights, sample.inputs, sample.targets, key), experiment.executor)
+    rows = _rows(experiment, weights, estimate)
+    summary: dict[str, Any] = {
+        "cost": estimate.cost.mean,
+        "cost_standard_error": _finite(estimate.cost.standard_error),
+        "circuits": usage.circuits,
+        "shots": usage.shots,
+    }
+    if options.compare == "exact":
+        summary |= _compare(experiment, weights, sample, estimate, rows)
+    if options.json:
+        print(json.dumps({**summary, "weights": rows}, indent=1))
+    else:
+        _print(summary, rows, usage, title=f"{experiment.config.name}, training sample {options.sample}")
+    return 0
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _rows(experiment: Experiment, weights: NDArray, estimate: GradientEstimate) -> list[dict[str, Any]]:
+    layout = experiment.network.layout
+    columns = (
+        layout.names,
+        weights.tolist(),
+        estimate.gradient.tolist(),
+        estimate.standard_error.tolist(),
+        layout.trainable().tolist(),
+    )
+    return [
+        {"name": name, "value": value, "gradient": gradient, "standard_error": _finite(error), "trainable": trains}
+        for name, value, gradient, error, trains in zip(*columns, strict=True)
+    ]
+
+
+def _compare(
+    experiment: Experiment,
+    weights: NDArray,
+    sample: Dataset,
+    estimate: GradientEstimate,
+    rows: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Add the exact gradient (beta to 0) and the exact contrast (same beta) to the rows."""
+    hamiltonian = experiment.estimator.hamiltonian
+    exact = exact_gradient(hamiltonian, weights, sample.inputs, sample.targets)
+    ideal = replace(experiment.estimator, preparation=ExactPreparation(), shots=None)
+    work = ideal.estimate(weights, sample.inputs, sample.targets, RequestKey("compare", 0))
+    contrast = drive(work, VectorExecutor(experiment.seeds))[0].gradient
+    for row, true, finite_beta in zip(rows, exact.gradient, contrast, strict=True):
+        error = row["standard_error"]
+        row["exact"] = float(true)
+        row["exact_contrast"] = float(finite_beta)
+        row["pull"] = (row["gradient"] - row["exact"]) / error if error else None
+    deviation = float(np.linalg.norm(estimate.gradient - exact.gradient))
+    lengths = float(np.linalg.norm(exact.gradient)), estimate.norm
+    return {
+        "exact_cost": exact.cost,
+        "relative_error": deviation / lengths[0] if lengths[0] else None,
+        "cosine": float(estimate.gradient @ exact.gradient) / (lengths[0] * lengths[1]) if all(lengths) else None,
+    }
+
+
+def _print(summary: dict[str, Any], rows: list[dict[str, Any]], usage: Usage, *, title: str) -> None:
+    console = Console()
+    console.print(gradient_table(rows, title=title))
+    cost = value_with_error(summary["cost"], summary["cost_standard_error"])
+    exact = f" (exact {summary['exact_cost']:.6g})" if "exact_cost" in summary else ""
+    console.print(f"cost {cost}{exact}, {usage.circuits} circuits, {usage.shots:,} shots", highlight=False)
+    if summary.get("cosine") is not None:
+        console.print(
+            f"against the exact gradient: relative error {summary['relative_error']:.3g}, "
+            f"cosine {summary['cosine']:.6f}",
+            highlight=False,
+        )

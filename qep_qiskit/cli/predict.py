@@ -1,0 +1,78 @@
+"""``qep predict``: a trained network's answers to new rows."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from qep_qiskit.cli.source import open_run
+from qep_qiskit.errors import ConfigError, RunFolderError
+from qep_qiskit.learning import Evaluation, evaluate
+from qep_qiskit.report.tables import prediction_table
+from qep_qiskit.tasks import Dataset, Task, decode, read_rows
+
+__all__ = ["run"]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure the outputs of every row and print what they say."""
+    _, experiment, state = open_run(options.folder)
+    if state is None:
+        raise RunFolderError(f"{options.folder}: nothing is trained here yet; use 'qep resume {options.folder}'")
+    task = experiment.task
+    data = read_rows(options.data, task)
+    known = data.num_targets > 0
+    found = evaluate(
+        experiment.estimator,
+        experiment.executor,
+        state.weights,
+        data,
+        purpose="predict",
+        index=0,
+        with_cost=known,
+    )
+    if found.outputs is None:
+        raise ConfigError(f"{options.folder}: this network has no outputs to predict with")
+    rows = _rows(task, data, found)
+    summary: dict[str, Any] = {
+        "accuracy": found.tally.accuracy if known else None,
+        "loss": found.tally.mean_cost if known else None,
+        "loss_standard_error": found.tally.cost_error if known else None,
+        "shots": found.usage.shots,
+        "circuits": found.usage.circuits,
+    }
+    if options.json:
+        print(json.dumps({**summary, "predictions": rows}, indent=1))
+        return 0
+    console = Console()
+    console.print(prediction_table(rows, title=experiment.config.name))
+    accuracy = "" if summary["accuracy"] is None else f"accuracy {summary['accuracy']:.3f}, "
+    console.print(f"{accuracy}{found.usage.circuits} circuits, {found.usage.shots:,} shots", highlight=False)
+    return 0
+
+
+def _rows(task: Task, data: Dataset, found: Evaluation) -> list[dict[str, Any]]:
+    """One mapping per row: outputs with standard errors, the answer, and the truth where the file has it."""
+    assert found.outputs is not None and found.output_errors is not None
+    classes = task.train.classes
+    chosen = decode(found.outputs, len(classes)) if classes else None
+    rows = []
+    for index, (outputs, errors) in enumerate(zip(found.outputs, found.output_errors, strict=True)):
+        row: dict[str, Any] = {
+            "sample": index,
+            "outputs": outputs.tolist(),
+            "standard_error": [error if np.isfinite(error) else None for error in errors.tolist()],
+        }
+        if chosen is not None:
+            row["prediction"] = classes[chosen[index]]
+            if data.labels is not None:
+                row["target"] = classes[data.labels[index]]
+                row["correct"] = bool(chosen[index] == data.labels[index])
+        elif data.num_targets:
+            row["target"] = data.targets[index].tolist()
+        rows.append(row)
+    return rows

@@ -1,0 +1,111 @@
+"""What a person sees while a run goes on: a bar on a terminal, a few quiet lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from qep_qiskit.learning.trainer import Outcome, Record, Trainer
+
+__all__ = ["ProgressView"]
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+def _number(record: Record, *names: str) -> float | None:
+    for name in names:
+        value = record.get(name)
+        if isinstance(value, int | float):
+            return float(value)
+    return None
+
+
+def _compact(count: float) -> str:
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= size:
+            return f"{count / size:.1f}{letter}"
+    return f"{count:.0f}"
+
+
+class ProgressView:
+    """Follows a run on a console.
+
+    Args:
+        console: Where to draw; a bar if it is a terminal, else a line now and then.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+        self._last_line = time.monotonic()
+        self._accuracy: float | None = None
+
+    def start(self, trainer: Trainer) -> None:
+        """Show the bar; called before the run."""
+        if not self._console.is_terminal:
+            return
+        self._bar = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.percentage:3.0f}%"),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
+            console=self._console,
+            transient=True,
+        )
+        self._bar.start()
+        self._task = self._bar.add_task(
+            "train",
+            total=trainer.total_steps,
+            completed=trainer.state.step,
+            epoch=f"{trainer.state.epoch + 1}/{trainer.settings.epochs}",
+            figures="",
+        )
+
+    def on_step(self, trainer: Trainer, record: Record) -> None:
+        """Move the bar."""
+        if self._bar is None:
+            return
+        epoch = min(trainer.state.epoch + 1, trainer.settings.epochs)
+        self._bar.update(
+            self._task,
+            completed=trainer.state.step,
+            epoch=f"{epoch}/{trainer.settings.epochs}",
+            figures=self._figures(trainer, record),
+        )
+
+    def _figures(self, trainer: Trainer, record: Record) -> str:
+        loss = trainer.state.tally.mean_cost if trainer.state.tally.samples else _number(record, "loss")
+        parts = ["" if loss is None else f"loss {loss:.4f}"]
+        if self._accuracy is not None:
+            parts.append(f"accuracy {self._accuracy:.3f}")
+        parts.append(f"{_compact(trainer.state.shots)} shots")
+        parts.append(f"{_compact(trainer.state.circuits)} circuits")
+        return "  ".join(part for part in parts if part)
+
+    def on_epoch(self, trainer: Trainer, record: Record) -> None:
+        """Remember the accuracy; elsewhere than on a terminal, write a line if the last is old."""
+        accuracy = _number(record, "test_accuracy", "train_accuracy")
+        self._accuracy = self._accuracy if accuracy is None else accuracy
+        if self._bar is not None or time.monotonic() - self._last_line < _SECONDS_BETWEEN_LINES:
+            return
+        self._last_line = time.monotonic()
+        loss = _number(record, "train_loss")
+        text = f"epoch {trainer.state.epoch}/{trainer.settings.epochs}"
+        text += "" if loss is None else f"  loss {loss:.4f}"
+        text += "" if self._accuracy is None else f"  accuracy {self._accuracy:.3f}"
+        self._console.print(f"{text}  {_compact(trainer.state.shots)} shots", highlight=False)
+
+    def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
+        """Remove the bar."""
+        self.close()
+
+    def close(self) -> None:
+        """Remove the bar, also after an error."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None

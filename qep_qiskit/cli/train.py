@@ -1,0 +1,90 @@
+"""``qep train``: a new run."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from qep_qiskit.cli.progress import ProgressView
+from qep_qiskit.cli.source import stamped_config
+from qep_qiskit.config import Experiment, from_file
+from qep_qiskit.learning import Checkpoints, MetricsFile, RunFolder, Trainer, TrainingState
+
+__all__ = ["report_of", "run", "train_in"]
+
+_INTERRUPTED = 130
+
+
+def run(options: argparse.Namespace) -> int:
+    """Build everything first, so that nothing is written where something is wrong; then train."""
+    experiment = from_file(options.config, options.overrides)
+    path = Path(options.out) if options.out else _free_folder(Path("runs") / Path(options.config).stem)
+    folder = RunFolder.create(path, stamped_config(experiment.config), experiment.task)
+    return train_in(folder, experiment, None)
+
+
+def _free_folder(path: Path) -> Path:
+    """The path, or the first of path-2, path-3, ... that is not there."""
+    candidate, number = path, 1
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name(f"{path.name}-{number}")
+    return candidate
+
+
+def train_in(folder: RunFolder, experiment: Experiment, state: TrainingState | None) -> int:
+    """Train in a run folder, from a state or from the start, and report at the end."""
+    progress = ProgressView(Console(stderr=True))
+    with folder.locked():
+        trainer = experiment.trainer(
+            callbacks=(MetricsFile(folder), Checkpoints(folder), progress), state=state
+        )
+        with _stopping_on_signals(trainer):
+            progress.start(trainer)
+            try:
+                outcome = trainer.run()
+            finally:
+                progress.close()
+        if outcome == "stopped":
+            print(
+                f"qep: stopped after step {trainer.state.step} of {trainer.total_steps}; "
+                f"go on with 'qep resume {folder.path}'",
+                file=sys.stderr,
+            )
+            return _INTERRUPTED
+        Console().print(report_of(folder, experiment, trainer.state))
+    print(f"wrote {folder.path}")
+    return 0
+
+
+def report_of(folder: RunFolder, experiment: Experiment, state: TrainingState) -> Table:
+    """Write the report of a run; figures are imported only now."""
+    from qep_qiskit.report.run import write_report
+
+    return write_report(folder, experiment.config.name, experiment.network, experiment.task, state)
+
+
+@contextmanager
+def _stopping_on_signals(trainer: Trainer) -> Iterator[None]:
+    """The first Ctrl-C (or termination) stops after the current step; a second one at once."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: int, _: object) -> None:
+        if trainer.stop_requested:
+            raise KeyboardInterrupt
+        trainer.request_stop()
+
+    try:
+        for number in before:
+            signal.signal(number, stop)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

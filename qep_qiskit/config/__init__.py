@@ -1,0 +1,7 @@
+"""Configuration files: schema, loading, and the objects they describe."""
+
+from qep_qiskit.config.build import Experiment, build, from_file
+from qep_qiskit.config.load import check_config, load_config
+from qep_qiskit.config.schema import Config
+
+__all__ = ["Config", "Experiment", "build", "check_config", "from_file", "load_config"]

@@ -1,0 +1,34 @@
+"""Contrast, update and the training loop."""
+
+from qep_qiskit.learning.callbacks import Checkpoints, MetricsFile
+from qep_qiskit.learning.contrast import Contrast
+from qep_qiskit.learning.evaluation import Evaluation, evaluate
+from qep_qiskit.learning.free_phase import CostEstimate
+from qep_qiskit.learning.gradient import GradientEstimate, GradientEstimator
+from qep_qiskit.learning.run_folder import RunFolder
+from qep_qiskit.learning.state import EpochTally, TrainingState
+from qep_qiskit.learning.trainer import Callback, Record, Trainer, TrainingSettings
+from qep_qiskit.learning.update import Adam, GradientDescent, Momentum, Schedule, Update
+
+__all__ = [
+    "Adam",
+    "Callback",
+    "Checkpoints",
+    "Contrast",
+    "CostEstimate",
+    "EpochTally",
+    "Evaluation",
+    "GradientDescent",
+    "GradientEstimate",
+    "GradientEstimator",
+    "MetricsFile",
+    "Momentum",
+    "Record",
+    "RunFolder",
+    "Schedule",
+    "Trainer",
+    "TrainingSettings",
+    "TrainingState",
+    "Update",
+    "evaluate",
+]

@@ -1,0 +1,76 @@
+"""Callbacks every run has: metrics on disk, checkpoints, and early stopping."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import IO
+
+from qep_qiskit.learning.run_folder import RunFolder
+from qep_qiskit.learning.trainer import Outcome, Record, Trainer
+
+__all__ = ["Checkpoints", "MetricsFile"]
+
+
+class MetricsFile:
+    """Appends every record to the metrics file of a run, one JSON object per line.
+
+    A line is handed to the system before any checkpoint that counts it, so that a killed run never has fewer
+    lines than its checkpoint says.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._file: IO[bytes] = folder.metrics_path.open("ab")
+
+    def _write(self, trainer: Trainer, record: Record) -> None:
+        self._file.write((json.dumps(record) + "\n").encode())
+        self._file.flush()
+        trainer.state.metrics_bytes = self._file.tell()
+
+    def on_step(self, trainer: Trainer, record: Record) -> None:
+        """One line."""
+        self._write(trainer, record)
+
+    def on_epoch(self, trainer: Trainer, record: Record) -> None:
+        """One line."""
+        self._write(trainer, record)
+
+    def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class Checkpoints:
+    """Saves the state after every epoch, when a run ends, and in between when some time has passed.
+
+    Must come after `MetricsFile`, so that the lines it counts are on disk.
+
+    Args:
+        folder: The run.
+        every_seconds: Longest time between two checkpoints, steps permitting. A shorter epoch saves less
+            often than every epoch: no more than one checkpoint per `at_most_every` seconds.
+        at_most_every: Shortest time between two checkpoints, the last one excepted.
+    """
+
+    def __init__(self, folder: RunFolder, *, every_seconds: float = 5.0, at_most_every: float = 0.5) -> None:
+        self._folder = folder
+        self._every, self._at_most = every_seconds, at_most_every
+        self._saved_at = -float("inf")
+
+    def _save(self, trainer: Trainer) -> None:
+        self._folder.save_state(trainer.state)
+        self._saved_at = time.monotonic()
+
+    def on_step(self, trainer: Trainer, record: Record) -> None:
+        """Save if the last checkpoint is old."""
+        if time.monotonic() - self._saved_at >= self._every:
+            self._save(trainer)
+
+    def on_epoch(self, trainer: Trainer, record: Record) -> None:
+        """Save unless epochs pass faster than checkpoints should."""
+        if time.monotonic() - self._saved_at >= self._at_most:
+            self._save(trainer)
+
+    def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
+        """Always save."""
+        self._save(trainer)

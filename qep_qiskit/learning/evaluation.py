@@ -1,0 +1,104 @@
+"""Outputs and cost of a network on a data set, measured in the free phase only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.execution import Executor, RequestKey
+from qep_qiskit.learning.free_phase import CostEstimate, measure_free
+from qep_qiskit.learning.gradient import GradientEstimator
+from qep_qiskit.learning.state import EpochTally
+from qep_qiskit.measurement import Usage, drive
+from qep_qiskit.tasks import Dataset, decode
+
+__all__ = ["Evaluation", "count_correct", "evaluate"]
+
+_SAMPLES_PER_REQUEST = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Evaluation:
+    """What a network answers on a data set.
+
+    Args:
+        outputs: Shape (samples, outputs), or None where the aim has none.
+        output_errors: Standard errors by shots, shape (samples, outputs), or None.
+        tally: Cost and accuracy.
+        usage: What it cost.
+    """
+
+    outputs: NDArray[np.float64] | None
+    output_errors: NDArray[np.float64] | None
+    tally: EpochTally
+    usage: Usage
+
+
+def count_correct(outputs: NDArray | None, data: Dataset) -> float:
+    """Samples whose outputs decode to their label; NaN where there are no outputs or no labels."""
+    if outputs is None or data.labels is None or not data.classes:
+        return float("nan")
+    return float(np.sum(decode(outputs, len(data.classes)) == data.labels))
+
+
+def evaluate(
+    estimator: GradientEstimator,
+    executor: Executor,
+    weights: NDArray,
+    data: Dataset,
+    *,
+    purpose: str,
+    index: int,
+    with_cost: bool = True,
+) -> Evaluation:
+    """Measure outputs and cost of every sample.
+
+    Args:
+        estimator: Knows the Hamiltonian, the preparation and the shots.
+        executor: Where to run.
+        weights: Shape (weights,).
+        data: Samples; without targets where `with_cost` is False.
+        purpose: Names the requests.
+        index: Distinguishes repeated evaluations of the same purpose, such as the epoch.
+        with_cost: Whether the samples have targets to compare with.
+    """
+    tally, usage = EpochTally(), Usage()
+    outputs, errors = [], []
+    for number, part in _parts(data):
+        free = estimator.hamiltonian.free_coefficients(weights, part.inputs)
+        targets = part.targets if with_cost else _no_targets(estimator, part)
+        key = RequestKey(purpose, index, number)
+        work = measure_free(
+            estimator.hamiltonian, estimator.preparation, free, targets, shots=estimator.group_shots, key=key
+        )
+        found, spent = drive(work, executor)
+        usage += spent
+        cost = found.cost if with_cost else _unknown_cost(part)
+        tally.add(cost.values, cost.variances, count_correct(found.outputs, part) if with_cost else np.nan)
+        if found.outputs is not None and found.output_covariance is not None:
+            outputs.append(found.outputs)
+            errors.append(np.sqrt(np.einsum("soo->so", found.output_covariance)))
+    return Evaluation(
+        outputs=np.concatenate(outputs) if outputs else None,
+        output_errors=np.concatenate(errors) if errors else None,
+        tally=tally,
+        usage=usage,
+    )
+
+
+def _parts(data: Dataset) -> Iterator[tuple[int, Dataset]]:
+    for number, start in enumerate(range(0, data.num_samples, _SAMPLES_PER_REQUEST)):
+        yield number, data.take(np.arange(start, min(start + _SAMPLES_PER_REQUEST, data.num_samples)))
+
+
+def _no_targets(estimator: GradientEstimator, part: Dataset) -> NDArray:
+    readout = estimator.hamiltonian.readout
+    return np.zeros((part.num_samples, 0 if readout is None else readout[0].shape[0]))
+
+
+def _unknown_cost(part: Dataset) -> CostEstimate:
+    unknown = np.full(part.num_samples, np.nan)
+    return CostEstimate(values=unknown, variances=unknown)

@@ -1,0 +1,160 @@
+"""Everything that changes while training, and how it is kept on disk.
+
+Randomness needs no place here: every random number of a run follows from the root seed and the number of
+the step, so weights, optimiser memory and counters are the whole state.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from dataclasses import asdict, dataclass, field, fields
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.errors import RunFolderError
+
+__all__ = ["EpochTally", "TrainingState", "load_state", "save_state", "write_atomically"]
+
+_FORMAT = 1
+_COUNTERS = ("step", "epoch", "batch", "shots", "circuits", "seconds", "metrics_bytes")
+
+
+@dataclass(slots=True)
+class EpochTally:
+    """Running sums over the samples of the current epoch.
+
+    Args:
+        samples: Samples seen.
+        cost: Sum of costs.
+        cost_variance: Sum of their variances by shots; NaN once one is unknown.
+        cost_square: Sum of squared costs.
+        correct: Samples whose outputs decode to their label, or NaN where outputs are not measured.
+    """
+
+    samples: int = 0
+    cost: float = 0.0
+    cost_variance: float = 0.0
+    cost_square: float = 0.0
+    correct: float = 0.0
+
+    def add(self, costs: NDArray, variances: NDArray, correct: float) -> None:
+        """Count a batch in."""
+        self.samples += len(costs)
+        self.cost += float(costs.sum())
+        self.cost_variance += float(variances.sum())
+        self.cost_square += float((costs**2).sum())
+        self.correct += correct
+
+    @property
+    def mean_cost(self) -> float:
+        """Mean cost."""
+        return self.cost / self.samples
+
+    @property
+    def cost_error(self) -> float | None:
+        """Standard error of the mean cost by shots; by the spread over samples where shots give none."""
+        if np.isfinite(self.cost_variance):
+            return float(np.sqrt(max(self.cost_variance, 0.0)) / self.samples)
+        if self.samples < 2:
+            return None
+        spread = (self.cost_square - self.samples * self.mean_cost**2) / (self.samples - 1)
+        return float(np.sqrt(max(spread, 0.0) / self.samples))
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of correct samples, or None where unknown."""
+        return None if np.isnan(self.correct) else self.correct / self.samples
+
+    @property
+    def accuracy_error(self) -> float | None:
+        """Binomial standard error of the accuracy over samples."""
+        share = self.accuracy
+        return None if share is None else float(np.sqrt(share * (1 - share) / self.samples))
+
+
+@dataclass(slots=True)
+class TrainingState:
+    """The one mutable thing of a run.
+
+    Args:
+        weights: Shape (weights,).
+        initial_weights: Shape (weights,), where the run started.
+        memory: What the optimiser remembers.
+        step: Steps done.
+        epoch: Epochs done.
+        batch: Batches done in the current epoch.
+        shots: Shots spent, evaluations included.
+        circuits: Bound circuits run, evaluations included.
+        seconds: Wall time spent, stops left out.
+        metrics_bytes: Length of the metrics file that belongs to this state.
+        tally: Sums over the current epoch.
+    """
+
+    weights: NDArray[np.float64]
+    initial_weights: NDArray[np.float64]
+    memory: dict[str, NDArray[np.float64]]
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    shots: int = 0
+    circuits: int = 0
+    seconds: float = 0.0
+    metrics_bytes: int = 0
+    tally: EpochTally = field(default_factory=EpochTally)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that at every moment either the old or the new content is there, whole."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def save_state(path: Path, state: TrainingState) -> None:
+    """Write a checkpoint atomically."""
+    meta = {"format": _FORMAT, "tally": asdict(state.tally)} | {name: getattr(state, name) for name in _COUNTERS}
+    arrays = {f"memory_{name}": array for name, array in state.memory.items()}
+    buffer = BytesIO()
+    np.savez(
+        buffer,
+        meta=np.array(json.dumps(meta)),
+        weights=state.weights,
+        initial_weights=state.initial_weights,
+        **arrays,  # type: ignore[arg-type]
+    )
+    write_atomically(path, buffer.getvalue())
+
+
+def load_state(path: Path) -> TrainingState:
+    """Read a checkpoint.
+
+    Raises:
+        RunFolderError: The file is missing, damaged, or written in another format.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        meta = json.loads(str(arrays.pop("meta")))
+        if meta["format"] != _FORMAT:
+            raise RunFolderError(f"{path}: checkpoint format {meta['format']}, this version reads {_FORMAT}")
+        return TrainingState(
+            weights=arrays.pop("weights"),
+            initial_weights=arrays.pop("initial_weights"),
+            memory={name.removeprefix("memory_"): array for name, array in arrays.items()},
+            tally=EpochTally(**{item.name: meta["tally"][item.name] for item in fields(EpochTally)}),
+            **{name: meta[name] for name in _COUNTERS},
+        )
+    except FileNotFoundError as error:
+        raise RunFolderError(f"{path}: there is no checkpoint here; is this the folder of a run?") from error
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        if isinstance(error, RunFolderError):
+            raise
+        raise RunFolderError(f"{path}: the checkpoint is damaged ({error}); start the run anew") from error

@@ -1,0 +1,250 @@
+"""The learning curve of a run, drawn from the records of its `metrics.jsonl`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from numpy.typing import NDArray
+
+from qep_qiskit.report.style import LOOKS, house_style, new_figure, wrapped_title
+from qep_qiskit.report.tables import value_with_error
+
+__all__ = ["learning_curve"]
+
+_WIDTH = 8.4
+_MANY_POINTS = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Series:
+    """Finite values against steps; `errors` holds NaN where there is no standard error or it is 0."""
+
+    steps: NDArray[np.float64]
+    values: NDArray[np.float64]
+    errors: NDArray[np.float64]
+
+    @property
+    def has_errors(self) -> bool:
+        return bool(np.isfinite(self.errors).any())
+
+
+def learning_curve(records: Sequence[Mapping[str, object]], title: str) -> Figure:
+    """Draw loss, accuracy and gradient norm against the training step.
+
+    The loss panel shows the loss of each batch (thin, grey) and the losses of the training and test set
+    after each epoch, or the loss of each step where no set was evaluated; the accuracy panel the same two
+    sets; the last panel the gradient norm and its noise level on a logarithmic axis. Shaded bands are +-1
+    standard error. Panels without a single value are left out, and so are bands without errors. The upper
+    axis counts the shots spent, unless none were.
+
+    Args:
+        records: Parsed lines of `metrics.jsonl`. Those with `event` "step" or "epoch" are drawn, others are
+            ignored. Any value may be missing or None. `shots` counts from the beginning of the run. Where a
+            step or epoch was recorded twice (a resumed run), the later record counts.
+        title: Title of the figure.
+
+    Returns:
+        A figure that belongs to no global state.
+    """
+    steps = _latest(records, event="step", key="step")
+    epochs = _latest(records, event="epoch", key="epoch")
+    loss = {
+        "batch": _series(steps, "loss", "loss_se"),
+        "train": _series(epochs, "train_loss", "train_loss_se"),
+        "test": _series(epochs, "test_loss", "test_loss_se"),
+    }
+    if not loss["train"].steps.size and not loss["test"].steps.size:
+        loss = {"step": loss["batch"]}  # an aim without data: the loss of the steps is all there is
+    accuracy = {
+        "train": _series(epochs, "train_accuracy", "train_accuracy_se"),
+        "test": _series(epochs, "test_accuracy", "test_accuracy_se"),
+    }
+    gradient = {
+        "gradient": _positive(_series(steps, "gradient_norm")),
+        "noise": _positive(_series(steps, "gradient_noise")),
+    }
+    panels = [
+        (name, lines, height)
+        for name, lines, height in (
+            ("loss", loss, 3.0),
+            ("accuracy", accuracy, 2.2),
+            ("gradient norm", gradient, 1.5),
+        )
+        if any(line.steps.size for line in lines.values())
+    ]
+    with house_style():
+        height = sum(panel[2] for panel in panels) if panels else 2.0
+        figure = new_figure(_WIDTH, height + 1.1)
+        figure.suptitle(wrapped_title(title, _WIDTH))
+        if not panels:
+            figure.text(0.5, 0.4, "nothing recorded yet", ha="center", va="center", fontsize=11)
+            return figure
+        grid = figure.subplots(
+            len(panels),
+            1,
+            sharex=True,
+            squeeze=False,
+            gridspec_kw={"height_ratios": [panel[2] for panel in panels]},
+        )
+        axes: list[Axes] = list(grid[:, 0])
+        for axis, (name, lines, _) in zip(axes, panels, strict=True):
+            _draw_panel(axis, name, lines)
+        axes[-1].set_xlabel("training step" + _epochs_text(epochs))
+        axes[-1].xaxis.set_major_locator(
+            MaxNLocator(nbins=8, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
+        )
+        _limit_steps(axes[0], [line for _, lines, _ in panels for line in lines.values()])
+        _add_shots_axis(axes[0], [*steps, *epochs])
+        figure.align_ylabels(axes)
+        figure.draw_without_rendering()  # ticks are made at the first draw, and take their style then
+    return figure
+
+
+def _draw_panel(axis: Axes, name: str, lines: Mapping[str, _Series]) -> None:
+    axis.set_ylabel(name)
+    axis.grid(axis="y")
+    labels = {"gradient": "norm", "noise": "noise level"}
+    for kind, line in lines.items():
+        if line.steps.size:
+            _draw_line(axis, kind, labels.get(kind, kind), line)
+    if name == "gradient norm":
+        _log_scale(axis, np.concatenate([line.values for line in lines.values()]))
+    elif name == "accuracy":
+        low, high = axis.get_ylim()
+        middle = 0.5 * (low + high)
+        axis.set_ylim(max(-0.02, min(low, middle - 0.06)), min(1.02, max(high, middle + 0.06)))
+    elif axis.get_ylim()[0] < 0 < axis.get_ylim()[1]:
+        axis.axhline(0.0, color="#777777", linewidth=0.8, zorder=0.5)
+    axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.03), borderaxespad=0.2, handlelength=2.6)
+
+
+def _draw_line(axis: Axes, kind: str, label: str, line: _Series) -> None:
+    look = LOOKS[kind]
+    main = kind in ("train", "test", "step")
+    last = value_with_error(float(line.values[-1]), float(line.errors[-1]), digits=3)
+    (drawn,) = axis.plot(
+        line.steps,
+        line.values,
+        color=look.color,
+        linestyle=look.linestyle,
+        linewidth=look.linewidth,
+        marker=look.marker if line.steps.size > 1 or look.marker else "o",
+        markevery=max(1, line.steps.size // 20) if line.steps.size > _MANY_POINTS else None,
+        label=f"{label}\n{last}" if main else label,
+        zorder=3.0 if main else 2.0,
+    )
+    drawn.set_gid(kind)
+    if not (main and line.has_errors):
+        return
+    if line.steps.size == 1:
+        axis.errorbar(
+            line.steps, line.values, yerr=line.errors, color=look.color, linestyle="none", capsize=3
+        )
+        return
+    band = axis.fill_between(
+        line.steps,
+        line.values - line.errors,
+        line.values + line.errors,
+        where=np.isfinite(line.errors),
+        color=look.color,
+        alpha=0.28,
+        linewidth=0,
+        zorder=2.5,
+    )
+    band.set_gid(f"{kind} band")
+
+
+def _log_scale(axis: Axes, values: NDArray[np.float64]) -> None:
+    """Logarithmic axis with plain numbers; a narrow range is widened, so that two ticks always show."""
+    axis.set_yscale("log")
+    low, high = float(values.min()), float(values.max())
+    margin = max(10.0 ** (0.06 * math.log10(high / low)), math.sqrt(5.0 / min(5.0, high / low)), 1.05)
+    low, high = low / margin, high * margin
+    axis.set_ylim(low, high)
+    decades = math.log10(high / low)
+    parts = (1.0, 2.0, 5.0) if decades < 1.3 else (1.0, 3.0) if decades < 2.6 else (1.0,)
+    axis.yaxis.set_major_locator(LogLocator(subs=parts, numticks=7))
+    axis.yaxis.set_minor_locator(LogLocator(subs="auto", numticks=60) if decades < 8 else NullLocator())
+    axis.yaxis.set_minor_formatter(NullFormatter())
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _limit_steps(axis: Axes, lines: Sequence[_Series]) -> None:
+    steps = np.concatenate([line.steps for line in lines])
+    low, high = float(steps.min()), float(steps.max())
+    margin = 0.02 * (high - low) if high > low else 0.5
+    axis.set_xlim(low - margin, high + margin)
+
+
+def _add_shots_axis(axis: Axes, records: Sequence[Mapping[str, object]]) -> None:
+    """Label round numbers of shots at the steps where they had been spent."""
+    spent: dict[float, float] = {}
+    for record in records:
+        step, shots = _number(record, "step"), _number(record, "shots")
+        if math.isfinite(step) and math.isfinite(shots):
+            spent[step] = max(shots, spent.get(step, 0.0))
+    if not spent or max(spent.values()) <= 0:
+        return
+    steps = np.array(sorted(spent))
+    shots_at = np.maximum.accumulate(np.array([spent[step] for step in steps]))
+    round_numbers = MaxNLocator(nbins=7, steps=[1, 2, 5, 10]).tick_values(shots_at[0], shots_at[-1])
+    wanted = np.array([shots for shots in round_numbers if shots_at[0] <= shots <= shots_at[-1]])
+    if wanted.size < 2:
+        wanted = np.unique(shots_at[[0, -1]])
+    low, high = axis.get_xlim()
+    positions: list[float] = []
+    labels: list[str] = []
+    text = EngFormatter(sep="\N{THIN SPACE}")
+    for shots in wanted:
+        position = float(np.interp(shots, shots_at, steps))
+        if not positions or position - positions[-1] > 0.08 * (high - low):
+            positions.append(position)
+            labels.append(text(shots))
+    top = axis.secondary_xaxis("top")
+    top.set_xticks(positions, labels)
+    top.set_xlabel("shots spent", labelpad=5)
+    top.spines["top"].set_visible(True)
+
+
+def _epochs_text(epochs: Sequence[Mapping[str, object]]) -> str:
+    numbers = [_number(record, "epoch") for record in epochs]
+    last = max((number for number in numbers if math.isfinite(number)), default=0.0)
+    return "" if last < 1 else f" ({last:.0f} epoch{'s' if last > 1 else ''})"
+
+
+def _latest(records: Sequence[Mapping[str, object]], *, event: str, key: str) -> list[Mapping[str, object]]:
+    """Records of one event in the order of their steps, the last one of each `key`."""
+    found = {
+        _number(record, key): record
+        for record in records
+        if record.get("event") == event
+        and math.isfinite(_number(record, key))
+        and math.isfinite(_number(record, "step"))
+    }
+    return sorted(found.values(), key=lambda record: _number(record, "step"))
+
+
+def _series(records: Sequence[Mapping[str, object]], value: str, error: str | None = None) -> _Series:
+    values = np.array([_number(record, value) for record in records], dtype=float)
+    errors = np.array([_number(record, error) if error else math.nan for record in records], dtype=float)
+    steps = np.array([_number(record, "step") for record in records], dtype=float)
+    errors[~(errors > 0) | ~np.isfinite(errors)] = np.nan
+    keep = np.isfinite(values)
+    return _Series(steps=steps[keep], values=values[keep], errors=errors[keep])
+
+
+def _positive(line: _Series) -> _Series:
+    """Drop what a logarithmic axis cannot show."""
+    keep = line.values > 0
+    return _Series(steps=line.steps[keep], values=line.values[keep], errors=line.errors[keep])
+
+
+def _number(record: Mapping[str, object], key: str) -> float:
+    value = record.get(key)
+    return float(value) if isinstance(value, int | float) else math.nan

@@ -1,0 +1,401 @@
+"""The network before and after training: couplings and fields on the graph, input weights as a heat map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
+from matplotlib.colors import Colormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike, NDArray
+
+from qep_qiskit.errors import NetworkError
+from qep_qiskit.report.style import DIVERGING, DIVERGING_LINES, INK, house_style, new_figure, wrapped_title
+
+__all__ = ["NetworkView", "network_picture"]
+
+_MARKERS: Final = {"input": "s", "hidden": "o", "output": "D"}
+_MARKER_SCALE: Final = {"s": 0.95, "o": 1.0, "D": 0.84}  # equal areas to the eye
+_STATES: Final = ("before", "after")
+_DASH, _GAP = 4.2, 2.6  # in points
+_THICKEST_EDGE = 6.0
+_THICKEST_RING = 5.5
+_THINNEST_EDGE = 1.2
+_THINNEST_RING = 0.8
+_LONGEST_NAME = 18
+_MANY_TICKS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NetworkView:
+    """What the picture of a transverse-field Ising network needs: its graph and its weights at two times.
+
+    Attributes:
+        positions: Places of the spins in the plane, shape `(num_spins, 2)`.
+        edges: Pairs of spins that are coupled.
+        roles: "input", "hidden" or "output" for each spin.
+        couplings_before: J of each edge before training, shape `(num_edges,)`.
+        couplings_after: J of each edge after training.
+        fields_before: Transverse field h of each spin, shape `(num_spins,)`.
+        fields_after: The same after training.
+        biases_before: Longitudinal field b of each spin, shape `(num_spins,)`.
+        biases_after: The same after training.
+        input_weights_before: Weights W of clamped inputs, shape `(num_inputs, num_spins)`, or None.
+        input_weights_after: The same after training.
+        input_names: Names of the clamped inputs; their numbers when left empty.
+
+    Raises:
+        NetworkError: Shapes do not fit, a value is not finite, a role is unknown, or an edge names a spin
+            that is not there.
+    """
+
+    positions: NDArray[np.float64]
+    edges: tuple[tuple[int, int], ...]
+    roles: tuple[str, ...]
+    couplings_before: NDArray[np.float64]
+    couplings_after: NDArray[np.float64]
+    fields_before: NDArray[np.float64]
+    fields_after: NDArray[np.float64]
+    biases_before: NDArray[np.float64]
+    biases_after: NDArray[np.float64]
+    input_weights_before: NDArray[np.float64] | None = None
+    input_weights_after: NDArray[np.float64] | None = None
+    input_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        num_spins, num_edges = len(self.roles), len(self.edges)
+        if num_spins == 0:
+            raise NetworkError("roles: expected at least one spin, got none")
+        for role in self.roles:
+            if role not in _MARKERS:
+                raise NetworkError(f"roles: expected one of {', '.join(_MARKERS)}, got {role!r}")
+        for edge in self.edges:
+            if len(edge) != 2 or edge[0] == edge[1] or not all(0 <= spin < num_spins for spin in edge):
+                raise NetworkError(f"edges: expected two different spins of 0..{num_spins - 1}, got {edge}")
+        self._keep("positions", self.positions, (num_spins, 2))
+        for state in _STATES:
+            self._keep(f"couplings_{state}", getattr(self, f"couplings_{state}"), (num_edges,))
+            self._keep(f"fields_{state}", getattr(self, f"fields_{state}"), (num_spins,))
+            self._keep(f"biases_{state}", getattr(self, f"biases_{state}"), (num_spins,))
+        self._check_inputs(num_spins)
+
+    def _check_inputs(self, num_spins: int) -> None:
+        before, after = self.input_weights_before, self.input_weights_after
+        if before is None or after is None:
+            if before is not after:
+                raise NetworkError(
+                    "input_weights_before and input_weights_after: expected both or neither, got one"
+                )
+            return
+        num_inputs = len(self.input_names) or len(np.atleast_1d(before))
+        self._keep("input_weights_before", before, (num_inputs, num_spins))
+        self._keep("input_weights_after", after, (num_inputs, num_spins))
+
+    def _keep(self, name: str, values: ArrayLike, shape: tuple[int, ...]) -> None:
+        array = np.array(values, dtype=float)
+        if array.shape != shape:
+            raise NetworkError(f"{name}: expected shape {shape}, got {array.shape}")
+        if not np.isfinite(array).all():
+            raise NetworkError(f"{name}: expected finite numbers, got NaN or infinity")
+        array.setflags(write=False)
+        object.__setattr__(self, name, array)
+
+    @property
+    def num_inputs(self) -> int:
+        """Number of clamped inputs, 0 without input weights."""
+        return 0 if self.input_weights_before is None else len(self.input_weights_before)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scales:
+    """What both halves of the picture share: colour limits, largest field, size of a node in points."""
+
+    coupling: Normalize
+    bias: Normalize
+    weight: Normalize
+    largest_coupling: float
+    largest_field: float
+    node: float
+
+
+def network_picture(view: NetworkView, title: str) -> Figure:
+    """Draw the network before and after training, side by side with the same colours and sizes.
+
+    An edge is coloured by its coupling J, wide when strong and dashed when negative. A spin's face is
+    coloured by its bias b, its ring is as wide as its transverse field h, its shape is its role, and its
+    number is the qubit. Clamped inputs, which are numbers and not qubits, appear beneath as a heat map of W.
+
+    Args:
+        view: The graph and its weights.
+        title: Title of the figure.
+
+    Returns:
+        A figure that belongs to no global state.
+    """
+    lines = {edge: _edge_line(view.positions, edge) for edge in view.edges}
+    points = np.concatenate([view.positions, *lines.values()])
+    low, high = points.min(axis=0), points.max(axis=0)
+    spacing = _spacing(view.positions)
+    cells = (high - low) / spacing + 1.1  # extent of the graph, margins included
+    inches = min(1.6, max(0.72, 3.8 / cells.max()), 5.8 / cells[0], 6.6 / cells[1])
+    panel = np.maximum(cells * inches, [3.2, 1.6])
+    scales = _scales(view, node=float(np.clip(72.0 * inches * 0.46, 11.0, 30.0)))
+    heights = [float(panel[1])]
+    if view.num_inputs:
+        heights.append(float(np.clip(0.19 * len(view.roles), 0.9, 3.4)))
+    width = 2 * float(panel[0]) + 2.0
+    graphs: list[Axes] = []
+    with house_style():
+        figure = new_figure(width, sum(heights) + 1.1 + (0.75 if view.num_inputs else 0.0))
+        figure.suptitle(wrapped_title(title, width))
+        grid = figure.add_gridspec(
+            len(heights), 4, height_ratios=heights, width_ratios=[panel[0], panel[0], 0.15, 0.15]
+        )
+        for column, state in enumerate(_STATES):
+            axis = figure.add_subplot(grid[0, column])
+            axis.set_title(f"{state} training")
+            _draw_graph(axis, view, state, lines, scales)
+            graphs.append(axis)
+            if view.num_inputs:
+                _draw_heat_map(figure.add_subplot(grid[1, column]), view, state, scales)
+        _add_bar(figure, figure.add_subplot(grid[0, 2]), scales.bias, DIVERGING, "bias b")
+        if view.edges:
+            _add_bar(figure, figure.add_subplot(grid[0, 3]), scales.coupling, DIVERGING_LINES, "coupling J")
+        if view.num_inputs:
+            _add_bar(figure, figure.add_subplot(grid[1, 2]), scales.weight, DIVERGING, "weight W")
+        _add_legend(figure, view, scales, width)
+        figure.draw_without_rendering()  # ticks take their style, and panels their place, at the first draw
+        for axis in graphs:
+            _fill_panel(axis, low - 0.5 * spacing, high + 0.5 * spacing)
+    return figure
+
+
+def _draw_graph(
+    axis: Axes,
+    view: NetworkView,
+    state: str,
+    lines: dict[tuple[int, int], NDArray[np.float64]],
+    scales: _Scales,
+) -> None:
+    axis.set_axis_off()
+    couplings: NDArray[np.float64] = getattr(view, f"couplings_{state}")
+    if view.edges:
+        order = np.argsort(np.abs(couplings), kind="stable")  # strong edges lie on top
+        paths = [lines[view.edges[edge]] for edge in order]
+        widths = _edge_widths(couplings[order], scales.largest_coupling)
+        edges = LineCollection(
+            paths,
+            linewidths=widths,
+            linestyles=[
+                _dashes(width) if couplings[edge] < 0 else "solid"
+                for edge, width in zip(order, widths, strict=True)
+            ],
+            capstyle="butt",
+            cmap=DIVERGING_LINES,
+            norm=scales.coupling,
+            zorder=2,
+        )
+        edges.set_array(couplings[order])
+        edges.set_gid("couplings")
+        axis.add_collection(edges)
+    _draw_spins(axis, view, state, scales)
+
+
+def _fill_panel(axis: Axes, low: NDArray[np.float64], high: NDArray[np.float64]) -> None:
+    """Make both directions equally long in a panel that already has its place."""
+    panel = axis.get_window_extent()
+    size = np.array([panel.width, panel.height])
+    half = 0.5 * size * float(((high - low) / size).max())
+    middle = 0.5 * (low + high)
+    axis.set_xlim(middle[0] - half[0], middle[0] + half[0])
+    axis.set_ylim(middle[1] - half[1], middle[1] + half[1])
+    axis.set_aspect("equal")
+
+
+def _draw_spins(axis: Axes, view: NetworkView, state: str, scales: _Scales) -> None:
+    biases: NDArray[np.float64] = getattr(view, f"biases_{state}")
+    rings = _ring_widths(getattr(view, f"fields_{state}"), scales.largest_field, scales.node)
+    for role, marker in _MARKERS.items():
+        spins = [spin for spin, other in enumerate(view.roles) if other == role]
+        if not spins:
+            continue
+        (x, y), size = view.positions[spins].T, scales.node * _MARKER_SCALE[marker]
+        ring = axis.scatter(
+            x, y, s=(size + 2 * rings[spins]) ** 2, c=INK, marker=marker, linewidths=0, zorder=3
+        )
+        ring.set_gid(f"{role} rings")
+        faces = axis.scatter(
+            x,
+            y,
+            s=size**2,
+            c=biases[spins],
+            marker=marker,
+            cmap=DIVERGING,
+            norm=scales.bias,
+            linewidths=0,
+            zorder=4,
+        )
+        faces.set_gid(f"{role} faces")
+    for spin, place in enumerate(view.positions):
+        red, green, blue, _ = DIVERGING(scales.bias(biases[spin]))
+        dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
+        axis.text(
+            place[0],
+            place[1],
+            str(spin),
+            ha="center",
+            va="center_baseline",
+            fontsize=float(np.clip(0.42 * scales.node, 6.5, 11.0)),
+            color="white" if dark else INK,
+            zorder=5,
+        )
+
+
+def _draw_heat_map(axis: Axes, view: NetworkView, state: str, scales: _Scales) -> None:
+    weights: NDArray[np.float64] = getattr(view, f"input_weights_{state}")
+    image = axis.imshow(weights.T, aspect="auto", cmap=DIVERGING, norm=scales.weight, interpolation="nearest")
+    image.set_gid("weights")
+    for spine in axis.spines.values():
+        spine.set_visible(True)
+    axis.set_xlabel("clamped input")
+    names = [_shortened(name) for name in view.input_names] or [
+        str(number) for number in range(view.num_inputs)
+    ]
+    if view.num_inputs <= _MANY_TICKS:
+        crowded = sum(len(name) + 1 for name in names) > 42
+        axis.set_xticks(
+            range(view.num_inputs), names, rotation=40 if crowded else 0, ha="right" if crowded else "center"
+        )
+    else:
+        axis.set_xticks(range(0, view.num_inputs, _stride(view.num_inputs)))
+    stride = _stride(len(view.roles)) if len(view.roles) > 20 else 1
+    axis.set_yticks(range(0, len(view.roles), stride))
+    if state == "before":
+        axis.set_ylabel("spin")
+
+
+def _add_bar(figure: Figure, axis: Axes, norm: Normalize, colors: Colormap, label: str) -> None:
+    bar = figure.colorbar(ScalarMappable(norm=norm, cmap=colors), cax=axis)
+    bar.set_label(label)
+    bar.ax.locator_params(nbins=5)
+
+
+def _add_legend(figure: Figure, view: NetworkView, scales: _Scales, width: float) -> None:
+    handles: list[Line2D] = []
+    for role, marker in _MARKERS.items():
+        if role in view.roles:
+            handles.append(_spot(f"{role} spin", marker, 11.0 * _MARKER_SCALE[marker], "#f6f6f6", 1.0))
+    if view.edges:
+        handles.append(Line2D([], [], color="#555555", linewidth=3, label="J > 0"))
+        handles.append(Line2D([], [], color="#555555", linewidth=3, linestyle=_dashes(3.0), label="J < 0"))
+    letter = "|h|" if min(view.fields_before.min(), view.fields_after.min()) < 0 else "h"
+    for field in (0.25 * scales.largest_field, scales.largest_field):
+        if field > 0:
+            ring = float(_ring_widths(np.array([field]), scales.largest_field, scales.node)[0])
+            handles.append(_spot(f"{letter} = {field:.2g}", "o", 11.0 + ring, "#f6f6f6", ring))
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=min(len(handles), max(3, int(width / 1.25))),
+        handlelength=2.4,
+        columnspacing=1.4,
+    )
+
+
+def _spot(label: str, marker: str, size: float, face: str, ring: float) -> Line2D:
+    return Line2D(
+        [],
+        [],
+        linestyle="none",
+        marker=marker,
+        markersize=size,
+        markerfacecolor=face,
+        markeredgecolor=INK,
+        markeredgewidth=ring,
+        label=label,
+    )
+
+
+def _scales(view: NetworkView, node: float) -> _Scales:
+    couplings = _largest(view.couplings_before, view.couplings_after)
+    weights = [array for array in (view.input_weights_before, view.input_weights_after) if array is not None]
+    return _Scales(
+        coupling=_symmetric(couplings),
+        bias=_symmetric(_largest(view.biases_before, view.biases_after)),
+        weight=_symmetric(_largest(*weights)),
+        largest_coupling=couplings,
+        largest_field=_largest(view.fields_before, view.fields_after),
+        node=node,
+    )
+
+
+def _largest(*arrays: NDArray[np.float64]) -> float:
+    return max((float(np.abs(array).max()) for array in arrays if array.size), default=0.0)
+
+
+def _symmetric(largest: float) -> Normalize:
+    """Colour limits around zero; weights that are all zero get a scale of one."""
+    limit = largest or 1.0
+    return Normalize(-limit, limit)
+
+
+def _edge_widths(couplings: NDArray[np.float64], largest: float) -> list[float]:
+    relative = np.abs(couplings) / (largest or 1.0)
+    return [float(width) for width in _THINNEST_EDGE + (_THICKEST_EDGE - _THINNEST_EDGE) * relative]
+
+
+def _dashes(width: float) -> tuple[float, tuple[float, float]]:
+    """Dashes as long for all widths, so that short thick edges show them; matplotlib scales by width."""
+    return 0.0, (_DASH / width, _GAP / width)
+
+
+def _ring_widths(fields: NDArray[np.float64], largest: float, node: float) -> NDArray[np.float64]:
+    thickest = min(_THICKEST_RING, 0.22 * node)
+    return _THINNEST_RING + (thickest - _THINNEST_RING) * np.abs(fields) / (largest or 1.0)
+
+
+def _spacing(positions: NDArray[np.float64]) -> float:
+    """Distance of the two nearest spins; 1 for a single one or for spins in one place."""
+    between = np.linalg.norm(positions[:, None] - positions[None, :], axis=-1)
+    apart = between[between > 1e-9]
+    return float(apart.min()) if apart.size else 1.0
+
+
+def _edge_line(positions: NDArray[np.float64], edge: Sequence[int]) -> NDArray[np.float64]:
+    """Points of an edge: straight, or bowed outward where it would run through another spin."""
+    start, end = positions[edge[0]], positions[edge[1]]
+    along = end - start
+    length = float(np.linalg.norm(along))
+    straight = np.array([start, end])
+    if length < 1e-9:
+        return straight
+    normal = np.array([-along[1], along[0]]) / length
+    others = np.delete(positions, list(edge), axis=0) - start
+    share, distance = others @ along / length**2, np.abs(others @ normal)
+    if not ((share > 0.02) & (share < 0.98) & (distance < 0.2 * _spacing(positions))).any():
+        return straight
+    outward = float((0.5 * (start + end) - positions.mean(axis=0)) @ normal)
+    side = -1.0 if outward < -1e-9 or (abs(outward) <= 1e-9 and normal[1] < 0) else 1.0
+    spacing = _spacing(positions)
+    rise = side * normal * (0.7 * spacing + 0.12 * max(0.0, length - 3 * spacing))
+    first, second = start + 0.12 * along + rise, end - 0.12 * along + rise
+    t = np.linspace(0.0, 1.0, 41)[:, None]
+    curve = (1 - t) ** 3 * start + 3 * t * (1 - t) ** 2 * first + 3 * t**2 * (1 - t) * second + t**3 * end
+    return np.asarray(curve)
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _stride(count: int) -> int:
+    """Spacing of at most nine ticks."""
+    return next(
+        step for step in (1, 2, 4, 5, 8, 10, 16, 20, 25, 32, 50, 100, 200, 500, count) if count <= 9 * step
+    )

@@ -1,0 +1,180 @@
+"""Tables for the terminal, and numbers with their standard errors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["gradient_table", "prediction_table", "training_summary", "value_with_error"]
+
+_MISSING = "-"
+_SUSPICIOUS_PULL = 4.0
+_SHOWN_NUMBERS = 6
+
+
+def value_with_error(value: float, standard_error: float | None, *, digits: int = 6) -> str:
+    """Write a number with its standard error, such as `-1.234 ± 0.005`.
+
+    The error keeps at most two digits, by the rule of the Particle Data Group: two while it begins with 10 to
+    35, one from there on, and 0.0996 becomes 0.10; the value ends at the same decimal. Numbers from a million
+    on, or below 1e-4 altogether, share a power of ten: `(1.23 ± 0.04)e+09`.
+
+    Args:
+        value: The number.
+        standard_error: Its standard error; None, 0 and NaN mean that there is none, and the value is written
+            alone.
+        digits: Significant digits of a value without an error.
+
+    Raises:
+        ValueError: The standard error is negative.
+    """
+    if standard_error is not None and standard_error < 0:
+        raise ValueError(f"expected a standard error of at least 0, got {standard_error}")
+    if not math.isfinite(value) or not standard_error or math.isnan(standard_error):
+        return f"{value:.{digits}g}"
+    if math.isinf(standard_error):
+        return f"{value:.{digits}g} ± inf"
+    size = max(abs(value), standard_error)
+    if standard_error < 1e-13 * size:  # below the resolution of a double: no decimals to align
+        return f"{value:.13g} ± {standard_error:.1e}"
+    exponent = Decimal(size).adjusted()
+    if -4 <= exponent < 6:
+        return _aligned(Decimal(value), Decimal(standard_error))
+    mantissas = _aligned(Decimal(value).scaleb(-exponent), Decimal(standard_error).scaleb(-exponent))
+    return f"({mantissas})e{exponent:+03d}"
+
+
+def _aligned(value: Decimal, error: Decimal) -> str:
+    """Round both to the last kept digit of the error."""
+    leading = error.scaleb(-error.adjusted())
+    decimals = -error.adjusted() + (1 if leading < Decimal("3.55") else 0)
+    quantum = Decimal(1).scaleb(-decimals)
+    shown = [(number / quantum).to_integral_value() * quantum for number in (value, error)]
+    texts = [f"{number:.{max(0, decimals)}f}" for number in shown]
+    if shown[0] == 0:
+        texts[0] = texts[0].lstrip("-")
+    return " ± ".join(texts)
+
+
+def training_summary(rows: Sequence[tuple[str, str]], *, title: str | None = None) -> Table:
+    """Return a table of names and values without a header, such as the facts of a finished run."""
+    table = Table(title=_title(title), box=None, show_header=False, title_justify="left", pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(Text(name), Text(value))
+    return table
+
+
+def gradient_table(rows: Sequence[Mapping[str, object]], *, title: str | None = None) -> Table:
+    """Return a table of weights with their gradients.
+
+    Args:
+        rows: One mapping for each weight: `name`, `value`, `gradient`, `standard_error` (None when exact),
+            and where known `exact` (the exact gradient), `pull` (difference to it in standard errors) and
+            `trainable` (True unless given). The columns exact and pull appear when a row has them; fixed
+            weights are dimmed, and pulls beyond 4 are bold.
+        title: Line above the table.
+    """
+    table = _table(title)
+    table.add_column("weight", no_wrap=True)
+    optional = [name for name in ("exact", "pull") if any(row.get(name) is not None for row in rows)]
+    for name in ("value", "gradient", "std. error", *optional):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        trainable = row.get("trainable") is not False
+        cells = [
+            Text(str(row["name"]) + ("" if trainable else " (fixed)")),
+            Text(_signed(row.get("value"), "+.5f")),
+            Text(_signed(row.get("gradient"), "+.5f")),
+            Text(_signed(row.get("standard_error"), ".1e" if _is_tiny(row.get("standard_error")) else ".5f")),
+        ]
+        if "exact" in optional:
+            cells.append(Text(_signed(row.get("exact"), "+.5f")))
+        if "pull" in optional:
+            pull = row.get("pull")
+            suspicious = isinstance(pull, int | float) and abs(pull) > _SUSPICIOUS_PULL
+            cells.append(Text(_signed(pull, "+.2f"), style="bold" if suspicious else ""))
+        table.add_row(*cells, style=None if trainable else "dim")
+    return table
+
+
+def prediction_table(rows: Sequence[Mapping[str, object]], *, title: str | None = None) -> Table:
+    """Return a table of predictions.
+
+    Args:
+        rows: One mapping for each sample. All keys are optional, and a column appears when a row has its key:
+            `sample` (number or name), `inputs` (numbers), `outputs` (a number or one for each output spin)
+            with `standard_error` of the same shape, `prediction`, `target` (class names or numbers) and
+            `correct` (bool).
+        title: Line above the table.
+    """
+    table = _table(title)
+    wanted = ("sample", "inputs", "outputs", "prediction", "target", "correct")
+    columns = [name for name in wanted if any(row.get(name) is not None for row in rows)]
+    for name in columns:
+        table.add_column(name, justify="left" if name in ("sample", "inputs") else "right")
+    for row in rows:
+        cells = [_prediction_cell(name, row) for name in columns]
+        table.add_row(*cells, style="bold" if row.get("correct") is False else None)
+    return table
+
+
+def _prediction_cell(name: str, row: Mapping[str, object]) -> Text:
+    value = row.get(name)
+    if value is None:
+        return Text(_MISSING)
+    if name == "correct":
+        return Text("yes" if value else "no")
+    numbers = _as_list(value)
+    if name == "outputs":
+        errors = _as_list(row.get("standard_error"))
+        errors += [None] * (len(numbers) - len(errors))
+        return Text("  ".join(_with_error(*pair) for pair in zip(numbers, errors, strict=False)))
+    shown = " ".join(_plain(number) for number in numbers[:_SHOWN_NUMBERS])
+    return Text(shown + (f" ... ({len(numbers)} in all)" if len(numbers) > _SHOWN_NUMBERS else ""))
+
+
+def _table(title: str | None) -> Table:
+    return Table(title=_title(title), box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+
+
+def _title(title: str | None) -> Text | None:
+    """Return the title as text, so that brackets in a file name are not taken for markup."""
+    return None if title is None else Text(title, style="bold")
+
+
+def _as_list(value: object) -> list[object]:
+    """Take one number, a sequence of them, or an array for a list."""
+    if value is None:
+        return []
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _with_error(value: object, error: object) -> str:
+    if not isinstance(value, int | float):
+        return _plain(value)
+    return value_with_error(value, error if isinstance(error, int | float) else None, digits=4)
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return _MISSING
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _signed(value: object, form: str) -> str:
+    if not isinstance(value, int | float) or math.isnan(value):
+        return _MISSING
+    return format(value, form)
+
+
+def _is_tiny(value: object) -> bool:
+    return isinstance(value, int | float) and 0 < value < 1e-4
