@@ -1,0 +1,75 @@
+"""Quantum Equilibrium Propagation on quantum circuits.
+
+The names below are the public interface; each is imported when it is first used, so that ``import qep_qiskit``
+costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOMES: dict[str, str] = {
+    "Adam": "learning",
+    "AdiabaticPreparation": "preparation",
+    "AerExecutor": "execution.aer",
+    "ClampedInputs": "network",
+    "CommutingGroup": "operators",
+    "Contrast": "learning",
+    "CostTerm": "cost",
+    "CrossEntropy": "losses",
+    "CustomLoss": "losses",
+    "ExactPreparation": "preparation",
+    "Experiment": "config",
+    "GradientDescent": "learning",
+    "GradientEstimator": "learning",
+    "IsingNetwork": "network",
+    "LayerProgram": "program",
+    "LossOnExpectations": "cost",
+    "Momentum": "learning",
+    "NudgedHamiltonian": "nudge",
+    "OperatorCost": "cost",
+    "PauliWord": "operators",
+    "QepError": "errors",
+    "QepWarning": "errors",
+    "RequestKey": "execution",
+    "SamplerExecutor": "execution",
+    "Schedule": "learning",
+    "Seeds": "seeds",
+    "SquaredError": "losses",
+    "Start": "network",
+    "Trainer": "learning",
+    "TrainingSettings": "learning",
+    "Update": "learning",
+    "VectorExecutor": "execution",
+    "chain": "network",
+    "complete": "network",
+    "csv_task": "tasks",
+    "digits_task": "tasks",
+    "drive": "measurement",
+    "evaluate": "learning",
+    "exact_gradient": "learning.exact_gradient",
+    "from_edges": "network",
+    "from_file": "config",
+    "heavy_hex": "network",
+    "lattice": "network",
+    "layered": "network",
+    "lower": "program",
+    "moons_task": "tasks",
+    "no_data_task": "tasks",
+    "parity_task": "tasks",
+    "ring": "network",
+    "xor_task": "tasks",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'qep_qiskit' has no attribute '{name}'")
+    return getattr(import_module(f"qep_qiskit.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -79,7 +79,7 @@ class CrossEntropy:
         return -np.sum(targets * self._log_probabilities(outputs), axis=1)
 
     def gradient(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """gain * (softmax - y)."""
+        """Gain * (softmax - y)."""
         return self.gain * (np.exp(self._log_probabilities(outputs)) - targets)
 
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +27,7 @@ from qep_qiskit.operators import CommutingGroup, PauliWord
 
 __all__ = ["Layer", "LayerProgram", "lower", "lower_per_gate"]
 
-Angle = float | ParameterExpression
+Angle: TypeAlias = "float | ParameterExpression"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -150,10 +152,10 @@ def _append_rotation(circuit: QuantumCircuit, word: PauliWord, angle: Angle) -> 
     if len(qubits) == 2:
         circuit.rzz(angle, *qubits)
     else:
-        for left, right in zip(qubits[:-1], qubits[1:], strict=True):
+        for left, right in pairwise(qubits):
             circuit.cx(left, right)
         circuit.rz(angle, qubits[-1])
-        for left, right in reversed(list(zip(qubits[:-1], qubits[1:], strict=True))):
+        for left, right in reversed(list(pairwise(qubits))):
             circuit.cx(left, right)
     _to_z_frame(circuit, word, inverse=True)
 

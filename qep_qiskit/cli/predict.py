@@ -57,7 +57,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _rows(task: Task, data: Dataset, found: Evaluation) -> list[dict[str, Any]]:
     """One mapping per row: outputs with standard errors, the answer, and the truth where the file has it."""
-    assert found.outputs is not None and found.output_errors is not None
+    assert found.outputs is not None
+    assert found.output_errors is not None
     classes = task.train.classes
     chosen = decode(found.outputs, len(classes)) if classes else None
     rows = []

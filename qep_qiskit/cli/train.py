@@ -43,9 +43,7 @@ def train_in(folder: RunFolder, experiment: Experiment, state: TrainingState | N
     """Train in a run folder, from a state or from the start, and report at the end."""
     progress = ProgressView(Console(stderr=True))
     with folder.locked():
-        trainer = experiment.trainer(
-            callbacks=(MetricsFile(folder), Checkpoints(folder), progress), state=state
-        )
+        trainer = experiment.trainer(callbacks=(MetricsFile(folder), Checkpoints(folder), progress), state=state)
         with _stopping_on_signals(trainer):
             progress.start(trainer)
             try:

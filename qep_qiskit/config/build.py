@@ -44,6 +44,7 @@ from qep_qiskit.learning import (
     GradientDescent,
     GradientEstimator,
     Momentum,
+    Optimizer,
     Schedule,
     Trainer,
     TrainingSettings,
@@ -303,8 +304,7 @@ def _observable(text: str, num_qubits: int) -> SparsePauliOp:
     word = PauliWord.parse(text)
     if word.max_qubit >= num_qubits:
         raise NetworkError(
-            f"cost.observables: '{text}' names a spin out of range; there are {num_qubits} spins, "
-            f"0 to {num_qubits - 1}"
+            f"cost.observables: '{text}' names a spin out of range; there are {num_qubits} spins, 0 to {num_qubits - 1}"
         )
     return sparse_pauli_op([(word, 1.0)], num_qubits)
 
@@ -370,14 +370,12 @@ def build_preparation(config: Config) -> Preparation:
 
 def build_update(section: UpdateConfig) -> Update:
     """How weights move."""
-    optimizers = {
+    optimizers: dict[str, Optimizer] = {
         "gradient_descent": GradientDescent(),
         "momentum": Momentum(momentum=section.momentum),
         "adam": Adam(beta1=section.beta1, beta2=section.beta2),
     }
-    schedule = Schedule(
-        learning_rate=section.learning_rate, decay=section.decay, final_fraction=section.final_fraction
-    )
+    schedule = Schedule(learning_rate=section.learning_rate, decay=section.decay, final_fraction=section.final_fraction)
     return Update(optimizer=optimizers[section.kind], schedule=schedule, normalize=section.normalize)
 
 

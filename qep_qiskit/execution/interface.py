@@ -16,7 +16,17 @@ from numpy.typing import NDArray
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.prepared import Prepared
 
-__all__ = ["BitMemory", "Distribution", "Executor", "Outcomes", "Readout", "Request", "RequestKey", "ShotData", "Ticket"]
+__all__ = [
+    "BitMemory",
+    "Distribution",
+    "Executor",
+    "Outcomes",
+    "Readout",
+    "Request",
+    "RequestKey",
+    "ShotData",
+    "Ticket",
+]
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -15,7 +15,9 @@ __all__ = ["VectorExecutor", "sample_vectors"]
 _COUNTS_UP_TO_QUBITS = 13
 
 
-def sample_vectors(vectors: NDArray, readouts: tuple[Readout, ...], seeds: Seeds, key: tuple[str | int, ...]) -> ShotData:
+def sample_vectors(
+    vectors: NDArray, readouts: tuple[Readout, ...], seeds: Seeds, key: tuple[str | int, ...]
+) -> ShotData:
     """Measure state vectors in every readout's group.
 
     Every readout draws from a stream of its own, so groups are independent; the states of a readout are

@@ -8,7 +8,7 @@ from qep_qiskit.learning.gradient import GradientEstimate, GradientEstimator
 from qep_qiskit.learning.run_folder import RunFolder
 from qep_qiskit.learning.state import EpochTally, TrainingState
 from qep_qiskit.learning.trainer import Callback, Record, Trainer, TrainingSettings
-from qep_qiskit.learning.update import Adam, GradientDescent, Momentum, Schedule, Update
+from qep_qiskit.learning.update import Adam, GradientDescent, Momentum, Optimizer, Schedule, Update
 
 __all__ = [
     "Adam",
@@ -23,6 +23,7 @@ __all__ = [
     "GradientEstimator",
     "MetricsFile",
     "Momentum",
+    "Optimizer",
     "Record",
     "RunFolder",
     "Schedule",

@@ -32,7 +32,9 @@ class ExactGradient:
     nudge: NDArray[np.float64]
 
 
-def exact_gradient(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, targets: NDArray) -> ExactGradient:
+def exact_gradient(
+    hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, targets: NDArray
+) -> ExactGradient:
     """d(cost)/d(weight) of exact ground states.
 
     Args:

@@ -113,7 +113,8 @@ def _cost(
 ) -> CostEstimate:
     if not isinstance(hamiltonian.cost, LossOnExpectations):
         return cost_of_means(hamiltonian, means, covariance, targets)
-    assert outputs is not None and output_covariance is not None
+    assert outputs is not None
+    assert output_covariance is not None
     loss = hamiltonian.cost.loss
     signals, curvature = loss.gradient(outputs, targets), loss.curvature(outputs, targets)
     spread = curvature @ output_covariance
@@ -126,7 +127,9 @@ def _cost(
     return CostEstimate(values=values, variances=variances)
 
 
-def cost_of_means(hamiltonian: NudgedHamiltonian, means: NDArray, covariance: NDArray, targets: NDArray) -> CostEstimate:
+def cost_of_means(
+    hamiltonian: NudgedHamiltonian, means: NDArray, covariance: NDArray, targets: NDArray
+) -> CostEstimate:
     """Operator cost from means (samples, terms) and their covariance."""
     nudge, constants = hamiltonian.operator_nudge(targets)
     values = np.einsum("st,st->s", nudge, np.nan_to_num(means)) + constants

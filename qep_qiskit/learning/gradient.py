@@ -110,7 +110,7 @@ class GradientEstimator:
         betas = np.array(sorted(phases))
         stencil = np.array([phases[beta] for beta in betas])
         nudge, _ = self.hamiltonian.operator_nudge(targets)
-        wanted = {g: list(np.flatnonzero(stencil)) for g in self.hamiltonian.network_groups}
+        wanted = {g: np.flatnonzero(stencil).tolist() for g in self.hamiltonian.network_groups}
         for g in self.hamiltonian.cost_groups:
             wanted[g] = sorted({*wanted.get(g, []), *self._cost_phases(betas)})
         moments = yield from self._measure(free, nudge, betas, wanted, key)
@@ -152,14 +152,20 @@ class GradientEstimator:
         moments = _filled_in(measured, first.moments, betas)
         derivative, covariance = _contract(moments, stencil)
         covariance = with_signal_noise(
-            covariance, derivative, signals, self._signal_slope(first, targets), first.moments.covariance[:, 0],
+            covariance,
+            derivative,
+            signals,
+            self._signal_slope(first, targets),
+            first.moments.covariance[:, 0],
             free_weight=float(stencil[betas == 0.0].sum()),
         )
         return _pulled(jacobian, derivative, covariance, first.cost, first.outputs)
 
     def _signal_slope(self, first: FreePhase, targets: NDArray) -> NDArray:
         """d(error signals)/d(free means), shape (samples, outputs, terms)."""
-        assert isinstance(self.hamiltonian.cost, LossOnExpectations) and self.hamiltonian.readout is not None
+        assert isinstance(self.hamiltonian.cost, LossOnExpectations)
+        assert self.hamiltonian.readout is not None
+        assert first.outputs is not None
         return self.hamiltonian.cost.loss.curvature(first.outputs, targets) @ self.hamiltonian.readout[0]
 
     def _measure(

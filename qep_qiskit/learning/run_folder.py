@@ -1,12 +1,12 @@
 """The folder of a run: everything needed to look at it, resume it, or predict with it.
 
-    config.json       the resolved configuration, with versions
-    data.npz          training and test samples, scaled, with the scaling
-    metrics.jsonl     one line per step and per epoch
-    checkpoint.npz    weights, optimiser memory and counters; replaced atomically
-    weights.json      weights by name, before and after (at the end)
-    summary.json      the table printed at the end
-    *.png             figures (at the end)
+config.json       the resolved configuration, with versions
+data.npz          training and test samples, scaled, with the scaling
+metrics.jsonl     one line per step and per epoch
+checkpoint.npz    weights, optimiser memory and counters; replaced atomically
+weights.json      weights by name, before and after (at the end)
+summary.json      the table printed at the end
+*.png             figures (at the end)
 """
 
 from __future__ import annotations

@@ -49,9 +49,7 @@ def with_signal_noise(
     return covariance + spread @ free_covariance @ spread.transpose(0, 2, 1) + cross + cross.transpose(0, 2, 1)
 
 
-def _share_of_signal(
-    response: NDArray, covariance: NDArray, leverage: NDArray, signal_covariance: NDArray
-) -> float:
+def _share_of_signal(response: NDArray, covariance: NDArray, leverage: NDArray, signal_covariance: NDArray) -> float:
     """How much of the squared response is real; the rest is the noise of the regression itself."""
     raw = np.einsum("to,sop,tp->", response, signal_covariance, response)
     total = signal_covariance.sum(axis=0)

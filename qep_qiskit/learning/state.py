@@ -72,9 +72,14 @@ class EpochTally:
 
     @property
     def accuracy_error(self) -> float | None:
-        """Binomial standard error of the accuracy over samples."""
-        share = self.accuracy
-        return None if share is None else float(np.sqrt(share * (1 - share) / self.samples))
+        """Standard error of the accuracy over samples.
+
+        The standard deviation of the binomial share with a flat prior, which is not zero where all are correct.
+        """
+        if np.isnan(self.correct):
+            return None
+        share = (self.correct + 1) / (self.samples + 2)
+        return float(np.sqrt(share * (1 - share) / (self.samples + 3)))
 
 
 @dataclass(slots=True)

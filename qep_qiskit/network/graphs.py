@@ -6,6 +6,7 @@ for them: a layered graph has its first layer as inputs and its last as outputs.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -84,16 +85,14 @@ def _circle(num_spins: int) -> NDArray[np.float64]:
 
 
 def _spring(num_spins: int, edges: Iterable[Edge]) -> NDArray[np.float64]:
-    layout = rx.graph_spring_layout(_rustworkx(num_spins, edges), seed=11, num_iter=500)
+    layout = rx.spring_layout(_rustworkx(num_spins, edges), seed=11, num_iter=500)
     return np.array([layout[spin] for spin in range(num_spins)], dtype=float)
 
 
 def chain(num_spins: int) -> Graph:
     """Open chain: edges (k, k+1)."""
     positions = np.stack([np.arange(num_spins, dtype=float), np.zeros(num_spins)], axis=1)
-    return Graph(
-        num_spins=num_spins, edges=tuple((k, k + 1) for k in range(num_spins - 1)), positions=positions
-    )
+    return Graph(num_spins=num_spins, edges=tuple((k, k + 1) for k in range(num_spins - 1)), positions=positions)
 
 
 def ring(num_spins: int) -> Graph:
@@ -144,10 +143,8 @@ def layered(sizes: Sequence[int]) -> Graph:
     if len(sizes) < 2 or min(sizes) < 1:
         raise NetworkError(f"network.layers: expected at least two layers of one spin or more, got {list(sizes)}")
     starts = np.concatenate([[0], np.cumsum(sizes)])
-    layers = tuple(
-        tuple(range(int(a), int(b))) for a, b in zip(starts[:-1], starts[1:], strict=True)
-    )
-    edges = tuple((j, k) for left, right in zip(layers[:-1], layers[1:], strict=True) for j in left for k in right)
+    layers = tuple(tuple(range(int(a), int(b))) for a, b in itertools.pairwise(starts))
+    edges = tuple((j, k) for left, right in itertools.pairwise(layers) for j in left for k in right)
     positions = np.concatenate(
         [[(depth, (len(layer) - 1) / 2 - i) for i in range(len(layer))] for depth, layer in enumerate(layers)]
     )

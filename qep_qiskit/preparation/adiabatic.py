@@ -67,11 +67,11 @@ class AdiabaticPreparation:
 
     @property
     def time_step(self) -> float:
-        """dt = T / steps."""
+        """Dt = T / steps."""
         return self.total_time / self.steps
 
     def schedule(self) -> NDArray[np.float64]:
-        """s at the middle of every step, shape (steps,)."""
+        """Ramp s at the middle of every step, shape (steps,)."""
         return RAMPS[self.ramp]((np.arange(self.steps) + 0.5) / self.steps)
 
     def program(self, groups: Sequence[CommutingGroup]) -> LayerProgram:

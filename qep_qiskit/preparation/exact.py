@@ -55,8 +55,10 @@ def _diagonals(groups: Sequence[CommutingGroup], coefficients: NDArray) -> list[
 
 
 def _apply(groups: Sequence[CommutingGroup], diagonals: Sequence[NDArray], vector: NDArray) -> NDArray:
-    pairs = zip(groups, diagonals, strict=True)
-    return sum(group.basis.rotate_back(diagonal * group.basis.rotate(vector)) for group, diagonal in pairs)
+    image = np.zeros_like(vector)
+    for group, diagonal in zip(groups, diagonals, strict=True):
+        image = image + group.basis.rotate_back(diagonal * group.basis.rotate(vector))
+    return image
 
 
 def apply_hamiltonian(groups: Sequence[CommutingGroup], coefficients: NDArray, vector: NDArray) -> NDArray:
@@ -188,7 +190,12 @@ def linear_response(
 
 
 def _response(
-    groups: Sequence[CommutingGroup], coefficients: NDArray, nudge: NDArray, psi: NDArray, energy: float, tolerance: float
+    groups: Sequence[CommutingGroup],
+    coefficients: NDArray,
+    nudge: NDArray,
+    psi: NDArray,
+    energy: float,
+    tolerance: float,
 ) -> NDArray:
     diagonals = _diagonals(groups, coefficients)
     pushed = apply_hamiltonian(groups, nudge, psi)

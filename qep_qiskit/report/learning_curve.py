@@ -96,9 +96,7 @@ def learning_curve(records: Sequence[Mapping[str, object]], title: str) -> Figur
         for axis, (name, lines, _) in zip(axes, panels, strict=True):
             _draw_panel(axis, name, lines)
         axes[-1].set_xlabel("training step" + _epochs_text(epochs))
-        axes[-1].xaxis.set_major_locator(
-            MaxNLocator(nbins=8, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
-        )
+        axes[-1].xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
         _limit_steps(axes[0], [line for _, lines, _ in panels for line in lines.values()])
         _add_shots_axis(axes[0], [*steps, *epochs])
         figure.align_ylabels(axes)
@@ -143,9 +141,7 @@ def _draw_line(axis: Axes, kind: str, label: str, line: _Series) -> None:
     if not (main and line.has_errors):
         return
     if line.steps.size == 1:
-        axis.errorbar(
-            line.steps, line.values, yerr=line.errors, color=look.color, linestyle="none", capsize=3
-        )
+        axis.errorbar(line.steps, line.values, yerr=line.errors, color=look.color, linestyle="none", capsize=3)
         return
     band = axis.fill_between(
         line.steps,

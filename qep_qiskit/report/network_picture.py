@@ -89,9 +89,7 @@ class NetworkView:
         before, after = self.input_weights_before, self.input_weights_after
         if before is None or after is None:
             if before is not after:
-                raise NetworkError(
-                    "input_weights_before and input_weights_after: expected both or neither, got one"
-                )
+                raise NetworkError("input_weights_before and input_weights_after: expected both or neither, got one")
             return
         num_inputs = len(self.input_names) or len(np.atleast_1d(before))
         self._keep("input_weights_before", before, (num_inputs, num_spins))
@@ -193,8 +191,7 @@ def _draw_graph(
             paths,
             linewidths=widths,
             linestyles=[
-                _dashes(width) if couplings[edge] < 0 else "solid"
-                for edge, width in zip(order, widths, strict=True)
+                _dashes(width) if couplings[edge] < 0 else "solid" for edge, width in zip(order, widths, strict=True)
             ],
             capstyle="butt",
             cmap=DIVERGING_LINES,
@@ -226,9 +223,7 @@ def _draw_spins(axis: Axes, view: NetworkView, state: str, scales: _Scales) -> N
         if not spins:
             continue
         (x, y), size = view.positions[spins].T, scales.node * _MARKER_SCALE[marker]
-        ring = axis.scatter(
-            x, y, s=(size + 2 * rings[spins]) ** 2, c=INK, marker=marker, linewidths=0, zorder=3
-        )
+        ring = axis.scatter(x, y, s=(size + 2 * rings[spins]) ** 2, c=INK, marker=marker, linewidths=0, zorder=3)
         ring.set_gid(f"{role} rings")
         faces = axis.scatter(
             x,
@@ -264,9 +259,7 @@ def _draw_heat_map(axis: Axes, view: NetworkView, state: str, scales: _Scales) -
     for spine in axis.spines.values():
         spine.set_visible(True)
     axis.set_xlabel("clamped input")
-    names = [_shortened(name) for name in view.input_names] or [
-        str(number) for number in range(view.num_inputs)
-    ]
+    names = [_shortened(name) for name in view.input_names] or [str(number) for number in range(view.num_inputs)]
     if view.num_inputs <= _MANY_TICKS:
         crowded = sum(len(name) + 1 for name in names) > 42
         axis.set_xticks(
@@ -396,6 +389,4 @@ def _shortened(name: str) -> str:
 
 def _stride(count: int) -> int:
     """Spacing of at most nine ticks."""
-    return next(
-        step for step in (1, 2, 4, 5, 8, 10, 16, 20, 25, 32, 50, 100, 200, 500, count) if count <= 9 * step
-    )
+    return next(step for step in (1, 2, 4, 5, 8, 10, 16, 20, 25, 32, 50, 100, 200, 500, count) if count <= 9 * step)

@@ -198,6 +198,4 @@ def _sklearn_datasets() -> ModuleType:
     try:
         return importlib.import_module("sklearn.datasets")
     except ImportError:
-        raise ConfigError(
-            "this task needs scikit-learn; install with pip install 'qep_qiskit[datasets]'"
-        ) from None
+        raise ConfigError("this task needs scikit-learn; install with pip install 'qep_qiskit[datasets]'") from None

@@ -160,9 +160,7 @@ def _check_header(path: Path, header: list[str]) -> None:
 
 
 def _refuse_width(path: Path, line: int, header: list[str], cells: list[str]) -> None:
-    where = (
-        f"column {header[len(cells)]!r} is missing" if len(cells) < len(header) else "after the last column"
-    )
+    where = f"column {header[len(cells)]!r} is missing" if len(cells) < len(header) else "after the last column"
     raise DataError(f"{path}: row {line}: expected {len(header)} cells, got {len(cells)} ({where})")
 
 
@@ -194,10 +192,7 @@ def _cells(sheet: _Sheet, name: str) -> list[str]:
 
 
 def _numbers(sheet: _Sheet, names: Sequence[str]) -> np.ndarray:
-    columns = [
-        [_number(cell, sheet, index, name) for index, cell in enumerate(_cells(sheet, name))]
-        for name in names
-    ]
+    columns = [[_number(cell, sheet, index, name) for index, cell in enumerate(_cells(sheet, name))] for name in names]
     return np.array(columns, dtype=np.float64).T
 
 

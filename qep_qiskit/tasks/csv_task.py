@@ -56,9 +56,7 @@ def csv_task(
     raw = read_csv(path, inputs, target, targets, classes=classes)
     name = Path(path).stem
     with _naming(path):
-        return task_from_table(
-            name, raw, classes=classes, test_fraction=test_fraction, seeds=seeds, **options
-        )
+        return task_from_table(name, raw, classes=classes, test_fraction=test_fraction, seeds=seeds, **options)
 
 
 def read_rows(path: str | Path, task: Task) -> Dataset:

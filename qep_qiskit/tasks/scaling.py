@@ -129,9 +129,7 @@ def _offset_and_spread(raw: np.ndarray, kind: ScalingKind) -> tuple[np.ndarray, 
     low, high = raw.min(axis=0), raw.max(axis=0)
     with np.errstate(all="ignore"):
         offset, spread = (
-            (raw.mean(axis=0), raw.std(axis=0))
-            if kind == "standard"
-            else ((low + high) / 2, (high - low) / 2)
+            (raw.mean(axis=0), raw.std(axis=0)) if kind == "standard" else ((low + high) / 2, (high - low) / 2)
         )
     # compared exactly: the deviation of equal numbers can come out as a rounding error instead of zero
     constant = low == high

@@ -55,14 +55,12 @@ class RawTable:
     def _check_names(self) -> None:
         if len(self.input_names) != self.inputs.shape[1]:
             raise DataError(
-                f"input_names: expected {self.inputs.shape[1]} names like the inputs, "
-                f"got {len(self.input_names)}"
+                f"input_names: expected {self.inputs.shape[1]} names like the inputs, got {len(self.input_names)}"
             )
         num_targets = 0 if self.targets is None else self.targets.shape[1]
         if len(self.target_columns) != num_targets:
             raise DataError(
-                f"target_columns: expected {num_targets} names like the targets, "
-                f"got {len(self.target_columns)}"
+                f"target_columns: expected {num_targets} names like the targets, got {len(self.target_columns)}"
             )
         if (self.labels is None) != (self.label_column is None):
             raise DataError("label_column: expected a name exactly where there are labels")
