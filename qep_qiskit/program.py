@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -70,7 +71,7 @@ def _merge_neighbours(layers: Sequence[Layer]) -> tuple[Layer, ...]:
     return tuple(merged)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class LayerProgram:
     """A product state and layers of commuting rotations.
 
@@ -112,10 +113,16 @@ class LayerProgram:
                 if (source >= 0 and scale != 0.0) or offset != 0.0:
                     yield layer.group, word, source, scale, offset
 
+    @cached_property
+    def _rotation_table(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """Source, scale and offset of all rotations, each of shape (rotations,)."""
+        rows = [(source, scale, offset) for _, _, source, scale, offset in self.rotations()]
+        source, scale, offset = zip(*rows, strict=True) if rows else ((), (), ())
+        return np.array(source, dtype=np.int64), np.array(scale), np.array(offset)
+
     def gate_angles(self, parameters: NDArray) -> NDArray:
         """Angles of all rotations in the order of `rotations`, shape (..., rotations)."""
-        rows = [(source, scale, offset) for _, _, source, scale, offset in self.rotations()]
-        source, scale, offset = (np.array(column) for column in zip(*rows, strict=True))
+        source, scale, offset = self._rotation_table
         picked = np.where(source >= 0, parameters[..., np.maximum(source, 0)], 0.0)
         return scale * picked + offset
 

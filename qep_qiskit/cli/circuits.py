@@ -14,10 +14,12 @@ from rich.table import Table
 
 from qep_qiskit.cli.source import checked_sample, open_source
 from qep_qiskit.config import Experiment
+from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.errors import ConfigError, RunFolderError
 from qep_qiskit.execution import measured_circuit
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.learning.state import write_atomically
+from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.preparation import AdiabaticPreparation
 from qep_qiskit.program import lower
 
@@ -35,12 +37,14 @@ class NamedCircuit:
         beta: Nudge of the phase.
         group: Name of the commuting group it measures.
         circuit: Bound to numbers, measuring all qubits.
+        read_for: What a training step reads from it; empty where it is not run in one.
     """
 
     name: str
     beta: float
     group: str
     circuit: QuantumCircuit
+    read_for: str
 
     @property
     def qasm(self) -> str:
@@ -94,7 +98,20 @@ def gradient_circuits(experiment: Experiment, weights: NDArray, sample: int) -> 
             bound = circuit.assign_parameters([values[p.index] for p in circuit.parameters])
             name = f"{_phase_name(beta, betas)}_{group.name}"
             bound.name = name
-            yield NamedCircuit(name, beta, group.name, bound)
+            yield NamedCircuit(name, beta, group.name, bound, _read_for(experiment, beta, group))
+
+
+def _read_for(experiment: Experiment, beta: float, group: CommutingGroup) -> str:
+    """Whether a training step takes outputs, the contrast, both or nothing from a circuit."""
+    estimator = experiment.estimator
+    hamiltonian = estimator.hamiltonian
+    index = hamiltonian.groups.index(group)
+    uses = []
+    if beta == 0.0 and isinstance(hamiltonian.cost, LossOnExpectations) and index in hamiltonian.reading_groups:
+        uses.append("outputs")
+    if beta in estimator.contrast.betas and index in hamiltonian.network_groups:
+        uses.append("gradient")
+    return ", ".join(uses)
 
 
 def _phase_name(beta: float, betas: list[float]) -> str:
@@ -118,8 +135,8 @@ def _write(folder: Path, named: list[NamedCircuit]) -> None:
 
 def _table(named: list[NamedCircuit], title: str) -> Table:
     table = Table(title=title)
-    for column in ("circuit", "beta", "measures", "qubits", "gates", "two-qubit gates", "depth"):
-        table.add_column(column, justify="left" if column in ("circuit", "measures") else "right")
+    for column in ("circuit", "beta", "measures", "read for", "qubits", "gates", "2-qubit", "depth"):
+        table.add_column(column, justify="left" if column in ("circuit", "measures", "read for") else "right")
     for item in named:
         circuit = item.circuit
         pairs = sum(1 for instruction in circuit.data if len(instruction.qubits) == 2 and instruction.clbits == ())
@@ -128,6 +145,7 @@ def _table(named: list[NamedCircuit], title: str) -> Table:
             item.name,
             f"{item.beta:g}",
             f"group {item.group}",
+            item.read_for or "not run",
             str(circuit.num_qubits),
             str(len(circuit.data) - measured),
             str(pairs),

@@ -164,15 +164,12 @@ def test_exact_run_has_no_bands_no_noise_and_no_shots() -> None:
 
 def test_shots_axis_places_round_numbers_where_they_were_spent() -> None:
     records: list[Record] = [
-        {"event": "step", "step": step, "loss": 1.0 / (step + 1), "shots": 100 * step**2}
-        for step in range(101)
+        {"event": "step", "step": step, "loss": 1.0 / (step + 1), "shots": 100 * step**2} for step in range(101)
     ]
     figure = learning_curve(records, title="run")
     assert top_axis_labels(figure) == ["shots spent"]
     (top,) = figure.axes[0].child_axes
-    shown = {
-        text.get_text(): place for text, place in zip(top.get_xticklabels(), top.get_xticks(), strict=True)
-    }
+    shown = {text.get_text(): place for text, place in zip(top.get_xticklabels(), top.get_xticks(), strict=True)}
     assert shown["1\N{THIN SPACE}M"] == pytest.approx(100)
     assert shown["400\N{THIN SPACE}k"] == pytest.approx(math.sqrt(4000), abs=0.1)
 

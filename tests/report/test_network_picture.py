@@ -42,9 +42,7 @@ def make_view(
 
 
 def chain(num_spins: int) -> tuple[list[list[float]], Edges]:
-    return [[float(spin), 0.0] for spin in range(num_spins)], [
-        (spin, spin + 1) for spin in range(num_spins - 1)
-    ]
+    return [[float(spin), 0.0] for spin in range(num_spins)], [(spin, spin + 1) for spin in range(num_spins - 1)]
 
 
 def complete(num_spins: int) -> tuple[NDArray[np.float64], Edges]:
@@ -55,9 +53,7 @@ def complete(num_spins: int) -> tuple[NDArray[np.float64], Edges]:
 
 def lattice(side: int, *, periodic: bool) -> tuple[list[list[float]], Edges]:
     positions = [[float(column), -float(row)] for row in range(side) for column in range(side)]
-    edges = [
-        (side * row + column, side * row + column + 1) for row in range(side) for column in range(side - 1)
-    ]
+    edges = [(side * row + column, side * row + column + 1) for row in range(side) for column in range(side - 1)]
     edges += [(spin, spin + side) for spin in range(side * (side - 1))]
     if periodic:
         edges += [(side * row, side * row + side - 1) for row in range(side)]
@@ -78,9 +74,7 @@ def heavy_hex() -> tuple[list[list[float]], Edges]:
 CASES: dict[str, NetworkView] = {
     "one spin": make_view([[0.0, 0.0]], [], num_inputs=1),
     "two spins": make_view(*chain(2)),
-    "two named inputs": make_view(
-        *chain(2), num_inputs=2, input_names=("petal length", "a name far too long to show")
-    ),
+    "two named inputs": make_view(*chain(2), num_inputs=2, input_names=("petal length", "a name far too long to show")),
     "chain": make_view(*chain(8)),
     "closed chain": make_view(chain(8)[0], [*chain(8)[1], (0, 7)], num_inputs=4),
     "complete": make_view(*complete(10), num_inputs=64, num_outputs=3),
@@ -129,9 +123,7 @@ def test_all_spins_lie_within_their_panel_and_carry_their_number(case: str) -> N
 def test_both_directions_are_equally_long(case: str) -> None:
     for axis in panels(CASES[case]).values():
         box = axis.get_window_extent()
-        assert box.width / np.ptp(axis.get_xlim()) == pytest.approx(
-            box.height / np.ptp(axis.get_ylim()), rel=1e-6
-        )
+        assert box.width / np.ptp(axis.get_xlim()) == pytest.approx(box.height / np.ptp(axis.get_ylim()), rel=1e-6)
 
 
 def test_before_and_after_share_their_colour_limits() -> None:
@@ -160,9 +152,7 @@ def test_heat_maps_show_the_input_weights_with_one_scale() -> None:
 
 
 def test_edges_carry_value_width_and_dashes() -> None:
-    view = make_view(
-        *chain(4), couplings_before=np.array([0.1, -0.1, 0.0]), couplings_after=np.array([2.0, -1.0, 0.5])
-    )
+    view = make_view(*chain(4), couplings_before=np.array([0.1, -0.1, 0.0]), couplings_after=np.array([2.0, -1.0, 0.5]))
     edges: LineCollection = with_gid(panels(view)["after"], "couplings")
     values = np.asarray(edges.get_array())
     assert sorted(values) == [-1.0, 0.5, 2.0]
@@ -176,9 +166,7 @@ def test_edges_carry_value_width_and_dashes() -> None:
 
 
 def test_rings_grow_with_the_transverse_field() -> None:
-    view = make_view(
-        *chain(4), num_outputs=0, fields_before=np.ones(4), fields_after=np.array([0.0, 0.5, 1.0, 2.0])
-    )
+    view = make_view(*chain(4), num_outputs=0, fields_before=np.ones(4), fields_after=np.array([0.0, 0.5, 1.0, 2.0]))
     drawn = panels(view)
     sizes = with_gid(drawn["after"], "hidden rings").get_sizes()
     assert (np.diff(sizes) > 0).all()

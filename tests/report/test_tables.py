@@ -14,9 +14,7 @@ from qep_qiskit.report import gradient_table, prediction_table, training_summary
 
 
 def rendered(table: Table, width: int = 120) -> str:
-    console = Console(
-        width=width, record=True, quiet=False, file=None, color_system=None, force_terminal=False
-    )
+    console = Console(width=width, record=True, quiet=False, file=None, color_system=None, force_terminal=False)
     with console.capture() as capture:
         console.print(table)
     return capture.get()

@@ -54,9 +54,7 @@ def test_the_scaling_is_fitted_on_the_training_rows_only():
     assert np.allclose(task.train.inputs.mean(axis=0), 0, atol=1e-10)
     assert np.allclose(task.train.inputs.std(axis=0), 1, atol=1e-10)
     assert not np.allclose(task.test.inputs.mean(axis=0), 0, atol=1e-3)
-    back = np.vstack(
-        [part.inputs / task.scaling.factor + task.scaling.offset for part in (task.train, task.test)]
-    )
+    back = np.vstack([part.inputs / task.scaling.factor + task.scaling.offset for part in (task.train, task.test)])
     with IRIS.open(newline="") as file:
         measured = [[float(cell) for cell in row[:4]] for row in list(csv.reader(file))[1:]]
     assert np.allclose(np.sort(back, axis=0), np.sort(measured, axis=0), atol=1e-10)
@@ -129,9 +127,7 @@ def test_classes_need_a_class_column():
 
 
 def test_a_label_outside_the_classes_is_named_by_its_row():
-    with pytest.raises(
-        DataError, match=r"iris\.csv: row 102, column 'species': .*'setosa', 'versicolor', got"
-    ):
+    with pytest.raises(DataError, match=r"iris\.csv: row 102, column 'species': .*'setosa', 'versicolor', got"):
         iris(classes=SPECIES[:2])
 
 

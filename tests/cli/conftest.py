@@ -1,0 +1,239 @@
+"""The command line as a user meets it: small configurations, calls, and folders to compare."""
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qep_qiskit.cli import main
+from qep_qiskit.config import from_file
+from qep_qiskit.learning import Checkpoints, MetricsFile, RunFolder
+
+os.environ["COLUMNS"] = "80"
+
+_TRAINING = """
+[measurement]
+shots = 20
+[training]
+epochs = 3
+batch_size = 2
+"""
+
+_XOR = """
+name = "small"
+seed = 3
+[task]
+kind = "xor"
+[network]
+graph = "complete"
+num_spins = 2
+"""
+
+_FLOWERS = """
+name = "flowers"
+seed = 5
+[task]
+kind = "csv"
+file = "flowers.csv"
+inputs = ["length", "width"]
+target = "kind"
+scaling = "none"
+[network]
+num_spins = 3
+[preparation]
+kind = "exact"
+"""
+
+_AIM = """
+name = "aim"
+[task]
+kind = "none"
+[network]
+graph = "ring"
+num_spins = 3
+[cost]
+kind = "operator"
+terms = [{pauli = "Z0 Z1"}, {pauli = "Z2", coefficient = 0.5}]
+[preparation]
+kind = "adiabatic"
+total_time = 2.0
+steps = 5
+"""
+
+_CONFIGS = {
+    "exact": _XOR + '[preparation]\nkind = "exact"\n' + _TRAINING,
+    "circuits": _XOR + '[preparation]\nkind = "adiabatic"\ntotal_time = 2.0\nsteps = 5\n' + _TRAINING,
+    "flowers": _FLOWERS + _TRAINING,
+    "aim": _AIM + _TRAINING,
+}
+
+_ROWS = ["length,width,kind", *(f"{0.1 * i:.1f},{(i % 3) - 1},{'rose' if i % 2 else 'iris'}" for i in range(12))]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a call gave: exit code and both outputs."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def object(self):
+        """The JSON object on standard output."""
+        return json.loads(self.out)
+
+
+def call(*arguments):
+    """Run the command line in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as left:
+            code = left.code
+    return Result(code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="session")
+def qep():
+    """Runs the command line in this process."""
+    return call
+
+
+@pytest.fixture(scope="session")
+def process():
+    """Starts the command line as a process of its own."""
+
+    def start(*arguments, **options):
+        words = [sys.executable, "-c", "import sys; from qep_qiskit.cli import main; sys.exit(main())"]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen([*words, *map(str, arguments)], **pipes, **options)
+
+    return start
+
+
+def write_configs(folder):
+    (folder / "flowers.csv").write_text("\n".join(_ROWS) + "\n")
+    for name, text in _CONFIGS.items():
+        (folder / f"{name}.toml").write_text(text)
+    return folder
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder with the small configurations, and the working directory."""
+    monkeypatch.chdir(tmp_path)
+    return write_configs(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory):
+    """Finished runs of the small configurations, by name; not to be changed."""
+    folder = write_configs(tmp_path_factory.mktemp("runs"))
+    for name in _CONFIGS:
+        result = call("train", folder / f"{name}.toml", "--out", folder / name)
+        assert result.code == 0, result.err
+    return folder
+
+
+class StopAfter:
+    """A callback that asks a trainer to stop after some steps, as Ctrl-C does."""
+
+    def __init__(self, steps):
+        self.steps = steps
+
+    def on_step(self, trainer, record):
+        if trainer.state.step >= self.steps:
+            trainer.request_stop()
+
+    def on_epoch(self, trainer, record):
+        if self.steps == 0:
+            trainer.request_stop()
+
+    def on_end(self, trainer, outcome):
+        pass
+
+
+@pytest.fixture(scope="session")
+def stopped():
+    """Trains in a new folder and stops after some steps."""
+
+    def run(config, path, steps, overrides=()):
+        experiment = from_file(config, overrides)
+        versions = {"qep_qiskit": "0"}
+        folder = RunFolder.create(Path(path), versions | {"config": experiment.config.resolved()}, experiment.task)
+        watchers = (MetricsFile(folder), StopAfter(steps), Checkpoints(folder))
+        assert experiment.trainer(callbacks=watchers).run() == "stopped"
+        return folder.path
+
+    return run
+
+
+@pytest.fixture
+def halted(runs, stopped, here):
+    """A run of the exact configuration, stopped after its third step of six, in the middle of an epoch."""
+    return stopped(here / "exact.toml", here / "halted", 3)
+
+
+@pytest.fixture
+def copied(runs, here):
+    """Copies a finished run to the working directory."""
+    return lambda name: Path(shutil.copytree(runs / name, here / "copy"))
+
+
+def contents(folder):
+    """Every file below a folder with its bytes."""
+    return {path: path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def refused(here):
+    """Calls the command line with something it cannot use: one line, exit code 2, nothing written."""
+
+    def refuse(*arguments):
+        before, result = contents(here), call(*arguments)
+        assert result.code == 2
+        assert result.err.count("\n") == 1
+        assert result.err.startswith("qep: error: ")
+        assert result.out == ""
+        assert contents(here) == before
+        return result.err
+
+    return refuse
+
+
+@pytest.fixture(scope="session")
+def settings():
+    """``--set`` words of a call."""
+    return lambda *texts: [word for text in texts for word in ("--set", text)]
+
+
+@pytest.fixture(scope="session")
+def records():
+    """Metrics of a run without the times, which no two runs share."""
+
+    def read(folder):
+        lines = (Path(folder) / "metrics.jsonl").read_text().splitlines()
+        return [{key: value for key, value in json.loads(line).items() if key != "seconds"} for line in lines]
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def memory():
+    """Arrays of a checkpoint as bytes: weights, starting weights and what the optimiser remembers."""
+
+    def read(folder):
+        with np.load(Path(folder) / "checkpoint.npz") as file:
+            return {name: file[name].tobytes() for name in file.files if name != "meta"}
+
+    return read

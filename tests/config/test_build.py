@@ -1,0 +1,283 @@
+import json
+import warnings
+
+import numpy as np
+import pytest
+
+from qep_qiskit.config import build, check_config
+from qep_qiskit.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.errors import (
+    ConfigError,
+    DegenerateGroundStateWarning,
+    NetworkError,
+    QepWarning,
+    ResourceError,
+    UnconnectedOutputWarning,
+)
+from qep_qiskit.execution import SamplerExecutor, VectorExecutor
+from qep_qiskit.execution.aer import AerExecutor
+from qep_qiskit.losses import CrossEntropy, SquaredError
+from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation
+
+EXACT = {"kind": "exact"}
+PAIR = {"num_spins": 2}
+
+
+def make(**sections):
+    content = {"task": {"kind": "xor"}, "network": PAIR, "preparation": EXACT} | sections
+    return build(check_config(content, "run.toml"))
+
+
+@pytest.mark.parametrize(
+    ("network", "spins", "edges"),
+    [
+        ({"graph": "chain", "num_spins": 4}, 4, 3),
+        ({"graph": "ring", "num_spins": 4}, 4, 4),
+        ({"graph": "complete", "num_spins": 4}, 4, 6),
+        ({"graph": "lattice", "shape": [2, 3]}, 6, 7),
+        ({"graph": "lattice", "shape": [3, 3], "periodic": True}, 9, 18),
+        ({"graph": "layered", "layers": [2, 3, 1]}, 6, 9),
+        ({"graph": "edges", "num_spins": 3, "edges": [[0, 2], [2, 1]]}, 3, 2),
+        ({"graph": "chain", "num_spins": 1}, 1, 0),
+    ],
+)
+def test_graph(network, spins, edges):
+    graph = make(network=network).network.graph
+    assert (graph.num_spins, len(graph.edges)) == (spins, edges)
+
+
+def test_heavy_hex():
+    adiabatic = {"kind": "adiabatic"}
+    assert make(network={"graph": "heavy_hex", "distance": 3}, preparation=adiabatic).network.num_qubits == 19
+
+
+@pytest.mark.parametrize(
+    ("network", "outputs"),
+    [
+        ({"num_spins": 4}, (3,)),
+        ({"graph": "layered", "layers": [2, 3, 1]}, (5,)),
+        ({"num_spins": 4, "outputs": [1]}, (1,)),
+    ],
+)
+def test_outputs(network, outputs):
+    assert make(network=network).network.outputs == outputs
+
+
+def test_outputs_follow_the_targets():
+    """Three parity bits have one target; cross-entropy encodes two classes in two."""
+    network = {"num_spins": 4}
+    cost = {"kind": "loss", "loss": "cross_entropy"}
+    assert make(network=network, cost=cost).network.outputs == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("network", "links"),
+    [
+        (PAIR, {(0, 0), (0, 1), (1, 0), (1, 1)}),
+        ({"num_spins": 3, "inputs": {"spins": [2]}}, {(0, 2), (1, 2)}),
+        ({"graph": "layered", "layers": [1, 2]}, {(0, 0), (1, 0)}),
+        ({"num_spins": 3, "inputs": {"links": [[0, 2], [1, 0]]}}, {(0, 2), (1, 0)}),
+        ({"num_spins": 3, "inputs": {"mode": "fields"}}, {(0, 0), (1, 1)}),
+        ({"num_spins": 3, "inputs": {"mode": "fields", "spins": [2, 0]}}, {(0, 2), (1, 0)}),
+    ],
+)
+def test_inputs(network, links):
+    outputs = {"outputs": [1]} if "layers" in network else {}
+    assert set(make(network=network | outputs).network.inputs.links) == links
+
+
+def test_input_fields_do_not_train_and_have_their_strength():
+    experiment = make(network={"num_spins": 3, "inputs": {"mode": "fields", "strength": 2.5}})
+    layout = experiment.network.layout
+    block = layout.slice_of("W")
+    assert layout.initial(experiment.seeds)[block].tolist() == [2.5, 2.5]
+    assert not layout.trainable()[block].any()
+
+
+def test_starting_weights():
+    network = {
+        "num_spins": 2,
+        "couplings": {"values": [0.5]},
+        "fields": {"init": "uniform", "low": 0.5, "high": 2.0, "frozen": ["h[1]"]},
+        "biases": {"init": "constant", "mean": 0.25, "max": 0.3},
+        "inputs": {"values": {"W[1,0]": -0.75}},
+    }
+    experiment = make(network=network)
+    layout = experiment.network.layout
+    start = dict(zip(layout.names, layout.initial(experiment.seeds).tolist(), strict=True))
+    assert (start["J[0,1]"], start["b[0]"], start["b[1]"], start["W[1,0]"]) == (0.5, 0.25, 0.25, -0.75)
+    assert 0.5 <= start["h[0]"] <= 2.0
+    assert start["h[0]"] != start["h[1]"]
+    assert [name for name, trains in zip(layout.names, layout.trainable(), strict=True) if not trains] == ["h[1]"]
+    assert layout.bounds()[0][layout.slice_of("h")].tolist() == [0.1, 0.1]
+    assert layout.bounds()[1][layout.slice_of("b")].tolist() == [0.3, 0.3]
+
+
+def test_floor_of_the_fields_can_be_taken_away():
+    network = {"num_spins": 2, "fields": {"min": 0.0, "values": [0.0, 1.0]}}
+    layout = make(network=network).network.layout
+    assert layout.bounds()[0][layout.slice_of("h")].tolist() == [0.0, 0.0]
+
+
+def test_biases_can_be_left_out():
+    names = make(network=PAIR | {"biases": {"enabled": False}}).network.layout.names
+    assert not any(name.startswith("b") for name in names)
+
+
+@pytest.mark.parametrize("setting", [{"values": [1.0, 1.0]}, {"mean": 1.0}, {"frozen": True}])
+def test_keys_of_biases_that_are_left_out_are_refused(setting):
+    """They would be read by nobody."""
+    with pytest.raises(ConfigError, match=r"network\.biases"):
+        make(network=PAIR | {"biases": {"enabled": False} | setting})
+
+
+@pytest.mark.parametrize(
+    ("kind", "setting"), [("uniform", {"mean": 1.0}), ("constant", {"std": 1.0}), ("normal", {"low": -1.0})]
+)
+def test_keys_of_another_distribution_are_refused(kind, setting):
+    with pytest.raises(ConfigError, match=rf"network\.couplings\.{next(iter(setting))}"):
+        make(network=PAIR | {"couplings": {"init": kind} | setting})
+
+
+def test_one_seed_gives_one_run():
+    def start(seed):
+        experiment = make(seed=seed)
+        return experiment.network.layout.initial(experiment.seeds).tolist()
+
+    assert start(1) == start(1)
+    assert start(1) != start(2)
+
+
+@pytest.mark.parametrize(
+    ("cost", "kind"),
+    [
+        ({"kind": "loss"}, LossOnExpectations),
+        ({"kind": "loss", "observables": ["X0"]}, LossOnExpectations),
+        ({"kind": "operator", "operator": "squared_error"}, OperatorCost),
+        ({"kind": "operator", "terms": [{"pauli": "Z0 Z1", "target": 0}]}, OperatorCost),
+    ],
+)
+def test_cost(cost, kind):
+    assert isinstance(make(cost=cost).estimator.hamiltonian.cost, kind)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("squared_error", SquaredError), ("cross_entropy", CrossEntropy)])
+def test_loss(name, kind):
+    network = {"num_spins": 2}
+    found = make(network=network, cost={"kind": "loss", "loss": name, "gain": 2.0}).estimator.hamiltonian.cost.loss
+    assert isinstance(found, kind)
+    assert getattr(found, "gain", 2.0) == 2.0
+
+
+OWN_LOSS = """
+import numpy as np
+from qep_qiskit.losses import CustomLoss
+quartic = CustomLoss(lambda outputs, targets: np.sum((outputs - targets) ** 4, axis=1))
+"""
+
+
+def test_loss_of_ones_own(tmp_path, monkeypatch):
+    (tmp_path / "own_quartic_loss.py").write_text(OWN_LOSS)
+    monkeypatch.chdir(tmp_path)
+    loss = make(cost={"kind": "loss", "loss": "own_quartic_loss:quartic"}).estimator.hamiltonian.cost.loss
+    assert loss.value(np.array([[0.5]]), np.array([[-0.5]])).tolist() == [1.0]
+
+
+def test_preparation():
+    section = {"kind": "adiabatic", "total_time": 3.0, "steps": 7, "order": 1, "ramp": "linear", "driver_field": 2.0}
+    found = make(preparation=section).estimator.preparation
+    expected = AdiabaticPreparation(total_time=3.0, steps=7, order=1, ramp="linear", driver_field=2.0)
+    assert found == expected
+    assert isinstance(make().estimator.preparation, ExactPreparation)
+
+
+ADIABATIC = {"kind": "adiabatic"}
+
+
+@pytest.mark.parametrize(
+    ("preparation", "execution", "executor"),
+    [
+        (EXACT, {}, VectorExecutor),
+        (ADIABATIC, {}, AerExecutor),
+        (ADIABATIC, {"method": "statevector"}, AerExecutor),
+        (ADIABATIC, {"measured_circuits": True}, SamplerExecutor),
+        (ADIABATIC, {"method": "matrix_product_state"}, SamplerExecutor),
+        (ADIABATIC, {"noise": {"readout": 0.1}}, SamplerExecutor),
+    ],
+)
+def test_executor(preparation, execution, executor):
+    assert isinstance(make(preparation=preparation, execution=execution).executor, executor)
+
+
+@pytest.mark.parametrize(
+    "execution", [{"measured_circuits": True}, {"method": "matrix_product_state"}, {"noise": {"readout": 0.1}}]
+)
+def test_exact_expectations_need_the_state_vector(execution):
+    with pytest.raises(ConfigError, match=r"measurement\.shots"):
+        make(preparation=ADIABATIC, execution=execution, measurement={"shots": "exact"})
+
+
+@pytest.mark.parametrize(
+    "execution",
+    [{"noise": {"readout": 0.1}}, {"backend": "fake_manila"}],
+)
+def test_execution_of_circuits_has_no_meaning_for_exact_states(execution):
+    with pytest.raises(ConfigError, match="execution"):
+        make(execution=execution)
+
+
+@pytest.mark.parametrize(
+    ("network", "outputs"),
+    [
+        ({"graph": "edges", "num_spins": 3, "edges": [[0, 1]], "inputs": {"spins": [0]}}, "2"),
+        ({"graph": "edges", "num_spins": 2, "edges": [], "inputs": {"spins": [0]}}, "1"),
+    ],
+)
+def test_unconnected_output(network, outputs):
+    with pytest.warns(UnconnectedOutputWarning, match=f"output spin {outputs} is not connected to any input"):
+        make(network=network)
+
+
+def test_flip_symmetry():
+    network = PAIR | {"biases": {"enabled": False}, "inputs": {"init": "constant", "mean": 0.0}}
+    with pytest.warns(DegenerateGroundStateWarning, match="4 of 4 samples"):
+        make(network=network)
+
+
+@pytest.mark.parametrize("network", [PAIR, PAIR | {"biases": {"enabled": False}}])
+def test_no_warning(network):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", QepWarning)
+        make(network=network)
+
+
+@pytest.mark.parametrize("preparation", [EXACT, ADIABATIC])
+def test_memory(monkeypatch, preparation):
+    monkeypatch.setattr("qep_qiskit.memory.available_bytes", lambda: 1 << 20)
+    with pytest.raises(ResourceError, match=r"of 24 qubits does not fit in memory .* at most 1\d qubits would"):
+        make(network={"graph": "chain", "num_spins": 24}, preparation=preparation)
+
+
+def test_matrix_product_states_need_no_state_vector():
+    network = {"graph": "chain", "num_spins": 50, "inputs": {"spins": [0]}}
+    execution = {"method": "matrix_product_state"}
+    assert make(network=network, preparation=ADIABATIC, execution=execution).network.num_qubits == 50
+
+
+def test_targets_that_do_not_fit_the_outputs_are_refused_when_built():
+    """Not later, when the folder of the run is there already."""
+    with pytest.raises((ConfigError, NetworkError)):
+        make(network=PAIR | {"outputs": [0, 1]})
+
+
+def test_loss_without_targets_is_refused():
+    with pytest.raises(ConfigError, match="cost"):
+        make(task={"kind": "none"})
+
+
+def test_config_of_a_run_builds_the_same_run():
+    experiment = make(network={"num_spins": 3, "inputs": {"spins": [0]}}, seed=9)
+    again = build(check_config(json.loads(json.dumps(experiment.config.resolved())), "config.json"), experiment.task)
+    assert again.network.layout.names == experiment.network.layout.names
+    start = again.network.layout.initial(again.seeds)
+    assert np.array_equal(start, experiment.network.layout.initial(experiment.seeds))

@@ -1,0 +1,124 @@
+"""Shots from state vectors: counts and bits, independence, and one seed."""
+
+import numpy as np
+import pytest
+from chi_square import LIMIT, counts_p_value, variance_p_value
+from reference import random_states
+
+from qep_qiskit.execution import BitMemory, Distribution, Readout, Request, RequestKey, VectorExecutor, sample_vectors
+from qep_qiskit.measurement import moments
+from qep_qiskit.operators import CommutingGroup, LocalBasis
+from qep_qiskit.prepared import VectorStates
+from qep_qiskit.seeds import Seeds
+
+Z = CommutingGroup(name="Z", basis=LocalBasis("ZZZ"), masks=(1, 2, 4, 3, 7))
+X = CommutingGroup(name="X", basis=LocalBasis("XXX"), masks=(1, 2, 4))
+
+
+def readout(group, states, shots):
+    return Readout(group=group, states=np.asarray(states), shots=shots)
+
+
+def draw(vectors, readouts, step=0, seed=0):
+    return sample_vectors(vectors, readouts, Seeds(seed), ("sampling", step)).outcomes
+
+
+def as_bits(vectors, readouts, monkeypatch, **options):
+    monkeypatch.setattr("qep_qiskit.execution.sampling._COUNTS_UP_TO_QUBITS", 0)
+    found = draw(vectors, readouts, **options)
+    monkeypatch.undo()
+    return found
+
+
+def test_exact_probabilities(rng):
+    vectors = random_states(rng, 3, 8)
+    found = draw(vectors, (readout(Z, [2, 0], None),))[0]
+    assert np.allclose(found.weights, np.abs(vectors[[2, 0]]) ** 2, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["counts", "bits"])
+def test_shots_follow_the_probabilities(kind, rng, monkeypatch):
+    vectors = random_states(rng, 2, 8)
+    readouts = (readout(Z, [0, 1], 20_000),)
+    found = draw(vectors, readouts)[0] if kind == "counts" else as_bits(vectors, readouts, monkeypatch)[0]
+    assert isinstance(found, Distribution if kind == "counts" else BitMemory)
+    for row in range(2):
+        counts = found.weights[row] if kind == "counts" else np.bincount(found.bits[row, :, 0], minlength=8)
+        assert counts.sum() == 20_000
+        assert counts_p_value(counts, np.abs(vectors[row]) ** 2) > LIMIT
+
+
+def test_counts_and_bits_of_the_same_shots_agree(rng, monkeypatch):
+    bits = as_bits(random_states(rng, 2, 8), (readout(Z, [0, 1], 300),), monkeypatch)[0]
+    weights = np.array([np.bincount(row[:, 0], minlength=8) for row in bits.bits])
+    from_counts = moments(Distribution(weights=weights, shots=300), Z)
+    from_bits = moments(bits, Z)
+    assert np.allclose(from_counts.means, from_bits.means, rtol=0, atol=1e-12)
+    assert np.allclose(from_counts.covariance, from_bits.covariance, rtol=0, atol=1e-12)
+
+
+def test_wide_registers_are_bits_in_qiskit_order():
+    vectors = np.zeros((1, 1 << 14))
+    vectors[0, 0b10_0000_0100_0001] = 1.0
+    group = CommutingGroup(name="Z", basis=LocalBasis("Z" * 14), masks=(1, 2))
+    found = draw(vectors, (readout(group, [0], 3),))[0]
+    assert found.bits.shape == (1, 3, 2)
+    assert found.bits[0, 0].tolist() == [0b10_0000, 0b0100_0001]
+    assert found.num_qubits == 14
+
+
+def test_outcomes_of_zero_probability_never_come(monkeypatch):
+    vectors = np.zeros((1, 8))
+    vectors[0, [1, 6]] = np.sqrt(0.5)
+    bits = as_bits(vectors, (readout(Z, [0], 5000),), monkeypatch)[0]
+    assert set(bits.bits.ravel().tolist()) == {1, 6}
+
+
+def test_one_shot(rng, monkeypatch):
+    vectors = random_states(rng, 2, 8)
+    assert draw(vectors, (readout(Z, [0, 1], 1),))[0].weights.sum(axis=1).tolist() == [1, 1]
+    assert as_bits(vectors, (readout(Z, [0, 1], 1),), monkeypatch)[0].bits.shape == (2, 1, 1)
+
+
+def test_nearly_normalised_vectors_are_sampled(rng):
+    vectors = random_states(rng, 2, 8) * (1 + 1e-9)
+    assert draw(vectors, (readout(Z, [0, 1], 100),))[0].weights.sum(axis=1).tolist() == [100, 100]
+
+
+def test_one_seed_and_key_give_one_result(rng):
+    vectors, readouts = random_states(rng, 2, 8), (readout(Z, [0, 1], 200), readout(X, [1], 200))
+    results = [
+        [outcomes.weights.tolist() for outcomes in draw(vectors, readouts, **options)]
+        for options in ({}, {}, {"step": 1}, {"seed": 1})
+    ]
+    assert results[0] == results[1]
+    assert results[0] != results[2]
+    assert results[0] != results[3]
+
+
+@pytest.mark.parametrize("kind", ["counts", "bits"])
+def test_states_groups_and_steps_are_independent(kind, rng, monkeypatch):
+    vectors = np.repeat(random_states(rng, 1, 8), 2, axis=0)
+    twin = CommutingGroup(name="twin", basis=Z.basis, masks=Z.masks)
+    readouts = (readout(Z, [0, 1], 40), readout(twin, [0], 40))
+    sample = draw if kind == "counts" else lambda *args, **options: as_bits(*args, monkeypatch, **options)
+    found = [sample(vectors, readouts, step=step) for step in range(300)]
+    first, second = (np.array([moments(outcomes[i], Z).means for outcomes in found]) for i in (0, 1))
+    variance = 2 * (1 - Z.expectations(vectors[0]) ** 2) / 40
+    assert variance_p_value(first[:, 0] - first[:, 1], variance) > LIMIT
+    assert variance_p_value(first[:, 0] - second[:, 0], variance) > LIMIT
+    assert variance_p_value(first[::2, 0] - first[1::2, 0], variance) > LIMIT
+
+
+def test_vector_executor_measures_what_it_is_handed(rng):
+    vectors = random_states(rng, 2, 8)
+    states = VectorStates(vectors=vectors, energies=np.zeros(2), gaps=np.ones(2))
+    request = Request(
+        key=RequestKey("test", 3), prepared=states, readouts=(readout(X, [1], 100), readout(Z, [0], None))
+    )
+    executor = VectorExecutor(Seeds(0))
+    x, z = executor.collect(executor.submit(request)).outcomes
+    assert (request.num_circuits, request.num_shots) == (2, 100)
+    expected = sample_vectors(vectors, request.readouts, Seeds(0), request.key.words).outcomes
+    assert np.array_equal(x.weights, expected[0].weights)
+    assert np.array_equal(z.weights, expected[1].weights)

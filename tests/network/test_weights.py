@@ -1,0 +1,103 @@
+"""Weight blocks: starting values, bounds, and what trains."""
+
+import numpy as np
+import pytest
+from chi_square import LIMIT, mean_p_value, variance_p_value
+
+from qep_qiskit.errors import NetworkError
+from qep_qiskit.network import IsingNetwork, Start, WeightBlock, WeightLayout, chain
+from qep_qiskit.seeds import Seeds
+
+NAMES = ("J[0,1]", "J[1,2]", "J[2,3]")
+
+
+def block(**start):
+    return WeightBlock(symbol="J", key="network.couplings", names=NAMES, start=Start(**start))
+
+
+def test_constant_start():
+    assert block(mean=0.7).initial(Seeds(0)).tolist() == [0.7] * 3
+
+
+def test_listed_values():
+    assert block(values=[1, 2, 3], distribution="normal").initial(Seeds(0)).tolist() == [1.0, 2.0, 3.0]
+
+
+def test_named_values_override_the_distribution():
+    found = block(values={"J[1,2]": -4.0}, distribution="normal", std=1.0).initial(Seeds(3))
+    drawn = block(distribution="normal", std=1.0).initial(Seeds(3))
+    assert found.tolist() == [drawn[0], -4.0, drawn[2]]
+
+
+def test_drawn_values_are_clipped():
+    found = block(distribution="normal", std=100.0, minimum=-0.5, maximum=0.25).initial(Seeds(1))
+    assert set(found.tolist()) <= {-0.5, 0.25}
+
+
+@pytest.mark.parametrize(
+    ("start", "mean", "variance"),
+    [
+        ({"distribution": "normal", "mean": 0.4, "std": 2.0}, 0.4, 4.0),
+        ({"distribution": "uniform", "low": -1.0, "high": 2.0}, 0.5, 0.75),
+    ],
+)
+def test_distributions(start, mean, variance, rng):
+    drawn = Start(**start).draw(4000, rng)
+    assert mean_p_value(drawn, mean, variance) > LIMIT
+    if start["distribution"] == "normal":
+        assert variance_p_value(drawn, variance) > LIMIT
+    else:
+        assert np.abs(drawn - 0.5).max() <= 1.5
+        assert np.ptp(drawn) > 2.98
+
+
+@pytest.mark.parametrize(
+    ("frozen", "expected"),
+    [(False, [True] * 3), (True, [False] * 3), (["J[0,1]", "J[2,3]"], [False, True, False]), ([], [True] * 3)],
+)
+def test_frozen_weights(frozen, expected):
+    assert block(frozen=frozen).trainable().tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        ({"values": {"J[0,3]": 1.0}}, r"no weight J\[0,3\]; there are J\[0,1\]"),
+        ({"frozen": ["h[0]"]}, r"no weight h\[0\]"),
+        ({"values": [1.0, 2.0]}, r"values: expected 3 numbers .* got 2"),
+        ({"minimum": 1.0, "maximum": 0.0}, "min 1.0 is above max 0.0"),
+        ({"values": [0.0, 0.0, 2.0], "maximum": 1.0}, "2.0 is not a number between"),
+        ({"values": {"J[0,1]": float("nan")}}, "nan is not a number between"),
+        ({"values": [float("nan")] * 3}, "nan is not a number between"),
+        ({"values": [float("inf"), 0.0, 0.0]}, "inf is not a number"),
+    ],
+)
+def test_errors_are_one_line_and_name_the_key(start, words):
+    with pytest.raises(NetworkError, match=words) as caught:
+        block(**start)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("network.couplings")
+
+
+def test_layout_is_block_after_block():
+    fields = WeightBlock(symbol="h", key="network.fields", names=("h[0]",), start=Start(mean=1.0, minimum=0.1))
+    layout = WeightLayout((block(frozen=True), fields))
+    assert (layout.names, layout.num_weights) == ((*NAMES, "h[0]"), 4)
+    assert layout.trainable().tolist() == [False, False, False, True]
+    lower, upper = layout.bounds()
+    assert (lower.tolist(), upper.tolist()) == ([-np.inf] * 3 + [0.1], [np.inf] * 4)
+    assert (layout.slice_of("h"), layout.slice_of("b")) == (slice(3, 4), slice(4, 4))
+
+
+def test_blocks_start_the_same_whatever_else_the_network_has():
+    options = {"graph": chain(4), "outputs": (3,)}
+    with_biases, without = IsingNetwork(**options).layout, IsingNetwork(**options, biases=None).layout
+    assert np.array_equal(with_biases.initial(Seeds(2))[: without.num_weights], without.initial(Seeds(2)))
+    assert not np.array_equal(with_biases.initial(Seeds(2)), with_biases.initial(Seeds(3)))
+
+
+def test_fields_have_a_floor_by_default_and_lose_it_on_request():
+    fields = slice(3, 7)
+    assert (IsingNetwork(graph=chain(4), outputs=(3,)).layout.bounds()[0][fields] == 0.1).all()
+    free = IsingNetwork(graph=chain(4), outputs=(3,), fields=Start(mean=1.0))
+    assert (free.layout.bounds()[0][fields] == -np.inf).all()
