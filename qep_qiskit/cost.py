@@ -112,6 +112,7 @@ class OperatorCost:
     def squared_error(cls, outputs: Sequence[int], num_qubits: int) -> OperatorCost:
         """C = sum_o (Z_o - y_o)^2 = sum_o (1 + y_o^2 - 2 y_o Z_o): linear in Z_o."""
         words = tuple(PauliWord.of("Z", spin) for spin in outputs)
+        _check_words(words, num_qubits)
 
         def expand(targets: NDArray) -> tuple[NDArray, NDArray]:
             return -2.0 * targets, np.sum(1.0 + targets**2, axis=1)

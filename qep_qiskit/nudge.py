@@ -38,11 +38,12 @@ class NudgedHamiltonian:
 
     def __post_init__(self) -> None:
         if isinstance(self.cost, LossOnExpectations):
-            found = self.cost.observables[0].num_qubits
+            sizes = [observable.num_qubits for observable in self.cost.observables]
         else:
-            found = self.cost.num_qubits
-        if found != self.network.num_qubits:
-            raise NetworkError(f"cost acts on {found} qubits, the network has {self.network.num_qubits}")
+            sizes = [self.cost.num_qubits]
+        for size in sizes:
+            if size != self.network.num_qubits:
+                raise NetworkError(f"cost acts on {size} qubits, the network has {self.network.num_qubits}")
 
     @property
     def num_qubits(self) -> int:

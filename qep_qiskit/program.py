@@ -137,7 +137,7 @@ def _prepare_product(circuit: QuantumCircuit, initial: NDArray[np.complex128]) -
         ((plus, -plus), ("x", "h")),
     ]
     for qubit, amplitudes in enumerate(initial):
-        gates = next((g for state, g in short if abs(abs(np.vdot(state, amplitudes)) - 1) < 1e-12), None)
+        gates = next((g for state, g in short if _same_state(np.array(state), amplitudes)), None)
         if gates is not None:
             for gate in gates:
                 getattr(circuit, gate)(qubit)
@@ -145,6 +145,12 @@ def _prepare_product(circuit: QuantumCircuit, initial: NDArray[np.complex128]) -
         phase = float(np.angle(amplitudes[1]) - np.angle(amplitudes[0]))
         circuit.ry(2.0 * float(np.arctan2(abs(amplitudes[1]), abs(amplitudes[0]))), qubit)
         circuit.rz(phase, qubit)
+
+
+def _same_state(known: NDArray, amplitudes: NDArray) -> bool:
+    """Equal up to a phase, to rounding."""
+    overlap = np.vdot(known, amplitudes)
+    return bool(np.linalg.norm(amplitudes - overlap * known) < 1e-14)
 
 
 def _append_rotation(circuit: QuantumCircuit, word: PauliWord, angle: Angle) -> None:

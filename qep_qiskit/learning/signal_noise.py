@@ -7,7 +7,8 @@ network the nudged means: to first order in it,
 
 with d the derivatives of all terms by beta and K the slope of the signals in the free means. The response R
 (terms x outputs) is not measured on its own. It is regressed on the batch, d_s against eps_s, and shrunk by
-the part of it that is shot noise.
+the part of it that is shot noise. Directions in which the batch's signals do not stand out of their own noise
+show no response; there the mean squared response of the other directions stands in.
 """
 
 from __future__ import annotations
@@ -40,13 +41,28 @@ def with_signal_noise(
     """
     if not np.isfinite(free_covariance).all() or not free_covariance.any():
         return covariance
-    gram = np.linalg.pinv(signals.T @ signals, hermitian=True)
-    response = derivative.T @ signals @ gram
     signal_covariance = slope @ free_covariance @ slope.transpose(0, 2, 1)
-    response = response * np.sqrt(_share_of_signal(response, covariance, signals @ gram, signal_covariance))
+    inverse, seen = _inverse_above_noise(signals.T @ signals, signal_covariance.sum(axis=0))
+    response = derivative.T @ signals @ inverse
+    response = response * np.sqrt(_share_of_signal(response, covariance, signals @ inverse, signal_covariance))
     spread = response @ slope
     cross = free_weight * (spread @ free_covariance)
-    return covariance + spread @ free_covariance @ spread.transpose(0, 2, 1) + cross + cross.transpose(0, 2, 1)
+    total = covariance + spread @ free_covariance @ spread.transpose(0, 2, 1) + cross + cross.transpose(0, 2, 1)
+    unseen = np.eye(len(seen)) - seen
+    if np.trace(seen) < 0.5 or np.trace(unseen) < 0.5:
+        return total
+    typical = (response**2).sum(axis=1) / np.trace(seen)
+    noise = np.einsum("sop,po->s", signal_covariance, unseen)
+    return total + noise[:, None, None] * np.diag(typical)
+
+
+def _inverse_above_noise(gram: NDArray, noise: NDArray) -> tuple[NDArray, NDArray]:
+    """Pseudo-inverse on the directions where the signals exceed their noise, and the projector on these."""
+    sizes, directions = np.linalg.eigh(gram)
+    noise_sizes = np.einsum("od,op,pd->d", directions, noise, directions)
+    kept = directions[:, sizes > np.maximum(noise_sizes, 1e-12 * max(sizes[-1], 1e-300))]
+    inverse = np.linalg.inv(kept.T @ gram @ kept) if kept.shape[1] else np.zeros((0, 0))
+    return kept @ inverse @ kept.T, kept @ kept.T
 
 
 def _share_of_signal(response: NDArray, covariance: NDArray, leverage: NDArray, signal_covariance: NDArray) -> float:

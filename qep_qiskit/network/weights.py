@@ -44,6 +44,10 @@ class Start:
     minimum: float | None = None
     maximum: float | None = None
 
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise NetworkError(f"start of weights: low {self.low} is above high {self.high}")
+
     def draw(self, count: int, generator: np.random.Generator) -> NDArray[np.float64]:
         """Draw `count` values from the distribution."""
         draws: dict[str, Callable[[], NDArray[np.float64]]] = {
@@ -86,7 +90,7 @@ class WeightBlock:
         if self.lower > self.upper:
             raise NetworkError(f"{self.key}: min {self.lower} is above max {self.upper}")
         given = list(values.values() if isinstance(values, Mapping) else values or ())
-        outside = [value for value in given if not self.lower <= value <= self.upper]
+        outside = [value for value in given if not (np.isfinite(value) and self.lower <= value <= self.upper)]
         if outside:
             raise NetworkError(
                 f"{self.key}.values: {outside[0]} is not a number between min {self.lower} and max {self.upper}"

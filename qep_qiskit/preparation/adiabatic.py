@@ -85,11 +85,11 @@ class AdiabaticPreparation:
         return CircuitStates(program=self.program(groups), parameters=coefficients)
 
     def _warn_if_coarse(self, groups: Sequence[CommutingGroup], coefficients: NDArray) -> None:
-        largest = np.abs(coefficients).max(axis=0)
+        largest = np.append(np.abs(coefficients).max(axis=0), self.driver_field)
         worst = int(largest.argmax())
         if self.time_step * largest[worst] < _COARSE:
             return
-        word = [word for group in groups for word in group.words][worst]
+        word = [*(str(word) for group in groups for word in group.words), "the driver"][worst]
         warnings.warn(
             f"the Trotter step dt = {self.time_step:.3g} no longer resolves the coefficient {largest[worst]:.3g} of "
             f"'{word}' (dt * coefficient = {self.time_step * largest[worst]:.2f}, should stay below {_COARSE}); use "

@@ -7,7 +7,7 @@ H |psi> is rotate, multiply, rotate back, for every group.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,7 +25,9 @@ __all__ = ["ExactPreparation", "apply_hamiltonian", "dense_hamiltonians", "linea
 
 _DENSE_UP_TO_QUBITS = 7
 _DENSE_AMPLITUDES_PER_CALL = 1 << 22
+_TOO_SMALL_FOR_LANCZOS = 2
 _LANCZOS_VECTORS = 24
+_MIXED_IN = 0.1
 
 
 def split_terms(groups: Sequence[CommutingGroup], per_term: NDArray) -> list[NDArray]:
@@ -76,7 +78,7 @@ class ExactPreparation:
     """Eigenstates by diagonalisation.
 
     Args:
-        solver: ``"dense"``, ``"lanczos"``, or ``"auto"``: dense up to 7 qubits.
+        solver: ``"dense"``, ``"lanczos"`` (from 3 qubits on), or ``"auto"``: dense up to 7 qubits.
         tolerance: Relative tolerance of Lanczos; zero is machine precision.
 
     Raises:
@@ -106,7 +108,9 @@ class ExactPreparation:
             ResourceError: The states do not fit in memory.
             QepError: Lanczos does not converge.
         """
-        dense = self.solver == "dense" or (self.solver == "auto" and groups[0].num_qubits <= _DENSE_UP_TO_QUBITS)
+        num_qubits = groups[0].num_qubits
+        dense_up_to = {"dense": num_qubits, "auto": _DENSE_UP_TO_QUBITS, "lanczos": _TOO_SMALL_FOR_LANCZOS}
+        dense = num_qubits <= dense_up_to[self.solver]
         states = _solve_dense(groups, coefficients) if dense else _solve_lanczos(groups, coefficients, self.tolerance)
         _warn_if_degenerate(states, coefficients)
         return states
@@ -134,10 +138,15 @@ def _solve_lanczos(groups: Sequence[CommutingGroup], coefficients: NDArray, tole
 def _lanczos_rows(
     groups: Sequence[CommutingGroup], coefficients: NDArray, tolerance: float
 ) -> Iterator[tuple[NDArray, float, float]]:
-    """Row after row; each starts from the last one's state, which is a neighbour of it."""
+    """Row after row; each starts from the last one's state, which is a neighbour of it.
+
+    Something of every symmetry sector is mixed into the start: Lanczos never leaves the sector it starts in, and
+    the lowest excited state may lie in another one.
+    """
     size = 1 << groups[0].num_qubits
     dtype = float if _is_real(groups) else complex
-    start = np.random.default_rng(0).uniform(0.5, 1.5, size).astype(dtype)
+    mixture = np.random.default_rng(0).normal(size=size) / np.sqrt(size)
+    start = (mixture + 1.0 / np.sqrt(size)).astype(dtype)
     for row in coefficients:
         diagonals = _diagonals(groups, row)
         operator = LinearOperator(
@@ -151,7 +160,7 @@ def _lanczos_rows(
             raise QepError(f"Lanczos did not converge ({error}); use preparation.solver = 'dense'") from error
         order = np.argsort(levels)
         ground = vectors[:, order[0]]
-        start = ground
+        start = ground + _MIXED_IN * mixture
         yield ground, float(levels[order[0]]), float(levels[order[1]] - levels[order[0]])
 
 
@@ -189,6 +198,25 @@ def linear_response(
     return np.array([_response(groups, c, nudge, psi, energy, tolerance) for c, nudge, psi, energy in rows])
 
 
+def _solve_symmetric(apply: Callable[[NDArray], NDArray], right: NDArray, tolerance: float) -> NDArray:
+    """Solve a Hermitian system by MINRES, which knows real symmetric ones: complex vectors are doubled."""
+    size = right.size
+    if not np.iscomplexobj(right):
+        matvec, target = apply, right
+    else:
+
+        def matvec(pair: NDArray) -> NDArray:
+            image = apply(pair[:size] + 1j * pair[size:])
+            return np.concatenate([image.real, image.imag])
+
+        target = np.concatenate([right.real, right.imag])
+    operator = LinearOperator((target.size, target.size), matvec=matvec, dtype=float)
+    solution, failed = minres(operator, target, rtol=tolerance, maxiter=20 * target.size)
+    if failed:
+        raise QepError("linear response: the solver did not converge; the ground state is nearly degenerate")
+    return solution if target is right else solution[:size] + 1j * solution[size:]
+
+
 def _response(
     groups: Sequence[CommutingGroup],
     coefficients: NDArray,
@@ -198,6 +226,7 @@ def _response(
     tolerance: float,
 ) -> NDArray:
     diagonals = _diagonals(groups, coefficients)
+    psi = psi if _is_real(groups) else psi.astype(complex)
     pushed = apply_hamiltonian(groups, nudge, psi)
     right = -(pushed - np.vdot(psi, pushed) * psi)
 
@@ -206,8 +235,7 @@ def _response(
         image = _apply(groups, diagonals, inside) - energy * inside
         return image - np.vdot(psi, image) * psi
 
-    operator = LinearOperator((psi.size, psi.size), matvec=shifted, dtype=psi.dtype)
-    phi, _ = minres(operator, right, rtol=tolerance, maxiter=20 * psi.size)
+    phi = _solve_symmetric(shifted, right, tolerance)
     phi = phi - np.vdot(psi, phi) * psi
     # <P> of psi + phi minus that of psi - phi is 4 Re <phi|P|psi>.
     both = term_expectations(groups, np.stack([psi + phi, psi - phi]))
