@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from qep_qiskit.cli.source import open_run
+from qep_qiskit.cli.source import load_matching_state, open_run
 from qep_qiskit.errors import ConfigError, RunFolderError
 from qep_qiskit.learning import Evaluation, evaluate
-from qep_qiskit.report.tables import prediction_table
+from qep_qiskit.report.tables import prediction_table, value_with_error
 from qep_qiskit.tasks import Dataset, Task, decode, read_rows
 
 __all__ = ["run"]
@@ -20,10 +20,13 @@ __all__ = ["run"]
 
 def run(options: argparse.Namespace) -> int:
     """Measure the outputs of every row and print what they say."""
-    _, experiment, state = open_run(options.folder)
+    folder, experiment = open_run(options.folder)
+    state = load_matching_state(folder, experiment)
     if state is None:
         raise RunFolderError(f"{options.folder}: nothing is trained here yet; use 'qep resume {options.folder}'")
     task = experiment.task
+    if not task.train.num_inputs:
+        raise ConfigError(f"{options.folder}: this task has no inputs to predict with")
     data = read_rows(options.data, task)
     known = data.num_targets > 0
     found = evaluate(
@@ -40,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
     rows = _rows(task, data, found)
     summary: dict[str, Any] = {
         "accuracy": found.tally.accuracy if known else None,
+        "accuracy_standard_error": found.tally.accuracy_error if known else None,
         "loss": found.tally.mean_cost if known else None,
         "loss_standard_error": found.tally.cost_error if known else None,
         "shots": found.usage.shots,
@@ -50,8 +54,11 @@ def run(options: argparse.Namespace) -> int:
         return 0
     console = Console()
     console.print(prediction_table(rows, title=experiment.config.name))
-    accuracy = "" if summary["accuracy"] is None else f"accuracy {summary['accuracy']:.3f}, "
-    console.print(f"{accuracy}{found.usage.circuits} circuits, {found.usage.shots:,} shots", highlight=False)
+    parts = [f"{found.usage.circuits} circuits", f"{found.usage.shots:,} shots"]
+    for name in ("loss", "accuracy"):
+        if summary[name] is not None:
+            parts.insert(0, f"{name} {value_with_error(summary[name], summary[f'{name}_standard_error'])}")
+    console.print(", ".join(parts), highlight=False)
     return 0
 
 

@@ -14,7 +14,7 @@ from qep_qiskit.config import Config, Experiment, build, check_config, from_file
 from qep_qiskit.errors import ConfigError, RunFolderError
 from qep_qiskit.learning import RunFolder, TrainingState
 
-__all__ = ["checked_sample", "open_run", "open_source", "stamped_config"]
+__all__ = ["checked_sample", "load_matching_state", "open_run", "open_source", "stamped_config"]
 
 _STAMPED = ("qep_qiskit", "qiskit", "qiskit-aer", "numpy", "scipy")
 
@@ -24,24 +24,38 @@ def stamped_config(config: Config) -> dict[str, Any]:
     return {name: metadata.version(name) for name in _STAMPED} | {"config": config.resolved()}
 
 
-def open_run(path: str | Path) -> tuple[RunFolder, Experiment, TrainingState | None]:
-    """A run's folder, its objects, and its last checkpoint (None if it was stopped before the first).
+def open_run(path: str | Path) -> tuple[RunFolder, Experiment]:
+    """A run's folder and its objects.
 
     Raises:
-        RunFolderError: The folder is not one of a run, is damaged, or its parts do not belong together.
+        RunFolderError: The folder is not one of a run, or is damaged.
     """
     folder = RunFolder.open(Path(path))
-    config = check_config(folder.config().get("config", {}), f"{path}/config.json")
-    experiment = build(config, folder.task())
-    if not (folder.path / "checkpoint.npz").is_file():
-        return folder, experiment, None
+    content = folder.config().get("config")
+    if not isinstance(content, dict):
+        raise RunFolderError(f"{path}/config.json: expected a configuration under 'config'; the file is damaged")
+    return folder, build(check_config(content, f"{path}/config.json"), folder.task())
+
+
+def load_matching_state(folder: RunFolder, experiment: Experiment) -> TrainingState | None:
+    """A run's last checkpoint (None if it was stopped before the first), checked against its objects.
+
+    Raises:
+        RunFolderError: The checkpoint is damaged or belongs to another run.
+    """
     state = folder.load_state()
-    if len(state.weights) != experiment.network.layout.num_weights:
+    if state is None:
+        return None
+    expected = experiment.trainer().state
+    same_memory = {name: len(array) for name, array in state.memory.items()} == {
+        name: len(array) for name, array in expected.memory.items()
+    }
+    if len(state.weights) != len(expected.weights) or not same_memory:
         raise RunFolderError(
-            f"{path}: the checkpoint has {len(state.weights)} weights, the network of config.json "
-            f"{experiment.network.layout.num_weights}; the parts of this folder do not belong together"
+            f"{folder.path}: the checkpoint does not fit the network and the optimiser of config.json; the parts of "
+            "this folder do not belong together"
         )
-    return folder, experiment, state
+    return state
 
 
 def open_source(path: str, overrides: Sequence[str]) -> tuple[Experiment, NDArray[np.float64]]:
@@ -53,7 +67,8 @@ def open_source(path: str, overrides: Sequence[str]) -> tuple[Experiment, NDArra
     if Path(path).is_dir():
         if overrides:
             raise ConfigError("--set: goes with a configuration file; a run folder keeps its own configuration")
-        _, experiment, state = open_run(path)
+        folder, experiment = open_run(path)
+        state = load_matching_state(folder, experiment)
         return experiment, _start_weights(experiment) if state is None else state.weights
     experiment = from_file(path, overrides)
     return experiment, _start_weights(experiment)

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from qep_qiskit.cli.progress import ProgressView
-from qep_qiskit.cli.source import stamped_config
+from qep_qiskit.cli.source import load_matching_state, stamped_config
 from qep_qiskit.config import Experiment, from_file
 from qep_qiskit.learning import Checkpoints, MetricsFile, RunFolder, Trainer, TrainingState
 
@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     experiment = from_file(options.config, options.overrides)
     path = Path(options.out) if options.out else _free_folder(Path("runs") / Path(options.config).stem)
     folder = RunFolder.create(path, stamped_config(experiment.config), experiment.task)
-    return train_in(folder, experiment, None)
+    return train_in(folder, experiment)
 
 
 def _free_folder(path: Path) -> Path:
@@ -39,10 +39,16 @@ def _free_folder(path: Path) -> Path:
     return candidate
 
 
-def train_in(folder: RunFolder, experiment: Experiment, state: TrainingState | None) -> int:
-    """Train in a run folder, from a state or from the start, and report at the end."""
+def train_in(folder: RunFolder, experiment: Experiment) -> int:
+    """Train in a run folder, from its last checkpoint or from the start, and report at the end."""
     progress = ProgressView(Console(stderr=True))
     with folder.locked():
+        state = load_matching_state(folder, experiment)
+        if state is not None and state.epoch >= experiment.config.training.epochs:
+            Console().print(report_of(folder, experiment, state))
+            print(f"{folder.path}: this run is finished; nothing to resume")
+            return 0
+        folder.cut_metrics(state)
         trainer = experiment.trainer(callbacks=(MetricsFile(folder), Checkpoints(folder), progress), state=state)
         with _stopping_on_signals(trainer):
             progress.start(trainer)

@@ -54,11 +54,12 @@ class Checkpoints:
 
     def __init__(self, folder: RunFolder, *, every_seconds: float = 5.0, at_most_every: float = 0.5) -> None:
         self._folder = folder
+        self._fingerprint = folder.fingerprint()
         self._every, self._at_most = every_seconds, at_most_every
         self._saved_at = -float("inf")
 
     def _save(self, trainer: Trainer) -> None:
-        self._folder.save_state(trainer.state)
+        self._folder.save_state(trainer.state, self._fingerprint)
         self._saved_at = time.monotonic()
 
     def on_step(self, trainer: Trainer, record: Record) -> None:

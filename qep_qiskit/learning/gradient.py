@@ -33,7 +33,8 @@ class GradientEstimate:
     Args:
         gradient: Shape (weights,), d(cost)/d(weight).
         variance: Shape (weights,), of the gradient by shots, error signals included; NaN where one shot
-            and one sample give no estimate.
+            and one sample give no estimate. Where a batch has fewer samples than outputs, the part of the
+            error signals is approximate: one nudge does not tell the response to each output.
         cost: Cost of the samples. For an operator cost without a free phase it is the mean over the nudged
             phases +-beta, which differs from the free cost by O(beta^2).
         outputs: Shape (samples, outputs), free expectations where they were measured.

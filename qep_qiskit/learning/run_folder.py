@@ -12,6 +12,7 @@ summary.json      the table printed at the end
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -49,17 +50,18 @@ class RunFolder:
         Raises:
             RunFolderError: The folder is there already and not empty, or cannot be written.
         """
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise RunFolderError(
-                f"{path}: exists already; go on with 'qep resume {path}', or give another folder with --out"
-            )
-        try:
+        folder = cls(path)
+        with _explained(path, "the run folder cannot be written"):
+            if path.exists() and (not path.is_dir() or any(path.iterdir())):
+                is_run = path.is_dir() and (path / "config.json").is_file()
+                raise RunFolderError(
+                    f"{path}: exists already; "
+                    + (f"go on with 'qep resume {path}', or " if is_run else "")
+                    + "give another folder with --out"
+                )
             path.mkdir(parents=True, exist_ok=True)
-            folder = cls(path)
             save_task(path / "data.npz", task)
             folder.write_json("config.json", config)
-        except OSError as error:
-            raise RunFolderError(f"{path}: cannot write the run folder ({error.strerror})") from error
         return folder
 
     @classmethod
@@ -69,10 +71,13 @@ class RunFolder:
         Raises:
             RunFolderError: The folder is not there, or is not one of a run.
         """
-        if not path.is_dir():
-            raise RunFolderError(f"{path}: there is no such folder; expected the folder of a run")
-        if not (path / "config.json").is_file():
-            raise RunFolderError(f"{path}: is not the folder of a run (config.json is missing)")
+        with _explained(path, "the run folder cannot be read"):
+            if not path.is_dir():
+                raise RunFolderError(f"{path}: there is no such folder; expected the folder of a run")
+            if not (path / "config.json").is_file():
+                raise RunFolderError(
+                    f"{path}: is not the folder of a run (config.json is missing); start a new one with 'qep train'"
+                )
         return cls(path)
 
     def config(self) -> dict[str, Any]:
@@ -90,29 +95,50 @@ class RunFolder:
         """Training and test samples."""
         return load_task(self.path / "data.npz")
 
-    def load_state(self) -> TrainingState:
-        """The last checkpoint, with the metrics file cut back to what belongs to it.
+    @property
+    def checkpoint_path(self) -> Path:
+        """Weights, optimiser memory and counters."""
+        return self.path / "checkpoint.npz"
+
+    def fingerprint(self) -> str:
+        """Hash of configuration and data: a checkpoint belongs to one."""
+        parts = [self._read_bytes(name) for name in ("config.json", "data.npz")]
+        return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
+
+    def load_state(self) -> TrainingState | None:
+        """The last checkpoint, or None if the run was stopped before the first.
 
         Raises:
-            RunFolderError: The checkpoint or the metrics are missing or damaged.
+            RunFolderError: The checkpoint or the metrics are damaged, or belong to another run.
         """
-        state = load_state(self.path / "checkpoint.npz")
-        length = self.metrics_path.stat().st_size if self.metrics_path.is_file() else 0
-        if length < state.metrics_bytes:
-            raise RunFolderError(
-                f"{self.metrics_path}: is shorter than the checkpoint says ({length} of {state.metrics_bytes} "
-                "bytes); the run folder is damaged"
-            )
+        if not self.checkpoint_path.exists():
+            return None
+        state = load_state(self.checkpoint_path, self.fingerprint())
+        counted = self._counted_metrics(state)
+        try:
+            [json.loads(line) for line in counted.splitlines()]
+        except ValueError as error:
+            raise RunFolderError(f"{self.metrics_path}: is damaged ({error}); start the run anew") from error
         return state
 
-    def cut_metrics(self, state: TrainingState) -> None:
-        """Drop metrics lines written after the checkpoint; the resumed run writes them again."""
-        if self.metrics_path.is_file():
-            os.truncate(self.metrics_path, state.metrics_bytes)
+    def _counted_metrics(self, state: TrainingState) -> bytes:
+        """The part of the metrics file that a checkpoint counts."""
+        content = self._read_bytes("metrics.jsonl") if self.metrics_path.exists() else b""
+        if len(content) < state.metrics_bytes:
+            raise RunFolderError(
+                f"{self.metrics_path}: is shorter than the checkpoint says ({len(content)} of {state.metrics_bytes} "
+                "bytes); the run folder is damaged"
+            )
+        return content[: state.metrics_bytes]
 
-    def save_state(self, state: TrainingState) -> None:
-        """Replace the checkpoint."""
-        save_state(self.path / "checkpoint.npz", state)
+    def cut_metrics(self, state: TrainingState | None) -> None:
+        """Drop metrics lines that no checkpoint counts; the resumed run writes them again."""
+        if self.metrics_path.is_file():
+            os.truncate(self.metrics_path, 0 if state is None else state.metrics_bytes)
+
+    def save_state(self, state: TrainingState, fingerprint: str) -> None:
+        """Replace the checkpoint; the fingerprint is that of this folder."""
+        save_state(self.checkpoint_path, state, fingerprint)
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write a JSON file atomically."""
@@ -125,11 +151,17 @@ class RunFolder:
         lines = self.metrics_path.read_text(encoding="utf-8").split("\n")[:-1]
         return [json.loads(line) for line in lines]
 
+    def _read_bytes(self, name: str) -> bytes:
+        try:
+            return (self.path / name).read_bytes()
+        except OSError as error:
+            raise RunFolderError(f"{self.path / name}: cannot be read ({error.strerror})") from error
+
     def _read_json(self, name: str) -> Any:
         try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RunFolderError(f"{self.path / name}: is damaged or cannot be read ({error})") from error
+            return json.loads(self._read_bytes(name))
+        except ValueError as error:
+            raise RunFolderError(f"{self.path / name}: is damaged ({error})") from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -138,9 +170,20 @@ class RunFolder:
         Raises:
             RunFolderError: Another process is at work in the folder.
         """
-        with (self.path / ".lock").open("w") as handle:
+        with _explained(self.path, "the run folder cannot be locked"):
+            handle = (self.path / "config.json").open("rb")
+        with handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise RunFolderError(f"{self.path}: another process is working in this folder") from error
             yield
+
+
+@contextmanager
+def _explained(path: Path, what: str) -> Iterator[None]:
+    """Turn what the system says into one line about the folder."""
+    try:
+        yield
+    except OSError as error:
+        raise RunFolderError(f"{path}: {what} ({error.strerror})") from error

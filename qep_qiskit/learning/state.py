@@ -6,12 +6,13 @@ the step, so weights, optimiser memory and counters are the whole state.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-import zipfile
 from dataclasses import asdict, dataclass, field, fields
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from qep_qiskit.errors import RunFolderError
 __all__ = ["EpochTally", "TrainingState", "load_state", "save_state", "write_atomically"]
 
 _FORMAT = 1
+_DIGEST_BYTES = 32
 _COUNTERS = ("step", "epoch", "batch", "shots", "circuits", "seconds", "metrics_bytes")
 
 
@@ -123,9 +125,20 @@ def write_atomically(path: Path, content: bytes) -> None:
     os.replace(temporary, path)
 
 
-def save_state(path: Path, state: TrainingState) -> None:
-    """Write a checkpoint atomically."""
-    meta = {"format": _FORMAT, "tally": asdict(state.tally)} | {name: getattr(state, name) for name in _COUNTERS}
+def save_state(path: Path, state: TrainingState, belongs_to: str) -> None:
+    """Write a checkpoint atomically.
+
+    Args:
+        path: Where to.
+        state: What to keep.
+        belongs_to: Fingerprint of the configuration and data of the run.
+    """
+    meta = {
+        "format": _FORMAT,
+        "belongs_to": belongs_to,
+        "tally": asdict(state.tally),
+        **{name: getattr(state, name) for name in _COUNTERS},
+    }
     arrays = {f"memory_{name}": array for name, array in state.memory.items()}
     buffer = BytesIO()
     np.savez(
@@ -135,31 +148,76 @@ def save_state(path: Path, state: TrainingState) -> None:
         initial_weights=state.initial_weights,
         **arrays,  # type: ignore[arg-type]
     )
-    write_atomically(path, buffer.getvalue())
+    content = buffer.getvalue()
+    write_atomically(path, content + hashlib.sha256(content).digest())
 
 
-def load_state(path: Path) -> TrainingState:
+def load_state(path: Path, belongs_to: str) -> TrainingState:
     """Read a checkpoint.
 
+    Args:
+        path: Where from.
+        belongs_to: Fingerprint of the configuration and data it must have been written for.
+
     Raises:
-        RunFolderError: The file is missing, damaged, or written in another format.
+        RunFolderError: The file is missing, damaged, written in another format or for another run.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        meta = json.loads(str(arrays.pop("meta")))
-        if meta["format"] != _FORMAT:
-            raise RunFolderError(f"{path}: checkpoint format {meta['format']}, this version reads {_FORMAT}")
-        return TrainingState(
-            weights=arrays.pop("weights"),
-            initial_weights=arrays.pop("initial_weights"),
-            memory={name.removeprefix("memory_"): array for name, array in arrays.items()},
-            tally=EpochTally(**{item.name: meta["tally"][item.name] for item in fields(EpochTally)}),
-            **{name: meta[name] for name in _COUNTERS},
-        )
+        content = path.read_bytes()
     except FileNotFoundError as error:
         raise RunFolderError(f"{path}: there is no checkpoint here; is this the folder of a run?") from error
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        if isinstance(error, RunFolderError):
-            raise
-        raise RunFolderError(f"{path}: the checkpoint is damaged ({error}); start the run anew") from error
+    except OSError as error:
+        raise RunFolderError(f"{path}: the checkpoint cannot be read ({error.strerror})") from error
+    try:
+        state, meta = _parse(content)
+    except Exception as error:  # zip and numpy raise more than a dozen kinds over damaged bytes
+        raise RunFolderError(f"{path}: the checkpoint is damaged ({_in_one_line(error)}); start the run anew") from error
+    if meta["belongs_to"] != belongs_to:
+        raise RunFolderError(
+            f"{path}: was written for another configuration or other data than config.json and data.npz hold now; "
+            "these parts do not belong together"
+        )
+    return state
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__
+
+
+def _parse(content: bytes) -> tuple[TrainingState, dict[str, Any]]:
+    content, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
+    if hashlib.sha256(content).digest() != digest:
+        raise ValueError("its checksum does not match")
+    with np.load(BytesIO(content), allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    meta = json.loads(str(arrays.pop("meta")))
+    if meta["format"] != _FORMAT:
+        raise ValueError(f"format {meta['format']}, this version reads {_FORMAT}")
+    counters = {name: _checked_counter(name, meta[name]) for name in _COUNTERS}
+    tally = EpochTally(**{item.name: float(meta["tally"][item.name]) for item in fields(EpochTally)})
+    tally.samples = int(tally.samples)
+    weights = _checked_vector("weights", arrays.pop("weights"))
+    state = TrainingState(
+        weights=weights,
+        initial_weights=_checked_vector("initial_weights", arrays.pop("initial_weights"), len(weights)),
+        memory={
+            name.removeprefix("memory_"): _checked_vector(name, array, len(weights)) for name, array in arrays.items()
+        },
+        tally=tally,
+        **counters,
+    )
+    return state, meta
+
+
+def _checked_counter(name: str, value: Any) -> Any:
+    wanted: type | tuple[type, ...] = (int, float) if name == "seconds" else int
+    if isinstance(value, bool) or not isinstance(value, wanted) or value < 0:
+        raise ValueError(f"{name} is {value!r}")
+    return value
+
+
+def _checked_vector(name: str, array: NDArray, length: int | None = None) -> NDArray[np.float64]:
+    fits = array.dtype == np.float64 and array.ndim == 1 and (length is None or len(array) == length)
+    if not fits or not np.isfinite(array).all():
+        raise ValueError(f"{name} is not a vector of {'finite' if length is None else length} numbers")
+    return array

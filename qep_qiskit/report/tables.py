@@ -92,7 +92,7 @@ def gradient_table(rows: Sequence[Mapping[str, object]], *, title: str | None = 
             Text(str(row["name"]) + ("" if trainable else " (fixed)")),
             Text(_signed(row.get("value"), "+.5f")),
             Text(_signed(row.get("gradient"), "+.5f")),
-            Text(_signed(row.get("standard_error"), ".1e" if _is_tiny(row.get("standard_error")) else ".5f")),
+            Text(_signed(row.get("standard_error") or None, ".1e" if _is_tiny(row.get("standard_error")) else ".5f")),
         ]
         if "exact" in optional:
             cells.append(Text(_signed(row.get("exact"), "+.5f")))
@@ -109,9 +109,9 @@ def prediction_table(rows: Sequence[Mapping[str, object]], *, title: str | None 
 
     Args:
         rows: One mapping for each sample. All keys are optional, and a column appears when a row has its key:
-            `sample` (number or name), `inputs` (numbers), `outputs` (a number or one for each output spin)
-            with `standard_error` of the same shape, `prediction`, `target` (class names or numbers) and
-            `correct` (bool).
+            `sample` (number or name), `inputs` (numbers), `outputs` (a number, or one for each output spin
+            written short, `0.86(4)` for 0.86 ± 0.04) with `standard_error` of the same shape, `prediction`,
+            `target` (class names or numbers) and `correct` (bool).
         title: Line above the table.
     """
     table = _table(title)
@@ -135,7 +135,8 @@ def _prediction_cell(name: str, row: Mapping[str, object]) -> Text:
     if name == "outputs":
         errors = _as_list(row.get("standard_error"))
         errors += [None] * (len(numbers) - len(errors))
-        return Text("  ".join(_with_error(*pair) for pair in zip(numbers, errors, strict=False)))
+        write = _with_error if len(numbers) == 1 else _short_with_error
+        return Text(" ".join(write(*pair) for pair in zip(numbers, errors, strict=False)))
     shown = " ".join(_plain(number) for number in numbers[:_SHOWN_NUMBERS])
     return Text(shown + (f" ... ({len(numbers)} in all)" if len(numbers) > _SHOWN_NUMBERS else ""))
 
@@ -162,6 +163,14 @@ def _with_error(value: object, error: object) -> str:
     if not isinstance(value, int | float):
         return _plain(value)
     return value_with_error(value, error if isinstance(error, int | float) else None, digits=4)
+
+
+def _short_with_error(value: object, error: object) -> str:
+    """A number of the order of one with the error of its last digit in brackets."""
+    if not isinstance(value, int | float):
+        return _plain(value)
+    known = isinstance(error, int | float) and error > 0
+    return f"{value:+.2f}" + (f"({max(1, round(100 * float(error)))})" if known else "")  # type: ignore[arg-type]
 
 
 def _plain(value: object) -> str:

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from qiskit.quantum_info import SparsePauliOp
 
+from qep_qiskit.report.tables import value_with_error
+
 ROWS = "length,width\n0.3,-1\n0.9,1\n0.2,0\n"
 LABELLED = "kind,width,length\niris,-1,0.3\nrose,1,0.9\niris,0,0.2\n"
 
@@ -95,7 +97,8 @@ def test_table(qep, predict, here):
     shown = qep("predict", "copy", "rows.csv").out
     assert all(len(line) <= 80 for line in shown.splitlines())
     assert "flowers" in shown
-    assert f"accuracy {found['accuracy']:.3f}" in shown
+    expected = value_with_error(found["accuracy"], found["accuracy_standard_error"])
+    assert f"accuracy {expected}" in shown
     assert "±" in shown
     assert [line.split()[4] for line in shown.splitlines() if " ± " in line] == [
         row["prediction"] for row in found["predictions"]

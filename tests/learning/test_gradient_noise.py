@@ -108,11 +108,17 @@ def test_loss_on_expectations(batch, name, rng):
 
 @pytest.mark.parametrize("name", ["one-sided", "symmetric"])
 def test_more_outputs_than_samples(name, rng):
-    """One output is on target: its error signal is all noise, and its response shows nowhere in the batch."""
+    """One output is on target: its error signal is all noise, and its response shows nowhere in the batch.
+
+    One nudge cannot tell the response to each of two outputs, so the variances are approximate: what is promised
+    is the sum within a factor 1.5 and every weight within 2.5, where without the stand-in it was up to 3.4.
+    """
     problem, contrast = loss_problem(rng, outputs=(0, 2), distance=np.array([0.25, 0.0])), CONTRASTS[name]
     gradients, variances = gradients_and_variances(repeated(problem, contrast, 2000))
     assert mean_p_value(gradients, exact_mean(problem, contrast)) > LIMIT
-    assert variance_p_value(gradients, variances.mean(axis=0)) > LIMIT
+    true, reported = gradients.var(axis=0, ddof=1), variances.mean(axis=0)
+    assert 1 / 1.5 < true.sum() / reported.sum() < 1.5
+    assert ((true / reported < 2.5) & (true / reported > 1 / 2.5)).all()
 
 
 @pytest.mark.parametrize("name", ["one-sided", "one-sided, negative", "symmetric"])
