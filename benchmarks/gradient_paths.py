@@ -92,7 +92,9 @@ def main() -> None:
     for round_number in range(options.rounds + 1):
         few = inputs[: options.naive_samples]
         times = {
-            "naive": timed(lambda few=few: naive_round(hamiltonian, preparation, weights, few, options.shots, 0.2), len(few))
+            "naive": timed(
+                lambda few=few: naive_round(hamiltonian, preparation, weights, few, options.shots, 0.2), len(few)
+            )
         }
         for name, executor in executors.items():
             key = qep.RequestKey("benchmark", round_number)
@@ -101,7 +103,9 @@ def main() -> None:
         if round_number > 0:  # the first round warms up: templates are built and transpiled there
             for name, value in times.items():
                 taken[name].append(value)
-    print(f"{options.spins} spins, {options.graph}, {options.steps} steps, {options.shots} shots, batch {options.batch}")
+    print(
+        f"{options.spins} spins, {options.graph}, {options.steps} steps, {options.shots} shots, batch {options.batch}"
+    )
     naive = float(np.median(taken["naive"]))
     for name, values in taken.items():
         middle = float(np.median(values))

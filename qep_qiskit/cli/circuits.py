@@ -9,6 +9,7 @@ from pathlib import Path
 
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit, qasm3
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -68,6 +69,8 @@ def run(options: argparse.Namespace) -> int:
     else:
         _write(Path(options.out), named)
     console.print(_table(named, experiment.config.name))
+    if options.out is not None:
+        print(f"wrote {len(named)} circuits to {options.out}, each as .qasm (OpenQASM 3) and .txt (drawing)")
     return 0
 
 
@@ -134,21 +137,21 @@ def _write(folder: Path, named: list[NamedCircuit]) -> None:
 
 
 def _table(named: list[NamedCircuit], title: str) -> Table:
-    table = Table(title=title)
-    for column in ("circuit", "beta", "measures", "read for", "qubits", "gates", "2-qubit", "depth"):
-        table.add_column(column, justify="left" if column in ("circuit", "measures", "read for") else "right")
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
+    for column in ("circuit", "beta", "group", "read for", "qubits", "gates", "2-qubit", "depth"):
+        textual = column in ("circuit", "group", "read for")
+        table.add_column(column, justify="left" if textual else "right", no_wrap=column == "circuit")
     for item in named:
         circuit = item.circuit
-        pairs = sum(1 for instruction in circuit.data if len(instruction.qubits) == 2 and instruction.clbits == ())
-        measured = circuit.num_qubits + 1
+        gates = [step for step in circuit.data if step.name not in ("barrier", "measure")]
         table.add_row(
             item.name,
             f"{item.beta:g}",
-            f"group {item.group}",
+            item.group,
             item.read_for or "not run",
             str(circuit.num_qubits),
-            str(len(circuit.data) - measured),
-            str(pairs),
+            str(len(gates)),
+            str(sum(len(gate.qubits) == 2 for gate in gates)),
             str(circuit.depth()),
         )
     return table

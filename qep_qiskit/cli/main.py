@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib import import_module, metadata
+from typing import NoReturn
 
 from qep_qiskit.errors import QepError, QepWarning
 
@@ -43,8 +44,16 @@ exit codes: 0 done, 2 something in the input cannot be used (one line says what)
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Complains in one line, as everything here does."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"qep: error: {message}; see '{self.prog} --help'", file=sys.stderr)
+        raise SystemExit(2)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="qep", description=_MANUAL, epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=f"qep_qiskit {metadata.version('qep_qiskit')}")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from qiskit.quantum_info import SparsePauliOp
 
+from qep_qiskit.config.build_cost import build_cost
+from qep_qiskit.config.build_network import build_network, num_spins
 from qep_qiskit.config.load import load_config
 from qep_qiskit.config.schema import (
     AdiabaticConfig,
@@ -21,18 +19,13 @@ from qep_qiskit.config.schema import (
     DigitsTask,
     LossCost,
     MoonsTask,
-    NetworkConfig,
     NoDataTask,
-    OperatorCostConfig,
     ParityTask,
-    StartConfig,
     UpdateConfig,
 )
-from qep_qiskit.cost import Cost, CostTerm, LossOnExpectations, OperatorCost
 from qep_qiskit.errors import (
     ConfigError,
     DegenerateGroundStateWarning,
-    NetworkError,
     ResourceError,
     UnconnectedOutputWarning,
 )
@@ -51,23 +44,11 @@ from qep_qiskit.learning import (
     TrainingState,
     Update,
 )
-from qep_qiskit.losses import CrossEntropy, Loss, SquaredError
 from qep_qiskit.memory import require_memory
 from qep_qiskit.network import (
-    ClampedInputs,
-    Graph,
     IsingNetwork,
-    Start,
-    chain,
-    complete,
-    from_edges,
-    heavy_hex,
-    lattice,
-    layered,
-    ring,
 )
 from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import PauliWord, sparse_pauli_op
 from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation, Preparation
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.tasks import (
@@ -82,16 +63,6 @@ from qep_qiskit.tasks import (
 )
 
 __all__ = ["Experiment", "build", "from_file"]
-
-_GRAPH_KEYS: dict[str, tuple[str, ...]] = {
-    "chain": ("num_spins",),
-    "ring": ("num_spins",),
-    "complete": ("num_spins",),
-    "lattice": ("shape",),
-    "layered": ("layers",),
-    "heavy_hex": ("distance",),
-    "edges": ("num_spins", "edges"),
-}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -153,8 +124,9 @@ def build(config: Config, task: Task | None = None) -> Experiment:
     Raises:
         QepError: Something named in the configuration cannot be had; the message is one line.
     """
+    _check_memory(config, num_spins(config.network))
     seeds = Seeds(config.seed)
-    task = build_task(config, seeds) if task is None else task
+    task = _named_build_task(config, seeds) if task is None else task
     network = build_network(config, task)
     cost = build_cost(config, network, task)
     hamiltonian = NudgedHamiltonian(network, cost)
@@ -165,17 +137,24 @@ def build(config: Config, task: Task | None = None) -> Experiment:
         contrast=Contrast(kind=config.contrast.kind, beta=config.contrast.beta),
         shots=None if shots == "exact" else shots,
     )
-    _check_memory(config, network.num_qubits)
     experiment = Experiment(
         config=config,
         task=task,
         network=network,
         estimator=estimator,
-        executor=build_executor(config, seeds),
+        executor=build_executor(config, seeds, network.num_qubits),
         seeds=seeds,
     )
     _warn_about(experiment)
     return experiment
+
+
+def _named_build_task(config: Config, seeds: Seeds) -> Task:
+    """Complaints about the section name it."""
+    try:
+        return build_task(config, seeds)
+    except ConfigError as error:
+        raise ConfigError(f"task: {error}") from error
 
 
 def build_task(config: Config, seeds: Seeds) -> Task:
@@ -210,150 +189,6 @@ def build_task(config: Config, seeds: Seeds) -> Task:
     return xor_task(**options)
 
 
-def build_graph(section: NetworkConfig) -> Graph:
-    """The graph by its name and keys."""
-    wanted = _GRAPH_KEYS[section.graph]
-    for key in ("num_spins", "shape", "layers", "distance", "edges"):
-        given = getattr(section, key) is not None
-        if key in wanted and not given:
-            raise ConfigError(f"network.{key}: this key is missing; graph = '{section.graph}' needs it")
-        if given and key not in wanted:
-            raise ConfigError(f"network.{key}: does not go with graph = '{section.graph}'; leave it out")
-    if section.periodic and section.graph != "lattice":
-        raise ConfigError(f"network.periodic: does not go with graph = '{section.graph}'; leave it out")
-    values: list[Any] = [getattr(section, key) for key in wanted]
-    if section.graph == "lattice":
-        return lattice(*values[0], periodic=section.periodic)
-    makers: dict[str, Any] = {
-        "chain": chain,
-        "ring": ring,
-        "complete": complete,
-        "layered": layered,
-        "heavy_hex": heavy_hex,
-        "edges": from_edges,
-    }
-    return makers[section.graph](*values)
-
-
-def _start(section: StartConfig, default: Start) -> Start:
-    """A start with the given keys, and the default's values for the others."""
-    given = {
-        "distribution": section.init,
-        "mean": section.mean,
-        "std": section.std,
-        "low": section.low,
-        "high": section.high,
-        "values": section.values,
-        "frozen": section.frozen,
-        "minimum": section.min,
-        "maximum": section.max,
-    }
-    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    return replace(default, **changes)
-
-
-def build_network(config: Config, task: Task) -> IsingNetwork:
-    """The network, sized by the task's inputs and targets."""
-    section = config.network
-    graph = build_graph(section)
-    outputs = section.outputs
-    if outputs is None:
-        count = max(1, task.train.num_targets)
-        outputs = list(graph.layers[-1]) if graph.layers else list(range(graph.num_spins))[-count:]
-    return IsingNetwork(
-        graph=graph,
-        outputs=tuple(outputs),
-        inputs=_inputs(section, graph, task.train.num_inputs),
-        couplings=_start(section.couplings, Start(distribution="normal", std=0.3)),
-        fields=_start(section.fields, Start(mean=1.0, minimum=0.1)),
-        biases=_start(section.biases, Start(distribution="normal", std=0.1)) if section.biases.enabled else None,
-    )
-
-
-def _inputs(section: NetworkConfig, graph: Graph, count: int) -> ClampedInputs | None:
-    if count == 0:
-        return None
-    given = section.inputs
-    if given.mode == "fields":
-        spins = given.spins or list(graph.layers[0] if graph.layers else range(graph.num_spins))[:count]
-        if len(spins) != count:
-            raise NetworkError(
-                f"network.inputs.spins: the task has {count} inputs, each needs an input spin of its own; "
-                f"there are {len(spins)}"
-            )
-        return ClampedInputs.as_fields(spins, given.strength)
-    start = _start(given, Start(distribution="normal", std=0.3))
-    if given.links is not None:
-        return ClampedInputs(count=count, links=tuple((a, k) for a, k in given.links), start=start)
-    spins = given.spins or list(graph.layers[0] if graph.layers else range(graph.num_spins))
-    return ClampedInputs.all_to(count, spins, start)
-
-
-def build_cost(config: Config, network: IsingNetwork, task: Task) -> Cost:
-    """Operator cost or loss on expectations."""
-    section, size = config.cost, network.num_qubits
-    if isinstance(section, OperatorCostConfig):
-        return _operator_cost(section, network, task)
-    if section.observables is not None:
-        observables = tuple(_observable(text, size) for text in section.observables)
-        return LossOnExpectations(observables, _loss(section))
-    return LossOnExpectations.on_spins(network.outputs, size, _loss(section))
-
-
-def _observable(text: str, num_qubits: int) -> SparsePauliOp:
-    word = PauliWord.parse(text)
-    if word.max_qubit >= num_qubits:
-        raise NetworkError(
-            f"cost.observables: '{text}' names a spin out of range; there are {num_qubits} spins, 0 to {num_qubits - 1}"
-        )
-    return sparse_pauli_op([(word, 1.0)], num_qubits)
-
-
-def _operator_cost(section: OperatorCostConfig, network: IsingNetwork, task: Task) -> OperatorCost:
-    if (section.operator is None) == (not section.terms):
-        raise ConfigError("cost: an operator cost needs either operator = 'squared_error' or a list of terms")
-    targets = task.train.num_targets
-    if section.operator is not None:
-        if targets != len(network.outputs):
-            raise ConfigError(
-                f"cost.operator: squared_error needs one target per output, got {targets} targets for "
-                f"{len(network.outputs)} outputs"
-            )
-        return OperatorCost.squared_error(network.outputs, network.num_qubits)
-    beyond = [term.target for term in section.terms if term.target is not None and term.target >= targets]
-    if beyond:
-        raise ConfigError(f"cost.terms: target {beyond[0]} is out of range; the task has {targets} target numbers")
-    terms = [
-        CostTerm(word=PauliWord.parse(term.pauli), coefficient=term.coefficient, target=term.target)
-        for term in section.terms
-    ]
-    return OperatorCost.from_terms(terms, network.num_qubits)
-
-
-def _loss(section: LossCost) -> Loss:
-    if section.loss == "squared_error":
-        return SquaredError()
-    if section.loss == "cross_entropy":
-        return CrossEntropy(section.gain)
-    module, colon, name = section.loss.partition(":")
-    if not colon:
-        raise ConfigError(
-            f"cost.loss: expected squared_error, cross_entropy or module:name of your own, got '{section.loss}'"
-        )
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"cost.loss: cannot import '{section.loss}' ({error})") from error
-    finally:
-        sys.path.pop(0)
-    if not all(hasattr(found, method) for method in ("value", "gradient", "curvature")):
-        raise ConfigError(
-            f"cost.loss: '{section.loss}' has no value, gradient and curvature; wrap a plain function in CustomLoss"
-        )
-    return found
-
-
 def build_preparation(config: Config) -> Preparation:
     """How states are reached."""
     section = config.preparation
@@ -379,7 +214,7 @@ def build_update(section: UpdateConfig) -> Update:
     return Update(optimizer=optimizers[section.kind], schedule=schedule, normalize=section.normalize)
 
 
-def build_executor(config: Config, seeds: Seeds) -> Executor:
+def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     """Where requests run; Aer is imported only when it is needed."""
     section = config.execution
     if section.backend != "aer" and not section.backend.startswith("fake_"):
@@ -389,8 +224,15 @@ def build_executor(config: Config, seeds: Seeds) -> Executor:
     if config.preparation.kind == "exact":
         _refuse_noise_on_exact(config)
         return VectorExecutor(seeds)
-    from qep_qiskit.execution.aer import AerExecutor, aer_sampler_executor, depolarizing_noise, fake_device
+    from qep_qiskit.execution.aer import (
+        AerExecutor,
+        aer_sampler_executor,
+        depolarizing_noise,
+        fake_device,
+        require_device,
+    )
 
+    require_device(section.device)
     ideal = section.backend == "aer" and section.noise is None and section.method in ("automatic", "statevector")
     if ideal and not section.measured_circuits:
         return AerExecutor(seeds, device=section.device)
@@ -400,7 +242,7 @@ def build_executor(config: Config, seeds: Seeds) -> Executor:
             "measured_circuits = false); give a number of shots"
         )
     if section.backend != "aer":
-        return aer_sampler_executor(seeds, backend=fake_device(section.backend))
+        return aer_sampler_executor(seeds, backend=fake_device(section.backend, num_qubits))
     noise = None if section.noise is None else depolarizing_noise(**section.noise.model_dump())
     return aer_sampler_executor(seeds, noise_model=noise, method=section.method, device=section.device)
 
@@ -416,6 +258,8 @@ def _refuse_noise_on_exact(config: Config) -> None:
 def _check_memory(config: Config, num_qubits: int) -> None:
     if config.preparation.kind == "exact":
         require_memory(num_qubits, 16 * 26, "exact preparation")
+    elif config.execution.method == "density_matrix":
+        require_memory(2 * num_qubits, 2 * 16, "a density matrix simulation (twice as many index bits)")
     elif config.execution.method != "matrix_product_state":
         require_memory(num_qubits, 5 * 16, "a state vector simulation")
     elif num_qubits > 62:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from qep_qiskit.config.schema import Config
 from qep_qiskit.errors import ConfigError
@@ -77,35 +78,80 @@ def parse_override(text: str) -> tuple[list[str], Any]:
 
 
 def _assign(content: dict[str, Any], keys: Sequence[str], value: Any) -> None:
+    section = content
     for depth, key in enumerate(keys[:-1]):
-        content = content.setdefault(key, {})
-        if not isinstance(content, dict):
+        section = section.setdefault(key, {})
+        if not isinstance(section, dict):
             raise ConfigError(f"--set {'.'.join(keys)}: {'.'.join(keys[: depth + 1])} is a value, not a section")
-    content[keys[-1]] = value
+    _drop_keys_of_another_kind(section, keys, value)
+    section[keys[-1]] = value
+
+
+def _drop_keys_of_another_kind(section: dict[str, Any], keys: Sequence[str], value: Any) -> None:
+    """With another kind of task, cost or preparation, the keys that only the old kind knows go."""
+    if len(keys) != 2 or keys[1] != "kind" or keys[0] not in Config.model_fields or section.get("kind") == value:
+        return
+    kinds = {_kind_of(model): model for model in _models_in(Config.model_fields[keys[0]].annotation)}
+    if len(kinds) > 1 and value in kinds:
+        for key in [key for key in section if key not in kinds[value].model_fields]:
+            del section[key]
+
+
+def _kind_of(model: type[BaseModel]) -> str | None:
+    """The value of ``kind`` that stands for a model."""
+    kind = model.model_fields.get("kind")
+    return None if kind is None else next(iter(getattr(kind.annotation, "__args__", ())), None)
 
 
 def _explain(error: ValidationError, content: Mapping[str, Any]) -> str:
-    """The most telling of pydantic's complaints as one line: unknown keys first."""
-    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    """The most telling of pydantic's complaints as one line: unknown keys first, then the deepest."""
+    problems = sorted(error.errors(), key=lambda found: (found["type"] != "extra_forbidden", -len(found["loc"])))
     problem = problems[0]
-    location = _without_tags(problem["loc"], content)
-    key = ".".join(location)
+    key = ".".join(_without_tags(problem["loc"], content)) or "configuration"
     match problem["type"]:
         case "extra_forbidden":
-            return f"{key}: unknown key{_suggestion(problem['loc'], content)}"
+            return f"{key}: {_unknown_key(problem['loc'], content)}"
         case "missing":
             return f"{key}: this key is missing"
         case "union_tag_invalid":
             return f"{key}.kind: expected one of {problem['ctx']['expected_tags']}, got '{problem['ctx']['tag']}'"
         case "union_tag_not_found":
             return f"{key}.kind: this key is missing; it says which {key} it is"
-    given = problem["input"]
-    shown = f", got {given!r}" if isinstance(given, str | int | float | bool | list) else ""
-    return f"{key}: {_lowered(problem['msg'])}{shown}"
+        case "model_type" | "model_attributes_type" | "dict_type" | "union_model_type":
+            return f"{key}: expected a section of keys{_got(problem['input'])}"
+        case "too_short" | "too_long":
+            return f"{key}: {_count_wanted(problem)}{_got(problem['input'])}"
+    return f"{key}: {_expected(problems, problem)}{_got(problem['input'])}"
 
 
-def _lowered(message: str) -> str:
-    return message.replace("Input should be", "expected").replace("Value error, ", "").rstrip(".")
+def _got(given: Any) -> str:
+    return f", got {given!r}" if isinstance(given, str | int | float | bool | list) else ""
+
+
+def _count_wanted(problem: ErrorDetails) -> str:
+    """How many items a list should have, in plain words."""
+    limits = problem["ctx"]
+    wanted = limits.get("min_length", limits.get("max_length"))
+    exactly = "at least " if "min_length" in limits and wanted == 1 else ""
+    return f"expected {exactly}{wanted} {'item' if wanted == 1 else 'numbers'}"
+
+
+_KINDS_OF_VALUES = {
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "finite_number": "a finite number",
+}
+
+
+def _expected(problems: Sequence[ErrorDetails], chosen: ErrorDetails) -> str:
+    """What was expected; where several kinds of values would do at one place, all of them."""
+    here = [found for found in problems if found["input"] is chosen["input"]]
+    kinds = [_KINDS_OF_VALUES[found["type"]] for found in here if found["type"] in _KINDS_OF_VALUES]
+    if len(here) > 1 and len(kinds) == len(here):
+        return f"expected {' or '.join(dict.fromkeys(kinds))}"
+    if chosen["type"] in _KINDS_OF_VALUES:
+        return f"expected {_KINDS_OF_VALUES[chosen['type']]}"
+    return chosen["msg"].replace("Input should be", "expected").replace("Value error, ", "").rstrip(".")
 
 
 def _without_tags(location: Sequence[str | int], content: Mapping[str, Any]) -> list[str]:
@@ -113,19 +159,28 @@ def _without_tags(location: Sequence[str | int], content: Mapping[str, Any]) -> 
     found: list[str] = []
     here: Any = content
     for index, part in enumerate(location):
-        last = index == len(location) - 1
-        if isinstance(here, Mapping) and part not in here and not last:
-            continue
-        if not isinstance(here, Mapping | list) and not last:
-            break
-        if not isinstance(here, Mapping | list) and last:
-            break
-        found.append(str(part))
-        if isinstance(here, Mapping):
-            here = here.get(str(part))
-        elif isinstance(part, int) and isinstance(here, list):
+        if (isinstance(here, Mapping) and part in here) or (
+            isinstance(here, list) and isinstance(part, int) and part < len(here)
+        ):
             here = here[part]
+        elif not (isinstance(here, Mapping) and index == len(location) - 1 and str(part).isidentifier()):
+            continue
+        found.append(str(part))
     return found
+
+
+def _unknown_key(location: Sequence[str | int], content: Mapping[str, Any]) -> str:
+    """Say of a key that it is misspelt, or belongs to another kind of its section."""
+    section = str(location[0])
+    if len(location) == 3 and section in Config.model_fields:
+        others = [
+            _kind_of(model)
+            for model in _models_in(Config.model_fields[section].annotation)
+            if _kind_of(model) != location[1] and location[2] in model.model_fields
+        ]
+        if others:
+            return f"does not go with kind = '{location[1]}'; leave it out"
+    return f"unknown key{_suggestion(location, content)}"
 
 
 def _suggestion(location: Sequence[str | int], content: Mapping[str, Any]) -> str:
@@ -138,16 +193,15 @@ def _suggestion(location: Sequence[str | int], content: Mapping[str, Any]) -> st
 
 
 def _fields_at(model: type[BaseModel], path: Sequence[str]) -> list[str]:
+    """Keys known at a location; tags of unions and numbers of list items are passed over."""
     if not path:
         return list(model.model_fields)
-    for candidate in _models_in(model.model_fields[path[0]].annotation if path[0] in model.model_fields else None):
-        kind = candidate.model_fields.get("kind")
-        tags = getattr(kind.annotation, "__args__", ()) if kind else ()
-        rest = path[1:]
-        if rest and rest[0] in tags:
-            return _fields_at(candidate, rest[1:])
-        if not (rest and tags and len(_models_in(model.model_fields[path[0]].annotation)) > 1):
-            return _fields_at(candidate, rest)
+    if path[0] not in model.model_fields:
+        return _fields_at(model, path[1:])
+    candidates = _models_in(model.model_fields[path[0]].annotation)
+    tagged = [candidate for candidate in candidates if len(path) > 1 and _kind_of(candidate) == path[1]]
+    for candidate in tagged or candidates[:1]:
+        return _fields_at(candidate, path[2:] if tagged else path[1:])
     return []
 
 

@@ -37,6 +37,11 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
+Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
+
+_MOST_SPINS = 1024
+
+
 class _DataTask(_Section):
     """Keys that every task with data has."""
 
@@ -146,9 +151,9 @@ class InputsConfig(StartConfig):
 
     mode: Literal["clamped", "fields"] = "clamped"
     """``clamped``: through trainable weights W[a,k]; ``fields``: as fixed fields on input spins."""
-    spins: list[int] | None = None
+    spins: list[int] | None = Field(default=None, min_length=1)
     """Spins the inputs act on; by default all (clamped), the first layer, or the first spins (fields)."""
-    links: list[tuple[int, int]] | None = Field(default=None, strict=False)
+    links: list[Pair] | None = Field(default=None, min_length=1)
     """Explicit (input, spin) pairs instead of all inputs to `spins`."""
     strength: float = 1.0
     """Factor on the input, for ``fields``."""
@@ -160,17 +165,17 @@ class NetworkConfig(_Section):
     kind: Literal["ising"] = "ising"
     graph: Literal["chain", "ring", "lattice", "complete", "layered", "heavy_hex", "edges"] = "complete"
     """Name of the graph; each takes its own keys below."""
-    num_spins: int | None = None
+    num_spins: int | None = Field(default=None, ge=1, le=_MOST_SPINS)
     """Spins of a chain, ring, complete graph or edge list."""
-    shape: list[int] | None = Field(default=None, min_length=2, max_length=2)
+    shape: Pair | None = None
     """Rows and columns of a lattice."""
     periodic: bool = False
     """Whether a lattice is closed in both directions."""
     layers: list[int] | None = None
     """Spins per layer of a layered graph."""
-    distance: int | None = None
+    distance: int | None = Field(default=None, ge=1, le=25)
     """Code distance of a heavy-hex graph (odd)."""
-    edges: list[list[int]] | None = None
+    edges: list[Pair] | None = None
     """Edge list."""
     outputs: list[int] | None = None
     """Output spins; by default the last layer, or as many of the last spins as there are targets."""
@@ -203,7 +208,7 @@ class LossCost(_Section):
     """``squared_error``, ``cross_entropy``, or ``module:name`` of a loss of your own."""
     gain: float = Field(default=3.0, gt=0)
     """Factor on the expectations under the softmax of the cross-entropy."""
-    observables: list[str] | None = None
+    observables: list[str] | None = Field(default=None, min_length=1)
     """Pauli words to use as outputs instead of Z of the output spins."""
 
 

@@ -6,6 +6,7 @@ numpy reads every basis from it. Noise models and matrix product states go throu
 
 from __future__ import annotations
 
+import difflib
 import os
 from typing import Any, Literal
 
@@ -19,7 +20,7 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 from qiskit_aer.primitives import SamplerV2
 
-from qep_qiskit.errors import ConfigError, QepError
+from qep_qiskit.errors import ConfigError, QepError, ResourceError
 from qep_qiskit.execution.circuits import SamplerExecutor, gate_values
 from qep_qiskit.execution.interface import Request, ShotData, Ticket
 from qep_qiskit.execution.sampling import sample_vectors
@@ -129,11 +130,30 @@ def depolarizing_noise(*, one_qubit: float = 0.0, two_qubit: float = 0.0, readou
     return model
 
 
-def fake_device(name: str) -> AerSimulator:
+def require_device(device: str) -> None:
+    """Check that Aer can simulate on a device.
+
+    Raises:
+        ConfigError: This Aer cannot.
+    """
+    available = AerSimulator().available_devices()
+    if device not in available:
+        raise ConfigError(
+            f"execution.device: this qiskit-aer cannot simulate on '{device}', only on {', '.join(available)}; "
+            "install qiskit-aer-gpu for a GPU"
+        )
+
+
+def fake_device(name: str, num_qubits: int) -> AerSimulator:
     """Aer with the coupling map and the noise of a device snapshot such as ``"fake_manila"``.
+
+    Args:
+        name: Name of the snapshot.
+        num_qubits: Qubits that are needed.
 
     Raises:
         ConfigError: qiskit-ibm-runtime, which brings the snapshots, is not installed; or there is no such.
+        ResourceError: The device is too small.
     """
     try:
         from qiskit_ibm_runtime.fake_provider import FakeProviderForBackendV2
@@ -143,5 +163,10 @@ def fake_device(name: str) -> AerSimulator:
         ) from error
     devices = {backend.name: backend for backend in FakeProviderForBackendV2().backends()}
     if name not in devices:
-        raise ConfigError(f"execution.backend: there is no '{name}'; there are {', '.join(sorted(devices))}")
+        nearest = difflib.get_close_matches(name, devices, n=3, cutoff=0.0)
+        raise ConfigError(f"execution.backend: there is no '{name}'; the nearest names are {', '.join(nearest)}")
+    if devices[name].num_qubits < num_qubits:
+        raise ResourceError(
+            f"execution.backend: {name} has {devices[name].num_qubits} qubits, the network needs {num_qubits}"
+        )
     return AerSimulator.from_backend(devices[name])

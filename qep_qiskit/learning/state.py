@@ -171,7 +171,9 @@ def load_state(path: Path, belongs_to: str) -> TrainingState:
     try:
         state, meta = _parse(content)
     except Exception as error:  # zip and numpy raise more than a dozen kinds over damaged bytes
-        raise RunFolderError(f"{path}: the checkpoint is damaged ({_in_one_line(error)}); start the run anew") from error
+        raise RunFolderError(
+            f"{path}: the checkpoint is damaged ({_in_one_line(error)}); start the run anew"
+        ) from error
     if meta["belongs_to"] != belongs_to:
         raise RunFolderError(
             f"{path}: was written for another configuration or other data than config.json and data.npz hold now; "

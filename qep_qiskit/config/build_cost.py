@@ -1,0 +1,116 @@
+"""The aim of a configuration: an operator cost or a loss on expectations."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+from qiskit.quantum_info import SparsePauliOp
+
+from qep_qiskit.config.schema import Config, LossCost, OperatorCostConfig
+from qep_qiskit.cost import Cost, CostTerm, LossOnExpectations, OperatorCost
+from qep_qiskit.errors import ConfigError, NetworkError
+from qep_qiskit.losses import CrossEntropy, Loss, SquaredError
+from qep_qiskit.network import IsingNetwork
+from qep_qiskit.operators import PauliWord, sparse_pauli_op
+from qep_qiskit.tasks import Task
+
+__all__ = ["build_cost"]
+
+
+def build_cost(config: Config, network: IsingNetwork, task: Task) -> Cost:
+    """Operator cost or loss on expectations.
+
+    Raises:
+        ConfigError: Outputs and targets do not fit together, or a named loss cannot be had.
+    """
+    section = config.cost
+    if isinstance(section, OperatorCostConfig):
+        return _operator_cost(section, network, task)
+    cost = _loss_on_expectations(section, network)
+    targets = task.train.num_targets
+    own_loss = section.loss not in ("squared_error", "cross_entropy")
+    if targets != cost.num_outputs and not (own_loss and targets == 0):
+        where = "cost.observables" if section.observables is not None else "network.outputs"
+        hint = "an aim without data needs an operator cost" if targets == 0 else f"set {where} to as many"
+        raise ConfigError(
+            f"{where}: the cost has {cost.num_outputs} outputs, the task {targets} targets; {hint} "
+            f"(cost.kind is 'loss')"
+        )
+    return cost
+
+
+def _loss_on_expectations(section: LossCost, network: IsingNetwork) -> LossOnExpectations:
+    if section.observables is not None:
+        observables = tuple(_observable(text, network.num_qubits) for text in section.observables)
+        return LossOnExpectations(observables, _loss(section))
+    return LossOnExpectations.on_spins(network.outputs, network.num_qubits, _loss(section))
+
+
+def _word(key: str, text: str) -> PauliWord:
+    try:
+        return PauliWord.parse(text)
+    except NetworkError as error:
+        raise NetworkError(f"{key}: {error}") from None
+
+
+def _observable(text: str, num_qubits: int) -> SparsePauliOp:
+    word = _word("cost.observables", text)
+    if not word.factors:
+        raise NetworkError(f"cost.observables: '{text}' is the identity, which no weight can change; leave it out")
+    if word.max_qubit >= num_qubits:
+        raise NetworkError(
+            f"cost.observables: '{text}' names a spin out of range; there are {num_qubits} spins, 0 to {num_qubits - 1}"
+        )
+    return sparse_pauli_op([(word, 1.0)], num_qubits)
+
+
+def _operator_cost(section: OperatorCostConfig, network: IsingNetwork, task: Task) -> OperatorCost:
+    if (section.operator is None) == (not section.terms):
+        raise ConfigError("cost: an operator cost needs either operator = 'squared_error' or a list of terms")
+    targets = task.train.num_targets
+    if section.operator is not None:
+        if targets != len(network.outputs):
+            raise ConfigError(
+                f"cost.operator: squared_error needs one target per output, got {targets} targets for "
+                f"{len(network.outputs)} outputs"
+            )
+        return OperatorCost.squared_error(network.outputs, network.num_qubits)
+    beyond = [term.target for term in section.terms if term.target is not None and term.target >= targets]
+    if beyond:
+        raise ConfigError(f"cost.terms: target {beyond[0]} is out of range; the task has {targets} target numbers")
+    terms = [
+        CostTerm(word=_word("cost.terms", term.pauli), coefficient=term.coefficient, target=term.target)
+        for term in section.terms
+    ]
+    return OperatorCost.from_terms(terms, network.num_qubits)
+
+
+def _loss(section: LossCost) -> Loss:
+    if section.loss == "squared_error":
+        return SquaredError()
+    if section.loss == "cross_entropy":
+        return CrossEntropy(section.gain)
+    module, colon, name = section.loss.partition(":")
+    if not colon or not module or not name:
+        raise ConfigError(
+            f"cost.loss: expected squared_error, cross_entropy or module:name of your own, got '{section.loss}'"
+        )
+    found = _imported(module, name)
+    if not all(hasattr(found, method) for method in ("value", "gradient", "curvature")):
+        raise ConfigError(
+            f"cost.loss: '{section.loss}' has no value, gradient and curvature; wrap a plain function in CustomLoss"
+        )
+    return found  # type: ignore[return-value]
+
+
+def _imported(module: str, name: str) -> object:
+    """A name from the user's own module, found in the working folder or installed."""
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        return getattr(importlib.import_module(module), name)
+    except Exception as error:  # the user's module may raise anything
+        raise ConfigError(f"cost.loss: cannot import '{module}:{name}' ({type(error).__name__}: {error})") from error
+    finally:
+        sys.path.pop(0)
