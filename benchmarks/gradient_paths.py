@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from qiskit import QuantumCircuit, transpile
@@ -91,14 +92,11 @@ def main() -> None:
     taken: dict[str, list[float]] = {"naive": [], **{name: [] for name in executors}}
     for round_number in range(options.rounds + 1):
         few = inputs[: options.naive_samples]
-        times = {
-            "naive": timed(
-                lambda few=few: naive_round(hamiltonian, preparation, weights, few, options.shots, 0.2), len(few)
-            )
-        }
+        first_script = partial(naive_round, hamiltonian, preparation, weights, few, options.shots, 0.2)
+        times = {"naive": timed(first_script, len(few))}
         for name, executor in executors.items():
             key = qep.RequestKey("benchmark", round_number)
-            work = lambda e=executor, k=key: qep.drive(estimator.estimate(weights, inputs, targets, k), e)  # noqa: E731
+            work = partial(qep.drive, estimator.estimate(weights, inputs, targets, key), executor)
             times[name] = timed(work, options.batch)
         if round_number > 0:  # the first round warms up: templates are built and transpiled there
             for name, value in times.items():

@@ -21,24 +21,25 @@ def available_bytes() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 
-def require_memory(num_qubits: int, bytes_per_amplitude: int, what: str) -> None:
+def require_memory(num_qubits: int, bytes_per_amplitude: int, what: str, *, bits_per_qubit: int = 1) -> None:
     """Check that arrays over 2^N amplitudes fit.
 
     Args:
         num_qubits: N.
         bytes_per_amplitude: All arrays that live at once, in bytes per amplitude.
         what: The job, for the message.
+        bits_per_qubit: Index bits per qubit: 1 for vectors, 2 for matrices.
 
     Raises:
         ResourceError: They do not fit; the message says how many qubits would.
     """
-    wanted = bytes_per_amplitude << num_qubits
+    wanted = bytes_per_amplitude << (bits_per_qubit * num_qubits)
     if wanted <= _ALWAYS_FITS:
         return
     available = available_bytes()
     if wanted <= available:
         return
-    fitting = max(0, (available // bytes_per_amplitude).bit_length() - 1)
+    fitting = max(0, (available // bytes_per_amplitude).bit_length() - 1) // bits_per_qubit
     raise ResourceError(
         f"{what} of {num_qubits} qubits does not fit in memory ({available / 2**30:.1f} GiB free); "
         f"at most {fitting} qubits would"

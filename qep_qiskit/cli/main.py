@@ -16,31 +16,45 @@ __all__ = ["main"]
 _MANUAL = """\
 Train quantum systems by Quantum Equilibrium Propagation on quantum circuits.
 
-A network is a Hamiltonian H(w, x) with trainable weights w and an input x. Its ground state is prepared and
-measured (the free phase), prepared again with a nudge beta * C added (the nudged phases), and every weight
-moves along the contrast of the two (Scellier 2024, arXiv:2406.00879). A configuration in TOML says the whole
-run; the files in configs/ show every kind of it.
+A network is a Hamiltonian H(w, x) with trainable weights w and an input x. Its
+ground state is prepared and measured (the free phase), prepared again with a
+nudge beta * C added (the nudged phases), and every weight moves along the
+contrast of the two (Scellier 2024, arXiv:2406.00879). A configuration in TOML
+says the whole run; the files in configs/ show every kind of it, and
+docs/configuration.md lists every key.
 """
 
 _EXAMPLES = """\
 examples:
-  qep train configs/iris.toml                          train; figures and weights land in runs/iris
-  qep train configs/iris.toml --set measurement.shots=50 --set training.epochs=10 --out runs/few-shots
-  qep resume runs/iris                                 go on where a stopped or killed run was
-  qep predict runs/iris new_flowers.csv --json         classify new rows, with error bars from shots
+  qep train configs/iris.toml
+      train; figures and weights land in runs/iris
+  qep train configs/iris.toml --set measurement.shots=50 --out runs/few-shots
+      the same with another number of shots per batch
+  qep resume runs/iris
+      go on where a stopped or killed run was
+  qep predict runs/iris flowers.csv --json
+      classify new rows, with error bars from shots
   qep gradient configs/xor.toml --sample 1 --compare exact
-                                                       one gradient beside the exact one
-  qep gradient configs/xor.toml --sample 1 --set measurement.shots=exact --json
-                                                       the same from ideal circuits, without shot noise
-  qep circuits configs/xor.toml --out xor-circuits     OpenQASM 3 and drawings of what would run
+      one gradient beside the exact one
+  qep gradient configs/xor.toml --sample 1 --set measurement.shots=exact
+      the same from ideal circuits, without shot noise
+  qep gradient configs/xor.toml --sample 1 --set preparation.kind=exact
+      the same from exact states
+  qep circuits configs/xor.toml --out xor-circuits
+      OpenQASM 3 and drawings of what would run
 
 files of a run:
-  config.json  data.npz  metrics.jsonl  checkpoint.npz  weights.json  summary.json  *.png
+  config.json, data.npz      what was run, on which samples
+  metrics.jsonl              one line per step and per epoch
+  checkpoint.npz             weights and counters, for resume and predict
+  weights.json, summary.json, *.png
+                             the report and its figures, written at the end
 
-Ctrl-C stops a run after its current step and keeps everything; 'qep resume' goes on as if it had never
-stopped, also after a crash.
+Ctrl-C stops a run after its current step and keeps everything; 'qep resume'
+goes on as if it had never stopped, also after a crash.
 
-exit codes: 0 done, 2 something in the input cannot be used (one line says what), 130 stopped by Ctrl-C.
+exit codes: 0 done, 2 something in the input cannot be used (one line says
+what), 130 stopped by Ctrl-C.
 """
 
 

@@ -6,12 +6,14 @@ import time
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from qep_qiskit.learning.trainer import Outcome, Record, Trainer
 
 __all__ = ["ProgressView"]
 
 _SECONDS_BETWEEN_LINES = 10.0
+_WIDTH_WITH_BAR = 105
 
 
 def _number(record: Record, *names: str) -> float | None:
@@ -47,13 +49,14 @@ class ProgressView:
         """Show the bar; called before the run."""
         if not self._console.is_terminal:
             return
+        wide = self._console.width >= _WIDTH_WITH_BAR
         self._bar = Progress(
-            TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.percentage:3.0f}%"),
-            TextColumn("{task.fields[figures]}"),
-            TimeRemainingColumn(compact=True),
-            TextColumn("left"),
+            *([BarColumn(bar_width=20)] if wide else []),
+            TextColumn("{task.percentage:3.0f}%", table_column=Column(no_wrap=True)),
+            TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True, min_width=5)),
+            TextColumn("left", table_column=Column(no_wrap=True)),
+            TextColumn("epoch {task.fields[epoch]}", table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[figures]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
             console=self._console,
             transient=True,
         )

@@ -259,7 +259,7 @@ def _check_memory(config: Config, num_qubits: int) -> None:
     if config.preparation.kind == "exact":
         require_memory(num_qubits, 16 * 26, "exact preparation")
     elif config.execution.method == "density_matrix":
-        require_memory(2 * num_qubits, 2 * 16, "a density matrix simulation (twice as many index bits)")
+        require_memory(num_qubits, 2 * 16, "a density matrix simulation", bits_per_qubit=2)
     elif config.execution.method != "matrix_product_state":
         require_memory(num_qubits, 5 * 16, "a state vector simulation")
     elif num_qubits > 62:

@@ -13,6 +13,7 @@ from qep_qiskit.network import (
     IsingNetwork,
     Start,
     chain,
+    check_distance,
     complete,
     from_edges,
     heavy_hex,
@@ -61,6 +62,7 @@ def num_spins(section: NetworkConfig) -> int:
     if section.layers is not None:
         return sum(section.layers)
     if section.distance is not None:
+        check_distance(section.distance)
         return (5 * section.distance**2 - 2 * section.distance - 1) // 2
     assert section.num_spins is not None
     return section.num_spins

@@ -159,10 +159,10 @@ def _without_tags(location: Sequence[str | int], content: Mapping[str, Any]) -> 
     found: list[str] = []
     here: Any = content
     for index, part in enumerate(location):
-        if (isinstance(here, Mapping) and part in here) or (
-            isinstance(here, list) and isinstance(part, int) and part < len(here)
-        ):
+        if isinstance(here, Mapping) and part in here:
             here = here[part]
+        elif isinstance(here, list) and isinstance(part, int):
+            here = dict(enumerate(here)).get(part)
         elif not (isinstance(here, Mapping) and index == len(location) - 1 and str(part).isidentifier()):
             continue
         found.append(str(part))

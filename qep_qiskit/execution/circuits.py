@@ -56,10 +56,14 @@ class SamplerExecutor:
     """Runs measured circuits on a `BackendV2` or through a `SamplerV2`.
 
     Args:
-        target: A backend or a sampler. A sampler keeps its own seed; results then depend on it.
+        target: A backend or a sampler. A sampler draws its own random numbers, so a run on one is not repeatable
+            from the root seed.
         seeds: Root of the random streams; every sampling call on a backend gets a seed of its own.
         optimization_level: Of the transpiler, for backends.
         sampler_factory: Makes a sampler from a seed, for simulators that know how; overrides `target`'s own.
+
+    Raises:
+        ConfigError: The sampler has an integer seed and would repeat the same random numbers in every call.
     """
 
     def __init__(
@@ -127,4 +131,9 @@ class SamplerExecutor:
 def _factory(target: BackendV2 | BaseSamplerV2) -> SamplerFactory:
     if isinstance(target, BackendV2):
         return lambda seed: BackendSamplerV2(backend=target, options={"seed_simulator": seed})
+    if isinstance(getattr(target, "seed", None), int):
+        raise ConfigError(
+            "sampler: an integer seed makes every call repeat the same random numbers, so that free and nudged "
+            "phases share their shot noise; give the sampler no seed, or a numpy Generator"
+        )
     return lambda _: target

@@ -196,8 +196,8 @@ def _parse(content: bytes) -> tuple[TrainingState, dict[str, Any]]:
     if meta["format"] != _FORMAT:
         raise ValueError(f"format {meta['format']}, this version reads {_FORMAT}")
     counters = {name: _checked_counter(name, meta[name]) for name in _COUNTERS}
-    tally = EpochTally(**{item.name: float(meta["tally"][item.name]) for item in fields(EpochTally)})
-    tally.samples = int(tally.samples)
+    sums = {item.name: float(meta["tally"][item.name]) for item in fields(EpochTally) if item.name != "samples"}
+    tally = EpochTally(samples=int(meta["tally"]["samples"]), **sums)
     weights = _checked_vector("weights", arrays.pop("weights"))
     state = TrainingState(
         weights=weights,
@@ -212,8 +212,8 @@ def _parse(content: bytes) -> tuple[TrainingState, dict[str, Any]]:
 
 
 def _checked_counter(name: str, value: Any) -> Any:
-    wanted: type | tuple[type, ...] = (int, float) if name == "seconds" else int
-    if isinstance(value, bool) or not isinstance(value, wanted) or value < 0:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not (whole or (name == "seconds" and isinstance(value, float))) or not value >= 0:
         raise ValueError(f"{name} is {value!r}")
     return value
 

@@ -1,6 +1,16 @@
 """What learns: Hamiltonians with trainable weights."""
 
-from qep_qiskit.network.graphs import Graph, chain, complete, from_edges, heavy_hex, lattice, layered, ring
+from qep_qiskit.network.graphs import (
+    Graph,
+    chain,
+    check_distance,
+    complete,
+    from_edges,
+    heavy_hex,
+    lattice,
+    layered,
+    ring,
+)
 from qep_qiskit.network.interface import Network, TermJacobian
 from qep_qiskit.network.ising import ClampedInputs, IsingNetwork
 from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
@@ -15,6 +25,7 @@ __all__ = [
     "WeightBlock",
     "WeightLayout",
     "chain",
+    "check_distance",
     "complete",
     "from_edges",
     "heavy_hex",

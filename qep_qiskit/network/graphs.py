@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.errors import NetworkError
 
-__all__ = ["Graph", "chain", "complete", "from_edges", "heavy_hex", "lattice", "layered", "ring"]
+__all__ = ["Graph", "chain", "check_distance", "complete", "from_edges", "heavy_hex", "lattice", "layered", "ring"]
 
 Edge = tuple[int, int]
 
@@ -151,14 +151,23 @@ def layered(sizes: Sequence[int]) -> Graph:
     return Graph(num_spins=int(starts[-1]), edges=edges, positions=positions, layers=layers)
 
 
+def check_distance(distance: int) -> None:
+    """Check the code distance of a heavy-hexagon lattice.
+
+    Raises:
+        NetworkError: It is not an odd number of at least 3.
+    """
+    if distance < 3 or distance % 2 == 0:
+        raise NetworkError(f"network.distance: expected an odd number of at least 3, got {distance}")
+
+
 def heavy_hex(distance: int) -> Graph:
     """Heavy-hexagon lattice of an odd code distance, the connectivity of IBM devices.
 
     Raises:
         NetworkError: The distance is not an odd number of at least 3.
     """
-    if distance < 3 or distance % 2 == 0:
-        raise NetworkError(f"network.distance: expected an odd number of at least 3, got {distance}")
+    check_distance(distance)
     graph = rx.generators.heavy_hex_graph(distance)
     edges = tuple((min(j, k), max(j, k)) for j, k in graph.edge_list())
     return Graph(num_spins=graph.num_nodes(), edges=edges, positions=_spring(graph.num_nodes(), edges))

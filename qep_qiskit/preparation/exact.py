@@ -118,7 +118,7 @@ class ExactPreparation:
 
 def _solve_dense(groups: Sequence[CommutingGroup], coefficients: NDArray) -> VectorStates:
     num_qubits = groups[0].num_qubits
-    require_memory(2 * num_qubits, 4 * 16, "dense diagonalisation (pairs of states)")
+    require_memory(num_qubits, 4 * 16, "dense diagonalisation", bits_per_qubit=2)
     per_call = max(1, _DENSE_AMPLITUDES_PER_CALL >> (2 * num_qubits))
     parts = []
     for start in range(0, len(coefficients), per_call):

@@ -17,8 +17,8 @@ KEYS = [
     ("shots=3", "shots: unknown key"),
     ("network.shots=3", "network.shots: unknown key"),
     ("training.learning_rate=0.1", "training.learning_rate: unknown key"),
-    ("preparation.steps=3", "preparation.steps: unknown key"),
-    ("task.num_bits=3", "task.num_bits: unknown key"),
+    ("preparation.steps=3", "preparation.steps: does not go with kind = 'exact'"),
+    ("task.num_bits=3", "task.num_bits: does not go with kind = 'xor'"),
     ("cost={kind='operator', terms=[{paul='Z1'}]}", "did you mean 'pauli'?"),
     ("cost={gain=3.0}", "cost.kind: this key is missing"),
     ("task={}", "task.kind: this key is missing"),
@@ -27,7 +27,7 @@ KEYS = [
 TYPES = [
     ("network.num_spins='two'", "network.num_spins: expected a valid integer, got 'two'"),
     ("network.num_spins=2.0", "network.num_spins: expected a valid integer, got 2.0"),
-    ("network.outputs=1", "network.outputs: expected a valid list, got 1"),
+    ("network.outputs=1", "network.outputs: expected a list, got 1"),
     ("seed=1.5", "seed: expected a valid integer"),
     ("seed=-1", "seed: expected greater than or equal to 0, got -1"),
     ("name=3", "name: expected a valid string, got 3"),
@@ -96,12 +96,12 @@ GRAPHS = [
     ("network={graph='layered', layers=[2]}", "network.layers: expected at least two layers"),
     ("network={graph='heavy_hex', distance=4}", "network.distance: expected an odd number of at least 3, got 4"),
     ("network={graph='ring', num_spins=2}", "network.num_spins: a ring needs at least 3 spins, got 2"),
-    ("network.num_spins=0", "network.num_spins: expected at least 1 spin, got 0"),
+    ("network.num_spins=0", "network.num_spins: expected greater than or equal to 1, got 0"),
     ("network={graph='edges', num_spins=2, edges=[[0, 1], [1, 0]]}", "network.edges: edge [0, 1] is given twice"),
     ("network={graph='edges', num_spins=2, edges=[[1, 1]]}", "network.edges: edge [1, 1] joins a spin to itself"),
     ("network={graph='edges', num_spins=2, edges=[[0, 5]]}", "edge [0, 5] names a spin out of range"),
     ("network={graph='edges', num_spins=2, edges=[[0, -1]]}", "edge [0, -1] names a spin out of range"),
-    ("network={graph='edges', num_spins=2, edges=[[0]]}", "network.edges: expected pairs of spins, got [0]"),
+    ("network={graph='edges', num_spins=2, edges=[[0]]}", "network.edges.0: expected 2 numbers, got [0]"),
 ]
 
 SPINS = [
@@ -172,16 +172,43 @@ def test_malformed_override(refused, text):
     assert f"--set {text.split('=')[0]}" in refused("train", "exact.toml", "--set", text)
 
 
-@pytest.mark.parametrize("setting", ["preparation.kind=exact", "task.kind=none", "cost.kind=operator"])
-def test_a_kind_changed_alone_says_which_keys_belong_to_the_old_kind(refused, here, setting):
-    """The keys of the file are known keys, so calling them unknown would send a person the wrong way."""
-    (here / "full.toml").write_text(
-        '[task]\nkind = "parity"\nnum_bits = 2\n[network]\nnum_spins = 2\n[cost]\nkind = "loss"\ngain = 2.0\n'
-        '[preparation]\nkind = "adiabatic"\nsteps = 5\n'
-    )
-    kind = setting.split("=")[1]
-    message = refused("gradient", "full.toml", "--sample", 0, "--set", setting)
-    assert f"does not go with kind = '{kind}'" in message
+FULL = """
+[task]
+kind = "parity"
+num_bits = 2
+[network]
+num_spins = 2
+[cost]
+kind = "loss"
+gain = 2.0
+[preparation]
+kind = "adiabatic"
+steps = 5
+"""
+
+
+@pytest.mark.parametrize("setting", ["preparation.kind=exact", "task.kind=xor"])
+def test_a_kind_changed_alone_drops_the_keys_of_the_old_kind(qep, here, setting):
+    (here / "full.toml").write_text(FULL)
+    assert qep("gradient", "full.toml", "--sample", 0, "--set", setting).code == 0
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("task.kind=none", "an aim without data needs an operator cost"),
+        ("cost.kind=operator", "an operator cost needs either"),
+    ],
+)
+def test_a_kind_changed_alone_says_what_is_missing(refused, here, setting, words):
+    (here / "full.toml").write_text(FULL)
+    assert words in refused("gradient", "full.toml", "--sample", 0, "--set", setting)
+
+
+def test_a_file_with_keys_of_two_kinds_is_refused(refused, here):
+    (here / "full.toml").write_text(FULL.replace('"adiabatic"', '"exact"'))
+    message = refused("gradient", "full.toml", "--sample", 0)
+    assert "preparation.steps: does not go with kind = 'exact'; leave it out" in message
 
 
 NUMBERED = "length,width,kind\n1,2,rose\n"

@@ -9,7 +9,6 @@ from qep_qiskit.config import from_file
 
 NAMES = ["exact", "circuits", "flowers", "aim"]
 FILES = {
-    ".lock",
     "checkpoint.npz",
     "config.json",
     "data.npz",

@@ -8,6 +8,7 @@ from qiskit.primitives import StatevectorSampler
 from qiskit.providers.basic_provider import BasicSimulator
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import Operator, Statevector
+from qiskit_aer.primitives import SamplerV2 as AerSamplerV2
 
 from qep_qiskit.cost import OperatorCost
 from qep_qiskit.errors import ConfigError, ResourceError
@@ -198,3 +199,11 @@ def test_exact_probabilities_need_an_ideal_simulator(problem):
     groups, prepared = problem
     with pytest.raises(ConfigError, match=r"measurement\.shots: 'exact' needs an ideal simulator"):
         run(aer_sampler_executor(Seeds(0)), prepared, readouts_of(groups, [0], None))
+
+
+def test_a_sampler_that_repeats_itself_is_refused():
+    """Trap 1 through the user's own sampler: an integer seed is used anew in every call."""
+    for sampler in (StatevectorSampler(seed=5), AerSamplerV2(seed=5)):
+        with pytest.raises(ConfigError, match="an integer seed makes every call repeat"):
+            SamplerExecutor(sampler, Seeds(0))
+    SamplerExecutor(StatevectorSampler(seed=np.random.default_rng(5)), Seeds(0))

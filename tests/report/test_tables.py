@@ -143,8 +143,8 @@ def test_prediction_table_shows_the_columns_it_has() -> None:
     for part in (
         "Test set",
         "1 -1",
-        "0.912 ± 0.020",
-        "-0.4",
+        "+0.91(2)",
+        "-0.40",
         "setosa",
         "yes",
         "no",

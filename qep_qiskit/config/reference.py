@@ -1,0 +1,113 @@
+"""The page that lists every configuration key, made from the schema itself.
+
+``python -m qep_qiskit.config.reference > docs/configuration.md`` writes it anew; a test compares.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from annotated_types import BaseMetadata
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from qep_qiskit.config.schema import Config
+
+__all__ = ["configuration_page"]
+
+_HEAD = """\
+# Configuration
+
+A run is one TOML file. Every key is listed here with its default; a key that is not listed is an error.
+`--set key.path=value` on the command line replaces or adds a key. This page is made from the schema:
+`python -m qep_qiskit.config.reference > docs/configuration.md`.
+"""
+
+
+def configuration_page() -> str:
+    """The page in Markdown."""
+    return "\n".join([_HEAD, *_section(Config, "")]).rstrip() + "\n"
+
+
+def _section(model: type[BaseModel], path: str) -> Iterator[str]:
+    """A heading, a table of the plain keys, then the sections inside."""
+    plain = {name: field for name, field in model.model_fields.items() if not _models(field.annotation)}
+    kind = _kind(model)
+    title = f"`[{path}]`" + (f" with `kind = \"{kind}\"`" if kind else "") if path else "Top level"
+    yield f"## {title}\n"
+    yield f"{_first_line(model)}\n"
+    yield "| key | values | default | meaning |"
+    yield "|---|---|---|---|"
+    for name, field in plain.items():
+        yield f"| `{name}` | {_values(field)} | {_default(field)} | {_text(field)} |"
+    yield ""
+    for name, field in model.model_fields.items():
+        inner = f"{path}.{name}" if path else name
+        for part in _models(field.annotation):
+            yield from _section(part, f"[{inner}]" if _is_list(field.annotation) else inner)
+
+
+def _first_line(model: type[BaseModel]) -> str:
+    return (model.__doc__ or "").strip().splitlines()[0]
+
+
+def _kind(model: type[BaseModel]) -> str | None:
+    field = model.model_fields.get("kind")
+    tags = get_args(field.annotation) if field is not None else ()
+    return tags[0] if len(tags) == 1 else None
+
+
+def _is_list(annotation: Any) -> bool:
+    return getattr(annotation, "__origin__", None) is list
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models(part)]
+
+
+def _values(field: FieldInfo) -> str:
+    limits = ", ".join(_limit(item) for item in field.metadata if isinstance(item, BaseMetadata))
+    words = " or ".join(dict.fromkeys(_type_words(field.annotation)))
+    return f"{words} ({limits})" if limits else words
+
+
+def _limit(item: BaseMetadata) -> str:
+    signs = {"Gt": ("gt", ">"), "Ge": ("ge", ">="), "Lt": ("lt", "<"), "Le": ("le", "<=")}
+    name, sign = signs.get(type(item).__name__, ("min_length", "items >="))
+    return f"{sign} {getattr(item, name)}"
+
+
+def _type_words(annotation: Any) -> Iterator[str]:
+    names = {int: "whole number", float: "number", str: "text", bool: "true/false"}
+    if annotation in names:
+        yield names[annotation]
+    elif isinstance(annotation, str):
+        yield f"`{annotation}`"
+    elif getattr(annotation, "__origin__", None) in (list, dict):
+        inner = " or ".join(dict.fromkeys(_type_words(get_args(annotation)[-1])))
+        yield f"list of ({inner})" if annotation.__origin__ is list else f"table of ({inner})"
+    elif annotation is not type(None):
+        for part in get_args(annotation):
+            if not isinstance(part, BaseMetadata | FieldInfo):
+                yield from _type_words(part)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default is PydanticUndefined:
+        return "required"
+    if field.default is None:
+        return "-"
+    return f"`{field.default!r}`" if not isinstance(field.default, bool) else f"`{str(field.default).lower()}`"
+
+
+def _text(field: FieldInfo) -> str:
+    return " ".join((field.description or "").replace("``", "`").split())
+
+
+if __name__ == "__main__":
+    sys.stdout.write(configuration_page())

@@ -1,0 +1,74 @@
+"""Training reaches what the field has shown: small tasks with exact states, and the long ones marked slow."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qep_qiskit.config import from_file
+from qep_qiskit.execution import VectorExecutor
+from qep_qiskit.learning import evaluate
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+EXACT = "preparation={kind='exact'}"
+
+
+def accuracy_after_training(config, *overrides):
+    """Accuracy of the trained network on held-back samples (or all), read from exact expectations."""
+    experiment = from_file(CONFIGS / f"{config}.toml", ["training.evaluate_every=0", *overrides])
+    trainer = experiment.trainer()
+    trainer.run()
+    exact = replace(experiment.estimator, shots=None)
+    executor = VectorExecutor(experiment.seeds) if "exact" in str(overrides) else experiment.executor
+    data = experiment.task.test or experiment.task.train
+    return evaluate(exact, executor, trainer.weights, data, purpose="judge", index=0).tally.accuracy
+
+
+@pytest.mark.parametrize("shots", ["exact", "100"])
+@pytest.mark.parametrize("spins", [2, 3, 4])
+def test_xor_from_twenty_seeds(spins, shots):
+    for seed in range(20):
+        settings = (EXACT, f"seed={seed}", f"network.num_spins={spins}", f"measurement.shots={shots}")
+        assert accuracy_after_training("xor", *settings, "training.epochs=150", "update.learning_rate=0.1") == 1.0
+
+
+def test_xor_with_one_shot_per_batch():
+    """About 24 000 shots in all, 6 of 6 seeds."""
+    for seed in range(6):
+        assert accuracy_after_training("xor_one_shot", f"seed={seed}", EXACT) == 1.0
+
+
+def test_xor_with_input_spins_learns_from_exact_states():
+    for seed in range(5):
+        assert accuracy_after_training("xor_fields", f"seed={seed}", EXACT, "measurement.shots=exact") == 1.0
+
+
+@pytest.mark.parametrize(("shots", "least"), [("exact", 0.99), ("200", 0.985)])
+def test_two_moons(shots, least):
+    reached = [accuracy_after_training("moons", f"seed={s}", EXACT, f"measurement.shots={shots}") for s in range(3)]
+    assert np.mean(reached) >= least
+
+
+@pytest.mark.parametrize("shots", ["exact", "200"])
+def test_iris_over_splits(shots):
+    """Mean 0.95 over splits; allowing two standard errors of 5 splits of 45 flowers (0.029)."""
+    reached = [accuracy_after_training("iris", f"seed={s}", EXACT, f"measurement.shots={shots}") for s in range(5)]
+    assert np.mean(reached) >= 0.95 - 2 * np.sqrt(0.95 * 0.05 / (5 * 45))
+
+
+@pytest.mark.slow
+def test_iris_through_circuits_over_splits():
+    reached = [accuracy_after_training("iris", f"seed={seed}") for seed in range(10)]
+    assert np.mean(reached) >= 0.95 - 2 * np.sqrt(0.95 * 0.05 / (10 * 45))
+
+
+@pytest.mark.slow
+def test_xor_through_circuits_from_twenty_seeds():
+    reached = [accuracy_after_training("xor", f"seed={seed}", "network.num_spins=4") for seed in range(20)]
+    assert sum(value == 1.0 for value in reached) >= 19
+
+
+@pytest.mark.slow
+def test_digits_through_circuits():
+    assert accuracy_after_training("digits") >= 0.95

@@ -1,0 +1,70 @@
+"""Every shipped configuration runs, and the circuits folder shows the circuits they run."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qiskit import qasm3
+from qiskit.quantum_info import Statevector
+
+from qep_qiskit.cli import main
+from qep_qiskit.cli.circuits import gradient_circuits
+from qep_qiskit.config import from_file, load_config
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
+DRAWN = sorted(path.name for path in (ROOT / "circuits").iterdir() if path.is_dir())
+CIRCUITS = [(name, file.stem) for name in DRAWN for file in sorted((ROOT / "circuits" / name).glob("*.qasm"))]
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_config_runs_in_a_small_variant(path, tmp_path, capsys):
+    """One epoch of few steps, through the command line, to the last file."""
+    small = ["training.epochs=1"]
+    if load_config(path).task.kind == "digits":
+        small += ["training.batch_size=1437", "task.test_size=10", "preparation.steps=2", "preparation.total_time=0.4"]
+    overrides = [word for text in small for word in ("--set", text)]
+    assert main(["train", str(path), "--out", str(tmp_path / "run"), *overrides]) == 0
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["epochs"] == 1
+    assert math.isfinite(summary["train_loss"])
+    assert "wrote" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_config_has_its_circuits_shown(path):
+    """Every configuration with circuits has a folder of them."""
+    has_circuits = load_config(path).preparation.kind == "adiabatic"
+    assert (path.stem in DRAWN) == has_circuits
+
+
+@pytest.fixture(scope="module")
+def regenerated():
+    """Circuits of a configuration by name, made once."""
+    made = {}
+
+    def circuits(name):
+        if name not in made:
+            experiment = from_file(ROOT / "configs" / f"{name}.toml")
+            weights = experiment.network.layout.initial(experiment.seeds)
+            made[name] = {item.name: item.circuit for item in gradient_circuits(experiment, weights, 0)}
+        return made[name]
+
+    return circuits
+
+
+@pytest.mark.parametrize(("name", "circuit"), CIRCUITS)
+def test_circuit_file_is_what_the_configuration_runs(name, circuit, regenerated):
+    """The same state to 1e-8; angles may differ in their last digits between machines."""
+    file = ROOT / "circuits" / name / f"{circuit}.qasm"
+    shown = qasm3.loads(file.read_text()).remove_final_measurements(inplace=False)
+    runs = regenerated(name)[circuit].remove_final_measurements(inplace=False)
+    overlap = abs(np.vdot(Statevector(shown).data, Statevector(runs).data))
+    assert overlap == pytest.approx(1.0, abs=1e-8)
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_circuit_folder_is_complete(name, regenerated):
+    assert {stem for folder, stem in CIRCUITS if folder == name} == set(regenerated(name))
