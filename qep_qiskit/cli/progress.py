@@ -13,7 +13,7 @@ from qep_qiskit.learning.trainer import Outcome, Record, Trainer
 __all__ = ["ProgressView"]
 
 _SECONDS_BETWEEN_LINES = 10.0
-_WIDTH_WITH_BAR = 105
+_WIDTH_OF_WORDS = 88
 
 
 def _number(record: Record, *names: str) -> float | None:
@@ -49,9 +49,9 @@ class ProgressView:
         """Show the bar; called before the run."""
         if not self._console.is_terminal:
             return
-        wide = self._console.width >= _WIDTH_WITH_BAR
+        room = self._console.width - _WIDTH_OF_WORDS
         self._bar = Progress(
-            *([BarColumn(bar_width=20)] if wide else []),
+            *([BarColumn(bar_width=min(room, 40))] if room >= 8 else []),
             TextColumn("{task.percentage:3.0f}%", table_column=Column(no_wrap=True)),
             TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True, min_width=5)),
             TextColumn("left", table_column=Column(no_wrap=True)),

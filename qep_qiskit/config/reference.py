@@ -36,7 +36,7 @@ def _section(model: type[BaseModel], path: str) -> Iterator[str]:
     """A heading, a table of the plain keys, then the sections inside."""
     plain = {name: field for name, field in model.model_fields.items() if not _models(field.annotation)}
     kind = _kind(model)
-    title = f"`[{path}]`" + (f" with `kind = \"{kind}\"`" if kind else "") if path else "Top level"
+    title = f"`[{path}]`" + (f' with `kind = "{kind}"`' if kind else "") if path else "Top level"
     yield f"## {title}\n"
     yield f"{_first_line(model)}\n"
     yield "| key | values | default | meaning |"

@@ -84,8 +84,19 @@ def _circle(num_spins: int) -> NDArray[np.float64]:
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
-def _spring(num_spins: int, edges: Iterable[Edge]) -> NDArray[np.float64]:
-    layout = rx.spring_layout(_rustworkx(num_spins, edges), seed=11, num_iter=500)
+def _spread(num_spins: int, edges: Iterable[Edge]) -> NDArray[np.float64]:
+    """Positions that follow the graph's distances: classical scaling unfolds it, springs then even it out."""
+    graph = _rustworkx(num_spins, edges)
+    distances = rx.distance_matrix(graph, null_value=np.inf)
+    finite = distances[np.isfinite(distances)].max() + 1.0
+    squares = np.where(np.isfinite(distances), distances, finite) ** 2
+    centred = squares - squares.mean(axis=0) - squares.mean(axis=1)[:, None] + squares.mean()
+    sizes, vectors = np.linalg.eigh(-centred / 2.0)
+    start = (vectors * np.sqrt(np.maximum(sizes, 0.0)))[:, [-1, -2 if num_spins > 1 else -1]]
+    start = start / max(float(np.abs(start).max()), 1e-12)
+    layout = rx.spring_layout(
+        graph, pos=dict(enumerate(start.tolist())), seed=11, num_iter=60, k=1.2 / np.sqrt(num_spins)
+    )
     return np.array([layout[spin] for spin in range(num_spins)], dtype=float)
 
 
@@ -170,10 +181,10 @@ def heavy_hex(distance: int) -> Graph:
     check_distance(distance)
     graph = rx.generators.heavy_hex_graph(distance)
     edges = tuple((min(j, k), max(j, k)) for j, k in graph.edge_list())
-    return Graph(num_spins=graph.num_nodes(), edges=edges, positions=_spring(graph.num_nodes(), edges))
+    return Graph(num_spins=graph.num_nodes(), edges=edges, positions=_spread(graph.num_nodes(), edges))
 
 
 def from_edges(num_spins: int, edges: Iterable[Sequence[int]]) -> Graph:
     """Any graph, from an explicit edge list."""
     checked = _checked_edges(edges, num_spins)
-    return Graph(num_spins=num_spins, edges=checked, positions=_spring(num_spins, checked))
+    return Graph(num_spins=num_spins, edges=checked, positions=_spread(num_spins, checked))

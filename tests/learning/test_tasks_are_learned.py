@@ -10,6 +10,9 @@ from qep_qiskit.config import from_file
 from qep_qiskit.execution import VectorExecutor
 from qep_qiskit.learning import evaluate
 
+# Some seeds push a weight to where the ramp's step nears its limit; that is warned about and tested elsewhere.
+drifting = pytest.mark.filterwarnings("ignore::qep_qiskit.errors.CoarseTrotterWarning")
+
 CONFIGS = Path(__file__).parents[2] / "configs"
 EXACT = "preparation={kind='exact'}"
 
@@ -58,17 +61,20 @@ def test_iris_over_splits(shots):
 
 
 @pytest.mark.slow
+@drifting
 def test_iris_through_circuits_over_splits():
     reached = [accuracy_after_training("iris", f"seed={seed}") for seed in range(10)]
     assert np.mean(reached) >= 0.95 - 2 * np.sqrt(0.95 * 0.05 / (10 * 45))
 
 
 @pytest.mark.slow
+@drifting
 def test_xor_through_circuits_from_twenty_seeds():
     reached = [accuracy_after_training("xor", f"seed={seed}", "network.num_spins=4") for seed in range(20)]
     assert sum(value == 1.0 for value in reached) >= 19
 
 
 @pytest.mark.slow
+@drifting
 def test_digits_through_circuits():
     assert accuracy_after_training("digits") >= 0.95
