@@ -41,8 +41,7 @@ class Graph:
     layers: tuple[tuple[int, ...], ...] = field(default=())
 
     def __post_init__(self) -> None:
-        if self.num_spins < 1:
-            raise NetworkError(f"network.num_spins: expected at least 1 spin, got {self.num_spins}")
+        _check_size(self.num_spins)
         object.__setattr__(self, "edges", _checked_edges(self.edges, self.num_spins))
 
     def reachable(self, starts: Iterable[int]) -> set[int]:
@@ -51,6 +50,11 @@ class Graph:
         starting = set(starts)
         components = rx.connected_components(graph)
         return set().union(*(part for part in components if part & starting), starting)
+
+
+def _check_size(num_spins: int) -> None:
+    if num_spins < 1:
+        raise NetworkError(f"network.num_spins: expected at least 1 spin, got {num_spins}")
 
 
 def _checked_edges(edges: Iterable[Sequence[int]], num_spins: int) -> tuple[Edge, ...]:
@@ -186,5 +190,6 @@ def heavy_hex(distance: int) -> Graph:
 
 def from_edges(num_spins: int, edges: Iterable[Sequence[int]]) -> Graph:
     """Any graph, from an explicit edge list."""
+    _check_size(num_spins)
     checked = _checked_edges(edges, num_spins)
     return Graph(num_spins=num_spins, edges=checked, positions=_spread(num_spins, checked))
