@@ -38,6 +38,7 @@ _HOMES: dict[str, str] = {
     "Seeds": "seeds",
     "SquaredError": "losses",
     "Start": "network",
+    "StatevectorExecutor": "execution",
     "Trainer": "learning",
     "TrainingSettings": "learning",
     "Update": "learning",

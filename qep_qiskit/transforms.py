@@ -8,15 +8,15 @@ blocks of a few qubits at a time so that the work is done by matrix products.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import reduce
+from collections.abc import Iterator, Sequence
+from functools import lru_cache, reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["apply_product", "num_qubits_of", "walsh_hadamard"]
+__all__ = ["apply_product", "apply_product_between", "num_qubits_of", "walsh_hadamard"]
 
-_BLOCK_QUBITS = 5
+_BLOCK_QUBITS = 4
 _SIGNS = np.array([[1.0, 1.0], [1.0, -1.0]])
 
 
@@ -25,17 +25,63 @@ def num_qubits_of(length: int) -> int:
     return length.bit_length() - 1
 
 
+def _kron_pair(low: NDArray, high: NDArray) -> NDArray:
+    """Kronecker product of two square matrices; numpy's own spends ten times as long on shapes."""
+    size = len(low) * len(high)
+    return (high[:, None, :, None] * low[None, :, None, :]).reshape(size, size)
+
+
 def _kron(matrices: Sequence[NDArray]) -> NDArray:
     """Kronecker product with the first matrix on the lowest index bit."""
-    return reduce(lambda low, high: np.kron(high, low), matrices)
+    return reduce(_kron_pair, matrices)
 
 
-def _apply_block(vectors: NDArray, matrix: NDArray, low: int) -> NDArray:
-    """Apply a matrix on the index bits low .. low + log2(len(matrix)) - 1 of the last axis."""
-    size = matrix.shape[0]
+@lru_cache(maxsize=8)
+def _hadamard(num_qubits: int) -> NDArray[np.float64]:
+    """Matrix of the Walsh-Hadamard transform of a few qubits."""
+    return _kron([_SIGNS] * num_qubits)
+
+
+def _apply_block(vectors: NDArray, matrix: NDArray, low: int, out: NDArray | None = None) -> NDArray:
+    """Apply a matrix on the index bits low .. low + log2(len(matrix)) - 1 of the last axis.
+
+    A real matrix on complex vectors works on real and imaginary parts side by side, at half the products.
+
+    Args:
+        vectors: Shape (..., 2^N), contiguous.
+        matrix: Square, of a power of two.
+        low: Lowest index bit acted on.
+        out: Where to write, of the result's shape and type and contiguous; a new array by default.
+    """
+    size, width = matrix.shape[0], 1 << low
+    if out is None:
+        out = np.empty(vectors.shape, dtype=np.result_type(vectors, matrix))
+    source, target = np.ascontiguousarray(vectors), out
+    if np.iscomplexobj(vectors) and not np.iscomplexobj(matrix):
+        source, target = source.view(np.float64), out.view(np.float64)
+        if low == 0:
+            matrix, size = _kron_pair(np.eye(2), matrix), 2 * size
+        else:
+            width *= 2
     if low == 0:
-        return (vectors.reshape(-1, size) @ matrix.T).reshape(vectors.shape)
-    return np.matmul(matrix, vectors.reshape(-1, size, 1 << low)).reshape(vectors.shape)
+        np.matmul(source.reshape(-1, size), matrix.T, out=target.reshape(-1, size))
+    else:
+        np.matmul(matrix, source.reshape(-1, size, width), out=target.reshape(-1, size, width))
+    return out
+
+
+def _blocks(num_qubits: int) -> Iterator[tuple[int, int]]:
+    """First and last qubit of blocks of nearly equal size."""
+    count = -(-num_qubits // _BLOCK_QUBITS)
+    return ((part * num_qubits // count, (part + 1) * num_qubits // count) for part in range(count))
+
+
+def _block_matrices(matrices: Sequence[NDArray | None]) -> Iterator[tuple[int, NDArray]]:
+    """Lowest qubit and matrix of every block that is not the identity."""
+    for low, end in _blocks(len(matrices)):
+        block = matrices[low:end]
+        if any(matrix is not None for matrix in block):
+            yield low, _kron([np.eye(2) if matrix is None else matrix for matrix in block])
 
 
 def apply_product(vectors: NDArray, matrices: Sequence[NDArray | None]) -> NDArray:
@@ -48,14 +94,22 @@ def apply_product(vectors: NDArray, matrices: Sequence[NDArray | None]) -> NDArr
     Returns:
         Array of the same shape; real stays real where the matrices are real.
     """
-    low = 0
-    while low < len(matrices):
-        block = list(matrices[low : low + _BLOCK_QUBITS])
-        if any(matrix is not None for matrix in block):
-            factors = [np.eye(2) if matrix is None else matrix for matrix in block]
-            vectors = _apply_block(vectors, _kron(factors), low)
-        low += len(block)
+    for low, matrix in _block_matrices(matrices):
+        vectors = _apply_block(vectors, matrix, low)
     return vectors
+
+
+def apply_product_between(
+    vectors: NDArray, spare: NDArray, matrices: Sequence[NDArray | None]
+) -> tuple[NDArray, NDArray]:
+    """The same between two buffers of one shape and type, without allocating: fresh memory costs more than the work.
+
+    Returns:
+        The buffer that holds the result, and the other one.
+    """
+    for low, matrix in _block_matrices(matrices):
+        vectors, spare = _apply_block(vectors, matrix, low, out=spare), vectors
+    return vectors, spare
 
 
 def walsh_hadamard(vectors: NDArray) -> NDArray:
@@ -70,4 +124,6 @@ def walsh_hadamard(vectors: NDArray) -> NDArray:
     Returns:
         Array of the same shape in floating point.
     """
-    return apply_product(vectors, [_SIGNS] * num_qubits_of(vectors.shape[-1]))
+    for low, end in _blocks(num_qubits_of(vectors.shape[-1])):
+        vectors = _apply_block(vectors, _hadamard(end - low), low)
+    return vectors

@@ -107,3 +107,13 @@ def gradient(function, point, **options):
 def fitted_slope(x, y):
     """Slope of log y against log x."""
     return np.polyfit(np.log(x), np.log(y), 1)[0]
+
+
+def run_program(program, parameters):
+    """Final state of a layer program by matrix exponentials of its Paulis, one rotation after the other."""
+    num_qubits = program.num_qubits
+    state = kron_of_qubits(program.initial)
+    for _, word, source, scale, offset in program.rotations():
+        angle = offset + (scale * parameters[source] if source >= 0 else 0.0)
+        state = expm(-1j * angle * pauli_matrix(str(word), num_qubits)) @ state
+    return state

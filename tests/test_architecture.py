@@ -20,6 +20,7 @@ ROOMS = [
     "operators",
     "program",
     "prepared",
+    "evolution",
     "tasks",
     "network",
     "losses",

@@ -29,7 +29,7 @@ from qep_qiskit.errors import (
     ResourceError,
     UnconnectedOutputWarning,
 )
-from qep_qiskit.execution import Executor, VectorExecutor
+from qep_qiskit.execution import Executor, StatevectorExecutor, VectorExecutor
 from qep_qiskit.learning import (
     Adam,
     Callback,
@@ -217,13 +217,17 @@ def build_update(section: UpdateConfig) -> Update:
 def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     """Where requests run; Aer is imported only when it is needed."""
     section = config.execution
-    if section.backend != "aer" and not section.backend.startswith("fake_"):
-        raise ConfigError(f"execution.backend: expected 'aer' or 'fake_...', got '{section.backend}'")
+    if section.backend not in ("aer", "statevector") and not section.backend.startswith("fake_"):
+        raise ConfigError(f"execution.backend: expected 'aer', 'statevector' or 'fake_...', got '{section.backend}'")
     if section.backend != "aer" and section.noise is not None:
-        raise ConfigError(f"execution.noise: '{section.backend}' brings the noise of its device; leave it out")
+        why = "is ideal" if section.backend == "statevector" else "brings the noise of its device"
+        raise ConfigError(f"execution.noise: '{section.backend}' {why}; leave it out, or use backend = 'aer'")
     if config.preparation.kind == "exact":
         _refuse_noise_on_exact(config)
         return VectorExecutor(seeds)
+    if section.backend == "statevector":
+        _refuse_options_of_aer(config)
+        return StatevectorExecutor(seeds)
     from qep_qiskit.execution.aer import (
         AerExecutor,
         aer_sampler_executor,
@@ -247,8 +251,14 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     return aer_sampler_executor(seeds, noise_model=noise, method=section.method, device=section.device)
 
 
+def _refuse_options_of_aer(config: Config) -> None:
+    for key in ("method", "device", "measured_circuits"):
+        if getattr(config.execution, key) != type(config.execution).model_fields[key].default:
+            raise ConfigError(f"execution.{key}: does not go with backend = 'statevector'; leave it out")
+
+
 def _refuse_noise_on_exact(config: Config) -> None:
-    if config.execution.backend != "aer" or config.execution.noise is not None:
+    if config.execution.backend.startswith("fake_") or config.execution.noise is not None:
         raise ConfigError(
             "execution: exact states are sampled without circuits, so a noisy backend has no meaning; "
             "use preparation.kind = 'adiabatic'"

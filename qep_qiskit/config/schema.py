@@ -276,7 +276,8 @@ class ExecutionConfig(_Section):
     """Where circuits run."""
 
     backend: str = "aer"
-    """``aer``, or ``fake_...`` for the snapshot of a device (needs qiskit-ibm-runtime)."""
+    """``aer``; ``statevector``, the package's own fast ideal engine; or ``fake_...``, the snapshot of a device (needs
+    qiskit-ibm-runtime)."""
     method: Literal["automatic", "statevector", "density_matrix", "matrix_product_state"] = "automatic"
     """Simulation method of Aer."""
     device: Literal["CPU", "GPU"] = "CPU"

@@ -13,6 +13,7 @@ from qep_qiskit.execution.interface import (
     Ticket,
 )
 from qep_qiskit.execution.sampling import VectorExecutor, sample_vectors
+from qep_qiskit.execution.statevector import StatevectorExecutor
 
 __all__ = [
     "BitMemory",
@@ -24,6 +25,7 @@ __all__ = [
     "RequestKey",
     "SamplerExecutor",
     "ShotData",
+    "StatevectorExecutor",
     "Ticket",
     "VectorExecutor",
     "measured_circuit",

@@ -1,0 +1,134 @@
+"""The two-basis engine against Aer, against matrix exponentials, and its adjoint gradient against differences."""
+
+import numpy as np
+import pytest
+from reference import run_program
+
+from qep_qiskit.evolution import energy_and_gradient, evolve
+from qep_qiskit.execution import Readout, Request, RequestKey, StatevectorExecutor
+from qep_qiskit.execution.aer import AerExecutor
+from qep_qiskit.network import ClampedInputs, IsingNetwork, chain, complete, heavy_hex, lattice, layered, ring
+from qep_qiskit.operators import CommutingGroup, LocalBasis
+from qep_qiskit.preparation import AdiabaticPreparation
+from qep_qiskit.prepared import CircuitStates
+from qep_qiskit.program import Layer, LayerProgram
+from qep_qiskit.seeds import Seeds
+
+GRAPHS = {
+    "one spin": chain(1),
+    "chain": chain(5),
+    "ring": ring(4),
+    "lattice": lattice(2, 3),
+    "complete": complete(6),
+    "layered": layered([2, 3, 1]),
+    "heavy hex cell": chain(9),
+}
+RAMPS = [AdiabaticPreparation(steps=6, order=order, ramp=ramp) for order in (1, 2) for ramp in ("linear", "cosine")]
+
+
+def bindings(graph, preparation, rng, states=5):
+    """A batch on a random network with inputs: shared couplings and fields, everything else its own."""
+    inputs = ClampedInputs.all_to(2, range(graph.num_spins))
+    network = IsingNetwork(graph=graph, outputs=(graph.num_spins - 1,), inputs=inputs)
+    weights = rng.normal(size=network.layout.num_weights)
+    coefficients = network.coefficients(weights, rng.normal(size=(states, 2)))
+    return CircuitStates(program=preparation.program(network.groups), parameters=coefficients)
+
+
+@pytest.mark.parametrize("preparation", RAMPS, ids=lambda ramp: f"{ramp.ramp}-{ramp.order}")
+@pytest.mark.parametrize("name", GRAPHS)
+def test_states_equal_those_of_aer(name, preparation, rng):
+    batch = bindings(GRAPHS[name], preparation, rng)
+    found = evolve(batch.program, batch.parameters)
+    assert np.abs(found - AerExecutor(Seeds(0)).vectors(batch)).max() < 1e-10
+
+
+def free_program(basis_letters, masks, rng, depth=4):
+    """Layers with a free angle for every generator, in groups of any basis."""
+    groups = tuple(
+        CommutingGroup(name=letters, basis=LocalBasis(letters), masks=found)
+        for letters, found in zip(basis_letters, masks, strict=True)
+    )
+    layers, names = [], []
+    for number in range(depth):
+        group = number % len(groups)
+        size = groups[group].num_generators
+        source = np.arange(len(names), len(names) + size)
+        names += [f"p{number}_{i}" for i in range(size)]
+        layers.append(Layer(group=group, source=source, scale=rng.normal(size=size), offset=rng.normal(size=size)))
+    initial = rng.normal(size=(len(basis_letters[0]), 2)) + 1j * rng.normal(size=(len(basis_letters[0]), 2))
+    initial /= np.linalg.norm(initial, axis=1)[:, None]
+    return LayerProgram(groups=groups, initial=initial, layers=tuple(layers), parameter_names=tuple(names))
+
+
+KINDS = {
+    "Ising": (("ZZZ", "XXX"), ((3, 6, 1), (1, 2, 4))),
+    "Y fields": (("ZZZ", "YYY"), ((3, 5, 4), (1, 4))),
+    "two bodies in X": (("XXX", "ZZZ"), ((3, 6, 7), (1, 7))),
+    "mixed": (("ZXY", "YXZ", "ZZZ"), ((1, 7), (2, 5, 6), (7, 3))),
+}
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["shared angles", "own angles"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_states_of_any_groups_equal_matrix_exponentials(kind, shared, rng):
+    program = free_program(*KINDS[kind], rng)
+    parameters = rng.normal(size=(1 if shared else 3, program.num_parameters))
+    parameters = np.repeat(parameters, 3, axis=0) if shared else parameters
+    expected = np.array([run_program(program, row) for row in parameters])
+    assert np.abs(evolve(program, parameters) - expected).max() < 1e-12
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_adjoint_gradient_equals_differences(kind, rng):
+    program = free_program(*KINDS[kind], rng)
+    parameters = rng.normal(size=(3, program.num_parameters))
+    terms = sum(group.num_generators for group in program.groups)
+    coefficients = rng.normal(size=(3, terms))
+    energies, gradient = energy_and_gradient(program, parameters, program.groups, coefficients)
+    step = 1e-5
+    for index in range(program.num_parameters):
+        shift = step * np.eye(program.num_parameters)[index]
+        high, low = (
+            energy_and_gradient(program, parameters + s, program.groups, coefficients)[0] for s in (shift, -shift)
+        )
+        assert (high - low) / (2 * step) == pytest.approx(gradient[:, index], abs=1e-8)
+    assert np.isfinite(energies).all()
+
+
+def test_adjoint_gradient_through_a_ramp(rng):
+    """Every parameter of a ramp enters every layer: the chain rule adds them up."""
+    batch = bindings(chain(4), AdiabaticPreparation(steps=5), rng)
+    weights = rng.normal(size=batch.parameters.shape)
+    groups = batch.program.groups
+    _, gradient = energy_and_gradient(batch.program, batch.parameters, groups, weights)
+    step = 1e-5
+    for index in (0, 4, batch.parameters.shape[1] - 1):
+        shift = step * np.eye(batch.parameters.shape[1])[index]
+        high, low = (
+            energy_and_gradient(batch.program, batch.parameters + s, groups, weights)[0] for s in (shift, -shift)
+        )
+        assert (high - low) / (2 * step) == pytest.approx(gradient[:, index], abs=1e-8)
+
+
+def test_batches_larger_than_a_chunk(rng):
+    batch = bindings(chain(2), AdiabaticPreparation(steps=2), rng, states=40_000)
+    found = evolve(batch.program, batch.parameters)
+    some = [0, 32_767, 32_768, 39_999]
+    assert np.abs(found[some] - evolve(batch.program, batch.parameters[some])).max() < 1e-14
+
+
+def test_the_same_shots_as_on_aer(rng):
+    """Equal states, seeds and keys give equal counts, up to rounding of probabilities: here none differs."""
+    batch = bindings(chain(4), AdiabaticPreparation(steps=5), rng)
+    readouts = tuple(Readout(group=group, states=np.arange(5), shots=300) for group in batch.program.groups)
+    request = Request(key=RequestKey("train", 3), prepared=batch, readouts=readouts)
+    found = [executor(Seeds(4)) for executor in (AerExecutor, StatevectorExecutor)]
+    one, other = (executor.collect(executor.submit(request)).outcomes for executor in found)
+    for left, right in zip(one, other, strict=True):
+        assert np.array_equal(left.weights, right.weights)
+
+
+def test_heavy_hex_of_nineteen_spins_is_normalised(rng):
+    batch = bindings(heavy_hex(3), AdiabaticPreparation(steps=1, total_time=0.3), rng, states=1)
+    assert np.linalg.norm(evolve(batch.program, batch.parameters)) == pytest.approx(1.0, abs=1e-12)
