@@ -22,8 +22,7 @@ from qiskit_aer.primitives import SamplerV2
 
 from qep_qiskit.errors import ConfigError, QepError, ResourceError
 from qep_qiskit.execution.circuits import SamplerExecutor, gate_values
-from qep_qiskit.execution.interface import Request, ShotData, Ticket
-from qep_qiskit.execution.sampling import sample_vectors
+from qep_qiskit.execution.sampling import VectorExecutor
 from qep_qiskit.memory import require_memory
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import LayerProgram, lower_per_gate
@@ -39,7 +38,7 @@ _TWO_QUBIT_GATES = ["rxx", "rzz", "cx", "cz", "ecr"]
 _SIMULATOR_OPTIONS = {"max_parallel_threads": 1, "max_parallel_experiments": os.cpu_count() or 1}
 
 
-class AerExecutor:
+class AerExecutor(VectorExecutor):
     """Ideal state-vector simulation; every state is evolved once, whatever the number of groups.
 
     Args:
@@ -48,7 +47,7 @@ class AerExecutor:
     """
 
     def __init__(self, seeds: Seeds, *, device: Literal["CPU", "GPU"] = "CPU") -> None:
-        self._seeds = seeds
+        super().__init__(seeds)
         self._simulator = AerSimulator(method="statevector", device=device, **_SIMULATOR_OPTIONS)
         self._templates: dict[int, tuple[LayerProgram, QuantumCircuit]] = {}
 
@@ -74,16 +73,6 @@ class AerExecutor:
         if not result.success:
             raise QepError(f"Aer could not run the circuit: {result.status}")
         return np.stack([np.asarray(result.data(row)["statevector"]) for row in range(len(values))])
-
-    def submit(self, request: Request) -> Ticket:
-        """Nothing happens until `collect`."""
-        return Ticket(key=request.key, request=request)
-
-    def collect(self, ticket: Ticket) -> ShotData:
-        """Evolve every state once and measure it in all groups."""
-        prepared = ticket.request.prepared
-        vectors = self.vectors(prepared) if isinstance(prepared, CircuitStates) else prepared.vectors
-        return sample_vectors(vectors, ticket.request.readouts, self._seeds, ticket.key.words)
 
 
 def aer_sampler_executor(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution.interface import BitMemory, Distribution, Outcomes, Readout, Request, ShotData, Ticket
-from qep_qiskit.prepared import VectorStates
+from qep_qiskit.prepared import CircuitStates, VectorStates
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.transforms import num_qubits_of
 
@@ -63,17 +64,32 @@ def _to_bytes(values: NDArray[np.int64], num_qubits: int) -> NDArray[np.uint8]:
 
 
 class VectorExecutor:
-    """Measures states that an exact solver knows as vectors; no circuit is run."""
+    """Measures states that are known as vectors, in all groups at once.
+
+    As it stands it takes the states of exact solvers, and no circuit is run. Ideal simulators derive from it and say
+    how circuits become vectors.
+
+    Args:
+        seeds: Root of the random streams.
+    """
 
     def __init__(self, seeds: Seeds) -> None:
         self._seeds = seeds
+
+    def vectors(self, prepared: CircuitStates) -> NDArray[np.complex128]:
+        """State vectors of circuits, shape (states, 2^N).
+
+        Raises:
+            ConfigError: This executor runs no circuits.
+        """
+        raise ConfigError("this executor measures exact states and runs no circuits; use AerExecutor or another")
 
     def submit(self, request: Request) -> Ticket:
         """Nothing happens until `collect`."""
         return Ticket(key=request.key, request=request)
 
     def collect(self, ticket: Ticket) -> ShotData:
-        """Sample the vectors, or take their exact probabilities."""
+        """Sample every state in its groups, or take exact probabilities."""
         prepared = ticket.request.prepared
-        assert isinstance(prepared, VectorStates)
-        return sample_vectors(prepared.vectors, ticket.request.readouts, self._seeds, ticket.key.words)
+        vectors = prepared.vectors if isinstance(prepared, VectorStates) else self.vectors(prepared)
+        return sample_vectors(vectors, ticket.request.readouts, self._seeds, ticket.key.words)

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from qep_qiskit.evolution import evolve
-from qep_qiskit.execution.interface import Request, ShotData, Ticket
-from qep_qiskit.execution.sampling import sample_vectors
+from qep_qiskit.execution.sampling import VectorExecutor
 from qep_qiskit.prepared import CircuitStates
-from qep_qiskit.seeds import Seeds
 
 __all__ = ["StatevectorExecutor"]
 
 
-class StatevectorExecutor:
+class StatevectorExecutor(VectorExecutor):
     """Evolves every state once by its commuting groups and measures it in all of them.
 
-    Args:
-        seeds: Root of the random streams; draws the same shots as `AerExecutor` from equal states.
+    Draws the same shots as `AerExecutor` from equal seeds.
     """
 
-    def __init__(self, seeds: Seeds) -> None:
-        self._seeds = seeds
-
-    def submit(self, request: Request) -> Ticket:
-        """Nothing happens until `collect`."""
-        return Ticket(key=request.key, request=request)
-
-    def collect(self, ticket: Ticket) -> ShotData:
-        """Evolve and measure."""
-        prepared = ticket.request.prepared
-        if isinstance(prepared, CircuitStates):
-            vectors = evolve(prepared.program, prepared.parameters)
-        else:
-            vectors = prepared.vectors
-        return sample_vectors(vectors, ticket.request.readouts, self._seeds, ticket.key.words)
+    def vectors(self, prepared: CircuitStates) -> NDArray[np.complex128]:
+        """State vectors of circuits, shape (states, 2^N)."""
+        return evolve(prepared.program, prepared.parameters)
