@@ -9,6 +9,9 @@ next is a fast transform. Three things keep it fast in numpy:
 * a layer of single-qubit rotations that the batch shares (transverse fields) is a product of small matrices, applied
   without leaving the basis the state is in.
 
+A batch is kept in columns, shape (2^N, states), so that every kernel runs along contiguous numbers. Two buffers serve
+the whole run.
+
 Energies of final states have exact gradients with respect to all parameters by the adjoint method: one sweep
 backwards, one transform per layer for all of its angles.
 """
@@ -25,7 +28,7 @@ from numpy.typing import NDArray
 from qep_qiskit.memory import require_memory
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.program import Layer, LayerProgram
-from qep_qiskit.transforms import apply_product_between, num_qubits_of, walsh_hadamard
+from qep_qiskit.transforms import apply_product_between, num_qubits_of, walsh_hadamard_of_columns
 
 __all__ = ["energy_and_gradient", "evolve"]
 
@@ -53,7 +56,7 @@ def evolve(program: LayerProgram, parameters: NDArray) -> NDArray[np.complex128]
     require_memory(program.num_qubits, 16 * (len(parameters) + 6), "a batch of state vectors")
     states = np.empty((len(parameters), 1 << program.num_qubits), dtype=complex)
     for rows in _chunks(len(parameters), program.num_qubits):
-        states[rows] = _run(program, parameters[rows])
+        states[rows] = _run(program, parameters[rows]).T
     return states
 
 
@@ -85,12 +88,12 @@ def _chunks(count: int, num_qubits: int) -> Iterator[slice]:
 
 def _initial_states(program: LayerProgram, count: int) -> NDArray[np.complex128]:
     one = reduce(lambda low, high: np.kron(high, low), program.initial)
-    return np.tile(one, (count, 1))
+    return np.repeat(one[:, None], count, axis=1)
 
 
 @dataclass(slots=True, eq=False)
 class _Batch:
-    """States that are worked on, and a buffer of the same shape for the next result."""
+    """States in columns, shape (2^N, states), and a buffer of the same shape for the next result."""
 
     states: NDArray[np.complex128]
     spare: NDArray[np.complex128]
@@ -99,13 +102,17 @@ class _Batch:
     def of(cls, states: NDArray[np.complex128]) -> _Batch:
         return cls(states, np.empty_like(states))
 
+    def apply(self, matrices: Sequence[NDArray | None]) -> None:
+        """One matrix per qubit."""
+        self.states, self.spare = apply_product_between(self.states, self.spare, matrices)
+
 
 def _run(program: LayerProgram, parameters: NDArray) -> NDArray[np.complex128]:
     frame = _real_frame(program)
-    batch = _Batch.of(_initial_states(program, len(parameters)) * frame)
+    batch = _Batch.of(_initial_states(program, len(parameters)) * frame[:, None])
     for layer in program.layers:
         _apply_layer(program.groups[layer.group], layer.angles(parameters), batch, framed=frame.size > 1)
-    batch.states *= frame.conj()
+    batch.states *= frame.conj()[:, None]
     return batch.states
 
 
@@ -133,16 +140,15 @@ def _apply_layer(group: CommutingGroup, angles: NDArray, batch: _Batch, *, frame
         framed: Whether the states are in the frame of `_real_frame`.
     """
     if _is_product_layer(group) and (angles == angles[0]).all():
-        rotations = _rotations(group, angles[0], real=framed)
-        batch.states, batch.spare = apply_product_between(batch.states, batch.spare, rotations)
+        batch.apply(_rotations(group, angles[0], real=framed))
     elif set(group.basis.letters) == {"Z"}:
         _multiply_phases(group, angles, batch)
     elif framed:
-        batch.states = _rotate_each(group, angles, batch.states)
+        _rotate_each(group, angles, batch)
     else:
-        batch.states = group.basis.rotate(batch.states)
+        batch.apply(group.basis.matrices())
         _multiply_phases(group, angles, batch)
-        batch.states = group.basis.rotate_back(batch.states)
+        batch.apply(group.basis.matrices(inverse=True))
 
 
 def _is_product_layer(group: CommutingGroup) -> bool:
@@ -162,24 +168,24 @@ def _rotations(group: CommutingGroup, angles: NDArray, *, real: bool) -> list[ND
     return matrices
 
 
-def _rotate_each(group: CommutingGroup, angles: NDArray, states: NDArray) -> NDArray:
+def _rotate_each(group: CommutingGroup, angles: NDArray, batch: _Batch) -> None:
     """Rotations about X that differ from state to state, in the real frame, one qubit after the other."""
     for mask, angle in zip(group.masks, angles.T, strict=True):
-        halves = states.reshape(len(states), -1, 2, mask)
-        low, high = halves[:, :, 0], halves[:, :, 1]
-        cosine, sine = np.cos(angle)[:, None, None], np.sin(angle)[:, None, None]
-        states = np.stack([cosine * low - sine * high, sine * low + cosine * high], axis=2).reshape(states.shape)
-    return states
+        source, target = (array.reshape(-1, 2, mask, len(angle)) for array in (batch.states, batch.spare))
+        cosine, sine = np.cos(angle), np.sin(angle)
+        target[:, 0] = cosine * source[:, 0] - sine * source[:, 1]
+        target[:, 1] = sine * source[:, 0] + cosine * source[:, 1]
+        batch.states, batch.spare = batch.spare, batch.states
 
 
 def _multiply_phases(group: CommutingGroup, angles: NDArray, batch: _Batch) -> None:
     """Multiply by exp(-i D(theta)) in the frame of the group."""
-    masks, size = np.array(group.masks), batch.states.shape[1]
+    masks, size = np.array(group.masks), len(batch.states)
     shared = (angles == angles[0]).all(axis=0)
     single = np.array([mask.bit_count() == 1 for mask in group.masks])
     local, rest = ~shared & single, ~shared & ~single
     if (shared & (angles[0] != 0.0)).any():
-        batch.states *= _phases(_diagonal(masks[shared], angles[0, shared], size))
+        batch.states *= _phases(_diagonal(masks[shared], angles[:1, shared], size))
     if local.any():
         batch.states *= _product_phases(masks[local], angles[:, local], batch.spare)
     if rest.any():
@@ -195,29 +201,30 @@ def _phases(diagonal: NDArray) -> NDArray[np.complex128]:
 
 
 def _diagonal(masks: NDArray, angles: NDArray, size: int) -> NDArray:
-    spread = np.zeros((*angles.shape[:-1], size))
-    spread[..., masks] = angles
-    return walsh_hadamard(spread)
+    """Diagonals of sum_a theta_a D_a in columns, shape (2^N, states)."""
+    spread = np.zeros((size, len(angles)))
+    spread[masks] = angles.T
+    return walsh_hadamard_of_columns(spread)
 
 
 def _product_phases(masks: NDArray, angles: NDArray, out: NDArray) -> NDArray:
-    """prod_k exp(-i theta_k z_k) of every state, built qubit by qubit into `out` of shape (states, 2^N)."""
-    num_states, num_qubits = len(out), num_qubits_of(out.shape[1])
-    factors = np.ones((num_qubits, num_states, 2), dtype=complex)
+    """prod_k exp(-i theta_k z_k) of every state, built qubit by qubit into `out` of shape (2^N, states)."""
+    num_qubits, num_states = num_qubits_of(len(out)), out.shape[1]
+    factors = np.ones((num_qubits, 2, num_states), dtype=complex)
     qubits = [int(mask).bit_length() - 1 for mask in masks]
-    factors[qubits, :, 0] = np.exp(-1j * angles).T
-    factors[qubits, :, 1] = factors[qubits, :, 0].conj()
+    factors[qubits, 0] = np.exp(-1j * angles).T
+    factors[qubits, 1] = factors[qubits, 0].conj()
     half = num_qubits // 2
     low, high = (_outer_phases(part, num_states) for part in (factors[:half], factors[half:]))
-    np.multiply(high[:, :, None], low[:, None, :], out=out.reshape(num_states, high.shape[1], low.shape[1]))
+    np.multiply(high[:, None], low[None], out=out.reshape(len(high), len(low), num_states))
     return out
 
 
 def _outer_phases(factors: NDArray, num_states: int) -> NDArray:
-    """Products over few qubits, shape (states, 2^qubits)."""
-    phases = np.ones((num_states, 1), dtype=complex)
+    """Products over few qubits, shape (2^qubits, states)."""
+    phases = np.ones((1, num_states), dtype=complex)
     for factor in factors:
-        phases = (factor[:, :, None] * phases[:, None, :]).reshape(num_states, -1)
+        phases = (factor[:, None] * phases[None]).reshape(-1, num_states)
     return phases
 
 
@@ -226,7 +233,7 @@ def _adjoint(
 ) -> tuple[NDArray, NDArray]:
     ket = _Batch.of(_run(program, parameters))
     bra = _Batch.of(_apply_observable(groups, coefficients, ket.states))
-    energies = np.einsum("sx,sx->s", ket.states.conj(), bra.states).real
+    energies = np.einsum("xs,xs->s", ket.states.conj(), bra.states).real
     gradient = np.zeros(parameters.shape)
     for layer in reversed(program.layers):
         group, angles = program.groups[layer.group], layer.angles(parameters)
@@ -236,19 +243,27 @@ def _adjoint(
     return energies, gradient
 
 
+def _rotated(states: NDArray, matrices: Sequence[NDArray | None]) -> NDArray:
+    """A copy of states in columns with one matrix per qubit applied."""
+    batch = _Batch.of(states.copy())
+    batch.apply(matrices)
+    return batch.states
+
+
 def _apply_observable(groups: Sequence[CommutingGroup], coefficients: NDArray, states: NDArray) -> NDArray:
     total, start = np.zeros_like(states), 0
     for group in groups:
-        diagonal = group.diagonal(coefficients[:, start : start + group.num_generators])
-        total += group.basis.rotate_back(diagonal * group.basis.rotate(states))
+        masks, block = np.array(group.masks), coefficients[:, start : start + group.num_generators]
+        image = _diagonal(masks, block, len(states)) * _rotated(states, group.basis.matrices())
+        total += _rotated(image, group.basis.matrices(inverse=True))
         start += group.num_generators
     return total
 
 
 def _angle_gradient(group: CommutingGroup, states: NDArray, images: NDArray) -> NDArray:
     """dE/dtheta_a = 2 Im <image| P_a |state> for all generators at once, shape (states, generators)."""
-    overlap = (group.basis.rotate(images).conj() * group.basis.rotate(states)).imag
-    return 2.0 * walsh_hadamard(overlap)[:, list(group.masks)]
+    ket, bra = (_rotated(array, group.basis.matrices()) for array in (states, images))
+    return 2.0 * walsh_hadamard_of_columns((bra.conj() * ket).imag)[list(group.masks)].T
 
 
 def _add_chain_rule(gradient: NDArray, layer: Layer, by_angle: NDArray) -> None:

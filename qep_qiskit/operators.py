@@ -136,7 +136,8 @@ class LocalBasis:
         """Whether V and all its Paulis are real matrices (no Y)."""
         return "Y" not in self.letters
 
-    def _matrices(self, *, inverse: bool) -> list[NDArray | None]:
+    def matrices(self, *, inverse: bool = False) -> list[NDArray | None]:
+        """The single-qubit matrices of V (or its inverse), None for the identity."""
         forward: dict[str, NDArray | None] = {"Z": None, "X": _HADAMARD, "Y": _Y_TO_Z}
         matrices = [forward[letter] for letter in self.letters]
         if inverse:
@@ -145,11 +146,11 @@ class LocalBasis:
 
     def rotate(self, states: NDArray) -> NDArray:
         """V applied to states, shape (..., 2^N)."""
-        return apply_product(states, self._matrices(inverse=False))
+        return apply_product(states, self.matrices())
 
     def rotate_back(self, states: NDArray) -> NDArray:
         """V^dagger applied to states, shape (..., 2^N)."""
-        return apply_product(states, self._matrices(inverse=True))
+        return apply_product(states, self.matrices(inverse=True))
 
     def append_to(self, circuit: QuantumCircuit) -> None:
         """Append the gates of V, so that measuring in Z then reads this basis."""

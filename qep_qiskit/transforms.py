@@ -14,7 +14,7 @@ from functools import lru_cache, reduce
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["apply_product", "apply_product_between", "num_qubits_of", "walsh_hadamard"]
+__all__ = ["apply_product", "apply_product_between", "num_qubits_of", "walsh_hadamard", "walsh_hadamard_of_columns"]
 
 _BLOCK_QUBITS = 4
 _SIGNS = np.array([[1.0, 1.0], [1.0, -1.0]])
@@ -42,28 +42,28 @@ def _hadamard(num_qubits: int) -> NDArray[np.float64]:
     return _kron([_SIGNS] * num_qubits)
 
 
-def _apply_block(vectors: NDArray, matrix: NDArray, low: int, out: NDArray | None = None) -> NDArray:
-    """Apply a matrix on the index bits low .. low + log2(len(matrix)) - 1 of the last axis.
+def _apply_block(vectors: NDArray, matrix: NDArray, width: int, out: NDArray | None = None) -> NDArray:
+    """Apply a matrix on an index of len(matrix) values that has `width` contiguous numbers below it.
 
     A real matrix on complex vectors works on real and imaginary parts side by side, at half the products.
 
     Args:
-        vectors: Shape (..., 2^N), contiguous.
+        vectors: Contiguous.
         matrix: Square, of a power of two.
-        low: Lowest index bit acted on.
+        width: Numbers between two neighbours of the index: 2^(lowest bit), times what lies below the vectors.
         out: Where to write, of the result's shape and type and contiguous; a new array by default.
     """
-    size, width = matrix.shape[0], 1 << low
+    size = matrix.shape[0]
     if out is None:
         out = np.empty(vectors.shape, dtype=np.result_type(vectors, matrix))
     source, target = np.ascontiguousarray(vectors), out
     if np.iscomplexobj(vectors) and not np.iscomplexobj(matrix):
         source, target = source.view(np.float64), out.view(np.float64)
-        if low == 0:
+        if width == 1:
             matrix, size = _kron_pair(np.eye(2), matrix), 2 * size
         else:
             width *= 2
-    if low == 0:
+    if width == 1:
         np.matmul(source.reshape(-1, size), matrix.T, out=target.reshape(-1, size))
     else:
         np.matmul(matrix, source.reshape(-1, size, width), out=target.reshape(-1, size, width))
@@ -95,20 +95,25 @@ def apply_product(vectors: NDArray, matrices: Sequence[NDArray | None]) -> NDArr
         Array of the same shape; real stays real where the matrices are real.
     """
     for low, matrix in _block_matrices(matrices):
-        vectors = _apply_block(vectors, matrix, low)
+        vectors = _apply_block(vectors, matrix, 1 << low)
     return vectors
 
 
 def apply_product_between(
     vectors: NDArray, spare: NDArray, matrices: Sequence[NDArray | None]
 ) -> tuple[NDArray, NDArray]:
-    """The same between two buffers of one shape and type, without allocating: fresh memory costs more than the work.
+    """The same on a batch in columns, between two buffers: fresh memory would cost more than the work.
+
+    Args:
+        vectors: Shape (2^N, states), complex.
+        spare: Of the same shape and type; is written to.
+        matrices: One per qubit, or None.
 
     Returns:
         The buffer that holds the result, and the other one.
     """
     for low, matrix in _block_matrices(matrices):
-        vectors, spare = _apply_block(vectors, matrix, low, out=spare), vectors
+        vectors, spare = _apply_block(vectors, matrix, vectors.shape[1] << low, out=spare), vectors
     return vectors, spare
 
 
@@ -125,5 +130,12 @@ def walsh_hadamard(vectors: NDArray) -> NDArray:
         Array of the same shape in floating point.
     """
     for low, end in _blocks(num_qubits_of(vectors.shape[-1])):
-        vectors = _apply_block(vectors, _hadamard(end - low), low)
+        vectors = _apply_block(vectors, _hadamard(end - low), 1 << low)
     return vectors
+
+
+def walsh_hadamard_of_columns(columns: NDArray) -> NDArray:
+    """The same on the first axis, for a batch in columns: shape (2^N, states)."""
+    for low, end in _blocks(num_qubits_of(len(columns))):
+        columns = _apply_block(columns, _hadamard(end - low), columns.shape[1] << low)
+    return columns
