@@ -1,10 +1,11 @@
-"""Cost of one sample's gradient along three paths, measured in turn in one run.
+"""Cost of one sample's gradient along four paths, measured in turn in one run.
 
     python benchmarks/gradient_paths.py [--spins 8] [--graph chain] [--steps 20] [--shots 4096] [--batch 32]
 
 * naive: for every sample, phase and basis build the bound circuit, transpile it, run it on Aer, read counts;
 * measured circuits: one transpiled template per basis, all bindings of the batch in one call;
-* one evolution: every state evolved once by Aer, both bases read from it.
+* one evolution: every state evolved once by Aer, both bases read from it;
+* two-basis engine: the same by the package's own engine, without gates.
 
 A gradient is two nudged phases in two bases. Figures are milliseconds per sample: median, minimum, maximum over
 the rounds, and ratios of medians.
@@ -89,6 +90,7 @@ def main() -> None:
         hamiltonian=hamiltonian, preparation=preparation, contrast=qep.Contrast(beta=0.2), shots=options.shots
     )
     executors = {"measured circuits": aer_sampler_executor(seeds), "one evolution": qep.AerExecutor(seeds)}
+    executors["two-basis engine"] = qep.StatevectorExecutor(seeds)
     taken: dict[str, list[float]] = {"naive": [], **{name: [] for name in executors}}
     for round_number in range(options.rounds + 1):
         few = inputs[: options.naive_samples]

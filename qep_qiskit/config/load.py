@@ -41,6 +41,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     for text in overrides:
         keys, value = parse_override(text)
         _assign(content, keys, value)
+    content.setdefault("name", path.stem)
     config = check_config(content, str(path))
     return _with_absolute_paths(config, path.resolve().parent)
 

@@ -333,7 +333,7 @@ class Config(_Section):
     """A whole run."""
 
     name: str = "run"
-    """A word for titles."""
+    """A word for titles; the name of the file by default."""
     seed: int = Field(default=0, ge=0)
     """The one seed: data split, starting weights, order of samples and every shot follow from it."""
     task: TaskConfig

@@ -122,7 +122,8 @@ def _cost(
     # E[L(O + noise)] = L(O) + tr(L'' Cov) / 2 to second order: taken off, so that the loss is unbiased.
     values = loss.value(outputs, targets) - np.nan_to_num(trace) / 2.0
     first_order = np.einsum("so,sop,sp->s", signals, output_covariance, signals)
-    # The plug-in slope is noisy itself and counts tr((L'' Cov)^2) too much; half of it is really there.
+    # The plug-in slope is noisy itself and counts tr((L'' Cov)^2) too much; half of it is really there. The floor keeps
+    # the estimate positive near a minimum, where it is then up to twice too large.
     variances = np.maximum(first_order - trace_of_square / 2.0, trace_of_square / 2.0)
     return CostEstimate(values=values, variances=variances)
 

@@ -1,0 +1,76 @@
+"""The free phase: cost estimates that are unbiased, shown exactly by summing over all outcomes of few shots."""
+
+from math import comb
+
+import numpy as np
+import pytest
+
+from qep_qiskit.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.execution import Distribution, RequestKey, ShotData
+from qep_qiskit.learning.free_phase import measure_free
+from qep_qiskit.network import IsingNetwork, chain
+from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import ExactPreparation
+
+TARGET = 0.3
+
+
+def estimate(cost, shots, ups):
+    """Cost of a one-spin network whose shots gave `ups` times +1."""
+    hamiltonian = NudgedHamiltonian(IsingNetwork(graph=chain(1), outputs=(0,)), cost)
+    work = measure_free(
+        hamiltonian,
+        ExactPreparation(),
+        np.array([[-0.4, -1.0]]),
+        np.array([[TARGET]]),
+        shots=[shots, shots],
+        key=RequestKey("test", 0),
+    )
+    next(work)
+    counts = np.array([[ups, shots - ups]])
+    with pytest.raises(StopIteration) as finished:
+        work.send(ShotData(outcomes=(Distribution(weights=counts, shots=shots),)))
+    return finished.value.value.cost
+
+
+def expected(cost, shots, chance):
+    """Mean of the estimates, mean of their variances, and true variance, over all outcomes."""
+    weights = np.array([comb(shots, k) * chance**k * (1 - chance) ** (shots - k) for k in range(shots + 1)])
+    found = [estimate(cost, shots, k) for k in range(shots + 1)]
+    values, variances = (np.array([getattr(e, name)[0] for e in found]) for name in ("values", "variances"))
+    mean = weights @ values
+    return mean, weights @ variances, weights @ (values - mean) ** 2
+
+
+@pytest.mark.parametrize("chance", [0.1, 0.5, 0.8])
+@pytest.mark.parametrize("shots", [2, 3, 10])
+def test_squared_error_is_unbiased(shots, chance):
+    loss = LossOnExpectations.on_spins((0,), 1)
+    mean, _, _ = expected(loss, shots, chance)
+    assert mean == pytest.approx((2 * chance - 1 - TARGET) ** 2, abs=1e-12)
+
+
+@pytest.mark.parametrize("chance", [0.1, 0.5, 0.8])
+def test_operator_cost_and_its_variance_are_unbiased(chance):
+    mean, reported, true = expected(OperatorCost.squared_error((0,), 1), 5, chance)
+    assert mean == pytest.approx(1 + TARGET**2 - 2 * TARGET * (2 * chance - 1), abs=1e-12)
+    assert reported == pytest.approx(true, abs=1e-12)
+
+
+@pytest.mark.parametrize("chance", [0.3, 0.5, 0.9])
+def test_variance_of_a_loss_is_right_for_many_shots(chance):
+    """Within two percent at 400 shots: the expansion is of second order in the noise."""
+    _, reported, true = expected(LossOnExpectations.on_spins((0,), 1), 400, chance)
+    assert reported == pytest.approx(true, rel=0.02)
+
+
+def test_variance_of_a_loss_on_target_is_never_too_small():
+    """Where the slope is zero only its noise is left; the floor keeps the estimate up to twice too large."""
+    _, reported, true = expected(LossOnExpectations.on_spins((0,), 1), 400, (1 + TARGET) / 2)
+    assert true <= reported <= 2.1 * true
+
+
+def test_cost_at_one_shot_has_no_variance_and_is_not_debiased():
+    found = estimate(LossOnExpectations.on_spins((0,), 1), 1, 1)
+    assert np.isnan(found.variances[0])
+    assert found.values[0] == pytest.approx((1 - TARGET) ** 2)
