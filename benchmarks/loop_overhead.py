@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 import qep_qiskit as qep
-from qep_qiskit.execution import aer
+from qep_qiskit.execution import aer, sampling
 from qep_qiskit.learning import Checkpoints, MetricsFile, RunFolder
 from qep_qiskit.measurement import batches
 
@@ -51,7 +51,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     clock, shares = Clock(), []
     clock.wrap(aer.AerExecutor, "_evolve", "Aer")
-    clock.wrap(aer, "sample_vectors", "numpy: sampling")
+    clock.wrap(sampling, "sample_vectors", "numpy: sampling")
     clock.wrap(batches, "moments", "numpy: moments")
     for _ in range(options.rounds):
         experiment = qep.from_file(options.config, [f"training.epochs={options.epochs}"])
