@@ -80,7 +80,8 @@ def evaluate(
         tally.add(cost.values, cost.variances, count_correct(found.outputs, part) if with_cost else np.nan)
         if found.outputs is not None and found.output_covariance is not None:
             outputs.append(found.outputs)
-            errors.append(np.sqrt(np.einsum("soo->so", found.output_covariance)))
+            variances = np.einsum("soo->so", found.output_covariance)
+            errors.append(np.sqrt(np.maximum(variances, 0.0)))  # rounding can leave -1e-17 where all shots agree
     return Evaluation(
         outputs=np.concatenate(outputs) if outputs else None,
         output_errors=np.concatenate(errors) if errors else None,
