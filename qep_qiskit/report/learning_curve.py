@@ -54,30 +54,7 @@ def learning_curve(records: Sequence[Mapping[str, object]], title: str) -> Figur
     """
     steps = _latest(records, event="step", key="step")
     epochs = _latest(records, event="epoch", key="epoch")
-    loss = {
-        "batch": _series(steps, "loss", "loss_se"),
-        "train": _series(epochs, "train_loss", "train_loss_se"),
-        "test": _series(epochs, "test_loss", "test_loss_se"),
-    }
-    if not loss["train"].steps.size and not loss["test"].steps.size:
-        loss = {"step": loss["batch"]}  # an aim without data: the loss of the steps is all there is
-    accuracy = {
-        "train": _series(epochs, "train_accuracy", "train_accuracy_se"),
-        "test": _series(epochs, "test_accuracy", "test_accuracy_se"),
-    }
-    gradient = {
-        "gradient": _positive(_series(steps, "gradient_norm")),
-        "noise": _positive(_series(steps, "gradient_noise")),
-    }
-    panels = [
-        (name, lines, height)
-        for name, lines, height in (
-            ("loss", loss, 3.0),
-            ("accuracy", accuracy, 2.2),
-            ("gradient norm", gradient, 1.5),
-        )
-        if any(line.steps.size for line in lines.values())
-    ]
+    panels = _panels(steps, epochs)
     with house_style():
         height = sum(panel[2] for panel in panels) if panels else 2.0
         figure = new_figure(_WIDTH, height + 1.1)
@@ -102,6 +79,36 @@ def learning_curve(records: Sequence[Mapping[str, object]], title: str) -> Figur
         figure.align_ylabels(axes)
         figure.draw_without_rendering()  # ticks are made at the first draw, and take their style then
     return figure
+
+
+def _panels(
+    steps: Sequence[Mapping[str, object]], epochs: Sequence[Mapping[str, object]]
+) -> list[tuple[str, dict[str, _Series], float]]:
+    """Name, lines and relative height of every panel that has a value to show."""
+    loss = {
+        "batch": _series(steps, "loss", "loss_se"),
+        "train": _series(epochs, "train_loss", "train_loss_se"),
+        "test": _series(epochs, "test_loss", "test_loss_se"),
+    }
+    if not loss["train"].steps.size and not loss["test"].steps.size:
+        loss = {"step": loss["batch"]}  # an aim without data: the loss of the steps is all there is
+    accuracy = {
+        "train": _series(epochs, "train_accuracy", "train_accuracy_se"),
+        "test": _series(epochs, "test_accuracy", "test_accuracy_se"),
+    }
+    gradient = {
+        "gradient": _positive(_series(steps, "gradient_norm")),
+        "noise": _positive(_series(steps, "gradient_noise")),
+    }
+    return [
+        (name, lines, height)
+        for name, lines, height in (
+            ("loss", loss, 3.0),
+            ("accuracy", accuracy, 2.2),
+            ("gradient norm", gradient, 1.5),
+        )
+        if any(line.steps.size for line in lines.values())
+    ]
 
 
 def _draw_panel(axis: Axes, name: str, lines: Mapping[str, _Series]) -> None:
