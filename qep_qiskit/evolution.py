@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.memory import require_memory
 from qep_qiskit.operators import CommutingGroup
-from qep_qiskit.program import Layer, LayerProgram
+from qep_qiskit.program import CxLayer, Layer, LayerProgram
 from qep_qiskit.transforms import apply_product_between, num_qubits_of, walsh_hadamard_of_columns
 
 __all__ = ["energy_and_gradient", "evolve"]
@@ -106,12 +106,20 @@ class _Batch:
         """One matrix per qubit."""
         self.states, self.spare = apply_product_between(self.states, self.spare, matrices)
 
+    def permute(self, sources: NDArray[np.int64]) -> None:
+        """Amplitude x becomes what amplitude sources[x] was."""
+        np.take(self.states, sources, axis=0, out=self.spare)
+        self.states, self.spare = self.spare, self.states
+
 
 def _run(program: LayerProgram, parameters: NDArray) -> NDArray[np.complex128]:
     frame = _real_frame(program)
     batch = _Batch.of(_initial_states(program, len(parameters)) * frame[:, None])
     for layer in program.layers:
-        _apply_layer(program.groups[layer.group], layer.angles(parameters), batch, framed=frame.size > 1)
+        if isinstance(layer, CxLayer):
+            batch.permute(layer.sources(program.num_qubits))
+        else:
+            _apply_layer(program.groups[layer.group], layer.angles(parameters), batch, framed=frame.size > 1)
     batch.states *= frame.conj()[:, None]
     return batch.states
 
@@ -121,7 +129,7 @@ def _real_frame(program: LayerProgram) -> NDArray[np.complex128]:
 
     They commute with everything diagonal, so the states can stay in this frame from the first layer to the last.
     """
-    fits = all(
+    fits = all(isinstance(layer, Layer) for layer in program.layers) and all(
         set(group.basis.letters) == {"Z"} or (set(group.basis.letters) == {"X"} and _is_product_layer(group))
         for group in program.groups
     )
@@ -236,6 +244,10 @@ def _adjoint(
     energies = np.einsum("xs,xs->s", ket.states.conj(), bra.states).real
     gradient = np.zeros(parameters.shape)
     for layer in reversed(program.layers):
+        if isinstance(layer, CxLayer):
+            ket.permute(layer.inverse.sources(program.num_qubits))
+            bra.permute(layer.inverse.sources(program.num_qubits))
+            continue
         group, angles = program.groups[layer.group], layer.angles(parameters)
         _add_chain_rule(gradient, layer, _angle_gradient(group, ket.states, bra.states))
         _apply_layer(group, -angles, ket)

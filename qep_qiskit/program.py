@@ -5,9 +5,10 @@ A program starts from a product state and applies layers. Layer l acts in one co
     exp(-i sum_a theta_a D_a)  in the basis of the group,     theta_a = scale_a p[source_a] + offset_a ,
 
 so its angles are affine in one small parameter vector p. For a Trotter ramp p holds the coefficients of
-the total Hamiltonian; for an ansatz p holds the free angles. A program is lowered once to a parametrised
-circuit, and p is what changes from sample to sample. Layers know a handful of rotations that every
-backend binds correctly, so gates that bind wrongly cannot appear.
+the total Hamiltonian; for an ansatz p holds the free angles. A layer may also be fixed: CX gates, as
+hardware-efficient circuits have them. A program is lowered once to a parametrised circuit, and p is what changes
+from sample to sample. Layers know a handful of rotations that every backend binds correctly, so gates that bind
+wrongly cannot appear.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -26,7 +27,7 @@ from qiskit.circuit import ParameterExpression, ParameterVector
 from qep_qiskit.errors import NetworkError
 from qep_qiskit.operators import CommutingGroup, PauliWord
 
-__all__ = ["Layer", "LayerProgram", "lower", "lower_per_gate"]
+__all__ = ["CxLayer", "Layer", "LayerProgram", "lower", "lower_per_gate"]
 
 Angle: TypeAlias = "float | ParameterExpression"
 
@@ -61,11 +62,35 @@ class Layer:
         return replace(self, scale=self.scale + other.scale, offset=self.offset + other.offset)
 
 
-def _merge_neighbours(layers: Sequence[Layer]) -> tuple[Layer, ...]:
-    merged: list[Layer] = []
+@dataclass(frozen=True, slots=True)
+class CxLayer:
+    """A fixed layer of CX gates.
+
+    Args:
+        pairs: (control, target) of every gate, in order.
+    """
+
+    pairs: tuple[tuple[int, int], ...]
+
+    @property
+    def inverse(self) -> CxLayer:
+        """The layer that undoes this one."""
+        return CxLayer(self.pairs[::-1])
+
+    def sources(self, num_qubits: int) -> NDArray[np.int64]:
+        """Where each amplitude comes from: new[x] = old[sources[x]], shape (2^N,)."""
+        index = np.arange(1 << num_qubits)
+        for control, target in reversed(self.pairs):
+            index ^= (index >> control & 1) << target
+        return index
+
+
+def _merge_neighbours(layers: Sequence[Layer | CxLayer]) -> tuple[Layer | CxLayer, ...]:
+    merged: list[Layer | CxLayer] = []
     for layer in layers:
-        if merged and merged[-1].merges_with(layer):
-            merged[-1] = merged[-1].merged(layer)
+        last = merged[-1] if merged else None
+        if isinstance(last, Layer) and isinstance(layer, Layer) and last.merges_with(layer):
+            merged[-1] = last.merged(layer)
         else:
             merged.append(layer)
     return tuple(merged)
@@ -78,13 +103,13 @@ class LayerProgram:
     Args:
         groups: The commuting groups the layers name.
         initial: Shape (N, 2) complex, the amplitudes of qubit k in row k, normalised.
-        layers: Applied in order; neighbours in the same group are merged.
+        layers: Rotations and CX gates, applied in order; neighbours in the same group are merged.
         parameter_names: One name per entry of p.
     """
 
     groups: tuple[CommutingGroup, ...]
     initial: NDArray[np.complex128]
-    layers: tuple[Layer, ...]
+    layers: tuple[Layer | CxLayer, ...]
     parameter_names: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -106,12 +131,17 @@ class LayerProgram:
     def rotations(self) -> Iterator[tuple[int, PauliWord, int, float, float]]:
         """All rotations in order: (group, word, source, scale, offset); those that are always zero left out."""
         for layer in self.layers:
-            words = self.groups[layer.group].words
-            for word, source, scale, offset in zip(
-                words, layer.source.tolist(), layer.scale.tolist(), layer.offset.tolist(), strict=True
-            ):
-                if (source >= 0 and scale != 0.0) or offset != 0.0:
-                    yield layer.group, word, source, scale, offset
+            if isinstance(layer, Layer):
+                yield from self.rotations_of(layer)
+
+    def rotations_of(self, layer: Layer) -> Iterator[tuple[int, PauliWord, int, float, float]]:
+        """The rotations of one layer."""
+        words = self.groups[layer.group].words
+        for word, source, scale, offset in zip(
+            words, layer.source.tolist(), layer.scale.tolist(), layer.offset.tolist(), strict=True
+        ):
+            if (source >= 0 and scale != 0.0) or offset != 0.0:
+                yield layer.group, word, source, scale, offset
 
     @cached_property
     def _rotation_table(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
@@ -186,8 +216,14 @@ def _to_z_frame(circuit: QuantumCircuit, word: PauliWord, *, inverse: bool) -> N
 def _lower_with(program: LayerProgram, angle_of: Callable[[int, int, float, float], Angle]) -> QuantumCircuit:
     circuit = QuantumCircuit(program.num_qubits)
     _prepare_product(circuit, program.initial)
-    for index, (_, word, source, scale, offset) in enumerate(program.rotations()):
-        _append_rotation(circuit, word, angle_of(index, source, scale, offset))
+    index = count()
+    for layer in program.layers:
+        if isinstance(layer, CxLayer):
+            for control, target in layer.pairs:
+                circuit.cx(control, target)
+            continue
+        for _, word, source, scale, offset in program.rotations_of(layer):
+            _append_rotation(circuit, word, angle_of(next(index), source, scale, offset))
     return circuit
 
 
@@ -213,6 +249,5 @@ def lower_per_gate(program: LayerProgram) -> QuantumCircuit:
     A simulator on the same machine binds this form 2.5 times faster, because no symbolic expression is
     evaluated: numpy has already computed all angles.
     """
-    count = sum(1 for _ in program.rotations())
-    vector = ParameterVector("g", count)
+    vector = ParameterVector("g", sum(1 for _ in program.rotations()))
     return _lower_with(program, lambda index, *_: vector[index])

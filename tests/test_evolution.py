@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from qiskit.quantum_info import Statevector
 from reference import run_program
 
 from qep_qiskit.evolution import energy_and_gradient, evolve
@@ -11,7 +12,7 @@ from qep_qiskit.network import ClampedInputs, IsingNetwork, chain, complete, hea
 from qep_qiskit.operators import CommutingGroup, LocalBasis
 from qep_qiskit.preparation import AdiabaticPreparation
 from qep_qiskit.prepared import CircuitStates
-from qep_qiskit.program import Layer, LayerProgram
+from qep_qiskit.program import CxLayer, Layer, LayerProgram, lower
 from qep_qiskit.seeds import Seeds
 
 GRAPHS = {
@@ -79,9 +80,30 @@ def test_states_of_any_groups_equal_matrix_exponentials(kind, shared, rng):
     assert np.abs(evolve(program, parameters) - expected).max() < 1e-12
 
 
+def with_cx(program):
+    """The same layers with CX gates in between; the second of three undoes nothing of the first."""
+    one, two, *rest = program.layers
+    layers = (one, CxLayer(((0, 1), (1, 2))), two, CxLayer(((2, 0),)), *rest, CxLayer(((1, 0), (0, 1), (1, 2))))
+    return LayerProgram(
+        groups=program.groups, initial=program.initial, layers=layers, parameter_names=program.parameter_names
+    )
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_adjoint_gradient_equals_differences(kind, rng):
+def test_layers_of_cx_equal_their_circuit(kind, rng):
+    program = with_cx(free_program(*KINDS[kind], rng))
+    parameters = rng.normal(size=(2, program.num_parameters))
+    found = evolve(program, parameters)
+    for row, state in zip(parameters, found, strict=True):
+        expected = Statevector(lower(program).assign_parameters(row)).data
+        assert abs(np.vdot(expected, state)) == pytest.approx(1.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("cx", [False, True], ids=["rotations", "with CX"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_adjoint_gradient_equals_differences(kind, cx, rng):
     program = free_program(*KINDS[kind], rng)
+    program = with_cx(program) if cx else program
     parameters = rng.normal(size=(3, program.num_parameters))
     terms = sum(group.num_generators for group in program.groups)
     coefficients = rng.normal(size=(3, terms))
