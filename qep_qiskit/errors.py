@@ -7,16 +7,20 @@ leaves with exit code 2. Warnings derive from `QepWarning`, so that one filter c
 from __future__ import annotations
 
 __all__ = [
+    "BranchJumpWarning",
     "CoarseTrotterWarning",
     "ConfigError",
     "DataError",
     "DegenerateGroundStateWarning",
     "NetworkError",
+    "NudgeBeyondGapWarning",
     "QepError",
     "QepWarning",
     "ResourceError",
     "RunFolderError",
     "UnconnectedOutputWarning",
+    "UnconvergedError",
+    "UnconvergedWarning",
 ]
 
 
@@ -44,8 +48,16 @@ class RunFolderError(QepError):
     """A run folder is foreign, damaged, or already in use."""
 
 
+class UnconvergedError(QepError):
+    """A preparation did not converge, and the configuration says to stop then."""
+
+
 class QepWarning(UserWarning):
     """Base of every warning of this package."""
+
+
+class BranchJumpWarning(QepWarning):
+    """A nudged state does not belong to the free one: it lies on another branch of the spectrum."""
 
 
 class CoarseTrotterWarning(QepWarning):
@@ -56,5 +68,13 @@ class DegenerateGroundStateWarning(QepWarning):
     """The ground state is degenerate, or a symmetry fixes the outputs at zero."""
 
 
+class NudgeBeyondGapWarning(QepWarning):
+    """The nudge is stronger than the gap allows for sure: |beta| range(C) exceeds the gap (Weyl)."""
+
+
 class UnconnectedOutputWarning(QepWarning):
     """An output spin has no path of couplings from any input."""
+
+
+class UnconvergedWarning(QepWarning):
+    """A preparation did not converge; its states are used as they are."""

@@ -38,17 +38,19 @@ class RequestKey:
         step: Step of the training loop, or batch of an evaluation.
         stage: Stage within the step: 0 the free phase, 1 the nudged phases.
         attempt: Counts resubmissions of the same work.
+        iteration: Counts the requests of an iterative preparation from 1; 0 where the states are read out.
     """
 
     purpose: str
     step: int
     stage: int = 0
     attempt: int = 0
+    iteration: int = 0
 
     @property
     def words(self) -> tuple[str | int, ...]:
         """The key as words for `Seeds`."""
-        return ("sampling", self.purpose, self.step, self.stage, self.attempt)
+        return ("sampling", self.purpose, self.step, self.stage, self.attempt, self.iteration)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

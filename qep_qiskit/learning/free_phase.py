@@ -12,7 +12,7 @@ from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.measurement import Measuring, StateMoments, measure
 from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import Preparation
+from qep_qiskit.preparation import Equilibria, Family, Memory, Preparation, Start
 
 __all__ = ["CostEstimate", "FreePhase", "cost_of_means", "measure_free"]
 
@@ -57,12 +57,14 @@ class FreePhase:
         outputs: Shape (samples, outputs), or None where the aim has none.
         output_covariance: Shape (samples, outputs, outputs), or None.
         cost: Cost of every sample.
+        equilibria: The free states.
     """
 
     moments: StateMoments
     outputs: NDArray[np.float64] | None
     output_covariance: NDArray[np.float64] | None
     cost: CostEstimate
+    equilibria: Equilibria
 
 
 def measure_free(
@@ -73,6 +75,7 @@ def measure_free(
     *,
     shots: Sequence[int | None],
     key: RequestKey,
+    memory: Memory | None = None,
 ) -> Measuring[FreePhase]:
     """Prepare the free states of a batch and read outputs and cost, in their groups only.
 
@@ -83,11 +86,13 @@ def measure_free(
         targets: Shape (samples, targets).
         shots: Per group.
         key: Names the request.
+        memory: What the preparation remembered of these samples.
     """
-    prepared = yield from preparation.prepare(hamiltonian.groups, coefficients)
+    family = Family.of_free(hamiltonian.groups, coefficients, key)
+    equilibria = yield from preparation.prepare(family, Start(memory=memory or {}))
     moments = yield from measure(
         hamiltonian.groups,
-        prepared,
+        equilibria.states,
         shape=(len(coefficients), 1),
         phases={g: [0] for g in hamiltonian.reading_groups},
         shots=shots,
@@ -100,7 +105,9 @@ def measure_free(
         outputs = means @ matrix.T + constants
         output_covariance = matrix @ covariance @ matrix.T
     cost = _cost(hamiltonian, means, covariance, outputs, output_covariance, targets)
-    return FreePhase(moments=moments, outputs=outputs, output_covariance=output_covariance, cost=cost)
+    return FreePhase(
+        moments=moments, outputs=outputs, output_covariance=output_covariance, cost=cost, equilibria=equilibria
+    )
 
 
 def _cost(

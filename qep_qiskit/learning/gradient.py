@@ -8,7 +8,7 @@ phases. A free batch that the contrast needs too (one-sided) is not measured twi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.contrast import Contrast
+from qep_qiskit.learning.diagnostics import Diagnostics, Watched, diagnose
 from qep_qiskit.learning.free_phase import CostEstimate, FreePhase, cost_of_means, measure_free
 from qep_qiskit.learning.signal_noise import with_signal_noise
 from qep_qiskit.measurement import Measuring, StateMoments, measure
 from qep_qiskit.network import TermJacobian
 from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import Preparation
+from qep_qiskit.preparation import Equilibria, Family, Memory, Preparation, Start
 
 __all__ = ["GradientEstimate", "GradientEstimator"]
 
@@ -38,12 +39,16 @@ class GradientEstimate:
         cost: Cost of the samples. For an operator cost without a free phase it is the mean over the nudged
             phases +-beta, which differs from the free cost by O(beta^2).
         outputs: Shape (samples, outputs), free expectations where they were measured.
+        diagnostics: When to trust it.
+        memory: What the preparation remembers of these samples.
     """
 
     gradient: NDArray[np.float64]
     variance: NDArray[np.float64]
     cost: CostEstimate
     outputs: NDArray[np.float64] | None
+    diagnostics: Diagnostics
+    memory: Memory = field(default_factory=dict)
 
     @property
     def standard_error(self) -> NDArray[np.float64]:
@@ -86,7 +91,12 @@ class GradientEstimator:
         return [self.shots] * len(self.hamiltonian.groups)
 
     def estimate(
-        self, weights: NDArray, inputs: NDArray, targets: NDArray, key: RequestKey
+        self,
+        weights: NDArray,
+        inputs: NDArray,
+        targets: NDArray,
+        key: RequestKey,
+        memory: Memory | None = None,
     ) -> Measuring[GradientEstimate]:
         """Gradient of the mean cost of a batch.
 
@@ -95,29 +105,37 @@ class GradientEstimator:
             inputs: Shape (samples, inputs).
             targets: Shape (samples, targets).
             key: Names the requests; stages are counted from it.
+            memory: What the preparation remembered of these samples (`GradientEstimate.memory`).
         """
+        start = Start(memory=memory or {})
         free = self.hamiltonian.free_coefficients(weights, inputs)
         jacobian = self.hamiltonian.jacobian(weights, inputs)
         if isinstance(self.hamiltonian.cost, LossOnExpectations):
-            return (yield from self._with_signals(free, jacobian, targets, key))
-        return (yield from self._with_operator(free, jacobian, targets, key))
+            return (yield from self._with_signals(free, jacobian, targets, start, key))
+        return (yield from self._with_operator(free, jacobian, targets, start, key))
 
     def _with_operator(
-        self, free: NDArray, jacobian: TermJacobian, targets: NDArray, key: RequestKey
+        self, free: NDArray, jacobian: TermJacobian, targets: NDArray, start: Start, key: RequestKey
     ) -> Measuring[GradientEstimate]:
         phases = dict(self.contrast.phases)
         if self.read_free_cost:
             phases.setdefault(0.0, 0.0)
         betas = np.array(sorted(phases))
         stencil = np.array([phases[beta] for beta in betas])
-        nudge, _ = self.hamiltonian.operator_nudge(targets)
+        nudge, constants = self.hamiltonian.operator_nudge(targets)
         wanted = {g: np.flatnonzero(stencil).tolist() for g in self.hamiltonian.network_groups}
         for g in self.hamiltonian.cost_groups:
             wanted[g] = sorted({*wanted.get(g, []), *self._cost_phases(betas)})
-        moments = yield from self._measure(free, nudge, betas, wanted, key)
+        family = Family(groups=self.hamiltonian.groups, free=free, nudge=nudge, betas=betas, key=key)
+        moments, equilibria = yield from self._measure(family, wanted, start)
         derivative, covariance = _contract(moments, stencil)
-        cost = self._operator_cost(moments, betas, targets)
-        return _pulled(jacobian, derivative, covariance, cost, None)
+        return GradientEstimate(
+            **_pulled(jacobian, derivative, covariance),
+            cost=self._operator_cost(moments, betas, targets),
+            outputs=None,
+            diagnostics=diagnose(Watched(family=family, moments=moments, constants=constants), equilibria.report),
+            memory=equilibria.memory,
+        )
 
     @staticmethod
     def _cost_phases(betas: NDArray) -> list[int]:
@@ -134,11 +152,17 @@ class GradientEstimator:
         return cost_of_means(self.hamiltonian, means, covariance, targets)
 
     def _with_signals(
-        self, free: NDArray, jacobian: TermJacobian, targets: NDArray, key: RequestKey
+        self, free: NDArray, jacobian: TermJacobian, targets: NDArray, start: Start, key: RequestKey
     ) -> Measuring[GradientEstimate]:
         assert isinstance(self.hamiltonian.cost, LossOnExpectations)
         first = yield from measure_free(
-            self.hamiltonian, self.preparation, free, targets, shots=self.group_shots, key=key
+            self.hamiltonian,
+            self.preparation,
+            free,
+            targets,
+            shots=self.group_shots,
+            key=key,
+            memory=start.memory,
         )
         assert first.outputs is not None
         signals = self.hamiltonian.cost.loss.gradient(first.outputs, targets)
@@ -149,7 +173,10 @@ class GradientEstimator:
             g: [p for p, beta in enumerate(betas) if beta != 0.0 or g not in known]
             for g in self.hamiltonian.network_groups
         }
-        measured = yield from self._measure(free, nudge, betas, wanted, replace(key, stage=key.stage + 1))
+        second = replace(key, stage=key.stage + 1)
+        family = Family(groups=self.hamiltonian.groups, free=free, nudge=nudge, betas=betas, key=second)
+        start = replace(start, free=first.equilibria.free)
+        measured, equilibria = yield from self._measure(family, wanted, start)
         moments = _filled_in(measured, first.moments, betas)
         derivative, covariance = _contract(moments, stencil)
         covariance = with_signal_noise(
@@ -160,7 +187,14 @@ class GradientEstimator:
             first.moments.covariance[:, 0],
             free_weight=float(stencil[betas == 0.0].sum()),
         )
-        return _pulled(jacobian, derivative, covariance, first.cost, first.outputs)
+        watched = Watched(family=family, moments=moments, constants=np.zeros(len(free)))
+        return GradientEstimate(
+            **_pulled(jacobian, derivative, covariance),
+            cost=first.cost,
+            outputs=first.outputs,
+            diagnostics=diagnose(watched, equilibria.report, first.equilibria.report),
+            memory={**first.equilibria.memory, **equilibria.memory},
+        )
 
     def _signal_slope(self, first: FreePhase, targets: NDArray) -> NDArray:
         """d(error signals)/d(free means), shape (samples, outputs, terms)."""
@@ -170,30 +204,27 @@ class GradientEstimator:
         return self.hamiltonian.cost.loss.curvature(first.outputs, targets) @ self.hamiltonian.readout[0]
 
     def _measure(
-        self, free: NDArray, nudge: NDArray, betas: NDArray, wanted: dict[int, list[int]], key: RequestKey
-    ) -> Measuring[StateMoments]:
-        """Prepare and measure all phases of a batch."""
-        coefficients = free[:, None, :] + betas[None, :, None] * nudge[:, None, :]
-        shape = (coefficients.shape[0], coefficients.shape[1])
+        self, family: Family, wanted: dict[int, list[int]], start: Start
+    ) -> Measuring[tuple[StateMoments, Equilibria]]:
+        """Prepare all phases that are wanted in some group, and measure them."""
+        shape = (family.num_samples, len(family.betas), family.free.shape[1])
         used = sorted({p for chosen in wanted.values() for p in chosen})
         compact = {g: [used.index(p) for p in chosen] for g, chosen in wanted.items()}
-        prepared = yield from self.preparation.prepare(
-            self.hamiltonian.groups, coefficients[:, used].reshape(-1, coefficients.shape[2])
-        )
+        equilibria = yield from self.preparation.prepare(replace(family, betas=family.betas[used]), start)
         part = yield from measure(
             self.hamiltonian.groups,
-            prepared,
+            equilibria.states,
             shape=(shape[0], len(used)),
             phases=compact,
             shots=self.group_shots,
-            key=key,
+            key=family.key,
         )
         if len(used) == shape[1]:
-            return part
-        means = np.full(coefficients.shape, np.nan)
-        covariance = np.zeros((*coefficients.shape, coefficients.shape[2]))
+            return part, equilibria
+        means, covariance = np.full(shape, np.nan), np.zeros((*shape, shape[2]))
         means[:, used], covariance[:, used] = part.means, part.covariance
-        return StateMoments(means=means, covariance=covariance)
+        report = equilibria.report.spread(used, shape[1])
+        return StateMoments(means=means, covariance=covariance), replace(equilibria, report=report)
 
 
 def _filled_in(measured: StateMoments, free: StateMoments, betas: NDArray) -> StateMoments:
@@ -222,9 +253,7 @@ def _pulled(
     jacobian: TermJacobian,
     derivative: NDArray,
     covariance: NDArray,
-    cost: CostEstimate,
-    outputs: NDArray | None,
-) -> GradientEstimate:
+) -> dict[str, NDArray]:
     """From terms to weights, averaged over the batch."""
     samples = len(derivative)
     per_sample = jacobian.pull_back(derivative)
@@ -233,4 +262,4 @@ def _pulled(
         # One shot: the spread over samples is all there is. It holds the signals' noise, and the samples' own.
         spread = per_sample.var(axis=0, ddof=1) / samples if samples > 1 else np.full_like(variance, np.nan)
         variance = np.where(np.isnan(variance), spread, variance)
-    return GradientEstimate(gradient=per_sample.mean(axis=0), variance=variance, cost=cost, outputs=outputs)
+    return {"gradient": per_sample.mean(axis=0), "variance": variance}

@@ -183,6 +183,7 @@ class Trainer:
             loss_se=estimate.cost.standard_error,
             gradient_norm=float(np.linalg.norm(estimate.gradient[self._trainable])),
             gradient_noise=float(np.sqrt(np.maximum(estimate.variance[self._trainable], 0.0).sum())),
+            **estimate.diagnostics.record(),
         )
 
     def _first_look(self) -> EpochTally:

@@ -1,20 +1,21 @@
 """How an eigenstate is reached."""
 
 from qep_qiskit.preparation.adiabatic import RAMPS, AdiabaticPreparation
-from qep_qiskit.preparation.exact import (
-    ExactPreparation,
-    apply_hamiltonian,
-    dense_hamiltonians,
-    linear_response,
-    term_expectations,
-)
-from qep_qiskit.preparation.interface import Preparation
+from qep_qiskit.preparation.exact import ExactPreparation
+from qep_qiskit.preparation.interface import Equilibria, Family, Memory, Preparation, SolverReport, Start
+from qep_qiskit.preparation.response import linear_response
+from qep_qiskit.preparation.spectra import apply_hamiltonian, dense_hamiltonians, term_expectations
 
 __all__ = [
     "RAMPS",
     "AdiabaticPreparation",
+    "Equilibria",
     "ExactPreparation",
+    "Family",
+    "Memory",
     "Preparation",
+    "SolverReport",
+    "Start",
     "apply_hamiltonian",
     "dense_hamiltonians",
     "linear_response",

@@ -1,14 +1,18 @@
 """Adiabatic preparation: a Trotterised ramp from a product state, as one parametrised program.
 
-    H(s) = (1 - s) H_driver + s (H + beta C),     H_driver = - f sum_k X_k,     s = ramp(t / T)
+    H(s) = (1 - s) H_driver + s (H + beta C),     H_driver = - sum_k f_k X_k,     s = ramp(t / T)
 
 The schedule is taken at the middle of each step, and the nudge is ramped along with the rest: a nudge that is
 switched on at the end stalls. Ramps with zero slope at their end (cosine, smoothstep) lose far less to
 excitations than a linear one.
+
+The k-th eigenstate is reached from the driver's k-th state, a product of |+> and |->. Equal fields f_k make all states
+above the driver's ground state degenerate, so excited ones need fields that differ.
 """
 
 from __future__ import annotations
 
+import heapq
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +25,7 @@ from numpy.typing import NDArray
 from qep_qiskit.errors import CoarseTrotterWarning, ConfigError
 from qep_qiskit.measurement import Measuring
 from qep_qiskit.operators import CommutingGroup, PauliWord, merge_into_groups
+from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import Layer, LayerProgram
 
@@ -33,6 +38,8 @@ RAMPS: dict[str, Callable[[NDArray], NDArray]] = {
 }
 
 _COARSE = 0.9
+_GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
+_SPREAD_OF_EXCITED = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +51,13 @@ class AdiabaticPreparation:
         steps: Number of Trotter steps; dt = T / steps.
         order: 1 (group after group) or 2 (symmetric: half steps around the last group).
         ramp: ``"linear"``, ``"cosine"`` or ``"smoothstep"``.
-        driver_field: Strength f of the driver, in energy.
+        driver_field: Mean strength f of the driver, in energy.
+        driver_spread: Width of the driver's fields relative to their mean, in [0, 2): they lie evenly spread over
+            f (1 +- spread / 2), no two sums of them equal. By default zero for the ground state, 0.5 above.
+        level: Which eigenstate, 0 for the ground state.
 
     Raises:
-        ConfigError: A number is not positive, or a name is unknown.
+        ConfigError: A number is out of range, or a name is unknown.
     """
 
     total_time: float = 6.0
@@ -55,8 +65,19 @@ class AdiabaticPreparation:
     order: Literal[1, 2] = 2
     ramp: Literal["linear", "cosine", "smoothstep"] = "cosine"
     driver_field: float = 1.0
+    driver_spread: float | None = None
+    level: int = 0
 
     def __post_init__(self) -> None:
+        if self.level < 0:
+            raise ConfigError(f"preparation.level: expected zero (the ground state) or more, got {self.level}")
+        if self.driver_spread is not None and not 0 <= self.driver_spread < 2:
+            raise ConfigError(f"preparation.driver_spread: expected a number in [0, 2), got {self.driver_spread}")
+        if self.level > 0 and self.driver_spread == 0:
+            raise ConfigError(
+                f"preparation.driver_spread: level {self.level} needs driver fields that differ, because equal ones "
+                "make all excited states of the driver degenerate; expected a number above zero, got 0"
+            )
         for name in ("total_time", "steps", "driver_field"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"preparation.{name}: expected a positive number, got {getattr(self, name)}")
@@ -74,18 +95,29 @@ class AdiabaticPreparation:
         """Ramp s at the middle of every step, shape (steps,)."""
         return RAMPS[self.ramp]((np.arange(self.steps) + 0.5) / self.steps)
 
+    def driver_fields(self, num_qubits: int) -> NDArray[np.float64]:
+        """Fields f_k of the driver, shape (qubits,)."""
+        spread = self.driver_spread
+        if spread is None:
+            spread = _SPREAD_OF_EXCITED if self.level > 0 else 0.0
+        # Multiples of the golden ratio modulo one: evenly spread and without rational relations.
+        return self.driver_field * (1.0 + spread * ((np.arange(num_qubits) + 1) * _GOLDEN % 1.0 - 0.5))
+
     def program(self, groups: Sequence[CommutingGroup]) -> LayerProgram:
         """The template for a Hamiltonian made of these groups; its parameters are the coefficients."""
         return _program(self, tuple(groups))
 
-    def prepare(self, groups: Sequence[CommutingGroup], coefficients: NDArray) -> Measuring[CircuitStates]:
-        """Bind the template to coefficients, shape (states, terms); asks for no measurements."""
+    def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
+        """Bind the template to the coefficients; asks for no measurements."""
         yield from ()
-        self._warn_if_coarse(groups, coefficients)
-        return CircuitStates(program=self.program(groups), parameters=coefficients)
+        rows = family.rows()
+        self._warn_if_coarse(family.groups, rows)
+        states = CircuitStates(program=self.program(family.groups), parameters=rows)
+        return Equilibria(states=states, report=SolverReport.silent(family))
 
     def _warn_if_coarse(self, groups: Sequence[CommutingGroup], coefficients: NDArray) -> None:
-        largest = np.append(np.abs(coefficients).max(axis=0), self.driver_field)
+        strongest = float(self.driver_fields(groups[0].num_qubits).max())
+        largest = np.append(np.abs(coefficients).max(axis=0), strongest)
         worst = int(largest.argmax())
         if self.time_step * largest[worst] < _COARSE:
             return
@@ -108,8 +140,41 @@ def _program(settings: AdiabaticPreparation, groups: tuple[CommutingGroup, ...])
     templates = _group_templates(settings, groups, driven, set(driver_words))
     sequence = _splitting(settings.order, len(driven))
     layers = [templates[g](s, part) for s in settings.schedule().tolist() for g, part in sequence]
-    plus = np.full((num_qubits, 2), np.sqrt(0.5), dtype=complex)
-    return LayerProgram(groups=driven, initial=plus, layers=tuple(layers), parameter_names=names)
+    initial = np.full((num_qubits, 2), np.sqrt(0.5), dtype=complex)
+    initial[flipped_spins(settings.driver_fields(num_qubits), settings.level), 1] *= -1.0
+    return LayerProgram(groups=driven, initial=initial, layers=tuple(layers), parameter_names=names)
+
+
+def flipped_spins(fields: NDArray, level: int) -> list[int]:
+    """The spins that point against their fields in the k-th lowest state of - sum_k f_k X_k, all f_k positive.
+
+    Flipping spin k costs 2 f_k, so this is the k-th smallest sum of a subset of the fields: a heap of subsets, each
+    followed by the one with its last member moved up and the one with the next member added.
+
+    Raises:
+        ConfigError: There is no such level.
+    """
+    if level >= 1 << len(fields):
+        raise ConfigError(
+            f"preparation.level: {level} is beyond the spectrum; {len(fields)} spins have levels 0 to "
+            f"{(1 << len(fields)) - 1}"
+        )
+    order = np.argsort(fields).tolist()
+    if level == 0:
+        return []
+    heap: list[tuple[float, tuple[int, ...]]] = [(float(fields[order[0]]), (0,))]
+    for _ in range(level - 1):
+        _push_followers(heap, *heapq.heappop(heap), fields[order])
+    return [order[place] for place in heap[0][1]]
+
+
+def _push_followers(
+    heap: list[tuple[float, tuple[int, ...]]], total: float, subset: tuple[int, ...], fields: NDArray
+) -> None:
+    last = subset[-1]
+    if last + 1 < len(fields):
+        heapq.heappush(heap, (total + fields[last + 1], (*subset, last + 1)))
+        heapq.heappush(heap, (total + fields[last + 1] - fields[last], (*subset[:-1], last + 1)))
 
 
 def _group_templates(
@@ -119,11 +184,12 @@ def _group_templates(
     driver_words: set[PauliWord],
 ) -> list[Callable[[float, float], Layer]]:
     """For every group, a function of (s, part of a step) to its layer."""
+    fields = settings.driver_fields(groups[0].num_qubits)
     parameter_of = {word: i for i, word in enumerate(word for group in groups for word in group.words)}
 
     def template(index: int, group: CommutingGroup) -> Callable[[float, float], Layer]:
         source = np.array([parameter_of.get(word, -1) for word in group.words], dtype=np.int64)
-        driver = np.array([-settings.driver_field * (word in driver_words) for word in group.words])
+        driver = np.array([-fields[word.max_qubit] * (word in driver_words) for word in group.words])
         dt = settings.time_step
 
         def layer(s: float, part: float) -> Layer:

@@ -1,242 +1,252 @@
-"""Exact eigenstates: dense for small systems, matrix-free Lanczos beyond.
-
-The Hamiltonian is never written as a sparse matrix: a commuting group is a diagonal in its own basis, so
-H |psi> is rotate, multiply, rotate back, for every group.
-"""
+"""Exact eigenstates, by diagonalisation; excited ones followed along the nudge by their overlap."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import LinearOperator, eigsh, minres
 
-from qep_qiskit.errors import ConfigError, DegenerateGroundStateWarning, QepError
+from qep_qiskit.errors import BranchJumpWarning, ConfigError, DegenerateGroundStateWarning
 from qep_qiskit.measurement import Measuring
 from qep_qiskit.memory import require_memory
 from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start
+from qep_qiskit.preparation.spectra import dense_hamiltonians, lanczos
 from qep_qiskit.prepared import VectorStates
 
-__all__ = ["ExactPreparation", "apply_hamiltonian", "dense_hamiltonians", "linear_response", "term_expectations"]
+__all__ = ["ExactPreparation"]
 
 _DENSE_UP_TO_QUBITS = 7
 _DENSE_AMPLITUDES_PER_CALL = 1 << 22
 _TOO_SMALL_FOR_LANCZOS = 2
-_LANCZOS_VECTORS = 24
-_MIXED_IN = 0.1
-
-
-def split_terms(groups: Sequence[CommutingGroup], per_term: NDArray) -> list[NDArray]:
-    """Cut an array with terms on its last axis into one array per group."""
-    ends = np.cumsum([group.num_generators for group in groups])
-    return np.split(per_term, ends[:-1], axis=-1)
-
-
-def _is_real(groups: Sequence[CommutingGroup]) -> bool:
-    return all(group.basis.is_real for group in groups)
-
-
-def dense_hamiltonians(groups: Sequence[CommutingGroup], coefficients: NDArray) -> NDArray:
-    """Matrices of H, shape (states, 2^N, 2^N), real where no group contains Y."""
-    size = 1 << groups[0].num_qubits
-    identity = np.eye(size, dtype=float if _is_real(groups) else complex)
-    total = np.zeros((len(coefficients), size, size), dtype=identity.dtype)
-    for group, block in zip(groups, split_terms(groups, coefficients), strict=True):
-        columns = group.basis.rotate(identity).T
-        total += np.matmul(columns.conj().T, group.diagonal(block)[:, :, None] * columns)
-    return total
-
-
-def _diagonals(groups: Sequence[CommutingGroup], coefficients: NDArray) -> list[NDArray]:
-    blocks = split_terms(groups, coefficients)
-    return [group.diagonal(block) for group, block in zip(groups, blocks, strict=True)]
-
-
-def _apply(groups: Sequence[CommutingGroup], diagonals: Sequence[NDArray], vector: NDArray) -> NDArray:
-    image = np.zeros_like(vector)
-    for group, diagonal in zip(groups, diagonals, strict=True):
-        image = image + group.basis.rotate_back(diagonal * group.basis.rotate(vector))
-    return image
-
-
-def apply_hamiltonian(groups: Sequence[CommutingGroup], coefficients: NDArray, vector: NDArray) -> NDArray:
-    """H |psi> without a matrix: coefficients (terms,), vector (2^N,)."""
-    return _apply(groups, _diagonals(groups, coefficients), vector)
-
-
-def term_expectations(groups: Sequence[CommutingGroup], vectors: NDArray) -> NDArray:
-    """Exact means of all terms, shape (states, terms)."""
-    return np.concatenate([group.expectations(vectors) for group in groups], axis=-1)
+_SPARE_LEVELS = 3
+_SURE_OVERLAP = 0.8
+_FINEST_PART = 1.0 / 256.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExactPreparation:
     """Eigenstates by diagonalisation.
 
+    The ground state is the lowest level at every nudge. A higher level is counted in the free Hamiltonian, and its
+    nudged states are those that it deforms into smoothly: followed in beta by their overlap, through crossings.
+
     Args:
+        level: Which eigenstate, 0 for the ground state.
         solver: ``"dense"``, ``"lanczos"`` (from 3 qubits on), or ``"auto"``: dense up to 7 qubits.
         tolerance: Relative tolerance of Lanczos; zero is machine precision.
 
     Raises:
-        ConfigError: The tolerance is negative.
+        ConfigError: The level or the tolerance is negative.
     """
 
+    level: int = 0
     solver: Literal["auto", "dense", "lanczos"] = "auto"
     tolerance: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.level < 0:
+            raise ConfigError(f"preparation.level: expected zero (the ground state) or more, got {self.level}")
         if self.tolerance < 0:
             raise ConfigError(f"preparation.tolerance: expected zero or more, got {self.tolerance}")
 
-    def prepare(self, groups: Sequence[CommutingGroup], coefficients: NDArray) -> Measuring[VectorStates]:
-        """Ground states of all rows; asks for no measurements."""
+    def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
+        """Eigenstates of all samples and phases; asks for no measurements."""
         yield from ()
-        return self.solve(groups, coefficients)
+        known = start.free if isinstance(start.free, VectorStates) else None
+        if self.level > 0:
+            free = self.solve(family.groups, family.free) if known is None else known
+            states = self._followed(family, free)
+            return Equilibria(states=states, free=free, report=self._report(family, states, free))
+        states = self._ground_states(family, known)
+        known = _of_phase(states, family, 0.0) if known is None else known
+        return Equilibria(states=states, free=known, report=self._report(family, states, known))
 
-    def solve(self, groups: Sequence[CommutingGroup], coefficients: NDArray) -> VectorStates:
-        """Ground states, energies and gaps.
+    def _report(self, family: Family, states: VectorStates, free: VectorStates | None) -> SolverReport:
+        shape = (family.num_samples, len(family.betas))
+        unknown = np.full(shape, np.nan)
+        overlaps = unknown
+        if free is not None:
+            grid = states.vectors.reshape(*shape, -1)
+            overlaps = np.abs(np.einsum("sx,spx->sp", free.vectors.conj(), grid)) ** 2
+        return SolverReport(
+            energies=states.energies.reshape(shape),
+            gaps=states.gaps.reshape(shape),
+            residuals=unknown,
+            overlaps=overlaps,
+            minima=self.level == 0,
+        )
+
+    def _ground_states(self, family: Family, free: VectorStates | None) -> VectorStates:
+        """Ground states of all rows; free ones are not solved for twice."""
+        if free is None or 0.0 not in family.betas:
+            near = None if free is None else np.repeat(free.vectors, len(family.betas), axis=0)
+            return self.solve(family.groups, family.rows(), near=near)
+        shape = (family.num_samples, len(family.betas))
+        nudged = family.betas != 0.0
+        near = np.repeat(free.vectors, nudged.sum(), axis=0)
+        rows = family.coefficients()[:, nudged].reshape(-1, family.free.shape[1])
+        solved = self.solve(family.groups, rows, near=near) if nudged.any() else None
+
+        def filled(name: str) -> NDArray:
+            known = getattr(free, name)
+            whole = np.empty((*shape, *known.shape[1:]), dtype=known.dtype)
+            whole[:, ~nudged] = known[:, None]
+            if solved is not None:
+                whole[:, nudged] = getattr(solved, name).reshape(shape[0], -1, *known.shape[1:])
+            return whole.reshape(-1, *known.shape[1:])
+
+        return VectorStates(vectors=filled("vectors"), energies=filled("energies"), gaps=filled("gaps"))
+
+    def solve(
+        self, groups: Sequence[CommutingGroup], coefficients: NDArray, *, near: NDArray | None = None
+    ) -> VectorStates:
+        """The wanted level of every Hamiltonian, with energies and gaps.
 
         Args:
             groups: The commuting groups.
             coefficients: Shape (states, terms).
+            near: Shape (states, 2^N), states for Lanczos to start from; the row before by default.
 
         Raises:
             ResourceError: The states do not fit in memory.
+            ConfigError: There is no such level.
             QepError: Lanczos does not converge.
         """
         num_qubits = groups[0].num_qubits
-        dense_up_to = {"dense": num_qubits, "auto": _DENSE_UP_TO_QUBITS, "lanczos": _TOO_SMALL_FOR_LANCZOS}
-        dense = num_qubits <= dense_up_to[self.solver]
-        states = _solve_dense(groups, coefficients) if dense else _solve_lanczos(groups, coefficients, self.tolerance)
-        _warn_if_degenerate(states, coefficients)
+        if self.level >= 1 << num_qubits:
+            raise ConfigError(
+                f"preparation.level: {self.level} is beyond the spectrum; {num_qubits} spins have levels 0 to "
+                f"{(1 << num_qubits) - 1}"
+            )
+        if self._is_dense(num_qubits):
+            states = self._solve_dense(groups, coefficients)
+        else:
+            states = self._solve_lanczos(groups, coefficients, near)
+        _warn_if_degenerate(states, coefficients, self.level)
         return states
 
+    def _is_dense(self, num_qubits: int) -> bool:
+        dense_up_to = {"dense": num_qubits, "auto": _DENSE_UP_TO_QUBITS, "lanczos": _TOO_SMALL_FOR_LANCZOS}
+        return num_qubits <= dense_up_to[self.solver]
 
-def _solve_dense(groups: Sequence[CommutingGroup], coefficients: NDArray) -> VectorStates:
-    num_qubits = groups[0].num_qubits
-    require_memory(num_qubits, 4 * 16, "dense diagonalisation", bits_per_qubit=2)
-    per_call = max(1, _DENSE_AMPLITUDES_PER_CALL >> (2 * num_qubits))
-    parts = []
-    for start in range(0, len(coefficients), per_call):
-        levels, vectors = np.linalg.eigh(dense_hamiltonians(groups, coefficients[start : start + per_call]))
-        parts.append((vectors[:, :, 0], levels[:, 0], levels[:, 1] - levels[:, 0]))
-    vectors, energies, gaps = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return VectorStates(vectors=vectors, energies=energies, gaps=gaps)
+    def _solve_dense(self, groups: Sequence[CommutingGroup], coefficients: NDArray) -> VectorStates:
+        num_qubits = groups[0].num_qubits
+        require_memory(num_qubits, 4 * 16, "dense diagonalisation", bits_per_qubit=2)
+        per_call = max(1, _DENSE_AMPLITUDES_PER_CALL >> (2 * num_qubits))
+        parts = []
+        for start in range(0, len(coefficients), per_call):
+            levels, vectors = np.linalg.eigh(dense_hamiltonians(groups, coefficients[start : start + per_call]))
+            parts.append((vectors[:, :, self.level], levels[:, self.level], _gaps(levels, self.level)))
+        vectors, energies, gaps = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return VectorStates(vectors=vectors, energies=energies, gaps=gaps)
+
+    def _solve_lanczos(
+        self, groups: Sequence[CommutingGroup], coefficients: NDArray, near: NDArray | None
+    ) -> VectorStates:
+        """Row after row; where no start is given, each starts from the last one's state, a neighbour of it."""
+        count = self._lanczos_levels(groups[0].num_qubits)
+        require_memory(groups[0].num_qubits, 16 * (12 * count + len(coefficients)), "Lanczos")
+        vectors: list[NDArray] = []
+        energies, gaps = [], []
+        for number, row in enumerate(coefficients):
+            begin = near[number] if near is not None else vectors[-1] if vectors else None
+            levels, states = lanczos(groups, row, count, tolerance=self.tolerance, near=begin)
+            vectors.append(states[:, self.level])
+            energies.append(levels[self.level])
+            gaps.append(float(_gaps(levels[None], self.level)[0]))
+        return VectorStates(vectors=np.array(vectors), energies=np.array(energies), gaps=np.array(gaps))
+
+    def _lanczos_levels(self, num_qubits: int) -> int:
+        """The levels up to the wanted one and its upper neighbour."""
+        count = self.level + 2
+        if count >= 1 << num_qubits:
+            raise ConfigError(
+                f"preparation.level: Lanczos gives levels 0 to {(1 << num_qubits) - 3} of {num_qubits} spins, "
+                f"got {self.level}; use solver = 'dense'"
+            )
+        return count
+
+    def _followed(self, family: Family, free: VectorStates) -> VectorStates:
+        """Nudged states of a higher level, followed outwards from the free state on both sides."""
+        count = len(family.betas)
+        vectors = np.empty((family.num_samples, count, free.vectors.shape[1]), dtype=free.vectors.dtype)
+        energies, gaps = np.empty((family.num_samples, count)), np.empty((family.num_samples, count))
+        for sample in range(family.num_samples):
+            here = {0.0: (free.vectors[sample], free.energies[sample], free.gaps[sample])}
+            for phase in np.argsort(np.abs(family.betas), kind="stable"):
+                beta = float(family.betas[phase])
+                if beta not in here:
+                    nearest = max((b for b in here if b * beta >= 0), key=abs)
+                    here[beta] = self._deformed(family, sample, nearest, beta, here[nearest][0])
+                vectors[sample, phase], energies[sample, phase], gaps[sample, phase] = here[beta]
+        return VectorStates(vectors=vectors.reshape(-1, vectors.shape[2]), energies=energies.ravel(), gaps=gaps.ravel())
+
+    def _deformed(
+        self, family: Family, sample: int, beta: float, end: float, psi: NDArray
+    ) -> tuple[NDArray, float, float]:
+        """Follow a state from one nudge to another; steps are halved until the overlap leaves no doubt."""
+        whole = step = end - beta
+        while True:
+            target = end if abs(end - beta) <= abs(step) else beta + step
+            levels, states = self._spectrum(family.groups, family.free[sample] + target * family.nudge[sample], psi)
+            overlaps = np.abs(states.conj().T @ psi) ** 2
+            best = int(overlaps.argmax())
+            if overlaps[best] < _SURE_OVERLAP and abs(step) > abs(whole) * _FINEST_PART:
+                step /= 2.0
+                continue
+            if overlaps[best] < _SURE_OVERLAP:
+                warnings.warn(
+                    f"level {self.level} cannot be followed from beta = {beta:.4g} to {target:.4g}: no state there "
+                    f"overlaps with it by more than {overlaps[best]:.2f}. The contrast mixes branches; use a smaller "
+                    "contrast.beta, or a level with a larger gap",
+                    BranchJumpWarning,
+                    stacklevel=2,
+                )
+            psi, beta = states[:, best], target
+            if beta == end:
+                return psi, float(levels[best]), float(_gaps(levels[None], best)[0])
+
+    def _spectrum(
+        self, groups: Sequence[CommutingGroup], coefficients: NDArray, near: NDArray
+    ) -> tuple[NDArray, NDArray]:
+        """The levels among which a followed state is looked for."""
+        num_qubits = groups[0].num_qubits
+        if self._is_dense(num_qubits):
+            levels, states = np.linalg.eigh(dense_hamiltonians(groups, coefficients[None]))
+            return levels[0], states[0]
+        count = min(self._lanczos_levels(num_qubits) + _SPARE_LEVELS, (1 << num_qubits) - 1)
+        return lanczos(groups, coefficients, count, tolerance=self.tolerance, near=near)
 
 
-def _solve_lanczos(groups: Sequence[CommutingGroup], coefficients: NDArray, tolerance: float) -> VectorStates:
-    require_memory(groups[0].num_qubits, 16 * (_LANCZOS_VECTORS + len(coefficients)), "Lanczos")
-    solved = list(_lanczos_rows(groups, coefficients, tolerance))
-    vectors, energies, gaps = (np.array(column) for column in zip(*solved, strict=True))
-    return VectorStates(vectors=vectors, energies=energies, gaps=gaps)
+def _gaps(levels: NDArray, level: int) -> NDArray:
+    """Distance of a level to its nearest neighbour, among levels (states, count) in order."""
+    distances = np.abs(levels - levels[:, level : level + 1])
+    distances[:, level] = np.inf
+    return distances.min(axis=1)
 
 
-def _lanczos_rows(
-    groups: Sequence[CommutingGroup], coefficients: NDArray, tolerance: float
-) -> Iterator[tuple[NDArray, float, float]]:
-    """Row after row; each starts from the last one's state, which is a neighbour of it.
-
-    Something of every symmetry sector is mixed into the start: Lanczos never leaves the sector it starts in, and
-    the lowest excited state may lie in another one.
-    """
-    size = 1 << groups[0].num_qubits
-    dtype = float if _is_real(groups) else complex
-    mixture = np.random.default_rng(0).normal(size=size) / np.sqrt(size)
-    start = (mixture + 1.0 / np.sqrt(size)).astype(dtype)
-    for row in coefficients:
-        diagonals = _diagonals(groups, row)
-        operator = LinearOperator(
-            (size, size),
-            matvec=lambda v, d=diagonals: _apply(groups, d, v.reshape(-1)),
-            dtype=dtype,
-        )
-        try:
-            levels, vectors = eigsh(operator, k=2, which="SA", v0=start, tol=tolerance, ncv=min(size, _LANCZOS_VECTORS))
-        except RuntimeError as error:
-            raise QepError(f"Lanczos did not converge ({error}); use preparation.solver = 'dense'") from error
-        order = np.argsort(levels)
-        ground = vectors[:, order[0]]
-        start = ground + _MIXED_IN * mixture
-        yield ground, float(levels[order[0]]), float(levels[order[1]] - levels[order[0]])
+def _of_phase(states: VectorStates, family: Family, beta: float) -> VectorStates | None:
+    """The states of one phase, if the family has it."""
+    where = np.flatnonzero(family.betas == beta)
+    if where.size == 0:
+        return None
+    rows = np.arange(family.num_samples) * len(family.betas) + where[0]
+    return VectorStates(vectors=states.vectors[rows], energies=states.energies[rows], gaps=states.gaps[rows])
 
 
-def _warn_if_degenerate(states: VectorStates, coefficients: NDArray) -> None:
+def _warn_if_degenerate(states: VectorStates, coefficients: NDArray, level: int) -> None:
     scale = np.maximum(np.abs(coefficients).sum(axis=1), 1e-300)
     if np.any(states.gaps < 1e-9 * scale):
         worst = float(states.gaps.min())
+        what = "the ground state" if level == 0 else f"level {level}"
         warnings.warn(
-            f"the ground state is degenerate (gap {worst:.1e}); its expectations are arbitrary. "
+            f"{what} is degenerate (gap {worst:.1e}); its expectations are arbitrary. "
             "Break the symmetry: give biases, inputs, or transverse fields above zero",
             DegenerateGroundStateWarning,
             stacklevel=2,
         )
-
-
-def linear_response(
-    groups: Sequence[CommutingGroup], coefficients: NDArray, nudges: NDArray, *, tolerance: float = 1e-12
-) -> NDArray:
-    """Exact d<P_t>/dbeta at beta = 0 of every term, by one linear solve per state.
-
-    With (H - E) phi = -(C - <C>) psi and phi orthogonal to psi, d<P>/dbeta = 2 Re <phi|P|psi>. By reciprocity
-    the same numbers are the derivatives of <C> by the coefficient of P.
-
-    Args:
-        groups: The commuting groups.
-        coefficients: Shape (states, terms), of H.
-        nudges: Shape (states, terms), of C.
-        tolerance: Relative residual of the solve.
-
-    Returns:
-        Shape (states, terms).
-    """
-    states = ExactPreparation().solve(groups, coefficients)
-    rows = zip(coefficients, nudges, states.vectors, states.energies, strict=True)
-    return np.array([_response(groups, c, nudge, psi, energy, tolerance) for c, nudge, psi, energy in rows])
-
-
-def _solve_symmetric(apply: Callable[[NDArray], NDArray], right: NDArray, tolerance: float) -> NDArray:
-    """Solve a Hermitian system by MINRES, which knows real symmetric ones: complex vectors are doubled."""
-    size = right.size
-    if not np.iscomplexobj(right):
-        matvec, target = apply, right
-    else:
-
-        def matvec(pair: NDArray) -> NDArray:
-            image = apply(pair[:size] + 1j * pair[size:])
-            return np.concatenate([image.real, image.imag])
-
-        target = np.concatenate([right.real, right.imag])
-    operator = LinearOperator((target.size, target.size), matvec=matvec, dtype=float)
-    solution, failed = minres(operator, target, rtol=tolerance, maxiter=20 * target.size)
-    if failed:
-        raise QepError("linear response: the solver did not converge; the ground state is nearly degenerate")
-    return solution if target is right else solution[:size] + 1j * solution[size:]
-
-
-def _response(
-    groups: Sequence[CommutingGroup],
-    coefficients: NDArray,
-    nudge: NDArray,
-    psi: NDArray,
-    energy: float,
-    tolerance: float,
-) -> NDArray:
-    diagonals = _diagonals(groups, coefficients)
-    psi = psi if _is_real(groups) else psi.astype(complex)
-    pushed = apply_hamiltonian(groups, nudge, psi)
-    right = -(pushed - np.vdot(psi, pushed) * psi)
-
-    def shifted(vector: NDArray) -> NDArray:
-        inside = vector - np.vdot(psi, vector) * psi
-        image = _apply(groups, diagonals, inside) - energy * inside
-        return image - np.vdot(psi, image) * psi
-
-    phi = _solve_symmetric(shifted, right, tolerance)
-    phi = phi - np.vdot(psi, phi) * psi
-    # <P> of psi + phi minus that of psi - phi is 4 Re <phi|P|psi>.
-    both = term_expectations(groups, np.stack([psi + phi, psi - phi]))
-    return (both[0] - both[1]) / 2.0

@@ -1,31 +1,149 @@
-"""How an eigenstate is reached: the seam where a user plugs in a preparation of his own."""
+"""How eigenstates are reached: the seam where a user plugs in a preparation of his own.
+
+What is asked for is a *family*: the Hamiltonians H + beta C of a batch at some nudges beta. A family knows which
+states belong together, so that a preparation can reach the nudged states from the free one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.execution import RequestKey
 from qep_qiskit.measurement import Measuring
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.prepared import Prepared
 
-__all__ = ["Preparation"]
+__all__ = ["Equilibria", "Family", "Memory", "Preparation", "SolverReport", "Start"]
+
+Memory = Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Family:
+    """The Hamiltonians H + beta C of a batch.
+
+    Args:
+        groups: The commuting groups of H and C; their generators, group after group, are the terms.
+        free: Shape (samples, terms), coefficients of H.
+        nudge: Shape (samples, terms), coefficients of C.
+        betas: Shape (phases,), the nudges that are wanted, in order.
+        key: Names the requests of preparations that measure; they count its `iteration` from 1.
+    """
+
+    groups: Sequence[CommutingGroup]
+    free: NDArray[np.float64]
+    nudge: NDArray[np.float64]
+    betas: NDArray[np.float64]
+    key: RequestKey
+
+    @classmethod
+    def of_free(cls, groups: Sequence[CommutingGroup], free: NDArray, key: RequestKey) -> Family:
+        """The un-nudged Hamiltonians alone."""
+        return cls(groups=groups, free=free, nudge=np.zeros_like(free), betas=np.zeros(1), key=key)
+
+    @property
+    def num_samples(self) -> int:
+        """Number of samples."""
+        return len(self.free)
+
+    def coefficients(self) -> NDArray[np.float64]:
+        """All coefficients, shape (samples, phases, terms)."""
+        return self.free[:, None, :] + self.betas[None, :, None] * self.nudge[:, None, :]
+
+    def rows(self) -> NDArray[np.float64]:
+        """All coefficients in rows, sample by sample and within a sample phase by phase."""
+        return self.coefficients().reshape(-1, self.free.shape[1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Start:
+    """What is known before.
+
+    Args:
+        free: The free states of the same batch, one row per sample, where they are prepared already.
+        memory: What the preparation remembered of these samples from an earlier time (`Equilibria.memory`); rows of
+            samples it has not met hold NaN. Empty where nothing is remembered.
+    """
+
+    free: Prepared | None = None
+    memory: Memory = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SolverReport:
+    """What a preparation says about its states; NaN where it cannot say.
+
+    Args:
+        energies: Shape (samples, phases).
+        gaps: Shape (samples, phases), distance to the nearest other level.
+        residuals: Shape (samples, phases): norm of the energy's gradient by the angles of an ansatz.
+        overlaps: Shape (samples, phases), |<free|nudged>|^2.
+        evaluations: Energies evaluated, over all states.
+        unconverged: One reason per state that is not converged.
+        minima: Whether the states are (converged) ground states, so that bounds by the variational principle hold.
+    """
+
+    energies: NDArray[np.float64]
+    gaps: NDArray[np.float64]
+    residuals: NDArray[np.float64]
+    overlaps: NDArray[np.float64]
+    evaluations: int = 0
+    unconverged: tuple[str, ...] = ()
+    minima: bool = False
+
+    @classmethod
+    def silent(cls, family: Family) -> SolverReport:
+        """Nothing to say."""
+        unknown = np.full((family.num_samples, len(family.betas)), np.nan)
+        return cls(energies=unknown, gaps=unknown, residuals=unknown, overlaps=unknown)
+
+    def spread(self, used: Sequence[int], num_phases: int) -> SolverReport:
+        """The same for more phases, of which only the used ones are known."""
+
+        def wider(known: NDArray) -> NDArray:
+            whole = np.full((len(known), num_phases), np.nan)
+            whole[:, list(used)] = known
+            return whole
+
+        return replace(
+            self,
+            energies=wider(self.energies),
+            gaps=wider(self.gaps),
+            residuals=wider(self.residuals),
+            overlaps=wider(self.overlaps),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Equilibria:
+    """The prepared states of a family.
+
+    Args:
+        states: Rows sample by sample and within a sample phase by phase.
+        free: The free states, one row per sample, where the preparation can use them again as `Start.free`.
+        memory: Arrays with samples on the first axis, to be handed back as `Start.memory` when the same samples come
+            again with nearby weights. Empty where there is nothing worth remembering.
+        report: Energies, gaps, convergence.
+    """
+
+    states: Prepared
+    report: SolverReport
+    free: Prepared | None = None
+    memory: Memory = field(default_factory=dict)
 
 
 class Preparation(Protocol):
-    """Turns coefficients into prepared states.
+    """Turns Hamiltonians into prepared eigenstates.
 
     Direct preparations answer at once; iterative ones yield requests for measurements on the way. Both are
     written as measuring work, so both stop, resume and run on any executor, and every shot is counted.
     """
 
-    def prepare(self, groups: Sequence[CommutingGroup], coefficients: NDArray) -> Measuring[Prepared]:
-        """Prepare one state per row.
-
-        Args:
-            groups: The commuting groups of the Hamiltonian.
-            coefficients: Shape (states, terms), terms numbered group after group.
-        """
+    def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
+        """Prepare one state per sample and phase."""
         ...

@@ -16,6 +16,12 @@ from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
 from qep_qiskit.seeds import Seeds
 
+# Error signals read from one or two shots are strong ones, and their nudges go past the gap.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.NudgeBeyondGapWarning"),
+    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.BranchJumpWarning"),
+]
+
 REPEATS = 300
 CONTRASTS = {
     "one-sided": Contrast(kind="one_sided", beta=0.3),

@@ -13,6 +13,13 @@ from qep_qiskit.learning import evaluate
 # Some seeds push a weight to where the ramp's step nears its limit; that is warned about and tested elsewhere.
 drifting = pytest.mark.filterwarnings("ignore::qep_qiskit.errors.CoarseTrotterWarning")
 
+# Training at few shots wants nudges past the gap, and now and then one carries a sample over to the other answer; both
+# are told, and tested in test_diagnostics.py.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.NudgeBeyondGapWarning"),
+    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.BranchJumpWarning"),
+]
+
 CONFIGS = Path(__file__).parents[2] / "configs"
 EXACT = "preparation={kind='exact'}"
 

@@ -18,7 +18,7 @@ from qep_qiskit.measurement import drive
 from qep_qiskit.network import IsingNetwork, chain
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.operators import PauliWord
-from qep_qiskit.preparation import RAMPS, AdiabaticPreparation, term_expectations
+from qep_qiskit.preparation import RAMPS, AdiabaticPreparation, Family, Start, term_expectations
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.seeds import Seeds
 
@@ -180,8 +180,8 @@ def ramped_gradient(ramp, total_time):
 
 
 def prepare(settings, largest):
-    row = np.array([[0.1, largest]])
-    return drive(settings.prepare(ONE_SPIN.groups, row), VectorExecutor(Seeds(0)))
+    family = Family.of_free(ONE_SPIN.groups, np.array([[0.1, largest]]), RequestKey("test", 0))
+    return drive(settings.prepare(family, Start()), VectorExecutor(Seeds(0)))
 
 
 def test_coarse_steps_are_told():
@@ -193,8 +193,8 @@ def test_coarse_steps_are_told():
 def test_fine_steps_are_not():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        states, usage = prepare(AdiabaticPreparation(total_time=6.0, steps=20), -2.9)
-    assert states.num_states == 1
+        equilibria, usage = prepare(AdiabaticPreparation(total_time=6.0, steps=20), -2.9)
+    assert equilibria.states.num_states == 1
     assert usage.circuits == usage.shots == 0
 
 

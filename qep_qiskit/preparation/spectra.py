@@ -1,0 +1,118 @@
+"""Spectra of sums of commuting groups: dense for small systems, matrix-free Lanczos beyond.
+
+The Hamiltonian is never written as a sparse matrix: a commuting group is a diagonal in its own basis, so
+H |psi> is rotate, multiply, rotate back, for every group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+from qep_qiskit.errors import QepError
+from qep_qiskit.operators import CommutingGroup
+
+__all__ = [
+    "apply_diagonals",
+    "apply_hamiltonian",
+    "dense_hamiltonians",
+    "diagonals_of",
+    "is_real",
+    "lanczos",
+    "term_expectations",
+]
+
+_LANCZOS_VECTORS = 24
+_MIXED_IN = 0.1
+
+
+def split_terms(groups: Sequence[CommutingGroup], per_term: NDArray) -> list[NDArray]:
+    """Cut an array with terms on its last axis into one array per group."""
+    ends = np.cumsum([group.num_generators for group in groups])
+    return np.split(per_term, ends[:-1], axis=-1)
+
+
+def is_real(groups: Sequence[CommutingGroup]) -> bool:
+    """Whether the Hamiltonian is a real matrix (no group has Y)."""
+    return all(group.basis.is_real for group in groups)
+
+
+def dense_hamiltonians(groups: Sequence[CommutingGroup], coefficients: NDArray) -> NDArray:
+    """Matrices of H, shape (states, 2^N, 2^N), real where no group contains Y."""
+    size = 1 << groups[0].num_qubits
+    identity = np.eye(size, dtype=float if is_real(groups) else complex)
+    total = np.zeros((len(coefficients), size, size), dtype=identity.dtype)
+    for group, block in zip(groups, split_terms(groups, coefficients), strict=True):
+        columns = group.basis.rotate(identity).T
+        total += np.matmul(columns.conj().T, group.diagonal(block)[:, :, None] * columns)
+    return total
+
+
+def diagonals_of(groups: Sequence[CommutingGroup], coefficients: NDArray) -> list[NDArray]:
+    """The diagonal of every group in its own basis, each of shape (..., 2^N)."""
+    blocks = split_terms(groups, coefficients)
+    return [group.diagonal(block) for group, block in zip(groups, blocks, strict=True)]
+
+
+def apply_diagonals(groups: Sequence[CommutingGroup], diagonals: Sequence[NDArray], vector: NDArray) -> NDArray:
+    """H |psi> from the diagonals of the groups."""
+    image = np.zeros_like(vector)
+    for group, diagonal in zip(groups, diagonals, strict=True):
+        image = image + group.basis.rotate_back(diagonal * group.basis.rotate(vector))
+    return image
+
+
+def apply_hamiltonian(groups: Sequence[CommutingGroup], coefficients: NDArray, vector: NDArray) -> NDArray:
+    """H |psi> without a matrix: coefficients (terms,), vector (2^N,)."""
+    return apply_diagonals(groups, diagonals_of(groups, coefficients), vector)
+
+
+def term_expectations(groups: Sequence[CommutingGroup], vectors: NDArray) -> NDArray:
+    """Exact means of all terms, shape (states, terms)."""
+    return np.concatenate([group.expectations(vectors) for group in groups], axis=-1)
+
+
+def lanczos(
+    groups: Sequence[CommutingGroup],
+    coefficients: NDArray,
+    count: int,
+    *,
+    tolerance: float = 0.0,
+    near: NDArray | None = None,
+) -> tuple[NDArray, NDArray]:
+    """The lowest levels of one Hamiltonian.
+
+    Something of every symmetry sector is mixed into the start: Lanczos never leaves the sector it starts in, and
+    the lowest excited state may lie in another one.
+
+    Args:
+        groups: The commuting groups.
+        coefficients: Shape (terms,).
+        count: How many levels, fewer than 2^N.
+        tolerance: Relative; zero is machine precision.
+        near: A state near the wanted ones, shape (2^N,), to start from.
+
+    Returns:
+        Levels (count,) in ascending order, and states (2^N, count).
+
+    Raises:
+        QepError: Lanczos does not converge.
+    """
+    size = 1 << groups[0].num_qubits
+    dtype = float if is_real(groups) else complex
+    mixture = np.random.default_rng(0).normal(size=size) / np.sqrt(size)
+    start = mixture + 1.0 / np.sqrt(size) if near is None else near + _MIXED_IN * mixture
+    diagonals = diagonals_of(groups, coefficients)
+    operator = LinearOperator(
+        (size, size), matvec=lambda vector: apply_diagonals(groups, diagonals, vector.reshape(-1)), dtype=dtype
+    )
+    kept = min(size, max(_LANCZOS_VECTORS, 3 * count))
+    try:
+        levels, states = eigsh(operator, k=count, which="SA", v0=start.astype(dtype), tol=tolerance, ncv=kept)
+    except RuntimeError as error:
+        raise QepError(f"Lanczos did not converge ({error}); use preparation.solver = 'dense'") from error
+    order = np.argsort(levels)
+    return levels[order], states[:, order]
