@@ -20,6 +20,7 @@ ROOMS = [
     "operators",
     "program",
     "prepared",
+    "ansatz",
     "evolution",
     "tasks",
     "network",
