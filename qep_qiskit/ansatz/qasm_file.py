@@ -81,7 +81,7 @@ def read_ansatz(path: str | Path, num_qubits: int, reserved_names: Iterable[str]
 
 def _text(path: str | Path, where: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise AnsatzError(f"{where}: expected a file that can be read, got: {reason}; check its path") from error

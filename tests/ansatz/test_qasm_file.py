@@ -120,6 +120,12 @@ def test_parameters_come_in_the_order_of_declaration(read):
     assert read(HEAD + inputs + "qubit[1] q;\n" + gates, 1)[0].parameter_names == tuple(names)
 
 
+def test_a_byte_order_mark_and_greek_names(tmp_path):
+    path = tmp_path / "greek.qasm"
+    path.write_text(HEAD + "input float θ;\nqubit[1] q;\nrx(θ) q;\n", encoding="utf-8-sig")
+    assert read_ansatz(path, 1, ()).parameter_names == ("θ",)
+
+
 def kinds(program):
     """Letters and number of rotations of every layer, or its CX gates."""
     return [
