@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -139,13 +140,33 @@ def _converted(tree: ast.Program, where: str) -> QuantumCircuit:
     try:
         return qiskit_qasm3_import.convert(tree)
     except Exception as error:  # the importer lets errors of many kinds through
-        message = " ".join(str(error).split())
-        line, _, rest = message.partition(",")
-        position, reason = (f", line {line}", rest.partition(": ")[2]) if line.isdigit() else ("", message)
         raise AnsatzError(
-            f"{where}{position}: expected gates that Qiskit can import from OpenQASM 3, got: {reason}; use "
-            "float inputs, qubits, and gates of stdgates.inc or of the file's own definition"
+            f"{where}, line {_failing_line(tree)}: expected gates that Qiskit can import from OpenQASM 3, got: "
+            f"{_import_reason(error)}; use float inputs, qubits, and gates of stdgates.inc or of your own"
         ) from error
+
+
+def _failing_line(tree: ast.Program) -> int:
+    """Line of the first statement with which the import fails; the importer names it for some errors only."""
+
+    def fails(count: int) -> bool:
+        try:
+            qiskit_qasm3_import.convert(ast.Program(statements=tree.statements[:count], version=tree.version))
+        except Exception:
+            return True
+        return False
+
+    first = bisect_left(range(len(tree.statements)), True, key=lambda index: fails(index + 1))
+    span = tree.statements[first].span
+    assert span is not None
+    return span.start_line
+
+
+def _import_reason(error: Exception) -> str:
+    """What the importer says, without the position in front."""
+    if isinstance(error, TypeError):  # raised where a gate's class is called with other arguments than it has
+        return "a gate with the wrong number of angles"
+    return re.sub(r"^\d+,\d+: ", "", " ".join(str(error).split())).strip("'\"")
 
 
 def _input_names(tree: ast.Program) -> Iterator[str]:

@@ -1,9 +1,13 @@
 """Files that are no ansatz: one line that says which file, what was expected, what came, and what to do."""
 
+import numpy as np
 import pytest
+from qiskit import QuantumCircuit
+from qiskit.quantum_info import Statevector
 
 from qep_qiskit.ansatz import read_ansatz
 from qep_qiskit.errors import AnsatzError
+from qep_qiskit.evolution import evolve
 
 HEAD = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
 TWO = HEAD + "input float[64] a;\ninput float[64] b;\nqubit[2] q;\n"  # the next line is line 6
@@ -54,8 +58,17 @@ def test_text_that_does_not_parse(text, message, refused):
     ("statement", "message"),
     [
         ("foo(a) q[0];", ", line 6: expected gates that Qiskit can import from OpenQASM 3, got: gate 'foo'"),
-        ("rx(c) q[0];", "Undefined symbol 'c'"),
-        ("rx(a) q[5];", "index out of range"),
+        ("rx(c) q[0];", ", line 6: expected gates that Qiskit can import from OpenQASM 3, got: Undefined symbol 'c'"),
+        ("rx(a) q[5];", ", line 6: expected gates that Qiskit can import from OpenQASM 3, got: index out of range"),
+        ("h q;\nrx(a, b) q;", ", line 7: expected gates that Qiskit can import"),
+        ("rx q;", "got: a gate with the wrong number of angles; use"),
+        ("u3(a) q;", "got: a gate with the wrong number of angles; use"),
+        ("cx q[0], q[0];", "got: duplicate bit arguments; use"),
+        ("cx q[0];", ", line 6: expected gates that Qiskit can import from OpenQASM 3, got: The amount of qubit(1)"),
+        (
+            "input int k;",
+            "line 6: expected gates that Qiskit can import from OpenQASM 3, got: only 'float' and 'angle'",
+        ),
         ("const float c = 0.3;", ", line 6: expected only gates, got a named constant; write its number"),
         ("delay[10ns] q[0];", ", line 6: expected only gates, got a delay"),
         ("output bit k;", "the 'output' keyword is not supported"),
@@ -115,6 +128,19 @@ def test_controlled_rotations_with_free_angles(gate, advice, refused):
     message = refused(TWO + f"gate mine(t) x, y {{ h x; crz(t) x, y; }}\n{gate} q[0], q[1];\nrx(b) q;")
     assert "expected no controlled rotation with a free angle, which simulators bind wrongly, got '" in message
     assert advice in message
+
+
+@pytest.mark.parametrize("gate", ["crx", "cry", "crz", "cp"])
+def test_what_to_write_instead_is_the_same_gate(gate, refused, tmp_path):
+    advice = refused(TWO + f"{gate}(a) q[0], q[1];\nrx(b) q;").split(" a, b; as ")[1]
+    path = tmp_path / "instead.qasm"
+    use = "input float turn;\nqubit[2] q;\nU(1, 2, 3) q; mine(turn) q[0], q[1];"
+    path.write_text(HEAD + f"gate mine(t) a, b {{ {advice} }}\n" + use)
+    angle, circuit = 1.3, QuantumCircuit(2)
+    circuit.u(1, 2, 3, [0, 1])
+    getattr(circuit, gate)(angle, 0, 1)
+    found = evolve(read_ansatz(path, 2, ()), np.array([[angle]]))[0]
+    assert abs(np.vdot(Statevector(circuit).data, found)) == pytest.approx(1.0, abs=1e-10)
 
 
 @pytest.mark.parametrize("angle", ["a * b", "a * a", "1 / a", "a / b", "(a + b) * a", "a * (b + 1) / 2"])
