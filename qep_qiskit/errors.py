@@ -7,6 +7,7 @@ leaves with exit code 2. Warnings derive from `QepWarning`, so that one filter c
 from __future__ import annotations
 
 __all__ = [
+    "AnsatzError",
     "BranchJumpWarning",
     "CoarseTrotterWarning",
     "ConfigError",
@@ -26,6 +27,10 @@ __all__ = [
 
 class QepError(ValueError):
     """Base of every error this package raises on purpose; the message is one line."""
+
+
+class AnsatzError(QepError):
+    """A variational circuit cannot be used: its file, its gates, its angles or the names of its parameters."""
 
 
 class ConfigError(QepError):

@@ -20,6 +20,7 @@ ROOMS = [
     "operators",
     "program",
     "prepared",
+    "ansatz",
     "evolution",
     "tasks",
     "network",
@@ -57,8 +58,16 @@ def test_imports_run_one_way(path):
             assert ROOMS.index(module.split(".")[1]) <= own, module
 
 
-@pytest.mark.parametrize(("library", "home"), [("qiskit_aer", "aer.py"), ("qiskit_ibm_runtime", "aer.py")])
-def test_simulators_and_services_stay_behind_one_file(library, home):
+@pytest.mark.parametrize(
+    ("library", "home"),
+    [
+        ("qiskit_aer", "aer.py"),
+        ("qiskit_ibm_runtime", "aer.py"),
+        ("openqasm3", "qasm_file.py"),
+        ("qiskit_qasm3_import", "qasm_file.py"),
+    ],
+)
+def test_simulators_services_and_parsers_stay_behind_one_file(library, home):
     users = {path.name for path in FILES if any(m.split(".")[0] == library for m in imported_modules(path))}
     assert users == {home}
 

@@ -15,7 +15,8 @@ from qep_qiskit.config import from_file, load_config
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
-DRAWN = sorted(path.name for path in (ROOT / "circuits").iterdir() if path.is_dir())
+FOR_USE = {"ansaetze"}  # circuits to name in a configuration; tests/ansatz reads them
+DRAWN = sorted(path.name for path in (ROOT / "circuits").iterdir() if path.is_dir() and path.name not in FOR_USE)
 CIRCUITS = [(name, file.stem) for name in DRAWN for file in sorted((ROOT / "circuits" / name).glob("*.qasm"))]
 
 

@@ -1,0 +1,155 @@
+"""From a Qiskit circuit to Pauli rotations with affine angles and CX gates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from qiskit import QuantumCircuit, transpile
+from qiskit.circuit import ControlledGate, Instruction, Parameter, ParameterExpression
+
+from qep_qiskit.errors import AnsatzError
+from qep_qiskit.operators import PauliWord
+
+__all__ = ["Cx", "Gate", "Rotation", "elementary_gates", "refuse_controlled_rotations"]
+
+_LETTERS = {"rx": "X", "ry": "Y", "rz": "Z", "rxx": "XX", "ryy": "YY", "rzz": "ZZ", "rzx": "ZX"}
+_IDENTITIES = frozenset({"barrier", "id"})
+_REWRITTEN = {
+    "crx": "h b; rz(t/2) b; cx a, b; rz(-t/2) b; cx a, b; h b;",
+    "cry": "ry(t/2) b; cx a, b; ry(-t/2) b; cx a, b;",
+    "crz": "rz(t/2) b; cx a, b; rz(-t/2) b; cx a, b;",
+    "cp": "rz(t/2) a; rz(t/2) b; cx a, b; rz(-t/2) b; cx a, b;",
+}
+_REWRITTEN |= {"cu1": _REWRITTEN["cp"], "cphase": _REWRITTEN["cp"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """exp(-i theta word), theta = scale p[source] + offset in radians; source -1 for a fixed angle."""
+
+    word: PauliWord
+    source: int
+    scale: float
+    offset: float
+
+    @property
+    def qubits(self) -> frozenset[int]:
+        """Qubits acted on."""
+        return frozenset(qubit for qubit, _ in self.word.factors)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether it only gives a phase, whatever the parameters."""
+        return self.source < 0 and abs(np.sin(self.offset)) < 1e-14
+
+
+@dataclass(frozen=True, slots=True)
+class Cx:
+    """A CX gate."""
+
+    control: int
+    target: int
+
+    @property
+    def qubits(self) -> frozenset[int]:
+        """Qubits acted on."""
+        return frozenset((self.control, self.target))
+
+
+Gate: TypeAlias = Rotation | Cx
+
+
+def elementary_gates(circuit: QuantumCircuit, columns: Mapping[str, int], where: str) -> list[Gate]:
+    """All gates of a circuit as rotations and CX gates, up to a global phase.
+
+    Args:
+        circuit: Gates only: no measurements, resets or control flow.
+        columns: Index in p of every parameter, by name.
+        where: Begins the message of an error.
+
+    Raises:
+        AnsatzError: A gate cannot be decomposed, or an angle is not affine in the parameters.
+    """
+    basis = [*_LETTERS, "cx"]
+    try:
+        plain = transpile(circuit, basis_gates=basis, optimization_level=0)
+    except Exception as error:  # whatever the transpiler raises, the user's circuit is the cause
+        raise AnsatzError(f"{where}: expected gates that decompose into rotations and cx, got: {error}") from error
+    gates: list[Gate] = []
+    for instruction in plain.data:
+        operation = instruction.operation
+        qubits = [plain.find_bit(qubit).index for qubit in instruction.qubits]
+        if operation.name == "cx":
+            gates.append(Cx(*qubits))
+        elif operation.name in _LETTERS:
+            word = PauliWord(tuple(sorted(zip(qubits, _LETTERS[operation.name], strict=True))))
+            gates += _rotations(word, operation, columns, where)
+        elif operation.name not in _IDENTITIES:
+            raise AnsatzError(f"{where}: expected gates that are rotations or fixed, got '{operation.name}'; remove it")
+    return gates
+
+
+def _rotations(word: PauliWord, operation: Instruction, columns: Mapping[str, int], where: str) -> Iterator[Rotation]:
+    """One rotation for every parameter in a gate's angle, the first with its constant part."""
+    angle = operation.params[0]
+    slopes, constant = _affine(angle, operation.name, where)
+    sources = [columns[name] for name in slopes] or [-1]
+    scales = list(slopes.values()) or [0.0]
+    for source, scale in zip(sources, scales, strict=True):
+        rotation = Rotation(word, source, scale / 2.0, constant / 2.0)
+        constant = 0.0
+        if not rotation.is_identity:
+            yield rotation
+
+
+def _affine(angle: float | ParameterExpression, gate: str, where: str) -> tuple[dict[str, float], float]:
+    """Slopes by parameter name and the constant part of an angle in radians."""
+    if not isinstance(angle, ParameterExpression):
+        return {}, float(angle)
+    parameters = sorted(angle.parameters, key=lambda parameter: parameter.name)
+    slopes = {parameter.name: _constant(angle.gradient(parameter)) for parameter in parameters}
+    if any(slope is None for slope in slopes.values()):
+        raise AnsatzError(
+            f"{where}: expected angles that are affine in the parameters, such as 2*a - b + pi/2, got {gate}({angle}); "
+            "use a free parameter of its own for this angle"
+        )
+    return {name: slope for name, slope in slopes.items() if slope}, float(angle.bind(dict.fromkeys(parameters, 0.0)))
+
+
+def _constant(value: float | ParameterExpression) -> float | None:
+    """The number that an expression is, None if it has parameters."""
+    if isinstance(value, ParameterExpression) and value.parameters:
+        return None
+    return float(value)
+
+
+def refuse_controlled_rotations(circuit: QuantumCircuit, where: str) -> None:
+    """Refuse controlled gates with free parameters, in the circuit and in the gates it defines.
+
+    Simulators bind some of them wrongly and say nothing.
+
+    Raises:
+        AnsatzError: There is one; the message says what to write instead.
+    """
+    for instruction in circuit.data:
+        operation = instruction.operation
+        if not any(_is_free(parameter) for parameter in operation.params):
+            continue
+        if isinstance(operation, ControlledGate):
+            rewritten = _REWRITTEN.get(operation.name)
+            advice = f"write {operation.name}(t) a, b; as {rewritten}" if rewritten else "write rotations and cx gates"
+            raise AnsatzError(
+                f"{where}: expected no controlled rotation with a free angle, which simulators bind wrongly, got "
+                f"'{operation.name}'; {advice}"
+            )
+        if operation.definition is not None:
+            refuse_controlled_rotations(operation.definition, where)
+
+
+def _is_free(parameter: object) -> bool:
+    return isinstance(parameter, Parameter) or (
+        isinstance(parameter, ParameterExpression) and bool(parameter.parameters)
+    )
