@@ -1,0 +1,195 @@
+"""Descent on many smooth functions at once, by BFGS with a whole inverse Hessian each.
+
+All functions of a batch take their steps side by side: one call evaluates the energies and gradients of every row
+that is still on its way. Angles number in the tens to hundreds and an energy costs far more than a product of such
+matrices, so a whole inverse Hessian pays: it needs fewer evaluations than a limited memory, and the one found for a free
+state serves its nudged states. The line search asks for the weak Wolfe conditions by bisection; near the minimum, where
+differences of energies drown in rounding, for the approximate ones (Hager & Zhang 2005, SIAM J. Optim. 16, 170).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Descent", "descend"]
+
+_DECREASE, _CURVATURE = 1e-4, 0.9
+_ROUNDING = 1e-14
+_LONGEST_SEARCH = 30
+_FIRST_STEP = 0.5
+
+Objective = Callable[[NDArray, NDArray], tuple[NDArray, NDArray]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Descent:
+    """Where a batch of descents ended.
+
+    Args:
+        points: Shape (rows, parameters).
+        values: Shape (rows,).
+        residuals: Shape (rows,), norms of the gradients.
+        evaluations: Shape (rows,).
+        inverse_hessians: Shape (rows, parameters, parameters).
+    """
+
+    points: NDArray[np.float64]
+    values: NDArray[np.float64]
+    residuals: NDArray[np.float64]
+    evaluations: NDArray[np.int64]
+    inverse_hessians: NDArray[np.float64]
+
+
+@dataclass(slots=True, eq=False)
+class _Rows:
+    """State of every row: the accepted point, and the search along its direction."""
+
+    point: NDArray
+    value: NDArray
+    gradient: NDArray
+    inverse: NDArray
+    fresh: NDArray  # no curvature seen yet: the inverse Hessian is still the identity
+    direction: NDArray
+    slope: NDArray
+    step: NDArray
+    low: NDArray
+    high: NDArray
+    tries: NDArray
+
+
+def descend(
+    objective: Objective,
+    points: NDArray,
+    *,
+    tolerance: float,
+    max_evaluations: int,
+    inverse_hessians: NDArray | None = None,
+) -> Descent:
+    """Minimise a batch of functions.
+
+    Args:
+        objective: Takes row numbers (some,) and their points (some, parameters); returns values (some,) and gradients.
+        points: Shape (rows, parameters), where to start.
+        tolerance: A row is done when the norm of its gradient is below.
+        max_evaluations: For every row.
+        inverse_hessians: Shape (rows, parameters, parameters), known from before.
+    """
+    count, size = points.shape
+    value, gradient = objective(np.arange(count), points)
+    known = inverse_hessians is not None
+    rows = _Rows(
+        point=points.copy(),
+        value=value.copy(),
+        gradient=gradient.copy(),
+        inverse=inverse_hessians.copy() if inverse_hessians is not None else np.tile(np.eye(size), (count, 1, 1)),
+        fresh=np.full(count, not known),
+        direction=np.zeros_like(points),
+        slope=np.zeros(count),
+        step=np.ones(count),
+        low=np.zeros(count),
+        high=np.full(count, np.inf),
+        tries=np.zeros(count, dtype=np.int64),
+    )
+    evaluations = np.ones(count, dtype=np.int64)
+    active = np.flatnonzero(_norm(rows.gradient) > tolerance)
+    _aim(rows, active)
+    while active.size:
+        trial = rows.point[active] + rows.step[active, None] * rows.direction[active]
+        value, gradient = objective(active, trial)
+        evaluations[active] += 1
+        accepted = _judge(rows, active, value, gradient)
+        taken = active[accepted]
+        _accept(rows, taken, trial[accepted], value[accepted], gradient[accepted])
+        stuck = _turn_back_where_stuck(rows, active[~accepted])
+        on_its_way = (_norm(rows.gradient[active]) > tolerance) & (evaluations[active] < max_evaluations)
+        on_its_way[~accepted] &= ~stuck
+        _aim(rows, taken)
+        active = active[on_its_way]
+    return Descent(
+        points=rows.point,
+        values=rows.value,
+        residuals=_norm(rows.gradient),
+        evaluations=evaluations,
+        inverse_hessians=rows.inverse,
+    )
+
+
+def _norm(gradients: NDArray) -> NDArray:
+    return np.sqrt(np.einsum("rp,rp->r", gradients, gradients))
+
+
+def _aim(rows: _Rows, chosen: NDArray) -> None:
+    """New directions, and the first steps along them."""
+    gradient = rows.gradient[chosen]
+    direction = -np.matmul(rows.inverse[chosen], gradient[:, :, None])[:, :, 0]
+    slope = np.einsum("rp,rp->r", direction, gradient)
+    uphill = slope >= 0
+    if uphill.any():
+        rows.inverse[chosen[uphill]] = np.eye(gradient.shape[1])
+        rows.fresh[chosen[uphill]] = True
+        direction[uphill] = -gradient[uphill]
+        slope[uphill] = -np.einsum("rp,rp->r", gradient[uphill], gradient[uphill])
+    length = np.sqrt(np.einsum("rp,rp->r", direction, direction))
+    short = np.minimum(1.0, _FIRST_STEP / np.maximum(length, 1e-300))
+    rows.direction[chosen], rows.slope[chosen] = direction, slope
+    rows.step[chosen] = np.where(rows.fresh[chosen], short, 1.0)
+    rows.low[chosen], rows.high[chosen], rows.tries[chosen] = 0.0, np.inf, 0
+
+
+def _judge(rows: _Rows, active: NDArray, value: NDArray, gradient: NDArray) -> NDArray[np.bool_]:
+    """Which trial points to accept; for the others the bracket shrinks and the next step is set."""
+    step, slope = rows.step[active], rows.slope[active]
+    new_slope = np.einsum("rp,rp->r", gradient, rows.direction[active])
+    rounding = _ROUNDING * (1.0 + np.abs(rows.value[active]))
+    enough = value <= rows.value[active] + _DECREASE * step * slope
+    nearly = (value <= rows.value[active] + rounding) & (new_slope <= (2 * _DECREASE - 1) * slope)
+    descends = enough | nearly
+    flat = new_slope >= _CURVATURE * slope
+    too_long, too_short = ~descends, descends & ~flat
+    rows.high[active[too_long]] = step[too_long]
+    rows.low[active[too_short]] = step[too_short]
+    low, high = rows.low[active], rows.high[active]
+    between = np.where(np.isinf(high), 2.0 * step, (low + np.where(np.isinf(high), 0.0, high)) / 2.0)
+    # Where the first trial overshoots, the parabola through value and slope knows better than the middle.
+    curvature = value - rows.value[active] - step * slope
+    parabola = -slope * step**2 / (2.0 * np.maximum(curvature, 1e-300))
+    guess = np.where(too_long & (low == 0.0), np.clip(parabola, 0.1 * step, 0.6 * step), between)
+    rejected = too_long | too_short
+    rows.step[active[rejected]] = guess[rejected]
+    rows.tries[active[rejected]] += 1
+    return ~rejected
+
+
+def _accept(rows: _Rows, taken: NDArray, point: NDArray, value: NDArray, gradient: NDArray) -> None:
+    """Move on, and learn the curvature along the step (the BFGS formula)."""
+    moved, turned = point - rows.point[taken], gradient - rows.gradient[taken]
+    rows.point[taken], rows.value[taken], rows.gradient[taken] = point, value, gradient
+    product = np.einsum("rp,rp->r", moved, turned)
+    square = np.einsum("rp,rp->r", turned, turned)
+    usable = product > 1e-12 * np.sqrt(square * np.einsum("rp,rp->r", moved, moved))
+    chosen, s, y, rho = taken[usable], moved[usable], turned[usable], 1.0 / product[usable]
+    first = rows.fresh[chosen]
+    inverse = rows.inverse[chosen]
+    inverse[first] *= (product[usable] / square[usable])[first, None, None]
+    rows.fresh[chosen] = False
+    hy = np.matmul(inverse, y[:, :, None])[:, :, 0]
+    scale = rho * (1.0 + rho * np.einsum("rp,rp->r", y, hy))
+    cross = (rho[:, None] * hy)[:, :, None] * s[:, None, :]
+    inverse += scale[:, None, None] * s[:, :, None] * s[:, None, :] - cross - cross.transpose(0, 2, 1)
+    rows.inverse[chosen] = inverse
+
+
+def _turn_back_where_stuck(rows: _Rows, rejected: NDArray) -> NDArray[np.bool_]:
+    """Long searches start anew along the gradient; those that were along it already give up (True)."""
+    exhausted = rows.tries[rejected] >= _LONGEST_SEARCH
+    hopeless = exhausted & rows.fresh[rejected]
+    again = rejected[exhausted & ~hopeless]
+    rows.inverse[again] = np.eye(rows.point.shape[1])
+    rows.fresh[again] = True
+    if again.size:
+        _aim(rows, again)
+    return hopeless
