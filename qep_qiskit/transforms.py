@@ -96,7 +96,7 @@ def _apply_block(vectors: NDArray, block: Block, width: int, out: NDArray) -> No
     A real matrix on complex vectors works on real and imaginary parts side by side, at half the products.
     """
     matrix, width, source, target = block.matrix, width << block.low, vectors, out
-    if np.iscomplexobj(vectors) and not np.iscomplexobj(matrix):
+    if vectors.dtype.kind == "c" and matrix.dtype.kind != "c":
         source, target = source.view(np.float64), target.view(np.float64)
         if width == 1 and source.size > len(matrix) * 64:
             matrix = _kron_pair(np.eye(2), matrix)

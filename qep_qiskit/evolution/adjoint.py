@@ -25,7 +25,7 @@ __all__ = ["energy_and_gradient"]
 
 _AMPLITUDES_TOGETHER = 1 << 14
 _KEPT_UP_TO_QUBITS = 10
-_KEPT_AMPLITUDES = 1 << 18
+_KEPT_AMPLITUDES = 1 << 16
 
 
 def energy_and_gradient(
@@ -125,7 +125,7 @@ def _adjoint(program: LayerProgram, parameters: NDArray, observable: _Observable
         else:
             ket.move(operation)
     image = observable.applied(ket.states, plan.last_basis)
-    energies = np.vecdot(ket.states, image, axis=0).real
+    energies = (ket.states.conj() * image).sum(axis=0).real
     pair = np.concatenate([ket.states, image], axis=1).conj()
     by_angle = _sweep_back(plan, factors, Batch(pair, np.empty_like(pair)))
     gradient = np.zeros(parameters.shape)

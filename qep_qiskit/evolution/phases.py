@@ -45,7 +45,7 @@ def _fits_sign_table(num_generators: int, columns: int, num_qubits: int) -> bool
 
 def diagonals(masks: NDArray, angles: NDArray, num_qubits: int) -> NDArray[np.float64]:
     """Diagonals sum_a theta_a D_a, shape (..., 2^N, columns), of angles of shape (..., generators, columns)."""
-    if _fits_sign_table(*angles.shape[-2:], num_qubits):
+    if _fits_sign_table(angles.shape[-2], angles.shape[-1], num_qubits):
         return np.matmul(_sign_table(tuple(masks.tolist()), num_qubits), angles)
     if angles.ndim > 2:
         return np.stack([diagonals(masks, layer, num_qubits) for layer in angles])
