@@ -43,7 +43,7 @@ def evolve(program: LayerProgram, parameters: NDArray) -> NDArray[np.complex128]
     Raises:
         ResourceError: The states do not fit in memory.
     """
-    require_memory(program.num_qubits, 16 * (len(parameters) + 5), "a batch of state vectors")
+    require_memory(program.num_qubits, 16 * (len(parameters) + 8), "a batch of state vectors")
     states = np.empty((len(parameters), 1 << program.num_qubits), dtype=complex)
     same = (parameters == parameters[:1]).all(axis=0)
     for rows in _chunks(program, len(parameters)):

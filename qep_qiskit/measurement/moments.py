@@ -20,7 +20,7 @@ __all__ = ["GroupMoments", "moments"]
 
 _DENSE_UP_TO_QUBITS = 13
 _NEVER_DENSE_FROM_QUBITS = 21
-_SHOTS_IN_FLOAT32 = 1 << 24
+_MULTIPLICATIONS_PER_PRODUCT = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,12 +91,20 @@ def _from_frequencies(values: NDArray, outcomes: BitMemory, group: CommutingGrou
 
 
 def _from_signs(values: NDArray, outcomes: BitMemory, group: CommutingGroup) -> tuple[NDArray, NDArray]:
-    """Means and second moments from signs of every shot, shape (words, shots), for registers too wide for a table."""
+    """Means and second moments from signs of every shot, shape (words, shots), for registers too wide for a table.
+
+    Few shots at a time: their sums are whole numbers that float32 holds exactly, in products too small to be shared out
+    to threads (see `transforms`).
+    """
     parity = np.zeros((group.num_generators, outcomes.shots), dtype=np.uint8)
     for word, column in enumerate(values):
         masks = np.array([mask >> 64 * word & 0xFFFFFFFFFFFFFFFF for mask in group.masks], dtype=np.uint64)
         parity ^= np.bitwise_count(masks[:, None] & column)
-    exact = np.dtype(np.float32 if outcomes.shots <= _SHOTS_IN_FLOAT32 else np.float64)  # whole numbers stay whole
-    signs = np.where(parity & 1, exact.type(-1), exact.type(1))
+    signs = np.where(parity & 1, np.float32(-1.0), np.float32(1.0))
     means = signs.sum(axis=1, dtype=np.float64) / outcomes.shots
-    return means, (signs @ signs.T).astype(np.float64) / outcomes.shots
+    second = np.zeros((len(signs), len(signs)))
+    few = max(32, _MULTIPLICATIONS_PER_PRODUCT // len(signs) ** 2)
+    for start in range(0, outcomes.shots, few):
+        part = signs[:, start : start + few]
+        second += part @ part.T
+    return means, second / outcomes.shots
