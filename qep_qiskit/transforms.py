@@ -2,22 +2,46 @@
 
 Two kernels carry everything: the Walsh-Hadamard transform, which turns probabilities into the means of
 all products of Z (and coefficients of such products into the diagonal they make), and a product of
-single-qubit matrices. Both work on the last axis of an array of length 2^N, index bit k = qubit k, in
-blocks of a few qubits at a time so that the work is done by matrix products.
+single-qubit matrices. Both go through index bit k = qubit k in blocks of a few qubits at a time, so that the work is
+done by matrix products. These are kept small: a linear algebra library that finds one large enough shares it out to
+its threads, and on a busy machine waiting for them takes a hundred times as long as the product.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache, reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["apply_product", "apply_product_between", "num_qubits_of", "walsh_hadamard", "walsh_hadamard_of_columns"]
+__all__ = [
+    "Block",
+    "apply_blocks",
+    "apply_product",
+    "kron_blocks",
+    "num_qubits_of",
+    "walsh_hadamard",
+    "walsh_hadamard_of_columns",
+]
 
-_BLOCK_QUBITS = 4
+_WIDE_FROM_QUBITS = 11
+_MULTIPLICATIONS_PER_PRODUCT = 1 << 18
 _SIGNS = np.array([[1.0, 1.0], [1.0, -1.0]])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """A matrix on a few neighbouring qubits.
+
+    Args:
+        low: The lowest of the qubits.
+        matrix: Square, of a power of two; index bit k is qubit low + k.
+    """
+
+    low: int
+    matrix: NDArray
 
 
 def num_qubits_of(length: int) -> int:
@@ -26,62 +50,111 @@ def num_qubits_of(length: int) -> int:
 
 
 def _kron_pair(low: NDArray, high: NDArray) -> NDArray:
-    """Kronecker product of two square matrices; numpy's own spends ten times as long on shapes."""
-    size = len(low) * len(high)
-    return (high[:, None, :, None] * low[None, :, None, :]).reshape(size, size)
+    """Kronecker product of square matrices in the last two axes; numpy's own spends ten times as long on shapes."""
+    size = low.shape[-1] * high.shape[-1]
+    product = high[..., :, None, :, None] * low[..., None, :, None, :]
+    return product.reshape(*product.shape[:-4], size, size)
 
 
-def _kron(matrices: Sequence[NDArray]) -> NDArray:
-    """Kronecker product with the first matrix on the lowest index bit."""
-    return reduce(_kron_pair, matrices)
+def _block_ranges(num_qubits: int) -> Iterator[tuple[int, int]]:
+    """First qubit of every block and the one after its last; blocks are of nearly equal size.
 
-
-@lru_cache(maxsize=8)
-def _hadamard(num_qubits: int) -> NDArray[np.float64]:
-    """Matrix of the Walsh-Hadamard transform of a few qubits."""
-    return _kron([_SIGNS] * num_qubits)
-
-
-def _apply_block(vectors: NDArray, matrix: NDArray, width: int, out: NDArray | None = None) -> NDArray:
-    """Apply a matrix on an index of len(matrix) values that has `width` contiguous numbers below it.
-
-    A real matrix on complex vectors works on real and imaginary parts side by side, at half the products.
-
-    Args:
-        vectors: Contiguous.
-        matrix: Square, of a power of two.
-        width: Numbers between two neighbours of the index: 2^(lowest bit), times what lies below the vectors.
-        out: Where to write, of the result's shape and type and contiguous; a new array by default.
+    Four qubits make the fewest calls, three the fewest multiplications for each call that is worth making.
     """
-    size = matrix.shape[0]
-    if out is None:
-        out = np.empty(vectors.shape, dtype=np.result_type(vectors, matrix))
-    source, target = np.ascontiguousarray(vectors), out
-    if np.iscomplexobj(vectors) and not np.iscomplexobj(matrix):
-        source, target = source.view(np.float64), out.view(np.float64)
-        if width == 1:
-            matrix, size = _kron_pair(np.eye(2), matrix), 2 * size
-        else:
-            width *= 2
-    if width == 1:
-        np.matmul(source.reshape(-1, size), matrix.T, out=target.reshape(-1, size))
-    else:
-        np.matmul(matrix, source.reshape(-1, size, width), out=target.reshape(-1, size, width))
-    return out
-
-
-def _blocks(num_qubits: int) -> Iterator[tuple[int, int]]:
-    """First and last qubit of blocks of nearly equal size."""
-    count = -(-num_qubits // _BLOCK_QUBITS)
+    largest = 4 if num_qubits < _WIDE_FROM_QUBITS else 3
+    count = -(-num_qubits // largest)
     return ((part * num_qubits // count, (part + 1) * num_qubits // count) for part in range(count))
 
 
-def _block_matrices(matrices: Sequence[NDArray | None]) -> Iterator[tuple[int, NDArray]]:
-    """Lowest qubit and matrix of every block that is not the identity."""
-    for low, end in _blocks(len(matrices)):
-        block = matrices[low:end]
-        if any(matrix is not None for matrix in block):
-            yield low, _kron([np.eye(2) if matrix is None else matrix for matrix in block])
+def kron_blocks(matrices: Sequence[NDArray | None]) -> list[Block]:
+    """Blocks of a product of single-qubit matrices.
+
+    Args:
+        matrices: N matrices of shape (..., 2, 2), entry k acts on qubit k; ``None`` is the identity.
+
+    Returns:
+        The blocks that are not the identity, with matrices of shape (..., 2^q, 2^q).
+    """
+    blocks = []
+    for low, end in _block_ranges(len(matrices)):
+        found = matrices[low:end]
+        if any(matrix is not None for matrix in found):
+            factors = [np.eye(2) if matrix is None else matrix for matrix in found]
+            blocks.append(Block(low, reduce(_kron_pair, factors)))
+    return blocks
+
+
+@lru_cache(maxsize=64)
+def _hadamard_blocks(num_qubits: int) -> tuple[Block, ...]:
+    """The Walsh-Hadamard transform."""
+    return tuple(kron_blocks([_SIGNS] * num_qubits))
+
+
+def _apply_block(vectors: NDArray, block: Block, width: int, out: NDArray) -> None:
+    """Apply a block to contiguous vectors that have `width` contiguous numbers below qubit 0.
+
+    A real matrix on complex vectors works on real and imaginary parts side by side, at half the products.
+    """
+    matrix, width, source, target = block.matrix, width << block.low, vectors, out
+    if vectors.dtype.kind == "c" and matrix.dtype.kind != "c":
+        source, target = source.view(np.float64), target.view(np.float64)
+        if width == 1 and source.size > len(matrix) * 64:
+            matrix = _kron_pair(np.eye(2), matrix)
+        else:
+            width *= 2
+    size = len(matrix)
+    if width == 1:
+        _multiply_rows(source.reshape(-1, size), matrix.T, target.reshape(-1, size))
+        return
+    columns = width
+    while columns * size**2 > _MULTIPLICATIONS_PER_PRODUCT and columns % 2 == 0:
+        columns //= 2
+    shape = (-1, size, width) if columns == width else (-1, size, width // columns, columns)
+    source, target = source.reshape(shape), target.reshape(shape)
+    if columns < width:
+        source, target = source.swapaxes(1, 2), target.swapaxes(1, 2)
+    np.matmul(matrix, source, out=target)
+
+
+def _multiply_rows(rows: NDArray, matrix: NDArray, out: NDArray) -> None:
+    """Rows times a matrix, in pieces and a rest."""
+    size, count = len(matrix), len(rows)
+    piece = min(count, _MULTIPLICATIONS_PER_PRODUCT // size**2)
+    whole = count // piece * piece
+    np.matmul(rows[:whole].reshape(-1, piece, size), matrix, out=out[:whole].reshape(-1, piece, size))
+    if whole < count:
+        np.matmul(rows[whole:], matrix, out=out[whole:])
+
+
+def apply_blocks(vectors: NDArray, spare: NDArray, blocks: Sequence[Block], width: int = 1) -> tuple[NDArray, NDArray]:
+    """Apply blocks between two buffers: fresh memory would cost more than the work.
+
+    Args:
+        vectors: Contiguous; qubit 0 is the lowest index bit above `width` contiguous numbers.
+        spare: Of the same shape and type; is written to, and so are the vectors where there are several blocks.
+        blocks: What to apply.
+        width: 1 for vectors in rows, the number of columns for a batch in columns.
+
+    Returns:
+        The buffer that holds the result, and the other one.
+    """
+    for block in blocks:
+        _apply_block(vectors, block, width, spare)
+        vectors, spare = spare, vectors
+    return vectors, spare
+
+
+def _applied(vectors: NDArray, blocks: Sequence[Block], width: int) -> NDArray:
+    """The same on vectors that must stay as they are."""
+    if not blocks:
+        return vectors
+    dtype = np.result_type(vectors, np.float64, *(block.matrix for block in blocks))
+    source, out = np.ascontiguousarray(vectors, dtype=dtype), np.empty(vectors.shape, dtype=dtype)
+    _apply_block(source, blocks[0], width, out)
+    if len(blocks) == 1:
+        return out
+    spare = np.empty_like(out) if source is vectors else source
+    return apply_blocks(out, spare, blocks[1:], width)[0]
 
 
 def apply_product(vectors: NDArray, matrices: Sequence[NDArray | None]) -> NDArray:
@@ -94,27 +167,7 @@ def apply_product(vectors: NDArray, matrices: Sequence[NDArray | None]) -> NDArr
     Returns:
         Array of the same shape; real stays real where the matrices are real.
     """
-    for low, matrix in _block_matrices(matrices):
-        vectors = _apply_block(vectors, matrix, 1 << low)
-    return vectors
-
-
-def apply_product_between(
-    vectors: NDArray, spare: NDArray, matrices: Sequence[NDArray | None]
-) -> tuple[NDArray, NDArray]:
-    """The same on a batch in columns, between two buffers: fresh memory would cost more than the work.
-
-    Args:
-        vectors: Shape (2^N, states), complex.
-        spare: Of the same shape and type; is written to.
-        matrices: One per qubit, or None.
-
-    Returns:
-        The buffer that holds the result, and the other one.
-    """
-    for low, matrix in _block_matrices(matrices):
-        vectors, spare = _apply_block(vectors, matrix, vectors.shape[1] << low, out=spare), vectors
-    return vectors, spare
+    return _applied(vectors, kron_blocks(matrices), 1)
 
 
 def walsh_hadamard(vectors: NDArray) -> NDArray:
@@ -129,13 +182,9 @@ def walsh_hadamard(vectors: NDArray) -> NDArray:
     Returns:
         Array of the same shape in floating point.
     """
-    for low, end in _blocks(num_qubits_of(vectors.shape[-1])):
-        vectors = _apply_block(vectors, _hadamard(end - low), 1 << low)
-    return vectors
+    return _applied(vectors, _hadamard_blocks(num_qubits_of(vectors.shape[-1])), 1)
 
 
 def walsh_hadamard_of_columns(columns: NDArray) -> NDArray:
     """The same on the first axis, for a batch in columns: shape (2^N, states)."""
-    for low, end in _blocks(num_qubits_of(len(columns))):
-        columns = _apply_block(columns, _hadamard(end - low), columns.shape[1] << low)
-    return columns
+    return _applied(columns, _hadamard_blocks(num_qubits_of(len(columns))), columns.shape[1])

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from qiskit.quantum_info import Statevector
-from reference import run_program
+from reference import random_states, run_program
 
 from qep_qiskit.evolution import energy_and_gradient, evolve
+from qep_qiskit.evolution.phases import unit_phases
 from qep_qiskit.execution import Readout, Request, RequestKey, StatevectorExecutor
 from qep_qiskit.execution.aer import AerExecutor
 from qep_qiskit.network import ClampedInputs, IsingNetwork, chain, complete, heavy_hex, lattice, layered, ring
@@ -118,6 +119,40 @@ def test_adjoint_gradient_equals_differences(kind, cx, rng):
     assert np.isfinite(energies).all()
 
 
+@pytest.mark.parametrize("levels", [1, 2])
+@pytest.mark.parametrize("kind", KINDS)
+def test_penalised_projectors_are_part_of_energy_and_gradient(kind, levels, rng):
+    program = free_program(*KINDS[kind], rng)
+    parameters = rng.normal(size=(2, program.num_parameters))
+    coefficients = rng.normal(size=(2, sum(group.num_generators for group in program.groups)))
+    projectors = random_states(rng, 2, levels, 8)
+    penalties = rng.uniform(1.0, 3.0, levels if levels == 1 else (2, levels))
+    arguments = (program.groups, coefficients)
+    options = {"projectors": projectors, "penalties": penalties}
+    energies, gradient = energy_and_gradient(program, parameters, *arguments, **options)
+    plain, _ = energy_and_gradient(program, parameters, *arguments)
+    overlaps = np.einsum("slx,sx->sl", projectors.conj(), evolve(program, parameters))
+    assert energies == pytest.approx(plain + (penalties * np.abs(overlaps) ** 2).sum(axis=1), abs=1e-12)
+    step = 1e-5
+    for index in range(program.num_parameters):
+        shift = step * np.eye(program.num_parameters)[index]
+        high, low = (energy_and_gradient(program, parameters + s, *arguments, **options)[0] for s in (shift, -shift))
+        assert (high - low) / (2 * step) == pytest.approx(gradient[:, index], abs=1e-8)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_adjoint_gradient_layer_by_layer_is_that_of_kept_layers(kind, rng, monkeypatch):
+    program = with_cx(free_program(*KINDS[kind], rng))
+    parameters = rng.normal(size=(2, program.num_parameters))
+    coefficients = rng.normal(size=(2, sum(group.num_generators for group in program.groups)))
+    kept = energy_and_gradient(program, parameters, program.groups, coefficients)
+    monkeypatch.setattr("qep_qiskit.evolution.adjoint._KEPT_UP_TO_QUBITS", 0)
+    monkeypatch.setattr("qep_qiskit.evolution.phases._SIGNS_UP_TO_QUBITS", 0)
+    found = energy_and_gradient(program, parameters, program.groups, coefficients)
+    for one, other in zip(kept, found, strict=True):
+        assert np.abs(one - other).max() < 1e-12
+
+
 def test_adjoint_gradient_through_a_ramp(rng):
     """Every parameter of a ramp enters every layer: the chain rule adds them up."""
     batch = bindings(chain(4), AdiabaticPreparation(steps=5), rng)
@@ -131,6 +166,41 @@ def test_adjoint_gradient_through_a_ramp(rng):
             energy_and_gradient(batch.program, batch.parameters + s, groups, weights)[0] for s in (shift, -shift)
         )
         assert (high - low) / (2 * step) == pytest.approx(gradient[:, index], abs=1e-8)
+
+
+WIDE = [chain(13), complete(13)]
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("graph", WIDE, ids=["chain", "complete"])
+def test_wide_states_equal_those_of_aer(graph, order, rng):
+    """Wide registers go state by state, with phases that are scaled from layer to layer."""
+    batch = bindings(graph, AdiabaticPreparation(steps=3, order=order, total_time=2.0), rng, states=3)
+    found = evolve(batch.program, batch.parameters)
+    assert np.abs(found - AerExecutor(Seeds(0)).vectors(batch)).max() < 1e-10
+
+
+@pytest.mark.parametrize("states", [1, 3], ids=["shared angles", "own angles"])
+@pytest.mark.parametrize("fields", [True, False], ids=["shared fields", "own fields"])
+@pytest.mark.parametrize("name", GRAPHS)
+def test_all_paths_lead_to_the_same_states(name, fields, states, rng, monkeypatch):
+    """Tables of all layers or phases layer by layer, all states together or one after the other."""
+    batch = bindings(GRAPHS[name], AdiabaticPreparation(steps=4), rng, states=states)
+    parameters = batch.parameters + (0.0 if fields else 0.3 * rng.normal(size=batch.parameters.shape))
+    expected = evolve(batch.program, parameters)
+    monkeypatch.setattr("qep_qiskit.evolution.phases._TABLE_AMPLITUDES", 0)
+    assert np.abs(evolve(batch.program, parameters) - expected).max() < 1e-13
+    monkeypatch.setattr("qep_qiskit.evolution.phases._SIGNS_UP_TO_QUBITS", 0)
+    assert np.abs(evolve(batch.program, parameters) - expected).max() < 1e-13
+    monkeypatch.setattr("qep_qiskit.evolution.states._TOGETHER_UP_TO_QUBITS", 0)
+    assert np.abs(evolve(batch.program, parameters) - expected).max() < 1e-13
+
+
+def test_phases_have_length_one_at_any_angle(rng):
+    angles = np.concatenate([rng.normal(size=1000), np.pi * np.arange(-6, 7) / 2, rng.normal(size=1000) * 1e6])
+    phases = unit_phases(angles)
+    assert np.abs(np.abs(phases) - 1.0).max() < 1e-14
+    assert np.abs(phases - np.exp(-1j * angles)).max() < 1e-14
 
 
 def test_batches_larger_than_a_chunk(rng):

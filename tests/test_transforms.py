@@ -5,7 +5,7 @@ import pytest
 from reference import kron_of_qubits, random_states
 from scipy.linalg import hadamard
 
-from qep_qiskit.transforms import apply_product, num_qubits_of, walsh_hadamard
+from qep_qiskit.transforms import apply_product, num_qubits_of, walsh_hadamard, walsh_hadamard_of_columns
 
 
 @pytest.mark.parametrize("num_qubits", [1, 4, 5, 6, 9, 11])
@@ -32,6 +32,25 @@ def test_product_of_matrices_is_a_kronecker_product(num_qubits, rng):
     vectors = random_states(rng, 3, 1 << num_qubits)
     expected = vectors @ kron_of_qubits(matrices).T
     assert np.allclose(apply_product(vectors, matrices), expected, rtol=0, atol=1e-10 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("rows", [1, 3, 1100])
+@pytest.mark.parametrize("num_qubits", [1, 4, 7])
+def test_products_in_pieces_are_the_same(num_qubits, rows, rng, monkeypatch):
+    """The pieces of a product, with a rest, and matrices on the lowest qubits side by side for both parts."""
+    matrices = list(rng.normal(size=(num_qubits, 2, 2)))
+    vectors = random_states(rng, rows, 1 << num_qubits)
+    expected = vectors @ kron_of_qubits(matrices).T
+    monkeypatch.setattr("qep_qiskit.transforms._MULTIPLICATIONS_PER_PRODUCT", 1 << 11)
+    assert np.allclose(apply_product(vectors, matrices), expected, rtol=0, atol=1e-10 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("columns", [1, 3, 64])
+@pytest.mark.parametrize("num_qubits", [1, 5, 8, 12])
+def test_columns_are_transformed_like_rows(num_qubits, columns, rng):
+    vectors = rng.normal(size=(columns, 1 << num_qubits))
+    found = walsh_hadamard_of_columns(np.ascontiguousarray(vectors.T))
+    assert np.allclose(found, walsh_hadamard(vectors).T, rtol=0, atol=1e-10)
 
 
 def test_none_is_the_identity(rng):

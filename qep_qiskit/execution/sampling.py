@@ -14,6 +14,7 @@ from qep_qiskit.transforms import num_qubits_of
 __all__ = ["VectorExecutor", "sample_vectors"]
 
 _COUNTS_UP_TO_QUBITS = 13
+_AMPLITUDES_PER_PART = 1 << 16
 
 
 def sample_vectors(
@@ -30,29 +31,45 @@ def sample_vectors(
         seeds: Root of the random streams.
         key: Key of this request.
     """
-    outcomes = []
-    for readout in readouts:
-        rotated = readout.group.basis.rotate(vectors[readout.states])
-        probabilities = (rotated * rotated.conj()).real
-        generator = seeds.generator(*key, readout.group.name)
-        outcomes.append(_sample(probabilities, readout.shots, generator))
-    return ShotData(outcomes=tuple(outcomes))
+    return ShotData(
+        outcomes=tuple(_sample(vectors, readout, seeds.generator(*key, readout.group.name)) for readout in readouts)
+    )
 
 
-def _sample(probabilities: NDArray, shots: int | None, generator: np.random.Generator) -> Outcomes:
-    if shots is None:
-        return Distribution(weights=probabilities, shots=None)
-    probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
-    num_qubits = num_qubits_of(probabilities.shape[1])
-    if num_qubits <= _COUNTS_UP_TO_QUBITS:
-        return Distribution(weights=generator.multinomial(shots, probabilities), shots=shots)
-    drawn = np.stack([_search(row, shots, generator) for row in probabilities])
-    return BitMemory(bits=_to_bytes(drawn, num_qubits), num_qubits=num_qubits)
+def _sample(vectors: NDArray, readout: Readout, generator: np.random.Generator) -> Outcomes:
+    """Outcomes of one readout, drawn from few states at a time: no copy of a large batch is made."""
+    size, shots = vectors.shape[1], readout.shots
+    num_qubits, per_part = num_qubits_of(size), max(1, _AMPLITUDES_PER_PART // size)
+    drawn: list[NDArray] = []
+    for start in range(0, len(readout.states), per_part):
+        probabilities = _probabilities(vectors, readout, slice(start, start + per_part))
+        if shots is None:
+            drawn.append(probabilities)
+        elif num_qubits <= _COUNTS_UP_TO_QUBITS:
+            probabilities /= probabilities.sum(axis=1, keepdims=True)
+            drawn.append(generator.multinomial(shots, probabilities))
+        else:
+            drawn += [_search(row, shots, generator)[None] for row in probabilities]
+    if shots is None or num_qubits <= _COUNTS_UP_TO_QUBITS:
+        weights = np.concatenate(drawn) if drawn else np.zeros((0, size))
+        return Distribution(weights=weights, shots=shots)
+    return BitMemory(bits=_to_bytes(np.concatenate(drawn), num_qubits), num_qubits=num_qubits)
+
+
+def _probabilities(vectors: NDArray, readout: Readout, part: slice) -> NDArray[np.float64]:
+    """Probabilities of the outcomes of some of the measured states, shape (states, 2^N)."""
+    chosen = readout.states[part]
+    picked = vectors[chosen[0]][None] if len(chosen) == 1 else vectors[chosen]
+    rotated = readout.group.basis.rotate(picked)
+    probabilities = np.square(rotated.real)
+    if np.iscomplexobj(rotated):
+        probabilities += np.square(rotated.imag)
+    return probabilities
 
 
 def _search(probabilities: NDArray, shots: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Sorted search in the cumulative sum: linear in 2^N once, logarithmic for every shot."""
-    cumulative = np.cumsum(probabilities)
+    """Sorted search in the cumulative sum, which replaces them: linear in 2^N once, logarithmic for every shot."""
+    cumulative = np.cumsum(probabilities, out=probabilities)
     return np.searchsorted(cumulative, generator.random(shots) * cumulative[-1], side="right")
 
 

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.execution import BitMemory, Distribution, Outcomes
+from qep_qiskit.execution import BitMemory, Outcomes
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.transforms import walsh_hadamard
 
 __all__ = ["GroupMoments", "moments"]
 
 _DENSE_UP_TO_QUBITS = 13
+_NEVER_DENSE_FROM_QUBITS = 21
+_MULTIPLICATIONS_PER_PRODUCT = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,10 +48,12 @@ def moments(outcomes: Outcomes, group: CommutingGroup) -> GroupMoments:
         outcomes: Counts, probabilities or bits, one row per measured state.
         group: The group that was measured.
     """
-    if isinstance(outcomes, BitMemory) and outcomes.num_qubits > _DENSE_UP_TO_QUBITS:
-        means, second = _from_bits(outcomes, group)
+    if isinstance(outcomes, BitMemory):
+        rows = _from_frequencies if _fits_a_table(outcomes, group) else _from_signs
+        found = [rows(values, outcomes, group) for values in map(_integers, outcomes.bits)]
+        means, second = (np.array(part) for part in zip(*found, strict=True))
     else:
-        means, second = _from_frequencies(_frequencies(outcomes), group)
+        means, second = _from_table(outcomes.weights / (outcomes.shots or 1), group)
     single_shot = second - means[:, :, None] * means[:, None, :]
     if outcomes.shots is None:
         return GroupMoments(means=means, covariance=np.zeros_like(single_shot), shots=None)
@@ -57,31 +61,50 @@ def moments(outcomes: Outcomes, group: CommutingGroup) -> GroupMoments:
     return GroupMoments(means=means, covariance=single_shot / divisor, shots=outcomes.shots)
 
 
-def _frequencies(outcomes: Outcomes) -> NDArray[np.float64]:
-    """Relative frequencies, shape (measured, 2^N)."""
-    if isinstance(outcomes, Distribution):
-        return outcomes.weights / (outcomes.shots or 1)
-    place = 256 ** np.arange(outcomes.bits.shape[-1])[::-1]
-    values = outcomes.bits.astype(np.int64) @ place
-    rows, size = values.shape[0], 1 << outcomes.num_qubits
-    flat = (values + size * np.arange(rows)[:, None]).ravel()
-    return np.bincount(flat, minlength=rows * size).reshape(rows, size) / outcomes.shots
+def _fits_a_table(outcomes: BitMemory, group: CommutingGroup) -> bool:
+    """Whether a transform of all 2^N frequencies is less work than the signs of every shot."""
+    if outcomes.num_qubits <= _DENSE_UP_TO_QUBITS:
+        return True
+    transform = outcomes.num_qubits << outcomes.num_qubits
+    return outcomes.num_qubits < _NEVER_DENSE_FROM_QUBITS and transform < 2 * outcomes.shots * group.num_generators
 
 
-def _from_frequencies(frequencies: NDArray, group: CommutingGroup) -> tuple[NDArray, NDArray]:
-    """Means and second moments from one transform."""
+def _integers(bits: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Bit strings as integers in words of 64 bits, the lowest word first: (shots, bytes) to (words, shots)."""
+    words = -(-bits.shape[1] // 8)
+    full = np.zeros((len(bits), 8 * words), dtype=np.uint8)
+    full[:, : bits.shape[1]] = bits[:, ::-1]
+    return np.ascontiguousarray(full.view("<u8").astype(np.uint64).T)
+
+
+def _from_table(frequencies: NDArray, group: CommutingGroup) -> tuple[NDArray, NDArray]:
+    """Means and second moments from one transform of frequencies, shape (..., 2^N)."""
     transformed = walsh_hadamard(frequencies)
     masks = np.array(group.masks)
-    return transformed[:, masks], transformed[:, masks[:, None] ^ masks[None, :]]
+    return transformed[..., masks], transformed[..., masks[:, None] ^ masks[None, :]]
 
 
-def _from_bits(outcomes: BitMemory, group: CommutingGroup) -> tuple[NDArray, NDArray]:
-    """Means and second moments from products of signs, for registers too wide for a table."""
-    select = np.array([[mask >> k & 1 for mask in group.masks] for k in range(outcomes.num_qubits)])
-    means, second = [], []
-    for row in outcomes.bits:
-        bits = np.unpackbits(row[:, ::-1], axis=1, bitorder="little")[:, : outcomes.num_qubits]
-        signs = 1.0 - 2.0 * ((bits.astype(np.float64) @ select) % 2)
-        means.append(signs.mean(axis=0))
-        second.append(signs.T @ signs / outcomes.shots)
-    return np.array(means), np.array(second)
+def _from_frequencies(values: NDArray, outcomes: BitMemory, group: CommutingGroup) -> tuple[NDArray, NDArray]:
+    """The same of shots, shape (1, shots)."""
+    counts = np.bincount(values[0].astype(np.int64), minlength=1 << outcomes.num_qubits)
+    return _from_table(counts / outcomes.shots, group)
+
+
+def _from_signs(values: NDArray, outcomes: BitMemory, group: CommutingGroup) -> tuple[NDArray, NDArray]:
+    """Means and second moments from signs of every shot, shape (words, shots), for registers too wide for a table.
+
+    Few shots at a time: their sums are whole numbers that float32 holds exactly, in products too small to be shared out
+    to threads (see `transforms`).
+    """
+    parity = np.zeros((group.num_generators, outcomes.shots), dtype=np.uint8)
+    for word, column in enumerate(values):
+        masks = np.array([mask >> 64 * word & 0xFFFFFFFFFFFFFFFF for mask in group.masks], dtype=np.uint64)
+        parity ^= np.bitwise_count(masks[:, None] & column)
+    signs = np.where(parity & 1, np.float32(-1.0), np.float32(1.0))
+    means = signs.sum(axis=1, dtype=np.float64) / outcomes.shots
+    second = np.zeros((len(signs), len(signs)))
+    few = max(32, _MULTIPLICATIONS_PER_PRODUCT // len(signs) ** 2)
+    for start in range(0, outcomes.shots, few):
+        part = signs[:, start : start + few]
+        second += part @ part.T
+    return means, second / outcomes.shots

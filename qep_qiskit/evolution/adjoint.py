@@ -1,0 +1,189 @@
+"""Energies of final states with their exact gradients, by the adjoint method.
+
+With |psi> the final state and |phi> = H |psi>, the derivative of the energy by an angle of a layer is
+2 Im <phi| D_a |psi> of both vectors taken back to that layer. One sweep backwards gives all of them. The sweep runs on
+complex conjugate vectors: undoing a layer then multiplies by the phases of the layer itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.evolution.batch import Batch, Multiply
+from qep_qiskit.evolution.operations import two_basis_operations, two_basis_start, two_basis_way_back
+from qep_qiskit.evolution.phases import Factor, diagonals, own_phases, projections, shared_phases, together
+from qep_qiskit.evolution.plan import LayerStack, Plan, basis_change, plan_of
+from qep_qiskit.memory import require_memory
+from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.program import LayerProgram
+
+__all__ = ["energy_and_gradient"]
+
+_AMPLITUDES_TOGETHER = 1 << 14
+_KEPT_UP_TO_QUBITS = 10
+_KEPT_AMPLITUDES = 1 << 16
+
+
+def energy_and_gradient(
+    program: LayerProgram,
+    parameters: NDArray,
+    groups: Sequence[CommutingGroup],
+    coefficients: NDArray,
+    *,
+    projectors: NDArray | None = None,
+    penalties: NDArray | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Energies of the final states, and their gradients by all parameters.
+
+    With projectors the energy is <psi|H|psi> + sum_j b_j |<phi_j|psi>|^2, whose minimum is the lowest state that is
+    orthogonal to all phi_j where the penalties b_j are larger than the gaps.
+
+    Args:
+        program: The layers.
+        parameters: Shape (states, parameters).
+        groups: Commuting groups of the observable H.
+        coefficients: Shape (states, terms), of the observable's terms, group after group.
+        projectors: Shape (states, levels, 2^N), the vectors phi_j of every state, index bit k = qubit k.
+        penalties: Shape (levels,) or (states, levels), the b_j in energy; goes with `projectors`.
+
+    Returns:
+        Energies, shape (states,), and gradients, shape (states, parameters).
+
+    Raises:
+        ResourceError: The vectors do not fit in memory.
+    """
+    require_memory(program.num_qubits, 16 * 12, "an adjoint gradient")
+    energies, gradients = np.empty(len(parameters)), np.empty(parameters.shape)
+    if projectors is not None:
+        penalties = np.broadcast_to(np.asarray(penalties, dtype=float), projectors.shape[:2])
+    size = _states_together(program)
+    for start in range(0, len(parameters), size):
+        rows = slice(start, start + size)
+        observable = _Observable(
+            groups,
+            coefficients[rows],
+            None if projectors is None else projectors[rows],
+            None if penalties is None else penalties[rows],
+        )
+        energies[rows], gradients[rows] = _adjoint(program, parameters[rows], observable)
+    return energies, gradients
+
+
+def _states_together(program: LayerProgram) -> int:
+    """How many states go through one sweep: as many as the cache holds, and as can be kept for every layer."""
+    kept = _KEPT_AMPLITUDES // max(1, len(program.layers)) if program.num_qubits <= _KEPT_UP_TO_QUBITS else 0
+    return max(1, min(_AMPLITUDES_TOGETHER, kept or _AMPLITUDES_TOGETHER) >> program.num_qubits)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Observable:
+    """The observable of every state: groups with coefficients (states, terms), and penalised projectors."""
+
+    groups: Sequence[CommutingGroup]
+    coefficients: NDArray
+    projectors: NDArray | None
+    penalties: NDArray | None
+
+    def applied(self, states: NDArray, basis: str) -> NDArray[np.complex128]:
+        """The observable times states in columns, which are given and returned in a basis of letters."""
+        total, start = np.zeros_like(states), 0
+        for group in self.groups:
+            block = self.coefficients[:, start : start + group.num_generators].T
+            diagonal = diagonals(np.array(group.masks), np.ascontiguousarray(block), group.num_qubits)
+            image = _changed(states, basis, group.basis.letters)
+            total += _changed(diagonal * image, group.basis.letters, basis)
+            start += group.num_generators
+        if self.projectors is not None:
+            computational = "Z" * len(basis)
+            seen = _changed(states, basis, computational).T
+            overlaps = np.matmul(self.projectors.conj(), seen[:, :, None])[:, :, 0]
+            image = np.matmul((self.penalties * overlaps)[:, None], self.projectors)[:, 0]
+            total += _changed(np.ascontiguousarray(image.T), computational, basis)
+        return total
+
+
+def _changed(states: NDArray, before: str, after: str) -> NDArray[np.complex128]:
+    """States in columns from one basis to another; the given ones stay as they are."""
+    if before == after:
+        return states
+    batch = Batch(states.copy(), np.empty_like(states))
+    batch.change(basis_change(before, after))
+    return batch.states
+
+
+def _adjoint(program: LayerProgram, parameters: NDArray, observable: _Observable) -> tuple[NDArray, NDArray]:
+    plan = plan_of(program)
+    factors = _factors(plan, parameters)
+    ket = Batch.of(two_basis_start(program, plan), len(parameters))
+    for operation in two_basis_operations(plan):
+        if isinstance(operation, Multiply):
+            ket.multiply(factors[operation.stack], operation.layer)
+        else:
+            ket.move(operation)
+    image = observable.applied(ket.states, plan.last_basis)
+    energies = (ket.states.conj() * image).sum(axis=0).real
+    pair = np.concatenate([ket.states, image], axis=1).conj()
+    by_angle = _sweep_back(plan, factors, Batch(pair, np.empty_like(pair)))
+    gradient = np.zeros(parameters.shape)
+    for stack, found in zip(plan.stacks, by_angle, strict=True):
+        stack.add_chain_rule(gradient, found)
+    return energies, gradient
+
+
+def _factors(plan: Plan, parameters: NDArray) -> list[list[Factor]]:
+    """Phases of the layers of every stack."""
+    same = (parameters == parameters[:1]).all(axis=0)
+    factors = []
+    for stack in plan.stacks:
+        arguments = stack.masks, stack.angles(parameters), stack.shared(same), plan.num_qubits
+        factors.append(together([*shared_phases(*arguments), *own_phases(*arguments)]))
+    return factors
+
+
+def _sweep_back(plan: Plan, factors: Sequence[list[Factor]], pair: Batch) -> list[NDArray]:
+    """Derivatives by the angles of every stack, shape (layers, generators, states).
+
+    Args:
+        plan: The plan.
+        factors: Phases of every stack.
+        pair: Conjugates of the final states and, in further columns, of the observable's images of them.
+    """
+    keeps = plan.num_qubits <= _KEPT_UP_TO_QUBITS
+    shape = pair.states.shape
+    kept = [np.empty((len(stack.layers), *shape) if keeps else 0, dtype=complex) for stack in plan.stacks]
+    found = [
+        np.empty((len(stack.layers), len(stack.masks), shape[1] // 2) if not keeps else 0) for stack in plan.stacks
+    ]
+    for operation in two_basis_way_back(plan):
+        if not isinstance(operation, Multiply):
+            pair.move(operation)
+            continue
+        if keeps:
+            kept[operation.stack][operation.layer] = pair.states
+        else:
+            found[operation.stack][operation.layer] = _by_angle(plan.stacks[operation.stack], pair.states)
+        _multiply_both(pair, factors[operation.stack], operation.layer)
+    if keeps:
+        return [_by_angle(stack, pairs) for stack, pairs in zip(plan.stacks, kept, strict=True)]
+    return found
+
+
+def _multiply_both(pair: Batch, factors: Sequence[Factor], layer: int) -> None:
+    """Multiply states and images, side by side in the columns, by the phases of a layer."""
+    both = pair.states.reshape(len(pair.states), 2, -1)
+    for factor in factors:
+        both *= factor.of_layer(layer)[:, None]
+
+
+def _by_angle(stack: LayerStack, pairs: NDArray) -> NDArray[np.float64]:
+    """2 Im <image| D_a |state> of conjugate vectors side by side in columns, shape (..., 2^N, 2 states)."""
+    half = pairs.shape[-1] // 2
+    state, image = pairs[..., :half], pairs[..., half:]
+    density = image.imag * state.real
+    density -= image.real * state.imag
+    density *= 2.0
+    return projections(stack.masks, density)

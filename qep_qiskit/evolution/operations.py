@@ -1,0 +1,114 @@
+"""A program as a sequence of operations on a batch, along one of two routes.
+
+* Rotating: where all groups are diagonal or fields along X, and all states share the fields, states stay in the
+  computational basis. In a frame of phases i^popcount(x), which commutes with everything diagonal, rotations about
+  X are real matrices.
+* Two bases: every layer is a multiplication by phases in the basis of its group, with a change of basis in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.evolution.batch import Change, Multiply, Operation, Permute
+from qep_qiskit.evolution.plan import LayerStack, Plan, basis_change, sources_of
+from qep_qiskit.operators import LocalBasis
+from qep_qiskit.program import LayerProgram
+from qep_qiskit.transforms import Block, kron_blocks, num_qubits_of
+
+__all__ = [
+    "product_state",
+    "real_frame",
+    "rotating_operations",
+    "two_basis_operations",
+    "two_basis_start",
+    "two_basis_way_back",
+]
+
+
+def product_state(qubits: NDArray) -> NDArray[np.complex128]:
+    """The product of single-qubit states, shape (N, 2) to (2^N,)."""
+    state = np.ones(1, dtype=complex)
+    for qubit in qubits:
+        state = (qubit[:, None] * state).ravel()
+    return state
+
+
+@lru_cache(maxsize=2)
+def real_frame(num_qubits: int) -> NDArray[np.complex128]:
+    """Phases i^popcount(x), in which rotations about X are real matrices."""
+    return product_state(np.array([[1.0, 1.0j]] * num_qubits))
+
+
+def rotating_operations(plan: Plan, angles: Sequence[NDArray]) -> list[Operation]:
+    """Operations of the rotating route.
+
+    Args:
+        plan: The plan.
+        angles: For every stack, shape (layers, generators, states); those of rotations equal in all states.
+    """
+    rotations = {
+        index: _rotations(stack, angles[index][:, :, 0])
+        for index, stack in enumerate(plan.stacks)
+        if index in plan.fields
+    }
+    return [
+        Change(rotations[step.stack][step.layer]) if step.stack in rotations else Multiply(step.stack, step.layer)
+        for step in plan.steps
+    ]
+
+
+def _rotations(stack: LayerStack, angles: NDArray) -> list[list[Block]]:
+    """Real matrices of the rotations of every layer, of angles of shape (layers, generators)."""
+    matrices: list[NDArray | None] = [None] * stack.group.num_qubits
+    cosine, sine = np.cos(angles), np.sin(angles)
+    turned = np.stack([cosine, -sine, sine, cosine], axis=-1).reshape(*angles.shape, 2, 2)
+    for index, mask in enumerate(stack.group.masks):
+        matrices[num_qubits_of(mask)] = turned[:, index]
+    blocks = kron_blocks(matrices)
+    return [[Block(block.low, block.matrix[layer]) for block in blocks] for layer in range(len(angles))]
+
+
+def two_basis_start(program: LayerProgram, plan: Plan) -> NDArray[np.complex128]:
+    """The initial state in the basis of the first step, shape (2^N,)."""
+    matrices = LocalBasis(plan.first_basis).matrices()
+    rotated = [
+        qubit if matrix is None else matrix @ qubit for matrix, qubit in zip(matrices, program.initial, strict=True)
+    ]
+    return product_state(np.array(rotated))
+
+
+@lru_cache(maxsize=64)
+def two_basis_operations(plan: Plan) -> tuple[Operation, ...]:
+    """Operations between `two_basis_start` and the basis of the last step, `plan.last_basis`."""
+    operations: list[Operation] = []
+    basis = plan.first_basis
+    for step in plan.steps:
+        if (wanted := plan.basis_of(step)) != basis:
+            operations.append(Change(basis_change(basis, wanted)))
+            basis = wanted
+        if step.cx is None:
+            operations.append(Multiply(step.stack, step.layer))
+        else:
+            operations.append(Permute(sources_of(step.cx, plan.num_qubits)))
+    return tuple(operations)
+
+
+@lru_cache(maxsize=64)
+def two_basis_way_back(plan: Plan) -> tuple[Operation, ...]:
+    """Operations that undo `two_basis_operations` on complex conjugate vectors, where the phases are the same."""
+    cx_layers = [step.cx for step in reversed(plan.steps) if step.cx is not None]
+    undone: list[Operation] = []
+    for operation in reversed(two_basis_operations(plan)):
+        if isinstance(operation, Change):
+            blocks = [Block(block.low, np.ascontiguousarray(block.matrix.T)) for block in reversed(operation.blocks)]
+            undone.append(Change(blocks))
+        elif isinstance(operation, Permute):
+            undone.append(Permute(sources_of(cx_layers.pop(0).inverse, plan.num_qubits)))
+        else:
+            undone.append(operation)
+    return tuple(undone)

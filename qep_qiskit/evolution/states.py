@@ -1,0 +1,162 @@
+"""Final states of layer programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.evolution.batch import Batch, Change, Multiply, Operation
+from qep_qiskit.evolution.operations import (
+    product_state,
+    real_frame,
+    rotating_operations,
+    two_basis_operations,
+    two_basis_start,
+)
+from qep_qiskit.evolution.phases import Factor, own_phases, shared_phases, together
+from qep_qiskit.evolution.plan import LayerStack, basis_change, plan_of
+from qep_qiskit.memory import require_memory
+from qep_qiskit.program import LayerProgram
+
+__all__ = ["evolve"]
+
+_TOGETHER_UP_TO_QUBITS = 12
+_AMPLITUDES_TOGETHER = 1 << 16
+_AMPLITUDES_IN_TURN = 1 << 19
+_STATES_TOGETHER = 512
+_NUMBERS_IN_TABLES = 1 << 20
+
+
+def evolve(program: LayerProgram, parameters: NDArray) -> NDArray[np.complex128]:
+    """Final states of a program.
+
+    Args:
+        program: The layers.
+        parameters: Shape (states, parameters).
+
+    Returns:
+        Shape (states, 2^N), index bit k = qubit k, phases as those of the lowered circuit.
+
+    Raises:
+        ResourceError: The states do not fit in memory.
+    """
+    require_memory(program.num_qubits, 16 * (len(parameters) + 8), "a batch of state vectors")
+    states = np.empty((len(parameters), 1 << program.num_qubits), dtype=complex)
+    same = (parameters == parameters[:1]).all(axis=0)
+    for rows in _chunks(program, len(parameters)):
+        _Work.on(program, parameters[rows], same).run(states[rows])
+    return states
+
+
+def _chunks(program: LayerProgram, count: int) -> Iterator[slice]:
+    """Rows of the batch that share one pass: few enough for the cache, and for tables of all layers."""
+    num_qubits = program.num_qubits
+    if num_qubits > _TOGETHER_UP_TO_QUBITS:
+        size = _AMPLITUDES_IN_TURN >> num_qubits
+    else:
+        in_tables = max(1, len(program.layers)) << (num_qubits + 3) // 2
+        size = min(_STATES_TOGETHER, _AMPLITUDES_TOGETHER >> num_qubits, _NUMBERS_IN_TABLES // in_tables)
+    size = max(1, size)
+    return (slice(start, min(start + size, count)) for start in range(0, count, size))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Work:
+    """One chunk of a batch, ready to run.
+
+    Args:
+        operations: What to do.
+        start: Shape (2^N,), the first state, in the basis and frame of the first operation.
+        last: Change of basis at the end.
+        frame: Shape (2^N,), phases that the final states are seen in, or None.
+        stacks: The layers of every group; those that are not multiplied are left out.
+        angles: Shape (layers, generators, states) of each.
+        shared: Shape (generators,) of each: which angles all states share.
+    """
+
+    operations: Sequence[Operation]
+    start: NDArray[np.complex128]
+    last: Change
+    frame: NDArray[np.complex128] | None
+    stacks: dict[int, LayerStack]
+    angles: Sequence[NDArray]
+    shared: Sequence[NDArray]
+
+    @classmethod
+    def on(cls, program: LayerProgram, parameters: NDArray, same: NDArray[np.bool_]) -> _Work:
+        """The work for some rows of parameters; `same` says which parameters all states share."""
+        plan = plan_of(program)
+        angles = [stack.angles(parameters) for stack in plan.stacks]
+        shared = [stack.shared(same) for stack in plan.stacks]
+        stacks = dict(enumerate(plan.stacks))
+        computational = "Z" * program.num_qubits
+        if plan.fields and all(shared[index].all() for index in plan.fields):
+            frame = real_frame(program.num_qubits)
+            return cls(
+                operations=rotating_operations(plan, angles),
+                start=product_state(program.initial) * frame,
+                last=Change(()),
+                frame=frame,
+                stacks={index: stack for index, stack in stacks.items() if index not in plan.fields},
+                angles=angles,
+                shared=shared,
+            )
+        return cls(
+            operations=two_basis_operations(plan),
+            start=two_basis_start(program, plan),
+            last=Change(basis_change(plan.last_basis, computational)),
+            frame=None,
+            stacks=stacks,
+            angles=angles,
+            shared=shared,
+        )
+
+    def run(self, out: NDArray) -> None:
+        """Write the final states, shape (states, 2^N)."""
+        if out.shape[1] > 1 << _TOGETHER_UP_TO_QUBITS:
+            self._in_turn(out)
+        else:
+            self._all_together(out)
+
+    def _all_together(self, out: NDArray) -> None:
+        """All states in one batch: narrow registers."""
+        factors = {index: together([*self._common(index), *self._own(index, slice(None))]) for index in self.stacks}
+        batch = Batch.of(self.start, len(out))
+        for operation in self.operations:
+            if isinstance(operation, Multiply):
+                batch.multiply(factors[operation.stack], operation.layer)
+            else:
+                batch.move(operation)
+        batch.move(self.last)
+        np.multiply(batch.states.T, 1.0 if self.frame is None else self.frame.conj(), out=out)
+
+    def _in_turn(self, out: NDArray) -> None:
+        """Operation by operation on one state after the other, each in its place: wide registers."""
+        common = {index: self._common(index) for index in self.stacks}
+        own = [{index: self._own(index, slice(row, row + 1)) for index in self.stacks} for row in range(len(out))]
+        out[:] = self.start
+        spare = np.empty((out.shape[1], 1), dtype=complex)
+        for operation in [*self.operations, self.last]:
+            if isinstance(operation, Multiply):
+                phases = [factor.of_layer(operation.layer) for factor in common[operation.stack]]
+            for row, state in enumerate(out):
+                batch = Batch(state[:, None], spare)
+                if not isinstance(operation, Multiply):
+                    batch.move_in_place(operation)
+                    continue
+                for shared in phases:
+                    batch.states *= shared
+                batch.multiply(own[row][operation.stack], operation.layer)
+        if self.frame is not None:
+            out *= self.frame.conj()
+
+    def _common(self, index: int) -> list[Factor]:
+        stack = self.stacks[index]
+        return shared_phases(stack.masks, self.angles[index], self.shared[index], stack.group.num_qubits)
+
+    def _own(self, index: int, columns: slice) -> list[Factor]:
+        stack, angles = self.stacks[index], self.angles[index][:, :, columns]
+        return own_phases(stack.masks, angles, self.shared[index], stack.group.num_qubits)
