@@ -38,15 +38,15 @@ ENTANGLEMENTS: dict[str, Callable[[int], Pairs]] = {
 def hamiltonian_variational(groups: Sequence[CommutingGroup], depth: int) -> LayerProgram:
     """Layers of the Hamiltonian's own groups with a free angle for every generator, from |+>^N.
 
-    The state is prod_l prod_g exp(-i sum_a p_lga P_ga) |+>^N, l the first to vary slowest (Wecker, Hastings, Troyer,
-    Phys. Rev. A 92, 042303 (2015), there with one angle a group).
+    The state is prod_l prod_g exp(-i sum_a p_lga P_ga / 2) |+>^N, l the first to vary slowest (Wecker, Hastings,
+    Troyer, Phys. Rev. A 92, 042303 (2015), there with one angle a group).
 
     Args:
         groups: Commuting groups of the Hamiltonian, applied in their order.
         depth: How many times through the groups.
 
     Returns:
-        A program with ``depth * (number of generators)`` parameters, in radians, named as ``l0 Z0 Z1``.
+        A program with ``depth * (number of generators)`` parameters: gate angles in radians, named as ``l0 Z0 Z1``.
 
     Raises:
         AnsatzError: There are no groups, they differ in their number of qubits, or the depth is below 1.
@@ -65,10 +65,10 @@ def hamiltonian_variational(groups: Sequence[CommutingGroup], depth: int) -> Lay
     return LayerProgram(groups=tuple(groups), initial=plus, layers=tuple(layers), parameter_names=tuple(names))
 
 
-def _free_layer(index: int, group: CommutingGroup, start: int, scale: float = 1.0) -> Layer:
-    """A layer whose generators have the parameters from `start` on."""
+def _free_layer(index: int, group: CommutingGroup, start: int) -> Layer:
+    """A layer whose gates have the parameters from `start` on for angles, twice the angles of the generators."""
     size = group.num_generators
-    return Layer(group=index, source=np.arange(start, start + size), scale=np.full(size, scale), offset=np.zeros(size))
+    return Layer(group=index, source=np.arange(start, start + size), scale=np.full(size, 0.5), offset=np.zeros(size))
 
 
 def hardware_efficient(num_qubits: int, depth: int, entanglement: str = "reverse_linear") -> LayerProgram:
@@ -105,7 +105,7 @@ def hardware_efficient(num_qubits: int, depth: int, entanglement: str = "reverse
         if number and entangler.pairs:
             layers.append(entangler)
         start = 2 * num_qubits * number
-        layers += [_free_layer(g, group, start + num_qubits * g, scale=0.5) for g, group in enumerate(groups)]
+        layers += [_free_layer(g, group, start + num_qubits * g) for g, group in enumerate(groups)]
     names = [
         f"l{number} {gate} {qubit}"
         for number in range(depth + 1)

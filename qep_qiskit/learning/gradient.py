@@ -175,7 +175,7 @@ class GradientEstimator:
         }
         second = replace(key, stage=key.stage + 1)
         family = Family(groups=self.hamiltonian.groups, free=free, nudge=nudge, betas=betas, key=second)
-        start = replace(start, free=first.equilibria.free)
+        start = Start(free=first.equilibria.free, memory={**start.memory, **first.equilibria.memory})
         measured, equilibria = yield from self._measure(family, wanted, start)
         moments = _filled_in(measured, first.moments, betas)
         derivative, covariance = _contract(moments, stencil)

@@ -48,7 +48,7 @@ def test_hamiltonian_variational_is_the_product_of_exponentials(depth, rng):
     state = np.full(8, 8**-0.5, dtype=complex)
     words = [word for _ in range(depth) for group in GROUPS for word in group.words]
     for word, angle in zip(words, parameters, strict=True):
-        state = expm(-1j * angle * pauli_matrix(word, 3)) @ state
+        state = expm(-0.5j * angle * pauli_matrix(word, 3)) @ state
     assert program.num_parameters == len(parameters)
     assert np.abs(evolve(program, parameters[None])[0] - state).max() < 1e-10
 

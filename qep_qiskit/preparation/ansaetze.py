@@ -1,0 +1,135 @@
+"""The circuits a variational preparation can use, and the angles it starts from when it knows nothing better.
+
+An ansatz is given the commuting groups and never the weights: its state may depend on the weights only through the
+minimisation, or the contrast is no gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.ansatz import check_ansatz, hamiltonian_variational, hardware_efficient
+from qep_qiskit.operators import CommutingGroup, PauliWord
+from qep_qiskit.program import LayerProgram
+
+__all__ = ["Ansatz", "FixedAnsatz", "HamiltonianVariational", "HardwareEfficient", "program_of"]
+
+_RAMP_STEP = 0.6
+_BREAKS_SYMMETRY = 0.01
+_RESTART_SPREAD = 0.5
+
+
+class Ansatz(Protocol):
+    """Gives a program whose parameters are gate angles in radians."""
+
+    def __hash__(self) -> int:
+        """Equal ansaetze share one program."""
+        ...
+
+    def program(self, groups: tuple[CommutingGroup, ...]) -> LayerProgram:
+        """The program for Hamiltonians made of these groups."""
+        ...
+
+    def cold_start(
+        self, groups: Sequence[CommutingGroup], coefficients: NDArray, restart: int, generator: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Angles to start from, shape (rows, parameters), for Hamiltonians (rows, terms); `restart` counts from 0."""
+        ...
+
+
+@lru_cache(maxsize=32)
+def program_of(ansatz: Ansatz, groups: tuple[CommutingGroup, ...]) -> LayerProgram:
+    """The program of an ansatz, made once and checked.
+
+    Raises:
+        AnsatzError: It has no free angle, or one that is named as a coefficient of the Hamiltonian.
+    """
+    program = ansatz.program(groups)
+    check_ansatz(program, [str(word) for group in groups for word in group.words])
+    return program
+
+
+@dataclass(frozen=True, slots=True)
+class HamiltonianVariational:
+    """The Hamiltonian's own gates, each with a free angle, layer after layer (`hamiltonian_variational`).
+
+    It starts from a digitised ramp (Sack & Serbyn 2021, Quantum 5, 491), from where the ground state is near.
+
+    Args:
+        depth: Number of layers.
+    """
+
+    depth: int
+
+    def program(self, groups: tuple[CommutingGroup, ...]) -> LayerProgram:
+        """The program for these groups."""
+        return hamiltonian_variational(groups, self.depth)
+
+    def cold_start(
+        self, groups: Sequence[CommutingGroup], coefficients: NDArray, restart: int, generator: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """A linear ramp from the transverse field, and a little noise that breaks symmetries."""
+        words = [word for group in groups for word in group.words]
+        driver = np.array([_is_single_x(word) for word in words], dtype=float)
+        progress = ((np.arange(self.depth) + 0.5) / self.depth)[None, :, None]
+        ramp = progress * coefficients[:, None, :] - (1.0 - progress) * driver
+        angles = 2.0 * _RAMP_STEP * ramp.reshape(len(coefficients), -1)
+        return angles + (_BREAKS_SYMMETRY + _RESTART_SPREAD * restart) * generator.normal(size=angles.shape)
+
+
+def _is_single_x(word: PauliWord) -> bool:
+    return len(word.factors) == 1 and word.factors[0][1] == "X"
+
+
+@dataclass(frozen=True, slots=True)
+class HardwareEfficient:
+    """RY, RZ and CX gates, as Qiskit's ``efficient_su2``; depth 0 is a product state.
+
+    Args:
+        depth: Number of entangling layers.
+        entanglement: As in Qiskit: ``"reverse_linear"``, ``"linear"``, ``"circular"``, ``"full"`` or ``"pairwise"``.
+    """
+
+    depth: int
+    entanglement: str = "reverse_linear"
+
+    def program(self, groups: tuple[CommutingGroup, ...]) -> LayerProgram:
+        """The program for these groups."""
+        return hardware_efficient(groups[0].num_qubits, self.depth, self.entanglement)
+
+    def cold_start(
+        self, groups: Sequence[CommutingGroup], coefficients: NDArray, restart: int, generator: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Random angles."""
+        return _random_angles(program_of(self, tuple(groups)), len(coefficients), generator)
+
+
+@dataclass(frozen=True, slots=True)
+class FixedAnsatz:
+    """A program of the user's own, such as one read from an OpenQASM 3 file (`read_ansatz`).
+
+    Args:
+        given: The program.
+    """
+
+    given: LayerProgram
+
+    def program(self, groups: tuple[CommutingGroup, ...]) -> LayerProgram:
+        """The program itself."""
+        return self.given
+
+    def cold_start(
+        self, groups: Sequence[CommutingGroup], coefficients: NDArray, restart: int, generator: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Random angles."""
+        return _random_angles(self.given, len(coefficients), generator)
+
+
+def _random_angles(program: LayerProgram, rows: int, generator: np.random.Generator) -> NDArray[np.float64]:
+    return generator.uniform(-np.pi, np.pi, size=(rows, program.num_parameters))

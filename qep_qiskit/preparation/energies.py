@@ -1,0 +1,137 @@
+"""Energies of ansatz states: simulated with exact gradients, or sampled in the shared shot batches.
+
+To reach excited states the energy carries penalties for overlapping with lower ones (variational quantum deflation,
+Higgott, Wang & Brierley 2019, arXiv:1805.08138):
+
+    E(p) = <psi(p)|H|psi(p)> + b sum_j |<psi(q_j)|psi(p)>|^2
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.ansatz import initial_readout, overlap_program
+from qep_qiskit.evolution import energy_and_gradient, evolve
+from qep_qiskit.execution import Distribution, Outcomes, Readout, Request, RequestKey
+from qep_qiskit.measurement import Measuring, measure
+from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.prepared import CircuitStates
+from qep_qiskit.program import LayerProgram
+
+__all__ = ["Problem", "SampledEnergies", "simulated_energies"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Problem:
+    """Hamiltonians whose states are looked for, one per row.
+
+    Args:
+        groups: The commuting groups.
+        coefficients: Shape (rows, terms).
+        lower: Shape (rows, levels, parameters), angles of the states below, which cost a penalty to overlap with.
+    """
+
+    groups: Sequence[CommutingGroup]
+    coefficients: NDArray[np.float64]
+    lower: NDArray[np.float64]
+
+    def penalties(self) -> NDArray[np.float64]:
+        """Penalty b of every row: no less than the width of its spectrum."""
+        return 2.0 * np.abs(self.coefficients).sum(axis=1)
+
+
+def simulated_energies(
+    program: LayerProgram, problem: Problem, rows: NDArray, points: NDArray
+) -> tuple[NDArray, NDArray]:
+    """Exact energies and gradients.
+
+    Args:
+        program: The ansatz.
+        problem: The Hamiltonians.
+        rows: Shape (some,), which Hamiltonian each point belongs to.
+        points: Shape (some, parameters).
+    """
+    coefficients, levels = problem.coefficients[rows], problem.lower.shape[1]
+    if levels == 0:
+        return energy_and_gradient(program, points, problem.groups, coefficients)
+    lower = evolve(program, problem.lower[rows].reshape(-1, program.num_parameters)).reshape(len(rows), levels, -1)
+    penalties = np.repeat(problem.penalties()[rows, None], levels, axis=1)
+    return energy_and_gradient(program, points, problem.groups, coefficients, projectors=lower, penalties=penalties)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class SampledEnergies:
+    """Energies from shots; every call is one request, or two where overlaps are asked for too.
+
+    Args:
+        program: The ansatz.
+        shots: Per batch, or None for exact expectations.
+        key: Names the requests; their `iteration` is counted on.
+    """
+
+    program: LayerProgram
+    shots: int | None
+    key: RequestKey
+    asked: int = field(default=0)
+
+    def _next_key(self) -> RequestKey:
+        self.asked += 1
+        return replace(self.key, iteration=self.asked)
+
+    def energies(self, problem: Problem, rows: NDArray, points: NDArray) -> Measuring[tuple[NDArray, NDArray]]:
+        """Energies of points, each of the Hamiltonian of its row, and their variances by shots."""
+        coefficients = problem.coefficients[rows]
+        moments = yield from measure(
+            problem.groups,
+            CircuitStates(program=self.program, parameters=points),
+            shape=(len(points), 1),
+            phases={g: [0] for g in _groups_in_use(problem)},
+            shots=[self.shots] * len(problem.groups),
+            key=self._next_key(),
+        )
+        means, covariance = np.nan_to_num(moments.means[:, 0]), moments.covariance[:, 0]
+        values = np.einsum("rt,rt->r", coefficients, means)
+        variances = np.einsum("rt,rtu,ru->r", coefficients, covariance, coefficients)
+        levels = problem.lower.shape[1]
+        if levels == 0:
+            return values, variances
+        one, other = np.repeat(points, levels, axis=0), problem.lower[rows].reshape(-1, points.shape[1])
+        overlaps = (yield from self.overlaps(one, other)).reshape(len(points), levels)
+        return values + problem.penalties()[rows] * overlaps.sum(axis=1), variances
+
+    def overlaps(self, one: NDArray, other: NDArray) -> Measuring[NDArray]:
+        """|<psi(one)|psi(other)>|^2 of pairs of points, shape (pairs,), by preparing one and undoing the other."""
+        readout = initial_readout(self.program)
+        states = CircuitStates(program=_overlap_program(self.program), parameters=np.concatenate([one, other], axis=1))
+        request = Request(
+            key=self._next_key(),
+            prepared=states,
+            readouts=(Readout(group=readout.group, states=np.arange(len(one)), shots=self.shots),),
+        )
+        data = yield request
+        return _frequency(data.outcomes[0], readout.outcome)
+
+
+_overlap_program = lru_cache(maxsize=32)(overlap_program)
+"""Made once for a program, so that executors recognise it."""
+
+
+def _groups_in_use(problem: Problem) -> list[int]:
+    """Groups in which some Hamiltonian has a term; the others need no shots."""
+    ends = np.cumsum([group.num_generators for group in problem.groups])
+    blocks = np.split(problem.coefficients, ends[:-1], axis=1)
+    return [g for g, block in enumerate(blocks) if block.any()]
+
+
+def _frequency(outcomes: Outcomes, wanted: int) -> NDArray[np.float64]:
+    """How often an outcome came, shape (measured,)."""
+    if isinstance(outcomes, Distribution):
+        return outcomes.weights[:, wanted] / (outcomes.shots or 1)
+    size = outcomes.bits.shape[-1]
+    pattern = np.frombuffer(wanted.to_bytes(size, "big"), dtype=np.uint8)
+    return (outcomes.bits == pattern).all(axis=2).mean(axis=1)

@@ -1,0 +1,127 @@
+"""Many optimisers side by side, each of which believes that it is alone.
+
+Optimisers of other libraries call a function and wait for its value. Here the value comes from a shot batch that all
+states of a batch share, and the work may stop between question and answer. So each optimiser runs in a thread of its
+own that sleeps while its question is open; one thread runs at a time, in a fixed order, so that a run repeats itself to
+the last bit. All open questions are answered together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from threading import Semaphore, Thread
+from typing import Any, Generic, TypeVar
+
+__all__ = ["Ask", "Question", "run_in_lockstep"]
+
+Result = TypeVar("Result")
+Ask = Callable[[str, Any], Any]
+Yielded = TypeVar("Yielded")
+Sent = TypeVar("Sent")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What one worker wants to know.
+
+    Args:
+        worker: Its index.
+        kind: A word for what is asked.
+        content: The question itself.
+    """
+
+    worker: int
+    kind: str
+    content: Any
+
+
+class _AbandonedError(BaseException):
+    """Raised inside a worker whose answer will never come; no optimiser catches it by mistake."""
+
+
+class _Worker(Generic[Result]):
+    """One piece of work in a thread that hands the turn back and forth."""
+
+    def __init__(self, index: int, work: Callable[[Ask], Result]) -> None:
+        self.index = index
+        self.question: Question | None = None
+        self.result: Result
+        self.error: BaseException | None = None
+        self._answer: Any = None
+        self._work, self._abandoned = work, False
+        self._its_turn, self._our_turn = Semaphore(0), Semaphore(0)
+        self._thread = Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        """Run until the first question or the end."""
+        self._thread.start()
+        self._our_turn.acquire()
+
+    def resume(self, answer: Any) -> None:
+        """Answer, and run until the next question or the end."""
+        self._answer, self.question = answer, None
+        self._its_turn.release()
+        self._our_turn.acquire()
+
+    def abandon(self) -> None:
+        """End the thread where it waits."""
+        if self.question is not None:
+            self._abandoned = True
+            self.resume(None)
+
+    def _run(self) -> None:
+        try:
+            self.result = self._work(self._ask)
+        except _AbandonedError:
+            pass
+        except BaseException as error:
+            self.error = error
+        self._our_turn.release()
+
+    def _ask(self, kind: str, content: Any) -> Any:
+        self.question = Question(self.index, kind, content)
+        self._our_turn.release()
+        self._its_turn.acquire()
+        if self._abandoned:
+            raise _AbandonedError
+        return self._answer
+
+
+def run_in_lockstep(
+    works: Sequence[Callable[[Ask], Result]],
+    answer: Callable[[list[Question]], Generator[Yielded, Sent, list[Any]]],
+    before_turn: Callable[[int], None] = lambda worker: None,
+) -> Generator[Yielded, Sent, list[Result]]:
+    """Run work that asks questions, all open questions answered at once.
+
+    Args:
+        works: Each gets a function `ask(kind, content)` that returns the answer.
+        answer: A generator function from the open questions to their answers, in the same order.
+        before_turn: Called before a worker runs, with its index.
+
+    Returns:
+        The results of all works.
+    """
+    workers = [_Worker(index, work) for index, work in enumerate(works)]
+    try:
+        for worker in workers:
+            before_turn(worker.index)
+            worker.start()
+            _raise_error_of(worker)
+        while waiting := [worker for worker in workers if worker.question is not None]:
+            questions = [worker.question for worker in waiting if worker.question is not None]
+            answers = yield from answer(questions)
+            for worker, content in zip(waiting, answers, strict=True):
+                before_turn(worker.index)
+                worker.resume(content)
+                _raise_error_of(worker)
+    finally:
+        for worker in workers:
+            worker.abandon()
+    return [worker.result for worker in workers]
+
+
+def _raise_error_of(worker: _Worker[Result]) -> None:
+    if worker.error is not None:
+        raise worker.error

@@ -1,0 +1,255 @@
+"""Minimising the energies of a batch: all states side by side, with simulated or with sampled energies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.evolution import evolve
+from qep_qiskit.execution import RequestKey
+from qep_qiskit.measurement import Measuring
+from qep_qiskit.preparation.descent import descend
+from qep_qiskit.preparation.energies import Problem, SampledEnergies, simulated_energies
+from qep_qiskit.preparation.lockstep import Question, run_in_lockstep
+from qep_qiskit.preparation.optimizers import BFGS, minimising_work
+from qep_qiskit.program import LayerProgram
+from qep_qiskit.seeds import Seeds
+
+__all__ = ["Minima", "Minimiser", "SampledMinimiser", "SimulatedMinimiser"]
+
+_SLOPE_STEP = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Minima:
+    """Where the energies of a batch are smallest, one row per state.
+
+    Args:
+        points: Shape (rows, parameters).
+        values: Shape (rows,), energies; NaN where they are not known exactly.
+        residuals: Shape (rows,), norms of the energies' gradients; NaN where not measured.
+        inverse_hessians: Shape (rows, parameters, parameters), where the minimiser has learned them.
+    """
+
+    points: NDArray[np.float64]
+    values: NDArray[np.float64]
+    residuals: NDArray[np.float64]
+    inverse_hessians: NDArray[np.float64] | None = None
+
+    def _map(self, change: Callable[[NDArray], NDArray]) -> Minima:
+        return Minima(
+            points=change(self.points),
+            values=change(self.values),
+            residuals=change(self.residuals),
+            inverse_hessians=None if self.inverse_hessians is None else change(self.inverse_hessians),
+        )
+
+    def lower_of(self, other: Minima) -> Minima:
+        """Row by row the one with the lower energy."""
+        better = other.values < self.values
+        columns = [self.points, self.values, self.residuals], [other.points, other.values, other.residuals]
+        points, values, residuals = (
+            np.where(better.reshape(-1, *[1] * (mine.ndim - 1)), theirs, mine)
+            for mine, theirs in zip(*columns, strict=True)
+        )
+        inverse = self.inverse_hessians
+        if inverse is not None and other.inverse_hessians is not None:
+            inverse = np.where(better[:, None, None], other.inverse_hessians, inverse)
+        return Minima(points=points, values=values, residuals=residuals, inverse_hessians=inverse)
+
+    @staticmethod
+    def joined(parts: Sequence[Minima]) -> Minima:
+        """Rows of all parts, one part after the other."""
+        inverse = [part.inverse_hessians for part in parts if part.inverse_hessians is not None]
+        return Minima(
+            points=np.concatenate([part.points for part in parts]),
+            values=np.concatenate([part.values for part in parts]),
+            residuals=np.concatenate([part.residuals for part in parts]),
+            inverse_hessians=np.concatenate(inverse) if len(inverse) == len(parts) else None,
+        )
+
+    def split(self, count: int) -> list[Minima]:
+        """The inverse of `joined` for parts of equal size."""
+        rows = np.split(np.arange(len(self.points)), count)
+        return [self._map(lambda array, chosen=chosen: array[chosen]) for chosen in rows]  # type: ignore[misc]
+
+
+class Minimiser(Protocol):
+    """Finds minima of energies and counts its evaluations."""
+
+    evaluations: int
+
+    def minimise(self, problem: Problem, start: NDArray, near: Minima | None = None) -> Measuring[Minima]:
+        """Minima of all rows, from angles (rows, parameters); `near` are minima of neighbouring Hamiltonians."""
+        ...
+
+
+class _Shuffle:
+    """Seeds the one random generator that all optimisers of qiskit-algorithms share, before every turn.
+
+    The n-th turns of all workers get the same seed: the states of a batch are perturbed in the same directions, so that
+    what an optimiser leaves undone is common to the free and the nudged states and cancels in the contrast. Shots stay
+    independent.
+    """
+
+    def __init__(self, seeds: Seeds, key: RequestKey) -> None:
+        from qiskit_algorithms.utils import algorithm_globals
+
+        self._globals, self._seeds, self._key = algorithm_globals, seeds, key
+        self._turns: dict[int, int] = {}
+
+    def __call__(self, worker: int) -> None:
+        turn = self._turns.get(worker, 0)
+        self._turns[worker] = turn + 1
+        words = ("optimizer", self._key.purpose, self._key.step, self._key.stage, turn)
+        self._globals.random_seed = self._seeds.simulator_seed(*words) % 2**32
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class SimulatedMinimiser:
+    """Exact energies and gradients from state vectors; asks for no measurements.
+
+    Args:
+        program: The ansatz.
+        optimizer: ``"bfgs"`` for the whole batch at once, or a name of qiskit-algorithms for every row by itself.
+        options: For the latter.
+        seeds: Root of the random streams.
+        key: Names the work.
+        tolerance: Wanted norm of the gradient.
+        max_evaluations: For every row.
+    """
+
+    program: LayerProgram
+    optimizer: str
+    options: Mapping[str, Any]
+    seeds: Seeds
+    key: RequestKey
+    tolerance: float
+    max_evaluations: int
+    evaluations: int = field(default=0)
+
+    def minimise(self, problem: Problem, start: NDArray, near: Minima | None = None) -> Measuring[Minima]:
+        """Minima of all rows."""
+        if self.optimizer != BFGS:
+            return (yield from self._one_by_one(problem, start))
+        yield from ()
+        found = descend(
+            lambda rows, points: simulated_energies(self.program, problem, rows, points),
+            start,
+            tolerance=self.tolerance,
+            max_evaluations=self.max_evaluations,
+            inverse_hessians=None if near is None else near.inverse_hessians,
+        )
+        self.evaluations += int(found.evaluations.sum())
+        return Minima(
+            points=found.points,
+            values=found.values,
+            residuals=found.residuals,
+            inverse_hessians=found.inverse_hessians,
+        )
+
+    def _one_by_one(self, problem: Problem, start: NDArray) -> Measuring[Minima]:
+        def answer(questions: list[Question]) -> Measuring[list[Any]]:
+            yield from ()
+            return [self._answer(problem, question) for question in questions]
+
+        works = [minimising_work(self.optimizer, self.options, row, simulated=True) for row in start]
+        optima = yield from run_in_lockstep(works, answer, _Shuffle(self.seeds, self.key))
+        points = np.array([point for point, _ in optima])
+        self.evaluations += sum(asked for _, asked in optima) + len(points)
+        values, gradients = simulated_energies(self.program, problem, np.arange(len(points)), points)
+        return Minima(points=points, values=values, residuals=np.linalg.norm(gradients, axis=1))
+
+    def _answer(self, problem: Problem, question: Question) -> Any:
+        if question.kind == "fidelity":
+            one, other = (evolve(self.program, points) for points in question.content)
+            return np.abs(np.einsum("rx,rx->r", one.conj(), other)) ** 2
+        points = np.atleast_2d(question.content)
+        rows = np.full(len(points), question.worker)
+        values, gradients = simulated_energies(self.program, problem, rows, points)
+        return (float(values[0]), gradients[0]) if question.kind == "gradient" else values
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class SampledMinimiser:
+    """Energies from shot batches that all states share a request for.
+
+    Args:
+        program: The ansatz.
+        optimizer: A name of qiskit-algorithms.
+        options: For it.
+        seeds: Root of the random streams.
+        key: Names the requests.
+        shots: Per batch, or None for exact expectations.
+        directions: Random directions in which slopes are measured at the minima.
+    """
+
+    program: LayerProgram
+    optimizer: str
+    options: Mapping[str, Any]
+    seeds: Seeds
+    key: RequestKey
+    shots: int | None
+    directions: int
+    evaluations: int = field(default=0)
+    _energies: SampledEnergies = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._energies = SampledEnergies(program=self.program, shots=self.shots, key=self.key)
+
+    def minimise(self, problem: Problem, start: NDArray, near: Minima | None = None) -> Measuring[Minima]:
+        """Minima of all rows."""
+
+        def answer(questions: list[Question]) -> Measuring[list[Any]]:
+            return (yield from self._answers(problem, questions))
+
+        works = [minimising_work(self.optimizer, self.options, row, simulated=False) for row in start]
+        optima = yield from run_in_lockstep(works, answer, _Shuffle(self.seeds, self.key))
+        points = np.array([point for point, _ in optima])
+        self.evaluations += sum(asked for _, asked in optima)
+        residuals = np.full(len(points), np.nan)
+        if self.directions:
+            residuals = yield from self._residuals(problem, points)
+        return Minima(points=points, values=np.full(len(points), np.nan), residuals=residuals)
+
+    def _answers(self, problem: Problem, questions: list[Question]) -> Measuring[list[Any]]:
+        """Energies in one request, overlaps in another."""
+        answers: dict[int, Any] = {}
+        energies = [question for question in questions if question.kind == "energy"]
+        if energies:
+            rows = np.concatenate([np.full(len(question.content), question.worker) for question in energies])
+            points = np.concatenate([question.content for question in energies])
+            values, _ = yield from self._energies.energies(problem, rows, points)
+            answers |= _shared_out(energies, values, [len(question.content) for question in energies])
+        fidelities = [question for question in questions if question.kind == "fidelity"]
+        if fidelities:
+            one, other = (np.concatenate([question.content[side] for question in fidelities]) for side in (0, 1))
+            values = yield from self._energies.overlaps(one, other)
+            answers |= _shared_out(fidelities, values, [len(question.content[0]) for question in fidelities])
+        return [answers[question.worker] for question in questions]
+
+    def _residuals(self, problem: Problem, points: NDArray) -> Measuring[NDArray]:
+        """Norms of gradients from slopes along random directions, shot noise taken off.
+
+        For directions d of +-1 the mean of (g . d)^2 is |g|^2.
+        """
+        generator = self.seeds.generator(*self.key.words, "residual", self._energies.asked)
+        signs = generator.choice((-1.0, 1.0), size=(self.directions, *points.shape))
+        trials = points + _SLOPE_STEP * np.stack([signs, -signs])
+        rows = np.tile(np.arange(len(points)), 2 * self.directions)
+        self.evaluations += len(rows)
+        values, variances = yield from self._energies.energies(problem, rows, trials.reshape(len(rows), -1))
+        high, low = values.reshape(2, self.directions, -1)
+        noise = np.nan_to_num(variances).reshape(2, self.directions, -1).sum(axis=0) / (2.0 * _SLOPE_STEP) ** 2
+        squares = ((high - low) / (2.0 * _SLOPE_STEP)) ** 2 - noise
+        return np.sqrt(np.maximum(squares.mean(axis=0), 0.0))
+
+
+def _shared_out(questions: Sequence[Question], values: NDArray, sizes: Sequence[int]) -> dict[int, NDArray]:
+    """The values of each question, by worker."""
+    parts = np.split(values, np.cumsum(sizes)[:-1])
+    return {question.worker: part for question, part in zip(questions, parts, strict=True)}

@@ -1,0 +1,165 @@
+"""Optimisers by name: the package's own descent, and those of qiskit-algorithms behind its `Minimizer` interface."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit.exceptions import MissingOptionalLibraryError
+
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.preparation.lockstep import Ask
+
+if TYPE_CHECKING:
+    from qiskit_algorithms.optimizers import Optimizer
+
+__all__ = ["BFGS", "SPSA_DEFAULTS", "Optimum", "check_optimizer", "minimising_work", "optimizer_names"]
+
+BFGS = "bfgs"
+"""Name of the package's own descent, which works on a whole batch at once (`descend`)."""
+
+# A decaying gain suits noise; these keep the last epoch's angles useful where calibration anew would throw them away.
+SPSA_DEFAULTS: dict[str, Any] = {"maxiter": 100, "learning_rate": 0.05, "perturbation": 0.1, "last_avg": 10}
+
+_NOT_OFFERED = {"Optimizer", "SciPyOptimizer", "SteppableOptimizer", "P_BFGS"}
+_MOST_GROUPED = 1 << 20
+
+Optimum = tuple[NDArray, int]
+
+
+@cache
+def _classes() -> dict[str, type[Optimizer]]:
+    """Optimisers by name; the library is imported only when one is asked for."""
+    from qiskit_algorithms import optimizers
+
+    found = {}
+    for name in optimizers.__all__:
+        kind = getattr(optimizers, name)
+        if inspect.isclass(kind) and issubclass(kind, optimizers.Optimizer) and name not in _NOT_OFFERED:
+            found[name.lower()] = kind
+    return found
+
+
+def optimizer_names() -> list[str]:
+    """All names, those of optional packages included."""
+    return [BFGS, *sorted(_classes())]
+
+
+def check_optimizer(name: str, options: Mapping[str, Any], *, simulated: bool) -> None:
+    """Whether an optimiser can be had and has what it needs.
+
+    Args:
+        name: Of the optimiser.
+        options: For it.
+        simulated: Whether energies come with exact gradients.
+
+    Raises:
+        ConfigError: The name or an option is unknown, a package is missing, or gradients are needed and there are none.
+    """
+    if name == BFGS:
+        if not simulated:
+            raise ConfigError(
+                "preparation.optimizer: 'bfgs' needs exact gradients, which sampled energies do not give; use 'spsa', "
+                "'nft', 'cobyla' or another that needs none, or energies = 'simulated'"
+            )
+        if options:
+            raise ConfigError(
+                f"preparation.options: 'bfgs' takes none, got {', '.join(options)}; it has preparation.tolerance and "
+                "preparation.max_evaluations"
+            )
+        return
+    optimizer = _build(name, options, fidelity=lambda one, other: np.ones(len(np.atleast_2d(one))))
+    if not simulated and optimizer.is_gradient_required:
+        raise ConfigError(f"preparation.optimizer: '{name}' needs gradients, which sampled energies do not give")
+
+
+def _build(name: str, options: Mapping[str, Any], fidelity: Callable[[NDArray, NDArray], NDArray]) -> Optimizer:
+    if name not in _classes():
+        nearest = difflib.get_close_matches(name, optimizer_names(), n=3, cutoff=0.0)
+        raise ConfigError(
+            f"preparation.optimizer: there is no '{name}'; the nearest names are {', '.join(nearest)} "
+            f"(all: {', '.join(optimizer_names())})"
+        )
+    kind = _classes()[name]
+    known = [key for key in inspect.signature(kind.__init__).parameters if key not in ("self", "fidelity", "kwargs")]
+    unknown = [key for key in options if key not in known]
+    if unknown:
+        raise ConfigError(f"preparation.options: '{name}' has no '{unknown[0]}'; it takes {', '.join(known)}")
+    settings = {**(SPSA_DEFAULTS if name == "spsa" else {}), **options}
+    if "fidelity" in inspect.signature(kind.__init__).parameters:
+        settings["fidelity"] = fidelity
+    try:
+        optimizer = kind(**settings)
+    except MissingOptionalLibraryError as error:
+        raise ConfigError(
+            f"preparation.optimizer: '{name}' needs a package that is not installed: {_in_one_line(error)}"
+        ) from error
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"preparation.options: '{name}' does not take these ({_in_one_line(error)})") from error
+    optimizer.set_max_evals_grouped(_MOST_GROUPED)
+    return optimizer
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def minimising_work(
+    name: str, options: Mapping[str, Any], start: NDArray, *, simulated: bool
+) -> Callable[[Ask], Optimum]:
+    """One minimisation as work for `run_in_lockstep`.
+
+    It asks for ``"energy"`` of points (n, parameters), answered by energies (n,); for ``"gradient"`` of one point,
+    answered by its energy and gradient; for ``"fidelity"`` of two arrays of points, answered by |<a|b>|^2, shape (n,).
+
+    Args:
+        name: Of the optimiser.
+        options: For it.
+        start: Shape (parameters,).
+        simulated: Whether gradients can be asked for.
+
+    Returns:
+        Work whose result is the point found and the number of energies asked for.
+    """
+
+    def work(ask: Ask) -> Optimum:
+        asked = 0
+        last: tuple[NDArray, float, NDArray] | None = None
+
+        def energy(point: NDArray) -> float | NDArray:
+            nonlocal asked
+            points = np.atleast_2d(np.asarray(point, dtype=float))
+            asked += len(points)
+            values = ask("energy", points)
+            return float(values[0]) if np.ndim(point) == 1 else values
+
+        def with_gradient(point: NDArray) -> tuple[float, NDArray]:
+            nonlocal asked, last
+            if last is None or not np.array_equal(last[0], point):
+                asked += 1
+                last = (np.array(point), *ask("gradient", np.asarray(point, dtype=float)))
+            return last[1], last[2]
+
+        def fidelity(one: NDArray, other: NDArray) -> NDArray:
+            nonlocal asked
+            pair = np.atleast_2d(one), np.atleast_2d(other)
+            asked += len(pair[0])
+            found = ask("fidelity", pair)
+            return found if np.ndim(one) == 2 else found[0]
+
+        optimizer = _build(name, options, fidelity)
+        uses_gradient = simulated and not optimizer.is_gradient_ignored
+        result = optimizer.minimize(
+            fun=(lambda point: with_gradient(point)[0]) if uses_gradient else energy,
+            x0=start,
+            jac=(lambda point: with_gradient(point)[1]) if uses_gradient else None,
+            bounds=[(-np.pi, np.pi)] * len(start) if optimizer.is_bounds_required else None,
+        )
+        return np.asarray(result.x, dtype=float), asked
+
+    return work

@@ -1,0 +1,248 @@
+"""Variational preparation (VQE): angles of an ansatz that make the energy smallest.
+
+Equilibrium propagation holds over any variational family: at a stationary point the contrast gives the gradient of the
+family's own cost, whatever its distance to the true ground state (Scellier 2024, arXiv:2406.00879, theorem 1, which
+asks for stationarity alone). What counts is that the states are converged, the residual far below beta times the
+wanted accuracy, and that the nudged states are reached from the free one.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.errors import ConfigError, UnconvergedError, UnconvergedWarning
+from qep_qiskit.evolution import evolve
+from qep_qiskit.measurement import Measuring
+from qep_qiskit.memory import require_memory
+from qep_qiskit.preparation.ansaetze import Ansatz, program_of
+from qep_qiskit.preparation.energies import Problem
+from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start
+from qep_qiskit.preparation.minimisers import Minima, Minimiser, SampledMinimiser, SimulatedMinimiser
+from qep_qiskit.preparation.optimizers import BFGS, check_optimizer
+from qep_qiskit.prepared import CircuitStates
+from qep_qiskit.program import LayerProgram
+from qep_qiskit.seeds import Seeds
+
+__all__ = ["VariationalPreparation"]
+
+_BYTES_PER_AMPLITUDE = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Levels(CircuitStates):
+    """States of one level, with the angles of the levels below and what the minimiser learned of them.
+
+    Args:
+        levels: Minima of all levels up to the wanted one; rows as the states.
+    """
+
+    levels: tuple[Minima, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class VariationalPreparation:
+    """Eigenstates as minima of the energy of an ansatz.
+
+    Args:
+        ansatz: The circuit, see `HamiltonianVariational`, `HardwareEfficient`, `FixedAnsatz`.
+        seeds: Root of the random streams of starts and optimisers.
+        level: Which eigenstate, 0 for the ground state; higher ones by deflation of those below.
+        energies: ``"simulated"``: exact, with gradients, from state vectors; the executor then only reads the states
+            out. ``"sampled"``: every energy is measured, in the same shared batches as the gradient.
+        optimizer: ``"bfgs"``, or the name of an optimiser of qiskit-algorithms in small letters, such as ``"spsa"``.
+        options: For an optimiser of qiskit-algorithms.
+        shots: Shots per batch of sampled energies, None for exact expectations.
+        tolerance: A state counts as converged where the norm of the energy's gradient is below. None: 1e-4 for
+            simulated energies; sampled ones report the norm and are not judged.
+        max_evaluations: Of the energy, for every state, for ``"bfgs"``.
+        restarts: Starts that are tried where nothing is known of a state; the lowest energy is kept.
+        residual_directions: Random directions in which the slope of sampled energies is measured at the end.
+        on_unconverged: What to do with states that are not converged: ``"warn"``, ``"stop"`` or ``"go_on"``.
+
+    Raises:
+        ConfigError: A number is out of range, or the optimiser cannot be had.
+    """
+
+    ansatz: Ansatz
+    seeds: Seeds
+    level: int = 0
+    energies: Literal["simulated", "sampled"] = "simulated"
+    optimizer: str = BFGS
+    options: Mapping[str, Any] = field(default_factory=dict)
+    shots: int | None = None
+    tolerance: float | None = None
+    max_evaluations: int = 3000
+    restarts: int = 1
+    residual_directions: int = 4
+    on_unconverged: Literal["warn", "stop", "go_on"] = "warn"
+
+    def __post_init__(self) -> None:
+        least = {"level": 0, "max_evaluations": 1, "restarts": 1, "residual_directions": 0}
+        for name, bound in least.items():
+            if getattr(self, name) < bound:
+                raise ConfigError(f"preparation.{name}: expected at least {bound}, got {getattr(self, name)}")
+        if self.tolerance is not None and not self.tolerance > 0:
+            raise ConfigError(f"preparation.tolerance: expected a number above zero, got {self.tolerance}")
+        check_optimizer(self.optimizer, self.options, simulated=self.energies == "simulated")
+
+    def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
+        """Minimise the free energies, unless they are known, and follow them to all nudges."""
+        program = program_of(self.ansatz, tuple(family.groups))
+        self._check_level(family)
+        minimiser = self._minimiser(program, family)
+        free = start.free.levels if isinstance(start.free, _Levels) else None
+        if free is None:
+            free = yield from self._solve(minimiser, family, family.free, self._first_angles(program, family, start))
+        solved = {0.0: free}
+        for size in sorted({abs(float(beta)) for beta in family.betas} - {0.0}):
+            sides = [float(beta) for beta in family.betas if abs(beta) == size]
+            solved |= yield from self._nudged(minimiser, family, solved, sides)
+        equilibria = self._equilibria(program, family, solved, minimiser)
+        self._judge(equilibria.report, family)
+        return equilibria
+
+    def _check_level(self, family: Family) -> None:
+        num_qubits = family.groups[0].num_qubits
+        if self.level >= 1 << num_qubits:
+            raise ConfigError(
+                f"preparation.level: {self.level} is beyond the spectrum; {num_qubits} spins have levels 0 to "
+                f"{(1 << num_qubits) - 1}"
+            )
+        if self.energies == "simulated":
+            require_memory(num_qubits, 6 * _BYTES_PER_AMPLITUDE, "simulated energies")
+
+    def _minimiser(self, program: LayerProgram, family: Family) -> Minimiser:
+        if self.energies == "sampled":
+            return SampledMinimiser(
+                program=program,
+                optimizer=self.optimizer,
+                options=self.options,
+                seeds=self.seeds,
+                key=family.key,
+                shots=self.shots,
+                directions=self.residual_directions,
+            )
+        return SimulatedMinimiser(
+            program=program,
+            optimizer=self.optimizer,
+            options=self.options,
+            seeds=self.seeds,
+            key=family.key,
+            tolerance=self._tolerance,
+            max_evaluations=self.max_evaluations,
+        )
+
+    @property
+    def _tolerance(self) -> float:
+        if self.tolerance is None:
+            return 1e-4 if self.energies == "simulated" else np.inf
+        return self.tolerance
+
+    def _first_angles(self, program: LayerProgram, family: Family, start: Start) -> list[NDArray]:
+        """Starts of every level: a list of arrays (samples, levels, parameters), the first with what is remembered."""
+        shape = (family.num_samples, self.level + 1, program.num_parameters)
+        known = start.memory.get("angles", np.full(shape, np.nan))
+        missing = np.isnan(known.reshape(len(known), -1)).any(axis=1)
+        count = self.restarts if missing.any() and self.energies == "simulated" else 1
+        starts = []
+        for restart in range(count):
+            generator = self.seeds.generator(*family.key.words, "start", restart)
+            cold = [
+                self.ansatz.cold_start(family.groups, family.free, restart + level, generator)
+                for level in range(self.level + 1)
+            ]
+            starts.append(np.where(missing[:, None, None], np.stack(cold, axis=1), known))
+        return starts
+
+    def _solve(
+        self, minimiser: Minimiser, family: Family, coefficients: NDArray, starts: list[NDArray]
+    ) -> Measuring[tuple[Minima, ...]]:
+        """Minima of all levels up to the wanted one, each orthogonal to those below."""
+        levels: list[Minima] = []
+        for level in range(self.level + 1):
+            problem = Problem(groups=family.groups, coefficients=coefficients, lower=_stacked(levels, starts[0][:, :0]))
+            found = yield from minimiser.minimise(problem, starts[0][:, level])
+            for other in starts[1:]:
+                found = found.lower_of((yield from minimiser.minimise(problem, other[:, level])))
+            levels.append(found)
+        return tuple(levels)
+
+    def _nudged(
+        self, minimiser: Minimiser, family: Family, solved: Mapping[float, tuple[Minima, ...]], sides: list[float]
+    ) -> Measuring[dict[float, tuple[Minima, ...]]]:
+        """Minima at the next nudges outwards, +beta and -beta side by side, each from its neighbour inwards."""
+        inner = [solved[max((b for b in solved if b * beta >= 0), key=abs)] for beta in sides]
+        coefficients = np.concatenate([family.free + beta * family.nudge for beta in sides])
+        levels: list[Minima] = []
+        for level in range(self.level + 1):
+            near = Minima.joined([known[level] for known in inner])
+            problem = Problem(
+                groups=family.groups, coefficients=coefficients, lower=_stacked(levels, near.points[:, None][:, :0])
+            )
+            levels.append((yield from minimiser.minimise(problem, near.points, near)))
+        parts = [minima.split(len(sides)) for minima in levels]
+        return {beta: tuple(part[side] for part in parts) for side, beta in enumerate(sides)}
+
+    def _equilibria(
+        self,
+        program: LayerProgram,
+        family: Family,
+        solved: Mapping[float, tuple[Minima, ...]],
+        minimiser: Minimiser,
+    ) -> Equilibria:
+        wanted = [solved[float(beta)][-1] for beta in family.betas]
+        angles = np.stack([minima.points for minima in wanted], axis=1)
+        free = _Levels(program=program, parameters=solved[0.0][-1].points, levels=solved[0.0])
+        unknown = np.full(angles.shape[:2], np.nan)
+        residuals = np.stack([minima.residuals for minima in wanted], axis=1)
+        unconverged = tuple(
+            f"sample {sample}, beta = {family.betas[phase]:.4g}: residual {residuals[sample, phase]:.1e}"
+            for sample, phase in np.argwhere(residuals > self._tolerance)
+        )
+        simulated = self.energies == "simulated"
+        report = SolverReport(
+            energies=np.stack([minima.values for minima in wanted], axis=1) if simulated else unknown,
+            gaps=unknown,
+            residuals=residuals,
+            overlaps=_overlaps(free, angles) if simulated else unknown,
+            evaluations=minimiser.evaluations,
+            unconverged=unconverged,
+            minima=simulated and self.level == 0 and not unconverged,
+        )
+        return Equilibria(
+            states=CircuitStates(program=program, parameters=angles.reshape(-1, program.num_parameters)),
+            free=free,
+            memory={"angles": np.stack([minima.points for minima in solved[0.0]], axis=1)},
+            report=report,
+        )
+
+    def _judge(self, report: SolverReport, family: Family) -> None:
+        """Warn or stop where states are not converged."""
+        if not report.unconverged or self.on_unconverged == "go_on":
+            return
+        message = (
+            f"{len(report.unconverged)} of {report.residuals.size} states are not converged to {self._tolerance:.1e} "
+            f"({report.unconverged[0]}); the contrast is wrong by about residual / beta. Raise "
+            "preparation.max_evaluations, preparation.restarts or preparation.tolerance, or choose another ansatz"
+        )
+        if self.on_unconverged == "stop":
+            raise UnconvergedError(f"preparation: {message}; on_unconverged is 'stop'")
+        warnings.warn(message, UnconvergedWarning, stacklevel=2)
+
+
+def _stacked(levels: list[Minima], none: NDArray) -> NDArray:
+    """Angles of the levels found so far, shape (rows, levels, parameters)."""
+    return np.stack([minima.points for minima in levels], axis=1) if levels else none
+
+
+def _overlaps(free: CircuitStates, angles: NDArray) -> NDArray:
+    """|<free|nudged>|^2, shape (samples, phases)."""
+    samples, phases, size = angles.shape
+    ket = evolve(free.program, angles.reshape(-1, size)).reshape(samples, phases, -1)
+    return np.abs(np.einsum("sx,spx->sp", evolve(free.program, free.parameters).conj(), ket)) ** 2
