@@ -69,6 +69,15 @@ class ProgressView:
             figures="",
         )
 
+    def on_request(self, trainer: Trainer) -> None:
+        """Within a long step: count shots on the bar; elsewhere than on a terminal, write a line if the last is old."""
+        if self._bar is not None:
+            self._bar.update(self._task, figures=self._figures(trainer, {}))
+        elif time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            text = f"step {trainer.state.step + 1}/{trainer.total_steps}, request {len(trainer.state.journal)}"
+            self._console.print(f"{text}  {_compact(trainer.state.shots)} shots", highlight=False)
+
     def on_step(self, trainer: Trainer, record: Record) -> None:
         """Move the bar."""
         if self._bar is None:

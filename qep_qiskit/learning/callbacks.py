@@ -27,6 +27,9 @@ class MetricsFile:
         self._file.flush()
         trainer.state.metrics_bytes = self._file.tell()
 
+    def on_request(self, trainer: Trainer) -> None:
+        """Nothing to write."""
+
     def on_step(self, trainer: Trainer, record: Record) -> None:
         """One line."""
         self._write(trainer, record)
@@ -62,10 +65,14 @@ class Checkpoints:
         self._folder.save_state(trainer.state, self._fingerprint)
         self._saved_at = time.monotonic()
 
-    def on_step(self, trainer: Trainer, record: Record) -> None:
-        """Save if the last checkpoint is old."""
+    def on_request(self, trainer: Trainer) -> None:
+        """Save if the last checkpoint is old: the answers of a long step are worth keeping too."""
         if time.monotonic() - self._saved_at >= self._every:
             self._save(trainer)
+
+    def on_step(self, trainer: Trainer, record: Record) -> None:
+        """The same between steps."""
+        self.on_request(trainer)
 
     def on_epoch(self, trainer: Trainer, record: Record) -> None:
         """Save unless epochs pass faster than checkpoints should."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,11 @@ from qep_qiskit.execution import Executor, RequestKey
 from qep_qiskit.learning.free_phase import CostEstimate, measure_free
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.state import EpochTally
-from qep_qiskit.measurement import Usage, drive
+from qep_qiskit.measurement import Measuring, Usage, drive
+from qep_qiskit.preparation import Memory
 from qep_qiskit.tasks import Dataset, decode
 
-__all__ = ["Evaluation", "count_correct", "evaluate"]
+__all__ = ["Evaluation", "count_correct", "evaluate", "evaluation"]
 
 _SAMPLES_PER_REQUEST = 64
 
@@ -28,13 +29,15 @@ class Evaluation:
         outputs: Shape (samples, outputs), or None where the aim has none.
         output_errors: Standard errors by shots, shape (samples, outputs), or None.
         tally: Cost and accuracy.
-        usage: What it cost.
+        memory: What the preparation remembers of the samples.
+        usage: What it cost, where `evaluate` has run it.
     """
 
     outputs: NDArray[np.float64] | None
     output_errors: NDArray[np.float64] | None
     tally: EpochTally
-    usage: Usage
+    memory: Memory = field(default_factory=dict)
+    usage: Usage = field(default_factory=Usage)
 
 
 def count_correct(outputs: NDArray | None, data: Dataset) -> float:
@@ -54,28 +57,52 @@ def evaluate(
     index: int,
     with_cost: bool = True,
 ) -> Evaluation:
+    """Run an `evaluation` to its end on an executor; arguments as there."""
+    work = evaluation(estimator, weights, data, purpose=purpose, index=index, with_cost=with_cost)
+    found, usage = drive(work, executor)
+    return replace(found, usage=usage)
+
+
+def evaluation(
+    estimator: GradientEstimator,
+    weights: NDArray,
+    data: Dataset,
+    *,
+    purpose: str,
+    index: int,
+    with_cost: bool = True,
+    memory: Memory | None = None,
+) -> Measuring[Evaluation]:
     """Measure outputs and cost of every sample.
 
     Args:
         estimator: Knows the Hamiltonian, the preparation and the shots.
-        executor: Where to run.
         weights: Shape (weights,).
         data: Samples; without targets where `with_cost` is False.
         purpose: Names the requests.
         index: Distinguishes repeated evaluations of the same purpose, such as the epoch.
         with_cost: Whether the samples have targets to compare with.
+        memory: What the preparation remembers of the samples.
     """
-    tally, usage = EpochTally(), Usage()
+    tally = EpochTally()
     outputs, errors = [], []
-    for number, part in _parts(data):
+    remembered: dict[str, list[NDArray]] = {}
+    for number, rows in enumerate(_parts(data)):
+        part = data.take(rows)
         free = estimator.hamiltonian.free_coefficients(weights, part.inputs)
         targets = part.targets if with_cost else _no_targets(estimator, part)
         key = RequestKey(purpose, index, number)
-        work = measure_free(
-            estimator.hamiltonian, estimator.preparation, free, targets, shots=estimator.group_shots, key=key
+        found = yield from measure_free(
+            estimator.hamiltonian,
+            estimator.preparation,
+            free,
+            targets,
+            shots=estimator.group_shots,
+            key=key,
+            memory={name: array[rows] for name, array in (memory or {}).items()},
         )
-        found, spent = drive(work, executor)
-        usage += spent
+        for name, array in found.equilibria.memory.items():
+            remembered.setdefault(name, []).append(array)
         cost = found.cost if with_cost else _unknown_cost(part)
         tally.add(cost.values, cost.variances, count_correct(found.outputs, part) if with_cost else np.nan)
         if found.outputs is not None and found.output_covariance is not None:
@@ -86,13 +113,13 @@ def evaluate(
         outputs=np.concatenate(outputs) if outputs else None,
         output_errors=np.concatenate(errors) if errors else None,
         tally=tally,
-        usage=usage,
+        memory={name: np.concatenate(parts) for name, parts in remembered.items()},
     )
 
 
-def _parts(data: Dataset) -> Iterator[tuple[int, Dataset]]:
-    for number, start in enumerate(range(0, data.num_samples, _SAMPLES_PER_REQUEST)):
-        yield number, data.take(np.arange(start, min(start + _SAMPLES_PER_REQUEST, data.num_samples)))
+def _parts(data: Dataset) -> Iterator[NDArray[np.int64]]:
+    for start in range(0, data.num_samples, _SAMPLES_PER_REQUEST):
+        yield np.arange(start, min(start + _SAMPLES_PER_REQUEST, data.num_samples))
 
 
 def _no_targets(estimator: GradientEstimator, part: Dataset) -> NDArray:

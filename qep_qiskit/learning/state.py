@@ -1,7 +1,8 @@
 """Everything that changes while training, and how it is kept on disk.
 
 Randomness needs no place here: every random number of a run follows from the root seed and the number of
-the step, so weights, optimiser memory and counters are the whole state.
+the step, so weights, optimiser memory and counters are the whole state; and, of work that was stopped half-way, the
+answers it has had.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import RunFolderError
+from qep_qiskit.execution import ShotData
+from qep_qiskit.learning.journal import pack_journal, unpack_journal
 
 __all__ = ["EpochTally", "TrainingState", "load_state", "save_state", "write_atomically"]
 
-_FORMAT = 1
+_FORMAT = 2
 _DIGEST_BYTES = 32
 _COUNTERS = ("step", "epoch", "batch", "shots", "circuits", "seconds", "metrics_bytes")
 
@@ -100,6 +103,9 @@ class TrainingState:
         seconds: Wall time spent, stops left out.
         metrics_bytes: Length of the metrics file that belongs to this state.
         tally: Sums over the current epoch.
+        recollections: What the preparation remembers of the samples, by data set and name, samples on the first axis;
+            NaN where it has not met them.
+        journal: Answers to the requests of the work that is under way, none between steps.
     """
 
     weights: NDArray[np.float64]
@@ -113,6 +119,8 @@ class TrainingState:
     seconds: float = 0.0
     metrics_bytes: int = 0
     tally: EpochTally = field(default_factory=EpochTally)
+    recollections: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    journal: list[ShotData] = field(default_factory=list)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -133,13 +141,16 @@ def save_state(path: Path, state: TrainingState, belongs_to: str) -> None:
         state: What to keep.
         belongs_to: Fingerprint of the configuration and data of the run.
     """
+    journal, answers = pack_journal(state.journal)
     meta = {
         "format": _FORMAT,
+        "journal": journal,
         "belongs_to": belongs_to,
         "tally": asdict(state.tally),
         **{name: getattr(state, name) for name in _COUNTERS},
     }
     arrays = {f"memory_{name}": array for name, array in state.memory.items()}
+    arrays |= {f"recollection_{name}": array for name, array in state.recollections.items()}
     buffer = BytesIO()
     np.savez(
         buffer,
@@ -147,6 +158,7 @@ def save_state(path: Path, state: TrainingState, belongs_to: str) -> None:
         weights=state.weights,
         initial_weights=state.initial_weights,
         **arrays,  # type: ignore[arg-type]
+        **answers,  # type: ignore[arg-type]
     )
     content = buffer.getvalue()
     write_atomically(path, content + hashlib.sha256(content).digest())
@@ -202,13 +214,17 @@ def _parse(content: bytes) -> tuple[TrainingState, dict[str, Any]]:
     state = TrainingState(
         weights=weights,
         initial_weights=_checked_vector("initial_weights", arrays.pop("initial_weights"), len(weights)),
-        memory={
-            name.removeprefix("memory_"): _checked_vector(name, array, len(weights)) for name, array in arrays.items()
-        },
+        memory={name: _checked_vector(name, array, len(weights)) for name, array in _named(arrays, "memory_").items()},
         tally=tally,
+        recollections=_named(arrays, "recollection_"),
+        journal=unpack_journal(meta["journal"], arrays),
         **counters,
     )
     return state, meta
+
+
+def _named(arrays: dict[str, NDArray], prefix: str) -> dict[str, NDArray]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def _checked_counter(name: str, value: Any) -> Any:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import ConfigError, DataError
 from qep_qiskit.execution import Executor, RequestKey
-from qep_qiskit.learning.evaluation import Evaluation, count_correct, evaluate
+from qep_qiskit.learning.evaluation import count_correct, evaluation
 from qep_qiskit.learning.gradient import GradientEstimate, GradientEstimator
 from qep_qiskit.learning.state import EpochTally, TrainingState
 from qep_qiskit.learning.update import Update
-from qep_qiskit.measurement import Usage, drive
+from qep_qiskit.measurement import Measuring
+from qep_qiskit.preparation import Memory
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.tasks import Dataset, Task
 
@@ -24,6 +25,11 @@ __all__ = ["Callback", "Record", "Trainer", "TrainingSettings"]
 
 Record = Mapping[str, object]
 Outcome = Literal["finished", "stopped"]
+Result = TypeVar("Result")
+
+
+class _Stopped(Exception):  # noqa: N818
+    """A stop was requested and everything done so far is in the state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +57,10 @@ class TrainingSettings:
 
 class Callback(Protocol):
     """Looks on while a trainer works. Records are plain mappings, ready to be written as JSON."""
+
+    def on_request(self, trainer: Trainer) -> None:
+        """After every answer to a request, many times a step where the preparation measures."""
+        ...
 
     def on_step(self, trainer: Trainer, record: Record) -> None:
         """After every update of the weights."""
@@ -128,37 +138,77 @@ class Trainer:
         return self.steps_per_epoch * self.settings.epochs
 
     def request_stop(self) -> None:
-        """Stop after the current step; everything done so far is kept."""
+        """Stop after the current request; everything done so far is kept."""
         self.stop_requested = True
 
     def run(self) -> Outcome:
-        """Train to the end, or until a stop is requested."""
-        if self.state.step == 0 and self.state.epoch == 0 and self.state.metrics_bytes == 0:
-            self._finish_epoch(self._first_look())
-        while self.state.epoch < self.settings.epochs and not self.stop_requested:
-            self._epoch()
-        outcome: Outcome = "finished" if self.state.epoch >= self.settings.epochs else "stopped"
-        self.state.seconds = self._seconds()
-        for callback in self.callbacks:
-            callback.on_end(self, outcome)
+        """Train to the end, or until a stop is requested.
+
+        Raises:
+            QepError: Something that a step needs cannot be had; what was done before is kept.
+        """
+        outcome: Outcome = "stopped"
+        try:
+            if self.state.step == 0 and self.state.epoch == 0 and self.state.metrics_bytes == 0:
+                self._first_look()
+            while self.state.epoch < self.settings.epochs:
+                self._epoch()
+            outcome = "finished"
+        except _Stopped:
+            pass
+        finally:
+            self.state.seconds = self._seconds()
+            for callback in self.callbacks:
+                callback.on_end(self, outcome)
         return outcome
+
+    def _drive(self, work: Measuring[Result]) -> Result:
+        """Run measuring work, from the answers it had before if it was stopped half-way."""
+        state, known = self.state, len(self.state.journal)
+        try:
+            request, number = next(work), 0
+            while True:
+                if number == known:
+                    self._stop_if_requested()
+                    state.journal.append(self.executor.collect(self.executor.submit(request)))
+                    known += 1
+                    state.shots += request.num_shots
+                    state.circuits += request.num_circuits
+                    for callback in self.callbacks:
+                        callback.on_request(self)
+                request, number = work.send(state.journal[number]), number + 1
+        except StopIteration as finished:
+            state.journal = []
+            return finished.value
+
+    def _stop_if_requested(self) -> None:
+        if self.stop_requested:
+            raise _Stopped
 
     def _epoch(self) -> None:
         state, data = self.state, self.task.train
         order = self.seeds.generator("order", state.epoch).permutation(data.num_samples)
         while state.batch < self.steps_per_epoch:
-            if self.stop_requested:
-                return
+            self._stop_if_requested()
             start = state.batch * self.settings.batch_size
-            self._step(data.take(order[start : start + self.settings.batch_size]))
+            self._step(order[start : start + self.settings.batch_size])
+        self._stop_if_requested()
+        test = self._drive(self._test(state.epoch + 1))
         state.epoch, state.batch = state.epoch + 1, 0
         tally, state.tally = state.tally, EpochTally()
-        self._finish_epoch(tally)
+        self._finish_epoch(tally, test)
 
-    def _step(self, batch: Dataset) -> None:
-        state = self.state
-        work = self.estimator.estimate(state.weights, batch.inputs, batch.targets, RequestKey("train", state.step))
-        estimate, usage = drive(work, self.executor)
+    def _step(self, rows: NDArray[np.int64]) -> None:
+        state, batch = self.state, self.task.train.take(rows)
+        work = self.estimator.estimate(
+            state.weights,
+            batch.inputs,
+            batch.targets,
+            RequestKey("train", state.step),
+            memory=self._recollect("train", rows),
+        )
+        estimate = self._drive(work)
+        self._remember("train", self.task.train, rows, estimate.memory)
         state.weights, state.memory = self.update.apply(
             state.weights,
             estimate.gradient,
@@ -171,7 +221,6 @@ class Trainer:
         state.tally.add(estimate.cost.values, estimate.cost.variances, count_correct(estimate.outputs, batch))
         state.step += 1
         state.batch += 1
-        self._count(usage)
         record = self._step_record(estimate)
         for callback in self.callbacks:
             callback.on_step(self, record)
@@ -186,29 +235,54 @@ class Trainer:
             **estimate.diagnostics.record(),
         )
 
-    def _first_look(self) -> EpochTally:
-        """Cost and accuracy on the training samples before the first update."""
-        return self._evaluate(self.task.train, "train-evaluation").tally
+    def _first_look(self) -> None:
+        """Cost and accuracy before the first update."""
 
-    def _finish_epoch(self, train: EpochTally) -> None:
-        every, epoch = self.settings.evaluate_every, self.state.epoch
-        last = epoch == self.settings.epochs
-        due = last or (every > 0 and epoch % every == 0)
-        test = self._evaluate(self.task.test, "test-evaluation").tally if due and self.task.test else None
+        def look() -> Measuring[tuple[EpochTally, EpochTally | None]]:
+            train = yield from self._evaluated("train", self.task.train, 0)
+            test = yield from self._test(0)
+            return train, test
+
+        self._finish_epoch(*self._drive(look()))
+
+    def _test(self, epoch: int) -> Measuring[EpochTally | None]:
+        """Cost and accuracy on the test samples, if they are due."""
+        every = self.settings.evaluate_every
+        due = epoch == self.settings.epochs or (every > 0 and epoch % every == 0)
+        if not due or self.task.test is None:
+            return None
+        return (yield from self._evaluated("test", self.task.test, epoch))
+
+    def _finish_epoch(self, train: EpochTally, test: EpochTally | None) -> None:
         record = self._stamped("epoch", **_named("train", train), **_named("test", test))
         for callback in self.callbacks:
             callback.on_epoch(self, record)
 
-    def _evaluate(self, data: Dataset, purpose: str) -> Evaluation:
-        found = evaluate(
-            self.estimator, self.executor, self.state.weights, data, purpose=purpose, index=self.state.epoch
+    def _evaluated(self, part: str, data: Dataset, epoch: int) -> Measuring[EpochTally]:
+        rows = np.arange(data.num_samples)
+        found = yield from evaluation(
+            self.estimator,
+            self.state.weights,
+            data,
+            purpose=f"{part}-evaluation",
+            index=epoch,
+            memory=self._recollect(part, rows),
         )
-        self._count(found.usage)
-        return found
+        self._remember(part, data, rows, found.memory)
+        return found.tally
 
-    def _count(self, usage: Usage) -> None:
-        self.state.shots += usage.shots
-        self.state.circuits += usage.circuits
+    def _recollect(self, part: str, rows: NDArray[np.int64]) -> Memory:
+        """What the preparation remembers of some samples of a data set."""
+        prefix = f"{part}."
+        known = self.state.recollections.items()
+        return {name.removeprefix(prefix): array[rows] for name, array in known if name.startswith(prefix)}
+
+    def _remember(self, part: str, data: Dataset, rows: NDArray[np.int64], memory: Memory) -> None:
+        for name, array in memory.items():
+            whole = self.state.recollections.setdefault(
+                f"{part}.{name}", np.full((data.num_samples, *array.shape[1:]), np.nan)
+            )
+            whole[rows] = array
 
     def _seconds(self) -> float:
         return self._resumed_seconds + time.monotonic() - self._resumed_at

@@ -148,7 +148,7 @@ class VariationalPreparation:
         """Starts of every level: a list of arrays (samples, levels, parameters), the first with what is remembered."""
         shape = (family.num_samples, self.level + 1, program.num_parameters)
         known = start.memory.get("angles", np.full(shape, np.nan))
-        missing = np.isnan(known.reshape(len(known), -1)).any(axis=1)
+        missing: NDArray[np.bool_] = np.any(np.isnan(known), axis=(1, 2))
         count = self.restarts if missing.any() and self.energies == "simulated" else 1
         starts = []
         for restart in range(count):

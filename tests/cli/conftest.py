@@ -151,6 +151,9 @@ class StopAfter:
     def __init__(self, steps):
         self.steps = steps
 
+    def on_request(self, trainer):
+        pass
+
     def on_step(self, trainer, record):
         if trainer.state.step >= self.steps:
             trainer.request_stop()

@@ -64,6 +64,9 @@ def test_stopped_time_after_time(qep, here, same_run):
 
 
 class OneStep:
+    def on_request(self, trainer):
+        pass
+
     def on_step(self, trainer, record):
         trainer.request_stop()
 
