@@ -13,6 +13,7 @@ _HOMES: dict[str, str] = {
     "Adam": "learning",
     "AdiabaticPreparation": "preparation",
     "AerExecutor": "execution.aer",
+    "ChainGroundState": "preparation",
     "ClampedInputs": "network",
     "CommutingGroup": "operators",
     "Contrast": "learning",
@@ -44,6 +45,7 @@ _HOMES: dict[str, str] = {
     "Update": "learning",
     "VectorExecutor": "execution",
     "chain": "network",
+    "chain_term_means": "preparation",
     "complete": "network",
     "csv_task": "tasks",
     "digits_task": "tasks",
@@ -60,6 +62,7 @@ _HOMES: dict[str, str] = {
     "no_data_task": "tasks",
     "parity_task": "tasks",
     "ring": "network",
+    "solve_chain": "preparation",
     "xor_task": "tasks",
 }
 
