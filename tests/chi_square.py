@@ -1,7 +1,7 @@
 """p-values for shot noise; a test asserts that they lie above LIMIT at its fixed seed."""
 
 import numpy as np
-from scipy.stats import chi2, norm
+from scipy.stats import chi2, f, norm
 
 LIMIT = 1e-4
 _FEWEST_EXPECTED = 8.0
@@ -34,3 +34,11 @@ def variance_p_value(samples, variance):
     ratio = degrees * samples.var(axis=0, ddof=1) / np.ravel(variance)
     worst = np.minimum(chi2.sf(ratio, degrees), chi2.cdf(ratio, degrees)).min()
     return min(1.0, samples.shape[1] * 2 * worst)
+
+
+def vector_p_value(found, expected, covariance, shots):
+    """Whether means found with their covariance, both from the same shots, are the expected ones (Hotelling)."""
+    deviation = np.asarray(found) - expected
+    size = len(deviation)
+    squared = deviation @ np.linalg.solve(covariance, deviation)
+    return f.sf(squared * (shots - size) / (size * (shots - 1)), size, shots - size)

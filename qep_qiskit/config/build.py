@@ -26,7 +26,6 @@ from qep_qiskit.config.schema import (
 from qep_qiskit.errors import (
     ConfigError,
     DegenerateGroundStateWarning,
-    ResourceError,
     UnconnectedOutputWarning,
 )
 from qep_qiskit.execution import Executor, StatevectorExecutor, VectorExecutor
@@ -217,6 +216,11 @@ def build_update(section: UpdateConfig) -> Update:
 def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     """Where requests run; Aer is imported only when it is needed."""
     section = config.execution
+    if section.max_bond_dimension is not None and section.method != "matrix_product_state":
+        raise ConfigError(
+            "execution.max_bond_dimension: goes with method = 'matrix_product_state' only, "
+            f"got method = '{section.method}'; leave it out"
+        )
     if section.backend not in ("aer", "statevector") and not section.backend.startswith("fake_"):
         raise ConfigError(f"execution.backend: expected 'aer', 'statevector' or 'fake_...', got '{section.backend}'")
     if section.backend != "aer" and section.noise is not None:
@@ -248,7 +252,13 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     if section.backend != "aer":
         return aer_sampler_executor(seeds, backend=fake_device(section.backend, num_qubits))
     noise = None if section.noise is None else depolarizing_noise(**section.noise.model_dump())
-    return aer_sampler_executor(seeds, noise_model=noise, method=section.method, device=section.device)
+    return aer_sampler_executor(
+        seeds,
+        noise_model=noise,
+        method=section.method,
+        device=section.device,
+        max_bond_dimension=section.max_bond_dimension,
+    )
 
 
 def _refuse_options_of_aer(config: Config) -> None:
@@ -272,8 +282,6 @@ def _check_memory(config: Config, num_qubits: int) -> None:
         require_memory(num_qubits, 2 * 16, "a density matrix simulation", bits_per_qubit=2)
     elif config.execution.method != "matrix_product_state":
         require_memory(num_qubits, 5 * 16, "a state vector simulation")
-    elif num_qubits > 62:
-        raise ResourceError(f"network: {num_qubits} spins are more than the 62 this version can sample")
 
 
 def _warn_about(experiment: Experiment) -> None:

@@ -280,6 +280,8 @@ class ExecutionConfig(_Section):
     qiskit-ibm-runtime)."""
     method: Literal["automatic", "statevector", "density_matrix", "matrix_product_state"] = "automatic"
     """Simulation method of Aer."""
+    max_bond_dimension: int | None = Field(default=None, gt=0)
+    """Largest bond dimension of a matrix product state; none: as large as the states ask for."""
     device: Literal["CPU", "GPU"] = "CPU"
     """Where Aer simulates."""
     measured_circuits: bool = False

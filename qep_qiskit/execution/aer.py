@@ -33,6 +33,8 @@ __all__ = ["AerExecutor", "aer_sampler_executor", "depolarizing_noise"]
 Method = Literal["statevector", "density_matrix", "matrix_product_state", "automatic"]
 
 _AMPLITUDES_PER_CALL = 1 << 24
+# Aer declares 63 qubits for matrix product states and the transpiler heeds it; the simulation itself has no such limit.
+_MOST_QUBITS_OF_MPS = 1024
 _ONE_QUBIT_GATES = ["rx", "ry", "rz", "h", "x", "s", "sdg", "sx", "u"]
 _TWO_QUBIT_GATES = ["rxx", "rzz", "cx", "cz", "ecr"]
 _SIMULATOR_OPTIONS = {"max_parallel_threads": 1, "max_parallel_experiments": os.cpu_count() or 1}
@@ -82,6 +84,7 @@ def aer_sampler_executor(
     method: Method = "automatic",
     backend: AerSimulator | None = None,
     device: Literal["CPU", "GPU"] = "CPU",
+    max_bond_dimension: int | None = None,
 ) -> SamplerExecutor:
     """Measured circuits on Aer: with noise, with another simulation method, or on a simulated device.
 
@@ -91,8 +94,14 @@ def aer_sampler_executor(
         method: Aer's simulation method.
         backend: A configured simulator (with the coupling map and noise of a device) to use instead.
         device: ``"CPU"`` or ``"GPU"``.
+        max_bond_dimension: Most Schmidt coefficients that a matrix product state keeps at a bond, or None for all
+            that exceed Aer's truncation threshold (discarded squares of 1e-16).
     """
-    simulator = backend or AerSimulator(method=method, noise_model=noise_model, device=device)
+    options: dict[str, Any] = {"method": method, "noise_model": noise_model, "device": device}
+    if method == "matrix_product_state":
+        options["n_qubits"] = _MOST_QUBITS_OF_MPS
+        options["matrix_product_state_max_bond_dimension"] = max_bond_dimension
+    simulator = backend or AerSimulator(**options)
     simulator.set_options(**_SIMULATOR_OPTIONS)
 
     def sampler(seed: int) -> SamplerV2:

@@ -3,6 +3,7 @@
 from qep_qiskit.preparation.adiabatic import RAMPS, AdiabaticPreparation
 from qep_qiskit.preparation.ansaetze import Ansatz, FixedAnsatz, HamiltonianVariational, HardwareEfficient
 from qep_qiskit.preparation.exact import ExactPreparation
+from qep_qiskit.preparation.free_fermions import ChainGroundState, chain_term_means, solve_chain
 from qep_qiskit.preparation.interface import Equilibria, Family, Memory, Preparation, SolverReport, Start
 from qep_qiskit.preparation.response import linear_response
 from qep_qiskit.preparation.spectra import apply_hamiltonian, dense_hamiltonians, term_expectations
@@ -12,6 +13,7 @@ __all__ = [
     "RAMPS",
     "AdiabaticPreparation",
     "Ansatz",
+    "ChainGroundState",
     "Equilibria",
     "ExactPreparation",
     "Family",
@@ -24,7 +26,9 @@ __all__ = [
     "Start",
     "VariationalPreparation",
     "apply_hamiltonian",
+    "chain_term_means",
     "dense_hamiltonians",
     "linear_response",
+    "solve_chain",
     "term_expectations",
 ]

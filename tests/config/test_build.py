@@ -259,9 +259,9 @@ def test_memory(monkeypatch, preparation):
 
 
 def test_matrix_product_states_need_no_state_vector():
-    network = {"graph": "chain", "num_spins": 50, "inputs": {"spins": [0]}}
-    execution = {"method": "matrix_product_state"}
-    assert make(network=network, preparation=ADIABATIC, execution=execution).network.num_qubits == 50
+    network = {"graph": "chain", "num_spins": 100, "inputs": {"spins": [0]}}
+    execution = {"method": "matrix_product_state", "max_bond_dimension": 8}
+    assert make(network=network, preparation=ADIABATIC, execution=execution).network.num_qubits == 100
 
 
 def test_targets_that_do_not_fit_the_outputs_are_refused_when_built():
