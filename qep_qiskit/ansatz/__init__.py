@@ -3,15 +3,17 @@
 from qep_qiskit.ansatz.checks import check_ansatz
 from qep_qiskit.ansatz.families import ENTANGLEMENTS, hamiltonian_variational, hardware_efficient
 from qep_qiskit.ansatz.overlap import InitialReadout, initial_readout, overlap_program
-from qep_qiskit.ansatz.qasm_file import read_ansatz
+from qep_qiskit.ansatz.qasm_file import ansatz_text, parse_ansatz, read_ansatz
 
 __all__ = [
     "ENTANGLEMENTS",
     "InitialReadout",
+    "ansatz_text",
     "check_ansatz",
     "hamiltonian_variational",
     "hardware_efficient",
     "initial_readout",
     "overlap_program",
+    "parse_ansatz",
     "read_ansatz",
 ]

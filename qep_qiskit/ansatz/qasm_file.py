@@ -21,7 +21,7 @@ from qep_qiskit.ansatz.layering import absorb_first_gates, layer_program, native
 from qep_qiskit.errors import AnsatzError
 from qep_qiskit.program import LayerProgram
 
-__all__ = ["read_ansatz"]
+__all__ = ["ansatz_text", "parse_ansatz", "read_ansatz"]
 
 _MEASUREMENT = ("a measurement", "remove it: the network's groups are measured at the end of the circuit anyway")
 _CONTROL_FLOW = ("control flow", "write the gates out one by one")
@@ -45,11 +45,7 @@ _REFUSED: dict[type[ast.QASMNode], tuple[str, str]] = {
 
 
 def read_ansatz(path: str | Path, num_qubits: int, reserved_names: Iterable[str]) -> LayerProgram:
-    """Read an ansatz from an OpenQASM 3 file.
-
-    Angles may be affine in the ``input`` parameters; they are the program's parameters in the order of declaration.
-    Gates are decomposed into rotations and CX gates and gathered in layers; the global phase is dropped. Qubits are
-    numbered in the order of declaration.
+    """Read an ansatz from an OpenQASM 3 file: `ansatz_text` and `parse_ansatz` in one.
 
     Args:
         path: The file.
@@ -57,13 +53,32 @@ def read_ansatz(path: str | Path, num_qubits: int, reserved_names: Iterable[str]
         reserved_names: Names that no parameter may have, see `check_ansatz`.
 
     Raises:
-        AnsatzError: The file cannot be read or parsed.
+        AnsatzError: The file cannot be read, or is no ansatz.
+    """
+    return parse_ansatz(ansatz_text(path), path, num_qubits, reserved_names)
+
+
+def parse_ansatz(text: str, path: str | Path, num_qubits: int, reserved_names: Iterable[str]) -> LayerProgram:
+    """Turn OpenQASM 3 into an ansatz.
+
+    Angles may be affine in the ``input`` parameters; they are the program's parameters in the order of declaration.
+    Gates are decomposed into rotations and CX gates and gathered in layers; the global phase is dropped. Qubits are
+    numbered in the order of declaration.
+
+    Args:
+        text: The program.
+        path: Of the file it came from, for messages.
+        num_qubits: Number of qubits of the network.
+        reserved_names: Names that no parameter may have, see `check_ansatz`.
+
+    Raises:
+        AnsatzError: The text does not parse.
         AnsatzError: It has another number of qubits, or holds more than gates: measurements, resets, control flow.
         AnsatzError: A controlled gate has a free angle, or an angle is not affine in the parameters.
         AnsatzError: There is no free parameter, one turns nothing, or one is named like a weight.
     """
     where = f"ansatz file {path}"
-    tree = _parsed(_text(path, where), where)
+    tree = _parsed(text, where)
     _refuse_all_but_gates(tree, where)
     circuit = _converted(tree, where)
     if circuit.num_qubits != num_qubits:
@@ -80,7 +95,13 @@ def read_ansatz(path: str | Path, num_qubits: int, reserved_names: Iterable[str]
     return layer_program(rest, initial, names)
 
 
-def _text(path: str | Path, where: str) -> str:
+def ansatz_text(path: str | Path) -> str:
+    """The text of an ansatz file.
+
+    Raises:
+        AnsatzError: It cannot be read.
+    """
+    where = f"ansatz file {path}"
     try:
         return Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:

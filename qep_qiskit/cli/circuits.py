@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit, qasm3
 from rich.box import SIMPLE_HEAD
@@ -17,11 +18,13 @@ from qep_qiskit.cli.source import checked_sample, open_source
 from qep_qiskit.config import Experiment
 from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.errors import ConfigError, RunFolderError
-from qep_qiskit.execution import measured_circuit
+from qep_qiskit.execution import RequestKey, measured_circuit
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.learning.state import write_atomically
+from qep_qiskit.measurement import drive
 from qep_qiskit.operators import CommutingGroup
-from qep_qiskit.preparation import AdiabaticPreparation
+from qep_qiskit.preparation import Family, Start
+from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import lower
 
 __all__ = ["NamedCircuit", "gradient_circuits", "run"]
@@ -77,6 +80,8 @@ def run(options: argparse.Namespace) -> int:
 def gradient_circuits(experiment: Experiment, weights: NDArray, sample: int) -> Iterator[NamedCircuit]:
     """All circuits that the gradient at one training sample needs, bound to numbers.
 
+    A variational preparation is run for it.
+
     Args:
         experiment: A run with a preparation that is a circuit.
         weights: Shape (weights,).
@@ -85,19 +90,24 @@ def gradient_circuits(experiment: Experiment, weights: NDArray, sample: int) -> 
     Raises:
         ConfigError: The preparation is exact and has no circuits, or the sample is out of range.
     """
-    preparation = experiment.estimator.preparation
-    if not isinstance(preparation, AdiabaticPreparation):
-        raise ConfigError("preparation.kind: 'exact' has no circuits; use 'adiabatic'")
     hamiltonian = experiment.estimator.hamiltonian
     data = experiment.task.train.take(checked_sample(experiment, sample))
-    free = hamiltonian.free_coefficients(weights, data.inputs)[0]
-    nudge = exact_gradient(hamiltonian, weights, data.inputs, data.targets).nudge[0]
-    template = lower(preparation.program(hamiltonian.groups))
     betas = sorted({0.0, *experiment.estimator.contrast.betas.tolist()}, key=lambda beta: (abs(beta), -beta))
-    for beta in betas:
+    family = Family(
+        groups=hamiltonian.groups,
+        free=hamiltonian.free_coefficients(weights, data.inputs),
+        nudge=exact_gradient(hamiltonian, weights, data.inputs, data.targets).nudge,
+        betas=np.array(betas),
+        key=RequestKey("circuits", sample),
+    )
+    work = experiment.estimator.preparation.prepare(family, Start())
+    states = drive(work, experiment.executor)[0].states
+    if not isinstance(states, CircuitStates):
+        raise ConfigError("preparation.kind: 'exact' has no circuits; use 'adiabatic' or 'variational'")
+    template = lower(states.program)
+    for beta, values in zip(betas, states.parameters, strict=True):
         for group in hamiltonian.groups:
             circuit = measured_circuit(template, group)
-            values = free + beta * nudge
             bound = circuit.assign_parameters([values[p.index] for p in circuit.parameters])
             name = f"{_phase_name(beta, betas)}_{group.name}"
             bound.name = name

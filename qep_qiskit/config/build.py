@@ -11,6 +11,7 @@ import numpy as np
 
 from qep_qiskit.config.build_cost import build_cost
 from qep_qiskit.config.build_network import build_network, num_spins
+from qep_qiskit.config.build_variational import build_variational
 from qep_qiskit.config.load import load_config
 from qep_qiskit.config.schema import (
     AdiabaticConfig,
@@ -22,6 +23,7 @@ from qep_qiskit.config.schema import (
     NoDataTask,
     ParityTask,
     UpdateConfig,
+    VariationalConfig,
 )
 from qep_qiskit.errors import (
     ConfigError,
@@ -132,7 +134,7 @@ def build(config: Config, task: Task | None = None) -> Experiment:
     shots = config.measurement.shots
     estimator = GradientEstimator(
         hamiltonian=hamiltonian,
-        preparation=build_preparation(config),
+        preparation=build_preparation(config, hamiltonian, seeds),
         contrast=Contrast(kind=config.contrast.kind, beta=config.contrast.beta),
         shots=None if shots == "exact" else shots,
     )
@@ -188,9 +190,12 @@ def build_task(config: Config, seeds: Seeds) -> Task:
     return xor_task(**options)
 
 
-def build_preparation(config: Config) -> Preparation:
+def build_preparation(config: Config, hamiltonian: NudgedHamiltonian, seeds: Seeds) -> Preparation:
     """How states are reached."""
     section = config.preparation
+    _check_level(section.level, hamiltonian.num_qubits)
+    if isinstance(section, VariationalConfig):
+        return build_variational(config, section, hamiltonian, seeds)
     if isinstance(section, AdiabaticConfig):
         return AdiabaticPreparation(
             total_time=section.total_time,
@@ -198,8 +203,18 @@ def build_preparation(config: Config) -> Preparation:
             order=section.order,
             ramp=section.ramp,
             driver_field=section.driver_field,
+            driver_spread=section.driver_spread,
+            level=section.level,
         )
-    return ExactPreparation(solver=section.solver, tolerance=section.tolerance)
+    return ExactPreparation(level=section.level, solver=section.solver, tolerance=section.tolerance)
+
+
+def _check_level(level: int, num_qubits: int) -> None:
+    if level >= 1 << num_qubits:
+        raise ConfigError(
+            f"preparation.level: {level} is beyond the spectrum; {num_qubits} spins have levels 0 to "
+            f"{(1 << num_qubits) - 1}"
+        )
 
 
 def build_update(section: UpdateConfig) -> Update:

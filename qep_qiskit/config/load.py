@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from qep_qiskit.ansatz import ansatz_text
 from qep_qiskit.config.schema import Config
 from qep_qiskit.errors import ConfigError
 
@@ -213,8 +214,13 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
 
 
 def _with_absolute_paths(config: Config, folder: Path) -> Config:
-    """Files named in a configuration are looked for beside it."""
-    if config.task.kind != "csv":
-        return config
-    task = config.task.model_copy(update={"file": str(folder / config.task.file)})
-    return config.model_copy(update={"task": task})
+    """Files named in a configuration are looked for beside it; an ansatz is read in."""
+    if config.task.kind == "csv":
+        task = config.task.model_copy(update={"file": str(folder / config.task.file)})
+        config = config.model_copy(update={"task": task})
+    if config.preparation.kind == "variational" and config.preparation.ansatz.kind == "file":
+        file = folder / config.preparation.ansatz.file
+        ansatz = config.preparation.ansatz.model_copy(update={"file": str(file), "text": ansatz_text(file)})
+        preparation = config.preparation.model_copy(update={"ansatz": ansatz})
+        config = config.model_copy(update={"preparation": preparation})
+    return config

@@ -1,0 +1,57 @@
+"""The variational preparation of a configuration: its ansatz, its optimiser, its energies."""
+
+from __future__ import annotations
+
+from qep_qiskit.ansatz import ansatz_text, parse_ansatz
+from qep_qiskit.config.schema import Config, FileAnsatz, HamiltonianAnsatz, VariationalConfig
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import (
+    Ansatz,
+    FixedAnsatz,
+    HamiltonianVariational,
+    HardwareEfficient,
+    VariationalPreparation,
+)
+from qep_qiskit.seeds import Seeds
+
+__all__ = ["build_variational"]
+
+
+def build_variational(
+    config: Config, section: VariationalConfig, hamiltonian: NudgedHamiltonian, seeds: Seeds
+) -> VariationalPreparation:
+    """Build it.
+
+    Raises:
+        ConfigError: A key does not go with the others, or the optimiser cannot be had.
+        AnsatzError: The ansatz file cannot be used.
+    """
+    if section.energies == "simulated" and section.shots is not None:
+        raise ConfigError("preparation.shots: goes with energies = 'sampled'; leave it out")
+    shots = config.measurement.shots if section.shots is None else section.shots
+    return VariationalPreparation(
+        ansatz=_ansatz(section, hamiltonian),
+        seeds=seeds,
+        level=section.level,
+        energies=section.energies,
+        optimizer=section.optimizer,
+        options=section.options,
+        shots=None if shots == "exact" else shots,
+        tolerance=section.tolerance,
+        max_evaluations=section.max_evaluations,
+        restarts=section.restarts,
+        residual_directions=section.residual_directions,
+        on_unconverged=section.on_unconverged,
+    )
+
+
+def _ansatz(section: VariationalConfig, hamiltonian: NudgedHamiltonian) -> Ansatz:
+    chosen = section.ansatz
+    if isinstance(chosen, HamiltonianAnsatz):
+        return HamiltonianVariational(chosen.depth)
+    if isinstance(chosen, FileAnsatz):
+        text = ansatz_text(chosen.file) if chosen.text is None else chosen.text
+        reserved = [*hamiltonian.network.layout.names, *(str(word) for word in hamiltonian.words)]
+        return FixedAnsatz(parse_ansatz(text, chosen.file, hamiltonian.num_qubits, reserved))
+    return HardwareEfficient(chosen.depth, chosen.entanglement)
