@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.evolution.phases import Factor
-from qep_qiskit.transforms import Block, apply_blocks
+from qep_qiskit.evolution.plan import sources_of
+from qep_qiskit.program import CxLayer
+from qep_qiskit.transforms import Block, apply_blocks, num_qubits_of
 
 __all__ = ["Batch", "Change", "Multiply", "Operation", "Permute"]
 
@@ -31,9 +33,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Permute:
-    """Amplitude x becomes what amplitude sources[x] was."""
+    """Apply a layer of CX gates."""
 
-    sources: NDArray[np.int64]
+    layer: CxLayer
 
 
 Operation = Multiply | Change | Permute
@@ -66,8 +68,9 @@ class Batch:
         """Apply matrices on blocks of qubits."""
         self.states, self.spare = apply_blocks(self.states, self.spare, blocks, self.states.shape[1])
 
-    def permute(self, sources: NDArray[np.int64]) -> None:
-        """Amplitude x becomes what amplitude sources[x] was."""
+    def permute(self, layer: CxLayer) -> None:
+        """Apply a layer of CX gates."""
+        sources = sources_of(layer, num_qubits_of(len(self.states)))
         np.take(self.states, sources, axis=0, out=self.spare, mode="clip")
         self.states, self.spare = self.spare, self.states
 
@@ -76,7 +79,7 @@ class Batch:
         if isinstance(operation, Change):
             self.change(operation.blocks)
         else:
-            self.permute(operation.sources)
+            self.permute(operation.layer)
 
     def move_in_place(self, operation: Change | Permute) -> None:
         """The same, with the result in the buffer that the states were in."""

@@ -15,19 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.evolution.batch import Change, Multiply, Operation, Permute
-from qep_qiskit.evolution.plan import LayerStack, Plan, basis_change, sources_of
+from qep_qiskit.evolution.plan import LayerStack, Plan, basis_change
 from qep_qiskit.operators import LocalBasis
 from qep_qiskit.program import LayerProgram
 from qep_qiskit.transforms import Block, kron_blocks, num_qubits_of
 
 __all__ = [
-    "product_state",
-    "real_frame",
+    "leave_frame",
     "rotating_operations",
+    "rotating_start",
     "two_basis_operations",
     "two_basis_start",
     "two_basis_way_back",
 ]
+
+
+_FRAME_QUBITS = 12
 
 
 def product_state(qubits: NDArray) -> NDArray[np.complex128]:
@@ -38,9 +41,24 @@ def product_state(qubits: NDArray) -> NDArray[np.complex128]:
     return state
 
 
-@lru_cache(maxsize=2)
-def real_frame(num_qubits: int) -> NDArray[np.complex128]:
-    """Phases i^popcount(x), in which rotations about X are real matrices."""
+def rotating_start(program: LayerProgram) -> NDArray[np.complex128]:
+    """The initial state in the frame of the rotating route, shape (2^N,)."""
+    return product_state(program.initial * np.array([1.0, 1.0j]))
+
+
+def leave_frame(states: NDArray[np.complex128]) -> None:
+    """Take states in rows, shape (states, 2^N), out of that frame, in place."""
+    num_qubits = num_qubits_of(states.shape[1])
+    low = min(num_qubits, _FRAME_QUBITS)
+    view = states.reshape(len(states), -1, 1 << low)
+    view *= _frame(low).conj()
+    if num_qubits > low:
+        view *= _frame(num_qubits - low).conj()[:, None]
+
+
+@lru_cache(maxsize=32)
+def _frame(num_qubits: int) -> NDArray[np.complex128]:
+    """Phases i^popcount(x)."""
     return product_state(np.array([[1.0, 1.0j]] * num_qubits))
 
 
@@ -94,21 +112,20 @@ def two_basis_operations(plan: Plan) -> tuple[Operation, ...]:
         if step.cx is None:
             operations.append(Multiply(step.stack, step.layer))
         else:
-            operations.append(Permute(sources_of(step.cx, plan.num_qubits)))
+            operations.append(Permute(step.cx))
     return tuple(operations)
 
 
 @lru_cache(maxsize=64)
 def two_basis_way_back(plan: Plan) -> tuple[Operation, ...]:
     """Operations that undo `two_basis_operations` on complex conjugate vectors, where the phases are the same."""
-    cx_layers = [step.cx for step in reversed(plan.steps) if step.cx is not None]
     undone: list[Operation] = []
     for operation in reversed(two_basis_operations(plan)):
         if isinstance(operation, Change):
             blocks = [Block(block.low, np.ascontiguousarray(block.matrix.T)) for block in reversed(operation.blocks)]
             undone.append(Change(blocks))
         elif isinstance(operation, Permute):
-            undone.append(Permute(sources_of(cx_layers.pop(0).inverse, plan.num_qubits)))
+            undone.append(Permute(operation.layer.inverse))
         else:
             undone.append(operation)
     return tuple(undone)

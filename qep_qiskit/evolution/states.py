@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from qep_qiskit.evolution.batch import Batch, Change, Multiply, Operation
 from qep_qiskit.evolution.operations import (
-    product_state,
-    real_frame,
+    leave_frame,
     rotating_operations,
+    rotating_start,
     two_basis_operations,
     two_basis_start,
 )
@@ -71,7 +71,7 @@ class _Work:
         operations: What to do.
         start: Shape (2^N,), the first state, in the basis and frame of the first operation.
         last: Change of basis at the end.
-        frame: Shape (2^N,), phases that the final states are seen in, or None.
+        framed: Whether the states are in the frame of the rotating route.
         stacks: The layers of every group; those that are not multiplied are left out.
         angles: Shape (layers, generators, states) of each.
         shared: Shape (generators,) of each: which angles all states share.
@@ -80,7 +80,7 @@ class _Work:
     operations: Sequence[Operation]
     start: NDArray[np.complex128]
     last: Change
-    frame: NDArray[np.complex128] | None
+    framed: bool
     stacks: dict[int, LayerStack]
     angles: Sequence[NDArray]
     shared: Sequence[NDArray]
@@ -94,12 +94,11 @@ class _Work:
         stacks = dict(enumerate(plan.stacks))
         computational = "Z" * program.num_qubits
         if plan.fields and all(shared[index].all() for index in plan.fields):
-            frame = real_frame(program.num_qubits)
             return cls(
                 operations=rotating_operations(plan, angles),
-                start=product_state(program.initial) * frame,
+                start=rotating_start(program),
                 last=Change(()),
-                frame=frame,
+                framed=True,
                 stacks={index: stack for index, stack in stacks.items() if index not in plan.fields},
                 angles=angles,
                 shared=shared,
@@ -108,7 +107,7 @@ class _Work:
             operations=two_basis_operations(plan),
             start=two_basis_start(program, plan),
             last=Change(basis_change(plan.last_basis, computational)),
-            frame=None,
+            framed=False,
             stacks=stacks,
             angles=angles,
             shared=shared,
@@ -120,6 +119,8 @@ class _Work:
             self._in_turn(out)
         else:
             self._all_together(out)
+        if self.framed:
+            leave_frame(out)
 
     def _all_together(self, out: NDArray) -> None:
         """All states in one batch: narrow registers."""
@@ -131,7 +132,7 @@ class _Work:
             else:
                 batch.move(operation)
         batch.move(self.last)
-        np.multiply(batch.states.T, 1.0 if self.frame is None else self.frame.conj(), out=out)
+        out[:] = batch.states.T
 
     def _in_turn(self, out: NDArray) -> None:
         """Operation by operation on one state after the other, each in its place: wide registers."""
@@ -150,8 +151,6 @@ class _Work:
                 for shared in phases:
                     batch.states *= shared
                 batch.multiply(own[row][operation.stack], operation.layer)
-        if self.frame is not None:
-            out *= self.frame.conj()
 
     def _common(self, index: int) -> list[Factor]:
         stack = self.stacks[index]
