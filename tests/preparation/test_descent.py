@@ -152,6 +152,19 @@ def test_known_inverse_hessians_make_neighbouring_minima_cheap(rng):
     assert np.abs(warm.points - centres).max() < 1e-9
 
 
+def test_rows_without_a_known_inverse_hessian_start_from_scratch(rng):
+    objective, centres, hessians = quadratics(rng)
+    start = centres + 0.1 * rng.normal(size=centres.shape)
+    options = {"tolerance": 1e-9, "max_evaluations": 500}
+    inverse = np.linalg.inv(hessians)
+    inverse[[1, 3]] = np.nan
+    mixed = descend(objective, start, inverse_hessians=inverse, **options)
+    cold = descend(objective, start, **options)
+    assert mixed.evaluations[[1, 3]].tolist() == cold.evaluations[[1, 3]].tolist()
+    assert mixed.evaluations[[0, 2, 4]].max() <= 3
+    assert np.abs(mixed.points - centres).max() < 1e-9
+
+
 def test_what_is_given_stays_as_it_is(rng):
     objective, centres, hessians = quadratics(rng)
     start, inverse = np.zeros_like(centres), np.linalg.inv(hessians) + 0.1

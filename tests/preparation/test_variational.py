@@ -17,6 +17,7 @@ from qep_qiskit.evolution import energy_and_gradient, evolve
 from qep_qiskit.execution import StatevectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator, Trainer, TrainingSettings, Update
 from qep_qiskit.learning.update import GradientDescent, Schedule
+from qep_qiskit.measurement import drive
 from qep_qiskit.network import chain, complete, ring
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import (
@@ -245,7 +246,7 @@ def test_with_weights_in_the_gates_the_contrast_is_wrong_by_its_own_size(case):
     high, low = (family.minimised(case.weights, beta, free)[2] for beta in (BETA, -BETA))
     jacobian = case.hamiltonian.jacobian(case.weights, NO_INPUTS)
     contrast = jacobian.pull_back(((high - low) / 2)[None])[0]
-    assert np.linalg.norm(contrast - expected) > 0.5 * np.linalg.norm(expected)
+    assert np.linalg.norm(contrast - expected) > 0.9 * np.linalg.norm(expected)
 
 
 def learning_chain(rng, samples=6):
@@ -262,29 +263,73 @@ def learning_chain(rng, samples=6):
     return hamiltonian, weights, data
 
 
-@pytest.mark.parametrize("tolerance", [1e-3, 1e-4])
-def test_remembered_angles_need_ten_times_fewer_evaluations(tolerance):
+class Looker:
+    """Keeps the records of all steps."""
+
+    def __init__(self):
+        self.steps = []
+
+    def on_request(self, trainer):
+        pass
+
+    def on_step(self, trainer, record):
+        self.steps.append(record)
+
+    def on_epoch(self, trainer, record):
+        pass
+
+    def on_end(self, trainer, outcome):
+        pass
+
+
+def trained(preparation, epochs=2):
+    """A trainer after some epochs of small steps, and the records of its steps."""
     hamiltonian, weights, data = learning_chain(np.random.default_rng(0))
-    preparation = hva(4, tolerance=tolerance)
     estimator = GradientEstimator(
         hamiltonian=hamiltonian, preparation=preparation, contrast=Contrast(beta=BETA), shots=None
     )
+    looker = Looker()
     trainer = Trainer(
         estimator=estimator,
         executor=StatevectorExecutor(Seeds(0)),
         update=Update(optimizer=GradientDescent(), schedule=Schedule(learning_rate=1e-3)),
         task=Task(name="test", train=data, test=None, scaling=Scaling.fit(data.inputs, "none"), target_columns=("y",)),
-        settings=TrainingSettings(epochs=2, batch_size=3),
+        settings=TrainingSettings(epochs=epochs, batch_size=3),
         seeds=Seeds(0),
+        callbacks=[looker],
     )
     trainer.state.weights = weights.copy()
     assert trainer.run() == "finished"
     assert np.abs(trainer.weights - weights).max() > 1e-4
-    free = Family.of_free(hamiltonian.groups, hamiltonian.free_coefficients(trainer.weights, data.inputs), KEY)
+    return trainer, looker.steps
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-4])
+def test_remembered_states_need_ten_times_fewer_evaluations(tolerance):
+    """Free states of a chain of eight after two epochs: from memory, and without."""
+    preparation = hva(4, tolerance=tolerance)
+    trainer, _ = trained(preparation)
+    hamiltonian, inputs = trainer.estimator.hamiltonian, trainer.task.train.inputs
+    free = Family.of_free(hamiltonian.groups, hamiltonian.free_coefficients(trainer.weights, inputs), KEY)
+    memory = trainer._recollect("train", np.arange(len(inputs)))
     cold = prepare(preparation, free)[0].report
-    warm = prepare(preparation, free, Start(memory={"angles": trainer.state.recollections["train.angles"]}))[0].report
+    warm = prepare(preparation, free, Start(memory=memory))[0].report
     assert 10 * warm.evaluations <= cold.evaluations
     assert warm.energies == pytest.approx(cold.energies, abs=2e-3)
+
+
+def test_the_second_epoch_is_cheaper_than_a_cold_one():
+    """With the nudged states, which start from the free ones and are not remembered themselves."""
+    preparation = hva(4, tolerance=1e-3)
+    _, steps = trained(preparation)
+    second = sum(record["evaluations"] for record in steps[2:])
+    hamiltonian, weights, data = learning_chain(np.random.default_rng(0))
+    estimator = GradientEstimator(
+        hamiltonian=hamiltonian, preparation=preparation, contrast=Contrast(beta=BETA), shots=None
+    )
+    work = estimator.estimate(weights, data.inputs, data.targets, KEY)
+    cold = drive(work, StatevectorExecutor(Seeds(0)))[0].diagnostics.evaluations
+    assert 2 * second <= cold
 
 
 @pytest.mark.parametrize("limit", [1, 3])
@@ -372,8 +417,9 @@ def test_samples_that_were_never_met_start_cold_beside_those_that_were():
     groups = OF_FOUR_SPINS[0].hamiltonian.groups
     family = Family.of_free(groups, rows, KEY)
     cold, _ = prepare(hva(3), family)
-    memory = {"angles": cold.memory["angles"].copy()}
-    memory["angles"][1] = np.nan
+    memory = {name: array.copy() for name, array in cold.memory.items()}
+    for array in memory.values():
+        array[1] = np.nan
     mixed, _ = prepare(hva(3), family, Start(memory=memory))
     assert np.array_equal(mixed.states.parameters[[0, 2]], cold.states.parameters[[0, 2]])
     assert mixed.report.energies == pytest.approx(cold.report.energies, abs=1e-7)
