@@ -205,14 +205,14 @@ def test_a_search_with_a_false_gradient_gives_up(known, rng):
 
 
 def test_differences_that_drown_in_rounding_do_not_stop_the_descent(rng):
-    """At values of 1e4, rounding hides steps of 1e-6; slopes still show the way."""
-    objective, centres, _ = quadratics(rng)
+    """Sums of large terms err by parts in 1e15 either way: values rise here and there, slopes show the way."""
+    objective, centres, _ = quadratics(rng, rows=20)
 
-    def lifted(chosen, points):
+    def rounded(chosen, points):
         value, gradient = objective(chosen, points)
-        return value + 1e4, gradient
+        return value + 1e6 * (1 + 2e-15 * np.sin(1e9 * points.sum(axis=1))), gradient
 
-    found = descend(lifted, np.zeros_like(centres), tolerance=1e-9, max_evaluations=300)
+    found = descend(rounded, np.zeros_like(centres), tolerance=1e-9, max_evaluations=300)
     assert found.residuals.max() <= 1e-9
     assert np.abs(found.points - centres).max() < 1e-9
 

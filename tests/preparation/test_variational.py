@@ -31,6 +31,7 @@ from qep_qiskit.preparation import (
     VariationalPreparation,
     term_expectations,
 )
+from qep_qiskit.preparation.minimisers import SimulatedMinimiser
 from qep_qiskit.program import lower
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.tasks import Dataset, Scaling, Task
@@ -410,6 +411,23 @@ def test_free_states_of_an_earlier_stage_are_not_minimised_again():
     whole, _ = prepare(hva(3), family)
     assert np.array_equal(second.states.parameters, whole.states.parameters)
     assert first.report.evaluations + second.report.evaluations == whole.report.evaluations
+
+
+def test_nudged_states_start_from_their_neighbours_inwards(monkeypatch):
+    """The states at +-2 beta from those at +-beta, and these from the free one."""
+    calls, minimise = [], SimulatedMinimiser.minimise
+
+    def watched(self, problem, start, inverse=None):
+        found = yield from minimise(self, problem, start, inverse)
+        calls.append((start, found.points))
+        return found
+
+    monkeypatch.setattr(SimulatedMinimiser, "minimise", watched)
+    prepare(hva(2, tolerance=1e-3), family_of(OF_FOUR_SPINS[4], (-0.4, -0.2, 0.2, 0.4)))
+    (_, free), (inner_start, inner), (outer_start, outer) = calls
+    assert np.array_equal(inner_start, np.repeat(free, 2, axis=0))
+    assert np.array_equal(outer_start, inner)
+    assert not np.array_equal(outer, inner)
 
 
 def test_samples_that_were_never_met_start_cold_beside_those_that_were():
