@@ -110,6 +110,8 @@ def test_every_installed_optimiser_minimises(name, simulated, request):
     if name in BATCHES_FLAT and not simulated:
         request.applymarker(pytest.mark.xfail(strict=True, reason=FLAT))
     options, accuracy = OPTIONS.get(name, ({}, 1e-6))
+    if name == "gradientdescent" and not simulated:
+        accuracy = 1e-4  # its differences are one-sided with steps of 0.01
     check_optimizer(name, options, simulated=simulated)
     ((point, _),), _ = minimise(name, options, simulated=simulated)
     assert point.shape == (2,)
@@ -244,7 +246,6 @@ def test_options_that_an_optimiser_rejects_are_refused_in_one_line(name, options
     [
         ("spsa", {"maxiter": "many"}),
         ("spsa", {"learning_rate": "fast"}),
-        ("spsa", {"learning_rate": 0.1, "perturbation": None}),
         ("cobyla", {"maxiter": "many"}),
         ("nft", {"maxiter": [3]}),
         ("gradientdescent", {"learning_rate": "fast"}),
