@@ -193,7 +193,7 @@ def test_predictions_of_a_minimised_network(qep, here, settings):
     assert found["shots"] == 3 * 4000
     for row, x in zip(found["predictions"], [(0.3, -1), (0.9, 1), (0.2, 0)], strict=True):
         ground = np.linalg.eigh(network_energy(weights, x, 3).to_matrix())[1][:, 0]
-        output = Statevector(ground).expectation_value(SparsePauliOp.from_sparse_list([("Z", [2], 1.0)], 3)).real
+        output = (np.abs(ground) ** 2) @ (1 - 2 * (np.arange(8) >> 2))  # <Z> of the last spin
         assert abs(row["outputs"][0] - output) < 5 * row["standard_error"][0]
 
 
