@@ -23,6 +23,8 @@ from qep_qiskit.tasks import Dataset, Task
 
 __all__ = ["Callback", "Record", "Trainer", "TrainingSettings"]
 
+_MOST_REMEMBERED_BYTES = 1 << 26
+
 Record = Mapping[str, object]
 Outcome = Literal["finished", "stopped"]
 Result = TypeVar("Result")
@@ -278,11 +280,12 @@ class Trainer:
         return {name.removeprefix(prefix): array[rows] for name, array in known if name.startswith(prefix)}
 
     def _remember(self, part: str, data: Dataset, rows: NDArray[np.int64], memory: Memory) -> None:
+        """Keep it for the next time; what would make checkpoints too large is left out."""
         for name, array in memory.items():
-            whole = self.state.recollections.setdefault(
-                f"{part}.{name}", np.full((data.num_samples, *array.shape[1:]), np.nan)
-            )
-            whole[rows] = array
+            if array[:1].nbytes * data.num_samples > _MOST_REMEMBERED_BYTES:
+                continue
+            nothing = np.full((data.num_samples, *array.shape[1:]), np.nan, dtype=array.dtype)
+            self.state.recollections.setdefault(f"{part}.{name}", nothing)[rows] = array
 
     def _seconds(self) -> float:
         return self._resumed_seconds + time.monotonic() - self._resumed_at

@@ -76,17 +76,17 @@ def descend(
         points: Shape (rows, parameters), where to start.
         tolerance: A row is done when the norm of its gradient is below.
         max_evaluations: For every row.
-        inverse_hessians: Shape (rows, parameters, parameters), known from before.
+        inverse_hessians: Shape (rows, parameters, parameters), known from before; NaN in rows without.
     """
     count, size = points.shape
     value, gradient = objective(np.arange(count), points)
-    known = inverse_hessians is not None
+    inverse, fresh = _known_or_identity(inverse_hessians, count, size)
     rows = _Rows(
         point=points.copy(),
         value=value.copy(),
         gradient=gradient.copy(),
-        inverse=inverse_hessians.copy() if inverse_hessians is not None else np.tile(np.eye(size), (count, 1, 1)),
-        fresh=np.full(count, not known),
+        inverse=inverse,
+        fresh=fresh,
         direction=np.zeros_like(points),
         slope=np.zeros(count),
         step=np.ones(count),
@@ -116,6 +116,16 @@ def descend(
         evaluations=evaluations,
         inverse_hessians=rows.inverse,
     )
+
+
+def _known_or_identity(known: NDArray | None, count: int, size: int) -> tuple[NDArray, NDArray[np.bool_]]:
+    """Inverse Hessians to start with, and the rows in which they are just the identity."""
+    inverse = np.tile(np.eye(size), (count, 1, 1))
+    if known is None:
+        return inverse, np.ones(count, dtype=bool)
+    fresh = np.isnan(known[:, 0, 0])
+    inverse[~fresh] = known[~fresh]
+    return inverse, fresh
 
 
 def _norm(gradients: NDArray) -> NDArray:

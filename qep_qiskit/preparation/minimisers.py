@@ -83,8 +83,8 @@ class Minimiser(Protocol):
 
     evaluations: int
 
-    def minimise(self, problem: Problem, start: NDArray, near: Minima | None = None) -> Measuring[Minima]:
-        """Minima of all rows, from angles (rows, parameters); `near` are minima of neighbouring Hamiltonians."""
+    def minimise(self, problem: Problem, start: NDArray, inverse: NDArray | None = None) -> Measuring[Minima]:
+        """Minima of all rows, from angles (rows, parameters), and inverse Hessians where they are known from before."""
         ...
 
 
@@ -132,7 +132,7 @@ class SimulatedMinimiser:
     max_evaluations: int
     evaluations: int = field(default=0)
 
-    def minimise(self, problem: Problem, start: NDArray, near: Minima | None = None) -> Measuring[Minima]:
+    def minimise(self, problem: Problem, start: NDArray, inverse: NDArray | None = None) -> Measuring[Minima]:
         """Minima of all rows."""
         if self.optimizer != BFGS:
             return (yield from self._one_by_one(problem, start))
@@ -142,7 +142,7 @@ class SimulatedMinimiser:
             start,
             tolerance=self.tolerance,
             max_evaluations=self.max_evaluations,
-            inverse_hessians=None if near is None else near.inverse_hessians,
+            inverse_hessians=inverse,
         )
         self.evaluations += int(found.evaluations.sum())
         return Minima(
@@ -201,7 +201,7 @@ class SampledMinimiser:
     def __post_init__(self) -> None:
         self._energies = SampledEnergies(program=self.program, shots=self.shots, key=self.key)
 
-    def minimise(self, problem: Problem, start: NDArray, near: Minima | None = None) -> Measuring[Minima]:
+    def minimise(self, problem: Problem, start: NDArray, inverse: NDArray | None = None) -> Measuring[Minima]:
         """Minima of all rows."""
 
         def answer(questions: list[Question]) -> Measuring[list[Any]]:

@@ -22,7 +22,7 @@ from qep_qiskit.measurement import Measuring
 from qep_qiskit.memory import require_memory
 from qep_qiskit.preparation.ansaetze import Ansatz, program_of
 from qep_qiskit.preparation.energies import Problem
-from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start
+from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start, check_level
 from qep_qiskit.preparation.minimisers import Minima, Minimiser, SampledMinimiser, SimulatedMinimiser
 from qep_qiskit.preparation.optimizers import BFGS, check_optimizer
 from qep_qiskit.prepared import CircuitStates
@@ -98,7 +98,8 @@ class VariationalPreparation:
         minimiser = self._minimiser(program, family)
         free = start.free.levels if isinstance(start.free, _Levels) else None
         if free is None:
-            free = yield from self._solve(minimiser, family, family.free, self._first_angles(program, family, start))
+            angles = self._first_angles(program, family, start)
+            free = yield from self._solve(minimiser, family, angles, start.memory.get("inverse_hessians"))
         solved = {0.0: free}
         for size in sorted({abs(float(beta)) for beta in family.betas} - {0.0}):
             sides = [float(beta) for beta in family.betas if abs(beta) == size]
@@ -109,11 +110,7 @@ class VariationalPreparation:
 
     def _check_level(self, family: Family) -> None:
         num_qubits = family.groups[0].num_qubits
-        if self.level >= 1 << num_qubits:
-            raise ConfigError(
-                f"preparation.level: {self.level} is beyond the spectrum; {num_qubits} spins have levels 0 to "
-                f"{(1 << num_qubits) - 1}"
-            )
+        check_level(self.level, num_qubits)
         if self.energies == "simulated":
             require_memory(num_qubits, 6 * _BYTES_PER_AMPLITUDE, "simulated energies")
 
@@ -161,13 +158,21 @@ class VariationalPreparation:
         return starts
 
     def _solve(
-        self, minimiser: Minimiser, family: Family, coefficients: NDArray, starts: list[NDArray]
+        self, minimiser: Minimiser, family: Family, starts: list[NDArray], inverse: NDArray | None
     ) -> Measuring[tuple[Minima, ...]]:
-        """Minima of all levels up to the wanted one, each orthogonal to those below."""
+        """Free minima of all levels up to the wanted one, each orthogonal to those below.
+
+        Args:
+            minimiser: Does the work.
+            family: The Hamiltonians.
+            starts: Angles (samples, levels, parameters) to try, one array after the other.
+            inverse: Inverse Hessians (samples, levels, parameters, parameters) that go with the first.
+        """
         levels: list[Minima] = []
         for level in range(self.level + 1):
-            problem = Problem(groups=family.groups, coefficients=coefficients, lower=_stacked(levels, starts[0][:, :0]))
-            found = yield from minimiser.minimise(problem, starts[0][:, level])
+            problem = Problem(groups=family.groups, coefficients=family.free, lower=_stacked(levels, starts[0][:, :0]))
+            known = None if inverse is None else inverse[:, level]
+            found = yield from minimiser.minimise(problem, starts[0][:, level], known)
             for other in starts[1:]:
                 found = found.lower_of((yield from minimiser.minimise(problem, other[:, level])))
             levels.append(found)
@@ -185,7 +190,7 @@ class VariationalPreparation:
             problem = Problem(
                 groups=family.groups, coefficients=coefficients, lower=_stacked(levels, near.points[:, None][:, :0])
             )
-            levels.append((yield from minimiser.minimise(problem, near.points, near)))
+            levels.append((yield from minimiser.minimise(problem, near.points, near.inverse_hessians)))
         parts = [minima.split(len(sides)) for minima in levels]
         return {beta: tuple(part[side] for part in parts) for side, beta in enumerate(sides)}
 
@@ -218,7 +223,7 @@ class VariationalPreparation:
         return Equilibria(
             states=CircuitStates(program=program, parameters=angles.reshape(-1, program.num_parameters)),
             free=free,
-            memory={"angles": np.stack([minima.points for minima in solved[0.0]], axis=1)},
+            memory=_memory(solved[0.0]),
             report=report,
         )
 
@@ -234,6 +239,15 @@ class VariationalPreparation:
         if self.on_unconverged == "stop":
             raise UnconvergedError(f"preparation: {message}; on_unconverged is 'stop'")
         warnings.warn(message, UnconvergedWarning, stacklevel=2)
+
+
+def _memory(levels: tuple[Minima, ...]) -> dict[str, NDArray]:
+    """Angles of all levels, and their curvature where it is known; single precision is enough for that."""
+    memory = {"angles": np.stack([minima.points for minima in levels], axis=1)}
+    curvatures = [minima.inverse_hessians for minima in levels if minima.inverse_hessians is not None]
+    if len(curvatures) == len(levels):
+        memory["inverse_hessians"] = np.stack(curvatures, axis=1).astype(np.float32)
+    return memory
 
 
 def _stacked(levels: list[Minima], none: NDArray) -> NDArray:
