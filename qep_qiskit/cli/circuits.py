@@ -93,10 +93,11 @@ def gradient_circuits(experiment: Experiment, weights: NDArray, sample: int) -> 
     hamiltonian = experiment.estimator.hamiltonian
     data = experiment.task.train.take(checked_sample(experiment, sample))
     betas = sorted({0.0, *experiment.estimator.contrast.betas.tolist()}, key=lambda beta: (abs(beta), -beta))
+    level = experiment.config.preparation.level
     family = Family(
         groups=hamiltonian.groups,
         free=hamiltonian.free_coefficients(weights, data.inputs),
-        nudge=exact_gradient(hamiltonian, weights, data.inputs, data.targets).nudge,
+        nudge=exact_gradient(hamiltonian, weights, data.inputs, data.targets, level=level).nudge,
         betas=np.array(betas),
         key=RequestKey("circuits", sample),
     )

@@ -37,6 +37,7 @@ def run(options: argparse.Namespace) -> int:
         "cost_standard_error": _finite(estimate.cost.standard_error),
         "circuits": usage.circuits,
         "shots": usage.shots,
+        "diagnostics": estimate.diagnostics.record(),
     }
     if options.compare == "exact":
         summary |= _compare(experiment, weights, sample, estimate, rows)
@@ -75,8 +76,9 @@ def _compare(
 ) -> dict[str, Any]:
     """Add the exact gradient (beta to 0) and the exact contrast (same beta) to the rows."""
     hamiltonian = experiment.estimator.hamiltonian
-    exact = exact_gradient(hamiltonian, weights, sample.inputs, sample.targets)
-    ideal = replace(experiment.estimator, preparation=ExactPreparation(), shots=None)
+    level = experiment.config.preparation.level
+    exact = exact_gradient(hamiltonian, weights, sample.inputs, sample.targets, level=level)
+    ideal = replace(experiment.estimator, preparation=ExactPreparation(level=level), shots=None)
     work = ideal.estimate(weights, sample.inputs, sample.targets, RequestKey("compare", 0))
     contrast = drive(work, VectorExecutor(experiment.seeds))[0].gradient
     for row, true, finite_beta in zip(rows, exact.gradient, contrast, strict=True):
@@ -93,12 +95,24 @@ def _compare(
     }
 
 
+def _told(diagnostics: dict[str, float]) -> str:
+    """Names and values in one line, each with its standard error where it has one."""
+    parts = []
+    for name, value in diagnostics.items():
+        error = diagnostics.get(f"{name}_se")
+        if not name.endswith("_se"):
+            parts.append(f"{name.replace('_', ' ')} {value_with_error(value, error) if error else f'{value:.4g}'}")
+    return ", ".join(parts)
+
+
 def _print(summary: dict[str, Any], rows: list[dict[str, Any]], usage: Usage, *, title: str) -> None:
     console = Console()
     console.print(gradient_table(rows, title=title))
     cost = value_with_error(summary["cost"], summary["cost_standard_error"])
     exact = f" (exact {summary['exact_cost']:.6g})" if "exact_cost" in summary else ""
     console.print(f"cost {cost}{exact}, {usage.circuits} circuits, {usage.shots:,} shots", highlight=False)
+    if summary["diagnostics"]:
+        console.print(_told(summary["diagnostics"]), highlight=False)
     if summary.get("cosine") is not None:
         console.print(
             f"against the exact gradient: relative error {summary['relative_error']:.3g}, "

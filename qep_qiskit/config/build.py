@@ -14,7 +14,6 @@ from qep_qiskit.config.build_network import build_network, num_spins
 from qep_qiskit.config.build_variational import build_variational
 from qep_qiskit.config.load import load_config
 from qep_qiskit.config.schema import (
-    AdiabaticConfig,
     Config,
     CsvTask,
     DigitsTask,
@@ -23,8 +22,8 @@ from qep_qiskit.config.schema import (
     NoDataTask,
     ParityTask,
     UpdateConfig,
-    VariationalConfig,
 )
+from qep_qiskit.config.schema_preparation import AdiabaticConfig, VariationalConfig
 from qep_qiskit.errors import (
     ConfigError,
     DegenerateGroundStateWarning,
@@ -50,7 +49,7 @@ from qep_qiskit.network import (
     IsingNetwork,
 )
 from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation, Preparation
+from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation, Preparation, check_level
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.tasks import (
     Task,
@@ -193,7 +192,7 @@ def build_task(config: Config, seeds: Seeds) -> Task:
 def build_preparation(config: Config, hamiltonian: NudgedHamiltonian, seeds: Seeds) -> Preparation:
     """How states are reached."""
     section = config.preparation
-    _check_level(section.level, hamiltonian.num_qubits)
+    check_level(section.level, hamiltonian.num_qubits)
     if isinstance(section, VariationalConfig):
         return build_variational(config, section, hamiltonian, seeds)
     if isinstance(section, AdiabaticConfig):
@@ -207,14 +206,6 @@ def build_preparation(config: Config, hamiltonian: NudgedHamiltonian, seeds: See
             level=section.level,
         )
     return ExactPreparation(level=section.level, solver=section.solver, tolerance=section.tolerance)
-
-
-def _check_level(level: int, num_qubits: int) -> None:
-    if level >= 1 << num_qubits:
-        raise ConfigError(
-            f"preparation.level: {level} is beyond the spectrum; {num_qubits} spins have levels 0 to "
-            f"{(1 << num_qubits) - 1}"
-        )
 
 
 def build_update(section: UpdateConfig) -> Update:

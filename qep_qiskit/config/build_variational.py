@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from qep_qiskit.ansatz import ansatz_text, parse_ansatz
-from qep_qiskit.config.schema import Config, FileAnsatz, HamiltonianAnsatz, VariationalConfig
+from qep_qiskit.config.schema import Config
+from qep_qiskit.config.schema_preparation import FileAnsatz, HamiltonianAnsatz, VariationalConfig
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import (

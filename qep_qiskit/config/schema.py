@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from qep_qiskit.config.schema_preparation import AdiabaticConfig, PreparationConfig
+from qep_qiskit.config.section import Section
 
 __all__ = [
-    "AdiabaticConfig",
     "Config",
     "ContrastConfig",
     "CostTermConfig",
     "CsvTask",
     "DigitsTask",
-    "ExactConfig",
     "ExecutionConfig",
     "InputsConfig",
     "LossCost",
@@ -31,18 +32,12 @@ __all__ = [
 ]
 
 
-class _Section(BaseModel):
-    """A section of the file; a key that is not listed is an error."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
-
-
 Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
 
 _MOST_SPINS = 1024
 
 
-class _DataTask(_Section):
+class _DataTask(Section):
     """Keys that every task with data has."""
 
     scaling: Literal["none", "standard", "minmax"] | None = None
@@ -63,7 +58,7 @@ class CsvTask(_DataTask):
     """Input columns."""
     target: str | None = None
     """Column of class names (classification)."""
-    targets: list[str] = []
+    targets: list[str] = Field(default=[])
     """Columns of numbers (regression)."""
     classes: list[str] | None = None
     """Class names in order; those of the file by default."""
@@ -105,7 +100,7 @@ class DigitsTask(_DataTask):
     """Images kept aside, of 1797."""
 
 
-class NoDataTask(_Section):
+class NoDataTask(Section):
     """An aim without data: one sample, no inputs, no targets."""
 
     kind: Literal["none"]
@@ -116,7 +111,7 @@ TaskConfig = Annotated[
 ]
 
 
-class StartConfig(_Section):
+class StartConfig(Section):
     """Starting values and constraints of a block of weights."""
 
     init: Literal["constant", "uniform", "normal"] | None = None
@@ -159,7 +154,7 @@ class InputsConfig(StartConfig):
     """Factor on the input, for ``fields``."""
 
 
-class NetworkConfig(_Section):
+class NetworkConfig(Section):
     """The transverse-field Ising network."""
 
     kind: Literal["ising"] = "ising"
@@ -189,7 +184,7 @@ class NetworkConfig(_Section):
     """W, one per input and spin."""
 
 
-class CostTermConfig(_Section):
+class CostTermConfig(Section):
     """One term of an operator cost."""
 
     pauli: str
@@ -200,7 +195,7 @@ class CostTermConfig(_Section):
     """Index of the target number that multiplies the term."""
 
 
-class LossCost(_Section):
+class LossCost(Section):
     """A loss on expectations of the outputs."""
 
     kind: Literal["loss"]
@@ -212,122 +207,27 @@ class LossCost(_Section):
     """Pauli words to use as outputs instead of Z of the output spins."""
 
 
-class OperatorCostConfig(_Section):
+class OperatorCostConfig(Section):
     """An observable C(y)."""
 
     kind: Literal["operator"]
     operator: Literal["squared_error"] | None = None
     """``squared_error``: sum over outputs of (Z - y)^2."""
-    terms: list[CostTermConfig] = []
+    terms: list[CostTermConfig] = Field(default=[])
     """Any other observable, term by term."""
 
 
 CostConfig = Annotated[LossCost | OperatorCostConfig, Field(discriminator="kind")]
 
 
-class ExactConfig(_Section):
-    """Exact eigenstates."""
-
-    kind: Literal["exact"]
-    level: int = Field(default=0, ge=0)
-    """Which eigenstate of the free Hamiltonian, 0 for the ground state; nudged states follow it by their overlap."""
-    solver: Literal["auto", "dense", "lanczos"] = "auto"
-    """``auto``: dense up to 7 qubits."""
-    tolerance: float = Field(default=0.0, ge=0)
-    """Relative tolerance of Lanczos; 0 is machine precision."""
-
-
-class AdiabaticConfig(_Section):
-    """Adiabatic Trotter evolution."""
-
-    kind: Literal["adiabatic"]
-    total_time: float = Field(default=6.0, gt=0)
-    """T, in 1/energy."""
-    steps: int = Field(default=20, gt=0)
-    """Trotter steps."""
-    order: Literal[1, 2] = 2
-    """Order of the splitting."""
-    ramp: Literal["linear", "cosine", "smoothstep"] = "cosine"
-    """Schedule."""
-    driver_field: float = Field(default=1.0, gt=0)
-    """Mean strength of the driver's fields."""
-    driver_spread: float | None = Field(default=None, ge=0, lt=2)
-    """Width of the driver's fields relative to their mean; by default 0 for the ground state, 0.5 above."""
-    level: int = Field(default=0, ge=0)
-    """Which eigenstate, 0 for the ground state; reached from the driver's."""
-
-
-class HamiltonianAnsatz(_Section):
-    """The Hamiltonian's own gates, layer after layer, each with a free angle."""
-
-    kind: Literal["hamiltonian"]
-    depth: int = Field(default=3, ge=1)
-    """Number of layers; chains need about 0.75 N to N, complete graphs N/2 to 0.75 N."""
-
-
-class HardwareEfficientAnsatz(_Section):
-    """RY, RZ and CX gates, as Qiskit's ``efficient_su2``."""
-
-    kind: Literal["hardware_efficient"]
-    depth: int = Field(default=2, ge=0)
-    """Number of entangling layers; 0 is a product state."""
-    entanglement: Literal["reverse_linear", "linear", "circular", "full", "pairwise"] = "reverse_linear"
-    """Which qubits an entangling layer connects."""
-
-
-class FileAnsatz(_Section):
-    """A circuit of the user's own in OpenQASM 3."""
-
-    kind: Literal["file"]
-    file: str
-    """Path of the file; relative paths start at the folder of the configuration."""
-    text: str | None = None
-    """Its content; filled in when the configuration is read, so that a run keeps the circuit it began with."""
-
-
-AnsatzConfig = Annotated[HamiltonianAnsatz | HardwareEfficientAnsatz | FileAnsatz, Field(discriminator="kind")]
-
-
-class VariationalConfig(_Section):
-    """Minima of the energy of an ansatz (VQE)."""
-
-    kind: Literal["variational"]
-    ansatz: AnsatzConfig = HamiltonianAnsatz(kind="hamiltonian")
-    """The circuit."""
-    level: int = Field(default=0, ge=0)
-    """Which eigenstate, 0 for the ground state; higher ones by deflation of those below (VQD)."""
-    energies: Literal["simulated", "sampled"] = "simulated"
-    """``simulated``: exact energies and gradients from state vectors; ``sampled``: every energy is measured."""
-    optimizer: str = "bfgs"
-    """``bfgs`` (needs simulated energies), or an optimiser of qiskit-algorithms: ``spsa``, ``nft``, ``cobyla``, ..."""
-    options: dict[str, bool | int | float | str] = {}
-    """Options of an optimiser of qiskit-algorithms, such as ``maxiter``."""
-    shots: Annotated[int, Field(gt=0)] | Literal["exact"] | None = None
-    """Shots per batch of sampled energies; those of the measurement by default."""
-    tolerance: float | None = Field(default=None, gt=0)
-    """Norm of the energy's gradient below which a state is converged; 1e-4 for simulated energies by default, none for
-    sampled ones."""
-    max_evaluations: int = Field(default=3000, gt=0)
-    """Of the energy, for every state; of ``bfgs``."""
-    restarts: int = Field(default=1, ge=1)
-    """Starts tried where nothing is known of a state; of simulated energies."""
-    residual_directions: int = Field(default=4, ge=0)
-    """Directions in which the slope of sampled energies is measured at the end."""
-    on_unconverged: Literal["warn", "stop", "go_on"] = "warn"
-    """What to do with states that are not converged."""
-
-
-PreparationConfig = Annotated[ExactConfig | AdiabaticConfig | VariationalConfig, Field(discriminator="kind")]
-
-
-class MeasurementConfig(_Section):
+class MeasurementConfig(Section):
     """Shots."""
 
     shots: Annotated[int, Field(gt=0)] | Literal["exact"] = 200
     """Shots per batch: per sample, phase and commuting group; ``exact`` for expectations without noise."""
 
 
-class NoiseConfig(_Section):
+class NoiseConfig(Section):
     """A simple noise model on Aer."""
 
     one_qubit: float = Field(default=0.0, ge=0, le=1)
@@ -338,7 +238,7 @@ class NoiseConfig(_Section):
     """Probability that a bit is read wrongly."""
 
 
-class ExecutionConfig(_Section):
+class ExecutionConfig(Section):
     """Where circuits run."""
 
     backend: str = "aer"
@@ -356,7 +256,7 @@ class ExecutionConfig(_Section):
     """Noise on Aer."""
 
 
-class ContrastConfig(_Section):
+class ContrastConfig(Section):
     """Nudges."""
 
     kind: Literal["one_sided", "symmetric", "four_point"] = "symmetric"
@@ -365,7 +265,7 @@ class ContrastConfig(_Section):
     """Nudge strength; of either sign for ``one_sided``."""
 
 
-class UpdateConfig(_Section):
+class UpdateConfig(Section):
     """How weights move."""
 
     kind: Literal["gradient_descent", "momentum", "adam"] = "adam"
@@ -386,7 +286,7 @@ class UpdateConfig(_Section):
     """Scale every gradient to length one."""
 
 
-class TrainingConfig(_Section):
+class TrainingConfig(Section):
     """Length of the run."""
 
     epochs: int = Field(default=20, gt=0)
@@ -397,7 +297,7 @@ class TrainingConfig(_Section):
     """Epochs between evaluations on the test set; 0 for the last only."""
 
 
-class Config(_Section):
+class Config(Section):
     """A whole run."""
 
     name: str = "run"

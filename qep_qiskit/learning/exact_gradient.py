@@ -33,18 +33,19 @@ class ExactGradient:
 
 
 def exact_gradient(
-    hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, targets: NDArray
+    hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, targets: NDArray, *, level: int = 0
 ) -> ExactGradient:
-    """d(cost)/d(weight) of exact ground states.
+    """d(cost)/d(weight) of exact eigenstates.
 
     Args:
         hamiltonian: Network and cost.
         weights: Shape (weights,).
         inputs: Shape (samples, inputs).
         targets: Shape (samples, targets).
+        level: Which eigenstate, 0 for the ground state.
     """
     free = hamiltonian.free_coefficients(weights, inputs)
-    states = ExactPreparation().solve(hamiltonian.groups, free)
+    states = ExactPreparation(level=level).solve(hamiltonian.groups, free)
     means = term_expectations(hamiltonian.groups, states.vectors)
     outputs = None
     if isinstance(hamiltonian.cost, LossOnExpectations):
@@ -56,6 +57,6 @@ def exact_gradient(
     else:
         nudge, _ = hamiltonian.operator_nudge(targets)
         cost = cost_of_means(hamiltonian, means, np.zeros((*means.shape, means.shape[1])), targets).mean
-    response = linear_response(hamiltonian.groups, free, nudge)
+    response = linear_response(hamiltonian.groups, free, nudge, level=level)
     gradient = hamiltonian.jacobian(weights, inputs).pull_back(response).mean(axis=0)
     return ExactGradient(gradient=gradient, cost=cost, outputs=outputs, nudge=nudge)

@@ -1,12 +1,14 @@
 """Answers to requests of work that is not finished, in a form that a checkpoint can hold.
 
 Measuring work is a generator that is sent the outcomes of its requests. Sent the same outcomes again it comes to the
-same point, so the outcomes are its state: a run that stops in the middle of a step keeps them and loses no shot.
+same point, so the outcomes are its state: a run that stops in the middle of a step keeps them and loses no shot. Exact
+probabilities cost no shots and can be large; they are not kept but asked for again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,51 +16,65 @@ from numpy.typing import NDArray
 
 from qep_qiskit.execution import BitMemory, Distribution, Outcomes, ShotData
 
-__all__ = ["pack_journal", "unpack_journal"]
+__all__ = ["Journal", "kept", "pack_journal", "unpack_journal"]
 
-Arrays = dict[str, NDArray]
+Journal = list[ShotData | None]
+"""One entry per request, None where the answer is exact."""
 
 
-def pack_journal(journal: Sequence[ShotData]) -> tuple[list[list[dict[str, Any]]], Arrays]:
-    """Numbers that JSON can hold, and arrays by name; counts in as few bytes as hold them."""
-    shapes: list[list[dict[str, Any]]] = []
-    arrays: Arrays = {}
+def kept(data: ShotData) -> ShotData | None:
+    """What of an answer is worth keeping, counts in as few bytes as hold them."""
+    if all(outcomes.shots is None for outcomes in data.outcomes):
+        return None
+    return ShotData(outcomes=tuple(_compact(outcomes) for outcomes in data.outcomes))
+
+
+def _compact(outcomes: Outcomes) -> Outcomes:
+    if isinstance(outcomes, BitMemory) or outcomes.shots is None:
+        return outcomes
+    return replace(outcomes, weights=outcomes.weights.astype(np.min_scalar_type(outcomes.shots)))
+
+
+def pack_journal(journal: Journal) -> tuple[list[list[dict[str, Any]] | None], dict[str, NDArray]]:
+    """Numbers that JSON can hold, and arrays by name."""
+    shapes: list[list[dict[str, Any]] | None] = []
+    arrays: dict[str, NDArray] = {}
     for number, data in enumerate(journal):
-        shapes.append([])
+        if data is None:
+            shapes.append(None)
+            continue
+        row: list[dict[str, Any]] = []
         for place, outcomes in enumerate(data.outcomes):
-            shape, array = _pack(outcomes)
-            shapes[-1].append(shape)
+            if isinstance(outcomes, BitMemory):
+                shape: dict[str, Any] = {"num_qubits": outcomes.num_qubits}
+                array = outcomes.bits
+            else:
+                shape, array = {"shots": outcomes.shots}, outcomes.weights
+            row.append(shape)
             arrays[_name(number, place)] = array
+        shapes.append(row)
     return shapes, arrays
 
 
-def unpack_journal(shapes: Sequence[Sequence[Mapping[str, Any]]], arrays: Mapping[str, NDArray]) -> list[ShotData]:
+def unpack_journal(shapes: Sequence[Sequence[Mapping[str, Any]] | None], arrays: Mapping[str, NDArray]) -> Journal:
     """The inverse of `pack_journal`.
 
     Raises:
         KeyError: An array or a number is missing.
     """
-    return [
-        ShotData(outcomes=tuple(_unpack(shape, arrays[_name(number, place)]) for place, shape in enumerate(row)))
-        for number, row in enumerate(shapes)
-    ]
+    return [None if row is None else _unpacked(number, row, arrays) for number, row in enumerate(shapes)]
+
+
+def _unpacked(number: int, row: Sequence[Mapping[str, Any]], arrays: Mapping[str, NDArray]) -> ShotData:
+    outcomes: list[Outcomes] = []
+    for place, shape in enumerate(row):
+        array = arrays[_name(number, place)]
+        if "num_qubits" in shape:
+            outcomes.append(BitMemory(bits=array, num_qubits=shape["num_qubits"]))
+        else:
+            outcomes.append(Distribution(weights=array, shots=shape["shots"]))
+    return ShotData(outcomes=tuple(outcomes))
 
 
 def _name(number: int, place: int) -> str:
     return f"journal_{number}_{place}"
-
-
-def _pack(outcomes: Outcomes) -> tuple[dict[str, Any], NDArray]:
-    if isinstance(outcomes, BitMemory):
-        return {"num_qubits": outcomes.num_qubits}, outcomes.bits
-    if outcomes.shots is None:
-        return {"shots": None}, outcomes.weights
-    return {"shots": outcomes.shots}, outcomes.weights.astype(np.min_scalar_type(outcomes.shots))
-
-
-def _unpack(shape: Mapping[str, Any], array: NDArray) -> Outcomes:
-    if "num_qubits" in shape:
-        return BitMemory(bits=array, num_qubits=shape["num_qubits"])
-    if shape["shots"] is None:
-        return Distribution(weights=array, shots=None)
-    return Distribution(weights=array.astype(np.int64), shots=shape["shots"])

@@ -19,8 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import RunFolderError
-from qep_qiskit.execution import ShotData
-from qep_qiskit.learning.journal import pack_journal, unpack_journal
+from qep_qiskit.learning.journal import Journal, pack_journal, unpack_journal
 
 __all__ = ["EpochTally", "TrainingState", "load_state", "save_state", "write_atomically"]
 
@@ -120,7 +119,7 @@ class TrainingState:
     metrics_bytes: int = 0
     tally: EpochTally = field(default_factory=EpochTally)
     recollections: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-    journal: list[ShotData] = field(default_factory=list)
+    journal: Journal = field(default_factory=list)
 
 
 def write_atomically(path: Path, content: bytes) -> None:

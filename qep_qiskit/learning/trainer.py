@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import ConfigError, DataError
-from qep_qiskit.execution import Executor, RequestKey
+from qep_qiskit.execution import Executor, Request, RequestKey, ShotData
 from qep_qiskit.learning.evaluation import count_correct, evaluation
 from qep_qiskit.learning.gradient import GradientEstimate, GradientEstimator
+from qep_qiskit.learning.journal import kept
 from qep_qiskit.learning.state import EpochTally, TrainingState
 from qep_qiskit.learning.update import Update
 from qep_qiskit.measurement import Measuring
@@ -166,22 +167,33 @@ class Trainer:
 
     def _drive(self, work: Measuring[Result]) -> Result:
         """Run measuring work, from the answers it had before if it was stopped half-way."""
-        state, known = self.state, len(self.state.journal)
+        number = 0
         try:
-            request, number = next(work), 0
+            request = next(work)
             while True:
-                if number == known:
-                    self._stop_if_requested()
-                    state.journal.append(self.executor.collect(self.executor.submit(request)))
-                    known += 1
-                    state.shots += request.num_shots
-                    state.circuits += request.num_circuits
-                    for callback in self.callbacks:
-                        callback.on_request(self)
-                request, number = work.send(state.journal[number]), number + 1
+                answer = self._answer(request, number)
+                request, number = work.send(answer), number + 1
         except StopIteration as finished:
-            state.journal = []
+            self.state.journal = []
             return finished.value
+
+    def _answer(self, request: Request, number: int) -> ShotData:
+        """The answer to a request of the work under way: from the journal, or measured and written there."""
+        journal = self.state.journal
+        known = number < len(journal)
+        written = journal[number] if known else None
+        if written is not None:
+            return written
+        if not known:
+            self._stop_if_requested()
+        answer = self.executor.collect(self.executor.submit(request))
+        if not known:
+            journal.append(kept(answer))
+            self.state.shots += request.num_shots
+            self.state.circuits += request.num_circuits
+            for callback in self.callbacks:
+                callback.on_request(self)
+        return answer
 
     def _stop_if_requested(self) -> None:
         if self.stop_requested:

@@ -4,7 +4,15 @@ from qep_qiskit.preparation.adiabatic import RAMPS, AdiabaticPreparation
 from qep_qiskit.preparation.ansaetze import Ansatz, FixedAnsatz, HamiltonianVariational, HardwareEfficient
 from qep_qiskit.preparation.exact import ExactPreparation
 from qep_qiskit.preparation.free_fermions import ChainGroundState, chain_term_means, solve_chain
-from qep_qiskit.preparation.interface import Equilibria, Family, Memory, Preparation, SolverReport, Start
+from qep_qiskit.preparation.interface import (
+    Equilibria,
+    Family,
+    Memory,
+    Preparation,
+    SolverReport,
+    Start,
+    check_level,
+)
 from qep_qiskit.preparation.response import linear_response
 from qep_qiskit.preparation.spectra import apply_hamiltonian, dense_hamiltonians, term_expectations
 from qep_qiskit.preparation.variational import VariationalPreparation
@@ -27,6 +35,7 @@ __all__ = [
     "VariationalPreparation",
     "apply_hamiltonian",
     "chain_term_means",
+    "check_level",
     "dense_hamiltonians",
     "linear_response",
     "solve_chain",

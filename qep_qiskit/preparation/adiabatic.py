@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from qep_qiskit.errors import CoarseTrotterWarning, ConfigError
 from qep_qiskit.measurement import Measuring
 from qep_qiskit.operators import CommutingGroup, PauliWord, merge_into_groups
-from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start
+from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start, check_level
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import Layer, LayerProgram
 
@@ -69,8 +69,6 @@ class AdiabaticPreparation:
     level: int = 0
 
     def __post_init__(self) -> None:
-        if self.level < 0:
-            raise ConfigError(f"preparation.level: expected zero (the ground state) or more, got {self.level}")
         if self.driver_spread is not None and not 0 <= self.driver_spread < 2:
             raise ConfigError(f"preparation.driver_spread: expected a number in [0, 2), got {self.driver_spread}")
         if self.level > 0 and self.driver_spread == 0:
@@ -154,11 +152,7 @@ def flipped_spins(fields: NDArray, level: int) -> list[int]:
     Raises:
         ConfigError: There is no such level.
     """
-    if level >= 1 << len(fields):
-        raise ConfigError(
-            f"preparation.level: {level} is beyond the spectrum; {len(fields)} spins have levels 0 to "
-            f"{(1 << len(fields)) - 1}"
-        )
+    check_level(level, len(fields))
     order = np.argsort(fields).tolist()
     if level == 0:
         return []

@@ -14,7 +14,7 @@ from qep_qiskit.errors import BranchJumpWarning, ConfigError, DegenerateGroundSt
 from qep_qiskit.measurement import Measuring
 from qep_qiskit.memory import require_memory
 from qep_qiskit.operators import CommutingGroup
-from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start
+from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start, check_level
 from qep_qiskit.preparation.spectra import dense_hamiltonians, lanczos
 from qep_qiskit.prepared import VectorStates
 
@@ -49,8 +49,6 @@ class ExactPreparation:
     tolerance: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.level < 0:
-            raise ConfigError(f"preparation.level: expected zero (the ground state) or more, got {self.level}")
         if self.tolerance < 0:
             raise ConfigError(f"preparation.tolerance: expected zero or more, got {self.tolerance}")
 
@@ -118,11 +116,7 @@ class ExactPreparation:
             QepError: Lanczos does not converge.
         """
         num_qubits = groups[0].num_qubits
-        if self.level >= 1 << num_qubits:
-            raise ConfigError(
-                f"preparation.level: {self.level} is beyond the spectrum; {num_qubits} spins have levels 0 to "
-                f"{(1 << num_qubits) - 1}"
-            )
+        check_level(self.level, num_qubits)
         if self._is_dense(num_qubits):
             states = self._solve_dense(groups, coefficients)
         else:

@@ -13,12 +13,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.measurement import Measuring
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.prepared import Prepared
 
-__all__ = ["Equilibria", "Family", "Memory", "Preparation", "SolverReport", "Start"]
+__all__ = ["Equilibria", "Family", "Memory", "Preparation", "SolverReport", "Start", "check_level"]
 
 Memory = Mapping[str, NDArray[np.float64]]
 
@@ -147,3 +148,18 @@ class Preparation(Protocol):
     def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
         """Prepare one state per sample and phase."""
         ...
+
+
+def check_level(level: int, num_qubits: int) -> None:
+    """Whether there is such an eigenstate.
+
+    Raises:
+        ConfigError: The level is negative or beyond the spectrum.
+    """
+    if level < 0:
+        raise ConfigError(f"preparation.level: expected zero (the ground state) or more, got {level}")
+    if level >= 1 << num_qubits:
+        raise ConfigError(
+            f"preparation.level: {level} is beyond the spectrum; {num_qubits} spins have levels 0 to "
+            f"{(1 << num_qubits) - 1}"
+        )

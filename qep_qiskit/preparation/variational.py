@@ -22,7 +22,7 @@ from qep_qiskit.measurement import Measuring
 from qep_qiskit.memory import require_memory
 from qep_qiskit.preparation.ansaetze import Ansatz, program_of
 from qep_qiskit.preparation.energies import Problem
-from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start
+from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start, check_level
 from qep_qiskit.preparation.minimisers import Minima, Minimiser, SampledMinimiser, SimulatedMinimiser
 from qep_qiskit.preparation.optimizers import BFGS, check_optimizer
 from qep_qiskit.prepared import CircuitStates
@@ -110,11 +110,7 @@ class VariationalPreparation:
 
     def _check_level(self, family: Family) -> None:
         num_qubits = family.groups[0].num_qubits
-        if self.level >= 1 << num_qubits:
-            raise ConfigError(
-                f"preparation.level: {self.level} is beyond the spectrum; {num_qubits} spins have levels 0 to "
-                f"{(1 << num_qubits) - 1}"
-            )
+        check_level(self.level, num_qubits)
         if self.energies == "simulated":
             require_memory(num_qubits, 6 * _BYTES_PER_AMPLITUDE, "simulated energies")
 

@@ -68,11 +68,55 @@ total_time = 2.0
 steps = 5
 """
 
+_VQE = """
+[preparation]
+kind = "variational"
+[preparation.ansatz]
+kind = "hamiltonian"
+depth = 1
+"""
+
+# Four samples to train on and two to test: requests of every kind come soon, and a whole run has few.
+_SAMPLED = """
+[preparation]
+kind = "variational"
+energies = "sampled"
+optimizer = "spsa"
+options = {maxiter = 3, last_avg = 1}
+residual_directions = 2
+[preparation.ansatz]
+kind = "file"
+file = "turns.qasm"
+[execution]
+backend = "statevector"
+[measurement]
+shots = 20
+[training]
+epochs = 2
+batch_size = 2
+"""
+
+_TURNS = """
+OPENQASM 3.0;
+include "stdgates.inc";
+input float[64] a;
+input float[64] b;
+input float[64] c;
+qubit[3] q;
+ry(a) q;
+cx q[0], q[1];
+cx q[1], q[2];
+ry(b) q;
+rz(c) q[1];
+"""
+
 _CONFIGS = {
     "exact": _XOR + '[preparation]\nkind = "exact"\n' + _TRAINING,
     "circuits": _XOR + '[preparation]\nkind = "adiabatic"\ntotal_time = 2.0\nsteps = 5\n' + _TRAINING,
     "flowers": _FLOWERS + _TRAINING,
     "aim": _AIM + _TRAINING,
+    "vqe": _XOR + _VQE + _TRAINING,
+    "sampled": _FLOWERS.replace("flowers", "few").replace('[preparation]\nkind = "exact"\n', "") + _SAMPLED,
 }
 
 _ROWS = ["length,width,kind", *(f"{0.1 * i:.1f},{(i % 3) - 1},{'rose' if i % 2 else 'iris'}" for i in range(12))]
@@ -123,6 +167,8 @@ def process():
 
 def write_configs(folder):
     (folder / "flowers.csv").write_text("\n".join(_ROWS) + "\n")
+    (folder / "few.csv").write_text("\n".join(_ROWS[:7]) + "\n")
+    (folder / "turns.qasm").write_text(_TURNS)
     for name, text in _CONFIGS.items():
         (folder / f"{name}.toml").write_text(text)
     return folder

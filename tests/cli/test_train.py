@@ -7,7 +7,7 @@ import pytest
 
 from qep_qiskit.config import from_file
 
-NAMES = ["exact", "circuits", "flowers", "aim"]
+NAMES = ["exact", "circuits", "flowers", "aim", "vqe", "sampled"]
 EXACT_STATES = ["exact", "flowers"]
 FILES = {
     "checkpoint.npz",
@@ -20,9 +20,13 @@ FILES = {
     "weights.json",
 }
 STEP_KEYS = {"event", "step", "epoch", "loss", "loss_se", "gradient_norm", "gradient_noise", "shots", "circuits"}
-DIAGNOSTIC_KEYS = {"gap", "weyl_beta", "overlap", "chi", "chi_se", "surrogate_gap", "branch_jumps"} | {
-    f"cost_{name}" for name in ("lower", "lower_se", "upper", "upper_se")
-}
+MINIMISED = ["vqe", "sampled"]
+EPOCHS = dict.fromkeys(NAMES, 3) | {"sampled": 2}
+DIAGNOSTIC_KEYS = (
+    {"gap", "weyl_beta", "overlap", "chi", "chi_se", "surrogate_gap", "branch_jumps"}
+    | {"residual", "evaluations", "unconverged"}
+    | {f"cost_{name}" for name in ("lower", "lower_se", "upper", "upper_se")}
+)
 
 
 def load(folder, name):
@@ -43,11 +47,12 @@ def test_metrics(runs, records, name):
     steps = [line for line in lines if line["event"] == "step"]
     epochs = [line for line in lines if line["event"] == "epoch"]
     assert len(steps) + len(epochs) == len(lines)
-    assert [line["epoch"] for line in epochs] == [0, 1, 2, 3]
+    assert [line["epoch"] for line in epochs] == list(range(EPOCHS[name] + 1))
     assert [line["step"] for line in steps] == list(range(1, len(steps) + 1))
     assert all(STEP_KEYS <= set(line) <= STEP_KEYS | DIAGNOSTIC_KEYS for line in steps)
     assert all(("gap" in line) == (name in EXACT_STATES) for line in steps)
-    assert len(steps) == {"exact": 6, "circuits": 6, "flowers": 12, "aim": 3}[name]
+    assert len(steps) == {"exact": 6, "circuits": 6, "flowers": 12, "aim": 3, "vqe": 6, "sampled": 4}[name]
+    assert all(("residual" in line) == ("evaluations" in line) == (name in MINIMISED) for line in steps)
 
 
 def reject(constant):
@@ -84,7 +89,7 @@ def test_summary_repeats_the_last_epoch(runs, records, name):
     last, summary = records(runs / name)[-1], load(runs / name, "summary.json")
     for key in ("train_loss", "train_loss_se", "train_accuracy", "test_loss", "test_accuracy"):
         assert summary[key] == last[key]
-    assert (summary["epochs"], summary["steps"]) == (3, last["step"])
+    assert (summary["epochs"], summary["steps"]) == (EPOCHS[name], last["step"])
 
 
 @pytest.mark.parametrize("name", NAMES)

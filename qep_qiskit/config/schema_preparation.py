@@ -1,0 +1,114 @@
+"""Keys of the section that says how states are reached."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from qep_qiskit.config.section import Section
+
+__all__ = [
+    "AdiabaticConfig",
+    "ExactConfig",
+    "FileAnsatz",
+    "HamiltonianAnsatz",
+    "HardwareEfficientAnsatz",
+    "PreparationConfig",
+    "VariationalConfig",
+]
+
+
+class ExactConfig(Section):
+    """Exact eigenstates."""
+
+    kind: Literal["exact"]
+    level: int = Field(default=0, ge=0)
+    """Which eigenstate of the free Hamiltonian, 0 for the ground state; nudged states follow it by their overlap."""
+    solver: Literal["auto", "dense", "lanczos"] = "auto"
+    """``auto``: dense up to 7 qubits."""
+    tolerance: float = Field(default=0.0, ge=0)
+    """Relative tolerance of Lanczos; 0 is machine precision."""
+
+
+class AdiabaticConfig(Section):
+    """Adiabatic Trotter evolution."""
+
+    kind: Literal["adiabatic"]
+    total_time: float = Field(default=6.0, gt=0)
+    """T, in 1/energy."""
+    steps: int = Field(default=20, gt=0)
+    """Trotter steps."""
+    order: Literal[1, 2] = 2
+    """Order of the splitting."""
+    ramp: Literal["linear", "cosine", "smoothstep"] = "cosine"
+    """Schedule."""
+    driver_field: float = Field(default=1.0, gt=0)
+    """Mean strength of the driver's fields."""
+    driver_spread: float | None = Field(default=None, ge=0, lt=2)
+    """Width of the driver's fields relative to their mean; by default 0 for the ground state, 0.5 above."""
+    level: int = Field(default=0, ge=0)
+    """Which eigenstate, 0 for the ground state; reached from the driver's."""
+
+
+class HamiltonianAnsatz(Section):
+    """The Hamiltonian's own gates, layer after layer, each with a free angle."""
+
+    kind: Literal["hamiltonian"]
+    depth: int = Field(default=3, ge=1)
+    """Number of layers; chains need about 0.75 N to N, complete graphs N/2 to 0.75 N."""
+
+
+class HardwareEfficientAnsatz(Section):
+    """RY, RZ and CX gates, as Qiskit's ``efficient_su2``."""
+
+    kind: Literal["hardware_efficient"]
+    depth: int = Field(default=2, ge=0)
+    """Number of entangling layers; 0 is a product state."""
+    entanglement: Literal["reverse_linear", "linear", "circular", "full", "pairwise"] = "reverse_linear"
+    """Which qubits an entangling layer connects."""
+
+
+class FileAnsatz(Section):
+    """A circuit of the user's own in OpenQASM 3."""
+
+    kind: Literal["file"]
+    file: str
+    """Path of the file; relative paths start at the folder of the configuration."""
+    text: str | None = None
+    """Its content; filled in when the configuration is read, so that a run keeps the circuit it began with."""
+
+
+AnsatzConfig = Annotated[HamiltonianAnsatz | HardwareEfficientAnsatz | FileAnsatz, Field(discriminator="kind")]
+
+
+class VariationalConfig(Section):
+    """Minima of the energy of an ansatz (VQE)."""
+
+    kind: Literal["variational"]
+    ansatz: AnsatzConfig = HamiltonianAnsatz(kind="hamiltonian")
+    """The circuit."""
+    level: int = Field(default=0, ge=0)
+    """Which eigenstate, 0 for the ground state; higher ones by deflation of those below (VQD)."""
+    energies: Literal["simulated", "sampled"] = "simulated"
+    """``simulated``: exact energies and gradients from state vectors; ``sampled``: every energy is measured."""
+    optimizer: str = "bfgs"
+    """``bfgs`` (needs simulated energies), or an optimiser of qiskit-algorithms: ``spsa``, ``nft``, ``cobyla``, ..."""
+    options: dict[str, bool | int | float | str] = Field(default={})
+    """Options of an optimiser of qiskit-algorithms, such as ``maxiter``."""
+    shots: Annotated[int, Field(gt=0)] | Literal["exact"] | None = None
+    """Shots per batch of sampled energies; those of the measurement by default."""
+    tolerance: float | None = Field(default=None, gt=0)
+    """Norm of the energy's gradient below which a state is converged; 1e-4 for simulated energies by default, none for
+    sampled ones."""
+    max_evaluations: int = Field(default=3000, gt=0)
+    """Of the energy, for every state; of ``bfgs``."""
+    restarts: int = Field(default=1, ge=1)
+    """Starts tried where nothing is known of a state; of simulated energies."""
+    residual_directions: int = Field(default=4, ge=0)
+    """Directions in which the slope of sampled energies is measured at the end."""
+    on_unconverged: Literal["warn", "stop", "go_on"] = "warn"
+    """What to do with states that are not converged."""
+
+
+PreparationConfig = Annotated[ExactConfig | AdiabaticConfig | VariationalConfig, Field(discriminator="kind")]

@@ -1,0 +1,275 @@
+"""What a variational preparation, its levels, its backend and its circuit cannot be: one line, nothing written."""
+
+import pytest
+
+HEAD = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
+START = HEAD + "input float[64] a;\nqubit[2] q;\n"
+SAMPLED = ("preparation.energies='sampled'", "preparation.optimizer='spsa'")
+
+ANSATZ_FILES = {
+    "empty": ("", "expected an OpenQASM 3 circuit, got an empty file"),
+    "words": ("not a circuit", "line 1: expected OpenQASM 3, got text that does not parse"),
+    "half": (START + "ry(a q;\n", "line 5: expected OpenQASM 3, got text that does not parse"),
+    "version 2": ('OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[2];\n', "expected gates that Qiskit can import"),
+    "measurement": (START + "ry(a) q;\nmeasure q;\n", "line 6: expected only gates, got a measurement; remove it"),
+    "bits": (START + "bit[2] c;\nry(a) q;\nc = measure q;\n", "line 5: expected only gates, got a classical variable"),
+    "reset": (START + "ry(a) q;\nreset q;\n", "line 6: expected only gates, got a reset"),
+    "loop": (START + "for uint i in [0:1] { ry(a) q[i]; }\n", "got control flow; write the gates out one by one"),
+    "crx": (START + "h q;\ncrx(a) q[0], q[1];\n", "got 'crx'; write crx(t) a, b; as h b; rz(t/2) b;"),
+    "cry": (START + "cry(a) q[0], q[1];\n", "got 'cry'; write cry(t) a, b; as ry(t/2) b;"),
+    "crz": (START + "crz(a) q[0], q[1];\n", "got 'crz'; write crz(t) a, b; as rz(t/2) b;"),
+    "cp": (START + "cp(a) q[0], q[1];\n", "got 'cp'; write cp(t) a, b; as rz(t/2) a;"),
+    "no angle": (HEAD + "qubit[2] q;\nh q;\n", "expected at least one free angle, got none"),
+    "idle angle": (START.replace("qubit", "input float[64] b;\nqubit") + "ry(a) q;\n", "got 'b', on which the state"),
+    "product": (START.replace("qubit", "input float[64] b;\nqubit") + "ry(a * b) q;\n", "affine in the parameters"),
+    "qubits": (START.replace("[2] q", "[3] q") + "ry(a) q;\n", "expected the 2 qubits of the network, got 3"),
+    "no such qubit": (START + "ry(a) q[2];\n", "line 5: expected gates that Qiskit can import"),
+    "field": (START.replace(" a;", " h_0;") + "ry(h_0) q;\n", "got the parameter 'h_0' named as 'h[0]' of the network"),
+    "coupling": (START.replace(" a;", " J01;") + "ry(J01) q;\n", "got the parameter 'J01' named as 'J[0,1]'"),
+    "word": (START.replace(" a;", " Z0_Z1;") + "ry(Z0_Z1) q;\n", "named as 'Z0 Z1' of the network"),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), ANSATZ_FILES.values(), ids=ANSATZ_FILES)
+@pytest.mark.parametrize("command", [("train",), ("gradient", "--sample", "0")], ids=lambda command: command[0])
+def test_ansatz_file(refused, here, command, text, words):
+    (here / "mine.qasm").write_text(text)
+    message = refused(*command, "vqe.toml", "--set", "preparation.ansatz={kind='file', file='mine.qasm'}")
+    assert words in message
+    assert f"ansatz file {here}/mine.qasm" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("nothing.qasm", "nothing.qasm: expected a file that can be read, got: No such file or directory"),
+        (".", "expected a file that can be read, got: Is a directory"),
+        ("noise.qasm", "noise.qasm: expected OpenQASM 3 text, got bytes that are not UTF-8 text"),
+    ],
+)
+def test_ansatz_file_that_cannot_be_read(refused, here, name, words):
+    (here / "noise.qasm").write_bytes(b"\xff\xfe\x00\x9c")
+    assert words in refused("train", "vqe.toml", "--set", f"preparation.ansatz={{kind='file', file='{name}'}}")
+
+
+SECTION = [
+    ("preparation.ansatz={kind='file'}", "preparation.ansatz.file: this key is missing"),
+    ("preparation.ansatz={depth=2}", "preparation.ansatz.kind: this key is missing"),
+    ("preparation.ansatz=3", "preparation.ansatz: expected a section of keys, got 3"),
+    ("preparation.ansatz.kind='uccsd'", "expected one of 'hamiltonian', 'hardware_efficient', 'file', got 'uccsd'"),
+    ("preparation.ansatz.depth=0", "preparation.ansatz.depth: expected greater than or equal to 1, got 0"),
+    ("preparation.ansatz={kind='hardware_efficient', depth=-1}", "depth: expected greater than or equal to 0, got -1"),
+    (
+        "preparation.ansatz={kind='hardware_efficient', entanglement='star'}",
+        "preparation.ansatz.entanglement: expected",
+    ),
+    ("preparation.ansatz.reps=2", "preparation.ansatz.reps: unknown key"),
+    ("preparation.energies='exact'", "preparation.energies: expected 'simulated' or 'sampled', got 'exact'"),
+    ("preparation.on_unconverged='ignore'", "expected 'warn', 'stop' or 'go_on', got 'ignore'"),
+    ("preparation.tolerance=0", "preparation.tolerance: expected greater than 0, got 0"),
+    ("preparation.tolerance=-1.0", "preparation.tolerance: expected greater than 0, got -1.0"),
+    ("preparation.tolerance=nan", "preparation.tolerance: expected a finite number"),
+    ("preparation.max_evaluations=-3", "preparation.max_evaluations: expected greater than 0, got -3"),
+    ("preparation.restarts=0", "preparation.restarts: expected greater than or equal to 1, got 0"),
+    ("preparation.residual_directions=-1", "preparation.residual_directions: expected greater than or equal to 0"),
+    ("preparation.shots=0", "preparation.shots: expected greater than 0, got 0"),
+    ("preparation.shots=10", "preparation.shots: goes with energies = 'sampled'; leave it out"),
+    ("preparation.steps=3", "preparation.steps: does not go with kind = 'variational'; leave it out"),
+    ("preparation.options.maxiter=3", "preparation.options: 'bfgs' takes none, got maxiter"),
+    ("preparation.options=3", "preparation.options: expected a section of keys, got 3"),
+    ("preparation.energies='sampled'", "preparation.optimizer: 'bfgs' needs exact gradients"),
+    ("preparation.optimizer='magic'", "preparation.optimizer: there is no 'magic'"),
+    ("preparation.optimizer='optimizer'", "preparation.optimizer: there is no 'optimizer'"),
+    ("execution.max_bond_dimension=4", "execution.max_bond_dimension: goes with method = 'matrix_product_state' only"),
+    ("execution.max_bond_dimension=0", "execution.max_bond_dimension: expected greater than 0, got 0"),
+    ("execution={backend='statevector', method='density_matrix'}", "execution.method: does not go with"),
+    ("execution={backend='statevector', measured_circuits=true}", "execution.measured_circuits: does not go with"),
+    ("execution={backend='statevector', noise={readout=0.1}}", "execution.noise: 'statevector' is ideal; leave it out"),
+    ("execution.backend='Statevector'", "expected 'aer', 'statevector' or 'fake_...', got 'Statevector'"),
+]
+
+
+@pytest.mark.parametrize(("setting", "words"), SECTION, ids=lambda text: text[:60])
+def test_setting(refused, setting, words):
+    assert words in refused("train", "vqe.toml", "--set", setting)
+
+
+def test_keys_of_another_kind(refused):
+    assert "preparation.optimizer: does not go with kind = 'adiabatic'; leave it out" in refused(
+        "train", "circuits.toml", "--set", "preparation.optimizer='spsa'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "words"),
+    [
+        ("direct_l", "pip install nlopt"),
+        ("esch", "pip install nlopt"),
+        ("bobyqa", "pip install scikit-quant"),
+        ("snobfit", "pip install scikit-quant"),
+    ],
+)
+def test_optimizers_whose_package_is_missing(refused, settings, optimizer, words):
+    pytest.importorskip("qiskit_algorithms")
+    for name in ("nlopt", "skquant"):
+        try:
+            __import__(name)
+        except ImportError:
+            continue
+        pytest.skip(f"here there is {name}")
+    message = refused("train", "vqe.toml", *settings(*SAMPLED, f"preparation.optimizer='{optimizer}'"))
+    assert f"preparation.optimizer: '{optimizer}' needs a package that is not installed" in message
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("maxiterations=3", "'spsa' has no 'maxiterations'; it takes maxiter"),
+        ("fidelity='x'", "'spsa' has no 'fidelity'; it takes maxiter"),
+        ("maxiter=[3]", "preparation.options.maxiter: expected"),
+        ("maxiter=nan", "preparation.options.maxiter: expected"),
+    ],
+)
+def test_option(refused, settings, option, words):
+    assert words in refused("train", "vqe.toml", *settings(*SAMPLED, f"preparation.options={{{option}}}"))
+
+
+@pytest.mark.xfail(
+    strict=True, reason="of four kinds of values that would do only one is named, and a tag of the schema"
+)
+@pytest.mark.parametrize("option", ["maxiter=[3]", "maxiter={a=3}"])
+def test_option_of_no_kind(refused, settings, option):
+    message = refused("train", "vqe.toml", *settings(*SAMPLED, f"preparation.options={{{option}}}"))
+    assert "preparation.options.maxiter: expected" in message
+    assert "number" in message
+
+
+@pytest.mark.xfail(strict=True, reason="values of options are looked at by the optimiser only, in the middle of a run")
+@pytest.mark.parametrize(
+    ("optimizer", "option"),
+    [
+        ("spsa", "maxiter='many'"),
+        ("spsa", "callback='x'"),
+        ("spsa", "maxiter=-1"),
+        ("cobyla", "maxiter='many'"),
+        ("nelder_mead", "maxiter='many'"),
+        ("slsqp", "ftol='small'"),
+        ("qnspsa", "resamplings=0"),
+        ("nft", "maxiter=1.5"),
+    ],
+)
+def test_value_of_an_option(refused, settings, optimizer, option):
+    choice = settings(*SAMPLED, f"preparation.optimizer='{optimizer}'", f"preparation.options={{{option}}}")
+    assert "preparation.options" in refused("train", "vqe.toml", *choice)
+
+
+@pytest.mark.parametrize("config", ["exact.toml", "circuits.toml", "vqe.toml"])
+@pytest.mark.parametrize(
+    ("level", "words"),
+    [
+        (4, "preparation.level: 4 is beyond the spectrum; 2 spins have levels 0 to 3"),
+        (-1, "preparation.level: expected greater than or equal to 0, got -1"),
+        (1.0, "preparation.level: expected a valid integer, got 1.0"),
+    ],
+)
+@pytest.mark.parametrize("command", [("train",), ("gradient", "--sample", "0")], ids=lambda command: command[0])
+def test_level(refused, command, config, level, words):
+    assert words in refused(*command, config, "--set", f"preparation.level={level}")
+
+
+@pytest.mark.parametrize("config", ["exact.toml", "circuits.toml", "vqe.toml"])
+def test_last_level_is_not_beyond_the_spectrum(qep, here, config):
+    """The bound of the message above, from below."""
+    assert qep("gradient", config, "--sample", 0, "--set", "preparation.level=3").code == 0
+
+
+@pytest.mark.xfail(strict=True, reason="asked only when states are solved for, when the run folder is there already")
+def test_level_that_lanczos_cannot_give(refused, settings):
+    choice = settings("network.num_spins=3", "preparation.solver='lanczos'", "preparation.level=7")
+    assert "preparation.level" in refused("train", "exact.toml", *choice)
+
+
+def test_driver_of_equal_fields_has_no_first_level(refused, settings):
+    choice = settings("preparation.level=1", "preparation.driver_spread=0.0")
+    assert "preparation.driver_spread: level 1 needs driver fields that differ" in refused(
+        "train", "circuits.toml", *choice
+    )
+
+
+@pytest.mark.parametrize("spread", [2.0, -0.1])
+def test_driver_spread(refused, spread):
+    assert "preparation.driver_spread: expected" in refused(
+        "train", "circuits.toml", "--set", f"preparation.driver_spread={spread}"
+    )
+
+
+WIDE = "network={graph='chain', num_spins=40}"
+
+
+@pytest.mark.parametrize(
+    ("config", "choices"),
+    [
+        ("exact.toml", ()),
+        ("exact.toml", ("preparation.level=1",)),
+        ("circuits.toml", ("execution.backend='statevector'",)),
+        ("vqe.toml", ()),
+        ("vqe.toml", ("execution.backend='statevector'",)),
+        ("vqe.toml", SAMPLED),
+        ("vqe.toml", (*SAMPLED, "execution.backend='statevector'")),
+    ],
+)
+def test_forty_spins(refused, settings, config, choices):
+    message = refused("train", config, *settings(WIDE, *choices))
+    assert "of 40 qubits does not fit in memory" in message
+    assert "qubits would" in message
+
+
+@pytest.mark.xfail(
+    strict=True, reason="asked only when the first state is prepared, when the run folder is there already"
+)
+def test_simulated_energies_of_forty_spins_beside_matrix_products(refused, settings):
+    choice = settings(WIDE, "execution.method='matrix_product_state'")
+    assert "of 40 qubits does not fit in memory" in refused("train", "vqe.toml", *choice)
+
+
+NOISY = ["execution.noise={readout=0.01}", "execution.measured_circuits=true", "execution.method='density_matrix'"]
+
+
+@pytest.mark.parametrize("setting", NOISY)
+def test_exact_expectations_of_measured_circuits(refused, settings, setting):
+    message = refused("train", "vqe.toml", *settings(setting, "measurement.shots='exact'"))
+    assert "measurement.shots: 'exact' needs the ideal state vector" in message
+
+
+@pytest.mark.xfail(strict=True, reason="asked only by the executor, when the run folder is there already")
+@pytest.mark.parametrize("setting", NOISY)
+def test_exact_energies_of_measured_circuits(refused, settings, setting):
+    message = refused("train", "vqe.toml", *settings(*SAMPLED, setting, "preparation.shots='exact'"))
+    assert "preparation.shots: 'exact' needs" in message
+
+
+@pytest.mark.xfail(strict=True, reason="differences of energies over 1e-8 radians are nothing but shot noise")
+@pytest.mark.parametrize("optimizer", ["cg", "gradientdescent", "tnc"])
+def test_optimizers_that_difference_energies(qep, here, settings, optimizer):
+    """They work, or are refused in one line."""
+    choice = settings(*SAMPLED, f"preparation.optimizer='{optimizer}'", "preparation.options={maxiter=2}")
+    result = qep("gradient", "vqe.toml", "--sample", 0, *choice)
+    assert result.code in (0, 2)
+    assert all(line.startswith("qep: ") for line in result.err.splitlines())
+
+
+@pytest.mark.xfail(strict=True, reason="keys that have no effect are taken without a word")
+@pytest.mark.parametrize(
+    "choices",
+    [
+        (*SAMPLED, "preparation.restarts=3"),
+        (*SAMPLED, "preparation.max_evaluations=10"),
+        (*SAMPLED, "preparation.tolerance=0.1", "preparation.residual_directions=0"),
+        ("preparation.residual_directions=2",),
+        ("preparation.optimizer='slsqp'", "preparation.max_evaluations=10"),
+        ("execution={backend='fake_manila', method='matrix_product_state', max_bond_dimension=2}",),
+    ],
+)
+def test_keys_without_effect(refused, settings, choices):
+    assert "leave it out" in refused("train", "vqe.toml", *settings(*choices))
