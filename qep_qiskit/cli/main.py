@@ -50,8 +50,8 @@ files of a run:
   weights.json, summary.json, *.png
                              the report and its figures, written at the end
 
-Ctrl-C stops a run after its current step and keeps everything; 'qep resume'
-goes on as if it had never stopped, also after a crash.
+Ctrl-C stops a run after its current request and keeps everything; 'qep
+resume' goes on as if it had never stopped, also after a crash.
 
 exit codes: 0 done, 2 something in the input cannot be used (one line says
 what), 130 stopped by Ctrl-C.

@@ -57,15 +57,19 @@ def train_in(folder: RunFolder, experiment: Experiment) -> int:
             finally:
                 progress.close()
         if outcome == "stopped":
-            print(
-                f"qep: stopped after step {trainer.state.step} of {trainer.total_steps}; "
-                f"go on with 'qep resume {folder.path}'",
-                file=sys.stderr,
-            )
+            print(f"qep: stopped {_place(trainer)}; go on with 'qep resume {folder.path}'", file=sys.stderr)
             return _INTERRUPTED
         Console().print(report_of(folder, experiment, trainer.state))
     print(f"wrote {folder.path}")
     return 0
+
+
+def _place(trainer: Trainer) -> str:
+    """Where a run stopped: between two steps, or with so many answers of the work under way."""
+    answers = len(trainer.state.journal)
+    if not answers:
+        return f"after step {trainer.state.step} of {trainer.total_steps}"
+    return f"in step {trainer.state.step + 1} of {trainer.total_steps}, with {answers} answers kept"
 
 
 def report_of(folder: RunFolder, experiment: Experiment, state: TrainingState) -> Table:
@@ -77,7 +81,7 @@ def report_of(folder: RunFolder, experiment: Experiment, state: TrainingState) -
 
 @contextmanager
 def _stopping_on_signals(trainer: Trainer) -> Iterator[None]:
-    """The first Ctrl-C (or termination) stops after the current step; a second one at once."""
+    """The first Ctrl-C (or termination) stops after the current request; a second one at once."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def stop(number: int, _: object) -> None:

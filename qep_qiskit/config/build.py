@@ -205,7 +205,9 @@ def build_preparation(config: Config, hamiltonian: NudgedHamiltonian, seeds: See
             driver_spread=section.driver_spread,
             level=section.level,
         )
-    return ExactPreparation(level=section.level, solver=section.solver, tolerance=section.tolerance)
+    preparation = ExactPreparation(level=section.level, solver=section.solver, tolerance=section.tolerance)
+    preparation.check_level(hamiltonian.num_qubits)
+    return preparation
 
 
 def build_update(section: UpdateConfig) -> Update:
@@ -235,8 +237,9 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     if config.preparation.kind == "exact":
         _refuse_noise_on_exact(config)
         return VectorExecutor(seeds)
-    if section.backend == "statevector":
+    if section.backend != "aer":
         _refuse_options_of_aer(config)
+    if section.backend == "statevector":
         return StatevectorExecutor(seeds)
     from qep_qiskit.execution.aer import (
         AerExecutor,
@@ -268,9 +271,10 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
 
 
 def _refuse_options_of_aer(config: Config) -> None:
+    backend = config.execution.backend
     for key in ("method", "device", "measured_circuits"):
         if getattr(config.execution, key) != type(config.execution).model_fields[key].default:
-            raise ConfigError(f"execution.{key}: does not go with backend = 'statevector'; leave it out")
+            raise ConfigError(f"execution.{key}: does not go with backend = '{backend}'; leave it out")
 
 
 def _refuse_noise_on_exact(config: Config) -> None:
@@ -284,7 +288,10 @@ def _refuse_noise_on_exact(config: Config) -> None:
 def _check_memory(config: Config, num_qubits: int) -> None:
     if config.preparation.kind == "exact":
         require_memory(num_qubits, 16 * 26, "exact preparation")
-    elif config.execution.method == "density_matrix":
+        return
+    if config.preparation.kind == "variational" and config.preparation.energies == "simulated":
+        require_memory(num_qubits, 16 * 6, "simulating the energies")
+    if config.execution.method == "density_matrix":
         require_memory(num_qubits, 2 * 16, "a density matrix simulation", bits_per_qubit=2)
     elif config.execution.method != "matrix_product_state":
         require_memory(num_qubits, 5 * 16, "a state vector simulation")

@@ -14,9 +14,10 @@ from qep_qiskit.preparation import (
     HardwareEfficient,
     VariationalPreparation,
 )
+from qep_qiskit.preparation.optimizers import BFGS
 from qep_qiskit.seeds import Seeds
 
-__all__ = ["build_variational"]
+__all__ = ["build_variational", "ideal_executor"]
 
 
 def build_variational(
@@ -28,15 +29,19 @@ def build_variational(
         ConfigError: A key does not go with the others, or the optimiser cannot be had.
         AnsatzError: The ansatz file cannot be used.
     """
-    if section.energies == "simulated" and section.shots is not None:
-        raise ConfigError("preparation.shots: goes with energies = 'sampled'; leave it out")
+    _refuse_idle_keys(section)
+    if section.energies == "sampled" and section.shots == "exact" and not ideal_executor(config):
+        raise ConfigError(
+            "preparation.shots: 'exact' needs the ideal state vector (backend 'aer' or 'statevector', no noise, "
+            "measured_circuits = false); give a number of shots"
+        )
     shots = config.measurement.shots if section.shots is None else section.shots
     return VariationalPreparation(
         ansatz=_ansatz(section, hamiltonian),
         seeds=seeds,
         level=section.level,
         energies=section.energies,
-        optimizer=section.optimizer,
+        optimizer=section.optimizer.lower(),
         options=section.options,
         shots=None if shots == "exact" else shots,
         tolerance=section.tolerance,
@@ -45,6 +50,30 @@ def build_variational(
         residual_directions=section.residual_directions,
         on_unconverged=section.on_unconverged,
     )
+
+
+def _refuse_idle_keys(section: VariationalConfig) -> None:
+    """Keys that would do nothing here; each goes with something else."""
+    sampled, bfgs = section.energies == "sampled", section.optimizer.lower() == BFGS
+    goes_with = {
+        "shots": (sampled, "energies = 'sampled'"),
+        "residual_directions": (sampled, "energies = 'sampled'"),
+        "restarts": (not sampled, "energies = 'simulated'"),
+        "max_evaluations": (bfgs, f"optimizer = 'bfgs'; '{section.optimizer}' has its own in preparation.options"),
+        "tolerance": (not sampled or section.residual_directions > 0, "residual_directions above 0"),
+    }
+    for key, (used, what) in goes_with.items():
+        if not used and getattr(section, key) != type(section).model_fields[key].default:
+            raise ConfigError(f"preparation.{key}: goes with {what}; leave it out")
+
+
+def ideal_executor(config: Config) -> bool:
+    """Whether requests run on a state vector, which can give exact expectations."""
+    section = config.execution
+    if section.backend == "statevector":
+        return True
+    ideal = section.backend == "aer" and section.noise is None and section.method in ("automatic", "statevector")
+    return ideal and not section.measured_circuits
 
 
 def _ansatz(section: VariationalConfig, hamiltonian: NudgedHamiltonian) -> Ansatz:

@@ -109,7 +109,7 @@ def _explain(error: ValidationError, content: Mapping[str, Any]) -> str:
     """The most telling of pydantic's complaints as one line: unknown keys first, then the deepest."""
     problems = sorted(error.errors(), key=lambda found: (found["type"] != "extra_forbidden", -len(found["loc"])))
     problem = problems[0]
-    key = ".".join(_without_tags(problem["loc"], content)) or "configuration"
+    key = ".".join(_without_tags(problem["loc"], content, absent=problem["type"] == "missing")) or "configuration"
     match problem["type"]:
         case "extra_forbidden":
             return f"{key}: {_unknown_key(problem['loc'], content)}"
@@ -143,12 +143,13 @@ _KINDS_OF_VALUES = {
     "list_type": "a list",
     "finite_number": "a finite number",
 }
+_KINDS_IN_UNIONS = _KINDS_OF_VALUES | {"int_type": "a number", "float_type": "a number", "string_type": "text"}
 
 
 def _expected(problems: Sequence[ErrorDetails], chosen: ErrorDetails) -> str:
     """What was expected; where several kinds of values would do at one place, all of them."""
     here = [found for found in problems if found["input"] is chosen["input"]]
-    kinds = [_KINDS_OF_VALUES[found["type"]] for found in here if found["type"] in _KINDS_OF_VALUES]
+    kinds = [_KINDS_IN_UNIONS[found["type"]] for found in here if found["type"] in _KINDS_IN_UNIONS]
     if len(here) > 1 and len(kinds) == len(here):
         return f"expected {' or '.join(dict.fromkeys(kinds))}"
     if chosen["type"] in _KINDS_OF_VALUES:
@@ -156,8 +157,11 @@ def _expected(problems: Sequence[ErrorDetails], chosen: ErrorDetails) -> str:
     return chosen["msg"].replace("Input should be", "expected").replace("Value error, ", "").rstrip(".")
 
 
-def _without_tags(location: Sequence[str | int], content: Mapping[str, Any]) -> list[str]:
-    """Drop what pydantic adds to a location: tags of unions, which are not keys of the file."""
+def _without_tags(location: Sequence[str | int], content: Mapping[str, Any], *, absent: bool) -> list[str]:
+    """Drop what pydantic adds to a location: tags of unions, which are not keys of the file.
+
+    The last part may be a key that is `absent`, and is wanted.
+    """
     found: list[str] = []
     here: Any = content
     for index, part in enumerate(location):
@@ -165,7 +169,7 @@ def _without_tags(location: Sequence[str | int], content: Mapping[str, Any]) -> 
             here = here[part]
         elif isinstance(here, list) and isinstance(part, int):
             here = dict(enumerate(here)).get(part)
-        elif not (isinstance(here, Mapping) and index == len(location) - 1 and str(part).isidentifier()):
+        elif not (absent and isinstance(here, Mapping) and index == len(location) - 1 and str(part).isidentifier()):
             continue
         found.append(str(part))
     return found

@@ -67,6 +67,7 @@ class Diagnostics:
         residual: Largest stationarity residual.
         evaluations: Energies evaluated by the preparation.
         unconverged: States that are not converged.
+        judged: Whether somebody has looked at that.
         jumps: Pairs of neighbouring phases that lie on different branches.
     """
 
@@ -83,6 +84,7 @@ class Diagnostics:
     residual: float = np.nan
     evaluations: int = 0
     unconverged: int = 0
+    judged: bool = False
     jumps: int = 0
 
     def record(self) -> dict[str, float | int]:
@@ -102,7 +104,9 @@ class Diagnostics:
         }
         known: dict[str, float | int] = {name: value for name, value in numbers.items() if np.isfinite(value)}
         if self.evaluations:
-            known |= {"evaluations": self.evaluations, "unconverged": self.unconverged}
+            known["evaluations"] = self.evaluations
+        if self.judged:
+            known["unconverged"] = self.unconverged
         return known | ({"branch_jumps": self.jumps} if self.jumps else {})
 
 
@@ -162,6 +166,7 @@ def diagnose(watched: Watched, report: SolverReport, free: SolverReport | None =
         residual=_extreme(np.concatenate([part.residuals for part in reports], axis=1), np.max),
         evaluations=sum(part.evaluations for part in reports),
         unconverged=sum(len(part.unconverged) for part in reports),
+        judged=any(part.judged for part in reports),
         jumps=_count_jumps(family.betas, cost, ranges, report),
     )
     _warn(diagnostics, float(np.abs(family.betas).max()))

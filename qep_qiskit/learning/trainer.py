@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.errors import ConfigError, DataError
 from qep_qiskit.execution import Executor, Request, RequestKey, ShotData
-from qep_qiskit.learning.evaluation import count_correct, evaluation
+from qep_qiskit.learning.evaluation import Evaluation, count_correct, evaluation
 from qep_qiskit.learning.gradient import GradientEstimate, GradientEstimator
 from qep_qiskit.learning.journal import kept
 from qep_qiskit.learning.state import EpochTally, TrainingState
@@ -176,6 +176,8 @@ class Trainer:
         except StopIteration as finished:
             self.state.journal = []
             return finished.value
+        finally:
+            work.close()
 
     def _answer(self, request: Request, number: int) -> ShotData:
         """The answer to a request of the work under way: from the journal, or measured and written there."""
@@ -207,7 +209,7 @@ class Trainer:
             start = state.batch * self.settings.batch_size
             self._step(order[start : start + self.settings.batch_size])
         self._stop_if_requested()
-        test = self._drive(self._test(state.epoch + 1))
+        test = self._kept_test(self._drive(self._test(state.epoch + 1)))
         state.epoch, state.batch = state.epoch + 1, 0
         tally, state.tally = state.tally, EpochTally()
         self._finish_epoch(tally, test)
@@ -252,14 +254,15 @@ class Trainer:
     def _first_look(self) -> None:
         """Cost and accuracy before the first update."""
 
-        def look() -> Measuring[tuple[EpochTally, EpochTally | None]]:
+        def look() -> Measuring[tuple[Evaluation, Evaluation | None]]:
             train = yield from self._evaluated("train", self.task.train, 0)
             test = yield from self._test(0)
             return train, test
 
-        self._finish_epoch(*self._drive(look()))
+        train, test = self._drive(look())
+        self._finish_epoch(self._kept("train", self.task.train, train), self._kept_test(test))
 
-    def _test(self, epoch: int) -> Measuring[EpochTally | None]:
+    def _test(self, epoch: int) -> Measuring[Evaluation | None]:
         """Cost and accuracy on the test samples, if they are due."""
         every = self.settings.evaluate_every
         due = epoch == self.settings.epochs or (every > 0 and epoch % every == 0)
@@ -272,18 +275,27 @@ class Trainer:
         for callback in self.callbacks:
             callback.on_epoch(self, record)
 
-    def _evaluated(self, part: str, data: Dataset, epoch: int) -> Measuring[EpochTally]:
+    def _evaluated(self, part: str, data: Dataset, epoch: int) -> Measuring[Evaluation]:
+        """Changes nothing: work that is stopped half-way begins again from what was known before it."""
         rows = np.arange(data.num_samples)
-        found = yield from evaluation(
-            self.estimator,
-            self.state.weights,
-            data,
-            purpose=f"{part}-evaluation",
-            index=epoch,
-            memory=self._recollect(part, rows),
+        return (
+            yield from evaluation(
+                self.estimator,
+                self.state.weights,
+                data,
+                purpose=f"{part}-evaluation",
+                index=epoch,
+                memory=self._recollect(part, rows),
+            )
         )
-        self._remember(part, data, rows, found.memory)
+
+    def _kept(self, part: str, data: Dataset, found: Evaluation) -> EpochTally:
+        """Remember what an evaluation leaves, once it is done."""
+        self._remember(part, data, np.arange(data.num_samples), found.memory)
         return found.tally
+
+    def _kept_test(self, found: Evaluation | None) -> EpochTally | None:
+        return None if found is None or self.task.test is None else self._kept("test", self.task.test, found)
 
     def _recollect(self, part: str, rows: NDArray[np.int64]) -> Memory:
         """What the preparation remembers of some samples of a data set."""

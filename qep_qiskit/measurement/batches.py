@@ -107,3 +107,5 @@ def drive(measuring: Measuring[Result], executor: Executor) -> tuple[Result, Usa
             request = measuring.send(data)
     except StopIteration as finished:
         return finished.value, usage
+    finally:
+        measuring.close()

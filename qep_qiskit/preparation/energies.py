@@ -102,7 +102,14 @@ class SampledEnergies:
             return values, variances
         one, other = np.repeat(points, levels, axis=0), problem.lower[rows].reshape(-1, points.shape[1])
         overlaps = (yield from self.overlaps(one, other)).reshape(len(points), levels)
-        return values + problem.penalties()[rows] * overlaps.sum(axis=1), variances
+        penalties = problem.penalties()[rows]
+        return values + penalties * overlaps.sum(axis=1), variances + penalties**2 * self._noise(overlaps).sum(axis=1)
+
+    def _noise(self, frequencies: NDArray) -> NDArray:
+        """Variances of measured frequencies; NaN for one shot, zero where exact."""
+        if self.shots is None:
+            return np.zeros_like(frequencies)
+        return frequencies * (1.0 - frequencies) / (self.shots - 1 if self.shots > 1 else np.nan)
 
     def overlaps(self, one: NDArray, other: NDArray) -> Measuring[NDArray]:
         """|<psi(one)|psi(other)>|^2 of pairs of points, shape (pairs,), by preparing one and undoing the other."""

@@ -155,6 +155,15 @@ class ExactPreparation:
             gaps.append(float(_gaps(levels[None], self.level)[0]))
         return VectorStates(vectors=np.array(vectors), energies=np.array(energies), gaps=np.array(gaps))
 
+    def check_level(self, num_qubits: int) -> None:
+        """Whether the solver can give the level.
+
+        Raises:
+            ConfigError: It cannot.
+        """
+        if not self._is_dense(num_qubits):
+            self._lanczos_levels(num_qubits)
+
     def _lanczos_levels(self, num_qubits: int) -> int:
         """The levels up to the wanted one and its upper neighbour."""
         count = self.level + 2

@@ -86,6 +86,7 @@ class SolverReport:
         overlaps: Shape (samples, phases), |<free|nudged>|^2.
         evaluations: Energies evaluated, over all states.
         unconverged: One reason per state that is not converged.
+        judged: Whether convergence was looked at.
         minima: Whether the states are (converged) ground states, so that bounds by the variational principle hold.
     """
 
@@ -95,6 +96,7 @@ class SolverReport:
     overlaps: NDArray[np.float64]
     evaluations: int = 0
     unconverged: tuple[str, ...] = ()
+    judged: bool = False
     minima: bool = False
 
     @classmethod

@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from qiskit.exceptions import MissingOptionalLibraryError
 
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.errors import ConfigError, QepError
 from qep_qiskit.preparation.lockstep import Ask
 
 if TYPE_CHECKING:
@@ -26,8 +26,25 @@ BFGS = "bfgs"
 # A decaying gain suits noise; these keep the last epoch's angles useful where calibration anew would throw them away.
 SPSA_DEFAULTS: dict[str, Any] = {"maxiter": 100, "learning_rate": 0.05, "perturbation": 0.1, "last_avg": 10}
 
+# Finite differences over 1e-8 would be of shot noise alone.
+_STEP_OF_DIFFERENCES = {
+    "adam": "noise_factor",
+    "cg": "eps",
+    "gradientdescent": "perturbation",
+    "l_bfgs_b": "eps",
+    "slsqp": "eps",
+    "tnc": "eps",
+}
+_STEP_ABOVE_NOISE = 0.1
+_ASKS_TOGETHER = ("spsa", "qnspsa")
 _NOT_OFFERED = {"Optimizer", "SciPyOptimizer", "SteppableOptimizer", "P_BFGS"}
+_NOT_IN_A_FILE = {
+    *("self", "kwargs", "fidelity", "options", "max_evals_grouped"),
+    *("callback", "termination_checker", "initial_hessian", "lse_solver"),
+}
+_COUNTS = ("maxiter", "maxfev", "maxfun")
 _MOST_GROUPED = 1 << 20
+_TRIAL_QUESTIONS = 200
 
 Optimum = tuple[NDArray, int]
 
@@ -73,12 +90,43 @@ def check_optimizer(name: str, options: Mapping[str, Any], *, simulated: bool) -
                 "preparation.max_evaluations"
             )
         return
-    optimizer = _build(name, options, fidelity=lambda one, other: np.ones(len(np.atleast_2d(one))))
+    nothing = partial(_build, fidelity=lambda one, other: np.ones(len(np.atleast_2d(one))))
+    optimizer = nothing(name, options, simulated=simulated)
     if not simulated and optimizer.is_gradient_required:
         raise ConfigError(f"preparation.optimizer: '{name}' needs gradients, which sampled energies do not give")
+    _try_out(name, options, simulated=simulated)
 
 
-def _build(name: str, options: Mapping[str, Any], fidelity: Callable[[NDArray, NDArray], NDArray]) -> Optimizer:
+class _Enough(BaseException):
+    """Ends a trial."""
+
+
+def _try_out(name: str, options: Mapping[str, Any], *, simulated: bool) -> None:
+    """Run an optimiser on a bowl for a while: whatever it does not like of its options it says there."""
+    count = 0
+
+    def ask(kind: str, content: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count > _TRIAL_QUESTIONS:
+            raise _Enough
+        if kind == "fidelity":
+            return np.exp(-((content[0] - content[1]) ** 2).sum(axis=1))
+        points = np.atleast_2d(content)
+        values = (points**2).sum(axis=1)
+        return (float(values[0]), 2.0 * points[0]) if kind == "gradient" else values
+
+    try:
+        _, asked = minimising_work(name, options, np.array([0.5, -0.5]), simulated=simulated)(ask)
+    except _Enough:
+        return
+    if not asked:
+        raise ConfigError(f"preparation.options: '{name}' asks for no energy at all with these; raise maxiter")
+
+
+def _build(
+    name: str, options: Mapping[str, Any], fidelity: Callable[[NDArray, NDArray], NDArray], *, simulated: bool
+) -> Optimizer:
     if name not in _classes():
         nearest = difflib.get_close_matches(name, optimizer_names(), n=3, cutoff=0.0)
         raise ConfigError(
@@ -86,11 +134,12 @@ def _build(name: str, options: Mapping[str, Any], fidelity: Callable[[NDArray, N
             f"(all: {', '.join(optimizer_names())})"
         )
     kind = _classes()[name]
-    known = [key for key in inspect.signature(kind.__init__).parameters if key not in ("self", "fidelity", "kwargs")]
+    known = [key for key in inspect.signature(kind.__init__).parameters if key not in _NOT_IN_A_FILE]
     unknown = [key for key in options if key not in known]
     if unknown:
         raise ConfigError(f"preparation.options: '{name}' has no '{unknown[0]}'; it takes {', '.join(known)}")
-    settings = {**(SPSA_DEFAULTS if name == "spsa" else {}), **options}
+    _check_values(name, kind, options)
+    settings = {**_defaults(name, simulated=simulated), **options}
     if "fidelity" in inspect.signature(kind.__init__).parameters:
         settings["fidelity"] = fidelity
     try:
@@ -101,8 +150,33 @@ def _build(name: str, options: Mapping[str, Any], fidelity: Callable[[NDArray, N
         ) from error
     except (TypeError, ValueError) as error:
         raise ConfigError(f"preparation.options: '{name}' does not take these ({_in_one_line(error)})") from error
-    optimizer.set_max_evals_grouped(_MOST_GROUPED)
+    if name in _ASKS_TOGETHER or not optimizer.is_gradient_ignored:
+        optimizer.set_max_evals_grouped(_MOST_GROUPED)
     return optimizer
+
+
+def _defaults(name: str, *, simulated: bool) -> dict[str, Any]:
+    """Where this package knows better than the library, which does not know of shots."""
+    if name == "spsa":
+        return SPSA_DEFAULTS
+    if not simulated and name in _STEP_OF_DIFFERENCES:
+        return {_STEP_OF_DIFFERENCES[name]: _STEP_ABOVE_NOISE}
+    return {}
+
+
+def _check_values(name: str, kind: type[Optimizer], options: Mapping[str, Any]) -> None:
+    """Whole numbers where the default is one, and no fewer than one of what is counted.
+
+    Raises:
+        ConfigError: Another value is given.
+    """
+    for key, value in options.items():
+        default = inspect.signature(kind.__init__).parameters[key].default
+        if isinstance(default, bool | int) and type(value) is not type(default):
+            wanted = "true or false" if isinstance(default, bool) else "a whole number"
+            raise ConfigError(f"preparation.options.{key}: '{name}' expects {wanted} here, got {value!r}")
+        if key in _COUNTS and not (type(value) is int and value > 0):
+            raise ConfigError(f"preparation.options.{key}: expected a whole number of at least 1, got {value!r}")
 
 
 def _in_one_line(error: Exception) -> str:
@@ -133,10 +207,15 @@ def minimising_work(
 
         def energy(point: NDArray) -> float | NDArray:
             nonlocal asked
-            points = np.atleast_2d(np.asarray(point, dtype=float))
+            points = np.asarray(point, dtype=float).reshape(-1, len(start))  # some join many points end to end
+            if not np.isfinite(points).all():
+                raise ConfigError(
+                    f"preparation.optimizer: '{name}' asks for angles that are no numbers; give it "
+                    "smaller steps in preparation.options, or choose another"
+                )
             asked += len(points)
             values = ask("energy", points)
-            return float(values[0]) if np.ndim(point) == 1 else values
+            return float(values[0]) if np.size(point) == len(start) and np.ndim(point) == 1 else values
 
         def with_gradient(point: NDArray) -> tuple[float, NDArray]:
             nonlocal asked, last
@@ -152,14 +231,21 @@ def minimising_work(
             found = ask("fidelity", pair)
             return found if np.ndim(one) == 2 else found[0]
 
-        optimizer = _build(name, options, fidelity)
+        optimizer = _build(name, options, fidelity, simulated=simulated)
         uses_gradient = simulated and not optimizer.is_gradient_ignored
-        result = optimizer.minimize(
-            fun=(lambda point: with_gradient(point)[0]) if uses_gradient else energy,
-            x0=start,
-            jac=(lambda point: with_gradient(point)[1]) if uses_gradient else None,
-            bounds=[(-np.pi, np.pi)] * len(start) if optimizer.is_bounds_required else None,
-        )
+        try:
+            result = optimizer.minimize(
+                fun=(lambda point: with_gradient(point)[0]) if uses_gradient else energy,
+                x0=start,
+                jac=(lambda point: with_gradient(point)[1]) if uses_gradient else None,
+                bounds=[(-np.pi, np.pi)] * len(start) if optimizer.is_bounds_required else None,
+            )
+        except QepError:
+            raise
+        except Exception as error:  # other libraries raise what they like over their options
+            raise ConfigError(
+                f"preparation.options: '{name}' fails with these ({type(error).__name__}: {_in_one_line(error)})"
+            ) from error
         return np.asarray(result.x, dtype=float), asked
 
     return work

@@ -141,6 +141,11 @@ class VariationalPreparation:
             return 1e-4 if self.energies == "simulated" else np.inf
         return self.tolerance
 
+    @property
+    def _effort(self) -> str:
+        """The key that says how hard to try."""
+        return "preparation.max_evaluations" if self.optimizer == BFGS else "preparation.options"
+
     def _first_angles(self, program: LayerProgram, family: Family, start: Start) -> list[NDArray]:
         """Starts of every level: a list of arrays (samples, levels, parameters), the first with what is remembered."""
         shape = (family.num_samples, self.level + 1, program.num_parameters)
@@ -218,6 +223,7 @@ class VariationalPreparation:
             overlaps=_overlaps(free, angles) if simulated else unknown,
             evaluations=minimiser.evaluations,
             unconverged=unconverged,
+            judged=bool(np.isfinite(self._tolerance)),
             minima=simulated and self.level == 0 and not unconverged,
         )
         return Equilibria(
@@ -233,11 +239,11 @@ class VariationalPreparation:
             return
         message = (
             f"{len(report.unconverged)} of {report.residuals.size} states are not converged to {self._tolerance:.1e} "
-            f"({report.unconverged[0]}); the contrast is wrong by about residual / beta. Raise "
-            "preparation.max_evaluations, preparation.restarts or preparation.tolerance, or choose another ansatz"
+            f"({report.unconverged[0]}); the contrast is wrong by about residual / beta. Raise {self._effort}, "
+            "preparation.restarts or preparation.tolerance, or choose another ansatz"
         )
         if self.on_unconverged == "stop":
-            raise UnconvergedError(f"preparation: {message}; on_unconverged is 'stop'")
+            raise UnconvergedError(f"preparation: {message}, in a new run; this one stops (on_unconverged = 'stop')")
         warnings.warn(message, UnconvergedWarning, stacklevel=2)
 
 

@@ -135,9 +135,6 @@ def test_option(refused, settings, option, words):
     assert words in refused("train", "vqe.toml", *settings(*SAMPLED, f"preparation.options={{{option}}}"))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="of four kinds of values that would do only one is named, and a tag of the schema"
-)
 @pytest.mark.parametrize("option", ["maxiter=[3]", "maxiter={a=3}"])
 def test_option_of_no_kind(refused, settings, option):
     message = refused("train", "vqe.toml", *settings(*SAMPLED, f"preparation.options={{{option}}}"))
@@ -145,7 +142,6 @@ def test_option_of_no_kind(refused, settings, option):
     assert "number" in message
 
 
-@pytest.mark.xfail(strict=True, reason="values of options are looked at by the optimiser only, in the middle of a run")
 @pytest.mark.parametrize(
     ("optimizer", "option"),
     [
@@ -184,7 +180,6 @@ def test_last_level_is_not_beyond_the_spectrum(qep, here, config):
     assert qep("gradient", config, "--sample", 0, "--set", "preparation.level=3").code == 0
 
 
-@pytest.mark.xfail(strict=True, reason="asked only when states are solved for, when the run folder is there already")
 def test_level_that_lanczos_cannot_give(refused, settings):
     choice = settings("network.num_spins=3", "preparation.solver='lanczos'", "preparation.level=7")
     assert "preparation.level" in refused("train", "exact.toml", *choice)
@@ -225,9 +220,6 @@ def test_forty_spins(refused, settings, config, choices):
     assert "qubits would" in message
 
 
-@pytest.mark.xfail(
-    strict=True, reason="asked only when the first state is prepared, when the run folder is there already"
-)
 def test_simulated_energies_of_forty_spins_beside_matrix_products(refused, settings):
     choice = settings(WIDE, "execution.method='matrix_product_state'")
     assert "of 40 qubits does not fit in memory" in refused("train", "vqe.toml", *choice)
@@ -242,14 +234,12 @@ def test_exact_expectations_of_measured_circuits(refused, settings, setting):
     assert "measurement.shots: 'exact' needs the ideal state vector" in message
 
 
-@pytest.mark.xfail(strict=True, reason="asked only by the executor, when the run folder is there already")
 @pytest.mark.parametrize("setting", NOISY)
 def test_exact_energies_of_measured_circuits(refused, settings, setting):
     message = refused("train", "vqe.toml", *settings(*SAMPLED, setting, "preparation.shots='exact'"))
     assert "preparation.shots: 'exact' needs" in message
 
 
-@pytest.mark.xfail(strict=True, reason="differences of energies over 1e-8 radians are nothing but shot noise")
 @pytest.mark.parametrize("optimizer", ["cg", "gradientdescent", "tnc"])
 def test_optimizers_that_difference_energies(qep, here, settings, optimizer):
     """They work, or are refused in one line."""
@@ -259,7 +249,6 @@ def test_optimizers_that_difference_energies(qep, here, settings, optimizer):
     assert all(line.startswith("qep: ") for line in result.err.splitlines())
 
 
-@pytest.mark.xfail(strict=True, reason="keys that have no effect are taken without a word")
 @pytest.mark.parametrize(
     "choices",
     [

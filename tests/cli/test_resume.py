@@ -182,7 +182,7 @@ def test_killed_between_two_checkpoints(qep, process, here, settings, whole, sam
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signal_stops_after_the_step_and_says_how_to_go_on(qep, process, here, settings, whole, same_run, number):
+def test_signal_stops_after_the_request_and_says_how_to_go_on(qep, process, here, settings, whole, same_run, number):
     folder = here / "stopped"
     child = process("train", "circuits.toml", "--out", folder, *settings(*LONG))
     wait_for(lambda: lines_in(folder) >= 60, child)
@@ -190,8 +190,10 @@ def test_signal_stops_after_the_step_and_says_how_to_go_on(qep, process, here, s
     out, err = child.communicate(timeout=30)
     assert (child.returncode, out) == (130, "")
     with np.load(folder / "checkpoint.npz") as file:
-        step = json.loads(str(file["meta"]))["step"]
-    assert err.splitlines()[-1] == f"qep: stopped after step {step} of 480; go on with 'qep resume {folder}'"
+        meta = json.loads(str(file["meta"]))
+    step, answers = meta["step"], len(meta["journal"])
+    place = f"in step {step + 1} of 480, with {answers} answers kept" if answers else f"after step {step} of 480"
+    assert err.splitlines()[-1] == f"qep: stopped {place}; go on with 'qep resume {folder}'"
     assert qep("resume", folder).code == 0
     same_run(folder, against=whole)
 
