@@ -342,12 +342,9 @@ def test_overlaps_and_residuals_are_the_worst_ones(rng):
 
 def test_records_hold_what_is_known_and_nothing_else():
     assert Diagnostics().record() == {}
-    assert Diagnostics(chi=0.5, evaluations=3, jumps=2).record() == {
-        "chi": 0.5,
-        "evaluations": 3,
-        "unconverged": 0,
-        "branch_jumps": 2,
-    }
+    unjudged = {"chi": 0.5, "evaluations": 3, "branch_jumps": 2}
+    assert Diagnostics(chi=0.5, evaluations=3, jumps=2).record() == unjudged
+    assert Diagnostics(chi=0.5, evaluations=3, jumps=2, judged=True).record() == unjudged | {"unconverged": 0}
 
 
 def test_an_ansatz_that_jumps_between_its_minima_is_caught():

@@ -24,9 +24,6 @@ from qep_qiskit.preparation.energies import Problem, SampledEnergies, simulated_
 from qep_qiskit.preparation.minimisers import SampledMinimiser
 from qep_qiskit.seeds import Seeds
 
-# SciPy says that COBYLA does not use the gradient that qiskit-algorithms hands on all the same.
-pytestmark = pytest.mark.filterwarnings("ignore:Method .* does not use gradient information:RuntimeWarning")
-
 CASES = {case.name: case for case in load_instances()}
 SHOTS, REPEATS = 150, 500
 
@@ -122,7 +119,6 @@ def test_penalised_energies_have_no_bias(rng):
     assert mean_p_value(values, simulated_energies(program, problem, np.arange(3), points)[0]) > LIMIT
 
 
-@pytest.mark.xfail(strict=True, reason="the shot noise of the overlaps is left out of the variance")
 def test_variances_of_penalised_energies_hold_the_noise_of_the_overlaps(rng):
     program, problem, points = batch(rng, levels=2)
     found = repeats_of(
@@ -352,7 +348,6 @@ def test_a_stopped_minimisation_goes_on_from_the_same_answers():
 
 
 @pytest.mark.parametrize("optimizer", ["l_bfgs_b", "adam", "slsqp"])
-@pytest.mark.xfail(strict=True, reason="differences ask for many points in one flat array, taken for one point")
 def test_optimisers_by_differences_ask_for_whole_points(optimizer):
     preparation = sampled(optimizer, options={"maxiter": 3}, shots=None, residual_directions=0)
     executor = Watching(Seeds(0))

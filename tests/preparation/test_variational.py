@@ -350,7 +350,7 @@ def test_not_converged_is_a_result_with_reasons(limit):
 
 
 def test_not_converged_can_stop_the_run():
-    with pytest.raises(UnconvergedError, match="on_unconverged is 'stop'") as caught:
+    with pytest.raises(UnconvergedError, match="on_unconverged = 'stop'") as caught:
         prepare(hva(3, max_evaluations=3, on_unconverged="stop"), family_of(OF_FOUR_SPINS[0]))
     assert "\n" not in str(caught.value)
 
