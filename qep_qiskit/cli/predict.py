@@ -12,6 +12,7 @@ from rich.console import Console
 from qep_qiskit.cli.source import load_matching_state, open_run
 from qep_qiskit.errors import ConfigError, RunFolderError
 from qep_qiskit.learning import Evaluation, evaluate
+from qep_qiskit.learning.recollection import lent_by_neighbours
 from qep_qiskit.report.tables import prediction_table, value_with_error
 from qep_qiskit.tasks import Dataset, Task, decode, read_rows
 
@@ -37,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
         purpose="predict",
         index=0,
         with_cost=known,
+        memory=lent_by_neighbours(state.recollections, task.train.inputs, data.inputs),
     )
     if found.outputs is None:
         raise ConfigError(f"{options.folder}: this network has no outputs to predict with")

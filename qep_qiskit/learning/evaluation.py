@@ -56,9 +56,10 @@ def evaluate(
     purpose: str,
     index: int,
     with_cost: bool = True,
+    memory: Memory | None = None,
 ) -> Evaluation:
     """Run an `evaluation` to its end on an executor; arguments as there."""
-    work = evaluation(estimator, weights, data, purpose=purpose, index=index, with_cost=with_cost)
+    work = evaluation(estimator, weights, data, purpose=purpose, index=index, with_cost=with_cost, memory=memory)
     found, usage = drive(work, executor)
     return replace(found, usage=usage)
 

@@ -102,8 +102,8 @@ class TrainingState:
         seconds: Wall time spent, stops left out.
         metrics_bytes: Length of the metrics file that belongs to this state.
         tally: Sums over the current epoch.
-        recollections: What the preparation remembers of the samples, by data set and name, samples on the first axis;
-            NaN where it has not met them.
+        recollections: What the preparation remembers of the training samples, samples on the first axis; NaN where it
+            has not met them.
         journal: Answers to the requests of the work that is under way, none between steps.
     """
 

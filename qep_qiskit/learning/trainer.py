@@ -15,6 +15,7 @@ from qep_qiskit.execution import Executor, Request, RequestKey, ShotData
 from qep_qiskit.learning.evaluation import Evaluation, count_correct, evaluation
 from qep_qiskit.learning.gradient import GradientEstimate, GradientEstimator
 from qep_qiskit.learning.journal import kept
+from qep_qiskit.learning.recollection import lent_by_neighbours, remember
 from qep_qiskit.learning.state import EpochTally, TrainingState
 from qep_qiskit.learning.update import Update
 from qep_qiskit.measurement import Measuring
@@ -23,8 +24,6 @@ from qep_qiskit.seeds import Seeds
 from qep_qiskit.tasks import Dataset, Task
 
 __all__ = ["Callback", "Record", "Trainer", "TrainingSettings"]
-
-_MOST_REMEMBERED_BYTES = 1 << 26
 
 Record = Mapping[str, object]
 Outcome = Literal["finished", "stopped"]
@@ -209,7 +208,7 @@ class Trainer:
             start = state.batch * self.settings.batch_size
             self._step(order[start : start + self.settings.batch_size])
         self._stop_if_requested()
-        test = self._kept_test(self._drive(self._test(state.epoch + 1)))
+        test = self._drive(self._test(state.epoch + 1, state.recollections))
         state.epoch, state.batch = state.epoch + 1, 0
         tally, state.tally = state.tally, EpochTally()
         self._finish_epoch(tally, test)
@@ -221,10 +220,10 @@ class Trainer:
             batch.inputs,
             batch.targets,
             RequestKey("train", state.step),
-            memory=self._recollect("train", rows),
+            memory={name: array[rows] for name, array in state.recollections.items()},
         )
         estimate = self._drive(work)
-        self._remember("train", self.task.train, rows, estimate.memory)
+        self._remember(rows, estimate.memory)
         state.weights, state.memory = self.update.apply(
             state.weights,
             estimate.gradient,
@@ -254,62 +253,36 @@ class Trainer:
     def _first_look(self) -> None:
         """Cost and accuracy before the first update."""
 
-        def look() -> Measuring[tuple[Evaluation, Evaluation | None]]:
-            train = yield from self._evaluated("train", self.task.train, 0)
-            test = yield from self._test(0)
+        def look() -> Measuring[tuple[Evaluation, EpochTally | None]]:
+            train = yield from self._evaluated("train", self.task.train, 0, memory={})
+            test = yield from self._test(0, train.memory)
             return train, test
 
         train, test = self._drive(look())
-        self._finish_epoch(self._kept("train", self.task.train, train), self._kept_test(test))
+        self._remember(np.arange(self.task.train.num_samples), train.memory)
+        self._finish_epoch(train.tally, test)
 
-    def _test(self, epoch: int) -> Measuring[Evaluation | None]:
-        """Cost and accuracy on the test samples, if they are due."""
-        every = self.settings.evaluate_every
+    def _test(self, epoch: int, memory: Memory) -> Measuring[EpochTally | None]:
+        """Cost and accuracy on the test samples, if they are due; what is known of training samples is lent to them."""
+        every, train, test = self.settings.evaluate_every, self.task.train, self.task.test
         due = epoch == self.settings.epochs or (every > 0 and epoch % every == 0)
-        if not due or self.task.test is None:
+        if not due or test is None:
             return None
-        return (yield from self._evaluated("test", self.task.test, epoch))
+        lent = lent_by_neighbours(memory, train.inputs, test.inputs)
+        return (yield from self._evaluated("test", test, epoch, memory=lent)).tally
 
     def _finish_epoch(self, train: EpochTally, test: EpochTally | None) -> None:
         record = self._stamped("epoch", **_named("train", train), **_named("test", test))
         for callback in self.callbacks:
             callback.on_epoch(self, record)
 
-    def _evaluated(self, part: str, data: Dataset, epoch: int) -> Measuring[Evaluation]:
+    def _evaluated(self, part: str, data: Dataset, epoch: int, *, memory: Memory) -> Measuring[Evaluation]:
         """Changes nothing: work that is stopped half-way begins again from what was known before it."""
-        rows = np.arange(data.num_samples)
-        return (
-            yield from evaluation(
-                self.estimator,
-                self.state.weights,
-                data,
-                purpose=f"{part}-evaluation",
-                index=epoch,
-                memory=self._recollect(part, rows),
-            )
-        )
+        purpose = f"{part}-evaluation"
+        return evaluation(self.estimator, self.state.weights, data, purpose=purpose, index=epoch, memory=memory)
 
-    def _kept(self, part: str, data: Dataset, found: Evaluation) -> EpochTally:
-        """Remember what an evaluation leaves, once it is done."""
-        self._remember(part, data, np.arange(data.num_samples), found.memory)
-        return found.tally
-
-    def _kept_test(self, found: Evaluation | None) -> EpochTally | None:
-        return None if found is None or self.task.test is None else self._kept("test", self.task.test, found)
-
-    def _recollect(self, part: str, rows: NDArray[np.int64]) -> Memory:
-        """What the preparation remembers of some samples of a data set."""
-        prefix = f"{part}."
-        known = self.state.recollections.items()
-        return {name.removeprefix(prefix): array[rows] for name, array in known if name.startswith(prefix)}
-
-    def _remember(self, part: str, data: Dataset, rows: NDArray[np.int64], memory: Memory) -> None:
-        """Keep it for the next time; what would make checkpoints too large is left out."""
-        for name, array in memory.items():
-            if array[:1].nbytes * data.num_samples > _MOST_REMEMBERED_BYTES:
-                continue
-            nothing = np.full((data.num_samples, *array.shape[1:]), np.nan, dtype=array.dtype)
-            self.state.recollections.setdefault(f"{part}.{name}", nothing)[rows] = array
+    def _remember(self, rows: NDArray[np.int64], memory: Memory) -> None:
+        remember(self.state.recollections, self.task.train.num_samples, rows, memory)
 
     def _seconds(self) -> float:
         return self._resumed_seconds + time.monotonic() - self._resumed_at

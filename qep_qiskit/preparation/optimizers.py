@@ -183,6 +183,54 @@ def _in_one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
+class _Objective:
+    """The energy as an optimiser sees it: functions that ask and wait.
+
+    Args:
+        ask: Gets answers.
+        name: Of the optimiser, for messages.
+        size: Number of parameters.
+    """
+
+    def __init__(self, ask: Ask, name: str, size: int) -> None:
+        self.asked = 0
+        self._ask, self._name, self._size = ask, name, size
+        self._last: tuple[NDArray, float, NDArray] | None = None
+
+    def energy(self, point: NDArray) -> float | NDArray:
+        """Energy of one point, or of many in rows or joined end to end."""
+        points = np.asarray(point, dtype=float).reshape(-1, self._size)
+        if not np.isfinite(points).all():
+            raise ConfigError(
+                f"preparation.optimizer: '{self._name}' asks for angles that are no numbers; give it "
+                "smaller steps in preparation.options, or choose another"
+            )
+        self.asked += len(points)
+        values = self._ask("energy", points)
+        return float(values[0]) if np.size(point) == self._size and np.ndim(point) == 1 else values
+
+    def value(self, point: NDArray) -> float:
+        """Energy of one point, with its gradient kept for `gradient`."""
+        return self._with_gradient(point)[1]
+
+    def gradient(self, point: NDArray) -> NDArray:
+        """Gradient of one point; it has mostly been asked for with the value."""
+        return self._with_gradient(point)[2]
+
+    def _with_gradient(self, point: NDArray) -> tuple[NDArray, float, NDArray]:
+        if self._last is None or not np.array_equal(self._last[0], point):
+            self.asked += 1
+            self._last = (np.array(point), *self._ask("gradient", np.asarray(point, dtype=float)))
+        return self._last
+
+    def fidelity(self, one: NDArray, other: NDArray) -> NDArray:
+        """|<one|other>|^2 of one pair of points, or of many in rows."""
+        pair = np.atleast_2d(one), np.atleast_2d(other)
+        self.asked += len(pair[0])
+        found = self._ask("fidelity", pair)
+        return found if np.ndim(one) == 2 else found[0]
+
+
 def minimising_work(
     name: str, options: Mapping[str, Any], start: NDArray, *, simulated: bool
 ) -> Callable[[Ask], Optimum]:
@@ -202,42 +250,14 @@ def minimising_work(
     """
 
     def work(ask: Ask) -> Optimum:
-        asked = 0
-        last: tuple[NDArray, float, NDArray] | None = None
-
-        def energy(point: NDArray) -> float | NDArray:
-            nonlocal asked
-            points = np.asarray(point, dtype=float).reshape(-1, len(start))  # some join many points end to end
-            if not np.isfinite(points).all():
-                raise ConfigError(
-                    f"preparation.optimizer: '{name}' asks for angles that are no numbers; give it "
-                    "smaller steps in preparation.options, or choose another"
-                )
-            asked += len(points)
-            values = ask("energy", points)
-            return float(values[0]) if np.size(point) == len(start) and np.ndim(point) == 1 else values
-
-        def with_gradient(point: NDArray) -> tuple[float, NDArray]:
-            nonlocal asked, last
-            if last is None or not np.array_equal(last[0], point):
-                asked += 1
-                last = (np.array(point), *ask("gradient", np.asarray(point, dtype=float)))
-            return last[1], last[2]
-
-        def fidelity(one: NDArray, other: NDArray) -> NDArray:
-            nonlocal asked
-            pair = np.atleast_2d(one), np.atleast_2d(other)
-            asked += len(pair[0])
-            found = ask("fidelity", pair)
-            return found if np.ndim(one) == 2 else found[0]
-
-        optimizer = _build(name, options, fidelity, simulated=simulated)
+        objective = _Objective(ask, name, len(start))
+        optimizer = _build(name, options, objective.fidelity, simulated=simulated)
         uses_gradient = simulated and not optimizer.is_gradient_ignored
         try:
             result = optimizer.minimize(
-                fun=(lambda point: with_gradient(point)[0]) if uses_gradient else energy,
+                fun=objective.value if uses_gradient else objective.energy,
                 x0=start,
-                jac=(lambda point: with_gradient(point)[1]) if uses_gradient else None,
+                jac=objective.gradient if uses_gradient else None,
                 bounds=[(-np.pi, np.pi)] * len(start) if optimizer.is_bounds_required else None,
             )
         except QepError:
@@ -246,6 +266,6 @@ def minimising_work(
             raise ConfigError(
                 f"preparation.options: '{name}' fails with these ({type(error).__name__}: {_in_one_line(error)})"
             ) from error
-        return np.asarray(result.x, dtype=float), asked
+        return np.asarray(result.x, dtype=float), objective.asked
 
     return work
