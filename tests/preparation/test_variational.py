@@ -312,7 +312,7 @@ def test_remembered_states_need_ten_times_fewer_evaluations(tolerance):
     trainer, _ = trained(preparation)
     hamiltonian, inputs = trainer.estimator.hamiltonian, trainer.task.train.inputs
     free = Family.of_free(hamiltonian.groups, hamiltonian.free_coefficients(trainer.weights, inputs), KEY)
-    memory = trainer._recollect("train", np.arange(len(inputs)))
+    memory = trainer.state.recollections
     cold = prepare(preparation, free)[0].report
     warm = prepare(preparation, free, Start(memory=memory))[0].report
     assert 10 * warm.evaluations <= cold.evaluations
