@@ -250,8 +250,8 @@ def _count_jumps(betas: NDArray, cost: _Curve, ranges: NDArray, report: SolverRe
     """Neighbouring phases on different branches.
 
     Either the nudged state hardly overlaps with the free one; or, where overlaps are unknown, <C> crosses nearly its
-    whole range; or an energy that the solver knows does not follow its slope <C>: then it has jumped itself. Shot
-    noise is taken as that of a typical sample, because a few shots that agree show none of their own.
+    whole range; or an energy that a converged solver knows does not follow its slope <C>: then it has jumped itself.
+    Shot noise is taken as that of a typical sample, because a few shots that agree show none of their own.
     """
     if len(betas) < 2:
         return 0
@@ -260,7 +260,8 @@ def _count_jumps(betas: NDArray, cost: _Curve, ranges: NDArray, report: SolverRe
     noise = np.maximum(cost.variances.mean(axis=0), 0.0)
     doubt = _ERRORS_OF_DOUBT * np.sqrt(noise[1:] + noise[:-1]) + _ROUNDING
     far = np.abs(change) > _WHOLE_RANGE * ranges[:, None] + doubt
-    mismatch = np.abs(np.diff(report.energies, axis=1) - step * middle)
+    energies = np.full_like(report.energies, np.nan) if report.unconverged else report.energies
+    mismatch = np.abs(np.diff(energies, axis=1) - step * middle)
     torn = mismatch > step * (np.abs(change) / 2.0 + _CURVED * ranges[:, None] + doubt)
     unseen = np.isnan(report.overlaps[:, 1:]) | np.isnan(report.overlaps[:, :-1])
     return int((torn | (far & unseen)).sum() + (report.overlaps < _SAME_BRANCH_OVERLAP).sum())

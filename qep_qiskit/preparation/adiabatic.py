@@ -98,8 +98,10 @@ class AdiabaticPreparation:
         spread = self.driver_spread
         if spread is None:
             spread = _SPREAD_OF_EXCITED if self.level > 0 else 0.0
-        # Multiples of the golden ratio modulo one: evenly spread and without rational relations.
-        return self.driver_field * (1.0 + spread * ((np.arange(num_qubits) + 1) * _GOLDEN % 1.0 - 0.5))
+        # Multiples of the golden ratio modulo one are evenly spread, but 1 + 4 = 2 + 3; their exponentials have no
+        # rational relations (Lindemann and Weierstrass).
+        places = np.expm1((np.arange(num_qubits) + 1) * _GOLDEN % 1.0) / np.expm1(1.0)
+        return self.driver_field * (1.0 + spread * (places - 0.5))
 
     def program(self, groups: Sequence[CommutingGroup]) -> LayerProgram:
         """The template for a Hamiltonian made of these groups; its parameters are the coefficients."""

@@ -95,7 +95,7 @@ def descend(
         tries=np.zeros(count, dtype=np.int64),
     )
     evaluations = np.ones(count, dtype=np.int64)
-    active = np.flatnonzero(_norm(rows.gradient) > tolerance)
+    active = np.flatnonzero((_norm(rows.gradient) > tolerance) & (evaluations < max_evaluations))
     _aim(rows, active)
     while active.size:
         trial = rows.point[active] + rows.step[active, None] * rows.direction[active]

@@ -64,11 +64,13 @@ class _Worker(Generic[Result]):
         self._its_turn.release()
         self._our_turn.acquire()
 
-    def abandon(self) -> None:
-        """End the thread where it waits."""
+    def end(self) -> None:
+        """Wait for the thread, which ends where it waits for an answer that will not come."""
         if self.question is not None:
             self._abandoned = True
             self.resume(None)
+        if self._thread.is_alive():
+            self._thread.join()
 
     def _run(self) -> None:
         try:
@@ -118,7 +120,7 @@ def run_in_lockstep(
                 _raise_error_of(worker)
     finally:
         for worker in workers:
-            worker.abandon()
+            worker.end()
     return [worker.result for worker in workers]
 
 

@@ -235,7 +235,8 @@ class SampledMinimiser:
     def _residuals(self, problem: Problem, points: NDArray) -> Measuring[NDArray]:
         """Norms of gradients from slopes along random directions, shot noise taken off.
 
-        For directions d of +-1 the mean of (g . d)^2 is |g|^2.
+        For directions d of +-1 the mean of (g . d)^2 is |g|^2. Where shots cannot tell it from zero, its own
+        uncertainty is given instead: few shots do not make a state converged.
         """
         generator = self.seeds.generator(*self.key.words, "residual", self._energies.asked)
         signs = generator.choice((-1.0, 1.0), size=(self.directions, *points.shape))
@@ -246,7 +247,8 @@ class SampledMinimiser:
         high, low = values.reshape(2, self.directions, -1)
         noise = np.nan_to_num(variances).reshape(2, self.directions, -1).sum(axis=0) / (2.0 * _SLOPE_STEP) ** 2
         squares = ((high - low) / (2.0 * _SLOPE_STEP)) ** 2 - noise
-        return np.sqrt(np.maximum(squares.mean(axis=0), 0.0))
+        scatter = squares.std(axis=0, ddof=1) / np.sqrt(self.directions) if self.directions > 1 else noise[0]
+        return np.sqrt(np.maximum(squares.mean(axis=0), scatter if self.shots is not None else 0.0))
 
 
 def _shared_out(questions: Sequence[Question], values: NDArray, sizes: Sequence[int]) -> dict[int, NDArray]:

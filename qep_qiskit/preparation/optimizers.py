@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit.exceptions import MissingOptionalLibraryError
+from qiskit.exceptions import MissingOptionalLibraryError, QiskitError
 
 from qep_qiskit.errors import ConfigError, QepError
 from qep_qiskit.preparation.lockstep import Ask
@@ -148,7 +148,7 @@ def _build(
         raise ConfigError(
             f"preparation.optimizer: '{name}' needs a package that is not installed: {_in_one_line(error)}"
         ) from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, QiskitError) as error:
         raise ConfigError(f"preparation.options: '{name}' does not take these ({_in_one_line(error)})") from error
     if name in _ASKS_TOGETHER or not optimizer.is_gradient_ignored:
         optimizer.set_max_evals_grouped(_MOST_GROUPED)
@@ -256,7 +256,7 @@ def minimising_work(
         try:
             result = optimizer.minimize(
                 fun=objective.value if uses_gradient else objective.energy,
-                x0=start,
+                x0=start.copy(),  # some write into it
                 jac=objective.gradient if uses_gradient else None,
                 bounds=[(-np.pi, np.pi)] * len(start) if optimizer.is_bounds_required else None,
             )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -22,7 +22,7 @@ from qep_qiskit.measurement import Measuring
 from qep_qiskit.memory import require_memory
 from qep_qiskit.preparation.ansaetze import Ansatz, program_of
 from qep_qiskit.preparation.energies import Problem
-from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start, check_level
+from qep_qiskit.preparation.interface import Equilibria, Family, Memory, SolverReport, Start, check_level
 from qep_qiskit.preparation.minimisers import Minima, Minimiser, SampledMinimiser, SimulatedMinimiser
 from qep_qiskit.preparation.optimizers import BFGS, check_optimizer
 from qep_qiskit.prepared import CircuitStates
@@ -99,11 +99,11 @@ class VariationalPreparation:
         free = start.free.levels if isinstance(start.free, _Levels) else None
         if free is None:
             angles = self._first_angles(program, family, start)
-            free = yield from self._solve(minimiser, family, angles, start.memory.get("inverse_hessians"))
+            free = yield from self._solve(minimiser, family, angles, start.memory.get(_curvature(0.0)))
         solved = {0.0: free}
         for size in sorted({abs(float(beta)) for beta in family.betas} - {0.0}):
             sides = [float(beta) for beta in family.betas if abs(beta) == size]
-            solved |= yield from self._nudged(minimiser, family, solved, sides)
+            solved |= yield from self._nudged(minimiser, family, solved, sides, start.memory)
         equilibria = self._equilibria(program, family, solved, minimiser)
         self._judge(equilibria.report, family)
         return equilibria
@@ -184,20 +184,42 @@ class VariationalPreparation:
         return tuple(levels)
 
     def _nudged(
-        self, minimiser: Minimiser, family: Family, solved: Mapping[float, tuple[Minima, ...]], sides: list[float]
+        self,
+        minimiser: Minimiser,
+        family: Family,
+        solved: Mapping[float, tuple[Minima, ...]],
+        sides: list[float],
+        memory: Memory,
     ) -> Measuring[dict[float, tuple[Minima, ...]]]:
-        """Minima at the next nudges outwards, +beta and -beta side by side, each from its neighbour inwards."""
-        inner = [solved[max((b for b in solved if b * beta >= 0), key=abs)] for beta in sides]
+        """Minima at the next nudges outwards, +beta and -beta side by side."""
         coefficients = np.concatenate([family.free + beta * family.nudge for beta in sides])
         levels: list[Minima] = []
         for level in range(self.level + 1):
-            near = Minima.joined([known[level] for known in inner])
+            near = Minima.joined([self._near(solved, beta, level, memory) for beta in sides])
             problem = Problem(
                 groups=family.groups, coefficients=coefficients, lower=_stacked(levels, near.points[:, None][:, :0])
             )
             levels.append((yield from minimiser.minimise(problem, near.points, near.inverse_hessians)))
         parts = [minima.split(len(sides)) for minima in levels]
         return {beta: tuple(part[side] for part in parts) for side, beta in enumerate(sides)}
+
+    def _near(self, solved: Mapping[float, tuple[Minima, ...]], beta: float, level: int, memory: Memory) -> Minima:
+        """Where a nudged state is looked for: at its neighbour inwards in beta.
+
+        With simulated energies, it is rather displaced from the free state as an epoch ago. Sampled ones are not: what
+        an optimiser left undone would add up.
+        """
+        inner = solved[max((b for b in solved if b * beta >= 0), key=abs)][level]
+        shifts, curvatures = memory.get(_shift(beta)), memory.get(_curvature(beta))
+        if self.energies == "sampled" or shifts is None or curvatures is None or inner.inverse_hessians is None:
+            return inner
+        known = ~np.isnan(shifts[:, level, :1])
+        displaced = solved[0.0][level].points + shifts[:, level]
+        return replace(
+            inner,
+            points=np.where(known, displaced, inner.points),
+            inverse_hessians=np.where(known[:, :, None], curvatures[:, level], inner.inverse_hessians),
+        )
 
     def _equilibria(
         self,
@@ -211,11 +233,11 @@ class VariationalPreparation:
         free = _Levels(program=program, parameters=solved[0.0][-1].points, levels=solved[0.0])
         unknown = np.full(angles.shape[:2], np.nan)
         residuals = np.stack([minima.residuals for minima in wanted], axis=1)
+        simulated = self.energies == "simulated"
         unconverged = tuple(
             f"sample {sample}, beta = {family.betas[phase]:.4g}: residual {residuals[sample, phase]:.1e}"
-            for sample, phase in np.argwhere(residuals > self._tolerance)
+            for sample, phase in np.argwhere((residuals > self._tolerance) | (simulated & np.isnan(residuals)))
         )
-        simulated = self.energies == "simulated"
         report = SolverReport(
             energies=np.stack([minima.values for minima in wanted], axis=1) if simulated else unknown,
             gaps=unknown,
@@ -229,7 +251,7 @@ class VariationalPreparation:
         return Equilibria(
             states=CircuitStates(program=program, parameters=angles.reshape(-1, program.num_parameters)),
             free=free,
-            memory=_memory(solved[0.0]),
+            memory=_memory(solved),
             report=report,
         )
 
@@ -247,12 +269,26 @@ class VariationalPreparation:
         warnings.warn(message, UnconvergedWarning, stacklevel=2)
 
 
-def _memory(levels: tuple[Minima, ...]) -> dict[str, NDArray]:
-    """Angles of all levels, and their curvature where it is known; single precision is enough for that."""
-    memory = {"angles": np.stack([minima.points for minima in levels], axis=1)}
-    curvatures = [minima.inverse_hessians for minima in levels if minima.inverse_hessians is not None]
-    if len(curvatures) == len(levels):
-        memory["inverse_hessians"] = np.stack(curvatures, axis=1).astype(np.float32)
+def _shift(beta: float) -> str:
+    """Name under which the way from the free to a nudged state is remembered."""
+    return f"shift_{beta:+.12g}"
+
+
+def _curvature(beta: float) -> str:
+    """Name under which the inverse Hessians at a nudge are remembered."""
+    return f"inverse_hessians_{beta:+.12g}"
+
+
+def _memory(solved: Mapping[float, tuple[Minima, ...]]) -> dict[str, NDArray]:
+    """Free angles of all levels; where curvature is known (single precision will do) that too, and nudged shifts."""
+    angles = {beta: np.stack([minima.points for minima in levels], axis=1) for beta, levels in solved.items()}
+    memory = {"angles": angles[0.0]}
+    for beta, levels in solved.items():
+        curvatures = [minima.inverse_hessians for minima in levels if minima.inverse_hessians is not None]
+        if len(curvatures) == len(levels):
+            memory[_curvature(beta)] = np.stack(curvatures, axis=1).astype(np.float32)
+            if beta != 0.0:
+                memory[_shift(beta)] = angles[beta] - angles[0.0]
     return memory
 
 

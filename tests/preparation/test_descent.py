@@ -126,7 +126,6 @@ def test_no_row_is_asked_more_often_than_allowed(limit, rng):
     assert asked.max() == limit
 
 
-@pytest.mark.xfail(strict=True, reason="the first step is taken whatever max_evaluations says: 2 evaluations")
 def test_one_evaluation_is_the_start_itself(rng):
     counting, asked = counted(rosenbrock, 3)
     start = 2 * rng.normal(size=(3, 2))

@@ -220,11 +220,7 @@ def test_misspelt_names_and_options_are_refused_in_one_line(name, options, words
     [
         ("umda", {"alpha": 3.0}),
         ("cg", {"max_evals_grouped": 0}),
-        pytest.param(
-            "aqgd",
-            {"maxiter": 10, "eta": [0.1, 0.2]},
-            marks=pytest.mark.xfail(strict=True, reason="AlgorithmError is no ValueError and passes through"),
-        ),
+        ("aqgd", {"maxiter": 10, "eta": [0.1, 0.2]}),
     ],
 )
 def test_options_that_an_optimiser_rejects_are_refused_in_one_line(name, options):
@@ -250,9 +246,7 @@ def test_options_of_the_wrong_type_are_refused_in_one_line(name, options):
 
 
 @pytest.mark.parametrize("name", INSTALLED)
-def test_the_start_that_is_given_stays_as_it_is(name, request):
-    if name in ("nft", "aqgd"):
-        request.applymarker(pytest.mark.xfail(strict=True, reason="NFT and AQGD write into the array of their start"))
+def test_the_start_that_is_given_stays_as_it_is(name):
     start = START.copy()
     work = minimising_work(name, OPTIONS.get(name, ({}, 0))[0], start, simulated=True)
     finish(run_in_lockstep([work], Oracle().answer))

@@ -369,7 +369,6 @@ def test_not_converged_states_are_counted_in_the_diagnostics():
     assert np.isnan(found.diagnostics.lower)
 
 
-@pytest.mark.xfail(strict=True, reason="a residual that is NaN is not above the tolerance, and passes for converged")
 def test_a_state_without_a_residual_is_not_converged():
     """Weights that are not numbers give energies that are not: nobody may vouch for such a state."""
     case = OF_FOUR_SPINS[0]
