@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from itertools import repeat
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +14,6 @@ from qep_qiskit.transforms import num_qubits_of
 __all__ = ["VectorExecutor", "sample_vectors"]
 
 _COUNTS_UP_TO_QUBITS = 13
-_AMPLITUDES_WORTH_THREADS = 1 << 13
 _AMPLITUDES_PER_PART = 1 << 16
 
 
@@ -36,16 +31,9 @@ def sample_vectors(
         seeds: Root of the random streams.
         key: Key of this request.
     """
-    generators = [seeds.generator(*key, readout.group.name) for readout in readouts]
-    large = sum(len(readout.states) for readout in readouts) * vectors.shape[1] >= _AMPLITUDES_WORTH_THREADS
-    side_by_side = _threads().map if large and len(readouts) > 1 else map
-    return ShotData(outcomes=tuple(side_by_side(_sample, repeat(vectors), readouts, generators)))
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    """Numpy draws without holding Python's lock, and every readout has a stream of its own."""
-    return ThreadPoolExecutor(max_workers=2, thread_name_prefix="sampling")
+    return ShotData(
+        outcomes=tuple(_sample(vectors, readout, seeds.generator(*key, readout.group.name)) for readout in readouts)
+    )
 
 
 def _sample(vectors: NDArray, readout: Readout, generator: np.random.Generator) -> Outcomes:
