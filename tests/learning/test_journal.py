@@ -1,0 +1,35 @@
+"""Answers of unfinished work survive a checkpoint, counts in few bytes, and exact ones are not kept."""
+
+import numpy as np
+
+from qep_qiskit.execution import BitMemory, Distribution, ShotData
+from qep_qiskit.learning.journal import kept, pack_journal, unpack_journal
+
+COUNTS = Distribution(weights=np.array([[198, 2], [0, 200]], dtype=np.int64), shots=200)
+BITS = BitMemory(bits=np.array([[[1], [3]]], dtype=np.uint8), num_qubits=2)
+EXACT = Distribution(weights=np.array([[0.25, 0.75]]), shots=None)
+
+
+def test_counts_take_as_few_bytes_as_hold_them():
+    found = kept(ShotData(outcomes=(COUNTS,))).outcomes[0]
+    assert found.weights.dtype == np.uint8
+    assert np.array_equal(found.weights, COUNTS.weights)
+    assert np.array_equal(found.weights / 200, COUNTS.weights / 200)
+
+
+def test_exact_answers_are_asked_for_again():
+    assert kept(ShotData(outcomes=(EXACT, EXACT))) is None
+    assert kept(ShotData(outcomes=(EXACT, COUNTS))) is not None
+
+
+def test_what_is_packed_comes_out_again():
+    journal = [kept(ShotData(outcomes=(COUNTS, BITS))), None, kept(ShotData(outcomes=(EXACT, COUNTS)))]
+    found = unpack_journal(*pack_journal(journal))
+    assert found[1] is None
+    counts, bits = found[0].outcomes
+    assert (counts.shots, bits.num_qubits) == (200, 2)
+    assert np.array_equal(counts.weights, COUNTS.weights)
+    assert np.array_equal(bits.bits, BITS.bits)
+    exact = found[2].outcomes[0]
+    assert exact.shots is None
+    assert np.array_equal(exact.weights, EXACT.weights)
