@@ -104,9 +104,9 @@ def descend(
         accepted = _judge(rows, active, value, gradient)
         taken = active[accepted]
         _accept(rows, taken, trial[accepted], value[accepted], gradient[accepted])
-        stuck = _turn_back_where_stuck(rows, active[~accepted])
         on_its_way = (_norm(rows.gradient[active]) > tolerance) & (evaluations[active] < max_evaluations)
-        on_its_way[~accepted] &= ~stuck
+        if len(taken) < len(active):
+            on_its_way[~accepted] &= ~_turn_back_where_stuck(rows, active[~accepted])
         _aim(rows, taken)
         active = active[on_its_way]
     return Descent(
@@ -159,7 +159,15 @@ def _judge(rows: _Rows, active: NDArray, value: NDArray, gradient: NDArray) -> N
     nearly = (value <= rows.value[active] + rounding) & (new_slope <= (2 * _DECREASE - 1) * slope)
     descends = enough | nearly
     flat = new_slope >= _CURVATURE * slope
-    too_long, too_short = ~descends, descends & ~flat
+    accepted = descends & flat
+    if not accepted.all():
+        _shrink(rows, active, value, ~descends, descends & ~flat)
+    return accepted
+
+
+def _shrink(rows: _Rows, active: NDArray, value: NDArray, too_long: NDArray, too_short: NDArray) -> None:
+    """Narrow the brackets of rows whose step was too long or too short, and set their next steps."""
+    step, slope = rows.step[active], rows.slope[active]
     rows.high[active[too_long]] = step[too_long]
     rows.low[active[too_short]] = step[too_short]
     low, high = rows.low[active], rows.high[active]
@@ -171,7 +179,6 @@ def _judge(rows: _Rows, active: NDArray, value: NDArray, gradient: NDArray) -> N
     rejected = too_long | too_short
     rows.step[active[rejected]] = guess[rejected]
     rows.tries[active[rejected]] += 1
-    return ~rejected
 
 
 def _accept(rows: _Rows, taken: NDArray, point: NDArray, value: NDArray, gradient: NDArray) -> None:
@@ -184,8 +191,9 @@ def _accept(rows: _Rows, taken: NDArray, point: NDArray, value: NDArray, gradien
     chosen, s, y, rho = taken[usable], moved[usable], turned[usable], 1.0 / product[usable]
     first = rows.fresh[chosen]
     inverse = rows.inverse[chosen]
-    inverse[first] *= (product[usable] / square[usable])[first, None, None]
-    rows.fresh[chosen] = False
+    if first.any():
+        inverse[first] *= (product[usable] / square[usable])[first, None, None]
+        rows.fresh[chosen] = False
     hy = np.matmul(inverse, y[:, :, None])[:, :, 0]
     scale = rho * (1.0 + rho * np.einsum("rp,rp->r", y, hy))
     cross = (rho[:, None] * hy)[:, :, None] * s[:, None, :]
