@@ -2,8 +2,8 @@
 
 All functions of a batch take their steps side by side: one call evaluates the energies and gradients of every row
 that is still on its way. Angles number in the tens to hundreds and an energy costs far more than a product of such
-matrices, so a whole inverse Hessian pays: it needs fewer evaluations than a limited memory, and the one found for a
-free state serves its nudged states. The line search asks for the weak Wolfe conditions by bisection; near the minimum,
+matrices, so a whole inverse Hessian is affordable, and the one found for a free state serves its nudged states and the
+same state an epoch later. The line search asks for the weak Wolfe conditions by bisection; near the minimum,
 where differences of energies drown in rounding, for the approximate ones (Hager & Zhang 2005, SIAM J. Optim. 16, 170).
 """
 
