@@ -12,6 +12,7 @@ from qiskit.quantum_info import SparsePauliOp, Statevector
 from qep_qiskit.config import from_file
 from qep_qiskit.evolution import evolve
 from qep_qiskit.execution import RequestKey
+from qep_qiskit.learning import evaluate
 from qep_qiskit.measurement import drive
 from qep_qiskit.preparation import Family, Start
 
@@ -192,6 +193,26 @@ def test_predictions_of_a_minimised_network(qep, here, settings):
         ground = np.linalg.eigh(network_energy(weights, x, 3).to_matrix())[1][:, 0]
         output = (np.abs(ground) ** 2) @ (1 - 2 * (np.arange(8) >> 2))  # <Z> of the last spin
         assert abs(row["outputs"][0] - output) < 5 * row["standard_error"][0]
+
+
+def test_predictions_start_from_the_nearest_training_sample(qep, here, settings, monkeypatch):
+    """A state that is prepared anew from nothing may end on another branch than the one that was trained."""
+    assert qep("train", "sampled.toml", "--out", "run").code == 0
+    with np.load("run/data.npz") as file:
+        inputs = file["train_inputs"]
+    with np.load("run/checkpoint.npz") as file:
+        angles = file["recollection_angles"]
+    seen = {}
+
+    def watched(*arguments, memory, **options):
+        seen["memory"], seen["inputs"] = memory, arguments[3].inputs
+        return evaluate(*arguments, memory=memory, **options)
+
+    monkeypatch.setattr("qep_qiskit.cli.predict.evaluate", watched)
+    source = json.loads(Path("run/config.json").read_text())["config"]["task"]["file"]
+    assert qep("predict", "run", source, "--json").code == 0
+    nearest = [int(np.sum((inputs - row) ** 2, axis=1).argmin()) for row in seen["inputs"]]
+    assert np.array_equal(seen["memory"]["angles"], angles[nearest])
 
 
 def metrics(folder):
