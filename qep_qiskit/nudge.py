@@ -76,20 +76,23 @@ class NudgedHamiltonian:
         return np.array([index[word] for word in words], dtype=np.int64)
 
     @cached_property
-    def _network_terms(self) -> NDArray[np.int64]:
+    def network_terms(self) -> NDArray[np.int64]:
+        """Indices of the terms that weights and inputs multiply: the ones a gradient needs."""
         return self._positions(tuple(word for group in self.network.groups for word in group.words))
 
     @cached_property
-    def _cost_terms(self) -> NDArray[np.int64]:
+    def cost_terms(self) -> NDArray[np.int64]:
+        """Indices of the terms of the cost, or of the observables of a loss."""
         return self._positions(self.cost.words)
 
     @cached_property
     def cost_groups(self) -> tuple[int, ...]:
         """Indices of the groups that cost or outputs live in."""
+        return self._groups_of(self.cost_terms)
+
+    def _groups_of(self, terms: NDArray[np.int64]) -> tuple[int, ...]:
         return tuple(
-            g
-            for g, where in enumerate(self.group_slices)
-            if np.any((self._cost_terms >= where.start) & (self._cost_terms < where.stop))
+            g for g, where in enumerate(self.group_slices) if np.any((terms >= where.start) & (terms < where.stop))
         )
 
     @cached_property
@@ -102,7 +105,7 @@ class NudgedHamiltonian:
         if isinstance(self.cost, LossOnExpectations):
             matrix, constants = self.cost.readout()
             spread = np.zeros((matrix.shape[0], self.num_terms))
-            spread[:, self._cost_terms] = matrix
+            spread[:, self.cost_terms] = matrix
             return spread, constants
         words = [PauliWord.of("Z", spin) for spin in self.network.outputs]
         if not words or any(word not in self.words for word in words):
@@ -110,13 +113,17 @@ class NudgedHamiltonian:
         return np.eye(self.num_terms)[self._positions(tuple(words))], np.zeros(len(words))
 
     @cached_property
+    def reading_terms(self) -> NDArray[np.int64]:
+        """Indices of the terms that show the cost and the outputs of a free state."""
+        if self.readout is None:
+            return self.cost_terms
+        shown = np.flatnonzero(np.any(self.readout[0] != 0.0, axis=0))
+        return np.union1d(shown, self.cost_terms)
+
+    @cached_property
     def reading_groups(self) -> tuple[int, ...]:
         """Indices of the groups that show the cost and the outputs of a free state."""
-        if self.readout is None:
-            return self.cost_groups
-        read = np.any(self.readout[0] != 0.0, axis=0)
-        shown = {g for g, where in enumerate(self.group_slices) if read[where].any()}
-        return tuple(sorted(shown | set(self.cost_groups)))
+        return self._groups_of(self.reading_terms)
 
     @property
     def network_groups(self) -> tuple[int, ...]:
@@ -126,7 +133,7 @@ class NudgedHamiltonian:
     def free_coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
         """Coefficients of H alone, shape (samples, terms)."""
         spread = np.zeros((inputs.shape[0], self.num_terms))
-        spread[:, self._network_terms] = self.network.coefficients(weights, inputs)
+        spread[:, self.network_terms] = self.network.coefficients(weights, inputs)
         return spread
 
     def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
@@ -134,7 +141,7 @@ class NudgedHamiltonian:
         own = self.network.jacobian(weights, inputs)
         return TermJacobian(
             weight=own.weight,
-            term=self._network_terms[own.term],
+            term=self.network_terms[own.term],
             values=own.values,
             num_weights=own.num_weights,
         )
@@ -144,7 +151,7 @@ class NudgedHamiltonian:
         assert isinstance(self.cost, OperatorCost)
         coefficients, constants = self.cost.expand(targets)
         spread = np.zeros((targets.shape[0], self.num_terms))
-        spread[:, self._cost_terms] = coefficients
+        spread[:, self.cost_terms] = coefficients
         return spread, constants
 
     def signal_nudge(self, signals: NDArray) -> NDArray:
@@ -158,6 +165,6 @@ class NudgedHamiltonian:
         Then every output is zero by symmetry, and where couplings dominate the ground state is a doublet.
         """
         odd = np.array([sum(letter != "X" for _, letter in word.factors) % 2 == 1 for word in self.words])
-        sees_it = bool(odd[self._cost_terms].any())
+        sees_it = bool(odd[self.cost_terms].any())
         broken = np.any(np.abs(self.free_coefficients(weights, inputs)[:, odd]) > 1e-12, axis=1)
         return ~broken if sees_it else np.zeros(inputs.shape[0], dtype=bool)

@@ -67,6 +67,16 @@ class Contrast:
         return np.array([beta for beta, _ in self.phases])
 
     @property
+    def order(self) -> int:
+        """Leading power of beta in the bias: 1, 2 or 4."""
+        return {"one_sided": 1, "symmetric": 2, "four_point": 4}[self.kind]
+
+    def stencil_on(self, betas: NDArray) -> NDArray[np.float64]:
+        """The stencil on more phases than it needs, zero where it does not look; shape of `betas`."""
+        weights = dict(self.phases)
+        return np.array([weights.get(float(beta), 0.0) for beta in betas])
+
+    @property
     def stencil(self) -> NDArray[np.float64]:
         """Weights with which means at `betas` make the derivative, shape (phases,)."""
         return np.array([weight for _, weight in self.phases])

@@ -98,6 +98,7 @@ def evaluation(
             estimator.preparation,
             free,
             targets,
+            plan=estimator.reading_plan,
             shots=estimator.group_shots,
             key=key,
             memory={name: array[rows] for name, array in (memory or {}).items()},

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.execution import RequestKey
-from qep_qiskit.measurement import Measuring, StateMoments, measure
+from qep_qiskit.measurement import Measuring, ReadingPlan, StateMoments, measure, shared_plan
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import Equilibria, Family, Memory, Preparation, Start
 
@@ -53,6 +53,7 @@ class FreePhase:
     """What the free phase of a batch shows.
 
     Args:
+        columns: Means of the columns of the reading plan, shape (samples, 1, columns).
         moments: Means of the measured terms, shape (samples, 1, terms).
         outputs: Shape (samples, outputs), or None where the aim has none.
         output_covariance: Shape (samples, outputs, outputs), or None.
@@ -60,6 +61,7 @@ class FreePhase:
         equilibria: The free states.
     """
 
+    columns: StateMoments
     moments: StateMoments
     outputs: NDArray[np.float64] | None
     output_covariance: NDArray[np.float64] | None
@@ -73,6 +75,7 @@ def measure_free(
     coefficients: NDArray,
     targets: NDArray,
     *,
+    plan: ReadingPlan | None = None,
     shots: Sequence[int | None],
     key: RequestKey,
     memory: Memory | None = None,
@@ -84,20 +87,23 @@ def measure_free(
         preparation: How states are reached.
         coefficients: Shape (samples, terms), of H.
         targets: Shape (samples, targets).
-        shots: Per group.
+        plan: The shared batches to read in; one a group of the Hamiltonian by default.
+        shots: Per group of the plan.
         key: Names the request.
         memory: What the preparation remembered of these samples.
     """
     family = Family.of_free(hamiltonian.groups, coefficients, key)
     equilibria = yield from preparation.prepare(family, Start(memory=memory or {}))
-    moments = yield from measure(
-        hamiltonian.groups,
+    plan = shared_plan(hamiltonian.groups) if plan is None else plan
+    columns = yield from measure(
+        plan,
         equilibria.states,
         shape=(len(coefficients), 1),
-        phases={g: [0] for g in hamiltonian.reading_groups},
+        phases={g: [0] for g in plan.serving(hamiltonian.reading_terms)},
         shots=shots,
         key=key,
     )
+    moments = plan.folded(columns, hamiltonian.num_terms)
     means, covariance = np.nan_to_num(moments.means[:, 0]), moments.covariance[:, 0]
     outputs = output_covariance = None
     if hamiltonian.readout is not None:
@@ -106,7 +112,12 @@ def measure_free(
         output_covariance = matrix @ covariance @ matrix.T
     cost = _cost(hamiltonian, means, covariance, outputs, output_covariance, targets)
     return FreePhase(
-        moments=moments, outputs=outputs, output_covariance=output_covariance, cost=cost, equilibria=equilibria
+        columns=columns,
+        moments=moments,
+        outputs=outputs,
+        output_covariance=output_covariance,
+        cost=cost,
+        equilibria=equilibria,
     )
 
 

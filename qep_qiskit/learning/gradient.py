@@ -7,24 +7,39 @@ phases. A free batch that the contrast needs too (one-sided) is not measured twi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.cost import LossOnExpectations
+from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.contrast import Contrast
 from qep_qiskit.learning.diagnostics import Diagnostics, Watched, diagnose
 from qep_qiskit.learning.free_phase import CostEstimate, FreePhase, cost_of_means, measure_free
-from qep_qiskit.learning.signal_noise import with_signal_noise
-from qep_qiskit.measurement import Measuring, StateMoments, measure
+from qep_qiskit.learning.phases import MeasuredPhases, SignalBatch
+from qep_qiskit.measurement import (
+    Measuring,
+    ReadingPlan,
+    StateMoments,
+    measure,
+    per_weight_plan,
+    qubit_wise_plan,
+    shared_plan,
+)
 from qep_qiskit.network import TermJacobian
 from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.operators import PauliWord
 from qep_qiskit.preparation import Equilibria, Family, Memory, Preparation, Start
 
-__all__ = ["GradientEstimate", "GradientEstimator"]
+__all__ = ["GradientEstimate", "GradientEstimator", "Grouping", "Shots"]
+
+Grouping = Literal["shared", "qubit_wise", "per_weight"]
+Shots = int | tuple[int, ...] | None
+"""Shots per batch: the same for every group, one number a group, or None for exact expectations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,6 +51,7 @@ class GradientEstimate:
         variance: Shape (weights,), of the gradient by shots, error signals included; NaN where one shot
             and one sample give no estimate. Where a batch has fewer samples than outputs, the part of the
             error signals is approximate: one nudge does not tell the response to each output.
+        group_variance: Shape (groups, weights), the part of each shared batch at fixed error signals.
         cost: Cost of the samples. For an operator cost without a free phase it is the mean over the nudged
             phases +-beta, which differs from the free cost by O(beta^2).
         outputs: Shape (samples, outputs), free expectations where they were measured.
@@ -45,6 +61,7 @@ class GradientEstimate:
 
     gradient: NDArray[np.float64]
     variance: NDArray[np.float64]
+    group_variance: NDArray[np.float64]
     cost: CostEstimate
     outputs: NDArray[np.float64] | None
     diagnostics: Diagnostics
@@ -66,6 +83,11 @@ class GradientEstimate:
         return float(np.sqrt(np.maximum(self.variance, 0.0).sum()))
 
 
+@cache
+def _qubit_wise(words: tuple[PauliWord, ...], num_qubits: int) -> ReadingPlan:
+    return qubit_wise_plan(words, num_qubits)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GradientEstimator:
     """Measures gradients.
@@ -74,21 +96,52 @@ class GradientEstimator:
         hamiltonian: Network and cost.
         preparation: How states are reached.
         contrast: The stencil of nudges.
-        shots: Shots per batch, or None for exact expectations.
+        shots: Shots per batch: one number, one for every group of the reading plan, or None for exact expectations.
         read_free_cost: For operator costs: also measure the free phase, in the groups of the cost, so that
             the reported cost is that of the free state.
+        grouping: Which shots are shared: those of every commuting group of the Hamiltonian (``"shared"``), those of
+            qubit-wise commuting groups found among its words (``"qubit_wise"``), or none, each weight measured on
+            its own (``"per_weight"``).
+
+    Raises:
+        ConfigError: Shots per group do not fit the groups, or are given where each weight has its own.
     """
 
     hamiltonian: NudgedHamiltonian
     preparation: Preparation
     contrast: Contrast
-    shots: int | None
+    shots: Shots
     read_free_cost: bool = False
+    grouping: Grouping = "shared"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.shots, tuple):
+            return
+        if self.grouping == "per_weight":
+            raise ConfigError("measurement: with each weight measured on its own, give one number of shots for all")
+        if len(self.shots) != len(self.reading_plan.groups):
+            names = ", ".join(group.name for group in self.reading_plan.groups)
+            raise ConfigError(f"measurement: expected shots for the groups {names}, got {len(self.shots)} numbers")
+
+    @property
+    def reading_plan(self) -> ReadingPlan:
+        """The shared batches that outputs and cost are read in, and gradients unless each weight has its own."""
+        if self.grouping == "qubit_wise":
+            return _qubit_wise(self.hamiltonian.words, self.hamiltonian.num_qubits)
+        return shared_plan(self.hamiltonian.groups)
 
     @property
     def group_shots(self) -> list[int | None]:
-        """Shots per group."""
-        return [self.shots] * len(self.hamiltonian.groups)
+        """Shots per group of the reading plan."""
+        return self._shots_of(self.reading_plan)
+
+    def _shots_of(self, plan: ReadingPlan) -> list[int | None]:
+        return list(self.shots) if isinstance(self.shots, tuple) else [self.shots] * len(plan.groups)
+
+    def _gradient_plan(self, jacobian: TermJacobian) -> ReadingPlan:
+        if self.grouping != "per_weight":
+            return self.reading_plan
+        return per_weight_plan(self.hamiltonian.groups, jacobian, self.hamiltonian.network.layout.names)
 
     def estimate(
         self,
@@ -107,89 +160,134 @@ class GradientEstimator:
             key: Names the requests; stages are counted from it.
             memory: What the preparation remembered of these samples (`GradientEstimate.memory`).
         """
+        measured = yield from self.phases(weights, inputs, targets, key, self.contrast.betas, memory)
+        derivative = measured.derivative(self.contrast.stencil_on(measured.betas))
+        return GradientEstimate(
+            gradient=derivative.values,
+            variance=derivative.variance,
+            group_variance=derivative.group_variance,
+            cost=measured.cost,
+            outputs=measured.outputs,
+            diagnostics=measured.diagnostics,
+            memory=measured.memory,
+        )
+
+    def phases(
+        self,
+        weights: NDArray,
+        inputs: NDArray,
+        targets: NDArray,
+        key: RequestKey,
+        betas: NDArray,
+        memory: Memory | None = None,
+    ) -> Measuring[MeasuredPhases]:
+        """Measure a batch at given nudges, in every group that a gradient needs.
+
+        Args:
+            weights: Shape (weights,).
+            inputs: Shape (samples, inputs).
+            targets: Shape (samples, targets).
+            key: Names the requests; stages are counted from it.
+            betas: Shape (phases,), in order; the free phase is 0.
+            memory: What the preparation remembered of these samples.
+        """
         start = Start(memory=memory or {})
         free = self.hamiltonian.free_coefficients(weights, inputs)
         jacobian = self.hamiltonian.jacobian(weights, inputs)
         if isinstance(self.hamiltonian.cost, LossOnExpectations):
-            return (yield from self._with_signals(free, jacobian, targets, start, key))
-        return (yield from self._with_operator(free, jacobian, targets, start, key))
+            return (yield from self._with_signals(free, jacobian, targets, betas, start, key))
+        return (yield from self._with_operator(free, jacobian, targets, betas, start, key))
 
     def _with_operator(
-        self, free: NDArray, jacobian: TermJacobian, targets: NDArray, start: Start, key: RequestKey
-    ) -> Measuring[GradientEstimate]:
-        phases = dict(self.contrast.phases)
-        if self.read_free_cost:
-            phases.setdefault(0.0, 0.0)
-        betas = np.array(sorted(phases))
-        stencil = np.array([phases[beta] for beta in betas])
+        self,
+        free: NDArray,
+        jacobian: TermJacobian,
+        targets: NDArray,
+        wanted_betas: NDArray,
+        start: Start,
+        key: RequestKey,
+    ) -> Measuring[MeasuredPhases]:
+        betas = np.union1d(wanted_betas, [0.0]) if self.read_free_cost else wanted_betas
+        plan = self._gradient_plan(jacobian)
+        for_gradient = np.flatnonzero(np.isin(betas, wanted_betas)).tolist()
+        wanted = dict.fromkeys(plan.serving(jacobian.term), for_gradient)
+        if not plan.of_entries:
+            for g in plan.serving(self.hamiltonian.cost_terms):
+                wanted[g] = sorted({*wanted.get(g, []), *_cost_phases(betas)})
         nudge, constants = self.hamiltonian.operator_nudge(targets)
-        wanted = {g: np.flatnonzero(stencil).tolist() for g in self.hamiltonian.network_groups}
-        for g in self.hamiltonian.cost_groups:
-            wanted[g] = sorted({*wanted.get(g, []), *self._cost_phases(betas)})
         family = Family(groups=self.hamiltonian.groups, free=free, nudge=nudge, betas=betas, key=key)
-        moments, equilibria = yield from self._measure(family, wanted, start)
-        derivative, covariance = _contract(moments, stencil)
-        return GradientEstimate(
-            **_pulled(jacobian, derivative, covariance),
+        columns, equilibria = yield from self._measure(plan, family, wanted, start)
+        moments = plan.folded(columns, self.hamiltonian.num_terms)
+        watched = Watched(family=family, moments=moments, constants=constants)
+        return MeasuredPhases(
+            betas=betas,
+            plan=plan,
+            moments=columns,
+            jacobian=plan.jacobian(jacobian),
+            signals=None,
             cost=self._operator_cost(moments, betas, targets),
             outputs=None,
-            diagnostics=diagnose(Watched(family=family, moments=moments, constants=constants), equilibria.report),
+            diagnostics=diagnose(watched, equilibria.report),
             memory=equilibria.memory,
         )
 
-    @staticmethod
-    def _cost_phases(betas: NDArray) -> list[int]:
-        """The free phase if there is one, else the two smallest nudges."""
-        if 0.0 in betas:
-            return [int(np.flatnonzero(betas == 0.0)[0])]
-        smallest = np.abs(betas).min()
-        return [int(p) for p in np.flatnonzero(np.isclose(np.abs(betas), smallest))]
-
     def _operator_cost(self, moments: StateMoments, betas: NDArray, targets: NDArray) -> CostEstimate:
-        chosen = self._cost_phases(betas)
+        chosen = _cost_phases(betas)
         means = moments.means[:, chosen].mean(axis=1)
         covariance = moments.covariance[:, chosen].sum(axis=1) / len(chosen) ** 2
         return cost_of_means(self.hamiltonian, means, covariance, targets)
 
     def _with_signals(
-        self, free: NDArray, jacobian: TermJacobian, targets: NDArray, start: Start, key: RequestKey
-    ) -> Measuring[GradientEstimate]:
+        self,
+        free: NDArray,
+        jacobian: TermJacobian,
+        targets: NDArray,
+        betas: NDArray,
+        start: Start,
+        key: RequestKey,
+    ) -> Measuring[MeasuredPhases]:
         assert isinstance(self.hamiltonian.cost, LossOnExpectations)
         first = yield from measure_free(
             self.hamiltonian,
             self.preparation,
             free,
             targets,
+            plan=self.reading_plan,
             shots=self.group_shots,
             key=key,
             memory=start.memory,
         )
         assert first.outputs is not None
         signals = self.hamiltonian.cost.loss.gradient(first.outputs, targets)
-        nudge = self.hamiltonian.signal_nudge(signals)
-        betas, stencil = self.contrast.betas, self.contrast.stencil
-        known = set(self.hamiltonian.reading_groups)
+        plan = self._gradient_plan(jacobian)
+        known = set() if plan.of_entries else set(plan.serving(self.hamiltonian.reading_terms))
         wanted = {
-            g: [p for p, beta in enumerate(betas) if beta != 0.0 or g not in known]
-            for g in self.hamiltonian.network_groups
+            g: [p for p, beta in enumerate(betas) if beta != 0.0 or g not in known] for g in plan.serving(jacobian.term)
         }
-        second = replace(key, stage=key.stage + 1)
-        family = Family(groups=self.hamiltonian.groups, free=free, nudge=nudge, betas=betas, key=second)
-        start = Start(free=first.equilibria.free, memory={**start.memory, **first.equilibria.memory})
-        measured, equilibria = yield from self._measure(family, wanted, start)
-        moments = _filled_in(measured, first.moments, betas)
-        derivative, covariance = _contract(moments, stencil)
-        covariance = with_signal_noise(
-            covariance,
-            derivative,
-            signals,
-            self._signal_slope(first, targets),
-            first.moments.covariance[:, 0],
-            free_weight=float(stencil[betas == 0.0].sum()),
+        family = Family(
+            groups=self.hamiltonian.groups,
+            free=free,
+            nudge=self.hamiltonian.signal_nudge(signals),
+            betas=betas,
+            key=replace(key, stage=key.stage + 1),
         )
+        start = Start(free=first.equilibria.free, memory={**start.memory, **first.equilibria.memory})
+        columns, equilibria = yield from self._measure(plan, family, wanted, start)
+        if not plan.of_entries:
+            columns = _filled_in(columns, first.columns, betas)
+        moments = plan.folded(columns, self.hamiltonian.num_terms)
         watched = Watched(family=family, moments=moments, constants=np.zeros(len(free)))
-        return GradientEstimate(
-            **_pulled(jacobian, derivative, covariance),
+        return MeasuredPhases(
+            betas=betas,
+            plan=plan,
+            moments=columns,
+            jacobian=plan.jacobian(jacobian),
+            signals=SignalBatch(
+                signals=signals,
+                slope=self._signal_slope(first, targets),
+                covariance=first.moments.covariance[:, 0],
+                is_free_phase=not plan.of_entries,
+            ),
             cost=first.cost,
             outputs=first.outputs,
             diagnostics=diagnose(watched, equilibria.report, first.equilibria.report),
@@ -204,19 +302,19 @@ class GradientEstimator:
         return self.hamiltonian.cost.loss.curvature(first.outputs, targets) @ self.hamiltonian.readout[0]
 
     def _measure(
-        self, family: Family, wanted: dict[int, list[int]], start: Start
+        self, plan: ReadingPlan, family: Family, wanted: dict[int, list[int]], start: Start
     ) -> Measuring[tuple[StateMoments, Equilibria]]:
         """Prepare all phases that are wanted in some group, and measure them."""
-        shape = (family.num_samples, len(family.betas), family.free.shape[1])
+        shape = (family.num_samples, len(family.betas), plan.num_columns)
         used = sorted({p for chosen in wanted.values() for p in chosen})
         compact = {g: [used.index(p) for p in chosen] for g, chosen in wanted.items()}
         equilibria = yield from self.preparation.prepare(replace(family, betas=family.betas[used]), start)
         part = yield from measure(
-            self.hamiltonian.groups,
+            plan,
             equilibria.states,
             shape=(shape[0], len(used)),
             phases=compact,
-            shots=self.group_shots,
+            shots=self._shots_of(plan),
             key=family.key,
         )
         if len(used) == shape[1]:
@@ -225,6 +323,14 @@ class GradientEstimator:
         means[:, used], covariance[:, used] = part.means, part.covariance
         report = equilibria.report.spread(used, shape[1])
         return StateMoments(means=means, covariance=covariance), replace(equilibria, report=report)
+
+
+def _cost_phases(betas: NDArray) -> list[int]:
+    """The free phase if there is one, else the two smallest nudges."""
+    if 0.0 in betas:
+        return [int(np.flatnonzero(betas == 0.0)[0])]
+    smallest = np.abs(betas).min()
+    return [int(p) for p in np.flatnonzero(np.isclose(np.abs(betas), smallest))]
 
 
 def _filled_in(measured: StateMoments, free: StateMoments, betas: NDArray) -> StateMoments:
@@ -237,29 +343,3 @@ def _filled_in(measured: StateMoments, free: StateMoments, betas: NDArray) -> St
     means[:, where[0]] = np.where(known, free.means[:, 0], means[:, where[0]])
     covariance[:, where[0]] += free.covariance[:, 0]
     return StateMoments(means=means, covariance=covariance)
-
-
-def _contract(moments: StateMoments, stencil: Sequence[float] | NDArray) -> tuple[NDArray, NDArray]:
-    """Derivatives by beta of all terms, shape (samples, terms), and their covariance by shots."""
-    weights = np.asarray(stencil)
-    used = weights != 0.0
-    means = np.nan_to_num(moments.means[:, used])
-    derivative = np.einsum("p,spt->st", weights[used], means)
-    covariance = np.einsum("p,sptu->stu", weights[used] ** 2, moments.covariance[:, used])
-    return derivative, covariance
-
-
-def _pulled(
-    jacobian: TermJacobian,
-    derivative: NDArray,
-    covariance: NDArray,
-) -> dict[str, NDArray]:
-    """From terms to weights, averaged over the batch."""
-    samples = len(derivative)
-    per_sample = jacobian.pull_back(derivative)
-    variance = jacobian.pull_back_variance(covariance).sum(axis=0) / samples**2
-    if np.isnan(variance).any():
-        # One shot: the spread over samples is all there is. It holds the signals' noise, and the samples' own.
-        spread = per_sample.var(axis=0, ddof=1) / samples if samples > 1 else np.full_like(variance, np.nan)
-        variance = np.where(np.isnan(variance), spread, variance)
-    return {"gradient": per_sample.mean(axis=0), "variance": variance}

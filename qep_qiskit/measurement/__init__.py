@@ -1,6 +1,19 @@
 """Commuting groups to circuits, bits and moments."""
 
-from qep_qiskit.measurement.batches import Measuring, StateMoments, Usage, drive, measure
-from qep_qiskit.measurement.moments import GroupMoments, moments
+from qep_qiskit.measurement.batches import Measuring, Usage, drive, measure
+from qep_qiskit.measurement.moments import GroupMoments, StateMoments, moments
+from qep_qiskit.measurement.plan import ReadingPlan, per_weight_plan, qubit_wise_plan, shared_plan
 
-__all__ = ["GroupMoments", "Measuring", "StateMoments", "Usage", "drive", "measure", "moments"]
+__all__ = [
+    "GroupMoments",
+    "Measuring",
+    "ReadingPlan",
+    "StateMoments",
+    "Usage",
+    "drive",
+    "measure",
+    "moments",
+    "per_weight_plan",
+    "qubit_wise_plan",
+    "shared_plan",
+]

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qep_qiskit.execution import Executor, Readout, Request, RequestKey, ShotData
-from qep_qiskit.measurement.moments import moments
+from qep_qiskit.measurement.moments import StateMoments, moments
+from qep_qiskit.measurement.plan import ReadingPlan, shared_plan
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.prepared import Prepared
 
-__all__ = ["Measuring", "StateMoments", "Usage", "drive", "measure"]
+__all__ = ["Measuring", "Usage", "drive", "measure"]
 
 Result = TypeVar("Result")
 Measuring = Generator[Request, ShotData, Result]
@@ -44,22 +44,8 @@ class Usage:
         return Usage(self.shots + other.shots, self.circuits + other.circuits)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class StateMoments:
-    """Means of all terms in a block of states.
-
-    Args:
-        means: Shape (samples, phases, terms); NaN where a group was not measured.
-        covariance: Shape (samples, phases, terms, terms), of the means; zero between groups, and NaN
-            within a group where one shot gives no estimate.
-    """
-
-    means: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-
-
 def measure(
-    groups: Sequence[CommutingGroup],
+    plan: ReadingPlan | Sequence[CommutingGroup],
     prepared: Prepared,
     *,
     shape: tuple[int, int],
@@ -70,29 +56,33 @@ def measure(
     """Measure states in commuting groups, one shared shot batch each.
 
     Args:
-        groups: All groups; their generators, one group after the other, are the terms.
+        plan: What to read in which batches; groups alone are read in one shared batch each, and then the columns are
+            their generators, one group after the other: the terms.
         prepared: States in rows, sample by sample and within a sample phase by phase.
         shape: (samples, phases).
         phases: For every group that is wanted (by index), the phases to measure it in.
         shots: Shots per batch of every group, or None for exact.
         key: Names the request.
+
+    Returns:
+        Moments of shape (samples, phases, columns).
     """
+    plan = plan if isinstance(plan, ReadingPlan) else shared_plan(plan)
     rows = np.arange(shape[0] * shape[1]).reshape(shape)
     wanted = {g: list(chosen) for g, chosen in phases.items() if len(chosen) > 0}
     readouts = tuple(
-        Readout(group=groups[g], states=rows[:, chosen].ravel(), shots=shots[g]) for g, chosen in wanted.items()
+        Readout(group=plan.groups[g], states=rows[:, chosen].ravel(), shots=shots[g]) for g, chosen in wanted.items()
     )
     data = yield Request(key=key, prepared=prepared, readouts=readouts)
-    ends = np.cumsum([group.num_generators for group in groups])
-    total = int(ends[-1])
-    means = np.full((*shape, total), np.nan)
-    covariance = np.zeros((*shape, total, total))
+    means = np.full((*shape, plan.num_columns), np.nan)
+    covariance = np.zeros((*shape, plan.num_columns, plan.num_columns))
     for (g, chosen), outcomes in zip(wanted.items(), data.outcomes, strict=True):
-        found = moments(outcomes, groups[g])
-        where = slice(int(ends[g]) - groups[g].num_generators, int(ends[g]))
-        block = (shape[0], len(chosen), groups[g].num_generators)
-        means[:, chosen, where] = found.means.reshape(block)
-        covariance[:, chosen, where, where] = found.covariance.reshape((*block, block[-1]))
+        found, columns = moments(outcomes, plan.groups[g]), plan.columns[g]
+        block = (shape[0], len(chosen), len(columns))
+        where = np.array(chosen)[:, None]
+        means[:, where, columns] = found.means.reshape(block)
+        pairs = where[:, :, None], columns[:, None], columns[None, :]
+        covariance[:, pairs[0], pairs[1], pairs[2]] = found.covariance.reshape((*block, block[-1]))
     return StateMoments(means=means, covariance=covariance)
 
 

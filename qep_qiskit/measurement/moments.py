@@ -16,7 +16,7 @@ from qep_qiskit.execution import BitMemory, Outcomes
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.transforms import walsh_hadamard
 
-__all__ = ["GroupMoments", "moments"]
+__all__ = ["GroupMoments", "StateMoments", "moments"]
 
 _DENSE_UP_TO_QUBITS = 13
 _NEVER_DENSE_FROM_QUBITS = 21
@@ -37,6 +37,20 @@ class GroupMoments:
     means: NDArray[np.float64]
     covariance: NDArray[np.float64]
     shots: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StateMoments:
+    """Means in a block of states: of all terms, or of the columns of a reading plan.
+
+    Args:
+        means: Shape (samples, phases, terms); NaN where a group was not measured.
+        covariance: Shape (samples, phases, terms, terms), of the means; zero between groups, and NaN
+            within a group where one shot gives no estimate.
+    """
+
+    means: NDArray[np.float64]
+    covariance: NDArray[np.float64]
 
 
 def moments(outcomes: Outcomes, group: CommutingGroup) -> GroupMoments:

@@ -1,0 +1,131 @@
+"""Measured phases of a batch, and the derivatives by beta that stencils make of them.
+
+One measurement of some phases serves any stencil over their nudges: the contrast of a step, or the differences of
+contrasts that tell how far a contrast is off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.learning.diagnostics import Diagnostics
+from qep_qiskit.learning.free_phase import CostEstimate
+from qep_qiskit.learning.signal_noise import with_signal_noise
+from qep_qiskit.measurement import ReadingPlan, StateMoments
+from qep_qiskit.network import TermJacobian
+from qep_qiskit.preparation import Memory
+
+__all__ = ["Derivative", "MeasuredPhases", "SignalBatch"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SignalBatch:
+    """Where the error signals of a batch came from.
+
+    Args:
+        signals: Shape (samples, outputs).
+        slope: Shape (samples, outputs, terms), d(signals)/d(free means).
+        covariance: Shape (samples, terms, terms), of the free means that the signals were read from.
+        is_free_phase: Whether these very shots are also the free phase of the contrast.
+    """
+
+    signals: NDArray[np.float64]
+    slope: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    is_free_phase: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Derivative:
+    """A stencil over phases, pulled back to weights and averaged over the batch.
+
+    Args:
+        values: Shape (weights,).
+        variance: Shape (weights,), by shots, error signals included; NaN where one shot gives no estimate and there
+            is one sample.
+        group_variance: Shape (groups, weights), the part of each shared batch at fixed error signals; NaN where one
+            shot gives no estimate.
+    """
+
+    values: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    group_variance: NDArray[np.float64]
+
+    @property
+    def signal_variance(self) -> NDArray[np.float64]:
+        """The part of the error signals, shape (weights,); negative where it is anticorrelated with the rest."""
+        return self.variance - self.group_variance.sum(axis=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MeasuredPhases:
+    """Phases of a batch as they were measured.
+
+    Args:
+        betas: Shape (phases,), in order.
+        plan: In which shared batches they were read.
+        moments: Of the plan's columns, shape (samples, phases, columns).
+        jacobian: d(coefficient)/d(weight), by columns.
+        signals: Where error signals came from, or None with an operator cost.
+        cost: Cost of the samples.
+        outputs: Shape (samples, outputs), free expectations where they were measured.
+        diagnostics: When to trust what follows from it.
+        memory: What the preparation remembers of these samples.
+    """
+
+    betas: NDArray[np.float64]
+    plan: ReadingPlan
+    moments: StateMoments
+    jacobian: TermJacobian
+    signals: SignalBatch | None
+    cost: CostEstimate
+    outputs: NDArray[np.float64] | None
+    diagnostics: Diagnostics
+    memory: Memory
+
+    def derivative(self, stencil: NDArray) -> Derivative:
+        """What a stencil makes of the phases.
+
+        Args:
+            stencil: Shape (phases,), one number for every nudge of `betas`.
+        """
+        used = stencil != 0.0
+        means = np.nan_to_num(self.moments.means[:, used])
+        derivative = np.einsum("p,spt->st", stencil[used], means)
+        covariance = np.einsum("p,sptu->stu", stencil[used] ** 2, self.moments.covariance[:, used])
+        total = self._with_signals(covariance, derivative, stencil)
+        samples = len(derivative)
+        per_sample = self.jacobian.pull_back(derivative)
+        variance = self.jacobian.pull_back_variance(total).sum(axis=0) / samples**2
+        if np.isnan(variance).any():
+            # One shot: the spread over samples is all there is. It holds the signals' noise, and the samples' own.
+            spread = per_sample.var(axis=0, ddof=1) / samples if samples > 1 else np.full_like(variance, np.nan)
+            variance = np.where(np.isnan(variance), spread, variance)
+        return Derivative(
+            values=per_sample.mean(axis=0), variance=variance, group_variance=self._by_group(covariance) / samples**2
+        )
+
+    def _with_signals(self, covariance: NDArray, derivative: NDArray, stencil: NDArray) -> NDArray:
+        if self.signals is None:
+            return covariance
+        free = float(stencil[self.betas == 0.0].sum()) if self.signals.is_free_phase else 0.0
+        return with_signal_noise(
+            covariance,
+            derivative,
+            self.signals.signals,
+            self.signals.slope,
+            self.signals.covariance,
+            free_weight=free,
+        )
+
+    def _by_group(self, covariance: NDArray) -> NDArray[np.float64]:
+        """Variances of the summed gradient by the shots of each group, shape (groups, weights)."""
+        found = np.zeros((len(self.plan.groups), self.jacobian.num_weights))
+        for g, columns in enumerate(self.plan.columns):
+            own = np.zeros_like(covariance)
+            own[:, columns[:, None], columns] = covariance[:, columns[:, None], columns]
+            found[g] = self.jacobian.pull_back_variance(own).sum(axis=0)
+        return found

@@ -1,0 +1,121 @@
+"""Reading plans: which shared shot batches read which terms.
+
+A Hamiltonian's groups are a partition of its terms; what is measured is a *plan*, which may read them otherwise. The
+numbers that a plan gives are *columns*: estimates of terms. One shared batch a group has one column a term. Measuring
+each weight on its own, as in "for each k repeat T times" (Scellier 2024, arXiv:2406.00879, sec. 4.1, read literally),
+has one column for every entry of the Jacobian, because two weights that multiply one term do not share their shots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.measurement.moments import StateMoments
+from qep_qiskit.network import TermJacobian
+from qep_qiskit.operators import CommutingGroup, PauliWord, merge_into_groups
+
+__all__ = ["ReadingPlan", "per_weight_plan", "qubit_wise_plan", "shared_plan"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReadingPlan:
+    """Shared shot batches, and what their means estimate.
+
+    Args:
+        groups: One shared shot batch each.
+        columns: For every group, where the means of its generators stand among the columns.
+        terms: Shape (columns,), the term that every column estimates.
+        of_entries: Whether columns belong to entries of the Jacobian (each weight on its own) and not to terms.
+    """
+
+    groups: tuple[CommutingGroup, ...]
+    columns: tuple[NDArray[np.int64], ...]
+    terms: NDArray[np.int64]
+    of_entries: bool = False
+
+    @property
+    def num_columns(self) -> int:
+        """Number of columns."""
+        return len(self.terms)
+
+    def serving(self, terms: NDArray) -> list[int]:
+        """Indices of the groups that read any of the given terms."""
+        return [g for g, where in enumerate(self.columns) if np.isin(self.terms[where], terms).any()]
+
+    def jacobian(self, jacobian: TermJacobian) -> TermJacobian:
+        """d(coefficient)/d(weight), with columns in the place of terms."""
+        if self.of_entries:
+            column = np.arange(len(jacobian.term))
+        else:
+            column = np.full(int(self.terms.max()) + 1, -1)
+            column[self.terms] = np.arange(self.num_columns)
+            column = column[jacobian.term]
+        return TermJacobian(
+            weight=jacobian.weight, term=column, values=jacobian.values, num_weights=jacobian.num_weights
+        )
+
+    def folded(self, moments: StateMoments, num_terms: int) -> StateMoments:
+        """Moments of terms from moments of columns: the mean over the columns that are known.
+
+        Args:
+            moments: Shape (samples, phases, columns), and their covariance.
+            num_terms: Number of terms; those without a known column are NaN, with no covariance.
+        """
+        if self.num_columns == num_terms and np.array_equal(self.terms, np.arange(num_terms)):
+            return moments
+        samples, phases, _ = moments.means.shape
+        means = np.full((samples, phases, num_terms), np.nan)
+        covariance = np.zeros((samples, phases, num_terms, num_terms))
+        for p in range(phases):
+            known = np.flatnonzero(~np.isnan(moments.means[:, p]).any(axis=0))
+            count = np.bincount(self.terms[known], minlength=num_terms)
+            average = np.zeros((num_terms, len(known)))
+            average[self.terms[known], np.arange(len(known))] = 1.0 / count[self.terms[known]]
+            found = moments.means[:, p][:, known] @ average.T
+            means[:, p] = np.where(count > 0, found, np.nan)
+            covariance[:, p] = average @ moments.covariance[:, p][:, known[:, None], known] @ average.T
+        return StateMoments(means=means, covariance=covariance)
+
+
+def shared_plan(groups: Sequence[CommutingGroup]) -> ReadingPlan:
+    """One shared batch for every commuting group, as the Hamiltonian has them."""
+    ends = np.cumsum([group.num_generators for group in groups]).tolist()
+    columns = tuple(np.arange(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True))
+    return ReadingPlan(groups=tuple(groups), columns=columns, terms=np.arange(ends[-1]))
+
+
+def qubit_wise_plan(words: Sequence[PauliWord], num_qubits: int) -> ReadingPlan:
+    """One shared batch for every qubit-wise commuting group that a greedy search finds among the words alone."""
+    groups = merge_into_groups((), words, num_qubits)
+    position = {word: index for index, word in enumerate(words)}
+    columns = tuple(np.array([position[word] for word in group.words]) for group in groups)
+    return ReadingPlan(groups=groups, columns=columns, terms=np.arange(len(words)))
+
+
+def per_weight_plan(groups: Sequence[CommutingGroup], jacobian: TermJacobian, names: Sequence[str]) -> ReadingPlan:
+    """A batch of its own for every weight, and one in each group where a weight multiplies terms of several.
+
+    Args:
+        groups: Groups of the Hamiltonian; their generators are the terms.
+        jacobian: Which weight multiplies which term.
+        names: Names of the weights.
+    """
+    home = np.repeat(np.arange(len(groups)), [group.num_generators for group in groups])
+    masks = np.array([mask for group in groups for mask in group.masks], dtype=object)
+    found: list[CommutingGroup] = []
+    columns: list[NDArray[np.int64]] = []
+    for weight in range(jacobian.num_weights):
+        entries = np.flatnonzero(jacobian.weight == weight)
+        for g in np.unique(home[jacobian.term[entries]]):
+            own = entries[home[jacobian.term[entries]] == g]
+            name = f"{groups[g].name} for {names[weight]}"
+            chosen = tuple(int(mask) for mask in masks[jacobian.term[own]])
+            found.append(CommutingGroup(name=name, basis=groups[g].basis, masks=chosen))
+            columns.append(own)
+    return ReadingPlan(
+        groups=tuple(found), columns=tuple(columns), terms=jacobian.term.astype(np.int64), of_entries=True
+    )
