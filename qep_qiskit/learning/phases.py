@@ -92,10 +92,7 @@ class MeasuredPhases:
         Args:
             stencil: Shape (phases,), one number for every nudge of `betas`.
         """
-        used = stencil != 0.0
-        means = np.nan_to_num(self.moments.means[:, used])
-        derivative = np.einsum("p,spt->st", stencil[used], means)
-        covariance = np.einsum("p,sptu->stu", stencil[used] ** 2, self.moments.covariance[:, used])
+        derivative, covariance = self._contracted(stencil)
         total = self._with_signals(covariance, derivative, stencil)
         samples = len(derivative)
         per_sample = self.jacobian.pull_back(derivative)
@@ -107,6 +104,33 @@ class MeasuredPhases:
         return Derivative(
             values=per_sample.mean(axis=0), variance=variance, group_variance=self._by_group(covariance) / samples**2
         )
+
+    def noise_of_square(self, stencil: NDArray, weights: NDArray) -> tuple[float, float]:
+        """What shot noise adds to the squared length of a derivative: its mean, and its standard deviation.
+
+        With Sigma the covariance of the derivative these are tr(Sigma) and sqrt(2 tr(Sigma^2)).
+
+        Args:
+            stencil: Shape (phases,).
+            weights: Mask of the weights that count, shape (weights,).
+        """
+        derivative, covariance = self._contracted(stencil)
+        total, samples = self._with_signals(covariance, derivative, stencil), len(derivative)
+        own = np.zeros((int(weights.sum()), int(weights.sum())))
+        for values, spread in zip(self.jacobian.values, total, strict=True):
+            dense = np.zeros((self.jacobian.num_weights, self.plan.num_columns))
+            dense[self.jacobian.weight, self.jacobian.term] = values
+            dense = dense[weights]
+            own += dense @ spread @ dense.T
+        own /= samples**2
+        return float(np.trace(own)), float(np.sqrt(2.0 * (own**2).sum()))
+
+    def _contracted(self, stencil: NDArray) -> tuple[NDArray, NDArray]:
+        """Derivatives of the columns, shape (samples, columns), and their covariance at fixed error signals."""
+        used = stencil != 0.0
+        means = np.nan_to_num(self.moments.means[:, used])
+        derivative = np.einsum("p,spt->st", stencil[used], means)
+        return derivative, np.einsum("p,sptu->stu", stencil[used] ** 2, self.moments.covariance[:, used])
 
     def _with_signals(self, covariance: NDArray, derivative: NDArray, stencil: NDArray) -> NDArray:
         if self.signals is None:

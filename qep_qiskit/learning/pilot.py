@@ -1,0 +1,180 @@
+"""A pilot: a few nudges measured side by side, from which the error model of a contrast is estimated.
+
+The nudges double from level to level. Contrasts at several of them differ by their bias alone, c beta^p to leading
+order, and c is what the best nudge needs; it is pooled over weights (|c|^2, shot noise taken off), because one nudge
+serves them all. Large nudges show the bias through less noise but leave the leading order, so as many levels are
+fitted, from the smallest up, as agree with each other within shot noise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.execution import RequestKey
+from qep_qiskit.learning.contrast import Contrast
+from qep_qiskit.learning.diagnostics import spectral_ranges
+from qep_qiskit.learning.error_model import ErrorModel
+from qep_qiskit.learning.gradient import GradientEstimator
+from qep_qiskit.learning.phases import MeasuredPhases
+from qep_qiskit.measurement import Measuring
+from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import Memory
+
+__all__ = ["Pilot", "first_beta", "measure_pilot"]
+
+_FIRST_OF_SCALE = 0.1
+_DEVIATIONS = 4.0
+_FEWEST_SHOTS = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pilot:
+    """What a pilot found.
+
+    Args:
+        model: The error model.
+        resolved: Whether the bias stood out of the shot noise; if not, the model's is an upper limit.
+        betas: Nudges of the levels that were fitted.
+        measured: The phases, for diagnostics.
+    """
+
+    model: ErrorModel
+    resolved: bool
+    betas: tuple[float, ...]
+    measured: MeasuredPhases
+
+
+def first_beta(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, targets: NDArray) -> float:
+    """A small nudge to begin with, from the scales of H and C alone: a tenth of max|coefficient| / range(C)."""
+    coefficients = np.abs(hamiltonian.free_coefficients(weights, inputs)).max(axis=1)
+    if hamiltonian.readout is not None and not hasattr(hamiltonian.cost, "expand"):
+        nudge = hamiltonian.signal_nudge(np.ones((1, len(hamiltonian.readout[0]))))
+    else:
+        nudge = hamiltonian.operator_nudge(targets)[0]
+    scale = float(np.median(coefficients)) / max(float(np.median(spectral_ranges(hamiltonian.groups, nudge))), 1e-12)
+    return _FIRST_OF_SCALE * max(scale, 1e-3)
+
+
+def measure_pilot(
+    estimator: GradientEstimator,
+    weights: NDArray,
+    inputs: NDArray,
+    targets: NDArray,
+    key: RequestKey,
+    *,
+    beta: float,
+    levels: int,
+    trainable: NDArray,
+    memory: Memory | None = None,
+) -> Measuring[Pilot]:
+    """Measure contrasts at beta, 2 beta, 4 beta, ... in one go and fit the error model.
+
+    Args:
+        estimator: With the kind of contrast, the shots and the grouping to be judged; its own beta is not used, only
+            its sign.
+        weights: Shape (weights,).
+        inputs: Shape (samples, inputs).
+        targets: Shape (samples, targets).
+        key: Names the requests.
+        beta: Nudge of the first level, positive.
+        levels: Number of levels, at least 2.
+        trainable: Mask of the weights that count, shape (weights,).
+        memory: What the preparation remembered of these samples.
+
+    Raises:
+        ConfigError: Fewer than two levels, or exact expectations, which have no shot noise to weigh against.
+    """
+    if levels < 2:
+        raise ConfigError(f"pilot.levels: expected at least 2, got {levels}")
+    shots = _pilot_shots(estimator)
+    ladder = [replace(estimator.contrast, beta=_signed(estimator, beta) * 2.0**j) for j in range(levels)]
+    betas = np.unique(np.concatenate([contrast.betas for contrast in ladder]) + 0.0)
+    scout = replace(estimator, shots=tuple(shots) if len(set(shots)) > 1 else shots[0])
+    measured = yield from scout.phases(weights, inputs, targets, key, betas, memory)
+    return _fitted(measured, ladder, np.array(shots), trainable, scout)
+
+
+def _signed(estimator: GradientEstimator, beta: float) -> float:
+    return float(np.copysign(beta, estimator.contrast.beta))
+
+
+def _pilot_shots(estimator: GradientEstimator) -> list[int]:
+    """Shots per group: those of a step, but enough to tell their own variance."""
+    given = estimator.group_shots
+    found = [shots for shots in given if shots is not None]
+    if len(found) < len(given):
+        raise ConfigError("a pilot weighs bias against shot noise: give a number for measurement.shots, not 'exact'")
+    return [max(_FEWEST_SHOTS, shots) for shots in found]
+
+
+def _fitted(
+    measured: MeasuredPhases, ladder: list[Contrast], shots: NDArray, trainable: NDArray, scout: GradientEstimator
+) -> Pilot:
+    order = ladder[0].order
+    sizes = np.abs([contrast.beta for contrast in ladder])
+    stencils = np.array([contrast.stencil_on(measured.betas) for contrast in ladder])
+    fits = {used: _fit(sizes[:used], order) @ stencils[:used] for used in range(2, len(ladder) + 1)}
+    used = _levels_that_agree(measured, fits, trainable)
+    squared, spread = _pooled(measured, fits[used][1], trainable)
+    resolved = squared > spread
+    shot_variance, constant, cross = _variances(measured, stencils[[0, used - 1]], ladder, used, shots, trainable)
+    model = ErrorModel(
+        order=order,
+        bias_squared=squared if resolved else max(squared, 0.0) + spread,
+        gradient_squared=max(_pooled(measured, fits[used][0], trainable)[0], 0.0),
+        beta_scale=float(sizes[used - 1]),
+        signal_group=_signal_group(scout),
+        shot_variance=shot_variance,
+        signal_variance=constant,
+        cross_variance=cross,
+    )
+    return Pilot(model=model, resolved=bool(resolved), betas=tuple(sizes[:used].tolist()), measured=measured)
+
+
+def _levels_that_agree(measured: MeasuredPhases, fits: dict[int, NDArray], trainable: NDArray) -> int:
+    """Most levels whose fit of c does not differ from that of fewer levels by more than shot noise (Lepski)."""
+    for used in range(max(fits), 2, -1):
+        gaps = [_pooled(measured, fits[used][1] - fits[fewer][1], trainable) for fewer in range(2, used)]
+        if all(squared <= _DEVIATIONS * spread for squared, spread in gaps):
+            return used
+    return 2
+
+
+def _fit(sizes: NDArray, order: int) -> NDArray:
+    """Weights with which contrasts at several nudges make g and c of D = g + c beta^p, shape (2, levels)."""
+    design = np.stack([np.ones_like(sizes), sizes**order], axis=1)
+    weighted = design * sizes[:, None] ** 2
+    return np.linalg.solve(design.T @ weighted, weighted.T)
+
+
+def _pooled(measured: MeasuredPhases, stencil: NDArray, trainable: NDArray) -> tuple[float, float]:
+    """Summed squares with their shot noise taken off, and the standard deviation of that noise."""
+    values = measured.derivative(stencil).values[trainable]
+    noise, spread = measured.noise_of_square(stencil, trainable)
+    return float(values @ values) - noise, spread
+
+
+def _signal_group(scout: GradientEstimator) -> int:
+    serving = scout.reading_plan.serving(scout.hamiltonian.reading_terms)
+    return serving[0] if serving and scout.grouping != "per_weight" else 0
+
+
+def _variances(
+    measured: MeasuredPhases, stencils: NDArray, ladder: list[Contrast], used: int, shots: NDArray, trainable: NDArray
+) -> tuple[tuple[float, ...], float, float]:
+    """Parts of the variance that scale as 1/beta^2, not at all, and as 1/beta, from the first and last fitted level."""
+    first, last = (measured.derivative(stencil) for stencil in stencils)
+    betas = np.array([ladder[0].beta, ladder[used - 1].beta])
+    each = shots if len(last.group_variance) == len(shots) else np.full(len(last.group_variance), shots[0])
+    by_group = each * betas[1] ** 2 * last.group_variance[:, trainable].sum(axis=1)
+    if measured.signals is None:
+        return tuple(by_group.tolist()), 0.0, 0.0
+    signals = [float(shots.mean() * found.signal_variance[trainable].sum()) for found in (first, last)]
+    if not measured.signals.is_free_phase or ladder[0].kind != "one_sided":
+        return tuple(by_group.tolist()), signals[1], 0.0
+    cross, constant = np.linalg.solve(np.stack([1.0 / betas, np.ones(2)], axis=1), signals).tolist()
+    return tuple(by_group.tolist()), constant, cross
