@@ -78,6 +78,9 @@ class ProgressView:
             text = f"step {trainer.state.step + 1}/{trainer.total_steps}, request {len(trainer.state.journal)}"
             self._console.print(f"{text}  {_compact(trainer.state.shots)} shots", highlight=False)
 
+    def on_pilot(self, trainer: Trainer, record: Record) -> None:
+        """A pilot moves nothing; the next step shows what came of it."""
+
     def on_step(self, trainer: Trainer, record: Record) -> None:
         """Move the bar."""
         if self._bar is None:

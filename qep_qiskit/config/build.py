@@ -11,6 +11,7 @@ import numpy as np
 
 from qep_qiskit.config.build_cost import build_cost
 from qep_qiskit.config.build_network import build_network, num_spins
+from qep_qiskit.config.build_spending import build_contrast, build_policy
 from qep_qiskit.config.build_variational import build_variational
 from qep_qiskit.config.load import load_config
 from qep_qiskit.config.schema import (
@@ -33,12 +34,12 @@ from qep_qiskit.execution import Executor, StatevectorExecutor, VectorExecutor
 from qep_qiskit.learning import (
     Adam,
     Callback,
-    Contrast,
     GradientDescent,
     GradientEstimator,
     Momentum,
     Optimizer,
     Schedule,
+    SpendingPolicy,
     Trainer,
     TrainingSettings,
     TrainingState,
@@ -76,6 +77,7 @@ class Experiment:
         estimator: Measures gradients.
         executor: Runs requests.
         seeds: Root of the random streams.
+        policy: How nudge and shots are chosen while training.
     """
 
     config: Config
@@ -84,6 +86,7 @@ class Experiment:
     estimator: GradientEstimator
     executor: Executor
     seeds: Seeds
+    policy: SpendingPolicy
 
     def trainer(self, callbacks: Sequence[Callback] = (), state: TrainingState | None = None) -> Trainer:
         """A trainer, new or going on from a state."""
@@ -99,6 +102,7 @@ class Experiment:
                 evaluate_every=training.evaluate_every,
             ),
             seeds=self.seeds,
+            policy=self.policy,
             callbacks=callbacks,
             state=state,  # type: ignore[arg-type]
         )
@@ -134,8 +138,9 @@ def build(config: Config, task: Task | None = None) -> Experiment:
     estimator = GradientEstimator(
         hamiltonian=hamiltonian,
         preparation=build_preparation(config, hamiltonian, seeds),
-        contrast=Contrast(kind=config.contrast.kind, beta=config.contrast.beta),
+        contrast=build_contrast(config, hamiltonian, task.train, seeds),
         shots=None if shots == "exact" else shots,
+        grouping=config.measurement.grouping,
     )
     experiment = Experiment(
         config=config,
@@ -144,6 +149,7 @@ def build(config: Config, task: Task | None = None) -> Experiment:
         estimator=estimator,
         executor=build_executor(config, seeds, network.num_qubits),
         seeds=seeds,
+        policy=build_policy(config),
     )
     _warn_about(experiment)
     return experiment

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from qep_qiskit.config.schema_preparation import AdiabaticConfig, PreparationConfig
+from qep_qiskit.config.schema_spending import ContrastConfig, MeasurementConfig
 from qep_qiskit.config.section import Section
 
 __all__ = [
@@ -220,13 +221,6 @@ class OperatorCostConfig(Section):
 CostConfig = Annotated[LossCost | OperatorCostConfig, Field(discriminator="kind")]
 
 
-class MeasurementConfig(Section):
-    """Shots."""
-
-    shots: Annotated[int, Field(gt=0)] | Literal["exact"] = 200
-    """Shots per batch: per sample, phase and commuting group; ``exact`` for expectations without noise."""
-
-
 class NoiseConfig(Section):
     """A simple noise model on Aer."""
 
@@ -254,15 +248,6 @@ class ExecutionConfig(Section):
     """Run a measured circuit per group even where one evolution could serve all groups."""
     noise: NoiseConfig | None = None
     """Noise on Aer."""
-
-
-class ContrastConfig(Section):
-    """Nudges."""
-
-    kind: Literal["one_sided", "symmetric", "four_point"] = "symmetric"
-    """Stencil of nudged phases."""
-    beta: float = 0.3
-    """Nudge strength; of either sign for ``one_sided``."""
 
 
 class UpdateConfig(Section):

@@ -2,21 +2,26 @@
 
 from qep_qiskit.learning.callbacks import Checkpoints, MetricsFile
 from qep_qiskit.learning.contrast import Contrast
+from qep_qiskit.learning.error_model import ErrorModel
 from qep_qiskit.learning.evaluation import Evaluation, evaluate
 from qep_qiskit.learning.free_phase import CostEstimate
 from qep_qiskit.learning.gradient import GradientEstimate, GradientEstimator
+from qep_qiskit.learning.pilot import Pilot, first_beta, measure_pilot
 from qep_qiskit.learning.run_folder import RunFolder
+from qep_qiskit.learning.spending import AdaptiveShots, PilotSettings, Spending, SpendingPolicy
 from qep_qiskit.learning.state import EpochTally, TrainingState
 from qep_qiskit.learning.trainer import Callback, Record, Trainer, TrainingSettings
 from qep_qiskit.learning.update import Adam, GradientDescent, Momentum, Optimizer, Schedule, Update
 
 __all__ = [
     "Adam",
+    "AdaptiveShots",
     "Callback",
     "Checkpoints",
     "Contrast",
     "CostEstimate",
     "EpochTally",
+    "ErrorModel",
     "Evaluation",
     "GradientDescent",
     "GradientEstimate",
@@ -24,12 +29,18 @@ __all__ = [
     "MetricsFile",
     "Momentum",
     "Optimizer",
+    "Pilot",
+    "PilotSettings",
     "Record",
     "RunFolder",
     "Schedule",
+    "Spending",
+    "SpendingPolicy",
     "Trainer",
     "TrainingSettings",
     "TrainingState",
     "Update",
     "evaluate",
+    "first_beta",
+    "measure_pilot",
 ]

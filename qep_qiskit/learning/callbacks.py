@@ -30,6 +30,10 @@ class MetricsFile:
     def on_request(self, trainer: Trainer) -> None:
         """Nothing to write."""
 
+    def on_pilot(self, trainer: Trainer, record: Record) -> None:
+        """One line."""
+        self._write(trainer, record)
+
     def on_step(self, trainer: Trainer, record: Record) -> None:
         """One line."""
         self._write(trainer, record)
@@ -69,6 +73,10 @@ class Checkpoints:
         """Save if the last checkpoint is old: the answers of a long step are worth keeping too."""
         if time.monotonic() - self._saved_at >= self._every:
             self._save(trainer)
+
+    def on_pilot(self, trainer: Trainer, record: Record) -> None:
+        """The same after pilots."""
+        self.on_request(trainer)
 
     def on_step(self, trainer: Trainer, record: Record) -> None:
         """The same between steps."""

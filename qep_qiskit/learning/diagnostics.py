@@ -141,13 +141,16 @@ class _Curve:
         return float(slopes.mean()), float(np.sqrt(max(variance, 0.0)) / len(slopes))
 
 
-def diagnose(watched: Watched, report: SolverReport, free: SolverReport | None = None) -> Diagnostics:
+def diagnose(
+    watched: Watched, report: SolverReport, free: SolverReport | None = None, *, quiet: bool = False
+) -> Diagnostics:
     """Judge the states behind a gradient, and warn of nudges past the gap and of jumps.
 
     Args:
         watched: What was measured.
         report: Of the preparation, for the phases of the family.
         free: Of the preparation of the free phase, where that was a stage of its own.
+        quiet: Give no warnings, for nudges that are large on purpose.
     """
     family = watched.family
     ranges = spectral_ranges(family.groups, family.nudge)
@@ -169,7 +172,8 @@ def diagnose(watched: Watched, report: SolverReport, free: SolverReport | None =
         judged=any(part.judged for part in reports),
         jumps=_count_jumps(family.betas, cost, ranges, report),
     )
-    _warn(diagnostics, float(np.abs(family.betas).max()))
+    if not quiet:
+        _warn(diagnostics, float(np.abs(family.betas).max()))
     return diagnostics
 
 

@@ -7,8 +7,8 @@ With D(beta) the contrast of order p (1 one-sided, 2 symmetric, 4 four-point), a
 
 With a(beta) = <dH/dw>_beta, c is a''/2 for one-sided and a'''/6 for symmetric contrasts, and V = 1 - <P>^2 gives
 S = 2V and V/2: the best nudges are (8V/(m a''^2))^(1/4) and (9V/(m a'''^2))^(1/6). Everything is summed over the
-weights that train: one nudge serves them all. The noise of error signals (losses on expectations) does not fall with beta; in
-one-sided contrasts it is correlated with the free phase, which gives a part that goes as 1/beta.
+weights that train: one nudge serves them all. The noise of error signals (losses on expectations) does not fall with
+beta; in one-sided contrasts it is correlated with the free phase, which gives a part that goes as 1/beta.
 """
 
 from __future__ import annotations

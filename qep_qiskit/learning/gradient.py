@@ -83,6 +83,19 @@ class GradientEstimate:
         return float(np.sqrt(np.maximum(self.variance, 0.0).sum()))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Work:
+    """What is to be measured, and what is known before."""
+
+    free: NDArray[np.float64]
+    jacobian: TermJacobian
+    targets: NDArray[np.float64]
+    betas: NDArray[np.float64]
+    start: Start
+    key: RequestKey
+    quiet: bool
+
+
 @cache
 def _qubit_wise(words: tuple[PauliWord, ...], num_qubits: int) -> ReadingPlan:
     return qubit_wise_plan(words, num_qubits)
@@ -180,6 +193,8 @@ class GradientEstimator:
         key: RequestKey,
         betas: NDArray,
         memory: Memory | None = None,
+        *,
+        quiet: bool = False,
     ) -> Measuring[MeasuredPhases]:
         """Measure a batch at given nudges, in every group that a gradient needs.
 
@@ -190,33 +205,33 @@ class GradientEstimator:
             key: Names the requests; stages are counted from it.
             betas: Shape (phases,), in order; the free phase is 0.
             memory: What the preparation remembered of these samples.
+            quiet: Give no warnings of large nudges.
         """
-        start = Start(memory=memory or {})
-        free = self.hamiltonian.free_coefficients(weights, inputs)
-        jacobian = self.hamiltonian.jacobian(weights, inputs)
+        work = _Work(
+            free=self.hamiltonian.free_coefficients(weights, inputs),
+            jacobian=self.hamiltonian.jacobian(weights, inputs),
+            targets=targets,
+            betas=betas,
+            start=Start(memory=memory or {}),
+            key=key,
+            quiet=quiet,
+        )
         if isinstance(self.hamiltonian.cost, LossOnExpectations):
-            return (yield from self._with_signals(free, jacobian, targets, betas, start, key))
-        return (yield from self._with_operator(free, jacobian, targets, betas, start, key))
+            return (yield from self._with_signals(work))
+        return (yield from self._with_operator(work))
 
-    def _with_operator(
-        self,
-        free: NDArray,
-        jacobian: TermJacobian,
-        targets: NDArray,
-        wanted_betas: NDArray,
-        start: Start,
-        key: RequestKey,
-    ) -> Measuring[MeasuredPhases]:
-        betas = np.union1d(wanted_betas, [0.0]) if self.read_free_cost else wanted_betas
+    def _with_operator(self, work: _Work) -> Measuring[MeasuredPhases]:
+        jacobian, targets = work.jacobian, work.targets
+        betas = np.union1d(work.betas, [0.0]) if self.read_free_cost else work.betas
         plan = self._gradient_plan(jacobian)
-        for_gradient = np.flatnonzero(np.isin(betas, wanted_betas)).tolist()
+        for_gradient = np.flatnonzero(np.isin(betas, work.betas)).tolist()
         wanted = dict.fromkeys(plan.serving(jacobian.term), for_gradient)
         if not plan.of_entries:
             for g in plan.serving(self.hamiltonian.cost_terms):
                 wanted[g] = sorted({*wanted.get(g, []), *_cost_phases(betas)})
         nudge, constants = self.hamiltonian.operator_nudge(targets)
-        family = Family(groups=self.hamiltonian.groups, free=free, nudge=nudge, betas=betas, key=key)
-        columns, equilibria = yield from self._measure(plan, family, wanted, start)
+        family = Family(groups=self.hamiltonian.groups, free=work.free, nudge=nudge, betas=betas, key=work.key)
+        columns, equilibria = yield from self._measure(plan, family, wanted, work.start)
         moments = plan.folded(columns, self.hamiltonian.num_terms)
         watched = Watched(family=family, moments=moments, constants=constants)
         return MeasuredPhases(
@@ -227,7 +242,7 @@ class GradientEstimator:
             signals=None,
             cost=self._operator_cost(moments, betas, targets),
             outputs=None,
-            diagnostics=diagnose(watched, equilibria.report),
+            diagnostics=diagnose(watched, equilibria.report, quiet=work.quiet),
             memory=equilibria.memory,
         )
 
@@ -237,25 +252,18 @@ class GradientEstimator:
         covariance = moments.covariance[:, chosen].sum(axis=1) / len(chosen) ** 2
         return cost_of_means(self.hamiltonian, means, covariance, targets)
 
-    def _with_signals(
-        self,
-        free: NDArray,
-        jacobian: TermJacobian,
-        targets: NDArray,
-        betas: NDArray,
-        start: Start,
-        key: RequestKey,
-    ) -> Measuring[MeasuredPhases]:
+    def _with_signals(self, work: _Work) -> Measuring[MeasuredPhases]:
+        jacobian, targets, betas = work.jacobian, work.targets, work.betas
         assert isinstance(self.hamiltonian.cost, LossOnExpectations)
         first = yield from measure_free(
             self.hamiltonian,
             self.preparation,
-            free,
+            work.free,
             targets,
             plan=self.reading_plan,
             shots=self.group_shots,
-            key=key,
-            memory=start.memory,
+            key=work.key,
+            memory=work.start.memory,
         )
         assert first.outputs is not None
         signals = self.hamiltonian.cost.loss.gradient(first.outputs, targets)
@@ -266,17 +274,17 @@ class GradientEstimator:
         }
         family = Family(
             groups=self.hamiltonian.groups,
-            free=free,
+            free=work.free,
             nudge=self.hamiltonian.signal_nudge(signals),
             betas=betas,
-            key=replace(key, stage=key.stage + 1),
+            key=replace(work.key, stage=work.key.stage + 1),
         )
-        start = Start(free=first.equilibria.free, memory={**start.memory, **first.equilibria.memory})
+        start = Start(free=first.equilibria.free, memory={**work.start.memory, **first.equilibria.memory})
         columns, equilibria = yield from self._measure(plan, family, wanted, start)
         if not plan.of_entries:
             columns = _filled_in(columns, first.columns, betas)
         moments = plan.folded(columns, self.hamiltonian.num_terms)
-        watched = Watched(family=family, moments=moments, constants=np.zeros(len(free)))
+        watched = Watched(family=family, moments=moments, constants=np.zeros(len(work.free)))
         return MeasuredPhases(
             betas=betas,
             plan=plan,
@@ -290,7 +298,7 @@ class GradientEstimator:
             ),
             cost=first.cost,
             outputs=first.outputs,
-            diagnostics=diagnose(watched, equilibria.report, first.equilibria.report),
+            diagnostics=diagnose(watched, equilibria.report, first.equilibria.report, quiet=work.quiet),
             memory={**first.equilibria.memory, **equilibria.memory},
         )
 

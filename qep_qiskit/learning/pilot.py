@@ -94,7 +94,7 @@ def measure_pilot(
     ladder = [replace(estimator.contrast, beta=_signed(estimator, beta) * 2.0**j) for j in range(levels)]
     betas = np.unique(np.concatenate([contrast.betas for contrast in ladder]) + 0.0)
     scout = replace(estimator, shots=tuple(shots) if len(set(shots)) > 1 else shots[0])
-    measured = yield from scout.phases(weights, inputs, targets, key, betas, memory)
+    measured = yield from scout.phases(weights, inputs, targets, key, betas, memory, quiet=True)
     return _fitted(measured, ladder, np.array(shots), trainable, scout)
 
 

@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from qep_qiskit.errors import RunFolderError
 from qep_qiskit.learning.journal import Journal, pack_journal, unpack_journal
+from qep_qiskit.learning.spending import SignalTally, Spending
 
 __all__ = ["EpochTally", "TrainingState", "load_state", "save_state", "write_atomically"]
 
-_FORMAT = 2
+_FORMAT = 3
 _DIGEST_BYTES = 32
 _COUNTERS = ("step", "epoch", "batch", "shots", "circuits", "seconds", "metrics_bytes")
 
@@ -102,6 +103,8 @@ class TrainingState:
         seconds: Wall time spent, stops left out.
         metrics_bytes: Length of the metrics file that belongs to this state.
         tally: Sums over the current epoch.
+        signal: Signal and noise of the gradients of the current epoch.
+        spending: What steps spend at present, or None before the first.
         recollections: What the preparation remembers of the training samples, samples on the first axis; NaN where it
             has not met them.
         journal: Answers to the requests of the work that is under way, none between steps.
@@ -118,6 +121,8 @@ class TrainingState:
     seconds: float = 0.0
     metrics_bytes: int = 0
     tally: EpochTally = field(default_factory=EpochTally)
+    signal: SignalTally = field(default_factory=SignalTally)
+    spending: Spending | None = None
     recollections: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     journal: Journal = field(default_factory=list)
 
@@ -146,6 +151,8 @@ def save_state(path: Path, state: TrainingState, belongs_to: str) -> None:
         "journal": journal,
         "belongs_to": belongs_to,
         "tally": asdict(state.tally),
+        "signal": asdict(state.signal),
+        "spending": None if state.spending is None else state.spending.record(),
         **{name: getattr(state, name) for name in _COUNTERS},
     }
     arrays = {f"memory_{name}": array for name, array in state.memory.items()}
@@ -215,6 +222,8 @@ def _parse(content: bytes) -> tuple[TrainingState, dict[str, Any]]:
         initial_weights=_checked_vector("initial_weights", arrays.pop("initial_weights"), len(weights)),
         memory={name: _checked_vector(name, array, len(weights)) for name, array in _named(arrays, "memory_").items()},
         tally=tally,
+        signal=SignalTally(**{item.name: float(meta["signal"][item.name]) for item in fields(SignalTally)}),
+        spending=None if meta["spending"] is None else Spending.from_record(meta["spending"]),
         recollections=_named(arrays, "recollection_"),
         journal=unpack_journal(meta["journal"], arrays),
         **counters,

@@ -15,7 +15,9 @@ from qep_qiskit.execution import Executor, Request, RequestKey, ShotData
 from qep_qiskit.learning.evaluation import Evaluation, count_correct, evaluation
 from qep_qiskit.learning.gradient import GradientEstimate, GradientEstimator
 from qep_qiskit.learning.journal import kept
+from qep_qiskit.learning.pilot import Pilot, first_beta, measure_pilot
 from qep_qiskit.learning.recollection import lent_by_neighbours, remember
+from qep_qiskit.learning.spending import SignalTally, Spending, SpendingPolicy
 from qep_qiskit.learning.state import EpochTally, TrainingState
 from qep_qiskit.learning.update import Update
 from qep_qiskit.measurement import Measuring
@@ -64,6 +66,10 @@ class Callback(Protocol):
         """After every answer to a request, many times a step where the preparation measures."""
         ...
 
+    def on_pilot(self, trainer: Trainer, record: Record) -> None:
+        """After every pilot."""
+        ...
+
     def on_step(self, trainer: Trainer, record: Record) -> None:
         """After every update of the weights."""
         ...
@@ -88,6 +94,7 @@ class Trainer:
         task: Training and test samples, inputs scaled.
         settings: Length of the run.
         seeds: Root of the random streams.
+        policy: How nudge and shots are chosen on the way; those of the estimator throughout by default.
         callbacks: Look on, in this order.
         state: Where to go on from; a new run by default.
     """
@@ -98,6 +105,7 @@ class Trainer:
     task: Task
     settings: TrainingSettings
     seeds: Seeds
+    policy: SpendingPolicy = field(default_factory=SpendingPolicy)
     callbacks: Sequence[Callback] = ()
     state: TrainingState = field(default=None)  # type: ignore[assignment]
     stop_requested: bool = False
@@ -109,6 +117,8 @@ class Trainer:
             self.state = TrainingState(
                 weights=start, initial_weights=start.copy(), memory=self.update.optimizer.start(len(start))
             )
+        if self.policy.active and self.state.spending is None:
+            self.state.spending = self.policy.start(self.estimator)
         self._trainable, self._bounds = layout.trainable(), layout.bounds()
         self._check_task()
         self._resumed_at, self._resumed_seconds = time.monotonic(), self.state.seconds
@@ -123,6 +133,11 @@ class Trainer:
                 f"task: samples have {data.num_targets} targets, the network has {len(readout[0])} outputs; "
                 "set network.outputs to as many spins"
             )
+
+    @property
+    def spending_estimator(self) -> GradientEstimator:
+        """The estimator with the nudge and the shots of the present."""
+        return self.estimator if self.state.spending is None else self.state.spending.applied(self.estimator)
 
     @property
     def weights(self) -> NDArray[np.float64]:
@@ -203,6 +218,7 @@ class Trainer:
     def _epoch(self) -> None:
         state, data = self.state, self.task.train
         order = self.seeds.generator("order", state.epoch).permutation(data.num_samples)
+        self._fly_pilot(order[: self.settings.batch_size])
         while state.batch < self.steps_per_epoch:
             self._stop_if_requested()
             start = state.batch * self.settings.batch_size
@@ -211,11 +227,53 @@ class Trainer:
         test = self._drive(self._test(state.epoch + 1, state.recollections))
         state.epoch, state.batch = state.epoch + 1, 0
         tally, state.tally = state.tally, EpochTally()
+        if state.spending is not None:
+            state.spending = self.policy.after_epoch(state.spending, state.signal, self.estimator)
+        state.signal = SignalTally()
         self._finish_epoch(tally, test)
+
+    def _fly_pilot(self, rows: NDArray[np.int64]) -> None:
+        """Measure at several nudges what nudge and split are best, if that is due."""
+        state, batch = self.state, self.task.train.take(rows)
+        spending = state.spending
+        if spending is None or not self.policy.is_due(spending, state.epoch):
+            return
+        self._stop_if_requested()
+        start = first_beta(self.estimator.hamiltonian, state.weights, batch.inputs, batch.targets)
+        beta, levels = self.policy.ladder(spending, start)
+        work = measure_pilot(
+            self.spending_estimator,
+            state.weights,
+            batch.inputs,
+            batch.targets,
+            RequestKey("pilot", state.epoch),
+            beta=beta,
+            levels=levels,
+            trainable=self._trainable,
+            memory={name: array[rows] for name, array in state.recollections.items()},
+        )
+        pilot = self._drive(work)
+        state.spending = self.policy.after_pilot(spending, pilot, self.estimator, state.epoch)
+        record = self._pilot_record(state.spending, pilot)
+        for callback in self.callbacks:
+            callback.on_pilot(self, record)
+
+    def _pilot_record(self, spending: Spending, pilot: Pilot) -> Record:
+        model = pilot.model
+        return self._stamped(
+            "pilot",
+            beta=spending.beta,
+            shots_per_batch=spending.shots,
+            shares=spending.shares,
+            resolved=pilot.resolved,
+            expected_error=None if spending.shots is None else model.error(spending.beta, spending.shots),
+            gradient_norm=float(np.sqrt(model.gradient_squared)),
+            weyl_beta=pilot.measured.diagnostics.weyl_beta,
+        )
 
     def _step(self, rows: NDArray[np.int64]) -> None:
         state, batch = self.state, self.task.train.take(rows)
-        work = self.estimator.estimate(
+        work = self.spending_estimator.estimate(
             state.weights,
             batch.inputs,
             batch.targets,
@@ -233,6 +291,7 @@ class Trainer:
             trainable=self._trainable,
             bounds=self._bounds,
         )
+        state.signal.add(estimate, self._trainable)
         state.tally.add(estimate.cost.values, estimate.cost.variances, count_correct(estimate.outputs, batch))
         state.step += 1
         state.batch += 1
@@ -247,8 +306,16 @@ class Trainer:
             loss_se=estimate.cost.standard_error,
             gradient_norm=float(np.linalg.norm(estimate.gradient[self._trainable])),
             gradient_noise=float(np.sqrt(np.maximum(estimate.variance[self._trainable], 0.0).sum())),
+            **self._spent(),
             **estimate.diagnostics.record(),
         )
+
+    def _spent(self) -> dict[str, object]:
+        """Nudge and shots of a step, where they are not those of the configuration throughout."""
+        spending = self.state.spending
+        if spending is None:
+            return {}
+        return {"beta": spending.beta, "shots_per_batch": spending.shots, "shares": spending.shares}
 
     def _first_look(self) -> None:
         """Cost and accuracy before the first update."""
@@ -279,7 +346,9 @@ class Trainer:
     def _evaluated(self, part: str, data: Dataset, epoch: int, *, memory: Memory) -> Measuring[Evaluation]:
         """Changes nothing: work that is stopped half-way begins again from what was known before it."""
         purpose = f"{part}-evaluation"
-        return evaluation(self.estimator, self.state.weights, data, purpose=purpose, index=epoch, memory=memory)
+        return evaluation(
+            self.spending_estimator, self.state.weights, data, purpose=purpose, index=epoch, memory=memory
+        )
 
     def _remember(self, rows: NDArray[np.int64], memory: Memory) -> None:
         remember(self.state.recollections, self.task.train.num_samples, rows, memory)

@@ -200,6 +200,9 @@ class StopAfter:
     def on_request(self, trainer):
         pass
 
+    def on_pilot(self, trainer, record):
+        pass
+
     def on_step(self, trainer, record):
         if trainer.state.step >= self.steps:
             trainer.request_stop()

@@ -67,6 +67,9 @@ class OneStep:
     def on_request(self, trainer):
         pass
 
+    def on_pilot(self, trainer, record):
+        pass
+
     def on_step(self, trainer, record):
         trainer.request_stop()
 

@@ -29,6 +29,9 @@ class StopAtRequest:
         if self.seen == self.number:
             trainer.request_stop()
 
+    def on_pilot(self, trainer, record):
+        pass
+
     def on_step(self, trainer, record):
         pass
 

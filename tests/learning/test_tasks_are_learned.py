@@ -126,6 +126,9 @@ class Lines:
     def on_request(self, trainer):
         pass
 
+    def on_pilot(self, trainer, record):
+        pass
+
     def on_step(self, trainer, record):
         pass
 

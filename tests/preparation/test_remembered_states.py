@@ -46,6 +46,9 @@ class Looker:
     def on_request(self, trainer):
         pass
 
+    def on_pilot(self, trainer, record):
+        pass
+
     def on_step(self, trainer, record):
         self.steps.append(record)
 

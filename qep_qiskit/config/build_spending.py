@@ -1,0 +1,56 @@
+"""From a checked configuration to how nudges and shots are chosen."""
+
+from __future__ import annotations
+
+from qep_qiskit.config.schema import Config
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.learning import AdaptiveShots, Contrast, PilotSettings, SpendingPolicy, first_beta
+from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.seeds import Seeds
+from qep_qiskit.tasks import Dataset
+
+__all__ = ["build_contrast", "build_policy"]
+
+
+def build_contrast(config: Config, hamiltonian: NudgedHamiltonian, data: Dataset, seeds: Seeds) -> Contrast:
+    """The contrast; with ``beta = "auto"`` at a small nudge, where it stands until a pilot has chosen."""
+    section = config.contrast
+    if section.beta != "auto":
+        return Contrast(kind=section.kind, beta=section.beta)
+    if section.pilot.first_beta is not None:
+        return Contrast(kind=section.kind, beta=section.pilot.first_beta)
+    weights = hamiltonian.network.layout.initial(seeds)
+    return Contrast(kind=section.kind, beta=first_beta(hamiltonian, weights, data.inputs, data.targets))
+
+
+def build_policy(config: Config) -> SpendingPolicy:
+    """How nudge and shots are chosen on the way.
+
+    Raises:
+        ConfigError: Something is to be chosen by shot noise where there is none, or the choices do not go together.
+    """
+    measurement, contrast = config.measurement, config.contrast
+    adaptive = None
+    if measurement.adaptive is not None:
+        adaptive = AdaptiveShots(**measurement.adaptive.model_dump())
+    policy = SpendingPolicy(
+        auto_beta=contrast.beta == "auto",
+        optimal_split=measurement.allocation == "optimal",
+        adaptive=adaptive,
+        pilot=PilotSettings(**contrast.pilot.model_dump()),
+    )
+    if policy.active and measurement.shots == "exact":
+        key = "contrast.beta = 'auto'" if policy.auto_beta else "measurement.allocation = 'optimal'"
+        key = key if policy.flies_pilots else "measurement.adaptive"
+        raise ConfigError(f"measurement.shots: {key} weighs shot noise; expected a number of shots, got 'exact'")
+    if policy.optimal_split and measurement.grouping == "per_weight":
+        raise ConfigError(
+            "measurement.allocation: 'optimal' splits shots between shared batches; with grouping = 'per_weight' "
+            "there are none, use 'equal'"
+        )
+    if adaptive is not None and adaptive.max_shots < int(measurement.shots):
+        raise ConfigError(
+            f"measurement.adaptive.max_shots: expected at least measurement.shots ({measurement.shots}), "
+            f"got {adaptive.max_shots}"
+        )
+    return policy

@@ -1,0 +1,59 @@
+"""Keys of shots and nudges: how many, how they are shared, split and chosen."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from qep_qiskit.config.section import Section
+
+__all__ = ["AdaptiveConfig", "ContrastConfig", "MeasurementConfig", "PilotConfig"]
+
+
+class AdaptiveConfig(Section):
+    """Shots that are raised, from epoch to epoch, as the gradient's signal-to-noise falls."""
+
+    signal_to_noise: float = Field(default=1.0, gt=0)
+    """Squared length of the gradients over that of their shot noise, summed over an epoch, below which shots are
+    raised."""
+    max_shots: int = Field(default=10_000, gt=0)
+    """Shots per batch beyond which they are not."""
+    growth: float = Field(default=2.0, gt=1)
+    """Most that shots grow from one epoch to the next."""
+
+
+class MeasurementConfig(Section):
+    """Shots."""
+
+    shots: Annotated[int, Field(gt=0)] | Literal["exact"] = 200
+    """Shots per batch: per sample, phase and commuting group; ``exact`` for expectations without noise."""
+    allocation: Literal["equal", "optimal"] = "equal"
+    """``optimal`` splits the same shots between the groups by a pilot's variances; `shots` is then the mean."""
+    grouping: Literal["shared", "qubit_wise", "per_weight"] = "shared"
+    """What shares its shots: the Hamiltonian's commuting groups; qubit-wise commuting groups found among all words;
+    or nothing, each weight measured on its own."""
+    adaptive: AdaptiveConfig | None = None
+    """Raise the shots as the gradient sinks into their noise; `shots` is then the number to begin with."""
+
+
+class PilotConfig(Section):
+    """Pilots, which measure contrasts at several nudges to find the best one."""
+
+    every: int = Field(default=10, ge=0)
+    """Epochs between pilots; 0 for one at the start only."""
+    levels: int = Field(default=5, ge=2, le=12)
+    """Nudges of the first pilot, each twice the one before; later pilots take three."""
+    first_beta: float | None = Field(default=None, gt=0)
+    """The smallest of them; by default a tenth of max|coefficient| / range(C)."""
+
+
+class ContrastConfig(Section):
+    """Nudges."""
+
+    kind: Literal["one_sided", "symmetric", "four_point"] = "symmetric"
+    """Stencil of nudged phases."""
+    beta: float | Literal["auto"] = 0.3
+    """Nudge strength; of either sign for ``one_sided``. ``auto``: the best one for the given shots, by pilots."""
+    pilot: PilotConfig = PilotConfig()
+    """Pilots, for ``beta = "auto"`` and ``allocation = "optimal"``."""

@@ -1,0 +1,240 @@
+"""What a step spends: its nudge, its shots, and how they are split between groups; and when that changes.
+
+A policy may choose the nudge from a pilot (`beta = "auto"`), split shots between groups where they do most
+(`allocation = "optimal"`), and raise the shots as the gradient sinks into their noise (adaptive shots). What it decides
+is kept in the state of the run, so a resumed run goes on as it would have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.cost import LossOnExpectations
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.learning.error_model import ErrorModel, split_shots
+from qep_qiskit.learning.gradient import GradientEstimate, GradientEstimator
+from qep_qiskit.learning.pilot import Pilot
+
+__all__ = ["AdaptiveShots", "PilotSettings", "SignalTally", "Spending", "SpendingPolicy", "batches_per_group"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PilotSettings:
+    """Pilots of a run.
+
+    Args:
+        every: Epochs between pilots; 0 for one at the start only.
+        levels: Nudges of the first pilot, each twice the one before; later ones take three around the present nudge.
+        first_beta: The smallest of them; found from the scales of H and C where it is None.
+
+    Raises:
+        ConfigError: A number is out of range.
+    """
+
+    every: int = 10
+    levels: int = 5
+    first_beta: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.every < 0:
+            raise ConfigError(f"contrast.pilot.every: expected at least 0, got {self.every}")
+        if self.levels < 2:
+            raise ConfigError(f"contrast.pilot.levels: expected at least 2, got {self.levels}")
+        if self.first_beta is not None and not self.first_beta > 0:
+            raise ConfigError(f"contrast.pilot.first_beta: expected a number above zero, got {self.first_beta}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdaptiveShots:
+    """Shots that are raised, from epoch to epoch, as the gradient's signal-to-noise falls.
+
+    Args:
+        signal_to_noise: Squared length of the gradients over the squared length that shot noise alone gives, both
+            summed over an epoch, below which the shots are raised.
+        max_shots: Shots per batch beyond which they are not.
+        growth: Most that shots grow from one epoch to the next.
+
+    Raises:
+        ConfigError: A number is out of range.
+    """
+
+    signal_to_noise: float = 1.0
+    max_shots: int = 10_000
+    growth: float = 2.0
+
+    def __post_init__(self) -> None:
+        for name, least in (("signal_to_noise", 0.0), ("max_shots", 0), ("growth", 1.0)):
+            if not getattr(self, name) > least:
+                raise ConfigError(f"measurement.adaptive.{name}: expected more than {least}, got {getattr(self, name)}")
+
+    def after(self, shots: int, tally: SignalTally) -> int:
+        """Shots per batch of the next epoch."""
+        if tally.noise <= 0:
+            return shots
+        ratio = max(tally.signal, 0.0) / tally.noise
+        wanted = self.growth if ratio * self.growth < self.signal_to_noise else self.signal_to_noise / ratio
+        return max(shots, min(self.max_shots, int(np.ceil(shots * min(wanted, self.growth)))))
+
+
+@dataclass(slots=True)
+class SignalTally:
+    """Signal and noise of the gradients of the current epoch, over the weights that train.
+
+    Args:
+        signal: Sum of squared lengths, shot noise taken off.
+        noise: Sum of the squared lengths that shot noise alone gives.
+    """
+
+    signal: float = 0.0
+    noise: float = 0.0
+
+    def add(self, estimate: GradientEstimate, trainable: NDArray) -> None:
+        """Count a step in; steps whose noise is unknown are left out."""
+        noise = float(np.maximum(estimate.variance[trainable], 0.0).sum())
+        if np.isfinite(noise):
+            self.signal += float((estimate.gradient[trainable] ** 2).sum()) - noise
+            self.noise += noise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spending:
+    """What steps spend at present.
+
+    Args:
+        beta: The nudge.
+        shots: Shots per batch, the mean over groups; None for exact.
+        shares: Shots of every group over that mean; None for an equal split.
+        model: The error model of the last pilot, or None.
+        piloted: Epoch of the last pilot, -1 before the first.
+    """
+
+    beta: float
+    shots: int | None
+    shares: tuple[float, ...] | None = None
+    model: ErrorModel | None = None
+    piloted: int = -1
+
+    def applied(self, estimator: GradientEstimator) -> GradientEstimator:
+        """The estimator with this nudge and these shots."""
+        shots = self.shots
+        split = shots if shots is None or self.shares is None else split_shots(shots, np.array(self.shares))
+        return replace(estimator, contrast=replace(estimator.contrast, beta=self.beta), shots=split)
+
+    def record(self) -> dict[str, Any]:
+        """Plain data for a checkpoint."""
+        return {
+            "beta": self.beta,
+            "shots": self.shots,
+            "shares": self.shares,
+            "model": None if self.model is None else self.model.record(),
+            "piloted": self.piloted,
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Spending:
+        """The inverse of `record`."""
+        shares, model = record["shares"], record["model"]
+        return cls(
+            beta=float(record["beta"]),
+            shots=record["shots"],
+            shares=None if shares is None else tuple(float(share) for share in shares),
+            model=None if model is None else ErrorModel.from_record(model),
+            piloted=int(record["piloted"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendingPolicy:
+    """How what a step spends is chosen.
+
+    Args:
+        auto_beta: Whether pilots choose the nudge.
+        optimal_split: Whether they split the shots between groups.
+        adaptive: How shots are raised, or None for fixed shots.
+        pilot: When pilots are flown, and over which nudges.
+    """
+
+    auto_beta: bool = False
+    optimal_split: bool = False
+    adaptive: AdaptiveShots | None = None
+    pilot: PilotSettings = field(default_factory=PilotSettings)
+
+    @property
+    def flies_pilots(self) -> bool:
+        """Whether there is anything that a pilot decides."""
+        return self.auto_beta or self.optimal_split
+
+    @property
+    def active(self) -> bool:
+        """Whether what a step spends ever changes."""
+        return self.flies_pilots or self.adaptive is not None
+
+    def start(self, estimator: GradientEstimator) -> Spending:
+        """Before the first pilot.
+
+        Raises:
+            ConfigError: Something is to be chosen by shot noise, and there is none.
+        """
+        shots = estimator.shots
+        if self.active and not isinstance(shots, int):
+            raise ConfigError(
+                "measurement.shots: beta = 'auto', allocation = 'optimal' and adaptive shots weigh shot noise; "
+                "expected a number of shots"
+            )
+        return Spending(beta=estimator.contrast.beta, shots=shots if isinstance(shots, int) else None)
+
+    def is_due(self, spending: Spending, epoch: int) -> bool:
+        """Whether a pilot comes before an epoch."""
+        if not self.flies_pilots or spending.piloted >= epoch:
+            return False
+        return spending.piloted < 0 or (self.pilot.every > 0 and epoch - spending.piloted >= self.pilot.every)
+
+    def ladder(self, spending: Spending, first: float) -> tuple[float, int]:
+        """First nudge and number of levels of the next pilot; `first` is a nudge known to be small."""
+        if spending.model is None:
+            return (self.pilot.first_beta or first), self.pilot.levels
+        return abs(spending.beta) / 2.0, min(3, self.pilot.levels)
+
+    def after_pilot(self, spending: Spending, pilot: Pilot, estimator: GradientEstimator, epoch: int) -> Spending:
+        """What to spend from now on; a new bias is averaged (by its logarithm) with the one known before."""
+        model, before = pilot.model, spending.model
+        if before is not None and before.bias_squared > 0 and model.bias_squared > 0:
+            mixed = np.sqrt(before.bias_squared * model.bias_squared) if pilot.resolved else before.bias_squared
+            model = replace(model, bias_squared=float(mixed))
+        return self._settled(replace(spending, model=model, piloted=epoch), estimator)
+
+    def after_epoch(self, spending: Spending, tally: SignalTally, estimator: GradientEstimator) -> Spending:
+        """What to spend in the next epoch, from the signal and the noise of this one."""
+        if self.adaptive is None or spending.shots is None:
+            return spending
+        return self._settled(replace(spending, shots=self.adaptive.after(spending.shots, tally)), estimator)
+
+    def _settled(self, spending: Spending, estimator: GradientEstimator) -> Spending:
+        """Nudge and split that are best for the present shots, by the model."""
+        model, shots = spending.model, spending.shots
+        if model is None or shots is None:
+            return spending
+        beta, shares = spending.beta, None if spending.shares is None else np.array(spending.shares)
+        for _ in range(3):  # the best split depends on the nudge and the best nudge on the split, both weakly
+            if self.auto_beta:
+                beta = model.best_beta(shots, shares, sign=float(np.sign(estimator.contrast.beta)))
+            if self.optimal_split:
+                shares = model.best_shares(beta, batches_per_group(estimator))
+        return replace(spending, beta=beta, shares=None if shares is None else tuple(shares.tolist()))
+
+
+def batches_per_group(estimator: GradientEstimator) -> NDArray[np.float64]:
+    """Shot batches of one sample's gradient in every group of the reading plan, shape (groups,)."""
+    plan, hamiltonian = estimator.reading_plan, estimator.hamiltonian
+    nudged = np.count_nonzero(estimator.contrast.betas)
+    found = np.zeros(len(plan.groups))
+    found[plan.serving(hamiltonian.network_terms)] = len(estimator.contrast.betas)
+    if isinstance(hamiltonian.cost, LossOnExpectations):
+        reading = plan.serving(hamiltonian.reading_terms)
+        found[reading] = np.where(found[reading] > 0, nudged + 1, 1)
+    return found
