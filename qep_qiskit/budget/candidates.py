@@ -50,11 +50,11 @@ def spsa_candidates(
     perturbations: Sequence[float] = SHIFTS,
     circuits: int | None = None,
 ) -> tuple[SPSA, ...]:
-    """SPSA that spends the given shots on 1, 2, 4, ... random sign vectors and every shift.
+    """SPSA that spends the given shots on about 1, 2, 4, ... random sign vectors and every shift.
 
-    The last number of sign vectors is the largest that the shots allow, whether a power of two or not. A loss on
-    expectations takes two shots an evaluation at least: of one shot it is biased whatever the shift, and for a
-    squared error it is another cost.
+    Numbers of sign vectors are raised where that leaves fewer shots over, and the last is the largest that the shots
+    allow. A loss on expectations takes two shots an evaluation at least: of one shot it is biased whatever the shift; a
+    squared error is then the operator cost.
 
     Args:
         hamiltonian: Network and cost.
@@ -76,10 +76,15 @@ def spsa_candidates(
     most = total_shots // (batches * _fewest_shots(hamiltonian))
     if circuits is not None:
         most = min(most, circuits // (2 * len(hamiltonian.cost_groups)))
-    counts = [1 << power for power in range(most.bit_length()) if 1 << power < most] + ([most] if most else [])
+    splits: dict[int, int] = {}
+    for power in range(most.bit_length()):
+        shots = total_shots // (batches << power)
+        splits[shots] = min(most, total_shots // (batches * shots))
+    if most:
+        splits[total_shots // (batches * most)] = most
     return tuple(
-        SPSA(perturbation=shift, perturbations=count, shots=total_shots // (batches * count), seeds=seeds)
-        for count in counts
+        SPSA(perturbation=shift, perturbations=count, shots=shots, seeds=seeds)
+        for shots, count in splits.items()
         for shift in perturbations
     )
 

@@ -41,7 +41,7 @@ class AngleGradient:
 
     Args:
         gradient: Shape (parameters,).
-        variance: Shape (parameters,), by shots, those of the error signals included; NaN where one shot gives no estimate.
+        variance: Shape (parameters,), by shots, error signals included; NaN where one shot gives no estimate.
         usage: Shots and bound circuits in all.
         evaluations: Evaluations of the batch: twice the rotations, and once for error signals.
     """
