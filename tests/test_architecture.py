@@ -31,6 +31,7 @@ ROOMS = [
     "measurement",
     "preparation",
     "learning",
+    "budget",
     "report",
     "config",
     "cli",

@@ -1,0 +1,105 @@
+"""Settings to choose from, so that a method is compared at its best: the best of a grid at equal shots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qep_qiskit.budget.baselines import SPSA, FiniteDifferences
+from qep_qiskit.cost import LossOnExpectations
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.seeds import Seeds
+
+__all__ = ["SHIFTS", "finite_difference_candidates", "spsa_candidates"]
+
+SHIFTS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+"""Shifts of weights of order one that cover what is best from some hundred to a million shots."""
+
+
+def finite_difference_candidates(
+    hamiltonian: NudgedHamiltonian, *, total_shots: int, num_samples: int = 1, deltas: Sequence[float] = SHIFTS
+) -> tuple[FiniteDifferences, ...]:
+    """Finite differences that spend the given shots evenly on their evaluations.
+
+    Args:
+        hamiltonian: Network and cost: how many weights train, how many groups the cost lives in.
+        total_shots: Shots for one gradient, all samples together.
+        num_samples: Samples of a batch.
+        deltas: Shifts to choose from.
+
+    Returns:
+        One a shift; none where the shots do not suffice for a single evaluation of each kind.
+
+    Raises:
+        ConfigError: No shots, samples or shifts are given.
+    """
+    _check(total_shots, num_samples, deltas)
+    batches = 2 * int(hamiltonian.network.layout.trainable().sum()) * _batches(hamiltonian, num_samples)
+    shots = total_shots // batches if batches else 0
+    if shots < _fewest_shots(hamiltonian):
+        return ()
+    return tuple(FiniteDifferences(delta=delta, shots=shots) for delta in deltas)
+
+
+def spsa_candidates(
+    hamiltonian: NudgedHamiltonian,
+    *,
+    total_shots: int,
+    seeds: Seeds,
+    num_samples: int = 1,
+    perturbations: Sequence[float] = SHIFTS,
+    circuits: int | None = None,
+) -> tuple[SPSA, ...]:
+    """SPSA that spends the given shots on about 1, 2, 4, ... random sign vectors and every shift.
+
+    Numbers of sign vectors are raised where that leaves fewer shots over, and the last is the largest that the shots
+    allow. A loss on expectations takes two shots an evaluation at least: of one shot it is biased whatever the shift; a
+    squared error is then the operator cost.
+
+    Args:
+        hamiltonian: Network and cost.
+        total_shots: Shots for one gradient, all samples together.
+        seeds: Root of the random signs.
+        num_samples: Samples of a batch.
+        perturbations: Shifts to choose from.
+        circuits: Bound circuits that may be run for one sample, such as the 4 of a symmetric contrast in two groups;
+            None for any number.
+
+    Returns:
+        Every number of sign vectors with every shift; none where the shots or circuits do not suffice for one.
+
+    Raises:
+        ConfigError: No shots, samples or shifts are given.
+    """
+    _check(total_shots, num_samples, perturbations)
+    batches = 2 * _batches(hamiltonian, num_samples)
+    most = total_shots // (batches * _fewest_shots(hamiltonian))
+    if circuits is not None:
+        most = min(most, circuits // (2 * len(hamiltonian.cost_groups)))
+    splits: dict[int, int] = {}
+    for power in range(most.bit_length()):
+        shots = total_shots // (batches << power)
+        splits[shots] = min(most, total_shots // (batches * shots))
+    if most:
+        splits[total_shots // (batches * most)] = most
+    return tuple(
+        SPSA(perturbation=shift, perturbations=count, shots=shots, seeds=seeds)
+        for shots, count in splits.items()
+        for shift in perturbations
+    )
+
+
+def _batches(hamiltonian: NudgedHamiltonian, num_samples: int) -> int:
+    """Shot batches of one evaluation."""
+    return len(hamiltonian.cost_groups) * num_samples
+
+
+def _fewest_shots(hamiltonian: NudgedHamiltonian) -> int:
+    return 2 if isinstance(hamiltonian.cost, LossOnExpectations) else 1
+
+
+def _check(total_shots: int, num_samples: int, shifts: Sequence[float]) -> None:
+    if total_shots < 1 or num_samples < 1:
+        raise ConfigError(f"budget: expected at least 1 shot and 1 sample, got {total_shots} and {num_samples}")
+    if not shifts:
+        raise ConfigError("budget: expected at least one shift of the weights to choose from, got none")

@@ -1,0 +1,128 @@
+"""The cost of a batch at many weights, measured in one request: what methods without nudges are made of.
+
+Points that are equal are prepared once and measured as often as they occur. Many points go in several requests, so
+that the moments of a request stay within some hundred MiB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.cost import LossOnExpectations
+from qep_qiskit.execution import RequestKey
+from qep_qiskit.learning.free_phase import CostEstimate, cost_of_means, measure_free
+from qep_qiskit.measurement import Measuring, measure
+from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import Equilibria, Family, Preparation, SolverReport, Start
+from qep_qiskit.prepared import CircuitStates, Prepared, VectorStates
+
+__all__ = ["CostAtPoints", "measured_costs", "request_parts"]
+
+_NUMBERS_PER_REQUEST = 1 << 22
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CostAtPoints:
+    """Mean cost of a batch at every point.
+
+    Args:
+        values: Shape (points,).
+        variances: Shape (points,), by shots; NaN where one shot gives no estimate.
+    """
+
+    values: NDArray[np.float64]
+    variances: NDArray[np.float64]
+
+
+def measured_costs(
+    hamiltonian: NudgedHamiltonian,
+    preparation: Preparation,
+    points: NDArray,
+    inputs: NDArray,
+    targets: NDArray,
+    *,
+    shots: int | None,
+    key: RequestKey,
+) -> Measuring[CostAtPoints]:
+    """Mean cost of a batch at given weights, in the free phase and the groups of the cost only.
+
+    Args:
+        hamiltonian: Network and cost.
+        preparation: How states are reached.
+        points: Shape (points, weights).
+        inputs: Shape (samples, inputs).
+        targets: Shape (samples, targets).
+        shots: Shots per batch, or None for exact expectations.
+        key: Names the requests; stages are counted from it.
+    """
+    values, variances = [], []
+    for number, rows in enumerate(request_parts(hamiltonian, len(points), len(inputs))):
+        part = replace(key, stage=key.stage + number)
+        found = yield from _costs_of(hamiltonian, preparation, points[rows], inputs, targets, shots=shots, key=part)
+        values.append(found.values.reshape(-1, len(inputs)).mean(axis=1))
+        variances.append(found.variances.reshape(-1, len(inputs)).sum(axis=1) / len(inputs) ** 2)
+    return CostAtPoints(values=np.concatenate(values), variances=np.concatenate(variances))
+
+
+def request_parts(hamiltonian: NudgedHamiltonian, num_points: int, num_samples: int) -> Iterator[slice]:
+    """Points that share a request: amplitudes and covariances of terms are what fills the memory."""
+    per_state = max(1 << hamiltonian.num_qubits, hamiltonian.num_terms**2)
+    size = max(1, _NUMBERS_PER_REQUEST // (per_state * num_samples))
+    return (slice(start, min(start + size, num_points)) for start in range(0, num_points, size))
+
+
+def _costs_of(
+    hamiltonian: NudgedHamiltonian,
+    preparation: Preparation,
+    points: NDArray,
+    inputs: NDArray,
+    targets: NDArray,
+    *,
+    shots: int | None,
+    key: RequestKey,
+) -> Measuring[CostEstimate]:
+    """Costs point by point and within a point sample by sample."""
+    samples = len(inputs)
+    distinct, which = np.unique(points, axis=0, return_inverse=True)
+    free = np.concatenate([hamiltonian.free_coefficients(point, inputs) for point in distinct])
+    family = Family.of_free(hamiltonian.groups, free, key)
+    equilibria = yield from preparation.prepare(family, Start())
+    rows = (which.reshape(-1, 1) * samples + np.arange(samples)).ravel()
+    states, repeated = _rows_of(equilibria.states, rows), np.tile(targets, (len(points), 1))
+    per_group = [shots] * len(hamiltonian.groups)
+    if isinstance(hamiltonian.cost, LossOnExpectations):
+        given = _Given(states)
+        phase = yield from measure_free(hamiltonian, given, free[rows], repeated, shots=per_group, key=key)
+        return phase.cost
+    # The groups of the cost alone: those of the outputs, which `measure_free` reads too, would be wasted here.
+    moments = yield from measure(
+        hamiltonian.groups,
+        states,
+        shape=(len(rows), 1),
+        phases={g: [0] for g in hamiltonian.cost_groups},
+        shots=per_group,
+        key=key,
+    )
+    return cost_of_means(hamiltonian, moments.means[:, 0], moments.covariance[:, 0], repeated)
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A preparation of states that are there already."""
+
+    states: Prepared
+
+    def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
+        yield from ()
+        return Equilibria(states=self.states, report=SolverReport.silent(family))
+
+
+def _rows_of(states: Prepared, rows: NDArray[np.int64]) -> Prepared:
+    """Some states of a batch, with repeats."""
+    if isinstance(states, VectorStates):
+        return VectorStates(vectors=states.vectors[rows], energies=states.energies[rows], gaps=states.gaps[rows])
+    return CircuitStates(program=states.program, parameters=states.parameters[rows])

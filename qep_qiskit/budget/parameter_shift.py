@@ -1,0 +1,290 @@
+"""Parameter shift: the gradient of another model, whose circuit's own angles are trained.
+
+There is no Hamiltonian in equilibrium here: the state is a circuit's, its angles are the weights, and the cost is read
+in that state. Each rotation exp(-i theta P) of a Pauli word gives means that are sinusoids of 2 theta, so that
+
+    d<A>/d(theta) = <A>(theta + pi/4) - <A>(theta - pi/4)
+
+exactly (Mitarai et al. 2018, Phys. Rev. A 98, 032309). A parameter that drives several rotations has the sum of their
+derivatives: every rotation is shifted by itself. It can therefore be compared with equilibrium propagation in shots and
+circuits for a gradient of so many numbers, never in its error: what is estimated is not the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.budget.baselines import check_shots, shots_in_words
+from qep_qiskit.budget.costs import request_parts
+from qep_qiskit.budget.counting import counted
+from qep_qiskit.cost import LossOnExpectations
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.evolution import energy_and_gradient, evolve
+from qep_qiskit.execution import RequestKey
+from qep_qiskit.measurement import Measuring, StateMoments, Usage, measure
+from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.prepared import CircuitStates
+from qep_qiskit.program import CxLayer, Layer, LayerProgram
+
+__all__ = ["AngleGradient", "ParameterShift", "exact_angle_gradient"]
+
+_SHIFT = np.pi / 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AngleGradient:
+    """Gradient of the mean cost of a batch by the parameters of a circuit, and what it took.
+
+    Args:
+        gradient: Shape (parameters,).
+        variance: Shape (parameters,), by shots, error signals included; NaN where one shot gives no estimate.
+        usage: Shots and bound circuits in all.
+        evaluations: Evaluations of the batch: twice the rotations, and once for error signals.
+    """
+
+    gradient: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    usage: Usage
+    evaluations: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Form:
+    """What to differentiate, as a linear form of the terms.
+
+    Args:
+        values: Shape (samples, terms).
+        covariance: Shape (samples, terms, terms), by the shots of the error signals.
+        requests: How many it took.
+    """
+
+    values: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    requests: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterShift:
+    """The two-term rule for every rotation of a circuit.
+
+    Args:
+        shots: Shots per batch of an evaluation, or None for exact expectations.
+
+    Raises:
+        ConfigError: The shots are below one.
+    """
+
+    shots: int | None
+
+    def __post_init__(self) -> None:
+        check_shots(self.shots)
+
+    @property
+    def description(self) -> str:
+        """The settings in words."""
+        return f"parameter shift of a circuit's own angles, {shots_in_words(self.shots)} an evaluation"
+
+    def estimate(
+        self,
+        hamiltonian: NudgedHamiltonian,
+        program: LayerProgram,
+        parameters: NDArray,
+        targets: NDArray,
+        key: RequestKey,
+    ) -> Measuring[AngleGradient]:
+        """Gradient of the mean cost in the circuit's own states.
+
+        With a loss on expectations the error signals are measured first, in a request of their own, so that their
+        noise is independent of that of the shifted means.
+
+        Args:
+            hamiltonian: Only its cost and the groups to read it in are used.
+            program: The circuit.
+            parameters: Shape (samples, parameters), one row for a sample: equal rows, but where inputs enter.
+            targets: Shape (samples, targets).
+            key: Names the requests; stages are counted from it.
+
+        Raises:
+            ConfigError: The circuit has no rotation with a parameter, or the parameters do not fit it.
+        """
+        work = self._estimate(hamiltonian, program, _checked(program, parameters, targets), targets, key)
+        found, usage = yield from counted(work)
+        return replace(found, usage=usage)
+
+    def _estimate(
+        self,
+        hamiltonian: NudgedHamiltonian,
+        program: LayerProgram,
+        parameters: NDArray,
+        targets: NDArray,
+        key: RequestKey,
+    ) -> Measuring[AngleGradient]:
+        gates = _per_rotation(program)
+        angles = gates.angles(parameters)
+        form = yield from self._form(hamiltonian, gates.program, angles, targets, key)
+        shifts = _SHIFT * np.eye(angles.shape[1])
+        shifts = np.concatenate([shifts, -shifts])
+        means, noise = [], []
+        for number, part in enumerate(request_parts(hamiltonian, len(shifts), len(angles))):
+            points = (angles[None] + shifts[part, None]).reshape(-1, angles.shape[1])
+            own = replace(key, stage=key.stage + form.requests + number)
+            moments = yield from self._measure(hamiltonian, gates.program, points, own)
+            means.append(np.nan_to_num(moments.means[:, 0]).reshape(-1, *form.values.shape))
+            covariance = moments.covariance[:, 0].reshape(-1, *form.covariance.shape)
+            noise.append(np.einsum("st,pstu,su->p", form.values, covariance, form.values))
+        slopes = gates.chained(_of_pairs(np.concatenate(means), -1.0), 1)
+        by_form = np.einsum("pst,stu,psu->p", slopes, form.covariance, slopes)
+        by_shifted = gates.chained(_of_pairs(np.concatenate(noise), 1.0), 2)
+        return AngleGradient(
+            gradient=np.einsum("st,pst->p", form.values, slopes) / len(angles),
+            variance=(by_shifted + by_form) / len(angles) ** 2,
+            usage=Usage(),
+            evaluations=len(shifts) + form.requests,
+        )
+
+    def _form(
+        self,
+        hamiltonian: NudgedHamiltonian,
+        program: LayerProgram,
+        angles: NDArray,
+        targets: NDArray,
+        key: RequestKey,
+    ) -> Measuring[_Form]:
+        if not isinstance(hamiltonian.cost, LossOnExpectations):
+            values = hamiltonian.operator_nudge(targets)[0]
+            return _Form(values=values, covariance=np.zeros((*values.shape, values.shape[1])), requests=0)
+        moments = yield from self._measure(hamiltonian, program, angles, key)
+        means, covariance = np.nan_to_num(moments.means[:, 0]), moments.covariance[:, 0]
+        assert hamiltonian.readout is not None
+        matrix, constants = hamiltonian.readout
+        slope = matrix.T @ hamiltonian.cost.loss.curvature(means @ matrix.T + constants, targets) @ matrix
+        values = _signal_form(hamiltonian, means, targets)
+        return _Form(values=values, covariance=slope @ covariance @ slope, requests=1)
+
+    def _measure(
+        self, hamiltonian: NudgedHamiltonian, program: LayerProgram, points: NDArray, key: RequestKey
+    ) -> Measuring[StateMoments]:
+        return (
+            yield from measure(
+                hamiltonian.groups,
+                CircuitStates(program=program, parameters=points),
+                shape=(len(points), 1),
+                phases={g: [0] for g in hamiltonian.cost_groups},
+                shots=[self.shots] * len(hamiltonian.groups),
+                key=key,
+            )
+        )
+
+
+def exact_angle_gradient(
+    hamiltonian: NudgedHamiltonian, program: LayerProgram, parameters: NDArray, targets: NDArray
+) -> NDArray[np.float64]:
+    """The exact gradient of the mean cost by the parameters of a circuit, by the adjoint method.
+
+    Args:
+        hamiltonian: Only its cost is used.
+        program: The circuit.
+        parameters: Shape (samples, parameters).
+        targets: Shape (samples, targets).
+
+    Returns:
+        Shape (parameters,).
+
+    Raises:
+        ConfigError: The circuit has no rotation with a parameter, or the parameters do not fit it.
+    """
+    parameters = _checked(program, parameters, targets)
+    if isinstance(hamiltonian.cost, LossOnExpectations):
+        states = evolve(program, parameters)
+        means = np.concatenate([group.expectations(states) for group in hamiltonian.groups], axis=1)
+        form = _signal_form(hamiltonian, means, targets)
+    else:
+        form = hamiltonian.operator_nudge(targets)[0]
+    return energy_and_gradient(program, parameters, hamiltonian.groups, form)[1].mean(axis=0)
+
+
+def _signal_form(hamiltonian: NudgedHamiltonian, means: NDArray, targets: NDArray) -> NDArray:
+    """sum_o eps_o O_o as a linear form of the terms, shape (samples, terms)."""
+    assert isinstance(hamiltonian.cost, LossOnExpectations)
+    assert hamiltonian.readout is not None
+    matrix, constants = hamiltonian.readout
+    return hamiltonian.signal_nudge(hamiltonian.cost.loss.gradient(means @ matrix.T + constants, targets))
+
+
+@dataclass(frozen=True, eq=False)
+class _PerRotation:
+    """A program with a parameter for every rotation that is driven.
+
+    Args:
+        program: Its parameters are the angles theta of the rotations exp(-i theta P).
+        source: Shape (rotations,), the parameter of the original that drives each.
+        scale: Shape (rotations,), the factor on it.
+        offset: Shape (rotations,), the constant part of the angle.
+        num_parameters: Of the original.
+    """
+
+    program: LayerProgram
+    source: NDArray[np.int64]
+    scale: NDArray[np.float64]
+    offset: NDArray[np.float64]
+    num_parameters: int
+
+    def angles(self, parameters: NDArray) -> NDArray[np.float64]:
+        """Angles of the rotations, shape (samples, rotations)."""
+        return self.scale * parameters[:, self.source] + self.offset
+
+    def chained(self, by_angle: NDArray, power: int) -> NDArray[np.float64]:
+        """Sum over the rotations of each parameter, (rotations, ...) to (parameters, ...).
+
+        The factors of the rotations enter to a power: 1 for means, 2 for variances.
+        """
+        rule = np.zeros((self.num_parameters, len(self.source)))
+        rule[self.source, np.arange(len(self.source))] = self.scale**power
+        return np.tensordot(rule, by_angle, axes=1)
+
+
+def _of_pairs(shifted: NDArray, sign: float) -> NDArray:
+    """Up plus `sign` times down, where all shifts up come first."""
+    up, down = np.split(shifted, 2)
+    return up + sign * down
+
+
+@lru_cache(maxsize=32)
+def _per_rotation(program: LayerProgram) -> _PerRotation:
+    """Made once for a program, so that executors recognise it."""
+    layers: list[Layer | CxLayer] = []
+    tables = []
+    count = 0
+    for layer in program.layers:
+        if not isinstance(layer, Layer):
+            layers.append(layer)
+            continue
+        driven = (layer.source >= 0) & (layer.scale != 0.0)
+        source = np.full(len(driven), -1)
+        source[driven] = np.arange(count, count + driven.sum())
+        count += int(driven.sum())
+        offset = np.where(driven, 0.0, layer.offset)
+        layers.append(Layer(group=layer.group, source=source, scale=driven.astype(float), offset=offset))
+        tables.append((layer.source[driven], layer.scale[driven], layer.offset[driven]))
+    names = tuple(f"g{index}" for index in range(count))
+    source, scale, offset = (np.concatenate(column) for column in zip(*tables, strict=True))
+    return _PerRotation(
+        program=replace(program, layers=tuple(layers), parameter_names=names),
+        source=source,
+        scale=scale,
+        offset=offset,
+        num_parameters=program.num_parameters,
+    )
+
+
+def _checked(program: LayerProgram, parameters: NDArray, targets: NDArray) -> NDArray[np.float64]:
+    wanted = (len(targets), program.num_parameters)
+    if np.shape(parameters) != wanted:
+        raise ConfigError(f"parameter shift: expected parameters of shape {wanted}, got {np.shape(parameters)}")
+    if all(source < 0 or scale == 0.0 for _, _, source, scale, _ in program.rotations()):
+        raise ConfigError("parameter shift: the circuit has no rotation with a parameter, so there is nothing to shift")
+    return np.asarray(parameters, dtype=float)
