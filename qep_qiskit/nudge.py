@@ -86,11 +86,12 @@ class NudgedHamiltonian:
     @cached_property
     def cost_groups(self) -> tuple[int, ...]:
         """Indices of the groups that cost or outputs live in."""
-        return tuple(
-            g
-            for g, where in enumerate(self.group_slices)
-            if np.any((self._cost_terms >= where.start) & (self._cost_terms < where.stop))
-        )
+        return self._groups_with(self._cost_terms)
+
+    def _groups_with(self, terms: NDArray[np.int64]) -> tuple[int, ...]:
+        """Indices of the groups that hold any of the terms."""
+        slices = enumerate(self.group_slices)
+        return tuple(g for g, where in slices if np.any((terms >= where.start) & (terms < where.stop)))
 
     @cached_property
     def readout(self) -> tuple[NDArray, NDArray] | None:
@@ -118,10 +119,12 @@ class NudgedHamiltonian:
         shown = {g for g, where in enumerate(self.group_slices) if read[where].any()}
         return tuple(sorted(shown | set(self.cost_groups)))
 
-    @property
+    @cached_property
     def network_groups(self) -> tuple[int, ...]:
         """Indices of the groups that weights live in: the ones a gradient needs."""
-        return tuple(range(len(self.network.groups)))
+        layout = self.network.layout
+        terms = self.jacobian(np.zeros(layout.num_weights), np.zeros((1, self.network.num_inputs))).term
+        return self._groups_with(terms)
 
     def free_coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
         """Coefficients of H alone, shape (samples, terms)."""

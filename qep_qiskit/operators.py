@@ -58,7 +58,7 @@ class PauliWord:
             if part.upper() == "I":
                 continue
             letter, index = part[0].upper(), part[1:]
-            if letter not in "XYZ" or not index.isdigit():
+            if letter not in "XYZ" or not index.isdecimal():
                 raise NetworkError(
                     f"Pauli word '{text}': expected factors like X0 or Z12 separated by spaces, got '{part}'"
                 )
