@@ -129,12 +129,10 @@ class PauliConfig(Section):
     """All weights, numbered as their names first appear; by default drawn from a normal distribution."""
 
 
-def _kind(section: Any) -> Any:
+def _kind(section: Any) -> str:
     """The tag of a network section; without one it is the Ising network."""
-    if not isinstance(section, Mapping):
-        return getattr(section, "kind", "ising")
-    kind = section.get("kind", "ising")
-    return kind if isinstance(kind, str) else "ising"
+    given = section.get("kind", "ising") if isinstance(section, Mapping) else getattr(section, "kind", "ising")
+    return str(given)
 
 
 NetworkConfig = Annotated[
