@@ -88,12 +88,12 @@ class NudgedHamiltonian:
     @cached_property
     def cost_groups(self) -> tuple[int, ...]:
         """Indices of the groups that cost or outputs live in."""
-        return self._groups_of(self.cost_terms)
+        return self._groups_with(self.cost_terms)
 
-    def _groups_of(self, terms: NDArray[np.int64]) -> tuple[int, ...]:
-        return tuple(
-            g for g, where in enumerate(self.group_slices) if np.any((terms >= where.start) & (terms < where.stop))
-        )
+    def _groups_with(self, terms: NDArray[np.int64]) -> tuple[int, ...]:
+        """Indices of the groups that hold any of the terms."""
+        slices = enumerate(self.group_slices)
+        return tuple(g for g, where in slices if np.any((terms >= where.start) & (terms < where.stop)))
 
     @cached_property
     def readout(self) -> tuple[NDArray, NDArray] | None:
@@ -123,12 +123,14 @@ class NudgedHamiltonian:
     @cached_property
     def reading_groups(self) -> tuple[int, ...]:
         """Indices of the groups that show the cost and the outputs of a free state."""
-        return self._groups_of(self.reading_terms)
+        return self._groups_with(self.reading_terms)
 
-    @property
+    @cached_property
     def network_groups(self) -> tuple[int, ...]:
         """Indices of the groups that weights live in: the ones a gradient needs."""
-        return tuple(range(len(self.network.groups)))
+        layout = self.network.layout
+        terms = self.jacobian(np.zeros(layout.num_weights), np.zeros((1, self.network.num_inputs))).term
+        return self._groups_with(terms)
 
     def free_coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
         """Coefficients of H alone, shape (samples, terms)."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from qiskit import QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
 
 from qep_qiskit.errors import NetworkError
-from qep_qiskit.transforms import apply_product, walsh_hadamard
+from qep_qiskit.transforms import Block, kron_blocks, transform_rows, walsh_hadamard
 
 __all__ = [
     "CommutingGroup",
@@ -58,7 +59,7 @@ class PauliWord:
             if part.upper() == "I":
                 continue
             letter, index = part[0].upper(), part[1:]
-            if letter not in "XYZ" or not index.isdigit():
+            if letter not in "XYZ" or not index.isdecimal():
                 raise NetworkError(
                     f"Pauli word '{text}': expected factors like X0 or Z12 separated by spaces, got '{part}'"
                 )
@@ -146,11 +147,11 @@ class LocalBasis:
 
     def rotate(self, states: NDArray) -> NDArray:
         """V applied to states, shape (..., 2^N)."""
-        return apply_product(states, self.matrices())
+        return transform_rows(states, _blocks_of(self, inverse=False))
 
     def rotate_back(self, states: NDArray) -> NDArray:
         """V^dagger applied to states, shape (..., 2^N)."""
-        return apply_product(states, self.matrices(inverse=True))
+        return transform_rows(states, _blocks_of(self, inverse=True))
 
     def append_to(self, circuit: QuantumCircuit) -> None:
         """Append the gates of V, so that measuring in Z then reads this basis."""
@@ -167,6 +168,12 @@ class LocalBasis:
     def contains(self, word: PauliWord) -> bool:
         """Whether the word is diagonal in this basis."""
         return all(self.letters[qubit] == letter for qubit, letter in word.factors)
+
+
+@lru_cache(maxsize=256)
+def _blocks_of(basis: LocalBasis, *, inverse: bool) -> tuple[Block, ...]:
+    """V in blocks of a few qubits; a solver asks for them thousands of times."""
+    return tuple(kron_blocks(basis.matrices(inverse=inverse)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ __all__ = [
     "apply_product",
     "kron_blocks",
     "num_qubits_of",
+    "transform_rows",
     "walsh_hadamard",
     "walsh_hadamard_of_columns",
 ]
@@ -167,7 +168,12 @@ def apply_product(vectors: NDArray, matrices: Sequence[NDArray | None]) -> NDArr
     Returns:
         Array of the same shape; real stays real where the matrices are real.
     """
-    return _applied(vectors, kron_blocks(matrices), 1)
+    return transform_rows(vectors, kron_blocks(matrices))
+
+
+def transform_rows(vectors: NDArray, blocks: Sequence[Block]) -> NDArray:
+    """Apply blocks to vectors that stay as they are: shape (..., 2^N) to the same."""
+    return _applied(vectors, blocks, 1)
 
 
 def walsh_hadamard(vectors: NDArray) -> NDArray:

@@ -18,6 +18,7 @@ ROOMS = [
     "memory",
     "transforms",
     "operators",
+    "expressions",
     "program",
     "prepared",
     "ansatz",

@@ -46,9 +46,7 @@ from qep_qiskit.learning import (
     Update,
 )
 from qep_qiskit.memory import require_memory
-from qep_qiskit.network import (
-    IsingNetwork,
-)
+from qep_qiskit.network import IsingNetwork, PauliNetwork
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation, Preparation, check_level
 from qep_qiskit.seeds import Seeds
@@ -64,6 +62,12 @@ from qep_qiskit.tasks import (
 )
 
 __all__ = ["Experiment", "build", "from_file"]
+
+_SYMMETRY_BREAKERS = {"ising": "[network.biases]", "pauli": "terms such as Z0, with weights that start from"}
+_CONNECTIONS = {
+    "ising": "add edges, or link inputs to its part of the graph",
+    "pauli": "add terms that join it to the spins with inputs",
+}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -82,7 +86,7 @@ class Experiment:
 
     config: Config
     task: Task
-    network: IsingNetwork
+    network: IsingNetwork | PauliNetwork
     estimator: GradientEstimator
     executor: Executor
     seeds: Seeds
@@ -167,7 +171,7 @@ def build_task(config: Config, seeds: Seeds) -> Task:
     """Read or make the samples."""
     section = config.task
     if isinstance(section, NoDataTask):
-        return no_data_task()
+        return no_data_task(section.targets)
     options = TaskOptions(input_scale=section.input_scale, amplitude=section.amplitude)
     if section.scaling is not None:
         options["scaling"] = section.scaling
@@ -309,7 +313,7 @@ def _warn_about(experiment: Experiment) -> None:
     if unreached:
         warnings.warn(
             f"output spin {', '.join(map(str, unreached))} is not connected to any input: it cannot learn from the "
-            "data; add edges, or link inputs to its part of the graph",
+            f"data; {_CONNECTIONS[experiment.config.network.kind]}",
             UnconnectedOutputWarning,
             stacklevel=3,
         )
@@ -319,7 +323,8 @@ def _warn_about(experiment: Experiment) -> None:
         warnings.warn(
             f"for {int(symmetric.sum())} of {len(symmetric)} samples nothing breaks the flip symmetry of all spins: "
             "outputs are zero, and where couplings dominate the ground state is degenerate. Break it with "
-            "[network.biases] values other than zero, or with inputs other than zero",
+            f"{_SYMMETRY_BREAKERS[experiment.config.network.kind]} values other than zero, or with inputs other than "
+            "zero",
             DegenerateGroundStateWarning,
             stacklevel=3,
         )

@@ -11,15 +11,16 @@ from qiskit.quantum_info import SparsePauliOp
 from qep_qiskit.config.schema import Config, LossCost, OperatorCostConfig
 from qep_qiskit.cost import Cost, CostTerm, LossOnExpectations, OperatorCost
 from qep_qiskit.errors import ConfigError, NetworkError
+from qep_qiskit.expressions import parse_operator
 from qep_qiskit.losses import CrossEntropy, Loss, SquaredError
-from qep_qiskit.network import IsingNetwork
+from qep_qiskit.network import Network
 from qep_qiskit.operators import PauliWord, sparse_pauli_op
 from qep_qiskit.tasks import Task
 
 __all__ = ["build_cost"]
 
 
-def build_cost(config: Config, network: IsingNetwork, task: Task) -> Cost:
+def build_cost(config: Config, network: Network, task: Task) -> Cost:
     """Operator cost or loss on expectations.
 
     Raises:
@@ -33,7 +34,9 @@ def build_cost(config: Config, network: IsingNetwork, task: Task) -> Cost:
     own_loss = section.loss not in ("squared_error", "cross_entropy")
     if targets != cost.num_outputs and not (own_loss and targets == 0):
         where = "cost.observables" if section.observables is not None else "network.outputs"
-        hint = "an aim without data needs an operator cost" if targets == 0 else f"set {where} to as many"
+        hint = (
+            "an aim without data needs an operator cost, or task.targets" if targets == 0 else f"set {where} to as many"
+        )
         raise ConfigError(
             f"{where}: the cost has {cost.num_outputs} outputs, the task {targets} targets; {hint} "
             f"(cost.kind is 'loss')"
@@ -41,32 +44,32 @@ def build_cost(config: Config, network: IsingNetwork, task: Task) -> Cost:
     return cost
 
 
-def _loss_on_expectations(section: LossCost, network: IsingNetwork) -> LossOnExpectations:
+def _loss_on_expectations(section: LossCost, network: Network) -> LossOnExpectations:
     if section.observables is not None:
         observables = tuple(_observable(text, network.num_qubits) for text in section.observables)
         return LossOnExpectations(observables, _loss(section))
     return LossOnExpectations.on_spins(network.outputs, network.num_qubits, _loss(section))
 
 
-def _word(key: str, text: str) -> PauliWord:
+def _words(key: str, text: str) -> dict[PauliWord, float]:
     try:
-        return PauliWord.parse(text)
+        return parse_operator(text)
     except NetworkError as error:
         raise NetworkError(f"{key}: {error}") from None
 
 
 def _observable(text: str, num_qubits: int) -> SparsePauliOp:
-    word = _word("cost.observables", text)
-    if not word.factors:
+    words = _words("cost.observables", text)
+    if not any(word.factors for word in words):
         raise NetworkError(f"cost.observables: '{text}' is the identity, which no weight can change; leave it out")
-    if word.max_qubit >= num_qubits:
+    if max(word.max_qubit for word in words) >= num_qubits:
         raise NetworkError(
             f"cost.observables: '{text}' names a spin out of range; there are {num_qubits} spins, 0 to {num_qubits - 1}"
         )
-    return sparse_pauli_op([(word, 1.0)], num_qubits)
+    return sparse_pauli_op(words.items(), num_qubits)
 
 
-def _operator_cost(section: OperatorCostConfig, network: IsingNetwork, task: Task) -> OperatorCost:
+def _operator_cost(section: OperatorCostConfig, network: Network, task: Task) -> OperatorCost:
     if (section.operator is None) == (not section.terms):
         raise ConfigError("cost: an operator cost needs either operator = 'squared_error' or a list of terms")
     targets = task.train.num_targets
@@ -81,8 +84,9 @@ def _operator_cost(section: OperatorCostConfig, network: IsingNetwork, task: Tas
     if beyond:
         raise ConfigError(f"cost.terms: target {beyond[0]} is out of range; the task has {targets} target numbers")
     terms = [
-        CostTerm(word=_word("cost.terms", term.pauli), coefficient=term.coefficient, target=term.target)
+        CostTerm(word=word, coefficient=term.coefficient * value, target=term.target)
         for term in section.terms
+        for word, value in _words("cost.terms", term.pauli).items()
     ]
     return OperatorCost.from_terms(terms, network.num_qubits)
 

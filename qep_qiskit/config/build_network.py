@@ -1,175 +1,30 @@
-"""The network of a configuration: graph, weights, and how inputs enter."""
+"""The network of a configuration, of either kind."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
-from qep_qiskit.config.schema import BiasesConfig, Config, InputsConfig, NetworkConfig, StartConfig
-from qep_qiskit.errors import ConfigError, NetworkError
-from qep_qiskit.network import (
-    ClampedInputs,
-    Graph,
-    IsingNetwork,
-    Start,
-    chain,
-    check_distance,
-    complete,
-    from_edges,
-    heavy_hex,
-    lattice,
-    layered,
-    ring,
-)
+from qep_qiskit.config.build_ising import build_ising, graph_size
+from qep_qiskit.config.build_pauli import build_pauli
+from qep_qiskit.config.schema import Config, LossCost
+from qep_qiskit.config.schema_network import NetworkConfig, PauliConfig
+from qep_qiskit.network import IsingNetwork, PauliNetwork
 from qep_qiskit.tasks import Task
 
-__all__ = ["build_graph", "build_network", "num_spins"]
-
-_GRAPH_KEYS: dict[str, tuple[str, ...]] = {
-    "chain": ("num_spins",),
-    "ring": ("num_spins",),
-    "complete": ("num_spins",),
-    "lattice": ("shape",),
-    "layered": ("layers",),
-    "heavy_hex": ("distance",),
-    "edges": ("num_spins", "edges"),
-}
-
-_KEYS_OF_DISTRIBUTION: dict[str, tuple[str, ...]] = {
-    "constant": ("mean",),
-    "normal": ("mean", "std"),
-    "uniform": ("low", "high"),
-}
+__all__ = ["build_network", "num_spins"]
 
 
 def num_spins(section: NetworkConfig) -> int:
-    """Spins of a graph, from its keys alone.
+    """Spins of a network, from the keys alone.
 
     Raises:
-        ConfigError: A key is missing, or does not go with the graph.
+        ConfigError: A key is missing, or does not go with the others.
     """
-    wanted = _GRAPH_KEYS[section.graph]
-    for key in ("num_spins", "shape", "layers", "distance", "edges"):
-        given = getattr(section, key) is not None
-        if key in wanted and not given:
-            raise ConfigError(f"network.{key}: this key is missing; graph = '{section.graph}' needs it")
-        if given and key not in wanted:
-            raise ConfigError(f"network.{key}: does not go with graph = '{section.graph}'; leave it out")
-    if section.periodic and section.graph != "lattice":
-        raise ConfigError(f"network.periodic: does not go with graph = '{section.graph}'; leave it out")
-    if section.shape is not None:
-        return section.shape[0] * section.shape[1]
-    if section.layers is not None:
-        return sum(section.layers)
-    if section.distance is not None:
-        check_distance(section.distance)
-        return (5 * section.distance**2 - 2 * section.distance - 1) // 2
-    assert section.num_spins is not None
-    return section.num_spins
+    return section.num_spins if isinstance(section, PauliConfig) else graph_size(section)
 
 
-def build_graph(section: NetworkConfig) -> Graph:
-    """The graph by its name and keys."""
-    num_spins(section)
-    values: list[Any] = [getattr(section, key) for key in _GRAPH_KEYS[section.graph]]
-    if section.graph == "lattice":
-        return lattice(*values[0], periodic=section.periodic)
-    makers: dict[str, Any] = {
-        "chain": chain,
-        "ring": ring,
-        "complete": complete,
-        "layered": layered,
-        "heavy_hex": heavy_hex,
-        "edges": from_edges,
-    }
-    return makers[section.graph](*values)
-
-
-def _start(key: str, section: StartConfig, default: Start) -> Start:
-    """A start with the given keys, and the default's values for the others."""
-    distribution = section.init or default.distribution
-    for name in ("mean", "std", "low", "high"):
-        if getattr(section, name) is not None and name not in _KEYS_OF_DISTRIBUTION[distribution]:
-            raise ConfigError(f"{key}.{name}: does not go with init = '{distribution}'; leave it out")
-    given = {
-        "distribution": section.init,
-        "mean": section.mean,
-        "std": section.std,
-        "low": section.low,
-        "high": section.high,
-        "values": section.values,
-        "frozen": section.frozen,
-        "minimum": section.min,
-        "maximum": section.max,
-    }
-    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    try:
-        return replace(default, **changes)
-    except NetworkError as error:
-        raise ConfigError(f"{key}: {error}") from None
-
-
-def _biases(section: BiasesConfig) -> Start | None:
-    if section.enabled:
-        return _start("network.biases", section, Start(distribution="normal", std=0.1))
-    others = [name for name in section.model_fields_set - {"enabled"} if getattr(section, name) is not None]
-    if others:
-        raise ConfigError(f"network.biases.{min(others)}: does not go with enabled = false; leave it out")
-    return None
-
-
-def build_network(config: Config, task: Task) -> IsingNetwork:
+def build_network(config: Config, task: Task) -> IsingNetwork | PauliNetwork:
     """The network, sized by the task's inputs and targets."""
     section = config.network
-    graph = build_graph(section)
-    return IsingNetwork(
-        graph=graph,
-        outputs=_outputs(section, graph, task.train.num_targets),
-        inputs=_inputs(section, graph, task.train.num_inputs),
-        couplings=_start("network.couplings", section.couplings, Start(distribution="normal", std=0.3)),
-        fields=_start("network.fields", section.fields, Start(mean=1.0, minimum=0.1)),
-        biases=_biases(section.biases),
-    )
-
-
-def _outputs(section: NetworkConfig, graph: Graph, targets: int) -> tuple[int, ...]:
-    """The named output spins, or the last layer, or as many of the last spins as there are targets."""
-    if section.outputs is not None:
-        return tuple(section.outputs)
-    if graph.layers:
-        return graph.layers[-1]
-    count = max(1, targets)
-    if count > graph.num_spins:
-        raise NetworkError(
-            f"network: the task has {count} targets, each needs an output spin; there are {graph.num_spins} spins"
-        )
-    return tuple(range(graph.num_spins))[-count:]
-
-
-def _inputs(section: NetworkConfig, graph: Graph, count: int) -> ClampedInputs | None:
-    if count == 0:
-        return None
-    given = section.inputs
-    spins = given.spins or list(graph.layers[0] if graph.layers else range(graph.num_spins))
-    if given.mode == "fields":
-        return _field_inputs(given, spins, count)
-    start = _start("network.inputs", given, Start(distribution="normal", std=0.3))
-    if given.links is not None:
-        return ClampedInputs(count=count, links=tuple((a, k) for a, k in given.links), start=start)
-    if len(set(spins)) != len(spins):
-        raise NetworkError(f"network.inputs.spins: a spin is named twice in {spins}; keep one")
-    return ClampedInputs.all_to(count, spins, start)
-
-
-def _field_inputs(given: InputsConfig, spins: list[int], count: int) -> ClampedInputs:
-    """Every input as the field of a spin of its own."""
-    refused = sorted(given.model_fields_set - {"mode", "spins", "strength"})
-    for name in refused:
-        if getattr(given, name) is not None:
-            raise ConfigError(f"network.inputs.{name}: does not go with mode = 'fields'; leave it out")
-    chosen = spins if given.spins else spins[:count]
-    if len(chosen) != count or len(set(chosen)) != count:
-        raise NetworkError(
-            f"network.inputs.spins: the task has {count} inputs, each needs an input spin of its own; got {chosen}"
-        )
-    return ClampedInputs.as_fields(chosen, given.strength)
+    if isinstance(section, PauliConfig):
+        own_outputs = isinstance(config.cost, LossCost) and config.cost.observables is not None
+        return build_pauli(section, task, reads_spins=not own_outputs)
+    return build_ising(section, task)

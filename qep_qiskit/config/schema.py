@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from qep_qiskit.config.schema_network import IsingConfig, NetworkConfig
 from qep_qiskit.config.schema_preparation import AdiabaticConfig, PreparationConfig
 from qep_qiskit.config.schema_spending import ContrastConfig, MeasurementConfig
 from qep_qiskit.config.section import Section
@@ -17,25 +18,17 @@ __all__ = [
     "CsvTask",
     "DigitsTask",
     "ExecutionConfig",
-    "InputsConfig",
     "LossCost",
     "MoonsTask",
-    "NetworkConfig",
     "NoDataTask",
     "NoiseConfig",
     "OperatorCostConfig",
     "ParityTask",
-    "StartConfig",
     "TaskConfig",
     "TrainingConfig",
     "UpdateConfig",
     "XorTask",
 ]
-
-
-Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
-
-_MOST_SPINS = 1024
 
 
 class _DataTask(Section):
@@ -102,9 +95,11 @@ class DigitsTask(_DataTask):
 
 
 class NoDataTask(Section):
-    """An aim without data: one sample, no inputs, no targets."""
+    """An aim without data: one sample without inputs."""
 
     kind: Literal["none"]
+    targets: list[float] = Field(default=[])
+    """Target numbers of that sample, one for every output of a loss; an operator cost needs none."""
 
 
 TaskConfig = Annotated[
@@ -112,84 +107,11 @@ TaskConfig = Annotated[
 ]
 
 
-class StartConfig(Section):
-    """Starting values and constraints of a block of weights."""
-
-    init: Literal["constant", "uniform", "normal"] | None = None
-    """Distribution the weights are drawn from."""
-    mean: float | None = None
-    """Value of ``constant``, mean of ``normal``."""
-    std: float | None = Field(default=None, ge=0)
-    """Standard deviation of ``normal``."""
-    low: float | None = None
-    """Lower end of ``uniform``."""
-    high: float | None = None
-    """Upper end of ``uniform``."""
-    values: list[float] | dict[str, float] | None = None
-    """Explicit values: a list for the whole block, or a table by weight name."""
-    frozen: bool | list[str] | None = None
-    """Whether the block trains, or the names of the weights that do not."""
-    min: float | None = None
-    """Lower bound."""
-    max: float | None = None
-    """Upper bound."""
-
-
-class BiasesConfig(StartConfig):
-    """Biases b; can be left out altogether."""
-
-    enabled: bool = True
-    """False leaves biases out of the network."""
-
-
-class InputsConfig(StartConfig):
-    """How inputs enter the network."""
-
-    mode: Literal["clamped", "fields"] = "clamped"
-    """``clamped``: through trainable weights W[a,k]; ``fields``: as fixed fields on input spins."""
-    spins: list[int] | None = Field(default=None, min_length=1)
-    """Spins the inputs act on; by default all (clamped), the first layer, or the first spins (fields)."""
-    links: list[Pair] | None = Field(default=None, min_length=1)
-    """Explicit (input, spin) pairs instead of all inputs to `spins`."""
-    strength: float = 1.0
-    """Factor on the input, for ``fields``."""
-
-
-class NetworkConfig(Section):
-    """The transverse-field Ising network."""
-
-    kind: Literal["ising"] = "ising"
-    graph: Literal["chain", "ring", "lattice", "complete", "layered", "heavy_hex", "edges"] = "complete"
-    """Name of the graph; each takes its own keys below."""
-    num_spins: int | None = Field(default=None, ge=1, le=_MOST_SPINS)
-    """Spins of a chain, ring, complete graph or edge list."""
-    shape: Pair | None = None
-    """Rows and columns of a lattice."""
-    periodic: bool = False
-    """Whether a lattice is closed in both directions."""
-    layers: list[int] | None = None
-    """Spins per layer of a layered graph."""
-    distance: int | None = Field(default=None, ge=1, le=25)
-    """Code distance of a heavy-hex graph (odd)."""
-    edges: list[Pair] | None = None
-    """Edge list."""
-    outputs: list[int] | None = None
-    """Output spins; by default the last layer, or as many of the last spins as there are targets."""
-    couplings: StartConfig = StartConfig()
-    """J, one per edge."""
-    fields: StartConfig = StartConfig()
-    """h, one per spin; floored at 0.1 unless `min` says otherwise."""
-    biases: BiasesConfig = BiasesConfig()
-    """b, one per spin."""
-    inputs: InputsConfig = InputsConfig()
-    """W, one per input and spin."""
-
-
 class CostTermConfig(Section):
     """One term of an operator cost."""
 
     pauli: str
-    """Pauli word such as ``Z0 Z3``; ``I`` for a constant."""
+    """Pauli word such as ``Z0 Z3``, ``I`` for a constant, or a sum such as ``0.5 Z0 - 0.5 Z1 Z2``."""
     coefficient: float = 1.0
     """Real factor."""
     target: int | None = Field(default=None, ge=0)
@@ -205,7 +127,7 @@ class LossCost(Section):
     gain: float = Field(default=3.0, gt=0)
     """Factor on the expectations under the softmax of the cross-entropy."""
     observables: list[str] | None = Field(default=None, min_length=1)
-    """Pauli words to use as outputs instead of Z of the output spins."""
+    """Outputs instead of Z of the output spins: Pauli words, or sums such as ``0.2 - 0.08 Z0 Z1``."""
 
 
 class OperatorCostConfig(Section):
@@ -291,7 +213,7 @@ class Config(Section):
     """The one seed: data split, starting weights, order of samples and every shot follow from it."""
     task: TaskConfig
     """What is learned."""
-    network: NetworkConfig = NetworkConfig()
+    network: NetworkConfig = IsingConfig()
     """What learns."""
     cost: CostConfig = LossCost(kind="loss")
     """The aim."""

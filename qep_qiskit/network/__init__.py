@@ -11,21 +11,26 @@ from qep_qiskit.network.graphs import (
     layered,
     ring,
 )
+from qep_qiskit.network.grouping import commuting_groups
 from qep_qiskit.network.interface import Network, TermJacobian
 from qep_qiskit.network.ising import ClampedInputs, IsingNetwork
+from qep_qiskit.network.pauli import Interaction, PauliNetwork
 from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
 
 __all__ = [
     "ClampedInputs",
     "Graph",
+    "Interaction",
     "IsingNetwork",
     "Network",
+    "PauliNetwork",
     "Start",
     "TermJacobian",
     "WeightBlock",
     "WeightLayout",
     "chain",
     "check_distance",
+    "commuting_groups",
     "complete",
     "from_edges",
     "heavy_hex",

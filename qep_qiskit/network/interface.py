@@ -59,9 +59,10 @@ class TermJacobian:
 
 
 class Network(Protocol):
-    """A trainable Hamiltonian H(w, x) as a sum of commuting groups.
+    """A trainable Hamiltonian H(w, x) as a sum of commuting groups, affine in its weights.
 
-    A *term* is one generator of one group; terms are numbered group after group.
+    A *term* is one generator of one group; terms are numbered group after group. Constants shift energies and nothing
+    else: they are in `hamiltonian` and `interaction`, and no terms.
     """
 
     @property
@@ -103,4 +104,8 @@ class Network(Protocol):
 
     def interaction(self, weight: int | str, x: NDArray | None = None) -> SparsePauliOp:
         """dH/dw of one weight as an operator."""
+        ...
+
+    def unreached_outputs(self) -> tuple[int, ...]:
+        """Outputs that no chain of terms joins to any input; empty where there are no inputs."""
         ...

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from qiskit.quantum_info import SparsePauliOp
 
 from qep_qiskit.errors import NetworkError
+from qep_qiskit.network.checks import check_spins, one_input
 from qep_qiskit.network.graphs import Graph
 from qep_qiskit.network.interface import TermJacobian
 from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
@@ -77,8 +78,8 @@ class IsingNetwork:
 
     def __post_init__(self) -> None:
         links = () if self.inputs is None else self.inputs.links
-        _check_spins("network.outputs", self.outputs, self.num_qubits)
-        _check_spins("network.inputs", sorted({k for _, k in links}), self.num_qubits)
+        check_spins("network.outputs", self.outputs, self.num_qubits)
+        check_spins("network.inputs", sorted({k for _, k in links}), self.num_qubits)
         if len(set(links)) != len(links):
             raise NetworkError("network.inputs: an input is linked to the same spin twice; keep one link")
         if links and not all(0 <= a < self.num_inputs for a, _ in links):
@@ -171,7 +172,7 @@ class IsingNetwork:
             weights: Shape (weights,).
             x: Shape (inputs,), the clamped inputs; may be left out where there are none.
         """
-        coefficients = self.coefficients(np.asarray(weights, dtype=float), self._one_input(x))[0]
+        coefficients = self.coefficients(np.asarray(weights, dtype=float), one_input(x, self.num_inputs))[0]
         return sparse_pauli_op(zip(self.words, coefficients, strict=True), self.num_qubits)
 
     def interaction(self, weight: int | str, x: NDArray | Sequence[float] | None = None) -> SparsePauliOp:
@@ -180,27 +181,14 @@ class IsingNetwork:
         Raises:
             NetworkError: There is no weight of that name.
         """
-        names = self.layout.names
-        if isinstance(weight, str) and weight not in names:
-            raise NetworkError(f"no weight {weight}; there are {', '.join(names)}")
-        index = names.index(weight) if isinstance(weight, str) else weight
-        jacobian = self.jacobian(np.zeros(len(names)), self._one_input(x))
+        index = self.layout.index_of(weight)
+        jacobian = self.jacobian(np.zeros(self.layout.num_weights), one_input(x, self.num_inputs))
         word = self.words[jacobian.term[index]]
         return sparse_pauli_op([(word, float(jacobian.values[0, index]))], self.num_qubits)
 
-    def _one_input(self, x: NDArray | Sequence[float] | None) -> NDArray[np.float64]:
-        given = np.zeros(self.num_inputs) if x is None and not self.num_inputs else np.asarray(x, dtype=float)
-        if given.shape != (self.num_inputs,):
-            raise NetworkError(f"x: expected {self.num_inputs} clamped inputs, got shape {given.shape}")
-        return given[None, :]
-
     def weights_from(self, named: Mapping[str, float]) -> NDArray[np.float64]:
         """A weight vector from a mapping by name; names left out are zero."""
-        names = self.layout.names
-        unknown = [name for name in named if name not in names]
-        if unknown:
-            raise NetworkError(f"no weight {unknown[0]}; there are {', '.join(names)}")
-        return np.array([named.get(name, 0.0) for name in names])
+        return self.layout.vector_of(named)
 
     def unreached_outputs(self) -> tuple[int, ...]:
         """Outputs that no path of couplings joins to any input."""
@@ -212,13 +200,3 @@ class IsingNetwork:
 
 def _block(symbol: str, key: str, names: Sequence[str], start: Start) -> WeightBlock:
     return WeightBlock(symbol=symbol, key=key, names=tuple(names), start=start)
-
-
-def _check_spins(key: str, spins: Sequence[int], num_spins: int) -> None:
-    outside = [spin for spin in spins if not 0 <= spin < num_spins]
-    if outside:
-        raise NetworkError(
-            f"{key}: spin {outside[0]} is out of range; there are {num_spins} spins, 0 to {num_spins - 1}"
-        )
-    if len(set(spins)) != len(spins):
-        raise NetworkError(f"{key}: a spin is named twice in {list(spins)}; keep one")

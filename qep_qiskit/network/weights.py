@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -157,6 +157,31 @@ class WeightLayout:
         lower = np.concatenate([np.full(len(block.names), block.lower) for block in self.blocks])
         upper = np.concatenate([np.full(len(block.names), block.upper) for block in self.blocks])
         return lower, upper
+
+    def index_of(self, weight: int | str) -> int:
+        """Where a weight stands in the vector.
+
+        Raises:
+            NetworkError: There is no weight of that name.
+        """
+        if not isinstance(weight, str):
+            return weight
+        self._check_names([weight])
+        return self.names.index(weight)
+
+    def vector_of(self, named: Mapping[str, float]) -> NDArray[np.float64]:
+        """A weight vector from a mapping by name; names left out are zero.
+
+        Raises:
+            NetworkError: There is no weight of some name.
+        """
+        self._check_names(named)
+        return np.array([named.get(name, 0.0) for name in self.names])
+
+    def _check_names(self, named: Iterable[str]) -> None:
+        unknown = [name for name in named if name not in self.names]
+        if unknown:
+            raise NetworkError(f"no weight {unknown[0]}; there are {', '.join(self.names)}")
 
     def slice_of(self, symbol: str) -> slice:
         """Where the block of a symbol stands in the vector."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import math
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Unpack
 
@@ -177,11 +178,17 @@ def digits_task(*, seeds: Seeds, test_size: int = 360, **options: Unpack[TaskOpt
     return task_from_table("digits", digits(), test_size=test_size, seeds=seeds, **options)
 
 
-def no_data_task() -> Task:
-    """An aim without data: one sample with no inputs and no targets."""
+def no_data_task(targets: Sequence[float] = ()) -> Task:
+    """An aim without data: one sample with no inputs.
+
+    Args:
+        targets: Target numbers of that sample, for a loss on expectations.
+    """
     nothing = np.empty((1, 0))
-    sample = Dataset(inputs=nothing, targets=nothing, labels=None, classes=(), input_names=())
-    return Task(name="no_data", train=sample, test=None, scaling=Scaling.fit(nothing, "none"))
+    wanted = np.array(targets, dtype=float).reshape(1, -1)
+    sample = Dataset(inputs=nothing, targets=wanted, labels=None, classes=(), input_names=())
+    columns = tuple(f"target{index}" for index in range(len(targets)))
+    return Task(name="no_data", train=sample, test=None, scaling=Scaling.fit(nothing, "none"), target_columns=columns)
 
 
 def _products(num_bits: int) -> RawTable:

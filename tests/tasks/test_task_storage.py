@@ -22,6 +22,7 @@ def tasks(tmp_path):
         "regression": csv_task(path, **common, targets=["z"]),
         "xor": xor_task(amplitude=0.7),
         "no_data": no_data_task(),
+        "aim": no_data_task([1.0, 1 / 3]),
     }
 
 
@@ -38,7 +39,7 @@ def contents(task):
     return parts
 
 
-@pytest.mark.parametrize("kind", ["classes", "regression", "xor", "no_data"])
+@pytest.mark.parametrize("kind", ["classes", "regression", "xor", "no_data", "aim"])
 def test_round_trip_is_exact(tasks, tmp_path, kind):
     save_task(tmp_path / "task.npz", tasks[kind])
     assert contents(load_task(tmp_path / "task.npz")) == contents(tasks[kind])

@@ -1,0 +1,102 @@
+"""The Pauli network of a configuration: its terms, repeated along the spins where they ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from qep_qiskit.config.build_ising import start_of
+from qep_qiskit.config.schema_network import PauliConfig, PauliTermConfig
+from qep_qiskit.errors import ConfigError, NetworkError
+from qep_qiskit.expressions import parse_operator
+from qep_qiskit.network import Interaction, PauliNetwork, Start
+from qep_qiskit.operators import PauliWord, sparse_pauli_op
+from qep_qiskit.tasks import Task
+
+__all__ = ["build_pauli"]
+
+Sum = dict[PauliWord, float]
+
+
+def build_pauli(section: PauliConfig, task: Task, *, reads_spins: bool) -> PauliNetwork:
+    """The network, sized by the task's inputs and targets.
+
+    Args:
+        section: The configuration.
+        task: Samples.
+        reads_spins: Whether outputs are Z of output spins; else there are none unless named.
+
+    Raises:
+        ConfigError: A key does not go with the others, or no term takes the task's inputs.
+        NetworkError: A term does not parse, or names a spin or an input that is not there.
+    """
+    count = task.train.num_inputs
+    if count and all(term.input is None for term in section.terms):
+        raise ConfigError(
+            f"network.terms: the task has {count} inputs and no term takes one, so that nothing of the data reaches "
+            "the network; give a term input = 0"
+        )
+    return PauliNetwork(
+        interactions=tuple(part for term in section.terms for part in _interactions(term, section.num_spins)),
+        outputs=_outputs(section, task.train.num_targets if reads_spins else 0),
+        num_inputs=count,
+        start=start_of("network.weights", section.weights, Start(distribution="normal", std=0.3)),
+    )
+
+
+def _outputs(section: PauliConfig, targets: int) -> tuple[int, ...]:
+    """The named output spins, or as many of the last spins as there are targets."""
+    if section.outputs is not None:
+        return tuple(section.outputs)
+    if targets > section.num_spins:
+        raise NetworkError(
+            f"network: the task has {targets} targets, each needs an output spin; there are {section.num_spins} spins"
+        )
+    return tuple(range(section.num_spins - targets, section.num_spins))
+
+
+def _interactions(term: PauliTermConfig, num_spins: int) -> Iterator[Interaction]:
+    """One interaction, or one for every copy where they are not tied."""
+    operator = _operator(term, num_spins)
+    copies = [operator] if term.repeat is None else _copies(operator, num_spins, periodic=term.repeat == "ring")
+    if term.tied:
+        total: Sum = {}
+        for copy in copies:
+            for word, value in copy.items():
+                total[word] = total.get(word, 0.0) + value
+        yield Interaction(operator=sparse_pauli_op(total.items(), num_spins), weight=term.weight, input=term.input)
+        return
+    if term.repeat is None or term.weight is None:
+        raise ConfigError("network.terms.tied: false goes with a weight and repeat; leave it out")
+    for copy in copies:
+        spins = sorted({qubit for word in copy for qubit, _ in word.factors})
+        name = f"{term.weight}[{','.join(map(str, spins))}]"
+        yield Interaction(operator=sparse_pauli_op(copy.items(), num_spins), weight=name, input=term.input)
+
+
+def _operator(term: PauliTermConfig, num_spins: int) -> Sum:
+    """The words of a term, times its coefficient."""
+    try:
+        words = parse_operator(term.pauli)
+    except NetworkError as error:
+        raise NetworkError(f"network.terms.pauli: {error}") from None
+    highest = max((word.max_qubit for word in words), default=-1)
+    if highest >= num_spins:
+        raise NetworkError(
+            f"network.terms.pauli: '{term.pauli}' acts on spin {highest}, out of range; "
+            f"there are {num_spins} spins, 0 to {num_spins - 1}"
+        )
+    return {word: term.coefficient * value for word, value in words.items()}
+
+
+def _copies(operator: Sum, num_spins: int, *, periodic: bool) -> list[Sum]:
+    """The operator moved by 0, 1, 2, ... spins, every copy once."""
+    highest = max((word.max_qubit for word in operator), default=0)
+    found: dict[frozenset[tuple[PauliWord, float]], Sum] = {}
+    for shift in range(num_spins if periodic else num_spins - max(highest, 0)):
+        copy = {_moved(word, shift, num_spins): value for word, value in operator.items()}
+        found.setdefault(frozenset(copy.items()), copy)
+    return list(found.values())
+
+
+def _moved(word: PauliWord, shift: int, num_spins: int) -> PauliWord:
+    return PauliWord(tuple(sorted(((qubit + shift) % num_spins, letter) for qubit, letter in word.factors)))

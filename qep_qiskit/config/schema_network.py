@@ -1,0 +1,140 @@
+"""The network section of a configuration: the transverse-field Ising network, or any Pauli Hamiltonian."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from qep_qiskit.config.section import Section
+
+__all__ = [
+    "BiasesConfig",
+    "InputsConfig",
+    "IsingConfig",
+    "NetworkConfig",
+    "PauliConfig",
+    "PauliTermConfig",
+    "StartConfig",
+]
+
+Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
+
+_MOST_SPINS = 1024
+
+
+class StartConfig(Section):
+    """Starting values and constraints of a block of weights."""
+
+    init: Literal["constant", "uniform", "normal"] | None = None
+    """Distribution the weights are drawn from."""
+    mean: float | None = None
+    """Value of ``constant``, mean of ``normal``."""
+    std: float | None = Field(default=None, ge=0)
+    """Standard deviation of ``normal``."""
+    low: float | None = None
+    """Lower end of ``uniform``."""
+    high: float | None = None
+    """Upper end of ``uniform``."""
+    values: list[float] | dict[str, float] | None = None
+    """Explicit values: a list for the whole block, or a table by weight name."""
+    frozen: bool | list[str] | None = None
+    """Whether the block trains, or the names of the weights that do not."""
+    min: float | None = None
+    """Lower bound."""
+    max: float | None = None
+    """Upper bound."""
+
+
+class BiasesConfig(StartConfig):
+    """Biases b; can be left out altogether."""
+
+    enabled: bool = True
+    """False leaves biases out of the network."""
+
+
+class InputsConfig(StartConfig):
+    """How inputs enter the network."""
+
+    mode: Literal["clamped", "fields"] = "clamped"
+    """``clamped``: through trainable weights W[a,k]; ``fields``: as fixed fields on input spins."""
+    spins: list[int] | None = Field(default=None, min_length=1)
+    """Spins the inputs act on; by default all (clamped), the first layer, or the first spins (fields)."""
+    links: list[Pair] | None = Field(default=None, min_length=1)
+    """Explicit (input, spin) pairs instead of all inputs to `spins`."""
+    strength: float = 1.0
+    """Factor on the input, for ``fields``."""
+
+
+class IsingConfig(Section):
+    """The transverse-field Ising network."""
+
+    kind: Literal["ising"] = "ising"
+    graph: Literal["chain", "ring", "lattice", "complete", "layered", "heavy_hex", "edges"] = "complete"
+    """Name of the graph; each takes its own keys below."""
+    num_spins: int | None = Field(default=None, ge=1, le=_MOST_SPINS)
+    """Spins of a chain, ring, complete graph or edge list."""
+    shape: Pair | None = None
+    """Rows and columns of a lattice."""
+    periodic: bool = False
+    """Whether a lattice is closed in both directions."""
+    layers: list[int] | None = None
+    """Spins per layer of a layered graph."""
+    distance: int | None = Field(default=None, ge=1, le=25)
+    """Code distance of a heavy-hex graph (odd)."""
+    edges: list[Pair] | None = None
+    """Edge list."""
+    outputs: list[int] | None = None
+    """Output spins; by default the last layer, or as many of the last spins as there are targets."""
+    couplings: StartConfig = StartConfig()
+    """J, one per edge."""
+    fields: StartConfig = StartConfig()
+    """h, one per spin; floored at 0.1 unless `min` says otherwise."""
+    biases: BiasesConfig = BiasesConfig()
+    """b, one per spin."""
+    inputs: InputsConfig = InputsConfig()
+    """W, one per input and spin."""
+
+
+class PauliTermConfig(Section):
+    """One term of H: weight * coefficient * input * operator, where factors that are not named are one."""
+
+    pauli: str
+    """The operator: a Pauli word such as ``Z0 X1``, or a sum of words such as ``0.5 X0 - 0.5 Y0 Y1``."""
+    weight: str | None = Field(default=None, min_length=1)
+    """Name of the weight; none for a fixed term. Terms that name the same weight are tied: it multiplies their sum."""
+    coefficient: float = 1.0
+    """Real factor."""
+    input: int | None = Field(default=None, ge=0)
+    """Index of the input that multiplies the term."""
+    repeat: Literal["chain", "ring"] | None = None
+    """Add up copies of the operator, moved by 1, 2, ... spins: ``chain`` as long as they fit, ``ring`` around the end.
+    A copy that is there already is left out."""
+    tied: bool = True
+    """False gives every copy of ``repeat`` a weight of its own, named by its spins as ``J[0,1]``."""
+
+
+class PauliConfig(Section):
+    """Any Hamiltonian of Pauli words, H = sum of the terms; signs are as written."""
+
+    kind: Literal["pauli"]
+    num_spins: int = Field(ge=1, le=_MOST_SPINS)
+    """Number of spins, one qubit each."""
+    outputs: list[int] | None = None
+    """Output spins; by default as many of the last spins as there are targets, none with `cost.observables`."""
+    terms: list[PauliTermConfig] = Field(min_length=1)
+    """Terms of H."""
+    weights: StartConfig = StartConfig()
+    """All weights, numbered as their names first appear; by default drawn from a normal distribution."""
+
+
+def _kind(section: Any) -> str:
+    """The tag of a network section; without one it is the Ising network."""
+    given = section.get("kind", "ising") if isinstance(section, Mapping) else getattr(section, "kind", "ising")
+    return str(given)
+
+
+NetworkConfig = Annotated[
+    Annotated[IsingConfig, Tag("ising")] | Annotated[PauliConfig, Tag("pauli")], Discriminator(_kind)
+]

@@ -1,0 +1,44 @@
+"""What networks check in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.errors import NetworkError
+
+__all__ = ["check_spins", "one_input"]
+
+
+def check_spins(key: str, spins: Sequence[int], num_spins: int) -> None:
+    """Check that spins are in range and named once.
+
+    Args:
+        key: Config key, for messages.
+        spins: The spins.
+        num_spins: How many there are.
+
+    Raises:
+        NetworkError: One is out of range, or comes twice.
+    """
+    outside = [spin for spin in spins if not 0 <= spin < num_spins]
+    if outside:
+        raise NetworkError(
+            f"{key}: spin {outside[0]} is out of range; there are {num_spins} spins, 0 to {num_spins - 1}"
+        )
+    if len(set(spins)) != len(spins):
+        raise NetworkError(f"{key}: a spin is named twice in {list(spins)}; keep one")
+
+
+def one_input(x: NDArray | Sequence[float] | None, num_inputs: int) -> NDArray[np.float64]:
+    """One input vector as a batch, shape (1, inputs); may be left out where there are no inputs.
+
+    Raises:
+        NetworkError: It has another length.
+    """
+    given = np.zeros(num_inputs) if x is None and not num_inputs else np.asarray(x, dtype=float)
+    if given.shape != (num_inputs,):
+        raise NetworkError(f"x: expected {num_inputs} clamped inputs, got shape {given.shape}")
+    return given[None, :]

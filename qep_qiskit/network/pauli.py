@@ -1,0 +1,267 @@
+"""Any Hamiltonian of Pauli words: a weight may multiply a sum of words, an input may multiply it too.
+
+    H(w, x) = sum_i  w_i x_a(i) O_i ,      w_i a weight or 1,  x_a(i) an input or 1,  O_i a sum of Pauli words
+
+Nothing carries a sign of its own: unlike in the Ising network, a plus in front of a word is a plus in H.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit.quantum_info import SparsePauliOp
+
+from qep_qiskit.errors import NetworkError
+from qep_qiskit.network.checks import check_spins, one_input
+from qep_qiskit.network.graphs import Graph
+from qep_qiskit.network.grouping import commuting_groups
+from qep_qiskit.network.interface import TermJacobian
+from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
+from qep_qiskit.operators import CommutingGroup, PauliWord, pauli_words, sparse_pauli_op
+
+__all__ = ["Interaction", "PauliNetwork"]
+
+_START = Start(distribution="normal", std=0.3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Interaction:
+    """A part of H: weight * x[input] * operator.
+
+    Args:
+        operator: A Hermitian operator; its words are tied, one weight multiplies their sum.
+        weight: Name of the weight, or None for a fixed part. Several interactions may have the same weight.
+        input: Index of the clamped input that multiplies it, or None.
+    """
+
+    operator: SparsePauliOp
+    weight: str | None = None
+    input: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Entries:
+    """The non-zero coefficients of all words, of interactions with a weight or without.
+
+    Args:
+        weight: Shape (entries,), weight index; all zero without weights.
+        term: Shape (entries,), term index, -1 for the identity.
+        scale: Shape (entries,), input index, -1 for none.
+        value: Shape (entries,).
+    """
+
+    weight: NDArray[np.int64]
+    term: NDArray[np.int64]
+    scale: NDArray[np.int64]
+    value: NDArray[np.float64]
+
+    def scaled(self, inputs: NDArray) -> NDArray[np.float64]:
+        """The coefficients at every input, shape (samples, entries)."""
+        values = np.tile(self.value, (len(inputs), 1))
+        by_input = self.scale >= 0
+        values[:, by_input] *= inputs[:, self.scale[by_input]]
+        return values
+
+    def where(self, chosen: NDArray[np.bool_]) -> _Entries:
+        """Some of them."""
+        return _Entries(self.weight[chosen], self.term[chosen], self.scale[chosen], self.value[chosen])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PauliNetwork:
+    """A trainable Hamiltonian given by Pauli words.
+
+    Weights are numbered in the order in which their names first appear.
+
+    Args:
+        interactions: The parts of H; all operators act on the same qubits, spin k is qubit k.
+        outputs: Spins that outputs Z are read from; may be empty where the cost names its own observables.
+        num_inputs: Length of the input vector x.
+        start: Starting values and constraints of all weights, by name where they differ.
+
+    Raises:
+        NetworkError: Nothing trains, operators differ in size or are not Hermitian, a weight multiplies nothing but a
+            constant, or an input or an output is out of range.
+    """
+
+    interactions: tuple[Interaction, ...]
+    outputs: tuple[int, ...] = ()
+    num_inputs: int = 0
+    start: Start = _START
+
+    @classmethod
+    def from_operators(
+        cls,
+        weighted: Mapping[str, SparsePauliOp],
+        fixed: SparsePauliOp | None = None,
+        *,
+        outputs: Sequence[int] = (),
+        start: Start = _START,
+    ) -> PauliNetwork:
+        """H = fixed + sum of weight * operator, without inputs.
+
+        Args:
+            weighted: One operator per weight name.
+            fixed: What does not train, or None.
+            outputs: As for the class.
+            start: As for the class.
+        """
+        parts = [Interaction(operator=operator, weight=name) for name, operator in weighted.items()]
+        if fixed is not None:
+            parts.append(Interaction(operator=fixed))
+        return cls(interactions=tuple(parts), outputs=tuple(outputs), start=start)
+
+    def __post_init__(self) -> None:
+        if not self.interactions:
+            raise NetworkError("network.terms: expected at least one term")
+        sizes = {part.operator.num_qubits for part in self.interactions}
+        if len(sizes) > 1:
+            raise NetworkError(f"network.terms: operators act on {min(sizes)} and on {max(sizes)} qubits; expected one")
+        check_spins("network.outputs", self.outputs, self.num_qubits)
+        self._check_inputs()
+        self._check_weights()
+
+    def _check_inputs(self) -> None:
+        named = [part.input for part in self.interactions if part.input is not None]
+        outside = [index for index in named if not 0 <= index < self.num_inputs]
+        if outside:
+            known = f"0 to {self.num_inputs - 1}" if self.num_inputs else "none"
+            raise NetworkError(
+                f"network.terms: input {outside[0]} is out of range; there are {self.num_inputs} inputs, {known}"
+            )
+
+    def _check_weights(self) -> None:
+        acting = {part.weight for part, words in self._parts if any(word.factors for word, _ in words)}
+        if not self._names:
+            raise NetworkError("network.terms: expected at least one term with a weight; nothing here trains")
+        idle = [name for name in self._names if name not in acting]
+        if idle:
+            raise NetworkError(
+                f"network.terms: weight '{idle[0]}' multiplies nothing but a constant, which changes no state; "
+                "give it a Pauli word, or leave it out"
+            )
+
+    @cached_property
+    def _parts(self) -> list[tuple[Interaction, list[tuple[PauliWord, float]]]]:
+        """Every interaction with its words and coefficients."""
+        return [(part, pauli_words(part.operator)) for part in self.interactions]
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(part.weight for part in self.interactions if part.weight is not None))
+
+    @property
+    def num_qubits(self) -> int:
+        """Number of spins, one qubit each."""
+        return int(self.interactions[0].operator.num_qubits)
+
+    @cached_property
+    def layout(self) -> WeightLayout:
+        """One block, ``w``."""
+        return WeightLayout((WeightBlock(symbol="w", key="network.weights", names=self._names, start=self.start),))
+
+    @cached_property
+    def groups(self) -> tuple[CommutingGroup, ...]:
+        """Qubit-wise commuting groups of all words; each word is in one of them."""
+        return commuting_groups((word for _, words in self._parts for word, _ in words), self.num_qubits)
+
+    @cached_property
+    def words(self) -> tuple[PauliWord, ...]:
+        """The terms as Pauli words, group after group."""
+        return tuple(word for group in self.groups for word in group.words)
+
+    def _entries(self, *, weighted: bool) -> _Entries:
+        index = {word: position for position, word in enumerate(self.words)}
+        rows = [
+            (
+                self._names.index(part.weight) if part.weight is not None else 0,
+                index.get(word, -1),
+                -1 if part.input is None else part.input,
+                value,
+            )
+            for part, words in self._parts
+            for word, value in words
+            if (part.weight is not None) == weighted
+        ]
+        weight, term, scale, value = zip(*rows, strict=True) if rows else ((), (), (), ())
+        return _Entries(
+            np.array(weight, dtype=np.int64),
+            np.array(term, dtype=np.int64),
+            np.array(scale, dtype=np.int64),
+            np.array(value, dtype=np.float64),
+        )
+
+    @cached_property
+    def _weighted(self) -> _Entries:
+        return self._entries(weighted=True)
+
+    @cached_property
+    def _fixed(self) -> _Entries:
+        return self._entries(weighted=False)
+
+    @cached_property
+    def _trained_terms(self) -> _Entries:
+        return self._weighted.where(self._weighted.term >= 0)
+
+    def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
+        """d(coefficient)/d(weight): the words' coefficients, times an input where there is one."""
+        entries = self._trained_terms
+        return TermJacobian(
+            weight=entries.weight, term=entries.term, values=entries.scaled(inputs), num_weights=len(self._names)
+        )
+
+    def coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
+        """Coefficients of all terms: (weights,) and (samples, inputs) to (samples, terms)."""
+        return self._summed(weights, inputs)[:, :-1]
+
+    def _summed(self, weights: NDArray, inputs: NDArray) -> NDArray[np.float64]:
+        """Coefficients of all terms, and of the identity in the last column."""
+        summed = np.zeros((inputs.shape[0], len(self.words) + 1))
+        weighted, fixed = self._weighted, self._fixed
+        np.add.at(summed.T, weighted.term, (weighted.scaled(inputs) * weights[weighted.weight]).T)
+        np.add.at(summed.T, fixed.term, fixed.scaled(inputs).T)
+        return summed
+
+    def hamiltonian(self, weights: NDArray, x: NDArray | Sequence[float] | None = None) -> SparsePauliOp:
+        """H(w, x) as a SparsePauliOp, constants included; spin k is qubit k.
+
+        Args:
+            weights: Shape (weights,).
+            x: Shape (inputs,), the clamped inputs; may be left out where there are none.
+        """
+        summed = self._summed(np.asarray(weights, dtype=float), one_input(x, self.num_inputs))[0]
+        return self._operator(summed)
+
+    def interaction(self, weight: int | str, x: NDArray | Sequence[float] | None = None) -> SparsePauliOp:
+        """dH/dw of one weight, by index or by name: the sum of all that it multiplies, constants included.
+
+        Raises:
+            NetworkError: There is no weight of that name.
+        """
+        entries = self._weighted
+        own = entries.where(entries.weight == self.layout.index_of(weight))
+        summed = np.zeros(len(self.words) + 1)
+        np.add.at(summed, own.term, own.scaled(one_input(x, self.num_inputs))[0])
+        return self._operator(summed)
+
+    def _operator(self, summed: NDArray) -> SparsePauliOp:
+        pairs = zip((*self.words, PauliWord(())), summed.tolist(), strict=True)
+        return sparse_pauli_op([pair for pair in pairs if pair[1] != 0.0], self.num_qubits)
+
+    def weights_from(self, named: Mapping[str, float]) -> NDArray[np.float64]:
+        """A weight vector from a mapping by name; names left out are zero."""
+        return self.layout.vector_of(named)
+
+    def unreached_outputs(self) -> tuple[int, ...]:
+        """Outputs that no chain of words joins to any input."""
+        if self.num_inputs == 0:
+            return ()
+        spins = [([qubit for qubit, _ in word.factors], part) for part, words in self._parts for word, _ in words]
+        edges = {(word[0], other) for word, _ in spins for other in word[1:]}
+        graph = Graph(num_spins=self.num_qubits, edges=tuple(edges), positions=np.zeros((self.num_qubits, 2)))
+        reached = graph.reachable(spin for word, part in spins if part.input is not None for spin in word)
+        return tuple(spin for spin in self.outputs if spin not in reached)

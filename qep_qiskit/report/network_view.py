@@ -1,0 +1,95 @@
+"""What the picture of a network shows: couplings, fields, biases and input weights, before and after training.
+
+All are read from the Hamiltonian's coefficients, with the signs of the Ising network: a coupling J is minus the
+coefficient of ZZ. So a Pauli network that is made of ZZ, X and Z is drawn like the Ising network that it is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.learning.state import TrainingState
+from qep_qiskit.network import IsingNetwork, PauliNetwork, chain, from_edges
+from qep_qiskit.operators import PauliWord
+from qep_qiskit.report.network_picture import NetworkView
+
+__all__ = ["network_view"]
+
+
+def network_view(
+    network: IsingNetwork | PauliNetwork, state: TrainingState, input_names: tuple[str, ...]
+) -> NetworkView | None:
+    """Couplings, fields and biases before and after, ready to be drawn.
+
+    Returns:
+        None for a network that has other words than ZZ, X and Z, or inputs elsewhere than on Z.
+    """
+    driven = _driven(network)
+    shapes = {"".join(letter for _, letter in word.factors) for word in network.words}
+    if not shapes <= {"ZZ", "X", "Z"} or any(word.factors[0][1] != "Z" or len(word.factors) > 1 for word in driven):
+        return None
+    spins = range(network.num_qubits)
+    couplings = [word for word in network.words if len(word.factors) == 2]
+    fields, biases = ([PauliWord.of(letter, spin) for spin in spins] for letter in "XZ")
+    before, after = _Strengths(network, state.initial_weights), _Strengths(network, state.weights)
+    edges = tuple((word.factors[0][0], word.factors[1][0]) for word in couplings)
+    return NetworkView(
+        positions=_positions(network, edges),
+        edges=edges,
+        roles=_roles(network, {word.max_qubit for word in driven}),
+        couplings_before=before.of(couplings),
+        couplings_after=after.of(couplings),
+        fields_before=before.of(fields),
+        fields_after=after.of(fields),
+        biases_before=before.of(biases),
+        biases_after=after.of(biases),
+        input_weights_before=before.by_input(biases),
+        input_weights_after=after.by_input(biases),
+        input_names=input_names,
+    )
+
+
+class _Strengths:
+    """Minus the coefficients of words: without inputs in the first row, then by every input."""
+
+    def __init__(self, network: IsingNetwork | PauliNetwork, weights: NDArray) -> None:
+        count = network.num_inputs
+        inputs = np.concatenate([np.zeros((1, count)), np.eye(count)])
+        table = -network.coefficients(weights, inputs)
+        table[1:] -= table[0]
+        self._columns = dict(zip(network.words, table.T, strict=True))
+        self._absent = np.zeros(1 + count)
+
+    def of(self, words: list[PauliWord]) -> NDArray[np.float64]:
+        """Without inputs, shape (words,); zero for words that are not there."""
+        return np.array([self._columns.get(word, self._absent)[0] for word in words])
+
+    def by_input(self, words: list[PauliWord]) -> NDArray[np.float64] | None:
+        """By every input, shape (inputs, words); None where there are no inputs."""
+        if len(self._absent) == 1:
+            return None
+        return np.stack([self._columns.get(word, self._absent)[1:] for word in words], axis=1)
+
+
+def _driven(network: IsingNetwork | PauliNetwork) -> list[PauliWord]:
+    """Words that an input multiplies: at weights without relations nothing cancels by chance."""
+    strengths = _Strengths(network, np.sqrt(np.arange(network.layout.num_weights) + 2.0))
+    table = strengths.by_input(list(network.words))
+    return [] if table is None else [network.words[index] for index in np.flatnonzero(np.any(table != 0.0, axis=0))]
+
+
+def _positions(network: IsingNetwork | PauliNetwork, edges: tuple[tuple[int, int], ...]) -> NDArray[np.float64]:
+    if isinstance(network, IsingNetwork):
+        return network.graph.positions
+    line = chain(network.num_qubits)
+    return line.positions if set(edges) <= set(line.edges) else from_edges(network.num_qubits, edges).positions
+
+
+def _roles(network: IsingNetwork | PauliNetwork, driven: set[int]) -> tuple[str, ...]:
+    """Output spins; input spins where inputs act on some spins only; the rest is hidden."""
+    special = driven if len(driven) < network.num_qubits else set()
+    return tuple(
+        "output" if spin in network.outputs else "input" if spin in special else "hidden"
+        for spin in range(network.num_qubits)
+    )
