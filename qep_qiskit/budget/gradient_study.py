@@ -1,0 +1,246 @@
+"""The gradient study: how far estimates are off, as a function of shots, nudge, contrast, grouping and split.
+
+Every point repeats the very estimate that training makes, with shots of its own, and compares it with the truth.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.budget.problem import GradientProblem, KeptStates, with_known_signals
+from qep_qiskit.budget.statistics import PointStatistics, mse_pull, point_statistics
+from qep_qiskit.errors import QepWarning
+from qep_qiskit.execution import Executor, Request, RequestKey, ShotData, Ticket
+from qep_qiskit.execution.usage import estimated_qpu_seconds
+from qep_qiskit.learning import Contrast, ErrorModel, GradientEstimate, Pilot, first_beta, measure_pilot
+from qep_qiskit.learning.error_model import split_shots
+from qep_qiskit.learning.gradient import Grouping
+from qep_qiskit.learning.spending import batches_per_group
+from qep_qiskit.measurement import Measuring, drive
+
+__all__ = ["CountingExecutor", "Setting", "StudyPilot", "contrast_of", "measure_setting", "repeated", "study_pilot"]
+
+Signals = Literal["measured", "known"]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One way to estimate a gradient.
+
+    Args:
+        contrast: The kind of contrast.
+        beta: The nudge, negative for a one-sided contrast to the other side.
+        shots: Shots per batch, the mean over groups.
+        grouping: Which shots are shared.
+        shares: Shots of every group over their mean, or None for an equal split.
+        signals: Whether error signals are measured, or known exactly.
+    """
+
+    contrast: Literal["one_sided", "symmetric", "four_point"]
+    beta: float
+    shots: int
+    grouping: Grouping = "shared"
+    shares: tuple[float, ...] | None = None
+    signals: Signals = "measured"
+
+    @property
+    def key(self) -> str:
+        """A text that no other setting has; names its random numbers."""
+        split = "equal" if self.shares is None else "optimal"
+        return f"{self.contrast} {self.beta:.6g} {self.shots} {self.grouping} {split} {self.signals}"
+
+
+@dataclass(slots=True)
+class CountingExecutor:
+    """Passes requests on and counts what they ask for.
+
+    Args:
+        inner: Runs them.
+        shots: Shots so far; on a device every shot prepares its state anew.
+        circuits: Bound circuits so far.
+        states: Prepared states so far.
+        jobs: Requests so far, one job each.
+    """
+
+    inner: Executor
+    shots: int = 0
+    circuits: int = 0
+    states: int = 0
+    jobs: int = 0
+
+    def submit(self, request: Request) -> Ticket:
+        """Count and pass on."""
+        self.shots += request.num_shots
+        self.circuits += request.num_circuits
+        self.states += request.prepared.num_states
+        self.jobs += 1
+        return self.inner.submit(request)
+
+    def collect(self, ticket: Ticket) -> ShotData:
+        """Pass on."""
+        return self.inner.collect(ticket)
+
+    def record(self) -> Row:
+        """What one estimate takes, by the names of the study's table."""
+        return {
+            "total_shots": self.shots,
+            "circuits": self.circuits,
+            "states": self.states,
+            "jobs": self.jobs,
+            "qpu_seconds": estimated_qpu_seconds(self.shots, self.jobs),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StudyPilot:
+    """The theory that a study draws through its points: the error model of a contrast, from a pilot run.
+
+    Args:
+        model: The error model.
+        resolved: Whether the bias stood out of the pilot's noise.
+        batches: Shape (groups,), batches of one sample's gradient.
+    """
+
+    model: ErrorModel
+    resolved: bool
+    batches: NDArray[np.float64] = field(default_factory=lambda: np.ones(1))
+
+    def record(self) -> Row:
+        """Plain data."""
+        return {"model": self.model.record(), "resolved": self.resolved, "batches": self.batches.tolist()}
+
+    @classmethod
+    def from_record(cls, record: Row) -> StudyPilot:
+        """The inverse of `record`."""
+        model = ErrorModel.from_record(record["model"])
+        return cls(model=model, resolved=record["resolved"], batches=np.array(record["batches"]))
+
+
+def contrast_of(kind: str, beta: float) -> Contrast:
+    """A contrast by name."""
+    return Contrast(kind=kind, beta=beta)  # type: ignore[arg-type]
+
+
+def study_pilot(problem: GradientProblem, setting: Setting, *, shots: int, levels: int) -> StudyPilot:
+    """Fly a pilot for the contrast, the grouping and the signals of a setting.
+
+    Args:
+        problem: What is estimated.
+        setting: Its beta gives the sign only.
+        shots: Shots per batch of the pilot.
+        levels: Nudges of the pilot.
+    """
+    problem = with_known_signals(problem) if setting.signals == "known" else problem
+    estimator = replace(
+        problem.estimator, contrast=contrast_of(setting.contrast, setting.beta), shots=shots, grouping=setting.grouping
+    )
+    work = measure_pilot(
+        estimator,
+        problem.weights,
+        problem.inputs,
+        problem.targets,
+        RequestKey(f"pilot {setting.contrast} {setting.grouping} {setting.signals} {np.sign(setting.beta):.0f}", 0),
+        beta=first_beta(estimator.hamiltonian, problem.weights, problem.inputs, problem.targets),
+        levels=levels,
+        trainable=problem.trainable,
+    )
+    pilot: Pilot = _quietly(lambda: drive(work, problem.executor)[0])
+    return StudyPilot(model=pilot.model, resolved=pilot.resolved, batches=batches_per_group(estimator))
+
+
+def measure_setting(problem: GradientProblem, setting: Setting, repeats: int, pilot: StudyPilot | None = None) -> Row:
+    """Repeat an estimate and compare it with the truth.
+
+    Args:
+        problem: What is estimated.
+        setting: How.
+        repeats: How often, with shots of their own.
+        pilot: The theory to put beside the point, or None.
+
+    Returns:
+        One row of the study's table.
+    """
+    known = with_known_signals(problem) if setting.signals == "known" else problem
+    shots = setting.shots if setting.shares is None else split_shots(setting.shots, np.array(setting.shares))
+    estimator = replace(
+        known.estimator,
+        contrast=contrast_of(setting.contrast, setting.beta),
+        shots=shots,
+        grouping=setting.grouping,
+        preparation=KeptStates(known.estimator.preparation),
+    )
+    counting = CountingExecutor(known.executor)
+
+    def estimate(repeat: int) -> Measuring[GradientEstimate]:
+        key = RequestKey(setting.key, repeat)
+        return estimator.estimate(known.weights, known.inputs, known.targets, key)
+
+    estimates = repeated(estimate, counting, repeats)
+    used = _per_estimate(counting, repeats)
+    gradients = np.array([found.gradient for found in estimates])[:, problem.trainable]
+    claimed = np.array([found.variance for found in estimates])[:, problem.trainable]
+    fixed = np.array([found.group_variance.sum(axis=0) for found in estimates])[:, problem.trainable]
+    truth = problem.truth.gradient[problem.trainable]
+    return {
+        "method": "per_weight" if setting.grouping == "per_weight" else "qep",
+        "contrast": setting.contrast,
+        "beta": setting.beta,
+        "grouping": setting.grouping,
+        "allocation": "equal" if setting.shares is None else "optimal",
+        "signals": setting.signals,
+        "shots": setting.shots,
+        "repeats": repeats,
+        **used.record(),
+        **point_statistics(gradients, truth, claimed).record(),
+        "chi2_without_signals": _chi2(gradients, truth, fixed),
+        **_theory(setting, pilot, gradients, truth),
+    }
+
+
+def repeated(
+    estimate: Callable[[int], Measuring[GradientEstimate]], executor: Executor, repeats: int
+) -> list[GradientEstimate]:
+    """Repeats of an estimate; their warnings of large nudges, large on purpose, are not shown."""
+    return _quietly(lambda: [drive(estimate(repeat), executor)[0] for repeat in range(repeats)])
+
+
+def _quietly(work: Callable[[], Any]) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", QepWarning)
+        return work()
+
+
+def _per_estimate(counting: CountingExecutor, repeats: int) -> CountingExecutor:
+    """The count of one estimate; every repeat asks for the same, preparations that measure about so."""
+    return CountingExecutor(
+        inner=counting.inner,
+        shots=round(counting.shots / repeats),
+        circuits=round(counting.circuits / repeats),
+        states=round(counting.states / repeats),
+        jobs=round(counting.jobs / repeats),
+    )
+
+
+def _chi2(gradients: NDArray, truth: NDArray, variances: NDArray) -> float:
+    found: PointStatistics = point_statistics(gradients, truth, variances)
+    return found.chi2_per_dof
+
+
+def _theory(setting: Setting, pilot: StudyPilot | None, gradients: NDArray, truth: NDArray) -> Row:
+    if pilot is None:
+        return dict.fromkeys(("model_rmse", "model_bias", "model_std", "model_pull"))
+    shares = None if setting.shares is None else np.array(setting.shares)
+    error = pilot.model.error(setting.beta, setting.shots, shares)
+    return {
+        "model_rmse": error,
+        "model_bias": pilot.model.bias(setting.beta),
+        "model_std": float(np.sqrt(pilot.model.variance(setting.beta, setting.shots, shares))),
+        "model_pull": mse_pull(gradients, truth, error**2),
+    }

@@ -1,0 +1,159 @@
+"""One gradient that is estimated over and over: the problem of a shot-noise study, and what is known of its answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.execution import Executor, RequestKey
+from qep_qiskit.learning import Contrast, GradientEstimator
+from qep_qiskit.learning.exact_gradient import exact_gradient
+from qep_qiskit.learning.free_phase import measure_free
+from qep_qiskit.measurement import Measuring, drive
+from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import Equilibria, Family, Preparation, Start
+
+__all__ = ["GradientProblem", "KeptStates", "Truth", "true_gradient", "with_known_signals"]
+
+_EXACT_UP_TO_QUBITS = 14
+_SMALL_BETA = 0.02
+_MOST_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Truth:
+    """What estimates are compared with.
+
+    Args:
+        gradient: Shape (weights,).
+        source: ``"exact"`` eigenstates at beta to 0; or ``"prepared"`` states without shots, at a small nudge.
+    """
+
+    gradient: NDArray[np.float64]
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GradientProblem:
+    """A batch of samples at fixed weights.
+
+    Args:
+        estimator: Network, cost and preparation; its contrast and shots are what a study varies.
+        executor: Where shots come from.
+        weights: Shape (weights,).
+        inputs: Shape (samples, inputs).
+        targets: Shape (samples, targets).
+        trainable: Mask of the weights that count, shape (weights,).
+        truth: What to compare with.
+    """
+
+    estimator: GradientEstimator
+    executor: Executor
+    weights: NDArray[np.float64]
+    inputs: NDArray[np.float64]
+    targets: NDArray[np.float64]
+    trainable: NDArray[np.bool_]
+    truth: Truth
+
+    @property
+    def true_length(self) -> float:
+        """Length of the true gradient, over the weights that train."""
+        return float(np.linalg.norm(self.truth.gradient[self.trainable]))
+
+
+def true_gradient(
+    estimator: GradientEstimator,
+    executor: Executor,
+    weights: NDArray,
+    inputs: NDArray,
+    targets: NDArray,
+    *,
+    level: int | None,
+) -> Truth:
+    """The gradient that estimates are compared with.
+
+    Args:
+        estimator: Network, cost and preparation.
+        executor: Used where exact states are out of reach; must give exact expectations then.
+        weights: Shape (weights,).
+        inputs: Shape (samples, inputs).
+        targets: Shape (samples, targets).
+        level: Which eigenstate is exact, or None to compare with the states as they are prepared.
+    """
+    hamiltonian = estimator.hamiltonian
+    if level is not None and hamiltonian.num_qubits <= _EXACT_UP_TO_QUBITS:
+        found = exact_gradient(hamiltonian, weights, inputs, targets, level=level)
+        return Truth(gradient=found.gradient, source="exact")
+    fine = replace(estimator, shots=None, grouping="shared", contrast=Contrast(kind="four_point", beta=_SMALL_BETA))
+    estimate, _ = drive(fine.estimate(weights, inputs, targets, RequestKey("truth", 0)), executor)
+    return Truth(gradient=estimate.gradient, source="prepared")
+
+
+def with_known_signals(problem: GradientProblem) -> GradientProblem:
+    """The same problem with error signals that are exact and cost no shots.
+
+    A loss on expectations becomes the operator cost C(y) = sum_o y_o O_o, with the signals in the place of targets; an
+    operator cost has no signals and stays as it is.
+    """
+    hamiltonian = problem.estimator.hamiltonian
+    cost = hamiltonian.cost
+    if not isinstance(cost, LossOnExpectations):
+        return problem
+    free = measure_free(
+        hamiltonian,
+        problem.estimator.preparation,
+        hamiltonian.free_coefficients(problem.weights, problem.inputs),
+        problem.targets,
+        shots=[None] * len(hamiltonian.groups),
+        key=RequestKey("signals", 0),
+    )
+    outputs = drive(free, problem.executor)[0].outputs
+    assert outputs is not None
+    matrix, _ = cost.readout()
+
+    def expand(signals: NDArray) -> tuple[NDArray, NDArray]:
+        return signals @ matrix, np.zeros(len(signals))
+
+    nudge = OperatorCost(cost.words, hamiltonian.num_qubits, expand)
+    estimator = replace(problem.estimator, hamiltonian=NudgedHamiltonian(hamiltonian.network, nudge))
+    return replace(problem, estimator=estimator, targets=cost.loss.gradient(outputs, problem.targets))
+
+
+class KeptStates:
+    """A preparation that gives the states of a family again when the same family comes back.
+
+    Repeats of an estimate prepare the same states, unless noisy error signals make their nudges. Preparations that
+    measure are asked every time: their shots are part of what is studied.
+
+    Args:
+        preparation: What prepares them.
+    """
+
+    def __init__(self, preparation: Preparation) -> None:
+        self._preparation = preparation
+        self._kept: dict[bytes, Equilibria] = {}
+
+    def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
+        """States of a family, from memory where they are known."""
+        name = b"".join(array.tobytes() for array in (family.free, family.nudge, family.betas))
+        if name in self._kept:
+            return self._kept[name]
+        work = self._preparation.prepare(family, start)
+        try:
+            request = next(work)
+        except StopIteration as finished:
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[name] = finished.value
+            return finished.value
+        try:
+            while True:
+                answer = yield request
+                request = work.send(answer)
+        except StopIteration as finished:
+            return finished.value
+        finally:
+            work.close()
