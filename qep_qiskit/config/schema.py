@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from qep_qiskit.config.schema_execution import ExecutionConfig
 from qep_qiskit.config.schema_preparation import AdiabaticConfig, PreparationConfig
 from qep_qiskit.config.section import Section
 
@@ -15,13 +16,11 @@ __all__ = [
     "CostTermConfig",
     "CsvTask",
     "DigitsTask",
-    "ExecutionConfig",
     "InputsConfig",
     "LossCost",
     "MoonsTask",
     "NetworkConfig",
     "NoDataTask",
-    "NoiseConfig",
     "OperatorCostConfig",
     "ParityTask",
     "StartConfig",
@@ -225,35 +224,6 @@ class MeasurementConfig(Section):
 
     shots: Annotated[int, Field(gt=0)] | Literal["exact"] = 200
     """Shots per batch: per sample, phase and commuting group; ``exact`` for expectations without noise."""
-
-
-class NoiseConfig(Section):
-    """A simple noise model on Aer."""
-
-    one_qubit: float = Field(default=0.0, ge=0, le=1)
-    """Depolarising probability per one-qubit gate."""
-    two_qubit: float = Field(default=0.0, ge=0, le=1)
-    """Depolarising probability per two-qubit gate."""
-    readout: float = Field(default=0.0, ge=0, le=0.5)
-    """Probability that a bit is read wrongly."""
-
-
-class ExecutionConfig(Section):
-    """Where circuits run."""
-
-    backend: str = "aer"
-    """``aer``; ``statevector``, the package's own fast ideal engine; or ``fake_...``, the snapshot of a device (needs
-    qiskit-ibm-runtime)."""
-    method: Literal["automatic", "statevector", "density_matrix", "matrix_product_state"] = "automatic"
-    """Simulation method of Aer."""
-    max_bond_dimension: int | None = Field(default=None, gt=0)
-    """Largest bond dimension of a matrix product state; none: as large as the states ask for."""
-    device: Literal["CPU", "GPU"] = "CPU"
-    """Where Aer simulates."""
-    measured_circuits: bool = False
-    """Run a measured circuit per group even where one evolution could serve all groups."""
-    noise: NoiseConfig | None = None
-    """Noise on Aer."""
 
 
 class ContrastConfig(Section):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.transforms import apply_product, num_qubits_of
 
-__all__ = ["ReadoutErrors", "bits_of_words"]
+__all__ = ["ReadoutErrors"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,10 +82,3 @@ class ReadoutErrors:
             return probabilities
         assert num_qubits_of(probabilities.shape[-1]) == self.num_qubits
         return apply_product(probabilities, [np.array([[1 - a, b], [a, 1 - b]]) for a, b in self.flips.T])
-
-
-def bits_of_words(words: NDArray[np.uint64], num_qubits: int) -> NDArray[np.uint8]:
-    """Bits of every qubit, shape (qubits, values), from integers in words of 64 bits, shape (words, values)."""
-    places = np.arange(num_qubits)
-    shifted = words[places // 64] >> (places % 64).astype(np.uint64)[:, None]
-    return (shifted & np.uint64(1)).astype(np.uint8)

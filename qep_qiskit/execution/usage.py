@@ -11,13 +11,10 @@ _SECONDS_BEYOND_CIRCUIT = 10e-6
 def estimated_qpu_seconds(
     executions: int, jobs: int, *, rep_delay: float = 250e-6, circuit_seconds: float = 5e-6
 ) -> float:
-    """QPU seconds that IBM's service charges, about:
+    """QPU seconds that IBM's service charges: 2 s a job, and for every execution its delay, its circuit and 10 us.
 
-        2 s per job + executions x (rep_delay + circuit duration + 10 us)
-
-    IBM documents that usage is the time a job holds the device, with some seconds of overhead a job; the numbers are
-    third parties' fits to what was charged, good to 0.4-4 %. Depth hardly matters to the price: the delay between
-    executions does.
+    The formula is third parties' fit to what was charged, good to 0.4-4 %; the defaults are those of Heron machines.
+    Depth hardly matters to the price, only to fidelity: executions times the delay between them are what is paid for.
 
     Args:
         executions: Shots times bound circuits.

@@ -19,7 +19,7 @@ from qep_qiskit.learning.contrast import Contrast
 from qep_qiskit.learning.diagnostics import Diagnostics, Watched, diagnose
 from qep_qiskit.learning.free_phase import CostEstimate, FreePhase, cost_of_means, measure_free
 from qep_qiskit.learning.signal_noise import with_signal_noise
-from qep_qiskit.measurement import Measuring, StateMoments, measure
+from qep_qiskit.measurement import Calibrations, Measuring, ReadoutMitigation, StateMoments, measure, mitigated
 from qep_qiskit.network import TermJacobian
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import Equilibria, Family, Memory, Preparation, Start
@@ -77,6 +77,7 @@ class GradientEstimator:
         shots: Shots per batch, or None for exact expectations.
         read_free_cost: For operator costs: also measure the free phase, in the groups of the cost, so that
             the reported cost is that of the free state.
+        mitigation: How errors of the readout are calibrated and taken out, or None.
     """
 
     hamiltonian: NudgedHamiltonian
@@ -84,6 +85,7 @@ class GradientEstimator:
     contrast: Contrast
     shots: int | None
     read_free_cost: bool = False
+    mitigation: ReadoutMitigation | None = None
 
     @property
     def group_shots(self) -> list[int | None]:
@@ -97,6 +99,7 @@ class GradientEstimator:
         targets: NDArray,
         key: RequestKey,
         memory: Memory | None = None,
+        calibrations: Calibrations | None = None,
     ) -> Measuring[GradientEstimate]:
         """Gradient of the mean cost of a batch.
 
@@ -106,8 +109,14 @@ class GradientEstimator:
             targets: Shape (samples, targets).
             key: Names the requests; stages are counted from it.
             memory: What the preparation remembered of these samples (`GradientEstimate.memory`).
+            calibrations: Of the readout, those that still hold; new ones are added.
         """
-        start = Start(memory=memory or {})
+        work = self._estimated(weights, inputs, targets, key, Start(memory=memory or {}))
+        return mitigated(work, self.mitigation, calibrations)
+
+    def _estimated(
+        self, weights: NDArray, inputs: NDArray, targets: NDArray, key: RequestKey, start: Start
+    ) -> Measuring[GradientEstimate]:
         free = self.hamiltonian.free_coefficients(weights, inputs)
         jacobian = self.hamiltonian.jacobian(weights, inputs)
         if isinstance(self.hamiltonian.cost, LossOnExpectations):

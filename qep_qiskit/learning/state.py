@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import RunFolderError
+from qep_qiskit.execution import ReadoutErrors
 from qep_qiskit.learning.journal import Journal, pack_journal, unpack_journal
 
 __all__ = ["EpochTally", "TrainingState", "load_state", "save_state", "write_atomically"]
@@ -104,6 +105,7 @@ class TrainingState:
         tally: Sums over the current epoch.
         recollections: What the preparation remembers of the training samples, samples on the first axis; NaN where it
             has not met them.
+        calibrations: Errors of the readout that hold for the current epoch.
         journal: Answers to the requests of the work that is under way, none between steps.
     """
 
@@ -119,6 +121,7 @@ class TrainingState:
     metrics_bytes: int = 0
     tally: EpochTally = field(default_factory=EpochTally)
     recollections: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    calibrations: dict[str, ReadoutErrors] = field(default_factory=dict)
     journal: Journal = field(default_factory=list)
 
 
@@ -150,6 +153,7 @@ def save_state(path: Path, state: TrainingState, belongs_to: str) -> None:
     }
     arrays = {f"memory_{name}": array for name, array in state.memory.items()}
     arrays |= {f"recollection_{name}": array for name, array in state.recollections.items()}
+    arrays |= {f"calibration_{name}": errors.flips for name, errors in state.calibrations.items()}
     buffer = BytesIO()
     np.savez(
         buffer,
@@ -216,6 +220,7 @@ def _parse(content: bytes) -> tuple[TrainingState, dict[str, Any]]:
         memory={name: _checked_vector(name, array, len(weights)) for name, array in _named(arrays, "memory_").items()},
         tally=tally,
         recollections=_named(arrays, "recollection_"),
+        calibrations={name: ReadoutErrors(flips=array) for name, array in _named(arrays, "calibration_").items()},
         journal=unpack_journal(meta["journal"], arrays),
         **counters,
     )

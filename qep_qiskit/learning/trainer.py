@@ -18,7 +18,7 @@ from qep_qiskit.learning.journal import kept
 from qep_qiskit.learning.recollection import lent_by_neighbours, remember
 from qep_qiskit.learning.state import EpochTally, TrainingState
 from qep_qiskit.learning.update import Update
-from qep_qiskit.measurement import Measuring
+from qep_qiskit.measurement import Calibrations, Measuring
 from qep_qiskit.preparation import Memory
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.tasks import Dataset, Task
@@ -208,21 +208,24 @@ class Trainer:
             start = state.batch * self.settings.batch_size
             self._step(order[start : start + self.settings.batch_size])
         self._stop_if_requested()
-        test = self._drive(self._test(state.epoch + 1, state.recollections))
-        state.epoch, state.batch = state.epoch + 1, 0
+        test = self._drive(self._test(state.epoch + 1, state.recollections, dict(state.calibrations)))
+        state.epoch, state.batch, state.calibrations = state.epoch + 1, 0, {}
         tally, state.tally = state.tally, EpochTally()
         self._finish_epoch(tally, test)
 
     def _step(self, rows: NDArray[np.int64]) -> None:
         state, batch = self.state, self.task.train.take(rows)
+        calibrations = dict(state.calibrations)  # the state's own change only when the step is done
         work = self.estimator.estimate(
             state.weights,
             batch.inputs,
             batch.targets,
             RequestKey("train", state.step),
             memory={name: array[rows] for name, array in state.recollections.items()},
+            calibrations=calibrations,
         )
         estimate = self._drive(work)
+        state.calibrations = calibrations
         self._remember(rows, estimate.memory)
         state.weights, state.memory = self.update.apply(
             state.weights,
@@ -252,34 +255,46 @@ class Trainer:
 
     def _first_look(self) -> None:
         """Cost and accuracy before the first update."""
+        calibrations: Calibrations = {}
 
         def look() -> Measuring[tuple[Evaluation, EpochTally | None]]:
-            train = yield from self._evaluated("train", self.task.train, 0, memory={})
-            test = yield from self._test(0, train.memory)
+            train = yield from self._evaluated("train", self.task.train, 0, {}, calibrations)
+            test = yield from self._test(0, train.memory, calibrations)
             return train, test
 
         train, test = self._drive(look())
+        self.state.calibrations = dict(calibrations)
         self._remember(np.arange(self.task.train.num_samples), train.memory)
         self._finish_epoch(train.tally, test)
 
-    def _test(self, epoch: int, memory: Memory) -> Measuring[EpochTally | None]:
+    def _test(self, epoch: int, memory: Memory, calibrations: Calibrations) -> Measuring[EpochTally | None]:
         """Cost and accuracy on the test samples, if they are due; what is known of training samples is lent to them."""
         every, train, test = self.settings.evaluate_every, self.task.train, self.task.test
         due = epoch == self.settings.epochs or (every > 0 and epoch % every == 0)
         if not due or test is None:
             return None
         lent = lent_by_neighbours(memory, train.inputs, test.inputs)
-        return (yield from self._evaluated("test", test, epoch, memory=lent)).tally
+        return (yield from self._evaluated("test", test, epoch, lent, calibrations)).tally
 
     def _finish_epoch(self, train: EpochTally, test: EpochTally | None) -> None:
         record = self._stamped("epoch", **_named("train", train), **_named("test", test))
         for callback in self.callbacks:
             callback.on_epoch(self, record)
 
-    def _evaluated(self, part: str, data: Dataset, epoch: int, *, memory: Memory) -> Measuring[Evaluation]:
+    def _evaluated(
+        self, part: str, data: Dataset, epoch: int, memory: Memory, calibrations: Calibrations
+    ) -> Measuring[Evaluation]:
         """Changes nothing: work that is stopped half-way begins again from what was known before it."""
         purpose = f"{part}-evaluation"
-        return evaluation(self.estimator, self.state.weights, data, purpose=purpose, index=epoch, memory=memory)
+        return evaluation(
+            self.estimator,
+            self.state.weights,
+            data,
+            purpose=purpose,
+            index=epoch,
+            memory=memory,
+            calibrations=calibrations,
+        )
 
     def _remember(self, rows: NDArray[np.int64], memory: Memory) -> None:
         remember(self.state.recollections, self.task.train.num_samples, rows, memory)
