@@ -11,7 +11,7 @@ from qep_qiskit.execution.noisy import MOST_QUBITS
 from qep_qiskit.measurement import ReadoutMitigation
 from qep_qiskit.seeds import Seeds
 
-__all__ = ["build_executor", "build_mitigation"]
+__all__ = ["build_executor", "build_mitigation", "require_exact"]
 
 
 def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
@@ -30,10 +30,10 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     from qep_qiskit.execution import aer
 
     aer.require_device(section.device)
-    if _is_ideal(config) and section.method in ("automatic", "statevector") and not section.measured_circuits:
+    if _has_vectors(config):
         return aer.AerExecutor(seeds, device=section.device)
     if config.measurement.shots == "exact":
-        _require_distributions(config, num_qubits)
+        require_exact(config, num_qubits, "measurement.shots")
     if section.backend != "aer":
         device = aer.fake_device(section.backend, num_qubits)
         return aer.device_executor(device, seeds, measured_circuits=section.measured_circuits)
@@ -71,6 +71,14 @@ def _is_ideal(config: Config) -> bool:
     return not config.execution.backend.startswith("fake_") and config.execution.noise is None
 
 
+def _has_vectors(config: Config) -> bool:
+    """Whether ideal state vectors are known."""
+    section = config.execution
+    if section.backend == "statevector":
+        return True
+    return _is_ideal(config) and section.method in ("automatic", "statevector") and not section.measured_circuits
+
+
 def _has_distributions(config: Config, num_qubits: int) -> bool:
     """Whether noisy probabilities come from density matrices."""
     section = config.execution
@@ -78,11 +86,16 @@ def _has_distributions(config: Config, num_qubits: int) -> bool:
     return wanted and not _is_ideal(config) and num_qubits <= MOST_QUBITS
 
 
-def _require_distributions(config: Config, num_qubits: int) -> None:
-    if not _has_distributions(config, num_qubits):
+def require_exact(config: Config, num_qubits: int, key: str) -> None:
+    """Check that requests run where expectations without shot noise are known.
+
+    Raises:
+        ConfigError: They do not; the message names the key that asks for them.
+    """
+    if not (_has_vectors(config) or _has_distributions(config, num_qubits)):
         raise ConfigError(
-            "measurement.shots: 'exact' needs the ideal state vector, or noise on at most "
-            f"{MOST_QUBITS} qubits with method 'automatic', both with measured_circuits = false; give a number of shots"
+            f"{key}: 'exact' needs the ideal state vector, or noise on at most {MOST_QUBITS} qubits with "
+            "method = 'automatic', both with measured_circuits = false; give a number of shots"
         )
 
 
