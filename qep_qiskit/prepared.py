@@ -1,4 +1,4 @@
-"""What a preparation hands on: circuits to run, or state vectors. Batches are flat: one row per state."""
+"""What is measured: circuits to run, or state vectors. Batches are flat: one row per state."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from qep_qiskit.program import LayerProgram
 from qep_qiskit.transforms import num_qubits_of
 
-__all__ = ["CircuitStates", "Prepared", "VectorStates"]
+__all__ = ["CalibrationStates", "CircuitStates", "Prepared", "VectorStates"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,4 +61,32 @@ class VectorStates:
         return num_qubits_of(self.vectors.shape[1])
 
 
-Prepared = CircuitStates | VectorStates
+@dataclass(frozen=True, slots=True, eq=False)
+class CalibrationStates:
+    """All qubits 0, and all qubits 1, on the very qubits that a program is read from.
+
+    Args:
+        program: The program.
+    """
+
+    program: LayerProgram
+
+    @property
+    def num_states(self) -> int:
+        """Two."""
+        return 2
+
+    @property
+    def num_qubits(self) -> int:
+        """Number of qubits."""
+        return self.program.num_qubits
+
+    @property
+    def vectors(self) -> NDArray[np.float64]:
+        """The two states as vectors, shape (2, 2^N)."""
+        vectors = np.zeros((2, 1 << self.num_qubits))
+        vectors[0, 0] = vectors[1, -1] = 1.0
+        return vectors
+
+
+Prepared = CircuitStates | VectorStates | CalibrationStates

@@ -13,6 +13,7 @@ wrongly cannot appear.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -142,6 +143,20 @@ class LayerProgram:
         ):
             if (source >= 0 and scale != 0.0) or offset != 0.0:
                 yield layer.group, word, source, scale, offset
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of everything that the program does: equal programs have equal ones, also in another process."""
+        digest = hashlib.sha256(self.initial.tobytes())
+        for layer in self.layers:
+            if isinstance(layer, CxLayer):
+                digest.update(repr(layer.pairs).encode())
+                continue
+            group = self.groups[layer.group]
+            digest.update(f"{group.basis} {group.masks}".encode())
+            for array in (layer.source, layer.scale, layer.offset):
+                digest.update(array.tobytes())
+        return digest.hexdigest()[:16]
 
     @cached_property
     def _rotation_table(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:

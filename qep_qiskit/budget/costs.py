@@ -125,4 +125,5 @@ def _rows_of(states: Prepared, rows: NDArray[np.int64]) -> Prepared:
     """Some states of a batch, with repeats."""
     if isinstance(states, VectorStates):
         return VectorStates(vectors=states.vectors[rows], energies=states.energies[rows], gaps=states.gaps[rows])
+    assert isinstance(states, CircuitStates)
     return CircuitStates(program=states.program, parameters=states.parameters[rows])

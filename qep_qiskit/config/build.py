@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from qep_qiskit.config.build_cost import build_cost
+from qep_qiskit.config.build_executor import build_executor, build_mitigation
 from qep_qiskit.config.build_network import build_network, num_spins
 from qep_qiskit.config.build_spending import build_contrast, build_policy
 from qep_qiskit.config.build_variational import build_variational
@@ -30,7 +31,7 @@ from qep_qiskit.errors import (
     DegenerateGroundStateWarning,
     UnconnectedOutputWarning,
 )
-from qep_qiskit.execution import Executor, StatevectorExecutor, VectorExecutor
+from qep_qiskit.execution import Executor
 from qep_qiskit.learning import (
     Adam,
     Callback,
@@ -145,6 +146,7 @@ def build(config: Config, task: Task | None = None) -> Experiment:
         contrast=build_contrast(config, hamiltonian, task.train, seeds),
         shots=None if shots == "exact" else shots,
         grouping=config.measurement.grouping,
+        mitigation=build_mitigation(config),
     )
     experiment = Experiment(
         config=config,
@@ -229,70 +231,6 @@ def build_update(section: UpdateConfig) -> Update:
     }
     schedule = Schedule(learning_rate=section.learning_rate, decay=section.decay, final_fraction=section.final_fraction)
     return Update(optimizer=optimizers[section.kind], schedule=schedule, normalize=section.normalize)
-
-
-def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
-    """Where requests run; Aer is imported only when it is needed."""
-    section = config.execution
-    if section.max_bond_dimension is not None and section.method != "matrix_product_state":
-        raise ConfigError(
-            "execution.max_bond_dimension: goes with method = 'matrix_product_state' only, "
-            f"got method = '{section.method}'; leave it out"
-        )
-    if section.backend not in ("aer", "statevector") and not section.backend.startswith("fake_"):
-        raise ConfigError(f"execution.backend: expected 'aer', 'statevector' or 'fake_...', got '{section.backend}'")
-    if section.backend != "aer" and section.noise is not None:
-        why = "is ideal" if section.backend == "statevector" else "brings the noise of its device"
-        raise ConfigError(f"execution.noise: '{section.backend}' {why}; leave it out, or use backend = 'aer'")
-    if config.preparation.kind == "exact":
-        _refuse_noise_on_exact(config)
-        return VectorExecutor(seeds)
-    if section.backend != "aer":
-        _refuse_options_of_aer(config)
-    if section.backend == "statevector":
-        return StatevectorExecutor(seeds)
-    from qep_qiskit.execution.aer import (
-        AerExecutor,
-        aer_sampler_executor,
-        depolarizing_noise,
-        fake_device,
-        require_device,
-    )
-
-    require_device(section.device)
-    ideal = section.backend == "aer" and section.noise is None and section.method in ("automatic", "statevector")
-    if ideal and not section.measured_circuits:
-        return AerExecutor(seeds, device=section.device)
-    if config.measurement.shots == "exact":
-        raise ConfigError(
-            "measurement.shots: 'exact' needs the ideal state vector (backend 'aer', no noise, "
-            "measured_circuits = false); give a number of shots"
-        )
-    if section.backend != "aer":
-        return aer_sampler_executor(seeds, backend=fake_device(section.backend, num_qubits))
-    noise = None if section.noise is None else depolarizing_noise(**section.noise.model_dump())
-    return aer_sampler_executor(
-        seeds,
-        noise_model=noise,
-        method=section.method,
-        device=section.device,
-        max_bond_dimension=section.max_bond_dimension,
-    )
-
-
-def _refuse_options_of_aer(config: Config) -> None:
-    backend = config.execution.backend
-    for key in ("method", "device", "measured_circuits"):
-        if getattr(config.execution, key) != type(config.execution).model_fields[key].default:
-            raise ConfigError(f"execution.{key}: does not go with backend = '{backend}'; leave it out")
-
-
-def _refuse_noise_on_exact(config: Config) -> None:
-    if config.execution.backend.startswith("fake_") or config.execution.noise is not None:
-        raise ConfigError(
-            "execution: exact states are sampled without circuits, so a noisy backend has no meaning; "
-            "use preparation.kind = 'adiabatic'"
-        )
 
 
 def _check_memory(config: Config, num_qubits: int) -> None:

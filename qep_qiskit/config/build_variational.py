@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qep_qiskit.ansatz import ansatz_text, parse_ansatz
+from qep_qiskit.config.build_executor import require_exact
 from qep_qiskit.config.schema import Config
 from qep_qiskit.config.schema_preparation import FileAnsatz, HamiltonianAnsatz, VariationalConfig
 from qep_qiskit.errors import ConfigError
@@ -17,7 +18,7 @@ from qep_qiskit.preparation import (
 from qep_qiskit.preparation.optimizers import BFGS
 from qep_qiskit.seeds import Seeds
 
-__all__ = ["build_variational", "ideal_executor"]
+__all__ = ["build_variational"]
 
 
 def build_variational(
@@ -30,11 +31,8 @@ def build_variational(
         AnsatzError: The ansatz file cannot be used.
     """
     _refuse_idle_keys(section)
-    if section.energies == "sampled" and section.shots == "exact" and not ideal_executor(config):
-        raise ConfigError(
-            "preparation.shots: 'exact' needs the ideal state vector (backend 'aer' or 'statevector', no noise, "
-            "measured_circuits = false); give a number of shots"
-        )
+    if section.energies == "sampled" and section.shots == "exact":
+        require_exact(config, hamiltonian.num_qubits, "preparation.shots")
     shots = config.measurement.shots if section.shots is None else section.shots
     return VariationalPreparation(
         ansatz=_ansatz(section, hamiltonian),
@@ -65,15 +63,6 @@ def _refuse_idle_keys(section: VariationalConfig) -> None:
     for key, (used, what) in goes_with.items():
         if not used and getattr(section, key) != type(section).model_fields[key].default:
             raise ConfigError(f"preparation.{key}: goes with {what}; leave it out")
-
-
-def ideal_executor(config: Config) -> bool:
-    """Whether requests run on a state vector, which can give exact expectations."""
-    section = config.execution
-    if section.backend == "statevector":
-        return True
-    ideal = section.backend == "aer" and section.noise is None and section.method in ("automatic", "statevector")
-    return ideal and not section.measured_circuits
 
 
 def _ansatz(section: VariationalConfig, hamiltonian: NudgedHamiltonian) -> Ansatz:

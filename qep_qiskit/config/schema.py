@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from qep_qiskit.config.schema_execution import ExecutionConfig
 from qep_qiskit.config.schema_network import IsingConfig, NetworkConfig
 from qep_qiskit.config.schema_preparation import AdiabaticConfig, PreparationConfig
 from qep_qiskit.config.schema_spending import ContrastConfig, MeasurementConfig
@@ -17,11 +18,9 @@ __all__ = [
     "CostTermConfig",
     "CsvTask",
     "DigitsTask",
-    "ExecutionConfig",
     "LossCost",
     "MoonsTask",
     "NoDataTask",
-    "NoiseConfig",
     "OperatorCostConfig",
     "ParityTask",
     "TaskConfig",
@@ -141,35 +140,6 @@ class OperatorCostConfig(Section):
 
 
 CostConfig = Annotated[LossCost | OperatorCostConfig, Field(discriminator="kind")]
-
-
-class NoiseConfig(Section):
-    """A simple noise model on Aer."""
-
-    one_qubit: float = Field(default=0.0, ge=0, le=1)
-    """Depolarising probability per one-qubit gate."""
-    two_qubit: float = Field(default=0.0, ge=0, le=1)
-    """Depolarising probability per two-qubit gate."""
-    readout: float = Field(default=0.0, ge=0, le=0.5)
-    """Probability that a bit is read wrongly."""
-
-
-class ExecutionConfig(Section):
-    """Where circuits run."""
-
-    backend: str = "aer"
-    """``aer``; ``statevector``, the package's own fast ideal engine; or ``fake_...``, the snapshot of a device (needs
-    qiskit-ibm-runtime)."""
-    method: Literal["automatic", "statevector", "density_matrix", "matrix_product_state"] = "automatic"
-    """Simulation method of Aer."""
-    max_bond_dimension: int | None = Field(default=None, gt=0)
-    """Largest bond dimension of a matrix product state; none: as large as the states ask for."""
-    device: Literal["CPU", "GPU"] = "CPU"
-    """Where Aer simulates."""
-    measured_circuits: bool = False
-    """Run a measured circuit per group even where one evolution could serve all groups."""
-    noise: NoiseConfig | None = None
-    """Noise on Aer."""
 
 
 class UpdateConfig(Section):

@@ -12,15 +12,25 @@ from qep_qiskit.execution.interface import (
     ShotData,
     Ticket,
 )
+from qep_qiskit.execution.noisy import ExecutorPerProgram, NoisyDistributions, NoisyExecutor
+from qep_qiskit.execution.placement import CutDevice, PlacedProgram, cut_to_active_qubits, place
+from qep_qiskit.execution.readout_errors import ReadoutErrors
 from qep_qiskit.execution.sampling import VectorExecutor, sample_vectors
 from qep_qiskit.execution.statevector import StatevectorExecutor
+from qep_qiskit.execution.usage import estimated_qpu_seconds
 
 __all__ = [
     "BitMemory",
+    "CutDevice",
     "Distribution",
     "Executor",
+    "ExecutorPerProgram",
+    "NoisyDistributions",
+    "NoisyExecutor",
     "Outcomes",
+    "PlacedProgram",
     "Readout",
+    "ReadoutErrors",
     "Request",
     "RequestKey",
     "SamplerExecutor",
@@ -28,6 +38,9 @@ __all__ = [
     "StatevectorExecutor",
     "Ticket",
     "VectorExecutor",
+    "cut_to_active_qubits",
+    "estimated_qpu_seconds",
     "measured_circuit",
+    "place",
     "sample_vectors",
 ]

@@ -1,7 +1,8 @@
 """Qiskit Aer: the only module that imports it.
 
 Where the simulation is ideal, one evolution serves all commuting groups: the state vector is saved once and
-numpy reads every basis from it. Noise models and matrix product states go through measured circuits.
+numpy reads every basis from it. Noise on few qubits goes through density matrices; noise on many, and matrix product
+states, through measured circuits.
 """
 
 from __future__ import annotations
@@ -16,23 +17,36 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
+from qiskit.providers import BackendV2
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 from qiskit_aer.primitives import SamplerV2
 
 from qep_qiskit.errors import ConfigError, QepError, ResourceError
-from qep_qiskit.execution.circuits import SamplerExecutor, gate_values
+from qep_qiskit.execution.circuits import Placing, SamplerExecutor, gate_values, placing_on
+from qep_qiskit.execution.interface import Executor
+from qep_qiskit.execution.noisy import MOST_QUBITS, ExecutorPerProgram, NoisyExecutor
+from qep_qiskit.execution.placement import cut_to_active_qubits, without_measurement
+from qep_qiskit.execution.readout_errors import ReadoutErrors
 from qep_qiskit.execution.sampling import VectorExecutor
 from qep_qiskit.memory import require_memory
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import LayerProgram, lower_per_gate
 from qep_qiskit.seeds import Seeds
 
-__all__ = ["AerExecutor", "aer_sampler_executor", "depolarizing_noise"]
+__all__ = [
+    "AerExecutor",
+    "aer_noisy_executor",
+    "aer_sampler_executor",
+    "depolarizing_noise",
+    "device_executor",
+    "fake_device",
+]
 
 Method = Literal["statevector", "density_matrix", "matrix_product_state", "automatic"]
 
 _AMPLITUDES_PER_CALL = 1 << 24
+_BINDINGS_PER_CALL = 256
 # Aer declares 63 qubits for matrix product states and the transpiler heeds it; the simulation itself has no such limit.
 _MOST_QUBITS_OF_MPS = 1024
 _ONE_QUBIT_GATES = ["rx", "ry", "rz", "h", "x", "s", "sdg", "sx", "u"]
@@ -85,6 +99,7 @@ def aer_sampler_executor(
     backend: AerSimulator | None = None,
     device: Literal["CPU", "GPU"] = "CPU",
     max_bond_dimension: int | None = None,
+    place: Placing | None = None,
 ) -> SamplerExecutor:
     """Measured circuits on Aer: with noise, with another simulation method, or on a simulated device.
 
@@ -96,6 +111,7 @@ def aer_sampler_executor(
         device: ``"CPU"`` or ``"GPU"``.
         max_bond_dimension: Most Schmidt coefficients that a matrix product state keeps at a bond, or None for all
             that exceed Aer's truncation threshold (discarded squares of 1e-16).
+        place: How programs are placed, where not on the simulator itself.
     """
     options: dict[str, Any] = {"method": method, "noise_model": noise_model, "device": device}
     if method == "matrix_product_state":
@@ -107,7 +123,91 @@ def aer_sampler_executor(
     def sampler(seed: int) -> SamplerV2:
         return SamplerV2.from_backend(simulator, seed=seed)
 
-    return SamplerExecutor(simulator, seeds, optimization_level=1, sampler_factory=sampler)
+    return SamplerExecutor(simulator, seeds, optimization_level=1, sampler_factory=sampler, place=place)
+
+
+def aer_noisy_executor(
+    seeds: Seeds, *, noise_model: NoiseModel, device: Literal["CPU", "GPU"] = "CPU"
+) -> NoisyExecutor:
+    """Noisy circuits by density matrices, for up to about ten qubits.
+
+    Args:
+        seeds: Root of the random streams.
+        noise_model: Aer noise model; its readout errors must be of single qubits.
+        device: ``"CPU"`` or ``"GPU"``.
+    """
+    simulator = AerSimulator(noise_model=noise_model, device=device)
+    return NoisyExecutor(placing_on(simulator, seeds, 1), _DensityMatrices(simulator), seeds)
+
+
+def device_executor(device: BackendV2, seeds: Seeds, *, measured_circuits: bool = False) -> ExecutorPerProgram:
+    """A device simulated with its noise, cut to the qubits in use.
+
+    Every program is laid out on the whole device once, where its errors are small.
+
+    Args:
+        device: Gates and errors; a snapshot such as `fake_device` finds, or a live device's own description.
+        seeds: Root of the random streams, and of the layout.
+        measured_circuits: Draw shots one by one from measured circuits, also where the density matrix is affordable.
+    """
+
+    def make(program: LayerProgram) -> Executor:
+        placed = cut_to_active_qubits(placing_on(device, seeds, 3)(program))
+        simulator = AerSimulator.from_backend(placed.backend)
+        if measured_circuits or placed.circuit.num_qubits > MOST_QUBITS:
+            return aer_sampler_executor(seeds, backend=simulator, place=lambda _: placed)
+        return NoisyExecutor(lambda _: placed, _DensityMatrices(simulator), seeds)
+
+    return ExecutorPerProgram(make, seeds)
+
+
+class _DensityMatrices:
+    """Exact noisy distributions, one evolution of a density matrix for every binding."""
+
+    def __init__(self, simulator: AerSimulator) -> None:
+        simulator.set_options(method="density_matrix", **_SIMULATOR_OPTIONS)
+        self._simulator = simulator
+        self._confusions = _confusions_of(simulator.options.noise_model)
+
+    def __call__(self, circuit: QuantumCircuit, values: NDArray) -> NDArray[np.float64]:
+        """Probabilities of what is read, shape (bindings, 2^bits)."""
+        open_ended, outputs = without_measurement(circuit)
+        open_ended.save_probabilities(list(outputs))
+        chunks = [values[start : start + _BINDINGS_PER_CALL] for start in range(0, len(values), _BINDINGS_PER_CALL)]
+        found = np.concatenate([self._run(open_ended, circuit, chunk) for chunk in chunks])
+        errors = ReadoutErrors(flips=np.array([self._flips_of(qubit) for qubit in outputs]).T)
+        return errors.blurred(np.maximum(found, 0.0))
+
+    def _run(self, open_ended: QuantumCircuit, circuit: QuantumCircuit, values: NDArray) -> NDArray[np.float64]:
+        binds = {parameter: values[:, column].tolist() for column, parameter in enumerate(circuit.parameters)}
+        result = self._simulator.run(open_ended, parameter_binds=[binds] if binds else None, shots=1).result()
+        if not result.success:
+            raise QepError(f"Aer could not run the circuit: {result.status}")
+        return np.stack([np.asarray(result.data(row)["probabilities"]) for row in range(len(values))])
+
+    def _flips_of(self, qubit: int) -> tuple[float, float]:
+        return self._confusions.get(qubit, self._confusions.get(None, (0.0, 0.0)))
+
+
+def _confusions_of(noise_model: NoiseModel | None) -> dict[int | None, tuple[float, float]]:
+    """Flip probabilities by qubit, those of all other qubits under None.
+
+    Raises:
+        ConfigError: An error flips several bits together.
+    """
+    found: dict[int | None, tuple[float, float]] = {}
+    for error in [] if noise_model is None else noise_model.to_dict()["errors"]:
+        if error["type"] != "roerror":
+            continue
+        matrix = np.asarray(error["probabilities"])
+        if matrix.shape != (2, 2):
+            raise ConfigError(
+                "execution: readout errors that flip several bits together have no exact distribution here; "
+                "use measured circuits"
+            )
+        for qubits in error.get("gate_qubits", [(None,)]):
+            found[qubits[0]] = (float(matrix[0, 1]), float(matrix[1, 0]))
+    return found
 
 
 def depolarizing_noise(*, one_qubit: float = 0.0, two_qubit: float = 0.0, readout: float = 0.0) -> NoiseModel:
@@ -142,8 +242,8 @@ def require_device(device: str) -> None:
         )
 
 
-def fake_device(name: str, num_qubits: int) -> AerSimulator:
-    """Aer with the coupling map and the noise of a device snapshot such as ``"fake_manila"``.
+def fake_device(name: str, num_qubits: int) -> BackendV2:
+    """The snapshot of a device, such as ``"fake_manila"``.
 
     Args:
         name: Name of the snapshot.
@@ -167,4 +267,4 @@ def fake_device(name: str, num_qubits: int) -> AerSimulator:
         raise ResourceError(
             f"execution.backend: {name} has {devices[name].num_qubits} qubits, the network needs {num_qubits}"
         )
-    return AerSimulator.from_backend(devices[name])
+    return devices[name]

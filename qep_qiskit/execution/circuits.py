@@ -1,12 +1,13 @@
 """Measured circuits of a program, and bits from any Qiskit sampler.
 
-This is the path of noise models, fake devices and anything a user hands over: a `BackendV2` or a
+This is the path of devices, of large noisy simulations, and of anything a user hands over: a `BackendV2` or a
 `SamplerV2`. Every commuting group becomes one circuit, transpiled once, and one PUB that binds all states.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,19 +15,28 @@ from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.primitives import BackendSamplerV2, BaseSamplerV2
 from qiskit.providers import BackendV2
-from qiskit.transpiler import generate_preset_pass_manager
 
-from qep_qiskit.errors import ConfigError, ResourceError
+from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution.interface import BitMemory, Readout, Request, ShotData, Ticket
+from qep_qiskit.execution.placement import PlacedProgram, place
 from qep_qiskit.execution.sampling import sample_vectors
 from qep_qiskit.operators import CommutingGroup
-from qep_qiskit.prepared import CircuitStates
-from qep_qiskit.program import LayerProgram, lower_per_gate
+from qep_qiskit.prepared import CalibrationStates, CircuitStates, Prepared, VectorStates
+from qep_qiskit.program import LayerProgram
 from qep_qiskit.seeds import Seeds
 
-__all__ = ["SamplerExecutor", "bind_by_name", "gate_values", "measured_circuit"]
+__all__ = [
+    "MeasuredCircuits",
+    "Placing",
+    "SamplerExecutor",
+    "bind_by_name",
+    "gate_values",
+    "measured_circuit",
+    "placing_on",
+]
 
 SamplerFactory = Callable[[int], BaseSamplerV2]
+Placing = Callable[[LayerProgram], PlacedProgram]
 
 
 def measured_circuit(program_circuit: QuantumCircuit, group: CommutingGroup) -> QuantumCircuit:
@@ -61,6 +71,7 @@ class SamplerExecutor:
         seeds: Root of the random streams; every sampling call on a backend gets a seed of its own.
         optimization_level: Of the transpiler, for backends.
         sampler_factory: Makes a sampler from a seed, for simulators that know how; overrides `target`'s own.
+        place: Places programs in another way than on `target`, such as on part of a device that `target` simulates.
 
     Raises:
         ConfigError: The sampler has an integer seed and would repeat the same random numbers in every call.
@@ -73,34 +84,16 @@ class SamplerExecutor:
         *,
         optimization_level: int = 2,
         sampler_factory: SamplerFactory | None = None,
+        place: Placing | None = None,
     ) -> None:
         self._seeds = seeds
-        self._backend = target if isinstance(target, BackendV2) else None
         self._make_sampler = sampler_factory or _factory(target)
-        self._optimization_level = optimization_level
-        self._circuits: dict[tuple[int, CommutingGroup], tuple[LayerProgram, QuantumCircuit]] = {}
+        backend = target if isinstance(target, BackendV2) else None
+        self._circuits = MeasuredCircuits(place or placing_on(backend, seeds, optimization_level))
 
     def circuit(self, program: LayerProgram, group: CommutingGroup) -> QuantumCircuit:
         """The measured circuit of a group, transpiled for the backend; made once and kept."""
-        key = (id(program), group)
-        if key not in self._circuits:
-            self._circuits[key] = (program, self._transpiled(measured_circuit(lower_per_gate(program), group)))
-        return self._circuits[key][1]
-
-    def _transpiled(self, circuit: QuantumCircuit) -> QuantumCircuit:
-        if self._backend is None:
-            return circuit
-        size = self._backend.num_qubits
-        if size is not None and circuit.num_qubits > size:
-            raise ResourceError(
-                f"execution.backend: {self._backend.name} has {size} qubits, the network needs {circuit.num_qubits}"
-            )
-        manager = generate_preset_pass_manager(
-            optimization_level=self._optimization_level,
-            backend=self._backend,
-            seed_transpiler=self._seeds.simulator_seed("transpiler") % 2**31,
-        )
-        return manager.run(circuit)
+        return self._circuits.of_group(program, group)
 
     def submit(self, request: Request) -> Ticket:
         """Local samplers run when asked to collect."""
@@ -109,23 +102,68 @@ class SamplerExecutor:
     def collect(self, ticket: Ticket) -> ShotData:
         """Run one PUB per readout and return the bits of every shot."""
         request = ticket.request
-        if not isinstance(request.prepared, CircuitStates):
+        if isinstance(request.prepared, VectorStates):
             return sample_vectors(request.prepared.vectors, request.readouts, self._seeds, ticket.key.words)
         return ShotData(outcomes=tuple(self._run(request, readout) for readout in request.readouts))
 
     def _run(self, request: Request, readout: Readout) -> BitMemory:
         if readout.shots is None:
             raise ConfigError(
-                "measurement.shots: 'exact' needs an ideal simulator; give a number of shots for this backend"
+                "measurement.shots: 'exact' needs an ideal simulator or the density matrix of few qubits; "
+                "give a number of shots for this backend"
             )
-        assert isinstance(request.prepared, CircuitStates)
-        program = request.prepared.program
-        circuit = self.circuit(program, readout.group)
-        values = gate_values(program, request.prepared.parameters[readout.states])
         seed = self._seeds.simulator_seed(*request.key.words, readout.group.name)
-        pub: Any = (circuit, bind_by_name(circuit, values))
-        bits = self._make_sampler(seed).run([pub], shots=readout.shots).result()[0].data.meas
-        return BitMemory(bits=np.asarray(bits.array), num_qubits=program.num_qubits)
+        pubs = self._pubs(request.prepared, readout)
+        results = self._make_sampler(seed).run(pubs, shots=readout.shots).result()
+        bits = np.concatenate([np.asarray(result.data.meas.array) for result in results])
+        return BitMemory(bits=bits, num_qubits=request.prepared.num_qubits)
+
+    def _pubs(self, prepared: Prepared, readout: Readout) -> list[Any]:
+        if isinstance(prepared, CalibrationStates):
+            circuits = self._circuits.of_calibration(prepared.program)
+            return [(circuits[state], np.zeros((1, 0))) for state in readout.states]
+        assert isinstance(prepared, CircuitStates)
+        circuit = self.circuit(prepared.program, readout.group)
+        values = gate_values(prepared.program, prepared.parameters[readout.states])
+        return [(circuit, bind_by_name(circuit, values))]
+
+
+class MeasuredCircuits:
+    """Circuits of programs as a backend runs them, each made once and kept.
+
+    Args:
+        place: Places a program.
+    """
+
+    def __init__(self, place: Placing) -> None:
+        self._place = place
+        self._placed: dict[LayerProgram, PlacedProgram] = {}
+        self._measured: dict[tuple[LayerProgram, CommutingGroup], QuantumCircuit] = {}
+        self._calibrations: dict[LayerProgram, tuple[QuantumCircuit, QuantumCircuit]] = {}
+
+    def placed(self, program: LayerProgram) -> PlacedProgram:
+        """Where a program sits."""
+        if program not in self._placed:
+            self._placed[program] = self._place(program)
+        return self._placed[program]
+
+    def of_group(self, program: LayerProgram, group: CommutingGroup) -> QuantumCircuit:
+        """A program measured in a group."""
+        if (program, group) not in self._measured:
+            self._measured[program, group] = self.placed(program).measured(group)
+        return self._measured[program, group]
+
+    def of_calibration(self, program: LayerProgram) -> tuple[QuantumCircuit, QuantumCircuit]:
+        """All 0 and all 1 on the qubits that a program is read from."""
+        if program not in self._calibrations:
+            self._calibrations[program] = self.placed(program).calibration()
+        return self._calibrations[program]
+
+
+def placing_on(backend: BackendV2 | None, seeds: Seeds, optimization_level: int) -> Placing:
+    """The usual way to place programs; the seed of the transpiler is the run's."""
+    seed = seeds.simulator_seed("transpiler") % 2**31
+    return partial(place, backend=backend, optimization_level=optimization_level, seed=seed)
 
 
 def _factory(target: BackendV2 | BaseSamplerV2) -> SamplerFactory:

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.execution.readout_errors import ReadoutErrors
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.prepared import Prepared
 
@@ -80,11 +81,19 @@ class Readout:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Request:
-    """States and the groups to measure them in."""
+    """States and the groups to measure them in.
+
+    Args:
+        key: Names the request.
+        prepared: The states.
+        readouts: What to measure.
+        for_means: Whether means of generators are wanted. Readout mitigation leaves other requests alone.
+    """
 
     key: RequestKey
     prepared: Prepared
     readouts: tuple[Readout, ...]
+    for_means: bool = True
 
     @property
     def num_circuits(self) -> int:
@@ -104,10 +113,12 @@ class Distribution:
     Args:
         weights: Shape (measured, 2^N): counts that sum to `shots`, or probabilities. Bit k = qubit k.
         shots: Shots of each, or None for probabilities.
+        readout: Errors of the reading that moments should invert, or None to take outcomes as they are.
     """
 
     weights: NDArray
     shots: int | None
+    readout: ReadoutErrors | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -118,10 +129,12 @@ class BitMemory:
         bits: Shape (measured, shots, bytes) of uint8, big-endian as in Qiskit's BitArray: qubit 0 is the
             lowest bit of the last byte.
         num_qubits: Number of qubits.
+        readout: Errors of the reading that moments should invert, or None to take outcomes as they are.
     """
 
     bits: NDArray[np.uint8]
     num_qubits: int
+    readout: ReadoutErrors | None = None
 
     @property
     def shots(self) -> int:

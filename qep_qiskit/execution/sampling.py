@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution.interface import BitMemory, Distribution, Outcomes, Readout, Request, ShotData, Ticket
-from qep_qiskit.prepared import CircuitStates, VectorStates
+from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.transforms import num_qubits_of
 
-__all__ = ["VectorExecutor", "sample_vectors"]
+__all__ = ["VectorExecutor", "draw", "sample_vectors"]
 
 _COUNTS_UP_TO_QUBITS = 13
 _AMPLITUDES_PER_PART = 1 << 16
@@ -31,18 +34,31 @@ def sample_vectors(
         seeds: Root of the random streams.
         key: Key of this request.
     """
+    size = vectors.shape[1]
     return ShotData(
-        outcomes=tuple(_sample(vectors, readout, seeds.generator(*key, readout.group.name)) for readout in readouts)
+        outcomes=tuple(
+            draw(partial(_probabilities, vectors, readout), size, readout, seeds.generator(*key, readout.group.name))
+            for readout in readouts
+        )
     )
 
 
-def _sample(vectors: NDArray, readout: Readout, generator: np.random.Generator) -> Outcomes:
-    """Outcomes of one readout, drawn from few states at a time: no copy of a large batch is made."""
-    size, shots = vectors.shape[1], readout.shots
-    num_qubits, per_part = num_qubits_of(size), max(1, _AMPLITUDES_PER_PART // size)
+def draw(
+    probabilities_of: Callable[[slice], NDArray], size: int, readout: Readout, generator: np.random.Generator
+) -> Outcomes:
+    """Outcomes of one readout, drawn from few states at a time: no copy of a large batch is made.
+
+    Args:
+        probabilities_of: Probabilities of all outcomes for some of the measured states, shape (some, size); a fresh
+            array, which is worked in.
+        size: Number of outcomes, 2^N.
+        readout: What to measure.
+        generator: The stream of this readout.
+    """
+    num_qubits, shots, per_part = num_qubits_of(size), readout.shots, max(1, _AMPLITUDES_PER_PART // size)
     drawn: list[NDArray] = []
     for start in range(0, len(readout.states), per_part):
-        probabilities = _probabilities(vectors, readout, slice(start, start + per_part))
+        probabilities = probabilities_of(slice(start, start + per_part))
         if shots is None:
             drawn.append(probabilities)
         elif num_qubits <= _COUNTS_UP_TO_QUBITS:
@@ -108,5 +124,5 @@ class VectorExecutor:
     def collect(self, ticket: Ticket) -> ShotData:
         """Sample every state in its groups, or take exact probabilities."""
         prepared = ticket.request.prepared
-        vectors = prepared.vectors if isinstance(prepared, VectorStates) else self.vectors(prepared)
+        vectors = self.vectors(prepared) if isinstance(prepared, CircuitStates) else prepared.vectors
         return sample_vectors(vectors, ticket.request.readouts, self._seeds, ticket.key.words)

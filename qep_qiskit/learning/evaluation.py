@@ -12,7 +12,7 @@ from qep_qiskit.execution import Executor, RequestKey
 from qep_qiskit.learning.free_phase import CostEstimate, measure_free
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.state import EpochTally
-from qep_qiskit.measurement import Measuring, Usage, drive
+from qep_qiskit.measurement import Calibrations, Measuring, Usage, drive, mitigated
 from qep_qiskit.preparation import Memory
 from qep_qiskit.tasks import Dataset, decode
 
@@ -73,6 +73,7 @@ def evaluation(
     index: int,
     with_cost: bool = True,
     memory: Memory | None = None,
+    calibrations: Calibrations | None = None,
 ) -> Measuring[Evaluation]:
     """Measure outputs and cost of every sample.
 
@@ -84,7 +85,22 @@ def evaluation(
         index: Distinguishes repeated evaluations of the same purpose, such as the epoch.
         with_cost: Whether the samples have targets to compare with.
         memory: What the preparation remembers of the samples.
+        calibrations: Of the readout, those that still hold; new ones are added.
     """
+    work = _evaluated(estimator, weights, data, purpose=purpose, index=index, with_cost=with_cost, memory=memory or {})
+    return mitigated(work, estimator.mitigation, calibrations)
+
+
+def _evaluated(
+    estimator: GradientEstimator,
+    weights: NDArray,
+    data: Dataset,
+    *,
+    purpose: str,
+    index: int,
+    with_cost: bool,
+    memory: Memory,
+) -> Measuring[Evaluation]:
     tally = EpochTally()
     outputs, errors = [], []
     remembered: dict[str, list[NDArray]] = {}
@@ -101,7 +117,7 @@ def evaluation(
             plan=estimator.reading_plan,
             shots=estimator.group_shots,
             key=key,
-            memory={name: array[rows] for name, array in (memory or {}).items()},
+            memory={name: array[rows] for name, array in memory.items()},
         )
         for name, array in found.equilibria.memory.items():
             remembered.setdefault(name, []).append(array)

@@ -22,10 +22,13 @@ from qep_qiskit.learning.diagnostics import Diagnostics, Watched, diagnose
 from qep_qiskit.learning.free_phase import CostEstimate, FreePhase, cost_of_means, measure_free
 from qep_qiskit.learning.phases import MeasuredPhases, SignalBatch
 from qep_qiskit.measurement import (
+    Calibrations,
     Measuring,
     ReadingPlan,
+    ReadoutMitigation,
     StateMoments,
     measure,
+    mitigated,
     per_weight_plan,
     qubit_wise_plan,
     shared_plan,
@@ -115,6 +118,7 @@ class GradientEstimator:
         grouping: Which shots are shared: those of every commuting group of the Hamiltonian (``"shared"``), those of
             qubit-wise commuting groups found among its words (``"qubit_wise"``), or none, each weight measured on
             its own (``"per_weight"``).
+        mitigation: How errors of the readout are calibrated and taken out, or None.
 
     Raises:
         ConfigError: Shots per group do not fit the groups, or are given where each weight has its own.
@@ -126,6 +130,7 @@ class GradientEstimator:
     shots: Shots
     read_free_cost: bool = False
     grouping: Grouping = "shared"
+    mitigation: ReadoutMitigation | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.shots, tuple):
@@ -163,6 +168,7 @@ class GradientEstimator:
         targets: NDArray,
         key: RequestKey,
         memory: Memory | None = None,
+        calibrations: Calibrations | None = None,
     ) -> Measuring[GradientEstimate]:
         """Gradient of the mean cost of a batch.
 
@@ -172,8 +178,11 @@ class GradientEstimator:
             targets: Shape (samples, targets).
             key: Names the requests; stages are counted from it.
             memory: What the preparation remembered of these samples (`GradientEstimate.memory`).
+            calibrations: Of the readout, those that still hold; new ones are added.
         """
-        measured = yield from self.phases(weights, inputs, targets, key, self.contrast.betas, memory)
+        measured = yield from self.phases(
+            weights, inputs, targets, key, self.contrast.betas, memory, calibrations=calibrations
+        )
         derivative = measured.derivative(self.contrast.stencil_on(measured.betas))
         return GradientEstimate(
             gradient=derivative.values,
@@ -194,6 +203,7 @@ class GradientEstimator:
         betas: NDArray,
         memory: Memory | None = None,
         *,
+        calibrations: Calibrations | None = None,
         quiet: bool = False,
     ) -> Measuring[MeasuredPhases]:
         """Measure a batch at given nudges, in every group that a gradient needs.
@@ -205,6 +215,7 @@ class GradientEstimator:
             key: Names the requests; stages are counted from it.
             betas: Shape (phases,), in order; the free phase is 0.
             memory: What the preparation remembered of these samples.
+            calibrations: Of the readout, those that still hold; new ones are added.
             quiet: Give no warnings of large nudges.
         """
         work = _Work(
@@ -216,9 +227,9 @@ class GradientEstimator:
             key=key,
             quiet=quiet,
         )
-        if isinstance(self.hamiltonian.cost, LossOnExpectations):
-            return (yield from self._with_signals(work))
-        return (yield from self._with_operator(work))
+        signals = isinstance(self.hamiltonian.cost, LossOnExpectations)
+        measuring = self._with_signals(work) if signals else self._with_operator(work)
+        return mitigated(measuring, self.mitigation, calibrations)
 
     def _with_operator(self, work: _Work) -> Measuring[MeasuredPhases]:
         jacobian, targets = work.jacobian, work.targets

@@ -20,7 +20,7 @@ from qep_qiskit.learning.diagnostics import spectral_ranges
 from qep_qiskit.learning.error_model import ErrorModel
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.phases import MeasuredPhases
-from qep_qiskit.measurement import Measuring
+from qep_qiskit.measurement import Calibrations, Measuring
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import Memory
 
@@ -70,6 +70,7 @@ def measure_pilot(
     levels: int,
     trainable: NDArray,
     memory: Memory | None = None,
+    calibrations: Calibrations | None = None,
 ) -> Measuring[Pilot]:
     """Measure contrasts at beta, 2 beta, 4 beta, ... in one go and fit the error model.
 
@@ -84,6 +85,7 @@ def measure_pilot(
         levels: Number of levels, at least 2.
         trainable: Mask of the weights that count, shape (weights,).
         memory: What the preparation remembered of these samples.
+        calibrations: Of the readout, those that still hold; new ones are added.
 
     Raises:
         ConfigError: Fewer than two levels, or exact expectations, which have no shot noise to weigh against.
@@ -94,7 +96,9 @@ def measure_pilot(
     ladder = [replace(estimator.contrast, beta=_signed(estimator, beta) * 2.0**j) for j in range(levels)]
     betas = np.unique(np.concatenate([contrast.betas for contrast in ladder]) + 0.0)
     scout = replace(estimator, shots=tuple(shots) if len(set(shots)) > 1 else shots[0])
-    measured = yield from scout.phases(weights, inputs, targets, key, betas, memory, quiet=True)
+    measured = yield from scout.phases(
+        weights, inputs, targets, key, betas, memory, calibrations=calibrations, quiet=True
+    )
     return _fitted(measured, ladder, np.array(shots), trainable, scout)
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import RunFolderError
+from qep_qiskit.execution import ReadoutErrors
 from qep_qiskit.learning.journal import Journal, pack_journal, unpack_journal
 from qep_qiskit.learning.spending import SignalTally, Spending
 
@@ -107,6 +108,7 @@ class TrainingState:
         spending: What steps spend at present, or None before the first.
         recollections: What the preparation remembers of the training samples, samples on the first axis; NaN where it
             has not met them.
+        calibrations: Errors of the readout that hold for the current epoch.
         journal: Answers to the requests of the work that is under way, none between steps.
     """
 
@@ -124,6 +126,7 @@ class TrainingState:
     signal: SignalTally = field(default_factory=SignalTally)
     spending: Spending | None = None
     recollections: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    calibrations: dict[str, ReadoutErrors] = field(default_factory=dict)
     journal: Journal = field(default_factory=list)
 
 
@@ -157,6 +160,7 @@ def save_state(path: Path, state: TrainingState, belongs_to: str) -> None:
     }
     arrays = {f"memory_{name}": array for name, array in state.memory.items()}
     arrays |= {f"recollection_{name}": array for name, array in state.recollections.items()}
+    arrays |= {f"calibration_{name}": errors.flips for name, errors in state.calibrations.items()}
     buffer = BytesIO()
     np.savez(
         buffer,
@@ -225,6 +229,7 @@ def _parse(content: bytes) -> tuple[TrainingState, dict[str, Any]]:
         signal=SignalTally(**{item.name: float(meta["signal"][item.name]) for item in fields(SignalTally)}),
         spending=None if meta["spending"] is None else Spending.from_record(meta["spending"]),
         recollections=_named(arrays, "recollection_"),
+        calibrations={name: ReadoutErrors(flips=array) for name, array in _named(arrays, "calibration_").items()},
         journal=unpack_journal(meta["journal"], arrays),
         **counters,
     )

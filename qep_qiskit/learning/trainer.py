@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeVar
 
@@ -13,21 +13,21 @@ from numpy.typing import NDArray
 from qep_qiskit.errors import ConfigError, DataError
 from qep_qiskit.execution import Executor, Request, RequestKey, ShotData
 from qep_qiskit.learning.evaluation import Evaluation, count_correct, evaluation
-from qep_qiskit.learning.gradient import GradientEstimate, GradientEstimator
+from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.journal import kept
-from qep_qiskit.learning.pilot import Pilot, first_beta, measure_pilot
+from qep_qiskit.learning.pilot import first_beta, measure_pilot
 from qep_qiskit.learning.recollection import lent_by_neighbours, remember
-from qep_qiskit.learning.spending import SignalTally, Spending, SpendingPolicy
+from qep_qiskit.learning.records import Record, json_number, pilot_values, step_values, tally_values
+from qep_qiskit.learning.spending import SignalTally, SpendingPolicy
 from qep_qiskit.learning.state import EpochTally, TrainingState
 from qep_qiskit.learning.update import Update
-from qep_qiskit.measurement import Measuring
+from qep_qiskit.measurement import Calibrations, Measuring
 from qep_qiskit.preparation import Memory
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.tasks import Dataset, Task
 
 __all__ = ["Callback", "Record", "Trainer", "TrainingSettings"]
 
-Record = Mapping[str, object]
 Outcome = Literal["finished", "stopped"]
 Result = TypeVar("Result")
 
@@ -224,8 +224,8 @@ class Trainer:
             start = state.batch * self.settings.batch_size
             self._step(order[start : start + self.settings.batch_size])
         self._stop_if_requested()
-        test = self._drive(self._test(state.epoch + 1, state.recollections))
-        state.epoch, state.batch = state.epoch + 1, 0
+        test = self._drive(self._test(state.epoch + 1, state.recollections, dict(state.calibrations)))
+        state.epoch, state.batch, state.calibrations = state.epoch + 1, 0, {}
         tally, state.tally = state.tally, EpochTally()
         if state.spending is not None:
             state.spending = self.policy.after_epoch(state.spending, state.signal, self.estimator)
@@ -241,6 +241,7 @@ class Trainer:
         self._stop_if_requested()
         start = first_beta(self.estimator.hamiltonian, state.weights, batch.inputs, batch.targets)
         beta, levels = self.policy.ladder(spending, start)
+        calibrations = dict(state.calibrations)
         work = measure_pilot(
             self.spending_estimator,
             state.weights,
@@ -251,36 +252,28 @@ class Trainer:
             levels=levels,
             trainable=self._trainable,
             memory={name: array[rows] for name, array in state.recollections.items()},
+            calibrations=calibrations,
         )
         pilot = self._drive(work)
+        state.calibrations = calibrations
         state.spending = self.policy.after_pilot(spending, pilot, self.estimator, state.epoch)
-        record = self._pilot_record(state.spending, pilot)
+        record = self._stamped("pilot", **pilot_values(state.spending, pilot))
         for callback in self.callbacks:
             callback.on_pilot(self, record)
 
-    def _pilot_record(self, spending: Spending, pilot: Pilot) -> Record:
-        model = pilot.model
-        return self._stamped(
-            "pilot",
-            beta=spending.beta,
-            shots_per_batch=spending.shots,
-            shares=spending.shares,
-            resolved=pilot.resolved,
-            expected_error=None if spending.shots is None else model.error(spending.beta, spending.shots),
-            gradient_norm=float(np.sqrt(model.gradient_squared)),
-            weyl_beta=pilot.measured.diagnostics.weyl_beta,
-        )
-
     def _step(self, rows: NDArray[np.int64]) -> None:
         state, batch = self.state, self.task.train.take(rows)
+        calibrations = dict(state.calibrations)  # the state's own change only when the step is done
         work = self.spending_estimator.estimate(
             state.weights,
             batch.inputs,
             batch.targets,
             RequestKey("train", state.step),
             memory={name: array[rows] for name, array in state.recollections.items()},
+            calibrations=calibrations,
         )
         estimate = self._drive(work)
+        state.calibrations = calibrations
         self._remember(rows, estimate.memory)
         state.weights, state.memory = self.update.apply(
             state.weights,
@@ -295,59 +288,51 @@ class Trainer:
         state.tally.add(estimate.cost.values, estimate.cost.variances, count_correct(estimate.outputs, batch))
         state.step += 1
         state.batch += 1
-        record = self._step_record(estimate)
+        record = self._stamped("step", **step_values(estimate, self._trainable, state.spending))
         for callback in self.callbacks:
             callback.on_step(self, record)
 
-    def _step_record(self, estimate: GradientEstimate) -> Record:
-        return self._stamped(
-            "step",
-            loss=estimate.cost.mean,
-            loss_se=estimate.cost.standard_error,
-            gradient_norm=float(np.linalg.norm(estimate.gradient[self._trainable])),
-            gradient_noise=float(np.sqrt(np.maximum(estimate.variance[self._trainable], 0.0).sum())),
-            **self._spent(),
-            **estimate.diagnostics.record(),
-        )
-
-    def _spent(self) -> dict[str, object]:
-        """Nudge and shots of a step, where they are not those of the configuration throughout."""
-        spending = self.state.spending
-        if spending is None:
-            return {}
-        return {"beta": spending.beta, "shots_per_batch": spending.shots, "shares": spending.shares}
-
     def _first_look(self) -> None:
         """Cost and accuracy before the first update."""
+        calibrations: Calibrations = {}
 
         def look() -> Measuring[tuple[Evaluation, EpochTally | None]]:
-            train = yield from self._evaluated("train", self.task.train, 0, memory={})
-            test = yield from self._test(0, train.memory)
+            train = yield from self._evaluated("train", self.task.train, 0, {}, calibrations)
+            test = yield from self._test(0, train.memory, calibrations)
             return train, test
 
         train, test = self._drive(look())
+        self.state.calibrations = dict(calibrations)
         self._remember(np.arange(self.task.train.num_samples), train.memory)
         self._finish_epoch(train.tally, test)
 
-    def _test(self, epoch: int, memory: Memory) -> Measuring[EpochTally | None]:
+    def _test(self, epoch: int, memory: Memory, calibrations: Calibrations) -> Measuring[EpochTally | None]:
         """Cost and accuracy on the test samples, if they are due; what is known of training samples is lent to them."""
         every, train, test = self.settings.evaluate_every, self.task.train, self.task.test
         due = epoch == self.settings.epochs or (every > 0 and epoch % every == 0)
         if not due or test is None:
             return None
         lent = lent_by_neighbours(memory, train.inputs, test.inputs)
-        return (yield from self._evaluated("test", test, epoch, memory=lent)).tally
+        return (yield from self._evaluated("test", test, epoch, lent, calibrations)).tally
 
     def _finish_epoch(self, train: EpochTally, test: EpochTally | None) -> None:
-        record = self._stamped("epoch", **_named("train", train), **_named("test", test))
+        record = self._stamped("epoch", **tally_values("train", train), **tally_values("test", test))
         for callback in self.callbacks:
             callback.on_epoch(self, record)
 
-    def _evaluated(self, part: str, data: Dataset, epoch: int, *, memory: Memory) -> Measuring[Evaluation]:
+    def _evaluated(
+        self, part: str, data: Dataset, epoch: int, memory: Memory, calibrations: Calibrations
+    ) -> Measuring[Evaluation]:
         """Changes nothing: work that is stopped half-way begins again from what was known before it."""
         purpose = f"{part}-evaluation"
         return evaluation(
-            self.spending_estimator, self.state.weights, data, purpose=purpose, index=epoch, memory=memory
+            self.spending_estimator,
+            self.state.weights,
+            data,
+            purpose=purpose,
+            index=epoch,
+            memory=memory,
+            calibrations=calibrations,
         )
 
     def _remember(self, rows: NDArray[np.int64], memory: Memory) -> None:
@@ -364,22 +349,8 @@ class Trainer:
             "event": event,
             "step": state.step,
             "epoch": state.epoch,
-            **{name: _json_number(value) for name, value in values.items()},
+            **{name: json_number(value) for name, value in values.items()},
             "shots": state.shots,
             "circuits": state.circuits,
             "seconds": round(state.seconds, 3),
         }
-
-
-def _named(part: str, tally: EpochTally | None) -> dict[str, float | None]:
-    return {
-        f"{part}_loss": None if tally is None else tally.mean_cost,
-        f"{part}_loss_se": None if tally is None else tally.cost_error,
-        f"{part}_accuracy": None if tally is None else tally.accuracy,
-        f"{part}_accuracy_se": None if tally is None else tally.accuracy_error,
-    }
-
-
-def _json_number(value: object) -> object:
-    """NaN and infinities have no place in JSON: they become null."""
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,17 +1,21 @@
 """Commuting groups to circuits, bits and moments."""
 
 from qep_qiskit.measurement.batches import Measuring, Usage, drive, measure
+from qep_qiskit.measurement.mitigation import Calibrations, ReadoutMitigation, mitigated
 from qep_qiskit.measurement.moments import GroupMoments, StateMoments, moments
 from qep_qiskit.measurement.plan import ReadingPlan, per_weight_plan, qubit_wise_plan, shared_plan
 
 __all__ = [
+    "Calibrations",
     "GroupMoments",
     "Measuring",
     "ReadingPlan",
+    "ReadoutMitigation",
     "StateMoments",
     "Usage",
     "drive",
     "measure",
+    "mitigated",
     "moments",
     "per_weight_plan",
     "qubit_wise_plan",

@@ -2,7 +2,7 @@
 
 All generators of a group are products of Z in the rotated frame, and a product of two of them is one more:
 P_a P_b = P_(a xor b). One Walsh-Hadamard transform of the outcome frequencies therefore gives every mean and
-every second moment of the batch at once.
+every second moment of the batch at once. Where errors of the readout are known, `inverted` takes them out.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.execution import BitMemory, Outcomes
+from qep_qiskit.measurement.inversion import inverted, words_of_bits
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.transforms import walsh_hadamard
 
@@ -62,9 +63,11 @@ def moments(outcomes: Outcomes, group: CommutingGroup) -> GroupMoments:
         outcomes: Counts, probabilities or bits, one row per measured state.
         group: The group that was measured.
     """
-    if isinstance(outcomes, BitMemory):
+    if outcomes.readout is not None and not outcomes.readout.is_ideal:
+        means, second = inverted(outcomes, group, outcomes.readout)
+    elif isinstance(outcomes, BitMemory):
         rows = _from_frequencies if _fits_a_table(outcomes, group) else _from_signs
-        found = [rows(values, outcomes, group) for values in map(_integers, outcomes.bits)]
+        found = [rows(values, outcomes, group) for values in map(words_of_bits, outcomes.bits)]
         means, second = (np.array(part) for part in zip(*found, strict=True))
     else:
         means, second = _from_table(outcomes.weights / (outcomes.shots or 1), group)
@@ -81,14 +84,6 @@ def _fits_a_table(outcomes: BitMemory, group: CommutingGroup) -> bool:
         return True
     transform = outcomes.num_qubits << outcomes.num_qubits
     return outcomes.num_qubits < _NEVER_DENSE_FROM_QUBITS and transform < 2 * outcomes.shots * group.num_generators
-
-
-def _integers(bits: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Bit strings as integers in words of 64 bits, the lowest word first: (shots, bytes) to (words, shots)."""
-    words = -(-bits.shape[1] // 8)
-    full = np.zeros((len(bits), 8 * words), dtype=np.uint8)
-    full[:, : bits.shape[1]] = bits[:, ::-1]
-    return np.ascontiguousarray(full.view("<u8").astype(np.uint64).T)
 
 
 def _from_table(frequencies: NDArray, group: CommutingGroup) -> tuple[NDArray, NDArray]:

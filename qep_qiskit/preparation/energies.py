@@ -119,6 +119,7 @@ class SampledEnergies:
             key=self._next_key(),
             prepared=states,
             readouts=(Readout(group=readout.group, states=np.arange(len(one)), shots=self.shots),),
+            for_means=False,
         )
         data = yield request
         return _frequency(data.outcomes[0], readout.outcome)

@@ -225,7 +225,11 @@ def test_simulated_energies_of_forty_spins_beside_matrix_products(refused, setti
     assert "of 40 qubits does not fit in memory" in refused("train", "vqe.toml", *choice)
 
 
-NOISY = ["execution.noise={readout=0.01}", "execution.measured_circuits=true", "execution.method='density_matrix'"]
+NOISY = [
+    "execution={noise={readout=0.01}, measured_circuits=true}",
+    "execution.measured_circuits=true",
+    "execution.method='density_matrix'",
+]
 
 
 @pytest.mark.parametrize("setting", NOISY)

@@ -14,9 +14,10 @@ from qep_qiskit.errors import (
     ResourceError,
     UnconnectedOutputWarning,
 )
-from qep_qiskit.execution import SamplerExecutor, VectorExecutor
+from qep_qiskit.execution import NoisyExecutor, SamplerExecutor, VectorExecutor
 from qep_qiskit.execution.aer import AerExecutor
 from qep_qiskit.losses import CrossEntropy, SquaredError
+from qep_qiskit.measurement import ReadoutMitigation
 from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation
 
 EXACT = {"kind": "exact"}
@@ -202,7 +203,10 @@ ADIABATIC = {"kind": "adiabatic"}
         (ADIABATIC, {"method": "statevector"}, AerExecutor),
         (ADIABATIC, {"measured_circuits": True}, SamplerExecutor),
         (ADIABATIC, {"method": "matrix_product_state"}, SamplerExecutor),
-        (ADIABATIC, {"noise": {"readout": 0.1}}, SamplerExecutor),
+        (ADIABATIC, {"noise": {"readout": 0.1}}, NoisyExecutor),
+        (ADIABATIC, {"noise": {"readout": 0.1}, "method": "density_matrix"}, NoisyExecutor),
+        (ADIABATIC, {"noise": {"readout": 0.1}, "method": "statevector"}, SamplerExecutor),
+        (ADIABATIC, {"noise": {"readout": 0.1}, "measured_circuits": True}, SamplerExecutor),
     ],
 )
 def test_executor(preparation, execution, executor):
@@ -210,11 +214,55 @@ def test_executor(preparation, execution, executor):
 
 
 @pytest.mark.parametrize(
-    "execution", [{"measured_circuits": True}, {"method": "matrix_product_state"}, {"noise": {"readout": 0.1}}]
+    "execution",
+    [
+        {"measured_circuits": True},
+        {"method": "matrix_product_state"},
+        {"noise": {"readout": 0.1}, "measured_circuits": True},
+        {"noise": {"readout": 0.1}, "method": "statevector"},
+    ],
 )
 def test_exact_expectations_need_the_state_vector(execution):
     with pytest.raises(ConfigError, match=r"measurement\.shots"):
         make(preparation=ADIABATIC, execution=execution, measurement={"shots": "exact"})
+
+
+def test_exact_expectations_of_noisy_circuits_need_few_qubits():
+    noise, exact = {"noise": {"readout": 0.1}}, {"shots": "exact"}
+    ten, eleven = ({"graph": "chain", "num_spins": size} for size in (10, 11))
+    found = make(network=ten, preparation=ADIABATIC, execution=noise, measurement=exact)
+    assert isinstance(found.executor, NoisyExecutor)
+    with pytest.raises(ConfigError, match=r"measurement\.shots: 'exact' .* at most 10 qubits"):
+        make(network=eleven, preparation=ADIABATIC, execution=noise, measurement=exact)
+    assert isinstance(make(network=eleven, preparation=ADIABATIC, execution=noise).executor, SamplerExecutor)
+
+
+@pytest.mark.parametrize(
+    ("mitigation", "shots"),
+    [({"readout": "calibrated"}, 4096), ({"readout": "calibrated", "calibration_shots": 9}, 9)],
+)
+def test_mitigation(mitigation, shots):
+    execution = {"noise": {"readout": 0.1}, "mitigation": mitigation}
+    assert make(preparation=ADIABATIC, execution=execution).estimator.mitigation == ReadoutMitigation(shots=shots)
+
+
+def test_exact_calibration():
+    mitigation = {"readout": "calibrated", "calibration_shots": "exact"}
+    execution = {"noise": {"readout": 0.1}, "mitigation": mitigation}
+    assert make(preparation=ADIABATIC, execution=execution).estimator.mitigation == ReadoutMitigation(shots=None)
+
+
+@pytest.mark.parametrize(
+    ("preparation", "execution", "message"),
+    [
+        (ADIABATIC, {"mitigation": {"readout": "calibrated"}}, r"mitigation\.readout: this backend has no errors"),
+        (EXACT, {"mitigation": {"readout": "calibrated"}}, r"mitigation\.readout: this backend has no errors"),
+        (ADIABATIC, {"mitigation": {"calibration_shots": 9}}, "goes with readout = 'calibrated' only"),
+    ],
+)
+def test_mitigation_of_nothing(preparation, execution, message):
+    with pytest.raises(ConfigError, match=message):
+        make(preparation=preparation, execution=execution)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,138 @@
+"""Where the requests of a configuration run, and what is done about errors there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qep_qiskit.config.schema import Config
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.execution import Executor, StatevectorExecutor, VectorExecutor
+from qep_qiskit.execution.noisy import MOST_QUBITS
+from qep_qiskit.measurement import ReadoutMitigation
+from qep_qiskit.seeds import Seeds
+
+__all__ = ["build_executor", "build_mitigation", "require_exact"]
+
+
+def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
+    """Where requests run; Aer is imported only when it is needed.
+
+    Raises:
+        ConfigError: Keys contradict each other, or name what is not there.
+        ResourceError: The device is too small.
+    """
+    section = config.execution
+    _refuse_contradictions(config)
+    if config.preparation.kind == "exact":
+        return VectorExecutor(seeds)
+    if section.backend == "statevector":
+        return StatevectorExecutor(seeds)
+    from qep_qiskit.execution import aer
+
+    aer.require_device(section.device)
+    if _has_vectors(config):
+        return aer.AerExecutor(seeds, device=section.device)
+    if config.measurement.shots == "exact":
+        require_exact(config, num_qubits, "measurement.shots")
+    if section.backend != "aer":
+        device = aer.fake_device(section.backend, num_qubits)
+        return aer.device_executor(device, seeds, measured_circuits=section.measured_circuits)
+    noise = None if section.noise is None else aer.depolarizing_noise(**section.noise.model_dump())
+    if noise is not None and _has_distributions(config, num_qubits):
+        return aer.aer_noisy_executor(seeds, noise_model=noise, device=section.device)
+    return aer.aer_sampler_executor(
+        seeds,
+        noise_model=noise,
+        method=section.method,
+        device=section.device,
+        max_bond_dimension=section.max_bond_dimension,
+    )
+
+
+def build_mitigation(config: Config) -> ReadoutMitigation | None:
+    """How errors of the readout are taken out.
+
+    Raises:
+        ConfigError: There are none on this backend, or there is no calibration to set shots for.
+    """
+    section = config.execution.mitigation
+    if section.readout == "none":
+        if section.calibration_shots is not None:
+            _refuse("mitigation.calibration_shots", "goes with readout = 'calibrated' only; leave it out")
+        return None
+    if config.preparation.kind == "exact" or _is_ideal(config):
+        _refuse("mitigation.readout", "this backend has no errors of the readout; leave it out")
+    if section.calibration_shots is None:
+        return ReadoutMitigation()
+    return ReadoutMitigation(shots=None if section.calibration_shots == "exact" else section.calibration_shots)
+
+
+def _is_ideal(config: Config) -> bool:
+    return not config.execution.backend.startswith("fake_") and config.execution.noise is None
+
+
+def _has_vectors(config: Config) -> bool:
+    """Whether ideal state vectors are known."""
+    section = config.execution
+    if section.backend == "statevector":
+        return True
+    return _is_ideal(config) and section.method in ("automatic", "statevector") and not section.measured_circuits
+
+
+def _has_distributions(config: Config, num_qubits: int) -> bool:
+    """Whether noisy probabilities come from density matrices."""
+    section = config.execution
+    wanted = section.method in ("automatic", "density_matrix") and not section.measured_circuits
+    return wanted and not _is_ideal(config) and num_qubits <= MOST_QUBITS
+
+
+def require_exact(config: Config, num_qubits: int, key: str) -> None:
+    """Check that requests run where expectations without shot noise are known.
+
+    Raises:
+        ConfigError: They do not; the message names the key that asks for them.
+    """
+    if not (_has_vectors(config) or _has_distributions(config, num_qubits)):
+        raise ConfigError(
+            f"{key}: 'exact' needs the ideal state vector, or noise on at most {MOST_QUBITS} qubits with "
+            "method = 'automatic', both with measured_circuits = false; give a number of shots"
+        )
+
+
+def _refuse(key: str, why: str) -> None:
+    raise ConfigError(f"execution.{key}: {why}")
+
+
+def _refuse_contradictions(config: Config) -> None:
+    section = config.execution
+    if section.max_bond_dimension is not None and section.method != "matrix_product_state":
+        _refuse(
+            "max_bond_dimension",
+            f"goes with method = 'matrix_product_state' only, got method = '{section.method}'; leave it out",
+        )
+    if section.backend not in ("aer", "statevector") and not section.backend.startswith("fake_"):
+        _refuse("backend", f"expected 'aer', 'statevector' or 'fake_...', got '{section.backend}'")
+    if section.backend != "aer" and section.noise is not None:
+        why = "is ideal" if section.backend == "statevector" else "brings the noise of its device"
+        _refuse("noise", f"'{section.backend}' {why}; leave it out, or use backend = 'aer'")
+    if config.preparation.kind == "exact":
+        _refuse_noise_on_exact(config)
+    elif section.backend != "aer":
+        _refuse_options_of_aer(config)
+
+
+def _refuse_options_of_aer(config: Config) -> None:
+    backend, section = config.execution.backend, config.execution
+    keys = ["method", "device"] + (["measured_circuits"] if backend == "statevector" else [])
+    for key in keys:
+        default: Any = type(section).model_fields[key].default
+        if getattr(section, key) != default:
+            _refuse(key, f"does not go with backend = '{backend}'; leave it out")
+
+
+def _refuse_noise_on_exact(config: Config) -> None:
+    if not _is_ideal(config):
+        raise ConfigError(
+            "execution: exact states are sampled without circuits, so a noisy backend has no meaning; "
+            "use preparation.kind = 'adiabatic'"
+        )

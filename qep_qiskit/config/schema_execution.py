@@ -1,0 +1,53 @@
+"""Keys of the section that says where circuits run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from qep_qiskit.config.section import Section
+
+__all__ = ["ExecutionConfig", "MitigationConfig", "NoiseConfig"]
+
+
+class NoiseConfig(Section):
+    """A simple noise model on Aer."""
+
+    one_qubit: float = Field(default=0.0, ge=0, le=1)
+    """Depolarising probability per one-qubit gate."""
+    two_qubit: float = Field(default=0.0, ge=0, le=1)
+    """Depolarising probability per two-qubit gate."""
+    readout: float = Field(default=0.0, ge=0, le=0.5)
+    """Probability that a bit is read wrongly."""
+
+
+class MitigationConfig(Section):
+    """What is done about errors of noisy backends."""
+
+    readout: Literal["none", "calibrated"] = "none"
+    """``calibrated``: read all qubits 0 and all qubits 1, and take the errors found out of every mean."""
+    calibration_shots: Annotated[int, Field(gt=0)] | Literal["exact"] | None = None
+    """Shots of each of the two calibration circuits, 4096 by default; they are counted, and taken anew every epoch.
+    ``exact`` for probabilities without noise."""
+
+
+class ExecutionConfig(Section):
+    """Where circuits run."""
+
+    backend: str = "aer"
+    """``aer``; ``statevector``, the package's own fast ideal engine; or ``fake_...``, the snapshot of a device (needs
+    qiskit-ibm-runtime), simulated on the qubits in use."""
+    method: Literal["automatic", "statevector", "density_matrix", "matrix_product_state"] = "automatic"
+    """Simulation method of Aer."""
+    max_bond_dimension: int | None = Field(default=None, gt=0)
+    """Largest bond dimension of a matrix product state; none: as large as the states ask for."""
+    device: Literal["CPU", "GPU"] = "CPU"
+    """Where Aer simulates."""
+    measured_circuits: bool = False
+    """Run a measured circuit per group, even where one evolution could serve all groups, or where density matrices give
+    noisy probabilities (up to 10 qubits)."""
+    noise: NoiseConfig | None = None
+    """Noise on Aer."""
+    mitigation: MitigationConfig = MitigationConfig()
+    """What is done about errors of noisy backends."""

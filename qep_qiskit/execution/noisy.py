@@ -1,0 +1,172 @@
+"""Noisy circuits without shot noise: the exact distribution of every state, and shots drawn from it.
+
+A density matrix holds all that noise does to a state. It is evolved once for a state and a group, whatever the number
+of shots, and its probabilities are kept: asking for the same states again costs a draw and no simulation. Errors of the
+readout are confusion matrices on these probabilities.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit import QuantumCircuit
+
+from qep_qiskit.execution.circuits import MeasuredCircuits, Placing, bind_by_name, gate_values
+from qep_qiskit.execution.interface import Executor, Readout, Request, ShotData, Ticket
+from qep_qiskit.execution.sampling import draw, sample_vectors
+from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.prepared import CalibrationStates, CircuitStates, Prepared, VectorStates
+from qep_qiskit.program import LayerProgram
+from qep_qiskit.seeds import Seeds
+
+__all__ = ["MOST_QUBITS", "ExecutorPerProgram", "NoisyDistributions", "NoisyExecutor"]
+
+MOST_QUBITS = 10
+"""Up to here a density matrix is the fastest way: 0.01 s a state at 4 qubits, 0.2 at 8, 4 at 10 (20 Trotter steps)."""
+
+_KEPT_BYTES = 1 << 26
+
+CacheKey = tuple[LayerProgram, CommutingGroup | None, bytes]
+
+
+class NoisyDistributions(Protocol):
+    """Simulates measured circuits with noise."""
+
+    def __call__(self, circuit: QuantumCircuit, values: NDArray) -> NDArray[np.float64]:
+        """Probabilities of what is read, shape (bindings, 2^bits).
+
+        Args:
+            circuit: Measured circuit, as the simulated machine runs it.
+            values: Shape (bindings, parameters), in the order of the circuit's parameters.
+        """
+        ...
+
+
+class NoisyExecutor:
+    """Measures noisy circuits by their exact distributions.
+
+    Args:
+        place: Places programs on the simulated machine.
+        distributions: Simulates it.
+        seeds: Root of the random streams.
+        kept_bytes: Most memory that distributions of earlier requests may take.
+    """
+
+    def __init__(
+        self, place: Placing, distributions: NoisyDistributions, seeds: Seeds, *, kept_bytes: int = _KEPT_BYTES
+    ) -> None:
+        self._circuits = MeasuredCircuits(place)
+        self._distributions = distributions
+        self._seeds = seeds
+        self._kept = _Kept(kept_bytes)
+
+    def circuit(self, program: LayerProgram, group: CommutingGroup) -> QuantumCircuit:
+        """The measured circuit of a group as the simulated machine runs it."""
+        return self._circuits.of_group(program, group)
+
+    def submit(self, request: Request) -> Ticket:
+        """Nothing happens until `collect`."""
+        return Ticket(key=request.key, request=request)
+
+    def collect(self, ticket: Ticket) -> ShotData:
+        """Sample every state in its groups, or take exact probabilities."""
+        prepared, readouts, words = ticket.request.prepared, ticket.request.readouts, ticket.key.words
+        if isinstance(prepared, VectorStates):
+            return sample_vectors(prepared.vectors, readouts, self._seeds, words)
+        return ShotData(
+            outcomes=tuple(
+                draw(
+                    self._probabilities(prepared, readout).__getitem__,
+                    1 << prepared.num_qubits,
+                    readout,
+                    self._seeds.generator(*words, readout.group.name),
+                )
+                for readout in readouts
+            )
+        )
+
+    def _probabilities(self, prepared: Prepared, readout: Readout) -> NDArray[np.float64]:
+        """Shape (measured, 2^N): those that are known, and all others simulated in one go."""
+        if isinstance(prepared, CalibrationStates):
+            circuits = self._circuits.of_calibration(prepared.program)
+            keys: list[CacheKey] = [(prepared.program, None, bytes([state])) for state in readout.states]
+
+            def calibrate(missing: list[int]) -> NDArray:
+                rows = [self._distributions(circuits[readout.states[row]], np.zeros((1, 0))) for row in missing]
+                return np.concatenate(rows)
+
+            return self._kept.gather(keys, calibrate)
+        assert isinstance(prepared, CircuitStates)
+        program, rows = prepared.program, prepared.parameters[readout.states]
+        circuit = self.circuit(program, readout.group)
+        return self._kept.gather(
+            [(program, readout.group, row.tobytes()) for row in rows],
+            lambda missing: self._distributions(circuit, bind_by_name(circuit, gate_values(program, rows[missing]))),
+        )
+
+
+class _Kept:
+    """Distributions by what they are of; the longest unused go first."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most, self._bytes = most_bytes, 0
+        self._rows: OrderedDict[CacheKey, NDArray[np.float64]] = OrderedDict()
+
+    def gather(self, keys: list[CacheKey], make: Callable[[list[int]], NDArray]) -> NDArray[np.float64]:
+        """Rows of all keys in a fresh array; `make` is given the places of those that are missing, each key once."""
+        places = {key: place for place, key in reversed(list(enumerate(keys)))}
+        missing = sorted(place for key, place in places.items() if key not in self._rows)
+        made = dict(zip([keys[place] for place in missing], make(missing), strict=True)) if missing else {}
+        found = np.stack([made[key] if key in made else self._rows[key] for key in keys])
+        for key in places:
+            self._keep(key, made.get(key))
+        return found
+
+    def _keep(self, key: CacheKey, row: NDArray | None) -> None:
+        if row is None:
+            if key in self._rows:
+                self._rows.move_to_end(key)
+            return
+        self._rows[key] = row
+        self._bytes += row.nbytes + len(key[2])
+        while self._bytes > self._most:
+            (_, _, name), dropped = self._rows.popitem(last=False)
+            self._bytes -= dropped.nbytes + len(name)
+
+
+class ExecutorPerProgram:
+    """An executor for each program, made when the program first comes.
+
+    Where a device is cut to the qubits in use, every program has a machine of its own. What is made depends on the
+    program alone, so a run that is resumed finds the same machines.
+
+    Args:
+        make: Makes the executor of a program.
+        seeds: Root of the random streams, for states that need no program.
+    """
+
+    def __init__(self, make: Callable[[LayerProgram], Executor], seeds: Seeds) -> None:
+        self._make, self._seeds = make, seeds
+        self._made: dict[LayerProgram, Executor] = {}
+
+    def executor(self, program: LayerProgram) -> Executor:
+        """The executor of a program."""
+        if program not in self._made:
+            self._made[program] = self._make(program)
+        return self._made[program]
+
+    def submit(self, request: Request) -> Ticket:
+        """Nothing happens until `collect`."""
+        return Ticket(key=request.key, request=request)
+
+    def collect(self, ticket: Ticket) -> ShotData:
+        """Hand the request to its program's executor."""
+        prepared = ticket.request.prepared
+        if isinstance(prepared, VectorStates):
+            return sample_vectors(prepared.vectors, ticket.request.readouts, self._seeds, ticket.key.words)
+        executor = self.executor(prepared.program)
+        return executor.collect(executor.submit(ticket.request))

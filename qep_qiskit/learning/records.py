@@ -1,0 +1,61 @@
+"""What the lines of a run's metrics hold: plain values by name, ready to be written as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.learning.gradient import GradientEstimate
+from qep_qiskit.learning.pilot import Pilot
+from qep_qiskit.learning.spending import Spending
+from qep_qiskit.learning.state import EpochTally
+
+__all__ = ["Record", "json_number", "pilot_values", "step_values", "tally_values"]
+
+Record = Mapping[str, object]
+
+
+def json_number(value: object) -> object:
+    """NaN and infinities have no place in JSON: they become null."""
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def tally_values(part: str, tally: EpochTally | None) -> dict[str, float | None]:
+    """Loss and accuracy of an epoch on the training or the test samples; null where they were not measured."""
+    return {
+        f"{part}_loss": None if tally is None else tally.mean_cost,
+        f"{part}_loss_se": None if tally is None else tally.cost_error,
+        f"{part}_accuracy": None if tally is None else tally.accuracy,
+        f"{part}_accuracy_se": None if tally is None else tally.accuracy_error,
+    }
+
+
+def step_values(estimate: GradientEstimate, trainable: NDArray, spending: Spending | None) -> dict[str, object]:
+    """Loss and gradient of a step, what it spent where that changes on the way, and when to trust it."""
+    return {
+        "loss": estimate.cost.mean,
+        "loss_se": estimate.cost.standard_error,
+        "gradient_norm": float(np.linalg.norm(estimate.gradient[trainable])),
+        "gradient_noise": float(np.sqrt(np.maximum(estimate.variance[trainable], 0.0).sum())),
+        **({} if spending is None else _spent(spending)),
+        **estimate.diagnostics.record(),
+    }
+
+
+def pilot_values(spending: Spending, pilot: Pilot) -> dict[str, object]:
+    """What a pilot found and what follows from it."""
+    model, shots = pilot.model, spending.shots
+    shares = None if spending.shares is None else np.array(spending.shares)
+    return {
+        **_spent(spending),
+        "resolved": pilot.resolved,
+        "expected_error": None if shots is None else model.error(spending.beta, shots, shares),
+        "gradient_norm": float(np.sqrt(model.gradient_squared)),
+        "weyl_beta": pilot.measured.diagnostics.weyl_beta,
+    }
+
+
+def _spent(spending: Spending) -> dict[str, object]:
+    return {"beta": spending.beta, "shots_per_batch": spending.shots, "shares": spending.shares}

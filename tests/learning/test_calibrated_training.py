@@ -1,0 +1,113 @@
+"""Training with readout mitigation: calibrations every epoch, counted, and the same in a run that is resumed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from qep_qiskit.config import build, check_config
+from qep_qiskit.execution import ReadoutErrors
+from qep_qiskit.learning.evaluation import evaluate
+from qep_qiskit.learning.state import load_state, save_state
+
+CALIBRATION, SHOTS, EPOCHS, SAMPLES = 600, 50, 3, 4
+FLIPPED = 0.1
+
+
+def experiment(**execution):
+    noise = {"noise": {"readout": FLIPPED, "two_qubit": 0.01}}
+    mitigation = {"mitigation": {"readout": "calibrated", "calibration_shots": CALIBRATION}}
+    content = {
+        "seed": 3,
+        "task": {"kind": "xor"},
+        "network": {"graph": "chain", "num_spins": 2},
+        "preparation": {"kind": "adiabatic", "steps": 6, "total_time": 2.0},
+        "measurement": {"shots": SHOTS},
+        "execution": noise | mitigation | execution,
+        "training": {"epochs": EPOCHS, "batch_size": 2},
+    }
+    return build(check_config(content, "run.toml"))
+
+
+class Watch:
+    """Notes requests and records; stops the trainer after some requests."""
+
+    def __init__(self, stop_after=None):
+        self.left, self.records, self.calibrations = stop_after, [], []
+
+    def on_request(self, trainer):
+        self.calibrations.append(set(trainer.state.calibrations))
+        if self.left is not None:
+            self.left -= 1
+            if self.left == 0:
+                trainer.request_stop()
+
+    def on_step(self, trainer, record):
+        trainer.state.metrics_bytes += 1  # as a metrics file would: the first look is not repeated
+        self.records.append({key: value for key, value in record.items() if key != "seconds"})
+
+    on_epoch = on_step
+
+    def on_end(self, trainer, outcome):
+        self.outcome = outcome
+
+
+@pytest.fixture(scope="module")
+def whole():
+    watch = Watch()
+    trainer = experiment().trainer([watch])
+    assert trainer.run() == "finished"
+    return trainer, watch
+
+
+def test_every_epoch_calibrates_once_and_counts_it(whole):
+    trainer, _ = whole
+    plain = experiment(mitigation={}).trainer()
+    plain.run()
+    assert trainer.state.shots - plain.state.shots == EPOCHS * 2 * CALIBRATION
+    assert trainer.state.circuits - plain.state.circuits == EPOCHS * 2
+
+
+def test_calibrations_of_epochs_differ_and_show_the_noise():
+    found = []
+
+    class Collect(Watch):
+        def on_step(self, trainer, record):
+            found.append(*trainer.state.calibrations.values()) if trainer.state.calibrations else None
+
+    experiment().trainer([Collect()]).run()
+    flips = np.array([errors.flips for errors in found if isinstance(errors, ReadoutErrors)])
+    sigma = np.sqrt(FLIPPED * (1 - FLIPPED) / CALIBRATION)
+    assert (np.abs(flips - FLIPPED) < 5 * sigma).all()
+    assert len(np.unique(flips[:, 0, 0])) > 1
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 5])
+def test_a_run_stopped_again_and_again_is_the_same(whole, every, tmp_path):
+    trainer, watch = whole
+    state, records = None, []
+    for _ in range(100):
+        part = Watch(stop_after=every)
+        resumed = experiment().trainer([part], state)
+        outcome = resumed.run()
+        records += part.records
+        save_state(tmp_path / "checkpoint.npz", resumed.state, "run")
+        state = load_state(tmp_path / "checkpoint.npz", "run")
+        if outcome == "finished":
+            break
+    assert np.array_equal(state.weights, trainer.weights)
+    assert (state.shots, state.circuits) == (trainer.state.shots, trainer.state.circuits)
+    assert records == watch.records
+
+
+def test_predictions_calibrate_too(whole):
+    trainer, _ = whole
+    made = experiment()
+    found = evaluate(made.estimator, made.executor, trainer.weights, made.task.train, purpose="predict", index=0)
+    assert found.usage.circuits == SAMPLES + 2
+    assert found.usage.shots == SAMPLES * SHOTS + 2 * CALIBRATION
+    raw = replace(made.estimator, mitigation=None)
+    other = evaluate(raw, made.executor, trainer.weights, made.task.train, purpose="predict", index=0)
+    stretched = found.outputs / other.outputs
+    assert (np.abs(stretched[np.abs(other.outputs) > 0.2] - 1 / (1 - 2 * FLIPPED)) < 0.2).all()
+    assert (found.output_errors > other.output_errors).all()
