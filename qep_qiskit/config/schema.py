@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from qep_qiskit.config.schema_budget import BudgetConfig
 from qep_qiskit.config.schema_execution import ExecutionConfig
 from qep_qiskit.config.schema_network import IsingConfig, NetworkConfig
 from qep_qiskit.config.schema_preparation import AdiabaticConfig, PreparationConfig
@@ -199,6 +200,8 @@ class Config(Section):
     """How weights move."""
     training: TrainingConfig = TrainingConfig()
     """Length of the run."""
+    budget: BudgetConfig = BudgetConfig()
+    """What `qep budget` studies."""
 
     def resolved(self) -> dict[str, Any]:
         """Every key with its value, as plain data."""

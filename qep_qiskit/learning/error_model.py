@@ -109,11 +109,12 @@ class ErrorModel:
         wanted = np.maximum(wanted, 0.05 * wanted.max())
         return wanted * batches.sum() / (wanted @ batches)
 
-    def shots_for(self, error: float, *, sign: float = 1.0) -> tuple[float, float]:
+    def shots_for(self, error: float, shares: NDArray | None = None, *, sign: float = 1.0) -> tuple[float, float]:
         """Shots per batch and the nudge with which the error is reached most cheaply.
 
         Args:
             error: The root mean squared error to reach, in units of the gradient.
+            shares: Shape (groups,), shots of each group over their mean; equal by default.
             sign: Of the nudge.
 
         Raises:
@@ -124,17 +125,17 @@ class ErrorModel:
 
         def excess(log_shots: float) -> float:
             shots = float(np.exp(log_shots))
-            return float(np.log(self.error(self.best_beta(shots, sign=sign), shots) / error))
+            return float(np.log(self.error(self.best_beta(shots, shares, sign=sign), shots, shares) / error))
 
         low, high = 0.0, float(np.log(1e12))
         if excess(low) <= 0:
-            return 1.0, self.best_beta(1.0, sign=sign)
+            return 1.0, self.best_beta(1.0, shares, sign=sign)
         if excess(high) > 0:
             raise ConfigError(
                 f"target error: {error:.3g} is out of reach with 1e12 shots a batch; ask for a larger one"
             )
         shots = float(np.exp(brentq(excess, low, high, xtol=1e-4)))
-        return shots, self.best_beta(shots, sign=sign)
+        return shots, self.best_beta(shots, shares, sign=sign)
 
 
 def split_shots(shots: int, shares: NDArray) -> tuple[int, ...]:

@@ -1,0 +1,169 @@
+"""From error models to an answer: which contrast, nudge, shots and split, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from qep_qiskit.budget.gradient_study import StudyPilot
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.execution.usage import estimated_qpu_seconds
+from qep_qiskit.learning.error_model import split_shots
+
+__all__ = ["Recommendation", "Situation", "for_error", "for_seconds", "for_shots"]
+
+_GAIN_WORTH_A_SPLIT = 1.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What is given.
+
+    Args:
+        pilots: The error model of every contrast, by its name in the study.
+        groups: Names of the groups.
+        gradient_length: Length of the gradient, to make errors relative.
+        samples: Samples of a batch.
+        jobs: Requests of one gradient, one job each.
+        steps: Steps of the whole training run.
+    """
+
+    pilots: Mapping[str, StudyPilot]
+    groups: Sequence[str]
+    gradient_length: float
+    samples: int
+    jobs: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """One way to spend shots.
+
+    Args:
+        contrast: Its name in the study; ``one_sided_negative`` is one-sided with a negative nudge.
+        beta: The nudge.
+        shots: Shots per batch, the mean over groups.
+        split: Shots of every group, or None where an equal split is as good.
+        error: Expected root mean squared error of the gradient.
+        relative_error: The same over the length of the gradient.
+        total_shots: Shots of one gradient of the whole batch.
+        qpu_seconds: What a device would charge for it.
+        run_shots: Shots of all steps of the training run.
+        run_qpu_seconds: What a device would charge for them.
+    """
+
+    contrast: str
+    beta: float
+    shots: int
+    split: Mapping[str, int] | None
+    error: float
+    relative_error: float
+    total_shots: int
+    qpu_seconds: float
+    run_shots: int
+    run_qpu_seconds: float
+
+    @property
+    def toml(self) -> str:
+        """What to paste into the configuration."""
+        kind = "one_sided" if self.contrast.startswith("one_sided") else self.contrast
+        split = "" if self.split is None else '\nallocation = "optimal"'
+        return f'[contrast]\nkind = "{kind}"\nbeta = {self.beta:.3g}\n\n[measurement]\nshots = {self.shots}{split}\n'
+
+    def record(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            **{name: getattr(self, name) for name in self.__dataclass_fields__},
+            "split": None if self.split is None else dict(self.split),
+            "toml": self.toml,
+        }
+
+
+def for_shots(situation: Situation, shots: int) -> list[Recommendation]:
+    """The best use of given shots per batch by every contrast, the smallest error for its cost first."""
+    found = [_at(situation, name, pilot, float(shots)) for name, pilot in situation.pilots.items()]
+    return sorted(found, key=lambda one: one.error)
+
+
+def for_error(situation: Situation, relative_error: float) -> list[Recommendation]:
+    """The cheapest way of every contrast to a relative error, the cheapest first.
+
+    Raises:
+        ConfigError: No contrast reaches it, or it is not above zero.
+    """
+    if not relative_error > 0:
+        raise ConfigError(f"--target-error: expected a number above zero, got {relative_error:g}")
+    wanted, found, problems = relative_error * situation.gradient_length, [], []
+    for name, pilot in situation.pilots.items():
+        try:
+            shares, sign = _shares(pilot, pilot.model.shots_for(wanted, sign=_sign(name))[1]), _sign(name)
+            shots, _ = pilot.model.shots_for(wanted, shares, sign=sign)
+        except ConfigError as problem:
+            problems.append(problem)
+            continue
+        found.append(_at(situation, name, pilot, float(np.ceil(shots))))
+    if not found:
+        raise problems[0]
+    return sorted(found, key=lambda one: one.total_shots)
+
+
+def for_seconds(situation: Situation, qpu_seconds: float) -> list[Recommendation]:
+    """The best that a gradient can be for QPU seconds, by every contrast, the smallest error first.
+
+    Raises:
+        ConfigError: The seconds do not suffice for one shot a batch.
+    """
+    each = estimated_qpu_seconds(1, 0)
+    left = qpu_seconds - estimated_qpu_seconds(0, situation.jobs)
+    found = []
+    for name, pilot in situation.pilots.items():
+        batches = float(pilot.batches.sum()) * situation.samples
+        shots = int(left / each / batches)
+        if shots >= 1:
+            found.append(_at(situation, name, pilot, float(shots)))
+    if not found:
+        fewest = min(float(pilot.batches.sum()) for pilot in situation.pilots.values()) * situation.samples
+        least = estimated_qpu_seconds(int(fewest), situation.jobs)
+        raise ConfigError(
+            f"--qpu-seconds: expected at least {least:.2g} (one shot a batch in {situation.jobs} jobs of 2 s), "
+            f"got {qpu_seconds:g}"
+        )
+    return sorted(found, key=lambda one: one.error)
+
+
+def _sign(name: str) -> float:
+    return -1.0 if name.endswith("negative") else 1.0
+
+
+def _shares(pilot: StudyPilot, beta: float) -> np.ndarray | None:
+    """The best split, where it is worth having."""
+    shares = pilot.model.best_shares(beta, pilot.batches)
+    gain = pilot.model.variance(beta, 1.0) / pilot.model.variance(beta, 1.0, shares)
+    return shares if gain > _GAIN_WORTH_A_SPLIT else None
+
+
+def _at(situation: Situation, name: str, pilot: StudyPilot, shots: float) -> Recommendation:
+    model, whole = pilot.model, max(1, round(shots))
+    beta = model.best_beta(whole, sign=_sign(name))
+    shares = _shares(pilot, beta)
+    beta = model.best_beta(whole, shares, sign=_sign(name))
+    split = None if shares is None else split_shots(whole, shares)
+    each = np.full(len(pilot.batches), whole) if split is None else np.array(split)
+    total = int(each @ pilot.batches) * situation.samples
+    error = model.error(beta, whole, shares)
+    return Recommendation(
+        contrast=name,
+        beta=beta,
+        shots=whole,
+        split=None if split is None else dict(zip(situation.groups, split, strict=True)),
+        error=error,
+        relative_error=error / situation.gradient_length if situation.gradient_length > 0 else float("nan"),
+        total_shots=total,
+        qpu_seconds=estimated_qpu_seconds(total, situation.jobs),
+        run_shots=total * situation.steps,
+        run_qpu_seconds=estimated_qpu_seconds(total, situation.jobs) * situation.steps,
+    )

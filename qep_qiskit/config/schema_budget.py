@@ -1,0 +1,66 @@
+"""Keys of shot-noise studies (`qep budget`)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from qep_qiskit.config.section import Section
+
+__all__ = ["BudgetConfig", "NoiseStudyConfig", "TrainingStudyConfig"]
+
+Count = Annotated[int, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class TrainingStudyConfig(Section):
+    """Loss and accuracy against shots spent (``--study training``)."""
+
+    shots: list[Count] = Field(default=[1, 10, 100], min_length=1)
+    """Budgets: shots per batch, the same from the first step to the last."""
+    seeds: int = Field(default=5, gt=0)
+    """Runs of each budget, with the configuration's seed and those after it."""
+    adaptive_from: list[Count] = Field(default=[10])
+    """Budgets that adapt: shots per batch to begin with, raised as `measurement.adaptive` says."""
+
+
+class NoiseStudyConfig(Section):
+    """The gradient study on a noisy device (``--study noise``)."""
+
+    backend: str = "fake_manila"
+    """Backend to compare with the ideal one; a noisy `execution` of the configuration goes before it."""
+    calibration_shots: int = Field(default=4096, gt=0)
+    """Shots of each of the two calibration circuits of the readout mitigation."""
+
+
+class BudgetConfig(Section):
+    """What `qep budget` studies."""
+
+    samples: int = Field(default=4, gt=0)
+    """Training samples whose mean gradient is studied; all of them where there are fewer."""
+    shots: list[Count] = Field(default=[1, 10, 100, 1000, 10_000, 100_000], min_length=1)
+    """Shots per batch."""
+    betas: list[Positive] | None = Field(default=None, min_length=1)
+    """Nudges; by default `num_betas` around the best ones that the pilots expect."""
+    num_betas: int = Field(default=8, gt=1)
+    """Number of nudges where they are not given."""
+    contrasts: list[Literal["one_sided", "one_sided_negative", "symmetric", "four_point"]] = Field(
+        default=["one_sided", "one_sided_negative", "symmetric", "four_point"], min_length=1
+    )
+    """Contrasts; ``one_sided_negative`` nudges to the other side."""
+    signals: list[Literal["measured", "known"]] = Field(default=["measured"], min_length=1)
+    """Whether error signals are measured with the same shots, as in training, or known exactly; or both."""
+    repeats: int = Field(default=50, ge=2)
+    """Estimates at every point."""
+    pilot_shots: int = Field(default=10_000, ge=32)
+    """Shots per batch of the pilots that the model curves come from."""
+    reference: Literal["exact", "prepared"] = "exact"
+    """What errors are counted from: the gradient of exact eigenstates (up to 14 spins), or that of the states as they
+    are prepared."""
+    comparison_shots: list[Count] = Field(default=[100, 1000], min_length=1)
+    """Shots per batch of the contrast with which other methods are compared at equal shots."""
+    training: TrainingStudyConfig = TrainingStudyConfig()
+    """Loss against shots."""
+    noise: NoiseStudyConfig = NoiseStudyConfig()
+    """Noise beyond shots."""
