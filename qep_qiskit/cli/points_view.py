@@ -56,7 +56,7 @@ class PointsView:
         """Take note of a point; warnings from where it was worked on are given here, as if they came from here."""
         for row in progress.rows:
             for name, message in row.get("warnings", {}).items():
-                warnings.warn(message, getattr(errors, name), stacklevel=2)
+                warnings.warn(f"{message} (point {row['key']})", getattr(errors, name), stacklevel=2)
         failed = f"{progress.failed} failed" if progress.failed else ""
         ended = progress.done + progress.failed
         if self._bar is not None:

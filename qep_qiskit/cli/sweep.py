@@ -60,10 +60,8 @@ def _print(result: SweepResult, keys: Sequence[str], options: argparse.Namespace
     for line in failed:
         print(f"qep: failed: {line}", file=sys.stderr)
     if failed:
-        print(
-            f"qep: {len(failed)} of {len(result.rows)} points failed; the same command tries them again",
-            file=sys.stderr,
-        )
+        share = f"{len(failed)} of {len(result.rows)} points"
+        print(f"qep: {share} failed; the same command tries them again", file=sys.stderr)
     print(f"wrote {_near(result.results)} and {_near(result.epochs)}")
 
 

@@ -22,8 +22,8 @@ def averaged(rows: Sequence[Mapping[str, Any]], by: Sequence[str], columns: Sequ
 
     Returns:
         One row for each group: the columns of `by`, `runs` (rows of the group), and for each column its mean and, under
-        ``<column>_se``, the standard error of the mean by the spread over the group (None for fewer than two values; for
-        a single row its own error, where it names one).
+        ``<column>_se``, the standard error of the mean by the spread over the group (None for fewer than two values;
+        for a single row its own error, where it names one).
     """
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:

@@ -71,8 +71,10 @@ class _Flag:
 
 def _connected(address: str) -> Client:
     from distributed import Client
+    from distributed.comm import get_address_host_port
 
     try:
+        get_address_host_port(address)  # a client that cannot even read its address leaves a thread behind
         return Client(address, timeout=_SECONDS_TO_ANSWER, set_as_default=False)
     except Exception as error:  # what is wrong with an address comes as many kinds
         raise ResourceError(
