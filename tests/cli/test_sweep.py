@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import sys
@@ -66,9 +67,7 @@ def test_results_hold_every_setting_beside_every_result(swept, runs):
         config = json.loads((run / "config.json").read_text())["config"]
         assert row["measurement.shots"] == str(config["measurement"]["shots"])
         assert row["network.biases.enabled"] == "true"
-        assert {f"{section}.{key}" for section in ("update", "contrast", "training") for key in config[section]} < set(
-            row
-        )
+        assert {f"{part}.{key}" for part in ("update", "contrast", "training") for key in config[part]} < set(row)
         summary = json.loads((run / "summary.json").read_text())
         assert {row["status"], row["error"]} == {"finished", ""}
         for key in set(summary) - {"seconds"}:
@@ -91,7 +90,7 @@ def test_epochs(swept, records):
 
 def test_table_on_the_terminal_averages_over_seeds(swept, qep, runs):
     folder, result = swept
-    assert all(len(line) <= 80 for line in result.out.splitlines())
+    assert all(len(line) <= 80 for line in result.out.splitlines() if not line.startswith("wrote "))
     lines = [line.split() for line in result.out.splitlines() if line.strip()]
     assert [line[:2] for line in lines if line[0] in ("5", "exact")] == [["5", "2"], ["exact", "2"]]
     again = qep("sweep", runs / "exact.toml", *GRID, "--out", folder, "--json").object
@@ -180,8 +179,9 @@ def test_stopped_and_gone_on_with(qep, process, here, long_sweep, jobs, number):
     (os.killpg if number == signal.SIGINT else os.kill)(child.pid, number)
     out, err = child.communicate(timeout=60)
     assert (child.returncode, out) == (130, "")
-    assert err == "qep: stopped with 0 of 3 points done; the same command goes on\n"
-    assert tables("sw")[0] == []
+    said = re.fullmatch(r"qep: stopped with ([012]) of 3 points done; the same command goes on", err.splitlines()[-1])
+    assert said is not None
+    assert len(tables("sw")[0]) == int(said.group(1))
     assert qep("sweep", "exact.toml", *LONG, "--out", "sw", "--jobs", 1).code == 0
     assert tables("sw") == tables(long_sweep)
 

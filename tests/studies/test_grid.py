@@ -106,7 +106,7 @@ def test_grids_that_cannot_be(xor, overs, overrides, words):
 
 def test_what_only_some_points_break_is_found_before_the_start(xor):
     points = points_of(xor, "contrast.kind=one_sided,symmetric", "contrast.beta=0.2,-0.2")
-    with pytest.raises(ConfigError, match="point kind=symmetric,beta=-0.2: contrast.beta"):
+    with pytest.raises(ConfigError, match=r"point kind=symmetric,beta=-0\.2: contrast\.beta"):
         check_points(points)
     check_points(points[:3])
 
