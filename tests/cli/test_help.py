@@ -63,8 +63,14 @@ def test_help_fits_into_80_columns(qep, command):
         ("circuits", ["CONFIG", "--out DIR", "--sample I", "--set key.path=value"]),
         (
             "sweep",
-            ["CONFIG", "--over key.path=VALUES", "--set key.path=value", "--out DIR", "--jobs N", "--scheduler ADDRESS"]
-            + ["--format {csv,parquet}", "--json"],
+            [
+                "CONFIG",
+                "--over key.path=VALUES",
+                "--out DIR",
+                "--jobs N",
+                "--scheduler ADDRESS",
+                "--format {csv,parquet}",
+            ],
         ),
     ],
 )
