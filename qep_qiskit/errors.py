@@ -13,6 +13,8 @@ __all__ = [
     "ConfigError",
     "DataError",
     "DegenerateGroundStateWarning",
+    "FolderBusyError",
+    "IdleClusterWarning",
     "NetworkError",
     "NudgeBeyondGapWarning",
     "QepError",
@@ -22,6 +24,7 @@ __all__ = [
     "UnconnectedOutputWarning",
     "UnconvergedError",
     "UnconvergedWarning",
+    "WorkerLostError",
 ]
 
 
@@ -53,8 +56,16 @@ class RunFolderError(QepError):
     """A run folder is foreign, damaged, or already in use."""
 
 
+class FolderBusyError(RunFolderError):
+    """Another process is at work in a folder."""
+
+
 class UnconvergedError(QepError):
     """A preparation did not converge, and the configuration says to stop then."""
+
+
+class WorkerLostError(QepError):
+    """A process that worked on a part of a study is gone; what was finished is kept. The exit code is 1, not 2."""
 
 
 class QepWarning(UserWarning):
@@ -71,6 +82,10 @@ class CoarseTrotterWarning(QepWarning):
 
 class DegenerateGroundStateWarning(QepWarning):
     """The ground state is degenerate, or a symmetry fixes the outputs at zero."""
+
+
+class IdleClusterWarning(QepWarning):
+    """A cluster has no workers yet; what is handed to it waits for some."""
 
 
 class NudgeBeyondGapWarning(QepWarning):

@@ -35,6 +35,7 @@ ROOMS = [
     "budget",
     "report",
     "config",
+    "studies",
     "cli",
 ]
 FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.relative_to(PACKAGE).parts != ("__init__.py",)]
@@ -65,6 +66,8 @@ def test_imports_run_one_way(path):
     [
         ("qiskit_aer", "aer.py"),
         ("qiskit_ibm_runtime", "aer.py"),
+        ("distributed", "cluster.py"),
+        ("pyarrow", "table.py"),
         ("openqasm3", "qasm_file.py"),
         ("qiskit_qasm3_import", "qasm_file.py"),
     ],

@@ -12,7 +12,9 @@ from qep_qiskit.config.reference import configuration_page
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-COMMANDS = re.findall(r"^(?:\.venv/bin/)?(qep (?:train|resume|predict|gradient|circuits)[^#&\n]*)", README, flags=re.M)
+COMMANDS = re.findall(
+    r"^(?:\.venv/bin/)?(qep (?:train|resume|predict|gradient|circuits|sweep)[^#&\n]*)", README, flags=re.M
+)
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module, metadata
 from typing import NoReturn
 
-from qep_qiskit.errors import QepError, QepWarning
+from qep_qiskit.errors import QepError, QepWarning, WorkerLostError
 
 __all__ = ["main"]
 
@@ -42,6 +42,8 @@ examples:
       the same from exact states
   qep circuits configs/xor.toml --out xor-circuits
       OpenQASM 3 and drawings of what would run
+  qep sweep configs/xor.toml --over seed=0:10 --over measurement.shots=1,10,100
+      thirty runs on all cores, and one table in sweeps/xor
 
 files of a run:
   config.json, data.npz      what was run, on which samples
@@ -50,11 +52,20 @@ files of a run:
   weights.json, summary.json, *.png
                              the report and its figures, written at the end
 
-Ctrl-C stops a run after its current request and keeps everything; 'qep
-resume' goes on as if it had never stopped, also after a crash.
+files of a sweep:
+  sweep.json                 the grid
+  runs/<point>/              a run for each point, without figures ('qep
+                             resume' on a finished run draws them)
+  results.csv, epochs.csv    one row per point, one row per point and epoch;
+                             or .parquet
 
-exit codes: 0 done, 2 something in the input cannot be used (one line says
-what), 130 stopped by Ctrl-C.
+Ctrl-C stops a run after its current request and keeps everything; 'qep
+resume' goes on as if it had never stopped, also after a crash. A stopped or
+killed sweep goes on by the same command.
+
+exit codes: 0 done, 1 some points of a sweep failed or a worker died (lines
+say which; the rest is kept), 2 something in the input cannot be used (one
+line says what), 130 stopped by Ctrl-C.
 """
 
 
@@ -108,7 +119,42 @@ def _parser() -> argparse.ArgumentParser:
     _config_argument(circuits, or_run=True)
     circuits.add_argument("--sample", metavar="I", type=int, default=0, help="index of the training sample (0)")
     circuits.add_argument("--out", metavar="DIR", help="write them to a folder instead of printing them")
+    _sweep(commands)
     return parser
+
+
+def _sweep(commands: argparse._SubParsersAction) -> None:
+    sweep = _command(
+        commands,
+        "sweep",
+        "train every point of a grid",
+        "Train a run for every point of a grid over configuration keys and seeds, on all cores, and write one table: "
+        "every configuration value beside every result. A point that is finished is not run again: the same command "
+        "goes on with a stopped or killed sweep, and with more values in --over it adds to a finished one.",
+    )
+    _config_argument(sweep)
+    sweep.add_argument(
+        "--over",
+        metavar="key.path=VALUES",
+        action="append",
+        default=[],
+        help="sweep a key: values between commas, or whole numbers a:b (from a to below b) or a:b:step; may be given "
+        "many times",
+    )
+    sweep.add_argument("--out", metavar="DIR", help="folder of the sweep; sweeps/<name of the file> by default")
+    _workers_arguments(sweep)
+    sweep.add_argument("--format", choices=["csv", "parquet"], default="csv", help="of the tables (csv)")
+    _json_argument(sweep)
+
+
+def _workers_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--jobs", metavar="N", type=int, help="worker processes; one per core by default")
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="work on a running Dask cluster instead, such as tcp://10.0.0.1:8786; its workers must have this package "
+        "and see the folder (and files of ansaetze and data) under the same path",
+    )
 
 
 def _command(commands: argparse._SubParsersAction, name: str, short: str, text: str) -> argparse.ArgumentParser:
@@ -162,9 +208,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return int(import_module(f"qep_qiskit.cli.{options.command}").run(options))
         except QepError as error:
             print(f"qep: error: {' '.join(str(error).split())}", file=sys.stderr)
-            return 2
-        except KeyboardInterrupt:
-            print("qep: interrupted", file=sys.stderr)
+            return 1 if isinstance(error, WorkerLostError) else 2
+        except KeyboardInterrupt as stop:
+            print(f"qep: {stop if str(stop) else 'interrupted'}", file=sys.stderr)
             return 130
         except BrokenPipeError:
             sys.stderr.close()

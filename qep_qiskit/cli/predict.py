@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from qep_qiskit.cli.source import load_matching_state, open_run
 from qep_qiskit.errors import ConfigError, RunFolderError
 from qep_qiskit.learning import Evaluation, evaluate
 from qep_qiskit.learning.recollection import lent_by_neighbours
 from qep_qiskit.report.tables import prediction_table, value_with_error
+from qep_qiskit.studies.training import load_matching_state, open_run
 from qep_qiskit.tasks import Dataset, Task, decode, read_rows
 
 __all__ = ["run"]

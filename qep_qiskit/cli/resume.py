@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from qep_qiskit.cli.source import open_run
 from qep_qiskit.cli.train import train_in
+from qep_qiskit.studies.training import open_run
 
 __all__ = ["run"]
 

@@ -3,59 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.config import Config, Experiment, build, check_config, from_file
-from qep_qiskit.errors import ConfigError, RunFolderError
-from qep_qiskit.learning import RunFolder, TrainingState
+from qep_qiskit.config import Experiment, from_file
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.studies.training import load_matching_state, open_run
 
-__all__ = ["checked_sample", "load_matching_state", "open_run", "open_source", "stamped_config"]
-
-_STAMPED = ("qep_qiskit", "qiskit", "qiskit-aer", "numpy", "scipy")
-
-
-def stamped_config(config: Config) -> dict[str, Any]:
-    """The resolved configuration with the versions it ran under."""
-    return {name: metadata.version(name) for name in _STAMPED} | {"config": config.resolved()}
-
-
-def open_run(path: str | Path) -> tuple[RunFolder, Experiment]:
-    """A run's folder and its objects.
-
-    Raises:
-        RunFolderError: The folder is not one of a run, or is damaged.
-    """
-    folder = RunFolder.open(Path(path))
-    content = folder.config().get("config")
-    if not isinstance(content, dict):
-        raise RunFolderError(f"{path}/config.json: expected a configuration under 'config'; the file is damaged")
-    return folder, build(check_config(content, f"{path}/config.json"), folder.task())
-
-
-def load_matching_state(folder: RunFolder, experiment: Experiment) -> TrainingState | None:
-    """A run's last checkpoint (None if it was stopped before the first), checked against its objects.
-
-    Raises:
-        RunFolderError: The checkpoint is damaged or belongs to another run.
-    """
-    state = folder.load_state()
-    if state is None:
-        return None
-    expected = experiment.trainer().state
-    same_memory = {name: len(array) for name, array in state.memory.items()} == {
-        name: len(array) for name, array in expected.memory.items()
-    }
-    if len(state.weights) != len(expected.weights) or not same_memory:
-        raise RunFolderError(
-            f"{folder.path}: the checkpoint does not fit the network and the optimiser of config.json; the parts of "
-            "this folder do not belong together"
-        )
-    return state
+__all__ = ["checked_sample", "open_source"]
 
 
 def open_source(path: str, overrides: Sequence[str]) -> tuple[Experiment, NDArray[np.float64]]:

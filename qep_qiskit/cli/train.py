@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from qep_qiskit.cli.progress import ProgressView
-from qep_qiskit.cli.source import load_matching_state, stamped_config
 from qep_qiskit.config import Experiment, from_file
-from qep_qiskit.learning import Checkpoints, MetricsFile, RunFolder, Trainer, TrainingState
+from qep_qiskit.learning import RunFolder, Trainer, TrainingState
+from qep_qiskit.studies.training import is_finished, load_matching_state, start_run, trainer_in
 
 __all__ = ["report_of", "run", "train_in"]
 
@@ -26,8 +26,7 @@ def run(options: argparse.Namespace) -> int:
     """Build everything first, so that nothing is written where something is wrong; then train."""
     experiment = from_file(options.config, options.overrides)
     path = Path(options.out) if options.out else _free_folder(Path("runs") / Path(options.config).stem)
-    folder = RunFolder.create(path, stamped_config(experiment.config), experiment.task)
-    return train_in(folder, experiment)
+    return train_in(start_run(path, experiment), experiment)
 
 
 def _free_folder(path: Path) -> Path:
@@ -44,12 +43,11 @@ def train_in(folder: RunFolder, experiment: Experiment) -> int:
     progress = ProgressView(Console(stderr=True))
     with folder.locked():
         state = load_matching_state(folder, experiment)
-        if state is not None and state.epoch >= experiment.config.training.epochs:
+        if state is not None and is_finished(state, experiment):
             Console().print(report_of(folder, experiment, state))
             print(f"{folder.path}: this run is finished; nothing to resume")
             return 0
-        folder.cut_metrics(state)
-        trainer = experiment.trainer(callbacks=(MetricsFile(folder), Checkpoints(folder), progress), state=state)
+        trainer = trainer_in(folder, experiment, state, watchers=(progress,))
         with _stopping_on_signals(trainer):
             progress.start(trainer)
             try:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qep_qiskit.errors import RunFolderError
+from qep_qiskit.errors import FolderBusyError, RunFolderError
 from qep_qiskit.learning.state import TrainingState, load_state, save_state, write_atomically
 from qep_qiskit.tasks import Task, load_task, save_task
 
@@ -151,6 +151,14 @@ class RunFolder:
         lines = self.metrics_path.read_text(encoding="utf-8").split("\n")[:-1]
         return [json.loads(line) for line in lines]
 
+    def summary(self) -> dict[str, Any] | None:
+        """The final numbers of a finished run; None if it is not finished."""
+        try:
+            found = json.loads((self.path / "summary.json").read_bytes())
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
     def _read_bytes(self, name: str) -> bytes:
         try:
             return (self.path / name).read_bytes()
@@ -171,12 +179,12 @@ class RunFolder:
             RunFolderError: Another process is at work in the folder.
         """
         with _explained(self.path, "the run folder cannot be locked"):
-            handle = (self.path / "config.json").open("rb")
+            handle = (self.path / "config.json").open("r+b")  # a network file system locks only what may be written
         with handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise RunFolderError(f"{self.path}: another process is working in this folder") from error
+                raise FolderBusyError(f"{self.path}: another process is working in this folder") from error
             yield
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rich.table import Table
 
 from qep_qiskit.learning.run_folder import RunFolder
 from qep_qiskit.learning.state import TrainingState
+from qep_qiskit.learning.summary import write_numbers
 from qep_qiskit.network import IsingNetwork, PauliNetwork
 from qep_qiskit.report.learning_curve import learning_curve
 from qep_qiskit.report.network_picture import network_picture
@@ -36,11 +37,7 @@ def write_report(
         The summary as a table for the terminal.
     """
     records = folder.records()
-    summary = _summary(records, state)
-    names = network.layout.names
-    pairs = zip(names, state.initial_weights.tolist(), state.weights.tolist(), strict=True)
-    folder.write_json("weights.json", {weight: {"start": start, "end": end} for weight, start, end in pairs})
-    folder.write_json("summary.json", summary)
+    summary = write_numbers(folder, network.layout.names, state)
     save_figure(learning_curve(records, name), folder.path / "learning_curve.png")
     view = network_view(network, state, task.train.input_names)
     rows = _rows(summary)
@@ -49,21 +46,6 @@ def write_report(
     else:
         save_figure(network_picture(view, name), folder.path / "network.png")
     return training_summary(rows, title=name)
-
-
-def _summary(records: Sequence[Mapping[str, Any]], state: TrainingState) -> dict[str, Any]:
-    """Final numbers of a run."""
-    epochs = [record for record in records if record["event"] == "epoch"]
-    last: Mapping[str, Any] = epochs[-1] if epochs else {}
-    kept = [f"{part}_{what}" for part in ("train", "test") for what in ("loss", "loss_se", "accuracy", "accuracy_se")]
-    return {
-        "epochs": state.epoch,
-        "steps": state.step,
-        "shots": state.shots,
-        "circuits": state.circuits,
-        "seconds": round(state.seconds, 1),
-        **{name: last.get(name) for name in kept},
-    }
 
 
 def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -10,11 +10,12 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["gradient_table", "prediction_table", "training_summary", "value_with_error"]
+__all__ = ["gradient_table", "grid_table", "prediction_table", "training_summary", "value_with_error"]
 
 _MISSING = "-"
 _SUSPICIOUS_PULL = 4.0
 _SHOWN_NUMBERS = 6
+_HEADINGS = {"shots": "shots in all"}  # beside a key of the same name
 
 
 def value_with_error(value: float, standard_error: float | None, *, digits: int = 6) -> str:
@@ -123,6 +124,38 @@ def prediction_table(rows: Sequence[Mapping[str, object]], *, title: str | None 
         cells = [_prediction_cell(name, row) for name in columns]
         table.add_row(*cells, style="bold" if row.get("correct") is False else None)
     return table
+
+
+def grid_table(
+    rows: Sequence[Mapping[str, object]], keys: Sequence[str], columns: Sequence[str], *, title: str | None = None
+) -> Table:
+    """Return a table of swept keys against results.
+
+    Args:
+        rows: One mapping for each point or group of runs: values of the keys, `runs`, and for each result its value
+            and, under ``<name>_se``, its standard error.
+        keys: Dotted names of configuration keys; headed by their last parts, where these are unique.
+        columns: Names of results.
+        title: Line above the table.
+    """
+    table = _table(title)
+    last = [key.rpartition(".")[2] for key in keys]
+    for key, short in zip(keys, last, strict=True):
+        table.add_column(short if last.count(short) == 1 else key, justify="right", overflow="fold")
+    for name in ("runs", *columns):
+        table.add_column(_HEADINGS.get(name, name.replace("_", " ")), justify="right")
+    for row in rows:
+        cells = [_plain(row.get(key)) for key in (*keys, "runs")]
+        cells += [_result(row.get(name), row.get(f"{name}_se")) for name in columns]
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _result(value: object, error: object) -> str:
+    """A count as it is, any other number with its error."""
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer() and not error and value > 1):
+        return f"{int(value):,}"
+    return _with_error(value, error).replace(" ", "\u00a0")  # never torn apart where room is short
 
 
 def _prediction_cell(name: str, row: Mapping[str, object]) -> Text:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["train", "resume", "predict", "gradient", "circuits"]
+COMMANDS = ["train", "resume", "predict", "gradient", "circuits", "sweep"]
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_manual_names_every_file_of_a_run(manual, runs):
 
 def test_manual_names_every_exit_code(manual):
     codes = manual[manual.index("exit codes") :]
-    assert all(re.search(rf"\b{code}\b", codes) for code in (0, 2, 130))
+    assert all(re.search(rf"\b{code}\b", codes) for code in (0, 1, 2, 130))
 
 
 def examples(text):
@@ -61,6 +61,17 @@ def test_help_fits_into_80_columns(qep, command):
         ("predict", ["DIR", "DATA.csv", "--json"]),
         ("gradient", ["CONFIG", "--sample I", "--json", "--compare {exact}", "--set key.path=value"]),
         ("circuits", ["CONFIG", "--out DIR", "--sample I", "--set key.path=value"]),
+        (
+            "sweep",
+            [
+                "CONFIG",
+                "--over key.path=VALUES",
+                "--out DIR",
+                "--jobs N",
+                "--scheduler ADDRESS",
+                "--format {csv,parquet}",
+            ],
+        ),
     ],
 )
 def test_help_names_every_argument(qep, command, words):

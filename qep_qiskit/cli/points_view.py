@@ -1,0 +1,66 @@
+"""The progress of a study of many points: a bar on a terminal, elsewhere a line now and then."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from qep_qiskit import errors
+from qep_qiskit.studies import points
+
+__all__ = ["PointsView"]
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+class PointsView:
+    """Follows a study on a console; use it in a ``with`` statement.
+
+    Args:
+        console: Where to draw.
+        what: What the points are, in the plural.
+    """
+
+    def __init__(self, console: Console, what: str = "points") -> None:
+        self._console, self._what = console, what
+        self._last_line = time.monotonic()
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> PointsView:
+        if self._console.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.completed}/{task.total} " + self._what),
+                BarColumn(bar_width=None),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(compact=True),
+                TextColumn("{task.description}"),
+                console=self._console,
+                transient=True,
+            )
+            self._task = self._bar.add_task("", total=None)
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, progress: points.Progress) -> None:
+        """Take note of a point; warnings from where it was worked on are given here, as if they came from here."""
+        for row in progress.rows:
+            for name, message in row.get("warnings", {}).items():
+                warnings.warn(f"{message} (point {row['key']})", getattr(errors, name), stacklevel=2)
+        failed = f"{progress.failed} failed" if progress.failed else ""
+        ended = progress.done + progress.failed
+        if self._bar is not None:
+            self._bar.update(self._task, completed=ended, total=progress.total, description=failed)
+        elif time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            self._console.print(f"{ended}/{progress.total} {self._what}  {failed}".rstrip(), highlight=False)

@@ -1,0 +1,90 @@
+"""``qep sweep``: a run for every point of a grid, and one table of all."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from qep_qiskit.cli.points_view import PointsView
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.report.tables import grid_table
+from qep_qiskit.studies.averages import averaged
+from qep_qiskit.studies.grid import check_points, grid, parse_axis
+from qep_qiskit.studies.pool import open_pool
+from qep_qiskit.studies.sweep import SweepResult, run_sweep
+from qep_qiskit.studies.sweep_folder import SweepFolder
+from qep_qiskit.studies.table import require_table_format
+
+__all__ = ["run"]
+
+_SOME_FAILED = 1
+_AVERAGED = ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "shots", "circuits", "seconds")
+_SHOWN = ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "shots", "seconds")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check everything first, so that nothing is written where something is wrong; then train all points."""
+    if not options.over:
+        raise ConfigError("--over: expected at least one key.path=value,value,..., such as --over seed=0:10")
+    require_table_format(options.format)
+    points = grid(options.config, options.overrides, [parse_axis(text) for text in options.over])
+    check_points(points)
+    folder = SweepFolder(Path(options.out or Path("sweeps") / Path(options.config).stem).absolute())
+    folder.check(points)
+    with (
+        open_pool(options.jobs, options.scheduler) as pool,
+        folder.at_work(points),
+        PointsView(Console(stderr=True), what="runs") as view,
+    ):
+        result = run_sweep(folder, points, pool, options.format, progress=view.show)
+    _print(result, list(points[0].swept), options)
+    return _SOME_FAILED if result.failed else 0
+
+
+def _print(result: SweepResult, keys: Sequence[str], options: argparse.Namespace) -> None:
+    finished = [row for row in result.rows if row["status"] == "finished"]
+    by = [key for key in keys if key != "seed"]
+    means = averaged(_with_values(finished, by), by, _AVERAGED)
+    failed = [f"{row['point']}: {row['error']}" for row in result.failed]
+    if options.json:
+        print(json.dumps(_as_object(result, means, failed)))
+        return
+    shown = [name for name in _SHOWN if any(row[name] is not None for row in means)]
+    Console().print(grid_table(means, by, shown, title=Path(options.config).stem))
+    for line in failed:
+        print(f"qep: failed: {line}", file=sys.stderr)
+    if failed:
+        share = f"{len(failed)} of {len(result.rows)} points"
+        print(f"qep: {share} failed; the same command tries them again", file=sys.stderr)
+    print(f"wrote {_near(result.results)} and {_near(result.epochs)}")
+
+
+def _with_values(rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> list[dict[str, Any]]:
+    """Swept sections are not columns of their own: their values are gathered again from those of their keys."""
+    return [{**row, **{key: row[key] if key in row else _section(row, key) for key in keys}} for row in rows]
+
+
+def _section(row: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name.removeprefix(f"{key}."): value for name, value in row.items() if name.startswith(f"{key}.")}
+
+
+def _as_object(result: SweepResult, means: list[dict[str, Any]], failed: list[str]) -> dict[str, Any]:
+    return {
+        "results": str(result.results),
+        "epochs": str(result.epochs),
+        "points": len(result.rows),
+        "failed": failed,
+        "means": means,
+    }
+
+
+def _near(path: Path) -> str:
+    """As seen from here, where that is below."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -1,0 +1,67 @@
+"""The final numbers of a run, from its metrics: what a report shows and a table of many runs lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qep_qiskit.learning.run_folder import RunFolder
+from qep_qiskit.learning.state import TrainingState
+
+__all__ = ["run_summary", "write_numbers"]
+
+
+def write_numbers(folder: RunFolder, names: Sequence[str], state: TrainingState) -> dict[str, Any]:
+    """Write the weights and then the summary of a finished run; who finds the summary finds all of it.
+
+    Args:
+        folder: The run.
+        names: Of the weights.
+        state: At the end.
+
+    Returns:
+        The summary.
+    """
+    pairs = zip(names, state.initial_weights.tolist(), state.weights.tolist(), strict=True)
+    folder.write_json("weights.json", {weight: {"start": start, "end": end} for weight, start, end in pairs})
+    summary = run_summary(folder.records(), state)
+    folder.write_json("summary.json", summary)
+    return summary
+
+
+def run_summary(records: Sequence[Mapping[str, Any]], state: TrainingState) -> dict[str, Any]:
+    """Final and best numbers of a run.
+
+    The best of many noisy losses is better than the network that gave it; compare runs by it only where they have
+    equally many epochs.
+
+    Args:
+        records: The metrics.
+        state: At the end.
+    """
+    epochs = [record for record in records if record["event"] == "epoch"]
+    last: Mapping[str, Any] = epochs[-1] if epochs else {}
+    kept = [f"{part}_{what}" for part in ("train", "test") for what in ("loss", "loss_se", "accuracy", "accuracy_se")]
+    return {
+        "epochs": state.epoch,
+        "steps": state.step,
+        "shots": state.shots,
+        "circuits": state.circuits,
+        "seconds": round(state.seconds, 1),
+        **{name: last.get(name) for name in kept},
+        **_best(epochs, "train_loss", 1),
+        **_best(epochs, "train_accuracy", -1),
+        **_best(epochs, "test_loss", 1),
+        **_best(epochs, "test_accuracy", -1),
+    }
+
+
+def _best(epochs: Sequence[Mapping[str, Any]], name: str, sign: int) -> dict[str, Any]:
+    """The best value over the epochs with its error and its epoch, the first of equals; None where never measured."""
+    known = [record for record in epochs if record.get(name) is not None]
+    best: Mapping[str, Any] = min(known, key=lambda record: sign * record[name]) if known else {}
+    return {
+        f"best_{name}": best.get(name),
+        f"best_{name}_se": best.get(f"{name}_se"),
+        f"best_{name}_epoch": best.get("epoch"),
+    }

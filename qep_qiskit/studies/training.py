@@ -1,0 +1,129 @@
+"""Training in a run folder: begun, opened again, and gone on with. Every command that trains does it here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from qep_qiskit.config import Config, Experiment, build, check_config
+from qep_qiskit.errors import RunFolderError
+from qep_qiskit.learning import Callback, Checkpoints, MetricsFile, RunFolder, Trainer, TrainingState
+from qep_qiskit.learning.trainer import Outcome, Record
+from qep_qiskit.studies.workers import stop_wanted
+
+__all__ = [
+    "StopWhereWanted",
+    "is_finished",
+    "kept_config",
+    "load_matching_state",
+    "open_run",
+    "stamped_config",
+    "start_run",
+    "trainer_in",
+]
+
+_STAMPED = ("qep_qiskit", "qiskit", "qiskit-aer", "numpy", "scipy")
+
+
+def stamped_config(config: Config) -> dict[str, Any]:
+    """The resolved configuration with the versions it ran under."""
+    return versions() | {"config": config.resolved()}
+
+
+def versions() -> dict[str, str]:
+    """Of this package and of those that its numbers come from."""
+    return {name: metadata.version(name) for name in _STAMPED}
+
+
+def start_run(path: Path, experiment: Experiment) -> RunFolder:
+    """Make the folder of a new run.
+
+    Raises:
+        RunFolderError: The folder is there already, or cannot be written.
+    """
+    return RunFolder.create(path, stamped_config(experiment.config), experiment.task)
+
+
+def kept_config(folder: RunFolder) -> Mapping[str, Any]:
+    """The resolved configuration in the folder of a run.
+
+    Raises:
+        RunFolderError: It is damaged.
+    """
+    content = folder.config().get("config")
+    if not isinstance(content, dict):
+        raise RunFolderError(f"{folder.path}/config.json: expected a configuration under 'config'; the file is damaged")
+    return content
+
+
+def open_run(path: str | Path) -> tuple[RunFolder, Experiment]:
+    """A run's folder and its objects.
+
+    Raises:
+        RunFolderError: The folder is not one of a run, or is damaged.
+    """
+    folder = RunFolder.open(Path(path))
+    return folder, build(check_config(kept_config(folder), f"{path}/config.json"), folder.task())
+
+
+def load_matching_state(folder: RunFolder, experiment: Experiment) -> TrainingState | None:
+    """A run's last checkpoint (None if it was stopped before the first), checked against its objects.
+
+    Raises:
+        RunFolderError: The checkpoint is damaged or belongs to another run.
+    """
+    state = folder.load_state()
+    if state is None:
+        return None
+    expected = experiment.trainer().state
+    same_memory = {name: len(array) for name, array in state.memory.items()} == {
+        name: len(array) for name, array in expected.memory.items()
+    }
+    if len(state.weights) != len(expected.weights) or not same_memory:
+        raise RunFolderError(
+            f"{folder.path}: the checkpoint does not fit the network and the optimiser of config.json; the parts of "
+            "this folder do not belong together"
+        )
+    return state
+
+
+def is_finished(state: TrainingState | None, experiment: Experiment) -> bool:
+    """Whether nothing is left to train."""
+    return state is not None and state.epoch >= experiment.config.training.epochs
+
+
+def trainer_in(
+    folder: RunFolder, experiment: Experiment, state: TrainingState | None, watchers: Sequence[Callback] = ()
+) -> Trainer:
+    """A trainer that goes on from a state (None: from the start) and keeps metrics and checkpoints.
+
+    The folder must be locked; metrics lines that the state does not count are dropped from it.
+    """
+    folder.cut_metrics(state)
+    return experiment.trainer(callbacks=(MetricsFile(folder), Checkpoints(folder), *watchers), state=state)
+
+
+class StopWhereWanted:
+    """Stops a run in a worker where the parent asks for it; what was done is in the checkpoint."""
+
+    def on_request(self, trainer: Trainer) -> None:
+        """Look."""
+        if stop_wanted():
+            trainer.request_stop()
+
+    def on_pilot(self, trainer: Trainer, record: Record) -> None:
+        """Look."""
+        self.on_request(trainer)
+
+    def on_step(self, trainer: Trainer, record: Record) -> None:
+        """Look."""
+        self.on_request(trainer)
+
+    def on_epoch(self, trainer: Trainer, record: Record) -> None:
+        """Look."""
+        self.on_request(trainer)
+
+    def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
+        """Nothing to do."""
