@@ -87,6 +87,16 @@ class CountingExecutor:
         """Pass on."""
         return self.inner.collect(ticket)
 
+    def each(self, repeats: int) -> CountingExecutor:
+        """The count of one estimate of several; preparations that measure do not ask for exactly the same each time."""
+        return CountingExecutor(
+            inner=self.inner,
+            shots=round(self.shots / repeats),
+            circuits=round(self.circuits / repeats),
+            states=round(self.states / repeats),
+            jobs=round(self.jobs / repeats),
+        )
+
     def record(self) -> Row:
         """What one estimate takes, by the names of the study's table."""
         return {
@@ -183,7 +193,6 @@ def measure_setting(problem: GradientProblem, setting: Setting, repeats: int, pi
         return estimator.estimate(known.weights, known.inputs, known.targets, key)
 
     estimates = repeated(estimate, counting, repeats)
-    used = _per_estimate(counting, repeats)
     gradients = np.array([found.gradient for found in estimates])[:, problem.trainable]
     claimed = np.array([found.variance for found in estimates])[:, problem.trainable]
     fixed = np.array([found.group_variance.sum(axis=0) for found in estimates])[:, problem.trainable]
@@ -197,7 +206,7 @@ def measure_setting(problem: GradientProblem, setting: Setting, repeats: int, pi
         "signals": setting.signals,
         "shots": setting.shots,
         "repeats": repeats,
-        **used.record(),
+        **counting.each(repeats).record(),
         **point_statistics(gradients, truth, claimed).record(),
         "chi2_without_signals": _chi2(gradients, truth, fixed),
         **_theory(setting, pilot, gradients, truth),
@@ -215,17 +224,6 @@ def _quietly(work: Callable[[], Any]) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", QepWarning)
         return work()
-
-
-def _per_estimate(counting: CountingExecutor, repeats: int) -> CountingExecutor:
-    """The count of one estimate; every repeat asks for the same, preparations that measure about so."""
-    return CountingExecutor(
-        inner=counting.inner,
-        shots=round(counting.shots / repeats),
-        circuits=round(counting.circuits / repeats),
-        states=round(counting.states / repeats),
-        jobs=round(counting.jobs / repeats),
-    )
 
 
 def _chi2(gradients: NDArray, truth: NDArray, variances: NDArray) -> float:

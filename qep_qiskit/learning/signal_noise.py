@@ -31,8 +31,9 @@ def with_signal_noise(
     """Covariance of the derivatives with the error signals' noise in it.
 
     Args:
-        covariance: Shape (samples, terms, terms), of the derivatives at fixed error signals.
-        derivative: Shape (samples, terms).
+        covariance: Shape (samples, columns, columns), of the derivatives at fixed error signals; columns are the terms
+            where `free_weight` is not zero.
+        derivative: Shape (samples, columns).
         signals: Shape (samples, outputs).
         slope: Shape (samples, outputs, terms), d(signals)/d(free means).
         free_covariance: Shape (samples, terms, terms), of the free means the signals were read from.
@@ -46,8 +47,10 @@ def with_signal_noise(
     response = derivative.T @ signals @ inverse
     response = response * np.sqrt(_share_of_signal(response, covariance, signals @ inverse, signal_covariance))
     spread = response @ slope
-    cross = free_weight * (spread @ free_covariance)
-    total = covariance + spread @ free_covariance @ spread.transpose(0, 2, 1) + cross + cross.transpose(0, 2, 1)
+    total = covariance + spread @ free_covariance @ spread.transpose(0, 2, 1)
+    if free_weight != 0.0:
+        cross = free_weight * (spread @ free_covariance)
+        total = total + cross + cross.transpose(0, 2, 1)
     unseen = np.eye(len(seen)) - seen
     if np.trace(seen) < 0.5 or np.trace(unseen) < 0.5:
         return total

@@ -1,0 +1,223 @@
+"""The gradient study and the comparison with other methods, from pilots to tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from qep_qiskit.budget import SPSA, FiniteDifferences, finite_difference_candidates, spsa_candidates
+from qep_qiskit.budget.gradient_study import Setting, StudyPilot
+from qep_qiskit.budget.recommendation import Situation
+from qep_qiskit.config import Experiment
+from qep_qiskit.config.schema_budget import BudgetConfig
+from qep_qiskit.cost import LossOnExpectations
+from qep_qiskit.learning import GradientEstimator
+from qep_qiskit.learning.spending import batches_per_group
+from qep_qiskit.measurement import per_weight_plan
+from qep_qiskit.studies.budget_points import (
+    CONTRASTS,
+    baseline_point,
+    pilot_point,
+    setting_of,
+    setting_point,
+    work_of,
+)
+from qep_qiskit.studies.budget_setup import BudgetSetup, experiment_of, problem_of
+from qep_qiskit.studies.points import Point, Row, Store, run_points
+from qep_qiskit.studies.pool import Pool
+
+__all__ = ["GradientStudy", "Study"]
+
+_FEWEST_REPEATS_OF_SPSA = 12
+_COMPARED = ("symmetric", "one_sided")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """Where the points of a study are worked on and kept.
+
+    Args:
+        setup: What it is about.
+        config: The keys of the study.
+        pool: Where points are worked on.
+        store: Where they are kept, or None.
+        progress: Told of every point.
+    """
+
+    setup: BudgetSetup
+    config: BudgetConfig
+    pool: Pool
+    store: Store | None = None
+    progress: Callable[[Any], None] | None = None
+
+    def rows(self, points: Sequence[Point]) -> list[Row]:
+        """Rows of all points, known or worked out."""
+        unique = list({point["key"]: point for point in points}.values())
+        work = work_of(self.setup, self.config.reference)
+        return run_points(unique, work, self.store, self.pool, self.progress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientStudy:
+    """How good a gradient is, by everything that can be chosen.
+
+    Args:
+        study: Where it runs.
+        pilots: Error models of the contrasts, by the study's names; of measured error signals.
+    """
+
+    study: Study
+    pilots: dict[str, StudyPilot]
+
+    @classmethod
+    def begun(cls, study: Study) -> GradientStudy:
+        """Fly the pilots of all contrasts."""
+        wanted = {name: setting_of(name, 0.1, study.config.pilot_shots) for name in study.config.contrasts}
+        rows = study.rows([pilot_point(study.setup, setting, setting.shots) for setting in wanted.values()])
+        return cls(study=study, pilots=dict(zip(wanted, map(StudyPilot.from_record, rows), strict=True)))
+
+    @property
+    def _estimator(self) -> GradientEstimator:
+        return experiment_of(self.study.setup).estimator
+
+    def situation(self, experiment: Experiment) -> Situation:
+        """What recommendations are made for."""
+        training, samples = experiment.config.training, self.study.setup.task.train.num_samples
+        per_epoch = -(-experiment.task.train.num_samples // training.batch_size)
+        estimator = self._estimator
+        length = max(pilot.model.gradient_squared for pilot in self.pilots.values()) ** 0.5
+        return Situation(
+            pilots=self.pilots,
+            groups=[group.name for group in estimator.reading_plan.groups],
+            gradient_length=problem_of(self.study.setup, self.study.config.reference).true_length or length,
+            samples=samples,
+            jobs=2 if isinstance(estimator.hamiltonian.cost, LossOnExpectations) else 1,
+            steps=per_epoch * training.epochs,
+        )
+
+    def betas(self, contrast: str) -> list[float]:
+        """Nudges of a contrast: those given, or some around the best ones that its pilot expects, to two digits."""
+        config = self.study.config
+        if config.betas is not None:
+            return list(config.betas)
+        model, sign = self.pilots[contrast].model, CONTRASTS[contrast][1]
+        ends = [abs(model.best_beta(shots, sign=sign)) for shots in (max(config.shots), max(10, min(config.shots)))]
+        grid = np.geomspace(0.5 * min(ends), min(2.0 * max(ends), 8.0 * model.beta_scale), config.num_betas)
+        return sorted({float(f"{beta:.2g}") for beta in grid})
+
+    def rows(self) -> list[Row]:
+        """The grid of shots, nudges and contrasts; then groupings and splits, each at the model's best nudge."""
+        study, points = self.study, list[Point]()
+        for signals in study.config.signals:
+            pilots = self.pilots if signals == "measured" else self._pilots_of_known_signals()
+            points += [
+                setting_point(
+                    study.setup,
+                    setting_of(name, beta, shots, signals=signals),
+                    study.config.repeats,
+                    pilots[name],
+                )
+                for name in pilots
+                for beta in self.betas(name)
+                for shots in study.config.shots
+            ]
+        return study.rows(points + self._other_ways())
+
+    def _pilots_of_known_signals(self) -> dict[str, StudyPilot]:
+        if not isinstance(self._estimator.hamiltonian.cost, LossOnExpectations):
+            return self.pilots
+        shots = self.study.config.pilot_shots
+        wanted = {name: setting_of(name, 0.1, shots, signals="known") for name in self.pilots}
+        rows = self.study.rows([pilot_point(self.study.setup, setting, shots) for setting in wanted.values()])
+        return dict(zip(wanted, map(StudyPilot.from_record, rows), strict=True))
+
+    @property
+    def favourite(self) -> str:
+        """The contrast that groupings, splits and methods are compared with."""
+        return "symmetric" if "symmetric" in self.pilots else next(iter(self.pilots))
+
+    def _other_ways(self) -> list[Point]:
+        """Best split, qubit-wise groups, and each weight on its own with the same shots in all."""
+        name, points = self.favourite, list[Point]()
+        pilot, study = self.pilots[name], self.study
+        for shots in study.config.shots:
+            plain = self._best(name, shots)
+            shares = pilot.model.best_shares(plain.beta, pilot.batches)
+            ways = [plain, replace(plain, shares=tuple(shares.tolist())), replace(plain, grouping="qubit_wise")]
+            points += [setting_point(study.setup, way, study.config.repeats, pilot) for way in ways]
+            alone = self._per_weight(plain)
+            if alone is not None:
+                points.append(setting_point(study.setup, alone, study.config.repeats, None))
+        return points
+
+    def _best(self, contrast: str, shots: int) -> Setting:
+        """A contrast at the best nudge that its pilot expects, to three digits."""
+        model, sign = self.pilots[contrast].model, CONTRASTS[contrast][1]
+        return setting_of(contrast, float(f"{abs(model.best_beta(shots, sign=sign)):.3g}"), shots)
+
+    def _per_weight(self, shared: Setting) -> Setting | None:
+        """The same with each weight measured on its own, and as many shots in all; None where they do not suffice."""
+        estimator, setup = self._estimator, self.study.setup
+        jacobian = estimator.hamiltonian.jacobian(setup.weights, setup.task.train.inputs)
+        names = estimator.hamiltonian.network.layout.names
+        plan = per_weight_plan(estimator.hamiltonian.groups, jacobian, names)
+        phases = len(replace(estimator.contrast, kind=shared.contrast, beta=abs(shared.beta)).betas)
+        signals = isinstance(estimator.hamiltonian.cost, LossOnExpectations)
+        total = shared.shots * float(batches_per_group(self._with(shared)).sum())
+        reading = len(estimator.reading_plan.serving(estimator.hamiltonian.reading_terms)) if signals else 0
+        shots = round(total / (phases * len(plan.groups) + reading))
+        return replace(shared, shots=shots, grouping="per_weight") if shots >= 1 else None
+
+    def _with(self, setting: Setting) -> GradientEstimator:
+        contrast = replace(self._estimator.contrast, kind=setting.contrast, beta=setting.beta)
+        return replace(self._estimator, contrast=contrast, shots=setting.shots)
+
+    def comparison(self) -> list[Row]:
+        """This and other methods at equal shots, and at equal circuits; each at the best of its settings."""
+        rows: list[Row] = []
+        for shots in self.study.config.comparison_shots:
+            rows += self._compared_at(shots)
+        return rows
+
+    def _compared_at(self, shots: int) -> list[Row]:
+        study, names = self.study, [name for name in _COMPARED if name in self.pilots] or [self.favourite]
+        own = [self._best(name, shots) for name in names]
+        alone = self._per_weight(own[0])
+        ours = [*own, *([] if alone is None else [alone])]
+        labels = {"at": "equal shots"}
+        found = study.rows([setting_point(study.setup, one, study.config.repeats, None, **labels) for one in ours])
+        total = found[0]["total_shots"]
+        for row in found:
+            row |= {"setting": f"beta {abs(row['beta']):.2g}, {row['shots']} shots a batch", "label": _label(row)}
+        circuits = found[0]["circuits"] // study.setup.task.train.num_samples
+        return [{**row, "budget": total} for row in found] + self._others(total, circuits)
+
+    def _others(self, total: int, circuits: int) -> list[Row]:
+        """Finite differences and SPSA, the best of a grid of settings each."""
+        study, hamiltonian = self.study, self._estimator.hamiltonian
+        samples, seeds = study.setup.task.train.num_samples, experiment_of(study.setup).seeds
+        few = max(_FEWEST_REPEATS_OF_SPSA, study.config.repeats // 4)
+        candidates: dict[str, Sequence[FiniteDifferences | SPSA]] = {
+            "finite differences": finite_difference_candidates(hamiltonian, total_shots=total, num_samples=samples),
+            "SPSA": spsa_candidates(hamiltonian, total_shots=total, seeds=seeds, num_samples=samples),
+            "SPSA, equal circuits": spsa_candidates(
+                hamiltonian, total_shots=total, seeds=seeds, num_samples=samples, circuits=circuits
+            ),
+        }
+        rows = []
+        for label, methods in candidates.items():
+            at = "equal circuits" if label.endswith("circuits") else "equal shots"
+            points = [baseline_point(study.setup, method, few, total, at) for method in methods]
+            if points:
+                best = min(study.rows(points), key=lambda row: row["rmse"])
+                rows.append({**best, "label": label})
+        return rows
+
+
+def _label(row: Row) -> str:
+    if row["method"] == "per_weight":
+        return f"{row['contrast'].replace('_', '-')} contrast, each weight on its own"
+    return f"{row['contrast'].replace('_', '-')} contrast"
