@@ -20,6 +20,7 @@ __all__ = [
     "QepError",
     "QepWarning",
     "ResourceError",
+    "ReversedDriverWarning",
     "RunFolderError",
     "UnconnectedOutputWarning",
     "UnconvergedError",
@@ -90,6 +91,10 @@ class IdleClusterWarning(QepWarning):
 
 class NudgeBeyondGapWarning(QepWarning):
     """The nudge is stronger than the gap allows for sure: |beta| range(C) exceeds the gap (Weyl)."""
+
+
+class ReversedDriverWarning(QepWarning):
+    """An adiabatic ramp starts from fields along X of the other sign than those it ends in."""
 
 
 class UnconnectedOutputWarning(QepWarning):

@@ -43,8 +43,8 @@ class AdiabaticConfig(Section):
     """Order of the splitting."""
     ramp: Literal["linear", "cosine", "smoothstep"] = "cosine"
     """Schedule."""
-    driver_field: float = Field(default=1.0, gt=0)
-    """Mean strength of the driver's fields."""
+    driver_field: float = 1.0
+    """Mean strength f of the driver -f sum X; negative where H has +X, or the gap closes on the way."""
     driver_spread: float | None = Field(default=None, ge=0, lt=2)
     """Width of the driver's fields relative to their mean; by default 0 for the ground state, 0.5 above."""
     level: int = Field(default=0, ge=0)

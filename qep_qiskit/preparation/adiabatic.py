@@ -22,7 +22,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import CoarseTrotterWarning, ConfigError
+from qep_qiskit.errors import CoarseTrotterWarning, ConfigError, ReversedDriverWarning
 from qep_qiskit.measurement import Measuring
 from qep_qiskit.operators import CommutingGroup, PauliWord, merge_into_groups
 from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start, check_level
@@ -51,7 +51,8 @@ class AdiabaticPreparation:
         steps: Number of Trotter steps; dt = T / steps.
         order: 1 (group after group) or 2 (symmetric: half steps around the last group).
         ramp: ``"linear"``, ``"cosine"`` or ``"smoothstep"``.
-        driver_field: Mean strength f of the driver, in energy.
+        driver_field: Mean strength f of the driver, in energy; negative for a Hamiltonian whose fields along X have a
+            plus sign. A ramp from fields of the other sign runs through a point without fields, where the gap closes.
         driver_spread: Width of the driver's fields relative to their mean, in [0, 2): they lie evenly spread over
             f (1 +- spread / 2), no two sums of them equal. By default zero for the ground state, 0.5 above.
         level: Which eigenstate, 0 for the ground state.
@@ -76,7 +77,9 @@ class AdiabaticPreparation:
                 f"preparation.driver_spread: level {self.level} needs driver fields that differ, because equal ones "
                 "make all excited states of the driver degenerate; expected a number above zero, got 0"
             )
-        for name in ("total_time", "steps", "driver_field"):
+        if not abs(self.driver_field) > 0:
+            raise ConfigError(f"preparation.driver_field: expected a number other than zero, got {self.driver_field}")
+        for name in ("total_time", "steps"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"preparation.{name}: expected a positive number, got {getattr(self, name)}")
         if self.ramp not in RAMPS:
@@ -112,11 +115,12 @@ class AdiabaticPreparation:
         yield from ()
         rows = family.rows()
         self._warn_if_coarse(family.groups, rows)
+        self._warn_if_reversed(family.groups, rows)
         states = CircuitStates(program=self.program(family.groups), parameters=rows)
         return Equilibria(states=states, report=SolverReport.silent(family))
 
     def _warn_if_coarse(self, groups: Sequence[CommutingGroup], coefficients: NDArray) -> None:
-        strongest = float(self.driver_fields(groups[0].num_qubits).max())
+        strongest = float(np.abs(self.driver_fields(groups[0].num_qubits)).max())
         largest = np.append(np.abs(coefficients).max(axis=0), strongest)
         worst = int(largest.argmax())
         if self.time_step * largest[worst] < _COARSE:
@@ -130,6 +134,19 @@ class AdiabaticPreparation:
             stacklevel=2,
         )
 
+    def _warn_if_reversed(self, groups: Sequence[CommutingGroup], coefficients: NDArray) -> None:
+        words = [word for group in groups for word in group.words]
+        fields = [position for position, word in enumerate(words) if word == PauliWord.of("X", max(word.max_qubit, 0))]
+        reversed_ = self.driver_field * coefficients[:, fields].sum(axis=1) > 0
+        if reversed_.any():
+            warnings.warn(
+                f"in {int(reversed_.sum())} of {len(coefficients)} states the fields along X point against the driver "
+                f"-({self.driver_field:g}) sum X: the ramp runs through a point without fields, where the gap closes; "
+                f"use preparation.driver_field = {-self.driver_field:g}, or turn the sign of the fields",
+                ReversedDriverWarning,
+                stacklevel=2,
+            )
+
 
 @lru_cache(maxsize=32)
 def _program(settings: AdiabaticPreparation, groups: tuple[CommutingGroup, ...]) -> LayerProgram:
@@ -140,8 +157,10 @@ def _program(settings: AdiabaticPreparation, groups: tuple[CommutingGroup, ...])
     templates = _group_templates(settings, groups, driven, set(driver_words))
     sequence = _splitting(settings.order, len(driven))
     layers = [templates[g](s, part) for s in settings.schedule().tolist() for g, part in sequence]
+    fields = settings.driver_fields(num_qubits)
     initial = np.full((num_qubits, 2), np.sqrt(0.5), dtype=complex)
-    initial[flipped_spins(settings.driver_fields(num_qubits), settings.level), 1] *= -1.0
+    initial[:, 1] *= np.sign(fields)
+    initial[flipped_spins(np.abs(fields), settings.level), 1] *= -1.0
     return LayerProgram(groups=driven, initial=initial, layers=tuple(layers), parameter_names=names)
 
 

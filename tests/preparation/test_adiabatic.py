@@ -10,12 +10,13 @@ from reference import SCHEDULES, fitted_slope, ground, pauli_matrix, sum_of_paul
 from scipy.integrate import solve_ivp
 
 from qep_qiskit.cost import CostTerm, OperatorCost
-from qep_qiskit.errors import CoarseTrotterWarning, ConfigError
+from qep_qiskit.errors import CoarseTrotterWarning, ConfigError, ReversedDriverWarning
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.execution.aer import AerExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.measurement import drive
 from qep_qiskit.network import IsingNetwork, chain
+from qep_qiskit.network import Start as WeightStart
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.operators import PauliWord
 from qep_qiskit.preparation import RAMPS, AdiabaticPreparation, Family, Start, term_expectations
@@ -203,7 +204,7 @@ def test_fine_steps_are_not():
     [
         ({"total_time": 0.0}, r"preparation\.total_time: expected a positive number, got 0\.0"),
         ({"steps": 0}, r"preparation\.steps: expected a positive number, got 0"),
-        ({"driver_field": -1.0}, r"preparation\.driver_field"),
+        ({"driver_field": 0.0}, r"preparation\.driver_field"),
         ({"total_time": float("nan")}, r"preparation\.total_time"),
         ({"ramp": "sine"}, r"preparation\.ramp: expected one of linear, cosine, smoothstep, got 'sine'"),
         ({"order": 4}, r"preparation\.order: expected 1 or 2, got 4"),
@@ -212,3 +213,36 @@ def test_fine_steps_are_not():
 def test_settings_are_checked(change, words):
     with pytest.raises(ConfigError, match=words):
         AdiabaticPreparation(**change)
+
+
+def free_family(rng, sign):
+    """A chain with fields along X of a sign, as a family of one free state."""
+    network, weights = random_network(chain(3), rng, fields=WeightStart())
+    weights[network.layout.slice_of("h")] *= sign
+    hamiltonian = NudgedHamiltonian(network, OperatorCost.from_operator(SparsePauliOp("ZII")))
+    free = hamiltonian.free_coefficients(weights, NO_INPUTS)
+    return Family.of_free(hamiltonian.groups, free, RequestKey("test", 0))
+
+
+def ramped(family, **settings):
+    ramp = AdiabaticPreparation(total_time=3.0, steps=10, **settings)
+    return AerExecutor(Seeds(0)).vectors(drive(ramp.prepare(family, Start()), VectorExecutor(Seeds(0)))[0].states)[0]
+
+
+def test_driver_against_the_fields_is_told(rng):
+    with pytest.warns(ReversedDriverWarning, match=r"in 1 of 1 states .* use preparation\.driver_field = -1"):
+        ramped(free_family(rng, -1.0))
+
+
+@pytest.mark.parametrize("level", [0, 1, 5])
+def test_driver_and_fields_of_the_other_sign_give_the_same_states_turned_about_z(level):
+    """Turning every spin by pi about Z changes the sign of X and of nothing else."""
+    both = [ramped(free_family(np.random.default_rng(7), s), driver_field=0.8 * s, level=level) for s in (1.0, -1.0)]
+    turned = pauli_matrix("Z0 Z1 Z2", 3) @ both[1]
+    assert np.allclose(turned, both[0], rtol=0, atol=1e-10)
+
+
+def test_driver_of_the_other_sign_starts_from_its_own_ground_state():
+    groups = IsingNetwork(graph=chain(2), outputs=(1,)).groups
+    initial = AdiabaticPreparation(driver_field=-0.5).program(groups).initial
+    assert np.allclose(initial, np.sqrt(0.5) * np.array([[1, -1], [1, -1]]), rtol=0, atol=1e-15)
