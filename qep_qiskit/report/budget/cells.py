@@ -26,6 +26,7 @@ from qep_qiskit.report.tables import house_table, training_summary, value_with_e
 __all__ = ["TextTable", "comparison_table", "recommendation_rows", "recommendation_table", "study_table"]
 
 _MISSING = "-"
+_NARROWEST = 11  # of a column of words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class TextTable:
         texts: Names of the columns that hold words.
         rows: One tuple of cells for each row, as long as `columns`.
         note: Line below it, or empty.
+        page_only: Names of the columns that a terminal has no room for.
     """
 
     title: str
@@ -45,17 +47,22 @@ class TextTable:
     texts: frozenset[str]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
+    page_only: frozenset[str] = frozenset()
 
     def for_terminal(self) -> Table:
-        """The table in the look of the house."""
+        """The table in the look of the house, narrow enough for 80 characters."""
         table = house_table(self.title)
+        table.collapse_padding = True
         if self.note:
             table.caption, table.caption_justify = Text(self.note, style="dim"), "left"
-        for name in self.columns:
+        kept = [i for i, name in enumerate(self.columns) if name not in self.page_only]
+        for name in (self.columns[i] for i in kept):
             words = name in self.texts
-            table.add_column(name, justify="left" if words else "right", no_wrap=not words, overflow="fold")
+            longest = max([len(name), *(len(row[self.columns.index(name)]) for row in self.rows)])
+            narrowest = min(longest, _NARROWEST) if words else None
+            table.add_column(name, justify="left" if words else "right", no_wrap=not words, min_width=narrowest)
         for cells in self.rows:
-            table.add_row(*map(Text, cells))
+            table.add_row(*(Text(cells[i]) for i in kept))
         return table
 
 
@@ -68,10 +75,10 @@ def study_table(rows: Sequence[Row], *, title: str = "Gradient study: the best b
     """
     return TextTable(
         title=title,
-        columns=("contrast", "shots", "beta", "model's", "RMSE", "cosine", "total", "circuits", "QPU s"),
+        columns=("contrast", "shots", "beta", "model", "RMSE", "cosine", "total", "circuits", "QPU s"),
         texts=frozenset({"contrast"}),
         rows=tuple(_study_cells(row, rows) for row in best_rows(rows)),
-        note=f"{_error_note(rows)}. model's: best beta of the model within the grid. total: shots of one gradient.",
+        note=f"{_error_note(rows)}. model: its best beta within the grid. total: shots of one gradient.",
     )
 
 
@@ -84,10 +91,10 @@ def _study_cells(row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
         _plain(abs(number(row, "beta"))),
         _plain(best_beta_of_model(own), digits=2),
         _error(row),
-        _plain(number(row, "cosine"), digits=3),
+        _aligned(number(row, "cosine")),
         _count(row, "total_shots"),
         _count(row, "circuits"),
-        _plain(number(row, "qpu_seconds"), digits=3),
+        _aligned(number(row, "qpu_seconds")),
     )
 
 
@@ -101,6 +108,7 @@ def comparison_table(rows: Sequence[Row]) -> TextTable:
         texts=frozenset({"method", "setting", "at", "remark"}),
         rows=tuple(_comparison_cells(row)[: len(columns) + remarks] for row in rows),
         note=_error_note(rows) + ".",
+        page_only=frozenset({"states", "cosine", "remark"}),
     )
 
 
@@ -110,11 +118,11 @@ def _comparison_cells(row: Row) -> tuple[str, ...]:
         _word(row.get("setting")),
         _word(row.get("at")).removeprefix("equal "),
         _error(row),
-        _plain(number(row, "cosine"), digits=3),
+        _aligned(number(row, "cosine")),
         _count(row, "total_shots"),
         _count(row, "circuits"),
         _count(row, "states"),
-        _plain(number(row, "qpu_seconds"), digits=3),
+        _aligned(number(row, "qpu_seconds")),
         _word(row.get("remark")),
     )
 
@@ -122,9 +130,8 @@ def _comparison_cells(row: Row) -> tuple[str, ...]:
 def recommendation_rows(recommendation: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Names and values of what is recommended; what is not known is left out."""
     shares = recommendation.get("allocation")
-    split = (
-        ", ".join(f"{name} {share:.0%}" for name, share in shares.items()) if isinstance(shares, Mapping) else shares
-    )
+    if isinstance(shares, Mapping):
+        shares = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
     relative, error = number(recommendation, "expected_relative_rmse"), number(recommendation, "expected_rmse")
     expected = f"{relative:.2g} of the length of the gradient" if math.isfinite(relative) else ""
     if math.isfinite(error):
@@ -133,7 +140,7 @@ def recommendation_rows(recommendation: Mapping[str, Any]) -> list[tuple[str, st
         ("contrast", recommendation.get("contrast")),
         ("beta", recommendation.get("beta")),
         ("shots per batch", recommendation.get("shots")),
-        ("shots between groups", split),
+        ("shots between groups", shares),
         ("expected RMSE", expected),
         ("shots for one gradient", recommendation.get("total_shots")),
         ("QPU seconds for one gradient", recommendation.get("qpu_seconds")),
@@ -167,6 +174,11 @@ def _count(row: Row, key: str) -> str:
 
 def _plain(value: float, *, digits: int = 4) -> str:
     return f"{value:.{digits}g}" if math.isfinite(value) else _MISSING
+
+
+def _aligned(value: float) -> str:
+    """Three digits, zeros at the end included, so that columns line up."""
+    return f"{value:#.3g}".removesuffix(".") if math.isfinite(value) else _MISSING
 
 
 def _word(value: object) -> str:

@@ -109,6 +109,7 @@ def draw_points(
         linestyle=look.linestyle if joined else "none",
         linewidth=look.linewidth,
         marker=look.marker,
+        markersize=5.0 if joined else 5.5,
         markerfacecolor="white" if hollow else look.color,
         elinewidth=1.1,
         capsize=2.5,
@@ -185,6 +186,7 @@ def legend_below(figure: Figure, handles: Sequence[Line2D], width: float) -> Non
         return
     longest = max(len(str(entry.get_label())) for entry in handles)
     columns = max(1, min(len(handles), int(width / (0.075 * longest + 0.62))))
+    columns = math.ceil(len(handles) / math.ceil(len(handles) / columns))  # rows of about equal length
     figure.legend(handles=list(handles), loc="outside lower center", ncols=columns, handlelength=2.6)
 
 

@@ -117,6 +117,8 @@ def page_html(
 def _picture(chart: Chart, folder: Path) -> dict[str, str]:
     """Save a figure and return it for the page, drawn once for wide and once for narrow screens."""
     wide = chart.draw(WIDE)
+    wide.draw_without_rendering()
+    wide.set_layout_engine("none")  # laid out once; every format would do it again
     save_for_print(wide, folder, chart.name)
     return {
         "name": chart.name,
