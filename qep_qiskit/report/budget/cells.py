@@ -99,22 +99,20 @@ def _study_cells(row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def comparison_table(rows: Sequence[Row]) -> TextTable:
-    """The baselines, in the order in which they come."""
-    remarks = any(row.get("remark") for row in rows)
-    columns = ("method", "setting", "at", "RMSE", "cosine", "shots", "circuits", "states", "QPU s")
+    """The baselines, in the order in which they come; a remark stands with the name of its method."""
     return TextTable(
         title="Baselines",
-        columns=(*columns, "remark") if remarks else columns,
-        texts=frozenset({"method", "setting", "at", "remark"}),
-        rows=tuple(_comparison_cells(row)[: len(columns) + remarks] for row in rows),
+        columns=("method", "setting", "at equal", "RMSE", "cosine", "shots", "circuits", "states", "QPU s"),
+        texts=frozenset({"method", "setting", "at equal"}),
+        rows=tuple(map(_comparison_cells, rows)),
         note=_error_note(rows) + ".",
-        page_only=frozenset({"states", "cosine", "remark"}),
+        page_only=frozenset({"states", "cosine"}),
     )
 
 
 def _comparison_cells(row: Row) -> tuple[str, ...]:
     return (
-        _word(row.get("label")),
+        ": ".join(str(row[key]) for key in ("label", "remark") if row.get(key)) or _MISSING,
         _word(row.get("setting")),
         _word(row.get("at")).removeprefix("equal "),
         _error(row),
@@ -123,7 +121,6 @@ def _comparison_cells(row: Row) -> tuple[str, ...]:
         _count(row, "circuits"),
         _count(row, "states"),
         _aligned(number(row, "qpu_seconds")),
-        _word(row.get("remark")),
     )
 
 

@@ -93,7 +93,9 @@ def _draw(
     for i, x in zip(there, places, strict=True):
         row, name = rows[i], str(rows[i]["label"])
         hollow = row.get("at") == "equal circuits"
-        seen += draw_points(axis, [x], [row], "rmse", looks[name], factors=[factors[i]], hollow=hollow, gid=name)
+        seen += draw_points(
+            axis, [x], [row], "rmse", looks[name], factors=[factors[i]], joined=False, hollow=hollow, gid=name
+        )
     axis.grid(True)
     shots_axis(axis, places, label=label, room=6)
     log_axis(axis, "y", seen)

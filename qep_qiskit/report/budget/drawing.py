@@ -109,7 +109,7 @@ def draw_points(
         linestyle=look.linestyle if joined else "none",
         linewidth=look.linewidth,
         marker=look.marker,
-        markersize=5.0 if joined else 5.5,
+        markersize=5.0 if joined else 5.8,
         markerfacecolor="white" if hollow else look.color,
         elinewidth=1.1,
         capsize=2.5,
