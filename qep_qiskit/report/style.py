@@ -114,7 +114,7 @@ LOOKS: Final[dict[str, LineLook]] = {
 }
 
 _RAMP: Final = LinearSegmentedColormap.from_list(
-    "qep_ramp", ["#d9a400", "#6fb34d", "#1f8f86", "#2a5f8f", "#40287a", "#1d0a33"]
+    "qep_ramp", ["#e3b000", "#62a84a", "#1f8f86", "#2a5f8f", "#40287a", "#1d0a33"]
 )
 _RAMP_MARKERS: Final = "osD^vPX*"
 _RAMP_DASHES: Final = ("-", (0, (5, 1.5)), (0, (3, 1.2, 1, 1.2)), (0, (1.5, 1)))

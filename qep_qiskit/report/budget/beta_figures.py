@@ -91,7 +91,10 @@ def bias_and_spread(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
                 for shots, look in zip(shown, ramp_looks(len(shown)), strict=True):
                     seen += _against_beta(axis, _at(own, shots), key, look, relative, last=shots == shown[-1])
         _finish_beta_panels(axes, rows, seen)
-        legend_below(figure, [*_level_handles(shown, rows, "std"), _limit_handle()], width)
+        limits = any(
+            "limits" in str(line.get_gid()) and np.size(line.get_xdata()) for axis in axes for line in axis.lines
+        )
+        legend_below(figure, [*_level_handles(shown, rows, "std"), *([_limit_handle()] if limits else [])], width)
     return figure
 
 
@@ -101,6 +104,7 @@ def _finish_beta_panels(axes: Sequence[Axes], rows: Sequence[Row], seen: Sequenc
         log_axis(axis, "x", [abs(number(row, "beta")) for row in rows], room=6)
         log_axis(axis, "y", seen)
         axis.set_xlabel(beta_label(axis))
+        axis.tick_params(axis="x", labelsize=8.0)
         axis.label_outer(remove_inner_ticks=False)
 
 

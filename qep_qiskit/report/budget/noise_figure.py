@@ -56,7 +56,9 @@ def error_on_a_noisy_device(rows: Sequence[Row], *, width: float = WIDE) -> Figu
             axes[2 * i + 1].set_ylabel(f"bias {unit(relative)}")
         _finish(axes, rows, seen)
         entries = [handle(look, execution) for execution, look in looks.items()]
-        legend_below(figure, [*entries, handle(LOOKS["guide"], "floor")], width)
+        if any(str(line.get_gid()).endswith("floor") for axis in axes for line in axis.lines):
+            entries.append(handle(LOOKS["guide"], "floor"))
+        legend_below(figure, entries, width)
     return figure
 
 
