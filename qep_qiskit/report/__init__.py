@@ -1,14 +1,15 @@
 """What a person reads after a run: learning curves, pictures of the network, and tables.
 
 Pictures are `matplotlib.figure.Figure` objects that no global state knows of; tables are `rich.table.Table`.
-Nothing here prints or shows; `save_figure` writes a picture, a console of the caller writes a table.
+Nothing here prints or shows; `save_figure` writes a picture, a console of the caller writes a table. The report of a
+shot-budget study lies in `qep_qiskit.report.budget`.
 """
 
 from __future__ import annotations
 
 from qep_qiskit.report.learning_curve import learning_curve
 from qep_qiskit.report.network_picture import NetworkView, network_picture
-from qep_qiskit.report.style import save_figure
+from qep_qiskit.report.style import save_figure, save_for_print
 from qep_qiskit.report.tables import gradient_table, prediction_table, training_summary, value_with_error
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "network_picture",
     "prediction_table",
     "save_figure",
+    "save_for_print",
     "training_summary",
     "value_with_error",
 ]

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import EngFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from qep_qiskit.report.log_axis import log_axis
 from qep_qiskit.report.style import LOOKS, house_style, new_figure, wrapped_title
 from qep_qiskit.report.tables import value_with_error
 
@@ -119,7 +120,7 @@ def _draw_panel(axis: Axes, name: str, lines: Mapping[str, _Series]) -> None:
         if line.steps.size:
             _draw_line(axis, kind, labels.get(kind, kind), line)
     if name == "gradient norm":
-        _log_scale(axis, np.concatenate([line.values for line in lines.values()]))
+        log_axis(axis, "y", np.concatenate([line.values for line in lines.values()]))
     elif name == "accuracy":
         low, high = axis.get_ylim()
         middle = 0.5 * (low + high)
@@ -161,21 +162,6 @@ def _draw_line(axis: Axes, kind: str, label: str, line: _Series) -> None:
         zorder=2.5,
     )
     band.set_gid(f"{kind} band")
-
-
-def _log_scale(axis: Axes, values: NDArray[np.float64]) -> None:
-    """Logarithmic axis with plain numbers; a narrow range is widened, so that two ticks always show."""
-    axis.set_yscale("log")
-    low, high = float(values.min()), float(values.max())
-    margin = max(10.0 ** (0.06 * math.log10(high / low)), math.sqrt(5.0 / min(5.0, high / low)), 1.05)
-    low, high = low / margin, high * margin
-    axis.set_ylim(low, high)
-    decades = math.log10(high / low)
-    parts = (1.0, 2.0, 5.0) if decades < 1.3 else (1.0, 3.0) if decades < 2.6 else (1.0,)
-    axis.yaxis.set_major_locator(LogLocator(subs=parts, numticks=7))
-    axis.yaxis.set_minor_locator(LogLocator(subs="auto", numticks=60) if decades < 8 else NullLocator())
-    axis.yaxis.set_minor_formatter(NullFormatter())
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _limit_steps(axis: Axes, lines: Sequence[_Series]) -> None:

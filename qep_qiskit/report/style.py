@@ -6,6 +6,7 @@ colour-blind readers and grey prints lose nothing. The colours are those of Okab
 
 from __future__ import annotations
 
+import io
 import os
 import textwrap
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from typing import Any, Final
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
 
 from qep_qiskit.errors import QepError
@@ -27,9 +28,12 @@ __all__ = [
     "INK",
     "LOOKS",
     "LineLook",
+    "figure_bytes",
     "house_style",
     "new_figure",
+    "ramp_looks",
     "save_figure",
+    "save_for_print",
     "wrapped_title",
 ]
 
@@ -65,6 +69,9 @@ _RC: Final[Any] = {
     "text.usetex": False,
     "text.parse_math": False,  # names and titles are the user's, dollar signs included
     "axes.unicode_minus": True,
+    "svg.fonttype": "path",  # the same picture on machines without our font
+    "svg.hashsalt": "qep_qiskit",  # names inside a file would be random otherwise
+    "pdf.fonttype": 42,  # whole letters: text in a PDF stays text
 }
 
 DIVERGING: Final = LinearSegmentedColormap.from_list(
@@ -83,7 +90,7 @@ class LineLook:
     """How one kind of line is drawn."""
 
     color: str
-    linestyle: str
+    linestyle: str | tuple[float, tuple[float, ...]]
     marker: str
     linewidth: float = 1.6
 
@@ -95,7 +102,34 @@ LOOKS: Final[dict[str, LineLook]] = {
     "step": LineLook(color="#0072B2", linestyle="-", marker=""),
     "gradient": LineLook(color="#333333", linestyle="-", marker="", linewidth=1.1),
     "noise": LineLook(color="#009E73", linestyle=":", marker="", linewidth=1.5),
+    "symmetric": LineLook(color="#0072B2", linestyle="-", marker="o"),
+    "one-sided +": LineLook(color="#E69F00", linestyle="--", marker="s"),
+    "one-sided −": LineLook(color="#009E73", linestyle=":", marker="^"),
+    "four-point": LineLook(color="#111111", linestyle="-.", marker="D"),
+    "guide": LineLook(color="#777777", linestyle=(0, (1, 2)), marker="", linewidth=1.2),
+    "ideal": LineLook(color="#111111", linestyle="-", marker="o"),
+    "noisy": LineLook(color="#E69F00", linestyle="--", marker="s"),
+    "mitigated": LineLook(color="#0072B2", linestyle="-.", marker="D"),
+    "adaptive": LineLook(color="#B3003C", linestyle="-", marker="*", linewidth=2.6),
 }
+
+_RAMP: Final = LinearSegmentedColormap.from_list(
+    "qep_ramp", ["#e3b000", "#62a84a", "#1f8f86", "#2a5f8f", "#40287a", "#1d0a33"]
+)
+_RAMP_MARKERS: Final = "osD^vPX*"
+_RAMP_DASHES: Final = ("-", (0, (5, 1.5)), (0, (3, 1.2, 1, 1.2)), (0, (1.5, 1)))
+
+
+def ramp_looks(count: int) -> list[LineLook]:
+    """Looks for ordered levels, such as numbers of shots: the more the darker, and markers and dashes alternate."""
+    return [
+        LineLook(
+            color=to_hex(_RAMP(i / max(1, count - 1))),
+            linestyle=_RAMP_DASHES[i % len(_RAMP_DASHES)],
+            marker=_RAMP_MARKERS[i % len(_RAMP_MARKERS)],
+        )
+        for i in range(count)
+    ]
 
 
 @contextmanager
@@ -119,31 +153,60 @@ def wrapped_title(title: str, width: float) -> str:
     return textwrap.fill(title, max(20, int(width * 9.5)))
 
 
+_METADATA: Final[dict[str, dict[str, str | None]]] = {
+    "png": {"Software": "qep_qiskit"},
+    "pdf": {"Creator": "qep_qiskit", "CreationDate": None},
+    "svg": {"Creator": "qep_qiskit", "Date": None},
+}
+"""What a picture says about itself, by format: no date, so that equal figures are equal files."""
+
+
+def figure_bytes(figure: Figure, kind: str) -> bytes:
+    """Return a figure as a file of the kind "png" (150 dots per inch), "pdf" or "svg".
+
+    The bytes depend on the figure only. Letters of an SVG are outlines, so no font is needed to show it.
+    """
+    buffer = io.BytesIO()
+    _write(figure, buffer, kind)
+    return buffer.getvalue()
+
+
 def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
-    """Write a figure as PNG with 150 dots per inch, whole or not at all.
+    """Write a figure as PNG with 150 dots per inch, as PDF or as SVG, whole or not at all.
 
     The picture goes to a temporary name in the same folder and is then swapped in, so a reader never meets
     half a file and an interrupted save leaves the old picture. The bytes depend on the figure only.
 
     Args:
         figure: The figure to write.
-        path: Where to; ends in `.png`. Missing folders are made.
+        path: Where to; ends in `.png`, `.pdf` or `.svg`. Missing folders are made.
 
     Returns:
         The path written.
 
     Raises:
-        QepError: The path does not end in `.png`.
+        QepError: The path ends in something else.
     """
     target = Path(path)
-    if target.suffix.lower() != ".png":
-        raise QepError(f"a picture is saved as PNG: expected a path that ends in .png, got {str(target)!r}")
+    kind = target.suffix.lower().removeprefix(".")
+    if kind not in _METADATA:
+        endings = ", ".join(f".{name}" for name in _METADATA)
+        raise QepError(f"a picture is saved by its ending: expected a path that ends in {endings}, got {str(target)!r}")
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        with house_style():
-            figure.savefig(temporary, format="png", dpi=_DPI, metadata={"Software": "qep_qiskit"})
+        _write(figure, temporary, kind)
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
     return target
+
+
+def save_for_print(figure: Figure, folder: str | os.PathLike[str], name: str) -> tuple[Path, Path]:
+    """Write a figure twice, `name.png` for the screen and `name.pdf` for print; see `save_figure`."""
+    return save_figure(figure, Path(folder) / f"{name}.png"), save_figure(figure, Path(folder) / f"{name}.pdf")
+
+
+def _write(figure: Figure, target: Path | io.BytesIO, kind: str) -> None:
+    with house_style():
+        figure.savefig(target, format=kind, dpi=_DPI, metadata=_METADATA[kind])

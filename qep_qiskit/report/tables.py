@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["gradient_table", "grid_table", "prediction_table", "training_summary", "value_with_error"]
+__all__ = ["gradient_table", "grid_table", "house_table", "prediction_table", "training_summary", "value_with_error"]
 
 _MISSING = "-"
 _SUSPICIOUS_PULL = 4.0
@@ -82,7 +82,7 @@ def gradient_table(rows: Sequence[Mapping[str, object]], *, title: str | None = 
             weights are dimmed, and pulls beyond 4 are bold.
         title: Line above the table.
     """
-    table = _table(title)
+    table = house_table(title)
     table.add_column("weight", no_wrap=True)
     optional = [name for name in ("exact", "pull") if any(row.get(name) is not None for row in rows)]
     for name in ("value", "gradient", "std. error", *optional):
@@ -115,7 +115,7 @@ def prediction_table(rows: Sequence[Mapping[str, object]], *, title: str | None 
             `target` (class names or numbers) and `correct` (bool).
         title: Line above the table.
     """
-    table = _table(title)
+    table = house_table(title)
     wanted = ("sample", "inputs", "outputs", "prediction", "target", "correct")
     columns = [name for name in wanted if any(row.get(name) is not None for row in rows)]
     for name in columns:
@@ -138,7 +138,7 @@ def grid_table(
         columns: Names of results.
         title: Line above the table.
     """
-    table = _table(title)
+    table = house_table(title)
     last = [key.rpartition(".")[2] for key in keys]
     for key, short in zip(keys, last, strict=True):
         table.add_column(short if last.count(short) == 1 else key, justify="right", overflow="fold")
@@ -174,7 +174,8 @@ def _prediction_cell(name: str, row: Mapping[str, object]) -> Text:
     return Text(shown + (f" ... ({len(numbers)} in all)" if len(numbers) > _SHOWN_NUMBERS else ""))
 
 
-def _table(title: str | None) -> Table:
+def house_table(title: str | None) -> Table:
+    """Return an empty table in the look of the house; the title is text, not markup."""
     return Table(title=_title(title), box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
 
 

@@ -270,6 +270,6 @@ def test_interrupted_save_leaves_the_old_picture(tmp_path: Path, monkeypatch: py
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.png"]
 
 
-def test_only_png_is_written(tmp_path: Path) -> None:
-    with pytest.raises(QepError, match=r"ends in \.png"):
-        save_figure(learning_curve([], title="run"), tmp_path / "curve.pdf")
+def test_other_formats_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(QepError, match=r"ends in \.png, \.pdf, \.svg"):
+        save_figure(learning_curve([], title="run"), tmp_path / "curve.jpg")

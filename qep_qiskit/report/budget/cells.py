@@ -1,0 +1,188 @@
+"""Tables of a budget study as text, made once for the terminal and for the page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from qep_qiskit.report.budget.rows import (
+    Row,
+    best_beta_of_model,
+    best_rows,
+    contrast_name,
+    interval,
+    number,
+    relative_factor,
+    with_contrast,
+)
+from qep_qiskit.report.log_axis import short_count
+from qep_qiskit.report.tables import house_table, training_summary, value_with_error
+
+__all__ = ["TextTable", "comparison_table", "recommendation_rows", "recommendation_table", "study_table"]
+
+_MISSING = "-"
+_NARROWEST = 11  # of a column of words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextTable:
+    """A table of ready texts.
+
+    Attributes:
+        title: Line above it.
+        columns: Headers; those of numbers are aligned to the right.
+        texts: Names of the columns that hold words.
+        rows: One tuple of cells for each row, as long as `columns`.
+        note: Line below it, or empty.
+        page_only: Names of the columns that a terminal has no room for.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    texts: frozenset[str]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+    page_only: frozenset[str] = frozenset()
+
+    def for_terminal(self) -> Table:
+        """The table in the look of the house, narrow enough for 80 characters."""
+        table = house_table(self.title)
+        table.collapse_padding = True
+        if self.note:
+            table.caption, table.caption_justify = Text(self.note, style="dim"), "left"
+        kept = [i for i, name in enumerate(self.columns) if name not in self.page_only]
+        for name in (self.columns[i] for i in kept):
+            words = name in self.texts
+            longest = max([len(name), *(len(row[self.columns.index(name)]) for row in self.rows)])
+            narrowest = min(longest, _NARROWEST) if words else None
+            table.add_column(name, justify="left" if words else "right", no_wrap=not words, min_width=narrowest)
+        for cells in self.rows:
+            table.add_row(*(Text(cells[i]) for i in kept))
+        return table
+
+
+def study_table(rows: Sequence[Row], *, title: str = "Gradient study: the best beta of the grid") -> TextTable:
+    """The best point of each contrast and number of shots.
+
+    Args:
+        rows: Points of one cut (`main_cut`).
+        title: Line above the table.
+    """
+    return TextTable(
+        title=title,
+        columns=("contrast", "shots", "beta", "model", "RMSE", "cosine", "total", "circuits", "QPU s"),
+        texts=frozenset({"contrast"}),
+        rows=tuple(_study_cells(row, rows) for row in best_rows(rows)),
+        note=f"{_error_note(rows)}. model: its best beta within the grid. total: shots of one gradient.",
+    )
+
+
+def _study_cells(row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
+    name = contrast_name(row)
+    own = [other for other in with_contrast(rows, name) if other["shots"] == row["shots"]]
+    return (
+        name,
+        _count(row, "shots"),
+        _plain(abs(number(row, "beta"))),
+        _plain(best_beta_of_model(own), digits=2),
+        _error(row),
+        _aligned(number(row, "cosine")),
+        _count(row, "total_shots"),
+        _count(row, "circuits"),
+        _aligned(number(row, "qpu_seconds")),
+    )
+
+
+def comparison_table(rows: Sequence[Row]) -> TextTable:
+    """The baselines, in the order in which they come; a remark stands with the name of its method."""
+    return TextTable(
+        title="Baselines",
+        columns=("method", "setting", "at equal", "RMSE", "cosine", "shots", "circuits", "states", "QPU s"),
+        texts=frozenset({"method", "setting", "at equal"}),
+        rows=tuple(map(_comparison_cells, rows)),
+        note=_error_note(rows) + ".",
+        page_only=frozenset({"states", "cosine"}),
+    )
+
+
+def _comparison_cells(row: Row) -> tuple[str, ...]:
+    return (
+        ": ".join(str(row[key]) for key in ("label", "remark") if row.get(key)) or _MISSING,
+        _word(row.get("setting")),
+        _word(row.get("at")).removeprefix("equal "),
+        _error(row),
+        _aligned(number(row, "cosine")),
+        _count(row, "total_shots"),
+        _count(row, "circuits"),
+        _count(row, "states"),
+        _aligned(number(row, "qpu_seconds")),
+    )
+
+
+def recommendation_rows(recommendation: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Names and values of what is recommended; what is not known is left out."""
+    shares = recommendation.get("allocation")
+    if isinstance(shares, Mapping):
+        shares = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+    relative, error = number(recommendation, "expected_relative_rmse"), number(recommendation, "expected_rmse")
+    expected = f"{relative:.2g} of the length of the gradient" if math.isfinite(relative) else ""
+    if math.isfinite(error):
+        expected += f" ({error:.2g})" if expected else f"{error:.2g}"
+    pairs: Iterable[tuple[str, object]] = (
+        ("contrast", recommendation.get("contrast")),
+        ("beta", recommendation.get("beta")),
+        ("shots per batch", recommendation.get("shots")),
+        ("shots between groups", shares),
+        ("expected RMSE", expected),
+        ("shots for one gradient", recommendation.get("total_shots")),
+        ("QPU seconds for one gradient", recommendation.get("qpu_seconds")),
+    )
+    return [(name, _value(value)) for name, value in pairs if value not in (None, "")]
+
+
+def recommendation_table(recommendation: Mapping[str, Any]) -> Table:
+    """The recommendation for the terminal."""
+    return training_summary(recommendation_rows(recommendation), title="Recommendation")
+
+
+def _error(row: Row) -> str:
+    """RMSE, relative where possible, with half its confidence interval."""
+    factor = relative_factor(row)
+    value, low, high = (end * (factor if math.isfinite(factor) else 1.0) for end in interval(row, "rmse"))
+    half = 0.5 * (high - low)
+    return value_with_error(value, half if half > 0 else None, digits=3) if math.isfinite(value) else _MISSING
+
+
+def _error_note(rows: Sequence[Row]) -> str:
+    relative = bool(rows) and all(math.isfinite(relative_factor(row)) for row in rows)
+    what = "RMSE: in lengths of the true gradient" if relative else "RMSE: in units of the gradient"
+    return f"{what}, ± half the confidence interval"
+
+
+def _count(row: Row, key: str) -> str:
+    value = number(row, key)
+    return short_count(value) if math.isfinite(value) else _MISSING
+
+
+def _plain(value: float, *, digits: int = 4) -> str:
+    return f"{value:.{digits}g}" if math.isfinite(value) else _MISSING
+
+
+def _aligned(value: float) -> str:
+    """Three digits, zeros at the end included, so that columns line up."""
+    return f"{value:#.3g}".removesuffix(".") if math.isfinite(value) else _MISSING
+
+
+def _word(value: object) -> str:
+    return _MISSING if value in (None, "") else str(value)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
