@@ -60,5 +60,17 @@ def waits_for_the_stop(point):
     return square(point)
 
 
+_inside: list[str] = []
+
+
+def alone(point):
+    """Fails where two are worked on at once in one process."""
+    _inside.append(point["key"])
+    time.sleep(0.02)
+    if len(_inside) > 1:
+        raise RuntimeError(f"in one process at once: {_inside}")
+    return {"key": _inside.pop()}
+
+
 def threads(point):
     return {"process": os.getpid(), **{name: os.environ.get(name) for name in point["names"]}}

@@ -12,9 +12,8 @@ from qep_qiskit.config.reference import configuration_page
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-COMMANDS = re.findall(
-    r"^(?:\.venv/bin/)?(qep (?:train|resume|predict|gradient|circuits|sweep)[^#&\n]*)", README, flags=re.M
-)
+NAMES = "train|resume|predict|gradient|circuits|sweep"
+COMMANDS = re.findall(rf"^(?:\.venv/bin/)?(qep (?:{NAMES})[^#&\n]*)", README, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS)

@@ -43,20 +43,20 @@ def run(options: argparse.Namespace) -> int:
         PointsView(Console(stderr=True), what="runs") as view,
     ):
         result = run_sweep(folder, points, pool, options.format, progress=view.show)
-    _print(result, list(points[0].swept), options)
+    _print(result, list(points[0].swept), name=points[0].config.name, as_json=options.json)
     return _SOME_FAILED if result.failed else 0
 
 
-def _print(result: SweepResult, keys: Sequence[str], options: argparse.Namespace) -> None:
+def _print(result: SweepResult, keys: Sequence[str], *, name: str, as_json: bool) -> None:
     finished = [row for row in result.rows if row["status"] == "finished"]
     by = [key for key in keys if key != "seed"]
     means = averaged(_with_values(finished, by), by, _AVERAGED)
     failed = [f"{row['point']}: {row['error']}" for row in result.failed]
-    if options.json:
+    if as_json:
         print(json.dumps(_as_object(result, means, failed)))
         return
-    shown = [name for name in _SHOWN if any(row[name] is not None for row in means)]
-    Console().print(grid_table(means, by, shown, title=Path(options.config).stem))
+    shown = [column for column in _SHOWN if any(row[column] is not None for row in means)]
+    Console().print(grid_table(means, by, shown, title=name))
     for line in failed:
         print(f"qep: failed: {line}", file=sys.stderr)
     if failed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -42,6 +43,7 @@ def cluster_pool(address: str) -> Iterator[Pool]:
         raise ResourceError(
             "--scheduler: needs the package distributed; install it with pip install 'qep_qiskit[cluster]'"
         ) from None
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it has to say is said here, in one line
     client = _connected(address)
     workers = client.scheduler_info(n_workers=-1)["workers"]
     threads = sum(worker["nthreads"] for worker in workers.values())

@@ -63,6 +63,11 @@ def test_failed_points_become_rows_where_the_others_go_on(pool, tmp_path):
     assert rows[3] == {"key": "n3", "failed": "number: expected an even one, got 3"}
 
 
+def test_a_process_works_on_one_point_at_a_time(pool):
+    """Global random generators and warnings belong to it, also on a cluster whose workers have several threads."""
+    assert [row["key"] for row in run_points(points(), pool_work.alone, None, pool)] == [f"n{n}" for n in NUMBERS]
+
+
 def test_progress_counts_what_is_stored_too(pool, tmp_path):
     seen = []
     with PointStore(tmp_path / "points.jsonl") as store:
@@ -99,13 +104,13 @@ def test_a_worker_that_dies_is_one_line_and_what_is_finished_stays(processes, tm
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_ctrl_c_lets_short_work_end(tmp_path, jobs):
-    more = {"parent": os.getpid(), "seconds": 0.05}
+    more, before = {"parent": os.getpid(), "seconds": 0.05}, signal.getsignal(signal.SIGINT)
     with open_pool(jobs) as opened, PointStore(tmp_path / "points.jsonl") as store:
         with pytest.raises(StudyStopped, match=r"stopped with [3-7] of 8 points done; the same command goes on"):
             run_points(points(**more), pool_work.interrupts_its_parent_at_three, store, opened)
         assert store.rows_of(points(**more)[3]) == SQUARES[3:4]
         assert store.rows_of(points(**more)[7]) is None
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_ctrl_c_tells_long_work_to_end(processes, tmp_path):
