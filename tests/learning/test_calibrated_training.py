@@ -84,11 +84,22 @@ def test_calibrations_of_epochs_differ_and_show_the_noise():
 
 @pytest.mark.parametrize("every", [1, 2, 3, 5])
 def test_a_run_stopped_again_and_again_is_the_same(whole, every, tmp_path):
-    trainer, watch = whole
+    assert_same_in_parts(*whole, every, tmp_path)
+
+
+def test_bits_of_measured_circuits_are_kept_too(tmp_path):
+    watch = Watch()
+    trainer = experiment(measured_circuits=True).trainer([watch])
+    trainer.run()
+    assert_same_in_parts(trainer, watch, 4, tmp_path, measured_circuits=True)
+
+
+def assert_same_in_parts(trainer, watch, every, tmp_path, **execution):
+    """Run to the end in stops of some requests, each part from the checkpoint of the last."""
     state, records = None, []
     for _ in range(100):
         part = Watch(stop_after=every)
-        resumed = experiment().trainer([part], state)
+        resumed = experiment(**execution).trainer([part], state)
         outcome = resumed.run()
         records += part.records
         save_state(tmp_path / "checkpoint.npz", resumed.state, "run")
@@ -111,3 +122,13 @@ def test_predictions_calibrate_too(whole):
     stretched = found.outputs / other.outputs
     assert (np.abs(stretched[np.abs(other.outputs) > 0.2] - 1 / (1 - 2 * FLIPPED)) < 0.2).all()
     assert (found.output_errors > other.output_errors).all()
+
+
+@pytest.mark.parametrize("measured_circuits", [False, True])
+def test_on_the_snapshot_of_a_device(measured_circuits):
+    pytest.importorskip("qiskit_ibm_runtime")
+    trainer = experiment(backend="fake_nairobi", noise=None, measured_circuits=measured_circuits).trainer()
+    assert trainer.run() == "finished"
+    raw = experiment(backend="fake_nairobi", noise=None, mitigation={}).trainer()
+    raw.run()
+    assert trainer.state.shots - raw.state.shots == EPOCHS * 2 * CALIBRATION
