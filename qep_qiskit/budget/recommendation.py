@@ -105,7 +105,7 @@ def for_error(situation: Situation, relative_error: float) -> list[Recommendatio
         except ConfigError as problem:
             problems.append(problem)
             continue
-        found.append(_at(situation, name, pilot, float(np.ceil(shots))))
+        found.append(_at(situation, name, pilot, _rounded_up(shots)))
     if not found:
         raise problems[0]
     return sorted(found, key=lambda one: one.total_shots)
@@ -133,6 +133,12 @@ def for_seconds(situation: Situation, qpu_seconds: float) -> list[Recommendation
             f"got {qpu_seconds:g}"
         )
     return sorted(found, key=lambda one: one.error)
+
+
+def _rounded_up(shots: float) -> float:
+    """To three digits."""
+    unit = 10.0 ** max(0, int(np.floor(np.log10(shots))) - 2)
+    return float(np.ceil(shots / unit) * unit)
 
 
 def _sign(name: str) -> float:

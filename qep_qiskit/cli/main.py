@@ -44,6 +44,11 @@ examples:
       OpenQASM 3 and drawings of what would run
   qep sweep configs/xor.toml --over seed=0:10 --over measurement.shots=1,10,100
       thirty runs on all cores, and one table in sweeps/xor
+  qep budget configs/xor.toml
+      how far gradients are off, by shots, nudge and contrast, beside other
+      methods; figures, tables and a page in budgets/xor
+  qep budget configs/xor.toml --target-error 0.1
+      the shots, nudge and split for a relative error of 10 %
 
 files of a run:
   config.json, data.npz      what was run, on which samples
@@ -58,6 +63,11 @@ files of a sweep:
                              resume' on a finished run draws them)
   results.csv, epochs.csv    one row per point, one row per point and epoch;
                              or .parquet
+
+files of a study (qep budget):
+  index.html                 what was found, in figures and sentences
+  gradient.csv, ...          all points (or .parquet); figures as PNG and PDF
+  points.jsonl               points that are done: the same command goes on
 
 Ctrl-C stops a run after its current request and keeps everything; 'qep
 resume' goes on as if it had never stopped, also after a crash. A stopped or
@@ -120,7 +130,39 @@ def _parser() -> argparse.ArgumentParser:
     circuits.add_argument("--sample", metavar="I", type=int, default=0, help="index of the training sample (0)")
     circuits.add_argument("--out", metavar="DIR", help="write them to a folder instead of printing them")
     _sweep(commands)
+    _budget(commands)
     return parser
+
+
+def _budget(commands: argparse._SubParsersAction) -> None:
+    budget = _command(
+        commands,
+        "budget",
+        "how many shots are needed",
+        "Measure how far gradients are off, as a function of shots, nudge, contrast, grouping and split, beside theory "
+        "and other methods; or say how to reach an error. The keys of the studies are in [budget] of the configuration. "
+        "A stopped study goes on by the same command.",
+    )
+    _config_argument(budget, or_run=True)
+    budget.add_argument(
+        "--study",
+        action="append",
+        choices=["gradient", "comparison", "training", "noise"],
+        help="what to study; may be given many times (gradient and comparison)",
+    )
+    budget.add_argument("--out", metavar="DIR", help="folder of the study; budgets/<name of the file> by default")
+    budget.add_argument(
+        "--target-error",
+        metavar="X",
+        type=float,
+        help="only answer: the shots, nudge, contrast and split for a relative error X of the gradient",
+    )
+    budget.add_argument(
+        "--qpu-seconds", metavar="S", type=float, help="only answer: the best gradient for S seconds on a device"
+    )
+    _workers_arguments(budget)
+    budget.add_argument("--format", choices=["csv", "parquet"], default="csv", help="of the tables (csv)")
+    _json_argument(budget)
 
 
 def _sweep(commands: argparse._SubParsersAction) -> None:

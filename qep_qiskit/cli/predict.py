@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 
 from qep_qiskit.errors import ConfigError, RunFolderError
-from qep_qiskit.learning import Evaluation, evaluate
+from qep_qiskit.learning import Evaluation, Spending, evaluate
 from qep_qiskit.learning.recollection import lent_by_neighbours
 from qep_qiskit.report.tables import prediction_table, value_with_error
 from qep_qiskit.studies.training import load_matching_state, open_run
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     data = read_rows(options.data, task)
     known = data.num_targets > 0
     found = evaluate(
-        experiment.estimator,
+        Spending.of(experiment.estimator, state.spending),
         experiment.executor,
         state.weights,
         data,

@@ -3,30 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.config import Experiment, from_file
+from qep_qiskit.config.load import with_overrides
 from qep_qiskit.errors import ConfigError
+from qep_qiskit.learning import Spending
 from qep_qiskit.studies.training import load_matching_state, open_run
 
 __all__ = ["checked_sample", "open_source"]
 
 
-def open_source(path: str, overrides: Sequence[str]) -> tuple[Experiment, NDArray[np.float64]]:
-    """The objects and the weights of a configuration (at the start) or of a run (as trained).
+def open_source(
+    path: str, overrides: Sequence[str], *, own_section: str | None = None
+) -> tuple[Experiment, NDArray[np.float64]]:
+    """The objects and the weights of a configuration (at the start) or of a run (as trained, with its last shots).
+
+    Args:
+        path: A configuration file or the folder of a run.
+        overrides: ``key.path=value`` texts.
+        own_section: Section whose keys may be set for a run too, because only the command looks at them.
 
     Raises:
-        ConfigError: Overrides are given with the folder of a run.
+        ConfigError: Overrides of other sections are given with the folder of a run.
     """
     if Path(path).is_dir():
-        if overrides:
+        if overrides and own_section is None:
             raise ConfigError("--set: goes with a configuration file; a run folder keeps its own configuration")
         folder, experiment = open_run(path)
+        if own_section is not None:
+            experiment = replace(experiment, config=with_overrides(experiment.config, overrides, own_section))
         state = load_matching_state(folder, experiment)
-        return experiment, _start_weights(experiment) if state is None else state.weights
+        if state is None:
+            return experiment, _start_weights(experiment)
+        return replace(experiment, estimator=Spending.of(experiment.estimator, state.spending)), state.weights
     experiment = from_file(path, overrides)
     return experiment, _start_weights(experiment)
 

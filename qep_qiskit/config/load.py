@@ -63,6 +63,23 @@ def check_config(content: Mapping[str, Any], source: str) -> Config:
         raise ConfigError(f"{source}: {_explain(error, content)}") from None
 
 
+def with_overrides(config: Config, overrides: Sequence[str], section: str) -> Config:
+    """A checked configuration with keys of one section replaced.
+
+    Raises:
+        ConfigError: A key is of another section, or something is wrong with it.
+    """
+    content = config.resolved()
+    for text in overrides:
+        keys, value = parse_override(text)
+        if keys[0] != section:
+            raise ConfigError(
+                f"--set {text}: a run folder keeps its own configuration; only keys of {section} can be set for it"
+            )
+        _assign(content, keys, value)
+    return check_config(content, "--set")
+
+
 def parse_override(text: str) -> tuple[list[str], Any]:
     """Split ``key.path=value``.
 

@@ -125,6 +125,11 @@ class Spending:
         split = shots if shots is None or self.shares is None else split_shots(shots, np.array(self.shares))
         return replace(estimator, contrast=replace(estimator.contrast, beta=self.beta), shots=split)
 
+    @classmethod
+    def of(cls, estimator: GradientEstimator, spending: Spending | None) -> GradientEstimator:
+        """An estimator with what a run spends at present; as it is where that never changes."""
+        return estimator if spending is None else spending.applied(estimator)
+
     def record(self) -> dict[str, Any]:
         """Plain data for a checkpoint."""
         return {

@@ -18,7 +18,7 @@ from qep_qiskit.learning.journal import kept
 from qep_qiskit.learning.pilot import first_beta, measure_pilot
 from qep_qiskit.learning.recollection import lent_by_neighbours, remember
 from qep_qiskit.learning.records import Record, json_number, pilot_values, step_values, tally_values
-from qep_qiskit.learning.spending import SignalTally, SpendingPolicy
+from qep_qiskit.learning.spending import SignalTally, Spending, SpendingPolicy
 from qep_qiskit.learning.state import EpochTally, TrainingState
 from qep_qiskit.learning.update import Update
 from qep_qiskit.measurement import Calibrations, Measuring
@@ -137,7 +137,7 @@ class Trainer:
     @property
     def spending_estimator(self) -> GradientEstimator:
         """The estimator with the nudge and the shots of the present."""
-        return self.estimator if self.state.spending is None else self.state.spending.applied(self.estimator)
+        return Spending.of(self.estimator, self.state.spending)
 
     @property
     def weights(self) -> NDArray[np.float64]:

@@ -24,7 +24,7 @@ from typing import Any
 
 from qep_qiskit.config import build, check_config
 from qep_qiskit.errors import FolderBusyError, QepError, QepWarning, RunFolderError
-from qep_qiskit.learning import RunFolder
+from qep_qiskit.learning import Callback, RunFolder
 from qep_qiskit.learning.summary import write_numbers
 from qep_qiskit.studies.grid import GridPoint
 from qep_qiskit.studies.points import Point, Progress, Row, run_points
@@ -41,7 +41,7 @@ from qep_qiskit.studies.training import (
 )
 from qep_qiskit.studies.workers import WorkStopped
 
-__all__ = ["FinishedRuns", "SweepResult", "run_sweep", "train_point"]
+__all__ = ["FinishedRuns", "SweepResult", "run_sweep", "train_point", "trained_run"]
 
 _SECONDS_FOR_A_LOCK = 20.0
 
@@ -116,19 +116,24 @@ def train_point(point: Point) -> Row:
         QepError: The run fails.
         WorkStopped: A stop was wanted.
     """
+    return trained_run(point)
+
+
+def trained_run(point: Point, watching: Callable[[RunFolder], Sequence[Callback]] = lambda _: ()) -> Row:
+    """The same, with callbacks of the run folder's own."""
     with _first_warnings() as told:
-        summary = _trained(point)
+        summary = _trained(point, watching)
     return {"key": point["key"], **summary, "warnings": told}
 
 
-def _trained(point: Point) -> dict[str, Any]:
+def _trained(point: Point, watching: Callable[[RunFolder], Sequence[Callback]]) -> dict[str, Any]:
     path = Path(point["folder"])
     folder = _opened(path, point)
     with _patiently_locked(folder):
         experiment = build(check_config(kept_config(folder), f"{path}/config.json"), folder.task())
         state = load_matching_state(folder, experiment)
         if state is None or not is_finished(state, experiment):
-            trainer = trainer_in(folder, experiment, state, watchers=(StopWhereWanted(),))
+            trainer = trainer_in(folder, experiment, state, watchers=(*watching(folder), StopWhereWanted()))
             if trainer.run() == "stopped":
                 raise WorkStopped
             state = trainer.state

@@ -23,7 +23,14 @@ from qep_qiskit.report.budget.rows import (
 from qep_qiskit.report.log_axis import short_count
 from qep_qiskit.report.tables import house_table, training_summary, value_with_error
 
-__all__ = ["TextTable", "comparison_table", "recommendation_rows", "recommendation_table", "study_table"]
+__all__ = [
+    "TextTable",
+    "answers_table",
+    "comparison_table",
+    "recommendation_rows",
+    "recommendation_table",
+    "study_table",
+]
 
 _MISSING = "-"
 _NARROWEST = 11  # of a column of words
@@ -148,6 +155,32 @@ def recommendation_rows(recommendation: Mapping[str, Any]) -> list[tuple[str, st
 def recommendation_table(recommendation: Mapping[str, Any]) -> Table:
     """The recommendation for the terminal."""
     return training_summary(recommendation_rows(recommendation), title="Recommendation")
+
+
+def answers_table(answers: Sequence[Mapping[str, Any]], *, title: str) -> Table:
+    """Return what each contrast takes for an error, or gives for shots, the best first.
+
+    Args:
+        answers: Records of recommendations.
+        title: Line above the table.
+    """
+    table = house_table(title)
+    table.collapse_padding = True
+    table.caption, table.caption_justify = Text("shots: of a batch, the mean over groups", style="dim"), "left"
+    for name in ("contrast", "beta", "shots", "split", "rel. error", "in all", "QPU s"):
+        table.add_column(name, justify="left" if name in ("contrast", "split") else "right", no_wrap=name != "split")
+    for answer in answers:
+        split = answer["split"]
+        table.add_row(
+            Text(str(answer["contrast"]).replace("_", "-")),
+            Text(f"{answer['beta']:.3g}"),
+            Text(f"{answer['shots']:,}"),
+            Text("equal" if split is None else ", ".join(f"{name} {count:,}" for name, count in split.items())),
+            Text(f"{answer['relative_error']:.3g}"),
+            Text(f"{answer['total_shots']:,}"),
+            Text(f"{answer['qpu_seconds']:,.0f}" if answer["qpu_seconds"] >= 100 else f"{answer['qpu_seconds']:.3g}"),
+        )
+    return table
 
 
 def _error(row: Row) -> str:

@@ -1,0 +1,175 @@
+"""``qep budget``: how many shots a gradient or a run needs, and how they are best spent."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from qep_qiskit.budget.recommendation import Recommendation, Situation, for_error, for_seconds, for_shots
+from qep_qiskit.cli.points_view import PointsView
+from qep_qiskit.cli.source import open_source
+from qep_qiskit.config import Experiment
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.studies.budget_folder import BudgetFolder
+from qep_qiskit.studies.budget_noise import cancellation_rows, noise_rows, noisy_setups
+from qep_qiskit.studies.budget_setup import BudgetSetup, problem_of, setup_of
+from qep_qiskit.studies.budget_training import training_points, training_rows
+from qep_qiskit.studies.findings import (
+    comparison_sentences,
+    gradient_sentences,
+    noise_sentences,
+    training_sentences,
+)
+from qep_qiskit.studies.gradient import GradientStudy, Study
+from qep_qiskit.studies.points import Row
+from qep_qiskit.studies.pool import open_pool
+from qep_qiskit.studies.table import require_table_format, write_table
+
+__all__ = ["run"]
+
+_RECOMMENDED_SHOTS = 1000
+
+
+def run(options: argparse.Namespace) -> int:
+    """Answer an inverse question, or make the studies that are asked for."""
+    experiment, weights = open_source(options.config, options.overrides, own_section="budget")
+    setup = setup_of(experiment, weights)
+    if options.target_error is not None or options.qpu_seconds is not None:
+        return _answer(options, experiment, setup)
+    require_table_format(options.format)
+    studies = options.study or ["gradient", "comparison"]
+    folder = BudgetFolder(Path(options.out or Path("budgets") / Path(options.config).stem).absolute())
+    folder.check(setup)
+    _check(studies, experiment, setup, folder.path)
+    console = Console(stderr=True)
+    with (
+        open_pool(options.jobs, options.scheduler) as pool,
+        folder.at_work(setup, experiment) as store,
+        PointsView(console, what="points") as view,
+    ):
+        study = Study(setup=setup, config=experiment.config.budget, pool=pool, store=store, progress=view.show)
+        tables, facts = _worked_out(studies, study, experiment, folder.path)
+    return _report(folder.path, tables, facts, options)
+
+
+def _check(studies: Sequence[str], experiment: Experiment, setup: BudgetSetup, path: Path) -> None:
+    """Everything that can be refused is refused before anything is written."""
+    if "training" in studies:
+        training_points(experiment.config, path / "runs")
+    if "noise" in studies:
+        for other in noisy_setups(setup, experiment.config).values():
+            problem_of(other, "prepared" if experiment.config.budget.reference == "prepared" else "exact")
+
+
+def _worked_out(
+    studies: Sequence[str], study: Study, experiment: Experiment, path: Path
+) -> tuple[dict[str, list[Row]], dict[str, Any]]:
+    """Rows by the name of their table, and the facts of the report."""
+    tables: dict[str, list[Row]] = {}
+    sentences: list[str] = []
+    begun = GradientStudy.begun(study)
+    if "gradient" in studies:
+        tables["gradient"] = begun.rows()
+        sentences += gradient_sentences(tables["gradient"], begun.pilots, begun.favourite)
+    if "comparison" in studies:
+        tables["comparison"] = begun.comparison()
+        sentences += comparison_sentences(tables["comparison"])
+    if "training" in studies:
+        tables["training"] = training_rows(study, training_points(experiment.config, path / "runs"))
+        sentences += training_sentences(tables["training"])
+    if "noise" in studies:
+        setups = noisy_setups(study.setup, experiment.config)
+        tables["noise"] = noise_rows(study, setups)
+        tables["cancellation"] = cancellation_rows(study, setups)
+        sentences += noise_sentences(tables["noise"], tables["cancellation"])
+    situation = begun.situation(experiment)
+    best = for_shots(situation, _usual_shots(experiment))[0]
+    return tables, _facts(experiment, study, situation, best, sentences)
+
+
+def _usual_shots(experiment: Experiment) -> int:
+    shots = experiment.config.measurement.shots
+    return shots if isinstance(shots, int) else _RECOMMENDED_SHOTS
+
+
+def _facts(
+    experiment: Experiment, study: Study, situation: Situation, best: Recommendation, sentences: Sequence[str]
+) -> dict[str, Any]:
+    network = experiment.network
+    problem = problem_of(study.setup, study.config.reference)
+    truth = {"exact": "exact eigenstates", "prepared": "the prepared states without shots"}[problem.truth.source]
+    trained = int(problem.trainable.sum())
+    split = best.split or dict.fromkeys(situation.groups, best.shots)
+    return {
+        "name": experiment.config.name,
+        "network": f"{network.num_qubits} spins, {trained} trainable weights; errors are counted from the gradient of "
+        f"{truth}, mean over {situation.samples} training samples",
+        "num_weights": trained,
+        "num_qubits": network.num_qubits,
+        "num_samples": situation.samples,
+        "gradient_norm": problem.true_length,
+        "sentences": list(sentences),
+        "recommendation": {
+            "beta": best.beta,
+            "contrast": best.contrast,
+            "shots": best.shots,
+            "allocation": {name: count / sum(split.values()) for name, count in split.items()},
+            "expected_rmse": best.error,
+            "expected_relative_rmse": best.relative_error,
+            "total_shots": best.total_shots,
+            "qpu_seconds": best.qpu_seconds,
+            "toml": best.toml,
+        },
+    }
+
+
+def _report(path: Path, tables: dict[str, list[Row]], facts: dict[str, Any], options: argparse.Namespace) -> int:
+    """Tables first, because the page links to them; figures are imported only now."""
+    from qep_qiskit.report.budget import write_budget_report
+
+    for name, rows in tables.items():
+        if rows:
+            write_table(path / f"{name}.{options.format}", rows)
+    parts = {name: tables.get(name, ()) for name in ("gradient", "comparison", "training", "noise")}
+    shown = write_budget_report(path, facts, **parts)
+    if options.json:
+        print(json.dumps({**facts, "folder": str(path)}, indent=1))
+        return 0
+    console = Console()
+    for table in shown:
+        console.print(table)
+    for sentence in facts["sentences"]:
+        console.print(f"* {sentence}", highlight=False)
+    print(f"wrote {path / 'index.html'}")
+    return 0
+
+
+def _answer(options: argparse.Namespace, experiment: Experiment, setup: BudgetSetup) -> int:
+    """Fly the pilots, and say what reaches the error, or what the seconds buy."""
+    if options.target_error is not None and options.qpu_seconds is not None:
+        raise ConfigError("--target-error, --qpu-seconds: each follows from the other; give one of them")
+    if options.study or options.out:
+        raise ConfigError("--study, --out: go with studies; --target-error and --qpu-seconds only answer")
+    with open_pool(1) as pool, PointsView(Console(stderr=True), what="pilots") as view:
+        study = Study(setup=setup, config=experiment.config.budget, pool=pool, progress=view.show)
+        begun = GradientStudy.begun(study)
+        situation = begun.situation(experiment)
+    if options.target_error is not None:
+        found = for_error(situation, options.target_error)
+    else:
+        found = for_seconds(situation, options.qpu_seconds)
+    if options.json:
+        print(json.dumps({"answers": [one.record() for one in found]}, indent=1))
+        return 0
+    from qep_qiskit.report.budget.cells import answers_table
+
+    console = Console()
+    console.print(answers_table([one.record() for one in found], title=experiment.config.name))
+    console.print("best, to paste into the configuration:\n", highlight=False)
+    print(found[0].toml)
+    return 0

@@ -1,0 +1,164 @@
+"""What a study found, in sentences: each says one number that was measured, and what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from qep_qiskit.budget.gradient_study import StudyPilot
+from qep_qiskit.studies.points import Row
+
+__all__ = ["comparison_sentences", "gradient_sentences", "noise_sentences", "training_sentences"]
+
+_MODEL_HOLDS = 3.0
+
+
+def gradient_sentences(rows: Sequence[Row], pilots: Mapping[str, StudyPilot], favourite: str) -> list[str]:
+    """Findings of the gradient study."""
+    found = [*_contrasts(pilots), *_groupings(rows), *_splits(rows), *_error_bars(rows), *_model(rows)]
+    unresolved = [name for name, pilot in pilots.items() if not pilot.resolved]
+    if unresolved:
+        found.append(
+            f"The bias of the {_told(unresolved)} contrast did not stand out of the pilot's noise: its model is an "
+            "upper limit, and its best beta a cautious one. More budget.pilot_shots would tell."
+        )
+    return found
+
+
+def _told(names: Sequence[str]) -> str:
+    return ", ".join(name.replace("_", "-") for name in names)
+
+
+def _contrasts(pilots: Mapping[str, StudyPilot]) -> list[str]:
+    """How many more shots the one-sided contrast needs for what the symmetric one reaches."""
+    if "symmetric" not in pilots or "one_sided" not in pilots:
+        return []
+    symmetric, one_sided = pilots["symmetric"], pilots["one_sided"]
+    parts = []
+    for shots in (100, 1000, 10_000):
+        error = symmetric.model.error(symmetric.model.best_beta(shots), shots)
+        more = one_sided.model.shots_for(error)[0] * one_sided.batches.sum() / (shots * symmetric.batches.sum())
+        parts.append(f"{more:.2g} times at {shots:,}")
+    return [
+        "By the error models, each contrast at its best beta, the one-sided contrast needs more shots in all for the "
+        f"error that the symmetric one reaches with so many shots a batch: {', '.join(parts)}."
+    ]
+
+
+def _same(rows: Sequence[Row], **wanted: object) -> list[Row]:
+    return [row for row in rows if all(row.get(name) == value for name, value in wanted.items())]
+
+
+def _pairs(rows: Sequence[Row], grouping: str, allocation: str) -> list[tuple[Row, Row]]:
+    """Points in another way, with the shared and equal one of the same contrast, beta and shots in all (within 5 %)."""
+    found = []
+    for row in _same(rows, grouping=grouping, allocation=allocation):
+        plain = _same(rows, grouping="shared", allocation="equal", contrast=row["contrast"], beta=row["beta"])
+        near = [one for one in plain if abs(one["total_shots"] / row["total_shots"] - 1) < 0.05]
+        found += [(row, one) for one in near if one["signals"] == row["signals"]]
+    return found
+
+
+def _groupings(rows: Sequence[Row]) -> list[str]:
+    pairs = [pair for pair in _pairs(rows, "per_weight", "equal") if pair[0]["shots"] > 1]
+    if not pairs:
+        return []
+    ratios = [alone["std"] ** 2 / shared["std"] ** 2 for alone, shared in pairs if shared["std"]]
+    more = pairs[0][0]["circuits"] / pairs[0][1]["circuits"]
+    return [
+        "Shared batches: with the same shots in all, measuring each weight on its own has "
+        f"{np.median(ratios):.2g} times the variance (median of {len(ratios)} shot levels, measured) and takes "
+        f"{more:.2g} times the circuits. For M weights in two groups theory says about M/2."
+    ]
+
+
+def _splits(rows: Sequence[Row]) -> list[str]:
+    pairs = [pair for pair in _pairs(rows, "shared", "optimal") if pair[0]["shots"] >= 10]
+    if not pairs:
+        return []
+    ratio = float(np.median([split["std"] ** 2 / equal["std"] ** 2 for split, equal in pairs]))
+    return [
+        "Splitting the same shots between the groups where they do most changes the variance by a factor of "
+        f"{ratio:.2f} (median of {len(pairs)} shot levels, measured)."
+    ]
+
+
+def _error_bars(rows: Sequence[Row]) -> list[str]:
+    own = [row for row in _same(rows, method="qep", signals="measured") if row["shots"] >= 100]
+    with_signals = [row["chi2_per_dof"] for row in own if row["chi2_per_dof"] is not None]
+    without = [row["chi2_without_signals"] for row in own if row["chi2_without_signals"] is not None]
+    if not with_signals:
+        return []
+    bars, fixed = float(np.median(with_signals)), float(np.median(without))
+    text = f"Error bars: chi-square per degree of freedom is {bars:.2f} (1 is honest), the median over points of 100 "
+    more = f"; without the noise of the error signals it would be {fixed:.2f}" if abs(fixed - bars) > 0.01 else ""
+    return [f"{text}shots and more{more}."]
+
+
+def _model(rows: Sequence[Row]) -> list[str]:
+    judged = [row for row in rows if row.get("model_pull") is not None and row["shots"] >= 100]
+    if not judged:
+        return []
+    near = [row for row in judged if row["model_bias"] <= row["model_std"]]
+    share = np.mean([abs(row["model_pull"]) < _MODEL_HOLDS for row in near]) if near else np.nan
+    far = [row for row in judged if row["model_bias"] > row["model_std"]]
+    beyond = np.mean([abs(row["model_pull"]) < _MODEL_HOLDS for row in far]) if far else np.nan
+    return [
+        f"The model curves hold (within {_MODEL_HOLDS:g} standard errors) at {share:.0%} of the points where bias is "
+        f"below shot noise, and at {beyond:.0%} of those beyond, where higher orders of beta count."
+    ]
+
+
+def comparison_sentences(rows: Sequence[Row]) -> list[str]:
+    """What other methods reach with the same shots, and with how many circuits."""
+    found = []
+    for budget in sorted({row["budget"] for row in rows}):
+        own = [row for row in rows if row["budget"] == budget and row["at"] == "equal shots"]
+        ours = next((row for row in own if row["method"] == "qep"), None)
+        others = [row for row in own if row["method"] in ("spsa", "finite_differences")]
+        if ours is None or not others:
+            continue
+        parts = [
+            f"{row['label']} {row['rmse'] / ours['rmse']:.2g} times with {row['circuits']:,} circuits" for row in others
+        ]
+        found.append(
+            f"With {budget:,} shots for a gradient, the {ours['label']} has a relative error of "
+            f"{ours['relative_rmse']:.2g} with {ours['circuits']} circuits; {', '.join(parts)}."
+        )
+    return found
+
+
+def training_sentences(rows: Sequence[Row]) -> list[str]:
+    """The shots that each budget takes to the loss which the best fixed one ends at."""
+    last: dict[str, dict[int, Row]] = {}
+    for row in rows:
+        last.setdefault(row["budget"], {})[row["seed"]] = row
+    parts = [
+        f"{budget}: loss {np.median([row['loss'] for row in ends.values()]):.3g} after "
+        f"{np.median([row['shots'] for row in ends.values()]):,.0f} shots"
+        for budget, ends in last.items()
+    ]
+    return ["Training, medians over seeds at the last epoch: " + "; ".join(parts) + "."] if parts else []
+
+
+def noise_sentences(rows: Sequence[Row], cancellation: Sequence[Row]) -> list[str]:
+    """Error floors, and what is common to both nudges."""
+    found = []
+    most = max((row["shots"] for row in rows), default=0)
+    for name in dict.fromkeys(row["execution"] for row in rows):
+        own = [row for row in rows if row["execution"] == name and row["shots"] == most]
+        best = min(own, key=lambda row: row["rmse"])
+        found.append(
+            f"{name}: at {most:,} shots a batch the smallest relative error is {best['relative_rmse']:.2g} "
+            f"({best['contrast'].replace('_', '-')}, beta {abs(best['beta']):.2g}), of which bias "
+            f"{best['bias'] / best['rmse'] * best['relative_rmse']:.2g}."
+        )
+    for name in dict.fromkeys(row["execution"] for row in cancellation):
+        own = sorted((row for row in cancellation if row["execution"] == name), key=lambda row: row["beta"])
+        parts = ", ".join(f"{row['common']:.2g} at beta {row['beta']:.2g}" for row in (own[0], own[-1]))
+        found.append(
+            f"{name}: errors at +beta and -beta are mostly common and cancel in the contrast: their difference over "
+            f"their size is {parts} (1.4 if they were independent)."
+        )
+    return found
