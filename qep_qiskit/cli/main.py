@@ -140,8 +140,8 @@ def _budget(commands: argparse._SubParsersAction) -> None:
         "budget",
         "how many shots are needed",
         "Measure how far gradients are off, as a function of shots, nudge, contrast, grouping and split, beside theory "
-        "and other methods; or say how to reach an error. The keys of the studies are in [budget] of the configuration. "
-        "A stopped study goes on by the same command.",
+        "and other methods; or say how to reach an error. The keys of the studies are in [budget] of the "
+        "configuration. A stopped study goes on by the same command.",
     )
     _config_argument(budget, or_run=True)
     budget.add_argument(
