@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from qep_qiskit.budget import SPSA, FiniteDifferences, point_statistics
+from qep_qiskit.budget import SPSA, FiniteDifferences, ParameterShift, exact_angle_gradient, point_statistics
 from qep_qiskit.budget.gradient_study import (
     CountingExecutor,
     Setting,
@@ -18,13 +18,16 @@ from qep_qiskit.budget.gradient_study import (
     repeated,
     study_pilot,
 )
-from qep_qiskit.budget.problem import GradientProblem
+from qep_qiskit.budget.problem import GradientProblem, KeptStates
 from qep_qiskit.execution import RequestKey
+from qep_qiskit.measurement import drive
+from qep_qiskit.preparation import Family, Start
+from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.studies.budget_setup import BudgetSetup, problem_of
 from qep_qiskit.studies.points import Point, Row, Work
 
-__all__ = ["CONTRASTS", "baseline_point", "pilot_point", "setting_of", "setting_point", "work_of"]
+__all__ = ["CONTRASTS", "baseline_point", "pilot_point", "setting_of", "setting_point", "shift_point", "work_of"]
 
 CONTRASTS: dict[str, tuple[str, float]] = {
     "one_sided": ("one_sided", 1.0),
@@ -76,6 +79,17 @@ def baseline_point(
     }
 
 
+def shift_point(setup: BudgetSetup, repeats: int, total_shots: int) -> Point:
+    """Parameter shift of the circuit's own angles, another model, with about so many shots in all."""
+    return {
+        "key": f"parameter shift {total_shots} x {repeats} {setup.digest}",
+        "kind": "parameter_shift",
+        "setting": {"total_shots": total_shots},
+        "repeats": repeats,
+        "labels": {"at": "equal shots", "budget": total_shots},
+    }
+
+
 def work_of(setup: BudgetSetup, reference: str) -> Work:
     """The function that works on points."""
     return partial(_work, setup, reference)
@@ -89,6 +103,8 @@ def _work(setup: BudgetSetup, reference: str, point: Point) -> Mapping[str, Any]
     if point["kind"] == "setting":
         pilot = None if point["pilot"] is None else StudyPilot.from_record(point["pilot"])
         row = measure_setting(problem, _setting(point["setting"]), point["repeats"], pilot)
+    elif point["kind"] == "parameter_shift":
+        row = _parameter_shift(problem, point)
     else:
         row = _baseline(setup, problem, point)
     return {**row, **point["labels"]}
@@ -105,10 +121,11 @@ def _baseline(setup: BudgetSetup, problem: GradientProblem, point: Point) -> Row
     else:
         method = FiniteDifferences(**point["setting"])
     counting = CountingExecutor(problem.executor)
+    kept = replace(problem.estimator, preparation=KeptStates(problem.estimator.preparation))
 
     def estimate(repeat: int) -> Any:
         key = RequestKey(point["key"], repeat)
-        return method.estimate(problem.estimator, problem.weights, problem.inputs, problem.targets, key)
+        return method.estimate(kept, problem.weights, problem.inputs, problem.targets, key)
 
     found = repeated(estimate, counting, point["repeats"])
     gradients = np.array([one.gradient for one in found])[:, problem.trainable]
@@ -120,4 +137,34 @@ def _baseline(setup: BudgetSetup, problem: GradientProblem, point: Point) -> Row
         "repeats": point["repeats"],
         **counting.each(point["repeats"]).record(),
         **point_statistics(gradients, truth, claimed).record(),
+    }
+
+
+def _parameter_shift(problem: GradientProblem, point: Point) -> Row:
+    """At the angles of the free states; its truth is its own model's gradient."""
+    hamiltonian, preparation = problem.estimator.hamiltonian, problem.estimator.preparation
+    free = hamiltonian.free_coefficients(problem.weights, problem.inputs)
+    family = Family.of_free(hamiltonian.groups, free, RequestKey("angles", 0))
+    states = drive(preparation.prepare(family, Start()), problem.executor)[0].states
+    assert isinstance(states, CircuitStates)
+    program, angles = states.program, states.parameters
+
+    def once(shots: int, repeat: int) -> Any:
+        key = RequestKey(point["key"], repeat)
+        return ParameterShift(shots=shots).estimate(hamiltonian, program, angles, problem.targets, key)
+
+    least = drive(once(1, 0), problem.executor)[1].shots
+    shots = max(1, round(point["setting"]["total_shots"] / least))
+    counting = CountingExecutor(problem.executor)
+    found = repeated(lambda repeat: once(shots, repeat), counting, point["repeats"])
+    truth = exact_angle_gradient(hamiltonian, program, angles, problem.targets)
+    gradients, claimed = (np.array([getattr(one, name) for one in found]) for name in ("gradient", "variance"))
+    return {
+        "method": "parameter_shift",
+        "setting": ParameterShift(shots=shots).description,
+        "repeats": point["repeats"],
+        **counting.each(point["repeats"]).record(),
+        **point_statistics(gradients, truth, claimed).record(),
+        "label": "parameter shift",
+        "remark": "another model: trains the angles of the circuit",
     }

@@ -23,6 +23,7 @@ from qep_qiskit.studies.budget_points import (
     pilot_point,
     setting_of,
     setting_point,
+    shift_point,
     work_of,
 )
 from qep_qiskit.studies.budget_setup import BudgetSetup, experiment_of, problem_of
@@ -32,6 +33,7 @@ from qep_qiskit.studies.pool import Pool
 __all__ = ["GradientStudy", "Study"]
 
 _FEWEST_REPEATS_OF_SPSA = 12
+_MOST_MINIMISATIONS = 8
 _COMPARED = ("symmetric", "one_sided")
 
 
@@ -171,6 +173,11 @@ class GradientStudy:
         shots = round(total / (phases * len(plan.groups) + reading))
         return replace(shared, shots=shots, grouping="per_weight") if shots >= 1 else None
 
+    def _is_affordable(self, method: FiniteDifferences | SPSA) -> bool:
+        """Every point of SPSA is another VQE; thousands of them are not what anybody would do."""
+        variational = experiment_of(self.study.setup).config.preparation.kind == "variational"
+        return not (variational and isinstance(method, SPSA) and method.perturbations > _MOST_MINIMISATIONS)
+
     def _with(self, setting: Setting) -> GradientEstimator:
         contrast = replace(self._estimator.contrast, kind=setting.contrast, beta=setting.beta)
         return replace(self._estimator, contrast=contrast, shots=setting.shots)
@@ -184,7 +191,7 @@ class GradientStudy:
 
     def _compared_at(self, shots: int) -> list[Row]:
         study, names = self.study, [name for name in _COMPARED if name in self.pilots] or [self.favourite]
-        own = [self._best(name, shots) for name in names]
+        own = [self._with_as_many_shots(name, self._best(names[0], shots)) for name in names]
         alone = self._per_weight(own[0])
         ours = [*own, *([] if alone is None else [alone])]
         labels = {"at": "equal shots"}
@@ -194,6 +201,14 @@ class GradientStudy:
             row |= {"setting": f"beta {abs(row['beta']):.2g}, {row['shots']} shots a batch", "label": _label(row)}
         circuits = found[0]["circuits"] // study.setup.task.train.num_samples
         return [{**row, "budget": total} for row in found] + self._others(total, circuits)
+
+    def _with_as_many_shots(self, contrast: str, guide: Setting) -> Setting:
+        """A contrast with as many shots in all as another setting, at its own best nudge."""
+        kind, _ = CONTRASTS[contrast]
+        if kind == guide.contrast:
+            return guide
+        batches = batches_per_group(self._with(guide)).sum() / self.pilots[contrast].batches.sum()
+        return self._best(contrast, max(1, round(guide.shots * float(batches))))
 
     def _others(self, total: int, circuits: int) -> list[Row]:
         """Finite differences and SPSA, the best of a grid of settings each."""
@@ -210,10 +225,13 @@ class GradientStudy:
         rows = []
         for label, methods in candidates.items():
             at = "equal circuits" if label.endswith("circuits") else "equal shots"
-            points = [baseline_point(study.setup, method, few, total, at) for method in methods]
+            affordable = [method for method in methods if self._is_affordable(method)]
+            points = [baseline_point(study.setup, method, few, total, at) for method in affordable]
             if points:
                 best = min(study.rows(points), key=lambda row: row["rmse"])
                 rows.append({**best, "label": label})
+        if experiment_of(study.setup).config.preparation.kind == "variational":
+            rows += study.rows([shift_point(study.setup, few, total)])
         return rows
 
 
