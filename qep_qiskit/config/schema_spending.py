@@ -12,15 +12,19 @@ __all__ = ["AdaptiveConfig", "ContrastConfig", "MeasurementConfig", "PilotConfig
 
 
 class AdaptiveConfig(Section):
-    """Shots that are raised, from epoch to epoch, as the gradient's signal-to-noise falls."""
+    """Shots that are raised when the gradient has sunk into its noise: when gradients of successive steps no longer point
+    the same way.
+    """
 
-    signal_to_noise: float = Field(default=1.0, gt=0)
-    """Squared length of the gradients over that of their shot noise, summed over an epoch, below which shots are
+    window: int = Field(default=10, gt=1)
+    """Steps over which the products of successive gradients are averaged before shots may be raised."""
+    signal_to_noise: float = Field(default=0.0, ge=0)
+    """Mean product of successive gradients over the squared length that shot noise alone gives, below which shots are
     raised."""
+    growth: float = Field(default=2.0, gt=1)
+    """Factor by which they are."""
     max_shots: int = Field(default=10_000, gt=0)
     """Shots per batch beyond which they are not."""
-    growth: float = Field(default=2.0, gt=1)
-    """Most that shots grow from one epoch to the next."""
 
 
 class MeasurementConfig(Section):

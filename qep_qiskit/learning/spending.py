@@ -51,54 +51,72 @@ class PilotSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdaptiveShots:
-    """Shots that are raised, from epoch to epoch, as the gradient's signal-to-noise falls.
+    """Shots that are raised when the gradient has sunk into its noise.
+
+    The signal is the mean product of gradients of successive steps, g_t . g_(t+1): shots of different steps are
+    independent, so noise does not bias it. It is positive while the weights make way and vanishes, or turns negative,
+    when they only jitter about a minimum (Pflug 1990, Monte Carlo Methods Appl. 2, 297). The squared length of one
+    gradient would not tell: jitter keeps it up.
 
     Args:
-        signal_to_noise: Squared length of the gradients over the squared length that shot noise alone gives, both
-            summed over an epoch, below which the shots are raised.
+        window: Products that are averaged before shots may be raised (again).
+        signal_to_noise: The mean product over the squared length that shot noise alone gives a gradient, below which
+            shots are raised.
+        growth: Factor by which they are.
         max_shots: Shots per batch beyond which they are not.
-        growth: Most that shots grow from one epoch to the next.
 
     Raises:
         ConfigError: A number is out of range.
     """
 
-    signal_to_noise: float = 1.0
-    max_shots: int = 10_000
+    window: int = 10
+    signal_to_noise: float = 0.0
     growth: float = 2.0
+    max_shots: int = 10_000
 
     def __post_init__(self) -> None:
-        for name, least in (("signal_to_noise", 0.0), ("max_shots", 0), ("growth", 1.0)):
+        for name, least in (("window", 1), ("growth", 1.0), ("max_shots", 0)):
             if not getattr(self, name) > least:
                 raise ConfigError(f"measurement.adaptive.{name}: expected more than {least}, got {getattr(self, name)}")
+        if not self.signal_to_noise >= 0.0:
+            raise ConfigError(f"measurement.adaptive.signal_to_noise: expected at least 0, got {self.signal_to_noise}")
 
     def after(self, shots: int, tally: SignalTally) -> int:
-        """Shots per batch of the next epoch."""
-        if tally.noise <= 0:
+        """Shots per batch of the next step."""
+        if tally.products < self.window or tally.signal > self.signal_to_noise * tally.noise:
             return shots
-        ratio = max(tally.signal, 0.0) / tally.noise
-        wanted = self.growth if ratio * self.growth < self.signal_to_noise else self.signal_to_noise / ratio
-        return max(shots, min(self.max_shots, int(np.ceil(shots * min(wanted, self.growth)))))
+        return max(shots, min(self.max_shots, int(np.ceil(shots * self.growth))))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SignalTally:
-    """Signal and noise of the gradients of the current epoch, over the weights that train.
+    """Signal and noise of successive gradients, over the weights that train.
 
     Args:
-        signal: Sum of squared lengths, shot noise taken off.
-        noise: Sum of the squared lengths that shot noise alone gives.
+        products: Pairs of successive steps in the present window.
+        signal: Sum of their products.
+        noise: Sum of the squared lengths that shot noise alone gives; steps that cannot tell count as none.
+        last: The gradient of the last step, shape (weights,); empty before the first.
     """
 
+    products: int = 0
     signal: float = 0.0
     noise: float = 0.0
+    last: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
-    def add(self, estimate: GradientEstimate, trainable: NDArray) -> None:
-        """Count a step in; steps whose noise is unknown are left out."""
-        noise = float(np.maximum(estimate.variance[trainable], 0.0).sum())
-        if np.isfinite(noise):
-            self.signal += float((estimate.gradient[trainable] ** 2).sum()) - noise
-            self.noise += noise
+    def after(self, estimate: GradientEstimate, trainable: NDArray, window: int) -> SignalTally:
+        """With one more step; a full window is followed by a new one."""
+        gradient = np.where(trainable, estimate.gradient, 0.0)
+        if not self.last.size:
+            return SignalTally(last=gradient)
+        noise = float(np.nan_to_num(np.maximum(estimate.variance[trainable], 0.0)).sum())
+        old = self if self.products < window else SignalTally()
+        return SignalTally(
+            products=old.products + 1,
+            signal=old.signal + float(self.last @ gradient),
+            noise=old.noise + noise,
+            last=gradient,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,11 +231,22 @@ class SpendingPolicy:
             model = replace(model, bias_squared=float(mixed))
         return self._settled(replace(spending, model=model, piloted=epoch), estimator)
 
-    def after_epoch(self, spending: Spending, tally: SignalTally, estimator: GradientEstimator) -> Spending:
-        """What to spend in the next epoch, from the signal and the noise of this one."""
+    def after_step(
+        self,
+        spending: Spending,
+        tally: SignalTally,
+        estimate: GradientEstimate,
+        trainable: NDArray,
+        estimator: GradientEstimator,
+    ) -> tuple[Spending, SignalTally]:
+        """What to spend in the next step, from the signal and the noise of the last ones."""
         if self.adaptive is None or spending.shots is None:
-            return spending
-        return self._settled(replace(spending, shots=self.adaptive.after(spending.shots, tally)), estimator)
+            return spending, tally
+        tally = tally.after(estimate, trainable, self.adaptive.window)
+        shots = self.adaptive.after(spending.shots, tally)
+        if shots == spending.shots:
+            return spending, tally
+        return self._settled(replace(spending, shots=shots), estimator), tally
 
     def _settled(self, spending: Spending, estimator: GradientEstimator) -> Spending:
         """Nudge and split that are best for the present shots, by the model."""

@@ -27,6 +27,7 @@ __all__ = ["EpochTally", "TrainingState", "load_state", "save_state", "write_ato
 
 _FORMAT = 3
 _DIGEST_BYTES = 32
+_SIGNAL_SUMS = ("products", "signal", "noise")
 _COUNTERS = ("step", "epoch", "batch", "shots", "circuits", "seconds", "metrics_bytes")
 
 
@@ -104,7 +105,7 @@ class TrainingState:
         seconds: Wall time spent, stops left out.
         metrics_bytes: Length of the metrics file that belongs to this state.
         tally: Sums over the current epoch.
-        signal: Signal and noise of the gradients of the current epoch.
+        signal: Signal and noise of the last gradients.
         spending: What steps spend at present, or None before the first.
         recollections: What the preparation remembers of the training samples, samples on the first axis; NaN where it
             has not met them.
@@ -154,7 +155,7 @@ def save_state(path: Path, state: TrainingState, belongs_to: str) -> None:
         "journal": journal,
         "belongs_to": belongs_to,
         "tally": asdict(state.tally),
-        "signal": asdict(state.signal),
+        "signal": {name: getattr(state.signal, name) for name in _SIGNAL_SUMS},
         "spending": None if state.spending is None else state.spending.record(),
         **{name: getattr(state, name) for name in _COUNTERS},
     }
@@ -167,6 +168,7 @@ def save_state(path: Path, state: TrainingState, belongs_to: str) -> None:
         meta=np.array(json.dumps(meta)),
         weights=state.weights,
         initial_weights=state.initial_weights,
+        signal_last=state.signal.last,
         **arrays,  # type: ignore[arg-type]
         **answers,  # type: ignore[arg-type]
     )
@@ -226,7 +228,7 @@ def _parse(content: bytes) -> tuple[TrainingState, dict[str, Any]]:
         initial_weights=_checked_vector("initial_weights", arrays.pop("initial_weights"), len(weights)),
         memory={name: _checked_vector(name, array, len(weights)) for name, array in _named(arrays, "memory_").items()},
         tally=tally,
-        signal=SignalTally(**{item.name: float(meta["signal"][item.name]) for item in fields(SignalTally)}),
+        signal=_signal(meta["signal"], arrays.pop("signal_last", None)),
         spending=None if meta["spending"] is None else Spending.from_record(meta["spending"]),
         recollections=_named(arrays, "recollection_"),
         calibrations={name: ReadoutErrors(flips=array) for name, array in _named(arrays, "calibration_").items()},
@@ -234,6 +236,17 @@ def _parse(content: bytes) -> tuple[TrainingState, dict[str, Any]]:
         **counters,
     )
     return state, meta
+
+
+def _signal(sums: dict[str, Any], last: NDArray | None) -> SignalTally:
+    if last is None:
+        raise ValueError("the last gradient is missing")
+    return SignalTally(
+        products=_checked_counter("signal", sums["products"]),
+        signal=float(sums["signal"]),
+        noise=float(sums["noise"]),
+        last=_checked_vector("signal_last", last),
+    )
 
 
 def _named(arrays: dict[str, NDArray], prefix: str) -> dict[str, NDArray]:

@@ -18,7 +18,7 @@ from qep_qiskit.learning.journal import kept
 from qep_qiskit.learning.pilot import first_beta, measure_pilot
 from qep_qiskit.learning.recollection import lent_by_neighbours, remember
 from qep_qiskit.learning.records import Record, json_number, pilot_values, step_values, tally_values
-from qep_qiskit.learning.spending import SignalTally, Spending, SpendingPolicy
+from qep_qiskit.learning.spending import Spending, SpendingPolicy
 from qep_qiskit.learning.state import EpochTally, TrainingState
 from qep_qiskit.learning.update import Update
 from qep_qiskit.measurement import Calibrations, Measuring
@@ -227,9 +227,6 @@ class Trainer:
         test = self._drive(self._test(state.epoch + 1, state.recollections, dict(state.calibrations)))
         state.epoch, state.batch, state.calibrations = state.epoch + 1, 0, {}
         tally, state.tally = state.tally, EpochTally()
-        if state.spending is not None:
-            state.spending = self.policy.after_epoch(state.spending, state.signal, self.estimator)
-        state.signal = SignalTally()
         self._finish_epoch(tally, test)
 
     def _fly_pilot(self, rows: NDArray[np.int64]) -> None:
@@ -284,11 +281,14 @@ class Trainer:
             trainable=self._trainable,
             bounds=self._bounds,
         )
-        state.signal.add(estimate, self._trainable)
         state.tally.add(estimate.cost.values, estimate.cost.variances, count_correct(estimate.outputs, batch))
         state.step += 1
         state.batch += 1
         record = self._stamped("step", **step_values(estimate, self._trainable, state.spending))
+        if state.spending is not None:
+            state.spending, state.signal = self.policy.after_step(
+                state.spending, state.signal, estimate, self._trainable, self.estimator
+            )
         for callback in self.callbacks:
             callback.on_step(self, record)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from qep_qiskit.budget.gradient_study import StudyPilot
+from qep_qiskit.budget.reaching import lowest_loss_reached, shots_to_reach
 from qep_qiskit.studies.points import Row
 
 __all__ = ["comparison_sentences", "gradient_sentences", "noise_sentences", "training_sentences"]
@@ -130,16 +131,26 @@ def comparison_sentences(rows: Sequence[Row]) -> list[str]:
 
 
 def training_sentences(rows: Sequence[Row]) -> list[str]:
-    """The shots that each budget takes to the loss which the best fixed one ends at."""
-    last: dict[str, dict[int, Row]] = {}
-    for row in rows:
-        last.setdefault(row["budget"], {})[row["seed"]] = row
-    parts = [
-        f"{budget}: loss {np.median([row['loss'] for row in ends.values()]):.3g} after "
-        f"{np.median([row['shots'] for row in ends.values()]):,.0f} shots"
-        for budget, ends in last.items()
+    """The shots that each budget takes to the lowest loss which a fixed one reaches."""
+    fixed = [row for row in rows if not row["budget"].startswith("adaptive")]
+    loss = lowest_loss_reached(fixed)
+    if loss is None:
+        return []
+    shots = shots_to_reach(rows, loss)
+    best = min((count, budget) for budget, count in shots.items() if not budget.startswith("adaptive"))
+    adapted = sorted((count, budget) for budget, count in shots.items() if budget.startswith("adaptive"))
+    text = (
+        f"Training: the lowest loss that a fixed budget reaches (mean of ten epochs, median over seeds) is {loss:g}, "
+        f"first with {best[1]} a batch, after {best[0]:,.0f} shots"
+    )
+    parts = [f"{budget} after {count:,.0f} ({count / best[0]:.0%})" for count, budget in adapted if np.isfinite(count)]
+    missed = [budget for count, budget in adapted if np.isinf(count)]
+    return [
+        text
+        + (f"; {', '.join(parts)}" if parts else "")
+        + (f"; not by {', '.join(missed)}" if missed else "")
+        + ". Evaluations of the loss are not counted."
     ]
-    return ["Training, medians over seeds at the last epoch: " + "; ".join(parts) + "."] if parts else []
 
 
 def noise_sentences(rows: Sequence[Row], cancellation: Sequence[Row]) -> list[str]:

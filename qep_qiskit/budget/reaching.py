@@ -1,0 +1,56 @@
+"""When a training run has reached a loss: by its mean over some epochs, because one lucky epoch is no achievement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["lowest_loss_reached", "shots_to_reach"]
+
+_EPOCHS = 10
+_STEPS_OF_LOSS = (1.0, 2.0, 3.0, 5.0)
+
+Row = Mapping[str, Any]
+
+
+def shots_to_reach(rows: Sequence[Row], loss: float, *, epochs: int = _EPOCHS) -> dict[str, float]:
+    """Shots after which the mean loss of the last epochs is at most a given one: the median over seeds, by budget.
+
+    Args:
+        rows: One for every budget, seed and epoch, in the order of epochs, with `shots` and `loss`.
+        loss: To be reached.
+        epochs: Over which the loss is averaged.
+
+    Returns:
+        By budget; infinite where half of the seeds do not reach it.
+    """
+    runs: dict[str, dict[int, list[Row]]] = {}
+    for row in rows:
+        runs.setdefault(row["budget"], {}).setdefault(row["seed"], []).append(row)
+    return {
+        budget: float(np.median([_reached(one, loss, epochs) for one in seeds.values()]))
+        for budget, seeds in runs.items()
+    }
+
+
+def _reached(rows: Sequence[Row], loss: float, epochs: int) -> float:
+    losses = np.array([row["loss"] for row in rows], dtype=float)
+    if len(losses) < epochs:
+        return float("inf")
+    means = np.convolve(losses, np.ones(epochs) / epochs, mode="valid")
+    hits = np.flatnonzero(means <= loss)
+    return float(rows[int(hits[0]) + epochs - 1]["shots"]) if hits.size else float("inf")
+
+
+def lowest_loss_reached(rows: Sequence[Row], *, epochs: int = _EPOCHS) -> float | None:
+    """The lowest of the losses 1, 2, 3, 5 times a power of ten that half of the seeds of some budget reach, or None.
+
+    Args:
+        rows: As for `shots_to_reach`.
+        epochs: Over which the loss is averaged.
+    """
+    ladder = sorted(step * 10.0**power for power in range(-8, 3) for step in _STEPS_OF_LOSS)
+    reached = (loss for loss in ladder if np.isfinite(list(shots_to_reach(rows, loss, epochs=epochs).values())).any())
+    return next(reached, None)
