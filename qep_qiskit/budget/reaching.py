@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["lowest_loss_reached", "shots_to_reach"]
+__all__ = ["losses_reached", "shots_to_reach"]
 
 _EPOCHS = 10
-_STEPS_OF_LOSS = (1.0, 2.0, 3.0, 5.0)
 
 Row = Mapping[str, Any]
 
@@ -44,13 +43,17 @@ def _reached(rows: Sequence[Row], loss: float, epochs: int) -> float:
     return float(rows[int(hits[0]) + epochs - 1]["shots"]) if hits.size else float("inf")
 
 
-def lowest_loss_reached(rows: Sequence[Row], *, epochs: int = _EPOCHS) -> float | None:
-    """The lowest of the losses 1, 2, 3, 5 times a power of ten that half of the seeds of some budget reach, or None.
+def losses_reached(rows: Sequence[Row], *, epochs: int = _EPOCHS) -> list[float]:
+    """The losses 1 and 3 times powers of ten that half of the seeds of some budget reach, the lowest first.
 
     Args:
         rows: As for `shots_to_reach`.
         epochs: Over which the loss is averaged.
     """
-    ladder = sorted(step * 10.0**power for power in range(-8, 3) for step in _STEPS_OF_LOSS)
-    reached = (loss for loss in ladder if np.isfinite(list(shots_to_reach(rows, loss, epochs=epochs).values())).any())
-    return next(reached, None)
+    first = max((row["loss"] for row in rows), default=0.0)
+    ladder = sorted(step * 10.0**power for power in range(-8, 3) for step in (1.0, 3.0))
+    return [
+        loss
+        for loss in ladder
+        if loss < first and np.isfinite(list(shots_to_reach(rows, loss, epochs=epochs).values())).any()
+    ]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from qep_qiskit.budget.gradient_study import StudyPilot
-from qep_qiskit.budget.reaching import lowest_loss_reached, shots_to_reach
+from qep_qiskit.budget.reaching import losses_reached, shots_to_reach
 from qep_qiskit.studies.points import Row
 
 __all__ = ["comparison_sentences", "gradient_sentences", "noise_sentences", "training_sentences"]
@@ -131,26 +131,26 @@ def comparison_sentences(rows: Sequence[Row]) -> list[str]:
 
 
 def training_sentences(rows: Sequence[Row]) -> list[str]:
-    """The shots that each budget takes to the lowest loss which a fixed one reaches."""
+    """The shots that the best fixed budget and the best adaptive one take to the lowest losses that both reach."""
     fixed = [row for row in rows if not row["budget"].startswith("adaptive")]
-    loss = lowest_loss_reached(fixed)
-    if loss is None:
+    adaptive = [row for row in rows if row["budget"].startswith("adaptive")]
+    if not fixed:
         return []
-    shots = shots_to_reach(rows, loss)
-    best = min((count, budget) for budget, count in shots.items() if not budget.startswith("adaptive"))
-    adapted = sorted((count, budget) for budget, count in shots.items() if budget.startswith("adaptive"))
-    text = (
-        f"Training: the lowest loss that a fixed budget reaches (mean of ten epochs, median over seeds) is {loss:g}, "
-        f"first with {best[1]} a batch, after {best[0]:,.0f} shots"
-    )
-    parts = [f"{budget} after {count:,.0f} ({count / best[0]:.0%})" for count, budget in adapted if np.isfinite(count)]
-    missed = [budget for count, budget in adapted if np.isinf(count)]
-    return [
-        text
-        + (f"; {', '.join(parts)}" if parts else "")
-        + (f"; not by {', '.join(missed)}" if missed else "")
-        + ". Evaluations of the loss are not counted."
-    ]
+    common = sorted(set(losses_reached(fixed)) & set(losses_reached(adaptive))) if adaptive else losses_reached(fixed)
+    parts = []
+    for loss in common[:3]:
+        best, name = _quickest(fixed, loss)
+        text = f"{loss:g} first with {name} a batch, after {best:,.0f} shots"
+        if adaptive:
+            shots, other = _quickest(adaptive, loss)
+            text += f", and {other} after {shots:,.0f} ({shots / best:.0%})"
+        parts.append(text)
+    measure = "Training: losses (mean of ten epochs, median over seeds) are reached: "
+    return [measure + "; ".join(parts) + ". Looks at the exact loss are not counted."] if parts else []
+
+
+def _quickest(rows: Sequence[Row], loss: float) -> tuple[float, str]:
+    return min((count, budget) for budget, count in shots_to_reach(rows, loss).items())
 
 
 def noise_sentences(rows: Sequence[Row], cancellation: Sequence[Row]) -> list[str]:
