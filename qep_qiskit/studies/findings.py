@@ -154,22 +154,48 @@ def _quickest(rows: Sequence[Row], loss: float) -> tuple[float, str]:
 
 
 def noise_sentences(rows: Sequence[Row], cancellation: Sequence[Row]) -> list[str]:
-    """Error floors, and what is common to both nudges."""
+    """Error floors, what mitigation is worth, and what is common to both nudges."""
     found = []
     most = max((row["shots"] for row in rows), default=0)
-    for name in dict.fromkeys(row["execution"] for row in rows):
-        own = [row for row in rows if row["execution"] == name and row["shots"] == most]
-        best = min(own, key=lambda row: row["rmse"])
+    names = list(dict.fromkeys(row["execution"] for row in rows))
+    for name in names:
+        best = _best(rows, name, most)
         found.append(
             f"{name}: at {most:,} shots a batch the smallest relative error is {best['relative_rmse']:.2g} "
             f"({best['contrast'].replace('_', '-')}, beta {abs(best['beta']):.2g}), of which bias "
             f"{best['bias'] / best['rmse'] * best['relative_rmse']:.2g}."
         )
-    for name in dict.fromkeys(row["execution"] for row in cancellation):
-        own = sorted((row for row in cancellation if row["execution"] == name), key=lambda row: row["beta"])
-        parts = ", ".join(f"{row['common']:.2g} at beta {row['beta']:.2g}" for row in (own[0], own[-1]))
+    return [*found, *_mitigation(rows, names), *_cancellation(cancellation)]
+
+
+def _best(rows: Sequence[Row], execution: str, shots: int) -> Row:
+    return min(_same(rows, execution=execution, shots=shots), key=lambda row: row["rmse"])
+
+
+def _mitigation(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
+    """From how many shots on mitigated readout is better, each at its best nudge."""
+    mitigated = next((name for name in names if name.endswith("mitigated")), None)
+    raw = next((name for name in names if mitigated is not None and mitigated.startswith(f"{name},")), None)
+    if mitigated is None or raw is None:
+        return []
+    levels = sorted({row["shots"] for row in rows})
+    ratios = {shots: _best(rows, mitigated, shots)["rmse"] / _best(rows, raw, shots)["rmse"] for shots in levels}
+    told = ", ".join(f"{ratio:.2f} at {shots:,}" for shots, ratio in ratios.items())
+    own = _same(rows, execution=mitigated, shots=levels[0])[0]["total_shots"]
+    plain = _same(rows, execution=raw, shots=levels[0])[0]["total_shots"]
+    return [
+        f"Mitigated over raw error by shots a batch, each at its best beta: {told}. Here every estimate pays for a "
+        f"calibration of its own, {own - plain:,} shots; a training run shares one between the steps of an epoch."
+    ]
+
+
+def _cancellation(rows: Sequence[Row]) -> list[str]:
+    found = []
+    for name in dict.fromkeys(row["execution"] for row in rows):
+        own = sorted(_same(rows, execution=name), key=lambda row: row["beta"])
+        parts = " and ".join(f"{row['common']:.2g} of its size at beta {row['beta']:.2g}" for row in (own[0], own[-1]))
         found.append(
-            f"{name}: errors at +beta and -beta are mostly common and cancel in the contrast: their difference over "
-            f"their size is {parts} (1.4 if they were independent)."
+            f"{name}: the error of expectations is common to +beta and -beta and cancels in the contrast but for "
+            f"{parts} (1.4 if they were independent). What is left grows with beta as the contrast does."
         )
     return found

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,6 +21,11 @@ __all__ = ["training_against_shots"]
 
 _WIDE_RANGE = 20.0
 _MARKERS = 12
+_ADAPTIVE = (
+    LOOKS["adaptive"],
+    replace(LOOKS["adaptive"], color="#E0659A", linestyle="--", marker="P"),
+    replace(LOOKS["adaptive"], color="#6B0022", linestyle="-.", marker="X"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +75,12 @@ def _panels(rows: Sequence[Row]) -> list[tuple[str, str]]:
 
 
 def _looks(rows: Sequence[Row]) -> dict[str, LineLook]:
-    """Fixed budgets in the order in which they come, the adaptive one last and thick."""
+    """Fixed budgets in the order in which they come, adaptive ones last and thick."""
     budgets = list(dict.fromkeys(str(row["budget"]) for row in rows))
     fixed = [budget for budget in budgets if not budget.startswith("adaptive")]
     looks = dict(zip(fixed, ramp_looks(len(fixed)), strict=True))
-    return looks | {budget: LOOKS["adaptive"] for budget in budgets if budget not in looks}
+    adaptive = [budget for budget in budgets if budget not in looks]
+    return looks | dict(zip(adaptive, cycle(_ADAPTIVE), strict=False))
 
 
 def _band(rows: Sequence[Row], budget: str, key: str) -> _Band:
@@ -92,7 +99,7 @@ def _draw(axis: Axes, bands: dict[str, _Band], looks: dict[str, LineLook]) -> No
     axis.grid(True)
     for budget, band in bands.items():
         look = looks[budget]
-        front = 4.0 if look is LOOKS["adaptive"] else 3.0
+        front = 4.0 if look.linewidth == LOOKS["adaptive"].linewidth else 3.0
         axis.plot(
             band.shots,
             band.median,
@@ -100,7 +107,7 @@ def _draw(axis: Axes, bands: dict[str, _Band], looks: dict[str, LineLook]) -> No
             linestyle=look.linestyle,
             linewidth=look.linewidth,
             marker=look.marker,
-            markersize=9.0 if look is LOOKS["adaptive"] else 4.5,
+            markersize=9.0 if look.linewidth == LOOKS["adaptive"].linewidth else 4.5,
             markevery=max(1, len(band.shots) // _MARKERS),
             gid=budget,
             zorder=front,
