@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from qep_qiskit.studies.table import require_table_format, write_table
 __all__ = ["run"]
 
 _RECOMMENDED_SHOTS = 1000
+_TRUTH_OF_NOISE = ", and in the noise study that of the same circuits without noise"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -89,7 +90,7 @@ def _worked_out(
         sentences += noise_sentences(tables["noise"], tables["cancellation"])
     situation = begun.situation(experiment)
     best = for_shots(situation, _usual_shots(experiment))[0]
-    return tables, _facts(experiment, study, situation, best, sentences)
+    return tables, _facts(experiment, study, situation, best, sentences, tables)
 
 
 def _usual_shots(experiment: Experiment) -> int:
@@ -98,7 +99,12 @@ def _usual_shots(experiment: Experiment) -> int:
 
 
 def _facts(
-    experiment: Experiment, study: Study, situation: Situation, best: Recommendation, sentences: Sequence[str]
+    experiment: Experiment,
+    study: Study,
+    situation: Situation,
+    best: Recommendation,
+    sentences: Sequence[str],
+    studied: Collection[str],
 ) -> dict[str, Any]:
     network = experiment.network
     problem = problem_of(study.setup, study.config.reference)
@@ -109,6 +115,7 @@ def _facts(
         "name": experiment.config.name,
         "network": f"{network.num_qubits} spins, {trained} trainable weights; errors are counted from the gradient of "
         f"{truth}, mean over {situation.samples} training samples",
+        "truth": truth + (_TRUTH_OF_NOISE if "noise" in studied else ""),
         "num_weights": trained,
         "num_qubits": network.num_qubits,
         "num_samples": situation.samples,

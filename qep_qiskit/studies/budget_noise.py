@@ -1,7 +1,7 @@
 """Noise beyond shots: the gradient study on a noisy device beside the ideal one, and with its readout mitigated.
 
-Error signals are taken as known, so that repeats differ by shots alone and the noisy states of a point are simulated
-once.
+Errors are counted from the gradient of the same circuits without noise. Error signals are taken as known, so that
+repeats differ by shots alone and the noisy states of a point are simulated once.
 """
 
 from __future__ import annotations
@@ -65,9 +65,8 @@ def _with(setup: BudgetSetup, execution: Mapping[str, Any]) -> BudgetSetup:
 
 def noise_rows(study: Study, setups: Mapping[str, BudgetSetup]) -> list[Row]:
     """Points of the grid on every setup, with the same nudges, chosen by ideal pilots."""
-    config = study.config.model_copy(update={"contrasts": [c for c in _CONTRASTS if c in study.config.contrasts]})
-    if not config.contrasts:
-        config = config.model_copy(update={"contrasts": ["symmetric"]})
+    contrasts = [name for name in _CONTRASTS if name in study.config.contrasts] or ["symmetric"]
+    config = study.config.model_copy(update={"contrasts": contrasts, "reference": "prepared"})
     guide = GradientStudy.begun(replace(study, setup=setups["ideal"], config=config))
     rows: list[Row] = []
     for name, setup in setups.items():
