@@ -14,7 +14,7 @@ from rich.console import Console
 from qep_qiskit.cli.source import checked_sample, open_source
 from qep_qiskit.config import Experiment
 from qep_qiskit.execution import RequestKey, VectorExecutor
-from qep_qiskit.learning import GradientEstimate
+from qep_qiskit.learning import GradientEstimate, first_beta, measure_pilot
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.measurement import Usage, drive
 from qep_qiskit.preparation import ExactPreparation
@@ -28,11 +28,15 @@ def run(options: argparse.Namespace) -> int:
     """Measure, compare where asked, print."""
     experiment, weights = open_source(options.config, options.overrides)
     sample = experiment.task.train.take(checked_sample(experiment, options.sample))
+    experiment, pilots = _with_pilot(experiment, weights, sample)
     estimator = replace(experiment.estimator, read_free_cost=True)
     key = RequestKey("gradient", options.sample)
     estimate, usage = drive(estimator.estimate(weights, sample.inputs, sample.targets, key), experiment.executor)
+    usage += pilots
     rows = _rows(experiment, weights, estimate)
     summary: dict[str, Any] = {
+        "beta": experiment.estimator.contrast.beta,
+        "beta_by_pilot": experiment.policy.auto_beta,
         "cost": estimate.cost.mean,
         "cost_standard_error": _finite(estimate.cost.standard_error),
         "circuits": usage.circuits,
@@ -46,6 +50,28 @@ def run(options: argparse.Namespace) -> int:
     else:
         _print(summary, rows, usage, title=f"{experiment.config.name}, training sample {options.sample}")
     return 0
+
+
+def _with_pilot(experiment: Experiment, weights: NDArray, sample: Dataset) -> tuple[Experiment, Usage]:
+    """With nudge and split by a pilot where the configuration asks for it and no run has chosen them yet."""
+    policy, estimator = experiment.policy, experiment.estimator
+    if not policy.flies_pilots or experiment.spending is not None:
+        return experiment, Usage()
+    spending = policy.start(estimator)
+    beta, levels = policy.ladder(spending, first_beta(estimator.hamiltonian, weights, sample.inputs, sample.targets))
+    work = measure_pilot(
+        estimator,
+        weights,
+        sample.inputs,
+        sample.targets,
+        RequestKey("pilot", 0),
+        beta=beta,
+        levels=levels,
+        trainable=experiment.network.layout.trainable(),
+    )
+    pilot, usage = drive(work, experiment.executor)
+    spending = policy.after_pilot(spending, pilot, estimator, 0)
+    return replace(experiment, estimator=spending.applied(estimator), spending=spending), usage
 
 
 def _finite(value: float) -> float | None:
@@ -110,7 +136,8 @@ def _print(summary: dict[str, Any], rows: list[dict[str, Any]], usage: Usage, *,
     console.print(gradient_table(rows, title=title))
     cost = value_with_error(summary["cost"], summary["cost_standard_error"])
     exact = f" (exact {summary['exact_cost']:.6g})" if "exact_cost" in summary else ""
-    console.print(f"cost {cost}{exact}, {usage.circuits} circuits, {usage.shots:,} shots", highlight=False)
+    nudge = f"beta {summary['beta']:.3g}, " if summary["beta_by_pilot"] else ""
+    console.print(f"{nudge}cost {cost}{exact}, {usage.circuits} circuits, {usage.shots:,} shots", highlight=False)
     if summary["diagnostics"]:
         console.print(_told(summary["diagnostics"]), highlight=False)
     if summary.get("cosine") is not None:

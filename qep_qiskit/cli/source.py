@@ -40,7 +40,8 @@ def open_source(
         state = load_matching_state(folder, experiment)
         if state is None:
             return experiment, _start_weights(experiment)
-        return replace(experiment, estimator=Spending.of(experiment.estimator, state.spending)), state.weights
+        estimator = Spending.of(experiment.estimator, state.spending)
+        return replace(experiment, estimator=estimator, spending=state.spending), state.weights
     experiment = from_file(path, overrides)
     return experiment, _start_weights(experiment)
 

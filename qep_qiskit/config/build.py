@@ -40,6 +40,7 @@ from qep_qiskit.learning import (
     Momentum,
     Optimizer,
     Schedule,
+    Spending,
     SpendingPolicy,
     Trainer,
     TrainingSettings,
@@ -83,6 +84,7 @@ class Experiment:
         executor: Runs requests.
         seeds: Root of the random streams.
         policy: How nudge and shots are chosen while training.
+        spending: What a run has chosen, where the estimator has it; None before.
     """
 
     config: Config
@@ -92,6 +94,7 @@ class Experiment:
     executor: Executor
     seeds: Seeds
     policy: SpendingPolicy
+    spending: Spending | None = None
 
     def trainer(self, callbacks: Sequence[Callback] = (), state: TrainingState | None = None) -> Trainer:
         """A trainer, new or going on from a state."""
