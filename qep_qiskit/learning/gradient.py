@@ -159,7 +159,10 @@ class GradientEstimator:
     def _gradient_plan(self, jacobian: TermJacobian) -> ReadingPlan:
         if self.grouping != "per_weight":
             return self.reading_plan
-        return per_weight_plan(self.hamiltonian.groups, jacobian, self.hamiltonian.network.layout.names)
+        hamiltonian = self.hamiltonian
+        # The cost of a loss on expectations is read in the free phase, in shared batches.
+        cost = () if isinstance(hamiltonian.cost, LossOnExpectations) else hamiltonian.cost_terms
+        return per_weight_plan(hamiltonian.groups, jacobian, hamiltonian.network.layout.names, cost)
 
     def estimate(
         self,
@@ -237,9 +240,8 @@ class GradientEstimator:
         plan = self._gradient_plan(jacobian)
         for_gradient = np.flatnonzero(np.isin(betas, work.betas)).tolist()
         wanted = dict.fromkeys(plan.serving(jacobian.term), for_gradient)
-        if not plan.of_entries:
-            for g in plan.serving(self.hamiltonian.cost_terms):
-                wanted[g] = sorted({*wanted.get(g, []), *_cost_phases(betas)})
+        for g in plan.serving(self.hamiltonian.cost_terms):
+            wanted[g] = sorted({*wanted.get(g, []), *_cost_phases(betas)})
         nudge, constants = self.hamiltonian.operator_nudge(targets)
         family = Family(groups=self.hamiltonian.groups, free=work.free, nudge=nudge, betas=betas, key=work.key)
         columns, equilibria = yield from self._measure(plan, family, wanted, work.start)
