@@ -1,10 +1,11 @@
 """Bias and shot noise of contrasts from dense matrices alone: what measured points and error models must meet.
 
-Every weight multiplies one operator that lies in one commuting group, with one batch of shots a phase; error signals are
-known. Nothing here goes through the package's kernels.
+Every weight multiplies one operator that lies in one commuting group, with one batch of shots a phase; error signals
+are known. Nothing here goes through the package's kernels.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from reference import derivative, pauli_matrix
@@ -77,7 +78,7 @@ class ExactNoise:
 
         table = [difference(size) for size in step / 2.0 ** np.arange(3)]
         for power in (1, 2):
-            table = [fine + (fine - coarse) / (4**power - 1) for coarse, fine in zip(table, table[1:], strict=False)]
+            table = [fine + (fine - coarse) / (4**power - 1) for coarse, fine in pairwise(table)]
         return table[0]
 
     def theory(self, kind, shots):
@@ -92,8 +93,8 @@ class ExactNoise:
 class ExactSignalNoise:
     """The same for the loss (<O> - y)^2 with one output O = Z_o and one sample, whose signal is read from m shots.
 
-    The mean over the signal's noise is taken over the counts of the free batch. O has two outcomes, so that the means of
-    a free batch given the counts of O are a straight line in them, and nothing is approximated.
+    The mean over the signal's noise is taken over the counts of the free batch. O has two outcomes, so that the means
+    of a free batch given the counts of O are a straight line in them, and nothing is approximated.
     """
 
     noise: ExactNoise

@@ -98,7 +98,10 @@ def qubit_wise_plan(words: Sequence[PauliWord], num_qubits: int) -> ReadingPlan:
 
 
 def per_weight_plan(
-    groups: Sequence[CommutingGroup], jacobian: TermJacobian, names: Sequence[str], cost_terms: Sequence[int] = ()
+    groups: Sequence[CommutingGroup],
+    jacobian: TermJacobian,
+    names: Sequence[str],
+    cost_terms: Sequence[int] | NDArray = (),
 ) -> ReadingPlan:
     """A batch of its own for every weight, and one in each group where a weight multiplies terms of several.
 
