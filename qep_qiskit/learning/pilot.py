@@ -27,8 +27,8 @@ from qep_qiskit.preparation import Memory
 __all__ = ["Pilot", "first_beta", "measure_pilot"]
 
 _FIRST_OF_SCALE = 0.1
-# The noise of a squared length has a long tail: at 4, some pilots in a hundred miss an agreement that is there, fall back
-# to their two smallest nudges and choose one ten times too small.
+# The noise of a squared length has a long tail: at 4, some pilots in a hundred miss an agreement that is there, fall
+# back to their two smallest nudges and choose one ten times too small.
 _DEVIATIONS = 6.0
 _FEWEST_SHOTS = 32
 

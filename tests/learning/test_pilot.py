@@ -203,12 +203,12 @@ class TestErrorSignals:
 
 class TestLimits:
     def test_one_level(self, rng):
-        with pytest.raises(ConfigError, match="pilot.levels: expected at least 2, got 1"):
+        with pytest.raises(ConfigError, match=r"pilot\.levels: expected at least 2, got 1"):
             pilots(operator_problem(rng), "symmetric", 100, levels=1)
 
     @pytest.mark.parametrize("shots", [None, (100, None)])
     def test_exact_expectations(self, shots, rng):
-        with pytest.raises(ConfigError, match="give a number for measurement.shots, not 'exact'"):
+        with pytest.raises(ConfigError, match=r"give a number for measurement\.shots, not 'exact'"):
             pilots(operator_problem(rng), "symmetric", shots)
 
     @every_kind
