@@ -44,7 +44,7 @@ class PilotConfig(Section):
 
     every: int = Field(default=10, ge=0)
     """Epochs between pilots; 0 for one at the start only."""
-    levels: int = Field(default=5, ge=2, le=12)
+    levels: int = Field(default=6, ge=2, le=12)
     """Nudges of the first pilot, each twice the one before; later pilots take three."""
     first_beta: float | None = Field(default=None, gt=0)
     """The smallest of them; by default a tenth of max|coefficient| / range(C)."""

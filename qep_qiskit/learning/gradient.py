@@ -38,7 +38,7 @@ from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.operators import PauliWord
 from qep_qiskit.preparation import Equilibria, Family, Memory, Preparation, Start
 
-__all__ = ["GradientEstimate", "GradientEstimator", "Grouping", "Shots"]
+__all__ = ["GradientEstimate", "GradientEstimator", "Grouping", "Shots", "cost_phases"]
 
 Grouping = Literal["shared", "qubit_wise", "per_weight"]
 Shots = int | tuple[int, ...] | None
@@ -159,7 +159,10 @@ class GradientEstimator:
     def _gradient_plan(self, jacobian: TermJacobian) -> ReadingPlan:
         if self.grouping != "per_weight":
             return self.reading_plan
-        return per_weight_plan(self.hamiltonian.groups, jacobian, self.hamiltonian.network.layout.names)
+        hamiltonian = self.hamiltonian
+        # The cost of a loss on expectations is read in the free phase, in shared batches.
+        cost = () if isinstance(hamiltonian.cost, LossOnExpectations) else hamiltonian.cost_terms
+        return per_weight_plan(hamiltonian.groups, jacobian, hamiltonian.network.layout.names, cost)
 
     def estimate(
         self,
@@ -237,9 +240,8 @@ class GradientEstimator:
         plan = self._gradient_plan(jacobian)
         for_gradient = np.flatnonzero(np.isin(betas, work.betas)).tolist()
         wanted = dict.fromkeys(plan.serving(jacobian.term), for_gradient)
-        if not plan.of_entries:
-            for g in plan.serving(self.hamiltonian.cost_terms):
-                wanted[g] = sorted({*wanted.get(g, []), *_cost_phases(betas)})
+        for g in plan.serving(self.hamiltonian.cost_terms):
+            wanted[g] = sorted({*wanted.get(g, []), *cost_phases(betas)})
         nudge, constants = self.hamiltonian.operator_nudge(targets)
         family = Family(groups=self.hamiltonian.groups, free=work.free, nudge=nudge, betas=betas, key=work.key)
         columns, equilibria = yield from self._measure(plan, family, wanted, work.start)
@@ -258,7 +260,7 @@ class GradientEstimator:
         )
 
     def _operator_cost(self, moments: StateMoments, betas: NDArray, targets: NDArray) -> CostEstimate:
-        chosen = _cost_phases(betas)
+        chosen = cost_phases(betas)
         means = moments.means[:, chosen].mean(axis=1)
         covariance = moments.covariance[:, chosen].sum(axis=1) / len(chosen) ** 2
         return cost_of_means(self.hamiltonian, means, covariance, targets)
@@ -344,8 +346,8 @@ class GradientEstimator:
         return StateMoments(means=means, covariance=covariance), replace(equilibria, report=report)
 
 
-def _cost_phases(betas: NDArray) -> list[int]:
-    """The free phase if there is one, else the two smallest nudges."""
+def cost_phases(betas: NDArray) -> list[int]:
+    """Indices of the phases that the reported cost is read from: the free one, else the two smallest nudges."""
     if 0.0 in betas:
         return [int(np.flatnonzero(betas == 0.0)[0])]
     smallest = np.abs(betas).min()

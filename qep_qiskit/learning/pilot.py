@@ -2,8 +2,8 @@
 
 The nudges double from level to level. Contrasts at several of them differ by their bias alone, c beta^p to leading
 order, and c is what the best nudge needs; it is pooled over weights (|c|^2, shot noise taken off), because one nudge
-serves them all. Large nudges show the bias through less noise but leave the leading order, so as many levels are
-fitted, from the smallest up, as agree with each other within shot noise.
+serves them all. Large nudges show the bias through less noise but leave the leading order, so no more levels are
+fitted, from the smallest up, than agree with each other within shot noise, and no more than make c stand out of it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from qep_qiskit.preparation import Memory
 __all__ = ["Pilot", "first_beta", "measure_pilot"]
 
 _FIRST_OF_SCALE = 0.1
-_DEVIATIONS = 4.0
+# In standard deviations. The noise of a squared length has a long tail: at 4, some pilots in a hundred miss an
+# agreement that is there, fall back to their two smallest nudges and choose one ten times too small.
+_DEVIATIONS = 6.0
 _FEWEST_SHOTS = 32
 
 
@@ -122,7 +124,7 @@ def _fitted(
     sizes = np.abs([contrast.beta for contrast in ladder])
     stencils = np.array([contrast.stencil_on(measured.betas) for contrast in ladder])
     fits = {used: _fit(sizes[:used], order) @ stencils[:used] for used in range(2, len(ladder) + 1)}
-    used = _levels_that_agree(measured, fits, trainable)
+    used = _levels_to_fit(measured, fits, trainable)
     squared, spread = _pooled(measured, fits[used][1], trainable)
     resolved = squared > spread
     shot_variance, constant, cross = _variances(measured, stencils[[0, used - 1]], ladder, used, shots, trainable)
@@ -137,6 +139,16 @@ def _fitted(
         cross_variance=cross,
     )
     return Pilot(model=model, resolved=bool(resolved), betas=tuple(sizes[:used].tolist()), measured=measured)
+
+
+def _levels_to_fit(measured: MeasuredPhases, fits: dict[int, NDArray], trainable: NDArray) -> int:
+    """Fewest levels whose c stands out of its noise, but no more than agree."""
+    most = _levels_that_agree(measured, fits, trainable)
+    for used in range(2, most):
+        squared, spread = _pooled(measured, fits[used][1], trainable)
+        if squared > _DEVIATIONS * spread:
+            return used
+    return most
 
 
 def _levels_that_agree(measured: MeasuredPhases, fits: dict[int, NDArray], trainable: NDArray) -> int:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.learning.error_model import ErrorModel, split_shots
-from qep_qiskit.learning.gradient import GradientEstimate, GradientEstimator
+from qep_qiskit.learning.gradient import GradientEstimate, GradientEstimator, cost_phases
 from qep_qiskit.learning.pilot import Pilot
 
 __all__ = ["AdaptiveShots", "PilotSettings", "SignalTally", "Spending", "SpendingPolicy", "batches_per_group"]
@@ -37,7 +37,7 @@ class PilotSettings:
     """
 
     every: int = 10
-    levels: int = 5
+    levels: int = 6
     first_beta: float | None = None
 
     def __post_init__(self) -> None:
@@ -264,11 +264,17 @@ class SpendingPolicy:
 
 def batches_per_group(estimator: GradientEstimator) -> NDArray[np.float64]:
     """Shot batches of one sample's gradient in every group of the reading plan, shape (groups,)."""
-    plan, hamiltonian = estimator.reading_plan, estimator.hamiltonian
-    nudged = np.count_nonzero(estimator.contrast.betas)
-    found = np.zeros(len(plan.groups))
-    found[plan.serving(hamiltonian.network_terms)] = len(estimator.contrast.betas)
+    plan, hamiltonian, betas = estimator.reading_plan, estimator.hamiltonian, estimator.contrast.betas
+    network, found = hamiltonian.network, np.zeros(len(plan.groups))
+    weighted = hamiltonian.jacobian(np.zeros(network.layout.num_weights), np.zeros((1, network.num_inputs))).term
+    found[plan.serving(weighted)] = len(betas)
     if isinstance(hamiltonian.cost, LossOnExpectations):
         reading = plan.serving(hamiltonian.reading_terms)
-        found[reading] = np.where(found[reading] > 0, nudged + 1, 1)
+        found[reading] = np.where(found[reading] > 0, np.count_nonzero(betas) + 1, 1)
+        return found
+    reading = plan.serving(hamiltonian.cost_terms)
+    if estimator.read_free_cost and 0.0 not in betas:
+        found[reading] += 1
+    else:
+        found[reading] = np.maximum(found[reading], len(cost_phases(betas)))
     return found

@@ -29,7 +29,8 @@ class ReadingPlan:
         groups: One shared shot batch each.
         columns: For every group, where the means of its generators stand among the columns.
         terms: Shape (columns,), the term that every column estimates.
-        of_entries: Whether columns belong to entries of the Jacobian (each weight on its own) and not to terms.
+        of_entries: Whether columns belong to entries of the Jacobian (each weight on its own) and not to terms; terms
+            of the cost that are in no entry come after them.
     """
 
     groups: tuple[CommutingGroup, ...]
@@ -96,13 +97,19 @@ def qubit_wise_plan(words: Sequence[PauliWord], num_qubits: int) -> ReadingPlan:
     return ReadingPlan(groups=groups, columns=columns, terms=np.arange(len(words)))
 
 
-def per_weight_plan(groups: Sequence[CommutingGroup], jacobian: TermJacobian, names: Sequence[str]) -> ReadingPlan:
+def per_weight_plan(
+    groups: Sequence[CommutingGroup],
+    jacobian: TermJacobian,
+    names: Sequence[str],
+    cost_terms: Sequence[int] | NDArray = (),
+) -> ReadingPlan:
     """A batch of its own for every weight, and one in each group where a weight multiplies terms of several.
 
     Args:
         groups: Groups of the Hamiltonian; their generators are the terms.
         jacobian: Which weight multiplies which term.
         names: Names of the weights.
+        cost_terms: Terms that the cost is read from; those that no weight multiplies get batches too.
     """
     home = np.repeat(np.arange(len(groups)), [group.num_generators for group in groups])
     masks = np.array([mask for group in groups for mask in group.masks], dtype=object)
@@ -116,6 +123,11 @@ def per_weight_plan(groups: Sequence[CommutingGroup], jacobian: TermJacobian, na
             chosen = tuple(int(mask) for mask in masks[jacobian.term[own]])
             found.append(CommutingGroup(name=name, basis=groups[g].basis, masks=chosen))
             columns.append(own)
-    return ReadingPlan(
-        groups=tuple(found), columns=tuple(columns), terms=jacobian.term.astype(np.int64), of_entries=True
-    )
+    rest = np.setdiff1d(np.asarray(cost_terms, dtype=np.int64), jacobian.term)
+    for g in np.unique(home[rest]):
+        own = np.flatnonzero(home[rest] == g)
+        chosen = tuple(int(mask) for mask in masks[rest[own]])
+        found.append(CommutingGroup(name=f"{groups[g].name} for the cost", basis=groups[g].basis, masks=chosen))
+        columns.append(len(jacobian.term) + own)
+    terms = np.concatenate([jacobian.term.astype(np.int64), rest])
+    return ReadingPlan(groups=tuple(found), columns=tuple(columns), terms=terms, of_entries=True)

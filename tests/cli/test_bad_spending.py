@@ -1,0 +1,68 @@
+"""Keys of shots and nudges that cannot be used: one line, exit code 2, nothing written."""
+
+import pytest
+
+AUTO = "contrast.beta='auto'"
+OPTIMAL = "measurement.allocation='optimal'"
+
+RANGES = [
+    ("contrast.beta='best'", "contrast.beta: expected"),
+    ("contrast.pilot.every=-1", "contrast.pilot.every: expected greater than or equal to 0, got -1"),
+    ("contrast.pilot.every=1.5", "contrast.pilot.every: expected a valid integer, got 1.5"),
+    ("contrast.pilot.levels=1", "contrast.pilot.levels: expected greater than or equal to 2, got 1"),
+    ("contrast.pilot.levels=13", "contrast.pilot.levels: expected less than or equal to 12, got 13"),
+    ("contrast.pilot.first_beta=0", "contrast.pilot.first_beta: expected greater than 0, got 0"),
+    ("contrast.pilot.first_beta=-0.1", "contrast.pilot.first_beta: expected greater than 0, got -0.1"),
+    ("contrast.pilot.first_beta=nan", "contrast.pilot.first_beta: expected a finite number"),
+    ("contrast.pilot=3", "contrast.pilot: expected"),
+    ("contrast.pilot.level=3", "contrast.pilot.level: unknown key; did you mean 'levels'?"),
+    ("measurement.allocation='best'", "measurement.allocation: expected 'equal' or 'optimal', got 'best'"),
+    (
+        "measurement.grouping='none'",
+        "measurement.grouping: expected 'shared', 'qubit_wise' or 'per_weight', got 'none'",
+    ),
+    ("measurement.adaptive=true", "measurement.adaptive: expected"),
+    ("measurement.adaptive={growth=1.0}", "measurement.adaptive.growth: expected greater than 1, got 1.0"),
+    ("measurement.adaptive={max_shots=0}", "measurement.adaptive.max_shots: expected greater than 0, got 0"),
+    ("measurement.adaptive={max_shots=20.5}", "measurement.adaptive.max_shots: expected a valid integer, got 20.5"),
+    (
+        "measurement.adaptive={signal_to_noise=0}",
+        "measurement.adaptive.signal_to_noise: expected greater than 0, got 0",
+    ),
+    ("measurement.adaptive={max_shot=9}", "measurement.adaptive.max_shot: unknown key; did you mean 'max_shots'?"),
+    ("measurement.adaptive={max_shots=19}", "measurement.adaptive.max_shots: expected at least measurement.shots (20)"),
+]
+
+EXACT = [
+    ((AUTO,), "measurement.shots: contrast.beta = 'auto' weighs shot noise"),
+    ((OPTIMAL,), "measurement.shots: measurement.allocation = 'optimal' weighs shot noise"),
+    (("measurement.adaptive={growth=2.0}",), "measurement.shots: measurement.adaptive weighs shot noise"),
+    ((AUTO, OPTIMAL, "measurement.adaptive={growth=2.0}"), "measurement.shots: contrast.beta = 'auto' weighs"),
+]
+
+
+@pytest.mark.parametrize(("setting", "words"), RANGES, ids=lambda text: text[:40])
+def test_range(refused, setting, words):
+    assert words in refused("train", "exact.toml", "--set", setting)
+
+
+@pytest.mark.parametrize(("changes", "words"), EXACT)
+def test_exact_expectations_have_no_shot_noise_to_weigh(refused, settings, changes, words):
+    message = refused("train", "exact.toml", *settings("measurement.shots='exact'", *changes))
+    assert words in message
+    assert "expected a number of shots, got 'exact'" in message
+
+
+def test_a_split_needs_shared_batches(refused, settings):
+    message = refused("train", "exact.toml", *settings(OPTIMAL, "measurement.grouping='per_weight'"))
+    assert "measurement.allocation: 'optimal' splits shots between shared batches" in message
+    assert "use 'equal'" in message
+
+
+@pytest.mark.parametrize("grouping", ["shared", "qubit_wise", "per_weight"])
+@pytest.mark.parametrize("config", ["exact", "aim"])
+def test_what_goes_together_trains(qep, here, settings, grouping, config):
+    """Operator cost and loss on expectations, with every grouping and all that a pilot may choose in it."""
+    chosen = [AUTO, f"measurement.grouping='{grouping}'", "measurement.adaptive={max_shots=40}", "training.epochs=2"]
+    chosen += [OPTIMAL] if grouping != "per_weight" else []
+    assert qep("train", f"{config}.toml", "--out", here / "run", *settings(*chosen)).code == 0
