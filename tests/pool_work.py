@@ -60,6 +60,15 @@ def waits_for_the_stop(point):
     return square(point)
 
 
+def interrupts_its_parent_twice(point):
+    """Long work that does not look whether it is wanted, and a user in a hurry."""
+    for _ in range(2):
+        os.kill(point["parent"], signal.SIGINT)
+        time.sleep(1.0)
+    time.sleep(60.0)
+    return square(point)
+
+
 _inside: list[str] = []
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["train", "resume", "predict", "gradient", "circuits", "sweep"]
+COMMANDS = ["train", "resume", "predict", "gradient", "circuits", "sweep", "budget"]
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import threading
 
 import pool_work
 import pytest
@@ -123,13 +122,9 @@ def test_ctrl_c_tells_long_work_to_end(processes, tmp_path):
 
 
 def test_a_second_ctrl_c_does_not_wait(processes):
-    slow = [{"key": "slow", "number": 1, "seconds": 60.0}]
-    for delay in (3.0, 4.0):
-        timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
-        timer.daemon = True
-        timer.start()
+    slow = [{"key": "slow", "number": 1, "parent": os.getpid()}]
     with pytest.raises(KeyboardInterrupt) as stopped:
-        run_points(slow, pool_work.square, None, processes)
+        run_points(slow, pool_work.interrupts_its_parent_twice, None, processes)
     assert not isinstance(stopped.value, StudyStopped)
 
 
