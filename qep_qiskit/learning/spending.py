@@ -224,10 +224,15 @@ class SpendingPolicy:
         return abs(spending.beta) / 2.0, min(3, self.pilot.levels)
 
     def after_pilot(self, spending: Spending, pilot: Pilot, estimator: GradientEstimator, epoch: int) -> Spending:
-        """What to spend from now on; a new bias is averaged (by its logarithm) with the one known before."""
+        """What to spend from now on.
+
+        A new bias is averaged (by its logarithm) with the one known before; where it is but an upper limit, the lower
+        of the two counts.
+        """
         model, before = pilot.model, spending.model
         if before is not None and before.bias_squared > 0 and model.bias_squared > 0:
-            mixed = np.sqrt(before.bias_squared * model.bias_squared) if pilot.resolved else before.bias_squared
+            both = before.bias_squared, model.bias_squared
+            mixed = np.sqrt(both[0] * both[1]) if pilot.resolved else min(both)
             model = replace(model, bias_squared=float(mixed))
         return self._settled(replace(spending, model=model, piloted=epoch), estimator)
 

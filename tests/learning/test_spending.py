@@ -95,9 +95,12 @@ class TestPolicy:
         work = measure_pilot(*given, beta=0.1, levels=2, trainable=np.ones(len(weights), dtype=bool))
         return replace(drive(work, VectorExecutor(Seeds(0)))[0], model=model, resolved=resolved), estimator
 
-    @pytest.mark.parametrize(("resolved", "expected"), [(True, np.sqrt(0.5 * 8.0)), (False, 0.5)])
-    def test_a_new_bias_is_averaged_with_the_one_before(self, resolved, expected, rng):
-        pilot, estimator = self.pilot(rng, replace(MODEL, bias_squared=8.0), resolved)
+    @pytest.mark.parametrize(
+        ("resolved", "new", "expected"),
+        [(True, 8.0, np.sqrt(0.5 * 8.0)), (True, 0.1, np.sqrt(0.5 * 0.1)), (False, 8.0, 0.5), (False, 0.1, 0.1)],
+    )
+    def test_a_new_bias_is_averaged_with_the_one_before_and_a_new_limit_lowers_it(self, resolved, new, expected, rng):
+        pilot, estimator = self.pilot(rng, replace(MODEL, bias_squared=new), resolved)
         before = Spending(beta=0.1, shots=100, model=MODEL, piloted=0)
         after = SpendingPolicy(auto_beta=True).after_pilot(before, pilot, estimator, 7)
         assert after.model.bias_squared == pytest.approx(expected)
