@@ -52,8 +52,9 @@ class GradientEstimate:
     Args:
         gradient: Shape (weights,), d(cost)/d(weight).
         variance: Shape (weights,), of the gradient by shots, error signals included; NaN where one shot
-            and one sample give no estimate. Where a batch has fewer samples than outputs, the part of the
-            error signals is approximate: one nudge does not tell the response to each output.
+            and one sample give no estimate. The part of the error signals is approximate for single weights, and
+            right in the sum over weights: one response stands for all samples, and where a batch has fewer samples
+            than outputs one nudge does not tell the response to each output.
         group_variance: Shape (groups, weights), the part of each shared batch at fixed error signals.
         cost: Cost of the samples. For an operator cost without a free phase it is the mean over the nudged
             phases +-beta, which differs from the free cost by O(beta^2).

@@ -165,7 +165,8 @@ class GradientStudy:
         estimator, setup = self._estimator, self.study.setup
         jacobian = estimator.hamiltonian.jacobian(setup.weights, setup.task.train.inputs)
         names = estimator.hamiltonian.network.layout.names
-        plan = per_weight_plan(estimator.hamiltonian.groups, jacobian, names)
+        cost = () if isinstance(estimator.hamiltonian.cost, LossOnExpectations) else estimator.hamiltonian.cost_terms
+        plan = per_weight_plan(estimator.hamiltonian.groups, jacobian, names, cost)
         phases = len(replace(estimator.contrast, kind=shared.contrast, beta=abs(shared.beta)).betas)
         signals = isinstance(estimator.hamiltonian.cost, LossOnExpectations)
         total = shared.shots * float(batches_per_group(self._with(shared)).sum())
