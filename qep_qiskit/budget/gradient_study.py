@@ -160,6 +160,7 @@ def study_pilot(problem: GradientProblem, setting: Setting, *, shots: int, level
         beta=first_beta(estimator.hamiltonian, problem.weights, problem.inputs, problem.targets),
         levels=levels,
         trainable=problem.trainable,
+        in_units_of_signals=True,
     )
     pilot: Pilot = _quietly(lambda: drive(work, problem.executor)[0])
     return StudyPilot(model=pilot.model, resolved=pilot.resolved, batches=batches_per_group(estimator))

@@ -68,6 +68,7 @@ def _with_pilot(experiment: Experiment, weights: NDArray, sample: Dataset) -> tu
         beta=beta,
         levels=levels,
         trainable=experiment.network.layout.trainable(),
+        in_units_of_signals=policy.in_units_of_signals(spending),
     )
     pilot, usage = drive(work, experiment.executor)
     spending = policy.after_pilot(spending, pilot, estimator, 0)

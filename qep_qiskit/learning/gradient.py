@@ -18,7 +18,7 @@ from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.contrast import Contrast
-from qep_qiskit.learning.diagnostics import Diagnostics, Watched, diagnose
+from qep_qiskit.learning.diagnostics import Diagnostics, Watched, diagnose, spectral_ranges
 from qep_qiskit.learning.free_phase import CostEstimate, FreePhase, cost_of_means, measure_free
 from qep_qiskit.learning.phases import MeasuredPhases, SignalBatch
 from qep_qiskit.measurement import (
@@ -39,6 +39,8 @@ from qep_qiskit.operators import PauliWord
 from qep_qiskit.preparation import Equilibria, Family, Memory, Preparation, Start
 
 __all__ = ["GradientEstimate", "GradientEstimator", "Grouping", "Shots", "cost_phases"]
+
+_MOST_DOUBLINGS = 4
 
 Grouping = Literal["shared", "qubit_wise", "per_weight"]
 Shots = int | tuple[int, ...] | None
@@ -98,6 +100,7 @@ class _Work:
     start: Start
     key: RequestKey
     quiet: bool
+    in_units_of_signals: bool
 
 
 @cache
@@ -209,6 +212,7 @@ class GradientEstimator:
         *,
         calibrations: Calibrations | None = None,
         quiet: bool = False,
+        in_units_of_signals: bool = False,
     ) -> Measuring[MeasuredPhases]:
         """Measure a batch at given nudges, in every group that a gradient needs.
 
@@ -221,6 +225,8 @@ class GradientEstimator:
             memory: What the preparation remembered of these samples.
             calibrations: Of the readout, those that still hold; new ones are added.
             quiet: Give no warnings of large nudges.
+            in_units_of_signals: With a loss on expectations, nudges are multiplied by the power of two that comes
+                closest to one over the measured error signals; `MeasuredPhases.betas` are the true ones.
         """
         work = _Work(
             free=self.hamiltonian.free_coefficients(weights, inputs),
@@ -230,6 +236,7 @@ class GradientEstimator:
             start=Start(memory=memory or {}),
             key=key,
             quiet=quiet,
+            in_units_of_signals=in_units_of_signals,
         )
         signals = isinstance(self.hamiltonian.cost, LossOnExpectations)
         measuring = self._with_signals(work) if signals else self._with_operator(work)
@@ -281,6 +288,8 @@ class GradientEstimator:
         )
         assert first.outputs is not None
         signals = self.hamiltonian.cost.loss.gradient(first.outputs, targets)
+        if work.in_units_of_signals:
+            betas = betas * self._unit_of(signals)
         plan = self._gradient_plan(jacobian)
         known = set() if plan.of_entries else set(plan.serving(self.hamiltonian.reading_terms))
         wanted = {
@@ -315,6 +324,13 @@ class GradientEstimator:
             diagnostics=diagnose(watched, equilibria.report, first.equilibria.report, quiet=work.quiet),
             memory={**first.equilibria.memory, **equilibria.memory},
         )
+
+    def _unit_of(self, signals: NDArray) -> float:
+        """The power of two closest to the size of unit signals over that of given ones, within bounds."""
+        groups, unit = self.hamiltonian.groups, self.hamiltonian.signal_nudge(np.ones((1, signals.shape[1])))
+        size = float(np.median(spectral_ranges(groups, self.hamiltonian.signal_nudge(signals))))
+        ratio = float(spectral_ranges(groups, unit)[0]) / max(size, 1e-300)
+        return float(2.0 ** np.clip(np.round(np.log2(ratio)), -_MOST_DOUBLINGS, _MOST_DOUBLINGS))
 
     def _signal_slope(self, first: FreePhase, targets: NDArray) -> NDArray:
         """d(error signals)/d(free means), shape (samples, outputs, terms)."""

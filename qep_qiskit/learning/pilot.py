@@ -73,6 +73,7 @@ def measure_pilot(
     trainable: NDArray,
     memory: Memory | None = None,
     calibrations: Calibrations | None = None,
+    in_units_of_signals: bool = False,
 ) -> Measuring[Pilot]:
     """Measure contrasts at beta, 2 beta, 4 beta, ... in one go and fit the error model.
 
@@ -88,6 +89,8 @@ def measure_pilot(
         trainable: Mask of the weights that count, shape (weights,).
         memory: What the preparation remembered of these samples.
         calibrations: Of the readout, those that still hold; new ones are added.
+        in_units_of_signals: With a loss on expectations, beta is meant for error signals of size one, and the ladder
+            is moved by the power of two that fits the measured ones.
 
     Raises:
         ConfigError: Fewer than two levels, or exact expectations, which have no shot noise to weigh against.
@@ -99,8 +102,18 @@ def measure_pilot(
     betas = np.unique(np.concatenate([contrast.betas for contrast in ladder]) + 0.0)
     scout = replace(estimator, shots=tuple(shots) if len(set(shots)) > 1 else shots[0])
     measured = yield from scout.phases(
-        weights, inputs, targets, key, betas, memory, calibrations=calibrations, quiet=True
+        weights,
+        inputs,
+        targets,
+        key,
+        betas,
+        memory,
+        calibrations=calibrations,
+        quiet=True,
+        in_units_of_signals=in_units_of_signals,
     )
+    unit = float(np.abs(measured.betas).max() / np.abs(betas).max())  # a power of two: the ladder stays exact
+    ladder = [replace(contrast, beta=contrast.beta * unit) for contrast in ladder]
     return _fitted(measured, ladder, np.array(shots), trainable, scout)
 
 

@@ -223,6 +223,10 @@ class SpendingPolicy:
             return (self.pilot.first_beta or first), self.pilot.levels
         return abs(spending.beta) / 2.0, min(3, self.pilot.levels)
 
+    def in_units_of_signals(self, spending: Spending) -> bool:
+        """Whether the next pilot's nudges are meant for error signals of size one, whatever is measured."""
+        return spending.model is None and self.pilot.first_beta is None
+
     def after_pilot(self, spending: Spending, pilot: Pilot, estimator: GradientEstimator, epoch: int) -> Spending:
         """What to spend from now on.
 

@@ -250,6 +250,7 @@ class Trainer:
             trainable=self._trainable,
             memory={name: array[rows] for name, array in state.recollections.items()},
             calibrations=calibrations,
+            in_units_of_signals=self.policy.in_units_of_signals(spending),
         )
         pilot = self._drive(work)
         state.calibrations = calibrations
