@@ -1,7 +1,6 @@
 """What steps spend: the policy's decisions, runs that stop and go on within them, and every shot counted."""
 
 import json
-import tomllib
 import warnings
 from dataclasses import replace
 
@@ -10,10 +9,8 @@ import pytest
 from cases import NO_INPUTS, half_one_plus_z, random_network
 from qiskit.quantum_info import SparsePauliOp
 
-from qep_qiskit.budget.gradient_study import CountingExecutor
-from qep_qiskit.config import build, check_config
 from qep_qiskit.cost import CostTerm, LossOnExpectations, OperatorCost
-from qep_qiskit.errors import ConfigError, NudgeBeyondGapWarning, QepWarning
+from qep_qiskit.errors import ConfigError, QepWarning
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import (
     AdaptiveShots,
@@ -25,9 +22,7 @@ from qep_qiskit.learning import (
     SpendingPolicy,
     measure_pilot,
 )
-from qep_qiskit.learning.error_model import split_shots
 from qep_qiskit.learning.spending import SignalTally, batches_per_group
-from qep_qiskit.learning.state import load_state, save_state
 from qep_qiskit.measurement import drive
 from qep_qiskit.network import Interaction, PauliNetwork, chain
 from qep_qiskit.nudge import NudgedHamiltonian
@@ -136,10 +131,14 @@ class TestPolicy:
         assert after.beta < 0
 
     def test_more_shots_lower_the_nudge(self, rng):
-        estimator, _ = estimator_of(rng)
-        policy = SpendingPolicy(auto_beta=True, adaptive=AdaptiveShots(growth=4.0))
+        policy = SpendingPolicy(auto_beta=True, adaptive=AdaptiveShots(growth=4.0, window=2))
         before = Spending(beta=MODEL.best_beta(100), shots=100, model=MODEL, piloted=0)
-        after = policy.after_epoch(before, SignalTally(signal=0.0, noise=1.0), estimator)
+        estimator, weights = estimator_of(rng)
+        work = estimator.estimate(weights, NO_INPUTS, NO_INPUTS, RequestKey("t", 0))
+        estimate, trainable = drive(work, VectorExecutor(Seeds(0)))[0], np.ones(len(weights), dtype=bool)
+        tally = SignalTally(products=1, signal=-100.0, last=-estimate.gradient)
+        after, full = policy.after_step(before, tally, estimate, trainable, estimator)
+        assert full.products == 2
         assert after.shots == 400
         assert after.beta == pytest.approx(MODEL.best_beta(400))
 
@@ -163,48 +162,71 @@ class TestPolicy:
 
 class TestAdaptiveShots:
     @pytest.mark.parametrize(
-        ("signal", "noise", "expected"),
+        ("products", "signal", "noise", "expected"),
         [
-            (3.0, 1.0, 100),  # enough signal
-            (1.0, 1.0, 100),
-            (0.8, 1.0, 125),  # in proportion to what is missing
-            (0.1, 1.0, 200),  # but no faster than `growth`
-            (0.0, 1.0, 200),
-            (-0.5, 1.0, 200),
-            (1.0, 0.0, 100),  # noise unknown or none
+            (10, 3.0, 1.0, 100),  # successive gradients point the same way
+            (10, 0.01, 1.0, 100),
+            (10, 0.0, 1.0, 200),  # or no longer
+            (10, -0.5, 1.0, 200),
+            (9, -0.5, 1.0, 100),  # before the window is full nothing is decided
+            (10, -0.5, 0.0, 200),  # noise need not be known
         ],
     )
-    def test_shots_of_the_next_epoch(self, signal, noise, expected):
-        assert AdaptiveShots().after(100, SignalTally(signal=signal, noise=noise)) == expected
+    def test_shots_of_the_next_step(self, products, signal, noise, expected):
+        assert AdaptiveShots().after(100, SignalTally(products=products, signal=signal, noise=noise)) == expected
+
+    def test_signal_may_be_asked_to_exceed_a_share_of_the_noise(self):
+        full = SignalTally(products=10, signal=0.4, noise=1.0)
+        assert AdaptiveShots(signal_to_noise=0.3).after(100, full) == 100
+        assert AdaptiveShots(signal_to_noise=0.5).after(100, full) == 200
 
     def test_shots_stop_at_the_most_and_never_fall(self):
-        silent = SignalTally(signal=0.0, noise=1.0)
+        silent = SignalTally(products=10, signal=0.0, noise=1.0)
         assert AdaptiveShots(max_shots=150).after(100, silent) == 150
         assert AdaptiveShots(max_shots=150).after(150, silent) == 150
         assert AdaptiveShots(max_shots=50).after(100, silent) == 100
 
     def test_one_shot_grows(self):
-        assert AdaptiveShots(growth=1.1).after(1, SignalTally(signal=0.0, noise=1.0)) == 2
+        assert AdaptiveShots(growth=1.1).after(1, SignalTally(products=10)) == 2
 
-    @pytest.mark.parametrize(("name", "value"), [("signal_to_noise", 0.0), ("max_shots", 0), ("growth", 1.0)])
+    @pytest.mark.parametrize(
+        ("name", "value"), [("signal_to_noise", -0.1), ("max_shots", 0), ("growth", 1.0), ("window", 1)]
+    )
     def test_range(self, name, value):
-        with pytest.raises(ConfigError, match=rf"measurement\.adaptive\.{name}: expected more than"):
+        with pytest.raises(ConfigError, match=rf"measurement\.adaptive\.{name}: expected"):
             AdaptiveShots(**{name: value})
 
-    def test_the_tally_adds_trained_weights_and_leaves_out_unknown_noise(self, rng):
+    def test_the_tally_multiplies_successive_gradients_of_trained_weights(self, rng):
         estimator, weights = estimator_of(rng)
-        tally, trainable = SignalTally(), np.arange(len(weights)) < 3
-        for shots in (1, 50, 80):
-            work = replace(estimator, shots=shots).estimate(weights, NO_INPUTS, NO_INPUTS, RequestKey("t", shots))
+        trainable, window = np.arange(len(weights)) < 3, 3
+        gradients, noises, tallies = [], [], [SignalTally()]
+        for step, shots in enumerate((50, 1, 80, 60, 40, 30)):
+            work = replace(estimator, shots=shots).estimate(weights, NO_INPUTS, NO_INPUTS, RequestKey("t", step))
             estimate = drive(work, VectorExecutor(Seeds(0)))[0]
-            before = replace(tally)
-            tally.add(estimate, trainable)
-            if shots == 1:
-                assert tally == before
-                continue
-            noise = estimate.variance[trainable].sum()
-            assert tally.noise - before.noise == pytest.approx(noise)
-            assert tally.signal - before.signal == pytest.approx((estimate.gradient[trainable] ** 2).sum() - noise)
+            gradients.append(estimate.gradient[trainable])
+            noises.append(0.0 if shots == 1 else estimate.variance[trainable].sum())
+            tallies.append(tallies[-1].after(estimate, trainable, window))
+        products = [gradients[k] @ gradients[k + 1] for k in range(5)]
+        assert [tally.products for tally in tallies] == [0, 0, 1, 2, 3, 1, 2]
+        assert tallies[4].signal == pytest.approx(sum(products[:3]))
+        assert tallies[4].noise == pytest.approx(sum(noises[1:4]))
+        assert tallies[6].signal == pytest.approx(sum(products[3:]))
+
+    def test_shot_noise_does_not_bias_the_signal(self, rng):
+        """Where a squared gradient is mostly noise, the product of two is the squared true contrast."""
+        estimator, weights = estimator_of(rng, shots=20)
+        trainable, tally, repeats = np.ones(len(weights), dtype=bool), SignalTally(), 3000
+        for step in range(repeats + 1):
+            work = estimator.estimate(weights, NO_INPUTS, NO_INPUTS, RequestKey("t", step))
+            tally = tally.after(drive(work, VectorExecutor(Seeds(0)))[0], trainable, 10 * repeats)
+        exact = drive(
+            replace(estimator, shots=None).estimate(weights, NO_INPUTS, NO_INPUTS, RequestKey("t", 0)),
+            VectorExecutor(Seeds(0)),
+        )[0].gradient
+        noise, squared = tally.noise / repeats, float(exact @ exact)
+        assert noise > 3.0 * squared
+        spread = np.sqrt((noise**2 + 4.0 * squared * noise) / repeats)  # at most: weights are not all alike
+        assert abs(tally.signal / repeats - squared) < 4.0 * spread
 
 
 @pytest.mark.parametrize(("name", "value"), [("every", -1), ("levels", 1), ("first_beta", 0.0), ("first_beta", -1.0)])
@@ -253,161 +275,3 @@ def test_batches_are_those_that_an_estimate_asks_for(cost, kind, grouping, read_
         _, usage = drive(work, VectorExecutor(Seeds(0)))
     assert usage.circuits == batches.sum()
     assert usage.shots == batches @ np.array(shots)
-
-
-CONFIG = """
-seed = 3
-[task]
-kind = "xor"
-[network]
-graph = "complete"
-num_spins = 2
-[preparation]
-kind = "exact"
-[measurement]
-shots = 40
-allocation = "optimal"
-adaptive = { signal_to_noise = 50.0, max_shots = 200 }
-[contrast]
-beta = "auto"
-pilot = { every = 2, levels = 4 }
-[training]
-epochs = 4
-batch_size = 2
-"""
-
-NO_PILOTS = """
-[task]
-kind = "xor"
-[network]
-graph = "complete"
-num_spins = 2
-[preparation]
-kind = "exact"
-"""
-
-quietly = [
-    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.NudgeBeyondGapWarning"),
-    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.BranchJumpWarning"),
-]
-
-
-class Watcher:
-    """Keeps what a trainer tells, and asks it to stop after a request."""
-
-    def __init__(self, stop_after=0):
-        self.stop_after, self.records, self.places = stop_after, [], []
-
-    def on_request(self, trainer):
-        self.places.append((trainer.state.epoch, trainer.state.batch, len(trainer.state.journal)))
-        if len(self.places) == self.stop_after:
-            trainer.request_stop()
-
-    def on_step(self, trainer, record):
-        self.records.append({name: value for name, value in record.items() if name != "seconds"})
-        trainer.state.metrics_bytes += 1  # as a file would: a run that has told something is not new
-
-    on_pilot = on_epoch = on_step
-
-    def on_end(self, trainer, outcome):
-        pass
-
-
-def train(stop_after=0, state=None, text=CONFIG):
-    experiment = build(check_config(tomllib.loads(text), "the test"))
-    watcher = Watcher(stop_after)
-    trainer = experiment.trainer(callbacks=(watcher,), state=state)
-    trainer.executor = CountingExecutor(experiment.executor)
-    return trainer, trainer.run(), watcher
-
-
-class TestRuns:
-    pytestmark = quietly
-
-    def test_pilots_and_adaptive_shots_change_what_is_spent(self):
-        trainer, outcome, watcher = train()
-        assert outcome == "finished"
-        pilots = [record for record in watcher.records if record["event"] == "pilot"]
-        assert [record["epoch"] for record in pilots] == [0, 2]
-        steps = [record for record in watcher.records if record["event"] == "step"]
-        assert [step["shots_per_batch"] for step in steps[::2]] == [40, 80, 160, 200]
-        assert len({step["beta"] for step in steps}) == 4
-        assert all(step["shares"] is not None for step in steps)
-        assert trainer.state.spending.shots == 200
-
-    def test_every_shot_is_counted(self):
-        """Pilots, splits, evaluations and all: what the executor ran is what the run says."""
-        trainer, _, watcher = train()
-        assert trainer.state.shots == trainer.executor.shots
-        assert trainer.state.circuits == trainer.executor.circuits
-        counts = [record["shots"] for record in watcher.records]
-        assert counts == sorted(counts)
-        first = next(record for record in watcher.records if record["event"] == "pilot")
-        look = next(record for record in watcher.records if record["event"] == "epoch")
-        # The pilot: two samples, a free Z batch each, and four levels on two sides in both groups.
-        assert first["shots"] - look["shots"] == 2 * 40 * (1 + 2 * 4 * 2)
-
-    def test_a_split_spends_the_shots_of_an_equal_one(self):
-        _, _, watcher = train()
-        previous = 0
-        for record in watcher.records:
-            spent, previous = record["shots"] - previous, record["shots"]
-            if record["event"] == "step":
-                shots = split_shots(record["shots_per_batch"], np.array(record["shares"]))
-                assert spent == 2 * (3 * shots[0] + 2 * shots[1])
-                assert spent == pytest.approx(2 * 5 * record["shots_per_batch"], abs=10)
-
-    def test_stopped_anywhere_a_run_goes_on_bit_for_bit(self, tmp_path):
-        """After every single request: within pilots, within steps, between them, and after epochs."""
-        whole, _, full = train()
-        places = full.places
-        assert any(epoch == 2 and batch == 0 and journal == 1 for epoch, batch, journal in places)
-        for number in range(1, len(places)):
-            halted, outcome, before = train(stop_after=number)
-            assert outcome == "stopped"
-            assert halted.state.shots == halted.executor.shots
-            save_state(tmp_path / "checkpoint.npz", halted.state, "run")
-            state = load_state(tmp_path / "checkpoint.npz", "run")
-            again, outcome, after = train(state=state)
-            assert outcome == "finished"
-            assert before.records + after.records == full.records
-            assert again.state.weights.tobytes() == whole.state.weights.tobytes()
-            assert again.state.spending == whole.state.spending
-            assert again.state.shots == whole.state.shots
-            assert halted.executor.shots + again.executor.shots == whole.executor.shots
-
-    def test_a_pilot_in_progress_is_not_asked_for_again(self):
-        _, _, full = train()
-        number = 1 + next(i for i, (epoch, batch, journal) in enumerate(full.places) if epoch == 2 and journal == 1)
-        halted, _, before = train(stop_after=number)
-        assert len(halted.state.journal) == 1
-        assert halted.state.spending.piloted == 0
-        _, _, after = train(state=halted.state)
-        assert len(before.places) + len(after.places) == len(full.places)
-
-
-class TestWarnings:
-    """A pilot nudges hard on purpose and says nothing; a step that does is warned about."""
-
-    def given(self, beta):
-        pilot = "pilot = { first_beta = 1.0, levels = 4 }"
-        return NO_PILOTS + (
-            f'[measurement]\nshots = 1000\nallocation = "optimal"\n[contrast]\nbeta = {beta}\n{pilot}\n'
-            "[training]\nepochs = 1\nbatch_size = 4\n"
-        )
-
-    def test_the_nudges_of_a_pilot_are_not_warned_about(self):
-        _, outcome, watcher = train(text=self.given(0.001))
-        assert outcome == "finished"
-        pilot = next(record for record in watcher.records if record["event"] == "pilot")
-        assert pilot["weyl_beta"] < 1.0
-
-    def test_the_nudge_of_a_step_is(self):
-        with pytest.warns(NudgeBeyondGapWarning, match=r"the nudge \|beta\| = 3"):
-            train(text=self.given(3.0))
-
-    @pytest.mark.filterwarnings("ignore::qep_qiskit.errors.BranchJumpWarning")
-    def test_a_nudge_that_a_pilot_chose_is(self):
-        text = self.given('"auto"').replace("shots = 1000", "shots = 2")
-        with pytest.warns(NudgeBeyondGapWarning):
-            train(text=text)
