@@ -26,8 +26,8 @@ RANGES = [
     ("measurement.adaptive={max_shots=0}", "measurement.adaptive.max_shots: expected greater than 0, got 0"),
     ("measurement.adaptive={max_shots=20.5}", "measurement.adaptive.max_shots: expected a valid integer, got 20.5"),
     (
-        "measurement.adaptive={signal_to_noise=0}",
-        "measurement.adaptive.signal_to_noise: expected greater than 0, got 0",
+        "measurement.adaptive={signal_to_noise=-1}",
+        "measurement.adaptive.signal_to_noise: expected greater than or equal to 0, got -1",
     ),
     ("measurement.adaptive={max_shot=9}", "measurement.adaptive.max_shot: unknown key; did you mean 'max_shots'?"),
     ("measurement.adaptive={max_shots=19}", "measurement.adaptive.max_shots: expected at least measurement.shots (20)"),
