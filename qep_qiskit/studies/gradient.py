@@ -57,7 +57,8 @@ class Study:
 
     def rows(self, points: Sequence[Point]) -> list[Row]:
         """Rows of all points, known or worked out."""
-        unique = list({point["key"]: point for point in points}.values())
+        reference = {"reference": self.config.reference}  # errors from another one are not known yet
+        unique = list({point["key"]: {**point, **reference} for point in points}.values())
         work = work_of(self.setup, self.config.reference)
         return run_points(unique, work, self.store, self.pool, self.progress)
 
@@ -229,7 +230,8 @@ class GradientStudy:
             points = [baseline_point(study.setup, method, few, total, at) for method in affordable]
             if points:
                 best = min(study.rows(points), key=lambda row: row["rmse"])
-                rows.append({**best, "label": label})
+                setting = best["setting"].partition(", ")[2]  # without the name, which the label says
+                rows.append({**best, "setting": setting, "label": label})
         if experiment_of(study.setup).config.preparation.kind == "variational":
             rows += study.rows([shift_point(study.setup, few, total)])
         return rows
