@@ -109,7 +109,7 @@ def for_error(situation: Situation, relative_error: float) -> list[Recommendatio
     require_positive("--target-error", relative_error)
     if not situation.gradient_length > 0:
         raise ConfigError(
-            "--target-error: the gradient is zero at these weights, so no error is relative to it; give the folder of a "
+            "--target-error: the gradient is zero at these weights, and no error relative to it; give the folder of a "
             "trained run, or other starting weights"
         )
     wanted, found, problems = relative_error * situation.gradient_length, [], []
