@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution.usage import estimated_qpu_seconds
 from qep_qiskit.learning.error_model import split_shots
 
-__all__ = ["Recommendation", "Situation", "for_error", "for_seconds", "for_shots"]
+__all__ = ["Recommendation", "Situation", "for_error", "for_seconds", "for_shots", "require_positive"]
 
 _GAIN_WORTH_A_SPLIT = 1.02
 
@@ -84,8 +85,18 @@ class Recommendation:
 
 
 def for_shots(situation: Situation, shots: int) -> list[Recommendation]:
-    """The best use of given shots per batch by every contrast, the smallest error for its cost first."""
-    found = [_at(situation, name, pilot, float(shots)) for name, pilot in situation.pilots.items()]
+    """The best of every contrast for equal shots in all, the smallest error first.
+
+    Args:
+        situation: What is given.
+        shots: Per batch of the symmetric contrast, or of the first there is; others get as many in all.
+    """
+    guide = situation.pilots.get("symmetric") or next(iter(situation.pilots.values()))
+    total = shots * float(guide.batches.sum())
+    found = [
+        _at(situation, name, pilot, max(1.0, total / float(pilot.batches.sum())))
+        for name, pilot in situation.pilots.items()
+    ]
     return sorted(found, key=lambda one: one.error)
 
 
@@ -95,8 +106,12 @@ def for_error(situation: Situation, relative_error: float) -> list[Recommendatio
     Raises:
         ConfigError: No contrast reaches it, or it is not above zero.
     """
-    if not relative_error > 0:
-        raise ConfigError(f"--target-error: expected a number above zero, got {relative_error:g}")
+    require_positive("--target-error", relative_error)
+    if not situation.gradient_length > 0:
+        raise ConfigError(
+            "--target-error: the gradient is zero at these weights, and no error relative to it; give the folder of a "
+            "trained run, or other starting weights"
+        )
     wanted, found, problems = relative_error * situation.gradient_length, [], []
     for name, pilot in situation.pilots.items():
         try:
@@ -115,8 +130,9 @@ def for_seconds(situation: Situation, qpu_seconds: float) -> list[Recommendation
     """The best that a gradient can be for QPU seconds, by every contrast, the smallest error first.
 
     Raises:
-        ConfigError: The seconds do not suffice for one shot a batch.
+        ConfigError: The seconds do not suffice for one shot a batch, or are not finite.
     """
+    require_positive("--qpu-seconds", qpu_seconds)
     each = estimated_qpu_seconds(1, 0)
     left = qpu_seconds - estimated_qpu_seconds(0, situation.jobs)
     found = []
@@ -124,15 +140,33 @@ def for_seconds(situation: Situation, qpu_seconds: float) -> list[Recommendation
         batches = float(pilot.batches.sum()) * situation.samples
         shots = int(left / each / batches)
         if shots >= 1:
-            found.append(_at(situation, name, pilot, float(shots)))
+            found.append(_within(situation, name, pilot, shots, qpu_seconds))
     if not found:
         fewest = min(float(pilot.batches.sum()) for pilot in situation.pilots.values()) * situation.samples
-        least = estimated_qpu_seconds(int(fewest), situation.jobs)
+        least = math.ceil(1000 * estimated_qpu_seconds(math.ceil(fewest), situation.jobs)) / 1000
+        jobs = "one job" if situation.jobs == 1 else f"{situation.jobs} jobs"
         raise ConfigError(
-            f"--qpu-seconds: expected at least {least:.2g} (one shot a batch in {situation.jobs} jobs of 2 s), "
-            f"got {qpu_seconds:g}"
+            f"--qpu-seconds: expected at least {least:g} (one shot a batch, in {jobs} of 2 s), got {qpu_seconds:g}"
         )
     return sorted(found, key=lambda one: one.error)
+
+
+def _within(situation: Situation, name: str, pilot: StudyPilot, shots: int, qpu_seconds: float) -> Recommendation:
+    """A split that rounds up may take a little more than its mean says."""
+    found = _at(situation, name, pilot, float(shots))
+    while found.qpu_seconds > qpu_seconds and found.shots > 1:
+        found = _at(situation, name, pilot, float(found.shots - 1))
+    return found
+
+
+def require_positive(name: str, value: float) -> None:
+    """Refuse zero, negative numbers and what is no number.
+
+    Raises:
+        ConfigError: It is one of them; the message begins with the name.
+    """
+    if not (value > 0 and math.isfinite(value)):
+        raise ConfigError(f"{name}: expected a number above zero, got {value:g}")
 
 
 def _rounded_up(shots: float) -> float:

@@ -10,7 +10,14 @@ from typing import Any
 
 from rich.console import Console
 
-from qep_qiskit.budget.recommendation import Recommendation, Situation, for_error, for_seconds, for_shots
+from qep_qiskit.budget.recommendation import (
+    Recommendation,
+    Situation,
+    for_error,
+    for_seconds,
+    for_shots,
+    require_positive,
+)
 from qep_qiskit.cli.points_view import PointsView
 from qep_qiskit.cli.source import open_source
 from qep_qiskit.config import Experiment
@@ -18,7 +25,7 @@ from qep_qiskit.errors import ConfigError
 from qep_qiskit.studies.budget_folder import BudgetFolder
 from qep_qiskit.studies.budget_noise import cancellation_rows, noise_rows, noisy_setups
 from qep_qiskit.studies.budget_setup import BudgetSetup, problem_of, setup_of
-from qep_qiskit.studies.budget_training import training_points, training_rows
+from qep_qiskit.studies.budget_training import check_training, training_points, training_rows
 from qep_qiskit.studies.findings import (
     comparison_sentences,
     gradient_sentences,
@@ -60,8 +67,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _check(studies: Sequence[str], experiment: Experiment, setup: BudgetSetup, path: Path) -> None:
     """Everything that can be refused is refused before anything is written."""
+    problem_of(setup, experiment.config.budget.reference)
     if "training" in studies:
-        training_points(experiment.config, path / "runs")
+        check_training(training_points(experiment.config, path / "runs"))
     if "noise" in studies:
         for other in noisy_setups(setup, experiment.config).values():
             problem_of(other, "prepared" if experiment.config.budget.reference == "prepared" else "exact")
@@ -162,7 +170,14 @@ def _answer(options: argparse.Namespace, experiment: Experiment, setup: BudgetSe
         raise ConfigError("--target-error, --qpu-seconds: each follows from the other; give one of them")
     if options.study or options.out:
         raise ConfigError("--study, --out: go with studies; --target-error and --qpu-seconds only answer")
-    with open_pool(1) as pool, PointsView(Console(stderr=True), what="pilots") as view:
+    for name, value in (("--target-error", options.target_error), ("--qpu-seconds", options.qpu_seconds)):
+        if value is not None:
+            require_positive(name, value)
+    alone = options.jobs is None and options.scheduler is None  # pilots are short: workers would start longer
+    with (
+        open_pool(1 if alone else options.jobs, options.scheduler) as pool,
+        PointsView(Console(stderr=True), what="pilots") as view,
+    ):
         study = Study(setup=setup, config=experiment.config.budget, pool=pool, progress=view.show)
         begun = GradientStudy.begun(study)
         situation = begun.situation(experiment)

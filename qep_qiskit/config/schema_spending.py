@@ -12,7 +12,7 @@ __all__ = ["AdaptiveConfig", "ContrastConfig", "MeasurementConfig", "PilotConfig
 
 
 class AdaptiveConfig(Section):
-    """Shots that are raised when gradients of successive steps no longer point the same way: sunk into their noise."""
+    """Shots that are raised when gradients of successive steps, sunk into their noise, no longer point the same way."""
 
     window: int = Field(default=10, gt=1)
     """Steps over which the products of successive gradients are averaged before shots may be raised."""

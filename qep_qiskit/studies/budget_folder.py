@@ -43,9 +43,9 @@ class BudgetFolder:
         Raises:
             RunFolderError: It holds the study of another configuration or other weights, or something else.
         """
-        if not self.path.exists():
-            return
         try:
+            if not self.path.exists():
+                return
             there = sorted(item.name for item in self.path.iterdir())
             kept = json.loads((self.path / _STUDY).read_bytes())["digest"] if _STUDY in there else None
         except (OSError, ValueError, KeyError, TypeError) as error:

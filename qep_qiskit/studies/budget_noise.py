@@ -46,7 +46,7 @@ def noisy_setups(setup: BudgetSetup, config: Config) -> dict[str, BudgetSetup]:
         )
     execution = dict(setup.config["execution"])
     if execution["noise"] is None and not execution["backend"].startswith("fake_"):
-        execution |= {"backend": config.budget.noise.backend, "method": "automatic"}
+        execution |= {"backend": _device(config.budget.noise.backend), "method": "automatic"}
     name = "noisy" if execution["noise"] is not None else execution["backend"]
     shots = config.budget.noise.calibration_shots
     plain = execution | {"mitigation": {"readout": "none"}}
@@ -56,6 +56,15 @@ def noisy_setups(setup: BudgetSetup, config: Config) -> dict[str, BudgetSetup]:
         name: _with(setup, plain),
         f"{name}, mitigated": _with(setup, mitigated),
     }
+
+
+def _device(backend: str) -> str:
+    if not backend.startswith("fake_"):
+        raise ConfigError(
+            f"budget.noise.backend: expected a noisy device such as 'fake_manila', got '{backend}'; other noise goes "
+            "into execution.noise"
+        )
+    return backend
 
 
 def _with(setup: BudgetSetup, execution: Mapping[str, Any]) -> BudgetSetup:
@@ -107,7 +116,12 @@ def _cancellation(noisy: BudgetSetup, clean: BudgetSetup, point: Point) -> Row:
     error = found.means - _moments(reference, beta).means
     each = float(np.sqrt((error**2).sum(axis=(0, 2)).mean()))
     difference = float(np.sqrt(((error[:, 1] - error[:, 0]) ** 2).sum()))
-    return {"beta": beta, "error": each, "error_of_difference": difference, "common": difference / each}
+    return {
+        "beta": beta,
+        "error": each,
+        "error_of_difference": difference,
+        "common": difference / each if each else 0.0,
+    }
 
 
 def _like(reference: GradientProblem, measured: GradientProblem) -> Any:

@@ -15,14 +15,15 @@ from typing import Any
 from qep_qiskit.config import Config, build, check_config
 from qep_qiskit.config.schema_preparation import VariationalConfig
 from qep_qiskit.config.schema_spending import AdaptiveConfig
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.errors import ConfigError, RunFolderError
 from qep_qiskit.learning import RunFolder, Trainer, evaluate
 from qep_qiskit.learning.trainer import Outcome, Record
 from qep_qiskit.studies.gradient import Study
 from qep_qiskit.studies.points import Point, Row, run_points
 from qep_qiskit.studies.sweep import FinishedRuns, trained_run
+from qep_qiskit.studies.training import kept_config
 
-__all__ = ["ExactLosses", "training_points", "training_rows", "work_on_run"]
+__all__ = ["ExactLosses", "check_training", "training_points", "training_rows", "work_on_run"]
 
 _FILE = "exact_losses.jsonl"
 
@@ -112,9 +113,26 @@ def _has_exact_losses(config: Config) -> bool:
     return not (isinstance(section, VariationalConfig) and section.energies == "sampled")
 
 
+def check_training(points: Sequence[Point]) -> None:
+    """Make sure that every budget can be trained, and that no run is in the way. Nothing is written.
+
+    Raises:
+        ConfigError: The configuration does not allow a budget.
+        RunFolderError: There are runs of other settings.
+    """
+    for point in {point["label"]: point for point in points}.values():
+        try:
+            build(check_config(point["config"], "budget.training"))
+        except ConfigError as error:
+            raise ConfigError(f"budget.training ({point['label']}): {error}") from error
+    for point in points:
+        path = Path(point["folder"])
+        if path.exists() and kept_config(RunFolder.open(path)) != point["config"]:
+            raise RunFolderError(f"{path}: holds a run of other settings; remove {path.parent}, or give another --out")
+
+
 def training_rows(study: Study, points: Sequence[Point]) -> list[Row]:
     """Train all runs; a row for every budget, seed and epoch."""
-    build(check_config(points[0]["config"], points[0]["key"]))
     run_points(points, work_on_run, FinishedRuns(), study.pool, study.progress)
     return [row for point in points for row in _epochs(point)]
 

@@ -63,13 +63,13 @@ def _pairs(rows: Sequence[Row], grouping: str, allocation: str) -> list[tuple[Ro
 
 def _groupings(rows: Sequence[Row]) -> list[str]:
     pairs = [pair for pair in _pairs(rows, "per_weight", "equal") if pair[0]["shots"] > 1]
-    if not pairs:
-        return []
     ratios = [alone["std"] ** 2 / shared["std"] ** 2 for alone, shared in pairs if shared["std"]]
+    if not ratios:
+        return []
     more = pairs[0][0]["circuits"] / pairs[0][1]["circuits"]
     return [
         "Shared batches: with the same shots in all, measuring each weight on its own has "
-        f"{np.median(ratios):.2g} times the variance (median of {len(ratios)} shot levels, measured) and takes "
+        f"{np.median(ratios):.2g} times the variance (measured, {_median_of(ratios)}) and takes "
         f"{more:.2g} times the circuits. For M weights in two groups theory says about M/2."
     ]
 
@@ -78,18 +78,24 @@ def _splits(rows: Sequence[Row]) -> list[str]:
     pairs = [pair for pair in _pairs(rows, "shared", "optimal") if pair[0]["shots"] >= 10]
     if not pairs:
         return []
-    ratio = float(np.median([split["std"] ** 2 / equal["std"] ** 2 for split, equal in pairs]))
+    ratios = [split["std"] ** 2 / equal["std"] ** 2 for split, equal in pairs if equal["std"]]
+    if not ratios:
+        return []
     return [
         "Splitting the same shots between the groups where they do most changes the variance by a factor of "
-        f"{ratio:.2f} (median of {len(pairs)} shot levels, measured)."
+        f"{np.median(ratios):.2f} (measured, {_median_of(ratios)})."
     ]
+
+
+def _median_of(ratios: Sequence[float]) -> str:
+    return "at one shot level" if len(ratios) == 1 else f"the median of {len(ratios)} shot levels"
 
 
 def _error_bars(rows: Sequence[Row]) -> list[str]:
     own = [row for row in _same(rows, method="qep", signals="measured") if row["shots"] >= 100]
     with_signals = [row["chi2_per_dof"] for row in own if row["chi2_per_dof"] is not None]
     without = [row["chi2_without_signals"] for row in own if row["chi2_without_signals"] is not None]
-    if not with_signals:
+    if not with_signals or not without:
         return []
     bars, fixed = float(np.median(with_signals)), float(np.median(without))
     text = f"Error bars: chi-square per degree of freedom is {bars:.2f} (1 is honest), the median over points of 100 "
@@ -102,13 +108,18 @@ def _model(rows: Sequence[Row]) -> list[str]:
     if not judged:
         return []
     near = [row for row in judged if row["model_bias"] <= row["model_std"]]
-    share = np.mean([abs(row["model_pull"]) < _MODEL_HOLDS for row in near]) if near else np.nan
     far = [row for row in judged if row["model_bias"] > row["model_std"]]
-    beyond = np.mean([abs(row["model_pull"]) < _MODEL_HOLDS for row in far]) if far else np.nan
-    return [
-        f"The model curves hold (within {_MODEL_HOLDS:g} standard errors) at {share:.0%} of the points where bias is "
-        f"below shot noise, and at {beyond:.0%} of those beyond, where higher orders of beta count."
-    ]
+    parts = []
+    if near:
+        parts.append(f"{_share_held(near)} of the points where bias is below shot noise")
+    if far:
+        where = "those" if near else "the points"
+        parts.append(f"{_share_held(far)} of {where} where bias is above it, and higher orders of beta count")
+    return [f"The model curves hold (within {_MODEL_HOLDS:g} standard errors) at {', and at '.join(parts)}."]
+
+
+def _share_held(rows: Sequence[Row]) -> str:
+    return f"{np.mean([abs(row['model_pull']) < _MODEL_HOLDS for row in rows]):.0%}"
 
 
 def comparison_sentences(rows: Sequence[Row]) -> list[str]:
@@ -195,7 +206,7 @@ def _cancellation(rows: Sequence[Row]) -> list[str]:
         own = sorted(_same(rows, execution=name), key=lambda row: row["beta"])
         parts = " and ".join(f"{row['common']:.2g} of its size at beta {row['beta']:.2g}" for row in (own[0], own[-1]))
         found.append(
-            f"{name}: the error of expectations is common to +beta and -beta and cancels in the contrast but for "
-            f"{parts} (1.4 if they were independent). What is left grows with beta as the contrast does."
+            f"{name}: what errors at +beta and -beta have in common cancels in the contrast; what does not is {parts} "
+            "(1.4 if they were independent, 0 if they were the same)."
         )
     return found

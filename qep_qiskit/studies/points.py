@@ -184,9 +184,15 @@ def run_points(
     try:
         pool.run(partial(_attempt, work, keep_going), [point for point in points if point["key"] not in found], receive)
     except StudyStopped:
-        raise StudyStopped(f"stopped with {_share(found, points)} done; the same command goes on") from None
+        later = "the same command goes on" if store is not None else "nothing is kept"
+        raise StudyStopped(f"stopped with {_share(found, points)} done; {later}") from None
     except WorkerLostError as error:
-        raise WorkerLostError(f"{error}; {_share(found, points)} are done, and the same command goes on") from None
+        later = (
+            f"{_share(found, points)} are done, and the same command goes on"
+            if store is not None
+            else "nothing is kept"
+        )
+        raise WorkerLostError(f"{error}; {later}") from None
     return [row for point in points for row in found[point["key"]]]
 
 

@@ -1,0 +1,131 @@
+"""Noise beyond shots: what it adds, what mitigation takes, and what the two nudges have in common."""
+
+import pytest
+
+from qep_qiskit.config import from_file
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.studies.budget_noise import cancellation_rows, noise_rows, noisy_setups
+from qep_qiskit.studies.budget_setup import setup_of
+from qep_qiskit.studies.gradient import Study
+from qep_qiskit.studies.pool import open_pool
+
+CONFIG = """
+seed = 3
+[task]
+kind = "xor"
+[network]
+graph = "complete"
+num_spins = 2
+[preparation]
+kind = "adiabatic"
+total_time = 4.0
+steps = 16
+[execution]
+backend = "aer"
+[execution.noise]
+one_qubit = 0.002
+two_qubit = 0.02
+readout = 0.05
+[budget]
+samples = 2
+shots = [200, 100_000]
+betas = [0.1, 0.4]
+contrasts = ["symmetric"]
+repeats = 4
+pilot_shots = 200
+reference = "prepared"
+[budget.noise]
+calibration_shots = 1000
+"""
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory):
+    path = tmp_path_factory.mktemp("config") / "noisy.toml"
+    path.write_text(CONFIG)
+    return from_file(path)
+
+
+@pytest.fixture(scope="module")
+def studied(experiment):
+    setup = setup_of(experiment, experiment.network.layout.initial(experiment.seeds))
+    setups = noisy_setups(setup, experiment.config)
+    with open_pool(1) as pool:
+        study = Study(setup=setup, config=experiment.config.budget, pool=pool)
+        return setups, noise_rows(study, setups), cancellation_rows(study, setups), study
+
+
+def point(rows, name, beta, shots):
+    (found,) = [row for row in rows if (row["execution"], row["beta"], row["shots"]) == (name, beta, shots)]
+    return found
+
+
+NAMES = ("ideal", "noisy", "noisy, mitigated")
+
+
+def test_every_setup_has_the_same_grid(studied):
+    _, rows, _, _ = studied
+    grid = [(beta, shots) for beta in (0.1, 0.4) for shots in (200, 100_000)]
+    found = [(row["execution"], row["beta"], row["shots"]) for row in rows]
+    assert found == [(name, *place) for name in NAMES for place in grid]
+    assert {row["signals"] for row in rows} == {"known"}
+
+
+def test_noise_adds_a_bias_and_mitigation_takes_some_of_it(studied):
+    _, rows, _, _ = studied
+    ideal, noisy, mitigated = (
+        point(rows, name, 0.1, 100_000)["bias_low" if name == "noisy" else "bias"] for name in NAMES
+    )
+    assert noisy > 2 * ideal
+    assert mitigated < point(rows, "noisy", 0.1, 100_000)["bias"]
+
+
+def test_mitigation_costs_shots_and_circuits(studied):
+    """Two calibration circuits beside those of the gradient."""
+    _, rows, _, _ = studied
+    plain, mitigated = (point(rows, name, 0.4, 200) for name in NAMES[1:])
+    assert mitigated["circuits"] > plain["circuits"]
+    assert mitigated["total_shots"] == plain["total_shots"] + 1000 * (mitigated["circuits"] - plain["circuits"])
+    assert point(rows, "ideal", 0.4, 200)["total_shots"] == plain["total_shots"]
+    assert mitigated["std"] > plain["std"] * 0.8
+
+
+def test_errors_of_weak_nudges_are_common(studied):
+    """Independent errors would give sqrt(2); they differ in proportion to beta."""
+    _, _, rows, _ = studied
+    assert [(row["execution"], row["beta"]) for row in rows] == [(name, b) for name in NAMES[1:] for b in (0.1, 0.4)]
+    for row in rows:
+        assert row["common"] == pytest.approx(row["error_of_difference"] / row["error"])
+    for name in NAMES[1:]:
+        weak, strong = (row["common"] for row in rows if row["execution"] == name)
+        assert weak < 0.4
+        assert 2 < strong / weak < 5
+
+
+def test_no_noise_gives_no_error(studied):
+    setups, _, _, study = studied
+    with open_pool(1) as pool:
+        own = Study(setup=study.setup, config=study.config, pool=pool)
+        same = {"ideal": setups["ideal"], "ideal again": setups["ideal"]}
+        rows = cancellation_rows(own, same)
+    assert [row["error"] for row in rows] == pytest.approx([0.0, 0.0], abs=1e-12)
+    assert [row["error_of_difference"] for row in rows] == pytest.approx([0.0, 0.0], abs=1e-12)
+    assert [row["common"] for row in rows] == [0.0, 0.0]
+
+
+def test_setups(studied, experiment):
+    setups, _, _, _ = studied
+    assert tuple(setups) == NAMES
+    assert len({setup.digest for setup in setups.values()}) == 3
+    assert setups["ideal"].config["execution"]["noise"] is None
+    readout = [setups[name].config["execution"]["mitigation"]["readout"] for name in NAMES[1:]]
+    assert readout == ["none", "calibrated"]
+
+
+def test_exact_states_see_no_noise(tmp_path):
+    path = tmp_path / "exact.toml"
+    path.write_text('[task]\nkind = "xor"\n[network]\nnum_spins = 2\n[preparation]\nkind = "exact"\n')
+    exact = from_file(path)
+    setup = setup_of(exact, exact.network.layout.initial(exact.seeds))
+    with pytest.raises(ConfigError, match="exact states are sampled without circuits"):
+        noisy_setups(setup, exact.config)
