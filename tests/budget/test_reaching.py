@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from qep_qiskit.budget.reaching import lowest_loss_reached, shots_to_reach
+from qep_qiskit.budget.reaching import losses_reached, shots_to_reach
 
 
 def rows_of(budget, *runs, shots=100):
@@ -43,15 +43,18 @@ def test_budgets_are_judged_apart():
 def test_runs_shorter_than_the_mean_reach_nothing():
     rows = rows_of("a", [0.0] * 5)
     assert shots_to_reach(rows, 1.0) == {"a": math.inf}
-    assert lowest_loss_reached(rows) is None
+    assert losses_reached(rows) == []
 
 
-@pytest.mark.parametrize(("final", "lowest"), [(0.11, 0.2), (0.199, 0.2), (0.021, 0.03), (1.4, 2.0), (0.0, 1e-8)])
-def test_lowest_loss_is_on_a_ladder(final, lowest):
+@pytest.mark.parametrize(
+    ("final", "ladder"),
+    [(0.11, [0.3, 1.0, 3.0, 10.0, 30.0]), (0.031, [0.1, 0.3, 1.0, 3.0, 10.0, 30.0]), (11.0, [30.0]), (49.0, [])],
+)
+def test_losses_are_on_a_ladder(final, ladder):
     rows = rows_of("a", [final] * 12, [final] * 12) + rows_of("b", [50.0] * 12)
-    assert lowest_loss_reached(rows) == pytest.approx(lowest)
+    assert losses_reached(rows) == pytest.approx(ladder)
 
 
 def test_nothing_is_reached_where_there_are_no_rows():
     assert shots_to_reach([], 0.1) == {}
-    assert lowest_loss_reached([]) is None
+    assert losses_reached([]) == []

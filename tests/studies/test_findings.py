@@ -115,7 +115,7 @@ def test_comparison():
 
 def reaching(budget, shots, *, loss=0.099):
     return [
-        {"budget": budget, "seed": seed, "epoch": epoch, "shots": shots * epoch, "loss": loss}
+        {"budget": budget, "seed": seed, "epoch": epoch, "shots": shots * epoch, "loss": loss if epoch else 1.0}
         for seed in range(2)
         for epoch in range(12)
     ]
@@ -124,9 +124,9 @@ def reaching(budget, shots, *, loss=0.099):
 def test_training():
     rows = reaching("10 shots", 10, loss=0.5) + reaching("100 shots", 100) + reaching("adaptive from 10", 25)
     (text,) = training_sentences(rows)
-    assert "is 0.1, first with 100 shots a batch, after 900 shots; adaptive from 10 after 225 (25%)." in text
+    assert "0.1 first with 100 shots a batch, after 1,000 shots, and adaptive from 10 after 250 (25%)" in text
     (text,) = training_sentences(rows + reaching("adaptive from 1", 5, loss=0.4))
-    assert "; not by adaptive from 1." in text
+    assert "0.1 first with 100 shots a batch, after 1,000 shots, and adaptive from 10 after 250 (25%)" in text
 
 
 def test_training_too_short_to_tell():
@@ -147,4 +147,4 @@ def test_noise():
 def test_cancellation():
     rows = [{"execution": "noisy", "beta": beta, "common": common} for beta, common in ((0.4, 0.3), (0.1, 0.05))]
     (text,) = noise_sentences([], rows)
-    assert "0.05 at beta 0.1, 0.3 at beta 0.4 (1.4 if they were independent" in text
+    assert "what does not is 0.05 of its size at beta 0.1 and 0.3 of its size at beta 0.4 (1.4 if" in text
