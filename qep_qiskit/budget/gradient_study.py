@@ -227,9 +227,9 @@ def _quietly(work: Callable[[], Any]) -> Any:
         return work()
 
 
-def _chi2(gradients: NDArray, truth: NDArray, variances: NDArray) -> float:
+def _chi2(gradients: NDArray, truth: NDArray, variances: NDArray) -> float | None:
     found: PointStatistics = point_statistics(gradients, truth, variances)
-    return found.chi2_per_dof
+    return found.record()["chi2_per_dof"]
 
 
 def _theory(setting: Setting, pilot: StudyPilot | None, gradients: NDArray, truth: NDArray) -> Row:

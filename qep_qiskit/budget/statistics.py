@@ -16,6 +16,7 @@ repeats that of the rmse holds it in 53 to 66 %. That of a bias of zero holds it
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,9 +75,10 @@ class PointStatistics:
         """Near 1 where the claimed error bars are right, above 1 where they are too small."""
         return self.chi2 / self.degrees if self.degrees else _NAN
 
-    def record(self) -> dict[str, float]:
-        """One row of a table."""
-        return {name: float(getattr(self, name)) for name in _RECORDED}
+    def record(self) -> dict[str, float | None]:
+        """One row of a table; None where a number is not known."""
+        found = {name: float(getattr(self, name)) for name in _RECORDED}
+        return {name: None if math.isnan(value) else value for name, value in found.items()}
 
 
 def point_statistics(

@@ -129,7 +129,7 @@ def comparison_sentences(rows: Sequence[Row]) -> list[str]:
         own = [row for row in rows if row["budget"] == budget and row["at"] == "equal shots"]
         ours = next((row for row in own if row["method"] == "qep"), None)
         others = [row for row in own if row["method"] in ("spsa", "finite_differences")]
-        if ours is None or not others:
+        if ours is None or ours["relative_rmse"] is None or not others:
             continue
         parts = [
             f"{row['label']} {row['rmse'] / ours['rmse']:.2g} times with {row['circuits']:,} circuits" for row in others
@@ -167,6 +167,7 @@ def _quickest(rows: Sequence[Row], loss: float) -> tuple[float, str]:
 def noise_sentences(rows: Sequence[Row], cancellation: Sequence[Row]) -> list[str]:
     """Error floors, what mitigation is worth, and what is common to both nudges."""
     found = []
+    rows = [row for row in rows if row["relative_rmse"] is not None]  # there is no gradient
     most = max((row["shots"] for row in rows), default=0)
     names = list(dict.fromkeys(row["execution"] for row in rows))
     for name in names:

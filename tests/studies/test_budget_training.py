@@ -14,6 +14,7 @@ from qep_qiskit.studies.budget_setup import setup_of
 from qep_qiskit.studies.budget_training import check_training, training_points, training_rows, work_on_run
 from qep_qiskit.studies.gradient import Study
 from qep_qiskit.studies.pool import open_pool
+from qep_qiskit.studies.workers import WorkStopped
 
 CONFIG = """
 seed = 3
@@ -134,7 +135,7 @@ def test_stopped_runs_go_on(studied, tmp_path, config, monkeypatch):
     (tmp_path / "runs").mkdir()
     looks = iter([False] * 9 + [True] * 1000)
     monkeypatch.setattr("qep_qiskit.studies.training.stop_wanted", lambda: next(looks))
-    with pytest.raises(BaseException, match=""):
+    with pytest.raises(WorkStopped):
         work_on_run(point)
     monkeypatch.undo()
     assert not (Path(point["folder"]) / "summary.json").exists()
