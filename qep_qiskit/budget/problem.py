@@ -21,6 +21,7 @@ __all__ = ["GradientProblem", "KeptStates", "Truth", "true_gradient", "with_know
 _EXACT_UP_TO_QUBITS = 14
 _SMALL_BETA = 0.02
 _MOST_KEPT = 64
+_NO_LENGTH = 1e-12  # what rounding leaves of a gradient that vanishes by symmetry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,8 +61,9 @@ class GradientProblem:
 
     @property
     def true_length(self) -> float:
-        """Length of the true gradient, over the weights that train."""
-        return float(np.linalg.norm(self.truth.gradient[self.trainable]))
+        """Length of the true gradient, over the weights that train; zero where it vanishes by symmetry."""
+        length = float(np.linalg.norm(self.truth.gradient[self.trainable]))
+        return length if length > _NO_LENGTH else 0.0
 
 
 def true_gradient(

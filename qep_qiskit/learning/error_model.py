@@ -25,7 +25,7 @@ from qep_qiskit.errors import ConfigError
 
 __all__ = ["ErrorModel", "split_shots"]
 
-_DECADES_OF_BETA = 4.0
+_FOLDS_OF_BETA = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ class ErrorModel:
         scale = np.log(self.beta_scale)
         found = minimize_scalar(
             lambda x: np.log(self.error(sign * float(np.exp(x)), shots, shares)),
-            bounds=(scale - _DECADES_OF_BETA, scale + _DECADES_OF_BETA),
+            bounds=(scale - _FOLDS_OF_BETA, scale + _FOLDS_OF_BETA),
             method="bounded",
         )
         return sign * float(np.exp(found.x))

@@ -39,7 +39,8 @@ class Pilot:
 
     Args:
         model: The error model.
-        resolved: Whether the bias stood out of the shot noise; if not, the model's is an upper limit.
+        resolved: Whether the bias stood out of the shot noise; if not, the model's is an upper limit, and its
+            best nudge at these shots is not below the largest one that was fitted.
         betas: Nudges of the levels that were fitted.
         measured: The phases, for diagnostics.
     """
@@ -141,9 +142,11 @@ def _fitted(
     squared, spread = _pooled(measured, fits[used][1], trainable)
     resolved = squared > spread
     shot_variance, constant, cross = _variances(measured, stencils[[0, used - 1]], ladder, used, shots, trainable)
+    # A bias that did not stand out at the largest nudge is below the shot noise there: no smaller nudge is better.
+    unseen = sum(shot_variance) / float(shots.mean()) / (order * float(sizes[used - 1]) ** (2 * order + 2))
     model = ErrorModel(
         order=order,
-        bias_squared=squared if resolved else max(squared, 0.0) + spread,
+        bias_squared=squared if resolved else min(max(squared, 0.0) + spread, unseen),
         gradient_squared=max(_pooled(measured, fits[used][0], trainable)[0], 0.0),
         beta_scale=float(sizes[used - 1]),
         signal_group=_signal_group(scout),

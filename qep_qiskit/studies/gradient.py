@@ -35,6 +35,8 @@ __all__ = ["GradientStudy", "Study"]
 _FEWEST_REPEATS_OF_SPSA = 12
 _SCREENED = 3  # repeats of every setting of another method; thousands of perturbations take long
 _MOST_MINIMISATIONS = 8
+_MOST_SOLUTIONS = 128
+_QUICKLY_SOLVED_UP_TO = 7
 _COMPARED = ("symmetric", "one_sided")
 
 
@@ -177,9 +179,12 @@ class GradientStudy:
         return replace(shared, shots=shots, grouping="per_weight") if shots >= 1 else None
 
     def _is_affordable(self, method: FiniteDifferences | SPSA) -> bool:
-        """Every point of SPSA is another VQE; thousands of them are not what anybody would do."""
-        variational = experiment_of(self.study.setup).config.preparation.kind == "variational"
-        return not (variational and isinstance(method, SPSA) and method.perturbations > _MOST_MINIMISATIONS)
+        """Whether its states can be had in reasonable time: every sign vector of SPSA is a Hamiltonian to solve."""
+        experiment = experiment_of(self.study.setup)
+        kind, size = experiment.config.preparation.kind, experiment.network.num_qubits
+        most = _MOST_MINIMISATIONS if kind == "variational" else _MOST_SOLUTIONS
+        solved = kind == "variational" or (kind == "exact" and size > _QUICKLY_SOLVED_UP_TO)
+        return not (solved and isinstance(method, SPSA) and method.perturbations > most)
 
     def _with(self, setting: Setting) -> GradientEstimator:
         contrast = replace(self._estimator.contrast, kind=setting.contrast, beta=setting.beta)
