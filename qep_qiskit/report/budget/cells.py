@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from rich.table import Table
@@ -27,9 +28,11 @@ __all__ = [
     "TextTable",
     "answers_table",
     "comparison_table",
+    "noise_table",
     "recommendation_rows",
     "recommendation_table",
     "study_table",
+    "training_table",
 ]
 
 _MISSING = "-"
@@ -128,6 +131,59 @@ def _comparison_cells(row: Row) -> tuple[str, ...]:
         _count(row, "circuits"),
         _count(row, "states"),
         _aligned(number(row, "qpu_seconds")),
+    )
+
+
+def training_table(rows: Sequence[Row]) -> TextTable:
+    """Where every budget ends: medians over seeds at the last epoch."""
+    ends: dict[str, dict[Any, Row]] = {}
+    for row in rows:
+        ends.setdefault(str(row["budget"]), {})[row["seed"]] = row
+    return TextTable(
+        title="Training",
+        columns=("budget", "seeds", "shots", "loss", "accuracy", "test accuracy"),
+        texts=frozenset({"budget"}),
+        rows=tuple(
+            (budget, str(len(own)), *(_median(list(own.values()), key) for key in _ENDS))
+            for budget, own in ends.items()
+        ),
+        note="Medians over seeds at the last epoch; loss and accuracy of the prepared states without shot noise.",
+    )
+
+
+_ENDS = ("shots", "loss", "accuracy", "test_accuracy")
+
+
+def _median(rows: Sequence[Row], key: str) -> str:
+    known = [number(row, key) for row in rows if math.isfinite(number(row, key))]
+    if not known:
+        return _MISSING
+    return short_count(median(known)) if key == "shots" else f"{median(known):.3g}"
+
+
+def noise_table(rows: Sequence[Row]) -> TextTable:
+    """Every execution at each number of shots, at its best contrast and beta."""
+    best: dict[tuple[str, float], Row] = {}
+    for row in rows:
+        key = str(row.get("execution")), number(row, "shots")
+        if math.isfinite(number(row, "rmse")) and (key not in best or number(row, "rmse") < number(best[key], "rmse")):
+            best[key] = row
+    return TextTable(
+        title="Noise beyond shots, at the best contrast and beta",
+        columns=("execution", "shots", "contrast", "beta", "RMSE", "shots in all"),
+        texts=frozenset({"execution", "contrast"}),
+        rows=tuple(
+            (
+                name,
+                short_count(shots),
+                contrast_name(row),
+                _plain(abs(number(row, "beta")), digits=3),
+                _error(row),
+                _count(row, "total_shots"),
+            )
+            for (name, shots), row in best.items()
+        ),
+        note=_error_note(list(best.values())) + ".",
     )
 
 

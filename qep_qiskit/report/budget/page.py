@@ -18,9 +18,11 @@ from rich.table import Table
 from qep_qiskit.report.budget.cells import (
     TextTable,
     comparison_table,
+    noise_table,
     recommendation_rows,
     recommendation_table,
     study_table,
+    training_table,
 )
 from qep_qiskit.report.budget.charts import Chart, budget_charts
 from qep_qiskit.report.budget.drawing import NARROW, WIDE
@@ -59,13 +61,14 @@ def write_budget_report(
         noise: Rows of the study on a noisy device.
 
     Returns:
-        Tables for the terminal: gradient study, baselines, recommendation; those for which there is something.
+        Tables for the terminal: gradient study, baselines, training, noise, recommendation; those for which there is
+        something.
     """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     charts = budget_charts(gradient=gradient, comparison=comparison, training=training, noise=noise)
     pictures = [_picture(chart, target) for chart in charts]
-    tables = _tables(gradient, comparison)
+    tables = _tables(gradient, comparison, training, noise)
     files = sorted(path.name for path in target.iterdir() if path.suffix in _DATA_ENDINGS)
     page = page_html(facts, pictures=pictures, tables=tables, files=files)
     _write_whole(target / "index.html", page.encode())
@@ -135,13 +138,19 @@ def _data_uri(figure: Figure) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(figure_bytes(figure, "svg")).decode()
 
 
-def _tables(gradient: Sequence[Row], comparison: Sequence[Row]) -> list[TextTable]:
+def _tables(
+    gradient: Sequence[Row], comparison: Sequence[Row], training: Sequence[Row], noise: Sequence[Row]
+) -> list[TextTable]:
     rows = main_cut(gradient)
     tables = []
     if rows:
         tables.append(study_table(rows, title=f"Gradient study at the best beta of the grid ({cut_name(rows[0])})"))
     if comparison:
         tables.append(comparison_table(comparison))
+    if training:
+        tables.append(training_table(training))
+    if noise:
+        tables.append(noise_table(noise))
     return tables
 
 
