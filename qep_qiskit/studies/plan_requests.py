@@ -196,9 +196,7 @@ def _driven_epochs(experiment: Experiment) -> Iterator[_DrivenEpoch]:
         state.epoch, state.step, state.batch = epoch, first_step, skipped
         recorder.phases_of = partial(_phases_of, driven, skipped)
         driven.run()
-        yield _DrivenEpoch(
-            jobs=tuple(recorder.jobs), first_step=first_step, skipped=skipped, times=len(epochs)
-        )
+        yield _DrivenEpoch(jobs=tuple(recorder.jobs), first_step=first_step, skipped=skipped, times=len(epochs))
 
 
 @dataclass(slots=True)
