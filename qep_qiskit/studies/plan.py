@@ -20,6 +20,7 @@ from qep_qiskit.studies.plan_requests import Batch, Job, RunRequests, record_run
 __all__ = ["Cost", "RunPlan", "Share", "cost_of", "plan_requests", "plan_run"]
 
 _MOST_EXECUTIONS_PER_JOB = 10_000_000
+_MOST_BYTES_PER_JOB = 50_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,7 @@ class RunPlan:
         programs: The templates.
         fixed: Whether the counts are certain; otherwise answers of the device decide some of them.
         largest_job: Most executions in one job.
+        largest_payload: Most bytes in one job.
         max_qpu_seconds: Limit of the configuration.
         remaining_seconds: What the account has left, or None where it is not known.
     """
@@ -95,6 +97,7 @@ class RunPlan:
     programs: tuple[ProgramOnDevice, ...]
     fixed: bool
     largest_job: int
+    largest_payload: int
     max_qpu_seconds: float
     remaining_seconds: float | None = None
 
@@ -108,8 +111,8 @@ class RunPlan:
 
     @property
     def fits_into_jobs(self) -> bool:
-        """Whether no job has more executions than the service takes (10^7)."""
-        return self.largest_job <= _MOST_EXECUTIONS_PER_JOB
+        """Whether no job is larger than the service takes: 10^7 executions, 50 MB."""
+        return self.largest_job <= _MOST_EXECUTIONS_PER_JOB and self.largest_payload <= _MOST_BYTES_PER_JOB
 
     @property
     def would_start(self) -> bool:
@@ -164,6 +167,7 @@ def plan_requests(
         programs=circuits.programs(requests.jobs),
         fixed=requests.fixed,
         largest_job=max(job.executions for job in requests.jobs),
+        largest_payload=max(circuits.payload_bytes(job) for job in requests.jobs),
         max_qpu_seconds=experiment.config.execution.max_qpu_seconds,
         remaining_seconds=remaining_seconds,
     )

@@ -115,8 +115,12 @@ class DeviceCircuits:
         return estimated_qpu_seconds(batch.executions, 0, rep_delay=self.rep_delay, circuit_seconds=facts.seconds)
 
     def payload_bytes(self, job: Job) -> int:
-        """One template, and the parameters of every state; calibrations have none."""
-        parameters = 0 if job.calibrates else self.placed(job.program).circuit.num_parameters
+        """One template and the parameters of every state, or the two circuits of a calibration."""
+        if job.calibrates:
+            return sum(
+                payload_of_template(circuit) for circuit in self._circuits.of_calibration(self._own(job.program))
+            )
+        parameters = self.placed(job.program).circuit.num_parameters
         return self.template_bytes(job.program) + job.states * parameters * _BYTES_PER_VALUE
 
     def programs(self, jobs: tuple[Job, ...]) -> tuple[ProgramOnDevice, ...]:
