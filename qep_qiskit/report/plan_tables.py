@@ -98,7 +98,7 @@ def savings_table(savings: Sequence[Mapping[str, Any]]) -> Table:
     Args:
         savings: Records of savings.
     """
-    table = house_table("what would make it cheaper")
+    table = house_table("what would make it cheaper, each alone")
     table.add_column("saves", justify="right", no_wrap=True)
     table.add_column("change", overflow="fold", ratio=1)
     table.add_column("price", overflow="fold", ratio=1)

@@ -58,6 +58,7 @@ class Job:
         calibrates: Whether it reads the calibration states of the program instead.
         states: Bindings of the program that are sent.
         batches: What is measured.
+        is_iteration: Whether an iterative preparation asks for it, to find its states.
         times: How often the run asks for it.
     """
 
@@ -67,6 +68,7 @@ class Job:
     calibrates: bool
     states: int
     batches: tuple[Batch, ...]
+    is_iteration: bool = False
     times: int = 1
 
     @property
@@ -249,6 +251,7 @@ class _Recorder:
                 program=prepared.program,
                 calibrates=isinstance(prepared, CalibrationStates),
                 states=prepared.num_states,
+                is_iteration=request.key.iteration > 0,
                 batches=tuple(batch for readout in request.readouts for batch in _batches(readout, names)),
             )
         )

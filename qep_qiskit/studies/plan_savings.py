@@ -43,7 +43,7 @@ class Saving:
 
 
 def savings(experiment: Experiment, requests: RunRequests, circuits: DeviceCircuits) -> tuple[Saving, ...]:
-    """Changes that save something, the largest saving first.
+    """Changes that save something, the largest saving first; each saves so much alone, not on top of the others.
 
     Args:
         experiment: The run.
@@ -137,6 +137,13 @@ def _changed_device(requests: RunRequests, circuits: DeviceCircuits, before: flo
             change=f"a delay of {1e6 * shortest:g} us between executions",
             price="qubits are reset less well",
             qpu_seconds=executions * (circuits.rep_delay - shortest),
+        )
+    iterations = [job for job in requests.jobs if job.is_iteration]
+    if iterations:
+        yield Saving(
+            change="preparation.energies = 'simulated'",
+            price="angles are found without the device and its noise, for as many qubits as can be simulated",
+            qpu_seconds=cost_of(iterations, circuits).qpu_seconds,
         )
     if offers_fractional_gates(circuits.device):
         yield _fractional(requests, circuits, before)

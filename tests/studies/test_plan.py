@@ -259,6 +259,17 @@ def test_savings_are_what_the_changed_run_saves():
     assert list(found.values()) == sorted(found.values(), reverse=True)
 
 
+def test_simulating_the_energies_saves_all_iterations():
+    experiment = experiment_of(preparation=SAMPLED)
+    circuits, requests = DeviceCircuits(device=device(2), seeds=experiment.seeds), record_run(experiment)
+    found = {saving.change: saving.qpu_seconds for saving in savings(experiment, requests, circuits)}
+    simulated = experiment_of(preparation={"kind": "variational", "ansatz": SAMPLED["ansatz"]})
+    saved = (
+        plan_requests(requests, circuits, experiment).run.qpu_seconds - plan_run(simulated, device(2)).run.qpu_seconds
+    )
+    assert found["preparation.energies = 'simulated'"] == pytest.approx(saved, rel=1e-6)
+
+
 def test_fractional_gates_are_weighed_where_the_device_has_them(monkeypatch):
     chain = device(2)
     experiment = experiment_of(measurement={"shots": 100_000})
