@@ -18,7 +18,7 @@ import numpy as np
 from qep_qiskit.config import Experiment
 from qep_qiskit.errors import ConfigError, QepWarning
 from qep_qiskit.execution import Executor, Readout, Request, ShotData, StatevectorExecutor, Ticket
-from qep_qiskit.learning import Record, Trainer
+from qep_qiskit.learning import Record, Trainer, TrainingState
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.prepared import CalibrationStates, CircuitStates
 from qep_qiskit.program import LayerProgram
@@ -138,9 +138,9 @@ def _require_shots(experiment: Experiment) -> None:
 
 def _is_fixed(experiment: Experiment) -> bool:
     """Whether what is asked follows from the configuration alone."""
-    variational = experiment.config.preparation.kind == "variational"
-    policy = experiment.policy
-    return not variational and policy.adaptive is None and not policy.optimal_split
+    preparation, policy = experiment.config.preparation, experiment.policy
+    measures = preparation.kind == "variational" and preparation.energies == "sampled"
+    return not measures and policy.adaptive is None and not policy.optimal_split
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -175,30 +175,42 @@ class _DrivenEpoch:
 
 
 def _driven_epochs(experiment: Experiment) -> Iterator[_DrivenEpoch]:
-    """One epoch of every kind. What an epoch asks for depends on whether it is the first, on pilots and on tests."""
+    """One epoch of every kind, each from the state that the one before left."""
     trainer = experiment.trainer()
+    for epochs in _kinds_of_epochs(trainer):
+        epoch, piloted = epochs[0]
+        if trainer.state.spending is not None:
+            trainer.state.spending = replace(trainer.state.spending, piloted=piloted)
+        yield _driven(experiment, trainer.state, epoch, times=len(epochs))
+
+
+def _kinds_of_epochs(trainer: Trainer) -> list[list[tuple[int, int]]]:
+    """Epochs that ask for the same things, each with the epoch of the last pilot before it.
+
+    What an epoch asks for depends on whether it is the first, and on whether a pilot (the first or a later one) and a
+    test are due.
+    """
     kinds: dict[tuple[bool, int, bool], list[tuple[int, int]]] = {}
-    piloted, pilots = -1, 0
+    spending, piloted, pilots = trainer.state.spending, -1, 0
     for epoch in range(trainer.settings.epochs):
-        spending = trainer.state.spending
         due = spending is not None and trainer.policy.is_due(replace(spending, piloted=piloted), epoch)
         pilots += due
         kind = (epoch == 0, min(pilots, 2) if due else 0, trainer.settings.is_test_due(epoch + 1))
         kinds.setdefault(kind, []).append((epoch, piloted))
         piloted = epoch if due else piloted
-    state = trainer.state
-    for epochs in kinds.values():
-        epoch, piloted = epochs[0]
-        if state.spending is not None:
-            state.spending = replace(state.spending, piloted=piloted)
-        recorder = _Recorder(StatevectorExecutor(experiment.seeds))
-        driven = replace(experiment, executor=recorder).trainer([_OneEpoch(epoch)], state)
-        skipped = max(0, driven.steps_per_epoch - _DRIVEN_STEPS)
-        first_step = epoch * driven.steps_per_epoch
-        state.epoch, state.step, state.batch = epoch, first_step, skipped
-        recorder.phases_of = partial(_phases_of, driven, skipped)
-        driven.run()
-        yield _DrivenEpoch(jobs=tuple(recorder.jobs), first_step=first_step, skipped=skipped, times=len(epochs))
+    return list(kinds.values())
+
+
+def _driven(experiment: Experiment, state: TrainingState, epoch: int, times: int) -> _DrivenEpoch:
+    """Drive one epoch, without the steps that others stand for; `state` is where it ends."""
+    recorder = _Recorder(StatevectorExecutor(experiment.seeds))
+    trainer = replace(experiment, executor=recorder).trainer([_OneEpoch(epoch)], state)
+    skipped = max(0, trainer.steps_per_epoch - _DRIVEN_STEPS)
+    first_step = epoch * trainer.steps_per_epoch
+    state.epoch, state.step, state.batch = epoch, first_step, skipped
+    recorder.phases_of = partial(_phases_of, trainer, skipped)
+    trainer.run()
+    return _DrivenEpoch(jobs=tuple(recorder.jobs), first_step=first_step, skipped=skipped, times=times)
 
 
 @dataclass(slots=True)
