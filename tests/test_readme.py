@@ -12,7 +12,7 @@ from qep_qiskit.config.reference import configuration_page
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-NAMES = "train|resume|predict|gradient|circuits|sweep|budget"
+NAMES = "train|resume|predict|gradient|circuits|sweep|budget|plan"
 COMMANDS = re.findall(rf"^(?:\.venv/bin/)?(qep (?:{NAMES})[^#&\n]*)", README, flags=re.MULTILINE)
 
 

@@ -49,6 +49,8 @@ examples:
       methods; figures, tables and a page in budgets/xor
   qep budget configs/xor.toml --target-error 0.1
       the shots, nudge and split for a relative error of 10 %
+  qep plan configs/xor.toml --backend fake_torino
+      what the run would cost on a device, and what would make it cheaper
 
 files of a run:
   config.json, data.npz      what was run, on which samples
@@ -131,7 +133,22 @@ def _parser() -> argparse.ArgumentParser:
     circuits.add_argument("--out", metavar="DIR", help="write them to a folder instead of printing them")
     _sweep(commands)
     _budget(commands)
+    _plan(commands)
     return parser
+
+
+def _plan(commands: argparse._SubParsersAction) -> None:
+    plan = _command(
+        commands,
+        "plan",
+        "what a run would cost on a device",
+        "Jobs, circuits, executions, payload and estimated QPU seconds of a step and of the run; where the circuits "
+        "would sit and what of the signal would survive; what would make it cheaper, and whether the run would start "
+        "(execution.max_qpu_seconds). Nothing is sent.",
+    )
+    _config_argument(plan)
+    plan.add_argument("--backend", metavar="NAME", help="the device, such as fake_torino; execution.backend by default")
+    _json_argument(plan)
 
 
 def _budget(commands: argparse._SubParsersAction) -> None:

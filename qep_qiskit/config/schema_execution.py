@@ -51,3 +51,6 @@ class ExecutionConfig(Section):
     """Noise on Aer."""
     mitigation: MitigationConfig = MitigationConfig()
     """What is done about errors of noisy backends."""
+    max_qpu_seconds: float = Field(default=60.0, gt=0)
+    """Most estimated QPU seconds (`qep plan`) that a run may have to start on a device; simulators charge nothing and
+    heed no limit."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["estimated_qpu_seconds"]
+from qep_qiskit.errors import ResourceError
+
+__all__ = ["estimated_qpu_seconds", "require_qpu_seconds"]
 
 _SECONDS_PER_JOB = 2.0
 _SECONDS_BEYOND_CIRCUIT = 10e-6
@@ -24,3 +26,26 @@ def estimated_qpu_seconds(
         circuit_seconds: Duration of one circuit.
     """
     return _SECONDS_PER_JOB * jobs + executions * (rep_delay + circuit_seconds + _SECONDS_BEYOND_CIRCUIT)
+
+
+def require_qpu_seconds(seconds: float, limit: float, remaining: float | None = None) -> None:
+    """Check that a run is small enough to start on a device.
+
+    Args:
+        seconds: QPU seconds that the run is estimated to be charged.
+        limit: Most that it may be (`execution.max_qpu_seconds`).
+        remaining: What the account has left, where it is known.
+
+    Raises:
+        ResourceError: The run is larger than the limit, or than what is left.
+    """
+    if seconds > limit:
+        raise ResourceError(
+            f"execution.max_qpu_seconds: the run is estimated at {seconds:,.1f} QPU seconds and may have {limit:,g}; "
+            "make it cheaper ('qep plan' says how), or raise the limit"
+        )
+    if remaining is not None and seconds > remaining:
+        raise ResourceError(
+            f"execution.backend: the run is estimated at {seconds:,.1f} QPU seconds and the account has "
+            f"{remaining:,.1f} left; make it cheaper ('qep plan' says how), or wait for the next period"
+        )

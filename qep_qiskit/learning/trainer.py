@@ -58,6 +58,10 @@ class TrainingSettings:
             if getattr(self, name) < least:
                 raise ConfigError(f"training.{name}: expected at least {least}, got {getattr(self, name)}")
 
+    def is_test_due(self, epoch: int) -> bool:
+        """Whether the test set is evaluated when so many epochs are done (0: before the first)."""
+        return epoch == self.epochs or (self.evaluate_every > 0 and epoch % self.evaluate_every == 0)
+
 
 class Callback(Protocol):
     """Looks on while a trainer works. Records are plain mappings, ready to be written as JSON."""
@@ -309,9 +313,8 @@ class Trainer:
 
     def _test(self, epoch: int, memory: Memory, calibrations: Calibrations) -> Measuring[EpochTally | None]:
         """Cost and accuracy on the test samples, if they are due; what is known of training samples is lent to them."""
-        every, train, test = self.settings.evaluate_every, self.task.train, self.task.test
-        due = epoch == self.settings.epochs or (every > 0 and epoch % every == 0)
-        if not due or test is None:
+        train, test = self.task.train, self.task.test
+        if test is None or not self.settings.is_test_due(epoch):
             return None
         lent = lent_by_neighbours(memory, train.inputs, test.inputs)
         return (yield from self._evaluated("test", test, epoch, lent, calibrations)).tally

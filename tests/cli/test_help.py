@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["train", "resume", "predict", "gradient", "circuits", "sweep", "budget"]
+COMMANDS = ["train", "resume", "predict", "gradient", "circuits", "sweep", "budget", "plan"]
 
 
 @pytest.fixture
@@ -58,6 +58,7 @@ def test_help_fits_into_80_columns(qep, command):
     [
         ("train", ["CONFIG", "--out DIR", "--set key.path=value"]),
         ("resume", ["DIR"]),
+        ("plan", ["CONFIG", "--backend NAME", "--json", "--set key.path=value"]),
         ("predict", ["DIR", "DATA.csv", "--json"]),
         ("gradient", ["CONFIG", "--sample I", "--json", "--compare {exact}", "--set key.path=value"]),
         ("circuits", ["CONFIG", "--out DIR", "--sample I", "--set key.path=value"]),

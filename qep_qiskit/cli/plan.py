@@ -1,0 +1,77 @@
+"""``qep plan``: what a run would cost on a device, before anything is sent."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from rich.console import Console
+
+from qep_qiskit.config import Experiment, from_file
+from qep_qiskit.errors import ConfigError
+
+__all__ = ["run"]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Plan and print; nothing is sent."""
+    backend = [] if options.backend is None else [f"execution.backend={json.dumps(options.backend)}"]
+    experiment = from_file(options.config, [*options.overrides, *backend])
+    plan = _planned(experiment)
+    if options.json:
+        print(json.dumps(plan, indent=1))
+    else:
+        _print(plan, title=f"{experiment.config.name} on {plan['device']}")
+    return 0
+
+
+def _planned(experiment: Experiment) -> dict[str, Any]:
+    """The record of the plan, with what would make the run cheaper. Qiskit is imported only now."""
+    name = experiment.config.execution.backend
+    if not name.startswith("fake_"):
+        raise ConfigError(
+            f"execution.backend: '{name}' charges nothing; name a device with --backend, such as fake_torino"
+        )
+    from qep_qiskit.execution.aer import fake_device
+    from qep_qiskit.studies.plan import plan_requests
+    from qep_qiskit.studies.plan_circuits import DeviceCircuits
+    from qep_qiskit.studies.plan_requests import record_run
+    from qep_qiskit.studies.plan_savings import savings
+
+    requests = record_run(experiment)
+    circuits = DeviceCircuits(device=fake_device(name, experiment.network.num_qubits), seeds=experiment.seeds)
+    plan = plan_requests(requests, circuits, experiment)
+    return plan.record() | {"savings": [saving.record() for saving in savings(experiment, requests, circuits)]}
+
+
+def _print(plan: dict[str, Any], title: str) -> None:
+    from qep_qiskit.report.plan_tables import cost_table, placement_table, savings_table, shares_table
+
+    console = Console()
+    console.print(cost_table(plan, title=title))
+    console.print(shares_table(plan))
+    for program in plan["programs"]:
+        console.print(placement_table(program))
+        console.print()
+    if plan["savings"]:
+        console.print(savings_table(plan["savings"]))
+    for sentence in _sentences(plan):
+        console.print(sentence, highlight=False, markup=False)
+
+
+def _sentences(plan: dict[str, Any]) -> list[str]:
+    """What the tables rest on, and whether the run would start."""
+    delay = f"Executions {1e6 * plan['rep_delay']:g} us apart; seconds by a fit to what was charged, good to 4 %."
+    found = [delay]
+    if not plan["fixed"]:
+        found.append("Counts are an estimate: what is measured decides some of them (shots are those at the start).")
+    if not plan["fits_into_jobs"]:
+        found.append(
+            f"The largest job has {plan['largest_job']:,} executions and {plan['largest_payload'] / 1e6:,.1f} MB; the "
+            "service takes 10,000,000 and 50 MB."
+        )
+    limit = f"execution.max_qpu_seconds = {plan['max_qpu_seconds']:g}"
+    seconds = f"{plan['run']['qpu_seconds']:,.1f} s"
+    verdict = "would start" if plan["would_start"] else "would not start"
+    return [*found, f"On a device this run {verdict}: {seconds} against {limit}."]

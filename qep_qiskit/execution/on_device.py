@@ -1,0 +1,132 @@
+"""What a placed program is like on its device: gates, durations, errors, bytes; nothing is run."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from qiskit import QuantumCircuit, qpy
+from qiskit.circuit import CircuitInstruction, Parameter
+from qiskit.circuit.exceptions import CircuitError
+from qiskit.circuit.library import RZZGate
+from qiskit.exceptions import QiskitError
+from qiskit.providers import BackendV2
+from qiskit.transpiler import Target
+
+from qep_qiskit.execution.placement import CutDevice, PlacedProgram
+
+__all__ = [
+    "CircuitFacts",
+    "circuit_facts",
+    "fractional_device",
+    "offers_fractional_gates",
+    "payload_of_template",
+    "rep_delay_of",
+    "rep_delay_range_of",
+    "signal_of_gates",
+    "signal_of_readout",
+]
+
+_REP_DELAY = 250e-6
+_CIRCUIT_SECONDS = 5e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitFacts:
+    """A measured circuit on its device.
+
+    Args:
+        two_qubit_gates: Gates on two qubits.
+        depth: Layers of gates, those on one qubit among them; barriers do not count.
+        seconds: Duration with the measurement.
+    """
+
+    two_qubit_gates: int
+    depth: int
+    seconds: float
+
+
+def circuit_facts(circuit: QuantumCircuit, target: Target) -> CircuitFacts:
+    """Count a measured circuit; 5 us where the device does not say how long its gates take."""
+    two = sum(1 for _ in _gates(circuit, num_qubits=2))
+    depth = circuit.depth(lambda instruction: instruction.operation.name not in ("barrier", "measure"))
+    try:
+        seconds = float(circuit.estimate_duration(target, unit="s"))
+    except (CircuitError, QiskitError):
+        seconds = 0.0
+    return CircuitFacts(two_qubit_gates=two, depth=depth, seconds=seconds or _CIRCUIT_SECONDS)
+
+
+def _gates(circuit: QuantumCircuit, num_qubits: int | None = None) -> Iterator[CircuitInstruction]:
+    for instruction in circuit.data:
+        is_gate = instruction.operation.name not in ("barrier", "measure")
+        if is_gate and (num_qubits is None or len(instruction.qubits) == num_qubits):
+            yield instruction
+
+
+def signal_of_gates(placed: PlacedProgram) -> float:
+    """Product over all gates of 1 - error; 1 where the device knows no errors."""
+    assert placed.backend is not None
+    signal = 1.0
+    for instruction in _gates(placed.circuit):
+        where = tuple(placed.circuit.find_bit(qubit).index for qubit in instruction.qubits)
+        signal *= 1.0 - _error(placed.backend.target, instruction.operation.name, where)
+    return signal
+
+
+def signal_of_readout(placed: PlacedProgram) -> float:
+    """Product over all qubits that are read of 1 - error of the readout."""
+    assert placed.backend is not None
+    signal = 1.0
+    for qubit in placed.outputs:
+        signal *= 1.0 - _error(placed.backend.target, "measure", (qubit,))
+    return signal
+
+
+def _error(target: Target, name: str, where: tuple[int, ...]) -> float:
+    if name not in target.operation_names:
+        return 0.0
+    known = (target[name] or {}).get(where)
+    return 0.0 if known is None or known.error is None else float(known.error)
+
+
+def payload_of_template(circuit: QuantumCircuit) -> int:
+    """Bytes of a template as it is sent (QPY)."""
+    buffer = io.BytesIO()
+    qpy.dump(circuit, buffer)
+    return len(buffer.getvalue())
+
+
+def rep_delay_of(device: BackendV2) -> float:
+    """Seconds between executions by the device's configuration, else 250 us."""
+    delay = _configured(device, "default_rep_delay")
+    return _REP_DELAY if delay is None else float(delay)  # type: ignore[arg-type]
+
+
+def rep_delay_range_of(device: BackendV2) -> tuple[float, float] | None:
+    """Least and most seconds that may be asked for between executions, or None where the device does not say."""
+    limits = _configured(device, "rep_delay_range")
+    return None if limits is None else (float(limits[0]), float(limits[1]))  # type: ignore[index]
+
+
+def _configured(device: BackendV2, name: str) -> object | None:
+    """An entry of the configuration that IBM's devices bring along."""
+    configuration = getattr(device, "configuration", None)
+    return getattr(configuration(), name, None) if callable(configuration) else None
+
+
+def offers_fractional_gates(device: BackendV2) -> bool:
+    """Whether the device has `rzz` of any angle that circuits transpiled for it as it is do not use."""
+    if "rzz" in device.target.operation_names:
+        return False
+    names = _configured(device, "supported_instructions")
+    return isinstance(names, list | tuple) and "rzz" in names
+
+
+def fractional_device(device: BackendV2) -> BackendV2:
+    """The device with `rzz` on every pair that has a `cz`, as long and as faulty as that."""
+    described = CutDevice(device, range(device.num_qubits))
+    properties = {where: errors for where, errors in described.target["cz"].items() if where is not None}
+    described.target.add_instruction(RZZGate(Parameter("angle")), properties)
+    return described

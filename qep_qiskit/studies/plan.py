@@ -1,0 +1,217 @@
+"""What a run would cost on a device: jobs, executions, QPU seconds, and how much of the signal would survive.
+
+Counts are those of the very requests that the run makes (`record_run`), circuits are the run's own, placed as it would
+place them. Nothing is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from qiskit.providers import BackendV2
+
+from qep_qiskit.config import Experiment
+from qep_qiskit.execution.usage import estimated_qpu_seconds, require_qpu_seconds
+from qep_qiskit.studies.plan_circuits import DeviceCircuits, ProgramOnDevice
+from qep_qiskit.studies.plan_requests import Batch, Job, RunRequests, record_run
+
+__all__ = ["Cost", "RunPlan", "Share", "cost_of", "plan_requests", "plan_run"]
+
+_MOST_EXECUTIONS_PER_JOB = 10_000_000
+_MOST_BYTES_PER_JOB = 50_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What some jobs take.
+
+    Args:
+        jobs: How many they are.
+        circuits: Bound circuits.
+        executions: Shots times circuits.
+        payload_bytes: What is sent: one template a job, and 8 bytes for every parameter of every state.
+        qpu_seconds: What would be charged.
+    """
+
+    jobs: int
+    circuits: int
+    executions: int
+    payload_bytes: int
+    qpu_seconds: float
+
+    def record(self) -> dict[str, Any]:
+        """Plain data."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """The part of one group and phase.
+
+    Args:
+        group: Name of the group; None for what every job costs whatever is in it.
+        phase: Name of the phase, or what the circuits are for.
+        executions: In the whole run.
+        qpu_seconds: In the whole run.
+        step_seconds: In one step.
+    """
+
+    group: str | None
+    phase: str
+    executions: int
+    qpu_seconds: float
+    step_seconds: float
+
+    def record(self) -> dict[str, Any]:
+        """Plain data."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlan:
+    """What a run would cost on a device.
+
+    Args:
+        device: Its name.
+        rep_delay: Seconds between executions.
+        steps: Steps of the run.
+        step: One step of a full batch.
+        run: The whole run.
+        shares: By groups and phases.
+        programs: The templates.
+        fixed: Whether the counts are certain; otherwise answers of the device decide some of them.
+        largest_job: Most executions in one job.
+        largest_payload: Most bytes in one job.
+        max_qpu_seconds: Limit of the configuration.
+        remaining_seconds: What the account has left, or None where it is not known.
+    """
+
+    device: str
+    rep_delay: float
+    steps: int
+    step: Cost
+    run: Cost
+    shares: tuple[Share, ...]
+    programs: tuple[ProgramOnDevice, ...]
+    fixed: bool
+    largest_job: int
+    largest_payload: int
+    max_qpu_seconds: float
+    remaining_seconds: float | None = None
+
+    def require_start(self) -> None:
+        """Check that the run may start.
+
+        Raises:
+            ResourceError: It is larger than the limit of the configuration, or than what the account has left.
+        """
+        require_qpu_seconds(self.run.qpu_seconds, self.max_qpu_seconds, self.remaining_seconds)
+
+    @property
+    def fits_into_jobs(self) -> bool:
+        """Whether no job is larger than the service takes: 10^7 executions, 50 MB."""
+        return self.largest_job <= _MOST_EXECUTIONS_PER_JOB and self.largest_payload <= _MOST_BYTES_PER_JOB
+
+    @property
+    def would_start(self) -> bool:
+        """Whether the run is within the limit of the configuration and what the account has left."""
+        left = float("inf") if self.remaining_seconds is None else self.remaining_seconds
+        return self.run.qpu_seconds <= min(self.max_qpu_seconds, left)
+
+    def record(self) -> dict[str, Any]:
+        """Plain data."""
+        plain = {
+            name: getattr(self, name)
+            for name in self.__dataclass_fields__
+            if name not in ("step", "run", "shares", "programs")
+        }
+        return plain | {
+            "would_start": self.would_start,
+            "fits_into_jobs": self.fits_into_jobs,
+            "step": self.step.record(),
+            "run": self.run.record(),
+            "shares": [share.record() for share in self.shares],
+            "programs": [program.record() for program in self.programs],
+        }
+
+
+def plan_run(experiment: Experiment, device: BackendV2, *, remaining_seconds: float | None = None) -> RunPlan:
+    """Find out what a run would cost.
+
+    Args:
+        experiment: The run.
+        device: The device, or a snapshot of it.
+        remaining_seconds: QPU seconds that the account has left, where it is known.
+
+    Raises:
+        ConfigError: The run asks a device for nothing.
+        ResourceError: The device has too few qubits.
+    """
+    circuits = DeviceCircuits(device=device, seeds=experiment.seeds)
+    return plan_requests(record_run(experiment), circuits, experiment, remaining_seconds=remaining_seconds)
+
+
+def plan_requests(
+    requests: RunRequests, circuits: DeviceCircuits, experiment: Experiment, *, remaining_seconds: float | None = None
+) -> RunPlan:
+    """The plan of a run whose requests are known; arguments as in `plan_run`."""
+    return RunPlan(
+        device=circuits.device.name,
+        rep_delay=circuits.rep_delay,
+        steps=requests.steps,
+        step=cost_of(requests.step, circuits),
+        run=cost_of(requests.jobs, circuits),
+        shares=_shares(requests, circuits),
+        programs=circuits.programs(requests.jobs),
+        fixed=requests.fixed,
+        largest_job=max(job.executions for job in requests.jobs),
+        largest_payload=max(circuits.payload_bytes(job) for job in requests.jobs),
+        max_qpu_seconds=experiment.config.execution.max_qpu_seconds,
+        remaining_seconds=remaining_seconds,
+    )
+
+
+def cost_of(jobs: Iterable[Job], circuits: DeviceCircuits) -> Cost:
+    """What some jobs take in all."""
+    jobs = tuple(jobs)
+    count = sum(job.times for job in jobs)
+    seconds = sum(job.times * circuits.seconds(job, batch) for job in jobs for batch in job.batches)
+    return Cost(
+        jobs=count,
+        circuits=sum(job.times * job.circuits for job in jobs),
+        executions=sum(job.times * job.executions for job in jobs),
+        payload_bytes=sum(job.times * circuits.payload_bytes(job) for job in jobs),
+        qpu_seconds=estimated_qpu_seconds(0, count) + seconds,
+    )
+
+
+def _shares(requests: RunRequests, circuits: DeviceCircuits) -> tuple[Share, ...]:
+    """By phases and groups in the order in which they come, and at last what every job costs."""
+    keys = dict.fromkeys((batch.phase, batch.group.name) for job in requests.jobs for batch in job.batches)
+    found = [
+        Share(
+            group=group,
+            phase=phase,
+            executions=_sum_of(requests.jobs, phase, group, lambda _, batch: batch.executions),
+            qpu_seconds=_sum_of(requests.jobs, phase, group, circuits.seconds),
+            step_seconds=_sum_of(requests.step, phase, group, circuits.seconds),
+        )
+        for phase, group in keys
+    ]
+    jobs, step = (sum(job.times for job in chosen) for chosen in (requests.jobs, requests.step))
+    seconds = estimated_qpu_seconds(0, jobs)
+    overhead = Share(
+        group=None, phase="jobs", executions=0, qpu_seconds=seconds, step_seconds=estimated_qpu_seconds(0, step)
+    )
+    return (*found, overhead)
+
+
+def _sum_of(jobs: Iterable[Job], phase: str, group: str, value: Callable[[Job, Batch], Any]) -> Any:
+    return sum(
+        job.times * value(job, batch)
+        for job in jobs
+        for batch in job.batches
+        if (batch.phase, batch.group.name) == (phase, group)
+    )

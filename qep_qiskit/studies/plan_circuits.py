@@ -1,0 +1,149 @@
+"""The circuits of a run on a device, each placed as the run would place it and looked at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from qiskit.providers import BackendV2
+
+from qep_qiskit.execution.circuits import MeasuredCircuits, placing_on
+from qep_qiskit.execution.on_device import (
+    CircuitFacts,
+    circuit_facts,
+    payload_of_template,
+    rep_delay_of,
+    signal_of_gates,
+    signal_of_readout,
+)
+from qep_qiskit.execution.placement import PlacedProgram
+from qep_qiskit.execution.usage import estimated_qpu_seconds
+from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.program import LayerProgram
+from qep_qiskit.seeds import Seeds
+from qep_qiskit.studies.plan_requests import Batch, Job
+
+__all__ = ["DeviceCircuits", "ProgramOnDevice"]
+
+_BYTES_PER_VALUE = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramOnDevice:
+    """A template as it sits on the device; the largest numbers over its groups.
+
+    Args:
+        qubits: Physical qubits that are read, in the order of the network's.
+        helpers: Physical qubits that are used besides.
+        parameters: Parameters of the template.
+        template_bytes: Bytes of the template.
+        two_qubit_gates: After transpilation.
+        depth: After transpilation.
+        circuit_seconds: Duration of one execution.
+        gate_signal: Product of 1 - error over all gates.
+        readout_signal: Product of 1 - error of the readout over the qubits that are read.
+    """
+
+    qubits: tuple[int, ...]
+    helpers: tuple[int, ...]
+    parameters: int
+    template_bytes: int
+    two_qubit_gates: int
+    depth: int
+    circuit_seconds: float
+    gate_signal: float
+    readout_signal: float
+
+    @property
+    def signal(self) -> float:
+        """What survives of an expectation value of all qubits, crudely: every error is taken to destroy it."""
+        return self.gate_signal * self.readout_signal
+
+    def record(self) -> dict[str, Any]:
+        """Plain data."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__} | {"signal": self.signal}
+
+
+@dataclass(kw_only=True)
+class DeviceCircuits:
+    """The circuits of a run on a device, each placed and looked at once.
+
+    Args:
+        device: The device.
+        seeds: Root of the run's random streams; the transpiler has its seed from it.
+        rep_delay: Seconds between executions; those of the device by default.
+    """
+
+    device: BackendV2
+    seeds: Seeds
+    rep_delay: float = 0.0
+    _programs: dict[str, LayerProgram] = field(default_factory=dict)
+    _facts: dict[tuple[str, str], CircuitFacts] = field(default_factory=dict)
+    _bytes: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.rep_delay = self.rep_delay or rep_delay_of(self.device)
+        self._circuits = MeasuredCircuits(placing_on(self.device, self.seeds, 3))
+
+    def _own(self, program: LayerProgram) -> LayerProgram:
+        """The first program that is equal to this one; programs are known by who they are."""
+        return self._programs.setdefault(program.fingerprint, program)
+
+    def placed(self, program: LayerProgram) -> PlacedProgram:
+        """Where a program sits."""
+        return self._circuits.placed(self._own(program))
+
+    def facts(self, program: LayerProgram, group: CommutingGroup, *, calibrates: bool = False) -> CircuitFacts:
+        """The measured circuit of a group, or the longer one of the two calibration circuits."""
+        own = self._own(program)
+        key = own.fingerprint, "" if calibrates else group.basis.letters
+        if key not in self._facts:
+            circuit = self._circuits.of_calibration(own)[1] if calibrates else self.placed(own).measured(group)
+            self._facts[key] = circuit_facts(circuit, self.device.target)
+        return self._facts[key]
+
+    def template_bytes(self, program: LayerProgram) -> int:
+        """Bytes of a program's template."""
+        own = self._own(program)
+        if own.fingerprint not in self._bytes:
+            self._bytes[own.fingerprint] = payload_of_template(self.placed(own).circuit)
+        return self._bytes[own.fingerprint]
+
+    def seconds(self, job: Job, batch: Batch) -> float:
+        """QPU seconds of a batch, without what every job costs."""
+        facts = self.facts(job.program, batch.group, calibrates=job.calibrates)
+        return estimated_qpu_seconds(batch.executions, 0, rep_delay=self.rep_delay, circuit_seconds=facts.seconds)
+
+    def payload_bytes(self, job: Job) -> int:
+        """One template and the parameters of every state, or the two circuits of a calibration."""
+        if job.calibrates:
+            return sum(
+                payload_of_template(circuit) for circuit in self._circuits.of_calibration(self._own(job.program))
+            )
+        parameters = self.placed(job.program).circuit.num_parameters
+        return self.template_bytes(job.program) + job.states * parameters * _BYTES_PER_VALUE
+
+    def programs(self, jobs: tuple[Job, ...]) -> tuple[ProgramOnDevice, ...]:
+        """The templates of some jobs, each in the groups that it is measured in."""
+        found: dict[str, list[CircuitFacts]] = {}
+        for job in jobs:
+            self._own(job.program)
+            facts = [] if job.calibrates else [self.facts(job.program, batch.group) for batch in job.batches]
+            found.setdefault(job.program.fingerprint, []).extend(facts)
+        return tuple(self._described(self._programs[name], facts) for name, facts in found.items() if facts)
+
+    def _described(self, program: LayerProgram, facts: list[CircuitFacts]) -> ProgramOnDevice:
+        placed = self.placed(program)
+        circuit, names = placed.circuit, placed.device_qubits
+        used = {circuit.find_bit(qubit).index for instruction in circuit.data for qubit in instruction.qubits}
+        return ProgramOnDevice(
+            qubits=tuple(names[qubit] for qubit in placed.outputs),
+            helpers=tuple(sorted(names[qubit] for qubit in used - set(placed.outputs))),
+            parameters=circuit.num_parameters,
+            template_bytes=self.template_bytes(program),
+            two_qubit_gates=max(found.two_qubit_gates for found in facts),
+            depth=max(found.depth for found in facts),
+            circuit_seconds=max(found.seconds for found in facts),
+            gate_signal=signal_of_gates(placed),
+            readout_signal=signal_of_readout(placed),
+        )

@@ -1,0 +1,300 @@
+"""What a run will ask a device for, found by running it where nothing is charged.
+
+The real trainer is driven on the ideal engine and every request it makes is written down, so that a plan cannot differ
+from what runs. Epochs that ask for the same things are driven once, and so are the steps within an epoch that do: the
+first, one of those between, and the last, which may have fewer samples.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Literal
+
+import numpy as np
+
+from qep_qiskit.config import Experiment
+from qep_qiskit.errors import ConfigError, QepWarning
+from qep_qiskit.execution import Executor, Readout, Request, ShotData, StatevectorExecutor, Ticket
+from qep_qiskit.learning import Record, Trainer, TrainingState
+from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.prepared import CalibrationStates, CircuitStates
+from qep_qiskit.program import LayerProgram
+
+__all__ = ["Batch", "Job", "RunRequests", "record_run"]
+
+_DRIVEN_STEPS = 3
+_STEP = "train"
+_NAMES = {-2.0: "-2 beta", -1.0: "-beta", 0.0: "free", 1.0: "+beta", 2.0: "+2 beta"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Batch:
+    """Circuits of a job that are measured in one group and belong to one phase.
+
+    Args:
+        group: The group.
+        phase: ``"free"``, ``"+beta"`` and the like in a step; elsewhere what the job is for.
+        circuits: Bound circuits.
+        executions: Shots times circuits.
+    """
+
+    group: CommutingGroup
+    phase: str
+    circuits: int
+    executions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Job:
+    """One request, which is one job on a device.
+
+    Args:
+        purpose: As in its key: ``"train"``, ``"pilot"``, ``"test-evaluation"``, ...; ``...-calibration`` for theirs.
+        step: Step of the training loop.
+        program: What prepares its states.
+        calibrates: Whether it reads the calibration states of the program instead.
+        states: Bindings of the program that are sent.
+        batches: What is measured.
+        is_iteration: Whether an iterative preparation asks for it, to find its states.
+        times: How often the run asks for it.
+    """
+
+    purpose: str
+    step: int
+    program: LayerProgram
+    calibrates: bool
+    states: int
+    batches: tuple[Batch, ...]
+    is_iteration: bool = False
+    times: int = 1
+
+    @property
+    def circuits(self) -> int:
+        """Bound circuits, once."""
+        return sum(batch.circuits for batch in self.batches)
+
+    @property
+    def executions(self) -> int:
+        """Shots times circuits, once."""
+        return sum(batch.executions for batch in self.batches)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunRequests:
+    """All jobs of a run.
+
+    Args:
+        jobs: Those that differ, with how often they come.
+        step: Those of one step of a full batch. Calibrations come once an epoch and are not among them.
+        steps: Steps of the run.
+        fixed: Whether answers have no say in what is asked; otherwise the numbers are an estimate.
+    """
+
+    jobs: tuple[Job, ...]
+    step: tuple[Job, ...]
+    steps: int
+    fixed: bool
+
+
+def record_run(experiment: Experiment) -> RunRequests:
+    """Drive a run on the ideal engine, as far as its requests differ, and write them down.
+
+    Shots are those that it starts with: adaptive shots may raise them later.
+
+    Raises:
+        ConfigError: The run asks a device for nothing.
+    """
+    _require_shots(experiment)
+    quiet = replace(experiment, policy=replace(experiment.policy, adaptive=None))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", QepWarning)
+        epochs = list(_driven_epochs(quiet))
+    trainer = quiet.trainer()
+    return RunRequests(
+        jobs=tuple(job for epoch in epochs for job in epoch.counted),
+        step=epochs[0].typical_step,
+        steps=trainer.total_steps,
+        fixed=_is_fixed(experiment),
+    )
+
+
+def _require_shots(experiment: Experiment) -> None:
+    config = experiment.config
+    if config.preparation.kind == "exact":
+        raise ConfigError(
+            "preparation.kind: exact states are made by no circuit, so a device has nothing to run; "
+            "use preparation.kind = 'adiabatic'"
+        )
+    if experiment.estimator.shots is None:
+        raise ConfigError("measurement.shots: a device has no exact expectations; expected a number of shots")
+    if experiment.estimator.mitigation is not None and experiment.estimator.mitigation.shots is None:
+        raise ConfigError(
+            "execution.mitigation.calibration_shots: a device has no exact probabilities; expected a number of shots"
+        )
+
+
+def _is_fixed(experiment: Experiment) -> bool:
+    """Whether what is asked follows from the configuration alone."""
+    preparation, policy = experiment.config.preparation, experiment.policy
+    measures = preparation.kind == "variational" and preparation.energies == "sampled"
+    return not measures and policy.adaptive is None and not policy.optimal_split
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _DrivenEpoch:
+    """What one epoch asked for, some of its steps left out.
+
+    Args:
+        jobs: The requests in their order.
+        first_step: Number of its first step.
+        skipped: Steps left out after the first; the second that was driven stands for them.
+        times: Epochs of the run that ask for the same.
+    """
+
+    jobs: tuple[Job, ...]
+    first_step: int
+    skipped: int
+    times: int
+
+    @property
+    def counted(self) -> tuple[Job, ...]:
+        """The jobs with how often they come."""
+        return tuple(replace(job, times=self.times * self._stands_for(job)) for job in self.jobs)
+
+    def _stands_for(self, job: Job) -> int:
+        return 1 + self.skipped if job.purpose == _STEP and job.step == self.first_step + 1 else 1
+
+    @property
+    def typical_step(self) -> tuple[Job, ...]:
+        """A step of a full batch, the one that stands for others where there is one."""
+        number = self.first_step + (1 if self.skipped else 0)
+        return tuple(job for job in self.jobs if job.purpose == _STEP and job.step == number)
+
+
+def _driven_epochs(experiment: Experiment) -> Iterator[_DrivenEpoch]:
+    """One epoch of every kind, each from the state that the one before left."""
+    trainer = experiment.trainer()
+    for epochs in _kinds_of_epochs(trainer):
+        epoch, piloted = epochs[0]
+        if trainer.state.spending is not None:
+            trainer.state.spending = replace(trainer.state.spending, piloted=piloted)
+        yield _driven(experiment, trainer.state, epoch, times=len(epochs))
+
+
+def _kinds_of_epochs(trainer: Trainer) -> list[list[tuple[int, int]]]:
+    """Epochs that ask for the same things, each with the epoch of the last pilot before it.
+
+    What an epoch asks for depends on whether it is the first, and on whether a pilot (the first or a later one) and a
+    test are due.
+    """
+    kinds: dict[tuple[bool, int, bool], list[tuple[int, int]]] = {}
+    spending, piloted, pilots = trainer.state.spending, -1, 0
+    for epoch in range(trainer.settings.epochs):
+        due = spending is not None and trainer.policy.is_due(replace(spending, piloted=piloted), epoch)
+        pilots += due
+        kind = (epoch == 0, min(pilots, 2) if due else 0, trainer.settings.is_test_due(epoch + 1))
+        kinds.setdefault(kind, []).append((epoch, piloted))
+        piloted = epoch if due else piloted
+    return list(kinds.values())
+
+
+def _driven(experiment: Experiment, state: TrainingState, epoch: int, times: int) -> _DrivenEpoch:
+    """Drive one epoch, without the steps that others stand for; `state` is where it ends."""
+    recorder = _Recorder(StatevectorExecutor(experiment.seeds))
+    trainer = replace(experiment, executor=recorder).trainer([_OneEpoch(epoch)], state)
+    skipped = max(0, trainer.steps_per_epoch - _DRIVEN_STEPS)
+    first_step = epoch * trainer.steps_per_epoch
+    state.epoch, state.step, state.batch = epoch, first_step, skipped
+    recorder.phases_of = partial(_phases_of, trainer, skipped)
+    trainer.run()
+    return _DrivenEpoch(jobs=tuple(recorder.jobs), first_step=first_step, skipped=skipped, times=times)
+
+
+@dataclass(slots=True)
+class _OneEpoch:
+    """Stops a trainer when an epoch is done."""
+
+    epoch: int
+
+    def on_request(self, trainer: Trainer) -> None:
+        """Nothing to do."""
+
+    def on_pilot(self, trainer: Trainer, record: Record) -> None:
+        """Nothing to do."""
+
+    def on_step(self, trainer: Trainer, record: Record) -> None:
+        """Nothing to do."""
+
+    def on_epoch(self, trainer: Trainer, record: Record) -> None:
+        """Enough is known."""
+        if trainer.state.epoch > self.epoch:
+            trainer.request_stop()
+
+    def on_end(self, trainer: Trainer, outcome: Literal["finished", "stopped"]) -> None:
+        """Nothing to do."""
+
+
+@dataclass(slots=True)
+class _Recorder:
+    """Writes requests down and passes them on to an ideal executor.
+
+    Args:
+        inner: Answers them.
+        phases_of: Names of the phases of a step's states, in the order of the states within a sample.
+        jobs: The requests so far.
+    """
+
+    inner: Executor
+    phases_of: Callable[[Request], list[str]] = lambda _: []
+    jobs: list[Job] = field(default_factory=list)
+
+    def submit(self, request: Request) -> Ticket:
+        """Write down and pass on."""
+        prepared = request.prepared
+        assert isinstance(prepared, CircuitStates | CalibrationStates)
+        names = self.phases_of(request)
+        self.jobs.append(
+            Job(
+                purpose=request.key.purpose,
+                step=request.key.step,
+                program=prepared.program,
+                calibrates=isinstance(prepared, CalibrationStates),
+                states=prepared.num_states,
+                is_iteration=request.key.iteration > 0,
+                batches=tuple(batch for readout in request.readouts for batch in _batches(readout, names)),
+            )
+        )
+        return self.inner.submit(request)
+
+    def collect(self, ticket: Ticket) -> ShotData:
+        """Pass on."""
+        return self.inner.collect(ticket)
+
+
+def _batches(readout: Readout, names: list[str]) -> Iterator[Batch]:
+    """The circuits of a readout by their phases; states lie sample by sample, within a sample phase by phase."""
+    phases, circuits = np.unique(readout.states % len(names), return_counts=True)
+    for phase, count in zip(phases.tolist(), circuits.tolist(), strict=True):
+        executions = 0 if readout.shots is None else readout.shots * count
+        yield Batch(group=readout.group, phase=names[phase], circuits=count, executions=executions)
+
+
+def _phases_of(trainer: Trainer, skipped: int, request: Request) -> list[str]:
+    """Names of the phases of a request's states."""
+    key, prepared = request.key, request.prepared
+    if isinstance(prepared, CalibrationStates):
+        return ["calibration"]
+    if key.iteration > 0:
+        return ["preparation"]
+    if key.purpose != _STEP:
+        return [key.purpose]
+    start = (skipped + key.step % trainer.steps_per_epoch) * trainer.settings.batch_size
+    samples = min(trainer.settings.batch_size, trainer.task.train.num_samples - start)
+    contrast = trainer.estimator.contrast
+    names = [_NAMES[beta] for beta in replace(contrast, beta=float(np.sign(contrast.beta))).betas.tolist()]
+    if prepared.num_states == samples * len(names):
+        return names
+    return ["free"] if key.stage == 0 else [name for name in names if name != "free"]

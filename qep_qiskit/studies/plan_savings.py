@@ -1,0 +1,164 @@
+"""What would make a run cheaper on a device, each change with the QPU seconds it saves.
+
+Changes of the configuration are planned like the run itself, from the requests that the changed run makes. The rules
+for the noise are those of the error model: a contrast has the variance (its stencil's squares) / (shots beta^2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from qep_qiskit.config import Experiment
+from qep_qiskit.execution.on_device import fractional_device, offers_fractional_gates, rep_delay_range_of
+from qep_qiskit.learning import Contrast, GradientEstimator
+from qep_qiskit.studies.plan import cost_of
+from qep_qiskit.studies.plan_circuits import DeviceCircuits
+from qep_qiskit.studies.plan_requests import RunRequests, record_run
+
+__all__ = ["Saving", "savings"]
+
+_SHORT_DELAY = 50e-6
+_LEAST_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saving:
+    """A change that makes a run cheaper.
+
+    Args:
+        change: What to do.
+        price: What is given up for it.
+        qpu_seconds: What it saves in the whole run.
+    """
+
+    change: str
+    price: str
+    qpu_seconds: float
+
+    def record(self) -> dict[str, Any]:
+        """Plain data."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+def savings(experiment: Experiment, requests: RunRequests, circuits: DeviceCircuits) -> tuple[Saving, ...]:
+    """Changes that save something, the largest saving first; each saves so much alone, not on top of the others.
+
+    Args:
+        experiment: The run.
+        requests: What it asks for.
+        circuits: Its circuits on the device.
+    """
+    before = cost_of(requests.jobs, circuits).qpu_seconds
+    found = [*_changed_runs(experiment, circuits, before), *_changed_device(requests, circuits, before)]
+    worth = [saving for saving in found if saving.qpu_seconds >= _LEAST_SECONDS]
+    return tuple(sorted(worth, key=lambda saving: -saving.qpu_seconds))
+
+
+def _changed_runs(experiment: Experiment, circuits: DeviceCircuits, before: float) -> Iterator[Saving]:
+    for change, price, changed in _changes(experiment):
+        after = cost_of(record_run(changed).jobs, circuits).qpu_seconds
+        yield Saving(change=change, price=price, qpu_seconds=before - after)
+
+
+def _changes(experiment: Experiment) -> Iterator[tuple[str, str, Experiment]]:
+    estimator, training = experiment.estimator, experiment.config.training
+    shots, contrast = estimator.shots, estimator.contrast
+    samples = experiment.task.train.num_samples
+    batch = min(training.batch_size, samples)
+    if isinstance(shots, int) and shots >= 4 and not experiment.policy.auto_beta:
+        power = f"{2**contrast.order}"
+        yield (
+            f"contrast.beta = {2 * contrast.beta:g} with measurement.shots = {-(-shots // 4)}",
+            f"the same noise of the contrast, {power} times its bias; costs are read with less precision",
+            _with(experiment, replace(contrast, beta=2 * contrast.beta), -(-shots // 4)),
+        )
+    if isinstance(shots, int):
+        yield from _other_contrasts(experiment, estimator, shots)
+    if batch > 1 and training.epochs > 1:
+        halved = -(-training.epochs // 2)
+        yield (
+            f"training.batch_size = {batch // 2} with training.epochs = {halved}",
+            "about as many steps from half the samples each: gradients noisier by a factor of 1.4",
+            _with_training(experiment, batch_size=batch // 2, epochs=halved),
+        )
+    if batch < samples:
+        yield (
+            f"training.batch_size = {min(2 * batch, samples)}",
+            "larger jobs and fewer of them: half the updates an epoch",
+            _with_training(experiment, batch_size=min(2 * batch, samples)),
+        )
+    if experiment.task.test is not None and training.evaluate_every != 0 and training.epochs > 1:
+        yield (
+            "training.evaluate_every = 0",
+            "the test set is looked at once, at the end",
+            _with_training(experiment, evaluate_every=0),
+        )
+
+
+def _other_contrasts(
+    experiment: Experiment, estimator: GradientEstimator, shots: int
+) -> Iterator[tuple[str, str, Experiment]]:
+    """The symmetric contrast in place of others."""
+    contrast = estimator.contrast
+    symmetric = Contrast(kind="symmetric", beta=abs(contrast.beta))
+    if contrast.kind == "one_sided" and shots >= 4:
+        yield (
+            f"contrast.kind = 'symmetric' with measurement.shots = {-(-shots // 4)}",
+            "none: the same noise of the contrast and less bias; costs are read with less precision",
+            _with(experiment, symmetric, -(-shots // 4)),
+        )
+    if contrast.kind == "four_point":
+        yield (
+            "contrast.kind = 'symmetric'",
+            "bias of the order beta^2 in place of beta^4",
+            _with(experiment, symmetric, shots),
+        )
+
+
+def _with(experiment: Experiment, contrast: Contrast, shots: int) -> Experiment:
+    estimator = replace(experiment.estimator, contrast=contrast, shots=shots)
+    return replace(experiment, estimator=estimator)
+
+
+def _with_training(experiment: Experiment, **values: int) -> Experiment:
+    config = experiment.config
+    training = config.training.model_copy(update=values)
+    return replace(experiment, config=config.model_copy(update={"training": training}))
+
+
+def _changed_device(requests: RunRequests, circuits: DeviceCircuits, before: float) -> Iterator[Saving]:
+    limits = rep_delay_range_of(circuits.device)
+    shortest = _SHORT_DELAY if limits is None else max(_SHORT_DELAY, limits[0])
+    if circuits.rep_delay > shortest:
+        executions = sum(job.times * job.executions for job in requests.jobs)
+        yield Saving(
+            change=f"a delay of {1e6 * shortest:g} us between executions",
+            price="qubits are reset less well",
+            qpu_seconds=executions * (circuits.rep_delay - shortest),
+        )
+    iterations = [job for job in requests.jobs if job.is_iteration]
+    if iterations:
+        yield Saving(
+            change="preparation.energies = 'simulated'",
+            price="angles are found without the device and its noise, for as many qubits as can be simulated",
+            qpu_seconds=cost_of(iterations, circuits).qpu_seconds,
+        )
+    if offers_fractional_gates(circuits.device):
+        yield _fractional(requests, circuits, before)
+
+
+def _fractional(requests: RunRequests, circuits: DeviceCircuits, before: float) -> Saving:
+    """Little in seconds, much in two-qubit gates."""
+    other = DeviceCircuits(
+        device=fractional_device(circuits.device), seeds=circuits.seeds, rep_delay=circuits.rep_delay
+    )
+    gates, fewer = (
+        max(program.two_qubit_gates for program in found.programs(requests.jobs)) for found in (circuits, other)
+    )
+    return Saving(
+        change=f"fractional gates: {fewer} two-qubit gates in place of {gates}",
+        price="none, unless gates are twirled",
+        qpu_seconds=before - cost_of(requests.jobs, other).qpu_seconds,
+    )

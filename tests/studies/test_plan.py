@@ -1,0 +1,320 @@
+"""A plan counts what a run does, to the shot; its seconds are those of the formula and of the device's own numbers."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from qiskit.circuit import Parameter
+from qiskit.circuit.library import CZGate, Measure, RZGate, SXGate, XGate
+from qiskit.providers.fake_provider import GenericBackendV2
+
+from qep_qiskit.config import build, check_config
+from qep_qiskit.errors import ConfigError, ResourceError
+from qep_qiskit.execution.usage import require_qpu_seconds
+from qep_qiskit.studies.plan import cost_of, plan_requests, plan_run
+from qep_qiskit.studies.plan_circuits import DeviceCircuits
+from qep_qiskit.studies.plan_requests import record_run
+from qep_qiskit.studies.plan_savings import savings
+
+SMALL = {
+    "name": "small",
+    "seed": 3,
+    "task": {"kind": "xor"},
+    "network": {"graph": "chain", "num_spins": 2, "outputs": [1]},
+    "preparation": {"kind": "adiabatic", "total_time": 2.0, "steps": 5},
+    "execution": {"backend": "statevector"},
+    "measurement": {"shots": 20},
+    "training": {"epochs": 1, "batch_size": 3},
+}
+NOISY = {"backend": "aer", "noise": {"readout": 0.02}, "mitigation": {"readout": "calibrated"}}
+SAMPLED = {
+    "kind": "variational",
+    "energies": "sampled",
+    "optimizer": "spsa",
+    "options": {"maxiter": 3, "last_avg": 1},
+    "ansatz": {"kind": "hamiltonian", "depth": 1},
+}
+OPERATOR = {"kind": "operator", "terms": [{"pauli": "Z1"}]}
+PARITY = {"task": {"kind": "parity", "num_bits": 4}, "training": {"epochs": 3, "batch_size": 3}}
+
+
+def experiment_of(**sections):
+    return build(check_config({**SMALL, **sections}, "test"))
+
+
+def counted(requests):
+    shots = sum(job.times * job.executions for job in requests.jobs)
+    circuits = sum(job.times * job.circuits for job in requests.jobs)
+    return shots, circuits
+
+
+class Counter:
+    """Counts the requests of a real run."""
+
+    def __init__(self, inner):
+        self.inner, self.jobs = inner, 0
+
+    def submit(self, request):
+        self.jobs += 1
+        return self.inner.submit(request)
+
+    def collect(self, ticket):
+        return self.inner.collect(ticket)
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {},
+        {"training": {"epochs": 7, "batch_size": 1}},
+        {"contrast": {"kind": "one_sided", "beta": -0.2}},
+        {"contrast": {"kind": "four_point", "beta": 0.2}},
+        {"measurement": {"shots": 20, "grouping": "per_weight"}},
+        {"cost": OPERATOR},
+        {"preparation": SAMPLED},
+        {"preparation": {"kind": "variational", "ansatz": {"kind": "hamiltonian", "depth": 1}}},
+        {"execution": NOISY, "training": {"epochs": 3, "batch_size": 1}},
+        {"contrast": {"beta": "auto", "pilot": {"every": 2}}, "training": {"epochs": 5, "batch_size": 2}},
+        PARITY,
+        {"training": {"epochs": 5, "batch_size": 2, "evaluate_every": 2}},
+    ],
+    ids=lambda sections: ",".join(sections) or "plain",
+)
+@pytest.mark.filterwarnings("ignore")
+def test_counts_are_those_of_the_run_to_the_shot(sections):
+    experiment = experiment_of(**sections)
+    requests = record_run(experiment)
+    counter = Counter(experiment.executor)
+    trainer = replace(experiment, executor=counter).trainer()
+    trainer.run()
+    assert counted(requests) == (trainer.state.shots, trainer.state.circuits)
+    assert sum(job.times for job in requests.jobs) == counter.jobs
+    assert requests.steps == trainer.state.step
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_test_samples_are_counted_when_they_are_looked_at():
+    """Two moons have a test set: before the first epoch, after 2 and 4, and after the last."""
+    pytest.importorskip("sklearn")
+    task = {"kind": "moons", "num_samples": 20}
+    training = {"epochs": 5, "batch_size": 4, "evaluate_every": 2}
+    experiment = experiment_of(task=task, training=training)
+    requests = record_run(experiment)
+    trainer = experiment.trainer()
+    trainer.run()
+    assert sum(job.times for job in requests.jobs if job.purpose == "test-evaluation") == 4
+    assert counted(requests) == (trainer.state.shots, trainer.state.circuits)
+
+
+@pytest.mark.parametrize(
+    ("kind", "beta", "phases"),
+    [
+        ("one_sided", 0.2, {"free", "+beta"}),
+        ("one_sided", -0.2, {"free", "-beta"}),
+        ("symmetric", 0.2, {"free", "-beta", "+beta"}),
+        ("four_point", 0.2, {"free", "-2 beta", "-beta", "+beta", "+2 beta"}),
+    ],
+)
+def test_phases_are_named(kind, beta, phases):
+    requests = record_run(experiment_of(contrast={"kind": kind, "beta": beta}))
+    batches = [batch for job in requests.step for batch in job.batches]
+    assert {batch.phase for batch in batches} == phases
+    free = [batch.group.name for batch in batches if batch.phase == "free"]
+    assert free == (["Z", "X"] if kind == "one_sided" else ["Z"])
+
+
+def test_a_step_has_a_job_for_every_stage():
+    assert len(record_run(experiment_of()).step) == 2
+    assert len(record_run(experiment_of(cost=OPERATOR)).step) == 1
+
+
+def test_step_is_one_of_a_full_batch():
+    assert [job.states for job in record_run(experiment_of()).step] == [3, 6]
+    assert [job.states for job in record_run(experiment_of(**PARITY)).step] == [3, 6]
+
+
+def test_iterations_are_jobs_of_their_own_and_counts_are_an_estimate():
+    requests = record_run(experiment_of(preparation=SAMPLED))
+    assert not requests.fixed
+    assert len([job for job in requests.step if job.batches[0].phase == "preparation"]) > 6
+    assert record_run(experiment_of()).fixed
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"measurement": {"shots": "exact"}}, "measurement.shots: a device has no exact"),
+        ({"preparation": {"kind": "exact"}}, "preparation.kind: exact states are made by no circuit"),
+        (
+            {"execution": NOISY | {"mitigation": {"readout": "calibrated", "calibration_shots": "exact"}}},
+            "calibration_shots: a device has no exact",
+        ),
+    ],
+)
+def test_runs_that_no_device_can_have_are_refused(sections, message):
+    with pytest.raises(ConfigError, match=message):
+        record_run(experiment_of(**sections))
+
+
+# ---- on devices
+
+
+def device(num_qubits=8, edges=None, *, two=0.01, read=0.02, one=0.001):
+    """A chain with the same errors and durations everywhere."""
+    found = GenericBackendV2(
+        num_qubits,
+        basis_gates=["cz", "rz", "sx", "x"],
+        coupling_map=edges or [[k, k + 1] for k in range(num_qubits - 1)],
+        seed=1,
+    )
+    for gate, error, seconds in (
+        (CZGate(), two, 100e-9),
+        (SXGate(), one, 50e-9),
+        (XGate(), one, 50e-9),
+        (RZGate(Parameter("a")), 0.0, 0.0),
+        (Measure(), read, 1e-6),
+    ):
+        for where, known in found.target[gate.name].items():
+            known.error, known.duration = error, seconds
+            found.target.update_instruction_properties(gate.name, where, known)
+    return found
+
+
+@pytest.fixture(scope="module")
+def whole_step():
+    """Eight spins, 16 samples, three nudges and two bases at 1000 shots, all in one stage."""
+    experiment = experiment_of(
+        task={"kind": "parity", "num_bits": 4},
+        network={"graph": "chain", "num_spins": 8, "outputs": [7]},
+        cost={"kind": "operator", "terms": [{"pauli": "Z7"}, {"pauli": "X7"}]},
+        preparation={"kind": "adiabatic", "total_time": 1.0, "steps": 6},
+        measurement={"shots": 1000},
+        training={"epochs": 1, "batch_size": 16},
+    )
+    estimator = replace(experiment.estimator, read_free_cost=True)
+    experiment = replace(experiment, estimator=estimator)
+    return experiment, record_run(experiment)
+
+
+@pytest.mark.parametrize(("delay", "seconds"), [(250e-6, 27.6), (50e-6, 8.4)])
+def test_seconds_of_a_known_step(whole_step, delay, seconds):
+    experiment, requests = whole_step
+    step = cost_of(requests.step, DeviceCircuits(device=device(), seeds=experiment.seeds, rep_delay=delay))
+    assert (step.jobs, step.circuits, step.executions) == (1, 96, 96_000)
+    assert step.qpu_seconds == pytest.approx(seconds, rel=0.03)
+
+
+def test_shares_add_up(whole_step):
+    experiment, requests = whole_step
+    plan = plan_requests(requests, DeviceCircuits(device=device(), seeds=experiment.seeds), experiment)
+    assert sum(share.qpu_seconds for share in plan.shares) == pytest.approx(plan.run.qpu_seconds)
+    assert sum(share.step_seconds for share in plan.shares) == pytest.approx(plan.step.qpu_seconds)
+    assert sum(share.executions for share in plan.shares) == plan.run.executions
+
+
+def test_placement_and_signal_are_those_of_the_circuit():
+    """A chain of two needs no routing: every two-qubit gate of the template counts, one by one."""
+    experiment = experiment_of()
+    plan = plan_run(experiment, device(2, one=0.0))
+    (program,) = plan.programs
+    assert sorted(program.qubits) == [0, 1]
+    assert program.helpers == ()
+    assert program.gate_signal == pytest.approx(0.99**program.two_qubit_gates)
+    assert program.readout_signal == pytest.approx(0.98**2)
+    assert program.signal == pytest.approx(program.gate_signal * program.readout_signal)
+    assert program.two_qubit_gates == 12  # second order: five steps have six layers of rzz, two cz each
+    assert 1e-6 + 100e-9 * program.two_qubit_gates <= program.circuit_seconds < 10e-6
+
+
+def test_payload_is_a_template_a_job_and_a_number_for_every_parameter():
+    plan = plan_run(experiment_of(), device(2))
+    (program,) = plan.programs
+    assert plan.step.payload_bytes == 2 * program.template_bytes + 8 * program.parameters * (3 + 6)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_calibrations_have_their_share():
+    plan = plan_run(experiment_of(execution=NOISY), device(2))
+    (share,) = [share for share in plan.shares if share.phase == "calibration"]
+    assert share.executions == 2 * 4096  # once before the only epoch
+    assert share.qpu_seconds == pytest.approx(8192 * (250e-6 + 10e-6 + 1.05e-6), rel=1e-3)
+
+
+def test_savings_are_what_the_changed_run_saves():
+    experiment = experiment_of(contrast={"kind": "one_sided", "beta": 0.1}, training={"epochs": 4, "batch_size": 2})
+    circuits = DeviceCircuits(device=device(2), seeds=experiment.seeds)
+    requests = record_run(experiment)
+    found = {saving.change: saving.qpu_seconds for saving in savings(experiment, requests, circuits)}
+    before = plan_requests(requests, circuits, experiment).run
+    assert found["a delay of 50 us between executions"] == pytest.approx(before.executions * 200e-6)
+    changed = experiment_of(
+        contrast={"kind": "one_sided", "beta": 0.2},
+        measurement={"shots": 5},
+        training={"epochs": 4, "batch_size": 2},
+    )
+    after = plan_run(changed, circuits.device).run
+    name = "contrast.beta = 0.2 with measurement.shots = 5"
+    assert found[name] == pytest.approx(before.qpu_seconds - after.qpu_seconds)
+    assert found["training.batch_size = 4"] == pytest.approx(16)  # a step less an epoch, of two jobs
+    assert list(found.values()) == sorted(found.values(), reverse=True)
+
+
+def test_simulating_the_energies_saves_all_iterations():
+    experiment = experiment_of(preparation=SAMPLED)
+    circuits, requests = DeviceCircuits(device=device(2), seeds=experiment.seeds), record_run(experiment)
+    found = {saving.change: saving.qpu_seconds for saving in savings(experiment, requests, circuits)}
+    simulated = experiment_of(preparation={"kind": "variational", "ansatz": SAMPLED["ansatz"]})
+    saved = (
+        plan_requests(requests, circuits, experiment).run.qpu_seconds - plan_run(simulated, device(2)).run.qpu_seconds
+    )
+    assert found["preparation.energies = 'simulated'"] == pytest.approx(saved, rel=1e-6)
+
+
+def test_fractional_gates_are_weighed_where_the_device_has_them(monkeypatch):
+    chain = device(2)
+    experiment = experiment_of(measurement={"shots": 100_000})
+    circuits, requests = DeviceCircuits(device=chain, seeds=experiment.seeds), record_run(experiment)
+
+    def changes():
+        return [saving.change for saving in savings(experiment, requests, circuits)]
+
+    assert not any("fractional" in change for change in changes())
+    described = type("Configuration", (), {"supported_instructions": ["cz", "rzz"]})
+    monkeypatch.setattr(chain, "configuration", described, raising=False)
+    (found,) = [change for change in changes() if "fractional" in change]
+    fewer, gates = [int(word) for word in found.split() if word.isdigit()]
+    assert (fewer, gates) == (6, 12)
+
+
+def test_limits():
+    plan = plan_run(experiment_of(execution={"backend": "statevector", "max_qpu_seconds": 0.5}), device(2))
+    assert not plan.would_start
+    with pytest.raises(ResourceError, match=r"max_qpu_seconds: the run is estimated at .* and may have 0\.5"):
+        plan.require_start()
+    plan = replace(plan, max_qpu_seconds=60.0)
+    assert plan.would_start
+    plan.require_start()
+    plan = replace(plan, remaining_seconds=1.0)
+    assert not plan.would_start
+    with pytest.raises(ResourceError, match=r"the account has 1\.0 left"):
+        plan.require_start()
+    require_qpu_seconds(60.0, 60.0, 60.0)
+
+
+def test_large_jobs_are_told():
+    plan = plan_run(experiment_of(), device(2))
+    assert plan.fits_into_jobs
+    assert not replace(plan, largest_job=10_000_001).fits_into_jobs
+    assert not replace(plan, largest_payload=50_000_001).fits_into_jobs
+
+
+def test_too_small_a_device():
+    with pytest.raises(ResourceError, match="has 2 qubits, the network needs 3"):
+        plan_run(experiment_of(network={"graph": "chain", "num_spins": 3}), device(2))
+
+
+def test_planning_leaves_the_run_alone():
+    experiment = experiment_of()
+    before = experiment.trainer().weights.copy()
+    record_run(experiment)
+    assert np.array_equal(experiment.trainer().weights, before)
