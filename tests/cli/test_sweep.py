@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from qep_qiskit.config import from_file
+from qep_qiskit.learning import RunFolder
 
 GRID = ("--over", "measurement.shots=5,exact", "--over", "seed=0:2")
 NAMES = [f"shots={shots},seed={seed}" for shots in ("5", "exact") for seed in (0, 1)]
@@ -157,9 +158,10 @@ def lines_in(folder):
 
 
 def first_lines(folder):
-    """The first metrics of runs that have a checkpoint, with their times: a run that began anew would have others."""
+    """The first metrics that a checkpoint counts, with their times: a run that began anew would have others."""
     runs = [path.parent for path in Path(folder).glob("runs/*/checkpoint.npz")]
-    return {run.name: (run / "metrics.jsonl").read_text().splitlines()[0] for run in runs}
+    counted = [run for run in runs if RunFolder(run).load_state().metrics_bytes > 0]
+    return {run.name: (run / "metrics.jsonl").read_text().splitlines()[0] for run in counted}
 
 
 def wait_for(condition, child):
@@ -177,7 +179,7 @@ def test_killed_and_gone_on_with(qep, process, here, long_sweep, jobs, whole_gro
     """In the middle of runs, also twice: all processes at once, or the parent alone."""
     for goal in goals:
         child = process("sweep", "exact.toml", *LONG, "--out", "sw", "--jobs", jobs, start_new_session=True)
-        wait_for(lambda goal=goal: lines_in("sw") >= goal, child)
+        wait_for(lambda goal=goal: lines_in("sw") >= goal and first_lines("sw"), child)
         (os.killpg if whole_group else os.kill)(child.pid, signal.SIGKILL)
         child.communicate(timeout=30)  # ends when nobody holds the pipes: no worker is left behind
     begun = first_lines("sw")
