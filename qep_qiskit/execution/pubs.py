@@ -183,17 +183,22 @@ class DeviceCircuits:
         if isinstance(prepared, VectorStates):
             raise ConfigError("execution.backend: a device runs circuits; use preparation.kind = 'adiabatic'")
         if isinstance(prepared, CalibrationStates):
-            pubs, axes = self._calibration(prepared, readouts), ("pairs",)
+            pubs, common = self._calibration(prepared, readouts), False
         else:
-            pub, axes = self._broadcast(prepared, readouts)
+            pub, common = self._broadcast(prepared, readouts)
             pubs = (pub,)
         states = [len(readout.states) for readout in readouts]
         order = np.arange(sum(states))
         rows = np.split(order, np.cumsum(states)[:-1])
-        if axes == ("states", "groups"):
+        if common:
             rows = [order[place :: len(readouts)] for place in range(len(readouts))]
         return JobPlan(
-            pubs=pubs, shots=shots, axes=axes, readouts=places, rows=tuple(rows), digest=_digest(request, readouts)
+            pubs=pubs,
+            shots=shots,
+            axes=("states", "groups") if common else ("pairs",),
+            readouts=places,
+            rows=tuple(rows),
+            digest=_digest(request, readouts),
         )
 
     def _calibration(self, prepared: CalibrationStates, readouts: Sequence[Readout]) -> tuple[Pub, ...]:
@@ -201,7 +206,8 @@ class DeviceCircuits:
         states = [int(state) for readout in readouts for state in readout.states]
         return tuple(Pub(circuit=circuits[state], values=np.zeros((1, 0))) for state in states)
 
-    def _broadcast(self, prepared: CircuitStates, readouts: Sequence[Readout]) -> tuple[Pub, tuple[str, ...]]:
+    def _broadcast(self, prepared: CircuitStates, readouts: Sequence[Readout]) -> tuple[Pub, bool]:
+        """The PUB, and whether its axes are states and groups."""
         circuit, angles = self._template(prepared.program, tuple(readout.group.basis for readout in readouts))
         common = all(np.array_equal(readout.states, readouts[0].states) for readout in readouts)
         if common:
@@ -217,7 +223,7 @@ class DeviceCircuits:
         }
         found = [columns[parameter.name] for parameter in circuit.parameters]
         values = np.stack(found, axis=-1) if found else np.zeros((*shape, 0))
-        return Pub(circuit=circuit, values=values), ("states", "groups") if common else ("pairs",)
+        return Pub(circuit=circuit, values=values), common
 
     def _template(
         self, program: LayerProgram, bases: tuple[LocalBasis, ...]

@@ -15,113 +15,25 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit.providers import BackendV2
 
 from qep_qiskit.errors import DeviceError, JobFailedError, LedgerError, StillQueuedError
 from qep_qiskit.execution.interface import BitMemory, Request, RequestKey, ShotData, Ticket
 from qep_qiskit.execution.ledger import JobDescription, JobEntry, JobLedger
 from qep_qiskit.execution.pubs import DeviceCircuits, JobPlan
+from qep_qiskit.execution.service import BusyError, JobView, LostError, RefusedError, RemoteDevice
 from qep_qiskit.seeds import Seeds
 
-__all__ = ["BusyError", "JobView", "LostError", "Patience", "RefusedError", "RemoteDevice", "RemoteExecutor"]
+__all__ = ["Patience", "RemoteExecutor"]
 
 _LOG = logging.getLogger(__name__)
 _SAME_NUMBERS = 1e-6
 _REFUSALS = 3
 
 Answer = TypeVar("Answer")
-
-
-class RefusedError(Exception):
-    """The service answered that it does not do this; nothing was accepted."""
-
-
-class BusyError(Exception):
-    """The service asks to come back later; nothing was accepted.
-
-    Args:
-        message: What it said.
-        seconds: When to come back, if it said so.
-    """
-
-    def __init__(self, message: str, seconds: float | None = None) -> None:
-        super().__init__(message)
-        self.seconds = seconds
-
-
-class LostError(Exception):
-    """No answer that can be read; whether the service did what was asked is not known."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobView:
-    """What the service says of a job.
-
-    Args:
-        state: Whether it waits (or runs), is done, failed, or was cancelled.
-        reason: Why it failed.
-        retry: Whether the same job may well succeed if it is sent again.
-    """
-
-    state: Literal["waiting", "done", "failed", "cancelled"]
-    reason: str = ""
-    retry: bool = True
-
-
-class RemoteDevice(Protocol):
-    """A device and its service. Every call may raise `RefusedError`, `BusyError` and `LostError`."""
-
-    name: str
-    instance: str
-    backend: BackendV2
-
-    def why_closed(self) -> str | None:
-        """What keeps the device from working now, or None."""
-        ...
-
-    def seconds_left(self) -> float | None:
-        """QPU seconds that the account may still use, or None where there is no limit."""
-        ...
-
-    def estimated_seconds(self, plan: JobPlan) -> float:
-        """QPU seconds that a job will probably be charged."""
-        ...
-
-    def require_fit(self, plan: JobPlan) -> None:
-        """Check that the circuits are the device's own.
-
-        Raises:
-            DeviceError: They are not.
-        """
-        ...
-
-    def send(self, plan: JobPlan, tag: str, most_seconds: int) -> str:
-        """Send a job once, and return its id."""
-        ...
-
-    def find(self, tag: str) -> list[str]:
-        """Ids of all jobs with a tag, oldest first."""
-        ...
-
-    def look(self, job_id: str) -> JobView:
-        """How far a job is."""
-        ...
-
-    def fetch(self, job_id: str) -> list[NDArray[np.uint8]]:
-        """Bits of a finished job, for every PUB an array of shape (..., shots, bytes)."""
-        ...
-
-    def usage_seconds(self, job_id: str) -> float | None:
-        """QPU seconds charged for a job, or None if that is not known yet."""
-        ...
-
-    def cancel(self, job_id: str) -> None:
-        """Cancel a job."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,10 +188,9 @@ class RemoteExecutor:
             entry = self._ledger.submitted(entry, job_id)
             self._cancel_others(entry)
             return entry
-        self._ledger.ended(entry, "refused", message)
         raise DeviceError(
-            f"{self._device.name}: the job did not arrive in {self._patience.sendings} attempts ({message}); nothing "
-            "runs, go on later with 'qep resume'"
+            f"{self._device.name}: the job did not arrive in {self._patience.sendings} attempts ({message}); the "
+            "ledger knows it, go on later with 'qep resume'"
         )
 
     def _post(self, entry: JobEntry, plan: JobPlan, most_seconds: int) -> str:
@@ -392,12 +303,12 @@ class RemoteExecutor:
             try:
                 return question()
             except BusyError as error:
-                pause, reason = error.seconds or pauses(), error
+                pause, reason = error.seconds or pauses(), str(error)
             except RefusedError as error:
                 refusals += 1
-                pause, reason = pauses() if refusals < _REFUSALS else math.inf, error
+                pause, reason = pauses() if refusals < _REFUSALS else math.inf, str(error)
             except LostError as error:
-                pause, reason = pauses(), error
+                pause, reason = pauses(), str(error)
             if time.monotonic() + pause > deadline:
                 kept = "nothing was submitted" if about is None else "the ledger knows the job, go on with 'qep resume'"
                 raise DeviceError(f"{self._device.name}: the service does not answer ({reason}); {kept}")
