@@ -310,6 +310,7 @@ class RemoteExecutor:
             except LostError as error:
                 pause, reason = pauses(), str(error)
             if time.monotonic() + pause > deadline:
+                what = "refuses to answer" if pause == math.inf else "does not answer"
                 kept = "nothing was submitted" if about is None else "the ledger knows the job, go on with 'qep resume'"
-                raise DeviceError(f"{self._device.name}: the service does not answer ({reason}); {kept}")
+                raise DeviceError(f"{self._device.name}: the service {what} ({reason}); {kept}")
             time.sleep(pause)
