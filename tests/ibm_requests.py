@@ -9,6 +9,7 @@ from qep_qiskit.preparation import AdiabaticPreparation
 from qep_qiskit.prepared import CircuitStates
 
 SPINS, STATES = 3, 4
+LOOPBACK_SHOTS = 4000
 
 
 def ramp_states(seed=1):

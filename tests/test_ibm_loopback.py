@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from chi_square import LIMIT, counts_p_value
-from ibm_requests import SPINS, ramp_request
-from loopback_client import SHOTS
+from ibm_requests import LOOPBACK_SHOTS, SPINS, ramp_request
 from qiskit_aer import AerSimulator
 
 from qep_qiskit.execution.aer import _DensityMatrices, fake_device
@@ -54,11 +53,11 @@ def double(started):
     return started
 
 
-def client(double, folder, *die):
+def client(double, folder, *how):
     """Run the client in a process of its own; the environment names a proxy and no URL of the service."""
     folder.mkdir(exist_ok=True)
     env = double.env("proxy") | {"PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent)])}
-    command = [sys.executable, str(HERE / "loopback_client.py"), folder / "jobs.sqlite", folder / "bits.npz", *die]
+    command = [sys.executable, str(HERE / "loopback_client.py"), folder / "jobs.sqlite", folder / "bits.npz", *how]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=200)
     (folder / "output.txt").write_text(done.stdout + done.stderr)
     return done
@@ -86,7 +85,7 @@ def require_same(folder, faultless):
 
 
 def test_outcomes_are_those_of_the_noisy_device(faultless):
-    request = ramp_request(shots=(SHOTS, SHOTS))
+    request = ramp_request(shots=(LOOPBACK_SHOTS, LOOPBACK_SHOTS))
     device = fake_device("fake_manila", SPINS)
     with JobLedger(faultless[0] / "jobs.sqlite") as ledger:
         (job,) = DeviceCircuits(device, Seeds(1), ledger).jobs(request)
@@ -147,6 +146,14 @@ def test_every_fault_ends_with_the_same_bits_and_one_job(double, faultless, tmp_
     assert [job["state"] for job in double.jobs()] == ["Completed"]
     times = {"500 instead of acceptance": 2, "reset instead of acceptance": 2, "too many requests": 2}
     assert len(double.log_of("POST", "^/jobs$")) == times.get(name, 1)
+
+
+def test_duplicates_that_the_client_makes_by_itself_are_cancelled(double, faultless, tmp_path):
+    double.config(queue_seconds=6)
+    double.fault("accept_then_status", "^/jobs$", "POST", status=504)
+    assert client(double, tmp_path / "run", "untamed").returncode == 0
+    require_same(tmp_path / "run", faultless)
+    assert sorted(job["state"] for job in double.jobs()) == ["Cancelled", "Completed"]
 
 
 def test_a_listing_that_lags(double, faultless, tmp_path):
