@@ -14,9 +14,9 @@ import numpy as np
 from ibm_requests import LOOPBACK_SHOTS, SPINS, ramp_request
 
 from qep_qiskit.execution import ibm
-from qep_qiskit.execution.ibm import IbmDevice, IbmExecutor
+from qep_qiskit.execution.ibm import IbmDevice, ibm_device
 from qep_qiskit.execution.ledger import JobLedger
-from qep_qiskit.execution.remote import Patience
+from qep_qiskit.execution.remote import Patience, RemoteExecutor
 from qep_qiskit.seeds import Seeds
 
 PATIENCE = Patience(settling=6, first_pause=0.2, longest_pause=1, without_answer=60)
@@ -39,7 +39,7 @@ def main(path, out, how=None):
     elif how is not None:
         IbmDevice.send = dying(how)
     with JobLedger(Path(path)) as ledger:
-        executor = IbmExecutor("ibm_manila", SPINS, Seeds(1), ledger, patience=PATIENCE)
+        executor = RemoteExecutor(ibm_device("ibm_manila", SPINS), Seeds(1), ledger, patience=PATIENCE)
         data = executor.collect(executor.submit(ramp_request(shots=(LOOPBACK_SHOTS, LOOPBACK_SHOTS))))
     np.savez(out, *(outcome.bits for outcome in data.outcomes))
 

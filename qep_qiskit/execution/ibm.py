@@ -27,14 +27,11 @@ from urllib3.exceptions import MaxRetryError
 from urllib3.util import Retry
 
 from qep_qiskit.errors import DeviceError, ResourceError
-from qep_qiskit.execution.ledger import JobLedger
 from qep_qiskit.execution.pubs import JobPlan
-from qep_qiskit.execution.remote import Patience, RemoteExecutor
 from qep_qiskit.execution.service import BusyError, JobView, LostError, RefusedError
 from qep_qiskit.execution.usage import estimated_qpu_seconds
-from qep_qiskit.seeds import Seeds
 
-__all__ = ["IbmDevice", "IbmExecutor", "open_service"]
+__all__ = ["IbmDevice", "ibm_device", "open_service"]
 
 _LOG = logging.getLogger(__name__)
 _CONNECT_AND_READ_SECONDS = (10.0, 60.0)
@@ -49,38 +46,24 @@ _HOPELESS = ("1517", "1519", "1520", "1603")
 _STATES: dict[str, Any] = {"DONE": "done", "ERROR": "failed", "CANCELLED": "cancelled"}
 
 
-class IbmExecutor(RemoteExecutor):
-    """Runs requests on a device of IBM's.
+def ibm_device(name: str, num_qubits: int, instance: str | None = None) -> IbmDevice:
+    """Log in and find a device.
 
     Args:
         name: Name of the device, such as ``"ibm_kingston"``.
         num_qubits: Qubits that are needed.
-        seeds: Root of the layout's seed.
-        ledger: The ledger of the run.
-        instance: Name or CRN of the instance that pays; the saved account's by default.
-        patience: How long to wait for what.
+        instance: Name or CRN of the instance that pays; the account's own by default.
 
     Raises:
         DeviceError: There is no account, no such instance or device, or no network.
         ResourceError: The device is too small.
     """
-
-    def __init__(
-        self,
-        name: str,
-        num_qubits: int,
-        seeds: Seeds,
-        ledger: JobLedger,
-        *,
-        instance: str | None = None,
-        patience: Patience | None = None,
-    ) -> None:
-        device = IbmDevice(open_service(instance), name)
-        if device.backend.num_qubits < num_qubits:
-            raise ResourceError(
-                f"execution.backend: {name} has {device.backend.num_qubits} qubits, the network needs {num_qubits}"
-            )
-        super().__init__(device, seeds, ledger, patience=patience)
+    device = IbmDevice(open_service(instance), name)
+    if device.backend.num_qubits < num_qubits:
+        raise ResourceError(
+            f"execution.backend: {name} has {device.backend.num_qubits} qubits, the network needs {num_qubits}"
+        )
+    return device
 
 
 def open_service(instance: str | None = None) -> QiskitRuntimeService:

@@ -38,7 +38,6 @@ _KEY = ("purpose", "step", "stage", "attempt", "iteration")
 _BEFORE: dict[JobState, tuple[JobState, ...]] = {
     "submitted": ("intended",),
     "collected": ("submitted",),
-    "applied": ("collected",),
     "refused": ("intended",),
     "failed": ("submitted",),
     "cancelled": ("submitted", "intended"),
@@ -250,12 +249,10 @@ class JobLedger:
         """Write that a job ended badly."""
         return self._to(entry, state, reason=reason, usage_seconds=usage_seconds)
 
-    def applied(self, key: RequestKey) -> None:
-        """Write that the outcomes of a request have become part of the run's state."""
+    def applied(self) -> None:
+        """Write that all outcomes collected so far have become part of a state of the run that is on disk."""
         with self._transaction() as connection:
-            connection.execute(
-                f"UPDATE jobs SET state = 'applied' WHERE {_WHERE_KEY} AND state = 'collected'", _key_values(key)
-            )
+            connection.execute("UPDATE jobs SET state = 'applied' WHERE state = 'collected'")
 
     def circuit(self, name: str) -> bytes | None:
         """A circuit that is kept, or None."""

@@ -17,7 +17,7 @@ from qiskit_ibm_runtime.exceptions import IBMInputValueError, IBMNotAuthorizedEr
 from qep_qiskit.cli.main import main
 from qep_qiskit.errors import ConfigError, DeviceError, JobFailedError, LedgerError, ResourceError, StillQueuedError
 from qep_qiskit.execution import ibm
-from qep_qiskit.execution.ibm import IbmDevice, IbmExecutor, open_service
+from qep_qiskit.execution.ibm import IbmDevice, ibm_device, open_service
 from qep_qiskit.execution.ledger import JobLedger
 from qep_qiskit.execution.pubs import JobPlan, Pub
 from qep_qiskit.execution.remote import Patience, RemoteExecutor
@@ -280,10 +280,11 @@ def test_a_device_that_is_not_there(service):
         IbmDevice(service, "ibm_moon")
 
 
-def test_a_device_that_is_too_small(service, path, monkeypatch):
+def test_a_device_that_is_too_small(service, monkeypatch):
     monkeypatch.setattr(ibm, "open_service", lambda instance: service)
-    with JobLedger(path) as ledger, pytest.raises(ResourceError, match="has 5 qubits, the network needs 6"):
-        IbmExecutor("ibm_stand_in", 6, Seeds(1), ledger)
+    assert ibm_device("ibm_stand_in", 5).name == "ibm_stand_in"
+    with pytest.raises(ResourceError, match="has 5 qubits, the network needs 6"):
+        ibm_device("ibm_stand_in", 6)
 
 
 def account_error(status):

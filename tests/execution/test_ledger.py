@@ -52,7 +52,7 @@ def test_a_row_goes_its_way_and_keeps_everything(ledger, rng, tmp_path):
     entry = ledger.collected(entry, bits, 6.0)
     assert (entry.state, entry.job_id, entry.usage_seconds) == ("collected", "job7", 6.0)
     assert all(np.array_equal(a, b) for a, b in zip(ledger.bits(entry), bits, strict=True))
-    ledger.applied(KEY)
+    ledger.applied()
     assert [found.state for found in JobLedger.read(tmp_path / "jobs.sqlite")] == ["applied"]
 
 
@@ -80,7 +80,7 @@ def test_no_step_is_left_out_or_done_twice(ledger):
     entry = ledger.intend(description(), BOUND)
     with pytest.raises(LedgerError, match="is not submitted any more"):
         ledger.collected(entry, [BOUND], None)
-    ledger.applied(KEY)
+    ledger.applied()
     assert ledger.latest(KEY, 0).state == "intended"
     submitted = ledger.submitted(entry, "job1")
     with pytest.raises(LedgerError, match="is not intended any more"):
