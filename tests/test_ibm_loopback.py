@@ -5,6 +5,7 @@ jobs with the noise of the device, and its bits depend on what a job contains an
 every run must end with the same bits as the run in which nothing does.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -184,3 +185,74 @@ def test_the_token_is_in_no_file_and_only_ibm_is_called(double, tmp_path):
     calls = double.log_of("CONNECT")
     assert calls
     assert all(call["host"].endswith(".cloud.ibm.com") for call in calls)
+
+
+QEP = [sys.executable, "-c", "import sys; from qep_qiskit.cli.main import main; sys.exit(main())"]
+TWO_STEPS = """
+name = "xor"
+seed = 1
+[task]
+kind = "xor"
+[network]
+graph = "chain"
+num_spins = 3
+[preparation]
+kind = "adiabatic"
+total_time = 1.5
+steps = 4
+[measurement]
+shots = 50
+[contrast]
+kind = "symmetric"
+[training]
+epochs = 1
+batch_size = 2
+evaluate_every = 0
+[execution]
+backend = "ibm_manila"
+"""
+
+
+def qep(double, *words, seconds=None):
+    """The command line in a process of its own, killed after some seconds; its exit code, None where it was killed."""
+    env = double.env("proxy") | {"PYTHONPATH": str(HERE.parent)}
+    try:
+        return subprocess.run([*QEP, *map(str, words)], env=env, capture_output=True, timeout=seconds).returncode
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def test_training_that_is_killed_again_and_again(double, tmp_path):
+    """Also with every submission's answer lost: the same weights, and every job accepted once."""
+    config = tmp_path / "xor.toml"
+    config.write_text(TWO_STEPS)
+    assert qep(double, "train", config, "--out", tmp_path / "whole") == 0
+    jobs = len(double.jobs())
+    double.reset()
+    double.config(queue_seconds=1.0)
+    double.fault("accept_then_reset", "^/jobs$", "POST", times=-1)
+    seconds = 5.0
+    code = qep(double, "train", config, "--out", tmp_path / "killed", seconds=seconds)
+    kills = 0
+    while code is None:
+        assert (kills := kills + 1) < 20
+        seconds += 0.37
+        code = qep(double, "resume", tmp_path / "killed", seconds=seconds)
+    assert code == 0
+    assert kills
+    weights = [json.loads((tmp_path / run / "weights.json").read_text()) for run in ("whole", "killed")]
+    assert weights[0] == weights[1]
+    assert [job["state"] for job in double.jobs()] == ["Completed"] * jobs
+    assert {entry.state for entry in JobLedger.read(tmp_path / "killed" / "jobs.sqlite")} == {"applied"}
+
+
+def test_a_job_that_stays_queued_is_collected_later(double, tmp_path):
+    config = tmp_path / "xor.toml"
+    config.write_text(TWO_STEPS + "wait_seconds = 2\n")
+    double.plan(hold=True)
+    assert qep(double, "train", config, "--out", tmp_path / "run") == 3
+    double.ctl("release", {})
+    assert qep(double, "resume", tmp_path / "run") == 0
+    assert {job["state"] for job in double.jobs()} == {"Completed"}
+    entries = JobLedger.read(tmp_path / "run" / "jobs.sqlite")
+    assert len(entries) == len(double.jobs())
