@@ -19,7 +19,8 @@ INSTANCE = "crn:v1:stand-in"
 
 def api_error(status, message="API internal error", headers=None):
     error = RequestsApiError(f"{status} {message} for {TOKEN}", status)
-    error.response = SimpleNamespace(status_code=status, headers=headers or {})
+    said = {"errors": [{"code": 1000 + status, "message": message, "solution": "Wait."}]}
+    error.response = SimpleNamespace(status_code=status, headers=headers or {}, json=lambda: said)
     return error
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 from qiskit_ibm_runtime import QiskitRuntimeService
-from qiskit_ibm_runtime.accounts import AccountNotFoundError, InvalidAccountError
+from qiskit_ibm_runtime.accounts import AccountManager, AccountNotFoundError, InvalidAccountError
 from qiskit_ibm_runtime.exceptions import IBMInputValueError, IBMNotAuthorizedError
 from qiskit_ibm_runtime.executor_sampler import Sampler
 from qiskit_ibm_runtime.utils.utils import is_isa_circuit
@@ -43,6 +43,7 @@ _NOT_ACCEPTED = frozenset(range(400, 500)) - {408, 429}
 _RETRY_STATUS = (413, 429, 500, 502, 503, 504)
 # Codes of failures that lie in the job itself: circuits that do not fit, circuits too long, input that does not parse.
 _HOPELESS = ("1517", "1519", "1520", "1603")
+_CAPPED = "1305"
 _STATES: dict[str, Any] = {"DONE": "done", "ERROR": "failed", "CANCELLED": "cancelled"}
 
 
@@ -93,9 +94,10 @@ def open_service(instance: str | None = None) -> QiskitRuntimeService:
         ) from None
     except IBMInputValueError as error:
         there = ", ".join(_instances()) or "none"
-        raise DeviceError(
-            f"execution.instance: the account has no instance '{instance or 'of the environment'}'; there are: {there}"
-        ) from error
+        wanted = (
+            f"instance '{instance}'" if instance else "such instance as QISKIT_IBM_INSTANCE or the saved account says"
+        )
+        raise DeviceError(f"execution.instance: the account has no {wanted}; there are: {there}") from error
     except Exception as error:
         raise DeviceError(
             f"execution.backend: IBM's service cannot be used ({type(error).__name__}); nothing was submitted, check "
@@ -106,7 +108,7 @@ def open_service(instance: str | None = None) -> QiskitRuntimeService:
 def _instances() -> list[str]:
     """Names of the account's instances, none if they cannot be had."""
     try:
-        return [str(found["name"]) for found in QiskitRuntimeService(instance="auto").instances()]
+        return [str(found["name"]) for found in AccountManager.get().list_instances()]
     except Exception:
         return []
 
@@ -193,7 +195,12 @@ class IbmDevice:
             job = self._service.job(job_id)
             state = _STATES.get(str(job.status()), "waiting")
             reason = " ".join(str(job.error_message() or "").split()) if state == "failed" else ""
-        return JobView(state=state, reason=reason, retry=not any(code in reason for code in _HOPELESS))
+        return JobView(
+            state=state,
+            reason=reason.removeprefix(f"Job {job_id} has failed: "),
+            retry=not any(code in reason for code in _HOPELESS),
+            capped=_CAPPED in reason,
+        )
 
     def fetch(self, job_id: str) -> list[NDArray[np.uint8]]:
         """Bits of a finished job, for every PUB an array of shape (..., shots, bytes)."""
@@ -231,7 +238,7 @@ class IbmDevice:
     def _said(self, error: Exception) -> str:
         """What an error says, in one short line without the token."""
         token = str((self._service.active_account() or {}).get("token") or "")
-        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        text = _answer_in(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
         return (text.replace(token, "<token>") if token else text)[:300]
 
 
@@ -270,6 +277,17 @@ def _status_of(error: BaseException) -> int | None:
             if isinstance(status, int) and status > 0:
                 return status
     return None
+
+
+def _answer_in(error: BaseException) -> str:
+    """What the service itself says in an error, or nothing."""
+    for found in _chain(error):
+        try:
+            said = found.response.json()["errors"][0]  # type: ignore[attr-defined]
+            return " ".join(f"code {said['code']}: {said['message']} {said.get('solution') or ''}".split())
+        except Exception:
+            continue
+    return ""
 
 
 def _retry_after(error: BaseException) -> float | None:

@@ -282,6 +282,13 @@ class RemoteExecutor:
                 f"job {entry.job_id} on {self._device.name} was cancelled; {charged}, {again}; 'qep resume' submits it "
                 "again"
             )
+        if view.capped:
+            cap = entry.description.options["max_execution_time"]
+            raise JobFailedError(
+                f"job {entry.job_id} on {self._device.name} ran into its cap of {cap} QPU seconds, against an "
+                f"estimate of {entry.description.estimated_seconds:.1f}; {charged}, {again}; use fewer shots or samples in "
+                "a new run, or 'qep resume' to submit it again"
+            )
         advice = "'qep resume' submits it again" if view.retry else "the same job would fail again"
         raise JobFailedError(
             f"job {entry.job_id} on {self._device.name} failed: {view.reason}; {charged}, {again}; {advice}"

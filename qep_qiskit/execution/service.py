@@ -43,11 +43,13 @@ class JobView:
         state: Whether it waits (or runs), is done, failed, or was cancelled.
         reason: Why it failed.
         retry: Whether the same job may well succeed if it is sent again.
+        capped: Whether it was stopped because it ran for longer than it was allowed to.
     """
 
     state: Literal["waiting", "done", "failed", "cancelled"]
     reason: str = ""
     retry: bool = True
+    capped: bool = False
 
 
 class RemoteDevice(Protocol):

@@ -2,6 +2,9 @@
 
 import json
 import logging
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +15,8 @@ pytest.importorskip("qiskit_ibm_runtime")
 from ibm_stand_in import INSTANCE, TOKEN, StandInService, api_error, run_error
 from qiskit import QuantumCircuit
 from qiskit_ibm_runtime.accounts import AccountNotFoundError, InvalidAccountError
+from qiskit_ibm_runtime.api.exceptions import RequestsApiError
+from qiskit_ibm_runtime.api.session import RetrySession
 from qiskit_ibm_runtime.exceptions import IBMInputValueError, IBMNotAuthorizedError
 
 from qep_qiskit.cli.main import main
@@ -163,7 +168,7 @@ def test_too_many_requests_is_waited(service, path, expected):
 
 def test_a_refusal_is_final_and_the_next_try_a_row_of_its_own(service, path, expected):
     service.faults = {"post": [run_error(409, message="usage limit")]}
-    with pytest.raises(DeviceError, match=r"was not accepted \(.*usage limit.*; nothing was submitted"):
+    with pytest.raises(DeviceError, match=r"not accepted \(code 1409: usage limit Wait\.\); nothing was submitted"):
         run(service, path)
     assert states(path) == ["refused"]
     assert same(run(service, path), expected)
@@ -220,6 +225,11 @@ def test_still_queued_has_an_error_and_an_exit_code_of_its_own(service, path, ex
     [
         ("ERROR", "Error code 9701; calibration drifted", "9701; calibration drifted; 7 s were charged, .* submits it"),
         ("ERROR", "Error code 1517; not ISA", "7 s were charged, the step is not applied; the same job would fail"),
+        (
+            "ERROR",
+            "Error code 1305; too long",
+            r"ran into its cap of \d+ QPU seconds, against an estimate of 2.1; 7 s were",
+        ),
         ("CANCELLED", None, "was cancelled; 7 s were charged, the step is not applied; 'qep resume' submits it again"),
     ],
 )
@@ -311,6 +321,51 @@ def test_logging_in(monkeypatch, error, said):
     with pytest.raises(DeviceError, match=said) as caught:
         open_service("mine")
     assert TOKEN not in str(caught.value)
+
+
+def test_an_account_that_names_a_wrong_instance(monkeypatch):
+    def refuse(**_):
+        raise IBMInputValueError("no access")
+
+    account = SimpleNamespace(list_instances=lambda: [{"name": "mine"}, {"name": "ours"}])
+    monkeypatch.setattr(ibm, "QiskitRuntimeService", refuse)
+    monkeypatch.setattr(ibm, "AccountManager", SimpleNamespace(get=lambda: account))
+    with pytest.raises(DeviceError, match="as QISKIT_IBM_INSTANCE or the saved account says; there are: mine, ours"):
+        open_service()
+
+
+@pytest.mark.parametrize(("method", "times"), [("POST", 1), ("GET", 4)])
+def test_the_client_itself_repeats_questions_only(method, times):
+    """Against a server that answers 500 for ever, through the client's own session."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(500)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_POST = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    session = RetrySession(f"http://127.0.0.1:{server.server_port}")
+    session.trust_env = False
+    ibm._tame(SimpleNamespace(_api_clients={"crn": SimpleNamespace(_session=session)}))
+    with pytest.raises(RequestsApiError):
+        session.request(method, "/jobs")
+    server.shutdown()
+    server.server_close()
+    assert len(asked) == times
+
+
+def test_a_client_of_another_making_is_left_alone(service, caplog):
+    IbmDevice(service, "ibm_stand_in")
+    assert "its own retries stay on" in caplog.text
 
 
 def test_the_token_is_in_no_file_and_no_log(service, path, tmp_path, caplog):
