@@ -346,7 +346,7 @@ def test_the_client_itself_repeats_questions_only(method, times):
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        do_POST = do_GET
+        do_POST = do_GET  # noqa: N815
 
         def log_message(self, *_):
             pass
