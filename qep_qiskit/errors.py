@@ -13,8 +13,11 @@ __all__ = [
     "ConfigError",
     "DataError",
     "DegenerateGroundStateWarning",
+    "DeviceError",
     "FolderBusyError",
     "IdleClusterWarning",
+    "JobFailedError",
+    "LedgerError",
     "NetworkError",
     "NudgeBeyondGapWarning",
     "QepError",
@@ -22,6 +25,7 @@ __all__ = [
     "ResourceError",
     "ReversedDriverWarning",
     "RunFolderError",
+    "StillQueuedError",
     "UnconnectedOutputWarning",
     "UnconvergedError",
     "UnconvergedWarning",
@@ -45,6 +49,18 @@ class DataError(QepError):
     """A data file or array cannot be used; the message names the file, the row and the column."""
 
 
+class DeviceError(QepError):
+    """A device, its service or the account cannot be used; the message says whether anything was submitted."""
+
+
+class JobFailedError(QepError):
+    """A job on a device failed, was cancelled or ran into its cap; what it was for is not done."""
+
+
+class LedgerError(QepError):
+    """The ledger of a run's jobs is damaged, in use, or says something else than the run."""
+
+
 class NetworkError(QepError):
     """A network, cost or graph is not well defined (spin out of range, duplicate edge, ...)."""
 
@@ -59,6 +75,10 @@ class RunFolderError(QepError):
 
 class FolderBusyError(RunFolderError):
     """Another process is at work in a folder."""
+
+
+class StillQueuedError(QepError):
+    """A job still waits after the time that was given; it can be collected later. The exit code is 3, not 2."""
 
 
 class UnconvergedError(QepError):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module, metadata
 from typing import NoReturn
 
-from qep_qiskit.errors import QepError, QepWarning, WorkerLostError
+from qep_qiskit.errors import QepError, QepWarning, StillQueuedError, WorkerLostError
 
 __all__ = ["main"]
 
@@ -77,8 +77,11 @@ killed sweep goes on by the same command.
 
 exit codes: 0 done, 1 some points of a sweep failed or a worker died (lines
 say which; the rest is kept), 2 something in the input cannot be used (one
-line says what), 130 stopped by Ctrl-C.
+line says what), 3 a job on a device is still queued (its id is kept), 130
+stopped by Ctrl-C.
 """
+
+_EXIT_CODES: dict[type[QepError], int] = {WorkerLostError: 1, StillQueuedError: 3}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -267,7 +270,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return int(import_module(f"qep_qiskit.cli.{options.command}").run(options))
         except QepError as error:
             print(f"qep: error: {' '.join(str(error).split())}", file=sys.stderr)
-            return 1 if isinstance(error, WorkerLostError) else 2
+            return _EXIT_CODES.get(type(error), 2)
         except KeyboardInterrupt as stop:
             print(f"qep: {stop if str(stop) else 'interrupted'}", file=sys.stderr)
             return 130

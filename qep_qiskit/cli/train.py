@@ -14,8 +14,9 @@ from rich.table import Table
 
 from qep_qiskit.cli.progress import ProgressView
 from qep_qiskit.config import Experiment, from_file
+from qep_qiskit.execution.service import RemoteDevice
 from qep_qiskit.learning import RunFolder, Trainer, TrainingState
-from qep_qiskit.studies.training import is_finished, load_matching_state, start_run, trainer_in
+from qep_qiskit.studies.training import device_of, is_finished, load_matching_state, start_run, trainer_in
 
 __all__ = ["report_of", "run", "train_in"]
 
@@ -26,7 +27,8 @@ def run(options: argparse.Namespace) -> int:
     """Build everything first, so that nothing is written where something is wrong; then train."""
     experiment = from_file(options.config, options.overrides)
     path = Path(options.out) if options.out else _free_folder(Path("runs") / Path(options.config).stem)
-    return train_in(start_run(path, experiment), experiment)
+    device = device_of(experiment)
+    return train_in(start_run(path, experiment), experiment, device)
 
 
 def _free_folder(path: Path) -> Path:
@@ -38,8 +40,14 @@ def _free_folder(path: Path) -> Path:
     return candidate
 
 
-def train_in(folder: RunFolder, experiment: Experiment) -> int:
-    """Train in a run folder, from its last checkpoint or from the start, and report at the end."""
+def train_in(folder: RunFolder, experiment: Experiment, device: RemoteDevice | None = None) -> int:
+    """Train in a run folder, from its last checkpoint or from the start, and report at the end.
+
+    Args:
+        folder: The folder of the run.
+        experiment: What it trains.
+        device: The device that it asks for, if it was found already.
+    """
     progress = ProgressView(Console(stderr=True))
     with folder.locked():
         state = load_matching_state(folder, experiment)
@@ -47,7 +55,8 @@ def train_in(folder: RunFolder, experiment: Experiment) -> int:
             Console().print(report_of(folder, experiment, state))
             print(f"{folder.path}: this run is finished; nothing to resume")
             return 0
-        trainer = trainer_in(folder, experiment, state, watchers=(progress,))
+        device = device_of(experiment) if device is None else device
+        trainer = trainer_in(folder, experiment, state, watchers=(progress,), device=device)
         with _stopping_on_signals(trainer):
             progress.start(trainer)
             try:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from qep_qiskit.config.build_cost import build_cost
-from qep_qiskit.config.build_executor import build_executor, build_mitigation
+from qep_qiskit.config.build_executor import build_executor, build_mitigation, is_remote
 from qep_qiskit.config.build_network import build_network, num_spins
 from qep_qiskit.config.build_spending import build_contrast, build_policy
 from qep_qiskit.config.build_variational import build_variational
@@ -244,7 +244,7 @@ def _check_memory(config: Config, num_qubits: int) -> None:
         require_memory(num_qubits, 16 * 6, "simulating the energies")
     if config.execution.method == "density_matrix":
         require_memory(num_qubits, 2 * 16, "a density matrix simulation", bits_per_qubit=2)
-    elif config.execution.method != "matrix_product_state":
+    elif config.execution.method != "matrix_product_state" and not is_remote(config):
         require_memory(num_qubits, 5 * 16, "a state vector simulation")
 
 

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from qep_qiskit.config.schema import Config
 from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution import Executor, StatevectorExecutor, VectorExecutor
+from qep_qiskit.execution import Executor, Request, ShotData, StatevectorExecutor, Ticket, VectorExecutor
+from qep_qiskit.execution.ledger import JobLedger
 from qep_qiskit.execution.noisy import MOST_QUBITS
+from qep_qiskit.execution.remote import Patience, RemoteExecutor
+from qep_qiskit.execution.service import RemoteDevice
 from qep_qiskit.measurement import ReadoutMitigation
 from qep_qiskit.seeds import Seeds
 
-__all__ = ["build_executor", "build_mitigation", "require_exact"]
+__all__ = [
+    "build_device",
+    "build_executor",
+    "build_mitigation",
+    "build_remote_executor",
+    "is_remote",
+    "require_exact",
+]
 
 
 def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
@@ -27,6 +38,10 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
         return VectorExecutor(seeds)
     if section.backend == "statevector":
         return StatevectorExecutor(seeds)
+    if is_remote(config):
+        if config.measurement.shots == "exact":
+            require_exact(config, num_qubits, "measurement.shots")
+        return _OnlyWithLedger(section.backend)
     from qep_qiskit.execution import aer
 
     aer.require_device(section.device)
@@ -49,6 +64,56 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     )
 
 
+def is_remote(config: Config) -> bool:
+    """Whether requests go to a device behind a service."""
+    return config.execution.backend.startswith("ibm_")
+
+
+def build_device(config: Config, num_qubits: int) -> RemoteDevice:
+    """Log in and find the device of a configuration.
+
+    Raises:
+        ConfigError: qiskit-ibm-runtime is not installed.
+        DeviceError: There is no account, no such instance or device, or no network.
+        ResourceError: The device is too small.
+    """
+    section = config.execution
+    try:
+        from qep_qiskit.execution.ibm import ibm_device
+    except ImportError as error:
+        raise ConfigError(
+            f"execution.backend: '{section.backend}' needs qiskit-ibm-runtime; install with pip install "
+            "'qep_qiskit[ibm]'"
+        ) from error
+    return ibm_device(section.backend, num_qubits, section.instance)
+
+
+def build_remote_executor(config: Config, seeds: Seeds, device: RemoteDevice, ledger: JobLedger) -> Executor:
+    """Where the requests of a run on a device go."""
+    return RemoteExecutor(device, seeds, ledger, patience=Patience(wait=config.execution.wait_seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class _OnlyWithLedger:
+    """Stands for a device where there is no ledger, and so nothing that would keep a job from being lost."""
+
+    backend: str
+
+    def submit(self, request: Request) -> Ticket:
+        """Nothing is sent.
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise ConfigError(
+            f"execution.backend: '{self.backend}' runs 'qep train' and 'qep resume' only; use backend = 'fake_...' here"
+        )
+
+    def collect(self, ticket: Ticket) -> ShotData:
+        """Nothing was sent."""
+        raise NotImplementedError
+
+
 def build_mitigation(config: Config) -> ReadoutMitigation | None:
     """How errors of the readout are taken out.
 
@@ -68,7 +133,7 @@ def build_mitigation(config: Config) -> ReadoutMitigation | None:
 
 
 def _is_ideal(config: Config) -> bool:
-    return not config.execution.backend.startswith("fake_") and config.execution.noise is None
+    return not config.execution.backend.startswith(("fake_", "ibm_")) and config.execution.noise is None
 
 
 def _has_vectors(config: Config) -> bool:
@@ -83,7 +148,7 @@ def _has_distributions(config: Config, num_qubits: int) -> bool:
     """Whether noisy probabilities come from density matrices."""
     section = config.execution
     wanted = section.method in ("automatic", "density_matrix") and not section.measured_circuits
-    return wanted and not _is_ideal(config) and num_qubits <= MOST_QUBITS
+    return wanted and not _is_ideal(config) and not is_remote(config) and num_qubits <= MOST_QUBITS
 
 
 def require_exact(config: Config, num_qubits: int, key: str) -> None:
@@ -110,8 +175,11 @@ def _refuse_contradictions(config: Config) -> None:
             "max_bond_dimension",
             f"goes with method = 'matrix_product_state' only, got method = '{section.method}'; leave it out",
         )
-    if section.backend not in ("aer", "statevector") and not section.backend.startswith("fake_"):
-        _refuse("backend", f"expected 'aer', 'statevector' or 'fake_...', got '{section.backend}'")
+    if section.backend not in ("aer", "statevector") and not section.backend.startswith(("fake_", "ibm_")):
+        _refuse("backend", f"expected 'aer', 'statevector', 'fake_...' or 'ibm_...', got '{section.backend}'")
+    for key in ("instance", "wait_seconds"):
+        if getattr(section, key) is not None and not is_remote(config):
+            _refuse(key, f"goes with backend = 'ibm_...' only, got '{section.backend}'; leave it out")
     if section.backend != "aer" and section.noise is not None:
         why = "is ideal" if section.backend == "statevector" else "brings the noise of its device"
         _refuse("noise", f"'{section.backend}' {why}; leave it out, or use backend = 'aer'")
@@ -123,7 +191,7 @@ def _refuse_contradictions(config: Config) -> None:
 
 def _refuse_options_of_aer(config: Config) -> None:
     backend, section = config.execution.backend, config.execution
-    keys = ["method", "device"] + (["measured_circuits"] if backend == "statevector" else [])
+    keys = ["method", "device"] + (["measured_circuits"] if not backend.startswith("fake_") else [])
     for key in keys:
         default: Any = type(section).model_fields[key].default
         if getattr(section, key) != default:

@@ -36,8 +36,14 @@ class ExecutionConfig(Section):
     """Where circuits run."""
 
     backend: str = "aer"
-    """``aer``; ``statevector``, the package's own fast ideal engine; or ``fake_...``, the snapshot of a device (needs
-    qiskit-ibm-runtime), simulated on the qubits in use."""
+    """``aer``; ``statevector``, the package's own fast ideal engine; ``fake_...``, the snapshot of a device, simulated
+    on the qubits in use; or ``ibm_...``, a device of IBM's, for ``qep train`` and ``qep resume`` (both need
+    qiskit-ibm-runtime)."""
+    instance: str | None = None
+    """Name or CRN of the IBM Quantum instance that pays; none: that of the saved account."""
+    wait_seconds: float | None = Field(default=None, gt=0)
+    """How long to wait for one job of a device before leaving with exit code 3; the job goes on, and ``qep resume``
+    collects it. None: as long as it takes."""
     method: Literal["automatic", "statevector", "density_matrix", "matrix_product_state"] = "automatic"
     """Simulation method of Aer."""
     max_bond_dimension: int | None = Field(default=None, gt=0)

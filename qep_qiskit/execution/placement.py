@@ -9,7 +9,7 @@ idle qubits does not reach them, and the noise of a hundred qubits takes seconds
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,7 +29,7 @@ class PlacedProgram:
     """A program's circuit on the qubits of a backend.
 
     Args:
-        circuit: The circuit without measurements, parameters by name as in `lower_per_gate`.
+        circuit: The circuit without measurements, parameters by name as the lowering gave them.
         outputs: For every qubit of the program, the circuit's qubit that holds it at the end.
         backend: What the circuit is transpiled for, or None for nothing in particular.
         device_qubits: Names of the circuit's qubits on the device.
@@ -42,9 +42,13 @@ class PlacedProgram:
 
     def measured(self, group: CommutingGroup) -> QuantumCircuit:
         """The circuit with the group's change of basis and a measurement of the program's qubits."""
-        basis = QuantumCircuit(len(self.outputs))
+        basis = QuantumCircuit(len(self.outputs), name=f"{group.name}_basis")
         group.basis.append_to(basis)
-        circuit = self.circuit.copy(name=f"{group.name}_basis")
+        return self.measured_after(basis)
+
+    def measured_after(self, basis: QuantumCircuit) -> QuantumCircuit:
+        """The circuit followed by another on the program's qubits, which may have parameters, and a measurement."""
+        circuit = self.circuit.copy(name=basis.name)
         circuit.compose(basis, list(self.outputs), inplace=True)
         return self._finished(circuit)
 
@@ -70,7 +74,12 @@ class PlacedProgram:
 
 
 def place(
-    program: LayerProgram, backend: BackendV2 | None, *, optimization_level: int = 2, seed: int = 0
+    program: LayerProgram,
+    backend: BackendV2 | None,
+    *,
+    optimization_level: int = 2,
+    seed: int = 0,
+    lowering: Callable[[LayerProgram], QuantumCircuit] = lower_per_gate,
 ) -> PlacedProgram:
     """Lay a program out on a backend and route it; from level 2 on the layout heeds the errors of the device.
 
@@ -79,11 +88,12 @@ def place(
         backend: Where it will run, or None to leave it as it is.
         optimization_level: Of the transpiler.
         seed: Of the transpiler.
+        lowering: Makes the circuit of the program.
 
     Raises:
         ResourceError: The backend has too few qubits.
     """
-    circuit = lower_per_gate(program)
+    circuit = lowering(program)
     if backend is not None:
         _require_qubits(backend, circuit.num_qubits)
         circuit.measure_all()

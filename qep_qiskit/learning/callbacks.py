@@ -1,4 +1,4 @@
-"""Callbacks every run has: metrics on disk, checkpoints, and early stopping."""
+"""Callbacks of runs: metrics on disk, checkpoints, and the ledger of jobs on a device."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import json
 import time
 from typing import IO
 
+from qep_qiskit.execution.ledger import JobLedger
 from qep_qiskit.learning.run_folder import RunFolder
 from qep_qiskit.learning.trainer import Outcome, Record, Trainer
 
-__all__ = ["Checkpoints", "MetricsFile"]
+__all__ = ["AppliedJobs", "Checkpoints", "MetricsFile"]
 
 
 class MetricsFile:
@@ -90,3 +91,35 @@ class Checkpoints:
     def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
         """Always save."""
         self._save(trainer)
+
+
+class AppliedJobs:
+    """Tells the ledger which outcomes are part of a checkpoint, and lets go of it at the end.
+
+    Must come after `Checkpoints` that save after every record.
+
+    Args:
+        ledger: The ledger of the run's jobs.
+    """
+
+    def __init__(self, ledger: JobLedger) -> None:
+        self._ledger = ledger
+
+    def on_request(self, trainer: Trainer) -> None:
+        """An answer alone changes nothing."""
+
+    def on_pilot(self, trainer: Trainer, record: Record) -> None:
+        """What was collected is used."""
+        self._ledger.applied()
+
+    def on_step(self, trainer: Trainer, record: Record) -> None:
+        """What was collected is used."""
+        self._ledger.applied()
+
+    def on_epoch(self, trainer: Trainer, record: Record) -> None:
+        """What was collected is used."""
+        self._ledger.applied()
+
+    def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
+        """Close the ledger."""
+        self._ledger.close()

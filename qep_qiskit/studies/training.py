@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from qep_qiskit.config import Config, Experiment, build, check_config
+from qep_qiskit.config.build_executor import build_device, build_remote_executor, is_remote
 from qep_qiskit.errors import RunFolderError
+from qep_qiskit.execution.ledger import JobLedger
+from qep_qiskit.execution.service import RemoteDevice
 from qep_qiskit.learning import Callback, Checkpoints, MetricsFile, RunFolder, Trainer, TrainingState
+from qep_qiskit.learning.callbacks import AppliedJobs
 from qep_qiskit.learning.trainer import Outcome, Record
 from qep_qiskit.studies.workers import stop_wanted
 
 __all__ = [
     "StopWhereWanted",
+    "device_of",
     "is_finished",
     "kept_config",
     "load_matching_state",
@@ -94,14 +100,35 @@ def is_finished(state: TrainingState | None, experiment: Experiment) -> bool:
     return state is not None and state.epoch >= experiment.config.training.epochs
 
 
+def device_of(experiment: Experiment) -> RemoteDevice | None:
+    """Log in and find the device that a run asks for; None where it runs on this machine.
+
+    Raises:
+        QepError: The device cannot be had.
+    """
+    config = experiment.config
+    return build_device(config, experiment.network.num_qubits) if is_remote(config) else None
+
+
 def trainer_in(
-    folder: RunFolder, experiment: Experiment, state: TrainingState | None, watchers: Sequence[Callback] = ()
+    folder: RunFolder,
+    experiment: Experiment,
+    state: TrainingState | None,
+    watchers: Sequence[Callback] = (),
+    device: RemoteDevice | None = None,
 ) -> Trainer:
     """A trainer that goes on from a state (None: from the start) and keeps metrics and checkpoints.
 
-    The folder must be locked; metrics lines that the state does not count are dropped from it.
+    The folder must be locked; metrics lines that the state does not count are dropped from it. On a device every record
+    has its checkpoint, and the ledger of jobs lies in the folder.
     """
     folder.cut_metrics(state)
+    if device is not None:
+        ledger = JobLedger(folder.path / "jobs.sqlite")
+        executor = build_remote_executor(experiment.config, experiment.seeds, device, ledger)
+        saving = Checkpoints(folder, every_seconds=0.0, at_most_every=0.0)
+        callbacks: tuple[Callback, ...] = (MetricsFile(folder), saving, AppliedJobs(ledger), *watchers)
+        return replace(experiment, executor=executor).trainer(callbacks=callbacks, state=state)
     return experiment.trainer(callbacks=(MetricsFile(folder), Checkpoints(folder), *watchers), state=state)
 
 

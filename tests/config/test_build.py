@@ -274,6 +274,31 @@ def test_execution_of_circuits_has_no_meaning_for_exact_states(execution):
         make(execution=execution)
 
 
+def test_a_device_is_reached_only_where_a_ledger_is():
+    network = {"graph": "chain", "num_spins": 60, "inputs": {"spins": [0]}}
+    found = make(network=network, preparation=ADIABATIC, execution={"backend": "ibm_somewhere", "wait_seconds": 60})
+    with pytest.raises(ConfigError, match="'ibm_somewhere' runs 'qep train' and 'qep resume' only"):
+        found.executor.submit(None)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"execution": {"instance": "mine"}}, r"execution\.instance: goes with backend = 'ibm_...' only, got 'aer'"),
+        ({"execution": {"wait_seconds": 5}}, r"execution\.wait_seconds: goes with backend = 'ibm_...' only, got 'aer'"),
+        ({"execution": {"backend": "ibm_a", "measured_circuits": True}}, r"execution\.measured_circuits: does not go"),
+        ({"execution": {"backend": "ibm_a", "method": "density_matrix"}}, r"execution\.method: does not go"),
+        ({"execution": {"backend": "ibm_a", "noise": {"readout": 0.1}}}, "brings the noise of its device"),
+        ({"execution": {"backend": "ibm_a"}, "measurement": {"shots": "exact"}}, r"measurement\.shots: 'exact' needs"),
+        ({"execution": {"backend": "ibm_a"}, "preparation": EXACT}, "exact states are sampled without circuits"),
+        ({"execution": {"backend": "quantum"}}, "'fake_...' or 'ibm_...', got 'quantum'"),
+    ],
+)
+def test_contradictions_of_devices(more, message):
+    with pytest.raises(ConfigError, match=message):
+        make(**{"preparation": ADIABATIC} | more)
+
+
 @pytest.mark.parametrize(
     ("network", "outputs"),
     [

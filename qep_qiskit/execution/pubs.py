@@ -1,0 +1,300 @@
+"""Requests as jobs of a device: as few circuits and as small a payload as they can be sent in.
+
+The groups of a request differ by rotations of single qubits, so one circuit serves them all: its last layer turns the
+basis, by angles that are parameters like any other. A request is one PUB of shape (states, groups), or a list of the
+pairs that are read where the groups read different states. PUBs of one job share their number of shots; groups with
+other shots go into a job of their own. Parameters are filled by name, for a circuit that comes back from a file has
+parameters of another identity.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit import QuantumCircuit, qpy
+from qiskit.circuit import ParameterVector
+from qiskit.providers import BackendV2
+
+from qep_qiskit.errors import ConfigError, ResourceError
+from qep_qiskit.execution.interface import Readout, Request
+from qep_qiskit.execution.placement import PlacedProgram, place
+from qep_qiskit.operators import LocalBasis
+from qep_qiskit.prepared import CalibrationStates, CircuitStates, VectorStates
+from qep_qiskit.program import LayerProgram, lower
+from qep_qiskit.seeds import Seeds
+
+__all__ = ["CircuitStore", "DeviceCircuits", "JobPlan", "Pub", "basis_layer"]
+
+MOST_EXECUTIONS = 10_000_000
+
+
+class CircuitStore(Protocol):
+    """Keeps circuits under names, beyond the end of the process."""
+
+    def circuit(self, name: str) -> bytes | None:
+        """What is kept under a name."""
+        ...
+
+    def keep_circuit(self, name: str, content: bytes) -> None:
+        """Keep something under a new name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pub:
+    """One circuit and its bindings.
+
+    Args:
+        circuit: As the device runs it, measured into the register ``meas``.
+        values: Shape (..., parameters), in the order of the circuit's parameters.
+    """
+
+    circuit: QuantumCircuit
+    values: NDArray[np.float64]
+
+    @property
+    def num_circuits(self) -> int:
+        """Bound circuits."""
+        return int(np.prod(self.values.shape[:-1], dtype=int))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class JobPlan:
+    """One job: what is sent, and which outcome belongs to which readout.
+
+    Args:
+        pubs: The PUBs.
+        shots: Shots of every bound circuit.
+        axes: What the axes of the PUBs are, ``("states", "groups")`` or ``("pairs",)``.
+        readouts: Places, in the request, of the readouts that the job serves.
+        rows: For each of them, the rows among the bound circuits of all PUBs laid flat.
+        digest: Hash of the program, the groups, the states and the shots: what a job is for, apart from numbers.
+    """
+
+    pubs: tuple[Pub, ...]
+    shots: int
+    axes: tuple[str, ...]
+    readouts: tuple[int, ...]
+    rows: tuple[NDArray[np.int64], ...]
+    digest: str
+
+    @property
+    def num_circuits(self) -> int:
+        """Bound circuits in all."""
+        return sum(pub.num_circuits for pub in self.pubs)
+
+    @property
+    def executions(self) -> int:
+        """Shots in all."""
+        return self.shots * self.num_circuits
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """All numbers that are bound, flat."""
+        return np.concatenate([pub.values.ravel() for pub in self.pubs])
+
+    def circuit_digest(self) -> str:
+        """Hash of gates, qubits and angles as they are sent; the same in every process."""
+        lines = [
+            f"{step.operation.name} {[pub.circuit.find_bit(qubit).index for qubit in step.qubits]} "
+            f"{[str(angle) for angle in step.operation.params]}"
+            for pub in self.pubs
+            for step in pub.circuit.data
+        ]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def bits_of_readouts(self, results: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+        """Bits of every readout, each of shape (measured, shots, bytes).
+
+        Args:
+            results: Bits of every PUB, shape (..., shots, bytes).
+
+        Raises:
+            ValueError: The results have other shapes than were asked for.
+        """
+        sizes = [pub.circuit.num_clbits for pub in self.pubs]
+        expected = [
+            (*pub.values.shape[:-1], self.shots, -(-size // 8)) for pub, size in zip(self.pubs, sizes, strict=True)
+        ]
+        found = [np.shape(result) for result in results]
+        if found != expected:
+            raise ValueError(f"expected outcomes of shapes {expected}, got {found}")
+        flat = np.concatenate([result.reshape(-1, *result.shape[-2:]) for result in results])
+        return [flat[rows] for rows in self.rows]
+
+
+class DeviceCircuits:
+    """Circuits of programs on a device. A program is laid out once in the life of its store, and stays there.
+
+    Args:
+        device: The device.
+        seeds: Root of the transpiler's seed.
+        store: Keeps what was laid out.
+    """
+
+    def __init__(self, device: BackendV2, seeds: Seeds, store: CircuitStore) -> None:
+        self._device, self._store = device, store
+        seed = seeds.simulator_seed("transpiler") % 2**31
+        self._place = partial(place, backend=device, optimization_level=3, seed=seed, lowering=lower)
+        self._placed: dict[str, PlacedProgram] = {}
+        self._templates: dict[tuple[str, tuple[LocalBasis, ...]], tuple[QuantumCircuit, NDArray[np.float64]]] = {}
+
+    def placed(self, program: LayerProgram) -> PlacedProgram:
+        """Where a program sits on the device."""
+        name = f"{self._device.name}/{program.fingerprint}"
+        if name not in self._placed:
+            kept = self._store.circuit(name)
+            if kept is None:
+                kept = _packed(self._place(program))
+                self._store.keep_circuit(name, kept)
+            self._placed[name] = _unpacked(kept, self._device)
+        return self._placed[name]
+
+    def jobs(self, request: Request) -> tuple[JobPlan, ...]:
+        """The jobs of a request, one for each number of shots.
+
+        Raises:
+            ConfigError: The states are no circuits, or exact probabilities are asked for.
+            ResourceError: A job would be longer than the service takes.
+        """
+        shots = [_shots_of(readout) for readout in request.readouts]
+        plans = tuple(
+            self._job(request, tuple(i for i, own in enumerate(shots) if own == each), each)
+            for each in dict.fromkeys(shots)
+        )
+        for plan in plans:
+            if plan.executions > MOST_EXECUTIONS:
+                raise ResourceError(
+                    f"measurement.shots: a job would have {plan.executions} executions, the service takes "
+                    f"{MOST_EXECUTIONS}; use fewer shots or training.batch_size"
+                )
+        return plans
+
+    def _job(self, request: Request, places: tuple[int, ...], shots: int) -> JobPlan:
+        prepared, readouts = request.prepared, [request.readouts[place] for place in places]
+        if isinstance(prepared, VectorStates):
+            raise ConfigError("execution.backend: a device runs circuits; use preparation.kind = 'adiabatic'")
+        if isinstance(prepared, CalibrationStates):
+            pubs, common = self._calibration(prepared, readouts), False
+        else:
+            pub, common = self._broadcast(prepared, readouts)
+            pubs = (pub,)
+        states = [len(readout.states) for readout in readouts]
+        order = np.arange(sum(states))
+        rows = np.split(order, np.cumsum(states)[:-1])
+        if common:
+            rows = [order[place :: len(readouts)] for place in range(len(readouts))]
+        return JobPlan(
+            pubs=pubs,
+            shots=shots,
+            axes=("states", "groups") if common else ("pairs",),
+            readouts=places,
+            rows=tuple(rows),
+            digest=_digest(request, readouts),
+        )
+
+    def _calibration(self, prepared: CalibrationStates, readouts: Sequence[Readout]) -> tuple[Pub, ...]:
+        circuits = self.placed(prepared.program).calibration()
+        states = [int(state) for readout in readouts for state in readout.states]
+        return tuple(Pub(circuit=circuits[state], values=np.zeros((1, 0))) for state in states)
+
+    def _broadcast(self, prepared: CircuitStates, readouts: Sequence[Readout]) -> tuple[Pub, bool]:
+        """The PUB, and whether its axes are states and groups."""
+        circuit, angles = self._template(prepared.program, tuple(readout.group.basis for readout in readouts))
+        common = all(np.array_equal(readout.states, readouts[0].states) for readout in readouts)
+        if common:
+            parameters, turned = prepared.parameters[readouts[0].states][:, None], angles[None]
+        else:
+            parameters = prepared.parameters[np.concatenate([readout.states for readout in readouts])]
+            turned = np.repeat(angles, [len(readout.states) for readout in readouts], axis=0)
+        shape = np.broadcast_shapes(parameters.shape[:-1], turned.shape[:-1])
+        columns = {
+            f"{name}[{index}]": np.broadcast_to(values[..., index], shape)
+            for name, values in (("p", parameters), ("basis", turned))
+            for index in range(values.shape[-1])
+        }
+        found = [columns[parameter.name] for parameter in circuit.parameters]
+        values = np.stack(found, axis=-1) if found else np.zeros((*shape, 0))
+        return Pub(circuit=circuit, values=values), common
+
+    def _template(
+        self, program: LayerProgram, bases: tuple[LocalBasis, ...]
+    ) -> tuple[QuantumCircuit, NDArray[np.float64]]:
+        key = (program.fingerprint, bases)
+        if key not in self._templates:
+            layer, angles = basis_layer(bases)
+            self._templates[key] = (self.placed(program).measured_after(layer), angles)
+        return self._templates[key]
+
+
+def basis_layer(bases: Sequence[LocalBasis]) -> tuple[QuantumCircuit, NDArray[np.float64]]:
+    """One layer that turns any of some bases to Z, with angles ``basis`` as parameters.
+
+    X takes ry(-pi/2) and Y takes rx(pi/2). Qubits that turn in the same bases share a parameter; those that turn in
+    all or none have none.
+
+    Args:
+        bases: The bases.
+
+    Returns:
+        The circuit, and the angles of shape (bases, parameters).
+    """
+    turns = {"X": ("ry", -np.pi / 2), "Y": ("rx", np.pi / 2)}
+    wanted = {
+        (qubit, letter): tuple(basis.letters[qubit] == letter for basis in bases)
+        for qubit in range(bases[0].num_qubits)
+        for letter in turns
+    }
+    changing = list(dict.fromkeys((letter, on) for (_, letter), on in wanted.items() if any(on) and not all(on)))
+    vector = ParameterVector("basis", len(changing))
+    circuit = QuantumCircuit(bases[0].num_qubits, name="any_basis")
+    for (qubit, letter), on in wanted.items():
+        gate, angle = turns[letter]
+        if any(on):
+            getattr(circuit, gate)(angle if all(on) else vector[changing.index((letter, on))], qubit)
+    angles = np.array([[turns[letter][1] * on[row] for letter, on in changing] for row in range(len(bases))])
+    return circuit, angles.reshape(len(bases), len(changing))
+
+
+def _shots_of(readout: Readout) -> int:
+    if readout.shots is None:
+        raise ConfigError("measurement.shots: 'exact' needs a simulator; give a number of shots for a device")
+    return readout.shots
+
+
+def _digest(request: Request, readouts: Sequence[Readout]) -> str:
+    prepared = request.prepared
+    assert not isinstance(prepared, VectorStates)
+    parts = [type(prepared).__name__, prepared.program.fingerprint] + [
+        f"{readout.group.basis.letters} {readout.states.tolist()} {readout.shots}" for readout in readouts
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _to_qpy(circuit: QuantumCircuit) -> bytes:
+    buffer = io.BytesIO()
+    qpy.dump(circuit, buffer)
+    return buffer.getvalue()
+
+
+def _packed(placed: PlacedProgram) -> bytes:
+    return json.dumps(placed.outputs).encode() + b"\n" + _to_qpy(placed.circuit)
+
+
+def _unpacked(content: bytes, device: BackendV2) -> PlacedProgram:
+    outputs, circuit = content.split(b"\n", 1)
+    (found,) = qpy.load(io.BytesIO(circuit))
+    return PlacedProgram(
+        circuit=found,
+        outputs=tuple(json.loads(outputs)),
+        backend=device,
+        device_qubits=tuple(range(found.num_qubits)),
+    )

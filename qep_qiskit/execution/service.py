@@ -1,0 +1,104 @@
+"""What a device behind a service must be able to do, and the three ways in which it may not answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit.providers import BackendV2
+
+from qep_qiskit.execution.pubs import JobPlan
+
+__all__ = ["BusyError", "JobView", "LostError", "RefusedError", "RemoteDevice"]
+
+
+class RefusedError(Exception):
+    """The service answered that it does not do this; nothing was accepted."""
+
+
+class BusyError(Exception):
+    """The service asks to come back later; nothing was accepted.
+
+    Args:
+        message: What it said.
+        seconds: When to come back, if it said so.
+    """
+
+    def __init__(self, message: str, seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class LostError(Exception):
+    """No answer that can be read; whether the service did what was asked is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobView:
+    """What the service says of a job.
+
+    Args:
+        state: Whether it waits (or runs), is done, failed, or was cancelled.
+        reason: Why it failed.
+        retry: Whether the same job may well succeed if it is sent again.
+        capped: Whether it was stopped because it ran for longer than it was allowed to.
+    """
+
+    state: Literal["waiting", "done", "failed", "cancelled"]
+    reason: str = ""
+    retry: bool = True
+    capped: bool = False
+
+
+class RemoteDevice(Protocol):
+    """A device and its service. Every call may raise `RefusedError`, `BusyError` and `LostError`."""
+
+    name: str
+    instance: str
+    backend: BackendV2
+
+    def why_closed(self) -> str | None:
+        """What keeps the device from working now, or None."""
+        ...
+
+    def seconds_left(self) -> float | None:
+        """QPU seconds that the account may still use, or None where there is no limit."""
+        ...
+
+    def estimated_seconds(self, plan: JobPlan) -> float:
+        """QPU seconds that a job will probably be charged."""
+        ...
+
+    def require_fit(self, plan: JobPlan) -> None:
+        """Check that the circuits are the device's own.
+
+        Raises:
+            DeviceError: They are not.
+        """
+        ...
+
+    def send(self, plan: JobPlan, tag: str, most_seconds: int) -> str:
+        """Send a job once, and return its id."""
+        ...
+
+    def find(self, tag: str) -> list[str]:
+        """Ids of all jobs with a tag, oldest first."""
+        ...
+
+    def look(self, job_id: str) -> JobView:
+        """How far a job is."""
+        ...
+
+    def fetch(self, job_id: str) -> list[NDArray[np.uint8]]:
+        """Bits of a finished job, for every PUB an array of shape (..., shots, bytes)."""
+        ...
+
+    def usage_seconds(self, job_id: str) -> float | None:
+        """QPU seconds charged for a job, or None if that is not known yet."""
+        ...
+
+    def cancel(self, job_id: str) -> None:
+        """Cancel a job."""
+        ...

@@ -1,0 +1,385 @@
+"""Submit once, never lose a result: the executor of IBM's devices against a client that goes wrong."""
+
+import json
+import logging
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from ibm_requests import ramp_request
+
+pytest.importorskip("qiskit_ibm_runtime")
+
+from ibm_stand_in import INSTANCE, TOKEN, StandInService, api_error, run_error
+from qiskit import QuantumCircuit
+from qiskit_ibm_runtime.accounts import AccountNotFoundError, InvalidAccountError
+from qiskit_ibm_runtime.api.exceptions import RequestsApiError
+from qiskit_ibm_runtime.api.session import RetrySession
+from qiskit_ibm_runtime.exceptions import IBMInputValueError, IBMNotAuthorizedError
+
+from qep_qiskit.cli.main import main
+from qep_qiskit.errors import ConfigError, DeviceError, JobFailedError, LedgerError, ResourceError, StillQueuedError
+from qep_qiskit.execution import ibm
+from qep_qiskit.execution.ibm import IbmDevice, ibm_device, open_service
+from qep_qiskit.execution.ledger import JobLedger
+from qep_qiskit.execution.pubs import JobPlan, Pub
+from qep_qiskit.execution.remote import Patience, RemoteExecutor
+from qep_qiskit.seeds import Seeds
+
+QUICK = Patience(settling=0.15, first_pause=0.005, longest_pause=0.02, without_answer=0.5)
+
+
+@pytest.fixture
+def service():
+    return StandInService()
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "jobs.sqlite"
+
+
+def executor_on(service, ledger, patience=QUICK, seed=1):
+    return RemoteExecutor(
+        IbmDevice(service, "ibm_stand_in", sampler=service.sampler), Seeds(seed), ledger, patience=patience
+    )
+
+
+def run(service, path, request=None, **options):
+    """What a process does: open the ledger, submit, collect."""
+    with JobLedger(path) as ledger:
+        executor = executor_on(service, ledger, **options)
+        return executor.collect(executor.submit(request or ramp_request()))
+
+
+def same(one, other):
+    return all(np.array_equal(a.bits, b.bits) for a, b in zip(one.outcomes, other.outcomes, strict=True))
+
+
+@pytest.fixture
+def expected(tmp_path):
+    """Bits of the run without faults."""
+    return run(StandInService(), tmp_path / "faultless.sqlite")
+
+
+def states(path):
+    return [entry.state for entry in JobLedger.read(path)]
+
+
+def live(service):
+    return [job for job in service.accepted if job.state != "CANCELLED"]
+
+
+def test_one_request_is_one_job(service, path, expected):
+    data = run(service, path)
+    (job,) = service.accepted
+    assert [outcome.bits.shape for outcome in data.outcomes] == [(4, 50, 1), (4, 50, 1)]
+    assert same(data, expected)
+    (entry,) = JobLedger.read(path)
+    assert (entry.state, entry.job_id, entry.usage_seconds) == ("collected", "job0", 7.0)
+    assert entry.description.tag in job.tags
+    assert job.options["simulator"] == {"angle_decimals": 15}
+    assert job.options["max_execution_time"] > entry.description.estimated_seconds
+    assert entry.description.instance == INSTANCE
+
+
+def test_unequal_shots_are_two_jobs_and_come_back_in_order(service, path):
+    data = run(service, path, ramp_request(shots=(30, 50)))
+    assert [outcome.shots for outcome in data.outcomes] == [30, 50]
+    assert [job.shots for job in service.accepted] == [30, 50]
+    assert states(path) == ["collected"] * 2
+
+
+def test_a_restart_sends_nothing_again(service, path, expected):
+    with JobLedger(path) as ledger:
+        executor_on(service, ledger).submit(ramp_request())
+    assert states(path) == ["submitted"]
+    assert same(run(service, path, seed=5), expected)
+    assert same(run(service, path, seed=6), expected)  # from the ledger: the job is not asked for any more
+    assert service.posts == 1
+
+
+@pytest.mark.parametrize("died", ["before the POST", "after the POST"])
+def test_a_restart_where_the_ledger_only_knows_the_intention(service, path, expected, died):
+    class Death(BaseException):
+        pass
+
+    def die(job):
+        service.accepted += [job] if died == "after the POST" else []
+        raise Death
+
+    service.plan = die
+    with JobLedger(path) as ledger, pytest.raises(Death):
+        executor_on(service, ledger).submit(ramp_request())
+    assert states(path) == ["intended"]
+    service.plan = lambda job: None
+    assert same(run(service, path), expected)
+    assert len(service.accepted) == 1
+    assert service.posts == (1 if died == "after the POST" else 2)
+
+
+@pytest.mark.parametrize("lag", [0, 3])
+def test_an_answer_that_is_lost_after_acceptance(service, path, expected, lag):
+    service.faults, service.lag = {"post": ["accept_then_lost"]}, lag
+    assert same(run(service, path), expected)
+    assert (service.posts, len(service.accepted)) == (1, 1)
+
+
+@pytest.mark.parametrize("fault", [run_error(500), run_error(-1), ValueError("Expecting value"), ConnectionError()])
+def test_a_submission_that_never_arrived_is_sent_again_under_its_tag(service, path, expected, fault):
+    service.faults = {"post": [fault]}
+    assert same(run(service, path), expected)
+    assert (service.posts, len(service.accepted), states(path)) == (2, 1, ["collected"])
+
+
+def test_duplicates_are_cancelled(service, path, expected):
+    service.faults = {"post": ["twice"]}
+    assert same(run(service, path), expected)
+    assert (len(service.accepted), len(live(service))) == (2, 1)
+
+
+def test_a_duplicate_that_shows_up_after_a_long_lag_is_cancelled_in_the_end(service, path, expected):
+    service.faults, service.lag = {"post": ["accept_then_lost"]}, 1000
+    quick = Patience(settling=0.03, first_pause=0.005, longest_pause=0.02, without_answer=0.5)
+    with JobLedger(path) as ledger:
+        executor = executor_on(service, ledger, quick)
+        ticket = executor.submit(ramp_request())
+        service.lag = 0
+        assert same(executor.collect(ticket), expected)
+    assert (len(service.accepted), len(live(service))) == (2, 1)
+
+
+def test_a_service_that_never_takes_it_leaves_the_intention(service, path, expected):
+    service.faults = {"post": [run_error(502)] * 3}
+    with pytest.raises(DeviceError, match="did not arrive in 3 attempts"):
+        run(service, path)
+    assert states(path) == ["intended"]
+    assert same(run(service, path), expected)
+    assert len(service.accepted) == 1
+
+
+def test_too_many_requests_is_waited(service, path, expected):
+    service.faults = {"post": [run_error(429, headers={"Retry-After": "0.05"}), run_error(429)]}
+    assert same(run(service, path), expected)
+    assert (service.posts, len(service.accepted)) == (3, 1)
+
+
+def test_a_refusal_is_final_and_the_next_try_a_row_of_its_own(service, path, expected):
+    service.faults = {"post": [run_error(409, message="usage limit")]}
+    with pytest.raises(DeviceError, match=r"not accepted \(code 1409: usage limit Wait\.\); nothing was submitted"):
+        run(service, path)
+    assert states(path) == ["refused"]
+    assert same(run(service, path), expected)
+    assert states(path) == ["refused", "collected"]
+
+
+def test_waiting_outlives_faults(service, path, expected):
+    service.queue_polls = 3
+    service.faults = {
+        "status": [api_error(500), api_error(404), TypeError("NoneType"), api_error(429)],
+        "result": [json.JSONDecodeError("truncated", "", 0), api_error(503)],
+        "short": ["short"],
+        "list": [api_error(500)],
+    }
+    assert same(run(service, path), expected)
+    assert service.posts == 1
+
+
+def test_a_silent_service_is_one_line_and_the_job_is_kept(service, path, expected):
+    service.faults = {"status": [api_error(500)] * 1000}
+    with pytest.raises(DeviceError, match=r"does not answer .* the ledger knows the job"):
+        run(service, path)
+    service.faults = {}
+    assert same(run(service, path), expected)
+    assert service.posts == 1
+
+
+def test_an_expired_token_is_said_soon(service, path):
+    service.faults = {"status": [IBMNotAuthorizedError(f"401 {TOKEN}")] * 1000}
+    with pytest.raises(DeviceError, match=r"refuses .*401 <token>"):
+        run(service, path, patience=Patience(first_pause=0.01, longest_pause=0.01))
+
+
+def test_still_queued_has_an_error_and_an_exit_code_of_its_own(service, path, expected, monkeypatch, capsys):
+    service.queue_polls = 10**6
+    with pytest.raises(
+        StillQueuedError, match=r"job job0 on ibm_stand_in is still queued .* its id is saved"
+    ) as caught:
+        run(service, path, patience=Patience(first_pause=0.01, wait=0.05))
+
+    def stop(options):
+        raise caught.value
+
+    monkeypatch.setattr("qep_qiskit.cli.train.run", stop)
+    assert main(["train", "any.toml"]) == 3
+    assert capsys.readouterr().err.startswith("qep: error: job job0")
+    service.queue_polls = 0
+    assert same(run(service, path), expected)
+    assert service.posts == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "said"),
+    [
+        ("ERROR", "Error code 9701; calibration drifted", "9701; calibration drifted; 7 s were charged, .* submits it"),
+        ("ERROR", "Error code 1517; not ISA", "7 s were charged, the step is not applied; the same job would fail"),
+        (
+            "ERROR",
+            "Error code 1305; too long",
+            r"ran into its cap of \d+ QPU seconds, against an estimate of 2.1; 7 s were",
+        ),
+        ("CANCELLED", None, "was cancelled; 7 s were charged, the step is not applied; 'qep resume' submits it again"),
+    ],
+)
+def test_a_job_that_ends_badly_is_sent_again_only_on_request(service, path, expected, state, reason, said):
+    def spoil(job):
+        job.state, job.reason = state, reason
+
+    service.plan = spoil
+    with pytest.raises(JobFailedError, match=said):
+        run(service, path)
+    assert service.posts == 1
+    service.plan = lambda job: None
+    assert same(run(service, path), expected)
+    first, second = JobLedger.read(path)
+    assert (first.state, second.state) == ("failed" if state == "ERROR" else "cancelled", "collected")
+    assert first.description.tag != second.description.tag
+
+
+def test_what_is_wrong_before_sending_leaves_no_row(service, path):
+    service.remaining = 1
+    with pytest.raises(
+        DeviceError, match=r"has 1 QPU seconds left and the job is estimated at 2.1; nothing was submitted"
+    ):
+        run(service, path)
+    service.remaining = 600
+    service.device.state.status_msg = "maintenance"
+    with pytest.raises(DeviceError, match=r"not taking jobs \(maintenance\); nothing was submitted"):
+        run(service, path)
+    assert (states(path), service.posts) == ([], 0)
+
+
+def test_a_circuit_that_does_not_fit_is_found_before_it_is_paid_for(service):
+    foreign = QuantumCircuit(2)
+    foreign.h(0)
+    pub = Pub(circuit=foreign, values=np.zeros((1, 0)))
+    plan = JobPlan(pubs=(pub,), shots=1, axes=("pairs",), readouts=(0,), rows=(np.array([0]),), digest="")
+    with pytest.raises(DeviceError, match="a circuit does not fit the device"):
+        IbmDevice(service, "ibm_stand_in").require_fit(plan)
+
+
+def test_another_request_under_the_same_key_is_refused(service, path):
+    run(service, path)
+    for other in (ramp_request(seed=2), ramp_request(shots=(60, 60)), ramp_request(states=((0, 1), (0, 1)))):
+        with pytest.raises(LedgerError, match="train 0 was sent with other circuits or values"):
+            run(service, path, other)
+    service.device.name = "ibm_stand_in_2"
+    with JobLedger(path) as ledger:
+        executor = RemoteExecutor(IbmDevice(service, "ibm_stand_in_2"), Seeds(1), ledger, patience=QUICK)
+        with pytest.raises(LedgerError, match="train 0 was sent to ibm_stand_in "):
+            executor.submit(ramp_request())
+
+
+def test_a_device_that_is_not_there(service):
+    with pytest.raises(DeviceError, match="no device 'ibm_moon'; there are: ibm_stand_in"):
+        IbmDevice(service, "ibm_moon")
+    service.backends = lambda: []
+    with pytest.raises(DeviceError, match="'ibm_moon' cannot be found; check the network"):
+        IbmDevice(service, "ibm_moon")
+
+
+def test_a_device_that_is_too_small(service, monkeypatch):
+    monkeypatch.setattr(ibm, "open_service", lambda instance: service)
+    assert ibm_device("ibm_stand_in", 5).name == "ibm_stand_in"
+    with pytest.raises(ResourceError, match="has 5 qubits, the network needs 6"):
+        ibm_device("ibm_stand_in", 6)
+
+
+def account_error(status):
+    error = InvalidAccountError("Unable to retrieve instances")
+    error.__cause__ = api_error(status)
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (AccountNotFoundError("none"), "no IBM Quantum account on this machine; save one with"),
+        (account_error(400), "refuses the token; nothing was submitted"),
+        (account_error(503), "login service cannot be reached; nothing was submitted"),
+        (IBMInputValueError("no such"), r"no instance 'mine'; there are: none"),
+        (OSError(TOKEN), r"cannot be used \(OSError\); nothing was submitted"),
+    ],
+)
+def test_logging_in(monkeypatch, error, said):
+    def refuse(**_):
+        raise error
+
+    monkeypatch.setattr(ibm, "QiskitRuntimeService", refuse)
+    with pytest.raises(DeviceError, match=said) as caught:
+        open_service("mine")
+    assert TOKEN not in str(caught.value)
+
+
+def test_an_account_that_names_a_wrong_instance(monkeypatch):
+    def refuse(**_):
+        raise IBMInputValueError("no access")
+
+    account = SimpleNamespace(list_instances=lambda: [{"name": "mine"}, {"name": "ours"}])
+    monkeypatch.setattr(ibm, "QiskitRuntimeService", refuse)
+    monkeypatch.setattr(ibm, "AccountManager", SimpleNamespace(get=lambda: account))
+    with pytest.raises(DeviceError, match="as QISKIT_IBM_INSTANCE or the saved account says; there are: mine, ours"):
+        open_service()
+
+
+@pytest.mark.parametrize(("method", "times"), [("POST", 1), ("GET", 4)])
+def test_the_client_itself_repeats_questions_only(method, times):
+    """Against a server that answers 500 for ever, through the client's own session."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(500)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_POST = do_GET  # noqa: N815
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    session = RetrySession(f"http://127.0.0.1:{server.server_port}")
+    session.trust_env = False
+    ibm._tame(SimpleNamespace(_api_clients={"crn": SimpleNamespace(_session=session)}))
+    with pytest.raises(RequestsApiError):
+        session.request(method, "/jobs")
+    server.shutdown()
+    server.server_close()
+    assert len(asked) == times
+
+
+def test_a_client_of_another_making_is_left_alone(service, caplog):
+    IbmDevice(service, "ibm_stand_in")
+    assert "its own retries stay on" in caplog.text
+
+
+def test_the_token_is_in_no_file_and_no_log(service, path, tmp_path, caplog):
+    caplog.set_level(logging.DEBUG)
+    service.faults = {"post": [run_error(500)], "list": [api_error(500)], "result": [api_error(500)]}
+    run(service, path)
+    service.faults = {"post": [run_error(400)]}
+    with pytest.raises(DeviceError) as caught:
+        run(service, path, ramp_request(step=1))
+    assert TOKEN not in caplog.text + str(caught.value)
+    assert "no answer to a submission" in caplog.text
+    assert all(TOKEN.encode() not in file.read_bytes() for file in tmp_path.iterdir())
+
+
+def test_exact_probabilities_are_not_for_devices(service, path):
+    with pytest.raises(ConfigError, match="give a number of shots"):
+        run(service, path, ramp_request(shots=(None, None)))

@@ -1,0 +1,135 @@
+"""Requests as jobs: the right circuits, the right rows, the same qubits for ever."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ibm_requests import SPINS, STATES, ramp_request, ramp_states
+from qiskit.quantum_info import Statevector
+
+from qep_qiskit.errors import ConfigError, ResourceError
+from qep_qiskit.execution import Readout, RequestKey
+from qep_qiskit.execution.aer import AerExecutor, fake_device
+from qep_qiskit.execution.interface import Request
+from qep_qiskit.execution.pubs import DeviceCircuits, basis_layer
+from qep_qiskit.operators import CommutingGroup, LocalBasis
+from qep_qiskit.prepared import CalibrationStates, VectorStates
+from qep_qiskit.seeds import Seeds
+
+pytest.importorskip("qiskit_ibm_runtime")
+
+
+class Store(dict):
+    def circuit(self, name):
+        return self.get(name)
+
+    def keep_circuit(self, name, content):
+        assert name not in self
+        self[name] = content
+
+
+def jobs_of(request, *, store=None, seed=1):
+    return DeviceCircuits(fake_device("fake_manila", SPINS), Seeds(seed), Store() if store is None else store).jobs(
+        request
+    )
+
+
+def probabilities(circuit, values):
+    """Of what a circuit reads, shape (2^bits,); bit k = classical bit k."""
+    bound = circuit.assign_parameters(dict(zip(circuit.parameters, values, strict=True)))
+    reads = [step for step in bound.data if step.operation.name == "measure"]
+    read = {bound.find_bit(s.clbits[0]).index: bound.find_bit(s.qubits[0]).index for s in reads}
+    return Statevector(bound.remove_final_measurements(inplace=False)).probabilities([read[k] for k in sorted(read)])
+
+
+def groups_of(*letters):
+    return [CommutingGroup(name=text, basis=LocalBasis(text), masks=(1,)) for text in letters]
+
+
+@pytest.mark.parametrize(
+    ("letters", "states"),
+    [
+        (("ZZZ", "XXX"), [(0, 1, 2, 3), (0, 1, 2, 3)]),
+        (("ZZZ", "XXX"), [(1, 3), (0, 1, 2)]),
+        (("XYZ", "YYZ", "ZYX"), [(0, 2)] * 3),
+        (("XXX",), [(2,)]),
+    ],
+)
+def test_every_row_is_the_state_in_the_group_it_is_for(letters, states):
+    _, prepared = ramp_states()
+    readouts = tuple(
+        Readout(group=group, states=np.array(rows), shots=10)
+        for group, rows in zip(groups_of(*letters), states, strict=True)
+    )
+    (job,) = jobs_of(Request(key=RequestKey("train", 0), prepared=prepared, readouts=readouts))
+    (pub,) = job.pubs
+    assert job.num_circuits == sum(map(len, states))  # no circuit that nothing reads
+    assert job.axes == (("states", "groups") if len(set(states)) == 1 else ("pairs",))
+    flat = pub.values.reshape(-1, pub.values.shape[-1])
+    vectors = AerExecutor(Seeds(0)).vectors(prepared)
+    for readout, rows in zip(readouts, job.rows, strict=True):
+        for state, row in zip(readout.states, rows, strict=True):
+            expected = np.abs(readout.group.basis.rotate(vectors[state][None])[0]) ** 2
+            assert probabilities(pub.circuit, flat[row]) == pytest.approx(expected, abs=1e-8)
+
+
+def test_qubits_that_turn_together_share_a_parameter():
+    circuit, angles = basis_layer([LocalBasis("ZZZZ"), LocalBasis("XXXX")])
+    assert circuit.num_parameters == 1
+    assert angles.tolist() == [[0.0], [-np.pi / 2]]
+    circuit, angles = basis_layer([LocalBasis("ZXYZ"), LocalBasis("XXYY")])
+    assert circuit.num_parameters == 2
+    assert angles.shape == (2, 2)
+
+
+def test_bits_go_to_the_readouts_they_belong_to(rng):
+    (job,) = jobs_of(ramp_request())
+    bits = rng.integers(0, 8, (STATES, 2, 50, 1)).astype(np.uint8)
+    z, x = job.bits_of_readouts([bits])
+    assert np.array_equal(z, bits[:, 0])
+    assert np.array_equal(x, bits[:, 1])
+    with pytest.raises(ValueError, match="shapes"):
+        job.bits_of_readouts([bits[:, :, :49]])
+
+
+def test_unequal_shots_are_jobs_of_their_own():
+    first, second = jobs_of(ramp_request(shots=(50, 20)))
+    assert [(job.shots, job.readouts, job.num_circuits) for job in (first, second)] == [(50, (0,), 4), (20, (1,), 4)]
+    assert first.digest != second.digest
+
+
+def test_a_program_stays_on_the_qubits_it_was_given():
+    store = Store()
+    (first,) = jobs_of(ramp_request(), store=store, seed=1)
+    (again,) = jobs_of(ramp_request(step=7), store=store, seed=2)
+    assert again.circuit_digest() == first.circuit_digest()
+    assert np.array_equal(again.values, first.values)
+    assert len(store) == 1
+
+
+def test_calibration_reads_all_zeros_and_all_ones_on_the_same_qubits():
+    groups, prepared = ramp_states()
+    request = ramp_request()
+    calibration = Request(
+        key=RequestKey("calibration", 0),
+        prepared=CalibrationStates(prepared.program),
+        readouts=(Readout(group=groups[0], states=np.array([0, 1]), shots=30),),
+    )
+    store = Store()
+    (job,), (measured,) = jobs_of(calibration, store=store), jobs_of(request, store=store)
+    assert [int(np.argmax(probabilities(pub.circuit, pub.values[0]))) for pub in job.pubs] == [0, 7]
+    qubits = [
+        [circuit.find_bit(step.qubits[0]).index for step in circuit.data if step.operation.name == "measure"]
+        for circuit in (job.pubs[0].circuit, measured.pubs[0].circuit)
+    ]
+    assert qubits[0] == qubits[1]
+
+
+def test_what_a_device_cannot_do():
+    with pytest.raises(ConfigError, match="give a number of shots"):
+        jobs_of(ramp_request(shots=(None, 10)))
+    with pytest.raises(ResourceError, match="the service takes 10000000"):
+        jobs_of(ramp_request(shots=(2_000_000, 2_000_000)))
+    vectors = VectorStates(vectors=np.eye(8)[:4], energies=np.zeros(4), gaps=np.ones(4))
+    with pytest.raises(ConfigError, match="a device runs circuits"):
+        jobs_of(replace(ramp_request(), prepared=vectors))

@@ -1,0 +1,148 @@
+"""A stand-in for the client of IBM's service: what `IbmDevice` uses of it, and the ways in which it goes wrong.
+
+It raises what the real client raises. Bits depend on circuit and values only, so that two jobs with the same content
+have the same outcomes.
+"""
+
+import zlib
+from types import SimpleNamespace
+
+import numpy as np
+from qiskit.providers.exceptions import QiskitBackendNotFoundError
+from qiskit_ibm_runtime.api.exceptions import RequestsApiError
+from qiskit_ibm_runtime.exceptions import IBMRuntimeError, RuntimeJobFailureError
+from qiskit_ibm_runtime.fake_provider import FakeManilaV2
+
+TOKEN = "a-token-that-nobody-may-see-0123456789"
+INSTANCE = "crn:v1:stand-in"
+
+
+def api_error(status, message="API internal error", headers=None):
+    error = RequestsApiError(f"{status} {message} for {TOKEN}", status)
+    said = {"errors": [{"code": 1000 + status, "message": message, "solution": "Wait."}]}
+    error.response = SimpleNamespace(status_code=status, headers=headers or {}, json=lambda: said)
+    return error
+
+
+def run_error(status, **more):
+    """As the client raises it: the status is only in the hidden context."""
+    try:
+        try:
+            raise api_error(status, **more)
+        except RequestsApiError as error:
+            raise IBMRuntimeError(f"Failed to run program: {error}") from None
+    except IBMRuntimeError as wrapped:
+        return wrapped
+
+
+class StandInDevice(FakeManilaV2):
+    """Five qubits of a snapshot under a name of its own."""
+
+    default_rep_delay = 250e-6
+
+    def __init__(self):
+        super().__init__()
+        self.name, self.state = "ibm_stand_in", SimpleNamespace(operational=True, status_msg="active")
+
+    def status(self):
+        return self.state
+
+
+class StandInJob:
+    def __init__(self, service, number, tags, pubs, shots, options):
+        self.service, self.number, self.tags, self.pubs, self.shots = service, number, tags, pubs, shots
+        self.options, self.state, self.reason, self.polls = options, "DONE", None, 0
+
+    def job_id(self):
+        return f"job{self.number}"
+
+    def status(self):
+        self.polls += 1
+        self.service.answer("status")
+        return "QUEUED" if self.polls <= self.service.queue_polls and self.state == "DONE" else self.state
+
+    def error_message(self):
+        return self.reason
+
+    def usage(self, partial=False):
+        return 7.0
+
+    def cancel(self):
+        self.state = "CANCELLED"
+
+    def result(self, timeout=None):
+        self.service.answer("result")
+        if self.state != "DONE":
+            raise RuntimeJobFailureError(self.reason)
+        found = [
+            SimpleNamespace(data=SimpleNamespace(meas=SimpleNamespace(array=self._bits(pub)))) for pub in self.pubs
+        ]
+        return found[:-1] if self.service.answer("short") else found
+
+    def _bits(self, pub):
+        circuit, values = pub
+        generator = np.random.default_rng(zlib.crc32(np.ascontiguousarray(values).tobytes()))
+        size = circuit.num_clbits
+        return generator.integers(0, 2**size, (*values.shape[:-1], self.shots, 1)).astype(np.uint8)
+
+
+class StandInService:
+    """Faults are lists of what happens to the next calls of a kind: None, an exception, or a word.
+
+    Kinds: ``post`` (with the words ``accept_then_lost`` and ``twice``), ``list``, ``status``, ``result``, ``usage``.
+    """
+
+    def __init__(self):
+        self.device, self.accepted, self.posts = StandInDevice(), [], 0
+        self.faults, self.lag, self.queue_polls, self.remaining = {}, 0, 0, 600
+        self.plan = lambda job: None
+
+    def answer(self, kind):
+        waiting = self.faults.get(kind)
+        fault = waiting.pop(0) if waiting else None
+        if isinstance(fault, Exception):
+            raise fault
+        return fault
+
+    def active_account(self):
+        return {"token": TOKEN}
+
+    def active_instance(self):
+        return INSTANCE
+
+    def usage(self):
+        self.answer("usage")
+        return {"usage_remaining_seconds": self.remaining}
+
+    def backends(self):
+        return [self.device]
+
+    def backend(self, name):
+        if name != self.device.name:
+            raise QiskitBackendNotFoundError("No backend matches the criteria.")
+        return self.device
+
+    def jobs(self, job_tags, limit, descending):
+        self.answer("list")
+        if self.lag > 0:
+            self.lag -= 1
+            return []
+        return [job for job in self.accepted if set(job_tags) <= set(job.tags)]
+
+    def job(self, job_id):
+        return next(job for job in self.accepted if job.job_id() == job_id)
+
+    def sampler(self, mode, options):
+        def run(pubs, shots):
+            self.posts += 1
+            fault = self.answer("post")
+            for _ in range(2 if fault == "twice" else 1):
+                tags = options["environment"]["job_tags"]
+                job = StandInJob(self, len(self.accepted), tags, pubs, shots, options)
+                self.plan(job)
+                self.accepted.append(job)
+            if fault == "accept_then_lost":
+                raise run_error(504)
+            return job
+
+        return SimpleNamespace(run=run)

@@ -1,0 +1,258 @@
+"""The executor of IBM's devices against a double of the service that the unmodified client cannot tell from IBM's.
+
+The double lies in ../shared/ibm_loopback, or where QEP_IBM_LOOPBACK says; without it these tests are skipped. It runs
+jobs with the noise of the device, and its bits depend on what a job contains and on nothing else: whatever goes wrong,
+every run must end with the same bits as the run in which nothing does.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from chi_square import LIMIT, counts_p_value
+from ibm_requests import LOOPBACK_SHOTS, SPINS, ramp_request
+from qiskit_aer import AerSimulator
+
+from qep_qiskit.execution.aer import _DensityMatrices, fake_device
+from qep_qiskit.execution.ledger import JobLedger
+from qep_qiskit.execution.pubs import DeviceCircuits
+from qep_qiskit.seeds import Seeds
+
+HERE = Path(__file__).parent
+DOUBLE = Path(os.environ.get("QEP_IBM_LOOPBACK", HERE.parent.parent / "shared" / "ibm_loopback"))
+
+pytest.importorskip("qiskit_ibm_runtime")
+pytestmark = [
+    pytest.mark.skipif(not DOUBLE.is_dir(), reason=f"the double of IBM's service is not at {DOUBLE}"),
+    pytest.mark.xdist_group("ibm_loopback"),
+]
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory):
+    sys.path.insert(0, str(DOUBLE))
+    try:
+        from loopback import Loopback
+    finally:
+        sys.path.remove(str(DOUBLE))
+    with Loopback(
+        "--backends", "ibm_manila", "--noise", "full", state_dir=str(tmp_path_factory.mktemp("double"))
+    ) as lb:
+        yield lb
+
+
+@pytest.fixture
+def double(started):
+    started.clear_faults()
+    started.config(list_lag_seconds=0, queue_seconds=0)
+    started.reset()
+    return started
+
+
+def client(double, folder, *how):
+    """Run the client in a process of its own; the environment names a proxy and no URL of the service."""
+    folder.mkdir(exist_ok=True)
+    env = double.env("proxy") | {"PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent)])}
+    command = [sys.executable, str(HERE / "loopback_client.py"), folder / "jobs.sqlite", folder / "bits.npz", *how]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=200)
+    (folder / "output.txt").write_text(done.stdout + done.stderr)
+    return done
+
+
+def bits_of(folder):
+    with np.load(folder / "bits.npz") as found:
+        return [found[name] for name in found.files]
+
+
+@pytest.fixture(scope="module")
+def faultless(started, tmp_path_factory):
+    """Folder of a run in which nothing went wrong, and the jobs of the double."""
+    started.clear_faults()
+    started.config(list_lag_seconds=0, queue_seconds=0)
+    started.reset()
+    folder = tmp_path_factory.mktemp("faultless")
+    done = client(started, folder)
+    assert done.returncode == 0, done.stderr
+    return folder, started.jobs()
+
+
+def require_same(folder, faultless):
+    assert all(np.array_equal(a, b) for a, b in zip(bits_of(folder), bits_of(faultless[0]), strict=True))
+
+
+def test_outcomes_are_those_of_the_noisy_device(faultless):
+    request = ramp_request(shots=(LOOPBACK_SHOTS, LOOPBACK_SHOTS))
+    device = fake_device("fake_manila", SPINS)
+    with JobLedger(faultless[0] / "jobs.sqlite") as ledger:
+        (job,) = DeviceCircuits(device, Seeds(1), ledger).jobs(request)
+    (pub,) = job.pubs
+    exact = _DensityMatrices(AerSimulator.from_backend(device))(
+        pub.circuit, pub.values.reshape(-1, pub.values.shape[-1])
+    )
+    for rows, bits in zip(job.rows, bits_of(faultless[0]), strict=True):
+        for row, measured in zip(rows, bits[..., 0], strict=True):
+            assert counts_p_value(np.bincount(measured, minlength=1 << SPINS), exact[row]) > LIMIT
+
+
+def test_one_small_job_and_an_estimate_that_holds(faultless):
+    (job,) = faultless[1]
+    assert job["summary"]["n_pubs"] == 1
+    assert job["summary"]["circuits"] == 8
+    assert job["payload_bytes"] < 4096
+    (entry,) = JobLedger.read(faultless[0] / "jobs.sqlite")
+    assert entry.description.estimated_seconds == pytest.approx(job["estimate"], rel=1e-6)
+    assert entry.description.estimated_seconds == pytest.approx(entry.usage_seconds, rel=0.1)
+
+
+FAULTS = {
+    "accepted, then reset": [("accept_then_reset", "^/jobs$", "POST", {})],
+    "accepted, then 504": [("accept_then_status", "^/jobs$", "POST", {"status": 504})],
+    "accepted, then 504 for ever": [("accept_then_status", "^/jobs$", "POST", {"status": 504, "times": -1})],
+    "accepted, then silence": [("accept_then_hang", "^/jobs$", "POST", {"seconds": 2})],
+    "accepted, then a cut answer": [("truncate", "^/jobs$", "POST", {})],
+    "500 instead of acceptance": [("status", "^/jobs$", "POST", {"status": 500})],
+    "reset instead of acceptance": [("reset", "^/jobs$", "POST", {})],
+    "too many requests": [("status", "^/jobs$", "POST", {"status": 429, "headers": {"Retry-After": "1"}})],
+    "bad listings": [
+        ("accept_then_reset", "^/jobs$", "POST", {}),
+        ("garbage", "^/jobs$", "GET", {}),
+        ("status", "^/jobs$", "GET", {"status": 500, "times": 5}),
+    ],
+    "bad waiting": [
+        ("status", "^/jobs/d", "GET", {"status": 500, "times": 9}),
+        ("status", "^/jobs/d", "GET", {"status": 404}),
+        ("reset", "^/jobs/d", "GET", {"times": 2}),
+        ("garbage", "^/jobs/d", "GET", {"nth": 2}),
+    ],
+    "bad results": [
+        ("truncate", "/results$", "GET", {}),
+        ("garbage", "/results$", "GET", {}),
+        ("status", "/results$", "GET", {"status": 503, "times": 5}),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_fault_ends_with_the_same_bits_and_one_job(double, faultless, tmp_path, name):
+    for action, where, method, more in FAULTS[name]:
+        double.fault(action, where, method, **more)
+    done = client(double, tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    require_same(tmp_path / "run", faultless)
+    assert [job["state"] for job in double.jobs()] == ["Completed"]
+    times = {"500 instead of acceptance": 2, "reset instead of acceptance": 2, "too many requests": 2}
+    assert len(double.log_of("POST", "^/jobs$")) == times.get(name, 1)
+
+
+def test_duplicates_that_the_client_makes_by_itself_are_cancelled(double, faultless, tmp_path):
+    double.config(queue_seconds=6)
+    double.fault("accept_then_status", "^/jobs$", "POST", status=504)
+    assert client(double, tmp_path / "run", "untamed").returncode == 0
+    require_same(tmp_path / "run", faultless)
+    assert sorted(job["state"] for job in double.jobs()) == ["Cancelled", "Completed"]
+
+
+def test_a_listing_that_lags(double, faultless, tmp_path):
+    double.config(list_lag_seconds=5)
+    double.fault("accept_then_reset", "^/jobs$", "POST")
+    assert client(double, tmp_path / "run").returncode == 0
+    require_same(tmp_path / "run", faultless)
+    assert len(double.jobs()) == len(double.log_of("POST", "^/jobs$")) == 1
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_kill_on_either_side_of_the_submission(double, faultless, tmp_path, when):
+    assert client(double, tmp_path / "run", when).returncode == -signal.SIGKILL
+    assert len(double.jobs()) == (when == "after")
+    assert [entry.state for entry in JobLedger.read(tmp_path / "run" / "jobs.sqlite")] == ["intended"]
+    assert client(double, tmp_path / "run").returncode == 0
+    require_same(tmp_path / "run", faultless)
+    assert len(double.jobs()) == len(double.log_of("POST", "^/jobs$")) == 1
+
+
+def test_the_token_is_in_no_file_and_only_ibm_is_called(double, tmp_path):
+    double.fault("status", "^/jobs/d", "GET", status=401, times=-1)
+    folder = tmp_path / "run"
+    done = client(double, folder)
+    assert "DeviceError: ibm_manila: the service refuses to answer" in done.stderr
+    token = double.info["token"].encode()
+    assert all(token not in file.read_bytes() for file in folder.iterdir())
+    calls = double.log_of("CONNECT")
+    assert calls
+    assert all(call["host"].endswith(".cloud.ibm.com") for call in calls)
+
+
+QEP = [sys.executable, "-c", "import sys; from qep_qiskit.cli.main import main; sys.exit(main())"]
+TWO_STEPS = """
+name = "xor"
+seed = 1
+[task]
+kind = "xor"
+[network]
+graph = "chain"
+num_spins = 3
+[preparation]
+kind = "adiabatic"
+total_time = 1.5
+steps = 4
+[measurement]
+shots = 50
+[contrast]
+kind = "symmetric"
+[training]
+epochs = 1
+batch_size = 2
+evaluate_every = 0
+[execution]
+backend = "ibm_manila"
+"""
+
+
+def qep(double, *words, seconds=None):
+    """The command line in a process of its own, killed after some seconds; its exit code, None where it was killed."""
+    env = double.env("proxy") | {"PYTHONPATH": str(HERE.parent)}
+    try:
+        return subprocess.run([*QEP, *map(str, words)], env=env, capture_output=True, timeout=seconds).returncode
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def test_training_that_is_killed_again_and_again(double, tmp_path):
+    """Also with every submission's answer lost: the same weights, and every job accepted once."""
+    config = tmp_path / "xor.toml"
+    config.write_text(TWO_STEPS)
+    assert qep(double, "train", config, "--out", tmp_path / "whole") == 0
+    jobs = len(double.jobs())
+    double.reset()
+    double.config(queue_seconds=1.0)
+    double.fault("accept_then_reset", "^/jobs$", "POST", times=-1)
+    seconds = 5.0
+    code = qep(double, "train", config, "--out", tmp_path / "killed", seconds=seconds)
+    kills = 0
+    while code is None:
+        assert (kills := kills + 1) < 20
+        seconds += 0.37
+        code = qep(double, "resume", tmp_path / "killed", seconds=seconds)
+    assert code == 0
+    assert kills
+    weights = [json.loads((tmp_path / run / "weights.json").read_text()) for run in ("whole", "killed")]
+    assert weights[0] == weights[1]
+    assert [job["state"] for job in double.jobs()] == ["Completed"] * jobs
+    assert {entry.state for entry in JobLedger.read(tmp_path / "killed" / "jobs.sqlite")} == {"applied"}
+
+
+def test_a_job_that_stays_queued_is_collected_later(double, tmp_path):
+    config = tmp_path / "xor.toml"
+    config.write_text(TWO_STEPS + "wait_seconds = 2\n")
+    double.plan(hold=True)
+    assert qep(double, "train", config, "--out", tmp_path / "run") == 3
+    double.ctl("release", {})
+    assert qep(double, "resume", tmp_path / "run") == 0
+    assert {job["state"] for job in double.jobs()} == {"Completed"}
+    entries = JobLedger.read(tmp_path / "run" / "jobs.sqlite")
+    assert len(entries) == len(double.jobs())
