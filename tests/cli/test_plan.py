@@ -96,8 +96,14 @@ def test_nothing_is_written(qep, here, plan):
     [
         (["circuits.toml"], "execution.backend: 'aer' charges nothing; name a device with --backend"),
         (["circuits.toml", "--backend", "fake_nothing"], "there is no 'fake_nothing'; the nearest names are"),
-        (["circuits.toml", "--backend", "nonsense"], "execution.backend: expected 'aer', 'statevector' or 'fake_...'"),
-        (["circuits.toml", "--backend", 'a"b'], "execution.backend: expected 'aer', 'statevector' or 'fake_...'"),
+        (
+            ["circuits.toml", "--backend", "nonsense"],
+            "execution.backend: expected 'aer', 'statevector', 'fake_...' or 'ibm_...'",
+        ),
+        (
+            ["circuits.toml", "--backend", 'a"b'],
+            "execution.backend: expected 'aer', 'statevector', 'fake_...' or 'ibm_...'",
+        ),
         (["circuits.toml", *TORINO, "--set", "measurement.shots=exact"], "measurement.shots: a device has no exact"),
         (["exact.toml", *TORINO], "use preparation.kind = 'adiabatic'"),
         (["circuits.toml", *TORINO, "--set", "execution.max_qpu_seconds=0"], "execution.max_qpu_seconds: expected"),
