@@ -98,11 +98,11 @@ def test_nothing_is_written(qep, here, plan):
         (["circuits.toml", "--backend", "fake_nothing"], "there is no 'fake_nothing'; the nearest names are"),
         (
             ["circuits.toml", "--backend", "nonsense"],
-            "execution.backend: expected 'aer', 'statevector', 'fake_...' or 'ibm_...'",
+            "execution.backend: expected 'aer', 'statevector'",
         ),
         (
             ["circuits.toml", "--backend", 'a"b'],
-            "execution.backend: expected 'aer', 'statevector', 'fake_...' or 'ibm_...'",
+            "execution.backend: expected 'aer', 'statevector'",
         ),
         (["circuits.toml", *TORINO, "--set", "measurement.shots=exact"], "measurement.shots: a device has no exact"),
         (["exact.toml", *TORINO], "use preparation.kind = 'adiabatic'"),
