@@ -58,5 +58,5 @@ class ExecutionConfig(Section):
     mitigation: MitigationConfig = MitigationConfig()
     """What is done about errors of noisy backends."""
     max_qpu_seconds: float = Field(default=60.0, gt=0)
-    """Most estimated QPU seconds (`qep plan`) that a run may have to start on a device; simulators charge nothing and
-    heed no limit."""
+    """Most estimated QPU seconds that a run should have on a device. So far only `qep plan` judges by it: look at the
+    plan before you train on `ibm_...`."""
