@@ -280,15 +280,15 @@ class RemoteExecutor:
         if view.state == "cancelled":
             raise JobFailedError(
                 f"job {entry.job_id} on {self._device.name} was cancelled; {charged}, {again}; 'qep resume' submits it "
-                "again"
+                "it again"
             )
         if view.capped:
             cap = entry.description.options["max_execution_time"]
             estimate = f"an estimate of {entry.description.estimated_seconds:.1f}"
             raise JobFailedError(
                 f"job {entry.job_id} on {self._device.name} ran into its cap of {cap} QPU seconds, against "
-                f"{estimate}; {charged}, {again}; use fewer shots or samples in a new run, or 'qep resume' to submit it "
-                "again"
+                f"{estimate}; {charged}, {again}; use fewer shots or samples in a new run, or 'qep resume' to submit "
+                "it again"
             )
         advice = "'qep resume' submits it again" if view.retry else "the same job would fail again"
         raise JobFailedError(
