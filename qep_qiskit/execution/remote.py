@@ -280,7 +280,7 @@ class RemoteExecutor:
         if view.state == "cancelled":
             raise JobFailedError(
                 f"job {entry.job_id} on {self._device.name} was cancelled; {charged}, {again}; 'qep resume' submits it "
-                "it again"
+                "again"
             )
         if view.capped:
             cap = entry.description.options["max_execution_time"]
