@@ -14,7 +14,7 @@ from rich.console import Console
 from qep_qiskit.cli.source import checked_sample, open_source
 from qep_qiskit.config import Experiment
 from qep_qiskit.execution import RequestKey, VectorExecutor
-from qep_qiskit.learning import GradientEstimate, first_beta, measure_pilot
+from qep_qiskit.learning import GradientEstimate
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.measurement import Usage, drive
 from qep_qiskit.preparation import ExactPreparation
@@ -57,21 +57,16 @@ def _with_pilot(experiment: Experiment, weights: NDArray, sample: Dataset) -> tu
     policy, estimator = experiment.policy, experiment.estimator
     if not policy.flies_pilots or experiment.spending is not None:
         return experiment, Usage()
-    spending = policy.start(estimator)
-    beta, levels = policy.ladder(spending, first_beta(estimator.hamiltonian, weights, sample.inputs, sample.targets))
-    work = measure_pilot(
+    work = policy.fly(
+        policy.start(estimator),
         estimator,
         weights,
         sample.inputs,
         sample.targets,
         RequestKey("pilot", 0),
-        beta=beta,
-        levels=levels,
         trainable=experiment.network.layout.trainable(),
-        in_units_of_signals=policy.in_units_of_signals(spending),
     )
-    pilot, usage = drive(work, experiment.executor)
-    spending = policy.after_pilot(spending, pilot, estimator, 0)
+    (spending, _), usage = drive(work, experiment.executor)
     return replace(experiment, estimator=spending.applied(estimator), spending=spending), usage
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.contrast import Contrast
@@ -54,8 +55,8 @@ class Pilot:
 def first_beta(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, targets: NDArray) -> float:
     """A small nudge to begin with, from the scales of H and C alone: a tenth of max|coefficient| / range(C)."""
     coefficients = np.abs(hamiltonian.free_coefficients(weights, inputs)).max(axis=1)
-    if hamiltonian.readout is not None and not hasattr(hamiltonian.cost, "expand"):
-        nudge = hamiltonian.signal_nudge(np.ones((1, len(hamiltonian.readout[0]))))
+    if isinstance(hamiltonian.cost, LossOnExpectations):
+        nudge = hamiltonian.signal_nudge(np.ones((1, hamiltonian.cost.num_outputs)))
     else:
         nudge = hamiltonian.operator_nudge(targets)[0]
     scale = float(np.median(coefficients)) / max(float(np.median(spectral_ranges(hamiltonian.groups, nudge))), 1e-12)

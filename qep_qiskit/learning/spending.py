@@ -16,9 +16,12 @@ from numpy.typing import NDArray
 
 from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.errors import ConfigError
+from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.error_model import ErrorModel, split_shots
 from qep_qiskit.learning.gradient import GradientEstimate, GradientEstimator, cost_phases
-from qep_qiskit.learning.pilot import Pilot
+from qep_qiskit.learning.pilot import Pilot, first_beta, measure_pilot
+from qep_qiskit.measurement import Calibrations, Measuring
+from qep_qiskit.preparation import Memory
 
 __all__ = ["AdaptiveShots", "PilotSettings", "SignalTally", "Spending", "SpendingPolicy", "batches_per_group"]
 
@@ -226,6 +229,48 @@ class SpendingPolicy:
     def in_units_of_signals(self, spending: Spending) -> bool:
         """Whether the next pilot's nudges are meant for error signals of size one, whatever is measured."""
         return spending.model is None and self.pilot.first_beta is None
+
+    def fly(
+        self,
+        spending: Spending,
+        estimator: GradientEstimator,
+        weights: NDArray,
+        inputs: NDArray,
+        targets: NDArray,
+        key: RequestKey,
+        *,
+        trainable: NDArray,
+        memory: Memory | None = None,
+        calibrations: Calibrations | None = None,
+    ) -> Measuring[tuple[Spending, Pilot]]:
+        """Measure the pilot that comes before an epoch, `key.step`; gives what to spend from now on, and the pilot.
+
+        Args:
+            spending: At present; the pilot has its shots.
+            estimator: As configured.
+            weights: Shape (weights,).
+            inputs: Shape (samples, inputs).
+            targets: Shape (samples, targets).
+            key: Names the requests.
+            trainable: Mask of the weights that count, shape (weights,).
+            memory: What the preparation remembered of these samples.
+            calibrations: Of the readout, those that still hold; new ones are added.
+        """
+        beta, levels = self.ladder(spending, first_beta(estimator.hamiltonian, weights, inputs, targets))
+        pilot = yield from measure_pilot(
+            spending.applied(estimator),
+            weights,
+            inputs,
+            targets,
+            key,
+            beta=beta,
+            levels=levels,
+            trainable=trainable,
+            memory=memory,
+            calibrations=calibrations,
+            in_units_of_signals=self.in_units_of_signals(spending),
+        )
+        return self.after_pilot(spending, pilot, estimator, key.step), pilot
 
     def after_pilot(self, spending: Spending, pilot: Pilot, estimator: GradientEstimator, epoch: int) -> Spending:
         """What to spend from now on.

@@ -15,7 +15,6 @@ from qep_qiskit.execution import Executor, Request, RequestKey, ShotData
 from qep_qiskit.learning.evaluation import Evaluation, count_correct, evaluation
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.journal import kept
-from qep_qiskit.learning.pilot import first_beta, measure_pilot
 from qep_qiskit.learning.recollection import lent_by_neighbours, remember
 from qep_qiskit.learning.records import Record, json_number, pilot_values, step_values, tally_values
 from qep_qiskit.learning.spending import Spending, SpendingPolicy
@@ -240,25 +239,20 @@ class Trainer:
         if spending is None or not self.policy.is_due(spending, state.epoch):
             return
         self._stop_if_requested()
-        start = first_beta(self.estimator.hamiltonian, state.weights, batch.inputs, batch.targets)
-        beta, levels = self.policy.ladder(spending, start)
         calibrations = dict(state.calibrations)
-        work = measure_pilot(
-            self.spending_estimator,
+        work = self.policy.fly(
+            spending,
+            self.estimator,
             state.weights,
             batch.inputs,
             batch.targets,
             RequestKey("pilot", state.epoch),
-            beta=beta,
-            levels=levels,
             trainable=self._trainable,
             memory={name: array[rows] for name, array in state.recollections.items()},
             calibrations=calibrations,
-            in_units_of_signals=self.policy.in_units_of_signals(spending),
         )
-        pilot = self._drive(work)
+        state.spending, pilot = self._drive(work)
         state.calibrations = calibrations
-        state.spending = self.policy.after_pilot(spending, pilot, self.estimator, state.epoch)
         record = self._stamped("pilot", **pilot_values(state.spending, pilot))
         for callback in self.callbacks:
             callback.on_pilot(self, record)

@@ -94,11 +94,10 @@ class GradientStudy:
         training, samples = experiment.config.training, self.study.setup.task.train.num_samples
         per_epoch = -(-experiment.task.train.num_samples // training.batch_size)
         estimator = self._estimator
-        length = max(pilot.model.gradient_squared for pilot in self.pilots.values()) ** 0.5
         return Situation(
             pilots=self.pilots,
             groups=[group.name for group in estimator.reading_plan.groups],
-            gradient_length=problem_of(self.study.setup, self.study.config.reference).true_length or length,
+            gradient_length=problem_of(self.study.setup, self.study.config.reference).true_length,
             samples=samples,
             jobs=2 if isinstance(estimator.hamiltonian.cost, LossOnExpectations) else 1,
             steps=per_epoch * training.epochs,

@@ -184,16 +184,14 @@ def run_points(
     try:
         pool.run(partial(_attempt, work, keep_going), [point for point in points if point["key"] not in found], receive)
     except StudyStopped:
-        later = "the same command goes on" if store is not None else "nothing is kept"
-        raise StudyStopped(f"stopped with {_share(found, points)} done; {later}") from None
+        raise StudyStopped(f"stopped with {_share(found, points)} done; {_later(store)}") from None
     except WorkerLostError as error:
-        later = (
-            f"{_share(found, points)} are done, and the same command goes on"
-            if store is not None
-            else "nothing is kept"
-        )
-        raise WorkerLostError(f"{error}; {later}") from None
+        raise WorkerLostError(f"{error}; {_share(found, points)} are done, and {_later(store)}") from None
     return [row for point in points for row in found[point["key"]]]
+
+
+def _later(store: Store | None) -> str:
+    return "nothing is kept" if store is None else "the same command goes on"
 
 
 def _share(found: Mapping[str, object], points: Sequence[Point]) -> str:
