@@ -4,6 +4,7 @@ import numpy as np
 from cases import random_network
 
 from qep_qiskit.execution import Readout, Request, RequestKey
+from qep_qiskit.measurement import ReadoutMitigation, mitigated
 from qep_qiskit.network import chain
 from qep_qiskit.preparation import AdiabaticPreparation
 from qep_qiskit.prepared import CircuitStates
@@ -29,3 +30,13 @@ def ramp_request(step=0, *, shots=(50, 50), states=((0, 1, 2, 3), (0, 1, 2, 3)),
         for group, rows, own in zip(groups, states, shots, strict=True)
     )
     return Request(key=RequestKey("train", step), prepared=prepared, readouts=readouts)
+
+
+def calibrated_request(*, shots, calibration_shots, kind="calibrated", randomizations=16):
+    """The request as readout mitigation sends it."""
+    mitigation = ReadoutMitigation(shots=calibration_shots, kind=kind, randomizations=randomizations)
+
+    def work():
+        yield ramp_request(shots=shots)
+
+    return next(mitigated(work(), mitigation))

@@ -6,6 +6,7 @@ from qep_qiskit.execution.interface import (
     Distribution,
     Executor,
     Outcomes,
+    ReadingErrors,
     Readout,
     Request,
     RequestKey,
@@ -17,6 +18,7 @@ from qep_qiskit.execution.placement import CutDevice, PlacedProgram, cut_to_acti
 from qep_qiskit.execution.readout_errors import ReadoutErrors
 from qep_qiskit.execution.sampling import VectorExecutor, sample_vectors
 from qep_qiskit.execution.statevector import StatevectorExecutor
+from qep_qiskit.execution.twirled_readout import TwirledErrors
 from qep_qiskit.execution.usage import estimated_qpu_seconds
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "NoisyExecutor",
     "Outcomes",
     "PlacedProgram",
+    "ReadingErrors",
     "Readout",
     "ReadoutErrors",
     "Request",
@@ -37,6 +40,7 @@ __all__ = [
     "ShotData",
     "StatevectorExecutor",
     "Ticket",
+    "TwirledErrors",
     "VectorExecutor",
     "cut_to_active_qubits",
     "estimated_qpu_seconds",

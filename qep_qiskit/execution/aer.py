@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Sequence
 from typing import Any, Literal
 
 # OpenMP threads that wait actively make two threads slower than one; must be set before Aer is loaded.
@@ -175,8 +176,14 @@ class _DensityMatrices:
         open_ended.save_probabilities(list(outputs))
         chunks = [values[start : start + _BINDINGS_PER_CALL] for start in range(0, len(values), _BINDINGS_PER_CALL)]
         found = np.concatenate([self._run(open_ended, circuit, chunk) for chunk in chunks])
-        errors = ReadoutErrors(flips=np.array([self._flips_of(qubit) for qubit in outputs]).T)
-        return errors.blurred(np.maximum(found, 0.0))
+        return self._errors(outputs).blurred(np.maximum(found, 0.0))
+
+    def readout(self, circuit: QuantumCircuit) -> ReadoutErrors:
+        """Errors of reading the bits of a circuit."""
+        return self._errors(without_measurement(circuit)[1])
+
+    def _errors(self, outputs: Sequence[int]) -> ReadoutErrors:
+        return ReadoutErrors(flips=np.array([self._flips_of(qubit) for qubit in outputs]).T)
 
     def _run(self, open_ended: QuantumCircuit, circuit: QuantumCircuit, values: NDArray) -> NDArray[np.float64]:
         binds = {parameter: values[:, column].tolist() for column, parameter in enumerate(circuit.parameters)}

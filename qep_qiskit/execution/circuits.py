@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
+from qiskit.circuit import ParameterVector
 from qiskit.primitives import BackendSamplerV2, BaseSamplerV2
 from qiskit.providers import BackendV2
 
 from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution.interface import BitMemory, Readout, Request, ShotData, Ticket
+from qep_qiskit.execution.interface import BitMemory, Readout, Request, ShotData, Ticket, with_calibration
 from qep_qiskit.execution.placement import PlacedProgram, place
 from qep_qiskit.execution.sampling import sample_vectors
+from qep_qiskit.execution.twirled_readout import flipped_back, in_randomizations
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.prepared import CalibrationStates, CircuitStates, Prepared, VectorStates
 from qep_qiskit.program import LayerProgram
@@ -104,7 +106,8 @@ class SamplerExecutor:
         request = ticket.request
         if isinstance(request.prepared, VectorStates):
             return sample_vectors(request.prepared.vectors, request.readouts, self._seeds, ticket.key.words)
-        return ShotData(outcomes=tuple(self._run(request, readout) for readout in request.readouts))
+        data = ShotData(outcomes=tuple(self._run(request, readout) for readout in request.readouts))
+        return with_calibration(self, request, data)
 
     def _run(self, request: Request, readout: Readout) -> BitMemory:
         if readout.shots is None:
@@ -113,10 +116,34 @@ class SamplerExecutor:
                 "give a number of shots for this backend"
             )
         seed = self._seeds.simulator_seed(*request.key.words, readout.group.name)
-        pubs = self._pubs(request.prepared, readout)
-        results = self._make_sampler(seed).run(pubs, shots=readout.shots).result()
-        bits = np.concatenate([np.asarray(result.data.meas.array) for result in results])
+        if request.randomizations is None:
+            bits = self._sampled(self._pubs(request.prepared, readout), seed, readout.shots)
+        else:
+            bits = self._sampled_under_flips(request, readout, readout.shots, seed)
         return BitMemory(bits=bits, num_qubits=request.prepared.num_qubits)
+
+    def _sampled(self, pubs: list[Any], seed: int, shots: int) -> NDArray[np.uint8]:
+        """Bits of all bindings, shape (bindings, shots, bytes)."""
+        results = self._make_sampler(seed).run(pubs, shots=shots).result()
+        found = [np.asarray(result.data.meas.array) for result in results]
+        return np.concatenate([bits.reshape(-1, *bits.shape[-2:]) for bits in found])
+
+    def _sampled_under_flips(self, request: Request, readout: Readout, shots: int, seed: int) -> NDArray[np.uint8]:
+        """Bits under random flips before the reading, flipped back."""
+        prepared = request.prepared
+        assert not isinstance(prepared, VectorStates)
+        draws, each = in_randomizations(shots, request.randomizations or 1)
+        generator = self._seeds.generator(*request.key.words, readout.group.name, "flips")
+        flips = generator.integers(0, 2, (len(readout.states), draws, prepared.num_qubits), dtype=bool)
+        if isinstance(prepared, CalibrationStates):
+            circuit, values = self._circuits.flipped_zeros(prepared.program), np.zeros((len(readout.states), 0))
+        else:
+            circuit = self._circuits.of_group(prepared.program, readout.group, flipped=True)
+            values = gate_values(prepared.program, prepared.parameters[readout.states])
+        rows = np.repeat(values, draws, axis=0), np.pi * flips.reshape(-1, prepared.num_qubits)
+        bits = self._sampled([(circuit, _bind_with_flips(circuit, *rows))], seed, each)
+        read = flipped_back(bits.reshape(len(flips), draws, *bits.shape[1:]), flips)
+        return read.reshape(len(flips), -1, bits.shape[-1])[:, :shots]
 
     def _pubs(self, prepared: Prepared, readout: Readout) -> list[Any]:
         if isinstance(prepared, CalibrationStates):
@@ -138,7 +165,8 @@ class MeasuredCircuits:
     def __init__(self, place: Placing) -> None:
         self._place = place
         self._placed: dict[LayerProgram, PlacedProgram] = {}
-        self._measured: dict[tuple[LayerProgram, CommutingGroup], QuantumCircuit] = {}
+        self._measured: dict[tuple[LayerProgram, CommutingGroup, bool], QuantumCircuit] = {}
+        self._flipped_zeros: dict[LayerProgram, QuantumCircuit] = {}
         self._calibrations: dict[LayerProgram, tuple[QuantumCircuit, QuantumCircuit]] = {}
 
     def placed(self, program: LayerProgram) -> PlacedProgram:
@@ -147,17 +175,44 @@ class MeasuredCircuits:
             self._placed[program] = self._place(program)
         return self._placed[program]
 
-    def of_group(self, program: LayerProgram, group: CommutingGroup) -> QuantumCircuit:
-        """A program measured in a group."""
-        if (program, group) not in self._measured:
-            self._measured[program, group] = self.placed(program).measured(group)
-        return self._measured[program, group]
+    def of_group(self, program: LayerProgram, group: CommutingGroup, *, flipped: bool = False) -> QuantumCircuit:
+        """A program measured in a group, perhaps with rotations by ``flip`` of every qubit before the reading."""
+        key = program, group, flipped
+        if key not in self._measured:
+            placed = self.placed(program)
+            self._measured[key] = (
+                placed.measured_after(_flips(len(placed.outputs), group)) if flipped else placed.measured(group)
+            )
+        return self._measured[key]
+
+    def flipped_zeros(self, program: LayerProgram) -> QuantumCircuit:
+        """All qubits 0 with rotations by ``flip`` before the reading."""
+        if program not in self._flipped_zeros:
+            placed = self.placed(program)
+            self._flipped_zeros[program] = placed.only(_flips(len(placed.outputs)))
+        return self._flipped_zeros[program]
 
     def of_calibration(self, program: LayerProgram) -> tuple[QuantumCircuit, QuantumCircuit]:
         """All 0 and all 1 on the qubits that a program is read from."""
         if program not in self._calibrations:
             self._calibrations[program] = self.placed(program).calibration()
         return self._calibrations[program]
+
+
+def _flips(size: int, group: CommutingGroup | None = None) -> QuantumCircuit:
+    """A group's change of basis and a rotation of every qubit about x, by pi to flip it."""
+    circuit = QuantumCircuit(size, name="flips" if group is None else f"{group.name}_basis_flips")
+    if group is not None:
+        group.basis.append_to(circuit)
+    for qubit, angle in enumerate(ParameterVector("flip", size)):
+        circuit.rx(angle, qubit)
+    return circuit
+
+
+def _bind_with_flips(circuit: QuantumCircuit, values: NDArray, angles: NDArray) -> NDArray:
+    """Columns in the order of the circuit's parameters: rotations of the program, and those of the flips."""
+    named = [parameter.name[:-1].rsplit("[", 1) for parameter in circuit.parameters]
+    return np.stack([(angles if name == "flip" else values)[:, int(index)] for name, index in named], axis=-1)
 
 
 def placing_on(backend: BackendV2 | None, seeds: Seeds, optimization_level: int) -> Placing:

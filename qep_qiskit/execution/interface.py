@@ -7,13 +7,14 @@ process can collect. What comes back is raw outcomes; means and covariances are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.execution.readout_errors import ReadoutErrors
+from qep_qiskit.execution.twirled_readout import TwirledErrors
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.prepared import Prepared
 
@@ -22,11 +23,13 @@ __all__ = [
     "Distribution",
     "Executor",
     "Outcomes",
+    "ReadingErrors",
     "Readout",
     "Request",
     "RequestKey",
     "ShotData",
     "Ticket",
+    "with_calibration",
 ]
 
 
@@ -88,22 +91,32 @@ class Request:
         prepared: The states.
         readouts: What to measure.
         for_means: Whether means of generators are wanted. Readout mitigation leaves other requests alone.
+        randomizations: Most random flips before the reading, or None to read as it is; bits come flipped back.
+        calibration: A request of one readout that belongs to this one: on a device it goes into the same job.
     """
 
     key: RequestKey
     prepared: Prepared
     readouts: tuple[Readout, ...]
     for_means: bool = True
+    randomizations: int | None = None
+    calibration: Request | None = None
 
     @property
     def num_circuits(self) -> int:
-        """Bound circuits in all."""
-        return sum(readout.num_circuits for readout in self.readouts)
+        """Bound circuits in all, those of the calibration among them."""
+        calibration = 0 if self.calibration is None else self.calibration.num_circuits
+        return sum(readout.num_circuits for readout in self.readouts) + calibration
 
     @property
     def num_shots(self) -> int:
-        """Shots in all."""
-        return sum(readout.num_shots for readout in self.readouts)
+        """Shots in all, those of the calibration among them."""
+        calibration = 0 if self.calibration is None else self.calibration.num_shots
+        return sum(readout.num_shots for readout in self.readouts) + calibration
+
+
+ReadingErrors = ReadoutErrors | TwirledErrors
+"""What is known of errors of the reading: those of every qubit, or what they do to products under random flips."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -118,7 +131,7 @@ class Distribution:
 
     weights: NDArray
     shots: int | None
-    readout: ReadoutErrors | None = None
+    readout: ReadingErrors | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -134,7 +147,7 @@ class BitMemory:
 
     bits: NDArray[np.uint8]
     num_qubits: int
-    readout: ReadoutErrors | None = None
+    readout: ReadingErrors | None = None
 
     @property
     def shots(self) -> int:
@@ -147,9 +160,10 @@ Outcomes = Distribution | BitMemory
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ShotData:
-    """Outcomes of a request, one entry per readout in its order."""
+    """Outcomes of a request, one entry per readout in its order, and those of its calibration."""
 
     outcomes: tuple[Outcomes, ...]
+    calibration: Outcomes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -170,3 +184,11 @@ class Executor(Protocol):
     def collect(self, ticket: Ticket) -> ShotData:
         """The outcomes of a submitted request; waits for them."""
         ...
+
+
+def with_calibration(executor: Executor, request: Request, data: ShotData) -> ShotData:
+    """The answer to a request with that to its calibration, which a local executor takes like any other request."""
+    if request.calibration is None:
+        return data
+    answer = executor.collect(executor.submit(request.calibration))
+    return replace(data, calibration=answer.outcomes[0])

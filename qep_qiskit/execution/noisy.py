@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 
 from qep_qiskit.execution.circuits import MeasuredCircuits, Placing, bind_by_name, gate_values
-from qep_qiskit.execution.interface import Executor, Readout, Request, ShotData, Ticket
+from qep_qiskit.execution.interface import Executor, Readout, Request, ShotData, Ticket, with_calibration
+from qep_qiskit.execution.readout_errors import ReadoutErrors
 from qep_qiskit.execution.sampling import draw, sample_vectors
+from qep_qiskit.execution.twirled_readout import in_randomizations, read_under_flips
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.prepared import CalibrationStates, CircuitStates, Prepared, VectorStates
 from qep_qiskit.program import LayerProgram
@@ -43,6 +45,10 @@ class NoisyDistributions(Protocol):
             circuit: Measured circuit, as the simulated machine runs it.
             values: Shape (bindings, parameters), in the order of the circuit's parameters.
         """
+        ...
+
+    def readout(self, circuit: QuantumCircuit) -> ReadoutErrors:
+        """Errors of reading the bits of a circuit; they are in its probabilities already."""
         ...
 
 
@@ -74,13 +80,14 @@ class NoisyExecutor:
 
     def collect(self, ticket: Ticket) -> ShotData:
         """Sample every state in its groups, or take exact probabilities."""
-        prepared, readouts, words = ticket.request.prepared, ticket.request.readouts, ticket.key.words
+        request, words = ticket.request, ticket.key.words
+        prepared, readouts = request.prepared, request.readouts
         if isinstance(prepared, VectorStates):
             return sample_vectors(prepared.vectors, readouts, self._seeds, words)
-        return ShotData(
+        data = ShotData(
             outcomes=tuple(
                 draw(
-                    self._probabilities(prepared, readout).__getitem__,
+                    self._read(request, readout).__getitem__,
                     1 << prepared.num_qubits,
                     readout,
                     self._seeds.generator(*words, readout.group.name),
@@ -88,6 +95,22 @@ class NoisyExecutor:
                 for readout in readouts
             )
         )
+        return with_calibration(self, request, data)
+
+    def _read(self, request: Request, readout: Readout) -> NDArray[np.float64]:
+        """Probabilities of what is read, shape (measured, 2^N): the mean over random flips if there are to be any."""
+        prepared = request.prepared
+        found = self._probabilities(prepared, readout)
+        if request.randomizations is None:
+            return found
+        assert not isinstance(prepared, VectorStates)
+        errors = self._distributions.readout(self._circuits.of_calibration(prepared.program)[0])
+        flips = None
+        if readout.shots is not None:
+            draws = in_randomizations(readout.shots, request.randomizations)[0]
+            generator = self._seeds.generator(*request.key.words, readout.group.name, "flips")
+            flips = generator.integers(0, 2, (len(found), draws, prepared.num_qubits), dtype=bool)
+        return read_under_flips(found, errors.offsets, flips)
 
     def _probabilities(self, prepared: Prepared, readout: Readout) -> NDArray[np.float64]:
         """Shape (measured, 2^N): those that are known, and all others simulated in one go."""

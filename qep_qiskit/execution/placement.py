@@ -54,9 +54,15 @@ class PlacedProgram:
 
     def calibration(self) -> tuple[QuantumCircuit, QuantumCircuit]:
         """All qubits 0, and all qubits 1, read like the program's."""
-        zeros, ones = (QuantumCircuit(self.circuit.num_qubits) for _ in range(2))
-        ones.x(list(self.outputs))
-        return self._finished(zeros), self._finished(ones)
+        zeros, ones = (QuantumCircuit(len(self.outputs)) for _ in range(2))
+        ones.x(range(len(self.outputs)))
+        return self.only(zeros), self.only(ones)
+
+    def only(self, layer: QuantumCircuit) -> QuantumCircuit:
+        """A circuit on the program's qubits without the program, which may have parameters, and a measurement."""
+        circuit = QuantumCircuit(self.circuit.num_qubits, name=layer.name)
+        circuit.compose(layer, list(self.outputs), inplace=True)
+        return self._finished(circuit)
 
     def _finished(self, circuit: QuantumCircuit) -> QuantumCircuit:
         """Add the measurement; single-qubit gates become the backend's and merge with their neighbours."""

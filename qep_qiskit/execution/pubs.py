@@ -3,7 +3,8 @@
 The groups of a request differ by rotations of single qubits, so one circuit serves them all: its last layer turns the
 basis, by angles that are parameters like any other. A request is one PUB of shape (states, groups), or a list of the
 pairs that are read where the groups read different states. PUBs of one job share their number of shots; groups with
-other shots go into a job of their own. Parameters are filled by name, for a circuit that comes back from a file has
+other shots go into a job of their own. The calibration of a request is in its first job, repeated until it has the
+shots that it asks for. Parameters are filled by name, for a circuit that comes back from a file has
 parameters of another identity.
 """
 
@@ -15,6 +16,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -77,6 +79,7 @@ class JobPlan:
         readouts: Places, in the request, of the readouts that the job serves.
         rows: For each of them, the rows among the bound circuits of all PUBs laid flat.
         digest: Hash of the program, the groups, the states and the shots: what a job is for, apart from numbers.
+        calibration: For each calibration state, the rows that hold its shots; None without a calibration.
     """
 
     pubs: tuple[Pub, ...]
@@ -85,6 +88,7 @@ class JobPlan:
     readouts: tuple[int, ...]
     rows: tuple[NDArray[np.int64], ...]
     digest: str
+    calibration: tuple[NDArray[np.int64], ...] | None = None
 
     @property
     def num_circuits(self) -> int:
@@ -112,7 +116,7 @@ class JobPlan:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def bits_of_readouts(self, results: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-        """Bits of every readout, each of shape (measured, shots, bytes).
+        """Bits of every readout, each of shape (measured, shots, bytes), and at last those of the calibration.
 
         Args:
             results: Bits of every PUB, shape (..., shots, bytes).
@@ -128,7 +132,10 @@ class JobPlan:
         if found != expected:
             raise ValueError(f"expected outcomes of shapes {expected}, got {found}")
         flat = np.concatenate([result.reshape(-1, *result.shape[-2:]) for result in results])
-        return [flat[rows] for rows in self.rows]
+        calibration = (
+            [] if self.calibration is None else [np.stack([np.concatenate(flat[r]) for r in self.calibration])]
+        )
+        return [flat[rows] for rows in self.rows] + calibration
 
 
 class DeviceCircuits:
@@ -145,6 +152,7 @@ class DeviceCircuits:
         seed = seeds.simulator_seed("transpiler") % 2**31
         self._place = partial(place, backend=device, optimization_level=3, seed=seed, lowering=lower)
         self._placed: dict[str, PlacedProgram] = {}
+        self._calibrations: dict[tuple[str, int], QuantumCircuit] = {}
         self._templates: dict[tuple[str, tuple[LocalBasis, ...]], tuple[QuantumCircuit, NDArray[np.float64]]] = {}
 
     def placed(self, program: LayerProgram) -> PlacedProgram:
@@ -183,28 +191,45 @@ class DeviceCircuits:
         if isinstance(prepared, VectorStates):
             raise ConfigError("execution.backend: a device runs circuits; use preparation.kind = 'adiabatic'")
         if isinstance(prepared, CalibrationStates):
-            pubs, common = self._calibration(prepared, readouts), False
-        else:
-            pub, common = self._broadcast(prepared, readouts)
-            pubs = (pub,)
+            raise ConfigError("execution: a device calibrates with the request that needs it, not on its own")
+        pub, common = self._broadcast(prepared, readouts)
+        calibration = request.calibration if 0 in places else None
         states = [len(readout.states) for readout in readouts]
         order = np.arange(sum(states))
         rows = np.split(order, np.cumsum(states)[:-1])
         if common:
             rows = [order[place :: len(readouts)] for place in range(len(readouts))]
+        more = () if calibration is None else self._calibration(calibration, shots)
+        starts = pub.num_circuits + np.cumsum([0, *(own.num_circuits for own in more)])
         return JobPlan(
-            pubs=pubs,
+            pubs=(pub, *more),
             shots=shots,
             axes=("states", "groups") if common else ("pairs",),
             readouts=places,
             rows=tuple(rows),
-            digest=_digest(request, readouts),
+            digest=_digest(request, readouts, calibration),
+            calibration=tuple(np.arange(start, end) for start, end in pairwise(starts)) if more else None,
         )
 
-    def _calibration(self, prepared: CalibrationStates, readouts: Sequence[Readout]) -> tuple[Pub, ...]:
-        circuits = self.placed(prepared.program).calibration()
-        states = [int(state) for readout in readouts for state in readout.states]
-        return tuple(Pub(circuit=circuits[state], values=np.zeros((1, 0))) for state in states)
+    def _calibration(self, calibration: Request, shots: int) -> tuple[Pub, ...]:
+        """A PUB for each calibration state; its parameter is there because PUBs are repeated along parameters only."""
+        (readout,), prepared = calibration.readouts, calibration.prepared
+        assert isinstance(prepared, CalibrationStates)
+        repeats = -(-_shots_of(readout) // shots)
+        return tuple(
+            Pub(circuit=self._calibration_circuit(prepared.program, int(state)), values=np.zeros((repeats, 1)))
+            for state in readout.states
+        )
+
+    def _calibration_circuit(self, program: LayerProgram, state: int) -> QuantumCircuit:
+        key = program.fingerprint, state
+        if key not in self._calibrations:
+            layer = QuantumCircuit(program.num_qubits, name="ones" if state else "zeros")
+            layer.rz(ParameterVector("repeat", 1)[0], 0)
+            if state:
+                layer.x(range(program.num_qubits))
+            self._calibrations[key] = self.placed(program).only(layer)
+        return self._calibrations[key]
 
     def _broadcast(self, prepared: CircuitStates, readouts: Sequence[Readout]) -> tuple[Pub, bool]:
         """The PUB, and whether its axes are states and groups."""
@@ -270,11 +295,13 @@ def _shots_of(readout: Readout) -> int:
     return readout.shots
 
 
-def _digest(request: Request, readouts: Sequence[Readout]) -> str:
+def _digest(request: Request, readouts: Sequence[Readout], calibration: Request | None) -> str:
     prepared = request.prepared
     assert not isinstance(prepared, VectorStates)
+    calibrated = [] if calibration is None else calibration.readouts
     parts = [type(prepared).__name__, prepared.program.fingerprint] + [
-        f"{readout.group.basis.letters} {readout.states.tolist()} {readout.shots}" for readout in readouts
+        f"{readout.group.basis.letters} {readout.states.tolist()} {readout.shots}"
+        for readout in (*readouts, *calibrated)
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

@@ -106,11 +106,15 @@ class RemoteExecutor:
         """
         request = ticket.request
         found: dict[int, BitMemory] = {}
+        calibration: BitMemory | None = None
         for part, plan in enumerate(self._circuits.jobs(request)):
             bits = self._bits(self._sent(ticket.key, part, plan), plan)
-            for place, own in zip(plan.readouts, bits, strict=True):
-                found[place] = BitMemory(bits=own, num_qubits=request.prepared.num_qubits)
-        return ShotData(outcomes=tuple(found[place] for place in range(len(request.readouts))))
+            memories = [BitMemory(bits=own, num_qubits=request.prepared.num_qubits) for own in bits]
+            if plan.calibration is not None:
+                calibration = memories.pop()
+            found |= zip(plan.readouts, memories, strict=True)
+        outcomes = tuple(found[place] for place in range(len(request.readouts)))
+        return ShotData(outcomes=outcomes, calibration=calibration)
 
     def _sent(self, key: RequestKey, part: int, plan: JobPlan) -> JobEntry:
         """The job in the ledger, at least submitted; sent only where the ledger says that it must be."""

@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution.interface import BitMemory, Distribution, Outcomes, Readout, Request, ShotData, Ticket
+from qep_qiskit.execution.interface import (
+    BitMemory,
+    Distribution,
+    Outcomes,
+    Readout,
+    Request,
+    ShotData,
+    Ticket,
+    with_calibration,
+)
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.transforms import num_qubits_of
@@ -122,7 +131,8 @@ class VectorExecutor:
         return Ticket(key=request.key, request=request)
 
     def collect(self, ticket: Ticket) -> ShotData:
-        """Sample every state in its groups, or take exact probabilities."""
+        """Sample every state in its groups, or take exact probabilities. An ideal reading is the same under flips."""
         prepared = ticket.request.prepared
         vectors = self.vectors(prepared) if isinstance(prepared, CircuitStates) else prepared.vectors
-        return sample_vectors(vectors, ticket.request.readouts, self._seeds, ticket.key.words)
+        data = sample_vectors(vectors, ticket.request.readouts, self._seeds, ticket.key.words)
+        return with_calibration(self, ticket.request, data)

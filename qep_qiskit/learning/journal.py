@@ -24,9 +24,13 @@ Journal = list[ShotData | None]
 
 def kept(data: ShotData) -> ShotData | None:
     """What of an answer is worth keeping, counts in as few bytes as hold them."""
-    if all(outcomes.shots is None for outcomes in data.outcomes):
+    calibration = data.calibration
+    if all(outcomes.shots is None for outcomes in (*data.outcomes, *([] if calibration is None else [calibration]))):
         return None
-    return ShotData(outcomes=tuple(_compact(outcomes) for outcomes in data.outcomes))
+    return ShotData(
+        outcomes=tuple(_compact(outcomes) for outcomes in data.outcomes),
+        calibration=None if calibration is None else _compact(calibration),
+    )
 
 
 def _compact(outcomes: Outcomes) -> Outcomes:
@@ -44,13 +48,14 @@ def pack_journal(journal: Journal) -> tuple[list[list[dict[str, Any]] | None], d
             shapes.append(None)
             continue
         row: list[dict[str, Any]] = []
-        for place, outcomes in enumerate(data.outcomes):
+        calibration = [] if data.calibration is None else [data.calibration]
+        for place, outcomes in enumerate((*data.outcomes, *calibration)):
             if isinstance(outcomes, BitMemory):
                 shape: dict[str, Any] = {"num_qubits": outcomes.num_qubits}
                 array = outcomes.bits
             else:
                 shape, array = {"shots": outcomes.shots}, outcomes.weights
-            row.append(shape)
+            row.append(shape | {"calibrates": place == len(data.outcomes)})
             arrays[_name(number, place)] = array
         shapes.append(row)
     return shapes, arrays
@@ -66,14 +71,15 @@ def unpack_journal(shapes: Sequence[Sequence[Mapping[str, Any]] | None], arrays:
 
 
 def _unpacked(number: int, row: Sequence[Mapping[str, Any]], arrays: Mapping[str, NDArray]) -> ShotData:
-    outcomes: list[Outcomes] = []
+    found: dict[bool, list[Outcomes]] = {False: [], True: []}
     for place, shape in enumerate(row):
         array = arrays[_name(number, place)]
         if "num_qubits" in shape:
-            outcomes.append(BitMemory(bits=array, num_qubits=shape["num_qubits"]))
+            outcomes: Outcomes = BitMemory(bits=array, num_qubits=shape["num_qubits"])
         else:
-            outcomes.append(Distribution(weights=array, shots=shape["shots"]))
-    return ShotData(outcomes=tuple(outcomes))
+            outcomes = Distribution(weights=array, shots=shape["shots"])
+        found[shape["calibrates"]].append(outcomes)
+    return ShotData(outcomes=tuple(found[False]), calibration=found[True][0] if found[True] else None)
 
 
 def _name(number: int, place: int) -> str:

@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import RunFolderError
-from qep_qiskit.execution import ReadoutErrors
+from qep_qiskit.execution import ReadingErrors, ReadoutErrors, TwirledErrors
 from qep_qiskit.learning.journal import Journal, pack_journal, unpack_journal
 from qep_qiskit.learning.spending import SignalTally, Spending
 
 __all__ = ["EpochTally", "TrainingState", "load_state", "save_state", "write_atomically"]
 
-_FORMAT = 3
+_FORMAT = 4
 _DIGEST_BYTES = 32
 _SIGNAL_SUMS = ("products", "signal", "noise")
 _COUNTERS = ("step", "epoch", "batch", "shots", "circuits", "seconds", "metrics_bytes")
@@ -127,7 +127,7 @@ class TrainingState:
     signal: SignalTally = field(default_factory=SignalTally)
     spending: Spending | None = None
     recollections: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-    calibrations: dict[str, ReadoutErrors] = field(default_factory=dict)
+    calibrations: dict[str, ReadingErrors] = field(default_factory=dict)
     journal: Journal = field(default_factory=list)
 
 
@@ -161,7 +161,8 @@ def save_state(path: Path, state: TrainingState, belongs_to: str) -> None:
     }
     arrays = {f"memory_{name}": array for name, array in state.memory.items()}
     arrays |= {f"recollection_{name}": array for name, array in state.recollections.items()}
-    arrays |= {f"calibration_{name}": errors.flips for name, errors in state.calibrations.items()}
+    for name, errors in state.calibrations.items():
+        arrays |= _calibration_arrays(name, errors)
     buffer = BytesIO()
     np.savez(
         buffer,
@@ -231,11 +232,26 @@ def _parse(content: bytes) -> tuple[TrainingState, dict[str, Any]]:
         signal=_signal(meta["signal"], arrays.pop("signal_last", None)),
         spending=None if meta["spending"] is None else Spending.from_record(meta["spending"]),
         recollections=_named(arrays, "recollection_"),
-        calibrations={name: ReadoutErrors(flips=array) for name, array in _named(arrays, "calibration_").items()},
+        calibrations=_calibrations(arrays),
         journal=unpack_journal(meta["journal"], arrays),
         **counters,
     )
     return state, meta
+
+
+def _calibration_arrays(name: str, errors: ReadingErrors) -> dict[str, NDArray]:
+    if isinstance(errors, ReadoutErrors):
+        return {f"calibration_{name}": errors.flips}
+    return {f"twirled_strings_{name}": errors.strings, f"twirled_frequencies_{name}": errors.frequencies}
+
+
+def _calibrations(arrays: dict[str, NDArray]) -> dict[str, ReadingErrors]:
+    found: dict[str, ReadingErrors] = {
+        name: ReadoutErrors(flips=array) for name, array in _named(arrays, "calibration_").items()
+    }
+    for name, strings in _named(arrays, "twirled_strings_").items():
+        found[name] = TwirledErrors(strings=strings, frequencies=arrays[f"twirled_frequencies_{name}"])
+    return found
 
 
 def _signal(sums: dict[str, Any], last: NDArray | None) -> SignalTally:

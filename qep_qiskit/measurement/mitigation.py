@@ -1,16 +1,20 @@
 """Readout mitigation: calibrations, and answers that carry what they found.
 
-A calibration is a request like any other (`CalibrationStates`), asked for by the work that needs it: its shots and
-circuits are counted where all are, it is kept with the other answers of work that is stopped half-way, and it is read
-from the very qubits that the program is read from. Errors of different qubits are taken to be independent of each other
-and of the circuit. Other ways to know `ReadoutErrors` fit in at `mitigated`: shots of the same job, or twirled readout;
-correlated errors (M3) would be another kind of `Outcomes.readout`.
+A calibration belongs to the request that needs it (`Request.calibration`): its shots and circuits are counted with it,
+its answer is kept with the other when work is stopped half-way, on a device it is in the same job, and it is read from
+the very qubits that the program is read from. There are two ways:
+
+* *calibrated*: all qubits 0, and all qubits 1. Errors of different qubits are taken to be independent of each other and
+  of the circuit.
+* *twirled*: qubits are flipped at random before every reading, and all qubits 0 are read in the same way. Nothing is
+  taken to be independent but errors and circuit.
 """
 
 from __future__ import annotations
 
 from collections.abc import MutableMapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +23,13 @@ from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import (
     BitMemory,
     Outcomes,
+    ReadingErrors,
     Readout,
     ReadoutErrors,
     Request,
     RequestKey,
     ShotData,
+    TwirledErrors,
 )
 from qep_qiskit.measurement.batches import Measuring, Result
 from qep_qiskit.measurement.inversion import words_of_bits
@@ -33,7 +39,7 @@ from qep_qiskit.program import LayerProgram
 
 __all__ = ["Calibrations", "ReadoutMitigation", "mitigated"]
 
-Calibrations = MutableMapping[str, ReadoutErrors]
+Calibrations = MutableMapping[str, ReadingErrors]
 """Errors of the readout by the fingerprint of the program they were calibrated for."""
 
 
@@ -42,17 +48,39 @@ class ReadoutMitigation:
     """Calibrate the readout and take its errors out.
 
     Args:
-        shots: Shots of each of the two calibration circuits, or None for exact probabilities.
+        shots: Shots of each calibration circuit, or None for exact probabilities.
+        kind: ``"calibrated"`` or ``"twirled"``.
+        randomizations: Most random flips of a circuit, where twirled.
 
     Raises:
-        ConfigError: The number of shots is not positive.
+        ConfigError: A number is not positive.
     """
 
     shots: int | None = 4096
+    kind: Literal["calibrated", "twirled"] = "calibrated"
+    randomizations: int = 128
 
     def __post_init__(self) -> None:
         if self.shots is not None and self.shots < 1:
             raise ConfigError(f"execution.mitigation.calibration_shots: expected at least 1, got {self.shots}")
+        if self.randomizations < 1:
+            raise ConfigError(f"execution.mitigation.randomizations: expected at least 1, got {self.randomizations}")
+
+    @property
+    def flips(self) -> int | None:
+        """Random flips that requests ask for."""
+        return self.randomizations if self.kind == "twirled" else None
+
+    @property
+    def states(self) -> NDArray[np.int64]:
+        """The calibration states that are read."""
+        return np.arange(1 if self.kind == "twirled" else 2)
+
+    def errors(self, calibration: Outcomes) -> ReadingErrors:
+        """The errors that a calibration shows."""
+        if self.kind == "twirled":
+            return _twirled_errors(calibration)
+        return ReadoutErrors.from_calibration(_frequencies(calibration))
 
 
 def mitigated(
@@ -60,7 +88,7 @@ def mitigated(
 ) -> Measuring[Result]:
     """The same work with the errors of the readout taken out of its answers.
 
-    Every program is calibrated before its first request, unless it is known; states that need no circuits, and requests
+    Every program is calibrated with its first request, unless it is known; states that need no circuits, and requests
     that ask for no means, are left alone.
 
     Args:
@@ -74,23 +102,32 @@ def mitigated(
     try:
         request = next(work)
         while True:
-            errors = yield from _errors(request, mitigation, known)
-            data = yield request
-            request = work.send(data if errors is None else _carrying(data, errors))
+            asked = _asked(request, mitigation, known)
+            data = yield asked
+            request = work.send(data if asked is request else _carrying(asked, data, mitigation, known))
     except StopIteration as finished:
         return finished.value
     finally:
         work.close()
 
 
-def _errors(request: Request, mitigation: ReadoutMitigation, known: Calibrations) -> Measuring[ReadoutErrors | None]:
+def _asked(request: Request, mitigation: ReadoutMitigation, known: Calibrations) -> Request:
+    """The request with its calibration, or the same if there is nothing to mitigate."""
     if not isinstance(request.prepared, CircuitStates) or not request.for_means:
-        return None
+        return request
     program = request.prepared.program
-    if program.fingerprint not in known:
-        data = yield _calibration(program, mitigation, request.key)
-        known[program.fingerprint] = ReadoutErrors.from_calibration(_frequencies(data.outcomes[0]))
-    return known[program.fingerprint]
+    calibration = None if program.fingerprint in known else _calibration(program, mitigation, request.key)
+    return replace(request, randomizations=mitigation.flips, calibration=calibration)
+
+
+def _carrying(asked: Request, data: ShotData, mitigation: ReadoutMitigation, known: Calibrations) -> ShotData:
+    assert isinstance(asked.prepared, CircuitStates)
+    name = asked.prepared.program.fingerprint
+    if asked.calibration is not None:
+        if data.calibration is None:
+            raise ConfigError("executor: expected the outcomes of a request's calibration in its answer, got none")
+        known[name] = mitigation.errors(data.calibration)
+    return ShotData(outcomes=tuple(replace(outcomes, readout=known[name]) for outcomes in data.outcomes))
 
 
 def _calibration(program: LayerProgram, mitigation: ReadoutMitigation, needed_by: RequestKey) -> Request:
@@ -101,8 +138,9 @@ def _calibration(program: LayerProgram, mitigation: ReadoutMitigation, needed_by
     return Request(
         key=replace(needed_by, purpose=f"{needed_by.purpose}-calibration"),
         prepared=CalibrationStates(program),
-        readouts=(Readout(group=group, states=np.arange(2), shots=mitigation.shots),),
+        readouts=(Readout(group=group, states=mitigation.states, shots=mitigation.shots),),
         for_means=False,
+        randomizations=mitigation.flips,
     )
 
 
@@ -118,5 +156,14 @@ def _frequencies(outcomes: Outcomes) -> NDArray[np.float64]:
     return outcomes.weights @ table / (outcomes.shots or 1)
 
 
-def _carrying(data: ShotData, errors: ReadoutErrors) -> ShotData:
-    return ShotData(outcomes=tuple(replace(outcomes, readout=errors) for outcomes in data.outcomes))
+def _twirled_errors(outcomes: Outcomes) -> TwirledErrors:
+    """What came of all qubits 0, each bit string once."""
+    if isinstance(outcomes, BitMemory):
+        strings, counts = np.unique(outcomes.bits[0], axis=0, return_counts=True)
+        return TwirledErrors(strings=strings, frequencies=counts / outcomes.shots)
+    came = np.flatnonzero(outcomes.weights[0])
+    size = -(-(outcomes.weights.shape[1].bit_length() - 1) // 8)
+    strings = came.astype(">u8")[:, None].view(np.uint8)[:, 8 - size :]
+    return TwirledErrors(
+        strings=np.ascontiguousarray(strings), frequencies=outcomes.weights[0, came] / (outcomes.shots or 1)
+    )

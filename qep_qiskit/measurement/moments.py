@@ -2,7 +2,8 @@
 
 All generators of a group are products of Z in the rotated frame, and a product of two of them is one more:
 P_a P_b = P_(a xor b). One Walsh-Hadamard transform of the outcome frequencies therefore gives every mean and
-every second moment of the batch at once. Where errors of the readout are known, `inverted` takes them out.
+every second moment of the batch at once. Where errors of the readout are known, `inverted` takes them out; under
+random flips they are one factor a generator.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.execution import BitMemory, Outcomes
+from qep_qiskit.execution import BitMemory, Outcomes, ReadoutErrors, TwirledErrors
 from qep_qiskit.measurement.inversion import inverted, words_of_bits
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.transforms import walsh_hadamard
@@ -63,14 +64,18 @@ def moments(outcomes: Outcomes, group: CommutingGroup) -> GroupMoments:
         outcomes: Counts, probabilities or bits, one row per measured state.
         group: The group that was measured.
     """
-    if outcomes.readout is not None and not outcomes.readout.is_ideal:
-        means, second = inverted(outcomes, group, outcomes.readout)
+    errors = outcomes.readout
+    if isinstance(errors, ReadoutErrors) and not errors.is_ideal:
+        means, second = inverted(outcomes, group, errors)
     elif isinstance(outcomes, BitMemory):
         rows = _from_frequencies if _fits_a_table(outcomes, group) else _from_signs
         found = [rows(values, outcomes, group) for values in map(words_of_bits, outcomes.bits)]
         means, second = (np.array(part) for part in zip(*found, strict=True))
     else:
         means, second = _from_table(outcomes.weights / (outcomes.shots or 1), group)
+    if isinstance(errors, TwirledErrors):
+        factors = errors.factors(group.masks)
+        means, second = means / factors, second / np.outer(factors, factors)
     single_shot = second - means[:, :, None] * means[:, None, :]
     if outcomes.shots is None:
         return GroupMoments(means=means, covariance=np.zeros_like(single_shot), shots=None)

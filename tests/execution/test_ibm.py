@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from ibm_requests import ramp_request
+from ibm_requests import calibrated_request, ramp_request
 
 pytest.importorskip("qiskit_ibm_runtime")
 
@@ -83,6 +83,20 @@ def test_one_request_is_one_job(service, path, expected):
     assert job.options["simulator"] == {"angle_decimals": 15}
     assert job.options["max_execution_time"] > entry.description.estimated_seconds
     assert entry.description.instance == INSTANCE
+
+
+def test_a_calibration_is_in_the_same_job_and_in_the_ledger(service, path):
+    request = calibrated_request(shots=(50, 50), calibration_shots=120)
+    data = run(service, path, request)
+    (job,) = service.accepted
+    assert len(job.pubs) == 3
+    assert data.calibration.bits.shape == (2, 150, 1)
+    assert [outcome.bits.shape for outcome in data.outcomes] == [(4, 50, 1)] * 2
+    again = run(service, path, request)
+    assert np.array_equal(again.calibration.bits, data.calibration.bits)
+    assert service.posts == 1
+    with pytest.raises(LedgerError, match="with other circuits"):
+        run(service, path)
 
 
 def test_unequal_shots_are_two_jobs_and_come_back_in_order(service, path):

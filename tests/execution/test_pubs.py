@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from ibm_requests import SPINS, STATES, ramp_request, ramp_states
+from ibm_requests import SPINS, STATES, calibrated_request, ramp_request, ramp_states
 from qiskit.quantum_info import Statevector
 
 from qep_qiskit.errors import ConfigError, ResourceError
@@ -13,7 +13,7 @@ from qep_qiskit.execution.aer import AerExecutor, fake_device
 from qep_qiskit.execution.interface import Request
 from qep_qiskit.execution.pubs import DeviceCircuits, basis_layer
 from qep_qiskit.operators import CommutingGroup, LocalBasis
-from qep_qiskit.prepared import CalibrationStates, VectorStates
+from qep_qiskit.prepared import VectorStates
 from qep_qiskit.seeds import Seeds
 
 pytest.importorskip("qiskit_ibm_runtime")
@@ -108,21 +108,38 @@ def test_a_program_stays_on_the_qubits_it_was_given():
 
 
 def test_calibration_reads_all_zeros_and_all_ones_on_the_same_qubits():
-    groups, prepared = ramp_states()
-    request = ramp_request()
-    calibration = Request(
-        key=RequestKey("calibration", 0),
-        prepared=CalibrationStates(prepared.program),
-        readouts=(Readout(group=groups[0], states=np.array([0, 1]), shots=30),),
-    )
-    store = Store()
-    (job,), (measured,) = jobs_of(calibration, store=store), jobs_of(request, store=store)
-    assert [int(np.argmax(probabilities(pub.circuit, pub.values[0]))) for pub in job.pubs] == [0, 7]
+    (job,) = jobs_of(calibrated_request(shots=(50, 50), calibration_shots=120))
+    measured, *calibration = job.pubs
+    assert [pub.values.shape for pub in calibration] == [(3, 1)] * 2  # 120 shots are no multiple of 50
+    assert [int(np.argmax(probabilities(pub.circuit, pub.values[0]))) for pub in calibration] == [0, 7]
     qubits = [
         [circuit.find_bit(step.qubits[0]).index for step in circuit.data if step.operation.name == "measure"]
-        for circuit in (job.pubs[0].circuit, measured.pubs[0].circuit)
+        for circuit in (calibration[0].circuit, calibration[1].circuit, measured.circuit)
     ]
-    assert qubits[0] == qubits[1]
+    assert qubits[0] == qubits[1] == qubits[2]
+    assert job.num_circuits == 2 * STATES + 2 * 3
+
+
+def test_shots_of_the_calibration_come_together(rng):
+    (job,) = jobs_of(calibrated_request(shots=(50, 50), calibration_shots=120))
+    bits = [rng.integers(0, 8, (*pub.values.shape[:-1], 50, 1)).astype(np.uint8) for pub in job.pubs]
+    z, x, calibration = job.bits_of_readouts(bits)
+    assert np.array_equal(z, bits[0][:, 0])
+    assert np.array_equal(x, bits[0][:, 1])
+    assert calibration.shape == (2, 150, 1)
+    assert np.array_equal(calibration[0], bits[1].reshape(150, 1))
+    assert np.array_equal(calibration[1], bits[2].reshape(150, 1))
+
+
+def test_only_the_first_job_calibrates():
+    first, second = jobs_of(calibrated_request(shots=(50, 20), calibration_shots=120))
+    assert [len(pub.values) for pub in first.pubs[1:]] == [3, 3]
+    assert second.calibration is None
+    assert len(second.pubs) == 1
+    (other,) = jobs_of(calibrated_request(shots=(50, 50), calibration_shots=130))
+    (plain,) = jobs_of(ramp_request())
+    (same,) = jobs_of(calibrated_request(shots=(50, 50), calibration_shots=120))
+    assert len({job.digest for job in (same, other, plain)}) == 3
 
 
 def test_what_a_device_cannot_do():

@@ -22,6 +22,20 @@ def test_exact_answers_are_asked_for_again():
     assert kept(ShotData(outcomes=(EXACT, COUNTS))) is not None
 
 
+def test_calibrations_are_kept_with_their_answers():
+    journal = [
+        kept(ShotData(outcomes=(BITS, COUNTS), calibration=COUNTS)),
+        kept(ShotData(outcomes=(EXACT,), calibration=COUNTS)),
+        kept(ShotData(outcomes=(EXACT,), calibration=EXACT)),
+    ]
+    first, second, third = unpack_journal(*pack_journal(journal))
+    assert [len(data.outcomes) for data in (first, second)] == [2, 1]
+    for data in (first, second):
+        assert np.array_equal(data.calibration.weights, COUNTS.weights)
+        assert data.calibration.weights.dtype == np.uint8
+    assert third is None
+
+
 def test_what_is_packed_comes_out_again():
     journal = [kept(ShotData(outcomes=(COUNTS, BITS))), None, kept(ShotData(outcomes=(EXACT, COUNTS)))]
     found = unpack_journal(*pack_journal(journal))

@@ -17,6 +17,7 @@ from qep_qiskit.prepared import CalibrationStates, CircuitStates, VectorStates
 from qep_qiskit.seeds import Seeds
 
 SIZE, KEY = 3, RequestKey("train", 5, 1)
+MEASURED = Distribution(weights=np.array([[30, 20, 0, 0, 0, 0, 0, 0]]), shots=50)
 FLIPS = {0: (0.1, 0.2), 1: (0.01, 0.3), 2: (0.05, 0.02)}
 
 
@@ -81,10 +82,14 @@ def test_a_program_is_calibrated_once(problem):
     groups, states = problem
     executor = aer_noisy_executor(Seeds(3), noise_model=readout_noise())
     asked, (first, second) = requests_of(mitigated(twice(groups, states, 50), ReadoutMitigation(shots=70)), executor)
-    assert [request.key.purpose for request in asked] == ["train-calibration", "train", "train"]
-    assert isinstance(asked[0].prepared, CalibrationStates)
-    assert (asked[0].num_shots, asked[0].num_circuits) == (140, 2)
-    assert asked[0].key == RequestKey("train-calibration", 5, 1)
+    assert [request.key.purpose for request in asked] == ["train", "train"]
+    calibration = asked[0].calibration
+    assert isinstance(calibration.prepared, CalibrationStates)
+    assert (calibration.num_shots, calibration.num_circuits) == (140, 2)
+    assert (asked[0].num_shots, asked[0].num_circuits) == (140 + 100, 2 + 2)
+    assert calibration.key == RequestKey("train-calibration", 5, 1)
+    assert asked[1].calibration is None
+    assert (asked[1].num_shots, asked[1].num_circuits) == (100, 2)
     assert not np.array_equal(first.means, second.means)
 
 
@@ -93,11 +98,11 @@ def test_known_calibrations_are_used_and_new_ones_are_added(problem):
     executor = aer_noisy_executor(Seeds(3), noise_model=readout_noise())
     known = {}
     asked, fresh = requests_of(mitigated(work(groups, states, 50), ReadoutMitigation(shots=70), known), executor)
-    assert len(asked) == 2
+    assert [request.calibration is not None for request in asked] == [True]
     (name,) = known
     assert name == states.program.fingerprint
     asked, again = requests_of(mitigated(work(groups, states, 50), ReadoutMitigation(shots=70), known), executor)
-    assert len(asked) == 1
+    assert [request.calibration for request in asked] == [None]
     assert np.array_equal(fresh.means, again.means)
     assert np.array_equal(fresh.covariance, again.covariance)
 
@@ -127,14 +132,14 @@ def test_vectors_and_frequencies_are_left_alone(problem, rng):
     executor = aer_noisy_executor(Seeds(3), noise_model=readout_noise())
     vectors = VectorStates(vectors=random_states(rng, 1, 1 << SIZE), energies=np.zeros(1), gaps=np.ones(1))
     asked, _ = requests_of(mitigated(work(groups, vectors, 50), ReadoutMitigation()), executor)
-    assert len(asked) == 1
+    assert [request.calibration for request in asked] == [None]
 
     def frequency():
         readouts = (Readout(group=groups[0], states=np.array([0]), shots=10),)
         return (yield Request(key=KEY, prepared=states, readouts=readouts, for_means=False))
 
     asked, data = requests_of(mitigated(frequency(), ReadoutMitigation()), executor)
-    assert len(asked) == 1
+    assert [request.calibration for request in asked] == [None]
     assert data.outcomes[0].readout is None
 
 
@@ -148,7 +153,8 @@ def test_counts_and_bits_calibrate_alike(problem):
         known = {}
         measuring = mitigated(work(groups, states, 50), ReadoutMitigation(shots=5), known)
         next(measuring)
-        measuring.send(ShotData(outcomes=(outcomes,)))
+        with pytest.raises(StopIteration):
+            measuring.send(ShotData(outcomes=(MEASURED, MEASURED), calibration=outcomes))
         found.append(next(iter(known.values())).flips)
     assert np.allclose(found[0], [[0.4, 0.0, 0.4], [0.2, 0.2, 0.4]], rtol=0, atol=1e-15)
     assert np.allclose(found[0], found[1], rtol=0, atol=1e-15)
@@ -160,6 +166,10 @@ def test_a_calibration_that_says_nothing_is_an_error(problem):
     next(measuring)
     useless = Distribution(weights=np.eye(8, dtype=int)[[0, 3]], shots=1)
     with pytest.raises(ConfigError, match=r"qubit 2 .*calibration_shots"):
-        measuring.send(ShotData(outcomes=(useless,)))
+        measuring.send(ShotData(outcomes=(MEASURED, MEASURED), calibration=useless))
+    measuring = mitigated(work(groups, states, 50), ReadoutMitigation(shots=1))
+    next(measuring)
+    with pytest.raises(ConfigError, match="outcomes of a request's calibration"):
+        measuring.send(ShotData(outcomes=(MEASURED, MEASURED)))
     with pytest.raises(ConfigError, match="expected at least 1, got 0"):
         ReadoutMitigation(shots=0)
