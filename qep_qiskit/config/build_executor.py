@@ -11,6 +11,7 @@ from qep_qiskit.execution import Executor, Request, ShotData, StatevectorExecuto
 from qep_qiskit.execution.ledger import JobLedger
 from qep_qiskit.execution.noisy import MOST_QUBITS
 from qep_qiskit.execution.remote import Patience, RemoteExecutor
+from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.execution.service import RemoteDevice
 from qep_qiskit.measurement import ReadoutMitigation
 from qep_qiskit.seeds import Seeds
@@ -20,9 +21,13 @@ __all__ = [
     "build_executor",
     "build_mitigation",
     "build_remote_executor",
+    "build_sampler_options",
     "is_remote",
     "require_exact",
 ]
+
+
+_RANDOMIZATIONS = 128
 
 
 def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
@@ -34,6 +39,7 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     """
     section = config.execution
     _refuse_contradictions(config)
+    build_sampler_options(config)
     if config.preparation.kind == "exact":
         return VectorExecutor(seeds)
     if section.backend == "statevector":
@@ -51,7 +57,9 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
         require_exact(config, num_qubits, "measurement.shots")
     if section.backend != "aer":
         device = aer.fake_device(section.backend, num_qubits)
-        return aer.device_executor(device, seeds, measured_circuits=section.measured_circuits)
+        return aer.device_executor(
+            device, seeds, measured_circuits=section.measured_circuits, options=build_sampler_options(config)
+        )
     noise = None if section.noise is None else aer.depolarizing_noise(**section.noise.model_dump())
     if noise is not None and _has_distributions(config, num_qubits):
         return aer.aer_noisy_executor(seeds, noise_model=noise, device=section.device)
@@ -90,7 +98,13 @@ def build_device(config: Config, num_qubits: int) -> RemoteDevice:
 
 def build_remote_executor(config: Config, seeds: Seeds, device: RemoteDevice, ledger: JobLedger) -> Executor:
     """Where the requests of a run on a device go."""
-    return RemoteExecutor(device, seeds, ledger, patience=Patience(wait=config.execution.wait_seconds))
+    return RemoteExecutor(
+        device,
+        seeds,
+        ledger,
+        patience=Patience(wait=config.execution.wait_seconds),
+        options=build_sampler_options(config),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +135,46 @@ def build_mitigation(config: Config) -> ReadoutMitigation | None:
         ConfigError: There are none on this backend, or there is no calibration to set shots for.
     """
     section = config.execution.mitigation
+    if section.randomizations is not None and section.readout != "twirled" and not section.gate_twirling:
+        _refuse("mitigation.randomizations", "goes with readout = 'twirled' or gate_twirling = true; leave it out")
     if section.readout == "none":
         if section.calibration_shots is not None:
-            _refuse("mitigation.calibration_shots", "goes with readout = 'calibrated' only; leave it out")
+            _refuse("mitigation.calibration_shots", "goes with readout = 'calibrated' or 'twirled' only; leave it out")
         return None
     if config.preparation.kind == "exact" or _is_ideal(config):
         _refuse("mitigation.readout", "this backend has no errors of the readout; leave it out")
-    if section.calibration_shots is None:
-        return ReadoutMitigation()
-    return ReadoutMitigation(shots=None if section.calibration_shots == "exact" else section.calibration_shots)
+    shots = 4096 if section.calibration_shots is None else section.calibration_shots
+    return ReadoutMitigation(
+        shots=None if shots == "exact" else shots,
+        kind=section.readout,
+        randomizations=section.randomizations or _RANDOMIZATIONS,
+    )
+
+
+def build_sampler_options(config: Config) -> SamplerOptions:
+    """What IBM's sampler does to the gates of circuits.
+
+    Raises:
+        ConfigError: This backend has no such sampler.
+    """
+    section = config.execution.mitigation
+    options = SamplerOptions(
+        dynamical_decoupling=section.dynamical_decoupling,
+        gate_twirling=section.gate_twirling,
+        randomizations=section.randomizations or _RANDOMIZATIONS,
+    )
+    if options.changes_gates and _has_no_device(config):
+        key = "gate_twirling" if options.gate_twirling else "dynamical_decoupling"
+        _refuse(f"mitigation.{key}", f"needs a device, 'ibm_...' or 'fake_...', got '{config.execution.backend}'")
+    return options
 
 
 def _is_ideal(config: Config) -> bool:
-    return not config.execution.backend.startswith(("fake_", "ibm_")) and config.execution.noise is None
+    return _has_no_device(config) and config.execution.noise is None
+
+
+def _has_no_device(config: Config) -> bool:
+    return not config.execution.backend.startswith(("fake_", "ibm_"))
 
 
 def _has_vectors(config: Config) -> bool:
@@ -148,6 +189,7 @@ def _has_distributions(config: Config, num_qubits: int) -> bool:
     """Whether noisy probabilities come from density matrices."""
     section = config.execution
     wanted = section.method in ("automatic", "density_matrix") and not section.measured_circuits
+    wanted = wanted and not build_sampler_options(config).changes_gates
     return wanted and not _is_ideal(config) and not is_remote(config) and num_qubits <= MOST_QUBITS
 
 

@@ -25,11 +25,22 @@ class NoiseConfig(Section):
 class MitigationConfig(Section):
     """What is done about errors of noisy backends."""
 
-    readout: Literal["none", "calibrated"] = "none"
-    """``calibrated``: read all qubits 0 and all qubits 1, and take the errors found out of every mean."""
+    readout: Literal["none", "calibrated", "twirled"] = "none"
+    """``calibrated``: read all qubits 0 and all qubits 1, and take the errors found out of every mean. ``twirled``
+    (TREX): flip qubits at random before every reading, and divide every mean by what it is where all qubits are 0;
+    errors of different qubits may depend on each other."""
     calibration_shots: Annotated[int, Field(gt=0)] | Literal["exact"] | None = None
-    """Shots of each of the two calibration circuits, 4096 by default; they are counted, and taken anew every epoch.
-    ``exact`` for probabilities without noise."""
+    """Shots of each calibration circuit (two if calibrated, one if twirled), 4096 by default; they are counted, and
+    taken anew every epoch, on a device in the job of the first request. ``exact`` for probabilities without noise."""
+    randomizations: int | None = Field(default=None, gt=0)
+    """Most randomizations of a circuit where readings or gates are twirled, 128 by default; its shots are shared out
+    among them."""
+    dynamical_decoupling: Literal["none", "XX", "XpXm", "XY4"] = "none"
+    """Pulses on qubits that wait, on ``ibm_...`` and ``fake_...``. They help against noise that is slow; the noise of
+    snapshots has no memory, so there they show what the pulses cost and never what they gain."""
+    gate_twirling: bool = False
+    """Random Pauli gates around two-qubit gates, on ``ibm_...`` and ``fake_...``. They make coherent errors stochastic;
+    snapshots have stochastic errors only, so there nothing is gained."""
 
 
 class ExecutionConfig(Section):

@@ -29,6 +29,7 @@ from qep_qiskit.execution.interface import Executor
 from qep_qiskit.execution.noisy import MOST_QUBITS, ExecutorPerProgram, NoisyExecutor
 from qep_qiskit.execution.placement import cut_to_active_qubits, without_measurement
 from qep_qiskit.execution.readout_errors import ReadoutErrors
+from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.execution.sampling import VectorExecutor
 from qep_qiskit.memory import require_memory
 from qep_qiskit.prepared import CircuitStates
@@ -141,7 +142,9 @@ def aer_noisy_executor(
     return NoisyExecutor(placing_on(simulator, seeds, 1), _DensityMatrices(simulator), seeds)
 
 
-def device_executor(device: BackendV2, seeds: Seeds, *, measured_circuits: bool = False) -> ExecutorPerProgram:
+def device_executor(
+    device: BackendV2, seeds: Seeds, *, measured_circuits: bool = False, options: SamplerOptions | None = None
+) -> ExecutorPerProgram:
     """A device simulated with its noise, cut to the qubits in use.
 
     Every program is laid out on the whole device once, where its errors are small.
@@ -150,11 +153,17 @@ def device_executor(device: BackendV2, seeds: Seeds, *, measured_circuits: bool 
         device: Gates and errors; a snapshot such as `fake_device` finds, or a live device's own description.
         seeds: Root of the random streams, and of the layout.
         measured_circuits: Draw shots one by one from measured circuits, also where the density matrix is affordable.
+        options: What IBM's sampler does to circuits. Where it changes their gates they go through it, shot by shot.
     """
 
     def make(program: LayerProgram) -> Executor:
         placed = cut_to_active_qubits(placing_on(device, seeds, 3)(program))
         simulator = AerSimulator.from_backend(placed.backend)
+        if options is not None and options.changes_gates:
+            from qep_qiskit.execution.ibm_local import LocalIbmExecutor
+
+            simulator.set_options(**_SIMULATOR_OPTIONS)
+            return LocalIbmExecutor(simulator, seeds, options, place=lambda _: placed)
         if measured_circuits or placed.circuit.num_qubits > MOST_QUBITS:
             return aer_sampler_executor(seeds, backend=simulator, place=lambda _: placed)
         return NoisyExecutor(lambda _: placed, _DensityMatrices(simulator), seeds)

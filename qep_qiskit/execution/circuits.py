@@ -115,12 +115,14 @@ class SamplerExecutor:
                 "measurement.shots: 'exact' needs an ideal simulator or the density matrix of few qubits; "
                 "give a number of shots for this backend"
             )
+        return BitMemory(bits=self._bits(request, readout, readout.shots), num_qubits=request.prepared.num_qubits)
+
+    def _bits(self, request: Request, readout: Readout, shots: int) -> NDArray[np.uint8]:
+        """Bits of one readout, shape (measured, shots, bytes)."""
         seed = self._seeds.simulator_seed(*request.key.words, readout.group.name)
-        if request.randomizations is None:
-            bits = self._sampled(self._pubs(request.prepared, readout), seed, readout.shots)
-        else:
-            bits = self._sampled_under_flips(request, readout, readout.shots, seed)
-        return BitMemory(bits=bits, num_qubits=request.prepared.num_qubits)
+        if request.randomizations is not None:
+            return self._sampled_under_flips(request, readout, shots, seed)
+        return self._sampled(self._pubs(request.prepared, readout), seed, shots)
 
     def _sampled(self, pubs: list[Any], seed: int, shots: int) -> NDArray[np.uint8]:
         """Bits of all bindings, shape (bindings, shots, bytes)."""

@@ -151,7 +151,7 @@ class IbmDevice:
         delay = float(getattr(self.backend, "default_rep_delay", None) or 250e-6)
         return estimated_qpu_seconds(0, 1) + sum(
             estimated_qpu_seconds(
-                pub.num_circuits * plan.shots,
+                pub.num_circuits * plan.options.executions(plan.shots),
                 0,
                 rep_delay=delay,
                 circuit_seconds=float(pub.circuit.estimate_duration(self.backend.target, unit="s")),
@@ -177,6 +177,7 @@ class IbmDevice:
             "max_execution_time": most_seconds,
             "environment": {"job_tags": ["qep", tag]},
             "simulator": {"angle_decimals": 15},
+            **plan.options.for_ibm(plan.shots),
         }
         with self._explained(_NOT_ACCEPTED), warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -14,7 +14,7 @@ import hashlib
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from typing import Protocol
@@ -28,6 +28,7 @@ from qiskit.providers import BackendV2
 from qep_qiskit.errors import ConfigError, ResourceError
 from qep_qiskit.execution.interface import Readout, Request
 from qep_qiskit.execution.placement import PlacedProgram, place
+from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.operators import LocalBasis
 from qep_qiskit.prepared import CalibrationStates, CircuitStates, VectorStates
 from qep_qiskit.program import LayerProgram, lower
@@ -36,6 +37,7 @@ from qep_qiskit.seeds import Seeds
 __all__ = ["CircuitStore", "DeviceCircuits", "JobPlan", "Pub", "basis_layer"]
 
 MOST_EXECUTIONS = 10_000_000
+_FRACTIONAL = frozenset({"rx", "rzz"})
 
 
 class CircuitStore(Protocol):
@@ -78,8 +80,10 @@ class JobPlan:
         axes: What the axes of the PUBs are, ``("states", "groups")`` or ``("pairs",)``.
         readouts: Places, in the request, of the readouts that the job serves.
         rows: For each of them, the rows among the bound circuits of all PUBs laid flat.
-        digest: Hash of the program, the groups, the states and the shots: what a job is for, apart from numbers.
+        digest: Hash of the program, the groups, the states, the shots and the options: what a job is for, apart from
+            numbers.
         calibration: For each calibration state, the rows that hold its shots; None without a calibration.
+        options: What the sampler does to the circuits.
     """
 
     pubs: tuple[Pub, ...]
@@ -89,6 +93,7 @@ class JobPlan:
     rows: tuple[NDArray[np.int64], ...]
     digest: str
     calibration: tuple[NDArray[np.int64], ...] | None = None
+    options: SamplerOptions = field(default_factory=SamplerOptions)
 
     @property
     def num_circuits(self) -> int:
@@ -97,8 +102,8 @@ class JobPlan:
 
     @property
     def executions(self) -> int:
-        """Shots in all."""
-        return self.shots * self.num_circuits
+        """Shots in all; a few more than those of all circuits where randomizations do not divide them."""
+        return self.options.executions(self.shots) * self.num_circuits
 
     @property
     def values(self) -> NDArray[np.float64]:
@@ -125,13 +130,12 @@ class JobPlan:
             ValueError: The results have other shapes than were asked for.
         """
         sizes = [pub.circuit.num_clbits for pub in self.pubs]
-        expected = [
-            (*pub.values.shape[:-1], self.shots, -(-size // 8)) for pub, size in zip(self.pubs, sizes, strict=True)
-        ]
+        made = self.options.executions(self.shots)
+        expected = [(*pub.values.shape[:-1], made, -(-size // 8)) for pub, size in zip(self.pubs, sizes, strict=True)]
         found = [np.shape(result) for result in results]
         if found != expected:
             raise ValueError(f"expected outcomes of shapes {expected}, got {found}")
-        flat = np.concatenate([result.reshape(-1, *result.shape[-2:]) for result in results])
+        flat = np.concatenate([result.reshape(-1, *result.shape[-2:]) for result in results])[:, : self.shots]
         calibration = (
             [] if self.calibration is None else [np.stack([np.concatenate(flat[r]) for r in self.calibration])]
         )
@@ -145,10 +149,13 @@ class DeviceCircuits:
         device: The device.
         seeds: Root of the transpiler's seed.
         store: Keeps what was laid out.
+        options: What the sampler does to circuits.
     """
 
-    def __init__(self, device: BackendV2, seeds: Seeds, store: CircuitStore) -> None:
-        self._device, self._store = device, store
+    def __init__(
+        self, device: BackendV2, seeds: Seeds, store: CircuitStore, options: SamplerOptions | None = None
+    ) -> None:
+        self._device, self._store, self._options = device, store, options or SamplerOptions()
         seed = seeds.simulator_seed("transpiler") % 2**31
         self._place = partial(place, backend=device, optimization_level=3, seed=seed, lowering=lower)
         self._placed: dict[str, PlacedProgram] = {}
@@ -193,6 +200,7 @@ class DeviceCircuits:
         if isinstance(prepared, CalibrationStates):
             raise ConfigError("execution: a device calibrates with the request that needs it, not on its own")
         pub, common = self._broadcast(prepared, readouts)
+        self._require_twirling(pub)
         calibration = request.calibration if 0 in places else None
         states = [len(readout.states) for readout in readouts]
         order = np.arange(sum(states))
@@ -200,6 +208,7 @@ class DeviceCircuits:
         if common:
             rows = [order[place :: len(readouts)] for place in range(len(readouts))]
         more = () if calibration is None else self._calibration(calibration, shots)
+        options = self._options.of_request(request.randomizations)
         starts = pub.num_circuits + np.cumsum([0, *(own.num_circuits for own in more)])
         return JobPlan(
             pubs=(pub, *more),
@@ -207,9 +216,16 @@ class DeviceCircuits:
             axes=("states", "groups") if common else ("pairs",),
             readouts=places,
             rows=tuple(rows),
-            digest=_digest(request, readouts, calibration),
+            digest=_digest(request, readouts, calibration, options),
             calibration=tuple(np.arange(start, end) for start, end in pairwise(starts)) if more else None,
+            options=options,
         )
+
+    def _require_twirling(self, pub: Pub) -> None:
+        if self._options.gate_twirling and not _FRACTIONAL.isdisjoint(pub.circuit.count_ops()):
+            raise ConfigError(
+                "execution.mitigation.gate_twirling: does not go with fractional gates; switch one of them off"
+            )
 
     def _calibration(self, calibration: Request, shots: int) -> tuple[Pub, ...]:
         """A PUB for each calibration state; its parameter is there because PUBs are repeated along parameters only."""
@@ -295,7 +311,7 @@ def _shots_of(readout: Readout) -> int:
     return readout.shots
 
 
-def _digest(request: Request, readouts: Sequence[Readout], calibration: Request | None) -> str:
+def _digest(request: Request, readouts: Sequence[Readout], calibration: Request | None, options: SamplerOptions) -> str:
     prepared = request.prepared
     assert not isinstance(prepared, VectorStates)
     calibrated = [] if calibration is None else calibration.readouts
@@ -303,6 +319,7 @@ def _digest(request: Request, readouts: Sequence[Readout], calibration: Request 
         f"{readout.group.basis.letters} {readout.states.tolist()} {readout.shots}"
         for readout in (*readouts, *calibrated)
     ]
+    parts.append(json.dumps(options.record()))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -24,6 +24,7 @@ from qep_qiskit.errors import DeviceError, JobFailedError, LedgerError, StillQue
 from qep_qiskit.execution.interface import BitMemory, Request, RequestKey, ShotData, Ticket
 from qep_qiskit.execution.ledger import JobDescription, JobEntry, JobLedger
 from qep_qiskit.execution.pubs import DeviceCircuits, JobPlan
+from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.execution.service import BusyError, JobView, LostError, RefusedError, RemoteDevice
 from qep_qiskit.seeds import Seeds
 
@@ -76,13 +77,20 @@ class RemoteExecutor:
         seeds: Root of the layout's seed; a device's shots have none.
         ledger: The ledger of the run.
         patience: How long to wait for what.
+        options: What the sampler does to circuits.
     """
 
     def __init__(
-        self, device: RemoteDevice, seeds: Seeds, ledger: JobLedger, *, patience: Patience | None = None
+        self,
+        device: RemoteDevice,
+        seeds: Seeds,
+        ledger: JobLedger,
+        *,
+        patience: Patience | None = None,
+        options: SamplerOptions | None = None,
     ) -> None:
         self._device, self._ledger, self._patience = device, ledger, patience or Patience()
-        self._circuits = DeviceCircuits(device.backend, seeds, ledger)
+        self._circuits = DeviceCircuits(device.backend, seeds, ledger, options)
 
     def submit(self, request: Request) -> Ticket:
         """Send the jobs of a request, unless the ledger has them.
@@ -141,7 +149,8 @@ class RemoteExecutor:
             )
         if described.request_sha256 != plan.digest or not same_numbers:
             raise LedgerError(
-                f"ledger: {key.purpose} {key.step} was sent with other circuits or values; use another folder"
+                f"ledger: {key.purpose} {key.step} was sent with other circuits or values, or other options; use "
+                "another folder"
             )
 
     def _require_ready(self, plan: JobPlan) -> None:
@@ -166,7 +175,7 @@ class RemoteExecutor:
             backend=self._device.name,
             instance=self._device.instance,
             shots=plan.shots,
-            options={"max_execution_time": math.ceil(3 * seconds + 30)},
+            options={"max_execution_time": math.ceil(3 * seconds + 30), **plan.options.record()},
             estimated_seconds=seconds,
             circuit_sha256=plan.circuit_digest(),
             request_sha256=plan.digest,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.transforms import num_qubits_of, walsh_hadamard
 
-__all__ = ["TwirledErrors", "flipped_back", "in_randomizations", "read_under_flips"]
+__all__ = ["TwirledErrors", "executions_of", "flipped_back", "in_randomizations", "read_under_flips"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,6 +66,11 @@ def in_randomizations(shots: int, randomizations: int) -> tuple[int, int]:
     """
     each = -(-shots // min(randomizations, shots))
     return -(-shots // each), each
+
+
+def executions_of(shots: int, randomizations: int | None) -> int:
+    """Executions of a circuit that bring so many shots; a few more under flips, where shots do not divide."""
+    return shots if randomizations is None or not shots else int(np.prod(in_randomizations(shots, randomizations)))
 
 
 def read_under_flips(

@@ -30,7 +30,7 @@ class Cost:
     Args:
         jobs: How many they are.
         circuits: Bound circuits.
-        executions: Shots times circuits.
+        executions: Shots times circuits, as a device makes them.
         payload_bytes: What is sent: one template a job, and 8 bytes for every parameter of every state.
         qpu_seconds: What would be charged.
     """
@@ -166,7 +166,7 @@ def plan_requests(
         shares=_shares(requests, circuits),
         programs=circuits.programs(requests.jobs),
         fixed=requests.fixed,
-        largest_job=max(job.executions for job in requests.jobs),
+        largest_job=max(job.sent for job in requests.jobs),
         largest_payload=max(circuits.payload_bytes(job) for job in requests.jobs),
         max_qpu_seconds=experiment.config.execution.max_qpu_seconds,
         remaining_seconds=remaining_seconds,
@@ -181,7 +181,7 @@ def cost_of(jobs: Iterable[Job], circuits: DeviceCircuits) -> Cost:
     return Cost(
         jobs=count,
         circuits=sum(job.times * job.circuits for job in jobs),
-        executions=sum(job.times * job.executions for job in jobs),
+        executions=sum(job.times * job.sent for job in jobs),
         payload_bytes=sum(job.times * circuits.payload_bytes(job) for job in jobs),
         qpu_seconds=estimated_qpu_seconds(0, count) + seconds,
     )
@@ -194,7 +194,7 @@ def _shares(requests: RunRequests, circuits: DeviceCircuits) -> tuple[Share, ...
         Share(
             group=group,
             phase=phase,
-            executions=_sum_of(requests.jobs, phase, group, lambda _, batch: batch.executions),
+            executions=_sum_of(requests.jobs, phase, group, lambda _, batch: batch.sent),
             qpu_seconds=_sum_of(requests.jobs, phase, group, circuits.seconds),
             step_seconds=_sum_of(requests.step, phase, group, circuits.seconds),
         )

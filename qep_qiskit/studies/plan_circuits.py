@@ -111,24 +111,26 @@ class DeviceCircuits:
 
     def seconds(self, job: Job, batch: Batch) -> float:
         """QPU seconds of a batch, without what every job costs."""
-        facts = self.facts(job.program, batch.group, calibrates=job.calibrates)
-        return estimated_qpu_seconds(batch.executions, 0, rep_delay=self.rep_delay, circuit_seconds=facts.seconds)
+        facts = self.facts(job.program, batch.group, calibrates=batch.calibrates)
+        return estimated_qpu_seconds(batch.sent, 0, rep_delay=self.rep_delay, circuit_seconds=facts.seconds)
 
     def payload_bytes(self, job: Job) -> int:
-        """One template and the parameters of every state, or the two circuits of a calibration."""
-        if job.calibrates:
-            return sum(
-                payload_of_template(circuit) for circuit in self._circuits.of_calibration(self._own(job.program))
-            )
+        """One template and the parameters of every state, and the circuits of a calibration."""
         parameters = self.placed(job.program).circuit.num_parameters
-        return self.template_bytes(job.program) + job.states * parameters * _BYTES_PER_VALUE
+        calibration = sum(
+            payload_of_template(circuit)
+            for batch in job.batches
+            if batch.calibrates
+            for circuit in self._circuits.of_calibration(self._own(job.program))[: batch.circuits]
+        )
+        return self.template_bytes(job.program) + job.states * parameters * _BYTES_PER_VALUE + calibration
 
     def programs(self, jobs: tuple[Job, ...]) -> tuple[ProgramOnDevice, ...]:
         """The templates of some jobs, each in the groups that it is measured in."""
         found: dict[str, list[CircuitFacts]] = {}
         for job in jobs:
             self._own(job.program)
-            facts = [] if job.calibrates else [self.facts(job.program, batch.group) for batch in job.batches]
+            facts = [self.facts(job.program, batch.group) for batch in job.batches if not batch.calibrates]
             found.setdefault(job.program.fingerprint, []).extend(facts)
         return tuple(self._described(self._programs[name], facts) for name, facts in found.items() if facts)
 

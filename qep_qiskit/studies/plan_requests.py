@@ -16,11 +16,13 @@ from typing import Literal
 import numpy as np
 
 from qep_qiskit.config import Experiment
+from qep_qiskit.config.build_executor import build_sampler_options
 from qep_qiskit.errors import ConfigError, QepWarning
 from qep_qiskit.execution import Executor, Readout, Request, ShotData, StatevectorExecutor, Ticket
+from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.learning import Record, Trainer, TrainingState
 from qep_qiskit.operators import CommutingGroup
-from qep_qiskit.prepared import CalibrationStates, CircuitStates
+from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import LayerProgram
 
 __all__ = ["Batch", "Job", "RunRequests", "record_run"]
@@ -39,12 +41,17 @@ class Batch:
         phase: ``"free"``, ``"+beta"`` and the like in a step; elsewhere what the job is for.
         circuits: Bound circuits.
         executions: Shots times circuits.
+        sent: Executions on a device, where circuits of one job share their number of shots and a calibration is
+            repeated until it has its own.
+        calibrates: Whether they are those of the calibration.
     """
 
     group: CommutingGroup
     phase: str
     circuits: int
     executions: int
+    sent: int
+    calibrates: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,10 +59,9 @@ class Job:
     """One request, which is one job on a device.
 
     Args:
-        purpose: As in its key: ``"train"``, ``"pilot"``, ``"test-evaluation"``, ...; ``...-calibration`` for theirs.
+        purpose: As in its key: ``"train"``, ``"pilot"``, ``"test-evaluation"``, ...
         step: Step of the training loop.
         program: What prepares its states.
-        calibrates: Whether it reads the calibration states of the program instead.
         states: Bindings of the program that are sent.
         batches: What is measured.
         is_iteration: Whether an iterative preparation asks for it, to find its states.
@@ -65,7 +71,6 @@ class Job:
     purpose: str
     step: int
     program: LayerProgram
-    calibrates: bool
     states: int
     batches: tuple[Batch, ...]
     is_iteration: bool = False
@@ -81,6 +86,16 @@ class Job:
         """Shots times circuits, once."""
         return sum(batch.executions for batch in self.batches)
 
+    @property
+    def sent(self) -> int:
+        """Executions on a device, once."""
+        return sum(batch.sent for batch in self.batches)
+
+    @property
+    def without_calibration(self) -> Job:
+        """The job as it is where the calibration is known."""
+        return replace(self, batches=tuple(batch for batch in self.batches if not batch.calibrates))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RunRequests:
@@ -88,7 +103,7 @@ class RunRequests:
 
     Args:
         jobs: Those that differ, with how often they come.
-        step: Those of one step of a full batch. Calibrations come once an epoch and are not among them.
+        step: Those of one step of a full batch. Calibrations come once an epoch and are not in them.
         steps: Steps of the run.
         fixed: Whether answers have no say in what is asked; otherwise the numbers are an estimate.
     """
@@ -171,7 +186,7 @@ class _DrivenEpoch:
     def typical_step(self) -> tuple[Job, ...]:
         """A step of a full batch, the one that stands for others where there is one."""
         number = self.first_step + (1 if self.skipped else 0)
-        return tuple(job for job in self.jobs if job.purpose == _STEP and job.step == number)
+        return tuple(job.without_calibration for job in self.jobs if job.purpose == _STEP and job.step == number)
 
 
 def _driven_epochs(experiment: Experiment) -> Iterator[_DrivenEpoch]:
@@ -203,7 +218,7 @@ def _kinds_of_epochs(trainer: Trainer) -> list[list[tuple[int, int]]]:
 
 def _driven(experiment: Experiment, state: TrainingState, epoch: int, times: int) -> _DrivenEpoch:
     """Drive one epoch, without the steps that others stand for; `state` is where it ends."""
-    recorder = _Recorder(StatevectorExecutor(experiment.seeds))
+    recorder = _Recorder(StatevectorExecutor(experiment.seeds), build_sampler_options(experiment.config))
     trainer = replace(experiment, executor=recorder).trainer([_OneEpoch(epoch)], state)
     skipped = max(0, trainer.steps_per_epoch - _DRIVEN_STEPS)
     first_step = epoch * trainer.steps_per_epoch
@@ -243,28 +258,32 @@ class _Recorder:
 
     Args:
         inner: Answers them.
+        options: What the sampler of a device would do to circuits.
         phases_of: Names of the phases of a step's states, in the order of the states within a sample.
         jobs: The requests so far.
     """
 
     inner: Executor
+    options: SamplerOptions
     phases_of: Callable[[Request], list[str]] = lambda _: []
     jobs: list[Job] = field(default_factory=list)
 
     def submit(self, request: Request) -> Ticket:
         """Write down and pass on."""
         prepared = request.prepared
-        assert isinstance(prepared, CircuitStates | CalibrationStates)
-        names = self.phases_of(request)
+        assert isinstance(prepared, CircuitStates)
+        names, options = self.phases_of(request), self.options.of_request(request.randomizations)
+        batches = [batch for readout in request.readouts for batch in _batches(readout, names, options)]
+        if request.calibration is not None:
+            batches.append(_calibration(request.calibration, request.readouts[0], options))
         self.jobs.append(
             Job(
                 purpose=request.key.purpose,
                 step=request.key.step,
                 program=prepared.program,
-                calibrates=isinstance(prepared, CalibrationStates),
                 states=prepared.num_states,
                 is_iteration=request.key.iteration > 0,
-                batches=tuple(batch for readout in request.readouts for batch in _batches(readout, names)),
+                batches=tuple(batches),
             )
         )
         return self.inner.submit(request)
@@ -274,19 +293,38 @@ class _Recorder:
         return self.inner.collect(ticket)
 
 
-def _batches(readout: Readout, names: list[str]) -> Iterator[Batch]:
+def _calibration(calibration: Request, readout: Readout, options: SamplerOptions) -> Batch:
+    """The circuits of a calibration, repeated in the job of a readout."""
+    (own,) = calibration.readouts
+    assert own.shots is not None
+    assert readout.shots is not None
+    return Batch(
+        group=own.group,
+        phase="calibration",
+        circuits=own.num_circuits,
+        executions=own.num_shots,
+        sent=own.num_circuits * -(-own.shots // readout.shots) * options.executions(readout.shots),
+        calibrates=True,
+    )
+
+
+def _batches(readout: Readout, names: list[str], options: SamplerOptions) -> Iterator[Batch]:
     """The circuits of a readout by their phases; states lie sample by sample, within a sample phase by phase."""
     phases, circuits = np.unique(readout.states % len(names), return_counts=True)
     for phase, count in zip(phases.tolist(), circuits.tolist(), strict=True):
-        executions = 0 if readout.shots is None else readout.shots * count
-        yield Batch(group=readout.group, phase=names[phase], circuits=count, executions=executions)
+        shots = readout.shots or 0
+        yield Batch(
+            group=readout.group,
+            phase=names[phase],
+            circuits=count,
+            executions=shots * count,
+            sent=options.executions(shots) * count,
+        )
 
 
 def _phases_of(trainer: Trainer, skipped: int, request: Request) -> list[str]:
     """Names of the phases of a request's states."""
     key, prepared = request.key, request.prepared
-    if isinstance(prepared, CalibrationStates):
-        return ["calibration"]
     if key.iteration > 0:
         return ["preparation"]
     if key.purpose != _STEP:

@@ -132,7 +132,7 @@ def _changed_device(requests: RunRequests, circuits: DeviceCircuits, before: flo
     limits = rep_delay_range_of(circuits.device)
     shortest = _SHORT_DELAY if limits is None else max(_SHORT_DELAY, limits[0])
     if circuits.rep_delay > shortest:
-        executions = sum(job.times * job.executions for job in requests.jobs)
+        executions = sum(job.times * job.sent for job in requests.jobs)
         yield Saving(
             change=f"a delay of {1e6 * shortest:g} us between executions",
             price="qubits are reset less well",

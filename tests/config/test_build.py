@@ -257,7 +257,7 @@ def test_exact_calibration():
     [
         (ADIABATIC, {"mitigation": {"readout": "calibrated"}}, r"mitigation\.readout: this backend has no errors"),
         (EXACT, {"mitigation": {"readout": "calibrated"}}, r"mitigation\.readout: this backend has no errors"),
-        (ADIABATIC, {"mitigation": {"calibration_shots": 9}}, "goes with readout = 'calibrated' only"),
+        (ADIABATIC, {"mitigation": {"calibration_shots": 9}}, "goes with readout = 'calibrated' or 'twirled' only"),
     ],
 )
 def test_mitigation_of_nothing(preparation, execution, message):

@@ -95,7 +95,7 @@ def test_a_calibration_is_in_the_same_job_and_in_the_ledger(service, path):
     again = run(service, path, request)
     assert np.array_equal(again.calibration.bits, data.calibration.bits)
     assert service.posts == 1
-    with pytest.raises(LedgerError, match="with other circuits"):
+    with pytest.raises(LedgerError, match="with other circuits or values, or other options"):
         run(service, path)
 
 

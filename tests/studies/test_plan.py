@@ -74,6 +74,7 @@ class Counter:
         {"preparation": SAMPLED},
         {"preparation": {"kind": "variational", "ansatz": {"kind": "hamiltonian", "depth": 1}}},
         {"execution": NOISY, "training": {"epochs": 3, "batch_size": 1}},
+        {"execution": NOISY | {"mitigation": {"readout": "twirled", "calibration_shots": 77}}},
         {"contrast": {"beta": "auto", "pilot": {"every": 2}}, "training": {"epochs": 5, "batch_size": 2}},
         PARITY,
         {"training": {"epochs": 5, "batch_size": 2, "evaluate_every": 2}},
@@ -236,8 +237,20 @@ def test_payload_is_a_template_a_job_and_a_number_for_every_parameter():
 def test_calibrations_have_their_share():
     plan = plan_run(experiment_of(execution=NOISY), device(2))
     (share,) = [share for share in plan.shares if share.phase == "calibration"]
-    assert share.executions == 2 * 4096  # once before the only epoch
-    assert share.qpu_seconds == pytest.approx(8192 * (250e-6 + 10e-6 + 1.05e-6), rel=1e-3)
+    assert share.executions == 2 * 4100  # once before the only epoch, 205 times the 20 shots of the job
+    assert share.qpu_seconds == pytest.approx(8200 * (250e-6 + 10e-6 + 1.05e-6), rel=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_calibrations_are_no_jobs_of_their_own():
+    plain = plan_run(experiment_of(), device(2))
+    for readout, circuits in (("calibrated", 2), ("twirled", 1)):
+        noisy = NOISY | {"mitigation": {"readout": readout}}
+        plan = plan_run(experiment_of(execution=noisy), device(2))
+        assert plan.run.jobs == plain.run.jobs
+        assert plan.run.circuits == plain.run.circuits + circuits
+        assert plan.run.executions == plain.run.executions + circuits * 4100
+        assert plan.step == plain.step
 
 
 def test_savings_are_what_the_changed_run_saves():

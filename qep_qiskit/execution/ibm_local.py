@@ -1,0 +1,49 @@
+"""IBM's sampler on a simulator of a device: what it does to circuits on its own is done as on the device."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit.providers import BackendV2
+from qiskit_ibm_runtime.executor_sampler import Sampler
+
+from qep_qiskit.execution.circuits import Placing, SamplerExecutor
+from qep_qiskit.execution.interface import Readout, Request
+from qep_qiskit.execution.sampler_options import SamplerOptions
+from qep_qiskit.seeds import Seeds
+
+__all__ = ["LocalIbmExecutor"]
+
+
+class LocalIbmExecutor(SamplerExecutor):
+    """Runs measured circuits through IBM's sampler in its local mode, which inserts pulses and twirls.
+
+    Its random numbers, those of the twirls among them, follow from the root seed.
+
+    Args:
+        simulator: An Aer simulator with gates, durations and noise of a device.
+        seeds: Root of the random streams.
+        options: What the sampler does.
+        place: Places programs on what is simulated.
+    """
+
+    def __init__(self, simulator: BackendV2, seeds: Seeds, options: SamplerOptions, *, place: Placing) -> None:
+        super().__init__(simulator, seeds, place=place)
+        self._simulator, self._options = simulator, options
+
+    def _bits(self, request: Request, readout: Readout, shots: int) -> NDArray[np.uint8]:
+        """Bits of one readout; every PUB has a seed of its own, which the sampler would give to all."""
+        options = self._options.of_request(request.randomizations)
+        found = []
+        for place, pub in enumerate(self._pubs(request.prepared, readout)):
+            seed = self._seeds.simulator_seed(*request.key.words, readout.group.name, *([place] if place else []))
+            simulator = {"angle_decimals": 15, "seed_simulator": seed}
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                sampler = Sampler(mode=self._simulator, options={"simulator": simulator} | options.for_ibm(shots))
+                (result,) = sampler.run([pub], shots=shots).result()
+            bits = np.asarray(result.data.meas.array)
+            found.append(bits.reshape(-1, *bits.shape[-2:])[:, :shots])
+        return np.concatenate(found)
