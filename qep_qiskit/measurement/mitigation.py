@@ -27,7 +27,6 @@ from qep_qiskit.execution import (
     Readout,
     ReadoutErrors,
     Request,
-    RequestKey,
     ShotData,
     TwirledErrors,
 )
@@ -116,7 +115,7 @@ def _asked(request: Request, mitigation: ReadoutMitigation, known: Calibrations)
     if not isinstance(request.prepared, CircuitStates) or not request.for_means:
         return request
     program = request.prepared.program
-    calibration = None if program.fingerprint in known else _calibration(program, mitigation, request.key)
+    calibration = None if program.fingerprint in known else _calibration(program, mitigation, request)
     return replace(request, randomizations=mitigation.flips, calibration=calibration)
 
 
@@ -130,17 +129,19 @@ def _carrying(asked: Request, data: ShotData, mitigation: ReadoutMitigation, kno
     return ShotData(outcomes=tuple(replace(outcomes, readout=known[name]) for outcomes in data.outcomes))
 
 
-def _calibration(program: LayerProgram, mitigation: ReadoutMitigation, needed_by: RequestKey) -> Request:
-    size = program.num_qubits
+def _calibration(program: LayerProgram, mitigation: ReadoutMitigation, needed_by: Request) -> Request:
+    """Under flips it has those of as many circuits as a device repeats it in, one for every batch of the request."""
+    size, shots, flips = program.num_qubits, needed_by.readouts[0].shots, mitigation.flips
+    repeats = -(-mitigation.shots // shots) if mitigation.shots and shots else 1
     group = CommutingGroup(
         name="calibration", basis=LocalBasis("Z" * size), masks=tuple(1 << qubit for qubit in range(size))
     )
     return Request(
-        key=replace(needed_by, purpose=f"{needed_by.purpose}-calibration"),
+        key=replace(needed_by.key, purpose=f"{needed_by.key.purpose}-calibration"),
         prepared=CalibrationStates(program),
         readouts=(Readout(group=group, states=mitigation.states, shots=mitigation.shots),),
         for_means=False,
-        randomizations=mitigation.flips,
+        randomizations=None if flips is None else flips * repeats,
     )
 
 

@@ -1,0 +1,152 @@
+"""Readings under random flips: unbiased whatever the errors of different qubits have to do with each other."""
+
+import numpy as np
+import pytest
+from cases import NO_INPUTS, random_network
+from chi_square import LIMIT, mean_p_value, variance_p_value
+from qiskit_aer.noise import NoiseModel, ReadoutError
+
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.execution import BitMemory, Distribution, RequestKey, TwirledErrors
+from qep_qiskit.execution.aer import AerExecutor, aer_noisy_executor, aer_sampler_executor
+from qep_qiskit.measurement import ReadoutMitigation, Usage, drive, measure, mitigated, moments
+from qep_qiskit.network import chain
+from qep_qiskit.operators import CommutingGroup, LocalBasis
+from qep_qiskit.preparation import AdiabaticPreparation
+from qep_qiskit.prepared import CircuitStates
+from qep_qiskit.seeds import Seeds
+
+SIZE, KEY = 3, RequestKey("train", 5, 1)
+MASKS = (0b001, 0b011, 0b110, 0b111, 0b100)
+GROUP = CommutingGroup(name="Z", basis=LocalBasis("Z" * SIZE), masks=MASKS)
+SIGNS = np.array([[(-1) ** (x & mask).bit_count() for mask in MASKS] for x in range(1 << SIZE)])
+
+
+def readout_noise():
+    model = NoiseModel()
+    for qubit, (flip0, flip1) in enumerate([(0.1, 0.2), (0.01, 0.3), (0.05, 0.02)]):
+        model.add_readout_error(ReadoutError([[1 - flip0, flip0], [flip1, 1 - flip1]]), [qubit])
+    return model
+
+
+@pytest.fixture
+def problem(rng):
+    network, weights = random_network(chain(SIZE), rng)
+    program = AdiabaticPreparation(total_time=1.5, steps=3).program(network.groups)
+    return network.groups, CircuitStates(program=program, parameters=network.coefficients(weights, NO_INPUTS))
+
+
+def work(groups, states, shots):
+    return measure(groups, states, shape=(states.num_states, 1), phases={0: [0], 1: [0]}, shots=[shots] * 2, key=KEY)
+
+
+def correlated_reading(rng):
+    """A confusion matrix in which qubits err together, read under all flips."""
+    matrix = np.eye(1 << SIZE) + rng.uniform(0, 0.15, (1 << SIZE, 1 << SIZE))
+    matrix /= matrix.sum(axis=0)
+    index = np.arange(1 << SIZE)
+    return np.mean([matrix[np.ix_(index ^ flip, index ^ flip)] for flip in index], axis=0)
+
+
+def twirled_errors(reading):
+    return TwirledErrors(strings=np.arange(1 << SIZE, dtype=np.uint8)[:, None], frequencies=reading[:, 0])
+
+
+def test_correlated_errors_are_taken_out_exactly(rng):
+    truth, reading = rng.dirichlet(np.ones(1 << SIZE), 4), correlated_reading(rng)
+    outcomes = Distribution(weights=truth @ reading.T, shots=None, readout=twirled_errors(reading))
+    found = moments(outcomes, GROUP)
+    assert np.allclose(found.means, truth @ SIGNS, rtol=0, atol=1e-12)
+    assert not found.covariance.any()
+    raw = moments(Distribution(weights=truth @ reading.T, shots=None), GROUP)
+    assert np.abs(raw.means - truth @ SIGNS).max() > 0.05
+
+
+def test_error_bars_are_those_of_repeated_readings(rng):
+    truth, reading = rng.dirichlet(np.ones(1 << SIZE)), correlated_reading(rng)
+    counts = rng.multinomial(50, reading @ truth, 4000)
+    found = moments(Distribution(weights=counts, shots=50, readout=twirled_errors(reading)), GROUP)
+    assert mean_p_value(found.means, truth @ SIGNS) > LIMIT
+    variances = np.einsum("sii->si", found.covariance).mean(axis=0)
+    assert variance_p_value(found.means, variances) > LIMIT
+    assert np.allclose(np.cov(found.means.T), found.covariance.mean(axis=0), rtol=0, atol=0.15 * variances.min())
+
+
+def test_counts_and_bits_read_alike(rng):
+    reading = correlated_reading(rng)
+    values = rng.integers(0, 1 << SIZE, (2, 30))
+    counts = np.array([np.bincount(row, minlength=1 << SIZE) for row in values])
+    errors = twirled_errors(reading)
+    one = moments(Distribution(weights=counts, shots=30, readout=errors), GROUP)
+    other = moments(BitMemory(bits=values[..., None].astype(np.uint8), num_qubits=SIZE, readout=errors), GROUP)
+    assert np.allclose(one.means, other.means, rtol=0, atol=1e-12)
+    assert np.allclose(one.covariance, other.covariance, rtol=0, atol=1e-12)
+
+
+def test_exact_probabilities_under_all_flips(problem):
+    groups, states = problem
+    ideal = drive(work(groups, states, None), AerExecutor(Seeds(0)))[0].means
+    executor = aer_noisy_executor(Seeds(3), noise_model=readout_noise())
+    found, usage = drive(mitigated(work(groups, states, None), ReadoutMitigation(shots=None, kind="twirled")), executor)
+    assert np.allclose(found.means, ideal, rtol=0, atol=1e-10)
+    assert usage == Usage(shots=0, circuits=3)
+
+
+@pytest.mark.parametrize(
+    ("make", "repeats", "shots", "randomizations", "calibration_shots"),
+    [(aer_noisy_executor, 100, 500, 500, 400_000), (aer_sampler_executor, 30, 100, 20, 20_000)],
+)
+def test_means_without_the_errors_of_the_readout(make, repeats, shots, randomizations, calibration_shots, problem):
+    groups, states = problem
+    ideal = drive(work(groups, states, None), AerExecutor(Seeds(0)))[0].means[0, 0]
+    executor = make(Seeds(3), noise_model=readout_noise())
+    many = CircuitStates(program=states.program, parameters=np.repeat(states.parameters, repeats, axis=0))
+    mitigation = ReadoutMitigation(shots=calibration_shots, kind="twirled", randomizations=randomizations)
+    raw, _ = drive(work(groups, many, shots), executor)
+    assert mean_p_value(raw.means[:, 0], ideal) < LIMIT
+    found, usage = drive(mitigated(work(groups, many, shots), mitigation), executor)
+    assert mean_p_value(found.means[:, 0], ideal) > LIMIT
+    assert usage == Usage(shots=2 * repeats * shots + calibration_shots, circuits=2 * repeats + 1)
+
+
+@pytest.mark.parametrize("make", [aer_noisy_executor, aer_sampler_executor])
+def test_few_flips_leave_the_difference_between_0_and_1(make, problem):
+    """One flip for all shots of a state: the mean over states is right, and the spread is that of the flips."""
+    groups, states = problem
+    many = CircuitStates(program=states.program, parameters=np.repeat(states.parameters, 200, axis=0))
+    executor = make(Seeds(5), noise_model=readout_noise())
+    mitigation = ReadoutMitigation(shots=2000, kind="twirled", randomizations=1)
+    found, _ = drive(mitigated(work(groups, many, 2000), mitigation), executor)
+    z = groups[0].masks.index(0b010)  # qubit 1: offset 0.29
+    assert 0.25 < found.means[:, 0, z].std() < 0.5
+    assert np.unique(np.sign(found.means[:, 0, z] - found.means[:, 0, z].mean()), return_counts=True)[1].min() > 60
+
+
+@pytest.mark.parametrize("make", [aer_noisy_executor, aer_sampler_executor])
+def test_numbers_follow_from_the_seed(make, problem):
+    groups, states = problem
+    mitigation = ReadoutMitigation(shots=70, kind="twirled", randomizations=8)
+    found = [
+        drive(mitigated(work(groups, states, 50), mitigation), make(Seeds(seed), noise_model=readout_noise()))[0].means
+        for seed in (3, 3, 4)
+    ]
+    assert np.array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
+
+
+def test_an_ideal_reading_stays_what_it_is(problem):
+    groups, states = problem
+    mitigation = ReadoutMitigation(shots=100, kind="twirled", randomizations=8)
+    plain, _ = drive(work(groups, states, 50), AerExecutor(Seeds(1)))
+    found, _ = drive(mitigated(work(groups, states, 50), mitigation), AerExecutor(Seeds(1)))
+    assert np.array_equal(plain.means, found.means)
+
+
+def test_calibrations_have_flips_of_every_repetition(problem):
+    groups, states = problem
+    mitigation = ReadoutMitigation(shots=170, kind="twirled", randomizations=8)
+    asked = next(mitigated(work(groups, states, 50), mitigation))
+    assert (asked.randomizations, asked.calibration.randomizations) == (8, 32)
+    assert asked.calibration.readouts[0].states.tolist() == [0]
+    with pytest.raises(ConfigError, match="randomizations: expected at least 1, got 0"):
+        ReadoutMitigation(kind="twirled", randomizations=0)
