@@ -52,6 +52,9 @@ class StandInJob:
     def __init__(self, service, number, tags, pubs, shots, options):
         self.service, self.number, self.tags, self.pubs, self.shots = service, number, tags, pubs, shots
         self.options, self.state, self.reason, self.polls = options, "DONE", None, 0
+        twirling = options.get("twirling")
+        if twirling is not None:  # the client makes these and not the shots that it is asked for
+            self.shots = twirling["num_randomizations"] * twirling["shots_per_randomization"]
 
     def job_id(self):
         return f"job{self.number}"

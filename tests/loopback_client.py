@@ -1,8 +1,9 @@
 """A process that sends one request to a device and collects it; killed on the way if it is asked to be.
 
-python loopback_client.py LEDGER OUT [before|after|untamed]
+python loopback_client.py LEDGER OUT [before|after|untamed|calibrated|twirled]
 
 before, after: die on that side of the submission. untamed: leave the client's own retries on, which send jobs twice.
+calibrated, twirled: send a calibration along, with random flips before the reading where twirled.
 """
 
 import os
@@ -11,7 +12,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from ibm_requests import LOOPBACK_SHOTS, SPINS, ramp_request
+from ibm_requests import LOOPBACK_SHOTS, SPINS, calibrated_request, ramp_request
 
 from qep_qiskit.execution import ibm
 from qep_qiskit.execution.ibm import IbmDevice, ibm_device
@@ -36,12 +37,17 @@ def dying(when):
 def main(path, out, how=None):
     if how == "untamed":
         ibm._tame = lambda service: None
-    elif how is not None:
+    elif how in ("before", "after"):
         IbmDevice.send = dying(how)
+    shots = (LOOPBACK_SHOTS, LOOPBACK_SHOTS)
+    request = ramp_request(shots=shots)
+    if how in ("calibrated", "twirled"):
+        request = calibrated_request(shots=shots, calibration_shots=2 * LOOPBACK_SHOTS, kind=how, randomizations=128)
     with JobLedger(Path(path)) as ledger:
         executor = RemoteExecutor(ibm_device("ibm_manila", SPINS), Seeds(1), ledger, patience=PATIENCE)
-        data = executor.collect(executor.submit(ramp_request(shots=(LOOPBACK_SHOTS, LOOPBACK_SHOTS))))
-    np.savez(out, *(outcome.bits for outcome in data.outcomes))
+        data = executor.collect(executor.submit(request))
+    calibration = [] if data.calibration is None else [data.calibration]
+    np.savez(out, *(outcome.bits for outcome in (*data.outcomes, *calibration)))
 
 
 if __name__ == "__main__":

@@ -18,9 +18,11 @@ from chi_square import LIMIT, counts_p_value
 from ibm_requests import LOOPBACK_SHOTS, SPINS, ramp_request
 from qiskit_aer import AerSimulator
 
+from qep_qiskit.execution import BitMemory, Distribution
 from qep_qiskit.execution.aer import _DensityMatrices, fake_device
 from qep_qiskit.execution.ledger import JobLedger
 from qep_qiskit.execution.pubs import DeviceCircuits
+from qep_qiskit.measurement import ReadoutMitigation, moments
 from qep_qiskit.seeds import Seeds
 
 HERE = Path(__file__).parent
@@ -107,6 +109,53 @@ def test_one_small_job_and_an_estimate_that_holds(faultless):
     (entry,) = JobLedger.read(faultless[0] / "jobs.sqlite")
     assert entry.description.estimated_seconds == pytest.approx(job["estimate"], rel=1e-6)
     assert entry.description.estimated_seconds == pytest.approx(entry.usage_seconds, rel=0.1)
+
+
+def without_reading(folder, readout):
+    """Simulator of the device, and the circuit and numbers of a group as they were sent."""
+    device = fake_device("fake_manila", SPINS)
+    with JobLedger(folder / "jobs.sqlite") as ledger:
+        (job,) = DeviceCircuits(device, Seeds(1), ledger).jobs(ramp_request(shots=(LOOPBACK_SHOTS,) * 2))
+    values = job.pubs[0].values.reshape(-1, job.pubs[0].values.shape[-1])[job.rows[readout]]
+    return _DensityMatrices(AerSimulator.from_backend(device)), job.pubs[0].circuit, values
+
+
+@pytest.mark.parametrize("kind", ["calibrated", "twirled"])
+def test_a_calibration_is_in_the_same_job(double, faultless, tmp_path, kind):
+    """It finds the errors of the snapshot, and means come out nearer to those without errors of the reading.
+
+    The double reads qubits that no gate joins with the two errors of their calibration and others with their mean, so
+    that offsets are its own; under flips they do not matter.
+    """
+    done = client(double, tmp_path / "run", kind)
+    assert done.returncode == 0, done.stderr
+    (job,) = double.jobs()
+    assert job["summary"]["n_pubs"] == (3 if kind == "calibrated" else 2)
+    (entry,) = JobLedger.read(tmp_path / "run" / "jobs.sqlite")
+    assert entry.description.estimated_seconds == pytest.approx(job["estimate"], rel=1e-3)  # twirled gates take longer
+    *measured, calibration = bits_of(tmp_path / "run")
+    assert [bits.shape for bits in measured] == [bits.shape for bits in bits_of(faultless[0])]
+    assert calibration.shape == (2 if kind == "calibrated" else 1, 2 * LOOPBACK_SHOTS, 1)
+    errors = ReadoutMitigation(kind=kind).errors(BitMemory(bits=calibration, num_qubits=SPINS))
+    request, deviations = ramp_request(shots=(LOOPBACK_SHOTS,) * 2), []
+    for number, (readout, bits) in enumerate(zip(request.readouts, measured, strict=True)):
+        simulator, circuit, values = without_reading(faultless[0], number)
+        device = simulator.readout(circuit)
+        factors = np.array([*device.slopes, device.slopes.prod()])
+        if kind == "calibrated":
+            found = np.array([*errors.slopes, errors.slopes.prod()])
+        else:
+            found = errors.factors([1, 2, 4, 7])
+        assert np.allclose(found, factors, rtol=0, atol=0.03)
+        exact = Distribution(weights=simulator(circuit, values), shots=None, readout=device)
+        truth = moments(exact, readout.group).means
+        raw, mitigated = (
+            moments(BitMemory(bits=bits, num_qubits=SPINS, readout=known), readout.group).means
+            for known in (None, errors)
+        )
+        deviations.append([(raw - truth).ravel(), (mitigated - truth).ravel()])
+    before, after = np.linalg.norm(np.concatenate(deviations, axis=1), axis=1)
+    assert after < (0.5 if kind == "twirled" else 1.0) * before
 
 
 FAULTS = {

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from qep_qiskit.config import build, check_config
+from qep_qiskit.config.build_executor import build_sampler_options
 from qep_qiskit.cost import LossOnExpectations, OperatorCost
 from qep_qiskit.errors import (
     ConfigError,
@@ -16,6 +17,7 @@ from qep_qiskit.errors import (
 )
 from qep_qiskit.execution import NoisyExecutor, SamplerExecutor, VectorExecutor
 from qep_qiskit.execution.aer import AerExecutor
+from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.losses import CrossEntropy, SquaredError
 from qep_qiskit.measurement import ReadoutMitigation
 from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation
@@ -246,6 +248,29 @@ def test_mitigation(mitigation, shots):
     assert make(preparation=ADIABATIC, execution=execution).estimator.mitigation == ReadoutMitigation(shots=shots)
 
 
+@pytest.mark.parametrize(("more", "randomizations"), [({}, 128), ({"randomizations": 7}, 7)])
+def test_twirled_readout(more, randomizations):
+    execution = {"noise": {"readout": 0.1}, "mitigation": {"readout": "twirled", **more}}
+    expected = ReadoutMitigation(kind="twirled", randomizations=randomizations)
+    assert make(preparation=ADIABATIC, execution=execution).estimator.mitigation == expected
+
+
+def test_options_of_the_sampler():
+    pytest.importorskip("qiskit_ibm_runtime")
+    mitigation = {"dynamical_decoupling": "XpXm", "gate_twirling": True, "randomizations": 9}
+    found = make(preparation=ADIABATIC, execution={"backend": "fake_manila", "mitigation": mitigation})
+    assert build_sampler_options(found.config) == SamplerOptions(
+        dynamical_decoupling="XpXm", gate_twirling=True, randomizations=9
+    )
+    assert found.estimator.mitigation is None
+    with pytest.raises(ConfigError, match=r"measurement\.shots: 'exact'"):
+        make(
+            preparation=ADIABATIC,
+            execution={"backend": "fake_manila", "mitigation": {"gate_twirling": True}},
+            measurement={"shots": "exact"},
+        )
+
+
 def test_exact_calibration():
     mitigation = {"readout": "calibrated", "calibration_shots": "exact"}
     execution = {"noise": {"readout": 0.1}, "mitigation": mitigation}
@@ -258,6 +283,15 @@ def test_exact_calibration():
         (ADIABATIC, {"mitigation": {"readout": "calibrated"}}, r"mitigation\.readout: this backend has no errors"),
         (EXACT, {"mitigation": {"readout": "calibrated"}}, r"mitigation\.readout: this backend has no errors"),
         (ADIABATIC, {"mitigation": {"calibration_shots": 9}}, "goes with readout = 'calibrated' or 'twirled' only"),
+        (ADIABATIC, {"mitigation": {"readout": "twirled"}}, r"mitigation\.readout: this backend has no errors"),
+        (ADIABATIC, {"mitigation": {"randomizations": 9}}, "goes with readout = 'twirled' or gate_twirling = true"),
+        (ADIABATIC, {"mitigation": {"gate_twirling": True}}, "gate_twirling: needs a device, .* got 'aer'"),
+        (
+            ADIABATIC,
+            {"backend": "statevector", "mitigation": {"dynamical_decoupling": "XX"}},
+            "dynamical_decoupling: needs a device, 'ibm_...' or 'fake_...', got 'statevector'",
+        ),
+        (EXACT, {"mitigation": {"gate_twirling": True}}, "gate_twirling: needs a device"),
     ],
 )
 def test_mitigation_of_nothing(preparation, execution, message):

@@ -94,6 +94,20 @@ def test_bits_of_measured_circuits_are_kept_too(tmp_path):
     assert_same_in_parts(trainer, watch, 4, tmp_path, measured_circuits=True)
 
 
+@pytest.mark.parametrize("measured_circuits", [False, True])
+def test_twirled_readout_survives_stops_too(measured_circuits, tmp_path):
+    mitigation = {"readout": "twirled", "calibration_shots": CALIBRATION, "randomizations": 8}
+    how = {"measured_circuits": measured_circuits, "mitigation": mitigation}
+    watch = Watch()
+    trainer = experiment(**how).trainer([watch])
+    trainer.run()
+    plain = experiment(mitigation={}).trainer()
+    plain.run()
+    assert trainer.state.shots - plain.state.shots == EPOCHS * CALIBRATION
+    assert trainer.state.circuits - plain.state.circuits == EPOCHS
+    assert_same_in_parts(trainer, watch, 4, tmp_path, **how)
+
+
 def assert_same_in_parts(trainer, watch, every, tmp_path, **execution):
     """Run to the end in stops of some requests, each part from the checkpoint of the last."""
     state, records = None, []
@@ -122,6 +136,18 @@ def test_predictions_calibrate_too(whole):
     stretched = found.outputs / other.outputs
     assert (np.abs(stretched[np.abs(other.outputs) > 0.2] - 1 / (1 - 2 * FLIPPED)) < 0.2).all()
     assert (found.output_errors > other.output_errors).all()
+
+
+def test_predictions_under_flips_are_stretched_alike(whole):
+    trainer, _ = whole
+    made = experiment(mitigation={"readout": "twirled", "calibration_shots": CALIBRATION})
+    found, other = (
+        evaluate(estimator, made.executor, trainer.weights, made.task.train, purpose="predict", index=0)
+        for estimator in (made.estimator, replace(made.estimator, mitigation=None))
+    )
+    assert found.usage.shots == SAMPLES * SHOTS + CALIBRATION
+    errors = np.hypot(found.output_errors, other.output_errors / (1 - 2 * FLIPPED))
+    assert (np.abs(found.outputs - other.outputs / (1 - 2 * FLIPPED)) < 5 * errors).all()
 
 
 @pytest.mark.parametrize("measured_circuits", [False, True])
