@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -92,10 +94,10 @@ def _error(target: Target, name: str, where: tuple[int, ...]) -> float:
 
 
 def payload_of_template(circuit: QuantumCircuit) -> int:
-    """Bytes of a template as it is sent (QPY)."""
+    """Bytes of a template as it is sent: QPY, compressed, as text."""
     buffer = io.BytesIO()
     qpy.dump(circuit, buffer)
-    return len(buffer.getvalue())
+    return len(base64.b64encode(zlib.compress(buffer.getvalue())))
 
 
 def rep_delay_of(device: BackendV2) -> float:

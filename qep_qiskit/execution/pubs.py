@@ -26,6 +26,7 @@ from qiskit.circuit import ParameterVector
 from qiskit.providers import BackendV2
 
 from qep_qiskit.errors import ConfigError, ResourceError
+from qep_qiskit.execution.circuits import Placing
 from qep_qiskit.execution.interface import Readout, Request
 from qep_qiskit.execution.placement import PlacedProgram, place
 from qep_qiskit.execution.sampler_options import SamplerOptions
@@ -34,7 +35,7 @@ from qep_qiskit.prepared import CalibrationStates, CircuitStates, VectorStates
 from qep_qiskit.program import LayerProgram, lower
 from qep_qiskit.seeds import Seeds
 
-__all__ = ["CircuitStore", "DeviceCircuits", "JobPlan", "Pub", "basis_layer"]
+__all__ = ["CircuitStore", "DeviceCircuits", "JobPlan", "Pub", "basis_layer", "template_placing"]
 
 MOST_EXECUTIONS = 10_000_000
 _FRACTIONAL = frozenset({"rx", "rzz"})
@@ -156,8 +157,7 @@ class DeviceCircuits:
         self, device: BackendV2, seeds: Seeds, store: CircuitStore, options: SamplerOptions | None = None
     ) -> None:
         self._device, self._store, self._options = device, store, options or SamplerOptions()
-        seed = seeds.simulator_seed("transpiler") % 2**31
-        self._place = partial(place, backend=device, optimization_level=3, seed=seed, lowering=lower)
+        self._place = template_placing(device, seeds)
         self._placed: dict[str, PlacedProgram] = {}
         self._calibrations: dict[tuple[str, int], QuantumCircuit] = {}
         self._templates: dict[tuple[str, tuple[LocalBasis, ...]], tuple[QuantumCircuit, NDArray[np.float64]]] = {}
@@ -274,6 +274,12 @@ class DeviceCircuits:
             layer, angles = basis_layer(bases)
             self._templates[key] = (self.placed(program).measured_after(layer), angles)
         return self._templates[key]
+
+
+def template_placing(device: BackendV2, seeds: Seeds) -> Placing:
+    """How programs are placed on a device, their small vectors as parameters; the transpiler's seed is the run's."""
+    seed = seeds.simulator_seed("transpiler") % 2**31
+    return partial(place, backend=device, optimization_level=3, seed=seed, lowering=lower)
 
 
 def basis_layer(bases: Sequence[LocalBasis]) -> tuple[QuantumCircuit, NDArray[np.float64]]:

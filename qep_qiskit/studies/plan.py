@@ -31,7 +31,7 @@ class Cost:
         jobs: How many they are.
         circuits: Bound circuits.
         executions: Shots times circuits, as a device makes them.
-        payload_bytes: What is sent: one template a job, and 8 bytes for every parameter of every state.
+        payload_bytes: What is sent: one template a job, and 8 bytes for every parameter of every circuit.
         qpu_seconds: What would be charged.
     """
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from qiskit.providers import BackendV2
 
-from qep_qiskit.execution.circuits import MeasuredCircuits, placing_on
+from qep_qiskit.execution.circuits import MeasuredCircuits
 from qep_qiskit.execution.on_device import (
     CircuitFacts,
     circuit_facts,
@@ -17,6 +17,7 @@ from qep_qiskit.execution.on_device import (
     signal_of_readout,
 )
 from qep_qiskit.execution.placement import PlacedProgram
+from qep_qiskit.execution.pubs import template_placing
 from qep_qiskit.execution.usage import estimated_qpu_seconds
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.program import LayerProgram
@@ -66,7 +67,7 @@ class ProgramOnDevice:
 
 @dataclass(kw_only=True)
 class DeviceCircuits:
-    """The circuits of a run on a device, each placed and looked at once.
+    """The circuits of a run on a device, each placed and looked at once, with the parameters that are sent.
 
     Args:
         device: The device.
@@ -83,7 +84,7 @@ class DeviceCircuits:
 
     def __post_init__(self) -> None:
         self.rep_delay = self.rep_delay or rep_delay_of(self.device)
-        self._circuits = MeasuredCircuits(placing_on(self.device, self.seeds, 3))
+        self._circuits = MeasuredCircuits(template_placing(self.device, self.seeds))
 
     def _own(self, program: LayerProgram) -> LayerProgram:
         """The first program that is equal to this one; programs are known by who they are."""
@@ -115,15 +116,16 @@ class DeviceCircuits:
         return estimated_qpu_seconds(batch.sent, 0, rep_delay=self.rep_delay, circuit_seconds=facts.seconds)
 
     def payload_bytes(self, job: Job) -> int:
-        """One template and the parameters of every state, and the circuits of a calibration."""
-        parameters = self.placed(job.program).circuit.num_parameters
+        """One template, its parameters and a basis for every circuit, and the circuits of a calibration."""
+        values = self.placed(job.program).circuit.num_parameters + 1
+        circuits = job.without_calibration.circuits
         calibration = sum(
             payload_of_template(circuit)
             for batch in job.batches
             if batch.calibrates
             for circuit in self._circuits.of_calibration(self._own(job.program))[: batch.circuits]
         )
-        return self.template_bytes(job.program) + job.states * parameters * _BYTES_PER_VALUE + calibration
+        return self.template_bytes(job.program) + circuits * values * _BYTES_PER_VALUE + calibration
 
     def programs(self, jobs: tuple[Job, ...]) -> tuple[ProgramOnDevice, ...]:
         """The templates of some jobs, each in the groups that it is measured in."""

@@ -228,9 +228,11 @@ def test_placement_and_signal_are_those_of_the_circuit():
 
 
 def test_payload_is_a_template_a_job_and_a_number_for_every_parameter():
+    """Three samples in one group, then at two nudges in two; the basis is a parameter too."""
     plan = plan_run(experiment_of(), device(2))
     (program,) = plan.programs
-    assert plan.step.payload_bytes == 2 * program.template_bytes + 8 * program.parameters * (3 + 6)
+    assert program.parameters == 5  # fields of two spins in X and in Z, one coupling
+    assert plan.step.payload_bytes == 2 * program.template_bytes + 8 * (program.parameters + 1) * (3 + 12)
 
 
 @pytest.mark.filterwarnings("ignore")
