@@ -37,7 +37,8 @@ class MitigationConfig(Section):
     among them."""
     dynamical_decoupling: Literal["none", "XX", "XpXm", "XY4"] = "none"
     """Pulses on qubits that wait, on ``ibm_...`` and ``fake_...``. They help against noise that is slow; the noise of
-    snapshots has no memory, so there they show what the pulses cost and never what they gain."""
+    snapshots has no memory, so there they can gain nothing, and they bring the noise of waiting in, which simulations
+    without them leave out."""
     gate_twirling: bool = False
     """Random Pauli gates around two-qubit gates, on ``ibm_...`` and ``fake_...``. They make coherent errors stochastic;
     snapshots have stochastic errors only, so there nothing is gained."""

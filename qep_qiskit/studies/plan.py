@@ -176,7 +176,7 @@ def plan_requests(
 def cost_of(jobs: Iterable[Job], circuits: DeviceCircuits) -> Cost:
     """What some jobs take in all."""
     jobs = tuple(jobs)
-    count = sum(job.times for job in jobs)
+    count = sum(job.times * job.jobs for job in jobs)
     seconds = sum(job.times * circuits.seconds(job, batch) for job in jobs for batch in job.batches)
     return Cost(
         jobs=count,
@@ -200,7 +200,7 @@ def _shares(requests: RunRequests, circuits: DeviceCircuits) -> tuple[Share, ...
         )
         for phase, group in keys
     ]
-    jobs, step = (sum(job.times for job in chosen) for chosen in (requests.jobs, requests.step))
+    jobs, step = (sum(job.times * job.jobs for job in chosen) for chosen in (requests.jobs, requests.step))
     seconds = estimated_qpu_seconds(0, jobs)
     overhead = Share(
         group=None, phase="jobs", executions=0, qpu_seconds=seconds, step_seconds=estimated_qpu_seconds(0, step)

@@ -56,7 +56,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Job:
-    """One request, which is one job on a device.
+    """One request, which is one job on a device, or one for each number of shots.
 
     Args:
         purpose: As in its key: ``"train"``, ``"pilot"``, ``"test-evaluation"``, ...
@@ -85,6 +85,11 @@ class Job:
     def executions(self) -> int:
         """Shots times circuits, once."""
         return sum(batch.executions for batch in self.batches)
+
+    @property
+    def jobs(self) -> int:
+        """Jobs on a device, once: circuits of one job share their number of shots."""
+        return len({batch.executions // batch.circuits for batch in self.without_calibration.batches})
 
     @property
     def sent(self) -> int:

@@ -333,3 +333,13 @@ def test_planning_leaves_the_run_alone():
     before = experiment.trainer().weights.copy()
     record_run(experiment)
     assert np.array_equal(experiment.trainer().weights, before)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_groups_with_other_shots_are_jobs_of_their_own():
+    requests = record_run(experiment_of(measurement={"shots": 20, "allocation": "optimal"}, cost=OPERATOR))
+    circuits = DeviceCircuits(device=device(2), seeds=experiment_of().seeds)
+    (step,) = requests.step
+    shots = {batch.group.name: batch.executions // batch.circuits for batch in step.batches}
+    assert shots["Z"] != shots["X"]
+    assert (step.jobs, cost_of(requests.step, circuits).jobs) == (2, 2)
