@@ -30,8 +30,10 @@ class NoiseStudyConfig(Section):
 
     backend: str = "fake_manila"
     """Backend to compare with the ideal one; a noisy `execution` of the configuration goes before it."""
+    readout: Literal["calibrated", "twirled"] = "calibrated"
+    """The readout mitigation that is studied, as in `execution.mitigation`."""
     calibration_shots: int = Field(default=4096, gt=0)
-    """Shots of each of the two calibration circuits of the readout mitigation."""
+    """Shots of each calibration circuit of the readout mitigation."""
 
 
 class BudgetConfig(Section):

@@ -175,14 +175,14 @@ class Ticket:
 
 
 class Executor(Protocol):
-    """Runs requests."""
+    """Runs requests, with random flips before the reading where they ask for them."""
 
     def submit(self, request: Request) -> Ticket:
         """Take a request; returns at once where the work is done elsewhere."""
         ...
 
     def collect(self, ticket: Ticket) -> ShotData:
-        """The outcomes of a submitted request; waits for them."""
+        """The outcomes of a submitted request and of its calibration; waits for them."""
         ...
 
 

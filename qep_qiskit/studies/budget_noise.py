@@ -48,9 +48,9 @@ def noisy_setups(setup: BudgetSetup, config: Config) -> dict[str, BudgetSetup]:
     if execution["noise"] is None and not execution["backend"].startswith("fake_"):
         execution |= {"backend": _device(config.budget.noise.backend), "method": "automatic"}
     name = "noisy" if execution["noise"] is not None else execution["backend"]
-    shots = config.budget.noise.calibration_shots
+    noise = config.budget.noise
     plain = execution | {"mitigation": {"readout": "none"}}
-    mitigated = execution | {"mitigation": {"readout": "calibrated", "calibration_shots": shots}}
+    mitigated = execution | {"mitigation": {"readout": noise.readout, "calibration_shots": noise.calibration_shots}}
     return {
         "ideal": ideal(setup),
         name: _with(setup, plain),

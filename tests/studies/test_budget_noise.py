@@ -122,6 +122,20 @@ def test_setups(studied, experiment):
     assert readout == ["none", "calibrated"]
 
 
+def test_twirled_readout_is_studied_if_that_is_asked_for(experiment):
+    setup = setup_of(experiment, experiment.network.layout.initial(experiment.seeds))
+    noise = experiment.config.budget.noise.model_copy(update={"readout": "twirled"})
+    budget = experiment.config.budget.model_copy(update={"noise": noise})
+    setups = noisy_setups(setup, experiment.config.model_copy(update={"budget": budget}))
+    assert setups["noisy, mitigated"].config["execution"]["mitigation"]["readout"] == "twirled"
+    with open_pool(1) as pool:
+        rows = noise_rows(Study(setup=setup, config=budget, pool=pool), setups)
+    plain, mitigated = (point(rows, name, 0.4, 200) for name in NAMES[1:])
+    assert mitigated["total_shots"] == plain["total_shots"] + 1000 * (mitigated["circuits"] - plain["circuits"])
+    raw, without = (point(rows, name, 0.1, 100_000)["bias"] for name in NAMES[1:])
+    assert without < raw
+
+
 def test_exact_states_see_no_noise(tmp_path):
     path = tmp_path / "exact.toml"
     path.write_text('[task]\nkind = "xor"\n[network]\nnum_spins = 2\n[preparation]\nkind = "exact"\n')
