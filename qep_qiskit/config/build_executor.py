@@ -10,7 +10,8 @@ from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import Executor, Request, ShotData, StatevectorExecutor, Ticket, VectorExecutor
 from qep_qiskit.execution.ledger import JobLedger
 from qep_qiskit.execution.noisy import MOST_QUBITS
-from qep_qiskit.execution.remote import Patience, RemoteExecutor
+from qep_qiskit.execution.patience import Patience
+from qep_qiskit.execution.remote import Pace, RemoteExecutor
 from qep_qiskit.execution.service import RemoteDevice
 from qep_qiskit.measurement import ReadoutMitigation
 from qep_qiskit.seeds import Seeds
@@ -85,12 +86,37 @@ def build_device(config: Config, num_qubits: int) -> RemoteDevice:
             f"execution.backend: '{section.backend}' needs qiskit-ibm-runtime; install with pip install "
             "'qep_qiskit[ibm]'"
         ) from error
-    return ibm_device(section.backend, num_qubits, section.instance)
+    return ibm_device(
+        section.backend,
+        num_qubits,
+        section.instance,
+        mode=section.mode,
+        most_seconds=section.max_qpu_seconds,
+        rep_delay=section.rep_delay,
+    )
 
 
-def build_remote_executor(config: Config, seeds: Seeds, device: RemoteDevice, ledger: JobLedger) -> Executor:
-    """Where the requests of a run on a device go."""
-    return RemoteExecutor(device, seeds, ledger, patience=Patience(wait=config.execution.wait_seconds))
+def build_remote_executor(
+    config: Config, seeds: Seeds, device: RemoteDevice, ledger: JobLedger, pace: Pace | None = None
+) -> RemoteExecutor:
+    """Where the requests of a run on a device go.
+
+    Args:
+        config: Of the run.
+        seeds: Of the run.
+        device: The device.
+        ledger: Of the run.
+        pace: How far this process goes; to the end by default.
+    """
+    pace = Pace() if pace is None else pace
+    return RemoteExecutor(
+        device,
+        seeds,
+        ledger,
+        patience=Patience(wait=config.execution.wait_seconds if pace.waits else 0.0),
+        pace=pace,
+        max_qpu_seconds=config.execution.max_qpu_seconds,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +132,8 @@ class _OnlyWithLedger:
             ConfigError: Always.
         """
         raise ConfigError(
-            f"execution.backend: '{self.backend}' runs 'qep train' and 'qep resume' only; use backend = 'fake_...' here"
+            f"execution.backend: '{self.backend}' runs 'qep train', 'resume', 'submit' and 'collect' only; use backend "
+            "= 'fake_...' here"
         )
 
     def collect(self, ticket: Ticket) -> ShotData:
@@ -180,6 +207,10 @@ def _refuse_contradictions(config: Config) -> None:
     for key in ("instance", "wait_seconds"):
         if getattr(section, key) is not None and not is_remote(config):
             _refuse(key, f"goes with backend = 'ibm_...' only, got '{section.backend}'; leave it out")
+    if section.mode != "job" and not is_remote(config):
+        _refuse("mode", f"goes with backend = 'ibm_...' only, got '{section.backend}'; leave it out")
+    if section.rep_delay is not None and not section.backend.startswith(("ibm_", "fake_")):
+        _refuse("rep_delay", f"goes with a device only, got '{section.backend}'; leave it out")
     if section.backend != "aer" and section.noise is not None:
         why = "is ideal" if section.backend == "statevector" else "brings the noise of its device"
         _refuse("noise", f"'{section.backend}' {why}; leave it out, or use backend = 'aer'")

@@ -44,6 +44,13 @@ class ExecutionConfig(Section):
     wait_seconds: float | None = Field(default=None, gt=0)
     """How long to wait for one job of a device before leaving with exit code 3; the job goes on, and ``qep resume``
     collects it. None: as long as it takes."""
+    mode: Literal["job", "batch", "session"] = "job"
+    """How jobs are put together at IBM's service. ``job``: each queues on its own. ``batch``: what one command sends
+    stays together, at no price. ``session``: the device is kept for the run and charged by the clock, also while
+    nothing runs; not every plan has it."""
+    rep_delay: float | None = Field(default=None, ge=0)
+    """Seconds between executions on a device, which is most of what they cost; none: the device's own, 0.00025 on
+    many. Shorter ones are cheaper, and reset the qubits less well."""
     method: Literal["automatic", "statevector", "density_matrix", "matrix_product_state"] = "automatic"
     """Simulation method of Aer."""
     max_bond_dimension: int | None = Field(default=None, gt=0)
@@ -58,5 +65,5 @@ class ExecutionConfig(Section):
     mitigation: MitigationConfig = MitigationConfig()
     """What is done about errors of noisy backends."""
     max_qpu_seconds: float = Field(default=60.0, gt=0)
-    """Most estimated QPU seconds that a run should have on a device. So far only `qep plan` judges by it: look at the
-    plan before you train on `ibm_...`."""
+    """Most QPU seconds that a run may have on a device. A run that is estimated at more does not start, and one that
+    comes to the limit stops before the job that would pass it; ``qep resume --max-qpu-seconds`` goes on."""

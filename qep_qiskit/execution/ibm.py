@@ -1,17 +1,16 @@
-"""IBM's quantum platform: the only module that imports its client, but for the snapshots of devices.
+"""IBM's quantum platform; its client is imported here and beside it, but for the snapshots of devices.
 
-The client is kept from sending a submission twice by itself, and from waiting for an answer for ever. What it raises
-becomes one of three things, `RefusedError`, `BusyError` or `LostError`, by the HTTP status that lies at the bottom of
-the chain of exceptions. No message holds the token.
+What the client raises becomes one of three things, `RefusedError`, `BusyError` or `LostError`, by the HTTP status that
+lies at the bottom of the chain of exceptions. No message holds the token.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import warnings
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,14 +18,14 @@ from numpy.typing import NDArray
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 from qiskit_ibm_runtime import QiskitRuntimeService
 from qiskit_ibm_runtime.accounts import AccountManager, AccountNotFoundError, InvalidAccountError
-from qiskit_ibm_runtime.exceptions import IBMInputValueError, IBMNotAuthorizedError
+from qiskit_ibm_runtime.exceptions import IBMInputValueError
 from qiskit_ibm_runtime.executor_sampler import Sampler
 from qiskit_ibm_runtime.utils.utils import is_isa_circuit
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import MaxRetryError
-from urllib3.util import Retry
 
 from qep_qiskit.errors import DeviceError, ResourceError
+from qep_qiskit.execution.ibm_client import answer_in, retry_after, status_of, tame
+from qep_qiskit.execution.ibm_modes import Mode, Workload
+from qep_qiskit.execution.on_device import checked_rep_delay
 from qep_qiskit.execution.pubs import JobPlan
 from qep_qiskit.execution.service import BusyError, JobView, LostError, RefusedError
 from qep_qiskit.execution.usage import estimated_qpu_seconds
@@ -34,32 +33,42 @@ from qep_qiskit.execution.usage import estimated_qpu_seconds
 __all__ = ["IbmDevice", "ibm_device", "open_service"]
 
 _LOG = logging.getLogger(__name__)
-_CONNECT_AND_READ_SECONDS = (10.0, 60.0)
 _SAVE_ACCOUNT = (
     "save one with QiskitRuntimeService.save_account(token=..., instance=...), or set QISKIT_IBM_TOKEN and "
     "QISKIT_IBM_INSTANCE"
 )
 _NOT_ACCEPTED = frozenset(range(400, 500)) - {408, 429}
-_RETRY_STATUS = (413, 429, 500, 502, 503, 504)
 # Codes of failures that lie in the job itself: circuits that do not fit, circuits too long, input that does not parse.
 _HOPELESS = ("1517", "1519", "1520", "1603")
 _CAPPED = "1305"
 _STATES: dict[str, Any] = {"DONE": "done", "ERROR": "failed", "CANCELLED": "cancelled"}
 
 
-def ibm_device(name: str, num_qubits: int, instance: str | None = None) -> IbmDevice:
+def ibm_device(
+    name: str,
+    num_qubits: int,
+    instance: str | None = None,
+    *,
+    mode: Mode = "job",
+    most_seconds: float | None = None,
+    rep_delay: float | None = None,
+) -> IbmDevice:
     """Log in and find a device.
 
     Args:
         name: Name of the device, such as ``"ibm_kingston"``.
         num_qubits: Qubits that are needed.
         instance: Name or CRN of the instance that pays; the account's own by default.
+        mode: How jobs are put together at the service.
+        most_seconds: How long a session may be open, in seconds; the service's own limit by default.
+        rep_delay: Seconds between executions; the device's own by default.
 
     Raises:
         DeviceError: There is no account, no such instance or device, or no network.
         ResourceError: The device is too small.
+        ConfigError: The device does not take such a delay.
     """
-    device = IbmDevice(open_service(instance), name)
+    device = IbmDevice(open_service(instance), name, mode=mode, most_seconds=most_seconds, rep_delay=rep_delay)
     if device.backend.num_qubits < num_qubits:
         raise ResourceError(
             f"execution.backend: {name} has {device.backend.num_qubits} qubits, the network needs {num_qubits}"
@@ -83,7 +92,7 @@ def open_service(instance: str | None = None) -> QiskitRuntimeService:
             error
         )
     except InvalidAccountError as error:
-        status = _status_of(error)
+        status = status_of(error)
         if status is not None and 400 <= status < 500:
             raise DeviceError(
                 f"execution.backend: IBM's login refuses the token; nothing was submitted, check it or {_SAVE_ACCOUNT}"
@@ -120,17 +129,55 @@ class IbmDevice:
         service: The service, logged in.
         name: Name of the device.
         sampler: Makes samplers; the client's own by default.
+        mode: How jobs are put together at the service.
+        most_seconds: How long a session may be open, in seconds; the service's own limit by default.
+        rep_delay: Seconds between executions; the device's own by default.
 
     Raises:
         DeviceError: There is no such device, or no network.
+        ConfigError: The device does not take such a delay.
     """
 
-    def __init__(self, service: Any, name: str, *, sampler: Callable[..., Any] = Sampler) -> None:
+    def __init__(
+        self,
+        service: Any,
+        name: str,
+        *,
+        sampler: Callable[..., Any] = Sampler,
+        mode: Mode = "job",
+        most_seconds: float | None = None,
+        rep_delay: float | None = None,
+    ) -> None:
         self._service, self._sampler = service, sampler
-        self.name = name
-        _tame(service)
+        self.name, self.mode = name, mode
+        tame(service)
         self.backend = _backend(service, name)
         self.instance = str(service.active_instance())
+        self._rep_delay = checked_rep_delay(self.backend, rep_delay)
+        self._workload = Workload(mode, self.backend, None if most_seconds is None else math.ceil(most_seconds))
+
+    def batch(self) -> str | None:
+        """Id of the batch or session that jobs go into, opened where there is none; None in job mode.
+
+        Raises:
+            DeviceError: The plan of the instance has no such.
+        """
+        try:
+            with self._explained(_NOT_ACCEPTED):
+                return self._workload.current()
+        except RefusedError as error:
+            raise DeviceError(
+                f"execution.mode: {self.name} opens no {self.mode} for this instance ({error}); nothing was submitted, "
+                "use mode = 'job'" + (" or 'batch'" if self.mode == "session" else "")
+            ) from None
+
+    def close(self) -> None:
+        """Close the batch or session, if one is open; its jobs go on, and it closes by itself if this fails."""
+        try:
+            with self._explained():
+                self._workload.close()
+        except (RefusedError, BusyError, LostError) as error:
+            _LOG.warning("%s: the %s could not be closed (%s)", self.name, self.mode, error)
 
     def why_closed(self) -> str | None:
         """What keeps the device from working now, or None."""
@@ -148,7 +195,7 @@ class IbmDevice:
 
     def estimated_seconds(self, plan: JobPlan) -> float:
         """QPU seconds that a job will probably be charged."""
-        delay = float(getattr(self.backend, "default_rep_delay", None) or 250e-6)
+        delay = self._rep_delay or float(getattr(self.backend, "default_rep_delay", None) or 250e-6)
         return estimated_qpu_seconds(0, 1) + sum(
             estimated_qpu_seconds(
                 pub.num_circuits * plan.shots,
@@ -172,15 +219,17 @@ class IbmDevice:
 
     def send(self, plan: JobPlan, tag: str, most_seconds: int) -> str:
         """Send a job once, and return its id."""
-        _tame(self._service)
-        options = {
+        tame(self._service)
+        options: dict[str, Any] = {
             "max_execution_time": most_seconds,
             "environment": {"job_tags": ["qep", tag]},
             "simulator": {"angle_decimals": 15},
         }
+        if self._rep_delay is not None:
+            options["execution"] = {"rep_delay": self._rep_delay}
         with self._explained(_NOT_ACCEPTED), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            sampler = self._sampler(mode=self.backend, options=options)
+            sampler = self._sampler(mode=self._workload.place, options=options)
             job = sampler.run([(pub.circuit, pub.values) for pub in plan.pubs], shots=plan.shots)
             return str(job.job_id())
 
@@ -228,9 +277,9 @@ class IbmDevice:
         try:
             yield
         except Exception as error:
-            message, status = self._said(error), _status_of(error)
+            message, status = self._said(error), status_of(error)
             if status == 429:
-                raise BusyError(message, _retry_after(error)) from None
+                raise BusyError(message, retry_after(error)) from None
             if status in refusals:
                 raise RefusedError(message) from None
             raise LostError(message) from None
@@ -238,7 +287,7 @@ class IbmDevice:
     def _said(self, error: Exception) -> str:
         """What an error says, in one short line without the token."""
         token = str((self._service.active_account() or {}).get("token") or "")
-        text = _answer_in(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
+        text = answer_in(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
         return (text.replace(token, "<token>") if token else text)[:300]
 
 
@@ -254,82 +303,3 @@ def _backend(service: Any, name: str) -> Any:
     if there:
         raise DeviceError(f"execution.backend: the account has no device '{name}'; there are: {there}")
     raise DeviceError(f"execution.backend: '{name}' cannot be found; check the network, and the name")
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and what led to it, also where the client hides it."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        yield error
-        seen.add(id(error))
-        error = error.__cause__ or error.__context__  # type: ignore[assignment]
-
-
-def _status_of(error: BaseException) -> int | None:
-    """HTTP status at the bottom of an error, or None."""
-    for found in _chain(error):
-        if isinstance(found, IBMNotAuthorizedError):
-            return 401
-        for status in (
-            getattr(found, "status_code", None),
-            getattr(getattr(found, "response", None), "status_code", 0),
-        ):
-            if isinstance(status, int) and status > 0:
-                return status
-    return None
-
-
-def _answer_in(error: BaseException) -> str:
-    """What the service itself says in an error, or nothing."""
-    for found in _chain(error):
-        try:
-            said = found.response.json()["errors"][0]  # type: ignore[attr-defined]
-            return " ".join(f"code {said['code']}: {said['message']} {said.get('solution') or ''}".split())
-        except Exception:
-            continue
-    return ""
-
-
-def _retry_after(error: BaseException) -> float | None:
-    for found in _chain(error):
-        headers = getattr(getattr(found, "response", None), "headers", None) or {}
-        try:
-            return float(headers["Retry-After"])
-        except (KeyError, ValueError):
-            continue
-    return None
-
-
-class _NeverPost(Retry):
-    """Retries what can be repeated without harm. A POST may have been accepted, and is never sent again from here."""
-
-    def increment(
-        self,
-        method: str | None = None,
-        url: str | None = None,
-        response: Any = None,
-        error: Exception | None = None,
-        _pool: Any = None,
-        _stacktrace: Any = None,
-    ) -> _NeverPost:
-        if method is not None and method.upper() == "POST":
-            if error is not None:
-                raise error
-            raise MaxRetryError(_pool, url or "", None)
-        return super().increment(method, url, response, error, _pool, _stacktrace)
-
-
-def _tame(service: Any) -> None:
-    """No second POST and no endless read on the client's connections; these are private, so it may fail softly."""
-    try:
-        for client in service._api_clients.values():
-            session = client._session
-            if getattr(session, "_qep_tamed", False):
-                continue
-            retry = _NeverPost(total=3, connect=3, backoff_factor=0.5, status_forcelist=_RETRY_STATUS)
-            for scheme in ("https://", "http://"):
-                session.mount(scheme, HTTPAdapter(max_retries=retry))
-            session.request = partial(session.request, timeout=_CONNECT_AND_READ_SECONDS)
-            session._qep_tamed = True
-    except AttributeError as error:
-        _LOG.warning("this qiskit-ibm-runtime is another than expected (%s); its own retries stay on", error)

@@ -14,10 +14,12 @@ from qiskit.exceptions import QiskitError
 from qiskit.providers import BackendV2
 from qiskit.transpiler import Target
 
+from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution.placement import CutDevice, PlacedProgram
 
 __all__ = [
     "CircuitFacts",
+    "checked_rep_delay",
     "circuit_facts",
     "fractional_device",
     "offers_fractional_gates",
@@ -108,6 +110,24 @@ def rep_delay_range_of(device: BackendV2) -> tuple[float, float] | None:
     """Least and most seconds that may be asked for between executions, or None where the device does not say."""
     limits = _configured(device, "rep_delay_range")
     return None if limits is None else (float(limits[0]), float(limits[1]))  # type: ignore[index]
+
+
+def checked_rep_delay(device: BackendV2, seconds: float | None) -> float | None:
+    """A delay between executions that the device takes.
+
+    Args:
+        device: The device.
+        seconds: The delay, or None for the device's own.
+
+    Raises:
+        ConfigError: It is out of the device's range.
+    """
+    limits = rep_delay_range_of(device)
+    if seconds is not None and limits is not None and not limits[0] <= seconds <= limits[1]:
+        raise ConfigError(
+            f"execution.rep_delay: {device.name} takes {limits[0]:g} to {limits[1]:g} seconds, got {seconds:g}"
+        )
+    return seconds
 
 
 def _configured(device: BackendV2, name: str) -> object | None:

@@ -59,6 +59,19 @@ class RemoteDevice(Protocol):
     instance: str
     backend: BackendV2
 
+    @property
+    def mode(self) -> str:
+        """``"job"``, ``"batch"`` or ``"session"``."""
+        ...
+
+    def batch(self) -> str | None:
+        """Id of the batch or session that jobs go into, opened where there is none; None in job mode."""
+        ...
+
+    def close(self) -> None:
+        """Close the batch or session, if one is open; its jobs go on."""
+        ...
+
     def why_closed(self) -> str | None:
         """What keeps the device from working now, or None."""
         ...

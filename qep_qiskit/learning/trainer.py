@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import ConfigError, DataError
-from qep_qiskit.execution import Executor, Request, RequestKey, ShotData
+from qep_qiskit.execution import Executor, PausedError, Request, RequestKey, ShotData
 from qep_qiskit.learning.evaluation import Evaluation, count_correct, evaluation
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.journal import kept
@@ -162,7 +162,7 @@ class Trainer:
         self.stop_requested = True
 
     def run(self) -> Outcome:
-        """Train to the end, or until a stop is requested.
+        """Train to the end, or until a stop is requested or the executor pauses.
 
         Raises:
             QepError: Something that a step needs cannot be had; what was done before is kept.
@@ -174,7 +174,7 @@ class Trainer:
             while self.state.epoch < self.settings.epochs:
                 self._epoch()
             outcome = "finished"
-        except _Stopped:
+        except (_Stopped, PausedError):
             pass
         finally:
             self.state.seconds = self._seconds()

@@ -76,13 +76,13 @@ class DeviceCircuits:
 
     device: BackendV2
     seeds: Seeds
-    rep_delay: float = 0.0
+    rep_delay: float | None = None
     _programs: dict[str, LayerProgram] = field(default_factory=dict)
     _facts: dict[tuple[str, str], CircuitFacts] = field(default_factory=dict)
     _bytes: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.rep_delay = self.rep_delay or rep_delay_of(self.device)
+        self.delay = rep_delay_of(self.device) if self.rep_delay is None else self.rep_delay
         self._circuits = MeasuredCircuits(placing_on(self.device, self.seeds, 3))
 
     def _own(self, program: LayerProgram) -> LayerProgram:
@@ -112,7 +112,7 @@ class DeviceCircuits:
     def seconds(self, job: Job, batch: Batch) -> float:
         """QPU seconds of a batch, without what every job costs."""
         facts = self.facts(job.program, batch.group, calibrates=job.calibrates)
-        return estimated_qpu_seconds(batch.executions, 0, rep_delay=self.rep_delay, circuit_seconds=facts.seconds)
+        return estimated_qpu_seconds(batch.executions, 0, rep_delay=self.delay, circuit_seconds=facts.seconds)
 
     def payload_bytes(self, job: Job) -> int:
         """One template and the parameters of every state, or the two circuits of a calibration."""

@@ -131,12 +131,12 @@ def _with_training(experiment: Experiment, **values: int) -> Experiment:
 def _changed_device(requests: RunRequests, circuits: DeviceCircuits, before: float) -> Iterator[Saving]:
     limits = rep_delay_range_of(circuits.device)
     shortest = _SHORT_DELAY if limits is None else max(_SHORT_DELAY, limits[0])
-    if circuits.rep_delay > shortest:
+    if circuits.delay > shortest:
         executions = sum(job.times * job.executions for job in requests.jobs)
         yield Saving(
-            change=f"a delay of {1e6 * shortest:g} us between executions",
+            change=f"execution.rep_delay = {shortest:g} (seconds between executions)",
             price="qubits are reset less well",
-            qpu_seconds=executions * (circuits.rep_delay - shortest),
+            qpu_seconds=executions * (circuits.delay - shortest),
         )
     iterations = [job for job in requests.jobs if job.is_iteration]
     if iterations:
@@ -151,9 +151,7 @@ def _changed_device(requests: RunRequests, circuits: DeviceCircuits, before: flo
 
 def _fractional(requests: RunRequests, circuits: DeviceCircuits, before: float) -> Saving:
     """Little in seconds, much in two-qubit gates."""
-    other = DeviceCircuits(
-        device=fractional_device(circuits.device), seeds=circuits.seeds, rep_delay=circuits.rep_delay
-    )
+    other = DeviceCircuits(device=fractional_device(circuits.device), seeds=circuits.seeds, rep_delay=circuits.delay)
     gates, fewer = (
         max(program.two_qubit_gates for program in found.programs(requests.jobs)) for found in (circuits, other)
     )

@@ -24,8 +24,9 @@ from qep_qiskit.errors import ConfigError, DeviceError, JobFailedError, LedgerEr
 from qep_qiskit.execution import ibm
 from qep_qiskit.execution.ibm import IbmDevice, ibm_device, open_service
 from qep_qiskit.execution.ledger import JobLedger
+from qep_qiskit.execution.patience import Patience
 from qep_qiskit.execution.pubs import JobPlan, Pub
-from qep_qiskit.execution.remote import Patience, RemoteExecutor
+from qep_qiskit.execution.remote import RemoteExecutor
 from qep_qiskit.seeds import Seeds
 
 QUICK = Patience(settling=0.15, first_pause=0.005, longest_pause=0.02, without_answer=0.5)
@@ -355,7 +356,7 @@ def test_the_client_itself_repeats_questions_only(method, times):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     session = RetrySession(f"http://127.0.0.1:{server.server_port}")
     session.trust_env = False
-    ibm._tame(SimpleNamespace(_api_clients={"crn": SimpleNamespace(_session=session)}))
+    ibm.tame(SimpleNamespace(_api_clients={"crn": SimpleNamespace(_session=session)}))
     with pytest.raises(RequestsApiError):
         session.request(method, "/jobs")
     server.shutdown()
