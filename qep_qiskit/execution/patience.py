@@ -17,6 +17,7 @@ __all__ = ["Patience", "PatientDevice"]
 
 _LOG = logging.getLogger(__name__)
 _REFUSALS = 3
+_SECONDS_BETWEEN_LINES = 30.0
 
 Answer = TypeVar("Answer")
 
@@ -154,7 +155,8 @@ class PatientDevice:
         Raises:
             DeviceError: The service refuses to answer, or is silent for too long.
         """
-        pauses, deadline, refusals = self._patience.pauses(), time.monotonic() + self._patience.without_answer, 0
+        pauses, refusals, began = self._patience.pauses(), 0, time.monotonic()
+        deadline, said = began + self._patience.without_answer, began
         while True:
             try:
                 return question()
@@ -169,4 +171,7 @@ class PatientDevice:
                 what = "refuses to answer" if pause == math.inf else "does not answer"
                 kept = "nothing was submitted" if about is None else "the ledger knows the job, go on with 'qep resume'"
                 raise DeviceError(f"{self._device.name}: the service {what} ({reason}); {kept}")
+            if time.monotonic() > said + _SECONDS_BETWEEN_LINES:
+                said = time.monotonic()
+                _LOG.warning("%s: no answer for %.0f s (%s); asking on", self._device.name, said - began, reason)
             time.sleep(pause)

@@ -1,6 +1,7 @@
 """Runs on a device from the command line: at once, or a job at a time; on a stand-in for IBM's client."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -35,9 +36,7 @@ def service(monkeypatch):
     quick = patience.Patience(settling=0.1, first_pause=0.005, longest_pause=0.01, without_answer=0.3, wait=0.05)
     for module in ("qep_qiskit.cli.jobs._QUICK", "qep_qiskit.execution.jobs.Patience"):
         monkeypatch.setattr(module, quick if module.endswith("_QUICK") else lambda: quick)
-    monkeypatch.setattr(
-        build_executor, "Patience", lambda wait: quick if wait is None else patience.Patience(wait=wait)
-    )
+    monkeypatch.setattr(build_executor, "Patience", lambda wait: quick if wait is None else replace(quick, wait=wait))
     return found
 
 
@@ -177,14 +176,17 @@ def test_plan_of_a_live_device_knows_what_the_account_has_left(qep, service, her
 
 
 def test_a_shorter_delay_is_asked_for_and_counted(qep, service, here, settings):
-    words = settings(*SETTINGS, "execution.rep_delay=0.002")
+    words = settings(*SETTINGS, "execution.rep_delay=0.0005")
     assert qep("submit", here / "circuits.toml", "--out", here / "run", *words).code == 0
-    assert service.accepted[0].options["execution"] == {"rep_delay": 0.002}
+    assert service.accepted[0].options["execution"] == {"rep_delay": 0.0005}
     (entry,) = entries(here / "run")
-    described = entry.description
-    assert described.estimated_seconds == pytest.approx(
-        2 + described.executions * 0.00201, abs=described.executions * 2e-5
-    )
+    count = entry.description.executions
+    assert entry.description.estimated_seconds == pytest.approx(2 + count * 0.00051, abs=count * 2e-5)
+
+
+def test_a_delay_that_the_device_does_not_take(refused, service, here, settings):
+    said = refused("train", here / "circuits.toml", *settings(*SETTINGS, "execution.rep_delay=0.002"))
+    assert "execution.rep_delay: ibm_stand_in takes 0 to 0.0005 seconds, got 0.002" in said
 
 
 @pytest.mark.parametrize("command", ["submit", "collect", "jobs", "cancel"])
