@@ -8,6 +8,7 @@ from pathlib import Path
 
 from qep_qiskit.cli.working import free_folder, require_device, say_stopped, working_in
 from qep_qiskit.config import Experiment, from_file
+from qep_qiskit.errors import QepError
 from qep_qiskit.execution.patience import Patience, PatientDevice
 from qep_qiskit.execution.service import RemoteDevice
 from qep_qiskit.learning import RunFolder
@@ -43,7 +44,12 @@ def begun(
     device = device_of(experiment)
     if device is not None:
         _require_start(experiment, device)
-    return start_run(path, experiment), experiment, device
+    try:
+        return start_run(path, experiment), experiment, device
+    except QepError:
+        if device is not None:
+            device.close()
+        raise
 
 
 def _require_start(experiment: Experiment, device: RemoteDevice) -> None:
@@ -52,6 +58,7 @@ def _require_start(experiment: Experiment, device: RemoteDevice) -> None:
 
     PatientDevice(device, Patience()).require_open()
     plan_on(experiment, device).require_start()
+    device.batch()
 
 
 def train_in(folder: RunFolder, experiment: Experiment, device: RemoteDevice | None = None) -> int:

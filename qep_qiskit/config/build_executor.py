@@ -97,7 +97,12 @@ def build_device(config: Config, num_qubits: int) -> RemoteDevice:
 
 
 def build_remote_executor(
-    config: Config, seeds: Seeds, device: RemoteDevice, ledger: JobLedger, pace: Pace | None = None
+    config: Config,
+    seeds: Seeds,
+    device: RemoteDevice,
+    ledger: JobLedger,
+    pace: Pace | None = None,
+    max_qpu_seconds: float | None = None,
 ) -> RemoteExecutor:
     """Where the requests of a run on a device go.
 
@@ -107,6 +112,7 @@ def build_remote_executor(
         device: The device.
         ledger: Of the run.
         pace: How far this process goes; to the end by default.
+        max_qpu_seconds: Most that all jobs of the ledger may take; that of the configuration by default.
     """
     pace = Pace() if pace is None else pace
     return RemoteExecutor(
@@ -115,7 +121,7 @@ def build_remote_executor(
         ledger,
         patience=Patience(wait=config.execution.wait_seconds if pace.waits else 0.0),
         pace=pace,
-        max_qpu_seconds=config.execution.max_qpu_seconds,
+        max_qpu_seconds=config.execution.max_qpu_seconds if max_qpu_seconds is None else max_qpu_seconds,
     )
 
 
@@ -132,8 +138,8 @@ class _OnlyWithLedger:
             ConfigError: Always.
         """
         raise ConfigError(
-            f"execution.backend: '{self.backend}' runs 'qep train', 'resume', 'submit' and 'collect' only; use backend "
-            "= 'fake_...' here"
+            f"execution.backend: '{self.backend}' needs the folder of a run, which keeps its jobs: 'qep train' or 'qep "
+            "submit' makes one, and 'gradient' and 'predict' take it; use backend = 'fake_...' here"
         )
 
     def collect(self, ticket: Ticket) -> ShotData:

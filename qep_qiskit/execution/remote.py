@@ -14,20 +14,20 @@ import math
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import DeviceError, JobFailedError, LedgerError, ResourceError
-from qep_qiskit.execution.interface import BitMemory, PausedError, Request, RequestKey, ShotData, Ticket
+from qep_qiskit.execution.interface import BitMemory, Executor, PausedError, Request, RequestKey, ShotData, Ticket
 from qep_qiskit.execution.ledger import JobDescription, JobEntry, JobLedger
 from qep_qiskit.execution.patience import Patience, PatientDevice
 from qep_qiskit.execution.pubs import DeviceCircuits, JobPlan
 from qep_qiskit.execution.service import BusyError, JobView, LostError, RefusedError, RemoteDevice
 from qep_qiskit.seeds import Seeds
 
-__all__ = ["Pace", "RemoteExecutor"]
+__all__ = ["NamedExecutor", "Pace", "RemoteExecutor"]
 
 _LOG = logging.getLogger(__name__)
 _SAME_NUMBERS = 1e-6
@@ -44,6 +44,28 @@ class Pace:
 
     requests: int | None = None
     waits: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NamedExecutor:
+    """Another executor, its requests under a name of their own: those of one question never meet those of another.
+
+    Args:
+        executor: Runs the requests.
+        name: Goes in front of their purpose.
+    """
+
+    executor: Executor
+    name: str
+
+    def submit(self, request: Request) -> Ticket:
+        """Pass on under the name."""
+        key = replace(request.key, purpose=f"{self.name} {request.key.purpose}")
+        return self.executor.submit(replace(request, key=key))
+
+    def collect(self, ticket: Ticket) -> ShotData:
+        """Pass on."""
+        return self.executor.collect(ticket)
 
 
 class RemoteExecutor:

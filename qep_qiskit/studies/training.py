@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -9,11 +10,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from qep_qiskit.config import Config, Experiment, build, check_config
 from qep_qiskit.config.build_executor import build_device, build_remote_executor, is_remote
 from qep_qiskit.errors import RunFolderError
 from qep_qiskit.execution.ledger import JobLedger
-from qep_qiskit.execution.remote import Pace, RemoteExecutor
+from qep_qiskit.execution.remote import NamedExecutor, Pace, RemoteExecutor
 from qep_qiskit.execution.service import RemoteDevice
 from qep_qiskit.learning import Callback, Checkpoints, MetricsFile, RunFolder, Trainer, TrainingState
 from qep_qiskit.learning.callbacks import AppliedJobs
@@ -22,6 +26,7 @@ from qep_qiskit.studies.workers import stop_wanted
 
 __all__ = [
     "StopWhereWanted",
+    "asking",
     "device_of",
     "is_finished",
     "kept_config",
@@ -116,7 +121,12 @@ def device_of(experiment: Experiment) -> RemoteDevice | None:
 
 @contextmanager
 def on_device(
-    folder: RunFolder, experiment: Experiment, device: RemoteDevice | None, pace: Pace | None = None
+    folder: RunFolder,
+    experiment: Experiment,
+    device: RemoteDevice | None,
+    pace: Pace | None = None,
+    *,
+    counts_anew: bool = False,
 ) -> Iterator[RemoteExecutor | None]:
     """Where a run's requests go while it works on a device, with the ledger in its folder; None without a device.
 
@@ -125,13 +135,41 @@ def on_device(
         experiment: The run.
         device: The device.
         pace: How far this process goes; to the end by default.
+        counts_anew: Whether the limit of QPU seconds is for this process, whatever the run has taken before.
     """
     if device is None:
         yield None
         return
     ledger = JobLedger(ledger_path(folder))
-    with closing(build_remote_executor(experiment.config, experiment.seeds, device, ledger, pace)) as executor:
+    limit = experiment.config.execution.max_qpu_seconds + (ledger.seconds() if counts_anew else 0.0)
+    with closing(build_remote_executor(experiment.config, experiment.seeds, device, ledger, pace, limit)) as executor:
         yield executor
+
+
+@contextmanager
+def asking(folder: RunFolder, experiment: Experiment, *question: NDArray) -> Iterator[Experiment]:
+    """A run's objects to measure something besides its training; on a device the jobs are in the ledger of the folder.
+
+    The same question is sent once: asked again, it is answered from the ledger.
+
+    Args:
+        folder: Of the run.
+        experiment: The run.
+        question: All numbers that say what is asked.
+
+    Raises:
+        FolderBusyError: On a device, another process is at work in the folder.
+    """
+    device = device_of(experiment)
+    if device is None:
+        yield experiment
+        return
+    parts = [*question, np.array([experiment.estimator.contrast.beta]), np.array([str(experiment.estimator.shots)])]
+    digest = hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()
+    with folder.locked(), on_device(folder, experiment, device, counts_anew=True) as executor:
+        assert executor is not None
+        yield replace(experiment, executor=NamedExecutor(executor, digest[:8]))
+        executor.ledger.applied()
 
 
 def ledger_path(folder: RunFolder) -> Path:

@@ -220,3 +220,28 @@ def test_a_device_run_without_jobs_yet_says_so(qep, service, here, settings):
 )
 def test_keys_of_devices_elsewhere(refused, here, settings, setting, said):
     assert said in refused("train", here / "circuits.toml", *settings(setting))
+
+
+def test_gradients_and_predictions_of_a_run_are_asked_for_once(qep, service, here, settings):
+    folder = here / "run"
+    words = settings(*SETTINGS)
+    assert qep("train", here / "circuits.toml", "--out", folder, *words).code == 0
+    (here / "rows.csv").write_text("x1,x2\n0,1\n1,1\n")
+    before = service.posts
+    for question in (["gradient", folder, "--sample", "1"], ["predict", folder, here / "rows.csv"]):
+        first = qep(*question, "--json")
+        assert first.code == 0, first.err
+        jobs = service.posts - before
+        assert jobs > 0
+        assert qep(*question, "--json").object == first.object
+        assert service.posts == before + jobs
+        before = service.posts
+    assert qep("gradient", folder, "--sample", "2", "--json").code == 0
+    assert service.posts > before
+    assert {entry.state for entry in entries(folder)} == {"applied"}
+
+
+def test_a_gradient_without_a_folder_has_no_ledger(refused, service, here, settings):
+    said = refused("gradient", here / "circuits.toml", "--sample", "0", *settings(*SETTINGS))
+    assert "'ibm_stand_in' needs the folder of a run" in said
+    assert service.posts == 0

@@ -277,7 +277,7 @@ def test_execution_of_circuits_has_no_meaning_for_exact_states(execution):
 def test_a_device_is_reached_only_where_a_ledger_is():
     network = {"graph": "chain", "num_spins": 60, "inputs": {"spins": [0]}}
     found = make(network=network, preparation=ADIABATIC, execution={"backend": "ibm_somewhere", "wait_seconds": 60})
-    with pytest.raises(ConfigError, match="'ibm_somewhere' runs 'qep train', 'resume', 'submit' and 'collect' only"):
+    with pytest.raises(ConfigError, match="'ibm_somewhere' needs the folder of a run"):
         found.executor.submit(None)
 
 
