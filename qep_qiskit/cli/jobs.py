@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from qep_qiskit.cli.working import require_device
 from qep_qiskit.config import Experiment
@@ -18,6 +17,7 @@ from qep_qiskit.errors import QepError
 from qep_qiskit.execution.jobs import states_at_service
 from qep_qiskit.execution.ledger import JobEntry, JobLedger
 from qep_qiskit.execution.patience import Patience
+from qep_qiskit.report.tables import house_table
 from qep_qiskit.studies.training import device_of, ledger_path, open_run
 
 __all__ = ["run"]
@@ -78,22 +78,17 @@ def _record(entry: JobEntry, seen: str | None) -> dict[str, Any]:
 
 
 def _print(records: Sequence[Mapping[str, Any]], title: str) -> None:
-    table = Table(title=title)
-    for name in ("for", "sent", "state", "service", "job"):
-        table.add_column(name)
-    for name in ("executions", "estimated", "charged"):
-        table.add_column(name, justify="right")
+    table = house_table(title)
+    for name in ("for", "sent", "state", "job"):
+        table.add_column(name, overflow="fold")
+    table.add_column("charged", justify="right", no_wrap=True)
     for record in records:
-        charged = record["usage_seconds"]
         table.add_row(
             _purpose(record),
-            time.strftime("%m-%d %H:%M:%S", time.localtime(record["posted"])),
-            record["state"],
-            record["service"] or "",
+            time.strftime("%m-%d %H:%M", time.localtime(record["posted"])),
+            record["state"] + (f" ({record['service']})" if record["service"] else ""),
             record["job_id"] or "",
-            f"{record['executions']:,}",
-            f"{record['estimated_seconds']:.1f} s",
-            "" if charged is None else f"{charged:.1f} s",
+            _charged(record),
         )
     console = Console()
     console.print(table)
@@ -105,8 +100,14 @@ def _print(records: Sequence[Mapping[str, Any]], title: str) -> None:
             console.print(f"{_purpose(record)}: {record['reason']}", highlight=False, markup=False)
 
 
+def _charged(record: Mapping[str, Any]) -> str:
+    """QPU seconds, with a tilde where they are an estimate."""
+    charged = record["usage_seconds"]
+    return f"~{record['estimated_seconds']:.1f} s" if charged is None else f"{charged:.1f} s"
+
+
 def _purpose(record: Mapping[str, Any]) -> str:
     words = [f"{record['purpose']} {record['step']}"]
     words += [f"{name} {record[name]}" for name in ("stage", "iteration", "part") if record[name]]
     words += [f"sending {record['sending'] + 1}"] if record["sending"] else []
-    return ", ".join(words)
+    return " ".join(words)

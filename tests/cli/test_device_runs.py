@@ -226,7 +226,7 @@ def test_gradients_and_predictions_of_a_run_are_asked_for_once(qep, service, her
     folder = here / "run"
     words = settings(*SETTINGS)
     assert qep("train", here / "circuits.toml", "--out", folder, *words).code == 0
-    (here / "rows.csv").write_text("x1,x2\n0,1\n1,1\n")
+    (here / "rows.csv").write_text("s0,s1\n0,1\n1,1\n")
     before = service.posts
     for question in (["gradient", folder, "--sample", "1"], ["predict", folder, here / "rows.csv"]):
         first = qep(*question, "--json")
