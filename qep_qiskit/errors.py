@@ -29,6 +29,7 @@ __all__ = [
     "UnconnectedOutputWarning",
     "UnconvergedError",
     "UnconvergedWarning",
+    "WaitStoppedError",
     "WorkerLostError",
 ]
 
@@ -83,6 +84,10 @@ class StillQueuedError(QepError):
 
 class UnconvergedError(QepError):
     """A preparation did not converge, and the configuration says to stop then."""
+
+
+class WaitStoppedError(QepError):
+    """A stop was asked for while a job was waited for; the job goes on, and its answer is collected later."""
 
 
 class WorkerLostError(QepError):

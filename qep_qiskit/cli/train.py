@@ -64,7 +64,8 @@ def train_in(folder: RunFolder, experiment: Experiment, device: RemoteDevice | N
             finally:
                 progress.close()
         if outcome == "stopped":
-            print(f"qep: stopped {_place(trainer)}; go on with 'qep resume {folder.path}'", file=sys.stderr)
+            left = f"; {trainer.left_behind}" if trainer.left_behind else ""
+            print(f"qep: stopped {_place(trainer)}{left}; go on with 'qep resume {folder.path}'", file=sys.stderr)
             return _INTERRUPTED
         Console().print(report_of(folder, experiment, trainer.state))
     print(f"wrote {folder.path}")
@@ -88,7 +89,7 @@ def report_of(folder: RunFolder, experiment: Experiment, state: TrainingState) -
 
 @contextmanager
 def _stopping_on_signals(trainer: Trainer) -> Iterator[None]:
-    """The first Ctrl-C (or termination) stops after the current request; a second one at once."""
+    """The first Ctrl-C (or termination) stops after the current request, or leaves a job waiting; a second at once."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def stop(number: int, _: object) -> None:

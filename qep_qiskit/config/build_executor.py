@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,9 +89,17 @@ def build_device(config: Config, num_qubits: int) -> RemoteDevice:
     return ibm_device(section.backend, num_qubits, section.instance)
 
 
-def build_remote_executor(config: Config, seeds: Seeds, device: RemoteDevice, ledger: JobLedger) -> Executor:
-    """Where the requests of a run on a device go."""
-    return RemoteExecutor(device, seeds, ledger, patience=Patience(wait=config.execution.wait_seconds))
+def build_remote_executor(
+    config: Config,
+    seeds: Seeds,
+    device: RemoteDevice,
+    ledger: JobLedger,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Executor:
+    """Where the requests of a run on a device go; a wait ends where `stopping` says so."""
+    patience = Patience(wait=config.execution.wait_seconds)
+    return RemoteExecutor(device, seeds, ledger, patience=patience, stopping=stopping)
 
 
 @dataclass(frozen=True, slots=True)

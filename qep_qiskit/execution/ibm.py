@@ -12,7 +12,9 @@ import warnings
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from queue import Empty, Queue
+from threading import Thread
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,12 +35,16 @@ from qep_qiskit.execution.usage import estimated_qpu_seconds
 
 __all__ = ["IbmDevice", "ibm_device", "open_service"]
 
+Answer = TypeVar("Answer")
+
 _LOG = logging.getLogger(__name__)
 _CONNECT_AND_READ_SECONDS = (10.0, 60.0)
 _SAVE_ACCOUNT = (
     "save one with QiskitRuntimeService.save_account(token=..., instance=...), or set QISKIT_IBM_TOKEN and "
     "QISKIT_IBM_INSTANCE"
 )
+_LOGIN_SECONDS = 180.0
+_BAD_TOKEN = (400, 401, 403)
 _NOT_ACCEPTED = frozenset(range(400, 500)) - {408, 429}
 _RETRY_STATUS = (413, 429, 500, 502, 503, 504)
 # Codes of failures that lie in the job itself: circuits that do not fit, circuits too long, input that does not parse.
@@ -77,14 +83,13 @@ def open_service(instance: str | None = None) -> QiskitRuntimeService:
         DeviceError: It does not work; the message says why and what to do.
     """
     try:
-        return QiskitRuntimeService(instance=instance)
+        return _within(_LOGIN_SECONDS, lambda: QiskitRuntimeService(instance=instance))
     except AccountNotFoundError as error:
         raise DeviceError(f"execution.backend: there is no IBM Quantum account on this machine; {_SAVE_ACCOUNT}") from (
             error
         )
     except InvalidAccountError as error:
-        status = _status_of(error)
-        if status is not None and 400 <= status < 500:
+        if _status_of(error) in _BAD_TOKEN:
             raise DeviceError(
                 f"execution.backend: IBM's login refuses the token; nothing was submitted, check it or {_SAVE_ACCOUNT}"
             ) from None
@@ -103,6 +108,30 @@ def open_service(instance: str | None = None) -> QiskitRuntimeService:
             f"execution.backend: IBM's service cannot be used ({type(error).__name__}); nothing was submitted, check "
             "the network or try later"
         ) from None
+
+
+def _within(seconds: float, call: Callable[[], Answer]) -> Answer:
+    """The answer of a call that may wait for ever: the client reads without a time limit while it logs in.
+
+    Raises:
+        TimeoutError: It took longer; the thread it runs in is left behind and ends with the process.
+    """
+    answers: Queue[tuple[bool, Any]] = Queue()
+
+    def work() -> None:
+        try:
+            answers.put((True, call()))
+        except BaseException as error:
+            answers.put((False, error))
+
+    Thread(target=work, daemon=True).start()
+    try:
+        good, answer = answers.get(timeout=seconds)
+    except Empty:
+        raise TimeoutError(f"no answer in {seconds:.0f} s") from None
+    if good:
+        return answer
+    raise answer
 
 
 def _instances() -> list[str]:

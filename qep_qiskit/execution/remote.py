@@ -20,7 +20,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import DeviceError, JobFailedError, LedgerError, StillQueuedError
+from qep_qiskit.errors import DeviceError, JobFailedError, LedgerError, StillQueuedError, WaitStoppedError
 from qep_qiskit.execution.interface import BitMemory, Request, RequestKey, ShotData, Ticket
 from qep_qiskit.execution.ledger import JobDescription, JobEntry, JobLedger
 from qep_qiskit.execution.pubs import DeviceCircuits, JobPlan
@@ -32,6 +32,7 @@ __all__ = ["Patience", "RemoteExecutor"]
 _LOG = logging.getLogger(__name__)
 _SAME_NUMBERS = 1e-6
 _REFUSALS = 3
+_LONGEST_SLEEP = 0.2
 
 Answer = TypeVar("Answer")
 
@@ -76,12 +77,20 @@ class RemoteExecutor:
         seeds: Root of the layout's seed; a device's shots have none.
         ledger: The ledger of the run.
         patience: How long to wait for what.
+        stopping: Whether to stop waiting; asked several times a second.
     """
 
     def __init__(
-        self, device: RemoteDevice, seeds: Seeds, ledger: JobLedger, *, patience: Patience | None = None
+        self,
+        device: RemoteDevice,
+        seeds: Seeds,
+        ledger: JobLedger,
+        *,
+        patience: Patience | None = None,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._device, self._ledger, self._patience = device, ledger, patience or Patience()
+        self._stopping = stopping
         self._circuits = DeviceCircuits(device.backend, seeds, ledger)
 
     def submit(self, request: Request) -> Ticket:
@@ -90,6 +99,7 @@ class RemoteExecutor:
         Raises:
             DeviceError: The device, the service or the account does not take them; or whether they were taken cannot
                 be found out.
+            WaitStoppedError: A stop was asked for.
             LedgerError: The ledger has another request under this key.
         """
         for part, plan in enumerate(self._circuits.jobs(request)):
@@ -103,6 +113,7 @@ class RemoteExecutor:
             JobFailedError: A job failed, was cancelled, or ran into its cap.
             StillQueuedError: A job is not finished in the time that was given.
             DeviceError: The service cannot be reached.
+            WaitStoppedError: A stop was asked for.
         """
         request = ticket.request
         found: dict[int, BitMemory] = {}
@@ -207,7 +218,7 @@ class RemoteExecutor:
             if time.monotonic() + pause > deadline:
                 self._ledger.ended(entry, "refused", reason)
                 raise DeviceError(f"{self._device.name}: the job was not accepted ({reason}); nothing was submitted")
-            time.sleep(pause)
+            self._sleep(pause, entry)
             entry = self._ledger.posting(entry)
 
     def _settled(self, entry: JobEntry) -> list[str]:
@@ -218,7 +229,7 @@ class RemoteExecutor:
             found = self._asked(lambda: self._device.find(entry.description.tag), about=entry)
             if found or late:
                 return found
-            time.sleep(min(pauses(), self._patience.settling))
+            self._sleep(min(pauses(), self._patience.settling), entry)
 
     def _adopted(self, entry: JobEntry, found: Sequence[str]) -> JobEntry:
         """Take one of the jobs found for the entry's, the oldest that lives, and cancel the others."""
@@ -269,7 +280,7 @@ class RemoteExecutor:
                     f"job {entry.job_id} on {self._device.name} is still queued after {wait:.0f} s; its id is saved, "
                     "collect it later with 'qep resume'"
                 )
-            time.sleep(pause)
+            self._sleep(pause, entry)
 
     def _fail(self, entry: JobEntry, view: JobView) -> None:
         assert entry.job_id is not None
@@ -321,4 +332,19 @@ class RemoteExecutor:
                 what = "refuses to answer" if pause == math.inf else "does not answer"
                 kept = "nothing was submitted" if about is None else "the ledger knows the job, go on with 'qep resume'"
                 raise DeviceError(f"{self._device.name}: the service {what} ({reason}); {kept}")
-            time.sleep(pause)
+            self._sleep(pause, about)
+
+    def _sleep(self, seconds: float, about: JobEntry | None) -> None:
+        """Sleep in short pieces: a stop is not kept waiting, and at every pause the ledger holds all that is known."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if self._stopping():
+                raise WaitStoppedError(self._left_behind(about))
+            time.sleep(min(left, _LONGEST_SLEEP))
+
+    def _left_behind(self, entry: JobEntry | None) -> str:
+        if entry is None:
+            return f"no job was under way on {self._device.name}"
+        if entry.job_id is None:
+            return f"a job may have reached {self._device.name}, the ledger knows it"
+        return f"job {entry.job_id} on {self._device.name} goes on, its id is saved"

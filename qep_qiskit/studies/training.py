@@ -125,10 +125,13 @@ def trainer_in(
     folder.cut_metrics(state)
     if device is not None:
         ledger = JobLedger(folder.path / "jobs.sqlite")
-        executor = build_remote_executor(experiment.config, experiment.seeds, device, ledger)
+        executor = build_remote_executor(
+            experiment.config, experiment.seeds, device, ledger, stopping=lambda: trainer.stop_requested
+        )
         saving = Checkpoints(folder, every_seconds=0.0, at_most_every=0.0)
         callbacks: tuple[Callback, ...] = (MetricsFile(folder), saving, AppliedJobs(ledger), *watchers)
-        return replace(experiment, executor=executor).trainer(callbacks=callbacks, state=state)
+        trainer = replace(experiment, executor=executor).trainer(callbacks=callbacks, state=state)
+        return trainer
     return experiment.trainer(callbacks=(MetricsFile(folder), Checkpoints(folder), *watchers), state=state)
 
 
