@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import warnings
 from collections.abc import Sequence
@@ -241,7 +242,10 @@ def _json_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def _show_warnings_once() -> None:
-    """Warnings of this package as one line each, the first of every kind; other libraries' stay silent."""
+    """Warnings of this package as one line each, the first of every kind; other libraries' stay silent.
+
+    IBM's client writes a log to the terminal too; what counts of it is in the message of this package's own error.
+    """
     seen: set[type[Warning]] = set()
 
     def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
@@ -252,6 +256,9 @@ def _show_warnings_once() -> None:
     warnings.simplefilter("ignore")
     warnings.simplefilter("always", QepWarning)
     warnings.showwarning = show
+    log = logging.getLogger("qiskit_ibm_runtime")
+    if log.level == logging.NOTSET:  # the user's QISKIT_IBM_RUNTIME_LOG_LEVEL goes first
+        log.setLevel(logging.ERROR)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -44,6 +44,7 @@ _SAVE_ACCOUNT = (
     "QISKIT_IBM_INSTANCE"
 )
 _LOGIN_SECONDS = 180.0
+_BACKEND_TRIES = 2
 _BAD_TOKEN = (400, 401, 403)
 _NOT_ACCEPTED = frozenset(range(400, 500)) - {408, 429}
 _RETRY_STATUS = (413, 429, 500, 502, 503, 504)
@@ -272,17 +273,27 @@ class IbmDevice:
 
 
 def _backend(service: Any, name: str) -> Any:
-    try:
-        return service.backend(name)
-    except QiskitBackendNotFoundError:
-        pass
-    try:
-        there = ", ".join(sorted(backend.name for backend in service.backends()))
-    except Exception:
-        there = ""
-    if there:
-        raise DeviceError(f"execution.backend: the account has no device '{name}'; there are: {there}")
+    """A device by its name. The client says of one that it could not read for a moment that there is none."""
+    for _ in range(_BACKEND_TRIES):
+        try:
+            return service.backend(name)
+        except QiskitBackendNotFoundError:
+            there = _names_of_backends(service)
+        except Exception as error:
+            raise DeviceError(
+                f"execution.backend: '{name}' cannot be read ({type(error).__name__}); nothing was submitted, check "
+                "the network or try later"
+            ) from None
+        if there and name not in there:
+            raise DeviceError(f"execution.backend: the account has no device '{name}'; there are: {', '.join(there)}")
     raise DeviceError(f"execution.backend: '{name}' cannot be found; check the network, and the name")
+
+
+def _names_of_backends(service: Any) -> list[str]:
+    try:
+        return sorted(backend.name for backend in service.backends())
+    except Exception:
+        return []
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
