@@ -77,7 +77,7 @@ def die_at(when: str, call: str, number: int) -> None:
 
 
 def run(words: list[str]) -> int:
-    build_executor.Patience = partial(Patience, settling=5, first_pause=0.1, longest_pause=0.5, without_answer=30)
+    build_executor.Patience = partial(Patience, settling=3, first_pause=0.1, longest_pause=0.5, without_answer=30)
     ibm._CONNECT_AND_READ_SECONDS = (2.0, 2.0)
     if words[0] == "--die":
         die_at(words[1], words[2], int(words[3]))

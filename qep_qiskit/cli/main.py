@@ -6,7 +6,8 @@ import argparse
 import logging
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module, metadata
 from typing import NoReturn
 
@@ -242,10 +243,7 @@ def _json_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def _show_warnings_once() -> None:
-    """Warnings of this package as one line each, the first of every kind; other libraries' stay silent.
-
-    IBM's client writes a log to the terminal too; what counts of it is in the message of this package's own error.
-    """
+    """Warnings of this package as one line each, the first of every kind; other libraries' stay silent."""
     seen: set[type[Warning]] = set()
 
     def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
@@ -256,9 +254,27 @@ def _show_warnings_once() -> None:
     warnings.simplefilter("ignore")
     warnings.simplefilter("always", QepWarning)
     warnings.showwarning = show
-    log = logging.getLogger("qiskit_ibm_runtime")
-    if log.level == logging.NOTSET:  # the user's QISKIT_IBM_RUNTIME_LOG_LEVEL goes first
-        log.setLevel(logging.ERROR)
+
+
+@contextmanager
+def _showing_log() -> Iterator[None]:
+    """The log of this package as lines like its other ones, and none of IBM's client: errors here say what counts."""
+    client, own, handler = logging.getLogger("qiskit_ibm_runtime"), logging.getLogger("qep_qiskit"), _Lines()
+    if client.level == logging.NOTSET:  # the user's QISKIT_IBM_RUNTIME_LOG_LEVEL goes first
+        client.setLevel(logging.CRITICAL)
+    own.addHandler(handler)
+    try:
+        yield
+    finally:
+        own.removeHandler(handler)
+
+
+class _Lines(logging.Handler):
+    """Prints what is logged to the standard error of the moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line."""
+        print(f"qep: {record.levelname.lower()}: {record.getMessage()}", file=sys.stderr)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -271,7 +287,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     options = _parser().parse_args(arguments)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _showing_log():
         _show_warnings_once()
         try:
             return int(import_module(f"qep_qiskit.cli.{options.command}").run(options))

@@ -276,17 +276,20 @@ def _backend(service: Any, name: str) -> Any:
     """A device by its name. The client says of one that it could not read for a moment that there is none."""
     for _ in range(_BACKEND_TRIES):
         try:
-            return service.backend(name)
+            found = service.backend(name)
+            _ = found.target  # its calibration, which the client reads as late as it can
+            return found
         except QiskitBackendNotFoundError:
             there = _names_of_backends(service)
+            if there and name not in there:
+                raise DeviceError(
+                    f"execution.backend: the account has no device '{name}'; there are: {', '.join(there)}"
+                ) from None
         except Exception as error:
-            raise DeviceError(
-                f"execution.backend: '{name}' cannot be read ({type(error).__name__}); nothing was submitted, check "
-                "the network or try later"
-            ) from None
-        if there and name not in there:
-            raise DeviceError(f"execution.backend: the account has no device '{name}'; there are: {', '.join(there)}")
-    raise DeviceError(f"execution.backend: '{name}' cannot be found; check the network, and the name")
+            _LOG.info("%s could not be read (%s)", name, type(error).__name__)
+    raise DeviceError(
+        f"execution.backend: '{name}' cannot be found or read; nothing was submitted, check the network, and the name"
+    )
 
 
 def _names_of_backends(service: Any) -> list[str]:

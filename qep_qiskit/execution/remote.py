@@ -156,12 +156,13 @@ class RemoteExecutor:
         self._device.require_fit(plan)
         closed = self._asked(self._device.why_closed)
         if closed is not None:
-            raise DeviceError(f"{self._device.name}: {closed}; nothing was submitted, try later or use another backend")
+            raise DeviceError(f"{self._device.name}: {closed}; nothing was submitted, go on later with 'qep resume'")
         left, wanted = self._asked(self._device.seconds_left), self._device.estimated_seconds(plan)
         if left is not None and left < wanted:
             raise DeviceError(
                 f"{self._device.name}: the account has {left:.0f} QPU seconds left and the job is estimated at "
-                f"{wanted:.1f}; nothing was submitted, use fewer shots or samples or wait for the next period"
+                f"{wanted:.1f}; nothing was submitted, use fewer shots or samples in a new run, or go on in the next "
+                "period with 'qep resume'"
             )
 
     def _described(self, key: RequestKey, part: int, plan: JobPlan) -> JobDescription:
@@ -217,7 +218,10 @@ class RemoteExecutor:
                 pause, reason = math.inf, str(error)
             if time.monotonic() + pause > deadline:
                 self._ledger.ended(entry, "refused", reason)
-                raise DeviceError(f"{self._device.name}: the job was not accepted ({reason}); nothing was submitted")
+                raise DeviceError(
+                    f"{self._device.name}: the job was not accepted ({reason}); nothing was submitted, try again with "
+                    "'qep resume'"
+                )
             self._sleep(pause, entry)
             entry = self._ledger.posting(entry)
 
