@@ -385,6 +385,7 @@ def test_a_service_that_stays_down_stops_the_run_with_one_line(bench, weights, r
 # Ends of jobs.
 
 
+@pytest.mark.slow
 def test_a_job_that_fails(bench, weights):
     expected = weights("xor")
     bench.double.plan()
@@ -392,12 +393,13 @@ def test_a_job_that_fails(bench, weights):
     said = train(bench, lambda name: expected, posts=6)
     assert [done.code for done in said] == [2, 0]
     assert re.search(
-        r"job d\w+ on ibm_manila failed: .*Internal trouble\..*9701.*; 3 s were charged, the step is not applied; "
+        r"job d\w+ on ibm_manila failed: Error code 9701; Internal trouble\.; 3 s were charged, the step is not applied; "
         "'qep resume' submits it again",
         said[0].line,
     )
 
 
+@pytest.mark.slow
 def test_a_job_that_runs_into_its_cap(bench, weights):
     expected = weights("xor")
     bench.double.plan(usage_seconds=500.0)
@@ -406,6 +408,7 @@ def test_a_job_that_runs_into_its_cap(bench, weights):
     assert re.search(r"ran into its cap of 37 QPU seconds, against an estimate of 2\.1", said[0].line)
 
 
+@pytest.mark.slow
 def test_a_job_that_somebody_cancels(bench, weights):
     expected, config, run = weights("xor"), bench.config("xor"), bench.folder / "run"
     bench.double.plan(hold=True)
@@ -439,6 +442,7 @@ def cancel(double, job_id):
     opener.open(urllib.request.Request(f"{base}/v1/jobs/{job_id}/cancel", b"", headers, method="POST"))
 
 
+@pytest.mark.slow
 def test_a_job_that_stays_queued_has_an_exit_code_of_its_own(bench, weights):
     expected, run = weights("xor"), bench.folder / "run"
     config = bench.folder / "waits.toml"
@@ -455,7 +459,7 @@ def test_a_job_that_stays_queued_has_an_exit_code_of_its_own(bench, weights):
     assert len(bench.double.log_of("POST", "^/jobs$")) == 5
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_stop_while_a_job_is_queued(bench, weights, number):
     """It does not wait for the queue, keeps the job, and does not send it again."""
     expected, config, run = weights("xor"), bench.config("xor"), bench.folder / "run"
@@ -483,6 +487,7 @@ def test_a_stop_while_a_job_is_queued(bench, weights, number):
 # Accounts.
 
 
+@pytest.mark.slow
 def test_access_tokens_that_run_out_are_renewed(bench, weights):
     expected = weights("xor")
     bench.double.config(token_ttl=2)
@@ -490,6 +495,7 @@ def test_access_tokens_that_run_out_are_renewed(bench, weights):
     assert len(bench.double.log_of("POST", "^/iam/identity/token$")) > 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -592,7 +598,7 @@ KILLS = {
     "before jobs are called applied": ("before", "applied", 3),
     "after jobs were called applied": ("after", "applied", 3),
 }
-AT_ONCE = ("after a submission", "while a checkpoint is written")
+AT_ONCE = ("after a submission",)
 
 
 @pytest.mark.parametrize(

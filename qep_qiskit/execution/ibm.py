@@ -50,7 +50,8 @@ _NOT_ACCEPTED = frozenset(range(400, 500)) - {408, 429}
 _RETRY_STATUS = (413, 429, 500, 502, 503, 504)
 # Codes of failures that lie in the job itself: circuits that do not fit, circuits too long, input that does not parse.
 _HOPELESS = ("1517", "1519", "1520", "1603")
-_CAPPED = "1305"
+# The client puts a sentence of its own in place of code 1305.
+_CAPPED = ("1305", "ran longer than maximum execution time")
 _STATES: dict[str, Any] = {"DONE": "done", "ERROR": "failed", "CANCELLED": "cancelled"}
 
 
@@ -229,7 +230,7 @@ class IbmDevice:
             state=state,
             reason=reason.removeprefix(f"Job {job_id} has failed: "),
             retry=not any(code in reason for code in _HOPELESS),
-            capped=_CAPPED in reason,
+            capped=any(words in reason for words in _CAPPED),
         )
 
     def fetch(self, job_id: str) -> list[NDArray[np.uint8]]:

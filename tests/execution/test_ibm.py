@@ -230,6 +230,11 @@ def test_still_queued_has_an_error_and_an_exit_code_of_its_own(service, path, ex
             "Error code 1305; too long",
             r"ran into its cap of \d+ QPU seconds, against an estimate of 2.1; 7 s were",
         ),
+        (
+            "ERROR",
+            "Job job0 ran longer than maximum execution time. Job was cancelled:\nToo long.",
+            r"ran into its cap of \d+ QPU seconds, against an estimate of 2.1; 7 s were",
+        ),
         ("CANCELLED", None, "was cancelled; 7 s were charged, the step is not applied; 'qep resume' submits it again"),
     ],
 )
