@@ -393,8 +393,8 @@ def test_a_job_that_fails(bench, weights):
     said = train(bench, lambda name: expected, posts=6)
     assert [done.code for done in said] == [2, 0]
     assert re.search(
-        r"job d\w+ on ibm_manila failed: Error code 9701; Internal trouble\.; 3 s were charged, the step is not applied; "
-        "'qep resume' submits it again",
+        r"job d\w+ on ibm_manila failed: Error code 9701; Internal trouble\.; 3 s were charged, the step is not "
+        "applied; 'qep resume' submits it again",
         said[0].line,
     )
 

@@ -12,9 +12,7 @@ import warnings
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from functools import partial
-from queue import Empty, Queue
-from threading import Thread
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +30,9 @@ from qep_qiskit.errors import DeviceError, ResourceError
 from qep_qiskit.execution.pubs import JobPlan
 from qep_qiskit.execution.service import BusyError, JobView, LostError, RefusedError
 from qep_qiskit.execution.usage import estimated_qpu_seconds
+from qep_qiskit.execution.waiting import answer_of
 
 __all__ = ["IbmDevice", "ibm_device", "open_service"]
-
-Answer = TypeVar("Answer")
 
 _LOG = logging.getLogger(__name__)
 _CONNECT_AND_READ_SECONDS = (10.0, 60.0)
@@ -43,6 +40,7 @@ _SAVE_ACCOUNT = (
     "save one with QiskitRuntimeService.save_account(token=..., instance=...), or set QISKIT_IBM_TOKEN and "
     "QISKIT_IBM_INSTANCE"
 )
+# The client reads without a time limit while it logs in.
 _LOGIN_SECONDS = 180.0
 _BACKEND_TRIES = 2
 _BAD_TOKEN = (400, 401, 403)
@@ -85,7 +83,7 @@ def open_service(instance: str | None = None) -> QiskitRuntimeService:
         DeviceError: It does not work; the message says why and what to do.
     """
     try:
-        return _within(_LOGIN_SECONDS, lambda: QiskitRuntimeService(instance=instance))
+        return answer_of(lambda: QiskitRuntimeService(instance=instance), seconds=_LOGIN_SECONDS)
     except AccountNotFoundError as error:
         raise DeviceError(f"execution.backend: there is no IBM Quantum account on this machine; {_SAVE_ACCOUNT}") from (
             error
@@ -110,30 +108,6 @@ def open_service(instance: str | None = None) -> QiskitRuntimeService:
             f"execution.backend: IBM's service cannot be used ({type(error).__name__}); nothing was submitted, check "
             "the network or try later"
         ) from None
-
-
-def _within(seconds: float, call: Callable[[], Answer]) -> Answer:
-    """The answer of a call that may wait for ever: the client reads without a time limit while it logs in.
-
-    Raises:
-        TimeoutError: It took longer; the thread it runs in is left behind and ends with the process.
-    """
-    answers: Queue[tuple[bool, Any]] = Queue()
-
-    def work() -> None:
-        try:
-            answers.put((True, call()))
-        except BaseException as error:
-            answers.put((False, error))
-
-    Thread(target=work, daemon=True).start()
-    try:
-        good, answer = answers.get(timeout=seconds)
-    except Empty:
-        raise TimeoutError(f"no answer in {seconds:.0f} s") from None
-    if good:
-        return answer
-    raise answer
 
 
 def _instances() -> list[str]:

@@ -25,6 +25,7 @@ from qep_qiskit.execution.interface import BitMemory, Request, RequestKey, ShotD
 from qep_qiskit.execution.ledger import JobDescription, JobEntry, JobLedger
 from qep_qiskit.execution.pubs import DeviceCircuits, JobPlan
 from qep_qiskit.execution.service import BusyError, JobView, LostError, RefusedError, RemoteDevice
+from qep_qiskit.execution.waiting import AbandonedError, answer_of
 from qep_qiskit.seeds import Seeds
 
 __all__ = ["Patience", "RemoteExecutor"]
@@ -324,7 +325,9 @@ class RemoteExecutor:
         pauses, deadline, refusals = self._patience.pauses(), time.monotonic() + self._patience.without_answer, 0
         while True:
             try:
-                return question()
+                return answer_of(question, stopping=self._stopping)
+            except AbandonedError:
+                raise WaitStoppedError(self._left_behind(about)) from None
             except BusyError as error:
                 pause, reason = error.seconds or pauses(), str(error)
             except RefusedError as error:

@@ -291,7 +291,9 @@ def test_a_device_that_is_not_there(service):
     with pytest.raises(DeviceError, match="no device 'ibm_moon'; there are: ibm_stand_in"):
         IbmDevice(service, "ibm_moon")
     service.backends = lambda: []
-    with pytest.raises(DeviceError, match="'ibm_moon' cannot be found; check the network"):
+    with pytest.raises(
+        DeviceError, match="'ibm_moon' cannot be found or read; nothing was submitted, check the network"
+    ):
         IbmDevice(service, "ibm_moon")
 
 
