@@ -73,9 +73,10 @@ files of a study (qep budget):
   gradient.csv, ...          all points (or .parquet); figures as PNG and PDF
   points.jsonl               points that are done: the same command goes on
 
-Ctrl-C stops a run after its current request and keeps everything; 'qep
-resume' goes on as if it had never stopped, also after a crash. A stopped or
-killed sweep goes on by the same command.
+Ctrl-C stops a run after its current request and keeps everything; a job
+that a device has in its queue goes on without it. 'qep resume' goes on as if
+it had never stopped, also after a crash. A stopped or killed sweep goes on by
+the same command.
 
 exit codes: 0 done, 1 some points of a sweep failed or a worker died (lines
 say which; the rest is kept), 2 something in the input cannot be used (one
