@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module, metadata
 from typing import NoReturn
 
@@ -80,9 +82,10 @@ files of a study (qep budget):
   gradient.csv, ...          all points (or .parquet); figures as PNG and PDF
   points.jsonl               points that are done: the same command goes on
 
-Ctrl-C stops a run after its current request and keeps everything; 'qep
-resume' goes on as if it had never stopped, also after a crash. A stopped or
-killed sweep goes on by the same command.
+Ctrl-C stops a run after its current request and keeps everything; a job
+that a device has in its queue goes on without it. 'qep resume' goes on as if
+it had never stopped, also after a crash. A stopped or killed sweep goes on by
+the same command.
 
 exit codes: 0 done, 1 some points of a sweep failed or a worker died (lines
 say which; the rest is kept), 2 something in the input cannot be used (one
@@ -314,6 +317,27 @@ def _show_warnings_once() -> None:
     warnings.showwarning = show
 
 
+@contextmanager
+def _showing_log() -> Iterator[None]:
+    """The log of this package as lines like its other ones, and none of IBM's client: errors here say what counts."""
+    client, own, handler = logging.getLogger("qiskit_ibm_runtime"), logging.getLogger("qep_qiskit"), _Lines()
+    if client.level == logging.NOTSET:  # the user's QISKIT_IBM_RUNTIME_LOG_LEVEL goes first
+        client.setLevel(logging.CRITICAL)
+    own.addHandler(handler)
+    try:
+        yield
+    finally:
+        own.removeHandler(handler)
+
+
+class _Lines(logging.Handler):
+    """Prints what is logged to the standard error of the moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line."""
+        print(f"qep: {record.levelname.lower()}: {record.getMessage()}", file=sys.stderr)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -324,7 +348,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     options = _parser().parse_args(arguments)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _showing_log():
         _show_warnings_once()
         try:
             return int(import_module(f"qep_qiskit.cli.{options.command}").run(options))

@@ -10,8 +10,9 @@ from qiskit.providers import BackendV2
 from rich.console import Console
 
 from qep_qiskit.config import Experiment, from_file
+from qep_qiskit.config.build_executor import build_patience
 from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution.patience import Patience, PatientDevice
+from qep_qiskit.execution.patience import PatientDevice
 from qep_qiskit.studies.training import device_of
 
 __all__ = ["run"]
@@ -47,7 +48,7 @@ def _device(experiment: Experiment) -> tuple[BackendV2, float | None]:
     name = experiment.config.execution.backend
     remote = device_of(experiment)
     if remote is not None:
-        return remote.backend, PatientDevice(remote, Patience()).asked(remote.seconds_left)
+        return remote.backend, PatientDevice(remote, build_patience(experiment.config)).asked(remote.seconds_left)
     if not name.startswith("fake_"):
         raise ConfigError(
             f"execution.backend: '{name}' charges nothing; name a device with --backend, such as fake_torino"

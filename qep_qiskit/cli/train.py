@@ -8,8 +8,9 @@ from pathlib import Path
 
 from qep_qiskit.cli.working import free_folder, require_device, say_stopped, working_in
 from qep_qiskit.config import Experiment, from_file
+from qep_qiskit.config.build_executor import build_patience
 from qep_qiskit.errors import QepError
-from qep_qiskit.execution.patience import Patience, PatientDevice
+from qep_qiskit.execution.patience import PatientDevice
 from qep_qiskit.execution.service import RemoteDevice
 from qep_qiskit.learning import RunFolder
 from qep_qiskit.studies.training import device_of, start_run
@@ -56,7 +57,7 @@ def _require_start(experiment: Experiment, device: RemoteDevice) -> None:
     """Refuse before anything is written. Qiskit's transpiler is imported only now."""
     from qep_qiskit.studies.plan import plan_on
 
-    PatientDevice(device, Patience()).require_open()
+    PatientDevice(device, build_patience(experiment.config)).require_open("try later or use another backend")
     plan_on(experiment, device).require_start()
     device.batch()
 

@@ -85,7 +85,8 @@ def _worked(
 
 def say_stopped(work: Work, folder: RunFolder) -> int:
     """Say where a run was stopped by hand; gives the exit code."""
-    print(f"qep: stopped {place_of(work.trainer)}; go on with 'qep resume {folder.path}'", file=sys.stderr)
+    left = f"; {work.trainer.left_behind}" if work.trainer.left_behind else ""
+    print(f"qep: stopped {place_of(work.trainer)}{left}; go on with 'qep resume {folder.path}'", file=sys.stderr)
     return INTERRUPTED
 
 
@@ -106,7 +107,7 @@ def report_of(folder: RunFolder, experiment: Experiment, state: TrainingState) -
 
 @contextmanager
 def _stopping_on_signals(trainer: Trainer) -> Iterator[None]:
-    """The first Ctrl-C (or termination) stops after the current request; a second one at once."""
+    """The first Ctrl-C (or termination) stops after the current request, or leaves a job waiting; a second at once."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def stop(number: int, _: object) -> None:

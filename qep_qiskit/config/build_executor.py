@@ -20,6 +20,7 @@ __all__ = [
     "build_device",
     "build_executor",
     "build_mitigation",
+    "build_patience",
     "build_remote_executor",
     "is_remote",
     "require_exact",
@@ -96,6 +97,11 @@ def build_device(config: Config, num_qubits: int) -> RemoteDevice:
     )
 
 
+def build_patience(config: Config, pace: Pace | None = None) -> Patience:
+    """How long to wait for a service."""
+    return Patience(wait=config.execution.wait_seconds if pace is None or pace.waits else 0.0)
+
+
 def build_remote_executor(
     config: Config,
     seeds: Seeds,
@@ -114,12 +120,11 @@ def build_remote_executor(
         pace: How far this process goes; to the end by default.
         max_qpu_seconds: Most that all jobs of the ledger may take; that of the configuration by default.
     """
-    pace = Pace() if pace is None else pace
     return RemoteExecutor(
         device,
         seeds,
         ledger,
-        patience=Patience(wait=config.execution.wait_seconds if pace.waits else 0.0),
+        patience=build_patience(config, pace),
         pace=pace,
         max_qpu_seconds=config.execution.max_qpu_seconds if max_qpu_seconds is None else max_qpu_seconds,
     )

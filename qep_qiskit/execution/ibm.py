@@ -29,6 +29,7 @@ from qep_qiskit.execution.on_device import checked_rep_delay
 from qep_qiskit.execution.pubs import JobPlan
 from qep_qiskit.execution.service import BusyError, JobView, LostError, RefusedError
 from qep_qiskit.execution.usage import estimated_qpu_seconds
+from qep_qiskit.execution.waiting import answer_of
 
 __all__ = ["IbmDevice", "ibm_device", "open_service"]
 
@@ -37,10 +38,15 @@ _SAVE_ACCOUNT = (
     "save one with QiskitRuntimeService.save_account(token=..., instance=...), or set QISKIT_IBM_TOKEN and "
     "QISKIT_IBM_INSTANCE"
 )
+# The client reads without a time limit while it logs in.
+_LOGIN_SECONDS = 180.0
+_BACKEND_TRIES = 2
+_BAD_TOKEN = (400, 401, 403)
 _NOT_ACCEPTED = frozenset(range(400, 500)) - {408, 429}
 # Codes of failures that lie in the job itself: circuits that do not fit, circuits too long, input that does not parse.
 _HOPELESS = ("1517", "1519", "1520", "1603")
-_CAPPED = "1305"
+# The client puts a sentence of its own in place of code 1305.
+_CAPPED = ("1305", "ran longer than maximum execution time")
 _STATES: dict[str, Any] = {"DONE": "done", "ERROR": "failed", "CANCELLED": "cancelled"}
 
 
@@ -86,14 +92,13 @@ def open_service(instance: str | None = None) -> QiskitRuntimeService:
         DeviceError: It does not work; the message says why and what to do.
     """
     try:
-        return QiskitRuntimeService(instance=instance)
+        return answer_of(lambda: QiskitRuntimeService(instance=instance), seconds=_LOGIN_SECONDS)
     except AccountNotFoundError as error:
         raise DeviceError(f"execution.backend: there is no IBM Quantum account on this machine; {_SAVE_ACCOUNT}") from (
             error
         )
     except InvalidAccountError as error:
-        status = status_of(error)
-        if status is not None and 400 <= status < 500:
+        if status_of(error) in _BAD_TOKEN:
             raise DeviceError(
                 f"execution.backend: IBM's login refuses the token; nothing was submitted, check it or {_SAVE_ACCOUNT}"
             ) from None
@@ -248,7 +253,7 @@ class IbmDevice:
             state=state,
             reason=reason.removeprefix(f"Job {job_id} has failed: "),
             retry=not any(code in reason for code in _HOPELESS),
-            capped=_CAPPED in reason,
+            capped=any(words in reason for words in _CAPPED),
         )
 
     def fetch(self, job_id: str) -> list[NDArray[np.uint8]]:
@@ -292,14 +297,27 @@ class IbmDevice:
 
 
 def _backend(service: Any, name: str) -> Any:
+    """A device by its name. The client says of one that it could not read for a moment that there is none."""
+    for _ in range(_BACKEND_TRIES):
+        try:
+            found = service.backend(name)
+            _ = found.target  # its calibration, which the client reads as late as it can
+            return found
+        except QiskitBackendNotFoundError:
+            there = _names_of_backends(service)
+            if there and name not in there:
+                raise DeviceError(
+                    f"execution.backend: the account has no device '{name}'; there are: {', '.join(there)}"
+                ) from None
+        except Exception as error:
+            _LOG.info("%s could not be read (%s)", name, type(error).__name__)
+    raise DeviceError(
+        f"execution.backend: '{name}' cannot be found or read; nothing was submitted, check the network, and the name"
+    )
+
+
+def _names_of_backends(service: Any) -> list[str]:
     try:
-        return service.backend(name)
-    except QiskitBackendNotFoundError:
-        pass
-    try:
-        there = ", ".join(sorted(backend.name for backend in service.backends()))
+        return sorted(backend.name for backend in service.backends())
     except Exception:
-        there = ""
-    if there:
-        raise DeviceError(f"execution.backend: the account has no device '{name}'; there are: {there}")
-    raise DeviceError(f"execution.backend: '{name}' cannot be found; check the network, and the name")
+        return []

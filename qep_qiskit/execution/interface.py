@@ -22,17 +22,12 @@ __all__ = [
     "Distribution",
     "Executor",
     "Outcomes",
-    "PausedError",
     "Readout",
     "Request",
     "RequestKey",
     "ShotData",
     "Ticket",
 ]
-
-
-class PausedError(Exception):
-    """Nothing more is done in this process; what was sent goes on elsewhere, and another process can collect it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

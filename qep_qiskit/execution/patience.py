@@ -9,14 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from qep_qiskit.errors import DeviceError, StillQueuedError
+from qep_qiskit.errors import DeviceError, PausedError, StillQueuedError
 from qep_qiskit.execution.ledger import JobEntry
 from qep_qiskit.execution.service import BusyError, JobView, LostError, RefusedError, RemoteDevice
+from qep_qiskit.execution.waiting import AbandonedError, answer_of
 
 __all__ = ["Patience", "PatientDevice"]
 
 _LOG = logging.getLogger(__name__)
 _REFUSALS = 3
+_LONGEST_SLEEP = 0.2
 _SECONDS_BETWEEN_LINES = 30.0
 
 Answer = TypeVar("Answer")
@@ -60,10 +62,13 @@ class PatientDevice:
     Args:
         device: The device.
         patience: How long to wait for what.
+        stopping: Whether to stop waiting; asked several times a second.
     """
 
-    def __init__(self, device: RemoteDevice, patience: Patience) -> None:
-        self._device, self._patience = device, patience
+    def __init__(
+        self, device: RemoteDevice, patience: Patience, *, stopping: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._device, self._patience, self._stopping = device, patience, stopping
 
     def settled(self, entry: JobEntry) -> list[str]:
         """Ids of the jobs under a tag, none only if the listing stays empty for the settling time."""
@@ -73,17 +78,20 @@ class PatientDevice:
             found = self.listed(entry)
             if found or late:
                 return found
-            time.sleep(min(pauses(), self._patience.settling))
+            self.sleep(min(pauses(), self._patience.settling), entry)
 
-    def require_open(self) -> None:
+    def require_open(self, advice: str) -> None:
         """Check that the device takes jobs: in maintenance they would only queue.
+
+        Args:
+            advice: What to do if it does not.
 
         Raises:
             DeviceError: It does not, or does not answer.
         """
         closed = self.asked(self._device.why_closed)
         if closed is not None:
-            raise DeviceError(f"{self._device.name}: {closed}; nothing was submitted, try later or use another backend")
+            raise DeviceError(f"{self._device.name}: {closed}; nothing was submitted, {advice}")
 
     def listed(self, entry: JobEntry) -> list[str]:
         """Ids of the jobs that the listing has under a tag now."""
@@ -118,6 +126,7 @@ class PatientDevice:
 
         Raises:
             StillQueuedError: It is not in the time that was given.
+            PausedError: A stop was asked for.
         """
         assert entry.job_id is not None
         pauses, started, wait = self._patience.pauses(), time.monotonic(), self._patience.wait
@@ -132,7 +141,7 @@ class PatientDevice:
                     f"job {entry.job_id} on {self._device.name} is still queued{waited}; its id is saved, collect it "
                     "later with 'qep collect' or 'qep resume'"
                 )
-            time.sleep(pause)
+            self.sleep(pause, entry)
 
     def view(self, entry: JobEntry, job_id: str) -> JobView:
         """How far a job is."""
@@ -154,12 +163,15 @@ class PatientDevice:
 
         Raises:
             DeviceError: The service refuses to answer, or is silent for too long.
+            PausedError: A stop was asked for.
         """
         pauses, refusals, began = self._patience.pauses(), 0, time.monotonic()
         deadline, said = began + self._patience.without_answer, began
         while True:
             try:
-                return question()
+                return answer_of(question, stopping=self._stopping)
+            except AbandonedError:
+                raise PausedError(self._left_behind(about)) from None
             except BusyError as error:
                 pause, reason = error.seconds or pauses(), str(error)
             except RefusedError as error:
@@ -174,4 +186,23 @@ class PatientDevice:
             if time.monotonic() > said + _SECONDS_BETWEEN_LINES:
                 said = time.monotonic()
                 _LOG.warning("%s: no answer for %.0f s (%s); asking on", self._device.name, said - began, reason)
-            time.sleep(pause)
+            self.sleep(pause, about)
+
+    def sleep(self, seconds: float, about: JobEntry | None) -> None:
+        """Sleep in short pieces: a stop is not kept waiting, and at every pause the ledger holds all that is known.
+
+        Raises:
+            PausedError: A stop was asked for.
+        """
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if self._stopping():
+                raise PausedError(self._left_behind(about))
+            time.sleep(min(left, _LONGEST_SLEEP))
+
+    def _left_behind(self, entry: JobEntry | None) -> str:
+        if entry is None:
+            return f"no job was under way on {self._device.name}"
+        if entry.job_id is None:
+            return f"a job may have reached {self._device.name}, the ledger knows it"
+        return f"job {entry.job_id} on {self._device.name} goes on, its id is saved"

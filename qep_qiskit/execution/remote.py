@@ -13,14 +13,14 @@ import logging
 import math
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import DeviceError, JobFailedError, LedgerError, ResourceError
-from qep_qiskit.execution.interface import BitMemory, Executor, PausedError, Request, RequestKey, ShotData, Ticket
+from qep_qiskit.errors import DeviceError, JobFailedError, LedgerError, PausedError, ResourceError
+from qep_qiskit.execution.interface import BitMemory, Executor, Request, RequestKey, ShotData, Ticket
 from qep_qiskit.execution.ledger import JobDescription, JobEntry, JobLedger
 from qep_qiskit.execution.patience import Patience, PatientDevice
 from qep_qiskit.execution.pubs import DeviceCircuits, JobPlan
@@ -93,7 +93,9 @@ class RemoteExecutor:
     ) -> None:
         self._device, self.ledger, self._patience = device, ledger, patience or Patience()
         self._pace, self._most_seconds = pace or Pace(), max_qpu_seconds
-        self._patient = PatientDevice(device, self._patience)
+        self.stopping: Callable[[], bool] = lambda: False
+        """Whether to stop waiting; asked several times a second."""
+        self._patient = PatientDevice(device, self._patience, stopping=lambda: self.stopping())
         self._circuits = DeviceCircuits(device.backend, seeds, ledger)
         self._begun: set[RequestKey] = set()
         self.sent: list[JobEntry] = []
@@ -108,7 +110,7 @@ class RemoteExecutor:
         """Send the jobs of a request, unless the ledger has them.
 
         Raises:
-            PausedError: The pace allows no further request.
+            PausedError: The pace allows no further request, or a stop was asked for.
             DeviceError: The device, the service or the account does not take them; or whether they were taken cannot
                 be found out.
             ResourceError: They would take more than `max_qpu_seconds`.
@@ -122,7 +124,7 @@ class RemoteExecutor:
         """Wait for the jobs of a request, and keep their bits.
 
         Raises:
-            PausedError: They were sent by this process, and its pace is not to wait.
+            PausedError: They were sent by this process, and its pace is not to wait; or a stop was asked for.
             JobFailedError: A job failed, was cancelled, or ran into its cap.
             StillQueuedError: A job is not finished in the time that was given.
             DeviceError: The service cannot be reached.
@@ -177,12 +179,13 @@ class RemoteExecutor:
     def _require_ready(self, plan: JobPlan) -> None:
         """Look before sending: the service takes jobs during maintenance and beyond the allowance."""
         self._device.require_fit(plan)
-        self._patient.require_open()
+        self._patient.require_open("go on later with 'qep resume'")
         left, wanted = self._patient.asked(self._device.seconds_left), self._device.estimated_seconds(plan)
         if left is not None and left < wanted:
             raise DeviceError(
                 f"{self._device.name}: the account has {left:.0f} QPU seconds left and the job is estimated at "
-                f"{wanted:.1f}; nothing was submitted, use fewer shots or samples or wait for the next period"
+                f"{wanted:.1f}; nothing was submitted, use fewer shots or samples in a new run, or go on in the next "
+                "period with 'qep resume'"
             )
         spent = self.ledger.seconds()
         if spent + wanted > self._most_seconds:
@@ -245,8 +248,11 @@ class RemoteExecutor:
                 pause, reason = math.inf, str(error)
             if time.monotonic() + pause > deadline:
                 self.ledger.ended(entry, "refused", reason)
-                raise DeviceError(f"{self._device.name}: the job was not accepted ({reason}); nothing was submitted")
-            time.sleep(pause)
+                raise DeviceError(
+                    f"{self._device.name}: the job was not accepted ({reason}); nothing was submitted, try again with "
+                    "'qep resume'"
+                )
+            self._patient.sleep(pause, entry)
             entry = self.ledger.posting(entry)
 
     def _adopted(self, entry: JobEntry, found: Sequence[str]) -> JobEntry:

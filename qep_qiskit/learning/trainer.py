@@ -10,8 +10,8 @@ from typing import Literal, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import ConfigError, DataError
-from qep_qiskit.execution import Executor, PausedError, Request, RequestKey, ShotData
+from qep_qiskit.errors import ConfigError, DataError, PausedError
+from qep_qiskit.execution import Executor, Request, RequestKey, ShotData
 from qep_qiskit.learning.evaluation import Evaluation, count_correct, evaluation
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.journal import kept
@@ -112,6 +112,7 @@ class Trainer:
     callbacks: Sequence[Callback] = ()
     state: TrainingState = field(default=None)  # type: ignore[assignment]
     stop_requested: bool = False
+    left_behind: str = ""
 
     def __post_init__(self) -> None:
         layout = self.estimator.hamiltonian.network.layout
@@ -158,7 +159,10 @@ class Trainer:
         return self.steps_per_epoch * self.settings.epochs
 
     def request_stop(self) -> None:
-        """Stop after the current request; everything done so far is kept."""
+        """Stop after the current request, or while its job is waited for; everything done so far is kept.
+
+        What then becomes of the job is said in `left_behind`.
+        """
         self.stop_requested = True
 
     def run(self) -> Outcome:
@@ -174,8 +178,10 @@ class Trainer:
             while self.state.epoch < self.settings.epochs:
                 self._epoch()
             outcome = "finished"
-        except (_Stopped, PausedError):
+        except _Stopped:
             pass
+        except PausedError as pause:
+            self.left_behind = str(pause)
         finally:
             self.state.seconds = self._seconds()
             for callback in self.callbacks:

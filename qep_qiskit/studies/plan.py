@@ -13,8 +13,9 @@ from typing import Any
 from qiskit.providers import BackendV2
 
 from qep_qiskit.config import Experiment
+from qep_qiskit.config.build_executor import build_patience
 from qep_qiskit.execution.on_device import checked_rep_delay
-from qep_qiskit.execution.patience import Patience, PatientDevice
+from qep_qiskit.execution.patience import PatientDevice
 from qep_qiskit.execution.service import RemoteDevice
 from qep_qiskit.execution.usage import estimated_qpu_seconds, require_qpu_seconds
 from qep_qiskit.studies.plan_circuits import DeviceCircuits, ProgramOnDevice
@@ -174,7 +175,7 @@ def plan_on(experiment: Experiment, device: RemoteDevice) -> RunPlan:
     Raises:
         DeviceError: The service does not say what is left.
     """
-    left = PatientDevice(device, Patience()).asked(device.seconds_left)
+    left = PatientDevice(device, build_patience(experiment.config)).asked(device.seconds_left)
     return plan_run(experiment, device.backend, remaining_seconds=left)
 
 

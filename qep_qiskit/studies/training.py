@@ -193,7 +193,9 @@ def trainer_in(
     if executor is not None:
         saving = Checkpoints(folder, every_seconds=0.0, at_most_every=0.0)
         callbacks: tuple[Callback, ...] = (MetricsFile(folder), saving, AppliedJobs(executor.ledger), *watchers)
-        return replace(experiment, executor=executor).trainer(callbacks=callbacks, state=state)
+        trainer = replace(experiment, executor=executor).trainer(callbacks=callbacks, state=state)
+        executor.stopping = lambda: trainer.stop_requested
+        return trainer
     return experiment.trainer(callbacks=(MetricsFile(folder), Checkpoints(folder), *watchers), state=state)
 
 

@@ -231,6 +231,11 @@ def test_still_queued_has_an_error_and_an_exit_code_of_its_own(service, path, ex
             "Error code 1305; too long",
             r"ran into its cap of \d+ QPU seconds, against an estimate of 2.1; 7 s were",
         ),
+        (
+            "ERROR",
+            "Job job0 ran longer than maximum execution time. Job was cancelled:\nToo long.",
+            r"ran into its cap of \d+ QPU seconds, against an estimate of 2.1; 7 s were",
+        ),
         ("CANCELLED", None, "was cancelled; 7 s were charged, the step is not applied; 'qep resume' submits it again"),
     ],
 )
@@ -287,7 +292,9 @@ def test_a_device_that_is_not_there(service):
     with pytest.raises(DeviceError, match="no device 'ibm_moon'; there are: ibm_stand_in"):
         IbmDevice(service, "ibm_moon")
     service.backends = lambda: []
-    with pytest.raises(DeviceError, match="'ibm_moon' cannot be found; check the network"):
+    with pytest.raises(
+        DeviceError, match="'ibm_moon' cannot be found or read; nothing was submitted, check the network"
+    ):
         IbmDevice(service, "ibm_moon")
 
 
