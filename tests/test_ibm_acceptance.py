@@ -501,11 +501,11 @@ def test_access_tokens_that_run_out_are_renewed(bench, weights):
     [
         (
             {"backend_status": {"ibm_manila": {"state": False, "status": "maintenance", "refuse_jobs": True}}},
-            r"ibm_manila: the device is not taking jobs \(maintenance\); nothing was submitted, go on later with",
+            r"ibm_manila: the device is not taking jobs \(maintenance\); nothing was submitted, try later",
         ),
         (
             {"usage_consumed_offset": 599.0},
-            r"the account has 1 QPU seconds left and the job is estimated at 2\.1; nothing was submitted",
+            r"the run is estimated at \d+\.\d QPU seconds and the account has 1\.0 left; make it cheaper",
         ),
     ],
     ids=["maintenance", "allowance"],
@@ -517,6 +517,7 @@ def test_a_run_that_may_not_start_yet_is_gone_on_with(bench, weights, settings, 
     assert first.code == 2
     assert re.search(message, first.line)
     assert bench.double.jobs() == bench.double.log_of("POST", "^/jobs$") == []
+    assert not run.exists()
     calm(bench.double)
     bench.finish(config, run, first)
     bench.require_sound(run, expected, JOBS["xor"])

@@ -27,6 +27,7 @@ SETTINGS = [
 def service(monkeypatch):
     """The service that every command of a test logs in to."""
     found = StandInService()
+    found._api_clients = {}
 
     def device(config, num_qubits):
         section = config.execution
