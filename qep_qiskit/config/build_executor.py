@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from qep_qiskit.config.build_local_device import layout_of, local_device
 from qep_qiskit.config.schema import Config
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import Executor, Request, ShotData, StatevectorExecutor, Ticket, VectorExecutor
@@ -50,8 +51,12 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     if config.measurement.shots == "exact":
         require_exact(config, num_qubits, "measurement.shots")
     if section.backend != "aer":
-        device = aer.fake_device(section.backend, num_qubits)
-        return aer.device_executor(device, seeds, measured_circuits=section.measured_circuits)
+        return aer.device_executor(
+            local_device(config, num_qubits),
+            seeds,
+            measured_circuits=section.measured_circuits,
+            layout=layout_of(config),
+        )
     noise = None if section.noise is None else aer.depolarizing_noise(**section.noise.model_dump())
     if noise is not None and _has_distributions(config, num_qubits):
         return aer.aer_noisy_executor(seeds, noise_model=noise, device=section.device)
@@ -90,7 +95,8 @@ def build_device(config: Config, num_qubits: int) -> RemoteDevice:
 
 def build_remote_executor(config: Config, seeds: Seeds, device: RemoteDevice, ledger: JobLedger) -> Executor:
     """Where the requests of a run on a device go."""
-    return RemoteExecutor(device, seeds, ledger, patience=Patience(wait=config.execution.wait_seconds))
+    patience = Patience(wait=config.execution.wait_seconds)
+    return RemoteExecutor(device, seeds, ledger, patience=patience, layout=layout_of(config))
 
 
 @dataclass(frozen=True, slots=True)

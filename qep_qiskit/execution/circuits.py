@@ -6,7 +6,7 @@ This is the path of devices, of large noisy simulations, and of anything a user 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -160,10 +160,12 @@ class MeasuredCircuits:
         return self._calibrations[program]
 
 
-def placing_on(backend: BackendV2 | None, seeds: Seeds, optimization_level: int) -> Placing:
-    """The usual way to place programs; the seed of the transpiler is the run's."""
+def placing_on(
+    backend: BackendV2 | None, seeds: Seeds, optimization_level: int, layout: Sequence[int] | None = None
+) -> Placing:
+    """The usual way to place programs, on given qubits or on free ones; the seed of the transpiler is the run's."""
     seed = seeds.simulator_seed("transpiler") % 2**31
-    return partial(place, backend=backend, optimization_level=optimization_level, seed=seed)
+    return partial(place, backend=backend, optimization_level=optimization_level, seed=seed, layout=layout)
 
 
 def _factory(target: BackendV2 | BaseSamplerV2) -> SamplerFactory:

@@ -79,6 +79,7 @@ def place(
     *,
     optimization_level: int = 2,
     seed: int = 0,
+    layout: Sequence[int] | None = None,
     lowering: Callable[[LayerProgram], QuantumCircuit] = lower_per_gate,
 ) -> PlacedProgram:
     """Lay a program out on a backend and route it; from level 2 on the layout heeds the errors of the device.
@@ -88,6 +89,7 @@ def place(
         backend: Where it will run, or None to leave it as it is.
         optimization_level: Of the transpiler.
         seed: Of the transpiler.
+        layout: The backend's qubits that the program's start on; chosen by the transpiler where not given.
         lowering: Makes the circuit of the program.
 
     Raises:
@@ -98,7 +100,10 @@ def place(
         _require_qubits(backend, circuit.num_qubits)
         circuit.measure_all()
         circuit = generate_preset_pass_manager(
-            optimization_level=optimization_level, backend=backend, seed_transpiler=seed
+            optimization_level=optimization_level,
+            backend=backend,
+            seed_transpiler=seed,
+            initial_layout=None if layout is None else list(layout),
         ).run(circuit)
     bare, outputs = without_measurement(circuit)
     qubits = tuple(range(bare.num_qubits))

@@ -138,12 +138,15 @@ class DeviceCircuits:
         device: The device.
         seeds: Root of the transpiler's seed.
         store: Keeps what was laid out.
+        layout: The device's qubits that all programs start on; chosen for each where not given.
     """
 
-    def __init__(self, device: BackendV2, seeds: Seeds, store: CircuitStore) -> None:
+    def __init__(
+        self, device: BackendV2, seeds: Seeds, store: CircuitStore, *, layout: Sequence[int] | None = None
+    ) -> None:
         self._device, self._store = device, store
         seed = seeds.simulator_seed("transpiler") % 2**31
-        self._place = partial(place, backend=device, optimization_level=3, seed=seed, lowering=lower)
+        self._place = partial(place, backend=device, optimization_level=3, seed=seed, layout=layout, lowering=lower)
         self._placed: dict[str, PlacedProgram] = {}
         self._templates: dict[tuple[str, tuple[LocalBasis, ...]], tuple[QuantumCircuit, NDArray[np.float64]]] = {}
 

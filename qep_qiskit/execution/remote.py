@@ -76,13 +76,20 @@ class RemoteExecutor:
         seeds: Root of the layout's seed; a device's shots have none.
         ledger: The ledger of the run.
         patience: How long to wait for what.
+        layout: The device's qubits that all programs start on; chosen for each where not given.
     """
 
     def __init__(
-        self, device: RemoteDevice, seeds: Seeds, ledger: JobLedger, *, patience: Patience | None = None
+        self,
+        device: RemoteDevice,
+        seeds: Seeds,
+        ledger: JobLedger,
+        *,
+        patience: Patience | None = None,
+        layout: Sequence[int] | None = None,
     ) -> None:
         self._device, self._ledger, self._patience = device, ledger, patience or Patience()
-        self._circuits = DeviceCircuits(device.backend, seeds, ledger)
+        self._circuits = DeviceCircuits(device.backend, seeds, ledger, layout=layout)
 
     def submit(self, request: Request) -> Ticket:
         """Send the jobs of a request, unless the ledger has them.
