@@ -47,24 +47,47 @@ _CAPPED = "1305"
 _STATES: dict[str, Any] = {"DONE": "done", "ERROR": "failed", "CANCELLED": "cancelled"}
 
 
-def ibm_device(name: str, num_qubits: int, instance: str | None = None) -> IbmDevice:
+def ibm_device(name: str, num_qubits: int, instance: str | None = None, *, fractional_gates: bool = False) -> IbmDevice:
     """Log in and find a device.
 
     Args:
         name: Name of the device, such as ``"ibm_kingston"``.
         num_qubits: Qubits that are needed.
         instance: Name or CRN of the instance that pays; the account's own by default.
+        fractional_gates: Whether circuits may have `rzz` of any angle.
 
     Raises:
-        DeviceError: There is no account, no such instance or device, or no network.
+        DeviceError: There is no account, no such instance or device, or no network; or the device has no such gates.
         ResourceError: The device is too small.
     """
-    device = IbmDevice(open_service(instance), name)
+    device = IbmDevice(open_service(instance), name, fractional_gates=fractional_gates)
     if device.backend.num_qubits < num_qubits:
         raise ResourceError(
             f"execution.backend: {name} has {device.backend.num_qubits} qubits, the network needs {num_qubits}"
         )
     return device
+
+
+def described_device(name: str, instance: str | None = None) -> Any:
+    """Log in and take the description of a device, as it is calibrated now and with all that it offers.
+
+    Args:
+        name: Name of the device.
+        instance: Name or CRN of the instance; the account's own by default.
+
+    Raises:
+        DeviceError: There is no account, no such instance or device, or no network.
+    """
+    service = open_service(instance)
+    _tame(service)
+    found = _backend(service, name, fractional_gates=None)
+    try:
+        assert found.target.num_qubits
+    except Exception as error:
+        raise DeviceError(
+            f"{name}: its calibration cannot be read ({type(error).__name__}); check the network or try later"
+        ) from None
+    return found
 
 
 def open_service(instance: str | None = None) -> QiskitRuntimeService:
@@ -120,16 +143,19 @@ class IbmDevice:
         service: The service, logged in.
         name: Name of the device.
         sampler: Makes samplers; the client's own by default.
+        fractional_gates: Whether circuits may have `rzz` of any angle.
 
     Raises:
-        DeviceError: There is no such device, or no network.
+        DeviceError: There is no such device, or no network; or it has no such gates.
     """
 
-    def __init__(self, service: Any, name: str, *, sampler: Callable[..., Any] = Sampler) -> None:
+    def __init__(
+        self, service: Any, name: str, *, sampler: Callable[..., Any] = Sampler, fractional_gates: bool = False
+    ) -> None:
         self._service, self._sampler = service, sampler
         self.name = name
         _tame(service)
-        self.backend = _backend(service, name)
+        self.backend = _backend(service, name, fractional_gates=fractional_gates)
         self.instance = str(service.active_instance())
 
     def why_closed(self) -> str | None:
@@ -242,11 +268,18 @@ class IbmDevice:
         return (text.replace(token, "<token>") if token else text)[:300]
 
 
-def _backend(service: Any, name: str) -> Any:
+def _backend(service: Any, name: str, *, fractional_gates: bool | None) -> Any:
+    """A device; with fractional gates, without them, or (None) with all that it offers."""
     try:
-        return service.backend(name)
+        found = service.backend(name, use_fractional_gates=fractional_gates)
+        if not fractional_gates or "rzz" in found.target.operation_names:
+            return found
     except QiskitBackendNotFoundError:
+        fractional_gates = False
+    except IBMInputValueError:
         pass
+    if fractional_gates:
+        raise DeviceError(f"execution.fractional_gates: {name} offers no rzz of any angle; leave it out")
     try:
         there = ", ".join(sorted(backend.name for backend in service.backends()))
     except Exception:
