@@ -29,20 +29,23 @@ def run(options: argparse.Namespace) -> int:
 def _planned(experiment: Experiment) -> dict[str, Any]:
     """The record of the plan, with what would make the run cheaper. Qiskit is imported only now."""
     name = experiment.config.execution.backend
-    if not name.startswith("fake_"):
+    from qep_qiskit.config.build_local_device import fractional_of, is_described, layout_of, local_device
+
+    if not is_described(experiment.config):
         raise ConfigError(
             f"execution.backend: '{name}' charges nothing; name a device with --backend, such as fake_torino"
         )
-    from qep_qiskit.execution.aer import fake_device
     from qep_qiskit.studies.plan import plan_requests
     from qep_qiskit.studies.plan_circuits import DeviceCircuits
     from qep_qiskit.studies.plan_requests import record_run
     from qep_qiskit.studies.plan_savings import savings
 
     requests = record_run(experiment)
-    circuits = DeviceCircuits(device=fake_device(name, experiment.network.num_qubits), seeds=experiment.seeds)
+    config, size = experiment.config, experiment.network.num_qubits
+    circuits = DeviceCircuits(device=local_device(config, size), seeds=experiment.seeds, layout=layout_of(config))
     plan = plan_requests(requests, circuits, experiment)
-    return plan.record() | {"savings": [saving.record() for saving in savings(experiment, requests, circuits)]}
+    found = savings(experiment, requests, circuits, fractional_of(config, size))
+    return plan.record() | {"savings": [saving.record() for saving in found]}
 
 
 def _print(plan: dict[str, Any], title: str) -> None:

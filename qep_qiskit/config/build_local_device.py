@@ -26,7 +26,7 @@ from qep_qiskit.execution.on_device import (
     plain_device,
 )
 
-__all__ = ["is_described", "is_native", "is_rehearsal", "layout_of", "local_device", "settled", "whole_device"]
+__all__ = ["fractional_of", "is_described", "is_native", "is_rehearsal", "layout_of", "local_device", "settled"]
 
 _REHEARSE = "rehearse:"
 
@@ -138,7 +138,7 @@ def local_device(config: Config, num_qubits: int) -> BackendV2:
         ResourceError: It is too small.
     """
     section = config.execution
-    device = whole_device(config, num_qubits)
+    device = _whole_device(config, num_qubits)
     if not section.fractional_gates:
         return plain_device(device)
     if not (is_fractional(device) or offers_fractional_gates(device)):
@@ -149,8 +149,16 @@ def local_device(config: Config, num_qubits: int) -> BackendV2:
     return fractional_device(device)
 
 
-def whole_device(config: Config, num_qubits: int) -> BackendV2:
-    """The same device with all that it offers, whatever the run uses; arguments and errors as for `local_device`."""
+def fractional_of(config: Config, num_qubits: int) -> BackendV2 | None:
+    """The same device with fractional gates, where it offers them and the run does without; else None."""
+    device = _whole_device(config, num_qubits)
+    if config.execution.fractional_gates or not (is_fractional(device) or offers_fractional_gates(device)):
+        return None
+    return fractional_device(device)
+
+
+def _whole_device(config: Config, num_qubits: int) -> BackendV2:
+    """The same device with all that it offers, whatever the run uses."""
     section = config.execution
     if section.snapshot is None:
         from qep_qiskit.execution import aer

@@ -16,7 +16,7 @@ from qiskit.primitives import BackendSamplerV2, BaseSamplerV2
 from qiskit.providers import BackendV2
 
 from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution.fractional import Columns, Fit, FractionalProgram, needs_folding
+from qep_qiskit.execution.fractional import Columns, Fit, FractionalProgram, bounds_rzz
 from qep_qiskit.execution.interface import BitMemory, Readout, Request, ShotData, Ticket
 from qep_qiskit.execution.placement import PlacedProgram, place
 from qep_qiskit.execution.sampling import sample_vectors
@@ -166,7 +166,7 @@ class MeasuredCircuits:
         What a state runs as depends on nothing but the state.
         """
         values = gate_values(program, parameters)
-        if not needs_folding(self.placed(program)):
+        if not bounds_rzz(self.placed(program)):
             circuit = self.of_group(program, group)
             return [(np.arange(len(values)), circuit, bind_by_name(circuit, values))]
         found: dict[Fit, tuple[list[int], list[Columns]]] = {}

@@ -19,7 +19,7 @@ from qiskit.circuit.library import RXGate, RZGate, RZZGate, XGate
 
 from qep_qiskit.execution.placement import PlacedProgram
 
-__all__ = ["Columns", "Fit", "FractionalProgram", "folded", "needs_folding"]
+__all__ = ["Columns", "Fit", "FractionalProgram", "bounds_rzz", "in_range"]
 
 _HALF = np.pi / 2
 _ROUNDING = 1e-11
@@ -30,7 +30,7 @@ Choice = int | None
 """0 or 1, or None where bindings differ."""
 
 
-def folded(angles: NDArray) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+def in_range(angles: NDArray) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Write every rzz(angle) as X^sign rzz(size) X^sign (ZZ)^turn, up to a phase; X acts on one of the qubits.
 
     Returns:
@@ -48,7 +48,7 @@ def _size_and_sign(values: NDArray) -> tuple[NDArray[np.float64], NDArray[np.int
     return np.where(negative, -values, np.maximum(values, 0.0)), negative.astype(np.int64)
 
 
-def needs_folding(placed: PlacedProgram) -> bool:
+def bounds_rzz(placed: PlacedProgram) -> bool:
     """Whether a program sits on a device that bounds the angle of rzz."""
     return placed.backend is not None and placed.backend.target.gate_has_angle_bounds("rzz")
 
@@ -140,11 +140,18 @@ class FractionalProgram:
         name = gates[0].multiple_of
         if name is None:
             return []
-        factors = tuple((gate.place, gate.slopes[0][1]) for gate in gates)
+        factors = _factors(gates)
         steepest = max(abs(factor) for _, factor in factors)
         if steepest * np.abs(columns[name]).max(initial=0.0) > _HALF:
             return []
         return [_unit(factors, *_size_and_sign(columns[name]), np.zeros(len(columns[name])), columns)]
+
+    def for_any_signs(self) -> PlacedProgram:
+        """The program fitted to bindings of which nothing is known but that their angles are short."""
+        gates = [gates for gates in self._families.values() if gates[0].multiple_of is not None]
+        alone = [gate for gates in self._families.values() if gates[0].multiple_of is None for gate in gates]
+        shared = [_Unit(_factors(own), None, 0) for own in gates]
+        return self.fitted((*shared, *(_Unit(((gate.place, 1.0),), None, 0) for gate in alone)))
 
     def fitted(self, fit: Fit) -> PlacedProgram:
         """The program with every rzz in range, whichever of the bindings is filled in."""
@@ -153,6 +160,10 @@ class FractionalProgram:
                 self._made.clear()
             self._made[fit] = replace(self._placed, circuit=_fitted(self._placed.circuit, fit))
         return self._made[fit]
+
+
+def _factors(gates: Sequence[_Gate]) -> tuple[tuple[int, float], ...]:
+    return tuple((gate.place, gate.slopes[0][1]) for gate in gates)
 
 
 def _unit(
@@ -167,7 +178,7 @@ def _unit(
 
 def _alone(gate: _Gate, columns: Columns, bindings: int) -> _Unit:
     """A unit of one gate of any angle."""
-    return _unit(((gate.place, 1.0),), *folded(gate.angles(columns, bindings)), columns)
+    return _unit(((gate.place, 1.0),), *in_range(gate.angles(columns, bindings)), columns)
 
 
 def _common(choices: NDArray) -> Choice:

@@ -16,18 +16,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 from qiskit_ibm_runtime import QiskitRuntimeService
 from qiskit_ibm_runtime.accounts import AccountManager, AccountNotFoundError, InvalidAccountError
 from qiskit_ibm_runtime.exceptions import IBMInputValueError, IBMNotAuthorizedError
 from qiskit_ibm_runtime.executor_sampler import Sampler
-from qiskit_ibm_runtime.utils.utils import is_isa_circuit
+from qiskit_ibm_runtime.utils.utils import is_isa_circuit, is_valid_rzz_pub
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import MaxRetryError
 from urllib3.util import Retry
 
 from qep_qiskit.errors import DeviceError, ResourceError
-from qep_qiskit.execution.pubs import JobPlan
+from qep_qiskit.execution.pubs import JobPlan, Pub
 from qep_qiskit.execution.service import BusyError, JobView, LostError, RefusedError
 from qep_qiskit.execution.usage import estimated_qpu_seconds
 
@@ -192,7 +193,7 @@ class IbmDevice:
             DeviceError: They are not.
         """
         for pub in plan.pubs:
-            why = is_isa_circuit(pub.circuit, self.backend.target)
+            why = is_isa_circuit(pub.circuit, self.backend.target) or is_valid_rzz_pub(_extremes(pub))
             if why:
                 raise DeviceError(f"{self.name}: a circuit does not fit the device ({why}); nothing was submitted")
 
@@ -287,6 +288,16 @@ def _backend(service: Any, name: str, *, fractional_gates: bool | None) -> Any:
     if there:
         raise DeviceError(f"execution.backend: the account has no device '{name}'; there are: {there}")
     raise DeviceError(f"execution.backend: '{name}' cannot be found; check the network, and the name")
+
+
+def _extremes(pub: Pub) -> SamplerPub:
+    """The bindings with the smallest and the largest value of every parameter: between them lie all angles of gates.
+
+    Gates of a bounded angle have multiples of one parameter each.
+    """
+    values = pub.values.reshape(-1, pub.values.shape[-1])
+    rows = sorted({*values.argmin(axis=0).tolist(), *values.argmax(axis=0).tolist()})
+    return SamplerPub.coerce((pub.circuit, values[rows or [0]]))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

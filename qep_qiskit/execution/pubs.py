@@ -24,7 +24,7 @@ from qiskit.circuit import ParameterVector
 from qiskit.providers import BackendV2
 
 from qep_qiskit.errors import ConfigError, ResourceError
-from qep_qiskit.execution.fractional import Columns, Fit, FractionalProgram, needs_folding
+from qep_qiskit.execution.fractional import Columns, Fit, FractionalProgram, bounds_rzz
 from qep_qiskit.execution.interface import Readout, Request
 from qep_qiskit.execution.placement import PlacedProgram, place
 from qep_qiskit.operators import LocalBasis
@@ -236,7 +236,7 @@ class DeviceCircuits:
         """The measured circuit, its basis angles, and the program's parameters by name, each of shape (states,)."""
         placed, names = self.placed(program), [f"p[{index}]" for index in range(program.num_parameters)]
         fit, columns = None, dict(zip(names, parameters.T, strict=True))
-        if needs_folding(placed):
+        if bounds_rzz(placed):
             fractional = self._fractional.setdefault(program.fingerprint, FractionalProgram(placed))
             fit, columns = fractional.fit(names, parameters)
             placed = fractional.fitted(fit)

@@ -13,6 +13,7 @@ from typing import Any
 from qiskit.providers import BackendV2
 
 from qep_qiskit.config import Experiment
+from qep_qiskit.config.build_local_device import layout_of
 from qep_qiskit.execution.usage import estimated_qpu_seconds, require_qpu_seconds
 from qep_qiskit.studies.plan_circuits import DeviceCircuits, ProgramOnDevice
 from qep_qiskit.studies.plan_requests import Batch, Job, RunRequests, record_run
@@ -149,7 +150,7 @@ def plan_run(experiment: Experiment, device: BackendV2, *, remaining_seconds: fl
         ConfigError: The run asks a device for nothing.
         ResourceError: The device has too few qubits.
     """
-    circuits = DeviceCircuits(device=device, seeds=experiment.seeds)
+    circuits = DeviceCircuits(device=device, seeds=experiment.seeds, layout=layout_of(experiment.config))
     return plan_requests(record_run(experiment), circuits, experiment, remaining_seconds=remaining_seconds)
 
 

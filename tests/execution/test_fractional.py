@@ -14,7 +14,7 @@ from qiskit.quantum_info import Operator, Statevector
 from qep_qiskit.execution import Readout, Request, RequestKey, place
 from qep_qiskit.execution.aer import AerExecutor, device_executor, fake_device
 from qep_qiskit.execution.described import description_of, device_of_description
-from qep_qiskit.execution.fractional import FractionalProgram, folded, needs_folding
+from qep_qiskit.execution.fractional import FractionalProgram, bounds_rzz, in_range
 from qep_qiskit.execution.on_device import fractional_device, is_fractional, offers_fractional_gates, plain_device
 from qep_qiskit.execution.placement import PlacedProgram, cut_to_active_qubits
 from qep_qiskit.execution.pubs import DeviceCircuits
@@ -50,7 +50,7 @@ def same_up_to_a_phase(one, other):
 
 def test_every_angle_is_folded(rng):
     angles = np.array([*EDGES, *rng.uniform(-20, 20, 200)])
-    sizes, signs, turns = folded(angles)
+    sizes, signs, turns = in_range(angles)
     assert ((sizes >= 0) & (sizes <= HALF)).all()
     x, z = np.kron(np.eye(2), [[0, 1], [1, 0]]), np.diag([1, -1, -1, 1])
     for angle, size, sign, turn in zip(angles, sizes, signs, turns, strict=True):
@@ -63,7 +63,7 @@ def test_rounding_does_not_turn_a_sign():
     """The same work on another machine finds the same signs where angles are zero, or a quarter turn."""
     for angle in (0.0, HALF, -HALF):
         near = angle + np.array([-2e-16, 0.0, 2e-16])
-        assert all(len(set(found.tolist())) == 1 for found in folded(near)[1:])
+        assert all(len(set(found.tolist())) == 1 for found in in_range(near)[1:])
 
 
 def circuit_of_all_kinds():
@@ -150,7 +150,7 @@ def test_pubs_prepare_the_states_and_stay_in_range(graph, total_time, rng):
     readouts = tuple(Readout(group=group, states=np.arange(3), shots=10) for group in network.groups)
     device = fractional_device(fake_device("fake_kingston", 3))
     circuits = DeviceCircuits(device, Seeds(1), Store())
-    assert needs_folding(circuits.placed(program))
+    assert bounds_rzz(circuits.placed(program))
     (job,) = circuits.jobs(Request(key=RequestKey("train", 0), prepared=prepared, readouts=readouts))
     (pub,) = job.pubs
     vectors = AerExecutor(Seeds(0)).vectors(prepared)
@@ -214,8 +214,8 @@ def test_a_cut_device_keeps_the_range(rng):
     network, _ = random_network(chain(3), rng)
     program = AdiabaticPreparation(total_time=1.5, steps=2).program(network.groups)
     placed = place(program, fractional_device(fake_device("fake_kingston", 3)), optimization_level=3)
-    assert needs_folding(cut_to_active_qubits(placed))
-    assert not needs_folding(place(program, fake_device("fake_kingston", 3), optimization_level=3))
+    assert bounds_rzz(cut_to_active_qubits(placed))
+    assert not bounds_rzz(place(program, fake_device("fake_kingston", 3), optimization_level=3))
 
 
 def test_resubmitted_work_is_the_same_job():
