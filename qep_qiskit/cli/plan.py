@@ -40,7 +40,8 @@ def _planned(experiment: Experiment) -> dict[str, Any]:
     requests = record_run(experiment)
     circuits = circuits_on(experiment, device)
     plan = plan_requests(requests, circuits, experiment, remaining_seconds=left)
-    return plan.record() | {"savings": [saving.record() for saving in savings(experiment, requests, circuits)]}
+    found = savings(experiment, requests, circuits, _fractional(experiment))
+    return plan.record() | {"savings": [saving.record() for saving in found]}
 
 
 def _device(experiment: Experiment) -> tuple[BackendV2, float | None]:
@@ -49,13 +50,21 @@ def _device(experiment: Experiment) -> tuple[BackendV2, float | None]:
     remote = device_of(experiment)
     if remote is not None:
         return remote.backend, PatientDevice(remote, build_patience(experiment.config)).asked(remote.seconds_left)
-    if not name.startswith("fake_"):
+    from qep_qiskit.config.build_local_device import is_described, local_device
+
+    if not is_described(experiment.config):
         raise ConfigError(
             f"execution.backend: '{name}' charges nothing; name a device with --backend, such as fake_torino"
         )
-    from qep_qiskit.execution.aer import fake_device
+    return local_device(experiment.config, experiment.network.num_qubits), None
 
-    return fake_device(name, experiment.network.num_qubits), None
+
+def _fractional(experiment: Experiment) -> BackendV2 | None:
+    """The device with fractional gates, where it is described here, offers them, and the run does without."""
+    from qep_qiskit.config.build_local_device import fractional_of, is_described
+
+    config = experiment.config
+    return fractional_of(config, experiment.network.num_qubits) if is_described(config) else None
 
 
 def _print(plan: dict[str, Any], title: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from qep_qiskit.config.build_local_device import is_described, is_rehearsal, layout_of, local_device
 from qep_qiskit.config.schema import Config
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import Executor, Request, ShotData, StatevectorExecutor, Ticket, VectorExecutor
@@ -52,8 +53,12 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     if config.measurement.shots == "exact":
         require_exact(config, num_qubits, "measurement.shots")
     if section.backend != "aer":
-        device = aer.fake_device(section.backend, num_qubits)
-        return aer.device_executor(device, seeds, measured_circuits=section.measured_circuits)
+        return aer.device_executor(
+            local_device(config, num_qubits),
+            seeds,
+            measured_circuits=section.measured_circuits,
+            layout=layout_of(config),
+        )
     noise = None if section.noise is None else aer.depolarizing_noise(**section.noise.model_dump())
     if noise is not None and _has_distributions(config, num_qubits):
         return aer.aer_noisy_executor(seeds, noise_model=noise, device=section.device)
@@ -94,6 +99,7 @@ def build_device(config: Config, num_qubits: int) -> RemoteDevice:
         mode=section.mode,
         most_seconds=section.max_qpu_seconds,
         rep_delay=section.rep_delay,
+        fractional_gates=section.fractional_gates,
     )
 
 
@@ -127,6 +133,7 @@ def build_remote_executor(
         patience=build_patience(config, pace),
         pace=pace,
         max_qpu_seconds=config.execution.max_qpu_seconds if max_qpu_seconds is None else max_qpu_seconds,
+        layout=layout_of(config),
     )
 
 
@@ -171,7 +178,7 @@ def build_mitigation(config: Config) -> ReadoutMitigation | None:
 
 
 def _is_ideal(config: Config) -> bool:
-    return not config.execution.backend.startswith(("fake_", "ibm_")) and config.execution.noise is None
+    return not (is_described(config) or is_remote(config)) and config.execution.noise is None
 
 
 def _has_vectors(config: Config) -> bool:
@@ -213,15 +220,22 @@ def _refuse_contradictions(config: Config) -> None:
             "max_bond_dimension",
             f"goes with method = 'matrix_product_state' only, got method = '{section.method}'; leave it out",
         )
-    if section.backend not in ("aer", "statevector") and not section.backend.startswith(("fake_", "ibm_")):
-        _refuse("backend", f"expected 'aer', 'statevector', 'fake_...' or 'ibm_...', got '{section.backend}'")
+    on_device = is_described(config) or is_remote(config)
+    if section.backend not in ("aer", "statevector") and not on_device:
+        _refuse(
+            "backend",
+            f"expected 'aer', 'statevector', 'fake_...', 'rehearse:ibm_...' or 'ibm_...', got '{section.backend}'",
+        )
     for key in ("instance", "wait_seconds"):
-        if getattr(section, key) is not None and not is_remote(config):
+        goes = is_remote(config) or (key == "instance" and is_rehearsal(config))
+        if getattr(section, key) is not None and not goes:
             _refuse(key, f"goes with backend = 'ibm_...' only, got '{section.backend}'; leave it out")
     if section.mode != "job" and not is_remote(config):
         _refuse("mode", f"goes with backend = 'ibm_...' only, got '{section.backend}'; leave it out")
-    if section.rep_delay is not None and not section.backend.startswith(("ibm_", "fake_")):
+    if section.rep_delay is not None and not on_device:
         _refuse("rep_delay", f"goes with a device only, got '{section.backend}'; leave it out")
+    if section.fractional_gates and not on_device:
+        _refuse("fractional_gates", f"goes with a device only, got backend = '{section.backend}'; leave it out")
     if section.backend != "aer" and section.noise is not None:
         why = "is ideal" if section.backend == "statevector" else "brings the noise of its device"
         _refuse("noise", f"'{section.backend}' {why}; leave it out, or use backend = 'aer'")
@@ -233,7 +247,7 @@ def _refuse_contradictions(config: Config) -> None:
 
 def _refuse_options_of_aer(config: Config) -> None:
     backend, section = config.execution.backend, config.execution
-    keys = ["method", "device"] + (["measured_circuits"] if not backend.startswith("fake_") else [])
+    keys = ["method", "device"] + (["measured_circuits"] if not is_described(config) else [])
     for key in keys:
         default: Any = type(section).model_fields[key].default
         if getattr(section, key) != default:

@@ -37,8 +37,11 @@ class ExecutionConfig(Section):
 
     backend: str = "aer"
     """``aer``; ``statevector``, the package's own fast ideal engine; ``fake_...``, the snapshot of a device, simulated
-    on the qubits in use; or ``ibm_...``, a device of IBM's, for ``qep train`` and ``qep resume`` (both need
-    qiskit-ibm-runtime)."""
+    on the qubits in use; ``rehearse:ibm_...``, the same with the calibration that a device of IBM's has when the run
+    begins; or ``ibm_...``, the device itself, for ``qep train`` and ``qep resume`` (all need qiskit-ibm-runtime)."""
+    snapshot: str | None = None
+    """The calibration that a rehearsal runs with. It is taken from the device when the run begins and kept in the run
+    folder; leave it out."""
     instance: str | None = None
     """Name or CRN of the IBM Quantum instance that pays; none: that of the saved account."""
     wait_seconds: float | None = Field(default=None, gt=0)
@@ -51,6 +54,8 @@ class ExecutionConfig(Section):
     rep_delay: float | None = Field(default=None, ge=0)
     """Seconds between executions on a device, which is most of what they cost; none: the device's own, 0.00025 on
     many. Shorter ones are cheaper, and reset the qubits less well."""
+    fractional_gates: bool = False
+    """Use `rzz` of any angle on a device that offers it: half the two-qubit gates of a ramp."""
     method: Literal["automatic", "statevector", "density_matrix", "matrix_product_state"] = "automatic"
     """Simulation method of Aer."""
     max_bond_dimension: int | None = Field(default=None, gt=0)

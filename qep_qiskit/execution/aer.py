@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Sequence
 from typing import Any, Literal
 
 # OpenMP threads that wait actively make two threads slower than one; must be set before Aer is loaded.
@@ -140,7 +141,9 @@ def aer_noisy_executor(
     return NoisyExecutor(placing_on(simulator, seeds, 1), _DensityMatrices(simulator), seeds)
 
 
-def device_executor(device: BackendV2, seeds: Seeds, *, measured_circuits: bool = False) -> ExecutorPerProgram:
+def device_executor(
+    device: BackendV2, seeds: Seeds, *, measured_circuits: bool = False, layout: Sequence[int] | None = None
+) -> ExecutorPerProgram:
     """A device simulated with its noise, cut to the qubits in use.
 
     Every program is laid out on the whole device once, where its errors are small.
@@ -149,10 +152,11 @@ def device_executor(device: BackendV2, seeds: Seeds, *, measured_circuits: bool 
         device: Gates and errors; a snapshot such as `fake_device` finds, or a live device's own description.
         seeds: Root of the random streams, and of the layout.
         measured_circuits: Draw shots one by one from measured circuits, also where the density matrix is affordable.
+        layout: The device's qubits that all programs start on; chosen for each where not given.
     """
 
     def make(program: LayerProgram) -> Executor:
-        placed = cut_to_active_qubits(placing_on(device, seeds, 3)(program))
+        placed = cut_to_active_qubits(placing_on(device, seeds, 3, layout)(program))
         simulator = AerSimulator.from_backend(placed.backend)
         if measured_circuits or placed.circuit.num_qubits > MOST_QUBITS:
             return aer_sampler_executor(seeds, backend=simulator, place=lambda _: placed)

@@ -6,9 +6,8 @@ This is the path of devices, of large noisy simulations, and of anything a user 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from qiskit.primitives import BackendSamplerV2, BaseSamplerV2
 from qiskit.providers import BackendV2
 
 from qep_qiskit.errors import ConfigError
+from qep_qiskit.execution.fractional import Columns, Fit, FractionalProgram, bounds_rzz
 from qep_qiskit.execution.interface import BitMemory, Readout, Request, ShotData, Ticket
 from qep_qiskit.execution.placement import PlacedProgram, place
 from qep_qiskit.execution.sampling import sample_vectors
@@ -34,6 +34,11 @@ __all__ = [
     "measured_circuit",
     "placing_on",
 ]
+
+Bound = tuple[NDArray[np.int64], QuantumCircuit, NDArray[np.float64]]
+"""Some rows of what is to be bound, their circuit, and the values of its parameters, shape (rows, parameters)."""
+
+_MOST_FITTED = 256
 
 SamplerFactory = Callable[[int], BaseSamplerV2]
 Placing = Callable[[LayerProgram], PlacedProgram]
@@ -114,18 +119,18 @@ class SamplerExecutor:
             )
         seed = self._seeds.simulator_seed(*request.key.words, readout.group.name)
         pubs = self._pubs(request.prepared, readout)
-        results = self._make_sampler(seed).run(pubs, shots=readout.shots).result()
-        bits = np.concatenate([np.asarray(result.data.meas.array) for result in results])
+        bound = [(circuit, values) for _, circuit, values in pubs]
+        results = self._make_sampler(seed).run(bound, shots=readout.shots).result()
+        rows = np.concatenate([rows for rows, *_ in pubs])
+        bits = np.concatenate([np.asarray(result.data.meas.array) for result in results])[np.argsort(rows)]
         return BitMemory(bits=bits, num_qubits=request.prepared.num_qubits)
 
-    def _pubs(self, prepared: Prepared, readout: Readout) -> list[Any]:
+    def _pubs(self, prepared: Prepared, readout: Readout) -> list[Bound]:
         if isinstance(prepared, CalibrationStates):
             circuits = self._circuits.of_calibration(prepared.program)
-            return [(circuits[state], np.zeros((1, 0))) for state in readout.states]
+            return [(np.array([row]), circuits[state], np.zeros((1, 0))) for row, state in enumerate(readout.states)]
         assert isinstance(prepared, CircuitStates)
-        circuit = self.circuit(prepared.program, readout.group)
-        values = gate_values(prepared.program, prepared.parameters[readout.states])
-        return [(circuit, bind_by_name(circuit, values))]
+        return self._circuits.bound(prepared.program, readout.group, prepared.parameters[readout.states])
 
 
 class MeasuredCircuits:
@@ -140,6 +145,8 @@ class MeasuredCircuits:
         self._placed: dict[LayerProgram, PlacedProgram] = {}
         self._measured: dict[tuple[LayerProgram, CommutingGroup], QuantumCircuit] = {}
         self._calibrations: dict[LayerProgram, tuple[QuantumCircuit, QuantumCircuit]] = {}
+        self._fractional: dict[LayerProgram, FractionalProgram] = {}
+        self._fitted: dict[tuple[LayerProgram, CommutingGroup, Fit], QuantumCircuit] = {}
 
     def placed(self, program: LayerProgram) -> PlacedProgram:
         """Where a program sits."""
@@ -153,6 +160,38 @@ class MeasuredCircuits:
             self._measured[program, group] = self.placed(program).measured(group)
         return self._measured[program, group]
 
+    def bound(self, program: LayerProgram, group: CommutingGroup, parameters: NDArray) -> list[Bound]:
+        """A program measured in a group at parameters of shape (states, P): every state in a circuit that it fits.
+
+        What a state runs as depends on nothing but the state.
+        """
+        values = gate_values(program, parameters)
+        if not bounds_rzz(self.placed(program)):
+            circuit = self.of_group(program, group)
+            return [(np.arange(len(values)), circuit, bind_by_name(circuit, values))]
+        found: dict[Fit, tuple[list[int], list[Columns]]] = {}
+        if program not in self._fractional:
+            self._fractional[program] = FractionalProgram(self.placed(program))
+        fractional = self._fractional[program]
+        for row in range(len(values)):
+            fit, columns = fractional.fit([f"g[{index}]" for index in range(values.shape[1])], values[[row]])
+            rows, own = found.setdefault(fit, ([], []))
+            rows.append(row)
+            own.append(columns)
+        return [self._fitted_to(program, group, fit, *known) for fit, known in found.items()]
+
+    def _fitted_to(
+        self, program: LayerProgram, group: CommutingGroup, fit: Fit, rows: list[int], columns: list[Columns]
+    ) -> Bound:
+        key = (program, group, fit)
+        if key not in self._fitted:
+            if len(self._fitted) >= _MOST_FITTED:
+                self._fitted.clear()
+            self._fitted[key] = self._fractional[program].fitted(fit).measured(group)
+        circuit = self._fitted[key]
+        values = [[own[parameter.name][0] for parameter in circuit.parameters] for own in columns]
+        return np.array(rows), circuit, np.array(values, dtype=float).reshape(len(rows), -1)
+
     def of_calibration(self, program: LayerProgram) -> tuple[QuantumCircuit, QuantumCircuit]:
         """All 0 and all 1 on the qubits that a program is read from."""
         if program not in self._calibrations:
@@ -160,10 +199,12 @@ class MeasuredCircuits:
         return self._calibrations[program]
 
 
-def placing_on(backend: BackendV2 | None, seeds: Seeds, optimization_level: int) -> Placing:
-    """The usual way to place programs; the seed of the transpiler is the run's."""
+def placing_on(
+    backend: BackendV2 | None, seeds: Seeds, optimization_level: int, layout: Sequence[int] | None = None
+) -> Placing:
+    """The usual way to place programs, on given qubits or on free ones; the seed of the transpiler is the run's."""
     seed = seeds.simulator_seed("transpiler") % 2**31
-    return partial(place, backend=backend, optimization_level=optimization_level, seed=seed)
+    return partial(place, backend=backend, optimization_level=optimization_level, seed=seed, layout=layout)
 
 
 def _factory(target: BackendV2 | BaseSamplerV2) -> SamplerFactory:

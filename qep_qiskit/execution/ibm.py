@@ -15,18 +15,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 from qiskit_ibm_runtime import QiskitRuntimeService
 from qiskit_ibm_runtime.accounts import AccountManager, AccountNotFoundError, InvalidAccountError
 from qiskit_ibm_runtime.exceptions import IBMInputValueError
 from qiskit_ibm_runtime.executor_sampler import Sampler
-from qiskit_ibm_runtime.utils.utils import is_isa_circuit
+from qiskit_ibm_runtime.utils.utils import is_isa_circuit, is_valid_rzz_pub
 
 from qep_qiskit.errors import DeviceError, ResourceError
 from qep_qiskit.execution.ibm_client import answer_in, retry_after, status_of, tame
 from qep_qiskit.execution.ibm_modes import Mode, Workload
 from qep_qiskit.execution.on_device import checked_rep_delay
-from qep_qiskit.execution.pubs import JobPlan
+from qep_qiskit.execution.pubs import JobPlan, Pub
 from qep_qiskit.execution.service import BusyError, JobView, LostError, RefusedError
 from qep_qiskit.execution.usage import estimated_qpu_seconds
 from qep_qiskit.execution.waiting import answer_of
@@ -58,6 +59,7 @@ def ibm_device(
     mode: Mode = "job",
     most_seconds: float | None = None,
     rep_delay: float | None = None,
+    fractional_gates: bool = False,
 ) -> IbmDevice:
     """Log in and find a device.
 
@@ -68,18 +70,48 @@ def ibm_device(
         mode: How jobs are put together at the service.
         most_seconds: How long a session may be open, in seconds; the service's own limit by default.
         rep_delay: Seconds between executions; the device's own by default.
+        fractional_gates: Whether circuits may have `rzz` of any angle.
 
     Raises:
-        DeviceError: There is no account, no such instance or device, or no network.
+        DeviceError: There is no account, no such instance or device, or no network; or the device has no such gates.
         ResourceError: The device is too small.
         ConfigError: The device does not take such a delay.
     """
-    device = IbmDevice(open_service(instance), name, mode=mode, most_seconds=most_seconds, rep_delay=rep_delay)
+    device = IbmDevice(
+        open_service(instance),
+        name,
+        mode=mode,
+        most_seconds=most_seconds,
+        rep_delay=rep_delay,
+        fractional_gates=fractional_gates,
+    )
     if device.backend.num_qubits < num_qubits:
         raise ResourceError(
             f"execution.backend: {name} has {device.backend.num_qubits} qubits, the network needs {num_qubits}"
         )
     return device
+
+
+def described_device(name: str, instance: str | None = None) -> Any:
+    """Log in and take the description of a device, as it is calibrated now and with all that it offers.
+
+    Args:
+        name: Name of the device.
+        instance: Name or CRN of the instance; the account's own by default.
+
+    Raises:
+        DeviceError: There is no account, no such instance or device, or no network.
+    """
+    service = open_service(instance)
+    tame(service)
+    found = _backend(service, name, fractional_gates=None)
+    try:
+        assert found.target.num_qubits
+    except Exception as error:
+        raise DeviceError(
+            f"{name}: its calibration cannot be read ({type(error).__name__}); check the network or try later"
+        ) from None
+    return found
 
 
 def open_service(instance: str | None = None) -> QiskitRuntimeService:
@@ -137,9 +169,10 @@ class IbmDevice:
         mode: How jobs are put together at the service.
         most_seconds: How long a session may be open, in seconds; the service's own limit by default.
         rep_delay: Seconds between executions; the device's own by default.
+        fractional_gates: Whether circuits may have `rzz` of any angle.
 
     Raises:
-        DeviceError: There is no such device, or no network.
+        DeviceError: There is no such device, or no network; or it has no such gates.
         ConfigError: The device does not take such a delay.
     """
 
@@ -152,11 +185,12 @@ class IbmDevice:
         mode: Mode = "job",
         most_seconds: float | None = None,
         rep_delay: float | None = None,
+        fractional_gates: bool = False,
     ) -> None:
         self._service, self._sampler = service, sampler
         self.name, self.mode = name, mode
         tame(service)
-        self.backend = _backend(service, name)
+        self.backend = _backend(service, name, fractional_gates=fractional_gates)
         self.instance = str(service.active_instance())
         self._rep_delay = checked_rep_delay(self.backend, rep_delay)
         self._workload = Workload(mode, self.backend, None if most_seconds is None else math.ceil(most_seconds))
@@ -218,7 +252,7 @@ class IbmDevice:
             DeviceError: They are not.
         """
         for pub in plan.pubs:
-            why = is_isa_circuit(pub.circuit, self.backend.target)
+            why = is_isa_circuit(pub.circuit, self.backend.target) or is_valid_rzz_pub(_extremes(pub))
             if why:
                 raise DeviceError(f"{self.name}: a circuit does not fit the device ({why}); nothing was submitted")
 
@@ -296,21 +330,30 @@ class IbmDevice:
         return (text.replace(token, "<token>") if token else text)[:300]
 
 
-def _backend(service: Any, name: str) -> Any:
-    """A device by its name. The client says of one that it could not read for a moment that there is none."""
+def _backend(service: Any, name: str, *, fractional_gates: bool | None) -> Any:
+    """A device; with fractional gates, without them, or (None) with all that it offers.
+
+    The client says of a device that it could not read for a moment that there is none.
+    """
     for _ in range(_BACKEND_TRIES):
         try:
-            found = service.backend(name)
-            _ = found.target  # its calibration, which the client reads as late as it can
-            return found
+            found = service.backend(name, use_fractional_gates=fractional_gates)
+            target = found.target  # with its calibration, which the client reads as late as it can
+            if not fractional_gates or "rzz" in target.operation_names:
+                return found
+        except IBMInputValueError:
+            pass
         except QiskitBackendNotFoundError:
             there = _names_of_backends(service)
             if there and name not in there:
                 raise DeviceError(
                     f"execution.backend: the account has no device '{name}'; there are: {', '.join(there)}"
                 ) from None
+            continue
         except Exception as error:
             _LOG.info("%s could not be read (%s)", name, type(error).__name__)
+            continue
+        raise DeviceError(f"execution.fractional_gates: {name} offers no rzz of any angle; leave it out")
     raise DeviceError(
         f"execution.backend: '{name}' cannot be found or read; nothing was submitted, check the network, and the name"
     )
@@ -321,3 +364,13 @@ def _names_of_backends(service: Any) -> list[str]:
         return sorted(backend.name for backend in service.backends())
     except Exception:
         return []
+
+
+def _extremes(pub: Pub) -> SamplerPub:
+    """The bindings with the smallest and the largest value of every parameter: between them lie all angles of gates.
+
+    Gates of a bounded angle have multiples of one parameter each.
+    """
+    values = pub.values.reshape(-1, pub.values.shape[-1])
+    rows = sorted({*values.argmin(axis=0).tolist(), *values.argmax(axis=0).tolist()})
+    return SamplerPub.coerce((pub.circuit, values[rows or [0]]))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 
-from qep_qiskit.execution.circuits import MeasuredCircuits, Placing, bind_by_name, gate_values
+from qep_qiskit.execution.circuits import Bound, MeasuredCircuits, Placing
 from qep_qiskit.execution.interface import Executor, Readout, Request, ShotData, Ticket
 from qep_qiskit.execution.sampling import draw, sample_vectors
 from qep_qiskit.operators import CommutingGroup
@@ -102,11 +102,15 @@ class NoisyExecutor:
             return self._kept.gather(keys, calibrate)
         assert isinstance(prepared, CircuitStates)
         program, rows = prepared.program, prepared.parameters[readout.states]
-        circuit = self.circuit(program, readout.group)
         return self._kept.gather(
             [(program, readout.group, row.tobytes()) for row in rows],
-            lambda missing: self._distributions(circuit, bind_by_name(circuit, gate_values(program, rows[missing]))),
+            lambda missing: self._simulated(self._circuits.bound(program, readout.group, rows[missing])),
         )
+
+    def _simulated(self, bound: list[Bound]) -> NDArray[np.float64]:
+        """Distributions of all rows that are bound, in their order."""
+        rows = np.concatenate([rows for rows, *_ in bound])
+        return np.concatenate([self._distributions(circuit, values) for _, circuit, values in bound])[np.argsort(rows)]
 
 
 class _Kept:

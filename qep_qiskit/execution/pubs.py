@@ -24,6 +24,7 @@ from qiskit.circuit import ParameterVector
 from qiskit.providers import BackendV2
 
 from qep_qiskit.errors import ConfigError, ResourceError
+from qep_qiskit.execution.fractional import Columns, Fit, FractionalProgram, bounds_rzz
 from qep_qiskit.execution.interface import Readout, Request
 from qep_qiskit.execution.placement import PlacedProgram, place
 from qep_qiskit.operators import LocalBasis
@@ -34,6 +35,8 @@ from qep_qiskit.seeds import Seeds
 __all__ = ["CircuitStore", "DeviceCircuits", "JobPlan", "Pub", "basis_layer"]
 
 MOST_EXECUTIONS = 10_000_000
+
+_TemplateKey = tuple[str, tuple[LocalBasis, ...], Fit | None]
 
 
 class CircuitStore(Protocol):
@@ -138,14 +141,18 @@ class DeviceCircuits:
         device: The device.
         seeds: Root of the transpiler's seed.
         store: Keeps what was laid out.
+        layout: The device's qubits that all programs start on; chosen for each where not given.
     """
 
-    def __init__(self, device: BackendV2, seeds: Seeds, store: CircuitStore) -> None:
+    def __init__(
+        self, device: BackendV2, seeds: Seeds, store: CircuitStore, *, layout: Sequence[int] | None = None
+    ) -> None:
         self._device, self._store = device, store
         seed = seeds.simulator_seed("transpiler") % 2**31
-        self._place = partial(place, backend=device, optimization_level=3, seed=seed, lowering=lower)
+        self._place = partial(place, backend=device, optimization_level=3, seed=seed, layout=layout, lowering=lower)
         self._placed: dict[str, PlacedProgram] = {}
-        self._templates: dict[tuple[str, tuple[LocalBasis, ...]], tuple[QuantumCircuit, NDArray[np.float64]]] = {}
+        self._templates: dict[_TemplateKey, tuple[QuantumCircuit, NDArray[np.float64]]] = {}
+        self._fractional: dict[str, FractionalProgram] = {}
 
     def placed(self, program: LayerProgram) -> PlacedProgram:
         """Where a program sits on the device."""
@@ -208,31 +215,36 @@ class DeviceCircuits:
 
     def _broadcast(self, prepared: CircuitStates, readouts: Sequence[Readout]) -> tuple[Pub, bool]:
         """The PUB, and whether its axes are states and groups."""
-        circuit, angles = self._template(prepared.program, tuple(readout.group.basis for readout in readouts))
         common = all(np.array_equal(readout.states, readouts[0].states) for readout in readouts)
+        states = readouts[0].states if common else np.concatenate([readout.states for readout in readouts])
+        bases = tuple(readout.group.basis for readout in readouts)
+        circuit, angles, columns = self._template(prepared.program, bases, prepared.parameters[states])
         if common:
-            parameters, turned = prepared.parameters[readouts[0].states][:, None], angles[None]
+            columns = {name: column[:, None] for name, column in columns.items()}
+            turned = angles[None]
         else:
-            parameters = prepared.parameters[np.concatenate([readout.states for readout in readouts])]
             turned = np.repeat(angles, [len(readout.states) for readout in readouts], axis=0)
-        shape = np.broadcast_shapes(parameters.shape[:-1], turned.shape[:-1])
-        columns = {
-            f"{name}[{index}]": np.broadcast_to(values[..., index], shape)
-            for name, values in (("p", parameters), ("basis", turned))
-            for index in range(values.shape[-1])
-        }
-        found = [columns[parameter.name] for parameter in circuit.parameters]
+        shape = (len(states), len(readouts)) if common else (len(states),)
+        columns |= {f"basis[{index}]": turned[..., index] for index in range(turned.shape[-1])}
+        found = [np.broadcast_to(columns[parameter.name], shape) for parameter in circuit.parameters]
         values = np.stack(found, axis=-1) if found else np.zeros((*shape, 0))
         return Pub(circuit=circuit, values=values), common
 
     def _template(
-        self, program: LayerProgram, bases: tuple[LocalBasis, ...]
-    ) -> tuple[QuantumCircuit, NDArray[np.float64]]:
-        key = (program.fingerprint, bases)
+        self, program: LayerProgram, bases: tuple[LocalBasis, ...], parameters: NDArray
+    ) -> tuple[QuantumCircuit, NDArray[np.float64], Columns]:
+        """The measured circuit, its basis angles, and the program's parameters by name, each of shape (states,)."""
+        placed, names = self.placed(program), [f"p[{index}]" for index in range(program.num_parameters)]
+        fit, columns = None, dict(zip(names, parameters.T, strict=True))
+        if bounds_rzz(placed):
+            fractional = self._fractional.setdefault(program.fingerprint, FractionalProgram(placed))
+            fit, columns = fractional.fit(names, parameters)
+            placed = fractional.fitted(fit)
+        key = (program.fingerprint, bases, fit)
         if key not in self._templates:
             layer, angles = basis_layer(bases)
-            self._templates[key] = (self.placed(program).measured_after(layer), angles)
-        return self._templates[key]
+            self._templates[key] = (placed.measured_after(layer), angles)
+        return *self._templates[key], columns
 
 
 def basis_layer(bases: Sequence[LocalBasis]) -> tuple[QuantumCircuit, NDArray[np.float64]]:

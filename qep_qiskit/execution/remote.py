@@ -79,6 +79,7 @@ class RemoteExecutor:
         pace: How far this process goes.
         max_qpu_seconds: Most QPU seconds that all jobs of the ledger may have; what is not yet charged counts as
             estimated.
+        layout: The device's qubits that all programs start on; chosen for each where not given.
     """
 
     def __init__(
@@ -90,13 +91,14 @@ class RemoteExecutor:
         patience: Patience | None = None,
         pace: Pace | None = None,
         max_qpu_seconds: float = math.inf,
+        layout: Sequence[int] | None = None,
     ) -> None:
         self._device, self.ledger, self._patience = device, ledger, patience or Patience()
         self._pace, self._most_seconds = pace or Pace(), max_qpu_seconds
         self.stopping: Callable[[], bool] = lambda: False
         """Whether to stop waiting; asked several times a second."""
         self._patient = PatientDevice(device, self._patience, stopping=lambda: self.stopping())
-        self._circuits = DeviceCircuits(device.backend, seeds, ledger)
+        self._circuits = DeviceCircuits(device.backend, seeds, ledger, layout=layout)
         self._begun: set[RequestKey] = set()
         self.sent: list[JobEntry] = []
         """Jobs that this process has sent."""

@@ -45,7 +45,7 @@ def noisy_setups(setup: BudgetSetup, config: Config) -> dict[str, BudgetSetup]:
             "'adiabatic' or 'variational'"
         )
     execution = dict(setup.config["execution"])
-    if execution["noise"] is None and not execution["backend"].startswith("fake_"):
+    if execution["noise"] is None and not execution["backend"].startswith(("fake_", "rehearse:")):
         execution |= {"backend": _device(config.budget.noise.backend), "method": "automatic"}
     name = "noisy" if execution["noise"] is not None else execution["backend"]
     shots = config.budget.noise.calibration_shots

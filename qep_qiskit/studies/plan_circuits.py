@@ -7,7 +7,8 @@ from typing import Any
 
 from qiskit.providers import BackendV2
 
-from qep_qiskit.execution.circuits import MeasuredCircuits, placing_on
+from qep_qiskit.execution.circuits import MeasuredCircuits, Placing, placing_on
+from qep_qiskit.execution.fractional import FractionalProgram, bounds_rzz
 from qep_qiskit.execution.on_device import (
     CircuitFacts,
     circuit_facts,
@@ -64,6 +65,16 @@ class ProgramOnDevice:
         return {name: getattr(self, name) for name in self.__dataclass_fields__} | {"signal": self.signal}
 
 
+def _with_any_signs(place: Placing) -> Placing:
+    """Programs as they are sent where rzz is bounded: nothing is known of their bindings yet."""
+
+    def placed(program: LayerProgram) -> PlacedProgram:
+        found = place(program)
+        return FractionalProgram(found).for_any_signs() if bounds_rzz(found) else found
+
+    return placed
+
+
 @dataclass(kw_only=True)
 class DeviceCircuits:
     """The circuits of a run on a device, each placed and looked at once.
@@ -72,18 +83,20 @@ class DeviceCircuits:
         device: The device.
         seeds: Root of the run's random streams; the transpiler has its seed from it.
         rep_delay: Seconds between executions; those of the device by default.
+        layout: The device's qubits that all programs start on; chosen for each where not given.
     """
 
     device: BackendV2
     seeds: Seeds
     rep_delay: float | None = None
-    _programs: dict[str, LayerProgram] = field(default_factory=dict)
-    _facts: dict[tuple[str, str], CircuitFacts] = field(default_factory=dict)
-    _bytes: dict[str, int] = field(default_factory=dict)
+    layout: tuple[int, ...] | None = None
+    _programs: dict[str, LayerProgram] = field(default_factory=dict, init=False)
+    _facts: dict[tuple[str, str], CircuitFacts] = field(default_factory=dict, init=False)
+    _bytes: dict[str, int] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.delay = rep_delay_of(self.device) if self.rep_delay is None else self.rep_delay
-        self._circuits = MeasuredCircuits(placing_on(self.device, self.seeds, 3))
+        self._circuits = MeasuredCircuits(_with_any_signs(placing_on(self.device, self.seeds, 3, self.layout)))
 
     def _own(self, program: LayerProgram) -> LayerProgram:
         """The first program that is equal to this one; programs are known by who they are."""

@@ -42,7 +42,10 @@ CHOICES = [
     ("preparation={kind='adiabatic', steps=0}", "preparation.steps: expected greater than 0, got 0"),
     ("preparation={kind='adiabatic', total_time=-1.0}", "preparation.total_time: expected greater than 0"),
     ("preparation.solver='magic'", "preparation.solver: expected 'auto', 'dense' or 'lanczos'"),
-    ("execution.backend='ibm'", "execution.backend: expected 'aer', 'statevector', 'fake_...' or 'ibm_...', got 'ibm'"),
+    (
+        "execution.backend='ibm'",
+        "execution.backend: expected 'aer', 'statevector', 'fake_...', 'rehearse:ibm_...' or 'ibm_...', got 'ibm'",
+    ),
     ("execution.method='magic'", "execution.method: expected"),
     ("execution.device='TPU'", "execution.device: expected 'CPU' or 'GPU', got 'TPU'"),
     ("execution.noise.one_qubit=0.1", "preparation.kind = 'adiabatic'"),

@@ -10,6 +10,7 @@ from qiskit.providers.fake_provider import GenericBackendV2
 
 from qep_qiskit.config import build, check_config
 from qep_qiskit.errors import ConfigError, ResourceError
+from qep_qiskit.execution.on_device import fractional_device
 from qep_qiskit.execution.usage import require_qpu_seconds
 from qep_qiskit.studies.plan import cost_of, plan_requests, plan_run
 from qep_qiskit.studies.plan_circuits import DeviceCircuits
@@ -282,8 +283,13 @@ def test_fractional_gates_are_weighed_where_the_device_has_them(monkeypatch):
     described = type("Configuration", (), {"supported_instructions": ["cz", "rzz"]})
     monkeypatch.setattr(chain, "configuration", described, raising=False)
     (found,) = [change for change in changes() if "fractional" in change]
-    fewer, gates = [int(word) for word in found.split() if word.isdigit()]
-    assert (fewer, gates) == (6, 12)
+    assert found.startswith("execution.fractional_gates = true: 6 two-qubit gates in place of 12, a signal of ")
+    before, after = (max(p.signal for p in plan_run(experiment, d).programs) for d in (chain, fractional_device(chain)))
+    assert f"a signal of {100 * after:.2g} % in place of {100 * before:.2g} %" in found
+    assert after > before
+    payloads = [plan_run(experiment, d).step.payload_bytes / 1e3 for d in (fractional_device(chain), chain)]
+    (saving,) = [own for own in savings(experiment, requests, circuits) if "fractional" in own.change]
+    assert saving.price.startswith("{:,.1f} kB a step in place of {:,.1f}".format(*payloads))
 
 
 def test_limits():
