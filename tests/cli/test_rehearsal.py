@@ -44,7 +44,7 @@ backend = "rehearse:ibm_stand_in"
 def service(monkeypatch):
     """Counts logins; everything else is the stand-in."""
     found = StandInService()
-    found.logins = 0
+    found.logins, found._api_clients = 0, {}
 
     def open_service(instance):
         found.logins += 1

@@ -247,7 +247,9 @@ def test_savings_are_what_the_changed_run_saves():
     requests = record_run(experiment)
     found = {saving.change: saving.qpu_seconds for saving in savings(experiment, requests, circuits)}
     before = plan_requests(requests, circuits, experiment).run
-    assert found["a delay of 50 us between executions"] == pytest.approx(before.executions * 200e-6)
+    assert found["execution.rep_delay = 5e-05 (seconds between executions)"] == pytest.approx(
+        before.executions * 200e-6
+    )
     changed = experiment_of(
         contrast={"kind": "one_sided", "beta": 0.2},
         measurement={"shots": 5},
