@@ -513,7 +513,7 @@ def test_access_tokens_that_run_out_are_renewed(bench, weights):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("nth", range(4, 12, 2))
+@pytest.mark.parametrize("nth", [4, 10])
 def test_access_tokens_that_cannot_be_renewed_for_a_moment(bench, weights, nth):
     expected = weights("xor")
     bench.double.config(token_ttl=2)
