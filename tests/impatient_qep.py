@@ -1,4 +1,4 @@
-"""The command line with little patience, for acceptance runs against the double of IBM's service.
+"""The command line with little patience and no figures, for acceptance runs against the double of IBM's service.
 
 python impatient_qep.py [--die WHEN CALL NUMBER] COMMAND ...
 
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from functools import partial
 
+from qep_qiskit.cli import train
 from qep_qiskit.cli.main import main
 from qep_qiskit.config import build_executor
 from qep_qiskit.execution import ibm_client
@@ -23,6 +24,7 @@ from qep_qiskit.execution.patience import Patience
 from qep_qiskit.learning import state
 from qep_qiskit.learning.callbacks import MetricsFile
 from qep_qiskit.learning.run_folder import RunFolder
+from qep_qiskit.learning.summary import write_numbers
 
 CALLS = {
     name: (owner, name)
@@ -76,7 +78,13 @@ def die_at(when: str, call: str, number: int) -> None:
         state.os.replace = replaced
 
 
+def numbers_of(folder, experiment, state):
+    write_numbers(folder, experiment.network.layout.names, state)
+    return folder.path
+
+
 def run(words: list[str]) -> int:
+    train.report_of = numbers_of
     build_executor.Patience = partial(Patience, settling=3, first_pause=0.1, longest_pause=0.5, without_answer=30)
     ibm_client._CONNECT_AND_READ_SECONDS = (2.0, 2.0)
     if words[0] == "--die":

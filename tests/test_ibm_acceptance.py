@@ -370,7 +370,7 @@ def test_submissions_whose_answers_are_lost_are_not_repeated(bench, weights, nam
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("request_", ["submission", "listing", "job", "results", "usage", "status"])
+@pytest.mark.parametrize("request_", ["submission", "job", "results", "usage", "status"])
 def test_a_service_that_stays_down_stops_the_run_with_one_line(bench, weights, request_):
     expected, config, run = weights("xor"), bench.config("xor"), bench.folder / "run"
     hinder(bench.double, request_, "500", times=-1)
@@ -380,6 +380,23 @@ def test_a_service_that_stays_down_stops_the_run_with_one_line(bench, weights, r
     bench.double.clear_faults()
     bench.finish(config, run, first)
     bench.require_sound(run, expected, JOBS["xor"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_listing_that_stays_down_matters_only_where_an_answer_is_lost(bench, weights, lost):
+    expected, config, run = weights("xor"), bench.config("xor"), bench.folder / "run"
+    hinder(bench.double, "listing", "500", times=-1, nth=1)
+    if lost:
+        bench.double.fault("accept_then_reset", "^/jobs$", "POST", nth=2)
+    first = bench.qep("train", config, "--out", run)
+    assert first.code == (2 if lost else 0)
+    assert not lost or "the service does not answer" in first.line
+    assert not lost or "the ledger knows the job, go on with 'qep resume'" in first.line
+    bench.double.clear_faults()
+    bench.finish(config, run, first)
+    bench.require_sound(run, expected, JOBS["xor"])
+    assert len(bench.double.log_of("POST", "^/jobs$")) == 5
 
 
 # Ends of jobs.
@@ -493,6 +510,16 @@ def test_access_tokens_that_run_out_are_renewed(bench, weights):
     bench.double.config(token_ttl=2)
     assert [done.code for done in train(bench, lambda name: expected, posts=5)] == [0]
     assert len(bench.double.log_of("POST", "^/iam/identity/token$")) > 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("nth", [4, 10])
+def test_access_tokens_that_cannot_be_renewed_for_a_moment(bench, weights, nth):
+    expected = weights("xor")
+    bench.double.config(token_ttl=2)
+    bench.double.fault("status", "^/iam/identity/token$", "POST", status=500, nth=nth)
+    assert [done.code for done in train(bench, lambda name: expected, posts=None)] == [0]
+    assert len(bench.double.jobs()) == 5
 
 
 @pytest.mark.slow

@@ -321,13 +321,15 @@ def _show_warnings_once() -> None:
 def _showing_log() -> Iterator[None]:
     """The log of this package as lines like its other ones, and none of IBM's client: errors here say what counts."""
     client, own, handler = logging.getLogger("qiskit_ibm_runtime"), logging.getLogger("qep_qiskit"), _Lines()
-    if client.level == logging.NOTSET:  # the user's QISKIT_IBM_RUNTIME_LOG_LEVEL goes first
+    level = client.level
+    if level == logging.NOTSET:  # the user's QISKIT_IBM_RUNTIME_LOG_LEVEL goes first
         client.setLevel(logging.CRITICAL)
     own.addHandler(handler)
     try:
         yield
     finally:
         own.removeHandler(handler)
+        client.setLevel(level)
 
 
 class _Lines(logging.Handler):

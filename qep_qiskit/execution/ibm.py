@@ -320,7 +320,7 @@ class IbmDevice:
             if status == 429:
                 raise BusyError(message, retry_after(error)) from None
             if status in refusals:
-                raise RefusedError(message) from None
+                raise RefusedError(message, login=status == 401) from None
             raise LostError(message) from None
 
     def _said(self, error: Exception) -> str:

@@ -239,7 +239,7 @@ class RemoteExecutor:
 
     def _post(self, entry: JobEntry, plan: JobPlan, most_seconds: int) -> str:
         """One sending that is answered, or lost; where the service is busy it has taken nothing, so that is waited."""
-        pauses, deadline = self._patience.pauses(), time.monotonic() + self._patience.without_answer
+        pauses, deadline, refusals = self._patience.pauses(), time.monotonic() + self._patience.without_answer, 0
         while True:
             try:
                 return self._device.send(plan, entry.description.tag, most_seconds)
@@ -247,7 +247,8 @@ class RemoteExecutor:
                 pause = busy.seconds or pauses()
                 reason = str(busy)
             except RefusedError as error:
-                pause, reason = math.inf, str(error)
+                refusals += 1
+                pause, reason = pauses() if error.login and refusals < _REFUSALS else math.inf, str(error)
             if time.monotonic() + pause > deadline:
                 self.ledger.ended(entry, "refused", reason)
                 raise DeviceError(

@@ -15,7 +15,16 @@ __all__ = ["BusyError", "JobView", "LostError", "RefusedError", "RemoteDevice"]
 
 
 class RefusedError(Exception):
-    """The service answered that it does not do this; nothing was accepted."""
+    """The service answered that it does not do this; nothing was accepted.
+
+    Args:
+        message: What it said.
+        login: Whether it did not know who asks; access tokens are renewed, so the next try may fare better.
+    """
+
+    def __init__(self, message: str, *, login: bool = False) -> None:
+        super().__init__(message)
+        self.login = login
 
 
 class BusyError(Exception):

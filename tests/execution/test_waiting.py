@@ -9,7 +9,8 @@ from ibm_requests import ramp_request
 
 pytest.importorskip("qiskit_ibm_runtime")
 
-from ibm_stand_in import StandInService, run_error
+from ibm_stand_in import TOKEN, StandInService, run_error
+from qiskit_ibm_runtime.exceptions import IBMNotAuthorizedError
 
 from qep_qiskit.errors import DeviceError, PausedError
 from qep_qiskit.execution.ibm import IbmDevice
@@ -110,3 +111,15 @@ def test_a_stop_while_the_service_is_silent(service, expected, tmp_path):
     service.job = hung
     require_same(run(service, path), expected)
     assert service.posts == 1
+
+
+@pytest.mark.parametrize("times", [2, 3])
+def test_an_access_token_that_ran_out_has_three_tries(service, expected, tmp_path, times):
+    path = tmp_path / "jobs.sqlite"
+    service.faults = {"post": [IBMNotAuthorizedError(f"401 {TOKEN}")] * times}
+    if times == 3:
+        with pytest.raises(DeviceError, match=r"not accepted \(.*401 <token>.*\); nothing was submitted, try again"):
+            run(service, path)
+        assert service.posts == 3
+    require_same(run(service, path), expected)
+    assert len(service.accepted) == 1
