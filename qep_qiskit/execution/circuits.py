@@ -17,6 +17,7 @@ from qiskit.primitives import BackendSamplerV2, BaseSamplerV2
 from qiskit.providers import BackendV2
 
 from qep_qiskit.errors import ConfigError
+from qep_qiskit.execution.folding import folded
 from qep_qiskit.execution.interface import BitMemory, Readout, Request, ShotData, Ticket
 from qep_qiskit.execution.placement import PlacedProgram, place
 from qep_qiskit.execution.sampling import sample_vectors
@@ -91,9 +92,9 @@ class SamplerExecutor:
         backend = target if isinstance(target, BackendV2) else None
         self._circuits = MeasuredCircuits(place or placing_on(backend, seeds, optimization_level))
 
-    def circuit(self, program: LayerProgram, group: CommutingGroup) -> QuantumCircuit:
+    def circuit(self, program: LayerProgram, group: CommutingGroup, folding: int = 1) -> QuantumCircuit:
         """The measured circuit of a group, transpiled for the backend; made once and kept."""
-        return self._circuits.of_group(program, group)
+        return self._circuits.of_group(program, group, folding)
 
     def submit(self, request: Request) -> Ticket:
         """Local samplers run when asked to collect."""
@@ -112,7 +113,7 @@ class SamplerExecutor:
                 "measurement.shots: 'exact' needs an ideal simulator or the density matrix of few qubits; "
                 "give a number of shots for this backend"
             )
-        seed = self._seeds.simulator_seed(*request.key.words, readout.group.name)
+        seed = self._seeds.simulator_seed(*request.key.words, *readout.words)
         pubs = self._pubs(request.prepared, readout)
         results = self._make_sampler(seed).run(pubs, shots=readout.shots).result()
         bits = np.concatenate([np.asarray(result.data.meas.array) for result in results])
@@ -123,7 +124,7 @@ class SamplerExecutor:
             circuits = self._circuits.of_calibration(prepared.program)
             return [(circuits[state], np.zeros((1, 0))) for state in readout.states]
         assert isinstance(prepared, CircuitStates)
-        circuit = self.circuit(prepared.program, readout.group)
+        circuit = self.circuit(prepared.program, readout.group, readout.folding)
         values = gate_values(prepared.program, prepared.parameters[readout.states])
         return [(circuit, bind_by_name(circuit, values))]
 
@@ -138,7 +139,7 @@ class MeasuredCircuits:
     def __init__(self, place: Placing) -> None:
         self._place = place
         self._placed: dict[LayerProgram, PlacedProgram] = {}
-        self._measured: dict[tuple[LayerProgram, CommutingGroup], QuantumCircuit] = {}
+        self._measured: dict[tuple[LayerProgram, CommutingGroup, int], QuantumCircuit] = {}
         self._calibrations: dict[LayerProgram, tuple[QuantumCircuit, QuantumCircuit]] = {}
 
     def placed(self, program: LayerProgram) -> PlacedProgram:
@@ -147,11 +148,12 @@ class MeasuredCircuits:
             self._placed[program] = self._place(program)
         return self._placed[program]
 
-    def of_group(self, program: LayerProgram, group: CommutingGroup) -> QuantumCircuit:
-        """A program measured in a group."""
-        if (program, group) not in self._measured:
-            self._measured[program, group] = self.placed(program).measured(group)
-        return self._measured[program, group]
+    def of_group(self, program: LayerProgram, group: CommutingGroup, folding: int = 1) -> QuantumCircuit:
+        """A program measured in a group, its two-qubit gates repeated so often."""
+        key = program, group, folding
+        if key not in self._measured:
+            self._measured[key] = folded(self.placed(program), folding).measured(group)
+        return self._measured[key]
 
     def of_calibration(self, program: LayerProgram) -> tuple[QuantumCircuit, QuantumCircuit]:
         """All 0 and all 1 on the qubits that a program is read from."""
