@@ -117,9 +117,9 @@ LOOKS: Final[dict[str, LineLook]] = {
 MITIGATION_LOOKS: Final = (
     LOOKS["noisy"],
     LOOKS["mitigated"],
-    LineLook(color="#009E73", linestyle=":", marker="^"),
+    LineLook(color="#009E73", linestyle=(0, (5, 1.5)), marker="^"),
     LineLook(color="#B3003C", linestyle="-", marker="v"),
-    LineLook(color="#56B4E9", linestyle=(0, (5, 1.5)), marker="P"),
+    LineLook(color="#56B4E9", linestyle="--", marker="P"),
     LineLook(color="#CC79A7", linestyle=(0, (3, 1.2, 1, 1.2)), marker="X"),
     LineLook(color="#777777", linestyle=(0, (1.5, 1)), marker="*"),
 )

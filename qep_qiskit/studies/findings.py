@@ -220,6 +220,8 @@ def _ratios_at_equal_shots(curve: Mapping[int, float], plain: Mapping[int, float
 def _cancellation(rows: Sequence[Row]) -> list[str]:
     found = []
     for name in dict.fromkeys(row["execution"] for row in rows):
+        if ", " in name:  # mitigations change it little; their rows are in the table
+            continue
         own = sorted(_same(rows, execution=name), key=lambda row: row["beta"])
         parts = " and ".join(f"{row['common']:.2g} of its size at beta {row['beta']:.2g}" for row in (own[0], own[-1]))
         found.append(

@@ -162,5 +162,6 @@ def test_mitigations_at_equal_shots_in_all():
 
 def test_cancellation():
     rows = [{"execution": "noisy", "beta": beta, "common": common} for beta, common in ((0.4, 0.3), (0.1, 0.05))]
+    rows += [{"execution": "noisy, zne", "beta": 0.1, "common": 0.04}]  # told of the device as it is
     (text,) = noise_sentences([], rows)
     assert "what does not is 0.05 of its size at beta 0.1 and 0.3 of its size at beta 0.4 (1.4 if" in text

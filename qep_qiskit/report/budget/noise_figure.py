@@ -52,7 +52,7 @@ def error_on_a_noisy_device(rows: Sequence[Row], *, width: float = WIDE) -> Figu
                 seen += _draw(axes[2 * i], axes[2 * i + 1], own, execution, look, relative)
             axes[2 * i].set_title(f"{name}, best β", loc="left")
             axes[2 * i].set_ylabel(f"RMSE {unit(relative)}")
-            axes[2 * i + 1].set_title(f"{name}, {short_count(levels(rows, 'shots')[-1])} shots", loc="left")
+            axes[2 * i + 1].set_title(f"{name}, {short_count(levels(rows, 'shots')[-1])} shots a batch", loc="left")
             axes[2 * i + 1].set_ylabel(f"bias {unit(relative)}")
         _finish(axes, rows, seen)
         entries = [handle(look, execution) for execution, look in looks.items()]
