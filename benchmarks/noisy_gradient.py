@@ -8,7 +8,7 @@ contrast, against the gradient of the exact ground state. Medians over networks.
 measurement circuits would be sent.
 
     2q        two-qubit gates after transpilation
-    ideal     cosine without noise: what the preparation itself costs; worst: of the networks
+    ideal     cosine without noise: what the preparation itself costs; worst: of the networks; length: of its gradient
     raw, ...  cosine with the noise of the device; readout: calibrated, zne: two-qubit gates run 1 and 3 times, both
     exact     expectations without shot noise: what is left is the wrong direction of the noise and the preparation
     length    of the gradient over that of the exact one, without shot noise
@@ -85,7 +85,7 @@ class _Watch:
 
 
 def row_of(preparation, hamiltonian, weights, device, shots):
-    """Gates, ideal cosine, and by way the cosine and length without shot noise and the cosine with shots."""
+    """Gates, ideal cosine and length, and by way the cosine and length without shot noise and the cosine with shots."""
     true = qep.exact_gradient(hamiltonian, weights, NO_INPUTS, NO_TARGETS).gradient
     contrast = qep.Contrast(kind="symmetric", beta=BETA)
     plain = qep.GradientEstimator(hamiltonian=hamiltonian, preparation=preparation, contrast=contrast, shots=None)
@@ -95,10 +95,8 @@ def row_of(preparation, hamiltonian, weights, device, shots):
         work = estimator.estimate(weights, NO_INPUTS, NO_TARGETS, RequestKey("benchmark", key))
         return drive(work, executor)[0].gradient
 
-    found = [
-        two_qubit_gates(plain, weights, noisy),
-        cosine(gradient(plain, qep.StatevectorExecutor(qep.Seeds(0))), true),
-    ]
+    ideal = gradient(plain, qep.StatevectorExecutor(qep.Seeds(0)))
+    found = [two_qubit_gates(plain, weights, noisy), cosine(ideal, true), np.linalg.norm(ideal) / np.linalg.norm(true)]
     exact, lengths, sampled = [], [], []
     for readout, folds in WAYS.values():
         limit = replace(plain, mitigation=None if readout is None else ReadoutMitigation(None), extrapolation=folds)
@@ -120,14 +118,18 @@ def main():
     warnings.simplefilter("ignore")
     device = fake_device(options.device, options.spins)
     print(f"{options.device}, chain of {options.spins}, beta = {BETA}, {options.networks} networks")
-    print(f"{'':22}{'':>4}{'':>14}{'exact':>30}{'length':>30}{f'{options.shots} shots':>30}")
-    print(f"{'preparation':22}{'2q':>4}{'ideal':>7}{'worst':>7}" + 3 * ("  " + "".join(f"{name:>7}" for name in WAYS)))
+    print(f"{'':22}{'':>4}{'':>21}{'exact':>30}{'length':>30}{f'{options.shots} shots':>30}")
+    print(
+        f"{'preparation':22}{'2q':>4}{'ideal':>7}{'worst':>7}{'length':>7}"
+        + 3 * ("  " + "".join(f"{name:>7}" for name in WAYS))
+    )
     problems = [problem(options.spins, np.random.default_rng(number)) for number in range(options.networks)]
     for name, preparation in preparations(qep.Seeds(0)).items():
         rows = [row_of(preparation, *given, device, options.shots) for given in problems]
-        gates, ideal, *others = np.median(rows, axis=0)
+        gates, ideal, length, *others = np.median(rows, axis=0)
+        worst = min(row[1] for row in rows)
         blocks = [" " + "".join(f"{value:7.3f}" for value in others[k : k + 4]) for k in (0, 4, 8)]
-        print(f"{name:22}{gates:4.0f}{ideal:7.3f}{min(row[1] for row in rows):7.2f}  " + "  ".join(blocks), flush=True)
+        print(f"{name:22}{gates:4.0f}{ideal:7.3f}{worst:7.2f}{length:7.3f}  " + "  ".join(blocks), flush=True)
 
 
 if __name__ == "__main__":
