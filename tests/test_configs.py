@@ -24,6 +24,8 @@ CIRCUITS = [(name, file.stem) for name in DRAWN for file in sorted((ROOT / "circ
 @pytest.mark.parametrize("path", sorted({*CONFIGS} - {*ACCOUNT}), ids=lambda path: path.stem)
 def test_config_runs_in_a_small_variant(path, tmp_path, capsys):
     """One epoch of few steps, through the command line, to the last file."""
+    if load_config(path).execution.backend.startswith("fake_"):
+        pytest.importorskip("qiskit_ibm_runtime")
     small = ["training.epochs=1"]
     if load_config(path).task.kind == "digits":
         small += ["training.batch_size=1437", "task.test_size=10", "preparation.steps=2", "preparation.total_time=0.4"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from qep_qiskit.config.build_cost import build_cost
-from qep_qiskit.config.build_executor import build_executor, build_mitigation, is_remote
+from qep_qiskit.config.build_executor import build_executor, build_extrapolation, build_mitigation, is_remote
 from qep_qiskit.config.build_local_device import settled
 from qep_qiskit.config.build_network import build_network, num_spins
 from qep_qiskit.config.build_spending import build_contrast, build_policy
@@ -152,6 +152,7 @@ def build(config: Config, task: Task | None = None) -> Experiment:
         shots=None if shots == "exact" else shots,
         grouping=config.measurement.grouping,
         mitigation=build_mitigation(config),
+        extrapolation=build_extrapolation(config),
     )
     experiment = Experiment(
         config=config,

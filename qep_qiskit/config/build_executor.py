@@ -14,12 +14,13 @@ from qep_qiskit.execution.noisy import MOST_QUBITS
 from qep_qiskit.execution.patience import Patience
 from qep_qiskit.execution.remote import Pace, RemoteExecutor
 from qep_qiskit.execution.service import RemoteDevice
-from qep_qiskit.measurement import ReadoutMitigation
+from qep_qiskit.measurement import Extrapolation, ReadoutMitigation
 from qep_qiskit.seeds import Seeds
 
 __all__ = [
     "build_device",
     "build_executor",
+    "build_extrapolation",
     "build_mitigation",
     "build_patience",
     "build_remote_executor",
@@ -175,6 +176,23 @@ def build_mitigation(config: Config) -> ReadoutMitigation | None:
     if section.calibration_shots is None:
         return ReadoutMitigation()
     return ReadoutMitigation(shots=None if section.calibration_shots == "exact" else section.calibration_shots)
+
+
+def build_extrapolation(config: Config) -> Extrapolation | None:
+    """How means are extrapolated to gates without noise.
+
+    Raises:
+        ConfigError: The factors are not odd numbers from 1 up, there is no noise on this backend, or there is nothing
+            to choose the extrapolation for.
+    """
+    section = config.execution.mitigation
+    if not section.noise_factors:
+        if section.extrapolation != "linear":
+            _refuse("mitigation.extrapolation", "goes with noise_factors only; leave it out")
+        return None
+    if config.preparation.kind == "exact" or _is_ideal(config):
+        _refuse("mitigation.noise_factors", "this backend has no noise to extrapolate; leave it out")
+    return Extrapolation(factors=tuple(section.noise_factors), kind=section.extrapolation)
 
 
 def _is_ideal(config: Config) -> bool:

@@ -30,6 +30,12 @@ class MitigationConfig(Section):
     calibration_shots: Annotated[int, Field(gt=0)] | Literal["exact"] | None = None
     """Shots of each of the two calibration circuits, 4096 by default; they are counted, and taken anew every epoch.
     ``exact`` for probabilities without noise."""
+    noise_factors: list[int] = Field(default=[])
+    """Zero-noise extrapolation: how often two-qubit gates run, such as ``[1, 3]``; odd and ascending from 1. Every
+    circuit is measured at each factor with `measurement.shots`, and all are counted. Empty: off."""
+    extrapolation: Literal["linear", "polynomial"] = "linear"
+    """``linear``: the straight line of least squares; ``polynomial``: the one through all points, for three factors or
+    more."""
 
 
 class ExecutionConfig(Section):

@@ -16,6 +16,7 @@ from qiskit.primitives import BackendSamplerV2, BaseSamplerV2
 from qiskit.providers import BackendV2
 
 from qep_qiskit.errors import ConfigError
+from qep_qiskit.execution.folding import folded
 from qep_qiskit.execution.fractional import Columns, Fit, FractionalProgram, bounds_rzz
 from qep_qiskit.execution.interface import BitMemory, Readout, Request, ShotData, Ticket
 from qep_qiskit.execution.placement import PlacedProgram, place
@@ -96,9 +97,9 @@ class SamplerExecutor:
         backend = target if isinstance(target, BackendV2) else None
         self._circuits = MeasuredCircuits(place or placing_on(backend, seeds, optimization_level))
 
-    def circuit(self, program: LayerProgram, group: CommutingGroup) -> QuantumCircuit:
+    def circuit(self, program: LayerProgram, group: CommutingGroup, folding: int = 1) -> QuantumCircuit:
         """The measured circuit of a group, transpiled for the backend; made once and kept."""
-        return self._circuits.of_group(program, group)
+        return self._circuits.of_group(program, group, folding)
 
     def submit(self, request: Request) -> Ticket:
         """Local samplers run when asked to collect."""
@@ -117,7 +118,7 @@ class SamplerExecutor:
                 "measurement.shots: 'exact' needs an ideal simulator or the density matrix of few qubits; "
                 "give a number of shots for this backend"
             )
-        seed = self._seeds.simulator_seed(*request.key.words, readout.group.name)
+        seed = self._seeds.simulator_seed(*request.key.words, *readout.words)
         pubs = self._pubs(request.prepared, readout)
         bound = [(circuit, values) for _, circuit, values in pubs]
         results = self._make_sampler(seed).run(bound, shots=readout.shots).result()
@@ -130,7 +131,8 @@ class SamplerExecutor:
             circuits = self._circuits.of_calibration(prepared.program)
             return [(np.array([row]), circuits[state], np.zeros((1, 0))) for row, state in enumerate(readout.states)]
         assert isinstance(prepared, CircuitStates)
-        return self._circuits.bound(prepared.program, readout.group, prepared.parameters[readout.states])
+        parameters = prepared.parameters[readout.states]
+        return self._circuits.bound(prepared.program, readout.group, parameters, readout.folding)
 
 
 class MeasuredCircuits:
@@ -143,10 +145,10 @@ class MeasuredCircuits:
     def __init__(self, place: Placing) -> None:
         self._place = place
         self._placed: dict[LayerProgram, PlacedProgram] = {}
-        self._measured: dict[tuple[LayerProgram, CommutingGroup], QuantumCircuit] = {}
+        self._measured: dict[tuple[LayerProgram, CommutingGroup, int], QuantumCircuit] = {}
         self._calibrations: dict[LayerProgram, tuple[QuantumCircuit, QuantumCircuit]] = {}
-        self._fractional: dict[LayerProgram, FractionalProgram] = {}
-        self._fitted: dict[tuple[LayerProgram, CommutingGroup, Fit], QuantumCircuit] = {}
+        self._fractional: dict[tuple[LayerProgram, int], FractionalProgram] = {}
+        self._fitted: dict[tuple[LayerProgram, CommutingGroup, int, Fit], QuantumCircuit] = {}
 
     def placed(self, program: LayerProgram) -> PlacedProgram:
         """Where a program sits."""
@@ -154,40 +156,47 @@ class MeasuredCircuits:
             self._placed[program] = self._place(program)
         return self._placed[program]
 
-    def of_group(self, program: LayerProgram, group: CommutingGroup) -> QuantumCircuit:
-        """A program measured in a group."""
-        if (program, group) not in self._measured:
-            self._measured[program, group] = self.placed(program).measured(group)
-        return self._measured[program, group]
+    def of_group(self, program: LayerProgram, group: CommutingGroup, folding: int = 1) -> QuantumCircuit:
+        """A program measured in a group, its two-qubit gates repeated so often."""
+        key = program, group, folding
+        if key not in self._measured:
+            self._measured[key] = folded(self.placed(program), folding).measured(group)
+        return self._measured[key]
 
-    def bound(self, program: LayerProgram, group: CommutingGroup, parameters: NDArray) -> list[Bound]:
+    def bound(self, program: LayerProgram, group: CommutingGroup, parameters: NDArray, folding: int = 1) -> list[Bound]:
         """A program measured in a group at parameters of shape (states, P): every state in a circuit that it fits.
 
         What a state runs as depends on nothing but the state.
         """
         values = gate_values(program, parameters)
         if not bounds_rzz(self.placed(program)):
-            circuit = self.of_group(program, group)
+            circuit = self.of_group(program, group, folding)
             return [(np.arange(len(values)), circuit, bind_by_name(circuit, values))]
         found: dict[Fit, tuple[list[int], list[Columns]]] = {}
-        if program not in self._fractional:
-            self._fractional[program] = FractionalProgram(self.placed(program))
-        fractional = self._fractional[program]
+        if (program, folding) not in self._fractional:
+            self._fractional[program, folding] = FractionalProgram(folded(self.placed(program), folding))
+        fractional = self._fractional[program, folding]
         for row in range(len(values)):
             fit, columns = fractional.fit([f"g[{index}]" for index in range(values.shape[1])], values[[row]])
             rows, own = found.setdefault(fit, ([], []))
             rows.append(row)
             own.append(columns)
-        return [self._fitted_to(program, group, fit, *known) for fit, known in found.items()]
+        return [self._fitted_to(program, group, folding, fit, *known) for fit, known in found.items()]
 
     def _fitted_to(
-        self, program: LayerProgram, group: CommutingGroup, fit: Fit, rows: list[int], columns: list[Columns]
+        self,
+        program: LayerProgram,
+        group: CommutingGroup,
+        folding: int,
+        fit: Fit,
+        rows: list[int],
+        columns: list[Columns],
     ) -> Bound:
-        key = (program, group, fit)
+        key = (program, group, folding, fit)
         if key not in self._fitted:
             if len(self._fitted) >= _MOST_FITTED:
                 self._fitted.clear()
-            self._fitted[key] = self._fractional[program].fitted(fit).measured(group)
+            self._fitted[key] = self._fractional[program, folding].fitted(fit).measured(group)
         circuit = self._fitted[key]
         values = [[own[parameter.name][0] for parameter in circuit.parameters] for own in columns]
         return np.array(rows), circuit, np.array(values, dtype=float).reshape(len(rows), -1)

@@ -30,7 +30,7 @@ MOST_QUBITS = 10
 
 _KEPT_BYTES = 1 << 26
 
-CacheKey = tuple[LayerProgram, CommutingGroup | None, bytes]
+CacheKey = tuple[LayerProgram, CommutingGroup | None, int, bytes]
 
 
 class NoisyDistributions(Protocol):
@@ -64,9 +64,9 @@ class NoisyExecutor:
         self._seeds = seeds
         self._kept = _Kept(kept_bytes)
 
-    def circuit(self, program: LayerProgram, group: CommutingGroup) -> QuantumCircuit:
+    def circuit(self, program: LayerProgram, group: CommutingGroup, folding: int = 1) -> QuantumCircuit:
         """The measured circuit of a group as the simulated machine runs it."""
-        return self._circuits.of_group(program, group)
+        return self._circuits.of_group(program, group, folding)
 
     def submit(self, request: Request) -> Ticket:
         """Nothing happens until `collect`."""
@@ -83,7 +83,7 @@ class NoisyExecutor:
                     self._probabilities(prepared, readout).__getitem__,
                     1 << prepared.num_qubits,
                     readout,
-                    self._seeds.generator(*words, readout.group.name),
+                    self._seeds.generator(*words, *readout.words),
                 )
                 for readout in readouts
             )
@@ -93,7 +93,7 @@ class NoisyExecutor:
         """Shape (measured, 2^N): those that are known, and all others simulated in one go."""
         if isinstance(prepared, CalibrationStates):
             circuits = self._circuits.of_calibration(prepared.program)
-            keys: list[CacheKey] = [(prepared.program, None, bytes([state])) for state in readout.states]
+            keys: list[CacheKey] = [(prepared.program, None, 1, bytes([state])) for state in readout.states]
 
             def calibrate(missing: list[int]) -> NDArray:
                 rows = [self._distributions(circuits[readout.states[row]], np.zeros((1, 0))) for row in missing]
@@ -102,9 +102,10 @@ class NoisyExecutor:
             return self._kept.gather(keys, calibrate)
         assert isinstance(prepared, CircuitStates)
         program, rows = prepared.program, prepared.parameters[readout.states]
+        folding = readout.folding
         return self._kept.gather(
-            [(program, readout.group, row.tobytes()) for row in rows],
-            lambda missing: self._simulated(self._circuits.bound(program, readout.group, rows[missing])),
+            [(program, readout.group, folding, row.tobytes()) for row in rows],
+            lambda missing: self._simulated(self._circuits.bound(program, readout.group, rows[missing], folding)),
         )
 
     def _simulated(self, bound: list[Bound]) -> NDArray[np.float64]:
@@ -136,9 +137,9 @@ class _Kept:
                 self._rows.move_to_end(key)
             return
         self._rows[key] = row
-        self._bytes += row.nbytes + len(key[2])
+        self._bytes += row.nbytes + len(key[-1])
         while self._bytes > self._most:
-            (_, _, name), dropped = self._rows.popitem(last=False)
+            (*_, name), dropped = self._rows.popitem(last=False)
             self._bytes -= dropped.nbytes + len(name)
 
 

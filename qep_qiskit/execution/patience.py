@@ -14,10 +14,11 @@ from qep_qiskit.execution.ledger import JobEntry
 from qep_qiskit.execution.service import BusyError, JobView, LostError, RefusedError, RemoteDevice
 from qep_qiskit.execution.waiting import AbandonedError, answer_of
 
-__all__ = ["Patience", "PatientDevice"]
+__all__ = ["MOST_REFUSALS", "Patience", "PatientDevice"]
 
 _LOG = logging.getLogger(__name__)
-_REFUSALS = 3
+MOST_REFUSALS = 3
+"""How often a refusal to let in is asked again: a login may have run out."""
 _LONGEST_SLEEP = 0.2
 _SECONDS_BETWEEN_LINES = 30.0
 
@@ -176,7 +177,7 @@ class PatientDevice:
                 pause, reason = error.seconds or pauses(), str(error)
             except RefusedError as error:
                 refusals += 1
-                pause, reason = pauses() if refusals < _REFUSALS else math.inf, str(error)
+                pause, reason = pauses() if refusals < MOST_REFUSALS else math.inf, str(error)
             except LostError as error:
                 pause, reason = pauses(), str(error)
             if time.monotonic() + pause > deadline:

@@ -2,9 +2,9 @@
 
 The groups of a request differ by rotations of single qubits, so one circuit serves them all: its last layer turns the
 basis, by angles that are parameters like any other. A request is one PUB of shape (states, groups), or a list of the
-pairs that are read where the groups read different states. PUBs of one job share their number of shots; groups with
-other shots go into a job of their own. Parameters are filled by name, for a circuit that comes back from a file has
-parameters of another identity.
+pairs that are read where the groups read different states. Folded circuits are another PUB of the same job. PUBs of
+one job share their number of shots; groups with other shots go into a job of their own. Parameters are filled by name,
+for a circuit that comes back from a file has parameters of another identity.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from qiskit.circuit import ParameterVector
 from qiskit.providers import BackendV2
 
 from qep_qiskit.errors import ConfigError, ResourceError
+from qep_qiskit.execution.folding import folded
 from qep_qiskit.execution.fractional import Columns, Fit, FractionalProgram, bounds_rzz
 from qep_qiskit.execution.interface import Readout, Request
 from qep_qiskit.execution.placement import PlacedProgram, place
@@ -36,7 +37,7 @@ __all__ = ["CircuitStore", "DeviceCircuits", "JobPlan", "Pub", "basis_layer"]
 
 MOST_EXECUTIONS = 10_000_000
 
-_TemplateKey = tuple[str, tuple[LocalBasis, ...], Fit | None]
+_TemplateKey = tuple[str, tuple[LocalBasis, ...], int, Fit | None]
 
 
 class CircuitStore(Protocol):
@@ -152,7 +153,7 @@ class DeviceCircuits:
         self._place = partial(place, backend=device, optimization_level=3, seed=seed, layout=layout, lowering=lower)
         self._placed: dict[str, PlacedProgram] = {}
         self._templates: dict[_TemplateKey, tuple[QuantumCircuit, NDArray[np.float64]]] = {}
-        self._fractional: dict[str, FractionalProgram] = {}
+        self._fractional: dict[tuple[str, int], FractionalProgram] = {}
 
     def placed(self, program: LayerProgram) -> PlacedProgram:
         """Where a program sits on the device."""
@@ -190,15 +191,9 @@ class DeviceCircuits:
         if isinstance(prepared, VectorStates):
             raise ConfigError("execution.backend: a device runs circuits; use preparation.kind = 'adiabatic'")
         if isinstance(prepared, CalibrationStates):
-            pubs, common = self._calibration(prepared, readouts), False
+            pubs, common, rows = self._calibration(prepared, readouts), False, _rows(readouts, False)
         else:
-            pub, common = self._broadcast(prepared, readouts)
-            pubs = (pub,)
-        states = [len(readout.states) for readout in readouts]
-        order = np.arange(sum(states))
-        rows = np.split(order, np.cumsum(states)[:-1])
-        if common:
-            rows = [order[place :: len(readouts)] for place in range(len(readouts))]
+            pubs, common, rows = self._folded_pubs(prepared, readouts)
         return JobPlan(
             pubs=pubs,
             shots=shots,
@@ -208,17 +203,33 @@ class DeviceCircuits:
             digest=_digest(request, readouts),
         )
 
+    def _folded_pubs(
+        self, prepared: CircuitStates, readouts: Sequence[Readout]
+    ) -> tuple[tuple[Pub, ...], bool, list[NDArray[np.int64]]]:
+        """A PUB for every folding, whether their axes are states and groups, and the rows of every readout."""
+        pubs: list[Pub] = []
+        found: dict[int, NDArray[np.int64]] = {}
+        before, all_common = 0, True
+        for folding in dict.fromkeys(readout.folding for readout in readouts):
+            places = [place for place, readout in enumerate(readouts) if readout.folding == folding]
+            own = [readouts[place] for place in places]
+            pub, common = self._broadcast(prepared, own, folding)
+            found |= {place: before + rows for place, rows in zip(places, _rows(own, common), strict=True)}
+            before, all_common = before + pub.num_circuits, all_common and common
+            pubs.append(pub)
+        return tuple(pubs), all_common, [found[place] for place in range(len(readouts))]
+
     def _calibration(self, prepared: CalibrationStates, readouts: Sequence[Readout]) -> tuple[Pub, ...]:
         circuits = self.placed(prepared.program).calibration()
         states = [int(state) for readout in readouts for state in readout.states]
         return tuple(Pub(circuit=circuits[state], values=np.zeros((1, 0))) for state in states)
 
-    def _broadcast(self, prepared: CircuitStates, readouts: Sequence[Readout]) -> tuple[Pub, bool]:
+    def _broadcast(self, prepared: CircuitStates, readouts: Sequence[Readout], folding: int) -> tuple[Pub, bool]:
         """The PUB, and whether its axes are states and groups."""
         common = all(np.array_equal(readout.states, readouts[0].states) for readout in readouts)
         states = readouts[0].states if common else np.concatenate([readout.states for readout in readouts])
         bases = tuple(readout.group.basis for readout in readouts)
-        circuit, angles, columns = self._template(prepared.program, bases, prepared.parameters[states])
+        circuit, angles, columns = self._template(prepared.program, bases, prepared.parameters[states], folding)
         if common:
             columns = {name: column[:, None] for name, column in columns.items()}
             turned = angles[None]
@@ -231,16 +242,19 @@ class DeviceCircuits:
         return Pub(circuit=circuit, values=values), common
 
     def _template(
-        self, program: LayerProgram, bases: tuple[LocalBasis, ...], parameters: NDArray
+        self, program: LayerProgram, bases: tuple[LocalBasis, ...], parameters: NDArray, folding: int
     ) -> tuple[QuantumCircuit, NDArray[np.float64], Columns]:
         """The measured circuit, its basis angles, and the program's parameters by name, each of shape (states,)."""
         placed, names = self.placed(program), [f"p[{index}]" for index in range(program.num_parameters)]
         fit, columns = None, dict(zip(names, parameters.T, strict=True))
-        if bounds_rzz(placed):
-            fractional = self._fractional.setdefault(program.fingerprint, FractionalProgram(placed))
-            fit, columns = fractional.fit(names, parameters)
-            placed = fractional.fitted(fit)
-        key = (program.fingerprint, bases, fit)
+        bounded, own = bounds_rzz(placed), (program.fingerprint, folding)
+        placed = folded(placed, folding)
+        if bounded:
+            if own not in self._fractional:
+                self._fractional[own] = FractionalProgram(placed)
+            fit, columns = self._fractional[own].fit(names, parameters)
+            placed = self._fractional[own].fitted(fit)
+        key = (program.fingerprint, bases, folding, fit)
         if key not in self._templates:
             layer, angles = basis_layer(bases)
             self._templates[key] = (placed.measured_after(layer), angles)
@@ -276,6 +290,19 @@ def basis_layer(bases: Sequence[LocalBasis]) -> tuple[QuantumCircuit, NDArray[np
     return circuit, angles.reshape(len(bases), len(changing))
 
 
+def _rows(readouts: Sequence[Readout], common: bool) -> list[NDArray[np.int64]]:
+    """Rows of every readout among the bound circuits of a PUB of states and groups, or of pairs, laid flat."""
+    states = [len(readout.states) for readout in readouts]
+    order = np.arange(sum(states))
+    if common:
+        return [order[place :: len(readouts)] for place in range(len(readouts))]
+    return np.split(order, np.cumsum(states)[:-1])
+
+
+def _folding(readout: Readout) -> list[str]:
+    return [] if readout.folding == 1 else [f"folded {readout.folding}"]
+
+
 def _shots_of(readout: Readout) -> int:
     if readout.shots is None:
         raise ConfigError("measurement.shots: 'exact' needs a simulator; give a number of shots for a device")
@@ -286,7 +313,8 @@ def _digest(request: Request, readouts: Sequence[Readout]) -> str:
     prepared = request.prepared
     assert not isinstance(prepared, VectorStates)
     parts = [type(prepared).__name__, prepared.program.fingerprint] + [
-        f"{readout.group.basis.letters} {readout.states.tolist()} {readout.shots}" for readout in readouts
+        " ".join([f"{readout.group.basis.letters} {readout.states.tolist()} {readout.shots}", *_folding(readout)])
+        for readout in readouts
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from qep_qiskit.errors import DeviceError, JobFailedError, LedgerError, PausedError, ResourceError
 from qep_qiskit.execution.interface import BitMemory, Executor, Request, RequestKey, ShotData, Ticket
 from qep_qiskit.execution.ledger import JobDescription, JobEntry, JobLedger
-from qep_qiskit.execution.patience import Patience, PatientDevice
+from qep_qiskit.execution.patience import MOST_REFUSALS, Patience, PatientDevice
 from qep_qiskit.execution.pubs import DeviceCircuits, JobPlan
 from qep_qiskit.execution.service import BusyError, JobView, LostError, RefusedError, RemoteDevice
 from qep_qiskit.seeds import Seeds
@@ -248,7 +248,7 @@ class RemoteExecutor:
                 reason = str(busy)
             except RefusedError as error:
                 refusals += 1
-                pause, reason = pauses() if error.login and refusals < _REFUSALS else math.inf, str(error)
+                pause, reason = pauses() if error.login and refusals < MOST_REFUSALS else math.inf, str(error)
             if time.monotonic() + pause > deadline:
                 self.ledger.ended(entry, "refused", reason)
                 raise DeviceError(

@@ -8,6 +8,7 @@ from typing import Any
 from qiskit.providers import BackendV2
 
 from qep_qiskit.execution.circuits import MeasuredCircuits, Placing, placing_on
+from qep_qiskit.execution.folding import folded
 from qep_qiskit.execution.fractional import FractionalProgram, bounds_rzz
 from qep_qiskit.execution.on_device import (
     CircuitFacts,
@@ -31,7 +32,7 @@ _BYTES_PER_VALUE = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramOnDevice:
-    """A template as it sits on the device; the largest numbers over its groups.
+    """A template as it sits on the device, without foldings; the largest numbers over its groups.
 
     Args:
         qubits: Physical qubits that are read, in the order of the network's.
@@ -91,8 +92,8 @@ class DeviceCircuits:
     rep_delay: float | None = None
     layout: tuple[int, ...] | None = None
     _programs: dict[str, LayerProgram] = field(default_factory=dict, init=False)
-    _facts: dict[tuple[str, str], CircuitFacts] = field(default_factory=dict, init=False)
-    _bytes: dict[str, int] = field(default_factory=dict, init=False)
+    _facts: dict[tuple[str, str, int], CircuitFacts] = field(default_factory=dict, init=False)
+    _bytes: dict[tuple[str, int], int] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.delay = rep_delay_of(self.device) if self.rep_delay is None else self.rep_delay
@@ -106,35 +107,43 @@ class DeviceCircuits:
         """Where a program sits."""
         return self._circuits.placed(self._own(program))
 
-    def facts(self, program: LayerProgram, group: CommutingGroup, *, calibrates: bool = False) -> CircuitFacts:
+    def facts(
+        self, program: LayerProgram, group: CommutingGroup, *, calibrates: bool = False, folding: int = 1
+    ) -> CircuitFacts:
         """The measured circuit of a group, or the longer one of the two calibration circuits."""
         own = self._own(program)
-        key = own.fingerprint, "" if calibrates else group.basis.letters
+        key = own.fingerprint, "" if calibrates else group.basis.letters, folding
         if key not in self._facts:
-            circuit = self._circuits.of_calibration(own)[1] if calibrates else self.placed(own).measured(group)
+            if calibrates:
+                circuit = self._circuits.of_calibration(own)[1]
+            else:
+                circuit = folded(self.placed(own), folding).measured(group)
             self._facts[key] = circuit_facts(circuit, self.device.target)
         return self._facts[key]
 
-    def template_bytes(self, program: LayerProgram) -> int:
+    def template_bytes(self, program: LayerProgram, folding: int = 1) -> int:
         """Bytes of a program's template."""
         own = self._own(program)
-        if own.fingerprint not in self._bytes:
-            self._bytes[own.fingerprint] = payload_of_template(self.placed(own).circuit)
-        return self._bytes[own.fingerprint]
+        key = own.fingerprint, folding
+        if key not in self._bytes:
+            self._bytes[key] = payload_of_template(folded(self.placed(own), folding).circuit)
+        return self._bytes[key]
 
     def seconds(self, job: Job, batch: Batch) -> float:
         """QPU seconds of a batch, without what every job costs."""
-        facts = self.facts(job.program, batch.group, calibrates=job.calibrates)
+        facts = self.facts(job.program, batch.group, calibrates=job.calibrates, folding=batch.folding)
         return estimated_qpu_seconds(batch.executions, 0, rep_delay=self.delay, circuit_seconds=facts.seconds)
 
     def payload_bytes(self, job: Job) -> int:
-        """One template and the parameters of every state, or the two circuits of a calibration."""
+        """One template a folding and the parameters of every state, or the two circuits of a calibration."""
         if job.calibrates:
             return sum(
                 payload_of_template(circuit) for circuit in self._circuits.of_calibration(self._own(job.program))
             )
         parameters = self.placed(job.program).circuit.num_parameters
-        return self.template_bytes(job.program) + job.states * parameters * _BYTES_PER_VALUE
+        foldings = {batch.folding for batch in job.batches}
+        templates = sum(self.template_bytes(job.program, folding) for folding in foldings)
+        return templates + len(foldings) * job.states * parameters * _BYTES_PER_VALUE
 
     def programs(self, jobs: tuple[Job, ...]) -> tuple[ProgramOnDevice, ...]:
         """The templates of some jobs, each in the groups that it is measured in."""

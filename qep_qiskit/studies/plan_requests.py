@@ -39,12 +39,14 @@ class Batch:
         phase: ``"free"``, ``"+beta"`` and the like in a step; elsewhere what the job is for.
         circuits: Bound circuits.
         executions: Shots times circuits.
+        folding: How often two-qubit gates run.
     """
 
     group: CommutingGroup
     phase: str
     circuits: int
     executions: int
+    folding: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -279,7 +281,13 @@ def _batches(readout: Readout, names: list[str]) -> Iterator[Batch]:
     phases, circuits = np.unique(readout.states % len(names), return_counts=True)
     for phase, count in zip(phases.tolist(), circuits.tolist(), strict=True):
         executions = 0 if readout.shots is None else readout.shots * count
-        yield Batch(group=readout.group, phase=names[phase], circuits=count, executions=executions)
+        yield Batch(
+            group=readout.group,
+            phase=names[phase],
+            circuits=count,
+            executions=executions,
+            folding=readout.folding,
+        )
 
 
 def _phases_of(trainer: Trainer, skipped: int, request: Request) -> list[str]:

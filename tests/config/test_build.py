@@ -17,7 +17,7 @@ from qep_qiskit.errors import (
 from qep_qiskit.execution import NoisyExecutor, SamplerExecutor, VectorExecutor
 from qep_qiskit.execution.aer import AerExecutor
 from qep_qiskit.losses import CrossEntropy, SquaredError
-from qep_qiskit.measurement import ReadoutMitigation
+from qep_qiskit.measurement import Extrapolation, ReadoutMitigation
 from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation
 
 EXACT = {"kind": "exact"}
@@ -252,9 +252,20 @@ def test_exact_calibration():
     assert make(preparation=ADIABATIC, execution=execution).estimator.mitigation == ReadoutMitigation(shots=None)
 
 
+def test_extrapolation():
+    execution = {"noise": {"readout": 0.1}, "mitigation": {"noise_factors": [1, 3, 5], "extrapolation": "polynomial"}}
+    found = make(preparation=ADIABATIC, execution=execution).estimator
+    assert found.extrapolation == Extrapolation((1, 3, 5), "polynomial")
+    assert found.mitigation is None
+    assert make(preparation=ADIABATIC, execution={"noise": {"readout": 0.1}}).estimator.extrapolation is None
+
+
 @pytest.mark.parametrize(
     ("preparation", "execution", "message"),
     [
+        (ADIABATIC, {"mitigation": {"noise_factors": [1, 3]}}, r"mitigation\.noise_factors: this backend has no noise"),
+        (EXACT, {"mitigation": {"noise_factors": [1, 3]}}, r"mitigation\.noise_factors: this backend has no noise"),
+        (ADIABATIC, {"noise": {}, "mitigation": {"noise_factors": [1, 2]}}, "odd numbers that ascend from 1"),
         (ADIABATIC, {"mitigation": {"readout": "calibrated"}}, r"mitigation\.readout: this backend has no errors"),
         (EXACT, {"mitigation": {"readout": "calibrated"}}, r"mitigation\.readout: this backend has no errors"),
         (ADIABATIC, {"mitigation": {"calibration_shots": 9}}, "goes with readout = 'calibrated' only"),

@@ -3,6 +3,7 @@
 import json
 import logging
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
@@ -91,6 +92,20 @@ def test_unequal_shots_are_two_jobs_and_come_back_in_order(service, path):
     assert [outcome.shots for outcome in data.outcomes] == [30, 50]
     assert [job.shots for job in service.accepted] == [30, 50]
     assert states(path) == ["collected"] * 2
+
+
+def test_folded_circuits_travel_in_the_same_job(service, path, expected):
+    """Two PUBs, and the bits of the unfolded one are those of a request without foldings."""
+    request = ramp_request()
+    readouts = tuple(replace(readout, folding=folding) for readout in request.readouts for folding in (1, 3))
+    data = run(service, path, replace(request, readouts=readouts))
+    (job,) = service.accepted
+    assert len(job.pubs) == 2
+    assert all(np.array_equal(a.bits, b.bits) for a, b in zip(data.outcomes[::2], expected.outcomes, strict=True))
+    (entry,) = JobLedger.read(path)
+    assert [shape[:2] for shape in entry.description.shapes] == [[4, 2], [4, 2]]
+    assert run(service, path, replace(request, readouts=readouts)).outcomes[1].shots == 50
+    assert len(service.accepted) == 1
 
 
 def test_a_restart_sends_nothing_again(service, path, expected):

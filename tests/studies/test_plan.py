@@ -28,6 +28,7 @@ SMALL = {
     "training": {"epochs": 1, "batch_size": 3},
 }
 NOISY = {"backend": "aer", "noise": {"readout": 0.02}, "mitigation": {"readout": "calibrated"}}
+FOLDED = {**NOISY, "mitigation": {"readout": "calibrated", "noise_factors": [1, 3]}}
 SAMPLED = {
     "kind": "variational",
     "energies": "sampled",
@@ -75,6 +76,7 @@ class Counter:
         {"preparation": SAMPLED},
         {"preparation": {"kind": "variational", "ansatz": {"kind": "hamiltonian", "depth": 1}}},
         {"execution": NOISY, "training": {"epochs": 3, "batch_size": 1}},
+        {"execution": FOLDED, "training": {"epochs": 3, "batch_size": 1}},
         {"contrast": {"beta": "auto", "pilot": {"every": 2}}, "training": {"epochs": 5, "batch_size": 2}},
         PARITY,
         {"training": {"epochs": 5, "batch_size": 2, "evaluate_every": 2}},
