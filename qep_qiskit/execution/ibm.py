@@ -371,6 +371,8 @@ def _extremes(pub: Pub) -> SamplerPub:
 
     Gates of a bounded angle have multiples of one parameter each.
     """
+    if not pub.values.size:
+        return SamplerPub.coerce((pub.circuit,))
     values = pub.values.reshape(-1, pub.values.shape[-1])
     rows = sorted({*values.argmin(axis=0).tolist(), *values.argmax(axis=0).tolist()})
-    return SamplerPub.coerce((pub.circuit, values[rows or [0]]))
+    return SamplerPub.coerce((pub.circuit, values[rows]))

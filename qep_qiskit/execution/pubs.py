@@ -222,7 +222,8 @@ class DeviceCircuits:
     def _calibration(self, prepared: CalibrationStates, readouts: Sequence[Readout]) -> tuple[Pub, ...]:
         circuits = self.placed(prepared.program).calibration()
         states = [int(state) for readout in readouts for state in readout.states]
-        return tuple(Pub(circuit=circuits[state], values=np.zeros((1, 0))) for state in states)
+        # Without parameters a PUB has no axes, whatever shape its values are given.
+        return tuple(Pub(circuit=circuits[state], values=np.zeros(0)) for state in states)
 
     def _broadcast(self, prepared: CircuitStates, readouts: Sequence[Readout], folding: int) -> tuple[Pub, bool]:
         """The PUB, and whether its axes are states and groups."""

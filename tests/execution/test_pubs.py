@@ -147,7 +147,7 @@ def test_calibration_reads_all_zeros_and_all_ones_on_the_same_qubits():
     )
     store = Store()
     (job,), (measured,) = jobs_of(calibration, store=store), jobs_of(request, store=store)
-    assert [int(np.argmax(probabilities(pub.circuit, pub.values[0]))) for pub in job.pubs] == [0, 7]
+    assert [int(np.argmax(probabilities(pub.circuit, pub.values))) for pub in job.pubs] == [0, 7]
     qubits = [
         [circuit.find_bit(step.qubits[0]).index for step in circuit.data if step.operation.name == "measure"]
         for circuit in (job.pubs[0].circuit, measured.pubs[0].circuit)
