@@ -27,6 +27,7 @@ _HOMES: dict[str, str] = {
     "Experiment": "config",
     "FiniteDifferences": "budget",
     "FixedAnsatz": "preparation",
+    "Extrapolation": "measurement",
     "GradientDescent": "learning",
     "GradientEstimator": "learning",
     "GradientProblem": "budget.problem",

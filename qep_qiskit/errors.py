@@ -20,6 +20,7 @@ __all__ = [
     "LedgerError",
     "NetworkError",
     "NudgeBeyondGapWarning",
+    "PausedError",
     "QepError",
     "QepWarning",
     "ResourceError",
@@ -63,6 +64,10 @@ class LedgerError(QepError):
 
 class NetworkError(QepError):
     """A network, cost or graph is not well defined (spin out of range, duplicate edge, ...)."""
+
+
+class PausedError(QepError):
+    """Nothing more is done in this process; a job that was sent goes on, and another process can collect it."""
 
 
 class ResourceError(QepError):

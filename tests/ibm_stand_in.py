@@ -120,7 +120,7 @@ class StandInService:
     def backends(self):
         return [self.device]
 
-    def backend(self, name):
+    def backend(self, name, use_fractional_gates=False):
         if name != self.device.name:
             raise QiskitBackendNotFoundError("No backend matches the criteria.")
         return self.device

@@ -17,7 +17,8 @@ from ibm_requests import LOOPBACK_SHOTS, SPINS, calibrated_request, ramp_request
 from qep_qiskit.execution import ibm
 from qep_qiskit.execution.ibm import IbmDevice, ibm_device
 from qep_qiskit.execution.ledger import JobLedger
-from qep_qiskit.execution.remote import Patience, RemoteExecutor
+from qep_qiskit.execution.patience import Patience
+from qep_qiskit.execution.remote import RemoteExecutor
 from qep_qiskit.seeds import Seeds
 
 PATIENCE = Patience(settling=6, first_pause=0.2, longest_pause=1, without_answer=60)
@@ -36,7 +37,7 @@ def dying(when):
 
 def main(path, out, how=None):
     if how == "untamed":
-        ibm._tame = lambda service: None
+        ibm.tame = lambda service: None
     elif how in ("before", "after"):
         IbmDevice.send = dying(how)
     shots = (LOOPBACK_SHOTS, LOOPBACK_SHOTS)

@@ -65,7 +65,10 @@ def test_imports_run_one_way(path):
     ("library", "homes"),
     [
         ("qiskit_aer", {"aer.py"}),
-        ("qiskit_ibm_runtime", {"aer.py", "ibm.py", "ibm_local.py"}),  # snapshots of devices, the service, its sampler
+        (
+            "qiskit_ibm_runtime",
+            {"aer.py", "ibm.py", "ibm_client.py", "ibm_local.py", "ibm_modes.py"},
+        ),  # the snapshots of devices, the service and its sampler
         ("distributed", {"cluster.py"}),
         ("pyarrow", {"table.py"}),
         ("openqasm3", {"qasm_file.py"}),

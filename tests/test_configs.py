@@ -16,13 +16,16 @@ from qep_qiskit.config import from_file, load_config
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
 FOR_USE = {"ansaetze"}  # circuits to name in a configuration; tests/ansatz reads them
+ACCOUNT = [path for path in CONFIGS if load_config(path).execution.backend.startswith("ibm_")]
 DRAWN = sorted(path.name for path in (ROOT / "circuits").iterdir() if path.is_dir() and path.name not in FOR_USE)
 CIRCUITS = [(name, file.stem) for name in DRAWN for file in sorted((ROOT / "circuits" / name).glob("*.qasm"))]
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted({*CONFIGS} - {*ACCOUNT}), ids=lambda path: path.stem)
 def test_config_runs_in_a_small_variant(path, tmp_path, capsys):
     """One epoch of few steps, through the command line, to the last file."""
+    if load_config(path).execution.backend.startswith("fake_"):
+        pytest.importorskip("qiskit_ibm_runtime")
     small = ["training.epochs=1"]
     if load_config(path).task.kind == "digits":
         small += ["training.batch_size=1437", "task.test_size=10", "preparation.steps=2", "preparation.total_time=0.4"]
@@ -34,6 +37,14 @@ def test_config_runs_in_a_small_variant(path, tmp_path, capsys):
     assert summary["epochs"] == 1
     assert math.isfinite(summary["train_loss"])
     assert "wrote" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", ACCOUNT, ids=lambda path: path.stem)
+def test_config_for_a_device_is_within_its_own_limit(path, capsys):
+    """It needs an account to run; tests/cli/test_device_runs.py trains on a stand-in."""
+    pytest.importorskip("qiskit_ibm_runtime")
+    assert main(["plan", str(path), "--backend", "fake_torino", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["would_start"]
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,11 +16,12 @@ from rich.console import Console
 from qep_qiskit.cli.source import checked_sample, open_source
 from qep_qiskit.config import Experiment
 from qep_qiskit.execution import RequestKey, VectorExecutor
-from qep_qiskit.learning import GradientEstimate
+from qep_qiskit.learning import GradientEstimate, RunFolder
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.measurement import Usage, drive
 from qep_qiskit.preparation import ExactPreparation
 from qep_qiskit.report.tables import gradient_table, value_with_error
+from qep_qiskit.studies.training import asking
 from qep_qiskit.tasks import Dataset
 
 __all__ = ["run"]
@@ -28,11 +31,12 @@ def run(options: argparse.Namespace) -> int:
     """Measure, compare where asked, print."""
     experiment, weights = open_source(options.config, options.overrides)
     sample = experiment.task.train.take(checked_sample(experiment, options.sample))
-    experiment, pilots = _with_pilot(experiment, weights, sample)
-    estimator = replace(experiment.estimator, read_free_cost=True)
-    key = RequestKey("gradient", options.sample)
-    estimate, usage = drive(estimator.estimate(weights, sample.inputs, sample.targets, key), experiment.executor)
-    usage += pilots
+    with _asking(options.config, experiment, weights, sample) as asked:
+        experiment, pilots = _with_pilot(asked, weights, sample)
+        estimator = replace(experiment.estimator, read_free_cost=True)
+        key = RequestKey("gradient", options.sample)
+        estimate, usage = drive(estimator.estimate(weights, sample.inputs, sample.targets, key), experiment.executor)
+        usage += pilots
     rows = _rows(experiment, weights, estimate)
     summary: dict[str, Any] = {
         "beta": experiment.estimator.contrast.beta,
@@ -50,6 +54,15 @@ def run(options: argparse.Namespace) -> int:
     else:
         _print(summary, rows, usage, title=f"{experiment.config.name}, training sample {options.sample}")
     return 0
+
+
+def _asking(
+    source: str, experiment: Experiment, weights: NDArray, sample: Dataset
+) -> AbstractContextManager[Experiment]:
+    """The objects to measure with; on a device only a run has a ledger, a configuration has none."""
+    if not Path(source).is_dir():
+        return nullcontext(experiment)
+    return asking(RunFolder.open(Path(source)), experiment, weights, sample.inputs, sample.targets)
 
 
 def _with_pilot(experiment: Experiment, weights: NDArray, sample: Dataset) -> tuple[Experiment, Usage]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module, metadata
 from typing import NoReturn
 
@@ -51,6 +53,14 @@ examples:
       the shots, nudge and split for a relative error of 10 %
   qep plan configs/xor.toml --backend fake_torino
       what the run would cost on a device, and what would make it cheaper
+  qep submit configs/xor_ibm.toml --out runs/qpu
+      send the first job of a run on a device, and return
+  qep collect runs/qpu
+      fetch and apply it; qep submit runs/qpu sends the next
+  qep jobs runs/qpu
+      every job of the run, and what the service says of it
+  qep cancel runs/qpu
+      cancel the jobs that are under way
 
 files of a run:
   config.json, data.npz      what was run, on which samples
@@ -58,6 +68,7 @@ files of a run:
   checkpoint.npz             weights and counters, for resume and predict
   weights.json, summary.json, *.png
                              the report and its figures, written at the end
+  jobs.sqlite                every job that was sent to a device, and its bits
 
 files of a sweep:
   sweep.json                 the grid
@@ -71,9 +82,10 @@ files of a study (qep budget):
   gradient.csv, ...          all points (or .parquet); figures as PNG and PDF
   points.jsonl               points that are done: the same command goes on
 
-Ctrl-C stops a run after its current request and keeps everything; 'qep
-resume' goes on as if it had never stopped, also after a crash. A stopped or
-killed sweep goes on by the same command.
+Ctrl-C stops a run after its current request and keeps everything; a job
+that a device has in its queue goes on without it. 'qep resume' goes on as if
+it had never stopped, also after a crash. A stopped or killed sweep goes on by
+the same command.
 
 exit codes: 0 done, 1 some points of a sweep failed or a worker died (lines
 say which; the rest is kept), 2 something in the input cannot be used (one
@@ -105,6 +117,8 @@ def _parser() -> argparse.ArgumentParser:
 
     resume = _command(commands, "resume", "go on with a stopped run", "Go on with a run that was stopped or killed.")
     resume.add_argument("folder", metavar="DIR", help="folder of the run")
+    _limit_argument(resume)
+    _jobs(commands)
 
     predict = _command(
         commands, "predict", "answer new inputs", "Measure a trained network's outputs on the rows of a CSV file."
@@ -138,6 +152,55 @@ def _parser() -> argparse.ArgumentParser:
     _budget(commands)
     _plan(commands)
     return parser
+
+
+def _jobs(commands: argparse._SubParsersAction) -> None:
+    """Runs on devices, a job at a time."""
+    submit = _command(
+        commands,
+        "submit",
+        "send the next job of a run",
+        "Send the next job of a run on a device and return: a new run from a configuration, or the folder of one. Jobs "
+        "that were sent before must be done, and are applied first.",
+    )
+    _config_argument(submit, or_run=True)
+    submit.add_argument("--out", metavar="DIR", help="folder of a new run; runs/<name of the file> by default")
+    _limit_argument(submit)
+    collect = _command(
+        commands,
+        "collect",
+        "fetch and apply submitted jobs",
+        "Wait for the jobs of a run that are under way, fetch their outcomes and apply them; nothing is sent. Exit "
+        "code 3 if one is still queued after execution.wait_seconds.",
+    )
+    collect.add_argument("folder", metavar="DIR", help="folder of the run")
+    jobs = _command(
+        commands,
+        "jobs",
+        "list the jobs of a run",
+        "The ledger of a run on a device: every job with its state, and beside it what the service says of those that "
+        "are not collected.",
+    )
+    jobs.add_argument("folder", metavar="DIR", help="folder of the run")
+    jobs.add_argument("--offline", action="store_true", help="do not ask the service")
+    _json_argument(jobs)
+    cancel = _command(
+        commands,
+        "cancel",
+        "cancel jobs under way",
+        "Cancel the jobs of a run that are not done. The run stays as it is: 'qep resume' or 'qep submit' sends them "
+        "again.",
+    )
+    cancel.add_argument("folder", metavar="DIR", help="folder of the run")
+
+
+def _limit_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--max-qpu-seconds",
+        metavar="S",
+        type=float,
+        help="another limit than the execution.max_qpu_seconds that the run was started with",
+    )
 
 
 def _plan(commands: argparse._SubParsersAction) -> None:
@@ -254,6 +317,29 @@ def _show_warnings_once() -> None:
     warnings.showwarning = show
 
 
+@contextmanager
+def _showing_log() -> Iterator[None]:
+    """The log of this package as lines like its other ones, and none of IBM's client: errors here say what counts."""
+    client, own, handler = logging.getLogger("qiskit_ibm_runtime"), logging.getLogger("qep_qiskit"), _Lines()
+    level = client.level
+    if level == logging.NOTSET:  # the user's QISKIT_IBM_RUNTIME_LOG_LEVEL goes first
+        client.setLevel(logging.CRITICAL)
+    own.addHandler(handler)
+    try:
+        yield
+    finally:
+        own.removeHandler(handler)
+        client.setLevel(level)
+
+
+class _Lines(logging.Handler):
+    """Prints what is logged to the standard error of the moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line."""
+        print(f"qep: {record.levelname.lower()}: {record.getMessage()}", file=sys.stderr)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -264,7 +350,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     options = _parser().parse_args(arguments)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _showing_log():
         _show_warnings_once()
         try:
             return int(import_module(f"qep_qiskit.cli.{options.command}").run(options))

@@ -6,10 +6,14 @@ import argparse
 import json
 from typing import Any
 
+from qiskit.providers import BackendV2
 from rich.console import Console
 
 from qep_qiskit.config import Experiment, from_file
+from qep_qiskit.config.build_executor import build_patience
 from qep_qiskit.errors import ConfigError
+from qep_qiskit.execution.patience import PatientDevice
+from qep_qiskit.studies.training import device_of
 
 __all__ = ["run"]
 
@@ -28,21 +32,39 @@ def run(options: argparse.Namespace) -> int:
 
 def _planned(experiment: Experiment) -> dict[str, Any]:
     """The record of the plan, with what would make the run cheaper. Qiskit is imported only now."""
-    name = experiment.config.execution.backend
-    if not name.startswith("fake_"):
-        raise ConfigError(
-            f"execution.backend: '{name}' charges nothing; name a device with --backend, such as fake_torino"
-        )
-    from qep_qiskit.execution.aer import fake_device
-    from qep_qiskit.studies.plan import plan_requests
-    from qep_qiskit.studies.plan_circuits import DeviceCircuits
+    from qep_qiskit.studies.plan import circuits_on, plan_requests
     from qep_qiskit.studies.plan_requests import record_run
     from qep_qiskit.studies.plan_savings import savings
 
+    device, left = _device(experiment)
     requests = record_run(experiment)
-    circuits = DeviceCircuits(device=fake_device(name, experiment.network.num_qubits), seeds=experiment.seeds)
-    plan = plan_requests(requests, circuits, experiment)
-    return plan.record() | {"savings": [saving.record() for saving in savings(experiment, requests, circuits)]}
+    circuits = circuits_on(experiment, device)
+    plan = plan_requests(requests, circuits, experiment, remaining_seconds=left)
+    found = savings(experiment, requests, circuits, _fractional(experiment))
+    return plan.record() | {"savings": [saving.record() for saving in found]}
+
+
+def _device(experiment: Experiment) -> tuple[BackendV2, float | None]:
+    """The device, and the QPU seconds that the account has left, where there is an account."""
+    name = experiment.config.execution.backend
+    remote = device_of(experiment)
+    if remote is not None:
+        return remote.backend, PatientDevice(remote, build_patience(experiment.config)).asked(remote.seconds_left)
+    from qep_qiskit.config.build_local_device import is_described, local_device
+
+    if not is_described(experiment.config):
+        raise ConfigError(
+            f"execution.backend: '{name}' charges nothing; name a device with --backend, such as fake_torino"
+        )
+    return local_device(experiment.config, experiment.network.num_qubits), None
+
+
+def _fractional(experiment: Experiment) -> BackendV2 | None:
+    """The device with fractional gates, where it is described here, offers them, and the run does without."""
+    from qep_qiskit.config.build_local_device import fractional_of, is_described
+
+    config = experiment.config
+    return fractional_of(config, experiment.network.num_qubits) if is_described(config) else None
 
 
 def _print(plan: dict[str, Any], title: str) -> None:
@@ -74,4 +96,8 @@ def _sentences(plan: dict[str, Any]) -> list[str]:
     limit = f"execution.max_qpu_seconds = {plan['max_qpu_seconds']:g}"
     seconds = f"{plan['run']['qpu_seconds']:,.1f} s"
     verdict = "would start" if plan["would_start"] else "would not start"
-    return [*found, f"On a device this run {verdict}: {seconds} against {limit}."]
+    left = plan["remaining_seconds"]
+    account = "" if left is None else f", and {left:,.0f} s that the account has left"
+    if plan["mode"] == "session":
+        found.append("A session is charged by the clock from its first job on: its price is not less than this.")
+    return [*found, f"On a device this run {verdict}: {seconds} against {limit}{account}."]

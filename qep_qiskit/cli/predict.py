@@ -13,7 +13,7 @@ from qep_qiskit.errors import ConfigError, RunFolderError
 from qep_qiskit.learning import Evaluation, Spending, evaluate
 from qep_qiskit.learning.recollection import lent_by_neighbours
 from qep_qiskit.report.tables import prediction_table, value_with_error
-from qep_qiskit.studies.training import load_matching_state, open_run
+from qep_qiskit.studies.training import asking, load_matching_state, open_run
 from qep_qiskit.tasks import Dataset, Task, decode, read_rows
 
 __all__ = ["run"]
@@ -30,16 +30,17 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigError(f"{options.folder}: this task has no inputs to predict with")
     data = read_rows(options.data, task)
     known = data.num_targets > 0
-    found = evaluate(
-        Spending.of(experiment.estimator, state.spending),
-        experiment.executor,
-        state.weights,
-        data,
-        purpose="predict",
-        index=0,
-        with_cost=known,
-        memory=lent_by_neighbours(state.recollections, task.train.inputs, data.inputs),
-    )
+    with asking(folder, experiment, state.weights, data.inputs, data.targets) as asked:
+        found = evaluate(
+            Spending.of(experiment.estimator, state.spending),
+            asked.executor,
+            state.weights,
+            data,
+            purpose="predict",
+            index=0,
+            with_cost=known,
+            memory=lent_by_neighbours(state.recollections, task.train.inputs, data.inputs),
+        )
     if found.outputs is None:
         raise ConfigError(f"{options.folder}: this network has no outputs to predict with")
     rows = _rows(task, data, found)

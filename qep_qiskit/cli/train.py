@@ -3,41 +3,63 @@
 from __future__ import annotations
 
 import argparse
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
-from qep_qiskit.cli.progress import ProgressView
+from qep_qiskit.cli.working import free_folder, require_device, say_stopped, working_in
 from qep_qiskit.config import Experiment, from_file
+from qep_qiskit.config.build_executor import build_patience
+from qep_qiskit.errors import QepError
+from qep_qiskit.execution.patience import PatientDevice
 from qep_qiskit.execution.service import RemoteDevice
-from qep_qiskit.learning import RunFolder, Trainer, TrainingState
-from qep_qiskit.studies.training import device_of, is_finished, load_matching_state, start_run, trainer_in
+from qep_qiskit.learning import RunFolder
+from qep_qiskit.studies.training import device_of, start_run
 
-__all__ = ["report_of", "run", "train_in"]
-
-_INTERRUPTED = 130
+__all__ = ["begun", "run", "train_in"]
 
 
 def run(options: argparse.Namespace) -> int:
-    """Build everything first, so that nothing is written where something is wrong; then train."""
-    experiment = from_file(options.config, options.overrides)
-    path = Path(options.out) if options.out else _free_folder(Path("runs") / Path(options.config).stem)
+    """Start a run and train."""
+    return train_in(*begun(options.config, options.overrides, options.out))
+
+
+def begun(
+    config: str, overrides: Sequence[str], out: str | None, *, only_on_device: str | None = None
+) -> tuple[RunFolder, Experiment, RemoteDevice | None]:
+    """Build everything first, so that nothing is written where something is wrong; then make the folder of the run.
+
+    Args:
+        config: The configuration file.
+        overrides: ``key.path=value`` texts.
+        out: The folder; the first free one of the configuration's name by default.
+        only_on_device: The command, if it is for devices only.
+
+    Raises:
+        ResourceError: It would take more of a device than it may.
+        ConfigError: The command is for devices only, and it runs elsewhere.
+    """
+    experiment = from_file(config, overrides)
+    if only_on_device is not None:
+        require_device(experiment, only_on_device)
+    path = Path(out) if out else free_folder(Path("runs") / Path(config).stem)
     device = device_of(experiment)
-    return train_in(start_run(path, experiment), experiment, device)
+    if device is not None:
+        _require_start(experiment, device)
+    try:
+        return start_run(path, experiment), experiment, device
+    except QepError:
+        if device is not None:
+            device.close()
+        raise
 
 
-def _free_folder(path: Path) -> Path:
-    """The path, or the first of path-2, path-3, ... that is not there."""
-    candidate, number = path, 1
-    while candidate.exists():
-        number += 1
-        candidate = path.with_name(f"{path.name}-{number}")
-    return candidate
+def _require_start(experiment: Experiment, device: RemoteDevice) -> None:
+    """Refuse before anything is written. Qiskit's transpiler is imported only now."""
+    from qep_qiskit.studies.plan import plan_on
+
+    PatientDevice(device, build_patience(experiment.config)).require_open("try later or use another backend")
+    plan_on(experiment, device).require_start()
+    device.batch()
 
 
 def train_in(folder: RunFolder, experiment: Experiment, device: RemoteDevice | None = None) -> int:
@@ -48,58 +70,7 @@ def train_in(folder: RunFolder, experiment: Experiment, device: RemoteDevice | N
         experiment: What it trains.
         device: The device that it asks for, if it was found already.
     """
-    progress = ProgressView(Console(stderr=True))
-    with folder.locked():
-        state = load_matching_state(folder, experiment)
-        if state is not None and is_finished(state, experiment):
-            Console().print(report_of(folder, experiment, state))
-            print(f"{folder.path}: this run is finished; nothing to resume")
-            return 0
-        device = device_of(experiment) if device is None else device
-        trainer = trainer_in(folder, experiment, state, watchers=(progress,), device=device)
-        with _stopping_on_signals(trainer):
-            progress.start(trainer)
-            try:
-                outcome = trainer.run()
-            finally:
-                progress.close()
-        if outcome == "stopped":
-            print(f"qep: stopped {_place(trainer)}; go on with 'qep resume {folder.path}'", file=sys.stderr)
-            return _INTERRUPTED
-        Console().print(report_of(folder, experiment, trainer.state))
-    print(f"wrote {folder.path}")
+    with working_in(folder, experiment, device) as work:
+        if work.outcome == "stopped":
+            return say_stopped(work, folder)
     return 0
-
-
-def _place(trainer: Trainer) -> str:
-    """Where a run stopped: between two steps, or with so many answers of the work under way."""
-    answers = len(trainer.state.journal)
-    if not answers:
-        return f"after step {trainer.state.step} of {trainer.total_steps}"
-    return f"in step {trainer.state.step + 1} of {trainer.total_steps}, with {answers} answers kept"
-
-
-def report_of(folder: RunFolder, experiment: Experiment, state: TrainingState) -> Table:
-    """Write the report of a run; figures are imported only now."""
-    from qep_qiskit.report.run import write_report
-
-    return write_report(folder, experiment.config.name, experiment.network, experiment.task, state)
-
-
-@contextmanager
-def _stopping_on_signals(trainer: Trainer) -> Iterator[None]:
-    """The first Ctrl-C (or termination) stops after the current request; a second one at once."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def stop(number: int, _: object) -> None:
-        if trainer.stop_requested:
-            raise KeyboardInterrupt
-        trainer.request_stop()
-
-    try:
-        for number in before:
-            signal.signal(number, stop)
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from qep_qiskit.config.build_cost import build_cost
-from qep_qiskit.config.build_executor import build_executor, build_mitigation, is_remote
+from qep_qiskit.config.build_executor import build_executor, build_extrapolation, build_mitigation, is_remote
+from qep_qiskit.config.build_local_device import settled
 from qep_qiskit.config.build_network import build_network, num_spins
 from qep_qiskit.config.build_spending import build_contrast, build_policy
 from qep_qiskit.config.build_variational import build_variational
@@ -136,6 +137,7 @@ def build(config: Config, task: Task | None = None) -> Experiment:
     Raises:
         QepError: Something named in the configuration cannot be had; the message is one line.
     """
+    config = settled(config)
     _check_memory(config, num_spins(config.network))
     seeds = Seeds(config.seed)
     task = _named_build_task(config, seeds) if task is None else task
@@ -150,6 +152,7 @@ def build(config: Config, task: Task | None = None) -> Experiment:
         shots=None if shots == "exact" else shots,
         grouping=config.measurement.grouping,
         mitigation=build_mitigation(config),
+        extrapolation=build_extrapolation(config),
     )
     experiment = Experiment(
         config=config,

@@ -5,21 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from qep_qiskit.config.build_local_device import is_described, is_rehearsal, layout_of, local_device
 from qep_qiskit.config.schema import Config
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import Executor, Request, ShotData, StatevectorExecutor, Ticket, VectorExecutor
 from qep_qiskit.execution.ledger import JobLedger
 from qep_qiskit.execution.noisy import MOST_QUBITS
-from qep_qiskit.execution.remote import Patience, RemoteExecutor
+from qep_qiskit.execution.patience import Patience
+from qep_qiskit.execution.remote import Pace, RemoteExecutor
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.execution.service import RemoteDevice
-from qep_qiskit.measurement import ReadoutMitigation
+from qep_qiskit.measurement import Extrapolation, ReadoutMitigation
 from qep_qiskit.seeds import Seeds
 
 __all__ = [
     "build_device",
     "build_executor",
+    "build_extrapolation",
     "build_mitigation",
+    "build_patience",
     "build_remote_executor",
     "build_sampler_options",
     "is_remote",
@@ -56,9 +60,12 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     if config.measurement.shots == "exact":
         require_exact(config, num_qubits, "measurement.shots")
     if section.backend != "aer":
-        device = aer.fake_device(section.backend, num_qubits)
         return aer.device_executor(
-            device, seeds, measured_circuits=section.measured_circuits, options=build_sampler_options(config)
+            local_device(config, num_qubits),
+            seeds,
+            measured_circuits=section.measured_circuits,
+            layout=layout_of(config),
+            options=build_sampler_options(config),
         )
     noise = None if section.noise is None else aer.depolarizing_noise(**section.noise.model_dump())
     if noise is not None and _has_distributions(config, num_qubits):
@@ -93,16 +100,48 @@ def build_device(config: Config, num_qubits: int) -> RemoteDevice:
             f"execution.backend: '{section.backend}' needs qiskit-ibm-runtime; install with pip install "
             "'qep_qiskit[ibm]'"
         ) from error
-    return ibm_device(section.backend, num_qubits, section.instance)
+    return ibm_device(
+        section.backend,
+        num_qubits,
+        section.instance,
+        mode=section.mode,
+        most_seconds=section.max_qpu_seconds,
+        rep_delay=section.rep_delay,
+        fractional_gates=section.fractional_gates,
+    )
 
 
-def build_remote_executor(config: Config, seeds: Seeds, device: RemoteDevice, ledger: JobLedger) -> Executor:
-    """Where the requests of a run on a device go."""
+def build_patience(config: Config, pace: Pace | None = None) -> Patience:
+    """How long to wait for a service."""
+    return Patience(wait=config.execution.wait_seconds if pace is None or pace.waits else 0.0)
+
+
+def build_remote_executor(
+    config: Config,
+    seeds: Seeds,
+    device: RemoteDevice,
+    ledger: JobLedger,
+    pace: Pace | None = None,
+    max_qpu_seconds: float | None = None,
+) -> RemoteExecutor:
+    """Where the requests of a run on a device go.
+
+    Args:
+        config: Of the run.
+        seeds: Of the run.
+        device: The device.
+        ledger: Of the run.
+        pace: How far this process goes; to the end by default.
+        max_qpu_seconds: Most that all jobs of the ledger may take; that of the configuration by default.
+    """
     return RemoteExecutor(
         device,
         seeds,
         ledger,
-        patience=Patience(wait=config.execution.wait_seconds),
+        patience=build_patience(config, pace),
+        pace=pace,
+        max_qpu_seconds=config.execution.max_qpu_seconds if max_qpu_seconds is None else max_qpu_seconds,
+        layout=layout_of(config),
         options=build_sampler_options(config),
     )
 
@@ -120,7 +159,8 @@ class _OnlyWithLedger:
             ConfigError: Always.
         """
         raise ConfigError(
-            f"execution.backend: '{self.backend}' runs 'qep train' and 'qep resume' only; use backend = 'fake_...' here"
+            f"execution.backend: '{self.backend}' needs the folder of a run, which keeps its jobs: 'qep train' or 'qep "
+            "submit' makes one, and 'gradient' and 'predict' take it; use backend = 'fake_...' here"
         )
 
     def collect(self, ticket: Ticket) -> ShotData:
@@ -165,8 +205,28 @@ def build_sampler_options(config: Config) -> SamplerOptions:
     )
     if options.changes_gates and _has_no_device(config):
         key = "gate_twirling" if options.gate_twirling else "dynamical_decoupling"
-        _refuse(f"mitigation.{key}", f"needs a device, 'ibm_...' or 'fake_...', got '{config.execution.backend}'")
+        _refuse(
+            f"mitigation.{key}",
+            f"needs a device, 'ibm_...', 'fake_...' or 'rehearse:ibm_...', got '{config.execution.backend}'",
+        )
     return options
+
+
+def build_extrapolation(config: Config) -> Extrapolation | None:
+    """How means are extrapolated to gates without noise.
+
+    Raises:
+        ConfigError: The factors are not odd numbers from 1 up, there is no noise on this backend, or there is nothing
+            to choose the extrapolation for.
+    """
+    section = config.execution.mitigation
+    if not section.noise_factors:
+        if section.extrapolation != "linear":
+            _refuse("mitigation.extrapolation", "goes with noise_factors only; leave it out")
+        return None
+    if config.preparation.kind == "exact" or _is_ideal(config):
+        _refuse("mitigation.noise_factors", "this backend has no noise to extrapolate; leave it out")
+    return Extrapolation(factors=tuple(section.noise_factors), kind=section.extrapolation)
 
 
 def _is_ideal(config: Config) -> bool:
@@ -174,7 +234,7 @@ def _is_ideal(config: Config) -> bool:
 
 
 def _has_no_device(config: Config) -> bool:
-    return not config.execution.backend.startswith(("fake_", "ibm_"))
+    return not (is_described(config) or is_remote(config))
 
 
 def _has_vectors(config: Config) -> bool:
@@ -217,11 +277,22 @@ def _refuse_contradictions(config: Config) -> None:
             "max_bond_dimension",
             f"goes with method = 'matrix_product_state' only, got method = '{section.method}'; leave it out",
         )
-    if section.backend not in ("aer", "statevector") and not section.backend.startswith(("fake_", "ibm_")):
-        _refuse("backend", f"expected 'aer', 'statevector', 'fake_...' or 'ibm_...', got '{section.backend}'")
+    on_device = not _has_no_device(config)
+    if section.backend not in ("aer", "statevector") and not on_device:
+        _refuse(
+            "backend",
+            f"expected 'aer', 'statevector', 'fake_...', 'rehearse:ibm_...' or 'ibm_...', got '{section.backend}'",
+        )
     for key in ("instance", "wait_seconds"):
-        if getattr(section, key) is not None and not is_remote(config):
+        goes = is_remote(config) or (key == "instance" and is_rehearsal(config))
+        if getattr(section, key) is not None and not goes:
             _refuse(key, f"goes with backend = 'ibm_...' only, got '{section.backend}'; leave it out")
+    if section.mode != "job" and not is_remote(config):
+        _refuse("mode", f"goes with backend = 'ibm_...' only, got '{section.backend}'; leave it out")
+    if section.rep_delay is not None and not on_device:
+        _refuse("rep_delay", f"goes with a device only, got '{section.backend}'; leave it out")
+    if section.fractional_gates and not on_device:
+        _refuse("fractional_gates", f"goes with a device only, got backend = '{section.backend}'; leave it out")
     if section.backend != "aer" and section.noise is not None:
         why = "is ideal" if section.backend == "statevector" else "brings the noise of its device"
         _refuse("noise", f"'{section.backend}' {why}; leave it out, or use backend = 'aer'")
@@ -233,7 +304,7 @@ def _refuse_contradictions(config: Config) -> None:
 
 def _refuse_options_of_aer(config: Config) -> None:
     backend, section = config.execution.backend, config.execution
-    keys = ["method", "device"] + (["measured_circuits"] if not backend.startswith("fake_") else [])
+    keys = ["method", "device"] + (["measured_circuits"] if not is_described(config) else [])
     for key in keys:
         default: Any = type(section).model_fields[key].default
         if getattr(section, key) != default:

@@ -17,9 +17,11 @@ from qep_qiskit.network import (
     complete,
     from_edges,
     heavy_hex,
+    heavy_hex_patch,
     lattice,
     layered,
     ring,
+    square_patch,
 )
 from qep_qiskit.tasks import Task
 
@@ -32,6 +34,8 @@ _GRAPH_KEYS: dict[str, tuple[str, ...]] = {
     "lattice": ("shape",),
     "layered": ("layers",),
     "heavy_hex": ("distance",),
+    "square": ("num_spins",),
+    "native": ("qubits", "edges"),
     "edges": ("num_spins", "edges"),
 }
 
@@ -48,8 +52,8 @@ def graph_size(section: IsingConfig) -> int:
     Raises:
         ConfigError: A key is missing, or does not go with the graph.
     """
-    wanted = _GRAPH_KEYS[section.graph]
-    for key in ("num_spins", "shape", "layers", "distance", "edges"):
+    wanted = _graph_keys(section)
+    for key in ("num_spins", "shape", "layers", "distance", "qubits", "edges"):
         given = getattr(section, key) is not None
         if key in wanted and not given:
             raise ConfigError(f"network.{key}: this key is missing; graph = '{section.graph}' needs it")
@@ -64,14 +68,34 @@ def graph_size(section: IsingConfig) -> int:
     if section.distance is not None:
         check_distance(section.distance)
         return (5 * section.distance**2 - 2 * section.distance - 1) // 2
+    if section.qubits is not None:
+        return len(section.qubits)
     assert section.num_spins is not None
     return section.num_spins
 
 
+def _graph_keys(section: IsingConfig) -> tuple[str, ...]:
+    """The keys that a graph needs; where two would do for its size, the one that is given."""
+    other = {"heavy_hex": section.distance, "native": section.qubits}.get(section.graph)
+    if other is not None and section.num_spins is not None:
+        key = "distance" if section.graph == "heavy_hex" else "qubits"
+        raise ConfigError(f"network.{key}: num_spins is given too; leave one of them out")
+    if section.num_spins is not None and section.graph in ("heavy_hex", "native"):
+        return ("num_spins",)
+    if section.graph == "native" and section.edges is None:
+        return ("num_spins",) if section.qubits is None else ("qubits",)
+    return _GRAPH_KEYS[section.graph]
+
+
 def build_graph(section: IsingConfig) -> Graph:
-    """The graph by its name and keys."""
-    graph_size(section)
-    values: list[Any] = [getattr(section, key) for key in _GRAPH_KEYS[section.graph]]
+    """The graph by its name and keys; a native one must have been cut."""
+    size = graph_size(section)
+    values: list[Any] = [getattr(section, key) for key in _graph_keys(section)]
+    if section.graph == "native":
+        assert section.edges is not None
+        return from_edges(size, section.edges)
+    if section.graph == "heavy_hex" and section.distance is None:
+        return heavy_hex_patch(size)
     if section.graph == "lattice":
         return lattice(*values[0], periodic=section.periodic)
     makers: dict[str, Any] = {
@@ -80,6 +104,7 @@ def build_graph(section: IsingConfig) -> Graph:
         "complete": complete,
         "layered": layered,
         "heavy_hex": heavy_hex,
+        "square": square_patch,
         "edges": from_edges,
     }
     return makers[section.graph](*values)

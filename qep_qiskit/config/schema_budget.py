@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from qep_qiskit.config.schema_execution import MitigationConfig
 from qep_qiskit.config.section import Section
 
-__all__ = ["BudgetConfig", "NoiseStudyConfig", "TrainingStudyConfig"]
+__all__ = ["BudgetConfig", "NamedMitigation", "NoiseStudyConfig", "TrainingStudyConfig"]
 
 Count = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]
@@ -25,15 +26,29 @@ class TrainingStudyConfig(Section):
     """Budgets that adapt: shots per batch to begin with, raised as `measurement.adaptive` says."""
 
 
+class NamedMitigation(MitigationConfig):
+    """What is switched on together; by default calibrated readout, `noise_factors = [1, 3]`, and both, one by one."""
+
+    name: str
+    """How figures and tables call it."""
+
+
 class NoiseStudyConfig(Section):
     """The gradient study on a noisy device (``--study noise``)."""
 
     backend: str = "fake_manila"
     """Backend to compare with the ideal one; a noisy `execution` of the configuration goes before it."""
-    readout: Literal["calibrated", "twirled"] = "calibrated"
-    """The readout mitigation that is studied, as in `execution.mitigation`."""
     calibration_shots: int = Field(default=4096, gt=0)
-    """Shots of each calibration circuit of the readout mitigation."""
+    """Shots of each calibration circuit, for mitigations that give none of their own."""
+    mitigations: list[NamedMitigation] = Field(
+        default=[
+            NamedMitigation(name="readout", readout="calibrated"),
+            NamedMitigation(name="zne", noise_factors=[1, 3]),
+            NamedMitigation(name="readout and zne", readout="calibrated", noise_factors=[1, 3]),
+        ]
+    )
+    """What to compare with the device as it is, each a table of keys of `execution.mitigation` and a name. Calibrations
+    and folded circuits count in the shots."""
 
 
 class BudgetConfig(Section):

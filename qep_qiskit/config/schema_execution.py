@@ -35,13 +35,19 @@ class MitigationConfig(Section):
     randomizations: int | None = Field(default=None, gt=0)
     """Most randomizations of a circuit where readings or gates are twirled, 128 by default; its shots are shared out
     among them."""
+    noise_factors: list[int] = Field(default=[])
+    """Zero-noise extrapolation: how often two-qubit gates run, such as ``[1, 3]``; odd and ascending from 1. Every
+    circuit is measured at each factor with `measurement.shots`, and all are counted. Empty: off."""
+    extrapolation: Literal["linear", "polynomial"] = "linear"
+    """``linear``: the straight line of least squares; ``polynomial``: the one through all points, for three factors or
+    more."""
     dynamical_decoupling: Literal["none", "XX", "XpXm", "XY4"] = "none"
-    """Pulses on qubits that wait, on ``ibm_...`` and ``fake_...``. They help against noise that is slow; the noise of
-    snapshots has no memory, so there they can gain nothing, and they bring the noise of waiting in, which simulations
-    without them leave out."""
+    """Pulses on qubits that wait, on ``ibm_...``, ``fake_...`` and ``rehearse:...``. They help against noise that is
+    slow; the noise of simulated devices has no memory, so there they can gain nothing, and they bring the noise of
+    waiting in, which simulations without them leave out."""
     gate_twirling: bool = False
-    """Random Pauli gates around two-qubit gates, on ``ibm_...`` and ``fake_...``. They make coherent errors stochastic;
-    snapshots have stochastic errors only, so there nothing is gained."""
+    """Random Pauli gates around two-qubit gates, on ``ibm_...``, ``fake_...`` and ``rehearse:...``. They make coherent
+    errors stochastic; simulated devices have stochastic errors only, so there nothing is gained."""
 
 
 class ExecutionConfig(Section):
@@ -49,13 +55,25 @@ class ExecutionConfig(Section):
 
     backend: str = "aer"
     """``aer``; ``statevector``, the package's own fast ideal engine; ``fake_...``, the snapshot of a device, simulated
-    on the qubits in use; or ``ibm_...``, a device of IBM's, for ``qep train`` and ``qep resume`` (both need
-    qiskit-ibm-runtime)."""
+    on the qubits in use; ``rehearse:ibm_...``, the same with the calibration that a device of IBM's has when the run
+    begins; or ``ibm_...``, the device itself, for ``qep train`` and ``qep resume`` (all need qiskit-ibm-runtime)."""
+    snapshot: str | None = None
+    """The calibration that a rehearsal runs with. It is taken from the device when the run begins and kept in the run
+    folder; leave it out."""
     instance: str | None = None
     """Name or CRN of the IBM Quantum instance that pays; none: that of the saved account."""
     wait_seconds: float | None = Field(default=None, gt=0)
     """How long to wait for one job of a device before leaving with exit code 3; the job goes on, and ``qep resume``
     collects it. None: as long as it takes."""
+    mode: Literal["job", "batch", "session"] = "job"
+    """How jobs are put together at IBM's service. ``job``: each queues on its own. ``batch``: what one command sends
+    stays together, at no price. ``session``: the device is kept for the run and charged by the clock, also while
+    nothing runs; not every plan has it."""
+    rep_delay: float | None = Field(default=None, ge=0)
+    """Seconds between executions on a device, which is most of what they cost; none: the device's own, 0.00025 on
+    many. Shorter ones are cheaper, and reset the qubits less well."""
+    fractional_gates: bool = False
+    """Use `rzz` of any angle on a device that offers it: half the two-qubit gates of a ramp."""
     method: Literal["automatic", "statevector", "density_matrix", "matrix_product_state"] = "automatic"
     """Simulation method of Aer."""
     max_bond_dimension: int | None = Field(default=None, gt=0)
@@ -70,5 +88,5 @@ class ExecutionConfig(Section):
     mitigation: MitigationConfig = MitigationConfig()
     """What is done about errors of noisy backends."""
     max_qpu_seconds: float = Field(default=60.0, gt=0)
-    """Most estimated QPU seconds that a run should have on a device. So far only `qep plan` judges by it: look at the
-    plan before you train on `ibm_...`."""
+    """Most QPU seconds that a run may have on a device. A run that is estimated at more does not start, and one that
+    comes to the limit stops before the job that would pass it; ``qep resume --max-qpu-seconds`` goes on."""

@@ -71,10 +71,14 @@ class IsingConfig(Section):
     """The transverse-field Ising network."""
 
     kind: Literal["ising"] = "ising"
-    graph: Literal["chain", "ring", "lattice", "complete", "layered", "heavy_hex", "edges"] = "complete"
-    """Name of the graph; each takes its own keys below."""
+    graph: Literal["chain", "ring", "lattice", "complete", "layered", "heavy_hex", "square", "native", "edges"] = (
+        "complete"
+    )
+    """Name of the graph; each takes its own keys below. ``heavy_hex`` and ``square`` are patches of the lattices that
+    devices have; ``native`` is cut from the couplings of the device itself (`execution.backend`), where its errors are
+    smallest: on these a device needs no swap."""
     num_spins: int | None = Field(default=None, ge=1, le=_MOST_SPINS)
-    """Spins of a chain, ring, complete graph or edge list."""
+    """Spins of a chain, ring, complete graph, edge list, or of a patch (heavy_hex, square, native)."""
     shape: Pair | None = None
     """Rows and columns of a lattice."""
     periodic: bool = False
@@ -82,9 +86,11 @@ class IsingConfig(Section):
     layers: list[int] | None = None
     """Spins per layer of a layered graph."""
     distance: int | None = Field(default=None, ge=1, le=25)
-    """Code distance of a heavy-hex graph (odd)."""
+    """Code distance of a heavy-hex graph (odd), in place of `num_spins`."""
+    qubits: list[Annotated[int, Field(ge=0)]] | None = Field(default=None, min_length=1)
+    """Qubits of the device under a native graph, spin after spin, in place of `num_spins`."""
     edges: list[Pair] | None = None
-    """Edge list."""
+    """Edge list. A run keeps that of a native graph."""
     outputs: list[int] | None = None
     """Output spins; by default the last layer, or as many of the last spins as there are targets."""
     couplings: StartConfig = StartConfig()

@@ -95,7 +95,8 @@ class VariationalConfig(Section):
     optimizer: str = "bfgs"
     """``bfgs`` (needs simulated energies), or an optimiser of qiskit-algorithms: ``spsa``, ``nft``, ``cobyla``, ..."""
     options: dict[str, bool | int | float | str] = Field(default={})
-    """Options of an optimiser of qiskit-algorithms, such as ``maxiter``."""
+    """Options of an optimiser of qiskit-algorithms, such as ``maxiter``; of ``spsa`` ``resamplings`` too: directions of
+    one iteration, all measured in one request, which is one job on a device."""
     shots: Annotated[int, Field(gt=0)] | Literal["exact"] | None = None
     """Shots per batch of sampled energies; those of the measurement by default."""
     tolerance: float | None = Field(default=None, gt=0)

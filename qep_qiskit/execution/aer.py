@@ -143,7 +143,12 @@ def aer_noisy_executor(
 
 
 def device_executor(
-    device: BackendV2, seeds: Seeds, *, measured_circuits: bool = False, options: SamplerOptions | None = None
+    device: BackendV2,
+    seeds: Seeds,
+    *,
+    measured_circuits: bool = False,
+    layout: Sequence[int] | None = None,
+    options: SamplerOptions | None = None,
 ) -> ExecutorPerProgram:
     """A device simulated with its noise, cut to the qubits in use.
 
@@ -153,11 +158,12 @@ def device_executor(
         device: Gates and errors; a snapshot such as `fake_device` finds, or a live device's own description.
         seeds: Root of the random streams, and of the layout.
         measured_circuits: Draw shots one by one from measured circuits, also where the density matrix is affordable.
+        layout: The device's qubits that all programs start on; chosen for each where not given.
         options: What IBM's sampler does to circuits. Where it changes their gates they go through it, shot by shot.
     """
 
     def make(program: LayerProgram) -> Executor:
-        placed = cut_to_active_qubits(placing_on(device, seeds, 3)(program))
+        placed = cut_to_active_qubits(placing_on(device, seeds, 3, layout)(program))
         simulator = AerSimulator.from_backend(placed.backend)
         if options is not None and options.changes_gates:
             from qep_qiskit.execution.ibm_local import LocalIbmExecutor

@@ -6,9 +6,8 @@ This is the path of devices, of large noisy simulations, and of anything a user 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,8 @@ from qiskit.primitives import BackendSamplerV2, BaseSamplerV2
 from qiskit.providers import BackendV2
 
 from qep_qiskit.errors import ConfigError
+from qep_qiskit.execution.folding import folded
+from qep_qiskit.execution.fractional import Columns, Fit, FractionalProgram, bounds_rzz
 from qep_qiskit.execution.interface import BitMemory, Readout, Request, ShotData, Ticket, with_calibration
 from qep_qiskit.execution.placement import PlacedProgram, place
 from qep_qiskit.execution.sampling import sample_vectors
@@ -31,11 +32,16 @@ __all__ = [
     "MeasuredCircuits",
     "Placing",
     "SamplerExecutor",
-    "bind_by_name",
+    "filled",
     "gate_values",
     "measured_circuit",
     "placing_on",
 ]
+
+Bound = tuple[NDArray[np.int64], QuantumCircuit, NDArray[np.float64]]
+"""Some rows of what is to be bound, their circuit, and the values of its parameters, shape (rows, parameters)."""
+
+_MOST_FITTED = 256
 
 SamplerFactory = Callable[[int], BaseSamplerV2]
 Placing = Callable[[LayerProgram], PlacedProgram]
@@ -52,16 +58,6 @@ def measured_circuit(program_circuit: QuantumCircuit, group: CommutingGroup) -> 
 def gate_values(program: LayerProgram, parameters: NDArray) -> NDArray:
     """Rotation angles to bind to `lower_per_gate`: shape (states, rotations)."""
     return 2.0 * program.gate_angles(parameters)
-
-
-def bind_by_name(circuit: QuantumCircuit, values: NDArray) -> NDArray:
-    """Columns of `values` in the order of ``circuit.parameters``, matched by the index in their names.
-
-    A transpiled circuit may order its parameters anew, and one rebuilt elsewhere has parameters of another
-    identity; names stay.
-    """
-    columns = [int(parameter.name.rsplit("[", 1)[1][:-1]) for parameter in circuit.parameters]
-    return values[:, columns]
 
 
 class SamplerExecutor:
@@ -93,9 +89,9 @@ class SamplerExecutor:
         backend = target if isinstance(target, BackendV2) else None
         self._circuits = MeasuredCircuits(place or placing_on(backend, seeds, optimization_level))
 
-    def circuit(self, program: LayerProgram, group: CommutingGroup) -> QuantumCircuit:
+    def circuit(self, program: LayerProgram, group: CommutingGroup, folding: int = 1) -> QuantumCircuit:
         """The measured circuit of a group, transpiled for the backend; made once and kept."""
-        return self._circuits.of_group(program, group)
+        return self._circuits.of_group(program, group, folding)
 
     def submit(self, request: Request) -> Ticket:
         """Local samplers run when asked to collect."""
@@ -119,42 +115,34 @@ class SamplerExecutor:
 
     def _bits(self, request: Request, readout: Readout, shots: int) -> NDArray[np.uint8]:
         """Bits of one readout, shape (measured, shots, bytes)."""
-        seed = self._seeds.simulator_seed(*request.key.words, readout.group.name)
+        seed = self._seeds.simulator_seed(*request.key.words, *readout.words)
         if request.randomizations is not None:
             return self._sampled_under_flips(request, readout, shots, seed)
         return self._sampled(self._pubs(request.prepared, readout), seed, shots)
 
-    def _sampled(self, pubs: list[Any], seed: int, shots: int) -> NDArray[np.uint8]:
-        """Bits of all bindings, shape (bindings, shots, bytes)."""
-        results = self._make_sampler(seed).run(pubs, shots=shots).result()
-        found = [np.asarray(result.data.meas.array) for result in results]
-        return np.concatenate([bits.reshape(-1, *bits.shape[-2:]) for bits in found])
+    def _sampled(self, pubs: list[Bound], seed: int, shots: int) -> NDArray[np.uint8]:
+        """Bits of all rows in their order, shape (rows, ..., shots, bytes)."""
+        bound = [(circuit, values) for _, circuit, values in pubs]
+        results = self._make_sampler(seed).run(bound, shots=shots).result()
+        rows = np.concatenate([rows for rows, *_ in pubs])
+        return np.concatenate([np.asarray(result.data.meas.array) for result in results])[np.argsort(rows)]
 
     def _sampled_under_flips(self, request: Request, readout: Readout, shots: int, seed: int) -> NDArray[np.uint8]:
         """Bits under random flips before the reading, flipped back."""
         prepared = request.prepared
-        assert not isinstance(prepared, VectorStates)
         draws, each = in_randomizations(shots, request.randomizations or 1)
-        generator = self._seeds.generator(*request.key.words, readout.group.name, "flips")
+        generator = self._seeds.generator(*request.key.words, *readout.words, "flips")
         flips = generator.integers(0, 2, (len(readout.states), draws, prepared.num_qubits), dtype=bool)
-        if isinstance(prepared, CalibrationStates):
-            circuit, values = self._circuits.flipped_zeros(prepared.program), np.zeros((len(readout.states), 0))
-        else:
-            circuit = self._circuits.of_group(prepared.program, readout.group, flipped=True)
-            values = gate_values(prepared.program, prepared.parameters[readout.states])
-        rows = np.repeat(values, draws, axis=0), np.pi * flips.reshape(-1, prepared.num_qubits)
-        bits = self._sampled([(circuit, _bind_with_flips(circuit, *rows))], seed, each)
-        read = flipped_back(bits.reshape(len(flips), draws, *bits.shape[1:]), flips)
+        bits = self._sampled(self._pubs(prepared, readout, flips), seed, each)
+        read = flipped_back(bits, flips)
         return read.reshape(len(flips), -1, bits.shape[-1])[:, :shots]
 
-    def _pubs(self, prepared: Prepared, readout: Readout) -> list[Any]:
+    def _pubs(self, prepared: Prepared, readout: Readout, flips: NDArray[np.bool_] | None = None) -> list[Bound]:
         if isinstance(prepared, CalibrationStates):
-            circuits = self._circuits.of_calibration(prepared.program)
-            return [(circuits[state], np.zeros((1, 0))) for state in readout.states]
+            return self._circuits.bound_calibration(prepared.program, readout.states, flips)
         assert isinstance(prepared, CircuitStates)
-        circuit = self.circuit(prepared.program, readout.group)
-        values = gate_values(prepared.program, prepared.parameters[readout.states])
-        return [(circuit, bind_by_name(circuit, values))]
+        parameters = prepared.parameters[readout.states]
+        return self._circuits.bound(prepared.program, readout.group, parameters, readout.folding, flips)
 
 
 class MeasuredCircuits:
@@ -167,9 +155,11 @@ class MeasuredCircuits:
     def __init__(self, place: Placing) -> None:
         self._place = place
         self._placed: dict[LayerProgram, PlacedProgram] = {}
-        self._measured: dict[tuple[LayerProgram, CommutingGroup, bool], QuantumCircuit] = {}
+        self._measured: dict[tuple[LayerProgram, CommutingGroup, int, bool], QuantumCircuit] = {}
         self._flipped_zeros: dict[LayerProgram, QuantumCircuit] = {}
         self._calibrations: dict[LayerProgram, tuple[QuantumCircuit, QuantumCircuit]] = {}
+        self._fractional: dict[tuple[LayerProgram, int], FractionalProgram] = {}
+        self._fitted: dict[tuple[LayerProgram, CommutingGroup, int, Fit, bool], QuantumCircuit] = {}
 
     def placed(self, program: LayerProgram) -> PlacedProgram:
         """Where a program sits."""
@@ -177,15 +167,84 @@ class MeasuredCircuits:
             self._placed[program] = self._place(program)
         return self._placed[program]
 
-    def of_group(self, program: LayerProgram, group: CommutingGroup, *, flipped: bool = False) -> QuantumCircuit:
-        """A program measured in a group, perhaps with rotations by ``flip`` of every qubit before the reading."""
-        key = program, group, flipped
+    def of_group(
+        self, program: LayerProgram, group: CommutingGroup, folding: int = 1, *, flipped: bool = False
+    ) -> QuantumCircuit:
+        """A program measured in a group, its two-qubit gates repeated so often.
+
+        Args:
+            program: The program.
+            group: The group.
+            folding: How often every two-qubit gate runs.
+            flipped: Whether every qubit is rotated by ``flip`` before the reading.
+        """
+        key = program, group, folding, flipped
         if key not in self._measured:
-            placed = self.placed(program)
-            self._measured[key] = (
-                placed.measured_after(_flips(len(placed.outputs), group)) if flipped else placed.measured(group)
-            )
+            self._measured[key] = _measured(folded(self.placed(program), folding), group, flipped)
         return self._measured[key]
+
+    def bound(
+        self,
+        program: LayerProgram,
+        group: CommutingGroup,
+        parameters: NDArray,
+        folding: int = 1,
+        flips: NDArray[np.bool_] | None = None,
+    ) -> list[Bound]:
+        """A program measured in a group: every state in a circuit that it fits, which depends on the state alone.
+
+        Args:
+            program: The program.
+            group: The group.
+            parameters: Shape (states, P).
+            folding: How often every two-qubit gate runs.
+            flips: Shape (states, draws, N): flips before the reading, so many draws of every state; or None.
+        """
+        values = gate_values(program, parameters)
+        names = [f"g[{index}]" for index in range(values.shape[1])]
+        if not bounds_rzz(self.placed(program)):
+            circuit = self.of_group(program, group, folding, flipped=flips is not None)
+            return [_bound(circuit, np.arange(len(values)), dict(zip(names, values.T, strict=True)), flips)]
+        found: dict[Fit, tuple[list[int], list[Columns]]] = {}
+        if (program, folding) not in self._fractional:
+            self._fractional[program, folding] = FractionalProgram(folded(self.placed(program), folding))
+        fractional = self._fractional[program, folding]
+        for row in range(len(values)):
+            fit, columns = fractional.fit(names, values[[row]])
+            rows, own = found.setdefault(fit, ([], []))
+            rows.append(row)
+            own.append(columns)
+        return [
+            _bound(
+                self._fitted_to(program, group, folding, fit, flips is not None), np.array(rows), _joined(own), flips
+            )
+            for fit, (rows, own) in found.items()
+        ]
+
+    def _fitted_to(
+        self, program: LayerProgram, group: CommutingGroup, folding: int, fit: Fit, flipped: bool
+    ) -> QuantumCircuit:
+        key = (program, group, folding, fit, flipped)
+        if key not in self._fitted:
+            if len(self._fitted) >= _MOST_FITTED:
+                self._fitted.clear()
+            self._fitted[key] = _measured(self._fractional[program, folding].fitted(fit), group, flipped)
+        return self._fitted[key]
+
+    def bound_calibration(
+        self, program: LayerProgram, states: NDArray[np.int64], flips: NDArray[np.bool_] | None = None
+    ) -> list[Bound]:
+        """All 0 and all 1, or under flips all 0 so often.
+
+        Args:
+            program: What is calibrated for.
+            states: For every row, 0 or 1.
+            flips: Shape (rows, draws, N), or None.
+        """
+        if flips is not None:
+            return [_bound(self.flipped_zeros(program), np.arange(len(states)), {}, flips)]
+        circuits = self.of_calibration(program)
+        return [_bound(circuits[state], np.array([row]), {}, None) for row, state in enumerate(states)]
 
     def flipped_zeros(self, program: LayerProgram) -> QuantumCircuit:
         """All qubits 0 with rotations by ``flip`` before the reading."""
@@ -201,6 +260,41 @@ class MeasuredCircuits:
         return self._calibrations[program]
 
 
+def filled(circuit: QuantumCircuit, columns: Columns, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Values of a circuit's parameters in their order, matched by name, shape (*shape, parameters).
+
+    A transpiled circuit may order its parameters anew, and one rebuilt elsewhere has parameters of another identity;
+    names stay.
+
+    Args:
+        circuit: The circuit.
+        columns: Values by name, of any shape that broadcasts.
+        shape: Of the bindings.
+    """
+    found = [np.broadcast_to(columns[parameter.name], shape) for parameter in circuit.parameters]
+    return np.stack(found, axis=-1) if found else np.zeros((*shape, 0))
+
+
+def _bound(
+    circuit: QuantumCircuit, rows: NDArray[np.int64], columns: Columns, flips: NDArray[np.bool_] | None
+) -> Bound:
+    """Rows in their circuit; columns are of shape (rows,), flips of all rows there are."""
+    if flips is None:
+        return rows, circuit, filled(circuit, columns, (len(rows),))
+    own = np.where(flips[rows], np.pi, 0.0)
+    columns = {name: column[:, None] for name, column in columns.items()}
+    columns |= {f"flip[{qubit}]": own[..., qubit] for qubit in range(own.shape[-1])}
+    return rows, circuit, filled(circuit, columns, own.shape[:2])
+
+
+def _joined(columns: Sequence[Columns]) -> Columns:
+    return {name: np.concatenate([own[name] for own in columns]) for name in columns[0]}
+
+
+def _measured(placed: PlacedProgram, group: CommutingGroup, flipped: bool) -> QuantumCircuit:
+    return placed.measured_after(_flips(len(placed.outputs), group)) if flipped else placed.measured(group)
+
+
 def _flips(size: int, group: CommutingGroup | None = None) -> QuantumCircuit:
     """A group's change of basis and a rotation of every qubit about x, by pi to flip it."""
     circuit = QuantumCircuit(size, name="flips" if group is None else f"{group.name}_basis_flips")
@@ -211,16 +305,12 @@ def _flips(size: int, group: CommutingGroup | None = None) -> QuantumCircuit:
     return circuit
 
 
-def _bind_with_flips(circuit: QuantumCircuit, values: NDArray, angles: NDArray) -> NDArray:
-    """Columns in the order of the circuit's parameters: rotations of the program, and those of the flips."""
-    named = [parameter.name[:-1].rsplit("[", 1) for parameter in circuit.parameters]
-    return np.stack([(angles if name == "flip" else values)[:, int(index)] for name, index in named], axis=-1)
-
-
-def placing_on(backend: BackendV2 | None, seeds: Seeds, optimization_level: int) -> Placing:
-    """The usual way to place programs; the seed of the transpiler is the run's."""
+def placing_on(
+    backend: BackendV2 | None, seeds: Seeds, optimization_level: int, layout: Sequence[int] | None = None
+) -> Placing:
+    """The usual way to place programs, on given qubits or on free ones; the seed of the transpiler is the run's."""
     seed = seeds.simulator_seed("transpiler") % 2**31
-    return partial(place, backend=backend, optimization_level=optimization_level, seed=seed)
+    return partial(place, backend=backend, optimization_level=optimization_level, seed=seed, layout=layout)
 
 
 def _factory(target: BackendV2 | BaseSamplerV2) -> SamplerFactory:

@@ -1,70 +1,117 @@
-"""IBM's quantum platform: the only module that imports its client, but for the snapshots of devices.
+"""IBM's quantum platform; its client is imported here and beside it, but for the snapshots of devices.
 
-The client is kept from sending a submission twice by itself, and from waiting for an answer for ever. What it raises
-becomes one of three things, `RefusedError`, `BusyError` or `LostError`, by the HTTP status that lies at the bottom of
-the chain of exceptions. No message holds the token.
+What the client raises becomes one of three things, `RefusedError`, `BusyError` or `LostError`, by the HTTP status that
+lies at the bottom of the chain of exceptions. No message holds the token.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import warnings
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 from qiskit_ibm_runtime import QiskitRuntimeService
 from qiskit_ibm_runtime.accounts import AccountManager, AccountNotFoundError, InvalidAccountError
-from qiskit_ibm_runtime.exceptions import IBMInputValueError, IBMNotAuthorizedError
+from qiskit_ibm_runtime.exceptions import IBMInputValueError
 from qiskit_ibm_runtime.executor_sampler import Sampler
-from qiskit_ibm_runtime.utils.utils import is_isa_circuit
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import MaxRetryError
-from urllib3.util import Retry
+from qiskit_ibm_runtime.utils.utils import is_isa_circuit, is_valid_rzz_pub
 
 from qep_qiskit.errors import DeviceError, ResourceError
-from qep_qiskit.execution.pubs import JobPlan
+from qep_qiskit.execution.ibm_client import answer_in, retry_after, status_of, tame
+from qep_qiskit.execution.ibm_modes import Mode, Workload
+from qep_qiskit.execution.on_device import checked_rep_delay
+from qep_qiskit.execution.pubs import JobPlan, Pub
 from qep_qiskit.execution.service import BusyError, JobView, LostError, RefusedError
 from qep_qiskit.execution.usage import estimated_qpu_seconds
+from qep_qiskit.execution.waiting import answer_of
 
 __all__ = ["IbmDevice", "ibm_device", "open_service"]
 
 _LOG = logging.getLogger(__name__)
-_CONNECT_AND_READ_SECONDS = (10.0, 60.0)
 _SAVE_ACCOUNT = (
     "save one with QiskitRuntimeService.save_account(token=..., instance=...), or set QISKIT_IBM_TOKEN and "
     "QISKIT_IBM_INSTANCE"
 )
+# The client reads without a time limit while it logs in.
+_LOGIN_SECONDS = 180.0
+_BACKEND_TRIES = 2
+_BAD_TOKEN = (400, 401, 403)
 _NOT_ACCEPTED = frozenset(range(400, 500)) - {408, 429}
-_RETRY_STATUS = (413, 429, 500, 502, 503, 504)
 # Codes of failures that lie in the job itself: circuits that do not fit, circuits too long, input that does not parse.
 _HOPELESS = ("1517", "1519", "1520", "1603")
-_CAPPED = "1305"
+# The client puts a sentence of its own in place of code 1305.
+_CAPPED = ("1305", "ran longer than maximum execution time")
 _STATES: dict[str, Any] = {"DONE": "done", "ERROR": "failed", "CANCELLED": "cancelled"}
 
 
-def ibm_device(name: str, num_qubits: int, instance: str | None = None) -> IbmDevice:
+def ibm_device(
+    name: str,
+    num_qubits: int,
+    instance: str | None = None,
+    *,
+    mode: Mode = "job",
+    most_seconds: float | None = None,
+    rep_delay: float | None = None,
+    fractional_gates: bool = False,
+) -> IbmDevice:
     """Log in and find a device.
 
     Args:
         name: Name of the device, such as ``"ibm_kingston"``.
         num_qubits: Qubits that are needed.
         instance: Name or CRN of the instance that pays; the account's own by default.
+        mode: How jobs are put together at the service.
+        most_seconds: How long a session may be open, in seconds; the service's own limit by default.
+        rep_delay: Seconds between executions; the device's own by default.
+        fractional_gates: Whether circuits may have `rzz` of any angle.
 
     Raises:
-        DeviceError: There is no account, no such instance or device, or no network.
+        DeviceError: There is no account, no such instance or device, or no network; or the device has no such gates.
         ResourceError: The device is too small.
+        ConfigError: The device does not take such a delay.
     """
-    device = IbmDevice(open_service(instance), name)
+    device = IbmDevice(
+        open_service(instance),
+        name,
+        mode=mode,
+        most_seconds=most_seconds,
+        rep_delay=rep_delay,
+        fractional_gates=fractional_gates,
+    )
     if device.backend.num_qubits < num_qubits:
         raise ResourceError(
             f"execution.backend: {name} has {device.backend.num_qubits} qubits, the network needs {num_qubits}"
         )
     return device
+
+
+def described_device(name: str, instance: str | None = None) -> Any:
+    """Log in and take the description of a device, as it is calibrated now and with all that it offers.
+
+    Args:
+        name: Name of the device.
+        instance: Name or CRN of the instance; the account's own by default.
+
+    Raises:
+        DeviceError: There is no account, no such instance or device, or no network.
+    """
+    service = open_service(instance)
+    tame(service)
+    found = _backend(service, name, fractional_gates=None)
+    try:
+        assert found.target.num_qubits
+    except Exception as error:
+        raise DeviceError(
+            f"{name}: its calibration cannot be read ({type(error).__name__}); check the network or try later"
+        ) from None
+    return found
 
 
 def open_service(instance: str | None = None) -> QiskitRuntimeService:
@@ -77,14 +124,13 @@ def open_service(instance: str | None = None) -> QiskitRuntimeService:
         DeviceError: It does not work; the message says why and what to do.
     """
     try:
-        return QiskitRuntimeService(instance=instance)
+        return answer_of(lambda: QiskitRuntimeService(instance=instance), seconds=_LOGIN_SECONDS)
     except AccountNotFoundError as error:
         raise DeviceError(f"execution.backend: there is no IBM Quantum account on this machine; {_SAVE_ACCOUNT}") from (
             error
         )
     except InvalidAccountError as error:
-        status = _status_of(error)
-        if status is not None and 400 <= status < 500:
+        if status_of(error) in _BAD_TOKEN:
             raise DeviceError(
                 f"execution.backend: IBM's login refuses the token; nothing was submitted, check it or {_SAVE_ACCOUNT}"
             ) from None
@@ -120,17 +166,57 @@ class IbmDevice:
         service: The service, logged in.
         name: Name of the device.
         sampler: Makes samplers; the client's own by default.
+        mode: How jobs are put together at the service.
+        most_seconds: How long a session may be open, in seconds; the service's own limit by default.
+        rep_delay: Seconds between executions; the device's own by default.
+        fractional_gates: Whether circuits may have `rzz` of any angle.
 
     Raises:
-        DeviceError: There is no such device, or no network.
+        DeviceError: There is no such device, or no network; or it has no such gates.
+        ConfigError: The device does not take such a delay.
     """
 
-    def __init__(self, service: Any, name: str, *, sampler: Callable[..., Any] = Sampler) -> None:
+    def __init__(
+        self,
+        service: Any,
+        name: str,
+        *,
+        sampler: Callable[..., Any] = Sampler,
+        mode: Mode = "job",
+        most_seconds: float | None = None,
+        rep_delay: float | None = None,
+        fractional_gates: bool = False,
+    ) -> None:
         self._service, self._sampler = service, sampler
-        self.name = name
-        _tame(service)
-        self.backend = _backend(service, name)
+        self.name, self.mode = name, mode
+        tame(service)
+        self.backend = _backend(service, name, fractional_gates=fractional_gates)
         self.instance = str(service.active_instance())
+        self._rep_delay = checked_rep_delay(self.backend, rep_delay)
+        self._workload = Workload(mode, self.backend, None if most_seconds is None else math.ceil(most_seconds))
+
+    def batch(self) -> str | None:
+        """Id of the batch or session that jobs go into, opened where there is none; None in job mode.
+
+        Raises:
+            DeviceError: The plan of the instance has no such.
+        """
+        try:
+            with self._explained(_NOT_ACCEPTED):
+                return self._workload.current()
+        except RefusedError as error:
+            raise DeviceError(
+                f"execution.mode: {self.name} opens no {self.mode} for this instance ({error}); nothing was submitted, "
+                "use mode = 'job'" + (" or 'batch'" if self.mode == "session" else "")
+            ) from None
+
+    def close(self) -> None:
+        """Close the batch or session, if one is open; its jobs go on, and it closes by itself if this fails."""
+        try:
+            with self._explained():
+                self._workload.close()
+        except (RefusedError, BusyError, LostError) as error:
+            _LOG.warning("%s: the %s could not be closed (%s)", self.name, self.mode, error)
 
     def why_closed(self) -> str | None:
         """What keeps the device from working now, or None."""
@@ -148,7 +234,7 @@ class IbmDevice:
 
     def estimated_seconds(self, plan: JobPlan) -> float:
         """QPU seconds that a job will probably be charged."""
-        delay = float(getattr(self.backend, "default_rep_delay", None) or 250e-6)
+        delay = self._rep_delay or float(getattr(self.backend, "default_rep_delay", None) or 250e-6)
         return estimated_qpu_seconds(0, 1) + sum(
             estimated_qpu_seconds(
                 pub.num_circuits * plan.options.executions(plan.shots),
@@ -166,22 +252,24 @@ class IbmDevice:
             DeviceError: They are not.
         """
         for pub in plan.pubs:
-            why = is_isa_circuit(pub.circuit, self.backend.target)
+            why = is_isa_circuit(pub.circuit, self.backend.target) or is_valid_rzz_pub(_extremes(pub))
             if why:
                 raise DeviceError(f"{self.name}: a circuit does not fit the device ({why}); nothing was submitted")
 
     def send(self, plan: JobPlan, tag: str, most_seconds: int) -> str:
         """Send a job once, and return its id."""
-        _tame(self._service)
-        options = {
+        tame(self._service)
+        options: dict[str, Any] = {
             "max_execution_time": most_seconds,
             "environment": {"job_tags": ["qep", tag]},
             "simulator": {"angle_decimals": 15},
             **plan.options.for_ibm(plan.shots),
         }
+        if self._rep_delay is not None:
+            options["execution"] = {"rep_delay": self._rep_delay}
         with self._explained(_NOT_ACCEPTED), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            sampler = self._sampler(mode=self.backend, options=options)
+            sampler = self._sampler(mode=self._workload.place, options=options)
             job = sampler.run([(pub.circuit, pub.values) for pub in plan.pubs], shots=plan.shots)
             return str(job.job_id())
 
@@ -200,7 +288,7 @@ class IbmDevice:
             state=state,
             reason=reason.removeprefix(f"Job {job_id} has failed: "),
             retry=not any(code in reason for code in _HOPELESS),
-            capped=_CAPPED in reason,
+            capped=any(words in reason for words in _CAPPED),
         )
 
     def fetch(self, job_id: str) -> list[NDArray[np.uint8]]:
@@ -229,108 +317,63 @@ class IbmDevice:
         try:
             yield
         except Exception as error:
-            message, status = self._said(error), _status_of(error)
+            message, status = self._said(error), status_of(error)
             if status == 429:
-                raise BusyError(message, _retry_after(error)) from None
+                raise BusyError(message, retry_after(error)) from None
             if status in refusals:
-                raise RefusedError(message) from None
+                raise RefusedError(message, login=status == 401) from None
             raise LostError(message) from None
 
     def _said(self, error: Exception) -> str:
         """What an error says, in one short line without the token."""
         token = str((self._service.active_account() or {}).get("token") or "")
-        text = _answer_in(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
+        text = answer_in(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
         return (text.replace(token, "<token>") if token else text)[:300]
 
 
-def _backend(service: Any, name: str) -> Any:
+def _backend(service: Any, name: str, *, fractional_gates: bool | None) -> Any:
+    """A device; with fractional gates, without them, or (None) with all that it offers.
+
+    The client says of a device that it could not read for a moment that there is none.
+    """
+    for _ in range(_BACKEND_TRIES):
+        try:
+            found = service.backend(name, use_fractional_gates=fractional_gates)
+            target = found.target  # with its calibration, which the client reads as late as it can
+            if not fractional_gates or "rzz" in target.operation_names:
+                return found
+        except IBMInputValueError:
+            pass
+        except QiskitBackendNotFoundError:
+            there = _names_of_backends(service)
+            if there and name not in there:
+                raise DeviceError(
+                    f"execution.backend: the account has no device '{name}'; there are: {', '.join(there)}"
+                ) from None
+            continue
+        except Exception as error:
+            _LOG.info("%s could not be read (%s)", name, type(error).__name__)
+            continue
+        raise DeviceError(f"execution.fractional_gates: {name} offers no rzz of any angle; leave it out")
+    raise DeviceError(
+        f"execution.backend: '{name}' cannot be found or read; nothing was submitted, check the network, and the name"
+    )
+
+
+def _names_of_backends(service: Any) -> list[str]:
     try:
-        return service.backend(name)
-    except QiskitBackendNotFoundError:
-        pass
-    try:
-        there = ", ".join(sorted(backend.name for backend in service.backends()))
+        return sorted(backend.name for backend in service.backends())
     except Exception:
-        there = ""
-    if there:
-        raise DeviceError(f"execution.backend: the account has no device '{name}'; there are: {there}")
-    raise DeviceError(f"execution.backend: '{name}' cannot be found; check the network, and the name")
+        return []
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and what led to it, also where the client hides it."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        yield error
-        seen.add(id(error))
-        error = error.__cause__ or error.__context__  # type: ignore[assignment]
+def _extremes(pub: Pub) -> SamplerPub:
+    """The bindings with the smallest and the largest value of every parameter: between them lie all angles of gates.
 
-
-def _status_of(error: BaseException) -> int | None:
-    """HTTP status at the bottom of an error, or None."""
-    for found in _chain(error):
-        if isinstance(found, IBMNotAuthorizedError):
-            return 401
-        for status in (
-            getattr(found, "status_code", None),
-            getattr(getattr(found, "response", None), "status_code", 0),
-        ):
-            if isinstance(status, int) and status > 0:
-                return status
-    return None
-
-
-def _answer_in(error: BaseException) -> str:
-    """What the service itself says in an error, or nothing."""
-    for found in _chain(error):
-        try:
-            said = found.response.json()["errors"][0]  # type: ignore[attr-defined]
-            return " ".join(f"code {said['code']}: {said['message']} {said.get('solution') or ''}".split())
-        except Exception:
-            continue
-    return ""
-
-
-def _retry_after(error: BaseException) -> float | None:
-    for found in _chain(error):
-        headers = getattr(getattr(found, "response", None), "headers", None) or {}
-        try:
-            return float(headers["Retry-After"])
-        except (KeyError, ValueError):
-            continue
-    return None
-
-
-class _NeverPost(Retry):
-    """Retries what can be repeated without harm. A POST may have been accepted, and is never sent again from here."""
-
-    def increment(
-        self,
-        method: str | None = None,
-        url: str | None = None,
-        response: Any = None,
-        error: Exception | None = None,
-        _pool: Any = None,
-        _stacktrace: Any = None,
-    ) -> _NeverPost:
-        if method is not None and method.upper() == "POST":
-            if error is not None:
-                raise error
-            raise MaxRetryError(_pool, url or "", None)
-        return super().increment(method, url, response, error, _pool, _stacktrace)
-
-
-def _tame(service: Any) -> None:
-    """No second POST and no endless read on the client's connections; these are private, so it may fail softly."""
-    try:
-        for client in service._api_clients.values():
-            session = client._session
-            if getattr(session, "_qep_tamed", False):
-                continue
-            retry = _NeverPost(total=3, connect=3, backoff_factor=0.5, status_forcelist=_RETRY_STATUS)
-            for scheme in ("https://", "http://"):
-                session.mount(scheme, HTTPAdapter(max_retries=retry))
-            session.request = partial(session.request, timeout=_CONNECT_AND_READ_SECONDS)
-            session._qep_tamed = True
-    except AttributeError as error:
-        _LOG.warning("this qiskit-ibm-runtime is another than expected (%s); its own retries stay on", error)
+    Gates of a bounded angle have multiples of one parameter each.
+    """
+    if not pub.values.size:
+        return SamplerPub.coerce((pub.circuit,))
+    values = pub.values.reshape(-1, pub.values.shape[-1])
+    rows = sorted({*values.argmin(axis=0).tolist(), *values.argmax(axis=0).tolist()})
+    return SamplerPub.coerce((pub.circuit, values[rows]))

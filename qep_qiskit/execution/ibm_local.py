@@ -36,14 +36,14 @@ class LocalIbmExecutor(SamplerExecutor):
     def _bits(self, request: Request, readout: Readout, shots: int) -> NDArray[np.uint8]:
         """Bits of one readout; every PUB has a seed of its own, which the sampler would give to all."""
         options = self._options.of_request(request.randomizations)
-        found = []
-        for place, pub in enumerate(self._pubs(request.prepared, readout)):
-            seed = self._seeds.simulator_seed(*request.key.words, readout.group.name, *([place] if place else []))
+        pubs, found = self._pubs(request.prepared, readout), []
+        for place, (_, circuit, values) in enumerate(pubs):
+            seed = self._seeds.simulator_seed(*request.key.words, *readout.words, *([place] if place else []))
             simulator = {"angle_decimals": 15, "seed_simulator": seed}
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 sampler = Sampler(mode=self._simulator, options={"simulator": simulator} | options.for_ibm(shots))
-                (result,) = sampler.run([pub], shots=shots).result()
+                (result,) = sampler.run([(circuit, values)], shots=shots).result()
             bits = np.asarray(result.data.meas.array)
             found.append(bits.reshape(-1, *bits.shape[-2:])[:, :shots])
-        return np.concatenate(found)
+        return np.concatenate(found)[np.argsort(np.concatenate([rows for rows, *_ in pubs]))]

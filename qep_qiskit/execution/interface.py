@@ -65,11 +65,18 @@ class Readout:
         group: The group.
         states: Shape (measured,), indices of the states to measure in this group.
         shots: Shots of each, or None for exact probabilities.
+        folding: How often every two-qubit gate runs, an odd number: the same states with so much more noise.
     """
 
     group: CommutingGroup
     states: NDArray[np.int64]
     shots: int | None
+    folding: int = 1
+
+    @property
+    def words(self) -> tuple[str | int, ...]:
+        """What sets its random numbers apart from those of other readouts of the request."""
+        return (self.group.name,) if self.folding == 1 else (self.group.name, "folded", self.folding)
 
     @property
     def num_circuits(self) -> int:
@@ -160,10 +167,18 @@ Outcomes = Distribution | BitMemory
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ShotData:
-    """Outcomes of a request, one entry per readout in its order, and those of its calibration."""
+    """Outcomes of a request, one entry per readout in its order, and those of its calibration.
+
+    Args:
+        outcomes: The outcomes.
+        calibration: Those of the calibration that came with the request.
+        coefficients: Where there are several: so many outcomes side by side stand for one readout of the work that
+            asked, whose means are the sum of theirs with these coefficients.
+    """
 
     outcomes: tuple[Outcomes, ...]
     calibration: Outcomes | None = None
+    coefficients: tuple[float, ...] = (1.0,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from math import prod
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -97,6 +98,11 @@ class JobDescription:
     parameter_names: list[list[str]]
     axes: list[str]
     shapes: list[list[int]]
+
+    @property
+    def executions(self) -> int:
+        """Shots times bound circuits."""
+        return self.shots * sum(prod(shape[:-1]) for shape in self.shapes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +189,11 @@ class JobLedger:
             finally:
                 connection.close()
 
+    def entries(self) -> list[JobEntry]:
+        """All rows in the order of writing."""
+        with _explained(self._path):
+            return [_entry(row) for row in self._connection.execute(f"SELECT {_COLUMNS} FROM jobs ORDER BY number")]
+
     def latest(self, key: RequestKey, part: int) -> JobEntry | None:
         """The last sending of a job."""
         with _explained(self._path):
@@ -253,6 +264,15 @@ class JobLedger:
         """Write that all outcomes collected so far have become part of a state of the run that is on disk."""
         with self._transaction() as connection:
             connection.execute("UPDATE jobs SET state = 'applied' WHERE state = 'collected'")
+
+    def seconds(self) -> float:
+        """QPU seconds of all jobs: what was charged, and the estimate where that is not known."""
+        with _explained(self._path):
+            (found,) = self._connection.execute(
+                "SELECT total(coalesce(usage_seconds, estimated_seconds)) FROM jobs "
+                "WHERE state != 'refused' AND (usage_seconds IS NOT NULL OR state NOT IN ('failed', 'cancelled'))"
+            ).fetchone()
+        return float(found)
 
     def circuit(self, name: str) -> bytes | None:
         """A circuit that is kept, or None."""

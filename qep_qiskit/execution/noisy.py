@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 
-from qep_qiskit.execution.circuits import MeasuredCircuits, Placing, bind_by_name, gate_values
+from qep_qiskit.execution.circuits import Bound, MeasuredCircuits, Placing
 from qep_qiskit.execution.interface import Executor, Readout, Request, ShotData, Ticket, with_calibration
 from qep_qiskit.execution.readout_errors import ReadoutErrors
 from qep_qiskit.execution.sampling import draw, sample_vectors
@@ -32,7 +32,7 @@ MOST_QUBITS = 10
 
 _KEPT_BYTES = 1 << 26
 
-CacheKey = tuple[LayerProgram, CommutingGroup | None, bytes]
+CacheKey = tuple[LayerProgram, CommutingGroup | None, int, bytes]
 
 
 class NoisyDistributions(Protocol):
@@ -70,9 +70,9 @@ class NoisyExecutor:
         self._seeds = seeds
         self._kept = _Kept(kept_bytes)
 
-    def circuit(self, program: LayerProgram, group: CommutingGroup) -> QuantumCircuit:
+    def circuit(self, program: LayerProgram, group: CommutingGroup, folding: int = 1) -> QuantumCircuit:
         """The measured circuit of a group as the simulated machine runs it."""
-        return self._circuits.of_group(program, group)
+        return self._circuits.of_group(program, group, folding)
 
     def submit(self, request: Request) -> Ticket:
         """Nothing happens until `collect`."""
@@ -90,7 +90,7 @@ class NoisyExecutor:
                     self._read(request, readout).__getitem__,
                     1 << prepared.num_qubits,
                     readout,
-                    self._seeds.generator(*words, readout.group.name),
+                    self._seeds.generator(*words, *readout.words),
                 )
                 for readout in readouts
             )
@@ -108,7 +108,7 @@ class NoisyExecutor:
         flips = None
         if readout.shots is not None:
             draws = in_randomizations(readout.shots, request.randomizations)[0]
-            generator = self._seeds.generator(*request.key.words, readout.group.name, "flips")
+            generator = self._seeds.generator(*request.key.words, *readout.words, "flips")
             flips = generator.integers(0, 2, (len(found), draws, prepared.num_qubits), dtype=bool)
         return read_under_flips(found, errors.offsets, flips)
 
@@ -116,7 +116,7 @@ class NoisyExecutor:
         """Shape (measured, 2^N): those that are known, and all others simulated in one go."""
         if isinstance(prepared, CalibrationStates):
             circuits = self._circuits.of_calibration(prepared.program)
-            keys: list[CacheKey] = [(prepared.program, None, bytes([state])) for state in readout.states]
+            keys: list[CacheKey] = [(prepared.program, None, 1, bytes([state])) for state in readout.states]
 
             def calibrate(missing: list[int]) -> NDArray:
                 rows = [self._distributions(circuits[readout.states[row]], np.zeros((1, 0))) for row in missing]
@@ -125,11 +125,16 @@ class NoisyExecutor:
             return self._kept.gather(keys, calibrate)
         assert isinstance(prepared, CircuitStates)
         program, rows = prepared.program, prepared.parameters[readout.states]
-        circuit = self.circuit(program, readout.group)
+        folding = readout.folding
         return self._kept.gather(
-            [(program, readout.group, row.tobytes()) for row in rows],
-            lambda missing: self._distributions(circuit, bind_by_name(circuit, gate_values(program, rows[missing]))),
+            [(program, readout.group, folding, row.tobytes()) for row in rows],
+            lambda missing: self._simulated(self._circuits.bound(program, readout.group, rows[missing], folding)),
         )
+
+    def _simulated(self, bound: list[Bound]) -> NDArray[np.float64]:
+        """Distributions of all rows that are bound, in their order."""
+        rows = np.concatenate([rows for rows, *_ in bound])
+        return np.concatenate([self._distributions(circuit, values) for _, circuit, values in bound])[np.argsort(rows)]
 
 
 class _Kept:
@@ -155,9 +160,9 @@ class _Kept:
                 self._rows.move_to_end(key)
             return
         self._rows[key] = row
-        self._bytes += row.nbytes + len(key[2])
+        self._bytes += row.nbytes + len(key[-1])
         while self._bytes > self._most:
-            (_, _, name), dropped = self._rows.popitem(last=False)
+            (*_, name), dropped = self._rows.popitem(last=False)
             self._bytes -= dropped.nbytes + len(name)
 
 

@@ -11,19 +11,24 @@ from dataclasses import dataclass
 from qiskit import QuantumCircuit, qpy
 from qiskit.circuit import CircuitInstruction, Parameter
 from qiskit.circuit.exceptions import CircuitError
-from qiskit.circuit.library import RZZGate
+from qiskit.circuit.library import RXGate, RZZGate
 from qiskit.exceptions import QiskitError
 from qiskit.providers import BackendV2
-from qiskit.transpiler import Target
+from qiskit.transpiler import InstructionProperties, Target
 
-from qep_qiskit.execution.placement import CutDevice, PlacedProgram
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.execution.described import DescribedDevice
+from qep_qiskit.execution.placement import RZZ_RANGE, PlacedProgram, cut_target
 
 __all__ = [
     "CircuitFacts",
+    "checked_rep_delay",
     "circuit_facts",
     "fractional_device",
+    "is_fractional",
     "offers_fractional_gates",
     "payload_of_template",
+    "plain_device",
     "rep_delay_of",
     "rep_delay_range_of",
     "signal_of_gates",
@@ -109,7 +114,25 @@ def rep_delay_of(device: BackendV2) -> float:
 def rep_delay_range_of(device: BackendV2) -> tuple[float, float] | None:
     """Least and most seconds that may be asked for between executions, or None where the device does not say."""
     limits = _configured(device, "rep_delay_range")
-    return None if limits is None else (float(limits[0]), float(limits[1]))  # type: ignore[index]
+    return (float(limits[0]), float(limits[1])) if isinstance(limits, list | tuple) else None
+
+
+def checked_rep_delay(device: BackendV2, seconds: float | None) -> float | None:
+    """A delay between executions that the device takes.
+
+    Args:
+        device: The device.
+        seconds: The delay, or None for the device's own.
+
+    Raises:
+        ConfigError: It is out of the device's range.
+    """
+    limits = rep_delay_range_of(device)
+    if seconds is not None and limits is not None and not limits[0] <= seconds <= limits[1]:
+        raise ConfigError(
+            f"execution.rep_delay: {device.name} takes {limits[0]:g} to {limits[1]:g} seconds, got {seconds:g}"
+        )
+    return seconds
 
 
 def _configured(device: BackendV2, name: str) -> object | None:
@@ -118,17 +141,58 @@ def _configured(device: BackendV2, name: str) -> object | None:
     return getattr(configuration(), name, None) if callable(configuration) else None
 
 
+def is_fractional(device: BackendV2) -> bool:
+    """Whether circuits for the device have `rzz`."""
+    return "rzz" in device.target.operation_names
+
+
 def offers_fractional_gates(device: BackendV2) -> bool:
     """Whether the device has `rzz` of any angle that circuits transpiled for it as it is do not use."""
-    if "rzz" in device.target.operation_names:
+    if is_fractional(device) or "cz" not in device.target.operation_names:
         return False
     names = _configured(device, "supported_instructions")
-    return isinstance(names, list | tuple) and "rzz" in names
+    return bool(_calibrated(device, "rzz")) or (isinstance(names, list | tuple) and "rzz" in names)
 
 
 def fractional_device(device: BackendV2) -> BackendV2:
-    """The device with `rzz` on every pair that has a `cz`, as long and as faulty as that."""
-    described = CutDevice(device, range(device.num_qubits))
-    properties = {where: errors for where, errors in described.target["cz"].items() if where is not None}
-    described.target.add_instruction(RZZGate(Parameter("angle")), properties)
-    return described
+    """The device with `rzz`, and with `rx` where it has that: with their own errors where it knows them.
+
+    Errors and durations that are not known are those of `cz` and `sx`.
+    """
+    target = cut_target(device.target, range(device.num_qubits))
+    names = target.operation_names
+    if "rzz" not in names:
+        pairs = _calibrated(device, "rzz") or dict(target["cz"])
+        target.add_instruction(RZZGate(Parameter("angle")), pairs, angle_bounds=[RZZ_RANGE])
+    own = _calibrated(device, "rx")
+    if "rx" not in names and own:
+        target.add_instruction(RXGate(Parameter("angle")), own)
+    return _described(device, target)
+
+
+def plain_device(device: BackendV2) -> BackendV2:
+    """The device without fractional gates; itself where it has none."""
+    if not is_fractional(device):
+        return device
+    return _described(device, cut_target(device.target, range(device.num_qubits), without=("rzz", "rx")))
+
+
+def _described(device: BackendV2, target: Target) -> DescribedDevice:
+    """A device under its name with another target."""
+    return DescribedDevice(
+        device.name, target, rep_delay=rep_delay_of(device), rep_delay_range=rep_delay_range_of(device)
+    )
+
+
+def _calibrated(device: BackendV2, gate: str) -> dict[tuple[int, ...], InstructionProperties]:
+    """Where a gate that the target does not have works, by the properties that IBM's devices bring along."""
+    properties = getattr(device, "properties", None)
+    known = properties() if callable(properties) else None
+    if known is None or not any(found.gate == gate for found in known.gates):
+        return {}
+    found: dict[tuple[int, ...], InstructionProperties] = {}
+    for where, values in known.gate_property(gate).items():
+        error, seconds = (values.get(name, (None,))[0] for name in ("gate_error", "gate_length"))
+        if error is None or error < 1.0:
+            found[tuple(where)] = InstructionProperties(error=error, duration=seconds)
+    return found

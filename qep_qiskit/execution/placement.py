@@ -9,10 +9,11 @@ idle qubits does not reach them, and the noise of a hundred qubits takes seconds
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from qiskit import ClassicalRegister, QuantumCircuit
 from qiskit.providers import BackendV2, Options
 from qiskit.transpiler import Target, generate_preset_pass_manager
@@ -21,7 +22,18 @@ from qep_qiskit.errors import ResourceError
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.program import LayerProgram, lower_per_gate
 
-__all__ = ["CutDevice", "PlacedProgram", "cut_to_active_qubits", "place", "without_measurement"]
+__all__ = [
+    "RZZ_RANGE",
+    "CutDevice",
+    "PlacedProgram",
+    "cut_target",
+    "cut_to_active_qubits",
+    "place",
+    "without_measurement",
+]
+
+RZZ_RANGE = (0.0, float(np.pi / 2))
+"""The angles of rzz that devices with fractional gates take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,6 +97,7 @@ def place(
     *,
     optimization_level: int = 2,
     seed: int = 0,
+    layout: Sequence[int] | None = None,
     lowering: Callable[[LayerProgram], QuantumCircuit] = lower_per_gate,
 ) -> PlacedProgram:
     """Lay a program out on a backend and route it; from level 2 on the layout heeds the errors of the device.
@@ -94,6 +107,7 @@ def place(
         backend: Where it will run, or None to leave it as it is.
         optimization_level: Of the transpiler.
         seed: Of the transpiler.
+        layout: The backend's qubits that the program's start on; chosen by the transpiler where not given.
         lowering: Makes the circuit of the program.
 
     Raises:
@@ -104,7 +118,10 @@ def place(
         _require_qubits(backend, circuit.num_qubits)
         circuit.measure_all()
         circuit = generate_preset_pass_manager(
-            optimization_level=optimization_level, backend=backend, seed_transpiler=seed
+            optimization_level=optimization_level,
+            backend=backend,
+            seed_transpiler=seed,
+            initial_layout=None if layout is None else list(layout),
         ).run(circuit)
     bare, outputs = without_measurement(circuit)
     qubits = tuple(range(bare.num_qubits))
@@ -140,7 +157,7 @@ class CutDevice(BackendV2):
 
     def __init__(self, device: BackendV2, qubits: Sequence[int]) -> None:
         super().__init__(name=f"{device.name}_cut", description=f"qubits {list(qubits)} of {device.name}")
-        self._target = _cut(device.target, qubits)
+        self._target = cut_target(device.target, qubits)
 
     @property
     def target(self) -> Target:
@@ -165,7 +182,14 @@ class CutDevice(BackendV2):
         raise NotImplementedError("a cut device is a description; simulate it")
 
 
-def _cut(target: Target, qubits: Sequence[int]) -> Target:
+def cut_target(target: Target, qubits: Sequence[int], without: Container[str] = ()) -> Target:
+    """Some qubits of a target, numbered anew in this order, with the gates and errors they have there.
+
+    Args:
+        target: Of the whole device.
+        qubits: The qubits to keep.
+        without: Names of gates to leave out.
+    """
     properties = target.qubit_properties
     found = Target(
         num_qubits=len(qubits),
@@ -174,6 +198,8 @@ def _cut(target: Target, qubits: Sequence[int]) -> Target:
     )
     number = {qubit: place for place, qubit in enumerate(qubits)}
     for name in target.operation_names:
+        if name in without:
+            continue
         known, operation = target[name], target.operation_from_name(name)
         if None in known:
             found.add_instruction(operation, name=name)
@@ -184,7 +210,8 @@ def _cut(target: Target, qubits: Sequence[int]) -> Target:
             if all(qubit in number for qubit in where)
         }
         if kept:
-            found.add_instruction(operation, kept, name=name)
+            bounds = [RZZ_RANGE] if name == "rzz" and target.gate_has_angle_bounds(name) else None
+            found.add_instruction(operation, kept, name=name, angle_bounds=bounds)
     return found
 
 

@@ -2,10 +2,10 @@
 
 The groups of a request differ by rotations of single qubits, so one circuit serves them all: its last layer turns the
 basis, by angles that are parameters like any other. A request is one PUB of shape (states, groups), or a list of the
-pairs that are read where the groups read different states. PUBs of one job share their number of shots; groups with
-other shots go into a job of their own. The calibration of a request is in its first job, repeated until it has the
-shots that it asks for. Parameters are filled by name, for a circuit that comes back from a file has
-parameters of another identity.
+pairs that are read where the groups read different states. Folded circuits are another PUB of the same job. PUBs of
+one job share their number of shots; groups with other shots go into a job of their own. The calibration of a request is
+in its first job, repeated until it has the shots that it asks for. Parameters are filled by name, for a circuit that
+comes back from a file has parameters of another identity.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ from qiskit.circuit import ParameterVector
 from qiskit.providers import BackendV2
 
 from qep_qiskit.errors import ConfigError, ResourceError
-from qep_qiskit.execution.circuits import Placing
+from qep_qiskit.execution.circuits import Placing, filled
+from qep_qiskit.execution.folding import folded
+from qep_qiskit.execution.fractional import Columns, Fit, FractionalProgram, bounds_rzz
 from qep_qiskit.execution.interface import Readout, Request
 from qep_qiskit.execution.placement import PlacedProgram, place
 from qep_qiskit.execution.sampler_options import SamplerOptions
@@ -39,6 +41,8 @@ __all__ = ["CircuitStore", "DeviceCircuits", "JobPlan", "Pub", "basis_layer", "t
 
 MOST_EXECUTIONS = 10_000_000
 _FRACTIONAL = frozenset({"rx", "rzz"})
+
+_TemplateKey = tuple[str, tuple[LocalBasis, ...], int, Fit | None]
 
 
 class CircuitStore(Protocol):
@@ -150,17 +154,25 @@ class DeviceCircuits:
         device: The device.
         seeds: Root of the transpiler's seed.
         store: Keeps what was laid out.
+        layout: The device's qubits that all programs start on; chosen for each where not given.
         options: What the sampler does to circuits.
     """
 
     def __init__(
-        self, device: BackendV2, seeds: Seeds, store: CircuitStore, options: SamplerOptions | None = None
+        self,
+        device: BackendV2,
+        seeds: Seeds,
+        store: CircuitStore,
+        *,
+        layout: Sequence[int] | None = None,
+        options: SamplerOptions | None = None,
     ) -> None:
         self._device, self._store, self._options = device, store, options or SamplerOptions()
-        self._place = template_placing(device, seeds)
+        self._place = template_placing(device, seeds, layout)
         self._placed: dict[str, PlacedProgram] = {}
         self._calibrations: dict[tuple[str, int], QuantumCircuit] = {}
-        self._templates: dict[tuple[str, tuple[LocalBasis, ...]], tuple[QuantumCircuit, NDArray[np.float64]]] = {}
+        self._templates: dict[_TemplateKey, tuple[QuantumCircuit, NDArray[np.float64]]] = {}
+        self._fractional: dict[tuple[str, int], FractionalProgram] = {}
 
     def placed(self, program: LayerProgram) -> PlacedProgram:
         """Where a program sits on the device."""
@@ -199,19 +211,14 @@ class DeviceCircuits:
             raise ConfigError("execution.backend: a device runs circuits; use preparation.kind = 'adiabatic'")
         if isinstance(prepared, CalibrationStates):
             raise ConfigError("execution: a device calibrates with the request that needs it, not on its own")
-        pub, common = self._broadcast(prepared, readouts)
-        self._require_twirling(pub)
+        pubs, common, rows = self._folded_pubs(prepared, readouts)
+        self._require_twirling(pubs)
         calibration = request.calibration if 0 in places else None
-        states = [len(readout.states) for readout in readouts]
-        order = np.arange(sum(states))
-        rows = np.split(order, np.cumsum(states)[:-1])
-        if common:
-            rows = [order[place :: len(readouts)] for place in range(len(readouts))]
         more = () if calibration is None else self._calibration(calibration, shots)
         options = self._options.of_request(request.randomizations)
-        starts = pub.num_circuits + np.cumsum([0, *(own.num_circuits for own in more)])
+        starts = sum(pub.num_circuits for pub in pubs) + np.cumsum([0, *(own.num_circuits for own in more)])
         return JobPlan(
-            pubs=(pub, *more),
+            pubs=(*pubs, *more),
             shots=shots,
             axes=("states", "groups") if common else ("pairs",),
             readouts=places,
@@ -221,8 +228,24 @@ class DeviceCircuits:
             options=options,
         )
 
-    def _require_twirling(self, pub: Pub) -> None:
-        if self._options.gate_twirling and not _FRACTIONAL.isdisjoint(pub.circuit.count_ops()):
+    def _folded_pubs(
+        self, prepared: CircuitStates, readouts: Sequence[Readout]
+    ) -> tuple[tuple[Pub, ...], bool, list[NDArray[np.int64]]]:
+        """A PUB for every folding, whether their axes are states and groups, and the rows of every readout."""
+        pubs: list[Pub] = []
+        found: dict[int, NDArray[np.int64]] = {}
+        before, all_common = 0, True
+        for folding in dict.fromkeys(readout.folding for readout in readouts):
+            places = [place for place, readout in enumerate(readouts) if readout.folding == folding]
+            own = [readouts[place] for place in places]
+            pub, common = self._broadcast(prepared, own, folding)
+            found |= {place: before + rows for place, rows in zip(places, _rows(own, common), strict=True)}
+            before, all_common = before + pub.num_circuits, all_common and common
+            pubs.append(pub)
+        return tuple(pubs), all_common, [found[place] for place in range(len(readouts))]
+
+    def _require_twirling(self, pubs: Sequence[Pub]) -> None:
+        if self._options.gate_twirling and any(not _FRACTIONAL.isdisjoint(pub.circuit.count_ops()) for pub in pubs):
             raise ConfigError(
                 "execution.mitigation.gate_twirling: does not go with fractional gates; switch one of them off"
             )
@@ -247,39 +270,45 @@ class DeviceCircuits:
             self._calibrations[key] = self.placed(program).only(layer)
         return self._calibrations[key]
 
-    def _broadcast(self, prepared: CircuitStates, readouts: Sequence[Readout]) -> tuple[Pub, bool]:
+    def _broadcast(self, prepared: CircuitStates, readouts: Sequence[Readout], folding: int) -> tuple[Pub, bool]:
         """The PUB, and whether its axes are states and groups."""
-        circuit, angles = self._template(prepared.program, tuple(readout.group.basis for readout in readouts))
         common = all(np.array_equal(readout.states, readouts[0].states) for readout in readouts)
+        states = readouts[0].states if common else np.concatenate([readout.states for readout in readouts])
+        bases = tuple(readout.group.basis for readout in readouts)
+        circuit, angles, columns = self._template(prepared.program, bases, prepared.parameters[states], folding)
         if common:
-            parameters, turned = prepared.parameters[readouts[0].states][:, None], angles[None]
+            columns = {name: column[:, None] for name, column in columns.items()}
+            turned = angles[None]
         else:
-            parameters = prepared.parameters[np.concatenate([readout.states for readout in readouts])]
             turned = np.repeat(angles, [len(readout.states) for readout in readouts], axis=0)
-        shape = np.broadcast_shapes(parameters.shape[:-1], turned.shape[:-1])
-        columns = {
-            f"{name}[{index}]": np.broadcast_to(values[..., index], shape)
-            for name, values in (("p", parameters), ("basis", turned))
-            for index in range(values.shape[-1])
-        }
-        found = [columns[parameter.name] for parameter in circuit.parameters]
-        values = np.stack(found, axis=-1) if found else np.zeros((*shape, 0))
-        return Pub(circuit=circuit, values=values), common
+        shape = (len(states), len(readouts)) if common else (len(states),)
+        columns |= {f"basis[{index}]": turned[..., index] for index in range(turned.shape[-1])}
+        return Pub(circuit=circuit, values=filled(circuit, columns, shape)), common
 
     def _template(
-        self, program: LayerProgram, bases: tuple[LocalBasis, ...]
-    ) -> tuple[QuantumCircuit, NDArray[np.float64]]:
-        key = (program.fingerprint, bases)
+        self, program: LayerProgram, bases: tuple[LocalBasis, ...], parameters: NDArray, folding: int
+    ) -> tuple[QuantumCircuit, NDArray[np.float64], Columns]:
+        """The measured circuit, its basis angles, and the program's parameters by name, each of shape (states,)."""
+        placed, names = self.placed(program), [f"p[{index}]" for index in range(program.num_parameters)]
+        fit, columns = None, dict(zip(names, parameters.T, strict=True))
+        bounded, own = bounds_rzz(placed), (program.fingerprint, folding)
+        placed = folded(placed, folding)
+        if bounded:
+            if own not in self._fractional:
+                self._fractional[own] = FractionalProgram(placed)
+            fit, columns = self._fractional[own].fit(names, parameters)
+            placed = self._fractional[own].fitted(fit)
+        key = (program.fingerprint, bases, folding, fit)
         if key not in self._templates:
             layer, angles = basis_layer(bases)
-            self._templates[key] = (self.placed(program).measured_after(layer), angles)
-        return self._templates[key]
+            self._templates[key] = (placed.measured_after(layer), angles)
+        return *self._templates[key], columns
 
 
-def template_placing(device: BackendV2, seeds: Seeds) -> Placing:
+def template_placing(device: BackendV2, seeds: Seeds, layout: Sequence[int] | None = None) -> Placing:
     """How programs are placed on a device, their small vectors as parameters; the transpiler's seed is the run's."""
     seed = seeds.simulator_seed("transpiler") % 2**31
-    return partial(place, backend=device, optimization_level=3, seed=seed, lowering=lower)
+    return partial(place, backend=device, optimization_level=3, seed=seed, layout=layout, lowering=lower)
 
 
 def basis_layer(bases: Sequence[LocalBasis]) -> tuple[QuantumCircuit, NDArray[np.float64]]:
@@ -311,6 +340,19 @@ def basis_layer(bases: Sequence[LocalBasis]) -> tuple[QuantumCircuit, NDArray[np
     return circuit, angles.reshape(len(bases), len(changing))
 
 
+def _rows(readouts: Sequence[Readout], common: bool) -> list[NDArray[np.int64]]:
+    """Rows of every readout among the bound circuits of a PUB of states and groups, or of pairs, laid flat."""
+    states = [len(readout.states) for readout in readouts]
+    order = np.arange(sum(states))
+    if common:
+        return [order[place :: len(readouts)] for place in range(len(readouts))]
+    return np.split(order, np.cumsum(states)[:-1])
+
+
+def _folding(readout: Readout) -> list[str]:
+    return [] if readout.folding == 1 else [f"folded {readout.folding}"]
+
+
 def _shots_of(readout: Readout) -> int:
     if readout.shots is None:
         raise ConfigError("measurement.shots: 'exact' needs a simulator; give a number of shots for a device")
@@ -322,7 +364,7 @@ def _digest(request: Request, readouts: Sequence[Readout], calibration: Request 
     assert not isinstance(prepared, VectorStates)
     calibrated = [] if calibration is None else calibration.readouts
     parts = [type(prepared).__name__, prepared.program.fingerprint] + [
-        f"{readout.group.basis.letters} {readout.states.tolist()} {readout.shots}"
+        " ".join([f"{readout.group.basis.letters} {readout.states.tolist()} {readout.shots}", *_folding(readout)])
         for readout in (*readouts, *calibrated)
     ]
     parts.append(json.dumps(options.record()))

@@ -14,59 +14,59 @@ import math
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import DeviceError, JobFailedError, LedgerError, StillQueuedError
-from qep_qiskit.execution.interface import BitMemory, Request, RequestKey, ShotData, Ticket
+from qep_qiskit.errors import DeviceError, JobFailedError, LedgerError, PausedError, ResourceError
+from qep_qiskit.execution.interface import BitMemory, Executor, Request, RequestKey, ShotData, Ticket
 from qep_qiskit.execution.ledger import JobDescription, JobEntry, JobLedger
+from qep_qiskit.execution.patience import MOST_REFUSALS, Patience, PatientDevice
 from qep_qiskit.execution.pubs import DeviceCircuits, JobPlan
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.execution.service import BusyError, JobView, LostError, RefusedError, RemoteDevice
 from qep_qiskit.seeds import Seeds
 
-__all__ = ["Patience", "RemoteExecutor"]
+__all__ = ["NamedExecutor", "Pace", "RemoteExecutor"]
 
 _LOG = logging.getLogger(__name__)
 _SAME_NUMBERS = 1e-6
-_REFUSALS = 3
-
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long to wait for what, in seconds.
+class Pace:
+    """How far a process goes.
 
     Args:
-        settling: How long a job that was accepted may be missing from the listing.
-        first_pause: Between two questions, at first.
-        longest_pause: Between two questions, in the end.
-        without_answer: How long the service may be silent.
-        wait: How long a job may take to be finished, or None for as long as it takes.
-        sendings: How often a job is sent if it proves not to have arrived.
+        requests: Requests that it may send; None for all that come.
+        waits: Whether it waits for those that it has sent.
     """
 
-    settling: float = 30.0
-    first_pause: float = 1.0
-    longest_pause: float = 60.0
-    without_answer: float = 1800.0
-    wait: float | None = None
-    sendings: int = 3
+    requests: int | None = None
+    waits: bool = True
 
-    def pauses(self) -> Callable[[], float]:
-        """The pauses of one wait, each half as long again as the one before."""
-        pause = self.first_pause / 1.5
 
-        def following() -> float:
-            nonlocal pause
-            pause = min(1.5 * pause, self.longest_pause)
-            return pause
+@dataclass(frozen=True, slots=True)
+class NamedExecutor:
+    """Another executor, its requests under a name of their own: those of one question never meet those of another.
 
-        return following
+    Args:
+        executor: Runs the requests.
+        name: Goes in front of their purpose.
+    """
+
+    executor: Executor
+    name: str
+
+    def submit(self, request: Request) -> Ticket:
+        """Pass on under the name."""
+        key = replace(request.key, purpose=f"{self.name} {request.key.purpose}")
+        return self.executor.submit(replace(request, key=key))
+
+    def collect(self, ticket: Ticket) -> ShotData:
+        """Pass on."""
+        return self.executor.collect(ticket)
 
 
 class RemoteExecutor:
@@ -77,6 +77,10 @@ class RemoteExecutor:
         seeds: Root of the layout's seed; a device's shots have none.
         ledger: The ledger of the run.
         patience: How long to wait for what.
+        pace: How far this process goes.
+        max_qpu_seconds: Most QPU seconds that all jobs of the ledger may have; what is not yet charged counts as
+            estimated.
+        layout: The device's qubits that all programs start on; chosen for each where not given.
         options: What the sampler does to circuits.
     """
 
@@ -87,17 +91,34 @@ class RemoteExecutor:
         ledger: JobLedger,
         *,
         patience: Patience | None = None,
+        pace: Pace | None = None,
+        max_qpu_seconds: float = math.inf,
+        layout: Sequence[int] | None = None,
         options: SamplerOptions | None = None,
     ) -> None:
-        self._device, self._ledger, self._patience = device, ledger, patience or Patience()
-        self._circuits = DeviceCircuits(device.backend, seeds, ledger, options)
+        self._device, self.ledger, self._patience = device, ledger, patience or Patience()
+        self._pace, self._most_seconds = pace or Pace(), max_qpu_seconds
+        self.stopping: Callable[[], bool] = lambda: False
+        """Whether to stop waiting; asked several times a second."""
+        self._patient = PatientDevice(device, self._patience, stopping=lambda: self.stopping())
+        self._circuits = DeviceCircuits(device.backend, seeds, ledger, layout=layout, options=options)
+        self._begun: set[RequestKey] = set()
+        self.sent: list[JobEntry] = []
+        """Jobs that this process has sent."""
+
+    def close(self) -> None:
+        """Close what is open at the service, and the ledger; jobs that wait there go on."""
+        self._device.close()
+        self.ledger.close()
 
     def submit(self, request: Request) -> Ticket:
         """Send the jobs of a request, unless the ledger has them.
 
         Raises:
+            PausedError: The pace allows no further request, or a stop was asked for.
             DeviceError: The device, the service or the account does not take them; or whether they were taken cannot
                 be found out.
+            ResourceError: They would take more than `max_qpu_seconds`.
             LedgerError: The ledger has another request under this key.
         """
         for part, plan in enumerate(self._circuits.jobs(request)):
@@ -108,11 +129,14 @@ class RemoteExecutor:
         """Wait for the jobs of a request, and keep their bits.
 
         Raises:
+            PausedError: They were sent by this process, and its pace is not to wait; or a stop was asked for.
             JobFailedError: A job failed, was cancelled, or ran into its cap.
             StillQueuedError: A job is not finished in the time that was given.
             DeviceError: The service cannot be reached.
         """
         request = ticket.request
+        if ticket.key in self._begun and not self._pace.waits:
+            raise PausedError
         found: dict[int, BitMemory] = {}
         calibration: BitMemory | None = None
         for part, plan in enumerate(self._circuits.jobs(request)):
@@ -126,21 +150,30 @@ class RemoteExecutor:
 
     def _sent(self, key: RequestKey, part: int, plan: JobPlan) -> JobEntry:
         """The job in the ledger, at least submitted; sent only where the ledger says that it must be."""
-        entry = self._ledger.latest(key, part)
+        entry = self.ledger.latest(key, part)
         if entry is not None:
             self._require_same(entry, plan)
         if entry is None or entry.state in ("refused", "failed", "cancelled"):
+            self._begin(key)
             self._require_ready(plan)
-            return self._send(self._ledger.intend(self._described(key, part, plan), plan.values), plan)
+            return self._send(self.ledger.intend(self._described(key, part, plan), plan.values), plan)
         if entry.state != "intended":
             return entry
-        found = self._settled(entry)
-        return self._adopted(entry, found) if found else self._send(self._ledger.posting(entry), plan)
+        found = self._patient.settled(entry)
+        if found:
+            return self._adopted(entry, found)
+        self._begin(key)
+        return self._send(self.ledger.posting(entry), plan)
+
+    def _begin(self, key: RequestKey) -> None:
+        if key not in self._begun and len(self._begun) == self._pace.requests:
+            raise PausedError
+        self._begun.add(key)
 
     def _require_same(self, entry: JobEntry, plan: JobPlan) -> None:
         described, key = entry.description, entry.description.key
         same_device = (described.backend, described.instance) == (self._device.name, self._device.instance)
-        bound = self._ledger.bound(entry)
+        bound = self.ledger.bound(entry)
         same_numbers = bound.shape == plan.values.shape and np.allclose(bound, plan.values, rtol=0, atol=_SAME_NUMBERS)
         if not same_device:
             raise LedgerError(
@@ -156,14 +189,20 @@ class RemoteExecutor:
     def _require_ready(self, plan: JobPlan) -> None:
         """Look before sending: the service takes jobs during maintenance and beyond the allowance."""
         self._device.require_fit(plan)
-        closed = self._asked(self._device.why_closed)
-        if closed is not None:
-            raise DeviceError(f"{self._device.name}: {closed}; nothing was submitted, try later or use another backend")
-        left, wanted = self._asked(self._device.seconds_left), self._device.estimated_seconds(plan)
+        self._patient.require_open("go on later with 'qep resume'")
+        left, wanted = self._patient.asked(self._device.seconds_left), self._device.estimated_seconds(plan)
         if left is not None and left < wanted:
             raise DeviceError(
                 f"{self._device.name}: the account has {left:.0f} QPU seconds left and the job is estimated at "
-                f"{wanted:.1f}; nothing was submitted, use fewer shots or samples or wait for the next period"
+                f"{wanted:.1f}; nothing was submitted, use fewer shots or samples in a new run, or go on in the next "
+                "period with 'qep resume'"
+            )
+        spent = self.ledger.seconds()
+        if spent + wanted > self._most_seconds:
+            raise ResourceError(
+                f"execution.max_qpu_seconds: the run has taken {spent:.1f} QPU seconds, its next job is estimated at "
+                f"{wanted:.1f}, and it may have {self._most_seconds:g}; nothing was submitted, 'qep resume "
+                "--max-qpu-seconds S' goes on with a larger limit"
             )
 
     def _described(self, key: RequestKey, part: int, plan: JobPlan) -> JobDescription:
@@ -174,6 +213,8 @@ class RemoteExecutor:
             tag=f"qep-{uuid.uuid4().hex}",
             backend=self._device.name,
             instance=self._device.instance,
+            mode=self._device.mode,
+            batch=self._patient.asked(self._device.batch),
             shots=plan.shots,
             options={"max_execution_time": math.ceil(3 * seconds + 30), **plan.options.record()},
             estimated_seconds=seconds,
@@ -188,19 +229,17 @@ class RemoteExecutor:
         """Send an intended job until it is known to have arrived."""
         most_seconds, message = entry.description.options["max_execution_time"], ""
         for sending in range(self._patience.sendings):
-            entry = self._ledger.posting(entry) if sending else entry
+            entry = self.ledger.posting(entry) if sending else entry
             try:
                 job_id = self._post(entry, plan, most_seconds)
             except LostError as error:
                 message = str(error)
                 _LOG.warning("no answer to a submission (%s); looking for the job", message)
-                found = self._settled(entry)
+                found = self._patient.settled(entry)
                 if found:
                     return self._adopted(entry, found)
                 continue
-            entry = self._ledger.submitted(entry, job_id)
-            self._cancel_others(entry)
-            return entry
+            return self._adopted(entry, [job_id])
         raise DeviceError(
             f"{self._device.name}: the job did not arrive in {self._patience.sendings} attempts ({message}); the "
             "ledger knows it, go on later with 'qep resume'"
@@ -208,7 +247,7 @@ class RemoteExecutor:
 
     def _post(self, entry: JobEntry, plan: JobPlan, most_seconds: int) -> str:
         """One sending that is answered, or lost; where the service is busy it has taken nothing, so that is waited."""
-        pauses, deadline = self._patience.pauses(), time.monotonic() + self._patience.without_answer
+        pauses, deadline, refusals = self._patience.pauses(), time.monotonic() + self._patience.without_answer, 0
         while True:
             try:
                 return self._device.send(plan, entry.description.tag, most_seconds)
@@ -216,45 +255,31 @@ class RemoteExecutor:
                 pause = busy.seconds or pauses()
                 reason = str(busy)
             except RefusedError as error:
-                pause, reason = math.inf, str(error)
+                refusals += 1
+                pause, reason = pauses() if error.login and refusals < MOST_REFUSALS else math.inf, str(error)
             if time.monotonic() + pause > deadline:
-                self._ledger.ended(entry, "refused", reason)
-                raise DeviceError(f"{self._device.name}: the job was not accepted ({reason}); nothing was submitted")
-            time.sleep(pause)
-            entry = self._ledger.posting(entry)
-
-    def _settled(self, entry: JobEntry) -> list[str]:
-        """Ids of the jobs under a tag, none only if the listing stays empty for the settling time."""
-        pauses = self._patience.pauses()
-        while True:
-            late = time.time() >= entry.posted + self._patience.settling
-            found = self._asked(lambda: self._device.find(entry.description.tag), about=entry)
-            if found or late:
-                return found
-            time.sleep(min(pauses(), self._patience.settling))
+                self.ledger.ended(entry, "refused", reason)
+                raise DeviceError(
+                    f"{self._device.name}: the job was not accepted ({reason}); nothing was submitted, try again with "
+                    "'qep resume'"
+                )
+            self._patient.sleep(pause, entry)
+            entry = self.ledger.posting(entry)
 
     def _adopted(self, entry: JobEntry, found: Sequence[str]) -> JobEntry:
         """Take one of the jobs found for the entry's, the oldest that lives, and cancel the others."""
-        living = [job_id for job_id in found if len(found) == 1 or self._view(entry, job_id).state != "cancelled"]
-        entry = self._ledger.submitted(entry, (living or list(found))[0])
-        self._cancel_others(entry)
+        several = len(found) > 1
+        living = [name for name in found if not several or self._patient.view(entry, name).state != "cancelled"]
+        entry = self.ledger.submitted(entry, (living or list(found))[0])
+        self._patient.cancel_others(entry)
+        self.sent.append(entry)
         return entry
-
-    def _cancel_others(self, entry: JobEntry) -> None:
-        """Cancel further jobs under the entry's tag; what cannot be cancelled is only a matter of cost."""
-        try:
-            for job_id in self._device.find(entry.description.tag):
-                if job_id != entry.job_id:
-                    _LOG.warning("job %s is there a second time as %s, which is cancelled", entry.job_id, job_id)
-                    self._device.cancel(job_id)
-        except (RefusedError, BusyError, LostError) as error:
-            _LOG.warning("duplicates of job %s could not be looked for or cancelled: %s", entry.job_id, error)
 
     def _bits(self, entry: JobEntry, plan: JobPlan) -> list[NDArray[np.uint8]]:
         if entry.state in ("collected", "applied"):
-            return self._ledger.bits(entry)
+            return self.ledger.bits(entry)
         assert entry.job_id is not None
-        job_id, view = entry.job_id, self._finished(entry)
+        job_id, view = entry.job_id, self._patient.finished(entry)
         if view.state != "done":
             self._fail(entry, view)
 
@@ -264,30 +289,15 @@ class RemoteExecutor:
             except ValueError as error:
                 raise LostError(str(error)) from error
 
-        bits = self._asked(fetched, about=entry)
-        self._ledger.collected(entry, bits, self._usage(job_id))
-        self._cancel_others(entry)
+        bits = self._patient.asked(fetched, about=entry)
+        self.ledger.collected(entry, bits, self._patient.usage(job_id))
+        self._patient.cancel_others(entry)
         return bits
-
-    def _finished(self, entry: JobEntry) -> JobView:
-        assert entry.job_id is not None
-        pauses, started, wait = self._patience.pauses(), time.monotonic(), self._patience.wait
-        while True:
-            view = self._view(entry, entry.job_id)
-            if view.state != "waiting":
-                return view
-            pause = pauses()
-            if wait is not None and time.monotonic() + pause > started + wait:
-                raise StillQueuedError(
-                    f"job {entry.job_id} on {self._device.name} is still queued after {wait:.0f} s; its id is saved, "
-                    "collect it later with 'qep resume'"
-                )
-            time.sleep(pause)
 
     def _fail(self, entry: JobEntry, view: JobView) -> None:
         assert entry.job_id is not None
-        usage = self._usage(entry.job_id)
-        self._ledger.ended(entry, "cancelled" if view.state == "cancelled" else "failed", view.reason, usage)
+        usage = self._patient.usage(entry.job_id)
+        self.ledger.ended(entry, "cancelled" if view.state == "cancelled" else "failed", view.reason, usage)
         charged = "what was charged is not known" if usage is None else f"{usage:.0f} s were charged"
         again = "the step is not applied"
         if view.state == "cancelled":
@@ -307,31 +317,3 @@ class RemoteExecutor:
         raise JobFailedError(
             f"job {entry.job_id} on {self._device.name} failed: {view.reason}; {charged}, {again}; {advice}"
         )
-
-    def _view(self, entry: JobEntry, job_id: str) -> JobView:
-        return self._asked(lambda: self._device.look(job_id), about=entry)
-
-    def _usage(self, job_id: str) -> float | None:
-        try:
-            return self._device.usage_seconds(job_id)
-        except (RefusedError, BusyError, LostError):
-            return None
-
-    def _asked(self, question: Callable[[], Answer], *, about: JobEntry | None = None) -> Answer:
-        """Ask until there is an answer; asking changes nothing at the service."""
-        pauses, deadline, refusals = self._patience.pauses(), time.monotonic() + self._patience.without_answer, 0
-        while True:
-            try:
-                return question()
-            except BusyError as error:
-                pause, reason = error.seconds or pauses(), str(error)
-            except RefusedError as error:
-                refusals += 1
-                pause, reason = pauses() if refusals < _REFUSALS else math.inf, str(error)
-            except LostError as error:
-                pause, reason = pauses(), str(error)
-            if time.monotonic() + pause > deadline:
-                what = "refuses to answer" if pause == math.inf else "does not answer"
-                kept = "nothing was submitted" if about is None else "the ledger knows the job, go on with 'qep resume'"
-                raise DeviceError(f"{self._device.name}: the service {what} ({reason}); {kept}")
-            time.sleep(pause)

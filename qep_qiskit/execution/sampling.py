@@ -46,7 +46,7 @@ def sample_vectors(
     size = vectors.shape[1]
     return ShotData(
         outcomes=tuple(
-            draw(partial(_probabilities, vectors, readout), size, readout, seeds.generator(*key, readout.group.name))
+            draw(partial(_probabilities, vectors, readout), size, readout, seeds.generator(*key, *readout.words))
             for readout in readouts
         )
     )

@@ -15,7 +15,16 @@ __all__ = ["BusyError", "JobView", "LostError", "RefusedError", "RemoteDevice"]
 
 
 class RefusedError(Exception):
-    """The service answered that it does not do this; nothing was accepted."""
+    """The service answered that it does not do this; nothing was accepted.
+
+    Args:
+        message: What it said.
+        login: Whether it did not know who asks; access tokens are renewed, so the next try may fare better.
+    """
+
+    def __init__(self, message: str, *, login: bool = False) -> None:
+        super().__init__(message)
+        self.login = login
 
 
 class BusyError(Exception):
@@ -58,6 +67,19 @@ class RemoteDevice(Protocol):
     name: str
     instance: str
     backend: BackendV2
+
+    @property
+    def mode(self) -> str:
+        """``"job"``, ``"batch"`` or ``"session"``."""
+        ...
+
+    def batch(self) -> str | None:
+        """Id of the batch or session that jobs go into, opened where there is none; None in job mode."""
+        ...
+
+    def close(self) -> None:
+        """Close the batch or session, if one is open; its jobs go on."""
+        ...
 
     def why_closed(self) -> str | None:
         """What keeps the device from working now, or None."""

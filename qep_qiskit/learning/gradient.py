@@ -23,10 +23,12 @@ from qep_qiskit.learning.free_phase import CostEstimate, FreePhase, cost_of_mean
 from qep_qiskit.learning.phases import MeasuredPhases, SignalBatch
 from qep_qiskit.measurement import (
     Calibrations,
+    Extrapolation,
     Measuring,
     ReadingPlan,
     ReadoutMitigation,
     StateMoments,
+    extrapolated,
     measure,
     mitigated,
     per_weight_plan,
@@ -123,6 +125,7 @@ class GradientEstimator:
             qubit-wise commuting groups found among its words (``"qubit_wise"``), or none, each weight measured on
             its own (``"per_weight"``).
         mitigation: How errors of the readout are calibrated and taken out, or None.
+        extrapolation: How means are extrapolated to gates without noise, or None.
 
     Raises:
         ConfigError: Shots per group do not fit the groups, or are given where each weight has its own.
@@ -135,6 +138,7 @@ class GradientEstimator:
     read_free_cost: bool = False
     grouping: Grouping = "shared"
     mitigation: ReadoutMitigation | None = None
+    extrapolation: Extrapolation | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.shots, tuple):
@@ -240,7 +244,7 @@ class GradientEstimator:
         )
         signals = isinstance(self.hamiltonian.cost, LossOnExpectations)
         measuring = self._with_signals(work) if signals else self._with_operator(work)
-        return mitigated(measuring, self.mitigation, calibrations)
+        return mitigated(extrapolated(measuring, self.extrapolation), self.mitigation, calibrations)
 
     def _with_operator(self, work: _Work) -> Measuring[MeasuredPhases]:
         jacobian, targets = work.jacobian, work.targets

@@ -317,7 +317,15 @@ class SpendingPolicy:
 
 
 def batches_per_group(estimator: GradientEstimator) -> NDArray[np.float64]:
-    """Shot batches of one sample's gradient in every group of the reading plan, shape (groups,)."""
+    """Shot batches of one sample's gradient in every group of the reading plan, shape (groups,).
+
+    Extrapolation takes several where the plan reads one.
+    """
+    extrapolation = estimator.extrapolation
+    return _plain_batches(estimator) * (1 if extrapolation is None else len(extrapolation.factors))
+
+
+def _plain_batches(estimator: GradientEstimator) -> NDArray[np.float64]:
     plan, hamiltonian, betas = estimator.reading_plan, estimator.hamiltonian, estimator.contrast.betas
     network, found = hamiltonian.network, np.zeros(len(plan.groups))
     weighted = hamiltonian.jacobian(np.zeros(network.layout.num_weights), np.zeros((1, network.num_inputs))).term

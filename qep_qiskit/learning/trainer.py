@@ -10,7 +10,7 @@ from typing import Literal, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import ConfigError, DataError
+from qep_qiskit.errors import ConfigError, DataError, PausedError
 from qep_qiskit.execution import Executor, Request, RequestKey, ShotData
 from qep_qiskit.learning.evaluation import Evaluation, count_correct, evaluation
 from qep_qiskit.learning.gradient import GradientEstimator
@@ -112,6 +112,7 @@ class Trainer:
     callbacks: Sequence[Callback] = ()
     state: TrainingState = field(default=None)  # type: ignore[assignment]
     stop_requested: bool = False
+    left_behind: str = ""
 
     def __post_init__(self) -> None:
         layout = self.estimator.hamiltonian.network.layout
@@ -158,11 +159,14 @@ class Trainer:
         return self.steps_per_epoch * self.settings.epochs
 
     def request_stop(self) -> None:
-        """Stop after the current request; everything done so far is kept."""
+        """Stop after the current request, or while its job is waited for; everything done so far is kept.
+
+        What then becomes of the job is said in `left_behind`.
+        """
         self.stop_requested = True
 
     def run(self) -> Outcome:
-        """Train to the end, or until a stop is requested.
+        """Train to the end, or until a stop is requested or the executor pauses.
 
         Raises:
             QepError: Something that a step needs cannot be had; what was done before is kept.
@@ -176,6 +180,8 @@ class Trainer:
             outcome = "finished"
         except _Stopped:
             pass
+        except PausedError as pause:
+            self.left_behind = str(pause)
         finally:
             self.state.seconds = self._seconds()
             for callback in self.callbacks:

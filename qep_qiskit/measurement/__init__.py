@@ -1,12 +1,14 @@
 """Commuting groups to circuits, bits and moments."""
 
 from qep_qiskit.measurement.batches import Measuring, Usage, drive, measure
+from qep_qiskit.measurement.extrapolation import Extrapolation, extrapolated
 from qep_qiskit.measurement.mitigation import Calibrations, ReadoutMitigation, mitigated
 from qep_qiskit.measurement.moments import GroupMoments, StateMoments, moments
 from qep_qiskit.measurement.plan import ReadingPlan, per_weight_plan, qubit_wise_plan, shared_plan
 
 __all__ = [
     "Calibrations",
+    "Extrapolation",
     "GroupMoments",
     "Measuring",
     "ReadingPlan",
@@ -14,6 +16,7 @@ __all__ = [
     "StateMoments",
     "Usage",
     "drive",
+    "extrapolated",
     "measure",
     "mitigated",
     "moments",

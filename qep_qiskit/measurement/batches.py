@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 from qep_qiskit.execution import Executor, Readout, Request, RequestKey, ShotData
-from qep_qiskit.measurement.moments import StateMoments, moments
+from qep_qiskit.measurement.moments import StateMoments, moments_of_readouts
 from qep_qiskit.measurement.plan import ReadingPlan, shared_plan
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.prepared import Prepared
@@ -76,8 +76,9 @@ def measure(
     data = yield Request(key=key, prepared=prepared, readouts=readouts)
     means = np.full((*shape, plan.num_columns), np.nan)
     covariance = np.zeros((*shape, plan.num_columns, plan.num_columns))
-    for (g, chosen), outcomes in zip(wanted.items(), data.outcomes, strict=True):
-        found, columns = moments(outcomes, plan.groups[g]), plan.columns[g]
+    groups = [plan.groups[g] for g in wanted]
+    for (g, chosen), found in zip(wanted.items(), moments_of_readouts(data, groups), strict=True):
+        columns = plan.columns[g]
         block = (shape[0], len(chosen), len(columns))
         where = np.array(chosen)[:, None]
         means[:, where, columns] = found.means.reshape(block)

@@ -126,7 +126,8 @@ def _carrying(asked: Request, data: ShotData, mitigation: ReadoutMitigation, kno
         if data.calibration is None:
             raise ConfigError("executor: expected the outcomes of a request's calibration in its answer, got none")
         known[name] = mitigation.errors(data.calibration)
-    return ShotData(outcomes=tuple(replace(outcomes, readout=known[name]) for outcomes in data.outcomes))
+    outcomes = tuple(replace(outcomes, readout=known[name]) for outcomes in data.outcomes)
+    return replace(data, outcomes=outcomes, calibration=None)
 
 
 def _calibration(program: LayerProgram, mitigation: ReadoutMitigation, needed_by: Request) -> Request:

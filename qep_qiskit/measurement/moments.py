@@ -8,17 +8,18 @@ random flips they are one factor a generator.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.execution import BitMemory, Outcomes, ReadoutErrors, TwirledErrors
+from qep_qiskit.execution import BitMemory, Outcomes, ReadoutErrors, ShotData, TwirledErrors
 from qep_qiskit.measurement.inversion import inverted, words_of_bits
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.transforms import walsh_hadamard
 
-__all__ = ["GroupMoments", "StateMoments", "moments"]
+__all__ = ["GroupMoments", "StateMoments", "moments", "moments_of_readouts"]
 
 _DENSE_UP_TO_QUBITS = 13
 _NEVER_DENSE_FROM_QUBITS = 21
@@ -81,6 +82,31 @@ def moments(outcomes: Outcomes, group: CommutingGroup) -> GroupMoments:
         return GroupMoments(means=means, covariance=np.zeros_like(single_shot), shots=None)
     divisor = outcomes.shots - 1 if outcomes.shots > 1 else np.nan
     return GroupMoments(means=means, covariance=single_shot / divisor, shots=outcomes.shots)
+
+
+def moments_of_readouts(data: ShotData, groups: Sequence[CommutingGroup]) -> Iterator[GroupMoments]:
+    """Moments of every readout that the work asked for, each from one batch of outcomes or from several.
+
+    Args:
+        data: The answer.
+        groups: The group of each readout.
+    """
+    parts = len(data.coefficients)
+    for place, group in enumerate(groups):
+        own = data.outcomes[place * parts : (place + 1) * parts]
+        yield _combined([moments(outcomes, group) for outcomes in own], data.coefficients)
+
+
+def _combined(parts: Sequence[GroupMoments], coefficients: Sequence[float]) -> GroupMoments:
+    """The sum of independent batches with coefficients."""
+    if len(parts) == 1:
+        return parts[0]
+    factors = np.array(coefficients)
+    return GroupMoments(
+        means=np.tensordot(factors, np.array([part.means for part in parts]), axes=1),
+        covariance=np.tensordot(factors**2, np.array([part.covariance for part in parts]), axes=1),
+        shots=parts[0].shots,
+    )
 
 
 def _fits_a_table(outcomes: BitMemory, group: CommutingGroup) -> bool:

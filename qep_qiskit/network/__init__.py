@@ -14,6 +14,7 @@ from qep_qiskit.network.graphs import (
 from qep_qiskit.network.grouping import commuting_groups
 from qep_qiskit.network.interface import Network, TermJacobian
 from qep_qiskit.network.ising import ClampedInputs, IsingNetwork
+from qep_qiskit.network.patches import heavy_hex_patch, square_patch
 from qep_qiskit.network.pauli import Interaction, PauliNetwork
 from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
 
@@ -34,7 +35,9 @@ __all__ = [
     "complete",
     "from_edges",
     "heavy_hex",
+    "heavy_hex_patch",
     "lattice",
     "layered",
     "ring",
+    "square_patch",
 ]

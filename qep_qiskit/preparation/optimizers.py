@@ -36,7 +36,8 @@ _STEP_OF_DIFFERENCES = {
     "tnc": "eps",
 }
 _STEP_ABOVE_NOISE = 0.1
-_ASKS_TOGETHER = ("spsa", "qnspsa")
+_SPSA = "spsa"
+_ASKS_TOGETHER = (_SPSA, "qnspsa")
 _NOT_OFFERED = {"Optimizer", "SciPyOptimizer", "SteppableOptimizer", "P_BFGS"}
 _NOT_IN_A_FILE = {
     *("self", "kwargs", "fidelity", "options", "max_evals_grouped"),
@@ -54,12 +55,14 @@ def _classes() -> dict[str, type[Optimizer]]:
     """Optimisers by name; the library is imported only when one is asked for."""
     from qiskit_algorithms import optimizers
 
+    from qep_qiskit.preparation.spsa import JointSPSA
+
     found = {}
     for name in optimizers.__all__:
         kind = getattr(optimizers, name)
         if inspect.isclass(kind) and issubclass(kind, optimizers.Optimizer) and name not in _NOT_OFFERED:
             found[name.lower()] = kind
-    return found
+    return found | {_SPSA: JointSPSA}
 
 
 def optimizer_names() -> list[str]:
@@ -157,7 +160,7 @@ def _build(
 
 def _defaults(name: str, *, simulated: bool) -> dict[str, Any]:
     """Where this package knows better than the library, which does not know of shots."""
-    if name == "spsa":
+    if name == _SPSA:
         return SPSA_DEFAULTS
     if not simulated and name in _STEP_OF_DIFFERENCES:
         return {_STEP_OF_DIFFERENCES[name]: _STEP_ABOVE_NOISE}
@@ -231,6 +234,16 @@ class _Objective:
         return found if np.ndim(one) == 2 else found[0]
 
 
+def _what_is_used(optimizer: Optimizer, objective: _Objective) -> Callable[[NDArray], float | NDArray]:
+    """The energy, but where SPSA asks for the energy of its result, of which nobody makes use.
+
+    Without blocking that is the only point it asks for by itself; others come in pairs.
+    """
+    if not isinstance(optimizer, _classes()[_SPSA]) or optimizer.blocking:
+        return objective.energy
+    return lambda point: np.nan if np.ndim(point) == 1 else objective.energy(point)
+
+
 def minimising_work(
     name: str, options: Mapping[str, Any], start: NDArray, *, simulated: bool
 ) -> Callable[[Ask], Optimum]:
@@ -255,7 +268,7 @@ def minimising_work(
         uses_gradient = simulated and not optimizer.is_gradient_ignored
         try:
             result = optimizer.minimize(
-                fun=objective.value if uses_gradient else objective.energy,
+                fun=objective.value if uses_gradient else _what_is_used(optimizer, objective),
                 x0=start.copy(),  # some write into it
                 jac=objective.gradient if uses_gradient else None,
                 bounds=[(-np.pi, np.pi)] * len(start) if optimizer.is_bounds_required else None,

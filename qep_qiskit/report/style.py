@@ -27,6 +27,7 @@ __all__ = [
     "DIVERGING_LINES",
     "INK",
     "LOOKS",
+    "MITIGATION_LOOKS",
     "LineLook",
     "figure_bytes",
     "house_style",
@@ -112,6 +113,17 @@ LOOKS: Final[dict[str, LineLook]] = {
     "mitigated": LineLook(color="#0072B2", linestyle="-.", marker="D"),
     "adaptive": LineLook(color="#B3003C", linestyle="-", marker="*", linewidth=2.6),
 }
+
+MITIGATION_LOOKS: Final = (
+    LOOKS["noisy"],
+    LOOKS["mitigated"],
+    LineLook(color="#009E73", linestyle=(0, (5, 1.5)), marker="^"),
+    LineLook(color="#B3003C", linestyle="-", marker="v"),
+    LineLook(color="#56B4E9", linestyle="--", marker="P"),
+    LineLook(color="#CC79A7", linestyle=(0, (3, 1.2, 1, 1.2)), marker="X"),
+    LineLook(color="#777777", linestyle=(0, (1.5, 1)), marker="*"),
+)
+"""A noisy device as it is, and then with one mitigation after the other."""
 
 _RAMP: Final = LinearSegmentedColormap.from_list(
     "qep_ramp", ["#e3b000", "#62a84a", "#1f8f86", "#2a5f8f", "#40287a", "#1d0a33"]

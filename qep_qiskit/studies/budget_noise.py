@@ -1,4 +1,4 @@
-"""Noise beyond shots: the gradient study on a noisy device beside the ideal one, and with its readout mitigated.
+"""Noise beyond shots: the gradient study on a noisy device beside the ideal one, raw and with its errors mitigated.
 
 Errors are counted from the gradient of the same circuits without noise. Error signals are taken as known, so that
 repeats differ by shots alone and the noisy states of a point are simulated once.
@@ -30,14 +30,14 @@ _CONTRASTS = ("symmetric", "one_sided")
 
 
 def noisy_setups(setup: BudgetSetup, config: Config) -> dict[str, BudgetSetup]:
-    """The ideal study, the noisy one, and that with its readout mitigated, by name.
+    """The ideal study, the noisy one, and that with each of the mitigations of `budget.noise`, by name.
 
     Args:
         setup: As configured; if that is ideal, the backend of `budget.noise` takes its place.
         config: The keys of the study.
 
     Raises:
-        ConfigError: Exact states are sampled without circuits, so there is no noise.
+        ConfigError: Exact states are sampled without circuits, so there is no noise; or two mitigations have one name.
     """
     if setup.config["preparation"]["kind"] == "exact":
         raise ConfigError(
@@ -45,17 +45,25 @@ def noisy_setups(setup: BudgetSetup, config: Config) -> dict[str, BudgetSetup]:
             "'adiabatic' or 'variational'"
         )
     execution = dict(setup.config["execution"])
-    if execution["noise"] is None and not execution["backend"].startswith("fake_"):
+    if execution["noise"] is None and not execution["backend"].startswith(("fake_", "rehearse:")):
         execution |= {"backend": _device(config.budget.noise.backend), "method": "automatic"}
     name = "noisy" if execution["noise"] is not None else execution["backend"]
-    noise = config.budget.noise
-    plain = execution | {"mitigation": {"readout": "none"}}
-    mitigated = execution | {"mitigation": {"readout": noise.readout, "calibration_shots": noise.calibration_shots}}
-    return {
-        "ideal": ideal(setup),
-        name: _with(setup, plain),
-        f"{name}, mitigated": _with(setup, mitigated),
-    }
+    tables = {name: {"readout": "none"}} | {f"{name}, {own}": keys for own, keys in _mitigations(config).items()}
+    noisy = {label: _with(setup, execution | {"mitigation": keys}) for label, keys in tables.items()}
+    return {"ideal": ideal(setup), **noisy}
+
+
+def _mitigations(config: Config) -> dict[str, dict[str, Any]]:
+    """Keys of `execution.mitigation` by the names of the study."""
+    study, found = config.budget.noise, {}
+    for one in study.mitigations:
+        keys = one.model_dump(exclude={"name"})
+        if one.name in found:
+            raise ConfigError(f"budget.noise.mitigations: two are named '{one.name}'; give each a name of its own")
+        if keys["readout"] != "none" and keys["calibration_shots"] is None:
+            keys["calibration_shots"] = study.calibration_shots
+        found[one.name] = keys
+    return found
 
 
 def _device(backend: str) -> str:
@@ -125,7 +133,11 @@ def _cancellation(noisy: BudgetSetup, clean: BudgetSetup, point: Point) -> Row:
 
 
 def _like(reference: GradientProblem, measured: GradientProblem) -> Any:
-    return replace(reference.estimator, mitigation=measured.estimator.mitigation)
+    return replace(
+        reference.estimator,
+        mitigation=measured.estimator.mitigation,
+        extrapolation=measured.estimator.extrapolation,
+    )
 
 
 def _moments(problem: GradientProblem, beta: float) -> StateMoments:

@@ -80,6 +80,7 @@ def ideal(setup: BudgetSetup) -> BudgetSetup:
     """The same study without noise other than that of shots."""
     execution = {**setup.config["execution"], "backend": "statevector", "noise": None, "method": "automatic"}
     execution |= {"measured_circuits": False, "max_bond_dimension": None, "mitigation": {}}
+    execution |= {"snapshot": None, "fractional_gates": False}
     return BudgetSetup(config={**setup.config, "execution": execution}, task=setup.task, weights=setup.weights)
 
 

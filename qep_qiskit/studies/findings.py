@@ -185,25 +185,43 @@ def _best(rows: Sequence[Row], execution: str, shots: int) -> Row:
 
 
 def _mitigation(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
-    """From how many shots on mitigated readout is better, each at its best nudge."""
-    mitigated = next((name for name in names if name.endswith("mitigated")), None)
-    raw = next((name for name in names if mitigated is not None and mitigated.startswith(f"{name},")), None)
-    if mitigated is None or raw is None:
-        return []
-    levels = sorted({row["shots"] for row in rows})
-    ratios = {shots: _best(rows, mitigated, shots)["rmse"] / _best(rows, raw, shots)["rmse"] for shots in levels}
-    told = ", ".join(f"{ratio:.2f} at {shots:,}" for shots, ratio in ratios.items())
-    own = _same(rows, execution=mitigated, shots=levels[0])[0]["total_shots"]
-    plain = _same(rows, execution=raw, shots=levels[0])[0]["total_shots"]
-    return [
-        f"Mitigated over raw error by shots a batch, each at its best beta: {told}. Here every estimate pays for a "
-        f"calibration of its own, {own - plain:,} shots; a training run shares one between the steps of an epoch."
-    ]
+    """What each mitigation is worth at equal shots in all, each at its best nudge."""
+    found = []
+    for raw in names:
+        for name in names:
+            if not name.startswith(f"{raw}, "):
+                continue
+            ratios = _ratios_at_equal_shots(_best_curve(rows, name), _best_curve(rows, raw))
+            told = ", ".join(f"{ratio:.2f} at {shots:,}" for shots, ratio in ratios.items())
+            found.append(f"{name}: its error over that of {raw} at equal shots in all, each at its best beta: {told}.")
+    if found:
+        found.append(
+            "Shots in all count folded circuits, and a calibration for every estimate; a training run shares one "
+            "between the steps of an epoch."
+        )
+    return found
+
+
+def _best_curve(rows: Sequence[Row], execution: str) -> dict[int, float]:
+    """The smallest error by shots in all, ascending."""
+    levels = sorted({row["shots"] for row in _same(rows, execution=execution)})
+    best = [_best(rows, execution, shots) for shots in levels]
+    return {row["total_shots"]: row["rmse"] for row in best}
+
+
+def _ratios_at_equal_shots(curve: Mapping[int, float], plain: Mapping[int, float]) -> dict[int, float]:
+    """One curve over another at the shots of the other, interpolated in logarithms, where it has points around."""
+    shots = np.array(list(curve))
+    at = [total for total in plain if shots.min() <= total <= shots.max()]
+    values = np.exp(np.interp(np.log(at), np.log(shots), np.log(list(curve.values()))))
+    return {total: float(value / plain[total]) for total, value in zip(at, values, strict=True)}
 
 
 def _cancellation(rows: Sequence[Row]) -> list[str]:
     found = []
     for name in dict.fromkeys(row["execution"] for row in rows):
+        if ", " in name:  # mitigations change it little; their rows are in the table
+            continue
         own = sorted(_same(rows, execution=name), key=lambda row: row["beta"])
         parts = " and ".join(f"{row['common']:.2g} of its size at beta {row['beta']:.2g}" for row in (own[0], own[-1]))
         found.append(

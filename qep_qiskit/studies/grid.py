@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from qep_qiskit.config import Config, build, load_config
+from qep_qiskit.config.build_local_device import is_rehearsal, settled
 from qep_qiskit.config.load import parse_override
 from qep_qiskit.errors import ConfigError, QepError
 
@@ -145,10 +146,20 @@ def _point(
     texts = [f"{axis.key}={axis.texts[place]}" for axis, place in zip(axes, choice, strict=True)]
     name = _name(short, swept)
     try:
-        config = load_config(path, [*overrides, *texts])
-    except ConfigError as error:
-        raise ConfigError(f"point {name}: {error}") from error
+        config = _settled(load_config(path, [*overrides, *texts]))
+    except QepError as error:
+        raise type(error)(f"point {name}: {error}") from error
     return GridPoint(name=name, swept=swept, config=config)
+
+
+def _settled(config: Config) -> Config:
+    """With what is taken from a device in it, so that the folder of a run holds the very configuration of its point."""
+    if is_rehearsal(config) and config.execution.snapshot is None:
+        raise ConfigError(
+            f"execution.backend: '{config.execution.backend}' would have another calibration whenever the sweep goes "
+            "on; use 'fake_...'"
+        )
+    return settled(config)
 
 
 def _check_keys(overrides: Sequence[str], axes: Sequence[Axis]) -> None:

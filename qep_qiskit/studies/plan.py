@@ -13,11 +13,16 @@ from typing import Any
 from qiskit.providers import BackendV2
 
 from qep_qiskit.config import Experiment
+from qep_qiskit.config.build_executor import build_patience
+from qep_qiskit.config.build_local_device import layout_of
+from qep_qiskit.execution.on_device import checked_rep_delay
+from qep_qiskit.execution.patience import PatientDevice
+from qep_qiskit.execution.service import RemoteDevice
 from qep_qiskit.execution.usage import estimated_qpu_seconds, require_qpu_seconds
 from qep_qiskit.studies.plan_circuits import DeviceCircuits, ProgramOnDevice
 from qep_qiskit.studies.plan_requests import Batch, Job, RunRequests, record_run
 
-__all__ = ["Cost", "RunPlan", "Share", "cost_of", "plan_requests", "plan_run"]
+__all__ = ["Cost", "RunPlan", "Share", "circuits_on", "cost_of", "plan_on", "plan_requests", "plan_run"]
 
 _MOST_EXECUTIONS_PER_JOB = 10_000_000
 _MOST_BYTES_PER_JOB = 50_000_000
@@ -86,6 +91,7 @@ class RunPlan:
         largest_payload: Most bytes in one job.
         max_qpu_seconds: Limit of the configuration.
         remaining_seconds: What the account has left, or None where it is not known.
+        mode: How jobs are put together.
     """
 
     device: str
@@ -100,6 +106,7 @@ class RunPlan:
     largest_payload: int
     max_qpu_seconds: float
     remaining_seconds: float | None = None
+    mode: str = "job"
 
     def require_start(self) -> None:
         """Check that the run may start.
@@ -149,8 +156,28 @@ def plan_run(experiment: Experiment, device: BackendV2, *, remaining_seconds: fl
         ConfigError: The run asks a device for nothing.
         ResourceError: The device has too few qubits.
     """
-    circuits = DeviceCircuits(device=device, seeds=experiment.seeds)
+    circuits = circuits_on(experiment, device)
     return plan_requests(record_run(experiment), circuits, experiment, remaining_seconds=remaining_seconds)
+
+
+def circuits_on(experiment: Experiment, device: BackendV2) -> DeviceCircuits:
+    """The circuits of a run on a device, with the delay of its configuration."""
+    delay = checked_rep_delay(device, experiment.config.execution.rep_delay)
+    return DeviceCircuits(device=device, seeds=experiment.seeds, rep_delay=delay, layout=layout_of(experiment.config))
+
+
+def plan_on(experiment: Experiment, device: RemoteDevice) -> RunPlan:
+    """Find out what a run would cost on a device behind a service, which says what the account has left.
+
+    Args:
+        experiment: The run.
+        device: The device.
+
+    Raises:
+        DeviceError: The service does not say what is left.
+    """
+    left = PatientDevice(device, build_patience(experiment.config)).asked(device.seconds_left)
+    return plan_run(experiment, device.backend, remaining_seconds=left)
 
 
 def plan_requests(
@@ -159,7 +186,7 @@ def plan_requests(
     """The plan of a run whose requests are known; arguments as in `plan_run`."""
     return RunPlan(
         device=circuits.device.name,
-        rep_delay=circuits.rep_delay,
+        rep_delay=circuits.delay,
         steps=requests.steps,
         step=cost_of(requests.step, circuits),
         run=cost_of(requests.jobs, circuits),
@@ -170,6 +197,7 @@ def plan_requests(
         largest_payload=max(circuits.payload_bytes(job) for job in requests.jobs),
         max_qpu_seconds=experiment.config.execution.max_qpu_seconds,
         remaining_seconds=remaining_seconds,
+        mode=experiment.config.execution.mode,
     )
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from qiskit.providers import BackendV2
 
-from qep_qiskit.execution.circuits import MeasuredCircuits
+from qep_qiskit.execution.circuits import MeasuredCircuits, Placing
+from qep_qiskit.execution.folding import folded
+from qep_qiskit.execution.fractional import FractionalProgram, bounds_rzz
 from qep_qiskit.execution.on_device import (
     CircuitFacts,
     circuit_facts,
@@ -31,7 +33,7 @@ _BYTES_PER_VALUE = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramOnDevice:
-    """A template as it sits on the device; the largest numbers over its groups.
+    """A template as it sits on the device, without foldings; the largest numbers over its groups.
 
     Args:
         qubits: Physical qubits that are read, in the order of the network's.
@@ -65,6 +67,16 @@ class ProgramOnDevice:
         return {name: getattr(self, name) for name in self.__dataclass_fields__} | {"signal": self.signal}
 
 
+def _with_any_signs(place: Placing) -> Placing:
+    """Programs as they are sent where rzz is bounded: nothing is known of their bindings yet."""
+
+    def placed(program: LayerProgram) -> PlacedProgram:
+        found = place(program)
+        return FractionalProgram(found).for_any_signs() if bounds_rzz(found) else found
+
+    return placed
+
+
 @dataclass(kw_only=True)
 class DeviceCircuits:
     """The circuits of a run on a device, each placed and looked at once, with the parameters that are sent.
@@ -73,18 +85,20 @@ class DeviceCircuits:
         device: The device.
         seeds: Root of the run's random streams; the transpiler has its seed from it.
         rep_delay: Seconds between executions; those of the device by default.
+        layout: The device's qubits that all programs start on; chosen for each where not given.
     """
 
     device: BackendV2
     seeds: Seeds
-    rep_delay: float = 0.0
-    _programs: dict[str, LayerProgram] = field(default_factory=dict)
-    _facts: dict[tuple[str, str], CircuitFacts] = field(default_factory=dict)
-    _bytes: dict[str, int] = field(default_factory=dict)
+    rep_delay: float | None = None
+    layout: tuple[int, ...] | None = None
+    _programs: dict[str, LayerProgram] = field(default_factory=dict, init=False)
+    _facts: dict[tuple[str, str, int], CircuitFacts] = field(default_factory=dict, init=False)
+    _bytes: dict[tuple[str, int], int] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self.rep_delay = self.rep_delay or rep_delay_of(self.device)
-        self._circuits = MeasuredCircuits(template_placing(self.device, self.seeds))
+        self.delay = rep_delay_of(self.device) if self.rep_delay is None else self.rep_delay
+        self._circuits = MeasuredCircuits(_with_any_signs(template_placing(self.device, self.seeds, self.layout)))
 
     def _own(self, program: LayerProgram) -> LayerProgram:
         """The first program that is equal to this one; programs are known by who they are."""
@@ -94,38 +108,47 @@ class DeviceCircuits:
         """Where a program sits."""
         return self._circuits.placed(self._own(program))
 
-    def facts(self, program: LayerProgram, group: CommutingGroup, *, calibrates: bool = False) -> CircuitFacts:
+    def facts(
+        self, program: LayerProgram, group: CommutingGroup, *, calibrates: bool = False, folding: int = 1
+    ) -> CircuitFacts:
         """The measured circuit of a group, or the longer one of the two calibration circuits."""
         own = self._own(program)
-        key = own.fingerprint, "" if calibrates else group.basis.letters
+        key = own.fingerprint, "" if calibrates else group.basis.letters, folding
         if key not in self._facts:
-            circuit = self._circuits.of_calibration(own)[1] if calibrates else self.placed(own).measured(group)
+            if calibrates:
+                circuit = self._circuits.of_calibration(own)[1]
+            else:
+                circuit = folded(self.placed(own), folding).measured(group)
             self._facts[key] = circuit_facts(circuit, self.device.target)
         return self._facts[key]
 
-    def template_bytes(self, program: LayerProgram) -> int:
+    def template_bytes(self, program: LayerProgram, folding: int = 1) -> int:
         """Bytes of a program's template."""
         own = self._own(program)
-        if own.fingerprint not in self._bytes:
-            self._bytes[own.fingerprint] = payload_of_template(self.placed(own).circuit)
-        return self._bytes[own.fingerprint]
+        key = own.fingerprint, folding
+        if key not in self._bytes:
+            self._bytes[key] = payload_of_template(folded(self.placed(own), folding).circuit)
+        return self._bytes[key]
 
     def seconds(self, job: Job, batch: Batch) -> float:
         """QPU seconds of a batch, without what every job costs."""
-        facts = self.facts(job.program, batch.group, calibrates=batch.calibrates)
-        return estimated_qpu_seconds(batch.sent, 0, rep_delay=self.rep_delay, circuit_seconds=facts.seconds)
+        facts = self.facts(job.program, batch.group, calibrates=batch.calibrates, folding=batch.folding)
+        return estimated_qpu_seconds(batch.sent, 0, rep_delay=self.delay, circuit_seconds=facts.seconds)
 
     def payload_bytes(self, job: Job) -> int:
-        """One template, its parameters and a basis for every circuit, and the circuits of a calibration."""
+        """One template a folding, its parameters and a basis for every circuit, and the circuits of a calibration."""
         values = self.placed(job.program).circuit.num_parameters + 1
-        circuits = job.without_calibration.circuits
+        plain = job.without_calibration
+        templates = sum(
+            self.template_bytes(job.program, folding) for folding in {batch.folding for batch in plain.batches}
+        )
         calibration = sum(
             payload_of_template(circuit)
             for batch in job.batches
             if batch.calibrates
             for circuit in self._circuits.of_calibration(self._own(job.program))[: batch.circuits]
         )
-        return self.template_bytes(job.program) + circuits * values * _BYTES_PER_VALUE + calibration
+        return templates + plain.circuits * values * _BYTES_PER_VALUE + calibration
 
     def programs(self, jobs: tuple[Job, ...]) -> tuple[ProgramOnDevice, ...]:
         """The templates of some jobs, each in the groups that it is measured in."""

@@ -43,6 +43,7 @@ class Batch:
         executions: Shots times circuits.
         sent: Executions on a device, where circuits of one job share their number of shots and a calibration is
             repeated until it has its own.
+        folding: How often two-qubit gates run.
         calibrates: Whether they are those of the calibration.
     """
 
@@ -51,6 +52,7 @@ class Batch:
     circuits: int
     executions: int
     sent: int
+    folding: int = 1
     calibrates: bool = False
 
 
@@ -324,6 +326,7 @@ def _batches(readout: Readout, names: list[str], options: SamplerOptions) -> Ite
             circuits=count,
             executions=shots * count,
             sent=options.executions(shots) * count,
+            folding=readout.folding,
         )
 
 

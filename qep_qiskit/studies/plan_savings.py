@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from qiskit.providers import BackendV2
+
 from qep_qiskit.config import Experiment
 from qep_qiskit.execution.on_device import fractional_device, offers_fractional_gates, rep_delay_range_of
 from qep_qiskit.learning import Contrast, GradientEstimator
@@ -42,17 +44,27 @@ class Saving:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
-def savings(experiment: Experiment, requests: RunRequests, circuits: DeviceCircuits) -> tuple[Saving, ...]:
+def savings(
+    experiment: Experiment,
+    requests: RunRequests,
+    circuits: DeviceCircuits,
+    fractional: BackendV2 | None = None,
+) -> tuple[Saving, ...]:
     """Changes that save something, the largest saving first; each saves so much alone, not on top of the others.
 
     Args:
         experiment: The run.
         requests: What it asks for.
         circuits: Its circuits on the device.
+        fractional: The device with fractional gates, where it offers them and the run does without.
     """
     before = cost_of(requests.jobs, circuits).qpu_seconds
     found = [*_changed_runs(experiment, circuits, before), *_changed_device(requests, circuits, before)]
     worth = [saving for saving in found if saving.qpu_seconds >= _LEAST_SECONDS]
+    if fractional is None and offers_fractional_gates(circuits.device):
+        fractional = fractional_device(circuits.device)
+    if fractional is not None:
+        worth.append(_fractional(requests, circuits, fractional, before))
     return tuple(sorted(worth, key=lambda saving: -saving.qpu_seconds))
 
 
@@ -131,12 +143,12 @@ def _with_training(experiment: Experiment, **values: int) -> Experiment:
 def _changed_device(requests: RunRequests, circuits: DeviceCircuits, before: float) -> Iterator[Saving]:
     limits = rep_delay_range_of(circuits.device)
     shortest = _SHORT_DELAY if limits is None else max(_SHORT_DELAY, limits[0])
-    if circuits.rep_delay > shortest:
+    if circuits.delay > shortest:
         executions = sum(job.times * job.sent for job in requests.jobs)
         yield Saving(
-            change=f"a delay of {1e6 * shortest:g} us between executions",
+            change=f"execution.rep_delay = {shortest:g} (seconds between executions)",
             price="qubits are reset less well",
-            qpu_seconds=executions * (circuits.rep_delay - shortest),
+            qpu_seconds=executions * (circuits.delay - shortest),
         )
     iterations = [job for job in requests.jobs if job.is_iteration]
     if iterations:
@@ -145,20 +157,22 @@ def _changed_device(requests: RunRequests, circuits: DeviceCircuits, before: flo
             price="angles are found without the device and its noise, for as many qubits as can be simulated",
             qpu_seconds=cost_of(iterations, circuits).qpu_seconds,
         )
-    if offers_fractional_gates(circuits.device):
-        yield _fractional(requests, circuits, before)
 
 
-def _fractional(requests: RunRequests, circuits: DeviceCircuits, before: float) -> Saving:
-    """Little in seconds, much in two-qubit gates."""
-    other = DeviceCircuits(
-        device=fractional_device(circuits.device), seeds=circuits.seeds, rep_delay=circuits.rep_delay
+def _fractional(requests: RunRequests, circuits: DeviceCircuits, fractional: BackendV2, before: float) -> Saving:
+    """Little in seconds, much in two-qubit gates: told whatever it saves."""
+    other = replace(circuits, device=fractional)
+    programs = [
+        max(found.programs(requests.jobs), key=lambda program: program.two_qubit_gates) for found in (circuits, other)
+    ]
+    (gates, fewer), (before_bytes, bytes_) = (
+        [program.two_qubit_gates for program in programs],
+        [cost_of(requests.step, found).payload_bytes for found in (circuits, other)],
     )
-    gates, fewer = (
-        max(program.two_qubit_gates for program in found.programs(requests.jobs)) for found in (circuits, other)
-    )
+    signals = [f"{100 * program.signal:.2g} %" for program in programs]
     return Saving(
-        change=f"fractional gates: {fewer} two-qubit gates in place of {gates}",
-        price="none, unless gates are twirled",
+        change=f"execution.fractional_gates = true: {fewer} two-qubit gates in place of {gates}, a signal of "
+        f"{signals[1]} in place of {signals[0]}",
+        price=f"{bytes_ / 1e3:,.1f} kB a step in place of {before_bytes / 1e3:,.1f}; gates cannot be twirled",
         qpu_seconds=before - cost_of(requests.jobs, other).qpu_seconds,
     )

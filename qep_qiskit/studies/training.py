@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from qep_qiskit.config import Config, Experiment, build, check_config
 from qep_qiskit.config.build_executor import build_device, build_remote_executor, is_remote
 from qep_qiskit.errors import RunFolderError
 from qep_qiskit.execution.ledger import JobLedger
+from qep_qiskit.execution.remote import NamedExecutor, Pace, RemoteExecutor
 from qep_qiskit.execution.service import RemoteDevice
 from qep_qiskit.learning import Callback, Checkpoints, MetricsFile, RunFolder, Trainer, TrainingState
 from qep_qiskit.learning.callbacks import AppliedJobs
@@ -20,10 +26,13 @@ from qep_qiskit.studies.workers import stop_wanted
 
 __all__ = [
     "StopWhereWanted",
+    "asking",
     "device_of",
     "is_finished",
     "kept_config",
+    "ledger_path",
     "load_matching_state",
+    "on_device",
     "open_run",
     "stamped_config",
     "start_run",
@@ -110,25 +119,83 @@ def device_of(experiment: Experiment) -> RemoteDevice | None:
     return build_device(config, experiment.network.num_qubits) if is_remote(config) else None
 
 
+@contextmanager
+def on_device(
+    folder: RunFolder,
+    experiment: Experiment,
+    device: RemoteDevice | None,
+    pace: Pace | None = None,
+    *,
+    counts_anew: bool = False,
+) -> Iterator[RemoteExecutor | None]:
+    """Where a run's requests go while it works on a device, with the ledger in its folder; None without a device.
+
+    Args:
+        folder: Of the run; it must be locked.
+        experiment: The run.
+        device: The device.
+        pace: How far this process goes; to the end by default.
+        counts_anew: Whether the limit of QPU seconds is for this process, whatever the run has taken before.
+    """
+    if device is None:
+        yield None
+        return
+    ledger = JobLedger(ledger_path(folder))
+    limit = experiment.config.execution.max_qpu_seconds + (ledger.seconds() if counts_anew else 0.0)
+    with closing(build_remote_executor(experiment.config, experiment.seeds, device, ledger, pace, limit)) as executor:
+        yield executor
+
+
+@contextmanager
+def asking(folder: RunFolder, experiment: Experiment, *question: NDArray) -> Iterator[Experiment]:
+    """A run's objects to measure something besides its training; on a device the jobs are in the ledger of the folder.
+
+    The same question is sent once: asked again, it is answered from the ledger.
+
+    Args:
+        folder: Of the run.
+        experiment: The run.
+        question: All numbers that say what is asked.
+
+    Raises:
+        FolderBusyError: On a device, another process is at work in the folder.
+    """
+    device = device_of(experiment)
+    if device is None:
+        yield experiment
+        return
+    parts = [*question, np.array([experiment.estimator.contrast.beta]), np.array([str(experiment.estimator.shots)])]
+    digest = hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()
+    with folder.locked(), on_device(folder, experiment, device, counts_anew=True) as executor:
+        assert executor is not None
+        yield replace(experiment, executor=NamedExecutor(executor, digest[:8]))
+        executor.ledger.applied()
+
+
+def ledger_path(folder: RunFolder) -> Path:
+    """Where the ledger of a run's jobs lies."""
+    return folder.path / "jobs.sqlite"
+
+
 def trainer_in(
     folder: RunFolder,
     experiment: Experiment,
     state: TrainingState | None,
     watchers: Sequence[Callback] = (),
-    device: RemoteDevice | None = None,
+    executor: RemoteExecutor | None = None,
 ) -> Trainer:
     """A trainer that goes on from a state (None: from the start) and keeps metrics and checkpoints.
 
-    The folder must be locked; metrics lines that the state does not count are dropped from it. On a device every record
-    has its checkpoint, and the ledger of jobs lies in the folder.
+    The folder must be locked; metrics lines that the state does not count are dropped from it. With the executor of a
+    device every record has its checkpoint.
     """
     folder.cut_metrics(state)
-    if device is not None:
-        ledger = JobLedger(folder.path / "jobs.sqlite")
-        executor = build_remote_executor(experiment.config, experiment.seeds, device, ledger)
+    if executor is not None:
         saving = Checkpoints(folder, every_seconds=0.0, at_most_every=0.0)
-        callbacks: tuple[Callback, ...] = (MetricsFile(folder), saving, AppliedJobs(ledger), *watchers)
-        return replace(experiment, executor=executor).trainer(callbacks=callbacks, state=state)
+        callbacks: tuple[Callback, ...] = (MetricsFile(folder), saving, AppliedJobs(executor.ledger), *watchers)
+        trainer = replace(experiment, executor=executor).trainer(callbacks=callbacks, state=state)
+        executor.stopping = lambda: trainer.stop_requested
+        return trainer
     return experiment.trainer(callbacks=(MetricsFile(folder), Checkpoints(folder), *watchers), state=state)
 
 

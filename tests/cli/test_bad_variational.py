@@ -85,7 +85,10 @@ SECTION = [
     ("execution={backend='statevector', method='density_matrix'}", "execution.method: does not go with"),
     ("execution={backend='statevector', measured_circuits=true}", "execution.measured_circuits: does not go with"),
     ("execution={backend='statevector', noise={readout=0.1}}", "execution.noise: 'statevector' is ideal; leave it out"),
-    ("execution.backend='Statevector'", "expected 'aer', 'statevector', 'fake_...' or 'ibm_...', got 'Statevector'"),
+    (
+        "execution.backend='Statevector'",
+        "expected 'aer', 'statevector', 'fake_...', 'rehearse:ibm_...' or 'ibm_...', got 'Statevector'",
+    ),
 ]
 
 

@@ -5,7 +5,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["train", "resume", "predict", "gradient", "circuits", "sweep", "budget", "plan"]
+COMMANDS = [
+    "train",
+    "resume",
+    "submit",
+    "collect",
+    "jobs",
+    "cancel",
+    "predict",
+    "gradient",
+    "circuits",
+    "sweep",
+    "budget",
+    "plan",
+]
 
 
 @pytest.fixture

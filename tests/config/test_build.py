@@ -19,7 +19,7 @@ from qep_qiskit.execution import NoisyExecutor, SamplerExecutor, VectorExecutor
 from qep_qiskit.execution.aer import AerExecutor
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.losses import CrossEntropy, SquaredError
-from qep_qiskit.measurement import ReadoutMitigation
+from qep_qiskit.measurement import Extrapolation, ReadoutMitigation
 from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation
 
 EXACT = {"kind": "exact"}
@@ -277,9 +277,20 @@ def test_exact_calibration():
     assert make(preparation=ADIABATIC, execution=execution).estimator.mitigation == ReadoutMitigation(shots=None)
 
 
+def test_extrapolation():
+    execution = {"noise": {"readout": 0.1}, "mitigation": {"noise_factors": [1, 3, 5], "extrapolation": "polynomial"}}
+    found = make(preparation=ADIABATIC, execution=execution).estimator
+    assert found.extrapolation == Extrapolation((1, 3, 5), "polynomial")
+    assert found.mitigation is None
+    assert make(preparation=ADIABATIC, execution={"noise": {"readout": 0.1}}).estimator.extrapolation is None
+
+
 @pytest.mark.parametrize(
     ("preparation", "execution", "message"),
     [
+        (ADIABATIC, {"mitigation": {"noise_factors": [1, 3]}}, r"mitigation\.noise_factors: this backend has no noise"),
+        (EXACT, {"mitigation": {"noise_factors": [1, 3]}}, r"mitigation\.noise_factors: this backend has no noise"),
+        (ADIABATIC, {"noise": {}, "mitigation": {"noise_factors": [1, 2]}}, "odd numbers that ascend from 1"),
         (ADIABATIC, {"mitigation": {"readout": "calibrated"}}, r"mitigation\.readout: this backend has no errors"),
         (EXACT, {"mitigation": {"readout": "calibrated"}}, r"mitigation\.readout: this backend has no errors"),
         (ADIABATIC, {"mitigation": {"calibration_shots": 9}}, "goes with readout = 'calibrated' or 'twirled' only"),
@@ -289,7 +300,7 @@ def test_exact_calibration():
         (
             ADIABATIC,
             {"backend": "statevector", "mitigation": {"dynamical_decoupling": "XX"}},
-            "dynamical_decoupling: needs a device, 'ibm_...' or 'fake_...', got 'statevector'",
+            "dynamical_decoupling: needs a device, 'ibm_...', 'fake_...' or 'rehearse:ibm_...', got 'statevector'",
         ),
         (EXACT, {"mitigation": {"gate_twirling": True}}, "gate_twirling: needs a device"),
     ],
@@ -311,7 +322,7 @@ def test_execution_of_circuits_has_no_meaning_for_exact_states(execution):
 def test_a_device_is_reached_only_where_a_ledger_is():
     network = {"graph": "chain", "num_spins": 60, "inputs": {"spins": [0]}}
     found = make(network=network, preparation=ADIABATIC, execution={"backend": "ibm_somewhere", "wait_seconds": 60})
-    with pytest.raises(ConfigError, match="'ibm_somewhere' runs 'qep train' and 'qep resume' only"):
+    with pytest.raises(ConfigError, match="'ibm_somewhere' needs the folder of a run"):
         found.executor.submit(None)
 
 
@@ -325,7 +336,7 @@ def test_a_device_is_reached_only_where_a_ledger_is():
         ({"execution": {"backend": "ibm_a", "noise": {"readout": 0.1}}}, "brings the noise of its device"),
         ({"execution": {"backend": "ibm_a"}, "measurement": {"shots": "exact"}}, r"measurement\.shots: 'exact' needs"),
         ({"execution": {"backend": "ibm_a"}, "preparation": EXACT}, "exact states are sampled without circuits"),
-        ({"execution": {"backend": "quantum"}}, "'fake_...' or 'ibm_...', got 'quantum'"),
+        ({"execution": {"backend": "quantum"}}, "'rehearse:ibm_...' or 'ibm_...', got 'quantum'"),
     ],
 )
 def test_contradictions_of_devices(more, message):

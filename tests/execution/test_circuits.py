@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from cases import NO_INPUTS, random_network
 from chi_square import LIMIT, counts_p_value, mean_p_value, variance_p_value
+from gate_binding import bind_gates
 from qiskit.primitives import StatevectorSampler
 from qiskit.providers.basic_provider import BasicSimulator
 from qiskit.providers.fake_provider import GenericBackendV2
@@ -14,7 +15,7 @@ from qep_qiskit.cost import OperatorCost
 from qep_qiskit.errors import ConfigError, ResourceError
 from qep_qiskit.execution import Readout, Request, RequestKey, SamplerExecutor, measured_circuit
 from qep_qiskit.execution.aer import AerExecutor, aer_sampler_executor, depolarizing_noise
-from qep_qiskit.execution.circuits import bind_by_name, gate_values
+from qep_qiskit.execution.circuits import gate_values
 from qep_qiskit.measurement import moments
 from qep_qiskit.network import chain
 from qep_qiskit.nudge import NudgedHamiltonian
@@ -153,7 +154,7 @@ def test_measured_circuit_is_the_program_and_the_change_of_basis(problem):
 
 
 def bindings(circuit, values):
-    return dict(zip(circuit.parameters, bind_by_name(circuit, values[None])[0], strict=True))
+    return dict(zip(circuit.parameters, bind_gates(circuit, values[None])[0], strict=True))
 
 
 def test_a_transpiled_circuit_is_bound_by_name(problem):

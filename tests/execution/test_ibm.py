@@ -3,6 +3,7 @@
 import json
 import logging
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
@@ -26,8 +27,9 @@ from qep_qiskit.errors import ConfigError, DeviceError, JobFailedError, LedgerEr
 from qep_qiskit.execution import ibm
 from qep_qiskit.execution.ibm import IbmDevice, ibm_device, open_service
 from qep_qiskit.execution.ledger import JobLedger
+from qep_qiskit.execution.patience import Patience
 from qep_qiskit.execution.pubs import JobPlan, Pub
-from qep_qiskit.execution.remote import Patience, RemoteExecutor
+from qep_qiskit.execution.remote import RemoteExecutor
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.seeds import Seeds
 
@@ -106,6 +108,20 @@ def test_unequal_shots_are_two_jobs_and_come_back_in_order(service, path):
     assert [outcome.shots for outcome in data.outcomes] == [30, 50]
     assert [job.shots for job in service.accepted] == [30, 50]
     assert states(path) == ["collected"] * 2
+
+
+def test_folded_circuits_travel_in_the_same_job(service, path, expected):
+    """Two PUBs, and the bits of the unfolded one are those of a request without foldings."""
+    request = ramp_request()
+    readouts = tuple(replace(readout, folding=folding) for readout in request.readouts for folding in (1, 3))
+    data = run(service, path, replace(request, readouts=readouts))
+    (job,) = service.accepted
+    assert len(job.pubs) == 2
+    assert all(np.array_equal(a.bits, b.bits) for a, b in zip(data.outcomes[::2], expected.outcomes, strict=True))
+    (entry,) = JobLedger.read(path)
+    assert [shape[:2] for shape in entry.description.shapes] == [[4, 2], [4, 2]]
+    assert run(service, path, replace(request, readouts=readouts)).outcomes[1].shots == 50
+    assert len(service.accepted) == 1
 
 
 def test_a_restart_sends_nothing_again(service, path, expected):
@@ -246,6 +262,11 @@ def test_still_queued_has_an_error_and_an_exit_code_of_its_own(service, path, ex
             "Error code 1305; too long",
             r"ran into its cap of \d+ QPU seconds, against an estimate of 2.1; 7 s were",
         ),
+        (
+            "ERROR",
+            "Job job0 ran longer than maximum execution time. Job was cancelled:\nToo long.",
+            r"ran into its cap of \d+ QPU seconds, against an estimate of 2.1; 7 s were",
+        ),
         ("CANCELLED", None, "was cancelled; 7 s were charged, the step is not applied; 'qep resume' submits it again"),
     ],
 )
@@ -302,7 +323,9 @@ def test_a_device_that_is_not_there(service):
     with pytest.raises(DeviceError, match="no device 'ibm_moon'; there are: ibm_stand_in"):
         IbmDevice(service, "ibm_moon")
     service.backends = lambda: []
-    with pytest.raises(DeviceError, match="'ibm_moon' cannot be found; check the network"):
+    with pytest.raises(
+        DeviceError, match="'ibm_moon' cannot be found or read; nothing was submitted, check the network"
+    ):
         IbmDevice(service, "ibm_moon")
 
 
@@ -371,7 +394,7 @@ def test_the_client_itself_repeats_questions_only(method, times):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     session = RetrySession(f"http://127.0.0.1:{server.server_port}")
     session.trust_env = False
-    ibm._tame(SimpleNamespace(_api_clients={"crn": SimpleNamespace(_session=session)}))
+    ibm.tame(SimpleNamespace(_api_clients={"crn": SimpleNamespace(_session=session)}))
     with pytest.raises(RequestsApiError):
         session.request(method, "/jobs")
     server.shutdown()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from chi_square import LIMIT, counts_p_value
+from gate_binding import bind_gates
 from ibm_requests import calibrated_request, ramp_request
 from qiskit_aer import AerSimulator
 
@@ -14,7 +15,7 @@ from qiskit_ibm_runtime.options_models.dynamical_decoupling import DynamicalDeco
 
 from qep_qiskit.execution import ibm_local
 from qep_qiskit.execution.aer import _DensityMatrices, device_executor, fake_device
-from qep_qiskit.execution.circuits import bind_by_name, gate_values
+from qep_qiskit.execution.circuits import gate_values
 from qep_qiskit.execution.ibm_local import LocalIbmExecutor
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.seeds import Seeds
@@ -68,7 +69,7 @@ def test_decoupled_circuits_have_pulses_and_the_noise_of_waiting():
     bare = []
     for readout, outcomes in zip(request.readouts, data.outcomes, strict=True):
         circuit = local.circuit(program, readout.group)
-        values = bind_by_name(circuit, gate_values(program, request.prepared.parameters[readout.states]))
+        values = bind_gates(circuit, gate_values(program, request.prepared.parameters[readout.states]))
         assert_from(outcomes, exact(padded.run(circuit), values))
         bare += [counts_p_value(*pair) for pair in zip(counts(outcomes), exact(circuit, values), strict=True)]
     assert min(bare) < LIMIT

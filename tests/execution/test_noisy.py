@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from cases import NO_INPUTS, random_network
 from chi_square import LIMIT, counts_p_value, mean_p_value, variance_p_value
+from gate_binding import bind_gates
 from qiskit import QuantumCircuit
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
@@ -20,7 +21,7 @@ from qep_qiskit.execution.aer import (
     device_executor,
     fake_device,
 )
-from qep_qiskit.execution.circuits import bind_by_name, gate_values
+from qep_qiskit.execution.circuits import gate_values
 from qep_qiskit.measurement import moments
 from qep_qiskit.network import chain, complete
 from qep_qiskit.nudge import NudgedHamiltonian
@@ -189,7 +190,7 @@ def on_the_whole_device(device, executor, prepared, group, shots):
     for instruction in small.data:
         qubits = [placed.device_qubits[small.find_bit(qubit).index] for qubit in instruction.qubits]
         circuit.append(instruction.operation, qubits, [small.find_bit(bit).index for bit in instruction.clbits])
-    values = bind_by_name(circuit, gate_values(prepared.program, prepared.parameters))
+    values = bind_gates(circuit, gate_values(prepared.program, prepared.parameters))
     simulator = AerSimulator.from_backend(device)
     data = SamplerV2.from_backend(simulator, seed=11).run([(circuit, values)], shots=shots).result()[0].data.c
     return [np.bincount(row[:, -1], minlength=1 << SIZE) for row in data.array]

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 from cases import random_network
+from gate_binding import bind_gates
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import Statevector
 from qiskit.transpiler import InstructionProperties
 
 from qep_qiskit.errors import ResourceError
 from qep_qiskit.execution import cut_to_active_qubits, place
-from qep_qiskit.execution.circuits import bind_by_name, gate_values
+from qep_qiskit.execution.circuits import gate_values
 from qep_qiskit.network import chain, complete, from_edges
 from qep_qiskit.operators import CommutingGroup, LocalBasis
 from qep_qiskit.preparation import AdiabaticPreparation
@@ -32,7 +33,7 @@ def ramp(name, rng):
 
 
 def bound(circuit, values):
-    return circuit.assign_parameters(dict(zip(circuit.parameters, bind_by_name(circuit, values)[0], strict=True)))
+    return circuit.assign_parameters(dict(zip(circuit.parameters, bind_gates(circuit, values)[0], strict=True)))
 
 
 def probabilities(circuit):

@@ -73,6 +73,36 @@ def test_every_row_is_the_state_in_the_group_it_is_for(letters, states):
             assert probabilities(pub.circuit, flat[row]) == pytest.approx(expected, abs=1e-8)
 
 
+def test_folded_readouts_are_a_pub_of_the_same_job():
+    """Rows follow the readouts, whose foldings stand side by side; the states are the same."""
+    _, prepared = ramp_states()
+    rows = np.array([0, 2, 3])
+    readouts = tuple(
+        Readout(group=group, states=rows, shots=10, folding=folding)
+        for group in groups_of("ZZZ", "XXX")
+        for folding in (1, 3)
+    )
+    request = Request(key=RequestKey("train", 0), prepared=prepared, readouts=readouts)
+    (job,) = jobs_of(request)
+    once, thrice = job.pubs
+    assert thrice.circuit.count_ops()["cx"] == 3 * once.circuit.count_ops()["cx"] > 0
+    assert once.values.shape[:-1] == thrice.values.shape[:-1] == (3, 2)
+    assert (job.num_circuits, job.executions, job.axes) == (12, 120, ("states", "groups"))
+    assert sorted(np.concatenate(job.rows)) == list(range(12))
+    vectors = AerExecutor(Seeds(0)).vectors(prepared)
+    for readout, places in zip(readouts, job.rows, strict=True):
+        pub = once if readout.folding == 1 else thrice
+        flat = pub.values.reshape(-1, pub.values.shape[-1])
+        for state, place in zip(readout.states, places - (0 if pub is once else once.num_circuits), strict=True):
+            expected = np.abs(readout.group.basis.rotate(vectors[state][None])[0]) ** 2
+            assert probabilities(pub.circuit, flat[place]) == pytest.approx(expected, abs=1e-8)
+    results = [np.arange(60, dtype=np.uint8).reshape(3, 2, 10, 1) + 60 * k for k in range(2)]
+    bits = job.bits_of_readouts(results)
+    assert [found[0, 0, 0] for found in bits] == [0, 60, 10, 70]
+    plain = replace(request, readouts=tuple(replace(readout, folding=1) for readout in readouts))
+    assert jobs_of(plain)[0].digest != job.digest
+
+
 def test_qubits_that_turn_together_share_a_parameter():
     circuit, angles = basis_layer([LocalBasis("ZZZZ"), LocalBasis("XXXX")])
     assert circuit.num_parameters == 1

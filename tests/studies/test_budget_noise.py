@@ -37,17 +37,25 @@ reference = "prepared"
 [budget.noise]
 calibration_shots = 1000
 """
+ONE = """
+[[budget.noise.mitigations]]
+name = "readout"
+readout = "calibrated"
+"""
+TWIRLED = """
+[[budget.noise.mitigations]]
+name = "twirled"
+readout = "twirled"
+"""
 
 
-@pytest.fixture(scope="module")
-def experiment(tmp_path_factory):
-    path = tmp_path_factory.mktemp("config") / "noisy.toml"
-    path.write_text(CONFIG)
+def experiment_of(folder, text):
+    path = folder / "noisy.toml"
+    path.write_text(text)
     return from_file(path)
 
 
-@pytest.fixture(scope="module")
-def studied(experiment):
+def study_of(experiment):
     setup = setup_of(experiment, experiment.network.layout.initial(experiment.seeds))
     setups = noisy_setups(setup, experiment.config)
     with open_pool(1) as pool:
@@ -55,12 +63,29 @@ def studied(experiment):
         return setups, noise_rows(study, setups), cancellation_rows(study, setups), study
 
 
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory):
+    return experiment_of(tmp_path_factory.mktemp("config"), CONFIG + ONE)
+
+
+@pytest.fixture(scope="module")
+def studied(experiment):
+    return study_of(experiment)
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    """With the mitigations that are compared where none are given."""
+    return study_of(experiment_of(tmp_path_factory.mktemp("config"), CONFIG))
+
+
 def point(rows, name, beta, shots):
     (found,) = [row for row in rows if (row["execution"], row["beta"], row["shots"]) == (name, beta, shots)]
     return found
 
 
-NAMES = ("ideal", "noisy", "noisy, mitigated")
+NAMES = ("ideal", "noisy", "noisy, readout")
+ALL_NAMES = (*NAMES, "noisy, zne", "noisy, readout and zne")
 
 
 def test_every_setup_has_the_same_grid(studied):
@@ -122,18 +147,57 @@ def test_setups(studied, experiment):
     assert readout == ["none", "calibrated"]
 
 
-def test_twirled_readout_is_studied_if_that_is_asked_for(experiment):
-    setup = setup_of(experiment, experiment.network.layout.initial(experiment.seeds))
-    noise = experiment.config.budget.noise.model_copy(update={"readout": "twirled"})
-    budget = experiment.config.budget.model_copy(update={"noise": noise})
-    setups = noisy_setups(setup, experiment.config.model_copy(update={"budget": budget}))
-    assert setups["noisy, mitigated"].config["execution"]["mitigation"]["readout"] == "twirled"
-    with open_pool(1) as pool:
-        rows = noise_rows(Study(setup=setup, config=budget, pool=pool), setups)
-    plain, mitigated = (point(rows, name, 0.4, 200) for name in NAMES[1:])
+def test_every_mitigation_of_the_default_list_is_compared(compared):
+    setups, rows, cancellation, _ = compared
+    assert tuple(setups) == ALL_NAMES
+    assert list(dict.fromkeys(row["execution"] for row in rows)) == list(ALL_NAMES)
+    assert list(dict.fromkeys(row["execution"] for row in cancellation)) == list(ALL_NAMES[1:])
+    sections = [setups[name].config["execution"]["mitigation"] for name in ALL_NAMES[2:]]
+    assert [(one["readout"], one["noise_factors"]) for one in sections] == [
+        ("calibrated", []),
+        ("none", [1, 3]),
+        ("calibrated", [1, 3]),
+    ]
+    assert [one["calibration_shots"] for one in sections] == [1000, None, 1000]
+
+
+def test_each_kind_of_error_is_taken_by_its_own_mitigation(compared):
+    """Gates and readout both bias the gradient; what takes out both leaves the least."""
+    _, rows, _, _ = compared
+    raw, readout, zne, both = (point(rows, name, 0.1, 100_000)["bias"] for name in ALL_NAMES[1:])
+    assert both < min(readout, zne)
+    assert max(readout, zne) < raw
+    spread = {name: point(rows, name, 0.1, 100_000)["std"] for name in ALL_NAMES[1:]}
+    assert spread["noisy, zne"] > 1.2 * spread["noisy"]
+
+
+def test_folded_circuits_and_calibrations_are_counted(compared):
+    _, rows, _, _ = compared
+    plain, readout, zne, both = (point(rows, name, 0.4, 200) for name in ALL_NAMES[1:])
+    calibration = readout["total_shots"] - plain["total_shots"]
+    assert calibration == 2000
+    assert (zne["total_shots"], zne["circuits"]) == (2 * plain["total_shots"], 2 * plain["circuits"])
+    assert both["total_shots"] == 2 * plain["total_shots"] + calibration
+
+
+def test_two_mitigations_of_one_name_are_refused(tmp_path):
+    twice = experiment_of(tmp_path, CONFIG + ONE + ONE)
+    setup = setup_of(twice, twice.network.layout.initial(twice.seeds))
+    with pytest.raises(ConfigError, match=r"budget\.noise\.mitigations: two are named 'readout'"):
+        noisy_setups(setup, twice.config)
+
+
+def test_twirled_readout_is_studied_if_that_is_asked_for(tmp_path):
+    setups, rows, cancellation, _ = study_of(experiment_of(tmp_path, CONFIG + TWIRLED))
+    assert setups["noisy, twirled"].config["execution"]["mitigation"]["readout"] == "twirled"
+    plain, mitigated = (point(rows, name, 0.4, 200) for name in ("noisy", "noisy, twirled"))
     assert mitigated["total_shots"] == plain["total_shots"] + 1000 * (mitigated["circuits"] - plain["circuits"])
-    raw, without = (point(rows, name, 0.1, 100_000)["bias"] for name in NAMES[1:])
+    raw, without = (point(rows, name, 0.1, 100_000)["bias"] for name in ("noisy", "noisy, twirled"))
     assert without < raw
+    before, after = (
+        sum(row["error"] for row in cancellation if row["execution"] == name) for name in ("noisy", "noisy, twirled")
+    )
+    assert after < before
 
 
 def test_exact_states_see_no_noise(tmp_path):

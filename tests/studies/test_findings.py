@@ -144,7 +144,24 @@ def test_noise():
     )
 
 
+def test_mitigations_at_equal_shots_in_all():
+    """One costs twice the shots and has half the error at each; another costs a calibration of 100 shots."""
+    levels = (100, 200, 400)
+    base = {"bias": 0.0, "relative_rmse": 0.5}
+    rows = [point(execution="noisy", shots=m, total_shots=4 * m, rmse=1.0 / m, **base) for m in levels]
+    rows += [point(execution="noisy, zne", shots=m, total_shots=8 * m, rmse=0.5 / m, **base) for m in levels]
+    rows += [point(execution="noisy, readout", shots=m, total_shots=4 * m + 100, rmse=2.0 / m, **base) for m in levels]
+    *_, zne, readout, remark = noise_sentences(rows, [])
+    assert zne == (
+        "noisy, zne: its error over that of noisy at equal shots in all, each at its best beta: "
+        "1.00 at 800, 1.00 at 1,600."
+    )
+    assert readout.endswith("best beta: 2.30 at 800, 2.14 at 1,600.")
+    assert remark.startswith("Shots in all count folded circuits, and a calibration for every estimate")
+
+
 def test_cancellation():
     rows = [{"execution": "noisy", "beta": beta, "common": common} for beta, common in ((0.4, 0.3), (0.1, 0.05))]
+    rows += [{"execution": "noisy, zne", "beta": 0.1, "common": 0.04}]  # told of the device as it is
     (text,) = noise_sentences([], rows)
     assert "what does not is 0.05 of its size at beta 0.1 and 0.3 of its size at beta 0.4 (1.4 if" in text

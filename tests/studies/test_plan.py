@@ -10,6 +10,7 @@ from qiskit.providers.fake_provider import GenericBackendV2
 
 from qep_qiskit.config import build, check_config
 from qep_qiskit.errors import ConfigError, ResourceError
+from qep_qiskit.execution.on_device import fractional_device
 from qep_qiskit.execution.usage import require_qpu_seconds
 from qep_qiskit.studies.plan import cost_of, plan_requests, plan_run
 from qep_qiskit.studies.plan_circuits import DeviceCircuits
@@ -27,6 +28,7 @@ SMALL = {
     "training": {"epochs": 1, "batch_size": 3},
 }
 NOISY = {"backend": "aer", "noise": {"readout": 0.02}, "mitigation": {"readout": "calibrated"}}
+FOLDED = {**NOISY, "mitigation": {"readout": "calibrated", "noise_factors": [1, 3]}}
 SAMPLED = {
     "kind": "variational",
     "energies": "sampled",
@@ -75,6 +77,7 @@ class Counter:
         {"preparation": {"kind": "variational", "ansatz": {"kind": "hamiltonian", "depth": 1}}},
         {"execution": NOISY, "training": {"epochs": 3, "batch_size": 1}},
         {"execution": NOISY | {"mitigation": {"readout": "twirled", "calibration_shots": 77}}},
+        {"execution": FOLDED, "training": {"epochs": 3, "batch_size": 1}},
         {"contrast": {"beta": "auto", "pilot": {"every": 2}}, "training": {"epochs": 5, "batch_size": 2}},
         PARITY,
         {"training": {"epochs": 5, "batch_size": 2, "evaluate_every": 2}},
@@ -261,7 +264,9 @@ def test_savings_are_what_the_changed_run_saves():
     requests = record_run(experiment)
     found = {saving.change: saving.qpu_seconds for saving in savings(experiment, requests, circuits)}
     before = plan_requests(requests, circuits, experiment).run
-    assert found["a delay of 50 us between executions"] == pytest.approx(before.executions * 200e-6)
+    assert found["execution.rep_delay = 5e-05 (seconds between executions)"] == pytest.approx(
+        before.executions * 200e-6
+    )
     changed = experiment_of(
         contrast={"kind": "one_sided", "beta": 0.2},
         measurement={"shots": 5},
@@ -297,8 +302,13 @@ def test_fractional_gates_are_weighed_where_the_device_has_them(monkeypatch):
     described = type("Configuration", (), {"supported_instructions": ["cz", "rzz"]})
     monkeypatch.setattr(chain, "configuration", described, raising=False)
     (found,) = [change for change in changes() if "fractional" in change]
-    fewer, gates = [int(word) for word in found.split() if word.isdigit()]
-    assert (fewer, gates) == (6, 12)
+    assert found.startswith("execution.fractional_gates = true: 6 two-qubit gates in place of 12, a signal of ")
+    before, after = (max(p.signal for p in plan_run(experiment, d).programs) for d in (chain, fractional_device(chain)))
+    assert f"a signal of {100 * after:.2g} % in place of {100 * before:.2g} %" in found
+    assert after > before
+    payloads = [plan_run(experiment, d).step.payload_bytes / 1e3 for d in (fractional_device(chain), chain)]
+    (saving,) = [own for own in savings(experiment, requests, circuits) if "fractional" in own.change]
+    assert saving.price.startswith("{:,.1f} kB a step in place of {:,.1f}".format(*payloads))
 
 
 def test_limits():

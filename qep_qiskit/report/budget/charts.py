@@ -147,8 +147,9 @@ _noise_chart = _kind(
     "error_on_a_noisy_device",
     "What a noisy device adds",
     error_on_a_noisy_device,
-    "Where the error stops falling with shots, noise of the device has set a floor (dotted: the bias that no "
-    "weaker nudge removes); hollow triangles are upper limits.",
+    "At equal shots, folded circuits and calibrations counted, the lower curve is worth more; where the error stops "
+    "falling, noise of the device has set a floor (dotted: the bias that no weaker nudge removes); hollow triangles "
+    "are upper limits.",
 )
 
 

@@ -21,7 +21,7 @@ from qep_qiskit.report.budget.drawing import (
 )
 from qep_qiskit.report.budget.rows import Row, best_rows, contrasts_of, levels, number, relative_factor, with_contrast
 from qep_qiskit.report.log_axis import log_axis, short_count
-from qep_qiskit.report.style import LOOKS, LineLook, house_style, new_figure, ramp_looks
+from qep_qiskit.report.style import LOOKS, MITIGATION_LOOKS, LineLook, house_style, new_figure, ramp_looks
 
 __all__ = ["error_on_a_noisy_device"]
 
@@ -29,7 +29,7 @@ _FLAT = 1.5
 
 
 def error_on_a_noisy_device(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
-    """Draw, for each contrast, the RMSE at the best beta against shots, and the bias at the most shots against beta.
+    """Draw, for each contrast, the RMSE at the best beta against all shots, and the bias at the most against beta.
 
     A dotted line is the floor of a noisy execution, which no more shots lower: the smallest bias at the most shots,
     where it no longer falls with beta.
@@ -52,7 +52,7 @@ def error_on_a_noisy_device(rows: Sequence[Row], *, width: float = WIDE) -> Figu
                 seen += _draw(axes[2 * i], axes[2 * i + 1], own, execution, look, relative)
             axes[2 * i].set_title(f"{name}, best β", loc="left")
             axes[2 * i].set_ylabel(f"RMSE {unit(relative)}")
-            axes[2 * i + 1].set_title(f"{name}, {short_count(levels(rows, 'shots')[-1])} shots", loc="left")
+            axes[2 * i + 1].set_title(f"{name}, {short_count(levels(rows, 'shots')[-1])} shots a batch", loc="left")
             axes[2 * i + 1].set_ylabel(f"bias {unit(relative)}")
         _finish(axes, rows, seen)
         entries = [handle(look, execution) for execution, look in looks.items()]
@@ -68,7 +68,8 @@ def _draw(left: Axes, right: Axes, own: Sequence[Row], execution: str, look: Lin
     if not best:
         return []
     factors = [relative_factor(row) if relative else 1.0 for row in best]
-    seen = draw_points(left, [number(row, "shots") for row in best], best, "rmse", look, factors=factors, gid=execution)
+    shots = [number(row, "total_shots") for row in best]
+    seen = draw_points(left, shots, best, "rmse", look, factors=factors, gid=execution)
     last = sorted((row for row in own if number(row, "shots") == levels(own, "shots")[-1]), key=_strength)
     scale = [relative_factor(row) if relative else 1.0 for row in last]
     strengths = [_strength(row) for row in last]
@@ -93,19 +94,19 @@ def _finish(axes: Sequence[Axes], rows: Sequence[Row], seen: Sequence[float]) ->
         axis.tick_params(labelleft=True)
         log_axis(axis, "y", seen)
         if place % 2 == 0:
-            shots_axis(axis, levels(rows, "shots"))
+            shots_axis(axis, levels(rows, "total_shots"), label="shots of one gradient, all counted")
         else:
             log_axis(axis, "x", [_strength(row) for row in rows])
             axis.set_xlabel(beta_label(axis))
 
 
 def _looks(rows: Sequence[Row]) -> dict[str, LineLook]:
-    """Looks of the executions: ideal, noisy and mitigated have theirs while there is one of each."""
+    """Looks of the executions: the ideal one has its own, and so have the noisy one and each mitigation of it."""
     names = list(dict.fromkeys(str(row.get("execution")) for row in rows))
-    kinds = ["ideal" if name == "ideal" else "mitigated" if "mitigated" in name else "noisy" for name in names]
-    if len(set(kinds)) == len(names):
-        return {name: LOOKS[kind] for name, kind in zip(names, kinds, strict=True)}
-    return dict(zip(names, ramp_looks(len(names)), strict=True))
+    noisy = [name for name in names if name != "ideal"]
+    given = MITIGATION_LOOKS if len(noisy) <= len(MITIGATION_LOOKS) else ramp_looks(len(noisy))
+    looks = dict(zip(noisy, given, strict=False))
+    return {name: LOOKS["ideal"] if name == "ideal" else looks[name] for name in names}
 
 
 def _strength(row: Row) -> float:

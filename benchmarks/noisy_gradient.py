@@ -1,0 +1,136 @@
+"""How well the gradient of a noisy device points, by preparation and mitigation: which of them fits today's devices.
+
+    python benchmarks/noisy_gradient.py [fake_torino] [--spins 4] [--networks 6] [--shots 4000]
+
+Chains with random weights and C = Z of the last spin on the snapshot of a device (needs the extra ibm), symmetric
+contrast, against the gradient of the exact ground state. Medians over networks. Preparations are shallow Trotter ramps
+(adiabatic) and Hamiltonian-variational circuits whose angles are optimised in simulation (VQE), so that only the
+measurement circuits would be sent.
+
+    2q        two-qubit gates after transpilation
+    ideal     cosine without noise: what the preparation itself costs; worst: of the networks; length: of its gradient
+    raw, ...  cosine with the noise of the device; readout: calibrated, zne: two-qubit gates run 1 and 3 times, both
+    exact     expectations without shot noise: what is left is the wrong direction of the noise and the preparation
+    length    of the gradient over that of the exact one, without shot noise
+    shots     cosines with so many shots a batch in all, folded circuits counted (calibrations of 4096 shots are not:
+              a training run shares one in an epoch)
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from dataclasses import replace
+
+import numpy as np
+from noise_floor import NO_INPUTS, problem
+
+import qep_qiskit as qep
+from qep_qiskit.execution import RequestKey
+from qep_qiskit.execution.aer import device_executor, fake_device
+from qep_qiskit.measurement import Extrapolation, ReadoutMitigation, drive
+
+BETA, REPEATS = 0.3, 8
+NO_TARGETS = np.zeros((1, 0))
+WAYS = {
+    "raw": (None, None),
+    "readout": (ReadoutMitigation(), None),
+    "zne": (None, Extrapolation((1, 3))),
+    "both": (ReadoutMitigation(), Extrapolation((1, 3))),
+}
+
+
+def preparations(seeds):
+    """Shallow ones, by name."""
+    ramps = {
+        f"adiabatic, {steps} steps": qep.AdiabaticPreparation(total_time=0.65 * steps, steps=steps)
+        for steps in (2, 3, 4, 6)
+    }
+    ansaetze = {
+        f"VQE, depth {depth}": qep.VariationalPreparation(
+            ansatz=qep.HamiltonianVariational(depth), seeds=seeds, on_unconverged="go_on"
+        )
+        for depth in (1, 2, 3)
+    }
+    return ramps | ansaetze
+
+
+def cosine(found, true):
+    """Of the angle between two gradients; 0 where there is none."""
+    lengths = np.linalg.norm(found) * np.linalg.norm(true)
+    return float(found @ true / lengths) if lengths else 0.0
+
+
+def two_qubit_gates(estimator, weights, executor):
+    """Of the routed circuit."""
+    watched = _Watch(executor)
+    drive(estimator.estimate(weights, NO_INPUTS, NO_TARGETS, RequestKey("look", 0)), watched)
+    program = watched.program
+    circuit = executor.executor(program).circuit(program, estimator.hamiltonian.groups[0])
+    return sum(len(step.qubits) == 2 for step in circuit.data if step.operation.name != "barrier")
+
+
+class _Watch:
+    """Remembers the program that is run."""
+
+    def __init__(self, inner):
+        self.inner, self.program = inner, None
+
+    def submit(self, request):
+        self.program = request.prepared.program
+        return self.inner.submit(request)
+
+    def collect(self, ticket):
+        return self.inner.collect(ticket)
+
+
+def row_of(preparation, hamiltonian, weights, device, shots):
+    """Gates, ideal cosine and length, and by way the cosine and length without shot noise and the cosine with shots."""
+    true = qep.exact_gradient(hamiltonian, weights, NO_INPUTS, NO_TARGETS).gradient
+    contrast = qep.Contrast(kind="symmetric", beta=BETA)
+    plain = qep.GradientEstimator(hamiltonian=hamiltonian, preparation=preparation, contrast=contrast, shots=None)
+    noisy = device_executor(device, qep.Seeds(0))
+
+    def gradient(estimator, executor, key=0):
+        work = estimator.estimate(weights, NO_INPUTS, NO_TARGETS, RequestKey("benchmark", key))
+        return drive(work, executor)[0].gradient
+
+    ideal = gradient(plain, qep.StatevectorExecutor(qep.Seeds(0)))
+    found = [two_qubit_gates(plain, weights, noisy), cosine(ideal, true), np.linalg.norm(ideal) / np.linalg.norm(true)]
+    exact, lengths, sampled = [], [], []
+    for readout, folds in WAYS.values():
+        limit = replace(plain, mitigation=None if readout is None else ReadoutMitigation(None), extrapolation=folds)
+        one = gradient(limit, noisy)
+        exact.append(cosine(one, true))
+        lengths.append(np.linalg.norm(one) / np.linalg.norm(true))
+        own = replace(plain, mitigation=readout, extrapolation=folds, shots=shots // (1 if folds is None else 2))
+        sampled.append(np.mean([cosine(gradient(own, noisy, 1 + k), true) for k in range(REPEATS)]))
+    return np.array([*found, *exact, *lengths, *sampled])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("device", nargs="?", default="fake_torino")
+    parser.add_argument("--spins", type=int, default=4)
+    parser.add_argument("--networks", type=int, default=6)
+    parser.add_argument("--shots", type=int, default=4000)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    device = fake_device(options.device, options.spins)
+    print(f"{options.device}, chain of {options.spins}, beta = {BETA}, {options.networks} networks")
+    print(f"{'':22}{'':>4}{'':>21}{'exact':>30}{'length':>30}{f'{options.shots} shots':>30}")
+    print(
+        f"{'preparation':22}{'2q':>4}{'ideal':>7}{'worst':>7}{'length':>7}"
+        + 3 * ("  " + "".join(f"{name:>7}" for name in WAYS))
+    )
+    problems = [problem(options.spins, np.random.default_rng(number)) for number in range(options.networks)]
+    for name, preparation in preparations(qep.Seeds(0)).items():
+        rows = [row_of(preparation, *given, device, options.shots) for given in problems]
+        gates, ideal, length, *others = np.median(rows, axis=0)
+        worst = min(row[1] for row in rows)
+        blocks = [" " + "".join(f"{value:7.3f}" for value in others[k : k + 4]) for k in (0, 4, 8)]
+        print(f"{name:22}{gates:4.0f}{ideal:7.3f}{worst:7.2f}{length:7.3f}  " + "  ".join(blocks), flush=True)
+
+
+if __name__ == "__main__":
+    main()

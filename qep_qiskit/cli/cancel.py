@@ -1,0 +1,31 @@
+"""``qep cancel``: an end to the jobs of a run that are under way."""
+
+from __future__ import annotations
+
+import argparse
+
+from qep_qiskit.cli.working import require_device
+from qep_qiskit.execution.jobs import cancel_jobs
+from qep_qiskit.execution.ledger import JobLedger
+from qep_qiskit.studies.training import device_of, ledger_path, open_run
+
+__all__ = ["run"]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Cancel, and say what became of every job; the run itself stays as it is and can be resumed."""
+    folder, experiment = open_run(options.folder)
+    require_device(experiment, "cancel")
+    path = ledger_path(folder)
+    JobLedger.read(path)
+    device, count = device_of(experiment), 0
+    assert device is not None
+    with folder.locked(), JobLedger(path) as ledger:
+        for entry in cancel_jobs(ledger, device):
+            count += 1
+            name = entry.job_id or "a job that never arrived"
+            late = f"was done already; 'qep collect {folder.path}' fetches it"
+            print(f"{name}: {late if entry.state == 'submitted' else entry.state}")
+    if not count:
+        print(f"{folder.path}: no job is under way")
+    return 0

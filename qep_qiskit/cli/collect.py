@@ -1,0 +1,26 @@
+"""``qep collect``: fetch what was submitted, and apply it."""
+
+from __future__ import annotations
+
+import argparse
+
+from qep_qiskit.cli.working import place_of, require_device, say_stopped, working_in
+from qep_qiskit.execution.remote import Pace
+from qep_qiskit.studies.training import load_matching_state, open_run
+
+__all__ = ["run"]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Wait for the jobs that are under way, apply them, and send nothing."""
+    folder, experiment = open_run(options.folder)
+    require_device(experiment, "collect")
+    before = load_matching_state(folder, experiment)
+    with working_in(folder, experiment, None, Pace(requests=0)) as work:
+        if work.trainer.stop_requested:
+            return say_stopped(work, folder)
+        if work.outcome == "stopped":
+            nothing = work.trainer.state.shots == (0 if before is None else before.shots)
+            done = "there was nothing to collect" if nothing else "collected"
+            print(f"{done}; the run is {place_of(work.trainer)}, and 'qep submit {folder.path}' sends its next job")
+    return 0

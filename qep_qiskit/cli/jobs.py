@@ -1,0 +1,113 @@
+"""``qep jobs``: the ledger of a run, with the service's view beside it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+
+from qep_qiskit.cli.working import require_device
+from qep_qiskit.config import Experiment
+from qep_qiskit.errors import QepError
+from qep_qiskit.execution.jobs import states_at_service
+from qep_qiskit.execution.ledger import JobEntry, JobLedger
+from qep_qiskit.execution.patience import Patience
+from qep_qiskit.report.tables import house_table
+from qep_qiskit.studies.training import device_of, ledger_path, open_run
+
+__all__ = ["run"]
+
+_QUICK = Patience(without_answer=20.0)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print; the service is asked about jobs that are not collected, and nothing is changed."""
+    folder, experiment = open_run(options.folder)
+    require_device(experiment, "jobs")
+    entries = JobLedger.read(ledger_path(folder))
+    records = [_record(entry, seen) for entry, seen in _with_view(experiment, entries, options.offline)]
+    if options.json:
+        print(json.dumps(records, indent=1))
+    else:
+        _print(records, title=f"jobs of {folder.path}")
+    return 0
+
+
+def _with_view(experiment: Experiment, entries: Sequence[JobEntry], offline: bool) -> list[tuple[JobEntry, str | None]]:
+    """The rows with what the service says of them; the ledger alone where it cannot be asked."""
+    seen: Mapping[int, str] = {}
+    if not offline and any(entry.state in ("intended", "submitted") for entry in entries):
+        try:
+            device = device_of(experiment)
+            assert device is not None
+            seen = states_at_service(entries, device, _QUICK)
+        except QepError as error:
+            print(f"qep: warning: the ledger alone is shown: {error}", file=sys.stderr)
+    return [(entry, seen.get(entry.number)) for entry in entries]
+
+
+def _record(entry: JobEntry, seen: str | None) -> dict[str, Any]:
+    described, key = entry.description, entry.description.key
+    return {
+        "purpose": key.purpose,
+        "step": key.step,
+        "stage": key.stage,
+        "iteration": key.iteration,
+        "part": described.part,
+        "sending": entry.sending,
+        "state": entry.state,
+        "service": seen,
+        "job_id": entry.job_id,
+        "tag": described.tag,
+        "backend": described.backend,
+        "instance": described.instance,
+        "mode": described.mode,
+        "batch": described.batch,
+        "shots": described.shots,
+        "executions": described.executions,
+        "estimated_seconds": described.estimated_seconds,
+        "usage_seconds": entry.usage_seconds,
+        "posted": entry.posted,
+        "reason": entry.reason,
+    }
+
+
+def _print(records: Sequence[Mapping[str, Any]], title: str) -> None:
+    table = house_table(title)
+    for name in ("for", "sent", "state", "job"):
+        table.add_column(name, overflow="fold")
+    table.add_column("charged", justify="right", no_wrap=True)
+    for record in records:
+        table.add_row(
+            _purpose(record),
+            time.strftime("%m-%d %H:%M", time.localtime(record["posted"])),
+            record["state"] + (f" ({record['service']})" if record["service"] else ""),
+            record["job_id"] or "",
+            _charged(record),
+        )
+    console = Console()
+    console.print(table)
+    estimated = sum(record["estimated_seconds"] for record in records if record["state"] != "refused")
+    charged = sum(record["usage_seconds"] or 0.0 for record in records)
+    console.print(f"{len(records)} jobs; estimated {estimated:.1f} s, charged {charged:.1f} s so far", highlight=False)
+    for record in records:
+        if record["reason"]:
+            console.print(f"{_purpose(record)}: {record['reason']}", highlight=False, markup=False)
+
+
+def _charged(record: Mapping[str, Any]) -> str:
+    """QPU seconds, with a tilde where they are an estimate."""
+    charged = record["usage_seconds"]
+    return f"~{record['estimated_seconds']:.1f} s" if charged is None else f"{charged:.1f} s"
+
+
+def _purpose(record: Mapping[str, Any]) -> str:
+    words = [f"{record['purpose']} {record['step']}"]
+    words += [f"{name} {record[name]}" for name in ("stage", "iteration", "part") if record[name]]
+    words += [f"sending {record['sending'] + 1}"] if record["sending"] else []
+    return " ".join(words)

@@ -1,0 +1,146 @@
+"""Work in the folder of a run, shared by the commands that train; a bar, signals, and the report at the end."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from qep_qiskit.cli.progress import ProgressView
+from qep_qiskit.config import Experiment
+from qep_qiskit.config.build_executor import is_remote
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.execution.remote import Pace, RemoteExecutor
+from qep_qiskit.execution.service import RemoteDevice
+from qep_qiskit.learning import RunFolder, Trainer, TrainingState
+from qep_qiskit.learning.trainer import Outcome
+from qep_qiskit.studies.training import device_of, is_finished, load_matching_state, on_device, trainer_in
+
+__all__ = ["INTERRUPTED", "Work", "free_folder", "place_of", "report_of", "require_device", "say_stopped", "working_in"]
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a command did in a run folder.
+
+    Args:
+        trainer: Its state is where the run is now.
+        outcome: Whether the run is finished.
+        executor: Where its requests went, where that is a device.
+    """
+
+    trainer: Trainer
+    outcome: Outcome
+    executor: RemoteExecutor | None = None
+
+
+@contextmanager
+def working_in(
+    folder: RunFolder, experiment: Experiment, device: RemoteDevice | None = None, pace: Pace | None = None
+) -> Iterator[Work]:
+    """Go on with a run, as far as it goes; a finished one is reported, while the folder is still held.
+
+    Args:
+        folder: The folder of the run.
+        experiment: What it trains.
+        device: The device that it asks for, if it was found already.
+        pace: How far this process goes on a device; to the end by default.
+    """
+    with folder.locked():
+        state = load_matching_state(folder, experiment)
+        if state is not None and is_finished(state, experiment):
+            Console().print(report_of(folder, experiment, state))
+            print(f"{folder.path}: this run is finished; nothing to resume")
+            yield Work(trainer=experiment.trainer(state=state), outcome="finished")
+            return
+        device = device_of(experiment) if device is None else device
+        with on_device(folder, experiment, device, pace) as executor:
+            trainer, outcome = _worked(folder, experiment, state, executor)
+            yield Work(trainer=trainer, outcome=outcome, executor=executor)
+        if outcome == "finished":
+            Console().print(report_of(folder, experiment, trainer.state))
+            print(f"wrote {folder.path}")
+
+
+def _worked(
+    folder: RunFolder, experiment: Experiment, state: TrainingState | None, executor: RemoteExecutor | None
+) -> tuple[Trainer, Outcome]:
+    progress = ProgressView(Console(stderr=True))
+    trainer = trainer_in(folder, experiment, state, watchers=(progress,), executor=executor)
+    with _stopping_on_signals(trainer):
+        progress.start(trainer)
+        try:
+            return trainer, trainer.run()
+        finally:
+            progress.close()
+
+
+def say_stopped(work: Work, folder: RunFolder) -> int:
+    """Say where a run was stopped by hand; gives the exit code."""
+    left = f"; {work.trainer.left_behind}" if work.trainer.left_behind else ""
+    print(f"qep: stopped {place_of(work.trainer)}{left}; go on with 'qep resume {folder.path}'", file=sys.stderr)
+    return INTERRUPTED
+
+
+def place_of(trainer: Trainer) -> str:
+    """Where a run stopped: between two steps, or with so many answers of the work under way."""
+    answers = len(trainer.state.journal)
+    if not answers:
+        return f"after step {trainer.state.step} of {trainer.total_steps}"
+    return f"in step {trainer.state.step + 1} of {trainer.total_steps}, with {answers} answers kept"
+
+
+def report_of(folder: RunFolder, experiment: Experiment, state: TrainingState) -> Table:
+    """Write the report of a run; figures are imported only now."""
+    from qep_qiskit.report.run import write_report
+
+    return write_report(folder, experiment.config.name, experiment.network, experiment.task, state)
+
+
+@contextmanager
+def _stopping_on_signals(trainer: Trainer) -> Iterator[None]:
+    """The first Ctrl-C (or termination) stops after the current request, or leaves a job waiting; a second at once."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: int, _: object) -> None:
+        if trainer.stop_requested:
+            raise KeyboardInterrupt
+        trainer.request_stop()
+
+    try:
+        for number in before:
+            signal.signal(number, stop)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def require_device(experiment: Experiment, command: str) -> None:
+    """Check that a run goes to a device behind a service.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    if not is_remote(experiment.config):
+        raise ConfigError(
+            f"execution.backend: 'qep {command}' is for jobs on 'ibm_...', and this run works on "
+            f"'{experiment.config.execution.backend}' at once; use 'qep train' or 'qep resume'"
+        )
+
+
+def free_folder(path: Path) -> Path:
+    """The path, or the first of path-2, path-3, ... that is not there."""
+    candidate, number = path, 1
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name(f"{path.name}-{number}")
+    return candidate

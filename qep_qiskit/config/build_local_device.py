@@ -1,0 +1,172 @@
+"""The device whose description a run works with: a snapshot that comes with IBM's client, or a live device's own.
+
+A configuration that names a device is settled before anything is built from it: what depends on the device's
+calibration is written into it, and stays there for as long as the run lives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeGuard
+
+from qiskit.providers import BackendV2
+from qiskit.transpiler import Target
+
+from qep_qiskit.config.build_ising import graph_size
+from qep_qiskit.config.schema import Config
+from qep_qiskit.config.schema_network import IsingConfig, NetworkConfig
+from qep_qiskit.errors import ConfigError, ResourceError
+from qep_qiskit.execution.described import description_of, device_of_description
+from qep_qiskit.execution.native import native_couplings, native_qubits
+from qep_qiskit.execution.on_device import (
+    fractional_device,
+    is_fractional,
+    offers_fractional_gates,
+    plain_device,
+)
+
+__all__ = ["fractional_of", "is_described", "is_native", "is_rehearsal", "layout_of", "local_device", "settled"]
+
+_REHEARSE = "rehearse:"
+
+
+def settled(config: Config) -> Config:
+    """The configuration with everything in it that is taken from a device.
+
+    That is the calibration of a rehearsal, and the graph of a native network.
+
+    Raises:
+        QepError: The device cannot be had.
+    """
+    return _with_native_graph(_with_snapshot(config))
+
+
+def is_rehearsal(config: Config) -> bool:
+    """Whether a live device is simulated, by the calibration that it had when the run began."""
+    return config.execution.backend.startswith(_REHEARSE)
+
+
+def _with_snapshot(config: Config) -> Config:
+    section = config.execution
+    if not is_rehearsal(config):
+        if section.snapshot is not None:
+            raise ConfigError("execution.snapshot: goes with backend = 'rehearse:ibm_...' only; leave it out")
+        return config
+    name = section.backend.removeprefix(_REHEARSE)
+    if name.startswith("fake_"):
+        raise ConfigError(
+            f"execution.backend: '{section.backend}' names a snapshot, which needs no prefix; use '{name}'"
+        )
+    if not name.startswith("ibm_"):
+        raise ConfigError(f"execution.backend: expected 'rehearse:ibm_...', got '{section.backend}'")
+    if section.snapshot is not None:
+        return config
+    with _needing_the_client(section.backend):
+        from qep_qiskit.execution.ibm import described_device
+
+        taken = description_of(described_device(name, section.instance))
+    return config.model_copy(update={"execution": section.model_copy(update={"snapshot": taken})})
+
+
+@contextmanager
+def _needing_the_client(backend: str) -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise ConfigError(
+            f"execution.backend: '{backend}' needs qiskit-ibm-runtime; install with pip install 'qep_qiskit[ibm]'"
+        ) from error
+
+
+def is_native(section: NetworkConfig) -> TypeGuard[IsingConfig]:
+    """Whether the graph is cut from the device."""
+    return isinstance(section, IsingConfig) and section.graph == "native"
+
+
+def layout_of(config: Config) -> tuple[int, ...] | None:
+    """The device's qubits under a native network, spin after spin; None where they are free to choose."""
+    section = config.network
+    return tuple(section.qubits or ()) if is_native(section) else None
+
+
+def _with_native_graph(config: Config) -> Config:
+    section = config.network
+    if not is_native(section) or section.edges is not None:
+        return config
+    size = graph_size(section)
+    if section.qubits is not None and len(set(section.qubits)) != size:
+        raise ConfigError(f"network.qubits: a qubit is named twice in {section.qubits}; keep one")
+    target = _native_target(config, size)
+    qubits = list(section.qubits or native_qubits(target, size))
+    edges = [list(edge) for edge in native_couplings(target, qubits)]
+    cut = section.model_copy(update={"num_spins": None, "qubits": qubits, "edges": edges})
+    return config.model_copy(update={"network": cut})
+
+
+def _native_target(config: Config, num_qubits: int) -> Target:
+    section = config.execution
+    if section.backend.startswith("ibm_"):
+        with _needing_the_client(section.backend):
+            from qep_qiskit.execution.ibm import ibm_device
+
+            return ibm_device(
+                section.backend, num_qubits, section.instance, fractional_gates=section.fractional_gates
+            ).backend.target
+    if is_described(config):
+        return local_device(config, num_qubits).target
+    raise ConfigError(
+        "network.graph: 'native' is cut from a device; expected execution.backend = 'fake_...', 'rehearse:ibm_...' or "
+        f"'ibm_...', got '{section.backend}'"
+    )
+
+
+def is_described(config: Config) -> bool:
+    """Whether a device is simulated on this machine: a snapshot, or a live one in rehearsal."""
+    return config.execution.backend.startswith(("fake_", _REHEARSE))
+
+
+def local_device(config: Config, num_qubits: int) -> BackendV2:
+    """The device that a run on this machine simulates, with fractional gates where they are asked for.
+
+    Args:
+        config: The settled configuration.
+        num_qubits: Qubits that are needed.
+
+    Raises:
+        ConfigError: It is not there, or offers no fractional gates.
+        ResourceError: It is too small.
+    """
+    section = config.execution
+    device = _whole_device(config, num_qubits)
+    if not section.fractional_gates:
+        return plain_device(device)
+    if not (is_fractional(device) or offers_fractional_gates(device)):
+        raise ConfigError(
+            f"execution.fractional_gates: '{section.backend}' offers no rzz of any angle that works; leave it out, or "
+            "use another backend"
+        )
+    return fractional_device(device)
+
+
+def fractional_of(config: Config, num_qubits: int) -> BackendV2 | None:
+    """The same device with fractional gates, where it offers them and the run does without; else None."""
+    device = _whole_device(config, num_qubits)
+    if config.execution.fractional_gates or not (is_fractional(device) or offers_fractional_gates(device)):
+        return None
+    return fractional_device(device)
+
+
+def _whole_device(config: Config, num_qubits: int) -> BackendV2:
+    """The same device with all that it offers, whatever the run uses."""
+    section = config.execution
+    if section.snapshot is None:
+        from qep_qiskit.execution import aer
+
+        return aer.fake_device(section.backend, num_qubits)
+    device = device_of_description(section.snapshot)
+    if device.num_qubits < num_qubits:
+        raise ResourceError(
+            f"execution.backend: {device.name} has {device.num_qubits} qubits, the network needs {num_qubits}"
+        )
+    return device

@@ -1,0 +1,62 @@
+"""Circuits with their two-qubit gates repeated, so that they do the same with more noise.
+
+A gate G becomes G (G^-1 G)^k: 2k + 1 times the gate and, on a device whose errors come with its two-qubit gates, about
+2k + 1 times the noise. Barriers keep the transpiler from taking the pairs out again. Gates of single qubits stay as
+they are: their errors are ten times smaller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from qiskit import QuantumCircuit
+from qiskit.circuit import Operation
+
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.execution.placement import PlacedProgram
+
+__all__ = ["folded"]
+
+
+def folded(placed: PlacedProgram, times: int) -> PlacedProgram:
+    """The same program on the same qubits, each of its two-qubit gates run `times` times.
+
+    Args:
+        placed: The program where it sits.
+        times: Odd; 1 leaves the program as it is.
+
+    Raises:
+        ConfigError: A gate has no inverse that the backend can run.
+    """
+    if times == 1:
+        return placed
+    circuit = QuantumCircuit(*placed.circuit.qregs, global_phase=placed.circuit.global_phase)
+    for instruction in placed.circuit.data:
+        qubits = [placed.circuit.find_bit(qubit).index for qubit in instruction.qubits]
+        circuit.append(instruction.operation, qubits)
+        if len(qubits) > 1 and instruction.operation.name != "barrier":
+            for _ in range(times // 2):
+                _append_inverse(circuit, instruction.operation, qubits, placed)
+                circuit.append(instruction.operation, qubits)
+    return replace(placed, circuit=circuit)
+
+
+def _append_inverse(circuit: QuantumCircuit, gate: Operation, qubits: Sequence[int], placed: PlacedProgram) -> None:
+    """The inverse between barriers, from the gates that the backend has."""
+    circuit.barrier(qubits)
+    inverse = gate.inverse()
+    runs_anything = placed.backend is None or placed.backend.coupling_map is None
+    if runs_anything or (inverse.name == gate.name and not inverse.params):
+        circuit.append(inverse, qubits)
+    elif gate.name == "rzz":  # a device takes angles of one sign only; X turns the sign of Z, and so of the angle
+        circuit.x(qubits[0])
+        circuit.append(gate, qubits)
+        circuit.x(qubits[0])
+    else:
+        assert placed.backend is not None
+        raise ConfigError(
+            f"execution.mitigation.noise_factors: {placed.backend.name} runs no inverse of its gate '{gate.name}'; "
+            "leave noise_factors out, or use another device"
+        )
+    circuit.barrier(qubits)

@@ -1,0 +1,88 @@
+"""Zero-noise extrapolation: circuits are measured at several strengths of their gates' noise, and a line leads to none.
+
+The noise is raised by running two-qubit gates 1, 3, ... times (`folded`). What is extrapolated is linear in the means,
+so the covariance of the result is the sum of theirs with the squares of the coefficients: error bars stay honest, and
+an error model fitted to them sees the price. With factors 1 and 3 the coefficients are 3/2 and -1/2: the variance of a
+batch is 2.5 times larger, at twice the shots.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.execution import Request
+from qep_qiskit.measurement.batches import Measuring, Result
+from qep_qiskit.prepared import CircuitStates
+
+__all__ = ["Extrapolation", "extrapolated"]
+
+
+@dataclass(frozen=True, slots=True)
+class Extrapolation:
+    """From several strengths of noise to none.
+
+    Args:
+        factors: How often two-qubit gates run: odd, ascending, the first 1, and at least two.
+        kind: ``"linear"``, the straight line of least squares; or ``"polynomial"``, the one polynomial through all
+            points (Richardson), which bends with their noise. They agree for two factors.
+
+    Raises:
+        ConfigError: The factors are others.
+    """
+
+    factors: tuple[int, ...] = (1, 3)
+    kind: Literal["linear", "polynomial"] = "linear"
+
+    def __post_init__(self) -> None:
+        factors = self.factors
+        ascending = all(low < high for low, high in pairwise(factors))
+        if len(factors) < 2 or factors[0] != 1 or not ascending or any(factor % 2 == 0 for factor in factors):
+            raise ConfigError(
+                "execution.mitigation.noise_factors: expected two or more odd numbers that ascend from 1, such as "
+                f"[1, 3], got {list(factors)}"
+            )
+
+    @property
+    def coefficients(self) -> tuple[float, ...]:
+        """What the means at each factor count; they sum to 1."""
+        degree = 1 if self.kind == "linear" else len(self.factors) - 1
+        powers = np.vander(np.array(self.factors, dtype=float), degree + 1, increasing=True)
+        return tuple(np.linalg.pinv(powers)[0].tolist())
+
+
+def extrapolated(work: Measuring[Result], extrapolation: Extrapolation | None) -> Measuring[Result]:
+    """The same work, its circuits measured at several strengths of noise and its answers extrapolated to none.
+
+    All circuits of a request have the same shots, as jobs of devices want it. States that need no circuits, and
+    requests that ask for no means, are left alone.
+
+    Args:
+        work: Measures.
+        extrapolation: How; None leaves the work as it is.
+    """
+    if extrapolation is None:
+        return (yield from work)
+    try:
+        request = next(work)
+        while True:
+            if isinstance(request.prepared, CircuitStates) and request.for_means:
+                data = yield _widened(request, extrapolation)
+                data = replace(data, coefficients=extrapolation.coefficients)
+            else:
+                data = yield request
+            request = work.send(data)
+    except StopIteration as finished:
+        return finished.value
+    finally:
+        work.close()
+
+
+def _widened(request: Request, extrapolation: Extrapolation) -> Request:
+    """Every readout at every factor, those of one readout side by side."""
+    readouts = (replace(readout, folding=factor) for readout in request.readouts for factor in extrapolation.factors)
+    return replace(request, readouts=tuple(readouts))

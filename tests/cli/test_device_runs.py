@@ -1,0 +1,248 @@
+"""Runs on a device from the command line: at once, or a job at a time; on a stand-in for IBM's client."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+pytest.importorskip("qiskit_ibm_runtime")
+
+from ibm_stand_in import StandInService, api_error
+
+from qep_qiskit.config import build_executor
+from qep_qiskit.execution import patience
+from qep_qiskit.execution.ibm import IbmDevice
+from qep_qiskit.execution.ledger import JobLedger
+
+SETTINGS = [
+    "execution.backend=ibm_stand_in",
+    "preparation.steps=2",
+    "preparation.total_time=1.0",
+    "training.epochs=2",
+    "training.evaluate_every=0",
+]
+
+
+@pytest.fixture
+def service(monkeypatch):
+    """The service that every command of a test logs in to."""
+    found = StandInService()
+    found._api_clients = {}
+
+    def device(config, num_qubits):
+        section = config.execution
+        return IbmDevice(found, section.backend, sampler=found.sampler, rep_delay=section.rep_delay)
+
+    monkeypatch.setattr("qep_qiskit.studies.training.build_device", device)
+    quick = patience.Patience(settling=0.1, first_pause=0.005, longest_pause=0.01, without_answer=0.3, wait=0.05)
+    for module in ("qep_qiskit.cli.jobs._QUICK", "qep_qiskit.execution.jobs.Patience"):
+        monkeypatch.setattr(module, quick if module.endswith("_QUICK") else lambda: quick)
+    monkeypatch.setattr(build_executor, "Patience", lambda wait: quick if wait is None else replace(quick, wait=wait))
+    return found
+
+
+@pytest.fixture
+def trained(qep, service, here, settings):
+    """A run without a pause, and how many jobs it took."""
+    result = qep("train", here / "circuits.toml", "--out", here / "whole", *settings(*SETTINGS))
+    assert result.code == 0, result.err
+    return here / "whole", service.posts
+
+
+def entries(folder):
+    return JobLedger.read(folder / "jobs.sqlite")
+
+
+def test_submit_and_collect_come_to_the_same_weights_as_train(qep, service, here, settings, trained, memory):
+    whole, jobs = trained
+    folder = here / "paced"
+    result = qep("submit", here / "circuits.toml", "--out", folder, *settings(*SETTINGS))
+    assert result.code == 0, result.err
+    assert "is on ibm_stand_in" in result.out
+    assert f"'qep collect {folder}' fetches it" in result.out
+    assert service.posts == jobs + 1
+    for sent in range(1, jobs):
+        result = qep("collect", folder)
+        assert result.code == 0, result.err
+        assert f"'qep submit {folder}' sends its next job" in result.out
+        assert service.posts == jobs + sent
+        assert qep("submit", folder).code == 0
+        assert service.posts == jobs + sent + 1
+    assert "wrote" in qep("collect", folder).out
+    assert memory(folder) == memory(whole)
+    assert {entry.state for entry in entries(folder)} == {"applied"}
+    assert "nothing to resume" in qep("submit", folder).out
+    assert service.posts == 2 * jobs
+
+
+def test_collect_sends_nothing_and_submit_waits_for_nothing(qep, service, here, settings):
+    folder = here / "paced"
+    service.queue_polls = 10**6
+    assert qep("submit", here / "circuits.toml", "--out", folder, *settings(*SETTINGS)).code == 0
+    for command in ("submit", "collect"):
+        result = qep(command, folder)
+        assert result.code == 3
+        assert "job job0 on ibm_stand_in is still queued" in result.err
+    assert service.posts == 1
+    service.queue_polls = 0
+    assert qep("collect", folder).code == 0
+    assert "nothing to collect" in qep("collect", folder).out
+    assert service.posts == 1
+
+
+def test_submit_alone_also_comes_to_the_end(qep, service, here, settings, trained, memory):
+    whole, jobs = trained
+    folder = here / "paced"
+    qep("submit", here / "circuits.toml", "--out", folder, *settings(*SETTINGS))
+    for _ in range(jobs):
+        assert qep("submit", folder).code == 0
+    assert memory(folder) == memory(whole)
+    assert service.posts == 2 * jobs
+
+
+def test_jobs_lists_the_ledger_beside_the_service(qep, service, here, settings):
+    folder = here / "paced"
+    service.queue_polls = 10**6
+    qep("submit", here / "circuits.toml", "--out", folder, *settings(*SETTINGS))
+    (row,) = qep("jobs", folder, "--json").object
+    assert (row["state"], row["service"], row["job_id"]) == ("submitted", "waiting", "job0")
+    assert row["executions"] == entries(folder)[0].description.executions > 0
+    assert "job0" in qep("jobs", folder).out
+    assert qep("jobs", folder, "--offline", "--json").object[0]["service"] is None
+    service.faults = {"status": [api_error(500)] * 1000}
+    result = qep("jobs", folder, "--json")
+    assert result.code == 0
+    assert "the ledger alone is shown" in result.err
+    assert json.loads(result.out)[0]["service"] is None
+
+
+def test_cancel_ends_what_is_under_way_and_submit_sends_it_again(qep, service, here, settings):
+    folder = here / "paced"
+    service.queue_polls = 10**6
+    qep("submit", here / "circuits.toml", "--out", folder, *settings(*SETTINGS))
+    assert qep("cancel", folder).out == "job0: cancelled\n"
+    assert service.accepted[0].state == "CANCELLED"
+    assert [entry.state for entry in entries(folder)] == ["cancelled"]
+    assert "no job is under way" in qep("cancel", folder).out
+    assert "there was nothing to collect" in qep("collect", folder).out
+    assert qep("submit", folder).code == 0
+    assert service.posts == 2
+    service.queue_polls = 0
+    assert f"job1: was done already; 'qep collect {folder}' fetches it" in qep("cancel", folder).out
+    assert qep("collect", folder).code == 0
+
+
+def test_cancel_also_ends_a_job_that_never_arrived(qep, service, here, settings):
+    folder = here / "paced"
+    service.faults = {"post": [api_error(500)] * 50}
+    service.plan = lambda job: job.tags.clear()
+    result = qep("submit", here / "circuits.toml", "--out", folder, *settings(*SETTINGS))
+    assert result.code == 2
+    service.faults = {}
+    assert [entry.state for entry in entries(folder)] == ["intended"]
+    assert "a job that never arrived: cancelled" in qep("cancel", folder).out
+
+
+def test_a_run_beyond_the_limit_does_not_start(refused, service, here, settings):
+    said = refused("train", here / "circuits.toml", *settings(*SETTINGS, "execution.max_qpu_seconds=3"))
+    assert "execution.max_qpu_seconds: the run is estimated at" in said
+    assert service.posts == 0
+
+
+def test_a_run_beyond_the_allowance_does_not_start(refused, service, here, settings):
+    service.remaining = 5
+    said = refused("train", here / "circuits.toml", *settings(*SETTINGS))
+    assert "the account has 5.0 left" in said
+    assert service.posts == 0
+
+
+def test_a_run_stops_before_the_job_that_passes_the_limit(qep, service, here, settings, monkeypatch):
+    folder = here / "run"
+    monkeypatch.setattr("qep_qiskit.studies.plan.RunPlan.require_start", lambda plan: None)
+    words = settings(*SETTINGS, "execution.max_qpu_seconds=10")
+    result = qep("train", here / "circuits.toml", "--out", folder, *words)
+    assert result.code == 2
+    assert "the run has taken 14.0 QPU seconds" in result.err
+    assert service.posts == 2
+    assert qep("resume", folder, "--max-qpu-seconds", "1000").code == 0
+
+
+def test_plan_of_a_live_device_knows_what_the_account_has_left(qep, service, here, settings):
+    service.remaining = 4
+    plan = qep("plan", here / "circuits.toml", "--json", *settings(*SETTINGS)).object
+    assert plan["device"] == "ibm_stand_in"
+    assert plan["remaining_seconds"] == 4
+    assert not plan["would_start"]
+    assert service.posts == 0
+
+
+def test_a_shorter_delay_is_asked_for_and_counted(qep, service, here, settings):
+    words = settings(*SETTINGS, "execution.rep_delay=0.0005")
+    assert qep("submit", here / "circuits.toml", "--out", here / "run", *words).code == 0
+    assert service.accepted[0].options["execution"] == {"rep_delay": 0.0005}
+    (entry,) = entries(here / "run")
+    count = entry.description.executions
+    assert entry.description.estimated_seconds == pytest.approx(2 + count * 0.00051, abs=count * 2e-5)
+
+
+def test_a_delay_that_the_device_does_not_take(refused, service, here, settings):
+    said = refused("train", here / "circuits.toml", *settings(*SETTINGS, "execution.rep_delay=0.002"))
+    assert "execution.rep_delay: ibm_stand_in takes 0 to 0.0005 seconds, got 0.002" in said
+
+
+@pytest.mark.parametrize("command", ["submit", "collect", "jobs", "cancel"])
+def test_what_runs_here_has_no_jobs(qep, here, runs, command):
+    result = qep(command, runs / "exact")
+    assert result.code == 2
+    assert f"'qep {command}' is for jobs on 'ibm_...'" in result.err
+
+
+@pytest.mark.parametrize("command", ["train", "submit"])
+def test_a_device_in_maintenance_leaves_no_folder(refused, service, here, settings, command):
+    service.device.state.operational = False
+    assert "not taking jobs" in refused(command, here / "circuits.toml", *settings(*SETTINGS))
+
+
+def test_a_device_run_without_jobs_yet_says_so(qep, service, here, settings):
+    service.faults = {"usage": [None, api_error(401), api_error(401), api_error(401)]}
+    folder = here / "run"
+    assert qep("submit", here / "circuits.toml", "--out", folder, *settings(*SETTINGS)).code == 2
+    assert qep("jobs", folder, "--json").object == []
+    assert "no job is under way" in qep("cancel", folder).out
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("execution.mode=batch", "execution.mode: goes with backend = 'ibm_...' only"),
+        ("execution.rep_delay=0.001", "execution.rep_delay: goes with a device only"),
+        ("execution.rep_delay=-1", "execution.rep_delay"),
+    ],
+)
+def test_keys_of_devices_elsewhere(refused, here, settings, setting, said):
+    assert said in refused("train", here / "circuits.toml", *settings(setting))
+
+
+def test_gradients_and_predictions_of_a_run_are_asked_for_once(qep, service, here, settings):
+    folder = here / "run"
+    words = settings(*SETTINGS)
+    assert qep("train", here / "circuits.toml", "--out", folder, *words).code == 0
+    (here / "rows.csv").write_text("s0,s1\n0,1\n1,1\n")
+    before = service.posts
+    for question in (["gradient", folder, "--sample", "1"], ["predict", folder, here / "rows.csv"]):
+        first = qep(*question, "--json")
+        assert first.code == 0, first.err
+        jobs = service.posts - before
+        assert jobs > 0
+        assert qep(*question, "--json").object == first.object
+        assert service.posts == before + jobs
+        before = service.posts
+    assert qep("gradient", folder, "--sample", "2", "--json").code == 0
+    assert service.posts > before
+    assert {entry.state for entry in entries(folder)} == {"applied"}
+
+
+def test_a_gradient_without_a_folder_has_no_ledger(refused, service, here, settings):
+    said = refused("gradient", here / "circuits.toml", "--sample", "0", *settings(*SETTINGS))
+    assert "'ibm_stand_in' needs the folder of a run" in said
+    assert service.posts == 0

@@ -1,0 +1,107 @@
+"""Fractional gates on a device behind the service: offered or not, in range, and checked before anything is sent."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ibm_requests import ramp_request
+
+pytest.importorskip("qiskit_ibm_runtime")
+
+from ibm_stand_in import StandInDevice, StandInService
+from qiskit_ibm_runtime.exceptions import IBMInputValueError
+
+from qep_qiskit.errors import DeviceError
+from qep_qiskit.execution import ibm
+from qep_qiskit.execution.aer import fake_device
+from qep_qiskit.execution.ibm import IbmDevice, described_device
+from qep_qiskit.execution.ledger import JobLedger
+from qep_qiskit.execution.on_device import fractional_device
+from qep_qiskit.execution.pubs import DeviceCircuits
+from qep_qiskit.execution.remote import Patience, RemoteExecutor
+from qep_qiskit.seeds import Seeds
+
+QUICK = Patience(settling=0.15, first_pause=0.005, longest_pause=0.02, without_answer=0.5)
+HALF = np.pi / 2
+
+
+class FractionalDevice(StandInDevice):
+    """The stand-in with the gates of another snapshot."""
+
+    def __init__(self, target):
+        super().__init__()
+        self._described = target
+
+    @property
+    def target(self):
+        return self._described
+
+
+class FractionalService(StandInService):
+    def __init__(self):
+        super().__init__()
+        whole = fake_device("fake_kingston", 3)
+        self.kinds = {False: whole, True: fractional_device(whole), None: fractional_device(whole)}
+        self.asked = []
+
+    def backend(self, name, use_fractional_gates=False):
+        self.asked.append(use_fractional_gates)
+        super().backend(name)
+        return FractionalDevice(self.kinds[use_fractional_gates].target)
+
+
+@pytest.fixture
+def service():
+    return FractionalService()
+
+
+def device_of(service):
+    return IbmDevice(service, "ibm_stand_in", sampler=service.sampler, fractional_gates=True)
+
+
+def test_a_job_has_rzz_in_range_and_a_small_vector(service, tmp_path):
+    with JobLedger(tmp_path / "jobs.sqlite") as ledger:
+        executor = RemoteExecutor(device_of(service), Seeds(1), ledger, patience=QUICK)
+        executor.collect(executor.submit(ramp_request()))
+    assert service.asked == [True]
+    (job,) = service.accepted
+    ((circuit, values),) = job.pubs
+    assert sum(step.operation.name == "rzz" for step in circuit.data) == 2 * 4  # two couplings in four layers
+    assert {step.operation.name for step in circuit.data if len(step.qubits) == 2} == {"rzz"}
+    for row in values.reshape(-1, values.shape[-1]):
+        bound = circuit.assign_parameters(row)
+        assert all(0 <= step.operation.params[0] <= HALF for step in bound.data if step.operation.name == "rzz")
+
+
+def test_an_angle_out_of_range_is_found_before_it_is_paid_for(service, tmp_path):
+    device = device_of(service)
+    with JobLedger(tmp_path / "jobs.sqlite") as ledger:
+        (plan,) = DeviceCircuits(device.backend, Seeds(1), ledger).jobs(ramp_request())
+    device.require_fit(plan)
+    (pub,) = plan.pubs
+    sizes = [place for place, found in enumerate(pub.circuit.parameters) if found.name.startswith("size")]
+    for worst in (-0.01, 40.0):
+        values = pub.values.copy()
+        values[1, 0, sizes[0]] = worst
+        with pytest.raises(DeviceError, match=r"rzz .*only for angles in the range \[0, pi/2\].*nothing was submitted"):
+            device.require_fit(replace(plan, pubs=(replace(pub, values=values),)))
+
+
+def test_a_device_without_them_is_one_line(service):
+    service.kinds[True] = service.kinds[False]
+    with pytest.raises(DeviceError, match=r"execution\.fractional_gates: ibm_stand_in offers no rzz") as caught:
+        device_of(service)
+    assert "\n" not in str(caught.value)
+
+    def refuse(name, use_fractional_gates=False):
+        raise IBMInputValueError("not supported")
+
+    service.backend = refuse
+    with pytest.raises(DeviceError, match=r"execution\.fractional_gates: ibm_stand_in offers no rzz"):
+        device_of(service)
+
+
+def test_a_description_has_all_that_the_device_offers(service, monkeypatch):
+    monkeypatch.setattr(ibm, "open_service", lambda instance: service)
+    assert "rzz" in described_device("ibm_stand_in").target.operation_names
+    assert service.asked == [None]

@@ -1,0 +1,55 @@
+"""A stop while a device is waited for ends a run like any other stop."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from qep_qiskit.config import build, check_config
+from qep_qiskit.errors import PausedError
+from qep_qiskit.execution import Executor
+from qep_qiskit.studies.training import load_matching_state, start_run, trainer_in
+
+SMALL = {
+    "name": "small",
+    "seed": 3,
+    "task": {"kind": "xor"},
+    "network": {"graph": "chain", "num_spins": 2, "outputs": [1]},
+    "preparation": {"kind": "adiabatic", "total_time": 2.0, "steps": 5},
+    "execution": {"backend": "statevector"},
+    "measurement": {"shots": 20},
+    "training": {"epochs": 1, "batch_size": 2},
+}
+
+
+@dataclass
+class Waits:
+    """Is stopped while it waits for the answer of one of its requests."""
+
+    inner: Executor
+    number: int
+
+    def submit(self, request):
+        return self.inner.submit(request)
+
+    def collect(self, ticket):
+        self.number -= 1
+        if self.number < 0:
+            raise PausedError("job 7 goes on")
+        return self.inner.collect(ticket)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 4])
+def test_what_was_answered_is_kept_and_the_rest_asked_for_later(tmp_path, number):
+    experiment = build(check_config(SMALL, "test"))
+    whole = trainer_in(start_run(tmp_path / "whole", experiment), experiment, None)
+    assert whole.run() == "finished"
+    folder = start_run(tmp_path / "run", experiment)
+    stopped = trainer_in(folder, replace(experiment, executor=Waits(experiment.executor, number)), None)
+    assert stopped.run() == "stopped"
+    assert stopped.left_behind == "job 7 goes on"
+    goes_on = trainer_in(folder, experiment, load_matching_state(folder, experiment))
+    assert goes_on.run() == "finished"
+    assert goes_on.left_behind == ""
+    np.testing.assert_array_equal(goes_on.weights, whole.weights)
+    assert goes_on.state.shots == whole.state.shots

@@ -1,0 +1,138 @@
+"""Extrapolation to gates without noise: exact on lines, honest about its variance, and every circuit counted."""
+
+import numpy as np
+import pytest
+from cases import NO_INPUTS, random_network
+from chi_square import LIMIT, mean_p_value, variance_p_value
+from qiskit_aer.noise import ReadoutError
+from reference import random_states
+
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.execution import Distribution, Readout, Request, RequestKey, ShotData
+from qep_qiskit.execution.aer import AerExecutor, aer_noisy_executor, depolarizing_noise
+from qep_qiskit.measurement import Extrapolation, ReadoutMitigation, Usage, drive, extrapolated, measure, mitigated
+from qep_qiskit.measurement.moments import moments, moments_of_readouts
+from qep_qiskit.network import chain
+from qep_qiskit.preparation import AdiabaticPreparation
+from qep_qiskit.prepared import CircuitStates, VectorStates
+from qep_qiskit.seeds import Seeds
+
+SIZE, KEY, REPEATS = 3, RequestKey("train", 5, 1), 400
+
+
+@pytest.fixture
+def problem(rng):
+    network, weights = random_network(chain(SIZE), rng)
+    program = AdiabaticPreparation(total_time=1.5, steps=3).program(network.groups)
+    return network.groups, CircuitStates(program=program, parameters=network.coefficients(weights, NO_INPUTS))
+
+
+def noise(readout=True):
+    model = depolarizing_noise(one_qubit=0.0005, two_qubit=0.02)
+    if readout:
+        model.add_all_qubit_readout_error(ReadoutError([[0.95, 0.05], [0.1, 0.9]]))
+    return model
+
+
+def work(groups, states, shots):
+    return measure(groups, states, shape=(states.num_states, 1), phases={0: [0], 1: [0]}, shots=[shots] * 2, key=KEY)
+
+
+@pytest.mark.parametrize(
+    ("factors", "kind", "expected"),
+    [
+        ((1, 3), "linear", (1.5, -0.5)),
+        ((1, 3), "polynomial", (1.5, -0.5)),
+        ((1, 3, 5), "linear", (13 / 12, 1 / 3, -5 / 12)),
+        ((1, 3, 5), "polynomial", (15 / 8, -5 / 4, 3 / 8)),
+    ],
+)
+def test_coefficients(factors, kind, expected):
+    found = np.array(Extrapolation(factors, kind).coefficients)
+    assert found == pytest.approx(expected, abs=1e-12)
+    degree = 1 if kind == "linear" else len(factors) - 1
+    for power in range(degree + 1):  # a polynomial of this degree is known at zero
+        assert found @ np.array(factors) ** power == pytest.approx(float(power == 0), abs=1e-12)
+
+
+@pytest.mark.parametrize("factors", [(), (1,), (3, 5), (1, 2), (1, 5, 3), (1, 3, 3), (1, -3)])
+def test_factors_that_are_refused(factors):
+    with pytest.raises(ConfigError, match=r"noise_factors: expected two or more odd numbers that ascend from 1"):
+        Extrapolation(factors)
+
+
+def test_the_variance_is_that_of_the_repeats(problem):
+    """With the readout inverted too; and the means come closer to the ideal ones."""
+    groups, states = problem
+    ideal = drive(work(groups, states, None), AerExecutor(Seeds(0)))[0].means[0, 0]
+    executor = aer_noisy_executor(Seeds(3), noise_model=noise())
+    readout, folds = ReadoutMitigation(shots=None), Extrapolation((1, 3))
+    limit = drive(mitigated(extrapolated(work(groups, states, None), folds), readout), executor)[0]
+    raw = drive(mitigated(work(groups, states, None), readout), executor)[0]
+    assert np.abs(limit.means[0, 0] - ideal).max() < 0.4 * np.abs(raw.means[0, 0] - ideal).max()
+    assert not limit.covariance.any()
+    many = CircuitStates(program=states.program, parameters=np.repeat(states.parameters, REPEATS, axis=0))
+    found, usage = drive(mitigated(extrapolated(work(groups, many, 100), folds), readout), executor)
+    assert usage == Usage(shots=4 * REPEATS * 100, circuits=4 * REPEATS + 2)
+    claimed = np.einsum("rkk->rk", found.covariance[:, 0])
+    assert mean_p_value(found.means[:, 0], limit.means[0, 0]) > LIMIT
+    assert variance_p_value(found.means[:, 0], claimed.mean(axis=0)) > LIMIT
+    plain, _ = drive(mitigated(work(groups, many, 100), readout), executor)
+    assert variance_p_value(found.means[:, 0], np.einsum("rkk->rk", plain.covariance[:, 0]).mean(axis=0)) < LIMIT
+
+
+def test_a_sum_with_coefficients_of_means_and_squares_of_covariances(problem):
+    groups, _ = problem
+    counts = [Distribution(weights=np.array([[5, 1, 2, 0, 0, 0, 1, 1]]), shots=10)] * 2
+    counts += [Distribution(weights=np.array([[0, 4, 2, 0, 3, 0, 0, 1]]), shots=10)] * 2
+    found = list(moments_of_readouts(ShotData(outcomes=tuple(counts), coefficients=(1.5, -0.5)), groups[:2]))
+    for group, (first, second), one in zip(groups, (counts[:2], counts[2:]), found, strict=True):
+        a, b = moments(first, group), moments(second, group)
+        assert np.allclose(one.means, 1.5 * a.means - 0.5 * b.means, rtol=0, atol=1e-14)
+        assert np.allclose(one.covariance, 2.25 * a.covariance + 0.25 * b.covariance, rtol=0, atol=1e-14)
+
+
+def requests_of(measuring, executor):
+    asked = []
+    try:
+        request = next(measuring)
+        while True:
+            asked.append(request)
+            request = measuring.send(executor.collect(executor.submit(request)))
+    except StopIteration as finished:
+        return asked, finished.value
+
+
+def test_one_request_has_all_foldings_side_by_side(problem):
+    groups, states = problem
+    executor = aer_noisy_executor(Seeds(3), noise_model=noise())
+    measuring = mitigated(extrapolated(work(groups, states, 50), Extrapolation((1, 3, 5))), ReadoutMitigation(shots=70))
+    (asked,), _ = requests_of(measuring, executor)
+    found = [(readout.group.name, readout.folding, readout.shots) for readout in asked.readouts]
+    assert found == [(group.name, factor, 50) for group in groups for factor in (1, 3, 5)]
+    assert asked.calibration.key.purpose == "train-calibration"
+    assert [(readout.folding, readout.shots) for readout in asked.calibration.readouts] == [(1, 70)]
+
+
+def test_without_extrapolation_nothing_changes(problem):
+    groups, states = problem
+    executor = aer_noisy_executor(Seeds(3), noise_model=noise())
+    plain, same = (drive(w, executor) for w in (work(groups, states, 50), extrapolated(work(groups, states, 50), None)))
+    assert np.array_equal(plain[0].means, same[0].means)
+    assert plain[1] == same[1]
+
+
+def test_vectors_and_frequencies_are_left_alone(problem, rng):
+    groups, states = problem
+    executor = aer_noisy_executor(Seeds(3), noise_model=noise())
+    vectors = VectorStates(vectors=random_states(rng, 1, 1 << SIZE), energies=np.zeros(1), gaps=np.ones(1))
+    asked, _ = requests_of(extrapolated(work(groups, vectors, 50), Extrapolation()), executor)
+    assert [readout.folding for readout in asked[0].readouts] == [1, 1]
+
+    def frequency():
+        readouts = (Readout(group=groups[0], states=np.array([0]), shots=10),)
+        return (yield Request(key=KEY, prepared=states, readouts=readouts, for_means=False))
+
+    asked, data = requests_of(extrapolated(frequency(), Extrapolation()), executor)
+    assert [readout.folding for readout in asked[0].readouts] == [1]
+    assert len(data.outcomes) == 1

@@ -1,0 +1,120 @@
+"""Native networks, fractional gates and rehearsals against the double of IBM's service (see test_ibm_loopback)."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+DOUBLE = Path(os.environ.get("QEP_IBM_LOOPBACK", HERE.parent.parent / "shared" / "ibm_loopback"))
+
+pytest.importorskip("qiskit_ibm_runtime")
+pytestmark = [
+    pytest.mark.skipif(not DOUBLE.is_dir(), reason=f"the double of IBM's service is not at {DOUBLE}"),
+    pytest.mark.xdist_group("ibm_loopback"),
+]
+
+QEP = [sys.executable, "-c", "import sys; from qep_qiskit.cli.main import main; sys.exit(main())"]
+CONFIG = """
+name = "native"
+seed = 1
+[task]
+kind = "xor"
+[network]
+graph = "native"
+num_spins = 4
+[preparation]
+kind = "adiabatic"
+total_time = 1.5
+steps = 4
+[measurement]
+shots = 50
+[contrast]
+kind = "symmetric"
+[training]
+epochs = 1
+batch_size = 4
+evaluate_every = 0
+[execution]
+backend = "ibm_kingston"
+"""
+LAYERS = 5  # of couplings, in four steps of the second order
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory):
+    sys.path.insert(0, str(DOUBLE))
+    try:
+        from loopback import Loopback
+    finally:
+        sys.path.remove(str(DOUBLE))
+    folder = str(tmp_path_factory.mktemp("double"))
+    with Loopback("--backends", "ibm_kingston,ibm_manila", "--noise", "full", state_dir=folder) as lb:
+        yield lb
+
+
+@pytest.fixture
+def double(started):
+    started.reset()
+    return started
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "native.toml"
+    path.write_text(CONFIG)
+    return path
+
+
+def qep(double, *words):
+    """The command line in a process of its own; the environment names a proxy and no URL of the service."""
+    env = double.env("proxy") | {"PYTHONPATH": str(HERE.parent)}
+    return subprocess.run([*QEP, *map(str, words)], env=env, capture_output=True, text=True, timeout=300)
+
+
+def kept(folder):
+    return json.loads((folder / "config.json").read_text())["config"]
+
+
+@pytest.mark.parametrize(("gates", "each"), [("cz", 2), ("rzz", 1)])
+def test_a_native_network_is_sent_without_a_swap(double, config, tmp_path, gates, each):
+    fractional = json.dumps(gates == "rzz")
+    folder = tmp_path / "run"
+    done = qep(double, "train", config, "--out", folder, "--set", f"execution.fractional_gates={fractional}")
+    assert done.returncode == 0, done.stderr
+    network = kept(folder)["network"]
+    jobs = double.jobs()
+    assert [job["state"] for job in jobs] == ["Completed"] * len(jobs)
+    for job in jobs:
+        assert job["payload_bytes"] < 6_000
+        (pub,) = job["summary"]["pubs"]
+        assert pub["two_qubit_gates"] == each * LAYERS * len(network["edges"])
+        assert pub["ops"].get(gates) == pub["two_qubit_gates"]
+        assert sorted(pub["active_qubits"]) == network["qubits"]
+
+
+def test_a_device_without_fractional_gates(double, config, tmp_path):
+    words = ("--set", "execution.fractional_gates=true", "--set", "execution.backend=ibm_manila")
+    done = qep(double, "train", config, "--out", tmp_path / "run", *words)
+    assert done.returncode == 2
+    assert "execution.fractional_gates: ibm_manila offers no rzz of any angle; leave it out" in done.stderr
+    assert not double.jobs()
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_rehearsal_sends_nothing_and_can_be_predicted_with_after_the_device_is_gone(double, config, tmp_path):
+    folder = tmp_path / "run"
+    words = ("--set", "execution.backend=rehearse:ibm_kingston", "--set", "execution.fractional_gates=true")
+    done = qep(double, "train", config, "--out", folder, *words)
+    assert done.returncode == 0, done.stderr
+    assert not double.jobs()
+    assert len(kept(folder)["network"]["qubits"]) == 4
+    token = double.info["token"].encode()
+    assert all(token not in file.read_bytes() for file in folder.iterdir())
+    calls = len(double.log_of("CONNECT"))
+    assert qep(double, "gradient", folder, "--sample", 0, "--json").returncode == 0
+    assert qep(double, "resume", folder).returncode == 0
+    assert len(double.log_of("CONNECT")) == calls
