@@ -195,7 +195,7 @@ def build_sampler_options(config: Config) -> SamplerOptions:
     """What IBM's sampler does to the gates of circuits.
 
     Raises:
-        ConfigError: This backend has no such sampler.
+        ConfigError: This backend has no such sampler, or the gates cannot be twirled.
     """
     section = config.execution.mitigation
     options = SamplerOptions(
@@ -209,6 +209,8 @@ def build_sampler_options(config: Config) -> SamplerOptions:
             f"mitigation.{key}",
             f"needs a device, 'ibm_...', 'fake_...' or 'rehearse:ibm_...', got '{config.execution.backend}'",
         )
+    if options.gate_twirling and config.execution.fractional_gates:
+        _refuse("mitigation.gate_twirling", "does not go with fractional_gates = true; switch one of them off")
     return options
 
 

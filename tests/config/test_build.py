@@ -16,7 +16,9 @@ from qep_qiskit.errors import (
     UnconnectedOutputWarning,
 )
 from qep_qiskit.execution import NoisyExecutor, SamplerExecutor, VectorExecutor
-from qep_qiskit.execution.aer import AerExecutor
+from qep_qiskit.execution.aer import AerExecutor, fake_device
+from qep_qiskit.execution.described import description_of
+from qep_qiskit.execution.on_device import fractional_device
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.losses import CrossEntropy, SquaredError
 from qep_qiskit.measurement import Extrapolation, ReadoutMitigation
@@ -269,6 +271,21 @@ def test_options_of_the_sampler():
             execution={"backend": "fake_manila", "mitigation": {"gate_twirling": True}},
             measurement={"shots": "exact"},
         )
+
+
+@pytest.mark.parametrize("backend", ["fake_kingston", "rehearse:ibm_kingston", "ibm_kingston"])
+def test_fractional_gates_are_not_twirled(backend):
+    pytest.importorskip("qiskit_ibm_runtime")
+    execution = {"backend": backend, "fractional_gates": True, "mitigation": {"gate_twirling": True}}
+    if backend.startswith("rehearse:"):
+        execution["snapshot"] = description_of(fractional_device(fake_device("fake_kingston", 2)))
+    with pytest.raises(ConfigError) as raised:
+        make(preparation=ADIABATIC, execution=execution)
+    assert str(raised.value) == (
+        "execution.mitigation.gate_twirling: does not go with fractional_gates = true; switch one of them off"
+    )
+    decoupled = execution | {"mitigation": {"dynamical_decoupling": "XX"}}
+    assert build_sampler_options(make(preparation=ADIABATIC, execution=decoupled).config).changes_gates
 
 
 def test_exact_calibration():

@@ -8,7 +8,7 @@ from qep_qiskit.execution import Distribution, ReadoutErrors
 from qep_qiskit.measurement import moments
 from qep_qiskit.operators import CommutingGroup, LocalBasis
 
-mthree = pytest.importorskip("mthree")
+mthree = pytest.importorskip("mthree", reason="the comparison needs mthree, of the extra 'dev'")
 
 
 def by_m3(counts, errors, masks):
