@@ -86,6 +86,12 @@ def mitigated(
 def _errors(request: Request, mitigation: ReadoutMitigation, known: Calibrations) -> Measuring[ReadoutErrors | None]:
     if not isinstance(request.prepared, CircuitStates) or not request.for_means:
         return None
+    wide = [readout.group.name for readout in request.readouts if not readout.group.basis.is_local]
+    if wide:
+        raise ConfigError(
+            f"execution.mitigation.readout: the basis of group {wide[0]} has two-qubit gates, after which other qubits "
+            "may be read than were calibrated; leave it out, or use network.grouping = 'qubit_wise'"
+        )
     program = request.prepared.program
     if program.fingerprint not in known:
         data = yield _calibration(program, mitigation, request.key)

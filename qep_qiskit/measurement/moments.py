@@ -72,6 +72,8 @@ def moments(outcomes: Outcomes, group: CommutingGroup) -> GroupMoments:
         means, second = (np.array(part) for part in zip(*found, strict=True))
     else:
         means, second = _from_table(outcomes.weights / (outcomes.shots or 1), group)
+    if group.signs is not None:
+        means, second = means * group.signs, second * np.outer(group.signs, group.signs)
     single_shot = second - means[:, :, None] * means[:, None, :]
     if outcomes.shots is None:
         return GroupMoments(means=means, covariance=np.zeros_like(single_shot), shots=None)
