@@ -3,7 +3,10 @@
 A Hamiltonian is a sum of groups of commuting operators. Each group is diagonal in the computational basis
 after its own change of basis V, and is spanned by *generators*: generator a of a group is the Pauli
 
-    P_a = V^dagger ( prod_{k in mask_a} Z_k ) V .
+    P_a = V^dagger ( prod_{k in mask_a} Z_k ) V ,
+
+up to a sign: where V takes a word to minus a product of Z, the sign is the group's, so that a generator is the word.
+V acts on single qubits (`LocalBasis`), or it is a Clifford circuit or a Fourier transform (`qep_qiskit.bases`).
 
 Everything downstream (measurement, Trotter layers, exact states, gradients) asks a group for three things:
 its change of basis, the bit masks of its generators, and their diagonals. It never asks which network the
@@ -15,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +29,7 @@ from qep_qiskit.errors import NetworkError
 from qep_qiskit.transforms import Block, kron_blocks, transform_rows, walsh_hadamard
 
 __all__ = [
+    "Basis",
     "CommutingGroup",
     "LocalBasis",
     "PauliWord",
@@ -42,7 +47,8 @@ class PauliWord:
     """A product of Paulis on named qubits, such as ``X0 X4``.
 
     Args:
-        factors: (qubit, letter) pairs, sorted by qubit; letters X, Y or Z. Empty is the identity.
+        factors: (qubit, letter) pairs, sorted by qubit; letters X, Y or Z. Empty is the identity. Generators after a
+            Fourier transform have the letter P, the Z that is read after it; their operators are no single words.
     """
 
     factors: tuple[tuple[int, str], ...]
@@ -84,7 +90,15 @@ class PauliWord:
         return max((qubit for qubit, _ in self.factors), default=-1)
 
     def label(self, num_qubits: int) -> str:
-        """Qiskit label, qubit 0 rightmost."""
+        """Qiskit label, qubit 0 rightmost.
+
+        Raises:
+            NetworkError: A letter is P.
+        """
+        if any(letter == "P" for _, letter in self.factors):
+            raise NetworkError(
+                f"'{self}' is read after a Fourier transform and is no Pauli word; ask its group instead"
+            )
         letters = ["I"] * num_qubits
         for qubit, letter in self.factors:
             letters[num_qubits - 1 - qubit] = letter
@@ -117,6 +131,62 @@ def sparse_pauli_op(terms: Iterable[tuple[PauliWord, float]], num_qubits: int) -
     return SparsePauliOp.from_list(pairs or [("I" * num_qubits, 0.0)])
 
 
+class Basis(Protocol):
+    """A change of basis V. Bases are values: they compare, hash and print by what they do."""
+
+    @property
+    def num_qubits(self) -> int:
+        """Number of qubits."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Says what V does, the same in every process: for keys and digests."""
+        ...
+
+    @property
+    def is_real(self) -> bool:
+        """Whether V and all generators are real matrices."""
+        ...
+
+    @property
+    def is_local(self) -> bool:
+        """Whether V acts on single qubits only. One that does is a `LocalBasis`."""
+        ...
+
+    def rotate(self, states: NDArray) -> NDArray:
+        """V applied to states, shape (..., 2^N)."""
+        ...
+
+    def rotate_back(self, states: NDArray) -> NDArray:
+        """V^dagger applied to states, shape (..., 2^N)."""
+        ...
+
+    def append_to(self, circuit: QuantumCircuit) -> None:
+        """Append the gates of V, so that measuring in Z then reads this basis."""
+        ...
+
+    def append_inverse_to(self, circuit: QuantumCircuit) -> None:
+        """Append the gates of V^dagger."""
+        ...
+
+    def word(self, mask: int) -> PauliWord:
+        """The word that V takes to the product of Z on a mask, up to its sign."""
+        ...
+
+    def sign(self, mask: int) -> int:
+        """+1 or -1: V^dagger (prod_{k in mask} Z_k) V is the word of the mask times this."""
+        ...
+
+    def mask_of(self, word: PauliWord) -> int | None:
+        """The mask that V takes a word to, or None where the word is not diagonal in this basis."""
+        ...
+
+    def operator(self, masks: Sequence[int], coefficients: Sequence[float]) -> SparsePauliOp:
+        """The sum of generators with coefficients, in the computational basis."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class LocalBasis:
     """A change of basis V made of one single-qubit rotation per qubit.
@@ -131,6 +201,16 @@ class LocalBasis:
     def num_qubits(self) -> int:
         """Number of qubits."""
         return len(self.letters)
+
+    @property
+    def name(self) -> str:
+        """The letters."""
+        return self.letters
+
+    @property
+    def is_local(self) -> bool:
+        """True."""
+        return True
 
     @property
     def is_real(self) -> bool:
@@ -161,6 +241,14 @@ class LocalBasis:
             if letter in "XY":
                 circuit.h(qubit)
 
+    def append_inverse_to(self, circuit: QuantumCircuit) -> None:
+        """Append the gates of V^dagger."""
+        for qubit, letter in enumerate(self.letters):
+            if letter in "XY":
+                circuit.h(qubit)
+            if letter == "Y":
+                circuit.s(qubit)
+
     def word(self, mask: int) -> PauliWord:
         """V^dagger (prod_{k in mask} Z_k) V as a Pauli word."""
         return PauliWord(tuple((k, self.letters[k]) for k in range(self.num_qubits) if mask >> k & 1))
@@ -168,6 +256,19 @@ class LocalBasis:
     def contains(self, word: PauliWord) -> bool:
         """Whether the word is diagonal in this basis."""
         return all(self.letters[qubit] == letter for qubit, letter in word.factors)
+
+    def sign(self, mask: int) -> int:
+        """Always +1."""
+        return 1
+
+    def mask_of(self, word: PauliWord) -> int | None:
+        """The qubits of a word, or None where the word is not diagonal in this basis."""
+        return word.mask if self.contains(word) else None
+
+    def operator(self, masks: Sequence[int], coefficients: Sequence[float]) -> SparsePauliOp:
+        """The sum of words with coefficients."""
+        words = (self.word(mask) for mask in masks)
+        return sparse_pauli_op(zip(words, coefficients, strict=True), self.num_qubits)
 
 
 @lru_cache(maxsize=256)
@@ -187,7 +288,7 @@ class CommutingGroup:
     """
 
     name: str
-    basis: LocalBasis
+    basis: Basis
     masks: tuple[int, ...]
 
     def __post_init__(self) -> None:
@@ -210,6 +311,20 @@ class CommutingGroup:
         """The generators as Pauli words."""
         return tuple(self.basis.word(mask) for mask in self.masks)
 
+    @property
+    def signs(self) -> NDArray[np.float64] | None:
+        """Shape (generators,): generator a is sign_a V^dagger Z_mask V; None where all signs are +1."""
+        return None if self.basis.is_local else _signs_of(self)
+
+    def operator(self, coefficients: Sequence[float] | NDArray) -> SparsePauliOp:
+        """``sum_a c_a P_a`` in the computational basis, of coefficients of shape (generators,)."""
+        return self.basis.operator(self.masks, np.asarray(coefficients, dtype=float).tolist())
+
+    def in_frame(self, coefficients: NDArray) -> NDArray:
+        """Coefficients of the products of Z that V takes the generators to, shape (..., generators)."""
+        signs = self.signs
+        return coefficients if signs is None else coefficients * signs
+
     def diagonal(self, coefficients: NDArray) -> NDArray:
         """The diagonals of ``sum_a c_a D_a`` in the rotated frame.
 
@@ -220,7 +335,7 @@ class CommutingGroup:
             Shape (..., 2^N), entry x is the eigenvalue at the bit string x (bit k = qubit k).
         """
         spread = np.zeros((*coefficients.shape[:-1], 1 << self.num_qubits))
-        spread[..., list(self.masks)] = coefficients
+        spread[..., list(self.masks)] = self.in_frame(coefficients)
         return walsh_hadamard(spread)
 
     def expectations(self, states: NDArray) -> NDArray:
@@ -233,7 +348,13 @@ class CommutingGroup:
             Shape (..., generators).
         """
         rotated = self.basis.rotate(states)
-        return walsh_hadamard((rotated * rotated.conj()).real)[..., list(self.masks)]
+        return self.in_frame(walsh_hadamard((rotated * rotated.conj()).real)[..., list(self.masks)])
+
+
+@lru_cache(maxsize=256)
+def _signs_of(group: CommutingGroup) -> NDArray[np.float64] | None:
+    signs = [group.basis.sign(mask) for mask in group.masks]
+    return np.array(signs, dtype=float) if -1 in signs else None
 
 
 def _widened(letters: list[str | None], word: PauliWord) -> bool:
@@ -262,13 +383,14 @@ def merge_into_groups(
     bases = [group.basis for group in groups]
     homeless: list[PauliWord] = []
     for word in words:
-        home = next((i for i, basis in enumerate(bases) if basis.contains(word)), None)
         if not word.factors:
             continue
-        if home is None:
+        found_in = ((i, basis.mask_of(word)) for i, basis in enumerate(bases))
+        home, mask = next(((i, mask) for i, mask in found_in if mask is not None), (-1, 0))
+        if home < 0:
             homeless.append(word)
-        elif word.mask not in masks[home]:
-            masks[home].append(word.mask)
+        elif mask not in masks[home]:
+            masks[home].append(mask)
     opened: list[tuple[list[str | None], list[int]]] = []
     for word in sorted(set(homeless), key=lambda word: (-len(word.factors), word)):
         for letters, found in opened:

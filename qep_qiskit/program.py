@@ -130,16 +130,20 @@ class LayerProgram:
         return len(self.parameter_names)
 
     def rotations(self) -> Iterator[tuple[int, PauliWord, int, float, float]]:
-        """All rotations in order: (group, word, source, scale, offset); those that are always zero left out."""
+        """All rotations in order: (group, word, source, scale, offset); those that are always zero left out.
+
+        In a group whose basis acts on several qubits, words and angles are those of the products of Z in that basis.
+        """
         for layer in self.layers:
             if isinstance(layer, Layer):
                 yield from self.rotations_of(layer)
 
     def rotations_of(self, layer: Layer) -> Iterator[tuple[int, PauliWord, int, float, float]]:
         """The rotations of one layer."""
-        words = self.groups[layer.group].words
+        group = self.groups[layer.group]
+        scales, offsets = group.in_frame(layer.scale).tolist(), group.in_frame(layer.offset).tolist()
         for word, source, scale, offset in zip(
-            words, layer.source.tolist(), layer.scale.tolist(), layer.offset.tolist(), strict=True
+            _frame_words(group), layer.source.tolist(), scales, offsets, strict=True
         ):
             if (source >= 0 and scale != 0.0) or offset != 0.0:
                 yield layer.group, word, source, scale, offset
@@ -170,6 +174,14 @@ class LayerProgram:
         source, scale, offset = self._rotation_table
         picked = np.where(source >= 0, parameters[..., np.maximum(source, 0)], 0.0)
         return scale * picked + offset
+
+
+def _frame_words(group: CommutingGroup) -> tuple[PauliWord, ...]:
+    """Words as the layers of a circuit rotate them: those of the group, or products of Z between V and its inverse."""
+    if group.basis.is_local:
+        return group.words
+    qubits = range(group.num_qubits)
+    return tuple(PauliWord.of("Z", *(qubit for qubit in qubits if mask >> qubit & 1)) for mask in group.masks)
 
 
 def _prepare_product(circuit: QuantumCircuit, initial: NDArray[np.complex128]) -> None:
@@ -237,8 +249,13 @@ def _lower_with(program: LayerProgram, angle_of: Callable[[int, int, float, floa
             for control, target in layer.pairs:
                 circuit.cx(control, target)
             continue
+        basis = program.groups[layer.group].basis
+        if not basis.is_local:
+            basis.append_to(circuit)
         for _, word, source, scale, offset in program.rotations_of(layer):
             _append_rotation(circuit, word, angle_of(next(index), source, scale, offset))
+        if not basis.is_local:
+            basis.append_inverse_to(circuit)
     return circuit
 
 

@@ -18,6 +18,7 @@ ROOMS = [
     "memory",
     "transforms",
     "operators",
+    "bases",
     "expressions",
     "program",
     "prepared",

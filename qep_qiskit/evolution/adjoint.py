@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.evolution.batch import Batch, Multiply
+from qep_qiskit.evolution.batch import Batch, Multiply, moves_between
 from qep_qiskit.evolution.operations import two_basis_operations, two_basis_start, two_basis_way_back
 from qep_qiskit.evolution.phases import Factor, diagonals, own_phases, projections, shared_phases, together
-from qep_qiskit.evolution.plan import LayerStack, Plan, basis_change, plan_of
+from qep_qiskit.evolution.plan import LayerStack, Plan, plan_of
 from qep_qiskit.memory import require_memory
-from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.operators import Basis, CommutingGroup, LocalBasis
 from qep_qiskit.program import LayerProgram
 
 __all__ = ["energy_and_gradient"]
@@ -88,17 +88,17 @@ class _Observable:
     projectors: NDArray | None
     penalties: NDArray | None
 
-    def applied(self, states: NDArray, basis: str) -> NDArray[np.complex128]:
-        """The observable times states in columns, which are given and returned in a basis of letters."""
+    def applied(self, states: NDArray, basis: Basis) -> NDArray[np.complex128]:
+        """The observable times states in columns, which are given and returned in some basis."""
         total, start = np.zeros_like(states), 0
         for group in self.groups:
-            block = self.coefficients[:, start : start + group.num_generators].T
+            block = group.in_frame(self.coefficients[:, start : start + group.num_generators]).T
             diagonal = diagonals(np.array(group.masks), np.ascontiguousarray(block), group.num_qubits)
-            image = _changed(states, basis, group.basis.letters)
-            total += _changed(diagonal * image, group.basis.letters, basis)
+            image = _changed(states, basis, group.basis)
+            total += _changed(diagonal * image, group.basis, basis)
             start += group.num_generators
         if self.projectors is not None:
-            computational = "Z" * len(basis)
+            computational = LocalBasis("Z" * basis.num_qubits)
             seen = _changed(states, basis, computational).T
             overlaps = np.matmul(self.projectors.conj(), seen[:, :, None])[:, :, 0]
             image = np.matmul((self.penalties * overlaps)[:, None], self.projectors)[:, 0]
@@ -106,12 +106,13 @@ class _Observable:
         return total
 
 
-def _changed(states: NDArray, before: str, after: str) -> NDArray[np.complex128]:
+def _changed(states: NDArray, before: Basis, after: Basis) -> NDArray[np.complex128]:
     """States in columns from one basis to another; the given ones stay as they are."""
     if before == after:
         return states
     batch = Batch(states.copy(), np.empty_like(states))
-    batch.change(basis_change(before, after))
+    for move in moves_between(before, after):
+        batch.move(move)
     return batch.states
 
 

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.evolution.phases import Factor
-from qep_qiskit.evolution.plan import sources_of
+from qep_qiskit.evolution.plan import basis_change, sources_of
+from qep_qiskit.operators import Basis, LocalBasis
 from qep_qiskit.program import CxLayer
 from qep_qiskit.transforms import Block, apply_blocks, num_qubits_of
 
-__all__ = ["Batch", "Change", "Multiply", "Operation", "Permute"]
+__all__ = ["Batch", "Change", "Move", "Multiply", "Operation", "Permute", "Turn", "moves_between"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +39,35 @@ class Permute:
     layer: CxLayer
 
 
-Operation = Multiply | Change | Permute
+@dataclass(frozen=True, slots=True, eq=False)
+class Turn:
+    """Go to a basis that acts on several qubits, or come back from one.
+
+    Args:
+        basis: The basis.
+        back: Whether to come back from it.
+        conjugate: Whether the states are complex conjugates.
+    """
+
+    basis: Basis
+    back: bool = False
+    conjugate: bool = False
+
+
+Move = Change | Permute | Turn
+Operation = Multiply | Move
+
+
+def moves_between(before: Basis, after: Basis) -> list[Move]:
+    """What takes states from one basis to another."""
+    if before == after:
+        return []
+    if isinstance(before, LocalBasis) and isinstance(after, LocalBasis):
+        return [Change(basis_change(before, after))]
+    between = LocalBasis("Z" * before.num_qubits)
+    back = moves_between(before, between) if isinstance(before, LocalBasis) else [Turn(before, back=True)]
+    forth = moves_between(between, after) if isinstance(after, LocalBasis) else [Turn(after)]
+    return [*back, *forth]
 
 
 @dataclass(slots=True, eq=False)
@@ -74,14 +103,23 @@ class Batch:
         np.take(self.states, sources, axis=0, out=self.spare, mode="clip")
         self.states, self.spare = self.spare, self.states
 
-    def move(self, operation: Change | Permute) -> None:
+    def turn(self, operation: Turn) -> None:
+        """Go to a basis that acts on several qubits, or come back."""
+        rows = self.states.T.conj() if operation.conjugate else self.states.T
+        turned = operation.basis.rotate_back(rows) if operation.back else operation.basis.rotate(rows)
+        self.spare[...] = turned.T.conj() if operation.conjugate else turned.T
+        self.states, self.spare = self.spare, self.states
+
+    def move(self, operation: Move) -> None:
         """Do what does not depend on the state's own angles."""
         if isinstance(operation, Change):
             self.change(operation.blocks)
-        else:
+        elif isinstance(operation, Permute):
             self.permute(operation.layer)
+        else:
+            self.turn(operation)
 
-    def move_in_place(self, operation: Change | Permute) -> None:
+    def move_in_place(self, operation: Move) -> None:
         """The same, with the result in the buffer that the states were in."""
         home, spare = self.states, self.spare
         self.move(operation)

@@ -9,14 +9,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.evolution.batch import Change, Multiply, Operation, Permute
-from qep_qiskit.evolution.plan import LayerStack, Plan, basis_change
-from qep_qiskit.operators import LocalBasis
+from qep_qiskit.evolution.batch import Change, Multiply, Operation, Permute, Turn, moves_between
+from qep_qiskit.evolution.plan import LayerStack, Plan
+from qep_qiskit.operators import Basis
 from qep_qiskit.program import LayerProgram
 from qep_qiskit.transforms import Block, kron_blocks, num_qubits_of
 
@@ -93,7 +94,7 @@ def _rotations(stack: LayerStack, angles: NDArray) -> list[list[Block]]:
 
 def two_basis_start(program: LayerProgram, plan: Plan) -> NDArray[np.complex128]:
     """The initial state in the basis of the first step, shape (2^N,)."""
-    matrices = LocalBasis(plan.first_basis).matrices()
+    matrices = plan.first_basis.matrices()
     rotated = [
         qubit if matrix is None else matrix @ qubit for matrix, qubit in zip(matrices, program.initial, strict=True)
     ]
@@ -104,10 +105,10 @@ def two_basis_start(program: LayerProgram, plan: Plan) -> NDArray[np.complex128]
 def two_basis_operations(plan: Plan) -> tuple[Operation, ...]:
     """Operations between `two_basis_start` and the basis of the last step, `plan.last_basis`."""
     operations: list[Operation] = []
-    basis = plan.first_basis
+    basis: Basis = plan.first_basis
     for step in plan.steps:
         if (wanted := plan.basis_of(step)) != basis:
-            operations.append(Change(basis_change(basis, wanted)))
+            operations += moves_between(basis, wanted)
             basis = wanted
         if step.cx is None:
             operations.append(Multiply(step.stack, step.layer))
@@ -126,6 +127,8 @@ def two_basis_way_back(plan: Plan) -> tuple[Operation, ...]:
             undone.append(Change(blocks))
         elif isinstance(operation, Permute):
             undone.append(Permute(operation.layer.inverse))
+        elif isinstance(operation, Turn):
+            undone.append(replace(operation, back=not operation.back, conjugate=True))
         else:
             undone.append(operation)
     return tuple(undone)

@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache, reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.operators import CommutingGroup, LocalBasis
+from qep_qiskit.operators import Basis, CommutingGroup, LocalBasis
 from qep_qiskit.program import CxLayer, Layer, LayerProgram
 from qep_qiskit.transforms import Block, kron_blocks
 
@@ -36,13 +36,13 @@ class LayerStack:
 
     @cached_property
     def scale(self) -> NDArray[np.float64]:
-        """Factor on the parameter, zero where there is none, shape (layers, generators)."""
-        return np.where(self.source >= 0, np.array([layer.scale for layer in self.layers]), 0.0)
+        """Factor on the parameter, zero where there is none, shape (layers, generators); signs of the group in it."""
+        return self.group.in_frame(np.where(self.source >= 0, np.array([layer.scale for layer in self.layers]), 0.0))
 
     @cached_property
     def offset(self) -> NDArray[np.float64]:
-        """Constant part of the angles, shape (layers, generators)."""
-        return np.array([layer.offset for layer in self.layers])
+        """Constant part of the angles, shape (layers, generators); signs of the group in it."""
+        return self.group.in_frame(np.array([layer.offset for layer in self.layers]))
 
     @cached_property
     def free(self) -> NDArray[np.bool_]:
@@ -111,7 +111,7 @@ class Plan:
     @cached_property
     def fields(self) -> frozenset[int]:
         """Stacks whose layers rotate single qubits about X, where all others are diagonal; else none."""
-        kinds = {index: set(stack.group.basis.letters) for index, stack in enumerate(self.stacks)}
+        kinds = {index: _letters(stack.group.basis) for index, stack in enumerate(self.stacks)}
         fields = frozenset(
             index for index, letters in kinds.items() if letters == {"X"} and self.stacks[index].is_single
         )
@@ -119,19 +119,25 @@ class Plan:
         ising = all(letters == {"Z"} for letters in others) and all(step.cx is None for step in self.steps)
         return fields if ising else frozenset()
 
-    def basis_of(self, step: Step) -> str:
+    @property
+    def computational(self) -> LocalBasis:
+        """The basis of states as they are given back."""
+        return LocalBasis("Z" * self.num_qubits)
+
+    def basis_of(self, step: Step) -> Basis:
         """The basis that a step works in."""
-        return "Z" * self.num_qubits if step.cx else self.stacks[step.stack].group.basis.letters
+        return self.computational if step.cx else self.stacks[step.stack].group.basis
 
     @property
-    def first_basis(self) -> str:
-        """The basis of the first step."""
-        return self.basis_of(self.steps[0]) if self.steps else "Z" * self.num_qubits
+    def first_basis(self) -> LocalBasis:
+        """The basis to start in: that of the first step, where a product state is one there too."""
+        first = self.basis_of(self.steps[0]) if self.steps else self.computational
+        return first if isinstance(first, LocalBasis) else self.computational
 
     @property
-    def last_basis(self) -> str:
+    def last_basis(self) -> Basis:
         """The basis of the last step."""
-        return self.basis_of(self.steps[-1]) if self.steps else "Z" * self.num_qubits
+        return self.basis_of(self.steps[-1]) if self.steps else self.computational
 
 
 @lru_cache(maxsize=64)
@@ -150,12 +156,16 @@ def plan_of(program: LayerProgram) -> Plan:
     return Plan(num_qubits=program.num_qubits, stacks=stacks, steps=tuple(steps))
 
 
+def _letters(basis: Basis) -> set[str]:
+    return set(basis.letters) if isinstance(basis, LocalBasis) else {"several qubits"}
+
+
 @lru_cache(maxsize=256)
-def basis_change(before: str, after: str) -> tuple[Block, ...]:
+def basis_change(before: LocalBasis, after: LocalBasis) -> tuple[Block, ...]:
     """Blocks that take vectors from one basis of letters to another."""
-    back, forth = (LocalBasis(before).matrices(inverse=True), LocalBasis(after).matrices())
+    back, forth = before.matrices(inverse=True), after.matrices()
     matrices: list[NDArray | None] = []
-    for old, new, one, other in zip(back, forth, before, after, strict=True):
+    for old, new, one, other in zip(back, forth, before.letters, after.letters, strict=True):
         if one == other:
             matrices.append(None)
         else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.evolution.batch import Batch, Change, Multiply, Operation
+from qep_qiskit.evolution.batch import Batch, Move, Multiply, Operation, moves_between
 from qep_qiskit.evolution.operations import (
     leave_frame,
     rotating_operations,
@@ -17,7 +17,7 @@ from qep_qiskit.evolution.operations import (
     two_basis_start,
 )
 from qep_qiskit.evolution.phases import Factor, own_phases, shared_phases, together
-from qep_qiskit.evolution.plan import LayerStack, basis_change, plan_of
+from qep_qiskit.evolution.plan import LayerStack, plan_of
 from qep_qiskit.memory import require_memory
 from qep_qiskit.program import LayerProgram
 
@@ -70,7 +70,7 @@ class _Work:
     Args:
         operations: What to do.
         start: Shape (2^N,), the first state, in the basis and frame of the first operation.
-        last: Change of basis at the end.
+        last: Changes of basis at the end.
         framed: Whether the states are in the frame of the rotating route.
         stacks: The layers of every group; those that are not multiplied are left out.
         angles: Shape (layers, generators, states) of each.
@@ -79,7 +79,7 @@ class _Work:
 
     operations: Sequence[Operation]
     start: NDArray[np.complex128]
-    last: Change
+    last: Sequence[Move]
     framed: bool
     stacks: dict[int, LayerStack]
     angles: Sequence[NDArray]
@@ -92,12 +92,11 @@ class _Work:
         angles = [stack.angles(parameters) for stack in plan.stacks]
         shared = [stack.shared(same) for stack in plan.stacks]
         stacks = dict(enumerate(plan.stacks))
-        computational = "Z" * program.num_qubits
         if plan.fields and all(shared[index].all() for index in plan.fields):
             return cls(
                 operations=rotating_operations(plan, angles),
                 start=rotating_start(program),
-                last=Change(()),
+                last=(),
                 framed=True,
                 stacks={index: stack for index, stack in stacks.items() if index not in plan.fields},
                 angles=angles,
@@ -106,7 +105,7 @@ class _Work:
         return cls(
             operations=two_basis_operations(plan),
             start=two_basis_start(program, plan),
-            last=Change(basis_change(plan.last_basis, computational)),
+            last=moves_between(plan.last_basis, plan.computational),
             framed=False,
             stacks=stacks,
             angles=angles,
@@ -131,7 +130,8 @@ class _Work:
                 batch.multiply(factors[operation.stack], operation.layer)
             else:
                 batch.move(operation)
-        batch.move(self.last)
+        for move in self.last:
+            batch.move(move)
         out[:] = batch.states.T
 
     def _in_turn(self, out: NDArray) -> None:
@@ -140,7 +140,7 @@ class _Work:
         own = [{index: self._own(index, slice(row, row + 1)) for index in self.stacks} for row in range(len(out))]
         out[:] = self.start
         spare = np.empty((out.shape[1], 1), dtype=complex)
-        for operation in [*self.operations, self.last]:
+        for operation in [*self.operations, *self.last]:
             if isinstance(operation, Multiply):
                 phases = [factor.of_layer(operation.layer) for factor in common[operation.stack]]
             for row, state in enumerate(out):

@@ -1,7 +1,8 @@
 """Where a program sits on a device: laid out and routed once, then measured in every group on the same qubits.
 
-A group's change of basis acts on single qubits, so the routed circuit of the program serves all groups, and one
-calibration of the readout holds for all of them.
+Where the changes of basis act on single qubits, the routed circuit of the program serves all groups, and one
+calibration of the readout holds for all of them. One with two-qubit gates is routed on from where the program ends, and
+may be read from other qubits of the device.
 
 A snapshot of a large device is simulated on the qubits that the placed circuit uses and no others: what happens to
 idle qubits does not reach them, and the noise of a hundred qubits takes seconds to build.

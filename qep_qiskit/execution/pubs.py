@@ -32,7 +32,7 @@ from qep_qiskit.execution.fractional import Columns, Fit, FractionalProgram, bou
 from qep_qiskit.execution.interface import Readout, Request
 from qep_qiskit.execution.placement import PlacedProgram, place
 from qep_qiskit.execution.sampler_options import SamplerOptions
-from qep_qiskit.operators import LocalBasis
+from qep_qiskit.operators import Basis, LocalBasis
 from qep_qiskit.prepared import CalibrationStates, CircuitStates, VectorStates
 from qep_qiskit.program import LayerProgram, lower
 from qep_qiskit.seeds import Seeds
@@ -42,7 +42,7 @@ __all__ = ["CircuitStore", "DeviceCircuits", "JobPlan", "Pub", "basis_layer", "t
 MOST_EXECUTIONS = 10_000_000
 _FRACTIONAL = frozenset({"rx", "rzz"})
 
-_TemplateKey = tuple[str, tuple[LocalBasis, ...], int, Fit | None]
+_TemplateKey = tuple[str, tuple[Basis, ...], int, Fit | None]
 
 
 class CircuitStore(Protocol):
@@ -231,14 +231,18 @@ class DeviceCircuits:
     def _folded_pubs(
         self, prepared: CircuitStates, readouts: Sequence[Readout]
     ) -> tuple[tuple[Pub, ...], bool, list[NDArray[np.int64]]]:
-        """A PUB for every folding, whether their axes are states and groups, and the rows of every readout."""
+        """PUBs, whether their axes are states and groups, and the rows of every readout.
+
+        There is one for every folding, and one of its own for every basis that acts on several qubits.
+        """
         pubs: list[Pub] = []
         found: dict[int, NDArray[np.int64]] = {}
         before, all_common = 0, True
-        for folding in dict.fromkeys(readout.folding for readout in readouts):
-            places = [place for place, readout in enumerate(readouts) if readout.folding == folding]
+        kinds = [(readout.folding, _own_circuit(readout.group.basis)) for readout in readouts]
+        for kind in dict.fromkeys(kinds):
+            places = [place for place, own_kind in enumerate(kinds) if own_kind == kind]
             own = [readouts[place] for place in places]
-            pub, common = self._broadcast(prepared, own, folding)
+            pub, common = self._broadcast(prepared, own, kind[0])
             found |= {place: before + rows for place, rows in zip(places, _rows(own, common), strict=True)}
             before, all_common = before + pub.num_circuits, all_common and common
             pubs.append(pub)
@@ -286,7 +290,7 @@ class DeviceCircuits:
         return Pub(circuit=circuit, values=filled(circuit, columns, shape)), common
 
     def _template(
-        self, program: LayerProgram, bases: tuple[LocalBasis, ...], parameters: NDArray, folding: int
+        self, program: LayerProgram, bases: tuple[Basis, ...], parameters: NDArray, folding: int
     ) -> tuple[QuantumCircuit, NDArray[np.float64], Columns]:
         """The measured circuit, its basis angles, and the program's parameters by name, each of shape (states,)."""
         placed, names = self.placed(program), [f"p[{index}]" for index in range(program.num_parameters)]
@@ -311,21 +315,31 @@ def template_placing(device: BackendV2, seeds: Seeds, layout: Sequence[int] | No
     return partial(place, backend=device, optimization_level=3, seed=seed, layout=layout, lowering=lower)
 
 
-def basis_layer(bases: Sequence[LocalBasis]) -> tuple[QuantumCircuit, NDArray[np.float64]]:
+def _own_circuit(basis: Basis) -> Basis | None:
+    """The basis where it needs a circuit of its own, None where bases differ by angles only."""
+    return None if basis.is_local else basis
+
+
+def basis_layer(bases: Sequence[Basis]) -> tuple[QuantumCircuit, NDArray[np.float64]]:
     """One layer that turns any of some bases to Z, with angles ``basis`` as parameters.
 
     X takes ry(-pi/2) and Y takes rx(pi/2). Qubits that turn in the same bases share a parameter; those that turn in
-    all or none have none.
+    all or none have none. A basis that acts on several qubits has a layer of its own.
 
     Args:
-        bases: The bases.
+        bases: The bases; all of letters, or all the same.
 
     Returns:
         The circuit, and the angles of shape (bases, parameters).
     """
+    letters = [basis.letters for basis in bases if isinstance(basis, LocalBasis)]
+    if len(letters) < len(bases):
+        circuit = QuantumCircuit(bases[0].num_qubits, name="own_basis")
+        bases[0].append_to(circuit)
+        return circuit, np.zeros((len(bases), 0))
     turns = {"X": ("ry", -np.pi / 2), "Y": ("rx", np.pi / 2)}
     wanted = {
-        (qubit, letter): tuple(basis.letters[qubit] == letter for basis in bases)
+        (qubit, letter): tuple(own[qubit] == letter for own in letters)
         for qubit in range(bases[0].num_qubits)
         for letter in turns
     }
@@ -364,7 +378,7 @@ def _digest(request: Request, readouts: Sequence[Readout], calibration: Request 
     assert not isinstance(prepared, VectorStates)
     calibrated = [] if calibration is None else calibration.readouts
     parts = [type(prepared).__name__, prepared.program.fingerprint] + [
-        " ".join([f"{readout.group.basis.letters} {readout.states.tolist()} {readout.shots}", *_folding(readout)])
+        " ".join([f"{readout.group.basis.name} {readout.states.tolist()} {readout.shots}", *_folding(readout)])
         for readout in (*readouts, *calibrated)
     ]
     parts.append(json.dumps(options.record()))

@@ -114,6 +114,12 @@ def _asked(request: Request, mitigation: ReadoutMitigation, known: Calibrations)
     """The request with its calibration, or the same if there is nothing to mitigate."""
     if not isinstance(request.prepared, CircuitStates) or not request.for_means:
         return request
+    wide = [readout.group.name for readout in request.readouts if not readout.group.basis.is_local]
+    if wide:
+        raise ConfigError(
+            f"execution.mitigation.readout: the basis of group {wide[0]} has two-qubit gates, after which other qubits "
+            "may be read than were calibrated; leave it out, or use network.grouping = 'qubit_wise'"
+        )
     program = request.prepared.program
     calibration = None if program.fingerprint in known else _calibration(program, mitigation, request)
     return replace(request, randomizations=mitigation.flips, calibration=calibration)

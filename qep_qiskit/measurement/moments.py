@@ -77,6 +77,8 @@ def moments(outcomes: Outcomes, group: CommutingGroup) -> GroupMoments:
     if isinstance(errors, TwirledErrors):
         factors = errors.factors(group.masks)
         means, second = means / factors, second / np.outer(factors, factors)
+    if group.signs is not None:
+        means, second = means * group.signs, second * np.outer(group.signs, group.signs)
     single_shot = second - means[:, :, None] * means[:, None, :]
     if outcomes.shots is None:
         return GroupMoments(means=means, covariance=np.zeros_like(single_shot), shots=None)

@@ -48,5 +48,5 @@ def _group_of(words: Sequence[PauliWord], num_qubits: int) -> CommutingGroup:
 
 
 def _named(group: CommutingGroup) -> CommutingGroup:
-    letters = group.basis.letters
-    return replace(group, name=letters[0] if len(set(letters)) == 1 else letters)
+    name = group.basis.name
+    return replace(group, name=name[0] if len(set(name)) == 1 else name)

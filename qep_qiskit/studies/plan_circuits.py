@@ -113,7 +113,7 @@ class DeviceCircuits:
     ) -> CircuitFacts:
         """The measured circuit of a group, or the longer one of the two calibration circuits."""
         own = self._own(program)
-        key = own.fingerprint, "" if calibrates else group.basis.letters, folding
+        key = own.fingerprint, "" if calibrates else group.basis.name, folding
         if key not in self._facts:
             if calibrates:
                 circuit = self._circuits.of_calibration(own)[1]
