@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from bases_cases import mixed_groups, program_in
+from gate_binding import bind_gates
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import Statevector
 
@@ -10,7 +11,7 @@ from qep_qiskit.errors import ConfigError
 from qep_qiskit.evolution import energy_and_gradient, evolve
 from qep_qiskit.execution import Readout, Request, RequestKey, SamplerExecutor
 from qep_qiskit.execution.aer import AerExecutor
-from qep_qiskit.execution.circuits import bind_by_name, gate_values, placing_on
+from qep_qiskit.execution.circuits import gate_values, placing_on
 from qep_qiskit.execution.pubs import DeviceCircuits
 from qep_qiskit.measurement import ReadoutMitigation, drive, measure, mitigated
 from qep_qiskit.measurement.moments import moments
@@ -56,7 +57,7 @@ def test_engine_equals_aer_and_the_lowered_circuits(states, shared):
     expected = Statevector(lower(states.program).assign_parameters(parameters[0])).data
     assert np.abs(aer[0] - expected).max() < 1e-10
     per_gate = lower_per_gate(states.program)
-    values = bind_by_name(per_gate, gate_values(states.program, parameters[:1]))[0]
+    values = bind_gates(per_gate, gate_values(states.program, parameters[:1]))[0]
     assert np.abs(Statevector(per_gate.assign_parameters(values)).data - aer[0]).max() < 1e-10
 
 
@@ -96,7 +97,7 @@ def test_placed_circuits_read_like_the_vectors(states, groups):
         values = gate_values(states.program, states.parameters[:1])
         for group in groups:
             circuit = placed.measured(group)
-            bound = circuit.assign_parameters(bind_by_name(circuit, values)[0])
+            bound = circuit.assign_parameters(bind_gates(circuit, values)[0])
             expected = np.abs(group.basis.rotate(vectors[:1])[0]) ** 2
             assert probabilities(bound) == pytest.approx(expected, abs=1e-8)
     target = line().target
