@@ -20,12 +20,14 @@ from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.errors import ConfigError, RunFolderError
 from qep_qiskit.execution import RequestKey, measured_circuit
 from qep_qiskit.learning.exact_gradient import exact_gradient
+from qep_qiskit.learning.locality import locality
 from qep_qiskit.learning.state import write_atomically
 from qep_qiskit.measurement import drive
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.preparation import Family, Start
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import lower
+from qep_qiskit.report.locality_table import locality_table
 
 __all__ = ["NamedCircuit", "gradient_circuits", "run"]
 
@@ -72,6 +74,8 @@ def run(options: argparse.Namespace) -> int:
     else:
         _write(Path(options.out), named)
     console.print(_table(named, experiment.config.name))
+    estimator = experiment.estimator
+    console.print(locality_table(locality(estimator.hamiltonian, estimator.reading_plan)))
     if options.out is not None:
         print(f"wrote {len(named)} circuits to {options.out}, each as .qasm (OpenQASM 3) and .txt (drawing)")
     return 0
