@@ -210,6 +210,11 @@ class CommutingGroup:
         """The generators as Pauli words."""
         return tuple(self.basis.word(mask) for mask in self.masks)
 
+    @property
+    def is_classical(self) -> bool:
+        """Whether its outcomes are those of the spins Z themselves."""
+        return all(self.basis.contains(PauliWord.of("Z", k)) for k in range(self.num_qubits))
+
     def diagonal(self, coefficients: NDArray) -> NDArray:
         """The diagonals of ``sum_a c_a D_a`` in the rotated frame.
 

@@ -20,9 +20,9 @@ from qep_qiskit.execution.folding import folded
 from qep_qiskit.execution.fractional import Columns, Fit, FractionalProgram, bounds_rzz
 from qep_qiskit.execution.interface import BitMemory, Readout, Request, ShotData, Ticket
 from qep_qiskit.execution.placement import PlacedProgram, place
-from qep_qiskit.execution.sampling import sample_vectors
+from qep_qiskit.execution.sampling import sample_known
 from qep_qiskit.operators import CommutingGroup
-from qep_qiskit.prepared import CalibrationStates, CircuitStates, Prepared, VectorStates
+from qep_qiskit.prepared import CalibrationStates, CircuitStates, KnownStates, Prepared
 from qep_qiskit.program import LayerProgram
 from qep_qiskit.seeds import Seeds
 
@@ -108,8 +108,8 @@ class SamplerExecutor:
     def collect(self, ticket: Ticket) -> ShotData:
         """Run one PUB per readout and return the bits of every shot."""
         request = ticket.request
-        if isinstance(request.prepared, VectorStates):
-            return sample_vectors(request.prepared.vectors, request.readouts, self._seeds, ticket.key.words)
+        if isinstance(request.prepared, KnownStates):
+            return sample_known(request.prepared, request.readouts, self._seeds, ticket.key.words)
         return ShotData(outcomes=tuple(self._run(request, readout) for readout in request.readouts))
 
     def _run(self, request: Request, readout: Readout) -> BitMemory:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.execution.readout_errors import ReadoutErrors
 from qep_qiskit.operators import CommutingGroup
-from qep_qiskit.prepared import Prepared
+from qep_qiskit.prepared import Prepared, SpinStates
 
 __all__ = [
     "BitMemory",
@@ -109,7 +109,9 @@ class Request:
 
     @property
     def num_shots(self) -> int:
-        """Shots in all."""
+        """Shots in all; none of states whose outcomes are certain."""
+        if isinstance(self.prepared, SpinStates):
+            return 0
         return sum(readout.num_shots for readout in self.readouts)
 
 
@@ -137,11 +139,13 @@ class BitMemory:
             lowest bit of the last byte.
         num_qubits: Number of qubits.
         readout: Errors of the reading that moments should invert, or None to take outcomes as they are.
+        certain: Whether every other shot would read the same: then there is one, and it has no noise.
     """
 
     bits: NDArray[np.uint8]
     num_qubits: int
     readout: ReadoutErrors | None = None
+    certain: bool = False
 
     @property
     def shots(self) -> int:

@@ -17,9 +17,9 @@ from qiskit import QuantumCircuit
 
 from qep_qiskit.execution.circuits import Bound, MeasuredCircuits, Placing
 from qep_qiskit.execution.interface import Executor, Readout, Request, ShotData, Ticket
-from qep_qiskit.execution.sampling import draw, sample_vectors
+from qep_qiskit.execution.sampling import draw, sample_known
 from qep_qiskit.operators import CommutingGroup
-from qep_qiskit.prepared import CalibrationStates, CircuitStates, Prepared, VectorStates
+from qep_qiskit.prepared import CalibrationStates, CircuitStates, KnownStates, Prepared
 from qep_qiskit.program import LayerProgram
 from qep_qiskit.seeds import Seeds
 
@@ -75,8 +75,8 @@ class NoisyExecutor:
     def collect(self, ticket: Ticket) -> ShotData:
         """Sample every state in its groups, or take exact probabilities."""
         prepared, readouts, words = ticket.request.prepared, ticket.request.readouts, ticket.key.words
-        if isinstance(prepared, VectorStates):
-            return sample_vectors(prepared.vectors, readouts, self._seeds, words)
+        if isinstance(prepared, KnownStates):
+            return sample_known(prepared, readouts, self._seeds, words)
         return ShotData(
             outcomes=tuple(
                 draw(
@@ -171,7 +171,7 @@ class ExecutorPerProgram:
     def collect(self, ticket: Ticket) -> ShotData:
         """Hand the request to its program's executor."""
         prepared = ticket.request.prepared
-        if isinstance(prepared, VectorStates):
-            return sample_vectors(prepared.vectors, ticket.request.readouts, self._seeds, ticket.key.words)
+        if isinstance(prepared, KnownStates):
+            return sample_known(prepared, ticket.request.readouts, self._seeds, ticket.key.words)
         executor = self.executor(prepared.program)
         return executor.collect(executor.submit(ticket.request))
