@@ -30,6 +30,7 @@ __all__ = [
     "UnconnectedOutputWarning",
     "UnconvergedError",
     "UnconvergedWarning",
+    "UnusedKeyWarning",
     "WorkerLostError",
 ]
 
@@ -128,3 +129,7 @@ class UnconnectedOutputWarning(QepWarning):
 
 class UnconvergedWarning(QepWarning):
     """A preparation did not converge; its states are used as they are."""
+
+
+class UnusedKeyWarning(QepWarning):
+    """A key of the configuration is there and has no effect."""

@@ -71,6 +71,11 @@ class NudgedHamiltonian:
         ends = np.cumsum([group.num_generators for group in self.groups]).tolist()
         return tuple(slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True))
 
+    @cached_property
+    def is_classical(self) -> bool:
+        """Whether network and cost are made of Z alone: spins that are +1 or -1."""
+        return all(group.is_classical for group in self.groups)
+
     def _positions(self, words: tuple[PauliWord, ...]) -> NDArray[np.int64]:
         index = {word: position for position, word in enumerate(self.words)}
         return np.array([index[word] for word in words], dtype=np.int64)

@@ -325,6 +325,11 @@ class CommutingGroup:
         signs = self.signs
         return coefficients if signs is None else coefficients * signs
 
+    @property
+    def is_classical(self) -> bool:
+        """Whether its outcomes are those of the spins Z themselves."""
+        return isinstance(self.basis, LocalBasis) and set(self.basis.letters) == {"Z"}
+
     def diagonal(self, coefficients: NDArray) -> NDArray:
         """The diagonals of ``sum_a c_a D_a`` in the rotated frame.
 

@@ -1,4 +1,4 @@
-"""What is measured: circuits to run, or state vectors. Batches are flat: one row per state."""
+"""What is measured: circuits to run, or states that are known. Batches are flat: one row per state."""
 
 from __future__ import annotations
 
@@ -7,10 +7,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.program import LayerProgram
 from qep_qiskit.transforms import num_qubits_of
 
-__all__ = ["CalibrationStates", "CircuitStates", "Prepared", "VectorStates"]
+__all__ = [
+    "CalibrationStates",
+    "CircuitStates",
+    "KnownStates",
+    "MixedStates",
+    "Prepared",
+    "SpinEnsembles",
+    "SpinStates",
+    "VectorStates",
+    "outcome_probabilities",
+    "require_classical",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,6 +47,10 @@ class CircuitStates:
     def num_qubits(self) -> int:
         """Number of qubits."""
         return self.program.num_qubits
+
+    def rows(self, chosen: NDArray[np.int64]) -> CircuitStates:
+        """Some of them, with repeats."""
+        return CircuitStates(program=self.program, parameters=self.parameters[chosen])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,6 +76,119 @@ class VectorStates:
     def num_qubits(self) -> int:
         """Number of qubits."""
         return num_qubits_of(self.vectors.shape[1])
+
+    def rows(self, chosen: NDArray[np.int64]) -> VectorStates:
+        """Some of them, with repeats."""
+        return VectorStates(vectors=self.vectors[chosen], energies=self.energies[chosen], gaps=self.gaps[chosen])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SpinStates:
+    """Classical spins: what they are when Z is measured is certain, and nothing else can be measured.
+
+    Args:
+        spins: Shape (states, N) of int8, +1 or -1; +1 is the bit 0.
+        energies: Shape (states,).
+    """
+
+    spins: NDArray[np.int8]
+    energies: NDArray[np.float64]
+
+    @property
+    def num_states(self) -> int:
+        """Number of states."""
+        return self.spins.shape[0]
+
+    @property
+    def num_qubits(self) -> int:
+        """Number of spins."""
+        return self.spins.shape[1]
+
+    def rows(self, chosen: NDArray[np.int64]) -> SpinStates:
+        """Some of them, with repeats."""
+        return SpinStates(spins=self.spins[chosen], energies=self.energies[chosen])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MixedStates:
+    """Mixtures of state vectors.
+
+    Args:
+        vectors: Shape (states, levels, 2^N), each vector as long as the root of its probability.
+    """
+
+    vectors: NDArray
+
+    @property
+    def num_states(self) -> int:
+        """Number of states."""
+        return self.vectors.shape[0]
+
+    @property
+    def num_qubits(self) -> int:
+        """Number of qubits."""
+        return num_qubits_of(self.vectors.shape[2])
+
+    def probabilities(self, group: CommutingGroup, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Probabilities of all outcomes in the basis of a group, shape (chosen, 2^N)."""
+        return np.array([outcome_probabilities(self.vectors[row], group).sum(axis=0) for row in chosen])
+
+    def rows(self, chosen: NDArray[np.int64]) -> MixedStates:
+        """Some of them, with repeats."""
+        return MixedStates(self.vectors[chosen])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpinEnsembles:
+    """Distributions of classical spins.
+
+    Args:
+        weights: Shape (states, 2^N), probabilities of all bit strings; bit k = spin k.
+    """
+
+    weights: NDArray[np.float64]
+
+    @property
+    def num_states(self) -> int:
+        """Number of states."""
+        return self.weights.shape[0]
+
+    @property
+    def num_qubits(self) -> int:
+        """Number of spins."""
+        return num_qubits_of(self.weights.shape[1])
+
+    def probabilities(self, group: CommutingGroup, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Probabilities of all outcomes, shape (chosen, 2^N).
+
+        Raises:
+            ConfigError: The group is not that of the spins themselves.
+        """
+        require_classical(group)
+        return self.weights[chosen]
+
+    def rows(self, chosen: NDArray[np.int64]) -> SpinEnsembles:
+        """Some of them, with repeats."""
+        return SpinEnsembles(self.weights[chosen])
+
+
+def require_classical(group: CommutingGroup) -> None:
+    """Check that classical spins have outcomes in a group.
+
+    Raises:
+        ConfigError: They have none.
+    """
+    if not group.is_classical:
+        raise ConfigError(f"group {group.name}: classical spins have outcomes in the Z basis only")
+
+
+def outcome_probabilities(vectors: NDArray, group: CommutingGroup) -> NDArray[np.float64]:
+    """Probabilities of all outcomes of vectors (..., 2^N) in the basis of a group; a fresh array."""
+    rotated = group.basis.rotate(vectors)
+    probabilities = np.square(rotated.real)
+    if np.iscomplexobj(rotated):
+        probabilities += np.square(rotated.imag)
+    return probabilities
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,4 +219,5 @@ class CalibrationStates:
         return vectors
 
 
-Prepared = CircuitStates | VectorStates | CalibrationStates
+KnownStates = VectorStates | SpinStates | MixedStates | SpinEnsembles
+Prepared = CircuitStates | CalibrationStates | KnownStates

@@ -18,7 +18,7 @@ from qep_qiskit.learning.free_phase import CostEstimate, cost_of_means, measure_
 from qep_qiskit.measurement import Measuring, measure
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import Equilibria, Family, Preparation, SolverReport, Start
-from qep_qiskit.prepared import CircuitStates, Prepared, VectorStates
+from qep_qiskit.prepared import CalibrationStates, Prepared
 
 __all__ = ["CostAtPoints", "measured_costs", "request_parts"]
 
@@ -92,7 +92,8 @@ def _costs_of(
     family = Family.of_free(hamiltonian.groups, free, key)
     equilibria = yield from preparation.prepare(family, Start())
     rows = (which.reshape(-1, 1) * samples + np.arange(samples)).ravel()
-    states, repeated = _rows_of(equilibria.states, rows), np.tile(targets, (len(points), 1))
+    assert not isinstance(equilibria.states, CalibrationStates)
+    states, repeated = equilibria.states.rows(rows), np.tile(targets, (len(points), 1))
     per_group = [shots] * len(hamiltonian.groups)
     if isinstance(hamiltonian.cost, LossOnExpectations):
         given = _Given(states)
@@ -119,11 +120,3 @@ class _Given:
     def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
         yield from ()
         return Equilibria(states=self.states, report=SolverReport.silent(family))
-
-
-def _rows_of(states: Prepared, rows: NDArray[np.int64]) -> Prepared:
-    """Some states of a batch, with repeats."""
-    if isinstance(states, VectorStates):
-        return VectorStates(vectors=states.vectors[rows], energies=states.energies[rows], gaps=states.gaps[rows])
-    assert isinstance(states, CircuitStates)
-    return CircuitStates(program=states.program, parameters=states.parameters[rows])

@@ -15,17 +15,19 @@ from rich.console import Console
 from rich.table import Table
 
 from qep_qiskit.cli.source import checked_sample, open_source
-from qep_qiskit.config import Experiment
+from qep_qiskit.config import Experiment, has_known_states, level_of
 from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.errors import ConfigError, RunFolderError
 from qep_qiskit.execution import RequestKey, measured_circuit
 from qep_qiskit.learning.exact_gradient import exact_gradient
+from qep_qiskit.learning.locality import locality
 from qep_qiskit.learning.state import write_atomically
 from qep_qiskit.measurement import drive
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.preparation import Family, Start
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import lower
+from qep_qiskit.report.locality_table import locality_table
 
 __all__ = ["NamedCircuit", "gradient_circuits", "run"]
 
@@ -72,6 +74,8 @@ def run(options: argparse.Namespace) -> int:
     else:
         _write(Path(options.out), named)
     console.print(_table(named, experiment.config.name))
+    estimator = experiment.estimator
+    console.print(locality_table(locality(estimator.hamiltonian, estimator.reading_plan)))
     if options.out is not None:
         print(f"wrote {len(named)} circuits to {options.out}, each as .qasm (OpenQASM 3) and .txt (drawing)")
     return 0
@@ -88,12 +92,15 @@ def gradient_circuits(experiment: Experiment, weights: NDArray, sample: int) -> 
         sample: Index of the training sample. Error signals are those of the exact free state.
 
     Raises:
-        ConfigError: The preparation is exact and has no circuits, or the sample is out of range.
+        ConfigError: The preparation has no circuits, or the sample is out of range.
     """
+    if has_known_states(experiment.config):
+        kind = experiment.config.preparation.kind
+        raise ConfigError(f"preparation.kind: '{kind}' has no circuits; use 'adiabatic' or 'variational'")
     hamiltonian = experiment.estimator.hamiltonian
     data = experiment.task.train.take(checked_sample(experiment, sample))
     betas = sorted({0.0, *experiment.estimator.contrast.betas.tolist()}, key=lambda beta: (abs(beta), -beta))
-    level = experiment.config.preparation.level
+    level = level_of(experiment.config)
     family = Family(
         groups=hamiltonian.groups,
         free=hamiltonian.free_coefficients(weights, data.inputs),
@@ -103,8 +110,7 @@ def gradient_circuits(experiment: Experiment, weights: NDArray, sample: int) -> 
     )
     work = experiment.estimator.preparation.prepare(family, Start())
     states = drive(work, experiment.executor)[0].states
-    if not isinstance(states, CircuitStates):
-        raise ConfigError("preparation.kind: 'exact' has no circuits; use 'adiabatic' or 'variational'")
+    assert isinstance(states, CircuitStates)
     template = lower(states.program)
     for beta, values in zip(betas, states.parameters, strict=True):
         for group in hamiltonian.groups:

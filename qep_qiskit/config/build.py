@@ -26,7 +26,7 @@ from qep_qiskit.config.schema import (
     ParityTask,
     UpdateConfig,
 )
-from qep_qiskit.config.schema_preparation import AdiabaticConfig, VariationalConfig
+from qep_qiskit.config.schema_preparation import AdiabaticConfig, AnnealingConfig, VariationalConfig
 from qep_qiskit.errors import (
     ConfigError,
     DegenerateGroundStateWarning,
@@ -51,7 +51,15 @@ from qep_qiskit.learning import (
 from qep_qiskit.memory import require_memory
 from qep_qiskit.network import IsingNetwork, PauliNetwork
 from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation, Preparation, check_level
+from qep_qiskit.preparation import (
+    AdiabaticPreparation,
+    AnnealingPreparation,
+    ExactPreparation,
+    ExactSearch,
+    Preparation,
+    check_level,
+    exact_preparation,
+)
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.tasks import (
     Task,
@@ -64,10 +72,15 @@ from qep_qiskit.tasks import (
     xor_task,
 )
 
-__all__ = ["Experiment", "build", "from_file"]
+__all__ = ["Experiment", "build", "from_file", "has_certain_outcomes", "level_of"]
 
-_SYMMETRY_BREAKERS = {"ising": "[network.biases]", "pauli": "terms such as Z0, with weights that start from"}
+_SYMMETRY_BREAKERS = {
+    "classical_ising": "[network.biases]",
+    "ising": "[network.biases]",
+    "pauli": "terms such as Z0, with weights that start from",
+}
 _CONNECTIONS = {
+    "classical_ising": "add edges, or link inputs to its part of the graph",
     "ising": "add edges, or link inputs to its part of the graph",
     "pauli": "add terms that join it to the spins with inputs",
 }
@@ -163,8 +176,27 @@ def build(config: Config, task: Task | None = None) -> Experiment:
         seeds=seeds,
         policy=build_policy(config),
     )
+    _refuse_certainty(experiment)
     _warn_about(experiment)
     return experiment
+
+
+def has_certain_outcomes(experiment: Experiment) -> bool:
+    """Whether states are classical spins, of which every shot reads the same."""
+    return isinstance(experiment.estimator.preparation, ExactSearch | AnnealingPreparation)
+
+
+def level_of(config: Config) -> int:
+    """Which eigenstate is prepared; preparations that know no other prepare the ground state."""
+    return getattr(config.preparation, "level", 0)
+
+
+def _refuse_certainty(experiment: Experiment) -> None:
+    if experiment.policy.active and has_certain_outcomes(experiment):
+        raise ConfigError(
+            f"preparation.kind: {experiment.config.preparation.kind} states of classical spins have no shot noise to "
+            "weigh; give contrast.beta a number, and leave out measurement.allocation and measurement.adaptive"
+        )
 
 
 def _named_build_task(config: Config, seeds: Seeds) -> Task:
@@ -210,6 +242,8 @@ def build_task(config: Config, seeds: Seeds) -> Task:
 def build_preparation(config: Config, hamiltonian: NudgedHamiltonian, seeds: Seeds) -> Preparation:
     """How states are reached."""
     section = config.preparation
+    if isinstance(section, AnnealingConfig):
+        return _annealing(section, hamiltonian, seeds)
     check_level(section.level, hamiltonian.num_qubits)
     if isinstance(section, VariationalConfig):
         return build_variational(config, section, hamiltonian, seeds)
@@ -223,9 +257,30 @@ def build_preparation(config: Config, hamiltonian: NudgedHamiltonian, seeds: See
             driver_spread=section.driver_spread,
             level=section.level,
         )
-    preparation = ExactPreparation(level=section.level, solver=section.solver, tolerance=section.tolerance)
-    preparation.check_level(hamiltonian.num_qubits)
+    preparation = exact_preparation(
+        hamiltonian.groups, level=section.level, solver=section.solver, tolerance=section.tolerance
+    )
+    if isinstance(preparation, ExactPreparation):
+        preparation.check_level(hamiltonian.num_qubits)
     return preparation
+
+
+def _annealing(section: AnnealingConfig, hamiltonian: NudgedHamiltonian, seeds: Seeds) -> AnnealingPreparation:
+    """Simulated annealing, where everything is classical."""
+    quantum = next((word for group in hamiltonian.groups if not group.is_classical for word in group.words), None)
+    if quantum is not None:
+        raise ConfigError(
+            f"preparation.kind: 'annealing' is for classical spins, and network or cost hold '{quantum}'; use "
+            "network.kind = 'classical_ising' and a cost of Z alone, or another preparation"
+        )
+    return AnnealingPreparation(
+        seeds=seeds,
+        sweeps=section.sweeps,
+        restarts=section.restarts,
+        reheat=section.reheat,
+        hot=section.hot_temperature,
+        cold=section.cold_temperature,
+    )
 
 
 def build_update(section: UpdateConfig) -> Update:
@@ -240,8 +295,11 @@ def build_update(section: UpdateConfig) -> Update:
 
 
 def _check_memory(config: Config, num_qubits: int) -> None:
+    if config.preparation.kind == "annealing":
+        return
     if config.preparation.kind == "exact":
-        require_memory(num_qubits, 16 * 26, "exact preparation")
+        if config.network.kind != "classical_ising":
+            require_memory(num_qubits, 16 * 26, "exact preparation")
         return
     if config.preparation.kind == "variational" and config.preparation.energies == "simulated":
         require_memory(num_qubits, 16 * 6, "simulating the energies")

@@ -26,6 +26,7 @@ __all__ = [
     "build_patience",
     "build_remote_executor",
     "build_sampler_options",
+    "has_known_states",
     "is_remote",
     "require_exact",
 ]
@@ -44,7 +45,7 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     section = config.execution
     _refuse_contradictions(config)
     build_sampler_options(config)
-    if config.preparation.kind == "exact":
+    if has_known_states(config):
         return VectorExecutor(seeds)
     if section.backend == "statevector":
         return StatevectorExecutor(seeds)
@@ -77,6 +78,11 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
         device=section.device,
         max_bond_dimension=section.max_bond_dimension,
     )
+
+
+def has_known_states(config: Config) -> bool:
+    """Whether states are known without a circuit, and sampled as they are."""
+    return config.preparation.kind in ("exact", "annealing", "thermal")
 
 
 def is_remote(config: Config) -> bool:
@@ -181,7 +187,7 @@ def build_mitigation(config: Config) -> ReadoutMitigation | None:
         if section.calibration_shots is not None:
             _refuse("mitigation.calibration_shots", "goes with readout = 'calibrated' or 'twirled' only; leave it out")
         return None
-    if config.preparation.kind == "exact" or _is_ideal(config):
+    if has_known_states(config) or _is_ideal(config):
         _refuse("mitigation.readout", "this backend has no errors of the readout; leave it out")
     shots = 4096 if section.calibration_shots is None else section.calibration_shots
     return ReadoutMitigation(
@@ -226,7 +232,7 @@ def build_extrapolation(config: Config) -> Extrapolation | None:
         if section.extrapolation != "linear":
             _refuse("mitigation.extrapolation", "goes with noise_factors only; leave it out")
         return None
-    if config.preparation.kind == "exact" or _is_ideal(config):
+    if has_known_states(config) or _is_ideal(config):
         _refuse("mitigation.noise_factors", "this backend has no noise to extrapolate; leave it out")
     return Extrapolation(factors=tuple(section.noise_factors), kind=section.extrapolation)
 
@@ -298,7 +304,7 @@ def _refuse_contradictions(config: Config) -> None:
     if section.backend != "aer" and section.noise is not None:
         why = "is ideal" if section.backend == "statevector" else "brings the noise of its device"
         _refuse("noise", f"'{section.backend}' {why}; leave it out, or use backend = 'aer'")
-    if config.preparation.kind == "exact":
+    if has_known_states(config):
         _refuse_noise_on_exact(config)
     elif section.backend != "aer":
         _refuse_options_of_aer(config)
@@ -316,6 +322,6 @@ def _refuse_options_of_aer(config: Config) -> None:
 def _refuse_noise_on_exact(config: Config) -> None:
     if not _is_ideal(config):
         raise ConfigError(
-            "execution: exact states are sampled without circuits, so a noisy backend has no meaning; "
-            "use preparation.kind = 'adiabatic'"
+            f"execution: {config.preparation.kind} states are sampled without circuits, so a noisy backend has no "
+            "meaning; use preparation.kind = 'adiabatic'"
         )

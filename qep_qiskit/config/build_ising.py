@@ -1,12 +1,13 @@
-"""The Ising network of a configuration: graph, weights, and how inputs enter."""
+"""The Ising network of a configuration, quantum or classical: graph, weights, and how inputs enter."""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
-from qep_qiskit.config.schema_network import BiasesConfig, InputsConfig, IsingConfig, StartConfig
-from qep_qiskit.errors import ConfigError, NetworkError
+from qep_qiskit.config.schema_network import BiasesConfig, ClassicalIsingConfig, InputsConfig, IsingKeys, StartConfig
+from qep_qiskit.errors import ConfigError, NetworkError, UnusedKeyWarning
 from qep_qiskit.network import (
     ClampedInputs,
     Graph,
@@ -46,7 +47,7 @@ _KEYS_OF_DISTRIBUTION: dict[str, tuple[str, ...]] = {
 }
 
 
-def graph_size(section: IsingConfig) -> int:
+def graph_size(section: IsingKeys) -> int:
     """Spins of a graph, from its keys alone.
 
     Raises:
@@ -74,7 +75,7 @@ def graph_size(section: IsingConfig) -> int:
     return section.num_spins
 
 
-def _graph_keys(section: IsingConfig) -> tuple[str, ...]:
+def _graph_keys(section: IsingKeys) -> tuple[str, ...]:
     """The keys that a graph needs; where two would do for its size, the one that is given."""
     other = {"heavy_hex": section.distance, "native": section.qubits}.get(section.graph)
     if other is not None and section.num_spins is not None:
@@ -87,7 +88,7 @@ def _graph_keys(section: IsingConfig) -> tuple[str, ...]:
     return _GRAPH_KEYS[section.graph]
 
 
-def build_graph(section: IsingConfig) -> Graph:
+def build_graph(section: IsingKeys) -> Graph:
     """The graph by its name and keys; a native one must have been cut."""
     size = graph_size(section)
     values: list[Any] = [getattr(section, key) for key in _graph_keys(section)]
@@ -147,7 +148,7 @@ def _biases(section: BiasesConfig) -> Start | None:
     return None
 
 
-def build_ising(section: IsingConfig, task: Task) -> IsingNetwork:
+def build_ising(section: IsingKeys, task: Task) -> IsingNetwork:
     """The network, sized by the task's inputs and targets."""
     graph = build_graph(section)
     return IsingNetwork(
@@ -155,12 +156,26 @@ def build_ising(section: IsingConfig, task: Task) -> IsingNetwork:
         outputs=_outputs(section, graph, task.train.num_targets),
         inputs=_inputs(section, graph, task.train.num_inputs),
         couplings=start_of("network.couplings", section.couplings, Start(distribution="normal", std=0.3)),
-        fields=start_of("network.fields", section.fields, Start(mean=1.0, minimum=0.1)),
+        fields=_fields(section),
         biases=_biases(section.biases),
     )
 
 
-def _outputs(section: IsingConfig, graph: Graph, targets: int) -> tuple[int, ...]:
+def _fields(section: IsingKeys) -> Start | None:
+    """Transverse fields; a classical network has none."""
+    start = start_of("network.fields", section.fields, Start(mean=1.0, minimum=0.1))
+    if not isinstance(section, ClassicalIsingConfig):
+        return start
+    if section.fields != StartConfig():
+        warnings.warn(
+            "network.fields: a classical network has no transverse fields; the section is not used",
+            UnusedKeyWarning,
+            stacklevel=4,
+        )
+    return None
+
+
+def _outputs(section: IsingKeys, graph: Graph, targets: int) -> tuple[int, ...]:
     """The named output spins, or the last layer, or as many of the last spins as there are targets."""
     if section.outputs is not None:
         return tuple(section.outputs)
@@ -174,7 +189,7 @@ def _outputs(section: IsingConfig, graph: Graph, targets: int) -> tuple[int, ...
     return tuple(range(graph.num_spins))[-count:]
 
 
-def _inputs(section: IsingConfig, graph: Graph, count: int) -> ClampedInputs | None:
+def _inputs(section: IsingKeys, graph: Graph, count: int) -> ClampedInputs | None:
     if count == 0:
         return None
     given = section.inputs

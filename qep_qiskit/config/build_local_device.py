@@ -15,7 +15,7 @@ from qiskit.transpiler import Target
 
 from qep_qiskit.config.build_ising import graph_size
 from qep_qiskit.config.schema import Config
-from qep_qiskit.config.schema_network import IsingConfig, NetworkConfig
+from qep_qiskit.config.schema_network import IsingKeys, NetworkConfig
 from qep_qiskit.errors import ConfigError, ResourceError
 from qep_qiskit.execution.described import description_of, device_of_description
 from qep_qiskit.execution.native import native_couplings, native_qubits
@@ -79,9 +79,9 @@ def _needing_the_client(backend: str) -> Iterator[None]:
         ) from error
 
 
-def is_native(section: NetworkConfig) -> TypeGuard[IsingConfig]:
+def is_native(section: NetworkConfig) -> TypeGuard[IsingKeys]:
     """Whether the graph is cut from the device."""
-    return isinstance(section, IsingConfig) and section.graph == "native"
+    return isinstance(section, IsingKeys) and section.graph == "native"
 
 
 def layout_of(config: Config) -> tuple[int, ...] | None:

@@ -1,4 +1,4 @@
-"""The network section of a configuration: the transverse-field Ising network, or any Pauli Hamiltonian."""
+"""The network section of a configuration: Ising networks, quantum and classical, or any Pauli Hamiltonian."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from qep_qiskit.config.section import Section
 
 __all__ = [
     "BiasesConfig",
+    "ClassicalIsingConfig",
     "InputsConfig",
     "IsingConfig",
+    "IsingKeys",
     "NetworkConfig",
     "PauliConfig",
     "PauliTermConfig",
@@ -67,10 +69,10 @@ class InputsConfig(StartConfig):
     """Factor on the input, for ``fields``."""
 
 
-class IsingConfig(Section):
-    """The transverse-field Ising network."""
+class IsingKeys(Section):
+    """What the quantum and the classical Ising network have in common: all keys."""
 
-    kind: Literal["ising"] = "ising"
+    kind: str
     graph: Literal["chain", "ring", "lattice", "complete", "layered", "heavy_hex", "square", "native", "edges"] = (
         "complete"
     )
@@ -96,11 +98,27 @@ class IsingConfig(Section):
     couplings: StartConfig = StartConfig()
     """J, one per edge."""
     fields: StartConfig = StartConfig()
-    """h, one per spin; floored at 0.1 unless `min` says otherwise."""
+    """h, one per spin; floored at 0.1 unless `min` says otherwise. The classical network has none and does not
+    use them."""
     biases: BiasesConfig = BiasesConfig()
     """b, one per spin."""
     inputs: InputsConfig = InputsConfig()
     """W, one per input and spin."""
+
+
+class IsingConfig(IsingKeys):
+    """The transverse-field Ising network."""
+
+    kind: Literal["ising"] = "ising"
+
+
+class ClassicalIsingConfig(IsingKeys):
+    """The Ising network without transverse fields: spins that are +1 or -1. It takes the keys of the quantum network.
+
+    The section `fields` is accepted, so that this one key turns the one into the other, and not used; it is said.
+    """
+
+    kind: Literal["classical_ising"]
 
 
 class PauliTermConfig(Section):
@@ -142,5 +160,8 @@ def _kind(section: Any) -> str:
 
 
 NetworkConfig = Annotated[
-    Annotated[IsingConfig, Tag("ising")] | Annotated[PauliConfig, Tag("pauli")], Discriminator(_kind)
+    Annotated[IsingConfig, Tag("ising")]
+    | Annotated[ClassicalIsingConfig, Tag("classical_ising")]
+    | Annotated[PauliConfig, Tag("pauli")],
+    Discriminator(_kind),
 ]

@@ -10,6 +10,7 @@ from qep_qiskit.config.section import Section
 
 __all__ = [
     "AdiabaticConfig",
+    "AnnealingConfig",
     "ExactConfig",
     "FileAnsatz",
     "HamiltonianAnsatz",
@@ -29,6 +30,23 @@ class ExactConfig(Section):
     """``auto``: dense up to 7 qubits."""
     tolerance: float = Field(default=0.0, ge=0)
     """Relative tolerance of Lanczos; 0 is machine precision."""
+
+
+class AnnealingConfig(Section):
+    """Ground states of classical spins by simulated annealing."""
+
+    kind: Literal["annealing"]
+    sweeps: int = Field(default=100, ge=1)
+    """Visits of every spin in one run."""
+    restarts: int = Field(default=8, ge=1)
+    """Runs for every state; the lowest is kept."""
+    reheat: float = Field(default=0.5, ge=0, le=1)
+    """Where nudged states begin, from the free one: 1 is the first temperature, 0 the last, in equal ratios between."""
+    hot_temperature: float | None = Field(default=None, gt=0)
+    """First temperature, in energy; by default twice what turning a spin over can cost at most, on average over
+    spins."""
+    cold_temperature: float | None = Field(default=None, gt=0)
+    """Last temperature; by default 1/40 of the default of the first."""
 
 
 class AdiabaticConfig(Section):
@@ -112,4 +130,6 @@ class VariationalConfig(Section):
     """What to do with states that are not converged."""
 
 
-PreparationConfig = Annotated[ExactConfig | AdiabaticConfig | VariationalConfig, Field(discriminator="kind")]
+PreparationConfig = Annotated[
+    ExactConfig | AnnealingConfig | AdiabaticConfig | VariationalConfig, Field(discriminator="kind")
+]

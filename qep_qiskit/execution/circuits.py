@@ -21,10 +21,10 @@ from qep_qiskit.execution.folding import folded
 from qep_qiskit.execution.fractional import Columns, Fit, FractionalProgram, bounds_rzz
 from qep_qiskit.execution.interface import BitMemory, Readout, Request, ShotData, Ticket, with_calibration
 from qep_qiskit.execution.placement import PlacedProgram, place
-from qep_qiskit.execution.sampling import sample_vectors
+from qep_qiskit.execution.sampling import sample_known
 from qep_qiskit.execution.twirled_readout import flipped_back, in_randomizations
 from qep_qiskit.operators import CommutingGroup
-from qep_qiskit.prepared import CalibrationStates, CircuitStates, Prepared, VectorStates
+from qep_qiskit.prepared import CalibrationStates, CircuitStates, KnownStates, Prepared
 from qep_qiskit.program import LayerProgram
 from qep_qiskit.seeds import Seeds
 
@@ -100,8 +100,8 @@ class SamplerExecutor:
     def collect(self, ticket: Ticket) -> ShotData:
         """Run one PUB per readout and return the bits of every shot."""
         request = ticket.request
-        if isinstance(request.prepared, VectorStates):
-            return sample_vectors(request.prepared.vectors, request.readouts, self._seeds, ticket.key.words)
+        if isinstance(request.prepared, KnownStates):
+            return sample_known(request.prepared, request.readouts, self._seeds, ticket.key.words)
         data = ShotData(outcomes=tuple(self._run(request, readout) for readout in request.readouts))
         return with_calibration(self, request, data)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from qep_qiskit.execution.readout_errors import ReadoutErrors
 from qep_qiskit.execution.twirled_readout import TwirledErrors
 from qep_qiskit.operators import CommutingGroup
-from qep_qiskit.prepared import Prepared
+from qep_qiskit.prepared import Prepared, SpinStates
 
 __all__ = [
     "BitMemory",
@@ -117,7 +117,9 @@ class Request:
 
     @property
     def num_shots(self) -> int:
-        """Shots in all, those of the calibration among them."""
+        """Shots in all, those of the calibration among them; none of states whose outcomes are certain."""
+        if isinstance(self.prepared, SpinStates):
+            return 0
         calibration = 0 if self.calibration is None else self.calibration.num_shots
         return sum(readout.num_shots for readout in self.readouts) + calibration
 
@@ -150,11 +152,13 @@ class BitMemory:
             lowest bit of the last byte.
         num_qubits: Number of qubits.
         readout: Errors of the reading that moments should invert, or None to take outcomes as they are.
+        certain: Whether every other shot would read the same: then there is one, and it has no noise.
     """
 
     bits: NDArray[np.uint8]
     num_qubits: int
     readout: ReadingErrors | None = None
+    certain: bool = False
 
     @property
     def shots(self) -> int:

@@ -18,10 +18,10 @@ from qiskit import QuantumCircuit
 from qep_qiskit.execution.circuits import Bound, MeasuredCircuits, Placing
 from qep_qiskit.execution.interface import Executor, Readout, Request, ShotData, Ticket, with_calibration
 from qep_qiskit.execution.readout_errors import ReadoutErrors
-from qep_qiskit.execution.sampling import draw, sample_vectors
+from qep_qiskit.execution.sampling import draw, sample_known
 from qep_qiskit.execution.twirled_readout import in_randomizations, read_under_flips
 from qep_qiskit.operators import CommutingGroup
-from qep_qiskit.prepared import CalibrationStates, CircuitStates, Prepared, VectorStates
+from qep_qiskit.prepared import CalibrationStates, CircuitStates, KnownStates, Prepared
 from qep_qiskit.program import LayerProgram
 from qep_qiskit.seeds import Seeds
 
@@ -82,8 +82,8 @@ class NoisyExecutor:
         """Sample every state in its groups, or take exact probabilities."""
         request, words = ticket.request, ticket.key.words
         prepared, readouts = request.prepared, request.readouts
-        if isinstance(prepared, VectorStates):
-            return sample_vectors(prepared.vectors, readouts, self._seeds, words)
+        if isinstance(prepared, KnownStates):
+            return sample_known(prepared, readouts, self._seeds, words)
         data = ShotData(
             outcomes=tuple(
                 draw(
@@ -103,7 +103,7 @@ class NoisyExecutor:
         found = self._probabilities(prepared, readout)
         if request.randomizations is None:
             return found
-        assert not isinstance(prepared, VectorStates)
+        assert not isinstance(prepared, KnownStates)
         errors = self._distributions.readout(self._circuits.of_calibration(prepared.program)[0])
         flips = None
         if readout.shots is not None:
@@ -194,7 +194,7 @@ class ExecutorPerProgram:
     def collect(self, ticket: Ticket) -> ShotData:
         """Hand the request to its program's executor."""
         prepared = ticket.request.prepared
-        if isinstance(prepared, VectorStates):
-            return sample_vectors(prepared.vectors, ticket.request.readouts, self._seeds, ticket.key.words)
+        if isinstance(prepared, KnownStates):
+            return sample_known(prepared, ticket.request.readouts, self._seeds, ticket.key.words)
         executor = self.executor(prepared.program)
         return executor.collect(executor.submit(ticket.request))

@@ -1,4 +1,4 @@
-"""Shots from state vectors: one evolution serves every commuting group."""
+"""Shots from states that are known: vectors, where one evolution serves every commuting group, mixtures, and spins."""
 
 from __future__ import annotations
 
@@ -19,11 +19,21 @@ from qep_qiskit.execution.interface import (
     Ticket,
     with_calibration,
 )
-from qep_qiskit.prepared import CircuitStates
+from qep_qiskit.prepared import (
+    CalibrationStates,
+    CircuitStates,
+    KnownStates,
+    MixedStates,
+    SpinEnsembles,
+    SpinStates,
+    VectorStates,
+    outcome_probabilities,
+    require_classical,
+)
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.transforms import num_qubits_of
 
-__all__ = ["VectorExecutor", "draw", "sample_vectors"]
+__all__ = ["VectorExecutor", "draw", "sample_known", "sample_vectors"]
 
 _COUNTS_UP_TO_QUBITS = 13
 _AMPLITUDES_PER_PART = 1 << 16
@@ -84,12 +94,39 @@ def draw(
 def _probabilities(vectors: NDArray, readout: Readout, part: slice) -> NDArray[np.float64]:
     """Probabilities of the outcomes of some of the measured states, shape (states, 2^N)."""
     chosen = readout.states[part]
-    picked = vectors[chosen[0]][None] if len(chosen) == 1 else vectors[chosen]
-    rotated = readout.group.basis.rotate(picked)
-    probabilities = np.square(rotated.real)
-    if np.iscomplexobj(rotated):
-        probabilities += np.square(rotated.imag)
-    return probabilities
+    return outcome_probabilities(vectors[chosen[0]][None] if len(chosen) == 1 else vectors[chosen], readout.group)
+
+
+def sample_known(
+    states: KnownStates, readouts: tuple[Readout, ...], seeds: Seeds, key: tuple[str | int, ...]
+) -> ShotData:
+    """Measure states that are known in every readout's group, from streams as `sample_vectors` has them.
+
+    Raises:
+        ConfigError: Classical spins are to be measured in another basis than their own.
+    """
+    if isinstance(states, VectorStates):
+        return sample_vectors(states.vectors, readouts, seeds, key)
+    if isinstance(states, SpinStates):
+        return ShotData(outcomes=tuple(_certain(states, readout) for readout in readouts))
+    size = 1 << states.num_qubits
+    outcomes = []
+    for readout in readouts:
+        generator = seeds.generator(*key, *readout.words)
+        outcomes.append(draw(partial(_of_mixture, states, readout), size, readout, generator))
+    return ShotData(outcomes=tuple(outcomes))
+
+
+def _of_mixture(states: MixedStates | SpinEnsembles, readout: Readout, part: slice) -> NDArray[np.float64]:
+    return states.probabilities(readout.group, readout.states[part])
+
+
+def _certain(states: SpinStates, readout: Readout) -> BitMemory:
+    """Spin k is bit k, and bytes are big-endian."""
+    require_classical(readout.group)
+    down = states.spins[readout.states] < 0
+    bits = np.packbits(down, axis=1, bitorder="little")[:, ::-1]
+    return BitMemory(bits=np.ascontiguousarray(bits)[:, None], num_qubits=states.num_qubits, certain=True)
 
 
 def _search(probabilities: NDArray, shots: int, generator: np.random.Generator) -> NDArray[np.int64]:
@@ -133,6 +170,8 @@ class VectorExecutor:
     def collect(self, ticket: Ticket) -> ShotData:
         """Sample every state in its groups, or take exact probabilities. An ideal reading is the same under flips."""
         prepared = ticket.request.prepared
+        if not isinstance(prepared, CircuitStates | CalibrationStates):
+            return sample_known(prepared, ticket.request.readouts, self._seeds, ticket.key.words)
         vectors = self.vectors(prepared) if isinstance(prepared, CircuitStates) else prepared.vectors
         data = sample_vectors(vectors, ticket.request.readouts, self._seeds, ticket.key.words)
         return with_calibration(self, ticket.request, data)

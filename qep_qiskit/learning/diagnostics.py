@@ -170,9 +170,9 @@ def diagnose(
         evaluations=sum(part.evaluations for part in reports),
         unconverged=sum(len(part.unconverged) for part in reports),
         judged=any(part.judged for part in reports),
-        jumps=_count_jumps(family.betas, cost, ranges, report),
+        jumps=_count_jumps(family.betas, cost, ranges, report) if report.branches else 0,
     )
-    if not quiet:
+    if report.branches and not quiet:
         _warn(diagnostics, float(np.abs(family.betas).max()))
     return diagnostics
 

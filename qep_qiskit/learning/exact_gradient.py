@@ -8,11 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.cost import LossOnExpectations
+from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning.free_phase import cost_of_means
+from qep_qiskit.measurement import drive, measure
 from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import ExactPreparation, linear_response, term_expectations
+from qep_qiskit.preparation import ExactPreparation, ExactSearch, Family, Start, linear_response, term_expectations
+from qep_qiskit.seeds import Seeds
 
 __all__ = ["ExactGradient", "exact_gradient"]
+
+_SAMPLER = VectorExecutor(Seeds(0))  # asked for exact expectations only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,7 +40,7 @@ class ExactGradient:
 def exact_gradient(
     hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, targets: NDArray, *, level: int = 0
 ) -> ExactGradient:
-    """d(cost)/d(weight) of exact eigenstates.
+    """d(cost)/d(weight) of exact eigenstates. Classical spins do not move with the weights: it is zero where it exists.
 
     Args:
         hamiltonian: Network and cost.
@@ -45,8 +50,7 @@ def exact_gradient(
         level: Which eigenstate, 0 for the ground state.
     """
     free = hamiltonian.free_coefficients(weights, inputs)
-    states = ExactPreparation(level=level).solve(hamiltonian.groups, free)
-    means = term_expectations(hamiltonian.groups, states.vectors)
+    means = _means(hamiltonian, free, level)
     outputs = None
     if isinstance(hamiltonian.cost, LossOnExpectations):
         assert hamiltonian.readout is not None
@@ -57,6 +61,30 @@ def exact_gradient(
     else:
         nudge, _ = hamiltonian.operator_nudge(targets)
         cost = cost_of_means(hamiltonian, means, np.zeros((*means.shape, means.shape[1])), targets).mean
-    response = linear_response(hamiltonian.groups, free, nudge, level=level)
+    response = _response(hamiltonian, free, nudge, level)
     gradient = hamiltonian.jacobian(weights, inputs).pull_back(response).mean(axis=0)
     return ExactGradient(gradient=gradient, cost=cost, outputs=outputs, nudge=nudge)
+
+
+def _is_search(hamiltonian: NudgedHamiltonian, level: int) -> bool:
+    return hamiltonian.is_classical and level == 0
+
+
+def _means(hamiltonian: NudgedHamiltonian, free: NDArray, level: int) -> NDArray[np.float64]:
+    """Exact means of all terms, shape (samples, terms)."""
+    if not _is_search(hamiltonian, level):
+        states = ExactPreparation(level=level).solve(hamiltonian.groups, free)
+        return term_expectations(hamiltonian.groups, states.vectors)
+    key, groups = RequestKey("exact", 0), hamiltonian.groups
+    found, _ = drive(ExactSearch().prepare(Family.of_free(groups, free, key), Start()), _SAMPLER)
+    wanted = {g: [0] for g in range(len(groups))}
+    shape = (len(free), 1)
+    work = measure(groups, found.states, shape=shape, phases=wanted, shots=[None] * len(groups), key=key)
+    return drive(work, _SAMPLER)[0].means[:, 0]
+
+
+def _response(hamiltonian: NudgedHamiltonian, free: NDArray, nudge: NDArray, level: int) -> NDArray[np.float64]:
+    """d<P_t>/dbeta at beta = 0 of all terms, shape (samples, terms)."""
+    if _is_search(hamiltonian, level):
+        return np.zeros_like(free)
+    return linear_response(hamiltonian.groups, free, nudge, level=level)

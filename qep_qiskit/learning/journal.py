@@ -2,7 +2,7 @@
 
 Measuring work is a generator that is sent the outcomes of its requests. Sent the same outcomes again it comes to the
 same point, so the outcomes are its state: a run that stops in the middle of a step keeps them and loses no shot. Exact
-probabilities cost no shots and can be large; they are not kept but asked for again.
+probabilities and certain outcomes cost no shots, and can be large; they are not kept but asked for again.
 """
 
 from __future__ import annotations
@@ -25,12 +25,16 @@ Journal = list[ShotData | None]
 def kept(data: ShotData) -> ShotData | None:
     """What of an answer is worth keeping, counts in as few bytes as hold them."""
     calibration = data.calibration
-    if all(outcomes.shots is None for outcomes in (*data.outcomes, *([] if calibration is None else [calibration]))):
+    if all(_has_no_noise(outcomes) for outcomes in (*data.outcomes, *([] if calibration is None else [calibration]))):
         return None
     return ShotData(
         outcomes=tuple(_compact(outcomes) for outcomes in data.outcomes),
         calibration=None if calibration is None else _compact(calibration),
     )
+
+
+def _has_no_noise(outcomes: Outcomes) -> bool:
+    return outcomes.certain if isinstance(outcomes, BitMemory) else outcomes.shots is None
 
 
 def _compact(outcomes: Outcomes) -> Outcomes:

@@ -65,6 +65,8 @@ def moments(outcomes: Outcomes, group: CommutingGroup) -> GroupMoments:
         outcomes: Counts, probabilities or bits, one row per measured state.
         group: The group that was measured.
     """
+    if isinstance(outcomes, BitMemory) and outcomes.certain:
+        return _certain(outcomes, group)
     errors = outcomes.readout
     if isinstance(errors, ReadoutErrors) and not errors.is_ideal:
         means, second = inverted(outcomes, group, errors)
@@ -84,6 +86,14 @@ def moments(outcomes: Outcomes, group: CommutingGroup) -> GroupMoments:
         return GroupMoments(means=means, covariance=np.zeros_like(single_shot), shots=None)
     divisor = outcomes.shots - 1 if outcomes.shots > 1 else np.nan
     return GroupMoments(means=means, covariance=single_shot / divisor, shots=outcomes.shots)
+
+
+def _certain(outcomes: BitMemory, group: CommutingGroup) -> GroupMoments:
+    """Every generator is +1 or -1, with no covariance; an array of zeros that takes no memory."""
+    means = np.array([_signs(words, group)[:, 0] for words in map(words_of_bits, outcomes.bits)], dtype=float)
+    means = means.reshape(len(outcomes.bits), group.num_generators)
+    covariance = np.broadcast_to(0.0, (*means.shape, group.num_generators))
+    return GroupMoments(means=means, covariance=covariance, shots=None)
 
 
 def moments_of_readouts(data: ShotData, groups: Sequence[CommutingGroup]) -> Iterator[GroupMoments]:
@@ -138,11 +148,7 @@ def _from_signs(values: NDArray, outcomes: BitMemory, group: CommutingGroup) -> 
     Few shots at a time: their sums are whole numbers that float32 holds exactly, in products too small to be shared out
     to threads (see `transforms`).
     """
-    parity = np.zeros((group.num_generators, outcomes.shots), dtype=np.uint8)
-    for word, column in enumerate(values):
-        masks = np.array([mask >> 64 * word & 0xFFFFFFFFFFFFFFFF for mask in group.masks], dtype=np.uint64)
-        parity ^= np.bitwise_count(masks[:, None] & column)
-    signs = np.where(parity & 1, np.float32(-1.0), np.float32(1.0))
+    signs = _signs(values, group)
     means = signs.sum(axis=1, dtype=np.float64) / outcomes.shots
     second = np.zeros((len(signs), len(signs)))
     few = max(32, _MULTIPLICATIONS_PER_PRODUCT // len(signs) ** 2)
@@ -150,3 +156,12 @@ def _from_signs(values: NDArray, outcomes: BitMemory, group: CommutingGroup) -> 
         part = signs[:, start : start + few]
         second += part @ part.T
     return means, second / outcomes.shots
+
+
+def _signs(values: NDArray, group: CommutingGroup) -> NDArray[np.float32]:
+    """What every generator reads in every shot, shape (generators, shots), of words (words, shots)."""
+    parity = np.zeros((group.num_generators, values.shape[1]), dtype=np.uint8)
+    for word, column in enumerate(values):
+        masks = np.array([mask >> 64 * word & 0xFFFFFFFFFFFFFFFF for mask in group.masks], dtype=np.uint64)
+        parity ^= np.bitwise_count(masks[:, None] & column)
+    return np.where(parity & 1, np.float32(-1.0), np.float32(1.0))

@@ -2,7 +2,8 @@
 
     H(w, x) = - sum_(j<k) J_jk Z_j Z_k - sum_k h_k X_k - sum_k (b_k + sum_a W_ak x_a) Z_k
 
-Two commuting groups: everything made of Z, and the transverse fields.
+Two commuting groups: everything made of Z, and the transverse fields. Without the fields it is the classical network
+(sec. 2 there): one group, and spins that are +1 or -1.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ class IsingNetwork:
         inputs: Clamped inputs, or None for a network without.
         couplings: Start of J, one weight ``J[j,k]`` per edge.
         fields: Start of h, one weight ``h[k]`` per spin. The default keeps a floor of 0.1: fields that run to
-            zero make the network classical and its gradient vanish.
+            zero make the network classical and its gradient vanish. None leaves transverse fields out: the classical
+            network.
         biases: Start of b, one weight ``b[k]`` per spin; None leaves biases out.
 
     Raises:
@@ -73,7 +75,7 @@ class IsingNetwork:
     outputs: tuple[int, ...]
     inputs: ClampedInputs | None = None
     couplings: Start = field(default_factory=lambda: Start(distribution="normal", std=0.3))
-    fields: Start = field(default_factory=lambda: Start(mean=1.0, minimum=0.1))
+    fields: Start | None = field(default_factory=lambda: Start(mean=1.0, minimum=0.1))
     biases: Start | None = field(default_factory=lambda: Start(distribution="normal", std=0.1))
 
     def __post_init__(self) -> None:
@@ -99,10 +101,9 @@ class IsingNetwork:
     def layout(self) -> WeightLayout:
         """Weights in the order J, h, b, W."""
         spins = range(self.num_qubits)
-        blocks = [
-            _block("J", "network.couplings", [f"J[{j},{k}]" for j, k in self.graph.edges], self.couplings),
-            _block("h", "network.fields", [f"h[{k}]" for k in spins], self.fields),
-        ]
+        blocks = [_block("J", "network.couplings", [f"J[{j},{k}]" for j, k in self.graph.edges], self.couplings)]
+        if self.fields is not None:
+            blocks.append(_block("h", "network.fields", [f"h[{k}]" for k in spins], self.fields))
         if self.biases is not None:
             blocks.append(_block("b", "network.biases", [f"b[{k}]" for k in spins], self.biases))
         if self.inputs is not None:
@@ -112,21 +113,18 @@ class IsingNetwork:
 
     @cached_property
     def groups(self) -> tuple[CommutingGroup, ...]:
-        """The Z group (couplings, then the spins that a bias or an input acts on) and the X group."""
+        """The Z group (couplings, then the spins that a bias or an input acts on) and the X group, if there is one."""
         driven = {k for _, k in self._links()} | (set(range(self.num_qubits)) if self.biases is not None else set())
         couplings = [1 << j | 1 << k for j, k in self.graph.edges]
-        return (
-            CommutingGroup(
-                name="Z",
-                basis=LocalBasis("Z" * self.num_qubits),
-                masks=(*couplings, *(1 << k for k in sorted(driven))),
-            ),
-            CommutingGroup(
-                name="X",
-                basis=LocalBasis("X" * self.num_qubits),
-                masks=tuple(1 << k for k in range(self.num_qubits)),
-            ),
+        spins = CommutingGroup(
+            name="Z",
+            basis=LocalBasis("Z" * self.num_qubits),
+            masks=(*couplings, *(1 << k for k in sorted(driven))),
         )
+        if self.fields is None:
+            return (spins,)
+        masks = tuple(1 << k for k in range(self.num_qubits))
+        return spins, CommutingGroup(name="X", basis=LocalBasis("X" * self.num_qubits), masks=masks)
 
     @cached_property
     def words(self) -> tuple[PauliWord, ...]:
@@ -142,7 +140,8 @@ class IsingNetwork:
         term_of = {word: index for index, word in enumerate(self.words)}
         spins = range(self.num_qubits)
         terms = [term_of[PauliWord.of("Z", j, k)] for j, k in self.graph.edges]
-        terms += [term_of[PauliWord.of("X", k)] for k in spins]
+        if self.fields is not None:
+            terms += [term_of[PauliWord.of("X", k)] for k in spins]
         if self.biases is not None:
             terms += [term_of[PauliWord.of("Z", k)] for k in spins]
         scaled = [-1] * len(terms) + [a for a, _ in self._links()]

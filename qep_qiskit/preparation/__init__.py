@@ -1,7 +1,9 @@
 """How an eigenstate is reached."""
 
 from qep_qiskit.preparation.adiabatic import RAMPS, AdiabaticPreparation
+from qep_qiskit.preparation.annealing import AnnealingPreparation
 from qep_qiskit.preparation.ansaetze import Ansatz, FixedAnsatz, HamiltonianVariational, HardwareEfficient
+from qep_qiskit.preparation.classical import ExactSearch, classical_energies, exact_preparation
 from qep_qiskit.preparation.exact import ExactPreparation
 from qep_qiskit.preparation.free_fermions import ChainGroundState, chain_term_means, solve_chain
 from qep_qiskit.preparation.interface import (
@@ -20,10 +22,12 @@ from qep_qiskit.preparation.variational import VariationalPreparation
 __all__ = [
     "RAMPS",
     "AdiabaticPreparation",
+    "AnnealingPreparation",
     "Ansatz",
     "ChainGroundState",
     "Equilibria",
     "ExactPreparation",
+    "ExactSearch",
     "Family",
     "FixedAnsatz",
     "HamiltonianVariational",
@@ -36,7 +40,9 @@ __all__ = [
     "apply_hamiltonian",
     "chain_term_means",
     "check_level",
+    "classical_energies",
     "dense_hamiltonians",
+    "exact_preparation",
     "linear_response",
     "solve_chain",
     "term_expectations",

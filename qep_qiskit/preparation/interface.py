@@ -88,6 +88,8 @@ class SolverReport:
         unconverged: One reason per state that is not converged.
         judged: Whether convergence was looked at.
         minima: Whether the states are (converged) ground states, so that bounds by the variational principle hold.
+        branches: Whether a nudge can lose the branch of the free state. Classical spins have none to lose, they can
+            only jump; and Gibbs states follow every nudge smoothly. Then nothing is said of gaps and jumps.
     """
 
     energies: NDArray[np.float64]
@@ -98,6 +100,7 @@ class SolverReport:
     unconverged: tuple[str, ...] = ()
     judged: bool = False
     minima: bool = False
+    branches: bool = True
 
     @classmethod
     def silent(cls, family: Family) -> SolverReport:

@@ -39,9 +39,10 @@ def noisy_setups(setup: BudgetSetup, config: Config) -> dict[str, BudgetSetup]:
     Raises:
         ConfigError: Exact states are sampled without circuits, so there is no noise; or two mitigations have one name.
     """
-    if setup.config["preparation"]["kind"] == "exact":
+    kind = setup.config["preparation"]["kind"]
+    if kind in ("exact", "thermal"):
         raise ConfigError(
-            "--study noise: exact states are sampled without circuits and see no noise; use preparation.kind = "
+            f"--study noise: {kind} states are sampled without circuits and see no noise; use preparation.kind = "
             "'adiabatic' or 'variational'"
         )
     execution = dict(setup.config["execution"])

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.budget.problem import GradientProblem, true_gradient
-from qep_qiskit.config import Experiment, build, check_config
+from qep_qiskit.config import Experiment, build, check_config, has_certain_outcomes, level_of
+from qep_qiskit.errors import ConfigError
 from qep_qiskit.tasks import Task
 
 __all__ = ["BudgetSetup", "experiment_of", "ideal", "problem_of", "setup_of"]
@@ -53,7 +54,16 @@ class BudgetSetup:
 
 
 def setup_of(experiment: Experiment, weights: NDArray) -> BudgetSetup:
-    """The study of the first training samples of an experiment at given weights."""
+    """The study of the first training samples of an experiment at given weights.
+
+    Raises:
+        ConfigError: All outcomes are certain.
+    """
+    if has_certain_outcomes(experiment):
+        raise ConfigError(
+            f"preparation.kind: {experiment.config.preparation.kind} states of classical spins have certain outcomes: "
+            "there is no shot noise to budget; use preparation.kind = 'thermal', or network.kind = 'ising'"
+        )
     config = experiment.config
     contrast = config.contrast.model_copy(update={"beta": _PLACEHOLDER_BETA})
     measurement = config.measurement.model_copy(
@@ -99,7 +109,7 @@ def problem_of(setup: BudgetSetup, reference: str) -> GradientProblem:
         reference: ``"exact"`` or ``"prepared"``: what errors are counted from.
     """
     experiment, data = experiment_of(setup), setup.task.train
-    level = experiment.config.preparation.level if reference == "exact" else None
+    level = level_of(experiment.config) if reference == "exact" else None
     source = experiment_of(ideal(setup)) if level is None else experiment
     truth = true_gradient(experiment.estimator, source.executor, setup.weights, data.inputs, data.targets, level=level)
     return GradientProblem(

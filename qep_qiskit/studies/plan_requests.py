@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from qep_qiskit.config import Experiment
+from qep_qiskit.config import Experiment, has_known_states
 from qep_qiskit.config.build_executor import build_sampler_options
 from qep_qiskit.errors import ConfigError, QepWarning
 from qep_qiskit.execution import Executor, Readout, Request, ShotData, StatevectorExecutor, Ticket
@@ -145,10 +145,10 @@ def record_run(experiment: Experiment) -> RunRequests:
 
 def _require_shots(experiment: Experiment) -> None:
     config = experiment.config
-    if config.preparation.kind == "exact":
+    if has_known_states(config):
         raise ConfigError(
-            "preparation.kind: exact states are made by no circuit, so a device has nothing to run; "
-            "use preparation.kind = 'adiabatic'"
+            f"preparation.kind: {config.preparation.kind} states are made by no circuit, so a device has nothing "
+            "to run; use preparation.kind = 'adiabatic'"
         )
     if experiment.estimator.shots is None:
         raise ConfigError("measurement.shots: a device has no exact expectations; expected a number of shots")

@@ -1,0 +1,64 @@
+"""Which outcomes the update of each weight needs: the learning rule seen as local.
+
+The gradient of a weight is a contrast of <dH/dw>, so of every shot it needs the bits of the qubits that dH/dw acts on,
+free and nudged, and of no others. What else reaches it is one number for all: the nudge, with a loss on expectations
+through the error signals of the outputs, which the free phase gives once a sample. (Normalised updates add the length
+of the whole gradient.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from qep_qiskit.measurement import ReadingPlan, shared_plan
+from qep_qiskit.nudge import NudgedHamiltonian
+
+__all__ = ["LocalReading", "locality"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalReading:
+    """What one weight needs of the shots of one group.
+
+    Args:
+        weight: Name of the weight.
+        group: Name of the shared batch.
+        products: Qubits of every generator that is read: its value in a shot is the product of their signs.
+    """
+
+    weight: str
+    group: str
+    products: tuple[tuple[int, ...], ...]
+
+    @property
+    def qubits(self) -> tuple[int, ...]:
+        """All qubits whose outcomes are needed, in order."""
+        return tuple(sorted({qubit for product in self.products for qubit in product}))
+
+
+def locality(hamiltonian: NudgedHamiltonian, plan: ReadingPlan | None = None) -> list[LocalReading]:
+    """What the update of every weight needs, weight by weight and within a weight group by group.
+
+    Args:
+        hamiltonian: Network and cost.
+        plan: Which shared batches are measured; one for every group of the Hamiltonian by default.
+    """
+    network = hamiltonian.network
+    plan = shared_plan(hamiltonian.groups) if plan is None else plan
+    inputs = np.ones((1, network.num_inputs))
+    jacobian = plan.jacobian(hamiltonian.jacobian(np.zeros(network.layout.num_weights), inputs))
+    place = {column: (g, row) for g, columns in enumerate(plan.columns) for row, column in enumerate(columns.tolist())}
+    found: dict[tuple[int, int], list[tuple[int, ...]]] = {}
+    for weight, column in sorted(zip(jacobian.weight.tolist(), jacobian.term.tolist(), strict=True)):
+        g, row = place[column]
+        found.setdefault((weight, g), []).append(_qubits(plan.groups[g].masks[row]))
+    return [
+        LocalReading(weight=network.layout.names[weight], group=plan.groups[g].name, products=tuple(products))
+        for (weight, g), products in found.items()
+    ]
+
+
+def _qubits(mask: int) -> tuple[int, ...]:
+    return tuple(qubit for qubit in range(mask.bit_length()) if mask >> qubit & 1)

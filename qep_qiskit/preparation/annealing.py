@@ -1,0 +1,309 @@
+"""Ground states of classical spins by simulated annealing, all states of a batch side by side.
+
+Spins that share no term can be turned over at once: the spins are coloured, and a sweep goes colour by colour through
+all rows. Nudged states begin at the free state, reheated to a part of the first temperature. What was found for one
+nudge is tried at all others: the states of a sample are the lowest of one common pool, so their energies are concave in
+beta, as those of true minima are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.measurement import Measuring
+from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.preparation.classical import warn_of_ties
+from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start
+from qep_qiskit.prepared import SpinStates
+from qep_qiskit.seeds import Seeds
+
+__all__ = ["AnnealingPreparation"]
+
+_MEMORY = "spins"
+_HOT, _COLD = 2.0, 0.05
+_MOST_DESCENTS = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnealingPreparation:
+    """Simulated annealing of classical spins, by heat baths.
+
+    Args:
+        seeds: Root of the random streams.
+        sweeps: Visits of every spin.
+        restarts: Independent runs for every state; the lowest is kept.
+        reheat: Where nudged states begin, as a part of the first temperature (in the logarithm: 1 is the first
+            temperature, 0 the last).
+        hot: First temperature, in energy; by default twice the largest energy that turning one spin over can cost,
+            averaged over spins.
+        cold: Last temperature; by default 1/40 of the first one's default.
+
+    Raises:
+        ConfigError: A number is out of range.
+    """
+
+    seeds: Seeds
+    sweeps: int = 100
+    restarts: int = 8
+    reheat: float = 0.5
+    hot: float | None = None
+    cold: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("sweeps", "restarts"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"preparation.{name}: expected at least 1, got {getattr(self, name)}")
+        if not 0 <= self.reheat <= 1:
+            raise ConfigError(f"preparation.reheat: expected a number from 0 to 1, got {self.reheat}")
+        for key, value in (("hot_temperature", self.hot), ("cold_temperature", self.cold)):
+            if value is not None and value <= 0:
+                raise ConfigError(f"preparation.{key}: expected a number above zero, got {value}")
+        if self.hot is not None and self.cold is not None and self.cold > self.hot:
+            raise ConfigError(
+                f"preparation.cold_temperature: {self.cold} is above hot_temperature {self.hot}; annealing goes down"
+            )
+
+    def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
+        """Lowest states found of all samples and phases; asks for no measurements.
+
+        Raises:
+            ConfigError: The Hamiltonian is not classical.
+        """
+        yield from ()
+        if not all(group.is_classical for group in family.groups):
+            raise ConfigError("preparation.kind: 'annealing' is for classical spins, and network or cost hold X or Y")
+        spins = _Spins.of(tuple(family.groups))
+        rng = self.seeds.generator("annealing", *family.key.words)
+        pool = [self._free(spins, family, start, rng), *_remembered(start)]
+        nudged = np.flatnonzero(family.betas != 0.0)
+        if nudged.size:
+            begin = np.repeat(pool[0][:, None], nudged.size, axis=1)
+            coefficients = family.coefficients()[:, nudged]
+            found = self._annealed(spins, coefficients, rng, begin)
+            pool += [found[:, place] for place in range(nudged.size)]
+        states, energies, gaps = _lowest_of(spins, family, np.stack(pool, axis=1))
+        warn_of_ties(gaps, family)
+        free = np.flatnonzero(family.betas == 0.0)
+        best = states[:, free[0]] if free.size else pool[0]
+        unknown = np.full(energies.shape, np.nan)
+        return Equilibria(
+            states=SpinStates(spins=states.reshape(-1, states.shape[2]), energies=energies.ravel()),
+            free=SpinStates(spins=best, energies=np.full(len(best), np.nan)),
+            memory={_MEMORY: best.astype(float)},
+            report=SolverReport(
+                energies=energies,
+                gaps=unknown,
+                residuals=unknown,
+                overlaps=unknown,
+                evaluations=self.sweeps * self.restarts * energies.size,
+                branches=False,
+            ),
+        )
+
+    def _free(self, spins: _Spins, family: Family, start: Start, rng: np.random.Generator) -> NDArray[np.int8]:
+        """Free states, shape (samples, N)."""
+        if isinstance(start.free, SpinStates):
+            return start.free.spins
+        return self._annealed(spins, family.free[:, None], rng)[:, 0]
+
+    def _annealed(
+        self,
+        spins: _Spins,
+        coefficients: NDArray,
+        rng: np.random.Generator,
+        begin: NDArray[np.int8] | None = None,
+    ) -> NDArray[np.int8]:
+        """The best of all restarts, shape (samples, phases, N), of coefficients (samples, phases, terms)."""
+        shape = coefficients.shape[:2]
+        rows = np.repeat(coefficients.reshape(-1, coefficients.shape[2]), self.restarts, axis=0)
+        if begin is None:
+            first = rng.choice(np.array([-1, 1], dtype=np.int8), size=(len(rows), spins.count))
+        else:
+            first = np.repeat(begin.reshape(-1, spins.count), self.restarts, axis=0)
+        walk = _Walk(spins, rows, first)
+        for temperatures in self._schedule(spins, rows, reheated=begin is not None):
+            walk.heat_bath(temperatures, rng)
+        walk.descend()
+        energies = walk.energies.reshape(-1, self.restarts)
+        best = np.arange(len(energies)) * self.restarts + energies.argmin(axis=1)
+        return walk.spins[:, best].T.reshape(*shape, spins.count)
+
+    def _schedule(self, spins: _Spins, rows: NDArray, *, reheated: bool) -> Iterator[NDArray]:
+        """Temperatures of all rows, sweep after sweep, from hot to cold in equal ratios."""
+        size = np.maximum(2.0 * (np.abs(rows) @ spins.lengths) / spins.count, 1e-300)
+        hot = np.full(len(rows), self.hot) if self.hot is not None else _HOT * size
+        cold = np.full(len(rows), self.cold) if self.cold is not None else _COLD * size
+        part = self.reheat if reheated else 1.0
+        for step in np.linspace(part, 0.0, self.sweeps):
+            yield cold * (np.maximum(hot, cold) / cold) ** step
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Colour:
+    """Spins that share no term.
+
+    Args:
+        spins: Shape (spins,).
+        terms: Shape (entries,), the terms of each spin, one spin after the other.
+        owner: Shape (entries,), place in `spins` of the spin that is in the term.
+        starts: Shape (spins,), where the terms of each spin begin.
+    """
+
+    spins: NDArray[np.int64]
+    terms: NDArray[np.int64]
+    owner: NDArray[np.int64]
+    starts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, spins: Sequence[int], terms_of: Sequence[Sequence[int]]) -> _Colour:
+        """Collect the terms of some spins."""
+        counts = [len(terms_of[spin]) for spin in spins]
+        return cls(
+            spins=np.array(spins),
+            terms=np.array([term for spin in spins for term in terms_of[spin]]),
+            owner=np.repeat(np.arange(len(spins)), counts),
+            starts=np.cumsum([0, *counts[:-1]]),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Spins:
+    """Which spins are in which terms.
+
+    Args:
+        count: Number of spins.
+        members: Shape (terms, longest), spins of every term, filled up with `count`.
+        lengths: Shape (terms,), spins in every term.
+        colours: A partition of the spins that are in some term.
+    """
+
+    count: int
+    members: NDArray[np.int64]
+    lengths: NDArray[np.float64]
+    colours: tuple[_Colour, ...]
+
+    @staticmethod
+    @lru_cache(maxsize=8)
+    def of(groups: tuple[CommutingGroup, ...]) -> _Spins:
+        """Read off the terms of classical groups."""
+        count = groups[0].num_qubits
+        terms = [[k for k in range(count) if mask >> k & 1] for group in groups for mask in group.masks]
+        longest = max(len(term) for term in terms)
+        terms_of: list[list[int]] = [[] for _ in range(count)]
+        for index, term in enumerate(terms):
+            for spin in term:
+                terms_of[spin].append(index)
+        return _Spins(
+            count=count,
+            members=np.array([term + [count] * (longest - len(term)) for term in terms]),
+            lengths=np.array([len(term) for term in terms], dtype=float),
+            colours=tuple(_Colour.of(colour, terms_of) for colour in _coloured(terms, terms_of)),
+        )
+
+    def products(self, spins: NDArray) -> NDArray[np.int8]:
+        """The sign of every term, shape (terms, rows), of spins (N, rows)."""
+        padded = np.concatenate([spins, np.ones((1, spins.shape[1]), dtype=np.int8)])
+        signs = padded[self.members[:, 0]]
+        for column in range(1, self.members.shape[1]):
+            signs = signs * padded[self.members[:, column]]
+        return signs
+
+
+def _coloured(terms: Sequence[Sequence[int]], terms_of: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Greedy colours of the spins that are in some term, the busiest spins first."""
+    colour_of: dict[int, int] = {}
+    for spin in sorted(range(len(terms_of)), key=lambda spin: -len(terms_of[spin])):
+        taken = {colour_of.get(other) for term in terms_of[spin] for other in terms[term]}
+        if terms_of[spin]:
+            colour_of[spin] = next(colour for colour in range(len(terms_of)) if colour not in taken)
+    return [[spin for spin in colour_of if colour_of[spin] == colour] for colour in sorted({*colour_of.values()})]
+
+
+class _Walk:
+    """Rows of spins on their way down.
+
+    Args:
+        spins: The terms.
+        coefficients: Shape (rows, terms).
+        first: Shape (rows, N), where to begin.
+    """
+
+    def __init__(self, spins: _Spins, coefficients: NDArray, first: NDArray[np.int8]) -> None:
+        self._colours = spins.colours
+        self.spins = np.ascontiguousarray(first.T)
+        self._parts = np.ascontiguousarray(coefficients.T) * spins.products(self.spins)
+
+    @property
+    def energies(self) -> NDArray[np.float64]:
+        """Shape (rows,)."""
+        return self._parts.sum(axis=0)
+
+    def heat_bath(self, temperatures: NDArray, rng: np.random.Generator) -> None:
+        """Visit every spin once, at the temperature of its row."""
+        for colour in self._colours:
+            parts = self._parts[colour.terms]
+            gain = 2.0 * np.add.reduceat(parts, colour.starts, axis=0)
+            self._turn(colour, parts, rng.logistic(size=gain.shape) * temperatures < gain)
+
+    def descend(self) -> None:
+        """Turn spins over while that lowers the energy."""
+        for _ in range(_MOST_DESCENTS):
+            before = self.energies
+            for colour in self._colours:
+                parts = self._parts[colour.terms]
+                self._turn(colour, parts, np.add.reduceat(parts, colour.starts, axis=0) > 0.0)
+            if not np.any(self.energies < before):
+                return
+
+    def _turn(self, colour: _Colour, parts: NDArray, chosen: NDArray[np.bool_]) -> None:
+        signs = np.where(chosen, np.int8(-1), np.int8(1))
+        self._parts[colour.terms] = parts * signs[colour.owner]
+        self.spins[colour.spins] *= signs
+
+
+def _remembered(start: Start) -> list[NDArray[np.int8]]:
+    """States of an epoch ago; samples that are new have none and begin with all spins up."""
+    known = start.memory.get(_MEMORY)
+    return [] if known is None else [np.where(known < 0, -1, 1).astype(np.int8)]
+
+
+def _lowest_of(spins: _Spins, family: Family, pool: NDArray[np.int8]) -> tuple[NDArray[np.int8], NDArray, NDArray]:
+    """The lowest states of a pool at every nudge, each first let down to a minimum of that nudge.
+
+    Args:
+        spins: The terms.
+        family: The Hamiltonians.
+        pool: Shape (samples, members, N); the first is kept where others are no lower.
+
+    Returns:
+        Spins (samples, phases, N), energies (samples, phases), and distances to the next higher of the pool.
+    """
+    samples, phases, members = len(pool), len(family.betas), pool.shape[1]
+    coefficients = family.coefficients()
+    walk = _Walk(
+        spins, np.repeat(coefficients.reshape(-1, coefficients.shape[2]), members, axis=0), _each(pool, phases)
+    )
+    walk.descend()
+    let_down = walk.spins.T.reshape(samples, phases * members, spins.count)
+    pool = np.concatenate([pool, let_down], axis=1)
+    signs = spins.products(pool.reshape(-1, spins.count).T).T.reshape(samples, pool.shape[1], -1)
+    energies = np.einsum("spt,sqt->spq", coefficients, signs.astype(float))
+    scale = np.abs(coefficients).sum(axis=2, keepdims=True)
+    lowest = (energies <= energies.min(axis=2, keepdims=True) + 1e-12 * scale).argmax(axis=2)
+    rows = np.arange(samples)[:, None]
+    states = pool[rows, lowest]
+    others = np.any(pool[:, None] != states[:, :, None], axis=3)
+    chosen = np.take_along_axis(energies, lowest[:, :, None], axis=2)
+    gaps = np.where(others, energies - chosen, np.inf).min(axis=2)
+    return states, chosen[:, :, 0], gaps
+
+
+def _each(pool: NDArray[np.int8], phases: int) -> NDArray[np.int8]:
+    """Every member of the pool at every phase, in rows."""
+    return np.repeat(pool[:, None], phases, axis=1).reshape(-1, pool.shape[2])

@@ -1,0 +1,107 @@
+"""Ground states of classical spins by looking at all of them.
+
+The contrastive function F(beta) = min over s of H(s) + beta C(s) is concave in beta and continuous in the weights, and
+piecewise linear in both. Its differences are what a contrast is the gradient of; they change in steps, where another
+state becomes the lowest. The free cost itself is a step function, whose gradient is zero wherever there is one: a
+nudge must be strong enough to turn spins over, or nothing is learned.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.errors import DegenerateGroundStateWarning
+from qep_qiskit.measurement import Measuring
+from qep_qiskit.memory import require_memory
+from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.preparation.exact import ExactPreparation
+from qep_qiskit.preparation.interface import Equilibria, Family, Preparation, SolverReport, Start
+from qep_qiskit.preparation.spectra import diagonals_of
+from qep_qiskit.prepared import SpinStates
+
+__all__ = ["ExactSearch", "classical_energies", "exact_preparation", "warn_of_ties"]
+
+_ARRAYS_AT_ONCE = 6
+_EQUAL = 1e-9
+
+
+def classical_energies(groups: Sequence[CommutingGroup], coefficients: NDArray) -> NDArray[np.float64]:
+    """Energies of all bit strings, shape (states, 2^N), of classical Hamiltonians (states, terms)."""
+    diagonals = diagonals_of(groups, coefficients)
+    return np.asarray(sum(diagonals[1:], diagonals[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class ExactSearch:
+    """The lowest of all 2^N states of classical spins, at any nudge."""
+
+    def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
+        """Ground states of all samples and phases; asks for no measurements.
+
+        Raises:
+            ResourceError: There are too many spins.
+        """
+        yield from ()
+        num_spins = family.groups[0].num_qubits
+        require_memory(num_spins, 8 * _ARRAYS_AT_ONCE, "exact search among all states")
+        shape = (family.num_samples, len(family.betas))
+        lowest = np.empty(shape, dtype=np.int64)
+        energies, gaps = np.empty(shape), np.empty(shape)
+        for sample in range(family.num_samples):
+            free, nudge = classical_energies(family.groups, np.stack([family.free[sample], family.nudge[sample]]))
+            for phase, beta in enumerate(family.betas):
+                total = free + beta * nudge
+                lowest[sample, phase] = total.argmin()
+                energies[sample, phase], second = np.partition(total, 1)[:2]
+                gaps[sample, phase] = second - energies[sample, phase]
+        warn_of_ties(gaps, family)
+        spins = 1 - 2 * (lowest.reshape(-1, 1) >> np.arange(num_spins) & 1)
+        unknown = np.full(shape, np.nan)
+        report = SolverReport(
+            energies=energies, gaps=gaps, residuals=unknown, overlaps=unknown, minima=True, branches=False
+        )
+        return Equilibria(states=SpinStates(spins=spins.astype(np.int8), energies=energies.ravel()), report=report)
+
+
+def exact_preparation(
+    groups: Sequence[CommutingGroup],
+    *,
+    level: int = 0,
+    solver: Literal["auto", "dense", "lanczos"] = "auto",
+    tolerance: float = 0.0,
+) -> Preparation:
+    """Exact states by what is cheapest: search where all groups are classical, else diagonalisation.
+
+    Args:
+        groups: Of the Hamiltonian.
+        level: Which eigenstate, 0 for the ground state; the search knows only that.
+        solver: Of the diagonalisation.
+        tolerance: Of Lanczos.
+    """
+    if level == 0 and all(group.is_classical for group in groups):
+        return ExactSearch()
+    return ExactPreparation(level=level, solver=solver, tolerance=tolerance)
+
+
+def warn_of_ties(gaps: NDArray, family: Family) -> None:
+    """Say where two states of classical spins have the same energy.
+
+    Args:
+        gaps: Shape (samples, phases), distance to the next state.
+        family: The Hamiltonians.
+    """
+    scale = np.maximum(np.abs(family.coefficients()).sum(axis=2), 1e-300)
+    ties = int((gaps < _EQUAL * scale).sum())
+    if ties:
+        warnings.warn(
+            f"{ties} of {gaps.size} ground states of classical spins are degenerate: which of the states is taken is "
+            "arbitrary. Break the tie with biases, inputs, or weights that differ",
+            DegenerateGroundStateWarning,
+            stacklevel=2,
+        )
