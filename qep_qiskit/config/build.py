@@ -24,6 +24,7 @@ from qep_qiskit.config.schema import (
     MoonsTask,
     NoDataTask,
     ParityTask,
+    PhasesTask,
     UpdateConfig,
 )
 from qep_qiskit.config.schema_preparation import AdiabaticConfig, VariationalConfig
@@ -61,6 +62,7 @@ from qep_qiskit.tasks import (
     moons_task,
     no_data_task,
     parity_task,
+    phases_task,
     xor_task,
 )
 
@@ -180,6 +182,8 @@ def build_task(config: Config, seeds: Seeds) -> Task:
     section = config.task
     if isinstance(section, NoDataTask):
         return no_data_task(section.targets)
+    if isinstance(section, PhasesTask):
+        return phases_task(section.num_samples, section.test_size, seeds=seeds, patches=section.patches)
     options = TaskOptions(input_scale=section.input_scale, amplitude=section.amplitude)
     if section.scaling is not None:
         options["scaling"] = section.scaling

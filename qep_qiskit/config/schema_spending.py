@@ -32,9 +32,10 @@ class MeasurementConfig(Section):
     """Shots per batch: per sample, phase and commuting group; ``exact`` for expectations without noise."""
     allocation: Literal["equal", "optimal"] = "equal"
     """``optimal`` splits the same shots between the groups by a pilot's variances; `shots` is then the mean."""
-    grouping: Literal["shared", "qubit_wise", "per_weight"] = "shared"
+    grouping: Literal["shared", "qubit_wise", "cover", "per_weight"] = "shared"
     """What shares its shots: the Hamiltonian's commuting groups; qubit-wise commuting groups found among all words;
-    or nothing, each weight measured on its own."""
+    few bases that read every word of weights, cost and outputs (``cover``: a word is read in each that can, and its
+    estimates are averaged); or nothing, each weight measured on its own."""
     adaptive: AdaptiveConfig | None = None
     """Raise the shots as the gradient sinks into their noise; `shots` is then the number to begin with."""
 

@@ -28,6 +28,7 @@ from qep_qiskit.measurement import (
     ReadingPlan,
     ReadoutMitigation,
     StateMoments,
+    covering_plan,
     extrapolated,
     measure,
     mitigated,
@@ -44,7 +45,7 @@ __all__ = ["GradientEstimate", "GradientEstimator", "Grouping", "Shots", "cost_p
 
 _MOST_DOUBLINGS = 4
 
-Grouping = Literal["shared", "qubit_wise", "per_weight"]
+Grouping = Literal["shared", "qubit_wise", "cover", "per_weight"]
 Shots = int | tuple[int, ...] | None
 """Shots per batch: the same for every group, one number a group, or None for exact expectations."""
 
@@ -110,6 +111,11 @@ def _qubit_wise(words: tuple[PauliWord, ...], num_qubits: int) -> ReadingPlan:
     return qubit_wise_plan(words, num_qubits)
 
 
+@cache
+def _covering(words: tuple[PauliWord, ...], terms: tuple[int, ...], num_qubits: int) -> ReadingPlan:
+    return covering_plan(words, np.array(terms), num_qubits)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GradientEstimator:
     """Measures gradients.
@@ -122,8 +128,9 @@ class GradientEstimator:
         read_free_cost: For operator costs: also measure the free phase, in the groups of the cost, so that
             the reported cost is that of the free state.
         grouping: Which shots are shared: those of every commuting group of the Hamiltonian (``"shared"``), those of
-            qubit-wise commuting groups found among its words (``"qubit_wise"``), or none, each weight measured on
-            its own (``"per_weight"``).
+            qubit-wise commuting groups found among its words (``"qubit_wise"``), those of few bases that read all
+            words of weights, cost and outputs, a word in several (``"cover"``), or none, each weight measured on its
+            own (``"per_weight"``).
         mitigation: How errors of the readout are calibrated and taken out, or None.
         extrapolation: How means are extrapolated to gates without noise, or None.
 
@@ -154,6 +161,10 @@ class GradientEstimator:
         """The shared batches that outputs and cost are read in, and gradients unless each weight has its own."""
         if self.grouping == "qubit_wise":
             return _qubit_wise(self.hamiltonian.words, self.hamiltonian.num_qubits)
+        if self.grouping == "cover":
+            hamiltonian = self.hamiltonian
+            wanted = np.concatenate([hamiltonian.trained_terms, hamiltonian.cost_terms, hamiltonian.reading_terms])
+            return _covering(hamiltonian.words, tuple(np.unique(wanted).tolist()), hamiltonian.num_qubits)
         return shared_plan(self.hamiltonian.groups)
 
     @property
@@ -252,7 +263,7 @@ class GradientEstimator:
         plan = self._gradient_plan(jacobian)
         for_gradient = np.flatnonzero(np.isin(betas, work.betas)).tolist()
         wanted = dict.fromkeys(plan.serving(jacobian.term), for_gradient)
-        for g in plan.serving(self.hamiltonian.cost_terms):
+        for g in plan.reading(self.hamiltonian.cost_terms):
             wanted[g] = sorted({*wanted.get(g, []), *cost_phases(betas)})
         nudge, constants = self.hamiltonian.operator_nudge(targets)
         family = Family(groups=self.hamiltonian.groups, free=work.free, nudge=nudge, betas=betas, key=work.key)
@@ -295,7 +306,10 @@ class GradientEstimator:
         if work.in_units_of_signals:
             betas = betas * self._unit_of(signals)
         plan = self._gradient_plan(jacobian)
-        known = set() if plan.of_entries else set(plan.serving(self.hamiltonian.reading_terms))
+        slope, spread = self._signal_slope(first, targets), first.moments.covariance[:, 0]
+        if not plan.of_entries:
+            slope, spread = _by_columns(slope, first, plan)
+        known = set() if plan.of_entries else set(plan.reading(self.hamiltonian.reading_terms))
         wanted = {
             g: [p for p, beta in enumerate(betas) if beta != 0.0 or g not in known] for g in plan.serving(jacobian.term)
         }
@@ -319,8 +333,8 @@ class GradientEstimator:
             jacobian=plan.jacobian(jacobian),
             signals=SignalBatch(
                 signals=signals,
-                slope=self._signal_slope(first, targets),
-                covariance=first.moments.covariance[:, 0],
+                slope=slope,
+                covariance=spread,
                 is_free_phase=not plan.of_entries,
             ),
             cost=first.cost,
@@ -365,6 +379,14 @@ class GradientEstimator:
         means[:, used], covariance[:, used] = part.means, part.covariance
         report = equilibria.report.spread(used, shape[1])
         return StateMoments(means=means, covariance=covariance), replace(equilibria, report=report)
+
+
+def _by_columns(slope: NDArray, first: FreePhase, plan: ReadingPlan) -> tuple[NDArray, NDArray]:
+    """Slope of the signals and covariance of the free means, by the columns that these were read from."""
+    known = np.flatnonzero(~np.isnan(first.columns.means[:, 0]).any(axis=0))
+    spread = np.zeros((*slope.shape[:2], plan.num_columns))
+    spread[:, :, known] = slope @ plan.averaging(known, slope.shape[2])
+    return spread, first.columns.covariance[:, 0]
 
 
 def cost_phases(betas: NDArray) -> list[int]:
