@@ -12,7 +12,7 @@ from qep_qiskit.config.schema import Config, LossCost, OperatorCostConfig
 from qep_qiskit.cost import Cost, CostTerm, LossOnExpectations, OperatorCost
 from qep_qiskit.errors import ConfigError, NetworkError
 from qep_qiskit.expressions import parse_operator
-from qep_qiskit.losses import CrossEntropy, Loss, SquaredError
+from qep_qiskit.losses import CrossEntropy, Loss, NegativeAbs, SquaredError
 from qep_qiskit.network import Network
 from qep_qiskit.operators import PauliWord, sparse_pauli_op
 from qep_qiskit.tasks import Task
@@ -96,10 +96,12 @@ def _loss(section: LossCost) -> Loss:
         return SquaredError()
     if section.loss == "cross_entropy":
         return CrossEntropy(section.gain)
+    if section.loss == "negative_abs":
+        return NegativeAbs()
     module, colon, name = section.loss.partition(":")
     if not colon or not module or not name:
         raise ConfigError(
-            f"cost.loss: expected squared_error, cross_entropy or module:name of your own, got '{section.loss}'"
+            f"cost.loss: expected squared_error, cross_entropy, negative_abs or module:name of your own, got '{section.loss}'"
         )
     found = _imported(module, name)
     if not all(hasattr(found, method) for method in ("value", "gradient", "curvature")):

@@ -41,6 +41,7 @@ def build_pauli(section: PauliConfig, task: Task, *, reads_spins: bool) -> Pauli
         outputs=_outputs(section, task.train.num_targets if reads_spins else 0),
         num_inputs=count,
         start=start_of("network.weights", section.weights, Start(distribution="normal", std=0.3)),
+        entangling=section.grouping == "commuting",
     )
 
 

@@ -136,7 +136,8 @@ class LossCost(Section):
 
     kind: Literal["loss"]
     loss: str = "squared_error"
-    """``squared_error``, ``cross_entropy``, or ``module:name`` of a loss of your own."""
+    """``squared_error``, ``cross_entropy``, ``negative_abs`` (minus the sum of |<O>|, without targets), or
+    ``module:name`` of a loss of your own."""
     gain: float = Field(default=3.0, gt=0)
     """Factor on the expectations under the softmax of the cross-entropy."""
     observables: list[str] | None = Field(default=None, min_length=1)

@@ -135,6 +135,9 @@ class PauliConfig(Section):
     """Output spins; by default as many of the last spins as there are targets, none with `cost.observables`."""
     terms: list[PauliTermConfig] = Field(min_length=1)
     """Terms of H."""
+    grouping: Literal["qubit_wise", "commuting"] = "qubit_wise"
+    """Which words share a group, a layer and shots: those that one rotation of every qubit makes diagonal; or all that
+    commute, where that makes fewer groups. These cost two-qubit gates, before a measurement and around every layer."""
     weights: StartConfig = StartConfig()
     """All weights, numbered as their names first appear; by default drawn from a normal distribution."""
 
