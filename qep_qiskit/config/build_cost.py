@@ -31,7 +31,7 @@ def build_cost(config: Config, network: Network, task: Task) -> Cost:
         return _operator_cost(section, network, task)
     cost = _loss_on_expectations(section, network)
     targets = task.train.num_targets
-    own_loss = section.loss not in ("squared_error", "cross_entropy")
+    own_loss = section.loss not in ("squared_error", "cross_entropy")  # some need no targets
     if targets != cost.num_outputs and not (own_loss and targets == 0):
         where = "cost.observables" if section.observables is not None else "network.outputs"
         hint = (
@@ -101,7 +101,8 @@ def _loss(section: LossCost) -> Loss:
     module, colon, name = section.loss.partition(":")
     if not colon or not module or not name:
         raise ConfigError(
-            f"cost.loss: expected squared_error, cross_entropy, negative_abs or module:name of your own, got '{section.loss}'"
+            "cost.loss: expected squared_error, cross_entropy, negative_abs or module:name of your own, got "
+            f"'{section.loss}'"
         )
     found = _imported(module, name)
     if not all(hasattr(found, method) for method in ("value", "gradient", "curvature")):

@@ -61,6 +61,8 @@ def _interactions(term: PauliTermConfig, num_spins: int) -> Iterator[Interaction
     if "?" in term.pauli:
         yield from _lettered(term, num_spins)
         return
+    if term.along is not None and term.repeat is None:
+        raise ConfigError("network.terms.along: goes with repeat; leave it out")
     operator = _operator(term, num_spins)
     copies = [operator] if term.repeat is None else _copies(operator, _along(term, num_spins), term.repeat)
     if term.tied:
