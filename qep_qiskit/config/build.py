@@ -152,6 +152,7 @@ def build(config: Config, task: Task | None = None) -> Experiment:
         preparation=build_preparation(config, hamiltonian, seeds),
         contrast=build_contrast(config, hamiltonian, task.train, seeds),
         shots=None if shots == "exact" else shots,
+        test_shots=config.measurement.test_shots,
         grouping=config.measurement.grouping,
         mitigation=build_mitigation(config),
         extrapolation=build_extrapolation(config),

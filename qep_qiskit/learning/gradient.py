@@ -8,8 +8,6 @@ phases. A free batch that the contrast needs too (one-sided) is not measured twi
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cache
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +19,7 @@ from qep_qiskit.learning.contrast import Contrast
 from qep_qiskit.learning.diagnostics import Diagnostics, Watched, diagnose, spectral_ranges
 from qep_qiskit.learning.free_phase import CostEstimate, FreePhase, cost_of_means, measure_free
 from qep_qiskit.learning.phases import MeasuredPhases, SignalBatch
+from qep_qiskit.learning.reading import Grouping, plan_of_gradient, plan_of_outputs
 from qep_qiskit.measurement import (
     Calibrations,
     Extrapolation,
@@ -28,24 +27,18 @@ from qep_qiskit.measurement import (
     ReadingPlan,
     ReadoutMitigation,
     StateMoments,
-    covering_plan,
     extrapolated,
     measure,
     mitigated,
-    per_weight_plan,
-    qubit_wise_plan,
-    shared_plan,
 )
 from qep_qiskit.network import TermJacobian
 from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import PauliWord
 from qep_qiskit.preparation import Equilibria, Family, Memory, Preparation, Start
 
-__all__ = ["GradientEstimate", "GradientEstimator", "Grouping", "Shots", "cost_phases"]
+__all__ = ["GradientEstimate", "GradientEstimator", "Shots", "cost_phases"]
 
 _MOST_DOUBLINGS = 4
 
-Grouping = Literal["shared", "qubit_wise", "cover", "per_weight"]
 Shots = int | tuple[int, ...] | None
 """Shots per batch: the same for every group, one number a group, or None for exact expectations."""
 
@@ -106,16 +99,6 @@ class _Work:
     in_units_of_signals: bool
 
 
-@cache
-def _qubit_wise(words: tuple[PauliWord, ...], num_qubits: int) -> ReadingPlan:
-    return qubit_wise_plan(words, num_qubits)
-
-
-@cache
-def _covering(words: tuple[PauliWord, ...], terms: tuple[int, ...], num_qubits: int) -> ReadingPlan:
-    return covering_plan(words, np.array(terms), num_qubits)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GradientEstimator:
     """Measures gradients.
@@ -125,6 +108,7 @@ class GradientEstimator:
         preparation: How states are reached.
         contrast: The stencil of nudges.
         shots: Shots per batch: one number, one for every group of the reading plan, or None for exact expectations.
+        test_shots: Shots per batch of evaluations and predictions, or None for those of `shots`.
         read_free_cost: For operator costs: also measure the free phase, in the groups of the cost, so that
             the reported cost is that of the free state.
         grouping: Which shots are shared: those of every commuting group of the Hamiltonian (``"shared"``), those of
@@ -142,6 +126,7 @@ class GradientEstimator:
     preparation: Preparation
     contrast: Contrast
     shots: Shots
+    test_shots: int | None = None
     read_free_cost: bool = False
     grouping: Grouping = "shared"
     mitigation: ReadoutMitigation | None = None
@@ -159,29 +144,20 @@ class GradientEstimator:
     @property
     def reading_plan(self) -> ReadingPlan:
         """The shared batches that outputs and cost are read in, and gradients unless each weight has its own."""
-        if self.grouping == "qubit_wise":
-            return _qubit_wise(self.hamiltonian.words, self.hamiltonian.num_qubits)
-        if self.grouping == "cover":
-            hamiltonian = self.hamiltonian
-            wanted = np.concatenate([hamiltonian.trained_terms, hamiltonian.cost_terms, hamiltonian.reading_terms])
-            return _covering(hamiltonian.words, tuple(np.unique(wanted).tolist()), hamiltonian.num_qubits)
-        return shared_plan(self.hamiltonian.groups)
+        return plan_of_outputs(self.hamiltonian, self.grouping)
 
     @property
     def group_shots(self) -> list[int | None]:
         """Shots per group of the reading plan."""
         return self._shots_of(self.reading_plan)
 
+    @property
+    def evaluation_shots(self) -> list[int | None]:
+        """Shots per group of the reading plan where outputs are evaluated and no gradient is wanted."""
+        return self.group_shots if self.test_shots is None else [self.test_shots] * len(self.reading_plan.groups)
+
     def _shots_of(self, plan: ReadingPlan) -> list[int | None]:
         return list(self.shots) if isinstance(self.shots, tuple) else [self.shots] * len(plan.groups)
-
-    def _gradient_plan(self, jacobian: TermJacobian) -> ReadingPlan:
-        if self.grouping != "per_weight":
-            return self.reading_plan
-        hamiltonian = self.hamiltonian
-        # The cost of a loss on expectations is read in the free phase, in shared batches.
-        cost = () if isinstance(hamiltonian.cost, LossOnExpectations) else hamiltonian.cost_terms
-        return per_weight_plan(hamiltonian.groups, jacobian, hamiltonian.network.layout.names, cost)
 
     def estimate(
         self,
@@ -260,7 +236,7 @@ class GradientEstimator:
     def _with_operator(self, work: _Work) -> Measuring[MeasuredPhases]:
         jacobian, targets = work.jacobian, work.targets
         betas = np.union1d(work.betas, [0.0]) if self.read_free_cost else work.betas
-        plan = self._gradient_plan(jacobian)
+        plan = plan_of_gradient(self.hamiltonian, self.grouping, jacobian)
         for_gradient = np.flatnonzero(np.isin(betas, work.betas)).tolist()
         wanted = dict.fromkeys(plan.serving(jacobian.term), for_gradient)
         for g in plan.reading(self.hamiltonian.cost_terms):
@@ -305,7 +281,7 @@ class GradientEstimator:
         signals = self.hamiltonian.cost.loss.gradient(first.outputs, targets)
         if work.in_units_of_signals:
             betas = betas * self._unit_of(signals)
-        plan = self._gradient_plan(jacobian)
+        plan = plan_of_gradient(self.hamiltonian, self.grouping, jacobian)
         slope, spread = self._signal_slope(first, targets), first.moments.covariance[:, 0]
         if not plan.of_entries:
             slope, spread = _by_columns(slope, first, plan)
