@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.errors import NetworkError
 
-__all__ = ["CrossEntropy", "CustomLoss", "Loss", "SquaredError"]
+__all__ = ["CrossEntropy", "CustomLoss", "Loss", "NegativeAbs", "SquaredError"]
 
 _STEP = 1e-4
 
@@ -51,6 +51,23 @@ class SquaredError:
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:
         """Twice the identity."""
         return np.broadcast_to(2.0 * np.eye(outputs.shape[1]), (*outputs.shape, outputs.shape[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class NegativeAbs:
+    """L = - sum_o |<O_o>|: no targets, expectations of either sign grow."""
+
+    def value(self, outputs: NDArray, targets: NDArray) -> NDArray:
+        """Minus the sum of sizes."""
+        return -np.abs(outputs).sum(axis=1)
+
+    def gradient(self, outputs: NDArray, targets: NDArray) -> NDArray:
+        """Minus the signs."""
+        return -np.sign(outputs)
+
+    def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:
+        """Zero: away from zero the loss is linear."""
+        return np.zeros((*outputs.shape, outputs.shape[1]))
 
 
 @dataclass(frozen=True, slots=True)

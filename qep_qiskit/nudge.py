@@ -133,9 +133,14 @@ class NudgedHamiltonian:
     @cached_property
     def network_groups(self) -> tuple[int, ...]:
         """Indices of the groups that weights live in: the ones a gradient needs."""
+        return self._groups_with(self.trained_terms)
+
+    @cached_property
+    def trained_terms(self) -> NDArray[np.int64]:
+        """Indices of the terms that weights multiply, in order."""
         layout = self.network.layout
-        terms = self.jacobian(np.zeros(layout.num_weights), np.zeros((1, self.network.num_inputs))).term
-        return self._groups_with(terms)
+        found = self.jacobian(np.zeros(layout.num_weights), np.zeros((1, self.network.num_inputs))).term
+        return np.unique(found).astype(np.int64)
 
     def free_coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
         """Coefficients of H alone, shape (samples, terms)."""

@@ -89,6 +89,11 @@ class PauliWord:
         """Highest qubit acted on, -1 for the identity."""
         return max((qubit for qubit, _ in self.factors), default=-1)
 
+    def commutes_with(self, other: PauliWord) -> bool:
+        """Whether two words commute: they differ on an even number of qubits that both act on."""
+        own = dict(self.factors)
+        return sum(own.get(qubit, letter) != letter for qubit, letter in other.factors) % 2 == 0
+
     def label(self, num_qubits: int) -> str:
         """Qiskit label, qubit 0 rightmost.
 

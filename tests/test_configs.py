@@ -29,6 +29,8 @@ def test_config_runs_in_a_small_variant(path, tmp_path, capsys):
     small = ["training.epochs=1"]
     if load_config(path).task.kind == "digits":
         small += ["training.batch_size=1437", "task.test_size=10", "preparation.steps=2", "preparation.total_time=0.4"]
+    if load_config(path).task.kind == "phases":
+        small += ["task.num_samples=20", "task.test_size=10"]
     if "options" in (path.read_text()):
         small += ["preparation.options.maxiter=2"]
     overrides = [word for text in small for word in ("--set", text)]

@@ -11,7 +11,7 @@ from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.errors import NetworkError
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning.free_phase import measure_free
-from qep_qiskit.losses import CrossEntropy, CustomLoss, SquaredError
+from qep_qiskit.losses import CrossEntropy, CustomLoss, NegativeAbs, SquaredError
 from qep_qiskit.measurement import drive
 from qep_qiskit.network import chain
 from qep_qiskit.nudge import NudgedHamiltonian
@@ -22,6 +22,7 @@ LOSSES = {
     "squared": SquaredError(),
     "entropy": CrossEntropy(gain=3.0),
     "soft entropy": CrossEntropy(gain=0.5),
+    "negative size": NegativeAbs(),
     "custom": CustomLoss(lambda o, y: np.sum(np.sin(o * y) + o**4, axis=1)),
     "custom with slope": CustomLoss(lambda o, y: np.sum((o - y) ** 4, axis=1), lambda o, y: 4 * (o - y) ** 3),
 }

@@ -20,7 +20,7 @@ from qep_qiskit.execution import Executor, Request, RequestKey, ShotData, Ticket
 from qep_qiskit.execution.usage import estimated_qpu_seconds
 from qep_qiskit.learning import Contrast, ErrorModel, GradientEstimate, Pilot, first_beta, measure_pilot
 from qep_qiskit.learning.error_model import split_shots
-from qep_qiskit.learning.gradient import Grouping
+from qep_qiskit.learning.reading import Grouping
 from qep_qiskit.learning.spending import batches_per_group
 from qep_qiskit.measurement import Measuring, drive
 

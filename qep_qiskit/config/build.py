@@ -24,6 +24,7 @@ from qep_qiskit.config.schema import (
     MoonsTask,
     NoDataTask,
     ParityTask,
+    PhasesTask,
     UpdateConfig,
 )
 from qep_qiskit.config.schema_preparation import AdiabaticConfig, AnnealingConfig, VariationalConfig
@@ -69,6 +70,7 @@ from qep_qiskit.tasks import (
     moons_task,
     no_data_task,
     parity_task,
+    phases_task,
     xor_task,
 )
 
@@ -163,6 +165,7 @@ def build(config: Config, task: Task | None = None) -> Experiment:
         preparation=build_preparation(config, hamiltonian, seeds),
         contrast=build_contrast(config, hamiltonian, task.train, seeds),
         shots=None if shots == "exact" else shots,
+        test_shots=config.measurement.test_shots,
         grouping=config.measurement.grouping,
         mitigation=build_mitigation(config),
         extrapolation=build_extrapolation(config),
@@ -212,6 +215,8 @@ def build_task(config: Config, seeds: Seeds) -> Task:
     section = config.task
     if isinstance(section, NoDataTask):
         return no_data_task(section.targets)
+    if isinstance(section, PhasesTask):
+        return phases_task(section.num_samples, section.test_size, seeds=seeds, patches=section.patches)
     options = TaskOptions(input_scale=section.input_scale, amplitude=section.amplitude)
     if section.scaling is not None:
         options["scaling"] = section.scaling

@@ -12,7 +12,7 @@ from qep_qiskit.config.schema import Config, LossCost, OperatorCostConfig
 from qep_qiskit.cost import Cost, CostTerm, LossOnExpectations, OperatorCost
 from qep_qiskit.errors import ConfigError, NetworkError
 from qep_qiskit.expressions import parse_operator
-from qep_qiskit.losses import CrossEntropy, Loss, SquaredError
+from qep_qiskit.losses import CrossEntropy, Loss, NegativeAbs, SquaredError
 from qep_qiskit.network import Network
 from qep_qiskit.operators import PauliWord, sparse_pauli_op
 from qep_qiskit.tasks import Task
@@ -31,7 +31,7 @@ def build_cost(config: Config, network: Network, task: Task) -> Cost:
         return _operator_cost(section, network, task)
     cost = _loss_on_expectations(section, network)
     targets = task.train.num_targets
-    own_loss = section.loss not in ("squared_error", "cross_entropy")
+    own_loss = section.loss not in ("squared_error", "cross_entropy")  # some need no targets
     if targets != cost.num_outputs and not (own_loss and targets == 0):
         where = "cost.observables" if section.observables is not None else "network.outputs"
         hint = (
@@ -96,10 +96,13 @@ def _loss(section: LossCost) -> Loss:
         return SquaredError()
     if section.loss == "cross_entropy":
         return CrossEntropy(section.gain)
+    if section.loss == "negative_abs":
+        return NegativeAbs()
     module, colon, name = section.loss.partition(":")
     if not colon or not module or not name:
         raise ConfigError(
-            f"cost.loss: expected squared_error, cross_entropy or module:name of your own, got '{section.loss}'"
+            "cost.loss: expected squared_error, cross_entropy, negative_abs or module:name of your own, got "
+            f"'{section.loss}'"
         )
     found = _imported(module, name)
     if not all(hasattr(found, method) for method in ("value", "gradient", "curvature")):

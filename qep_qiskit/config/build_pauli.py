@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 
 from qep_qiskit.config.build_ising import start_of
 from qep_qiskit.config.schema_network import PauliConfig, PauliTermConfig
@@ -40,6 +41,7 @@ def build_pauli(section: PauliConfig, task: Task, *, reads_spins: bool) -> Pauli
         outputs=_outputs(section, task.train.num_targets if reads_spins else 0),
         num_inputs=count,
         start=start_of("network.weights", section.weights, Start(distribution="normal", std=0.3)),
+        entangling=section.grouping == "commuting",
     )
 
 
@@ -55,9 +57,14 @@ def _outputs(section: PauliConfig, targets: int) -> tuple[int, ...]:
 
 
 def _interactions(term: PauliTermConfig, num_spins: int) -> Iterator[Interaction]:
-    """One interaction, or one for every copy where they are not tied."""
+    """One interaction, or one for every copy where they are not tied, and for every word that ``?`` stands for."""
+    if "?" in term.pauli:
+        yield from _lettered(term, num_spins)
+        return
+    if term.along is not None and term.repeat is None:
+        raise ConfigError("network.terms.along: goes with repeat; leave it out")
     operator = _operator(term, num_spins)
-    copies = [operator] if term.repeat is None else _copies(operator, num_spins, periodic=term.repeat == "ring")
+    copies = [operator] if term.repeat is None else _copies(operator, _along(term, num_spins), term.repeat)
     if term.tied:
         total: Sum = {}
         for copy in copies:
@@ -71,6 +78,31 @@ def _interactions(term: PauliTermConfig, num_spins: int) -> Iterator[Interaction
         spins = sorted({qubit for word in copy for qubit, _ in word.factors})
         name = f"{term.weight}[{','.join(map(str, spins))}]"
         yield Interaction(operator=sparse_pauli_op(copy.items(), num_spins), weight=name, input=term.input)
+
+
+def _lettered(term: PauliTermConfig, num_spins: int) -> Iterator[Interaction]:
+    """A weight of its own for X, Y and Z in the place of every ``?``."""
+    if term.weight is None or term.repeat is not None:
+        raise ConfigError(
+            f"network.terms.pauli: '{term.pauli}' stands for several words, each with a weight of its own; "
+            "give the term a weight and leave repeat out"
+        )
+    pieces = term.pauli.split("?")
+    for letters in product("XYZ", repeat=len(pieces) - 1):
+        text = pieces[0] + "".join(letter + piece for letter, piece in zip(letters, pieces[1:], strict=True))
+        operator = _operator(term.model_copy(update={"pauli": text}), num_spins)
+        name = f"{term.weight}[{' '.join(text.split())}]"
+        yield Interaction(operator=sparse_pauli_op(operator.items(), num_spins), weight=name, input=term.input)
+
+
+def _along(term: PauliTermConfig, num_spins: int) -> list[int]:
+    """The spins that copies of a term are moved along."""
+    spins = list(range(num_spins)) if term.along is None else term.along
+    outside = [spin for spin in spins if not 0 <= spin < num_spins]
+    if outside or len(set(spins)) < len(spins):
+        wrong = f"spin {outside[0]} is out of range" if outside else "a spin comes twice"
+        raise NetworkError(f"network.terms.along: {wrong}; there are {num_spins} spins, 0 to {num_spins - 1}")
+    return spins
 
 
 def _operator(term: PauliTermConfig, num_spins: int) -> Sum:
@@ -88,15 +120,20 @@ def _operator(term: PauliTermConfig, num_spins: int) -> Sum:
     return {word: term.coefficient * value for word, value in words.items()}
 
 
-def _copies(operator: Sum, num_spins: int, *, periodic: bool) -> list[Sum]:
-    """The operator moved by 0, 1, 2, ... spins, every copy once."""
-    highest = max((word.max_qubit for word in operator), default=0)
+def _copies(operator: Sum, along: Sequence[int], repeat: str) -> list[Sum]:
+    """The operator moved by 0, 1, 2, ... places along some spins, every copy once."""
+    place_of = {spin: place for place, spin in enumerate(along)}
+    places = [place_of.get(qubit) for word in operator for qubit, _ in word.factors]
+    if None in places:
+        raise NetworkError(f"network.terms.along: the term acts on other spins than {list(along)}")
+    highest = max((place for place in places if place is not None), default=0)
     found: dict[frozenset[tuple[PauliWord, float]], Sum] = {}
-    for shift in range(num_spins if periodic else num_spins - max(highest, 0)):
-        copy = {_moved(word, shift, num_spins): value for word, value in operator.items()}
+    for shift in range(len(along) if repeat == "ring" else len(along) - highest):
+        moved = {spin: along[(place + shift) % len(along)] for spin, place in place_of.items()}
+        copy = {_moved(word, moved): value for word, value in operator.items()}
         found.setdefault(frozenset(copy.items()), copy)
     return list(found.values())
 
 
-def _moved(word: PauliWord, shift: int, num_spins: int) -> PauliWord:
-    return PauliWord(tuple(sorted(((qubit + shift) % num_spins, letter) for qubit, letter in word.factors)))
+def _moved(word: PauliWord, moved: Mapping[int, int]) -> PauliWord:
+    return PauliWord(tuple(sorted((moved[qubit], letter) for qubit, letter in word.factors)))

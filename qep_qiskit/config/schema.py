@@ -24,6 +24,7 @@ __all__ = [
     "NoDataTask",
     "OperatorCostConfig",
     "ParityTask",
+    "PhasesTask",
     "TaskConfig",
     "TrainingConfig",
     "UpdateConfig",
@@ -94,6 +95,18 @@ class DigitsTask(_DataTask):
     """Images kept aside, of 1797."""
 
 
+class PhasesTask(Section):
+    """Phases of the cluster-Ising ring; its couplings g_ZXZ, g_ZZ, g_X, which sum to 4, are the inputs."""
+
+    kind: Literal["phases"]
+    num_samples: int = Field(default=2000, ge=1)
+    """Points of the phase diagram to train on."""
+    test_size: int = Field(default=200, ge=1)
+    """Points kept aside, drawn from the whole diagram."""
+    patches: list[Annotated[list[float], Field(min_length=3, max_length=3)]] | None = None
+    """Squares that training points are drawn from, each as ``[g_X, g_ZZ, width]``; by default the whole diagram."""
+
+
 class NoDataTask(Section):
     """An aim without data: one sample without inputs."""
 
@@ -103,7 +116,7 @@ class NoDataTask(Section):
 
 
 TaskConfig = Annotated[
-    CsvTask | XorTask | ParityTask | MoonsTask | DigitsTask | NoDataTask, Field(discriminator="kind")
+    CsvTask | XorTask | ParityTask | MoonsTask | DigitsTask | PhasesTask | NoDataTask, Field(discriminator="kind")
 ]
 
 
@@ -123,7 +136,8 @@ class LossCost(Section):
 
     kind: Literal["loss"]
     loss: str = "squared_error"
-    """``squared_error``, ``cross_entropy``, or ``module:name`` of a loss of your own."""
+    """``squared_error``, ``cross_entropy``, ``negative_abs`` (minus the sum of |<O>|, without targets), or
+    ``module:name`` of a loss of your own."""
     gain: float = Field(default=3.0, gt=0)
     """Factor on the expectations under the softmax of the cross-entropy."""
     observables: list[str] | None = Field(default=None, min_length=1)

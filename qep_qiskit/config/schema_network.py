@@ -125,7 +125,8 @@ class PauliTermConfig(Section):
     """One term of H: weight * coefficient * input * operator, where factors that are not named are one."""
 
     pauli: str
-    """The operator: a Pauli word such as ``Z0 X1``, or a sum of words such as ``0.5 X0 - 0.5 Y0 Y1``."""
+    """The operator: a Pauli word such as ``Z0 X1``, or a sum of words such as ``0.5 X0 - 0.5 Y0 Y1``. A ``?`` in the
+    place of a letter stands for X, Y and Z in turn, each word with a weight of its own: ``?0 ?1`` is nine words."""
     weight: str | None = Field(default=None, min_length=1)
     """Name of the weight; none for a fixed term. Terms that name the same weight are tied: it multiplies their sum."""
     coefficient: float = 1.0
@@ -135,8 +136,11 @@ class PauliTermConfig(Section):
     repeat: Literal["chain", "ring"] | None = None
     """Add up copies of the operator, moved by 1, 2, ... spins: ``chain`` as long as they fit, ``ring`` around the end.
     A copy that is there already is left out."""
+    along: list[int] | None = Field(default=None, min_length=2)
+    """The spins that copies are moved along, in order; all by default."""
     tied: bool = True
-    """False gives every copy of ``repeat`` a weight of its own, named by its spins as ``J[0,1]``."""
+    """False gives every copy of ``repeat`` a weight of its own, named by its spins as ``J[0,1]``; words with ``?`` are
+    named by their letters too, as ``K[X0 Z1]``."""
 
 
 class PauliConfig(Section):
@@ -149,6 +153,9 @@ class PauliConfig(Section):
     """Output spins; by default as many of the last spins as there are targets, none with `cost.observables`."""
     terms: list[PauliTermConfig] = Field(min_length=1)
     """Terms of H."""
+    grouping: Literal["qubit_wise", "commuting"] = "qubit_wise"
+    """Which words share a group, a layer and shots: those that one rotation of every qubit makes diagonal; or all that
+    commute, where that makes fewer groups. These cost two-qubit gates, before a measurement and around every layer."""
     weights: StartConfig = StartConfig()
     """All weights, numbered as their names first appear; by default drawn from a normal distribution."""
 

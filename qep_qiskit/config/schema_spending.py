@@ -30,11 +30,14 @@ class MeasurementConfig(Section):
 
     shots: Annotated[int, Field(gt=0)] | Literal["exact"] = 200
     """Shots per batch: per sample, phase and commuting group; ``exact`` for expectations without noise."""
+    test_shots: int | None = Field(default=None, gt=0)
+    """Shots per batch on the test set and in predictions; `shots` by default."""
     allocation: Literal["equal", "optimal"] = "equal"
     """``optimal`` splits the same shots between the groups by a pilot's variances; `shots` is then the mean."""
-    grouping: Literal["shared", "qubit_wise", "per_weight"] = "shared"
+    grouping: Literal["shared", "qubit_wise", "cover", "per_weight"] = "shared"
     """What shares its shots: the Hamiltonian's commuting groups; qubit-wise commuting groups found among all words;
-    or nothing, each weight measured on its own."""
+    few bases that read every word of weights, cost and outputs (``cover``: a word is read in each that can, and its
+    estimates are averaged); or nothing, each weight measured on its own."""
     adaptive: AdaptiveConfig | None = None
     """Raise the shots as the gradient sinks into their noise; `shots` is then the number to begin with."""
 

@@ -115,7 +115,7 @@ def _evaluated(
             free,
             targets,
             plan=estimator.reading_plan,
-            shots=estimator.group_shots,
+            shots=estimator.evaluation_shots,
             key=key,
             memory={name: array[rows] for name, array in memory.items()},
         )

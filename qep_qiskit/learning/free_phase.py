@@ -99,7 +99,7 @@ def measure_free(
         plan,
         equilibria.states,
         shape=(len(coefficients), 1),
-        phases={g: [0] for g in plan.serving(hamiltonian.reading_terms)},
+        phases={g: [0] for g in plan.reading(hamiltonian.reading_terms)},
         shots=shots,
         key=key,
     )

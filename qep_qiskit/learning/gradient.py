@@ -8,8 +8,6 @@ phases. A free batch that the contrast needs too (one-sided) is not measured twi
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cache
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +19,7 @@ from qep_qiskit.learning.contrast import Contrast
 from qep_qiskit.learning.diagnostics import Diagnostics, Watched, diagnose, spectral_ranges
 from qep_qiskit.learning.free_phase import CostEstimate, FreePhase, cost_of_means, measure_free
 from qep_qiskit.learning.phases import MeasuredPhases, SignalBatch
+from qep_qiskit.learning.reading import Grouping, plan_of_gradient, plan_of_outputs
 from qep_qiskit.measurement import (
     Calibrations,
     Extrapolation,
@@ -31,20 +30,15 @@ from qep_qiskit.measurement import (
     extrapolated,
     measure,
     mitigated,
-    per_weight_plan,
-    qubit_wise_plan,
-    shared_plan,
 )
 from qep_qiskit.network import TermJacobian
 from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import PauliWord
 from qep_qiskit.preparation import Equilibria, Family, Memory, Preparation, Start
 
-__all__ = ["GradientEstimate", "GradientEstimator", "Grouping", "Shots", "cost_phases"]
+__all__ = ["GradientEstimate", "GradientEstimator", "Shots", "cost_phases"]
 
 _MOST_DOUBLINGS = 4
 
-Grouping = Literal["shared", "qubit_wise", "per_weight"]
 Shots = int | tuple[int, ...] | None
 """Shots per batch: the same for every group, one number a group, or None for exact expectations."""
 
@@ -105,11 +99,6 @@ class _Work:
     in_units_of_signals: bool
 
 
-@cache
-def _qubit_wise(words: tuple[PauliWord, ...], num_qubits: int) -> ReadingPlan:
-    return qubit_wise_plan(words, num_qubits)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GradientEstimator:
     """Measures gradients.
@@ -119,11 +108,13 @@ class GradientEstimator:
         preparation: How states are reached.
         contrast: The stencil of nudges.
         shots: Shots per batch: one number, one for every group of the reading plan, or None for exact expectations.
+        test_shots: Shots per batch of evaluations and predictions, or None for those of `shots`.
         read_free_cost: For operator costs: also measure the free phase, in the groups of the cost, so that
             the reported cost is that of the free state.
         grouping: Which shots are shared: those of every commuting group of the Hamiltonian (``"shared"``), those of
-            qubit-wise commuting groups found among its words (``"qubit_wise"``), or none, each weight measured on
-            its own (``"per_weight"``).
+            qubit-wise commuting groups found among its words (``"qubit_wise"``), those of few bases that read all
+            words of weights, cost and outputs, a word in several (``"cover"``), or none, each weight measured on its
+            own (``"per_weight"``).
         mitigation: How errors of the readout are calibrated and taken out, or None.
         extrapolation: How means are extrapolated to gates without noise, or None.
 
@@ -135,6 +126,7 @@ class GradientEstimator:
     preparation: Preparation
     contrast: Contrast
     shots: Shots
+    test_shots: int | None = None
     read_free_cost: bool = False
     grouping: Grouping = "shared"
     mitigation: ReadoutMitigation | None = None
@@ -152,25 +144,20 @@ class GradientEstimator:
     @property
     def reading_plan(self) -> ReadingPlan:
         """The shared batches that outputs and cost are read in, and gradients unless each weight has its own."""
-        if self.grouping == "qubit_wise":
-            return _qubit_wise(self.hamiltonian.words, self.hamiltonian.num_qubits)
-        return shared_plan(self.hamiltonian.groups)
+        return plan_of_outputs(self.hamiltonian, self.grouping)
 
     @property
     def group_shots(self) -> list[int | None]:
         """Shots per group of the reading plan."""
         return self._shots_of(self.reading_plan)
 
+    @property
+    def evaluation_shots(self) -> list[int | None]:
+        """Shots per group of the reading plan where outputs are evaluated and no gradient is wanted."""
+        return self.group_shots if self.test_shots is None else [self.test_shots] * len(self.reading_plan.groups)
+
     def _shots_of(self, plan: ReadingPlan) -> list[int | None]:
         return list(self.shots) if isinstance(self.shots, tuple) else [self.shots] * len(plan.groups)
-
-    def _gradient_plan(self, jacobian: TermJacobian) -> ReadingPlan:
-        if self.grouping != "per_weight":
-            return self.reading_plan
-        hamiltonian = self.hamiltonian
-        # The cost of a loss on expectations is read in the free phase, in shared batches.
-        cost = () if isinstance(hamiltonian.cost, LossOnExpectations) else hamiltonian.cost_terms
-        return per_weight_plan(hamiltonian.groups, jacobian, hamiltonian.network.layout.names, cost)
 
     def estimate(
         self,
@@ -249,10 +236,10 @@ class GradientEstimator:
     def _with_operator(self, work: _Work) -> Measuring[MeasuredPhases]:
         jacobian, targets = work.jacobian, work.targets
         betas = np.union1d(work.betas, [0.0]) if self.read_free_cost else work.betas
-        plan = self._gradient_plan(jacobian)
+        plan = plan_of_gradient(self.hamiltonian, self.grouping, jacobian)
         for_gradient = np.flatnonzero(np.isin(betas, work.betas)).tolist()
         wanted = dict.fromkeys(plan.serving(jacobian.term), for_gradient)
-        for g in plan.serving(self.hamiltonian.cost_terms):
+        for g in plan.reading(self.hamiltonian.cost_terms):
             wanted[g] = sorted({*wanted.get(g, []), *cost_phases(betas)})
         nudge, constants = self.hamiltonian.operator_nudge(targets)
         family = Family(groups=self.hamiltonian.groups, free=work.free, nudge=nudge, betas=betas, key=work.key)
@@ -294,8 +281,11 @@ class GradientEstimator:
         signals = self.hamiltonian.cost.loss.gradient(first.outputs, targets)
         if work.in_units_of_signals:
             betas = betas * self._unit_of(signals)
-        plan = self._gradient_plan(jacobian)
-        known = set() if plan.of_entries else set(plan.serving(self.hamiltonian.reading_terms))
+        plan = plan_of_gradient(self.hamiltonian, self.grouping, jacobian)
+        slope, spread = self._signal_slope(first, targets), first.moments.covariance[:, 0]
+        if not plan.of_entries:
+            slope, spread = _by_columns(slope, first, plan)
+        known = set() if plan.of_entries else set(plan.reading(self.hamiltonian.reading_terms))
         wanted = {
             g: [p for p, beta in enumerate(betas) if beta != 0.0 or g not in known] for g in plan.serving(jacobian.term)
         }
@@ -319,8 +309,8 @@ class GradientEstimator:
             jacobian=plan.jacobian(jacobian),
             signals=SignalBatch(
                 signals=signals,
-                slope=self._signal_slope(first, targets),
-                covariance=first.moments.covariance[:, 0],
+                slope=slope,
+                covariance=spread,
                 is_free_phase=not plan.of_entries,
             ),
             cost=first.cost,
@@ -365,6 +355,14 @@ class GradientEstimator:
         means[:, used], covariance[:, used] = part.means, part.covariance
         report = equilibria.report.spread(used, shape[1])
         return StateMoments(means=means, covariance=covariance), replace(equilibria, report=report)
+
+
+def _by_columns(slope: NDArray, first: FreePhase, plan: ReadingPlan) -> tuple[NDArray, NDArray]:
+    """Slope of the signals and covariance of the free means, by the columns that these were read from."""
+    known = np.flatnonzero(~np.isnan(first.columns.means[:, 0]).any(axis=0))
+    spread = np.zeros((*slope.shape[:2], plan.num_columns))
+    spread[:, :, known] = slope @ plan.averaging(known, slope.shape[2])
+    return spread, first.columns.covariance[:, 0]
 
 
 def cost_phases(betas: NDArray) -> list[int]:

@@ -27,8 +27,8 @@ class SignalBatch:
 
     Args:
         signals: Shape (samples, outputs).
-        slope: Shape (samples, outputs, terms), d(signals)/d(free means).
-        covariance: Shape (samples, terms, terms), of the free means that the signals were read from.
+        slope: Shape (samples, outputs, columns), d(signals)/d(free means); by terms where `is_free_phase` is False.
+        covariance: Shape (samples, columns, columns), of the free means that the signals were read from.
         is_free_phase: Whether these very shots are also the free phase of the contrast.
     """
 

@@ -192,7 +192,7 @@ def _pooled(measured: MeasuredPhases, stencil: NDArray, trainable: NDArray) -> t
 
 
 def _signal_group(scout: GradientEstimator) -> int:
-    serving = scout.reading_plan.serving(scout.hamiltonian.reading_terms)
+    serving = scout.reading_plan.reading(scout.hamiltonian.reading_terms)
     return serving[0] if serving and scout.grouping != "per_weight" else 0
 
 

@@ -331,10 +331,10 @@ def _plain_batches(estimator: GradientEstimator) -> NDArray[np.float64]:
     weighted = hamiltonian.jacobian(np.zeros(network.layout.num_weights), np.zeros((1, network.num_inputs))).term
     found[plan.serving(weighted)] = len(betas)
     if isinstance(hamiltonian.cost, LossOnExpectations):
-        reading = plan.serving(hamiltonian.reading_terms)
+        reading = plan.reading(hamiltonian.reading_terms)
         found[reading] = np.where(found[reading] > 0, np.count_nonzero(betas) + 1, 1)
         return found
-    reading = plan.serving(hamiltonian.cost_terms)
+    reading = plan.reading(hamiltonian.cost_terms)
     if estimator.read_free_cost and 0.0 not in betas:
         found[reading] += 1
     else:

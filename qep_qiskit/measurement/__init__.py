@@ -4,7 +4,7 @@ from qep_qiskit.measurement.batches import Measuring, Usage, drive, measure
 from qep_qiskit.measurement.extrapolation import Extrapolation, extrapolated
 from qep_qiskit.measurement.mitigation import Calibrations, ReadoutMitigation, mitigated
 from qep_qiskit.measurement.moments import GroupMoments, StateMoments, moments
-from qep_qiskit.measurement.plan import ReadingPlan, per_weight_plan, qubit_wise_plan, shared_plan
+from qep_qiskit.measurement.plan import ReadingPlan, covering_plan, per_weight_plan, qubit_wise_plan, shared_plan
 
 __all__ = [
     "Calibrations",
@@ -15,6 +15,7 @@ __all__ = [
     "ReadoutMitigation",
     "StateMoments",
     "Usage",
+    "covering_plan",
     "drive",
     "extrapolated",
     "measure",

@@ -4,6 +4,8 @@ A Hamiltonian's groups are a partition of its terms; what is measured is a *plan
 numbers that a plan gives are *columns*: estimates of terms. One shared batch a group has one column a term. Measuring
 each weight on its own, as in "for each k repeat T times" (Scellier 2024, arXiv:2406.00879, sec. 4.1, read literally),
 has one column for every entry of the Jacobian, because two weights that multiply one term do not share their shots.
+A cover reads a term in every batch that can, with a column in each; its estimate is their mean, and their covariances
+add up.
 """
 
 from __future__ import annotations
@@ -14,11 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.errors import ConfigError
 from qep_qiskit.measurement.moments import StateMoments
-from qep_qiskit.network import TermJacobian
+from qep_qiskit.network import TermJacobian, covering_groups
 from qep_qiskit.operators import CommutingGroup, PauliWord, merge_into_groups
 
-__all__ = ["ReadingPlan", "per_weight_plan", "qubit_wise_plan", "shared_plan"]
+__all__ = ["ReadingPlan", "covering_plan", "per_weight_plan", "qubit_wise_plan", "shared_plan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,17 +50,45 @@ class ReadingPlan:
         """Indices of the groups that read any of the given terms."""
         return [g for g, where in enumerate(self.columns) if np.isin(self.terms[where], terms).any()]
 
+    def reading(self, terms: NDArray) -> list[int]:
+        """Indices of few groups that together read all given terms; those of `serving` where a term is in one group."""
+        left, chosen = np.unique(terms), []
+        while len(left):
+            counts = [int(np.isin(left, self.terms[where]).sum()) for where in self.columns]
+            if max(counts) == 0:
+                break
+            chosen.append(int(np.argmax(counts)))
+            left = np.setdiff1d(left, self.terms[self.columns[chosen[-1]]])
+        return sorted(chosen)
+
+    def averaging(self, known: NDArray, num_terms: int) -> NDArray[np.float64]:
+        """The mean over known columns as a matrix, shape (terms, known columns)."""
+        count = np.bincount(self.terms[known], minlength=num_terms)
+        average = np.zeros((num_terms, len(known)))
+        average[self.terms[known], np.arange(len(known))] = 1.0 / count[self.terms[known]]
+        return average
+
     def jacobian(self, jacobian: TermJacobian) -> TermJacobian:
         """d(coefficient)/d(weight), with columns in the place of terms."""
         if self.of_entries:
-            column = np.arange(len(jacobian.term))
+            entry, column = (np.arange(len(jacobian.term)),) * 2
         else:
-            column = np.full(int(self.terms.max()) + 1, -1)
-            column[self.terms] = np.arange(self.num_columns)
-            column = column[jacobian.term]
+            entry, column = self._columns_of(jacobian.term)
+        share = np.bincount(entry, minlength=len(jacobian.term))
         return TermJacobian(
-            weight=jacobian.weight, term=column, values=jacobian.values, num_weights=jacobian.num_weights
+            weight=jacobian.weight[entry],
+            term=column,
+            values=jacobian.values[:, entry] / share[entry],
+            num_weights=jacobian.num_weights,
         )
+
+    def _columns_of(self, terms: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """All pairs of a place among some terms and a column that estimates the term there."""
+        order = np.argsort(self.terms, kind="stable")
+        first, last = (np.searchsorted(self.terms[order], terms, side=side) for side in ("left", "right"))
+        place = np.repeat(np.arange(len(terms)), last - first)
+        within = np.arange(len(place)) - np.repeat(np.cumsum(last - first) - (last - first), last - first)
+        return place, order[first[place] + within]
 
     def folded(self, moments: StateMoments, num_terms: int) -> StateMoments:
         """Moments of terms from moments of columns: the mean over the columns that are known.
@@ -73,11 +104,9 @@ class ReadingPlan:
         covariance = np.zeros((samples, phases, num_terms, num_terms))
         for p in range(phases):
             known = np.flatnonzero(~np.isnan(moments.means[:, p]).any(axis=0))
-            count = np.bincount(self.terms[known], minlength=num_terms)
-            average = np.zeros((num_terms, len(known)))
-            average[self.terms[known], np.arange(len(known))] = 1.0 / count[self.terms[known]]
+            average = self.averaging(known, num_terms)
             found = moments.means[:, p][:, known] @ average.T
-            means[:, p] = np.where(count > 0, found, np.nan)
+            means[:, p] = np.where(average.any(axis=1), found, np.nan)
             covariance[:, p] = average @ moments.covariance[:, p][:, known[:, None], known] @ average.T
         return StateMoments(means=means, covariance=covariance)
 
@@ -95,6 +124,27 @@ def qubit_wise_plan(words: Sequence[PauliWord], num_qubits: int) -> ReadingPlan:
     position = {word: index for index, word in enumerate(words)}
     columns = tuple(np.array([position[word] for word in group.words]) for group in groups)
     return ReadingPlan(groups=groups, columns=columns, terms=np.arange(len(words)))
+
+
+def covering_plan(words: Sequence[PauliWord], terms: NDArray, num_qubits: int) -> ReadingPlan:
+    """One shared batch for each of few bases that together read some terms; a term has a column wherever it is read.
+
+    Args:
+        words: All terms.
+        terms: Indices of those to read.
+        num_qubits: Number of qubits.
+
+    Raises:
+        ConfigError: A term is read after a Fourier transform.
+    """
+    position = {words[term]: int(term) for term in np.unique(terms)}
+    if any(letter == "P" for word in position for _, letter in word.factors):
+        raise ConfigError("measurement.grouping: 'cover' reads Pauli words, and this network has others; use 'shared'")
+    groups = covering_groups(position, num_qubits)
+    found = [np.array([position[word] for word in group.words]) for group in groups]
+    ends = np.cumsum([len(own) for own in found]).tolist()
+    columns = tuple(np.arange(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True))
+    return ReadingPlan(groups=groups, columns=columns, terms=np.concatenate(found))
 
 
 def per_weight_plan(

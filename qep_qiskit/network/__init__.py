@@ -1,5 +1,6 @@
 """What learns: Hamiltonians with trainable weights."""
 
+from qep_qiskit.network.covering import covering_groups
 from qep_qiskit.network.graphs import (
     Graph,
     chain,
@@ -33,6 +34,7 @@ __all__ = [
     "check_distance",
     "commuting_groups",
     "complete",
+    "covering_groups",
     "from_edges",
     "heavy_hex",
     "heavy_hex_patch",

@@ -7,13 +7,16 @@ from dataclasses import replace
 
 from qiskit.quantum_info import PauliList
 
+from qep_qiskit.network.diagonalising import diagonalising_basis
 from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord, merge_into_groups
 
 __all__ = ["commuting_groups"]
 
 
-def commuting_groups(words: Iterable[PauliWord], num_qubits: int) -> tuple[CommutingGroup, ...]:
-    """Partition words into few qubit-wise commuting groups.
+def commuting_groups(
+    words: Iterable[PauliWord], num_qubits: int, *, entangling: bool = False
+) -> tuple[CommutingGroup, ...]:
+    """Partition words into few commuting groups: qubit-wise, or by changes of basis with two-qubit gates.
 
     Two ways are tried, and the one with fewer groups is taken: placing the longest words first, each into the first
     group that it fits, and Qiskit's colouring of the graph of clashes. Both give the same groups for the same words,
@@ -22,16 +25,53 @@ def commuting_groups(words: Iterable[PauliWord], num_qubits: int) -> tuple[Commu
     Args:
         words: The words; the identity and repeated ones are skipped.
         num_qubits: Number of qubits.
+        entangling: Whether words that commute, but not qubit by qubit, may share a group, where that makes fewer. A
+            Clifford circuit then comes before the measurement, and before and after every layer of the group.
 
     Returns:
-        The groups, named by their letters (qubit 0 first), or by one letter where all are the same.
+        The groups, named by their letters (qubit 0 first), or by one letter where all are the same; those with a
+        Clifford circuit by their number, as ``C0``.
     """
     distinct = sorted({word for word in words if word.factors}, key=lambda word: (-len(word.factors), word))
     if not distinct:
         return ()
     greedy = merge_into_groups((), distinct, num_qubits)
     coloured = _by_colouring(distinct, num_qubits)
-    return tuple(map(_named, coloured if len(coloured) < len(greedy) else greedy))
+    qubit_wise = tuple(map(_named, coloured if len(coloured) < len(greedy) else greedy))
+    if not entangling:
+        return qubit_wise
+    parts = min(_commuting(distinct), _commuting_by_colouring(distinct, num_qubits), key=len)
+    if len(parts) >= len(qubit_wise):
+        return qubit_wise
+    return tuple(_of_commuting(number, part, num_qubits) for number, part in enumerate(parts))
+
+
+def _commuting(words: Sequence[PauliWord]) -> list[list[PauliWord]]:
+    """Each word in the first part that it commutes with."""
+    parts: list[list[PauliWord]] = []
+    for word in words:
+        home = next((part for part in parts if all(map(word.commutes_with, part))), None)
+        if home is None:
+            parts.append([word])
+        else:
+            home.append(word)
+    return parts
+
+
+def _commuting_by_colouring(words: Sequence[PauliWord], num_qubits: int) -> list[list[PauliWord]]:
+    labels = PauliList([word.label(num_qubits) for word in words])
+    word_of = {word.label(num_qubits): word for word in words}
+    return [[word_of[label] for label in part.to_labels()] for part in labels.group_commuting()]
+
+
+def _of_commuting(number: int, words: Sequence[PauliWord], num_qubits: int) -> CommutingGroup:
+    """A group of letters where they do, else one with a Clifford circuit."""
+    letters = merge_into_groups((), words, num_qubits)
+    if len(letters) == 1:
+        return _named(letters[0])
+    basis = diagonalising_basis(words, num_qubits)
+    masks = (basis.mask_of(word) for word in words)
+    return CommutingGroup(name=f"C{number}", basis=basis, masks=tuple(mask for mask in masks if mask is not None))
 
 
 def _by_colouring(words: Sequence[PauliWord], num_qubits: int) -> list[CommutingGroup]:

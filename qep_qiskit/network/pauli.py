@@ -82,6 +82,7 @@ class PauliNetwork:
         outputs: Spins that outputs Z are read from; may be empty where the cost names its own observables.
         num_inputs: Length of the input vector x.
         start: Starting values and constraints of all weights, by name where they differ.
+        entangling: Whether groups may have changes of basis with two-qubit gates, see `commuting_groups`.
 
     Raises:
         NetworkError: Nothing trains, operators differ in size or are not Hermitian, a weight multiplies nothing but a
@@ -92,6 +93,7 @@ class PauliNetwork:
     outputs: tuple[int, ...] = ()
     num_inputs: int = 0
     start: Start = _START
+    entangling: bool = False
 
     @classmethod
     def from_operators(
@@ -166,8 +168,9 @@ class PauliNetwork:
 
     @cached_property
     def groups(self) -> tuple[CommutingGroup, ...]:
-        """Qubit-wise commuting groups of all words; each word is in one of them."""
-        return commuting_groups((word for _, words in self._parts for word, _ in words), self.num_qubits)
+        """Commuting groups of all words; each word is in one of them."""
+        words = (word for _, words in self._parts for word, _ in words)
+        return commuting_groups(words, self.num_qubits, entangling=self.entangling)
 
     @cached_property
     def words(self) -> tuple[PauliWord, ...]:

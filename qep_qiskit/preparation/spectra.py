@@ -1,7 +1,7 @@
 """Spectra of sums of commuting groups: dense for small systems, matrix-free Lanczos beyond.
 
-The Hamiltonian is never written as a sparse matrix: a commuting group is a diagonal in its own basis, so
-H |psi> is rotate, multiply, rotate back, for every group.
+A commuting group is a diagonal in its own basis, so H |psi> is rotate, multiply, rotate back, for every group. Only
+Hamiltonians of many groups on few qubits are faster as sparse matrices (`preparation.sparse`).
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import LinearOperator, eigsh
+from scipy.sparse.linalg import LinearOperator, aslinearoperator, eigsh
 
 from qep_qiskit.errors import QepError
 from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.preparation.sparse import sparse_structure
 
 __all__ = [
     "apply_diagonals",
@@ -105,10 +106,7 @@ def lanczos(
     dtype = float if is_real(groups) else complex
     mixture = np.random.default_rng(0).normal(size=size) / np.sqrt(size)
     start = mixture + 1.0 / np.sqrt(size) if near is None else near + _MIXED_IN * mixture
-    diagonals = diagonals_of(groups, coefficients)
-    operator = LinearOperator(
-        (size, size), matvec=lambda vector: apply_diagonals(groups, diagonals, vector.reshape(-1)), dtype=dtype
-    )
+    operator = _as_operator(groups, coefficients, dtype)
     kept = min(size, max(_LANCZOS_VECTORS, 3 * count))
     try:
         levels, states = eigsh(operator, k=count, which="SA", v0=start.astype(dtype), tol=tolerance, ncv=kept)
@@ -116,3 +114,14 @@ def lanczos(
         raise QepError(f"Lanczos did not converge ({error}); use preparation.solver = 'dense'") from error
     order = np.argsort(levels)
     return levels[order], states[:, order]
+
+
+def _as_operator(groups: Sequence[CommutingGroup], coefficients: NDArray, dtype: type) -> LinearOperator:
+    """H as something that is applied, in the faster of two ways."""
+    structure = sparse_structure(tuple(groups))
+    if structure is not None:
+        return aslinearoperator(structure.matrix(coefficients))
+    size, diagonals = 1 << groups[0].num_qubits, diagonals_of(groups, coefficients)
+    return LinearOperator(
+        (size, size), matvec=lambda vector: apply_diagonals(groups, diagonals, vector.reshape(-1)), dtype=dtype
+    )

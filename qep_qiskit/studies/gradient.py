@@ -173,7 +173,7 @@ class GradientStudy:
         phases = len(replace(estimator.contrast, kind=shared.contrast, beta=abs(shared.beta)).betas)
         signals = isinstance(estimator.hamiltonian.cost, LossOnExpectations)
         total = shared.shots * float(batches_per_group(self._with(shared)).sum())
-        reading = len(estimator.reading_plan.serving(estimator.hamiltonian.reading_terms)) if signals else 0
+        reading = len(estimator.reading_plan.reading(estimator.hamiltonian.reading_terms)) if signals else 0
         shots = round(total / (phases * len(plan.groups) + reading))
         return replace(shared, shots=shots, grouping="per_weight") if shots >= 1 else None
 

@@ -46,6 +46,32 @@ shots = 30
 epochs = 3
 batch_size = 2
 """
+_HEISENBERG = """
+name = "bonds"
+seed = 4
+[task]
+kind = "xor"
+[network]
+kind = "pauli"
+num_spins = 3
+grouping = "commuting"
+terms = [
+    { pauli = "X0 X1", repeat = "chain", weight = "Jx" },
+    { pauli = "Y0 Y1", repeat = "chain", weight = "Jy" },
+    { pauli = "Z0 Z1", repeat = "chain", weight = "Jz" },
+    { pauli = "Y0 Y1 Z2", weight = "W0", input = 0 },
+    { pauli = "Z0 X1 X2", weight = "W1", input = 1 },
+]
+[preparation]
+kind = "adiabatic"
+total_time = 2.0
+steps = 5
+[measurement]
+shots = 30
+[training]
+epochs = 2
+batch_size = 2
+"""
 _ROWS = "s0,s1,label\n1,1,+1\n-1,1,-1\n"
 
 WAYS = {
@@ -73,6 +99,68 @@ def test_trains_resumes_and_predicts(qep, mixed, stopped, records, here, setting
     assert records(halted) == records(here / "whole")
     found = qep("predict", "whole", "rows.csv", "--json").object
     assert len(found["predictions"]) == 2
+
+
+@pytest.fixture
+def bonds(here):
+    (here / "bonds.toml").write_text(_HEISENBERG)
+    return here / "bonds.toml"
+
+
+@pytest.mark.filterwarnings("ignore::qep_qiskit.errors.QepWarning")
+@pytest.mark.parametrize("way", WAYS)
+def test_trains_and_resumes_in_bases_with_two_qubit_gates(qep, bonds, stopped, records, here, settings, way):
+    assert qep("train", bonds, "--out", "whole", *settings(WAYS[way])).code == 0
+    halted = stopped(bonds, here / "halted", 1, [WAYS[way]])
+    assert qep("resume", halted).code == 0
+    assert records(halted) == records(here / "whole")
+
+
+def test_circuits_show_the_change_of_basis(qep, bonds, here):
+    assert qep("circuits", bonds, "--out", "circuits").code == 0
+    (file,) = (here / "circuits").glob("nudged_plus_C0.qasm")
+    assert "cx" in file.read_text().rsplit("barrier", 1)[0].rsplit("rz", 1)[1]
+
+
+def test_readout_mitigation_of_such_bases_is_refused(qep, bonds):
+    result = qep(
+        "train",
+        bonds,
+        "--out",
+        "run",
+        "--set",
+        "execution.noise={readout=0.02}",
+        "--set",
+        "execution.mitigation={readout='calibrated'}",
+    )
+    assert result.code == 2
+    assert "the basis of group C0 has two-qubit gates" in result.err
+
+
+@pytest.mark.filterwarnings("ignore::qep_qiskit.errors.QepWarning")
+@pytest.mark.parametrize("way", ["exact", "statevector", "measured"])
+def test_trains_in_few_bases_that_cover_all_words(qep, mixed, stopped, records, here, settings, way):
+    words = [WAYS[way], "measurement.grouping='cover'", "measurement.test_shots=50"]
+    assert qep("train", mixed, "--out", "whole", *settings(*words)).code == 0
+    halted = stopped(mixed, here / "halted", 2, words)
+    assert qep("resume", halted).code == 0
+    assert records(halted) == records(here / "whole")
+
+
+@pytest.mark.parametrize(
+    ("pauli", "words"),
+    [
+        ("Q0 Z1", "network.terms.pauli: Pauli word 'Q0 Z1': expected factors like X0 or Z12"),
+        ("Z0 Z", "got 'Z'"),
+        ("X0 X0", "a qubit appears twice"),
+        ("1j X0", "network.terms.pauli: operator '1j X0': expected real coefficients, for a Hermitian operator"),
+        ("(0.5+0.1j) X0", "expected real coefficients"),
+        ("Z9", "'Z9' acts on spin 9, out of range; there are 3 spins, 0 to 2"),
+    ],
+)
+def test_bad_words_are_one_line(refused, mixed, pauli, words):
+    term = f"[{{pauli='{pauli}', weight='w'}}, {{pauli='Z0', input=0}}]"
+    assert words in refused("train", mixed, "--set", f"network.terms={term}")
 
 
 def test_picture_is_left_out_and_that_is_said(qep, mixed, here):

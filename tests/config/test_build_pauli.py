@@ -38,6 +38,8 @@ def interaction_of(name, terms, x=None, **options):
         ({"pauli": "Z0 Z2", "repeat": "ring"}, 4, ["Z0 Z2", "Z1 Z3"]),
         ({"pauli": "X0", "repeat": "chain"}, 3, ["X0", "X1", "X2"]),
         ({"pauli": "X3 Y0"}, 4, ["Y0 X3"]),
+        ({"pauli": "Z0 Z1", "repeat": "ring", "along": [0, 1, 2]}, 5, ["Z0 Z1", "Z1 Z2", "Z0 Z2"]),
+        ({"pauli": "Z4 X1 Z0", "repeat": "chain", "along": [4, 1, 0, 2]}, 5, ["Z0 X1 Z4", "Z2 X0 Z1"]),
     ],
 )
 def test_copies(term, size, words):
@@ -50,6 +52,34 @@ def test_copies(term, size, words):
 def test_copies_of_a_sum_add_up_where_they_overlap():
     found = interaction_of("w", [{"pauli": "0.5 Z0 + 0.5 Z1 - 1", "repeat": "chain", "weight": "w"}], num_spins=3)
     assert found == {"IIZ": 0.5, "IZI": 1.0, "ZII": 0.5, "III": -2.0}
+
+
+def test_question_marks_are_all_letters_with_weights_of_their_own():
+    network = make(
+        [{"pauli": "-0.5 ?0 ?3", "weight": "K", "input": 1}, {"pauli": "?1", "weight": "h"}],
+        sections=XOR,
+        cost={"kind": "loss"},
+    ).network
+    assert network.layout.num_weights == 12
+    found = network.interaction("K[-0.5 X0 Y3]", [1.0, 2.0])
+    assert np.allclose(found.to_matrix(), sum_of_paulis(["X0 Y3"], [-1.0], 4), rtol=0, atol=1e-12)
+    assert network.layout.names[-3:] == ("h[X1]", "h[Y1]", "h[Z1]")
+
+
+def test_words_that_commute_share_groups_on_request():
+    terms = [{"pauli": f"{letter}0 {letter}1", "repeat": "chain", "weight": "J", "tied": True} for letter in "XYZ"]
+    plain, fewer = (make(terms, grouping=way).network.groups for way in ("qubit_wise", "commuting"))
+    assert [len(plain), len(fewer)] == [3, 2]
+
+
+def test_loss_without_targets():
+    estimator = make(
+        [TERM],
+        sections={"task": {"kind": "none"}},
+        cost={"kind": "loss", "loss": "negative_abs", "observables": ["X0 X1"]},
+    ).estimator
+    loss = estimator.hamiltonian.cost.loss
+    assert loss.value(np.array([[0.3, -0.5]]), np.zeros((1, 0))) == pytest.approx([-0.8])
 
 
 def test_coefficient_and_tied_terms():
@@ -177,6 +207,14 @@ TERM = {"pauli": "X0", "weight": "w"}
         ([TERM | {"weight": ""}], {}, "network.terms.0.weight"),
         ([TERM | {"coefficient": "1j"}], {}, "network.terms.0.coefficient: expected a valid number, got '1j'"),
         ([TERM | {"repeat": "star"}], {}, "network.terms.0.repeat: expected 'chain' or 'ring', got 'star'"),
+        ([TERM | {"pauli": "?0", "repeat": "chain"}], {}, "network.terms.pauli: '?0' stands for several words"),
+        ([{"pauli": "?0"}], {}, "give the term a weight and leave repeat out"),
+        ([TERM | {"pauli": "?x"}], {}, "network.terms.pauli: Pauli word 'Xx'"),
+        ([TERM | {"repeat": "ring", "along": [1, 2]}], {}, "along: the term acts on other spins than [1, 2]"),
+        ([TERM | {"repeat": "ring", "along": [0, 4]}], {}, "network.terms.along: spin 4 is out of range"),
+        ([TERM | {"repeat": "ring", "along": [0, 0]}], {}, "network.terms.along: a spin comes twice"),
+        ([TERM | {"along": [0, 1]}], {}, "network.terms.along: goes with repeat"),
+        ([TERM], {"grouping": "all"}, "network.grouping: expected 'qubit_wise' or 'commuting', got 'all'"),
         ([TERM | {"tied": False}], {}, "network.terms.tied: false goes with a weight and repeat"),
         ([TERM | {"wieght": "v"}], {}, "network.terms.0.wieght: unknown key; did you mean 'weight'?"),
         ([TERM | {"input": 0}], {}, "network.terms: input 0 is out of range; there are 0 inputs, none"),

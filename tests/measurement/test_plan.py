@@ -1,5 +1,7 @@
 """Which shared shot batches read which terms: columns, folding, and batches of weights that share no shots."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cases import NO_INPUTS, random_network
@@ -7,13 +9,15 @@ from chi_square import LIMIT, mean_p_value, variance_p_value
 from qiskit.quantum_info import SparsePauliOp
 from scipy.stats import norm
 
-from qep_qiskit.cost import OperatorCost
+from qep_qiskit.cost import LossOnExpectations, OperatorCost
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator
-from qep_qiskit.measurement import StateMoments, drive, per_weight_plan, qubit_wise_plan, shared_plan
+from qep_qiskit.losses import SquaredError
+from qep_qiskit.measurement import StateMoments, covering_plan, drive, per_weight_plan, qubit_wise_plan, shared_plan
 from qep_qiskit.network import Interaction, PauliNetwork, Start, chain
 from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.operators import PauliWord
 from qep_qiskit.preparation import ExactPreparation
 from qep_qiskit.seeds import Seeds
 
@@ -64,6 +68,76 @@ def estimates(problem, grouping, shots, repeats, executor=None):
     executor = executor or VectorExecutor(Seeds(4))
     works = (estimator.estimate(weights, inputs, targets, RequestKey("test", r)) for r in range(repeats))
     return [drive(work, executor) for work in works]
+
+
+def both_letters(rng):
+    """Words that several bases of a cover read: all of two spins, with a loss on one of them."""
+    words = [f"{a}{b}" for a in "IXYZ" for b in "IXYZ"][1:]
+    parts = tuple(Interaction(operator=SparsePauliOp([word], [rng.normal()]), weight=word) for word in words)
+    network = PauliNetwork(interactions=parts, outputs=(0,))
+    hamiltonian = NudgedHamiltonian(network, LossOnExpectations.on_spins((0,), 2, SquaredError()))
+    return hamiltonian, rng.normal(size=15), NO_INPUTS, np.array([[0.4]])
+
+
+class TestCover:
+    @pytest.fixture
+    def plan(self, rng):
+        hamiltonian = both_letters(rng)[0]
+        return covering_plan(hamiltonian.words, hamiltonian.trained_terms, 2)
+
+    def test_terms_have_a_column_wherever_they_are_read(self, plan, rng):
+        words = both_letters(rng)[0].words
+        counts = np.bincount(plan.terms)
+        assert counts.tolist() == [3 if len(word.factors) == 1 else 1 for word in words]
+        assert len(plan.groups) == 9
+        for group, columns in zip(plan.groups, plan.columns, strict=True):
+            assert group.words == tuple(words[term] for term in plan.terms[columns])
+
+    def test_reading_takes_few_of_the_groups_that_serve(self, plan, rng):
+        words = both_letters(rng)[0].words
+        singles = np.array([index for index, word in enumerate(words) if str(word) in ("Z0", "Z1")])
+        (only,) = plan.reading(singles)
+        assert plan.groups[only].basis.name == "ZZ"
+        assert len(plan.serving(singles)) == 5
+        assert plan.reading(np.array([], dtype=int)) == []
+
+    def test_entries_are_shared_out_to_the_columns(self, plan, rng):
+        hamiltonian, weights, inputs, _ = both_letters(rng)
+        own = hamiltonian.jacobian(weights, inputs)
+        found = plan.jacobian(own)
+        means = rng.normal(size=(1, hamiltonian.num_terms))
+        assert found.pull_back(means[:, plan.terms]) == pytest.approx(own.pull_back(means))
+
+    @pytest.mark.parametrize("kind", ["one_sided", "symmetric"])
+    def test_noise_is_what_the_estimates_claim(self, kind, rng):
+        """Independent batches of a word are averaged, and their covariances added."""
+        hamiltonian, weights, inputs, targets = both_letters(rng)
+        estimator = GradientEstimator(
+            hamiltonian=hamiltonian,
+            preparation=ExactPreparation(),
+            contrast=Contrast(kind=kind, beta=0.2),
+            shots=400,
+            grouping="cover",
+        )
+        executor = VectorExecutor(Seeds(5))
+        works = (estimator.estimate(weights, inputs, targets, RequestKey("test", r)) for r in range(400))
+        found = [drive(work, executor)[0] for work in works]
+        exact = replace(estimator, shots=None, grouping="shared")
+        expected = drive(exact.estimate(weights, inputs, targets, RequestKey("test", 0)), executor)[0].gradient
+        cover = replace(estimator, shots=None)
+        same = drive(cover.estimate(weights, inputs, targets, RequestKey("test", 0)), executor)[0].gradient
+        assert same == pytest.approx(expected, abs=1e-10)
+        gradients, variances = np.array([e.gradient for e in found]), np.array([e.variance for e in found])
+        assert variance_p_value(gradients, variances.mean(axis=0)) > LIMIT
+
+    def test_shots_are_counted(self, rng):
+        hamiltonian, weights, inputs, targets = both_letters(rng)
+        _, usage = estimates((hamiltonian, weights, inputs, targets), "cover", 10, 1)[0]
+        assert usage.circuits == 1 + 2 * 9  # the output in the free phase, nine bases in both nudged ones
+
+    def test_momenta_are_refused_in_one_line(self):
+        with pytest.raises(ConfigError, match="'cover' reads Pauli words"):
+            covering_plan([PauliWord(((0, "P"),))], np.array([0]), 1)
 
 
 @every_problem
@@ -145,7 +219,7 @@ def test_folding_of_a_shared_plan_changes_nothing(rng):
 
 
 @every_problem
-@pytest.mark.parametrize("grouping", ["qubit_wise", "per_weight"])
+@pytest.mark.parametrize("grouping", ["qubit_wise", "cover", "per_weight"])
 def test_exact_gradients_do_not_depend_on_the_grouping(name, grouping, rng):
     problem = PROBLEMS[name](rng)
     shared, other = (estimates(problem, way, None, 1)[0][0] for way in ("shared", grouping))
@@ -154,7 +228,7 @@ def test_exact_gradients_do_not_depend_on_the_grouping(name, grouping, rng):
 
 
 @every_problem
-@pytest.mark.parametrize("grouping", ["shared", "qubit_wise", "per_weight"])
+@pytest.mark.parametrize("grouping", ["shared", "qubit_wise", "cover", "per_weight"])
 def test_noise_is_what_the_estimates_claim(name, grouping, rng):
     problem = PROBLEMS[name](rng)
     found = [estimate for estimate, _ in estimates(problem, grouping, 60, 500)]

@@ -78,7 +78,12 @@ def levels(rows: Iterable[Row], key: str, *, most: int | None = None) -> list[fl
 
 def cut_name(row: Row) -> str:
     """How the shots of a row were grouped and split, and whether its error signals were known."""
-    grouping = {"shared": "shared batches", "qubit_wise": "qubit-wise groups", "per_weight": "each weight alone"}
+    grouping = {
+        "shared": "shared batches",
+        "qubit_wise": "qubit-wise groups",
+        "cover": "few bases",
+        "per_weight": "each weight alone",
+    }
     split = {"equal": "equal split", "optimal": "best split"}
     parts = [grouping.get(str(row.get("grouping")), str(row.get("grouping")))]
     parts.append(split.get(str(row.get("allocation")), str(row.get("allocation"))))

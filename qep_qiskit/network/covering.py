@@ -1,0 +1,95 @@
+"""Few product bases that together read every word of a set: a word may be read in several of them.
+
+A Hamiltonian's groups are a partition, as Trotter steps need it; a measurement needs a cover. For all two-body words of
+some spins the bases are the rows of an orthogonal array: nine for the words of four spins, where a greedy partition
+takes ten to fifteen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord
+
+__all__ = ["covering_groups"]
+
+_ATTEMPTS = 400
+_CANDIDATES = 4
+_LETTERS = "ZXY"
+
+
+def covering_groups(words: Iterable[PauliWord], num_qubits: int) -> tuple[CommutingGroup, ...]:
+    """Groups that read every word at least once, as few as a search finds; each holds all words that it can read.
+
+    Attempts with other random choices stop at the number of words of one set of spins that exclude each other, below
+    which no cover goes. The same words give the same groups.
+
+    Args:
+        words: The words; the identity and repeated ones are skipped.
+        num_qubits: Number of qubits.
+    """
+    distinct = sorted({word for word in words if word.factors})
+    if not distinct:
+        return ()
+    table = np.array([_letters(word, num_qubits) for word in distinct])
+    longest = np.array([not _is_part_of_another(row, table) for row in table])
+    fewest = _excluding(distinct)
+    best: list[NDArray[np.int64]] = []
+    generator = np.random.default_rng(len(distinct))
+    for _ in range(_ATTEMPTS):
+        found = _attempt(table[longest], generator)
+        best = found if not best or len(found) < len(best) else best
+        if len(best) <= fewest:
+            break
+    return tuple(_group(row, distinct, table) for row in sorted(best, key=lambda row: row.tolist()))
+
+
+def _letters(word: PauliWord, num_qubits: int) -> list[int]:
+    """1, 2, 3 for Z, X, Y on every qubit, 0 for none."""
+    letter_of = dict(word.factors)
+    return [_LETTERS.index(letter_of[qubit]) + 1 if qubit in letter_of else 0 for qubit in range(num_qubits)]
+
+
+def _is_part_of_another(row: NDArray, table: NDArray) -> bool:
+    contained = ((row == 0) | (table == row)).all(axis=1)
+    return int(contained.sum()) > 1
+
+
+def _excluding(words: Sequence[PauliWord]) -> int:
+    """Most words on one set of spins: no basis reads two of them."""
+    supports = [word.mask for word in words]
+    return max(supports.count(mask) for mask in set(supports))
+
+
+def _attempt(table: NDArray, generator: np.random.Generator) -> list[NDArray[np.int64]]:
+    """Bases one after the other, each the best of a few for the words that are left."""
+    left, found = table, []
+    while len(left):
+        candidates = [_grown(left, generator) for _ in range(_CANDIDATES)]
+        basis = max(candidates, key=lambda basis: int(_read_by(basis, left).sum()))
+        found.append(basis)
+        left = left[~_read_by(basis, left)]
+    return found
+
+
+def _grown(left: NDArray, generator: np.random.Generator) -> NDArray[np.int64]:
+    """A basis from a random word on: it takes in what fits, in random order, until nothing does."""
+    basis = np.zeros(left.shape[1], dtype=np.int64)
+    for row in left[generator.permutation(len(left))]:
+        if ((row == 0) | (basis == 0) | (row == basis)).all():
+            basis = np.maximum(basis, row)
+    return basis
+
+
+def _read_by(basis: NDArray, table: NDArray) -> NDArray[np.bool_]:
+    return ((table == 0) | (table == basis)).all(axis=1)
+
+
+def _group(basis: NDArray, words: Sequence[PauliWord], table: NDArray) -> CommutingGroup:
+    letters = "".join(_LETTERS[max(letter - 1, 0)] for letter in basis)
+    known = np.array([_LETTERS.index(letter) + 1 for letter in letters])
+    masks = tuple(words[index].mask for index in np.flatnonzero(_read_by(known, table)).tolist())
+    return CommutingGroup(name=letters, basis=LocalBasis(letters), masks=masks)

@@ -1,0 +1,84 @@
+"""Sums of Pauli words as sparse matrices, made again and again with other coefficients.
+
+A word is i^|Y| X^x Z^z with bit masks x and z, so that all words with the same x share one diagonal: a Hamiltonian of
+many commuting groups, such as all couplings of a few spins, has few of them, and applying it takes fewer passes over
+the vector than a change of basis for every group.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from qep_qiskit.operators import CommutingGroup, PauliWord
+from qep_qiskit.transforms import walsh_hadamard
+
+__all__ = ["SparseStructure", "sparse_structure"]
+
+_MOST_QUBITS = 14
+_PASSES_PER_GROUP = 8
+_PHASES = (1.0, 1.0j, -1.0, -1.0j)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SparseStructure:
+    """Where the numbers of a Hamiltonian stand.
+
+    Args:
+        z: Shape (terms,), masks z of the words.
+        diagonal: Shape (terms,), which diagonal each word is in.
+        factor: Shape (terms,), i^|Y|; real where all are.
+        indices: Shape (2^N, diagonals), the column of every number.
+    """
+
+    z: NDArray[np.int64]
+    diagonal: NDArray[np.int64]
+    factor: NDArray
+    indices: NDArray[np.int32]
+
+    def matrix(self, coefficients: NDArray) -> csr_array:
+        """H as a sparse matrix, of coefficients of shape (terms,)."""
+        size, count = self.indices.shape
+        spread = np.zeros((count, size), dtype=self.factor.dtype)
+        np.add.at(spread, (self.diagonal, self.z), self.factor * coefficients)
+        numbers = np.take_along_axis(walsh_hadamard(spread).T, self.indices, axis=0)
+        starts = np.arange(0, size * count + 1, count, dtype=np.int32)
+        return csr_array((numbers.ravel(), self.indices.ravel(), starts), shape=(size, size))
+
+
+@lru_cache(maxsize=32)
+def sparse_structure(groups: tuple[CommutingGroup, ...]) -> SparseStructure | None:
+    """The structure of the groups' words; None where changes of basis are the faster way.
+
+    These are narrow registers with few groups, wide registers, and generators that are no Pauli words.
+    """
+    num_qubits = groups[0].num_qubits
+    words = [word for group in groups for word in group.words]
+    if num_qubits > _MOST_QUBITS or any(letter == "P" for word in words for _, letter in word.factors):
+        return None
+    masks = [_masks(word) for word in words]
+    flips = sorted({x for x, _, _ in masks})
+    if len(flips) > _PASSES_PER_GROUP * sum(not _is_diagonal(group) for group in groups):
+        return None
+    factor = np.array([_PHASES[power % 4] for _, _, power in masks])
+    return SparseStructure(
+        z=np.array([z for _, z, _ in masks], dtype=np.int64),
+        diagonal=np.array([flips.index(x) for x, _, _ in masks], dtype=np.int64),
+        factor=factor if factor.imag.any() else factor.real,
+        indices=(np.arange(1 << num_qubits)[:, None] ^ np.array(flips)).astype(np.int32),
+    )
+
+
+def _is_diagonal(group: CommutingGroup) -> bool:
+    return set(group.basis.name) == {"Z"}
+
+
+def _masks(word: PauliWord) -> tuple[int, int, int]:
+    """x, z, and the number of Y."""
+    x = sum(1 << qubit for qubit, letter in word.factors if letter in "XY")
+    z = sum(1 << qubit for qubit, letter in word.factors if letter in "YZ")
+    return x, z, (x & z).bit_count()
