@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 
-_RANDOMIZATIONS = 128
+_RANDOMIZATIONS, _CALIBRATE_EVERY = 128, 5
 
 
 def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
@@ -178,14 +178,15 @@ def build_mitigation(config: Config) -> ReadoutMitigation | None:
     """How errors of the readout are taken out.
 
     Raises:
-        ConfigError: There are none on this backend, or there is no calibration to set shots for.
+        ConfigError: There are none on this backend, or there is no calibration to set anything for.
     """
     section = config.execution.mitigation
     if section.randomizations is not None and section.readout != "twirled" and not section.gate_twirling:
         _refuse("mitigation.randomizations", "goes with readout = 'twirled' or gate_twirling = true; leave it out")
     if section.readout == "none":
-        if section.calibration_shots is not None:
-            _refuse("mitigation.calibration_shots", "goes with readout = 'calibrated' or 'twirled' only; leave it out")
+        for key in ("calibration_shots", "calibrate_every"):
+            if getattr(section, key) is not None:
+                _refuse(f"mitigation.{key}", "goes with readout = 'calibrated' or 'twirled' only; leave it out")
         return None
     if has_known_states(config) or _is_ideal(config):
         _refuse("mitigation.readout", "this backend has no errors of the readout; leave it out")
@@ -194,6 +195,7 @@ def build_mitigation(config: Config) -> ReadoutMitigation | None:
         shots=None if shots == "exact" else shots,
         kind=section.readout,
         randomizations=section.randomizations or _RANDOMIZATIONS,
+        every=section.calibrate_every or _CALIBRATE_EVERY,
     )
 
 

@@ -30,8 +30,12 @@ class MitigationConfig(Section):
     (TREX): flip qubits at random before every reading, and divide every mean by what it is where all qubits are 0;
     errors of different qubits may depend on each other."""
     calibration_shots: Annotated[int, Field(gt=0)] | Literal["exact"] | None = None
-    """Shots of each calibration circuit (two if calibrated, one if twirled), 4096 by default; they are counted, and
-    taken anew every epoch, on a device in the job of the first request. ``exact`` for probabilities without noise."""
+    """Shots of each calibration circuit (two if calibrated, one if twirled), 4096 by default; they are counted, on a
+    device they are in the job of the request that needs them first. ``exact`` for probabilities without noise."""
+    calibrate_every: int | None = Field(default=None, gt=0)
+    """Epochs that a calibration holds for, 5 by default; 1 for a new one every epoch. What a device drifts by in the
+    meantime scales means by a fraction of its errors of reading; where an epoch is one step of four samples and 200
+    shots, a calibration every epoch is a third of the price."""
     randomizations: int | None = Field(default=None, gt=0)
     """Most randomizations of a circuit where readings or gates are twirled, 128 by default; its shots are shared out
     among them."""

@@ -109,7 +109,7 @@ class TrainingState:
         spending: What steps spend at present, or None before the first.
         recollections: What the preparation remembers of the training samples, samples on the first axis; NaN where it
             has not met them.
-        calibrations: Errors of the readout that hold for the current epoch.
+        calibrations: Errors of the readout, those that still hold.
         journal: Answers to the requests of the work that is under way, none between steps.
     """
 

@@ -234,7 +234,10 @@ class Trainer:
             self._step(order[start : start + self.settings.batch_size])
         self._stop_if_requested()
         test = self._drive(self._test(state.epoch + 1, state.recollections, dict(state.calibrations)))
-        state.epoch, state.batch, state.calibrations = state.epoch + 1, 0, {}
+        state.epoch, state.batch = state.epoch + 1, 0
+        mitigation = self.estimator.mitigation
+        if mitigation is not None and mitigation.is_due(state.epoch):
+            state.calibrations = {}
         tally, state.tally = state.tally, EpochTally()
         self._finish_epoch(tally, test)
 

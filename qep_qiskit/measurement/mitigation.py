@@ -50,6 +50,7 @@ class ReadoutMitigation:
         shots: Shots of each calibration circuit, or None for exact probabilities.
         kind: ``"calibrated"`` or ``"twirled"``.
         randomizations: Most random flips of a circuit, where twirled.
+        every: Epochs of a training run that a calibration holds for.
 
     Raises:
         ConfigError: A number is not positive.
@@ -58,12 +59,19 @@ class ReadoutMitigation:
     shots: int | None = 4096
     kind: Literal["calibrated", "twirled"] = "calibrated"
     randomizations: int = 128
+    every: int = 5
 
     def __post_init__(self) -> None:
         if self.shots is not None and self.shots < 1:
             raise ConfigError(f"execution.mitigation.calibration_shots: expected at least 1, got {self.shots}")
         if self.randomizations < 1:
             raise ConfigError(f"execution.mitigation.randomizations: expected at least 1, got {self.randomizations}")
+        if self.every < 1:
+            raise ConfigError(f"execution.mitigation.calibrate_every: expected at least 1, got {self.every}")
+
+    def is_due(self, epoch: int) -> bool:
+        """Whether an epoch (from 0) begins with a calibration of its own."""
+        return epoch % self.every == 0
 
     @property
     def flips(self) -> int | None:

@@ -197,7 +197,7 @@ def _mitigation(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
     if found:
         found.append(
             "Shots in all count folded circuits, and a calibration for every estimate; a training run shares one "
-            "between the steps of an epoch."
+            "between the steps of some epochs."
         )
     return found
 

@@ -110,7 +110,7 @@ class RunRequests:
 
     Args:
         jobs: Those that differ, with how often they come.
-        step: Those of one step of a full batch. Calibrations come once an epoch and are not in them.
+        step: Those of one step of a full batch. Calibrations come once in some epochs and are not in them.
         steps: Steps of the run.
         fixed: Whether answers have no say in what is asked; otherwise the numbers are an estimate.
     """
@@ -197,10 +197,18 @@ class _DrivenEpoch:
 
 
 def _driven_epochs(experiment: Experiment) -> Iterator[_DrivenEpoch]:
-    """One epoch of every kind, each from the state that the one before left."""
-    trainer = experiment.trainer()
+    """One epoch of every kind, each from the state that the one before left.
+
+    The first one calibrates; what it finds is kept for kinds that do not, and forgotten where a calibration is due.
+    """
+    trainer, mitigation = experiment.trainer(), experiment.estimator.mitigation
+    if mitigation is not None:
+        lasting = replace(mitigation, every=trainer.settings.epochs + 1)
+        experiment = replace(experiment, estimator=replace(experiment.estimator, mitigation=lasting))
     for epochs in _kinds_of_epochs(trainer):
         epoch, piloted = epochs[0]
+        if mitigation is not None and mitigation.is_due(epoch):
+            trainer.state.calibrations = {}
         if trainer.state.spending is not None:
             trainer.state.spending = replace(trainer.state.spending, piloted=piloted)
         yield _driven(experiment, trainer.state, epoch, times=len(epochs))
@@ -209,15 +217,17 @@ def _driven_epochs(experiment: Experiment) -> Iterator[_DrivenEpoch]:
 def _kinds_of_epochs(trainer: Trainer) -> list[list[tuple[int, int]]]:
     """Epochs that ask for the same things, each with the epoch of the last pilot before it.
 
-    What an epoch asks for depends on whether it is the first, and on whether a pilot (the first or a later one) and a
-    test are due.
+    What an epoch asks for depends on whether it is the first, and on whether a pilot (the first or a later one), a
+    test and a calibration are due.
     """
-    kinds: dict[tuple[bool, int, bool], list[tuple[int, int]]] = {}
+    kinds: dict[tuple[bool, int, bool, bool], list[tuple[int, int]]] = {}
     spending, piloted, pilots = trainer.state.spending, -1, 0
+    mitigation = trainer.estimator.mitigation
     for epoch in range(trainer.settings.epochs):
         due = spending is not None and trainer.policy.is_due(replace(spending, piloted=piloted), epoch)
         pilots += due
-        kind = (epoch == 0, min(pilots, 2) if due else 0, trainer.settings.is_test_due(epoch + 1))
+        calibrates = mitigation is not None and mitigation.is_due(epoch)
+        kind = (epoch == 0, min(pilots, 2) if due else 0, trainer.settings.is_test_due(epoch + 1), calibrates)
         kinds.setdefault(kind, []).append((epoch, piloted))
         piloted = epoch if due else piloted
     return list(kinds.values())

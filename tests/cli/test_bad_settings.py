@@ -60,6 +60,8 @@ CHOICES = [
     ("execution.mitigation.readout='calibrated'", "this backend has no errors of the readout; leave it out"),
     ("execution.mitigation.calibration_shots=0", "execution.mitigation.calibration_shots: expected"),
     ("execution.mitigation.calibration_shots=9", "goes with readout = 'calibrated' or 'twirled' only; leave"),
+    ("execution.mitigation.calibrate_every=9", "calibrate_every: goes with readout = 'calibrated' or 'twirled' only"),
+    ("execution.mitigation.calibrate_every=0", "execution.mitigation.calibrate_every: expected greater than 0"),
     ("execution.mitigation.dynamical_decoupling='XZ'", "dynamical_decoupling: expected 'none', 'XX', 'XpXm' or 'XY4'"),
     ("execution.mitigation.dynamical_decoupling='XX'", "dynamical_decoupling: needs a device, 'ibm_...', 'fake_...'"),
     ("execution.mitigation.gate_twirling=true", "'fake_...' or 'rehearse:ibm_...', got 'aer'"),

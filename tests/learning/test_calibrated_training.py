@@ -16,7 +16,7 @@ FLIPPED = 0.1
 
 def experiment(**execution):
     noise = {"noise": {"readout": FLIPPED, "two_qubit": 0.01}}
-    mitigation = {"mitigation": {"readout": "calibrated", "calibration_shots": CALIBRATION}}
+    mitigation = {"mitigation": {"readout": "calibrated", "calibration_shots": CALIBRATION, "calibrate_every": 1}}
     content = {
         "seed": 3,
         "task": {"kind": "xor"},
@@ -87,6 +87,21 @@ def test_a_run_stopped_again_and_again_is_the_same(whole, every, tmp_path):
     assert_same_in_parts(*whole, every, tmp_path)
 
 
+@pytest.mark.parametrize(("every", "calibrations"), [(2, 2), (3, 1), (None, 1)])
+def test_a_calibration_holds_for_some_epochs(every, calibrations, tmp_path):
+    """Those of epochs 0 and 2 where every is 2; also in a run that is resumed, wherever it was stopped."""
+    mitigation = {"readout": "calibrated", "calibration_shots": CALIBRATION, "calibrate_every": every}
+    watch = Watch()
+    trainer = experiment(mitigation=mitigation).trainer([watch])
+    trainer.run()
+    plain = experiment(mitigation={}).trainer()
+    plain.run()
+    assert trainer.state.shots - plain.state.shots == calibrations * 2 * CALIBRATION
+    assert trainer.state.circuits - plain.state.circuits == calibrations * 2
+    for stops in (1, 2, 3):
+        assert_same_in_parts(trainer, watch, stops, tmp_path, mitigation=mitigation)
+
+
 def test_bits_of_measured_circuits_are_kept_too(tmp_path):
     watch = Watch()
     trainer = experiment(measured_circuits=True).trainer([watch])
@@ -96,7 +111,7 @@ def test_bits_of_measured_circuits_are_kept_too(tmp_path):
 
 @pytest.mark.parametrize("measured_circuits", [False, True])
 def test_twirled_readout_survives_stops_too(measured_circuits, tmp_path):
-    mitigation = {"readout": "twirled", "calibration_shots": CALIBRATION, "randomizations": 8}
+    mitigation = {"readout": "twirled", "calibration_shots": CALIBRATION, "calibrate_every": 1, "randomizations": 8}
     how = {"measured_circuits": measured_circuits, "mitigation": mitigation}
     watch = Watch()
     trainer = experiment(**how).trainer([watch])

@@ -16,7 +16,8 @@ from qep_qiskit.measurement import Extrapolation, drive
 
 CALIBRATION, SHOTS, EPOCHS, SAMPLES = 600, 50, 3, 4
 ZNE = {"mitigation": {"noise_factors": [1, 3]}}
-BOTH = {"mitigation": {"noise_factors": [1, 3], "readout": "calibrated", "calibration_shots": CALIBRATION}}
+READOUT = {"readout": "calibrated", "calibration_shots": CALIBRATION, "calibrate_every": 1}
+BOTH = {"mitigation": {"noise_factors": [1, 3], **READOUT}}
 
 
 def experiment(**execution):
