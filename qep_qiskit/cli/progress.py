@@ -13,6 +13,7 @@ from qep_qiskit.learning.trainer import Outcome, Record, Trainer
 __all__ = ["ProgressView"]
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_BETWEEN_LINES_OF_WAITING = 60.0
 _WIDTH_OF_WORDS = 88
 
 
@@ -77,6 +78,15 @@ class ProgressView:
             self._last_line = time.monotonic()
             text = f"step {trainer.state.step + 1}/{trainer.total_steps}, request {len(trainer.state.journal)}"
             self._console.print(f"{text}  {_compact(trainer.state.shots)} shots", highlight=False)
+
+    def on_wait(self, job_id: str, seconds: float) -> None:
+        """While a job of a device waits or runs: say so on the bar; elsewhere, in a line now and then."""
+        text = f"job {job_id} is waited for, {seconds:.0f} s"
+        if self._bar is not None:
+            self._bar.update(self._task, figures=text)
+        elif time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES_OF_WAITING:
+            self._last_line = time.monotonic()
+            self._console.print(text, highlight=False)
 
     def on_pilot(self, trainer: Trainer, record: Record) -> None:
         """A pilot moves nothing; the next step shows what came of it."""

@@ -75,6 +75,8 @@ def _worked(
 ) -> tuple[Trainer, Outcome]:
     progress = ProgressView(Console(stderr=True))
     trainer = trainer_in(folder, experiment, state, watchers=(progress,), executor=executor)
+    if executor is not None:
+        executor.waiting = progress.on_wait
     with _stopping_on_signals(trainer):
         progress.start(trainer)
         try:

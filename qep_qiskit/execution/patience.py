@@ -64,12 +64,18 @@ class PatientDevice:
         device: The device.
         patience: How long to wait for what.
         stopping: Whether to stop waiting; asked several times a second.
+        waiting: Told which job is waited for, and for how many seconds so far, whenever it is asked about.
     """
 
     def __init__(
-        self, device: RemoteDevice, patience: Patience, *, stopping: Callable[[], bool] = lambda: False
+        self,
+        device: RemoteDevice,
+        patience: Patience,
+        *,
+        stopping: Callable[[], bool] = lambda: False,
+        waiting: Callable[[str, float], None] = lambda job_id, seconds: None,
     ) -> None:
-        self._device, self._patience, self._stopping = device, patience, stopping
+        self._device, self._patience, self._stopping, self._waiting = device, patience, stopping, waiting
 
     def settled(self, entry: JobEntry) -> list[str]:
         """Ids of the jobs under a tag, none only if the listing stays empty for the settling time."""
@@ -135,6 +141,7 @@ class PatientDevice:
             view = self.view(entry, entry.job_id)
             if view.state != "waiting":
                 return view
+            self._waiting(entry.job_id, time.monotonic() - started)
             pause = pauses()
             if wait is not None and time.monotonic() + pause > started + wait:
                 waited = f" after {wait:.0f} s" if wait else ""

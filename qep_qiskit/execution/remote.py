@@ -100,7 +100,14 @@ class RemoteExecutor:
         self._pace, self._most_seconds = pace or Pace(), max_qpu_seconds
         self.stopping: Callable[[], bool] = lambda: False
         """Whether to stop waiting; asked several times a second."""
-        self._patient = PatientDevice(device, self._patience, stopping=lambda: self.stopping())
+        self.waiting: Callable[[str, float], None] = lambda job_id, seconds: None
+        """Told which job is waited for, and for how many seconds so far."""
+        self._patient = PatientDevice(
+            device,
+            self._patience,
+            stopping=lambda: self.stopping(),
+            waiting=lambda job_id, seconds: self.waiting(job_id, seconds),
+        )
         self._circuits = DeviceCircuits(device.backend, seeds, ledger, layout=layout, options=options)
         self._begun: set[RequestKey] = set()
         self.sent: list[JobEntry] = []

@@ -123,3 +123,16 @@ def test_an_access_token_that_ran_out_has_three_tries(service, expected, tmp_pat
         assert service.posts == 3
     require_same(run(service, path), expected)
     assert len(service.accepted) == 1
+
+
+def test_who_waits_is_told_of_which_job_and_how_long(service, expected, tmp_path):
+    service.queue_polls, told = 3, []
+    with JobLedger(tmp_path / "jobs.sqlite") as ledger:
+        device = IbmDevice(service, "ibm_stand_in", sampler=service.sampler)
+        executor = RemoteExecutor(device, Seeds(1), ledger, patience=QUICK)
+        executor.waiting = lambda job_id, seconds: told.append((job_id, seconds))
+        require_same(executor.collect(executor.submit(ramp_request())), expected)
+    assert [job_id for job_id, _ in told] == ["job0"] * 3
+    seconds = [waited for _, waited in told]
+    assert seconds == sorted(seconds)
+    assert seconds[0] < 1.0
