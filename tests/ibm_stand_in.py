@@ -13,6 +13,9 @@ from qiskit_ibm_runtime.api.exceptions import RequestsApiError
 from qiskit_ibm_runtime.exceptions import IBMRuntimeError, RuntimeJobFailureError
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
+from qep_qiskit.execution.aer import fake_device
+from qep_qiskit.execution.on_device import fractional_device
+
 TOKEN = "a-token-that-nobody-may-see-0123456789"
 INSTANCE = "crn:v1:stand-in"
 
@@ -149,3 +152,30 @@ class StandInService:
             return job
 
         return SimpleNamespace(run=run)
+
+
+class FractionalDevice(StandInDevice):
+    """The stand-in with the gates of another snapshot."""
+
+    def __init__(self, target):
+        super().__init__()
+        self._described = target
+
+    @property
+    def target(self):
+        return self._described
+
+
+class FractionalService(StandInService):
+    """Has a device with fractional gates, and hands it out with them, without them, or as it is."""
+
+    def __init__(self):
+        super().__init__()
+        whole = fake_device("fake_kingston", 3)
+        self.kinds = {False: whole, True: fractional_device(whole), None: fractional_device(whole)}
+        self.asked = []
+
+    def backend(self, name, use_fractional_gates=False):
+        self.asked.append(use_fractional_gates)
+        super().backend(name)
+        return FractionalDevice(self.kinds[use_fractional_gates].target)

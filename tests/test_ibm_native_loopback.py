@@ -96,6 +96,17 @@ def test_a_native_network_is_sent_without_a_swap(double, config, tmp_path, gates
         assert sorted(pub["active_qubits"]) == network["qubits"]
 
 
+def test_fractional_gates_of_a_live_device_are_weighed(double, config):
+    done = qep(double, "plan", config, "--json")
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    (program,) = plan["programs"]
+    gates = program["two_qubit_gates"]
+    (change,) = [saving["change"] for saving in plan["savings"] if "fractional_gates" in saving["change"]]
+    assert change.startswith(f"execution.fractional_gates = true: {gates // 2} two-qubit gates in place of {gates}")
+    assert not double.jobs()
+
+
 def test_a_device_without_fractional_gates(double, config, tmp_path):
     words = ("--set", "execution.fractional_gates=true", "--set", "execution.backend=ibm_manila")
     done = qep(double, "train", config, "--out", tmp_path / "run", *words)

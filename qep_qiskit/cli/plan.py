@@ -36,35 +36,29 @@ def _planned(experiment: Experiment) -> dict[str, Any]:
     from qep_qiskit.studies.plan_requests import record_run
     from qep_qiskit.studies.plan_savings import savings
 
-    device, left = _device(experiment)
+    device, fractional, left = _device(experiment)
     requests = record_run(experiment)
     circuits = circuits_on(experiment, device)
     plan = plan_requests(requests, circuits, experiment, remaining_seconds=left)
-    found = savings(experiment, requests, circuits, _fractional(experiment))
+    found = savings(experiment, requests, circuits, fractional)
     return plan.record() | {"savings": [saving.record() for saving in found]}
 
 
-def _device(experiment: Experiment) -> tuple[BackendV2, float | None]:
-    """The device, and the QPU seconds that the account has left, where there is an account."""
-    name = experiment.config.execution.backend
+def _device(experiment: Experiment) -> tuple[BackendV2, BackendV2 | None, float | None]:
+    """The device; with fractional gates, where it offers them and the run does without; QPU seconds that are left."""
+    config, size = experiment.config, experiment.network.num_qubits
     remote = device_of(experiment)
+    from qep_qiskit.config.build_local_device import fractional_of, is_described, local_device, whole_device
+
     if remote is not None:
-        return remote.backend, PatientDevice(remote, build_patience(experiment.config)).asked(remote.seconds_left)
-    from qep_qiskit.config.build_local_device import is_described, local_device
-
-    if not is_described(experiment.config):
+        left = PatientDevice(remote, build_patience(config)).asked(remote.seconds_left)
+        return remote.backend, fractional_of(config, remote.whole), left
+    if not is_described(config):
         raise ConfigError(
-            f"execution.backend: '{name}' charges nothing; name a device with --backend, such as fake_torino"
+            f"execution.backend: '{config.execution.backend}' charges nothing; name a device with --backend, such as "
+            "fake_torino"
         )
-    return local_device(experiment.config, experiment.network.num_qubits), None
-
-
-def _fractional(experiment: Experiment) -> BackendV2 | None:
-    """The device with fractional gates, where it is described here, offers them, and the run does without."""
-    from qep_qiskit.config.build_local_device import fractional_of, is_described
-
-    config = experiment.config
-    return fractional_of(config, experiment.network.num_qubits) if is_described(config) else None
+    return local_device(config, size), fractional_of(config, lambda: whole_device(config, size)), None
 
 
 def _print(plan: dict[str, Any], title: str) -> None:

@@ -6,7 +6,7 @@ calibration is written into it, and stays there for as long as the run lives.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeGuard
 
@@ -26,7 +26,16 @@ from qep_qiskit.execution.on_device import (
     plain_device,
 )
 
-__all__ = ["fractional_of", "is_described", "is_native", "is_rehearsal", "layout_of", "local_device", "settled"]
+__all__ = [
+    "fractional_of",
+    "is_described",
+    "is_native",
+    "is_rehearsal",
+    "layout_of",
+    "local_device",
+    "settled",
+    "whole_device",
+]
 
 _REHEARSE = "rehearse:"
 
@@ -138,7 +147,7 @@ def local_device(config: Config, num_qubits: int) -> BackendV2:
         ResourceError: It is too small.
     """
     section = config.execution
-    device = _whole_device(config, num_qubits)
+    device = whole_device(config, num_qubits)
     if not section.fractional_gates:
         return plain_device(device)
     if not (is_fractional(device) or offers_fractional_gates(device)):
@@ -149,16 +158,26 @@ def local_device(config: Config, num_qubits: int) -> BackendV2:
     return fractional_device(device)
 
 
-def fractional_of(config: Config, num_qubits: int) -> BackendV2 | None:
-    """The same device with fractional gates, where it offers them and the run does without; else None."""
-    device = _whole_device(config, num_qubits)
-    if config.execution.fractional_gates or not (is_fractional(device) or offers_fractional_gates(device)):
+def fractional_of(config: Config, whole: Callable[[], BackendV2]) -> BackendV2 | None:
+    """The device with fractional gates, where it offers them and the run does without; else None.
+
+    Args:
+        config: The settled configuration.
+        whole: Finds the device with all that it offers.
+    """
+    if config.execution.fractional_gates:
         return None
-    return fractional_device(device)
+    device = whole()
+    return fractional_device(device) if is_fractional(device) or offers_fractional_gates(device) else None
 
 
-def _whole_device(config: Config, num_qubits: int) -> BackendV2:
-    """The same device with all that it offers, whatever the run uses."""
+def whole_device(config: Config, num_qubits: int) -> BackendV2:
+    """The device that `local_device` simulates with all that it offers, whatever the run uses.
+
+    Raises:
+        ConfigError: It is not there.
+        ResourceError: It is too small.
+    """
     section = config.execution
     if section.snapshot is None:
         from qep_qiskit.execution import aer

@@ -195,6 +195,14 @@ class IbmDevice:
         self._rep_delay = checked_rep_delay(self.backend, rep_delay)
         self._workload = Workload(mode, self.backend, None if most_seconds is None else math.ceil(most_seconds))
 
+    def whole(self) -> Any:
+        """The device with all that it offers, whatever jobs use of it.
+
+        Raises:
+            DeviceError: It cannot be read.
+        """
+        return _backend(self._service, self.name, fractional_gates=None)
+
     def batch(self) -> str | None:
         """Id of the batch or session that jobs go into, opened where there is none; None in job mode.
 

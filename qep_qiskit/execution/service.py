@@ -73,6 +73,14 @@ class RemoteDevice(Protocol):
         """``"job"``, ``"batch"`` or ``"session"``."""
         ...
 
+    def whole(self) -> BackendV2:
+        """The device with all that it offers, whatever jobs use of it.
+
+        Raises:
+            DeviceError: It cannot be read.
+        """
+        ...
+
     def batch(self) -> str | None:
         """Id of the batch or session that jobs go into, opened where there is none; None in job mode."""
         ...

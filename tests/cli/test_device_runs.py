@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("qiskit_ibm_runtime")
 
-from ibm_stand_in import StandInService, api_error
+from ibm_stand_in import FractionalService, StandInService, api_error
 
 from qep_qiskit.config import build_executor
 from qep_qiskit.execution import patience
@@ -174,6 +174,30 @@ def test_plan_of_a_live_device_knows_what_the_account_has_left(qep, service, her
     assert plan["remaining_seconds"] == 4
     assert not plan["would_start"]
     assert service.posts == 0
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_plan_of_a_live_device_weighs_fractional_gates(qep, service, here, settings, monkeypatch, used):
+    """The device is asked for as it is, beside the one that the run uses."""
+    found = FractionalService()
+    found._api_clients = {}
+
+    def device(config, num_qubits):
+        fractional = config.execution.fractional_gates
+        return IbmDevice(found, "ibm_stand_in", sampler=found.sampler, fractional_gates=fractional)
+
+    monkeypatch.setattr("qep_qiskit.studies.training.build_device", device)
+    words = settings(*SETTINGS, f"execution.fractional_gates={json.dumps(used)}")
+    plan = qep("plan", here / "circuits.toml", "--json", *words).object
+    told = [saving["change"] for saving in plan["savings"] if "fractional_gates" in saving["change"]]
+    assert found.asked == ([True] if used else [False, None])
+    if used:
+        assert told == []
+    else:
+        (gates,) = {program["two_qubit_gates"] for program in plan["programs"]}
+        assert told[0].startswith(
+            f"execution.fractional_gates = true: {gates // 2} two-qubit gates in place of {gates}"
+        )
 
 
 def test_a_shorter_delay_is_asked_for_and_counted(qep, service, here, settings):

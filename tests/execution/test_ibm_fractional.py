@@ -8,46 +8,19 @@ from ibm_requests import ramp_request
 
 pytest.importorskip("qiskit_ibm_runtime")
 
-from ibm_stand_in import StandInDevice, StandInService
+from ibm_stand_in import FractionalService
 from qiskit_ibm_runtime.exceptions import IBMInputValueError
 
 from qep_qiskit.errors import DeviceError
 from qep_qiskit.execution import ibm
-from qep_qiskit.execution.aer import fake_device
 from qep_qiskit.execution.ibm import IbmDevice, described_device
 from qep_qiskit.execution.ledger import JobLedger
-from qep_qiskit.execution.on_device import fractional_device
 from qep_qiskit.execution.pubs import DeviceCircuits
 from qep_qiskit.execution.remote import Patience, RemoteExecutor
 from qep_qiskit.seeds import Seeds
 
 QUICK = Patience(settling=0.15, first_pause=0.005, longest_pause=0.02, without_answer=0.5)
 HALF = np.pi / 2
-
-
-class FractionalDevice(StandInDevice):
-    """The stand-in with the gates of another snapshot."""
-
-    def __init__(self, target):
-        super().__init__()
-        self._described = target
-
-    @property
-    def target(self):
-        return self._described
-
-
-class FractionalService(StandInService):
-    def __init__(self):
-        super().__init__()
-        whole = fake_device("fake_kingston", 3)
-        self.kinds = {False: whole, True: fractional_device(whole), None: fractional_device(whole)}
-        self.asked = []
-
-    def backend(self, name, use_fractional_gates=False):
-        self.asked.append(use_fractional_gates)
-        super().backend(name)
-        return FractionalDevice(self.kinds[use_fractional_gates].target)
 
 
 @pytest.fixture
