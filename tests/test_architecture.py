@@ -18,6 +18,8 @@ ROOMS = [
     "memory",
     "transforms",
     "operators",
+    "coordinates",
+    "gaussian",
     "expressions",
     "program",
     "prepared",

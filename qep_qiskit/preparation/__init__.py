@@ -13,6 +13,7 @@ from qep_qiskit.preparation.interface import (
     Start,
     check_level,
 )
+from qep_qiskit.preparation.oscillators import GaussianPreparation, stable_betas
 from qep_qiskit.preparation.response import linear_response
 from qep_qiskit.preparation.spectra import apply_hamiltonian, dense_hamiltonians, term_expectations
 from qep_qiskit.preparation.variational import VariationalPreparation
@@ -26,6 +27,7 @@ __all__ = [
     "ExactPreparation",
     "Family",
     "FixedAnsatz",
+    "GaussianPreparation",
     "HamiltonianVariational",
     "HardwareEfficient",
     "Memory",
@@ -39,5 +41,6 @@ __all__ = [
     "dense_hamiltonians",
     "linear_response",
     "solve_chain",
+    "stable_betas",
     "term_expectations",
 ]
