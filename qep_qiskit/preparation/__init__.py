@@ -15,6 +15,7 @@ from qep_qiskit.preparation.interface import (
     Start,
     check_level,
 )
+from qep_qiskit.preparation.oscillators import GaussianPreparation, stable_betas
 from qep_qiskit.preparation.response import linear_response
 from qep_qiskit.preparation.spectra import apply_hamiltonian, dense_hamiltonians, term_expectations
 from qep_qiskit.preparation.variational import VariationalPreparation
@@ -30,6 +31,7 @@ __all__ = [
     "ExactSearch",
     "Family",
     "FixedAnsatz",
+    "GaussianPreparation",
     "HamiltonianVariational",
     "HardwareEfficient",
     "Memory",
@@ -45,5 +47,6 @@ __all__ = [
     "exact_preparation",
     "linear_response",
     "solve_chain",
+    "stable_betas",
     "term_expectations",
 ]
