@@ -8,9 +8,8 @@ after its own change of basis V, and is spanned by *generators*: generator a of 
 up to a sign: where V takes a word to minus a product of Z, the sign is the group's, so that a generator is the word.
 V acts on single qubits (`LocalBasis`), or it is a Clifford circuit or a Fourier transform (`qep_qiskit.bases`).
 
-Everything downstream (measurement, Trotter layers, exact states, gradients) asks a group for three things:
-its change of basis, the bit masks of its generators, and their diagonals. It never asks which network the
-group came from. Qubit 0 is the rightmost character of a Pauli label, as everywhere in Qiskit.
+Everything downstream asks a group for its change of basis, the bit masks of its generators, and their diagonals, and
+never which network it came from. Qubit 0 is the rightmost character of a Pauli label, as everywhere in Qiskit.
 """
 
 from __future__ import annotations
@@ -112,9 +111,7 @@ class PauliWord:
             NetworkError: A letter is P.
         """
         if any(letter == "P" for _, letter in self.factors):
-            raise NetworkError(
-                f"'{self}' is read after a Fourier transform and is no Pauli word; ask its group instead"
-            )
+            raise NetworkError(f"'{self}' is read after a Fourier transform: it is no Pauli word")
         letters = ["I"] * num_qubits
         for qubit, letter in self.factors:
             letters[num_qubits - 1 - qubit] = letter
@@ -153,54 +150,42 @@ class Basis(Protocol):
     @property
     def num_qubits(self) -> int:
         """Number of qubits."""
-        ...
 
     @property
     def name(self) -> str:
         """Says what V does, the same in every process: for keys and digests."""
-        ...
 
     @property
     def is_real(self) -> bool:
         """Whether V and all generators are real matrices."""
-        ...
 
     @property
     def is_local(self) -> bool:
         """Whether V acts on single qubits only. One that does is a `LocalBasis`."""
-        ...
 
     def rotate(self, states: NDArray) -> NDArray:
         """V applied to states, shape (..., 2^N)."""
-        ...
 
     def rotate_back(self, states: NDArray) -> NDArray:
         """V^dagger applied to states, shape (..., 2^N)."""
-        ...
 
     def append_to(self, circuit: QuantumCircuit) -> None:
         """Append the gates of V, so that measuring in Z then reads this basis."""
-        ...
 
     def append_inverse_to(self, circuit: QuantumCircuit) -> None:
         """Append the gates of V^dagger."""
-        ...
 
     def word(self, mask: int) -> PauliWord:
         """The word that V takes to the product of Z on a mask, up to its sign."""
-        ...
 
     def sign(self, mask: int) -> int:
         """+1 or -1: V^dagger (prod_{k in mask} Z_k) V is the word of the mask times this."""
-        ...
 
     def mask_of(self, word: PauliWord) -> int | None:
         """The mask that V takes a word to, or None where the word is not diagonal in this basis."""
-        ...
 
     def operator(self, masks: Sequence[int], coefficients: Sequence[float]) -> SparsePauliOp:
         """The sum of generators with coefficients, in the computational basis."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +210,7 @@ class LocalBasis:
 
     @property
     def is_local(self) -> bool:
-        """True."""
+        """Always."""
         return True
 
     @property
@@ -283,8 +268,7 @@ class LocalBasis:
 
     def operator(self, masks: Sequence[int], coefficients: Sequence[float]) -> SparsePauliOp:
         """The sum of words with coefficients."""
-        words = (self.word(mask) for mask in masks)
-        return sparse_pauli_op(zip(words, coefficients, strict=True), self.num_qubits)
+        return sparse_pauli_op(zip(map(self.word, masks), coefficients, strict=True), self.num_qubits)
 
 
 @lru_cache(maxsize=256)
@@ -419,11 +403,11 @@ def merge_into_groups(
         if not word.factors:
             continue
         found_in = ((i, basis.mask_of(word)) for i, basis in enumerate(bases))
-        home, mask = next(((i, mask) for i, mask in found_in if mask is not None), (-1, 0))
-        if home < 0:
+        home = next(((i, mask) for i, mask in found_in if mask is not None), None)
+        if home is None:
             homeless.append(word)
-        elif mask not in masks[home]:
-            masks[home].append(mask)
+        elif home[1] not in masks[home[0]]:
+            masks[home[0]].append(home[1])
     opened: list[tuple[list[str | None], list[int]]] = []
     for word in sorted(set(homeless), key=lambda word: (-len(word.factors), word)):
         for letters, found in opened:

@@ -31,12 +31,12 @@ def with_signal_noise(
     """Covariance of the derivatives with the error signals' noise in it.
 
     Args:
-        covariance: Shape (samples, columns, columns), of the derivatives at fixed error signals; columns are the terms
-            where `free_weight` is not zero.
+        covariance: Shape (samples, columns, columns), of the derivatives at fixed error signals.
         derivative: Shape (samples, columns).
         signals: Shape (samples, outputs).
-        slope: Shape (samples, outputs, terms), d(signals)/d(free means).
-        free_covariance: Shape (samples, terms, terms), of the free means the signals were read from.
+        slope: Shape (samples, outputs, means), d(signals)/d(free means).
+        free_covariance: Shape (samples, means, means), of the free means the signals were read from; these are the
+            same columns where `free_weight` is not zero.
         free_weight: Stencil weight of the free phase. Where the contrast uses the same free batch, its
             noise and that of the signals are correlated.
     """
