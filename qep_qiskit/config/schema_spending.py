@@ -53,7 +53,7 @@ class PilotConfig(Section):
 class ContrastConfig(Section):
     """Nudges."""
 
-    kind: Literal["one_sided", "symmetric", "four_point"] = "symmetric"
+    kind: Literal["one_sided", "symmetric", "four_point", "fluctuations"] = "symmetric"
     """Stencil of nudged phases."""
     beta: float | Literal["auto"] = 0.3
     """Nudge strength; of either sign for ``one_sided``. ``auto``: the best one for the given shots, by pilots."""

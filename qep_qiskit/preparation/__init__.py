@@ -17,6 +17,7 @@ from qep_qiskit.preparation.interface import (
 )
 from qep_qiskit.preparation.response import linear_response
 from qep_qiskit.preparation.spectra import apply_hamiltonian, dense_hamiltonians, term_expectations
+from qep_qiskit.preparation.thermal import ThermalPreparation, thermal_response
 from qep_qiskit.preparation.variational import VariationalPreparation
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Preparation",
     "SolverReport",
     "Start",
+    "ThermalPreparation",
     "VariationalPreparation",
     "apply_hamiltonian",
     "chain_term_means",
@@ -46,4 +48,5 @@ __all__ = [
     "linear_response",
     "solve_chain",
     "term_expectations",
+    "thermal_response",
 ]
