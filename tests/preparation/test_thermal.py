@@ -147,7 +147,7 @@ def test_zero_temperature_is_the_ground_state(cost, rng):
 
 @pytest.mark.parametrize("kind", ["quantum", "classical"])
 def test_shots_draw_from_the_mixture(kind, rng):
-    hamiltonian, weights, inputs, targets = problem(kind, "edges", "operator", rng)
+    hamiltonian, weights, inputs, _ = problem(kind, "edges", "operator", rng)
     family = Family.of_free(hamiltonian.groups, hamiltonian.free_coefficients(weights, inputs), KEY)
     states = prepared(ThermalPreparation(0.8), family).states
     assert isinstance(states, MixedStates if kind == "quantum" else SpinEnsembles)
