@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import BranchJumpWarning, NudgeBeyondGapWarning
-from qep_qiskit.measurement import StateMoments
+from qep_qiskit.measurement import StateMoments, is_certain
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.preparation import Family, SolverReport
 
@@ -186,6 +186,8 @@ def _expectation(watched: Watched, coefficients: NDArray) -> _Curve:
     """Means of an operator per sample and phase, from the shot batches; NaN where a term was not measured."""
     terms = np.where(coefficients != 0.0, watched.moments.means, 0.0)
     values = np.einsum("spt,spt->sp", coefficients, terms)
+    if is_certain(watched.moments.covariance):
+        return _Curve(values, np.zeros_like(values))
     variances = np.einsum("spt,sptu,spu->sp", coefficients, watched.moments.covariance, coefficients)
     return _Curve(values, variances)
 

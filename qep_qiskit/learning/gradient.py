@@ -29,8 +29,10 @@ from qep_qiskit.measurement import (
     ReadoutMitigation,
     StateMoments,
     extrapolated,
+    is_certain,
     measure,
     mitigated,
+    no_covariance,
     per_weight_plan,
     qubit_wise_plan,
     shared_plan,
@@ -361,8 +363,13 @@ class GradientEstimator:
         )
         if len(used) == shape[1]:
             return part, equilibria
-        means, covariance = np.full(shape, np.nan), np.zeros((*shape, shape[2]))
-        means[:, used], covariance[:, used] = part.means, part.covariance
+        means = np.full(shape, np.nan)
+        means[:, used] = part.means
+        if is_certain(part.covariance):
+            covariance = no_covariance(*shape, shape[2])
+        else:
+            covariance = np.zeros((*shape, shape[2]))
+            covariance[:, used] = part.covariance
         report = equilibria.report.spread(used, shape[1])
         return StateMoments(means=means, covariance=covariance), replace(equilibria, report=report)
 
@@ -380,8 +387,10 @@ def _filled_in(measured: StateMoments, free: StateMoments, betas: NDArray) -> St
     where = np.flatnonzero(betas == 0.0)
     if where.size == 0:
         return measured
-    means, covariance = measured.means.copy(), measured.covariance.copy()
+    means, covariance = measured.means.copy(), measured.covariance
     known = ~np.isnan(free.means[:, 0])
     means[:, where[0]] = np.where(known, free.means[:, 0], means[:, where[0]])
-    covariance[:, where[0]] += free.covariance[:, 0]
+    if not (is_certain(covariance) and is_certain(free.covariance)):
+        covariance = covariance.copy()
+        covariance[:, where[0]] += free.covariance[:, 0]
     return StateMoments(means=means, covariance=covariance)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from qep_qiskit.learning.diagnostics import Diagnostics
 from qep_qiskit.learning.free_phase import CostEstimate
 from qep_qiskit.learning.signal_noise import with_signal_noise
-from qep_qiskit.measurement import ReadingPlan, StateMoments
+from qep_qiskit.measurement import ReadingPlan, StateMoments, is_certain, no_covariance
 from qep_qiskit.network import TermJacobian
 from qep_qiskit.preparation import Memory
 
@@ -130,6 +130,8 @@ class MeasuredPhases:
         used = stencil != 0.0
         means = np.nan_to_num(self.moments.means[:, used])
         derivative = np.einsum("p,spt->st", stencil[used], means)
+        if is_certain(self.moments.covariance):
+            return derivative, no_covariance(*derivative.shape, derivative.shape[1])
         return derivative, np.einsum("p,sptu->stu", stencil[used] ** 2, self.moments.covariance[:, used])
 
     def _with_signals(self, covariance: NDArray, derivative: NDArray, stencil: NDArray) -> NDArray:
@@ -148,6 +150,8 @@ class MeasuredPhases:
     def _by_group(self, covariance: NDArray) -> NDArray[np.float64]:
         """Variances of the summed gradient by the shots of each group, shape (groups, weights)."""
         found = np.zeros((len(self.plan.groups), self.jacobian.num_weights))
+        if is_certain(covariance):
+            return found
         for g, columns in enumerate(self.plan.columns):
             own = np.zeros_like(covariance)
             own[:, columns[:, None], columns] = covariance[:, columns[:, None], columns]

@@ -3,7 +3,7 @@
 from qep_qiskit.measurement.batches import Measuring, Usage, drive, measure
 from qep_qiskit.measurement.extrapolation import Extrapolation, extrapolated
 from qep_qiskit.measurement.mitigation import Calibrations, ReadoutMitigation, mitigated
-from qep_qiskit.measurement.moments import GroupMoments, StateMoments, moments
+from qep_qiskit.measurement.moments import GroupMoments, StateMoments, is_certain, moments, no_covariance
 from qep_qiskit.measurement.plan import ReadingPlan, per_weight_plan, qubit_wise_plan, shared_plan
 
 __all__ = [
@@ -17,9 +17,11 @@ __all__ = [
     "Usage",
     "drive",
     "extrapolated",
+    "is_certain",
     "measure",
     "mitigated",
     "moments",
+    "no_covariance",
     "per_weight_plan",
     "qubit_wise_plan",
     "shared_plan",

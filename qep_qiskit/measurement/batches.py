@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 from qep_qiskit.execution import Executor, Readout, Request, RequestKey, ShotData
-from qep_qiskit.measurement.moments import StateMoments, moments_of_readouts
+from qep_qiskit.measurement.moments import StateMoments, is_certain, moments_of_readouts, no_covariance
 from qep_qiskit.measurement.plan import ReadingPlan, shared_plan
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.prepared import Prepared
@@ -75,13 +75,17 @@ def measure(
     )
     data = yield Request(key=key, prepared=prepared, readouts=readouts)
     means = np.full((*shape, plan.num_columns), np.nan)
-    covariance = np.zeros((*shape, plan.num_columns, plan.num_columns))
-    groups = [plan.groups[g] for g in wanted]
-    for (g, chosen), found in zip(wanted.items(), moments_of_readouts(data, groups), strict=True):
+    measured = list(moments_of_readouts(data, [plan.groups[g] for g in wanted]))
+    certain = all(is_certain(found.covariance) for found in measured)
+    whole = (*shape, plan.num_columns, plan.num_columns)
+    covariance = no_covariance(*whole) if certain else np.zeros(whole)
+    for (g, chosen), found in zip(wanted.items(), measured, strict=True):
         columns = plan.columns[g]
         block = (shape[0], len(chosen), len(columns))
         where = np.array(chosen)[:, None]
         means[:, where, columns] = found.means.reshape(block)
+        if certain:
+            continue
         pairs = where[:, :, None], columns[:, None], columns[None, :]
         covariance[:, pairs[0], pairs[1], pairs[2]] = found.covariance.reshape((*block, block[-1]))
     return StateMoments(means=means, covariance=covariance)

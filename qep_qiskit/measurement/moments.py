@@ -18,7 +18,7 @@ from qep_qiskit.measurement.inversion import inverted, words_of_bits
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.transforms import walsh_hadamard
 
-__all__ = ["GroupMoments", "StateMoments", "moments", "moments_of_readouts"]
+__all__ = ["GroupMoments", "StateMoments", "is_certain", "moments", "moments_of_readouts", "no_covariance"]
 
 _DENSE_UP_TO_QUBITS = 13
 _NEVER_DENSE_FROM_QUBITS = 21
@@ -85,8 +85,17 @@ def _certain(outcomes: BitMemory, group: CommutingGroup) -> GroupMoments:
     """Every generator is +1 or -1, with no covariance; an array of zeros that takes no memory."""
     means = np.array([_signs(words, group)[:, 0] for words in map(words_of_bits, outcomes.bits)], dtype=float)
     means = means.reshape(len(outcomes.bits), group.num_generators)
-    covariance = np.broadcast_to(0.0, (*means.shape, group.num_generators))
-    return GroupMoments(means=means, covariance=covariance, shots=None)
+    return GroupMoments(means=means, covariance=no_covariance(*means.shape, group.num_generators), shots=None)
+
+
+def no_covariance(*shape: int) -> NDArray[np.float64]:
+    """Zeros that take no memory, to be read only: hundreds of spins have 10^6 pairs of terms and more."""
+    return np.broadcast_to(0.0, shape)
+
+
+def is_certain(covariance: NDArray) -> bool:
+    """Whether it was made by `no_covariance`."""
+    return not any(covariance.strides)
 
 
 def moments_of_readouts(data: ShotData, groups: Sequence[CommutingGroup]) -> Iterator[GroupMoments]:
