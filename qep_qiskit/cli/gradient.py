@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from qep_qiskit.cli.source import checked_sample, open_source
-from qep_qiskit.config import Experiment, level_of
+from qep_qiskit.config import Experiment, exact_counterpart, level_of, temperature_of
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import GradientEstimate, RunFolder
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.measurement import Usage, drive
-from qep_qiskit.preparation import exact_preparation
 from qep_qiskit.report.tables import gradient_table, value_with_error
 from qep_qiskit.studies.training import asking
 from qep_qiskit.tasks import Dataset
@@ -111,9 +110,10 @@ def _compare(
 ) -> dict[str, Any]:
     """Add the exact gradient (beta to 0) and the exact contrast (same beta) to the rows."""
     hamiltonian = experiment.estimator.hamiltonian
-    level = level_of(experiment.config)
-    exact = exact_gradient(hamiltonian, weights, sample.inputs, sample.targets, level=level)
-    ideal = replace(experiment.estimator, preparation=exact_preparation(hamiltonian.groups, level=level), shots=None)
+    config = experiment.config
+    states: dict[str, Any] = {"level": level_of(config), "temperature": temperature_of(config)}
+    exact = exact_gradient(hamiltonian, weights, sample.inputs, sample.targets, **states)
+    ideal = replace(experiment.estimator, preparation=exact_counterpart(config, hamiltonian), shots=None)
     work = ideal.estimate(weights, sample.inputs, sample.targets, RequestKey("compare", 0))
     contrast = drive(work, VectorExecutor(experiment.seeds))[0].gradient
     for row, true, finite_beta in zip(rows, exact.gradient, contrast, strict=True):

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from qep_qiskit.config.build_cost import build_cost
-from qep_qiskit.config.build_executor import build_executor, build_extrapolation, build_mitigation, is_remote
+from qep_qiskit.config.build_executor import build_executor, build_extrapolation, build_mitigation
 from qep_qiskit.config.build_local_device import settled
 from qep_qiskit.config.build_network import build_network, num_spins
+from qep_qiskit.config.build_preparation import build_preparation, check_memory, has_certain_outcomes
 from qep_qiskit.config.build_spending import build_contrast, build_policy
-from qep_qiskit.config.build_variational import build_variational
 from qep_qiskit.config.load import load_config
 from qep_qiskit.config.schema import (
     Config,
@@ -27,7 +27,6 @@ from qep_qiskit.config.schema import (
     PhasesTask,
     UpdateConfig,
 )
-from qep_qiskit.config.schema_preparation import AdiabaticConfig, AnnealingConfig, VariationalConfig
 from qep_qiskit.errors import (
     ConfigError,
     DegenerateGroundStateWarning,
@@ -37,6 +36,7 @@ from qep_qiskit.execution import Executor
 from qep_qiskit.learning import (
     Adam,
     Callback,
+    FluctuationEstimator,
     GradientDescent,
     GradientEstimator,
     Momentum,
@@ -49,18 +49,8 @@ from qep_qiskit.learning import (
     TrainingState,
     Update,
 )
-from qep_qiskit.memory import require_memory
 from qep_qiskit.network import IsingNetwork, PauliNetwork
 from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import (
-    AdiabaticPreparation,
-    AnnealingPreparation,
-    ExactPreparation,
-    ExactSearch,
-    Preparation,
-    check_level,
-    exact_preparation,
-)
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.tasks import (
     Task,
@@ -74,7 +64,7 @@ from qep_qiskit.tasks import (
     xor_task,
 )
 
-__all__ = ["Experiment", "build", "from_file", "has_certain_outcomes", "level_of"]
+__all__ = ["Experiment", "build", "from_file"]
 
 _SYMMETRY_BREAKERS = {
     "classical_ising": "[network.biases]",
@@ -153,14 +143,15 @@ def build(config: Config, task: Task | None = None) -> Experiment:
         QepError: Something named in the configuration cannot be had; the message is one line.
     """
     config = settled(config)
-    _check_memory(config, num_spins(config.network))
+    check_memory(config, num_spins(config.network))
     seeds = Seeds(config.seed)
     task = _named_build_task(config, seeds) if task is None else task
     network = build_network(config, task)
     cost = build_cost(config, network, task)
     hamiltonian = NudgedHamiltonian(network, cost)
     shots = config.measurement.shots
-    estimator = GradientEstimator(
+    make = FluctuationEstimator if config.contrast.kind == "fluctuations" else GradientEstimator
+    estimator = make(
         hamiltonian=hamiltonian,
         preparation=build_preparation(config, hamiltonian, seeds),
         contrast=build_contrast(config, hamiltonian, task.train, seeds),
@@ -184,18 +175,8 @@ def build(config: Config, task: Task | None = None) -> Experiment:
     return experiment
 
 
-def has_certain_outcomes(experiment: Experiment) -> bool:
-    """Whether states are classical spins, of which every shot reads the same."""
-    return isinstance(experiment.estimator.preparation, ExactSearch | AnnealingPreparation)
-
-
-def level_of(config: Config) -> int:
-    """Which eigenstate is prepared; preparations that know no other prepare the ground state."""
-    return getattr(config.preparation, "level", 0)
-
-
 def _refuse_certainty(experiment: Experiment) -> None:
-    if experiment.policy.active and has_certain_outcomes(experiment):
+    if experiment.policy.active and has_certain_outcomes(experiment.estimator.preparation):
         raise ConfigError(
             f"preparation.kind: {experiment.config.preparation.kind} states of classical spins have no shot noise to "
             "weigh; give contrast.beta a number, and leave out measurement.allocation and measurement.adaptive"
@@ -244,50 +225,6 @@ def build_task(config: Config, seeds: Seeds) -> Task:
     return xor_task(**options)
 
 
-def build_preparation(config: Config, hamiltonian: NudgedHamiltonian, seeds: Seeds) -> Preparation:
-    """How states are reached."""
-    section = config.preparation
-    if isinstance(section, AnnealingConfig):
-        return _annealing(section, hamiltonian, seeds)
-    check_level(section.level, hamiltonian.num_qubits)
-    if isinstance(section, VariationalConfig):
-        return build_variational(config, section, hamiltonian, seeds)
-    if isinstance(section, AdiabaticConfig):
-        return AdiabaticPreparation(
-            total_time=section.total_time,
-            steps=section.steps,
-            order=section.order,
-            ramp=section.ramp,
-            driver_field=section.driver_field,
-            driver_spread=section.driver_spread,
-            level=section.level,
-        )
-    preparation = exact_preparation(
-        hamiltonian.groups, level=section.level, solver=section.solver, tolerance=section.tolerance
-    )
-    if isinstance(preparation, ExactPreparation):
-        preparation.check_level(hamiltonian.num_qubits)
-    return preparation
-
-
-def _annealing(section: AnnealingConfig, hamiltonian: NudgedHamiltonian, seeds: Seeds) -> AnnealingPreparation:
-    """Simulated annealing, where everything is classical."""
-    quantum = next((word for group in hamiltonian.groups if not group.is_classical for word in group.words), None)
-    if quantum is not None:
-        raise ConfigError(
-            f"preparation.kind: 'annealing' is for classical spins, and network or cost hold '{quantum}'; use "
-            "network.kind = 'classical_ising' and a cost of Z alone, or another preparation"
-        )
-    return AnnealingPreparation(
-        seeds=seeds,
-        sweeps=section.sweeps,
-        restarts=section.restarts,
-        reheat=section.reheat,
-        hot=section.hot_temperature,
-        cold=section.cold_temperature,
-    )
-
-
 def build_update(section: UpdateConfig) -> Update:
     """How weights move."""
     optimizers: dict[str, Optimizer] = {
@@ -297,21 +234,6 @@ def build_update(section: UpdateConfig) -> Update:
     }
     schedule = Schedule(learning_rate=section.learning_rate, decay=section.decay, final_fraction=section.final_fraction)
     return Update(optimizer=optimizers[section.kind], schedule=schedule, normalize=section.normalize)
-
-
-def _check_memory(config: Config, num_qubits: int) -> None:
-    if config.preparation.kind == "annealing":
-        return
-    if config.preparation.kind == "exact":
-        if config.network.kind != "classical_ising":
-            require_memory(num_qubits, 16 * 26, "exact preparation")
-        return
-    if config.preparation.kind == "variational" and config.preparation.energies == "simulated":
-        require_memory(num_qubits, 16 * 6, "simulating the energies")
-    if config.execution.method == "density_matrix":
-        require_memory(num_qubits, 2 * 16, "a density matrix simulation", bits_per_qubit=2)
-    elif config.execution.method != "matrix_product_state" and not is_remote(config):
-        require_memory(num_qubits, 5 * 16, "a state vector simulation")
 
 
 def _warn_about(experiment: Experiment) -> None:

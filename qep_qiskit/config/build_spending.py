@@ -33,6 +33,9 @@ def build_policy(config: Config) -> SpendingPolicy:
     adaptive = None
     if measurement.adaptive is not None:
         adaptive = AdaptiveShots(**measurement.adaptive.model_dump())
+    if contrast.kind == "fluctuations" and (contrast.beta == "auto" or measurement.allocation == "optimal"):
+        key = "contrast.beta = 'auto'" if contrast.beta == "auto" else "measurement.allocation = 'optimal'"
+        raise ConfigError(f"contrast.kind: 'fluctuations' have no nudges, which {key} would choose by; leave it out")
     policy = SpendingPolicy(
         auto_beta=contrast.beta == "auto",
         optimal_split=measurement.allocation == "optimal",

@@ -16,6 +16,7 @@ __all__ = [
     "HamiltonianAnsatz",
     "HardwareEfficientAnsatz",
     "PreparationConfig",
+    "ThermalConfig",
     "VariationalConfig",
 ]
 
@@ -47,6 +48,14 @@ class AnnealingConfig(Section):
     spins."""
     cold_temperature: float | None = Field(default=None, gt=0)
     """Last temperature; by default 1/40 of the default of the first."""
+
+
+class ThermalConfig(Section):
+    """Gibbs states: exact, of quantum networks up to about 10 qubits, of classical ones up to about 20 spins."""
+
+    kind: Literal["thermal"]
+    temperature: float = Field(gt=0)
+    """T, in energy."""
 
 
 class AdiabaticConfig(Section):
@@ -131,5 +140,5 @@ class VariationalConfig(Section):
 
 
 PreparationConfig = Annotated[
-    ExactConfig | AnnealingConfig | AdiabaticConfig | VariationalConfig, Field(discriminator="kind")
+    ExactConfig | AnnealingConfig | ThermalConfig | AdiabaticConfig | VariationalConfig, Field(discriminator="kind")
 ]

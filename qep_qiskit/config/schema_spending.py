@@ -56,8 +56,9 @@ class PilotConfig(Section):
 class ContrastConfig(Section):
     """Nudges."""
 
-    kind: Literal["one_sided", "symmetric", "four_point"] = "symmetric"
-    """Stencil of nudged phases."""
+    kind: Literal["one_sided", "symmetric", "four_point", "fluctuations"] = "symmetric"
+    """Stencil of nudged phases; or none, ``fluctuations``: covariances in Gibbs states (`preparation.kind =
+    "thermal"`), of classical networks with shots or exact, of quantum networks exact only."""
     beta: float | Literal["auto"] = 0.3
     """Nudge strength; of either sign for ``one_sided``. ``auto``: the best one for the given shots, by pilots."""
     pilot: PilotConfig = PilotConfig()

@@ -4,6 +4,7 @@ from qep_qiskit.learning.callbacks import Checkpoints, MetricsFile
 from qep_qiskit.learning.contrast import Contrast
 from qep_qiskit.learning.error_model import ErrorModel
 from qep_qiskit.learning.evaluation import Evaluation, evaluate
+from qep_qiskit.learning.fluctuations import FluctuationEstimator
 from qep_qiskit.learning.free_phase import CostEstimate
 from qep_qiskit.learning.gradient import GradientEstimate, GradientEstimator
 from qep_qiskit.learning.pilot import Pilot, first_beta, measure_pilot
@@ -23,6 +24,7 @@ __all__ = [
     "EpochTally",
     "ErrorModel",
     "Evaluation",
+    "FluctuationEstimator",
     "GradientDescent",
     "GradientEstimate",
     "GradientEstimator",

@@ -7,7 +7,8 @@ a finite-difference stencil for the right-hand side:
     symmetric    [<A>_beta - <A>_-beta] / (2 beta)                           bias O(beta^2)
     four-point   [8 (<A>_beta - <A>_-beta) - (<A>_2beta - <A>_-2beta)] / (12 beta)   bias O(beta^4)
 
-At finite beta the one-sided and the symmetric contrast are exact gradients of contrastive functions.
+At finite beta the one-sided and the symmetric contrast are exact gradients of contrastive functions. In Gibbs states
+the derivative is also a covariance of the free phase (`fluctuations`), which needs no nudge.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ _STENCILS: dict[str, dict[int, float]] = {
     "symmetric": {-1: -0.5, 1: 0.5},
     "four_point": {-2: 1.0 / 12.0, -1: -8.0 / 12.0, 1: 8.0 / 12.0, 2: -1.0 / 12.0},
 }
+_FLUCTUATIONS = "fluctuations"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,19 +36,22 @@ class Contrast:
     """A stencil of nudged phases.
 
     Args:
-        kind: ``"one_sided"``, ``"symmetric"`` or ``"four_point"``.
-        beta: Nudge strength, in 1/(units of the cost) times energy. Of either sign for ``one_sided``.
+        kind: ``"one_sided"``, ``"symmetric"``, ``"four_point"`` or ``"fluctuations"``.
+        beta: Nudge strength, in 1/(units of the cost) times energy. Of either sign for ``one_sided``; not
+            used by ``fluctuations``.
 
     Raises:
         ConfigError: beta is zero or not finite, or is negative where the sign means nothing.
     """
 
-    kind: Literal["one_sided", "symmetric", "four_point"] = "symmetric"
+    kind: Literal["one_sided", "symmetric", "four_point", "fluctuations"] = "symmetric"
     beta: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.kind not in _STENCILS:
-            raise ConfigError(f"contrast.kind: expected one of {', '.join(_STENCILS)}, got '{self.kind}'")
+        if self.kind not in (*_STENCILS, _FLUCTUATIONS):
+            raise ConfigError(
+                f"contrast.kind: expected one of {', '.join((*_STENCILS, _FLUCTUATIONS))}, got '{self.kind}'"
+            )
         if self.beta == 0 or not np.isfinite(self.beta):
             raise ConfigError(f"contrast.beta: expected a number other than zero, got {self.beta}")
         if self.beta < 0 and self.kind != "one_sided":
@@ -57,7 +62,12 @@ class Contrast:
 
     @property
     def phases(self) -> tuple[tuple[float, float], ...]:
-        """(beta, stencil weight) of every phase, ordered by beta; the free phase has beta 0."""
+        """(beta, stencil weight) of every phase, ordered by beta; the free phase has beta 0.
+
+        Fluctuations have the free phase alone; what is read from it is no difference of means.
+        """
+        if self.kind == _FLUCTUATIONS:
+            return ((0.0, 0.0),)
         stencil = _STENCILS[self.kind].items()
         return tuple(sorted((multiple * self.beta, weight / self.beta) for multiple, weight in stencil))
 
@@ -68,8 +78,8 @@ class Contrast:
 
     @property
     def order(self) -> int:
-        """Leading power of beta in the bias: 1, 2 or 4."""
-        return {"one_sided": 1, "symmetric": 2, "four_point": 4}[self.kind]
+        """Leading power of beta in the bias: 1, 2 or 4; 0 where there is no nudge."""
+        return {"one_sided": 1, "symmetric": 2, "four_point": 4, _FLUCTUATIONS: 0}[self.kind]
 
     def stencil_on(self, betas: NDArray) -> NDArray[np.float64]:
         """The stencil on more phases than it needs, zero where it does not look; shape of `betas`."""

@@ -1,4 +1,4 @@
-"""The exact gradient of the cost at beta -> 0, by linear response; the reference for every contrast."""
+"""The exact gradient of the cost at beta -> 0, by linear or thermal response; the reference for every contrast."""
 
 from __future__ import annotations
 
@@ -12,7 +12,17 @@ from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning.free_phase import cost_of_means
 from qep_qiskit.measurement import drive, measure
 from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import ExactPreparation, ExactSearch, Family, Start, linear_response, term_expectations
+from qep_qiskit.preparation import (
+    ExactPreparation,
+    ExactSearch,
+    Family,
+    Preparation,
+    Start,
+    ThermalPreparation,
+    linear_response,
+    term_expectations,
+    thermal_response,
+)
 from qep_qiskit.seeds import Seeds
 
 __all__ = ["ExactGradient", "exact_gradient"]
@@ -38,7 +48,13 @@ class ExactGradient:
 
 
 def exact_gradient(
-    hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, targets: NDArray, *, level: int = 0
+    hamiltonian: NudgedHamiltonian,
+    weights: NDArray,
+    inputs: NDArray,
+    targets: NDArray,
+    *,
+    level: int = 0,
+    temperature: float | None = None,
 ) -> ExactGradient:
     """d(cost)/d(weight) of exact eigenstates. Classical spins do not move with the weights: it is zero where it exists.
 
@@ -48,9 +64,10 @@ def exact_gradient(
         inputs: Shape (samples, inputs).
         targets: Shape (samples, targets).
         level: Which eigenstate, 0 for the ground state.
+        temperature: Of Gibbs states in the place of eigenstates, or None.
     """
     free = hamiltonian.free_coefficients(weights, inputs)
-    means = _means(hamiltonian, free, level)
+    means = _means(hamiltonian, free, level, temperature)
     outputs = None
     if isinstance(hamiltonian.cost, LossOnExpectations):
         assert hamiltonian.readout is not None
@@ -61,7 +78,7 @@ def exact_gradient(
     else:
         nudge, _ = hamiltonian.operator_nudge(targets)
         cost = cost_of_means(hamiltonian, means, np.zeros((*means.shape, means.shape[1])), targets).mean
-    response = _response(hamiltonian, free, nudge, level)
+    response = _response(hamiltonian, free, nudge, level, temperature)
     gradient = hamiltonian.jacobian(weights, inputs).pull_back(response).mean(axis=0)
     return ExactGradient(gradient=gradient, cost=cost, outputs=outputs, nudge=nudge)
 
@@ -70,21 +87,31 @@ def _is_search(hamiltonian: NudgedHamiltonian, level: int) -> bool:
     return hamiltonian.is_classical and level == 0
 
 
-def _means(hamiltonian: NudgedHamiltonian, free: NDArray, level: int) -> NDArray[np.float64]:
+def _means(hamiltonian: NudgedHamiltonian, free: NDArray, level: int, temperature: float | None) -> NDArray[np.float64]:
     """Exact means of all terms, shape (samples, terms)."""
-    if not _is_search(hamiltonian, level):
-        states = ExactPreparation(level=level).solve(hamiltonian.groups, free)
-        return term_expectations(hamiltonian.groups, states.vectors)
+    if temperature is not None:
+        return _measured(hamiltonian, ThermalPreparation(temperature), free)
+    if _is_search(hamiltonian, level):
+        return _measured(hamiltonian, ExactSearch(), free)
+    states = ExactPreparation(level=level).solve(hamiltonian.groups, free)
+    return term_expectations(hamiltonian.groups, states.vectors)
+
+
+def _measured(hamiltonian: NudgedHamiltonian, preparation: Preparation, free: NDArray) -> NDArray[np.float64]:
     key, groups = RequestKey("exact", 0), hamiltonian.groups
-    found, _ = drive(ExactSearch().prepare(Family.of_free(groups, free, key), Start()), _SAMPLER)
+    found, _ = drive(preparation.prepare(Family.of_free(groups, free, key), Start()), _SAMPLER)
     wanted = {g: [0] for g in range(len(groups))}
     shape = (len(free), 1)
     work = measure(groups, found.states, shape=shape, phases=wanted, shots=[None] * len(groups), key=key)
     return drive(work, _SAMPLER)[0].means[:, 0]
 
 
-def _response(hamiltonian: NudgedHamiltonian, free: NDArray, nudge: NDArray, level: int) -> NDArray[np.float64]:
+def _response(
+    hamiltonian: NudgedHamiltonian, free: NDArray, nudge: NDArray, level: int, temperature: float | None
+) -> NDArray[np.float64]:
     """d<P_t>/dbeta at beta = 0 of all terms, shape (samples, terms)."""
+    if temperature is not None:
+        return thermal_response(hamiltonian.groups, free, nudge, temperature)
     if _is_search(hamiltonian, level):
         return np.zeros_like(free)
     return linear_response(hamiltonian.groups, free, nudge, level=level)

@@ -16,6 +16,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.measurement import is_none
+
 __all__ = ["with_signal_noise"]
 
 
@@ -40,7 +42,7 @@ def with_signal_noise(
         free_weight: Stencil weight of the free phase. Where the contrast uses the same free batch, its
             noise and that of the signals are correlated.
     """
-    if not np.isfinite(free_covariance).all() or not free_covariance.any():
+    if is_none(free_covariance) or not np.isfinite(free_covariance).all() or not free_covariance.any():
         return covariance
     signal_covariance = slope @ free_covariance @ slope.transpose(0, 2, 1)
     inverse, seen = _inverse_above_noise(signals.T @ signals, signal_covariance.sum(axis=0))

@@ -18,6 +18,7 @@ from qep_qiskit.preparation.interface import (
 from qep_qiskit.preparation.oscillators import GaussianPreparation, stable_betas
 from qep_qiskit.preparation.response import linear_response
 from qep_qiskit.preparation.spectra import apply_hamiltonian, dense_hamiltonians, term_expectations
+from qep_qiskit.preparation.thermal import ThermalPreparation, thermal_response
 from qep_qiskit.preparation.variational import VariationalPreparation
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Preparation",
     "SolverReport",
     "Start",
+    "ThermalPreparation",
     "VariationalPreparation",
     "apply_hamiltonian",
     "chain_term_means",
@@ -49,4 +51,5 @@ __all__ = [
     "solve_chain",
     "stable_betas",
     "term_expectations",
+    "thermal_response",
 ]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.budget.problem import GradientProblem, true_gradient
-from qep_qiskit.config import Experiment, build, check_config, has_certain_outcomes, level_of
+from qep_qiskit.config import Experiment, build, check_config, has_certain_outcomes, level_of, temperature_of
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.tasks import Task
 
@@ -57,14 +57,18 @@ def setup_of(experiment: Experiment, weights: NDArray) -> BudgetSetup:
     """The study of the first training samples of an experiment at given weights.
 
     Raises:
-        ConfigError: All outcomes are certain.
+        ConfigError: All outcomes are certain, or there is no nudge.
     """
-    if has_certain_outcomes(experiment):
+    if has_certain_outcomes(experiment.estimator.preparation):
         raise ConfigError(
             f"preparation.kind: {experiment.config.preparation.kind} states of classical spins have certain outcomes: "
             "there is no shot noise to budget; use preparation.kind = 'thermal', or network.kind = 'ising'"
         )
     config = experiment.config
+    if config.contrast.kind == "fluctuations":
+        raise ConfigError(
+            "contrast.kind: a budget is about nudges, and 'fluctuations' have none; use --set contrast.kind=symmetric"
+        )
     contrast = config.contrast.model_copy(update={"beta": _PLACEHOLDER_BETA})
     measurement = config.measurement.model_copy(
         update={"shots": _PLACEHOLDER_SHOTS, "allocation": "equal", "grouping": "shared", "adaptive": None}
@@ -109,7 +113,9 @@ def problem_of(setup: BudgetSetup, reference: str) -> GradientProblem:
         reference: ``"exact"`` or ``"prepared"``: what errors are counted from.
     """
     experiment, data = experiment_of(setup), setup.task.train
-    level = level_of(experiment.config) if reference == "exact" else None
+    config = experiment.config
+    # A small nudge of Gibbs states without shots is as good as exact.
+    level = level_of(config) if reference == "exact" and temperature_of(config) is None else None
     source = experiment_of(ideal(setup)) if level is None else experiment
     truth = true_gradient(experiment.estimator, source.executor, setup.weights, data.inputs, data.targets, level=level)
     return GradientProblem(

@@ -38,7 +38,7 @@ CHOICES = [
     ("network.graph='star'", "network.graph: expected 'chain', 'ring'"),
     (
         "preparation.kind='magic'",
-        "preparation.kind: expected one of 'exact', 'annealing', 'adiabatic', 'variational', got 'magic'",
+        "preparation.kind: expected one of 'exact', 'annealing', 'thermal', 'adiabatic', 'variational', got 'magic'",
     ),
     ("preparation={kind='adiabatic', ramp='steep'}", "preparation.ramp: expected 'linear', 'cosine' or 'smoothstep'"),
     ("preparation={kind='adiabatic', order=3}", "preparation.order: expected 1 or 2, got 3"),
@@ -87,7 +87,7 @@ SHOTS_AND_NUDGES = [
     ("contrast.beta=0", "contrast.beta: expected a number other than zero"),
     ("contrast.beta=0.0", "contrast.beta: expected a number other than zero"),
     ("contrast.beta=-0.3", "contrast.beta: symmetric uses both signs"),
-    ("contrast.kind='two_sided'", "contrast.kind: expected 'one_sided', 'symmetric' or 'four_point'"),
+    ("contrast.kind='two_sided'", "contrast.kind: expected 'one_sided', 'symmetric', 'four_point' or 'fluctuations'"),
 ]
 
 NOT_NUMBERS = [

@@ -1,0 +1,173 @@
+"""Gibbs states exp(-(H + beta C) / T) / Z instead of ground states (Massar & Mognetti 2024).
+
+The free energy F(beta) = -T ln Z takes the place of the ground state's energy: dF/dbeta = <C>_beta and dF/dw = <dH/dw>,
+so d<C>/dw = d<dH/dw>/dbeta holds at every temperature, and contrasts are gradients of contrastive functions as before.
+At beta = 0 the derivative is a correlation of thermal fluctuations:
+
+    d<C>/dw = -(1/T) [ int_0^1 dl <exp(l H/T) dH/dw exp(-l H/T) C> - <dH/dw><C> ]
+
+(Kubo-Mori), which is the plain covariance where C or dH/dw commutes with H, as in classical networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.measurement import Measuring
+from qep_qiskit.memory import require_memory
+from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.preparation.classical import classical_energies
+from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start
+from qep_qiskit.preparation.spectra import dense_hamiltonians
+from qep_qiskit.prepared import MixedStates, SpinEnsembles
+from qep_qiskit.transforms import walsh_hadamard
+
+__all__ = ["ThermalPreparation", "thermal_response"]
+
+_NEGLIGIBLE = 1e-20
+_MATRICES_AT_ONCE = 6
+
+
+@dataclass(frozen=True, slots=True)
+class ThermalPreparation:
+    """Gibbs states by diagonalisation, or of classical spins by a sum over all states.
+
+    Args:
+        temperature: T, in energy.
+
+    Raises:
+        ConfigError: The temperature is not above zero.
+    """
+
+    temperature: float
+
+    def __post_init__(self) -> None:
+        if not (self.temperature > 0 and np.isfinite(self.temperature)):
+            raise ConfigError(f"preparation.temperature: expected a number above zero, got {self.temperature}")
+
+    def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
+        """Gibbs states of all samples and phases; asks for no measurements.
+
+        The energies of the report are free energies.
+
+        Raises:
+            ResourceError: The states do not fit in memory.
+        """
+        yield from ()
+        rows = family.rows()
+        classical = all(group.is_classical for group in family.groups)
+        states: SpinEnsembles | MixedStates
+        if classical:
+            states, free_energies = self._classical(family.groups, rows)
+        else:
+            states, free_energies = self._quantum(family.groups, rows)
+        shape = (family.num_samples, len(family.betas))
+        unknown = np.full(shape, np.nan)
+        report = SolverReport(
+            energies=free_energies.reshape(shape),
+            gaps=unknown,
+            residuals=unknown,
+            overlaps=unknown,
+            minima=True,
+            branches=False,
+        )
+        return Equilibria(states=states, report=report)
+
+    def _classical(self, groups: Sequence[CommutingGroup], rows: NDArray) -> tuple[SpinEnsembles, NDArray]:
+        require_memory(groups[0].num_qubits, 8 * (_MATRICES_AT_ONCE + len(rows)), "Gibbs states of classical spins")
+        found = [_boltzmann(classical_energies(groups, row[None])[0], self.temperature) for row in rows]
+        weights, free_energies = zip(*found, strict=True)
+        return SpinEnsembles(np.array(weights)), np.array(free_energies)
+
+    def _quantum(self, groups: Sequence[CommutingGroup], rows: NDArray) -> tuple[MixedStates, NDArray]:
+        require_memory(groups[0].num_qubits, 16 * (_MATRICES_AT_ONCE + len(rows)), "Gibbs states", bits_per_qubit=2)
+        vectors, free_energies = [], []
+        for row in rows:
+            levels, states = np.linalg.eigh(dense_hamiltonians(groups, row[None])[0])
+            weights, free_energy = _boltzmann(levels, self.temperature)
+            kept = weights > _NEGLIGIBLE
+            vectors.append((states[:, kept] * np.sqrt(weights[kept])).T)
+            free_energies.append(free_energy)
+        most = max(len(own) for own in vectors)
+        padded = [np.pad(own, ((0, most - len(own)), (0, 0))) for own in vectors]
+        return MixedStates(np.array(padded)), np.array(free_energies)
+
+
+def _boltzmann(levels: NDArray, temperature: float) -> tuple[NDArray[np.float64], float]:
+    """Probabilities of levels, and the free energy."""
+    lowest = levels.min()
+    weights = np.exp((lowest - levels) / temperature)
+    total = weights.sum()
+    return weights / total, float(lowest - temperature * np.log(total))
+
+
+def thermal_response(
+    groups: Sequence[CommutingGroup], coefficients: NDArray, nudges: NDArray, temperature: float
+) -> NDArray[np.float64]:
+    """Exact d<P_t>/dbeta at beta = 0 of every term in Gibbs states: minus the Kubo-Mori correlation with C, over T.
+
+    By reciprocity the same numbers are the derivatives of <C> by the coefficient of P_t.
+
+    Args:
+        groups: The commuting groups.
+        coefficients: Shape (states, terms), of H.
+        nudges: Shape (states, terms), of C.
+        temperature: T.
+
+    Returns:
+        Shape (states, terms).
+
+    Raises:
+        ResourceError: The matrices do not fit in memory.
+    """
+    if all(group.is_classical for group in groups):
+        rows = [
+            _classical_response(groups, row, nudge, temperature)
+            for row, nudge in zip(coefficients, nudges, strict=True)
+        ]
+        return np.array(rows)
+    require_memory(groups[0].num_qubits, 16 * _MATRICES_AT_ONCE, "thermal fluctuations", bits_per_qubit=2)
+    pairs = zip(coefficients, nudges, strict=True)
+    return np.array([_quantum_response(groups, row, nudge, temperature) for row, nudge in pairs])
+
+
+def _classical_response(
+    groups: Sequence[CommutingGroup], coefficients: NDArray, nudge: NDArray, temperature: float
+) -> NDArray[np.float64]:
+    levels, cost = classical_energies(groups, np.stack([coefficients, nudge]))
+    weights, _ = _boltzmann(levels, temperature)
+    both = walsh_hadamard(np.stack([weights * (cost - weights @ cost)]))[0]
+    masks = [mask for group in groups for mask in group.masks]
+    return -both[masks] / temperature
+
+
+def _quantum_response(
+    groups: Sequence[CommutingGroup], coefficients: NDArray, nudge: NDArray, temperature: float
+) -> NDArray[np.float64]:
+    """With w_mn = (p_m - p_n) / (E_n - E_m), or p_m / T where levels agree, it is - Tr[P (w o (C - <C>))]."""
+    levels, states = np.linalg.eigh(dense_hamiltonians(groups, coefficients[None])[0])
+    weights, _ = _boltzmann(levels, temperature)
+    cost = states.conj().T @ dense_hamiltonians(groups, nudge[None])[0] @ states
+    cost[np.diag_indices_from(cost)] -= weights @ np.diag(cost).real
+    turned = states @ (_mori_weights(levels, weights, temperature) * cost) @ states.conj().T
+    return -np.concatenate([_traces_with(group, turned) for group in groups])
+
+
+def _mori_weights(levels: NDArray, weights: NDArray, temperature: float) -> NDArray[np.float64]:
+    """(p_m - p_n) / (E_n - E_m), from the lower level of each pair: nothing cancels."""
+    ratio = np.abs(levels[:, None] - levels[None, :]) / temperature
+    lower = np.maximum(weights[:, None], weights[None, :])
+    steep = np.divide(-np.expm1(-ratio), ratio, out=np.ones_like(ratio), where=ratio > 0)
+    return lower * steep / temperature
+
+
+def _traces_with(group: CommutingGroup, matrix: NDArray) -> NDArray[np.float64]:
+    """Tr[P_a M] of all generators of a group, M Hermitian."""
+    half = group.basis.rotate(matrix.T).T
+    diagonal = np.diag(group.basis.rotate(half.conj()).conj()).real
+    return walsh_hadamard(np.ascontiguousarray(diagonal))[list(group.masks)]

@@ -1,0 +1,142 @@
+"""Classical spins and Gibbs states through every command, and what they cannot do in one line."""
+
+import json
+
+import numpy as np
+import pytest
+
+CLASSICAL = "network.kind='classical_ising'"
+THERMAL = "preparation={kind='thermal', temperature=0.5}"
+FLUCTUATIONS = "contrast.kind='fluctuations'"
+WAYS = {
+    "search": (CLASSICAL,),
+    "annealing": (CLASSICAL, "preparation={kind='annealing', sweeps=20}"),
+    "quantum ramp": (CLASSICAL, "preparation={kind='adiabatic', total_time=4.0, steps=8}"),
+    "thermal": (CLASSICAL, THERMAL),
+    "fluctuations": (CLASSICAL, THERMAL, FLUCTUATIONS),
+    "thermal quantum": (THERMAL,),
+    "thermal quantum fluctuations": (THERMAL, FLUCTUATIONS, "measurement.shots='exact'"),
+}
+CERTAIN = {"search", "annealing"}
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.NudgeBeyondGapWarning"),
+    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.BranchJumpWarning"),
+]
+
+
+@pytest.fixture
+def flowers(settings):
+    """Words of a call on the small configuration with data."""
+    return lambda way: ("flowers.toml", *settings(*WAYS[way]))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_training_evaluation_and_prediction(qep, here, flowers, way):
+    result = qep("train", *flowers(way), "--out", "run")
+    assert (result.code, result.err) == (0, "")
+    summary = json.loads((here / "run" / "summary.json").read_text())
+    assert np.isfinite(summary["train_loss"])
+    exact = way in CERTAIN or "exact" in str(WAYS[way])
+    assert (summary["shots"] == 0) == exact
+    (here / "new.csv").write_text("length,width\n0.1,1\n0.7,-1\n")
+    predicted = qep("predict", "run", "new.csv", "--json")
+    assert predicted.code == 0, predicted.err
+    outputs = np.array([row["outputs"] for row in predicted.object["predictions"]])
+    assert outputs.shape == (2, 1)
+    assert np.all(np.abs(outputs) == 1) == (way in CERTAIN)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_gradient_beside_the_exact_one(qep, here, flowers, way):
+    result = qep("gradient", *flowers(way), "--sample", 0, "--compare", "exact", "--json")
+    assert result.code == 0, result.err
+    rows = result.object["weights"]
+    if way in CERTAIN:
+        assert all(row["exact"] == 0 for row in rows)
+        assert [row["gradient"] for row in rows] == [row["exact_contrast"] for row in rows]
+    elif "fluctuations" in way and "quantum" not in way:
+        assert all(abs(row["gradient"] - row["exact"]) < 5 * row["standard_error"] + 0.5 for row in rows)
+    elif way == "thermal quantum fluctuations":
+        assert [row["gradient"] for row in rows] == pytest.approx([row["exact"] for row in rows], abs=1e-10)
+
+
+@pytest.mark.parametrize("way", ["annealing", "fluctuations", "thermal quantum"])
+def test_a_stopped_run_goes_on_to_the_same_end(qep, here, stopped, flowers, records, memory, way):
+    assert qep("train", *flowers(way), "--out", "whole").code == 0
+    folder = stopped("flowers.toml", here / "halted", 3, WAYS[way])
+    assert qep("resume", folder).code == 0
+    assert records(folder) == records(here / "whole")
+    assert memory(folder) == memory(here / "whole")
+
+
+def test_one_key_changes_the_network(qep, here):
+    """The same file, the same data and starting couplings; only the fields are gone."""
+    for kind in ("ising", "classical_ising"):
+        assert qep("train", "exact.toml", "--set", f"network.kind={kind}", "--out", kind).code == 0
+    quantum, classical = (
+        json.loads((here / kind / "weights.json").read_text()) for kind in ("ising", "classical_ising")
+    )
+    starts = [{name: value["start"] for name, value in found.items()} for found in (quantum, classical)]
+    assert {name: value for name, value in starts[0].items() if name[0] != "h"} == starts[1]
+    assert len(starts[0]) == len(starts[1]) + 2
+
+
+def test_fields_of_a_classical_network_are_told_to_be_unused(qep, here, settings):
+    result = qep("train", "exact.toml", *settings(CLASSICAL, "network.fields.mean=2.0"), "--out", "run")
+    assert result.code == 0
+    assert "network.fields: a classical network has no transverse fields; the section is not used" in result.err
+    assert result.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("way", sorted({*WAYS} - {"quantum ramp"}))
+def test_there_are_no_circuits(refused, settings, way):
+    kind = way if way == "annealing" else "exact" if way == "search" else "thermal"
+    assert f"'{kind}' has no circuits" in refused("circuits", "exact.toml", *settings(*WAYS[way]))
+    on_device = ("--backend", "fake_torino", *settings(*WAYS[way]))
+    assert f"{kind} states are sampled without circuits" in refused("plan", "exact.toml", *on_device)
+
+
+def test_circuits_of_a_classical_network_have_one_group(qep, here, settings):
+    out = qep("circuits", "circuits.toml", *settings(CLASSICAL), "--out", "c").out
+    assert "nudged_plus_Z" in out
+    assert "_X" not in out
+    assert "J[0,1]   Z" in out
+
+
+@pytest.mark.parametrize("way", sorted(CERTAIN))
+def test_certain_outcomes_have_no_budget(refused, settings, way):
+    assert "there is no shot noise to budget" in refused("budget", "exact.toml", *settings(*WAYS[way]))
+
+
+BAD = {
+    "cold": (("preparation={kind='thermal', temperature=-1.0}",), "preparation.temperature: expected greater than 0"),
+    "no temperature": (("preparation={kind='thermal'}",), "preparation.temperature: this key is missing"),
+    "quantum annealing": (("preparation={kind='annealing'}",), "'annealing' is for classical spins"),
+    "no cold end": (
+        (CLASSICAL, "preparation={kind='annealing', hot_temperature=1.0, cold_temperature=2.0}"),
+        "preparation.cold_temperature: 2.0 is above hot_temperature 1.0",
+    ),
+    "level": ((CLASSICAL, "preparation={kind='annealing', level=1}"), "preparation.level: does not go with"),
+    "fluctuations of ground states": ((FLUCTUATIONS,), "use preparation.kind = 'thermal'"),
+    "fluctuations in shots": ((THERMAL, FLUCTUATIONS), "use measurement.shots = 'exact'"),
+    "fluctuations by pilots": (
+        (CLASSICAL, THERMAL, FLUCTUATIONS, "contrast.beta='auto'"),
+        "'fluctuations' have no nudges, which contrast.beta = 'auto' would choose by",
+    ),
+    "pilots of certain spins": ((CLASSICAL, "contrast.beta='auto'"), "have no shot noise to weigh"),
+    "noise": ((THERMAL, "execution.noise={readout=0.1}"), "thermal states are sampled without circuits"),
+    "too many spins": (("network.num_spins=30", THERMAL), "simulating Gibbs states of 30 qubits does not fit"),
+    "wrong kind": (("network.kind='classic'",), "expected one of 'ising', 'classical_ising', 'pauli', got 'classic'"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_settings_are_one_line(refused, settings, case):
+    texts, message = BAD[case]
+    assert message in refused("train", "exact.toml", *settings(*texts), "--out", "run")
+
+
+def test_budget_of_fluctuations(refused, settings):
+    texts = settings(*WAYS["fluctuations"])
+    assert "a budget is about nudges" in refused("budget", "exact.toml", *texts)

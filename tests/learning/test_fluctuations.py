@@ -1,0 +1,118 @@
+"""Gradients from shots of Gibbs states without a nudge: what they are on average, and how they scatter."""
+
+import numpy as np
+import pytest
+from chi_square import LIMIT, mean_p_value
+from classical_cases import KEY, classical
+
+from qep_qiskit.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.execution import BitMemory, RequestKey, ShotData, VectorExecutor
+from qep_qiskit.learning import Contrast, FluctuationEstimator
+from qep_qiskit.learning.exact_gradient import exact_gradient
+from qep_qiskit.measurement import drive
+from qep_qiskit.network import IsingNetwork, chain
+from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import ExactSearch, ThermalPreparation
+from qep_qiskit.seeds import Seeds
+
+TEMPERATURE = 0.9
+
+
+def estimator_of(hamiltonian, **options):
+    return FluctuationEstimator(
+        **{
+            "hamiltonian": hamiltonian,
+            "preparation": ThermalPreparation(TEMPERATURE),
+            "contrast": Contrast(kind="fluctuations"),
+            "shots": None,
+        }
+        | options
+    )
+
+
+def repeated(parts, shots, repeats, **options):
+    """Gradients and their claimed variances, shape (repeats, weights)."""
+    estimator, executor = estimator_of(parts[0], shots=shots, **options), VectorExecutor(Seeds(7))
+    found = [drive(estimator.estimate(*parts[1:], RequestKey("test", k)), executor)[0] for k in range(repeats)]
+    return np.array([one.gradient for one in found]), np.array([one.variance for one in found])
+
+
+def problem(cost, rng):
+    own = OperatorCost.squared_error((0, 2), 4) if cost == "operator" else LossOnExpectations.on_spins((0, 2), 4)
+    return classical("ring", rng, own)
+
+
+@pytest.mark.parametrize("grouping", ["shared", "qubit_wise"])
+def test_operator_cost_is_unbiased_at_few_shots(grouping, rng):
+    parts = problem("operator", rng)
+    gradients, _ = repeated(parts, 5, 2000, grouping=grouping)
+    expected = exact_gradient(*parts, temperature=TEMPERATURE).gradient
+    assert mean_p_value(gradients, expected) > LIMIT
+
+
+@pytest.mark.parametrize("cost", ["operator", "loss"])
+def test_scatter_is_the_claimed_variance(cost, rng):
+    """Covariances are not normal: the spread of their squared deviations is taken from themselves."""
+    parts = problem(cost, rng)
+    gradients, variances = repeated(parts, 2000, 1500)
+    expected = exact_gradient(*parts, temperature=TEMPERATURE).gradient
+    squares = (gradients - gradients.mean(axis=0)) ** 2 * len(gradients) / (len(gradients) - 1)
+    assert mean_p_value(squares - variances, np.zeros(gradients.shape[1])) > LIMIT
+    assert np.abs(gradients.mean(axis=0) - expected).max() < 5 * np.sqrt(variances.mean(axis=0).max() / 1500) + 2e-3
+    assert np.all(variances > 0)
+
+
+def test_noise_of_the_signals_counts(rng):
+    """With error signals taken as given the claimed variance would be another."""
+    parts = problem("loss", rng)
+    _, variances = repeated(parts, 2000, 20)
+    fixed = NudgedHamiltonian(parts[0].network, OperatorCost.squared_error((0, 2), 4))
+    given = classical("ring", rng, None)[3]
+    _, alone = repeated((fixed, *parts[1:3], given), 2000, 20)
+    assert not np.allclose(variances.mean(axis=0), alone.mean(axis=0), rtol=0.05)
+
+
+def test_bits_and_counts_are_the_same_shots(rng):
+    """Registers too wide for counts come as bits."""
+
+    class InBits(VectorExecutor):
+        def collect(self, ticket):
+            (counts,) = super().collect(ticket).outcomes
+            rows = [np.repeat(np.arange(16, dtype=np.uint8), row)[:, None] for row in counts.weights]
+            return ShotData(outcomes=(BitMemory(bits=np.array(rows), num_qubits=4),))
+
+    parts = problem("loss", rng)
+    estimator = estimator_of(parts[0], shots=300)
+    one, other = (
+        drive(estimator.estimate(*parts[1:], KEY), executor(Seeds(1)))[0] for executor in (VectorExecutor, InBits)
+    )
+    assert one.gradient == pytest.approx(other.gradient, abs=1e-12)
+    assert one.variance == pytest.approx(other.variance, abs=1e-12)
+
+
+def test_one_batch_serves_cost_and_gradient(rng):
+    parts = problem("loss", rng)
+    found, usage = drive(estimator_of(parts[0], shots=100).estimate(*parts[1:], KEY), VectorExecutor(Seeds(0)))
+    assert (usage.shots, usage.circuits) == (300, 3)
+    assert found.group_variance.shape == (1, len(found.gradient))
+    assert found.outputs.shape == (3, 2)
+
+
+def test_one_shot_has_no_covariance(rng):
+    parts = problem("operator", rng)
+    found = drive(estimator_of(parts[0], shots=1).estimate(*parts[1:], KEY), VectorExecutor(Seeds(0)))[0]
+    assert np.all(found.gradient == 0)
+
+
+def test_what_it_cannot_do(rng):
+    hamiltonian = problem("operator", rng)[0]
+    network = IsingNetwork(graph=chain(3), outputs=(2,))
+    quantum = NudgedHamiltonian(network, OperatorCost.squared_error((2,), 3))
+    for own, options, message in (
+        (hamiltonian, {"preparation": ExactSearch()}, "are those of Gibbs states"),
+        (quantum, {"shots": 10}, "the fluctuations of a quantum network are in no shots"),
+        (hamiltonian, {"grouping": "per_weight"}, "read all weights from one batch"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            estimator_of(own, **options)
