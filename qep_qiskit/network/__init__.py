@@ -11,26 +11,34 @@ from qep_qiskit.network.graphs import (
     layered,
     ring,
 )
+from qep_qiskit.network.grid_energies import GridEnergies, check_grid
 from qep_qiskit.network.grouping import commuting_groups
 from qep_qiskit.network.interface import Network, TermJacobian
 from qep_qiskit.network.ising import ClampedInputs, IsingNetwork
 from qep_qiskit.network.patches import heavy_hex_patch, square_patch
 from qep_qiskit.network.pauli import Interaction, PauliNetwork
+from qep_qiskit.network.position_grid import PositionGrid, Spread
 from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
+from qep_qiskit.network.z_polynomials import ZPolynomial
 
 __all__ = [
     "ClampedInputs",
     "Graph",
+    "GridEnergies",
     "Interaction",
     "IsingNetwork",
     "Network",
     "PauliNetwork",
+    "PositionGrid",
+    "Spread",
     "Start",
     "TermJacobian",
     "WeightBlock",
     "WeightLayout",
+    "ZPolynomial",
     "chain",
     "check_distance",
+    "check_grid",
     "commuting_groups",
     "complete",
     "from_edges",
