@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import CoarseGridWarning, NetworkError
-from qep_qiskit.network.position_grid import GAUSSIAN_REACH, PositionGrid, Spread
+from qep_qiskit.network.position_grid import PositionGrid, Spread
 from qep_qiskit.network.z_polynomials import ZPolynomial
 from qep_qiskit.operators import Basis, CommutingGroup, PauliWord
 
@@ -111,9 +111,7 @@ class GridEnergies:
         )
 
 
-def _taken(
-    rest: NDArray, index: dict[PauliWord, int], polynomial: ZPolynomial, basis: Basis
-) -> NDArray[np.float64]:
+def _taken(rest: NDArray, index: dict[PauliWord, int], polynomial: ZPolynomial, basis: Basis) -> NDArray[np.float64]:
     """How often a polynomial is in the rows, by least squares; that much of it is taken out of them."""
     found = [(index.get(basis.word(mask), -1), polynomial.terms[mask]) for mask in polynomial.masks]
     there = [(place, value) for place, value in found if place >= 0]

@@ -153,15 +153,15 @@ class PositionGrid:
         return (np.arange(self.num_points) - (self.num_points - 1) / 2) * 2.0 * np.pi / self.boxes[coordinate]
 
     def offset(self, coordinate: int) -> ZPolynomial:
-        """r - centre, on the masks of the position group."""
+        """Position from the centre, on the masks of the position group."""
         return self._linear(coordinate, -self.boxes[coordinate] / (2 * self.num_points))
 
     def position(self, coordinate: int) -> ZPolynomial:
-        """r, on the masks of the position group."""
+        """Position r, on the masks of the position group."""
         return self.offset(coordinate) + ZPolynomial({0: self.centres[coordinate]})
 
     def wave_number(self, coordinate: int) -> ZPolynomial:
-        """k, on the masks of the momentum group."""
+        """Wave number k, on the masks of the momentum group."""
         return self._linear(coordinate, -np.pi / self.boxes[coordinate])
 
     def _linear(self, coordinate: int, factor: float) -> ZPolynomial:
@@ -187,8 +187,8 @@ def _fewest_qubits(strays: NDArray, widths: NDArray, waves: NDArray, box: float 
     wanted = max(_FEWEST_QUBITS, math.ceil(math.log2(points)))
     if wanted > _MOST_QUBITS:
         raise NetworkError(
-            f"network.grid: the states need {wanted} qubits a coordinate, more than {_MOST_QUBITS}; use weaker springs, "
-            "smaller inputs or forces, a larger hbar, or preparation.kind = 'gaussian'"
+            f"network.grid: the states need {wanted} qubits a coordinate, more than {_MOST_QUBITS}; use weaker "
+            "springs, smaller inputs or forces, a larger hbar, or preparation.kind = 'gaussian'"
         )
     return wanted
 

@@ -13,8 +13,11 @@ from qep_qiskit.preparation.interface import (
     Start,
     check_level,
 )
+from qep_qiskit.preparation.oscillator_ansatz import OscillatorVariational
+from qep_qiskit.preparation.oscillator_layers import OscillatorProduct
 from qep_qiskit.preparation.response import linear_response
 from qep_qiskit.preparation.spectra import apply_hamiltonian, dense_hamiltonians, term_expectations
+from qep_qiskit.preparation.split_operator import SplitOperatorPreparation
 from qep_qiskit.preparation.variational import VariationalPreparation
 
 __all__ = [
@@ -29,8 +32,11 @@ __all__ = [
     "HamiltonianVariational",
     "HardwareEfficient",
     "Memory",
+    "OscillatorProduct",
+    "OscillatorVariational",
     "Preparation",
     "SolverReport",
+    "SplitOperatorPreparation",
     "Start",
     "VariationalPreparation",
     "apply_hamiltonian",

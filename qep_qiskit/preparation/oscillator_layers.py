@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import ConfigError
-from qep_qiskit.network import PositionGrid, ZPolynomial
+from qep_qiskit.network import GridEnergies, PositionGrid, ZPolynomial
 from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord, merge_into_groups
 from qep_qiskit.program import CxLayer, Layer
 from qep_qiskit.transforms import walsh_hadamard
@@ -45,6 +45,13 @@ class OscillatorProduct:
                 raise ConfigError(
                     f"preparation.{name}: expected {self.grid.num_coordinates} positive numbers, got {list(values)}"
                 )
+
+    @classmethod
+    def like(cls, energies: GridEnergies) -> OscillatorProduct:
+        """Oscillators as wide as the ground states of some energies are on average, each coordinate by itself."""
+        widths, kinetic = energies.spread().widths.mean(axis=0), energies.kinetic.mean(axis=0)
+        stiffness = kinetic / (4.0 * widths**4)
+        return cls(grid=energies.grid, stiffness=tuple(stiffness.tolist()), kinetic=tuple(kinetic.tolist()))
 
     @property
     def widths(self) -> NDArray[np.float64]:
@@ -98,7 +105,7 @@ def _half_gaussian(grid: PositionGrid, coordinate: int, width: float) -> NDArray
 
 
 def _rotation_tree(amplitudes: NDArray) -> list[NDArray[np.float64]]:
-    """Angles of RY gates, from the highest qubit to the lowest; entry t has one angle per state of the t qubits above."""
+    """Angles of RY gates, the highest qubit first; entry t has one angle per state of the t qubits above."""
     tree = []
     while len(amplitudes) > 1:
         halves = amplitudes.reshape(-1, 2)
@@ -142,13 +149,11 @@ class OscillatorGroups:
     def of(cls, grid: PositionGrid, start: GaussianStart, groups: Sequence[CommutingGroup]) -> OscillatorGroups:
         """Extend a Hamiltonian's groups by positions, momenta and their squares, behind those of the start."""
         size = range(grid.num_coordinates)
-        offsets = [grid.offset(i) for i in size]
-        waves = [grid.wave_number(i) for i in size]
-        words = [grid.position_basis.word(m) for i in size for p in (offsets[i], offsets[i] * offsets[i]) for m in p.masks]
-        words += [grid.momentum_basis.word(m) for i in size for p in (waves[i], waves[i] * waves[i]) for m in p.masks]
-        words += [
-            grid.position_basis.word(m) for i in size for j in range(i) for m in (offsets[i] * offsets[j]).masks
-        ]
+        offsets, waves = [grid.offset(i) for i in size], [grid.wave_number(i) for i in size]
+        potential = [*offsets, *(offsets[i] * offsets[j] for i in size for j in range(i + 1))]
+        kinetic = [*waves, *(wave * wave for wave in waves)]
+        words = [grid.position_basis.word(mask) for part in potential for mask in part.masks]
+        words += [grid.momentum_basis.word(mask) for part in kinetic for mask in part.masks]
         empty = (
             CommutingGroup(name="r", basis=grid.position_basis, masks=()),
             CommutingGroup(name="p", basis=grid.momentum_basis, masks=()),

@@ -185,10 +185,8 @@ class _Step:
     def _positions(self, s: float, time: float) -> list[Layer]:
         """The Hamiltonian and the driver about the centres, and the driver's pull to c."""
         layer = self.known.by_word(self.known.positions, self.source_of, time * s)
-        grid = self.settings.driver.grid
-        pulls = [
-            grid.offset(i) * (-time * (1.0 - s) * stiffness) for i, stiffness in enumerate(self.settings.driver.stiffness)
-        ]
+        driver = self.settings.driver
+        pulls = [driver.grid.offset(i) * (-time * (1.0 - s) * k) for i, k in enumerate(driver.stiffness)]
         return [
             replace(layer, offset=time * (1.0 - s) * self.potential),
             self.known.by_polynomial(self.known.positions, pulls, len(self.source_of)),
