@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from qep_qiskit.network import PositionGrid, ZPolynomial
+from qep_qiskit.network import PositionGrid, Spread, ZPolynomial
 from qep_qiskit.operators import CommutingGroup
 
 PAIRS = [(0, 1), (1, 2), (0, 2)]
@@ -113,3 +113,20 @@ def half_squares(state, grid):
 def anchor_grid(num_qubits=4, box=9.0):
     """Three registers around the origin."""
     return PositionGrid.uniform(num_qubits, box, 3)
+
+
+def anchor_spread(beta=0.0):
+    """Means and widths of the anchor's ground state."""
+    means, covariance, _ = gaussian(*anchor(beta))
+    squares, modes = np.linalg.eigh(anchor(beta)[0])
+    momenta = ((modes * np.sqrt(squares) / 2) @ modes.T).diagonal()
+    return Spread(means=means[None], widths=np.sqrt(covariance.diagonal())[None], wave_widths=np.sqrt(momenta)[None])
+
+
+def values_of(polynomial, num_qubits):
+    """A polynomial at every bit string, by the signs of the bits."""
+    bits = 1 - 2 * (np.arange(1 << num_qubits)[:, None] >> np.arange(num_qubits) & 1)
+    total = np.zeros(1 << num_qubits)
+    for mask, value in polynomial.terms.items():
+        total += value * bits[:, [k for k in range(num_qubits) if mask >> k & 1]].prod(axis=1)
+    return total

@@ -82,7 +82,7 @@ class GridEnergies:
                 f"{int(soft.sum())} of {len(self)} energies have no minimum (a stiffness of {lowest[:, 0].min():.3g}): "
                 "the nudge pulls harder than the springs hold; use a smaller contrast.beta"
             )
-        return np.linalg.solve(self.stiffness, self.forces[:, :, None])[:, :, 0]
+        return np.asarray(np.linalg.solve(self.stiffness, self.forces[:, :, None])[:, :, 0])
 
     def _modes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Frequencies (rows, modes) and mass-weighted modes (rows, coordinates, modes)."""

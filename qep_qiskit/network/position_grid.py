@@ -146,11 +146,12 @@ class PositionGrid:
     def positions(self, coordinate: int) -> NDArray[np.float64]:
         """The grid points, shape (2^n,)."""
         steps = np.arange(self.num_points) - (self.num_points - 1) / 2
-        return self.centres[coordinate] + steps * self.boxes[coordinate] / self.num_points
+        return np.asarray(self.centres[coordinate] + steps * (self.boxes[coordinate] / self.num_points))
 
     def wave_numbers(self, coordinate: int) -> NDArray[np.float64]:
         """The wave numbers, shape (2^n,)."""
-        return (np.arange(self.num_points) - (self.num_points - 1) / 2) * 2.0 * np.pi / self.boxes[coordinate]
+        steps = np.arange(self.num_points) - (self.num_points - 1) / 2
+        return np.asarray(steps * (2.0 * np.pi / self.boxes[coordinate]))
 
     def offset(self, coordinate: int) -> ZPolynomial:
         """Position from the centre, on the masks of the position group."""

@@ -13,6 +13,7 @@ from qep_qiskit.preparation.interface import (
     Start,
     check_level,
 )
+from qep_qiskit.preparation.on_grid import OnGrid
 from qep_qiskit.preparation.oscillator_ansatz import OscillatorVariational
 from qep_qiskit.preparation.oscillator_layers import OscillatorProduct
 from qep_qiskit.preparation.response import linear_response
@@ -32,6 +33,7 @@ __all__ = [
     "HamiltonianVariational",
     "HardwareEfficient",
     "Memory",
+    "OnGrid",
     "OscillatorProduct",
     "OscillatorVariational",
     "Preparation",

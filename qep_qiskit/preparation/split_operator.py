@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.errors import CoarseTrotterWarning, ConfigError
 from qep_qiskit.measurement import Measuring
-from qep_qiskit.network import GridEnergies, ZPolynomial, check_grid
+from qep_qiskit.network import GridEnergies, ZPolynomial
 from qep_qiskit.operators import CommutingGroup, PauliWord
 from qep_qiskit.preparation.adiabatic import RAMPS
 from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start
@@ -88,12 +88,11 @@ class SplitOperatorPreparation:
         """Bind the template to coefficients and classical equilibria; asks for no measurements.
 
         Raises:
-            NetworkError: The states do not fit the grid, or an energy has no minimum.
+            NetworkError: An energy has no minimum, or is not quadratic.
         """
         yield from ()
         rows = family.rows()
         energies = GridEnergies.of(self.driver.grid, family.groups, rows)
-        check_grid(self.driver.grid, energies.spread())
         self._warn_if_coarse(energies)
         moved = energies.at_rest() if self.start == "equilibrium" else np.zeros_like(energies.forces)
         states = CircuitStates(program=self.program(family.groups), parameters=np.concatenate([rows, moved], axis=1))

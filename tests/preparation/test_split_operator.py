@@ -20,7 +20,7 @@ from qep_qiskit.execution import RequestKey
 from qep_qiskit.execution.aer import AerExecutor
 from qep_qiskit.measurement import drive
 from qep_qiskit.network import GridEnergies, PositionGrid
-from qep_qiskit.preparation import Family, OscillatorProduct, SplitOperatorPreparation, Start
+from qep_qiskit.preparation import Family, OnGrid, OscillatorProduct, SplitOperatorPreparation, Start
 from qep_qiskit.preparation.adiabatic import RAMPS
 from qep_qiskit.preparation.oscillator_layers import gaussian_start
 from qep_qiskit.program import LayerProgram
@@ -132,8 +132,11 @@ def test_a_step_that_is_too_long_warns():
 
 
 def test_states_that_do_not_fit_are_refused():
+    grid = anchor_grid(4, 4.5)
+    checked = OnGrid(preparation=SplitOperatorPreparation(driver=product(grid)), grid=grid)
+    groups, free, _ = on_grid(grid, *anchor())
     with pytest.raises(NetworkError, match=r"network.grid: the box of coordinate 0 is too small"):
-        prepared(SplitOperatorPreparation(driver=product(anchor_grid(4, 4.5))))
+        drive(checked.prepare(Family.of_free(groups, free[None], KEY), Start()), None)
 
 
 @pytest.mark.parametrize(
