@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,39 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qep_qiskit.errors import NetworkError
 from qep_qiskit.losses import Loss, SquaredError
+from qep_qiskit.network import Network, Word
 from qep_qiskit.operators import PauliWord, pauli_words, sparse_pauli_op
 
-__all__ = ["Cost", "CostTerm", "LossOnExpectations", "OperatorCost"]
+__all__ = ["Cost", "CostTerm", "LinearForm", "LossOnExpectations", "OperatorCost"]
 
 _IDENTITY = PauliWord(())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LinearForm:
+    """An observable of any network: a constant and a sum of words with coefficients.
+
+    Args:
+        terms: (word, coefficient) pairs, each word once, none of them a constant.
+        constant: What is added.
+        num_qubits: Number of qubits, zero for positions.
+    """
+
+    terms: tuple[tuple[Word, float], ...]
+    constant: float = 0.0
+    num_qubits: int = 0
+
+    @classmethod
+    def of(cls, observable: SparsePauliOp | LinearForm) -> LinearForm:
+        """The same of an operator on qubits."""
+        if isinstance(observable, LinearForm):
+            return observable
+        pairs = pauli_words(observable)
+        return cls(
+            terms=tuple((word, value) for word, value in pairs if not word.is_identity),
+            constant=sum(value for word, value in pairs if word.is_identity),
+            num_qubits=int(observable.num_qubits),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +57,12 @@ class CostTerm:
     """One term of an operator cost: coefficient * (y[target] or 1) * word.
 
     Args:
-        word: The Pauli word; the identity gives a constant.
+        word: The word; the identity gives a constant.
         coefficient: Real factor.
         target: Index of the target number that multiplies the term, or None.
     """
 
-    word: PauliWord
+    word: Word
     coefficient: float
     target: int | None = None
 
@@ -43,14 +72,19 @@ class OperatorCost:
     """An observable C(y), linear in given functions of y; beta C(y) is added to H.
 
     Args:
-        words: The words C may contain, identity left out.
-        num_qubits: Number of qubits.
+        words: The words C may contain, constants left out.
+        num_qubits: Number of qubits; zero where words are functions of positions, whose network checks them.
         expand: Targets (samples, targets) to (coefficients (samples, words), constants (samples,)).
     """
 
-    words: tuple[PauliWord, ...]
+    words: tuple[Word, ...]
     num_qubits: int
     expand: Callable[[NDArray], tuple[NDArray, NDArray]]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Numbers of qubits that it is written for."""
+        return (self.num_qubits,)
 
     @classmethod
     def from_terms(cls, terms: Sequence[CostTerm], num_qubits: int) -> OperatorCost:
@@ -59,7 +93,7 @@ class OperatorCost:
         Raises:
             NetworkError: No term, or a term acts on a qubit out of range.
         """
-        words = tuple(dict.fromkeys(term.word for term in terms if term.word != _IDENTITY))
+        words = tuple(dict.fromkeys(term.word for term in terms if not term.word.is_identity))
         _check_words(words, num_qubits)
         index = {word: position for position, word in enumerate(words)}
 
@@ -68,7 +102,7 @@ class OperatorCost:
             constants = np.zeros(targets.shape[0])
             for term in terms:
                 factor = 1.0 if term.target is None else targets[:, term.target]
-                if term.word == _IDENTITY:
+                if term.word.is_identity:
                     constants += term.coefficient * factor
                 else:
                     coefficients[:, index[term.word]] += term.coefficient * factor
@@ -119,6 +153,22 @@ class OperatorCost:
 
         return cls(words, num_qubits, expand)
 
+    @classmethod
+    def squared_error_of(cls, network: Network) -> OperatorCost:
+        """C = sum_o (O_o - y_o)^2 over the outputs O_o of a network: spins, or positions, whose squares are no ones."""
+        words, squares, offsets = network.output_words, network.output_squares, network.output_offsets
+        if not words:
+            raise NetworkError("network.outputs: expected at least one output")
+        curved = tuple(word for word in squares if not word.is_identity)
+
+        def expand(targets: NDArray) -> tuple[NDArray, NDArray]:
+            shifts = offsets - targets
+            ones = np.ones((len(targets), len(curved)))
+            constants = np.sum(shifts**2, axis=1) + (len(squares) - len(curved))
+            return np.concatenate([ones, 2.0 * shifts], axis=1), constants
+
+        return cls((*curved, *words), network.num_qubits, expand)
+
     def operator(self, y: NDArray | Sequence[float] = ()) -> SparsePauliOp:
         """C(y) as a SparsePauliOp."""
         coefficients, constants = self.expand(np.asarray(y, dtype=float)[None, :])
@@ -131,11 +181,11 @@ class LossOnExpectations:
     """A loss of the expectations of output observables.
 
     Args:
-        observables: One SparsePauliOp per output.
+        observables: One per output: a SparsePauliOp, or a linear form of any words.
         loss: The loss; squared error by default.
     """
 
-    observables: tuple[SparsePauliOp, ...]
+    observables: tuple[SparsePauliOp | LinearForm, ...]
     loss: Loss = field(default_factory=SquaredError)
 
     @classmethod
@@ -152,31 +202,51 @@ class LossOnExpectations:
         observables = tuple(sparse_pauli_op([(word, 1.0)], num_qubits) for word in words)
         return cls(observables, loss or SquaredError())
 
+    @classmethod
+    def on_outputs(cls, network: Network, loss: Loss | None = None) -> LossOnExpectations:
+        """The outputs of a network: Z of spins, or displacements of atoms.
+
+        Raises:
+            NetworkError: There is no output.
+        """
+        if not network.output_words:
+            raise NetworkError("network.outputs: expected at least one output")
+        observables = tuple(
+            LinearForm(terms=((word, 1.0),), constant=float(offset), num_qubits=network.num_qubits)
+            for word, offset in zip(network.output_words, network.output_offsets, strict=True)
+        )
+        return cls(observables, loss or SquaredError())
+
     @property
     def num_outputs(self) -> int:
         """Number of outputs."""
         return len(self.observables)
 
     @property
-    def words(self) -> tuple[PauliWord, ...]:
-        """All words of the observables, identity left out."""
-        pairs = [pair for observable in self.observables for pair in pauli_words(observable)]
-        return tuple(dict.fromkeys(word for word, _ in pairs if word.factors))
+    def sizes(self) -> tuple[int, ...]:
+        """Numbers of qubits that the observables are written for."""
+        return tuple(form.num_qubits for form in self._forms)
+
+    @cached_property
+    def _forms(self) -> tuple[LinearForm, ...]:
+        return tuple(LinearForm.of(observable) for observable in self.observables)
+
+    @cached_property
+    def words(self) -> tuple[Word, ...]:
+        """All words of the observables, constants left out."""
+        return tuple(dict.fromkeys(word for form in self._forms for word, _ in form.terms))
 
     def readout(self) -> tuple[NDArray, NDArray]:
         """Outputs as linear forms of the words: matrix (outputs, words) and constants (outputs,)."""
         index = {word: position for position, word in enumerate(self.words)}
-        matrix, constants = np.zeros((self.num_outputs, len(index))), np.zeros(self.num_outputs)
-        for row, observable in enumerate(self.observables):
-            for word, coefficient in pauli_words(observable):
-                if word.factors:
-                    matrix[row, index[word]] = coefficient
-                else:
-                    constants[row] = coefficient
-        return matrix, constants
+        matrix = np.zeros((self.num_outputs, len(index)))
+        for row, form in enumerate(self._forms):
+            for word, coefficient in form.terms:
+                matrix[row, index[word]] = coefficient
+        return matrix, np.array([form.constant for form in self._forms])
 
     def operator(self, y: NDArray | Sequence[float], expectations: NDArray | Sequence[float]) -> SparsePauliOp:
-        """The nudging operator sum_o eps_o O_o at given output expectations."""
+        """The nudging operator sum_o eps_o O_o of observables on qubits, at given output expectations."""
         means = np.asarray(expectations, dtype=float)[None, :]
         signals = self.loss.gradient(means, np.asarray(y, dtype=float)[None, :])[0]
         total = sum((eps * observable for eps, observable in zip(signals, self.observables, strict=True)))
@@ -186,10 +256,10 @@ class LossOnExpectations:
 Cost = OperatorCost | LossOnExpectations
 
 
-def _check_words(words: Sequence[PauliWord], num_qubits: int) -> None:
+def _check_words(words: Sequence[Word], num_qubits: int) -> None:
     if not words:
         raise NetworkError("cost: expected at least one Pauli term that is not the identity")
-    outside = [word for word in words if word.max_qubit >= num_qubits]
+    outside = [word for word in words if isinstance(word, PauliWord) and word.max_qubit >= num_qubits]
     if outside:
         raise NetworkError(
             f"cost: '{outside[0]}' acts on spin {outside[0].max_qubit}, out of range; "

@@ -6,7 +6,7 @@ import os
 
 from qep_qiskit.errors import ResourceError
 
-__all__ = ["available_bytes", "require_memory"]
+__all__ = ["available_bytes", "require_bytes", "require_memory"]
 
 _ALWAYS_FITS = 1 << 28
 
@@ -44,3 +44,20 @@ def require_memory(num_qubits: int, bytes_per_amplitude: int, what: str, *, bits
         f"{what} of {num_qubits} qubits does not fit in memory ({available / 2**30:.1f} GiB free); "
         f"at most {fitting} qubits would"
     )
+
+
+def require_bytes(wanted: int, what: str) -> None:
+    """Check that arrays of a known size fit.
+
+    Args:
+        wanted: All arrays that live at once, in bytes.
+        what: The job, for the message.
+
+    Raises:
+        ResourceError: They do not fit.
+    """
+    if wanted > _ALWAYS_FITS and wanted > available_bytes():
+        raise ResourceError(
+            f"{what} need {wanted / 2**30:.1f} GiB, and {available_bytes() / 2**30:.1f} GiB of memory are free; give "
+            "fewer of them"
+        )

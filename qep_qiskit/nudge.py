@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.cost import Cost, LossOnExpectations, OperatorCost
 from qep_qiskit.errors import NetworkError
-from qep_qiskit.network import Network, TermJacobian
-from qep_qiskit.operators import CommutingGroup, PauliWord, merge_into_groups
+from qep_qiskit.network import Group, Network, TermJacobian, Word
 
 __all__ = ["NudgedHamiltonian"]
 
@@ -37,11 +36,7 @@ class NudgedHamiltonian:
     cost: Cost
 
     def __post_init__(self) -> None:
-        if isinstance(self.cost, LossOnExpectations):
-            sizes = [observable.num_qubits for observable in self.cost.observables]
-        else:
-            sizes = [self.cost.num_qubits]
-        for size in sizes:
+        for size in self.cost.sizes:
             if size != self.network.num_qubits:
                 raise NetworkError(f"cost acts on {size} qubits, the network has {self.network.num_qubits}")
 
@@ -51,13 +46,13 @@ class NudgedHamiltonian:
         return self.network.num_qubits
 
     @cached_property
-    def groups(self) -> tuple[CommutingGroup, ...]:
+    def groups(self) -> tuple[Group, ...]:
         """Groups of the network, extended by what the cost needs."""
-        return merge_into_groups(self.network.groups, self.cost.words, self.num_qubits)
+        return self.network.groups_with(self.cost.words)
 
     @cached_property
-    def words(self) -> tuple[PauliWord, ...]:
-        """All terms as Pauli words, group after group."""
+    def words(self) -> tuple[Word, ...]:
+        """All terms as words, group after group."""
         return tuple(word for group in self.groups for word in group.words)
 
     @property
@@ -71,7 +66,7 @@ class NudgedHamiltonian:
         ends = np.cumsum([group.num_generators for group in self.groups]).tolist()
         return tuple(slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True))
 
-    def _positions(self, words: tuple[PauliWord, ...]) -> NDArray[np.int64]:
+    def _positions(self, words: tuple[Word, ...]) -> NDArray[np.int64]:
         index = {word: position for position, word in enumerate(self.words)}
         return np.array([index[word] for word in words], dtype=np.int64)
 
@@ -99,18 +94,20 @@ class NudgedHamiltonian:
     def readout(self) -> tuple[NDArray, NDArray] | None:
         """Outputs as linear forms of all terms: matrix (outputs, terms) and constants (outputs,).
 
-        With an operator cost the outputs are Z of the network's output spins, or None where no term reads
-        them.
+        With an operator cost the outputs are those of the network (Z of its output spins, or positions of its output
+        atoms), or None where no term reads them.
         """
         if isinstance(self.cost, LossOnExpectations):
             matrix, constants = self.cost.readout()
             spread = np.zeros((matrix.shape[0], self.num_terms))
             spread[:, self.cost_terms] = matrix
             return spread, constants
-        words = [PauliWord.of("Z", spin) for spin in self.network.outputs]
-        if not words or any(word not in self.words for word in words):
+        words, known = self.network.output_words, set(self.words)
+        if not words or any(word not in known for word in words):
             return None
-        return np.eye(self.num_terms)[self._positions(tuple(words))], np.zeros(len(words))
+        matrix = np.zeros((len(words), self.num_terms))
+        matrix[np.arange(len(words)), self._positions(words)] = 1.0
+        return matrix, self.network.output_offsets
 
     @cached_property
     def reading_terms(self) -> NDArray[np.int64]:
@@ -129,7 +126,7 @@ class NudgedHamiltonian:
     def network_groups(self) -> tuple[int, ...]:
         """Indices of the groups that weights live in: the ones a gradient needs."""
         layout = self.network.layout
-        terms = self.jacobian(np.zeros(layout.num_weights), np.zeros((1, self.network.num_inputs))).term
+        terms = self.jacobian(np.ones(layout.num_weights), np.zeros((1, self.network.num_inputs))).term
         return self._groups_with(terms)
 
     def free_coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
@@ -166,7 +163,7 @@ class NudgedHamiltonian:
 
         Then every output is zero by symmetry, and where couplings dominate the ground state is a doublet.
         """
-        odd = np.array([sum(letter != "X" for _, letter in word.factors) % 2 == 1 for word in self.words])
+        odd = np.array([word.is_odd for word in self.words])
         sees_it = bool(odd[self.cost_terms].any())
         broken = np.any(np.abs(self.free_coefficients(weights, inputs)[:, odd]) > 1e-12, axis=1)
         return ~broken if sees_it else np.zeros(inputs.shape[0], dtype=bool)

@@ -38,6 +38,7 @@ __all__ = [
     "sparse_pauli_op",
 ]
 
+_EXACT_RANGE_UP_TO_QUBITS = 12
 _HADAMARD = np.array([[1.0, 1.0], [1.0, -1.0]]) / np.sqrt(2.0)
 _Y_TO_Z = _HADAMARD @ np.diag([1.0, -1.0j])
 
@@ -88,6 +89,16 @@ class PauliWord:
     def max_qubit(self) -> int:
         """Highest qubit acted on, -1 for the identity."""
         return max((qubit for qubit, _ in self.factors), default=-1)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether it is the identity, a constant."""
+        return not self.factors
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether the flip of all spins (prod X) changes its sign."""
+        return sum(letter != "X" for _, letter in self.factors) % 2 == 1
 
     def label(self, num_qubits: int) -> str:
         """Qiskit label, qubit 0 rightmost.
@@ -324,6 +335,18 @@ class CommutingGroup:
         """Coefficients of the products of Z that V takes the generators to, shape (..., generators)."""
         signs = self.signs
         return coefficients if signs is None else coefficients * signs
+
+    def picked(self, name: str, generators: Sequence[int]) -> CommutingGroup:
+        """Some of the generators, as a group of its own."""
+        chosen = tuple(self.masks[generator] for generator in generators)
+        return CommutingGroup(name=f"{self.name} {name}", basis=self.basis, masks=chosen)
+
+    def ranges(self, coefficients: NDArray) -> NDArray[np.float64]:
+        """Largest minus smallest eigenvalue of operators (operators, generators); an upper bound where that is dear."""
+        used = np.flatnonzero(coefficients.any(axis=0))
+        if all(self.masks[term].bit_count() == 1 for term in used) or self.num_qubits > _EXACT_RANGE_UP_TO_QUBITS:
+            return 2.0 * np.abs(coefficients).sum(axis=1)
+        return np.ptp(self.diagonal(coefficients), axis=1)
 
     def diagonal(self, coefficients: NDArray) -> NDArray:
         """The diagonals of ``sum_a c_a D_a`` in the rotated frame.

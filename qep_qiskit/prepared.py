@@ -1,4 +1,4 @@
-"""What is measured: circuits to run, or state vectors. Batches are flat: one row per state."""
+"""What is measured: circuits to run, state vectors, or atoms in space. Batches are flat: one row per state."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.coordinates import CoordinateGroup
+from qep_qiskit.gaussian import GaussianStates
 from qep_qiskit.program import LayerProgram
 from qep_qiskit.transforms import num_qubits_of
 
-__all__ = ["CalibrationStates", "CircuitStates", "Prepared", "VectorStates"]
+__all__ = ["CalibrationStates", "CircuitStates", "GaussianStates", "Prepared", "RestingStates", "VectorStates"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,4 +91,33 @@ class CalibrationStates:
         return vectors
 
 
-Prepared = CircuitStates | VectorStates | CalibrationStates
+@dataclass(frozen=True, slots=True, eq=False)
+class RestingStates:
+    """Classical atoms at rest.
+
+    Args:
+        points: Shape (states, atoms, dims).
+    """
+
+    points: NDArray[np.float64]
+
+    @property
+    def num_states(self) -> int:
+        """Number of states."""
+        return len(self.points)
+
+    def expectations(self, group: CoordinateGroup, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """All generators, shape (rows, generators); momenta are zero."""
+        points = self.points[rows]
+        return group.values(np.zeros_like(points) if group.of_momenta else points)
+
+    def sampled(
+        self, group: CoordinateGroup, rows: NDArray[np.int64], shots: int, generator: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """The same point in every shot, shape (rows, shots, atoms, dims)."""
+        points = self.points[rows][:, None]
+        still = np.zeros_like(points) if group.of_momenta else points
+        return np.broadcast_to(still, (len(rows), shots, *points.shape[2:]))
+
+
+Prepared = CircuitStates | VectorStates | CalibrationStates | GaussianStates | RestingStates

@@ -19,6 +19,8 @@ ROOMS = [
     "transforms",
     "operators",
     "bases",
+    "coordinates",
+    "gaussian",
     "expressions",
     "program",
     "prepared",

@@ -4,8 +4,10 @@ from qep_qiskit.execution.circuits import SamplerExecutor, measured_circuit
 from qep_qiskit.execution.interface import (
     BitMemory,
     Distribution,
+    ExactMeans,
     Executor,
     Outcomes,
+    PointMemory,
     Readout,
     Request,
     RequestKey,
@@ -14,6 +16,7 @@ from qep_qiskit.execution.interface import (
 )
 from qep_qiskit.execution.noisy import ExecutorPerProgram, NoisyDistributions, NoisyExecutor
 from qep_qiskit.execution.placement import CutDevice, PlacedProgram, cut_to_active_qubits, place
+from qep_qiskit.execution.points import PointExecutor
 from qep_qiskit.execution.readout_errors import ReadoutErrors
 from qep_qiskit.execution.sampling import VectorExecutor, sample_vectors
 from qep_qiskit.execution.statevector import StatevectorExecutor
@@ -23,12 +26,15 @@ __all__ = [
     "BitMemory",
     "CutDevice",
     "Distribution",
+    "ExactMeans",
     "Executor",
     "ExecutorPerProgram",
     "NoisyDistributions",
     "NoisyExecutor",
     "Outcomes",
     "PlacedProgram",
+    "PointExecutor",
+    "PointMemory",
     "Readout",
     "ReadoutErrors",
     "Request",

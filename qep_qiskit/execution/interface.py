@@ -8,20 +8,21 @@ process can collect. What comes back is raw outcomes; means and covariances are 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.execution.readout_errors import ReadoutErrors
-from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.prepared import Prepared
 
 __all__ = [
     "BitMemory",
     "Distribution",
+    "ExactMeans",
     "Executor",
     "Outcomes",
+    "PointMemory",
     "Readout",
     "Request",
     "RequestKey",
@@ -56,16 +57,16 @@ class RequestKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Readout:
-    """One commuting group to measure.
+    """One group to measure.
 
     Args:
-        group: The group.
+        group: The group: commuting Paulis, or functions of positions or momenta.
         states: Shape (measured,), indices of the states to measure in this group.
         shots: Shots of each, or None for exact probabilities.
         folding: How often every two-qubit gate runs, an odd number: the same states with so much more noise.
     """
 
-    group: CommutingGroup
+    group: Any
     states: NDArray[np.int64]
     shots: int | None
     folding: int = 1
@@ -149,7 +150,37 @@ class BitMemory:
         return self.bits.shape[1]
 
 
-Outcomes = Distribution | BitMemory
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PointMemory:
+    """Outcomes of atoms in space, shot by shot.
+
+    Args:
+        points: Shape (measured, shots, atoms, dims): positions, or momenta where the group reads these.
+    """
+
+    points: NDArray[np.float64]
+    readout: ClassVar[None] = None
+
+    @property
+    def shots(self) -> int:
+        """Shots of each measured state."""
+        return self.points.shape[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExactMeans:
+    """Exact expectations, where outcomes are too many to list.
+
+    Args:
+        means: Shape (measured, generators).
+    """
+
+    means: NDArray[np.float64]
+    readout: ClassVar[None] = None
+    shots: ClassVar[None] = None
+
+
+Outcomes = Distribution | BitMemory | PointMemory | ExactMeans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

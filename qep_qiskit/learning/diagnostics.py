@@ -20,13 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import BranchJumpWarning, NudgeBeyondGapWarning
-from qep_qiskit.measurement import StateMoments
-from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.measurement import StateMoments, spread_of
+from qep_qiskit.network import Group
 from qep_qiskit.preparation import Family, SolverReport
 
 __all__ = ["Diagnostics", "Watched", "diagnose", "spectral_ranges"]
 
-_EXACT_RANGE_UP_TO_QUBITS = 12
 _SAME_BRANCH_OVERLAP = 0.05
 _WHOLE_RANGE = 0.8
 _ERRORS_OF_DOUBT = 5.0
@@ -110,20 +109,17 @@ class Diagnostics:
         return known | ({"branch_jumps": self.jumps} if self.jumps else {})
 
 
-def spectral_ranges(groups: Sequence[CommutingGroup], coefficients: NDArray) -> NDArray[np.float64]:
+def spectral_ranges(groups: Sequence[Group], coefficients: NDArray) -> NDArray[np.float64]:
     """Largest minus smallest eigenvalue of operators, shape (operators,), of coefficients (operators, terms).
 
-    Exact for operators in one group; else the sum over groups, an upper bound, which is safe for Weyl's.
+    Exact for operators in one group; else the sum over groups, an upper bound, which is safe for Weyl's. NaN where the
+    spectrum has no end, as that of positions.
     """
     total, start = np.zeros(len(coefficients)), 0
     for group in groups:
         block = coefficients[:, start : start + group.num_generators]
         start += group.num_generators
-        used = np.flatnonzero(block.any(axis=0))
-        if all(group.masks[term].bit_count() == 1 for term in used) or group.num_qubits > _EXACT_RANGE_UP_TO_QUBITS:
-            total += 2.0 * np.abs(block).sum(axis=1)
-        else:
-            total += np.ptp(group.diagonal(block), axis=1)
+        total += group.ranges(block)
     return total
 
 
@@ -186,8 +182,7 @@ def _expectation(watched: Watched, coefficients: NDArray) -> _Curve:
     """Means of an operator per sample and phase, from the shot batches; NaN where a term was not measured."""
     terms = np.where(coefficients != 0.0, watched.moments.means, 0.0)
     values = np.einsum("spt,spt->sp", coefficients, terms)
-    variances = np.einsum("spt,sptu,spu->sp", coefficients, watched.moments.covariance, coefficients)
-    return _Curve(values, variances)
+    return _Curve(values, spread_of(coefficients, watched.moments.covariance))
 
 
 def _energies(watched: Watched, report: SolverReport) -> _Curve:

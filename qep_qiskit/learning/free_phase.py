@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.execution import RequestKey
-from qep_qiskit.measurement import Measuring, ReadingPlan, StateMoments, measure, shared_plan
+from qep_qiskit.measurement import (
+    Measuring,
+    ReadingPlan,
+    StateMoments,
+    is_none,
+    measure,
+    no_covariance,
+    shared_plan,
+    spread_of,
+)
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import Equilibria, Family, Memory, Preparation, Start
 
@@ -109,7 +118,7 @@ def measure_free(
     if hamiltonian.readout is not None:
         matrix, constants = hamiltonian.readout
         outputs = means @ matrix.T + constants
-        output_covariance = matrix @ covariance @ matrix.T
+        output_covariance = no_covariance(outputs.shape) if is_none(covariance) else matrix @ covariance @ matrix.T
     cost = _cost(hamiltonian, means, covariance, outputs, output_covariance, targets)
     return FreePhase(
         columns=columns,
@@ -152,4 +161,4 @@ def cost_of_means(
     """Operator cost from means (samples, terms) and their covariance."""
     nudge, constants = hamiltonian.operator_nudge(targets)
     values = np.einsum("st,st->s", nudge, np.nan_to_num(means)) + constants
-    return CostEstimate(values=values, variances=np.einsum("st,stu,su->s", nudge, covariance, nudge))
+    return CostEstimate(values=values, variances=spread_of(nudge, covariance))

@@ -29,8 +29,10 @@ from qep_qiskit.measurement import (
     ReadoutMitigation,
     StateMoments,
     extrapolated,
+    is_none,
     measure,
     mitigated,
+    no_covariance,
     per_weight_plan,
     qubit_wise_plan,
     shared_plan,
@@ -274,7 +276,9 @@ class GradientEstimator:
     def _operator_cost(self, moments: StateMoments, betas: NDArray, targets: NDArray) -> CostEstimate:
         chosen = cost_phases(betas)
         means = moments.means[:, chosen].mean(axis=1)
-        covariance = moments.covariance[:, chosen].sum(axis=1) / len(chosen) ** 2
+        covariance = moments.covariance[:, 0]
+        if not is_none(covariance):
+            covariance = moments.covariance[:, chosen].sum(axis=1) / len(chosen) ** 2
         return cost_of_means(self.hamiltonian, means, covariance, targets)
 
     def _with_signals(self, work: _Work) -> Measuring[MeasuredPhases]:
@@ -361,8 +365,12 @@ class GradientEstimator:
         )
         if len(used) == shape[1]:
             return part, equilibria
-        means, covariance = np.full(shape, np.nan), np.zeros((*shape, shape[2]))
-        means[:, used], covariance[:, used] = part.means, part.covariance
+        means = np.full(shape, np.nan)
+        means[:, used] = part.means
+        covariance = no_covariance(shape)
+        if not is_none(part.covariance):
+            covariance = np.zeros((*shape, shape[2]))
+            covariance[:, used] = part.covariance
         report = equilibria.report.spread(used, shape[1])
         return StateMoments(means=means, covariance=covariance), replace(equilibria, report=report)
 
@@ -380,8 +388,11 @@ def _filled_in(measured: StateMoments, free: StateMoments, betas: NDArray) -> St
     where = np.flatnonzero(betas == 0.0)
     if where.size == 0:
         return measured
-    means, covariance = measured.means.copy(), measured.covariance.copy()
+    means = measured.means.copy()
     known = ~np.isnan(free.means[:, 0])
     means[:, where[0]] = np.where(known, free.means[:, 0], means[:, where[0]])
+    if is_none(free.covariance):
+        return StateMoments(means=means, covariance=measured.covariance)
+    covariance = measured.covariance.copy()
     covariance[:, where[0]] += free.covariance[:, 0]
     return StateMoments(means=means, covariance=covariance)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from qep_qiskit.learning.diagnostics import Diagnostics
 from qep_qiskit.learning.free_phase import CostEstimate
 from qep_qiskit.learning.signal_noise import with_signal_noise
-from qep_qiskit.measurement import ReadingPlan, StateMoments
+from qep_qiskit.measurement import ReadingPlan, StateMoments, is_none, no_covariance
 from qep_qiskit.network import TermJacobian
 from qep_qiskit.preparation import Memory
 
@@ -116,6 +116,8 @@ class MeasuredPhases:
         """
         derivative, covariance = self._contracted(stencil)
         total, samples = self._with_signals(covariance, derivative, stencil), len(derivative)
+        if is_none(total):
+            return 0.0, 0.0
         own = np.zeros((int(weights.sum()), int(weights.sum())))
         for values, spread in zip(self.jacobian.values, total, strict=True):
             dense = np.zeros((self.jacobian.num_weights, self.plan.num_columns))
@@ -130,10 +132,12 @@ class MeasuredPhases:
         used = stencil != 0.0
         means = np.nan_to_num(self.moments.means[:, used])
         derivative = np.einsum("p,spt->st", stencil[used], means)
+        if is_none(self.moments.covariance):
+            return derivative, no_covariance(derivative.shape)
         return derivative, np.einsum("p,sptu->stu", stencil[used] ** 2, self.moments.covariance[:, used])
 
     def _with_signals(self, covariance: NDArray, derivative: NDArray, stencil: NDArray) -> NDArray:
-        if self.signals is None:
+        if self.signals is None or is_none(covariance):
             return covariance
         free = float(stencil[self.betas == 0.0].sum()) if self.signals.is_free_phase else 0.0
         return with_signal_noise(
@@ -148,6 +152,8 @@ class MeasuredPhases:
     def _by_group(self, covariance: NDArray) -> NDArray[np.float64]:
         """Variances of the summed gradient by the shots of each group, shape (groups, weights)."""
         found = np.zeros((len(self.plan.groups), self.jacobian.num_weights))
+        if is_none(covariance):
+            return found
         for g, columns in enumerate(self.plan.columns):
             own = np.zeros_like(covariance)
             own[:, columns[:, None], columns] = covariance[:, columns[:, None], columns]

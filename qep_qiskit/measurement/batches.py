@@ -17,9 +17,10 @@ from typing import TypeVar
 import numpy as np
 
 from qep_qiskit.execution import Executor, Readout, Request, RequestKey, ShotData
+from qep_qiskit.measurement.covariances import is_none, no_covariance
 from qep_qiskit.measurement.moments import StateMoments, moments_of_readouts
 from qep_qiskit.measurement.plan import ReadingPlan, shared_plan
-from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.network import Group
 from qep_qiskit.prepared import Prepared
 
 __all__ = ["Measuring", "Usage", "drive", "measure"]
@@ -45,7 +46,7 @@ class Usage:
 
 
 def measure(
-    plan: ReadingPlan | Sequence[CommutingGroup],
+    plan: ReadingPlan | Sequence[Group],
     prepared: Prepared,
     *,
     shape: tuple[int, int],
@@ -75,13 +76,16 @@ def measure(
     )
     data = yield Request(key=key, prepared=prepared, readouts=readouts)
     means = np.full((*shape, plan.num_columns), np.nan)
-    covariance = np.zeros((*shape, plan.num_columns, plan.num_columns))
-    groups = [plan.groups[g] for g in wanted]
-    for (g, chosen), found in zip(wanted.items(), moments_of_readouts(data, groups), strict=True):
+    every = list(moments_of_readouts(data, [plan.groups[g] for g in wanted]))
+    exact = all(is_none(found.covariance) for found in every)
+    covariance = no_covariance(means.shape) if exact else np.zeros((*means.shape, plan.num_columns))
+    for (g, chosen), found in zip(wanted.items(), every, strict=True):
         columns = plan.columns[g]
         block = (shape[0], len(chosen), len(columns))
         where = np.array(chosen)[:, None]
         means[:, where, columns] = found.means.reshape(block)
+        if exact:
+            continue
         pairs = where[:, :, None], columns[:, None], columns[None, :]
         covariance[:, pairs[0], pairs[1], pairs[2]] = found.covariance.reshape((*block, block[-1]))
     return StateMoments(means=means, covariance=covariance)

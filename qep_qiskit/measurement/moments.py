@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.execution import BitMemory, Outcomes, ShotData
+from qep_qiskit.coordinates import CoordinateGroup
+from qep_qiskit.execution import BitMemory, ExactMeans, Outcomes, PointMemory, ShotData
+from qep_qiskit.measurement.covariances import no_covariance
 from qep_qiskit.measurement.inversion import inverted, words_of_bits
+from qep_qiskit.memory import require_bytes
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.transforms import walsh_hadamard
 
@@ -55,15 +59,19 @@ class StateMoments:
     covariance: NDArray[np.float64]
 
 
-def moments(outcomes: Outcomes, group: CommutingGroup) -> GroupMoments:
+def moments(outcomes: Outcomes, group: Any) -> GroupMoments:
     """Means of all generators of a group, with an unbiased estimate of their covariance.
 
     The covariance of two means is (<P_a P_b> - <P_a><P_b>) / (shots - 1), with the estimates on the right.
 
     Args:
-        outcomes: Counts, probabilities or bits, one row per measured state.
+        outcomes: Counts, probabilities, bits, points or exact means, one row per measured state.
         group: The group that was measured.
     """
+    if isinstance(outcomes, ExactMeans):
+        return GroupMoments(means=outcomes.means, covariance=no_covariance(outcomes.means.shape), shots=None)
+    if isinstance(outcomes, PointMemory):
+        return _of_points(outcomes.points, group)
     if outcomes.readout is not None and not outcomes.readout.is_ideal:
         means, second = inverted(outcomes, group, outcomes.readout)
     elif isinstance(outcomes, BitMemory):
@@ -76,12 +84,12 @@ def moments(outcomes: Outcomes, group: CommutingGroup) -> GroupMoments:
         means, second = means * group.signs, second * np.outer(group.signs, group.signs)
     single_shot = second - means[:, :, None] * means[:, None, :]
     if outcomes.shots is None:
-        return GroupMoments(means=means, covariance=np.zeros_like(single_shot), shots=None)
+        return GroupMoments(means=means, covariance=no_covariance(means.shape), shots=None)
     divisor = outcomes.shots - 1 if outcomes.shots > 1 else np.nan
     return GroupMoments(means=means, covariance=single_shot / divisor, shots=outcomes.shots)
 
 
-def moments_of_readouts(data: ShotData, groups: Sequence[CommutingGroup]) -> Iterator[GroupMoments]:
+def moments_of_readouts(data: ShotData, groups: Sequence[Any]) -> Iterator[GroupMoments]:
     """Moments of every readout that the work asked for, each from one batch of outcomes or from several.
 
     Args:
@@ -104,6 +112,20 @@ def _combined(parts: Sequence[GroupMoments], coefficients: Sequence[float]) -> G
         covariance=np.tensordot(factors**2, np.array([part.covariance for part in parts]), axes=1),
         shots=parts[0].shots,
     )
+
+
+def _of_points(points: NDArray, group: CoordinateGroup) -> GroupMoments:
+    """Moments of functions of points, one state after the other; deviations from the means do not cancel."""
+    shots, size = points.shape[1], group.num_generators
+    require_bytes(4 * 8 * len(points) * size**2, f"covariances of {size} terms in {len(points)} states")
+    means, covariance = np.empty((len(points), size)), np.empty((len(points), size, size))
+    divisor = shots * (shots - 1) if shots > 1 else np.nan
+    for row, batch in enumerate(points):
+        values = group.values(batch)
+        means[row] = values.mean(axis=0)
+        values -= means[row]
+        covariance[row] = values.T @ values / divisor
+    return GroupMoments(means=means, covariance=covariance, shots=shots)
 
 
 def _fits_a_table(outcomes: BitMemory, group: CommutingGroup) -> bool:

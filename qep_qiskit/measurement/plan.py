@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.measurement.covariances import is_none, no_covariance
 from qep_qiskit.measurement.moments import StateMoments
-from qep_qiskit.network import TermJacobian
-from qep_qiskit.operators import CommutingGroup, PauliWord, merge_into_groups
+from qep_qiskit.network import Group, TermJacobian
+from qep_qiskit.operators import PauliWord, merge_into_groups
 
 __all__ = ["ReadingPlan", "per_weight_plan", "qubit_wise_plan", "shared_plan"]
 
@@ -33,7 +34,7 @@ class ReadingPlan:
             of the cost that are in no entry come after them.
     """
 
-    groups: tuple[CommutingGroup, ...]
+    groups: tuple[Group, ...]
     columns: tuple[NDArray[np.int64], ...]
     terms: NDArray[np.int64]
     of_entries: bool = False
@@ -70,7 +71,8 @@ class ReadingPlan:
             return moments
         samples, phases, _ = moments.means.shape
         means = np.full((samples, phases, num_terms), np.nan)
-        covariance = np.zeros((samples, phases, num_terms, num_terms))
+        exact = is_none(moments.covariance)
+        covariance = no_covariance(means.shape) if exact else np.zeros((*means.shape, num_terms))
         for p in range(phases):
             known = np.flatnonzero(~np.isnan(moments.means[:, p]).any(axis=0))
             count = np.bincount(self.terms[known], minlength=num_terms)
@@ -78,11 +80,13 @@ class ReadingPlan:
             average[self.terms[known], np.arange(len(known))] = 1.0 / count[self.terms[known]]
             found = moments.means[:, p][:, known] @ average.T
             means[:, p] = np.where(count > 0, found, np.nan)
+            if exact:
+                continue
             covariance[:, p] = average @ moments.covariance[:, p][:, known[:, None], known] @ average.T
         return StateMoments(means=means, covariance=covariance)
 
 
-def shared_plan(groups: Sequence[CommutingGroup]) -> ReadingPlan:
+def shared_plan(groups: Sequence[Group]) -> ReadingPlan:
     """One shared batch for every commuting group, as the Hamiltonian has them."""
     ends = np.cumsum([group.num_generators for group in groups]).tolist()
     columns = tuple(np.arange(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True))
@@ -98,7 +102,7 @@ def qubit_wise_plan(words: Sequence[PauliWord], num_qubits: int) -> ReadingPlan:
 
 
 def per_weight_plan(
-    groups: Sequence[CommutingGroup],
+    groups: Sequence[Group],
     jacobian: TermJacobian,
     names: Sequence[str],
     cost_terms: Sequence[int] | NDArray = (),
@@ -112,22 +116,19 @@ def per_weight_plan(
         cost_terms: Terms that the cost is read from; those that no weight multiplies get batches too.
     """
     home = np.repeat(np.arange(len(groups)), [group.num_generators for group in groups])
-    masks = np.array([mask for group in groups for mask in group.masks], dtype=object)
-    found: list[CommutingGroup] = []
+    first = np.cumsum([0, *(group.num_generators for group in groups)])
+    found: list[Group] = []
     columns: list[NDArray[np.int64]] = []
     for weight in range(jacobian.num_weights):
         entries = np.flatnonzero(jacobian.weight == weight)
         for g in np.unique(home[jacobian.term[entries]]):
             own = entries[home[jacobian.term[entries]] == g]
-            name = f"{groups[g].name} for {names[weight]}"
-            chosen = tuple(int(mask) for mask in masks[jacobian.term[own]])
-            found.append(CommutingGroup(name=name, basis=groups[g].basis, masks=chosen))
+            found.append(groups[g].picked(f"for {names[weight]}", (jacobian.term[own] - first[g]).tolist()))
             columns.append(own)
     rest = np.setdiff1d(np.asarray(cost_terms, dtype=np.int64), jacobian.term)
     for g in np.unique(home[rest]):
         own = np.flatnonzero(home[rest] == g)
-        chosen = tuple(int(mask) for mask in masks[rest[own]])
-        found.append(CommutingGroup(name=f"{groups[g].name} for the cost", basis=groups[g].basis, masks=chosen))
+        found.append(groups[g].picked("for the cost", (rest[own] - first[g]).tolist()))
         columns.append(len(jacobian.term) + own)
     terms = np.concatenate([jacobian.term.astype(np.int64), rest])
     return ReadingPlan(groups=tuple(found), columns=tuple(columns), terms=terms, of_entries=True)

@@ -13,11 +13,12 @@ from qep_qiskit.network.graphs import (
 )
 from qep_qiskit.network.grid_energies import GridEnergies, check_grid
 from qep_qiskit.network.grouping import commuting_groups
-from qep_qiskit.network.interface import Network, TermJacobian
+from qep_qiskit.network.interface import Group, Network, TermJacobian, Word
 from qep_qiskit.network.ising import ClampedInputs, IsingNetwork
 from qep_qiskit.network.patches import heavy_hex_patch, square_patch
 from qep_qiskit.network.pauli import Interaction, PauliNetwork
 from qep_qiskit.network.position_grid import PositionGrid, Spread
+from qep_qiskit.network.springs import SpringNetwork
 from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
 from qep_qiskit.network.z_polynomials import ZPolynomial
 
@@ -25,16 +26,19 @@ __all__ = [
     "ClampedInputs",
     "Graph",
     "GridEnergies",
+    "Group",
     "Interaction",
     "IsingNetwork",
     "Network",
     "PauliNetwork",
     "PositionGrid",
     "Spread",
+    "SpringNetwork",
     "Start",
     "TermJacobian",
     "WeightBlock",
     "WeightLayout",
+    "Word",
     "ZPolynomial",
     "chain",
     "check_distance",

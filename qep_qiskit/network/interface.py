@@ -2,17 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit.quantum_info import SparsePauliOp
 
 from qep_qiskit.network.weights import WeightLayout
-from qep_qiskit.operators import CommutingGroup
 
-__all__ = ["Network", "TermJacobian"]
+__all__ = ["Group", "Network", "TermJacobian", "Word"]
+
+
+class Word(Protocol):
+    """What a term is a multiple of, such as a Pauli word or a function of positions; equal words are equal keys."""
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether it is a constant."""
+        ...
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether the flip of all spins changes its sign."""
+        ...
+
+    def __hash__(self) -> int: ...
+
+
+class Group(Protocol):
+    """Terms that one shared shot batch reads together."""
+
+    @property
+    def name(self) -> str:
+        """Short name."""
+        ...
+
+    @property
+    def words(self) -> tuple[Any, ...]:
+        """The terms."""
+        ...
+
+    @property
+    def num_generators(self) -> int:
+        """Number of terms."""
+        ...
+
+    def picked(self, name: str, generators: Sequence[int]) -> Group:
+        """Some of the terms, as a group of its own."""
+        ...
+
+    def ranges(self, coefficients: NDArray) -> NDArray[np.float64]:
+        """Largest minus smallest eigenvalue of operators (operators, terms); NaN where the spectrum has no end."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,8 +88,12 @@ class TermJacobian:
         if len(np.unique(self.weight)) == len(self.weight):
             every = np.arange(len(self.weight))
             return every, every
-        left, right = np.nonzero(self.weight[:, None] == self.weight[None, :])
-        return left, right
+        order = np.argsort(self.weight, kind="stable")
+        sizes = np.unique(self.weight, return_counts=True)[1]
+        starts = np.repeat(np.cumsum(sizes) - sizes, sizes**2)
+        within = np.arange(int((sizes**2).sum())) - np.repeat(np.cumsum(sizes**2) - sizes**2, sizes**2)
+        width = np.repeat(sizes, sizes**2)
+        return order[starts + within // width], order[starts + within % width]
 
     def _collect(self, weight: NDArray[np.int64], values: NDArray) -> NDArray:
         summed = np.zeros((values.shape[0], self.num_weights))
@@ -59,15 +105,15 @@ class TermJacobian:
 
 
 class Network(Protocol):
-    """A trainable Hamiltonian H(w, x) as a sum of commuting groups, affine in its weights.
+    """A trainable Hamiltonian H(w, x) as a sum of groups.
 
     A *term* is one generator of one group; terms are numbered group after group. Constants shift energies and nothing
-    else: they are in `hamiltonian` and `interaction`, and no terms.
+    else, and are no terms.
     """
 
     @property
     def num_qubits(self) -> int:
-        """Number of qubits."""
+        """Number of qubits; zero for positions, which are simulated without."""
         ...
 
     @property
@@ -77,12 +123,31 @@ class Network(Protocol):
 
     @property
     def outputs(self) -> tuple[int, ...]:
-        """Qubits that outputs are read from."""
+        """Spins or atoms that outputs are read from."""
         ...
 
     @property
-    def groups(self) -> tuple[CommutingGroup, ...]:
-        """Commuting groups of H."""
+    def output_words(self) -> tuple[Any, ...]:
+        """What is read there, one word an output."""
+        ...
+
+    @property
+    def output_squares(self) -> tuple[Any, ...]:
+        """The squares of these words, one an output; the identity where a square is 1."""
+        ...
+
+    @property
+    def output_offsets(self) -> NDArray[np.float64]:
+        """What is added to it, shape (outputs,)."""
+        ...
+
+    @property
+    def groups(self) -> tuple[Any, ...]:
+        """Groups of H."""
+        ...
+
+    def groups_with(self, words: Iterable[Any]) -> tuple[Any, ...]:
+        """The groups, extended by what a cost needs."""
         ...
 
     @property
@@ -96,14 +161,6 @@ class Network(Protocol):
 
     def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
         """Derivatives of the coefficients by the weights, for a batch."""
-        ...
-
-    def hamiltonian(self, weights: NDArray, x: NDArray | None = None) -> SparsePauliOp:
-        """H(w, x) as an operator."""
-        ...
-
-    def interaction(self, weight: int | str, x: NDArray | None = None) -> SparsePauliOp:
-        """dH/dw of one weight as an operator."""
         ...
 
     def unreached_outputs(self) -> tuple[int, ...]:

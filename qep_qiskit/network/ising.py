@@ -7,7 +7,7 @@ Two commuting groups: everything made of Z, and the transverse fields.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -20,7 +20,7 @@ from qep_qiskit.network.checks import check_spins, one_input
 from qep_qiskit.network.graphs import Graph
 from qep_qiskit.network.interface import TermJacobian
 from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
-from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord, sparse_pauli_op
+from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord, merge_into_groups, sparse_pauli_op
 
 __all__ = ["ClampedInputs", "IsingNetwork"]
 
@@ -127,6 +127,25 @@ class IsingNetwork:
                 masks=tuple(1 << k for k in range(self.num_qubits)),
             ),
         )
+
+    def groups_with(self, words: Iterable[PauliWord]) -> tuple[CommutingGroup, ...]:
+        """The groups, extended by what a cost needs."""
+        return merge_into_groups(self.groups, words, self.num_qubits)
+
+    @property
+    def output_words(self) -> tuple[PauliWord, ...]:
+        """Z of the output spins."""
+        return tuple(PauliWord.of("Z", spin) for spin in self.outputs)
+
+    @property
+    def output_squares(self) -> tuple[PauliWord, ...]:
+        """One."""
+        return tuple(PauliWord(()) for _ in self.outputs)
+
+    @property
+    def output_offsets(self) -> NDArray[np.float64]:
+        """Zero."""
+        return np.zeros(len(self.outputs))
 
     @cached_property
     def words(self) -> tuple[PauliWord, ...]:

@@ -7,7 +7,7 @@ Nothing carries a sign of its own: unlike in the Ising network, a plus in front 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,7 +21,7 @@ from qep_qiskit.network.graphs import Graph
 from qep_qiskit.network.grouping import commuting_groups
 from qep_qiskit.network.interface import TermJacobian
 from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
-from qep_qiskit.operators import CommutingGroup, PauliWord, pauli_words, sparse_pauli_op
+from qep_qiskit.operators import CommutingGroup, PauliWord, merge_into_groups, pauli_words, sparse_pauli_op
 
 __all__ = ["Interaction", "PauliNetwork"]
 
@@ -168,6 +168,25 @@ class PauliNetwork:
     def groups(self) -> tuple[CommutingGroup, ...]:
         """Qubit-wise commuting groups of all words; each word is in one of them."""
         return commuting_groups((word for _, words in self._parts for word, _ in words), self.num_qubits)
+
+    def groups_with(self, words: Iterable[PauliWord]) -> tuple[CommutingGroup, ...]:
+        """The groups, extended by what a cost needs."""
+        return merge_into_groups(self.groups, words, self.num_qubits)
+
+    @property
+    def output_words(self) -> tuple[PauliWord, ...]:
+        """Z of the output spins."""
+        return tuple(PauliWord.of("Z", spin) for spin in self.outputs)
+
+    @property
+    def output_squares(self) -> tuple[PauliWord, ...]:
+        """One."""
+        return tuple(PauliWord(()) for _ in self.outputs)
+
+    @property
+    def output_offsets(self) -> NDArray[np.float64]:
+        """Zero."""
+        return np.zeros(len(self.outputs))
 
     @cached_property
     def words(self) -> tuple[PauliWord, ...]:

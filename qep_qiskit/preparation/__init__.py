@@ -16,6 +16,7 @@ from qep_qiskit.preparation.interface import (
 from qep_qiskit.preparation.on_grid import OnGrid
 from qep_qiskit.preparation.oscillator_ansatz import OscillatorVariational
 from qep_qiskit.preparation.oscillator_layers import OscillatorProduct
+from qep_qiskit.preparation.oscillators import GaussianPreparation, stable_betas
 from qep_qiskit.preparation.response import linear_response
 from qep_qiskit.preparation.spectra import apply_hamiltonian, dense_hamiltonians, term_expectations
 from qep_qiskit.preparation.split_operator import SplitOperatorPreparation
@@ -30,6 +31,7 @@ __all__ = [
     "ExactPreparation",
     "Family",
     "FixedAnsatz",
+    "GaussianPreparation",
     "HamiltonianVariational",
     "HardwareEfficient",
     "Memory",
@@ -47,5 +49,6 @@ __all__ = [
     "dense_hamiltonians",
     "linear_response",
     "solve_chain",
+    "stable_betas",
     "term_expectations",
 ]

@@ -1,0 +1,305 @@
+"""Functions of the positions of atoms: what Pauli words and their groups are to qubits.
+
+A network in continuous space has two groups. Everything that depends on positions is read from one shot batch of all
+positions, ``"r"``; kinetic energies are read from one of all momenta, ``"p"``. An outcome is a point, one vector of
+`dims` numbers per atom, and a term is a `CoordinateWord`, a function of it. Some atoms are *held*: they do not move,
+and where they are is given from outside. Of an atom that moves the coefficient of a coordinate is a force with the
+sign turned; of a held one it is the place where it is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.errors import NetworkError
+
+__all__ = ["CoordinateGroup", "CoordinateWord", "Frame", "PairTerms", "add_coordinate_words"]
+
+Kind = Literal["constant", "component", "product", "square", "distance", "momentum"]
+_AXES = "xyz"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """The atoms that points are made of.
+
+    Args:
+        num_atoms: Number of atoms, held ones included.
+        dims: Dimensions of space, 1, 2 or 3.
+        held: Atoms that do not move, in order.
+
+    Raises:
+        NetworkError: There is no atom that moves, or no such space.
+    """
+
+    num_atoms: int
+    dims: int = 1
+    held: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.dims not in (1, 2, 3):
+            raise NetworkError(f"network.dims: expected 1, 2 or 3 dimensions, got {self.dims}")
+        if len(self.held) >= self.num_atoms:
+            raise NetworkError(
+                f"network.clamped: expected an atom that moves; all {self.num_atoms} are clamped, or there is none"
+            )
+
+    @property
+    def moving(self) -> NDArray[np.int64]:
+        """Atoms that move, in order."""
+        return np.setdiff1d(np.arange(self.num_atoms), self.held)
+
+    @property
+    def moving_coordinates(self) -> NDArray[np.int64]:
+        """Their coordinates: that of atom i along axis a is number ``i * dims + a``."""
+        return (self.moving[:, None] * self.dims + np.arange(self.dims)).ravel()
+
+    @property
+    def held_coordinates(self) -> NDArray[np.int64]:
+        """Coordinates of the held atoms."""
+        return (np.array(self.held, dtype=np.int64)[:, None] * self.dims + np.arange(self.dims)).ravel()
+
+    def name(self, coordinate: int) -> str:
+        """A coordinate in words: ``"atom 3"``, or ``"atom 3 along y"`` where there is more than one axis."""
+        atom, axis = divmod(int(coordinate), self.dims)
+        return f"atom {atom}" if self.dims == 1 else f"atom {atom} along {_AXES[axis]}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CoordinateWord:
+    """A function of the positions, or the momenta, of atoms.
+
+    Build one with a class method; they give equal words for equal functions.
+
+    Args:
+        kind: ``component`` r_ia; ``product`` r_ia r_jb; ``square`` |r_i - r_j|^2 or |r_i - point|^2; ``distance``, its
+            root; ``momentum`` p_i^2, summed over axes; ``constant`` 1.
+        atoms: The atoms i, or i and j.
+        axes: The axes of components and products.
+        point: The fixed point of a square or a distance of one atom.
+    """
+
+    kind: Kind
+    atoms: tuple[int, ...] = ()
+    axes: tuple[int, ...] = ()
+    point: tuple[float, ...] = ()
+
+    @classmethod
+    def one(cls) -> CoordinateWord:
+        """The constant 1."""
+        return cls("constant")
+
+    @classmethod
+    def component(cls, atom: int, axis: int = 0) -> CoordinateWord:
+        """r_i along an axis."""
+        return cls("component", (atom,), (axis,))
+
+    @classmethod
+    def product(cls, first: tuple[int, int], second: tuple[int, int]) -> CoordinateWord:
+        """A product of two components, each (atom, axis)."""
+        (i, a), (j, b) = sorted((first, second))
+        return cls("product", (i, j), (a, b))
+
+    @classmethod
+    def square(cls, atom: int, other: int | Sequence[float]) -> CoordinateWord:
+        """Squared distance to another atom, or to a fixed point."""
+        return cls._between("square", atom, other)
+
+    @classmethod
+    def distance(cls, atom: int, other: int | Sequence[float]) -> CoordinateWord:
+        """Distance to another atom, or to a fixed point."""
+        return cls._between("distance", atom, other)
+
+    @classmethod
+    def momentum(cls, atom: int) -> CoordinateWord:
+        """p_i^2, summed over axes."""
+        return cls("momentum", (atom,))
+
+    @classmethod
+    def _between(cls, kind: Kind, atom: int, other: int | Sequence[float]) -> CoordinateWord:
+        if isinstance(other, int | np.integer):
+            return cls(kind, (min(atom, int(other)), max(atom, int(other))))
+        return cls(kind, (atom,), (), tuple(float(number) + 0.0 for number in other))
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether it is the constant 1."""
+        return self.kind == "constant"
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether a flip of all spins changes its sign: there are no spins."""
+        return False
+
+    def __str__(self) -> str:
+        point = f"({', '.join(f'{number:g}' for number in self.point)})"
+        if self.kind in ("square", "distance"):
+            other = f"r{self.atoms[1]}" if len(self.atoms) == 2 else point
+            return f"|r{self.atoms[0]} - {other}|" + ("^2" if self.kind == "square" else "")
+        if self.kind == "momentum":
+            return f"p{self.atoms[0]}^2"
+        return " ".join(f"r{i}{_AXES[a]}" for i, a in zip(self.atoms, self.axes, strict=True)) or "1"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PairTerms:
+    """Squares and distances of a group as arrays, one row per word.
+
+    Args:
+        where: Shape (words,), place among the generators.
+        first: Shape (words,), atom i.
+        second: Shape (words,), atom j, or -1 where there is a point.
+        point: Shape (words, dims), the point; zero where there is none.
+        is_root: Shape (words,), whether the word is the distance and not its square.
+    """
+
+    where: NDArray[np.int64]
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    point: NDArray[np.float64]
+    is_root: NDArray[np.bool_]
+
+    def vectors(self, points: NDArray) -> NDArray[np.float64]:
+        """r_i - r_j, or r_i - point: shape (..., atoms, dims) to (..., words, dims)."""
+        other = np.where((self.second >= 0)[:, None], points[..., self.second, :], self.point)
+        return points[..., self.first, :] - other
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CoordinateGroup:
+    """Functions of all positions, or of all momenta: one shot batch reads them together.
+
+    Args:
+        name: ``"r"`` for positions, ``"p"`` for momenta; a word in front of a blank may follow, for subsets.
+        frame: The atoms.
+        words: The generators, distinct.
+
+    Raises:
+        NetworkError: A word comes twice, names an atom or an axis out of range, or is read from another group.
+    """
+
+    name: str
+    frame: Frame
+    words: tuple[CoordinateWord, ...]
+
+    def __post_init__(self) -> None:
+        if len(set(self.words)) != len(self.words):
+            raise NetworkError(f"group {self.name}: a word comes twice")
+        for word in self.words:
+            _check_word(word, self.frame)
+            if not self.holds(word):
+                raise NetworkError(f"group {self.name}: '{word}' is not read from it")
+
+    @property
+    def of_momenta(self) -> bool:
+        """Whether momenta are read, and not positions."""
+        return self.name.split()[0] == "p"
+
+    def holds(self, word: CoordinateWord) -> bool:
+        """Whether a word is a function of what is read here."""
+        return (word.kind == "momentum") == self.of_momenta and not word.is_identity
+
+    @property
+    def num_generators(self) -> int:
+        """Number of generators."""
+        return len(self.words)
+
+    def picked(self, name: str, generators: Sequence[int]) -> CoordinateGroup:
+        """Some of the generators, as a group of its own."""
+        return replace(self, name=f"{self.name.split()[0]} {name}", words=tuple(self.words[g] for g in generators))
+
+    def ranges(self, coefficients: NDArray) -> NDArray[np.float64]:
+        """Width of the spectrum of operators (operators, generators): zero, or NaN, for it has no end."""
+        return np.where(coefficients.any(axis=1), np.nan, 0.0)
+
+    @cached_property
+    def pairs(self) -> PairTerms:
+        """Squares and distances."""
+        chosen = [(place, word) for place, word in enumerate(self.words) if word.kind in ("square", "distance")]
+        nowhere = (0.0,) * self.frame.dims
+        return PairTerms(
+            where=np.array([place for place, _ in chosen], dtype=np.int64),
+            first=np.array([word.atoms[0] for _, word in chosen], dtype=np.int64),
+            second=np.array([word.atoms[1] if len(word.atoms) == 2 else -1 for _, word in chosen], dtype=np.int64),
+            point=np.array([word.point or nowhere for _, word in chosen]).reshape(-1, self.frame.dims),
+            is_root=np.array([word.kind == "distance" for _, word in chosen], dtype=bool),
+        )
+
+    @cached_property
+    def components(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Places among the generators, and coordinates, of single components."""
+        return self._coordinates("component", 0)
+
+    @cached_property
+    def products(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Places among the generators, and both coordinates, of products."""
+        return (*self._coordinates("product", 0), self._coordinates("product", 1)[1])
+
+    @cached_property
+    def momenta(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Places among the generators, and atoms, of squared momenta."""
+        found = [(place, word.atoms[0]) for place, word in enumerate(self.words) if word.kind == "momentum"]
+        return np.array([place for place, _ in found], dtype=np.int64), np.array([i for _, i in found], dtype=np.int64)
+
+    def _coordinates(self, kind: Kind, factor: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        found = [(place, word) for place, word in enumerate(self.words) if word.kind == kind]
+        numbers = [word.atoms[factor] * self.frame.dims + word.axes[factor] for _, word in found]
+        return np.array([place for place, _ in found], dtype=np.int64), np.array(numbers, dtype=np.int64)
+
+    def values(self, points: NDArray) -> NDArray[np.float64]:
+        """All generators at some points.
+
+        Args:
+            points: Shape (..., atoms, dims): positions, or momenta where the group reads these.
+
+        Returns:
+            Shape (..., generators).
+        """
+        found = np.empty((*points.shape[:-2], self.num_generators))
+        flat = points.reshape(*points.shape[:-2], -1)
+        where, atoms = self.momenta
+        found[..., where] = np.square(points[..., atoms, :]).sum(axis=-1)
+        where, coordinates = self.components
+        found[..., where] = flat[..., coordinates]
+        where, first, second = self.products
+        found[..., where] = flat[..., first] * flat[..., second]
+        if self.pairs.where.size:
+            squares = np.square(self.pairs.vectors(points)).sum(axis=-1)
+            found[..., self.pairs.where] = np.where(self.pairs.is_root, np.sqrt(squares), squares)
+        return found
+
+
+def _check_word(word: CoordinateWord, frame: Frame) -> None:
+    outside = [atom for atom in word.atoms if not 0 <= atom < frame.num_atoms]
+    if outside:
+        raise NetworkError(
+            f"'{word}': atom {outside[0]} is out of range; there are {frame.num_atoms} atoms, 0 to "
+            f"{frame.num_atoms - 1}"
+        )
+    if any(not 0 <= axis < frame.dims for axis in word.axes) or len(word.point) not in (0, frame.dims):
+        raise NetworkError(f"'{word}': expected axes and points of {frame.dims} dimensions")
+
+
+def add_coordinate_words(
+    groups: Sequence[CoordinateGroup], words: Iterable[CoordinateWord]
+) -> tuple[CoordinateGroup, ...]:
+    """Extend groups so that they hold the given words, each in the first that can; constants are skipped.
+
+    Raises:
+        NetworkError: No group holds a word, or it is out of range.
+    """
+    added: list[dict[CoordinateWord, None]] = [dict.fromkeys(group.words) for group in groups]
+    for word in words:
+        if word.is_identity:
+            continue
+        home = next((g for g, group in enumerate(groups) if group.holds(word)), None)
+        if home is None:
+            raise NetworkError(f"cost: '{word}' is read from none of the groups {', '.join(g.name for g in groups)}")
+        added[home][word] = None
+    return tuple(replace(group, words=tuple(found)) for group, found in zip(groups, added, strict=True))

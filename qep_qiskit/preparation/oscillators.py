@@ -1,0 +1,140 @@
+"""Exact ground states of coupled oscillators (Scellier 2024, arXiv:2406.00879, sec. 4.2): they are Gaussian."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from qep_qiskit.coordinates import CoordinateGroup
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.gaussian import GaussianStates, NormalModes, QuadraticEnergies, quadratic_energies
+from qep_qiskit.measurement import Measuring
+from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start
+
+__all__ = ["GaussianPreparation", "stable_betas"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GaussianPreparation:
+    """Ground states of quadratic energies, from their normal modes.
+
+    Args:
+        hbar: Planck's constant over 2 pi.
+
+    Raises:
+        ConfigError: hbar is not positive.
+    """
+
+    hbar: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.hbar > 0.0:
+            raise ConfigError(f"network.hbar: expected a positive number, got {self.hbar}")
+
+    def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
+        """Ground states of all samples and phases; asks for no measurements."""
+        yield from ()
+        known = start.free.modes if isinstance(start.free, GaussianStates) else ()
+        energies = quadratic_energies(family.groups, family.rows())
+        modes = _modes(energies, self.hbar, known)
+        unstable = [number for number, found in enumerate(modes) if not found.is_stable]
+        if unstable:
+            _refuse(family, int(np.flatnonzero(energies.which == unstable[0])[0]))
+        states = _states(family.groups, energies, modes)
+        free = states.take(_phase_rows(family, 0.0)) if 0.0 in family.betas else None
+        return Equilibria(states=states, free=free, report=_report(family, states))
+
+
+def _modes(energies: QuadraticEnergies, hbar: float, known: Sequence[NormalModes]) -> tuple[NormalModes, ...]:
+    """Normal modes of every stiffness; those of the free states are not solved for twice."""
+    found: list[NormalModes] = []
+    for stiffness, masses in zip(energies.stiffness, energies.masses, strict=True):
+        same = (
+            modes
+            for modes in (*known, *found)
+            if np.array_equal(modes.stiffness, stiffness) and np.array_equal(modes.masses, masses)
+        )
+        match = next(same, None)
+        found.append(NormalModes.of(stiffness, masses, hbar) if match is None else match)
+    return tuple(found)
+
+
+def _states(
+    groups: Sequence[CoordinateGroup], energies: QuadraticEnergies, modes: tuple[NormalModes, ...]
+) -> GaussianStates:
+    frame = groups[0].frame
+    moving = np.empty_like(energies.forces)
+    for number, found in enumerate(modes):
+        mine = energies.which == number
+        moving[mine] = found.at_rest(energies.forces[mine])
+    return GaussianStates(frame=frame, centres=energies.points(frame, moving), modes=modes, which=energies.which)
+
+
+def _phase_rows(family: Family, beta: float) -> NDArray[np.int64]:
+    phase = int(np.flatnonzero(family.betas == beta)[0])
+    return np.arange(family.num_samples) * len(family.betas) + phase
+
+
+def _report(family: Family, states: GaussianStates) -> SolverReport:
+    shape = (family.num_samples, len(family.betas))
+    unknown = np.full(shape, np.nan)
+    zero_point = np.array([modes.zero_point_energy for modes in states.modes])[states.which]
+    gaps = np.array([modes.gap for modes in states.modes])[states.which]
+    energies = zero_point + potential_energies(family.groups, family.rows(), states.centres)
+    return SolverReport(
+        energies=energies.reshape(shape), gaps=gaps.reshape(shape), residuals=unknown, overlaps=unknown, minima=True
+    )
+
+
+def potential_energies(groups: Sequence[CoordinateGroup], rows: NDArray, points: NDArray) -> NDArray[np.float64]:
+    """Energies of points at rest, shape (rows,); coordinates that are held count as no force.
+
+    Args:
+        groups: The groups.
+        rows: Shape (rows, terms).
+        points: Shape (rows, atoms, dims).
+    """
+    total, begin = np.zeros(len(rows)), 0
+    for group in groups:
+        part = rows[:, begin : begin + group.num_generators]
+        begin += group.num_generators
+        if not group.of_momenta:
+            where, coordinates = group.components
+            pulls = np.isin(coordinates, group.frame.held_coordinates, invert=True)
+            counted = np.ones(group.num_generators, dtype=bool)
+            counted[where[~pulls]] = False
+            total += np.einsum("rg,rg->r", part[:, counted], group.values(points)[:, counted])
+    return total
+
+
+def stable_betas(groups: Sequence[CoordinateGroup], free: NDArray, nudge: NDArray) -> tuple[float, float]:
+    """The nudges between which H + beta C has a ground state.
+
+    Args:
+        groups: The groups.
+        free: Shape (terms,), coefficients of H.
+        nudge: Shape (terms,), coefficients of C.
+    """
+    stiffness = quadratic_energies(groups, free[None]).stiffness[0]
+    change = quadratic_energies(groups, nudge[None]).stiffness[0]
+    relative = scipy.linalg.eigh(change, stiffness, eigvals_only=True)
+    lowest = -1.0 / relative[-1] if relative[-1] > 0.0 else -np.inf
+    highest = -1.0 / relative[0] if relative[0] < 0.0 else np.inf
+    return float(lowest), float(highest)
+
+
+def _refuse(family: Family, row: int) -> None:
+    sample, phase = divmod(row, len(family.betas))
+    beta = float(family.betas[phase])
+    if beta == 0.0:
+        raise ConfigError("network: the springs do not hold all atoms; springs, anchors and masses must be positive")
+    lowest, highest = stable_betas(family.groups, family.free[sample], family.nudge[sample])
+    bound = lowest if beta < 0.0 else highest
+    raise ConfigError(
+        f"contrast.beta: at beta = {beta:.4g} the nudge overcomes the springs, and there is no ground state; give a "
+        f"beta below {abs(bound):.4g} in size, or stiffer springs"
+    )
