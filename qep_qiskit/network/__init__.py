@@ -1,5 +1,6 @@
 """What learns: Hamiltonians with trainable weights."""
 
+from qep_qiskit.network.forms import LinearForm, Word, all_words
 from qep_qiskit.network.graphs import (
     Graph,
     chain,
@@ -12,8 +13,9 @@ from qep_qiskit.network.graphs import (
     ring,
 )
 from qep_qiskit.network.grid_energies import GridEnergies, check_grid
+from qep_qiskit.network.grid_network import GridNetwork
 from qep_qiskit.network.grouping import commuting_groups
-from qep_qiskit.network.interface import Group, Network, TermJacobian, Word
+from qep_qiskit.network.interface import Group, Network, TermJacobian
 from qep_qiskit.network.ising import ClampedInputs, IsingNetwork
 from qep_qiskit.network.patches import heavy_hex_patch, square_patch
 from qep_qiskit.network.pauli import Interaction, PauliNetwork
@@ -26,9 +28,11 @@ __all__ = [
     "ClampedInputs",
     "Graph",
     "GridEnergies",
+    "GridNetwork",
     "Group",
     "Interaction",
     "IsingNetwork",
+    "LinearForm",
     "Network",
     "PauliNetwork",
     "PositionGrid",
@@ -40,6 +44,7 @@ __all__ = [
     "WeightLayout",
     "Word",
     "ZPolynomial",
+    "all_words",
     "chain",
     "check_distance",
     "check_grid",
