@@ -111,8 +111,8 @@ class GridNetwork:
             [part.polynomial for part in self._parts if part.of_momenta == of_momenta] for of_momenta in (False, True)
         ]
         return (
-            CommutingGroup(name="r", basis=self.grid.position_basis, masks=grid_masks(polynomials[0])),
-            CommutingGroup(name="p", basis=self.grid.momentum_basis, masks=grid_masks(polynomials[1])),
+            CommutingGroup(name="r", basis=self.grid.position_basis, masks=grid_masks(polynomials[0]), bounded=False),
+            CommutingGroup(name="p", basis=self.grid.momentum_basis, masks=grid_masks(polynomials[1]), bounded=False),
         )
 
     def groups_with(self, words: Iterable[PauliWord]) -> tuple[CommutingGroup, ...]:
