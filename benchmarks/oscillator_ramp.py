@@ -10,7 +10,7 @@ are those of the ramp alone.
     position    largest error of <r_i>
     variance    largest error of Var(r_i), relative
     gradient    |g - g_exact| / |g_exact| over the three springs
-    CX          two-qubit gates of one circuit, rzz, cp and swap counted as 2, 2 and 3
+    CX          CX gates of one circuit: rzz, cp and swap are 2, 2 and 3
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import qep_qiskit as qep
 from qep_qiskit.evolution import evolve
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.measurement import drive
-from qep_qiskit.network import GridNetwork, PositionGrid, SpringNetwork, Start, from_edges
+from qep_qiskit.network import GridEnergies, GridNetwork, PositionGrid, SpringNetwork, Start, from_edges
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation, Family, OscillatorProduct, SplitOperatorPreparation
 from qep_qiskit.preparation import Start as Known
@@ -78,11 +78,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--qubits", type=int, default=4)
     parser.add_argument("--box", type=float, default=9.0)
-    parser.add_argument("--stiffness", type=float, default=2.0)
+    parser.add_argument("--stiffness", type=float, help="of the driver; by default as wide as the ground state")
     options = parser.parse_args()
     network, family = problem(options.qubits, options.box)
     energy, means, variances, gradient = seen(network, family, prepared(ExactPreparation(), family)[0])
-    driver = OscillatorProduct(grid=network.grid, stiffness=(options.stiffness,) * 3, kinetic=(1.0,) * 3)
+    driver = OscillatorProduct.like(GridEnergies.of(network.grid, family.groups, family.free))
+    if options.stiffness is not None:
+        driver = OscillatorProduct(grid=network.grid, stiffness=(options.stiffness,) * 3, kinetic=(1.0,) * 3)
     print(
         f"{'start':12}{'ramp':12}{'T':>5}{'steps':>7}{'energy':>10}{'position':>10}{'variance':>10}{'gradient':>10}{'CX':>8}"
     )

@@ -20,6 +20,7 @@ from qep_qiskit.network.ising import ClampedInputs, IsingNetwork
 from qep_qiskit.network.patches import heavy_hex_patch, square_patch
 from qep_qiskit.network.pauli import Interaction, PauliNetwork
 from qep_qiskit.network.position_grid import PositionGrid, Spread
+from qep_qiskit.network.spreads import spread_of
 from qep_qiskit.network.springs import SpringNetwork
 from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
 from qep_qiskit.network.z_polynomials import ZPolynomial
@@ -56,5 +57,6 @@ __all__ = [
     "lattice",
     "layered",
     "ring",
+    "spread_of",
     "square_patch",
 ]

@@ -88,24 +88,27 @@ class PositionGrid:
         *,
         num_qubits: int | None = None,
         box: float | None = None,
+        centre: float | None = None,
         reach: float = GAUSSIAN_REACH,
     ) -> PositionGrid:
-        """A grid for Gaussian states: centred on them, with as few qubits as give the reach.
+        """A grid for Gaussian states, with as few qubits as give the reach.
 
-        What is not given is chosen: qubits for the coordinate that needs most, boxes that reach as far in position as
-        in momentum.
+        What is not given is chosen: qubits for the coordinate that needs most, boxes around the states that reach as
+        far in position as in momentum.
 
         Args:
             spread: The states.
             num_qubits: Qubits of a register, or None.
             box: Length of all boxes, or None.
+            centre: Middle of all boxes, or None.
             reach: Standard deviations to leave on all sides, where the qubits are chosen.
 
         Raises:
             NetworkError: The states need more than ten qubits a coordinate.
         """
         low, high = spread.means.min(axis=0), spread.means.max(axis=0)
-        centres, strays = (low + high) / 2.0, (high - low) / 2.0
+        centres = (low + high) / 2.0 if centre is None else np.full(len(low), centre)
+        strays = np.maximum(high - centres, centres - low)
         widths, waves = spread.widths.max(axis=0), spread.wave_widths.max(axis=0)
         if num_qubits is None:
             num_qubits = _fewest_qubits(strays, widths, waves, box, reach)
