@@ -5,15 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.config.schema import Config
 from qep_qiskit.config.schema_grid import GridConfig
-from qep_qiskit.config.schema_preparation import AdiabaticConfig, HamiltonianAnsatz, VariationalConfig
+from qep_qiskit.config.schema_preparation import AdiabaticConfig
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.network import GridEnergies, GridNetwork, PositionGrid, SpringNetwork, spread_of
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import (
     OscillatorProduct,
-    OscillatorVariational,
     SplitOperatorPreparation,
 )
 from qep_qiskit.seeds import Seeds

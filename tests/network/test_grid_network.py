@@ -1,4 +1,4 @@
-"""Atoms on registers: the Hamiltonian is the matrix of the oscillators on the grid, term by term and weight by weight."""
+"""Atoms on registers: the Hamiltonian is that of oscillators on the grid, term by term and weight by weight."""
 
 import numpy as np
 import pytest
