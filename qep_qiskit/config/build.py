@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qep_qiskit.config.build_cost import build_cost
 from qep_qiskit.config.build_executor import build_executor, build_extrapolation, build_mitigation, is_remote
+from qep_qiskit.config.build_grid import build_on_grid, refuse_keys_of_oscillators
 from qep_qiskit.config.build_local_device import settled
 from qep_qiskit.config.build_network import build_network, num_spins
 from qep_qiskit.config.build_spending import build_contrast, build_policy
@@ -49,7 +51,7 @@ from qep_qiskit.learning import (
     Update,
 )
 from qep_qiskit.memory import require_memory
-from qep_qiskit.network import IsingNetwork, PauliNetwork
+from qep_qiskit.network import GridNetwork, Network
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation, Preparation, check_level
 from qep_qiskit.seeds import Seeds
@@ -70,6 +72,7 @@ _SYMMETRY_BREAKERS = {"ising": "[network.biases]", "pauli": "terms such as Z0, w
 _CONNECTIONS = {
     "ising": "add edges, or link inputs to its part of the graph",
     "pauli": "add terms that join it to the spins with inputs",
+    "oscillators": "add springs",
 }
 
 
@@ -90,7 +93,7 @@ class Experiment:
 
     config: Config
     task: Task
-    network: IsingNetwork | PauliNetwork
+    network: Network
     estimator: GradientEstimator
     executor: Executor
     seeds: Seeds
@@ -141,13 +144,15 @@ def build(config: Config, task: Task | None = None) -> Experiment:
     _check_memory(config, num_spins(config.network))
     seeds = Seeds(config.seed)
     task = _named_build_task(config, seeds) if task is None else task
-    network = build_network(config, task)
+    network = build_network(config, task, seeds)
+    if isinstance(network, GridNetwork):
+        _check_memory(config, network.num_qubits)
     cost = build_cost(config, network, task)
     hamiltonian = NudgedHamiltonian(network, cost)
     shots = config.measurement.shots
     estimator = GradientEstimator(
         hamiltonian=hamiltonian,
-        preparation=build_preparation(config, hamiltonian, seeds),
+        preparation=build_preparation(config, hamiltonian, task.train.inputs, seeds),
         contrast=build_contrast(config, hamiltonian, task.train, seeds),
         shots=None if shots == "exact" else shots,
         grouping=config.measurement.grouping,
@@ -207,13 +212,16 @@ def build_task(config: Config, seeds: Seeds) -> Task:
     return xor_task(**options)
 
 
-def build_preparation(config: Config, hamiltonian: NudgedHamiltonian, seeds: Seeds) -> Preparation:
-    """How states are reached."""
+def build_preparation(config: Config, hamiltonian: NudgedHamiltonian, inputs: NDArray, seeds: Seeds) -> Preparation:
+    """How states are reached; `inputs` are those of the training samples."""
     section = config.preparation
     check_level(section.level, hamiltonian.num_qubits)
+    if isinstance(hamiltonian.network, GridNetwork):
+        return build_on_grid(config, hamiltonian, hamiltonian.network, inputs, seeds)
     if isinstance(section, VariationalConfig):
         return build_variational(config, section, hamiltonian, seeds)
     if isinstance(section, AdiabaticConfig):
+        refuse_keys_of_oscillators(section)
         return AdiabaticPreparation(
             total_time=section.total_time,
             steps=section.steps,
@@ -255,13 +263,16 @@ def _warn_about(experiment: Experiment) -> None:
     network, inputs = experiment.network, experiment.task.train.inputs
     unreached = network.unreached_outputs()
     if unreached:
+        thing = "atom" if experiment.config.network.kind == "oscillators" else "spin"
         warnings.warn(
-            f"output spin {', '.join(map(str, unreached))} is not connected to any input: it cannot learn from the "
+            f"output {thing} {', '.join(map(str, unreached))} is not connected to any input: it cannot learn from the "
             f"data; {_CONNECTIONS[experiment.config.network.kind]}",
             UnconnectedOutputWarning,
             stacklevel=3,
         )
     weights = network.layout.initial(experiment.seeds)
+    if experiment.config.network.kind not in _SYMMETRY_BREAKERS:
+        return
     symmetric = experiment.estimator.hamiltonian.flip_symmetric(weights, inputs)
     if np.any(symmetric):
         warnings.warn(

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.config.build_variational import build_variational
+from qep_qiskit.config.schema import Config
 from qep_qiskit.config.schema_grid import GridConfig
-from qep_qiskit.config.schema_preparation import AdiabaticConfig
+from qep_qiskit.config.schema_preparation import AdiabaticConfig, HamiltonianAnsatz, VariationalConfig
 from qep_qiskit.errors import ConfigError
-from qep_qiskit.network import GridEnergies, GridNetwork, PositionGrid, SpringNetwork, spread_of
+from qep_qiskit.network import GridEnergies, GridNetwork, PositionGrid, SpringNetwork, check_grid, spread_of
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import (
+    ExactPreparation,
+    OnGrid,
     OscillatorProduct,
+    OscillatorVariational,
+    Preparation,
     SplitOperatorPreparation,
 )
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.tasks import Task
 
-__all__ = ["build_grid_network", "grid_driver", "oscillator_ansatz", "split_operator"]
+__all__ = ["build_grid_network", "build_on_grid", "refuse_keys_of_oscillators"]
 
 _OF_SPINS = ("driver_field", "driver_spread", "level")
+_OF_OSCILLATORS = ("driver_stiffness", "start")
 
 
 def build_grid_network(section: GridConfig, atoms: SpringNetwork, task: Task, seeds: Seeds) -> GridNetwork:
@@ -28,52 +37,54 @@ def build_grid_network(section: GridConfig, atoms: SpringNetwork, task: Task, se
     Raises:
         NetworkError: No grid of ten qubits a coordinate would do, or springs have rest lengths.
     """
-    inputs = np.concatenate([task.train.inputs, task.test.inputs]) if task.test is not None else task.train.inputs
+    inputs = task.train.inputs if task.test is None else np.concatenate([task.train.inputs, task.test.inputs])
     spread = spread_of(atoms, atoms.layout.initial(seeds), inputs)
     grid = PositionGrid.around(
-        spread, num_qubits=_given(section.num_qubits), box=_given(section.box), centre=_given(section.centre)
+        spread,
+        num_qubits=None if section.num_qubits == "auto" else section.num_qubits,
+        box=None if section.box == "auto" else section.box,
+        centre=None if section.centre == "auto" else section.centre,
     )
+    check_grid(grid, spread)
     return GridNetwork(atoms=atoms, grid=grid)
 
 
-def _given(value: float | str) -> float | None:
-    return None if isinstance(value, str) else value
-
-
-def grid_driver(
-    hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, stiffness: float | str
-) -> OscillatorProduct:
-    """The independent oscillators that circuits start from.
+def build_on_grid(
+    config: Config, hamiltonian: NudgedHamiltonian, network: GridNetwork, inputs: NDArray, seeds: Seeds
+) -> Preparation:
+    """How states of oscillators on registers are reached; every state is checked against the grid.
 
     Args:
-        hamiltonian: On a grid.
-        weights: Shape (weights,), starting values.
-        inputs: Shape (samples, inputs).
-        stiffness: Of all of them, or ``"auto"``: as wide as the ground states at the starting weights.
-    """
-    network = hamiltonian.network
-    assert isinstance(network, GridNetwork)
-    rows = hamiltonian.free_coefficients(weights, inputs)
-    driver = OscillatorProduct.like(GridEnergies.of(network.grid, hamiltonian.groups, rows))
-    if isinstance(stiffness, str):
-        return driver
-    return OscillatorProduct(
-        grid=driver.grid, stiffness=(stiffness,) * driver.grid.num_coordinates, kinetic=driver.kinetic
-    )
-
-
-def split_operator(section: AdiabaticConfig, driver: OscillatorProduct) -> SplitOperatorPreparation:
-    """The ramp of a configuration.
+        config: The configuration.
+        hamiltonian: Network and cost.
+        network: The network.
+        inputs: Shape (samples, inputs), of the training samples: the driver is like their ground states.
+        seeds: Root of the random streams.
 
     Raises:
-        ConfigError: A key is one of spins.
+        ConfigError: A key is one of spins, or does not go with the others.
     """
-    for key in _OF_SPINS:
-        if getattr(section, key) != type(section).model_fields[key].default:
-            raise ConfigError(
-                f"preparation.{key}: is for spins; oscillators on a grid are driven by preparation.driver_stiffness "
-                "and reach their ground state; leave it out"
-            )
+    section = config.preparation
+    rows = hamiltonian.free_coefficients(network.layout.initial(seeds), inputs)
+    driver = OscillatorProduct.like(GridEnergies.of(network.grid, hamiltonian.groups, rows))
+    if isinstance(section, AdiabaticConfig):
+        found: Preparation = _split_operator(section, driver)
+    elif isinstance(section, VariationalConfig):
+        found = build_variational(config, section, hamiltonian, seeds)
+        if isinstance(section.ansatz, HamiltonianAnsatz):
+            found = replace(found, ansatz=OscillatorVariational(driver, section.ansatz.depth))
+    else:
+        found = ExactPreparation(level=section.level, solver=section.solver, tolerance=section.tolerance)
+        found.check_level(hamiltonian.num_qubits)
+    return OnGrid(preparation=found, grid=network.grid)
+
+
+def _split_operator(section: AdiabaticConfig, driver: OscillatorProduct) -> SplitOperatorPreparation:
+    """The ramp of a configuration."""
+    hint = "oscillators on a grid have preparation.driver_stiffness, and reach their ground state"
+    _refuse(section, _OF_SPINS, f"is for spins; {hint}")
+    if section.driver_stiffness != "auto":
+        driver = replace(driver, stiffness=(section.driver_stiffness,) * driver.grid.num_coordinates)
     return SplitOperatorPreparation(
         driver=driver,
         total_time=section.total_time,
@@ -82,3 +93,18 @@ def split_operator(section: AdiabaticConfig, driver: OscillatorProduct) -> Split
         ramp=section.ramp,
         start=section.start,
     )
+
+
+def refuse_keys_of_oscillators(section: AdiabaticConfig) -> None:
+    """Keys that do nothing for spins.
+
+    Raises:
+        ConfigError: One is given.
+    """
+    _refuse(section, _OF_OSCILLATORS, "is for oscillators on a grid")
+
+
+def _refuse(section: AdiabaticConfig, keys: tuple[str, ...], why: str) -> None:
+    for key in keys:
+        if getattr(section, key) != type(section).model_fields[key].default:
+            raise ConfigError(f"preparation.{key}: {why}; leave it out")
