@@ -17,39 +17,12 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qep_qiskit.errors import NetworkError
 from qep_qiskit.losses import Loss, SquaredError
-from qep_qiskit.network import Network, Word
+from qep_qiskit.network import LinearForm, Network, Word, all_words
 from qep_qiskit.operators import PauliWord, pauli_words, sparse_pauli_op
 
 __all__ = ["Cost", "CostTerm", "LinearForm", "LossOnExpectations", "OperatorCost"]
 
 _IDENTITY = PauliWord(())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LinearForm:
-    """An observable of any network: a constant and a sum of words with coefficients.
-
-    Args:
-        terms: (word, coefficient) pairs, each word once, none of them a constant.
-        constant: What is added.
-        num_qubits: Number of qubits, zero for positions.
-    """
-
-    terms: tuple[tuple[Word, float], ...]
-    constant: float = 0.0
-    num_qubits: int = 0
-
-    @classmethod
-    def of(cls, observable: SparsePauliOp | LinearForm) -> LinearForm:
-        """The same of an operator on qubits."""
-        if isinstance(observable, LinearForm):
-            return observable
-        pairs = pauli_words(observable)
-        return cls(
-            terms=tuple((word, value) for word, value in pairs if not word.is_identity),
-            constant=sum(value for word, value in pairs if word.is_identity),
-            num_qubits=int(observable.num_qubits),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,18 +129,17 @@ class OperatorCost:
     @classmethod
     def squared_error_of(cls, network: Network) -> OperatorCost:
         """C = sum_o (O_o - y_o)^2 over the outputs O_o of a network: spins, or positions, whose squares are no ones."""
-        words, squares, offsets = network.output_words, network.output_squares, network.output_offsets
-        if not words:
+        outputs, squares = network.output_forms, network.output_squares
+        if not outputs:
             raise NetworkError("network.outputs: expected at least one output")
-        curved = tuple(word for word in squares if not word.is_identity)
+        words = all_words([*squares, *outputs])
+        linear, constants = np.array([form.row(words) for form in outputs]), np.array([o.constant for o in outputs])
+        curved, constant = sum(form.row(words) for form in squares), sum(form.constant for form in squares)
 
         def expand(targets: NDArray) -> tuple[NDArray, NDArray]:
-            shifts = offsets - targets
-            ones = np.ones((len(targets), len(curved)))
-            constants = np.sum(shifts**2, axis=1) + (len(squares) - len(curved))
-            return np.concatenate([ones, 2.0 * shifts], axis=1), constants
+            return curved - 2.0 * targets @ linear, constant + np.sum(targets * (targets - 2.0 * constants), axis=1)
 
-        return cls((*curved, *words), network.num_qubits, expand)
+        return cls(words, network.num_qubits, expand)
 
     def operator(self, y: NDArray | Sequence[float] = ()) -> SparsePauliOp:
         """C(y) as a SparsePauliOp."""
@@ -209,13 +181,9 @@ class LossOnExpectations:
         Raises:
             NetworkError: There is no output.
         """
-        if not network.output_words:
+        if not network.output_forms:
             raise NetworkError("network.outputs: expected at least one output")
-        observables = tuple(
-            LinearForm(terms=((word, 1.0),), constant=float(offset), num_qubits=network.num_qubits)
-            for word, offset in zip(network.output_words, network.output_offsets, strict=True)
-        )
-        return cls(observables, loss or SquaredError())
+        return cls(network.output_forms, loss or SquaredError())
 
     @property
     def num_outputs(self) -> int:
@@ -234,15 +202,11 @@ class LossOnExpectations:
     @cached_property
     def words(self) -> tuple[Word, ...]:
         """All words of the observables, constants left out."""
-        return tuple(dict.fromkeys(word for form in self._forms for word, _ in form.terms))
+        return all_words(self._forms)
 
     def readout(self) -> tuple[NDArray, NDArray]:
         """Outputs as linear forms of the words: matrix (outputs, words) and constants (outputs,)."""
-        index = {word: position for position, word in enumerate(self.words)}
-        matrix = np.zeros((self.num_outputs, len(index)))
-        for row, form in enumerate(self._forms):
-            for word, coefficient in form.terms:
-                matrix[row, index[word]] = coefficient
+        matrix = np.array([form.row(self.words) for form in self._forms]).reshape(self.num_outputs, len(self.words))
         return matrix, np.array([form.constant for form in self._forms])
 
     def operator(self, y: NDArray | Sequence[float], expectations: NDArray | Sequence[float]) -> SparsePauliOp:

@@ -9,6 +9,7 @@ from __future__ import annotations
 __all__ = [
     "AnsatzError",
     "BranchJumpWarning",
+    "CoarseGridWarning",
     "CoarseTrotterWarning",
     "ConfigError",
     "DataError",
@@ -101,6 +102,10 @@ class QepWarning(UserWarning):
 
 class BranchJumpWarning(QepWarning):
     """A nudged state does not belong to the free one: it lies on another branch of the spectrum."""
+
+
+class CoarseGridWarning(QepWarning):
+    """A position grid barely holds a state: it comes near the walls of its box, or its momentum near the largest."""
 
 
 class CoarseTrotterWarning(QepWarning):

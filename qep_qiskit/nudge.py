@@ -108,12 +108,10 @@ class NudgedHamiltonian:
             spread = np.zeros((matrix.shape[0], self.num_terms))
             spread[:, self.cost_terms] = matrix
             return spread, constants
-        words, known = self.network.output_words, set(self.words)
-        if not words or any(word not in known for word in words):
+        forms, known = self.network.output_forms, set(self.words)
+        if not forms or any(word not in known for form in forms for word, _ in form.terms):
             return None
-        matrix = np.zeros((len(words), self.num_terms))
-        matrix[np.arange(len(words)), self._positions(words)] = 1.0
-        return matrix, self.network.output_offsets
+        return np.array([form.row(self.words) for form in forms]), np.array([form.constant for form in forms])
 
     @cached_property
     def reading_terms(self) -> NDArray[np.int64]:

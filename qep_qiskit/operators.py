@@ -15,7 +15,7 @@ never which network it came from. Qubit 0 is the rightmost character of a Pauli 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Protocol
 
@@ -285,11 +285,13 @@ class CommutingGroup:
         name: Short name for circuits, metrics and error messages, such as ``"Z"``.
         basis: The change of basis V.
         masks: Bit mask of every generator in the rotated frame; distinct and non-zero.
+        bounded: Whether spectra are those of the operators meant. Positions have no end but that of their grid.
     """
 
     name: str
     basis: Basis
     masks: tuple[int, ...]
+    bounded: bool = True
 
     def __post_init__(self) -> None:
         limit = 1 << self.num_qubits
@@ -333,10 +335,15 @@ class CommutingGroup:
     def picked(self, name: str, generators: Sequence[int]) -> CommutingGroup:
         """Some of the generators, as a group of its own."""
         chosen = tuple(self.masks[generator] for generator in generators)
-        return CommutingGroup(name=f"{self.name} {name}", basis=self.basis, masks=chosen)
+        return replace(self, name=f"{self.name} {name}", masks=chosen)
 
     def ranges(self, coefficients: NDArray) -> NDArray[np.float64]:
-        """Largest minus smallest eigenvalue of operators (operators, generators); an upper bound where that is dear."""
+        """Largest minus smallest eigenvalue of operators (operators, generators); an upper bound where that is dear.
+
+        NaN where the group is not bounded.
+        """
+        if not self.bounded:
+            return np.where(coefficients.any(axis=1), np.nan, 0.0)
         used = np.flatnonzero(coefficients.any(axis=0))
         if all(self.masks[term].bit_count() == 1 for term in used) or self.num_qubits > _EXACT_RANGE_UP_TO_QUBITS:
             return 2.0 * np.abs(coefficients).sum(axis=1)
@@ -418,10 +425,7 @@ def merge_into_groups(
             letters = [None] * num_qubits
             _widened(letters, word)
             opened.append((letters, [word.mask]))
-    extended = [
-        CommutingGroup(name=group.name, basis=group.basis, masks=tuple(found))
-        for group, found in zip(groups, masks, strict=True)
-    ]
+    extended = [replace(group, masks=tuple(found)) for group, found in zip(groups, masks, strict=True)]
     for letters, found in opened:
         text = "".join(letter or "Z" for letter in letters)
         extended.append(CommutingGroup(name=text, basis=LocalBasis(text), masks=tuple(found)))

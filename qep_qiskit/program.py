@@ -26,7 +26,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterExpression, ParameterVector
 
 from qep_qiskit.errors import NetworkError
-from qep_qiskit.operators import CommutingGroup, PauliWord
+from qep_qiskit.operators import Basis, CommutingGroup, PauliWord
 
 __all__ = ["CxLayer", "Layer", "LayerProgram", "lower", "lower_per_gate"]
 
@@ -240,22 +240,33 @@ def _to_z_frame(circuit: QuantumCircuit, word: PauliWord, *, inverse: bool) -> N
             circuit.s(qubit)
 
 
+def _move_between(circuit: QuantumCircuit, before: Basis | None, after: Basis | None) -> None:
+    """From the frame of one basis on several qubits to that of another; neighbouring layers stay in theirs."""
+    if before == after:
+        return
+    if before is not None:
+        before.append_inverse_to(circuit)
+    if after is not None:
+        after.append_to(circuit)
+
+
 def _lower_with(program: LayerProgram, angle_of: Callable[[int, int, float, float], Angle]) -> QuantumCircuit:
     circuit = QuantumCircuit(program.num_qubits)
     _prepare_product(circuit, program.initial)
     index = count()
+    inside: Basis | None = None
     for layer in program.layers:
+        basis = None if isinstance(layer, CxLayer) else program.groups[layer.group].basis
+        wanted = None if basis is None or basis.is_local else basis
+        _move_between(circuit, inside, wanted)
+        inside = wanted
         if isinstance(layer, CxLayer):
             for control, target in layer.pairs:
                 circuit.cx(control, target)
             continue
-        basis = program.groups[layer.group].basis
-        if not basis.is_local:
-            basis.append_to(circuit)
         for _, word, source, scale, offset in program.rotations_of(layer):
             _append_rotation(circuit, word, angle_of(next(index), source, scale, offset))
-        if not basis.is_local:
-            basis.append_inverse_to(circuit)
+    _move_between(circuit, inside, None)
     return circuit
 
 

@@ -49,7 +49,7 @@ from qep_qiskit.learning import (
     TrainingState,
     Update,
 )
-from qep_qiskit.network import IsingNetwork, PauliNetwork
+from qep_qiskit.network import GridNetwork, Network
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.tasks import (
@@ -75,6 +75,7 @@ _CONNECTIONS = {
     "classical_ising": "add edges, or link inputs to its part of the graph",
     "ising": "add edges, or link inputs to its part of the graph",
     "pauli": "add terms that join it to the spins with inputs",
+    "oscillators": "add springs",
 }
 
 
@@ -95,7 +96,7 @@ class Experiment:
 
     config: Config
     task: Task
-    network: IsingNetwork | PauliNetwork
+    network: Network
     estimator: GradientEstimator
     executor: Executor
     seeds: Seeds
@@ -146,14 +147,16 @@ def build(config: Config, task: Task | None = None) -> Experiment:
     check_memory(config, num_spins(config.network))
     seeds = Seeds(config.seed)
     task = _named_build_task(config, seeds) if task is None else task
-    network = build_network(config, task)
+    network = build_network(config, task, seeds)
+    if isinstance(network, GridNetwork):
+        check_memory(config, network.num_qubits)
     cost = build_cost(config, network, task)
     hamiltonian = NudgedHamiltonian(network, cost)
     shots = config.measurement.shots
     make = FluctuationEstimator if config.contrast.kind == "fluctuations" else GradientEstimator
     estimator = make(
         hamiltonian=hamiltonian,
-        preparation=build_preparation(config, hamiltonian, seeds),
+        preparation=build_preparation(config, hamiltonian, task.train.inputs, seeds),
         contrast=build_contrast(config, hamiltonian, task.train, seeds),
         shots=None if shots == "exact" else shots,
         test_shots=config.measurement.test_shots,
@@ -240,13 +243,16 @@ def _warn_about(experiment: Experiment) -> None:
     network, inputs = experiment.network, experiment.task.train.inputs
     unreached = network.unreached_outputs()
     if unreached:
+        thing = "atom" if experiment.config.network.kind == "oscillators" else "spin"
         warnings.warn(
-            f"output spin {', '.join(map(str, unreached))} is not connected to any input: it cannot learn from the "
+            f"output {thing} {', '.join(map(str, unreached))} is not connected to any input: it cannot learn from the "
             f"data; {_CONNECTIONS[experiment.config.network.kind]}",
             UnconnectedOutputWarning,
             stacklevel=3,
         )
     weights = network.layout.initial(experiment.seeds)
+    if experiment.config.network.kind not in _SYMMETRY_BREAKERS:
+        return
     symmetric = experiment.estimator.hamiltonian.flip_symmetric(weights, inputs)
     if np.any(symmetric):
         warnings.warn(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from numpy.typing import NDArray
+
 from qep_qiskit.config.build_executor import is_remote
+from qep_qiskit.config.build_grid import build_on_grid, refuse_keys_of_oscillators
 from qep_qiskit.config.build_variational import build_variational
 from qep_qiskit.config.schema import Config
 from qep_qiskit.config.schema_preparation import (
@@ -13,6 +16,7 @@ from qep_qiskit.config.schema_preparation import (
 )
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.memory import require_memory
+from qep_qiskit.network import GridNetwork
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import (
     AdiabaticPreparation,
@@ -36,9 +40,11 @@ __all__ = [
 ]
 
 
-def build_preparation(config: Config, hamiltonian: NudgedHamiltonian, seeds: Seeds) -> Preparation:
-    """How states are reached."""
+def build_preparation(config: Config, hamiltonian: NudgedHamiltonian, inputs: NDArray, seeds: Seeds) -> Preparation:
+    """How states are reached; `inputs` are those of the training samples."""
     section = config.preparation
+    if isinstance(hamiltonian.network, GridNetwork):
+        return build_on_grid(config, hamiltonian, hamiltonian.network, inputs, seeds)
     if isinstance(section, AnnealingConfig):
         return _annealing(section, hamiltonian, seeds)
     if isinstance(section, ThermalConfig):
@@ -47,6 +53,7 @@ def build_preparation(config: Config, hamiltonian: NudgedHamiltonian, seeds: See
     if isinstance(section, VariationalConfig):
         return build_variational(config, section, hamiltonian, seeds)
     if isinstance(section, AdiabaticConfig):
+        refuse_keys_of_oscillators(section)
         return AdiabaticPreparation(
             total_time=section.total_time,
             steps=section.steps,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field
 
 from qep_qiskit.config.section import Section
 
@@ -15,7 +14,7 @@ __all__ = [
     "InputsConfig",
     "IsingConfig",
     "IsingKeys",
-    "NetworkConfig",
+    "Pair",
     "PauliConfig",
     "PauliTermConfig",
     "StartConfig",
@@ -158,17 +157,3 @@ class PauliConfig(Section):
     commute, where that makes fewer groups. These cost two-qubit gates, before a measurement and around every layer."""
     weights: StartConfig = StartConfig()
     """All weights, numbered as their names first appear; by default drawn from a normal distribution."""
-
-
-def _kind(section: Any) -> str:
-    """The tag of a network section; without one it is the Ising network."""
-    given = section.get("kind", "ising") if isinstance(section, Mapping) else getattr(section, "kind", "ising")
-    return str(given)
-
-
-NetworkConfig = Annotated[
-    Annotated[IsingConfig, Tag("ising")]
-    | Annotated[ClassicalIsingConfig, Tag("classical_ising")]
-    | Annotated[PauliConfig, Tag("pauli")],
-    Discriminator(_kind),
-]

@@ -74,6 +74,11 @@ class AdiabaticConfig(Section):
     """Mean strength f of the driver -f sum X; negative where H has +X, or the gap closes on the way."""
     driver_spread: float | None = Field(default=None, ge=0, lt=2)
     """Width of the driver's fields relative to their mean; by default 0 for the ground state, 0.5 above."""
+    driver_stiffness: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
+    """Stiffness of the driver of oscillators on a grid, of all atoms; ``auto``: as wide as the ground states at the
+    starting weights."""
+    start: Literal["equilibrium", "origin"] = "equilibrium"
+    """Where oscillators start: moved to the classical equilibrium of each state, or in the middle of their boxes."""
     level: int = Field(default=0, ge=0)
     """Which eigenstate, 0 for the ground state; reached from the driver's."""
 

@@ -1,6 +1,7 @@
 """What learns: Hamiltonians with trainable weights."""
 
 from qep_qiskit.network.covering import covering_groups
+from qep_qiskit.network.forms import LinearForm, Word, all_words
 from qep_qiskit.network.graphs import (
     Graph,
     chain,
@@ -12,30 +13,43 @@ from qep_qiskit.network.graphs import (
     layered,
     ring,
 )
+from qep_qiskit.network.grid_energies import GridEnergies, check_grid
+from qep_qiskit.network.grid_network import GridNetwork
 from qep_qiskit.network.grouping import commuting_groups
-from qep_qiskit.network.interface import Group, Network, TermJacobian, Word
+from qep_qiskit.network.interface import Group, Network, TermJacobian
 from qep_qiskit.network.ising import ClampedInputs, IsingNetwork
 from qep_qiskit.network.patches import heavy_hex_patch, square_patch
 from qep_qiskit.network.pauli import Interaction, PauliNetwork
+from qep_qiskit.network.position_grid import PositionGrid, Spread
+from qep_qiskit.network.spreads import spread_of
 from qep_qiskit.network.springs import SpringNetwork
 from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
+from qep_qiskit.network.z_polynomials import ZPolynomial
 
 __all__ = [
     "ClampedInputs",
     "Graph",
+    "GridEnergies",
+    "GridNetwork",
     "Group",
     "Interaction",
     "IsingNetwork",
+    "LinearForm",
     "Network",
     "PauliNetwork",
+    "PositionGrid",
+    "Spread",
     "SpringNetwork",
     "Start",
     "TermJacobian",
     "WeightBlock",
     "WeightLayout",
     "Word",
+    "ZPolynomial",
+    "all_words",
     "chain",
     "check_distance",
+    "check_grid",
     "commuting_groups",
     "complete",
     "covering_groups",
@@ -45,5 +59,6 @@ __all__ = [
     "lattice",
     "layered",
     "ring",
+    "spread_of",
     "square_patch",
 ]

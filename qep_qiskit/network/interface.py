@@ -9,25 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.network.forms import LinearForm
 from qep_qiskit.network.weights import WeightLayout
 
-__all__ = ["Group", "Network", "TermJacobian", "Word"]
-
-
-class Word(Protocol):
-    """What a term is a multiple of, such as a Pauli word or a function of positions; equal words are equal keys."""
-
-    @property
-    def is_identity(self) -> bool:
-        """Whether it is a constant."""
-        ...
-
-    @property
-    def is_odd(self) -> bool:
-        """Whether the flip of all spins changes its sign."""
-        ...
-
-    def __hash__(self) -> int: ...
+__all__ = ["Group", "Network", "TermJacobian"]
 
 
 class Group(Protocol):
@@ -127,18 +112,13 @@ class Network(Protocol):
         ...
 
     @property
-    def output_words(self) -> tuple[Any, ...]:
-        """What is read there, one word an output."""
+    def output_forms(self) -> tuple[LinearForm, ...]:
+        """What is read there, one observable an output."""
         ...
 
     @property
-    def output_squares(self) -> tuple[Any, ...]:
-        """The squares of these words, one an output; the identity where a square is 1."""
-        ...
-
-    @property
-    def output_offsets(self) -> NDArray[np.float64]:
-        """What is added to it, shape (outputs,)."""
+    def output_squares(self) -> tuple[LinearForm, ...]:
+        """The squares of these observables."""
         ...
 
     @property

@@ -18,6 +18,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qep_qiskit.errors import NetworkError
 from qep_qiskit.network.checks import check_spins, one_input
+from qep_qiskit.network.forms import LinearForm, spin_outputs, spin_squares
 from qep_qiskit.network.graphs import Graph
 from qep_qiskit.network.interface import TermJacobian
 from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
@@ -131,19 +132,14 @@ class IsingNetwork:
         return merge_into_groups(self.groups, words, self.num_qubits)
 
     @property
-    def output_words(self) -> tuple[PauliWord, ...]:
+    def output_forms(self) -> tuple[LinearForm, ...]:
         """Z of the output spins."""
-        return tuple(PauliWord.of("Z", spin) for spin in self.outputs)
+        return spin_outputs(self.outputs, self.num_qubits)
 
     @property
-    def output_squares(self) -> tuple[PauliWord, ...]:
+    def output_squares(self) -> tuple[LinearForm, ...]:
         """One."""
-        return tuple(PauliWord(()) for _ in self.outputs)
-
-    @property
-    def output_offsets(self) -> NDArray[np.float64]:
-        """Zero."""
-        return np.zeros(len(self.outputs))
+        return spin_squares(self.outputs, self.num_qubits)
 
     @cached_property
     def words(self) -> tuple[PauliWord, ...]:

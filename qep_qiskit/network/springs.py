@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.coordinates import CoordinateGroup, CoordinateWord, Frame, add_coordinate_words
 from qep_qiskit.errors import NetworkError
+from qep_qiskit.network.forms import LinearForm
 from qep_qiskit.network.graphs import Graph
 from qep_qiskit.network.interface import TermJacobian
 from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
@@ -195,21 +196,32 @@ class SpringNetwork:
         return add_coordinate_words(self.groups, words)
 
     @property
-    def output_words(self) -> tuple[CoordinateWord, ...]:
-        """Coordinates of the output atoms."""
-        return tuple(CoordinateWord.component(i, a) for i in self.outputs for a in range(self.dims))
-
-    @property
-    def output_squares(self) -> tuple[CoordinateWord, ...]:
-        """Their squares."""
-        places = [word.atoms + word.axes for word in self.output_words]
-        return tuple(CoordinateWord.product((i, a), (i, a)) for i, a in places)
-
-    @property
-    def output_offsets(self) -> NDArray[np.float64]:
-        """Minus the places of the output atoms, shape (outputs,)."""
+    def output_coordinates(self) -> tuple[tuple[int, int, float], ...]:
+        """Atom, axis and place of every output."""
         assert self.places is not None
-        return -self.places[list(self.outputs)].ravel()
+        return tuple((i, axis, float(self.places[i, axis])) for i in self.outputs for axis in range(self.dims))
+
+    @property
+    def output_forms(self) -> tuple[LinearForm, ...]:
+        """Displacements of the output atoms from their places, axis after axis."""
+        return tuple(
+            LinearForm(terms=((CoordinateWord.component(i, axis), 1.0),), constant=-place)
+            for i, axis, place in self.output_coordinates
+        )
+
+    @property
+    def output_squares(self) -> tuple[LinearForm, ...]:
+        """Their squares."""
+        return tuple(
+            LinearForm(
+                terms=(
+                    (CoordinateWord.product((i, axis), (i, axis)), 1.0),
+                    (CoordinateWord.component(i, axis), -2.0 * place),
+                ),
+                constant=place**2,
+            )
+            for i, axis, place in self.output_coordinates
+        )
 
     def _starts(self) -> dict[str, int]:
         """Where the terms of every kind begin."""

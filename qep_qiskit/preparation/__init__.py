@@ -15,9 +15,13 @@ from qep_qiskit.preparation.interface import (
     Start,
     check_level,
 )
+from qep_qiskit.preparation.on_grid import OnGrid
+from qep_qiskit.preparation.oscillator_ansatz import OscillatorVariational
+from qep_qiskit.preparation.oscillator_layers import OscillatorProduct
 from qep_qiskit.preparation.oscillators import GaussianPreparation, stable_betas
 from qep_qiskit.preparation.response import linear_response
 from qep_qiskit.preparation.spectra import apply_hamiltonian, dense_hamiltonians, term_expectations
+from qep_qiskit.preparation.split_operator import SplitOperatorPreparation
 from qep_qiskit.preparation.thermal import ThermalPreparation, thermal_response
 from qep_qiskit.preparation.variational import VariationalPreparation
 
@@ -36,8 +40,12 @@ __all__ = [
     "HamiltonianVariational",
     "HardwareEfficient",
     "Memory",
+    "OnGrid",
+    "OscillatorProduct",
+    "OscillatorVariational",
     "Preparation",
     "SolverReport",
+    "SplitOperatorPreparation",
     "Start",
     "ThermalPreparation",
     "VariationalPreparation",

@@ -10,21 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.learning.state import TrainingState
-from qep_qiskit.network import IsingNetwork, PauliNetwork, chain, from_edges
+from qep_qiskit.network import IsingNetwork, Network, PauliNetwork, chain, from_edges
 from qep_qiskit.operators import PauliWord
 from qep_qiskit.report.network_picture import NetworkView
 
 __all__ = ["network_view"]
 
 
-def network_view(
-    network: IsingNetwork | PauliNetwork, state: TrainingState, input_names: tuple[str, ...]
-) -> NetworkView | None:
+def network_view(network: Network, state: TrainingState, input_names: tuple[str, ...]) -> NetworkView | None:
     """Couplings, fields and biases before and after, ready to be drawn.
 
     Returns:
-        None for a network that has other words than ZZ, X and Z, or inputs elsewhere than on Z.
+        None for a network that is none of spins, has other words than ZZ, X and Z, or inputs elsewhere than on Z.
     """
+    if not isinstance(network, IsingNetwork | PauliNetwork):
+        return None
     driven = _driven(network)
     shapes = {"".join(letter for _, letter in word.factors) for word in network.words}
     if not shapes <= {"ZZ", "X", "Z"} or any(word.factors[0][1] != "Z" or len(word.factors) > 1 for word in driven):

@@ -1,0 +1,33 @@
+"""Any preparation on position grids: first a look whether the states fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qep_qiskit.measurement import Measuring
+from qep_qiskit.network import GridEnergies, PositionGrid, check_grid
+from qep_qiskit.preparation.interface import Equilibria, Family, Preparation, Start
+
+__all__ = ["OnGrid"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnGrid:
+    """A preparation that refuses states that are near the walls of their boxes, or not resolved.
+
+    Args:
+        preparation: Does the work.
+        grid: The registers.
+    """
+
+    preparation: Preparation
+    grid: PositionGrid
+
+    def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
+        """Check the Gaussian ground states of all samples and phases, then prepare.
+
+        Raises:
+            NetworkError: A state does not fit the grid, or an energy has no minimum.
+        """
+        check_grid(self.grid, GridEnergies.of(self.grid, family.groups, family.rows()).spread())
+        return (yield from self.preparation.prepare(family, start))
