@@ -96,6 +96,24 @@ def test_a_native_network_is_sent_without_a_swap(double, config, tmp_path, gates
         assert sorted(pub["active_qubits"]) == network["qubits"]
 
 
+@pytest.mark.parametrize(("gates", "each"), [("cz", 2), ("rzz", 1)])
+def test_folded_circuits_and_the_calibration_are_in_the_same_job(double, config, tmp_path, gates, each):
+    fractional, folder = json.dumps(gates == "rzz"), tmp_path / "run"
+    mitigation = ["noise_factors=[1,3]", "readout='calibrated'", "calibration_shots=100"]
+    words = [word for key in mitigation for word in ("--set", f"execution.mitigation.{key}")]
+    done = qep(double, "train", config, "--out", folder, "--set", f"execution.fractional_gates={fractional}", *words)
+    assert done.returncode == 0, done.stderr
+    layers = each * LAYERS * len(kept(folder)["network"]["edges"])
+    jobs = [job["summary"]["pubs"] for job in double.jobs()]
+    assert [job["state"] for job in double.jobs()] == ["Completed"] * len(jobs)
+    assert [[pub["ops"].get(gates, 0) for pub in pubs] for pubs in jobs] == [
+        [layers, 3 * layers, 0, 0],  # both calibration circuits are in the first job, and hold for the epoch
+        *([[layers, 3 * layers]] * (len(jobs) - 1)),
+    ]
+    state = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
+    assert state["shots"] == 2 * 50 * (4 + 4 + 16) + 2 * 100
+
+
 def test_fractional_gates_of_a_live_device_are_weighed(double, config):
     done = qep(double, "plan", config, "--json")
     assert done.returncode == 0, done.stderr

@@ -1,5 +1,7 @@
 """Extrapolation to gates without noise: exact on lines, honest about its variance, and every circuit counted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cases import NO_INPUTS, random_network
@@ -9,7 +11,14 @@ from reference import random_states
 
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import Distribution, Readout, Request, RequestKey, ShotData
-from qep_qiskit.execution.aer import AerExecutor, aer_noisy_executor, depolarizing_noise
+from qep_qiskit.execution.aer import (
+    AerExecutor,
+    aer_noisy_executor,
+    depolarizing_noise,
+    device_executor,
+    fake_device,
+)
+from qep_qiskit.execution.on_device import fractional_device
 from qep_qiskit.measurement import Extrapolation, ReadoutMitigation, Usage, drive, extrapolated, measure, mitigated
 from qep_qiskit.measurement.moments import moments, moments_of_readouts
 from qep_qiskit.network import chain
@@ -79,6 +88,23 @@ def test_the_variance_is_that_of_the_repeats(problem):
     assert variance_p_value(found.means[:, 0], claimed.mean(axis=0)) > LIMIT
     plain, _ = drive(mitigated(work(groups, many, 100), readout), executor)
     assert variance_p_value(found.means[:, 0], np.einsum("rkk->rk", plain.covariance[:, 0]).mean(axis=0)) < LIMIT
+
+
+@pytest.mark.parametrize("signs", [(1, 1), (1, -1)], ids=["alike", "of either sign"])
+@pytest.mark.parametrize("kind", ["calibrated", "twirled"])
+def test_fractional_gates_are_folded_to_the_same_limit(problem, kind, signs):
+    """On a snapshot with rzz of one sign, without shots; states of other signs run other circuits."""
+    pytest.importorskip("qiskit_ibm_runtime")
+    groups, states = problem
+    states = replace(states, parameters=np.concatenate([sign * states.parameters for sign in signs]))
+    ideal = drive(work(groups, states, None), AerExecutor(Seeds(0)))[0].means
+    executor = device_executor(fractional_device(fake_device("fake_kingston", SIZE)), Seeds(3))
+    readout = ReadoutMitigation(shots=None, kind=kind)
+    raw, limit = (
+        drive(mitigated(extrapolated(work(groups, states, None), folds), readout), executor)[0].means
+        for folds in (None, Extrapolation((1, 3)))
+    )
+    assert np.abs(limit - ideal).max() < 0.4 * np.abs(raw - ideal).max()
 
 
 def test_a_sum_with_coefficients_of_means_and_squares_of_covariances(problem):
