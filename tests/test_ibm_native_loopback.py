@@ -88,6 +88,10 @@ def test_a_native_network_is_sent_without_a_swap(double, config, tmp_path, gates
     network = kept(folder)["network"]
     jobs = double.jobs()
     assert [job["state"] for job in jobs] == ["Completed"] * len(jobs)
+    planned = qep(double, "plan", config, "--json", "--set", f"execution.fractional_gates={fractional}")
+    assert json.loads(planned.stdout)["run"]["payload_bytes"] == pytest.approx(
+        sum(job["payload_bytes"] for job in jobs), rel=0.02
+    )
     for job in jobs:
         assert job["payload_bytes"] < 6_000
         (pub,) = job["summary"]["pubs"]

@@ -192,11 +192,7 @@ class DeviceCircuits:
             ConfigError: The states are no circuits, or exact probabilities are asked for.
             ResourceError: A job would be longer than the service takes.
         """
-        shots = [_shots_of(readout) for readout in request.readouts]
-        plans = tuple(
-            self._job(request, tuple(i for i, own in enumerate(shots) if own == each), each)
-            for each in dict.fromkeys(shots)
-        )
+        plans = self.jobs_of_any_size(request)
         for plan in plans:
             if plan.executions > MOST_EXECUTIONS:
                 raise ResourceError(
@@ -204,6 +200,18 @@ class DeviceCircuits:
                     f"{MOST_EXECUTIONS}; use fewer shots or training.batch_size"
                 )
         return plans
+
+    def jobs_of_any_size(self, request: Request) -> tuple[JobPlan, ...]:
+        """The same, also where they are longer than the service takes.
+
+        Raises:
+            ConfigError: The states are no circuits, or exact probabilities are asked for.
+        """
+        shots = [_shots_of(readout) for readout in request.readouts]
+        return tuple(
+            self._job(request, tuple(i for i, own in enumerate(shots) if own == each), each)
+            for each in dict.fromkeys(shots)
+        )
 
     def _job(self, request: Request, places: tuple[int, ...], shots: int) -> JobPlan:
         prepared, readouts = request.prepared, [request.readouts[place] for place in places]

@@ -36,7 +36,7 @@ class Cost:
         jobs: How many they are.
         circuits: Bound circuits.
         executions: Shots times circuits, as a device makes them.
-        payload_bytes: What is sent: one template a job, and 8 bytes for every parameter of every circuit.
+        payload_bytes: What is sent, but for what says how circuits are twirled.
         qpu_seconds: What would be charged.
     """
 

@@ -10,16 +10,18 @@ from qiskit.providers import BackendV2
 from qep_qiskit.execution.circuits import MeasuredCircuits, Placing
 from qep_qiskit.execution.folding import folded
 from qep_qiskit.execution.fractional import FractionalProgram, bounds_rzz
+from qep_qiskit.execution.interface import Request
 from qep_qiskit.execution.on_device import (
     CircuitFacts,
     circuit_facts,
+    payload_of_job,
     payload_of_template,
     rep_delay_of,
     signal_of_gates,
     signal_of_readout,
 )
 from qep_qiskit.execution.placement import PlacedProgram
-from qep_qiskit.execution.pubs import template_placing
+from qep_qiskit.execution.pubs import DeviceCircuits as SentCircuits
 from qep_qiskit.execution.usage import estimated_qpu_seconds
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.program import LayerProgram
@@ -27,8 +29,6 @@ from qep_qiskit.seeds import Seeds
 from qep_qiskit.studies.plan_requests import Batch, Job
 
 __all__ = ["DeviceCircuits", "ProgramOnDevice"]
-
-_BYTES_PER_VALUE = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +77,16 @@ def _with_any_signs(place: Placing) -> Placing:
     return placed
 
 
+class _Shelf(dict[str, bytes]):
+    """Keeps circuits for as long as a plan takes."""
+
+    def circuit(self, name: str) -> bytes | None:
+        return self.get(name)
+
+    def keep_circuit(self, name: str, content: bytes) -> None:
+        self[name] = content
+
+
 @dataclass(kw_only=True)
 class DeviceCircuits:
     """The circuits of a run on a device, each placed and looked at once, with the parameters that are sent.
@@ -94,11 +104,12 @@ class DeviceCircuits:
     layout: tuple[int, ...] | None = None
     _programs: dict[str, LayerProgram] = field(default_factory=dict, init=False)
     _facts: dict[tuple[str, str, int], CircuitFacts] = field(default_factory=dict, init=False)
-    _bytes: dict[tuple[str, int], int] = field(default_factory=dict, init=False)
+    _payloads: dict[Request, int] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.delay = rep_delay_of(self.device) if self.rep_delay is None else self.rep_delay
-        self._circuits = MeasuredCircuits(_with_any_signs(template_placing(self.device, self.seeds, self.layout)))
+        self._sent = SentCircuits(self.device, self.seeds, _Shelf(), layout=self.layout)
+        self._circuits = MeasuredCircuits(_with_any_signs(self._sent.placed))
 
     def _own(self, program: LayerProgram) -> LayerProgram:
         """The first program that is equal to this one; programs are known by who they are."""
@@ -122,33 +133,19 @@ class DeviceCircuits:
             self._facts[key] = circuit_facts(circuit, self.device.target)
         return self._facts[key]
 
-    def template_bytes(self, program: LayerProgram, folding: int = 1) -> int:
-        """Bytes of a program's template."""
-        own = self._own(program)
-        key = own.fingerprint, folding
-        if key not in self._bytes:
-            self._bytes[key] = payload_of_template(folded(self.placed(own), folding).circuit)
-        return self._bytes[key]
-
     def seconds(self, job: Job, batch: Batch) -> float:
         """QPU seconds of a batch, without what every job costs."""
         facts = self.facts(job.program, batch.group, calibrates=batch.calibrates, folding=batch.folding)
         return estimated_qpu_seconds(batch.sent, 0, rep_delay=self.delay, circuit_seconds=facts.seconds)
 
     def payload_bytes(self, job: Job) -> int:
-        """One template a folding, its parameters and a basis for every circuit, and the circuits of a calibration."""
-        values = self.placed(job.program).circuit.num_parameters + 1
-        plain = job.without_calibration
-        templates = sum(
-            self.template_bytes(job.program, folding) for folding in {batch.folding for batch in plain.batches}
-        )
-        calibration = sum(
-            payload_of_template(circuit)
-            for batch in job.batches
-            if batch.calibrates
-            for circuit in self._circuits.of_calibration(self._own(job.program))[: batch.circuits]
-        )
-        return templates + plain.circuits * values * _BYTES_PER_VALUE + calibration
+        """What is sent for a job, but for what says how it is twirled."""
+        if job.request not in self._payloads:
+            self._payloads[job.request] = sum(
+                payload_of_job([pub.circuit for pub in plan.pubs], [pub.values for pub in plan.pubs])
+                for plan in self._sent.jobs_of_any_size(job.request)
+            )
+        return self._payloads[job.request]
 
     def programs(self, jobs: tuple[Job, ...]) -> tuple[ProgramOnDevice, ...]:
         """The templates of some jobs, each in the groups that it is measured in."""
@@ -167,7 +164,7 @@ class DeviceCircuits:
             qubits=tuple(names[qubit] for qubit in placed.outputs),
             helpers=tuple(sorted(names[qubit] for qubit in used - set(placed.outputs))),
             parameters=circuit.num_parameters,
-            template_bytes=self.template_bytes(program),
+            template_bytes=payload_of_template(placed.circuit),
             two_qubit_gates=max(found.two_qubit_gates for found in facts),
             depth=max(found.depth for found in facts),
             circuit_seconds=max(found.seconds for found in facts),

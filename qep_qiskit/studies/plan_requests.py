@@ -63,6 +63,7 @@ class Job:
     Args:
         purpose: As in its key: ``"train"``, ``"pilot"``, ``"test-evaluation"``, ...
         step: Step of the training loop.
+        request: The request.
         program: What prepares its states.
         states: Bindings of the program that are sent.
         batches: What is measured.
@@ -72,6 +73,7 @@ class Job:
 
     purpose: str
     step: int
+    request: Request
     program: LayerProgram
     states: int
     batches: tuple[Batch, ...]
@@ -101,7 +103,10 @@ class Job:
     @property
     def without_calibration(self) -> Job:
         """The job as it is where the calibration is known."""
-        return replace(self, batches=tuple(batch for batch in self.batches if not batch.calibrates))
+        if self.request.calibration is None:
+            return self
+        request = replace(self.request, calibration=None)
+        return replace(self, request=request, batches=tuple(batch for batch in self.batches if not batch.calibrates))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -297,6 +302,7 @@ class _Recorder:
             Job(
                 purpose=request.key.purpose,
                 step=request.key.step,
+                request=request,
                 program=prepared.program,
                 states=prepared.num_states,
                 is_iteration=request.key.iteration > 0,

@@ -10,7 +10,8 @@ from qiskit.providers.fake_provider import GenericBackendV2
 
 from qep_qiskit.config import build, check_config
 from qep_qiskit.errors import ConfigError, ResourceError
-from qep_qiskit.execution.on_device import fractional_device
+from qep_qiskit.execution.on_device import fractional_device, payload_of_job
+from qep_qiskit.execution.pubs import DeviceCircuits as SentCircuits
 from qep_qiskit.execution.usage import require_qpu_seconds
 from qep_qiskit.studies.plan import cost_of, plan_requests, plan_run
 from qep_qiskit.studies.plan_circuits import DeviceCircuits
@@ -49,6 +50,14 @@ def counted(requests):
     shots = sum(job.times * job.executions for job in requests.jobs)
     circuits = sum(job.times * job.circuits for job in requests.jobs)
     return shots, circuits
+
+
+class Shelf(dict):
+    def circuit(self, name):
+        return self.get(name)
+
+    def keep_circuit(self, name, content):
+        self[name] = content
 
 
 class Counter:
@@ -238,12 +247,24 @@ def test_placement_and_signal_are_those_of_the_circuit():
     assert 1e-6 + 100e-9 * program.two_qubit_gates <= program.circuit_seconds < 10e-6
 
 
-def test_payload_is_a_template_a_job_and_a_number_for_every_parameter():
+def test_payload_is_that_of_the_jobs_that_are_sent():
     """Three samples in one group, then at two nudges in two; the basis is a parameter too."""
     plan = plan_run(experiment_of(), device(2))
     (program,) = plan.programs
     assert program.parameters == 5  # fields of two spins in X and in Z, one coupling
-    assert plan.step.payload_bytes == 2 * program.template_bytes + 8 * (program.parameters + 1) * (3 + 12)
+    experiment, sent = experiment_of(), []
+    circuits = SentCircuits(device(2), experiment.seeds, Shelf())
+
+    class Sending(Counter):
+        def submit(self, request):
+            (job,) = circuits.jobs(request)
+            sent.append(payload_of_job([pub.circuit for pub in job.pubs], [pub.values for pub in job.pubs]))
+            return super().submit(request)
+
+    replace(experiment, executor=Sending(experiment.executor)).trainer().run()
+    assert plan.run.payload_bytes == pytest.approx(sum(sent), rel=0.01)  # parameters have random ids
+    assert plan.largest_payload == pytest.approx(max(sent), rel=0.02)
+    assert plan.run.payload_bytes > len(sent) * (program.template_bytes + 1500)
 
 
 @pytest.mark.filterwarnings("ignore")
