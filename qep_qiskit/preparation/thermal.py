@@ -1,4 +1,4 @@
-"""Gibbs states exp(-(H + beta C) / T) / Z instead of ground states (Massar & Mognetti 2024).
+"""Gibbs states exp(-(H + beta C) / T) / Z instead of ground states (Massar & Mognetti 2024, arXiv:2405.08467).
 
 The free energy F(beta) = -T ln Z takes the place of the ground state's energy: dF/dbeta = <C>_beta and dF/dw = <dH/dw>,
 so d<C>/dw = d<dH/dw>/dbeta holds at every temperature, and contrasts are gradients of contrastive functions as before.
