@@ -20,6 +20,7 @@ ROOMS = [
     "operators",
     "coordinates",
     "gaussian",
+    "elastic",
     "expressions",
     "program",
     "prepared",

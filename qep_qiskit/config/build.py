@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from qep_qiskit.config.build_atoms import build_atoms_at_rest, shots_of
 from qep_qiskit.config.build_cost import build_cost
-from qep_qiskit.config.build_executor import build_executor, build_extrapolation, build_mitigation, is_remote
+from qep_qiskit.config.build_executor import (
+    build_executor,
+    build_extrapolation,
+    build_mitigation,
+    is_of_atoms,
+    is_remote,
+)
 from qep_qiskit.config.build_local_device import settled
-from qep_qiskit.config.build_network import build_network, num_spins
+from qep_qiskit.config.build_network import AnyNetwork, build_network, num_spins
 from qep_qiskit.config.build_spending import build_contrast, build_policy
 from qep_qiskit.config.build_variational import build_variational
 from qep_qiskit.config.load import load_config
@@ -26,13 +33,13 @@ from qep_qiskit.config.schema import (
     ParityTask,
     UpdateConfig,
 )
-from qep_qiskit.config.schema_preparation import AdiabaticConfig, VariationalConfig
+from qep_qiskit.config.schema_preparation import AdiabaticConfig, EquilibriumConfig, GaussianConfig, VariationalConfig
 from qep_qiskit.errors import (
     ConfigError,
     DegenerateGroundStateWarning,
     UnconnectedOutputWarning,
 )
-from qep_qiskit.execution import Executor
+from qep_qiskit.execution import Executor, PointExecutor, VectorExecutor
 from qep_qiskit.learning import (
     Adam,
     Callback,
@@ -49,9 +56,16 @@ from qep_qiskit.learning import (
     Update,
 )
 from qep_qiskit.memory import require_memory
-from qep_qiskit.network import IsingNetwork, PauliNetwork
+from qep_qiskit.network import SpringNetwork
 from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation, Preparation, check_level
+from qep_qiskit.preparation import (
+    AdiabaticPreparation,
+    ExactPreparation,
+    ExactResponse,
+    Preparation,
+    Responding,
+    check_level,
+)
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.tasks import (
     Task,
@@ -70,6 +84,8 @@ _SYMMETRY_BREAKERS = {"ising": "[network.biases]", "pauli": "terms such as Z0, w
 _CONNECTIONS = {
     "ising": "add edges, or link inputs to its part of the graph",
     "pauli": "add terms that join it to the spins with inputs",
+    "oscillators": "add springs that lead to a clamped atom",
+    "elastic": "add springs that lead to a clamped atom",
 }
 
 
@@ -90,12 +106,26 @@ class Experiment:
 
     config: Config
     task: Task
-    network: IsingNetwork | PauliNetwork
+    network: AnyNetwork
     estimator: GradientEstimator
     executor: Executor
     seeds: Seeds
     policy: SpendingPolicy
     spending: Spending | None = None
+
+    @property
+    def reference(self) -> Responding:
+        """Exact expectations and responses of this network."""
+        preparation = self.estimator.preparation
+        return preparation if isinstance(preparation, Responding) else ExactResponse(self.config.preparation.level)
+
+    @property
+    def ideal(self) -> tuple[GradientEstimator, Executor]:
+        """The same estimator with exact states and expectations, and where it is driven."""
+        if isinstance(self.network, SpringNetwork):
+            return replace(self.estimator, shots=None), PointExecutor(self.seeds)
+        preparation = ExactPreparation(level=self.config.preparation.level)
+        return replace(self.estimator, preparation=preparation, shots=None), VectorExecutor(self.seeds)
 
     def trainer(self, callbacks: Sequence[Callback] = (), state: TrainingState | None = None) -> Trainer:
         """A trainer, new or going on from a state."""
@@ -144,12 +174,11 @@ def build(config: Config, task: Task | None = None) -> Experiment:
     network = build_network(config, task)
     cost = build_cost(config, network, task)
     hamiltonian = NudgedHamiltonian(network, cost)
-    shots = config.measurement.shots
     estimator = GradientEstimator(
         hamiltonian=hamiltonian,
         preparation=build_preparation(config, hamiltonian, seeds),
         contrast=build_contrast(config, hamiltonian, task.train, seeds),
-        shots=None if shots == "exact" else shots,
+        shots=shots_of(config),
         grouping=config.measurement.grouping,
         mitigation=build_mitigation(config),
         extrapolation=build_extrapolation(config),
@@ -209,7 +238,14 @@ def build_task(config: Config, seeds: Seeds) -> Task:
 
 def build_preparation(config: Config, hamiltonian: NudgedHamiltonian, seeds: Seeds) -> Preparation:
     """How states are reached."""
-    section = config.preparation
+    section, network = config.preparation, hamiltonian.network
+    if isinstance(network, SpringNetwork):
+        return build_atoms_at_rest(config, network)
+    if isinstance(section, GaussianConfig | EquilibriumConfig):
+        raise ConfigError(
+            f"preparation.kind: '{section.kind}' goes with networks of springs; use 'exact', 'adiabatic' or"
+            " 'variational'"
+        )
     check_level(section.level, hamiltonian.num_qubits)
     if isinstance(section, VariationalConfig):
         return build_variational(config, section, hamiltonian, seeds)
@@ -240,6 +276,8 @@ def build_update(section: UpdateConfig) -> Update:
 
 
 def _check_memory(config: Config, num_qubits: int) -> None:
+    if is_of_atoms(config):
+        return
     if config.preparation.kind == "exact":
         require_memory(num_qubits, 16 * 26, "exact preparation")
         return
@@ -254,9 +292,10 @@ def _check_memory(config: Config, num_qubits: int) -> None:
 def _warn_about(experiment: Experiment) -> None:
     network, inputs = experiment.network, experiment.task.train.inputs
     unreached = network.unreached_outputs()
+    site = "atom" if is_of_atoms(experiment.config) else "spin"
     if unreached:
         warnings.warn(
-            f"output spin {', '.join(map(str, unreached))} is not connected to any input: it cannot learn from the "
+            f"output {site} {', '.join(map(str, unreached))} is not connected to any input: it cannot learn from the "
             f"data; {_CONNECTIONS[experiment.config.network.kind]}",
             UnconnectedOutputWarning,
             stacklevel=3,

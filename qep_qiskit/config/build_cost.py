@@ -48,7 +48,7 @@ def _loss_on_expectations(section: LossCost, network: Network) -> LossOnExpectat
     if section.observables is not None:
         observables = tuple(_observable(text, network.num_qubits) for text in section.observables)
         return LossOnExpectations(observables, _loss(section))
-    return LossOnExpectations.on_spins(network.outputs, network.num_qubits, _loss(section))
+    return LossOnExpectations.on_outputs(network, _loss(section))
 
 
 def _words(key: str, text: str) -> dict[PauliWord, float]:
@@ -74,12 +74,12 @@ def _operator_cost(section: OperatorCostConfig, network: Network, task: Task) ->
         raise ConfigError("cost: an operator cost needs either operator = 'squared_error' or a list of terms")
     targets = task.train.num_targets
     if section.operator is not None:
-        if targets != len(network.outputs):
+        if targets != len(network.output_words):
             raise ConfigError(
                 f"cost.operator: squared_error needs one target per output, got {targets} targets for "
-                f"{len(network.outputs)} outputs"
+                f"{len(network.output_words)} outputs"
             )
-        return OperatorCost.squared_error(network.outputs, network.num_qubits)
+        return OperatorCost.squared_error_of(network)
     beyond = [term.target for term in section.terms if term.target is not None and term.target >= targets]
     if beyond:
         raise ConfigError(f"cost.terms: target {beyond[0]} is out of range; the task has {targets} target numbers")

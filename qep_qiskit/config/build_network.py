@@ -1,29 +1,36 @@
-"""The network of a configuration, of either kind."""
+"""The network of a configuration, of any kind."""
 
 from __future__ import annotations
 
 from qep_qiskit.config.build_ising import build_ising, graph_size
 from qep_qiskit.config.build_pauli import build_pauli
+from qep_qiskit.config.build_springs import atom_count, build_springs
 from qep_qiskit.config.schema import Config, LossCost
-from qep_qiskit.config.schema_network import NetworkConfig, PauliConfig
-from qep_qiskit.network import IsingNetwork, PauliNetwork
+from qep_qiskit.config.schema_network import NetworkConfig, PauliConfig, SpringsConfig
+from qep_qiskit.network import IsingNetwork, PauliNetwork, SpringNetwork
 from qep_qiskit.tasks import Task
 
-__all__ = ["build_network", "num_spins"]
+__all__ = ["AnyNetwork", "build_network", "num_spins"]
+
+AnyNetwork = IsingNetwork | PauliNetwork | SpringNetwork
 
 
 def num_spins(section: NetworkConfig) -> int:
-    """Spins of a network, from the keys alone.
+    """Spins or atoms of a network, from the keys alone.
 
     Raises:
         ConfigError: A key is missing, or does not go with the others.
     """
+    if isinstance(section, SpringsConfig):
+        return atom_count(section)
     return section.num_spins if isinstance(section, PauliConfig) else graph_size(section)
 
 
-def build_network(config: Config, task: Task) -> IsingNetwork | PauliNetwork:
+def build_network(config: Config, task: Task) -> AnyNetwork:
     """The network, sized by the task's inputs and targets."""
     section = config.network
+    if isinstance(section, SpringsConfig):
+        return build_springs(section, task)
     if isinstance(section, PauliConfig):
         own_outputs = isinstance(config.cost, LossCost) and config.cost.observables is not None
         return build_pauli(section, task, reads_spins=not own_outputs)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.learning.state import TrainingState
-from qep_qiskit.network import IsingNetwork, PauliNetwork, chain, from_edges
+from qep_qiskit.network import IsingNetwork, PauliNetwork, SpringNetwork, chain, from_edges
 from qep_qiskit.operators import PauliWord
 from qep_qiskit.report.network_picture import NetworkView
 
@@ -18,13 +18,15 @@ __all__ = ["network_view"]
 
 
 def network_view(
-    network: IsingNetwork | PauliNetwork, state: TrainingState, input_names: tuple[str, ...]
+    network: IsingNetwork | PauliNetwork | SpringNetwork, state: TrainingState, input_names: tuple[str, ...]
 ) -> NetworkView | None:
     """Couplings, fields and biases before and after, ready to be drawn.
 
     Returns:
         None for a network that has other words than ZZ, X and Z, or inputs elsewhere than on Z.
     """
+    if isinstance(network, SpringNetwork):
+        return _springs_view(network, state)
     driven = _driven(network)
     shapes = {"".join(letter for _, letter in word.factors) for word in network.words}
     if not shapes <= {"ZZ", "X", "Z"} or any(word.factors[0][1] != "Z" or len(word.factors) > 1 for word in driven):
@@ -48,6 +50,41 @@ def network_view(
         input_weights_after=after.by_input(biases),
         input_names=input_names,
     )
+
+
+def _springs_view(network: SpringNetwork, state: TrainingState) -> NetworkView:
+    """Springs on the graph; anchors as rings, and forces (the first axis) as faces."""
+    assert network.places is not None
+    spread = network.dims >= 2 and len(np.unique(network.places[:, :2], axis=0)) == network.num_atoms
+    before, after = (_of_springs(network, weights) for weights in (state.initial_weights, state.weights))
+    return NetworkView(
+        positions=network.places[:, :2] if spread else network.graph.positions,
+        edges=network.edges,
+        roles=tuple(
+            "input" if atom in network.clamped else "output" if atom in network.outputs else "hidden"
+            for atom in range(network.num_atoms)
+        ),
+        couplings_before=before[0],
+        couplings_after=after[0],
+        fields_before=before[1],
+        fields_after=after[1],
+        biases_before=before[2],
+        biases_after=after[2],
+        site="atom",
+        coupling_title="spring k",
+        field_letter="a",
+        bias_title="force f",
+    )
+
+
+def _of_springs(network: SpringNetwork, weights: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """Springs by edge, anchors by atom, forces along the first axis by atom."""
+    springs, anchors, forces = (weights[network.layout.slice_of(symbol)] for symbol in "kaf")
+    by_atom = np.zeros((2, network.num_atoms))
+    by_atom[0, list(network.anchored)] = anchors
+    if len(forces):
+        by_atom[1, network.frame.moving] = forces[:: network.dims]
+    return springs, by_atom[0], by_atom[1]
 
 
 class _Strengths:

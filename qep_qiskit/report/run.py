@@ -10,7 +10,7 @@ from rich.table import Table
 from qep_qiskit.learning.run_folder import RunFolder
 from qep_qiskit.learning.state import TrainingState
 from qep_qiskit.learning.summary import write_numbers
-from qep_qiskit.network import IsingNetwork, PauliNetwork
+from qep_qiskit.network import IsingNetwork, PauliNetwork, SpringNetwork
 from qep_qiskit.report.learning_curve import learning_curve
 from qep_qiskit.report.network_picture import network_picture
 from qep_qiskit.report.network_view import network_view
@@ -22,7 +22,7 @@ __all__ = ["write_report"]
 
 
 def write_report(
-    folder: RunFolder, name: str, network: IsingNetwork | PauliNetwork, task: Task, state: TrainingState
+    folder: RunFolder, name: str, network: IsingNetwork | PauliNetwork | SpringNetwork, task: Task, state: TrainingState
 ) -> Table:
     """Write weights, summary and figures into the folder of a run.
 
