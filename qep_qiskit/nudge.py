@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.cost import Cost, LossOnExpectations, OperatorCost
 from qep_qiskit.errors import NetworkError
-from qep_qiskit.network import Group, Network, TermJacobian, Word
+from qep_qiskit.network import Network, TermJacobian
 
 __all__ = ["NudgedHamiltonian"]
 
@@ -46,12 +47,12 @@ class NudgedHamiltonian:
         return self.network.num_qubits
 
     @cached_property
-    def groups(self) -> tuple[Group, ...]:
+    def groups(self) -> tuple[Any, ...]:
         """Groups of the network, extended by what the cost needs."""
         return self.network.groups_with(self.cost.words)
 
     @cached_property
-    def words(self) -> tuple[Word, ...]:
+    def words(self) -> tuple[Any, ...]:
         """All terms as words, group after group."""
         return tuple(word for group in self.groups for word in group.words)
 
@@ -66,7 +67,7 @@ class NudgedHamiltonian:
         ends = np.cumsum([group.num_generators for group in self.groups]).tolist()
         return tuple(slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True))
 
-    def _positions(self, words: tuple[Word, ...]) -> NDArray[np.int64]:
+    def _positions(self, words: tuple[Any, ...]) -> NDArray[np.int64]:
         index = {word: position for position, word in enumerate(self.words)}
         return np.array([index[word] for word in words], dtype=np.int64)
 

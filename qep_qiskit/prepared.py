@@ -8,11 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.coordinates import CoordinateGroup
+from qep_qiskit.errors import ConfigError
 from qep_qiskit.gaussian import GaussianStates
 from qep_qiskit.program import LayerProgram
 from qep_qiskit.transforms import num_qubits_of
 
-__all__ = ["CalibrationStates", "CircuitStates", "GaussianStates", "Prepared", "RestingStates", "VectorStates"]
+__all__ = [
+    "CalibrationStates",
+    "CircuitStates",
+    "GaussianStates",
+    "Prepared",
+    "QubitStates",
+    "RestingStates",
+    "VectorStates",
+    "on_qubits",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -120,4 +130,16 @@ class RestingStates:
         return np.broadcast_to(still, (len(rows), shots, *points.shape[2:]))
 
 
-Prepared = CircuitStates | VectorStates | CalibrationStates | GaussianStates | RestingStates
+QubitStates = CircuitStates | VectorStates | CalibrationStates
+Prepared = QubitStates | GaussianStates | RestingStates
+
+
+def on_qubits(states: Prepared) -> QubitStates:
+    """The same states, where they are states of qubits.
+
+    Raises:
+        ConfigError: They are atoms in space, which no circuit prepares.
+    """
+    if isinstance(states, GaussianStates | RestingStates):
+        raise ConfigError("atoms in space are read without circuits, by PointExecutor; this executor reads qubits")
+    return states

@@ -15,11 +15,10 @@ from rich.console import Console
 
 from qep_qiskit.cli.source import checked_sample, open_source
 from qep_qiskit.config import Experiment
-from qep_qiskit.execution import RequestKey, VectorExecutor
+from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning import GradientEstimate, RunFolder
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.measurement import Usage, drive
-from qep_qiskit.preparation import ExactPreparation
 from qep_qiskit.report.tables import gradient_table, value_with_error
 from qep_qiskit.studies.training import asking
 from qep_qiskit.tasks import Dataset
@@ -111,11 +110,10 @@ def _compare(
 ) -> dict[str, Any]:
     """Add the exact gradient (beta to 0) and the exact contrast (same beta) to the rows."""
     hamiltonian = experiment.estimator.hamiltonian
-    level = experiment.config.preparation.level
-    exact = exact_gradient(hamiltonian, weights, sample.inputs, sample.targets, level=level)
-    ideal = replace(experiment.estimator, preparation=ExactPreparation(level=level), shots=None)
+    exact = exact_gradient(hamiltonian, weights, sample.inputs, sample.targets, reference=experiment.reference)
+    ideal, executor = experiment.ideal
     work = ideal.estimate(weights, sample.inputs, sample.targets, RequestKey("compare", 0))
-    contrast = drive(work, VectorExecutor(experiment.seeds))[0].gradient
+    contrast = drive(work, executor)[0].gradient
     for row, true, finite_beta in zip(rows, exact.gradient, contrast, strict=True):
         error = row["standard_error"]
         row["exact"] = float(true)

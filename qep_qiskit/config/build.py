@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.config.build_atoms import build_atoms_at_rest, shots_of
 from qep_qiskit.config.build_cost import build_cost
-from qep_qiskit.config.build_executor import build_executor, build_extrapolation, build_mitigation, is_remote
+from qep_qiskit.config.build_executor import (
+    build_executor,
+    build_extrapolation,
+    build_mitigation,
+    is_remote,
+)
 from qep_qiskit.config.build_grid import build_on_grid, refuse_keys_of_oscillators
 from qep_qiskit.config.build_local_device import settled
-from qep_qiskit.config.build_network import build_network, num_spins
+from qep_qiskit.config.build_network import AnyNetwork, build_network, num_spins
 from qep_qiskit.config.build_spending import build_contrast, build_policy
 from qep_qiskit.config.build_variational import build_variational
 from qep_qiskit.config.load import load_config
@@ -28,13 +34,14 @@ from qep_qiskit.config.schema import (
     ParityTask,
     UpdateConfig,
 )
-from qep_qiskit.config.schema_preparation import AdiabaticConfig, VariationalConfig
+from qep_qiskit.config.schema_preparation import AdiabaticConfig, EquilibriumConfig, GaussianConfig, VariationalConfig
+from qep_qiskit.config.schema_springs import SpringsConfig
 from qep_qiskit.errors import (
     ConfigError,
     DegenerateGroundStateWarning,
     UnconnectedOutputWarning,
 )
-from qep_qiskit.execution import Executor
+from qep_qiskit.execution import Executor, PointExecutor, VectorExecutor
 from qep_qiskit.learning import (
     Adam,
     Callback,
@@ -51,9 +58,16 @@ from qep_qiskit.learning import (
     Update,
 )
 from qep_qiskit.memory import require_memory
-from qep_qiskit.network import GridNetwork, Network
+from qep_qiskit.network import GridNetwork, SpringNetwork
 from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation, Preparation, check_level
+from qep_qiskit.preparation import (
+    AdiabaticPreparation,
+    ExactPreparation,
+    ExactResponse,
+    Preparation,
+    Responding,
+    check_level,
+)
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.tasks import (
     Task,
@@ -72,7 +86,8 @@ _SYMMETRY_BREAKERS = {"ising": "[network.biases]", "pauli": "terms such as Z0, w
 _CONNECTIONS = {
     "ising": "add edges, or link inputs to its part of the graph",
     "pauli": "add terms that join it to the spins with inputs",
-    "oscillators": "add springs",
+    "oscillators": "add springs that lead to a clamped atom",
+    "elastic": "add springs that lead to a clamped atom",
 }
 
 
@@ -93,12 +108,26 @@ class Experiment:
 
     config: Config
     task: Task
-    network: Network
+    network: AnyNetwork
     estimator: GradientEstimator
     executor: Executor
     seeds: Seeds
     policy: SpendingPolicy
     spending: Spending | None = None
+
+    @property
+    def reference(self) -> Responding:
+        """Exact expectations and responses of this network."""
+        preparation = self.estimator.preparation
+        return preparation if isinstance(preparation, Responding) else ExactResponse(self.config.preparation.level)
+
+    @property
+    def ideal(self) -> tuple[GradientEstimator, Executor]:
+        """The same estimator with exact states and expectations, and where it is driven."""
+        if isinstance(self.network, SpringNetwork):
+            return replace(self.estimator, shots=None), PointExecutor(self.seeds)
+        preparation = ExactPreparation(level=self.config.preparation.level)
+        return replace(self.estimator, preparation=preparation, shots=None), VectorExecutor(self.seeds)
 
     def trainer(self, callbacks: Sequence[Callback] = (), state: TrainingState | None = None) -> Trainer:
         """A trainer, new or going on from a state."""
@@ -141,7 +170,8 @@ def build(config: Config, task: Task | None = None) -> Experiment:
         QepError: Something named in the configuration cannot be had; the message is one line.
     """
     config = settled(config)
-    _check_memory(config, num_spins(config.network))
+    if not isinstance(config.network, SpringsConfig):
+        _check_memory(config, num_spins(config.network))
     seeds = Seeds(config.seed)
     task = _named_build_task(config, seeds) if task is None else task
     network = build_network(config, task, seeds)
@@ -149,12 +179,11 @@ def build(config: Config, task: Task | None = None) -> Experiment:
         _check_memory(config, network.num_qubits)
     cost = build_cost(config, network, task)
     hamiltonian = NudgedHamiltonian(network, cost)
-    shots = config.measurement.shots
     estimator = GradientEstimator(
         hamiltonian=hamiltonian,
         preparation=build_preparation(config, hamiltonian, task.train.inputs, seeds),
         contrast=build_contrast(config, hamiltonian, task.train, seeds),
-        shots=None if shots == "exact" else shots,
+        shots=shots_of(config),
         grouping=config.measurement.grouping,
         mitigation=build_mitigation(config),
         extrapolation=build_extrapolation(config),
@@ -214,10 +243,18 @@ def build_task(config: Config, seeds: Seeds) -> Task:
 
 def build_preparation(config: Config, hamiltonian: NudgedHamiltonian, inputs: NDArray, seeds: Seeds) -> Preparation:
     """How states are reached; `inputs` are those of the training samples."""
-    section = config.preparation
+    section, network = config.preparation, hamiltonian.network
+    if isinstance(network, SpringNetwork):
+        return build_atoms_at_rest(config, network)
+    if isinstance(section, GaussianConfig | EquilibriumConfig):
+        where = "atoms in space; leave network.grid out, or" if isinstance(network, GridNetwork) else "springs;"
+        raise ConfigError(
+            f"preparation.kind: '{section.kind}' goes with networks of {where} use 'exact', 'adiabatic' or "
+            "'variational'"
+        )
     check_level(section.level, hamiltonian.num_qubits)
-    if isinstance(hamiltonian.network, GridNetwork):
-        return build_on_grid(config, hamiltonian, hamiltonian.network, inputs, seeds)
+    if isinstance(network, GridNetwork):
+        return build_on_grid(config, hamiltonian, network, inputs, seeds)
     if isinstance(section, VariationalConfig):
         return build_variational(config, section, hamiltonian, seeds)
     if isinstance(section, AdiabaticConfig):
@@ -262,17 +299,17 @@ def _check_memory(config: Config, num_qubits: int) -> None:
 def _warn_about(experiment: Experiment) -> None:
     network, inputs = experiment.network, experiment.task.train.inputs
     unreached = network.unreached_outputs()
+    site = "atom" if isinstance(network, SpringNetwork | GridNetwork) else "spin"
     if unreached:
-        thing = "atom" if experiment.config.network.kind == "oscillators" else "spin"
         warnings.warn(
-            f"output {thing} {', '.join(map(str, unreached))} is not connected to any input: it cannot learn from the "
+            f"output {site} {', '.join(map(str, unreached))} is not connected to any input: it cannot learn from the "
             f"data; {_CONNECTIONS[experiment.config.network.kind]}",
             UnconnectedOutputWarning,
             stacklevel=3,
         )
-    weights = network.layout.initial(experiment.seeds)
-    if experiment.config.network.kind not in _SYMMETRY_BREAKERS:
+    if isinstance(network, GridNetwork):
         return
+    weights = network.layout.initial(experiment.seeds)
     symmetric = experiment.estimator.hamiltonian.flip_symmetric(weights, inputs)
     if np.any(symmetric):
         warnings.warn(

@@ -7,8 +7,9 @@ from typing import Any
 
 from qep_qiskit.config.build_local_device import is_described, is_rehearsal, layout_of, local_device
 from qep_qiskit.config.schema import Config
+from qep_qiskit.config.schema_springs import SpringsConfig
 from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution import Executor, Request, ShotData, StatevectorExecutor, Ticket, VectorExecutor
+from qep_qiskit.execution import Executor, PointExecutor, Request, ShotData, StatevectorExecutor, Ticket, VectorExecutor
 from qep_qiskit.execution.ledger import JobLedger
 from qep_qiskit.execution.noisy import MOST_QUBITS
 from qep_qiskit.execution.patience import Patience
@@ -24,6 +25,7 @@ __all__ = [
     "build_mitigation",
     "build_patience",
     "build_remote_executor",
+    "is_of_atoms",
     "is_remote",
     "require_exact",
 ]
@@ -38,6 +40,8 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     """
     section = config.execution
     _refuse_contradictions(config)
+    if is_of_atoms(config):
+        return PointExecutor(seeds)
     if config.preparation.kind == "exact":
         return VectorExecutor(seeds)
     if section.backend == "statevector":
@@ -70,6 +74,11 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
         device=section.device,
         max_bond_dimension=section.max_bond_dimension,
     )
+
+
+def is_of_atoms(config: Config) -> bool:
+    """Whether the network is one of atoms in space, and not on qubits."""
+    return isinstance(config.network, SpringsConfig) and config.network.grid is None
 
 
 def is_remote(config: Config) -> bool:
@@ -171,7 +180,7 @@ def build_mitigation(config: Config) -> ReadoutMitigation | None:
         if section.calibration_shots is not None:
             _refuse("mitigation.calibration_shots", "goes with readout = 'calibrated' only; leave it out")
         return None
-    if config.preparation.kind == "exact" or _is_ideal(config):
+    if config.preparation.kind == "exact" or is_of_atoms(config) or _is_ideal(config):
         _refuse("mitigation.readout", "this backend has no errors of the readout; leave it out")
     if section.calibration_shots is None:
         return ReadoutMitigation()
@@ -190,7 +199,7 @@ def build_extrapolation(config: Config) -> Extrapolation | None:
         if section.extrapolation != "linear":
             _refuse("mitigation.extrapolation", "goes with noise_factors only; leave it out")
         return None
-    if config.preparation.kind == "exact" or _is_ideal(config):
+    if config.preparation.kind == "exact" or is_of_atoms(config) or _is_ideal(config):
         _refuse("mitigation.noise_factors", "this backend has no noise to extrapolate; leave it out")
     return Extrapolation(factors=tuple(section.noise_factors), kind=section.extrapolation)
 
@@ -257,7 +266,9 @@ def _refuse_contradictions(config: Config) -> None:
     if section.backend != "aer" and section.noise is not None:
         why = "is ideal" if section.backend == "statevector" else "brings the noise of its device"
         _refuse("noise", f"'{section.backend}' {why}; leave it out, or use backend = 'aer'")
-    if config.preparation.kind == "exact":
+    if is_of_atoms(config):
+        _refuse_devices_for_atoms(config)
+    elif config.preparation.kind == "exact":
         _refuse_noise_on_exact(config)
     elif section.backend != "aer":
         _refuse_options_of_aer(config)
@@ -277,4 +288,12 @@ def _refuse_noise_on_exact(config: Config) -> None:
         raise ConfigError(
             "execution: exact states are sampled without circuits, so a noisy backend has no meaning; "
             "use preparation.kind = 'adiabatic'"
+        )
+
+
+def _refuse_devices_for_atoms(config: Config) -> None:
+    if not _is_ideal(config) or config.execution.backend == "statevector":
+        raise ConfigError(
+            f"execution.backend: network.kind = '{config.network.kind}' runs no circuits, so a backend (got "
+            f"'{config.execution.backend}') and noise have no meaning; leave the section out"
         )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from qep_qiskit.config.build_variational import build_variational
 from qep_qiskit.config.schema import Config
 from qep_qiskit.config.schema_grid import GridConfig
-from qep_qiskit.config.schema_preparation import AdiabaticConfig, HamiltonianAnsatz, VariationalConfig
+from qep_qiskit.config.schema_preparation import AdiabaticConfig, ExactConfig, HamiltonianAnsatz, VariationalConfig
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.network import GridEnergies, GridNetwork, PositionGrid, SpringNetwork, check_grid, spread_of
 from qep_qiskit.nudge import NudgedHamiltonian
@@ -74,6 +74,7 @@ def build_on_grid(
         if isinstance(section.ansatz, HamiltonianAnsatz):
             found = replace(found, ansatz=OscillatorVariational(driver, section.ansatz.depth))
     else:
+        assert isinstance(section, ExactConfig)
         found = ExactPreparation(level=section.level, solver=section.solver, tolerance=section.tolerance)
         found.check_level(hamiltonian.num_qubits)
     return OnGrid(preparation=found, grid=network.grid)

@@ -10,8 +10,10 @@ from qep_qiskit.config.section import Section
 
 __all__ = [
     "AdiabaticConfig",
+    "EquilibriumConfig",
     "ExactConfig",
     "FileAnsatz",
+    "GaussianConfig",
     "HamiltonianAnsatz",
     "HardwareEfficientAnsatz",
     "PreparationConfig",
@@ -29,6 +31,26 @@ class ExactConfig(Section):
     """``auto``: dense up to 7 qubits."""
     tolerance: float = Field(default=0.0, ge=0)
     """Relative tolerance of Lanczos; 0 is machine precision."""
+
+
+class GaussianConfig(Section):
+    """Exact Gaussian ground states of oscillators; ``exact`` means the same for them."""
+
+    kind: Literal["gaussian"]
+    level: Literal[0] = 0
+    """The ground state."""
+
+
+class EquilibriumConfig(Section):
+    """Atoms of an elastic network at rest; ``exact`` means the same for it."""
+
+    kind: Literal["equilibrium"]
+    level: Literal[0] = 0
+    """The ground state."""
+    critical_point: Literal["minimum", "any"] = "minimum"
+    """``any``: the critical point that a root search from the places of the atoms finds, stable or not."""
+    tolerance: float = Field(default=1e-10, gt=0)
+    """Force, relative to the largest coefficient, at which atoms are at rest."""
 
 
 class AdiabaticConfig(Section):
@@ -117,4 +139,6 @@ class VariationalConfig(Section):
     """What to do with states that are not converged."""
 
 
-PreparationConfig = Annotated[ExactConfig | AdiabaticConfig | VariationalConfig, Field(discriminator="kind")]
+PreparationConfig = Annotated[
+    ExactConfig | AdiabaticConfig | VariationalConfig | GaussianConfig | EquilibriumConfig, Field(discriminator="kind")
+]

@@ -22,7 +22,7 @@ from qep_qiskit.execution.interface import BitMemory, Readout, Request, ShotData
 from qep_qiskit.execution.placement import PlacedProgram, place
 from qep_qiskit.execution.sampling import sample_vectors
 from qep_qiskit.operators import CommutingGroup
-from qep_qiskit.prepared import CalibrationStates, CircuitStates, Prepared, VectorStates
+from qep_qiskit.prepared import CalibrationStates, CircuitStates, Prepared, VectorStates, on_qubits
 from qep_qiskit.program import LayerProgram
 from qep_qiskit.seeds import Seeds
 
@@ -124,7 +124,7 @@ class SamplerExecutor:
         results = self._make_sampler(seed).run(bound, shots=readout.shots).result()
         rows = np.concatenate([rows for rows, *_ in pubs])
         bits = np.concatenate([np.asarray(result.data.meas.array) for result in results])[np.argsort(rows)]
-        return BitMemory(bits=bits, num_qubits=request.prepared.num_qubits)
+        return BitMemory(bits=bits, num_qubits=on_qubits(request.prepared).num_qubits)
 
     def _pubs(self, prepared: Prepared, readout: Readout) -> list[Bound]:
         if isinstance(prepared, CalibrationStates):

@@ -19,7 +19,7 @@ from qep_qiskit.execution.circuits import Bound, MeasuredCircuits, Placing
 from qep_qiskit.execution.interface import Executor, Readout, Request, ShotData, Ticket
 from qep_qiskit.execution.sampling import draw, sample_vectors
 from qep_qiskit.operators import CommutingGroup
-from qep_qiskit.prepared import CalibrationStates, CircuitStates, Prepared, VectorStates
+from qep_qiskit.prepared import CalibrationStates, CircuitStates, Prepared, VectorStates, on_qubits
 from qep_qiskit.program import LayerProgram
 from qep_qiskit.seeds import Seeds
 
@@ -74,7 +74,7 @@ class NoisyExecutor:
 
     def collect(self, ticket: Ticket) -> ShotData:
         """Sample every state in its groups, or take exact probabilities."""
-        prepared, readouts, words = ticket.request.prepared, ticket.request.readouts, ticket.key.words
+        prepared, readouts, words = on_qubits(ticket.request.prepared), ticket.request.readouts, ticket.key.words
         if isinstance(prepared, VectorStates):
             return sample_vectors(prepared.vectors, readouts, self._seeds, words)
         return ShotData(
@@ -170,7 +170,7 @@ class ExecutorPerProgram:
 
     def collect(self, ticket: Ticket) -> ShotData:
         """Hand the request to its program's executor."""
-        prepared = ticket.request.prepared
+        prepared = on_qubits(ticket.request.prepared)
         if isinstance(prepared, VectorStates):
             return sample_vectors(prepared.vectors, ticket.request.readouts, self._seeds, ticket.key.words)
         executor = self.executor(prepared.program)

@@ -29,7 +29,7 @@ from qep_qiskit.execution.fractional import Columns, Fit, FractionalProgram, bou
 from qep_qiskit.execution.interface import Readout, Request
 from qep_qiskit.execution.placement import PlacedProgram, place
 from qep_qiskit.operators import Basis, LocalBasis
-from qep_qiskit.prepared import CalibrationStates, CircuitStates, VectorStates
+from qep_qiskit.prepared import CalibrationStates, CircuitStates, VectorStates, on_qubits
 from qep_qiskit.program import LayerProgram, lower
 from qep_qiskit.seeds import Seeds
 
@@ -187,7 +187,7 @@ class DeviceCircuits:
         return plans
 
     def _job(self, request: Request, places: tuple[int, ...], shots: int) -> JobPlan:
-        prepared, readouts = request.prepared, [request.readouts[place] for place in places]
+        prepared, readouts = on_qubits(request.prepared), [request.readouts[place] for place in places]
         if isinstance(prepared, VectorStates):
             raise ConfigError("execution.backend: a device runs circuits; use preparation.kind = 'adiabatic'")
         if isinstance(prepared, CalibrationStates):
@@ -325,7 +325,7 @@ def _shots_of(readout: Readout) -> int:
 
 
 def _digest(request: Request, readouts: Sequence[Readout]) -> str:
-    prepared = request.prepared
+    prepared = on_qubits(request.prepared)
     assert not isinstance(prepared, VectorStates)
     parts = [type(prepared).__name__, prepared.program.fingerprint] + [
         " ".join([f"{readout.group.basis.name} {readout.states.tolist()} {readout.shots}", *_folding(readout)])

@@ -25,6 +25,7 @@ from qep_qiskit.execution.ledger import JobDescription, JobEntry, JobLedger
 from qep_qiskit.execution.patience import MOST_REFUSALS, Patience, PatientDevice
 from qep_qiskit.execution.pubs import DeviceCircuits, JobPlan
 from qep_qiskit.execution.service import BusyError, JobView, LostError, RefusedError, RemoteDevice
+from qep_qiskit.prepared import on_qubits
 from qep_qiskit.seeds import Seeds
 
 __all__ = ["NamedExecutor", "Pace", "RemoteExecutor"]
@@ -138,7 +139,7 @@ class RemoteExecutor:
         for part, plan in enumerate(self._circuits.jobs(request)):
             bits = self._bits(self._sent(ticket.key, part, plan), plan)
             for place, own in zip(plan.readouts, bits, strict=True):
-                found[place] = BitMemory(bits=own, num_qubits=request.prepared.num_qubits)
+                found[place] = BitMemory(bits=own, num_qubits=on_qubits(request.prepared).num_qubits)
         return ShotData(outcomes=tuple(found[place] for place in range(len(request.readouts))))
 
     def _sent(self, key: RequestKey, part: int, plan: JobPlan) -> JobEntry:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution.interface import BitMemory, Distribution, Outcomes, Readout, Request, ShotData, Ticket
-from qep_qiskit.prepared import CircuitStates
+from qep_qiskit.prepared import CircuitStates, on_qubits
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.transforms import num_qubits_of
 
@@ -123,6 +123,6 @@ class VectorExecutor:
 
     def collect(self, ticket: Ticket) -> ShotData:
         """Sample every state in its groups, or take exact probabilities."""
-        prepared = ticket.request.prepared
+        prepared = on_qubits(ticket.request.prepared)
         vectors = self.vectors(prepared) if isinstance(prepared, CircuitStates) else prepared.vectors
         return sample_vectors(vectors, ticket.request.readouts, self._seeds, ticket.key.words)

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.learning.free_phase import cost_of_means
+from qep_qiskit.measurement import no_covariance
 from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import ExactPreparation, linear_response, term_expectations
+from qep_qiskit.preparation import ExactResponse, Responding
 
 __all__ = ["ExactGradient", "exact_gradient"]
 
@@ -33,7 +34,13 @@ class ExactGradient:
 
 
 def exact_gradient(
-    hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, targets: NDArray, *, level: int = 0
+    hamiltonian: NudgedHamiltonian,
+    weights: NDArray,
+    inputs: NDArray,
+    targets: NDArray,
+    *,
+    level: int = 0,
+    reference: Responding | None = None,
 ) -> ExactGradient:
     """d(cost)/d(weight) of exact eigenstates.
 
@@ -42,11 +49,12 @@ def exact_gradient(
         weights: Shape (weights,).
         inputs: Shape (samples, inputs).
         targets: Shape (samples, targets).
-        level: Which eigenstate, 0 for the ground state.
+        level: Which eigenstate of qubits, 0 for the ground state.
+        reference: Who knows the exact states, where they are not those of qubits.
     """
     free = hamiltonian.free_coefficients(weights, inputs)
-    states = ExactPreparation(level=level).solve(hamiltonian.groups, free)
-    means = term_expectations(hamiltonian.groups, states.vectors)
+    known = ExactResponse(level) if reference is None else reference
+    means = known.term_means(hamiltonian.groups, free)
     outputs = None
     if isinstance(hamiltonian.cost, LossOnExpectations):
         assert hamiltonian.readout is not None
@@ -56,7 +64,7 @@ def exact_gradient(
         cost = float(hamiltonian.cost.loss.value(outputs, targets).mean())
     else:
         nudge, _ = hamiltonian.operator_nudge(targets)
-        cost = cost_of_means(hamiltonian, means, np.zeros((*means.shape, means.shape[1])), targets).mean
-    response = linear_response(hamiltonian.groups, free, nudge, level=level)
+        cost = cost_of_means(hamiltonian, means, no_covariance(means.shape), targets).mean
+    response = known.response(hamiltonian.groups, free, nudge)
     gradient = hamiltonian.jacobian(weights, inputs).pull_back(response).mean(axis=0)
     return ExactGradient(gradient=gradient, cost=cost, outputs=outputs, nudge=nudge)

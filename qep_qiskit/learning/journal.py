@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.execution import BitMemory, Distribution, Outcomes, ShotData
+from qep_qiskit.execution import BitMemory, Distribution, Outcomes, PointMemory, ShotData
 
 __all__ = ["Journal", "kept", "pack_journal", "unpack_journal"]
 
@@ -30,7 +30,7 @@ def kept(data: ShotData) -> ShotData | None:
 
 
 def _compact(outcomes: Outcomes) -> Outcomes:
-    if isinstance(outcomes, BitMemory) or outcomes.shots is None:
+    if not isinstance(outcomes, Distribution) or outcomes.shots is None:
         return outcomes
     return replace(outcomes, weights=outcomes.weights.astype(np.min_scalar_type(outcomes.shots)))
 
@@ -47,8 +47,11 @@ def pack_journal(journal: Journal) -> tuple[list[list[dict[str, Any]] | None], d
         for place, outcomes in enumerate(data.outcomes):
             if isinstance(outcomes, BitMemory):
                 shape: dict[str, Any] = {"num_qubits": outcomes.num_qubits}
-                array = outcomes.bits
+                array: NDArray = outcomes.bits
+            elif isinstance(outcomes, PointMemory):
+                shape, array = {"points": True}, outcomes.points
             else:
+                assert isinstance(outcomes, Distribution)
                 shape, array = {"shots": outcomes.shots}, outcomes.weights
             row.append(shape)
             arrays[_name(number, place)] = array
@@ -71,6 +74,8 @@ def _unpacked(number: int, row: Sequence[Mapping[str, Any]], arrays: Mapping[str
         array = arrays[_name(number, place)]
         if "num_qubits" in shape:
             outcomes.append(BitMemory(bits=array, num_qubits=shape["num_qubits"]))
+        elif "points" in shape:
+            outcomes.append(PointMemory(points=array))
         else:
             outcomes.append(Distribution(weights=array, shots=shape["shots"]))
     return ShotData(outcomes=tuple(outcomes))

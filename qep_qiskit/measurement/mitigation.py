@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import (
     BitMemory,
+    Distribution,
     Outcomes,
     Readout,
     ReadoutErrors,
@@ -119,10 +120,12 @@ def _frequencies(outcomes: Outcomes) -> NDArray[np.float64]:
         qubits = np.arange(outcomes.num_qubits)
         bits = words[:, qubits // 64] >> (qubits % 64).astype(np.uint64)[:, None] & np.uint64(1)
         return bits.mean(axis=2)
+    assert isinstance(outcomes, Distribution)
     size = outcomes.weights.shape[1].bit_length() - 1
     table = np.arange(1 << size)[:, None] >> np.arange(size) & 1
     return outcomes.weights @ table / (outcomes.shots or 1)
 
 
 def _carrying(data: ShotData, errors: ReadoutErrors) -> ShotData:
-    return ShotData(outcomes=tuple(replace(outcomes, readout=errors) for outcomes in data.outcomes))
+    read = [outcomes for outcomes in data.outcomes if isinstance(outcomes, BitMemory | Distribution)]
+    return ShotData(outcomes=tuple(replace(outcomes, readout=errors) for outcomes in read))

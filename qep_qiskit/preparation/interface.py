@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.measurement import Measuring
-from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.prepared import Prepared
 
 __all__ = ["Equilibria", "Family", "Memory", "Preparation", "SolverReport", "Start", "check_level"]
@@ -29,21 +28,22 @@ class Family:
     """The Hamiltonians H + beta C of a batch.
 
     Args:
-        groups: The commuting groups of H and C; their generators, group after group, are the terms.
+        groups: The groups of H and C: commuting Paulis, or functions of positions and momenta. Their generators, group
+            after group, are the terms.
         free: Shape (samples, terms), coefficients of H.
         nudge: Shape (samples, terms), coefficients of C.
         betas: Shape (phases,), the nudges that are wanted, in order.
         key: Names the requests of preparations that measure; they count its `iteration` from 1.
     """
 
-    groups: Sequence[CommutingGroup]
+    groups: Sequence[Any]
     free: NDArray[np.float64]
     nudge: NDArray[np.float64]
     betas: NDArray[np.float64]
     key: RequestKey
 
     @classmethod
-    def of_free(cls, groups: Sequence[CommutingGroup], free: NDArray, key: RequestKey) -> Family:
+    def of_free(cls, groups: Sequence[Any], free: NDArray, key: RequestKey) -> Family:
         """The un-nudged Hamiltonians alone."""
         return cls(groups=groups, free=free, nudge=np.zeros_like(free), betas=np.zeros(1), key=key)
 

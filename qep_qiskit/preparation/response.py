@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,39 @@ from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.preparation.exact import ExactPreparation
 from qep_qiskit.preparation.spectra import apply_diagonals, apply_hamiltonian, diagonals_of, is_real, term_expectations
 
-__all__ = ["linear_response"]
+__all__ = ["ExactResponse", "Responding", "linear_response"]
+
+
+@runtime_checkable
+class Responding(Protocol):
+    """Knows equilibria exactly, and how they answer to a small nudge."""
+
+    def term_means(self, groups: Sequence[Any], coefficients: NDArray) -> NDArray[np.float64]:
+        """Means of all terms: coefficients (states, terms) to the same shape."""
+        ...
+
+    def response(self, groups: Sequence[Any], free: NDArray, nudge: NDArray) -> NDArray[np.float64]:
+        """d(means)/d(beta) at beta = 0, all shapes (states, terms)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ExactResponse:
+    """Of exact eigenstates of qubits.
+
+    Args:
+        level: Which eigenstate, 0 for the ground state.
+    """
+
+    level: int = 0
+
+    def term_means(self, groups: Sequence[CommutingGroup], coefficients: NDArray) -> NDArray[np.float64]:
+        """Means of all terms."""
+        return term_expectations(groups, ExactPreparation(level=self.level).solve(groups, coefficients).vectors)
+
+    def response(self, groups: Sequence[CommutingGroup], free: NDArray, nudge: NDArray) -> NDArray[np.float64]:
+        """d(means)/d(beta)."""
+        return linear_response(groups, free, nudge, level=self.level)
 
 
 def linear_response(
