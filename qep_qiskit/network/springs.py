@@ -1,6 +1,6 @@
 """Atoms joined by springs: quantum harmonic oscillators, and the classical elastic network.
 
-    H(w, x) = sum p_i^2 / (2 m_i) + sum_(i<j) k_ij (|r_i - r_j| - l_ij)^2 / 2 + sum_i a_i |r_i - R_i|^2 / 2 - sum f_i.r_i
+    H(w, x) = sum_i [p_i^2 / (2 m_i) + a_i |r_i - R_i|^2 / 2 - f_i.r_i] + sum_(i<j) k_ij (|r_i - r_j| - l_ij)^2 / 2
 
 (Scellier 2024, arXiv:2406.00879, sec. 2 and 4.2.) R_i is the *place* of atom i. A clamped atom does not move: it is
 held at its place, displaced by the inputs. Without rest lengths l the energy is quadratic and has a Gaussian quantum
