@@ -116,6 +116,10 @@ class RestingStates:
         """Number of states."""
         return len(self.points)
 
+    def take(self, rows: NDArray[np.int64]) -> RestingStates:
+        """Some of the states, with repeats."""
+        return RestingStates(self.points[rows])
+
     def expectations(self, group: CoordinateGroup, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """All generators, shape (rows, generators); momenta are zero."""
         points = self.points[rows]

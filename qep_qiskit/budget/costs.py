@@ -18,7 +18,7 @@ from qep_qiskit.learning.free_phase import CostEstimate, cost_of_means, measure_
 from qep_qiskit.measurement import Measuring, measure
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import Equilibria, Family, Preparation, SolverReport, Start
-from qep_qiskit.prepared import CircuitStates, Prepared, VectorStates
+from qep_qiskit.prepared import CircuitStates, GaussianStates, Prepared, RestingStates, VectorStates
 
 __all__ = ["CostAtPoints", "measured_costs", "request_parts"]
 
@@ -125,5 +125,7 @@ def _rows_of(states: Prepared, rows: NDArray[np.int64]) -> Prepared:
     """Some states of a batch, with repeats."""
     if isinstance(states, VectorStates):
         return VectorStates(vectors=states.vectors[rows], energies=states.energies[rows], gaps=states.gaps[rows])
+    if isinstance(states, GaussianStates | RestingStates):
+        return states.take(rows)
     assert isinstance(states, CircuitStates)
     return CircuitStates(program=states.program, parameters=states.parameters[rows])

@@ -151,7 +151,9 @@ class GradientStudy:
         for shots in study.config.shots:
             plain = self._best(name, shots)
             shares = pilot.model.best_shares(plain.beta, pilot.batches)
-            ways = [plain, replace(plain, shares=tuple(shares.tolist())), replace(plain, grouping="qubit_wise")]
+            ways = [plain, replace(plain, shares=tuple(shares.tolist()))]
+            if self._estimator.hamiltonian.num_qubits:
+                ways.append(replace(plain, grouping="qubit_wise"))
             points += [setting_point(study.setup, way, study.config.repeats, pilot) for way in ways]
             alone = self._per_weight(plain)
             if alone is not None:
