@@ -73,6 +73,7 @@ class SpringNetwork:
         object.__setattr__(self, "places", places)
         for key, atoms in (("outputs", self.outputs), ("clamped", self.clamped), ("anchors.atoms", self.anchored)):
             self._check_atoms(f"network.{key}", atoms)
+        _ = self.frame  # checks that an atom moves, and the dimensions
         self._check_clamped()
         self._check_positive()
         self._check_drift()
