@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse
@@ -21,7 +22,7 @@ __all__ = ["PotentialEnergy"]
 _NO_LENGTH = 1e-300
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class PotentialEnergy:
     """V of one row of coefficients, as a function of the coordinates that move.
 
@@ -45,7 +46,12 @@ class PotentialEnergy:
         """The atoms."""
         return self.group.frame
 
-    @property
+    @cached_property
+    def moving(self) -> NDArray[np.int64]:
+        """Coordinates that move, shape (moving,)."""
+        return self.frame.moving_coordinates
+
+    @cached_property
     def _held(self) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Which of the single components are held, and their coordinates."""
         _, coordinates = self.group.components
@@ -57,10 +63,10 @@ class PotentialEnergy:
         flat = np.zeros(self.frame.num_atoms * self.frame.dims)
         held, coordinates = self._held
         flat[coordinates[held]] = self.coefficients[self.group.components[0][held]]
-        flat[self.frame.moving_coordinates] = moving
+        flat[self.moving] = moving
         return flat.reshape(self.frame.num_atoms, self.frame.dims)
 
-    @property
+    @cached_property
     def _forceful(self) -> NDArray[np.float64]:
         """Coefficients without those that are no energies."""
         held, _ = self._held
@@ -86,7 +92,7 @@ class PotentialEnergy:
         by_atom, joined = flat.reshape(points.shape), pairs.second >= 0
         np.add.at(by_atom, pairs.first, pull)
         np.subtract.at(by_atom, pairs.second[joined], pull[joined])
-        return flat[self.frame.moving_coordinates]
+        return flat[self.moving]
 
     def _stretch(self, arms: NDArray) -> NDArray[np.float64]:
         """Derivative of words by an arm, divided by the arm: 2 of a square, 1 / length of a distance."""
@@ -118,5 +124,4 @@ class PotentialEnergy:
             (np.concatenate(values), (np.concatenate([*rows, one, other]), np.concatenate([*columns, other, one]))),
             shape=(points.size, points.size),
         ).tocsr()
-        moving_ones = self.frame.moving_coordinates
-        return whole[moving_ones][:, moving_ones]
+        return whole[self.moving][:, self.moving]

@@ -341,7 +341,7 @@ def _refuse_noise_on_exact(config: Config) -> None:
 
 
 def _refuse_devices_for_atoms(config: Config) -> None:
-    if not _is_ideal(config) or config.execution.backend == "statevector":
+    if not _is_ideal(config):
         raise ConfigError(
             f"execution.backend: network.kind = '{config.network.kind}' runs no circuits, so a backend (got "
             f"'{config.execution.backend}') and noise have no meaning; leave the section out"

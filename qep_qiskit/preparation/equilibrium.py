@@ -114,7 +114,8 @@ class EquilibriumPreparation:
         scale = float(np.abs(potential.coefficients).max()) or 1.0
         target = self.tolerance * scale
         if self.critical_point == "minimum":
-            moving = _minimised(potential, moving, target)
+            near = _polished(potential, moving, target)
+            moving = near if _is_minimum(potential, near, target) else _minimised(potential, moving, target)
         else:
             moving = scipy.optimize.root(potential.gradient, moving, jac=potential.dense_hessian, tol=1e-10).x
         moving = _polished(potential, moving, target)
@@ -169,6 +170,13 @@ class EquilibriumPreparation:
 
 def _potential(family: Family, sample: int, beta: float) -> PotentialEnergy:
     return PotentialEnergy.of(family.groups, family.free[sample] + beta * family.nudge[sample])
+
+
+def _is_minimum(potential: PotentialEnergy, moving: NDArray, target: float) -> bool:
+    """Whether Newton steps alone have led to a minimum, as they do from a point nearby."""
+    if not np.linalg.norm(potential.gradient(moving)) <= target:
+        return False
+    return _softest(potential.hessian(moving))[0] > 0.0
 
 
 def _minimised(potential: PotentialEnergy, moving: NDArray, target: float) -> NDArray[np.float64]:
