@@ -24,7 +24,7 @@ from qep_qiskit.measurement import StateMoments, spread_of
 from qep_qiskit.network import Group
 from qep_qiskit.preparation import Family, SolverReport
 
-__all__ = ["Diagnostics", "Watched", "diagnose", "spectral_ranges"]
+__all__ = ["Diagnostics", "Watched", "diagnose", "nudge_sizes", "spectral_ranges"]
 
 _SAME_BRANCH_OVERLAP = 0.05
 _WHOLE_RANGE = 0.8
@@ -121,6 +121,12 @@ def spectral_ranges(groups: Sequence[Group], coefficients: NDArray) -> NDArray[n
         start += group.num_generators
         total += group.ranges(block)
     return total
+
+
+def nudge_sizes(groups: Sequence[Group], coefficients: NDArray) -> NDArray[np.float64]:
+    """The same as a scale for nudges: where a spectrum has no end, twice the sum of the coefficients' sizes."""
+    ranges = spectral_ranges(groups, coefficients)
+    return np.where(np.isnan(ranges), 2.0 * np.abs(coefficients).sum(axis=1), ranges)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

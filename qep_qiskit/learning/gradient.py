@@ -16,7 +16,7 @@ from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.contrast import Contrast
-from qep_qiskit.learning.diagnostics import Diagnostics, Watched, diagnose, spectral_ranges
+from qep_qiskit.learning.diagnostics import Diagnostics, Watched, diagnose, nudge_sizes
 from qep_qiskit.learning.free_phase import CostEstimate, FreePhase, cost_of_means, measure_free
 from qep_qiskit.learning.phases import MeasuredPhases, SignalBatch
 from qep_qiskit.learning.reading import Grouping, plan_of_gradient, plan_of_outputs
@@ -326,8 +326,8 @@ class GradientEstimator:
     def _unit_of(self, signals: NDArray) -> float:
         """The power of two closest to the size of unit signals over that of given ones, within bounds."""
         groups, unit = self.hamiltonian.groups, self.hamiltonian.signal_nudge(np.ones((1, signals.shape[1])))
-        size = float(np.median(spectral_ranges(groups, self.hamiltonian.signal_nudge(signals))))
-        ratio = float(spectral_ranges(groups, unit)[0]) / max(size, 1e-300)
+        size = float(np.median(nudge_sizes(groups, self.hamiltonian.signal_nudge(signals))))
+        ratio = float(nudge_sizes(groups, unit)[0]) / max(size, 1e-300)
         return float(2.0 ** np.clip(np.round(np.log2(ratio)), -_MOST_DOUBLINGS, _MOST_DOUBLINGS))
 
     def _signal_slope(self, first: FreePhase, targets: NDArray) -> NDArray:

@@ -17,7 +17,7 @@ from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.contrast import Contrast
-from qep_qiskit.learning.diagnostics import spectral_ranges
+from qep_qiskit.learning.diagnostics import nudge_sizes
 from qep_qiskit.learning.error_model import ErrorModel
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.phases import MeasuredPhases
@@ -59,7 +59,7 @@ def first_beta(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray
         nudge = hamiltonian.signal_nudge(np.ones((1, hamiltonian.cost.num_outputs)))
     else:
         nudge = hamiltonian.operator_nudge(targets)[0]
-    scale = float(np.median(coefficients)) / max(float(np.median(spectral_ranges(hamiltonian.groups, nudge))), 1e-12)
+    scale = float(np.median(coefficients)) / max(float(np.median(nudge_sizes(hamiltonian.groups, nudge))), 1e-12)
     return _FIRST_OF_SCALE * max(scale, 1e-3)
 
 

@@ -135,7 +135,7 @@ def check_grid(grid: PositionGrid, spread: Spread) -> None:
     if worst.min() >= _DOUBTFUL_REACH:
         return
     row, i = np.unravel_index(int(worst.argmin()), worst.shape)
-    better = PositionGrid.around(spread)
+    better = PositionGrid.around(spread, centre=grid.centres)
     if to_wall[row, i] < to_fastest[row, i]:
         trouble = (
             f"the box of coordinate {i} is too small: it ends {to_wall[row, i]:.1f} standard deviations from the state "
@@ -149,8 +149,8 @@ def check_grid(grid: PositionGrid, spread: Spread) -> None:
             f"deviations of the state's momentum (width {spread.widths[row, i]:.3g})"
         )
     message = (
-        f"{trouble}; use network.grid.num_qubits = {max(better.num_qubits, 2)} and network.grid.box = "
-        f"{max(better.boxes):.3g}, or 'auto' for both"
+        f"{trouble}; use network.grid.num_qubits = {better.num_qubits} and network.grid.box = {max(better.boxes):.3g}, "
+        "or keep the state in by bounds on the weights or a smaller contrast.beta"
     )
     if worst.min() < _SHORTEST_REACH:
         raise NetworkError(f"network.grid: {message}")

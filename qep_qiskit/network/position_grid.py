@@ -88,7 +88,7 @@ class PositionGrid:
         *,
         num_qubits: int | None = None,
         box: float | None = None,
-        centre: float | None = None,
+        centre: float | Sequence[float] | None = None,
         reach: float = GAUSSIAN_REACH,
     ) -> PositionGrid:
         """A grid for Gaussian states, with as few qubits as give the reach.
@@ -100,14 +100,14 @@ class PositionGrid:
             spread: The states.
             num_qubits: Qubits of a register, or None.
             box: Length of all boxes, or None.
-            centre: Middle of all boxes, or None.
+            centre: Middle of all boxes, or of each, or None.
             reach: Standard deviations to leave on all sides, where the qubits are chosen.
 
         Raises:
             NetworkError: The states need more than ten qubits a coordinate.
         """
         low, high = spread.means.min(axis=0), spread.means.max(axis=0)
-        centres = (low + high) / 2.0 if centre is None else np.full(len(low), centre)
+        centres = (low + high) / 2.0 if centre is None else np.broadcast_to(np.asarray(centre, dtype=float), low.shape)
         strays = np.maximum(high - centres, centres - low)
         widths, waves = spread.widths.max(axis=0), spread.wave_widths.max(axis=0)
         if num_qubits is None:

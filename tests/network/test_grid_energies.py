@@ -53,10 +53,9 @@ def test_a_bad_grid_says_which_one_would_do(grid, what):
     with pytest.raises(NetworkError, match=what) as caught:
         check_grid(grid, anchor_spread())
     message = str(caught.value)
-    assert "network.grid.num_qubits = 3 and network.grid.box = " in message
+    assert "network.grid.num_qubits = 4 and network.grid.box = " in message
     box = float(message.rpartition("network.grid.box = ")[2].split(",")[0])
-    better = PositionGrid.around(anchor_spread(), num_qubits=3, box=box)
-    assert min(reaches.min() for reaches in better.reaches(anchor_spread())) > 4.0
+    assert min(reaches.min() for reaches in anchor_grid(4, box).reaches(anchor_spread())) > 4.5
 
 
 def test_a_doubtful_grid_warns():
