@@ -124,7 +124,7 @@ def spectral_ranges(groups: Sequence[Group], coefficients: NDArray) -> NDArray[n
 
 
 def nudge_sizes(groups: Sequence[Group], coefficients: NDArray) -> NDArray[np.float64]:
-    """The same, with the range of an observable of unit size where there is no end."""
+    """The same as a scale for nudges: where a spectrum has no end, twice the sum of the coefficients' sizes."""
     ranges = spectral_ranges(groups, coefficients)
     return np.where(np.isnan(ranges), 2.0 * np.abs(coefficients).sum(axis=1), ranges)
 
