@@ -31,6 +31,8 @@ class OscillatorsConfig(Section):
     """Quantum harmonic oscillators: atoms, springs, clamped atoms that inputs displace."""
 
     kind: Literal["oscillators"]
+    graph: Literal["edges"] = "edges"
+    """Springs are a list of edges."""
     num_atoms: int = Field(ge=1)
     """Number of atoms, clamped ones included."""
     edges: list[Pair]
