@@ -41,6 +41,7 @@ def build_grid_network(section: GridConfig, atoms: SpringNetwork, task: Task, se
     spread = spread_of(atoms, atoms.layout.initial(seeds), inputs)
     grid = PositionGrid.around(
         spread,
+        names=[atoms.frame.name(coordinate) for coordinate in atoms.frame.moving_coordinates],
         num_qubits=None if section.num_qubits == "auto" else section.num_qubits,
         box=None if section.box == "auto" else section.box,
         centre=None if section.centre == "auto" else section.centre,

@@ -134,18 +134,18 @@ def check_grid(grid: PositionGrid, spread: Spread) -> None:
     worst = np.minimum(to_wall, to_fastest)
     if worst.min() >= _DOUBTFUL_REACH:
         return
-    row, i = np.unravel_index(int(worst.argmin()), worst.shape)
+    row, i = divmod(int(worst.argmin()), worst.shape[1])
     better = PositionGrid.around(spread, centre=grid.centres)
     if to_wall[row, i] < to_fastest[row, i]:
         trouble = (
-            f"the box of coordinate {i} is too small: it ends {to_wall[row, i]:.1f} standard deviations from the state "
+            f"the box of {grid.name(i)} is too small: it ends {to_wall[row, i]:.1f} standard deviations from the state "
             f"(mean {spread.means[row, i]:.3g}, width {spread.widths[row, i]:.3g}, box {grid.boxes[i]:.3g} around "
             f"{grid.centres[i]:.3g})"
         )
     else:
         step = grid.boxes[i] / grid.num_points
         trouble = (
-            f"the grid of coordinate {i} is too coarse: steps of {step:.3g} hold {to_fastest[row, i]:.1f} standard "
+            f"the grid of {grid.name(i)} is too coarse: steps of {step:.3g} hold {to_fastest[row, i]:.1f} standard "
             f"deviations of the state's momentum (width {spread.widths[row, i]:.3g})"
         )
     message = (

@@ -56,6 +56,7 @@ class PositionGrid:
         num_qubits: n, qubits of every register.
         boxes: Length of the box of every coordinate.
         centres: Middle of the box of every coordinate.
+        names: What messages call the coordinates, such as ``"atom 3"``; by default their numbers.
 
     Raises:
         NetworkError: A register has less than 2 or more than 10 qubits, or a box is not positive.
@@ -64,6 +65,7 @@ class PositionGrid:
     num_qubits: int
     boxes: tuple[float, ...]
     centres: tuple[float, ...]
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not _FEWEST_QUBITS <= self.num_qubits <= _MOST_QUBITS:
@@ -89,6 +91,7 @@ class PositionGrid:
         num_qubits: int | None = None,
         box: float | None = None,
         centre: float | Sequence[float] | None = None,
+        names: Sequence[str] = (),
         reach: float = GAUSSIAN_REACH,
     ) -> PositionGrid:
         """A grid for Gaussian states, with as few qubits as give the reach.
@@ -101,6 +104,7 @@ class PositionGrid:
             num_qubits: Qubits of a register, or None.
             box: Length of all boxes, or None.
             centre: Middle of all boxes, or of each, or None.
+            names: Of the coordinates, for messages.
             reach: Standard deviations to leave on all sides, where the qubits are chosen.
 
         Raises:
@@ -114,7 +118,13 @@ class PositionGrid:
             num_qubits = _fewest_qubits(strays, widths, waves, box, reach)
         points = 1 << num_qubits
         boxes = _balanced_boxes(points, strays, widths, waves) if box is None else np.full(len(centres), box)
-        return cls(num_qubits=num_qubits, boxes=tuple(boxes.tolist()), centres=tuple(centres.tolist()))
+        return cls(
+            num_qubits=num_qubits, boxes=tuple(boxes.tolist()), centres=tuple(centres.tolist()), names=tuple(names)
+        )
+
+    def name(self, coordinate: int) -> str:
+        """What messages call a coordinate."""
+        return self.names[coordinate] if self.names else f"coordinate {coordinate}"
 
     @property
     def num_coordinates(self) -> int:
