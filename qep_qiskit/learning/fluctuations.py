@@ -56,6 +56,11 @@ class FluctuationEstimator(GradientEstimator):
             raise ConfigError("measurement.grouping: 'fluctuations' read all weights from one batch; use 'shared'")
 
     @property
+    def reads_fluctuations(self) -> bool:
+        """Covariances it is."""
+        return True
+
+    @property
     def temperature(self) -> float:
         """Of the Gibbs states."""
         assert isinstance(self.preparation, ThermalPreparation)

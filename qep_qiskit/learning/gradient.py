@@ -18,7 +18,7 @@ from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.contrast import Contrast
 from qep_qiskit.learning.diagnostics import Diagnostics, Watched, diagnose, nudge_sizes
 from qep_qiskit.learning.free_phase import CostEstimate, FreePhase, cost_of_means, measure_free
-from qep_qiskit.learning.phases import MeasuredPhases, SignalBatch
+from qep_qiskit.learning.phases import MeasuredPhases, SignalBatch, filled_in
 from qep_qiskit.learning.reading import Grouping, plan_of_gradient, plan_of_outputs
 from qep_qiskit.measurement import (
     Calibrations,
@@ -135,6 +135,8 @@ class GradientEstimator:
     extrapolation: Extrapolation | None = None
 
     def __post_init__(self) -> None:
+        if (self.contrast.kind == "fluctuations") != self.reads_fluctuations:
+            raise ConfigError("contrast.kind: 'fluctuations' go with a FluctuationEstimator, and it with them")
         if not isinstance(self.shots, tuple):
             return
         if self.grouping == "per_weight":
@@ -142,6 +144,11 @@ class GradientEstimator:
         if len(self.shots) != len(self.reading_plan.groups):
             names = ", ".join(group.name for group in self.reading_plan.groups)
             raise ConfigError(f"measurement: expected shots for the groups {names}, got {len(self.shots)} numbers")
+
+    @property
+    def reads_fluctuations(self) -> bool:
+        """Whether gradients are covariances, and no contrasts."""
+        return False
 
     @property
     def reading_plan(self) -> ReadingPlan:
@@ -303,7 +310,7 @@ class GradientEstimator:
         start = Start(free=first.equilibria.free, memory={**work.start.memory, **first.equilibria.memory})
         columns, equilibria = yield from self._measure(plan, family, wanted, start)
         if not plan.of_entries:
-            columns = _filled_in(columns, first.columns, betas)
+            columns = filled_in(columns, first.columns, betas)
         moments = plan.folded(columns, self.hamiltonian.num_terms)
         watched = Watched(family=family, moments=moments, constants=np.zeros(len(work.free)))
         return MeasuredPhases(
@@ -379,18 +386,3 @@ def cost_phases(betas: NDArray) -> list[int]:
         return [int(np.flatnonzero(betas == 0.0)[0])]
     smallest = np.abs(betas).min()
     return [int(p) for p in np.flatnonzero(np.isclose(np.abs(betas), smallest))]
-
-
-def _filled_in(measured: StateMoments, free: StateMoments, betas: NDArray) -> StateMoments:
-    """Put the free batch of the first stage where the second stage left the free phase out."""
-    where = np.flatnonzero(betas == 0.0)
-    if where.size == 0:
-        return measured
-    means = measured.means.copy()
-    known = ~np.isnan(free.means[:, 0])
-    means[:, where[0]] = np.where(known, free.means[:, 0], means[:, where[0]])
-    if is_none(free.covariance):
-        return StateMoments(means=means, covariance=measured.covariance)
-    covariance = measured.covariance.copy()
-    covariance[:, where[0]] += free.covariance[:, 0]
-    return StateMoments(means=means, covariance=covariance)

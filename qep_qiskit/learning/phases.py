@@ -18,7 +18,7 @@ from qep_qiskit.measurement import ReadingPlan, StateMoments, is_none, no_covari
 from qep_qiskit.network import TermJacobian
 from qep_qiskit.preparation import Memory
 
-__all__ = ["Derivative", "MeasuredPhases", "SignalBatch"]
+__all__ = ["Derivative", "MeasuredPhases", "SignalBatch", "filled_in"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -159,3 +159,17 @@ class MeasuredPhases:
             own[:, columns[:, None], columns] = covariance[:, columns[:, None], columns]
             found[g] = self.jacobian.pull_back_variance(own).sum(axis=0)
         return found
+
+
+def filled_in(measured: StateMoments, free: StateMoments, betas: NDArray) -> StateMoments:
+    """Put the free batch of the first stage where the second stage left the free phase out."""
+    where = np.flatnonzero(betas == 0.0)
+    if where.size == 0:
+        return measured
+    means, covariance = measured.means.copy(), measured.covariance
+    known = ~np.isnan(free.means[:, 0])
+    means[:, where[0]] = np.where(known, free.means[:, 0], means[:, where[0]])
+    if not (is_none(covariance) and is_none(free.covariance)):
+        covariance = covariance.copy()
+        covariance[:, where[0]] += free.covariance[:, 0]
+    return StateMoments(means=means, covariance=covariance)

@@ -43,7 +43,10 @@ def test_phases_are_ordered_by_beta(kind, beta, betas):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"kind": "sided"}, r"contrast\.kind: expected one of one_sided, symmetric, four_point, got 'sided'"),
+        (
+            {"kind": "sided"},
+            r"contrast\.kind: expected one of one_sided, symmetric, four_point, fluctuations, got 'sided'",
+        ),
         ({"beta": 0.0}, r"contrast\.beta: expected a number other than zero, got 0\.0"),
         ({"beta": float("inf")}, r"contrast\.beta"),
         ({"beta": -0.1, "kind": "symmetric"}, "symmetric uses both signs"),

@@ -8,7 +8,7 @@ from classical_cases import KEY, classical
 from qep_qiskit.cost import LossOnExpectations, OperatorCost
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import BitMemory, RequestKey, ShotData, VectorExecutor
-from qep_qiskit.learning import Contrast, FluctuationEstimator
+from qep_qiskit.learning import Contrast, FluctuationEstimator, GradientEstimator
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.measurement import drive
 from qep_qiskit.network import IsingNetwork, chain
@@ -113,6 +113,17 @@ def test_what_it_cannot_do(rng):
         (hamiltonian, {"preparation": ExactSearch()}, "are those of Gibbs states"),
         (quantum, {"shots": 10}, "the fluctuations of a quantum network are in no shots"),
         (hamiltonian, {"grouping": "per_weight"}, "read all weights from one batch"),
+        (hamiltonian, {"contrast": Contrast()}, "'fluctuations' go with a FluctuationEstimator"),
     ):
         with pytest.raises(ConfigError, match=message):
             estimator_of(own, **options)
+
+
+def test_other_estimators_read_no_fluctuations(rng):
+    with pytest.raises(ConfigError, match="'fluctuations' go with a FluctuationEstimator"):
+        GradientEstimator(
+            hamiltonian=problem("operator", rng)[0],
+            preparation=ThermalPreparation(TEMPERATURE),
+            contrast=Contrast(kind="fluctuations"),
+            shots=None,
+        )
