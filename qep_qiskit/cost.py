@@ -159,7 +159,7 @@ class OperatorCost:
         """C = sum_o (O_o - y_o)^2 over the outputs O_o of a network: spins, or positions, whose squares are no ones."""
         words, squares, offsets = network.output_words, network.output_squares, network.output_offsets
         if not words:
-            raise NetworkError("network.outputs: expected at least one output")
+            raise NetworkError("network.outputs: expected at least one output spin or atom")
         curved = tuple(word for word in squares if not word.is_identity)
 
         def expand(targets: NDArray) -> tuple[NDArray, NDArray]:
@@ -211,7 +211,7 @@ class LossOnExpectations:
             NetworkError: There is no output.
         """
         if not network.output_words:
-            raise NetworkError("network.outputs: expected at least one output")
+            raise NetworkError("network.outputs: expected at least one output spin or atom")
         observables = tuple(
             LinearForm(terms=((word, 1.0),), constant=float(offset), num_qubits=network.num_qubits)
             for word, offset in zip(network.output_words, network.output_offsets, strict=True)

@@ -9,7 +9,7 @@ from pydantic import Field
 from qep_qiskit.config.section import Section
 from qep_qiskit.config.start_section import StartConfig
 
-__all__ = ["AnchorsConfig", "RestLengthsConfig", "SpringsConfig"]
+__all__ = ["AnchorsConfig", "ElasticConfig", "OscillatorsConfig", "RestLengthsConfig", "SpringsConfig"]
 
 Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
 
@@ -31,7 +31,7 @@ class RestLengthsConfig(StartConfig):
 
 
 class SpringsConfig(Section):
-    """Atoms joined by springs: ``oscillators`` is the quantum network, ``elastic`` the classical one."""
+    """Atoms joined by springs; the quantum and the classical network have the same keys."""
 
     kind: Literal["oscillators", "elastic"]
     graph: Literal["chain", "ring", "lattice", "complete", "layered", "edges"] = "complete"
@@ -69,3 +69,15 @@ class SpringsConfig(Section):
     """m, one per moving atom; does not train unless `frozen` says so."""
     hbar: float = Field(default=1.0, gt=0)
     """Planck's constant over 2 pi, of ``oscillators``."""
+
+
+class OscillatorsConfig(SpringsConfig):
+    """Quantum harmonic oscillators: atoms joined by springs without rest lengths."""
+
+    kind: Literal["oscillators"]
+
+
+class ElasticConfig(SpringsConfig):
+    """The classical elastic network, with the keys of the oscillators: atoms and springs at rest."""
+
+    kind: Literal["elastic"]
