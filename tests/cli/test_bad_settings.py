@@ -36,7 +36,10 @@ TYPES = [
 CHOICES = [
     ("task.kind='mnist'", "task.kind: expected one of 'csv', 'xor'"),
     ("network.graph='star'", "network.graph: expected 'chain', 'ring'"),
-    ("preparation.kind='magic'", "preparation.kind: expected one of 'exact', 'adiabatic', 'variational', got 'magic'"),
+    (
+        "preparation.kind='magic'",
+        "preparation.kind: expected one of 'exact', 'adiabatic', 'variational', 'gaussian', 'equilibrium', got 'magic'",
+    ),
     ("preparation={kind='adiabatic', ramp='steep'}", "preparation.ramp: expected 'linear', 'cosine' or 'smoothstep'"),
     ("preparation={kind='adiabatic', order=3}", "preparation.order: expected 1 or 2, got 3"),
     ("preparation={kind='adiabatic', steps=0}", "preparation.steps: expected greater than 0, got 0"),

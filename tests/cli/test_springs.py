@@ -50,7 +50,7 @@ MASSES = "network.masses.frozen=false"
 @pytest.fixture
 def atoms(here):
     inputs = np.random.default_rng(1).uniform(-1, 1, size=(16, 2))
-    rows = ["left,right,middle", *(f"{a:.4f},{b:.4f},{0.5 * a + 0.2 * b:.4f}" for a, b in inputs)]
+    rows = ["left,right,middle,side", *(f"{a:.4f},{b:.4f},{0.5 * a + 0.2 * b:.4f},{0.1 * a:.4f}" for a, b in inputs)]
     (here / "positions.csv").write_text("\n".join(rows) + "\n")
     (here / "atoms.toml").write_text(_CONFIG)
     return here / "atoms.toml"
@@ -61,7 +61,7 @@ WAYS = {
     "operator": (OPERATOR, MASSES),
     "exact": (EXACT, OPERATOR),
     "classical": (CLASSICAL, EXACT),
-    "rest lengths": (CLASSICAL, EXACT, "network.dims=2", "network.rest_lengths={}", "task.targets=['middle', 'left']"),
+    "rest lengths": (CLASSICAL, EXACT, "network.dims=2", "network.rest_lengths={}", "task.targets=['middle', 'side']"),
 }
 
 
@@ -82,8 +82,8 @@ def test_regression_is_learned_with_shots(qep, atoms, here):
     assert qep("train", atoms, "--out", "run", "--set", "training.epochs=40").code == 0
     summary = json.loads((here / "run" / "summary.json").read_text())
     first = json.loads((here / "run" / "metrics.jsonl").read_text().splitlines()[0])
-    assert first["test_loss"] > 0.015
-    assert abs(summary["test_loss"]) < 0.004
+    assert first["test_loss"] > 0.006
+    assert abs(summary["test_loss"]) < 0.002
     assert summary["shots"] > 0
 
 
@@ -116,7 +116,7 @@ def test_momenta_cost_no_shots_unless_masses_train(qep, atoms, settings):
     circuits = [
         qep("gradient", atoms, "--sample", 0, "--json", *settings(*way)).object["circuits"] for way in ((), (MASSES,))
     ]
-    assert circuits == [3, 6]
+    assert circuits == [3, 5]
 
 
 def test_shots_of_an_elastic_network_do_not_apply_and_that_is_said(atoms):
@@ -128,7 +128,7 @@ def test_shots_of_an_elastic_network_do_not_apply_and_that_is_said(atoms):
 BAD = [
     ("network.anchors.atoms=[9]", "network.anchors.atoms: atom 9 is out of range; there are 5 atoms, 0 to 4"),
     (
-        "network={kind='oscillators', graph='edges', num_atoms=5, edges=[[0, 2]], outputs=[2]}",
+        "network={kind='elastic', graph='edges', num_atoms=5, edges=[[0, 2]], outputs=[2]}",
         "atom 3 is free to drift",
     ),
     ("network.masses.mean=-1.0", "network.masses: expected positive numbers, got -1"),
@@ -141,7 +141,7 @@ BAD = [
     ("network.dims=4", "network.dims: expected"),
     ("network.clamped=[7, 1]", "network.clamped: atom 7 is out of range"),
     ("network.clamped=[0]", "network.clamped: the task has 2 inputs, got 1 coordinates of clamped atoms for them"),
-    ("network.inputs=[[0, 0], [3, 0]]", "network.outputs"),
+    ("network.inputs=[[0, 0], [3, 0]]", "network.anchors.atoms: atom 3 is clamped and does not move"),
     ("network.inputs=[[0, 0], [1, 1]]", "network.inputs: expected axes 0 to 0"),
     ("network.outputs=[0]", "network.outputs: atom 0 is clamped and does not move"),
     ("network.outputs=[3, 4]", "network.outputs: the cost has 2 outputs, the task 1 targets"),
