@@ -132,7 +132,7 @@ class OperatorCost:
         """C = sum_o (O_o - y_o)^2 over the outputs O_o of a network: spins, or positions, whose squares are no ones."""
         outputs, squares = network.output_forms, network.output_squares
         if not outputs:
-            raise NetworkError("network.outputs: expected at least one output")
+            raise NetworkError("network.outputs: expected at least one output spin or atom")
         words = all_words([*squares, *outputs])
         linear, constants = np.array([form.row(words) for form in outputs]), np.array([o.constant for o in outputs])
         curved, constant = sum(form.row(words) for form in squares), sum(form.constant for form in squares)
@@ -183,7 +183,7 @@ class LossOnExpectations:
             NetworkError: There is no output.
         """
         if not network.output_forms:
-            raise NetworkError("network.outputs: expected at least one output")
+            raise NetworkError("network.outputs: expected at least one output spin or atom")
         return cls(network.output_forms, loss or SquaredError())
 
     @property

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from qiskit.quantum_info import SparsePauliOp
 
-from qep_qiskit.config.schema import Config, LossCost, OperatorCostConfig
+from qep_qiskit.config.build_executor import is_of_atoms
+from qep_qiskit.config.schema import Config, CostConfig, LossCost, OperatorCostConfig
 from qep_qiskit.cost import Cost, CostTerm, LossOnExpectations, OperatorCost
 from qep_qiskit.errors import ConfigError, NetworkError
 from qep_qiskit.expressions import parse_operator
@@ -27,6 +28,8 @@ def build_cost(config: Config, network: Network, task: Task) -> Cost:
         ConfigError: Outputs and targets do not fit together, or a named loss cannot be had.
     """
     section = config.cost
+    if is_of_atoms(config):
+        _refuse_pauli_words(section)
     if isinstance(section, OperatorCostConfig):
         return _operator_cost(section, network, task)
     cost = _loss_on_expectations(section, network)
@@ -42,6 +45,15 @@ def build_cost(config: Config, network: Network, task: Task) -> Cost:
             f"(cost.kind is 'loss')"
         )
     return cost
+
+
+def _refuse_pauli_words(section: CostConfig) -> None:
+    """Atoms have positions, and no Pauli matrices."""
+    key = "terms" if isinstance(section, OperatorCostConfig) else "observables"
+    if getattr(section, key):
+        raise ConfigError(
+            f"cost.{key}: Pauli words go with spins; for atoms use operator = 'squared_error', or a loss on the outputs"
+        )
 
 
 def _loss_on_expectations(section: LossCost, network: Network) -> LossOnExpectations:

@@ -7,7 +7,8 @@ from qep_qiskit.config.build_ising import build_ising, graph_size
 from qep_qiskit.config.build_pauli import build_pauli
 from qep_qiskit.config.build_springs import atom_count, build_springs
 from qep_qiskit.config.schema import Config, LossCost
-from qep_qiskit.config.schema_network import NetworkConfig, PauliConfig, SpringsConfig
+from qep_qiskit.config.schema_network import NetworkConfig, PauliConfig
+from qep_qiskit.config.schema_springs import SpringsConfig
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.network import GridNetwork, IsingNetwork, PauliNetwork, SpringNetwork
 from qep_qiskit.seeds import Seeds

@@ -16,6 +16,7 @@ from qep_qiskit.config.section import Section
 __all__ = [
     "Config",
     "ContrastConfig",
+    "CostConfig",
     "CostTermConfig",
     "CsvTask",
     "DigitsTask",
@@ -149,7 +150,7 @@ class OperatorCostConfig(Section):
 
     kind: Literal["operator"]
     operator: Literal["squared_error"] | None = None
-    """``squared_error``: sum over outputs of (Z - y)^2."""
+    """``squared_error``: sum over outputs of (Z - y)^2, or of (r - y)^2 where outputs are displacements r of atoms."""
     terms: list[CostTermConfig] = Field(default=[])
     """Any other observable, term by term."""
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from qep_qiskit.config.schema_springs import SpringsConfig
+from qep_qiskit.config.schema_springs import ElasticConfig, OscillatorsConfig
 from qep_qiskit.config.section import Section
 from qep_qiskit.config.start_section import StartConfig
 
@@ -20,7 +20,6 @@ __all__ = [
     "NetworkConfig",
     "PauliConfig",
     "PauliTermConfig",
-    "SpringsConfig",
     "StartConfig",
 ]
 
@@ -143,13 +142,14 @@ class PauliConfig(Section):
 def _kind(section: Any) -> str:
     """The tag of a network section; without one it is the Ising network."""
     given = section.get("kind", "ising") if isinstance(section, Mapping) else getattr(section, "kind", "ising")
-    return "springs" if given in ("oscillators", "elastic") else str(given)
+    return str(given)
 
 
 NetworkConfig = Annotated[
     Annotated[IsingConfig, Tag("ising")]
     | Annotated[ClassicalIsingConfig, Tag("classical_ising")]
     | Annotated[PauliConfig, Tag("pauli")]
-    | Annotated[SpringsConfig, Tag("springs")],
+    | Annotated[OscillatorsConfig, Tag("oscillators")]
+    | Annotated[ElasticConfig, Tag("elastic")],
     Discriminator(_kind),
 ]

@@ -10,7 +10,7 @@ from qep_qiskit.config.schema_grid import GridConfig
 from qep_qiskit.config.section import Section
 from qep_qiskit.config.start_section import StartConfig
 
-__all__ = ["AnchorsConfig", "RestLengthsConfig", "SpringsConfig"]
+__all__ = ["AnchorsConfig", "ElasticConfig", "OscillatorsConfig", "RestLengthsConfig", "SpringsConfig"]
 
 Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
 
@@ -32,7 +32,7 @@ class RestLengthsConfig(StartConfig):
 
 
 class SpringsConfig(Section):
-    """Atoms joined by springs: ``oscillators`` is the quantum network, ``elastic`` the classical one."""
+    """Atoms joined by springs; the quantum and the classical network have the same keys."""
 
     kind: Literal["oscillators", "elastic"]
     graph: Literal["chain", "ring", "lattice", "complete", "layered", "edges"] = "complete"
@@ -72,3 +72,15 @@ class SpringsConfig(Section):
     """Planck's constant over 2 pi, of ``oscillators``."""
     grid: GridConfig | None = None
     """Puts ``oscillators`` on qubits, for circuits and state vectors; without the section they stay in space."""
+
+
+class OscillatorsConfig(SpringsConfig):
+    """Quantum harmonic oscillators: atoms joined by springs without rest lengths."""
+
+    kind: Literal["oscillators"]
+
+
+class ElasticConfig(SpringsConfig):
+    """The classical elastic network, with the keys of the oscillators: atoms and springs at rest."""
+
+    kind: Literal["elastic"]

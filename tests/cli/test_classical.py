@@ -127,7 +127,10 @@ BAD = {
     "pilots of certain spins": ((CLASSICAL, "contrast.beta='auto'"), "have no shot noise to weigh"),
     "noise": ((THERMAL, "execution.noise={readout=0.1}"), "thermal states are sampled without circuits"),
     "too many spins": (("network.num_spins=30", THERMAL), "simulating Gibbs states of 30 qubits does not fit"),
-    "wrong kind": (("network.kind='classic'",), "expected one of 'ising', 'classical_ising', 'pauli', got 'classic'"),
+    "wrong kind": (
+        ("network.kind='classic'",),
+        "expected one of 'ising', 'classical_ising', 'pauli', 'oscillators', 'elastic', got 'classic'",
+    ),
 }
 
 

@@ -23,6 +23,7 @@ def network():
         inputs=((3, 0), (4, 0)),
         anchored=(0, 1),
         forces=Start(),
+        masses=Start(mean=1.0, minimum=1e-3),
         places=PLACES,
         hbar=HBAR,
     )

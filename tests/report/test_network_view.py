@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from cases import random_network
 
-from qep_qiskit.network import ClampedInputs, Interaction, IsingNetwork, PauliNetwork, chain, complete, ring
+from qep_qiskit.network import (
+    ClampedInputs,
+    Interaction,
+    IsingNetwork,
+    PauliNetwork,
+    SpringNetwork,
+    Start,
+    chain,
+    complete,
+    ring,
+)
 from qep_qiskit.operators import PauliWord, sparse_pauli_op
 from qep_qiskit.report.network_view import network_view
 
@@ -74,3 +84,22 @@ def test_pauli_network_off_a_line_has_its_spins_spread():
 def test_other_networks_have_no_picture(parts):
     network = PauliNetwork(interactions=parts, num_inputs=1)
     assert network_view(network, state(np.ones(1), np.ones(1)), ("a",)) is None
+
+
+def test_springs_are_shown_with_anchors_and_forces(rng):
+    network = SpringNetwork(
+        graph=complete(4),
+        outputs=(3,),
+        clamped=(0,),
+        inputs=((0, 0),),
+        anchored=(1, 2),
+        forces=Start(mean=0.0),
+        springs=Start(distribution="uniform", low=0.5, high=1.5, minimum=1e-3),
+    )
+    before = rng.uniform(0.5, 1.5, size=network.layout.num_weights)
+    view = network_view(network, state(before, 2 * before), ("a",))
+    assert view.roles == ("input", "hidden", "hidden", "output")
+    assert view.couplings_before == pytest.approx(before[network.layout.slice_of("k")])
+    assert view.fields_after == pytest.approx([0.0, *(2 * before[network.layout.slice_of("a")]), 0.0])
+    assert view.biases_before == pytest.approx([0.0, *before[network.layout.slice_of("f")]])
+    assert view.site == "atom"
