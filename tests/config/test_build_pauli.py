@@ -225,8 +225,16 @@ TERM = {"pauli": "X0", "weight": "w"}
         ([TERM], {"weights": {"values": [1.0, 2.0]}}, "network.weights.values: expected 1 numbers (w), got 2"),
         ([TERM], {"weights": {"frozen": ["v"]}}, "network.weights: no weight v; there are w"),
         ([TERM], {"graph": "chain"}, "network.graph: does not go with kind = 'pauli'; leave it out"),
-        ([TERM], {"kind": "paul"}, "network.kind: expected one of 'ising', 'classical_ising', 'pauli', got 'paul'"),
-        ([TERM], {"kind": 3}, "network.kind: expected one of 'ising', 'classical_ising', 'pauli', got '3'"),
+        (
+            [TERM],
+            {"kind": "paul"},
+            "network.kind: expected one of 'ising', 'classical_ising', 'pauli', 'oscillators', got 'paul'",
+        ),
+        (
+            [TERM],
+            {"kind": 3},
+            "network.kind: expected one of 'ising', 'classical_ising', 'pauli', 'oscillators', got '3'",
+        ),
         ([TERM], {"num_spins": 0}, "network.num_spins: expected greater than or equal to 1"),
         ([TERM], {"cost": {"kind": "loss", "observables": ["Z0 + Z5"]}}, "'Z0 + Z5' names a spin out of range"),
         ([TERM], {"cost": {"kind": "loss", "observables": ["Z0 + 1j Z1"]}}, "cost.observables: operator 'Z0 + 1j Z1'"),
