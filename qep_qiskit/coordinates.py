@@ -170,6 +170,11 @@ class PairTerms:
         other = np.where((self.second >= 0)[:, None], points[..., self.second, :], self.point)
         return points[..., self.first, :] - other
 
+    def moved(self, directions: NDArray) -> NDArray[np.float64]:
+        """How these change as atoms move along directions, of the same shapes."""
+        other = np.where((self.second >= 0)[:, None], directions[..., self.second, :], 0.0)
+        return directions[..., self.first, :] - other
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CoordinateGroup:
@@ -209,6 +214,11 @@ class CoordinateGroup:
     def num_generators(self) -> int:
         """Number of generators."""
         return len(self.words)
+
+    @property
+    def sites(self) -> tuple[tuple[int, ...], ...]:
+        """The atoms that each generator is a function of."""
+        return tuple(tuple(dict.fromkeys(word.atoms)) for word in self.words)
 
     def picked(self, name: str, generators: Sequence[int]) -> CoordinateGroup:
         """Some of the generators, as a group of its own."""
@@ -272,6 +282,42 @@ class CoordinateGroup:
         if self.pairs.where.size:
             squares = np.square(self.pairs.vectors(points)).sum(axis=-1)
             found[..., self.pairs.where] = np.where(self.pairs.is_root, np.sqrt(squares), squares)
+        return found
+
+    def slopes(self, points: NDArray, directions: NDArray) -> NDArray[np.float64]:
+        """Derivatives of all generators along directions, both of shape (..., atoms, dims): (..., generators)."""
+        found = np.zeros((*points.shape[:-2], self.num_generators))
+        flat, moves = (array.reshape(*array.shape[:-2], -1) for array in (points, directions))
+        where, atoms = self.momenta
+        found[..., where] = 2.0 * (points[..., atoms, :] * directions[..., atoms, :]).sum(axis=-1)
+        where, coordinates = self.components
+        found[..., where] = moves[..., coordinates]
+        where, one, other = self.products
+        found[..., where] = flat[..., one] * moves[..., other] + moves[..., one] * flat[..., other]
+        if self.pairs.where.size:
+            arms = self.pairs.vectors(points)
+            changes = 2.0 * (arms * self.pairs.moved(directions)).sum(axis=-1)
+            lengths = 2.0 * np.sqrt(np.square(arms).sum(axis=-1))
+            found[..., self.pairs.where] = changes / np.where(self.pairs.is_root, lengths, 1.0)
+        return found
+
+    def contracted(self, matrix: NDArray) -> NDArray[np.float64]:
+        """What a covariance of all coordinates, shape (coordinates, coordinates), adds to the mean of every generator.
+
+        Distances are left at zero: they are no quadratic functions.
+        """
+        found, dims = np.zeros(self.num_generators), self.frame.dims
+        where, one, other = self.products
+        found[where] = matrix[one, other]
+        widths = np.diag(matrix).reshape(-1, dims).sum(axis=1)
+        where, atoms = self.momenta
+        found[where] = widths[atoms]
+        pairs, joined = self.pairs, self.pairs.second >= 0
+        found[pairs.where] = widths[pairs.first]
+        first, second = pairs.first[joined], pairs.second[joined]
+        mixed = sum(matrix[first * dims + axis, second * dims + axis] for axis in range(dims))
+        found[pairs.where[joined]] += widths[second] - 2.0 * mixed
+        found[pairs.where[pairs.is_root]] = 0.0
         return found
 
 

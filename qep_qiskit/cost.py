@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,7 +145,7 @@ class OperatorCost:
     def operator(self, y: NDArray | Sequence[float] = ()) -> SparsePauliOp:
         """C(y) as a SparsePauliOp."""
         coefficients, constants = self.expand(np.asarray(y, dtype=float)[None, :])
-        pairs = [*zip(self.words, coefficients[0], strict=True), (_IDENTITY, constants[0])]
+        pairs: list[tuple[Any, float]] = [*zip(self.words, coefficients[0], strict=True), (_IDENTITY, constants[0])]
         return sparse_pauli_op([pair for pair in pairs if pair[1] != 0.0], self.num_qubits)
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "JobFailedError",
     "LedgerError",
     "NetworkError",
+    "NoShotsWarning",
     "NudgeBeyondGapWarning",
     "PausedError",
     "QepError",
@@ -118,6 +119,10 @@ class DegenerateGroundStateWarning(QepWarning):
 
 class IdleClusterWarning(QepWarning):
     """A cluster has no workers yet; what is handed to it waits for some."""
+
+
+class NoShotsWarning(QepWarning):
+    """Shots are given where nothing is random."""
 
 
 class NudgeBeyondGapWarning(QepWarning):

@@ -182,6 +182,15 @@ class NormalModes:
             return self.masses[:, None] * self.shapes * np.sqrt(self.hbar * self.frequencies / 2.0)
         return self.shapes * np.sqrt(self.hbar / (2.0 * self.frequencies))
 
+    def change_of_covariance(self, change: NDArray, *, of_momenta: bool) -> NDArray[np.float64]:
+        """First order of the covariance in a change of the stiffness, shapes (moving, moving)."""
+        w = self.frequencies
+        inner = self.shapes.T @ change @ self.shapes / (w[:, None] + w)
+        if of_momenta:
+            outer = self.masses[:, None] * self.shapes
+            return self.hbar / 2.0 * outer @ inner @ outer.T
+        return -self.hbar / 2.0 * self.shapes @ (inner / w[:, None] / w) @ self.shapes.T
+
     @property
     def zero_point_energy(self) -> float:
         """Half the sum of hbar w_k."""
@@ -214,9 +223,11 @@ class GaussianStates:
         """Number of states."""
         return len(self.centres)
 
-    def take(self, rows: NDArray[np.int64]) -> GaussianStates:
+    def rows(self, chosen: NDArray[np.int64]) -> GaussianStates:
         """Some of the states, with repeats."""
-        return GaussianStates(frame=self.frame, centres=self.centres[rows], modes=self.modes, which=self.which[rows])
+        return GaussianStates(
+            frame=self.frame, centres=self.centres[chosen], modes=self.modes, which=self.which[chosen]
+        )
 
     def expectations(self, group: CoordinateGroup, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Exact means of all generators, shape (rows, generators).

@@ -332,6 +332,12 @@ class CommutingGroup:
         """Whether its outcomes are those of the spins Z themselves."""
         return isinstance(self.basis, LocalBasis) and set(self.basis.letters) == {"Z"}
 
+    @property
+    def sites(self) -> tuple[tuple[int, ...], ...]:
+        """The qubits whose outcomes give each generator."""
+        every = range(self.num_qubits)
+        return tuple(tuple(qubit for qubit in every if mask >> qubit & 1) for mask in self.masks)
+
     def picked(self, name: str, generators: Sequence[int]) -> CommutingGroup:
         """Some of the generators, as a group of its own."""
         chosen = tuple(self.masks[generator] for generator in generators)

@@ -21,10 +21,12 @@ __all__ = [
     "KnownStates",
     "MixedStates",
     "Prepared",
+    "QubitStates",
     "RestingStates",
     "SpinEnsembles",
     "SpinStates",
     "VectorStates",
+    "on_qubits",
     "outcome_probabilities",
     "require_classical",
 ]
@@ -238,6 +240,10 @@ class RestingStates:
         """Number of states."""
         return len(self.points)
 
+    def rows(self, chosen: NDArray[np.int64]) -> RestingStates:
+        """Some of them, with repeats."""
+        return RestingStates(self.points[chosen])
+
     def expectations(self, group: CoordinateGroup, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """All generators, shape (rows, generators); momenta are zero."""
         points = self.points[rows]
@@ -253,4 +259,16 @@ class RestingStates:
 
 
 KnownStates = VectorStates | SpinStates | MixedStates | SpinEnsembles
-Prepared = CircuitStates | CalibrationStates | KnownStates | GaussianStates | RestingStates
+QubitStates = CircuitStates | CalibrationStates | KnownStates
+Prepared = QubitStates | GaussianStates | RestingStates
+
+
+def on_qubits(states: Prepared) -> QubitStates:
+    """The same states, where they are states of qubits.
+
+    Raises:
+        ConfigError: They are atoms in space, which no circuit prepares.
+    """
+    if isinstance(states, GaussianStates | RestingStates):
+        raise ConfigError("atoms in space are read without circuits, by PointExecutor; this executor reads qubits")
+    return states

@@ -38,3 +38,9 @@ def reference(stiffness, masses, forces, hbar=1.0):
     positions = hbar / 2 * inverse @ np.linalg.inv(frequency) @ inverse
     momenta = hbar / 2 * root @ frequency @ root
     return mean, positions, momenta, hbar / 2 * np.trace(frequency) - forces @ mean / 2
+
+
+def costs_by_differences(cost, weights, step=1e-5):
+    """Central differences of a function of the weights."""
+    shifts = step * np.eye(len(weights))
+    return np.array([(cost(weights + shift) - cost(weights - shift)) / (2 * step) for shift in shifts])

@@ -21,6 +21,7 @@ ROOMS = [
     "bases",
     "coordinates",
     "gaussian",
+    "elastic",
     "expressions",
     "program",
     "prepared",

@@ -14,7 +14,7 @@ from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.learning.free_phase import measure_free
 from qep_qiskit.measurement import Measuring, drive
 from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import Equilibria, Family, Preparation, Start
+from qep_qiskit.preparation import Equilibria, Family, Preparation, Responding, Start
 
 __all__ = ["GradientProblem", "KeptStates", "Truth", "true_gradient", "with_known_signals"]
 
@@ -87,7 +87,8 @@ def true_gradient(
     """
     hamiltonian = estimator.hamiltonian
     if level is not None and hamiltonian.num_qubits <= _EXACT_UP_TO_QUBITS:
-        found = exact_gradient(hamiltonian, weights, inputs, targets, level=level)
+        known = estimator.preparation if isinstance(estimator.preparation, Responding) else None
+        found = exact_gradient(hamiltonian, weights, inputs, targets, level=level, reference=known)
         return Truth(gradient=found.gradient, source="exact")
     fine = replace(estimator, shots=None, grouping="shared", contrast=Contrast(kind="four_point", beta=_SMALL_BETA))
     estimate, _ = drive(fine.estimate(weights, inputs, targets, RequestKey("truth", 0)), executor)

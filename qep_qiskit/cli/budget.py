@@ -67,6 +67,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _check(studies: Sequence[str], experiment: Experiment, setup: BudgetSetup, path: Path) -> None:
     """Everything that can be refused is refused before anything is written."""
+    if experiment.config.network.kind == "elastic":
+        raise ConfigError("network.kind: an elastic network has no shot noise to study; use 'oscillators'")
     problem_of(setup, experiment.config.budget.reference)
     if "training" in studies:
         check_training(training_points(experiment.config, path / "runs"))

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from qep_qiskit.cli.source import checked_sample, open_source
 from qep_qiskit.config import Experiment, has_known_states, level_of
+from qep_qiskit.config.build_executor import is_of_atoms
 from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.errors import ConfigError, RunFolderError
 from qep_qiskit.execution import RequestKey, measured_circuit
@@ -100,6 +101,11 @@ def gradient_circuits(experiment: Experiment, weights: NDArray, sample: int) -> 
     hamiltonian = experiment.estimator.hamiltonian
     data = experiment.task.train.take(checked_sample(experiment, sample))
     betas = sorted({0.0, *experiment.estimator.contrast.betas.tolist()}, key=lambda beta: (abs(beta), -beta))
+    if is_of_atoms(experiment.config):
+        raise ConfigError(
+            f"network.kind: '{experiment.config.network.kind}' is solved without circuits, there are none to show; "
+            "'qep gradient' shows its contrast"
+        )
     level = level_of(experiment.config)
     family = Family(
         groups=hamiltonian.groups,

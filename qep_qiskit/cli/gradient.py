@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from qep_qiskit.cli.source import checked_sample, open_source
-from qep_qiskit.config import Experiment, exact_counterpart, level_of, temperature_of
-from qep_qiskit.execution import RequestKey, VectorExecutor
+from qep_qiskit.config import Experiment, level_of, temperature_of
+from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning import GradientEstimate, RunFolder
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.measurement import Usage, drive
@@ -111,11 +111,15 @@ def _compare(
     """Add the exact gradient (beta to 0) and the exact contrast (same beta) to the rows."""
     hamiltonian = experiment.estimator.hamiltonian
     config = experiment.config
-    states: dict[str, Any] = {"level": level_of(config), "temperature": temperature_of(config)}
+    states: dict[str, Any] = {
+        "level": level_of(config),
+        "temperature": temperature_of(config),
+        "reference": experiment.reference,
+    }
     exact = exact_gradient(hamiltonian, weights, sample.inputs, sample.targets, **states)
-    ideal = replace(experiment.estimator, preparation=exact_counterpart(config, hamiltonian), shots=None)
+    ideal, executor = experiment.ideal
     work = ideal.estimate(weights, sample.inputs, sample.targets, RequestKey("compare", 0))
-    contrast = drive(work, VectorExecutor(experiment.seeds))[0].gradient
+    contrast = drive(work, executor)[0].gradient
     for row, true, finite_beta in zip(rows, exact.gradient, contrast, strict=True):
         error = row["standard_error"]
         row["exact"] = float(true)

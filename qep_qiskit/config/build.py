@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from qep_qiskit.config.build_atoms import shots_of
 from qep_qiskit.config.build_cost import build_cost
 from qep_qiskit.config.build_executor import build_executor, build_extrapolation, build_mitigation
 from qep_qiskit.config.build_local_device import settled
-from qep_qiskit.config.build_network import build_network, num_spins
-from qep_qiskit.config.build_preparation import build_preparation, check_memory, has_certain_outcomes
+from qep_qiskit.config.build_network import AnyNetwork, build_network, num_spins
+from qep_qiskit.config.build_preparation import (
+    build_preparation,
+    check_memory,
+    exact_counterpart,
+    has_certain_outcomes,
+)
 from qep_qiskit.config.build_spending import build_contrast, build_policy
 from qep_qiskit.config.load import load_config
 from qep_qiskit.config.schema import (
@@ -27,12 +33,13 @@ from qep_qiskit.config.schema import (
     PhasesTask,
     UpdateConfig,
 )
+from qep_qiskit.config.schema_springs import SpringsConfig
 from qep_qiskit.errors import (
     ConfigError,
     DegenerateGroundStateWarning,
     UnconnectedOutputWarning,
 )
-from qep_qiskit.execution import Executor
+from qep_qiskit.execution import Executor, PointExecutor, VectorExecutor
 from qep_qiskit.learning import (
     Adam,
     Callback,
@@ -49,8 +56,9 @@ from qep_qiskit.learning import (
     TrainingState,
     Update,
 )
-from qep_qiskit.network import GridNetwork, Network
+from qep_qiskit.network import GridNetwork, SpringNetwork
 from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import Responding
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.tasks import (
     Task,
@@ -75,7 +83,8 @@ _CONNECTIONS = {
     "classical_ising": "add edges, or link inputs to its part of the graph",
     "ising": "add edges, or link inputs to its part of the graph",
     "pauli": "add terms that join it to the spins with inputs",
-    "oscillators": "add springs",
+    "oscillators": "add springs that lead to a clamped atom",
+    "elastic": "add springs that lead to a clamped atom",
 }
 
 
@@ -96,12 +105,26 @@ class Experiment:
 
     config: Config
     task: Task
-    network: Network
+    network: AnyNetwork
     estimator: GradientEstimator
     executor: Executor
     seeds: Seeds
     policy: SpendingPolicy
     spending: Spending | None = None
+
+    @property
+    def reference(self) -> Responding | None:
+        """Who knows exact expectations and responses of this network, where it is not of qubits."""
+        preparation = self.estimator.preparation
+        return preparation if isinstance(preparation, Responding) else None
+
+    @property
+    def ideal(self) -> tuple[GradientEstimator, Executor]:
+        """The same estimator with exact states and expectations, and where it is driven."""
+        if isinstance(self.network, SpringNetwork):
+            return replace(self.estimator, shots=None), PointExecutor(self.seeds)
+        preparation = exact_counterpart(self.config, self.estimator.hamiltonian)
+        return replace(self.estimator, preparation=preparation, shots=None), VectorExecutor(self.seeds)
 
     def trainer(self, callbacks: Sequence[Callback] = (), state: TrainingState | None = None) -> Trainer:
         """A trainer, new or going on from a state."""
@@ -144,7 +167,8 @@ def build(config: Config, task: Task | None = None) -> Experiment:
         QepError: Something named in the configuration cannot be had; the message is one line.
     """
     config = settled(config)
-    check_memory(config, num_spins(config.network))
+    if not isinstance(config.network, SpringsConfig):
+        check_memory(config, num_spins(config.network))
     seeds = Seeds(config.seed)
     task = _named_build_task(config, seeds) if task is None else task
     network = build_network(config, task, seeds)
@@ -152,13 +176,12 @@ def build(config: Config, task: Task | None = None) -> Experiment:
         check_memory(config, network.num_qubits)
     cost = build_cost(config, network, task)
     hamiltonian = NudgedHamiltonian(network, cost)
-    shots = config.measurement.shots
     make = FluctuationEstimator if config.contrast.kind == "fluctuations" else GradientEstimator
     estimator = make(
         hamiltonian=hamiltonian,
         preparation=build_preparation(config, hamiltonian, task.train.inputs, seeds),
         contrast=build_contrast(config, hamiltonian, task.train, seeds),
-        shots=None if shots == "exact" else shots,
+        shots=shots_of(config),
         test_shots=config.measurement.test_shots,
         grouping=config.measurement.grouping,
         mitigation=build_mitigation(config),
@@ -242,17 +265,17 @@ def build_update(section: UpdateConfig) -> Update:
 def _warn_about(experiment: Experiment) -> None:
     network, inputs = experiment.network, experiment.task.train.inputs
     unreached = network.unreached_outputs()
+    site = "atom" if isinstance(network, SpringNetwork | GridNetwork) else "spin"
     if unreached:
-        thing = "atom" if experiment.config.network.kind == "oscillators" else "spin"
         warnings.warn(
-            f"output {thing} {', '.join(map(str, unreached))} is not connected to any input: it cannot learn from the "
+            f"output {site} {', '.join(map(str, unreached))} is not connected to any input: it cannot learn from the "
             f"data; {_CONNECTIONS[experiment.config.network.kind]}",
             UnconnectedOutputWarning,
             stacklevel=3,
         )
-    weights = network.layout.initial(experiment.seeds)
-    if experiment.config.network.kind not in _SYMMETRY_BREAKERS:
+    if isinstance(network, GridNetwork):
         return
+    weights = network.layout.initial(experiment.seeds)
     symmetric = experiment.estimator.hamiltonian.flip_symmetric(weights, inputs)
     if np.any(symmetric):
         warnings.warn(

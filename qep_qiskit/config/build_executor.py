@@ -7,8 +7,9 @@ from typing import Any
 
 from qep_qiskit.config.build_local_device import is_described, is_rehearsal, layout_of, local_device
 from qep_qiskit.config.schema import Config
+from qep_qiskit.config.schema_springs import SpringsConfig
 from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution import Executor, Request, ShotData, StatevectorExecutor, Ticket, VectorExecutor
+from qep_qiskit.execution import Executor, PointExecutor, Request, ShotData, StatevectorExecutor, Ticket, VectorExecutor
 from qep_qiskit.execution.ledger import JobLedger
 from qep_qiskit.execution.noisy import MOST_QUBITS
 from qep_qiskit.execution.patience import Patience
@@ -27,6 +28,7 @@ __all__ = [
     "build_remote_executor",
     "build_sampler_options",
     "has_known_states",
+    "is_of_atoms",
     "is_remote",
     "require_exact",
 ]
@@ -45,6 +47,8 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     section = config.execution
     _refuse_contradictions(config)
     build_sampler_options(config)
+    if is_of_atoms(config):
+        return PointExecutor(seeds)
     if has_known_states(config):
         return VectorExecutor(seeds)
     if section.backend == "statevector":
@@ -83,6 +87,11 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
 def has_known_states(config: Config) -> bool:
     """Whether states are known without a circuit, and sampled as they are."""
     return config.preparation.kind in ("exact", "annealing", "thermal")
+
+
+def is_of_atoms(config: Config) -> bool:
+    """Whether the network is one of atoms in space, and not on qubits."""
+    return isinstance(config.network, SpringsConfig) and config.network.grid is None
 
 
 def is_remote(config: Config) -> bool:
@@ -188,7 +197,7 @@ def build_mitigation(config: Config) -> ReadoutMitigation | None:
             if getattr(section, key) is not None:
                 _refuse(f"mitigation.{key}", "goes with readout = 'calibrated' or 'twirled' only; leave it out")
         return None
-    if has_known_states(config) or _is_ideal(config):
+    if has_known_states(config) or is_of_atoms(config) or _is_ideal(config):
         _refuse("mitigation.readout", "this backend has no errors of the readout; leave it out")
     shots = 4096 if section.calibration_shots is None else section.calibration_shots
     return ReadoutMitigation(
@@ -234,7 +243,7 @@ def build_extrapolation(config: Config) -> Extrapolation | None:
         if section.extrapolation != "linear":
             _refuse("mitigation.extrapolation", "goes with noise_factors only; leave it out")
         return None
-    if has_known_states(config) or _is_ideal(config):
+    if has_known_states(config) or is_of_atoms(config) or _is_ideal(config):
         _refuse("mitigation.noise_factors", "this backend has no noise to extrapolate; leave it out")
     return Extrapolation(factors=tuple(section.noise_factors), kind=section.extrapolation)
 
@@ -306,7 +315,9 @@ def _refuse_contradictions(config: Config) -> None:
     if section.backend != "aer" and section.noise is not None:
         why = "is ideal" if section.backend == "statevector" else "brings the noise of its device"
         _refuse("noise", f"'{section.backend}' {why}; leave it out, or use backend = 'aer'")
-    if has_known_states(config):
+    if is_of_atoms(config):
+        _refuse_devices_for_atoms(config)
+    elif has_known_states(config):
         _refuse_noise_on_exact(config)
     elif section.backend != "aer":
         _refuse_options_of_aer(config)
@@ -326,4 +337,12 @@ def _refuse_noise_on_exact(config: Config) -> None:
         raise ConfigError(
             f"execution: {config.preparation.kind} states are sampled without circuits, so a noisy backend has no "
             "meaning; use preparation.kind = 'adiabatic'"
+        )
+
+
+def _refuse_devices_for_atoms(config: Config) -> None:
+    if not _is_ideal(config):
+        raise ConfigError(
+            f"execution.backend: network.kind = '{config.network.kind}' runs no circuits, so a backend (got "
+            f"'{config.execution.backend}') and noise have no meaning; leave the section out"
         )

@@ -80,6 +80,7 @@ def build_on_grid(
             "'variational'"
         )
     else:
+        assert isinstance(section, ExactConfig)
         found = ExactPreparation(level=section.level, solver=section.solver, tolerance=section.tolerance)
         found.check_level(hamiltonian.num_qubits)
     return OnGrid(preparation=found, grid=network.grid)

@@ -15,8 +15,7 @@ from qiskit.transpiler import Target
 
 from qep_qiskit.config.build_ising import graph_size
 from qep_qiskit.config.schema import Config
-from qep_qiskit.config.schema_network import IsingKeys
-from qep_qiskit.config.schema_networks import NetworkConfig
+from qep_qiskit.config.schema_network import IsingKeys, NetworkConfig
 from qep_qiskit.errors import ConfigError, ResourceError
 from qep_qiskit.execution.described import description_of, device_of_description
 from qep_qiskit.execution.native import native_couplings, native_qubits

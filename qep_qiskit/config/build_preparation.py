@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from numpy.typing import NDArray
 
+from qep_qiskit.config.build_atoms import build_atoms_at_rest
 from qep_qiskit.config.build_executor import is_remote
 from qep_qiskit.config.build_grid import build_on_grid, refuse_keys_of_oscillators
 from qep_qiskit.config.build_variational import build_variational
@@ -11,12 +12,14 @@ from qep_qiskit.config.schema import Config
 from qep_qiskit.config.schema_preparation import (
     AdiabaticConfig,
     AnnealingConfig,
+    EquilibriumConfig,
+    GaussianConfig,
     ThermalConfig,
     VariationalConfig,
 )
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.memory import require_memory
-from qep_qiskit.network import GridNetwork
+from qep_qiskit.network import GridNetwork, SpringNetwork
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import (
     AdiabaticPreparation,
@@ -42,9 +45,17 @@ __all__ = [
 
 def build_preparation(config: Config, hamiltonian: NudgedHamiltonian, inputs: NDArray, seeds: Seeds) -> Preparation:
     """How states are reached; `inputs` are those of the training samples."""
-    section = config.preparation
-    if isinstance(hamiltonian.network, GridNetwork):
-        return build_on_grid(config, hamiltonian, hamiltonian.network, inputs, seeds)
+    section, network = config.preparation, hamiltonian.network
+    if isinstance(network, SpringNetwork):
+        return build_atoms_at_rest(config, network)
+    if isinstance(section, GaussianConfig | EquilibriumConfig):
+        where = "atoms in space; leave network.grid out, or" if isinstance(network, GridNetwork) else "springs;"
+        raise ConfigError(
+            f"preparation.kind: '{section.kind}' goes with networks of {where} use 'exact', 'adiabatic' or "
+            "'variational'"
+        )
+    if isinstance(network, GridNetwork):
+        return build_on_grid(config, hamiltonian, network, inputs, seeds)
     if isinstance(section, AnnealingConfig):
         return _annealing(section, hamiltonian, seeds)
     if isinstance(section, ThermalConfig):

@@ -8,8 +8,7 @@ from pydantic import Field
 
 from qep_qiskit.config.schema_budget import BudgetConfig
 from qep_qiskit.config.schema_execution import ExecutionConfig
-from qep_qiskit.config.schema_network import IsingConfig
-from qep_qiskit.config.schema_networks import NetworkConfig
+from qep_qiskit.config.schema_network import IsingConfig, NetworkConfig
 from qep_qiskit.config.schema_preparation import AdiabaticConfig, PreparationConfig
 from qep_qiskit.config.schema_spending import ContrastConfig, MeasurementConfig
 from qep_qiskit.config.section import Section

@@ -1,12 +1,15 @@
-"""The network section of a configuration: Ising networks, quantum and classical, or any Pauli Hamiltonian."""
+"""The network section of a configuration: Ising networks, quantum and classical, any Pauli Hamiltonian, or springs."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
+from qep_qiskit.config.schema_springs import SpringsConfig
 from qep_qiskit.config.section import Section
+from qep_qiskit.config.start_section import StartConfig
 
 __all__ = [
     "BiasesConfig",
@@ -14,38 +17,16 @@ __all__ = [
     "InputsConfig",
     "IsingConfig",
     "IsingKeys",
-    "Pair",
+    "NetworkConfig",
     "PauliConfig",
     "PauliTermConfig",
+    "SpringsConfig",
     "StartConfig",
 ]
 
 Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
 
 _MOST_SPINS = 1024
-
-
-class StartConfig(Section):
-    """Starting values and constraints of a block of weights."""
-
-    init: Literal["constant", "uniform", "normal"] | None = None
-    """Distribution the weights are drawn from."""
-    mean: float | None = None
-    """Value of ``constant``, mean of ``normal``."""
-    std: float | None = Field(default=None, ge=0)
-    """Standard deviation of ``normal``."""
-    low: float | None = None
-    """Lower end of ``uniform``."""
-    high: float | None = None
-    """Upper end of ``uniform``."""
-    values: list[float] | dict[str, float] | None = None
-    """Explicit values: a list for the whole block, or a table by weight name."""
-    frozen: bool | list[str] | None = None
-    """Whether the block trains, or the names of the weights that do not."""
-    min: float | None = None
-    """Lower bound."""
-    max: float | None = None
-    """Upper bound."""
 
 
 class BiasesConfig(StartConfig):
@@ -157,3 +138,18 @@ class PauliConfig(Section):
     commute, where that makes fewer groups. These cost two-qubit gates, before a measurement and around every layer."""
     weights: StartConfig = StartConfig()
     """All weights, numbered as their names first appear; by default drawn from a normal distribution."""
+
+
+def _kind(section: Any) -> str:
+    """The tag of a network section; without one it is the Ising network."""
+    given = section.get("kind", "ising") if isinstance(section, Mapping) else getattr(section, "kind", "ising")
+    return "springs" if given in ("oscillators", "elastic") else str(given)
+
+
+NetworkConfig = Annotated[
+    Annotated[IsingConfig, Tag("ising")]
+    | Annotated[ClassicalIsingConfig, Tag("classical_ising")]
+    | Annotated[PauliConfig, Tag("pauli")]
+    | Annotated[SpringsConfig, Tag("springs")],
+    Discriminator(_kind),
+]

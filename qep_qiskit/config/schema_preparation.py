@@ -11,8 +11,10 @@ from qep_qiskit.config.section import Section
 __all__ = [
     "AdiabaticConfig",
     "AnnealingConfig",
+    "EquilibriumConfig",
     "ExactConfig",
     "FileAnsatz",
+    "GaussianConfig",
     "HamiltonianAnsatz",
     "HardwareEfficientAnsatz",
     "PreparationConfig",
@@ -56,6 +58,26 @@ class ThermalConfig(Section):
     kind: Literal["thermal"]
     temperature: float = Field(gt=0)
     """T, in energy."""
+
+
+class GaussianConfig(Section):
+    """Exact Gaussian ground states of oscillators; ``exact`` means the same for them."""
+
+    kind: Literal["gaussian"]
+    level: Literal[0] = 0
+    """The ground state."""
+
+
+class EquilibriumConfig(Section):
+    """Atoms of an elastic network at rest; ``exact`` means the same for it."""
+
+    kind: Literal["equilibrium"]
+    level: Literal[0] = 0
+    """The ground state."""
+    critical_point: Literal["minimum", "any"] = "minimum"
+    """``any``: the critical point that a root search from the places of the atoms finds, stable or not."""
+    tolerance: float = Field(default=1e-10, gt=0)
+    """Force, relative to the largest coefficient, at which atoms are at rest."""
 
 
 class AdiabaticConfig(Section):
@@ -145,5 +167,12 @@ class VariationalConfig(Section):
 
 
 PreparationConfig = Annotated[
-    ExactConfig | AnnealingConfig | ThermalConfig | AdiabaticConfig | VariationalConfig, Field(discriminator="kind")
+    ExactConfig
+    | AnnealingConfig
+    | ThermalConfig
+    | AdiabaticConfig
+    | VariationalConfig
+    | GaussianConfig
+    | EquilibriumConfig,
+    Field(discriminator="kind"),
 ]

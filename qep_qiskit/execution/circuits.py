@@ -24,7 +24,7 @@ from qep_qiskit.execution.placement import PlacedProgram, place
 from qep_qiskit.execution.sampling import sample_known
 from qep_qiskit.execution.twirled_readout import flipped_back, in_randomizations
 from qep_qiskit.operators import CommutingGroup
-from qep_qiskit.prepared import CalibrationStates, CircuitStates, KnownStates, Prepared
+from qep_qiskit.prepared import CalibrationStates, CircuitStates, KnownStates, Prepared, on_qubits
 from qep_qiskit.program import LayerProgram
 from qep_qiskit.seeds import Seeds
 
@@ -111,7 +111,8 @@ class SamplerExecutor:
                 "measurement.shots: 'exact' needs an ideal simulator or the density matrix of few qubits; "
                 "give a number of shots for this backend"
             )
-        return BitMemory(bits=self._bits(request, readout, readout.shots), num_qubits=request.prepared.num_qubits)
+        num_qubits = on_qubits(request.prepared).num_qubits
+        return BitMemory(bits=self._bits(request, readout, readout.shots), num_qubits=num_qubits)
 
     def _bits(self, request: Request, readout: Readout, shots: int) -> NDArray[np.uint8]:
         """Bits of one readout, shape (measured, shots, bytes)."""
@@ -129,7 +130,7 @@ class SamplerExecutor:
 
     def _sampled_under_flips(self, request: Request, readout: Readout, shots: int, seed: int) -> NDArray[np.uint8]:
         """Bits under random flips before the reading, flipped back."""
-        prepared = request.prepared
+        prepared = on_qubits(request.prepared)
         draws, each = in_randomizations(shots, request.randomizations or 1)
         generator = self._seeds.generator(*request.key.words, *readout.words, "flips")
         flips = generator.integers(0, 2, (len(readout.states), draws, prepared.num_qubits), dtype=bool)

@@ -21,7 +21,7 @@ from qep_qiskit.execution.readout_errors import ReadoutErrors
 from qep_qiskit.execution.sampling import draw, sample_known
 from qep_qiskit.execution.twirled_readout import in_randomizations, read_under_flips
 from qep_qiskit.operators import CommutingGroup
-from qep_qiskit.prepared import CalibrationStates, CircuitStates, KnownStates, Prepared
+from qep_qiskit.prepared import CalibrationStates, CircuitStates, KnownStates, Prepared, on_qubits
 from qep_qiskit.program import LayerProgram
 from qep_qiskit.seeds import Seeds
 
@@ -81,7 +81,7 @@ class NoisyExecutor:
     def collect(self, ticket: Ticket) -> ShotData:
         """Sample every state in its groups, or take exact probabilities."""
         request, words = ticket.request, ticket.key.words
-        prepared, readouts = request.prepared, request.readouts
+        prepared, readouts = on_qubits(request.prepared), request.readouts
         if isinstance(prepared, KnownStates):
             return sample_known(prepared, readouts, self._seeds, words)
         data = ShotData(
@@ -99,7 +99,7 @@ class NoisyExecutor:
 
     def _read(self, request: Request, readout: Readout) -> NDArray[np.float64]:
         """Probabilities of what is read, shape (measured, 2^N): the mean over random flips if there are to be any."""
-        prepared = request.prepared
+        prepared = on_qubits(request.prepared)
         found = self._probabilities(prepared, readout)
         if request.randomizations is None:
             return found
@@ -193,7 +193,7 @@ class ExecutorPerProgram:
 
     def collect(self, ticket: Ticket) -> ShotData:
         """Hand the request to its program's executor."""
-        prepared = ticket.request.prepared
+        prepared = on_qubits(ticket.request.prepared)
         if isinstance(prepared, KnownStates):
             return sample_known(prepared, ticket.request.readouts, self._seeds, ticket.key.words)
         executor = self.executor(prepared.program)

@@ -33,7 +33,7 @@ from qep_qiskit.execution.interface import Readout, Request
 from qep_qiskit.execution.placement import PlacedProgram, place
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.operators import Basis, LocalBasis
-from qep_qiskit.prepared import CalibrationStates, CircuitStates, KnownStates
+from qep_qiskit.prepared import CalibrationStates, CircuitStates, KnownStates, on_qubits
 from qep_qiskit.program import LayerProgram, lower
 from qep_qiskit.seeds import Seeds
 
@@ -214,7 +214,7 @@ class DeviceCircuits:
         )
 
     def _job(self, request: Request, places: tuple[int, ...], shots: int) -> JobPlan:
-        prepared, readouts = request.prepared, [request.readouts[place] for place in places]
+        prepared, readouts = on_qubits(request.prepared), [request.readouts[place] for place in places]
         if isinstance(prepared, KnownStates):
             raise ConfigError("execution.backend: a device runs circuits; use preparation.kind = 'adiabatic'")
         if isinstance(prepared, CalibrationStates):
@@ -382,7 +382,7 @@ def _shots_of(readout: Readout) -> int:
 
 
 def _digest(request: Request, readouts: Sequence[Readout], calibration: Request | None, options: SamplerOptions) -> str:
-    prepared = request.prepared
+    prepared = on_qubits(request.prepared)
     assert not isinstance(prepared, KnownStates)
     calibrated = [] if calibration is None else calibration.readouts
     parts = [type(prepared).__name__, prepared.program.fingerprint] + [

@@ -26,6 +26,7 @@ from qep_qiskit.execution.patience import MOST_REFUSALS, Patience, PatientDevice
 from qep_qiskit.execution.pubs import DeviceCircuits, JobPlan
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.execution.service import BusyError, JobView, LostError, RefusedError, RemoteDevice
+from qep_qiskit.prepared import on_qubits
 from qep_qiskit.seeds import Seeds
 
 __all__ = ["NamedExecutor", "Pace", "RemoteExecutor"]
@@ -148,7 +149,8 @@ class RemoteExecutor:
         calibration: BitMemory | None = None
         for part, plan in enumerate(self._circuits.jobs(request)):
             bits = self._bits(self._sent(ticket.key, part, plan), plan)
-            memories = [BitMemory(bits=own, num_qubits=request.prepared.num_qubits) for own in bits]
+            num_qubits = on_qubits(request.prepared).num_qubits
+            memories = [BitMemory(bits=own, num_qubits=num_qubits) for own in bits]
             if plan.calibration is not None:
                 calibration = memories.pop()
             found |= zip(plan.readouts, memories, strict=True)

@@ -27,6 +27,7 @@ from qep_qiskit.prepared import (
     SpinEnsembles,
     SpinStates,
     VectorStates,
+    on_qubits,
     outcome_probabilities,
     require_classical,
 )
@@ -169,7 +170,7 @@ class VectorExecutor:
 
     def collect(self, ticket: Ticket) -> ShotData:
         """Sample every state in its groups, or take exact probabilities. An ideal reading is the same under flips."""
-        prepared = ticket.request.prepared
+        prepared = on_qubits(ticket.request.prepared)
         if not isinstance(prepared, CircuitStates | CalibrationStates):
             return sample_known(prepared, ticket.request.readouts, self._seeds, ticket.key.words)
         vectors = self.vectors(prepared) if isinstance(prepared, CircuitStates) else prepared.vectors

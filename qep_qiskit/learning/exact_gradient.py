@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning.free_phase import cost_of_means
-from qep_qiskit.measurement import drive, measure
+from qep_qiskit.measurement import drive, measure, no_covariance
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import (
     ExactPreparation,
     ExactSearch,
     Family,
     Preparation,
+    Responding,
     Start,
     ThermalPreparation,
     linear_response,
@@ -55,6 +56,7 @@ def exact_gradient(
     *,
     level: int = 0,
     temperature: float | None = None,
+    reference: Responding | None = None,
 ) -> ExactGradient:
     """d(cost)/d(weight) of exact eigenstates. Classical spins do not move with the weights: it is zero where it exists.
 
@@ -65,9 +67,13 @@ def exact_gradient(
         targets: Shape (samples, targets).
         level: Which eigenstate, 0 for the ground state.
         temperature: Of Gibbs states in the place of eigenstates, or None.
+        reference: Who knows the exact states, where they are not those of qubits.
     """
     free = hamiltonian.free_coefficients(weights, inputs)
-    means = _means(hamiltonian, free, level, temperature)
+    if reference is None:
+        means = _means(hamiltonian, free, level, temperature)
+    else:
+        means = reference.term_means(hamiltonian.groups, free)
     outputs = None
     if isinstance(hamiltonian.cost, LossOnExpectations):
         assert hamiltonian.readout is not None
@@ -77,8 +83,11 @@ def exact_gradient(
         cost = float(hamiltonian.cost.loss.value(outputs, targets).mean())
     else:
         nudge, _ = hamiltonian.operator_nudge(targets)
-        cost = cost_of_means(hamiltonian, means, np.zeros((*means.shape, means.shape[1])), targets).mean
-    response = _response(hamiltonian, free, nudge, level, temperature)
+        cost = cost_of_means(hamiltonian, means, no_covariance(means.shape), targets).mean
+    if reference is None:
+        response = _response(hamiltonian, free, nudge, level, temperature)
+    else:
+        response = reference.response(hamiltonian.groups, free, nudge)
     gradient = hamiltonian.jacobian(weights, inputs).pull_back(response).mean(axis=0)
     return ExactGradient(gradient=gradient, cost=cost, outputs=outputs, nudge=nudge)
 

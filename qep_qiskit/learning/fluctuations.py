@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution import BitMemory, Outcomes, RequestKey, ShotData
+from qep_qiskit.execution import BitMemory, Distribution, Outcomes, RequestKey, ShotData
 from qep_qiskit.learning.diagnostics import Diagnostics
 from qep_qiskit.learning.free_phase import FreePhase, measure_free
 from qep_qiskit.learning.gradient import GradientEstimate, GradientEstimator
@@ -115,7 +116,7 @@ class FluctuationEstimator(GradientEstimator):
         self, outcomes: tuple[Outcomes, ...], nudge: NDArray, slope: NDArray | None, jacobian: TermJacobian
     ) -> tuple[NDArray, NDArray]:
         """Responses of the terms (samples, terms), and variances of the gradient (weights,)."""
-        (group,) = self.reading_plan.groups
+        group: Any = self.reading_plan.groups[0]
         order = self.reading_plan.terms[self.reading_plan.columns[0]]
         response, spread = np.zeros_like(nudge), []
         for sample, cost in enumerate(nudge):
@@ -192,6 +193,7 @@ def _shots_of(outcomes: Outcomes, row: int) -> _Shots:
         full[:, 8 - size :] = outcomes.bits[row]
         strings, counts = np.unique(full.view(">u8")[:, 0].astype(np.uint64), return_counts=True)
         return _Shots(strings, counts / outcomes.shots, outcomes.shots)
+    assert isinstance(outcomes, Distribution)
     weights = outcomes.weights[row] / (outcomes.shots or 1)
     came = np.flatnonzero(weights)
     return _Shots(came.astype(np.uint64), weights[came], outcomes.shots)

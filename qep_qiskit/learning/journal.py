@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.execution import BitMemory, Distribution, Outcomes, ShotData
+from qep_qiskit.execution import BitMemory, Distribution, Outcomes, PointMemory, ShotData
 
 __all__ = ["Journal", "kept", "pack_journal", "unpack_journal"]
 
@@ -38,7 +38,7 @@ def _has_no_noise(outcomes: Outcomes) -> bool:
 
 
 def _compact(outcomes: Outcomes) -> Outcomes:
-    if isinstance(outcomes, BitMemory) or outcomes.shots is None:
+    if not isinstance(outcomes, Distribution) or outcomes.shots is None:
         return outcomes
     return replace(outcomes, weights=outcomes.weights.astype(np.min_scalar_type(outcomes.shots)))
 
@@ -56,8 +56,11 @@ def pack_journal(journal: Journal) -> tuple[list[list[dict[str, Any]] | None], d
         for place, outcomes in enumerate((*data.outcomes, *calibration)):
             if isinstance(outcomes, BitMemory):
                 shape: dict[str, Any] = {"num_qubits": outcomes.num_qubits}
-                array = outcomes.bits
+                array: NDArray = outcomes.bits
+            elif isinstance(outcomes, PointMemory):
+                shape, array = {"points": True}, outcomes.points
             else:
+                assert isinstance(outcomes, Distribution)
                 shape, array = {"shots": outcomes.shots}, outcomes.weights
             row.append(shape | {"calibrates": place == len(data.outcomes)})
             arrays[_name(number, place)] = array
@@ -80,6 +83,8 @@ def _unpacked(number: int, row: Sequence[Mapping[str, Any]], arrays: Mapping[str
         array = arrays[_name(number, place)]
         if "num_qubits" in shape:
             outcomes: Outcomes = BitMemory(bits=array, num_qubits=shape["num_qubits"])
+        elif "points" in shape:
+            outcomes = PointMemory(points=array)
         else:
             outcomes = Distribution(weights=array, shots=shape["shots"])
         found[shape["calibrates"]].append(outcomes)

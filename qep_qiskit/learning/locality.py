@@ -48,17 +48,13 @@ def locality(hamiltonian: NudgedHamiltonian, plan: ReadingPlan | None = None) ->
     network = hamiltonian.network
     plan = shared_plan(hamiltonian.groups) if plan is None else plan
     inputs = np.ones((1, network.num_inputs))
-    jacobian = plan.jacobian(hamiltonian.jacobian(np.zeros(network.layout.num_weights), inputs))
+    jacobian = plan.jacobian(hamiltonian.jacobian(np.ones(network.layout.num_weights), inputs))
     place = {column: (g, row) for g, columns in enumerate(plan.columns) for row, column in enumerate(columns.tolist())}
     found: dict[tuple[int, int], list[tuple[int, ...]]] = {}
     for weight, column in sorted(zip(jacobian.weight.tolist(), jacobian.term.tolist(), strict=True)):
         g, row = place[column]
-        found.setdefault((weight, g), []).append(_qubits(plan.groups[g].masks[row]))
+        found.setdefault((weight, g), []).append(plan.groups[g].sites[row])
     return [
         LocalReading(weight=network.layout.names[weight], group=plan.groups[g].name, products=tuple(products))
         for (weight, g), products in found.items()
     ]
-
-
-def _qubits(mask: int) -> tuple[int, ...]:
-    return tuple(qubit for qubit in range(mask.bit_length()) if mask >> qubit & 1)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.execution import BitMemory, Outcomes, ReadoutErrors
+from qep_qiskit.execution import BitMemory, Distribution, Outcomes, ReadoutErrors
 from qep_qiskit.operators import CommutingGroup
 
 __all__ = ["inverted", "words_of_bits"]
@@ -45,6 +45,7 @@ def inverted(outcomes: Outcomes, group: CommutingGroup, errors: ReadoutErrors) -
         size = 1 << outcomes.num_qubits
         weights = np.array([np.bincount(word[0].astype(np.int64), minlength=size) for word in words]) / outcomes.shots
     else:
+        assert isinstance(outcomes, Distribution)
         weights = outcomes.weights / (outcomes.shots or 1)
     readings = _readings(np.arange(weights.shape[1], dtype=np.uint64)[None], group, errors)
     if outcomes.shots is None:

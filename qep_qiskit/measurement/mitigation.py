@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import (
     BitMemory,
+    Distribution,
     Outcomes,
     ReadingErrors,
     Readout,
@@ -140,7 +141,8 @@ def _carrying(asked: Request, data: ShotData, mitigation: ReadoutMitigation, kno
         if data.calibration is None:
             raise ConfigError("executor: expected the outcomes of a request's calibration in its answer, got none")
         known[name] = mitigation.errors(data.calibration)
-    outcomes = tuple(replace(outcomes, readout=known[name]) for outcomes in data.outcomes)
+    read = [outcomes for outcomes in data.outcomes if isinstance(outcomes, BitMemory | Distribution)]
+    outcomes = tuple(replace(own, readout=known[name]) for own in read)
     return replace(data, outcomes=outcomes, calibration=None)
 
 
@@ -167,6 +169,7 @@ def _frequencies(outcomes: Outcomes) -> NDArray[np.float64]:
         qubits = np.arange(outcomes.num_qubits)
         bits = words[:, qubits // 64] >> (qubits % 64).astype(np.uint64)[:, None] & np.uint64(1)
         return bits.mean(axis=2)
+    assert isinstance(outcomes, Distribution)
     size = outcomes.weights.shape[1].bit_length() - 1
     table = np.arange(1 << size)[:, None] >> np.arange(size) & 1
     return outcomes.weights @ table / (outcomes.shots or 1)
@@ -177,6 +180,7 @@ def _twirled_errors(outcomes: Outcomes) -> TwirledErrors:
     if isinstance(outcomes, BitMemory):
         strings, counts = np.unique(outcomes.bits[0], axis=0, return_counts=True)
         return TwirledErrors(strings=strings, frequencies=counts / outcomes.shots)
+    assert isinstance(outcomes, Distribution)
     came = np.flatnonzero(outcomes.weights[0])
     size = -(-(outcomes.weights.shape[1].bit_length() - 1) // 8)
     strings = came.astype(">u8")[:, None].view(np.uint8)[:, 8 - size :]

@@ -33,6 +33,11 @@ class Group(Protocol):
         """Number of terms."""
         ...
 
+    @property
+    def sites(self) -> tuple[tuple[int, ...], ...]:
+        """Qubits or atoms whose outcomes give each term."""
+        ...
+
     def picked(self, name: str, generators: Sequence[int]) -> Group:
         """Some of the terms, as a group of its own."""
         ...

@@ -1,6 +1,6 @@
 """Atoms joined by springs: quantum harmonic oscillators, and the classical elastic network.
 
-    H(w, x) = sum p_i^2 / (2 m_i) + sum_(i<j) k_ij (|r_i - r_j| - l_ij)^2 / 2 + sum_i a_i |r_i - R_i|^2 / 2 - sum f_i.r_i
+    H(w, x) = sum_i [p_i^2 / (2 m_i) + a_i |r_i - R_i|^2 / 2 - f_i.r_i] + sum_(i<j) k_ij (|r_i - r_j| - l_ij)^2 / 2
 
 (Scellier 2024, arXiv:2406.00879, sec. 2 and 4.2.) R_i is the *place* of atom i. A clamped atom does not move: it is
 held at its place, displaced by the inputs. Without rest lengths l the energy is quadratic and has a Gaussian quantum
@@ -22,6 +22,7 @@ from qep_qiskit.network.forms import LinearForm
 from qep_qiskit.network.graphs import Graph
 from qep_qiskit.network.interface import TermJacobian
 from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
+from qep_qiskit.seeds import Seeds
 
 __all__ = ["SpringNetwork"]
 
@@ -45,7 +46,7 @@ class SpringNetwork:
         rest_lengths: Start of l, one weight ``l[i,j]`` per spring, or None for springs without.
         forces: Start of f, weights ``f[i]``, or ``f[i,x]`` where there are several axes, of every atom that moves; or
             None for no forces.
-        masses: Start of m, one weight ``m[i]`` per atom that moves; positive.
+        masses: Start of m, one weight ``m[i]`` per atom that moves, or fixed numbers where they are frozen; positive.
         hbar: Planck's constant over 2 pi; positive.
 
     Raises:
@@ -73,6 +74,7 @@ class SpringNetwork:
         object.__setattr__(self, "places", places)
         for key, atoms in (("outputs", self.outputs), ("clamped", self.clamped), ("anchors.atoms", self.anchored)):
             self._check_atoms(f"network.{key}", atoms)
+        _ = self.frame  # checks that an atom moves, and the dimensions
         self._check_clamped()
         self._check_positive()
         self._check_drift()
@@ -153,10 +155,9 @@ class SpringNetwork:
         return tuple(edge for edge in self.graph.edges if not held.issuperset(edge))
 
     @cached_property
-    def layout(self) -> WeightLayout:
+    def _blocks(self) -> dict[str, WeightBlock]:
         """Weights in the order k, a, l, f, m."""
-        springs = [f"{i},{j}" for i, j in self.edges]
-        moving = self.frame.moving.tolist()
+        springs, moving = [f"{i},{j}" for i, j in self.edges], self.frame.moving.tolist()
         axes = [f",{_AXES[axis]}" for axis in range(self.dims)] if self.dims > 1 else [""]
         parts = [
             ("k", "springs", springs, self.springs),
@@ -165,15 +166,28 @@ class SpringNetwork:
             ("f", "forces", [f"{i}{axis}" for i in moving for axis in axes], self.forces),
             ("m", "masses", [str(i) for i in moving], self.masses),
         ]
-        return WeightLayout(
-            tuple(
-                WeightBlock(
-                    symbol=symbol, key=f"network.{key}", names=tuple(f"{symbol}[{n}]" for n in names), start=start
-                )
-                for symbol, key, names, start in parts
-                if start is not None
+        return {
+            symbol: WeightBlock(
+                symbol=symbol, key=f"network.{key}", names=tuple(f"{symbol}[{name}]" for name in names), start=start
             )
-        )
+            for symbol, key, names, start in parts
+            if start is not None
+        }
+
+    @cached_property
+    def layout(self) -> WeightLayout:
+        """Weights in the order k, a, l, f, m; masses that do not train are none, and momenta then need no shots."""
+        left_out = "m" if self.masses.frozen is True else ""
+        return WeightLayout(tuple(block for symbol, block in self._blocks.items() if symbol != left_out))
+
+    @cached_property
+    def _fixed_masses(self) -> NDArray[np.float64]:
+        return self._blocks["m"].initial(Seeds(0))
+
+    def _parts(self, weights: NDArray) -> dict[str, NDArray[np.float64]]:
+        """Weights by kind; masses are there in any case."""
+        parts = {symbol: weights[self.layout.slice_of(symbol)] for symbol in "kalfm"}
+        return parts if self.masses.frozen is not True else parts | {"m": self._fixed_masses}
 
     @cached_property
     def groups(self) -> tuple[CoordinateGroup, ...]:
@@ -236,7 +250,7 @@ class SpringNetwork:
 
         That of a held coordinate is where it is held.
         """
-        start, part = self._starts(), {symbol: weights[self.layout.slice_of(symbol)] for symbol in "kalfm"}
+        start, part = self._starts(), self._parts(weights)
         row = np.zeros(start["m"] + len(part["m"]))
         row[: start["l"]] = np.concatenate([part["k"], part["a"]]) / 2.0
         if self.rest_lengths is not None:
@@ -258,11 +272,13 @@ class SpringNetwork:
     def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
         """d(coefficient)/d(weight); the same for all inputs, and for rest lengths and masses taken at the weights."""
         layout, start = self.layout, self._starts()
-        part = {symbol: weights[layout.slice_of(symbol)] for symbol in "kalfm"}
+        part = self._parts(weights)
         entries = [("k", "k", np.full(len(part["k"]), 0.5)), ("a", "a", np.full(len(part["a"]), 0.5))]
         if self.rest_lengths is not None:
             entries += [("k", "l", -part["l"]), ("l", "l", -part["k"])]
-        entries += [("f", "f", -np.ones(len(part["f"]))), ("m", "m", -0.5 / np.square(part["m"]))]
+        entries.append(("f", "f", -np.ones(len(part["f"]))))
+        if self.masses.frozen is not True:
+            entries.append(("m", "m", -0.5 / np.square(part["m"])))
         weight = [layout.slice_of(symbol).start + np.arange(len(values)) for symbol, _, values in entries]
         term = [start[kind] + np.arange(len(values)) for _, kind, values in entries]
         values = np.concatenate([values for _, _, values in entries])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.ansatz import initial_readout, overlap_program
 from qep_qiskit.evolution import energy_and_gradient, evolve
-from qep_qiskit.execution import Distribution, Outcomes, Readout, Request, RequestKey
+from qep_qiskit.execution import BitMemory, Distribution, Outcomes, Readout, Request, RequestKey
 from qep_qiskit.measurement import Measuring, measure
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.prepared import CircuitStates
@@ -140,6 +140,7 @@ def _frequency(outcomes: Outcomes, wanted: int) -> NDArray[np.float64]:
     """How often an outcome came, shape (measured,)."""
     if isinstance(outcomes, Distribution):
         return outcomes.weights[:, wanted] / (outcomes.shots or 1)
+    assert isinstance(outcomes, BitMemory)
     size = outcomes.bits.shape[-1]
     pattern = np.frombuffer(wanted.to_bytes(size, "big"), dtype=np.uint8)
     return (outcomes.bits == pattern).all(axis=2).mean(axis=1)

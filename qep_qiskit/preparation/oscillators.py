@@ -45,8 +45,47 @@ class GaussianPreparation:
         if unstable:
             _refuse(family, int(np.flatnonzero(energies.which == unstable[0])[0]))
         states = _states(family.groups, energies, modes)
-        free = states.take(_phase_rows(family, 0.0)) if 0.0 in family.betas else None
+        free = states.rows(_phase_rows(family, 0.0)) if 0.0 in family.betas else None
         return Equilibria(states=states, free=free, report=_report(family, states))
+
+    def term_means(self, groups: Sequence[CoordinateGroup], coefficients: NDArray) -> NDArray[np.float64]:
+        """Exact means of all terms in ground states, of coefficients (states, terms) in the same shape."""
+        states = self._solved(groups, coefficients)
+        rows = np.arange(states.num_states)
+        return np.concatenate([states.expectations(group, rows) for group in groups], axis=1)
+
+    def response(self, groups: Sequence[CoordinateGroup], free: NDArray, nudge: NDArray) -> NDArray[np.float64]:
+        """d(means of all terms)/d(beta) at beta = 0, of coefficients (states, terms) in the same shape."""
+        before, after = quadratic_energies(groups, free), quadratic_energies(groups, free + nudge)
+        states, found = self._solved(groups, free), []
+        for row, centre in enumerate(states.centres):
+            modes = states.modes[states.which[row]]
+            change = after.stiffness[after.which[row]] - modes.stiffness
+            pull = after.forces[row] - before.forces[row]
+            frame = groups[0].frame
+            moved = np.zeros(frame.num_atoms * frame.dims)
+            moving = frame.moving_coordinates
+            moved[moving] = modes.at_rest((pull - change @ centre.ravel()[moving])[None])[0]
+            found.append(_response_of_terms(groups, modes, centre, moved.reshape(centre.shape), change))
+        return np.array(found)
+
+    def _solved(self, groups: Sequence[CoordinateGroup], coefficients: NDArray) -> GaussianStates:
+        energies = quadratic_energies(groups, coefficients)
+        return _states(groups, energies, _modes(energies, self.hbar, ()))
+
+
+def _response_of_terms(
+    groups: Sequence[CoordinateGroup], modes: NormalModes, centre: NDArray, moved: NDArray, change: NDArray
+) -> NDArray[np.float64]:
+    """How means of terms change with the centre and, by a change of the stiffness, with the covariance."""
+    parts = []
+    for group in groups:
+        size, moving = centre.size, group.frame.moving_coordinates
+        spread = np.zeros((size, size))
+        spread[np.ix_(moving, moving)] = modes.change_of_covariance(change, of_momenta=group.of_momenta)
+        slopes = np.zeros(group.num_generators) if group.of_momenta else group.slopes(centre, moved)
+        parts.append(slopes + group.contracted(spread))
+    return np.concatenate(parts)
 
 
 def _modes(energies: QuadraticEnergies, hbar: float, known: Sequence[NormalModes]) -> tuple[NormalModes, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,20 @@ from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.preparation.exact import ExactPreparation
 from qep_qiskit.preparation.spectra import apply_diagonals, apply_hamiltonian, diagonals_of, is_real, term_expectations
 
-__all__ = ["linear_response"]
+__all__ = ["Responding", "linear_response"]
+
+
+@runtime_checkable
+class Responding(Protocol):
+    """Knows equilibria exactly, and how they answer to a small nudge."""
+
+    def term_means(self, groups: Sequence[Any], coefficients: NDArray) -> NDArray[np.float64]:
+        """Means of all terms: coefficients (states, terms) to the same shape."""
+        ...
+
+    def response(self, groups: Sequence[Any], free: NDArray, nudge: NDArray) -> NDArray[np.float64]:
+        """d(means)/d(beta) at beta = 0, all shapes (states, terms)."""
+        ...
 
 
 def linear_response(

@@ -49,6 +49,10 @@ class NetworkView:
         input_weights_before: Weights W of clamped inputs, shape `(num_inputs, num_spins)`, or None.
         input_weights_after: The same after training.
         input_names: Names of the clamped inputs; their numbers when left empty.
+        site: What a node is called.
+        coupling_title: What an edge stands for, in the legend; the last word is its letter.
+        field_letter: The letter of what the rings stand for.
+        bias_title: What the faces stand for.
 
     Raises:
         NetworkError: Shapes do not fit, a value is not finite, a role is unknown, or an edge names a spin
@@ -67,6 +71,10 @@ class NetworkView:
     input_weights_before: NDArray[np.float64] | None = None
     input_weights_after: NDArray[np.float64] | None = None
     input_names: tuple[str, ...] = ()
+    site: str = "spin"
+    coupling_title: str = "coupling J"
+    field_letter: str = "h"
+    bias_title: str = "bias b"
 
     def __post_init__(self) -> None:
         num_spins, num_edges = len(self.roles), len(self.edges)
@@ -162,9 +170,9 @@ def network_picture(view: NetworkView, title: str) -> Figure:
             graphs.append(axis)
             if view.num_inputs:
                 _draw_heat_map(figure.add_subplot(grid[1, column]), view, state, scales)
-        _add_bar(figure, figure.add_subplot(grid[0, 2]), scales.bias, DIVERGING, "bias b")
+        _add_bar(figure, figure.add_subplot(grid[0, 2]), scales.bias, DIVERGING, view.bias_title)
         if view.edges:
-            _add_bar(figure, figure.add_subplot(grid[0, 3]), scales.coupling, DIVERGING_LINES, "coupling J")
+            _add_bar(figure, figure.add_subplot(grid[0, 3]), scales.coupling, DIVERGING_LINES, view.coupling_title)
         if view.num_inputs:
             _add_bar(figure, figure.add_subplot(grid[1, 2]), scales.weight, DIVERGING, "weight W")
         _add_legend(figure, view, scales, width)
@@ -283,11 +291,14 @@ def _add_legend(figure: Figure, view: NetworkView, scales: _Scales, width: float
     handles: list[Line2D] = []
     for role, marker in _MARKERS.items():
         if role in view.roles:
-            handles.append(_spot(f"{role} spin", marker, 11.0 * _MARKER_SCALE[marker], "#f6f6f6", 1.0))
+            handles.append(_spot(f"{role} {view.site}", marker, 11.0 * _MARKER_SCALE[marker], "#f6f6f6", 1.0))
     if view.edges:
-        handles.append(Line2D([], [], color="#555555", linewidth=3, label="J > 0"))
-        handles.append(Line2D([], [], color="#555555", linewidth=3, linestyle=_dashes(3.0), label="J < 0"))
-    letter = "|h|" if min(view.fields_before.min(), view.fields_after.min()) < 0 else "h"
+        edge = view.coupling_title.split()[-1]
+        handles.append(Line2D([], [], color="#555555", linewidth=3, label=f"{edge} > 0"))
+        handles.append(Line2D([], [], color="#555555", linewidth=3, linestyle=_dashes(3.0), label=f"{edge} < 0"))
+    letter = view.field_letter
+    if min(view.fields_before.min(), view.fields_after.min()) < 0:
+        letter = f"|{letter}|"
     for field in (0.25 * scales.largest_field, scales.largest_field):
         if field > 0:
             ring = float(_ring_widths(np.array([field]), scales.largest_field, scales.node)[0])

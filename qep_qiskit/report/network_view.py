@@ -10,19 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.learning.state import TrainingState
-from qep_qiskit.network import IsingNetwork, Network, PauliNetwork, chain, from_edges
+from qep_qiskit.network import GridNetwork, IsingNetwork, Network, PauliNetwork, SpringNetwork, chain, from_edges
 from qep_qiskit.operators import PauliWord
 from qep_qiskit.report.network_picture import NetworkView
 
 __all__ = ["network_view"]
 
 
-def network_view(network: Network, state: TrainingState, input_names: tuple[str, ...]) -> NetworkView | None:
+def network_view(
+    network: Network,
+    state: TrainingState,
+    input_names: tuple[str, ...],
+) -> NetworkView | None:
     """Couplings, fields and biases before and after, ready to be drawn.
 
     Returns:
-        None for a network that is none of spins, has other words than ZZ, X and Z, or inputs elsewhere than on Z.
+        None for a network that has other words than ZZ, X and Z, or inputs elsewhere than on Z.
     """
+    if isinstance(network, GridNetwork):
+        network = network.atoms
+    if isinstance(network, SpringNetwork):
+        return _springs_view(network, state)
     if not isinstance(network, IsingNetwork | PauliNetwork):
         return None
     driven = _driven(network)
@@ -48,6 +56,41 @@ def network_view(network: Network, state: TrainingState, input_names: tuple[str,
         input_weights_after=after.by_input(biases),
         input_names=input_names,
     )
+
+
+def _springs_view(network: SpringNetwork, state: TrainingState) -> NetworkView:
+    """Springs on the graph; anchors as rings, and forces (the first axis) as faces."""
+    assert network.places is not None
+    spread = network.dims >= 2 and len(np.unique(network.places[:, :2], axis=0)) == network.num_atoms
+    before, after = (_of_springs(network, weights) for weights in (state.initial_weights, state.weights))
+    return NetworkView(
+        positions=network.places[:, :2] if spread else network.graph.positions,
+        edges=network.edges,
+        roles=tuple(
+            "input" if atom in network.clamped else "output" if atom in network.outputs else "hidden"
+            for atom in range(network.num_atoms)
+        ),
+        couplings_before=before[0],
+        couplings_after=after[0],
+        fields_before=before[1],
+        fields_after=after[1],
+        biases_before=before[2],
+        biases_after=after[2],
+        site="atom",
+        coupling_title="spring k",
+        field_letter="a",
+        bias_title="force f",
+    )
+
+
+def _of_springs(network: SpringNetwork, weights: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """Springs by edge, anchors by atom, forces along the first axis by atom."""
+    springs, anchors, forces = (weights[network.layout.slice_of(symbol)] for symbol in "kaf")
+    by_atom = np.zeros((2, network.num_atoms))
+    by_atom[0, list(network.anchored)] = anchors
+    if len(forces):
+        by_atom[1, network.frame.moving] = forces[:: network.dims]
+    return springs, by_atom[0], by_atom[1]
 
 
 class _Strengths:

@@ -21,7 +21,13 @@ from qep_qiskit.tasks import Task
 __all__ = ["write_report"]
 
 
-def write_report(folder: RunFolder, name: str, network: Network, task: Task, state: TrainingState) -> Table:
+def write_report(
+    folder: RunFolder,
+    name: str,
+    network: Network,
+    task: Task,
+    state: TrainingState,
+) -> Table:
     """Write weights, summary and figures into the folder of a run.
 
     Args:

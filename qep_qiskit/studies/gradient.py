@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from qep_qiskit.budget import SPSA, FiniteDifferences, finite_difference_candidates, spsa_candidates
+from qep_qiskit.budget.candidates import SHIFTS
 from qep_qiskit.budget.gradient_study import Setting, StudyPilot
 from qep_qiskit.budget.recommendation import Situation
 from qep_qiskit.config import Experiment
@@ -151,7 +152,9 @@ class GradientStudy:
         for shots in study.config.shots:
             plain = self._best(name, shots)
             shares = pilot.model.best_shares(plain.beta, pilot.batches)
-            ways = [plain, replace(plain, shares=tuple(shares.tolist())), replace(plain, grouping="qubit_wise")]
+            ways = [plain, replace(plain, shares=tuple(shares.tolist()))]
+            if self._estimator.hamiltonian.num_qubits:
+                ways.append(replace(plain, grouping="qubit_wise"))
             points += [setting_point(study.setup, way, study.config.repeats, pilot) for way in ways]
             alone = self._per_weight(plain)
             if alone is not None:
@@ -217,16 +220,35 @@ class GradientStudy:
         batches = batches_per_group(self._with(guide)).sum() / self.pilots[contrast].batches.sum()
         return self._best(contrast, max(1, round(guide.shots * float(batches))))
 
+    def _shifts(self) -> tuple[float, ...]:
+        """Shifts of the weights to choose from; springs and masses must stay positive under them."""
+        network = self._estimator.hamiltonian.network
+        if network.num_qubits:
+            return SHIFTS
+        layout = network.layout
+        room = float((self.study.setup.weights - layout.bounds()[0])[layout.trainable()].min())
+        return tuple(shift for shift in SHIFTS if shift < room) or (room / 2.0,)
+
     def _others(self, total: int, circuits: int) -> list[Row]:
         """Finite differences and SPSA, the best of a grid of settings each."""
         study, hamiltonian = self.study, self._estimator.hamiltonian
         samples, seeds = study.setup.task.train.num_samples, experiment_of(study.setup).seeds
         few = max(_FEWEST_REPEATS_OF_SPSA, study.config.repeats // 4)
+        shifts = self._shifts()
         candidates: dict[str, Sequence[FiniteDifferences | SPSA]] = {
-            "finite differences": finite_difference_candidates(hamiltonian, total_shots=total, num_samples=samples),
-            "SPSA": spsa_candidates(hamiltonian, total_shots=total, seeds=seeds, num_samples=samples),
+            "finite differences": finite_difference_candidates(
+                hamiltonian, total_shots=total, num_samples=samples, deltas=shifts
+            ),
+            "SPSA": spsa_candidates(
+                hamiltonian, total_shots=total, seeds=seeds, num_samples=samples, perturbations=shifts
+            ),
             "SPSA, equal circuits": spsa_candidates(
-                hamiltonian, total_shots=total, seeds=seeds, num_samples=samples, circuits=circuits
+                hamiltonian,
+                total_shots=total,
+                seeds=seeds,
+                num_samples=samples,
+                circuits=circuits,
+                perturbations=shifts,
             ),
         }
         rows = []

@@ -19,7 +19,7 @@ RANGES = [
     ("measurement.allocation='best'", "measurement.allocation: expected 'equal' or 'optimal', got 'best'"),
     (
         "measurement.grouping='none'",
-        "measurement.grouping: expected 'shared', 'qubit_wise' or 'per_weight', got 'none'",
+        "measurement.grouping: expected 'shared', 'qubit_wise', 'cover' or 'per_weight', got 'none'",
     ),
     ("measurement.adaptive=true", "measurement.adaptive: expected"),
     ("measurement.adaptive={growth=1.0}", "measurement.adaptive.growth: expected greater than 1, got 1.0"),

@@ -1,0 +1,177 @@
+"""The network of atoms and springs of a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.config.build_ising import start_of
+from qep_qiskit.config.schema_springs import SpringsConfig
+from qep_qiskit.errors import ConfigError, NetworkError
+from qep_qiskit.network import Graph, SpringNetwork, Start, chain, complete, from_edges, lattice, layered, ring
+from qep_qiskit.tasks import Task
+
+__all__ = ["atom_count", "build_springs"]
+
+_SOFTEST = 1e-3
+_SPRINGS = Start(mean=1.0, minimum=_SOFTEST)
+_ANCHORS = Start(mean=0.5, minimum=_SOFTEST)
+_MASSES = Start(mean=1.0, minimum=_SOFTEST, frozen=True)
+_FORCES = Start(frozen=True)
+_GRAPH_KEYS: dict[str, tuple[str, ...]] = {
+    "chain": ("num_atoms",),
+    "ring": ("num_atoms",),
+    "complete": ("num_atoms",),
+    "lattice": ("shape",),
+    "layered": ("layers",),
+    "edges": ("num_atoms", "edges"),
+}
+
+
+def atom_count(section: SpringsConfig) -> int:
+    """Atoms of a graph, from its keys alone.
+
+    Raises:
+        ConfigError: A key is missing, or does not go with the graph.
+    """
+    wanted = _GRAPH_KEYS[section.graph]
+    for key in ("num_atoms", "shape", "layers", "edges"):
+        given = getattr(section, key) is not None
+        if key in wanted and not given:
+            raise ConfigError(f"network.{key}: this key is missing; graph = '{section.graph}' needs it")
+        if given and key not in wanted:
+            raise ConfigError(f"network.{key}: does not go with graph = '{section.graph}'; leave it out")
+    if section.periodic and section.graph != "lattice":
+        raise ConfigError(f"network.periodic: does not go with graph = '{section.graph}'; leave it out")
+    if section.shape is not None:
+        return section.shape[0] * section.shape[1]
+    return sum(section.layers) if section.layers is not None else int(section.num_atoms or 0)
+
+
+def _graph(section: SpringsConfig) -> Graph:
+    atom_count(section)
+    makers: dict[str, Any] = {
+        "chain": chain,
+        "ring": ring,
+        "complete": complete,
+        "layered": layered,
+        "edges": from_edges,
+    }
+    values: list[Any] = [getattr(section, key) for key in _GRAPH_KEYS[section.graph]]
+    try:
+        if section.graph == "lattice":
+            return lattice(*values[0], periodic=section.periodic)
+        return makers[section.graph](*values)
+    except NetworkError as error:
+        raise NetworkError(str(error).replace("num_spins", "num_atoms").replace("spin", "atom")) from None
+
+
+def build_springs(section: SpringsConfig, task: Task) -> SpringNetwork:
+    """The network, sized by the task's inputs and targets.
+
+    Raises:
+        ConfigError: A key does not go with the others.
+        NetworkError: The network is not well defined.
+    """
+    graph, count = _graph(section), task.train.num_inputs
+    places = _places(section, graph)
+    clamped = _clamped(section, graph.num_spins, count)
+    moving = [atom for atom in range(graph.num_spins) if atom not in clamped]
+    anchored = section.anchors.atoms
+    if anchored is None:
+        anchored = [] if clamped else moving
+    return SpringNetwork(
+        graph=graph,
+        outputs=_outputs(section, moving, task.train.num_targets),
+        places=places,
+        clamped=tuple(clamped),
+        inputs=_inputs(section, clamped, count),
+        springs=_positive("springs", start_of("network.springs", section.springs, _SPRINGS)),
+        anchored=tuple(anchored),
+        anchors=_positive("anchors", start_of("network.anchors", section.anchors, _ANCHORS)),
+        rest_lengths=_rest_lengths(section, graph, places, clamped),
+        forces=None if section.forces is None else start_of("network.forces", section.forces, _FORCES),
+        masses=_positive("masses", start_of("network.masses", section.masses, _MASSES)),
+        hbar=section.hbar,
+    )
+
+
+def _positive(key: str, start: Start) -> Start:
+    """A start whose given values are positive, which says so better than a bound does."""
+    values = list(start.values.values() if isinstance(start.values, Mapping) else start.values or ())
+    for value in values if start.values is not None else [start.mean][: start.distribution == "constant"]:
+        if not value > 0.0:
+            raise ConfigError(f"network.{key}: expected positive numbers, got {value:g}")
+    return start
+
+
+def _places(section: SpringsConfig, graph: Graph) -> NDArray[np.float64]:
+    given = section.places or ("origin" if section.dims == 1 else "graph")
+    places = np.zeros((graph.num_spins, section.dims))
+    if given == "graph":
+        shown = min(2, section.dims)
+        places[:, :shown] = graph.positions[:, :shown]
+    elif given != "origin":
+        if len(given) != graph.num_spins or any(len(point) != section.dims for point in given):
+            raise ConfigError(
+                f"network.places: expected {graph.num_spins} points of {section.dims} numbers, one for each atom"
+            )
+        places[:] = given
+    return places
+
+
+def _clamped(section: SpringsConfig, num_atoms: int, count: int) -> list[int]:
+    """The named atoms, those that inputs displace, or as many of the first as inputs need."""
+    if section.clamped is not None:
+        return section.clamped
+    if section.inputs is not None:
+        return sorted({atom for atom, _ in section.inputs})
+    needed = -(-count // section.dims)
+    if needed >= num_atoms:
+        raise NetworkError(
+            f"network.clamped: {count} inputs hold {needed} atoms, and there are {num_atoms}; add atoms, one must move"
+        )
+    return list(range(needed))
+
+
+def _inputs(section: SpringsConfig, clamped: list[int], count: int) -> tuple[tuple[int, int], ...]:
+    pairs = section.inputs
+    if pairs is None:
+        pairs = [[atom, axis] for atom in clamped for axis in range(section.dims)][:count]
+    if len(pairs) != count:
+        key, what = ("inputs", "pairs") if section.inputs is not None else ("clamped", "coordinates of clamped atoms")
+        raise NetworkError(f"network.{key}: the task has {count} inputs, got {len(pairs)} {what} for them")
+    return tuple((atom, axis) for atom, axis in pairs)
+
+
+def _outputs(section: SpringsConfig, moving: list[int], targets: int) -> tuple[int, ...]:
+    """The named output atoms, or as many of the last that move as there are targets."""
+    if section.outputs is not None:
+        return tuple(section.outputs)
+    count = max(1, -(-targets // section.dims))
+    if count > len(moving):
+        raise NetworkError(f"network.outputs: the task has {targets} targets, and only {len(moving)} atoms move")
+    return tuple(moving[-count:])
+
+
+def _rest_lengths(section: SpringsConfig, graph: Graph, places: NDArray, clamped: list[int]) -> Start | None:
+    given = section.rest_lengths
+    if given is None:
+        return None
+    if section.kind == "oscillators":
+        raise ConfigError(
+            "network.rest_lengths: springs with rest lengths have no Gaussian ground state; leave the section out, or "
+            "use kind = 'elastic'"
+        )
+    start = start_of("network.rest_lengths", given, Start(minimum=0.0))
+    if not given.natural or given.init is not None or given.mean is not None or isinstance(given.values, list):
+        return start
+    edges = [edge for edge in graph.edges if not set(clamped).issuperset(edge)]
+    names = [f"l[{i},{j}]" for i, j in edges]
+    lengths = [float(np.linalg.norm(places[i] - places[j])) for i, j in edges]
+    named = start.values if isinstance(start.values, Mapping) else {}
+    return replace(start, values={**dict(zip(names, lengths, strict=True)), **named})

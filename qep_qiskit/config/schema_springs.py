@@ -1,0 +1,74 @@
+"""The network section of a configuration: atoms and springs, quantum or classical."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from qep_qiskit.config.schema_grid import GridConfig
+from qep_qiskit.config.section import Section
+from qep_qiskit.config.start_section import StartConfig
+
+__all__ = ["AnchorsConfig", "RestLengthsConfig", "SpringsConfig"]
+
+Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
+
+_MOST_ATOMS = 10_000
+
+
+class AnchorsConfig(StartConfig):
+    """Springs to fixed points."""
+
+    atoms: list[int] | None = None
+    """Atoms that are tied to their place; by default all that move, or none where some are clamped."""
+
+
+class RestLengthsConfig(StartConfig):
+    """Rest lengths; for ``elastic`` only."""
+
+    natural: bool = True
+    """Start at the distances between the places of the atoms; `values` and `init` replace that."""
+
+
+class SpringsConfig(Section):
+    """Atoms joined by springs: ``oscillators`` is the quantum network, ``elastic`` the classical one."""
+
+    kind: Literal["oscillators", "elastic"]
+    graph: Literal["chain", "ring", "lattice", "complete", "layered", "edges"] = "complete"
+    """Name of the graph of springs; each takes its own keys below."""
+    num_atoms: int | None = Field(default=None, ge=1, le=_MOST_ATOMS)
+    """Atoms of a chain, ring, complete graph, or edge list; clamped ones included."""
+    shape: Pair | None = None
+    """Rows and columns of a lattice."""
+    periodic: bool = False
+    """Whether a lattice is closed in both directions."""
+    layers: list[int] | None = None
+    """Atoms per layer of a layered graph."""
+    edges: list[Pair] | None = None
+    """Edge list."""
+    dims: Literal[1, 2, 3] = 1
+    """Dimensions of space."""
+    places: Literal["origin", "graph"] | list[list[float]] | None = None
+    """Where every atom has its place, which anchors tie it to, clamped atoms are held at, and outputs are counted from:
+    the origin (default on a line), the drawing of the graph (default else), or a point for each atom."""
+    outputs: list[int] | None = None
+    """Output atoms; each is an output for every axis. By default as many of the last atoms as targets need."""
+    clamped: list[int] | None = None
+    """Atoms that are held; by default as many of the first as inputs need."""
+    inputs: list[Pair] | None = Field(default=None, min_length=1)
+    """(atom, axis) that every input displaces; by default the clamped atoms in order, axis after axis."""
+    springs: StartConfig = StartConfig()
+    """k, one per spring; at least 0.001 unless `min` says otherwise."""
+    anchors: AnchorsConfig = AnchorsConfig()
+    """a, one per anchored atom; at least 0.001 unless `min` says otherwise."""
+    rest_lengths: RestLengthsConfig | None = None
+    """l, one per spring; without the section springs have none."""
+    forces: StartConfig | None = None
+    """f, one per moving atom and axis; does not train unless `frozen` says so."""
+    masses: StartConfig = StartConfig()
+    """m, one per moving atom; does not train unless `frozen` says so."""
+    hbar: float = Field(default=1.0, gt=0)
+    """Planck's constant over 2 pi, of ``oscillators``."""
+    grid: GridConfig | None = None
+    """Puts ``oscillators`` on qubits, for circuits and state vectors; without the section they stay in space."""

@@ -1,0 +1,227 @@
+"""Classical equilibria of elastic networks (Scellier 2024, arXiv:2406.00879, sec. 2): atoms at rest.
+
+Equilibrium propagation holds at every critical point of the energy, not at minima alone; what counts is that the
+nudged point is the one that the free point deforms into.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import scipy.optimize
+import scipy.sparse.linalg
+from numpy.typing import NDArray
+
+from qep_qiskit.coordinates import CoordinateGroup
+from qep_qiskit.elastic import PotentialEnergy
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.measurement import Measuring
+from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start
+from qep_qiskit.prepared import RestingStates
+
+__all__ = ["EquilibriumPreparation"]
+
+_MEMORY = "resting"
+_DENSE_UP_TO = 400
+_NEWTON_STEPS = 8
+_FLAT = 1e-9
+_NUDGES_ON_THE_WAY = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EquilibriumPreparation:
+    """Minima, or other critical points, of the potential energy.
+
+    Args:
+        places: Shape (atoms, dims), where the search starts when nothing is known of a sample.
+        critical_point: ``"minimum"``, by a trust-region method; or ``"any"``: the root of the force that is nearest to
+            the start, stable or not, followed along the nudge.
+        tolerance: Force, relative to the stiffest spring, at which atoms count as being at rest.
+
+    Raises:
+        ConfigError: The tolerance is not positive.
+    """
+
+    places: NDArray[np.float64]
+    critical_point: Literal["minimum", "any"] = "minimum"
+    tolerance: float = 1e-10
+
+    def __post_init__(self) -> None:
+        if not self.tolerance > 0.0:
+            raise ConfigError(f"preparation.tolerance: expected a positive number, got {self.tolerance}")
+
+    def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
+        """Points at rest of all samples and phases; asks for no measurements."""
+        yield from ()
+        frame, shape = family.groups[0].frame, (family.num_samples, len(family.betas))
+        points = np.empty((*shape, frame.num_atoms, frame.dims))
+        free = np.empty((shape[0], frame.num_atoms, frame.dims))
+        energies, residuals = np.empty(shape), np.empty(shape)
+        for sample in range(shape[0]):
+            begin = self._begin(family.groups[0], start, sample)
+            free[sample] = begin.copy() if self._knows_free(start) else self._settled(family, sample, 0.0, begin)
+            for phase, beta in enumerate(family.betas.tolist()):
+                here = free[sample] if beta == 0.0 else self._followed(family, sample, beta, free[sample])
+                potential = _potential(family, sample, beta)
+                moving = here.ravel()[frame.moving_coordinates]
+                points[sample, phase], energies[sample, phase] = here, potential.value(moving)
+                residuals[sample, phase] = np.linalg.norm(potential.gradient(moving))
+        unknown = np.full(shape, np.nan)
+        report = SolverReport(
+            energies=energies,
+            gaps=unknown,
+            residuals=residuals,
+            overlaps=unknown,
+            judged=True,
+            minima=self.critical_point == "minimum",
+        )
+        states = RestingStates(points.reshape(-1, frame.num_atoms, frame.dims))
+        memory = {_MEMORY: free.reshape(shape[0], -1)}
+        return Equilibria(states=states, free=RestingStates(free), memory=memory, report=report)
+
+    def _knows_free(self, start: Start) -> bool:
+        return isinstance(start.free, RestingStates)
+
+    def _begin(self, group: CoordinateGroup, start: Start, sample: int) -> NDArray[np.float64]:
+        """The free point of an earlier stage, that of an earlier epoch, or the places."""
+        if isinstance(start.free, RestingStates):
+            return start.free.points[sample]
+        remembered = start.memory.get(_MEMORY)
+        if remembered is not None and np.isfinite(remembered[sample]).all():
+            return remembered[sample].reshape(self.places.shape)
+        pairs = group.pairs
+        touching = np.square(pairs.vectors(self.places)[pairs.is_root]).sum(axis=1) < _FLAT**2
+        if not touching.any():
+            return self.places
+        # A spring with a rest length has no direction where its atoms touch: they start a little apart.
+        return self.places + 0.01 * np.random.default_rng(0).standard_normal(self.places.shape)
+
+    def _followed(self, family: Family, sample: int, beta: float, free: NDArray) -> NDArray[np.float64]:
+        """From the free point to the nudged one; any critical point in several steps, so that it stays the same one."""
+        steps = 1 if self.critical_point == "minimum" else _NUDGES_ON_THE_WAY
+        here = free
+        for step in range(1, steps + 1):
+            here = self._settled(family, sample, beta * step / steps, here)
+        return here
+
+    def _settled(self, family: Family, sample: int, beta: float, begin: NDArray) -> NDArray[np.float64]:
+        """The point at rest that the start leads to."""
+        potential = _potential(family, sample, beta)
+        moving = begin.ravel()[potential.frame.moving_coordinates]
+        scale = float(np.abs(potential.coefficients).max()) or 1.0
+        target = self.tolerance * scale
+        if self.critical_point == "minimum":
+            near = _polished(potential, moving, target)
+            moving = near if _is_minimum(potential, near, target) else _minimised(potential, moving, target)
+        else:
+            moving = scipy.optimize.root(potential.gradient, moving, jac=potential.dense_hessian, tol=1e-10).x
+        moving = _polished(potential, moving, target)
+        self._check(potential, moving, target, beta)
+        return potential.points(moving)
+
+    def _check(self, potential: PotentialEnergy, moving: NDArray, target: float, beta: float) -> None:
+        """Whether the atoms are at rest, and held there on all sides."""
+        force = float(np.linalg.norm(potential.gradient(moving)))
+        if not force <= 1e4 * target * np.sqrt(len(moving)):
+            why = (
+                f"at beta = {beta:.4g} the nudge may overcome the springs; give a smaller contrast.beta"
+                if beta
+                else "give springs or anchors that hold the atoms, or another start in network.places"
+            )
+            raise ConfigError(f"the elastic network finds no equilibrium: a force of {force:.3g} is left; {why}")
+        lowest, highest, mode = _softest(potential.hessian(moving))
+        if abs(lowest) <= _FLAT * highest or (self.critical_point == "minimum" and lowest < 0.0):
+            coordinate = int(potential.frame.moving_coordinates[np.abs(mode).argmax()])
+            raise ConfigError(
+                f"network: {potential.frame.name(coordinate)} is free to drift in the equilibrium at beta = "
+                f"{beta:.4g}: no spring, anchor or clamped atom holds it there; anchor it, or add springs"
+            )
+
+    def term_means(self, groups: Sequence[CoordinateGroup], coefficients: NDArray) -> NDArray[np.float64]:
+        """All terms at the equilibria of coefficients (states, terms), in the same shape."""
+        states = RestingStates(np.array([self._at(groups, row) for row in coefficients]))
+        rows = np.arange(states.num_states)
+        return np.concatenate([states.expectations(group, rows) for group in groups], axis=1)
+
+    def _at(self, groups: Sequence[CoordinateGroup], row: NDArray) -> NDArray[np.float64]:
+        from qep_qiskit.execution import RequestKey
+
+        family = Family.of_free(groups, row[None], RequestKey("equilibrium", 0))
+        return self._settled(family, 0, 0.0, self._begin(groups[0], Start(), 0))
+
+    def response(self, groups: Sequence[CoordinateGroup], free: NDArray, nudge: NDArray) -> NDArray[np.float64]:
+        """d(terms)/d(beta) at beta = 0: the force of the nudge, through the inverse of the second derivatives."""
+        found = []
+        for row, change in zip(free, nudge, strict=True):
+            points = self._at(groups, row)
+            potential, nudged = PotentialEnergy.of(groups, row), PotentialEnergy.of(groups, row + change)
+            coordinates = potential.frame.moving_coordinates
+            moving = points.ravel()[coordinates]
+            force = potential.gradient(moving) - nudged.gradient(moving)
+            moved = np.zeros(points.size)
+            moved[coordinates] = _solved(potential.hessian(moving), force)
+            slopes = groups[0].slopes(points, moved.reshape(points.shape))
+            found.append(np.concatenate([slopes, *(np.zeros(group.num_generators) for group in groups[1:])]))
+        return np.array(found)
+
+
+def _potential(family: Family, sample: int, beta: float) -> PotentialEnergy:
+    return PotentialEnergy.of(family.groups, family.free[sample] + beta * family.nudge[sample])
+
+
+def _is_minimum(potential: PotentialEnergy, moving: NDArray, target: float) -> bool:
+    """Whether Newton steps alone have led to a minimum, as they do from a point nearby."""
+    if not np.linalg.norm(potential.gradient(moving)) <= target:
+        return False
+    return _softest(potential.hessian(moving))[0] > 0.0
+
+
+def _minimised(potential: PotentialEnergy, moving: NDArray, target: float) -> NDArray[np.float64]:
+    """A minimum by scipy: with whole second derivatives for few coordinates, with products of them for many."""
+    few = len(moving) <= _DENSE_UP_TO
+    second = {"hess": potential.dense_hessian} if few else {"hessp": lambda at, along: potential.hessian(at) @ along}
+    return scipy.optimize.minimize(
+        potential.value,
+        moving,
+        jac=potential.gradient,
+        method="trust-exact" if few else "trust-krylov",
+        options={"gtol": max(target, 1e-8 * target / 1e-10), "maxiter": 2000},
+        **second,
+    ).x
+
+
+def _polished(potential: PotentialEnergy, moving: NDArray, target: float) -> NDArray[np.float64]:
+    """Newton steps while they lessen the force."""
+    force = potential.gradient(moving)
+    for _ in range(_NEWTON_STEPS):
+        if np.linalg.norm(force) <= target:
+            break
+        trial = moving - _solved(potential.hessian(moving), force)
+        found = potential.gradient(trial)
+        if not np.linalg.norm(found) < np.linalg.norm(force):
+            break
+        moving, force = trial, found
+    return moving
+
+
+def _solved(matrix: scipy.sparse.csr_array, right: NDArray) -> NDArray[np.float64]:
+    """The solution, or one of least length where the matrix is singular."""
+    if matrix.shape[0] <= _DENSE_UP_TO:
+        return np.linalg.lstsq(matrix.toarray(), right, rcond=1e-13)[0]
+    return scipy.sparse.linalg.splu(matrix.tocsc()).solve(right)
+
+
+def _softest(hessian: scipy.sparse.csr_array) -> tuple[float, float, NDArray[np.float64]]:
+    """The eigenvalue of a point at rest that is lowest, the one that is largest in size, and the mode of the lowest."""
+    if hessian.shape[0] <= _DENSE_UP_TO:
+        values, modes = np.linalg.eigh(hessian.toarray())
+        place = int(np.abs(values).argmin()) if values[0] > 0.0 else 0
+        return float(values[place]), float(np.abs(values).max()), modes[:, place]
+    highest = float(scipy.sparse.linalg.eigsh(hessian, k=1, which="LM", return_eigenvectors=False)[0])
+    start = np.ones(hessian.shape[0])
+    below = -1e-6 * abs(highest)
+    values, modes = scipy.sparse.linalg.eigsh(hessian.tocsc(), k=1, sigma=below, which="LM", v0=start)
+    return float(values[0]), abs(highest), modes[:, 0]

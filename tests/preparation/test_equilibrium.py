@@ -1,0 +1,183 @@
+"""Elastic networks at rest: contrasts against finite differences in 1, 2 and 3 dimensions, and critical points."""
+
+import numpy as np
+import pytest
+from oscillators import costs_by_differences
+
+from qep_qiskit.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.elastic import PotentialEnergy
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.execution import PointExecutor, RequestKey
+from qep_qiskit.learning import Contrast, GradientEstimator
+from qep_qiskit.learning.exact_gradient import exact_gradient
+from qep_qiskit.measurement import drive
+from qep_qiskit.network import SpringNetwork, Start, complete, lattice
+from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import EquilibriumPreparation, Family
+from qep_qiskit.preparation import Start as Begin
+from qep_qiskit.seeds import Seeds
+
+KEY = RequestKey("test", 0)
+
+
+def network_of(dims, rng, **changes):
+    """Five atoms, one of them clamped; all anchored weakly, so that there is a minimum in any dimension."""
+    places = 2.0 * rng.normal(size=(5, dims))
+    keys = {
+        "graph": complete(5),
+        "outputs": (4,),
+        "places": places,
+        "clamped": (0,),
+        "inputs": ((0, 0),),
+        "springs": Start(distribution="uniform", low=0.5, high=2.0, minimum=1e-3),
+        "rest_lengths": Start(distribution="uniform", low=0.8, high=1.6, minimum=0.0),
+        "anchored": (1, 2, 3, 4),
+        "forces": Start(distribution="normal", std=0.2),
+    }
+    return SpringNetwork(**(keys | changes))
+
+
+def problem(dims, rng, *, loss):
+    network = network_of(dims, rng)
+    cost = LossOnExpectations.on_outputs(network) if loss else OperatorCost.squared_error_of(network)
+    weights = network.layout.initial(Seeds(4))
+    return NudgedHamiltonian(network, cost), weights, rng.normal(size=(2, 1)), 0.3 * rng.normal(size=(2, dims))
+
+
+def estimate(problem, contrast, preparation=None, memory=None):
+    hamiltonian, weights, inputs, targets = problem
+    preparation = preparation or EquilibriumPreparation(places=hamiltonian.network.places)
+    estimator = GradientEstimator(hamiltonian=hamiltonian, preparation=preparation, contrast=contrast, shots=None)
+    return drive(estimator.estimate(weights, inputs, targets, KEY, memory), PointExecutor(Seeds(0)))[0]
+
+
+def exact(problem, preparation=None):
+    hamiltonian, weights, inputs, targets = problem
+    reference = preparation or EquilibriumPreparation(places=hamiltonian.network.places)
+    return exact_gradient(hamiltonian, weights, inputs, targets, reference=reference)
+
+
+@pytest.mark.parametrize("loss", [False, True])
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_contrast_is_the_derivative_of_the_cost(dims, loss, rng):
+    """By spring constants, anchors, rest lengths and forces."""
+    chosen = problem(dims, rng, loss=loss)
+    hamiltonian, weights, inputs, targets = chosen
+    expected = costs_by_differences(lambda w: exact((hamiltonian, w, inputs, targets)).cost, weights)
+    assert np.abs(expected).max() > 0.05
+    assert exact(chosen).gradient == pytest.approx(expected, abs=1e-7)
+    found = estimate(chosen, Contrast(kind="four_point", beta=0.003))
+    assert found.gradient == pytest.approx(expected, abs=1e-5)
+    assert found.diagnostics.residual < 1e-8
+    assert np.all(found.variance == 0.0)
+
+
+def test_bias_is_of_second_order_in_beta(rng):
+    chosen = problem(2, rng, loss=False)
+    expected, betas = exact(chosen).gradient, np.array([0.08, 0.04, 0.02, 0.01])
+    errors = [np.linalg.norm(estimate(chosen, Contrast(kind="symmetric", beta=b)).gradient - expected) for b in betas]
+    assert np.polyfit(np.log(betas), np.log(errors), 1)[0] == pytest.approx(2.0, abs=0.1)
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_forces_and_second_derivatives(dims, rng):
+    hamiltonian, weights, inputs, targets = problem(dims, rng, loss=False)
+    row = hamiltonian.free_coefficients(weights, inputs)[0] + 0.3 * hamiltonian.operator_nudge(targets)[0][0]
+    potential = PotentialEnergy.of(hamiltonian.groups, row)
+    moving, step = rng.normal(size=4 * dims), 1e-5
+    shifts = step * np.eye(len(moving))
+    slopes = [(potential.value(moving + s) - potential.value(moving - s)) / (2 * step) for s in shifts]
+    bends = [(potential.gradient(moving + s) - potential.gradient(moving - s)) / (2 * step) for s in shifts]
+    assert potential.gradient(moving) == pytest.approx(np.array(slopes), abs=1e-7)
+    assert potential.dense_hessian(moving) == pytest.approx(np.array(bends), abs=1e-6)
+
+
+def test_many_atoms_are_solved_sparsely(rng):
+    """More coordinates than are solved densely: the same contrast as by the linear response."""
+    network = network_of(
+        2,
+        rng,
+        graph=lattice(18, 18),
+        outputs=(200,),
+        places=lattice(18, 18).positions,
+        anchored=tuple(range(1, 324)),
+        rest_lengths=Start(mean=0.9, minimum=0.0),
+        springs=Start(mean=1.0, minimum=1e-3),
+        forces=None,
+    )
+    chosen = (
+        NudgedHamiltonian(network, OperatorCost.squared_error_of(network)),
+        network.layout.initial(Seeds(0)),
+        np.array([[0.4]]),
+        np.array([[0.1, -0.2]]),
+    )
+    found = estimate(chosen, Contrast(kind="symmetric", beta=0.005))
+    assert found.gradient == pytest.approx(exact(chosen).gradient, rel=2e-3, abs=1e-6)
+
+
+def family_of(hamiltonian, weights, inputs, targets, betas):
+    nudge, _ = hamiltonian.operator_nudge(targets)
+    free = hamiltonian.free_coefficients(weights, inputs)
+    return Family(groups=hamiltonian.groups, free=free, nudge=nudge, betas=np.array(betas), key=KEY)
+
+
+def test_any_critical_point_has_its_contrast(rng):
+    """One atom in front of two clamped ones, squeezed between: the straight line is a saddle of the energy."""
+    network = SpringNetwork(
+        graph=complete(3),
+        outputs=(2,),
+        places=np.array([[-1.0, 0.0], [1.0, 0.0], [0.1, 0.0]]),
+        clamped=(0, 1),
+        inputs=((0, 0),),
+        rest_lengths=Start(values=[1.5, 1.4], minimum=0.0),
+        springs=Start(values=[1.0, 1.3], minimum=1e-3),
+    )
+    hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error_of(network))
+    chosen = hamiltonian, network.layout.initial(Seeds(0)), np.array([[0.1]]), np.array([[0.3, 0.2]])
+    saddle = EquilibriumPreparation(places=network.places, critical_point="any")
+    states = drive(saddle.prepare(family_of(*chosen, [0.0]), Begin()), PointExecutor(Seeds(0)))[0]
+    potential = PotentialEnergy.of(hamiltonian.groups, hamiltonian.free_coefficients(*chosen[1:3])[0])
+    moving = states.states.points[0, 2]
+    assert np.linalg.eigvalsh(potential.dense_hessian(moving))[0] < -0.1
+    assert not states.report.minima
+    expected = costs_by_differences(lambda w: exact((hamiltonian, w, *chosen[2:]), saddle).cost, chosen[1])
+    found = estimate(chosen, Contrast(kind="four_point", beta=0.003), saddle)
+    assert found.gradient == pytest.approx(expected, abs=1e-6)
+    off_the_line = EquilibriumPreparation(places=network.places + np.array([0.0, 0.3]))
+    minimum = drive(off_the_line.prepare(family_of(*chosen, [0.0]), Begin()), PointExecutor(Seeds(0)))[0]
+    assert minimum.report.energies[0, 0] < states.report.energies[0, 0] - 0.01
+
+
+def test_nudged_points_follow_the_free_one_and_are_remembered(rng):
+    hamiltonian, weights, inputs, targets = problem(2, rng, loss=False)
+    preparation = EquilibriumPreparation(places=hamiltonian.network.places)
+    family = family_of(hamiltonian, weights, inputs, targets, [-0.1, 0.0, 0.1])
+    first = drive(preparation.prepare(family, Begin()), PointExecutor(Seeds(0)))[0]
+    lost = EquilibriumPreparation(places=np.full_like(hamiltonian.network.places, np.nan))
+    again = drive(lost.prepare(family, Begin(memory=first.memory)), PointExecutor(Seeds(0)))[0]
+    assert again.states.points == pytest.approx(first.states.points, abs=1e-8)
+    later = drive(lost.prepare(family, Begin(free=first.free)), PointExecutor(Seeds(0)))[0]
+    assert later.states.points == pytest.approx(first.states.points, abs=1e-8)
+    assert np.all(first.report.residuals < 1e-8)
+
+
+def test_an_atom_without_hold_is_named():
+    """In the plane a hinge turns freely about its clamped atom."""
+    network = SpringNetwork(
+        graph=complete(2),
+        outputs=(1,),
+        places=np.array([[0.0, 0.0], [1.0, 0.0]]),
+        clamped=(0,),
+        inputs=((0, 0),),
+        rest_lengths=Start(mean=1.0, minimum=0.0),
+    )
+    hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error_of(network))
+    chosen = hamiltonian, network.layout.initial(Seeds(0)), np.zeros((1, 1)), np.zeros((1, 2))
+    with pytest.raises(ConfigError, match="atom 1 along y is free to drift in the equilibrium at beta = 0"):
+        estimate(chosen, Contrast(kind="one_sided", beta=0.1))
+
+
+def test_a_nudge_that_overcomes_the_springs_is_refused(rng):
+    chosen = problem(1, rng, loss=False)
+    with pytest.raises(ConfigError, match="at beta = -50 the nudge may overcome the springs"):
+        estimate(chosen, Contrast(kind="one_sided", beta=-50.0))
