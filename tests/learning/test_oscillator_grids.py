@@ -25,6 +25,8 @@ from qep_qiskit.preparation import ExactPreparation, OnGrid, OscillatorProduct, 
 from qep_qiskit.seeds import Seeds
 
 REPEATS = 300
+TRAINED = Start(mean=1.0, minimum=0.001)
+"""Masses that train."""
 SYMMETRIC = Contrast(kind="symmetric", beta=0.1)
 NO_INPUTS, TARGET = np.zeros((1, 0)), np.array([[0.6]])
 ANCHOR = {"k[0,1]": 1.0, "k[1,2]": 2.0, "k[0,2]": 0.5, "f[0]": 1.0}
@@ -34,7 +36,11 @@ ANCHOR = {"k[0,1]": 1.0, "k[1,2]": 2.0, "k[0,2]": 0.5, "f[0]": 1.0}
 def anchored():
     """The three-oscillator network on four qubits an atom, box 9, with C = (r_2 - y)^2, and its weights."""
     atoms = SpringNetwork(
-        graph=from_edges(3, [(0, 1), (1, 2), (0, 2)]), outputs=(2,), anchored=(0, 1, 2), forces=Start()
+        graph=from_edges(3, [(0, 1), (1, 2), (0, 2)]),
+        outputs=(2,),
+        anchored=(0, 1, 2),
+        forces=Start(),
+        masses=TRAINED,
     )
     network = GridNetwork(atoms=atoms, grid=anchor_grid(4, 9.0))
     return NudgedHamiltonian(network, OperatorCost.squared_error_of(network)), network.weights_from(ANCHOR)
@@ -86,7 +92,11 @@ def test_masses_anchors_and_forces_have_the_slope_of_the_gaussian_cost(anchored,
 def pair():
     """Two atoms between two clamped ones on three qubits each; a squared error of where the first is, and weights."""
     atoms = SpringNetwork(
-        graph=from_edges(4, [(0, 1), (1, 2), (2, 3)]), outputs=(1,), clamped=(0, 3), inputs=((0, 0), (3, 0))
+        graph=from_edges(4, [(0, 1), (1, 2), (2, 3)]),
+        outputs=(1,),
+        clamped=(0, 3),
+        inputs=((0, 0), (3, 0)),
+        masses=TRAINED,
     )
     weights = atoms.weights_from({"k[1,2]": 1.3, "m[1]": 1.2})
     grid = PositionGrid.around(spread_of(atoms, weights, INPUTS), num_qubits=3)
