@@ -25,7 +25,6 @@ def network():
         forces=Start(),
         masses=Start(mean=1.0, minimum=1e-3),
         places=PLACES,
-        masses=Start(mean=1.0, minimum=0.001),
         hbar=HBAR,
     )
     grid = PositionGrid(num_qubits=2, boxes=(4.0, 5.0, 6.0), centres=(0.1, 0.2, 0.3))
