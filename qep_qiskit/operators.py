@@ -32,7 +32,6 @@ __all__ = [
     "CommutingGroup",
     "LocalBasis",
     "PauliWord",
-    "merge_into_groups",
     "pauli_words",
     "sparse_pauli_op",
 ]
@@ -385,54 +384,3 @@ class CommutingGroup:
 def _signs_of(group: CommutingGroup) -> NDArray[np.float64] | None:
     signs = [group.basis.sign(mask) for mask in group.masks]
     return np.array(signs, dtype=float) if -1 in signs else None
-
-
-def _widened(letters: list[str | None], word: PauliWord) -> bool:
-    """Claim the word's letters in a basis that may still be open on some qubits; False if they clash."""
-    if any(letters[qubit] not in (None, letter) for qubit, letter in word.factors):
-        return False
-    for qubit, letter in word.factors:
-        letters[qubit] = letter
-    return True
-
-
-def merge_into_groups(
-    groups: Sequence[CommutingGroup], words: Iterable[PauliWord], num_qubits: int
-) -> tuple[CommutingGroup, ...]:
-    """Extend groups so that they hold the given words, opening new groups only where needed.
-
-    A word goes to the first group whose basis it is diagonal in; the rest is collected greedily into new
-    qubit-wise commuting groups, the longest words first.
-
-    Args:
-        groups: The groups there are; their order and generators are kept.
-        words: Words to place; the identity and words already there are skipped.
-        num_qubits: Number of qubits.
-    """
-    masks = [list(group.masks) for group in groups]
-    bases = [group.basis for group in groups]
-    homeless: list[PauliWord] = []
-    for word in words:
-        if not word.factors:
-            continue
-        found_in = ((i, basis.mask_of(word)) for i, basis in enumerate(bases))
-        home = next(((i, mask) for i, mask in found_in if mask is not None), None)
-        if home is None:
-            homeless.append(word)
-        elif home[1] not in masks[home[0]]:
-            masks[home[0]].append(home[1])
-    opened: list[tuple[list[str | None], list[int]]] = []
-    for word in sorted(set(homeless), key=lambda word: (-len(word.factors), word)):
-        for letters, found in opened:
-            if _widened(letters, word):
-                found.append(word.mask)
-                break
-        else:
-            letters = [None] * num_qubits
-            _widened(letters, word)
-            opened.append((letters, [word.mask]))
-    extended = [replace(group, masks=tuple(found)) for group, found in zip(groups, masks, strict=True)]
-    for letters, found in opened:
-        text = "".join(letter or "Z" for letter in letters)
-        extended.append(CommutingGroup(name=text, basis=LocalBasis(text), masks=tuple(found)))
-    return tuple(extended)

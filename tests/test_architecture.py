@@ -18,6 +18,7 @@ ROOMS = [
     "memory",
     "transforms",
     "operators",
+    "merging",
     "bases",
     "coordinates",
     "gaussian",

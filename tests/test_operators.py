@@ -7,14 +7,8 @@ from qiskit.quantum_info import Operator, SparsePauliOp
 from reference import expectation, pauli_matrix, random_states, sum_of_paulis
 
 from qep_qiskit.errors import NetworkError
-from qep_qiskit.operators import (
-    CommutingGroup,
-    LocalBasis,
-    PauliWord,
-    merge_into_groups,
-    pauli_words,
-    sparse_pauli_op,
-)
+from qep_qiskit.merging import merge_into_groups
+from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord, pauli_words, sparse_pauli_op
 
 LETTERS = ["Z", "X", "Y", "ZX", "YZX", "XYYZ"]
 

@@ -26,18 +26,19 @@ from qiskit.circuit import ParameterVector
 from qiskit.providers import BackendV2
 
 from qep_qiskit.errors import ConfigError, ResourceError
+from qep_qiskit.execution.basis_layers import basis_layer
 from qep_qiskit.execution.circuits import Placing, filled
 from qep_qiskit.execution.folding import folded
 from qep_qiskit.execution.fractional import Columns, Fit, FractionalProgram, bounds_rzz
 from qep_qiskit.execution.interface import Readout, Request
 from qep_qiskit.execution.placement import PlacedProgram, place
 from qep_qiskit.execution.sampler_options import SamplerOptions
-from qep_qiskit.operators import Basis, LocalBasis
+from qep_qiskit.operators import Basis
 from qep_qiskit.prepared import CalibrationStates, CircuitStates, KnownStates, on_qubits
 from qep_qiskit.program import LayerProgram, lower
 from qep_qiskit.seeds import Seeds
 
-__all__ = ["CircuitStore", "DeviceCircuits", "JobPlan", "Pub", "basis_layer", "template_placing"]
+__all__ = ["CircuitStore", "DeviceCircuits", "JobPlan", "Pub", "template_placing"]
 
 MOST_EXECUTIONS = 10_000_000
 _FRACTIONAL = frozenset({"rx", "rzz"})
@@ -326,40 +327,6 @@ def template_placing(device: BackendV2, seeds: Seeds, layout: Sequence[int] | No
 def _own_circuit(basis: Basis) -> Basis | None:
     """The basis where it needs a circuit of its own, None where bases differ by angles only."""
     return None if basis.is_local else basis
-
-
-def basis_layer(bases: Sequence[Basis]) -> tuple[QuantumCircuit, NDArray[np.float64]]:
-    """One layer that turns any of some bases to Z, with angles ``basis`` as parameters.
-
-    X takes ry(-pi/2) and Y takes rx(pi/2). Qubits that turn in the same bases share a parameter; those that turn in
-    all or none have none. A basis that acts on several qubits has a layer of its own.
-
-    Args:
-        bases: The bases; all of letters, or all the same.
-
-    Returns:
-        The circuit, and the angles of shape (bases, parameters).
-    """
-    letters = [basis.letters for basis in bases if isinstance(basis, LocalBasis)]
-    if len(letters) < len(bases):
-        circuit = QuantumCircuit(bases[0].num_qubits, name="own_basis")
-        bases[0].append_to(circuit)
-        return circuit, np.zeros((len(bases), 0))
-    turns = {"X": ("ry", -np.pi / 2), "Y": ("rx", np.pi / 2)}
-    wanted = {
-        (qubit, letter): tuple(own[qubit] == letter for own in letters)
-        for qubit in range(bases[0].num_qubits)
-        for letter in turns
-    }
-    changing = list(dict.fromkeys((letter, on) for (_, letter), on in wanted.items() if any(on) and not all(on)))
-    vector = ParameterVector("basis", len(changing))
-    circuit = QuantumCircuit(bases[0].num_qubits, name="any_basis")
-    for (qubit, letter), on in wanted.items():
-        gate, angle = turns[letter]
-        if any(on):
-            getattr(circuit, gate)(angle if all(on) else vector[changing.index((letter, on))], qubit)
-    angles = np.array([[turns[letter][1] * on[row] for letter, on in changing] for row in range(len(bases))])
-    return circuit, angles.reshape(len(bases), len(changing))
 
 
 def _rows(readouts: Sequence[Readout], common: bool) -> list[NDArray[np.int64]]:

@@ -16,6 +16,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qep_qiskit.coordinates import CoordinateWord
 from qep_qiskit.errors import NetworkError
+from qep_qiskit.merging import merge_into_groups
 from qep_qiskit.network.checks import one_input
 from qep_qiskit.network.forms import LinearForm
 from qep_qiskit.network.grid_words import GridPart, grid_parts, position_polynomial
@@ -24,7 +25,7 @@ from qep_qiskit.network.position_grid import PositionGrid, grid_masks
 from qep_qiskit.network.springs import SpringNetwork
 from qep_qiskit.network.weights import WeightLayout
 from qep_qiskit.network.z_polynomials import ZPolynomial
-from qep_qiskit.operators import CommutingGroup, PauliWord, merge_into_groups, sparse_pauli_op
+from qep_qiskit.operators import CommutingGroup, PauliWord, sparse_pauli_op
 
 __all__ = ["GridNetwork"]
 

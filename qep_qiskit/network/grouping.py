@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from qiskit.quantum_info import PauliList
 
+from qep_qiskit.merging import merge_into_groups
 from qep_qiskit.network.diagonalising import diagonalising_basis
-from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord, merge_into_groups
+from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord
 
 __all__ = ["commuting_groups"]
 

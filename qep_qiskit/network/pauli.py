@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from qiskit.quantum_info import SparsePauliOp
 
 from qep_qiskit.errors import NetworkError
+from qep_qiskit.merging import merge_into_groups
 from qep_qiskit.network.checks import check_spins, one_input
 from qep_qiskit.network.forms import LinearForm, spin_outputs, spin_squares
 from qep_qiskit.network.graphs import Graph
 from qep_qiskit.network.grouping import commuting_groups
 from qep_qiskit.network.interface import TermJacobian
 from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
-from qep_qiskit.operators import CommutingGroup, PauliWord, merge_into_groups, pauli_words, sparse_pauli_op
+from qep_qiskit.operators import CommutingGroup, PauliWord, pauli_words, sparse_pauli_op
 
 __all__ = ["Interaction", "PauliNetwork"]
 

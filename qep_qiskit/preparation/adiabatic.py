@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from qep_qiskit.errors import CoarseTrotterWarning, ConfigError, ReversedDriverWarning
 from qep_qiskit.measurement import Measuring
-from qep_qiskit.operators import CommutingGroup, PauliWord, merge_into_groups
+from qep_qiskit.merging import merge_into_groups
+from qep_qiskit.operators import CommutingGroup, PauliWord
 from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start, check_level
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import Layer, LayerProgram

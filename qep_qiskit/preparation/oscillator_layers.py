@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import ConfigError
+from qep_qiskit.merging import merge_into_groups
 from qep_qiskit.network import GridEnergies, PositionGrid, ZPolynomial
-from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord, merge_into_groups
+from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord
 from qep_qiskit.program import CxLayer, Layer
 from qep_qiskit.transforms import walsh_hadamard
 

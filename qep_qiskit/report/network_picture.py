@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +15,15 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
 from qep_qiskit.errors import NetworkError
+from qep_qiskit.report.strokes import (
+    dashes,
+    edge_line,
+    edge_widths,
+    every_nth,
+    nearest_distance,
+    ring_widths,
+    shortened,
+)
 from qep_qiskit.report.style import DIVERGING, DIVERGING_LINES, INK, house_style, new_figure, wrapped_title
 
 __all__ = ["NetworkView", "network_picture"]
@@ -23,12 +31,6 @@ __all__ = ["NetworkView", "network_picture"]
 _MARKERS: Final = {"input": "s", "hidden": "o", "output": "D"}
 _MARKER_SCALE: Final = {"s": 0.95, "o": 1.0, "D": 0.84}  # equal areas to the eye
 _STATES: Final = ("before", "after")
-_DASH, _GAP = 4.2, 2.6  # in points
-_THICKEST_EDGE = 6.0
-_THICKEST_RING = 5.5
-_THINNEST_EDGE = 1.2
-_THINNEST_RING = 0.8
-_LONGEST_NAME = 18
 _MANY_TICKS = 16
 
 
@@ -144,10 +146,10 @@ def network_picture(view: NetworkView, title: str) -> Figure:
     Returns:
         A figure that belongs to no global state.
     """
-    lines = {edge: _edge_line(view.positions, edge) for edge in view.edges}
+    lines = {edge: edge_line(view.positions, edge) for edge in view.edges}
     points = np.concatenate([view.positions, *lines.values()])
     low, high = points.min(axis=0), points.max(axis=0)
-    spacing = _spacing(view.positions)
+    spacing = nearest_distance(view.positions)
     cells = (high - low) / spacing + 1.1  # extent of the graph, margins included
     inches = min(1.6, max(0.72, 3.8 / cells.max()), 5.8 / cells[0], 6.6 / cells[1])
     panel = np.maximum(cells * inches, [3.2, 1.6])
@@ -194,12 +196,12 @@ def _draw_graph(
     if view.edges:
         order = np.argsort(np.abs(couplings), kind="stable")  # strong edges lie on top
         paths = [lines[view.edges[edge]] for edge in order]
-        widths = _edge_widths(couplings[order], scales.largest_coupling)
+        widths = edge_widths(couplings[order], scales.largest_coupling)
         edges = LineCollection(
             paths,
             linewidths=widths,
             linestyles=[
-                _dashes(width) if couplings[edge] < 0 else "solid" for edge, width in zip(order, widths, strict=True)
+                dashes(width) if couplings[edge] < 0 else "solid" for edge, width in zip(order, widths, strict=True)
             ],
             capstyle="butt",
             cmap=DIVERGING_LINES,
@@ -225,7 +227,7 @@ def _fill_panel(axis: Axes, low: NDArray[np.float64], high: NDArray[np.float64])
 
 def _draw_spins(axis: Axes, view: NetworkView, state: str, scales: _Scales) -> None:
     biases: NDArray[np.float64] = getattr(view, f"biases_{state}")
-    rings = _ring_widths(getattr(view, f"fields_{state}"), scales.largest_field, scales.node)
+    rings = ring_widths(getattr(view, f"fields_{state}"), scales.largest_field, scales.node)
     for role, marker in _MARKERS.items():
         spins = [spin for spin, other in enumerate(view.roles) if other == role]
         if not spins:
@@ -267,15 +269,15 @@ def _draw_heat_map(axis: Axes, view: NetworkView, state: str, scales: _Scales) -
     for spine in axis.spines.values():
         spine.set_visible(True)
     axis.set_xlabel("clamped input")
-    names = [_shortened(name) for name in view.input_names] or [str(number) for number in range(view.num_inputs)]
+    names = [shortened(name) for name in view.input_names] or [str(number) for number in range(view.num_inputs)]
     if view.num_inputs <= _MANY_TICKS:
         crowded = sum(len(name) + 1 for name in names) > 42
         axis.set_xticks(
             range(view.num_inputs), names, rotation=40 if crowded else 0, ha="right" if crowded else "center"
         )
     else:
-        axis.set_xticks(range(0, view.num_inputs, _stride(view.num_inputs)))
-    stride = _stride(len(view.roles)) if len(view.roles) > 20 else 1
+        axis.set_xticks(range(0, view.num_inputs, every_nth(view.num_inputs)))
+    stride = every_nth(len(view.roles)) if len(view.roles) > 20 else 1
     axis.set_yticks(range(0, len(view.roles), stride))
     if state == "before":
         axis.set_ylabel("spin")
@@ -295,13 +297,13 @@ def _add_legend(figure: Figure, view: NetworkView, scales: _Scales, width: float
     if view.edges:
         edge = view.coupling_title.split()[-1]
         handles.append(Line2D([], [], color="#555555", linewidth=3, label=f"{edge} > 0"))
-        handles.append(Line2D([], [], color="#555555", linewidth=3, linestyle=_dashes(3.0), label=f"{edge} < 0"))
+        handles.append(Line2D([], [], color="#555555", linewidth=3, linestyle=dashes(3.0), label=f"{edge} < 0"))
     letter = view.field_letter
     if min(view.fields_before.min(), view.fields_after.min()) < 0:
         letter = f"|{letter}|"
     for field in (0.25 * scales.largest_field, scales.largest_field):
         if field > 0:
-            ring = float(_ring_widths(np.array([field]), scales.largest_field, scales.node)[0])
+            ring = float(ring_widths(np.array([field]), scales.largest_field, scales.node)[0])
             handles.append(_spot(f"{letter} = {field:.2g}", "o", 11.0 + ring, "#f6f6f6", ring))
     figure.legend(
         handles=handles,
@@ -347,57 +349,3 @@ def _symmetric(largest: float) -> Normalize:
     """Colour limits around zero; weights that are all zero get a scale of one."""
     limit = largest or 1.0
     return Normalize(-limit, limit)
-
-
-def _edge_widths(couplings: NDArray[np.float64], largest: float) -> list[float]:
-    relative = np.abs(couplings) / (largest or 1.0)
-    return [float(width) for width in _THINNEST_EDGE + (_THICKEST_EDGE - _THINNEST_EDGE) * relative]
-
-
-def _dashes(width: float) -> tuple[float, tuple[float, float]]:
-    """Dashes as long for all widths, so that short thick edges show them; matplotlib scales by width."""
-    return 0.0, (_DASH / width, _GAP / width)
-
-
-def _ring_widths(fields: NDArray[np.float64], largest: float, node: float) -> NDArray[np.float64]:
-    thickest = min(_THICKEST_RING, 0.22 * node)
-    return _THINNEST_RING + (thickest - _THINNEST_RING) * np.abs(fields) / (largest or 1.0)
-
-
-def _spacing(positions: NDArray[np.float64]) -> float:
-    """Distance of the two nearest spins; 1 for a single one or for spins in one place."""
-    between = np.linalg.norm(positions[:, None] - positions[None, :], axis=-1)
-    apart = between[between > 1e-9]
-    return float(apart.min()) if apart.size else 1.0
-
-
-def _edge_line(positions: NDArray[np.float64], edge: Sequence[int]) -> NDArray[np.float64]:
-    """Points of an edge: straight, or bowed outward where it would run through another spin."""
-    start, end = positions[edge[0]], positions[edge[1]]
-    along = end - start
-    length = float(np.linalg.norm(along))
-    straight = np.array([start, end])
-    if length < 1e-9:
-        return straight
-    normal = np.array([-along[1], along[0]]) / length
-    others = np.delete(positions, list(edge), axis=0) - start
-    share, distance = others @ along / length**2, np.abs(others @ normal)
-    if not ((share > 0.02) & (share < 0.98) & (distance < 0.2 * _spacing(positions))).any():
-        return straight
-    outward = float((0.5 * (start + end) - positions.mean(axis=0)) @ normal)
-    side = -1.0 if outward < -1e-9 or (abs(outward) <= 1e-9 and normal[1] < 0) else 1.0
-    spacing = _spacing(positions)
-    rise = side * normal * (0.7 * spacing + 0.12 * max(0.0, length - 3 * spacing))
-    first, second = start + 0.12 * along + rise, end - 0.12 * along + rise
-    t = np.linspace(0.0, 1.0, 41)[:, None]
-    curve = (1 - t) ** 3 * start + 3 * t * (1 - t) ** 2 * first + 3 * t**2 * (1 - t) * second + t**3 * end
-    return np.asarray(curve)
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "\N{HORIZONTAL ELLIPSIS}"
-
-
-def _stride(count: int) -> int:
-    """Spacing of at most nine ticks."""
-    return next(step for step in (1, 2, 4, 5, 8, 10, 16, 20, 25, 32, 50, 100, 200, 500, count) if count <= 9 * step)

@@ -9,7 +9,8 @@ from reference import expectation, pauli_matrix, random_states, sum_of_paulis
 
 from qep_qiskit.bases import CliffordBasis, FourierBasis, Register
 from qep_qiskit.errors import NetworkError
-from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord, merge_into_groups
+from qep_qiskit.merging import merge_into_groups
+from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord
 
 KINDS = [*REGISTERS, "Clifford on 2", "Clifford on 4"]
 every_kind = pytest.mark.parametrize("kind", KINDS)

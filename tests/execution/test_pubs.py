@@ -10,8 +10,9 @@ from qiskit.quantum_info import Statevector
 from qep_qiskit.errors import ConfigError, ResourceError
 from qep_qiskit.execution import Readout, RequestKey
 from qep_qiskit.execution.aer import AerExecutor, fake_device
+from qep_qiskit.execution.basis_layers import basis_layer
 from qep_qiskit.execution.interface import Request
-from qep_qiskit.execution.pubs import DeviceCircuits, basis_layer
+from qep_qiskit.execution.pubs import DeviceCircuits
 from qep_qiskit.operators import CommutingGroup, LocalBasis
 from qep_qiskit.prepared import VectorStates
 from qep_qiskit.seeds import Seeds

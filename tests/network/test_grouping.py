@@ -4,8 +4,9 @@ from itertools import combinations, product
 
 import pytest
 
+from qep_qiskit.merging import merge_into_groups
 from qep_qiskit.network import commuting_groups
-from qep_qiskit.operators import PauliWord, merge_into_groups
+from qep_qiskit.operators import PauliWord
 
 
 def words_of(*texts):

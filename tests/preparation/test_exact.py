@@ -12,9 +12,10 @@ from qep_qiskit import memory
 from qep_qiskit.cost import OperatorCost
 from qep_qiskit.errors import ConfigError, DegenerateGroundStateWarning, ResourceError
 from qep_qiskit.learning import Contrast
+from qep_qiskit.merging import merge_into_groups
 from qep_qiskit.network import chain, complete
 from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import PauliWord, merge_into_groups
+from qep_qiskit.operators import PauliWord
 from qep_qiskit.preparation import (
     ExactPreparation,
     apply_hamiltonian,

@@ -9,9 +9,10 @@ from reference import derivative, fitted_slope, ground, ising_matrix
 from qep_qiskit.cost import OperatorCost
 from qep_qiskit.errors import DegenerateGroundStateWarning, NetworkError
 from qep_qiskit.learning import Contrast
+from qep_qiskit.merging import merge_into_groups
 from qep_qiskit.network import ClampedInputs, IsingNetwork, Start, chain, ring
 from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import PauliWord, merge_into_groups, sparse_pauli_op
+from qep_qiskit.operators import PauliWord, sparse_pauli_op
 from qep_qiskit.preparation import ExactPreparation, chain_term_means, solve_chain, term_expectations
 
 ENDS = {

@@ -11,8 +11,9 @@ from qiskit.quantum_info import SparsePauliOp, random_hermitian
 from reference import derivative
 
 from qep_qiskit.cost import OperatorCost
+from qep_qiskit.merging import merge_into_groups
 from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import PauliWord, merge_into_groups, pauli_words
+from qep_qiskit.operators import PauliWord, pauli_words
 from qep_qiskit.preparation import ExactPreparation, linear_response, term_expectations
 
 
