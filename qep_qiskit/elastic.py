@@ -74,6 +74,11 @@ class PotentialEnergy:
         counted[self.group.components[0][held]] = 0.0
         return counted
 
+    @property
+    def scale(self) -> float:
+        """The largest coefficient in size: that of springs, of forces, or of a nudge."""
+        return float(np.abs(self._forceful).max()) or 1.0
+
     def value(self, moving: NDArray) -> float:
         """V."""
         return float(self._forceful @ self.group.values(self.points(moving)))

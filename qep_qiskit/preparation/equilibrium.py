@@ -111,8 +111,7 @@ class EquilibriumPreparation:
         """The point at rest that the start leads to."""
         potential = _potential(family, sample, beta)
         moving = begin.ravel()[potential.frame.moving_coordinates]
-        scale = float(np.abs(potential.coefficients).max()) or 1.0
-        target = self.tolerance * scale
+        target = self.tolerance * potential.scale
         if self.critical_point == "minimum":
             near = _polished(potential, moving, target)
             moving = near if _is_minimum(potential, near, target) else _minimised(potential, moving, target)
