@@ -19,7 +19,7 @@ from qep_qiskit.coordinates import CoordinateGroup, Frame
 
 __all__ = ["PotentialEnergy"]
 
-_NO_LENGTH = 1e-300
+_NO_LENGTH = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
