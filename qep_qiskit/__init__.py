@@ -19,6 +19,7 @@ _HOMES: dict[str, str] = {
     "ClampedInputs": "network",
     "CommutingGroup": "operators",
     "Contrast": "learning",
+    "CoordinateWord": "coordinates",
     "CostTerm": "cost",
     "CrossEntropy": "losses",
     "CustomLoss": "losses",

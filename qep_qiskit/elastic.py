@@ -19,7 +19,7 @@ from qep_qiskit.coordinates import CoordinateGroup, Frame
 
 __all__ = ["PotentialEnergy"]
 
-_NO_LENGTH = 1e-300
+_NO_LENGTH = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +73,11 @@ class PotentialEnergy:
         counted = self.coefficients.copy()
         counted[self.group.components[0][held]] = 0.0
         return counted
+
+    @property
+    def scale(self) -> float:
+        """The largest coefficient in size: that of springs, of forces, or of a nudge."""
+        return float(np.abs(self._forceful).max()) or 1.0
 
     def value(self, moving: NDArray) -> float:
         """V."""

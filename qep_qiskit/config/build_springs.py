@@ -84,9 +84,11 @@ def build_springs(section: SpringsConfig, task: Task) -> SpringNetwork:
     anchored = section.anchors.atoms
     if anchored is None:
         anchored = [] if clamped else moving
+    outputs = _outputs(section, moving, task.train.num_targets)
     return SpringNetwork(
         graph=graph,
-        outputs=_outputs(section, moving, task.train.num_targets),
+        outputs=outputs,
+        output_axes=_output_axes(section, len(outputs), task.train.num_targets),
         places=places,
         clamped=tuple(clamped),
         inputs=_inputs(section, clamped, count),
@@ -156,6 +158,14 @@ def _outputs(section: SpringsConfig, moving: list[int], targets: int) -> tuple[i
     if count > len(moving):
         raise NetworkError(f"network.outputs: the task has {targets} targets, and only {len(moving)} atoms move")
     return tuple(moving[-count:])
+
+
+def _output_axes(section: SpringsConfig, atoms: int, targets: int) -> tuple[int, ...] | None:
+    """The named axes, or as many of the first as there are targets for an atom; None for all."""
+    if section.output_axes is not None:
+        return tuple(section.output_axes)
+    each, rest = divmod(targets, atoms) if atoms else (0, 0)
+    return tuple(range(each)) if rest == 0 and 1 <= each < section.dims else None
 
 
 def _rest_lengths(section: SpringsConfig, graph: Graph, places: NDArray, clamped: list[int]) -> Start | None:

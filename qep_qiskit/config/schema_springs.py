@@ -53,7 +53,9 @@ class SpringsConfig(Section):
     """Where every atom has its place, which anchors tie it to, clamped atoms are held at, and outputs are counted from:
     the origin (default on a line), the drawing of the graph (default else), or a point for each atom."""
     outputs: list[int] | None = None
-    """Output atoms; each is an output for every axis. By default as many of the last atoms as targets need."""
+    """Output atoms. By default as many of the last atoms as targets need."""
+    output_axes: list[int] | None = None
+    """Axes that are read at each; by default all, or as many of the first as there are targets for an atom."""
     clamped: list[int] | None = None
     """Atoms that are held; by default as many of the first as inputs need."""
     inputs: list[Pair] | None = Field(default=None, min_length=1)

@@ -37,6 +37,7 @@ class SpringNetwork:
     Args:
         graph: Atoms and springs; a spring between two clamped atoms does nothing and is left out.
         outputs: Atoms whose displacement from their place is the output, axis after axis.
+        output_axes: Axes that are read there; None for all.
         places: Shape (atoms, dims), the place of every atom; the origin of a line by default.
         clamped: Atoms that are held.
         inputs: (atom, axis) of every input: it displaces a clamped atom along an axis.
@@ -62,6 +63,7 @@ class SpringNetwork:
     springs: Start = field(default_factory=lambda: Start(mean=1.0, minimum=_SOFTEST))
     anchored: tuple[int, ...] = ()
     anchors: Start = field(default_factory=lambda: Start(mean=0.5, minimum=_SOFTEST))
+    output_axes: tuple[int, ...] | None = None
     rest_lengths: Start | None = None
     forces: Start | None = None
     masses: Start = field(default_factory=lambda: Start(mean=1.0, minimum=_SOFTEST, frozen=True))
@@ -109,6 +111,9 @@ class SpringNetwork:
         ):
             if start.minimum is None or not start.minimum > 0.0:
                 raise NetworkError(f"network.{key}.min: {what} must stay positive, got {start.minimum}; give it > 0")
+        axes = self._read_axes
+        if not axes or len(set(axes)) != len(axes) or any(not 0 <= axis < self.dims for axis in axes):
+            raise NetworkError(f"network.output_axes: expected some of the axes 0 to {self.dims - 1}, got {list(axes)}")
         if not 0.0 < self.hbar < np.inf:
             raise NetworkError(f"network.hbar: expected a positive number, got {self.hbar}")
 
@@ -213,7 +218,7 @@ class SpringNetwork:
     def output_coordinates(self) -> tuple[tuple[int, int, float], ...]:
         """Atom, axis and place of every output."""
         assert self.places is not None
-        return tuple((i, axis, float(self.places[i, axis])) for i in self.outputs for axis in range(self.dims))
+        return tuple((i, axis, float(self.places[i, axis])) for i in self.outputs for axis in self._read_axes)
 
     @property
     def output_forms(self) -> tuple[LinearForm, ...]:
@@ -236,6 +241,10 @@ class SpringNetwork:
             )
             for i, axis, place in self.output_coordinates
         )
+
+    @property
+    def _read_axes(self) -> tuple[int, ...]:
+        return tuple(range(self.dims)) if self.output_axes is None else self.output_axes
 
     def _starts(self) -> dict[str, int]:
         """Where the terms of every kind begin."""

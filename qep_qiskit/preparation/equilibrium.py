@@ -28,6 +28,7 @@ _MEMORY = "resting"
 _DENSE_UP_TO = 400
 _NEWTON_STEPS = 8
 _FLAT = 1e-9
+_TOUCHING = 1e-9
 _NUDGES_ON_THE_WAY = 4
 
 
@@ -61,7 +62,7 @@ class EquilibriumPreparation:
         free = np.empty((shape[0], frame.num_atoms, frame.dims))
         energies, residuals = np.empty(shape), np.empty(shape)
         for sample in range(shape[0]):
-            begin = self._begin(family.groups[0], start, sample)
+            begin = self._begin(start, sample)
             free[sample] = begin.copy() if self._knows_free(start) else self._settled(family, sample, 0.0, begin)
             for phase, beta in enumerate(family.betas.tolist()):
                 here = free[sample] if beta == 0.0 else self._followed(family, sample, beta, free[sample])
@@ -85,19 +86,14 @@ class EquilibriumPreparation:
     def _knows_free(self, start: Start) -> bool:
         return isinstance(start.free, RestingStates)
 
-    def _begin(self, group: CoordinateGroup, start: Start, sample: int) -> NDArray[np.float64]:
+    def _begin(self, start: Start, sample: int) -> NDArray[np.float64]:
         """The free point of an earlier stage, that of an earlier epoch, or the places."""
         if isinstance(start.free, RestingStates):
             return start.free.points[sample]
         remembered = start.memory.get(_MEMORY)
         if remembered is not None and np.isfinite(remembered[sample]).all():
             return remembered[sample].reshape(self.places.shape)
-        pairs = group.pairs
-        touching = np.square(pairs.vectors(self.places)[pairs.is_root]).sum(axis=1) < _FLAT**2
-        if not touching.any():
-            return self.places
-        # A spring with a rest length has no direction where its atoms touch: they start a little apart.
-        return self.places + 0.01 * np.random.default_rng(0).standard_normal(self.places.shape)
+        return self.places
 
     def _followed(self, family: Family, sample: int, beta: float, free: NDArray) -> NDArray[np.float64]:
         """From the free point to the nudged one; any critical point in several steps, so that it stays the same one."""
@@ -110,9 +106,8 @@ class EquilibriumPreparation:
     def _settled(self, family: Family, sample: int, beta: float, begin: NDArray) -> NDArray[np.float64]:
         """The point at rest that the start leads to."""
         potential = _potential(family, sample, beta)
-        moving = begin.ravel()[potential.frame.moving_coordinates]
-        scale = float(np.abs(potential.coefficients).max()) or 1.0
-        target = self.tolerance * scale
+        moving = _apart(potential, begin.ravel()[potential.moving])
+        target = self.tolerance * potential.scale
         if self.critical_point == "minimum":
             near = _polished(potential, moving, target)
             moving = near if _is_minimum(potential, near, target) else _minimised(potential, moving, target)
@@ -150,7 +145,7 @@ class EquilibriumPreparation:
         from qep_qiskit.execution import RequestKey
 
         family = Family.of_free(groups, row[None], RequestKey("equilibrium", 0))
-        return self._settled(family, 0, 0.0, self._begin(groups[0], Start(), 0))
+        return self._settled(family, 0, 0.0, self._begin(Start(), 0))
 
     def response(self, groups: Sequence[CoordinateGroup], free: NDArray, nudge: NDArray) -> NDArray[np.float64]:
         """d(terms)/d(beta) at beta = 0: the force of the nudge, through the inverse of the second derivatives."""
@@ -170,6 +165,15 @@ class EquilibriumPreparation:
 
 def _potential(family: Family, sample: int, beta: float) -> PotentialEnergy:
     return PotentialEnergy.of(family.groups, family.free[sample] + beta * family.nudge[sample])
+
+
+def _apart(potential: PotentialEnergy, moving: NDArray) -> NDArray[np.float64]:
+    """The same, or a little off where atoms touch: a spring with a rest length has no direction there."""
+    pairs = potential.group.pairs
+    arms = pairs.vectors(potential.points(moving))[pairs.is_root]
+    if not np.any(np.square(arms).sum(axis=1) < _TOUCHING**2):
+        return moving
+    return moving + 0.01 * np.random.default_rng(0).standard_normal(moving.shape)
 
 
 def _is_minimum(potential: PotentialEnergy, moving: NDArray, target: float) -> bool:
@@ -197,7 +201,7 @@ def _polished(potential: PotentialEnergy, moving: NDArray, target: float) -> NDA
     """Newton steps while they lessen the force."""
     force = potential.gradient(moving)
     for _ in range(_NEWTON_STEPS):
-        if np.linalg.norm(force) <= target:
+        if np.linalg.norm(force) <= target or not np.isfinite(force).all():
             break
         trial = moving - _solved(potential.hessian(moving), force)
         found = potential.gradient(trial)

@@ -51,10 +51,7 @@ class NetworkView:
         input_weights_before: Weights W of clamped inputs, shape `(num_inputs, num_spins)`, or None.
         input_weights_after: The same after training.
         input_names: Names of the clamped inputs; their numbers when left empty.
-        site: What a node is called.
-        coupling_title: What an edge stands for, in the legend; the last word is its letter.
-        field_letter: The letter of what the rings stand for.
-        bias_title: What the faces stand for.
+        site, coupling_title, field_letter, bias_title: Names of nodes, edges (last word: letter), rings, faces.
 
     Raises:
         NetworkError: Shapes do not fit, a value is not finite, a role is unknown, or an edge names a spin

@@ -61,6 +61,7 @@ WAYS = {
     "operator": (OPERATOR, MASSES),
     "exact": (EXACT, OPERATOR),
     "classical": (CLASSICAL, EXACT),
+    "space": (CLASSICAL, EXACT, "network.dims=3", "network.rest_lengths={}", "network.anchors.atoms=[1, 2, 3, 4]"),
     "rest lengths": (CLASSICAL, EXACT, "network.dims=2", "network.rest_lengths={}", "task.targets=['middle', 'side']"),
 }
 

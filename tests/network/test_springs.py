@@ -134,6 +134,7 @@ BAD = [
     ({"clamped": (0, 1, 2), "outputs": (), "anchored": ()}, "expected an atom that moves"),
     ({"masses": Start(mean=-1.0)}, "network.masses.min: masses must stay positive"),
     ({"springs": Start(mean=1.0, minimum=0.0)}, "network.springs.min: springs must stay positive"),
+    ({"output_axes": (1,)}, "network.output_axes: expected some of the axes 0 to 0, got [1]"),
     ({"hbar": 0.0}, "network.hbar: expected a positive number"),
     ({"places": np.zeros((2, 1))}, "network.places: expected a point for each of 3 atoms"),
     ({"places": np.zeros((3, 4))}, "network.dims: expected 1, 2 or 3"),
@@ -166,3 +167,9 @@ def test_masses_that_do_not_train_are_no_weights():
     assert not any(name.startswith("m") for name in fixed.layout.names)
     assert trained.layout.names[-3:] == ("m[0]", "m[1]", "m[2]")
     assert fixed.coefficients(fixed.layout.initial(Seeds(0)), np.zeros((1, 0)))[0, -3:] == pytest.approx([0.5] * 3)
+
+
+def test_some_axes_of_the_outputs_are_read(rng):
+    network = elastic(3, rng, outputs=(2, 3), output_axes=(2, 0))
+    assert [str(word) for word in network.output_words] == ["r2z", "r2x", "r3z", "r3x"]
+    assert network.output_offsets == pytest.approx(-network.places[[2, 2, 3, 3], [2, 0, 2, 0]])

@@ -181,3 +181,22 @@ def test_a_nudge_that_overcomes_the_springs_is_refused(rng):
     chosen = problem(1, rng, loss=False)
     with pytest.raises(ConfigError, match="at beta = -50 the nudge may overcome the springs"):
         estimate(chosen, Contrast(kind="one_sided", beta=-50.0))
+
+
+def test_an_input_may_put_a_clamped_atom_onto_another(rng):
+    """Where two atoms touch a spring with a rest length has no direction; the search starts beside it."""
+    places = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 1.0]])
+    network = SpringNetwork(
+        graph=complete(3),
+        outputs=(2,),
+        places=places,
+        clamped=(0,),
+        inputs=((0, 0), (0, 1)),
+        anchored=(1, 2),
+        rest_lengths=Start(mean=1.0, minimum=0.0),
+    )
+    hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error_of(network))
+    onto = np.array([[1.0, 0.0], [0.5, 1.0]])
+    chosen = hamiltonian, network.layout.initial(Seeds(0)), onto, np.zeros((2, 2))
+    found = estimate(chosen, Contrast(kind="four_point", beta=0.003))
+    assert found.gradient == pytest.approx(exact(chosen).gradient, abs=1e-5)
