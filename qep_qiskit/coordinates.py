@@ -216,6 +216,11 @@ class CoordinateGroup:
         return len(self.words)
 
     @property
+    def bounded(self) -> bool:
+        """False: positions and momenta have no end."""
+        return False
+
+    @property
     def sites(self) -> tuple[tuple[int, ...], ...]:
         """The atoms that each generator is a function of."""
         return tuple(tuple(dict.fromkeys(word.atoms)) for word in self.words)

@@ -22,6 +22,7 @@ __all__ = [
     "NetworkError",
     "NoShotsWarning",
     "NudgeBeyondGapWarning",
+    "NudgeError",
     "PausedError",
     "QepError",
     "QepWarning",
@@ -67,6 +68,10 @@ class LedgerError(QepError):
 
 class NetworkError(QepError):
     """A network, cost or graph is not well defined (spin out of range, duplicate edge, ...)."""
+
+
+class NudgeError(ConfigError):
+    """A nudge is too strong for what it acts on: springs that no longer hold, a state that leaves its grid."""
 
 
 class PausedError(QepError):

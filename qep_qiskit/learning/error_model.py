@@ -41,6 +41,7 @@ class ErrorModel:
         gradient_squared: |g|^2, or zero where unknown.
         signal_group: The group that the outputs are read in.
         beta_scale: The nudge at which the model was measured; the search for the best one starts there.
+        most_beta: The largest nudge that is known to hold, where stronger ones do not; None where there is no end.
     """
 
     order: int
@@ -51,6 +52,7 @@ class ErrorModel:
     gradient_squared: float = 0.0
     signal_group: int = 0
     beta_scale: float = 0.1
+    most_beta: float | None = None
 
     def record(self) -> dict[str, Any]:
         """Plain data, for checkpoints and reports."""
@@ -89,9 +91,10 @@ class ErrorModel:
     def best_beta(self, shots: float, shares: NDArray | None = None, *, sign: float = 1.0) -> float:
         """The nudge with the smallest error at given shots, positive unless a negative `sign` is asked for."""
         scale = np.log(self.beta_scale)
+        most = np.inf if self.most_beta is None else np.log(self.most_beta)
         found = minimize_scalar(
             lambda x: np.log(self.error(sign * float(np.exp(x)), shots, shares)),
-            bounds=(scale - _FOLDS_OF_BETA, scale + _FOLDS_OF_BETA),
+            bounds=(scale - _FOLDS_OF_BETA, min(scale + _FOLDS_OF_BETA, most)),
             method="bounded",
         )
         return sign * float(np.exp(found.x))

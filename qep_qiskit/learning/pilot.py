@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.cost import LossOnExpectations
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.errors import ConfigError, NudgeError
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.contrast import Contrast
 from qep_qiskit.learning.diagnostics import nudge_sizes
@@ -32,6 +32,7 @@ _FIRST_OF_SCALE = 0.1
 # agreement that is there, fall back to their two smallest nudges and choose one ten times too small.
 _DEVIATIONS = 6.0
 _FEWEST_SHOTS = 32
+_MOST_RETREATS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,29 +95,46 @@ def measure_pilot(
         in_units_of_signals: With a loss on expectations, beta is meant for error signals of size one, and the ladder
             is moved by the power of two that fits the measured ones.
 
+    Where nudges are too strong for what they act on, a ladder of a quarter of them is tried.
+
     Raises:
+        NudgeError: Six such ladders are too strong as well.
         ConfigError: Fewer than two levels, or exact expectations, which have no shot noise to weigh against.
     """
     if levels < 2:
         raise ConfigError(f"pilot.levels: expected at least 2, got {levels}")
     shots = _pilot_shots(estimator)
-    ladder = [replace(estimator.contrast, beta=_signed(estimator, beta) * 2.0**j) for j in range(levels)]
-    betas = np.unique(np.concatenate([contrast.betas for contrast in ladder]) + 0.0)
     scout = replace(estimator, shots=tuple(shots) if len(set(shots)) > 1 else shots[0])
-    measured = yield from scout.phases(
-        weights,
-        inputs,
-        targets,
-        key,
-        betas,
-        memory,
-        calibrations=calibrations,
-        quiet=True,
-        in_units_of_signals=in_units_of_signals,
-    )
+
+    def phases(betas: NDArray, attempt: int) -> Measuring[MeasuredPhases]:
+        return scout.phases(
+            weights,
+            inputs,
+            targets,
+            replace(key, attempt=attempt),
+            betas,
+            memory,
+            calibrations=calibrations,
+            quiet=True,
+            in_units_of_signals=in_units_of_signals,
+        )
+
+    for retreat in range(_MOST_RETREATS + 1):
+        first = _signed(estimator, beta) / 4.0**retreat
+        ladder = [replace(estimator.contrast, beta=first * 2.0**j) for j in range(levels)]
+        betas = np.unique(np.concatenate([contrast.betas for contrast in ladder]) + 0.0)
+        try:
+            measured = yield from phases(betas, key.attempt + retreat)
+            break
+        except NudgeError:
+            if retreat == _MOST_RETREATS:
+                raise
     unit = float(np.abs(measured.betas).max() / np.abs(betas).max())  # a power of two: the ladder stays exact
     ladder = [replace(contrast, beta=contrast.beta * unit) for contrast in ladder]
-    return _fitted(measured, ladder, np.array(shots), trainable, scout)
+    pilot = _fitted(measured, ladder, np.array(shots), trainable, scout)
+    if not retreat and (pilot.resolved or all(group.bounded for group in estimator.hamiltonian.groups)):
+        return pilot
+    return replace(pilot, model=replace(pilot.model, most_beta=float(np.abs(ladder[-1].beta))))
 
 
 def _signed(estimator: GradientEstimator, beta: float) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import CoarseGridWarning, NetworkError
+from qep_qiskit.errors import CoarseGridWarning, NetworkError, NudgeError
 from qep_qiskit.network.position_grid import PositionGrid, Spread
 from qep_qiskit.network.z_polynomials import ZPolynomial
 from qep_qiskit.operators import Basis, CommutingGroup, PauliWord
@@ -78,7 +78,7 @@ class GridEnergies:
         lowest = np.linalg.eigvalsh(self.stiffness)
         soft = lowest[:, 0] <= _SOFT * lowest[:, -1]
         if soft.any():
-            raise NetworkError(
+            raise NudgeError(
                 f"{int(soft.sum())} of {len(self)} energies have no minimum (a stiffness of {lowest[:, 0].min():.3g}): "
                 "the nudge pulls harder than the springs hold; use a smaller contrast.beta"
             )

@@ -157,12 +157,10 @@ class GridNetwork:
         table = self._table
         entry, row = np.nonzero(own.term[:, None] == table.word[None, :])
         values = table.values(self._held(self.atoms.coefficients(weights, inputs)))
-        return TermJacobian(
-            weight=own.weight[entry],
-            term=table.term[row],
-            values=own.values[:, entry] * values[:, row],
-            num_weights=own.num_weights,
-        )
+        pairs, which = np.unique(np.stack([own.weight[entry], table.term[row]]), axis=1, return_inverse=True)
+        summed = np.zeros((pairs.shape[1], len(inputs)))
+        np.add.at(summed, which.ravel(), (own.values[:, entry] * values[:, row]).T)
+        return TermJacobian(weight=pairs[0], term=pairs[1], values=summed.T, num_weights=own.num_weights)
 
     def hamiltonian(self, weights: NDArray, x: NDArray | Sequence[float] | None = None) -> SparsePauliOp:
         """H(w, x) as a SparsePauliOp, constants included; the kinetic energy goes through a matrix per register.

@@ -34,6 +34,11 @@ class Group(Protocol):
         ...
 
     @property
+    def bounded(self) -> bool:
+        """Whether the spectra of its terms have an end."""
+        ...
+
+    @property
     def sites(self) -> tuple[tuple[int, ...], ...]:
         """Qubits or atoms whose outcomes give each term."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from qep_qiskit.errors import NetworkError, NudgeError
 from qep_qiskit.measurement import Measuring
 from qep_qiskit.network import GridEnergies, PositionGrid, check_grid
 from qep_qiskit.preparation.interface import Equilibria, Family, Preparation, Start
@@ -27,7 +28,13 @@ class OnGrid:
         """Check the Gaussian ground states of all samples and phases, then prepare.
 
         Raises:
-            NetworkError: A state does not fit the grid, or an energy has no minimum.
+            NetworkError: A free state does not fit the grid, or an energy has no minimum.
+            NudgeError: Free states fit, and a nudged one does not.
         """
-        check_grid(self.grid, GridEnergies.of(self.grid, family.groups, family.rows()).spread())
+        check_grid(self.grid, GridEnergies.of(self.grid, family.groups, family.free).spread())
+        nudged = GridEnergies.of(self.grid, family.groups, family.rows()).spread()
+        try:
+            check_grid(self.grid, nudged)
+        except NetworkError as error:
+            raise NudgeError(str(error)) from None
         return (yield from self.preparation.prepare(family, start))

@@ -10,7 +10,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from qep_qiskit.coordinates import CoordinateGroup
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.errors import ConfigError, NudgeError
 from qep_qiskit.gaussian import GaussianStates, NormalModes, QuadraticEnergies, quadratic_energies
 from qep_qiskit.measurement import Measuring
 from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start
@@ -173,7 +173,7 @@ def _refuse(family: Family, row: int) -> None:
         raise ConfigError("network: the springs do not hold all atoms; springs, anchors and masses must be positive")
     lowest, highest = stable_betas(family.groups, family.free[sample], family.nudge[sample])
     bound = lowest if beta < 0.0 else highest
-    raise ConfigError(
+    raise NudgeError(
         f"contrast.beta: at beta = {beta:.4g} the nudge overcomes the springs, and there is no ground state; give a "
         f"beta below {abs(bound):.4g} in size, or stiffer springs"
     )

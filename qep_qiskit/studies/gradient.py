@@ -111,7 +111,8 @@ class GradientStudy:
             return list(config.betas)
         model, sign = self.pilots[contrast].model, CONTRASTS[contrast][1]
         ends = [abs(model.best_beta(shots, sign=sign)) for shots in (max(config.shots), max(10, min(config.shots)))]
-        grid = np.geomspace(0.5 * min(ends), min(2.0 * max(ends), 8.0 * model.beta_scale), config.num_betas)
+        most = np.inf if model.most_beta is None else model.most_beta
+        grid = np.geomspace(0.5 * min(ends), min(2.0 * max(ends), 8.0 * model.beta_scale, most), config.num_betas)
         return sorted({float(f"{beta:.2g}") for beta in grid})
 
     def rows(self) -> list[Row]:

@@ -131,3 +131,9 @@ def test_a_plane_has_two_registers_an_atom():
     assert CoordinateWord.square(0, 1) in atoms.groups[0].words
     masks = network.groups[0].masks
     assert (0b11 in masks, 0b10001 in masks, 0b1000001 in masks) == (True, True, False)
+
+
+def test_a_weight_has_each_term_once(network, weights):
+    found = network.jacobian(weights, INPUTS[None])
+    pairs = list(zip(found.weight.tolist(), found.term.tolist(), strict=True))
+    assert len(set(pairs)) == len(pairs)

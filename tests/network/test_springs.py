@@ -172,4 +172,6 @@ def test_masses_that_do_not_train_are_no_weights():
 def test_some_axes_of_the_outputs_are_read(rng):
     network = elastic(3, rng, outputs=(2, 3), output_axes=(2, 0))
     assert [str(word) for form in network.output_forms for word, _ in form.terms] == ["r2z", "r2x", "r3z", "r3x"]
-    assert [form.constant for form in network.output_forms] == pytest.approx(-network.places[[2, 2, 3, 3], [2, 0, 2, 0]])
+    assert [form.constant for form in network.output_forms] == pytest.approx(
+        -network.places[[2, 2, 3, 3], [2, 0, 2, 0]]
+    )
