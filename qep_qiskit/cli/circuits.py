@@ -95,17 +95,17 @@ def gradient_circuits(experiment: Experiment, weights: NDArray, sample: int) -> 
     Raises:
         ConfigError: The preparation has no circuits, or the sample is out of range.
     """
+    if is_of_atoms(experiment.config):
+        raise ConfigError(
+            f"network.kind: '{experiment.config.network.kind}' is solved without circuits, there are none to show; "
+            "'qep gradient' shows its contrast"
+        )
     if has_known_states(experiment.config):
         kind = experiment.config.preparation.kind
         raise ConfigError(f"preparation.kind: '{kind}' has no circuits; use 'adiabatic' or 'variational'")
     hamiltonian = experiment.estimator.hamiltonian
     data = experiment.task.train.take(checked_sample(experiment, sample))
     betas = sorted({0.0, *experiment.estimator.contrast.betas.tolist()}, key=lambda beta: (abs(beta), -beta))
-    if is_of_atoms(experiment.config):
-        raise ConfigError(
-            f"network.kind: '{experiment.config.network.kind}' is solved without circuits, there are none to show; "
-            "'qep gradient' shows its contrast"
-        )
     level = level_of(experiment.config)
     family = Family(
         groups=hamiltonian.groups,
