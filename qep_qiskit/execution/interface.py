@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.execution.readout_errors import ReadoutErrors
 from qep_qiskit.execution.twirled_readout import TwirledErrors
-from qep_qiskit.prepared import GaussianStates, Prepared, RestingStates, SpinStates
+from qep_qiskit.prepared import Prepared, RestingStates, SpinStates
 
 __all__ = [
     "BitMemory",
@@ -112,8 +112,9 @@ class Request:
 
     @property
     def num_circuits(self) -> int:
-        """Bound circuits in all, those of the calibration among them; none of classical spins and atoms in space."""
-        if isinstance(self.prepared, SpinStates | GaussianStates | RestingStates):
+        """Bound circuits in all, those of the calibration among them; none of classical spins and atoms at rest. Of
+        oscillators in space, batches of points."""
+        if isinstance(self.prepared, SpinStates | RestingStates):
             return 0
         calibration = 0 if self.calibration is None else self.calibration.num_circuits
         return sum(readout.num_circuits for readout in self.readouts) + calibration
