@@ -113,7 +113,8 @@ class Request:
     @property
     def num_circuits(self) -> int:
         """Bound circuits in all, those of the calibration among them; none of classical spins and atoms at rest. Of
-        oscillators in space, batches of points."""
+        oscillators in space, batches of points.
+        """
         if isinstance(self.prepared, SpinStates | RestingStates):
             return 0
         calibration = 0 if self.calibration is None else self.calibration.num_circuits
