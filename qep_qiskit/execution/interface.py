@@ -112,8 +112,9 @@ class Request:
 
     @property
     def num_circuits(self) -> int:
-        """Bound circuits in all, those of the calibration among them; none of classical spins and atoms at rest. Of
-        oscillators in space, batches of points.
+        """Bound circuits in all, with those of the calibration; of oscillators in space, batches of points.
+
+        None of classical spins and atoms at rest, whose outcomes are certain.
         """
         if isinstance(self.prepared, SpinStates | RestingStates):
             return 0
