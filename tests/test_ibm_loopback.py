@@ -186,7 +186,12 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("name", FAULTS)
+AT_ONCE = ("accepted, then 504", "accepted, then silence", "bad results")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in AT_ONCE else [pytest.mark.slow]) for name in FAULTS]
+)
 def test_every_fault_ends_with_the_same_bits_and_one_job(double, faultless, tmp_path, name):
     for action, where, method, more in FAULTS[name]:
         double.fault(action, where, method, **more)
@@ -271,6 +276,7 @@ def qep(double, *words, seconds=None):
         return None
 
 
+@pytest.mark.slow
 def test_training_that_is_killed_again_and_again(double, tmp_path):
     """Also with every submission's answer lost: the same weights, and every job accepted once."""
     config = tmp_path / "xor.toml"

@@ -73,7 +73,7 @@ class GridEnergies:
         """Classical equilibrium relative to the centres of the boxes, shape (rows, coordinates).
 
         Raises:
-            NetworkError: There is none: K is not positive.
+            NudgeError: There is none: K is not positive.
         """
         lowest = np.linalg.eigvalsh(self.stiffness)
         soft = lowest[:, 0] <= _SOFT * lowest[:, -1]

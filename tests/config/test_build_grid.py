@@ -41,7 +41,7 @@ def test_a_ramp_starts_from_oscillators_as_wide_as_the_ground_states():
     experiment = made()
     preparation, network = experiment.estimator.preparation.preparation, experiment.network
     assert isinstance(preparation, SplitOperatorPreparation)
-    assert (preparation.steps, preparation.total_time, preparation.start) == (6, 2.4, "equilibrium")
+    assert (preparation.steps, preparation.total_time, preparation.start) == (6, 1.8, "equilibrium")
     spread = spread_of(network.atoms, network.layout.initial(experiment.seeds), experiment.task.train.inputs)
     assert preparation.driver.widths == pytest.approx(spread.widths[0], rel=1e-9)
 

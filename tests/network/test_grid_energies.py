@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from oscillator_cases import anchor, anchor_grid, anchor_spread, on_grid
 
-from qep_qiskit.errors import CoarseGridWarning, NetworkError
+from qep_qiskit.errors import CoarseGridWarning, NetworkError, NudgeError
 from qep_qiskit.network import GridEnergies, PositionGrid, check_grid
 from qep_qiskit.operators import CommutingGroup
 
@@ -37,7 +37,7 @@ def test_spread_is_that_of_the_gaussian_ground_state():
 
 def test_an_energy_without_minimum_is_refused():
     groups, row, _ = on_grid(anchor_grid(), *anchor(-1.5))
-    with pytest.raises(NetworkError, match=r"1 of 1 energies have no minimum .* use a smaller contrast.beta"):
+    with pytest.raises(NudgeError, match=r"1 of 1 energies have no minimum .* use a smaller contrast.beta"):
         GridEnergies.of(anchor_grid(), groups, row[None]).at_rest()
 
 
