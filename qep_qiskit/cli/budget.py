@@ -22,6 +22,7 @@ from qep_qiskit.cli.points_view import PointsView
 from qep_qiskit.cli.source import open_source
 from qep_qiskit.config import Experiment
 from qep_qiskit.errors import ConfigError
+from qep_qiskit.network import GridNetwork
 from qep_qiskit.studies.budget_folder import BudgetFolder
 from qep_qiskit.studies.budget_noise import cancellation_rows, noise_rows, noisy_setups
 from qep_qiskit.studies.budget_setup import BudgetSetup, problem_of, setup_of
@@ -69,6 +70,11 @@ def _check(studies: Sequence[str], experiment: Experiment, setup: BudgetSetup, p
     """Everything that can be refused is refused before anything is written."""
     if experiment.config.network.kind == "elastic":
         raise ConfigError("network.kind: an elastic network has no shot noise to study; use 'oscillators'")
+    if isinstance(experiment.network, GridNetwork):
+        raise ConfigError(
+            "network.grid: a study tries nudges and weights that leave the boxes of a grid; leave the section out, "
+            "since the same atoms in space have the same shot noise, or ask with --target-error or --qpu-seconds"
+        )
     problem_of(setup, experiment.config.budget.reference)
     if "training" in studies:
         check_training(training_points(experiment.config, path / "runs"))

@@ -127,3 +127,8 @@ def test_keys_of_oscillators_are_refused_for_spins(refused, here):
         '[task]\nkind = "xor"\n[network]\nnum_spins = 2\n[preparation]\nkind = "adiabatic"\nstart = "origin"\n'
     )
     assert "preparation.start: is for oscillators on a grid" in refused("gradient", "spins.toml", "--sample", 0)
+
+
+def test_studies_of_nudges_are_for_atoms_in_space(qep, refused, pair):
+    assert "network.grid: a study tries nudges and weights that leave the boxes" in refused("budget", pair)
+    assert qep("budget", pair, "--target-error", "0.5").code == 0
