@@ -6,6 +6,8 @@ leaves with exit code 2. Warnings derive from `QepWarning`, so that one filter c
 
 from __future__ import annotations
 
+from typing import ClassVar, Literal
+
 __all__ = [
     "AnsatzError",
     "BranchJumpWarning",
@@ -13,29 +15,41 @@ __all__ = [
     "CoarseTrotterWarning",
     "ConfigError",
     "DataError",
+    "DeadGradientWarning",
     "DegenerateGroundStateWarning",
     "DeviceError",
+    "FloppyModesWarning",
     "FolderBusyError",
     "IdleClusterWarning",
     "JobFailedError",
     "LedgerError",
+    "LostSignalWarning",
     "NetworkError",
     "NoShotsWarning",
+    "NoisyGradientWarning",
     "NudgeBeyondGapWarning",
     "NudgeError",
     "PausedError",
     "QepError",
     "QepWarning",
     "ResourceError",
+    "ResultError",
     "ReversedDriverWarning",
     "RunFolderError",
     "StillQueuedError",
+    "TruncatedStateWarning",
     "UnconnectedOutputWarning",
     "UnconvergedError",
     "UnconvergedWarning",
+    "UnreachableTargetWarning",
+    "UnresolvedContrastWarning",
+    "UntrustedGradientWarning",
     "UnusedKeyWarning",
     "WorkerLostError",
 ]
+
+Severity = Literal["note", "warning", "serious"]
+"""How much a warning says against a result: worth knowing, to be looked into, or the result is not what it seems."""
 
 
 class QepError(ValueError):
@@ -82,6 +96,10 @@ class ResourceError(QepError):
     """The job does not fit in memory; the message says what would fit."""
 
 
+class ResultError(QepError):
+    """What came back from an executor is not what was asked for; the message names the circuit and the backend."""
+
+
 class RunFolderError(QepError):
     """A run folder is foreign, damaged, or already in use."""
 
@@ -103,10 +121,28 @@ class WorkerLostError(QepError):
 
 
 class QepWarning(UserWarning):
-    """Base of every warning of this package."""
+    """Base of every warning of this package.
+
+    The text of a warning is constant for its kind and cause, so that Python's filters show it once; numbers are in
+    `detail`.
+
+    Args:
+        text: What was found and which key helps, without numbers that change from step to step.
+        detail: The numbers of this time.
+    """
+
+    severity: ClassVar[Severity] = "warning"
+
+    def __init__(self, text: str = "", detail: str = "") -> None:
+        super().__init__(text)
+        self.detail = detail
 
 
-class BranchJumpWarning(QepWarning):
+class UntrustedGradientWarning(QepWarning):
+    """Base of warnings that say why a gradient may not be what it seems."""
+
+
+class BranchJumpWarning(UntrustedGradientWarning):
     """A nudged state does not belong to the free one: it lies on another branch of the spectrum."""
 
 
@@ -118,33 +154,79 @@ class CoarseTrotterWarning(QepWarning):
     """The Trotter step is too long for the coefficients: dt * max|coefficient| nears 1."""
 
 
-class DegenerateGroundStateWarning(QepWarning):
+class DeadGradientWarning(UntrustedGradientWarning):
+    """A gradient has been exactly zero for many steps: nothing is learned."""
+
+    severity = "serious"
+
+
+class DegenerateGroundStateWarning(UntrustedGradientWarning):
     """The ground state is degenerate, or a symmetry fixes the outputs at zero."""
+
+
+class FloppyModesWarning(UntrustedGradientWarning):
+    """An elastic network moves without cost along some directions: its equilibrium is not unique."""
+
+    severity = "serious"
 
 
 class IdleClusterWarning(QepWarning):
     """A cluster has no workers yet; what is handed to it waits for some."""
 
+    severity = "note"
+
+
+class LostSignalWarning(UntrustedGradientWarning):
+    """Circuits use gates that do not work, or hardly any signal survives the noise of the device."""
+
+    severity = "serious"
+
 
 class NoShotsWarning(QepWarning):
     """Shots are given where nothing is random."""
 
+    severity = "note"
 
-class NudgeBeyondGapWarning(QepWarning):
+
+class NoisyGradientWarning(UntrustedGradientWarning):
+    """Gradients have stayed below their own shot noise over several steps."""
+
+
+class NudgeBeyondGapWarning(UntrustedGradientWarning):
     """The nudge is stronger than the gap allows for sure: |beta| range(C) exceeds the gap (Weyl)."""
+
+    severity = "note"
 
 
 class ReversedDriverWarning(QepWarning):
     """An adiabatic ramp starts from fields along X of the other sign than those it ends in."""
+
+    severity = "serious"
+
+
+class TruncatedStateWarning(UntrustedGradientWarning):
+    """A matrix product state lost more of its norm by truncation than the contrast can bear."""
 
 
 class UnconnectedOutputWarning(QepWarning):
     """An output spin has no path of couplings from any input."""
 
 
-class UnconvergedWarning(QepWarning):
+class UnconvergedWarning(UntrustedGradientWarning):
     """A preparation did not converge; its states are used as they are."""
+
+
+class UnreachableTargetWarning(QepWarning):
+    """Targets lie outside of what the outputs can reach."""
+
+
+class UnresolvedContrastWarning(UntrustedGradientWarning):
+    """The residual of iterative states is not far below the nudge: the contrast is unknown, not zero."""
+
+    severity = "serious"
 
 
 class UnusedKeyWarning(QepWarning):
     """A key of the configuration is there and has no effect."""
+
+    severity = "note"
