@@ -6,7 +6,7 @@ leaves with exit code 2. Warnings derive from `QepWarning`, so that one filter c
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 __all__ = [
     "AnsatzError",
@@ -129,13 +129,16 @@ class QepWarning(UserWarning):
     Args:
         text: What was found and which key helps, without numbers that change from step to step.
         detail: The numbers of this time.
+        severity: Another than that of the class.
     """
 
-    severity: ClassVar[Severity] = "warning"
+    severity: Severity = "warning"
 
-    def __init__(self, text: str = "", detail: str = "") -> None:
+    def __init__(self, text: str = "", detail: str = "", severity: Severity | None = None) -> None:
         super().__init__(text)
         self.detail = detail
+        if severity is not None:
+            self.severity = severity
 
 
 class UntrustedGradientWarning(QepWarning):
