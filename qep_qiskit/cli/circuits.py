@@ -10,9 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit, qasm3
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from qep_qiskit.cli.source import checked_sample, open_source
 from qep_qiskit.config import Experiment, has_known_states, level_of
@@ -28,6 +26,7 @@ from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.preparation import Family, Start
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import lower
+from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.report.locality_table import locality_table
 
 __all__ = ["NamedCircuit", "gradient_circuits", "run"]
@@ -159,11 +158,11 @@ def _write(folder: Path, named: list[NamedCircuit]) -> None:
         raise RunFolderError(f"--out {folder}: cannot write there ({error.strerror})") from error
 
 
-def _table(named: list[NamedCircuit], title: str) -> Table:
-    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
+def _table(named: list[NamedCircuit], title: str) -> FittedTable:
+    table = FittedTable(title)
     for column in ("circuit", "beta", "group", "read for", "qubits", "gates", "2-qubit", "depth"):
         textual = column in ("circuit", "group", "read for")
-        table.add_column(column, justify="left" if textual else "right", no_wrap=column == "circuit")
+        table.add_column(column, justify="left" if textual else "right")
     for item in named:
         circuit = item.circuit
         gates = [step for step in circuit.data if step.name not in ("barrier", "measure")]

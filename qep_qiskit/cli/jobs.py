@@ -17,7 +17,7 @@ from qep_qiskit.errors import QepError
 from qep_qiskit.execution.jobs import states_at_service
 from qep_qiskit.execution.ledger import JobEntry, JobLedger
 from qep_qiskit.execution.patience import Patience
-from qep_qiskit.report.tables import house_table
+from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.studies.training import device_of, ledger_path, open_run
 
 __all__ = ["run"]
@@ -78,10 +78,21 @@ def _record(entry: JobEntry, seen: str | None) -> dict[str, Any]:
 
 
 def _print(records: Sequence[Mapping[str, Any]], title: str) -> None:
-    table = house_table(title)
+    console = Console()
+    console.print(_table(records, title))
+    estimated = sum(record["estimated_seconds"] for record in records if record["state"] != "refused")
+    charged = sum(record["usage_seconds"] or 0.0 for record in records)
+    console.print(f"{len(records)} jobs; estimated {estimated:.1f} s, charged {charged:.1f} s so far", highlight=False)
+    for record in records:
+        if record["reason"]:
+            console.print(f"{_purpose(record)}: {record['reason']}", highlight=False, markup=False)
+
+
+def _table(records: Sequence[Mapping[str, Any]], title: str) -> FittedTable:
+    table = FittedTable(title)
     for name in ("for", "sent", "state", "job"):
-        table.add_column(name, overflow="fold")
-    table.add_column("charged", justify="right", no_wrap=True)
+        table.add_column(name)
+    table.add_column("charged", justify="right")
     for record in records:
         table.add_row(
             _purpose(record),
@@ -90,14 +101,7 @@ def _print(records: Sequence[Mapping[str, Any]], title: str) -> None:
             record["job_id"] or "",
             _charged(record),
         )
-    console = Console()
-    console.print(table)
-    estimated = sum(record["estimated_seconds"] for record in records if record["state"] != "refused")
-    charged = sum(record["usage_seconds"] or 0.0 for record in records)
-    console.print(f"{len(records)} jobs; estimated {estimated:.1f} s, charged {charged:.1f} s so far", highlight=False)
-    for record in records:
-        if record["reason"]:
-            console.print(f"{_purpose(record)}: {record['reason']}", highlight=False, markup=False)
+    return table
 
 
 def _charged(record: Mapping[str, Any]) -> str:

@@ -14,7 +14,8 @@ __all__ = ["ProgressView"]
 
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_LINES_OF_WAITING = 60.0
-_WIDTH_OF_WORDS = 88
+_WIDTH_OF_WORDS = 100
+_WIDTH_BEFORE_FIGURES = 28  # percentage, time that is left, and the word epoch
 
 
 def _number(record: Record, *names: str) -> float | None:
@@ -45,14 +46,18 @@ class ProgressView:
         self._task = TaskID(0)
         self._last_line = time.monotonic()
         self._accuracy: float | None = None
+        self._room = 0
 
     def start(self, trainer: Trainer) -> None:
         """Show the bar; called before the run."""
         if not self._console.is_terminal:
             return
-        room = self._console.width - _WIDTH_OF_WORDS
+        room = min(self._console.width - _WIDTH_OF_WORDS, 40)
+        bar = [BarColumn(bar_width=room)] if room >= 8 else []
+        self._room = self._console.width - _WIDTH_BEFORE_FIGURES - 2 * len(f"/{trainer.settings.epochs}")
+        self._room -= room + 1 if bar else 0
         self._bar = Progress(
-            *([BarColumn(bar_width=min(room, 40))] if room >= 8 else []),
+            *bar,
             TextColumn("{task.percentage:3.0f}%", table_column=Column(no_wrap=True)),
             TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True, min_width=5)),
             TextColumn("left", table_column=Column(no_wrap=True)),
@@ -83,7 +88,7 @@ class ProgressView:
         """While a job of a device waits or runs: say so on the bar; elsewhere, in a line now and then."""
         text = f"job {job_id} is waited for, {seconds:.0f} s"
         if self._bar is not None:
-            self._bar.update(self._task, figures=text)
+            self._bar.update(self._task, figures=self._fitting([text]) or f"{seconds:.0f} s")
         elif time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES_OF_WAITING:
             self._last_line = time.monotonic()
             self._console.print(text, highlight=False)
@@ -110,7 +115,13 @@ class ProgressView:
             parts.append(f"accuracy {self._accuracy:.3f}")
         parts.append(f"{_compact(trainer.state.shots)} shots")
         parts.append(f"{_compact(trainer.state.circuits)} circuits")
-        return "  ".join(part for part in parts if part)
+        return self._fitting([part for part in parts if part])
+
+    def _fitting(self, parts: list[str]) -> str:
+        """As many of the figures as the line has room for, none of them cut."""
+        while parts and len("  ".join(parts)) > self._room:
+            parts.pop()
+        return "  ".join(parts)
 
     def on_epoch(self, trainer: Trainer, record: Record) -> None:
         """Remember the accuracy; elsewhere than on a terminal, write a line if the last is old."""

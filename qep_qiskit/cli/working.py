@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, RenderableType
 
 from qep_qiskit.cli.progress import ProgressView
 from qep_qiskit.config import Experiment
@@ -100,7 +99,7 @@ def place_of(trainer: Trainer) -> str:
     return f"in step {trainer.state.step + 1} of {trainer.total_steps}, with {answers} answers kept"
 
 
-def report_of(folder: RunFolder, experiment: Experiment, state: TrainingState) -> Table:
+def report_of(folder: RunFolder, experiment: Experiment, state: TrainingState) -> RenderableType:
     """Write the report of a run; figures are imported only now."""
     from qep_qiskit.report.run import write_report
 

@@ -1,13 +1,11 @@
-"""The table of what the update of each weight needs, in 80 columns."""
+"""The table of what the update of each weight needs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-
 from qep_qiskit.learning.locality import LocalReading
+from qep_qiskit.report.fitted_table import FittedTable
 
 __all__ = ["locality_table"]
 
@@ -15,13 +13,13 @@ _ROWS_FOR_SINGLE_WEIGHTS = 12
 _PRODUCTS_SHOWN = 4
 
 
-def locality_table(readings: Sequence[LocalReading]) -> Table:
+def locality_table(readings: Sequence[LocalReading]) -> FittedTable:
     """Weights, or kinds of weights where there are many, with the batch and the qubits that their updates need.
 
     Args:
         readings: By `qep_qiskit.learning.locality.locality`.
     """
-    table = Table(title="What an update needs of a shot", box=SIMPLE_HEAD, pad_edge=False)
+    table = FittedTable("What an update needs of a shot")
     few = len(readings) <= _ROWS_FOR_SINGLE_WEIGHTS
     for column in ("weight" if few else "weights", "batch", "bits of qubits"):
         table.add_column(column)

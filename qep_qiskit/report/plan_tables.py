@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.table import Table
-from rich.text import Text
-
-from qep_qiskit.report.tables import house_table, training_summary
+from qep_qiskit.report.fitted_table import FittedTable
+from qep_qiskit.report.tables import training_summary
 
 __all__ = ["cost_table", "placement_table", "savings_table", "shares_table"]
 
@@ -21,14 +19,14 @@ _COSTS = {
 }
 
 
-def cost_table(plan: Mapping[str, Any], *, title: str | None = None) -> Table:
+def cost_table(plan: Mapping[str, Any], *, title: str | None = None) -> FittedTable:
     """Return a table of what one step and the whole run take.
 
     Args:
         plan: The record of a plan: `step` and `run` with their costs, and `steps`.
         title: Line above the table.
     """
-    table = house_table(title)
+    table = FittedTable(title)
     table.add_column("")
     table.add_column("one step", justify="right")
     steps = plan["steps"]
@@ -44,23 +42,23 @@ def _cost(key: str, value: float) -> str:
     return _seconds(value) if key == "qpu_seconds" else f"{value:,}"
 
 
-def shares_table(plan: Mapping[str, Any]) -> Table:
+def shares_table(plan: Mapping[str, Any]) -> FittedTable:
     """Return a table of the QPU seconds of every phase and group.
 
     Args:
         plan: The record of a plan: `shares` and `run`.
     """
-    table = house_table("QPU seconds by phase and group")
+    table = FittedTable("QPU seconds by phase and group")
     for name in ("phase", "group"):
-        table.add_column(name, no_wrap=True)
+        table.add_column(name)
     for name in ("executions", "one step", "the run", "share"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right")
     total = plan["run"]["qpu_seconds"]
     for share in plan["shares"]:
         overhead = share["group"] is None
         table.add_row(
-            Text("2 s a job" if overhead else share["phase"]),
-            Text("" if overhead else share["group"]),
+            "2 s a job" if overhead else share["phase"],
+            "" if overhead else share["group"],
             "" if overhead else f"{share['executions']:,}",
             _seconds(share["step_seconds"]) if share["step_seconds"] else "",
             _seconds(share["qpu_seconds"]),
@@ -69,7 +67,7 @@ def shares_table(plan: Mapping[str, Any]) -> Table:
     return table
 
 
-def placement_table(program: Mapping[str, Any]) -> Table:
+def placement_table(program: Mapping[str, Any]) -> FittedTable:
     """Return a table of where a template sits, and of what survives there.
 
     Args:
@@ -92,18 +90,18 @@ def placement_table(program: Mapping[str, Any]) -> Table:
     return training_summary(rows, title="circuits after transpilation")
 
 
-def savings_table(savings: Sequence[Mapping[str, Any]]) -> Table:
+def savings_table(savings: Sequence[Mapping[str, Any]]) -> FittedTable:
     """Return a table of changes and the QPU seconds that each saves in the run.
 
     Args:
         savings: Records of savings.
     """
-    table = house_table("what would make it cheaper, each alone")
-    table.add_column("saves", justify="right", no_wrap=True)
-    table.add_column("change", overflow="fold", ratio=1)
-    table.add_column("price", overflow="fold", ratio=1)
+    table = FittedTable("what would make it cheaper, each alone")
+    table.add_column("saves", justify="right")
+    table.add_column("change")
+    table.add_column("price")
     for saving in savings:
-        table.add_row(f"{_seconds(saving['qpu_seconds'])} s", Text(saving["change"]), Text(saving["price"]))
+        table.add_row(f"{_seconds(saving['qpu_seconds'])} s", saving["change"], saving["price"])
     return table
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rich.table import Table
-
 from qep_qiskit.learning.run_folder import RunFolder
 from qep_qiskit.learning.state import TrainingState
 from qep_qiskit.learning.summary import write_numbers
 from qep_qiskit.network import Network
+from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.report.learning_curve import learning_curve
 from qep_qiskit.report.network_picture import network_picture
 from qep_qiskit.report.network_view import network_view
@@ -27,7 +26,7 @@ def write_report(
     network: Network,
     task: Task,
     state: TrainingState,
-) -> Table:
+) -> FittedTable:
     """Write weights, summary and figures into the folder of a run.
 
     Args:

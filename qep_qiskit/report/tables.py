@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 from rich.text import Text
 
-__all__ = ["gradient_table", "grid_table", "house_table", "prediction_table", "training_summary", "value_with_error"]
+from qep_qiskit.report.fitted_table import FittedTable
+
+__all__ = ["gradient_table", "grid_table", "prediction_table", "training_summary", "value_with_error"]
 
 _MISSING = "-"
 _SUSPICIOUS_PULL = 4.0
@@ -62,17 +62,17 @@ def _aligned(value: Decimal, error: Decimal) -> str:
     return " ± ".join(texts)
 
 
-def training_summary(rows: Sequence[tuple[str, str]], *, title: str | None = None) -> Table:
+def training_summary(rows: Sequence[tuple[str, str]], *, title: str | None = None) -> FittedTable:
     """Return a table of names and values without a header, such as the facts of a finished run."""
-    table = Table(title=_title(title), box=None, show_header=False, title_justify="left", pad_edge=False)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
+    table = FittedTable(title, plain=True)
+    table.add_column(style="dim")
+    table.add_column()
     for name, value in rows:
-        table.add_row(Text(name), Text(value))
+        table.add_row(name, value)
     return table
 
 
-def gradient_table(rows: Sequence[Mapping[str, object]], *, title: str | None = None) -> Table:
+def gradient_table(rows: Sequence[Mapping[str, object]], *, title: str | None = None) -> FittedTable:
     """Return a table of weights with their gradients.
 
     Args:
@@ -82,11 +82,11 @@ def gradient_table(rows: Sequence[Mapping[str, object]], *, title: str | None = 
             weights are dimmed, and pulls beyond 4 are bold.
         title: Line above the table.
     """
-    table = house_table(title)
-    table.add_column("weight", no_wrap=True)
+    table = FittedTable(title)
+    table.add_column("weight")
     optional = [name for name in ("exact", "pull") if any(row.get(name) is not None for row in rows)]
     for name in ("value", "gradient", "std. error", *optional):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right")
     for row in rows:
         trainable = row.get("trainable") is not False
         cells = [
@@ -105,7 +105,7 @@ def gradient_table(rows: Sequence[Mapping[str, object]], *, title: str | None = 
     return table
 
 
-def prediction_table(rows: Sequence[Mapping[str, object]], *, title: str | None = None) -> Table:
+def prediction_table(rows: Sequence[Mapping[str, object]], *, title: str | None = None) -> FittedTable:
     """Return a table of predictions.
 
     Args:
@@ -115,11 +115,14 @@ def prediction_table(rows: Sequence[Mapping[str, object]], *, title: str | None 
             `target` (class names or numbers) and `correct` (bool).
         title: Line above the table.
     """
-    table = house_table(title)
+    table = FittedTable(title)
     wanted = ("sample", "inputs", "outputs", "prediction", "target", "correct")
     columns = [name for name in wanted if any(row.get(name) is not None for row in rows)]
     for name in columns:
-        table.add_column(name, justify="left" if name in ("sample", "inputs") else "right")
+        many = name == "outputs" and any(len(_as_list(row.get(name))) > 1 for row in rows)
+        table.add_column(
+            name, justify="left" if name in ("sample", "inputs") else "right", overflow="fold" if many else "ellipsis"
+        )
     for row in rows:
         cells = [_prediction_cell(name, row) for name in columns]
         table.add_row(*cells, style="bold" if row.get("correct") is False else None)
@@ -128,7 +131,7 @@ def prediction_table(rows: Sequence[Mapping[str, object]], *, title: str | None 
 
 def grid_table(
     rows: Sequence[Mapping[str, object]], keys: Sequence[str], columns: Sequence[str], *, title: str | None = None
-) -> Table:
+) -> FittedTable:
     """Return a table of swept keys against results.
 
     Args:
@@ -138,7 +141,7 @@ def grid_table(
         columns: Names of results.
         title: Line above the table.
     """
-    table = house_table(title)
+    table = FittedTable(title)
     last = [key.rpartition(".")[2] for key in keys]
     for key, short in zip(keys, last, strict=True):
         table.add_column(short if last.count(short) == 1 else key, justify="right", overflow="fold")
@@ -155,7 +158,7 @@ def _result(value: object, error: object) -> str:
     """A count as it is, any other number with its error."""
     if isinstance(value, int) or (isinstance(value, float) and value.is_integer() and not error and value > 1):
         return f"{int(value):,}"
-    return _with_error(value, error).replace(" ", "\u00a0")  # never torn apart where room is short
+    return _with_error(value, error)
 
 
 def _prediction_cell(name: str, row: Mapping[str, object]) -> Text:
@@ -172,16 +175,6 @@ def _prediction_cell(name: str, row: Mapping[str, object]) -> Text:
         return Text(" ".join(write(*pair) for pair in zip(numbers, errors, strict=False)))
     shown = " ".join(_plain(number) for number in numbers[:_SHOWN_NUMBERS])
     return Text(shown + (f" ... ({len(numbers)} in all)" if len(numbers) > _SHOWN_NUMBERS else ""))
-
-
-def house_table(title: str | None) -> Table:
-    """Return an empty table in the look of the house; the title is text, not markup."""
-    return Table(title=_title(title), box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
-
-
-def _title(title: str | None) -> Text | None:
-    """Return the title as text, so that brackets in a file name are not taken for markup."""
-    return None if title is None else Text(title, style="bold")
 
 
 def _as_list(value: object) -> list[object]:

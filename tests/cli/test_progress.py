@@ -1,8 +1,10 @@
 """What is shown while a job of a device is waited for."""
 
 import io
+import re
 from types import SimpleNamespace
 
+import pytest
 from rich.console import Console
 
 from qep_qiskit.cli import progress
@@ -10,8 +12,8 @@ from qep_qiskit.cli.progress import ProgressView
 
 
 def trainer():
-    state = SimpleNamespace(step=2, epoch=0, shots=1000, circuits=4)
-    return SimpleNamespace(state=state, settings=SimpleNamespace(epochs=3), total_steps=9)
+    state = SimpleNamespace(step=2, epoch=0, shots=123_456_000, circuits=45_600, tally=SimpleNamespace(samples=0))
+    return SimpleNamespace(state=state, settings=SimpleNamespace(epochs=300), total_steps=9)
 
 
 def test_a_bar_names_the_job():
@@ -31,3 +33,18 @@ def test_elsewhere_a_line_is_written_now_and_then(monkeypatch):
     for clock[0] in range(1, 130):
         view.on_wait("d1abc", clock[0])
     assert written.getvalue().splitlines() == ["job d1abc is waited for, 60 s", "job d1abc is waited for, 120 s"]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
+def test_figures_of_the_bar_are_whole_or_left_out(width):
+    written = io.StringIO()
+    view = ProgressView(Console(file=written, force_terminal=True, width=width, color_system=None))
+    view.start(trainer())
+    view._accuracy = 0.9333
+    view.on_step(trainer(), {"loss": -12.3456})
+    view._bar.refresh()
+    view.close()
+    line = [text for text in re.split(r"[\r\n]|\x1b\[[0-9;?]*[A-Za-z]", written.getvalue()) if "epoch" in text][-1]
+    whole = {"loss", "-12.3456", "accuracy", "0.933", "123.5M", "shots", "45.6k", "circuits"}
+    assert set(line.split("1/300", 1)[1].split()) <= whole
+    assert ("45.6k circuits" in line) == (width >= 100)

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from rich.table import Table
-from rich.text import Text
-
 from qep_qiskit.report.budget.rows import (
     Row,
     best_beta_of_model,
@@ -21,8 +18,9 @@ from qep_qiskit.report.budget.rows import (
     relative_factor,
     with_contrast,
 )
+from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.report.log_axis import short_count
-from qep_qiskit.report.tables import house_table, training_summary, value_with_error
+from qep_qiskit.report.tables import training_summary, value_with_error
 
 __all__ = [
     "TextTable",
@@ -36,7 +34,6 @@ __all__ = [
 ]
 
 _MISSING = "-"
-_NARROWEST = 11  # of a column of words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +46,7 @@ class TextTable:
         texts: Names of the columns that hold words.
         rows: One tuple of cells for each row, as long as `columns`.
         note: Line below it, or empty.
-        page_only: Names of the columns that a terminal has no room for.
+        optional: Names of the columns that a narrow terminal does without, the first to go first.
     """
 
     title: str
@@ -57,22 +54,15 @@ class TextTable:
     texts: frozenset[str]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
-    page_only: frozenset[str] = frozenset()
+    optional: tuple[str, ...] = ()
 
-    def for_terminal(self) -> Table:
-        """The table in the look of the house, narrow enough for 80 characters."""
-        table = house_table(self.title)
-        table.collapse_padding = True
-        if self.note:
-            table.caption, table.caption_justify = Text(self.note, style="dim"), "left"
-        kept = [i for i, name in enumerate(self.columns) if name not in self.page_only]
-        for name in (self.columns[i] for i in kept):
-            words = name in self.texts
-            longest = max([len(name), *(len(row[self.columns.index(name)]) for row in self.rows)])
-            narrowest = min(longest, _NARROWEST) if words else None
-            table.add_column(name, justify="left" if words else "right", no_wrap=not words, min_width=narrowest)
+    def for_terminal(self) -> FittedTable:
+        """The table in the look of the house."""
+        table = FittedTable(self.title, note=self.note or None, optional=self.optional)
+        for name in self.columns:
+            table.add_column(name, justify="left" if name in self.texts else "right")
         for cells in self.rows:
-            table.add_row(*(Text(cells[i]) for i in kept))
+            table.add_row(*cells)
         return table
 
 
@@ -116,7 +106,7 @@ def comparison_table(rows: Sequence[Row]) -> TextTable:
         texts=frozenset({"method", "setting", "at equal"}),
         rows=tuple(map(_comparison_cells, rows)),
         note=_error_note(rows) + ".",
-        page_only=frozenset({"states", "cosine"}),
+        optional=("states", "cosine"),
     )
 
 
@@ -208,33 +198,31 @@ def recommendation_rows(recommendation: Mapping[str, Any]) -> list[tuple[str, st
     return [(name, _value(value)) for name, value in pairs if value not in (None, "")]
 
 
-def recommendation_table(recommendation: Mapping[str, Any]) -> Table:
+def recommendation_table(recommendation: Mapping[str, Any]) -> FittedTable:
     """The recommendation for the terminal."""
     return training_summary(recommendation_rows(recommendation), title="Recommendation")
 
 
-def answers_table(answers: Sequence[Mapping[str, Any]], *, title: str) -> Table:
+def answers_table(answers: Sequence[Mapping[str, Any]], *, title: str) -> FittedTable:
     """Return what each contrast takes for an error, or gives for shots, the best first.
 
     Args:
         answers: Records of recommendations.
         title: Line above the table.
     """
-    table = house_table(title)
-    table.collapse_padding = True
-    table.caption, table.caption_justify = Text("shots: of a batch, the mean over groups", style="dim"), "left"
+    table = FittedTable(title, note="shots: of a batch, the mean over groups")
     for name in ("contrast", "beta", "shots", "split", "rel. error", "in all", "QPU s"):
-        table.add_column(name, justify="left" if name in ("contrast", "split") else "right", no_wrap=name != "split")
+        table.add_column(name, justify="left" if name in ("contrast", "split") else "right")
     for answer in answers:
         split = answer["split"]
         table.add_row(
-            Text(str(answer["contrast"]).replace("_", "-")),
-            Text(f"{answer['beta']:.3g}"),
-            Text(f"{answer['shots']:,}"),
-            Text("equal" if split is None else ", ".join(f"{name} {count:,}" for name, count in split.items())),
-            Text(f"{answer['relative_error']:.3g}"),
-            Text(f"{answer['total_shots']:,}"),
-            Text(f"{answer['qpu_seconds']:,.0f}" if answer["qpu_seconds"] >= 100 else f"{answer['qpu_seconds']:.3g}"),
+            str(answer["contrast"]).replace("_", "-"),
+            f"{answer['beta']:.3g}",
+            f"{answer['shots']:,}",
+            "equal" if split is None else ", ".join(f"{name} {count:,}" for name, count in split.items()),
+            f"{answer['relative_error']:.3g}",
+            f"{answer['total_shots']:,}",
+            f"{answer['qpu_seconds']:,.0f}" if answer["qpu_seconds"] >= 100 else f"{answer['qpu_seconds']:.3g}",
         )
     return table
 

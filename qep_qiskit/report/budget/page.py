@@ -13,7 +13,6 @@ from typing import Any, Final
 import jinja2
 from markupsafe import Markup
 from matplotlib.figure import Figure
-from rich.table import Table
 
 from qep_qiskit.report.budget.cells import (
     TextTable,
@@ -27,6 +26,7 @@ from qep_qiskit.report.budget.cells import (
 from qep_qiskit.report.budget.charts import Chart, budget_charts
 from qep_qiskit.report.budget.drawing import NARROW, WIDE
 from qep_qiskit.report.budget.rows import Row, cut_name, main_cut, number
+from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.report.style import figure_bytes, save_for_print
 
 __all__ = ["page_html", "write_budget_report"]
@@ -42,7 +42,7 @@ def write_budget_report(
     comparison: Sequence[Row] = (),
     training: Sequence[Row] = (),
     noise: Sequence[Row] = (),
-) -> list[Table]:
+) -> list[FittedTable]:
     """Write the figures (PNG and PDF) and `index.html` into a folder, the page last, each file whole or not at all.
 
     The page needs no network and no other file. It links to the CSV and Parquet files that lie in the folder when

@@ -1,0 +1,196 @@
+"""Tables that never crop a number: they wrap words, leave out columns by name, or stand upright.
+
+Every table of the command line is a `FittedTable`, so what fits into how many columns is decided here and nowhere else.
+A column that is aligned to the right, or is not to be wrapped, holds numbers and is shown whole; other columns break
+between words and never within one, as long as a word fits into a line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
+from rich.table import Column, Table
+from rich.text import Text
+
+__all__ = ["FittedTable"]
+
+_AMPLE = 100_000  # columns of a terminal on which everything fits
+
+
+class FittedTable(Table):
+    """A table in the look of the house that fits into any terminal without losing a character of a number.
+
+    Args:
+        title: Line above it; text, not markup.
+        note: Line below it, or None.
+        optional: Headers of columns that may be left out, the first to go first; a line below says which were.
+        plain: Without header and lines, for names and values.
+    """
+
+    def __init__(
+        self, title: str | None = None, *, note: str | None = None, optional: Sequence[str] = (), plain: bool = False
+    ) -> None:
+        super().__init__(
+            title=None if title is None else Text(title, style="bold"),
+            caption=None if note is None else Text(note, style="dim"),
+            box=None if plain else SIMPLE_HEAD,
+            show_header=not plain,
+            pad_edge=False,
+        )
+        self.optional = tuple(optional)
+
+    def add_column(self, header: RenderableType = "", *arguments: Any, **options: Any) -> None:
+        """Add a column; its header is text, not markup."""
+        super().add_column(_as_text(header), *arguments, **options)
+
+    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+        """Add a row; its cells are text, not markup."""
+        super().add_row(*map(_as_text, cells), **options)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The table as it fits; rich calls this."""
+        if isinstance(self.title, Text):
+            yield self.title
+        left_out: list[str] = []
+        chosen = self._fitting(console, options, left_out)
+        if chosen is None:
+            left_out = []
+            yield from self._upright(options.max_width)
+            yield Text()
+        else:
+            yield from chosen
+        if isinstance(self.caption, Text):
+            yield self.caption
+        if left_out:
+            yield Text(f"left out, for want of room: {', '.join(left_out)}", style="dim")
+
+    def _fitting(self, console: Console, options: ConsoleOptions, left_out: list[str]) -> RenderResult | None:
+        """The table with as many of its columns as fit side by side; None where the others do not."""
+        columns = list(self.columns)
+        for name in (None, *self.optional):
+            if name is not None and any(_header(column) == name for column in columns):
+                columns = [column for column in columns if _header(column) != name]
+                left_out.append(name)
+            natural = [_natural(column) for column in columns]
+            roomy, dense = (self._with(columns, natural, dense=dense) for dense in (False, True))
+            if _measured(roomy, console, options) <= options.max_width:
+                return Table.__rich_console__(roomy, console, options)
+            spacing = _measured(dense, console, options) - sum(natural)
+            widths = _widths(columns, options.max_width - spacing)
+            if widths is not None:
+                return Table.__rich_console__(self._with(columns, widths, dense=True), console, options)
+        return None
+
+    def _with(self, columns: Sequence[Column], widths: Sequence[int], *, dense: bool) -> Table:
+        """A plain table of some columns in given widths, without title and note."""
+        table = Table(box=self.box, show_header=self.show_header, pad_edge=False, collapse_padding=dense)
+        for column, width in zip(columns, widths, strict=True):
+            table.add_column(column.header, justify=column.justify, style=column.style, width=width, overflow="fold")
+        cells = zip(*(column.cells for column in columns), strict=True)
+        for row, texts in zip(self.rows, cells, strict=True):
+            table.add_row(*map(_within, texts, widths), style=row.style)
+        return table
+
+    def _upright(self, width: int) -> Iterable[Text]:
+        """One block for each row, a line or more for each cell, its header in front."""
+        names = [_header(column) for column in self.columns]
+        label = max(map(cell_len, names), default=0)
+        if not self.show_header:
+            names, label = ["" for _ in names], 0
+        for number, (row, cells) in enumerate(
+            zip(self.rows, zip(*(column.cells for column in self.columns), strict=True), strict=True)
+        ):
+            if number:
+                yield Text()
+            for place, (name, cell) in enumerate(zip(names, map(_text, cells), strict=True)):
+                indent = 0 if label or not place else 2
+                yield from _labelled(name.ljust(label) if label else "", cell, indent, width, row.style or "")
+
+
+def _measured(table: Table, console: Console, options: ConsoleOptions) -> int:
+    """Width of a table where there is room."""
+    return Measurement.get(console, options.update_width(_AMPLE), table).maximum
+
+
+def _within(cell: object, width: int) -> Text:
+    """A cell in lines of at most so many characters."""
+    style = cell.style if isinstance(cell, Text) else ""
+    return Text("\n".join(_broken(_text(cell), width)), style=style)
+
+
+def _labelled(label: str, cell: str, indent: int, width: int, style: Any) -> Iterable[Text]:
+    """A cell behind its label, or below it where there is no room beside."""
+    room = width - len(label) - 2 if label else width - indent
+    longest = max(map(cell_len, _words(cell)), default=0)
+    if label and longest > room:
+        yield Text(label.rstrip(), style="dim")
+        label, indent, room = "", 2, width - 2
+    lead = len(label) + 2 if label else indent
+    for number, line in enumerate(_broken(cell, max(room, 1))):
+        front = label.ljust(lead) if number == 0 else " " * lead
+        yield Text.assemble((front, "dim"), (line, style))
+
+
+def _broken(text: str, width: int) -> list[str]:
+    """Lines of at most so many characters, broken between words, and within one only where it is longer."""
+    lines: list[str] = []
+    for word in _words(text):
+        if lines and cell_len(lines[-1]) + 1 + cell_len(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines += [word[start : start + width] for start in range(0, len(word), width)]
+    return lines or [""]
+
+
+def _words(text: str) -> list[str]:
+    """What is not to be torn apart: words, a number with its error, and a word with the sign behind it."""
+    return [word for word in re.split(r"(?<!±)\s+(?!±|[+−]$)", text) if word]
+
+
+def _widths(columns: Sequence[Column], room: int) -> list[int] | None:
+    """Widths that fit into the room, headers broken before cells; None if not even the narrowest do."""
+    widths = [_narrowest(column) for column in columns]
+    spare = room - sum(widths)
+    if spare < 0:
+        return None
+    for wanted in ([_of_cells(column) for column in columns], [_natural(column) for column in columns]):
+        while spare and (short := [index for index, width in enumerate(widths) if width < wanted[index]]):
+            widths[min(short, key=widths.__getitem__)] += 1
+            spare -= 1
+    return widths
+
+
+def _narrowest(column: Column) -> int:
+    """Width at which no number and no word is broken."""
+    whole = column.no_wrap or (column.justify == "right" and column.overflow != "fold")
+    cells = [_text(cell) for cell in column.cells]
+    parts = cells if whole else [word for cell in cells for word in _words(cell)]
+    return max(map(cell_len, (*parts, *_header(column).split(), " ")))
+
+
+def _of_cells(column: Column) -> int:
+    """Width at which every cell is one line."""
+    return max(cell_len(text) for text in (*map(_text, column.cells), " "))
+
+
+def _natural(column: Column) -> int:
+    """Width at which every cell and the header are one line."""
+    return max(_of_cells(column), cell_len(_header(column)))
+
+
+def _header(column: Column) -> str:
+    return _text(column.header)
+
+
+def _text(cell: object) -> str:
+    return cell.plain if isinstance(cell, Text) else str(cell)
+
+
+def _as_text(cell: object) -> Text:
+    return cell if isinstance(cell, Text) else Text("" if cell is None else str(cell))
