@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit.quantum_info import SparsePauliOp
 
+from qep_qiskit.checked_loss import CheckedLoss, loss_name
 from qep_qiskit.errors import NetworkError
 from qep_qiskit.losses import Loss, SquaredError
 from qep_qiskit.network import LinearForm, Network, Word, all_words
@@ -49,11 +50,18 @@ class OperatorCost:
         words: The words C may contain, constants left out.
         num_qubits: Number of qubits; zero where words are functions of positions, whose network checks them.
         expand: Targets (samples, targets) to (coefficients (samples, words), constants (samples,)).
+        num_targets: Number of targets where each is the value that an output should take; None where they are others.
     """
 
     words: tuple[Word, ...]
     num_qubits: int
     expand: Callable[[NDArray], tuple[NDArray, NDArray]]
+    num_targets: int | None = None
+
+    @property
+    def compares_outputs(self) -> bool:
+        """Whether targets are values that the outputs should take."""
+        return self.num_targets is not None
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -125,7 +133,7 @@ class OperatorCost:
         def expand(targets: NDArray) -> tuple[NDArray, NDArray]:
             return -2.0 * targets, np.sum(1.0 + targets**2, axis=1)
 
-        return cls(words, num_qubits, expand)
+        return cls(words, num_qubits, expand, len(words))
 
     @classmethod
     def squared_error_of(cls, network: Network) -> OperatorCost:
@@ -140,7 +148,7 @@ class OperatorCost:
         def expand(targets: NDArray) -> tuple[NDArray, NDArray]:
             return curved - 2.0 * targets @ linear, constant + np.sum(targets * (targets - 2.0 * constants), axis=1)
 
-        return cls(words, network.num_qubits, expand)
+        return cls(words, network.num_qubits, expand, len(outputs))
 
     def operator(self, y: NDArray | Sequence[float] = ()) -> SparsePauliOp:
         """C(y) as a SparsePauliOp."""
@@ -156,13 +164,17 @@ class LossOnExpectations:
     Args:
         observables: One per output: a SparsePauliOp, or a linear form of any words.
         loss: The loss; squared error by default.
+        name: What the loss is called in errors; by default the name of its function or class.
     """
 
     observables: tuple[SparsePauliOp | LinearForm, ...]
     loss: Loss = field(default_factory=SquaredError)
+    name: str | None = None
 
     @classmethod
-    def on_spins(cls, outputs: Sequence[int], num_qubits: int, loss: Loss | None = None) -> LossOnExpectations:
+    def on_spins(
+        cls, outputs: Sequence[int], num_qubits: int, loss: Loss | None = None, name: str | None = None
+    ) -> LossOnExpectations:
         """Outputs <Z_o> of the given spins.
 
         Raises:
@@ -173,10 +185,10 @@ class LossOnExpectations:
         words = [PauliWord.of("Z", spin) for spin in outputs]
         _check_words(words, num_qubits)
         observables = tuple(sparse_pauli_op([(word, 1.0)], num_qubits) for word in words)
-        return cls(observables, loss or SquaredError())
+        return cls(observables, loss or SquaredError(), name)
 
     @classmethod
-    def on_outputs(cls, network: Network, loss: Loss | None = None) -> LossOnExpectations:
+    def on_outputs(cls, network: Network, loss: Loss | None = None, name: str | None = None) -> LossOnExpectations:
         """The outputs of a network: Z of spins, or displacements of atoms.
 
         Raises:
@@ -184,7 +196,17 @@ class LossOnExpectations:
         """
         if not network.output_forms:
             raise NetworkError("network.outputs: expected at least one output spin or atom")
-        return cls(network.output_forms, loss or SquaredError())
+        return cls(network.output_forms, loss or SquaredError(), name)
+
+    @cached_property
+    def checked_loss(self) -> CheckedLoss:
+        """The loss behind its gate; whoever evaluates the loss evaluates this one."""
+        return CheckedLoss(self.loss, self.name or loss_name(self.loss))
+
+    @property
+    def compares_outputs(self) -> bool:
+        """Whether targets are values that the outputs should take."""
+        return isinstance(self.loss, SquaredError)
 
     @property
     def num_outputs(self) -> int:
@@ -213,7 +235,7 @@ class LossOnExpectations:
     def operator(self, y: NDArray | Sequence[float], expectations: NDArray | Sequence[float]) -> SparsePauliOp:
         """The nudging operator sum_o eps_o O_o of observables on qubits, at given output expectations."""
         means = np.asarray(expectations, dtype=float)[None, :]
-        signals = self.loss.gradient(means, np.asarray(y, dtype=float)[None, :])[0]
+        signals = self.checked_loss.gradient(means, np.asarray(y, dtype=float)[None, :])[0]
         total = sum((eps * observable for eps, observable in zip(signals, self.observables, strict=True)))
         return total.simplify()
 

@@ -72,7 +72,7 @@ class NegativeAbs:
 
 @dataclass(frozen=True, slots=True)
 class CrossEntropy:
-    """L = - sum_o y_o log softmax(gain <O>)_o, with targets that sum to one.
+    """L = - sum_o y_o log softmax(gain <O>)_o. Derivatives are right for any y; a run wants distributions.
 
     Args:
         gain: Inverse temperature; expectations lie in [-1, 1], so a gain of about 3 is needed to be sure.
@@ -96,13 +96,14 @@ class CrossEntropy:
         return -np.sum(targets * self._log_probabilities(outputs), axis=1)
 
     def gradient(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Gain * (softmax - y)."""
-        return self.gain * (np.exp(self._log_probabilities(outputs)) - targets)
+        """Gain * (sum(y) softmax - y)."""
+        total = targets.sum(axis=1, keepdims=True)
+        return self.gain * (total * np.exp(self._log_probabilities(outputs)) - targets)
 
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """gain^2 (diag(p) - p p^T)."""
-        p = np.exp(self._log_probabilities(outputs))
-        return self.gain**2 * (p[:, :, None] * np.eye(p.shape[1]) - p[:, :, None] * p[:, None, :])
+        """gain^2 sum(y) (diag(p) - p p^T)."""
+        p, total = np.exp(self._log_probabilities(outputs)), targets.sum(axis=1)[:, None, None]
+        return self.gain**2 * total * (p[:, :, None] * np.eye(p.shape[1]) - p[:, :, None] * p[:, None, :])
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +120,12 @@ class CustomLoss:
 
     def value(self, outputs: NDArray, targets: NDArray) -> NDArray:
         """The given function."""
-        return np.asarray(self.function(outputs, targets), dtype=float)
+        return np.asarray(self.function(outputs, targets))
 
     def gradient(self, outputs: NDArray, targets: NDArray) -> NDArray:
         """The given derivative, or central differences of the function."""
         if self.derivative is not None:
-            return np.asarray(self.derivative(outputs, targets), dtype=float)
+            return np.asarray(self.derivative(outputs, targets))
         return _central(self.value, outputs, targets)
 
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:

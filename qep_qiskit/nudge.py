@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.cost import Cost, LossOnExpectations, OperatorCost
-from qep_qiskit.errors import NetworkError
+from qep_qiskit.errors import DataError, NetworkError
 from qep_qiskit.network import Network, TermJacobian
 
 __all__ = ["NudgedHamiltonian"]
@@ -114,6 +114,17 @@ class NudgedHamiltonian:
         return np.array([form.row(self.words) for form in forms]), np.array([form.constant for form in forms])
 
     @cached_property
+    def output_reach(self) -> NDArray[np.float64]:
+        """Least and largest value that each output can take, shape (outputs, 2); infinite for positions of atoms."""
+        if self.readout is None:
+            return np.zeros((0, 2))
+        matrix, constants = self.readout
+        bounded = np.concatenate([np.full(group.num_generators, group.bounded) for group in self.groups])
+        sizes = np.abs(matrix)[:, bounded].sum(axis=1)
+        sizes[np.any(matrix[:, ~bounded] != 0.0, axis=1)] = np.inf
+        return np.stack([constants - sizes, constants + sizes], axis=1)
+
+    @cached_property
     def reading_terms(self) -> NDArray[np.int64]:
         """Indices of the terms that show the cost and the outputs of a free state."""
         if self.readout is None:
@@ -138,8 +149,22 @@ class NudgedHamiltonian:
         found = self.jacobian(np.ones(layout.num_weights), np.zeros((1, self.network.num_inputs))).term
         return np.unique(found).astype(np.int64)
 
+    def check_samples(self, inputs: NDArray, targets: NDArray) -> None:
+        """Refuse a batch whose inputs and targets do not belong together.
+
+        Raises:
+            DataError: They have different numbers of rows.
+        """
+        if len(inputs) != len(targets):
+            raise DataError(f"targets: expected one row for each of the {len(inputs)} samples, got {len(targets)}")
+
     def free_coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
-        """Coefficients of H alone, shape (samples, terms)."""
+        """Coefficients of H alone, shape (samples, terms).
+
+        Raises:
+            DataError: The inputs do not fit the network, or are not finite.
+        """
+        _check_rows("inputs", inputs, self.network.num_inputs)
         spread = np.zeros((inputs.shape[0], self.num_terms))
         spread[:, self.network_terms] = self.network.coefficients(weights, inputs)
         return spread
@@ -155,8 +180,13 @@ class NudgedHamiltonian:
         )
 
     def operator_nudge(self, targets: NDArray) -> tuple[NDArray, NDArray]:
-        """Coefficients (samples, terms) and constants (samples,) of the operator cost C(y)."""
+        """Coefficients (samples, terms) and constants (samples,) of the operator cost C(y).
+
+        Raises:
+            DataError: The targets are not finite, or too few or too many for the outputs that they aim at.
+        """
         assert isinstance(self.cost, OperatorCost)
+        _check_rows("targets", targets, self.cost.num_targets)
         coefficients, constants = self.cost.expand(targets)
         spread = np.zeros((targets.shape[0], self.num_terms))
         spread[:, self.cost_terms] = coefficients
@@ -176,3 +206,15 @@ class NudgedHamiltonian:
         sees_it = bool(odd[self.cost_terms].any())
         broken = np.any(np.abs(self.free_coefficients(weights, inputs)[:, odd]) > 1e-12, axis=1)
         return ~broken if sees_it else np.zeros(inputs.shape[0], dtype=bool)
+
+
+def _check_rows(name: str, values: NDArray, width: int | None) -> None:
+    """Refuse inputs or targets that are not one finite row a sample."""
+    shape = np.shape(values)
+    if len(shape) != 2 or (width is not None and shape[1] != width):
+        expected = "any number" if width is None else width
+        raise DataError(f"{name}: expected shape (samples, {expected}), got {shape}")
+    finite = np.isfinite(values)
+    if not finite.all():
+        sample, column = np.argwhere(~finite)[0].tolist()
+        raise DataError(f"{name}: expected finite numbers, got {values[sample, column]} at {(sample, column)}")

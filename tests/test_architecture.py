@@ -32,6 +32,7 @@ ROOMS = [
     "tasks",
     "network",
     "losses",
+    "checked_loss",
     "cost",
     "nudge",
     "execution",

@@ -161,7 +161,7 @@ class ParameterShift:
         means, covariance = np.nan_to_num(moments.means[:, 0]), moments.covariance[:, 0]
         assert hamiltonian.readout is not None
         matrix, constants = hamiltonian.readout
-        slope = matrix.T @ hamiltonian.cost.loss.curvature(means @ matrix.T + constants, targets) @ matrix
+        slope = matrix.T @ hamiltonian.cost.checked_loss.curvature(means @ matrix.T + constants, targets) @ matrix
         values = _signal_form(hamiltonian, means, targets)
         return _Form(values=values, covariance=slope @ covariance @ slope, requests=1)
 
@@ -212,7 +212,7 @@ def _signal_form(hamiltonian: NudgedHamiltonian, means: NDArray, targets: NDArra
     assert isinstance(hamiltonian.cost, LossOnExpectations)
     assert hamiltonian.readout is not None
     matrix, constants = hamiltonian.readout
-    return hamiltonian.signal_nudge(hamiltonian.cost.loss.gradient(means @ matrix.T + constants, targets))
+    return hamiltonian.signal_nudge(hamiltonian.cost.checked_loss.gradient(means @ matrix.T + constants, targets))
 
 
 @dataclass(frozen=True, eq=False)

@@ -122,7 +122,7 @@ def with_known_signals(problem: GradientProblem) -> GradientProblem:
 
     nudge = OperatorCost(cost.words, hamiltonian.num_qubits, expand)
     estimator = replace(problem.estimator, hamiltonian=NudgedHamiltonian(hamiltonian.network, nudge))
-    return replace(problem, estimator=estimator, targets=cost.loss.gradient(outputs, problem.targets))
+    return replace(problem, estimator=estimator, targets=cost.checked_loss.gradient(outputs, problem.targets))
 
 
 class KeptStates:

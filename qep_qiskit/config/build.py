@@ -56,6 +56,7 @@ from qep_qiskit.learning import (
     TrainingState,
     Update,
 )
+from qep_qiskit.learning.task_check import check_task
 from qep_qiskit.network import GridNetwork, SpringNetwork
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import Responding
@@ -143,6 +144,7 @@ class Experiment:
             policy=self.policy,
             callbacks=callbacks,
             state=state,  # type: ignore[arg-type]
+            task_is_checked=True,
         )
 
 
@@ -176,6 +178,7 @@ def build(config: Config, task: Task | None = None) -> Experiment:
         check_memory(config, network.num_qubits)
     cost = build_cost(config, network, task)
     hamiltonian = NudgedHamiltonian(network, cost)
+    check_task(hamiltonian, task)
     make = FluctuationEstimator if config.contrast.kind == "fluctuations" else GradientEstimator
     estimator = make(
         hamiltonian=hamiltonian,

@@ -59,8 +59,8 @@ def _refuse_pauli_words(section: CostConfig) -> None:
 def _loss_on_expectations(section: LossCost, network: Network) -> LossOnExpectations:
     if section.observables is not None:
         observables = tuple(_observable(text, network.num_qubits) for text in section.observables)
-        return LossOnExpectations(observables, _loss(section))
-    return LossOnExpectations.on_outputs(network, _loss(section))
+        return LossOnExpectations(observables, _loss(section), section.loss)
+    return LossOnExpectations.on_outputs(network, _loss(section), section.loss)
 
 
 def _words(key: str, text: str) -> dict[PauliWord, float]:

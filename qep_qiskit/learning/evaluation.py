@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.execution import Executor, RequestKey
-from qep_qiskit.learning.free_phase import CostEstimate, measure_free
+from qep_qiskit.learning.free_phase import measure_free
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.state import EpochTally
 from qep_qiskit.measurement import Calibrations, Measuring, Usage, drive, extrapolated, mitigated
@@ -107,13 +107,12 @@ def _evaluated(
     for number, rows in enumerate(_parts(data)):
         part = data.take(rows)
         free = estimator.hamiltonian.free_coefficients(weights, part.inputs)
-        targets = part.targets if with_cost else _no_targets(estimator, part)
         key = RequestKey(purpose, index, number)
         found = yield from measure_free(
             estimator.hamiltonian,
             estimator.preparation,
             free,
-            targets,
+            part.targets if with_cost else None,
             plan=estimator.reading_plan,
             shots=estimator.evaluation_shots,
             key=key,
@@ -121,8 +120,7 @@ def _evaluated(
         )
         for name, array in found.equilibria.memory.items():
             remembered.setdefault(name, []).append(array)
-        cost = found.cost if with_cost else _unknown_cost(part)
-        tally.add(cost.values, cost.variances, count_correct(found.outputs, part) if with_cost else np.nan)
+        tally.add(found.cost.values, found.cost.variances, count_correct(found.outputs, part) if with_cost else np.nan)
         if found.outputs is not None and found.output_covariance is not None:
             outputs.append(found.outputs)
             variances = np.einsum("soo->so", found.output_covariance)
@@ -138,13 +136,3 @@ def _evaluated(
 def _parts(data: Dataset) -> Iterator[NDArray[np.int64]]:
     for start in range(0, data.num_samples, _SAMPLES_PER_REQUEST):
         yield np.arange(start, min(start + _SAMPLES_PER_REQUEST, data.num_samples))
-
-
-def _no_targets(estimator: GradientEstimator, part: Dataset) -> NDArray:
-    readout = estimator.hamiltonian.readout
-    return np.zeros((part.num_samples, 0 if readout is None else readout[0].shape[0]))
-
-
-def _unknown_cost(part: Dataset) -> CostEstimate:
-    unknown = np.full(part.num_samples, np.nan)
-    return CostEstimate(values=unknown, variances=unknown)

@@ -79,8 +79,8 @@ def exact_gradient(
         assert hamiltonian.readout is not None
         matrix, constants = hamiltonian.readout
         outputs = means @ matrix.T + constants
-        nudge = hamiltonian.signal_nudge(hamiltonian.cost.loss.gradient(outputs, targets))
-        cost = float(hamiltonian.cost.loss.value(outputs, targets).mean())
+        nudge = hamiltonian.signal_nudge(hamiltonian.cost.checked_loss.gradient(outputs, targets))
+        cost = float(hamiltonian.cost.checked_loss.value(outputs, targets).mean())
     else:
         nudge, _ = hamiltonian.operator_nudge(targets)
         cost = cost_of_means(hamiltonian, means, no_covariance(means.shape), targets).mean

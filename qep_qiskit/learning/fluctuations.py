@@ -76,6 +76,7 @@ class FluctuationEstimator(GradientEstimator):
         calibrations: Calibrations | None = None,
     ) -> Measuring[GradientEstimate]:
         """Gradient of the mean cost of a batch; arguments as in `GradientEstimator.estimate`."""
+        self.hamiltonian.check_samples(inputs, targets)
         free = self.hamiltonian.free_coefficients(weights, inputs)
         work = measure_free(
             self.hamiltonian,
@@ -114,8 +115,8 @@ class FluctuationEstimator(GradientEstimator):
         assert first.outputs is not None
         assert readout is not None
         matrix = readout[0]
-        signals = cost.loss.gradient(first.outputs, targets)
-        return signals @ matrix, matrix.T @ cost.loss.curvature(first.outputs, targets) @ matrix
+        signals = cost.checked_loss.gradient(first.outputs, targets)
+        return signals @ matrix, matrix.T @ cost.checked_loss.curvature(first.outputs, targets) @ matrix
 
     def _read(
         self, outcomes: tuple[Outcomes, ...], nudge: NDArray, slope: NDArray | None, jacobian: TermJacobian

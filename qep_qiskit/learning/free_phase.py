@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.cost import LossOnExpectations
+from qep_qiskit.errors import ResultError
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.measurement import (
     Measuring,
@@ -82,7 +83,7 @@ def measure_free(
     hamiltonian: NudgedHamiltonian,
     preparation: Preparation,
     coefficients: NDArray,
-    targets: NDArray,
+    targets: NDArray | None,
     *,
     plan: ReadingPlan | None = None,
     shots: Sequence[int | None],
@@ -95,7 +96,7 @@ def measure_free(
         hamiltonian: Network and cost.
         preparation: How states are reached.
         coefficients: Shape (samples, terms), of H.
-        targets: Shape (samples, targets).
+        targets: Shape (samples, targets); None where they are not known, and then nor is the cost.
         plan: The shared batches to read in; one a group of the Hamiltonian by default.
         shots: Per group of the plan.
         key: Names the request.
@@ -113,7 +114,7 @@ def measure_free(
         key=key,
     )
     moments = plan.folded(columns, hamiltonian.num_terms)
-    means, covariance = np.nan_to_num(moments.means[:, 0]), moments.covariance[:, 0]
+    means, covariance = _known(hamiltonian, moments.means[:, 0]), moments.covariance[:, 0]
     outputs = output_covariance = None
     if hamiltonian.readout is not None:
         matrix, constants = hamiltonian.readout
@@ -130,19 +131,41 @@ def measure_free(
     )
 
 
+def _known(hamiltonian: NudgedHamiltonian, means: NDArray) -> NDArray[np.float64]:
+    """Means of the terms that show outputs and cost, zero for all others, which are not measured.
+
+    Raises:
+        ResultError: One that was measured is not finite.
+    """
+    read = hamiltonian.reading_terms
+    if not np.isfinite(means[:, read]).all():
+        sample, place = np.argwhere(~np.isfinite(means[:, read]))[0]
+        term = read[place]
+        raise ResultError(
+            f"the mean of {hamiltonian.words[term]} of sample {sample} is {means[sample, term]}: expected finite means "
+            "from the executor; look at the weights and the calibration"
+        )
+    known = np.zeros_like(means)
+    known[:, read] = means[:, read]
+    return known
+
+
 def _cost(
     hamiltonian: NudgedHamiltonian,
     means: NDArray,
     covariance: NDArray,
     outputs: NDArray | None,
     output_covariance: NDArray | None,
-    targets: NDArray,
+    targets: NDArray | None,
 ) -> CostEstimate:
+    if targets is None:
+        unknown = np.full(len(means), np.nan)
+        return CostEstimate(values=unknown, variances=unknown)
     if not isinstance(hamiltonian.cost, LossOnExpectations):
         return cost_of_means(hamiltonian, means, covariance, targets)
     assert outputs is not None
     assert output_covariance is not None
-    loss = hamiltonian.cost.loss
+    loss = hamiltonian.cost.checked_loss
     signals, curvature = loss.gradient(outputs, targets), loss.curvature(outputs, targets)
     spread = curvature @ output_covariance
     trace, trace_of_square = np.trace(spread, axis1=1, axis2=2), np.trace(spread @ spread, axis1=1, axis2=2)

@@ -228,6 +228,7 @@ class GradientEstimator:
             in_units_of_signals: With a loss on expectations, nudges are multiplied by the power of two that comes
                 closest to one over the measured error signals; `MeasuredPhases.betas` are the true ones.
         """
+        self.hamiltonian.check_samples(inputs, targets)
         work = _Work(
             free=self.hamiltonian.free_coefficients(weights, inputs),
             jacobian=self.hamiltonian.jacobian(weights, inputs),
@@ -289,7 +290,7 @@ class GradientEstimator:
             memory=work.start.memory,
         )
         assert first.outputs is not None
-        signals = self.hamiltonian.cost.loss.gradient(first.outputs, targets)
+        signals = self.hamiltonian.cost.checked_loss.gradient(first.outputs, targets)
         if work.in_units_of_signals:
             betas = betas * self._unit_of(signals)
         plan = plan_of_gradient(self.hamiltonian, self.grouping, jacobian)
@@ -342,7 +343,7 @@ class GradientEstimator:
         assert isinstance(self.hamiltonian.cost, LossOnExpectations)
         assert self.hamiltonian.readout is not None
         assert first.outputs is not None
-        return self.hamiltonian.cost.loss.curvature(first.outputs, targets) @ self.hamiltonian.readout[0]
+        return self.hamiltonian.cost.checked_loss.curvature(first.outputs, targets) @ self.hamiltonian.readout[0]
 
     def _measure(
         self, plan: ReadingPlan, family: Family, wanted: dict[int, list[int]], start: Start

@@ -10,7 +10,7 @@ from typing import Literal, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import ConfigError, DataError, PausedError
+from qep_qiskit.errors import ConfigError, PausedError
 from qep_qiskit.execution import Executor, Request, RequestKey, ShotData
 from qep_qiskit.learning.evaluation import Evaluation, count_correct, evaluation
 from qep_qiskit.learning.gradient import GradientEstimator
@@ -19,6 +19,7 @@ from qep_qiskit.learning.recollection import lent_by_neighbours, remember
 from qep_qiskit.learning.records import Record, json_number, pilot_values, step_values, tally_values
 from qep_qiskit.learning.spending import Spending, SpendingPolicy
 from qep_qiskit.learning.state import EpochTally, TrainingState
+from qep_qiskit.learning.task_check import check_task
 from qep_qiskit.learning.update import Update
 from qep_qiskit.measurement import Calibrations, Measuring
 from qep_qiskit.preparation import Memory
@@ -100,6 +101,7 @@ class Trainer:
         policy: How nudge and shots are chosen on the way; those of the estimator throughout by default.
         callbacks: Look on, in this order.
         state: Where to go on from; a new run by default.
+        task_is_checked: Whether `check_task` has looked at the task already.
     """
 
     estimator: GradientEstimator
@@ -111,6 +113,7 @@ class Trainer:
     policy: SpendingPolicy = field(default_factory=SpendingPolicy)
     callbacks: Sequence[Callback] = ()
     state: TrainingState = field(default=None)  # type: ignore[assignment]
+    task_is_checked: bool = False
     stop_requested: bool = False
     left_behind: str = ""
 
@@ -124,19 +127,9 @@ class Trainer:
         if self.policy.active and self.state.spending is None:
             self.state.spending = self.policy.start(self.estimator)
         self._trainable, self._bounds = layout.trainable(), layout.bounds()
-        self._check_task()
+        if not self.task_is_checked:
+            check_task(self.estimator.hamiltonian, self.task)
         self._resumed_at, self._resumed_seconds = time.monotonic(), self.state.seconds
-
-    def _check_task(self) -> None:
-        network, data = self.estimator.hamiltonian.network, self.task.train
-        if data.num_inputs != network.num_inputs:
-            raise DataError(f"task: samples have {data.num_inputs} inputs, the network takes {network.num_inputs}")
-        readout = self.estimator.hamiltonian.readout
-        if data.num_targets and readout is not None and data.num_targets != len(readout[0]):
-            raise DataError(
-                f"task: samples have {data.num_targets} targets, the network has {len(readout[0])} outputs; "
-                "set network.outputs to as many spins"
-            )
 
     @property
     def spending_estimator(self) -> GradientEstimator:

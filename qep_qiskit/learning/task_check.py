@@ -1,0 +1,56 @@
+"""What a task must be for a network and a cost: sizes that fit, a loss that can be used, targets within reach."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qep_qiskit.checked_loss import check_derivatives
+from qep_qiskit.cost import LossOnExpectations
+from qep_qiskit.errors import DataError, UnreachableTargetWarning
+from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.tasks import Task
+from qep_qiskit.warning_log import warn
+
+__all__ = ["check_task"]
+
+
+def check_task(hamiltonian: NudgedHamiltonian, task: Task) -> None:
+    """Refuse samples that do not fit network and cost, and a loss whose derivatives are not its own.
+
+    Raises:
+        DataError: The number of inputs or targets is another one, or targets are none for this loss.
+        NetworkError: The loss cannot be used, see `check_derivatives`.
+    """
+    data, readout = task.train, hamiltonian.readout
+    if data.num_inputs != hamiltonian.network.num_inputs:
+        raise DataError(
+            f"task: samples have {data.num_inputs} inputs, the network takes {hamiltonian.network.num_inputs}"
+        )
+    if data.num_targets and readout is not None and data.num_targets != len(readout[0]):
+        raise DataError(
+            f"task: samples have {data.num_targets} targets, the network has {len(readout[0])} outputs; "
+            "set network.outputs to as many spins"
+        )
+    if isinstance(hamiltonian.cost, LossOnExpectations):
+        check_derivatives(hamiltonian.cost.checked_loss, data.targets, hamiltonian.output_reach)
+    _warn_of_targets(hamiltonian, task)
+
+
+def _warn_of_targets(hamiltonian: NudgedHamiltonian, task: Task) -> None:
+    reach, targets = hamiltonian.output_reach, task.train.targets
+    if not hamiltonian.cost.compares_outputs or targets.shape[1] != len(reach):
+        return
+    low, high = reach.T
+    slack = 1e-9 * np.maximum(np.abs(low), np.abs(high))
+    beyond = np.any((targets < low - slack) | (targets > high + slack), axis=1)
+    if beyond.any():
+        output = int(np.argmax(np.any((targets < low - slack) | (targets > high + slack), axis=0)))
+        column = targets[:, output]
+        warn(
+            UnreachableTargetWarning,
+            "targets lie beyond what the outputs can reach, so that no weights take the loss to zero; set "
+            "task.target_scaling = 'minmax', or scale the targets",
+            detail=f"output {output} reaches {low[output]:.4g} to {high[output]:.4g}, its targets run from "
+            f"{column.min():.4g} to {column.max():.4g}",
+            affected=int(beyond.sum()),
+        )
