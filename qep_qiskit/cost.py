@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from qiskit.quantum_info import SparsePauliOp
 
 from qep_qiskit.checked_loss import CheckedLoss, loss_name
+from qep_qiskit.checks import finite_number, whole_number
 from qep_qiskit.errors import NetworkError
 from qep_qiskit.losses import Loss, SquaredError
 from qep_qiskit.network import LinearForm, Network, Word, all_words
-from qep_qiskit.operators import PauliWord, pauli_words, sparse_pauli_op
+from qep_qiskit.observables import OperatorLike, hermitian, pauli_words
+from qep_qiskit.operators import PauliWord, sparse_pauli_op
 
 __all__ = ["Cost", "CostTerm", "LinearForm", "LossOnExpectations", "OperatorCost"]
 
@@ -35,11 +37,19 @@ class CostTerm:
         word: The word; the identity gives a constant.
         coefficient: Real factor.
         target: Index of the target number that multiplies the term, or None.
+
+    Raises:
+        NetworkError: The coefficient is not finite, or the target is no whole number.
     """
 
     word: Word
     coefficient: float
     target: int | None = None
+
+    def __post_init__(self) -> None:
+        finite_number(f"cost: coefficient of '{self.word}'", self.coefficient)
+        if self.target is not None:
+            whole_number(f"cost: target of '{self.word}'", self.target, 0, error=NetworkError)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,15 +103,15 @@ class OperatorCost:
         return cls(words, num_qubits, expand)
 
     @classmethod
-    def from_operator(cls, operator: SparsePauliOp) -> OperatorCost:
+    def from_operator(cls, operator: OperatorLike) -> OperatorCost:
         """A fixed observable: an aim without targets."""
-        pairs = pauli_words(operator)
+        pairs = pauli_words(operator, "cost")
         terms = [CostTerm(word=word, coefficient=value) for word, value in pairs]
-        return cls.from_terms(terms, operator.num_qubits)
+        return cls.from_terms(terms, int(operator.num_qubits))
 
     @classmethod
     def from_function(
-        cls, function: Callable[[NDArray], SparsePauliOp], targets: NDArray, num_qubits: int
+        cls, function: Callable[[NDArray], OperatorLike], targets: NDArray, num_qubits: int
     ) -> OperatorCost:
         """Any observable of y, as a function of one target vector.
 
@@ -110,12 +120,12 @@ class OperatorCost:
             targets: Shape (samples, targets): the targets that will occur, to find the words from.
             num_qubits: Number of qubits.
         """
-        found = dict.fromkeys(word for y in targets for word, _ in pauli_words(function(y)) if word.factors)
+        found = dict.fromkeys(word for y in targets for word, _ in pauli_words(function(y), "cost") if word.factors)
         words = tuple(found)
         _check_words(words, num_qubits)
 
         def expand(batch: NDArray) -> tuple[NDArray, NDArray]:
-            rows = [dict(pauli_words(function(y))) for y in batch]
+            rows = [dict(pauli_words(function(y), "cost")) for y in batch]
             if any(word.factors and word not in found for row in rows for word in row):
                 raise NetworkError("operator cost: a target gives a Pauli word that no known target gave")
             table = [[row.get(word, 0.0) for word in (*words, _IDENTITY)] for row in rows]
@@ -162,14 +172,24 @@ class LossOnExpectations:
     """A loss of the expectations of output observables.
 
     Args:
-        observables: One per output: a SparsePauliOp, or a linear form of any words.
+        observables: One per output: an operator (kept as a SparsePauliOp), or a linear form of any words.
         loss: The loss; squared error by default.
         name: What the loss is called in errors; by default the name of its function or class.
+
+    Raises:
+        NetworkError: An operator is not Hermitian or not finite.
     """
 
-    observables: tuple[SparsePauliOp | LinearForm, ...]
+    observables: tuple[OperatorLike | LinearForm, ...]
     loss: Loss = field(default_factory=SquaredError)
     name: str | None = None
+
+    def __post_init__(self) -> None:
+        read = (
+            given if isinstance(given, LinearForm) else hermitian(given, f"observable {number}")
+            for number, given in enumerate(self.observables)
+        )
+        object.__setattr__(self, "observables", tuple(read))
 
     @classmethod
     def on_spins(
@@ -236,8 +256,7 @@ class LossOnExpectations:
         """The nudging operator sum_o eps_o O_o of observables on qubits, at given output expectations."""
         means = np.asarray(expectations, dtype=float)[None, :]
         signals = self.checked_loss.gradient(means, np.asarray(y, dtype=float)[None, :])[0]
-        total = sum((eps * observable for eps, observable in zip(signals, self.observables, strict=True)))
-        return total.simplify()
+        return hermitian(sum(eps * observable for eps, observable in zip(signals, self.observables, strict=True)))
 
 
 Cost = OperatorCost | LossOnExpectations

@@ -32,7 +32,6 @@ __all__ = [
     "CommutingGroup",
     "LocalBasis",
     "PauliWord",
-    "pauli_words",
     "sparse_pauli_op",
 ]
 
@@ -118,23 +117,6 @@ class PauliWord:
 
     def __str__(self) -> str:
         return " ".join(f"{letter}{qubit}" for qubit, letter in self.factors) or "I"
-
-
-def pauli_words(operator: SparsePauliOp) -> list[tuple[PauliWord, float]]:
-    """The words and real coefficients of a Hermitian operator.
-
-    Raises:
-        NetworkError: A coefficient is not real, so that the operator is not Hermitian.
-    """
-    words = []
-    for label, coefficient in operator.simplify().to_list():
-        if abs(coefficient.imag) > 1e-12 * max(1.0, abs(coefficient)):
-            raise NetworkError(
-                f"operator term {label}: expected a real coefficient (Hermitian operator), got {coefficient}"
-            )
-        factors = tuple((k, letter) for k, letter in enumerate(reversed(label)) if letter != "I")
-        words.append((PauliWord(factors), float(coefficient.real)))
-    return words
 
 
 def sparse_pauli_op(terms: Iterable[tuple[PauliWord, float]], num_qubits: int) -> SparsePauliOp:

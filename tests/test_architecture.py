@@ -14,11 +14,13 @@ PACKAGE = Path(qep_qiskit.__file__).parent
 # A file imports only rooms above its own; rooms on one line do not know each other's insides in a circle.
 ROOMS = [
     "errors",
+    "checks",
     "warning_log",
     "seeds",
     "memory",
     "transforms",
     "operators",
+    "observables",
     "merging",
     "bases",
     "coordinates",

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
-from qiskit.quantum_info import Operator, SparsePauliOp
+from qiskit.quantum_info import Operator
 from reference import expectation, pauli_matrix, random_states, sum_of_paulis
 
 from qep_qiskit.errors import NetworkError
 from qep_qiskit.merging import merge_into_groups
-from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord, pauli_words, sparse_pauli_op
+from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord, sparse_pauli_op
 
 LETTERS = ["Z", "X", "Y", "ZX", "YZX", "XYYZ"]
 
@@ -43,18 +43,6 @@ def test_bad_words_are_named_in_one_line(text):
     with pytest.raises(NetworkError, match=f"Pauli word '{text}'") as caught:
         PauliWord.parse(text)
     assert "\n" not in str(caught.value)
-
-
-def test_operator_goes_to_words_and_back(rng):
-    labels = ["XIZY", "IIII", "ZZII", "IXXI"]
-    operator = SparsePauliOp(labels, rng.normal(size=4))
-    again = sparse_pauli_op(pauli_words(operator), 4)
-    assert np.allclose(again.to_matrix(), operator.to_matrix(), rtol=0, atol=1e-12)
-
-
-def test_operator_that_is_not_hermitian_is_refused():
-    with pytest.raises(NetworkError, match="real coefficient"):
-        pauli_words(SparsePauliOp(["XI", "ZZ"], [1.0, 0.5j]))
 
 
 def test_empty_sum_is_zero():

@@ -18,9 +18,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
-from qiskit.quantum_info import SparsePauliOp
+from qiskit.quantum_info import Operator, SparsePauliOp
 
 from qep_qiskit.errors import NetworkError
+from qep_qiskit.observables import hermitian
 from qep_qiskit.operators import PauliWord
 from qep_qiskit.transforms import walsh_hadamard
 
@@ -157,7 +158,7 @@ class FourierBasis:
             touched = tuple(register for register in self.registers if mask & register.mask)
             found.setdefault(touched, []).append((mask, coefficient))
         empty = SparsePauliOp.from_list([("I" * self.num_qubits, 0.0)])
-        return sum((self._part(*item) for item in found.items()), empty).simplify()
+        return hermitian(sum((self._part(*item) for item in found.items()), empty))
 
     def _part(self, registers: tuple[Register, ...], terms: Sequence[tuple[int, float]]) -> SparsePauliOp:
         """Generators that act on the same registers, and on the Z of any other qubits."""
@@ -181,7 +182,7 @@ class FourierBasis:
 
 def _spread_out(dense: NDArray, qubits: Sequence[int], others: Sequence[int], num_qubits: int) -> SparsePauliOp:
     """A matrix on some qubits, times Z on others, as words of all qubits."""
-    pairs = SparsePauliOp.from_operator(dense).to_sparse_list() if qubits else [("", [], complex(dense[0, 0]))]
+    pairs = hermitian(Operator(dense)).to_sparse_list() if qubits else [("", [], complex(dense[0, 0]))]
     moved = [
         (letters + "Z" * len(others), [*(qubits[place] for place in places), *others], value.real)
         for letters, places, value in pairs

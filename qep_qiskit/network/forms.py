@@ -8,9 +8,10 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit.quantum_info import SparsePauliOp
 
-from qep_qiskit.operators import PauliWord, pauli_words
+from qep_qiskit.checks import finite_number
+from qep_qiskit.observables import OperatorLike, pauli_words
+from qep_qiskit.operators import PauliWord
 
 __all__ = ["LinearForm", "Word", "all_words", "spin_outputs", "spin_squares"]
 
@@ -39,14 +40,21 @@ class LinearForm:
         terms: (word, coefficient) pairs, each word once, none of them a constant.
         constant: What is added.
         num_qubits: Number of qubits, zero for positions.
+
+    Raises:
+        NetworkError: A coefficient or the constant is not finite.
     """
 
     terms: tuple[tuple[Word, float], ...] = ()
     constant: float = 0.0
     num_qubits: int = 0
 
+    def __post_init__(self) -> None:
+        for word, coefficient in (*self.terms, ("the constant", self.constant)):
+            finite_number(f"observable: coefficient of {word}", coefficient)
+
     @classmethod
-    def of(cls, observable: SparsePauliOp | LinearForm) -> LinearForm:
+    def of(cls, observable: OperatorLike | LinearForm) -> LinearForm:
         """The same of an operator on qubits."""
         if isinstance(observable, LinearForm):
             return observable

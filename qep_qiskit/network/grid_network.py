@@ -25,6 +25,7 @@ from qep_qiskit.network.position_grid import PositionGrid, grid_masks
 from qep_qiskit.network.springs import SpringNetwork
 from qep_qiskit.network.weights import WeightLayout
 from qep_qiskit.network.z_polynomials import ZPolynomial
+from qep_qiskit.observables import hermitian
 from qep_qiskit.operators import CommutingGroup, PauliWord, sparse_pauli_op
 
 __all__ = ["GridNetwork"]
@@ -196,7 +197,7 @@ class GridNetwork:
         positions, momenta = self.groups
         first, second = spread[: positions.num_generators], spread[positions.num_generators :]
         identity = sparse_pauli_op([(PauliWord(()), constant)], self.num_qubits)
-        return (positions.operator(first) + momenta.operator(second) + identity).simplify()
+        return hermitian(positions.operator(first) + momenta.operator(second) + identity)
 
     def weights_from(self, named: Mapping[str, float]) -> NDArray[np.float64]:
         """A weight vector from a mapping by name, as of the atoms."""

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit.quantum_info import SparsePauliOp
 
+from qep_qiskit.checks import whole_number
 from qep_qiskit.errors import NetworkError
 from qep_qiskit.merging import merge_into_groups
 from qep_qiskit.network.checks import check_spins, one_input
@@ -23,7 +24,8 @@ from qep_qiskit.network.graphs import Graph
 from qep_qiskit.network.grouping import commuting_groups
 from qep_qiskit.network.interface import TermJacobian
 from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
-from qep_qiskit.operators import CommutingGroup, PauliWord, pauli_words, sparse_pauli_op
+from qep_qiskit.observables import OperatorLike, hermitian, pauli_words
+from qep_qiskit.operators import CommutingGroup, PauliWord, sparse_pauli_op
 
 __all__ = ["Interaction", "PauliNetwork"]
 
@@ -35,14 +37,24 @@ class Interaction:
     """A part of H: weight * x[input] * operator.
 
     Args:
-        operator: A Hermitian operator; its words are tied, one weight multiplies their sum.
+        operator: A Hermitian operator of any class of Qiskit's (`OperatorLike`), kept as a SparsePauliOp; its words
+            are tied, one weight multiplies their sum.
         weight: Name of the weight, or None for a fixed part. Several interactions may have the same weight.
         input: Index of the clamped input that multiplies it, or None.
+
+    Raises:
+        NetworkError: The operator is not Hermitian or not finite, or the input is no whole number.
     """
 
-    operator: SparsePauliOp
+    operator: OperatorLike
     weight: str | None = None
     input: int | None = None
+
+    def __post_init__(self) -> None:
+        name = "fixed operator" if self.weight is None else f"operator of weight '{self.weight}'"
+        object.__setattr__(self, "operator", hermitian(self.operator, name))
+        if self.input is not None:
+            whole_number(f"{name}: input", self.input, 0, error=NetworkError)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,8 +112,8 @@ class PauliNetwork:
     @classmethod
     def from_operators(
         cls,
-        weighted: Mapping[str, SparsePauliOp],
-        fixed: SparsePauliOp | None = None,
+        weighted: Mapping[str, OperatorLike],
+        fixed: OperatorLike | None = None,
         *,
         outputs: Sequence[int] = (),
         start: Start = _START,

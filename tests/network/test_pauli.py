@@ -268,7 +268,6 @@ def test_outputs_that_no_word_joins_to_an_input():
         ((part("Z0", "a", 0),), {}, "input 0 is out of range; there are 0 inputs, none"),
         ((part("Z0", "a", 2),), {"num_inputs": 2}, "input 2 is out of range; there are 2 inputs, 0 to 1"),
         ((part("Z0", "a"),), {"outputs": (3,)}, "network.outputs: spin 3 is out of range"),
-        ((Interaction(operator=SparsePauliOp("ZZ", 1j), weight="a"),), {}, "term ZZ: expected a real coefficient"),
     ],
 )
 def test_bad_networks_are_refused_in_one_line(parts, options, words):
@@ -276,6 +275,13 @@ def test_bad_networks_are_refused_in_one_line(parts, options, words):
         PauliNetwork(interactions=parts, **options)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_an_operator_that_is_not_hermitian_names_its_weight():
+    with pytest.raises(NetworkError, match="operator of weight 'a', term ZZ: expected a real coefficient"):
+        Interaction(operator=SparsePauliOp("ZZ", 1j), weight="a")
+    with pytest.raises(NetworkError, match="weight 'a': input: expected a whole number"):
+        Interaction(operator=SparsePauliOp("ZZ"), weight="a", input=0.5)
 
 
 def test_unknown_weights_are_named():

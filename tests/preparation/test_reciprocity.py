@@ -13,7 +13,8 @@ from reference import derivative
 from qep_qiskit.cost import OperatorCost
 from qep_qiskit.merging import merge_into_groups
 from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import PauliWord, pauli_words
+from qep_qiskit.observables import pauli_words
+from qep_qiskit.operators import PauliWord
 from qep_qiskit.preparation import ExactPreparation, linear_response, term_expectations
 
 
