@@ -20,6 +20,9 @@ from qep_qiskit.network import Network, TermJacobian
 
 __all__ = ["NudgedHamiltonian"]
 
+_ROUNDING = 1e-12
+"""Of the largest coefficient: what is left where coefficients cancel."""
+
 
 @dataclass(frozen=True, eq=False)
 class NudgedHamiltonian:
@@ -204,7 +207,8 @@ class NudgedHamiltonian:
         """
         odd = np.array([word.is_odd for word in self.words])
         sees_it = bool(odd[self.cost_terms].any())
-        broken = np.any(np.abs(self.free_coefficients(weights, inputs)[:, odd]) > 1e-12, axis=1)
+        sizes = np.abs(self.free_coefficients(weights, inputs))
+        broken = np.any(sizes[:, odd] > _ROUNDING * sizes.max(axis=1, keepdims=True), axis=1)
         return ~broken if sees_it else np.zeros(inputs.shape[0], dtype=bool)
 
 

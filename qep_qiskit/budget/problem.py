@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.cost import LossOnExpectations, OperatorCost
 from qep_qiskit.execution import Executor, RequestKey
-from qep_qiskit.learning import Contrast, GradientEstimator
+from qep_qiskit.learning import Contrast, GradientEstimator, first_beta
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.learning.free_phase import measure_free
 from qep_qiskit.measurement import Measuring, drive
@@ -19,7 +19,7 @@ from qep_qiskit.preparation import Equilibria, Family, Preparation, Responding, 
 __all__ = ["GradientProblem", "KeptStates", "Truth", "true_gradient", "with_known_signals"]
 
 _EXACT_UP_TO_QUBITS = 14
-_SMALL_BETA = 0.02
+_PART_OF_FIRST_BETA = 0.4
 _MOST_KEPT = 64
 _NO_LENGTH = 1e-12  # what rounding leaves of a gradient that vanishes by symmetry
 
@@ -90,7 +90,8 @@ def true_gradient(
         known = estimator.preparation if isinstance(estimator.preparation, Responding) else None
         found = exact_gradient(hamiltonian, weights, inputs, targets, level=level, reference=known)
         return Truth(gradient=found.gradient, source="exact")
-    fine = replace(estimator, shots=None, grouping="shared", contrast=Contrast(kind="four_point", beta=_SMALL_BETA))
+    beta = _PART_OF_FIRST_BETA * first_beta(hamiltonian, weights, inputs, targets)
+    fine = replace(estimator, shots=None, grouping="shared", contrast=Contrast(kind="four_point", beta=beta))
     estimate, _ = drive(fine.estimate(weights, inputs, targets, RequestKey("truth", 0)), executor)
     return Truth(gradient=estimate.gradient, source="prepared")
 

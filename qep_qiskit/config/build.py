@@ -259,7 +259,7 @@ def build_update(section: UpdateConfig) -> Update:
     optimizers: dict[str, Optimizer] = {
         "gradient_descent": GradientDescent(),
         "momentum": Momentum(momentum=section.momentum),
-        "adam": Adam(beta1=section.beta1, beta2=section.beta2),
+        "adam": Adam(beta1=section.beta1, beta2=section.beta2, epsilon=section.epsilon),
     }
     schedule = Schedule(learning_rate=section.learning_rate, decay=section.decay, final_fraction=section.final_fraction)
     return Update(optimizer=optimizers[section.kind], schedule=schedule, normalize=section.normalize)

@@ -175,6 +175,9 @@ class UpdateConfig(Section):
     """Of ``adam``."""
     beta2: float = Field(default=0.999, ge=0, lt=1)
     """Of ``adam``."""
+    epsilon: float = Field(default=1e-8, gt=0)
+    """Of ``adam``: added to the root of the mean square of a gradient, in its unit. Gradients far below do not train:
+    lower it where energies are large numbers."""
     normalize: bool = False
     """Scale every gradient to length one."""
 

@@ -31,6 +31,7 @@ _WHOLE_RANGE = 0.8
 _ERRORS_OF_DOUBT = 5.0
 _CURVED = 0.05
 _ROUNDING = 1e-9
+_ROUNDING_OF_ENERGIES = 1e-13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -215,7 +216,8 @@ def _phase(betas: NDArray, beta: float) -> int | None:
 def _susceptibility(betas: NDArray, cost: _Curve) -> dict[str, float]:
     """chi_C between the innermost nudges on both sides, or between the free phase and the one nudge."""
     size = float(np.abs(betas[betas != 0.0]).min())
-    high = max((p for p in range(len(betas)) if np.isclose(abs(betas[p]), size)), key=lambda p: betas[p])
+    innermost = (_phase(betas, side) for side in (-size, size))
+    high = max(phase for phase in innermost if phase is not None)
     low = _phase(betas, -betas[high])
     if low is None:
         low = _phase(betas, 0.0)
@@ -263,11 +265,12 @@ def _count_jumps(betas: NDArray, cost: _Curve, ranges: NDArray, report: SolverRe
     step = np.diff(betas)
     change, middle = np.diff(cost.values, axis=1), (cost.values[:, 1:] + cost.values[:, :-1]) / 2.0
     noise = np.maximum(cost.variances.mean(axis=0), 0.0)
-    doubt = _ERRORS_OF_DOUBT * np.sqrt(noise[1:] + noise[:-1]) + _ROUNDING
+    doubt = _ERRORS_OF_DOUBT * np.sqrt(noise[1:] + noise[:-1]) + _ROUNDING * ranges[:, None]
     far = np.abs(change) > _WHOLE_RANGE * ranges[:, None] + doubt
     energies = np.full_like(report.energies, np.nan) if report.unconverged else report.energies
     mismatch = np.abs(np.diff(energies, axis=1) - step * middle)
-    torn = mismatch > step * (np.abs(change) / 2.0 + _CURVED * ranges[:, None] + doubt)
+    rounding = _ROUNDING_OF_ENERGIES * np.abs(energies).max(axis=1, keepdims=True)
+    torn = mismatch > step * (np.abs(change) / 2.0 + _CURVED * ranges[:, None] + doubt) + rounding
     unseen = np.isnan(report.overlaps[:, 1:]) | np.isnan(report.overlaps[:, :-1])
     return int((torn | (far & unseen)).sum() + (report.overlaps < _SAME_BRANCH_OVERLAP).sum())
 

@@ -84,12 +84,22 @@ def exact_gradient(
     else:
         nudge, _ = hamiltonian.operator_nudge(targets)
         cost = cost_of_means(hamiltonian, means, no_covariance(means.shape), targets).mean
+    unit = _unit_of_beta(free, nudge)
     if reference is None:
-        response = _response(hamiltonian, free, nudge, level, temperature)
+        response = _response(hamiltonian, free, unit * nudge, level, temperature) / unit
     else:
-        response = reference.response(hamiltonian.groups, free, nudge)
+        response = reference.response(hamiltonian.groups, free, unit * nudge) / unit
     gradient = hamiltonian.jacobian(weights, inputs).pull_back(response).mean(axis=0)
     return ExactGradient(gradient=gradient, cost=cost, outputs=outputs, nudge=nudge)
+
+
+def _unit_of_beta(free: NDArray, nudge: NDArray) -> float:
+    """The power of two that makes the nudge as large as H.
+
+    A response is linear in the nudge and found by adding to H or to a state; nothing is lost where both are alike.
+    """
+    size, pull = float(np.abs(free).max(initial=0.0)), float(np.abs(nudge).max(initial=0.0))
+    return float(2.0 ** np.round(np.log2(size / pull))) if size > 0.0 and pull > 0.0 else 1.0
 
 
 def _is_search(hamiltonian: NudgedHamiltonian, level: int) -> bool:

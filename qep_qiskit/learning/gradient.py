@@ -40,6 +40,7 @@ from qep_qiskit.preparation import Equilibria, Family, Memory, Preparation, Star
 __all__ = ["GradientEstimate", "GradientEstimator", "Shots", "cost_phases"]
 
 _MOST_DOUBLINGS = 4
+_SAME_BETA = 1e-9
 
 Shots = int | tuple[int, ...] | None
 """Shots per batch: the same for every group, one number a group, or None for exact expectations."""
@@ -386,4 +387,4 @@ def cost_phases(betas: NDArray) -> list[int]:
     if 0.0 in betas:
         return [int(np.flatnonzero(betas == 0.0)[0])]
     smallest = np.abs(betas).min()
-    return [int(p) for p in np.flatnonzero(np.isclose(np.abs(betas), smallest))]
+    return [int(p) for p in np.flatnonzero(np.isclose(np.abs(betas), smallest, rtol=_SAME_BETA, atol=0.0))]

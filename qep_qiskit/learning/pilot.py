@@ -28,6 +28,7 @@ from qep_qiskit.preparation import Memory
 __all__ = ["Pilot", "first_beta", "measure_pilot"]
 
 _FIRST_OF_SCALE = 0.1
+_SCALE_OF_NOTHING = 1e-3
 # In standard deviations. The noise of a squared length has a long tail: at 4, some pilots in a hundred miss an
 # agreement that is there, fall back to their two smallest nudges and choose one ten times too small.
 _DEVIATIONS = 6.0
@@ -60,8 +61,8 @@ def first_beta(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray
         nudge = hamiltonian.signal_nudge(np.ones((1, hamiltonian.cost.num_outputs)))
     else:
         nudge = hamiltonian.operator_nudge(targets)[0]
-    scale = float(np.median(coefficients)) / max(float(np.median(nudge_sizes(hamiltonian.groups, nudge))), 1e-12)
-    return _FIRST_OF_SCALE * max(scale, 1e-3)
+    size, pull = float(np.median(coefficients)), float(np.median(nudge_sizes(hamiltonian.groups, nudge)))
+    return _FIRST_OF_SCALE * (size / pull if size > 0.0 and pull > 0.0 else _SCALE_OF_NOTHING)
 
 
 def measure_pilot(

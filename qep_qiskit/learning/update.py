@@ -75,7 +75,7 @@ class Adam:
     Args:
         beta1: Decay of the mean, in [0, 1).
         beta2: Decay of the squared mean, in [0, 1).
-        epsilon: Added to the root of the squared mean.
+        epsilon: Added to the root of the squared mean, in units of the gradient.
     """
 
     beta1: float = 0.9

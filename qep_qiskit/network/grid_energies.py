@@ -62,7 +62,7 @@ class GridEnergies:
                 stiffness[:, i, j] = stiffness[:, j, i] = found * (2.0 if i == j else 1.0)
         squares = [grid.wave_number(i) * grid.wave_number(i) for i in range(size)]
         kinetic = 2.0 * np.stack([_taken(rest, index, square, momenta) for square in squares], axis=1)
-        if np.abs(rest).max(initial=0.0) > _TOLERANCE * max(1.0, float(np.abs(rows).max(initial=0.0))):
+        if np.abs(rest).max(initial=0.0) > _TOLERANCE * float(np.abs(rows).max(initial=0.0)):
             raise NetworkError("a cost on a position grid must be quadratic in the positions; this one is not")
         return cls(grid=grid, stiffness=stiffness, forces=forces, kinetic=kinetic)
 

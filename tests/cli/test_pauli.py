@@ -150,7 +150,7 @@ def test_trains_in_few_bases_that_cover_all_words(qep, mixed, stopped, records, 
 @pytest.mark.parametrize(
     ("pauli", "words"),
     [
-        ("Q0 Z1", "network.terms.pauli: Pauli word 'Q0 Z1': expected factors like X0 or Z12"),
+        ("Q0 Z1", "network.terms.pauli: operator 'Q0 Z1': expected factors like X0 or Z12"),
         ("Z0 Z", "got 'Z'"),
         ("X0 X0", "a qubit appears twice"),
         ("1j X0", "network.terms.pauli: operator '1j X0': expected real coefficients, for a Hermitian operator"),
@@ -189,3 +189,51 @@ def test_circuits_of_every_group(qep, mixed, here):
 def test_changing_the_kind_alone_drops_the_keys_of_the_old_kind(refused, mixed):
     message = refused("gradient", mixed, "--sample", 0, "--set", "network.kind=ising", "--set", "network.graph=star")
     assert "network.graph: expected 'chain', 'ring'" in message
+
+
+def test_a_small_coefficient_with_large_inputs_is_the_same_network(qep, tmp_path, monkeypatch):
+    """One of two inputs comes in another unit: coefficient 1e-9, values times 1e9."""
+    monkeypatch.chdir(tmp_path)
+    text = """
+[task]
+kind = "csv"
+file = "%s.csv"
+inputs = ["f", "g"]
+targets = ["y"]
+scaling = "none"
+test_fraction = 0.0
+[network]
+kind = "pauli"
+num_spins = 2
+outputs = [1]
+[[network.terms]]
+pauli = "Z0 Z1"
+weight = "a"
+[[network.terms]]
+pauli = "X0 + X1"
+weight = "b"
+[[network.terms]]
+pauli = "Z1"
+coefficient = %s
+input = 0
+[[network.terms]]
+pauli = "Z0"
+coefficient = 0.2
+input = 1
+[network.weights]
+values = { a = 1.0, b = 1.0 }
+[preparation]
+kind = "exact"
+[measurement]
+shots = "exact"
+[contrast]
+beta = 0.05
+"""
+    found = {}
+    for name, coefficient, value in (("one", "1.0", "0.5"), ("other", "1e-9", "0.5e9")):
+        (tmp_path / f"{name}.toml").write_text(text % (name, coefficient))
+        (tmp_path / f"{name}.csv").write_text(f"f,g,y\n{value},1.0,0.3\n-{value},1.0,-0.3\n")
+        result = qep("gradient", f"{name}.toml", "--sample", 0, "--compare", "exact", "--json")
+        assert result.code == 0, result.err
+        found[name] = [(weight["gradient"], weight["exact"]) for weight in result.object["weights"]]
+    assert found["other"] == [pytest.approx(pair, rel=1e-12) for pair in found["one"]]
