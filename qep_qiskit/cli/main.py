@@ -303,14 +303,18 @@ def _json_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
 
 
+_SEVERITIES = {"note": "note", "warning": "warning", "serious": "serious warning"}
+
+
 def _show_warnings_once() -> None:
-    """Warnings of this package as one line each, the first of every kind; other libraries' stay silent."""
-    seen: set[type[Warning]] = set()
+    """Warnings of this package as one line each, every kind and cause once; other libraries' stay silent."""
+    seen: set[tuple[type[Warning], str]] = set()
 
     def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
-        if category not in seen:
-            seen.add(category)
-            print(f"qep: warning: {category.__name__}: {message}", file=sys.stderr)
+        if (category, str(message)) not in seen and isinstance(message, QepWarning):
+            seen.add((category, str(message)))
+            numbers = f" ({message.detail})" if message.detail else ""
+            print(f"qep: {_SEVERITIES[message.severity]}: {category.__name__}: {message}{numbers}", file=sys.stderr)
 
     warnings.simplefilter("ignore")
     warnings.simplefilter("always", QepWarning)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from qep_qiskit.config.build_atoms import shots_of
 from qep_qiskit.config.build_cost import build_cost
@@ -72,6 +69,7 @@ from qep_qiskit.tasks import (
     phases_task,
     xor_task,
 )
+from qep_qiskit.warning_log import warn
 
 __all__ = ["Experiment", "build", "from_file"]
 
@@ -270,22 +268,22 @@ def _warn_about(experiment: Experiment) -> None:
     unreached = network.unreached_outputs()
     site = "atom" if isinstance(network, SpringNetwork | GridNetwork) else "spin"
     if unreached:
-        warnings.warn(
+        warn(
+            UnconnectedOutputWarning,
             f"output {site} {', '.join(map(str, unreached))} is not connected to any input: it cannot learn from the "
             f"data; {_CONNECTIONS[experiment.config.network.kind]}",
-            UnconnectedOutputWarning,
-            stacklevel=3,
+            affected=len(unreached),
         )
     if isinstance(network, GridNetwork):
         return
     weights = network.layout.initial(experiment.seeds)
     symmetric = experiment.estimator.hamiltonian.flip_symmetric(weights, inputs)
-    if np.any(symmetric):
-        warnings.warn(
-            f"for {int(symmetric.sum())} of {len(symmetric)} samples nothing breaks the flip symmetry of all spins: "
-            "outputs are zero, and where couplings dominate the ground state is degenerate. Break it with "
-            f"{_SYMMETRY_BREAKERS[experiment.config.network.kind]} values other than zero, or with inputs other than "
-            "zero",
-            DegenerateGroundStateWarning,
-            stacklevel=3,
-        )
+    warn(
+        DegenerateGroundStateWarning,
+        "nothing breaks the flip symmetry of all spins: outputs are zero, and where couplings dominate the ground "
+        f"state is degenerate. Break it with {_SYMMETRY_BREAKERS[experiment.config.network.kind]} values other than "
+        "zero, or with inputs other than zero",
+        detail=f"for {int(symmetric.sum())} of {len(symmetric)} samples, at the initial weights",
+        affected=int(symmetric.sum()),
+        of=len(symmetric),
+    )

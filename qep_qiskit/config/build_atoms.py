@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 from qep_qiskit.config.build_executor import is_of_atoms
 from qep_qiskit.config.schema import Config
 from qep_qiskit.config.schema_preparation import EquilibriumConfig
@@ -11,6 +9,7 @@ from qep_qiskit.errors import ConfigError, NoShotsWarning
 from qep_qiskit.memory import require_bytes
 from qep_qiskit.network import SpringNetwork
 from qep_qiskit.preparation import EquilibriumPreparation, GaussianPreparation, Preparation
+from qep_qiskit.warning_log import warn
 
 __all__ = ["build_atoms_at_rest", "shots_of"]
 
@@ -56,10 +55,9 @@ def shots_of(config: Config) -> int | None:
             key = "adaptive" if section.adaptive is not None else "allocation"
             raise ConfigError(f"measurement.{key}: an elastic network is at rest and has no shot noise; leave it out")
         if "shots" in section.model_fields_set and section.shots != "exact":
-            warnings.warn(
-                "measurement.shots: an elastic network is at rest and has no shot noise; shots do not apply",
+            warn(
                 NoShotsWarning,
-                stacklevel=2,
+                "measurement.shots: an elastic network is at rest and has no shot noise; shots do not apply",
             )
         return None
     return None if section.shots == "exact" else section.shots

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +24,7 @@ from qep_qiskit.network import (
     square_patch,
 )
 from qep_qiskit.tasks import Task
+from qep_qiskit.warning_log import warn
 
 __all__ = ["build_graph", "build_ising", "graph_size", "start_of"]
 
@@ -167,11 +167,7 @@ def _fields(section: IsingKeys) -> Start | None:
     if not isinstance(section, ClassicalIsingConfig):
         return start
     if section.fields != StartConfig():
-        warnings.warn(
-            "network.fields: a classical network has no transverse fields; the section is not used",
-            UnusedKeyWarning,
-            stacklevel=4,
-        )
+        warn(UnusedKeyWarning, "network.fields: a classical network has no transverse fields; the section is not used")
     return None
 
 

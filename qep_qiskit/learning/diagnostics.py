@@ -12,26 +12,18 @@ for true minima only; where nobody vouches for that, they are left out.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import BranchJumpWarning, NudgeBeyondGapWarning
+from qep_qiskit.learning.branches import Curve, find_jumps, warn_of_jumps, warn_of_strength, weyl_betas
 from qep_qiskit.measurement import StateMoments, spread_of
 from qep_qiskit.network import Group
 from qep_qiskit.preparation import Family, SolverReport
 
 __all__ = ["Diagnostics", "Watched", "diagnose", "nudge_sizes", "spectral_ranges"]
-
-_SAME_BRANCH_OVERLAP = 0.05
-_WHOLE_RANGE = 0.8
-_ERRORS_OF_DOUBT = 5.0
-_CURVED = 0.05
-_ROUNDING = 1e-9
-_ROUNDING_OF_ENERGIES = 1e-13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,7 +60,7 @@ class Diagnostics:
         evaluations: Energies evaluated by the preparation.
         unconverged: States that are not converged.
         judged: Whether somebody has looked at that.
-        jumps: Pairs of neighbouring phases that lie on different branches.
+        jumps: Pairs of neighbouring phases that lie on different branches, and phases that have lost the free one.
     """
 
     gap: float = np.nan
@@ -130,20 +122,6 @@ def nudge_sizes(groups: Sequence[Group], coefficients: NDArray) -> NDArray[np.fl
     return np.where(np.isnan(ranges), 2.0 * np.abs(coefficients).sum(axis=1), ranges)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Curve:
-    """A quantity at every sample and phase, with its variance by shots; NaN where unknown."""
-
-    values: NDArray[np.float64]
-    variances: NDArray[np.float64]
-
-    def slope(self, one: int, other: int, distance: float) -> tuple[float, float]:
-        """Mean over samples of (value at other - value at one) / distance, and its standard error."""
-        slopes = (self.values[:, other] - self.values[:, one]) / distance
-        variance = (self.variances[:, one] + self.variances[:, other]).sum() / distance**2
-        return float(slopes.mean()), float(np.sqrt(max(variance, 0.0)) / len(slopes))
-
-
 def diagnose(
     watched: Watched, report: SolverReport, free: SolverReport | None = None, *, quiet: bool = False
 ) -> Diagnostics:
@@ -166,6 +144,7 @@ def diagnose(
         **_bounds(watched, energy, report, free),
     }
     reports = [report] if free is None else [free, report]
+    jumps = find_jumps(family.betas, cost, ranges, report)
     diagnostics = Diagnostics(
         **found,
         overlap=_extreme(report.overlaps, np.min),
@@ -173,10 +152,11 @@ def diagnose(
         evaluations=sum(part.evaluations for part in reports),
         unconverged=sum(len(part.unconverged) for part in reports),
         judged=any(part.judged for part in reports),
-        jumps=_count_jumps(family.betas, cost, ranges, report) if report.branches else 0,
+        jumps=jumps.count if report.branches else 0,
     )
     if report.branches and not quiet:
-        _warn(diagnostics, float(np.abs(family.betas).max()))
+        warn_of_strength(family, weyl_betas(gaps, ranges))
+        warn_of_jumps(jumps, report)
     return diagnostics
 
 
@@ -185,27 +165,26 @@ def _extreme(values: NDArray, pick: object) -> float:
     return float(pick(known)) if known.size else float("nan")  # type: ignore[operator]
 
 
-def _expectation(watched: Watched, coefficients: NDArray) -> _Curve:
+def _expectation(watched: Watched, coefficients: NDArray) -> Curve:
     """Means of an operator per sample and phase, from the shot batches; NaN where a term was not measured."""
     terms = np.where(coefficients != 0.0, watched.moments.means, 0.0)
     values = np.einsum("spt,spt->sp", coefficients, terms)
-    return _Curve(values, spread_of(coefficients, watched.moments.covariance))
+    return Curve(values, spread_of(coefficients, watched.moments.covariance))
 
 
-def _energies(watched: Watched, report: SolverReport) -> _Curve:
+def _energies(watched: Watched, report: SolverReport) -> Curve:
     """F(beta) from the solver where it knows, else from the batches of all groups."""
     measured = _expectation(watched, watched.family.coefficients())
     known = np.isfinite(report.energies)
-    return _Curve(np.where(known, report.energies, measured.values), np.where(known, 0.0, measured.variances))
+    return Curve(np.where(known, report.energies, measured.values), np.where(known, 0.0, measured.variances))
 
 
 def _gap_and_weyl(gaps: NDArray, ranges: NDArray) -> dict[str, float]:
     if not np.isfinite(gaps).any():
         return {}
-    smallest = np.nanmin(gaps, axis=1)
-    nudged = ranges > 0
-    weyl = float((smallest[nudged] / ranges[nudged]).min()) if nudged.any() else float("nan")
-    return {"gap": float(smallest.min()), "weyl_beta": weyl}
+    limits = weyl_betas(gaps, ranges)
+    limits = limits[np.isfinite(limits)]
+    return {"gap": float(np.nanmin(gaps)), "weyl_beta": float(limits.min()) if limits.size else float("nan")}
 
 
 def _phase(betas: NDArray, beta: float) -> int | None:
@@ -213,7 +192,7 @@ def _phase(betas: NDArray, beta: float) -> int | None:
     return int(where[0]) if where.size else None
 
 
-def _susceptibility(betas: NDArray, cost: _Curve) -> dict[str, float]:
+def _susceptibility(betas: NDArray, cost: Curve) -> dict[str, float]:
     """chi_C between the innermost nudges on both sides, or between the free phase and the one nudge."""
     size = float(np.abs(betas[betas != 0.0]).min())
     innermost = (_phase(betas, side) for side in (-size, size))
@@ -228,14 +207,14 @@ def _susceptibility(betas: NDArray, cost: _Curve) -> dict[str, float]:
     return {"chi": chi, "chi_se": error, "surrogate_gap": size * chi}
 
 
-def _bounds(watched: Watched, energy: _Curve, report: SolverReport, free: SolverReport | None) -> dict[str, float]:
+def _bounds(watched: Watched, energy: Curve, report: SolverReport, free: SolverReport | None) -> dict[str, float]:
     """Contrastive bounds of <C>_0 where the states are minima."""
     betas = watched.family.betas
     zero = _phase(betas, 0.0)
     if not report.minima or (free is not None and not free.minima):
         return {}
     if zero is None and free is not None:
-        energy = _Curve(
+        energy = Curve(
             np.concatenate([energy.values, free.energies], axis=1),
             np.concatenate([energy.variances, np.zeros_like(free.energies)], axis=1),
         )
@@ -251,43 +230,3 @@ def _bounds(watched: Watched, energy: _Curve, report: SolverReport, free: Solver
             bound, found[f"{name}_se"] = energy.slope(zero, phase, beta)
             found[name] = bound + float(watched.constants.mean())
     return found
-
-
-def _count_jumps(betas: NDArray, cost: _Curve, ranges: NDArray, report: SolverReport) -> int:
-    """Neighbouring phases on different branches.
-
-    Either the nudged state hardly overlaps with the free one; or, where overlaps are unknown, <C> crosses nearly its
-    whole range; or an energy that a converged solver knows does not follow its slope <C>: then it has jumped itself.
-    Shot noise is taken as that of a typical sample, because a few shots that agree show none of their own.
-    """
-    if len(betas) < 2:
-        return 0
-    step = np.diff(betas)
-    change, middle = np.diff(cost.values, axis=1), (cost.values[:, 1:] + cost.values[:, :-1]) / 2.0
-    noise = np.maximum(cost.variances.mean(axis=0), 0.0)
-    doubt = _ERRORS_OF_DOUBT * np.sqrt(noise[1:] + noise[:-1]) + _ROUNDING * ranges[:, None]
-    far = np.abs(change) > _WHOLE_RANGE * ranges[:, None] + doubt
-    energies = np.full_like(report.energies, np.nan) if report.unconverged else report.energies
-    mismatch = np.abs(np.diff(energies, axis=1) - step * middle)
-    rounding = _ROUNDING_OF_ENERGIES * np.abs(energies).max(axis=1, keepdims=True)
-    torn = mismatch > step * (np.abs(change) / 2.0 + _CURVED * ranges[:, None] + doubt) + rounding
-    unseen = np.isnan(report.overlaps[:, 1:]) | np.isnan(report.overlaps[:, :-1])
-    return int((torn | (far & unseen)).sum() + (report.overlaps < _SAME_BRANCH_OVERLAP).sum())
-
-
-def _warn(diagnostics: Diagnostics, beta: float) -> None:
-    if diagnostics.weyl_beta < beta:
-        warnings.warn(
-            f"the nudge |beta| = {beta:.3g} is past {diagnostics.weyl_beta:.3g} = gap / range(C), up to which it "
-            "surely keeps the branch of the free state; more may be best at few shots, but watch chi and the overlap",
-            NudgeBeyondGapWarning,
-            stacklevel=3,
-        )
-    if diagnostics.jumps:
-        warnings.warn(
-            f"{diagnostics.jumps} nudged states lie on another branch than their neighbours in beta (no overlap with "
-            "the free state, or a jump in energy or cost); the contrast is then no derivative. Use a smaller "
-            "contrast.beta, or keep the gap open with larger fields",
-            BranchJumpWarning,
-            stacklevel=3,
-        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from qep_qiskit.errors import CoarseGridWarning, NetworkError, NudgeError
 from qep_qiskit.network.position_grid import PositionGrid, Spread
 from qep_qiskit.network.z_polynomials import ZPolynomial
 from qep_qiskit.operators import Basis, CommutingGroup, PauliWord
+from qep_qiskit.warning_log import warn
 
 __all__ = ["GridEnergies", "check_grid"]
 
@@ -137,21 +137,27 @@ def check_grid(grid: PositionGrid, spread: Spread) -> None:
     row, i = divmod(int(worst.argmin()), worst.shape[1])
     better = PositionGrid.around(spread, centre=grid.centres)
     if to_wall[row, i] < to_fastest[row, i]:
-        trouble = (
-            f"the box of {grid.name(i)} is too small: it ends {to_wall[row, i]:.1f} standard deviations from the state "
-            f"(mean {spread.means[row, i]:.3g}, width {spread.widths[row, i]:.3g}, box {grid.boxes[i]:.3g} around "
-            f"{grid.centres[i]:.3g})"
+        trouble = f"the box of {grid.name(i)} is too small"
+        numbers = (
+            f"it ends {to_wall[row, i]:.1f} standard deviations from the state (mean {spread.means[row, i]:.3g}, width "
+            f"{spread.widths[row, i]:.3g}, box {grid.boxes[i]:.3g} around {grid.centres[i]:.3g})"
         )
     else:
         step = grid.boxes[i] / grid.num_points
-        trouble = (
-            f"the grid of {grid.name(i)} is too coarse: steps of {step:.3g} hold {to_fastest[row, i]:.1f} standard "
-            f"deviations of the state's momentum (width {spread.widths[row, i]:.3g})"
+        trouble = f"the grid of {grid.name(i)} is too coarse"
+        numbers = (
+            f"steps of {step:.3g} hold {to_fastest[row, i]:.1f} standard deviations of the state's momentum (width "
+            f"{spread.widths[row, i]:.3g})"
         )
-    message = (
-        f"{trouble}; use network.grid.num_qubits = {better.num_qubits} and network.grid.box = {max(better.boxes):.3g}, "
-        "or keep the state in by bounds on the weights or a smaller contrast.beta"
-    )
+    enough = f"network.grid.num_qubits = {better.num_qubits} and network.grid.box = {max(better.boxes):.3g}"
+    others = "keep the state in by bounds on the weights or a smaller contrast.beta"
     if worst.min() < _SHORTEST_REACH:
-        raise NetworkError(f"network.grid: {message}")
-    warnings.warn(f"network.grid: {message}", CoarseGridWarning, stacklevel=3)
+        raise NetworkError(f"network.grid: {trouble}: {numbers}; use {enough}, or {others}")
+    warn(
+        CoarseGridWarning,
+        f"network.grid: {trouble} for a state to be trusted; raise network.grid.num_qubits and adapt network.grid.box, "
+        f"or {others}",
+        detail=f"{numbers}; enough would be {enough}",
+        affected=int((worst.min(axis=1) < _DOUBTFUL_REACH).sum()),
+        of=len(worst),
+    )

@@ -13,9 +13,8 @@ above the driver's ground state degenerate, so excited ones need fields that dif
 from __future__ import annotations
 
 import heapq
-import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -29,6 +28,7 @@ from qep_qiskit.operators import CommutingGroup, PauliWord
 from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start, check_level
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import Layer, LayerProgram
+from qep_qiskit.warning_log import warn
 
 __all__ = ["RAMPS", "AdiabaticPreparation"]
 
@@ -118,35 +118,38 @@ class AdiabaticPreparation:
         self._warn_if_coarse(family.groups, rows)
         self._warn_if_reversed(family.groups, rows)
         states = CircuitStates(program=self.program(family.groups), parameters=rows)
-        return Equilibria(states=states, report=SolverReport.silent(family))
+        report = replace(SolverReport.silent(family), lowest=self.level == 0)
+        return Equilibria(states=states, report=report)
 
     def _warn_if_coarse(self, groups: Sequence[CommutingGroup], coefficients: NDArray) -> None:
         strongest = float(np.abs(self.driver_fields(groups[0].num_qubits)).max())
-        largest = np.append(np.abs(coefficients).max(axis=0), strongest)
-        worst = int(largest.argmax())
-        if self.time_step * largest[worst] < _COARSE:
-            return
-        word = [*(str(word) for group in groups for word in group.words), "the driver"][worst]
-        warnings.warn(
-            f"the Trotter step dt = {self.time_step:.3g} no longer resolves the coefficient {largest[worst]:.3g} of "
-            f"'{word}' (dt * coefficient = {self.time_step * largest[worst]:.2f}, should stay below {_COARSE}); use "
-            "more preparation.steps, a shorter total_time, a smaller learning rate, or a bound on the weights",
+        sizes = np.insert(np.abs(coefficients), 0, strongest, axis=1)
+        state, worst = np.unravel_index(sizes.argmax(), sizes.shape)
+        largest = float(sizes[state, worst])
+        word = ["the driver", *(str(word) for group in groups for word in group.words)][int(worst)]
+        warn(
             CoarseTrotterWarning,
-            stacklevel=2,
+            f"the Trotter step no longer resolves the coefficients (dt * coefficient should stay below {_COARSE}); use "
+            "more preparation.steps, a shorter total_time, a smaller learning rate, or a bound on the weights",
+            detail=f"dt = {self.time_step:.3g} and the coefficient {largest:.3g} of '{word}': "
+            f"{self.time_step * largest:.2f}",
+            affected=int((self.time_step * sizes.max(axis=1) >= _COARSE).sum()),
+            of=len(coefficients),
         )
 
     def _warn_if_reversed(self, groups: Sequence[CommutingGroup], coefficients: NDArray) -> None:
         words = [word for group in groups for word in group.words]
         fields = [position for position, word in enumerate(words) if word == PauliWord.of("X", max(word.max_qubit, 0))]
-        reversed_ = self.driver_field * coefficients[:, fields].sum(axis=1) > 0
-        if reversed_.any():
-            warnings.warn(
-                f"in {int(reversed_.sum())} of {len(coefficients)} states the fields along X point against the driver "
-                f"-({self.driver_field:g}) sum X: the ramp runs through a point without fields, where the gap closes; "
-                f"use preparation.driver_field = {-self.driver_field:g}, or turn the sign of the fields",
-                ReversedDriverWarning,
-                stacklevel=2,
-            )
+        reversed_ = int((self.driver_field * coefficients[:, fields].sum(axis=1) > 0).sum())
+        warn(
+            ReversedDriverWarning,
+            f"the fields along X point against the driver -({self.driver_field:g}) sum X: the ramp runs through a "
+            f"point without fields, where the gap closes; use preparation.driver_field = {-self.driver_field:g}, or "
+            "turn the sign of the fields",
+            detail=f"in {reversed_} of {len(coefficients)} states",
+            affected=reversed_,
+            of=len(coefficients),
+        )
 
 
 @lru_cache(maxsize=32)

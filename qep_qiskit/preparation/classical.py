@@ -8,7 +8,6 @@ nudge must be strong enough to turn spins over, or nothing is learned.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -24,6 +23,7 @@ from qep_qiskit.preparation.exact import ExactPreparation
 from qep_qiskit.preparation.interface import Equilibria, Family, Preparation, SolverReport, Start
 from qep_qiskit.preparation.spectra import diagonals_of
 from qep_qiskit.prepared import SpinStates
+from qep_qiskit.warning_log import warn
 
 __all__ = ["ExactSearch", "classical_energies", "exact_preparation", "warn_of_ties"]
 
@@ -98,10 +98,11 @@ def warn_of_ties(gaps: NDArray, family: Family) -> None:
     """
     scale = np.maximum(np.abs(family.coefficients()).sum(axis=2), 1e-300)
     ties = int((gaps < _EQUAL * scale).sum())
-    if ties:
-        warnings.warn(
-            f"{ties} of {gaps.size} ground states of classical spins are degenerate: which of the states is taken is "
-            "arbitrary. Break the tie with biases, inputs, or weights that differ",
-            DegenerateGroundStateWarning,
-            stacklevel=2,
-        )
+    warn(
+        DegenerateGroundStateWarning,
+        "ground states of classical spins are degenerate: which of the states is taken is arbitrary. Break the tie "
+        "with biases, inputs, or weights that differ",
+        detail=f"{ties} of {gaps.size} states",
+        affected=ties,
+        of=gaps.size,
+    )

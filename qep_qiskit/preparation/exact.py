@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -17,6 +16,7 @@ from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start, check_level
 from qep_qiskit.preparation.spectra import dense_hamiltonians, lanczos
 from qep_qiskit.prepared import VectorStates
+from qep_qiskit.warning_log import warn
 
 __all__ = ["ExactPreparation"]
 
@@ -77,6 +77,7 @@ class ExactPreparation:
             residuals=unknown,
             overlaps=overlaps,
             minima=self.level == 0,
+            lowest=self.level == 0,
         )
 
     def _ground_states(self, family: Family, free: VectorStates | None) -> VectorStates:
@@ -203,12 +204,11 @@ class ExactPreparation:
                 step /= 2.0
                 continue
             if overlaps[best] < _SURE_OVERLAP:
-                warnings.warn(
-                    f"level {self.level} cannot be followed from beta = {beta:.4g} to {target:.4g}: no state there "
-                    f"overlaps with it by more than {overlaps[best]:.2f}. The contrast mixes branches; use a smaller "
-                    "contrast.beta, or a level with a larger gap",
+                warn(
                     BranchJumpWarning,
-                    stacklevel=2,
+                    f"level {self.level} cannot be followed to the nudge, because no state there overlaps with it "
+                    "enough: the contrast mixes branches. Use a smaller contrast.beta, or a level with a larger gap",
+                    detail=f"from beta = {beta:.4g} to {target:.4g} the overlap is at most {overlaps[best]:.2f}",
                 )
             psi, beta = states[:, best], target
             if beta == end:
@@ -244,12 +244,12 @@ def _of_phase(states: VectorStates, family: Family, beta: float) -> VectorStates
 
 def _warn_if_degenerate(states: VectorStates, coefficients: NDArray, level: int) -> None:
     scale = np.maximum(np.abs(coefficients).sum(axis=1), 1e-300)
-    if np.any(states.gaps < 1e-9 * scale):
-        worst = float(states.gaps.min())
-        what = "the ground state" if level == 0 else f"level {level}"
-        warnings.warn(
-            f"{what} is degenerate (gap {worst:.1e}); its expectations are arbitrary. "
-            "Break the symmetry: give biases, inputs, or transverse fields above zero",
-            DegenerateGroundStateWarning,
-            stacklevel=2,
-        )
+    found = int((states.gaps < 1e-9 * scale).sum())
+    warn(
+        DegenerateGroundStateWarning,
+        f"{'the ground state' if level == 0 else f'level {level}'} is degenerate: its expectations are arbitrary. "
+        "Break the symmetry: give biases, inputs, or transverse fields above zero",
+        detail=f"{found} of {len(states.gaps)} states, smallest gap {states.gaps.min():.1e}" if found else "",
+        affected=found,
+        of=len(states.gaps),
+    )

@@ -18,7 +18,6 @@ direction of the smallest singular value is reversed if that has determinant -1.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -28,6 +27,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.errors import DegenerateGroundStateWarning, NetworkError
 from qep_qiskit.operators import CommutingGroup, PauliWord
+from qep_qiskit.warning_log import warn
 
 __all__ = ["ChainGroundState", "chain_term_means", "solve_chain"]
 
@@ -137,11 +137,11 @@ def chain_term_means(groups: Sequence[CommutingGroup], coefficients: NDArray) ->
     words = [word for group in groups for word in group.words]
     state = solve_chain(*_as_chain(words, coefficients, groups[0].num_qubits))
     if state.gap < 1e-9 * max(float(np.abs(coefficients).sum()), 1e-300):
-        warnings.warn(
-            f"the ground state is degenerate (gap {state.gap:.1e}); its expectations are arbitrary. "
-            "Break the symmetry: give a Z field on an end, or transverse fields above zero",
+        warn(
             DegenerateGroundStateWarning,
-            stacklevel=2,
+            "the ground state is degenerate: its expectations are arbitrary. Break the symmetry: give a Z field on an "
+            "end, or transverse fields above zero",
+            detail=f"gap {state.gap:.1e}",
         )
     return np.array([_mean(state, word) for word in words])
 

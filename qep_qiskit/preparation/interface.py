@@ -90,6 +90,8 @@ class SolverReport:
         minima: Whether the states are (converged) ground states, so that bounds by the variational principle hold.
         branches: Whether a nudge can lose the branch of the free state. Classical spins have none to lose, they can
             only jump; and Gibbs states follow every nudge smoothly. Then nothing is said of gaps and jumps.
+        lowest: Whether every state is prepared as the lowest of its own Hamiltonian, nudged ones whatever the free one
+            is, well or not. Then a contrast across a crossing is still the gradient of a contrastive function.
     """
 
     energies: NDArray[np.float64]
@@ -101,6 +103,7 @@ class SolverReport:
     judged: bool = False
     minima: bool = False
     branches: bool = True
+    lowest: bool = False
 
     @classmethod
     def silent(cls, family: Family) -> SolverReport:

@@ -12,7 +12,6 @@ linear in c. Its parameters are the coefficients and c, so one template serves a
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -30,6 +29,7 @@ from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, S
 from qep_qiskit.preparation.oscillator_layers import OscillatorGroups, OscillatorProduct, gaussian_start
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import CxLayer, Layer, LayerProgram
+from qep_qiskit.warning_log import warn
 
 __all__ = ["SplitOperatorPreparation"]
 
@@ -100,15 +100,15 @@ class SplitOperatorPreparation:
 
     def _warn_if_coarse(self, energies: GridEnergies) -> None:
         """Leapfrog steps are stable up to dt = 2/frequency, and wrong by (dt frequency)^2 / 8 in a variance."""
-        fastest = float(energies.frequencies()[:, -1].max())
-        if self.time_step * fastest < _COARSE:
-            return
-        warnings.warn(
-            f"the step dt = {self.time_step:.3g} no longer resolves the fastest mode, of frequency {fastest:.3g} "
-            f"(dt * frequency = {self.time_step * fastest:.2f}, should stay below {_COARSE:g}); use more "
-            "preparation.steps, a shorter total_time, a smaller learning rate, or a bound on the springs",
+        fastest = energies.frequencies()[:, -1]
+        warn(
             CoarseTrotterWarning,
-            stacklevel=2,
+            f"the time step no longer resolves the fastest mode (dt * frequency should stay below {_COARSE:g}); use "
+            "more preparation.steps, a shorter total_time, a smaller learning rate, or a bound on the springs",
+            detail=f"dt = {self.time_step:.3g} and the frequency {fastest.max():.3g}: "
+            f"{self.time_step * fastest.max():.2f}",
+            affected=int((self.time_step * fastest >= _COARSE).sum()),
+            of=len(fastest),
         )
 
 

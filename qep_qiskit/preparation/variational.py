@@ -8,7 +8,6 @@ wanted accuracy, and that the nudged states are reached from the free one.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -28,6 +27,7 @@ from qep_qiskit.preparation.optimizers import BFGS, check_optimizer
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import LayerProgram
 from qep_qiskit.seeds import Seeds
+from qep_qiskit.warning_log import warn
 
 __all__ = ["VariationalPreparation"]
 
@@ -259,14 +259,19 @@ class VariationalPreparation:
         """Warn or stop where states are not converged."""
         if not report.unconverged or self.on_unconverged == "go_on":
             return
-        message = (
-            f"{len(report.unconverged)} of {report.residuals.size} states are not converged to {self._tolerance:.1e} "
-            f"({report.unconverged[0]}); the contrast is wrong by about residual / beta. Raise {self._effort}, "
-            "preparation.restarts or preparation.tolerance, or choose another ansatz"
+        missed, looked_at = len(report.unconverged), report.residuals.size
+        advice = (
+            f"the contrast is wrong by about residual / beta. Raise {self._effort}, preparation.restarts or "
+            "preparation.tolerance, or choose another ansatz"
         )
         if self.on_unconverged == "stop":
-            raise UnconvergedError(f"preparation: {message}, in a new run; this one stops (on_unconverged = 'stop')")
-        warnings.warn(message, UnconvergedWarning, stacklevel=2)
+            raise UnconvergedError(
+                f"preparation: {missed} of {looked_at} states are not converged to {self._tolerance:.1e} "
+                f"({report.unconverged[0]}); {advice}, in a new run; this one stops (on_unconverged = 'stop')"
+            )
+        text = f"states are not converged to preparation.tolerance; {advice}"
+        detail = f"{missed} of {looked_at} states, tolerance {self._tolerance:.1e}; {report.unconverged[0]}"
+        warn(UnconvergedWarning, text, detail=detail, affected=missed, of=looked_at)
 
 
 def _shift(beta: float) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from qep_qiskit.errors import IdleClusterWarning, ResourceError
 from qep_qiskit.studies.pool import Pool
 from qep_qiskit.studies.workers import GO_ON, STOP, run_item, set_flag
+from qep_qiskit.warning_log import warn
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -48,9 +48,7 @@ def cluster_pool(address: str) -> Iterator[Pool]:
     workers = client.scheduler_info(n_workers=-1)["workers"]
     threads = sum(worker["nthreads"] for worker in workers.values())
     if not workers:
-        warnings.warn(
-            f"the cluster at {address} has no workers yet; waiting for some", IdleClusterWarning, stacklevel=3
-        )
+        warn(IdleClusterWarning, f"the cluster at {address} has no workers yet; waiting for some")
     executor = client.get_executor()
     try:
         yield Pool(

@@ -3,6 +3,7 @@ import warnings
 
 import numpy as np
 import pytest
+from warned import warns
 
 from qep_qiskit.config import build, check_config
 from qep_qiskit.config.build_executor import build_sampler_options
@@ -369,13 +370,13 @@ def test_contradictions_of_devices(more, message):
     ],
 )
 def test_unconnected_output(network, outputs):
-    with pytest.warns(UnconnectedOutputWarning, match=f"output spin {outputs} is not connected to any input"):
+    with warns(UnconnectedOutputWarning, f"output spin {outputs} is not connected to any input", line_of=__file__):
         make(network=network)
 
 
 def test_flip_symmetry():
     network = PAIR | {"biases": {"enabled": False}, "inputs": {"init": "constant", "mean": 0.0}}
-    with pytest.warns(DegenerateGroundStateWarning, match="4 of 4 samples"):
+    with warns(DegenerateGroundStateWarning, "flip symmetry", detail="for 4 of 4 samples"):
         make(network=network)
 
 

@@ -8,6 +8,7 @@ import pytest
 from cases import SMALL_GRAPHS, random_network
 from classical_cases import BETAS, KEY, classical, energy_of, family_of, lowest, prepared
 from reference import gradient
+from warned import warns
 
 from qep_qiskit.cost import CostTerm, LossOnExpectations, OperatorCost
 from qep_qiskit.errors import ConfigError, DegenerateGroundStateWarning, ResourceError
@@ -132,7 +133,7 @@ def test_ties_are_told():
     network = IsingNetwork(graph=chain(3), outputs=(2,), fields=None)
     hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error((2,), 3))
     family, _ = family_of(hamiltonian, np.array([1.0, 1.0, 0, 0, 0]), np.zeros((1, 0)), np.ones((1, 1)), np.zeros(1))
-    with pytest.warns(DegenerateGroundStateWarning, match="1 of 1 ground states"):
+    with warns(DegenerateGroundStateWarning, "ground states of classical spins", detail="1 of 1 states"):
         prepared(ExactSearch(), family)
 
 

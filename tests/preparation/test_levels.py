@@ -12,6 +12,7 @@ from qiskit_algorithms import VQD
 from qiskit_algorithms.optimizers import L_BFGS_B
 from reference import derivative, sum_of_paulis
 from variational_cases import KEY, contrast_of, family_of, prepare
+from warned import warns
 
 from qep_qiskit.cost import CostTerm, OperatorCost
 from qep_qiskit.errors import BranchJumpWarning, ConfigError, DegenerateGroundStateWarning
@@ -384,9 +385,10 @@ def test_where_following_is_impossible_it_is_said():
     betas = np.linspace(H - B - 1e-5, H - B + 1e-5, 2001)
     closest = min(betas, key=lambda beta: np.diff(np.linalg.eigvalsh(matrices(beta)))[1])
     family = Family(groups=hamiltonian.groups, free=free, nudge=nudge, betas=np.array([closest]), key=KEY)
-    with pytest.warns(BranchJumpWarning, match=r"level 1 cannot be followed from beta = .* no state there") as caught:
+    with warns(
+        BranchJumpWarning, "level 1 cannot be followed to the nudge", detail="from beta = .* overlap is at most"
+    ):
         prepare(ExactPreparation(level=1), family)
-    assert "\n" not in str(caught[0].message)
 
 
 def test_phases_are_followed_outwards_whatever_their_order():

@@ -13,6 +13,7 @@ from oscillator_cases import (
     on_grid,
     split_operator_ramp,
 )
+from warned import warns
 
 from qep_qiskit.errors import CoarseTrotterWarning, ConfigError, NetworkError
 from qep_qiskit.evolution import evolve
@@ -127,7 +128,7 @@ def test_a_driver_like_the_ground_state_has_its_widths():
 
 
 def test_a_step_that_is_too_long_warns():
-    with pytest.warns(CoarseTrotterWarning, match="fastest mode, of frequency 2.31"):
+    with warns(CoarseTrotterWarning, "fastest mode", detail="frequency 2.31"):
         prepared(SplitOperatorPreparation(driver=product(anchor_grid()), total_time=5.0, steps=10))
 
 
