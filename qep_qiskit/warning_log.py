@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from qep_qiskit import errors
 from qep_qiskit.errors import QepWarning, Severity
 
 __all__ = ["WarningCount", "WarningLog", "counting_warnings", "warn"]
@@ -37,7 +38,8 @@ class WarningCount:
         times: Number of times it was given.
         affected: Number of things (states, samples, steps) that it concerned, in all.
         of: Number of things that were looked at, those without a finding included; 0 where nobody counts them.
-        first_step: Steps that were done before the first one that it was given in; None outside of a run.
+        first_step: The step that it was given in first, counted from 1 as in the metrics; 0 before the first step, and
+            None outside of a run.
         last_step: The same of the last one.
         by_epoch: Things that it concerned, by epoch (from 0), epochs without any left out.
         once: Whether it is about the run as a whole: given again, it counts no further.
@@ -78,6 +80,11 @@ class WarningCount:
             return self
         return replace(self, first_step=step, last_step=step, by_epoch={epoch: self.affected})
 
+    def give(self, where: str) -> None:
+        """Give a warning of another process as if it came from here."""
+        category = getattr(errors, self.kind, QepWarning)
+        warn(category, self.text, detail="; ".join(filter(None, (self.detail, where))), severity=self.severity)
+
     def summary(self) -> dict[str, Any]:
         """Plain data for a summary."""
         return {
@@ -95,6 +102,12 @@ class WarningCount:
     def record(self) -> dict[str, Any]:
         """Plain data for a checkpoint."""
         return {**self.summary(), "of": self.of, "by_epoch": list(self.by_epoch.items()), "once": self.once}
+
+    @classmethod
+    def from_summary(cls, summary: Mapping[str, Any]) -> WarningCount:
+        """The inverse of `summary`, without steps and epochs."""
+        names = ("kind", "severity", "text", "detail", "times", "affected")
+        return cls(**{name: summary[name] for name in names}, of=summary["of"] or 0)
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> WarningCount:

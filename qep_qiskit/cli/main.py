@@ -307,12 +307,18 @@ _SEVERITIES = {"note": "note", "warning": "warning", "serious": "serious warning
 
 
 def _show_warnings_once() -> None:
-    """Warnings of this package as one line each, every kind and cause once; other libraries' stay silent."""
-    seen: set[tuple[type[Warning], str]] = set()
+    """Warnings of this package as one line each; other libraries' stay silent.
+
+    The first of every kind, and another of the kind only where it is more severe; the counts at the end name all.
+    """
+    shown: dict[type[Warning], int] = {}
 
     def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
-        if (category, str(message)) not in seen and isinstance(message, QepWarning):
-            seen.add((category, str(message)))
+        if not isinstance(message, QepWarning):
+            return
+        rank = list(_SEVERITIES).index(message.severity)
+        if rank > shown.get(category, -1):
+            shown[category] = rank
             numbers = f" ({message.detail})" if message.detail else ""
             print(f"qep: {_SEVERITIES[message.severity]}: {category.__name__}: {message}{numbers}", file=sys.stderr)
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-import warnings
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from qep_qiskit import errors
 from qep_qiskit.studies import points
+from qep_qiskit.warning_log import WarningCount
 
 __all__ = ["PointsView"]
 
@@ -55,8 +54,8 @@ class PointsView:
     def show(self, progress: points.Progress) -> None:
         """Take note of a point; warnings from where it was worked on are given here, as if they came from here."""
         for row in progress.rows:
-            for name, message in row.get("warnings", {}).items():
-                warnings.warn(f"{message} (point {row['key']})", getattr(errors, name), stacklevel=2)
+            for found in row.get("warnings") or ():
+                WarningCount.from_summary(found).give(where=f"point {row['key']}")
         failed = f"{progress.failed} failed" if progress.failed else ""
         ended = progress.done + progress.failed
         if self._bar is not None:

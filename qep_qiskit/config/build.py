@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from qep_qiskit.config.build_atoms import shots_of
@@ -69,7 +69,7 @@ from qep_qiskit.tasks import (
     phases_task,
     xor_task,
 )
-from qep_qiskit.warning_log import warn
+from qep_qiskit.warning_log import WarningLog, counting_warnings, warn
 
 __all__ = ["Experiment", "build", "from_file"]
 
@@ -100,6 +100,7 @@ class Experiment:
         seeds: Root of the random streams.
         policy: How nudge and shots are chosen while training.
         spending: What a run has chosen, where the estimator has it; None before.
+        warnings: Given when it was built.
     """
 
     config: Config
@@ -110,6 +111,7 @@ class Experiment:
     seeds: Seeds
     policy: SpendingPolicy
     spending: Spending | None = None
+    warnings: WarningLog = field(default_factory=WarningLog)
 
     @property
     def reference(self) -> Responding | None:
@@ -128,7 +130,7 @@ class Experiment:
     def trainer(self, callbacks: Sequence[Callback] = (), state: TrainingState | None = None) -> Trainer:
         """A trainer, new or going on from a state."""
         training = self.config.training
-        return Trainer(
+        trainer = Trainer(
             estimator=self.estimator,
             executor=self.executor,
             update=build_update(self.config.update),
@@ -144,6 +146,9 @@ class Experiment:
             state=state,  # type: ignore[arg-type]
             task_is_checked=True,
         )
+        if state is None:
+            trainer.state.warnings.merge(self.warnings)
+        return trainer
 
 
 def from_file(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
@@ -166,6 +171,12 @@ def build(config: Config, task: Task | None = None) -> Experiment:
     Raises:
         QepError: Something named in the configuration cannot be had; the message is one line.
     """
+    log = WarningLog()
+    with counting_warnings(log):
+        return replace(_built(config, task), warnings=log)
+
+
+def _built(config: Config, task: Task | None) -> Experiment:
     config = settled(config)
     if not isinstance(config.network, SpringsConfig):
         check_memory(config, num_spins(config.network))

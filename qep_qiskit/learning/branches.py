@@ -63,7 +63,7 @@ class Jumps:
     @property
     def samples(self) -> NDArray[np.bool_]:
         """Samples with any of them, shape (samples,)."""
-        return self.torn.any(axis=1) | self.crossed.any(axis=1) | self.lost.any(axis=1)
+        return np.asarray(np.concatenate([self.torn, self.crossed, self.lost], axis=1).any(axis=1))
 
 
 def find_jumps(betas: NDArray, cost: Curve, ranges: NDArray, report: SolverReport) -> Jumps:
@@ -100,9 +100,9 @@ def warn_of_jumps(jumps: Jumps, report: SolverReport) -> None:
     if report.lowest and not jumps.torn.any():
         warn(
             BranchJumpWarning,
-            "ground states cross between the nudges: the contrast is the exact gradient of its contrastive function, "
-            "(F(beta) - F(-beta)) / (2 beta) where it is symmetric, as far as ground states are reached, but this need "
-            "not be near the cost. A smaller contrast.beta, or a gap kept open by larger fields, brings it nearer",
+            "ground states cross between the nudges. The contrast stays the exact gradient of its contrastive "
+            "function, (F(beta) - F(-beta)) / (2 beta), which need not be near the cost; a smaller contrast.beta or "
+            "larger fields bring it nearer",
             detail=detail,
             affected=affected,
             of=of,

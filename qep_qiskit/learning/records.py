@@ -11,6 +11,7 @@ from qep_qiskit.learning.gradient import GradientEstimate
 from qep_qiskit.learning.pilot import Pilot
 from qep_qiskit.learning.spending import Spending
 from qep_qiskit.learning.state import EpochTally
+from qep_qiskit.warning_log import WarningLog
 
 __all__ = ["Record", "json_number", "pilot_values", "step_values", "tally_values"]
 
@@ -32,8 +33,18 @@ def tally_values(part: str, tally: EpochTally | None) -> dict[str, float | None]
     }
 
 
-def step_values(estimate: GradientEstimate, trainable: NDArray, spending: Spending | None) -> dict[str, object]:
-    """Loss and gradient of a step, what it spent where that changes on the way, and when to trust it."""
+def step_values(
+    estimate: GradientEstimate, trainable: NDArray, spending: Spending | None, warnings: WarningLog
+) -> dict[str, object]:
+    """Loss and gradient of a step, what it spent where that changes on the way, and when to trust it.
+
+    Args:
+        estimate: The gradient.
+        trainable: Shape (weights,).
+        spending: What the step spent, where that changes.
+        warnings: Those that it gave.
+    """
+    affected = warnings.affected()
     return {
         "loss": estimate.cost.mean,
         "loss_se": estimate.cost.standard_error,
@@ -41,6 +52,7 @@ def step_values(estimate: GradientEstimate, trainable: NDArray, spending: Spendi
         "gradient_noise": float(np.sqrt(np.maximum(estimate.variance[trainable], 0.0).sum())),
         **({} if spending is None else _spent(spending)),
         **estimate.diagnostics.record(),
+        **({"warnings": affected} if affected else {}),
     }
 
 

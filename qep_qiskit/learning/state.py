@@ -20,12 +20,14 @@ from numpy.typing import NDArray
 
 from qep_qiskit.errors import RunFolderError
 from qep_qiskit.execution import ReadingErrors, ReadoutErrors, TwirledErrors
+from qep_qiskit.learning.gradient_watch import GradientWatch
 from qep_qiskit.learning.journal import Journal, pack_journal, unpack_journal
 from qep_qiskit.learning.spending import SignalTally, Spending
+from qep_qiskit.warning_log import WarningLog
 
 __all__ = ["EpochTally", "TrainingState", "load_state", "save_state", "write_atomically"]
 
-_FORMAT = 4
+_FORMAT = 5
 _DIGEST_BYTES = 32
 _SIGNAL_SUMS = ("products", "signal", "noise")
 _COUNTERS = ("step", "epoch", "batch", "shots", "circuits", "seconds", "metrics_bytes")
@@ -110,6 +112,8 @@ class TrainingState:
         recollections: What the preparation remembers of the training samples, samples on the first axis; NaN where it
             has not met them.
         calibrations: Errors of the readout, those that still hold.
+        watch: Whether gradients are there.
+        warnings: Those given so far.
         journal: Answers to the requests of the work that is under way, none between steps.
     """
 
@@ -128,6 +132,8 @@ class TrainingState:
     spending: Spending | None = None
     recollections: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     calibrations: dict[str, ReadingErrors] = field(default_factory=dict)
+    watch: GradientWatch = field(default_factory=GradientWatch)
+    warnings: WarningLog = field(default_factory=WarningLog)
     journal: Journal = field(default_factory=list)
 
 
@@ -157,10 +163,13 @@ def save_state(path: Path, state: TrainingState, belongs_to: str) -> None:
         "tally": asdict(state.tally),
         "signal": {name: getattr(state.signal, name) for name in _SIGNAL_SUMS},
         "spending": None if state.spending is None else state.spending.record(),
+        "watch": state.watch.record(),
+        "warnings": state.warnings.record(),
         **{name: getattr(state, name) for name in _COUNTERS},
     }
     arrays = {f"memory_{name}": array for name, array in state.memory.items()}
     arrays |= {f"recollection_{name}": array for name, array in state.recollections.items()}
+    arrays |= {f"watch_{name}": array for name, array in state.watch.arrays().items()}
     for name, errors in state.calibrations.items():
         arrays |= _calibration_arrays(name, errors)
     buffer = BytesIO()
@@ -233,6 +242,8 @@ def _parse(content: bytes) -> tuple[TrainingState, dict[str, Any]]:
         spending=None if meta["spending"] is None else Spending.from_record(meta["spending"]),
         recollections=_named(arrays, "recollection_"),
         calibrations=_calibrations(arrays),
+        watch=GradientWatch.from_record(meta["watch"], _named(arrays, "watch_")),
+        warnings=WarningLog.from_record(meta["warnings"]),
         journal=unpack_journal(meta["journal"], arrays),
         **counters,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from qep_qiskit.learning.closing import closing
 from qep_qiskit.learning.run_folder import RunFolder
 from qep_qiskit.learning.state import TrainingState
 
@@ -53,7 +54,14 @@ def run_summary(records: Sequence[Mapping[str, Any]], state: TrainingState) -> d
         **_best(epochs, "train_accuracy", -1),
         **_best(epochs, "test_loss", 1),
         **_best(epochs, "test_accuracy", -1),
+        "warnings": _warnings(state),
     }
+
+
+def _warnings(state: TrainingState) -> list[dict[str, Any]]:
+    """Those of the run, the more severe first, each with a sentence that says what it comes to."""
+    told = closing(state.warnings, max(1, state.epoch))
+    return [{**found, "diagnosis": own.sentence} for found, own in zip(state.warnings.summary(), told, strict=True)]
 
 
 def _best(epochs: Sequence[Mapping[str, Any]], name: str, sign: int) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeVar
 
@@ -25,6 +26,7 @@ from qep_qiskit.measurement import Calibrations, Measuring
 from qep_qiskit.preparation import Memory
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.tasks import Dataset, Task
+from qep_qiskit.warning_log import WarningLog, counting_warnings
 
 __all__ = ["Callback", "Record", "Trainer", "TrainingSettings"]
 
@@ -127,6 +129,7 @@ class Trainer:
         if self.policy.active and self.state.spending is None:
             self.state.spending = self.policy.start(self.estimator)
         self._trainable, self._bounds = layout.trainable(), layout.bounds()
+        self._shown: set[tuple[str, str]] = set()
         if not self.task_is_checked:
             check_task(self.estimator.hamiltonian, self.task)
         self._resumed_at, self._resumed_seconds = time.monotonic(), self.state.seconds
@@ -181,6 +184,14 @@ class Trainer:
                 callback.on_end(self, outcome)
         return outcome
 
+    @contextmanager
+    def _counting(self, step: int) -> Iterator[WarningLog]:
+        """Count warnings in the state once all is done; what is stopped half-way gives them again later."""
+        found = WarningLog()
+        with counting_warnings(found, self._shown):
+            yield found
+        self.state.warnings.merge(found, step=step, epoch=self.state.epoch)
+
     def _drive(self, work: Measuring[Result]) -> Result:
         """Run measuring work, from the answers it had before if it was stopped half-way."""
         number = 0
@@ -226,7 +237,8 @@ class Trainer:
             start = state.batch * self.settings.batch_size
             self._step(order[start : start + self.settings.batch_size])
         self._stop_if_requested()
-        test = self._drive(self._test(state.epoch + 1, state.recollections, dict(state.calibrations)))
+        with self._counting(state.step):
+            test = self._drive(self._test(state.epoch + 1, state.recollections, dict(state.calibrations)))
         state.epoch, state.batch = state.epoch + 1, 0
         mitigation = self.estimator.mitigation
         if mitigation is not None and mitigation.is_due(state.epoch):
@@ -253,7 +265,8 @@ class Trainer:
             memory={name: array[rows] for name, array in state.recollections.items()},
             calibrations=calibrations,
         )
-        state.spending, pilot = self._drive(work)
+        with self._counting(state.step):
+            state.spending, pilot = self._drive(work)
         state.calibrations = calibrations
         record = self._stamped("pilot", **pilot_values(state.spending, pilot))
         for callback in self.callbacks:
@@ -270,7 +283,11 @@ class Trainer:
             memory={name: array[rows] for name, array in state.recollections.items()},
             calibrations=calibrations,
         )
-        estimate = self._drive(work)
+        with self._counting(state.step + 1) as found:
+            estimate = self._drive(work)
+            state.watch = state.watch.after(
+                estimate, self._trainable, per_epoch=self.steps_per_epoch, steps=self.total_steps
+            )
         state.calibrations = calibrations
         self._remember(rows, estimate.memory)
         state.weights, state.memory = self.update.apply(
@@ -285,7 +302,7 @@ class Trainer:
         state.tally.add(estimate.cost.values, estimate.cost.variances, count_correct(estimate.outputs, batch))
         state.step += 1
         state.batch += 1
-        record = self._stamped("step", **step_values(estimate, self._trainable, state.spending))
+        record = self._stamped("step", **step_values(estimate, self._trainable, state.spending, found))
         if state.spending is not None:
             state.spending, state.signal = self.policy.after_step(
                 state.spending, state.signal, estimate, self._trainable, self.estimator
@@ -302,7 +319,8 @@ class Trainer:
             test = yield from self._test(0, train.memory, calibrations)
             return train, test
 
-        train, test = self._drive(look())
+        with self._counting(0):
+            train, test = self._drive(look())
         self.state.calibrations = dict(calibrations)
         self._remember(np.arange(self.task.train.num_samples), train.memory)
         self._finish_epoch(train.tally, test)

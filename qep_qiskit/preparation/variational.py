@@ -257,20 +257,21 @@ class VariationalPreparation:
 
     def _judge(self, report: SolverReport, family: Family) -> None:
         """Warn or stop where states are not converged."""
-        if not report.unconverged or self.on_unconverged == "go_on":
+        if self.on_unconverged == "go_on":
             return
         missed, looked_at = len(report.unconverged), report.residuals.size
         advice = (
             f"the contrast is wrong by about residual / beta. Raise {self._effort}, preparation.restarts or "
             "preparation.tolerance, or choose another ansatz"
         )
-        if self.on_unconverged == "stop":
+        if missed and self.on_unconverged == "stop":
             raise UnconvergedError(
                 f"preparation: {missed} of {looked_at} states are not converged to {self._tolerance:.1e} "
                 f"({report.unconverged[0]}); {advice}, in a new run; this one stops (on_unconverged = 'stop')"
             )
         text = f"states are not converged to preparation.tolerance; {advice}"
-        detail = f"{missed} of {looked_at} states, tolerance {self._tolerance:.1e}; {report.unconverged[0]}"
+        first = "".join(report.unconverged[:1])
+        detail = f"{missed} of {looked_at} states, tolerance {self._tolerance:.1e}; {first}"
         warn(UnconvergedWarning, text, detail=detail, affected=missed, of=looked_at)
 
 

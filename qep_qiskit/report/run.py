@@ -19,6 +19,8 @@ from qep_qiskit.tasks import Task
 
 __all__ = ["write_report"]
 
+_SEVERITIES = {"note": "note", "warning": "warning", "serious": "serious warning"}
+
 
 def write_report(
     folder: RunFolder,
@@ -52,6 +54,7 @@ def write_report(
 
 
 def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    warnings = summary["warnings"]
     rows = [("epochs", str(summary["epochs"])), ("steps", str(summary["steps"]))]
     for part in ("train", "test"):
         for what in ("loss", "accuracy"):
@@ -60,4 +63,5 @@ def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
                 label = f"{part} {what}" + (" (mean over the last epoch)" if part == "train" else "")
                 rows.append((label, value_with_error(value, summary[f"{part}_{what}_se"])))
     rows += [("shots", f"{summary['shots']:,}"), ("circuits", f"{summary['circuits']:,}")]
-    return [*rows, ("seconds", f"{summary['seconds']:.1f}")]
+    rows.append(("seconds", f"{summary['seconds']:.1f}"))
+    return rows + [(_SEVERITIES[found["severity"]], f"{found['kind']}: {found['diagnosis']}") for found in warnings]

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from qep_qiskit.config import build, check_config
-from qep_qiskit.errors import FolderBusyError, QepError, QepWarning, RunFolderError
+from qep_qiskit.errors import FolderBusyError, QepError, RunFolderError
 from qep_qiskit.learning import Callback, RunFolder
 from qep_qiskit.learning.summary import write_numbers
 from qep_qiskit.studies.grid import GridPoint
@@ -110,7 +110,7 @@ def train_point(point: Point) -> Row:
         point: ``key``, ``folder`` (absolute) and ``config`` (resolved).
 
     Returns:
-        The summary of the run, and the first warning of each kind under ``warnings``.
+        The summary of the run.
 
     Raises:
         QepError: The run fails.
@@ -121,9 +121,9 @@ def train_point(point: Point) -> Row:
 
 def trained_run(point: Point, watching: Callable[[RunFolder], Sequence[Callback]] = lambda _: ()) -> Row:
     """The same, with callbacks of the run folder's own."""
-    with _first_warnings() as told:
-        summary = _trained(point, watching)
-    return {"key": point["key"], **summary, "warnings": told}
+    with warnings.catch_warnings():  # counted in the summary; nobody would see them in a worker
+        warnings.simplefilter("ignore")
+        return {"key": point["key"], **_trained(point, watching)}
 
 
 def _trained(point: Point, watching: Callable[[RunFolder], Sequence[Callback]]) -> dict[str, Any]:
@@ -174,21 +174,6 @@ def _patiently_locked(folder: RunFolder) -> Iterator[None]:
         lock.__exit__(None, None, None)
 
 
-@contextmanager
-def _first_warnings() -> Iterator[dict[str, str]]:
-    """Collect this package's warnings, the first of every kind; nobody would see them in a worker."""
-    told: dict[str, str] = {}
-
-    def note(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
-        told.setdefault(category.__name__, str(message))
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("always", QepWarning)
-        warnings.showwarning = note
-        yield told
-
-
 class FinishedRuns:
     """The run folders as a `Store`: a point is finished where its folder holds its configuration and a summary."""
 
@@ -228,6 +213,8 @@ def _write_tables(
 def _result_row(point: GridPoint, found: Row) -> Row:
     """Every configuration value, then how it ended, then every result."""
     results = {name: value for name, value in found.items() if name not in ("key", "failed", "warnings")}
+    if found.get("warnings"):
+        results["warnings"] = "; ".join(f"{one['kind']}: {one['diagnosis']}" for one in found["warnings"])
     ending = {"status": "failed" if "failed" in found else "finished", "error": found.get("failed")}
     return {"point": point.name, **_flat(point.config.resolved()), **ending, **results}
 

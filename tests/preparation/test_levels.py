@@ -385,9 +385,7 @@ def test_where_following_is_impossible_it_is_said():
     betas = np.linspace(H - B - 1e-5, H - B + 1e-5, 2001)
     closest = min(betas, key=lambda beta: np.diff(np.linalg.eigvalsh(matrices(beta)))[1])
     family = Family(groups=hamiltonian.groups, free=free, nudge=nudge, betas=np.array([closest]), key=KEY)
-    with warns(
-        BranchJumpWarning, "level 1 cannot be followed to the nudge", detail="from beta = .* overlap is at most"
-    ):
+    with warns(BranchJumpWarning, "level 1 cannot be followed", detail="from beta = .* overlap is at most"):
         prepare(ExactPreparation(level=1), family)
 
 
