@@ -237,7 +237,7 @@ def test_warnings_of_workers_are_told_once(qep, here):
     assert result.code == 0
     warned = [line for line in result.err.splitlines() if "NudgeBeyondGapWarning" in line]
     assert len(warned) == 1
-    assert "(point seed=" in warned[0]
+    assert "; point seed=" in warned[0]
     assert Path("sweeps/exact/results.csv").is_file()
 
 
