@@ -18,10 +18,12 @@ from qep_qiskit.config import Experiment, level_of, temperature_of
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning import GradientEstimate, RunFolder
 from qep_qiskit.learning.exact_gradient import exact_gradient
+from qep_qiskit.learning.gradient_watch import watch_one
 from qep_qiskit.measurement import Usage, drive
 from qep_qiskit.report.tables import gradient_table, value_with_error
 from qep_qiskit.studies.training import asking
 from qep_qiskit.tasks import Dataset
+from qep_qiskit.warning_log import WarningLog, counting_warnings
 
 __all__ = ["run"]
 
@@ -30,12 +32,15 @@ def run(options: argparse.Namespace) -> int:
     """Measure, compare where asked, print."""
     experiment, weights = open_source(options.config, options.overrides)
     sample = experiment.task.train.take(checked_sample(experiment, options.sample))
-    with _asking(options.config, experiment, weights, sample) as asked:
+    log = WarningLog()
+    log.merge(experiment.warnings)
+    with counting_warnings(log), _asking(options.config, experiment, weights, sample) as asked:
         experiment, pilots = _with_pilot(asked, weights, sample)
         estimator = replace(experiment.estimator, read_free_cost=True)
         key = RequestKey("gradient", options.sample)
         estimate, usage = drive(estimator.estimate(weights, sample.inputs, sample.targets, key), experiment.executor)
         usage += pilots
+        watch_one(estimate, experiment.network.layout.trainable())
     rows = _rows(experiment, weights, estimate)
     summary: dict[str, Any] = {
         "beta": experiment.estimator.contrast.beta,
@@ -45,6 +50,7 @@ def run(options: argparse.Namespace) -> int:
         "circuits": usage.circuits,
         "shots": usage.shots,
         "diagnostics": estimate.diagnostics.record(),
+        "warnings": log.summary(),
     }
     if options.compare == "exact":
         summary |= _compare(experiment, weights, sample, estimate, rows)

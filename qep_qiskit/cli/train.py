@@ -54,11 +54,15 @@ def begun(
 
 
 def _require_start(experiment: Experiment, device: RemoteDevice) -> None:
-    """Refuse before anything is written. Qiskit's transpiler is imported only now."""
+    """Warn and refuse before anything is written. Qiskit's transpiler is imported only now."""
+    from qep_qiskit.execution.surviving_signal import warn_of_lost_signal
     from qep_qiskit.studies.plan import plan_on
 
     PatientDevice(device, build_patience(experiment.config)).require_open("try later or use another backend")
-    plan_on(experiment, device).require_start()
+    plan = plan_on(experiment, device)
+    for program in plan.programs:
+        warn_of_lost_signal(program.surviving, plan.device)
+    plan.require_start()
     device.batch()
 
 

@@ -31,6 +31,7 @@ from qep_qiskit.execution.placement import cut_to_active_qubits, without_measure
 from qep_qiskit.execution.readout_errors import ReadoutErrors
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.execution.sampling import VectorExecutor
+from qep_qiskit.execution.surviving_signal import surviving_signal, warn_of_lost_signal
 from qep_qiskit.memory import require_memory
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import LayerProgram, lower_per_gate
@@ -164,6 +165,7 @@ def device_executor(
 
     def make(program: LayerProgram) -> Executor:
         placed = cut_to_active_qubits(placing_on(device, seeds, 3, layout)(program))
+        warn_of_lost_signal(surviving_signal(placed), device.name)
         simulator = AerSimulator.from_backend(placed.backend)
         if options is not None and options.changes_gates:
             from qep_qiskit.execution.ibm_local import LocalIbmExecutor

@@ -20,7 +20,7 @@ from qiskit.transpiler import InstructionProperties, Target
 
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution.described import DescribedDevice
-from qep_qiskit.execution.placement import RZZ_RANGE, PlacedProgram, cut_target
+from qep_qiskit.execution.placement import RZZ_RANGE, cut_target
 
 __all__ = [
     "CircuitFacts",
@@ -34,8 +34,6 @@ __all__ = [
     "plain_device",
     "rep_delay_of",
     "rep_delay_range_of",
-    "signal_of_gates",
-    "signal_of_readout",
 ]
 
 _REP_DELAY = 250e-6
@@ -75,32 +73,6 @@ def _gates(circuit: QuantumCircuit, num_qubits: int | None = None) -> Iterator[C
         is_gate = instruction.operation.name not in ("barrier", "measure")
         if is_gate and (num_qubits is None or len(instruction.qubits) == num_qubits):
             yield instruction
-
-
-def signal_of_gates(placed: PlacedProgram) -> float:
-    """Product over all gates of 1 - error; 1 where the device knows no errors."""
-    assert placed.backend is not None
-    signal = 1.0
-    for instruction in _gates(placed.circuit):
-        where = tuple(placed.circuit.find_bit(qubit).index for qubit in instruction.qubits)
-        signal *= 1.0 - _error(placed.backend.target, instruction.operation.name, where)
-    return signal
-
-
-def signal_of_readout(placed: PlacedProgram) -> float:
-    """Product over all qubits that are read of 1 - error of the readout."""
-    assert placed.backend is not None
-    signal = 1.0
-    for qubit in placed.outputs:
-        signal *= 1.0 - _error(placed.backend.target, "measure", (qubit,))
-    return signal
-
-
-def _error(target: Target, name: str, where: tuple[int, ...]) -> float:
-    if name not in target.operation_names:
-        return 0.0
-    known = (target[name] or {}).get(where)
-    return 0.0 if known is None or known.error is None else float(known.error)
 
 
 def payload_of_template(*circuits: QuantumCircuit) -> int:

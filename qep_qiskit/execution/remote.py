@@ -26,7 +26,8 @@ from qep_qiskit.execution.patience import MOST_REFUSALS, Patience, PatientDevice
 from qep_qiskit.execution.pubs import DeviceCircuits, JobPlan
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.execution.service import BusyError, JobView, LostError, RefusedError, RemoteDevice
-from qep_qiskit.prepared import on_qubits
+from qep_qiskit.execution.surviving_signal import surviving_signal, warn_of_lost_signal
+from qep_qiskit.prepared import CircuitStates, on_qubits
 from qep_qiskit.seeds import Seeds
 
 __all__ = ["NamedExecutor", "Pace", "RemoteExecutor"]
@@ -129,6 +130,7 @@ class RemoteExecutor:
             ResourceError: They would take more than `max_qpu_seconds`.
             LedgerError: The ledger has another request under this key.
         """
+        self._look_at(request)
         for part, plan in enumerate(self._circuits.jobs(request)):
             self._sent(request.key, part, plan)
         return Ticket(key=request.key, request=request)
@@ -156,6 +158,12 @@ class RemoteExecutor:
             found |= zip(plan.readouts, memories, strict=True)
         outcomes = tuple(found[place] for place in range(len(request.readouts)))
         return ShotData(outcomes=outcomes, calibration=calibration)
+
+    def _look_at(self, request: Request) -> None:
+        """Warn, before anything is sent, where hardly any signal would survive."""
+        prepared = on_qubits(request.prepared)
+        if isinstance(prepared, CircuitStates):
+            warn_of_lost_signal(surviving_signal(self._circuits.placed(prepared.program)), self._device.name)
 
     def _sent(self, key: RequestKey, part: int, plan: JobPlan) -> JobEntry:
         """The job in the ledger, at least submitted; sent only where the ledger says that it must be."""

@@ -10,6 +10,7 @@ from qep_qiskit.report.tables import training_summary
 
 __all__ = ["cost_table", "placement_table", "savings_table", "shares_table"]
 
+_SHOWN_GATES = 4
 _COSTS = {
     "jobs": "jobs",
     "circuits": "circuits",
@@ -86,8 +87,14 @@ def placement_table(program: Mapping[str, Any]) -> FittedTable:
             f"about {_percent(program['signal'])}: gates {_percent(program['gate_signal'])}, readout "
             f"{_percent(program['readout_signal'])} (a crude estimate: every error is taken to destroy it)",
         ),
+        *([("do not work", _broken(program["broken"]))] if program.get("broken") else []),
     ]
     return training_summary(rows, title="circuits after transpilation")
+
+
+def _broken(gates: Sequence[str]) -> str:
+    more = f" and {len(gates) - _SHOWN_GATES} more" if len(gates) > _SHOWN_GATES else ""
+    return "; ".join(gates[:_SHOWN_GATES]) + more
 
 
 def savings_table(savings: Sequence[Mapping[str, Any]]) -> FittedTable:

@@ -17,11 +17,10 @@ from qep_qiskit.execution.on_device import (
     payload_of_job,
     payload_of_template,
     rep_delay_of,
-    signal_of_gates,
-    signal_of_readout,
 )
 from qep_qiskit.execution.placement import PlacedProgram
 from qep_qiskit.execution.pubs import DeviceCircuits as SentCircuits
+from qep_qiskit.execution.surviving_signal import SurvivingSignal, surviving_signal
 from qep_qiskit.execution.usage import estimated_qpu_seconds
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.program import LayerProgram
@@ -43,8 +42,7 @@ class ProgramOnDevice:
         two_qubit_gates: After transpilation.
         depth: After transpilation.
         circuit_seconds: Duration of one execution.
-        gate_signal: Product of 1 - error over all gates.
-        readout_signal: Product of 1 - error of the readout over the qubits that are read.
+        surviving: What of the signal would survive, crudely: every error is taken to destroy it.
     """
 
     qubits: tuple[int, ...]
@@ -54,17 +52,32 @@ class ProgramOnDevice:
     two_qubit_gates: int
     depth: int
     circuit_seconds: float
-    gate_signal: float
-    readout_signal: float
+    surviving: SurvivingSignal
+
+    @property
+    def gate_signal(self) -> float:
+        """Product of 1 - error over all gates."""
+        return self.surviving.gates
+
+    @property
+    def readout_signal(self) -> float:
+        """Product of 1 - error of the readout over the qubits that are read."""
+        return self.surviving.readout
 
     @property
     def signal(self) -> float:
-        """What survives of an expectation value of all qubits, crudely: every error is taken to destroy it."""
-        return self.gate_signal * self.readout_signal
+        """What survives in all."""
+        return self.surviving.share
 
     def record(self) -> dict[str, Any]:
         """Plain data."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__} | {"signal": self.signal}
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "surviving"}
+        return plain | {
+            "gate_signal": self.gate_signal,
+            "readout_signal": self.readout_signal,
+            "signal": self.signal,
+            "broken": list(self.surviving.broken),
+        }
 
 
 def _with_any_signs(place: Placing) -> Placing:
@@ -168,6 +181,5 @@ class DeviceCircuits:
             two_qubit_gates=max(found.two_qubit_gates for found in facts),
             depth=max(found.depth for found in facts),
             circuit_seconds=max(found.seconds for found in facts),
-            gate_signal=signal_of_gates(placed),
-            readout_signal=signal_of_readout(placed),
+            surviving=surviving_signal(placed),
         )

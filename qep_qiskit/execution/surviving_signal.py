@@ -1,0 +1,96 @@
+"""What of a signal survives on a device, by the errors that the device states of its gates and its readout.
+
+The estimate is crude: every error is taken to destroy an expectation value of all qubits. Where it leaves hardly
+anything, or gates are in use that do not work at all, a gradient is noise whatever its error bars say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from qep_qiskit.errors import LostSignalWarning
+from qep_qiskit.execution.placement import PlacedProgram
+from qep_qiskit.warning_log import warn
+
+__all__ = ["SurvivingSignal", "surviving_signal", "warn_of_lost_signal"]
+
+_BROKEN = 0.5
+_LEAST_SIGNAL = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurvivingSignal:
+    """What survives of an expectation value of all qubits.
+
+    Args:
+        gates: Product of 1 - error over all gates; 1 where the device knows no errors.
+        readout: Product of 1 - error of the readout over the qubits that are read.
+        broken: Gates and readouts in use with an error of 0.5 or more, such as `ecr on 3, 4`.
+    """
+
+    gates: float
+    readout: float
+    broken: tuple[str, ...] = ()
+
+    @property
+    def share(self) -> float:
+        """What survives in all."""
+        return self.gates * self.readout
+
+
+def surviving_signal(placed: PlacedProgram) -> SurvivingSignal:
+    """By the errors of the device that a program is placed on."""
+    gates, readout, broken = 1.0, 1.0, dict[str, None]()
+    for name, where, error in _errors(placed):
+        if name == "measure":
+            readout *= 1.0 - error
+        else:
+            gates *= 1.0 - error
+        if error >= _BROKEN:
+            broken[f"{name} on {', '.join(str(placed.device_qubits[qubit]) for qubit in where)}"] = None
+    return SurvivingSignal(gates=gates, readout=readout, broken=tuple(broken))
+
+
+def _errors(placed: PlacedProgram) -> Iterator[tuple[str, tuple[int, ...], float]]:
+    """Gate by gate, and then the readout of every qubit that is read."""
+    assert placed.backend is not None
+    circuit, target = placed.circuit, placed.backend.target
+    places = [
+        (instruction.operation.name, tuple(circuit.find_bit(qubit).index for qubit in instruction.qubits))
+        for instruction in circuit.data
+        if instruction.operation.name not in ("barrier", "measure")
+    ]
+    for name, where in places + [("measure", (qubit,)) for qubit in placed.outputs]:
+        known = (target[name] or {}).get(where) if name in target.operation_names else None
+        if known is not None and known.error is not None:
+            yield name, where, min(float(known.error), 1.0)
+
+
+def warn_of_lost_signal(signal: SurvivingSignal, device: str) -> None:
+    """Say that circuits use what does not work, or that hardly any signal would survive.
+
+    Args:
+        signal: What survives.
+        device: Name of the device.
+    """
+    share = f"about {100 * signal.share:.2g} % of the signal survives on {device}"
+    if signal.broken:
+        more = f" and {len(signal.broken) - 1} more" if len(signal.broken) > 1 else ""
+        warn(
+            LostSignalWarning,
+            "circuits use gates or readouts that do not work by the device's own calibration (error of 0.5 or more): "
+            "states come out mixed and gradients are noise. Use another execution.backend, or network.graph = "
+            "'native', which takes qubits that work",
+            detail=f"{signal.broken[0]}{more}; {share}",
+            once=True,
+        )
+    elif signal.share < _LEAST_SIGNAL:
+        warn(
+            LostSignalWarning,
+            "hardly any signal survives the noise of the device by its calibration, so gradients are mostly noise. Use "
+            "fewer preparation.steps or couplings, network.graph = 'native', or another execution.backend",
+            detail=f"{share}: gates {100 * signal.gates:.2g} %, readout {100 * signal.readout:.2g} %",
+            once=True,
+            severity="warning",
+        )
