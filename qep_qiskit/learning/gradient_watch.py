@@ -26,6 +26,7 @@ _SHORTEST_WINDOW = 20
 _MOST_ZEROS = 10
 _LOST = 2.0
 _MOVED = 3.0  # standard errors
+_MANY_ERRORS = 2.0
 _NO_COST = 1e-12
 _AT_ZERO = 1e-9
 
@@ -38,8 +39,8 @@ _SUNK_TEXT = (
     "or measurement.adaptive would go on from there"
 )
 _ONE_TEXT = (
-    "the gradient is shorter than its own shot noise and says little. Raise measurement.shots or contrast.beta (qep "
-    "budget finds both)"
+    "the gradient cannot be told from its own shot noise. Raise measurement.shots or contrast.beta (qep budget finds "
+    "both)"
 )
 _SYMMETRIC_TEXT = (
     "the gradient is exactly zero, because a symmetry keeps the outputs at zero: break it with network.biases, or with "
@@ -186,7 +187,10 @@ class GradientWatch:
 
 
 def watch_one(estimate: GradientEstimate, trainable: NDArray[np.bool_]) -> None:
-    """Warn where a single gradient is exactly zero, or shorter than its noise.
+    """Warn where a single gradient is exactly zero, or within two standard deviations of what noise alone gives.
+
+    Under noise alone |g|^2 has the mean of the summed variances and, for independent weights, the variance of twice the
+    sum of their squares.
 
     Args:
         estimate: The gradient.
@@ -196,8 +200,9 @@ def watch_one(estimate: GradientEstimate, trainable: NDArray[np.bool_]) -> None:
         warn(DeadGradientWarning, _why_dead(estimate), severity="warning")
         return
     gradient, noise = np.where(trainable, estimate.gradient, 0.0), _noise_of(estimate, trainable)
-    if noise > 0.0 and _is_lost(gradient, noise):
-        detail = f"length {_length(gradient):.3g} against {np.sqrt(noise):.3g} by noise alone"
+    spread = np.sqrt(2.0 * np.square(np.nan_to_num(estimate.variance[trainable])).sum())
+    if noise > 0.0 and gradient @ gradient < noise + _MANY_ERRORS * spread:
+        detail = f"length {_length(gradient):.3g}, {np.sqrt(noise):.3g} by noise alone"
         warn(NoisyGradientWarning, _ONE_TEXT, detail=detail)
 
 
