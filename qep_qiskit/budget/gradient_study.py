@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -20,9 +21,11 @@ from qep_qiskit.execution import Executor, Request, RequestKey, ShotData, Ticket
 from qep_qiskit.execution.usage import estimated_qpu_seconds
 from qep_qiskit.learning import Contrast, ErrorModel, GradientEstimate, Pilot, first_beta, measure_pilot
 from qep_qiskit.learning.error_model import split_shots
+from qep_qiskit.learning.gradient_watch import watch_one
 from qep_qiskit.learning.reading import Grouping
 from qep_qiskit.learning.spending import batches_per_group
 from qep_qiskit.measurement import Measuring, drive
+from qep_qiskit.warning_log import WarningLog, counting_warnings
 
 __all__ = ["CountingExecutor", "Setting", "StudyPilot", "contrast_of", "measure_setting", "repeated", "study_pilot"]
 
@@ -193,7 +196,10 @@ def measure_setting(problem: GradientProblem, setting: Setting, repeats: int, pi
         key = RequestKey(setting.key, repeat)
         return estimator.estimate(known.weights, known.inputs, known.targets, key)
 
-    estimates = repeated(estimate, counting, repeats)
+    with counting_warnings(WarningLog()) as log:
+        estimates = repeated(estimate, counting, repeats)
+        for found in estimates:
+            _quietly(partial(watch_one, found, problem.trainable))
     gradients = np.array([found.gradient for found in estimates])[:, problem.trainable]
     claimed = np.array([found.variance for found in estimates])[:, problem.trainable]
     fixed = np.array([found.group_variance.sum(axis=0) for found in estimates])[:, problem.trainable]
@@ -211,6 +217,7 @@ def measure_setting(problem: GradientProblem, setting: Setting, repeats: int, pi
         **point_statistics(gradients, truth, claimed).record(),
         "chi2_without_signals": _chi2(gradients, truth, fixed),
         **_theory(setting, pilot, gradients, truth),
+        "warned": [[count.kind, count.severity, count.times] for count in log.given],
     }
 
 

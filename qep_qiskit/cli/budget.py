@@ -34,9 +34,10 @@ from qep_qiskit.studies.findings import (
     training_sentences,
 )
 from qep_qiskit.studies.gradient import GradientStudy, Study
-from qep_qiskit.studies.points import Row
+from qep_qiskit.studies.points import Point, Row
 from qep_qiskit.studies.pool import open_pool
 from qep_qiskit.studies.table import require_table_format, write_table
+from qep_qiskit.studies.warned_points import warned_runs, warned_sentences
 
 __all__ = ["run"]
 
@@ -89,6 +90,7 @@ def _worked_out(
     """Rows by the name of their table, and the facts of the report."""
     tables: dict[str, list[Row]] = {}
     sentences: list[str] = []
+    runs: list[Point] = []
     begun = GradientStudy.begun(study)
     if "gradient" in studies:
         tables["gradient"] = begun.rows()
@@ -97,7 +99,8 @@ def _worked_out(
         tables["comparison"] = begun.comparison()
         sentences += comparison_sentences(tables["comparison"])
     if "training" in studies:
-        tables["training"] = training_rows(study, training_points(experiment.config, path / "runs"))
+        runs = training_points(experiment.config, path / "runs")
+        tables["training"] = training_rows(study, runs)
         sentences += training_sentences(tables["training"])
     if "noise" in studies:
         setups = noisy_setups(study.setup, experiment.config)
@@ -106,7 +109,8 @@ def _worked_out(
         sentences += noise_sentences(tables["noise"], tables["cancellation"])
     situation = begun.situation(experiment)
     best = for_shots(situation, _usual_shots(experiment))[0]
-    return tables, _facts(experiment, study, situation, best, sentences, tables)
+    facts = _facts(experiment, study, situation, best, sentences, tables)
+    return tables, {**facts, "warnings": warned_sentences({**tables, "training": warned_runs(runs)})}
 
 
 def _usual_shots(experiment: Experiment) -> int:
@@ -166,7 +170,7 @@ def _report(path: Path, tables: dict[str, list[Row]], facts: dict[str, Any], opt
     console = Console()
     for table in shown:
         console.print(table)
-    for sentence in facts["sentences"]:
+    for sentence in facts["sentences"] + facts["warnings"]:
         console.print(f"* {sentence}", highlight=False)
     print(f"wrote {path / 'index.html'}")
     return 0

@@ -52,9 +52,9 @@ def write_budget_report(
         folder: Where to; made if it is missing.
         facts: What is known about the study. All keys are optional: `name`, `network` (a sentence), `num_weights`,
             `num_qubits`, `num_samples`, `gradient_norm`, `truth` (whose gradient is the true one), `sentences`
-            (findings, a list), and `recommendation`, a mapping with `beta`, `contrast`, `shots`, `allocation` (share of
-            each group), `expected_rmse`, `expected_relative_rmse`, `total_shots`, `qpu_seconds` and `toml` (text for
-            the configuration).
+            (findings, a list), `warnings` (sentences, a list), and `recommendation`, a mapping with `beta`, `contrast`,
+            `shots`, `allocation` (share of each group), `expected_rmse`, `expected_relative_rmse`, `total_shots`,
+            `qpu_seconds` and `toml` (text for the configuration).
         gradient: Rows of the gradient study.
         comparison: Rows of the baselines.
         training: Rows of the training study.
@@ -109,6 +109,7 @@ def page_html(
         toml=recommendation.get("toml") or "",
         truth=facts.get("truth") or "exact eigenstates",
         sentences=list(facts.get("sentences") or ()),
+        warnings=list(facts.get("warnings") or ()),
         measured=_measured(facts),
         figures=pictures,
         tables=tables,
