@@ -264,7 +264,7 @@ def test_warning(qep, here, command, setting, name, words):
     assert words in result.err
     lines = result.err.splitlines()
     assert len({line.split(":")[2] for line in lines}) == len(lines)
-    assert all(line.startswith("qep: warning: ") for line in lines)
+    assert all(line.startswith(("qep: note: ", "qep: warning: ", "qep: serious warning: ")) for line in lines)
 
 
 def test_no_warning_where_nothing_is_wrong(qep, here):
