@@ -24,11 +24,12 @@ from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 from qiskit_aer.primitives import SamplerV2
 
 from qep_qiskit.errors import ConfigError, QepError, ResourceError
-from qep_qiskit.execution.circuits import Placing, SamplerExecutor, gate_values, placing_on
+from qep_qiskit.execution.circuits import Placing, gate_values, placing_on
 from qep_qiskit.execution.interface import Executor
 from qep_qiskit.execution.noisy import MOST_QUBITS, ExecutorPerProgram, NoisyExecutor
 from qep_qiskit.execution.placement import cut_to_active_qubits, without_measurement
 from qep_qiskit.execution.readout_errors import ReadoutErrors
+from qep_qiskit.execution.sampler_executor import SamplerExecutor
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.execution.sampling import VectorExecutor
 from qep_qiskit.execution.surviving_signal import surviving_signal, warn_of_lost_signal

@@ -1,8 +1,4 @@
-"""Measured circuits of a program, and bits from any Qiskit sampler.
-
-This is the path of devices, of large noisy simulations, and of anything a user hands over: a `BackendV2` or a
-`SamplerV2`. Every commuting group becomes one circuit, transpiled once, and one PUB that binds all states.
-"""
+"""Measured circuits of a program. Every commuting group becomes one circuit, transpiled once, that binds all states."""
 
 from __future__ import annotations
 
@@ -13,25 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
-from qiskit.primitives import BackendSamplerV2, BaseSamplerV2
 from qiskit.providers import BackendV2
 
-from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution.folding import folded
 from qep_qiskit.execution.fractional import Columns, Fit, FractionalProgram, bounds_rzz
-from qep_qiskit.execution.interface import BitMemory, Readout, Request, ShotData, Ticket, with_calibration
 from qep_qiskit.execution.placement import PlacedProgram, place
-from qep_qiskit.execution.sampling import sample_known
-from qep_qiskit.execution.twirled_readout import flipped_back, in_randomizations
 from qep_qiskit.operators import CommutingGroup
-from qep_qiskit.prepared import CalibrationStates, CircuitStates, KnownStates, Prepared, on_qubits
 from qep_qiskit.program import LayerProgram
 from qep_qiskit.seeds import Seeds
 
 __all__ = [
     "MeasuredCircuits",
     "Placing",
-    "SamplerExecutor",
     "filled",
     "gate_values",
     "measured_circuit",
@@ -43,7 +32,6 @@ Bound = tuple[NDArray[np.int64], QuantumCircuit, NDArray[np.float64]]
 
 _MOST_FITTED = 256
 
-SamplerFactory = Callable[[int], BaseSamplerV2]
 Placing = Callable[[LayerProgram], PlacedProgram]
 
 
@@ -58,92 +46,6 @@ def measured_circuit(program_circuit: QuantumCircuit, group: CommutingGroup) -> 
 def gate_values(program: LayerProgram, parameters: NDArray) -> NDArray:
     """Rotation angles to bind to `lower_per_gate`: shape (states, rotations)."""
     return 2.0 * program.gate_angles(parameters)
-
-
-class SamplerExecutor:
-    """Runs measured circuits on a `BackendV2` or through a `SamplerV2`.
-
-    Args:
-        target: A backend or a sampler. A sampler draws its own random numbers, so a run on one is not repeatable
-            from the root seed.
-        seeds: Root of the random streams; every sampling call on a backend gets a seed of its own.
-        optimization_level: Of the transpiler, for backends.
-        sampler_factory: Makes a sampler from a seed, for simulators that know how; overrides `target`'s own.
-        place: Places programs in another way than on `target`, such as on part of a device that `target` simulates.
-
-    Raises:
-        ConfigError: The sampler has an integer seed and would repeat the same random numbers in every call.
-    """
-
-    def __init__(
-        self,
-        target: BackendV2 | BaseSamplerV2,
-        seeds: Seeds,
-        *,
-        optimization_level: int = 2,
-        sampler_factory: SamplerFactory | None = None,
-        place: Placing | None = None,
-    ) -> None:
-        self._seeds = seeds
-        self._make_sampler = sampler_factory or _factory(target)
-        backend = target if isinstance(target, BackendV2) else None
-        self._circuits = MeasuredCircuits(place or placing_on(backend, seeds, optimization_level))
-
-    def circuit(self, program: LayerProgram, group: CommutingGroup, folding: int = 1) -> QuantumCircuit:
-        """The measured circuit of a group, transpiled for the backend; made once and kept."""
-        return self._circuits.of_group(program, group, folding)
-
-    def submit(self, request: Request) -> Ticket:
-        """Local samplers run when asked to collect."""
-        return Ticket(key=request.key, request=request)
-
-    def collect(self, ticket: Ticket) -> ShotData:
-        """Run one PUB per readout and return the bits of every shot."""
-        request = ticket.request
-        if isinstance(request.prepared, KnownStates):
-            return sample_known(request.prepared, request.readouts, self._seeds, ticket.key.words)
-        data = ShotData(outcomes=tuple(self._run(request, readout) for readout in request.readouts))
-        return with_calibration(self, request, data)
-
-    def _run(self, request: Request, readout: Readout) -> BitMemory:
-        if readout.shots is None:
-            raise ConfigError(
-                "measurement.shots: 'exact' needs an ideal simulator or the density matrix of few qubits; "
-                "give a number of shots for this backend"
-            )
-        num_qubits = on_qubits(request.prepared).num_qubits
-        return BitMemory(bits=self._bits(request, readout, readout.shots), num_qubits=num_qubits)
-
-    def _bits(self, request: Request, readout: Readout, shots: int) -> NDArray[np.uint8]:
-        """Bits of one readout, shape (measured, shots, bytes)."""
-        seed = self._seeds.simulator_seed(*request.key.words, *readout.words)
-        if request.randomizations is not None:
-            return self._sampled_under_flips(request, readout, shots, seed)
-        return self._sampled(self._pubs(request.prepared, readout), seed, shots)
-
-    def _sampled(self, pubs: list[Bound], seed: int, shots: int) -> NDArray[np.uint8]:
-        """Bits of all rows in their order, shape (rows, ..., shots, bytes)."""
-        bound = [(circuit, values) for _, circuit, values in pubs]
-        results = self._make_sampler(seed).run(bound, shots=shots).result()
-        rows = np.concatenate([rows for rows, *_ in pubs])
-        return np.concatenate([np.asarray(result.data.meas.array) for result in results])[np.argsort(rows)]
-
-    def _sampled_under_flips(self, request: Request, readout: Readout, shots: int, seed: int) -> NDArray[np.uint8]:
-        """Bits under random flips before the reading, flipped back."""
-        prepared = on_qubits(request.prepared)
-        draws, each = in_randomizations(shots, request.randomizations or 1)
-        generator = self._seeds.generator(*request.key.words, *readout.words, "flips")
-        flips = generator.integers(0, 2, (len(readout.states), draws, prepared.num_qubits), dtype=bool)
-        bits = self._sampled(self._pubs(prepared, readout, flips), seed, each)
-        read = flipped_back(bits, flips)
-        return read.reshape(len(flips), -1, bits.shape[-1])[:, :shots]
-
-    def _pubs(self, prepared: Prepared, readout: Readout, flips: NDArray[np.bool_] | None = None) -> list[Bound]:
-        if isinstance(prepared, CalibrationStates):
-            return self._circuits.bound_calibration(prepared.program, readout.states, flips)
-        assert isinstance(prepared, CircuitStates)
-        parameters = prepared.parameters[readout.states]
-        return self._circuits.bound(prepared.program, readout.group, parameters, readout.folding, flips)
 
 
 class MeasuredCircuits:
@@ -312,14 +214,3 @@ def placing_on(
     """The usual way to place programs, on given qubits or on free ones; the seed of the transpiler is the run's."""
     seed = seeds.simulator_seed("transpiler") % 2**31
     return partial(place, backend=backend, optimization_level=optimization_level, seed=seed, layout=layout)
-
-
-def _factory(target: BackendV2 | BaseSamplerV2) -> SamplerFactory:
-    if isinstance(target, BackendV2):
-        return lambda seed: BackendSamplerV2(backend=target, options={"seed_simulator": seed})
-    if isinstance(getattr(target, "seed", None), int):
-        raise ConfigError(
-            "sampler: an integer seed makes every call repeat the same random numbers, so that free and nudged "
-            "phases share their shot noise; give the sampler no seed, or a numpy Generator"
-        )
-    return lambda _: target

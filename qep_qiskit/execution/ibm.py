@@ -13,8 +13,6 @@ from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 from qiskit_ibm_runtime import QiskitRuntimeService
@@ -23,11 +21,13 @@ from qiskit_ibm_runtime.exceptions import IBMInputValueError
 from qiskit_ibm_runtime.executor_sampler import Sampler
 from qiskit_ibm_runtime.utils.utils import is_isa_circuit, is_valid_rzz_pub
 
-from qep_qiskit.errors import DeviceError, ResourceError
-from qep_qiskit.execution.ibm_client import answer_in, retry_after, status_of, tame
+from qep_qiskit.errors import DeviceError, QepError, ResourceError, ResultError
+from qep_qiskit.execution.ibm_client import answer_in, is_about_the_way, retry_after, status_of, tame
 from qep_qiskit.execution.ibm_modes import Mode, Workload
 from qep_qiskit.execution.on_device import checked_rep_delay
 from qep_qiskit.execution.pubs import JobPlan, Pub
+from qep_qiskit.execution.reading import registers_of
+from qep_qiskit.execution.running import most_shots
 from qep_qiskit.execution.service import BusyError, JobView, LostError, RefusedError
 from qep_qiskit.execution.usage import estimated_qpu_seconds
 from qep_qiskit.execution.waiting import answer_of
@@ -259,6 +259,12 @@ class IbmDevice:
         Raises:
             DeviceError: They are not.
         """
+        most = most_shots(self.backend)
+        if most is not None and plan.options.executions(plan.shots) > most:
+            raise DeviceError(
+                f"{self.name}: the device takes {most} shots of a circuit and a job has {plan.shots}; nothing was "
+                "submitted, use fewer measurement.shots in a new run"
+            )
         for pub in plan.pubs:
             why = is_isa_circuit(pub.circuit, self.backend.target) or is_valid_rzz_pub(_extremes(pub))
             if why:
@@ -299,10 +305,21 @@ class IbmDevice:
             capped=any(words in reason for words in _CAPPED),
         )
 
-    def fetch(self, job_id: str) -> list[NDArray[np.uint8]]:
-        """Bits of a finished job, for every PUB an array of shape (..., shots, bytes)."""
+    def fetch(self, job_id: str) -> list[Any]:
+        """What a finished job read, one BitArray for every PUB.
+
+        Raises:
+            ResultError: The answer cannot be read, or it is of other registers.
+        """
         with self._explained():
-            return [np.asarray(result.data.meas.array) for result in self._service.job(job_id).result(timeout=60)]
+            job = self._service.job(job_id)
+            try:
+                results = job.result(timeout=60)
+            except Exception as error:
+                if is_about_the_way(error):
+                    raise
+                raise ResultError(f"{self.name}: the result cannot be read ({self._said(error)})") from None
+            return registers_of(results, self.name)
 
     def usage_seconds(self, job_id: str) -> float | None:
         """QPU seconds charged for a job, or None if that is not known yet."""
@@ -324,6 +341,8 @@ class IbmDevice:
         """
         try:
             yield
+        except QepError:
+            raise
         except Exception as error:
             message, status = self._said(error), status_of(error)
             if status == 429:

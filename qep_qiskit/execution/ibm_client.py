@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from qiskit_ibm_runtime.exceptions import IBMNotAuthorizedError
+from qiskit_ibm_runtime.exceptions import IBMError, IBMNotAuthorizedError
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import MaxRetryError
+from urllib3.exceptions import HTTPError, MaxRetryError
 from urllib3.util import Retry
 
-__all__ = ["answer_in", "retry_after", "status_of", "tame"]
+__all__ = ["answer_in", "is_about_the_way", "retry_after", "status_of", "tame"]
 
 _LOG = logging.getLogger(__name__)
 _CONNECT_AND_READ_SECONDS = (10.0, 60.0)
@@ -55,6 +55,12 @@ def answer_in(error: BaseException) -> str:
         except Exception:
             continue
     return ""
+
+
+def is_about_the_way(error: BaseException) -> bool:
+    """Whether an error says something of the service or the network, and nothing of what an answer holds."""
+    kinds = (OSError, HTTPError, IBMError)
+    return status_of(error) is not None or any(isinstance(found, kinds) for found in chain(error))
 
 
 def retry_after(error: BaseException) -> float | None:

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.executor_sampler import Sampler
 
-from qep_qiskit.execution.circuits import Placing, SamplerExecutor
+from qep_qiskit.execution.circuits import Placing
 from qep_qiskit.execution.interface import Readout, Request
+from qep_qiskit.execution.running import bits_of_pubs, one_line
+from qep_qiskit.execution.sampler_executor import SamplerExecutor
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.seeds import Seeds
 
@@ -40,10 +42,10 @@ class LocalIbmExecutor(SamplerExecutor):
         for place, (_, circuit, values) in enumerate(pubs):
             seed = self._seeds.simulator_seed(*request.key.words, *readout.words, *([place] if place else []))
             simulator = {"angle_decimals": 15, "seed_simulator": seed}
-            with warnings.catch_warnings():
+            with one_line(self.backend_name, circuit.name), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 sampler = Sampler(mode=self._simulator, options={"simulator": simulator} | options.for_ibm(shots))
-                (result,) = sampler.run([(circuit, values)], shots=shots).result()
-            bits = np.asarray(result.data.meas.array)
+                results = sampler.run([(circuit, values)], shots=shots).result()
+            (bits,) = bits_of_pubs(results, [(circuit, values)], options.executions(shots), self.backend_name)
             found.append(bits.reshape(-1, *bits.shape[-2:])[:, :shots])
         return np.concatenate(found)[np.argsort(np.concatenate([rows for rows, *_ in pubs]))]

@@ -7,7 +7,7 @@ process can collect. What comes back is raw outcomes; means and covariances are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -30,7 +30,6 @@ __all__ = [
     "RequestKey",
     "ShotData",
     "Ticket",
-    "with_calibration",
 ]
 
 
@@ -239,11 +238,3 @@ class Executor(Protocol):
     def collect(self, ticket: Ticket) -> ShotData:
         """The outcomes of a submitted request and of its calibration; waits for them."""
         ...
-
-
-def with_calibration(executor: Executor, request: Request, data: ShotData) -> ShotData:
-    """The answer to a request with that to its calibration, which a local executor takes like any other request."""
-    if request.calibration is None:
-        return data
-    answer = executor.collect(executor.submit(request.calibration))
-    return replace(data, calibration=answer.outcomes[0])

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 
 from qep_qiskit.execution.circuits import Bound, MeasuredCircuits, Placing
-from qep_qiskit.execution.interface import Executor, Readout, Request, ShotData, Ticket, with_calibration
+from qep_qiskit.execution.gate import answered, with_calibration
+from qep_qiskit.execution.interface import Executor, Readout, Request, ShotData, Ticket
 from qep_qiskit.execution.readout_errors import ReadoutErrors
 from qep_qiskit.execution.sampling import draw, sample_known
 from qep_qiskit.execution.twirled_readout import in_randomizations, read_under_flips
@@ -196,5 +197,4 @@ class ExecutorPerProgram:
         prepared = on_qubits(ticket.request.prepared)
         if isinstance(prepared, KnownStates):
             return sample_known(prepared, ticket.request.readouts, self._seeds, ticket.key.words)
-        executor = self.executor(prepared.program)
-        return executor.collect(executor.submit(ticket.request))
+        return answered(self.executor(prepared.program), ticket.request)

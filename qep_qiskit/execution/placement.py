@@ -67,7 +67,7 @@ class PlacedProgram:
 
     def calibration(self) -> tuple[QuantumCircuit, QuantumCircuit]:
         """All qubits 0, and all qubits 1, read like the program's."""
-        zeros, ones = (QuantumCircuit(len(self.outputs)) for _ in range(2))
+        zeros, ones = (QuantumCircuit(len(self.outputs), name=name) for name in ("zeros", "ones"))
         ones.x(range(len(self.outputs)))
         return self.only(zeros), self.only(ones)
 

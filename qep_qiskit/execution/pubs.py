@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +25,14 @@ from qiskit import QuantumCircuit, qpy
 from qiskit.circuit import ParameterVector
 from qiskit.providers import BackendV2
 
-from qep_qiskit.errors import ConfigError, ResourceError
+from qep_qiskit.errors import ConfigError, ResourceError, ResultError
 from qep_qiskit.execution.basis_layers import basis_layer
 from qep_qiskit.execution.circuits import Placing, filled
 from qep_qiskit.execution.folding import folded
 from qep_qiskit.execution.fractional import Columns, Fit, FractionalProgram, bounds_rzz
 from qep_qiskit.execution.interface import Readout, Request
 from qep_qiskit.execution.placement import PlacedProgram, place
+from qep_qiskit.execution.reading import num_bytes_of, require_bits
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.operators import Basis
 from qep_qiskit.prepared import CalibrationStates, CircuitStates, KnownStates, on_qubits
@@ -126,22 +127,26 @@ class JobPlan:
         ]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
-    def bits_of_readouts(self, results: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    def bits_of_readouts(self, results: Sequence[Any], where: str = "the device") -> list[NDArray[np.uint8]]:
         """Bits of every readout, each of shape (measured, shots, bytes), and at last those of the calibration.
 
         Args:
-            results: Bits of every PUB, shape (..., shots, bytes).
+            results: What the register of every PUB holds, bits of shape (..., shots, bytes).
+            where: Who returned them.
 
         Raises:
-            ValueError: The results have other shapes than were asked for.
+            ResultError: The results are of other circuits or shots than were asked for.
         """
-        sizes = [pub.circuit.num_clbits for pub in self.pubs]
         made = self.options.executions(self.shots)
-        expected = [(*pub.values.shape[:-1], made, -(-size // 8)) for pub, size in zip(self.pubs, sizes, strict=True)]
-        found = [np.shape(result) for result in results]
+        expected = [(*pub.values.shape[:-1], made, num_bytes_of(pub.circuit.num_clbits)) for pub in self.pubs]
+        found = [np.shape(getattr(result, "array", result)) for result in results]
         if found != expected:
-            raise ValueError(f"expected outcomes of shapes {expected}, got {found}")
-        flat = np.concatenate([result.reshape(-1, *result.shape[-2:]) for result in results])[:, : self.shots]
+            raise ResultError(f"{where}: expected outcomes of shapes {expected}, got {found}")
+        bits = [
+            require_bits(result, pub.circuit, pub.values.shape[:-1], made, where)
+            for result, pub in zip(results, self.pubs, strict=True)
+        ]
+        flat = np.concatenate([own.reshape(-1, *own.shape[-2:]) for own in bits])[:, : self.shots]
         calibration = (
             [] if self.calibration is None else [np.stack([np.concatenate(flat[r]) for r in self.calibration])]
         )

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import DeviceError, JobFailedError, LedgerError, PausedError, ResourceError
+from qep_qiskit.errors import DeviceError, JobFailedError, LedgerError, PausedError, ResourceError, ResultError
 from qep_qiskit.execution.interface import BitMemory, Executor, Request, RequestKey, ShotData, Ticket
 from qep_qiskit.execution.ledger import JobDescription, JobEntry, JobLedger
 from qep_qiskit.execution.patience import MOST_REFUSALS, Patience, PatientDevice
@@ -34,6 +34,8 @@ __all__ = ["NamedExecutor", "Pace", "RemoteExecutor"]
 
 _LOG = logging.getLogger(__name__)
 _SAME_NUMBERS = 1e-6
+MOST_UNFIT_RESULTS = 4
+"""How often the result of a job is fetched that is not what was asked for: an answer may be cut off on its way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,7 @@ class RemoteExecutor:
         layout: Sequence[int] | None = None,
         options: SamplerOptions | None = None,
     ) -> None:
+        self.backend_name = device.name
         self._device, self.ledger, self._patience = device, ledger, patience or Patience()
         self._pace, self._most_seconds = pace or Pace(), max_qpu_seconds
         self.stopping: Callable[[], bool] = lambda: False
@@ -143,6 +146,7 @@ class RemoteExecutor:
             JobFailedError: A job failed, was cancelled, or ran into its cap.
             StillQueuedError: A job is not finished in the time that was given.
             DeviceError: The service cannot be reached.
+            ResultError: A job is done and its result is not what was asked for, however often it is fetched.
         """
         request = ticket.request
         if ticket.key in self._begun and not self._pace.waits:
@@ -300,11 +304,20 @@ class RemoteExecutor:
         if view.state != "done":
             self._fail(entry, view)
 
+        unfit = 0
+
         def fetched() -> list[NDArray[np.uint8]]:
+            nonlocal unfit
             try:
-                return plan.bits_of_readouts(self._device.fetch(job_id))
-            except ValueError as error:
-                raise LostError(str(error)) from error
+                return plan.bits_of_readouts(self._device.fetch(job_id), self._device.name)
+            except ResultError as error:
+                unfit += 1
+                if unfit < MOST_UNFIT_RESULTS:
+                    raise LostError(str(error)) from error
+                raise ResultError(
+                    f"job {job_id}: {error}; the job is done and stays in the ledger, nothing is sent again, and 'qep "
+                    "resume' asks for its result once more"
+                ) from error
 
         bits = self._patient.asked(fetched, about=entry)
         self.ledger.collected(entry, bits, self._patient.usage(job_id))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import ConfigError
+from qep_qiskit.execution.gate import require_probabilities, with_calibration
 from qep_qiskit.execution.interface import (
     BitMemory,
     Distribution,
@@ -17,7 +18,6 @@ from qep_qiskit.execution.interface import (
     Request,
     ShotData,
     Ticket,
-    with_calibration,
 )
 from qep_qiskit.prepared import (
     CalibrationStates,
@@ -64,7 +64,11 @@ def sample_vectors(
 
 
 def draw(
-    probabilities_of: Callable[[slice], NDArray], size: int, readout: Readout, generator: np.random.Generator
+    probabilities_of: Callable[[slice], NDArray],
+    size: int,
+    readout: Readout,
+    generator: np.random.Generator,
+    where: str = "simulation",
 ) -> Outcomes:
     """Outcomes of one readout, drawn from few states at a time: no copy of a large batch is made.
 
@@ -74,11 +78,17 @@ def draw(
         size: Number of outcomes, 2^N.
         readout: What to measure.
         generator: The stream of this readout.
+        where: Where the probabilities come from.
+
+    Raises:
+        ResultError: They are none.
     """
     num_qubits, shots, per_part = num_qubits_of(size), readout.shots, max(1, _AMPLITUDES_PER_PART // size)
     drawn: list[NDArray] = []
     for start in range(0, len(readout.states), per_part):
         probabilities = probabilities_of(slice(start, start + per_part))
+        require_probabilities(probabilities, f"{where}: circuit '{readout.group.name}'", first=start)
+        np.maximum(probabilities, 0.0, out=probabilities)
         if shots is None:
             drawn.append(probabilities)
         elif num_qubits <= _COUNTS_UP_TO_QUBITS:

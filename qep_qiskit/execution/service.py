@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from qiskit.providers import BackendV2
 
 from qep_qiskit.execution.pubs import JobPlan
@@ -121,8 +120,12 @@ class RemoteDevice(Protocol):
         """How far a job is."""
         ...
 
-    def fetch(self, job_id: str) -> list[NDArray[np.uint8]]:
-        """Bits of a finished job, for every PUB an array of shape (..., shots, bytes)."""
+    def fetch(self, job_id: str) -> Sequence[Any]:
+        """What a finished job read: for every PUB a BitArray, or bits of shape (..., shots, bytes).
+
+        Raises:
+            ResultError: The answer cannot be read, or it is of other registers.
+        """
         ...
 
     def usage_seconds(self, job_id: str) -> float | None:

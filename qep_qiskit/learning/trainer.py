@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import ConfigError, PausedError
-from qep_qiskit.execution import Executor, Request, RequestKey, ShotData
+from qep_qiskit.execution import Executor, Request, RequestKey, ShotData, answered
 from qep_qiskit.learning.evaluation import Evaluation, count_correct, evaluation
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.journal import kept
@@ -215,7 +215,7 @@ class Trainer:
             return written
         if not known:
             self._stop_if_requested()
-        answer = self.executor.collect(self.executor.submit(request))
+        answer = answered(self.executor, request)
         if not known:
             journal.append(kept(answer))
             self.state.shots += request.num_shots

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from qep_qiskit.execution import Executor, Readout, Request, RequestKey, ShotData
+from qep_qiskit.execution import Executor, Readout, Request, RequestKey, ShotData, answered
 from qep_qiskit.measurement.covariances import is_none, no_covariance
 from qep_qiskit.measurement.moments import StateMoments, moments_of_readouts
 from qep_qiskit.measurement.plan import ReadingPlan, shared_plan
@@ -97,7 +97,7 @@ def drive(measuring: Measuring[Result], executor: Executor) -> tuple[Result, Usa
     try:
         request = next(measuring)
         while True:
-            data = executor.collect(executor.submit(request))
+            data = answered(executor, request)
             usage += Usage(request.num_shots, request.num_circuits)
             request = measuring.send(data)
     except StopIteration as finished:

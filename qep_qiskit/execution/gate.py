@@ -1,0 +1,162 @@
+"""The gate that everything passes which comes back from an executor.
+
+What is not what was asked for, or is no number, is an error that names the circuit and the backend. Nothing is filled
+up, cut off or taken for zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.errors import ResultError
+from qep_qiskit.execution.interface import (
+    BitMemory,
+    Distribution,
+    ExactMeans,
+    Executor,
+    PointMemory,
+    Readout,
+    Request,
+    ShotData,
+)
+from qep_qiskit.execution.reading import num_bytes_of, require_unused_bits
+from qep_qiskit.prepared import GaussianStates, Prepared, RestingStates
+
+__all__ = ["answered", "checked", "name_of", "require_probabilities", "with_calibration"]
+
+_SUM_TOLERANCE = 1e-6
+_NEGATIVE_TOLERANCE = 1e-9
+
+
+def answered(executor: Executor, request: Request) -> ShotData:
+    """Submit a request and collect its outcomes, which are what was asked for.
+
+    Raises:
+        ResultError: They are not.
+    """
+    return checked(request, executor.collect(executor.submit(request)), name_of(executor))
+
+
+def with_calibration(executor: Executor, request: Request, data: ShotData) -> ShotData:
+    """The answer to a request with that to its calibration, which a local executor takes like any other request."""
+    if request.calibration is None:
+        return data
+    return replace(data, calibration=answered(executor, request.calibration).outcomes[0])
+
+
+def name_of(executor: Any) -> str:
+    """What errors call an executor: its backend where it has one, that of an executor in it, or its class."""
+    while hasattr(executor, "inner"):
+        executor = executor.inner
+    return str(getattr(executor, "backend_name", None) or type(executor).__name__)
+
+
+def checked(request: Request, data: ShotData, backend: str) -> ShotData:
+    """Outcomes of a request, if they are that.
+
+    Args:
+        request: What was asked for.
+        data: What came back.
+        backend: From where.
+
+    Raises:
+        ResultError: There are too many or too few, of other states, registers, shots or kinds, or they are no numbers.
+    """
+    if not isinstance(data, ShotData):
+        raise ResultError(f"{backend}: expected ShotData, got {type(data).__name__}")
+    wanted, found = len(request.readouts), len(data.outcomes)
+    if wanted != found:
+        names = ", ".join(f"'{readout.group.name}'" for readout in request.readouts)
+        raise ResultError(f"{backend}: expected outcomes of the circuits {names}, {wanted} in all, got {found}")
+    for readout, outcomes in zip(request.readouts, data.outcomes, strict=True):
+        _require_outcomes(outcomes, readout, request.prepared, f"{backend}: circuit '{readout.group.name}'")
+    if (request.calibration is None) != (data.calibration is None):
+        raise ResultError(f"{backend}: expected {'no' if request.calibration is None else 'a'} calibration, got other")
+    if request.calibration is not None:
+        (readout,) = request.calibration.readouts
+        _require_outcomes(data.calibration, readout, request.calibration.prepared, f"{backend}: the calibration", True)
+    return data
+
+
+def _require_outcomes(outcomes: Any, readout: Readout, prepared: Prepared, name: str, or_more: bool = False) -> None:
+    """Check the outcomes of one readout, or of a calibration, which may have more shots than were asked for."""
+    if not isinstance(outcomes, Distribution | BitMemory | PointMemory | ExactMeans):
+        raise ResultError(f"{name}: expected outcomes, got {type(outcomes).__name__}")
+    certain = isinstance(outcomes, BitMemory) and outcomes.certain
+    got, wanted = outcomes.shots, readout.shots
+    enough = or_more and got is not None and wanted is not None and got >= wanted
+    if got != wanted and not certain and not enough:
+        raise ResultError(f"{name}: expected {_shots(wanted)}, got {_shots(got)}")
+    in_space = isinstance(prepared, GaussianStates | RestingStates)
+    measured, group = len(readout.states), readout.group
+    if isinstance(outcomes, ExactMeans):
+        _require_shape(outcomes.means, (measured, group.num_generators), name)
+        _require_real(outcomes.means, name)
+    elif in_space != isinstance(outcomes, PointMemory):
+        raise ResultError(f"{name}: expected {'points' if in_space else 'bits'}, got {type(outcomes).__name__}")
+    elif isinstance(outcomes, PointMemory):
+        _require_shape(outcomes.points, (measured, outcomes.shots, group.frame.num_atoms, group.frame.dims), name)
+        _require_real(outcomes.points, name)
+    else:
+        assert not isinstance(prepared, GaussianStates | RestingStates)
+        _require_register(outcomes, measured, prepared.num_qubits, name)
+
+
+def _require_register(outcomes: Distribution | BitMemory, measured: int, num_qubits: int, name: str) -> None:
+    if isinstance(outcomes, Distribution):
+        _require_shape(outcomes.weights, (measured, 1 << num_qubits), name)
+        require_probabilities(outcomes.weights, name, total=outcomes.shots)
+        return
+    if outcomes.num_qubits != num_qubits:
+        raise ResultError(f"{name}: expected {num_qubits} bits a shot, got {outcomes.num_qubits}")
+    shots = 1 if outcomes.certain else outcomes.shots
+    _require_shape(outcomes.bits, (measured, shots, num_bytes_of(num_qubits)), name)
+    if outcomes.bits.dtype != np.uint8:
+        raise ResultError(f"{name}: expected bits in bytes (uint8), got {outcomes.bits.dtype}")
+    require_unused_bits(outcomes.bits, num_qubits, name)
+
+
+def require_probabilities(weights: NDArray, name: str, *, total: int | None = None, first: int = 0) -> None:
+    """Check rows of probabilities, or of counts.
+
+    Args:
+        weights: Shape (measured, outcomes).
+        name: What they are of.
+        total: Shots of every row, or None for probabilities.
+        first: Place of the first row among all that are measured.
+
+    Raises:
+        ResultError: They are not real and finite, some are negative, or a row has another sum.
+    """
+    if not weights.size:
+        return
+    _require_real(weights, name, first)
+    least, sums = float(weights.min()), weights.sum(axis=1)
+    what, wanted = ("probabilities", 1.0) if total is None else ("counts", float(total))
+    off = int(np.argmax(np.abs(sums - wanted)))
+    if least < (-_NEGATIVE_TOLERANCE if total is None else 0):
+        raise ResultError(f"{name}: expected {what} from 0 on, got {least:.3g}")
+    if abs(sums[off] - wanted) > (_SUM_TOLERANCE if total is None else 0):
+        raise ResultError(f"{name}: expected {what} that sum to {wanted:g}, got {sums[off]:.6g} in state {first + off}")
+
+
+def _require_real(values: NDArray, name: str, first: int = 0) -> None:
+    if values.dtype.kind not in "iuf":
+        raise ResultError(f"{name}: expected real numbers, got {values.dtype}")
+    # The sum of all is finite only if each of them is: no array of truth values is made.
+    if values.dtype.kind == "f" and not np.isfinite(values.sum()) and not np.isfinite(values).all():
+        place = tuple(np.argwhere(~np.isfinite(values))[0])
+        raise ResultError(f"{name}: expected finite numbers, got {values[place]} in state {first + place[0]}")
+
+
+def _require_shape(values: NDArray, shape: tuple[int | None, ...], name: str) -> None:
+    if np.shape(values) != shape:
+        raise ResultError(f"{name}: expected outcomes of shape {shape}, got {np.shape(values)}")
+
+
+def _shots(shots: int | None) -> str:
+    return "exact outcomes" if shots is None else f"{shots} shots"

@@ -1,0 +1,247 @@
+"""Random numbers that come twice: shot noise that free and nudged phases share hides from every error bar.
+
+Seeds that can be seen are refused. The others show in what they do. Two batches of shots of other requests with equal
+bits are an error where chance cannot have made them equal: independent shots of any state repeat a given sequence with
+at most the probability that they have under their own frequencies, and given counts with at most the multinomial one;
+outcomes that are certain therefore never count. Under one seed the shots of two slightly different states are not
+equal, but they agree far more often than two shufflings of them would; where that goes on from request to request it
+is an error too. All alarms together have a chance of less than 1e-9 to be false, however long the run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from qep_qiskit.errors import ConfigError, ResultError
+
+__all__ = ["Repeats", "backend_behind", "require_unseeded", "seed_in_sight"]
+
+_SEEDS = ("seed", "seed_simulator")
+_DEPTH = 4
+_LOG_FALSE_ALARM = float(np.log(1e-9))
+_KEPT_DIGESTS = 4096
+_ROWS_COMPARED, _SHOTS_COMPARED = 8, 4096
+_AGREEING_REQUESTS = 4
+
+Words = tuple[str | int, ...]
+
+
+def backend_behind(sampler: Any) -> Any:
+    """The backend that a sampler runs on, where it says which, or None."""
+    for name in ("backend", "_backend"):
+        found = getattr(sampler, name, None)
+        found = found() if callable(found) and not hasattr(found, "run") else found
+        if hasattr(found, "run") and hasattr(found, "target"):
+            return found
+    return None
+
+
+def seed_in_sight(sampler: Any) -> str | None:
+    """Where a sampler, its options, or the backend behind it hold a fixed seed; None if no such can be seen."""
+    own = getattr(sampler, "seed", None)
+    if _is_fixed(own):
+        return "seed"
+    backend = backend_behind(sampler)
+    places = {"options": getattr(sampler, "options", None), "backend.options": getattr(backend, "options", None)}
+    return next((where for name, options in places.items() for where in _seeds_in(options, name)), None)
+
+
+def require_unseeded(sampler: Any) -> None:
+    """Check that a sampler does not repeat itself.
+
+    Raises:
+        ConfigError: It has a fixed seed.
+    """
+    where = seed_in_sight(sampler)
+    if where is not None:
+        raise ConfigError(
+            "sampler: an integer seed makes every call repeat the same random numbers, so that free and nudged phases "
+            f"share their shot noise; take it out of its {where}, give a numpy Generator, or pass the backend"
+        )
+
+
+def _is_fixed(seed: Any) -> bool:
+    """Whether a seed starts the same stream whenever it is used. A generator goes on where it stopped."""
+    streams = (np.random.Generator, np.random.BitGenerator, np.random.RandomState)
+    whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
+    return whole or (isinstance(seed, np.random.SeedSequence | list | tuple) and not isinstance(seed, streams))
+
+
+def _seeds_in(options: Any, name: str, depth: int = _DEPTH) -> Iterator[str]:
+    """Names of the fixed seeds in nested options."""
+    for key, value in _items(options):
+        if key in _SEEDS and _is_fixed(value):
+            yield f"{name}.{key}"
+        elif depth > 1:
+            yield from _seeds_in(value, f"{name}.{key}", depth - 1)
+
+
+def _items(options: Any) -> list[tuple[str, Any]]:
+    """Names and values of a dict, a dataclass, a pydantic model or Qiskit's options."""
+    if isinstance(options, Mapping):
+        return [(str(key), value) for key, value in options.items()]
+    if isinstance(options, type):
+        return []
+    if is_dataclass(options):
+        return [(known.name, getattr(options, known.name, None)) for known in fields(options)]
+    known = getattr(type(options), "model_fields", None) or getattr(options, "_fields", None)
+    if isinstance(known, Mapping):
+        return [(str(key), getattr(options, str(key), None)) for key in known]
+    return []
+
+
+@dataclass(slots=True)
+class Repeats:
+    """Remembers the last outcomes of a sampler in little space, and notices when they come again.
+
+    Args:
+        name: Of the sampler.
+    """
+
+    name: str
+    _digests: OrderedDict[bytes, Words] = field(default_factory=OrderedDict)
+    _last: dict[Words, tuple[Words, list[_Row]]] = field(default_factory=dict)
+    _agreeing: dict[Words, int] = field(default_factory=dict)
+    _questions: int = 0
+
+    def require_new(self, key: Words, readout: Words, bits: NDArray[np.uint8]) -> None:
+        """Check the shots of a readout against those before it. The same request may come again.
+
+        Args:
+            key: Words of the request.
+            readout: Words of the readout.
+            bits: Shape (measured, shots, bytes).
+
+        Raises:
+            ResultError: They are those of another request, or share their random numbers with several.
+        """
+        if not bits.size:
+            return
+        rows = [_Row.of(_as_numbers(row)) for row in bits]
+        self._require_unequal((*key, *readout), rows)
+        earlier_key, earlier = self._last.get(readout, (key, []))
+        if earlier_key == key:
+            earlier = []
+        agreeing = any(self._agree(row, other) for row, other in zip(rows, earlier, strict=False))
+        self._agreeing[readout] = self._agreeing.get(readout, 0) + 1 if agreeing else 0
+        if self._agreeing[readout] == _AGREEING_REQUESTS:
+            self._refuse((*key, *readout), (*earlier_key, *readout))
+        self._last[readout] = key, [row.shortened() for row in rows[:_ROWS_COMPARED]]
+
+    def _require_unequal(self, words: Words, rows: list[_Row]) -> None:
+        """Digests of every row, and of all rows together, against those that are kept and among each other."""
+        found: set[bytes] = set()
+        for piece in [*([row] for row in rows if len(rows) > 1), rows]:
+            for digest, log_chance in _digests_of(piece):
+                earlier = self._digests.get(digest)
+                repeated = digest in found or (earlier is not None and earlier != words)
+                if self._rules_out(log_chance, len(self._digests) + len(found)) and repeated:
+                    self._refuse(words, earlier or words)
+                found.add(digest)
+        for digest in found:
+            self._digests[digest] = words
+            self._digests.move_to_end(digest)
+        while len(self._digests) > _KEPT_DIGESTS:
+            self._digests.popitem(last=False)
+
+    def _agree(self, row: _Row, other: _Row) -> bool:
+        """Whether shots agree far more often than they would in another order."""
+        if not (row.ordered and other.ordered):
+            return False
+        shots = min(len(row.shots), len(other.shots))
+        return self._rules_out(_log_chance_of_agreement(row.shots[:shots], other.shots[:shots]), 1)
+
+    def _rules_out(self, log_chance: float, comparisons: int) -> bool:
+        """Whether it cannot be chance: the t-th question may be a false alarm with probability 1e-9 / t (t + 1)."""
+        self._questions += 1
+        spent = np.log(self._questions) + np.log(self._questions + 1) + np.log(max(1, comparisons))
+        return log_chance < _LOG_FALSE_ALARM - spent
+
+    def _refuse(self, words: Words, earlier: Words) -> None:
+        raise ResultError(
+            f"{self.name}: the shots of circuit '{words[-1]}' in {_said(words)} repeat the random numbers of "
+            f"{_said(earlier)}: there is a fixed seed somewhere, which error bars do not see; take it out, or pass a "
+            "backend or a sampler_factory"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Row:
+    """Shots of one binding, as numbers.
+
+    Args:
+        shots: Shape (shots,).
+        counts: Bytes that say how often each outcome came.
+        ordered: Whether shots seem to be in the order in which they were taken: sorted ones change rarely.
+        log_chance: Log of the largest chance that other shots are the same one by one.
+        log_chance_of_counts: Likewise, that they are the same in any order.
+    """
+
+    shots: NDArray[np.int64]
+    counts: bytes
+    ordered: bool
+    log_chance: float
+    log_chance_of_counts: float
+
+    @classmethod
+    def of(cls, shots: NDArray[np.int64]) -> _Row:
+        values, counts = np.unique(shots, return_counts=True)
+        size = len(shots)
+        log_chance = float(counts @ np.log(counts / size))
+        changes = np.count_nonzero(np.diff(shots))
+        expected = (size - 1) * (1.0 - float(np.square(counts / size).sum()))
+        orders = float(gammaln(size + 1) - gammaln(counts + 1).sum())
+        return cls(
+            shots=shots,
+            counts=values.tobytes() + counts.tobytes(),
+            ordered=bool(2 * changes >= expected),
+            log_chance=log_chance,
+            log_chance_of_counts=min(0.0, orders + log_chance),
+        )
+
+    def shortened(self) -> _Row:
+        """The same with the first shots only, for comparing shot by shot."""
+        return replace(self, shots=self.shots[:_SHOTS_COMPARED].copy(), counts=b"")
+
+
+def _digests_of(rows: list[_Row]) -> Iterator[tuple[bytes, float]]:
+    """Digests of independent rows, one after the other, with the chances that others have the same."""
+    yield _digest(b"counts", [row.counts for row in rows]), sum(row.log_chance_of_counts for row in rows)
+    if all(row.ordered for row in rows):
+        yield _digest(b"order", [row.shots.tobytes() for row in rows]), sum(row.log_chance for row in rows)
+
+
+def _as_numbers(shots: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Shots, shape (shots, bytes), as numbers; those of more than 56 bits by a hash."""
+    width = shots.shape[-1]
+    factors = np.random.default_rng(0).integers(1, 1 << 62, width) if width > 7 else 1 << 8 * np.arange(width)[::-1]
+    return shots.astype(np.int64) @ factors
+
+
+def _log_chance_of_agreement(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
+    """Log of a bound on the chance that shots agree at so many places (Chatterjee 2007, matchings of permutations)."""
+    shots = len(one)
+    _, places = np.unique(np.concatenate([one, other]), return_inverse=True)
+    size = int(places.max()) + 1
+    expected = np.bincount(places[:shots], minlength=size) @ np.bincount(places[shots:], minlength=size) / shots
+    excess = np.count_nonzero(one == other) - expected
+    return 0.0 if excess <= 0 else float(np.log(2.0) - excess**2 / (4.0 * expected + 2.0 * excess))
+
+
+def _digest(kind: bytes, parts: list[bytes]) -> bytes:
+    found = hashlib.blake2b(kind, digest_size=16)
+    for part in parts:
+        found.update(len(part).to_bytes(8, "big") + part)
+    return found.digest()
+
+
+def _said(words: Words) -> str:
+    return "the request " + " ".join(str(word) for word in words[1:])

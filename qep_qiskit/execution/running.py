@@ -1,0 +1,202 @@
+"""Bound circuits on a backend or through a sampler, and their bits; whatever goes wrong is one line.
+
+Every call of a backend or a sampler has a random seed of its own: also the parts of one that takes so many circuits or
+shots at a time only.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit import QuantumCircuit
+from qiskit.primitives import BaseSamplerV2
+from qiskit.providers import BackendV2
+
+from qep_qiskit.errors import QepError, ResultError
+from qep_qiskit.execution.reading import bits_of_experiment, registers_of, require_bits
+
+__all__ = [
+    "BackendRuns",
+    "BoundCircuits",
+    "Runs",
+    "SamplerFactory",
+    "SamplerRuns",
+    "SeedOfPart",
+    "bits_of_pubs",
+    "most_shots",
+    "one_line",
+]
+
+BoundCircuits = Sequence[tuple[QuantumCircuit, NDArray[np.float64]]]
+SamplerFactory = Callable[[int], BaseSamplerV2]
+SeedOfPart = Callable[[int], int]
+"""A seed for every part of a call, by its number."""
+
+_STATES_THAT_FAILED = ("ERROR", "CANCELLED", "FAILED")
+
+
+class Runs(Protocol):
+    """Runs bound circuits."""
+
+    name: str
+
+    def __call__(self, bound: BoundCircuits, shots: int, seed: SeedOfPart) -> list[NDArray[np.uint8]]:
+        """Bits of every circuit, shape (..., shots, bytes) for values of shape (..., parameters).
+
+        Raises:
+            ResultError: They cannot be run, or something else comes back.
+        """
+        ...
+
+
+class SamplerRuns:
+    """Through samplers, each made for one call.
+
+    Args:
+        make: Makes a sampler from a seed.
+        name: Who runs.
+        advice: What to do about circuits that it does not take.
+    """
+
+    def __init__(self, make: SamplerFactory, name: str, advice: str = "") -> None:
+        self._make, self.name, self._advice = make, name, advice
+
+    def __call__(self, bound: BoundCircuits, shots: int, seed: SeedOfPart) -> list[NDArray[np.uint8]]:
+        """Bits of every circuit."""
+        with one_line(self.name, bound[0][0].name, self._advice):
+            results = self._make(seed(0)).run(list(bound), shots=shots).result()
+        return bits_of_pubs(results, bound, shots, self.name)
+
+
+def bits_of_pubs(results: Any, bound: BoundCircuits, shots: int, where: str) -> list[NDArray[np.uint8]]:
+    """Bits of every PUB.
+
+    Raises:
+        ResultError: They are the results of something else.
+    """
+    registers = registers_of(results, where)
+    if len(registers) != len(bound):
+        names = ", ".join(dict.fromkeys(f"'{circuit.name}'" for circuit, _ in bound))
+        raise ResultError(f"{where}: expected {len(bound)} results (of the circuits {names}), got {len(registers)}")
+    return [
+        require_bits(register, circuit, values.shape[:-1], shots, where)
+        for register, (circuit, values) in zip(registers, bound, strict=True)
+    ]
+
+
+class BackendRuns:
+    """On a backend of any provider.
+
+    Args:
+        backend: The backend.
+        options: Further options of its runs.
+    """
+
+    def __init__(self, backend: BackendV2, options: dict[str, Any] | None = None) -> None:
+        self._backend, self._options = backend, dict(options or {})
+        self.name = str(backend.name or type(backend).__name__)
+        self._known = inspect.signature(backend.run).parameters
+        self._takes_any = any(known.kind is known.VAR_KEYWORD for known in self._known.values())
+
+    def __call__(self, bound: BoundCircuits, shots: int, seed: SeedOfPart) -> list[NDArray[np.uint8]]:
+        """Bits of every circuit, in as many runs as the backend needs."""
+        circuits = [(circuit, row) for circuit, values in bound for row in values.reshape(-1, values.shape[-1])]
+        found: list[NDArray[np.uint8]] = []
+        most = self._backend.max_circuits or len(circuits)
+        for part, start in enumerate(range(0, len(circuits), most)):
+            found += self._run(circuits[start : start + most], shots, seed(part))
+        rows = iter(found)
+        return [self._laid_out(rows, circuit, values.shape[:-1], shots) for circuit, values in bound]
+
+    def _laid_out(
+        self, rows: Iterator[NDArray[np.uint8]], circuit: QuantumCircuit, shape: tuple[int, ...], shots: int
+    ) -> NDArray[np.uint8]:
+        own = [next(rows) for _ in range(int(np.prod(shape, dtype=int)))]
+        return np.array(own, dtype=np.uint8).reshape(*shape, shots, -(-circuit.num_clbits // 8))
+
+    def _run(self, some: Sequence[tuple[QuantumCircuit, NDArray]], shots: int, seed: int) -> list[NDArray[np.uint8]]:
+        """One run: some circuits with the values of their parameters."""
+        wanted = {"memory": True, "seed_simulator": seed}
+        options = {key: value for key, value in wanted.items() if self._takes_any or key in self._known}
+        first = some[0][0].name
+        with one_line(self.name, first), warnings.catch_warnings():
+            # Backends say so of options that they do not use.
+            warnings.filterwarnings("ignore", message=".*(memory|seed_simulator)")
+            job = self._backend.run(
+                [circuit.assign_parameters(row) for circuit, row in some], shots=shots, **self._options, **options
+            )
+            result = job.result()
+            status = _status_of(job)
+        experiments = list(getattr(result, "results", None) or ())
+        generator = np.random.default_rng([seed, 1])
+        bits = [
+            bits_of_experiment(
+                found, circuit, shots, f"{self.name}: circuit '{circuit.name}', {row + 1} of {len(some)}", generator
+            )
+            for row, (found, (circuit, _)) in enumerate(zip(experiments, some, strict=False))
+        ]
+        if len(experiments) != len(some):
+            said = _state_of(result, status)
+            raise ResultError(
+                f"{self.name}: circuit '{first}' and others: expected results of {len(some)} circuits, got "
+                f"{len(experiments)}{said}"
+            )
+        if not getattr(result, "success", True) or status in _STATES_THAT_FAILED:
+            raise ResultError(f"{self.name}: the job of circuit '{first}' failed{_state_of(result, status)}")
+        return bits
+
+
+def most_shots(backend: Any) -> int | None:
+    """Shots that a backend takes of one circuit, where it says so."""
+    found = getattr(backend, "max_shots", None)
+    if found is None:
+        configuration = getattr(backend, "configuration", None)
+        with _quiet():
+            found = getattr(configuration(), "max_shots", None) if callable(configuration) else None
+    if found is None:
+        limits = getattr(getattr(backend, "options", None), "validator", {}).get("shots")
+        found = limits[1] if isinstance(limits, tuple) else None
+    return int(found) if isinstance(found, int | float | np.integer) and found >= 1 else None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    try:
+        yield
+    except Exception:  # a configuration that cannot be had says nothing
+        return
+
+
+@contextmanager
+def one_line(where: str, circuit: str, advice: str = "") -> Iterator[None]:
+    """Turn whatever a backend or a sampler raises into one line.
+
+    Raises:
+        ResultError: It raised something.
+    """
+    try:
+        yield
+    except (QepError, MemoryError):
+        raise
+    except Exception as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:400]
+        raise ResultError(f"{where}: circuit '{circuit}' could not be run ({said}){advice}") from error
+
+
+def _status_of(job: Any) -> str:
+    """How a job ended, in capitals, or nothing where it does not say."""
+    with _quiet():
+        found = job.status() if callable(getattr(job, "status", None)) else ""
+        return str(getattr(found, "name", found)).upper()
+    return ""
+
+
+def _state_of(result: Any, status: str) -> str:
+    said = str(getattr(result, "status", "") or status)
+    return f" (status {said})" if said else ""

@@ -1,0 +1,197 @@
+"""Bits from any Qiskit backend or sampler.
+
+This is the path of large noisy simulations and of anything a user hands over: a `BackendV2` or a `SamplerV2`. Every
+readout of a request becomes one PUB that binds all its states; more where shots or circuits of one call are limited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit.primitives import BackendSamplerV2, BaseSamplerV2
+from qiskit.providers import BackendV2
+
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.execution.circuits import Bound, MeasuredCircuits, Placing, placing_on
+from qep_qiskit.execution.gate import with_calibration
+from qep_qiskit.execution.interface import BitMemory, Readout, Request, ShotData, Ticket
+from qep_qiskit.execution.repeats import Repeats, backend_behind, require_unseeded
+from qep_qiskit.execution.running import BackendRuns, Runs, SamplerFactory, SamplerRuns, most_shots
+from qep_qiskit.execution.sampling import sample_known
+from qep_qiskit.execution.twirled_readout import flipped_back, in_randomizations
+from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.prepared import CalibrationStates, CircuitStates, KnownStates, Prepared, on_qubits
+from qep_qiskit.program import LayerProgram
+from qep_qiskit.seeds import Seeds
+
+__all__ = ["SamplerExecutor"]
+
+_GATES = frozenset({"rx", "ry", "rz", "rxx", "rzz", "h", "x", "s", "sdg", "cx"})
+"""What measured circuits are made of before a transpiler has seen them."""
+
+
+class SamplerExecutor:
+    """Runs measured circuits on a `BackendV2` or through a `SamplerV2`.
+
+    A backend is run by its own ``run`` and needs no sampler: results with and without a memory of single shots are
+    read, every call gets a random seed of its own, and more shots than the backend takes at once are several calls.
+    Circuits are transpiled for the backend, also for the one behind a sampler where the sampler says which that is.
+
+    Args:
+        target: A backend or a sampler. A sampler draws its own random numbers, so a run on one is not repeatable
+            from the root seed.
+        seeds: Root of the random streams; every sampling call on a backend gets a seed of its own.
+        optimization_level: Of the transpiler, for backends.
+        sampler_factory: Makes a sampler from an integer seed, called once for every call of a sampler, and overrides
+            what `target` would do; circuits are still transpiled for `target`. It makes runs through a sampler
+            repeatable, ``lambda seed: SamplerV2.from_backend(simulator, seed=seed)``, or runs them through a sampler
+            that does not take a seed, ``lambda seed: Sampler(mode=backend)``.
+        place: Places programs in another way than on `target`, such as on part of a device that `target` simulates.
+
+    Raises:
+        ConfigError: The target is neither; or the sampler has a fixed seed, in its options or in the backend behind
+            it, and would repeat the same random numbers in every call.
+    """
+
+    def __init__(
+        self,
+        target: BackendV2 | BaseSamplerV2,
+        seeds: Seeds,
+        *,
+        optimization_level: int = 2,
+        sampler_factory: SamplerFactory | None = None,
+        place: Placing | None = None,
+    ) -> None:
+        self._seeds = seeds
+        backend = _backend_of(target)
+        self._runs = _runs(target, sampler_factory)
+        self.backend_name = self._runs.name
+        self._most_shots = most_shots(backend)
+        self._repeats = Repeats(self.backend_name)
+        self._circuits = MeasuredCircuits(
+            place or placing_on(None if _takes_everything(target, backend) else backend, seeds, optimization_level)
+        )
+
+    def circuit(self, program: LayerProgram, group: CommutingGroup, folding: int = 1) -> Any:
+        """The measured circuit of a group, transpiled for the backend; made once and kept."""
+        return self._circuits.of_group(program, group, folding)
+
+    def submit(self, request: Request) -> Ticket:
+        """Local samplers run when asked to collect."""
+        return Ticket(key=request.key, request=request)
+
+    def collect(self, ticket: Ticket) -> ShotData:
+        """Run one PUB per readout and return the bits of every shot.
+
+        Raises:
+            ResultError: Circuits cannot be run, something else comes back than was asked for, or what came before.
+        """
+        request = ticket.request
+        if isinstance(request.prepared, KnownStates):
+            return sample_known(request.prepared, request.readouts, self._seeds, ticket.key.words)
+        data = ShotData(outcomes=tuple(self._run(request, readout) for readout in request.readouts))
+        return with_calibration(self, request, data)
+
+    def _run(self, request: Request, readout: Readout) -> BitMemory:
+        if readout.shots is None:
+            raise ConfigError(
+                "measurement.shots: 'exact' needs an ideal simulator or the density matrix of few qubits; "
+                "give a number of shots for this backend"
+            )
+        num_qubits = on_qubits(request.prepared).num_qubits
+        bits = self._bits(request, readout, readout.shots)
+        self._repeats.require_new(request.key.words, readout.words, bits)
+        return BitMemory(bits=bits, num_qubits=num_qubits)
+
+    def _bits(self, request: Request, readout: Readout, shots: int) -> NDArray[np.uint8]:
+        """Bits of one readout, shape (measured, shots, bytes)."""
+
+        def seed(part: int) -> int:
+            more: tuple[str | int, ...] = ("part", part) if part else ()
+            return self._seeds.simulator_seed(*request.key.words, *readout.words, *more)
+
+        if request.randomizations is not None:
+            return self._sampled_under_flips(request, readout, shots, seed)
+        return self._sampled(self._pubs(request.prepared, readout), seed, shots)
+
+    def _sampled(self, pubs: list[Bound], seed: Callable[[int], int], shots: int) -> NDArray[np.uint8]:
+        """Bits of all rows in their order, shape (rows, ..., shots, bytes)."""
+        bound = [(circuit, values) for _, circuit, values in pubs]
+        most = self._most_shots or shots
+        calls = -(-shots // most)
+        parts = [
+            self._runs(bound, min(most, shots - call * most), partial(_seed_of_part, seed, call, calls))
+            for call in range(calls)
+        ]
+        rows = np.concatenate([rows for rows, *_ in pubs])
+        return np.concatenate([np.concatenate(part) for part in parts], axis=-2)[np.argsort(rows)]
+
+    def _sampled_under_flips(
+        self, request: Request, readout: Readout, shots: int, seed: Callable[[int], int]
+    ) -> NDArray[np.uint8]:
+        """Bits under random flips before the reading, flipped back."""
+        prepared = on_qubits(request.prepared)
+        draws, each = in_randomizations(shots, request.randomizations or 1)
+        generator = self._seeds.generator(*request.key.words, *readout.words, "flips")
+        flips = generator.integers(0, 2, (len(readout.states), draws, prepared.num_qubits), dtype=bool)
+        bits = self._sampled(self._pubs(prepared, readout, flips), seed, each)
+        read = flipped_back(bits, flips)
+        return read.reshape(len(flips), -1, bits.shape[-1])[:, :shots]
+
+    def _pubs(self, prepared: Prepared, readout: Readout, flips: NDArray[np.bool_] | None = None) -> list[Bound]:
+        if isinstance(prepared, CalibrationStates):
+            return self._circuits.bound_calibration(prepared.program, readout.states, flips)
+        assert isinstance(prepared, CircuitStates)
+        parameters = prepared.parameters[readout.states]
+        return self._circuits.bound(prepared.program, readout.group, parameters, readout.folding, flips)
+
+
+def _seed_of_part(seed: Callable[[int], int], call: int, calls: int, part: int) -> int:
+    """No two parts of all calls have the same."""
+    return seed(call + part * calls)
+
+
+def _backend_of(target: Any) -> BackendV2 | None:
+    """The backend that circuits are transpiled for, or None where there is none in sight."""
+    if isinstance(target, BackendV2):
+        return target
+    if not callable(getattr(target, "run", None)) or isinstance(target, type):
+        advice = "; the name of a device goes into a configuration, as execution.backend" * isinstance(target, str)
+        raise ConfigError(f"SamplerExecutor: expected a BackendV2 or a SamplerV2, got {target!r:.60}{advice}")
+    return backend_behind(target)
+
+
+def _takes_everything(target: Any, backend: BackendV2 | None) -> bool:
+    """Whether a sampler's backend takes circuits as they are, on any qubits: a plain simulator."""
+    if isinstance(target, BackendV2) or backend is None:
+        return False
+    return backend.coupling_map is None and set(backend.target.operation_names) >= _GATES
+
+
+def _runs(target: Any, factory: SamplerFactory | None) -> Runs:
+    """How circuits are run. Qiskit's own sampler of a backend takes results that are not there for zeros."""
+    name = _name(target)
+    if factory is not None:
+        return SamplerRuns(factory, name)
+    if isinstance(target, BackendV2):
+        return BackendRuns(target)
+    require_unseeded(target)
+    if type(target) is BackendSamplerV2:
+        return BackendRuns(target.backend, target.options.run_options)
+    advice = (
+        "; where the sampler wants circuits of its device, give the backend: SamplerExecutor(backend, seeds, "
+        "sampler_factory=lambda seed: sampler)"
+    )
+    return SamplerRuns(lambda _: target, name, advice if backend_behind(target) is None else "")
+
+
+def _name(target: Any) -> str:
+    backend = target if isinstance(target, BackendV2) else backend_behind(target)
+    own = str(getattr(backend, "name", None) or type(backend).__name__)
+    if isinstance(target, BackendV2):
+        return own
+    return type(target).__name__ if backend is None else f"{type(target).__name__} on {own}"
