@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from qiskit import ClassicalRegister, QuantumCircuit
 from qiskit.providers import BackendV2, Options
-from qiskit.transpiler import Target, generate_preset_pass_manager
+from qiskit.transpiler import Target, TranspilerError, generate_preset_pass_manager
 
-from qep_qiskit.errors import ResourceError
+from qep_qiskit.errors import DeviceError, QepError, ResourceError
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.program import LayerProgram, lower_per_gate
 
@@ -112,18 +112,22 @@ def place(
         lowering: Makes the circuit of the program.
 
     Raises:
-        ResourceError: The backend has too few qubits.
+        ResourceError: The backend has too few qubits, or too few that are connected.
+        DeviceError: It does not take the circuit.
     """
     circuit = lowering(program)
     if backend is not None:
         _require_qubits(backend, circuit.num_qubits)
         circuit.measure_all()
-        circuit = generate_preset_pass_manager(
-            optimization_level=optimization_level,
-            backend=backend,
-            seed_transpiler=seed,
-            initial_layout=None if layout is None else list(layout),
-        ).run(circuit)
+        try:
+            circuit = generate_preset_pass_manager(
+                optimization_level=optimization_level,
+                backend=backend,
+                seed_transpiler=seed,
+                initial_layout=None if layout is None else list(layout),
+            ).run(circuit)
+        except TranspilerError as error:
+            raise _not_placed(backend, program.num_qubits, error) from error
     bare, outputs = without_measurement(circuit)
     qubits = tuple(range(bare.num_qubits))
     return PlacedProgram(circuit=bare, outputs=outputs or qubits, backend=backend, device_qubits=qubits)
@@ -133,6 +137,19 @@ def _require_qubits(backend: BackendV2, wanted: int) -> None:
     size = backend.num_qubits
     if size is not None and wanted > size:
         raise ResourceError(f"execution.backend: {backend.name} has {size} qubits, the network needs {wanted}")
+
+
+def _not_placed(backend: BackendV2, wanted: int, error: Exception) -> QepError:
+    """Why a program has no place on a backend."""
+    pieces = [] if backend.coupling_map is None else backend.coupling_map.connected_components()
+    largest = max((piece.size() for piece in pieces), default=wanted)
+    if largest < wanted:
+        return ResourceError(
+            f"execution.backend: {backend.name} is not connected, its qubits are in pieces of at most {largest}, the "
+            f"network needs {wanted} connected"
+        )
+    said = " ".join(str(error).split()).strip("'")
+    return DeviceError(f"execution.backend: the circuit cannot be placed on {backend.name} ({said:.300})")
 
 
 def without_measurement(circuit: QuantumCircuit) -> tuple[QuantumCircuit, tuple[int, ...]]:

@@ -55,7 +55,7 @@ def require_bits(
     """The bits of one PUB, shape (*bindings, shots, bytes).
 
     Args:
-        register: Qiskit's BitArray, or its array.
+        register: Qiskit's BitArray; or an array, which holds no bits beyond those of its register.
         circuit: What was to run.
         bindings: Shape of its bindings.
         shots: Shots of every binding.
@@ -68,7 +68,7 @@ def require_bits(
     width = getattr(register, "num_bits", size)
     if width != size:
         raise ResultError(f"{name}: expected {size} bits a shot, got {width}")
-    bits = np.asarray(getattr(register, "array", register))
+    bits = register if isinstance(register, np.ndarray) else np.asarray(getattr(register, "array", register))
     expected = (*bindings, shots, num_bytes_of(size))
     if bits.shape == expected[-2:] and int(np.prod(bindings, dtype=int)) == 1:
         bits = bits.reshape(expected)  # samplers drop axes along which nothing is bound
@@ -77,7 +77,8 @@ def require_bits(
             f"{name}: expected bits of shape {expected} (bindings, shots, bytes) as uint8, got {bits.shape} as "
             f"{bits.dtype}"
         )
-    require_unused_bits(bits, size, name)
+    if bits is not register:
+        require_unused_bits(bits, size, name)
     return bits
 
 

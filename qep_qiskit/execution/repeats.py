@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -88,14 +88,10 @@ def _items(options: Any) -> list[tuple[str, Any]]:
     """Names and values of a dict, a dataclass, a pydantic model or Qiskit's options."""
     if isinstance(options, Mapping):
         return [(str(key), value) for key, value in options.items()]
-    if isinstance(options, type):
-        return []
-    if is_dataclass(options):
-        return [(known.name, getattr(options, known.name, None)) for known in fields(options)]
     known = getattr(type(options), "model_fields", None) or getattr(options, "_fields", None)
-    if isinstance(known, Mapping):
-        return [(str(key), getattr(options, str(key), None)) for key in known]
-    return []
+    if not isinstance(known, Mapping):
+        known = getattr(type(options), "__dataclass_fields__", {})
+    return [(str(key), getattr(options, str(key), None)) for key in known]
 
 
 @dataclass(slots=True)
@@ -112,45 +108,50 @@ class Repeats:
     _agreeing: dict[Words, int] = field(default_factory=dict)
     _questions: int = 0
 
-    def require_new(self, key: Words, readout: Words, bits: NDArray[np.uint8]) -> None:
-        """Check the shots of a readout against those before it. The same request may come again.
+    def require_new(self, key: Words, outcomes: Mapping[Words, NDArray[np.uint8]]) -> None:
+        """Check the shots of a request against those before it. The same request may come again.
 
         Args:
             key: Words of the request.
-            readout: Words of the readout.
-            bits: Shape (measured, shots, bytes).
+            outcomes: For the words of every readout, bits of shape (measured, shots, bytes).
 
         Raises:
             ResultError: They are those of another request, or share their random numbers with several.
         """
-        if not bits.size:
-            return
-        rows = [_Row.of(_as_numbers(row)) for row in bits]
-        self._require_unequal((*key, *readout), rows)
-        earlier_key, earlier = self._last.get(readout, (key, []))
-        if earlier_key == key:
-            earlier = []
-        agreeing = any(self._agree(row, other) for row, other in zip(rows, earlier, strict=False))
-        self._agreeing[readout] = self._agreeing.get(readout, 0) + 1 if agreeing else 0
-        if self._agreeing[readout] == _AGREEING_REQUESTS:
-            self._refuse((*key, *readout), (*earlier_key, *readout))
-        self._last[readout] = key, [row.shortened() for row in rows[:_ROWS_COMPARED]]
+        rows = {words: [_Row.of(_as_numbers(row)) for row in bits] for words, bits in outcomes.items() if bits.size}
+        self._require_unequal(key, rows)
+        for readout, own in rows.items():
+            self._require_disagreement(key, readout, own)
+            self._last[readout] = key, [row.shortened() for row in own[:_ROWS_COMPARED]]
 
-    def _require_unequal(self, words: Words, rows: list[_Row]) -> None:
+    def _require_unequal(self, key: Words, rows: Mapping[Words, list[_Row]]) -> None:
         """Digests of every row, and of all rows together, against those that are kept and among each other."""
-        found: set[bytes] = set()
-        for piece in [*([row] for row in rows if len(rows) > 1), rows]:
+        pieces = [((*key, *readout), [row]) for readout, own in rows.items() for row in own]
+        if len(pieces) > 1:
+            pieces.append((key, [row for own in rows.values() for row in own]))
+        found: dict[bytes, Words] = {}
+        for words, piece in pieces:
             for digest, log_chance in _digests_of(piece):
-                earlier = self._digests.get(digest)
-                repeated = digest in found or (earlier is not None and earlier != words)
+                earlier = found.get(digest, self._digests.get(digest))
+                repeated = digest in found or earlier not in (None, words)
                 if self._rules_out(log_chance, len(self._digests) + len(found)) and repeated:
                     self._refuse(words, earlier or words)
-                found.add(digest)
-        for digest in found:
+                found[digest] = words
+        for digest, words in found.items():
             self._digests[digest] = words
             self._digests.move_to_end(digest)
         while len(self._digests) > _KEPT_DIGESTS:
             self._digests.popitem(last=False)
+
+    def _require_disagreement(self, key: Words, readout: Words, rows: list[_Row]) -> None:
+        """The shots of a readout against those of the same readout in the request before."""
+        earlier_key, earlier = self._last.get(readout, (key, []))
+        if earlier_key == key:
+            return
+        agreeing = any(self._agree(row, other) for row, other in zip(rows, earlier, strict=False))
+        self._agreeing[readout] = self._agreeing.get(readout, 0) + 1 if agreeing else 0
+        if self._agreeing[readout] == _AGREEING_REQUESTS:
+            self._refuse((*key, *readout), (*earlier_key, *readout))
 
     def _agree(self, row: _Row, other: _Row) -> bool:
         """Whether shots agree far more often than they would in another order."""
@@ -167,9 +168,8 @@ class Repeats:
 
     def _refuse(self, words: Words, earlier: Words) -> None:
         raise ResultError(
-            f"{self.name}: the shots of circuit '{words[-1]}' in {_said(words)} repeat the random numbers of "
-            f"{_said(earlier)}: there is a fixed seed somewhere, which error bars do not see; take it out, or pass a "
-            "backend or a sampler_factory"
+            f"{self.name}: the shots of {_said(words)} repeat the random numbers of {_said(earlier)}: there is a fixed "
+            "seed somewhere, which error bars do not see; take it out, or pass a backend or a sampler_factory"
         )
 
 
@@ -244,4 +244,4 @@ def _digest(kind: bytes, parts: list[bytes]) -> bytes:
 
 
 def _said(words: Words) -> str:
-    return "the request " + " ".join(str(word) for word in words[1:])
+    return f"'{' '.join(str(word) for word in words[1:])}'"

@@ -93,7 +93,12 @@ class SamplerExecutor:
         request = ticket.request
         if isinstance(request.prepared, KnownStates):
             return sample_known(request.prepared, request.readouts, self._seeds, ticket.key.words)
-        data = ShotData(outcomes=tuple(self._run(request, readout) for readout in request.readouts))
+        found = [self._run(request, readout) for readout in request.readouts]
+        words = [readout.words for readout in request.readouts]
+        self._repeats.require_new(
+            request.key.words, {own: memory.bits for own, memory in zip(words, found, strict=True)}
+        )
+        data = ShotData(outcomes=tuple(found))
         return with_calibration(self, request, data)
 
     def _run(self, request: Request, readout: Readout) -> BitMemory:
@@ -103,9 +108,7 @@ class SamplerExecutor:
                 "give a number of shots for this backend"
             )
         num_qubits = on_qubits(request.prepared).num_qubits
-        bits = self._bits(request, readout, readout.shots)
-        self._repeats.require_new(request.key.words, readout.words, bits)
-        return BitMemory(bits=bits, num_qubits=num_qubits)
+        return BitMemory(bits=self._bits(request, readout, readout.shots), num_qubits=num_qubits)
 
     def _bits(self, request: Request, readout: Readout, shots: int) -> NDArray[np.uint8]:
         """Bits of one readout, shape (measured, shots, bytes)."""
