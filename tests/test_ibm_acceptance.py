@@ -103,6 +103,7 @@ def calm(double):
     double.config(
         list_lag_seconds=0, queue_seconds=0, token_ttl=3600, usage_consumed_offset=0.0, backend_status={}, run_seconds=0
     )
+    double.config(result_mode=None)
 
 
 @pytest.fixture
@@ -400,6 +401,39 @@ def test_a_listing_that_stays_down_matters_only_where_an_answer_is_lost(bench, w
 
 
 # Ends of jobs.
+
+
+RESULTS = {
+    "empty": "expected a result for every circuit, got None",
+    "null": "expected a result for every circuit, got None|the result cannot be read",
+    "noitems": r"got \[\]",
+    "extraitem": "the result cannot be read",  # the client counts metadata
+    "rename": "has no register 'meas', its registers are: c",
+    "fewshots": "expected outcomes of shapes",
+    "moreshots": "expected outcomes of shapes",
+    "fewerbits": "expected 3 bits a shot, got 2",
+    "morebits": "expected 3 bits a shot, got 4",
+    "shape": "expected outcomes of shapes",
+    "transpose": "expected outcomes of shapes",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", RESULTS)
+def test_a_damaged_result_is_one_line_and_is_paid_once(bench, weights, mode):
+    expected, config, run = weights("xor"), bench.config("xor"), bench.folder / "run"
+    bench.double.config(result_mode=mode)
+    said = [bench.qep("train", config, "--out", run), bench.qep("resume", run), bench.qep("collect", run)]
+    assert [done.code for done in said] == [2, 2, 2]
+    for done in said:
+        (line,) = [line for line in done.err.splitlines() if line.startswith("qep: error:")]
+        assert re.search(r"job \w+: ibm_manila: .*" + f"({RESULTS[mode]})", line), line
+        assert line.endswith("nothing is sent again, and 'qep resume' asks for its result once more")
+    assert [entry.state for entry in bench.entries(run)] == ["submitted"]
+    bench.double.config(result_mode=None)
+    bench.finish(config, run, bench.qep("resume", run))
+    bench.require_sound(run, expected, JOBS["xor"])
+    assert len(bench.double.log_of("POST", "^/jobs$")) == len(bench.double.jobs()) == 5
 
 
 @pytest.mark.slow

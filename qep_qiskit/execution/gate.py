@@ -20,7 +20,6 @@ from qep_qiskit.execution.interface import (
     Distribution,
     ExactMeans,
     Executor,
-    Outcomes,
     PointMemory,
     Readout,
     Request,
@@ -30,7 +29,7 @@ from qep_qiskit.execution.reading import num_bytes_of, require_unused_bits
 from qep_qiskit.operators import LocalBasis
 from qep_qiskit.prepared import GaussianStates, Prepared, RestingStates
 
-__all__ = ["answered", "checked", "name_of", "require_probabilities", "with_calibration"]
+__all__ = ["answered", "checked", "name_of", "require_other_than_zeros", "require_probabilities", "with_calibration"]
 
 _LOG_BOTH_ZERO = 2.0 * float(np.log((2.0 + np.sqrt(2.0)) / 4.0))
 _LOG_FALSE_ALARM = float(np.log(1e-14))
@@ -80,7 +79,8 @@ def checked(request: Request, data: ShotData, backend: str) -> ShotData:
         raise ResultError(f"{backend}: expected outcomes of the circuits {names}, {wanted} in all, got {found}")
     for readout, outcomes in zip(request.readouts, data.outcomes, strict=True):
         _require_outcomes(outcomes, readout, request.prepared, f"{backend}: circuit '{readout.group.name}'")
-    _require_other_than_zeros(request.readouts, data.outcomes, backend)
+    bits = [own.bits if isinstance(own, BitMemory) else None for own in data.outcomes]
+    require_other_than_zeros(request.readouts, bits, backend)
     if (request.calibration is None) != (data.calibration is None):
         raise ResultError(f"{backend}: expected {'no' if request.calibration is None else 'a'} calibration, got other")
     if request.calibration is not None:
@@ -127,23 +127,33 @@ def _require_register(outcomes: Distribution | BitMemory, measured: int, num_qub
     require_unused_bits(outcomes.bits, num_qubits, name)
 
 
-def _require_other_than_zeros(readouts: Sequence[Readout], found: Sequence[Outcomes], backend: str) -> None:
+def require_other_than_zeros(readouts: Sequence[Readout], found: Sequence[Any], backend: str) -> None:
     """Check for results that are not there: no state reads nothing but 0 along two axes of a qubit.
 
     A qubit reads 0 along X and along Z with probabilities whose product is 0.73 at most.
+
+    Args:
+        readouts: What was measured.
+        found: Bits of each, shape (measured, shots, bytes); what is not in bits is left alone.
+        backend: From where.
+
+    Raises:
+        ResultError: Some states do.
     """
-    zeros: list[tuple[Readout, frozenset[int]]] = []
-    for readout, outcomes in zip(readouts, found, strict=True):
-        if isinstance(outcomes, BitMemory) and isinstance(readout.group.basis, LocalBasis) and readout.shots:
-            silent = readout.states[~outcomes.bits.any(axis=(1, 2))]
-            zeros.append((readout, frozenset(silent.tolist())))
-    for (one, of_one), (other, of_other) in combinations(zeros, 2):
-        shots = min(one.shots or 0, other.shots or 0)
-        if shots * _LOG_BOTH_ZERO > _LOG_FALSE_ALARM or one.group.basis.letters == other.group.basis.letters:
+    silent = [
+        (readout, set(readout.states.tolist()), set(readout.states[~bits.any(axis=(1, 2))].tolist()))
+        for readout, bits in zip(readouts, found, strict=True)
+        if isinstance(bits, np.ndarray) and isinstance(readout.group.basis, LocalBasis) and readout.shots
+    ]
+    for (one, states, zeros), (other, other_states, other_zeros) in combinations(silent, 2):
+        both, common = zeros & other_zeros, states & other_states
+        if not both or one.group.basis.letters == other.group.basis.letters:
             continue
-        for state in sorted(of_one & of_other):
+        shots = min(one.shots or 0, other.shots or 0)
+        independent = len(both) if both == common else 1
+        if shots * independent * _LOG_BOTH_ZERO < _LOG_FALSE_ALARM:
             raise ResultError(
-                f"{backend}: circuits '{one.group.name}' and '{other.group.name}' of state {state} read 0 in every "
+                f"{backend}: circuits '{one.group.name}' and '{other.group.name}' of state {min(both)} read 0 in every "
                 f"bit of {shots} shots, which no state does; their results are not there"
             )
 

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import DeviceError, JobFailedError, LedgerError, PausedError, ResourceError, ResultError
-from qep_qiskit.execution.interface import BitMemory, Executor, Request, RequestKey, ShotData, Ticket
+from qep_qiskit.execution.gate import require_other_than_zeros
+from qep_qiskit.execution.interface import BitMemory, Executor, Readout, Request, RequestKey, ShotData, Ticket
 from qep_qiskit.execution.ledger import JobDescription, JobEntry, JobLedger
 from qep_qiskit.execution.patience import MOST_REFUSALS, Patience, PatientDevice
 from qep_qiskit.execution.pubs import DeviceCircuits, JobPlan
@@ -154,7 +155,7 @@ class RemoteExecutor:
         found: dict[int, BitMemory] = {}
         calibration: BitMemory | None = None
         for part, plan in enumerate(self._circuits.jobs(request)):
-            bits = self._bits(self._sent(ticket.key, part, plan), plan)
+            bits = self._bits(self._sent(ticket.key, part, plan), plan, request.readouts)
             num_qubits = on_qubits(request.prepared).num_qubits
             memories = [BitMemory(bits=own, num_qubits=num_qubits) for own in bits]
             if plan.calibration is not None:
@@ -296,7 +297,7 @@ class RemoteExecutor:
         self.sent.append(entry)
         return entry
 
-    def _bits(self, entry: JobEntry, plan: JobPlan) -> list[NDArray[np.uint8]]:
+    def _bits(self, entry: JobEntry, plan: JobPlan, readouts: Sequence[Readout]) -> list[NDArray[np.uint8]]:
         if entry.state in ("collected", "applied"):
             return self.ledger.bits(entry)
         assert entry.job_id is not None
@@ -309,7 +310,10 @@ class RemoteExecutor:
         def fetched() -> list[NDArray[np.uint8]]:
             nonlocal unfit
             try:
-                return plan.bits_of_readouts(self._device.fetch(job_id), self._device.name)
+                found = plan.bits_of_readouts(self._device.fetch(job_id), self._device.name)
+                own = [readouts[place] for place in plan.readouts]
+                require_other_than_zeros(own, found[: len(own)], self._device.name)
+                return found
             except ResultError as error:
                 unfit += 1
                 if unfit < MOST_UNFIT_RESULTS:

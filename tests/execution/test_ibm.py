@@ -23,13 +23,21 @@ from qiskit_ibm_runtime.api.session import RetrySession
 from qiskit_ibm_runtime.exceptions import IBMInputValueError, IBMNotAuthorizedError
 
 from qep_qiskit.cli.main import main
-from qep_qiskit.errors import ConfigError, DeviceError, JobFailedError, LedgerError, ResourceError, StillQueuedError
+from qep_qiskit.errors import (
+    ConfigError,
+    DeviceError,
+    JobFailedError,
+    LedgerError,
+    ResourceError,
+    ResultError,
+    StillQueuedError,
+)
 from qep_qiskit.execution import ibm
 from qep_qiskit.execution.ibm import IbmDevice, ibm_device, open_service
 from qep_qiskit.execution.ledger import JobLedger
 from qep_qiskit.execution.patience import Patience
 from qep_qiskit.execution.pubs import JobPlan, Pub
-from qep_qiskit.execution.remote import RemoteExecutor
+from qep_qiskit.execution.remote import MOST_UNFIT_RESULTS, RemoteExecutor
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.seeds import Seeds
 
@@ -217,6 +225,82 @@ def test_waiting_outlives_faults(service, path, expected):
     }
     assert same(run(service, path), expected)
     assert service.posts == 1
+
+
+def renamed(found):
+    return [SimpleNamespace(data=SimpleNamespace(c=own.data.meas, keys=lambda: ["c"])) for own in found]
+
+
+def of_width(size):
+    def spoil(found):
+        for own in found:
+            own.data.meas.num_bits = size
+        return found
+
+    return spoil
+
+
+def with_bits(change):
+    def spoil(found):
+        for own in found:
+            own.data.meas.array = change(own.data.meas.array)
+        return found
+
+    return spoil
+
+
+UNFIT = {
+    "none": (lambda found: None, "expected a result for every circuit, got None"),
+    "empty": (lambda found: [], r"expected outcomes of shapes \[\(4, 2, 50, 1\)\], got \[\]"),
+    "twice": (lambda found: found * 2, "got .*50, 1.*50, 1"),
+    "renamed": (renamed, "result 0 has no register 'meas', its registers are: c"),
+    "no data": (lambda found: [None], "result 0 has no register 'meas', its registers are: none"),
+    "fewer bits": (of_width(2), "circuit '.*': expected 3 bits a shot, got 2"),
+    "more bits": (with_bits(lambda bits: bits | 128), "circuit '.*': expected 3 bits a shot, got bits beyond them"),
+    "two bytes": (with_bits(lambda bits: np.concatenate([bits, bits], axis=-1)), r"got \[\(4, 2, 50, 2\)\]"),
+    "fewer shots": (with_bits(lambda bits: bits[..., :-1, :]), r"got \[\(4, 2, 49, 1\)\]"),
+    "other axes": (with_bits(lambda bits: bits.swapaxes(0, 1)), r"got \[\(2, 4, 50, 1\)\]"),
+    "numbers": (
+        with_bits(lambda bits: bits.astype(float)),
+        "circuit '.*': expected bits .* as uint8, got .* as float64",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", UNFIT)
+def test_a_result_that_is_not_what_was_asked_for_is_one_line_and_costs_nothing_more(service, path, expected, kind):
+    """Fetched a few times, never sent again, kept in the ledger, and taken once it is right."""
+    service.spoil, said = UNFIT[kind]
+    asked = []
+    service.answer = lambda word, answer=service.answer: (asked.append(word), answer(word))[1]
+    for _ in range(2):
+        with pytest.raises(ResultError, match=said) as caught:
+            run(service, path)
+        assert str(caught.value).startswith("job job0: ibm_stand_in: ")
+        assert str(caught.value).endswith("nothing is sent again, and 'qep resume' asks for its result once more")
+        assert "\n" not in str(caught.value)
+    assert asked.count("result") == 2 * MOST_UNFIT_RESULTS
+    assert (service.posts, states(path)) == (1, ["submitted"])
+    service.spoil = lambda found: found
+    assert same(run(service, path), expected)
+    assert (service.posts, states(path)) == (1, ["collected"])
+
+
+def test_a_result_that_cannot_be_decoded_is_not_asked_for_without_end(service, path, expected):
+    service.faults = {"result": [json.JSONDecodeError("not json", "", 0)] * 100}
+    with pytest.raises(ResultError, match=r"the result cannot be read \(JSONDecodeError: not json"):
+        run(service, path)
+    assert len(service.faults["result"]) == 100 - MOST_UNFIT_RESULTS
+    service.faults = {}
+    assert same(run(service, path), expected)
+    assert service.posts == 1
+
+
+def test_more_shots_than_the_device_takes_are_not_sent(service, path):
+    service.device.max_shots = 40
+    with pytest.raises(DeviceError, match="ibm_stand_in: the device takes 40 shots of a circuit and a job has 50"):
+        run(service, path)
+    assert service.posts == 0
 
 
 def test_a_silent_service_is_one_line_and_the_job_is_kept(service, path, expected):
