@@ -25,6 +25,7 @@ __all__ = [
     "LedgerError",
     "LostSignalWarning",
     "NetworkError",
+    "NoLedgerWarning",
     "NoShotsWarning",
     "NoisyGradientWarning",
     "NudgeBeyondGapWarning",
@@ -183,6 +184,12 @@ class LostSignalWarning(UntrustedGradientWarning):
     """Circuits use gates that do not work, or hardly any signal survives the noise of the device."""
 
     severity = "serious"
+
+
+class NoLedgerWarning(QepWarning):
+    """Jobs of a backend cannot be retrieved by id, so they are in no ledger."""
+
+    severity = "note"
 
 
 class NoShotsWarning(QepWarning):

@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     with folder.locked(), JobLedger(path) as ledger:
         for entry in cancel_jobs(ledger, device):
             count += 1
-            name = entry.job_id or "a job that never arrived"
+            name = entry.job_id or ("a job that never arrived" if device.lists_jobs else "a job that may have arrived")
             late = f"was done already; 'qep collect {folder.path}' fetches it"
             print(f"{name}: {late if entry.state == 'submitted' else entry.state}")
     if not count:

@@ -133,8 +133,9 @@ def require_device(experiment: Experiment, command: str) -> None:
     """
     if not is_remote(experiment.config):
         raise ConfigError(
-            f"execution.backend: 'qep {command}' is for jobs on 'ibm_...', and this run works on "
-            f"'{experiment.config.execution.backend}' at once; use 'qep train' or 'qep resume'"
+            f"execution.backend: 'qep {command}' is for jobs that can be retrieved by id, on 'ibm_...' or a provider's "
+            f"device, and this run works on '{experiment.config.execution.backend}' at once; use 'qep train' or 'qep "
+            "resume'"
         )
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from pathlib import Path
-
 from qiskit.quantum_info import SparsePauliOp
 
 from qep_qiskit.config.build_executor import is_of_atoms
+from qep_qiskit.config.named import imported, is_named
 from qep_qiskit.config.schema import Config, CostConfig, LossCost, OperatorCostConfig
 from qep_qiskit.cost import Cost, CostTerm, LossOnExpectations, OperatorCost
 from qep_qiskit.errors import ConfigError, NetworkError
@@ -110,26 +107,14 @@ def _loss(section: LossCost) -> Loss:
         return CrossEntropy(section.gain)
     if section.loss == "negative_abs":
         return NegativeAbs()
-    module, colon, name = section.loss.partition(":")
-    if not colon or not module or not name:
+    if not is_named(section.loss):
         raise ConfigError(
             "cost.loss: expected squared_error, cross_entropy, negative_abs or module:name of your own, got "
             f"'{section.loss}'"
         )
-    found = _imported(module, name)
+    found = imported("cost.loss", section.loss)
     if not all(hasattr(found, method) for method in ("value", "gradient", "curvature")):
         raise ConfigError(
             f"cost.loss: '{section.loss}' has no value, gradient and curvature; wrap a plain function in CustomLoss"
         )
-    return found  # type: ignore[return-value]
-
-
-def _imported(module: str, name: str) -> object:
-    """A name from the user's own module, found in the working folder or installed."""
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        return getattr(importlib.import_module(module), name)
-    except Exception as error:  # the user's module may raise anything
-        raise ConfigError(f"cost.loss: cannot import '{module}:{name}' ({type(error).__name__}: {error})") from error
-    finally:
-        sys.path.pop(0)
+    return found

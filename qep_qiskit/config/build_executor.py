@@ -5,19 +5,38 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from qep_qiskit.config.build_local_device import is_described, is_rehearsal, layout_of, local_device
+from qep_qiskit.config.build_local_device import (
+    is_described,
+    is_of_provider,
+    is_rehearsal,
+    layout_of,
+    local_device,
+    provider_device,
+)
 from qep_qiskit.config.schema import Config
 from qep_qiskit.config.schema_springs import SpringsConfig
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution import Executor, PointExecutor, Request, ShotData, StatevectorExecutor, Ticket, VectorExecutor
+from qep_qiskit.errors import ConfigError, NoLedgerWarning
+from qep_qiskit.execution import (
+    Executor,
+    PointExecutor,
+    Request,
+    SamplerExecutor,
+    ShotData,
+    StatevectorExecutor,
+    Ticket,
+    VectorExecutor,
+)
+from qep_qiskit.execution.circuits import placing_on
 from qep_qiskit.execution.ledger import JobLedger
 from qep_qiskit.execution.noisy import MOST_QUBITS
 from qep_qiskit.execution.patience import Patience
+from qep_qiskit.execution.provider import ProviderDevice, retrieval_of
 from qep_qiskit.execution.remote import Pace, RemoteExecutor
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.execution.service import RemoteDevice
 from qep_qiskit.measurement import Extrapolation, ReadoutMitigation
 from qep_qiskit.seeds import Seeds
+from qep_qiskit.warning_log import warn
 
 __all__ = [
     "build_device",
@@ -57,6 +76,8 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
         if config.measurement.shots == "exact":
             require_exact(config, num_qubits, "measurement.shots")
         return _OnlyWithLedger(section.backend)
+    if is_of_provider(config):
+        return _provider_executor(config, seeds, num_qubits)
     from qep_qiskit.execution import aer
 
     aer.require_device(section.device)
@@ -84,6 +105,20 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     )
 
 
+def _provider_executor(config: Config, seeds: Seeds, num_qubits: int) -> SamplerExecutor:
+    """A backend whose jobs cannot be retrieved: simulators, and providers that offer no way to."""
+    if config.measurement.shots == "exact":
+        require_exact(config, num_qubits, "measurement.shots")
+    device = provider_device(config, num_qubits)
+    warn(
+        NoLedgerWarning,
+        "execution.backend: jobs of this backend cannot be retrieved by id, so there is no ledger: what is under way "
+        "when a run is killed is measured, and paid, again",
+        detail=config.execution.backend,
+    )
+    return SamplerExecutor(device, seeds, place=placing_on(device, seeds, 3, layout_of(config)))
+
+
 def has_known_states(config: Config) -> bool:
     """Whether states are known without a circuit, and sampled as they are."""
     return config.preparation.kind in ("exact", "annealing", "thermal")
@@ -95,7 +130,13 @@ def is_of_atoms(config: Config) -> bool:
 
 
 def is_remote(config: Config) -> bool:
-    """Whether requests go to a device behind a service."""
+    """Whether requests go to a device behind a service, whose jobs are kept in a ledger."""
+    if is_of_provider(config):
+        return retrieval_of(provider_device(config, 0)) is not None
+    return _is_ibm(config)
+
+
+def _is_ibm(config: Config) -> bool:
     return config.execution.backend.startswith("ibm_")
 
 
@@ -103,11 +144,13 @@ def build_device(config: Config, num_qubits: int) -> RemoteDevice:
     """Log in and find the device of a configuration.
 
     Raises:
-        ConfigError: qiskit-ibm-runtime is not installed.
+        ConfigError: qiskit-ibm-runtime is not installed, or a provider's backend cannot be made.
         DeviceError: There is no account, no such instance or device, or no network.
         ResourceError: The device is too small.
     """
     section = config.execution
+    if is_of_provider(config):
+        return ProviderDevice(provider_device(config, num_qubits), section.backend)
     try:
         from qep_qiskit.execution.ibm import ibm_device
     except ImportError as error:
@@ -249,11 +292,11 @@ def build_extrapolation(config: Config) -> Extrapolation | None:
 
 
 def _is_ideal(config: Config) -> bool:
-    return _has_no_device(config) and config.execution.noise is None
+    return _has_no_device(config) and config.execution.noise is None and not is_of_provider(config)
 
 
 def _has_no_device(config: Config) -> bool:
-    return not (is_described(config) or is_remote(config))
+    return not (is_described(config) or _is_ibm(config))
 
 
 def _has_vectors(config: Config) -> bool:
@@ -269,7 +312,8 @@ def _has_distributions(config: Config, num_qubits: int) -> bool:
     section = config.execution
     wanted = section.method in ("automatic", "density_matrix") and not section.measured_circuits
     wanted = wanted and not build_sampler_options(config).changes_gates
-    return wanted and not _is_ideal(config) and not is_remote(config) and num_qubits <= MOST_QUBITS
+    elsewhere = _is_ibm(config) or is_of_provider(config)
+    return wanted and not _is_ideal(config) and not elsewhere and num_qubits <= MOST_QUBITS
 
 
 def require_exact(config: Config, num_qubits: int, key: str) -> None:
@@ -296,17 +340,23 @@ def _refuse_contradictions(config: Config) -> None:
             "max_bond_dimension",
             f"goes with method = 'matrix_product_state' only, got method = '{section.method}'; leave it out",
         )
-    on_device = not _has_no_device(config)
-    if section.backend not in ("aer", "statevector") and not on_device:
+    on_device, of_provider = not _has_no_device(config), is_of_provider(config)
+    if section.backend not in ("aer", "statevector") and not (on_device or of_provider):
         _refuse(
             "backend",
-            f"expected 'aer', 'statevector', 'fake_...', 'rehearse:ibm_...' or 'ibm_...', got '{section.backend}'",
+            "expected 'aer', 'statevector', 'fake_...', 'rehearse:ibm_...', 'ibm_...' or 'package.module:factory', got "
+            f"'{section.backend}'",
         )
-    for key in ("instance", "wait_seconds"):
-        goes = is_remote(config) or (key == "instance" and is_rehearsal(config))
-        if getattr(section, key) is not None and not goes:
-            _refuse(key, f"goes with backend = 'ibm_...' only, got '{section.backend}'; leave it out")
-    if section.mode != "job" and not is_remote(config):
+    if section.backend_options and not of_provider:
+        _refuse(
+            "backend_options",
+            f"goes with backend = 'package.module:factory' only, got '{section.backend}'; leave it out",
+        )
+    if section.instance is not None and not (_is_ibm(config) or is_rehearsal(config)):
+        _refuse("instance", f"goes with backend = 'ibm_...' only, got '{section.backend}'; leave it out")
+    if section.wait_seconds is not None and not is_remote(config):
+        _refuse("wait_seconds", f"goes with a device behind a service only, got '{section.backend}'; leave it out")
+    if section.mode != "job" and not _is_ibm(config):
         _refuse("mode", f"goes with backend = 'ibm_...' only, got '{section.backend}'; leave it out")
     if section.rep_delay is not None and not on_device:
         _refuse("rep_delay", f"goes with a device only, got '{section.backend}'; leave it out")

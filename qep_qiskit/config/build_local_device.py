@@ -6,6 +6,7 @@ calibration is written into it, and stays there for as long as the run lives.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeGuard
@@ -14,6 +15,7 @@ from qiskit.providers import BackendV2
 from qiskit.transpiler import Target
 
 from qep_qiskit.config.build_ising import graph_size
+from qep_qiskit.config.named import is_named, provider_backend
 from qep_qiskit.config.schema import Config
 from qep_qiskit.config.schema_network import IsingKeys, NetworkConfig
 from qep_qiskit.errors import ConfigError, ResourceError
@@ -30,14 +32,17 @@ __all__ = [
     "fractional_of",
     "is_described",
     "is_native",
+    "is_of_provider",
     "is_rehearsal",
     "layout_of",
     "local_device",
+    "provider_device",
     "settled",
     "whole_device",
 ]
 
 _REHEARSE = "rehearse:"
+_made: dict[str, BackendV2] = {}
 
 
 def settled(config: Config) -> Config:
@@ -54,6 +59,35 @@ def settled(config: Config) -> Config:
 def is_rehearsal(config: Config) -> bool:
     """Whether a live device is simulated, by the calibration that it had when the run began."""
     return config.execution.backend.startswith(_REHEARSE)
+
+
+def is_of_provider(config: Config) -> bool:
+    """Whether the backend is made by a factory of any Qiskit provider, ``package.module:factory``."""
+    backend = config.execution.backend
+    return is_named(backend) and not is_rehearsal(config)
+
+
+def provider_device(config: Config, num_qubits: int) -> BackendV2:
+    """The backend of a provider, made once for the same name and options.
+
+    Args:
+        config: The configuration.
+        num_qubits: Qubits that are needed.
+
+    Raises:
+        ConfigError: It cannot be made.
+        ResourceError: It is too small.
+    """
+    section = config.execution
+    key = json.dumps([section.backend, section.backend_options], sort_keys=True)
+    if key not in _made:
+        _made[key] = provider_backend(section.backend, section.backend_options)
+    made = _made[key]
+    if made.num_qubits is not None and made.num_qubits < num_qubits:
+        raise ResourceError(
+            f"execution.backend: {section.backend} has {made.num_qubits} qubits, the network needs {num_qubits}"
+        )
+    return made
 
 
 def _with_snapshot(config: Config) -> Config:
@@ -124,9 +158,11 @@ def _native_target(config: Config, num_qubits: int) -> Target:
             ).backend.target
     if is_described(config):
         return local_device(config, num_qubits).target
+    if is_of_provider(config):
+        return provider_device(config, num_qubits).target
     raise ConfigError(
-        "network.graph: 'native' is cut from a device; expected execution.backend = 'fake_...', 'rehearse:ibm_...' or "
-        f"'ibm_...', got '{section.backend}'"
+        "network.graph: 'native' is cut from a device; expected execution.backend = 'fake_...', 'rehearse:ibm_...', "
+        f"'ibm_...' or 'package.module:factory', got '{section.backend}'"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -60,7 +60,12 @@ class ExecutionConfig(Section):
     backend: str = "aer"
     """``aer``; ``statevector``, the package's own fast ideal engine; ``fake_...``, the snapshot of a device, simulated
     on the qubits in use; ``rehearse:ibm_...``, the same with the calibration that a device of IBM's has when the run
-    begins; or ``ibm_...``, the device itself, for ``qep train`` and ``qep resume`` (all need qiskit-ibm-runtime)."""
+    begins; ``ibm_...``, the device itself, for ``qep train`` and ``qep resume`` (all need qiskit-ibm-runtime); or
+    ``package.module:factory``, a function or class that makes a `BackendV2` of any Qiskit provider. Where the jobs of
+    such a backend can be retrieved by id they are kept in the ledger of the run folder, as those of IBM are."""
+    backend_options: dict[str, Any] = Field(default={})
+    """Keyword arguments of the factory of a backend ``package.module:factory``. They are kept in the run folder: let
+    the factory read a token from the environment."""
     snapshot: str | None = None
     """The calibration that a rehearsal runs with. It is taken from the device when the run begins and kept in the run
     folder; leave it out."""

@@ -176,6 +176,8 @@ class IbmDevice:
         ConfigError: The device does not take such a delay.
     """
 
+    lists_jobs = True
+
     def __init__(
         self,
         service: Any,
@@ -305,7 +307,7 @@ class IbmDevice:
             capped=any(words in reason for words in _CAPPED),
         )
 
-    def fetch(self, job_id: str) -> list[Any]:
+    def fetch(self, job_id: str, plan: JobPlan) -> list[Any]:
         """What a finished job read, one BitArray for every PUB.
 
         Raises:

@@ -30,6 +30,8 @@ def states_at_service(
         if entry.state == "submitted":
             assert entry.job_id is not None
             found[entry.number] = patient.view(entry, entry.job_id).state
+        elif entry.state == "intended" and not device.lists_jobs:
+            found[entry.number] = "not known"
         elif entry.state == "intended":
             jobs = patient.listed(entry)
             found[entry.number] = f"arrived as {', '.join(jobs)}" if jobs else "not listed"
@@ -52,6 +54,9 @@ def cancel_jobs(ledger: JobLedger, device: RemoteDevice, patience: Patience | No
     """
     patient = PatientDevice(device, patience or Patience())
     for entry in ledger.entries():
+        if entry.state == "intended" and not device.lists_jobs:
+            yield ledger.ended(entry, "cancelled", "given up; whether it arrived is not known")
+            continue
         if entry.state == "intended":
             jobs = patient.settled(entry)
             if not jobs:

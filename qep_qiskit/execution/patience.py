@@ -78,7 +78,16 @@ class PatientDevice:
         self._device, self._patience, self._stopping, self._waiting = device, patience, stopping, waiting
 
     def settled(self, entry: JobEntry) -> list[str]:
-        """Ids of the jobs under a tag, none only if the listing stays empty for the settling time."""
+        """Ids of the jobs under a tag, none only if the listing stays empty for the settling time.
+
+        Raises:
+            DeviceError: The provider lists no jobs, so that it cannot be known whether this one arrived.
+        """
+        if not self._device.lists_jobs:
+            raise DeviceError(
+                f"{self._device.name}: whether the last job arrived is not known, and its provider lists no jobs by "
+                "tag; look for it there, and give it up with 'qep cancel' before it is sent again"
+            )
         pauses = self._patience.pauses()
         while True:
             late = time.time() >= entry.posted + self._patience.settling
@@ -120,6 +129,8 @@ class PatientDevice:
 
     def cancel_others(self, entry: JobEntry) -> None:
         """Cancel further jobs under the entry's tag; what cannot be cancelled is only a matter of cost."""
+        if not self._device.lists_jobs:
+            return
         try:
             for job_id in self._device.find(entry.description.tag):
                 if job_id != entry.job_id:

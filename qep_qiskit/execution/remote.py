@@ -310,7 +310,7 @@ class RemoteExecutor:
         def fetched() -> list[NDArray[np.uint8]]:
             nonlocal unfit
             try:
-                found = plan.bits_of_readouts(self._device.fetch(job_id), self._device.name)
+                found = plan.bits_of_readouts(self._device.fetch(job_id, plan), self._device.name)
                 own = [readouts[place] for place in plan.readouts]
                 require_other_than_zeros(own, found[: len(own)], self._device.name)
                 return found

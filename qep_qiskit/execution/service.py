@@ -66,6 +66,8 @@ class RemoteDevice(Protocol):
     name: str
     instance: str
     backend: BackendV2
+    lists_jobs: bool
+    """Whether `find` finds all jobs that arrived; without that a job whose id was lost is not sent again."""
 
     @property
     def mode(self) -> str:
@@ -120,7 +122,7 @@ class RemoteDevice(Protocol):
         """How far a job is."""
         ...
 
-    def fetch(self, job_id: str) -> Sequence[Any]:
+    def fetch(self, job_id: str, plan: JobPlan) -> Sequence[Any]:
         """What a finished job read: for every PUB a BitArray, or bits of shape (..., shots, bytes).
 
         Raises:

@@ -1,0 +1,70 @@
+"""Objects named ``package.module:name`` in a configuration: backends of any provider, and losses of the user's own."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from qiskit.providers import BackendV2
+
+from qep_qiskit.errors import ConfigError
+
+__all__ = ["imported", "is_named", "provider_backend"]
+
+_KEY = "execution.backend"
+
+
+def is_named(text: str) -> bool:
+    """Whether a text has the form ``package.module:name``."""
+    module, colon, name = text.partition(":")
+    return bool(colon) and all(part.isidentifier() for part in module.split(".")) and name.isidentifier()
+
+
+def imported(key: str, text: str) -> Any:
+    """The object of a name, found in the working folder or installed.
+
+    Args:
+        key: Key of the configuration, for messages.
+        text: ``package.module:name``.
+
+    Raises:
+        ConfigError: It cannot be imported.
+    """
+    module, _, name = text.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        return getattr(importlib.import_module(module), name)
+    except Exception as error:  # a user's module may raise anything
+        raise ConfigError(f"{key}: cannot import '{text}' ({type(error).__name__}: {error})") from error
+    finally:
+        sys.path.pop(0)
+
+
+def provider_backend(text: str, options: Mapping[str, Any]) -> BackendV2:
+    """Make the backend of a provider.
+
+    Args:
+        text: ``package.module:factory``; the factory is a function or a class that returns a `BackendV2`.
+        options: Its keyword arguments.
+
+    Raises:
+        ConfigError: The factory cannot be imported, raises, or returns something else.
+    """
+    factory = imported(_KEY, text)
+    if not callable(factory):
+        raise ConfigError(
+            f"{_KEY}: expected '{text}' to be a function or class that makes a backend, got {type(factory).__name__}"
+        )
+    try:
+        made = factory(**options)
+    except Exception as error:  # a provider may raise anything
+        raise ConfigError(
+            f"{_KEY}: '{text}' made no backend ({type(error).__name__}: {' '.join(str(error).split())}); its arguments "
+            "are the keys of execution.backend_options"
+        ) from error
+    if not isinstance(made, BackendV2):
+        raise ConfigError(f"{_KEY}: expected '{text}' to return a BackendV2 of Qiskit, got {type(made).__name__}")
+    return made
