@@ -116,11 +116,8 @@ class ProviderDevice:
     def send(self, plan: JobPlan, tag: str, most_seconds: int) -> str:
         """Send a job once, and return its id."""
         circuits = [circuit for pub in plan.pubs for circuit in _bound(pub)]
-        options: dict[str, Any] = {"shots": plan.shots}
-        if hasattr(self.backend.options, "memory"):
-            options["memory"] = True
         with self._explained():
-            return str(self.backend.run(circuits, **options).job_id())
+            return str(self.backend.run(circuits, shots=plan.shots, memory=True).job_id())
 
     def find(self, tag: str) -> list[str]:
         """None: providers do not list jobs by tag."""
