@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from qep_qiskit.config.build_local_device import (
@@ -27,7 +26,6 @@ from qep_qiskit.execution import (
     Ticket,
     VectorExecutor,
 )
-from qep_qiskit.execution.bound_circuits import BoundCircuitSampler, takes_free_angles
 from qep_qiskit.execution.circuits import placing_on
 from qep_qiskit.execution.ledger import JobLedger
 from qep_qiskit.execution.noisy import MOST_QUBITS
@@ -119,14 +117,8 @@ def _provider_executor(config: Config, seeds: Seeds, num_qubits: int) -> Sampler
         "when a run is killed is measured, and paid, again",
         detail=config.execution.backend,
     )
-    if takes_free_angles(device, _OPTIMIZATION):
-        return SamplerExecutor(device, seeds, place=placing_on(device, seeds, _OPTIMIZATION, layout_of(config)))
-    return SamplerExecutor(
-        device,
-        seeds,
-        place=placing_on(None, seeds, _OPTIMIZATION),
-        sampler_factory=partial(BoundCircuitSampler, device, optimization_level=_OPTIMIZATION),
-    )
+    place = placing_on(device, seeds, _OPTIMIZATION, layout_of(config))
+    return SamplerExecutor(device, seeds, optimization_level=_OPTIMIZATION, place=place)
 
 
 def has_known_states(config: Config) -> bool:

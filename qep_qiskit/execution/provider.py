@@ -7,17 +7,26 @@ found out whether it arrived; it is then not sent again before the user has look
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2
 
 from qep_qiskit.errors import DeviceError, QepError
-from qep_qiskit.execution.pubs import JobPlan, Pub
+from qep_qiskit.execution.bound_circuits import takes_free_angles
+from qep_qiskit.execution.pubs import JobPlan
+from qep_qiskit.execution.running import (
+    BackendRuns,
+    BoundCircuits,
+    bits_in_shape,
+    bits_of_result,
+    bound_rows,
+    most_shots,
+)
 from qep_qiskit.execution.service import JobView, LostError, RefusedError
 
 __all__ = ["ProviderDevice", "retrieval_of"]
@@ -67,7 +76,12 @@ class ProviderDevice:
             raise DeviceError(
                 f"execution.backend: '{instance}' has no method that retrieves a job by id ({', '.join(_RETRIEVALS)})"
             )
-        self.backend, self.instance, self._job = backend, instance, retrieval
+        if not takes_free_angles(backend, 3):
+            raise DeviceError(
+                f"execution.backend: the transpiler of '{instance}' takes no free angles, which jobs in a ledger need; "
+                "name a backend whose jobs are not retrieved"
+            )
+        self.backend, self.instance, self._job, self._runs = backend, instance, retrieval, BackendRuns(backend)
         self.name = str(backend.name or instance)
 
     def whole(self) -> BackendV2:
@@ -101,11 +115,17 @@ class ProviderDevice:
         return 0.0
 
     def require_fit(self, plan: JobPlan) -> None:
-        """Check that the device takes so many circuits in a job.
+        """Check that the device takes so many circuits and shots in a job.
 
         Raises:
             DeviceError: It does not.
         """
+        limit = most_shots(self.backend)
+        if limit is not None and plan.shots > limit:
+            raise DeviceError(
+                f"{self.name}: the device takes {limit} shots of a circuit and a job has {plan.shots}; nothing was "
+                "submitted, use fewer measurement.shots in a new run"
+            )
         most = self.backend.max_circuits
         if most is not None and plan.num_circuits > most:
             raise DeviceError(
@@ -115,9 +135,8 @@ class ProviderDevice:
 
     def send(self, plan: JobPlan, tag: str, most_seconds: int) -> str:
         """Send a job once, and return its id."""
-        circuits = [circuit for pub in plan.pubs for circuit in _bound(pub)]
         with self._explained():
-            return str(self.backend.run(circuits, shots=plan.shots, memory=True).job_id())
+            return str(self._runs.start(bound_rows(_bound(plan)), plan.shots).job_id())
 
     def find(self, tag: str) -> list[str]:
         """None: providers do not list jobs by tag."""
@@ -134,7 +153,11 @@ class ProviderDevice:
         """Bits of a finished job, for every PUB an array of shape (..., shots, bytes)."""
         with self._explained():
             result = self._job(job_id).result()
-        raise NotImplementedError(result)
+        bound = _bound(plan)
+        name = f"{self.name}: job {job_id}"
+        generator = np.random.default_rng(zlib.crc32(job_id.encode()))
+        rows = bits_of_result(result, bound_rows(bound), plan.shots, name, generator)
+        return bits_in_shape(rows, bound, plan.shots)
 
     def usage_seconds(self, job_id: str) -> float | None:
         """Not known."""
@@ -162,8 +185,5 @@ class ProviderDevice:
             raise LostError(f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]) from None
 
 
-def _bound(pub: Pub) -> Sequence[QuantumCircuit]:
-    """The circuits of a PUB with their values, in the order of its flat axes."""
-    parameters = list(pub.circuit.parameters)
-    rows = pub.values.reshape(-1, pub.values.shape[-1])
-    return [pub.circuit.assign_parameters(dict(zip(parameters, row, strict=True))) for row in rows]
+def _bound(plan: JobPlan) -> BoundCircuits:
+    return [(pub.circuit, pub.values) for pub in plan.pubs]

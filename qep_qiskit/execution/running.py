@@ -19,7 +19,7 @@ from qiskit.primitives import BaseSamplerV2
 from qiskit.providers import BackendV2
 
 from qep_qiskit.errors import QepError, ResultError
-from qep_qiskit.execution.reading import bits_of_experiment, registers_of, require_bits
+from qep_qiskit.execution.reading import bits_of_experiment, num_bytes_of, registers_of, require_bits
 
 __all__ = [
     "BackendRuns",
@@ -28,7 +28,10 @@ __all__ = [
     "SamplerFactory",
     "SamplerRuns",
     "SeedOfPart",
+    "bits_in_shape",
     "bits_of_pubs",
+    "bits_of_result",
+    "bound_rows",
     "most_shots",
     "one_line",
 ]
@@ -96,60 +99,104 @@ class BackendRuns:
     Args:
         backend: The backend.
         options: Further options of its runs.
+        finish: What is done with bound circuits before they run, where the backend's transpiler takes no free angles.
     """
 
-    def __init__(self, backend: BackendV2, options: dict[str, Any] | None = None) -> None:
-        self._backend, self._options = backend, dict(options or {})
+    def __init__(
+        self,
+        backend: BackendV2,
+        options: dict[str, Any] | None = None,
+        finish: Callable[[list[QuantumCircuit]], list[QuantumCircuit]] = list,
+    ) -> None:
+        self._backend, self._options, self._finish = backend, dict(options or {}), finish
         self.name = str(backend.name or type(backend).__name__)
         self._known = inspect.signature(backend.run).parameters
         self._takes_any = any(known.kind is known.VAR_KEYWORD for known in self._known.values())
 
     def __call__(self, bound: BoundCircuits, shots: int, seed: SeedOfPart) -> list[NDArray[np.uint8]]:
         """Bits of every circuit, in as many runs as the backend needs."""
-        circuits = [(circuit, row) for circuit, values in bound for row in values.reshape(-1, values.shape[-1])]
+        circuits = bound_rows(bound)
         found: list[NDArray[np.uint8]] = []
         most = self._backend.max_circuits or len(circuits)
         for part, start in enumerate(range(0, len(circuits), most)):
             found += self._run(circuits[start : start + most], shots, seed(part))
-        rows = iter(found)
-        return [self._laid_out(rows, circuit, values.shape[:-1], shots) for circuit, values in bound]
+        return bits_in_shape(found, bound, shots)
 
-    def _laid_out(
-        self, rows: Iterator[NDArray[np.uint8]], circuit: QuantumCircuit, shape: tuple[int, ...], shots: int
-    ) -> NDArray[np.uint8]:
-        own = [next(rows) for _ in range(int(np.prod(shape, dtype=int)))]
-        return np.array(own, dtype=np.uint8).reshape(*shape, shots, -(-circuit.num_clbits // 8))
-
-    def _run(self, some: Sequence[tuple[QuantumCircuit, NDArray]], shots: int, seed: int) -> list[NDArray[np.uint8]]:
-        """One run: some circuits with the values of their parameters."""
-        wanted = {"memory": True, "seed_simulator": seed}
+    def start(self, circuits: Sequence[QuantumCircuit], shots: int, seed: int | None = None) -> Any:
+        """A job for bound circuits."""
+        wanted = {"memory": True} | ({} if seed is None else {"seed_simulator": seed})
         options = {key: value for key, value in wanted.items() if self._takes_any or key in self._known}
-        first = some[0][0].name
-        with one_line(self.name, first), warnings.catch_warnings():
+        with warnings.catch_warnings():
             # Backends say so of options that they do not use.
             warnings.filterwarnings("ignore", message=".*(memory|seed_simulator)")
-            job = self._backend.run(
-                [circuit.assign_parameters(row) for circuit, row in some], shots=shots, **self._options, **options
-            )
+            return self._backend.run(self._finish(list(circuits)), shots=shots, **self._options, **options)
+
+    def _run(self, some: Sequence[QuantumCircuit], shots: int, seed: int) -> list[NDArray[np.uint8]]:
+        """One run of bound circuits."""
+        with one_line(self.name, some[0].name):
+            job = self.start(some, shots, seed)
             result = job.result()
             status = _status_of(job)
-        experiments = list(getattr(result, "results", None) or ())
-        generator = np.random.default_rng([seed, 1])
-        bits = [
-            bits_of_experiment(
-                found, circuit, shots, f"{self.name}: circuit '{circuit.name}', {row + 1} of {len(some)}", generator
-            )
-            for row, (found, (circuit, _)) in enumerate(zip(experiments, some, strict=False))
-        ]
-        if len(experiments) != len(some):
-            said = _state_of(result, status)
-            raise ResultError(
-                f"{self.name}: circuit '{first}' and others: expected results of {len(some)} circuits, got "
-                f"{len(experiments)}{said}"
-            )
-        if not getattr(result, "success", True) or status in _STATES_THAT_FAILED:
-            raise ResultError(f"{self.name}: the job of circuit '{first}' failed{_state_of(result, status)}")
-        return bits
+        return bits_of_result(result, some, shots, self.name, np.random.default_rng([seed, 1]), status)
+
+
+def bound_rows(bound: BoundCircuits) -> list[QuantumCircuit]:
+    """Every circuit with every row of its values, one after the other."""
+    return [
+        circuit.assign_parameters(row)
+        for circuit, values in bound
+        for row in values.reshape(int(np.prod(values.shape[:-1], dtype=int)), values.shape[-1])
+    ]
+
+
+def bits_in_shape(rows: Sequence[NDArray[np.uint8]], bound: BoundCircuits, shots: int) -> list[NDArray[np.uint8]]:
+    """The bits of `bound_rows`, for every circuit as an array of shape (..., shots, bytes)."""
+    following = iter(rows)
+    found = []
+    for circuit, values in bound:
+        own = [next(following) for _ in range(int(np.prod(values.shape[:-1], dtype=int)))]
+        shape = (*values.shape[:-1], shots, num_bytes_of(circuit.num_clbits))
+        found.append(np.array(own, dtype=np.uint8).reshape(shape))
+    return found
+
+
+def bits_of_result(
+    result: Any,
+    circuits: Sequence[QuantumCircuit],
+    shots: int,
+    name: str,
+    generator: np.random.Generator,
+    status: str = "",
+) -> list[NDArray[np.uint8]]:
+    """Bits of every circuit of a job in a backend's result, each of shape (shots, bytes).
+
+    Args:
+        result: The result.
+        circuits: What was to run.
+        shots: Shots asked for.
+        name: Of the backend.
+        generator: Puts counts in random order.
+        status: How the job says that it ended, in capitals.
+
+    Raises:
+        ResultError: The job failed, or these are not its circuits and shots.
+    """
+    experiments = list(getattr(result, "results", None) or ())
+    bits = [
+        bits_of_experiment(
+            found, circuit, shots, f"{name}: circuit '{circuit.name}', {row + 1} of {len(circuits)}", generator
+        )
+        for row, (found, circuit) in enumerate(zip(experiments, circuits, strict=False))
+    ]
+    first = circuits[0].name
+    if len(experiments) != len(circuits):
+        raise ResultError(
+            f"{name}: circuit '{first}' and others: expected results of {len(circuits)} circuits, got "
+            f"{len(experiments)}{_state_of(result, status)}"
+        )
+    if not getattr(result, "success", True) or status in _STATES_THAT_FAILED:
+        raise ResultError(f"{name}: the job of circuit '{first}' failed{_state_of(result, status)}")
+    return bits
 
 
 def most_shots(backend: Any) -> int | None:

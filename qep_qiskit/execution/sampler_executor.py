@@ -16,6 +16,7 @@ from qiskit.primitives import BackendSamplerV2, BaseSamplerV2
 from qiskit.providers import BackendV2
 
 from qep_qiskit.errors import ConfigError
+from qep_qiskit.execution.bound_circuits import takes_free_angles, transpiled
 from qep_qiskit.execution.circuits import Bound, MeasuredCircuits, Placing, placing_on
 from qep_qiskit.execution.gate import with_calibration
 from qep_qiskit.execution.interface import BitMemory, Readout, Request, ShotData, Ticket
@@ -69,6 +70,11 @@ class SamplerExecutor:
         self._seeds = seeds
         backend = _backend_of(target)
         self._runs = _runs(target, sampler_factory)
+        own_runs = sampler_factory is None and isinstance(target, BackendV2)
+        if own_runs and not takes_free_angles(target, optimization_level):
+            seed = seeds.simulator_seed("transpiler") % 2**31
+            finish = partial(transpiled, backend=target, optimization_level=optimization_level, seed=seed)
+            self._runs, place = BackendRuns(target, finish=finish), placing_on(None, seeds, optimization_level)
         self.backend_name = self._runs.name
         self._most_shots = most_shots(backend)
         self._repeats = Repeats(self.backend_name)
