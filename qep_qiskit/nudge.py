@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.checks import check_finite, real_array
 from qep_qiskit.cost import Cost, LossOnExpectations, OperatorCost
 from qep_qiskit.errors import DataError, NetworkError
 from qep_qiskit.network import Network, TermJacobian
@@ -166,11 +167,23 @@ class NudgedHamiltonian:
 
         Raises:
             DataError: The inputs do not fit the network, or are not finite.
+            NetworkError: The weights do not fit the network, or a weight or a coefficient is not finite.
         """
         _check_rows("inputs", inputs, self.network.num_inputs)
+        weights = self.network.layout.checked(weights)
         spread = np.zeros((inputs.shape[0], self.num_terms))
-        spread[:, self.network_terms] = self.network.coefficients(weights, inputs)
+        with np.errstate(all="ignore"):
+            spread[:, self.network_terms] = self.network.coefficients(weights, inputs)
+        self._check_coefficients("H", spread)
         return spread
+
+    def _check_coefficients(self, name: str, coefficients: NDArray) -> None:
+        """Whether all coefficients (samples, terms) of an operator are finite."""
+
+        def where(sample: int, term: int) -> str:
+            return f"{name}: the coefficient of {self.words[term]} for sample {sample}"
+
+        check_finite(coefficients, where)
 
     def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
         """d(coefficient)/d(weight), with terms numbered as here."""
@@ -187,18 +200,29 @@ class NudgedHamiltonian:
 
         Raises:
             DataError: The targets are not finite, or too few or too many for the outputs that they aim at.
+            NetworkError: A coefficient is not finite, or the cost's own function gives another shape.
         """
         assert isinstance(self.cost, OperatorCost)
         _check_rows("targets", targets, self.cost.num_targets)
         coefficients, constants = self.cost.expand(targets)
-        spread = np.zeros((targets.shape[0], self.num_terms))
-        spread[:, self.cost_terms] = coefficients
+        rows, words = targets.shape[0], len(self.cost.words)
+        spread = np.zeros((rows, self.num_terms))
+        spread[:, self.cost_terms] = real_array("cost", coefficients, (rows, words), "(samples, terms of the cost)")
+        constants = real_array("cost: constants", constants, (rows,), "(samples,)")
+        self._check_coefficients("cost", spread)
+        check_finite(constants, lambda sample: f"cost: the constant for sample {sample}")
         return spread, constants
 
     def signal_nudge(self, signals: NDArray) -> NDArray:
-        """Coefficients (samples, terms) of sum_o eps_o O_o, from error signals (samples, outputs)."""
+        """Coefficients (samples, terms) of sum_o eps_o O_o, from error signals (samples, outputs).
+
+        Raises:
+            NetworkError: A coefficient is not finite.
+        """
         assert self.readout is not None
-        return signals @ self.readout[0]
+        nudge = signals @ self.readout[0]
+        self._check_coefficients("nudge", nudge)
+        return nudge
 
     def flip_symmetric(self, weights: NDArray, inputs: NDArray) -> NDArray[np.bool_]:
         """Per sample: whether H commutes with the flip of all spins (prod X) while an output changes sign.

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
 
+from qep_qiskit.checks import whole_number
 from qep_qiskit.errors import NetworkError
 from qep_qiskit.transforms import Block, kron_blocks, transform_rows, walsh_hadamard
 
@@ -74,7 +75,13 @@ class PauliWord:
 
     @classmethod
     def of(cls, letter: str, *qubits: int) -> PauliWord:
-        """The same letter on every given qubit."""
+        """The same letter on every given qubit.
+
+        Raises:
+            NetworkError: A qubit is no whole number from zero on.
+        """
+        for qubit in qubits:
+            whole_number(f"qubit of {letter}", qubit, 0, error=NetworkError)
         return cls(tuple(sorted((qubit, letter) for qubit in qubits)))
 
     @property

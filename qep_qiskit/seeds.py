@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qep_qiskit.checks import whole_number
 from qep_qiskit.errors import ConfigError
 
 __all__ = ["Seeds"]
@@ -40,7 +41,7 @@ class Seeds:
     root: int
 
     def __post_init__(self) -> None:
-        if self.root < 0:
+        if whole_number("seed", self.root) < 0:
             raise ConfigError(f"seed: expected a non-negative integer, got {self.root}")
 
     def sequence(self, *key: str | int) -> np.random.SeedSequence:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.budget.costs import measured_costs
 from qep_qiskit.budget.counting import counted
+from qep_qiskit.checks import check_shots, whole_number
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning import GradientEstimator
@@ -95,7 +96,7 @@ class FiniteDifferences:
 
     def __post_init__(self) -> None:
         _check("budget.finite_differences.delta", self.delta)
-        check_shots(self.shots)
+        check_shots("budget.shots", self.shots)
 
     @property
     def description(self) -> str:
@@ -142,9 +143,8 @@ class SPSA:
 
     def __post_init__(self) -> None:
         _check("budget.spsa.perturbation", self.perturbation)
-        if self.perturbations < 1:
-            raise ConfigError(f"budget.spsa.perturbations: expected at least 1, got {self.perturbations}")
-        check_shots(self.shots)
+        whole_number("budget.spsa.perturbations", self.perturbations, 1)
+        check_shots("budget.shots", self.shots)
 
     @property
     def description(self) -> str:
@@ -199,16 +199,6 @@ def _distinct(points: NDArray, hamiltonian: NudgedHamiltonian, num_samples: int)
 def _check(name: str, shift: float) -> None:
     if not (shift > 0 and np.isfinite(shift)):
         raise ConfigError(f"{name}: expected a number above zero, got {shift}")
-
-
-def check_shots(shots: int | None) -> None:
-    """Whether shots per batch can be asked for.
-
-    Raises:
-        ConfigError: They are below one.
-    """
-    if shots is not None and shots < 1:
-        raise ConfigError(f"budget.shots: expected at least 1, got {shots}")
 
 
 def shots_in_words(shots: int | None) -> str:

@@ -18,9 +18,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.budget.baselines import check_shots, shots_in_words
+from qep_qiskit.budget.baselines import shots_in_words
 from qep_qiskit.budget.costs import request_parts
 from qep_qiskit.budget.counting import counted
+from qep_qiskit.checks import check_shots
 from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.evolution import energy_and_gradient, evolve
@@ -81,7 +82,7 @@ class ParameterShift:
     shots: int | None
 
     def __post_init__(self) -> None:
-        check_shots(self.shots)
+        check_shots("budget.shots", self.shots)
 
     @property
     def description(self) -> str:

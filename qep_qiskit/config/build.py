@@ -285,7 +285,7 @@ def _warn_about(experiment: Experiment) -> None:
             f"data; {_CONNECTIONS[experiment.config.network.kind]}",
             affected=len(unreached),
         )
-    if isinstance(network, GridNetwork):
+    if site == "atom":  # there are no spins to flip
         return
     weights = network.layout.initial(experiment.seeds)
     symmetric = experiment.estimator.hamiltonian.flip_symmetric(weights, inputs)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from qep_qiskit.config.schema_network import BiasesConfig, ClassicalIsingConfig, InputsConfig, IsingKeys, StartConfig
+from qep_qiskit.config.schema_network import BiasesConfig, ClassicalIsingConfig, FieldsConfig, InputsConfig, IsingKeys
+from qep_qiskit.config.start_section import start_of
 from qep_qiskit.errors import ConfigError, NetworkError, UnusedKeyWarning
 from qep_qiskit.network import (
     ClampedInputs,
@@ -26,7 +26,7 @@ from qep_qiskit.network import (
 from qep_qiskit.tasks import Task
 from qep_qiskit.warning_log import warn
 
-__all__ = ["build_graph", "build_ising", "graph_size", "start_of"]
+__all__ = ["build_graph", "build_ising", "graph_size"]
 
 _GRAPH_KEYS: dict[str, tuple[str, ...]] = {
     "chain": ("num_spins",),
@@ -38,12 +38,6 @@ _GRAPH_KEYS: dict[str, tuple[str, ...]] = {
     "square": ("num_spins",),
     "native": ("qubits", "edges"),
     "edges": ("num_spins", "edges"),
-}
-
-_KEYS_OF_DISTRIBUTION: dict[str, tuple[str, ...]] = {
-    "constant": ("mean",),
-    "normal": ("mean", "std"),
-    "uniform": ("low", "high"),
 }
 
 
@@ -111,37 +105,9 @@ def build_graph(section: IsingKeys) -> Graph:
     return makers[section.graph](*values)
 
 
-def start_of(key: str, section: StartConfig, default: Start) -> Start:
-    """A start with the given keys, and the default's values for the others.
-
-    Raises:
-        ConfigError: A key does not go with the distribution, or values are out of order; it names the `key`.
-    """
-    distribution = section.init or default.distribution
-    for name in ("mean", "std", "low", "high"):
-        if getattr(section, name) is not None and name not in _KEYS_OF_DISTRIBUTION[distribution]:
-            raise ConfigError(f"{key}.{name}: does not go with init = '{distribution}'; leave it out")
-    given = {
-        "distribution": section.init,
-        "mean": section.mean,
-        "std": section.std,
-        "low": section.low,
-        "high": section.high,
-        "values": section.values,
-        "frozen": section.frozen,
-        "minimum": section.min,
-        "maximum": section.max,
-    }
-    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    try:
-        return replace(default, **changes)
-    except NetworkError as error:
-        raise ConfigError(f"{key}: {error}") from None
-
-
 def _biases(section: BiasesConfig) -> Start | None:
     if section.enabled:
-        return start_of("network.biases", section, Start(distribution="normal", std=0.1))
+        return start_of("network.biases", section)
     others = [name for name in section.model_fields_set - {"enabled"} if getattr(section, name) is not None]
     if others:
         raise ConfigError(f"network.biases.{min(others)}: does not go with enabled = false; leave it out")
@@ -155,7 +121,7 @@ def build_ising(section: IsingKeys, task: Task) -> IsingNetwork:
         graph=graph,
         outputs=_outputs(section, graph, task.train.num_targets),
         inputs=_inputs(section, graph, task.train.num_inputs),
-        couplings=start_of("network.couplings", section.couplings, Start(distribution="normal", std=0.3)),
+        couplings=start_of("network.couplings", section.couplings),
         fields=_fields(section),
         biases=_biases(section.biases),
     )
@@ -163,10 +129,10 @@ def build_ising(section: IsingKeys, task: Task) -> IsingNetwork:
 
 def _fields(section: IsingKeys) -> Start | None:
     """Transverse fields; a classical network has none."""
-    start = start_of("network.fields", section.fields, Start(mean=1.0, minimum=0.1))
+    start = start_of("network.fields", section.fields)
     if not isinstance(section, ClassicalIsingConfig):
         return start
-    if section.fields != StartConfig():
+    if section.fields != FieldsConfig():
         warn(UnusedKeyWarning, "network.fields: a classical network has no transverse fields; the section is not used")
     return None
 
@@ -192,7 +158,7 @@ def _inputs(section: IsingKeys, graph: Graph, count: int) -> ClampedInputs | Non
     spins = given.spins or list(graph.layers[0] if graph.layers else range(graph.num_spins))
     if given.mode == "fields":
         return _field_inputs(given, spins, count)
-    start = start_of("network.inputs", given, Start(distribution="normal", std=0.3))
+    start = start_of("network.inputs", given)
     if given.links is not None:
         return ClampedInputs(count=count, links=tuple((a, k) for a, k in given.links), start=start)
     if len(set(spins)) != len(spins):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
-from qep_qiskit.config.build_ising import start_of
 from qep_qiskit.config.schema_network import PauliConfig, PauliTermConfig
+from qep_qiskit.config.start_section import start_of
 from qep_qiskit.errors import ConfigError, NetworkError
 from qep_qiskit.expressions import parse_operator
-from qep_qiskit.network import Interaction, PauliNetwork, Start
+from qep_qiskit.network import Interaction, PauliNetwork
 from qep_qiskit.operators import PauliWord, sparse_pauli_op
 from qep_qiskit.tasks import Task
 
@@ -40,7 +40,7 @@ def build_pauli(section: PauliConfig, task: Task, *, reads_spins: bool) -> Pauli
         interactions=tuple(part for term in section.terms for part in _interactions(term, section.num_spins)),
         outputs=_outputs(section, task.train.num_targets if reads_spins else 0),
         num_inputs=count,
-        start=start_of("network.weights", section.weights, Start(distribution="normal", std=0.3)),
+        start=start_of("network.weights", section.weights),
         entangling=section.grouping == "commuting",
     )
 

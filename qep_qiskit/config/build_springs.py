@@ -9,19 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.config.build_ising import start_of
 from qep_qiskit.config.schema_springs import SpringsConfig
+from qep_qiskit.config.start_section import start_of
 from qep_qiskit.errors import ConfigError, NetworkError
 from qep_qiskit.network import Graph, SpringNetwork, Start, chain, complete, from_edges, lattice, layered, ring
 from qep_qiskit.tasks import Task
 
 __all__ = ["atom_count", "build_springs"]
 
-_SOFTEST = 1e-3
-_SPRINGS = Start(mean=1.0, minimum=_SOFTEST)
-_ANCHORS = Start(mean=0.5, minimum=_SOFTEST)
-_MASSES = Start(mean=1.0, minimum=_SOFTEST, frozen=True)
-_FORCES = Start(frozen=True)
 _GRAPH_KEYS: dict[str, tuple[str, ...]] = {
     "chain": ("num_atoms",),
     "ring": ("num_atoms",),
@@ -92,12 +87,12 @@ def build_springs(section: SpringsConfig, task: Task) -> SpringNetwork:
         places=places,
         clamped=tuple(clamped),
         inputs=_inputs(section, clamped, count),
-        springs=_positive("springs", start_of("network.springs", section.springs, _SPRINGS)),
+        springs=_positive("springs", start_of("network.springs", section.springs)),
         anchored=tuple(anchored),
-        anchors=_positive("anchors", start_of("network.anchors", section.anchors, _ANCHORS)),
+        anchors=_positive("anchors", start_of("network.anchors", section.anchors)),
         rest_lengths=_rest_lengths(section, graph, places, clamped),
-        forces=None if section.forces is None else start_of("network.forces", section.forces, _FORCES),
-        masses=_positive("masses", start_of("network.masses", section.masses, _MASSES)),
+        forces=None if section.forces is None else start_of("network.forces", section.forces),
+        masses=_positive("masses", start_of("network.masses", section.masses)),
         hbar=section.hbar,
     )
 
@@ -177,7 +172,7 @@ def _rest_lengths(section: SpringsConfig, graph: Graph, places: NDArray, clamped
             "network.rest_lengths: springs with rest lengths have no Gaussian ground state; leave the section out, or "
             "use kind = 'elastic'"
         )
-    start = start_of("network.rest_lengths", given, Start(minimum=0.0))
+    start = start_of("network.rest_lengths", given)
     if not given.natural or given.init is not None or given.mean is not None or isinstance(given.values, list):
         return start
     edges = [edge for edge in graph.edges if not set(clamped).issuperset(edge)]

@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from qep_qiskit.config.schema import Config
+from qep_qiskit.config.start_section import StartConfig
 
 __all__ = ["configuration_page"]
 
@@ -42,7 +43,7 @@ def _section(model: type[BaseModel], path: str) -> Iterator[str]:
     yield "| key | values | default | meaning |"
     yield "|---|---|---|---|"
     for name, field in plain.items():
-        yield f"| `{name}` | {_values(field)} | {_default(field)} | {_text(field)} |"
+        yield f"| `{name}` | {_values(field)} | {_default(model, name)} | {_text(field)} |"
     yield ""
     for name, field in model.model_fields.items():
         inner = f"{path}.{name}" if path else name
@@ -97,12 +98,14 @@ def _type_words(annotation: Any) -> Iterator[str]:
                 yield from _type_words(part)
 
 
-def _default(field: FieldInfo) -> str:
-    if field.default is PydanticUndefined:
+def _default(model: type[BaseModel], name: str) -> str:
+    """The default of a key; of a block of weights that of the block."""
+    default = getattr(model(), name) if issubclass(model, StartConfig) else model.model_fields[name].default
+    if default is PydanticUndefined:
         return "required"
-    if field.default is None:
+    if default is None:
         return "-"
-    return f"`{field.default!r}`" if not isinstance(field.default, bool) else f"`{str(field.default).lower()}`"
+    return f"`{default!r}`" if not isinstance(default, bool) else f"`{str(default).lower()}`"
 
 
 def _text(field: FieldInfo) -> str:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag
 
 from qep_qiskit.config.schema_springs import ElasticConfig, OscillatorsConfig
 from qep_qiskit.config.section import Section
 from qep_qiskit.config.start_section import StartConfig
+from qep_qiskit.network import ISING_STARTS, PAULI_START, Start
 
 __all__ = [
     "BiasesConfig",
     "ClassicalIsingConfig",
+    "CouplingsConfig",
+    "FieldsConfig",
     "InputsConfig",
     "IsingConfig",
     "IsingKeys",
     "NetworkConfig",
     "PauliConfig",
     "PauliTermConfig",
-    "StartConfig",
+    "PauliWeightsConfig",
 ]
 
 Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
@@ -28,15 +31,35 @@ Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
 _MOST_SPINS = 1024
 
 
+class CouplingsConfig(StartConfig):
+    """Couplings J."""
+
+    defaults: ClassVar[Start] = ISING_STARTS["couplings"]
+
+
+class FieldsConfig(StartConfig):
+    """Transverse fields h; not below 0.1 unless `min` says otherwise."""
+
+    defaults: ClassVar[Start] = ISING_STARTS["fields"]
+
+
 class BiasesConfig(StartConfig):
     """Biases b; can be left out altogether."""
+
+    defaults: ClassVar[Start] = ISING_STARTS["biases"]
 
     enabled: bool = True
     """False leaves biases out of the network."""
 
+    @classmethod
+    def _is_used(cls, data: Mapping[str, Any]) -> bool:
+        return data.get("enabled") is not False
+
 
 class InputsConfig(StartConfig):
     """How inputs enter the network."""
+
+    defaults: ClassVar[Start] = ISING_STARTS["inputs"]
 
     mode: Literal["clamped", "fields"] = "clamped"
     """``clamped``: through trainable weights W[a,k]; ``fields``: as fixed fields on input spins."""
@@ -46,6 +69,16 @@ class InputsConfig(StartConfig):
     """Explicit (input, spin) pairs instead of all inputs to `spins`."""
     strength: float = 1.0
     """Factor on the input, for ``fields``."""
+
+    @classmethod
+    def _is_used(cls, data: Mapping[str, Any]) -> bool:
+        return data.get("mode") != "fields"
+
+
+class PauliWeightsConfig(StartConfig):
+    """All weights of a Pauli network."""
+
+    defaults: ClassVar[Start] = PAULI_START
 
 
 class IsingKeys(Section):
@@ -74,10 +107,10 @@ class IsingKeys(Section):
     """Edge list. A run keeps that of a native graph."""
     outputs: list[int] | None = None
     """Output spins; by default the last layer, or as many of the last spins as there are targets."""
-    couplings: StartConfig = StartConfig()
+    couplings: CouplingsConfig = CouplingsConfig()
     """J, one per edge."""
-    fields: StartConfig = StartConfig()
-    """h, one per spin; floored at 0.1 unless `min` says otherwise. The classical network has none and does not
+    fields: FieldsConfig = FieldsConfig()
+    """h, one per spin; at least 0.1 unless `min` says otherwise. The classical network has none and does not
     use them."""
     biases: BiasesConfig = BiasesConfig()
     """b, one per spin."""
@@ -135,7 +168,7 @@ class PauliConfig(Section):
     grouping: Literal["qubit_wise", "commuting"] = "qubit_wise"
     """Which words share a group, a layer and shots: those that one rotation of every qubit makes diagonal; or all that
     commute, where that makes fewer groups. These cost two-qubit gates, before a measurement and around every layer."""
-    weights: StartConfig = StartConfig()
+    weights: PauliWeightsConfig = PauliWeightsConfig()
     """All weights, numbered as their names first appear; by default drawn from a normal distribution."""
 
 

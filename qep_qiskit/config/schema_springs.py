@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from qep_qiskit.config.schema_grid import GridConfig
 from qep_qiskit.config.section import Section
 from qep_qiskit.config.start_section import StartConfig
+from qep_qiskit.network import SPRING_STARTS, Start
 
 __all__ = ["AnchorsConfig", "ElasticConfig", "OscillatorsConfig", "RestLengthsConfig", "SpringsConfig"]
 
@@ -17,18 +19,45 @@ Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
 _MOST_ATOMS = 10_000
 
 
+class SpringConstantsConfig(StartConfig):
+    """Springs between atoms; at least 0.001 unless `min` says otherwise."""
+
+    defaults: ClassVar[Start] = SPRING_STARTS["springs"]
+
+
 class AnchorsConfig(StartConfig):
-    """Springs to fixed points."""
+    """Springs to fixed points; at least 0.001 unless `min` says otherwise."""
+
+    defaults: ClassVar[Start] = SPRING_STARTS["anchors"]
 
     atoms: list[int] | None = None
     """Atoms that are tied to their place; by default all that move, or none where some are clamped."""
 
 
 class RestLengthsConfig(StartConfig):
-    """Rest lengths; for ``elastic`` only."""
+    """Rest lengths; for ``elastic`` only, and not below zero unless `min` says otherwise."""
+
+    defaults: ClassVar[Start] = SPRING_STARTS["rest_lengths"]
 
     natural: bool = True
     """Start at the distances between the places of the atoms; `values` and `init` replace that."""
+
+    @classmethod
+    def _is_drawn(cls, data: Mapping[str, Any]) -> bool:
+        given = any(data.get(name) is not None for name in ("init", "mean", "std", "low", "high"))
+        return given or data.get("natural") is False or isinstance(data.get("values"), list)
+
+
+class ForcesConfig(StartConfig):
+    """Forces on atoms that move."""
+
+    defaults: ClassVar[Start] = SPRING_STARTS["forces"]
+
+
+class MassesConfig(StartConfig):
+    """Masses of atoms that move; at least 0.001 unless `min` says otherwise."""
+
+    defaults: ClassVar[Start] = SPRING_STARTS["masses"]
 
 
 class SpringsConfig(Section):
@@ -60,15 +89,15 @@ class SpringsConfig(Section):
     """Atoms that are held; by default as many of the first as inputs need."""
     inputs: list[Pair] | None = Field(default=None, min_length=1)
     """(atom, axis) that every input displaces; by default the clamped atoms in order, axis after axis."""
-    springs: StartConfig = StartConfig()
+    springs: SpringConstantsConfig = SpringConstantsConfig()
     """k, one per spring; at least 0.001 unless `min` says otherwise."""
     anchors: AnchorsConfig = AnchorsConfig()
     """a, one per anchored atom; at least 0.001 unless `min` says otherwise."""
     rest_lengths: RestLengthsConfig | None = None
     """l, one per spring; without the section springs have none."""
-    forces: StartConfig | None = None
+    forces: ForcesConfig | None = None
     """f, one per moving atom and axis; does not train unless `frozen` says so."""
-    masses: StartConfig = StartConfig()
+    masses: MassesConfig = MassesConfig()
     """m, one per moving atom; does not train unless `frozen` says so."""
     hbar: float = Field(default=1.0, gt=0)
     """Planck's constant over 2 pi, of ``oscillators``."""

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.checks import check_shots
 from qep_qiskit.execution.readout_errors import ReadoutErrors
 from qep_qiskit.execution.twirled_readout import TwirledErrors
 from qep_qiskit.prepared import Prepared, RestingStates, SpinStates
@@ -66,12 +67,18 @@ class Readout:
         states: Shape (measured,), indices of the states to measure in this group.
         shots: Shots of each, or None for exact probabilities.
         folding: How often every two-qubit gate runs, an odd number: the same states with so much more noise.
+
+    Raises:
+        ConfigError: The shots are no whole number of at least 1, and not None.
     """
 
     group: Any
     states: NDArray[np.int64]
     shots: int | None
     folding: int = 1
+
+    def __post_init__(self) -> None:
+        check_shots("measurement.shots", self.shots)
 
     @property
     def words(self) -> tuple[str | int, ...]:

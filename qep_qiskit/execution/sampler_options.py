@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.checks import whole_number
 from qep_qiskit.execution.twirled_readout import executions_of, in_randomizations
 
 __all__ = ["DecouplingSequence", "SamplerOptions"]
@@ -37,8 +37,7 @@ class SamplerOptions:
     randomizations: int = 128
 
     def __post_init__(self) -> None:
-        if self.randomizations < 1:
-            raise ConfigError(f"execution.mitigation.randomizations: expected at least 1, got {self.randomizations}")
+        whole_number("execution.mitigation.randomizations", self.randomizations, 1)
 
     @property
     def changes_gates(self) -> bool:

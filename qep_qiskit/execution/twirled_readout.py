@@ -21,6 +21,8 @@ from qep_qiskit.transforms import num_qubits_of, walsh_hadamard
 
 __all__ = ["TwirledErrors", "executions_of", "flipped_back", "in_randomizations", "read_under_flips"]
 
+_ROUNDING = 1e-9
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TwirledErrors:
@@ -29,10 +31,19 @@ class TwirledErrors:
     Args:
         strings: Shape (distinct, bytes) of uint8, big-endian: the bit strings that came.
         frequencies: Shape (distinct,), how often each came; they sum to one.
+
+    Raises:
+        ConfigError: They do not.
     """
 
     strings: NDArray[np.uint8]
     frequencies: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if not (np.all(self.frequencies >= 0.0) and abs(self.frequencies.sum() - 1.0) <= _ROUNDING):
+            raise ConfigError(
+                f"readout errors: expected frequencies that sum to 1, got {np.array2string(self.frequencies)}"
+            )
 
     def factors(self, masks: Sequence[int]) -> NDArray[np.float64]:
         """The lambda of every product of Z's.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.checks import check_shots
 from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import RequestKey
@@ -122,7 +123,8 @@ class GradientEstimator:
         extrapolation: How means are extrapolated to gates without noise, or None.
 
     Raises:
-        ConfigError: Shots per group do not fit the groups, or are given where each weight has its own.
+        ConfigError: Shots are no whole number of at least 1, and not None; or shots per group do not fit the groups, or
+            are given where each weight has its own.
     """
 
     hamiltonian: NudgedHamiltonian
@@ -138,6 +140,8 @@ class GradientEstimator:
     def __post_init__(self) -> None:
         if (self.contrast.kind == "fluctuations") != self.reads_fluctuations:
             raise ConfigError("contrast.kind: 'fluctuations' go with a FluctuationEstimator, and it with them")
+        for shots in (*(self.shots if isinstance(self.shots, tuple) else [self.shots]), self.test_shots):
+            check_shots("measurement.shots", shots)
         if not isinstance(self.shots, tuple):
             return
         if self.grouping == "per_weight":

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.checks import whole_number
 from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import RequestKey
@@ -44,10 +45,8 @@ class PilotSettings:
     first_beta: float | None = None
 
     def __post_init__(self) -> None:
-        if self.every < 0:
-            raise ConfigError(f"contrast.pilot.every: expected at least 0, got {self.every}")
-        if self.levels < 2:
-            raise ConfigError(f"contrast.pilot.levels: expected at least 2, got {self.levels}")
+        whole_number("contrast.pilot.every", self.every, 0)
+        whole_number("contrast.pilot.levels", self.levels, 2)
         if self.first_beta is not None and not self.first_beta > 0:
             raise ConfigError(f"contrast.pilot.first_beta: expected a number above zero, got {self.first_beta}")
 
@@ -78,6 +77,8 @@ class AdaptiveShots:
     max_shots: int = 10_000
 
     def __post_init__(self) -> None:
+        for name in ("window", "max_shots"):
+            whole_number(f"measurement.adaptive.{name}", getattr(self, name))
         for name, least in (("window", 1), ("growth", 1.0), ("max_shots", 0)):
             if not getattr(self, name) > least:
                 raise ConfigError(f"measurement.adaptive.{name}: expected more than {least}, got {getattr(self, name)}")

@@ -11,7 +11,8 @@ from typing import Literal, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import ConfigError, PausedError
+from qep_qiskit.checks import whole_number
+from qep_qiskit.errors import PausedError
 from qep_qiskit.execution import Executor, Request, RequestKey, ShotData, answered
 from qep_qiskit.learning.evaluation import Evaluation, count_correct, evaluation
 from qep_qiskit.learning.gradient import GradientEstimator
@@ -20,6 +21,7 @@ from qep_qiskit.learning.recollection import lent_by_neighbours, remember
 from qep_qiskit.learning.records import Record, json_number, pilot_values, step_values, tally_values
 from qep_qiskit.learning.spending import Spending, SpendingPolicy
 from qep_qiskit.learning.state import EpochTally, TrainingState
+from qep_qiskit.learning.step_check import check_estimate, check_moved, naming_step
 from qep_qiskit.learning.task_check import check_task
 from qep_qiskit.learning.update import Update
 from qep_qiskit.measurement import Calibrations, Measuring
@@ -57,8 +59,7 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         for name, least in (("epochs", 1), ("batch_size", 1), ("evaluate_every", 0)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"training.{name}: expected at least {least}, got {getattr(self, name)}")
+            whole_number(f"training.{name}", getattr(self, name), least)
 
     def is_test_due(self, epoch: int) -> bool:
         """Whether the test set is evaluated when so many epochs are done (0: before the first)."""
@@ -128,6 +129,8 @@ class Trainer:
             )
         if self.policy.active and self.state.spending is None:
             self.state.spending = self.policy.start(self.estimator)
+        layout.check_within_bounds(layout.checked(self.state.weights))
+        self._layout = layout
         self._trainable, self._bounds = layout.trainable(), layout.bounds()
         self._shown: set[tuple[str, str]] = set()
         if not self.task_is_checked:
@@ -283,22 +286,22 @@ class Trainer:
             memory={name: array[rows] for name, array in state.recollections.items()},
             calibrations=calibrations,
         )
-        with self._counting(state.step + 1) as found:
+        with self._counting(state.step + 1) as found, naming_step(state.step + 1):
             estimate = self._drive(work)
-            state.watch = state.watch.after(
-                estimate, self._trainable, per_epoch=self.steps_per_epoch, steps=self.total_steps
+            check_estimate(estimate, self._layout)
+            watch = state.watch.after(estimate, self._trainable, per_epoch=self.steps_per_epoch, steps=self.total_steps)
+            weights, memory = self.update.apply(
+                state.weights,
+                estimate.gradient,
+                state.memory,
+                step=state.step,
+                total_steps=self.total_steps,
+                trainable=self._trainable,
+                bounds=self._bounds,
             )
-        state.calibrations = calibrations
+            check_moved(weights, self._layout)
+        state.calibrations, state.weights, state.memory, state.watch = calibrations, weights, memory, watch
         self._remember(rows, estimate.memory)
-        state.weights, state.memory = self.update.apply(
-            state.weights,
-            estimate.gradient,
-            state.memory,
-            step=state.step,
-            total_steps=self.total_steps,
-            trainable=self._trainable,
-            bounds=self._bounds,
-        )
         state.tally.add(estimate.cost.values, estimate.cost.variances, count_correct(estimate.outputs, batch))
         state.step += 1
         state.batch += 1

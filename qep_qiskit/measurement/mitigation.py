@@ -19,6 +19,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.checks import check_shots, whole_number
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import (
     BitMemory,
@@ -63,12 +64,9 @@ class ReadoutMitigation:
     every: int = 5
 
     def __post_init__(self) -> None:
-        if self.shots is not None and self.shots < 1:
-            raise ConfigError(f"execution.mitigation.calibration_shots: expected at least 1, got {self.shots}")
-        if self.randomizations < 1:
-            raise ConfigError(f"execution.mitigation.randomizations: expected at least 1, got {self.randomizations}")
-        if self.every < 1:
-            raise ConfigError(f"execution.mitigation.calibrate_every: expected at least 1, got {self.every}")
+        check_shots("execution.mitigation.calibration_shots", self.shots)
+        whole_number("execution.mitigation.randomizations", self.randomizations, 1)
+        whole_number("execution.mitigation.calibrate_every", self.every, 1)
 
     def is_due(self, epoch: int) -> bool:
         """Whether an epoch (from 0) begins with a calibration of its own."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.checks import check_finite, whole_number
 from qep_qiskit.errors import NetworkError
 
 __all__ = ["check_spins", "one_input"]
@@ -21,8 +22,10 @@ def check_spins(key: str, spins: Sequence[int], num_spins: int) -> None:
         num_spins: How many there are.
 
     Raises:
-        NetworkError: One is out of range, or comes twice.
+        NetworkError: One is no whole number, is out of range, or comes twice.
     """
+    for spin in spins:
+        whole_number(key, spin, error=NetworkError)
     outside = [spin for spin in spins if not 0 <= spin < num_spins]
     if outside:
         raise NetworkError(
@@ -41,4 +44,5 @@ def one_input(x: NDArray | Sequence[float] | None, num_inputs: int) -> NDArray[n
     given = np.zeros(num_inputs) if x is None and not num_inputs else np.asarray(x, dtype=float)
     if given.shape != (num_inputs,):
         raise NetworkError(f"x: expected {num_inputs} clamped inputs, got shape {given.shape}")
+    check_finite(given, lambda place: f"x: input {place}")
     return given[None, :]

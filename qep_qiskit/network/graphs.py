@@ -14,6 +14,7 @@ import numpy as np
 import rustworkx as rx
 from numpy.typing import NDArray
 
+from qep_qiskit.checks import whole_number
 from qep_qiskit.errors import NetworkError
 
 __all__ = ["Graph", "chain", "check_distance", "complete", "from_edges", "heavy_hex", "lattice", "layered", "ring"]
@@ -53,6 +54,7 @@ class Graph:
 
 
 def _check_size(num_spins: int) -> None:
+    whole_number("network.num_spins", num_spins, error=NetworkError)
     if num_spins < 1:
         raise NetworkError(f"network.num_spins: expected at least 1 spin, got {num_spins}")
 
@@ -62,7 +64,7 @@ def _checked_edges(edges: Iterable[Sequence[int]], num_spins: int) -> tuple[Edge
     for edge in edges:
         if len(edge) != 2:
             raise NetworkError(f"network.edges: expected pairs of spins, got {list(edge)}")
-        j, k = sorted(int(spin) for spin in edge)
+        j, k = sorted(whole_number("network.edges", spin, error=NetworkError) for spin in edge)
         if j < 0 or k >= num_spins:
             raise NetworkError(
                 f"network.edges: edge [{edge[0]}, {edge[1]}] names a spin out of range; "
@@ -106,6 +108,7 @@ def _spread(num_spins: int, edges: Iterable[Edge]) -> NDArray[np.float64]:
 
 def chain(num_spins: int) -> Graph:
     """Open chain: edges (k, k+1)."""
+    _check_size(num_spins)
     positions = np.stack([np.arange(num_spins, dtype=float), np.zeros(num_spins)], axis=1)
     return Graph(num_spins=num_spins, edges=tuple((k, k + 1) for k in range(num_spins - 1)), positions=positions)
 
@@ -116,6 +119,7 @@ def ring(num_spins: int) -> Graph:
     Raises:
         NetworkError: Fewer than three spins.
     """
+    _check_size(num_spins)
     if num_spins < 3:
         raise NetworkError(f"network.num_spins: a ring needs at least 3 spins, got {num_spins}")
     edges = (*((k, k + 1) for k in range(num_spins - 1)), (0, num_spins - 1))
@@ -124,6 +128,7 @@ def ring(num_spins: int) -> Graph:
 
 def complete(num_spins: int) -> Graph:
     """Every pair of spins."""
+    _check_size(num_spins)
     edges = tuple((j, k) for j in range(num_spins) for k in range(j + 1, num_spins))
     return Graph(num_spins=num_spins, edges=edges, positions=_circle(num_spins))
 
@@ -134,6 +139,8 @@ def lattice(rows: int, columns: int, *, periodic: bool = False) -> Graph:
     Raises:
         NetworkError: A side shorter than 1, or a periodic side shorter than 3.
     """
+    for side in (rows, columns):
+        whole_number("network.shape", side, error=NetworkError)
     if rows < 1 or columns < 1 or (periodic and min(rows, columns) < 3):
         least = 3 if periodic else 1
         raise NetworkError(f"network.shape: expected sides of at least {least}, got [{rows}, {columns}]")
@@ -155,6 +162,8 @@ def layered(sizes: Sequence[int]) -> Graph:
     Raises:
         NetworkError: Fewer than two layers, or an empty layer.
     """
+    for size in sizes:
+        whole_number("network.layers", size, error=NetworkError)
     if len(sizes) < 2 or min(sizes) < 1:
         raise NetworkError(f"network.layers: expected at least two layers of one spin or more, got {list(sizes)}")
     starts = np.concatenate([[0], np.cumsum(sizes)])
@@ -172,6 +181,7 @@ def check_distance(distance: int) -> None:
     Raises:
         NetworkError: It is not an odd number of at least 3.
     """
+    whole_number("network.distance", distance, error=NetworkError)
     if distance < 3 or distance % 2 == 0:
         raise NetworkError(f"network.distance: expected an odd number of at least 3, got {distance}")
 

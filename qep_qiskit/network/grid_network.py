@@ -171,7 +171,7 @@ class GridNetwork:
             x: Shape (inputs,), the clamped inputs; may be left out where there are none.
         """
         inputs = one_input(x, self.num_inputs)
-        weights = np.asarray(weights, dtype=float)
+        weights = self.layout.checked(weights)
         words = self.atoms.coefficients(weights, inputs)
         return self._operator(self.coefficients(weights, inputs)[0], self._constant(words[0], self._held(words)))
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit.quantum_info import SparsePauliOp
 
+from qep_qiskit.checks import whole_number
 from qep_qiskit.errors import NetworkError
 from qep_qiskit.merging import merge_into_groups
 from qep_qiskit.network.checks import check_spins, one_input
@@ -25,7 +26,16 @@ from qep_qiskit.network.interface import TermJacobian
 from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
 from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord, sparse_pauli_op
 
-__all__ = ["ClampedInputs", "IsingNetwork"]
+__all__ = ["ISING_STARTS", "ClampedInputs", "IsingNetwork"]
+
+ISING_STARTS: dict[str, Start] = {
+    "couplings": Start(distribution="normal", std=0.3),
+    "fields": Start(mean=1.0, minimum=0.1),
+    "biases": Start(distribution="normal", std=0.1),
+    "inputs": Start(distribution="normal", std=0.3),
+}
+"""Default starts of every block. Fields keep a floor: without it they run to zero, the network turns classical and its
+gradient vanishes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +56,7 @@ class ClampedInputs:
     def all_to(cls, count: int, spins: Sequence[int], start: Start | None = None) -> ClampedInputs:
         """Every input to every given spin."""
         links = tuple((a, k) for a in range(count) for k in spins)
-        return cls(count=count, links=links, start=start or Start(distribution="normal", std=0.3))
+        return cls(count=count, links=links, start=start or ISING_STARTS["inputs"])
 
     @classmethod
     def as_fields(cls, spins: Sequence[int], strength: float = 1.0) -> ClampedInputs:
@@ -76,9 +86,9 @@ class IsingNetwork:
     graph: Graph
     outputs: tuple[int, ...]
     inputs: ClampedInputs | None = None
-    couplings: Start = field(default_factory=lambda: Start(distribution="normal", std=0.3))
-    fields: Start | None = field(default_factory=lambda: Start(mean=1.0, minimum=0.1))
-    biases: Start | None = field(default_factory=lambda: Start(distribution="normal", std=0.1))
+    couplings: Start = ISING_STARTS["couplings"]
+    fields: Start | None = ISING_STARTS["fields"]
+    biases: Start | None = ISING_STARTS["biases"]
 
     def __post_init__(self) -> None:
         links = () if self.inputs is None else self.inputs.links
@@ -86,8 +96,12 @@ class IsingNetwork:
         check_spins("network.inputs", sorted({k for _, k in links}), self.num_qubits)
         if len(set(links)) != len(links):
             raise NetworkError("network.inputs: an input is linked to the same spin twice; keep one link")
+        whole_number("network.inputs", self.num_inputs, 0, error=NetworkError)
+        for a, _ in links:
+            whole_number("network.inputs", a, error=NetworkError)
         if links and not all(0 <= a < self.num_inputs for a, _ in links):
             raise NetworkError(f"network.inputs: a link names an input out of range; there are {self.num_inputs}")
+        _ = self.layout  # checks the starts
 
     @property
     def num_qubits(self) -> int:
@@ -187,7 +201,7 @@ class IsingNetwork:
             weights: Shape (weights,).
             x: Shape (inputs,), the clamped inputs; may be left out where there are none.
         """
-        coefficients = self.coefficients(np.asarray(weights, dtype=float), one_input(x, self.num_inputs))[0]
+        coefficients = self.coefficients(self.layout.checked(weights), one_input(x, self.num_inputs))[0]
         return sparse_pauli_op(zip(self.words, coefficients, strict=True), self.num_qubits)
 
     def interaction(self, weight: int | str, x: NDArray | Sequence[float] | None = None) -> SparsePauliOp:

@@ -27,9 +27,10 @@ from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
 from qep_qiskit.observables import OperatorLike, hermitian, pauli_words
 from qep_qiskit.operators import CommutingGroup, PauliWord, sparse_pauli_op
 
-__all__ = ["Interaction", "PauliNetwork"]
+__all__ = ["PAULI_START", "Interaction", "PauliNetwork"]
 
-_START = Start(distribution="normal", std=0.3)
+PAULI_START = Start(distribution="normal", std=0.3)
+"""Default start of all weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,7 +107,7 @@ class PauliNetwork:
     interactions: tuple[Interaction, ...]
     outputs: tuple[int, ...] = ()
     num_inputs: int = 0
-    start: Start = _START
+    start: Start = PAULI_START
     entangling: bool = False
 
     @classmethod
@@ -116,7 +117,7 @@ class PauliNetwork:
         fixed: OperatorLike | None = None,
         *,
         outputs: Sequence[int] = (),
-        start: Start = _START,
+        start: Start = PAULI_START,
     ) -> PauliNetwork:
         """H = fixed + sum of weight * operator, without inputs.
 
@@ -140,8 +141,10 @@ class PauliNetwork:
         check_spins("network.outputs", self.outputs, self.num_qubits)
         self._check_inputs()
         self._check_weights()
+        _ = self.layout  # checks the start
 
     def _check_inputs(self) -> None:
+        whole_number("network.num_inputs", self.num_inputs, 0, error=NetworkError)
         named = [part.input for part in self.interactions if part.input is not None]
         outside = [index for index in named if not 0 <= index < self.num_inputs]
         if outside:
@@ -264,7 +267,7 @@ class PauliNetwork:
             weights: Shape (weights,).
             x: Shape (inputs,), the clamped inputs; may be left out where there are none.
         """
-        summed = self._summed(np.asarray(weights, dtype=float), one_input(x, self.num_inputs))[0]
+        summed = self._summed(self.layout.checked(weights), one_input(x, self.num_inputs))[0]
         return self._operator(summed)
 
     def interaction(self, weight: int | str, x: NDArray | Sequence[float] | None = None) -> SparsePauliOp:

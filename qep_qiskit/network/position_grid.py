@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.bases import FourierBasis, Register
+from qep_qiskit.checks import whole_number
 from qep_qiskit.errors import NetworkError
 from qep_qiskit.network.z_polynomials import ZPolynomial
 from qep_qiskit.operators import LocalBasis
@@ -68,6 +69,7 @@ class PositionGrid:
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        whole_number("network.grid.num_qubits", self.num_qubits, error=NetworkError)
         if not _FEWEST_QUBITS <= self.num_qubits <= _MOST_QUBITS:
             raise NetworkError(
                 f"network.grid.num_qubits: expected {_FEWEST_QUBITS} to {_MOST_QUBITS} qubits a coordinate, "

@@ -10,12 +10,13 @@ ground state; with them it is a classical network. Constants shift energies and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.checks import whole_number
 from qep_qiskit.coordinates import CoordinateGroup, CoordinateWord, Frame, add_coordinate_words
 from qep_qiskit.errors import NetworkError
 from qep_qiskit.network.forms import LinearForm
@@ -24,10 +25,19 @@ from qep_qiskit.network.interface import TermJacobian
 from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
 from qep_qiskit.seeds import Seeds
 
-__all__ = ["SpringNetwork"]
+__all__ = ["SPRING_STARTS", "SpringNetwork"]
 
 _AXES = "xyz"
 _SOFTEST = 1e-3
+
+SPRING_STARTS: dict[str, Start] = {
+    "springs": Start(mean=1.0, minimum=_SOFTEST),
+    "anchors": Start(mean=0.5, minimum=_SOFTEST),
+    "rest_lengths": Start(minimum=0.0),
+    "forces": Start(frozen=True),
+    "masses": Start(mean=1.0, minimum=_SOFTEST, frozen=True),
+}
+"""Default starts of every block; springs, anchors and masses stay positive."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,13 +70,13 @@ class SpringNetwork:
     places: NDArray[np.float64] | None = None
     clamped: tuple[int, ...] = ()
     inputs: tuple[tuple[int, int], ...] = ()
-    springs: Start = field(default_factory=lambda: Start(mean=1.0, minimum=_SOFTEST))
+    springs: Start = SPRING_STARTS["springs"]
     anchored: tuple[int, ...] = ()
-    anchors: Start = field(default_factory=lambda: Start(mean=0.5, minimum=_SOFTEST))
+    anchors: Start = SPRING_STARTS["anchors"]
     output_axes: tuple[int, ...] | None = None
     rest_lengths: Start | None = None
     forces: Start | None = None
-    masses: Start = field(default_factory=lambda: Start(mean=1.0, minimum=_SOFTEST, frozen=True))
+    masses: Start = SPRING_STARTS["masses"]
     hbar: float = 1.0
 
     def __post_init__(self) -> None:
@@ -80,8 +90,11 @@ class SpringNetwork:
         self._check_clamped()
         self._check_positive()
         self._check_drift()
+        _ = self.layout  # checks the starts
 
     def _check_atoms(self, key: str, atoms: Sequence[int]) -> None:
+        for atom in atoms:
+            whole_number(key, atom, error=NetworkError)
         outside = [atom for atom in atoms if not 0 <= atom < self.num_atoms]
         if outside:
             raise NetworkError(
@@ -95,6 +108,8 @@ class SpringNetwork:
             both = sorted(set(atoms) & set(self.clamped))
             if both:
                 raise NetworkError(f"network.{key}: atom {both[0]} is clamped and does not move; leave it out")
+        for number in (number for pair in self.inputs for number in pair):
+            whole_number("network.inputs", number, error=NetworkError)
         loose = [atom for atom, _ in self.inputs if atom not in self.clamped]
         if loose:
             raise NetworkError(f"network.inputs: atom {loose[0]} is not clamped; name it in network.clamped")
@@ -112,6 +127,8 @@ class SpringNetwork:
             if start.minimum is None or not start.minimum > 0.0:
                 raise NetworkError(f"network.{key}.min: {what} must stay positive, got {start.minimum}; give it > 0")
         axes = self._read_axes
+        for axis in axes:
+            whole_number("network.output_axes", axis, error=NetworkError)
         if not axes or len(set(axes)) != len(axes) or any(not 0 <= axis < self.dims for axis in axes):
             raise NetworkError(f"network.output_axes: expected some of the axes 0 to {self.dims - 1}, got {list(axes)}")
         if not 0.0 < self.hbar < np.inf:

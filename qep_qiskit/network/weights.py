@@ -1,20 +1,27 @@
-"""Weight blocks: names, starting values, bounds, and which weights train."""
+"""Weight blocks: names, starting values, bounds, and which weights train.
+
+A start that does not lie within its bounds is refused: no weight is moved onto a bound before the first step.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.checks import check_finite, finite_number, real_array
 from qep_qiskit.errors import NetworkError
 from qep_qiskit.seeds import Seeds
 
 __all__ = ["Start", "WeightBlock", "WeightLayout"]
 
 Distribution = Literal["constant", "uniform", "normal"]
+
+_NEVER = 8.0
+"""Standard deviations that a normal number never lies away from its mean: one in 1e15 does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +39,10 @@ class Start:
         frozen: True for the whole block, or the names of the weights that do not train.
         minimum: Lower bound of every weight, or None.
         maximum: Upper bound of every weight, or None.
+        truncate: Whether ``normal`` is drawn within the bounds only (a truncated normal distribution).
+
+    Raises:
+        NetworkError: A number is not finite or out of order, or ``truncate`` goes with another distribution.
     """
 
     distribution: Distribution = "constant"
@@ -43,19 +54,52 @@ class Start:
     frozen: bool | Sequence[str] = False
     minimum: float | None = None
     maximum: float | None = None
+    truncate: bool = False
 
     def __post_init__(self) -> None:
+        if self.distribution not in get_args(Distribution):
+            raise NetworkError(f"start of weights: expected constant, uniform or normal, got '{self.distribution}'")
+        for name in ("mean", "std", "low", "high"):
+            finite_number(f"start of weights: {name}", getattr(self, name))
+        if self.std < 0.0:
+            raise NetworkError(f"start of weights: std {self.std} is below zero")
         if self.low > self.high:
             raise NetworkError(f"start of weights: low {self.low} is above high {self.high}")
+        if self.truncate and self.distribution != "normal":
+            raise NetworkError(f"start of weights: truncate goes with a normal distribution, got '{self.distribution}'")
+
+    @property
+    def lower(self) -> float:
+        """Lower bound."""
+        return -np.inf if self.minimum is None else self.minimum
+
+    @property
+    def upper(self) -> float:
+        """Upper bound."""
+        return np.inf if self.maximum is None else self.maximum
+
+    @property
+    def may_leave_bounds(self) -> bool:
+        """Whether a normal distribution reaches beyond a bound."""
+        reach = _NEVER * self.std
+        return self.distribution == "normal" and not self.lower <= self.mean - reach <= self.mean + reach <= self.upper
 
     def draw(self, count: int, generator: np.random.Generator) -> NDArray[np.float64]:
         """Draw `count` values from the distribution."""
-        draws: dict[str, Callable[[], NDArray[np.float64]]] = {
-            "constant": lambda: np.full(count, self.mean),
-            "uniform": lambda: generator.uniform(self.low, self.high, count),
-            "normal": lambda: generator.normal(self.mean, self.std, count),
-        }
-        return draws[self.distribution]()
+        if self.distribution == "constant":
+            return np.full(count, self.mean)
+        if self.distribution == "uniform":
+            return generator.uniform(self.low, self.high, count)
+        if self.truncate and self.may_leave_bounds:
+            return self._draw_within_bounds(count, generator)
+        return generator.normal(self.mean, self.std, count)
+
+    def _draw_within_bounds(self, count: int, generator: np.random.Generator) -> NDArray[np.float64]:
+        from scipy.stats import truncnorm  # slow to import, and rarely needed
+
+        low, high = ((bound - self.mean) / self.std for bound in (self.lower, self.upper))
+        drawn = self.mean + self.std * truncnorm.rvs(low, high, size=count, random_state=generator)
+        return np.clip(drawn, self.lower, self.upper)  # what rounding has left outside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +131,34 @@ class WeightBlock:
             raise NetworkError(
                 f"{self.key}.values: expected {len(self.names)} numbers ({self._some_names()}), got {len(values)}"
             )
-        if self.lower > self.upper:
+        if not self.lower <= self.upper:
             raise NetworkError(f"{self.key}: min {self.lower} is above max {self.upper}")
-        given = list(values.values() if isinstance(values, Mapping) else values or ())
-        outside = [value for value in given if not (np.isfinite(value) and self.lower <= value <= self.upper)]
-        if outside:
+        if values is not None:
+            self._check_within("values", values.values() if isinstance(values, Mapping) else values)
+        self._check_distribution()
+
+    def _check_within(self, part: str, given: Iterable[float]) -> None:
+        for value in given:
+            if not (np.isfinite(value) and self.lower <= value <= self.upper):
+                raise NetworkError(
+                    f"{self.key}.{part}: {value} is not a number between min {self.lower} and max {self.upper}; "
+                    "give another, or set min or max"
+                )
+
+    def _check_distribution(self) -> None:
+        """Whether all that may be drawn lies within the bounds, where anything is drawn."""
+        start = self.start
+        if start.values is not None and len(start.values) == len(self.names):
+            return
+        if start.distribution == "uniform":
+            self._check_within("low", [start.low])
+            self._check_within("high", [start.high])
+            return
+        self._check_within("mean", [start.mean])
+        if start.may_leave_bounds and not start.truncate:
             raise NetworkError(
-                f"{self.key}.values: {outside[0]} is not a number between min {self.lower} and max {self.upper}"
+                f"{self.key}: a normal distribution of mean {start.mean} and std {start.std} leaves min {self.lower} "
+                f"and max {self.upper}; set truncate = true to draw within them, or a smaller std"
             )
 
     def _some_names(self) -> str:
@@ -102,20 +167,19 @@ class WeightBlock:
     @property
     def lower(self) -> float:
         """Lower bound."""
-        return -np.inf if self.start.minimum is None else self.start.minimum
+        return self.start.lower
 
     @property
     def upper(self) -> float:
         """Upper bound."""
-        return np.inf if self.start.maximum is None else self.start.maximum
+        return self.start.upper
 
     def initial(self, seeds: Seeds) -> NDArray[np.float64]:
-        """Starting values, shape (weights,); drawn values are clipped to the bounds."""
+        """Starting values, shape (weights,), all within the bounds."""
         values = self.start.values
         if values is not None and not isinstance(values, Mapping):
             return np.array(values, dtype=float)
         drawn = self.start.draw(len(self.names), seeds.generator("weights", self.symbol))
-        drawn = np.clip(drawn, self.lower, self.upper)
         for name, value in (values or {}).items():
             drawn[self.names.index(name)] = value
         return drawn
@@ -143,6 +207,31 @@ class WeightLayout:
     def num_weights(self) -> int:
         """Number of weights."""
         return sum(len(block.names) for block in self.blocks)
+
+    def checked(self, weights: Any) -> NDArray[np.float64]:
+        """A weight vector, shape (weights,): the gate that all weights pass before they enter a Hamiltonian.
+
+        Raises:
+            NetworkError: It has another shape, or a weight is not finite; the message names it.
+        """
+        vector = real_array("weights", weights, (self.num_weights,), f"({self.num_weights},)")
+        check_finite(vector, lambda place: f"weight {self.names[place]}")
+        return vector
+
+    def check_within_bounds(self, weights: NDArray) -> None:
+        """Check that a checked vector lies within the bounds, as training keeps it.
+
+        Raises:
+            NetworkError: A weight does not.
+        """
+        lower, upper = self.bounds()
+        outside = np.flatnonzero((weights < lower) | (weights > upper))
+        if outside.size:
+            place = int(outside[0])
+            raise NetworkError(
+                f"weight {self.names[place]}: {weights[place]} is not a number between min {lower[place]} and max "
+                f"{upper[place]}"
+            )
 
     def initial(self, seeds: Seeds) -> NDArray[np.float64]:
         """Starting values, shape (weights,)."""
@@ -176,7 +265,7 @@ class WeightLayout:
             NetworkError: There is no weight of some name.
         """
         self._check_names(named)
-        return np.array([named.get(name, 0.0) for name in self.names])
+        return self.checked([finite_number(f"weight {name}", named.get(name, 0.0)) for name in self.names])
 
     def _check_names(self, named: Iterable[str]) -> None:
         unknown = [name for name in named if name not in self.names]

@@ -21,6 +21,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.checks import finite_number, whole_number
 from qep_qiskit.errors import CoarseTrotterWarning, ConfigError, ReversedDriverWarning
 from qep_qiskit.measurement import Measuring
 from qep_qiskit.merging import merge_into_groups
@@ -78,11 +79,11 @@ class AdiabaticPreparation:
                 f"preparation.driver_spread: level {self.level} needs driver fields that differ, because equal ones "
                 "make all excited states of the driver degenerate; expected a number above zero, got 0"
             )
-        if not abs(self.driver_field) > 0:
+        if not abs(finite_number("preparation.driver_field", self.driver_field, error=ConfigError)) > 0:
             raise ConfigError(f"preparation.driver_field: expected a number other than zero, got {self.driver_field}")
-        for name in ("total_time", "steps"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"preparation.{name}: expected a positive number, got {getattr(self, name)}")
+        if not finite_number("preparation.total_time", self.total_time, error=ConfigError) > 0:
+            raise ConfigError(f"preparation.total_time: expected a positive number, got {self.total_time}")
+        whole_number("preparation.steps", self.steps, 1)
         if self.ramp not in RAMPS:
             raise ConfigError(f"preparation.ramp: expected one of {', '.join(RAMPS)}, got '{self.ramp}'")
         if self.order not in (1, 2):

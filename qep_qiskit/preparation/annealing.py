@@ -15,6 +15,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.checks import whole_number
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.measurement import Measuring
 from qep_qiskit.operators import CommutingGroup
@@ -57,8 +58,7 @@ class AnnealingPreparation:
 
     def __post_init__(self) -> None:
         for name in ("sweeps", "restarts"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"preparation.{name}: expected at least 1, got {getattr(self, name)}")
+            whole_number(f"preparation.{name}", getattr(self, name), 1)
         if not 0 <= self.reheat <= 1:
             raise ConfigError(f"preparation.reheat: expected a number from 0 to 1, got {self.reheat}")
         for key, value in (("hot_temperature", self.hot), ("cold_temperature", self.cold)):

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.checks import check_finite, whole_number
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.measurement import Measuring
@@ -34,6 +35,9 @@ class Family:
         nudge: Shape (samples, terms), coefficients of C.
         betas: Shape (phases,), the nudges that are wanted, in order.
         key: Names the requests of preparations that measure; they count its `iteration` from 1.
+
+    Raises:
+        NetworkError: A coefficient of H or C, or of H + beta C at one of the nudges, is not finite.
     """
 
     groups: Sequence[Any]
@@ -41,6 +45,20 @@ class Family:
     nudge: NDArray[np.float64]
     betas: NDArray[np.float64]
     key: RequestKey
+
+    def __post_init__(self) -> None:
+        check_finite(self.betas, lambda _: "contrast.beta: a nudge")
+        for name, coefficients in (("H", self.free), ("C", self.nudge)):
+            check_finite(coefficients, lambda sample, term, name=name: f"{name}: {self._of(sample, term)}")
+        with np.errstate(over="ignore"):
+            check_finite(
+                self.coefficients(),
+                lambda sample, phase, term: f"H + beta C at beta = {self.betas[phase]:g}: {self._of(sample, term)}",
+            )
+
+    def _of(self, sample: int, term: int) -> str:
+        words = [word for group in self.groups for word in group.words]
+        return f"the coefficient of {words[term]} for sample {sample}"
 
     @classmethod
     def of_free(cls, groups: Sequence[Any], free: NDArray, key: RequestKey) -> Family:
@@ -164,6 +182,7 @@ def check_level(level: int, num_qubits: int) -> None:
     Raises:
         ConfigError: The level is negative or beyond the spectrum.
     """
+    whole_number("preparation.level", level)
     if level < 0:
         raise ConfigError(f"preparation.level: expected zero (the ground state) or more, got {level}")
     if level >= 1 << num_qubits:

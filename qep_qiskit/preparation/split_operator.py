@@ -20,6 +20,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.checks import finite_number, whole_number
 from qep_qiskit.errors import CoarseTrotterWarning, ConfigError
 from qep_qiskit.measurement import Measuring
 from qep_qiskit.network import GridEnergies, ZPolynomial
@@ -61,9 +62,9 @@ class SplitOperatorPreparation:
     start: Literal["equilibrium", "origin"] = "equilibrium"
 
     def __post_init__(self) -> None:
-        for name in ("total_time", "steps"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"preparation.{name}: expected a positive number, got {getattr(self, name)}")
+        if not finite_number("preparation.total_time", self.total_time, error=ConfigError) > 0:
+            raise ConfigError(f"preparation.total_time: expected a positive number, got {self.total_time}")
+        whole_number("preparation.steps", self.steps, 1)
         if self.ramp not in RAMPS:
             raise ConfigError(f"preparation.ramp: expected one of {', '.join(RAMPS)}, got '{self.ramp}'")
         if self.order not in (1, 2):

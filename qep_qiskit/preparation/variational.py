@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.checks import check_shots, whole_number
 from qep_qiskit.errors import ConfigError, UnconvergedError, UnconvergedWarning
 from qep_qiskit.evolution import evolve
 from qep_qiskit.measurement import Measuring
@@ -85,8 +86,8 @@ class VariationalPreparation:
     def __post_init__(self) -> None:
         least = {"level": 0, "max_evaluations": 1, "restarts": 1, "residual_directions": 0}
         for name, bound in least.items():
-            if getattr(self, name) < bound:
-                raise ConfigError(f"preparation.{name}: expected at least {bound}, got {getattr(self, name)}")
+            whole_number(f"preparation.{name}", getattr(self, name), bound)
+        check_shots("preparation.shots", self.shots)
         if self.tolerance is not None and not self.tolerance > 0:
             raise ConfigError(f"preparation.tolerance: expected a number above zero, got {self.tolerance}")
         check_optimizer(self.optimizer, self.options, simulated=self.energies == "simulated")

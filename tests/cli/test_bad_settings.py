@@ -152,6 +152,19 @@ WEIGHTS = [
     ("network.couplings.std=-1.0", "network.couplings.std: expected greater than or equal to 0"),
     ("network.couplings.init='gauss'", "network.couplings.init: expected 'constant', 'uniform' or 'normal'"),
     ("network.couplings={init='uniform', low=2.0, high=1.0}", "network.couplings"),
+    ("network.fields.mean=0.05", "network.fields.mean: 0.05 is not a number between min 0.1 and max inf"),
+    ("network.fields={init='uniform', low=0.0, high=1.0}", "network.fields.low: 0.0 is not a number between min 0.1"),
+    ("network.fields={init='uniform'}", "network.fields.low: -0.1 is not a number between min 0.1"),
+    ("network.fields.min=2.0", "network.fields.mean: 1.0 is not a number between min 2.0"),
+    ("network.fields={init='normal', std=0.5}", "network.fields: a normal distribution of mean 1.0 and std 0.5 leaves"),
+    (
+        "network.couplings={mean=5.0, max=1.0}",
+        "network.couplings.mean: 5.0 is not a number between",
+    ),
+    ("network.couplings.max=1.0", "set truncate = true to draw within them"),
+    ("network.couplings={init='uniform', truncate=true}", "network.couplings.truncate: goes with init = 'normal'"),
+    ("network.biases={init='constant', mean=0.5, max=0.3}", "network.biases.mean: 0.5 is not a number between"),
+    ("network.inputs={init='uniform', high=2.0, max=1.0}", "network.inputs.high: 2.0 is not a number between"),
 ]
 
 COSTS = [

@@ -137,6 +137,11 @@ BAD = [
         "network.springs={init='constant', values={'k[0,2]' = -2.0}}",
         "network.springs: expected positive numbers, got -2",
     ),
+    (
+        "network.springs={init='uniform', low=0.0, high=1.0}",
+        "network.springs.low: 0.0 is not a number between",
+    ),
+    ("network.anchors.max=0.1", "network.anchors.mean: 0.3 is not a number between min 0.001 and max 0.1"),
     ("network.springs.min=-1.0", "network.springs.min: springs must stay positive, got -1.0"),
     ("network.hbar=0", "network.hbar: expected greater than 0"),
     ("network.dims=4", "network.dims: expected"),

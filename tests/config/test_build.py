@@ -125,6 +125,52 @@ def test_floor_of_the_fields_can_be_taken_away():
     assert layout.bounds()[0][layout.slice_of("h")].tolist() == [0.0, 0.0]
 
 
+def test_normal_starts_are_truncated_on_request():
+    fields = {"init": "normal", "mean": 0.2, "std": 0.5, "max": 0.9, "truncate": True}
+    experiment = make(network={"num_spins": 6, "fields": fields})
+    layout = experiment.network.layout
+    drawn = layout.initial(experiment.seeds)[layout.slice_of("h")]
+    assert ((drawn > 0.1) & (drawn < 0.9)).all()
+    assert len(set(drawn)) == 6
+
+
+STARTS = {
+    "couplings": {"init": "normal", "mean": 0.0, "std": 0.3, "min": None, "max": None, "low": None},
+    "fields": {"init": "constant", "mean": 1.0, "std": None, "min": 0.1, "max": None, "frozen": False},
+    "biases": {"init": "normal", "std": 0.1, "truncate": False},
+    "inputs": {"init": "normal", "std": 0.3, "high": None},
+}
+ATOMS = {
+    "springs": {"init": "constant", "mean": 1.0, "min": 0.001},
+    "anchors": {"mean": 0.5, "min": 0.001},
+    "masses": {"mean": 1.0, "min": 0.001, "frozen": True},
+    "forces": {"mean": 0.0, "frozen": True},
+    "rest_lengths": {"natural": True, "init": None, "mean": None, "min": 0.0},
+}
+
+
+@pytest.mark.parametrize(
+    ("network", "blocks"),
+    [
+        (PAIR, STARTS),
+        (PAIR | {"fields": {"init": "uniform", "low": 0.5}}, {"fields": {"low": 0.5, "high": 0.1, "mean": None}}),
+        (PAIR | {"biases": {"enabled": False}}, {"biases": {"init": None, "min": None, "frozen": None}}),
+        ({"num_spins": 3, "inputs": {"mode": "fields"}}, {"inputs": {"init": None, "frozen": None}}),
+        ({"kind": "elastic", "num_atoms": 4, "forces": {}, "rest_lengths": {}}, ATOMS),
+        (
+            {"kind": "elastic", "num_atoms": 4, "rest_lengths": {"mean": 0.5}},
+            {"rest_lengths": {"init": "constant", "mean": 0.5, "min": 0.0}},
+        ),
+    ],
+)
+def test_a_stored_configuration_shows_every_default_of_a_start_and_reads_the_same(network, blocks):
+    config = check_config({"task": {"kind": "xor"}, "network": network}, "run.toml")
+    stored = json.loads(json.dumps(config.resolved()))
+    for name, expected in blocks.items():
+        assert {key: stored["network"][name][key] for key in expected} == expected
+    assert check_config(stored, "config.json").resolved() == stored
+
+
 def test_biases_can_be_left_out():
     names = make(network=PAIR | {"biases": {"enabled": False}}).network.layout.names
     assert not any(name.startswith("b") for name in names)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 from chi_square import LIMIT, mean_p_value, variance_p_value
 
 from qep_qiskit.errors import NetworkError
@@ -29,9 +30,25 @@ def test_named_values_override_the_distribution():
     assert found.tolist() == [drawn[0], -4.0, drawn[2]]
 
 
-def test_drawn_values_are_clipped():
-    found = block(distribution="normal", std=100.0, minimum=-0.5, maximum=0.25).initial(Seeds(1))
-    assert set(found.tolist()) <= {-0.5, 0.25}
+@pytest.mark.parametrize(
+    ("mean", "std", "low", "high"), [(0.0, 1.0, -0.5, 0.25), (1.0, 0.3, 0.1, None), (-2.0, 5.0, None, -2.0)]
+)
+def test_a_truncated_normal_distribution_is_one(mean, std, low, high, rng):
+    """Means and variances are those of the distribution cut off; nothing piles up on a bound."""
+    start = Start(distribution="normal", mean=mean, std=std, minimum=low, maximum=high, truncate=True)
+    drawn = start.draw(4000, rng)
+    ends = [(bound - mean) / std for bound in (start.lower, start.upper)]
+    exact = scipy.stats.truncnorm(*ends, loc=mean, scale=std)
+    assert mean_p_value(drawn, exact.mean(), exact.var()) > LIMIT
+    assert scipy.stats.kstest(drawn, exact.cdf).pvalue > LIMIT
+    assert ((drawn > start.lower) & (drawn < start.upper)).all()
+
+
+def test_truncation_far_from_the_bounds_changes_no_number():
+    plain = block(distribution="normal", mean=1.0, std=0.1).initial(Seeds(4))
+    bounded = block(distribution="normal", mean=1.0, std=0.1, minimum=0.1).initial(Seeds(4))
+    truncated = block(distribution="normal", mean=1.0, std=0.1, minimum=0.1, truncate=True).initial(Seeds(4))
+    assert plain.tolist() == bounded.tolist() == truncated.tolist()
 
 
 @pytest.mark.parametrize(
@@ -70,13 +87,61 @@ def test_frozen_weights(frozen, expected):
         ({"values": {"J[0,1]": float("nan")}}, "nan is not a number between"),
         ({"values": [float("nan")] * 3}, "nan is not a number between"),
         ({"values": [float("inf"), 0.0, 0.0]}, "inf is not a number"),
+        ({"mean": 0.05, "minimum": 0.1}, r"mean: 0.05 is not a number between min 0.1 and max inf"),
+        ({"mean": 5.0, "maximum": 1.0, "values": {"J[0,1]": 0.0}}, "mean: 5.0 is not a number between"),
+        ({"mean": 5.0, "maximum": 1.0, "frozen": True}, "mean: 5.0 is not a number between"),
+        ({"distribution": "uniform", "minimum": 0.0}, "low: -0.1 is not a number between"),
+        ({"distribution": "uniform", "maximum": 0.0}, "high: 0.1 is not a number between"),
+        ({"distribution": "normal", "mean": 2.0, "maximum": 1.0, "truncate": True}, "mean: 2.0 is not a number"),
+        ({"distribution": "normal", "maximum": 0.3}, "leaves min -inf and max 0.3; set truncate = true"),
     ],
 )
-def test_errors_are_one_line_and_name_the_key(start, words):
+def test_starts_that_leave_their_bounds_are_refused(start, words):
     with pytest.raises(NetworkError, match=words) as caught:
         block(**start)
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith("network.couplings")
+
+
+def test_bounds_of_weights_that_are_all_given_need_no_distribution():
+    assert block(values=[1.0, 2.0, 3.0], minimum=0.5).initial(Seeds(0)).tolist() == [1.0, 2.0, 3.0]
+    assert block(values=dict.fromkeys(NAMES, 2.0), minimum=0.5).initial(Seeds(0)).tolist() == [2.0] * 3
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        ({"mean": float("nan")}, "mean: expected a finite number"),
+        ({"high": float("inf")}, "high: expected a finite number"),
+        ({"std": -0.1}, "std -0.1 is below zero"),
+        ({"low": 1.0, "high": 0.0}, "low 1.0 is above high 0.0"),
+        ({"truncate": True}, "truncate goes with a normal distribution"),
+        ({"distribution": "cauchy"}, "expected constant, uniform or normal"),
+    ],
+)
+def test_starts_that_make_no_sense_are_refused(start, words):
+    with pytest.raises(NetworkError, match=words):
+        Start(**start)
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ([0.0, 0.0, np.nan, 0.0], r"weight J\[2,3\] is nan"),
+        ([0.0, 0.0, 0.0, -np.inf], r"weight h\[0\] is -inf"),
+        ([0.0] * 3, r"weights: expected shape \(4,\), got \(3,\)"),
+        ([[0.0] * 4], r"weights: expected shape \(4,\), got \(1, 4\)"),
+        ([1j] * 4, "weights: expected real numbers"),
+        (["1.0"] * 4, "weights: expected real numbers"),
+    ],
+)
+def test_weights_that_enter_are_finite_and_as_many_as_there_are(weights, words):
+    fields = WeightBlock(symbol="h", key="network.fields", names=("h[0]",), start=Start(mean=1.0, minimum=0.1))
+    layout = WeightLayout((block(), fields))
+    with pytest.raises(NetworkError, match=words):
+        layout.checked(weights)
+    with pytest.raises(NetworkError, match=r"weight h\[0\]: 0.05 is not a number between min 0.1"):
+        layout.check_within_bounds(np.array([0.0, 0.0, 0.0, 0.05]))
 
 
 def test_layout_is_block_after_block():
