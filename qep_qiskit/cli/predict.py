@@ -12,6 +12,7 @@ from rich.console import Console
 from qep_qiskit.errors import ConfigError, RunFolderError
 from qep_qiskit.learning import Evaluation, Spending, evaluate
 from qep_qiskit.learning.recollection import lent_by_neighbours
+from qep_qiskit.learning.target_errors import target_errors
 from qep_qiskit.report.tables import prediction_table, value_with_error
 from qep_qiskit.studies.training import asking, load_matching_state, open_run
 from qep_qiskit.tasks import Dataset, Task, decode, read_rows
@@ -43,12 +44,13 @@ def run(options: argparse.Namespace) -> int:
         )
     if found.outputs is None:
         raise ConfigError(f"{options.folder}: this network has no outputs to predict with")
-    rows = _rows(task, data, found)
+    rows, errors = _rows(task, data, found), target_errors("predict", task, data, found) if known else {}
     summary: dict[str, Any] = {
         "accuracy": found.tally.accuracy if known else None,
         "accuracy_standard_error": found.tally.accuracy_error if known else None,
         "loss": found.tally.mean_cost if known else None,
         "loss_standard_error": found.tally.cost_error if known else None,
+        **{name.removeprefix("predict_"): value for name, value in errors.items()},
         "shots": found.usage.shots,
         "circuits": found.usage.circuits,
     }
@@ -60,19 +62,28 @@ def run(options: argparse.Namespace) -> int:
     parts = [f"{found.usage.circuits} circuits", f"{found.usage.shots:,} shots"]
     for name in ("loss", "accuracy"):
         if summary[name] is not None:
-            parts.insert(0, f"{name} {value_with_error(summary[name], summary[f'{name}_standard_error'])}")
+            label = "loss of scaled targets" if name == "loss" and task.target_scaling is not None else name
+            parts.insert(0, f"{label} {value_with_error(summary[name], summary[f'{name}_standard_error'])}")
+    for column in task.target_columns if errors else ():
+        value, error = errors[f"predict_rmse_{column}"], errors[f"predict_rmse_{column}_se"]
+        assert value is not None
+        parts.insert(0, f"rms error of {column} {value_with_error(value, error)}")
     console.print(", ".join(parts), highlight=False)
     return 0
 
 
 def _rows(task: Task, data: Dataset, found: Evaluation) -> list[dict[str, Any]]:
-    """One mapping per row: outputs with standard errors, the answer, and the truth where the file has it."""
+    """One mapping per row: outputs with standard errors, the answer, and the truth where the file has it.
+
+    Outputs of a regression are in the units of its target columns.
+    """
     assert found.outputs is not None
     assert found.output_errors is not None
     classes = task.train.classes
     chosen = decode(found.outputs, len(classes)) if classes else None
     rows = []
-    for index, (outputs, errors) in enumerate(zip(found.outputs, found.output_errors, strict=True)):
+    answers, spreads = task.in_units(found.outputs), task.errors_in_units(found.output_errors)
+    for index, (outputs, errors) in enumerate(zip(answers, spreads, strict=True)):
         row: dict[str, Any] = {
             "sample": index,
             "outputs": outputs.tolist(),
@@ -84,6 +95,6 @@ def _rows(task: Task, data: Dataset, found: Evaluation) -> list[dict[str, Any]]:
                 row["target"] = classes[data.labels[index]]
                 row["correct"] = bool(chosen[index] == data.labels[index])
         elif data.num_targets:
-            row["target"] = data.targets[index].tolist()
+            row["target"] = task.in_units(data.targets)[index].tolist()
         rows.append(row)
     return rows

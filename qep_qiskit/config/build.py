@@ -33,6 +33,7 @@ from qep_qiskit.config.schema import (
 from qep_qiskit.config.schema_springs import SpringsConfig
 from qep_qiskit.errors import (
     ConfigError,
+    DataError,
     DegenerateGroundStateWarning,
     UnconnectedOutputWarning,
 )
@@ -67,6 +68,7 @@ from qep_qiskit.tasks import (
     no_data_task,
     parity_task,
     phases_task,
+    scale_targets,
     xor_task,
 )
 from qep_qiskit.warning_log import WarningLog, counting_warnings, warn
@@ -139,6 +141,7 @@ class Experiment:
                 epochs=training.epochs,
                 batch_size=training.batch_size,
                 evaluate_every=training.evaluate_every,
+                evaluate_final=training.evaluate_final,
             ),
             seeds=self.seeds,
             policy=self.policy,
@@ -181,12 +184,15 @@ def _built(config: Config, task: Task | None) -> Experiment:
     if not isinstance(config.network, SpringsConfig):
         check_memory(config, num_spins(config.network))
     seeds = Seeds(config.seed)
+    is_new = task is None
     task = _named_build_task(config, seeds) if task is None else task
     network = build_network(config, task, seeds)
     if isinstance(network, GridNetwork):
         check_memory(config, network.num_qubits)
     cost = build_cost(config, network, task)
     hamiltonian = NudgedHamiltonian(network, cost)
+    if is_new:
+        task = _with_scaled_targets(config, hamiltonian, task)
     check_task(hamiltonian, task)
     make = FluctuationEstimator if config.contrast.kind == "fluctuations" else GradientEstimator
     estimator = make(
@@ -219,6 +225,22 @@ def _refuse_certainty(experiment: Experiment) -> None:
             f"preparation.kind: {experiment.config.preparation.kind} states of classical spins have no shot noise to "
             "weigh; give contrast.beta a number, and leave out measurement.allocation and measurement.adaptive"
         )
+
+
+def _with_scaled_targets(config: Config, hamiltonian: NudgedHamiltonian, task: Task) -> Task:
+    """Targets of a regression where outputs can take them. Other costs than squared errors know what theirs mean."""
+    section = config.task
+    if not isinstance(section, CsvTask) or not section.targets:
+        return task
+    if section.target_scaling == "auto" and not hamiltonian.cost.compares_outputs:
+        return task
+    reach = hamiltonian.output_reach
+    if len(reach) != len(section.targets):
+        reach = np.tile([-1.0, 1.0], (len(section.targets), 1))
+    try:
+        return scale_targets(task, section.target_scaling, reach)
+    except DataError as error:
+        raise DataError(f"{section.file}: {error}") from None
 
 
 def _named_build_task(config: Config, seeds: Seeds) -> Task:

@@ -41,7 +41,8 @@ class _DataTask(Section):
     input_scale: float = Field(default=1.0, gt=0)
     """Factor on the scaled inputs."""
     amplitude: float = Field(default=0.8, gt=0, le=1)
-    """Size of the target values of a class, +-amplitude."""
+    """Size of the target values of a class, +-amplitude; scaled regression targets take this share of what outputs
+    reach."""
 
 
 class CsvTask(_DataTask):
@@ -56,6 +57,10 @@ class CsvTask(_DataTask):
     """Column of class names (classification)."""
     targets: list[str] = Field(default=[])
     """Columns of numbers (regression)."""
+    target_scaling: Literal["auto", "none", "standard", "minmax"] = "auto"
+    """How these are scaled, fitted on the training samples and undone in predictions: ``minmax`` sends the smallest and
+    the largest to -+amplitude of what the outputs reach, ``standard`` two standard deviations; ``auto``: ``minmax``
+    where a squared error compares outputs with targets beyond their reach, else ``none``."""
     classes: list[str] | None = None
     """Class names in order; those of the file by default."""
     test_fraction: float = Field(default=0.3, ge=0, lt=1)
@@ -191,6 +196,9 @@ class TrainingConfig(Section):
     """Samples per step."""
     evaluate_every: int = Field(default=1, ge=0)
     """Epochs between evaluations on the test set; 0 for the last only."""
+    evaluate_final: bool = True
+    """Whether the training samples are measured once more at the end, with the final weights and
+    `measurement.test_shots`; the loss of an epoch is a mean over weights that move."""
 
 
 class Config(Section):

@@ -31,7 +31,7 @@ class MeasurementConfig(Section):
     shots: Annotated[int, Field(gt=0)] | Literal["exact"] = 200
     """Shots per batch: per sample, phase and commuting group; ``exact`` for expectations without noise."""
     test_shots: int | None = Field(default=None, gt=0)
-    """Shots per batch on the test set and in predictions; `shots` by default."""
+    """Shots per batch on the test set, with the first and the final weights, and in predictions; `shots` by default."""
     allocation: Literal["equal", "optimal"] = "equal"
     """``optimal`` splits the same shots between the groups by a pilot's variances; `shots` is then the mean."""
     grouping: Literal["shared", "qubit_wise", "cover", "per_weight"] = "shared"

@@ -7,13 +7,16 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.learning.evaluation import Evaluation
 from qep_qiskit.learning.gradient import GradientEstimate
 from qep_qiskit.learning.pilot import Pilot
 from qep_qiskit.learning.spending import Spending
 from qep_qiskit.learning.state import EpochTally
+from qep_qiskit.learning.target_errors import target_errors
+from qep_qiskit.tasks import Task
 from qep_qiskit.warning_log import WarningLog
 
-__all__ = ["Record", "json_number", "pilot_values", "step_values", "tally_values"]
+__all__ = ["Record", "epoch_values", "json_number", "pilot_values", "step_values"]
 
 Record = Mapping[str, object]
 
@@ -23,8 +26,25 @@ def json_number(value: object) -> object:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def tally_values(part: str, tally: EpochTally | None) -> dict[str, float | None]:
-    """Loss and accuracy of an epoch on the training or the test samples; null where they were not measured."""
+def epoch_values(task: Task, tally: EpochTally, looks: Mapping[str, Evaluation | None]) -> dict[str, float | None]:
+    """Loss and accuracy of an epoch, and errors of a regression in its units.
+
+    Args:
+        task: The samples.
+        tally: Of the training samples, as the steps of the epoch saw them.
+        looks: What was measured after the steps, or None: of the test samples under ``"test"``, else of the training
+            samples.
+    """
+    values = _tally_values("train", tally) | _tally_values("test", None)
+    for part, found in looks.items():
+        data = task.test if part == "test" else task.train
+        if found is not None and data is not None:
+            values |= _tally_values(part, found.tally) | target_errors(part, task, data, found)
+    return values
+
+
+def _tally_values(part: str, tally: EpochTally | None) -> dict[str, float | None]:
+    """Loss and accuracy on some samples; null where they were not measured."""
     return {
         f"{part}_loss": None if tally is None else tally.mean_cost,
         f"{part}_loss_se": None if tally is None else tally.cost_error,

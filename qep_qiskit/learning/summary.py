@@ -50,6 +50,7 @@ def run_summary(records: Sequence[Mapping[str, Any]], state: TrainingState) -> d
         "circuits": state.circuits,
         "seconds": round(state.seconds, 1),
         **{name: last.get(name) for name in kept},
+        **{name: last[name] for name in last if name.startswith(("final_train_", "test_rmse_"))},
         **_best(epochs, "train_loss", 1),
         **_best(epochs, "train_accuracy", -1),
         **_best(epochs, "test_loss", 1),

@@ -18,7 +18,7 @@ from qep_qiskit.learning.evaluation import Evaluation, count_correct, evaluation
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.journal import kept
 from qep_qiskit.learning.recollection import lent_by_neighbours, remember
-from qep_qiskit.learning.records import Record, json_number, pilot_values, step_values, tally_values
+from qep_qiskit.learning.records import Record, epoch_values, json_number, pilot_values, step_values
 from qep_qiskit.learning.spending import Spending, SpendingPolicy
 from qep_qiskit.learning.state import EpochTally, TrainingState
 from qep_qiskit.learning.step_check import check_estimate, check_moved, naming_step
@@ -48,6 +48,7 @@ class TrainingSettings:
         epochs: Passes over the training samples.
         batch_size: Samples per step.
         evaluate_every: Epochs between evaluations on the test set; 0 for none but the last.
+        evaluate_final: Whether the training samples are measured once more with the final weights.
 
     Raises:
         ConfigError: A number is out of range.
@@ -56,6 +57,7 @@ class TrainingSettings:
     epochs: int = 20
     batch_size: int = 16
     evaluate_every: int = 1
+    evaluate_final: bool = True
 
     def __post_init__(self) -> None:
         for name, least in (("epochs", 1), ("batch_size", 1), ("evaluate_every", 0)):
@@ -64,6 +66,18 @@ class TrainingSettings:
     def is_test_due(self, epoch: int) -> bool:
         """Whether the test set is evaluated when so many epochs are done (0: before the first)."""
         return epoch == self.epochs or (self.evaluate_every > 0 and epoch % self.evaluate_every == 0)
+
+    def is_final_look_due(self, epoch: int) -> bool:
+        """Whether the training samples are measured again when so many epochs are done."""
+        return self.evaluate_final and epoch == self.epochs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Look:
+    """What the present weights give on the training and the test samples, where that was looked at."""
+
+    train: Evaluation | None
+    test: Evaluation | None
 
 
 class Callback(Protocol):
@@ -241,13 +255,13 @@ class Trainer:
             self._step(order[start : start + self.settings.batch_size])
         self._stop_if_requested()
         with self._counting(state.step):
-            test = self._drive(self._test(state.epoch + 1, state.recollections, dict(state.calibrations)))
+            look = self._drive(self._look(state.epoch + 1, dict(state.calibrations)))
         state.epoch, state.batch = state.epoch + 1, 0
         mitigation = self.estimator.mitigation
         if mitigation is not None and mitigation.is_due(state.epoch):
             state.calibrations = {}
         tally, state.tally = state.tally, EpochTally()
-        self._finish_epoch(tally, test)
+        self._finish_epoch(tally, look, "final_train")
 
     def _fly_pilot(self, rows: NDArray[np.int64]) -> None:
         """Measure at several nudges what nudge and split are best, if that is due."""
@@ -317,27 +331,43 @@ class Trainer:
         """Cost and accuracy before the first update."""
         calibrations: Calibrations = {}
 
-        def look() -> Measuring[tuple[Evaluation, EpochTally | None]]:
+        def look() -> Measuring[_Look]:
             train = yield from self._evaluated("train", self.task.train, 0, {}, calibrations)
-            test = yield from self._test(0, train.memory, calibrations)
-            return train, test
+            return _Look(train=train, test=(yield from self._test(0, train.memory, calibrations)))
 
         with self._counting(0):
-            train, test = self._drive(look())
+            found = self._drive(look())
+        assert found.train is not None
         self.state.calibrations = dict(calibrations)
-        self._remember(np.arange(self.task.train.num_samples), train.memory)
-        self._finish_epoch(train.tally, test)
+        self._remember(np.arange(self.task.train.num_samples), found.train.memory)
+        self._finish_epoch(found.train.tally, found, "train")
 
-    def _test(self, epoch: int, memory: Memory, calibrations: Calibrations) -> Measuring[EpochTally | None]:
+    def _look(self, epoch: int, calibrations: Calibrations) -> Measuring[_Look]:
+        """The test samples where they are due and, at the end, the training samples with the final weights."""
+        test = yield from self._test(epoch, self.state.recollections, calibrations)
+        train = None
+        if self.settings.is_final_look_due(epoch):
+            memory = self.state.recollections
+            train = yield from self._evaluated("train", self.task.train, epoch, memory, calibrations)
+        return _Look(train=train, test=test)
+
+    def _test(self, epoch: int, memory: Memory, calibrations: Calibrations) -> Measuring[Evaluation | None]:
         """Cost and accuracy on the test samples, if they are due; what is known of training samples is lent to them."""
         train, test = self.task.train, self.task.test
         if test is None or not self.settings.is_test_due(epoch):
             return None
         lent = lent_by_neighbours(memory, train.inputs, test.inputs)
-        return (yield from self._evaluated("test", test, epoch, lent, calibrations)).tally
+        return (yield from self._evaluated("test", test, epoch, lent, calibrations))
 
-    def _finish_epoch(self, train: EpochTally, test: EpochTally | None) -> None:
-        record = self._stamped("epoch", **tally_values("train", train), **tally_values("test", test))
+    def _finish_epoch(self, tally: EpochTally, look: _Look, looked_at: str) -> None:
+        """Write an epoch down.
+
+        Args:
+            tally: Of the training samples, as the steps of the epoch saw them.
+            look: What was measured after them.
+            looked_at: What the values of the training samples in it are called.
+        """
+        record = self._stamped("epoch", **epoch_values(self.task, tally, {looked_at: look.train, "test": look.test}))
         for callback in self.callbacks:
             callback.on_epoch(self, record)
 

@@ -20,6 +20,7 @@ from qep_qiskit.tasks import Task
 __all__ = ["write_report"]
 
 _SEVERITIES = {"note": "note", "warning": "warning", "serious": "serious warning"}
+_PARTS = {"train": "train {} (mean over the last epoch)", "final_train": "train {} (final weights)", "test": "test {}"}
 
 
 def write_report(
@@ -45,7 +46,7 @@ def write_report(
     summary = write_numbers(folder, network.layout.names, state)
     save_figure(learning_curve(records, name), folder.path / "learning_curve.png")
     view = network_view(network, state, task.train.input_names)
-    rows = _rows(summary)
+    rows = [*_rows(summary), *_scaled_targets(task)]
     if view is None:
         rows.append(("network.png", "left out: not only ZZ, X and Z"))
     else:
@@ -56,12 +57,28 @@ def write_report(
 def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     warnings = summary["warnings"]
     rows = [("epochs", str(summary["epochs"])), ("steps", str(summary["steps"]))]
-    for part in ("train", "test"):
-        for what in ("loss", "accuracy"):
-            value = summary[f"{part}_{what}"]
+    for part, label in _PARTS.items():
+        errors = [name.removeprefix(f"{part}_") for name in summary if name.startswith(f"{part}_rmse_")]
+        for what in ("loss", "accuracy", *(name for name in errors if not name.endswith("_se"))):
+            value = summary.get(f"{part}_{what}")
             if value is not None:
-                label = f"{part} {what}" + (" (mean over the last epoch)" if part == "train" else "")
-                rows.append((label, value_with_error(value, summary[f"{part}_{what}_se"])))
+                name = f"rms error of {what.removeprefix('rmse_')}" if what.startswith("rmse_") else what
+                rows.append((label.format(name), value_with_error(value, summary[f"{part}_{what}_se"])))
     rows += [("shots", f"{summary['shots']:,}"), ("circuits", f"{summary['circuits']:,}")]
     rows.append(("seconds", f"{summary['seconds']:.1f}"))
     return rows + [(_SEVERITIES[found["severity"]], f"{found['kind']}: {found['diagnosis']}") for found in warnings]
+
+
+def _scaled_targets(task: Task) -> list[tuple[str, str]]:
+    """What became of the targets of a regression; losses are those of scaled targets."""
+    scaling = task.target_scaling
+    if scaling is None:
+        return []
+    scaled = task.train.targets
+    raw = task.in_units(scaled)
+    columns = enumerate(task.target_columns)
+    ranges = [
+        f"{name} {raw[:, k].min():.4g} to {raw[:, k].max():.4g} as {scaled[:, k].min():.3g} to {scaled[:, k].max():.3g}"
+        for k, name in columns
+    ]
+    return [("targets are scaled", f"{', '.join(ranges)}; losses are of scaled targets")]

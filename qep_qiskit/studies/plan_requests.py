@@ -222,17 +222,18 @@ def _driven_epochs(experiment: Experiment) -> Iterator[_DrivenEpoch]:
 def _kinds_of_epochs(trainer: Trainer) -> list[list[tuple[int, int]]]:
     """Epochs that ask for the same things, each with the epoch of the last pilot before it.
 
-    What an epoch asks for depends on whether it is the first, and on whether a pilot (the first or a later one), a
-    test and a calibration are due.
+    What an epoch asks for depends on whether it is the first or ends with a look at the training samples, and on
+    whether a pilot (the first or a later one), a test and a calibration are due.
     """
-    kinds: dict[tuple[bool, int, bool, bool], list[tuple[int, int]]] = {}
+    kinds: dict[tuple[bool, bool, int, bool, bool], list[tuple[int, int]]] = {}
     spending, piloted, pilots = trainer.state.spending, -1, 0
     mitigation = trainer.estimator.mitigation
     for epoch in range(trainer.settings.epochs):
         due = spending is not None and trainer.policy.is_due(replace(spending, piloted=piloted), epoch)
         pilots += due
         calibrates = mitigation is not None and mitigation.is_due(epoch)
-        kind = (epoch == 0, min(pilots, 2) if due else 0, trainer.settings.is_test_due(epoch + 1), calibrates)
+        tests, looks = trainer.settings.is_test_due(epoch + 1), trainer.settings.is_final_look_due(epoch + 1)
+        kind = (epoch == 0, looks, min(pilots, 2) if due else 0, tests, calibrates)
         kinds.setdefault(kind, []).append((epoch, piloted))
         piloted = epoch if due else piloted
     return list(kinds.values())

@@ -23,6 +23,7 @@ from qep_qiskit.tasks.scaling import Scaling, ScalingKind
 from qep_qiskit.tasks.splitting import split
 from qep_qiskit.tasks.storage import load_task, save_task
 from qep_qiskit.tasks.table import RawTable
+from qep_qiskit.tasks.target_scaling import TargetScalingKind, scale_targets
 
 __all__ = [
     "Dataset",
@@ -30,6 +31,7 @@ __all__ = [
     "RawTable",
     "Scaling",
     "ScalingKind",
+    "TargetScalingKind",
     "Task",
     "TaskOptions",
     "cluster_phases",
@@ -50,6 +52,7 @@ __all__ = [
     "read_inputs",
     "read_rows",
     "save_task",
+    "scale_targets",
     "split",
     "task_from_table",
     "xor",

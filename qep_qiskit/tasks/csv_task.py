@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
@@ -33,8 +34,8 @@ def csv_task(
         path: The file, see `read_csv`.
         inputs: The names of the input columns.
         target: The column of class names, for classification.
-        targets: The columns of numbers, for regression; they are taken as they are, so they have to lie where
-            outputs can reach them.
+        targets: The columns of numbers, for regression; they are taken as they are, and `scale_targets` takes them to
+            where outputs can reach them.
         classes: The class names in the order of their indices; None takes those of the file, sorted.
         test_fraction: The part of the rows kept aside, in [0, 1); 0 for none.
         seeds: Draws the test rows.
@@ -82,7 +83,7 @@ def read_rows(path: str | Path, task: Task) -> Dataset:
         classes=task.train.classes or None,
     )
     with _naming(path):
-        return dataset_from_table(
+        data = dataset_from_table(
             raw,
             scaling=task.scaling,
             classes=task.train.classes,
@@ -90,6 +91,9 @@ def read_rows(path: str | Path, task: Task) -> Dataset:
             amplitude=task.amplitude,
             encoding=task.encoding,
         )
+    if task.target_scaling is None or not data.num_targets:
+        return data
+    return replace(data, targets=task.target_scaling.apply(data.targets))
 
 
 @contextmanager

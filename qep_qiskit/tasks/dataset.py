@@ -126,6 +126,8 @@ class Task:
         target_columns: The columns of the target numbers; () for classification.
         amplitude: The size of the target values of a class, see `encode_labels`.
         encoding: The way classes were written as targets, see `encode_labels`.
+        target_scaling: How the targets of a regression were scaled, see `scale_targets`; None where they are as in the
+            source.
 
     Raises:
         DataError: The training samples, the test samples, the scaling and the columns do not fit together.
@@ -139,6 +141,7 @@ class Task:
     target_columns: tuple[str, ...] = ()
     amplitude: float = 0.8
     encoding: Encoding = "amplitude"
+    target_scaling: Scaling | None = None
 
     def __post_init__(self) -> None:
         if self.scaling.num_inputs != self.train.num_inputs:
@@ -154,6 +157,14 @@ class Task:
         """The number of classes; 0 for regression and for an aim without data."""
         return len(self.train.classes)
 
+    def in_units(self, outputs: np.ndarray) -> np.ndarray:
+        """Outputs or targets, shape (samples, num_targets), in the units of the target columns."""
+        return outputs if self.target_scaling is None else self.target_scaling.undo(outputs)
+
+    def errors_in_units(self, errors: np.ndarray) -> np.ndarray:
+        """Standard errors of outputs, shape (samples, num_targets), in the units of the target columns."""
+        return errors if self.target_scaling is None else errors / self.target_scaling.factor
+
     def _check_test(self) -> None:
         if self.test is None:
             return
@@ -168,3 +179,7 @@ class Task:
         wanted = 0 if self.train.classes else self.train.num_targets
         if len(self.target_columns) != wanted:
             raise DataError(f"target_columns: expected {wanted} names, got {len(self.target_columns)}")
+        if self.target_scaling is not None and self.target_scaling.num_inputs != len(self.target_columns):
+            raise DataError(
+                f"target_scaling: expected {len(self.target_columns)} columns, got {self.target_scaling.num_inputs}"
+            )

@@ -1,4 +1,4 @@
-"""Scaling of the inputs: fitted on the training rows, applied to every row."""
+"""Scaling of columns of numbers: fitted on the training rows, applied to every row."""
 
 from __future__ import annotations
 
@@ -100,6 +100,10 @@ class Scaling:
         with np.errstate(over="ignore"):
             scaled = (raw - self.offset) * self.factor
         return float_array("scaled inputs", scaled, ndim=2)
+
+    def undo(self, scaled: np.ndarray) -> np.ndarray:
+        """Takes scaled rows back to their own units: float64 array of shape (samples, num_inputs)."""
+        return np.asarray(scaled, dtype=np.float64) / self.factor + self.offset
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; floats written by ``repr``, as `json` does, come back bit for bit."""

@@ -19,7 +19,7 @@ from qep_qiskit.tasks.scaling import Scaling
 
 __all__ = ["load_task", "save_task"]
 
-_FORMAT = "qep_qiskit task 1"
+_FORMAT = "qep_qiskit task 2"
 _DAMAGE = (
     OSError,
     ValueError,
@@ -102,6 +102,7 @@ def _task(metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Task
         target_columns=tuple(metadata["target_columns"]),
         amplitude=metadata["amplitude"],
         encoding=metadata["encoding"],
+        target_scaling=None if metadata["target_scaling"] is None else Scaling.from_dict(metadata["target_scaling"]),
     )
 
 
@@ -117,6 +118,7 @@ def _metadata(task: Task) -> dict[str, Any]:
         "target_columns": task.target_columns,
         "amplitude": task.amplitude,
         "encoding": task.encoding,
+        "target_scaling": None if task.target_scaling is None else task.target_scaling.to_dict(),
     }
 
 

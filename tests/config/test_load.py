@@ -62,7 +62,12 @@ def test_every_value_survives_json(sections):
 def test_resolved_says_every_key():
     resolved = check().resolved()
     assert set(resolved) == set(Config.model_fields)
-    assert resolved["training"] == {"epochs": 20, "batch_size": 16, "evaluate_every": 1}
+    assert resolved["training"] == {
+        "epochs": 20,
+        "batch_size": 16,
+        "evaluate_every": 1,
+        "evaluate_final": True,
+    }
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def changed_metadata(path, **changes):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"format": "qep_qiskit task 2"},
+        {"format": "qep_qiskit task 1"},
         {"classes": 3},
         {"classes": []},
         {"has_test": True},

@@ -1,0 +1,73 @@
+"""Scaling of regression targets: fitted on the training rows, to where the outputs can take them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal, get_args
+
+import numpy as np
+
+from qep_qiskit.errors import ConfigError, DataError
+from qep_qiskit.tasks.dataset import Dataset, Task
+from qep_qiskit.tasks.scaling import Scaling
+
+__all__ = ["TargetScalingKind", "scale_targets"]
+
+TargetScalingKind = Literal["auto", "none", "standard", "minmax"]
+
+
+def scale_targets(task: Task, kind: TargetScalingKind, reach: np.ndarray) -> Task:
+    """Scales the targets of a regression to what the outputs reach; `Task.in_units` takes outputs back.
+
+    Args:
+        task: A task; without target columns it stays as it is.
+        kind: "none" keeps the targets. "minmax" sends the smallest and the largest training target of a column to
+            -amplitude and +amplitude of what its output reaches, counted from the middle; "standard" sends the mean to
+            the middle and two standard deviations to the amplitude. "auto" is "none" where every training target is
+            within reach, and else "minmax".
+        reach: Shape (num_targets, 2), the least and the largest value of every output; where they are infinite, -1 and
+            1 stand for them.
+
+    Returns:
+        The task with training and test targets scaled.
+
+    Raises:
+        ConfigError: The kind is unknown.
+        DataError: The targets are scaled already, a column is too wide or too narrow, or the reach does not fit.
+    """
+    if kind not in get_args(TargetScalingKind):
+        raise ConfigError(f"target_scaling: expected one of {', '.join(get_args(TargetScalingKind))}, got {kind!r}")
+    if not task.target_columns:
+        return task
+    if task.target_scaling is not None:
+        raise DataError("target_scaling: the targets of this task are scaled already")
+    if reach.shape != (len(task.target_columns), 2):
+        raise DataError(f"target_scaling: expected the reach of {len(task.target_columns)} outputs, got {len(reach)}")
+    raw = task.train.targets
+    if kind == "auto":
+        kind = "none" if np.all((raw >= reach[:, 0]) & (raw <= reach[:, 1])) else "minmax"
+    if kind == "none":
+        return task
+    scaling = _fitted(raw, kind, reach, task.amplitude)
+    return replace(
+        task,
+        train=_scaled(task.train, scaling),
+        test=None if task.test is None else _scaled(task.test, scaling),
+        target_scaling=scaling,
+    )
+
+
+def _fitted(raw: np.ndarray, kind: Literal["standard", "minmax"], reach: np.ndarray, amplitude: float) -> Scaling:
+    low, high = np.where(np.isfinite(reach), reach, [-1.0, 1.0]).T
+    try:
+        plain = Scaling.fit(raw, kind)
+    except DataError as error:
+        raise DataError(str(error).replace("inputs:", "targets:", 1)) from None
+    size = amplitude * (high - low) / 2.0 / (2.0 if kind == "standard" else 1.0)
+    factor = plain.factor * size
+    # (raw - offset) * factor has its middle in the middle of the reach
+    return Scaling(kind=kind, offset=plain.offset - (low + high) / 2.0 / factor, factor=factor)
+
+
+def _scaled(data: Dataset, scaling: Scaling) -> Dataset:
+    return replace(data, targets=scaling.apply(data.targets))
