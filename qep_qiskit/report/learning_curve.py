@@ -20,6 +20,7 @@ __all__ = ["learning_curve"]
 
 _WIDTH = 8.4
 _MANY_POINTS = 40
+_MAIN = ("train", "test", "step", "final")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +42,9 @@ def learning_curve(records: Sequence[Mapping[str, object]], title: str) -> Figur
     The loss panel shows the loss of each batch (thin, grey) and the losses of the training and test set
     after each epoch, or the loss of each step where no set was evaluated; the accuracy panel the same two
     sets; the last panel the gradient norm and its noise level on a logarithmic axis. Shaded bands are +-1
-    standard error. Panels without a single value are left out, and so are bands without errors. The upper
-    axis counts the shots spent, unless none were.
+    standard error. Where many values scatter more than they move, they are pale, and a line shows their running
+    mean. A star is what the final weights gave on the training set. Panels without a single value are left out,
+    and so are bands without errors. The upper axis counts the shots spent, unless none were.
 
     Args:
         records: Parsed lines of `metrics.jsonl`. Those with `event` "step" or "epoch" are drawn, others are
@@ -90,12 +92,14 @@ def _panels(
         "batch": _series(steps, "loss", "loss_se"),
         "train": _series(epochs, "train_loss", "train_loss_se"),
         "test": _series(epochs, "test_loss", "test_loss_se"),
+        "final": _series(epochs, "final_train_loss", "final_train_loss_se"),
     }
     if not loss["train"].steps.size and not loss["test"].steps.size:
         loss = {"step": loss["batch"]}  # an aim without data: the loss of the steps is all there is
     accuracy = {
         "train": _series(epochs, "train_accuracy", "train_accuracy_se"),
         "test": _series(epochs, "test_accuracy", "test_accuracy_se"),
+        "final": _series(epochs, "final_train_accuracy", "final_train_accuracy_se"),
     }
     gradient = {
         "gradient": _positive(_series(steps, "gradient_norm")),
@@ -115,10 +119,16 @@ def _panels(
 def _draw_panel(axis: Axes, name: str, lines: Mapping[str, _Series]) -> None:
     axis.set_ylabel(name)
     axis.grid(axis="y")
-    labels = {"gradient": "norm", "noise": "noise level"}
+    labels = {"gradient": "norm", "noise": "noise level", "final": "train, final weights"}
     for kind, line in lines.items():
-        if line.steps.size:
-            _draw_line(axis, kind, labels.get(kind, kind), line)
+        label = labels.get(kind, kind)
+        window = _window(line) if kind in _MAIN else 1
+        if window > 1:
+            axis.plot(line.steps, line.values, color=LOOKS[kind].color, linewidth=0.6, alpha=0.3, zorder=1.5, gid=kind)
+            count = "epochs" if kind in ("train", "test") else "steps"
+            _draw_line(axis, kind, f"{label}, mean of {window} {count}", _running_mean(line, window), f"{kind} mean")
+        elif line.steps.size:
+            _draw_line(axis, kind, label, line, kind)
     if name == "gradient norm":
         log_axis(axis, "y", np.concatenate([line.values for line in lines.values()]))
     elif name == "accuracy":
@@ -130,9 +140,32 @@ def _draw_panel(axis: Axes, name: str, lines: Mapping[str, _Series]) -> None:
     axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.03), borderaxespad=0.2, handlelength=2.6)
 
 
-def _draw_line(axis: Axes, kind: str, label: str, line: _Series) -> None:
+def _window(line: _Series) -> int:
+    """Values that a running mean is taken over: 1 where values are few, or move more than they scatter."""
+    if line.steps.size <= _MANY_POINTS or not line.has_errors:
+        return 1
+    scatter = float(np.sqrt(np.mean(np.diff(line.values) ** 2) / 2.0))
+    return line.steps.size // 20 if scatter > 0.5 * float(line.values.std()) else 1
+
+
+def _running_mean(line: _Series, window: int) -> _Series:
+    """Mean of the last `window` values, of fewer at the beginning; NaN errors stay unknown."""
+    ends = np.arange(1, line.steps.size + 1)
+    starts = np.maximum(ends - window, 0)
+
+    def sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        total = np.concatenate([[0.0], np.cumsum(values)])
+        return total[ends] - total[starts]
+
+    counts = ends - starts
+    errors = np.sqrt(np.maximum(sums(np.nan_to_num(line.errors) ** 2), 0.0)) / counts
+    errors[sums(np.isnan(line.errors).astype(float)) > 0] = np.nan
+    return _Series(steps=line.steps, values=sums(line.values) / counts, errors=errors)
+
+
+def _draw_line(axis: Axes, kind: str, label: str, line: _Series, gid: str) -> None:
     look = LOOKS[kind]
-    main = kind in ("train", "test", "step")
+    main = kind in _MAIN
     last = value_with_error(float(line.values[-1]), float(line.errors[-1]), digits=3)
     (drawn,) = axis.plot(
         line.steps,
@@ -145,7 +178,7 @@ def _draw_line(axis: Axes, kind: str, label: str, line: _Series) -> None:
         label=f"{label}\n{last}" if main else label,
         zorder=3.0 if main else 2.0,
     )
-    drawn.set_gid(kind)
+    drawn.set_gid(gid)
     if not (main and line.has_errors):
         return
     if line.steps.size == 1:
@@ -161,7 +194,7 @@ def _draw_line(axis: Axes, kind: str, label: str, line: _Series) -> None:
         linewidth=0,
         zorder=2.5,
     )
-    band.set_gid(f"{kind} band")
+    band.set_gid(f"{gid} band")
 
 
 def _limit_steps(axis: Axes, lines: Sequence[_Series]) -> None:

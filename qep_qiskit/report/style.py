@@ -100,6 +100,7 @@ LOOKS: Final[dict[str, LineLook]] = {
     "train": LineLook(color="#0072B2", linestyle="-", marker="o"),
     "test": LineLook(color="#E69F00", linestyle="--", marker="s"),
     "batch": LineLook(color="#bdbdbd", linestyle="-", marker="", linewidth=0.8),
+    "final": LineLook(color="#B3003C", linestyle="none", marker="*", linewidth=1.2),
     "step": LineLook(color="#0072B2", linestyle="-", marker=""),
     "gradient": LineLook(color="#333333", linestyle="-", marker="", linewidth=1.1),
     "noise": LineLook(color="#009E73", linestyle=":", marker="", linewidth=1.5),

@@ -11,7 +11,7 @@ import pytest
 from qep_qiskit.config import from_file
 from qep_qiskit.learning import Checkpoints, MetricsFile, RunFolder
 
-REQUESTS = 60
+REQUESTS = 65
 FIRST_LOOK_AT_TEST_SAMPLES = range(5, 10)
 EVALUATION_AFTER_AN_EPOCH = range(30, 35)
 
@@ -92,9 +92,9 @@ def test_the_run_is_as_long_as_the_other_tests_think(here):
     ]
 
 
-@pytest.mark.parametrize("number", [1, 3, 5, 10, 11, 17, 20, 30, 31, 33, 35, 59])
+@pytest.mark.parametrize("number", [1, 3, 5, 10, 11, 17, 20, 30, 31, 33, 35, 59, 64])
 def test_stopped_after_a_request(qep, halt, same_run, number):
-    """In the first look, within a step, between steps, and in the evaluation after an epoch."""
+    """In the first look, within a step, between steps, and in the evaluations after an epoch."""
     folder = halt(number)
     assert qep("resume", folder).code == 0
     same_run(folder)

@@ -273,3 +273,46 @@ def test_interrupted_save_leaves_the_old_picture(tmp_path: Path, monkeypatch: py
 def test_other_formats_are_refused(tmp_path: Path) -> None:
     with pytest.raises(QepError, match=r"ends in \.png, \.pdf, \.svg"):
         save_figure(learning_curve([], title="run"), tmp_path / "curve.jpg")
+
+
+def noisy_records(num_epochs: int, scatter: float) -> list[Record]:
+    """One value an epoch that scatters about a slow rise, and a look at the final weights."""
+    noise = np.random.default_rng(3).normal(0.0, scatter, num_epochs + 1)
+    records: list[Record] = [
+        {
+            "event": "epoch",
+            "epoch": epoch,
+            "step": epoch,
+            "train_accuracy": 0.5 + 0.3 * epoch / num_epochs + float(noise[epoch]),
+            "train_accuracy_se": scatter,
+        }
+        for epoch in range(num_epochs + 1)
+    ]
+    records[-1] |= {"final_train_accuracy": 1.0, "final_train_accuracy_se": 0.1}
+    return records
+
+
+def test_values_that_scatter_have_a_running_mean_with_its_own_error() -> None:
+    records = noisy_records(400, 0.2)
+    axis = panel(learning_curve(records, title="run"), "accuracy")
+    values = np.array([record["train_accuracy"] for record in records], dtype=float)
+    np.testing.assert_array_equal(line(axis, "train").get_ydata(), values)
+    mean = np.asarray(line(axis, "train mean").get_ydata())
+    assert mean[[0, 4, 400]] == pytest.approx([values[0], values[:5].mean(), values[381:].mean()])
+    corners = np.asarray(bands(axis)["train mean band"].get_paths()[0].vertices)
+    last = corners[corners[:, 0] == 400, 1]
+    assert last.max() - last.min() == pytest.approx(2 * 0.2 / math.sqrt(20))
+    assert "train band" not in bands(axis)
+    assert any("mean of 20 epochs" in text.get_text() for text in axis.get_legend().get_texts())
+
+
+def test_values_that_move_more_than_they_scatter_have_none() -> None:
+    axis = panel(learning_curve(noisy_records(400, 0.01), title="run"), "accuracy")
+    assert "train mean" not in {curve.get_gid() for curve in axis.lines}
+
+
+def test_the_final_weights_are_a_point_with_an_error() -> None:
+    axis = panel(learning_curve(noisy_records(30, 0.1), title="run"), "accuracy")
+    final = line(axis, "final")
+    assert (np.asarray(final.get_xdata()).tolist(), np.asarray(final.get_ydata()).tolist()) == ([30], [1.0])
+    assert any("final weights\n1.00 ± 0.10" in text.get_text() for text in axis.get_legend().get_texts())
