@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from qep_qiskit.config.build_atoms import shots_of
 from qep_qiskit.config.build_cost import build_cost
 from qep_qiskit.config.build_executor import build_executor, build_extrapolation, build_mitigation
@@ -237,6 +239,9 @@ def _with_scaled_targets(config: Config, hamiltonian: NudgedHamiltonian, task: T
     reach = hamiltonian.output_reach
     if len(reach) != len(section.targets):
         reach = np.tile([-1.0, 1.0], (len(section.targets), 1))
+    # atoms go anywhere in principle, but those between anchors and clamped atoms stay between them
+    farthest = float(np.abs(task.train.inputs).max(initial=0.0)) or 1.0
+    reach = np.where(np.isfinite(reach), reach, [-farthest, farthest])
     try:
         return scale_targets(task, section.target_scaling, reach)
     except DataError as error:

@@ -60,7 +60,8 @@ class CsvTask(_DataTask):
     target_scaling: Literal["auto", "none", "standard", "minmax"] = "auto"
     """How these are scaled, fitted on the training samples and undone in predictions: ``minmax`` sends the smallest and
     the largest to -+amplitude of what the outputs reach, ``standard`` two standard deviations; ``auto``: ``minmax``
-    where a squared error compares outputs with targets beyond their reach, else ``none``."""
+    where a squared error compares outputs with targets beyond their reach, else ``none``. Atoms reach as far as the
+    inputs that move the clamped ones."""
     classes: list[str] | None = None
     """Class names in order; those of the file by default."""
     test_fraction: float = Field(default=0.3, ge=0, lt=1)
