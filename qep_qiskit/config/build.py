@@ -316,11 +316,11 @@ def _warn_about(experiment: Experiment) -> None:
         return
     weights = network.layout.initial(experiment.seeds)
     symmetric = experiment.estimator.hamiltonian.flip_symmetric(weights, inputs)
+    breaker = _SYMMETRY_BREAKERS.get(experiment.config.network.kind, "terms with")
     warn(
         DegenerateGroundStateWarning,
         "nothing breaks the flip symmetry of all spins: outputs are zero, and where couplings dominate the ground "
-        f"state is degenerate. Break it with {_SYMMETRY_BREAKERS[experiment.config.network.kind]} values other than "
-        "zero, or with inputs other than zero",
+        f"state is degenerate. Break it with {breaker} values other than zero, or with inputs other than zero",
         detail=f"for {int(symmetric.sum())} of {len(symmetric)} samples, at the initial weights",
         affected=int(symmetric.sum()),
         of=len(symmetric),
