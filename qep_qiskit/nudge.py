@@ -18,6 +18,7 @@ from qep_qiskit.checks import check_finite, real_array
 from qep_qiskit.cost import Cost, LossOnExpectations, OperatorCost
 from qep_qiskit.errors import DataError, NetworkError
 from qep_qiskit.network import Network, TermJacobian
+from qep_qiskit.operators import PauliWord
 
 __all__ = ["NudgedHamiltonian"]
 
@@ -127,6 +128,32 @@ class NudgedHamiltonian:
         sizes = np.abs(matrix)[:, bounded].sum(axis=1)
         sizes[np.any(matrix[:, ~bounded] != 0.0, axis=1)] = np.inf
         return np.stack([constants - sizes, constants + sizes], axis=1)
+
+    @cached_property
+    def anticommuting_with_outputs(self) -> NDArray[np.float64] | None:
+        """Squared coefficients of the words of every output that a term anticommutes with, shape (outputs, terms).
+
+        None where terms are no Pauli words, or there are no outputs.
+        """
+        words, readout = self.words, self.readout
+        if readout is None or not all(isinstance(w, PauliWord) and all(p != "P" for _, p in w.factors) for w in words):
+            return None
+        found = np.zeros_like(readout[0])
+        for output, shown in zip(*np.nonzero(readout[0]), strict=True):
+            anti = [not words[shown].commutes_with(word) for word in words]
+            found[output] += readout[0][output, shown] ** 2 * np.array(anti)
+        return found
+
+    def means_of_single_words(self, outputs: NDArray) -> tuple[NDArray, NDArray]:
+        """<P> of outputs a + c P of one Pauli word, shape (samples, outputs), and c, shape (outputs,); 0 of others."""
+        if self.readout is None:
+            return np.zeros_like(outputs), np.zeros(outputs.shape[1])
+        matrix, constants = self.readout
+        pauli = np.array([isinstance(word, PauliWord) for word in self.words])
+        single = (np.count_nonzero(matrix, axis=1) == 1) & (matrix[:, pauli] != 0.0).any(axis=1)
+        sizes = np.where(single, matrix.sum(axis=1), 0.0)
+        means = np.divide(outputs - constants, sizes, out=np.zeros_like(outputs), where=single)
+        return means, sizes
 
     @cached_property
     def reading_terms(self) -> NDArray[np.int64]:

@@ -18,8 +18,9 @@ from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.contrast import Contrast
 from qep_qiskit.learning.diagnostics import Diagnostics, Watched, diagnose, nudge_sizes
-from qep_qiskit.learning.free_phase import CostEstimate, FreePhase, cost_of_means, measure_free
-from qep_qiskit.learning.phases import MeasuredPhases, SignalBatch, filled_in
+from qep_qiskit.learning.error_signals import signal_batch
+from qep_qiskit.learning.free_phase import CostEstimate, cost_of_means, measure_free
+from qep_qiskit.learning.phases import MeasuredPhases, filled_in
 from qep_qiskit.learning.reading import Grouping, plan_of_gradient, plan_of_outputs
 from qep_qiskit.measurement import (
     Calibrations,
@@ -299,9 +300,6 @@ class GradientEstimator:
         if work.in_units_of_signals:
             betas = betas * self._unit_of(signals)
         plan = plan_of_gradient(self.hamiltonian, self.grouping, jacobian)
-        slope, spread = self._signal_slope(first, targets), first.moments.covariance[:, 0]
-        if not plan.of_entries:
-            slope, spread = _by_columns(slope, first, plan)
         known = set() if plan.of_entries else set(plan.reading(self.hamiltonian.reading_terms))
         wanted = {
             g: [p for p, beta in enumerate(betas) if beta != 0.0 or g not in known] for g in plan.serving(jacobian.term)
@@ -324,12 +322,7 @@ class GradientEstimator:
             plan=plan,
             moments=columns,
             jacobian=plan.jacobian(jacobian),
-            signals=SignalBatch(
-                signals=signals,
-                slope=slope,
-                covariance=spread,
-                is_free_phase=not plan.of_entries,
-            ),
+            signals=signal_batch(self.hamiltonian, first, targets, plan=plan, nudged=moments, coefficients=work.free),
             cost=first.cost,
             outputs=first.outputs,
             diagnostics=diagnose(watched, equilibria.report, first.equilibria.report, quiet=work.quiet),
@@ -342,13 +335,6 @@ class GradientEstimator:
         size = float(np.median(nudge_sizes(groups, self.hamiltonian.signal_nudge(signals))))
         ratio = float(nudge_sizes(groups, unit)[0]) / max(size, 1e-300)
         return float(2.0 ** np.clip(np.round(np.log2(ratio)), -_MOST_DOUBLINGS, _MOST_DOUBLINGS))
-
-    def _signal_slope(self, first: FreePhase, targets: NDArray) -> NDArray:
-        """d(error signals)/d(free means), shape (samples, outputs, terms)."""
-        assert isinstance(self.hamiltonian.cost, LossOnExpectations)
-        assert self.hamiltonian.readout is not None
-        assert first.outputs is not None
-        return self.hamiltonian.cost.checked_loss.curvature(first.outputs, targets) @ self.hamiltonian.readout[0]
 
     def _measure(
         self, plan: ReadingPlan, family: Family, wanted: dict[int, list[int]], start: Start
@@ -376,14 +362,6 @@ class GradientEstimator:
             covariance[:, used] = part.covariance
         report = equilibria.report.spread(used, shape[1])
         return StateMoments(means=means, covariance=covariance), replace(equilibria, report=report)
-
-
-def _by_columns(slope: NDArray, first: FreePhase, plan: ReadingPlan) -> tuple[NDArray, NDArray]:
-    """Slope of the signals and covariance of the free means, by the columns that these were read from."""
-    known = np.flatnonzero(~np.isnan(first.columns.means[:, 0]).any(axis=0))
-    spread = np.zeros((*slope.shape[:2], plan.num_columns))
-    spread[:, :, known] = slope @ plan.averaging(known, slope.shape[2])
-    return spread, first.columns.covariance[:, 0]
 
 
 def cost_phases(betas: NDArray) -> list[int]:

@@ -6,36 +6,22 @@ contrasts that tell how far a contrast is off.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.learning.diagnostics import Diagnostics
+from qep_qiskit.learning.error_signals import SignalBatch
 from qep_qiskit.learning.free_phase import CostEstimate
 from qep_qiskit.learning.signal_noise import with_signal_noise
 from qep_qiskit.measurement import ReadingPlan, StateMoments, is_none, no_covariance
 from qep_qiskit.network import TermJacobian
 from qep_qiskit.preparation import Memory
 
-__all__ = ["Derivative", "MeasuredPhases", "SignalBatch", "filled_in"]
+__all__ = ["Derivative", "MeasuredPhases", "filled_in"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SignalBatch:
-    """Where the error signals of a batch came from.
-
-    Args:
-        signals: Shape (samples, outputs).
-        slope: Shape (samples, outputs, columns), d(signals)/d(free means); by terms where `is_free_phase` is False.
-        covariance: Shape (samples, columns, columns), of the free means that the signals were read from.
-        is_free_phase: Whether these very shots are also the free phase of the contrast.
-    """
-
-    signals: NDArray[np.float64]
-    slope: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    is_free_phase: bool
+_MOST_UNCERTAIN = 0.075
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,11 +34,19 @@ class Derivative:
             is one sample.
         group_variance: Shape (groups, weights), the part of each shared batch at fixed error signals; NaN where one
             shot gives no estimate.
+        uncertain: Share of the summed variance that is expectation and not data: the part of error signals whose
+            response the batch does not show.
     """
 
     values: NDArray[np.float64]
     variance: NDArray[np.float64]
     group_variance: NDArray[np.float64]
+    uncertain: float = 0.0
+
+    @property
+    def approximate(self) -> bool:
+        """Whether single variances may be off by more than a quarter, or their sum by more than a tenth."""
+        return self.uncertain > _MOST_UNCERTAIN
 
     @property
     def signal_variance(self) -> NDArray[np.float64]:
@@ -93,7 +87,7 @@ class MeasuredPhases:
             stencil: Shape (phases,), one number for every nudge of `betas`.
         """
         derivative, covariance = self._contracted(stencil)
-        total = self._with_signals(covariance, derivative, stencil)
+        total, uncertain = self._with_signals(covariance, derivative, stencil)
         samples = len(derivative)
         per_sample = self.jacobian.pull_back(derivative)
         variance = self.jacobian.pull_back_variance(total).sum(axis=0) / samples**2
@@ -101,8 +95,38 @@ class MeasuredPhases:
             # One shot: the spread over samples is all there is. It holds the signals' noise, and the samples' own.
             spread = per_sample.var(axis=0, ddof=1) / samples if samples > 1 else np.full_like(variance, np.nan)
             variance = np.where(np.isnan(variance), spread, variance)
+        whole = float(variance.sum()) * samples**2
         return Derivative(
-            values=per_sample.mean(axis=0), variance=variance, group_variance=self._by_group(covariance) / samples**2
+            values=per_sample.mean(axis=0),
+            variance=variance,
+            group_variance=self._by_group(covariance) / samples**2,
+            uncertain=self._pulled_back_sum(uncertain) / whole if uncertain is not None and whole > 0.0 else 0.0,
+        )
+
+    def _pulled_back_sum(self, variances: NDArray) -> float:
+        """Sum over weights and samples of independent variances of columns, shape (samples, columns)."""
+        return float((self.jacobian.values**2 * variances[:, self.jacobian.term]).sum())
+
+    def split(self, parts: int) -> list[MeasuredPhases]:
+        """The phases of equal shares of the samples, in order; diagnostics and memory stay those of all.
+
+        Raises:
+            ValueError: The samples do not divide.
+        """
+        samples = len(self.moments.means)
+        if samples % parts:
+            raise ValueError(f"expected samples that divide into {parts} parts, got {samples}")
+        size = samples // parts
+        return [self._rows(slice(start, start + size)) for start in range(0, samples, size)]
+
+    def _rows(self, rows: slice) -> MeasuredPhases:
+        return replace(
+            self,
+            moments=StateMoments(means=self.moments.means[rows], covariance=self.moments.covariance[rows]),
+            jacobian=replace(self.jacobian, values=self.jacobian.values[rows]),
+            signals=None if self.signals is None else self.signals.rows(rows),
+            cost=self.cost.rows(rows),
+            outputs=None if self.outputs is None else self.outputs[rows],
         )
 
     def noise_of_square(self, stencil: NDArray, weights: NDArray) -> tuple[float, float]:
@@ -115,7 +139,7 @@ class MeasuredPhases:
             weights: Mask of the weights that count, shape (weights,).
         """
         derivative, covariance = self._contracted(stencil)
-        total, samples = self._with_signals(covariance, derivative, stencil), len(derivative)
+        total, samples = self._with_signals(covariance, derivative, stencil)[0], len(derivative)
         if is_none(total):
             return 0.0, 0.0
         own = np.zeros((int(weights.sum()), int(weights.sum())))
@@ -136,18 +160,21 @@ class MeasuredPhases:
             return derivative, no_covariance(derivative.shape)
         return derivative, np.einsum("p,sptu->stu", stencil[used] ** 2, self.moments.covariance[:, used])
 
-    def _with_signals(self, covariance: NDArray, derivative: NDArray, stencil: NDArray) -> NDArray:
-        if self.signals is None or is_none(covariance):
-            return covariance
+    def _with_signals(
+        self, covariance: NDArray, derivative: NDArray, stencil: NDArray
+    ) -> tuple[NDArray, NDArray | None]:
+        """Covariance with the error signals' noise in it, and how much of its diagonal is uncertain, if any."""
+        if self.signals is None or is_none(covariance) or not self.signals.is_noisy:
+            return covariance, None
         free = float(stencil[self.betas == 0.0].sum()) if self.signals.is_free_phase else 0.0
-        return with_signal_noise(
+        found = with_signal_noise(
             covariance,
             derivative,
-            self.signals.signals,
-            self.signals.slope,
-            self.signals.covariance,
+            self.signals,
+            stencil_square=float(stencil @ stencil),
             free_weight=free,
         )
+        return found.covariance, found.uncertain
 
     def _by_group(self, covariance: NDArray) -> NDArray[np.float64]:
         """Variances of the summed gradient by the shots of each group, shape (groups, weights)."""

@@ -6,73 +6,127 @@ network the nudged means: to first order in it,
     d = R eps ,      delta d = R delta eps ,      delta eps = K delta P_free ,
 
 with d the derivatives of all terms by beta and K the slope of the signals in the free means. The response R
-(terms x outputs) is not measured on its own. It is regressed on the batch, d_s against eps_s, and shrunk by
-the part of it that is shot noise. Directions in which the batch's signals do not stand out of their own noise
-show no response; there the mean squared response of the other directions stands in.
+(columns x outputs) is not measured on its own, and one nudge does not tell the response to each of several outputs.
+But the free shots show how terms and outputs fluctuate together, and where one excitation dominates the response
+is minus a gain times these covariances (in a Gibbs state of classical spins it always is): a single number for all
+columns and outputs, which is estimated from d and eps of the batch and from what is known of it before.
+What deviates from that, and the response of columns that the free shots do not read, is regressed on the batch,
+each column for itself, with a prior of zero mean whose width Cauchy and Schwarz suggest; what stays uncertain
+afterwards counts as response.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.measurement import is_none
+from qep_qiskit.learning.error_signals import SignalBatch
 
-__all__ = ["with_signal_noise"]
+__all__ = ["WithSignals", "with_signal_noise"]
+
+_GAIN_WIDTH = 0.4  # relative, of what is known of the gain before
+_SEEN_WIDTH = 0.05  # share of V_t V_o that deviations from the fluctuations have, of columns that the free shots read
+_MOVED_WIDTH = 0.5  # the same of responses of terms that anticommute with the output, or of which nothing is known
+_OTHER_WIDTH = 0.1  # and of other terms that are not read with the outputs
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WithSignals:
+    """Covariance of derivatives with the noise of the error signals in it.
+
+    Args:
+        covariance: Shape (samples, columns, columns).
+        uncertain: Shape (samples, columns), how much of the variances is prior and not data.
+    """
+
+    covariance: NDArray[np.float64]
+    uncertain: NDArray[np.float64]
 
 
 def with_signal_noise(
-    covariance: NDArray,
-    derivative: NDArray,
-    signals: NDArray,
-    slope: NDArray,
-    free_covariance: NDArray,
-    *,
-    free_weight: float,
-) -> NDArray:
-    """Covariance of the derivatives with the error signals' noise in it.
+    covariance: NDArray, derivative: NDArray, batch: SignalBatch, *, stencil_square: float, free_weight: float
+) -> WithSignals:
+    """Add the error signals' noise to the covariance of derivatives.
 
     Args:
         covariance: Shape (samples, columns, columns), of the derivatives at fixed error signals.
         derivative: Shape (samples, columns).
-        signals: Shape (samples, outputs).
-        slope: Shape (samples, outputs, means), d(signals)/d(free means).
-        free_covariance: Shape (samples, means, means), of the free means the signals were read from; these are the
-            same columns where `free_weight` is not zero.
-        free_weight: Stencil weight of the free phase. Where the contrast uses the same free batch, its
-            noise and that of the signals are correlated.
+        batch: The error signals; they are noisy.
+        stencil_square: Sum of the squared stencil weights.
+        free_weight: Stencil weight of the free phase where it is read from the shots of the signals, whose noise it
+            then shares; else 0.
     """
-    if is_none(free_covariance) or not np.isfinite(free_covariance).all() or not free_covariance.any():
-        return covariance
-    signal_covariance = slope @ free_covariance @ slope.transpose(0, 2, 1)
-    inverse, seen = _inverse_above_noise(signals.T @ signals, signal_covariance.sum(axis=0))
-    response = derivative.T @ signals @ inverse
-    response = response * np.sqrt(_share_of_signal(response, covariance, signals @ inverse, signal_covariance))
-    spread = response @ slope
-    total = covariance + spread @ free_covariance @ spread.transpose(0, 2, 1)
-    if free_weight != 0.0:
-        cross = free_weight * (spread @ free_covariance)
+    signals, noise, shared = batch.signals, batch.noise, batch.fluctuations
+    fixed = np.einsum("stt->st", covariance)
+    # What the noise that free phase and signals share adds to sum_s eps d, which is no response.
+    common = free_weight * np.einsum("sou,sut->sot", batch.slope, batch.covariance) if free_weight else 0.0
+    gain, gain_variance = _gain(covariance, derivative, batch, common)
+    mean_noise = fixed / stencil_square
+    widths = np.where(batch.moved, _MOVED_WIDTH, _OTHER_WIDTH)
+    widths[shared.any(axis=(0, 2))] = _SEEN_WIDTH
+    rest, rest_variance = _deviations(
+        signals,
+        derivative + gain * np.einsum("sto,so->st", shared, signals),
+        fixed,
+        common,
+        prior=(gain**2 + gain_variance) * widths * (mean_noise.T @ batch.output_noise) / len(signals),
+    )
+    response = rest - gain * shared
+    spread = response @ batch.slope
+    total = covariance + spread @ batch.covariance @ spread.transpose(0, 2, 1)
+    if free_weight:
+        cross = free_weight * (spread @ batch.covariance)
         total = total + cross + cross.transpose(0, 2, 1)
-    unseen = np.eye(len(seen)) - seen
-    if np.trace(seen) < 0.5 or np.trace(unseen) < 0.5:
-        return total
-    typical = (response**2).sum(axis=1) / np.trace(seen)
-    noise = np.einsum("sop,po->s", signal_covariance, unseen)
-    return total + noise[:, None, None] * np.diag(typical)
+    uncertain = np.einsum("top,sop->st", rest_variance, noise)
+    uncertain += gain_variance * np.einsum("sto,sop,stp->st", shared, noise, shared)
+    diagonal = np.arange(total.shape[1])
+    total[:, diagonal, diagonal] += uncertain
+    return WithSignals(covariance=total, uncertain=uncertain)
 
 
-def _inverse_above_noise(gram: NDArray, noise: NDArray) -> tuple[NDArray, NDArray]:
-    """Pseudo-inverse on the directions where the signals exceed their noise, and the projector on these."""
-    sizes, directions = np.linalg.eigh(gram)
-    noise_sizes = np.einsum("od,op,pd->d", directions, noise, directions)
-    kept = directions[:, sizes > np.maximum(noise_sizes, 1e-12 * max(sizes[-1], 1e-300))]
-    inverse = np.linalg.inv(kept.T @ gram @ kept) if kept.shape[1] else np.zeros((0, 0))
-    return kept @ inverse @ kept.T, kept @ kept.T
+def _gain(covariance: NDArray, derivative: NDArray, batch: SignalBatch, common: NDArray | float) -> tuple[float, float]:
+    """Mean and variance of the gain, from its expectation and from what it explains of the derivatives.
+
+    Where nothing is expected, the data's own squared gain less its noise is the variance of a prior of zero mean.
+    """
+    explained = -np.einsum("sto,so->st", batch.fluctuations, batch.signals)
+    size = float((explained**2).sum())
+    noise = float(np.einsum("st,stu,su->", explained, covariance, explained))
+    product = float((explained * derivative).sum() + (batch.fluctuations.transpose(0, 2, 1) * common).sum())
+    precision = size**2 / noise if noise > 0.0 else 0.0
+    if batch.gain is not None:
+        own = 1.0 / (_GAIN_WIDTH * batch.gain) ** 2
+        found = product / size if size > 0.0 else 0.0
+        return (own * batch.gain + precision * found) / (own + precision), 1.0 / (own + precision)
+    if precision == 0.0:
+        return 0.0, 0.0
+    found = product / size
+    share = max(0.0, 1.0 - 1.0 / (precision * found**2)) if found else 0.0
+    return found * share, share / precision
 
 
-def _share_of_signal(response: NDArray, covariance: NDArray, leverage: NDArray, signal_covariance: NDArray) -> float:
-    """How much of the squared response is real; the rest is the noise of the regression itself."""
-    raw = np.einsum("to,sop,tp->", response, signal_covariance, response)
-    total = signal_covariance.sum(axis=0)
-    noise = np.einsum("stt,so,op,sp->", covariance, leverage, total, leverage)
-    return float(max(0.0, 1.0 - noise / raw)) if raw > 0 else 0.0
+def _deviations(
+    signals: NDArray, derivative: NDArray, noise: NDArray, common: NDArray | float, prior: NDArray
+) -> tuple[NDArray, NDArray]:
+    """Posterior of responses with a prior of zero mean, column by column: (columns, outputs), and their covariance.
+
+    Args:
+        signals: Shape (samples, outputs).
+        derivative: Shape (samples, columns).
+        noise: Shape (samples, columns), variances of the derivatives.
+        common: Shape (samples, outputs, columns), what noise adds to the products of signals and derivatives, or 0.
+        prior: Shape (columns, outputs), variances.
+    """
+    seen = noise > _ROUNDING * noise.max(initial=0.0)
+    precision = np.divide(1.0, noise, out=np.zeros_like(noise), where=seen)
+    gram = np.einsum("so,sp,st->top", signals, signals, precision)
+    products = np.einsum("sot,st->to", signals[:, :, None] * derivative[:, None, :] - common, precision)
+    # (1/prior + gram)^-1 without the inverse of a prior that may be zero.
+    root = np.sqrt(np.maximum(prior, 0.0))
+    inner = np.eye(prior.shape[1]) + root[:, :, None] * gram * root[:, None, :]
+    covariance = root[:, :, None] * np.linalg.inv(inner) * root[:, None, :]
+    return np.einsum("top,tp->to", covariance, products), covariance
