@@ -27,6 +27,8 @@ from qep_qiskit.warning_log import WarningLog, counting_warnings
 
 __all__ = ["run"]
 
+_ROUGH = {"approximate": "standard errors of the gradient", "cost_approximate": "that of the cost"}
+
 
 def run(options: argparse.Namespace) -> int:
     """Measure, compare where asked, print."""
@@ -47,6 +49,8 @@ def run(options: argparse.Namespace) -> int:
         "beta_by_pilot": experiment.policy.auto_beta,
         "cost": estimate.cost.mean,
         "cost_standard_error": _finite(estimate.cost.standard_error),
+        "approximate": estimate.approximate,
+        "cost_approximate": estimate.cost.approximate,
         "circuits": usage.circuits,
         "shots": usage.shots,
         "diagnostics": estimate.diagnostics.record(),
@@ -157,6 +161,9 @@ def _print(summary: dict[str, Any], rows: list[dict[str, Any]], usage: Usage, *,
     exact = f" (exact {summary['exact_cost']:.6g})" if "exact_cost" in summary else ""
     nudge = f"beta {summary['beta']:.3g}, " if summary["beta_by_pilot"] else ""
     console.print(f"{nudge}cost {cost}{exact}, {usage.circuits} circuits, {usage.shots:,} shots", highlight=False)
+    rough = [what for key, what in _ROUGH.items() if summary[key]]
+    if rough:
+        console.print(f"approximate: {' and '.join(rough)}", highlight=False)
     if summary["diagnostics"]:
         console.print(_told(summary["diagnostics"]), highlight=False)
     if summary.get("cosine") is not None:

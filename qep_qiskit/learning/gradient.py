@@ -55,15 +55,16 @@ class GradientEstimate:
     Args:
         gradient: Shape (weights,), d(cost)/d(weight).
         variance: Shape (weights,), of the gradient by shots, error signals included; NaN where one shot
-            and one sample give no estimate. The part of the error signals is approximate for single weights, and
-            right in the sum over weights: one response stands for all samples, and where a batch has fewer samples
-            than outputs one nudge does not tell the response to each output.
+            and one sample give no estimate. The part of the error signals rests on the fluctuations of the free shots
+            where the batch does not show the response (`signal_noise`).
         group_variance: Shape (groups, weights), the part of each shared batch at fixed error signals.
         cost: Cost of the samples. For an operator cost without a free phase it is the mean over the nudged
             phases +-beta, which differs from the free cost by O(beta^2).
         outputs: Shape (samples, outputs), free expectations where they were measured.
         diagnostics: When to trust it.
         memory: What the preparation remembers of these samples.
+        approximate: Whether `variance` may be off by more than a tenth in the sum or a quarter for a weight, because
+            much of it is expectation and not data.
     """
 
     gradient: NDArray[np.float64]
@@ -73,6 +74,7 @@ class GradientEstimate:
     outputs: NDArray[np.float64] | None
     diagnostics: Diagnostics
     memory: Memory = field(default_factory=dict)
+    approximate: bool = False
 
     @property
     def standard_error(self) -> NDArray[np.float64]:
@@ -205,6 +207,7 @@ class GradientEstimator:
             outputs=measured.outputs,
             diagnostics=measured.diagnostics,
             memory=measured.memory,
+            approximate=derivative.approximate,
         )
 
     def phases(

@@ -72,6 +72,8 @@ def step_values(
         "gradient_noise": float(np.sqrt(np.maximum(estimate.variance[trainable], 0.0).sum())),
         **({} if spending is None else _spent(spending)),
         **estimate.diagnostics.record(),
+        **({"approximate": True} if estimate.approximate else {}),
+        **({"loss_approximate": True} if estimate.cost.approximate else {}),
         **({"warnings": affected} if affected else {}),
     }
 
