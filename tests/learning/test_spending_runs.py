@@ -131,6 +131,8 @@ class TestRuns:
             assert before.records + after.records == full.records
             assert again.state.weights.tobytes() == whole.state.weights.tobytes()
             assert again.state.spending == whole.state.spending
+            assert again.state.warnings.record() == whole.state.warnings.record()
+            assert again.state.watch.record() == whole.state.watch.record()
             assert again.state.shots == whole.state.shots
             assert halted.executor.shots + again.executor.shots == whole.executor.shots
 
