@@ -4,7 +4,8 @@ One gradient below its noise says little: a run on one shot a step learns from t
 over the steps, where a true one grows like their number and noise like its root. A run is *lost in noise* when the
 squared length of that sum, |G|^2, does not exceed twice what noise alone gives, V, while the loss has not moved; the
 same within a window of steps after the loss has moved means that the gradient has sunk to where more shots are needed,
-as it does near every minimum. Noise alone has |G|^2 / V of mean one and a standard deviation of at most 1.4.
+as it does near every minimum. Noise alone has |G|^2 / V of mean one and a standard deviation of at most 1.4. Every
+window is as long as all before it, so that a slow learner is seen at last, and the last one ends with the run.
 """
 
 from __future__ import annotations
@@ -25,14 +26,15 @@ __all__ = ["GradientWatch", "LossWindow", "watch_one"]
 _SHORTEST_WINDOW = 20
 _MOST_ZEROS = 10
 _LOST = 2.0
+_FOUND = 4.0
 _MOVED = 3.0  # standard errors
 _MANY_ERRORS = 2.0
-_NO_COST = 1e-12
 _AT_ZERO = 1e-9
 
 _LOST_TEXT = (
-    "gradients stay below their own shot noise and the loss has not moved: weights only jitter. Raise "
-    "measurement.shots or contrast.beta (qep budget finds both), or let measurement.adaptive raise the shots"
+    "gradients have not added up to more than their own shot noise, and the loss has not moved. Raise "
+    "measurement.shots or contrast.beta (qep budget finds both), or let measurement.adaptive raise the shots; at few "
+    "shots it may take many steps until learning begins"
 )
 _SUNK_TEXT = (
     "the loss has fallen and gradients have sunk into their shot noise, as near every minimum; more measurement.shots "
@@ -80,9 +82,14 @@ class LossWindow:
         """Of the mean, by the scatter of the steps."""
         return max(self.square / self.steps - self.mean**2, 0.0) / self.steps
 
+    @property
+    def least(self) -> float:
+        """What the mean loss is for sure."""
+        return self.mean - float(_MOVED * np.sqrt(self.variance))
+
     def is_above(self, other: LossWindow) -> bool:
         """Whether the loss has fallen from here to there for sure."""
-        return self.mean - other.mean > _MOVED * np.sqrt(self.variance + other.variance) + _NO_COST
+        return self.mean - other.mean > _MOVED * np.sqrt(self.variance + other.variance)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -95,9 +102,10 @@ class GradientWatch:
         total_noise: What noise alone gives its squared length.
         window: Sum over the present window.
         window_noise: What noise alone gives its squared length.
-        first: Losses of the first window.
+        highest: Losses of the whole window that had the highest for sure.
         losses: Losses of the present window.
-        windows: Whole windows.
+        steps: Steps in whole windows.
+        found: Whether gradients have ever added up to far more than noise.
     """
 
     zeros: int = 0
@@ -105,9 +113,10 @@ class GradientWatch:
     total_noise: float = 0.0
     window: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     window_noise: float = 0.0
-    first: LossWindow = field(default_factory=LossWindow)
+    highest: LossWindow = field(default_factory=LossWindow)
     losses: LossWindow = field(default_factory=LossWindow)
-    windows: int = 0
+    steps: int = 0
+    found: bool = False
 
     def after(
         self, estimate: GradientEstimate, trainable: NDArray[np.bool_], *, per_epoch: int, steps: int
@@ -136,33 +145,40 @@ class GradientWatch:
             window_noise=known.window_noise + _noise_of(estimate, trainable),
             losses=known.losses.after(estimate.cost.mean),
         )
-        return longer if longer.losses.steps < max(_SHORTEST_WINDOW, per_epoch) else longer._judged()
+        is_last = longer.steps + longer.losses.steps == steps
+        full = longer.losses.steps == max(_SHORTEST_WINDOW, per_epoch, longer.steps)
+        return longer._judged() if full or is_last else longer
 
     def _judged(self) -> GradientWatch:
         """At the end of a window: judge it, and begin a new one."""
-        total, noise, windows = self.total + self.window, self.total_noise + self.window_noise, self.windows + 1
-        first = self.losses if self.windows == 0 else self.first
-        if windows > 1 and noise > 0.0:
-            moved, steps = first.is_above(self.losses), self.losses.steps
-            if not moved and _is_lost(total, noise):
-                detail = f"length {_length(total):.3g} of their sum against {np.sqrt(noise):.3g} by noise alone"
-                warn(NoisyGradientWarning, _LOST_TEXT, detail=f"{windows * steps} steps: {detail}", affected=steps)
+        total, noise, steps = self.total + self.window, self.total_noise + self.window_noise, self.losses.steps
+        found = self.found or (noise > 0.0 and not _is_lost(total, _FOUND / _LOST * noise))
+        highest = self.highest
+        if self.steps and noise > 0.0:
+            moved = highest.is_above(self.losses)
+            if not moved and not found and _is_lost(total, noise):
+                detail = f"length {_length(total):.3g} of their sum, {np.sqrt(noise):.3g} by noise alone"
+                warn(NoisyGradientWarning, _LOST_TEXT, detail=f"{self.steps + steps} steps: {detail}", affected=steps)
             elif moved and _is_lost(self.window, self.window_noise):
                 warn(NoisyGradientWarning, _SUNK_TEXT, affected=steps, severity="note", quiet=True)
+        if not self.steps or self.losses.least > highest.least:
+            highest = self.losses
         return GradientWatch(
             zeros=self.zeros,
             total=total,
             total_noise=noise,
             window=np.zeros_like(total),
-            first=first,
-            windows=windows,
+            highest=highest,
+            steps=self.steps + steps,
+            found=found,
         )
 
     def record(self) -> dict[str, Any]:
         """The plain numbers, for a checkpoint; `arrays` are kept beside them."""
-        windows = {name: [w.steps, w.total, w.square] for name, w in (("first", self.first), ("losses", self.losses))}
-        names = ("zeros", "total_noise", "window_noise", "windows")
-        return {name: getattr(self, name) for name in names} | windows
+        losses = {"highest": self.highest, "losses": self.losses}
+        names = ("zeros", "total_noise", "window_noise", "steps", "found")
+        plain = {name: getattr(self, name) for name in names}
+        return plain | {name: [own.steps, own.total, own.square] for name, own in losses.items()}
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """The sums of gradients, for a checkpoint."""
@@ -173,11 +189,12 @@ class GradientWatch:
         """The inverse of `record` and `arrays`."""
         windows = {
             name: LossWindow(steps=int(record[name][0]), total=float(record[name][1]), square=float(record[name][2]))
-            for name in ("first", "losses")
+            for name in ("highest", "losses")
         }
         return cls(
             zeros=int(record["zeros"]),
-            windows=int(record["windows"]),
+            steps=int(record["steps"]),
+            found=bool(record["found"]),
             total_noise=float(record["total_noise"]),
             window_noise=float(record["window_noise"]),
             total=arrays["total"],
@@ -209,7 +226,7 @@ def watch_one(estimate: GradientEstimate, trainable: NDArray[np.bool_]) -> None:
 def _is_dead(estimate: GradientEstimate, trainable: NDArray) -> bool:
     """Whether the gradient is exactly zero and something is left to learn."""
     dead = trainable.any() and not estimate.gradient[trainable].any()
-    return bool(dead and (np.abs(estimate.cost.values) > _NO_COST).any())
+    return bool(dead and (estimate.cost.values != 0.0).any())
 
 
 def _why_dead(estimate: GradientEstimate) -> str:
