@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 
 from qep_qiskit.errors import ResourceError
 
@@ -18,7 +20,16 @@ def available_bytes() -> int:
             table = dict(line.split(":", 1) for line in lines)
         return int(table["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+        return _physical_bytes() // 2
+
+
+def _physical_bytes() -> int:
+    """All memory of a machine that is not Linux."""
+    if sys.platform != "win32":
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    kilobytes = ctypes.c_ulonglong()
+    ctypes.windll.kernel32.GetPhysicallyInstalledSystemMemory(ctypes.byref(kilobytes))
+    return 1024 * kilobytes.value
 
 
 def require_memory(num_qubits: int, bytes_per_amplitude: int, what: str, *, bits_per_qubit: int = 1) -> None:

@@ -1,5 +1,8 @@
 """Fixtures of all tests."""
 
+import inspect
+import os
+import re
 import zlib
 
 import numpy as np
@@ -17,3 +20,11 @@ def rng(request):
 def instances():
     """The random networks of instances.json by name."""
     return {case.name: case for case in load_instances()}
+
+
+def pytest_collection_modifyitems(items):
+    """Leave out on Windows what needs signals, limits or devices that only Unix has."""
+    unix = re.compile(r"killed|killpg|SIGKILL|SIGSTOP|send_signal|preexec_fn|/dev/|/proc/")
+    for item in items if os.name == "nt" else []:
+        if unix.search(inspect.getsource(item.function)):
+            item.add_marker(pytest.mark.skip(reason="needs a Unix"))

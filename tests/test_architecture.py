@@ -16,6 +16,7 @@ ROOMS = [
     "errors",
     "checks",
     "warning_log",
+    "files",
     "seeds",
     "memory",
     "transforms",

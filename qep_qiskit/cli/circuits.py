@@ -18,9 +18,9 @@ from qep_qiskit.config.build_executor import is_of_atoms
 from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.errors import ConfigError, RunFolderError
 from qep_qiskit.execution import RequestKey, measured_circuit
+from qep_qiskit.files import write_atomically
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.learning.locality import locality
-from qep_qiskit.learning.state import write_atomically
 from qep_qiskit.measurement import drive
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.preparation import Family, Start

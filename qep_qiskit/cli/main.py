@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from importlib import import_module, metadata
 from typing import NoReturn
 
+from qep_qiskit.cli.streams import accept_all_characters, give_up_output, system_line
 from qep_qiskit.errors import QepError, QepWarning, StillQueuedError, WorkerLostError
 
 __all__ = ["main"]
@@ -359,11 +360,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    accept_all_characters()
     options = _parser().parse_args(arguments)
     with warnings.catch_warnings(), _showing_log():
         _show_warnings_once()
         try:
-            return int(import_module(f"qep_qiskit.cli.{options.command}").run(options))
+            code = int(import_module(f"qep_qiskit.cli.{options.command}").run(options))
+            sys.stdout.flush()
+            return code
         except QepError as error:
             print(f"qep: error: {' '.join(str(error).split())}", file=sys.stderr)
             return _EXIT_CODES.get(type(error), 2)
@@ -371,5 +375,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"qep: {stop if str(stop) else 'interrupted'}", file=sys.stderr)
             return 130
         except BrokenPipeError:
-            sys.stderr.close()
+            give_up_output()
             return 0
+        except MemoryError as error:
+            print(f"qep: error: not enough memory ({str(error) or 'for this size'}); make it smaller", file=sys.stderr)
+            return 2
+        except OSError as error:
+            give_up_output()
+            print(f"qep: error: {system_line(error)}", file=sys.stderr)
+            return 2

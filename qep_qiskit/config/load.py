@@ -30,7 +30,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """
     path = Path(path)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file; expected a configuration in TOML") from None
     except IsADirectoryError:
@@ -160,6 +160,10 @@ _KINDS_OF_VALUES = {
     "list_type": "a list",
     "finite_number": "a finite number",
 }
+_LIMITS = {
+    "less_than_equal": ("less than or equal to", "le"),
+    "greater_than_equal": ("greater than or equal to", "ge"),
+}
 _KINDS_IN_UNIONS = _KINDS_OF_VALUES | {"int_type": "a number", "float_type": "a number", "string_type": "text"}
 
 
@@ -171,6 +175,9 @@ def _expected(problems: Sequence[ErrorDetails], chosen: ErrorDetails) -> str:
         return f"expected {' or '.join(dict.fromkeys(kinds))}"
     if chosen["type"] in _KINDS_OF_VALUES:
         return f"expected {_KINDS_OF_VALUES[chosen['type']]}"
+    if chosen["type"] in _LIMITS:
+        words, name = _LIMITS[chosen["type"]]
+        return f"expected {words} {chosen['ctx'][name]:g}"
     return chosen["msg"].replace("Input should be", "expected").replace("Value error, ", "").rstrip(".")
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, get_args
 
 from annotated_types import BaseMetadata
@@ -72,15 +72,21 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
 
 
 def _values(field: FieldInfo) -> str:
-    limits = ", ".join(_limit(item) for item in field.metadata if isinstance(item, BaseMetadata))
-    words = " or ".join(dict.fromkeys(_type_words(field.annotation)))
+    return _with_limits(" or ".join(dict.fromkeys(_type_words(field.annotation))), field.metadata)
+
+
+def _with_limits(words: str, metadata: Iterable[Any]) -> str:
+    inner = [part for item in metadata for part in (item.metadata if isinstance(item, FieldInfo) else [item])]
+    limits = ", ".join(_limit(item) for item in inner if isinstance(item, BaseMetadata))
     return f"{words} ({limits})" if limits else words
 
 
 def _limit(item: BaseMetadata) -> str:
     signs = {"Gt": ("gt", ">"), "Ge": ("ge", ">="), "Lt": ("lt", "<"), "Le": ("le", "<=")}
-    name, sign = signs.get(type(item).__name__, ("min_length", "items >="))
-    return f"{sign} {getattr(item, name)}"
+    signs |= {"MinLen": ("min_length", "items >="), "MaxLen": ("max_length", "items <=")}
+    name, sign = signs[type(item).__name__]
+    value = getattr(item, name)
+    return f"{sign} {value:g}" if isinstance(value, int) and value >= 10**9 else f"{sign} {value}"
 
 
 def _type_words(annotation: Any) -> Iterator[str]:
@@ -92,6 +98,8 @@ def _type_words(annotation: Any) -> Iterator[str]:
     elif getattr(annotation, "__origin__", None) in (list, dict):
         inner = " or ".join(dict.fromkeys(_type_words(get_args(annotation)[-1])))
         yield f"list of ({inner})" if annotation.__origin__ is list else f"table of ({inner})"
+    elif hasattr(annotation, "__metadata__"):
+        yield _with_limits(" or ".join(_type_words(get_args(annotation)[0])), annotation.__metadata__)
     elif annotation is not type(None):
         for part in get_args(annotation):
             if not isinstance(part, BaseMetadata | FieldInfo):

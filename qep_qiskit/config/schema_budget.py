@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from qep_qiskit.config.schema_execution import MitigationConfig
-from qep_qiskit.config.section import Section
+from qep_qiskit.config.section import Beta, Section, Shots
 
 __all__ = ["BudgetConfig", "NamedMitigation", "NoiseStudyConfig", "TrainingStudyConfig"]
-
-Count = Annotated[int, Field(gt=0)]
-Positive = Annotated[float, Field(gt=0)]
 
 
 class TrainingStudyConfig(Section):
     """Loss and accuracy against shots spent (``--study training``)."""
 
-    shots: list[Count] = Field(default=[1, 10, 100], min_length=1)
+    shots: list[Shots] = Field(default=[1, 10, 100], min_length=1)
     """Budgets: shots per batch, the same from the first step to the last."""
     seeds: int = Field(default=5, gt=0)
     """Runs of each budget, with the configuration's seed and those after it."""
-    adaptive_from: list[Count] = Field(default=[10])
+    adaptive_from: list[Shots] = Field(default=[10])
     """Budgets that adapt: shots per batch to begin with, raised as `measurement.adaptive` says."""
 
 
@@ -38,7 +35,7 @@ class NoiseStudyConfig(Section):
 
     backend: str = "fake_manila"
     """Backend to compare with the ideal one; a noisy `execution` of the configuration goes before it."""
-    calibration_shots: int = Field(default=4096, gt=0)
+    calibration_shots: Shots = 4096
     """Shots of each calibration circuit, for mitigations that give none of their own."""
     mitigations: list[NamedMitigation] = Field(
         default=[
@@ -56,9 +53,9 @@ class BudgetConfig(Section):
 
     samples: int = Field(default=4, gt=0)
     """Training samples whose mean gradient is studied; all of them where there are fewer."""
-    shots: list[Count] = Field(default=[1, 10, 100, 1000, 10_000, 100_000], min_length=1)
+    shots: list[Shots] = Field(default=[1, 10, 100, 1000, 10_000, 100_000], min_length=1)
     """Shots per batch."""
-    betas: list[Positive] | None = Field(default=None, min_length=1)
+    betas: list[Beta] | None = Field(default=None, min_length=1)
     """Nudges; by default `num_betas` around the best ones that the pilots expect."""
     num_betas: int = Field(default=8, gt=1)
     """Number of nudges where they are not given."""
@@ -75,7 +72,7 @@ class BudgetConfig(Section):
     reference: Literal["exact", "prepared"] = "exact"
     """What errors are counted from: the gradient of exact eigenstates (up to 14 spins), or that of the states as they
     are prepared."""
-    comparison_shots: list[Count] = Field(default=[100, 1000], min_length=1)
+    comparison_shots: list[Shots] = Field(default=[100, 1000], min_length=1)
     """Shots per batch of the contrast with which other methods are compared at equal shots."""
     training: TrainingStudyConfig = TrainingStudyConfig()
     """Loss against shots."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from qep_qiskit.config.section import Section
+from qep_qiskit.config.section import Section, Shots
 
 __all__ = ["ExecutionConfig", "MitigationConfig", "NoiseConfig"]
 
@@ -29,7 +29,7 @@ class MitigationConfig(Section):
     """``calibrated``: read all qubits 0 and all qubits 1, and take the errors found out of every mean. ``twirled``
     (TREX): flip qubits at random before every reading, and divide every mean by what it is where all qubits are 0;
     errors of different qubits may depend on each other."""
-    calibration_shots: Annotated[int, Field(gt=0)] | Literal["exact"] | None = None
+    calibration_shots: Shots | Literal["exact"] | None = None
     """Shots of each calibration circuit (two if calibrated, one if twirled), 4096 by default; they are counted, on a
     device they are in the job of the request that needs them first. ``exact`` for probabilities without noise."""
     calibrate_every: int | None = Field(default=None, gt=0)

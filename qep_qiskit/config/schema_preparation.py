@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from qep_qiskit.config.section import Section
+from qep_qiskit.config.section import Section, Shots
 
 __all__ = [
     "AdiabaticConfig",
@@ -151,7 +151,7 @@ class VariationalConfig(Section):
     options: dict[str, bool | int | float | str] = Field(default={})
     """Options of an optimiser of qiskit-algorithms, such as ``maxiter``; of ``spsa`` ``resamplings`` too: directions of
     one iteration, all measured in one request, which is one job on a device."""
-    shots: Annotated[int, Field(gt=0)] | Literal["exact"] | None = None
+    shots: Shots | Literal["exact"] | None = None
     """Shots per batch of sampled energies; those of the measurement by default."""
     tolerance: float | None = Field(default=None, gt=0)
     """Norm of the energy's gradient below which a state is converged; 1e-4 for simulated energies by default, none for

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from qep_qiskit.config.section import Section
+from qep_qiskit.config.section import Beta, Section, Shots
 
 __all__ = ["AdaptiveConfig", "ContrastConfig", "MeasurementConfig", "PilotConfig"]
 
@@ -21,16 +21,16 @@ class AdaptiveConfig(Section):
     raised."""
     growth: float = Field(default=2.0, gt=1)
     """Factor by which they are."""
-    max_shots: int = Field(default=10_000, gt=0)
+    max_shots: Shots = 10_000
     """Shots per batch beyond which they are not."""
 
 
 class MeasurementConfig(Section):
     """Shots."""
 
-    shots: Annotated[int, Field(gt=0)] | Literal["exact"] = 200
+    shots: Shots | Literal["exact"] = 200
     """Shots per batch: per sample, phase and commuting group; ``exact`` for expectations without noise."""
-    test_shots: int | None = Field(default=None, gt=0)
+    test_shots: Shots | None = None
     """Shots per batch on the test set, with the first and the final weights, and in predictions; `shots` by default."""
     allocation: Literal["equal", "optimal"] = "equal"
     """``optimal`` splits the same shots between the groups by a pilot's variances; `shots` is then the mean."""
@@ -49,7 +49,7 @@ class PilotConfig(Section):
     """Epochs between pilots; 0 for one at the start only."""
     levels: int = Field(default=6, ge=2, le=12)
     """Nudges of the first pilot, each twice the one before; later pilots take three."""
-    first_beta: float | None = Field(default=None, gt=0)
+    first_beta: Beta | None = None
     """The smallest of them; by default a tenth of max|coefficient| / range(C)."""
 
 

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
 
-__all__ = ["Section"]
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["Beta", "Section", "Shots"]
+
+Shots = Annotated[int, Field(gt=0, le=10**15)]
+"""Shots of a batch: sums over many batches stay whole numbers of 64 bits."""
+
+Beta = Annotated[float, Field(ge=1e-100, le=1e100)]
+"""Strength of a nudge: its powers stay numbers of double precision."""
 
 
 class Section(BaseModel):

@@ -12,7 +12,6 @@ the next sending. Circuits are kept in the same file, so that a network stays on
 
 from __future__ import annotations
 
-import fcntl
 import io
 import json
 import sqlite3
@@ -22,13 +21,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from math import prod
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import LedgerError
 from qep_qiskit.execution.interface import RequestKey
+from qep_qiskit.files import Hold, hold
 
 __all__ = ["JobDescription", "JobEntry", "JobLedger", "JobState"]
 
@@ -147,7 +147,7 @@ class JobLedger:
             self._connection = _connected(path)
             self._prepare()
         except BaseException:
-            self._lock.close()
+            self._lock.release()
             raise
 
     def __enter__(self) -> JobLedger:
@@ -159,7 +159,7 @@ class JobLedger:
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
-        self._lock.close()
+        self._lock.release()
 
     def _prepare(self) -> None:
         with self._transaction() as connection:
@@ -314,10 +314,11 @@ class JobLedger:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # a full disk has rolled it back already
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
 
 _JSON = ("options", "parameter_names", "axes", "shapes")
@@ -356,16 +357,13 @@ def _unpacked(path: Path, content: bytes) -> list[NDArray]:
         raise LedgerError(f"{path}: the ledger is damaged ({error})") from error
 
 
-def _locked(path: Path) -> IO[bytes]:
+def _locked(path: Path) -> Hold:
     """Hold a file beside the ledger: SQLite's own locks would go as soon as another handle of the ledger closes."""
     with _explained(path):
-        handle = path.with_name(f"{path.name}.lock").open("ab")
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return hold(path.with_name(f"{path.name}.lock"))
         except BlockingIOError as error:
-            handle.close()
             raise LedgerError(f"{path}: another process is working with this ledger") from error
-    return handle
 
 
 def _connected(path: Path) -> sqlite3.Connection:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from typing import IO
 
 from qep_qiskit.execution.ledger import JobLedger
+from qep_qiskit.files import LineFile
 from qep_qiskit.learning.run_folder import RunFolder
 from qep_qiskit.learning.trainer import Outcome, Record, Trainer
 
@@ -21,12 +21,10 @@ class MetricsFile:
     """
 
     def __init__(self, folder: RunFolder) -> None:
-        self._file: IO[bytes] = folder.metrics_path.open("ab")
+        self._file = LineFile(folder.metrics_path)
 
     def _write(self, trainer: Trainer, record: Record) -> None:
-        self._file.write((json.dumps(record) + "\n").encode())
-        self._file.flush()
-        trainer.state.metrics_bytes = self._file.tell()
+        trainer.state.metrics_bytes = self._file.append((json.dumps(record) + "\n").encode())
 
     def on_request(self, trainer: Trainer) -> None:
         """Nothing to write."""
@@ -89,8 +87,9 @@ class Checkpoints:
             self._save(trainer)
 
     def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
-        """Always save."""
-        self._save(trainer)
+        """Save, unless something could not be written: the last checkpoint is what can be gone on from."""
+        if outcome != "broken":
+            self._save(trainer)
 
 
 class AppliedJobs:

@@ -29,6 +29,7 @@ _STENCILS: dict[str, dict[int, float]] = {
     "four_point": {-2: 1.0 / 12.0, -1: -8.0 / 12.0, 1: 8.0 / 12.0, 2: -1.0 / 12.0},
 }
 _FLUCTUATIONS = "fluctuations"
+_SMALLEST_BETA = 1e-100  # powers of it, and of its inverse, stay numbers of double precision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,8 @@ class Contrast:
             used by ``fluctuations``.
 
     Raises:
-        ConfigError: beta is zero or not finite, or is negative where the sign means nothing.
+        ConfigError: beta is zero, not finite or of a size that no calculation bears, or is negative where the sign
+            means nothing.
     """
 
     kind: Literal["one_sided", "symmetric", "four_point", "fluctuations"] = "symmetric"
@@ -54,6 +56,11 @@ class Contrast:
             )
         if self.beta == 0 or not np.isfinite(self.beta):
             raise ConfigError(f"contrast.beta: expected a number other than zero, got {self.beta}")
+        if not _SMALLEST_BETA <= abs(self.beta) <= 1.0 / _SMALLEST_BETA:
+            raise ConfigError(
+                f"contrast.beta: expected a magnitude from {_SMALLEST_BETA:g} to {1.0 / _SMALLEST_BETA:g}, got "
+                f"{self.beta:g}"
+            )
         if self.beta < 0 and self.kind != "one_sided":
             raise ConfigError(
                 f"contrast.beta: {self.kind} uses both signs, so beta must be positive, got {self.beta}; "

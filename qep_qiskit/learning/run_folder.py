@@ -7,11 +7,11 @@ checkpoint.npz    weights, optimiser memory and counters; replaced atomically
 weights.json      weights by name, before and after (at the end)
 summary.json      the table printed at the end
 *.png             figures (at the end)
+run.lock          held by the process that works in the folder
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -22,10 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from qep_qiskit.errors import FolderBusyError, RunFolderError
-from qep_qiskit.learning.state import TrainingState, load_state, save_state, write_atomically
+from qep_qiskit.files import hold, write_atomically
+from qep_qiskit.learning.state import TrainingState, load_state, save_state
 from qep_qiskit.tasks import Task, load_task, save_task
 
 __all__ = ["RunFolder"]
+
+_LOCK = "run.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +63,12 @@ class RunFolder:
                     + "give another folder with --out"
                 )
             path.mkdir(parents=True, exist_ok=True)
-            save_task(path / "data.npz", task)
-            folder.write_json("config.json", config)
+            try:
+                save_task(path / "data.npz", task)
+                folder.write_json("config.json", config)
+            except BaseException:  # half a folder would stand in the way of the next try
+                (path / "data.npz").unlink(missing_ok=True)
+                raise
         return folder
 
     @classmethod
@@ -109,9 +116,11 @@ class RunFolder:
         """The last checkpoint, or None if the run was stopped before the first.
 
         Raises:
-            RunFolderError: The checkpoint or the metrics are damaged, or belong to another run.
+            RunFolderError: The checkpoint or the metrics are damaged, or belong to another run; or there is no
+                checkpoint any more, though there was one.
         """
         if not self.checkpoint_path.exists():
+            self._require_untrained()
             return None
         state = load_state(self.checkpoint_path, self.fingerprint())
         counted = self._counted_metrics(state)
@@ -120,6 +129,16 @@ class RunFolder:
         except ValueError as error:
             raise RunFolderError(f"{self.metrics_path}: is damaged ({error}); start the run anew") from error
         return state
+
+    def _require_untrained(self) -> None:
+        """Without a checkpoint nothing but a first look at the starting weights can have been written."""
+        content = self._read_bytes("metrics.jsonl") if self.metrics_path.exists() else b""
+        steps = content.count(b'"event": "step"')
+        if steps or (self.path / "summary.json").exists():
+            raise RunFolderError(
+                f"{self.checkpoint_path}: is missing, though the run has written the metrics of {steps} steps; bring "
+                "the file back, or train anew with 'qep train' in another folder"
+            )
 
     def _counted_metrics(self, state: TrainingState) -> bytes:
         """The part of the metrics file that a checkpoint counts."""
@@ -179,12 +198,11 @@ class RunFolder:
             RunFolderError: Another process is at work in the folder.
         """
         with _explained(self.path, "the run folder cannot be locked"):
-            handle = (self.path / "config.json").open("r+b")  # a network file system locks only what may be written
-        with handle:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock = hold(self.path / _LOCK)
             except BlockingIOError as error:
                 raise FolderBusyError(f"{self.path}: another process is working in this folder") from error
+        with lock:
             yield
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, field, fields
 from io import BytesIO
 from pathlib import Path
@@ -20,12 +19,13 @@ from numpy.typing import NDArray
 
 from qep_qiskit.errors import RunFolderError
 from qep_qiskit.execution import ReadingErrors, ReadoutErrors, TwirledErrors
+from qep_qiskit.files import write_atomically
 from qep_qiskit.learning.gradient_watch import GradientWatch
 from qep_qiskit.learning.journal import Journal, pack_journal, unpack_journal
 from qep_qiskit.learning.spending import SignalTally, Spending
 from qep_qiskit.warning_log import WarningLog
 
-__all__ = ["EpochTally", "TrainingState", "load_state", "save_state", "write_atomically"]
+__all__ = ["EpochTally", "TrainingState", "load_state", "save_state"]
 
 _FORMAT = 5
 _DIGEST_BYTES = 32
@@ -135,16 +135,6 @@ class TrainingState:
     watch: GradientWatch = field(default_factory=GradientWatch)
     warnings: WarningLog = field(default_factory=WarningLog)
     journal: Journal = field(default_factory=list)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that at every moment either the old or the new content is there, whole."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def save_state(path: Path, state: TrainingState, belongs_to: str) -> None:

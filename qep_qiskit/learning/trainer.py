@@ -32,7 +32,7 @@ from qep_qiskit.warning_log import WarningLog, counting_warnings
 
 __all__ = ["Callback", "Record", "Trainer", "TrainingSettings"]
 
-Outcome = Literal["finished", "stopped"]
+Outcome = Literal["finished", "stopped", "broken"]
 Result = TypeVar("Result")
 
 
@@ -195,6 +195,9 @@ class Trainer:
             pass
         except PausedError as pause:
             self.left_behind = str(pause)
+        except OSError:
+            outcome = "broken"  # what could not be written must not be counted by a checkpoint
+            raise
         finally:
             self.state.seconds = self._seconds()
             for callback in self.callbacks:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
+from rich.box import SIMPLE_HEAD, Box
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
@@ -21,6 +21,7 @@ from rich.text import Text
 __all__ = ["FittedTable"]
 
 _AMPLE = 100_000  # columns of a terminal on which everything fits
+_ASCII_HEAD = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 
 
 class FittedTable(Table):
@@ -78,18 +79,19 @@ class FittedTable(Table):
                 columns = [column for column in columns if _header(column) != name]
                 left_out.append(name)
             natural = [_natural(column) for column in columns]
-            roomy, dense = (self._with(columns, natural, dense=dense) for dense in (False, True))
+            box = self.box and (_ASCII_HEAD if options.ascii_only else self.box)
+            roomy, dense = (self._with(columns, natural, box, dense=dense) for dense in (False, True))
             if _measured(roomy, console, options) <= options.max_width:
                 return Table.__rich_console__(roomy, console, options)
             spacing = _measured(dense, console, options) - sum(natural)
             widths = _widths(columns, options.max_width - spacing)
             if widths is not None:
-                return Table.__rich_console__(self._with(columns, widths, dense=True), console, options)
+                return Table.__rich_console__(self._with(columns, widths, box, dense=True), console, options)
         return None
 
-    def _with(self, columns: Sequence[Column], widths: Sequence[int], *, dense: bool) -> Table:
+    def _with(self, columns: Sequence[Column], widths: Sequence[int], box: Box | None, *, dense: bool) -> Table:
         """A plain table of some columns in given widths, without title and note."""
-        table = Table(box=self.box, show_header=self.show_header, pad_edge=False, collapse_padding=dense)
+        table = Table(box=box, show_header=self.show_header, pad_edge=False, collapse_padding=dense)
         for column, width in zip(columns, widths, strict=True):
             table.add_column(column.header, justify=column.justify, style=column.style, width=width, overflow="fold")
         cells = zip(*(column.cells for column in columns), strict=True)

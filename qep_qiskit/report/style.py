@@ -21,6 +21,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
 
 from qep_qiskit.errors import QepError
+from qep_qiskit.files import write_atomically
 
 __all__ = [
     "DIVERGING",
@@ -206,12 +207,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
         endings = ", ".join(f".{name}" for name in _METADATA)
         raise QepError(f"a picture is saved by its ending: expected a path that ends in {endings}, got {str(target)!r}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        _write(figure, temporary, kind)
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomically(target, figure_bytes(figure, kind))
     return target
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from qep_qiskit.config import Experiment
 from qep_qiskit.errors import RunFolderError
-from qep_qiskit.learning.state import write_atomically
+from qep_qiskit.files import write_atomically
 from qep_qiskit.studies.budget_setup import BudgetSetup
 from qep_qiskit.studies.points import PointStore
 from qep_qiskit.studies.training import stamped_config
@@ -25,6 +25,7 @@ from qep_qiskit.studies.training import stamped_config
 __all__ = ["BudgetFolder"]
 
 _STUDY, _POINTS = "study.json", "points.jsonl"
+_BEFORE_THE_STUDY = {_POINTS, "points.lock"}  # all that a call leaves that could not even write the first file
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class BudgetFolder:
             raise RunFolderError(
                 f"{self.path}: is not the folder of a study, or is damaged; give another --out"
             ) from error
-        if there and kept is None:
+        if set(there) - _BEFORE_THE_STUDY and kept is None:
             raise RunFolderError(f"{self.path}: exists already and is not the folder of a study; give another --out")
         if kept is not None and kept != setup.digest:
             raise RunFolderError(

@@ -16,6 +16,7 @@ from qep_qiskit.config import Config, build, check_config
 from qep_qiskit.config.schema_preparation import VariationalConfig
 from qep_qiskit.config.schema_spending import AdaptiveConfig
 from qep_qiskit.errors import ConfigError, RunFolderError
+from qep_qiskit.files import LineFile
 from qep_qiskit.learning import RunFolder, Trainer, evaluate
 from qep_qiskit.learning.trainer import Outcome, Record
 from qep_qiskit.studies.gradient import Study
@@ -94,8 +95,8 @@ class ExactLosses:
             memory=trainer.state.recollections,
         ).tally
         line = {"epoch": trainer.state.epoch, "loss": found.mean_cost, "accuracy": found.accuracy}
-        with (self.folder.path / _FILE).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        with LineFile(self.folder.path / _FILE) as file:
+            file.append((json.dumps(line) + "\n").encode())
 
     def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
         """Nothing to do."""

@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Literal
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from qep_qiskit.errors import ConfigError, QepWarning
 from qep_qiskit.execution import Executor, Readout, Request, ShotData, StatevectorExecutor, Ticket
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.learning import Record, Trainer, TrainingState
+from qep_qiskit.learning.trainer import Outcome
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import LayerProgram
@@ -271,7 +271,7 @@ class _OneEpoch:
         if trainer.state.epoch > self.epoch:
             trainer.request_stop()
 
-    def on_end(self, trainer: Trainer, outcome: Literal["finished", "stopped"]) -> None:
+    def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
         """Nothing to do."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -12,9 +11,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from qep_qiskit.errors import QepError, RunFolderError, WorkerLostError
+from qep_qiskit.files import Hold, LineFile, hold
 from qep_qiskit.studies.pool import Pool, StudyStopped
 
 __all__ = ["Point", "PointStore", "Progress", "Row", "Store", "run_points"]
@@ -74,33 +74,35 @@ class PointStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._rows: dict[tuple[str, str], list[Row]] = {}
-        self._file = self._locked()
-        self._read()
+        self._lock, self._file = self._locked()
+        try:
+            self._read()
+        except BaseException:
+            self._file.close()
+            self._lock.release()
+            raise
         self._synced_at = time.monotonic()
 
-    def _locked(self) -> IO[bytes]:
+    def _locked(self) -> tuple[Hold, LineFile]:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            file = self._path.open("a+b")
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock = hold(self._path.with_suffix(".lock"))
+            return lock, LineFile(self._path)
         except BlockingIOError:
             raise RunFolderError(f"{self._path}: another process is working on this study") from None
         except OSError as error:
             raise RunFolderError(f"{self._path}: cannot be written ({error.strerror})") from error
-        return file
 
     def _read(self) -> None:
-        self._file.seek(0)
-        content = self._file.read()
+        content = self._path.read_bytes()
         whole = content[: content.rfind(b"\n") + 1]
         for number, line in enumerate(whole.splitlines(), start=1):
             try:
                 entry = json.loads(line)
                 self._rows[entry["key"], entry["point"]] = entry["rows"]
             except (ValueError, KeyError, TypeError) as error:
-                self._file.close()
                 raise RunFolderError(f"{self._path}: line {number} is damaged; remove the line, or the file") from error
-        self._file.truncate(len(whole))
+        os.truncate(self._path, len(whole))
 
     def rows_of(self, point: Point) -> list[Row] | None:
         """What is known of a point, or None."""
@@ -109,18 +111,18 @@ class PointStore:
     def keep(self, point: Point, rows: list[Row]) -> None:
         """Append a point; the system has it when this returns, the disk soon after."""
         entry = {"key": point["key"], "point": _digest(point), "rows": rows}
-        self._file.write((_json(entry) + "\n").encode())
-        self._file.flush()
+        self._file.append((_json(entry) + "\n").encode())
         if time.monotonic() - self._synced_at >= _SECONDS_BETWEEN_SYNCS:
-            os.fsync(self._file.fileno())
+            self._file.sync()
             self._synced_at = time.monotonic()
         self._rows[entry["key"], entry["point"]] = rows
 
     def close(self) -> None:
         """Put everything on disk and let go of the file."""
-        if not self._file.closed:
-            os.fsync(self._file.fileno())
+        if self._lock.is_locked:
+            self._file.sync()
             self._file.close()
+            self._lock.release()
 
     def __enter__(self) -> PointStore:
         return self

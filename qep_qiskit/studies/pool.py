@@ -16,7 +16,6 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 from qep_qiskit.errors import ConfigError, WorkerLostError
@@ -250,6 +249,11 @@ def _ctrl_c_is_not_inherited() -> Iterator[None]:
 
     It is blocked for a moment, and blocked signals are inherited; one that comes meanwhile is delivered afterwards.
     """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows: a worker ignores it once it has begun
+        yield
+        return
+    from multiprocessing import resource_tracker
+
     resource_tracker.ensure_running()  # would unblock it
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from qep_qiskit.errors import FolderBusyError, RunFolderError
-from qep_qiskit.learning.state import write_atomically
+from qep_qiskit.files import hold, write_atomically
 from qep_qiskit.studies.grid import GridPoint, value_text
 from qep_qiskit.studies.training import versions
 
@@ -105,16 +104,14 @@ class SweepFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = (self.path / _LOCK).open("ab")
+            lock = hold(self.path / _LOCK)
+        except BlockingIOError as error:
+            raise FolderBusyError(f"{self.path}: another process is working in this folder") from error
         except OSError as error:
             raise RunFolderError(
                 f"{self.path}: the folder of the sweep cannot be written ({error.strerror})"
             ) from error
         with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise FolderBusyError(f"{self.path}: another process is working in this folder") from error
             self.check(points)
             self._write(points)
             (self.path / "runs").mkdir(exist_ok=True)

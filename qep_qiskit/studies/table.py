@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from qep_qiskit.errors import ConfigError, ResourceError, RunFolderError
-from qep_qiskit.learning.state import write_atomically
+from qep_qiskit.files import write_atomically
 
 __all__ = ["TableFormat", "require_table_format", "write_table"]
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
+import io
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from qep_qiskit.errors import RunFolderError
+from qep_qiskit.files import write_atomically
 from qep_qiskit.tasks.dataset import Dataset, Task
 from qep_qiskit.tasks.scaling import Scaling
 
@@ -47,14 +47,11 @@ def save_task(path_npz: str | Path, task: Task) -> None:
     arrays = _arrays("train", task.train)
     if task.test is not None:
         arrays |= _arrays("test", task.test)
-    new = path.with_name(path.name + ".new")
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, metadata=np.array(json.dumps(_metadata(task))), **arrays)
     try:
-        with new.open("wb") as file:
-            np.savez(file, allow_pickle=False, metadata=np.array(json.dumps(_metadata(task))), **arrays)
-        os.replace(new, path)
+        write_atomically(path, content.getvalue())
     except OSError as error:
-        with contextlib.suppress(OSError):
-            new.unlink(missing_ok=True)
         raise RunFolderError(f"{path}: the task cannot be written: {error.strerror}") from None
 
 

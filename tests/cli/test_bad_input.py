@@ -2,7 +2,6 @@
 
 import os
 import re
-import resource
 import shutil
 from pathlib import Path
 
@@ -166,9 +165,21 @@ def test_prediction_without_inputs(refused, copied):
     assert "copy" in refused("predict", "copy", "flowers.csv")
 
 
-def test_prediction_of_a_run_that_has_no_checkpoint(refused, copied):
-    (copied("flowers") / "checkpoint.npz").unlink()
+def test_prediction_of_a_run_that_was_stopped_before_its_first_checkpoint(refused, copied):
+    for name in ("checkpoint.npz", "metrics.jsonl", "summary.json"):
+        (copied("flowers") if name == "checkpoint.npz" else Path("copy")).joinpath(name).unlink()
     assert "nothing is trained here yet; use 'qep resume" in refused("predict", "copy", "flowers.csv")
+
+
+@pytest.mark.parametrize("command", ["resume", "predict", "gradient", "budget"])
+@pytest.mark.parametrize("lost", [(), ("summary.json",), ("metrics.jsonl",)])
+def test_a_checkpoint_that_was_removed_is_missed(refused, copied, command, lost):
+    """A run never begins again without a word."""
+    folder = copied("flowers")
+    for name in ("checkpoint.npz", *lost):
+        (folder / name).unlink()
+    more = {"predict": ["flowers.csv"], "gradient": ["--sample", "0"]}.get(command, [])
+    assert "checkpoint.npz: is missing, though the run has" in refused(command, folder, *more)
 
 
 @pytest.mark.parametrize(
@@ -208,6 +219,7 @@ def test_a_device_that_aer_does_not_have(refused):
 
 def test_far_too_many_spins_are_refused_before_the_graph_is_built(here, process):
     """The pairs of a complete graph alone would fill the memory; the process gets 2 GiB."""
+    resource = pytest.importorskip("resource", reason="limits of memory are Unix's")
     limit = 2 << 30
     child = process(
         "train",

@@ -1,4 +1,3 @@
-import fcntl
 import hashlib
 import io
 import json
@@ -12,6 +11,7 @@ import pytest
 
 from qep_qiskit.config import from_file
 from qep_qiskit.errors import RunFolderError
+from qep_qiskit.files import hold
 from qep_qiskit.learning import Checkpoints, MetricsFile, RunFolder
 
 LAST_STEP = 6
@@ -331,15 +331,10 @@ def test_data_of_another_task(refused, halted, runs):
 @pytest.fixture
 def locked():
     """Holds a folder as another process at work in it does."""
-    handles = []
-
-    def hold(folder):
-        handles.append((folder / "config.json").open("rb"))
-        fcntl.flock(handles[-1], fcntl.LOCK_EX)
-
-    yield hold
-    for handle in handles:
-        handle.close()
+    held = []
+    yield lambda folder: held.append(hold(folder / "run.lock"))
+    for lock in held:
+        lock.release()
 
 
 @pytest.mark.parametrize("lost", [None, "checkpoint.npz"])

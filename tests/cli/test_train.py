@@ -16,6 +16,7 @@ FILES = {
     "learning_curve.png",
     "metrics.jsonl",
     "network.png",
+    "run.lock",
     "summary.json",
     "weights.json",
 }

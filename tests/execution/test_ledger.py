@@ -121,6 +121,17 @@ def test_what_was_written_survives_a_kill(tmp_path):
         assert ledger.circuit("b") is None
 
 
+def test_a_full_disk_is_one_line_and_the_ledger_goes_on_when_there_is_room(ledger):
+    ledger.intend(description(), BOUND)
+    pages = ledger._connection.execute("PRAGMA page_count").fetchone()[0]
+    ledger._connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(LedgerError, match=r"the ledger cannot be used .*full"):
+        ledger.keep_circuit("a", bytes(100_000))
+    ledger._connection.execute("PRAGMA max_page_count = 100000")
+    ledger.keep_circuit("a", bytes(100_000))
+    assert [entry.state for entry in ledger.entries()] == ["intended"]
+
+
 def test_damage_and_absence_are_one_line(tmp_path):
     path = tmp_path / "jobs.sqlite"
     with pytest.raises(LedgerError, match="there is no ledger here"):

@@ -14,6 +14,7 @@ import jinja2
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from qep_qiskit.files import write_atomically
 from qep_qiskit.report.budget.cells import (
     TextTable,
     comparison_table,
@@ -71,7 +72,7 @@ def write_budget_report(
     tables = _tables(gradient, comparison, training, noise)
     files = sorted(path.name for path in target.iterdir() if path.suffix in _DATA_ENDINGS)
     page = page_html(facts, pictures=pictures, tables=tables, files=files)
-    _write_whole(target / "index.html", page.encode())
+    write_atomically(target / "index.html", page.encode())
     shown = [table.for_terminal() for table in tables]
     recommendation = facts.get("recommendation")
     return [*shown, recommendation_table(recommendation)] if recommendation else shown
@@ -181,12 +182,3 @@ def _measured(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _part(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

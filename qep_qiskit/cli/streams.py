@@ -1,0 +1,55 @@
+"""Standard output and error that can take every character, and what becomes of output that nobody takes."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import sys
+import unicodedata
+
+__all__ = ["accept_all_characters", "give_up_output", "system_line"]
+
+_HANDLER = "qep_qiskit.plain"
+_PLAIN = {"±": "+-", "−": "-", "…": "...", "·": ".", "×": "x", "≤": "<=", "≥": ">=", "→": "->", "█": "#", "■": "#"}
+_PLAIN |= {"β": "beta", "η": "eta", "ħ": "hbar", "σ": "sigma", "θ": "theta", "µ": "u", "μ": "u", "π": "pi", "░": ":"}
+_LEVEL, _UPRIGHT = "─━═╌┄╴╶╸╺", "│┃║╎┆"
+
+
+def accept_all_characters() -> None:
+    """Let characters that the encoding of a stream lacks be written by plain ones, instead of an error."""
+    codecs.register_error(_HANDLER, _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_HANDLER)
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(_in_ascii, error.object[error.start : error.end])), error.end
+
+
+def _in_ascii(character: str) -> str:
+    if character in _PLAIN:
+        return _PLAIN[character]
+    if "\u2500" <= character <= "\u257f":  # lines of tables and of drawings
+        return "-" if character in _LEVEL else "|" if character in _UPRIGHT else "+"
+    return unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode() or "?"
+
+
+def give_up_output() -> None:
+    """Drop what is still to be written, so that the end of the process does not try it again."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+
+
+def system_line(error: OSError) -> str:
+    """What the system says, in one line that begins with the file."""
+    name = "output" if error.filename is None else error.filename
+    return f"{name}: {error.strerror or type(error).__name__}; what was written before is kept"

@@ -1,0 +1,121 @@
+"""Streams with few columns, few letters or no room, full disks, and files with a mark in front."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+GRADIENT = ("gradient", "exact.toml", "--sample", "0", "--compare", "exact")
+
+
+def printed(process, *arguments, **variables):
+    child = process(*arguments, env=os.environ | variables, encoding=variables.get("PYTHONIOENCODING", "utf-8"))
+    out, err = child.communicate(timeout=120)
+    return child.returncode, out, err
+
+
+@pytest.mark.parametrize("columns", ["40", "80"])
+def test_a_pipe_with_few_columns_gets_all_numbers(here, process, qep, columns):
+    code, out, _ = printed(process, *GRADIENT, COLUMNS=columns)
+    whole = printed(process, *GRADIENT, COLUMNS="200")[1]
+    assert code == 0
+    assert max(map(len, out.splitlines())) <= int(columns)
+    assert set(whole.split()) - {word for word in whole.split() if word.startswith("─")} <= set(out.split())
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_an_encoding_with_few_letters_is_enough(here, process, encoding):
+    """± and the lines of tables and drawings become plain characters; the work is not lost."""
+    code, out, err = printed(process, *GRADIENT, PYTHONIOENCODING=encoding)
+    assert (code, err) == (0, "")
+    assert "weight" in out
+    code, out, err = printed(process, "circuits", "circuits.toml", PYTHONIOENCODING=encoding)
+    assert (code, err) == (0, "")
+    assert "+---+" in out
+
+
+def test_plus_or_minus_in_ascii(here, process, copied):
+    copied("flowers")
+    code, out, err = printed(process, "resume", "copy", PYTHONIOENCODING="ascii")
+    assert (code, err) == (0, "")
+    assert " +- " in out
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device here")
+@pytest.mark.parametrize("arguments", [GRADIENT, ("train", "exact.toml", "--out", "run"), (*GRADIENT, "--json")])
+def test_output_that_nobody_takes_is_one_line(here, process, arguments):
+    with open("/dev/full", "w") as full:
+        child = process(*arguments, stdout=full)
+        _, err = child.communicate(timeout=120)
+    assert child.returncode == 2
+    assert err.splitlines()[-1] == ("qep: error: output: No space left on device; what was written before is kept")
+    assert "Traceback" not in err
+    assert "Exception ignored" not in err
+    assert arguments[0] != "train" or Path("run/checkpoint.npz").exists()
+
+
+def test_a_byte_order_mark_is_no_part_of_a_configuration(here, qep):
+    for name in ("exact.toml", "flowers.toml", "flowers.csv"):
+        (here / name).write_bytes(b"\xef\xbb\xbf" + (here / name).read_bytes())
+    for name in ("exact.toml", "flowers.toml"):
+        assert qep("gradient", name, "--sample", 0).code == 0
+
+
+@pytest.fixture(scope="module")
+def tiny_disk(tmp_path_factory):
+    """Mounts disks of so many kilobytes."""
+    mounted = []
+
+    def mount(kilobytes):
+        folder = tmp_path_factory.mktemp("disk")
+        command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
+        try:
+            subprocess.run(command, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            pytest.skip("disks cannot be mounted here")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", str(folder)], check=False, capture_output=True)
+
+
+def fill(folder, left):
+    """Leave so many kilobytes."""
+    (folder / "ballast").write_bytes(b"")
+    status = os.statvfs(folder)
+    (folder / "ballast").write_bytes(bytes(status.f_bavail * status.f_bsize - 1024 * left))
+
+
+def refused_by_a_full_disk(result):
+    assert result.code == 2, result.err
+    assert "No space left on device" in result.err.splitlines()[-1]
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize("kilobytes", [4, 12, 20, 60])
+def test_a_run_on_a_full_disk_is_one_line_and_goes_on_later(here, qep, tiny_disk, runs, records, memory, kilobytes):
+    """Wherever it ends: in the data, the metrics, a checkpoint, or the figures."""
+    disk = tiny_disk(1024)
+    fill(disk, kilobytes)
+    refused_by_a_full_disk(qep("train", "circuits.toml", "--out", disk / "run"))
+    (disk / "ballast").unlink()
+    begun = (disk / "run" / "config.json").exists()
+    again = qep("resume", disk / "run") if begun else qep("train", "circuits.toml", "--out", disk / "run")
+    assert again.code == 0, again.err
+    assert not list((disk / "run").glob(".*"))
+    assert records(disk / "run") == records(runs / "circuits")
+    assert memory(disk / "run") == memory(runs / "circuits")
+
+
+@pytest.mark.parametrize("kilobytes", [0, 24])
+def test_a_sweep_on_a_full_disk_is_one_line_and_goes_on_later(here, qep, tiny_disk, kilobytes):
+    disk, grid = tiny_disk(1024), ("--over", "seed=0:3", "--jobs", 1)
+    fill(disk, kilobytes)
+    refused_by_a_full_disk(qep("sweep", "exact.toml", *grid, "--out", disk / "sweep"))
+    (disk / "ballast").unlink()
+    again = qep("sweep", "exact.toml", *grid, "--out", disk / "sweep")
+    assert again.code == 0, again.err
+    assert len((disk / "sweep/results.csv").read_text(encoding="utf-8").splitlines()) == 4
