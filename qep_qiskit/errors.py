@@ -21,6 +21,7 @@ __all__ = [
     "FloppyModesWarning",
     "FolderBusyError",
     "IdleClusterWarning",
+    "IgnoredMeasurementWarning",
     "JobFailedError",
     "LedgerError",
     "LostSignalWarning",
@@ -176,6 +177,12 @@ class FloppyModesWarning(UntrustedGradientWarning):
 
 class IdleClusterWarning(QepWarning):
     """A cluster has no workers yet; what is handed to it waits for some."""
+
+    severity = "note"
+
+
+class IgnoredMeasurementWarning(QepWarning):
+    """Final measurements of an ansatz are ignored; the groups of the network are measured in their place."""
 
     severity = "note"
 

@@ -1,15 +1,17 @@
 """Programs with free angles: families, the user's own circuits, and overlaps of two of their states."""
 
+from qep_qiskit.ansatz.ansatz_file import ansatz_text, parse_ansatz, read_ansatz
 from qep_qiskit.ansatz.checks import check_ansatz
+from qep_qiskit.ansatz.circuit_ansatz import circuit_ansatz
 from qep_qiskit.ansatz.families import ENTANGLEMENTS, hamiltonian_variational, hardware_efficient
 from qep_qiskit.ansatz.overlap import InitialReadout, initial_readout, overlap_program
-from qep_qiskit.ansatz.qasm_file import ansatz_text, parse_ansatz, read_ansatz
 
 __all__ = [
     "ENTANGLEMENTS",
     "InitialReadout",
     "ansatz_text",
     "check_ansatz",
+    "circuit_ansatz",
     "hamiltonian_variational",
     "hardware_efficient",
     "initial_readout",

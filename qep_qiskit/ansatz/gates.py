@@ -8,22 +8,15 @@ from typing import TypeAlias
 
 import numpy as np
 from qiskit import QuantumCircuit, transpile
-from qiskit.circuit import ControlledGate, Instruction, Parameter, ParameterExpression
+from qiskit.circuit import Instruction, ParameterExpression
 
 from qep_qiskit.errors import AnsatzError
 from qep_qiskit.operators import PauliWord
 
-__all__ = ["Cx", "Gate", "Rotation", "elementary_gates", "refuse_controlled_rotations"]
+__all__ = ["Cx", "Gate", "Rotation", "elementary_gates"]
 
 _LETTERS = {"rx": "X", "ry": "Y", "rz": "Z", "rxx": "XX", "ryy": "YY", "rzz": "ZZ", "rzx": "ZX"}
 _IDENTITIES = frozenset({"barrier", "id"})
-_REWRITTEN = {
-    "crx": "h b; rz(t/2) b; cx a, b; rz(-t/2) b; cx a, b; h b;",
-    "cry": "ry(t/2) b; cx a, b; ry(-t/2) b; cx a, b;",
-    "crz": "rz(t/2) b; cx a, b; rz(-t/2) b; cx a, b;",
-    "cp": "rz(t/2) a; rz(t/2) b; cx a, b; rz(-t/2) b; cx a, b;",
-}
-_REWRITTEN |= {"cu1": _REWRITTEN["cp"], "cphase": _REWRITTEN["cp"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,32 +117,3 @@ def _constant(value: float | ParameterExpression) -> float | None:
     if isinstance(value, ParameterExpression) and value.parameters:
         return None
     return float(value)
-
-
-def refuse_controlled_rotations(circuit: QuantumCircuit, where: str) -> None:
-    """Refuse controlled gates with free parameters, in the circuit and in the gates it defines.
-
-    Simulators bind some of them wrongly and say nothing.
-
-    Raises:
-        AnsatzError: There is one; the message says what to write instead.
-    """
-    for instruction in circuit.data:
-        operation = instruction.operation
-        if not any(_is_free(parameter) for parameter in operation.params):
-            continue
-        if isinstance(operation, ControlledGate):
-            rewritten = _REWRITTEN.get(operation.name)
-            advice = f"write {operation.name}(t) a, b; as {rewritten}" if rewritten else "write rotations and cx gates"
-            raise AnsatzError(
-                f"{where}: expected no controlled rotation with a free angle, which simulators bind wrongly, got "
-                f"'{operation.name}'; {advice}"
-            )
-        if operation.definition is not None:
-            refuse_controlled_rotations(operation.definition, where)
-
-
-def _is_free(parameter: object) -> bool:
-    return isinstance(parameter, Parameter) or (
-        isinstance(parameter, ParameterExpression) and bool(parameter.parameters)
-    )

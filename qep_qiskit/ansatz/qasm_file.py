@@ -1,39 +1,39 @@
-"""An ansatz of the user's own: an OpenQASM 3 file whose input parameters are the free angles."""
+"""From OpenQASM 3 to a circuit of gates, with every complaint in one line."""
 
 from __future__ import annotations
 
 import contextlib
 import io
+import operator
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from typing import NoReturn
 
 import openqasm3
 import qiskit_qasm3_import
-from openqasm3 import ast
+from openqasm3 import ast, dumps
 from openqasm3.visitor import QASMVisitor
 from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
 
-from qep_qiskit.ansatz.checks import check_names
-from qep_qiskit.ansatz.gates import Rotation, elementary_gates, refuse_controlled_rotations
-from qep_qiskit.ansatz.layering import absorb_first_gates, layer_program, native_pairs
 from qep_qiskit.errors import AnsatzError
-from qep_qiskit.program import LayerProgram
 
-__all__ = ["ansatz_text", "parse_ansatz", "read_ansatz"]
+__all__ = ["MEASUREMENT", "circuit_of_text"]
 
-_MEASUREMENT = ("a measurement", "remove it: the network's groups are measured at the end of the circuit anyway")
+MEASUREMENT = "reset"
+"""What stands for a measurement in a circuit that comes from a text, in which resets are refused."""
+
+_ON_ONE_QUBIT = {"p", "x", "y", "z", "h", "s", "sdg", "t", "tdg", "sx", "rx", "ry", "rz", "u1", "u2", "u3", "id"}
+_ON_MORE = {"cx", "cy", "cz", "cp", "ch", "cu", "crx", "cry", "crz", "swap", "ccx", "cswap", "CX", "phase", "cphase"}
 _CONTROL_FLOW = ("control flow", "write the gates out one by one")
 _CLASSICAL = ("a classical variable", "remove it: the only variables of an ansatz are its input angles")
 _REFUSED: dict[type[ast.QASMNode], tuple[str, str]] = {
-    ast.QuantumMeasurement: _MEASUREMENT,
     ast.QuantumReset: ("a reset", "remove it: all qubits start in |0>"),
     ast.BranchingStatement: _CONTROL_FLOW,
     ast.ForInLoop: _CONTROL_FLOW,
     ast.WhileLoop: _CONTROL_FLOW,
     ast.SwitchStatement: _CONTROL_FLOW,
-    ast.ClassicalDeclaration: _CLASSICAL,
     ast.ClassicalAssignment: _CLASSICAL,
     ast.ConstantDeclaration: ("a named constant", "write its number where it is used"),
     ast.FunctionCall: (
@@ -44,71 +44,67 @@ _REFUSED: dict[type[ast.QASMNode], tuple[str, str]] = {
 }
 
 
-def read_ansatz(path: str | Path, num_qubits: int, reserved_names: Iterable[str]) -> LayerProgram:
-    """Read an ansatz from an OpenQASM 3 file: `ansatz_text` and `parse_ansatz` in one.
+def circuit_of_text(text: str, where: str) -> tuple[QuantumCircuit, list[str]]:
+    """The circuit of an OpenQASM 3 text, and its ``input`` parameters in the order of declaration.
 
-    Args:
-        path: The file.
-        num_qubits: Number of qubits of the network.
-        reserved_names: Names that no parameter may have, see `check_ansatz`.
-
-    Raises:
-        AnsatzError: The file cannot be read, or is no ansatz.
-    """
-    return parse_ansatz(ansatz_text(path), path, num_qubits, reserved_names)
-
-
-def parse_ansatz(text: str, path: str | Path, num_qubits: int, reserved_names: Iterable[str]) -> LayerProgram:
-    """Turn OpenQASM 3 into an ansatz.
-
-    Angles may be affine in the ``input`` parameters; they are the program's parameters in the order of declaration.
-    Gates are decomposed into rotations and CX gates and gathered in layers; the global phase is dropped. Qubits are
-    numbered in the order of declaration.
+    Measurements are in the circuit as operations of the name `MEASUREMENT`, without bits; bits are left out.
 
     Args:
         text: The program.
-        path: Of the file it came from, for messages.
-        num_qubits: Number of qubits of the network.
-        reserved_names: Names that no parameter may have, see `check_ansatz`.
+        where: Begins the message of an error.
 
     Raises:
-        AnsatzError: The text does not parse.
-        AnsatzError: It has another number of qubits, or holds more than gates: measurements, resets, control flow.
-        AnsatzError: A controlled gate has a free angle, or an angle is not affine in the parameters.
-        AnsatzError: There is no free parameter, one turns nothing, or one is named like a weight.
+        AnsatzError: It does not parse, or cannot be imported by Qiskit.
+        AnsatzError: It holds more than gates and measurements: resets, control flow, variables.
+        AnsatzError: An angle divides whole numbers and loses the rest.
     """
-    where = f"ansatz file {path}"
     tree = _parsed(text, where)
-    _refuse_all_but_gates(tree, where)
+    _GatesOnly(where).visit(tree)
+    names = [node.identifier.name for node in tree.statements if isinstance(node, ast.IODeclaration)]
+    own_gates = {node.name.name for node in tree.statements if isinstance(node, ast.QuantumGateDefinition)}
+    renamed = {name: f"input_{name}" for name in names if name in _ON_ONE_QUBIT | _ON_MORE | own_gates}
+    _Renaming(renamed).visit(tree)
+    tree.statements = [kept for node in tree.statements if (kept := _without_bits(node)) is not None]
     circuit = _converted(tree, where)
-    if circuit.num_qubits != num_qubits:
-        raise AnsatzError(
-            f"{where}: expected the {num_qubits} qubits of the network, got {circuit.num_qubits}; declare "
-            f"qubit[{num_qubits}]"
-        )
-    names = list(_input_names(tree))
-    check_names(where, names, reserved_names)
-    refuse_controlled_rotations(circuit, where)
-    gates = native_pairs(elementary_gates(circuit, {name: i for i, name in enumerate(names)}, where))
-    _refuse_idle(names, {gate.source for gate in gates if isinstance(gate, Rotation)}, where)
-    initial, rest = absorb_first_gates(gates, num_qubits)
-    return layer_program(rest, initial, names)
+    back = {new: Parameter(name) for name, new in renamed.items() if circuit.has_parameter(new)}
+    return circuit.assign_parameters(back), names
 
 
-def ansatz_text(path: str | Path) -> str:
-    """The text of an ansatz file.
+def _without_bits(node: ast.Statement | ast.Pragma) -> ast.Statement | ast.Pragma | None:
+    """Measurements as resets, so that they need no bits; declarations of bits are left out."""
+    measured = None
+    if isinstance(node, ast.QuantumMeasurementStatement):
+        measured = node.measure.qubit
+    elif isinstance(node, ast.ClassicalDeclaration):
+        if not isinstance(node.init_expression, ast.QuantumMeasurement):
+            return None
+        measured = node.init_expression.qubit
+    if measured is None:
+        return node
+    reset = ast.QuantumReset(qubits=measured)
+    reset.span = node.span
+    return reset
 
-    Raises:
-        AnsatzError: It cannot be read.
-    """
-    where = f"ansatz file {path}"
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise AnsatzError(f"{where}: expected a file that can be read, got: {reason}; check its path") from error
-    except UnicodeDecodeError as error:
-        raise AnsatzError(f"{where}: expected OpenQASM 3 text, got bytes that are not UTF-8 text") from error
+
+class _Renaming(QASMVisitor[None]):
+    """Gives inputs other names where they are used and declared; gates of the same names keep theirs."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+
+    def visit(self, node: ast.QASMNode, context: None = None) -> None:
+        """Rename the node, or go on to its children that hold angles."""
+        if isinstance(node, ast.QuantumGateDefinition):
+            return  # its parameters are its own
+        if isinstance(node, ast.IODeclaration):
+            self.visit(node.identifier)
+        elif isinstance(node, ast.QuantumGate):
+            for part in (*node.arguments, *node.modifiers):
+                self.visit(part)
+        elif isinstance(node, ast.Identifier):
+            node.name = self._names.get(node.name, node.name)
+        else:
+            super().visit(node, context)
 
 
 def _parsed(text: str, where: str) -> ast.Program:
@@ -138,7 +134,7 @@ def _place_and_reason(error: Exception) -> tuple[str, str]:
 
 
 class _GatesOnly(QASMVisitor[None]):
-    """Refuses statements that are no gates."""
+    """Refuses statements that are no gates, and angles that are not what they seem."""
 
     def __init__(self, where: str) -> None:
         self._where = where
@@ -147,14 +143,55 @@ class _GatesOnly(QASMVisitor[None]):
         """Refuse the node or go on to its children."""
         refused = _REFUSED.get(type(node))
         if refused is not None:
-            what, advice = refused
-            line = f", line {node.span.start_line}" if node.span is not None else ""
-            raise AnsatzError(f"{self._where}{line}: expected only gates, got {what}; {advice}")
+            self._refuse(node, "only gates", *refused)
+        if isinstance(node, ast.ClassicalDeclaration) and not _is_of_bits(node):
+            self._refuse(node, "only gates", *_CLASSICAL)
+        if isinstance(node, ast.BinaryExpression) and _loses_the_rest(node):
+            self._refuse(
+                node,
+                "angles of real numbers",
+                f"the division of whole numbers {dumps(node)}, which is {_whole(node)} in OpenQASM 3",
+                f"write {dumps(node.lhs)}.0 for the first number",
+            )
         super().visit(node, context)
 
+    def _refuse(self, node: ast.QASMNode, wanted: str, what: str, advice: str) -> NoReturn:
+        line = f", line {node.span.start_line}" if node.span is not None else ""
+        raise AnsatzError(f"{self._where}{line}: expected {wanted}, got {what}; {advice}")
 
-def _refuse_all_but_gates(tree: ast.Program, where: str) -> None:
-    _GatesOnly(where).visit(tree)
+
+def _is_of_bits(node: ast.ClassicalDeclaration) -> bool:
+    """Whether it declares bits, without a value or with what a measurement gives."""
+    measured = node.init_expression is None or isinstance(node.init_expression, ast.QuantumMeasurement)
+    return isinstance(node.type, ast.BitType) and measured
+
+
+def _loses_the_rest(node: ast.BinaryExpression) -> bool:
+    first, second = _whole(node.lhs), _whole(node.rhs)
+    return node.op.name == "/" and first is not None and second is not None and second != 0 and first % second != 0
+
+
+def _whole(node: ast.Expression) -> int | None:
+    """The value of an expression of whole numbers alone, as OpenQASM 3 has it; None for others."""
+    if isinstance(node, ast.IntegerLiteral):
+        return node.value
+    if isinstance(node, ast.UnaryExpression) and node.op.name == "-":
+        inner = _whole(node.expression)
+        return None if inner is None else -inner
+    if not isinstance(node, ast.BinaryExpression) or node.op.name not in _ON_WHOLE_NUMBERS:
+        return None
+    first, second = _whole(node.lhs), _whole(node.rhs)
+    if first is None or second is None or (node.op.name == "/" and second == 0):
+        return None
+    return _ON_WHOLE_NUMBERS[node.op.name](first, second)
+
+
+_ON_WHOLE_NUMBERS: dict[str, Callable[[int, int], int]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": lambda first, second: int(first / second),  # towards zero
+}
 
 
 def _converted(tree: ast.Program, where: str) -> QuantumCircuit:
@@ -188,19 +225,3 @@ def _import_reason(error: Exception) -> str:
     if isinstance(error, TypeError):  # raised where a gate's class is called with other arguments than it has
         return "a gate with the wrong number of angles"
     return re.sub(r"^\d+,\d+: ", "", " ".join(str(error).split())).strip("'\"")
-
-
-def _input_names(tree: ast.Program) -> Iterator[str]:
-    """Names of the input parameters in the order of declaration."""
-    for statement in tree.statements:
-        if isinstance(statement, ast.IODeclaration):
-            yield statement.identifier.name
-
-
-def _refuse_idle(names: list[str], used: set[int], where: str) -> None:
-    for index, name in enumerate(names):
-        if index not in used:
-            raise AnsatzError(
-                f"{where}: expected every parameter to turn a gate, got '{name}', on which the state does not depend; "
-                "use it or remove its declaration"
-            )

@@ -124,7 +124,7 @@ class HardwareEfficientAnsatz(Section):
 
 
 class FileAnsatz(Section):
-    """A circuit of the user's own in OpenQASM 3."""
+    """A circuit of the user's own, in OpenQASM 3 with ``input angle`` for every free angle, or in QPY."""
 
     kind: Literal["file"]
     file: str

@@ -1,16 +1,18 @@
 """The user's own circuits: what they become, against Qiskit's state of the same file."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from qiskit import QuantumCircuit, qasm3
-from qiskit.circuit import ParameterVector
+from qiskit import QuantumCircuit, qasm3, qpy
+from qiskit.circuit import Parameter, ParameterVector
 from qiskit.quantum_info import Statevector
 from qiskit_aer.primitives import SamplerV2
 from reference import derivative
 
 from qep_qiskit.ansatz import initial_readout, read_ansatz
+from qep_qiskit.errors import AnsatzError, IgnoredMeasurementWarning
 from qep_qiskit.evolution import energy_and_gradient, evolve
 from qep_qiskit.network import IsingNetwork, chain
 from qep_qiskit.program import CxLayer, Layer, lower, lower_per_gate
@@ -44,6 +46,7 @@ def assert_same_states(program, circuit, rng, states=3):
 
 FREE = {"rx": (1, 1), "ry": (1, 1), "rz": (1, 1), "p": (1, 1), "u1": (1, 1), "r": (1, 2), "u2": (1, 2), "u": (1, 3)}
 FREE |= {"u3": (1, 3), "rxx": (2, 1), "ryy": (2, 1), "rzz": (2, 1), "rzx": (2, 1)}
+FREE |= dict.fromkeys(("crx", "cry", "crz", "cp"), (2, 1))
 FIXED = dict.fromkeys(("h", "x", "y", "z", "s", "sdg", "t", "tdg", "sx", "sxdg", "id"), 1)
 FIXED |= dict.fromkeys(("cx", "cy", "cz", "ch", "swap", "ecr", "iswap", "dcx", "csx"), 2) | {"ccx": 3, "cswap": 3}
 RETIRED = {"u1", "u2", "u3"}  # circuits have them no more; files may
@@ -111,6 +114,88 @@ def test_modifiers_and_gates_of_the_file(read, rng):
         "ctrl @ h r, q[0]; gphase(a); id r; negctrl @ x q[0], q[1];\n"
     )
     assert_same_states(*read(text, 3), rng)
+
+
+def test_controlled_rotations_with_free_angles_in_every_writing(read, rng):
+    text = HEAD + (
+        "input float a;\ninput float b;\nqubit[3] q;\nU(1, 2, 3) q; gate mine(t) x, y { h x; crz(t) x, y; }\n"
+        "ctrl @ rx(a) q[0], q[1]; negctrl @ rz(b) q[1], q[2]; mine(a - b) q[2], q[0]; cphase(a + 0.3) q[0], q[2];\n"
+        "cu(a, b, 0.3, a) q[1], q[2]; ctrl(2) @ ry(b) q[0], q[1], q[2];\n"
+    )
+    assert_same_states(*read(text, 3), rng)
+
+
+def test_inputs_may_be_named_like_gates(read, tmp_path, rng):
+    text = HEAD + (
+        "input float {t};\ninput angle {x};\ninput float {mine};\nqubit[2] q;\ngate mine(s) x {{ rx(s) x; h x; }}\n"
+        "x q[0]; rz({t}) q; t q[1]; ry(2 * {x} - {t}) q[0]; mine({mine}) q[1]; ctrl @ x q[0], q[1]; mine({x}) q;\n"
+    )
+    _, circuit = read(text.format(t="a", x="b", mine="c"), 2)
+    path = tmp_path / "named.qasm"
+    path.write_text(text.format(t="t", x="x", mine="mine"), encoding="utf-8")
+    program = read_ansatz(path, 2, ())
+    assert program.parameter_names == ("t", "x", "mine")
+    back = dict(zip(circuit.parameters, map(Parameter, ("t", "x", "mine")), strict=True))
+    assert_same_states(program, circuit.assign_parameters(back), rng)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "measure q;",
+        "bit[2] c;\nc = measure q;",
+        "creg c[2];\nmeasure q[0] -> c[0];\nbarrier q;\nmeasure q[1] -> c[1];",
+        "bit c = measure q[0]; ry(a) q[1]; bit d = measure q[1];",
+    ],
+)
+def test_final_measurements_are_ignored_with_a_note(end, tmp_path, rng):
+    path = tmp_path / "measured.qasm"
+    path.write_text(HEAD + f"input float a;\nqubit[2] q;\nry(a) q; cx q[0], q[1];\n{end}\n", encoding="utf-8")
+    with pytest.warns(IgnoredMeasurementWarning, match="final measurements of the ansatz are ignored"):
+        program = read_ansatz(path, 2, ())
+    circuit, a = QuantumCircuit(2), Parameter("a")
+    circuit.ry(a, [0, 1])
+    circuit.cx(0, 1)
+    if "ry(a)" in end:
+        circuit.ry(a, 1)
+    assert_same_states(program, circuit, rng)
+
+
+def test_circuits_and_qpy_files(tmp_path, rng):
+    circuit = random_circuit(rng)
+    path = tmp_path / "mine.qpy"
+    with path.open("wb") as file:
+        qpy.dump(circuit, file)
+    for source in (circuit, path):
+        program = read_ansatz(source, SIZE, ())
+        assert program.parameter_names == tuple(f"t[{i}]" for i in range(6))
+        assert_same_states(program, circuit, rng)
+
+
+def test_circuits_that_are_no_ansatz(tmp_path):
+    fixed, reset, two = QuantumCircuit(2), QuantumCircuit(2), QuantumCircuit(2, 1)
+    fixed.h([0, 1])
+    reset.ry(Parameter("a"), 0)
+    reset.reset(0)
+    two.measure(0, 0)
+    two.rx(Parameter("b"), 0)
+    for circuit, words in [
+        (fixed, "expected at least one free angle, got none; give gates a Parameter('a') for an angle"),
+        (reset, "expected gates that are rotations or fixed, got 'reset'; remove it"),
+        (two, "got a measurement of qubit 0 before its gate 'rx'; remove it"),
+    ]:
+        with pytest.raises(AnsatzError, match=re.escape(words)):
+            read_ansatz(circuit, 2, ())
+    with pytest.raises(AnsatzError, match="expected the 3 qubits of the network, got 2; make the circuit of 3 qubits"):
+        read_ansatz(fixed, 3, ())
+    path = tmp_path / "half.qpy"
+    with path.open("wb") as file:
+        qpy.dump([fixed, reset], file)
+    with pytest.raises(AnsatzError, match="expected one circuit, got 2; save the ansatz alone"):
+        read_ansatz(path, 2, ())
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(AnsatzError, match="expected QPY that this version of Qiskit reads, got: "):
+        read_ansatz(path, 2, ())
 
 
 def test_parameters_come_in_the_order_of_declaration(read):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from qiskit import qasm3
+from qiskit import QuantumCircuit, qasm3, qpy
+from qiskit.circuit import Parameter
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
 from qep_qiskit.config import from_file
@@ -193,6 +194,20 @@ def test_predictions_of_a_minimised_network(qep, here, settings):
         ground = np.linalg.eigh(network_energy(weights, x, 3).to_matrix())[1][:, 0]
         output = (np.abs(ground) ** 2) @ (1 - 2 * (np.arange(8) >> 2))  # <Z> of the last spin
         assert abs(row["outputs"][0] - output) < 5 * row["standard_error"][0]
+
+
+def test_an_ansatz_in_qpy_is_kept_by_its_run(qep, here, settings, stopped):
+    circuit, a, b = QuantumCircuit(2), Parameter("a"), Parameter("b")
+    circuit.ry(a, [0, 1])
+    circuit.crx(b, 0, 1)
+    with open("mine.qpy", "wb") as file:
+        qpy.dump(circuit, file)
+    chosen = "preparation.ansatz={kind='file', file='mine.qpy'}"
+    folder = stopped("vqe.toml", here / "half", 2, [chosen])
+    assert qep("train", "vqe.toml", "--out", "whole", "--set", chosen).code == 0
+    (here / "mine.qpy").unlink()
+    assert qep("resume", folder).code == 0
+    assert (folder / "weights.json").read_bytes() == Path("whole/weights.json").read_bytes()
 
 
 def test_predictions_start_from_the_nearest_training_sample(qep, here, settings, monkeypatch):
