@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import subprocess
 import sys
@@ -259,8 +260,8 @@ def test_interrupted_save_leaves_the_old_picture(tmp_path: Path, monkeypatch: py
     path.write_bytes(b"old")
     figure = learning_curve(CASES["one epoch"], title="run")
 
-    def half_a_picture(target: Path, **_: object) -> None:
-        Path(target).write_bytes(b"half")
+    def half_a_picture(target: io.BytesIO, **_: object) -> None:
+        target.write(b"half")
         raise OSError("disk full")
 
     monkeypatch.setattr(figure, "savefig", half_a_picture)
