@@ -70,6 +70,7 @@ files of a run:
   weights.json, summary.json, *.png
                              the report and its figures, written at the end
   jobs.sqlite                every job that was sent to a device, and its bits
+  run.lock                   empty; held by the process that works in the folder
 
 files of a sweep:
   sweep.json                 the grid
