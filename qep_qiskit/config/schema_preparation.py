@@ -76,8 +76,9 @@ class EquilibriumConfig(Section):
     """The ground state."""
     critical_point: Literal["minimum", "any"] = "minimum"
     """``any``: the critical point that a root search from the places of the atoms finds, stable or not."""
-    tolerance: float = Field(default=1e-10, gt=0)
-    """Force, relative to the largest coefficient, at which atoms are at rest."""
+    tolerance: float | None = Field(default=None, gt=0)
+    """Force, relative to the largest coefficient, at which atoms are at rest; by default 1e-10, or 3e-4 of the force of
+    the nudge where that is less."""
 
 
 class AdiabaticConfig(Section):
@@ -154,8 +155,8 @@ class VariationalConfig(Section):
     shots: Shots | Literal["exact"] | None = None
     """Shots per batch of sampled energies; those of the measurement by default."""
     tolerance: float | None = Field(default=None, gt=0)
-    """Norm of the energy's gradient below which a state is converged; 1e-4 for simulated energies by default, none for
-    sampled ones."""
+    """Norm of the energy's gradient below which a state is converged; by default, for simulated energies, 1e-4 of the
+    largest coefficient, or 3e-4 of the force of the nudge where that is less; none for sampled ones."""
     max_evaluations: int = Field(default=3000, gt=0)
     """Of the energy, for every state; of ``bfgs``."""
     restarts: int = Field(default=1, ge=1)

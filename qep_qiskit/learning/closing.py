@@ -19,6 +19,7 @@ _UNITS = {
     "DegenerateGroundStateWarning": "states",
     "ReversedDriverWarning": "states",
     "UnconvergedWarning": "states",
+    "UnresolvedContrastWarning": "steps",
 }
 _FEW = 0.01
 

@@ -7,7 +7,8 @@ F(beta) the energy of the nudged state, which is concave in beta for ground stat
     (F(beta) - F(0)) / beta  <=  <C>_0  <=  (F(-beta) - F(0)) / (-beta)             (beta > 0)
 
 (Scellier 2024, arXiv:2406.00879: the contrast is the exact gradient of these contrastive functions). The bounds hold
-for true minima only; where nobody vouches for that, they are left out.
+for true minima only; where nobody can know that (ansaetze, annealing, elastic networks with rest lengths), they are
+left out.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.learning.branches import Curve, find_jumps, warn_of_jumps, warn_of_strength, weyl_betas
+from qep_qiskit.learning.resolved import contrast_error_of, warn_unresolved
 from qep_qiskit.measurement import StateMoments, spread_of
 from qep_qiskit.network import Group
 from qep_qiskit.preparation import Family, SolverReport
@@ -33,12 +35,13 @@ class Watched:
     Args:
         family: The Hamiltonians.
         moments: Means of the terms, shape (samples, phases, terms), NaN where not measured.
-        constants: Shape (samples,), the constant part of C.
+        constants: Shape (samples,), the constant part of C. None where C is made of error signals: it has the gradient
+            of the cost, and is not the cost.
     """
 
     family: Family
     moments: StateMoments
-    constants: NDArray[np.float64]
+    constants: NDArray[np.float64] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +55,8 @@ class Diagnostics:
         chi: Susceptibility chi_C of the nudged cost.
         chi_se: Its standard error.
         surrogate_gap: |beta| chi, the distance between the upper and the lower contrastive bound to first order.
-        lower: Lower bound of <C>_0.
+        of_signals: Whether C is made of error signals and not the cost; bounds of <C>_0 are then none of the cost.
+        lower: Lower bound of <C>_0, where states are known to be the lowest.
         lower_se: Its standard error by shots.
         upper: Upper bound of <C>_0.
         upper_se: Its standard error by shots.
@@ -60,6 +64,8 @@ class Diagnostics:
         evaluations: Energies evaluated by the preparation.
         unconverged: States that are not converged.
         judged: Whether somebody has looked at that.
+        contrast_error: The part of the contrast that residuals of iterative states and rounding leave unknown: 1 where
+            nudged states never left the free one. Below 1e-3 of rounding nothing is said.
         jumps: Pairs of neighbouring phases that lie on different branches, and phases that have lost the free one.
     """
 
@@ -69,6 +75,7 @@ class Diagnostics:
     chi: float = np.nan
     chi_se: float = np.nan
     surrogate_gap: float = np.nan
+    of_signals: bool = False
     lower: float = np.nan
     lower_se: float = np.nan
     upper: float = np.nan
@@ -77,10 +84,17 @@ class Diagnostics:
     evaluations: int = 0
     unconverged: int = 0
     judged: bool = False
+    contrast_error: float = np.nan
     jumps: int = 0
 
     def record(self) -> dict[str, float | int]:
         """What is known, by the names it has in the metrics."""
+        bounds = {
+            "cost_lower": self.lower,
+            "cost_lower_se": self.lower_se,
+            "cost_upper": self.upper,
+            "cost_upper_se": self.upper_se,
+        }
         numbers = {
             "gap": self.gap,
             "weyl_beta": self.weyl_beta,
@@ -88,11 +102,9 @@ class Diagnostics:
             "chi": self.chi,
             "chi_se": self.chi_se,
             "surrogate_gap": self.surrogate_gap,
-            "cost_lower": self.lower,
-            "cost_lower_se": self.lower_se,
-            "cost_upper": self.upper,
-            "cost_upper_se": self.upper_se,
+            **({} if self.of_signals else bounds),
             "residual": self.residual,
+            "contrast_error": self.contrast_error,
         }
         known: dict[str, float | int] = {name: value for name, value in numbers.items() if np.isfinite(value)}
         if self.evaluations:
@@ -134,6 +146,7 @@ def diagnose(
         quiet: Give no warnings, for nudges that are large on purpose.
     """
     family = watched.family
+    contrast_error, smallest = contrast_error_of(family, report.contrast_error), family.smallest_nudge
     ranges = spectral_ranges(family.groups, family.nudge)
     cost = _expectation(watched, np.broadcast_to(family.nudge[:, None], watched.moments.means.shape))
     energy = _energies(watched, report)
@@ -152,8 +165,11 @@ def diagnose(
         evaluations=sum(part.evaluations for part in reports),
         unconverged=sum(len(part.unconverged) for part in reports),
         judged=any(part.judged for part in reports),
+        contrast_error=contrast_error,
+        of_signals=watched.constants is None,
         jumps=jumps.count if report.branches else 0,
     )
+    warn_unresolved(contrast_error, smallest)
     if report.branches and not quiet:
         warn_of_strength(family, weyl_betas(gaps, ranges))
         warn_of_jumps(jumps, report)
@@ -228,5 +244,5 @@ def _bounds(watched: Watched, energy: Curve, report: SolverReport, free: SolverR
             phase = _phase(betas, beta)
             assert phase is not None
             bound, found[f"{name}_se"] = energy.slope(zero, phase, beta)
-            found[name] = bound + float(watched.constants.mean())
+            found[name] = bound + (0.0 if watched.constants is None else float(watched.constants.mean()))
     return found

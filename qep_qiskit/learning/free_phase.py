@@ -113,6 +113,7 @@ def measure_free(
     shots: Sequence[int | None],
     key: RequestKey,
     memory: Memory | None = None,
+    finest: float | None = None,
 ) -> Measuring[FreePhase]:
     """Prepare the free states of a batch and read outputs and cost, in their groups only.
 
@@ -125,8 +126,9 @@ def measure_free(
         shots: Per group of the plan.
         key: Names the request.
         memory: What the preparation remembered of these samples.
+        finest: The smallest nudge whose states these are compared with in a contrast, or None.
     """
-    family = Family.of_free(hamiltonian.groups, coefficients, key)
+    family = Family.of_free(hamiltonian.groups, coefficients, key, finest)
     equilibria = yield from preparation.prepare(family, Start(memory=memory or {}))
     plan = shared_plan(hamiltonian.groups) if plan is None else plan
     columns = yield from measure(

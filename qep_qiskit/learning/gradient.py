@@ -297,6 +297,7 @@ class GradientEstimator:
             shots=self.group_shots,
             key=work.key,
             memory=work.start.memory,
+            finest=float(np.abs(betas[betas != 0.0]).min()) if 0.0 in betas and betas.any() else None,
         )
         assert first.outputs is not None
         signals = self.hamiltonian.cost.checked_loss.gradient(first.outputs, targets)
@@ -319,7 +320,7 @@ class GradientEstimator:
         if not plan.of_entries:
             columns = filled_in(columns, first.columns, betas)
         moments = plan.folded(columns, self.hamiltonian.num_terms)
-        watched = Watched(family=family, moments=moments, constants=np.zeros(len(work.free)))
+        watched = Watched(family=family, moments=moments, constants=None)
         return MeasuredPhases(
             betas=betas,
             plan=plan,

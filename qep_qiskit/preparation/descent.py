@@ -32,16 +32,21 @@ class Descent:
     Args:
         points: Shape (rows, parameters).
         values: Shape (rows,).
-        residuals: Shape (rows,), norms of the gradients.
+        gradients: Shape (rows, parameters).
         evaluations: Shape (rows,).
         inverse_hessians: Shape (rows, parameters, parameters).
     """
 
     points: NDArray[np.float64]
     values: NDArray[np.float64]
-    residuals: NDArray[np.float64]
+    gradients: NDArray[np.float64]
     evaluations: NDArray[np.int64]
     inverse_hessians: NDArray[np.float64]
+
+    @property
+    def residuals(self) -> NDArray[np.float64]:
+        """Norms of the gradients, shape (rows,)."""
+        return _norm(self.gradients)
 
 
 @dataclass(slots=True, eq=False)
@@ -65,7 +70,7 @@ def descend(
     objective: Objective,
     points: NDArray,
     *,
-    tolerance: float,
+    tolerance: float | NDArray,
     max_evaluations: int,
     inverse_hessians: NDArray | None = None,
 ) -> Descent:
@@ -74,11 +79,12 @@ def descend(
     Args:
         objective: Takes row numbers (some,) and their points (some, parameters); returns values (some,) and gradients.
         points: Shape (rows, parameters), where to start.
-        tolerance: A row is done when the norm of its gradient is below.
+        tolerance: A row is done when the norm of its gradient is below; one number, or one a row.
         max_evaluations: For every row.
         inverse_hessians: Shape (rows, parameters, parameters), known from before; NaN in rows without.
     """
     count, size = points.shape
+    tolerance = np.broadcast_to(tolerance, count)
     value, gradient = objective(np.arange(count), points)
     inverse, fresh = _known_or_identity(inverse_hessians, count, size)
     rows = _Rows(
@@ -104,7 +110,7 @@ def descend(
         accepted = _judge(rows, active, value, gradient)
         taken = active[accepted]
         _accept(rows, taken, trial[accepted], value[accepted], gradient[accepted])
-        on_its_way = (_norm(rows.gradient[active]) > tolerance) & (evaluations[active] < max_evaluations)
+        on_its_way = (_norm(rows.gradient[active]) > tolerance[active]) & (evaluations[active] < max_evaluations)
         if len(taken) < len(active):
             on_its_way[~accepted] &= ~_turn_back_where_stuck(rows, active[~accepted])
         _aim(rows, taken)
@@ -112,7 +118,7 @@ def descend(
     return Descent(
         points=rows.point,
         values=rows.value,
-        residuals=_norm(rows.gradient),
+        gradients=rows.gradient,
         evaluations=evaluations,
         inverse_hessians=rows.inverse,
     )

@@ -20,6 +20,7 @@ from qep_qiskit.elastic import PotentialEnergy
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.measurement import Measuring
 from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start
+from qep_qiskit.preparation.resolution import WANTED, contrast_error, size_of
 from qep_qiskit.prepared import RestingStates
 
 __all__ = ["EquilibriumPreparation"]
@@ -27,8 +28,11 @@ __all__ = ["EquilibriumPreparation"]
 _MEMORY = "resting"
 _DENSE_UP_TO = 400
 _NEWTON_STEPS = 8
+_AT_REST = 1e-10
+_ROUNDING = 1e-15
 _FLAT = 1e-9
 _TOUCHING = 1e-9
+_NO_FORCE = 1e-13
 _NUDGES_ON_THE_WAY = 4
 
 
@@ -40,7 +44,8 @@ class EquilibriumPreparation:
         places: Shape (atoms, dims), where the search starts when nothing is known of a sample.
         critical_point: ``"minimum"``, by a trust-region method; or ``"any"``: the root of the force that is nearest to
             the start, stable or not, followed along the nudge.
-        tolerance: Force, relative to the stiffest spring, at which atoms count as being at rest.
+        tolerance: Force, relative to the stiffest spring, at which atoms count as being at rest. None: 1e-10, or 3e-4
+            of the force of the nudge where that is less.
 
     Raises:
         ConfigError: The tolerance is not positive.
@@ -48,43 +53,56 @@ class EquilibriumPreparation:
 
     places: NDArray[np.float64]
     critical_point: Literal["minimum", "any"] = "minimum"
-    tolerance: float = 1e-10
+    tolerance: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.tolerance > 0.0:
+        if self.tolerance is not None and not self.tolerance > 0.0:
             raise ConfigError(f"preparation.tolerance: expected a positive number, got {self.tolerance}")
 
     def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
         """Points at rest of all samples and phases; asks for no measurements."""
         yield from ()
         frame, shape = family.groups[0].frame, (family.num_samples, len(family.betas))
+        begin = np.array([self._begin(start, sample) for sample in range(shape[0])])
+        free = begin
+        if not isinstance(start.free, RestingStates):
+            free = np.array([self._settled(family, sample, 0.0, at) for sample, at in enumerate(begin)])
+        forces = np.array([_force_of_nudge(family, sample, at) for sample, at in enumerate(free)])
+        needed = WANTED * family.smallest_nudge * size_of(forces) or (np.inf if family.finest is None else 0.0)
         points = np.empty((*shape, frame.num_atoms, frame.dims))
-        free = np.empty((shape[0], frame.num_atoms, frame.dims))
-        energies, residuals = np.empty(shape), np.empty(shape)
+        energies, residuals = np.empty(shape), np.empty((*shape, len(frame.moving_coordinates)))
         for sample in range(shape[0]):
-            begin = self._begin(start, sample)
-            free[sample] = begin.copy() if self._knows_free(start) else self._settled(family, sample, 0.0, begin)
+            free[sample] = self._sharpened(family, sample, free[sample], needed)
             for phase, beta in enumerate(family.betas.tolist()):
-                here = free[sample] if beta == 0.0 else self._followed(family, sample, beta, free[sample])
+                here = free[sample] if beta == 0.0 else self._followed(family, sample, beta, free[sample], needed)
                 potential = _potential(family, sample, beta)
                 moving = here.ravel()[frame.moving_coordinates]
                 points[sample, phase], energies[sample, phase] = here, potential.value(moving)
-                residuals[sample, phase] = np.linalg.norm(potential.gradient(moving))
+                residuals[sample, phase] = potential.gradient(moving)
         unknown = np.full(shape, np.nan)
         report = SolverReport(
             energies=energies,
             gaps=unknown,
-            residuals=residuals,
+            residuals=np.linalg.norm(residuals, axis=2),
             overlaps=unknown,
             judged=True,
-            minima=self.critical_point == "minimum",
+            minima=self.critical_point == "minimum" and not family.groups[0].pairs.is_root.any(),
+            contrast_error=self._contrast_error(family, free, residuals, forces),
         )
         states = RestingStates(points.reshape(-1, frame.num_atoms, frame.dims))
         memory = {_MEMORY: free.reshape(shape[0], -1)}
         return Equilibria(states=states, free=RestingStates(free), memory=memory, report=report)
 
-    def _knows_free(self, start: Start) -> bool:
-        return isinstance(start.free, RestingStates)
+    def _contrast_error(self, family: Family, free: NDArray, residuals: NDArray, forces: NDArray) -> float:
+        """What forces that are left hide of the contrasts between phases; with the free points for a single phase."""
+        betas = family.betas
+        if len(betas) == 1 and betas[0] != 0.0:
+            betas, order = np.array([0.0, betas[0]]), 1 if betas[0] > 0.0 else -1
+            moving = free.reshape(len(free), -1)[:, family.groups[0].frame.moving_coordinates]
+            left = [_potential(family, sample, 0.0).gradient(at) for sample, at in enumerate(moving)]
+            residuals = np.stack([np.array(left), residuals[:, 0]][::order], axis=1)
+            betas = betas[::order]
+        return contrast_error(betas, residuals, np.broadcast_to(forces[:, None], residuals.shape))
 
     def _begin(self, start: Start, sample: int) -> NDArray[np.float64]:
         """The free point of an earlier stage, that of an earlier epoch, or the places."""
@@ -95,25 +113,38 @@ class EquilibriumPreparation:
             return remembered[sample].reshape(self.places.shape)
         return self.places
 
-    def _followed(self, family: Family, sample: int, beta: float, free: NDArray) -> NDArray[np.float64]:
+    def _sharpened(self, family: Family, sample: int, free: NDArray, needed: float) -> NDArray[np.float64]:
+        """A free point with no more force left than the nudge can bear."""
+        potential = _potential(family, sample, 0.0)
+        return potential.points(_polished(potential, free.ravel()[potential.moving], self._aim(potential, needed)))
+
+    def _followed(self, family: Family, sample: int, beta: float, free: NDArray, needed: float) -> NDArray[np.float64]:
         """From the free point to the nudged one; any critical point in several steps, so that it stays the same one."""
         steps = 1 if self.critical_point == "minimum" else _NUDGES_ON_THE_WAY
         here = free
         for step in range(1, steps + 1):
-            here = self._settled(family, sample, beta * step / steps, here)
+            here = self._settled(family, sample, beta * step / steps, here, needed)
         return here
 
-    def _settled(self, family: Family, sample: int, beta: float, begin: NDArray) -> NDArray[np.float64]:
+    def _aim(self, potential: PotentialEnergy, needed: float) -> float:
+        """The force at which Newton steps end: what is given, or what the nudge needs where that is less."""
+        if self.tolerance is not None:
+            return self.tolerance * potential.scale
+        return float(np.clip(needed, _ROUNDING * potential.scale, _AT_REST * potential.scale))
+
+    def _settled(
+        self, family: Family, sample: int, beta: float, begin: NDArray, needed: float = np.inf
+    ) -> NDArray[np.float64]:
         """The point at rest that the start leads to."""
         potential = _potential(family, sample, beta)
         moving = _apart(potential, begin.ravel()[potential.moving])
-        target = self.tolerance * potential.scale
+        aim, target = self._aim(potential, needed), (self.tolerance or _AT_REST) * potential.scale
         if self.critical_point == "minimum":
-            near = _polished(potential, moving, target)
+            near = _polished(potential, moving, aim)
             moving = near if _is_minimum(potential, near, target) else _minimised(potential, moving, target)
         else:
             moving = scipy.optimize.root(potential.gradient, moving, jac=potential.dense_hessian, tol=1e-10).x
-        moving = _polished(potential, moving, target)
+        moving = _polished(potential, moving, aim)
         self._check(potential, moving, target, beta)
         return potential.points(moving)
 
@@ -161,6 +192,14 @@ class EquilibriumPreparation:
             slopes = groups[0].slopes(points, moved.reshape(points.shape))
             found.append(np.concatenate([slopes, *(np.zeros(group.num_generators) for group in groups[1:])]))
         return np.array(found)
+
+
+def _force_of_nudge(family: Family, sample: int, points: NDArray) -> NDArray[np.float64]:
+    """Gradient of the cost C at a point, shape (moving,); zero where rounding alone is left of it."""
+    without, with_it = _potential(family, sample, 0.0), _potential(family, sample, 1.0)
+    moving = points.ravel()[without.moving]
+    found = with_it.gradient(moving) - without.gradient(moving)
+    return np.where(np.abs(found) > _NO_FORCE * with_it.scale, found, 0.0)
 
 
 def _potential(family: Family, sample: int, beta: float) -> PotentialEnergy:

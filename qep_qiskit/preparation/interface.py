@@ -35,6 +35,8 @@ class Family:
         nudge: Shape (samples, terms), coefficients of C.
         betas: Shape (phases,), the nudges that are wanted, in order.
         key: Names the requests of preparations that measure; they count its `iteration` from 1.
+        finest: Of free states whose nudge is not known yet: the nudge, in size, whose states they will be compared
+            with. None where they are part of no contrast.
 
     Raises:
         NetworkError: A coefficient of H or C, or of H + beta C at one of the nudges, is not finite.
@@ -45,6 +47,7 @@ class Family:
     nudge: NDArray[np.float64]
     betas: NDArray[np.float64]
     key: RequestKey
+    finest: float | None = None
 
     def __post_init__(self) -> None:
         check_finite(self.betas, lambda _: "contrast.beta: a nudge")
@@ -61,9 +64,15 @@ class Family:
         return f"the coefficient of {words[term]} for sample {sample}"
 
     @classmethod
-    def of_free(cls, groups: Sequence[Any], free: NDArray, key: RequestKey) -> Family:
+    def of_free(cls, groups: Sequence[Any], free: NDArray, key: RequestKey, finest: float | None = None) -> Family:
         """The un-nudged Hamiltonians alone."""
-        return cls(groups=groups, free=free, nudge=np.zeros_like(free), betas=np.zeros(1), key=key)
+        return cls(groups=groups, free=free, nudge=np.zeros_like(free), betas=np.zeros(1), key=key, finest=finest)
+
+    @property
+    def smallest_nudge(self) -> float:
+        """The smallest distance between two phases, or to the free one; zero where nothing is nudged."""
+        points = np.unique(self.betas) if len(self.betas) > 1 else np.union1d(self.betas, [0.0])
+        return float(np.diff(points).min()) if len(points) > 1 else 0.0
 
     @property
     def num_samples(self) -> int:
@@ -105,7 +114,10 @@ class SolverReport:
         evaluations: Energies evaluated, over all states.
         unconverged: One reason per state that is not converged.
         judged: Whether convergence was looked at.
-        minima: Whether the states are (converged) ground states, so that bounds by the variational principle hold.
+        minima: Whether the states are known to be the lowest of all, so that bounds by the variational principle hold:
+            no solver that goes downhill from somewhere can know that.
+        contrast_error: The part of the contrast that residuals leave unknown (`contrast_error`); NaN where states are
+            not iterative, or nothing is known.
         branches: Whether a nudge can lose the branch of the free state. Classical spins have none to lose, they can
             only jump; and Gibbs states follow every nudge smoothly. Then nothing is said of gaps and jumps.
         lowest: Whether every state is prepared as the lowest of its own Hamiltonian, nudged ones whatever the free one
@@ -120,6 +132,7 @@ class SolverReport:
     unconverged: tuple[str, ...] = ()
     judged: bool = False
     minima: bool = False
+    contrast_error: float = np.nan
     branches: bool = True
     lowest: bool = False
 

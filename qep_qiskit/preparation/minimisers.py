@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,10 +16,14 @@ from qep_qiskit.preparation.descent import descend
 from qep_qiskit.preparation.energies import Problem, SampledEnergies, simulated_energies
 from qep_qiskit.preparation.lockstep import Question, run_in_lockstep
 from qep_qiskit.preparation.optimizers import BFGS, minimising_work
+from qep_qiskit.preparation.resolution import ROUNDING, units_of
 from qep_qiskit.program import LayerProgram
 from qep_qiskit.seeds import Seeds
 
-__all__ = ["Minima", "Minimiser", "SampledMinimiser", "SimulatedMinimiser"]
+__all__ = ["CONVERGED", "Minima", "Minimiser", "SampledMinimiser", "SimulatedMinimiser"]
+
+CONVERGED = 1e-4
+"""Norm of a gradient, as a part of the largest coefficient, at which a state counts as converged."""
 
 _SLOPE_STEP = 0.1
 
@@ -33,49 +37,39 @@ class Minima:
         values: Shape (rows,), energies; NaN where they are not known exactly.
         residuals: Shape (rows,), norms of the energies' gradients; NaN where not measured.
         inverse_hessians: Shape (rows, parameters, parameters), where the minimiser has learned them.
+        gradients: Shape (rows, parameters), of the energies, where they are known exactly.
     """
 
     points: NDArray[np.float64]
     values: NDArray[np.float64]
     residuals: NDArray[np.float64]
     inverse_hessians: NDArray[np.float64] | None = None
+    gradients: NDArray[np.float64] | None = None
 
-    def _map(self, change: Callable[[NDArray], NDArray]) -> Minima:
-        return Minima(
-            points=change(self.points),
-            values=change(self.values),
-            residuals=change(self.residuals),
-            inverse_hessians=None if self.inverse_hessians is None else change(self.inverse_hessians),
-        )
+    def _map(self, change: Callable[..., NDArray], *others: Minima) -> Minima:
+        """Every array, together with those of others, changed; what one of them does not have is left out."""
+        columns = [[getattr(part, field.name) for part in (self, *others)] for field in fields(Minima)]
+        changed = [None if any(part is None for part in parts) else change(*parts) for parts in columns]
+        return Minima(**dict(zip([field.name for field in fields(Minima)], changed, strict=True)))  # type: ignore[arg-type]
 
     def lower_of(self, other: Minima) -> Minima:
         """Row by row the one with the lower energy."""
         better = other.values < self.values
-        columns = [self.points, self.values, self.residuals], [other.points, other.values, other.residuals]
-        points, values, residuals = (
-            np.where(better.reshape(-1, *[1] * (mine.ndim - 1)), theirs, mine)
-            for mine, theirs in zip(*columns, strict=True)
-        )
-        inverse = self.inverse_hessians
-        if inverse is not None and other.inverse_hessians is not None:
-            inverse = np.where(better[:, None, None], other.inverse_hessians, inverse)
-        return Minima(points=points, values=values, residuals=residuals, inverse_hessians=inverse)
+
+        def lower(mine: NDArray, its: NDArray) -> NDArray:
+            return np.where(better.reshape(-1, *[1] * (mine.ndim - 1)), its, mine)
+
+        return self._map(lower, other)
 
     @staticmethod
     def joined(parts: Sequence[Minima]) -> Minima:
         """Rows of all parts, one part after the other."""
-        inverse = [part.inverse_hessians for part in parts if part.inverse_hessians is not None]
-        return Minima(
-            points=np.concatenate([part.points for part in parts]),
-            values=np.concatenate([part.values for part in parts]),
-            residuals=np.concatenate([part.residuals for part in parts]),
-            inverse_hessians=np.concatenate(inverse) if len(inverse) == len(parts) else None,
-        )
+        return parts[0]._map(lambda *arrays: np.concatenate(arrays), *parts[1:])
 
     def split(self, count: int) -> list[Minima]:
         """The inverse of `joined` for parts of equal size."""
         rows = np.split(np.arange(len(self.points)), count)
-        return [self._map(lambda array, chosen=chosen: array[chosen]) for chosen in rows]  # type: ignore[misc]
+        return [self._map(lambda array, chosen=chosen: array[chosen]) for chosen in rows]
 
 
 class Minimiser(Protocol):
@@ -119,8 +113,10 @@ class SimulatedMinimiser:
         options: For the latter.
         seeds: Root of the random streams.
         key: Names the work.
-        tolerance: Wanted norm of the gradient.
+        tolerance: Wanted norm of the gradient; by default 1e-4 of the largest coefficient of each row, or less where
+            the nudge needs it.
         max_evaluations: For every row.
+        needed: Norm of the gradient that the nudge needs.
     """
 
     program: LayerProgram
@@ -128,29 +124,42 @@ class SimulatedMinimiser:
     options: Mapping[str, Any]
     seeds: Seeds
     key: RequestKey
-    tolerance: float
+    tolerance: float | None
     max_evaluations: int
+    needed: float = np.inf
     evaluations: int = field(default=0)
 
     def minimise(self, problem: Problem, start: NDArray, inverse: NDArray | None = None) -> Measuring[Minima]:
-        """Minima of all rows."""
+        """Minima of all rows; a descent is one of energies in units of their largest coefficient."""
         if self.optimizer != BFGS:
             return (yield from self._one_by_one(problem, start))
         yield from ()
+        units = units_of(problem.coefficients)
+
+        def objective(rows: NDArray, points: NDArray) -> tuple[NDArray, NDArray]:
+            values, gradients = simulated_energies(self.program, problem, rows, points)
+            return values / units[rows], gradients / units[rows, None]
+
         found = descend(
-            lambda rows, points: simulated_energies(self.program, problem, rows, points),
+            objective,
             start,
-            tolerance=self.tolerance,
+            tolerance=self._tolerances(units) / units,
             max_evaluations=self.max_evaluations,
-            inverse_hessians=inverse,
+            inverse_hessians=None if inverse is None else inverse * units[:, None, None],
         )
         self.evaluations += int(found.evaluations.sum())
         return Minima(
             points=found.points,
-            values=found.values,
-            residuals=found.residuals,
-            inverse_hessians=found.inverse_hessians,
+            values=found.values * units,
+            residuals=found.residuals * units,
+            inverse_hessians=found.inverse_hessians / units[:, None, None],
+            gradients=found.gradients * units[:, None],
         )
+
+    def _tolerances(self, units: NDArray) -> NDArray[np.float64]:
+        if self.tolerance is not None:
+            return np.full_like(units, self.tolerance)
+        return np.clip(self.needed, ROUNDING * units, CONVERGED * units)
 
     def _one_by_one(self, problem: Problem, start: NDArray) -> Measuring[Minima]:
         def answer(questions: list[Question]) -> Measuring[list[Any]]:
@@ -162,7 +171,7 @@ class SimulatedMinimiser:
         points = np.array([point for point, _ in optima])
         self.evaluations += sum(asked for _, asked in optima) + len(points)
         values, gradients = simulated_energies(self.program, problem, np.arange(len(points)), points)
-        return Minima(points=points, values=values, residuals=np.linalg.norm(gradients, axis=1))
+        return Minima(points=points, values=values, residuals=np.linalg.norm(gradients, axis=1), gradients=gradients)
 
     def _answer(self, problem: Problem, question: Question) -> Any:
         if question.kind == "fidelity":

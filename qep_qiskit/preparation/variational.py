@@ -21,10 +21,17 @@ from qep_qiskit.evolution import evolve
 from qep_qiskit.measurement import Measuring
 from qep_qiskit.memory import require_memory
 from qep_qiskit.preparation.ansaetze import Ansatz, program_of
-from qep_qiskit.preparation.energies import Problem
+from qep_qiskit.preparation.energies import Problem, simulated_energies
 from qep_qiskit.preparation.interface import Equilibria, Family, Memory, SolverReport, Start, check_level
-from qep_qiskit.preparation.minimisers import Minima, Minimiser, SampledMinimiser, SimulatedMinimiser
+from qep_qiskit.preparation.minimisers import (
+    CONVERGED,
+    Minima,
+    Minimiser,
+    SampledMinimiser,
+    SimulatedMinimiser,
+)
 from qep_qiskit.preparation.optimizers import BFGS, check_optimizer
+from qep_qiskit.preparation.resolution import UNRESOLVED, WANTED, contrast_error, size_of, units_of
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import LayerProgram
 from qep_qiskit.seeds import Seeds
@@ -33,6 +40,8 @@ from qep_qiskit.warning_log import warn
 __all__ = ["VariationalPreparation"]
 
 _BYTES_PER_AMPLITUDE = 16
+_UNKNOWN_NUDGE = 1e-6  # residual of free states that will be part of a contrast, by beta, before the nudge is known
+_NO_FORCE = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,8 +68,9 @@ class VariationalPreparation:
         optimizer: ``"bfgs"``, or the name of an optimiser of qiskit-algorithms in small letters, such as ``"spsa"``.
         options: For an optimiser of qiskit-algorithms.
         shots: Shots per batch of sampled energies, None for exact expectations.
-        tolerance: A state counts as converged where the norm of the energy's gradient is below. None: 1e-4 for
-            simulated energies; sampled ones report the norm and are not judged.
+        tolerance: A state counts as converged where the norm of the energy's gradient is below. None: for simulated
+            energies 1e-4 of the largest coefficient, and descents go on to 3e-4 of the force of the nudge, |beta|
+            |dC/dp|, where that is less; sampled ones report the norm and are not judged.
         max_evaluations: Of the energy, for every state, for ``"bfgs"``.
         restarts: Starts that are tried where nothing is known of a state; the lowest energy is kept.
         residual_directions: Random directions in which the slope of sampled energies is measured at the end.
@@ -100,14 +110,43 @@ class VariationalPreparation:
         free = start.free.levels if isinstance(start.free, _Levels) else None
         if free is None:
             angles = self._first_angles(program, family, start)
+            self._sharpen(minimiser, _UNKNOWN_NUDGE * (family.finest or np.inf) * units_of(family.free).max())
             free = yield from self._solve(minimiser, family, angles, start.memory.get(_curvature(0.0)))
+        forces = self._forces(program, family, free)
+        if forces.any():
+            needed = WANTED * family.smallest_nudge * size_of(forces)
+            self._sharpen(minimiser, needed)
+            if (
+                self.tolerance is None
+                and self.optimizer == BFGS
+                and max(level.residuals.max() for level in free) > needed
+            ):
+                free = yield from self._solve(minimiser, family, [_points(free)], _inverse_hessians(free))
         solved = {0.0: free}
         for size in sorted({abs(float(beta)) for beta in family.betas} - {0.0}):
             sides = [float(beta) for beta in family.betas if abs(beta) == size]
             solved |= yield from self._nudged(minimiser, family, solved, sides, start.memory)
         equilibria = self._equilibria(program, family, solved, minimiser)
-        self._judge(equilibria.report, family)
-        return equilibria
+        report = replace(equilibria.report, contrast_error=_contrast_error(family, solved, forces))
+        self._judge(report, family)
+        return replace(equilibria, report=report)
+
+    def _sharpen(self, minimiser: Minimiser, needed: float) -> None:
+        """Tell a minimiser which residual the nudge needs; one that samples energies reaches what it reaches."""
+        if isinstance(minimiser, SimulatedMinimiser):
+            minimiser.needed = needed
+
+    def _forces(self, program: LayerProgram, family: Family, free: tuple[Minima, ...]) -> NDArray[np.float64]:
+        """Gradients of <C> at the free states, shape (samples, levels * parameters).
+
+        Zero where nothing is nudged, where C acts on no angle, and where gradients are sampled.
+        """
+        if self.energies == "sampled" or family.smallest_nudge == 0.0 or not family.nudge.any():
+            return np.zeros((family.num_samples, len(free) * program.num_parameters))
+        rows, nothing = np.arange(family.num_samples), _points(free)[:, :0]
+        problem = Problem(groups=family.groups, coefficients=family.nudge, lower=nothing)
+        found = np.concatenate([simulated_energies(program, problem, rows, level.points)[1] for level in free], axis=1)
+        return np.where(np.abs(found) > _NO_FORCE * units_of(family.nudge)[:, None], found, 0.0)
 
     def _check_level(self, family: Family) -> None:
         num_qubits = family.groups[0].num_qubits
@@ -132,15 +171,20 @@ class VariationalPreparation:
             options=self.options,
             seeds=self.seeds,
             key=family.key,
-            tolerance=self._tolerance,
+            tolerance=self.tolerance,
             max_evaluations=self.max_evaluations,
         )
 
-    @property
-    def _tolerance(self) -> float:
-        if self.tolerance is None:
-            return 1e-4 if self.energies == "simulated" else np.inf
-        return self.tolerance
+    def _tolerances(self, family: Family) -> NDArray[np.float64]:
+        """Below which residuals count as converged, shape (samples, phases); infinite where nobody judges."""
+        coefficients = family.coefficients()
+        if self.tolerance is not None:
+            return np.full(coefficients.shape[:2], self.tolerance)
+        return (
+            CONVERGED * units_of(coefficients)
+            if self.energies == "simulated"
+            else np.full(coefficients.shape[:2], np.inf)
+        )
 
     @property
     def _effort(self) -> str:
@@ -234,10 +278,10 @@ class VariationalPreparation:
         free = _Levels(program=program, parameters=solved[0.0][-1].points, levels=solved[0.0])
         unknown = np.full(angles.shape[:2], np.nan)
         residuals = np.stack([minima.residuals for minima in wanted], axis=1)
-        simulated = self.energies == "simulated"
+        simulated, tolerances = self.energies == "simulated", self._tolerances(family)
         unconverged = tuple(
             f"sample {sample}, beta = {family.betas[phase]:.4g}: residual {residuals[sample, phase]:.1e}"
-            for sample, phase in np.argwhere((residuals > self._tolerance) | (simulated & np.isnan(residuals)))
+            for sample, phase in np.argwhere((residuals > tolerances) | (simulated & np.isnan(residuals)))
         )
         report = SolverReport(
             energies=np.stack([minima.values for minima in wanted], axis=1) if simulated else unknown,
@@ -246,8 +290,7 @@ class VariationalPreparation:
             overlaps=_overlaps(free, angles) if simulated else unknown,
             evaluations=minimiser.evaluations,
             unconverged=unconverged,
-            judged=bool(np.isfinite(self._tolerance)),
-            minima=simulated and self.level == 0 and not unconverged,
+            judged=bool(np.isfinite(tolerances).all()),
         )
         return Equilibria(
             states=CircuitStates(program=program, parameters=angles.reshape(-1, program.num_parameters)),
@@ -260,20 +303,46 @@ class VariationalPreparation:
         """Warn or stop where states are not converged."""
         if self.on_unconverged == "go_on":
             return
-        missed, looked_at = len(report.unconverged), report.residuals.size
+        missed, looked_at, tolerance = len(report.unconverged), report.residuals.size, self._tolerances(family).min()
         advice = (
             f"the contrast is wrong by about residual / beta. Raise {self._effort}, preparation.restarts or "
             "preparation.tolerance, or choose another ansatz"
         )
-        if missed and self.on_unconverged == "stop":
+        fault = ""
+        if missed:
+            fault = f"{missed} of {looked_at} states are not converged to {tolerance:.1e} ({report.unconverged[0]})"
+        elif report.contrast_error > UNRESOLVED:
+            fault = f"residuals hide {min(report.contrast_error, 1.0):.0%} of the contrast"
+        if fault and self.on_unconverged == "stop":
             raise UnconvergedError(
-                f"preparation: {missed} of {looked_at} states are not converged to {self._tolerance:.1e} "
-                f"({report.unconverged[0]}); {advice}, in a new run; this one stops (on_unconverged = 'stop')"
+                f"preparation: {fault}; {advice}, in a new run; this one stops (on_unconverged = 'stop')"
             )
         text = f"states are not converged to preparation.tolerance; {advice}"
         first = "".join(report.unconverged[:1])
-        detail = f"{missed} of {looked_at} states, tolerance {self._tolerance:.1e}; {first}"
+        detail = f"{missed} of {looked_at} states, tolerance {tolerance:.1e}; {first}"
         warn(UnconvergedWarning, text, detail=detail, affected=missed, of=looked_at)
+
+
+def _points(levels: tuple[Minima, ...]) -> NDArray[np.float64]:
+    """Angles of all levels, shape (samples, levels, parameters)."""
+    return np.stack([minima.points for minima in levels], axis=1)
+
+
+def _inverse_hessians(levels: tuple[Minima, ...]) -> NDArray[np.float64] | None:
+    """Inverse Hessians of all levels, shape (samples, levels, parameters, parameters), where all have them."""
+    known = [minima.inverse_hessians for minima in levels if minima.inverse_hessians is not None]
+    return np.stack(known, axis=1) if len(known) == len(levels) else None
+
+
+def _contrast_error(family: Family, solved: Mapping[float, tuple[Minima, ...]], forces: NDArray) -> float:
+    """What residuals leave of the contrasts between the phases, or with the free one where there is one phase only."""
+    betas = np.unique(family.betas) if len(family.betas) > 1 else np.union1d(family.betas, [0.0])
+    gradients = [minima.gradients for beta in betas for minima in solved[float(beta)]]
+    known = [gradient for gradient in gradients if gradient is not None]
+    if len(known) < len(gradients) or len(betas) < 2:
+        return float("nan")
+    residuals = np.stack(known, axis=1).reshape(family.num_samples, len(betas), -1)
+    return contrast_error(betas, residuals, np.broadcast_to(forces[:, None], residuals.shape))
 
 
 def _shift(beta: float) -> str:
@@ -288,12 +357,12 @@ def _curvature(beta: float) -> str:
 
 def _memory(solved: Mapping[float, tuple[Minima, ...]]) -> dict[str, NDArray]:
     """Free angles of all levels; where curvature is known (single precision will do) that too, and nudged shifts."""
-    angles = {beta: np.stack([minima.points for minima in levels], axis=1) for beta, levels in solved.items()}
+    angles = {beta: _points(levels) for beta, levels in solved.items()}
     memory = {"angles": angles[0.0]}
     for beta, levels in solved.items():
-        curvatures = [minima.inverse_hessians for minima in levels if minima.inverse_hessians is not None]
-        if len(curvatures) == len(levels):
-            memory[_curvature(beta)] = np.stack(curvatures, axis=1).astype(np.float32)
+        curvatures = _inverse_hessians(levels)
+        if curvatures is not None:
+            memory[_curvature(beta)] = curvatures.astype(np.float32)
             if beta != 0.0:
                 memory[_shift(beta)] = angles[beta] - angles[0.0]
     return memory

@@ -19,8 +19,8 @@ from qep_qiskit.preparation import Family, Start
 
 SURE = ("measurement.shots='exact'", "preparation.tolerance=1e-8")
 DEEP = (*SURE, "preparation.ansatz={kind='hamiltonian', depth=3}")
-STOPPING = ("preparation.on_unconverged='stop'", "preparation.max_evaluations=24")
-STOPS_AT_STEP = 3
+STOPPING = ("preparation.on_unconverged='stop'", "preparation.max_evaluations=24", "preparation.tolerance=1e-5")
+STOPS_AT_STEP = 4
 
 
 def state_in(folder, name):
@@ -247,7 +247,7 @@ def test_a_state_that_is_not_converged_can_stop_the_run(given_up):
     _, said = given_up
     assert said.count("\n") == 1
     assert said.startswith("qep: error: preparation: ")
-    assert "states are not converged to 1.0e-04 (sample " in said
+    assert "states are not converged to 1.0e-05 (sample " in said
     assert "residual" in said
     assert "on_unconverged = 'stop'" in said
 
@@ -277,7 +277,8 @@ def test_resuming_comes_to_the_same_state(qep, given_up, refused):
 def test_a_warning_comes_once(qep, here, settings):
     result = qep("train", "vqe.toml", "--out", "run", *settings("preparation.max_evaluations=8"))
     assert result.code == 0
-    assert result.err.count("UnconvergedWarning") == result.err.count("\n") == 1
+    assert result.err.count("UnconvergedWarning") == result.err.count("UnresolvedContrastWarning") == 1
+    assert result.err.count("\n") == 2
     assert any(line.get("unconverged", 0) > 0 for line in metrics("run"))
 
 
@@ -304,3 +305,15 @@ def test_no_thread_outlives_an_error_of_the_executor(here):
         drive(experiment.estimator.estimate(weights, data.inputs, data.targets, RequestKey("test", 0)), Broken())
     assert threading.active_count() == before
     assert caught.tb is not None
+
+
+def test_a_run_whose_contrasts_are_not_resolved_says_so(qep, here):
+    """A tolerance above the force of the nudge: states count as converged where the free one is."""
+    config = Path(__file__).parents[2] / "configs" / "xor.toml"
+    texts = ["preparation={kind='variational', tolerance=1e-4}", "measurement.shots='exact'", "training.epochs=2"]
+    changes = [word for text in [*texts, "contrast.beta=1e-5"] for word in ("--set", text)]
+    result = qep("train", config, "--out", "run", *changes)
+    assert result.code == 0
+    assert result.err.count("UnresolvedContrastWarning") == 1
+    lines = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
+    assert [line["contrast_error"] > 0.5 for line in lines if line["event"] == "step"] == [True, True]

@@ -211,7 +211,7 @@ def test_deflated_energies_are_the_levels(case, level):
     assert equilibria.report.energies[0, 0] == pytest.approx(levels[level], abs=1e-6)
     found = evolve(equilibria.states.program, equilibria.states.parameters)[0]
     assert abs(np.vdot(vectors[:, level], found)) ** 2 > 1 - 1e-5
-    assert equilibria.report.minima == (level == 0)
+    assert not equilibria.report.minima  # a descent cannot know
     assert equilibria.memory["angles"].shape == (1, level + 1, equilibria.states.program.num_parameters)
 
 

@@ -12,7 +12,7 @@ from variational_cases import KEY, contrast_of, entangled, family_of, prepare
 from warned import warns
 
 from qep_qiskit.ansatz import hamiltonian_variational
-from qep_qiskit.errors import AnsatzError, ConfigError, UnconvergedError, UnconvergedWarning
+from qep_qiskit.errors import AnsatzError, ConfigError, UnconvergedError, UnconvergedWarning, UnresolvedContrastWarning
 from qep_qiskit.evolution import energy_and_gradient, evolve
 from qep_qiskit.learning import Contrast
 from qep_qiskit.network import chain, complete, ring
@@ -187,7 +187,7 @@ def test_what_is_reported_is_what_the_states_have(case):
         assert report.residuals[0, phase] == pytest.approx(np.linalg.norm(derivative(energies)), rel=1e-5)
         assert report.overlaps[0, phase] == pytest.approx(abs(np.vdot(vectors[1], vectors[phase])) ** 2, abs=1e-12)
     assert usage.shots == usage.circuits == 0
-    assert report.minima
+    assert not report.minima  # a descent cannot know
 
 
 def test_an_ansatz_made_of_the_weights_is_refused():
@@ -248,7 +248,7 @@ def test_with_weights_in_the_gates_the_contrast_is_wrong_by_its_own_size(case):
 @pytest.mark.parametrize("limit", [1, 3])
 def test_not_converged_is_a_result_with_reasons(limit):
     case = OF_FOUR_SPINS[0]
-    detail = r"3 of 3 states, tolerance 1\.0e-04; sample 0, beta = "
+    detail = r"3 of 3 states, tolerance 1\.2e-04; sample 0, beta = "
     with warns(UnconvergedWarning, "states are not converged to preparation.tolerance", detail=detail) as found:
         equilibria, _ = prepare(hva(3, max_evaluations=limit), family_of(case, (-0.1, 0.0, 0.1)))
     report = equilibria.report
@@ -273,7 +273,8 @@ def test_not_converged_can_be_passed_over():
 
 
 def test_not_converged_states_are_counted_in_the_diagnostics():
-    found = contrast_of(hva(3, max_evaluations=3, on_unconverged="go_on"), OF_FOUR_SPINS[0])
+    with pytest.warns(UnresolvedContrastWarning, match="unknown, not zero"):
+        found = contrast_of(hva(3, max_evaluations=3, on_unconverged="go_on"), OF_FOUR_SPINS[0])
     assert found.diagnostics.unconverged == 2
     assert found.diagnostics.evaluations > 0
     assert np.isnan(found.diagnostics.lower)
