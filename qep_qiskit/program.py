@@ -251,7 +251,7 @@ def _move_between(circuit: QuantumCircuit, before: Basis | None, after: Basis | 
 
 
 def _lower_with(program: LayerProgram, angle_of: Callable[[int, int, float, float], Angle]) -> QuantumCircuit:
-    circuit = QuantumCircuit(program.num_qubits)
+    circuit = QuantumCircuit(program.num_qubits, name="program")
     _prepare_product(circuit, program.initial)
     index = count()
     inside: Basis | None = None

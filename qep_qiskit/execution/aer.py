@@ -23,8 +23,9 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 from qiskit_aer.primitives import SamplerV2
 
-from qep_qiskit.errors import ConfigError, QepError, ResourceError
+from qep_qiskit.errors import ConfigError, ResourceError, ResultError
 from qep_qiskit.execution.circuits import Placing, gate_values, placing_on
+from qep_qiskit.execution.gate import require_probabilities
 from qep_qiskit.execution.interface import Executor
 from qep_qiskit.execution.noisy import MOST_QUBITS, ExecutorPerProgram, NoisyExecutor
 from qep_qiskit.execution.placement import cut_to_active_qubits, without_measurement
@@ -90,9 +91,7 @@ class AerExecutor(VectorExecutor):
     def _evolve(self, circuit: QuantumCircuit, values: NDArray) -> NDArray[np.complex128]:
         binds = {parameter: values[:, parameter.index].tolist() for parameter in circuit.parameters}
         result = self._simulator.run(circuit, parameter_binds=[binds], shots=1).result()
-        if not result.success:
-            raise QepError(f"Aer could not run the circuit: {result.status}")
-        return np.stack([np.asarray(result.data(row)["statevector"]) for row in range(len(values))])
+        return _saved(result, "statevector", len(values), f"{self._simulator.name}: circuit '{circuit.name}'")
 
 
 def aer_sampler_executor(
@@ -194,6 +193,7 @@ class _DensityMatrices:
         open_ended.save_probabilities(list(outputs))
         chunks = [values[start : start + _BINDINGS_PER_CALL] for start in range(0, len(values), _BINDINGS_PER_CALL)]
         found = np.concatenate([self._run(open_ended, circuit, chunk) for chunk in chunks])
+        require_probabilities(found, f"{self._simulator.name}: circuit '{circuit.name}'")
         return self._errors(outputs).blurred(np.maximum(found, 0.0))
 
     def readout(self, circuit: QuantumCircuit) -> ReadoutErrors:
@@ -206,12 +206,22 @@ class _DensityMatrices:
     def _run(self, open_ended: QuantumCircuit, circuit: QuantumCircuit, values: NDArray) -> NDArray[np.float64]:
         binds = {parameter: values[:, column].tolist() for column, parameter in enumerate(circuit.parameters)}
         result = self._simulator.run(open_ended, parameter_binds=[binds] if binds else None, shots=1).result()
-        if not result.success:
-            raise QepError(f"Aer could not run the circuit: {result.status}")
-        return np.stack([np.asarray(result.data(row)["probabilities"]) for row in range(len(values))])
+        return _saved(result, "probabilities", len(values), f"{self._simulator.name}: circuit '{circuit.name}'")
 
     def _flips_of(self, qubit: int) -> tuple[float, float]:
         return self._confusions.get(qubit, self._confusions.get(None, (0.0, 0.0)))
+
+
+def _saved(result: Any, kind: str, rows: int, name: str) -> NDArray:
+    """What every binding saved, shape (rows, ...).
+
+    Raises:
+        ResultError: The simulation failed, or did not save it.
+    """
+    if not result.success or len(result.results) != rows:
+        status = next((found.status for found in result.results if not found.success), result.status)
+        raise ResultError(f"{name}: Aer could not run it ({status})")
+    return np.stack([np.asarray(result.data(row)[kind]) for row in range(rows)])
 
 
 def _confusions_of(noise_model: NoiseModel | None) -> dict[int | None, tuple[float, float]]:

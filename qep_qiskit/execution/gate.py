@@ -29,7 +29,15 @@ from qep_qiskit.execution.reading import num_bytes_of, require_unused_bits
 from qep_qiskit.operators import LocalBasis
 from qep_qiskit.prepared import GaussianStates, Prepared, RestingStates
 
-__all__ = ["answered", "checked", "name_of", "require_other_than_zeros", "require_probabilities", "with_calibration"]
+__all__ = [
+    "answered",
+    "checked",
+    "name_of",
+    "require_other_than_zeros",
+    "require_probabilities",
+    "require_shape",
+    "with_calibration",
+]
 
 _LOG_BOTH_ZERO = 2.0 * float(np.log((2.0 + np.sqrt(2.0)) / 4.0))
 _LOG_FALSE_ALARM = float(np.log(1e-14))
@@ -101,12 +109,12 @@ def _require_outcomes(outcomes: Any, readout: Readout, prepared: Prepared, name:
     in_space = isinstance(prepared, GaussianStates | RestingStates)
     measured, group = len(readout.states), readout.group
     if isinstance(outcomes, ExactMeans):
-        _require_shape(outcomes.means, (measured, group.num_generators), name)
+        require_shape(outcomes.means, (measured, group.num_generators), name)
         _require_real(outcomes.means, name)
     elif in_space != isinstance(outcomes, PointMemory):
         raise ResultError(f"{name}: expected {'points' if in_space else 'bits'}, got {type(outcomes).__name__}")
     elif isinstance(outcomes, PointMemory):
-        _require_shape(outcomes.points, (measured, outcomes.shots, group.frame.num_atoms, group.frame.dims), name)
+        require_shape(outcomes.points, (measured, outcomes.shots, group.frame.num_atoms, group.frame.dims), name)
         _require_real(outcomes.points, name)
     else:
         assert not isinstance(prepared, GaussianStates | RestingStates)
@@ -115,13 +123,13 @@ def _require_outcomes(outcomes: Any, readout: Readout, prepared: Prepared, name:
 
 def _require_register(outcomes: Distribution | BitMemory, measured: int, num_qubits: int, name: str) -> None:
     if isinstance(outcomes, Distribution):
-        _require_shape(outcomes.weights, (measured, 1 << num_qubits), name)
+        require_shape(outcomes.weights, (measured, 1 << num_qubits), name)
         require_probabilities(outcomes.weights, name, total=outcomes.shots)
         return
     if outcomes.num_qubits != num_qubits:
         raise ResultError(f"{name}: expected {num_qubits} bits a shot, got {outcomes.num_qubits}")
     shots = 1 if outcomes.certain else outcomes.shots
-    _require_shape(outcomes.bits, (measured, shots, num_bytes_of(num_qubits)), name)
+    require_shape(outcomes.bits, (measured, shots, num_bytes_of(num_qubits)), name)
     if outcomes.bits.dtype != np.uint8:
         raise ResultError(f"{name}: expected bits in bytes (uint8), got {outcomes.bits.dtype}")
     require_unused_bits(outcomes.bits, num_qubits, name)
@@ -191,7 +199,12 @@ def _require_real(values: NDArray, name: str, first: int = 0) -> None:
         raise ResultError(f"{name}: expected finite numbers, got {values[place]} in state {first + place[0]}")
 
 
-def _require_shape(values: NDArray, shape: tuple[int | None, ...], name: str) -> None:
+def require_shape(values: NDArray, shape: tuple[int | None, ...], name: str) -> None:
+    """Check the shape of outcomes.
+
+    Raises:
+        ResultError: It is another.
+    """
     if np.shape(values) != shape:
         raise ResultError(f"{name}: expected outcomes of shape {shape}, got {np.shape(values)}")
 

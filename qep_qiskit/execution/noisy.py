@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 
 from qep_qiskit.execution.circuits import Bound, MeasuredCircuits, Placing
-from qep_qiskit.execution.gate import answered, with_calibration
+from qep_qiskit.execution.gate import answered, require_probabilities, require_shape, with_calibration
 from qep_qiskit.execution.interface import Executor, Readout, Request, ShotData, Ticket
 from qep_qiskit.execution.readout_errors import ReadoutErrors
 from qep_qiskit.execution.sampling import draw, sample_known
@@ -120,7 +120,7 @@ class NoisyExecutor:
             keys: list[CacheKey] = [(prepared.program, None, 1, bytes([state])) for state in readout.states]
 
             def calibrate(missing: list[int]) -> NDArray:
-                rows = [self._distributions(circuits[readout.states[row]], np.zeros((1, 0))) for row in missing]
+                rows = [self._distribution(circuits[readout.states[row]], np.zeros((1, 0))) for row in missing]
                 return np.concatenate(rows)
 
             return self._kept.gather(keys, calibrate)
@@ -135,7 +135,14 @@ class NoisyExecutor:
     def _simulated(self, bound: list[Bound]) -> NDArray[np.float64]:
         """Distributions of all rows that are bound, in their order."""
         rows = np.concatenate([rows for rows, *_ in bound])
-        return np.concatenate([self._distributions(circuit, values) for _, circuit, values in bound])[np.argsort(rows)]
+        return np.concatenate([self._distribution(circuit, values) for _, circuit, values in bound])[np.argsort(rows)]
+
+    def _distribution(self, circuit: QuantumCircuit, values: NDArray) -> NDArray[np.float64]:
+        found = self._distributions(circuit, values)
+        name = f"{type(self._distributions).__name__.lstrip('_')}: circuit '{circuit.name}'"
+        require_shape(found, (len(values), 1 << circuit.num_clbits), name)
+        require_probabilities(found, name)
+        return found
 
 
 class _Kept:

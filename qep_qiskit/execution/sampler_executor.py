@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from qiskit import QuantumCircuit
 from qiskit.primitives import BackendSamplerV2, BaseSamplerV2
 from qiskit.providers import BackendV2
 
@@ -82,7 +83,7 @@ class SamplerExecutor:
             place or placing_on(None if _takes_everything(target, backend) else backend, seeds, optimization_level)
         )
 
-    def circuit(self, program: LayerProgram, group: CommutingGroup, folding: int = 1) -> Any:
+    def circuit(self, program: LayerProgram, group: CommutingGroup, folding: int = 1) -> QuantumCircuit:
         """The measured circuit of a group, transpiled for the backend; made once and kept."""
         return self._circuits.of_group(program, group, folding)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution.gate import require_probabilities, with_calibration
+from qep_qiskit.execution.gate import require_probabilities, require_shape, with_calibration
 from qep_qiskit.execution.interface import (
     BitMemory,
     Distribution,
@@ -184,5 +184,6 @@ class VectorExecutor:
         if not isinstance(prepared, CircuitStates | CalibrationStates):
             return sample_known(prepared, ticket.request.readouts, self._seeds, ticket.key.words)
         vectors = self.vectors(prepared) if isinstance(prepared, CircuitStates) else prepared.vectors
+        require_shape(vectors, (prepared.num_states, 1 << prepared.num_qubits), f"{type(self).__name__}: state vectors")
         data = sample_vectors(vectors, ticket.request.readouts, self._seeds, ticket.key.words)
         return with_calibration(self, ticket.request, data)

@@ -1,14 +1,17 @@
 """What backends of other providers return: all readable forms give the same numbers, nothing is taken for zero."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import odd_backends as odd
 import pytest
 from cases import NO_INPUTS, random_network
 from chi_square import LIMIT, counts_p_value, variance_p_value
 from odd_backends import OddBackend
-from qiskit.primitives import BackendSamplerV2
+from qiskit.primitives import BackendSamplerV2, BaseSamplerV2, BitArray, DataBin, SamplerPubResult
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.transpiler import CouplingMap
+from qiskit_aer.primitives import SamplerV2
 
 from qep_qiskit.errors import ConfigError, ResourceError, ResultError
 from qep_qiskit.evolution import evolve
@@ -21,6 +24,7 @@ from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.seeds import Seeds
 
 SIZE, STATES = 3, 3
+LINE = [[k + a, k + 1 - a] for k in range(4) for a in (0, 1)]
 READABLE = [odd.good, odd.counts_only, odd.binary, odd.binary_counts, odd.without_header]
 
 
@@ -141,6 +145,83 @@ def test_more_shots_than_a_backend_takes_are_several_runs_with_seeds_of_their_ow
     exact = np.abs(evolve(problem[1].program, problem[1].parameters)) ** 2
     many = outcomes_of(problem, SamplerExecutor(OddBackend(most_shots=1000), Seeds(3)), shots=4500)[0]
     assert min(counts_p_value(own, row) for own, row in zip(counts_of(many), exact, strict=True)) > LIMIT
+
+
+def runtime_sampler(device):
+    from qiskit_ibm_runtime.executor_sampler import Sampler
+
+    return Sampler(mode=device, options={"simulator": {"angle_decimals": 15}})
+
+
+@pytest.mark.parametrize("make", [runtime_sampler, SamplerV2.from_backend], ids=["runtime", "aer"])
+def test_a_sampler_of_a_device_gets_circuits_of_its_device(problem, make):
+    """Ideal gates of five qubits in a line; the sampler says which backend it runs on."""
+    pytest.importorskip("qiskit_ibm_runtime")
+    line = GenericBackendV2(5, basis_gates=["rz", "sx", "x", "cx"], coupling_map=LINE, noise_info=False, seed=1)
+    found = outcomes_of(problem, SamplerExecutor(make(line), Seeds(0)), shots=4000)
+    exact = outcomes_of(problem, AerExecutor(Seeds(0)), shots=None)
+    for own, other in zip(found, exact, strict=True):
+        p_values = [counts_p_value(*pair) for pair in zip(counts_of(own), other.weights, strict=True)]
+        assert min(p_values) > LIMIT
+
+
+class Picky(BaseSamplerV2):
+    """Takes circuits of its device only, and does not say which that is."""
+
+    def run(self, pubs, *, shots=None):
+        for circuit, _ in pubs:
+            if "rzz" in circuit.count_ops():
+                raise ValueError("not an\nISA circuit")
+        return SamplerV2().run(pubs, shots=shots)
+
+
+def test_a_sampler_that_does_not_say_its_device_wants_the_backend(problem):
+    with pytest.raises(
+        ResultError, match=r"Picky: circuit 'Z_basis' could not be run \(ValueError: not an ISA"
+    ) as caught:
+        outcomes_of(problem, SamplerExecutor(Picky(), Seeds(0)))
+    assert "give the backend: SamplerExecutor(backend, seeds, sampler_factory=lambda seed: sampler)" in str(
+        caught.value
+    )
+    line = GenericBackendV2(5, basis_gates=["rz", "sx", "x", "cx"], coupling_map=LINE, noise_info=False, seed=1)
+    outcomes_of(problem, SamplerExecutor(line, Seeds(0), sampler_factory=lambda seed: Picky()))
+
+
+class Renaming(BaseSamplerV2):
+    """Other register names, or other numbers of results."""
+
+    def __init__(self, change):
+        self.change = change
+
+    def run(self, pubs, *, shots=None):
+        found = list(SamplerV2().run(pubs, shots=shots).result())
+        return SimpleNamespace(result=lambda: self.change(found))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda found: found[:-1], r"expected 1 results \(of the circuits 'Z_basis'\), got 0"),
+        (lambda found: found * 2, "got 2"),
+        (lambda found: None, "expected a result for every circuit, got None"),
+        (
+            lambda found: [SamplerPubResult(DataBin(c=own.data.meas, shape=own.data.shape)) for own in found],
+            "result 0 has no register 'meas', its registers are: c",
+        ),
+        (
+            lambda found: [SamplerPubResult(DataBin(meas=BitArray(own.data.meas.array, 4))) for own in found],
+            "circuit 'Z_basis': expected 3 bits a shot, got 4",
+        ),
+        (
+            lambda found: [SamplerPubResult(DataBin(meas=own.data.meas.slice_shots(range(9)))) for own in found],
+            r"circuit 'Z_basis': expected bits of shape \(3, 200, 1\) .* got \(3, 9, 1\)",
+        ),
+    ],
+    ids=["fewer", "more", "none", "renamed", "wider", "shots"],
+)
+def test_results_of_a_sampler_pass_the_gate(problem, change, said):
+    with pytest.raises(ResultError, match=f"^Renaming: .*{said}"):
+        outcomes_of(problem, SamplerExecutor(Renaming(change), Seeds(0)))
 
 
 @pytest.mark.parametrize("target", ["ibm_torino", OddBackend, None, 7])
