@@ -43,6 +43,7 @@ class WarningCount:
         last_step: The same of the last one.
         by_epoch: Things that it concerned, by epoch (from 0), epochs without any left out.
         once: Whether it is about the run as a whole: given again, it counts no further.
+        quiet: Whether it was counted only.
     """
 
     kind: str
@@ -56,6 +57,7 @@ class WarningCount:
     last_step: int | None = None
     by_epoch: dict[int, int] = field(default_factory=dict)
     once: bool = False
+    quiet: bool = False
 
     def add(self, other: WarningCount) -> None:
         """Count what was found after this."""
@@ -70,7 +72,7 @@ class WarningCount:
         self.times += other.times
         self.affected += other.affected
         self.of += other.of
-        self.once = other.once
+        self.once, self.quiet = other.once, other.quiet
         for epoch, affected in other.by_epoch.items():
             self.by_epoch[epoch] = self.by_epoch.get(epoch, 0) + affected
 
@@ -101,7 +103,13 @@ class WarningCount:
 
     def record(self) -> dict[str, Any]:
         """Plain data for a checkpoint."""
-        return {**self.summary(), "of": self.of, "by_epoch": list(self.by_epoch.items()), "once": self.once}
+        return {
+            **self.summary(),
+            "of": self.of,
+            "by_epoch": list(self.by_epoch.items()),
+            "once": self.once,
+            "quiet": self.quiet,
+        }
 
     @classmethod
     def from_summary(cls, summary: Mapping[str, Any]) -> WarningCount:
@@ -214,7 +222,15 @@ def warn(
     if counting is not None:
         found = WarningCount(kind=kind, text=text, of=of)
         if affected:
-            found = replace(found, severity=warning.severity, detail=detail, times=1, affected=affected, once=once)
+            found = replace(
+                found,
+                severity=warning.severity,
+                detail=detail,
+                times=1,
+                affected=affected,
+                once=once,
+                quiet=quiet,
+            )
         counting.log.add(found)
         if (kind, text) in counting.shown:
             return

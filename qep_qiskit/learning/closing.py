@@ -21,6 +21,7 @@ _UNITS = {
     "UnconvergedWarning": "states",
     "UnresolvedContrastWarning": "steps",
 }
+_OF_WINDOWS = ("DeadGradientWarning", "NoisyGradientWarning")  # of steps that may have begun in earlier epochs
 _FEW = 0.01
 
 
@@ -52,7 +53,9 @@ def closing(log: WarningLog, epochs: int) -> list[Closing]:
 def _sentence(count: WarningCount, epochs: int) -> str:
     if count.once or count.first_step is None:
         return count.detail or count.text
-    return "; ".join(part for part in (f"{_how_many(count)}{_when(count, epochs)}", _meaning(count, epochs)) if part)
+    what = count.text.partition(";")[0] if count.quiet else ""  # nobody has read the text
+    told = "; ".join(part for part in (f"{_how_many(count)}{_when(count, epochs)}", _meaning(count, epochs)) if part)
+    return f"{what}: {told}" if what else told
 
 
 def _how_many(count: WarningCount) -> str:
@@ -67,6 +70,8 @@ def _when(count: WarningCount, epochs: int) -> str:
     last, seen = max(count.by_epoch), len(count.by_epoch)
     if epochs < 2:
         return ""
+    if count.kind in _OF_WINDOWS:
+        return f", up to epoch {last + 1} of {epochs}"
     if seen == 1 and seen < epochs:
         return f", in epoch {last + 1} of {epochs}"
     if last + 1 < epochs:

@@ -147,10 +147,10 @@ class GradientWatch:
         )
         is_last = longer.steps + longer.losses.steps == steps
         full = longer.losses.steps == max(_SHORTEST_WINDOW, per_epoch, longer.steps)
-        return longer._judged() if full or is_last else longer
+        return longer._judged(is_last=is_last) if full or is_last else longer
 
-    def _judged(self) -> GradientWatch:
-        """At the end of a window: judge it, and begin a new one."""
+    def _judged(self, *, is_last: bool) -> GradientWatch:
+        """At the end of a window: judge it, and begin a new one. That nothing was learned is sure at the end only."""
         total, noise, steps = self.total + self.window, self.total_noise + self.window_noise, self.losses.steps
         found = self.found or (noise > 0.0 and not _is_lost(total, _FOUND / _LOST * noise))
         highest = self.highest
@@ -158,7 +158,13 @@ class GradientWatch:
             moved = highest.is_above(self.losses)
             if not moved and not found and _is_lost(total, noise):
                 detail = f"length {_length(total):.3g} of their sum, {np.sqrt(noise):.3g} by noise alone"
-                warn(NoisyGradientWarning, _LOST_TEXT, detail=f"{self.steps + steps} steps: {detail}", affected=steps)
+                warn(
+                    NoisyGradientWarning,
+                    _LOST_TEXT,
+                    detail=f"{self.steps + steps} steps: {detail}",
+                    affected=steps,
+                    severity="warning" if is_last else "note",
+                )
             elif moved and _is_lost(self.window, self.window_noise):
                 warn(NoisyGradientWarning, _SUNK_TEXT, affected=steps, severity="note", quiet=True)
         if not self.steps or self.losses.least > highest.least:

@@ -184,7 +184,7 @@ def test_a_note_is_not_held_against_the_result():
 
 def test_what_nobody_counts_has_no_share():
     (told,) = closing(log_of([20, 0], NoisyGradientWarning, of=0), 2)
-    assert told.sentence.startswith("20 steps, in epoch 1 of 2; the epoch since then had none")
+    assert told.sentence.startswith("20 steps, up to epoch 1 of 2; the epoch since then had none")
 
 
 @pytest.mark.filterwarnings("ignore::qep_qiskit.errors.QepWarning")
