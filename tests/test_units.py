@@ -201,6 +201,24 @@ def test_gradients_are_the_same_in_other_units(name, unit):
     assert found.diagnostics.lower == pytest.approx(expected.diagnostics.lower, rel=1e-6, nan_ok=True)
 
 
+@pytest.mark.parametrize("unit", [2.0**-40, 2.0**40])
+@pytest.mark.parametrize("level", [0, 1])
+def test_variational_states_are_the_same_in_other_units(unit, level):
+    """In powers of two, so that a descent takes the very same steps."""
+
+    def angles(unit):
+        problem = ising(unit, None)
+        preparation = qep.VariationalPreparation(
+            ansatz=qep.HardwareEfficient(depth=2), seeds=Seeds(5), level=level, tolerance=1e-7 * unit
+        )
+        found = estimated(Problem(**{**problem.__dict__, "preparation": preparation}), unit)
+        return found.gradient * unit, found.diagnostics.residual / unit
+
+    (found, residual), (expected, same) = angles(unit), angles(1.0)
+    assert np.array_equal(found, expected)
+    assert residual == same
+
+
 REFERENCES = {
     "ising": {},
     "ising, squared error": {},

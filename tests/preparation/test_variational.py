@@ -12,7 +12,14 @@ from variational_cases import KEY, contrast_of, entangled, family_of, prepare
 from warned import warns
 
 from qep_qiskit.ansatz import hamiltonian_variational
-from qep_qiskit.errors import AnsatzError, ConfigError, UnconvergedError, UnconvergedWarning, UnresolvedContrastWarning
+from qep_qiskit.errors import (
+    AnsatzError,
+    ConfigError,
+    NetworkError,
+    UnconvergedError,
+    UnconvergedWarning,
+    UnresolvedContrastWarning,
+)
 from qep_qiskit.evolution import energy_and_gradient, evolve
 from qep_qiskit.learning import Contrast
 from qep_qiskit.network import chain, complete, ring
@@ -281,9 +288,12 @@ def test_not_converged_states_are_counted_in_the_diagnostics():
 
 
 def test_a_state_without_a_residual_is_not_converged():
-    """Weights that are not numbers give energies that are not: nobody may vouch for such a state."""
+    """Coefficients that are not numbers are refused; should energies be none all the same, nobody vouches for a state."""
     case = OF_FOUR_SPINS[0]
-    broken = replace(family_of(case), free=case.coefficients * np.nan)
+    with pytest.raises(NetworkError, match=r"H: the coefficient of .* for sample 0 is nan"):
+        replace(family_of(case), free=case.coefficients * np.nan)
+    broken = family_of(case)
+    object.__setattr__(broken, "free", case.coefficients * np.nan)
     equilibria, _ = prepare(hva(2, on_unconverged="go_on"), broken)
     assert not equilibria.report.minima
     assert len(equilibria.report.unconverged) == 1
