@@ -288,7 +288,7 @@ def test_not_converged_states_are_counted_in_the_diagnostics():
 
 
 def test_a_state_without_a_residual_is_not_converged():
-    """Coefficients that are not numbers are refused; should energies be none all the same, nobody vouches for a state."""
+    """Coefficients that are no numbers are refused; should energies be none all the same, no state is vouched for."""
     case = OF_FOUR_SPINS[0]
     with pytest.raises(NetworkError, match=r"H: the coefficient of .* for sample 0 is nan"):
         replace(family_of(case), free=case.coefficients * np.nan)
