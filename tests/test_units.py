@@ -296,3 +296,17 @@ def test_shots_are_the_same_in_other_units(name, unit):
     expected, found = estimated(PROBLEMS[name](1.0), 1.0, shots=50), estimated(PROBLEMS[name](unit), unit, shots=50)
     assert np.allclose(found.gradient * unit, expected.gradient, rtol=1e-9, atol=1e-9)
     assert np.allclose(found.standard_error * unit, expected.standard_error, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("unit", [*UNITS, 1.0])
+@pytest.mark.parametrize("level", [0, None])
+def test_what_rounding_leaves_of_a_true_gradient_is_zero_in_any_unit(unit, level):
+    """Outputs and targets vanish, and so do the error signals."""
+    problem = ising(unit, ExactPreparation())
+    weights, layout = problem.weights.copy(), problem.hamiltonian.network.layout
+    weights[layout.slice_of("b")] = 0.0
+    estimator = GradientEstimator(
+        hamiltonian=problem.hamiltonian, preparation=problem.preparation, contrast=Contrast(), shots=None
+    )
+    data = (weights, np.zeros((1, 2)), np.zeros((1, 1)))
+    assert not true_gradient(estimator, StatevectorExecutor(Seeds(1)), *data, level=level).gradient.any()

@@ -21,7 +21,7 @@ __all__ = ["GradientProblem", "KeptStates", "Truth", "true_gradient", "with_know
 _EXACT_UP_TO_QUBITS = 14
 _PART_OF_FIRST_BETA = 0.4
 _MOST_KEPT = 64
-_NO_LENGTH = 1e-12  # what rounding leaves of a gradient that vanishes by symmetry
+_ROUNDING = 1e-13  # of range(C) / max|coefficient of H|: what is left of a gradient that vanishes by symmetry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,8 +62,7 @@ class GradientProblem:
     @property
     def true_length(self) -> float:
         """Length of the true gradient, over the weights that train; zero where it vanishes by symmetry."""
-        length = float(np.linalg.norm(self.truth.gradient[self.trainable]))
-        return length if length > _NO_LENGTH else 0.0
+        return float(np.linalg.norm(self.truth.gradient[self.trainable]))
 
 
 def true_gradient(
@@ -75,7 +74,7 @@ def true_gradient(
     *,
     level: int | None,
 ) -> Truth:
-    """The gradient that estimates are compared with.
+    """The gradient that estimates are compared with; exactly zero where only rounding is left of it.
 
     Args:
         estimator: Network, cost and preparation.
@@ -86,14 +85,20 @@ def true_gradient(
         level: Which eigenstate is exact, or None to compare with the states as they are prepared.
     """
     hamiltonian = estimator.hamiltonian
+    first = first_beta(hamiltonian, weights, inputs, targets)
     if level is not None and hamiltonian.num_qubits <= _EXACT_UP_TO_QUBITS:
         known = estimator.preparation if isinstance(estimator.preparation, Responding) else None
         found = exact_gradient(hamiltonian, weights, inputs, targets, level=level, reference=known)
-        return Truth(gradient=found.gradient, source="exact")
-    beta = _PART_OF_FIRST_BETA * first_beta(hamiltonian, weights, inputs, targets)
+        return Truth(gradient=_without_rounding(found.gradient, first), source="exact")
+    beta = _PART_OF_FIRST_BETA * first
     fine = replace(estimator, shots=None, grouping="shared", contrast=Contrast(kind="four_point", beta=beta))
     estimate, _ = drive(fine.estimate(weights, inputs, targets, RequestKey("truth", 0)), executor)
-    return Truth(gradient=estimate.gradient, source="prepared")
+    return Truth(gradient=_without_rounding(estimate.gradient, first), source="prepared")
+
+
+def _without_rounding(gradient: NDArray, first: float) -> NDArray[np.float64]:
+    """The gradient, or zero where it is no longer than what rounding leaves; one over beta is its natural unit."""
+    return gradient if np.linalg.norm(gradient) > _ROUNDING / first else np.zeros_like(gradient)
 
 
 def with_known_signals(problem: GradientProblem) -> GradientProblem:

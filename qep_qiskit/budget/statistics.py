@@ -35,7 +35,6 @@ _RECORDED = (
 Interval = tuple[float, float]
 
 _NAN = float("nan")
-_NO_LENGTH = 1e-12  # what rounding leaves of a gradient that vanishes by symmetry
 _UNKNOWN = (_NAN, _NAN)
 
 
@@ -110,7 +109,7 @@ def point_statistics(
         rmse=rmse,
         rmse_low=rmse_low,
         rmse_high=rmse_high,
-        relative_rmse=rmse / length if length > _NO_LENGTH else _NAN,
+        relative_rmse=rmse / length if length > 0.0 else _NAN,
         bias=bias,
         bias_low=bias_low,
         bias_high=bias_high,
@@ -212,7 +211,7 @@ def _trace_of_square(covariance: NDArray, degrees: int) -> float:
 
 def _cosine(estimates: NDArray, truth: NDArray, level: float) -> tuple[float, Interval]:
     lengths, length = np.linalg.norm(estimates, axis=1), np.linalg.norm(truth)
-    if not length > _NO_LENGTH:
+    if not length > 0.0:
         return _NAN, _UNKNOWN
     cosines = np.clip((estimates @ truth) / (np.where(lengths > 0, lengths, 1.0) * length), -1.0, 1.0)
     mean, repeats = float(cosines.mean()), len(cosines)
