@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from qep_qiskit.cli.comparison import compare_exact, compare_finite_difference, require_differences
 from qep_qiskit.cli.source import checked_sample, open_source
-from qep_qiskit.config import Experiment, level_of, temperature_of
+from qep_qiskit.config import Experiment
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning import GradientEstimate, RunFolder
-from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.learning.gradient_watch import watch_one
 from qep_qiskit.measurement import Usage, drive
 from qep_qiskit.report.tables import gradient_table, value_with_error
@@ -28,12 +29,15 @@ from qep_qiskit.warning_log import WarningLog, counting_warnings
 __all__ = ["run"]
 
 _ROUGH = {"approximate": "standard errors of the gradient", "cost_approximate": "that of the cost"}
+_COMPARISONS = {"exact": compare_exact, "finite-difference": compare_finite_difference}
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure, compare where asked, print."""
     experiment, weights = open_source(options.config, options.overrides)
     sample = experiment.task.train.take(checked_sample(experiment, options.sample))
+    if options.compare == "finite-difference":
+        require_differences(experiment)
     log = WarningLog()
     log.merge(experiment.warnings)
     with counting_warnings(log), _asking(options.config, experiment, weights, sample) as asked:
@@ -56,8 +60,8 @@ def run(options: argparse.Namespace) -> int:
         "diagnostics": estimate.diagnostics.record(),
         "warnings": log.summary(),
     }
-    if options.compare == "exact":
-        summary |= _compare(experiment, weights, sample, estimate, rows)
+    if options.compare is not None:
+        summary |= _COMPARISONS[options.compare](experiment, weights, sample, estimate, rows)
     if options.json:
         print(json.dumps({**summary, "weights": rows}, indent=1))
     else:
@@ -111,39 +115,6 @@ def _rows(experiment: Experiment, weights: NDArray, estimate: GradientEstimate) 
     ]
 
 
-def _compare(
-    experiment: Experiment,
-    weights: NDArray,
-    sample: Dataset,
-    estimate: GradientEstimate,
-    rows: list[dict[str, Any]],
-) -> dict[str, Any]:
-    """Add the exact gradient (beta to 0) and the exact contrast (same beta) to the rows."""
-    hamiltonian = experiment.estimator.hamiltonian
-    config = experiment.config
-    states: dict[str, Any] = {
-        "level": level_of(config),
-        "temperature": temperature_of(config),
-        "reference": experiment.reference,
-    }
-    exact = exact_gradient(hamiltonian, weights, sample.inputs, sample.targets, **states)
-    ideal, executor = experiment.ideal
-    work = ideal.estimate(weights, sample.inputs, sample.targets, RequestKey("compare", 0))
-    contrast = drive(work, executor)[0].gradient
-    for row, true, finite_beta in zip(rows, exact.gradient, contrast, strict=True):
-        error = row["standard_error"]
-        row["exact"] = float(true)
-        row["exact_contrast"] = float(finite_beta)
-        row["pull"] = (row["gradient"] - row["exact"]) / error if error else None
-    deviation = float(np.linalg.norm(estimate.gradient - exact.gradient))
-    lengths = float(np.linalg.norm(exact.gradient)), estimate.norm
-    return {
-        "exact_cost": exact.cost,
-        "relative_error": deviation / lengths[0] if lengths[0] else None,
-        "cosine": float(estimate.gradient @ exact.gradient) / (lengths[0] * lengths[1]) if all(lengths) else None,
-    }
-
-
 def _told(diagnostics: dict[str, float]) -> str:
     """Names and values in one line, each with its standard error where it has one."""
     parts = []
@@ -166,9 +137,20 @@ def _print(summary: dict[str, Any], rows: list[dict[str, Any]], usage: Usage, *,
         console.print(f"approximate: {' and '.join(rough)}", highlight=False)
     if summary["diagnostics"]:
         console.print(_told(summary["diagnostics"]), highlight=False)
+    for line in _compared(summary):
+        console.print(line, highlight=False)
+
+
+def _compared(summary: dict[str, Any]) -> Iterator[str]:
+    """How far the gradient is from what it was compared with, and what is then to be done."""
+    by_differences = "finite_difference_agrees" in summary
     if summary.get("cosine") is not None:
-        console.print(
-            f"against the exact gradient: relative error {summary['relative_error']:.3g}, "
-            f"cosine {summary['cosine']:.6f}",
-            highlight=False,
+        reference = "finite differences of the reported cost" if by_differences else "the exact gradient"
+        yield f"against {reference}: relative error {summary['relative_error']:.3g}, cosine {summary['cosine']:.6f}"
+    if by_differences and not summary["finite_difference_agrees"]:
+        yield (
+            "they differ by more than a tenth and by more than their errors: if a smaller contrast.beta and better "
+            "states do not mend it, the gradient is not that of the reported cost"
         )
+    if summary.get("idle"):
+        yield f"nothing in the Hamiltonian moves with {', '.join(summary['idle'])}"

@@ -138,7 +138,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     _config_argument(gradient, or_run=True)
     gradient.add_argument("--sample", metavar="I", type=int, required=True, help="index of the training sample")
-    gradient.add_argument("--compare", choices=["exact"], help="put the exact gradient beside the measured one")
+    gradient.add_argument(
+        "--compare",
+        choices=["exact", "finite-difference"],
+        help="put beside the measured gradient the exact one, or the derivative of the reported cost by finite "
+        "differences of the weights, which shares nothing with the contrast",
+    )
     _json_argument(gradient)
 
     circuits = _command(

@@ -14,6 +14,12 @@ __all__ = ["gradient_table", "grid_table", "prediction_table", "training_summary
 
 _MISSING = "-"
 _SUSPICIOUS_PULL = 4.0
+_COMPARED = {
+    "exact": "exact",
+    "finite_difference": "finite diff.",
+    "finite_difference_error": "±",
+    "pull": "pull",
+}
 _SHOWN_NUMBERS = 6
 _HEADINGS = {"shots": "shots in all"}  # beside a key of the same name
 
@@ -77,15 +83,15 @@ def gradient_table(rows: Sequence[Mapping[str, object]], *, title: str | None = 
 
     Args:
         rows: One mapping for each weight: `name`, `value`, `gradient`, `standard_error` (None when exact),
-            and where known `exact` (the exact gradient), `pull` (difference to it in standard errors) and
-            `trainable` (True unless given). The columns exact and pull appear when a row has them; fixed
-            weights are dimmed, and pulls beyond 4 are bold.
+            and where known `exact` (the exact gradient), `finite_difference` with `finite_difference_error`, `pull`
+            (difference to either in standard errors) and `trainable` (True unless given). Columns of what is known
+            of no row are left out; fixed weights are dimmed, and pulls beyond 4 are bold.
         title: Line above the table.
     """
     table = FittedTable(title)
     table.add_column("weight")
-    optional = [name for name in ("exact", "pull") if any(row.get(name) is not None for row in rows)]
-    for name in ("value", "gradient", "std. error", *optional):
+    optional = [name for name in _COMPARED if any(row.get(name) is not None for row in rows)]
+    for name in ("value", "gradient", "std. error", *(_COMPARED[name] for name in optional)):
         table.add_column(name, justify="right")
     for row in rows:
         trainable = row.get("trainable") is not False
@@ -95,8 +101,9 @@ def gradient_table(rows: Sequence[Mapping[str, object]], *, title: str | None = 
             Text(_signed(row.get("gradient"), "+.5f")),
             Text(_signed(row.get("standard_error") or None, ".1e" if _is_tiny(row.get("standard_error")) else ".5f")),
         ]
-        if "exact" in optional:
-            cells.append(Text(_signed(row.get("exact"), "+.5f")))
+        cells += [Text(_signed(row.get(name), "+.5f")) for name in optional if name in ("exact", "finite_difference")]
+        if "finite_difference_error" in optional:
+            cells.append(Text(_signed(row.get("finite_difference_error"), ".1e")))
         if "pull" in optional:
             pull = row.get("pull")
             suspicious = isinstance(pull, int | float) and abs(pull) > _SUSPICIOUS_PULL

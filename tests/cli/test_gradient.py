@@ -155,3 +155,40 @@ def test_fixed_weights_are_marked(qep, here, settings):
     fixed = {weight["name"] for weight in found["weights"] if not weight["trainable"]}
     assert fixed == {"h[0]", "h[1]"}
     assert "h[0] (fixed)" in qep("gradient", "exact.toml", "--sample", 0, *choice).out
+
+
+def test_finite_differences_stand_beside_the_gradient(qep, here, settings):
+    words = ("gradient", "circuits.toml", "--sample", 1, "--compare", "finite-difference")
+    found = qep(*words, "--json").object
+    slow = qep(*words, "--json", *settings(*EXACT, "contrast.kind='four_point'", "contrast.beta=0.02")).object
+    assert slow["relative_error"] < 1e-4
+    assert slow["finite_difference_agrees"] is True
+    assert (slow["finite_difference_shots"], slow["idle"]) == (None, [])
+    for weight in found["weights"]:
+        deviation = weight["gradient"] - weight["finite_difference"]
+        assert weight["pull"] * np.hypot(weight["standard_error"], weight["finite_difference_error"]) == pytest.approx(
+            deviation
+        )
+    shown = qep(*words).out
+    assert "finite diff." in shown
+    assert f"{found['weights'][0]['finite_difference']:+.5f}" in shown
+    assert "against finite differences of the reported cost: relative error" in shown
+
+
+def test_finite_differences_find_a_ramp_that_is_too_fast(qep, here, settings):
+    """The contrast of states that are no eigenstates is not the derivative of their cost."""
+    words = settings("measurement.shots='exact'", "preparation.total_time=0.5", "preparation.steps=2")
+    result = qep("gradient", "circuits.toml", "--sample", 1, "--compare", "finite-difference", *words)
+    assert "the gradient is not that of the reported cost" in " ".join(result.out.split())
+
+
+@pytest.mark.parametrize(
+    ("config", "setting", "said"),
+    [
+        ("sampled", "seed=1", "set preparation.energies = 'simulated'"),
+        ("circuits", "execution.backend='ibm_nowhere'", "too many for a device"),
+    ],
+)
+def test_finite_differences_are_refused_where_they_mean_nothing(refused, settings, config, setting, said):
+    words = ("--compare", "finite-difference", *settings(setting))
+    assert said in refused("gradient", f"{config}.toml", "--sample", 0, *words)

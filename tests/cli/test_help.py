@@ -73,7 +73,7 @@ def test_help_fits_into_80_columns(qep, command):
         ("resume", ["DIR"]),
         ("plan", ["CONFIG", "--backend NAME", "--json", "--set key.path=value"]),
         ("predict", ["DIR", "DATA.csv", "--json"]),
-        ("gradient", ["CONFIG", "--sample I", "--json", "--compare {exact}", "--set key.path=value"]),
+        ("gradient", ["CONFIG", "--sample I", "--json", "--compare {exact,finite-difference}", "--set key.path=value"]),
         ("circuits", ["CONFIG", "--out DIR", "--sample I", "--set key.path=value"]),
         (
             "sweep",

@@ -1,0 +1,104 @@
+"""What ``qep gradient --compare`` puts beside a measured gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.config import Experiment, level_of, temperature_of
+from qep_qiskit.config.build_executor import is_remote
+from qep_qiskit.config.schema_preparation import VariationalConfig
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.execution import RequestKey
+from qep_qiskit.learning import GradientEstimate
+from qep_qiskit.learning.exact_gradient import exact_gradient
+from qep_qiskit.learning.finite_differences import finite_differences, idle_names
+from qep_qiskit.measurement import drive
+from qep_qiskit.tasks import Dataset
+
+__all__ = ["compare_exact", "compare_finite_difference", "require_differences"]
+
+_FAR = 0.1
+_SIGMAS = 4.0
+
+
+def compare_exact(
+    experiment: Experiment,
+    weights: NDArray,
+    sample: Dataset,
+    estimate: GradientEstimate,
+    rows: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Add the exact gradient (beta to 0) and the exact contrast (same beta) to the rows."""
+    hamiltonian = experiment.estimator.hamiltonian
+    config = experiment.config
+    states: dict[str, Any] = {
+        "level": level_of(config),
+        "temperature": temperature_of(config),
+        "reference": experiment.reference,
+    }
+    exact = exact_gradient(hamiltonian, weights, sample.inputs, sample.targets, **states)
+    ideal, executor = experiment.ideal
+    work = ideal.estimate(weights, sample.inputs, sample.targets, RequestKey("compare", 0))
+    contrast = drive(work, executor)[0].gradient
+    for row, true, finite_beta in zip(rows, exact.gradient, contrast, strict=True):
+        error = row["standard_error"]
+        row["exact"] = float(true)
+        row["exact_contrast"] = float(finite_beta)
+        row["pull"] = (row["gradient"] - row["exact"]) / error if error else None
+    return {"exact_cost": exact.cost, **_distance(estimate.gradient, exact.gradient)}
+
+
+def require_differences(experiment: Experiment) -> None:
+    """Refuse finite differences where they would mean nothing or cost money.
+
+    Raises:
+        ConfigError: States are found from shots, or jobs would be sent to a device.
+    """
+    section = experiment.config.preparation
+    if isinstance(section, VariationalConfig) and section.energies == "sampled":
+        raise ConfigError(
+            "--compare finite-difference: states that are found from shots scatter by more than a difference shows; "
+            "set preparation.energies = 'simulated'"
+        )
+    if is_remote(experiment.config):
+        raise ConfigError(
+            "--compare finite-difference: takes four circuits a weight with 20 000 shots each, too many for a device; "
+            "use a configuration with a simulator, such as execution.backend = 'statevector'"
+        )
+
+
+def compare_finite_difference(
+    experiment: Experiment,
+    weights: NDArray,
+    sample: Dataset,
+    estimate: GradientEstimate,
+    rows: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Add the derivative of the reported cost by finite differences to the rows."""
+    found = finite_differences(experiment.estimator, experiment.executor, weights, sample.inputs, sample.targets)
+    errors = np.hypot(np.nan_to_num(estimate.standard_error), np.nan_to_num(found.error))
+    for row, value, left, error in zip(rows, found.gradient, found.error, errors, strict=True):
+        row["finite_difference"], row["finite_difference_error"] = float(value), float(left)
+        row["pull"] = (row["gradient"] - float(value)) / float(error) if row["standard_error"] and error else None
+    distance = _distance(estimate.gradient, found.gradient)
+    deviation = float(np.linalg.norm(estimate.gradient - found.gradient))
+    length = float(np.linalg.norm(found.gradient))
+    return {
+        "finite_difference_shots": found.shots,
+        "finite_difference_circuits": found.usage.circuits,
+        "finite_difference_agrees": deviation <= max(_FAR * length, _SIGMAS * float(np.linalg.norm(errors))),
+        "idle": idle_names(experiment.network, weights, sample.inputs, sample.input_names),
+        **distance,
+    }
+
+
+def _distance(gradient: NDArray, reference: NDArray) -> dict[str, float | None]:
+    deviation = float(np.linalg.norm(gradient - reference))
+    lengths = float(np.linalg.norm(reference)), float(np.linalg.norm(gradient))
+    return {
+        "relative_error": deviation / lengths[0] if lengths[0] else None,
+        "cosine": float(gradient @ reference) / (lengths[0] * lengths[1]) if all(lengths) else None,
+    }

@@ -1,0 +1,221 @@
+"""The derivative of the reported cost by finite differences of the weights: an independent check of every contrast.
+
+The cost is measured as evaluations measure it, in the free phase alone, at weights moved up and down. No nudge, no
+error signal, no response and no derivative of the cost, of the loss or of the Hamiltonian enters the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.execution import Executor, RequestKey
+from qep_qiskit.learning.free_phase import measure_free
+from qep_qiskit.learning.gradient import GradientEstimator
+from qep_qiskit.measurement import Calibrations, Usage, drive, extrapolated, mitigated
+from qep_qiskit.network import Network
+from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import Memory
+
+__all__ = ["FiniteDifferences", "finite_differences", "idle_names"]
+
+_STATES_PER_REQUEST = 64
+_EXACT_STEP, _NOISY_STEP = 0.02, 0.2
+_REFINEMENTS, _FINE_ENOUGH = 3, 1e-4
+_ROOM = 0.2  # of the way to a bound: the longest of three steps is four times the shortest
+_SHOTS = 20_000
+_STENCIL = np.array([-4.0, -2.0, -1.0, 1.0, 2.0, 4.0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FiniteDifferences:
+    """The derivative of the mean cost of a batch by its weights.
+
+    Args:
+        gradient: Shape (weights,).
+        error: Shape (weights,): what the steps leave undecided or, with shots, the standard error.
+        shots: Shots per batch, or None where expectations are exact.
+        usage: What it cost.
+    """
+
+    gradient: NDArray[np.float64]
+    error: NDArray[np.float64]
+    shots: int | None
+    usage: Usage
+
+
+@dataclass(slots=True, kw_only=True)
+class _Costs:
+    """Measures the cost of a batch at many weights."""
+
+    estimator: GradientEstimator
+    executor: Executor
+    inputs: NDArray[np.float64]
+    targets: NDArray[np.float64]
+    memory: Memory
+    calibrations: Calibrations
+    usage: Usage
+    requests: int = 0
+
+    def at(self, points: NDArray) -> tuple[NDArray, NDArray]:
+        """Mean cost and its variance at every point, shapes (points,); the batch has one state a sample and point."""
+        each = max(1, _STATES_PER_REQUEST // len(self.inputs))
+        found = [self._measured(points[start : start + each]) for start in range(0, len(points), each)]
+        return np.concatenate([values for values, _ in found]), np.concatenate([variances for _, variances in found])
+
+    def _measured(self, points: NDArray) -> tuple[NDArray, NDArray]:
+        estimator, samples = self.estimator, len(self.inputs)
+        rows = [estimator.hamiltonian.free_coefficients(weights, self.inputs) for weights in points]
+        work = measure_free(
+            estimator.hamiltonian,
+            estimator.preparation,
+            np.concatenate(rows),
+            np.tile(self.targets, (len(points), 1)),
+            plan=estimator.reading_plan,
+            shots=estimator.group_shots,
+            key=RequestKey("finite-difference", self.requests),
+            memory={name: np.concatenate([array] * len(points)) for name, array in self.memory.items()},
+        )
+        whole = mitigated(extrapolated(work, estimator.extrapolation), estimator.mitigation, self.calibrations)
+        free, usage = drive(whole, self.executor)
+        self.requests, self.usage = self.requests + 1, self.usage + usage
+        self.memory = self.memory or {name: array[:samples] for name, array in free.equilibria.memory.items()}
+        values = free.cost.values.reshape(len(points), samples)
+        variances = free.cost.variances.reshape(len(points), samples)
+        return values.mean(axis=1), variances.sum(axis=1) / samples**2
+
+
+def finite_differences(
+    estimator: GradientEstimator,
+    executor: Executor,
+    weights: NDArray,
+    inputs: NDArray,
+    targets: NDArray,
+) -> FiniteDifferences:
+    """Differentiate the reported cost by every weight.
+
+    Where the executor gives exact expectations they are taken, with three steps each way, extrapolated to none and made
+    shorter where they disagree. Elsewhere steps are long and shots many.
+
+    Args:
+        estimator: Its free phase is measured.
+        executor: Runs the requests.
+        weights: Shape (weights,).
+        inputs: Shape (samples, inputs).
+        targets: Shape (samples, targets).
+    """
+    exact = replace(estimator, shots=None, test_shots=None)
+    costs = _Costs(
+        estimator=exact,
+        executor=executor,
+        inputs=inputs,
+        targets=targets,
+        memory={},
+        calibrations={},
+        usage=Usage(),
+    )
+    try:
+        costs.at(weights[None])
+    except ConfigError:  # no exact expectations here
+        most = np.max([shots or 0 for shots in estimator.group_shots], initial=0)
+        shots = max(_SHOTS, int(most))
+        costs.estimator = replace(estimator, shots=shots, test_shots=None)
+        costs.at(weights[None])
+        steps = _steps(estimator.hamiltonian, weights, inputs, _NOISY_STEP)
+        return _noisy(costs, weights, steps, shots)
+    steps = _steps(estimator.hamiltonian, weights, inputs, _EXACT_STEP)
+    gradient, error = _extrapolated(costs, weights, steps)
+    for _ in range(_REFINEMENTS):
+        if error.max(initial=0.0) <= _FINE_ENOUGH * np.abs(gradient).max(initial=0.0):
+            break
+        steps = steps / 4.0
+        finer, left = _extrapolated(costs, weights, steps)
+        better = left < error
+        gradient, error = np.where(better, finer, gradient), np.where(better, left, error)
+    return FiniteDifferences(gradient=gradient, error=error, shots=None, usage=costs.usage)
+
+
+def _differences(costs: _Costs, weights: NDArray, steps: NDArray, stencil: NDArray) -> tuple[NDArray, NDArray]:
+    """Costs and variances at weights moved one by one, shapes (weights, points of the stencil)."""
+    moves = np.diag(steps)[:, None, :] * stencil[None, :, None]
+    values, variances = costs.at((weights + moves).reshape(-1, len(weights)))
+    shape = (len(weights), len(stencil))
+    return values.reshape(shape), variances.reshape(shape)
+
+
+def _extrapolated(costs: _Costs, weights: NDArray, steps: NDArray) -> tuple[NDArray, NDArray]:
+    """Richardson's extrapolation of steps of one, two and four: errors of order six, and what its end changed."""
+    values, _ = _differences(costs, weights, steps, _STENCIL)
+    by_step = (values[:, [3, 4, 5]] - values[:, [2, 1, 0]]) / (2.0 * steps[:, None] * np.array([1.0, 2.0, 4.0]))
+    second = (4.0 * by_step[:, :2] - by_step[:, 1:]) / 3.0
+    third = (16.0 * second[:, 0] - second[:, 1]) / 15.0
+    rounding = 1e-15 * np.abs(values).max(axis=1) / steps
+    return third, np.abs(third - second[:, 0]) + rounding
+
+
+def _noisy(costs: _Costs, weights: NDArray, steps: NDArray, shots: int) -> FiniteDifferences:
+    """Steps of one and two: errors of order four, and the shot noise of all four points."""
+    values, variances = _differences(costs, weights, steps, _STENCIL[1:-1])
+    factors = np.array([1.0, -8.0, 8.0, -1.0]) / (12.0 * steps[:, None])
+    return FiniteDifferences(
+        gradient=(factors * values).sum(axis=1),
+        error=np.sqrt((factors**2 * variances).sum(axis=1)),
+        shots=shots,
+        usage=costs.usage,
+    )
+
+
+def _steps(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, share: float) -> NDArray[np.float64]:
+    """Steps that move the Hamiltonian by a share of its largest coefficient, and no weight beyond its bounds.
+
+    They only set the accuracy: a wrong size of a coefficient is seen in `FiniteDifferences.error`.
+    """
+    free = hamiltonian.free_coefficients(weights, inputs)
+    sizes = _moved(hamiltonian, weights, inputs, np.maximum(np.abs(weights), 1e-3 * np.abs(free).max(initial=1e-300)))
+    steps = share * np.abs(free).max(initial=0.0) / np.where(sizes > 0.0, sizes, np.inf)
+    steps = np.where(steps > 0.0, steps, share * np.maximum(np.abs(weights), 1.0))
+    low, high = hamiltonian.network.layout.bounds()
+    room = np.minimum(weights - low, high - weights)
+    return np.where(room > 0.0, np.minimum(steps, _ROOM * room), steps)
+
+
+def _moved(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, moves: NDArray) -> NDArray[np.float64]:
+    """How far coefficients move with each weight, shape (weights,)."""
+    free = hamiltonian.free_coefficients(weights, inputs)
+    found = []
+    for index, move in enumerate(moves):
+        moved = weights.copy()
+        moved[index] += move
+        found.append(float(np.abs(hamiltonian.free_coefficients(moved, inputs) - free).max(initial=0.0)) / move)
+    return np.array(found)
+
+
+def idle_names(network: Network, weights: NDArray, inputs: NDArray, input_names: Sequence[str]) -> list[str]:
+    """Weights and inputs that no coefficient of the Hamiltonian moves with, by exact comparison.
+
+    Args:
+        network: The network.
+        weights: Shape (weights,).
+        inputs: Shape (samples, inputs).
+        input_names: One an input.
+    """
+    scale = np.abs(weights).max(initial=0.0) or 1.0
+    lively = np.where(weights == 0.0, scale, weights)  # an input acts through its weights, even where these are zero
+    busy = np.where(inputs == 0.0, np.abs(inputs).max(initial=0.0) or 1.0, inputs)
+    before = network.coefficients(lively, busy)
+
+    def is_idle(moved_weights: NDArray, moved_inputs: NDArray) -> bool:
+        return np.array_equal(network.coefficients(moved_weights, moved_inputs), before)
+
+    idle = []
+    for index, name in enumerate(network.layout.names):
+        if is_idle(lively * np.where(np.arange(len(weights)) == index, 1.5, 1.0), busy):
+            idle.append(f"weight {name}")
+    for index, name in enumerate(input_names):
+        if is_idle(lively, busy * np.where(np.arange(inputs.shape[1]) == index, 1.5, 1.0)):
+            idle.append(f"input {name}")
+    return idle
