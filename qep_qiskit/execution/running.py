@@ -7,6 +7,7 @@ shots at a time only.
 from __future__ import annotations
 
 import inspect
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -125,15 +126,15 @@ class BackendRuns:
     def start(self, circuits: Sequence[QuantumCircuit], shots: int, seed: int | None = None) -> Any:
         """A job for bound circuits."""
         wanted = {"memory": True} | ({} if seed is None else {"seed_simulator": seed})
-        options = {key: value for key, value in wanted.items() if self._takes_any or key in self._known}
+        options = self._options | {key: value for key, value in wanted.items() if self._takes_any or key in self._known}
         with warnings.catch_warnings():
             # Backends say so of options that they do not use.
             warnings.filterwarnings("ignore", message=".*(memory|seed_simulator)")
-            return self._backend.run(self._finish(list(circuits)), shots=shots, **self._options, **options)
+            return self._backend.run(self._finish(list(circuits)), **options | {"shots": shots})
 
     def _run(self, some: Sequence[QuantumCircuit], shots: int, seed: int) -> list[NDArray[np.uint8]]:
         """One run of bound circuits."""
-        with one_line(self.name, some[0].name):
+        with one_line(self.name, template_name(some[0])):
             job = self.start(some, shots, seed)
             result = job.result()
             status = _status_of(job)
@@ -147,6 +148,11 @@ def bound_rows(bound: BoundCircuits) -> list[QuantumCircuit]:
         for circuit, values in bound
         for row in values.reshape(int(np.prod(values.shape[:-1], dtype=int)), values.shape[-1])
     ]
+
+
+def template_name(circuit: QuantumCircuit) -> str:
+    """The name of what was bound: Qiskit numbers bound circuits."""
+    return re.sub(r"-\d+$", "", circuit.name)
 
 
 def bits_in_shape(rows: Sequence[NDArray[np.uint8]], bound: BoundCircuits, shots: int) -> list[NDArray[np.uint8]]:
@@ -184,11 +190,15 @@ def bits_of_result(
     experiments = list(getattr(result, "results", None) or ())
     bits = [
         bits_of_experiment(
-            found, circuit, shots, f"{name}: circuit '{circuit.name}', {row + 1} of {len(circuits)}", generator
+            found,
+            circuit,
+            shots,
+            f"{name}: circuit '{template_name(circuit)}', {row + 1} of {len(circuits)}",
+            generator,
         )
         for row, (found, circuit) in enumerate(zip(experiments, circuits, strict=False))
     ]
-    first = circuits[0].name
+    first = template_name(circuits[0])
     if len(experiments) != len(circuits):
         raise ResultError(
             f"{name}: circuit '{first}' and others: expected results of {len(circuits)} circuits, got "

@@ -260,6 +260,7 @@ UNFIT = {
     "two bytes": (with_bits(lambda bits: np.concatenate([bits, bits], axis=-1)), r"got \[\(4, 2, 50, 2\)\]"),
     "fewer shots": (with_bits(lambda bits: bits[..., :-1, :]), r"got \[\(4, 2, 49, 1\)\]"),
     "other axes": (with_bits(lambda bits: bits.swapaxes(0, 1)), r"got \[\(2, 4, 50, 1\)\]"),
+    "zeros": (with_bits(np.zeros_like), "circuits 'Z' and 'X' of state 0 read 0 in every bit of 50 shots"),
     "numbers": (
         with_bits(lambda bits: bits.astype(float)),
         "circuit '.*': expected bits .* as uint8, got .* as float64",
