@@ -196,7 +196,7 @@ class NudgedHamiltonian:
             DataError: The inputs do not fit the network, or are not finite.
             NetworkError: The weights do not fit the network, or a weight or a coefficient is not finite.
         """
-        _check_rows("inputs", inputs, self.network.num_inputs)
+        inputs = _rows("inputs", inputs, self.network.num_inputs)
         weights = self.network.layout.checked(weights)
         spread = np.zeros((inputs.shape[0], self.num_terms))
         with np.errstate(all="ignore"):
@@ -214,7 +214,7 @@ class NudgedHamiltonian:
 
     def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
         """d(coefficient)/d(weight), with terms numbered as here."""
-        own = self.network.jacobian(weights, inputs)
+        own = self.network.jacobian(self.network.layout.checked(weights), inputs)
         return TermJacobian(
             weight=own.weight,
             term=self.network_terms[own.term],
@@ -230,7 +230,7 @@ class NudgedHamiltonian:
             NetworkError: A coefficient is not finite, or the cost's own function gives another shape.
         """
         assert isinstance(self.cost, OperatorCost)
-        _check_rows("targets", targets, self.cost.num_targets)
+        targets = _rows("targets", targets, self.cost.num_targets)
         coefficients, constants = self.cost.expand(targets)
         rows, words = targets.shape[0], len(self.cost.words)
         spread = np.zeros((rows, self.num_terms))
@@ -263,13 +263,12 @@ class NudgedHamiltonian:
         return ~broken if sees_it else np.zeros(inputs.shape[0], dtype=bool)
 
 
-def _check_rows(name: str, values: NDArray, width: int | None) -> None:
-    """Refuse inputs or targets that are not one finite row a sample."""
-    shape = np.shape(values)
-    if len(shape) != 2 or (width is not None and shape[1] != width):
-        expected = "any number" if width is None else width
-        raise DataError(f"{name}: expected shape (samples, {expected}), got {shape}")
-    finite = np.isfinite(values)
+def _rows(name: str, values: NDArray, width: int | None) -> NDArray[np.float64]:
+    """Inputs or targets, one finite row a sample; others are refused."""
+    expected = "any number" if width is None else width
+    rows = real_array(name, values, (None, width), f"(samples, {expected})", error=DataError)
+    finite = np.isfinite(rows)
     if not finite.all():
         sample, column = np.argwhere(~finite)[0].tolist()
-        raise DataError(f"{name}: expected finite numbers, got {values[sample, column]} at {(sample, column)}")
+        raise DataError(f"{name}: expected finite numbers, got {rows[sample, column]} at {(sample, column)}")
+    return rows

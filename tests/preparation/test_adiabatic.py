@@ -203,7 +203,7 @@ def test_fine_steps_are_not():
     ("change", "words"),
     [
         ({"total_time": 0.0}, r"preparation\.total_time: expected a positive number, got 0\.0"),
-        ({"steps": 0}, r"preparation\.steps: expected a positive number, got 0"),
+        ({"steps": 0}, r"preparation\.steps: expected at least 1, got 0"),
         ({"driver_field": 0.0}, r"preparation\.driver_field"),
         ({"total_time": float("nan")}, r"preparation\.total_time"),
         ({"ramp": "sine"}, r"preparation\.ramp: expected one of linear, cosine, smoothstep, got 'sine'"),

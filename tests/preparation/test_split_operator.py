@@ -143,7 +143,7 @@ def test_states_that_do_not_fit_are_refused():
 @pytest.mark.parametrize(
     ("settings", "match"),
     [
-        ({"steps": 0}, "preparation.steps: expected a positive number"),
+        ({"steps": 0}, "preparation.steps: expected at least 1"),
         ({"total_time": -1.0}, "preparation.total_time: expected a positive number"),
         ({"order": 3}, "preparation.order: expected 1 or 2"),
         ({"ramp": "sudden"}, "preparation.ramp: expected one of linear"),
