@@ -7,7 +7,7 @@ import pytest
 
 import qep_qiskit as qep
 from qep_qiskit.budget.problem import true_gradient
-from qep_qiskit.execution import PointExecutor, RequestKey, StatevectorExecutor
+from qep_qiskit.execution import PointExecutor, RequestKey, StatevectorExecutor, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator, first_beta
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.learning.fluctuations import FluctuationEstimator
@@ -309,3 +309,41 @@ def test_what_rounding_leaves_of_a_true_gradient_is_zero_in_any_unit(unit):
     )
     data = (weights, np.zeros((1, 2)), np.zeros((1, 1)))
     assert not true_gradient(estimator, StatevectorExecutor(Seeds(1)), *data, level=0).gradient.any()
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("shots", [None, 30])
+def test_training_is_the_same_in_other_units(unit, shots):
+    """A step is a weight: learning rates go with the unit, and epsilon with the gradient."""
+
+    def trained(unit):
+        soft = Start(mean=unit, minimum=0.1 * unit)
+        drawn = Start(distribution="normal", std=0.3 * unit)
+        network = qep.IsingNetwork(
+            graph=complete(3),
+            outputs=(2,),
+            inputs=qep.ClampedInputs.all_to(2, (0, 1), drawn),
+            couplings=drawn,
+            fields=soft,
+            biases=drawn,
+        )
+        hamiltonian = NudgedHamiltonian(network, qep.LossOnExpectations.on_outputs(network))
+        trainer = qep.Trainer(
+            estimator=GradientEstimator(
+                hamiltonian=hamiltonian,
+                preparation=ExactPreparation(),
+                contrast=Contrast(beta=0.1 * unit),
+                shots=shots,
+            ),
+            executor=VectorExecutor(Seeds(4)),
+            update=qep.Update(
+                optimizer=qep.Adam(epsilon=1e-8 / unit), schedule=qep.Schedule(learning_rate=0.05 * unit)
+            ),
+            task=qep.xor_task(),
+            settings=qep.TrainingSettings(epochs=5, batch_size=4),
+            seeds=Seeds(4),
+        )
+        trainer.run()
+        return trainer.weights / unit
+
+    assert np.allclose(trained(unit), trained(1.0), rtol=1e-8, atol=1e-8)
