@@ -170,7 +170,7 @@ class DegenerateGroundStateWarning(UntrustedGradientWarning):
 
 
 class FloppyModesWarning(UntrustedGradientWarning):
-    """An elastic network moves without cost along some directions: its equilibrium is not unique."""
+    """Nothing gives an elastic network its shape: it moves at no cost, or collapses onto one place."""
 
     severity = "serious"
 

@@ -12,6 +12,7 @@ __all__ = ["Closing", "closing"]
 
 _UNITS = {
     "BranchJumpWarning": "samples",
+    "FloppyModesWarning": "samples",
     "NudgeBeyondGapWarning": "samples",
     "DeadGradientWarning": "steps",
     "NoisyGradientWarning": "steps",

@@ -66,6 +66,7 @@ class Diagnostics:
         judged: Whether somebody has looked at that.
         contrast_error: The part of the contrast that residuals of iterative states and rounding leave unknown: 1 where
             nudged states never left the free one. Below 1e-3 of rounding nothing is said.
+        collapsed: Samples in which no spring of an elastic network is stretched: gradients of springs are zero.
         jumps: Pairs of neighbouring phases that lie on different branches, and phases that have lost the free one.
     """
 
@@ -85,6 +86,7 @@ class Diagnostics:
     unconverged: int = 0
     judged: bool = False
     contrast_error: float = np.nan
+    collapsed: int = 0
     jumps: int = 0
 
     def record(self) -> dict[str, float | int]:
@@ -111,6 +113,8 @@ class Diagnostics:
             known["evaluations"] = self.evaluations
         if self.judged:
             known["unconverged"] = self.unconverged
+        if self.collapsed:
+            known["collapsed"] = self.collapsed
         return known | ({"branch_jumps": self.jumps} if self.jumps else {})
 
 
@@ -166,6 +170,7 @@ def diagnose(
         unconverged=sum(len(part.unconverged) for part in reports),
         judged=any(part.judged for part in reports),
         contrast_error=contrast_error,
+        collapsed=sum(part.collapsed for part in reports),
         of_signals=watched.constants is None,
         jumps=jumps.count if report.branches else 0,
     )

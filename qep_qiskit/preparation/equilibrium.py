@@ -19,6 +19,7 @@ from qep_qiskit.coordinates import CoordinateGroup
 from qep_qiskit.elastic import PotentialEnergy
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.measurement import Measuring
+from qep_qiskit.preparation.collapse import warn_of_collapse
 from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start
 from qep_qiskit.preparation.resolution import WANTED, contrast_error, size_of
 from qep_qiskit.prepared import RestingStates
@@ -64,9 +65,10 @@ class EquilibriumPreparation:
         yield from ()
         frame, shape = family.groups[0].frame, (family.num_samples, len(family.betas))
         begin = np.array([self._begin(start, sample) for sample in range(shape[0])])
-        free = begin
+        free, collapsed = begin, 0
         if not isinstance(start.free, RestingStates):
             free = np.array([self._settled(family, sample, 0.0, at) for sample, at in enumerate(begin)])
+            collapsed = warn_of_collapse(family)
         forces = np.array([_force_of_nudge(family, sample, at) for sample, at in enumerate(free)])
         needed = WANTED * family.smallest_nudge * size_of(forces) or (np.inf if family.finest is None else 0.0)
         points = np.empty((*shape, frame.num_atoms, frame.dims))
@@ -87,6 +89,7 @@ class EquilibriumPreparation:
             overlaps=unknown,
             judged=True,
             minima=self.critical_point == "minimum" and not family.groups[0].pairs.is_root.any(),
+            collapsed=collapsed,
             contrast_error=self._contrast_error(family, free, residuals, forces),
         )
         states = RestingStates(points.reshape(-1, frame.num_atoms, frame.dims))
@@ -158,12 +161,14 @@ class EquilibriumPreparation:
                 else "give springs or anchors that hold the atoms, or another start in network.places"
             )
             raise ConfigError(f"the elastic network finds no equilibrium: a force of {force:.3g} is left; {why}")
-        lowest, highest, mode = _softest(potential.hessian(moving))
+        hessian = potential.hessian(moving)
+        lowest, highest, mode = _softest(hessian)
         if abs(lowest) <= _FLAT * highest or (self.critical_point == "minimum" and lowest < 0.0):
             coordinate = int(potential.frame.moving_coordinates[np.abs(mode).argmax()])
             raise ConfigError(
                 f"network: {potential.frame.name(coordinate)} is free to drift in the equilibrium at beta = "
-                f"{beta:.4g}: no spring, anchor or clamped atom holds it there; anchor it, or add springs"
+                f"{beta:.4g}, which has {_count_of_floppy_modes(hessian, highest)} and is not unique; clamp another "
+                "atom, anchor it, or add springs"
             )
 
     def term_means(self, groups: Sequence[CoordinateGroup], coefficients: NDArray) -> NDArray[np.float64]:
@@ -255,6 +260,14 @@ def _solved(matrix: scipy.sparse.csr_array, right: NDArray) -> NDArray[np.float6
     if matrix.shape[0] <= _DENSE_UP_TO:
         return np.linalg.lstsq(matrix.toarray(), right, rcond=1e-13)[0]
     return scipy.sparse.linalg.splu(matrix.tocsc()).solve(right)
+
+
+def _count_of_floppy_modes(hessian: scipy.sparse.csr_array, highest: float) -> str:
+    """Directions in which a point at rest moves at no cost, in words."""
+    if hessian.shape[0] > _DENSE_UP_TO:
+        return "floppy modes"
+    count = int((np.linalg.eigvalsh(hessian.toarray()) <= _FLAT * highest).sum())
+    return f"{count} floppy mode{'s' if count > 1 else ''}"
 
 
 def _softest(hessian: scipy.sparse.csr_array) -> tuple[float, float, NDArray[np.float64]]:

@@ -118,6 +118,7 @@ class SolverReport:
             no solver that goes downhill from somewhere can know that.
         contrast_error: The part of the contrast that residuals leave unknown (`contrast_error`); NaN where states are
             not iterative, or nothing is known.
+        collapsed: Samples in which no spring of an elastic network is stretched.
         branches: Whether a nudge can lose the branch of the free state. Classical spins have none to lose, they can
             only jump; and Gibbs states follow every nudge smoothly. Then nothing is said of gaps and jumps.
         lowest: Whether every state is prepared as the lowest of its own Hamiltonian, nudged ones whatever the free one
@@ -133,6 +134,7 @@ class SolverReport:
     judged: bool = False
     minima: bool = False
     contrast_error: float = np.nan
+    collapsed: int = 0
     branches: bool = True
     lowest: bool = False
 

@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 from oscillators import costs_by_differences
+from warned import warns
 
 from qep_qiskit.cost import LossOnExpectations, OperatorCost
 from qep_qiskit.elastic import PotentialEnergy
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.errors import ConfigError, FloppyModesWarning
 from qep_qiskit.execution import PointExecutor, RequestKey
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.measurement import drive
-from qep_qiskit.network import SpringNetwork, Start, complete, lattice
+from qep_qiskit.network import SpringNetwork, Start, chain, complete, lattice, ring
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import EquilibriumPreparation, Family
 from qep_qiskit.preparation import Start as Begin
@@ -173,7 +174,10 @@ def test_an_atom_without_hold_is_named():
     )
     hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error_of(network))
     chosen = hamiltonian, network.layout.initial(Seeds(0)), np.zeros((1, 1)), np.zeros((1, 2))
-    with pytest.raises(ConfigError, match="atom 1 along y is free to drift in the equilibrium at beta = 0"):
+    message = (
+        "atom 1 along y is free to drift in the equilibrium at beta = 0, which has 1 floppy mode and is not unique"
+    )
+    with pytest.raises(ConfigError, match=message):
         estimate(chosen, Contrast(kind="one_sided", beta=0.1))
 
 
@@ -200,3 +204,60 @@ def test_an_input_may_put_a_clamped_atom_onto_another(rng):
     chosen = hamiltonian, network.layout.initial(Seeds(0)), onto, np.zeros((2, 2))
     found = estimate(chosen, Contrast(kind="four_point", beta=0.003))
     assert found.gradient == pytest.approx(exact(chosen).gradient, abs=1e-5)
+
+
+def sheet(graph, places, clamped=(0,), **changes):
+    network = SpringNetwork(graph=graph, outputs=(len(places) - 1,), places=places, clamped=clamped, **changes)
+    hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error_of(network))
+    weights = network.layout.initial(Seeds(0))
+    return hamiltonian, weights, np.zeros((1, network.num_inputs)), np.array([[0.2] + [0.0] * (network.frame.dims - 1)])
+
+
+SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+
+
+@pytest.mark.parametrize(
+    ("graph", "clamped", "modes"),
+    [
+        (chain(4), (0,), 3),  # a chain folds at every joint
+        (ring(4), (0,), 2),  # a square shears and turns
+        (complete(4), (0,), 1),  # a rigid body turns about the atom that is clamped
+        (ring(4), (0, 1), 1),
+    ],
+)
+def test_floppy_modes_are_counted(graph, clamped, modes):
+    """By Maxwell: coordinates that move less independent springs."""
+    lengths = {"rest_lengths": Start(minimum=0.0), "inputs": ((0, 0),)}
+    network = SpringNetwork(graph=graph, outputs=(3,), places=SQUARE, clamped=clamped, **lengths)
+    natural = [float(np.linalg.norm(SQUARE[i] - SQUARE[j])) for i, j in graph.edges if not {i, j} <= set(clamped)]
+    hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error_of(network))
+    springs = network.layout.slice_of("l")
+    weights = network.layout.initial(Seeds(0))
+    weights[springs] = natural
+    chosen = hamiltonian, weights, np.zeros((1, 1)), np.zeros((1, 2))
+    plural = "s" if modes > 1 else ""
+    with pytest.raises(ConfigError, match=f"has {modes} floppy mode{plural} and is not unique; clamp another atom"):
+        estimate(chosen, Contrast(kind="one_sided", beta=0.1))
+
+
+@pytest.mark.parametrize("graph", [chain(4), ring(4), complete(4)])
+def test_a_network_that_collapses_is_told(graph):
+    chosen = sheet(graph, SQUARE, springs=Start(mean=1.0, minimum=1e-3))
+    with warns(FloppyModesWarning, "no spring is stretched", detail="in 1 of 1 samples"):
+        found = estimate(chosen, Contrast(beta=0.01))
+        truth = exact(chosen).gradient
+    assert np.abs(truth).max() < 1e-14
+    assert np.abs(found.gradient).max() < 0.01 * found.cost.mean  # what the nudge itself stretches, O(beta^2)
+    assert found.diagnostics.record()["collapsed"] == 1
+
+
+@pytest.mark.parametrize("change", ["second clamped atom", "anchor", "force", "rest lengths"])
+def test_what_stretches_springs_is_not_told(change):
+    stretched = {
+        "second clamped atom": {"clamped": (0, 1)},
+        "anchor": {"anchored": (2,)},
+        "force": {"forces": Start(mean=0.1)},
+        "rest lengths": {"rest_lengths": Start(minimum=0.0), "anchored": (1, 2, 3)},
+    }
+    found = estimate(sheet(complete(4), SQUARE, **stretched[change]), Contrast(beta=0.01))
+    assert np.abs(found.gradient).max() > 1e-6

@@ -1,0 +1,52 @@
+"""Elastic networks that nothing stretches: without rest lengths, atoms that are held in one place fall onto it.
+
+Springs of no length have no force, so that the equilibrium, and with it every output, is the same for all spring
+constants: gradients are zero whatever the targets are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse
+from scipy.sparse.csgraph import connected_components
+
+from qep_qiskit.elastic import PotentialEnergy
+from qep_qiskit.errors import FloppyModesWarning
+from qep_qiskit.preparation.interface import Family
+from qep_qiskit.warning_log import warn
+
+__all__ = ["is_collapsed", "warn_of_collapse"]
+
+
+def is_collapsed(potential: PotentialEnergy) -> bool:
+    """Whether springs without rest lengths join all moving atoms to one held atom each, and nothing pulls at them."""
+    group, frame = potential.group, potential.frame
+    pairs, strength = group.pairs, potential.coefficients
+    active = strength[pairs.where] != 0.0
+    if not active.any() or pairs.is_root[active].any() or (pairs.second[active] < 0).any():
+        return False
+    where, coordinates = group.components
+    pulls = np.isin(coordinates, frame.moving_coordinates) & (strength[where] != 0.0)
+    products, _, _ = group.products
+    if pulls.any() or strength[products].any():
+        return False
+    first, second = pairs.first[active], pairs.second[active]
+    joined = scipy.sparse.coo_array((np.ones(len(first)), (first, second)), shape=(frame.num_atoms,) * 2)
+    _, label = connected_components(joined, directed=False)
+    held = np.unique(frame.held_coordinates // frame.dims)
+    return bool(np.bincount(label[held], minlength=label.max() + 1).max() == 1)
+
+
+def warn_of_collapse(family: Family) -> int:
+    """Say in how many samples no spring is stretched, whatever the inputs are, and count them."""
+    affected, of = sum(is_collapsed(PotentialEnergy.of(family.groups, row)) for row in family.free), family.num_samples
+    warn(
+        FloppyModesWarning,
+        "the elastic network is held in one place and collapses onto it: no spring is stretched, outputs do not depend "
+        "on the springs, and their gradients are zero. Clamp another atom elsewhere, add anchors, or give "
+        "network.rest_lengths",
+        detail=f"in {affected} of {of} samples",
+        affected=affected,
+        of=of,
+    )
+    return affected
