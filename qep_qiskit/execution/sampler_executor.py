@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
-from qiskit.primitives import BackendSamplerV2, BaseSamplerV2
+from qiskit.primitives import BaseSamplerV2
 from qiskit.providers import BackendV2
 
 from qep_qiskit.errors import ConfigError
@@ -183,15 +183,13 @@ def _takes_everything(target: Any, backend: BackendV2 | None) -> bool:
 
 
 def _runs(target: Any, factory: SamplerFactory | None) -> Runs:
-    """How circuits are run. Qiskit's own sampler of a backend takes results that are not there for zeros."""
+    """How circuits are run."""
     name = _name(target)
     if factory is not None:
         return SamplerRuns(factory, name)
     if isinstance(target, BackendV2):
         return BackendRuns(target)
     require_unseeded(target)
-    if type(target) is BackendSamplerV2:
-        return BackendRuns(target.backend, target.options.run_options)
     advice = (
         "; where the sampler wants circuits of its device, give the backend: SamplerExecutor(backend, seeds, "
         "sampler_factory=lambda seed: sampler)"

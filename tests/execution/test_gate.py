@@ -6,6 +6,7 @@ import numpy as np
 import odd_backends
 import pytest
 from cases import NO_INPUTS, random_network
+from oscillators import three_oscillators, with_squared_error
 from qiskit.result import Result
 
 from qep_qiskit.budget.gradient_study import CountingExecutor
@@ -13,6 +14,7 @@ from qep_qiskit.errors import ResultError
 from qep_qiskit.execution import (
     ExactMeans,
     NoisyExecutor,
+    PointExecutor,
     Readout,
     Request,
     RequestKey,
@@ -21,9 +23,10 @@ from qep_qiskit.execution import (
     answered,
 )
 from qep_qiskit.execution.aer import AerExecutor, aer_noisy_executor, aer_sampler_executor, depolarizing_noise
+from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.measurement import drive, measure
 from qep_qiskit.network import chain
-from qep_qiskit.preparation import AdiabaticPreparation
+from qep_qiskit.preparation import AdiabaticPreparation, GaussianPreparation
 from qep_qiskit.prepared import CircuitStates, VectorStates
 from qep_qiskit.seeds import Seeds
 
@@ -173,6 +176,31 @@ def test_vectors_and_density_matrices_that_are_no_numbers(shots, monkeypatch):
     )
     with pytest.raises(ResultError, match=r"aer_simulator.*: circuit 'Z_basis': .* from 0 on, got -0\.875"):
         answered(noisy, request(shots))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda points: np.where(np.arange(points.shape[1])[:, None, None] == 3, np.nan, points),
+            "expected finite numbers, got nan in",
+        ),
+        (lambda points: points[:, :-1], "expected 20 shots, got 19"),
+        (lambda points: points[:, :, :-1], r"expected outcomes of shape \(2, 20, 3, 1\), got \(2, 20, 2, 1\)"),
+        (lambda points: points + 1j, "expected real numbers, got complex128"),
+    ],
+    ids=["nan", "shots", "atoms", "complex"],
+)
+def test_points_of_atoms_too(change, said):
+    hamiltonian = with_squared_error(three_oscillators())
+    weights = hamiltonian.network.layout.initial(Seeds(0))
+    estimator = GradientEstimator(
+        hamiltonian=hamiltonian, preparation=GaussianPreparation(), contrast=Contrast(beta=0.1), shots=20
+    )
+    work = estimator.estimate(weights, NO_INPUTS, np.array([[0.3]]), RequestKey("test", 0))
+    spoiled = Altered(PointExecutor(Seeds(0)), first(lambda found: replace(found, points=change(found.points))))
+    with pytest.raises(ResultError, match=f"^the_backend: circuit '.*': {said}"):
+        drive(work, spoiled)
 
 
 def test_aer_that_fails_names_the_circuit(monkeypatch):

@@ -130,6 +130,10 @@ def test_qiskits_own_sampler_of_a_backend_is_read_by_the_package(problem):
     expected = outcomes_of(problem, SamplerExecutor(OddBackend(), Seeds(3)))
     wrapped = SamplerExecutor(BackendSamplerV2(backend=OddBackend(odd.counts_only)), Seeds(3))
     assert np.array_equal(counts_of(outcomes_of(problem, wrapped)[0]), counts_of(expected[0]))
+    made = SamplerExecutor(OddBackend(), Seeds(3), sampler_factory=lambda seed: BackendSamplerV2(backend=failing))
+    failing = OddBackend(odd.failed)
+    with pytest.raises(ResultError, match="odd_failed: circuit 'Z_basis', 3 of 3: it failed"):
+        outcomes_of(problem, made)
 
 
 def test_more_shots_than_a_backend_takes_are_several_runs_with_seeds_of_their_own(problem):
