@@ -380,7 +380,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt as stop:
             print(f"qep: {stop if str(stop) else 'interrupted'}", file=sys.stderr)
             return 130
-        except BrokenPipeError:
+        except (BrokenPipeError, SystemExit) as stop:
+            if isinstance(stop, SystemExit) and not isinstance(stop.__context__, BrokenPipeError):
+                raise  # rich makes a broken pipe an exit
             give_up_output()
             return 0
         except MemoryError as error:

@@ -51,5 +51,7 @@ def give_up_output() -> None:
 
 def system_line(error: OSError) -> str:
     """What the system says, in one line that begins with the file."""
+    if error.errno is None:  # of a library that talks to a service
+        return " ".join(f"{type(error).__name__}: {error}; what was written before is kept".split())
     name = "output" if error.filename is None else error.filename
-    return f"{name}: {error.strerror or type(error).__name__}; what was written before is kept"
+    return f"{name}: {error.strerror}; what was written before is kept"

@@ -55,6 +55,14 @@ def test_output_that_nobody_takes_is_one_line(here, process, arguments):
     assert arguments[0] != "train" or Path("run/checkpoint.npz").exists()
 
 
+def test_a_reader_that_leaves_is_no_error(here, process):
+    child = process("circuits", "circuits.toml")
+    assert child.stdout.readline()
+    child.stdout.close()
+    assert child.stderr.read() == ""
+    assert child.wait(timeout=120) == 0
+
+
 def test_a_byte_order_mark_is_no_part_of_a_configuration(here, qep):
     for name in ("exact.toml", "flowers.toml", "flowers.csv"):
         (here / name).write_bytes(b"\xef\xbb\xbf" + (here / name).read_bytes())
