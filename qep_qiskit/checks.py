@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 
 from qep_qiskit.errors import ConfigError, NetworkError, QepError
 
-__all__ = ["check_finite", "check_shots", "finite_number", "real_array", "whole_number"]
+__all__ = ["MOST_SHOTS", "check_finite", "check_shots", "finite_number", "real_array", "whole_number"]
+
+MOST_SHOTS = 10**15
+"""Shots of a batch: sums over many batches stay whole numbers of 64 bits."""
 
 
 def whole_number(name: str, value: Any, least: int | None = None, *, error: type[QepError] = ConfigError) -> int:
@@ -39,13 +42,13 @@ def whole_number(name: str, value: Any, least: int | None = None, *, error: type
 
 
 def check_shots(name: str, shots: Any) -> None:
-    """Check shots per batch: a whole number of at least 1, or None for exact expectations.
+    """Check shots per batch: a whole number from 1 to `MOST_SHOTS`, or None for exact expectations.
 
     Raises:
         ConfigError: They are neither.
     """
-    if shots is not None:
-        whole_number(name, shots, 1)
+    if shots is not None and whole_number(name, shots, 1) > MOST_SHOTS:
+        raise ConfigError(f"{name}: expected at most {MOST_SHOTS:g}, got {shots}")
 
 
 def finite_number(name: str, value: Any, *, error: type[QepError] = NetworkError) -> float:

@@ -6,10 +6,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from qep_qiskit.checks import MOST_SHOTS
+
 __all__ = ["Beta", "Section", "Shots"]
 
-Shots = Annotated[int, Field(gt=0, le=10**15)]
-"""Shots of a batch: sums over many batches stay whole numbers of 64 bits."""
+Shots = Annotated[int, Field(gt=0, le=MOST_SHOTS)]
+"""Shots of a batch."""
 
 Beta = Annotated[float, Field(ge=1e-100, le=1e100)]
 """Strength of a nudge: its powers stay numbers of double precision."""
