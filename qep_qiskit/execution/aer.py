@@ -34,6 +34,7 @@ from qep_qiskit.execution.sampler_executor import SamplerExecutor
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.execution.sampling import VectorExecutor
 from qep_qiskit.execution.surviving_signal import surviving_signal, warn_of_lost_signal
+from qep_qiskit.execution.truncation import TruncatingExecutor
 from qep_qiskit.memory import require_memory
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import LayerProgram, lower_per_gate
@@ -126,6 +127,10 @@ def aer_sampler_executor(
     def sampler(seed: int) -> SamplerV2:
         return SamplerV2.from_backend(simulator, seed=seed)
 
+    if method == "matrix_product_state" and backend is None and max_bond_dimension is not None:
+        executor = TruncatingExecutor(simulator, seeds, optimization_level=1, sampler_factory=sampler, place=place)
+        executor.truncating = simulator
+        return executor
     return SamplerExecutor(simulator, seeds, optimization_level=1, sampler_factory=sampler, place=place)
 
 

@@ -5,14 +5,18 @@ import pytest
 from cases import NO_INPUTS, random_network
 from chi_square import LIMIT, counts_p_value, vector_p_value
 from gaussian import ramped_means
+from qiskit_aer import AerSimulator
 from reference import expectation, pauli_matrix, run_program
 from scipy.stats import norm
+from warned import warns
 
 from qep_qiskit.config import build, check_config
 from qep_qiskit.cost import OperatorCost
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.errors import ConfigError, TruncatedStateWarning
 from qep_qiskit.execution import Readout, Request, RequestKey
 from qep_qiskit.execution.aer import AerExecutor, aer_sampler_executor
+from qep_qiskit.execution.circuits import gate_values
+from qep_qiskit.execution.truncation import discarded_weight
 from qep_qiskit.learning import Contrast, GradientEstimator, evaluate
 from qep_qiskit.measurement import drive, measure, moments
 from qep_qiskit.network import ClampedInputs, IsingNetwork, chain
@@ -20,6 +24,7 @@ from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.operators import PauliWord, sparse_pauli_op
 from qep_qiskit.preparation import AdiabaticPreparation, chain_term_means
 from qep_qiskit.prepared import CircuitStates
+from qep_qiskit.program import lower_per_gate
 from qep_qiskit.seeds import Seeds
 
 DRIVEN = np.ones((1, 1))
@@ -103,10 +108,41 @@ def test_the_bond_dimension_is_held(rng):
     hamiltonian, weights = end_driven(20, rng)
     program = AdiabaticPreparation(total_time=4.0, steps=20).program(hamiltonian.groups)
     prepared = CircuitStates(program=program, parameters=nudged_rows(hamiltonian, weights, [0.0]))
-    found = sampled(matrix_product_states(bond=1), hamiltonian, prepared, 4000)
+    with warns(TruncatedStateWarning, "raise execution.max_bond_dimension", detail="a state lost 0"):
+        found = sampled(matrix_product_states(bond=1), hamiltonian, prepared, 4000)
     exact = ramped_means(program, prepared.parameters[0], hamiltonian.words)
     sigma = np.sqrt((1.0 - exact**2) / 4000)
     assert (np.abs(np.concatenate([group.means[0] for group in found]) - exact) / sigma).max() > 10
+
+
+@pytest.mark.parametrize("bond", [2, 3, 4])
+def test_the_discarded_weight_is_the_infidelity(bond, rng):
+    """Of a ten-spin ramp against the state that is not cut; asking twice gives the same, though Aer's log goes on."""
+    hamiltonian, weights = end_driven(10, rng)
+    program = AdiabaticPreparation(total_time=8.0, steps=10).program(hamiltonian.groups)
+    rows = nudged_rows(hamiltonian, 2.0 * weights, [0.3])
+    values = gate_values(program, rows)[0]
+    circuit = lower_per_gate(program)
+    exact = AerExecutor(Seeds(0)).vectors(CircuitStates(program=program, parameters=rows))[0]
+    simulator = AerSimulator(method="matrix_product_state", matrix_product_state_max_bond_dimension=bond)
+    cut = circuit.assign_parameters(values)
+    cut.save_statevector()
+    infidelity = 1.0 - abs(np.vdot(exact, np.asarray(simulator.run(cut).result().get_statevector()))) ** 2
+    measured = circuit.copy()
+    measured.measure_all()
+    first, second = (discarded_weight(simulator, measured, values) for _ in range(2))
+    assert first == pytest.approx(second, rel=1e-9)
+    assert first == pytest.approx(infidelity, rel=0.3)
+
+
+def test_what_is_not_cut_is_quiet(rng):
+    """A bond dimension that holds the states: nothing is discarded beyond Aer's own threshold."""
+    hamiltonian, weights = end_driven(8, rng)
+    program = AdiabaticPreparation(total_time=4.0, steps=10).program(hamiltonian.groups)
+    prepared = CircuitStates(program=program, parameters=nudged_rows(hamiltonian, weights, [0.0]))
+    executor = matrix_product_states(bond=16)
+    sampled(executor, hamiltonian, prepared, 10)
+    assert executor.discarded < 1e-12
 
 
 def test_gradient_at_eighty_spins(rng):

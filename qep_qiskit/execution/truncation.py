@@ -1,0 +1,82 @@
+"""How much of a matrix product state is lost where its bonds are cut: read from Aer's own log, for few states.
+
+After every gate on two qubits Aer keeps the largest Schmidt coefficients of a bond, and its log says what weight was
+discarded with the others. The product of what was kept is, to good accuracy, the overlap |<psi|cut psi>|^2.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit import QuantumCircuit
+from qiskit.providers import BackendV2
+
+from qep_qiskit.errors import TruncatedStateWarning
+from qep_qiskit.execution.interface import RequestKey, ShotData, Ticket
+from qep_qiskit.execution.sampler_executor import SamplerExecutor
+from qep_qiskit.prepared import CircuitStates
+from qep_qiskit.warning_log import warn
+
+__all__ = ["TruncatingExecutor", "discarded_weight"]
+
+_TOO_MUCH = 1e-3
+_DISCARDED = re.compile(r"discarded_value=([0-9.eE+-]+)")
+
+_seen = {"length": 0}  # Aer's log goes on from circuit to circuit, as long as the process lives
+
+
+def discarded_weight(simulator: BackendV2, circuit: QuantumCircuit, values: NDArray) -> float:
+    """The weight of a state that truncation loses, 0 to 1.
+
+    Args:
+        simulator: Aer's, with a largest bond dimension.
+        circuit: A circuit with parameters.
+        values: Shape (parameters,), in the order of the circuit's.
+    """
+    bound = circuit.assign_parameters(values) if len(values) else circuit
+    result = simulator.run(bound, shots=1, mps_log_data=True, seed_simulator=0).result()
+    log = str(result.results[0].metadata.get("MPS_log_data", ""))
+    own = log[_seen["length"] :] if len(log) > _seen["length"] else log
+    _seen["length"] = max(len(log) - 1, 0)  # without the brace that closes it for now
+    kept = np.prod([1.0 - float(found) for found in _DISCARDED.findall(own)])
+    return float(np.clip(1.0 - kept, 0.0, 1.0))
+
+
+class TruncatingExecutor(SamplerExecutor):
+    """Measured circuits on matrix product states with a largest bond dimension.
+
+    One state of a request is run once more, with the log on, at steps 0, 1, 2, 4, 8, ... and for single gradients: the
+    last one, which has the strongest nudge.
+    """
+
+    truncating: BackendV2
+    discarded: float = 0.0
+    """The largest discarded weight seen so far."""
+
+    def collect(self, ticket: Ticket) -> ShotData:
+        """Run the request, and look at what truncation costs one of its states."""
+        prepared = ticket.request.prepared
+        if isinstance(prepared, CircuitStates) and ticket.request.readouts and _is_looked_at(ticket.key):
+            self._look(prepared, ticket)
+        return super().collect(ticket)
+
+    def _look(self, prepared: CircuitStates, ticket: Ticket) -> None:
+        readout = ticket.request.readouts[0]
+        row = int(readout.states[-1])
+        ((_, circuit, values),) = self._circuits.bound(prepared.program, readout.group, prepared.parameters[[row]])
+        lost = discarded_weight(self.truncating, circuit, values[0])
+        self.discarded = max(self.discarded, lost)
+        warn(
+            TruncatedStateWarning,
+            "matrix product states lose weight where their bonds are cut, and means and gradients with it: raise "
+            "execution.max_bond_dimension, or leave it out",
+            detail=f"a state lost {lost:.2g} of its weight, which may move means by up to {2.0 * np.sqrt(lost):.1g}",
+            affected=int(lost > _TOO_MUCH),
+            of=1,
+        )
+
+
+def _is_looked_at(key: RequestKey) -> bool:
+    return key.iteration == 0 and (key.purpose == "gradient" or key.step & (key.step - 1) == 0)
