@@ -106,6 +106,13 @@ def test_text_of_the_user_is_escaped(tmp_path):
     assert "%3Cb%3E.csv" in page.links
 
 
+def test_warnings_have_a_section_where_there_are_any(tmp_path):
+    for name, told in (("quiet", []), ("warned", ["warning: SomeWarning in 3 of 4 points"])):
+        write_budget_report(tmp_path / name, {"warnings": told})
+    assert 'id="warnings"' not in (tmp_path / "quiet" / "index.html").read_text()
+    assert "<li>warning: SomeWarning in 3 of 4 points</li>" in (tmp_path / "warned" / "index.html").read_text()
+
+
 def test_equal_rows_give_equal_files(report, tmp_path):
     folder, _ = report
     (tmp_path / "gradient & more.csv").write_text("beta\n")
