@@ -11,8 +11,11 @@ from warned import warns
 from qep_qiskit.config import from_file
 from qep_qiskit.errors import LostSignalWarning
 from qep_qiskit.execution.described import DescribedDevice
-from qep_qiskit.execution.placement import PlacedProgram
+from qep_qiskit.execution.ledger import JobLedger
+from qep_qiskit.execution.placement import PlacedProgram, cut_target
+from qep_qiskit.execution.remote import RemoteExecutor
 from qep_qiskit.execution.surviving_signal import SurvivingSignal, surviving_signal, warn_of_lost_signal
+from qep_qiskit.seeds import Seeds
 from qep_qiskit.warning_log import WarningLog, counting_warnings
 
 SHORT = ["preparation.steps=2", "preparation.total_time=2.0", "training.epochs=1"]
@@ -77,3 +80,22 @@ def test_a_run_on_a_snapshot_with_gates_that_do_not_work_says_so(shots):
         trainer.run()
     (found,) = [one for one in trainer.state.warnings.summary() if one["kind"] == "LostSignalWarning"]
     assert (found["severity"], found["times"]) == ("serious", 1)
+
+
+def test_on_a_device_behind_a_service_it_is_said_before_anything_is_sent(tmp_path):
+    pytest.importorskip("qiskit_ibm_runtime")
+    from ibm_requests import ramp_request
+    from ibm_stand_in import FractionalDevice, StandInService
+
+    from qep_qiskit.execution.ibm import IbmDevice
+
+    service = StandInService()
+    target = cut_target(service.device.target, range(5))
+    for where in target["cx"]:
+        target.update_instruction_properties("cx", where, InstructionProperties(error=1.0))
+    service.device = FractionalDevice(target)
+    with JobLedger(tmp_path / "jobs.sqlite") as ledger:
+        device = IbmDevice(service, "ibm_stand_in", sampler=service.sampler)
+        with pytest.raises(LostSignalWarning, match="do not work"):  # the tests make errors of warnings
+            RemoteExecutor(device, Seeds(1), ledger).submit(ramp_request())
+    assert service.posts == 0
