@@ -45,6 +45,7 @@ __all__ = [
     "UnconvergedWarning",
     "UnreachableTargetWarning",
     "UnresolvedContrastWarning",
+    "UnscaledInputsWarning",
     "UntrustedGradientWarning",
     "UnusedKeyWarning",
     "WorkerLostError",
@@ -241,6 +242,10 @@ class UnresolvedContrastWarning(UntrustedGradientWarning):
     """The residual of iterative states is not far below the nudge: the contrast is unknown, not zero."""
 
     severity = "serious"
+
+
+class UnscaledInputsWarning(QepWarning):
+    """Inputs are so large that their terms drown everything else in the Hamiltonian."""
 
 
 class UnusedKeyWarning(QepWarning):

@@ -56,7 +56,7 @@ from qep_qiskit.learning import (
     TrainingState,
     Update,
 )
-from qep_qiskit.learning.task_check import check_task
+from qep_qiskit.learning.task_check import check_task, warn_of_inputs
 from qep_qiskit.network import GridNetwork, SpringNetwork
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import Responding
@@ -218,6 +218,7 @@ def _built(config: Config, task: Task | None) -> Experiment:
     )
     _refuse_certainty(experiment)
     _warn_about(experiment)
+    warn_of_inputs(hamiltonian, network.layout.initial(seeds), task.train.inputs)
     return experiment
 
 

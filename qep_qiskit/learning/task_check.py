@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qep_qiskit.checked_loss import check_derivatives
 from qep_qiskit.cost import LossOnExpectations
-from qep_qiskit.errors import DataError, UnreachableTargetWarning
+from qep_qiskit.errors import DataError, UnreachableTargetWarning, UnscaledInputsWarning
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.tasks import Task
 from qep_qiskit.warning_log import warn
 
-__all__ = ["check_task"]
+__all__ = ["check_task", "warn_of_inputs"]
+
+_LARGE = 100.0
 
 
 def check_task(hamiltonian: NudgedHamiltonian, task: Task) -> None:
@@ -36,6 +39,35 @@ def check_task(hamiltonian: NudgedHamiltonian, task: Task) -> None:
     _warn_of_targets(hamiltonian, task)
 
 
+def warn_of_inputs(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray) -> None:
+    """Tell inputs that drown everything else: outputs of spins saturate, and ramps cannot resolve them.
+
+    Args:
+        hamiltonian: Of qubits; atoms follow inputs of any size.
+        weights: Shape (weights,), those of the start.
+        inputs: Shape (samples, inputs).
+    """
+    if not inputs.size or not all(group.bounded for group in hamiltonian.groups):
+        return
+    nothing = np.zeros((1, inputs.shape[1]))
+    sizes = []
+    for measure in (hamiltonian.free_coefficients, lambda w, x: hamiltonian.jacobian(w, x).values):
+        rest = measure(weights, nothing)
+        driven = np.abs(measure(weights, inputs) - rest).max(axis=1, initial=0.0)
+        size = float(np.abs(rest).max(initial=0.0))
+        sizes.append(driven / size if size else np.zeros(len(inputs)))
+    ratio = np.max(sizes, axis=0)
+    warn(
+        UnscaledInputsWarning,
+        "inputs drown everything else in the Hamiltonian, so that outputs saturate and nothing is learned; set "
+        "task.scaling = 'standard', or a smaller task.input_scale",
+        detail=f"inputs up to {np.abs(inputs).max():.4g} bring terms {ratio.max():.3g} times as large as all others",
+        affected=int(np.count_nonzero(ratio > _LARGE)),
+        of=len(inputs),
+        once=True,
+    )
+
+
 def _warn_of_targets(hamiltonian: NudgedHamiltonian, task: Task) -> None:
     reach, targets = hamiltonian.output_reach, task.train.targets
     if not hamiltonian.cost.compares_outputs or targets.shape[1] != len(reach):
@@ -53,4 +85,6 @@ def _warn_of_targets(hamiltonian: NudgedHamiltonian, task: Task) -> None:
             detail=f"output {output} reaches {low[output]:.4g} to {high[output]:.4g}, its targets run from "
             f"{column.min():.4g} to {column.max():.4g}",
             affected=int(beyond.sum()),
+            of=len(targets),
+            once=True,
         )

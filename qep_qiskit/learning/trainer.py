@@ -22,7 +22,7 @@ from qep_qiskit.learning.records import Record, epoch_values, json_number, pilot
 from qep_qiskit.learning.spending import Spending, SpendingPolicy
 from qep_qiskit.learning.state import EpochTally, TrainingState
 from qep_qiskit.learning.step_check import check_estimate, check_moved, naming_step
-from qep_qiskit.learning.task_check import check_task
+from qep_qiskit.learning.task_check import check_task, warn_of_inputs
 from qep_qiskit.learning.update import Update
 from qep_qiskit.measurement import Calibrations, Measuring
 from qep_qiskit.preparation import Memory
@@ -149,6 +149,7 @@ class Trainer:
         self._shown: set[tuple[str, str]] = set()
         if not self.task_is_checked:
             check_task(self.estimator.hamiltonian, self.task)
+            warn_of_inputs(self.estimator.hamiltonian, self.state.initial_weights, self.task.train.inputs)
         self._resumed_at, self._resumed_seconds = time.monotonic(), self.state.seconds
 
     @property

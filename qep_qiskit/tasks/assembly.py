@@ -11,6 +11,7 @@ from qep_qiskit.errors import ConfigError, DataError
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.tasks.dataset import Dataset, Task
 from qep_qiskit.tasks.encoding import Encoding, default_num_targets, encode_labels
+from qep_qiskit.tasks.label_check import found_classes
 from qep_qiskit.tasks.scaling import Scaling, ScalingKind
 from qep_qiskit.tasks.splitting import split
 from qep_qiskit.tasks.table import RawTable
@@ -71,11 +72,12 @@ def task_from_table(
 
     Raises:
         ConfigError: An option is out of range or does not fit the table.
-        DataError: The table has no labels or targets, fewer than two classes, or a label that is no class.
+        DataError: The table has no labels or targets, or a label that is no class; or without `classes` the labels are
+            hardly meant as they are, see `found_classes`.
     """
     if raw.labels is None and raw.targets is None:
         raise DataError(f"{name}: expected labels or target numbers, got inputs only")
-    class_names = () if raw.labels is None else _class_names(raw.labels, classes)
+    class_names = () if raw.labels is None else _class_names(raw.labels, classes, raw.label_column)
     width = _num_targets(raw, class_names, encoding, num_targets)
     train_rows, test_rows = _rows(raw, test_fraction, test_size, seeds)
     scales = Scaling.fit(raw.inputs[train_rows], scaling, input_scale)
@@ -147,21 +149,11 @@ def check_classes(classes: Sequence[str]) -> None:
         raise ConfigError(f"classes: expected at least two different names, got {classes!r}")
 
 
-def _class_names(labels: Sequence[str], classes: Sequence[str] | None) -> tuple[str, ...]:
+def _class_names(labels: Sequence[str], classes: Sequence[str] | None, column: str | None) -> tuple[str, ...]:
     if classes is None:
-        found = _sorted_names(set(labels))
-        if len(found) < 2:
-            raise DataError(f"labels: expected at least two classes, got only {found[0]!r}")
-        return found
+        return found_classes(labels, column)
     check_classes(classes)
     return tuple(classes)
-
-
-def _sorted_names(names: set[str]) -> tuple[str, ...]:
-    try:
-        return tuple(sorted(names, key=lambda name: (float(name), name)))
-    except ValueError:
-        return tuple(sorted(names))
 
 
 def _num_targets(raw: RawTable, classes: Sequence[str], encoding: Encoding, asked: int | None) -> int:

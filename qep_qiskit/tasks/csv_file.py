@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ __all__ = ["read_csv", "read_inputs"]
 
 _MOST_NAMES_SHOWN = 20
 _MOST_LETTERS_SHOWN = 40
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "'|'"}
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+_MISSING = frozenset({"?", "-", "na", "n/a", "null", "none"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +119,7 @@ def _read_sheet(path: Path) -> _Sheet:
     if not records:
         raise DataError(f"{path}: the file is empty; expected a header and data rows")
     (_, header), data = records[0], records[1:]
+    _check_separator(path, header, data)
     _check_header(path, header)
     if not data:
         raise DataError(f"{path}: expected data rows from row 2 on, got only the header in row 1")
@@ -151,17 +156,51 @@ def _records(path: Path, text: str) -> list[tuple[int, list[str]]]:
     return records
 
 
+def _check_separator(path: Path, header: list[str], data: Sequence[tuple[int, list[str]]]) -> None:
+    """Refuse a file of one column whose name holds another separator."""
+    found = next((sign for sign in _SEPARATORS if sign in header[0]), None) if len(header) == 1 else None
+    if found is None:
+        return
+    lines = [",".join(cells) for _, cells in data]
+    commas = any(_DECIMAL_COMMA.search(cell) for line in lines for cell in line.split(found))
+    numbers = ", and numbers are written with decimal commas" if commas else ""
+    cure = " and decimal points" if commas else ""
+    raise DataError(
+        f"{path}: row 1: columns are separated by {_SEPARATORS[found]}{numbers}; write the file with commas between "
+        f"columns{cure}"
+    )
+
+
+def _no_header(header: Sequence[str]) -> str:
+    """A hint where the names of columns are numbers."""
+    if not any(_is_number(name) for name in header):
+        return ""
+    return "; row 1 holds numbers, so the header seems to be missing: put the names of the columns there"
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
 def _check_header(path: Path, header: list[str]) -> None:
     if not any(header):
         raise DataError(f"{path}: row 1: expected the column names, got a blank row")
     for name in header:
         if header.count(name) > 1:
-            raise DataError(f"{path}: row 1: the column {name!r} is there twice; rename one of them")
+            cure = _no_header(header) or "; rename one of them"
+            raise DataError(f"{path}: row 1: the column {name!r} is there twice{cure}")
 
 
 def _refuse_width(path: Path, line: int, header: list[str], cells: list[str]) -> None:
     where = f"column {header[len(cells)]!r} is missing" if len(cells) < len(header) else "after the last column"
-    raise DataError(f"{path}: row {line}: expected {len(header)} cells, got {len(cells)} ({where})")
+    extra = len(cells) - len(header)
+    digits = sum(cell.isdigit() for cell in cells)
+    hint = "; if numbers have decimal commas, write them with points" if 0 < extra <= digits else ""
+    raise DataError(f"{path}: row {line}: expected {len(header)} cells, got {len(cells)} ({where}){hint}")
 
 
 def _table(
@@ -183,7 +222,8 @@ def _table(
 
 def _cells(sheet: _Sheet, name: str) -> list[str]:
     if name not in sheet.header:
-        raise DataError(f"{sheet.path}: row 1: no column {name!r}; the file has {_listing(sheet.header)}")
+        hint = _no_header(sheet.header)
+        raise DataError(f"{sheet.path}: row 1: no column {name!r}; the file has {_listing(sheet.header)}{hint}")
     column = sheet.header.index(name)
     cells = [row[column] for row in sheet.rows]
     if "" in cells:
@@ -202,9 +242,15 @@ def _number(cell: str, sheet: _Sheet, index: int, name: str) -> float:
             raise ValueError
         value = float(cell)
     except ValueError:
-        raise DataError(f"{_place(sheet, index, name)}: expected a number, got {_short(cell)}") from None
+        hint = ""
+        if _DECIMAL_COMMA.fullmatch(cell):
+            hint = "; write it with a decimal point"
+        elif cell.casefold() in _MISSING:
+            hint = "; a missing value: fill it in, or remove the row"
+        raise DataError(f"{_place(sheet, index, name)}: expected a number, got {_short(cell)}{hint}") from None
     if not math.isfinite(value):
-        raise DataError(f"{_place(sheet, index, name)}: expected a finite number, got {_short(cell)}")
+        hint = "; a missing value: fill it in, or remove the row" if math.isnan(value) else ""
+        raise DataError(f"{_place(sheet, index, name)}: expected a finite number, got {_short(cell)}{hint}")
     return value
 
 

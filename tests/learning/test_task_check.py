@@ -5,9 +5,15 @@ import pytest
 
 import qep_qiskit as qep
 from qep_qiskit.checked_loss import CheckedLoss
-from qep_qiskit.errors import DataError, NetworkError, ResultError, UnreachableTargetWarning
+from qep_qiskit.errors import (
+    DataError,
+    NetworkError,
+    ResultError,
+    UnreachableTargetWarning,
+    UnscaledInputsWarning,
+)
 from qep_qiskit.execution import RequestKey, VectorExecutor
-from qep_qiskit.learning.task_check import check_task
+from qep_qiskit.learning.task_check import check_task, warn_of_inputs
 from qep_qiskit.measurement import drive
 from qep_qiskit.tasks import Dataset, Scaling, Task
 
@@ -121,3 +127,12 @@ def test_means_that_are_not_finite_are_no_zeros(cost, monkeypatch):
     work = free_phase.measure_free(cost, qep.ExactPreparation(), free, np.array([[0.5]]), shots=[None] * 2, key=KEY)
     with pytest.raises(ResultError, match="the mean of Z1 of sample 0 is nan"):
         drive(work, VectorExecutor(SEEDS))
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])
+def test_inputs_that_drown_everything_else_are_told(unit):
+    weights = unit * NETWORK.layout.initial(SEEDS)
+    warn_of_inputs(loss(), weights, np.array([[3.0, -2.0], [20.0, 0.0]]))
+    with pytest.warns(UnscaledInputsWarning, match="inputs drown everything else") as found:
+        warn_of_inputs(loss(), weights, np.array([[3.0, -2.0], [1000.0, 0.0]]))
+    assert "inputs up to 1000 bring terms" in found[0].message.detail

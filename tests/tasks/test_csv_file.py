@@ -173,3 +173,32 @@ def test_rows_to_predict_may_have_the_answer(write):
 def test_half_of_the_target_columns_is_an_error(write):
     with pytest.raises(DataError, match="row 1: no column 'w'"):
         read_inputs(write(GOOD), ["a"], targets=["z", "w"])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "x1;x2;y\n0.2;1.0;a\n",
+            "row 1: columns are separated by semicolons; write the file with commas between columns",
+        ),
+        ("x1\tx2\ty\n0.2\t1.0\ta\n", "row 1: columns are separated by tabs; write"),
+        ("x1;x2;y\n0,72;-1,31;a\n", "separated by semicolons, and numbers are written with decimal commas; write"),
+        ("x1,x2,y\n0,72,-1,31,a\n", "expected 3 cells, got 5 (after the last column); if numbers have decimal commas"),
+        ('x1,x2,y\n"0,72",1,a\n', "row 2, column 'x1': expected a number, got '0,72'; write it with a decimal point"),
+        ("0.45,-1.82,a\n0.2,1.0,b\n", "no column 'x1'; the file has '0.45', '-1.82', 'a'; row 1 holds numbers, so the"),
+        ("1,1,a\n0.2,1.0,b\n", "row 1: the column '1' is there twice; row 1 holds numbers, so the header seems to be"),
+        (
+            "x1,x2,y\n?,1.0,b\n",
+            "row 2, column 'x1': expected a number, got '?'; a missing value: fill it in, or remove",
+        ),
+        ("x1,x2,y\nnan,1.0,b\n", "expected a finite number, got 'nan'; a missing value"),
+        ("x1,x2,y\nabc,1.0,b\n", "expected a number, got 'abc'"),
+    ],
+)
+def test_tables_of_other_kinds_say_what_they_are(tmp_path, text, said):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(DataError) as error:
+        read_csv(tmp_path / "t.csv", ["x1", "x2"], "y")
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)

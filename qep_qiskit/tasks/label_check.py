@@ -1,0 +1,76 @@
+"""Class names that are found in a table, and what about them is hardly meant."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from qep_qiskit.errors import DataError
+
+__all__ = ["found_classes"]
+
+_MISSING = frozenset({"?", ".", "na", "n/a", "nan", "null"})
+
+
+def found_classes(labels: Sequence[str], column: str | None) -> tuple[str, ...]:
+    """Returns the different labels of a table, sorted, by value if all are numbers.
+
+    Args:
+        labels: The class name of each row, at least one.
+        column: The name of their column, for errors.
+
+    Raises:
+        DataError: There is one class only; a label says that a value is missing; two labels are one class written in
+            two ways ('1' and '1.0', 'Yes' and 'yes', '<=50K' and '<=50K.'); or they are numbers that hardly repeat.
+    """
+    where = "labels" if column is None else f"labels in column {column!r}"
+    names = _sorted(set(labels))
+    if len(names) < 2:
+        raise DataError(f"{where}: expected at least two classes, got only {names[0]!r}")
+    counts, seen = Counter(labels), dict[object, str]()
+    for name in names:
+        if name.casefold() in _MISSING:
+            raise DataError(
+                f"{where}: {name!r} in {_rows(counts[name])} looks like a missing value; remove these rows, or list it "
+                "in task.classes"
+            )
+        other = seen.setdefault(_spelling(name), name)
+        if other != name:
+            raise DataError(
+                f"{where}: {other!r} ({_rows(counts[other])}) and {name!r} ({_rows(counts[name])}) look like one class "
+                "written in two ways; write one of them, or list both in task.classes"
+            )
+    values = [_number(name) for name in names]
+    hardly_repeat = len(names) > 2 and 2 * len(names) > len(labels)
+    if hardly_repeat and None not in values and any(value != round(value) for value in values if value is not None):
+        raise DataError(
+            f"{where}: {len(names)} different numbers in {_rows(len(labels))} are hardly classes; for a regression "
+            "give the column in task.targets, or list the classes in task.classes"
+        )
+    return names
+
+
+def _sorted(names: set[str]) -> tuple[str, ...]:
+    try:
+        return tuple(sorted(names, key=lambda name: (float(name), name)))
+    except ValueError:
+        return tuple(sorted(names))
+
+
+def _spelling(name: str) -> object:
+    """What names of one class share: the value of a number, or letters without case, spaces and a final full stop."""
+    value = _number(name)
+    return value if value is not None else "".join(name.casefold().split()).rstrip(".")
+
+
+def _number(name: str) -> float | None:
+    try:
+        value = float(name)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and "_" not in name else None
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
