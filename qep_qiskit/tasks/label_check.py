@@ -27,7 +27,7 @@ def found_classes(labels: Sequence[str], column: str | None) -> tuple[str, ...]:
     where = "labels" if column is None else f"labels in column {column!r}"
     names = _sorted(set(labels))
     if len(names) < 2:
-        raise DataError(f"{where}: expected at least two classes, got only {names[0]!r}")
+        raise DataError(f"labels: expected at least two classes, got only {names[0]!r}")
     counts, seen = Counter(labels), dict[object, str]()
     for name in names:
         if name.casefold() in _MISSING:

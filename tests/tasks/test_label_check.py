@@ -16,7 +16,7 @@ from qep_qiskit.tasks.label_check import found_classes
         (["0.5", "1.5", "0.5", "1.5", "2.5", "2.5"], ("0.5", "1.5", "2.5")),
         (["0.5", "-0.5"], ("-0.5", "0.5")),
         (["no", "none"], ("no", "none")),
-        (["1_0", "10"], ("1_0", "10")),
+        (["1_0", "10"], ("10", "1_0")),
     ],
 )
 def test_classes_are_sorted(labels, classes):
