@@ -15,7 +15,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from qep_qiskit.checks import check_finite
+from qep_qiskit.errors import ResultError
 from qep_qiskit.execution import Executor, Readout, Request, RequestKey, ShotData, answered
 from qep_qiskit.measurement.covariances import is_none, no_covariance
 from qep_qiskit.measurement.moments import StateMoments, moments_of_readouts
@@ -66,7 +69,10 @@ def measure(
         key: Names the request.
 
     Returns:
-        Moments of shape (samples, phases, columns).
+        Moments of shape (samples, phases, columns); NaN where they are not wanted, and there alone.
+
+    Raises:
+        ResultError: A mean is not finite.
     """
     plan = plan if isinstance(plan, ReadingPlan) else shared_plan(plan)
     rows = np.arange(shape[0] * shape[1]).reshape(shape)
@@ -81,6 +87,7 @@ def measure(
     covariance = no_covariance(means.shape) if exact else np.zeros((*means.shape, plan.num_columns))
     for (g, chosen), found in zip(wanted.items(), every, strict=True):
         columns = plan.columns[g]
+        _check_means(found.means, plan.groups[g], key)
         block = (shape[0], len(chosen), len(columns))
         where = np.array(chosen)[:, None]
         means[:, where, columns] = found.means.reshape(block)
@@ -89,6 +96,16 @@ def measure(
         pairs = where[:, :, None], columns[:, None], columns[None, :]
         covariance[:, pairs[0], pairs[1], pairs[2]] = found.covariance.reshape((*block, block[-1]))
     return StateMoments(means=means, covariance=covariance)
+
+
+def _check_means(means: NDArray, group: Group, key: RequestKey) -> None:
+    """Whether all means of a group are numbers: zero stands for what was not measured, never for what came as NaN."""
+
+    def where(state: int, term: int) -> str:
+        name = f"{key.purpose} {key.step}: the mean of {group.words[term]} in state {state}"
+        return f"{name} (errors of the readout taken out, if there are any)"
+
+    check_finite(means, where, error=ResultError)
 
 
 def drive(measuring: Measuring[Result], executor: Executor) -> tuple[Result, Usage]:

@@ -5,9 +5,11 @@ import pytest
 from cases import random_network
 from reference import random_states
 
-from qep_qiskit.execution import RequestKey, VectorExecutor
+from qep_qiskit.errors import ResultError
+from qep_qiskit.execution import Distribution, RequestKey, ShotData, VectorExecutor
 from qep_qiskit.measurement import Usage, drive, measure
 from qep_qiskit.network import chain
+from qep_qiskit.operators import CommutingGroup, LocalBasis
 from qep_qiskit.prepared import VectorStates
 from qep_qiskit.seeds import Seeds
 
@@ -125,3 +127,13 @@ def test_work_without_measurements_costs_nothing():
         return "answer"
 
     assert drive(direct(), VectorExecutor(Seeds(0))) == ("answer", Usage())
+
+
+def test_a_mean_that_is_no_number_is_refused_and_never_zero():
+    """Whatever lies between the outcomes and the mean; unmeasured terms alone are NaN."""
+    group = CommutingGroup(name="Z", basis=LocalBasis("ZZ"), masks=(0b01, 0b11))
+    work = measure([group], None, shape=(1, 1), phases={0: [0]}, shots=[None], key=RequestKey("train", 3))
+    next(work)
+    broken = Distribution(weights=np.array([[np.nan, 0.0, 0.0, 1.0]]), shots=None)
+    with pytest.raises(ResultError, match=r"^train 3: the mean of Z0 in state 0 .* is nan"):
+        work.send(ShotData(outcomes=(broken,)))
