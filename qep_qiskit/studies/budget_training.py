@@ -42,9 +42,10 @@ def training_points(config: Config, folder: Path) -> list[Point]:
     if config.measurement.shots == "exact":
         raise ConfigError("measurement.shots: a training study compares numbers of shots; expected one, got 'exact'")
     section, points = config.budget.training, list[Point]()
+    training = config.training.model_copy(update={"evaluate_final": False})  # losses are looked at without shots
     for label, measurement in _budgets(config).items():
         for seed in range(config.seed, config.seed + section.seeds):
-            own = config.model_copy(update={"seed": seed, "measurement": measurement})
+            own = config.model_copy(update={"seed": seed, "measurement": measurement, "training": training})
             name = f"{label.replace(' ', '-')}-seed-{seed}"
             point = {"key": name, "folder": str(folder / name), "config": own.resolved(), "label": label, "seed": seed}
             points.append(point)
