@@ -17,7 +17,8 @@ def gradient(qep, here, settings):
         words = ["--compare", "exact"] if compare else []
         result = qep("gradient", f"{config}.toml", "--sample", sample, "--json", *words, *settings(*texts))
         assert result.code == 0
-        assert all("NudgeBeyondGapWarning" in line for line in result.err.splitlines())
+        told = [line.split(": ")[2] for line in result.err.splitlines()]
+        assert set(told) <= {"NudgeBeyondGapWarning", "NoisyGradientWarning"}  # few shots are few
         return result.object
 
     return measure
