@@ -21,7 +21,7 @@ GRID = ("--over", "measurement.shots=5,exact", "--over", "seed=0:2")
 NAMES = [f"shots={shots},seed={seed}" for shots in ("5", "exact") for seed in (0, 1)]
 # Long enough to be caught at work, short enough for a test.
 LONG = ("--over", "seed=0:3", "--set", "training.epochs=250")
-UNCONVERGED = ("--set", "preparation.max_evaluations=24", "--over", "preparation.on_unconverged=go_on,stop")
+UNCONVERGED = ("--set", "preparation.max_evaluations=8", "--over", "preparation.on_unconverged=go_on,stop")
 
 
 def table(path):
