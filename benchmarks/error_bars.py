@@ -17,13 +17,14 @@ from __future__ import annotations
 
 import argparse
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 import qep_qiskit as qep
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning.exact_gradient import exact_gradient
+from qep_qiskit.learning.replicates import Replication, ScatterTally, replicated
 from qep_qiskit.measurement import drive
 
 SAMPLES_AT_ONCE = 4096
@@ -85,7 +86,12 @@ def estimator_of(case, shots):
 
 def repeated(case, repeats, seed):
     """Phases of independent repeats."""
-    estimator, executor = estimator_of(case, case.shots), VectorExecutor(qep.Seeds(seed))
+    return measured_repeats(case, estimator_of(case, case.shots), repeats, seed)
+
+
+def measured_repeats(case, estimator, repeats, seed):
+    """The same by a given estimator."""
+    executor = VectorExecutor(qep.Seeds(seed))
     samples = len(case.inputs)
     at_once, found = max(1, SAMPLES_AT_ONCE // samples), []
     for number, start in enumerate(range(0, repeats, at_once)):
@@ -129,14 +135,94 @@ def studied(case, repeats, seed):
     }
 
 
+def replicated_gradients(case, repeats, replication, seed):
+    """Gradients and claimed variances of repeats that are split into replicates, and the biases that they see."""
+    count, found = replication.replicates, []
+    parts = measured_repeats(case, estimator_of(case, replication.share(case.shots)), repeats * count, seed)
+    stencil = case.contrast.stencil_on(parts[0].betas)
+    for start in range(0, len(parts), count):
+        one = joined(parts[start : start + count])
+        found.append(replicated(one, stencil, case.hamiltonian, replication))
+    pooled = [one.scatter for one in found]
+    variances = [ScatterTally().after(scatter).variances(scatter) for scatter in pooled]
+    return (
+        np.array([one.gradient for one in found]),
+        np.array([variance for variance, _ in variances]),
+        np.array([one.cost.mean for one in found]),
+        np.array([costs.sum() / len(costs) ** 2 for _, costs in variances]),
+        np.array([scatter.signal_bias for scatter in pooled]) if count > 2 else None,
+    )
+
+
+def replicated_figures(case, repeats, replication, seed):
+    """Actual over claimed variances of replicated gradients, and the bias with what the replicates say of it."""
+    values, claimed, costs, claimed_costs, bias = replicated_gradients(case, repeats, replication, seed)
+    work = estimator_of(case, None).estimate(case.weights, case.inputs, case.targets, RequestKey("exact", 0))
+    ideal = drive(work, VectorExecutor(qep.Seeds(0)))[0].gradient
+    actual = values.var(axis=0, ddof=1)
+    large, error = actual > 0.05 * actual.mean(), np.sqrt(actual / repeats)
+    sums = claimed.sum(axis=1)
+    single = (actual / claimed.mean(axis=0))[large]
+    squares = ((values - values.mean(axis=0)) ** 2).sum(axis=1)
+    ratio = actual.sum() / sums.mean()
+    return {
+        "sum": ratio,
+        "error": ratio * np.hypot(squares.std() / squares.mean(), sums.std() / sums.mean()) / np.sqrt(repeats),
+        "least": single.min(),
+        "most": single.max(),
+        "noise": sums.std() / sums.mean(),
+        "bias": np.abs((values.mean(axis=0) - ideal) / error).max(),
+        "seen": 0.0 if bias is None else float(bias.mean(axis=0) @ (values.mean(axis=0) - ideal)),
+        "true": float(((values.mean(axis=0) - ideal) ** 2 - error**2).sum()),
+        "cost": costs.var(ddof=1) / claimed_costs.mean(),
+    }
+
+
+def joined(parts):
+    """Measured phases of repeats as those of one batch of samples."""
+    first = parts[0]
+    stacked = [np.concatenate([getattr(part.moments, name) for part in parts]) for name in ("means", "covariance")]
+    signals = {
+        name: np.concatenate([getattr(part.signals, name) for part in parts])
+        for name in ("signals", "slope", "covariance", "fluctuations", "output_covariance")
+    }
+    values, variances = (np.concatenate([getattr(p.cost, name) for p in parts]) for name in ("values", "variances"))
+    return replace(
+        first,
+        moments=replace(first.moments, means=stacked[0], covariance=stacked[1]),
+        jacobian=replace(first.jacobian, values=np.concatenate([part.jacobian.values for part in parts])),
+        signals=replace(first.signals, **signals),
+        cost=replace(first.cost, values=values, variances=variances, uncertain=None),
+        outputs=np.concatenate([part.outputs for part in parts]),
+    )
+
+
+def print_replicated(options):
+    """The table of replicated estimates."""
+    replication = Replication(replicates=options.replicates, remove_signal_bias=options.remove_bias)
+    print(f"{'':52}  sum           weights       noise   bias   seen.true   true.true   cost")
+    for case in cases(options.networks, options.seed):
+        row = replicated_figures(case, options.repeats, replication, options.seed)
+        print(
+            f"{case.name:52}  {row['sum']:.2f} +- {row['error']:.2f}  {row['least']:.2f} to {row['most']:.2f}  "
+            f"{row['noise']:6.2f}  {row['bias']:5.1f}  {row['seen']:+.2e} {row['true']:+.2e} {row['cost']:5.2f}",
+            flush=True,
+        )
+
+
 def main():
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--replicates", type=int, default=0, help="split every step into so many replicates")
+    parser.add_argument("--remove-bias", action="store_true", help="and take the bias of noisy signals off")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
+    if options.replicates:
+        print_replicated(options)
+        return
     print(f"{'':52}  sum           weights       noise   bias   cost   marked")
     for case in cases(options.networks, options.seed):
         row = studied(case, options.repeats, options.seed)

@@ -48,6 +48,7 @@ _HOMES: dict[str, str] = {
     "PauliWord": "operators",
     "Pilot": "learning",
     "PilotSettings": "learning",
+    "Replication": "learning",
     "PointExecutor": "execution",
     "PointStatistics": "budget",
     "QepError": "errors",

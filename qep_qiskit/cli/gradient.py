@@ -20,6 +20,7 @@ from qep_qiskit.config import Experiment
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning import GradientEstimate, RunFolder
 from qep_qiskit.learning.gradient_watch import watch_one
+from qep_qiskit.learning.replicates import ScatterTally
 from qep_qiskit.measurement import Usage, drive
 from qep_qiskit.report.tables import gradient_table, value_with_error
 from qep_qiskit.studies.training import asking
@@ -55,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
         "cost_standard_error": _finite(estimate.cost.standard_error),
         "approximate": estimate.approximate,
         "cost_approximate": estimate.cost.approximate,
+        **ScatterTally().after(estimate.scatter).record(),
         "circuits": usage.circuits,
         "shots": usage.shots,
         "diagnostics": estimate.diagnostics.record(),
@@ -135,6 +137,9 @@ def _print(summary: dict[str, Any], rows: list[dict[str, Any]], usage: Usage, *,
     rough = [what for key, what in _ROUGH.items() if summary[key]]
     if rough:
         console.print(f"approximate: {' and '.join(rough)}", highlight=False)
+    if "signal_bias" in summary:
+        bias, noise = summary["signal_bias"], summary["signal_bias_noise"]
+        console.print(f"bias by noisy error signals {bias:.3g}, by noise alone {noise:.3g}", highlight=False)
     if summary["diagnostics"]:
         console.print(_told(summary["diagnostics"]), highlight=False)
     for line in _compared(summary):

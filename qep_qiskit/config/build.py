@@ -19,7 +19,7 @@ from qep_qiskit.config.build_preparation import (
     exact_counterpart,
     has_certain_outcomes,
 )
-from qep_qiskit.config.build_spending import build_contrast, build_policy
+from qep_qiskit.config.build_spending import build_contrast, build_policy, build_replication
 from qep_qiskit.config.load import load_config
 from qep_qiskit.config.schema import (
     Config,
@@ -206,6 +206,7 @@ def _built(config: Config, task: Task | None) -> Experiment:
         grouping=config.measurement.grouping,
         mitigation=build_mitigation(config),
         extrapolation=build_extrapolation(config),
+        replication=build_replication(config),
     )
     experiment = Experiment(
         config=config,

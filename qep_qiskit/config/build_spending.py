@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from qep_qiskit.config.build_atoms import shots_of
 from qep_qiskit.config.schema import Config
 from qep_qiskit.errors import ConfigError
-from qep_qiskit.learning import AdaptiveShots, Contrast, PilotSettings, SpendingPolicy, first_beta
+from qep_qiskit.learning import AdaptiveShots, Contrast, PilotSettings, Replication, SpendingPolicy, first_beta
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.tasks import Dataset
 
-__all__ = ["build_contrast", "build_policy"]
+__all__ = ["build_contrast", "build_policy", "build_replication"]
 
 
 def build_contrast(config: Config, hamiltonian: NudgedHamiltonian, data: Dataset, seeds: Seeds) -> Contrast:
@@ -57,3 +58,27 @@ def build_policy(config: Config) -> SpendingPolicy:
             f"got {adaptive.max_shots}"
         )
     return policy
+
+
+def build_replication(config: Config) -> Replication | None:
+    """How the shots of a step are split into replicates, or None.
+
+    Raises:
+        ConfigError: There are no shots to split, or they do not divide; or nothing is there to be removed.
+    """
+    measurement = config.measurement
+    if measurement.error_bars != "replicated":
+        if measurement.remove_signal_bias:
+            raise ConfigError("measurement.remove_signal_bias: goes with measurement.error_bars = 'replicated'")
+        return None
+    shots = shots_of(config)
+    if shots is None:
+        raise ConfigError("measurement.error_bars: 'replicated' splits shots; expected a number for measurement.shots")
+    if config.contrast.kind == "fluctuations":
+        raise ConfigError(
+            "measurement.error_bars: 'replicated' goes with contrasts of nudged phases; 'fluctuations' have their "
+            "errors from the moments of their shots"
+        )
+    replication = Replication(replicates=measurement.replicates, remove_signal_bias=measurement.remove_signal_bias)
+    replication.share(shots)
+    return replication

@@ -38,6 +38,15 @@ class MeasurementConfig(Section):
     """What shares its shots: the Hamiltonian's commuting groups; qubit-wise commuting groups found among all words;
     few bases that read every word of weights, cost and outputs (``cover``: a word is read in each that can, and its
     estimates are averaged); or nothing, each weight measured on its own."""
+    error_bars: Literal["propagated", "replicated"] = "propagated"
+    """Where standard errors come from: the covariances of the shots, ``propagated`` through error signals and
+    contrast; or the scatter of independent replicates of the step, ``replicated``, which takes nothing for granted."""
+    replicates: int = Field(default=4, ge=2)
+    """Replicates that the shots of a step are split into with ``error_bars = "replicated"``; the same shots in all,
+    so `shots` must be a multiple."""
+    remove_signal_bias: bool = False
+    """Take off what noisy error signals bias a gradient by, as the replicates (three or more) show it; the variance
+    grows by about a half with one output, and more with several."""
     adaptive: AdaptiveConfig | None = None
     """Raise the shots as the gradient sinks into their noise; `shots` is then the number to begin with."""
 

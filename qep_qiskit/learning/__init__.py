@@ -6,8 +6,10 @@ from qep_qiskit.learning.error_model import ErrorModel
 from qep_qiskit.learning.evaluation import Evaluation, evaluate
 from qep_qiskit.learning.fluctuations import FluctuationEstimator
 from qep_qiskit.learning.free_phase import CostEstimate
-from qep_qiskit.learning.gradient import GradientEstimate, GradientEstimator
+from qep_qiskit.learning.gradient import GradientEstimator
+from qep_qiskit.learning.gradient_estimate import GradientEstimate
 from qep_qiskit.learning.pilot import Pilot, first_beta, measure_pilot
+from qep_qiskit.learning.replicates import Replication
 from qep_qiskit.learning.run_folder import RunFolder
 from qep_qiskit.learning.spending import AdaptiveShots, PilotSettings, Spending, SpendingPolicy
 from qep_qiskit.learning.state import EpochTally, TrainingState
@@ -34,6 +36,7 @@ __all__ = [
     "Pilot",
     "PilotSettings",
     "Record",
+    "Replication",
     "RunFolder",
     "Schedule",
     "Spending",

@@ -26,7 +26,7 @@ class SignalBatch:
         covariance: Shape (samples, means, means), of the free means that the signals were read from.
         fluctuations: Shape (samples, columns, outputs), covariance of the free means of columns and outputs; zero
             where the free batch does not read the term of a column.
-        output_noise: Shape (samples, outputs), variances of the outputs.
+        output_covariance: Shape (samples, outputs, outputs), of the measured outputs.
         moved: Shape (columns, outputs), whether the term of a column does not commute with the output, or may not.
         gain: Expected ratio of minus the response to the fluctuations, or None where nothing is known of it.
         is_free_phase: Whether these very shots are also the free phase of the contrast.
@@ -36,7 +36,7 @@ class SignalBatch:
     slope: NDArray[np.float64]
     covariance: NDArray[np.float64]
     fluctuations: NDArray[np.float64]
-    output_noise: NDArray[np.float64]
+    output_covariance: NDArray[np.float64]
     moved: NDArray[np.bool_]
     gain: float | None
     is_free_phase: bool
@@ -59,7 +59,7 @@ class SignalBatch:
             slope=self.slope[rows],
             covariance=self.covariance[rows],
             fluctuations=self.fluctuations[rows],
-            output_noise=self.output_noise[rows],
+            output_covariance=self.output_covariance[rows],
         )
 
 
@@ -98,7 +98,7 @@ def signal_batch(
         slope=slope,
         covariance=covariance,
         fluctuations=fluctuations,
-        output_noise=np.einsum("soo->so", first.output_covariance),
+        output_covariance=first.output_covariance,
         moved=_moved(hamiltonian)[plan.terms],
         gain=_expected_gain(hamiltonian, first, nudged, coefficients),
         is_free_phase=not plan.of_entries,

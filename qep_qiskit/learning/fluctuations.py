@@ -21,7 +21,8 @@ from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import BitMemory, Distribution, Outcomes, RequestKey, ShotData
 from qep_qiskit.learning.diagnostics import Diagnostics
 from qep_qiskit.learning.free_phase import FreePhase, measure_free
-from qep_qiskit.learning.gradient import GradientEstimate, GradientEstimator
+from qep_qiskit.learning.gradient import GradientEstimator
+from qep_qiskit.learning.gradient_estimate import GradientEstimate
 from qep_qiskit.measurement import Calibrations, Measuring
 from qep_qiskit.measurement.batches import Result
 from qep_qiskit.network import TermJacobian

@@ -24,7 +24,7 @@ from qep_qiskit.measurement import (
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import Equilibria, Family, Memory, Preparation, Start
 
-__all__ = ["CostEstimate", "FreePhase", "cost_of_means", "measure_free"]
+__all__ = ["CostEstimate", "FreePhase", "cost_of_means", "measure_free", "skewness"]
 
 _STEP = 1e-4
 _ROUNDING = 1e-12
@@ -215,7 +215,7 @@ def _variances_of_loss(
     """
     assert isinstance(hamiltonian.cost, LossOnExpectations)
     loss = hamiltonian.cost.checked_loss
-    curvature, skew, rate = loss.curvature(outputs, targets), *_skewness(hamiltonian, outputs, covariance)
+    curvature, skew, rate = loss.curvature(outputs, targets), *skewness(hamiltonian, outputs, covariance)
     own = np.einsum("soo->so", curvature)
     pull, bend = own * skew, own * rate  # what the moving variances add to the slope, and to its own slope
     slope = loss.gradient(outputs, targets) + pull - _slope_of_curvature(hamiltonian, outputs, covariance, targets)
@@ -261,7 +261,7 @@ def _slope_of_curvature(
     return np.nan_to_num(found)  # a loss may end where outputs do
 
 
-def _skewness(hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray) -> tuple[NDArray, NDArray]:
+def skewness(hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray) -> tuple[NDArray, NDArray]:
     """Minus half the first and second derivative of an output's variance by the output, shape (samples, outputs)."""
     means, sizes = hamiltonian.means_of_single_words(outputs)
     room = sizes**2 * (1.0 - np.clip(means, -1.0, 1.0) ** 2)

@@ -7,7 +7,7 @@ phases. A free batch that the contrast needs too (one-sided) is not measured twi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,13 @@ from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.contrast import Contrast
-from qep_qiskit.learning.diagnostics import Diagnostics, Watched, diagnose, nudge_sizes
+from qep_qiskit.learning.diagnostics import Watched, diagnose, nudge_sizes
 from qep_qiskit.learning.error_signals import signal_batch
 from qep_qiskit.learning.free_phase import CostEstimate, cost_of_means, measure_free
+from qep_qiskit.learning.gradient_estimate import GradientEstimate
 from qep_qiskit.learning.phases import MeasuredPhases, filled_in
 from qep_qiskit.learning.reading import Grouping, plan_of_gradient, plan_of_outputs
+from qep_qiskit.learning.replicates import Replication, ScatterTally, replicated
 from qep_qiskit.measurement import (
     Calibrations,
     Extrapolation,
@@ -46,50 +48,6 @@ _SAME_BETA = 1e-9
 
 Shots = int | tuple[int, ...] | None
 """Shots per batch: the same for every group, one number a group, or None for exact expectations."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class GradientEstimate:
-    """Gradient of the mean cost of a batch.
-
-    Args:
-        gradient: Shape (weights,), d(cost)/d(weight).
-        variance: Shape (weights,), of the gradient by shots, error signals included; NaN where one shot
-            and one sample give no estimate. The part of the error signals rests on the fluctuations of the free shots
-            where the batch does not show the response (`signal_noise`).
-        group_variance: Shape (groups, weights), the part of each shared batch at fixed error signals.
-        cost: Cost of the samples. For an operator cost without a free phase it is the mean over the nudged
-            phases +-beta, which differs from the free cost by O(beta^2).
-        outputs: Shape (samples, outputs), free expectations where they were measured.
-        diagnostics: When to trust it.
-        memory: What the preparation remembers of these samples.
-        approximate: Whether `variance` may be off by more than a tenth in the sum or a quarter for a weight, because
-            much of it is expectation and not data.
-    """
-
-    gradient: NDArray[np.float64]
-    variance: NDArray[np.float64]
-    group_variance: NDArray[np.float64]
-    cost: CostEstimate
-    outputs: NDArray[np.float64] | None
-    diagnostics: Diagnostics
-    memory: Memory = field(default_factory=dict)
-    approximate: bool = False
-
-    @property
-    def standard_error(self) -> NDArray[np.float64]:
-        """Standard errors, shape (weights,)."""
-        return np.sqrt(np.maximum(self.variance, 0.0))
-
-    @property
-    def norm(self) -> float:
-        """Length of the gradient."""
-        return float(np.linalg.norm(self.gradient))
-
-    @property
-    def noise(self) -> float:
-        """Root of the summed variances: the length that shot noise alone gives."""
-        return float(np.sqrt(np.maximum(self.variance, 0.0).sum()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -124,6 +82,8 @@ class GradientEstimator:
             own (``"per_weight"``).
         mitigation: How errors of the readout are calibrated and taken out, or None.
         extrapolation: How means are extrapolated to gates without noise, or None.
+        replication: How the shots of a step are split into replicates whose scatter makes the error bars, or None to
+            propagate them.
 
     Raises:
         ConfigError: Shots are no whole number of at least 1, and not None; or shots per group do not fit the groups, or
@@ -139,6 +99,7 @@ class GradientEstimator:
     grouping: Grouping = "shared"
     mitigation: ReadoutMitigation | None = None
     extrapolation: Extrapolation | None = None
+    replication: Replication | None = None
 
     def __post_init__(self) -> None:
         if (self.contrast.kind == "fluctuations") != self.reads_fluctuations:
@@ -195,6 +156,8 @@ class GradientEstimator:
             memory: What the preparation remembered of these samples (`GradientEstimate.memory`).
             calibrations: Of the readout, those that still hold; new ones are added.
         """
+        if self.replication is not None and self.shots is not None:
+            return (yield from self._replicated(self.replication, weights, inputs, targets, key, memory, calibrations))
         measured = yield from self.phases(
             weights, inputs, targets, key, self.contrast.betas, memory, calibrations=calibrations
         )
@@ -209,6 +172,42 @@ class GradientEstimator:
             memory=measured.memory,
             approximate=derivative.approximate,
         )
+
+    def _replicated(
+        self,
+        replication: Replication,
+        weights: NDArray,
+        inputs: NDArray,
+        targets: NDArray,
+        key: RequestKey,
+        memory: Memory | None,
+        calibrations: Calibrations | None,
+    ) -> Measuring[GradientEstimate]:
+        """The same with the shots split; replicates are measured as samples of one batch."""
+        given = self.shots if isinstance(self.shots, tuple) else (self.shots or 0,)
+        shares = tuple(replication.share(shots) for shots in given)
+        part = replace(self, shots=shares if isinstance(self.shots, tuple) else shares[0], replication=None)
+        measured = yield from part.phases(
+            weights,
+            replication.tiled(inputs),
+            replication.tiled(targets),
+            key,
+            self.contrast.betas,
+            {name: replication.tiled(array) for name, array in (memory or {}).items()},
+            calibrations=calibrations,
+        )
+        found = replicated(measured, self.contrast.stencil_on(measured.betas), self.hamiltonian, replication)
+        estimate = GradientEstimate(
+            gradient=found.gradient,
+            variance=found.scatter.variance,
+            group_variance=found.group_variance,
+            cost=found.cost,
+            outputs=found.outputs,
+            diagnostics=measured.diagnostics,
+            memory={name: array[: len(inputs)] for name, array in measured.memory.items()},
+            scatter=found.scatter,
+        )
+        return estimate.pooled(ScatterTally().after(found.scatter))
 
     def phases(
         self,

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import DeadGradientWarning, NoisyGradientWarning
-from qep_qiskit.learning.gradient import GradientEstimate
+from qep_qiskit.learning.gradient_estimate import GradientEstimate
 from qep_qiskit.warning_log import warn
 
 __all__ = ["GradientWatch", "LossWindow", "watch_one"]

@@ -103,6 +103,10 @@ class MeasuredPhases:
             uncertain=self._pulled_back_sum(uncertain) / whole if uncertain is not None and whole > 0.0 else 0.0,
         )
 
+    def per_sample(self, stencil: NDArray) -> NDArray[np.float64]:
+        """What a stencil makes of the phases of every sample, shape (samples, weights)."""
+        return self.jacobian.pull_back(self._contracted(stencil)[0])
+
     def _pulled_back_sum(self, variances: NDArray) -> float:
         """Sum over weights and samples of independent variances of columns, shape (samples, columns)."""
         return float((self.jacobian.values**2 * variances[:, self.jacobian.term]).sum())

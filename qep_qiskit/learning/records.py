@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.learning.evaluation import Evaluation
-from qep_qiskit.learning.gradient import GradientEstimate
+from qep_qiskit.learning.gradient_estimate import GradientEstimate
 from qep_qiskit.learning.pilot import Pilot
 from qep_qiskit.learning.spending import Spending
 from qep_qiskit.learning.state import EpochTally

@@ -73,7 +73,10 @@ def with_signal_noise(
         derivative + gain * np.einsum("sto,so->st", shared, signals),
         fixed,
         common,
-        prior=(gain**2 + gain_variance) * widths * (mean_noise.T @ batch.output_noise) / len(signals),
+        prior=(gain**2 + gain_variance)
+        * widths
+        * (mean_noise.T @ np.einsum("soo->so", batch.output_covariance))
+        / len(signals),
     )
     response = rest - gain * shared
     spread = response @ batch.slope

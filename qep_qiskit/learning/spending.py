@@ -19,7 +19,8 @@ from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.error_model import ErrorModel, split_shots
-from qep_qiskit.learning.gradient import GradientEstimate, GradientEstimator, cost_phases
+from qep_qiskit.learning.gradient import GradientEstimator, cost_phases
+from qep_qiskit.learning.gradient_estimate import GradientEstimate
 from qep_qiskit.learning.pilot import Pilot, first_beta, measure_pilot
 from qep_qiskit.measurement import Calibrations, Measuring
 from qep_qiskit.preparation import Memory
@@ -145,6 +146,9 @@ class Spending:
         """The estimator with this nudge and these shots."""
         shots = self.shots
         split = shots if shots is None or self.shares is None else split_shots(shots, np.array(self.shares))
+        if estimator.replication is not None and split is not None:
+            rounded = estimator.replication.rounded
+            split = rounded(split) if isinstance(split, int) else tuple(rounded(part) for part in split)
         return replace(estimator, contrast=replace(estimator.contrast, beta=self.beta), shots=split)
 
     @classmethod

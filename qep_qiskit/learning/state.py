@@ -22,12 +22,13 @@ from qep_qiskit.execution import ReadingErrors, ReadoutErrors, TwirledErrors
 from qep_qiskit.files import write_atomically
 from qep_qiskit.learning.gradient_watch import GradientWatch
 from qep_qiskit.learning.journal import Journal, pack_journal, unpack_journal
+from qep_qiskit.learning.replicates import ScatterTally
 from qep_qiskit.learning.spending import SignalTally, Spending
 from qep_qiskit.warning_log import WarningLog
 
 __all__ = ["EpochTally", "TrainingState", "load_state", "save_state"]
 
-_FORMAT = 5
+_FORMAT = 6
 _DIGEST_BYTES = 32
 _SIGNAL_SUMS = ("products", "signal", "noise")
 _COUNTERS = ("step", "epoch", "batch", "shots", "circuits", "seconds", "metrics_bytes")
@@ -112,6 +113,7 @@ class TrainingState:
         recollections: What the preparation remembers of the training samples, samples on the first axis; NaN where it
             has not met them.
         calibrations: Errors of the readout, those that still hold.
+        scatter: Of the replicates of recent steps.
         watch: Whether gradients are there.
         warnings: Those given so far.
         journal: Answers to the requests of the work that is under way, none between steps.
@@ -132,6 +134,7 @@ class TrainingState:
     spending: Spending | None = None
     recollections: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     calibrations: dict[str, ReadingErrors] = field(default_factory=dict)
+    scatter: ScatterTally = field(default_factory=ScatterTally)
     watch: GradientWatch = field(default_factory=GradientWatch)
     warnings: WarningLog = field(default_factory=WarningLog)
     journal: Journal = field(default_factory=list)
@@ -159,6 +162,7 @@ def save_state(path: Path, state: TrainingState, belongs_to: str) -> None:
     }
     arrays = {f"memory_{name}": array for name, array in state.memory.items()}
     arrays |= {f"recollection_{name}": array for name, array in state.recollections.items()}
+    arrays |= {f"scatter_{name}": array for name, array in state.scatter.arrays().items()}
     arrays |= {f"watch_{name}": array for name, array in state.watch.arrays().items()}
     for name, errors in state.calibrations.items():
         arrays |= _calibration_arrays(name, errors)
@@ -232,6 +236,7 @@ def _parse(content: bytes) -> tuple[TrainingState, dict[str, Any]]:
         spending=None if meta["spending"] is None else Spending.from_record(meta["spending"]),
         recollections=_named(arrays, "recollection_"),
         calibrations=_calibrations(arrays),
+        scatter=ScatterTally.from_arrays(_named(arrays, "scatter_")),
         watch=GradientWatch.from_record(meta["watch"], _named(arrays, "watch_")),
         warnings=WarningLog.from_record(meta["warnings"]),
         journal=unpack_journal(meta["journal"], arrays),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.checks import check_finite
 from qep_qiskit.errors import NetworkError, ResultError
-from qep_qiskit.learning.gradient import GradientEstimate
+from qep_qiskit.learning.gradient_estimate import GradientEstimate
 from qep_qiskit.network import WeightLayout
 
 __all__ = ["check_estimate", "check_moved", "naming_step"]

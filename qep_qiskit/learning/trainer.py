@@ -307,6 +307,8 @@ class Trainer:
         with self._counting(state.step + 1) as found, naming_step(state.step + 1):
             estimate = self._drive(work)
             check_estimate(estimate, self._layout)
+            scatter = state.scatter.after(estimate.scatter)
+            estimate = estimate.pooled(scatter)
             watch = state.watch.after(estimate, self._trainable, per_epoch=self.steps_per_epoch, steps=self.total_steps)
             weights, memory = self.update.apply(
                 state.weights,
@@ -319,11 +321,14 @@ class Trainer:
             )
             check_moved(weights, self._layout)
         state.calibrations, state.weights, state.memory, state.watch = calibrations, weights, memory, watch
+        state.scatter = scatter
         self._remember(rows, estimate.memory)
         state.tally.add(estimate.cost.values, estimate.cost.variances, count_correct(estimate.outputs, batch))
         state.step += 1
         state.batch += 1
-        record = self._stamped("step", **step_values(estimate, self._trainable, state.spending, found))
+        record = self._stamped(
+            "step", **step_values(estimate, self._trainable, state.spending, found), **state.scatter.record()
+        )
         if state.spending is not None:
             state.spending, state.signal = self.policy.after_step(
                 state.spending, state.signal, estimate, self._trainable, self.estimator

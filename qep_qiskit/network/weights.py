@@ -272,6 +272,11 @@ class WeightLayout:
         if unknown:
             raise NetworkError(f"no weight {unknown[0]}; there are {', '.join(self.names)}")
 
+    @property
+    def block_numbers(self) -> NDArray[np.int64]:
+        """The number of every weight's block, shape (weights,)."""
+        return np.repeat(np.arange(len(self.blocks)), [len(block.names) for block in self.blocks])
+
     def slice_of(self, symbol: str) -> slice:
         """Where the block of a symbol stands in the vector."""
         start = 0

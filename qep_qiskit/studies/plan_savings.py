@@ -82,9 +82,9 @@ def _changes(experiment: Experiment) -> Iterator[tuple[str, str, Experiment]]:
     if isinstance(shots, int) and shots >= 4 and not experiment.policy.auto_beta:
         power = f"{2**contrast.order}"
         yield (
-            f"contrast.beta = {2 * contrast.beta:g} with measurement.shots = {-(-shots // 4)}",
+            f"contrast.beta = {2 * contrast.beta:g} with measurement.shots = {_quarter(estimator, shots)}",
             f"the same noise of the contrast, {power} times its bias; costs are read with less precision",
-            _with(experiment, replace(contrast, beta=2 * contrast.beta), -(-shots // 4)),
+            _with(experiment, replace(contrast, beta=2 * contrast.beta), _quarter(estimator, shots)),
         )
     if isinstance(shots, int):
         yield from _other_contrasts(experiment, estimator, shots)
@@ -117,9 +117,9 @@ def _other_contrasts(
     symmetric = Contrast(kind="symmetric", beta=abs(contrast.beta))
     if contrast.kind == "one_sided" and shots >= 4:
         yield (
-            f"contrast.kind = 'symmetric' with measurement.shots = {-(-shots // 4)}",
+            f"contrast.kind = 'symmetric' with measurement.shots = {_quarter(estimator, shots)}",
             "none: the same noise of the contrast and less bias; costs are read with less precision",
-            _with(experiment, symmetric, -(-shots // 4)),
+            _with(experiment, symmetric, _quarter(estimator, shots)),
         )
     if contrast.kind == "four_point":
         yield (
@@ -127,6 +127,12 @@ def _other_contrasts(
             "bias of the order beta^2 in place of beta^4",
             _with(experiment, symmetric, shots),
         )
+
+
+def _quarter(estimator: GradientEstimator, shots: int) -> int:
+    """A quarter of the shots, rounded up; to as many as replicates can share."""
+    quarter = -(-shots // 4)
+    return quarter if estimator.replication is None else estimator.replication.rounded(quarter)
 
 
 def _with(experiment: Experiment, contrast: Contrast, shots: int) -> Experiment:

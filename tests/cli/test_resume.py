@@ -49,6 +49,15 @@ def test_every_optimiser_keeps_its_memory(qep, stopped, here, same_run, kind):
     same_run(folder, against=here / "whole")
 
 
+def test_scatter_of_replicates_is_kept(qep, stopped, here, same_run):
+    choices = ["measurement={shots=400, error_bars='replicated', replicates=4}", "contrast.beta=0.05"]
+    folder = stopped(here / "exact.toml", here / "halted", 3, choices)
+    assert qep("resume", folder).code == 0
+    words = [word for choice in choices for word in ("--set", choice)]
+    assert qep("train", "exact.toml", "--out", "whole", *words).code == 0
+    same_run(folder, against=here / "whole")
+
+
 def test_stopped_time_after_time(qep, here, same_run):
     """One step per process, so to speak: every step begins from a checkpoint."""
     experiment = from_file("exact.toml")

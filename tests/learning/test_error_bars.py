@@ -1,17 +1,8 @@
 """Error bars under a loss on expectations on random networks, by the study of benchmarks/error_bars.py."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-_PATH = Path(__file__).parents[2] / "benchmarks" / "error_bars.py"
-_SPEC = importlib.util.spec_from_file_location("error_bars_study", _PATH)
-study = importlib.util.module_from_spec(_SPEC)
-sys.modules[_SPEC.name] = study
-_SPEC.loader.exec_module(study)
+from error_bars_study import study
 
 pytestmark = pytest.mark.filterwarnings("ignore::qep_qiskit.errors.QepWarning")
 
