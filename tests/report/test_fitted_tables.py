@@ -29,6 +29,7 @@ from qep_qiskit.report.plan_tables import cost_table, placement_table, savings_t
 from qep_qiskit.report.tables import gradient_table, grid_table, prediction_table, training_summary
 
 WEIGHT = {"name": "spring_12[10,11]", "value": 0.51234, "gradient": -0.01234, "standard_error": 0.00213}
+DIFFERENCE = {"finite_difference": -0.01251, "finite_difference_error": 2.3e-9, "pull": 0.12}
 PLAN = {
     "steps": 1240,
     "step": dict.fromkeys(("jobs", "circuits", "executions", "payload_bytes", "qpu_seconds"), 1_234_567),
@@ -97,6 +98,7 @@ NAMED = [
 
 TABLES = {
     "gradient": lambda: gradient_table([WEIGHT | {"exact": -0.0125, "pull": -12.34}] * 2, title="weights of a run"),
+    "finite differences": lambda: gradient_table([WEIGHT | DIFFERENCE]),
     "predictions": lambda: prediction_table([PREDICTION]),
     "one output": lambda: prediction_table([PREDICTION | {"outputs": 0.1234, "standard_error": 0.0213}]),
     "sweep": lambda: grid_table([POINT], list(POINT)[:2], list(POINT)[3:9], title="sweep"),
