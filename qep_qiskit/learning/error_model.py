@@ -9,11 +9,15 @@ With a(beta) = <dH/dw>_beta, c is a''/2 for one-sided and a'''/6 for symmetric c
 S = 2V and V/2: the best nudges are (8V/(m a''^2))^(1/4) and (9V/(m a'''^2))^(1/6). Everything is summed over the
 weights that train: one nudge serves them all. The noise of error signals (losses on expectations) does not fall with
 beta; in one-sided contrasts it is correlated with the free phase, which gives a part that goes as 1/beta.
+
+A pilot knows the bias beyond its leading order, and how well it knows it: the posterior of `bias_fit` takes the place of
+|c|^2 beta^(2p), and the S_g it measured at its nudges that of constants. The best nudge is then the one with the least
+expected logarithm of the error, and an error is promised with a confidence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +26,12 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize_scalar
 
 from qep_qiskit.errors import ConfigError
+from qep_qiskit.learning.bias_fit import NODES, BiasCurve
 
 __all__ = ["ErrorModel", "split_shots"]
 
 _FOLDS_OF_BETA = 4.0
+_SEARCHED = 121
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +48,9 @@ class ErrorModel:
         signal_group: The group that the outputs are read in.
         beta_scale: The nudge at which the model was measured; the search for the best one starts there.
         most_beta: The largest nudge that is known to hold, where stronger ones do not; None where there is no end.
+        curve: The posterior of the bias, in the place of `bias_squared`; None for the leading order alone.
+        levels: Sizes of the nudges at which S_g was measured, ascending; empty where it is a constant.
+        level_variance: S_g of every group at these nudges, for each of them.
     """
 
     order: int
@@ -53,24 +62,49 @@ class ErrorModel:
     signal_group: int = 0
     beta_scale: float = 0.1
     most_beta: float | None = None
+    curve: BiasCurve | None = None
+    levels: tuple[float, ...] = ()
+    level_variance: tuple[tuple[float, ...], ...] = ()
 
     def record(self) -> dict[str, Any]:
         """Plain data, for checkpoints and reports."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {**plain, "curve": None if self.curve is None else self.curve.record()}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> ErrorModel:
         """The inverse of `record`."""
-        return cls(**{**record, "shot_variance": tuple(record["shot_variance"])})
+        curve = record.get("curve")
+        tuples = {
+            "shot_variance": tuple(record["shot_variance"]),
+            "levels": tuple(record.get("levels", ())),
+            "level_variance": tuple(tuple(row) for row in record.get("level_variance", ())),
+            "curve": None if curve is None else BiasCurve.from_record(curve),
+        }
+        return cls(**{**record, **tuples})
 
     def bias(self, beta: float) -> float:
-        """Length of the bias at a nudge."""
-        return float(np.sqrt(self.bias_squared) * abs(beta) ** self.order)
+        """Length of the bias at a nudge, its expected root mean square."""
+        return float(np.sqrt(self._bias_squares(beta).mean()))
+
+    def _bias_squares(self, beta: NDArray | float) -> NDArray[np.float64]:
+        """Equally likely squares of the bias, shape (nodes, *shape of beta); one where it is taken as known."""
+        if self.curve is not None:
+            return self.curve.at(beta, self.order)
+        return self.bias_squared * np.abs(np.asarray(beta, dtype=float))[None] ** (2 * self.order)
 
     def group_variances(self, beta: float) -> NDArray[np.float64]:
         """Shots times variance that each group answers for at a nudge, shape (groups,)."""
-        parts = np.array(self.shot_variance) / beta**2
-        parts[self.signal_group] += self.signal_variance + self.cross_variance / beta
+        return self._variances(np.array([beta]))[0]
+
+    def _variances(self, betas: NDArray) -> NDArray[np.float64]:
+        """The same at several nudges, shape (nudges, groups)."""
+        parts = np.broadcast_to(np.array(self.shot_variance), (len(betas), len(self.shot_variance))).copy()
+        if self.levels:
+            x, known = np.log(np.abs(betas)), np.log(self.levels)
+            parts = np.stack([np.interp(x, known, column) for column in np.array(self.level_variance).T], axis=1)
+        parts /= betas[:, None] ** 2
+        parts[:, self.signal_group] += self.signal_variance + self.cross_variance / betas
         return np.maximum(parts, 0.0)
 
     def variance(self, beta: float, shots: float, shares: NDArray | None = None) -> float:
@@ -86,18 +120,39 @@ class ErrorModel:
 
     def error(self, beta: float, shots: float, shares: NDArray | None = None) -> float:
         """Root mean squared error, the length of the deviation from the true gradient."""
-        return float(np.sqrt(self.bias(beta) ** 2 + self.variance(beta, shots, shares)))
+        return float(np.sqrt(self._squares(np.array([beta]), shots, shares).mean()))
+
+    def error_quantile(self, beta: float, shots: float, shares: NDArray | None = None, *, confidence: float) -> float:
+        """The error that is not passed with a probability, as far as it is the bias that is not known."""
+        return float(np.sqrt(_quantile(self._squares(np.array([beta]), shots, shares), confidence)[0]))
+
+    def _squares(self, betas: NDArray, shots: float, shares: NDArray | None) -> NDArray[np.float64]:
+        """Equally likely mean squared errors, shape (nodes, nudges)."""
+        parts = self._variances(betas) / (1.0 if shares is None else shares) / shots
+        return self._bias_squares(betas) + parts.sum(axis=1)
 
     def best_beta(self, shots: float, shares: NDArray | None = None, *, sign: float = 1.0) -> float:
-        """The nudge with the smallest error at given shots, positive unless a negative `sign` is asked for."""
+        """The nudge with the smallest error at given shots, positive unless a negative `sign` is asked for.
+
+        Where the bias is known by its posterior, the one with the least expected logarithm of the error.
+        """
+        return self._least(lambda betas: np.log(self._squares(betas, shots, shares)).mean(axis=0), sign)[0]
+
+    def _least(self, objective: Callable[[NDArray], NDArray], sign: float) -> tuple[float, float]:
+        """The nudge with the least value of a function of nudges, and that value."""
         scale = np.log(self.beta_scale)
         most = np.inf if self.most_beta is None else np.log(self.most_beta)
+        if self.curve is not None:
+            most = min(most, float(np.log(self.curve.betas[-1])))
+        ends = scale - _FOLDS_OF_BETA, min(scale + _FOLDS_OF_BETA, most)
+        grid = np.linspace(*ends, _SEARCHED)
+        near = int(np.argmin(objective(sign * np.exp(grid))))
         found = minimize_scalar(
-            lambda x: np.log(self.error(sign * float(np.exp(x)), shots, shares)),
-            bounds=(scale - _FOLDS_OF_BETA, min(scale + _FOLDS_OF_BETA, most)),
+            lambda x: float(objective(sign * np.exp(np.array([x])))[0]),
+            bounds=(grid[max(near - 1, 0)], grid[min(near + 1, _SEARCHED - 1)]),
             method="bounded",
         )
-        return sign * float(np.exp(found.x))
+        return sign * float(np.exp(found.x)), float(found.fun)
 
     def best_shares(self, beta: float, batches: NDArray) -> NDArray[np.float64]:
         """Shots of each group over the mean of all batches, with the least variance at equal cost.
@@ -112,13 +167,16 @@ class ErrorModel:
         wanted = np.maximum(wanted, 0.05 * wanted.max())
         return wanted * batches.sum() / (wanted @ batches)
 
-    def shots_for(self, error: float, shares: NDArray | None = None, *, sign: float = 1.0) -> tuple[float, float]:
+    def shots_for(
+        self, error: float, shares: NDArray | None = None, *, sign: float = 1.0, confidence: float | None = None
+    ) -> tuple[float, float]:
         """Shots per batch and the nudge with which the error is reached most cheaply.
 
         Args:
             error: The root mean squared error to reach, in units of the gradient.
             shares: Shape (groups,), shots of each group over their mean; equal by default.
             sign: Of the nudge.
+            confidence: Probability that the error is not passed; None for the expected error.
 
         Raises:
             ConfigError: It is out of reach for up to 1e12 shots.
@@ -126,19 +184,34 @@ class ErrorModel:
         if error <= 0:
             raise ConfigError(f"target error: expected a number above zero, got {error}")
 
+        def least(log_shots: float) -> tuple[float, float]:
+            def objective(betas: NDArray) -> NDArray:
+                squares = self._squares(betas, float(np.exp(log_shots)), shares)
+                return np.log(squares.mean(axis=0) if confidence is None else _quantile(squares, confidence))
+
+            return self._least(objective, sign)
+
         def excess(log_shots: float) -> float:
-            shots = float(np.exp(log_shots))
-            return float(np.log(self.error(self.best_beta(shots, shares, sign=sign), shots, shares) / error))
+            return 0.5 * least(log_shots)[1] - float(np.log(error))
 
         low, high = 0.0, float(np.log(1e12))
         if excess(low) <= 0:
-            return 1.0, self.best_beta(1.0, shares, sign=sign)
+            return 1.0, least(low)[0]
         if excess(high) > 0:
             raise ConfigError(
                 f"target error: {error:.3g} is out of reach with 1e12 shots a batch; ask for a larger one"
             )
-        shots = float(np.exp(brentq(excess, low, high, xtol=1e-4)))
-        return shots, self.best_beta(shots, shares, sign=sign)
+        found = float(brentq(excess, low, high, xtol=1e-4))
+        return float(np.exp(found)), least(found)[0]
+
+
+def _quantile(squares: NDArray, confidence: float) -> NDArray[np.float64]:
+    """Of equally likely values in ascending order, shape (nodes, ...)."""
+    if len(squares) == 1:
+        return squares[0]
+    place = np.interp(confidence, NODES, np.arange(len(NODES)))
+    low, part = int(place), place - int(place)
+    return squares[low] * (1.0 - part) + squares[min(low + 1, len(NODES) - 1)] * part
 
 
 def split_shots(shots: int, shares: NDArray) -> tuple[int, ...]:

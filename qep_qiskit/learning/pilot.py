@@ -1,9 +1,8 @@
 """A pilot: a few nudges measured side by side, from which the error model of a contrast is estimated.
 
-The nudges double from level to level. Contrasts at several of them differ by their bias alone, c beta^p to leading
-order, and c is what the best nudge needs; it is pooled over weights (|c|^2, shot noise taken off), because one nudge
-serves them all. Large nudges show the bias through less noise but leave the leading order, so no more levels are
-fitted, from the smallest up, than agree with each other within shot noise, and no more than make c stand out of it.
+The nudges double from level to level. Contrasts at several of them differ by their bias alone, which is what the best
+nudge needs; all levels together give its posterior (`bias_fit`). Large nudges show the bias through less noise but leave
+the leading order; the posterior knows both.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.errors import ConfigError, NudgeError
 from qep_qiskit.execution import RequestKey
+from qep_qiskit.learning.bias_fit import MeasuredContrasts, fitted_curve
 from qep_qiskit.learning.contrast import Contrast
 from qep_qiskit.learning.diagnostics import nudge_sizes
 from qep_qiskit.learning.error_model import ErrorModel
@@ -25,15 +25,14 @@ from qep_qiskit.measurement import Calibrations, Measuring
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import Memory
 
-__all__ = ["Pilot", "first_beta", "measure_pilot"]
+__all__ = ["Pilot", "first_beta", "is_resolved", "measure_pilot", "measured_contrasts", "with_bias_of"]
 
 _FIRST_OF_SCALE = 0.1
 _SCALE_OF_NOTHING = 1e-3
-# In standard deviations. The noise of a squared length has a long tail: at 4, some pilots in a hundred miss an
-# agreement that is there, fall back to their two smallest nudges and choose one ten times too small.
-_DEVIATIONS = 6.0
 _FEWEST_SHOTS = 32
 _MOST_RETREATS = 6
+# Of the ends of the middle 80 % of the bias at the largest nudge: it stands out where they are within a factor of three.
+_RESOLVED_WITHIN = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,27 +41,35 @@ class Pilot:
 
     Args:
         model: The error model.
-        resolved: Whether the bias stood out of the shot noise; if not, the model's is an upper limit, and its
-            best nudge at these shots is not below the largest one that was fitted.
-        betas: Nudges of the levels that were fitted.
+        resolved: Whether the bias stood out of the shot noise; if not, what is known of it is mostly what is known of
+            such Hamiltonians in general.
+        betas: Sizes of the levels' nudges.
+        contrasts: What the levels gave, for the weights that train.
+        scale: max|coefficient| / range of the nudging operator, what nudges compare with.
         measured: The phases, for diagnostics.
     """
 
     model: ErrorModel
     resolved: bool
     betas: tuple[float, ...]
+    contrasts: MeasuredContrasts
+    scale: float
     measured: MeasuredPhases
 
 
 def first_beta(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, targets: NDArray) -> float:
     """A small nudge to begin with, from the scales of H and C alone: a tenth of max|coefficient| / range(C)."""
-    coefficients = np.abs(hamiltonian.free_coefficients(weights, inputs)).max(axis=1)
     if isinstance(hamiltonian.cost, LossOnExpectations):
         nudge = hamiltonian.signal_nudge(np.ones((1, hamiltonian.cost.num_outputs)))
     else:
         nudge = hamiltonian.operator_nudge(targets)[0]
+    return _FIRST_OF_SCALE * _scale(hamiltonian, weights, inputs, nudge)
+
+
+def _scale(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, nudge: NDArray) -> float:
+    coefficients = np.abs(hamiltonian.free_coefficients(weights, inputs)).max(axis=1)
     size, pull = float(np.median(coefficients)), float(np.median(nudge_sizes(hamiltonian.groups, nudge)))
-    return _FIRST_OF_SCALE * (size / pull if size > 0.0 and pull > 0.0 else _SCALE_OF_NOTHING)
+    return size / pull if size > 0.0 and pull > 0.0 else _SCALE_OF_NOTHING
 
 
 def measure_pilot(
@@ -132,7 +139,12 @@ def measure_pilot(
                 raise
     unit = float(np.abs(measured.betas).max() / np.abs(betas).max())  # a power of two: the ladder stays exact
     ladder = [replace(contrast, beta=contrast.beta * unit) for contrast in ladder]
-    pilot = _fitted(measured, ladder, np.array(shots), trainable, scout)
+    if measured.signals is None:
+        nudge = estimator.hamiltonian.operator_nudge(targets)[0]
+    else:
+        nudge = estimator.hamiltonian.signal_nudge(measured.signals.signals)
+    scale = _scale(estimator.hamiltonian, weights, inputs, nudge)
+    pilot = _fitted(measured, ladder, np.array(shots), trainable, scout, scale)
     if not retreat and (pilot.resolved or all(group.bounded for group in estimator.hamiltonian.groups)):
         return pilot
     return replace(pilot, model=replace(pilot.model, most_beta=float(np.abs(ladder[-1].beta))))
@@ -152,62 +164,67 @@ def _pilot_shots(estimator: GradientEstimator) -> list[int]:
 
 
 def _fitted(
-    measured: MeasuredPhases, ladder: list[Contrast], shots: NDArray, trainable: NDArray, scout: GradientEstimator
+    measured: MeasuredPhases,
+    ladder: list[Contrast],
+    shots: NDArray,
+    trainable: NDArray,
+    scout: GradientEstimator,
+    scale: float,
 ) -> Pilot:
-    order = ladder[0].order
     sizes = np.abs([contrast.beta for contrast in ladder])
-    stencils = np.array([contrast.stencil_on(measured.betas) for contrast in ladder])
-    fits = {used: _fit(sizes[:used], order) @ stencils[:used] for used in range(2, len(ladder) + 1)}
-    used = _levels_to_fit(measured, fits, trainable)
-    squared, spread = _pooled(measured, fits[used][1], trainable)
-    resolved = squared > spread
-    shot_variance, constant, cross = _variances(measured, stencils[[0, used - 1]], ladder, used, shots, trainable)
-    # A bias that did not stand out at the largest nudge is below the shot noise there: no smaller nudge is better.
-    unseen = sum(shot_variance) / float(shots.mean()) / (order * float(sizes[used - 1]) ** (2 * order + 2))
+    contrasts = measured_contrasts(measured, ladder, trainable)
+    by_level, constant, cross = _variances(measured, ladder, shots, trainable)
     model = ErrorModel(
-        order=order,
-        bias_squared=squared if resolved else min(max(squared, 0.0) + spread, unseen),
-        gradient_squared=max(_pooled(measured, fits[used][0], trainable)[0], 0.0),
-        beta_scale=float(sizes[used - 1]),
+        order=ladder[0].order,
+        bias_squared=0.0,
+        shot_variance=by_level[-1],
+        beta_scale=float(sizes[-1]),
         signal_group=_signal_group(scout),
-        shot_variance=shot_variance,
         signal_variance=constant,
         cross_variance=cross,
+        levels=tuple(sizes.tolist()),
+        level_variance=by_level,
     )
-    return Pilot(model=model, resolved=bool(resolved), betas=tuple(sizes[:used].tolist()), measured=measured)
+    model = with_bias_of(model, contrasts, scale)
+    return Pilot(
+        model=model,
+        resolved=is_resolved(model),
+        betas=tuple(sizes.tolist()),
+        contrasts=contrasts,
+        scale=scale,
+        measured=measured,
+    )
 
 
-def _levels_to_fit(measured: MeasuredPhases, fits: dict[int, NDArray], trainable: NDArray) -> int:
-    """Fewest levels whose c stands out of its noise, but no more than agree."""
-    most = _levels_that_agree(measured, fits, trainable)
-    for used in range(2, most):
-        squared, spread = _pooled(measured, fits[used][1], trainable)
-        if squared > _DEVIATIONS * spread:
-            return used
-    return most
+def measured_contrasts(measured: MeasuredPhases, ladder: list[Contrast], trainable: NDArray) -> MeasuredContrasts:
+    """The contrasts of a ladder, from phases that hold all their nudges."""
+    stencils = np.array([contrast.stencil_on(measured.betas) for contrast in ladder])
+    phases = [measured.derivative(one).group_variance.sum(axis=0)[trainable] for one in np.eye(len(measured.betas))]
+    noise, deviation = measured.noise_of_square(stencils[-1], trainable)
+    weights = int(trainable.sum())
+    independent = 2.0 * noise**2 / deviation**2 if deviation > 0 else weights
+    return MeasuredContrasts(
+        kind=ladder[0].kind,
+        betas=np.array([contrast.beta for contrast in ladder]),
+        values=np.array([measured.derivative(stencil).values[trainable] for stencil in stencils]),
+        covariance=np.einsum("ip,jp,pw->wij", stencils, stencils, np.array(phases)),
+        independence=float(np.clip(independent / max(weights, 1), 0.1, 1.0)),
+    )
 
 
-def _levels_that_agree(measured: MeasuredPhases, fits: dict[int, NDArray], trainable: NDArray) -> int:
-    """Most levels whose fit of c does not differ from that of fewer levels by more than shot noise (Lepski)."""
-    for used in range(max(fits), 2, -1):
-        gaps = [_pooled(measured, fits[used][1] - fits[fewer][1], trainable) for fewer in range(2, used)]
-        if all(squared <= _DEVIATIONS * spread for squared, spread in gaps):
-            return used
-    return 2
+def with_bias_of(model: ErrorModel, contrasts: MeasuredContrasts, scale: float) -> ErrorModel:
+    """The model with the posterior of the bias that contrasts give."""
+    curve, gradient_squared = fitted_curve(contrasts, scale)
+    smallest = curve.betas[0]
+    leading = float(curve.at(smallest, model.order).mean()) / smallest ** (2 * model.order)
+    return replace(model, curve=curve, bias_squared=leading, gradient_squared=gradient_squared)
 
 
-def _fit(sizes: NDArray, order: int) -> NDArray:
-    """Weights with which contrasts at several nudges make g and c of D = g + c beta^p, shape (2, levels)."""
-    design = np.stack([np.ones_like(sizes), sizes**order], axis=1)
-    weighted = design * sizes[:, None] ** 2
-    return np.linalg.solve(design.T @ weighted, weighted.T)
-
-
-def _pooled(measured: MeasuredPhases, stencil: NDArray, trainable: NDArray) -> tuple[float, float]:
-    """Summed squares with their shot noise taken off, and the standard deviation of that noise."""
-    values = measured.derivative(stencil).values[trainable]
-    noise, spread = measured.noise_of_square(stencil, trainable)
-    return float(values @ values) - noise, spread
+def is_resolved(model: ErrorModel) -> bool:
+    """Whether the bias at the largest measured nudge is known within a factor."""
+    assert model.curve is not None
+    squares = model.curve.at(model.beta_scale, model.order)
+    return bool(squares[-2] <= _RESOLVED_WITHIN**2 * squares[1])
 
 
 def _signal_group(scout: GradientEstimator) -> int:
@@ -216,17 +233,21 @@ def _signal_group(scout: GradientEstimator) -> int:
 
 
 def _variances(
-    measured: MeasuredPhases, stencils: NDArray, ladder: list[Contrast], used: int, shots: NDArray, trainable: NDArray
-) -> tuple[tuple[float, ...], float, float]:
-    """Parts of the variance that scale as 1/beta^2, not at all, and as 1/beta, from the first and last fitted level."""
-    first, last = (measured.derivative(stencil) for stencil in stencils)
-    betas = np.array([ladder[0].beta, ladder[used - 1].beta])
-    each = shots if len(last.group_variance) == len(shots) else np.full(len(last.group_variance), shots[0])
-    by_group = each * betas[1] ** 2 * last.group_variance[:, trainable].sum(axis=1)
+    measured: MeasuredPhases, ladder: list[Contrast], shots: NDArray, trainable: NDArray
+) -> tuple[tuple[tuple[float, ...], ...], float, float]:
+    """Parts of the variance: those that scale as 1/beta^2, by level and group; not at all; and as 1/beta."""
+    found = [measured.derivative(contrast.stencil_on(measured.betas)) for contrast in ladder]
+    betas = np.array([contrast.beta for contrast in ladder])
+    each = shots if len(found[0].group_variance) == len(shots) else np.full(len(found[0].group_variance), shots[0])
+    by_level = tuple(
+        tuple((each * beta**2 * one.group_variance[:, trainable].sum(axis=1)).tolist())
+        for beta, one in zip(betas, found, strict=True)
+    )
     if measured.signals is None:
-        return tuple(by_group.tolist()), 0.0, 0.0
-    signals = [float(shots.mean() * found.signal_variance[trainable].sum()) for found in (first, last)]
+        return by_level, 0.0, 0.0
+    signals = [float(shots.mean() * one.signal_variance[trainable].sum()) for one in found]
     if not measured.signals.is_free_phase or ladder[0].kind != "one_sided":
-        return tuple(by_group.tolist()), signals[1], 0.0
-    cross, constant = np.linalg.solve(np.stack([1.0 / betas, np.ones(2)], axis=1), signals).tolist()
-    return tuple(by_group.tolist()), constant, cross
+        return by_level, signals[-1], 0.0
+    ends = betas[[0, -1]]
+    cross, constant = np.linalg.solve(np.stack([1.0 / ends, np.ones(2)], axis=1), [signals[0], signals[-1]]).tolist()
+    return by_level, constant, cross

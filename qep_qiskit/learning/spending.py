@@ -288,6 +288,8 @@ class SpendingPolicy:
             both = before.bias_squared, model.bias_squared
             mixed = np.sqrt(both[0] * both[1]) if pilot.resolved else min(both)
             model = replace(model, bias_squared=float(mixed))
+        if before is not None and before.curve is not None and model.curve is not None:
+            model = replace(model, curve=model.curve.averaged_with(before.curve, model.order))
         return self._settled(replace(spending, model=model, piloted=epoch), estimator)
 
     def after_step(

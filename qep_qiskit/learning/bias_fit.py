@@ -1,0 +1,251 @@
+"""The bias of a contrast as a function of its nudge, from contrasts measured at several nudges: a posterior.
+
+Every weight's mean a(beta) = <dH/dw>_beta is taken for a Gaussian process with the covariance
+
+    A^2 / (1 + (beta - beta')^2 / l^2),
+
+whose paths are analytic in the strip |Im beta| < l. Eigenstates of H + beta C are that as well: l is the distance of
+the real axis from the nearest branch point, where two levels meet, and is the same for all weights. A contrast and the
+derivative g = a'(0) are linear in a, so that the bias D(beta) - g has a mean and a variance at any nudge (the usual
+regression formulas). Strips between narrow and wide, around one a priori, are weighed by how well they explain the
+contrasts. Amplitudes differ from weight to weight; their distribution is found from all of them (empirical Bayes).
+
+The squared length of the bias is told by quantiles: a mean alone would hide that few shots leave it open by decades.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaincinv
+
+from qep_qiskit.learning.contrast import Contrast
+
+__all__ = ["NODES", "BiasCurve", "MeasuredContrasts", "fitted_curve"]
+
+NODES = (np.arange(10) + 0.5) / 10
+"""Levels of the quantiles; all are equally likely, so that plain means over them are expectations."""
+
+_STRIPS = np.geomspace(0.2, 12.0, 14)
+# Log-normal, in units of max|coefficient| / range(C); chosen on networks that no test or figure uses.
+_STRIP_MEDIAN, _STRIP_DEVIATION = 1.5, 0.8
+_AMPLITUDES = 2.0 ** np.arange(-6, 5)
+_EM_STEPS = 4
+_JITTER = 1e-12
+_GRID_PER_LEVEL = 3
+_REACH, _MOST_BEYOND = 2.0, 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BiasCurve:
+    """Quantiles of the squared bias over nudges.
+
+    Args:
+        betas: Sizes of the nudges, ascending.
+        squares: For every level of `NODES`, the quantile of |bias|^2 at every nudge.
+    """
+
+    betas: tuple[float, ...]
+    squares: tuple[tuple[float, ...], ...]
+
+    def at(self, beta: NDArray | float, order: int) -> NDArray[np.float64]:
+        """Quantiles at nudges of the given sizes, shape (nodes, *shape of beta).
+
+        Below the grid they fall with beta^(2 order); above it they rise as steeply.
+        """
+        x, known = np.log(np.abs(np.asarray(beta, dtype=float))), np.log(self.betas)
+        outside = np.minimum(x - known[0], 0.0) + np.maximum(x - known[-1], 0.0)
+        inside = np.array([np.interp(x, known, np.log(row)) for row in self.squares])
+        return np.exp(inside + 2.0 * order * outside)
+
+    def record(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"betas": self.betas, "squares": self.squares}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> BiasCurve:
+        """The inverse of `record`."""
+        return cls(betas=tuple(record["betas"]), squares=tuple(tuple(row) for row in record["squares"]))
+
+    def averaged_with(self, other: BiasCurve, order: int) -> BiasCurve:
+        """The geometric mean with another curve, quantile by quantile."""
+        squares = np.sqrt(np.array(self.squares) * other.at(np.array(self.betas), order))
+        return BiasCurve(betas=self.betas, squares=tuple(tuple(row) for row in squares.tolist()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MeasuredContrasts:
+    """Contrasts of one kind at several nudges, with their shot noise at fixed error signals.
+
+    Args:
+        kind: Of the contrast.
+        betas: Shape (levels,), signed nudges in any order; the same one may come again.
+        values: Shape (levels, weights), of the weights that train.
+        covariance: Shape (weights, levels, levels), between the levels.
+        independence: Effective share of the weights whose noise is independent, up to 1.
+    """
+
+    kind: str
+    betas: NDArray[np.float64]
+    values: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    independence: float = 1.0
+
+    def joined(self, other: MeasuredContrasts) -> MeasuredContrasts:
+        """Together with others of the same kind, with shots of their own."""
+        levels = len(self.betas)
+        covariance = np.zeros((self.values.shape[1], levels + len(other.betas), levels + len(other.betas)))
+        covariance[:, :levels, :levels], covariance[:, levels:, levels:] = self.covariance, other.covariance
+        return MeasuredContrasts(
+            kind=self.kind,
+            betas=np.concatenate([self.betas, other.betas]),
+            values=np.concatenate([self.values, other.values]),
+            covariance=covariance,
+            independence=min(self.independence, other.independence),
+        )
+
+    def record(self) -> dict[str, Any]:
+        """Plain data."""
+        arrays = {name: getattr(self, name).tolist() for name in ("betas", "values", "covariance")}
+        return {"kind": self.kind, **arrays, "independence": self.independence}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> MeasuredContrasts:
+        """The inverse of `record`."""
+        arrays = {name: np.array(record[name]) for name in ("betas", "values", "covariance")}
+        return cls(kind=record["kind"], **arrays, independence=record["independence"])
+
+
+def fitted_curve(contrasts: MeasuredContrasts, scale: float) -> tuple[BiasCurve, float]:
+    """The posterior of the squared bias, and the expected squared length of the gradient.
+
+    Args:
+        contrasts: As measured.
+        scale: max|coefficient| / range(C), the nudge at which H and C are about equal.
+    """
+    sizes = np.abs(contrasts.betas)
+    # Contrasts at huge nudges vanish, whatever the gradient: what was not measured is told up to nudges near the scale.
+    reach = np.clip(_REACH * scale, sizes.max(), _MOST_BEYOND * sizes.max())
+    first, last = np.log2(sizes.min()), np.log2(reach)
+    count = 2 + round(_GRID_PER_LEVEL * (last - first))
+    grid = np.sign(contrasts.betas[0]) * 2.0 ** np.linspace(first, last, count)
+    found = [_Strip.fitted(contrasts, ratio * scale, grid) for ratio in _STRIPS]
+    logs = np.array([strip.evidence for strip in found]) * contrasts.independence
+    logs -= 0.5 * (np.log(_STRIPS / _STRIP_MEDIAN) / _STRIP_DEVIATION) ** 2
+    shares = np.exp(logs - logs.max())
+    shares /= shares.sum()
+    squares = _quantiles(
+        shares,
+        np.array([strip.squared for strip in found]),
+        np.array([strip.variance for strip in found]) / contrasts.independence,
+    )
+    gradient_squared = float(shares @ [strip.gradient_squared for strip in found])
+    curve = BiasCurve(betas=tuple(np.abs(grid).tolist()), squares=tuple(tuple(row) for row in squares.tolist()))
+    return curve, gradient_squared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Strip:
+    """What follows from one width of the strip: log-evidence; mean and variance of |bias|^2 on the grid; |g|^2."""
+
+    evidence: float
+    squared: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    gradient_squared: float
+
+    @classmethod
+    def fitted(cls, contrasts: MeasuredContrasts, width: float, grid: NDArray) -> _Strip:
+        kernel = _Kernel(contrasts.kind, width)
+        inner, to_gradient = kernel.contrasts(contrasts.betas, contrasts.betas), kernel.gradient(contrasts.betas)
+        inner = inner + _JITTER * np.diag(np.diag(inner))
+        # The last row stands for the gradient itself, the others for the bias on the grid.
+        across = np.vstack([kernel.contrasts(grid, contrasts.betas) - to_gradient, to_gradient])
+        own = np.array([kernel.contrasts(grid[i : i + 1], grid[i : i + 1])[0, 0] for i in range(len(grid))])
+        prior = np.append(own - 2.0 * kernel.gradient(grid) + kernel.slope, kernel.slope)
+        powers = (_AMPLITUDES * _typical_slope(contrasts) / np.sqrt(kernel.slope)) ** 2
+        total = powers[:, None, None, None] * inner + contrasts.covariance
+        inverse = np.linalg.inv(total)
+        solved = np.einsum("awij,jw->awi", inverse, contrasts.values)
+        fit = np.einsum("awi,iw->aw", solved, contrasts.values)
+        evidence = -0.5 * (fit + np.linalg.slogdet(total)[1])
+        shares, log_evidence = _amplitude_shares(evidence)
+        mean = powers[:, None, None] * (solved @ across.T)
+        explained = ((across @ inverse) * across).sum(axis=-1)
+        variance = np.maximum(powers[:, None, None] * (prior - powers[:, None, None] * explained), 0.0)
+        squared, fourth = mean**2 + variance, 2.0 * variance**2 + 4.0 * mean**2 * variance
+        each = np.einsum("aw,awg->wg", shares, squared)
+        scatter = np.einsum("aw,awg->wg", shares, fourth + squared**2) - each**2
+        return cls(
+            evidence=log_evidence,
+            squared=each[:, :-1].sum(axis=0),
+            variance=np.maximum(scatter[:, :-1], 0.0).sum(axis=0),
+            gradient_squared=float(each[:, -1].sum()),
+        )
+
+
+def _typical_slope(contrasts: MeasuredContrasts) -> float:
+    """Root mean square over weights of the contrast with the least noise."""
+    quietest = int(np.argmin(np.einsum("wjj->j", contrasts.covariance)))
+    return max(float(np.sqrt((contrasts.values[quietest] ** 2).mean())), 1e-150)
+
+
+def _amplitude_shares(evidence: NDArray) -> tuple[NDArray, float]:
+    """Probability of every amplitude for every weight, shape (amplitudes, weights), and the log-evidence of all."""
+    count, weights = evidence.shape
+    top = evidence.max(axis=0)
+    likely = np.exp(evidence - top)
+    shares = np.full(count, 1.0 / count)
+    for _ in range(_EM_STEPS):
+        joint = shares[:, None] * likely
+        shares = ((joint / joint.sum(axis=0)).sum(axis=1) + 1.0) / (weights + count)
+    joint = shares[:, None] * likely
+    total = joint.sum(axis=0)
+    return joint / total, float((np.log(total) + top).sum())
+
+
+class _Kernel:
+    """Covariances of contrasts and of the derivative at zero for unit amplitude.
+
+    Args:
+        kind: Of the contrast.
+        width: Of the strip.
+    """
+
+    def __init__(self, kind: str, width: float) -> None:
+        unit = Contrast(kind=kind, beta=1.0).phases  # type: ignore[arg-type]
+        self._multiples = np.array([multiple for multiple, _ in unit])
+        self._stencil = np.array([weight for _, weight in unit])
+        self._width = width
+        self.slope = 2.0 / width**2
+        """Variance of a'(0)."""
+
+    def contrasts(self, one: NDArray, other: NDArray) -> NDArray[np.float64]:
+        """Shape (nudges of one, nudges of the other)."""
+        ends = np.multiply.outer(one, self._multiples), np.multiply.outer(other, self._multiples)
+        apart = (ends[0][:, None, :, None] - ends[1][None, :, None, :]) / self._width
+        pairs = np.einsum("p,q,ijpq->ij", self._stencil, self._stencil, 1.0 / (1.0 + apart**2))
+        return pairs / np.multiply.outer(one, other)
+
+    def gradient(self, betas: NDArray) -> NDArray[np.float64]:
+        """With the derivative at zero, shape (nudges,)."""
+        ends = np.multiply.outer(betas, self._multiples) / self._width
+        return (2.0 * ends / (1.0 + ends**2) ** 2) @ self._stencil / (betas * self._width)
+
+
+def _quantiles(shares: NDArray, means: NDArray, variances: NDArray) -> NDArray[np.float64]:
+    """Quantiles of a mixture of gamma distributions, shape (nodes, grid); means have shape (components, grid)."""
+    means = np.maximum(means, 1e-300)
+    shapes = np.clip(means**2 / np.maximum(variances, 1e-300), 1e-2, 1e8)
+    atoms = gammaincinv(shapes[:, None], NODES[None, :, None]) * (means / shapes)[:, None]
+    heights = np.broadcast_to(shares[:, None] / len(NODES), atoms.shape[:2]).ravel()
+    atoms = np.maximum(atoms.reshape(-1, atoms.shape[2]), 1e-300)
+    found = np.empty((len(NODES), atoms.shape[1]))
+    for column in range(atoms.shape[1]):
+        order = np.argsort(atoms[:, column])
+        levels = np.cumsum(heights[order]) - 0.5 * heights[order]
+        found[:, column] = np.exp(np.interp(NODES, levels, np.log(atoms[order, column])))
+    return found
