@@ -30,10 +30,14 @@ from numpy.typing import NDArray
 from qiskit.quantum_info import SparsePauliOp
 
 import qep_qiskit as qep
+from qep_qiskit.budget.checking import checked, setting_of_check
+from qep_qiskit.budget.gradient_study import Setting, check_contrasts, study_pilot
 from qep_qiskit.budget.problem import GradientProblem, Truth
+from qep_qiskit.budget.recommendation import Recommendation, Situation, for_error
 from qep_qiskit.errors import QepWarning
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator, SpendingPolicy
+from qep_qiskit.learning.bias_fit import MeasuredContrasts
 from qep_qiskit.learning.spending import batches_per_group
 from qep_qiskit.measurement import drive
 from qep_qiskit.network import Start, chain, complete
@@ -227,7 +231,7 @@ def _dense(operator: SparsePauliOp) -> NDArray:
 
 def promises(case: Case) -> list[dict[str, Any]]:
     """What is answered for the case's target by every contrast, and what it really gives."""
-    answers, spent = answered(case.problem, case.target)
+    answers = answered(case.problem, case.target)
     rows = []
     for rank, answer in enumerate(answers):
         shots = np.array([answer.shots] * 2 if answer.split is None else list(answer.split.values()))
@@ -246,18 +250,18 @@ def promises(case: Case) -> list[dict[str, Any]]:
                 "beta": answer.beta,
                 "shots": answer.shots,
                 "over": answer.total_shots / least,
-                "spent": spent.get(answer.contrast, 0),
+                "low": answer.relative_error_low,
+                "high": answer.relative_error_high,
+                "spent": answer.check.total_shots if answer.check else 0,
+                "checked": answer.check is not None,
                 "total": answer.total_shots,
             }
         )
     return rows
 
 
-def answered(problem: GradientProblem, target: float) -> tuple[list[Any], dict[str, int]]:
-    """The answers of `qep budget --target-error`, the cheapest first, and the shots that were spent on each."""
-    from qep_qiskit.budget.gradient_study import Setting, study_pilot
-    from qep_qiskit.budget.recommendation import Situation, for_error
-
+def answered(problem: GradientProblem, target: float) -> list[Recommendation]:
+    """The answers of `qep budget --target-error`, the cheapest first."""
     pilots = {}
     for name, (kind, sign) in CONTRASTS.items():
         setting = Setting(contrast=kind, beta=0.1 * sign, shots=PILOT_SHOTS)  # type: ignore[arg-type]
@@ -265,7 +269,11 @@ def answered(problem: GradientProblem, target: float) -> tuple[list[Any], dict[s
     situation = Situation(
         pilots=pilots, groups=("Z", "X"), gradient_length=problem.true_length, samples=1, jobs=1, steps=1
     )
-    return for_error(situation, target), {}
+
+    def measure(answers: Sequence[Recommendation]) -> list[tuple[MeasuredContrasts, int]]:
+        return [check_contrasts(problem, setting_of_check(answer)) for answer in answers]
+
+    return checked(situation, lambda here: for_error(here, target), measure)
 
 
 def autos(case: Case) -> list[dict[str, Any]]:
@@ -312,12 +320,13 @@ def told_promises(rows: Sequence[dict[str, Any]], label: str) -> None:
     over = np.array([row["over"] for row in rows])
     over = over[np.isfinite(over)]
     spent = np.array([row["spent"] / row["total"] for row in rows])
+    held = np.mean([row["low"] <= row["error"] <= row["high"] for row in rows])
     print(
         f"{label:24s} {len(rows):4d} answers: error/target mean {found.mean():5.2f} median {np.median(found):5.2f} "
         f"worst {found.max():5.2f}; kept {100 * (found <= SLACK).mean():5.1f} %; "
-        f"error/claim rms of log {np.sqrt((np.log(claimed) ** 2).mean()):.2f}; "
+        f"error/claim rms of log {np.sqrt((np.log(claimed) ** 2).mean()):.2f}, in the interval {100 * held:.0f} %; "
         + (f"shots/oracle median {np.median(over):.2f} q90 {np.quantile(over, 0.9):.2f}; " if len(over) else "")
-        + f"checks/answer median {np.median(spent):.2g}"
+        + f"checks/answer median {np.median(spent):.2g}, unchecked {sum(not row['checked'] for row in rows)}"
     )
 
 

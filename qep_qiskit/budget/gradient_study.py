@@ -20,14 +20,25 @@ from qep_qiskit.errors import QepWarning
 from qep_qiskit.execution import Executor, Request, RequestKey, ShotData, Ticket
 from qep_qiskit.execution.usage import estimated_qpu_seconds
 from qep_qiskit.learning import Contrast, ErrorModel, GradientEstimate, Pilot, first_beta, measure_pilot
+from qep_qiskit.learning.bias_fit import MeasuredContrasts
 from qep_qiskit.learning.error_model import split_shots
 from qep_qiskit.learning.gradient_watch import watch_one
+from qep_qiskit.learning.pilot import is_resolved, measured_contrasts, with_bias_of
 from qep_qiskit.learning.reading import Grouping
 from qep_qiskit.learning.spending import batches_per_group
 from qep_qiskit.measurement import Measuring, drive
 from qep_qiskit.warning_log import WarningLog, counting_warnings
 
-__all__ = ["CountingExecutor", "Setting", "StudyPilot", "contrast_of", "measure_setting", "repeated", "study_pilot"]
+__all__ = [
+    "CountingExecutor",
+    "Setting",
+    "StudyPilot",
+    "check_contrasts",
+    "contrast_of",
+    "measure_setting",
+    "repeated",
+    "study_pilot",
+]
 
 Signals = Literal["measured", "known"]
 Row = dict[str, Any]
@@ -119,21 +130,47 @@ class StudyPilot:
         model: The error model.
         resolved: Whether the bias stood out of the pilot's noise.
         batches: Shape (groups,), batches of one sample's gradient.
+        contrasts: What the model's bias was found from, or None where that is not known.
+        scale: max|coefficient| / range of the nudging operator.
+        shots: Shots in all that the pilot took.
     """
 
     model: ErrorModel
     resolved: bool
     batches: NDArray[np.float64] = field(default_factory=lambda: np.ones(1))
+    contrasts: MeasuredContrasts | None = None
+    scale: float = 1.0
+    shots: int = 0
 
     def record(self) -> Row:
         """Plain data."""
-        return {"model": self.model.record(), "resolved": self.resolved, "batches": self.batches.tolist()}
+        return {
+            "model": self.model.record(),
+            "resolved": self.resolved,
+            "batches": self.batches.tolist(),
+            "contrasts": None if self.contrasts is None else self.contrasts.record(),
+            "scale": self.scale,
+            "shots": self.shots,
+        }
+
+    def joined(self, more: MeasuredContrasts) -> StudyPilot:
+        """With more contrasts of the same kind in the fit of the bias."""
+        contrasts = more if self.contrasts is None else self.contrasts.joined(more)
+        model = with_bias_of(self.model, contrasts, self.scale)
+        return replace(self, model=model, resolved=is_resolved(model), contrasts=contrasts)
 
     @classmethod
     def from_record(cls, record: Row) -> StudyPilot:
         """The inverse of `record`."""
-        model = ErrorModel.from_record(record["model"])
-        return cls(model=model, resolved=record["resolved"], batches=np.array(record["batches"]))
+        contrasts = record["contrasts"]
+        return cls(
+            model=ErrorModel.from_record(record["model"]),
+            resolved=record["resolved"],
+            batches=np.array(record["batches"]),
+            contrasts=None if contrasts is None else MeasuredContrasts.from_record(contrasts),
+            scale=record["scale"],
+            shots=record["shots"],
+        )
 
 
 def contrast_of(kind: str, beta: float) -> Contrast:
@@ -165,8 +202,36 @@ def study_pilot(problem: GradientProblem, setting: Setting, *, shots: int, level
         trainable=problem.trainable,
         in_units_of_signals=True,
     )
-    pilot: Pilot = _quietly(lambda: drive(work, problem.executor)[0])
-    return StudyPilot(model=pilot.model, resolved=pilot.resolved, batches=batches_per_group(estimator))
+    pilot, usage = _quietly(lambda: drive(work, problem.executor))
+    assert isinstance(pilot, Pilot)
+    return StudyPilot(
+        model=pilot.model,
+        resolved=pilot.resolved,
+        batches=batches_per_group(estimator),
+        contrasts=pilot.contrasts,
+        scale=pilot.scale,
+        shots=usage.shots,
+    )
+
+
+def check_contrasts(problem: GradientProblem, setting: Setting) -> tuple[MeasuredContrasts, int]:
+    """Measure the contrast of a setting at its own nudge and at half of it, with shots of their own.
+
+    Args:
+        problem: What is estimated.
+        setting: Contrast, nudge, shots and split.
+
+    Returns:
+        The two contrasts, that of the setting first, and the shots in all.
+    """
+    shots = setting.shots if setting.shares is None else split_shots(setting.shots, np.array(setting.shares))
+    pair = [contrast_of(setting.contrast, beta) for beta in (setting.beta, 0.5 * setting.beta)]
+    estimator = replace(problem.estimator, contrast=pair[0], shots=shots, grouping=setting.grouping)
+    betas = np.unique(np.concatenate([contrast.betas for contrast in pair]) + 0.0)
+    given = problem.weights, problem.inputs, problem.targets
+    work = estimator.phases(*given, RequestKey(f"check {setting.key}", 0), betas, quiet=True)
+    measured, usage = _quietly(lambda: drive(work, problem.executor))
+    return measured_contrasts(measured, pair, problem.trainable), usage.shots
 
 
 def measure_setting(problem: GradientProblem, setting: Setting, repeats: int, pilot: StudyPilot | None = None) -> Row:

@@ -1,10 +1,16 @@
-"""From error models to an answer: which contrast, nudge, shots and split, and what they cost."""
+"""From error models to an answer: which contrast, nudge, shots and split, and what they cost.
+
+An error that is asked for is promised with a confidence: shots suffice for the bias that is not passed with that
+probability. A recommendation is then checked (`Check`): its contrast is measured at its own nudge and at half of it, and
+the two join the fit of the bias that it follows from. Where another nudge has become better by that, it is checked in
+turn.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +18,52 @@ import numpy as np
 from qep_qiskit.budget.gradient_study import StudyPilot
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution.usage import estimated_qpu_seconds
+from qep_qiskit.learning.bias_fit import MeasuredContrasts
 from qep_qiskit.learning.error_model import split_shots
 
-__all__ = ["Recommendation", "Situation", "for_error", "for_seconds", "for_shots", "require_positive"]
+__all__ = [
+    "CONFIDENCE",
+    "Check",
+    "Recommendation",
+    "Situation",
+    "check_shots",
+    "for_error",
+    "for_seconds",
+    "for_shots",
+    "require_positive",
+]
+
+CONFIDENCE = 0.8
+"""With which an error that is asked for is not passed, as far as it is the bias that is not known."""
 
 _GAIN_WORTH_A_SPLIT = 1.02
+_WORTH_ANOTHER_CHECK = 1.1
+_INTERVAL = 0.05, 0.95
+_SHOTS_OF_A_CHECK = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A contrast measured at a recommended nudge and at half of it.
+
+    Args:
+        beta: The recommended nudge.
+        shots: Shots per batch, the mean over groups.
+        total_shots: Shots of all checks of the contrast so far.
+        change: Length of D(beta) - D(beta / 2) over that of the gradient, shot noise taken off; zero where the noise
+            is more.
+        change_error: What shot noise alone makes of it.
+    """
+
+    beta: float
+    shots: int
+    total_shots: int
+    change: float
+    change_error: float
+
+    def record(self) -> dict[str, Any]:
+        """Plain data."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +77,7 @@ class Situation:
         samples: Samples of a batch.
         jobs: Requests of one gradient, one job each.
         steps: Steps of the whole training run.
+        checks: The last check of every contrast that was checked.
     """
 
     pilots: Mapping[str, StudyPilot]
@@ -38,6 +86,30 @@ class Situation:
     samples: int
     jobs: int
     steps: int
+    checks: Mapping[str, Check] = field(default_factory=dict)
+
+    def after(self, name: str, contrasts: MeasuredContrasts, shots: int, total_shots: int) -> Situation:
+        """With a check of a contrast, its own nudge before the half of it, in the fit of its bias.
+
+        Args:
+            name: Of the contrast.
+            contrasts: What the check gave.
+            shots: Shots per batch, the mean over groups.
+            total_shots: Shots of this check in all.
+        """
+        before = self.checks[name].total_shots if name in self.checks else 0
+        change = contrasts.values[0] - contrasts.values[1]
+        noise = float(np.einsum("i,wij,j->", [1.0, -1.0], contrasts.covariance, [1.0, -1.0]))
+        length = self.gradient_length if self.gradient_length > 0 else float("nan")
+        check = Check(
+            beta=float(contrasts.betas[0]),
+            shots=shots,
+            total_shots=before + total_shots,
+            change=float(np.sqrt(max(change @ change - noise, 0.0))) / length,
+            change_error=float(np.sqrt(noise)) / length,
+        )
+        pilots = {**self.pilots, name: self.pilots[name].joined(contrasts)}
+        return replace(self, pilots=pilots, checks={**self.checks, name: check})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +123,14 @@ class Recommendation:
         split: Shots of every group, or None where an equal split is as good.
         error: Expected root mean squared error of the gradient.
         relative_error: The same over the length of the gradient.
+        relative_error_low: Lower end of the interval that holds it in nine of ten cases.
+        relative_error_high: Its upper end.
         total_shots: Shots of one gradient of the whole batch.
         qpu_seconds: What a device would charge for it.
         run_shots: Shots of all steps of the training run.
         run_qpu_seconds: What a device would charge for them.
+        pilot_shots: Shots that the pilot of the contrast took.
+        check: The check at this very nudge, or None where there was none.
     """
 
     contrast: str
@@ -63,10 +139,14 @@ class Recommendation:
     split: Mapping[str, int] | None
     error: float
     relative_error: float
+    relative_error_low: float
+    relative_error_high: float
     total_shots: int
     qpu_seconds: float
     run_shots: int
     run_qpu_seconds: float
+    pilot_shots: int = 0
+    check: Check | None = None
 
     @property
     def toml(self) -> str:
@@ -80,6 +160,7 @@ class Recommendation:
         return {
             **{name: getattr(self, name) for name in self.__dataclass_fields__},
             "split": None if self.split is None else dict(self.split),
+            "check": None if self.check is None else self.check.record(),
             "toml": self.toml,
         }
 
@@ -94,7 +175,7 @@ def for_shots(situation: Situation, shots: int) -> list[Recommendation]:
     guide = situation.pilots.get("symmetric") or next(iter(situation.pilots.values()))
     total = shots * float(guide.batches.sum())
     found = [
-        _at(situation, name, pilot, max(1.0, total / float(pilot.batches.sum())))
+        _best(situation, name, pilot, max(1.0, total / float(pilot.batches.sum())))
         for name, pilot in situation.pilots.items()
     ]
     return sorted(found, key=lambda one: one.error)
@@ -102,6 +183,8 @@ def for_shots(situation: Situation, shots: int) -> list[Recommendation]:
 
 def for_error(situation: Situation, relative_error: float) -> list[Recommendation]:
     """The cheapest way of every contrast to a relative error, the cheapest first.
+
+    The error is not passed with the probability `CONFIDENCE`.
 
     Raises:
         ConfigError: No contrast reaches it, or it is not above zero.
@@ -115,15 +198,30 @@ def for_error(situation: Situation, relative_error: float) -> list[Recommendatio
     wanted, found, problems = relative_error * situation.gradient_length, [], []
     for name, pilot in situation.pilots.items():
         try:
-            shares, sign = _shares(pilot, pilot.model.shots_for(wanted, sign=_sign(name))[1]), _sign(name)
-            shots, _ = pilot.model.shots_for(wanted, shares, sign=sign)
+            found.append(_reaching(situation, name, pilot, wanted))
         except ConfigError as problem:
             problems.append(problem)
-            continue
-        found.append(_at(situation, name, pilot, _rounded_up(shots)))
     if not found:
         raise problems[0]
     return sorted(found, key=lambda one: one.total_shots)
+
+
+def _reaching(situation: Situation, name: str, pilot: StudyPilot, wanted: float) -> Recommendation:
+    """The cheapest nudge and split; the one that was checked, where it is about as cheap."""
+    model, sign = pilot.model, _sign(name)
+    shares = _shares(pilot, model.shots_for(wanted, sign=sign, confidence=CONFIDENCE)[1])
+    shots, beta = model.shots_for(wanted, shares, sign=sign, confidence=CONFIDENCE)
+    if name in situation.checks:
+        checked = situation.checks[name].beta
+        at_checked = model.shots_at(checked, wanted, shares, confidence=CONFIDENCE)
+        if at_checked <= _WORTH_ANOTHER_CHECK * shots:
+            shots, beta = at_checked, checked
+    return _at(situation, name, pilot, _rounded_up(shots), beta)
+
+
+def check_shots(recommendation: Recommendation) -> int:
+    """Shots per batch of a check: so many that it can tell a bias that would break the promise."""
+    return _SHOTS_OF_A_CHECK * recommendation.shots
 
 
 def for_seconds(situation: Situation, qpu_seconds: float) -> list[Recommendation]:
@@ -153,9 +251,9 @@ def for_seconds(situation: Situation, qpu_seconds: float) -> list[Recommendation
 
 def _within(situation: Situation, name: str, pilot: StudyPilot, shots: int, qpu_seconds: float) -> Recommendation:
     """A split that rounds up may take a little more than its mean says."""
-    found = _at(situation, name, pilot, float(shots))
+    found = _best(situation, name, pilot, float(shots))
     while found.qpu_seconds > qpu_seconds and found.shots > 1:
-        found = _at(situation, name, pilot, float(found.shots - 1))
+        found = _best(situation, name, pilot, float(found.shots - 1))
     return found
 
 
@@ -186,24 +284,41 @@ def _shares(pilot: StudyPilot, beta: float) -> np.ndarray | None:
     return shares if gain > _GAIN_WORTH_A_SPLIT else None
 
 
-def _at(situation: Situation, name: str, pilot: StudyPilot, shots: float) -> Recommendation:
+def _best(situation: Situation, name: str, pilot: StudyPilot, shots: float) -> Recommendation:
+    """At the best nudge for the shots; at the one that was checked, where it is about as good."""
     model, whole = pilot.model, max(1, round(shots))
     beta = model.best_beta(whole, sign=_sign(name))
+    beta = model.best_beta(whole, _shares(pilot, beta), sign=_sign(name))
+    if name in situation.checks:
+        checked, shares = situation.checks[name].beta, _shares(pilot, beta)
+        if model.error(checked, whole, shares) <= np.sqrt(_WORTH_ANOTHER_CHECK) * model.error(beta, whole, shares):
+            beta = checked
+    return _at(situation, name, pilot, shots, beta)
+
+
+def _at(situation: Situation, name: str, pilot: StudyPilot, shots: float, beta: float) -> Recommendation:
+    model, whole = pilot.model, max(1, round(shots))
     shares = _shares(pilot, beta)
-    beta = model.best_beta(whole, shares, sign=_sign(name))
     split = None if shares is None else split_shots(whole, shares)
     each = np.full(len(pilot.batches), whole) if split is None else np.array(split)
     total = int(each @ pilot.batches) * situation.samples
     error = model.error(beta, whole, shares)
+    length = situation.gradient_length if situation.gradient_length > 0 else float("nan")
+    low, high = (model.error_quantile(beta, whole, shares, confidence=end) / length for end in _INTERVAL)
+    check = situation.checks.get(name)
     return Recommendation(
         contrast=name,
         beta=beta,
         shots=whole,
         split=None if split is None else dict(zip(situation.groups, split, strict=True)),
         error=error,
-        relative_error=error / situation.gradient_length if situation.gradient_length > 0 else float("nan"),
+        relative_error=error / length,
+        relative_error_low=low,
+        relative_error_high=high,
         total_shots=total,
         qpu_seconds=estimated_qpu_seconds(total, situation.jobs),
         run_shots=total * situation.steps,
         run_qpu_seconds=estimated_qpu_seconds(total, situation.jobs) * situation.steps,
+        pilot_shots=pilot.shots,
+        check=check if check is not None and check.beta == beta else None,
     )

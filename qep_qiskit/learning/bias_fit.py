@@ -79,7 +79,7 @@ class BiasCurve:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MeasuredContrasts:
-    """Contrasts of one kind at several nudges, with their shot noise at fixed error signals.
+    """Contrasts of one kind at several nudges, with their shot noise.
 
     Args:
         kind: Of the contrast.

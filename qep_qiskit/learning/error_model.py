@@ -205,6 +205,23 @@ class ErrorModel:
         return float(np.exp(found)), least(found)[0]
 
 
+    def shots_at(
+        self, beta: float, error: float, shares: NDArray | None = None, *, confidence: float | None = None
+    ) -> float:
+        """Shots per batch with which a given nudge reaches an error; infinite where its bias alone is larger.
+
+        Args:
+            beta: The nudge.
+            error: The root mean squared error to reach, in units of the gradient.
+            shares: Shape (groups,), shots of each group over their mean; equal by default.
+            confidence: Probability that the error is not passed; None for the expected error.
+        """
+        squares = self._bias_squares(np.array([beta]))
+        bias = squares.mean(axis=0) if confidence is None else _quantile(squares, confidence)
+        left = error**2 - float(bias[0])
+        return max(1.0, self.variance(beta, 1.0, shares) / left) if left > 0 else float("inf")
+
+
 def _quantile(squares: NDArray, confidence: float) -> NDArray[np.float64]:
     """Of equally likely values in ascending order, shape (nodes, ...)."""
     if len(squares) == 1:

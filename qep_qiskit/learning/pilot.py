@@ -199,15 +199,21 @@ def _fitted(
 def measured_contrasts(measured: MeasuredPhases, ladder: list[Contrast], trainable: NDArray) -> MeasuredContrasts:
     """The contrasts of a ladder, from phases that hold all their nudges."""
     stencils = np.array([contrast.stencil_on(measured.betas) for contrast in ladder])
+    found = [measured.derivative(stencil) for stencil in stencils]
     phases = [measured.derivative(one).group_variance.sum(axis=0)[trainable] for one in np.eye(len(measured.betas))]
+    covariance = np.einsum("ip,jp,pw->wij", stencils, stencils, np.array(phases))
+    if measured.signals is not None:
+        # All levels have the same signals: their noise moves all contrasts alike.
+        common = np.sqrt(np.maximum([one.signal_variance[trainable] for one in found], 0.0))
+        covariance += np.einsum("iw,jw->wij", common, common)
     noise, deviation = measured.noise_of_square(stencils[-1], trainable)
     weights = int(trainable.sum())
     independent = 2.0 * noise**2 / deviation**2 if deviation > 0 else weights
     return MeasuredContrasts(
         kind=ladder[0].kind,
         betas=np.array([contrast.beta for contrast in ladder]),
-        values=np.array([measured.derivative(stencil).values[trainable] for stencil in stencils]),
-        covariance=np.einsum("ip,jp,pw->wij", stencils, stencils, np.array(phases)),
+        values=np.array([one.values[trainable] for one in found]),
+        covariance=covariance,
         independence=float(np.clip(independent / max(weights, 1), 0.1, 1.0)),
     )
 

@@ -1,0 +1,54 @@
+"""Recommendations that are checked before they are given: asked, measured at their own nudges, and asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from qep_qiskit.budget.gradient_study import Setting
+from qep_qiskit.budget.recommendation import Recommendation, Situation, check_shots
+from qep_qiskit.learning.bias_fit import MeasuredContrasts
+
+__all__ = ["Checks", "checked", "setting_of_check"]
+
+_MOST_ROUNDS = 3
+
+Checks = Callable[[Sequence[Recommendation]], Sequence[tuple[MeasuredContrasts, int]]]
+"""From recommendations to what their checks gave, each with its shots in all."""
+
+
+def checked(
+    situation: Situation, ask: Callable[[Situation], list[Recommendation]], measure: Checks
+) -> list[Recommendation]:
+    """Recommendations, each checked at its own nudge.
+
+    Args:
+        situation: After the pilots.
+        ask: From a situation to recommendations.
+        measure: Measures the checks of those that are not checked yet.
+
+    Returns:
+        What is recommended after all checks. Three rounds of them are the most: what still moves is given without a
+        check (`Recommendation.check`).
+    """
+    found = ask(situation)
+    for _ in range(_MOST_ROUNDS):
+        open_ones = [one for one in found if one.check is None]
+        if not open_ones:
+            break
+        for one, (contrasts, total) in zip(open_ones, measure(open_ones), strict=True):
+            situation = situation.after(one.contrast, contrasts, check_shots(one), total)
+        found = ask(situation)
+    return found
+
+
+def setting_of_check(recommendation: Recommendation) -> Setting:
+    """What the check of a recommendation measures, at its own nudge and at half of it."""
+    split = recommendation.split
+    shares = None if split is None else tuple(count / recommendation.shots for count in split.values())
+    kind = "one_sided" if recommendation.contrast.startswith("one_sided") else recommendation.contrast
+    return Setting(
+        contrast=kind,  # type: ignore[arg-type]
+        beta=recommendation.beta,
+        shots=check_shots(recommendation),
+        shares=shares,
+    )
