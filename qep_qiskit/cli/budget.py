@@ -10,7 +10,9 @@ from typing import Any
 
 from rich.console import Console
 
+from qep_qiskit.budget.checking import checked
 from qep_qiskit.budget.recommendation import (
+    CONFIDENCE,
     Recommendation,
     Situation,
     for_error,
@@ -177,7 +179,7 @@ def _report(path: Path, tables: dict[str, list[Row]], facts: dict[str, Any], opt
 
 
 def _answer(options: argparse.Namespace, experiment: Experiment, setup: BudgetSetup) -> int:
-    """Fly the pilots, and say what reaches the error, or what the seconds buy."""
+    """Fly the pilots, say what reaches the error or what the seconds buy, and check it before it is printed."""
     if options.target_error is not None and options.qpu_seconds is not None:
         raise ConfigError("--target-error, --qpu-seconds: each follows from the other; give one of them")
     if options.study or options.out:
@@ -192,18 +194,34 @@ def _answer(options: argparse.Namespace, experiment: Experiment, setup: BudgetSe
     ):
         study = Study(setup=setup, config=experiment.config.budget, pool=pool, progress=view.show)
         begun = GradientStudy.begun(study)
-        situation = begun.situation(experiment)
-    if options.target_error is not None:
-        found = for_error(situation, options.target_error)
-    else:
-        found = for_seconds(situation, options.qpu_seconds)
+
+        def ask(situation: Situation) -> list[Recommendation]:
+            if options.target_error is not None:
+                return for_error(situation, options.target_error)
+            return for_seconds(situation, options.qpu_seconds)
+
+        found = checked(begun.situation(experiment), ask, begun.checks)
     if options.json:
-        print(json.dumps({"answers": [one.record() for one in found]}, indent=1))
+        print(json.dumps({"confidence": CONFIDENCE, "answers": [one.record() for one in found]}, indent=1))
         return 0
     from qep_qiskit.report.budget.cells import answers_table
 
     console = Console()
     console.print(answers_table([one.record() for one in found], title=experiment.config.name))
+    console.print(_about(found[0]), highlight=False)
     console.print("best, to paste into the configuration:\n", highlight=False)
     print(found[0].toml)
     return 0
+
+
+def _about(best: Recommendation) -> str:
+    """What stands behind the first answer."""
+    low, high = best.relative_error_low, best.relative_error_high
+    text = f"the best one is off by {low:.2g} to {high:.2g} of the gradient (90 %), as far as the bias is not known"
+    check = best.check
+    if check is None:
+        return f"{text}; it was not checked, because its nudge still moved after three checks"
+    return (
+        f"{text}; checked at its own nudge against half of it: they differ by {check.change:.2g}, of which noise alone "
+        f"would give {check.change_error:.2g} ({check.total_shots:,} shots, after {best.pilot_shots:,} of the pilot)"
+    )

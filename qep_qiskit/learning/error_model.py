@@ -31,7 +31,7 @@ from qep_qiskit.learning.bias_fit import NODES, BiasCurve
 __all__ = ["ErrorModel", "split_shots"]
 
 _FOLDS_OF_BETA = 4.0
-_SEARCHED = 121
+_SEARCHED = 161
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,8 @@ class ErrorModel:
         curve: The posterior of the bias, in the place of `bias_squared`; None for the leading order alone.
         levels: Sizes of the nudges at which S_g was measured, ascending; empty where it is a constant.
         level_variance: S_g of every group at these nudges, for each of them.
+        level_signals: Shots times the variance that error signals bring at each of them, all of it; empty where
+            `signal_variance` and `cross_variance` hold everywhere.
     """
 
     order: int
@@ -65,6 +67,7 @@ class ErrorModel:
     curve: BiasCurve | None = None
     levels: tuple[float, ...] = ()
     level_variance: tuple[tuple[float, ...], ...] = ()
+    level_signals: tuple[float, ...] = ()
 
     def record(self) -> dict[str, Any]:
         """Plain data, for checkpoints and reports."""
@@ -79,6 +82,7 @@ class ErrorModel:
             "shot_variance": tuple(record["shot_variance"]),
             "levels": tuple(record.get("levels", ())),
             "level_variance": tuple(tuple(row) for row in record.get("level_variance", ())),
+            "level_signals": tuple(record.get("level_signals", ())),
             "curve": None if curve is None else BiasCurve.from_record(curve),
         }
         return cls(**{**record, **tuples})
@@ -100,11 +104,13 @@ class ErrorModel:
     def _variances(self, betas: NDArray) -> NDArray[np.float64]:
         """The same at several nudges, shape (nudges, groups)."""
         parts = np.broadcast_to(np.array(self.shot_variance), (len(betas), len(self.shot_variance))).copy()
+        signals = self.signal_variance + self.cross_variance / betas
         if self.levels:
             x, known = np.log(np.abs(betas)), np.log(self.levels)
             parts = np.stack([np.interp(x, known, column) for column in np.array(self.level_variance).T], axis=1)
+            signals = np.interp(x, known, self.level_signals) if self.level_signals else signals
         parts /= betas[:, None] ** 2
-        parts[:, self.signal_group] += self.signal_variance + self.cross_variance / betas
+        parts[:, self.signal_group] += signals
         return np.maximum(parts, 0.0)
 
     def variance(self, beta: float, shots: float, shares: NDArray | None = None) -> float:
@@ -144,7 +150,8 @@ class ErrorModel:
         most = np.inf if self.most_beta is None else np.log(self.most_beta)
         if self.curve is not None:
             most = min(most, float(np.log(self.curve.betas[-1])))
-        ends = scale - _FOLDS_OF_BETA, min(scale + _FOLDS_OF_BETA, most)
+        least = scale - _FOLDS_OF_BETA if not self.levels else float(np.log(self.levels[0])) - _FOLDS_OF_BETA
+        ends = least, min(scale + _FOLDS_OF_BETA, most)
         grid = np.linspace(*ends, _SEARCHED)
         near = int(np.argmin(objective(sign * np.exp(grid))))
         found = minimize_scalar(

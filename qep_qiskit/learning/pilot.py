@@ -33,6 +33,7 @@ _FEWEST_SHOTS = 32
 _MOST_RETREATS = 6
 # Of the ends of the middle 80 % of the bias at the largest nudge: it stands out where they are within a factor of three.
 _RESOLVED_WITHIN = 3.0
+_SEEN_ABOVE = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -173,7 +174,7 @@ def _fitted(
 ) -> Pilot:
     sizes = np.abs([contrast.beta for contrast in ladder])
     contrasts = measured_contrasts(measured, ladder, trainable)
-    by_level, constant, cross = _variances(measured, ladder, shots, trainable)
+    by_level, by_signals, constant, cross = _variances(measured, ladder, shots, trainable)
     model = ErrorModel(
         order=ladder[0].order,
         bias_squared=0.0,
@@ -184,6 +185,7 @@ def _fitted(
         cross_variance=cross,
         levels=tuple(sizes.tolist()),
         level_variance=by_level,
+        level_signals=by_signals,
     )
     model = with_bias_of(model, contrasts, scale)
     return Pilot(
@@ -240,8 +242,13 @@ def _signal_group(scout: GradientEstimator) -> int:
 
 def _variances(
     measured: MeasuredPhases, ladder: list[Contrast], shots: NDArray, trainable: NDArray
-) -> tuple[tuple[tuple[float, ...], ...], float, float]:
-    """Parts of the variance: those that scale as 1/beta^2, by level and group; not at all; and as 1/beta."""
+) -> tuple[tuple[tuple[float, ...], ...], tuple[float, ...], float, float]:
+    """Parts of the variance.
+
+    Returns:
+        By level and group, what scales as 1/beta^2; by level, what error signals bring, and its parts that do not scale
+        and that scale as 1/beta.
+    """
     found = [measured.derivative(contrast.stencil_on(measured.betas)) for contrast in ladder]
     betas = np.array([contrast.beta for contrast in ladder])
     each = shots if len(found[0].group_variance) == len(shots) else np.full(len(found[0].group_variance), shots[0])
@@ -250,10 +257,17 @@ def _variances(
         for beta, one in zip(betas, found, strict=True)
     )
     if measured.signals is None:
-        return by_level, 0.0, 0.0
+        return by_level, (), 0.0, 0.0
     signals = [float(shots.mean() * one.signal_variance[trainable].sum()) for one in found]
+    # Where a contrast is lost in its noise, its response to the signals is as well: the next larger nudge tells more.
+    for level in range(len(ladder) - 2, -1, -1):
+        own = found[level].group_variance[:, trainable].sum()
+        if own > _SEEN_ABOVE * (found[level].values[trainable] ** 2).sum():
+            signals[: level + 1] = [signals[level + 1]] * (level + 1)
+            break
+    by_signals = tuple(signals)
     if not measured.signals.is_free_phase or ladder[0].kind != "one_sided":
-        return by_level, signals[-1], 0.0
+        return by_level, by_signals, signals[-1], 0.0
     ends = betas[[0, -1]]
     cross, constant = np.linalg.solve(np.stack([1.0 / ends, np.ones(2)], axis=1), [signals[0], signals[-1]]).tolist()
-    return by_level, constant, cross
+    return by_level, by_signals, constant, cross

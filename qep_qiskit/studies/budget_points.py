@@ -14,6 +14,7 @@ from qep_qiskit.budget.gradient_study import (
     CountingExecutor,
     Setting,
     StudyPilot,
+    check_contrasts,
     measure_setting,
     repeated,
     study_pilot,
@@ -27,7 +28,16 @@ from qep_qiskit.seeds import Seeds
 from qep_qiskit.studies.budget_setup import BudgetSetup, problem_of
 from qep_qiskit.studies.points import Point, Row, Work
 
-__all__ = ["CONTRASTS", "baseline_point", "pilot_point", "setting_of", "setting_point", "shift_point", "work_of"]
+__all__ = [
+    "CONTRASTS",
+    "baseline_point",
+    "check_point",
+    "pilot_point",
+    "setting_of",
+    "setting_point",
+    "shift_point",
+    "work_of",
+]
 
 CONTRASTS: dict[str, tuple[str, float]] = {
     "one_sided": ("one_sided", 1.0),
@@ -51,6 +61,11 @@ def pilot_point(setup: BudgetSetup, setting: Setting, shots: int) -> Point:
     sign = "-" if setting.beta < 0 else "+"
     name = f"pilot {setting.contrast}{sign} {setting.grouping} {setting.signals}"
     return {"key": f"{name} {setup.digest}", "kind": "pilot", "setting": asdict(setting), "shots": shots}
+
+
+def check_point(setup: BudgetSetup, setting: Setting) -> Point:
+    """The check of a recommendation: its contrast at its own nudge and at half of it."""
+    return {"key": f"check {setting.key} {setup.digest}", "kind": "check", "setting": asdict(setting)}
 
 
 def setting_point(setup: BudgetSetup, setting: Setting, repeats: int, pilot: StudyPilot | None, **labels: Any) -> Point:
@@ -100,6 +115,9 @@ def _work(setup: BudgetSetup, reference: str, point: Point) -> Mapping[str, Any]
     if point["kind"] == "pilot":
         setting = _setting(point["setting"])
         return study_pilot(problem, setting, shots=point["shots"], levels=_PILOT_LEVELS).record()
+    if point["kind"] == "check":
+        contrasts, shots = check_contrasts(problem, _setting(point["setting"]))
+        return {"contrasts": contrasts.record(), "shots": shots}
     if point["kind"] == "setting":
         pilot = None if point["pilot"] is None else StudyPilot.from_record(point["pilot"])
         row = measure_setting(problem, _setting(point["setting"]), point["repeats"], pilot)

@@ -10,17 +10,20 @@ import numpy as np
 
 from qep_qiskit.budget import SPSA, FiniteDifferences, finite_difference_candidates, spsa_candidates
 from qep_qiskit.budget.candidates import SHIFTS
+from qep_qiskit.budget.checking import setting_of_check
 from qep_qiskit.budget.gradient_study import Setting, StudyPilot
-from qep_qiskit.budget.recommendation import Situation
+from qep_qiskit.budget.recommendation import Recommendation, Situation
 from qep_qiskit.config import Experiment
 from qep_qiskit.config.schema_budget import BudgetConfig
 from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.learning import GradientEstimator
+from qep_qiskit.learning.bias_fit import MeasuredContrasts
 from qep_qiskit.learning.spending import batches_per_group
 from qep_qiskit.measurement import per_weight_plan
 from qep_qiskit.studies.budget_points import (
     CONTRASTS,
     baseline_point,
+    check_point,
     pilot_point,
     setting_of,
     setting_point,
@@ -103,6 +106,12 @@ class GradientStudy:
             jobs=2 if isinstance(estimator.hamiltonian.cost, LossOnExpectations) else 1,
             steps=per_epoch * training.epochs,
         )
+
+    def checks(self, recommendations: Sequence[Recommendation]) -> list[tuple[MeasuredContrasts, int]]:
+        """Measure the checks of recommendations, each with its shots in all."""
+        setup = self.study.setup
+        rows = self.study.rows([check_point(setup, setting_of_check(one)) for one in recommendations])
+        return [(MeasuredContrasts.from_record(row["contrasts"]), row["shots"]) for row in rows]
 
     def betas(self, contrast: str) -> list[float]:
         """Nudges of a contrast: those given, or some around the best ones that its pilot expects, to two digits."""
