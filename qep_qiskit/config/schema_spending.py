@@ -60,6 +60,8 @@ class PilotConfig(Section):
     """Nudges of the first pilot, each twice the one before; later pilots take three."""
     first_beta: Beta | None = None
     """The smallest of them; by default a tenth of max|coefficient| / range(C)."""
+    shots_factor: int = Field(default=10, ge=1)
+    """Shots of the first pilot over those of a step; later ones have as many as a step."""
 
 
 class ContrastConfig(Section):

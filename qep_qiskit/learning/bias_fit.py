@@ -35,6 +35,7 @@ _STRIPS = np.geomspace(0.2, 12.0, 14)
 _STRIP_MEDIAN, _STRIP_DEVIATION = 1.5, 0.8
 _AMPLITUDES = 2.0 ** np.arange(-6, 5)
 _EM_STEPS = 4
+_DRIFT = 1.0
 _JITTER = 1e-12
 _GRID_PER_LEVEL = 3
 _REACH, _MOST_BEYOND = 2.0, 4.0
@@ -71,9 +72,15 @@ class BiasCurve:
         """The inverse of `record`."""
         return cls(betas=tuple(record["betas"]), squares=tuple(tuple(row) for row in record["squares"]))
 
-    def averaged_with(self, other: BiasCurve, order: int) -> BiasCurve:
-        """The geometric mean with another curve, quantile by quantile."""
-        squares = np.sqrt(np.array(self.squares) * other.at(np.array(self.betas), order))
+    def after(self, before: BiasCurve, order: int) -> BiasCurve:
+        """The mean with what was known before, in logarithms, each by how well it is known.
+
+        What was known is of other weights: its logarithms count as `_DRIFT` less sure than they were.
+        """
+        new, old = np.log(self.squares), np.log(before.at(np.array(self.betas), order))
+        doubts = new.var(axis=0), old.var(axis=0) + _DRIFT**2
+        share = doubts[1] / (doubts[0] + doubts[1])
+        squares = np.exp(share * new + (1.0 - share) * old)
         return BiasCurve(betas=self.betas, squares=tuple(tuple(row) for row in squares.tolist()))
 
 
@@ -166,7 +173,7 @@ class _Strip:
         across = np.vstack([kernel.contrasts(grid, contrasts.betas) - to_gradient, to_gradient])
         own = np.array([kernel.contrasts(grid[i : i + 1], grid[i : i + 1])[0, 0] for i in range(len(grid))])
         prior = np.append(own - 2.0 * kernel.gradient(grid) + kernel.slope, kernel.slope)
-        powers = (_AMPLITUDES * _typical_slope(contrasts) / np.sqrt(kernel.slope)) ** 2
+        powers = (_AMPLITUDES * _typical_amplitude(contrasts, width)) ** 2
         total = powers[:, None, None, None] * inner + contrasts.covariance
         inverse = np.linalg.inv(total)
         solved = np.einsum("awij,jw->awi", inverse, contrasts.values)
@@ -187,10 +194,11 @@ class _Strip:
         )
 
 
-def _typical_slope(contrasts: MeasuredContrasts) -> float:
-    """Root mean square over weights of the contrast with the least noise."""
+def _typical_amplitude(contrasts: MeasuredContrasts, width: float) -> float:
+    """By how much the nudge with the least noise moves a mean, root mean square over weights; over a strip at least."""
     quietest = int(np.argmin(np.einsum("wjj->j", contrasts.covariance)))
-    return max(float(np.sqrt((contrasts.values[quietest] ** 2).mean())), 1e-150)
+    moved = max(float(np.abs(contrasts.betas[quietest])), width) * contrasts.values[quietest]
+    return max(float(np.sqrt((moved**2).mean())), 1e-150)
 
 
 def _amplitude_shares(evidence: NDArray) -> tuple[NDArray, float]:

@@ -36,6 +36,8 @@ class PilotSettings:
         every: Epochs between pilots; 0 for one at the start only.
         levels: Nudges of the first pilot, each twice the one before; later ones take three around the present nudge.
         first_beta: The smallest of them; found from the scales of H and C where it is None.
+        shots_factor: Shots of the first pilot over those of a step. With the shots of a step alone the bias is as
+            little known as the gradient; later pilots go with what is known from the first.
 
     Raises:
         ConfigError: A number is out of range.
@@ -44,10 +46,12 @@ class PilotSettings:
     every: int = 10
     levels: int = 6
     first_beta: float | None = None
+    shots_factor: int = 10
 
     def __post_init__(self) -> None:
         whole_number("contrast.pilot.every", self.every, 0)
         whole_number("contrast.pilot.levels", self.levels, 2)
+        whole_number("contrast.pilot.shots_factor", self.shots_factor, 1)
         if self.first_beta is not None and not self.first_beta > 0:
             raise ConfigError(f"contrast.pilot.first_beta: expected a number above zero, got {self.first_beta}")
 
@@ -251,7 +255,7 @@ class SpendingPolicy:
         """Measure the pilot that comes before an epoch, `key.step`; gives what to spend from now on, and the pilot.
 
         Args:
-            spending: At present; the pilot has its shots.
+            spending: At present; later pilots have its shots, the first some times as many.
             estimator: As configured.
             weights: Shape (weights,).
             inputs: Shape (samples, inputs).
@@ -262,8 +266,11 @@ class SpendingPolicy:
             calibrations: Of the readout, those that still hold; new ones are added.
         """
         beta, levels = self.ladder(spending, first_beta(estimator.hamiltonian, weights, inputs, targets))
+        scout = spending.applied(estimator)
+        if self.auto_beta and spending.model is None and isinstance(scout.shots, int):
+            scout = replace(scout, shots=self.pilot.shots_factor * scout.shots)
         pilot = yield from measure_pilot(
-            spending.applied(estimator),
+            scout,
             weights,
             inputs,
             targets,
@@ -280,8 +287,8 @@ class SpendingPolicy:
     def after_pilot(self, spending: Spending, pilot: Pilot, estimator: GradientEstimator, epoch: int) -> Spending:
         """What to spend from now on.
 
-        A new bias is averaged (by its logarithm) with the one known before; where it is but an upper limit, the lower
-        of the two counts.
+        A new bias is averaged (by its logarithm) with the one known before, by how well either is known. Of leading
+        orders alone the mean is plain; where the new one is but an upper limit, the lower of the two counts.
         """
         model, before = pilot.model, spending.model
         if before is not None and before.bias_squared > 0 and model.bias_squared > 0:
@@ -289,7 +296,7 @@ class SpendingPolicy:
             mixed = np.sqrt(both[0] * both[1]) if pilot.resolved else min(both)
             model = replace(model, bias_squared=float(mixed))
         if before is not None and before.curve is not None and model.curve is not None:
-            model = replace(model, curve=model.curve.averaged_with(before.curve, model.order))
+            model = replace(model, curve=model.curve.after(before.curve, model.order))
         return self._settled(replace(spending, model=model, piloted=epoch), estimator)
 
     def after_step(

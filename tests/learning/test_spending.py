@@ -22,6 +22,7 @@ from qep_qiskit.learning import (
     SpendingPolicy,
     measure_pilot,
 )
+from qep_qiskit.learning.bias_fit import BiasCurve
 from qep_qiskit.learning.spending import SignalTally, batches_per_group
 from qep_qiskit.measurement import drive
 from qep_qiskit.network import Interaction, PauliNetwork, chain
@@ -102,6 +103,20 @@ class TestPolicy:
         assert after.beta == pytest.approx(after.model.best_beta(100))
         assert after.piloted == 7
 
+    def test_a_curve_follows_a_new_one_as_far_as_that_is_known(self, rng):
+        """Quantiles of the bias: a sure new curve is taken, an unsure one hardly moves what was known."""
+        betas, middle = (0.1, 0.2, 0.4), np.linspace(-0.1, 0.1, 10)
+
+        def curve(level, width):
+            return BiasCurve(betas=betas, squares=tuple((float(np.exp(level + width * m)),) * 3 for m in middle))
+
+        before = replace(MODEL, curve=curve(0.0, 1.0))
+        for width, low, high in ((1.0, 2.9, 3.0), (100.0, 0.0, 0.3)):
+            pilot, estimator = self.pilot(rng, replace(MODEL, curve=curve(3.0, width)), True)
+            spending = Spending(beta=0.1, shots=100, model=before, piloted=0)
+            after = SpendingPolicy(auto_beta=True).after_pilot(spending, pilot, estimator, 7).model.curve
+            assert low < np.log(after.squares).mean() < high
+
     def test_the_first_pilot_is_taken_as_it_is(self, rng):
         pilot, estimator = self.pilot(rng, MODEL, False)
         after = SpendingPolicy(auto_beta=True).after_pilot(Spending(beta=0.1, shots=100), pilot, estimator, 0)
@@ -154,6 +169,17 @@ class TestPolicy:
         [
             Spending(beta=0.3, shots=None),
             Spending(beta=-0.3, shots=7, shares=(1.25, 0.75), model=MODEL, piloted=4),
+            Spending(
+                beta=0.3,
+                shots=7,
+                model=replace(
+                    MODEL,
+                    curve=BiasCurve(betas=(0.1, 0.3), squares=((0.1, 0.2),) * 10),
+                    levels=(0.1, 0.2),
+                    level_variance=((1.0, 2.0), (3.0, 4.0)),
+                    level_signals=(0.1, -0.1),
+                ),
+            ),
         ],
     )
     def test_record_survives_json(self, spending):
@@ -229,7 +255,9 @@ class TestAdaptiveShots:
         assert abs(tally.signal / repeats - squared) < 4.0 * spread
 
 
-@pytest.mark.parametrize(("name", "value"), [("every", -1), ("levels", 1), ("first_beta", 0.0), ("first_beta", -1.0)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("every", -1), ("levels", 1), ("first_beta", 0.0), ("first_beta", -1.0), ("shots_factor", 0)]
+)
 def test_range_of_pilot_settings(name, value):
     with pytest.raises(ConfigError, match=rf"contrast\.pilot\.{name}: expected"):
         PilotSettings(**{name: value})

@@ -102,8 +102,8 @@ class TestRuns:
         assert counts == sorted(counts)
         first = next(record for record in watcher.records if record["event"] == "pilot")
         look = next(record for record in watcher.records if record["event"] == "epoch")
-        # The pilot: two samples, a free Z batch each, and four levels on two sides in both groups.
-        assert first["shots"] - look["shots"] == 2 * 40 * (1 + 2 * 4 * 2)
+        # The pilot: two samples, a free Z batch each, and four levels on two sides in both groups, ten times the shots.
+        assert first["shots"] - look["shots"] == 2 * 10 * 40 * (1 + 2 * 4 * 2)
 
     def test_a_split_spends_the_shots_of_an_equal_one(self):
         _, _, watcher = train()
