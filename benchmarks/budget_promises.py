@@ -292,7 +292,7 @@ def autos(case: Case) -> list[dict[str, Any]]:
             RequestKey("pilot", 0),
             trainable=case.problem.trainable,
         )
-        (spending, pilot), usage = drive(work, case.problem.executor)
+        (spending, _), usage = drive(work, case.problem.executor)
         each = np.array([shots, shots])
         auto, *fixed = (case.error(name, beta, each, 200) for beta in (abs(spending.beta), *FIXED))
         row = {**asdict(case), "loss": case.is_loss, "contrast": name, "shots": shots, "beta": spending.beta}
@@ -362,6 +362,11 @@ def rows_of(study: str, networks: int, seed: int, jobs: int = 1, only: str = "al
         with multiprocessing.get_context("fork").Pool(jobs) as pool:
             found = pool.map(_worked, work, chunksize=1)
     return [row for rows in found for row in rows]
+
+
+def rows_of_case(study: str, seed: int, index: int) -> list[dict[str, Any]]:
+    """Rows of one network of a study."""
+    return _worked((study, Case(seed=seed, index=index)))
 
 
 def main() -> None:

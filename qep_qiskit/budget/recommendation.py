@@ -1,9 +1,9 @@
 """From error models to an answer: which contrast, nudge, shots and split, and what they cost.
 
 An error that is asked for is promised with a confidence: shots suffice for the bias that is not passed with that
-probability. A recommendation is then checked (`Check`): its contrast is measured at its own nudge and at half of it, and
-the two join the fit of the bias that it follows from. Where another nudge has become better by that, it is checked in
-turn.
+probability. A recommendation is then checked (`Check`): its contrast is measured at its own nudge and at half of it,
+and the two join the fit of the bias that it follows from. Where another nudge has become better by that, it is checked
+in turn.
 """
 
 from __future__ import annotations

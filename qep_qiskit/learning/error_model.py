@@ -10,9 +10,9 @@ S = 2V and V/2: the best nudges are (8V/(m a''^2))^(1/4) and (9V/(m a'''^2))^(1/
 weights that train: one nudge serves them all. The noise of error signals (losses on expectations) does not fall with
 beta; in one-sided contrasts it is correlated with the free phase, which gives a part that goes as 1/beta.
 
-A pilot knows the bias beyond its leading order, and how well it knows it: the posterior of `bias_fit` takes the place of
-|c|^2 beta^(2p), and the S_g it measured at its nudges that of constants. The best nudge is then the one with the least
-expected logarithm of the error, and an error is promised with a confidence.
+A pilot knows the bias beyond its leading order, and how well it knows it: the posterior of `bias_fit` takes the place
+of |c|^2 beta^(2p), and the S_g it measured at its nudges that of constants. The best nudge is then the one with the
+least expected logarithm of the error, and an error is promised with a confidence.
 """
 
 from __future__ import annotations
@@ -210,7 +210,6 @@ class ErrorModel:
             )
         found = float(brentq(excess, low, high, xtol=1e-4))
         return float(np.exp(found)), least(found)[0]
-
 
     def shots_at(
         self, beta: float, error: float, shares: NDArray | None = None, *, confidence: float | None = None

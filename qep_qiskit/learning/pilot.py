@@ -1,8 +1,8 @@
 """A pilot: a few nudges measured side by side, from which the error model of a contrast is estimated.
 
 The nudges double from level to level. Contrasts at several of them differ by their bias alone, which is what the best
-nudge needs; all levels together give its posterior (`bias_fit`). Large nudges show the bias through less noise but leave
-the leading order; the posterior knows both.
+nudge needs; all levels together give its posterior (`bias_fit`). Large nudges show the bias through less noise but
+leave the leading order; the posterior knows both.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FIRST_OF_SCALE = 0.1
 _SCALE_OF_NOTHING = 1e-3
 _FEWEST_SHOTS = 32
 _MOST_RETREATS = 6
-# Of the ends of the middle 80 % of the bias at the largest nudge: it stands out where they are within a factor of three.
+# Of the ends of the middle 70 % of the bias at the largest nudge: where they are as close it stands out of its noise.
 _RESOLVED_WITHIN = 3.0
 _SEEN_ABOVE = 0.1
 

@@ -1,4 +1,4 @@
-"""Pilots against exact derivatives: bias and variance of contrasts, how well they are known, and what they cannot do."""
+"""Pilots against exact derivatives: bias and variance of contrasts, how well they are known, and their limits."""
 
 import numpy as np
 import pytest
@@ -126,7 +126,7 @@ def test_the_bias_is_where_its_quantiles_say(kind):
 
 @every_kind
 def test_more_shots_tell_the_bias_beyond_its_leading_order(kind, rng):
-    """At a nudge beyond the scale of H and C the leading order is off by a half or more, the curve by a few percent."""
+    """At a nudge beyond the scale of H and C the leading order is off by a fourth or more, the curve by 5 %."""
     problem = operator_problem(rng)
     known = float((ExactNoise.of(*problem).bias(kind, [1.6])[0] ** 2).sum())
     widths = []
@@ -136,7 +136,7 @@ def test_more_shots_tell_the_bias_beyond_its_leading_order(kind, rng):
         widths.append(np.log(squares[-1] / squares[0]))
     assert widths[0] > widths[1] > widths[2]
     assert model.bias(1.6) ** 2 == pytest.approx(known, rel=0.05)
-    assert not 0.5 < model.bias_squared * 1.6 ** (2 * model.order) / known < 1.5
+    assert model.bias_squared * 1.6 ** (2 * model.order) > 1.25 * known
 
 
 @every_kind

@@ -1,0 +1,67 @@
+"""What `qep budget --target-error` promises and what beta = "auto" chooses, against exact errors of unseen networks.
+
+The networks, and how their true errors are known, are those of benchmarks/budget_promises.py.
+"""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+STUDY = Path(__file__).parents[2] / "benchmarks" / "budget_promises.py"
+SEED = 2027  # constants were chosen on seeds 1 to 3
+
+
+@pytest.fixture(scope="module")
+def study():
+    spec = importlib.util.spec_from_file_location("budget_promises", STUDY)
+    module = sys.modules["budget_promises"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def kept(rows, slack):
+    return np.mean([row["error"] <= slack * row["target"] for row in rows])
+
+
+def test_exact_errors_of_the_study_are_those_of_repeats(study):
+    """Bias, variance and split of a contrast on the engine, within five standard deviations of 400 repeats."""
+    case = study.Case(seed=SEED, index=0)
+    shots = np.array([60, 90])
+    for name in ("one_sided_negative", "four_point"):
+        exact = case.error(name, 0.4, shots)
+        as_loss = type("Repeated", (study.Case,), {"is_loss": property(lambda self: True), "drawn": case.drawn})
+        repeated = as_loss(seed=SEED, index=0).error(name, 0.4, shots, 400)
+        assert repeated == pytest.approx(exact, rel=5 / np.sqrt(2 * 400))
+
+
+def test_answers_are_kept_on_a_few_networks(study):
+    """Operator costs of 2 to 5 spins, every contrast; the old answers kept 11 of these 16, up to 1.3 times off."""
+    rows = [row for index in (0, 1, 3, 4) for row in study.rows_of_case("promises", SEED, index)]
+    assert len(rows) == 16
+    assert kept(rows, study.SLACK) >= 0.9
+    assert all(row["checked"] and row["spent"] > 0 for row in rows)
+    assert all(row["low"] <= row["claimed"] <= row["high"] for row in rows)
+    assert np.median([row["over"] for row in rows]) < 1.6
+
+
+@pytest.mark.slow
+def test_answers_are_kept(study):
+    """Sixty networks: nine of ten answers within 15 % of the target or below, also of the cheapest contrast alone."""
+    rows = study.rows_of("promises", 60, SEED)
+    assert kept(rows, study.SLACK) >= 0.9
+    assert kept([row for row in rows if row["rank"] == 0], study.SLACK) >= 0.9
+    held = np.mean([row["low"] <= row["error"] <= row["high"] for row in rows])
+    assert held > 0.8
+    over = [row["over"] for row in rows if not row["loss"]]
+    assert np.median(over) < 1.4
+
+
+@pytest.mark.slow
+def test_auto_is_about_as_good_as_the_better_of_two_fixed_nudges(study):
+    rows = study.rows_of("auto", 60, SEED)
+    ratios = np.array([row["ratio"] for row in rows])
+    assert np.exp(np.log(ratios).mean()) < 0.6
+    assert (ratios > 1.1).mean() < 0.02
