@@ -22,6 +22,12 @@ def study():
     return module
 
 
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.NudgeBeyondGapWarning"),
+    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.BranchJumpWarning"),
+]
+
+
 def kept(rows, slack):
     return np.mean([row["error"] <= slack * row["target"] for row in rows])
 
@@ -38,7 +44,10 @@ def test_exact_errors_of_the_study_are_those_of_repeats(study):
 
 
 def test_answers_are_kept_on_a_few_networks(study):
-    """Operator costs of 2 to 5 spins, every contrast; the old answers kept 11 of these 16, up to 1.3 times off."""
+    """Operator costs of 2 to 5 spins, every contrast.
+
+    A leading order fitted to the pilot kept 6 of these 16 answers, 1.5 times the target at worst.
+    """
     rows = [row for index in (0, 1, 3, 4) for row in study.rows_of_case("promises", SEED, index)]
     assert len(rows) == 16
     assert kept(rows, study.SLACK) >= 0.9

@@ -200,11 +200,16 @@ def test_answers_to_both_questions_agree(answers):
 
 
 def test_answers_agree_with_the_recommendation(answers, said):
+    """An error that is promised with a confidence, and checked, takes somewhat more shots than one that is expected."""
     best = said["recommendation"]
     found = answers("--target-error", best["expected_relative_rmse"] * 1.001)
     same = next(one for one in found if one["contrast"] == best["contrast"])
-    assert same["shots"] == pytest.approx(best["shots"], abs=2)
-    assert same["beta"] == pytest.approx(best["beta"], rel=0.05)
+    assert best["shots"] <= same["shots"] <= 1.5 * best["shots"]
+    assert same["beta"] == pytest.approx(best["beta"], rel=0.25)
+    assert same["relative_error_low"] <= same["relative_error"] <= same["relative_error_high"]
+    assert same["check"]["beta"] == same["beta"]
+    assert same["check"]["total_shots"] > 4 * same["total_shots"]
+    assert same["pilot_shots"] > 0
 
 
 @pytest.mark.parametrize("question", [("--target-error", 0.2), ("--qpu-seconds", 10)])
