@@ -42,7 +42,7 @@ def estimator_of(problem, contrast, shots, replication):
     )
 
 
-def repeated(problem, contrast, shots, replication, repeats=300):
+def repeated(problem, contrast, shots, replication, repeats=200):
     estimator, executor = estimator_of(problem, contrast, shots, replication), VectorExecutor(Seeds(1))
     works = (estimator.estimate(*problem[1:], RequestKey("test", r)) for r in range(repeats))
     return [drive(work, executor)[0] for work in works]
@@ -56,7 +56,7 @@ PROBLEMS = {
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
-@pytest.mark.parametrize("name", CONTRASTS)
+@pytest.mark.parametrize("name", ["one-sided, negative", "symmetric", "four-point"])
 def test_variances_by_the_scatter(name, problem, rng):
     problem = PROBLEMS[problem](rng)
     estimates = repeated(problem, CONTRASTS[name], 400, Replication(replicates=4))
@@ -70,7 +70,7 @@ def test_variances_by_the_scatter(name, problem, rng):
 def test_one_shot_a_replicate(rng):
     """Nothing can be propagated; what is claimed for a block is right in its sum."""
     problem = operator_problem(rng)
-    estimates = repeated(problem, CONTRASTS["symmetric"], 4, Replication(replicates=4), repeats=600)
+    estimates = repeated(problem, CONTRASTS["symmetric"], 4, Replication(replicates=4), repeats=300)
     gradients = np.array([estimate.gradient for estimate in estimates])
     claimed = np.array([estimate.variance for estimate in estimates])
     blocks = problem[0].network.layout.block_numbers
