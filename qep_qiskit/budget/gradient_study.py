@@ -252,7 +252,6 @@ def measure_setting(problem: GradientProblem, setting: Setting, repeats: int, pi
         known.estimator,
         contrast=contrast_of(setting.contrast, setting.beta),
         shots=shots,
-        replication=None,  # the repeats of the study are its replicates
         grouping=setting.grouping,
         preparation=KeptStates(known.estimator.preparation),
     )

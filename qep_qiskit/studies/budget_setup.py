@@ -119,7 +119,7 @@ def problem_of(setup: BudgetSetup, reference: str) -> GradientProblem:
     source = experiment_of(ideal(setup)) if level is None else experiment
     truth = true_gradient(experiment.estimator, source.executor, setup.weights, data.inputs, data.targets, level=level)
     return GradientProblem(
-        estimator=experiment.estimator,
+        estimator=replace(experiment.estimator, replication=None),  # the repeats of a study are its replicates
         executor=experiment.executor,
         weights=setup.weights,
         inputs=data.inputs,
