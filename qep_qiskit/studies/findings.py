@@ -21,8 +21,8 @@ def gradient_sentences(rows: Sequence[Row], pilots: Mapping[str, StudyPilot], fa
     unresolved = [name for name, pilot in pilots.items() if not pilot.resolved]
     if unresolved:
         found.append(
-            f"The bias of the {_told(unresolved)} contrast did not stand out of the pilot's noise: its model is an "
-            "upper limit, and its best beta a cautious one. More budget.pilot_shots would tell."
+            f"The bias of the {_told(unresolved)} contrast did not stand out of the pilot's noise: its model is mostly "
+            "what is known of such Hamiltonians in general. More budget.pilot_shots would tell."
         )
     return found
 

@@ -200,12 +200,12 @@ def test_answers_to_both_questions_agree(answers):
 
 
 def test_answers_agree_with_the_recommendation(answers, said):
-    """An error that is promised with a confidence, and checked, takes somewhat more shots than one that is expected."""
+    """A promise takes more shots than an expectation: up to twice as many after pilots of 200 shots."""
     best = said["recommendation"]
     found = answers("--target-error", best["expected_relative_rmse"] * 1.001)
     same = next(one for one in found if one["contrast"] == best["contrast"])
-    assert best["shots"] <= same["shots"] <= 1.5 * best["shots"]
-    assert same["beta"] == pytest.approx(best["beta"], rel=0.25)
+    assert best["shots"] <= same["shots"] <= 2 * best["shots"]
+    assert same["beta"] == pytest.approx(best["beta"], rel=0.4)
     assert same["relative_error_low"] <= same["relative_error"] <= same["relative_error_high"]
     assert same["check"]["beta"] == same["beta"]
     assert same["check"]["total_shots"] > 4 * same["total_shots"]
