@@ -11,6 +11,7 @@ states, 20, 100 or 500 shots a batch. Repeats are equal samples of one large bat
     bias      largest deviation of a mean gradient from the noise-free contrast, in its standard errors
     cost      the same ratio for the reported cost
     marked    share of repeats whose gradient, and whose cost, says `approximate`
+    prior     mean share of the summed variance that is prior and not data
 """
 
 from __future__ import annotations
@@ -223,7 +224,7 @@ def main():
     if options.replicates:
         print_replicated(options)
         return
-    print(f"{'':52}  sum           weights       noise   bias   cost   marked")
+    print(f"{'':52}  sum           weights       noise   bias   cost   marked      prior")
     for case in cases(options.networks, options.seed):
         row = studied(case, options.repeats, options.seed)
         print(
