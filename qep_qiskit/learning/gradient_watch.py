@@ -2,10 +2,11 @@
 
 One gradient below its noise says little: a run on one shot a step learns from the sum of many. So gradients are summed
 over the steps, where a true one grows like their number and noise like its root. A run is *lost in noise* when the
-squared length of that sum, |G|^2, does not exceed twice what noise alone gives, V, while the loss has not moved; the
-same within a window of steps after the loss has moved means that the gradient has sunk to where more shots are needed,
-as it does near every minimum. Noise alone has |G|^2 / V of mean one and a standard deviation of at most 1.4. Every
-window is as long as all before it, so that a slow learner is seen at last, and the last one ends with the run.
+squared length of that sum, |G|^2, and that of each do not exceed twice what noise gives, V, and the loss has not moved.
+Learning may begin late, so for the first few hundred steps this is only counted. The same within a window after the
+loss has moved means that the gradient has sunk to where more shots are needed, as it does near every minimum. Noise
+alone has |G|^2 / V of mean one and a standard deviation of at most 1.4. Every window is as long as all before it, so
+that a slow learner is seen at last, and the last one ends with the run.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ __all__ = ["GradientWatch", "LossWindow", "watch_one"]
 
 _SHORTEST_WINDOW = 20
 _MOST_ZEROS = 10
+_PATIENCE = 320  # steps
 _LOST = 2.0
 _FOUND = 4.0
 _MOVED = 3.0  # standard errors
@@ -102,6 +104,7 @@ class GradientWatch:
         total_noise: What noise alone gives its squared length.
         window: Sum over the present window.
         window_noise: What noise alone gives its squared length.
+        squares: Sum of the squared lengths of all gradients.
         highest: Losses of the whole window that had the highest for sure.
         losses: Losses of the present window.
         steps: Steps in whole windows.
@@ -113,6 +116,7 @@ class GradientWatch:
     total_noise: float = 0.0
     window: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     window_noise: float = 0.0
+    squares: float = 0.0
     highest: LossWindow = field(default_factory=LossWindow)
     losses: LossWindow = field(default_factory=LossWindow)
     steps: int = 0
@@ -143,6 +147,7 @@ class GradientWatch:
             zeros=zeros,
             window=known.window + gradient,
             window_noise=known.window_noise + _noise_of(estimate, trainable),
+            squares=known.squares + float(gradient @ gradient),
             losses=known.losses.after(estimate.cost.mean),
         )
         is_last = longer.steps + longer.losses.steps == steps
@@ -156,7 +161,8 @@ class GradientWatch:
         highest = self.highest
         if self.steps and noise > 0.0:
             moved = highest.is_above(self.losses)
-            if not moved and not found and _is_lost(total, noise):
+            below = self.squares < _LOST * noise  # each alone, and their sum
+            if not moved and not found and below and _is_lost(total, noise):
                 detail = f"length {_length(total):.3g} of their sum, {np.sqrt(noise):.3g} by noise alone"
                 warn(
                     NoisyGradientWarning,
@@ -164,6 +170,7 @@ class GradientWatch:
                     detail=f"{self.steps + steps} steps: {detail}",
                     affected=steps,
                     severity="warning" if is_last else "note",
+                    quiet=not is_last and self.steps + steps < _PATIENCE,
                 )
             elif moved and _is_lost(self.window, self.window_noise):
                 warn(NoisyGradientWarning, _SUNK_TEXT, affected=steps, severity="note", quiet=True)
@@ -173,6 +180,7 @@ class GradientWatch:
             zeros=self.zeros,
             total=total,
             total_noise=noise,
+            squares=self.squares,
             window=np.zeros_like(total),
             highest=highest,
             steps=self.steps + steps,
@@ -182,7 +190,7 @@ class GradientWatch:
     def record(self) -> dict[str, Any]:
         """The plain numbers, for a checkpoint; `arrays` are kept beside them."""
         losses = {"highest": self.highest, "losses": self.losses}
-        names = ("zeros", "total_noise", "window_noise", "steps", "found")
+        names = ("zeros", "total_noise", "window_noise", "squares", "steps", "found")
         plain = {name: getattr(self, name) for name in names}
         return plain | {name: [own.steps, own.total, own.square] for name, own in losses.items()}
 
@@ -203,6 +211,7 @@ class GradientWatch:
             found=bool(record["found"]),
             total_noise=float(record["total_noise"]),
             window_noise=float(record["window_noise"]),
+            squares=float(record["squares"]),
             total=arrays["total"],
             window=arrays["window"],
             **windows,
