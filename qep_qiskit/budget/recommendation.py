@@ -40,6 +40,7 @@ _GAIN_WORTH_A_SPLIT = 1.02
 _WORTH_ANOTHER_CHECK = 1.1
 _INTERVAL = 0.05, 0.95
 _SHOTS_OF_A_CHECK = 4
+_MOST_SHOTS_OF_A_CHECK = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,8 +221,11 @@ def _reaching(situation: Situation, name: str, pilot: StudyPilot, wanted: float)
 
 
 def check_shots(recommendation: Recommendation) -> int:
-    """Shots per batch of a check: so many that it can tell a bias that would break the promise."""
-    return _SHOTS_OF_A_CHECK * recommendation.shots
+    """Shots per batch of a check: so many that it can tell a bias that would break the promise, up to a million.
+
+    Contrasts that take millions of shots are not the ones to choose; simulating their checks would fill the memory.
+    """
+    return min(_SHOTS_OF_A_CHECK * recommendation.shots, _MOST_SHOTS_OF_A_CHECK)
 
 
 def for_seconds(situation: Situation, qpu_seconds: float) -> list[Recommendation]:
