@@ -6,7 +6,8 @@
     python benchmarks/documented.py --fill             run nothing, fill in all texts
 
 A number in a Markdown file is followed by ``<!--= key format -->``, and one in a comment of a config by
-``[= key format]``; the key is a path in docs/results.json and the format Python's. Every result keeps the hash of the
+``[= key format]``; the key is a path in docs/results.json and the format Python's. Lists of sentences and printed tables
+stand between ``<!--= key list -->`` or ``<!--= key text -->`` and ``<!--end-->``. Every result keeps the hash of the
 settings that it came from, so a test finds texts that differ from the results and results of other settings.
 """
 
@@ -27,12 +28,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results.json"
 TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "configs").glob("*.toml"))]
 _NUMBER = re.compile(r"(?P<value>[^\s|<>\[\]()]+)(?P<mark><!--= (?P<key>\S+) (?P<format>\S+) -->)")
+_BLOCK = re.compile(r"(?P<mark><!--= (?P<key>\S+) (?P<format>list|text) -->\n).*?(?P<end><!--end-->)", flags=re.DOTALL)
 _NUMBER_IN_TOML = re.compile(r"(?P<value>[^\s\[\]()]+)(?P<mark> \[= (?P<key>\S+) (?P<format>\S+)\])")
 
 
@@ -92,6 +95,16 @@ class DocumentedBudget(Documented):
         return json.loads(printed)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentedSweep(Documented):
+    """A table over a grid."""
+
+    def numbers(self, made: Path, printed: str) -> dict[str, Any]:
+        """The table, without the line that says where it lies."""
+        lines = [line.rstrip() for line in printed.splitlines() if line.strip() and not line.startswith("wrote")]
+        return {"table": lines}
+
+
 def train(name: str, *settings: str, **files: str) -> Documented:
     """A training run of a shipped configuration."""
     overrides = [word for setting in settings for word in ("--set", setting)]
@@ -114,6 +127,13 @@ DOCUMENTED: dict[str, Documented] = {
     "iris_engine": train("iris", "execution.backend=statevector"),
     "digits_engine": train("digits", "execution.backend=statevector"),
     "phase_sensor": train("phase_sensor", "training.epochs=1800"),
+    "sweep_xor": DocumentedSweep(
+        command=(
+            *("sweep", "configs/xor.toml", "--set", "preparation.kind=exact", "--over", "seed=0:6"),
+            *("--over", "measurement.shots=1,10,100"),
+        ),
+        config="configs/xor.toml",
+    ),
     "budget_xor": DocumentedBudget(
         command=("budget", "configs/xor.toml", "--json"),
         config="configs/xor.toml",
@@ -141,7 +161,14 @@ def filled(text: str, results: Mapping[str, Any], *, toml: bool) -> str:
     def put(match: re.Match[str]) -> str:
         return format(value_at(results, match["key"]), match["format"].removeprefix("=")) + match["mark"]
 
-    return (_NUMBER_IN_TOML if toml else _NUMBER).sub(put, text)
+    def put_block(match: re.Match[str]) -> str:
+        lines = value_at(results, match["key"])
+        bullets = [fill(line, 118, initial_indent="* ", subsequent_indent="  ") for line in lines]
+        shown = bullets if match["format"] == "list" else ["```", *lines, "```"]
+        return match["mark"] + "\n".join(shown) + "\n" + match["end"]
+
+    text = (_NUMBER_IN_TOML if toml else _NUMBER).sub(put, text)
+    return text if toml else _BLOCK.sub(put_block, text)
 
 
 def stale(results: Mapping[str, Any]) -> list[str]:
