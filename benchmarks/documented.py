@@ -6,7 +6,7 @@
     python benchmarks/documented.py --fill             run nothing, fill in all texts
 
 A number in a Markdown file is followed by ``<!--= key format -->``, and one in a comment of a config by
-``[= key format]``; the key is a path in docs/results.json and the format Python's. Lists of sentences and printed tables
+``[= key format]``; the key is a path in docs/results.json and the format Python's. Lists of sentences and tables
 stand between ``<!--= key list -->`` or ``<!--= key text -->`` and ``<!--end-->``. Every result keeps the hash of the
 settings that it came from, so a test finds texts that differ from the results and results of other settings.
 """
