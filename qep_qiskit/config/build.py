@@ -10,7 +10,7 @@ import numpy as np
 
 from qep_qiskit.config.build_atoms import shots_of
 from qep_qiskit.config.build_cost import build_cost
-from qep_qiskit.config.build_executor import build_executor, build_extrapolation, build_mitigation
+from qep_qiskit.config.build_executor import build_executor, build_extrapolation, build_mitigation, is_remote
 from qep_qiskit.config.build_local_device import settled
 from qep_qiskit.config.build_network import AnyNetwork, build_network, num_spins
 from qep_qiskit.config.build_preparation import (
@@ -143,7 +143,7 @@ class Experiment:
                 epochs=training.epochs,
                 batch_size=training.batch_size,
                 evaluate_every=training.evaluate_every,
-                evaluate_final=training.evaluate_final,
+                evaluate_final=_evaluates_final(self.config),
             ),
             seeds=self.seeds,
             policy=self.policy,
@@ -154,6 +154,11 @@ class Experiment:
         if state is None:
             trainer.state.warnings.merge(self.warnings)
         return trainer
+
+
+def _evaluates_final(config: Config) -> bool:
+    wanted = config.training.evaluate_final
+    return not is_remote(config) if wanted is None else wanted
 
 
 def from_file(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:

@@ -197,9 +197,10 @@ class TrainingConfig(Section):
     """Samples per step."""
     evaluate_every: int = Field(default=1, ge=0)
     """Epochs between evaluations on the test set; 0 for the last only."""
-    evaluate_final: bool = True
+    evaluate_final: bool | None = None
     """Whether the training samples are measured once more at the end, with the final weights and
-    `measurement.test_shots`; the loss of an epoch is a mean over weights that move."""
+    `measurement.test_shots`; the loss of an epoch is a mean over weights that move. None: yes, but on a device behind a
+    service, where it is one more job."""
 
 
 class Config(Section):

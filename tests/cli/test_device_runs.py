@@ -20,7 +20,6 @@ SETTINGS = [
     "preparation.total_time=1.0",
     "training.epochs=2",
     "training.evaluate_every=0",
-    "execution.max_qpu_seconds=120",
 ]
 
 

@@ -66,7 +66,7 @@ def test_resolved_says_every_key():
         "epochs": 20,
         "batch_size": 16,
         "evaluate_every": 1,
-        "evaluate_final": True,
+        "evaluate_final": None,
     }
 
 
