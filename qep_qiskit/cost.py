@@ -228,6 +228,19 @@ class LossOnExpectations:
         """Whether targets are values that the outputs should take."""
         return isinstance(self.loss, SquaredError)
 
+    def is_rounding(self, signals: NDArray, outputs: NDArray, targets: NDArray) -> bool:
+        """Whether error signals are what rounding of outputs and targets leaves where the loss is least.
+
+        Args:
+            signals: Shape (samples, outputs).
+            outputs: Shape (samples, outputs).
+            targets: Shape (samples, targets).
+        """
+        curvature = np.abs(self.checked_loss.curvature(outputs, targets))
+        sizes = np.abs(outputs) + np.abs(targets).max(axis=1, initial=0.0)[:, None]
+        left = 4.0 * np.finfo(float).eps * np.einsum("soq,sq->so", curvature, sizes)
+        return bool((np.abs(signals) <= left).all())
+
     @property
     def num_outputs(self) -> int:
         """Number of outputs."""

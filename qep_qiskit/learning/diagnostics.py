@@ -37,11 +37,13 @@ class Watched:
         moments: Means of the terms, shape (samples, phases, terms), NaN where not measured.
         constants: Shape (samples,), the constant part of C. None where C is made of error signals: it has the gradient
             of the cost, and is not the cost.
+        is_at_optimum: Whether the error signals are zero but for rounding, so that the gradient is zero and not unknown.
     """
 
     family: Family
     moments: StateMoments
     constants: NDArray[np.float64] | None
+    is_at_optimum: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +152,7 @@ def diagnose(
         quiet: Give no warnings, for nudges that are large on purpose.
     """
     family = watched.family
-    contrast_error, smallest = contrast_error_of(family, report.contrast_error), family.smallest_nudge
+    contrast_error = 0.0 if watched.is_at_optimum else contrast_error_of(family, report.contrast_error)
     ranges = spectral_ranges(family.groups, family.nudge)
     cost = _expectation(watched, np.broadcast_to(family.nudge[:, None], watched.moments.means.shape))
     energy = _energies(watched, report)
@@ -174,7 +176,7 @@ def diagnose(
         of_signals=watched.constants is None,
         jumps=jumps.count if report.branches else 0,
     )
-    warn_unresolved(contrast_error, smallest)
+    warn_unresolved(contrast_error, family.smallest_nudge)
     if report.branches and not quiet:
         warn_of_strength(family, weyl_betas(gaps, ranges))
         warn_of_jumps(jumps, report)

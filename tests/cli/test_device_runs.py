@@ -218,7 +218,7 @@ def test_a_delay_that_the_device_does_not_take(refused, service, here, settings)
 def test_what_runs_here_has_no_jobs(qep, here, runs, command):
     result = qep(command, runs / "exact")
     assert result.code == 2
-    assert f"'qep {command}' is for jobs on 'ibm_...'" in result.err
+    assert f"'qep {command}' is for jobs that can be retrieved by id, on 'ibm_...'" in result.err
 
 
 @pytest.mark.parametrize("command", ["train", "submit"])

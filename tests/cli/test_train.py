@@ -25,7 +25,7 @@ MINIMISED = ["vqe", "sampled"]
 EPOCHS = dict.fromkeys(NAMES, 3) | {"sampled": 2}
 DIAGNOSTIC_KEYS = (
     {"gap", "weyl_beta", "overlap", "chi", "chi_se", "surrogate_gap", "branch_jumps"}
-    | {"residual", "evaluations", "unconverged"}
+    | {"residual", "evaluations", "unconverged", "contrast_error", "approximate", "warnings"}
     | {f"cost_{name}" for name in ("lower", "lower_se", "upper", "upper_se")}
 )
 

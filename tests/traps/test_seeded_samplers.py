@@ -83,7 +83,9 @@ def sampled(executor, step, shots=200, scale=1.0, states=2):
 
 @pytest.mark.parametrize("states", [1, 2])
 @pytest.mark.parametrize(
-    "target", [Opaque, lambda: OddBackend(seed=7), lambda: OddBackend(odd.counts_only, seed=7)], ids=str
+    "target",
+    [Opaque, lambda: OddBackend(seed=7), lambda: OddBackend(odd.counts_only, seed=7)],
+    ids=["sampler", "backend", "counts"],
 )
 def test_two_requests_with_equal_bits_are_an_error(target, states):
     executor = SamplerExecutor(target(), Seeds(0))
