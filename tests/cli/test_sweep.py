@@ -78,7 +78,9 @@ def test_results_hold_every_setting_beside_every_result(swept, runs):
         assert flat < set(row)
         summary = json.loads((run / "summary.json").read_text())
         assert {row["status"], row["error"]} == {"finished", ""}
-        for key in set(summary) - {"seconds"}:
+        told = "; ".join(f"{one['kind']}: {one['diagnosis']}" for one in summary["warnings"])
+        assert row["warnings"] == told
+        for key in set(summary) - {"seconds", "warnings"}:
             assert row[key] == ("" if summary[key] is None else repr(summary[key]))
 
 
