@@ -29,6 +29,9 @@ __all__ = ["Cost", "CostTerm", "LinearForm", "LossOnExpectations", "OperatorCost
 _IDENTITY = PauliWord(())
 
 
+_NO_SIGNAL = 1e-9
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostTerm:
     """One term of an operator cost: coefficient * (y[target] or 1) * word.
@@ -228,8 +231,8 @@ class LossOnExpectations:
         """Whether targets are values that the outputs should take."""
         return isinstance(self.loss, SquaredError)
 
-    def is_rounding(self, signals: NDArray, outputs: NDArray, targets: NDArray) -> bool:
-        """Whether error signals are what rounding of outputs and targets leaves where the loss is least.
+    def is_at_optimum(self, signals: NDArray, outputs: NDArray, targets: NDArray) -> bool:
+        """Whether error signals are a billionth of their scale or less: the gradient of the loss is then zero.
 
         Args:
             signals: Shape (samples, outputs).
@@ -238,8 +241,7 @@ class LossOnExpectations:
         """
         curvature = np.abs(self.checked_loss.curvature(outputs, targets))
         sizes = np.abs(outputs) + np.abs(targets).max(axis=1, initial=0.0)[:, None]
-        left = 4.0 * np.finfo(float).eps * np.einsum("soq,sq->so", curvature, sizes)
-        return bool((np.abs(signals) <= left).all())
+        return bool((np.abs(signals) <= _NO_SIGNAL * np.einsum("soq,sq->so", curvature, sizes)).all())
 
     @property
     def num_outputs(self) -> int:

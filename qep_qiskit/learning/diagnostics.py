@@ -37,7 +37,7 @@ class Watched:
         moments: Means of the terms, shape (samples, phases, terms), NaN where not measured.
         constants: Shape (samples,), the constant part of C. None where C is made of error signals: it has the gradient
             of the cost, and is not the cost.
-        is_at_optimum: Whether the error signals are zero but for rounding: the gradient is then zero, and not unknown.
+        is_at_optimum: Whether there are no error signals left: the gradient is then zero, and not unknown.
     """
 
     family: Family

@@ -319,7 +319,7 @@ class GradientEstimator:
         if not plan.of_entries:
             columns = filled_in(columns, first.columns, betas)
         moments = plan.folded(columns, self.hamiltonian.num_terms)
-        at_optimum = self.hamiltonian.cost.is_rounding(signals, first.outputs, targets)
+        at_optimum = self.hamiltonian.cost.is_at_optimum(signals, first.outputs, targets)
         watched = Watched(family=family, moments=moments, constants=None, is_at_optimum=at_optimum)
         return MeasuredPhases(
             betas=betas,

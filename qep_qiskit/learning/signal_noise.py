@@ -31,6 +31,7 @@ _SEEN_WIDTH = 0.05  # share of V_t V_o that deviations from the fluctuations hav
 _MOVED_WIDTH = 0.5  # the same of responses of terms that anticommute with the output, or of which nothing is known
 _OTHER_WIDTH = 0.1  # and of other terms that are not read with the outputs
 
+_STANDING_OUT = 2.0  # squared signals over their noise, from which on they tell a gain of which nothing is expected
 _ROUNDING = 1e-9
 
 
@@ -94,7 +95,9 @@ def with_signal_noise(
 def _gain(covariance: NDArray, derivative: NDArray, batch: SignalBatch, common: NDArray | float) -> tuple[float, float]:
     """Mean and variance of the gain, from its expectation and from what it explains of the derivatives.
 
-    Where nothing is expected, the data's own squared gain less its noise is the variance of a prior of zero mean.
+    Where nothing is expected, the data's own squared gain less its noise is the variance of a prior of zero mean; and
+    where the signals hardly exceed their own noise as well, as on a target, no gain can be told and none is taken: a
+    quotient of two noises has no mean.
     """
     explained = -np.einsum("sto,so->st", batch.fluctuations, batch.signals)
     size = float((explained**2).sum())
@@ -105,7 +108,8 @@ def _gain(covariance: NDArray, derivative: NDArray, batch: SignalBatch, common: 
         own = 1.0 / (_GAIN_WIDTH * batch.gain) ** 2
         found = product / size if size > 0.0 else 0.0
         return (own * batch.gain + precision * found) / (own + precision), 1.0 / (own + precision)
-    if precision == 0.0:
+    stands_out = float((batch.signals**2).sum()) > _STANDING_OUT * float(np.einsum("soo->", batch.noise))
+    if precision == 0.0 or not stands_out:
         return 0.0, 0.0
     found = product / size
     share = max(0.0, 1.0 - 1.0 / (precision * found**2)) if found else 0.0

@@ -135,7 +135,11 @@ def record_run(experiment: Experiment) -> RunRequests:
         ConfigError: The run asks a device for nothing.
     """
     _require_shots(experiment)
-    quiet = replace(experiment, policy=replace(experiment.policy, adaptive=None))
+    training = experiment.config.training
+    if training.evaluate_final is None:  # a plan is for a device
+        training = training.model_copy(update={"evaluate_final": False})
+    config = experiment.config.model_copy(update={"training": training})
+    quiet = replace(experiment, config=config, policy=replace(experiment.policy, adaptive=None))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", QepWarning)
         epochs = list(_driven_epochs(quiet))

@@ -48,7 +48,7 @@ CHOICES = [
     ("preparation.solver='magic'", "preparation.solver: expected 'auto', 'dense' or 'lanczos'"),
     (
         "execution.backend='ibm'",
-        "execution.backend: expected 'aer', 'statevector', 'fake_...', 'rehearse:ibm_...' or 'ibm_...', got 'ibm'",
+        "'rehearse:ibm_...', 'ibm_...' or 'package.module:factory', got 'ibm'",
     ),
     ("execution.method='magic'", "execution.method: expected"),
     ("execution.device='TPU'", "execution.device: expected 'CPU' or 'GPU', got 'TPU'"),
@@ -176,7 +176,7 @@ COSTS = [
     ("cost={kind='loss', loss='json:nothing'}", "cost.loss: cannot import 'json:nothing'"),
     ("cost={kind='loss', loss='json:loads'}", "wrap a plain function in CustomLoss"),
     ("cost={kind='loss', loss=':'}", "cost.loss: "),
-    ("cost={kind='loss', loss='..a:b'}", "cost.loss: cannot import '..a:b'"),
+    ("cost={kind='loss', loss='..a:b'}", "or module:name of your own, got '..a:b'"),
     ("cost={kind='loss', loss='broken_syntax:loss'}", "cost.loss: cannot import 'broken_syntax:loss'"),
     ("cost={kind='loss', loss='broken_import:loss'}", "cost.loss: cannot import 'broken_import:loss'"),
     ("cost={kind='loss', observables=['Z5']}", "cost.observables: 'Z5' names a spin out of range"),

@@ -21,7 +21,7 @@ def plan(qep, here, settings):
 
 def test_counts_are_those_that_a_run_writes_down(qep, here, settings, plan, tmp_path):
     """One epoch of training on ideal circuits: its metrics count what the plan foresees."""
-    found = plan("circuits", "training.epochs=1")
+    found = plan("circuits", "training.epochs=1", "training.evaluate_final=true")
     folder = tmp_path / "run"
     words = settings("training.epochs=1", "execution.backend='statevector'")
     assert qep("train", "circuits.toml", "--out", folder, *words).code == 0

@@ -394,13 +394,13 @@ def test_a_device_is_reached_only_where_a_ledger_is():
     ("more", "message"),
     [
         ({"execution": {"instance": "mine"}}, r"execution\.instance: goes with backend = 'ibm_...' only, got 'aer'"),
-        ({"execution": {"wait_seconds": 5}}, r"execution\.wait_seconds: goes with backend = 'ibm_...' only, got 'aer'"),
+        ({"execution": {"wait_seconds": 5}}, r"wait_seconds: goes with a device behind a service only, got 'aer'"),
         ({"execution": {"backend": "ibm_a", "measured_circuits": True}}, r"execution\.measured_circuits: does not go"),
         ({"execution": {"backend": "ibm_a", "method": "density_matrix"}}, r"execution\.method: does not go"),
         ({"execution": {"backend": "ibm_a", "noise": {"readout": 0.1}}}, "brings the noise of its device"),
         ({"execution": {"backend": "ibm_a"}, "measurement": {"shots": "exact"}}, r"measurement\.shots: 'exact' needs"),
         ({"execution": {"backend": "ibm_a"}, "preparation": EXACT}, "exact states are sampled without circuits"),
-        ({"execution": {"backend": "quantum"}}, "'rehearse:ibm_...' or 'ibm_...', got 'quantum'"),
+        ({"execution": {"backend": "quantum"}}, "'ibm_...' or 'package.module:factory', got 'quantum'"),
     ],
 )
 def test_contradictions_of_devices(more, message):

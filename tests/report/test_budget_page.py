@@ -1,5 +1,6 @@
 """The page stands alone: no network, all text escaped, equal files from equal rows, any subset of studies."""
 
+import errno
 import io
 import re
 import tomllib
@@ -165,9 +166,9 @@ def test_an_interrupted_report_leaves_the_old_page(tmp_path, monkeypatch):
     (tmp_path / "index.html").write_text("old")
 
     def full(*_):
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "disk full")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr("qep_qiskit.files._write_all", full)
     with pytest.raises(OSError, match="disk full"):
         write_budget_report(tmp_path, FACTS)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("index.html", "old")]
