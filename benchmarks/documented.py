@@ -92,7 +92,7 @@ class DocumentedBudget(Documented):
 
     def numbers(self, made: Path, printed: str) -> dict[str, Any]:
         """What it has found."""
-        return json.loads(printed)
+        return {name: value for name, value in json.loads(printed).items() if name != "folder"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +126,7 @@ DOCUMENTED: dict[str, Documented] = {
     **{name: train(name) for name in _TRAINED},
     "iris_engine": train("iris", "execution.backend=statevector"),
     "digits_engine": train("digits", "execution.backend=statevector"),
-    "phase_sensor": train("phase_sensor", "training.epochs=1800"),
+    "phase_sensor": train("phase_sensor", "training.epochs=18"),
     "sweep_xor": DocumentedSweep(
         command=(
             *("sweep", "configs/xor.toml", "--set", "preparation.kind=exact", "--over", "seed=0:6"),
