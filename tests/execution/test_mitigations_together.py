@@ -4,6 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
+pytest.importorskip("qiskit_ibm_runtime")
+
 from chi_square import LIMIT, counts_p_value
 from ibm_requests import STATES, calibrated_request, ramp_request
 
@@ -14,8 +17,6 @@ from qep_qiskit.execution.on_device import fractional_device
 from qep_qiskit.execution.pubs import DeviceCircuits
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.seeds import Seeds
-
-pytest.importorskip("qiskit_ibm_runtime")
 
 FOLDINGS = (1, 3)
 

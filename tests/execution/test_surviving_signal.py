@@ -74,6 +74,7 @@ def test_a_signal_that_survives_is_not():
 @pytest.mark.parametrize("shots", ["20", "'exact'"])
 def test_a_run_on_a_snapshot_with_gates_that_do_not_work_says_so(shots):
     """All two-qubit gates of that snapshot have an error of 1."""
+    pytest.importorskip("qiskit_ibm_runtime")
     settings = [*SHORT, "execution.backend='fake_kyoto'", f"measurement.shots={shots}"]
     trainer = from_file("configs/xor.toml", settings).trainer()
     with warns(LostSignalWarning, "do not work", detail=r"ecr on \d+, \d+ and \d+ more; about 0 % .* fake_kyoto"):
