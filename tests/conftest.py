@@ -5,6 +5,9 @@ import os
 import re
 import zlib
 
+# Tests run side by side; BLAS threads that wait for each other then cost more than all products.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 from cases import load_instances
