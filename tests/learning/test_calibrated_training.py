@@ -82,11 +82,13 @@ def test_calibrations_of_epochs_differ_and_show_the_noise():
     assert len(np.unique(flips[:, 0, 0])) > 1
 
 
+@pytest.mark.deep(but=["3"])
 @pytest.mark.parametrize("every", [1, 2, 3, 5])
 def test_a_run_stopped_again_and_again_is_the_same(whole, every, tmp_path):
     assert_same_in_parts(*whole, every, tmp_path)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(("every", "calibrations"), [(2, 2), (3, 1), (None, 1)])
 def test_a_calibration_holds_for_some_epochs(every, calibrations, tmp_path):
     """Those of epochs 0 and 2 where every is 2; also in a run that is resumed, wherever it was stopped."""
@@ -109,6 +111,7 @@ def test_bits_of_measured_circuits_are_kept_too(tmp_path):
     assert_same_in_parts(trainer, watch, 4, tmp_path, measured_circuits=True)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("measured_circuits", [False, True])
 def test_twirled_readout_survives_stops_too(measured_circuits, tmp_path):
     mitigation = {"readout": "twirled", "calibration_shots": CALIBRATION, "calibrate_every": 1, "randomizations": 8}
@@ -165,6 +168,7 @@ def test_predictions_under_flips_are_stretched_alike(whole):
     assert (np.abs(found.outputs - other.outputs / (1 - 2 * FLIPPED)) < 5 * errors).all()
 
 
+@pytest.mark.deep(but=["False"])
 @pytest.mark.parametrize("measured_circuits", [False, True])
 def test_on_the_snapshot_of_a_device(measured_circuits):
     pytest.importorskip("qiskit_ibm_runtime")

@@ -17,6 +17,7 @@ WAYS = {
 }
 
 
+@pytest.mark.deep(but=["search", "fluctuations", "quantum fluctuations"])
 @pytest.mark.parametrize("way", WAYS)
 def test_exclusive_or(way):
     name, overrides = WAYS[way]

@@ -112,6 +112,7 @@ def test_no_other_split_of_as_many_shots_is_better(batches, beta, rng):
         assert TWO_GROUPS.variance(beta, 100, other) >= best * (1 - 1e-12)
 
 
+@pytest.mark.deep
 def test_the_best_split_is_measured_to_be_better_by_what_the_model_says(rng):
     """A network whose X part is nearly quiet."""
     network, weights = random_network(SMALL_GRAPHS["complete"], rng)

@@ -62,6 +62,7 @@ def test_every_circuit_runs_in_every_folding_and_is_counted():
     assert not np.array_equal(zne.weights, plain.weights)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("execution", [BOTH, {**BOTH, "measured_circuits": True}])
 def test_a_run_stopped_again_and_again_is_the_same(execution, tmp_path):
     """Answers are kept as they came, every folding by itself."""
@@ -84,6 +85,7 @@ def test_predictions_are_extrapolated_too():
     assert (found.usage.circuits, found.usage.shots) == (2 * SAMPLES, 2 * SAMPLES * SHOTS)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("factors", [(1, 3), (1, 3, 5)])
 def test_error_bars_of_gradients_are_those_of_repeats(factors):
     made = experiment(**ZNE)

@@ -35,14 +35,10 @@ def trained(*overrides):
     return experiment, trainer, lines.epochs
 
 
-@pytest.fixture(scope="module")
-def one_shot():
-    return trained()
-
-
-def test_a_one_shot_run_that_has_learned_says_so(one_shot):
+@pytest.mark.deep
+def test_a_one_shot_run_that_has_learned_says_so():
     """One bit a spin gives an accuracy far below that of the network; 100 shots of the final weights give it."""
-    experiment, trainer, epochs = one_shot
+    experiment, trainer, epochs = trained()
     assert np.mean([record["train_accuracy"] for record in epochs[-60:]]) < 0.8
     assert epochs[-1]["final_train_accuracy"] == 1.0
     ideal, executor = experiment.ideal
@@ -51,11 +47,11 @@ def test_a_one_shot_run_that_has_learned_says_so(one_shot):
     assert epochs[-1]["final_train_loss_se"] < 0.1
 
 
-def test_the_final_look_is_counted_and_comes_once(one_shot):
-    _, trainer, epochs = one_shot
+def test_the_final_look_is_counted_and_comes_once():
+    _, trainer, epochs = trained("training.epochs=3")
     assert epochs[-1]["shots"] - epochs[-2]["shots"] == 4 * 5 + 4 * 100
-    assert trainer.state.shots == 4 * 100 + 1200 * 4 * 5 + 4 * 100
-    assert [epoch for epoch, record in enumerate(epochs) if "final_train_loss" in record] == [1200]
+    assert trainer.state.shots == 4 * 100 + 3 * 4 * 5 + 4 * 100
+    assert [epoch for epoch, record in enumerate(epochs) if "final_train_loss" in record] == [3]
 
 
 def test_it_can_be_left_out():

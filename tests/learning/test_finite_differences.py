@@ -56,7 +56,7 @@ def test_exact_states_have_the_exact_gradient_in_any_unit(name, unit, rng):
     ("config", "overrides"),
     [
         ("oscillators", []),
-        ("elastic", []),
+        pytest.param("elastic", [], marks=pytest.mark.deep),
         ("thermal", ["measurement.shots='exact'"]),
         ("excited", []),
         ("xor", ["preparation.kind='variational'", "preparation.tolerance=1e-10"]),

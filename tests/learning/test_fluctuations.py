@@ -43,6 +43,7 @@ def problem(cost, rng):
     return classical("ring", rng, own)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("grouping", ["shared", "qubit_wise"])
 def test_operator_cost_is_unbiased_at_few_shots(grouping, rng):
     parts = problem("operator", rng)
@@ -51,6 +52,7 @@ def test_operator_cost_is_unbiased_at_few_shots(grouping, rng):
     assert mean_p_value(gradients, expected) > LIMIT
 
 
+@pytest.mark.deep(but=["operator"])
 @pytest.mark.parametrize("cost", ["operator", "loss"])
 def test_scatter_is_the_claimed_variance(cost, rng):
     """Covariances are not normal: the spread of their squared deviations is taken from themselves."""

@@ -56,6 +56,7 @@ def analytic_variance(problem, contrast, shots):
     return total
 
 
+@pytest.mark.deep(but=["symmetric"])
 @every_contrast
 def test_operator_cost(name, rng):
     problem, contrast = operator_problem(rng), CONTRASTS[name]
@@ -65,6 +66,7 @@ def test_operator_cost(name, rng):
     assert mean_p_value(variances, analytic_variance(problem, contrast, 200)) > LIMIT
 
 
+@pytest.mark.deep(but=["1"])
 @pytest.mark.parametrize("shots", [1, 2])
 def test_gradient_of_very_few_shots_is_without_bias(shots, rng):
     problem, contrast = operator_problem(rng), CONTRASTS["symmetric"]
@@ -80,6 +82,7 @@ BATCHES = {
 }
 
 
+@pytest.mark.deep(but=["one output-one-sided"])
 @every_contrast
 @pytest.mark.parametrize("batch", BATCHES)
 def test_loss_on_expectations(batch, name, rng):
@@ -89,6 +92,7 @@ def test_loss_on_expectations(batch, name, rng):
     assert variance_p_value(gradients, variances.mean(axis=0)) > LIMIT
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("name", ["one-sided", "symmetric"])
 def test_more_outputs_than_samples(name, rng):
     """One output is on target: its error signal is all noise, and its response shows nowhere in the batch.
@@ -104,6 +108,7 @@ def test_more_outputs_than_samples(name, rng):
     assert ((true / reported < 1.25) & (true / reported > 1 / 1.25)).all()
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("name", ["one-sided", "one-sided, negative", "symmetric"])
 def test_error_bars_without_the_noise_of_the_signals_are_wrong(name, monkeypatch):
     rng, contrast = np.random.default_rng(5), CONTRASTS[name]
@@ -116,6 +121,7 @@ def test_error_bars_without_the_noise_of_the_signals_are_wrong(name, monkeypatch
     assert variance_p_value(gradients, without.mean(axis=0)) < LIMIT
 
 
+@pytest.mark.deep(but=["one-sided-loss"])
 @pytest.mark.parametrize("cost", ["operator", "loss"])
 @every_contrast
 def test_one_shot_takes_its_error_from_the_spread_over_samples(name, cost, rng):
@@ -137,6 +143,7 @@ def test_one_shot_of_one_sample_has_no_error(rng):
     assert np.isfinite(estimate.gradient).all()
 
 
+@pytest.mark.deep(but=["operator"])
 @pytest.mark.parametrize("aim", ["operator", "loss"])
 def test_reported_cost(aim, rng):
     problem = operator_problem(rng) if aim == "operator" else loss_problem(rng, samples=5)

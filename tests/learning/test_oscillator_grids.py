@@ -140,6 +140,7 @@ def test_noise_of_springs_and_masses_is_that_of_their_batches(pair):
     assert mean_p_value(np.array([estimate.variance for estimate in found]), expected) > LIMIT
 
 
+@pytest.mark.deep
 def test_shots_on_circuits_scatter_about_the_ramps_own_contrast(pair):
     hamiltonian, weights = pair
     free = hamiltonian.free_coefficients(weights, INPUTS)

@@ -191,6 +191,7 @@ class TestPhaseExplorationFromItsConfig:
         (observable,) = experiment.estimator.hamiltonian.cost.observables
         assert np.allclose(observable.to_matrix(), correlation)
 
+    @pytest.mark.deep
     def test_first_fifty_iterations_are_those_of_dense_matrices(self):
         losses = Losses()
         from_file(CLUSTER, ["training.epochs=51"]).trainer([losses]).run()

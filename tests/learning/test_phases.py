@@ -107,6 +107,7 @@ def test_groups_make_up_the_variance_at_fixed_error_signals(name, rng, monkeypat
     assert found.signal_variance.any()
 
 
+@pytest.mark.deep
 def test_each_group_has_the_noise_of_its_shots(rng):
     """Exact in one group and sampled in the other: what is left is the part of the other."""
     problem = operator_problem(rng)
@@ -122,6 +123,7 @@ def test_each_group_has_the_noise_of_its_shots(rng):
         assert np.ptp(values[:, ~noisy], axis=0).max() < 1e-12
 
 
+@pytest.mark.deep(but=["symmetric-operator"])
 @every_problem
 @every_stencil
 def test_noise_of_the_squared_length(aim, name, rng):
@@ -136,6 +138,7 @@ def test_noise_of_the_squared_length(aim, name, rng):
     assert mean_p_value((squares - noise) ** 2, spread**2) > LIMIT
 
 
+@pytest.mark.deep(but=["operator"])
 @every_problem
 def test_squared_length_without_its_noise_is_without_bias(aim, rng):
     """With ten shots the noise is most of the length."""

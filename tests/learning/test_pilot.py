@@ -94,6 +94,7 @@ def test_frozen_weights_do_not_count(kind, rng):
     assert model.gradient_squared == pytest.approx((exact.gradient[trainable] ** 2).sum(), rel=1e-3)
 
 
+@pytest.mark.deep
 @every_kind
 def test_few_shots_find_the_variance_without_bias(kind, rng):
     problem = operator_problem(rng)
@@ -103,6 +104,7 @@ def test_few_shots_find_the_variance_without_bias(kind, rng):
     assert mean_p_value(variances, expected) > LIMIT
 
 
+@pytest.mark.deep
 @every_kind
 def test_the_bias_is_where_its_quantiles_say(kind):
     """Squared bias at the best nudge over networks and pilots: uniform over the levels of its own quantiles.
@@ -139,6 +141,7 @@ def test_more_shots_tell_the_bias_beyond_its_leading_order(kind, rng):
     assert model.bias_squared * 1.6 ** (2 * model.order) > 1.25 * known
 
 
+@pytest.mark.deep(but=["1000-symmetric"])
 @every_kind
 @pytest.mark.parametrize("shots", [100, 1000, 10_000])
 def test_nudges_of_pilots_lose_little_against_the_best_one(kind, shots, rng):
@@ -187,6 +190,7 @@ class TestErrorSignals:
         assert found[0].cross_variance == pytest.approx(found[1].cross_variance, rel=0.3)
         assert found[0].cross_variance != 0.0
 
+    @pytest.mark.deep(but=["shared-symmetric"])
     @every_kind
     @pytest.mark.parametrize("grouping", ["shared", "per_weight"])
     def test_variance_of_the_model_is_that_of_estimates(self, kind, grouping, rng):

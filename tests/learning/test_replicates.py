@@ -55,6 +55,7 @@ PROBLEMS = {
 }
 
 
+@pytest.mark.deep(but=["symmetric-one output"])
 @pytest.mark.parametrize("problem", PROBLEMS)
 @pytest.mark.parametrize("name", ["one-sided, negative", "symmetric", "four-point"])
 def test_variances_by_the_scatter(name, problem, rng):
@@ -96,6 +97,7 @@ def test_shots_and_requests_are_those_without(problem, rng):
     assert [5 * r.num_circuits for r in counted[0]] == [r.num_circuits for r in counted[1]]
 
 
+@pytest.mark.deep
 def test_bias_of_noisy_signals_is_seen():
     """Replicates of 25 shots are far off from the noise-free contrast; what they say themselves is how far."""
     case = next(case for number, case in enumerate(study.cases(11, 0)) if number == 10)

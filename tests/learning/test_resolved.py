@@ -32,6 +32,7 @@ def errors_of(config: str, beta: float, *texts: str) -> tuple[float, float]:
     return float(np.linalg.norm(found.gradient - exact) / np.linalg.norm(exact)), found.diagnostics.contrast_error
 
 
+@pytest.mark.deep(but=["0.001-symmetric-0", "1e-05-one_sided-1", "1e-09-four_point-0"])
 @pytest.mark.parametrize("level", [0, 1])
 @pytest.mark.parametrize("kind", ["symmetric", "one_sided", "four_point"])
 @pytest.mark.parametrize("beta", [1e-3, 1e-4, 1e-5, 1e-7, 1e-9])

@@ -238,6 +238,7 @@ class TestAdaptiveShots:
         assert tallies[4].noise == pytest.approx(sum(noises[1:4]))
         assert tallies[6].signal == pytest.approx(sum(products[3:]))
 
+    @pytest.mark.deep
     def test_shot_noise_does_not_bias_the_signal(self, rng):
         """Where a squared gradient is mostly noise, the product of two is the squared true contrast."""
         estimator, weights = estimator_of(rng, shots=20)

@@ -115,6 +115,7 @@ class TestRuns:
                 assert spent == 2 * (3 * shots[0] + 2 * shots[1])
                 assert spent == pytest.approx(2 * 5 * record["shots_per_batch"], abs=10)
 
+    @pytest.mark.deep
     def test_stopped_anywhere_a_run_goes_on_bit_for_bit(self, tmp_path):
         """After every single request: within pilots, within steps, between them, and after epochs."""
         whole, _, full = train()

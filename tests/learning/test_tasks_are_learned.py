@@ -35,6 +35,7 @@ def accuracy_after_training(config, *overrides):
     return evaluate(exact, executor, trainer.weights, data, purpose="judge", index=0).tally.accuracy
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("shots", ["exact", "100"])
 @pytest.mark.parametrize("spins", [2, 3, 4])
 def test_xor_from_twenty_seeds(spins, shots):
@@ -45,6 +46,12 @@ def test_xor_from_twenty_seeds(spins, shots):
         assert accuracy_after_training("xor", *settings, "training.epochs=150", *update) == 1.0
 
 
+def test_xor_from_one_seed():
+    settings = (EXACT, "network.num_spins=2", "training.epochs=100", "update.learning_rate=0.1", "update.decay=linear")
+    assert accuracy_after_training("xor", *settings) == 1.0
+
+
+@pytest.mark.deep
 @pytest.mark.filterwarnings("ignore::qep_qiskit.errors.NoisyGradientWarning")  # until learning begins
 def test_xor_with_one_shot_per_batch():
     """About 24 000 shots in all, 6 of 6 seeds."""
@@ -57,12 +64,14 @@ def test_xor_with_input_spins_learns_from_exact_states():
         assert accuracy_after_training("xor_fields", f"seed={seed}", EXACT, "measurement.shots=exact") == 1.0
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(("shots", "least"), [("exact", 0.99), ("200", 0.985)])
 def test_two_moons(shots, least):
     reached = [accuracy_after_training("moons", f"seed={s}", EXACT, f"measurement.shots={shots}") for s in range(3)]
     assert np.mean(reached) >= least
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("shots", ["exact", "200"])
 def test_iris_over_splits(shots):
     """Mean 0.95 over splits; allowing two standard errors of 5 splits of 45 flowers (0.029)."""
