@@ -66,6 +66,7 @@ def test_best_nudge_on_the_grid_by_exact_bias_and_variance(shots, best, exact):
     assert GRID[errors.argmin()] == best
 
 
+@pytest.mark.deep(but=["1000-0.5-measured"])
 @pytest.mark.parametrize("signals", ["known", "measured"])
 @pytest.mark.parametrize(("shots", "best"), BEST.items())
 def test_best_nudge_on_the_grid_as_measured(shots, best, signals, problem):
@@ -97,6 +98,7 @@ def test_errors_of_each_weight_as_measured(kind, problem, exact):
     assert (np.abs(np.sqrt(squares.mean(axis=0)) - ERRORS[kind]) < 3.5 * monte_carlo + 0.5e-3).all()
 
 
+@pytest.mark.deep
 def test_error_bars_hold_with_the_noise_of_the_signal_and_not_without(problem):
     """12 to 20 % of the variance at the nudge that is best for 1000 shots."""
     found = estimates(problem, Contrast(kind="symmetric", beta=0.5), 4000, 1800)

@@ -79,6 +79,7 @@ def pooled_share(problems, kind, shots):
     return auto / best
 
 
+@pytest.mark.deep
 @every_kind
 @pytest.mark.parametrize("shots", [100, 1000, 10_000])
 def test_gain_on_small_networks(kind, shots):
@@ -96,6 +97,7 @@ def test_gain_on_networks_of_four_to_six_spins(kind, aim, shots):
     assert pooled_share(problems, kind, shots) > 0.9
 
 
+@pytest.mark.deep(but=["50-operator-symmetric", "1000-loss-one_sided"])
 @every_kind
 @pytest.mark.parametrize("aim", ["operator", "loss"])
 @pytest.mark.parametrize("shots", [50, 1000])

@@ -43,6 +43,7 @@ def test_exact_errors_of_the_study_are_those_of_repeats(study):
         assert repeated == pytest.approx(exact, rel=5 / np.sqrt(2 * 400))
 
 
+@pytest.mark.deep
 def test_answers_are_kept_on_a_few_networks(study):
     """Operator costs of 2 to 5 spins, every contrast.
 

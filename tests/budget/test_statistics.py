@@ -59,6 +59,7 @@ def test_error_is_bias_and_spread(rng):
     assert found.bias**2 == pytest.approx(max(0.0, of_mean - found.std**2 / 30))
 
 
+@pytest.mark.deep(but=["0.3-correlated", "3.0-unequal"])
 @pytest.mark.parametrize("kind", ["independent", "correlated", "unequal"])
 @pytest.mark.parametrize("bias", [0.0, 0.3, 3.0])
 def test_intervals_hold_the_truth(kind, bias, rng):
@@ -81,6 +82,7 @@ def test_level_of_the_intervals(level, rng):
     assert abs(covered(found, "bias", np.sqrt(5 * 0.04)) - level) < slack
 
 
+@pytest.mark.deep(but=["correlated-5", "unequal-30"])
 @pytest.mark.parametrize("repeats", [5, 30])
 @pytest.mark.parametrize("kind", ["independent", "correlated", "unequal"])
 def test_p_values_are_uniform(kind, repeats, rng):

@@ -89,6 +89,7 @@ def ratios(networks, kind, shots):
     return np.array([one.theory(kind, shots) / one.best(kind, shots) for one in networks])
 
 
+@pytest.mark.deep
 @every_kind
 @pytest.mark.parametrize("shots", SHOTS)
 def test_theory_finds_the_best_nudge_of_most_networks(kind, shots, fresh):
@@ -98,6 +99,7 @@ def test_theory_finds_the_best_nudge_of_most_networks(kind, shots, fresh):
     assert (np.abs(np.quantile(found, [0.25, 0.75]) - 1.0) < 0.15).all()
 
 
+@pytest.mark.deep(but=["10000-one_sided", "10000-symmetric"])
 @every_kind
 @pytest.mark.parametrize("shots", SHOTS)
 def test_theory_on_the_published_networks(kind, shots, published):
@@ -115,6 +117,7 @@ def test_theory_on_the_published_networks(kind, shots, published):
     assert np.median(lost) < 1.06
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(("kind", "slope"), [("one_sided", -1 / 4), ("symmetric", -1 / 3)])
 @pytest.mark.parametrize("name", ["published", "fresh"])
 def test_error_at_the_best_nudge_falls_with_shots(kind, slope, name, request):
@@ -132,6 +135,7 @@ def test_relative_errors_of_the_published_networks(kind, errors, published):
     assert found == pytest.approx(errors, rel=0.05)
 
 
+@pytest.mark.deep
 @every_kind
 def test_exact_errors_are_those_of_repeats(kind, published):
     """The optimum is measured too: at, below and above it, on two networks."""
@@ -151,6 +155,7 @@ def test_exact_errors_are_those_of_repeats(kind, published):
             assert mean_p_value(squares, one.exact.errors(kind, [beta], 1000)[0] ** 2) > LIMIT
 
 
+@pytest.mark.deep
 @every_kind
 @pytest.mark.parametrize("shots", SHOTS)
 @pytest.mark.parametrize("name", ["published", "fresh"])

@@ -65,6 +65,7 @@ def test_a_split_needs_shared_batches(refused, settings):
     assert "use 'equal'" in message
 
 
+@pytest.mark.deep(but=["exact-shared", "aim-qubit_wise"])
 @pytest.mark.parametrize("grouping", ["shared", "qubit_wise", "per_weight"])
 @pytest.mark.parametrize("config", ["exact", "aim"])
 def test_what_goes_together_trains(qep, here, settings, grouping, config):

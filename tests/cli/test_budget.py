@@ -222,6 +222,7 @@ def test_answers_as_a_table(qep, here, question):
     assert {path.name for path in here.iterdir() if path.is_dir()} == set()
 
 
+@pytest.mark.deep
 def test_same_tables_from_two_processes(studied, qep, here):
     result = qep("budget", "exact.toml", *words(), "--out", "two", "--jobs", 2)
     assert result.code == 0, result.err
@@ -229,6 +230,7 @@ def test_same_tables_from_two_processes(studied, qep, here):
         assert (here / "two" / name).read_bytes() == (studied[0] / name).read_bytes()
 
 
+@pytest.mark.deep
 def test_a_cluster_gives_the_same_tables(studied, qep, here):
     distributed = pytest.importorskip("distributed")
     options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None, "host": "127.0.0.1"}
@@ -276,6 +278,7 @@ def test_another_reference_is_another_study(qep, here):
     assert rows["exact"]["rmse"] != rows["prepared"]["rmse"]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(("jobs", "whole_group"), [(1, True), (2, True)])
 def test_killed_and_gone_on_with(qep, process, here, long_study, jobs, whole_group):
     command = ("budget", "exact.toml", *words(), *LONG, "--out", "st", "--jobs", jobs)
@@ -290,6 +293,7 @@ def test_killed_and_gone_on_with(qep, process, here, long_study, jobs, whole_gro
     assert known_points("st") == known_points(long_study)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_stopped(process, qep, here, long_study, jobs):
     command = ("budget", "exact.toml", *words(), *LONG, "--out", "st", "--jobs", jobs)

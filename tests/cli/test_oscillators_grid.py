@@ -57,6 +57,7 @@ def pair(here):
     return here / "pair.toml"
 
 
+@pytest.mark.deep(but=["exact", "operator cost"])
 @pytest.mark.parametrize("way", WAYS)
 def test_trains_resumes_and_predicts(qep, pair, stopped, records, here, settings, way):
     assert qep("train", pair, "--out", "whole", *settings(*WAYS[way])).code == 0

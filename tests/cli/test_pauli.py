@@ -91,6 +91,7 @@ def mixed(here):
     return here / "mixed.toml"
 
 
+@pytest.mark.deep(but=["exact", "statevector"])
 @pytest.mark.parametrize("way", WAYS)
 def test_trains_resumes_and_predicts(qep, mixed, stopped, records, here, settings, way):
     assert qep("train", mixed, "--out", "whole", *settings(WAYS[way])).code == 0
@@ -107,6 +108,7 @@ def bonds(here):
     return here / "bonds.toml"
 
 
+@pytest.mark.deep(but=["statevector"])
 @pytest.mark.filterwarnings("ignore::qep_qiskit.errors.QepWarning")
 @pytest.mark.parametrize("way", WAYS)
 def test_trains_and_resumes_in_bases_with_two_qubit_gates(qep, bonds, stopped, records, here, settings, way):
@@ -137,6 +139,7 @@ def test_readout_mitigation_of_such_bases_is_refused(qep, bonds):
     assert "the basis of group C0 has two-qubit gates" in result.err
 
 
+@pytest.mark.deep(but=["exact"])
 @pytest.mark.filterwarnings("ignore::qep_qiskit.errors.QepWarning")
 @pytest.mark.parametrize("way", ["exact", "statevector", "measured"])
 def test_trains_in_few_bases_that_cover_all_words(qep, mixed, stopped, records, here, settings, way):

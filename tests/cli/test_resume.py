@@ -171,6 +171,7 @@ def killed(child, after):
     assert child.returncode == -signal.SIGKILL
 
 
+@pytest.mark.deep
 def test_killed_at_random_moments(qep, process, here, settings, whole, same_run, rng):
     """Three times in a row, the first time before or at the first checkpoint; then to the end."""
     folder = here / "killed"
@@ -193,6 +194,7 @@ def test_killed_between_two_checkpoints(qep, process, here, settings, whole, sam
     same_run(folder, against=whole)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_stops_after_the_request_and_says_how_to_go_on(qep, process, here, settings, whole, same_run, number):
     folder = here / "stopped"

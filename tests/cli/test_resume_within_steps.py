@@ -149,6 +149,7 @@ def test_every_way_to_measure_goes_on(qep, halt, same_run, here, settings, choic
     same_run(folder, here / "whole")
 
 
+@pytest.mark.deep
 def test_one_request_at_a_time(here, same_run, qep):
     """As many stops as there are requests after the first look; each goes on from the last checkpoint."""
     experiment = from_file(here / "sampled.toml")
@@ -225,6 +226,7 @@ def wait_for(condition, child):
         time.sleep(0.002)
 
 
+@pytest.mark.deep
 def test_killed_in_the_middle_of_a_step(qep, process, here, settings, whole, same_run, rng):
     """Killed twice at random moments, then to the end."""
     folder, start = here / "killed", ("train", "sampled.toml", "--out", here / "killed", *settings(*LONG))
@@ -240,6 +242,7 @@ def test_killed_in_the_middle_of_a_step(qep, process, here, settings, whole, sam
     same_run(folder, whole)
 
 
+@pytest.mark.deep
 def test_signal_stops_within_a_step(qep, process, here, settings, whole, same_run):
     """Or between two, if it happens to come there."""
     folder = here / "stopped"

@@ -117,6 +117,7 @@ def test_two_processes_give_the_same_tables(swept, qep, here):
     assert tables("two") == tables(swept[0])
 
 
+@pytest.mark.deep
 def test_a_cluster_gives_the_same_tables(swept, qep, here):
     distributed = pytest.importorskip("distributed")
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "host": "127.0.0.1"}
@@ -174,6 +175,7 @@ def wait_for(condition, child):
         time.sleep(0.01)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     ("jobs", "whole_group", "goals"), [(1, True, (50, 400)), (2, True, (400,)), (2, False, (400,))]
 )
@@ -192,6 +194,7 @@ def test_killed_and_gone_on_with(qep, process, here, long_sweep, jobs, whole_gro
     assert begun.items() <= first_lines("sw").items()
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(("jobs", "number"), [(1, signal.SIGINT), (2, signal.SIGINT), (2, signal.SIGTERM)])
 def test_stopped_and_gone_on_with(qep, process, here, long_sweep, jobs, number):
     """Ctrl-C reaches every process of the terminal, the workers too."""
@@ -207,6 +210,7 @@ def test_stopped_and_gone_on_with(qep, process, here, long_sweep, jobs, number):
     assert tables("sw") == tables(long_sweep)
 
 
+@pytest.mark.deep
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
 def test_a_worker_that_is_killed_is_one_line(qep, process, here, long_sweep):
     child = process("sweep", "exact.toml", *LONG, "--out", "sw", "--jobs", 2)

@@ -58,7 +58,7 @@ PREPARATIONS = {
 FOUR_SPINS_ONLY = {"OpenQASM file"}
 NETWORKS = ["edges", "ring", "complete"]
 EVERY = [
-    pytest.param(name, graph, id=f"{name}, {graph}")
+    pytest.param(name, graph, id=f"{name}, {graph}", marks=[] if graph == "ring" else [pytest.mark.deep])
     for name in PREPARATIONS
     for graph in NETWORKS
     if not (name in FOUR_SPINS_ONLY and graph == "edges")
