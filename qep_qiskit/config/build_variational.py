@@ -30,10 +30,10 @@ def build_variational(
         ConfigError: A key does not go with the others, or the optimiser cannot be had.
         AnsatzError: The ansatz file cannot be used.
     """
-    _refuse_idle_keys(section)
+    shots = config.measurement.shots if section.shots is None else section.shots
+    _refuse_idle_keys(section, shots)
     if section.energies == "sampled" and section.shots == "exact":
         require_exact(config, hamiltonian.num_qubits, "preparation.shots")
-    shots = config.measurement.shots if section.shots is None else section.shots
     return VariationalPreparation(
         ansatz=_ansatz(section, hamiltonian),
         seeds=seeds,
@@ -46,16 +46,21 @@ def build_variational(
         max_evaluations=section.max_evaluations,
         restarts=section.restarts,
         residual_directions=section.residual_directions,
+        residual_shots=section.residual_shots,
         on_unconverged=section.on_unconverged,
     )
 
 
-def _refuse_idle_keys(section: VariationalConfig) -> None:
+def _refuse_idle_keys(section: VariationalConfig, shots: int | str) -> None:
     """Keys that would do nothing here; each goes with something else."""
     sampled, bfgs = section.energies == "sampled", section.optimizer.lower() == BFGS
     goes_with = {
         "shots": (sampled, "energies = 'sampled'"),
         "residual_directions": (sampled, "energies = 'sampled'"),
+        "residual_shots": (
+            sampled and shots != "exact" and section.residual_directions > 0,
+            "energies = 'sampled' with shots, and residual_directions above 0",
+        ),
         "restarts": (not sampled, "energies = 'simulated'"),
         "max_evaluations": (bfgs, f"optimizer = 'bfgs'; '{section.optimizer}' has its own in preparation.options"),
         "tolerance": (not sampled or section.residual_directions > 0, "residual_directions above 0"),

@@ -162,7 +162,10 @@ class VariationalConfig(Section):
     restarts: int = Field(default=1, ge=1)
     """Starts tried where nothing is known of a state; of simulated energies."""
     residual_directions: int = Field(default=4, ge=0)
-    """Directions in which the slope of sampled energies is measured at the end."""
+    """Directions in which the slope of sampled energies is measured at the end: they tell whether nudged states have
+    followed the nudge."""
+    residual_shots: Shots | None = None
+    """Shots per batch of these slopes; those of the energies by default."""
     on_unconverged: Literal["warn", "stop", "go_on"] = "warn"
     """What to do with states that are not converged."""
 

@@ -20,10 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.learning.branches import Curve, find_jumps, warn_of_jumps, warn_of_strength, weyl_betas
-from qep_qiskit.learning.resolved import contrast_error_of, warn_unresolved
+from qep_qiskit.learning.resolved import hidden_in, warn_unresolved
 from qep_qiskit.measurement import StateMoments, spread_of
 from qep_qiskit.network import Group
 from qep_qiskit.preparation import Family, SolverReport
+from qep_qiskit.preparation.resolution import Hidden
 
 __all__ = ["Diagnostics", "Watched", "diagnose", "nudge_sizes", "spectral_ranges"]
 
@@ -68,6 +69,7 @@ class Diagnostics:
         judged: Whether somebody has looked at that.
         contrast_error: The part of the contrast that residuals of iterative states and rounding leave unknown: 1 where
             nudged states never left the free one. Below 1e-3 of rounding nothing is said.
+        contrast_error_se: Its standard error, where slopes are measured with shots; infinite where shots do not say.
         collapsed: Samples in which no spring of an elastic network is stretched: gradients of springs are zero.
         jumps: Pairs of neighbouring phases that lie on different branches, and phases that have lost the free one.
     """
@@ -88,6 +90,7 @@ class Diagnostics:
     unconverged: int = 0
     judged: bool = False
     contrast_error: float = np.nan
+    contrast_error_se: float = 0.0
     collapsed: int = 0
     jumps: int = 0
 
@@ -113,6 +116,8 @@ class Diagnostics:
         known: dict[str, float | int] = {name: value for name, value in numbers.items() if np.isfinite(value)}
         if self.evaluations:
             known["evaluations"] = self.evaluations
+        if "contrast_error" in known and 0.0 < self.contrast_error_se < np.inf:
+            known["contrast_error_se"] = self.contrast_error_se
         if self.judged:
             known["unconverged"] = self.unconverged
         if self.collapsed:
@@ -152,7 +157,7 @@ def diagnose(
         quiet: Give no warnings, for nudges that are large on purpose.
     """
     family = watched.family
-    contrast_error = 0.0 if watched.is_at_optimum else contrast_error_of(family, report.contrast_error)
+    hidden = Hidden(part=0.0) if watched.is_at_optimum else hidden_in(family, report.hidden)
     ranges = spectral_ranges(family.groups, family.nudge)
     cost = _expectation(watched, np.broadcast_to(family.nudge[:, None], watched.moments.means.shape))
     energy = _energies(watched, report)
@@ -171,12 +176,13 @@ def diagnose(
         evaluations=sum(part.evaluations for part in reports),
         unconverged=sum(len(part.unconverged) for part in reports),
         judged=any(part.judged for part in reports),
-        contrast_error=contrast_error,
+        contrast_error=hidden.part,
+        contrast_error_se=hidden.standard_error,
         collapsed=sum(part.collapsed for part in reports),
         of_signals=watched.constants is None,
         jumps=jumps.count if report.branches else 0,
     )
-    warn_unresolved(contrast_error, family.smallest_nudge)
+    warn_unresolved(hidden, family.smallest_nudge)
     if report.branches and not quiet:
         warn_of_strength(family, weyl_betas(gaps, ranges))
         warn_of_jumps(jumps, report)

@@ -5,50 +5,89 @@ Zero is no answer there: states that never left the free one show a contrast of 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from qep_qiskit.errors import UnresolvedContrastWarning
 from qep_qiskit.preparation import Family
-from qep_qiskit.preparation.resolution import UNRESOLVED
+from qep_qiskit.preparation.resolution import Hidden
 from qep_qiskit.warning_log import warn
 
-__all__ = ["contrast_error_of", "warn_unresolved"]
+__all__ = ["hidden_in", "warn_unresolved"]
 
 _GOOD = 0.01
 _WORTH_SAYING = 1e-3
 
 
-def contrast_error_of(family: Family, residuals: float) -> float:
+_ENOUGH = 0.25  # of the square of the part, for its standard error
+
+
+def hidden_in(family: Family, hidden: Hidden) -> Hidden:
     """The part of a contrast that is unknown; NaN where nothing is known and rounding does not count.
 
     Args:
         family: The Hamiltonians. Energies of sum |c| are rounded to eps sum |c|, so that a nudge of beta sum |c'| is
             known to about the ratio of the two.
-        residuals: What residuals of iterative states leave unknown, or NaN.
+        hidden: What residuals of iterative states leave unknown.
     """
     free, nudge = np.abs(family.free).sum(), family.smallest_nudge * np.abs(family.nudge).sum()
     rounding = float(np.finfo(float).eps * free / nudge) if nudge > 0.0 else 0.0
     if rounding < _WORTH_SAYING:
-        return residuals
-    return rounding if np.isnan(residuals) else residuals + rounding
+        return hidden
+    return replace(hidden, part=rounding if np.isnan(hidden.part) else hidden.part + rounding)
 
 
-def warn_unresolved(contrast_error: float, smallest: float) -> None:
-    """Say that a contrast is unknown, and which nudge would do.
+def warn_unresolved(hidden: Hidden, smallest: float) -> None:
+    """Say that a contrast is unknown, and which nudge would do; or that shots do not tell.
 
     Args:
-        contrast_error: The part of the contrast that is unknown.
+        hidden: The part of the contrast that is unknown.
         smallest: The smallest distance between the nudges of its phases.
     """
-    affected = int(contrast_error > UNRESOLVED)
-    wanted = smallest * contrast_error / _GOOD
     warn(
         UnresolvedContrastWarning,
         "nudged states have not followed the nudge: what is left of their residuals, or rounding, hides the contrast, "
         "and the gradient is unknown, not zero. Give a larger contrast.beta, or a smaller preparation.tolerance "
-        "(left out, it follows beta)",
-        detail=f"{min(contrast_error, 1.0):.0%} of the contrast is unknown; phases that differ by {wanted:.1g} in beta "
-        f"instead of {smallest:.1g} would know it to 1 %",
-        affected=affected,
+        "(left out, it follows beta); optimisers of sampled energies need more iterations (preparation.options)",
+        detail=_what_is_hidden(hidden, smallest),
+        affected=int(hidden.is_too_much and not hidden.is_random),
         of=1,
     )
+    warn(
+        UnresolvedContrastWarning,
+        "optimisers of sampled energies end beside the minimum by more than the nudge moves it, in random directions: "
+        "it averages out over many steps, but the error bars of a gradient do not hold it. Raise preparation.shots or "
+        "the iterations in preparation.options, or give a larger contrast.beta",
+        detail=_what_is_hidden(hidden, smallest),
+        affected=int(hidden.is_too_much and hidden.is_random),
+        of=1,
+        severity="warning",
+    )
+    warn(
+        UnresolvedContrastWarning,
+        "nobody knows whether nudged states have followed the nudge: slopes of sampled energies drown in shot noise. "
+        "Raise preparation.residual_shots (or residual_directions), or give a larger contrast.beta",
+        detail=_what_would_tell(hidden),
+        affected=int(hidden.is_undecided),
+        of=1,
+        severity="note",
+    )
+
+
+def _what_is_hidden(hidden: Hidden, smallest: float) -> str:
+    if hidden.square_error:
+        lag = f"{hidden.lag:.0%} +- {hidden.lag_error:.0%}"
+        return f"{hidden.part:.0%} +- {hidden.standard_error:.0%} of the contrast is unknown; {lag} of it lags behind"
+    wanted = smallest * hidden.part / _GOOD
+    return (
+        f"{min(hidden.part, 1.0):.0%} of the contrast is unknown; phases that differ by {wanted:.1g} in beta instead "
+        f"of {smallest:.1g} would know it to 1 %"
+    )
+
+
+def _what_would_tell(hidden: Hidden) -> str:
+    if not np.isfinite(hidden.square_error):
+        return "the slopes of the cost are not known"
+    times = max(2.0, hidden.square_error / _ENOUGH)
+    return f"about {times:.0f} times the shots would tell"

@@ -34,11 +34,13 @@ class Problem:
         groups: The commuting groups.
         coefficients: Shape (rows, terms).
         lower: Shape (rows, levels, parameters), angles of the states below, which cost a penalty to overlap with.
+        nudge: Shape (rows, terms), coefficients of the cost C that they are nudged by, where slopes of <C> are wanted.
     """
 
     groups: Sequence[CommutingGroup]
     coefficients: NDArray[np.float64]
     lower: NDArray[np.float64]
+    nudge: NDArray[np.float64] | None = None
 
     def penalties(self) -> NDArray[np.float64]:
         """Penalty b of every row: no less than the width of its spectrum."""
@@ -85,44 +87,63 @@ class SampledEnergies:
 
     def energies(self, problem: Problem, rows: NDArray, points: NDArray) -> Measuring[tuple[NDArray, NDArray]]:
         """Energies of points, each of the Hamiltonian of its row, and their variances by shots."""
+        values, variances, _ = yield from self.energies_and_costs(problem, rows, points, self.shots)
+        return values, variances
+
+    def energies_and_costs(
+        self, problem: Problem, rows: NDArray, points: NDArray, shots: int | None
+    ) -> Measuring[tuple[NDArray, NDArray, NDArray]]:
+        """The same at another number of shots, and <C>, its variance and its covariance with the energy, shape (n, 3).
+
+        These come from the same shots. Where C has a term in a group in which no Hamiltonian has one, that term is not
+        measured and counts as zero.
+        """
         coefficients = problem.coefficients[rows]
+        nudges = np.zeros_like(coefficients) if problem.nudge is None else problem.nudge[rows]
         moments = yield from measure(
             problem.groups,
             CircuitStates(program=self.program, parameters=points),
             shape=(len(points), 1),
             phases={g: [0] for g in _groups_in_use(problem)},
-            shots=[self.shots] * len(problem.groups),
+            shots=[shots] * len(problem.groups),
             key=self._next_key(),
         )
         means, covariance = np.nan_to_num(moments.means[:, 0]), moments.covariance[:, 0]
-        values = np.einsum("rt,rt->r", coefficients, means)
-        variances = np.einsum("rt,rtu,ru->r", coefficients, covariance, coefficients)
+
+        def spread(one: NDArray, other: NDArray) -> NDArray:
+            return np.einsum("rt,rtu,ru->r", one, covariance, other)
+
+        values, variances = np.einsum("rt,rt->r", coefficients, means), spread(coefficients, coefficients)
+        costs = np.einsum("rt,rt->r", nudges, means)
+        costs = np.stack([costs, spread(nudges, nudges), spread(nudges, coefficients)], axis=1)
         levels = problem.lower.shape[1]
         if levels == 0:
-            return values, variances
+            return values, variances, costs
         one, other = np.repeat(points, levels, axis=0), problem.lower[rows].reshape(-1, points.shape[1])
-        overlaps = (yield from self.overlaps(one, other)).reshape(len(points), levels)
+        overlaps = (yield from self.overlaps(one, other, shots)).reshape(len(points), levels)
         penalties = problem.penalties()[rows]
-        return values + penalties * overlaps.sum(axis=1), variances + penalties**2 * self._noise(overlaps).sum(axis=1)
+        values = values + penalties * overlaps.sum(axis=1)
+        return values, variances + penalties**2 * _noise(overlaps, shots).sum(axis=1), costs
 
-    def _noise(self, frequencies: NDArray) -> NDArray:
-        """Variances of measured frequencies; NaN for one shot, zero where exact."""
-        if self.shots is None:
-            return np.zeros_like(frequencies)
-        return frequencies * (1.0 - frequencies) / (self.shots - 1 if self.shots > 1 else np.nan)
-
-    def overlaps(self, one: NDArray, other: NDArray) -> Measuring[NDArray]:
+    def overlaps(self, one: NDArray, other: NDArray, shots: int | None) -> Measuring[NDArray]:
         """|<psi(one)|psi(other)>|^2 of pairs of points, shape (pairs,), by preparing one and undoing the other."""
         readout = initial_readout(self.program)
         states = CircuitStates(program=_overlap_program(self.program), parameters=np.concatenate([one, other], axis=1))
         request = Request(
             key=self._next_key(),
             prepared=states,
-            readouts=(Readout(group=readout.group, states=np.arange(len(one)), shots=self.shots),),
+            readouts=(Readout(group=readout.group, states=np.arange(len(one)), shots=shots),),
             for_means=False,
         )
         data = yield request
         return _frequency(data.outcomes[0], readout.outcome)
+
+
+def _noise(frequencies: NDArray, shots: int | None) -> NDArray:
+    """Variances of measured frequencies; NaN for one shot, zero where exact."""
+    if shots is None:
+        return np.zeros_like(frequencies)
+    return frequencies * (1.0 - frequencies) / (shots - 1 if shots > 1 else np.nan)
 
 
 _overlap_program = lru_cache(maxsize=32)(overlap_program)

@@ -21,7 +21,7 @@ from qep_qiskit.errors import ConfigError
 from qep_qiskit.measurement import Measuring
 from qep_qiskit.preparation.collapse import warn_of_collapse
 from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start
-from qep_qiskit.preparation.resolution import WANTED, contrast_error, size_of
+from qep_qiskit.preparation.resolution import WANTED, Hidden, contrast_error, size_of
 from qep_qiskit.prepared import RestingStates
 
 __all__ = ["EquilibriumPreparation"]
@@ -90,7 +90,7 @@ class EquilibriumPreparation:
             judged=True,
             minima=self.critical_point == "minimum" and not family.groups[0].pairs.is_root.any(),
             collapsed=collapsed,
-            contrast_error=self._contrast_error(family, free, residuals, forces),
+            hidden=Hidden(part=self._contrast_error(family, free, residuals, forces)),
         )
         states = RestingStates(points.reshape(-1, frame.num_atoms, frame.dims))
         memory = {_MEMORY: free.reshape(shape[0], -1)}

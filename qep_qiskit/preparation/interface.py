@@ -17,6 +17,7 @@ from qep_qiskit.checks import check_finite, whole_number
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.measurement import Measuring
+from qep_qiskit.preparation.resolution import Hidden
 from qep_qiskit.prepared import Prepared
 
 __all__ = ["Equilibria", "Family", "Memory", "Preparation", "SolverReport", "Start", "check_level"]
@@ -116,8 +117,8 @@ class SolverReport:
         judged: Whether convergence was looked at.
         minima: Whether the states are known to be the lowest of all, so that bounds by the variational principle hold:
             no solver that goes downhill from somewhere can know that.
-        contrast_error: The part of the contrast that residuals leave unknown (`contrast_error`); NaN where states are
-            not iterative, or nothing is known.
+        hidden: The part of the contrast that residuals leave unknown; NaN where states are not iterative, or nothing
+            is known.
         collapsed: Samples in which no spring of an elastic network is stretched.
         branches: Whether a nudge can lose the branch of the free state. Classical spins have none to lose, they can
             only jump; and Gibbs states follow every nudge smoothly. Then nothing is said of gaps and jumps.
@@ -133,7 +134,7 @@ class SolverReport:
     unconverged: tuple[str, ...] = ()
     judged: bool = False
     minima: bool = False
-    contrast_error: float = np.nan
+    hidden: Hidden = field(default_factory=Hidden)
     collapsed: int = 0
     branches: bool = True
     lowest: bool = False

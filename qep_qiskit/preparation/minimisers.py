@@ -25,7 +25,8 @@ __all__ = ["CONVERGED", "Minima", "Minimiser", "SampledMinimiser", "SimulatedMin
 CONVERGED = 1e-4
 """Norm of a gradient, as a part of the largest coefficient, at which a state counts as converged."""
 
-_SLOPE_STEP = 0.1
+_SLOPE_STEP = 0.1  # of sampled energies, whose noise a smaller one would raise
+_SLOPE_STEP_EXACT = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,6 +39,9 @@ class Minima:
         residuals: Shape (rows,), norms of the energies' gradients; NaN where not measured.
         inverse_hessians: Shape (rows, parameters, parameters), where the minimiser has learned them.
         gradients: Shape (rows, parameters), of the energies, where they are known exactly.
+        directions: Shape (rows, directions, parameters), along which slopes were measured in their place.
+        slopes: Shape (rows, directions, 5): slopes of the energy and of <C>, the variances of both by shots, and their
+            covariance.
     """
 
     points: NDArray[np.float64]
@@ -45,6 +49,8 @@ class Minima:
     residuals: NDArray[np.float64]
     inverse_hessians: NDArray[np.float64] | None = None
     gradients: NDArray[np.float64] | None = None
+    directions: NDArray[np.float64] | None = None
+    slopes: NDArray[np.float64] | None = None
 
     def _map(self, change: Callable[..., NDArray], *others: Minima) -> Minima:
         """Every array, together with those of others, changed; what one of them does not have is left out."""
@@ -77,8 +83,21 @@ class Minimiser(Protocol):
 
     evaluations: int
 
-    def minimise(self, problem: Problem, start: NDArray, inverse: NDArray | None = None) -> Measuring[Minima]:
-        """Minima of all rows, from angles (rows, parameters), and inverse Hessians where they are known from before."""
+    def minimise(
+        self,
+        problem: Problem,
+        start: NDArray,
+        inverse: NDArray | None = None,
+        directions: NDArray | None = None,
+    ) -> Measuring[Minima]:
+        """Minima of all rows.
+
+        Args:
+            problem: The Hamiltonians.
+            start: Angles, shape (rows, parameters).
+            inverse: Inverse Hessians, where they are known from before.
+            directions: Shape (rows, directions, parameters), in which slopes are to be measured; by default random.
+        """
         ...
 
 
@@ -129,7 +148,13 @@ class SimulatedMinimiser:
     needed: float = np.inf
     evaluations: int = field(default=0)
 
-    def minimise(self, problem: Problem, start: NDArray, inverse: NDArray | None = None) -> Measuring[Minima]:
+    def minimise(
+        self,
+        problem: Problem,
+        start: NDArray,
+        inverse: NDArray | None = None,
+        directions: NDArray | None = None,
+    ) -> Measuring[Minima]:
         """Minima of all rows; a descent is one of energies in units of their largest coefficient."""
         if self.optimizer != BFGS:
             return (yield from self._one_by_one(problem, start))
@@ -195,6 +220,7 @@ class SampledMinimiser:
         key: Names the requests.
         shots: Per batch, or None for exact expectations.
         directions: Random directions in which slopes are measured at the minima.
+        slope_shots: Shots per batch of these, by default the same.
     """
 
     program: LayerProgram
@@ -204,13 +230,20 @@ class SampledMinimiser:
     key: RequestKey
     shots: int | None
     directions: int
+    slope_shots: int | None = None
     evaluations: int = field(default=0)
     _energies: SampledEnergies = field(init=False)
 
     def __post_init__(self) -> None:
         self._energies = SampledEnergies(program=self.program, shots=self.shots, key=self.key)
 
-    def minimise(self, problem: Problem, start: NDArray, inverse: NDArray | None = None) -> Measuring[Minima]:
+    def minimise(
+        self,
+        problem: Problem,
+        start: NDArray,
+        inverse: NDArray | None = None,
+        directions: NDArray | None = None,
+    ) -> Measuring[Minima]:
         """Minima of all rows."""
 
         def answer(questions: list[Question]) -> Measuring[list[Any]]:
@@ -220,10 +253,13 @@ class SampledMinimiser:
         optima = yield from run_in_lockstep(works, answer, _Shuffle(self.seeds, self.key))
         points = np.array([point for point, _ in optima])
         self.evaluations += sum(asked for _, asked in optima)
-        residuals = np.full(len(points), np.nan)
-        if self.directions:
-            residuals = yield from self._residuals(problem, points)
-        return Minima(points=points, values=np.full(len(points), np.nan), residuals=residuals)
+        unknown = np.full(len(points), np.nan)
+        if not self.directions:
+            return Minima(points=points, values=unknown, residuals=unknown)
+        along = self._random_directions(points) if directions is None else directions
+        slopes = yield from self._slopes(problem, points, along)
+        residuals = self._residuals(slopes)
+        return Minima(points=points, values=unknown, residuals=residuals, directions=along, slopes=slopes)
 
     def _answers(self, problem: Problem, questions: list[Question]) -> Measuring[list[Any]]:
         """Energies in one request, overlaps in another."""
@@ -237,27 +273,41 @@ class SampledMinimiser:
         fidelities = [question for question in questions if question.kind == "fidelity"]
         if fidelities:
             one, other = (np.concatenate([question.content[side] for question in fidelities]) for side in (0, 1))
-            values = yield from self._energies.overlaps(one, other)
+            values = yield from self._energies.overlaps(one, other, self.shots)
             answers |= _shared_out(fidelities, values, [len(question.content[0]) for question in fidelities])
         return [answers[question.worker] for question in questions]
 
-    def _residuals(self, problem: Problem, points: NDArray) -> Measuring[NDArray]:
+    def _random_directions(self, points: NDArray) -> NDArray[np.float64]:
+        """Signs +-1, shape (rows, directions, parameters)."""
+        generator = self.seeds.generator(*self.key.words, "residual", self._energies.asked)
+        return generator.choice((-1.0, 1.0), size=(len(points), self.directions, points.shape[1]))
+
+    def _slopes(self, problem: Problem, points: NDArray, directions: NDArray) -> Measuring[NDArray]:
+        """Slopes of the energy and of <C> along directions, see `Minima.slopes`; variances are zero where exact."""
+        shots = self.shots if self.slope_shots is None else self.slope_shots
+        step = _SLOPE_STEP_EXACT if shots is None else _SLOPE_STEP
+        trials = points[:, None] + step * np.stack([directions, -directions])
+        rows = np.tile(np.repeat(np.arange(len(points)), directions.shape[1]), 2)
+        self.evaluations += len(rows)
+        flat = trials.reshape(len(rows), -1)
+        energies, noise, costs = yield from self._energies.energies_and_costs(problem, rows, flat, shots)
+        columns = [energies, costs[:, 0], noise, costs[:, 1], costs[:, 2]]
+        found = np.stack(columns, axis=1).reshape(2, *directions.shape[:2], 5)
+        slopes = (found[0] - found[1])[..., :2] / (2.0 * step)
+        spread = np.nan_to_num(found.sum(axis=0)[..., 2:]) / (2.0 * step) ** 2
+        return np.concatenate([slopes, spread], axis=2)
+
+    def _residuals(self, slopes: NDArray) -> NDArray[np.float64]:
         """Norms of gradients from slopes along random directions, shot noise taken off.
 
         For directions d of +-1 the mean of (g . d)^2 is |g|^2. Where shots cannot tell it from zero, its own
         uncertainty is given instead: few shots do not make a state converged.
         """
-        generator = self.seeds.generator(*self.key.words, "residual", self._energies.asked)
-        signs = generator.choice((-1.0, 1.0), size=(self.directions, *points.shape))
-        trials = points + _SLOPE_STEP * np.stack([signs, -signs])
-        rows = np.tile(np.arange(len(points)), 2 * self.directions)
-        self.evaluations += len(rows)
-        values, variances = yield from self._energies.energies(problem, rows, trials.reshape(len(rows), -1))
-        high, low = values.reshape(2, self.directions, -1)
-        noise = np.nan_to_num(variances).reshape(2, self.directions, -1).sum(axis=0) / (2.0 * _SLOPE_STEP) ** 2
-        squares = ((high - low) / (2.0 * _SLOPE_STEP)) ** 2 - noise
-        scatter = squares.std(axis=0, ddof=1) / np.sqrt(self.directions) if self.directions > 1 else noise[0]
-        return np.sqrt(np.maximum(squares.mean(axis=0), scatter if self.shots is not None else 0.0))
+        noise = slopes[..., 2]
+        squares = slopes[..., 0] ** 2 - noise
+        count = squares.shape[1]
+        scatter = squares.std(axis=1, ddof=1) / np.sqrt(count) if count > 1 else noise[:, 0]
+        return np.sqrt(np.maximum(squares.mean(axis=1), scatter if self.shots is not None else 0.0))
 
 
 def _shared_out(questions: Sequence[Question], values: NDArray, sizes: Sequence[int]) -> dict[int, NDArray]:

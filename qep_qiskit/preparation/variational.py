@@ -31,7 +31,14 @@ from qep_qiskit.preparation.minimisers import (
     SimulatedMinimiser,
 )
 from qep_qiskit.preparation.optimizers import BFGS, check_optimizer
-from qep_qiskit.preparation.resolution import UNRESOLVED, WANTED, contrast_error, size_of, units_of
+from qep_qiskit.preparation.resolution import (
+    WANTED,
+    Hidden,
+    contrast_error,
+    sampled_contrast_error,
+    size_of,
+    units_of,
+)
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import LayerProgram
 from qep_qiskit.seeds import Seeds
@@ -74,6 +81,7 @@ class VariationalPreparation:
         max_evaluations: Of the energy, for every state, for ``"bfgs"``.
         restarts: Starts that are tried where nothing is known of a state; the lowest energy is kept.
         residual_directions: Random directions in which the slope of sampled energies is measured at the end.
+        residual_shots: Shots per batch of these slopes; by default those of the energies.
         on_unconverged: What to do with states that are not converged: ``"warn"``, ``"stop"`` or ``"go_on"``.
 
     Raises:
@@ -91,6 +99,7 @@ class VariationalPreparation:
     max_evaluations: int = 3000
     restarts: int = 1
     residual_directions: int = 4
+    residual_shots: int | None = None
     on_unconverged: Literal["warn", "stop", "go_on"] = "warn"
 
     def __post_init__(self) -> None:
@@ -98,6 +107,7 @@ class VariationalPreparation:
         for name, bound in least.items():
             whole_number(f"preparation.{name}", getattr(self, name), bound)
         check_shots("preparation.shots", self.shots)
+        check_shots("preparation.residual_shots", self.residual_shots)
         if self.tolerance is not None and not self.tolerance > 0:
             raise ConfigError(f"preparation.tolerance: expected a number above zero, got {self.tolerance}")
         check_optimizer(self.optimizer, self.options, simulated=self.energies == "simulated")
@@ -127,7 +137,7 @@ class VariationalPreparation:
             sides = [float(beta) for beta in family.betas if abs(beta) == size]
             solved |= yield from self._nudged(minimiser, family, solved, sides, start.memory)
         equilibria = self._equilibria(program, family, solved, minimiser)
-        report = replace(equilibria.report, contrast_error=_contrast_error(family, solved, forces))
+        report = replace(equilibria.report, hidden=_hidden(family, solved, forces))
         self._judge(report, family)
         return replace(equilibria, report=report)
 
@@ -164,6 +174,7 @@ class VariationalPreparation:
                 key=family.key,
                 shots=self.shots,
                 directions=self.residual_directions,
+                slope_shots=self.residual_shots,
             )
         return SimulatedMinimiser(
             program=program,
@@ -238,13 +249,17 @@ class VariationalPreparation:
     ) -> Measuring[dict[float, tuple[Minima, ...]]]:
         """Minima at the next nudges outwards, +beta and -beta side by side."""
         coefficients = np.concatenate([family.free + beta * family.nudge for beta in sides])
+        nudge = np.concatenate([family.nudge] * len(sides))
         levels: list[Minima] = []
         for level in range(self.level + 1):
             near = Minima.joined([self._near(solved, beta, level, memory) for beta in sides])
             problem = Problem(
-                groups=family.groups, coefficients=coefficients, lower=_stacked(levels, near.points[:, None][:, :0])
+                groups=family.groups,
+                coefficients=coefficients,
+                lower=_stacked(levels, near.points[:, None][:, :0]),
+                nudge=nudge,
             )
-            levels.append((yield from minimiser.minimise(problem, near.points, near.inverse_hessians)))
+            levels.append((yield from minimiser.minimise(problem, near.points, near.inverse_hessians, near.directions)))
         parts = [minima.split(len(sides)) for minima in levels]
         return {beta: tuple(part[side] for part in parts) for side, beta in enumerate(sides)}
 
@@ -311,8 +326,8 @@ class VariationalPreparation:
         fault = ""
         if missed:
             fault = f"{missed} of {looked_at} states are not converged to {tolerance:.1e} ({report.unconverged[0]})"
-        elif report.contrast_error > UNRESOLVED:
-            fault = f"residuals hide {min(report.contrast_error, 1.0):.0%} of the contrast"
+        elif report.hidden.is_too_much:
+            fault = f"residuals hide {min(report.hidden.part, 1.0):.0%} of the contrast"
         if fault and self.on_unconverged == "stop":
             raise UnconvergedError(
                 f"preparation: {fault}; {advice}, in a new run; this one stops (on_unconverged = 'stop')"
@@ -334,15 +349,28 @@ def _inverse_hessians(levels: tuple[Minima, ...]) -> NDArray[np.float64] | None:
     return np.stack(known, axis=1) if len(known) == len(levels) else None
 
 
-def _contrast_error(family: Family, solved: Mapping[float, tuple[Minima, ...]], forces: NDArray) -> float:
+def _hidden(family: Family, solved: Mapping[float, tuple[Minima, ...]], forces: NDArray) -> Hidden:
     """What residuals leave of the contrasts between the phases, or with the free one where there is one phase only."""
     betas = np.unique(family.betas) if len(family.betas) > 1 else np.union1d(family.betas, [0.0])
-    gradients = [minima.gradients for beta in betas for minima in solved[float(beta)]]
+    phases = [solved[float(beta)] for beta in betas]
+    if len(betas) < 2:
+        return Hidden()
+    gradients = [minima.gradients for levels in phases for minima in levels]
     known = [gradient for gradient in gradients if gradient is not None]
-    if len(known) < len(gradients) or len(betas) < 2:
-        return float("nan")
-    residuals = np.stack(known, axis=1).reshape(family.num_samples, len(betas), -1)
-    return contrast_error(betas, residuals, np.broadcast_to(forces[:, None], residuals.shape))
+    if len(known) == len(gradients):
+        residuals = np.stack(known, axis=1).reshape(family.num_samples, len(betas), -1)
+        return Hidden(part=contrast_error(betas, residuals, np.broadcast_to(forces[:, None], residuals.shape)))
+    if not family.nudge.any():
+        return Hidden(part=0.0)
+    points = np.stack([_points(levels) for levels in phases])
+    if (points == points[0]).all():
+        return Hidden(part=1.0)  # no slope is needed to know that nothing has followed
+    slopes = [minima.slopes for levels in phases for minima in levels]
+    measured = [slope for slope in slopes if slope is not None]
+    if len(measured) < len(slopes):
+        return Hidden(square_error=np.inf)
+    whole = np.stack(measured).reshape(len(betas), len(phases[0]), *measured[0].shape)
+    return sampled_contrast_error(betas, whole.transpose(2, 0, 3, 1, 4))
 
 
 def _shift(beta: float) -> str:

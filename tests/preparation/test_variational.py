@@ -337,8 +337,8 @@ def test_nudged_states_start_from_their_neighbours_inwards(monkeypatch):
     """The states at +-2 beta from those at +-beta, and these from the free one."""
     calls, minimise = [], SimulatedMinimiser.minimise
 
-    def watched(self, problem, start, inverse=None):
-        found = yield from minimise(self, problem, start, inverse)
+    def watched(self, problem, start, *known):
+        found = yield from minimise(self, problem, start, *known)
         calls.append((start, found.points))
         return found
 
