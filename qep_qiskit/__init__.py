@@ -1,121 +1,128 @@
 """Quantum Equilibrium Propagation on quantum circuits.
 
-The names below are the public interface; each is imported when it is first used, so that ``import qep_qiskit``
-costs nothing.
+The imports under `TYPE_CHECKING` are the one list of public names. Editors and type checkers follow them; Python reads
+them and imports each when it is first used, so that ``import qep_qiskit`` costs nothing.
 """
 
 from __future__ import annotations
 
+import ast
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_HOMES: dict[str, str] = {
-    "Adam": "learning",
-    "AdaptiveShots": "learning",
-    "AdiabaticPreparation": "preparation",
-    "AerExecutor": "execution.aer",
-    "AnsatzError": "errors",
-    "ChainGroundState": "preparation",
-    "ClampedInputs": "network",
-    "CommutingGroup": "operators",
-    "Contrast": "learning",
-    "CoordinateWord": "coordinates",
-    "CostTerm": "cost",
-    "CrossEntropy": "losses",
-    "CustomLoss": "losses",
-    "EquilibriumPreparation": "preparation",
-    "ErrorModel": "learning",
-    "ExactPreparation": "preparation",
-    "Experiment": "config",
-    "FiniteDifferences": "budget",
-    "FixedAnsatz": "preparation",
-    "Extrapolation": "measurement",
-    "GaussianPreparation": "preparation",
-    "GradientDescent": "learning",
-    "GradientEstimator": "learning",
-    "GradientProblem": "budget.problem",
-    "HamiltonianVariational": "preparation",
-    "HardwareEfficient": "preparation",
-    "Interaction": "network",
-    "IsingNetwork": "network",
-    "LayerProgram": "program",
-    "LossOnExpectations": "cost",
-    "Momentum": "learning",
-    "NudgedHamiltonian": "nudge",
-    "OperatorCost": "cost",
-    "ParameterShift": "budget",
-    "PauliNetwork": "network",
-    "PauliWord": "operators",
-    "Pilot": "learning",
-    "PilotSettings": "learning",
-    "Replication": "learning",
-    "PointExecutor": "execution",
-    "PointStatistics": "budget",
-    "QepError": "errors",
-    "QepWarning": "errors",
-    "ReadingPlan": "measurement",
-    "ReadoutMitigation": "measurement",
-    "RequestKey": "execution",
-    "SPSA": "budget",
-    "SamplerExecutor": "execution",
-    "Schedule": "learning",
-    "Seeds": "seeds",
-    "Setting": "budget.gradient_study",
-    "Spending": "learning",
-    "SpendingPolicy": "learning",
-    "SpringNetwork": "network",
-    "SquaredError": "losses",
-    "Start": "network",
-    "StatevectorExecutor": "execution",
-    "Trainer": "learning",
-    "TrainingSettings": "learning",
-    "Update": "learning",
-    "VariationalPreparation": "preparation",
-    "VectorExecutor": "execution",
-    "chain": "network",
-    "chain_term_means": "preparation",
-    "complete": "network",
-    "csv_task": "tasks",
-    "device_executor": "execution.aer",
-    "digits_task": "tasks",
-    "drive": "measurement",
-    "estimated_qpu_seconds": "execution",
-    "evaluate": "learning",
-    "exact_gradient": "learning.exact_gradient",
-    "finite_differences": "learning.finite_differences",
-    "first_beta": "learning",
-    "from_edges": "network",
-    "from_file": "config",
-    "hamiltonian_variational": "ansatz",
-    "hardware_efficient": "ansatz",
-    "heavy_hex": "network",
-    "lattice": "network",
-    "layered": "network",
-    "lower": "program",
-    "measure_pilot": "learning",
-    "measure_setting": "budget.gradient_study",
-    "moons_task": "tasks",
-    "no_data_task": "tasks",
-    "parity_task": "tasks",
-    "parse_operator": "expressions",
-    "point_statistics": "budget",
-    "read_ansatz": "ansatz",
-    "ring": "network",
-    "scale_targets": "tasks",
-    "solve_chain": "preparation",
-    "study_pilot": "budget.gradient_study",
-    "true_gradient": "budget.problem",
-    "xor_task": "tasks",
-}
+__version__ = "0.1.0"
 
-__all__ = sorted(_HOMES)
+if TYPE_CHECKING:
+    from qep_qiskit.ansatz import hamiltonian_variational as hamiltonian_variational
+    from qep_qiskit.ansatz import hardware_efficient as hardware_efficient
+    from qep_qiskit.ansatz import read_ansatz as read_ansatz
+    from qep_qiskit.budget import SPSA as SPSA
+    from qep_qiskit.budget import FiniteDifferences as FiniteDifferences
+    from qep_qiskit.budget import ParameterShift as ParameterShift
+    from qep_qiskit.budget import PointStatistics as PointStatistics
+    from qep_qiskit.budget import point_statistics as point_statistics
+    from qep_qiskit.budget.gradient_study import Setting as Setting
+    from qep_qiskit.budget.gradient_study import measure_setting as measure_setting
+    from qep_qiskit.budget.gradient_study import study_pilot as study_pilot
+    from qep_qiskit.budget.problem import GradientProblem as GradientProblem
+    from qep_qiskit.budget.problem import true_gradient as true_gradient
+    from qep_qiskit.config import Experiment as Experiment
+    from qep_qiskit.config import from_file as from_file
+    from qep_qiskit.coordinates import CoordinateWord as CoordinateWord
+    from qep_qiskit.cost import CostTerm as CostTerm
+    from qep_qiskit.cost import LossOnExpectations as LossOnExpectations
+    from qep_qiskit.cost import OperatorCost as OperatorCost
+    from qep_qiskit.errors import AnsatzError as AnsatzError
+    from qep_qiskit.errors import QepError as QepError
+    from qep_qiskit.errors import QepWarning as QepWarning
+    from qep_qiskit.execution import PointExecutor as PointExecutor
+    from qep_qiskit.execution import RequestKey as RequestKey
+    from qep_qiskit.execution import SamplerExecutor as SamplerExecutor
+    from qep_qiskit.execution import StatevectorExecutor as StatevectorExecutor
+    from qep_qiskit.execution import VectorExecutor as VectorExecutor
+    from qep_qiskit.execution import estimated_qpu_seconds as estimated_qpu_seconds
+    from qep_qiskit.execution.aer import AerExecutor as AerExecutor
+    from qep_qiskit.execution.aer import device_executor as device_executor
+    from qep_qiskit.expressions import parse_operator as parse_operator
+    from qep_qiskit.learning import Adam as Adam
+    from qep_qiskit.learning import AdaptiveShots as AdaptiveShots
+    from qep_qiskit.learning import Contrast as Contrast
+    from qep_qiskit.learning import ErrorModel as ErrorModel
+    from qep_qiskit.learning import GradientDescent as GradientDescent
+    from qep_qiskit.learning import GradientEstimator as GradientEstimator
+    from qep_qiskit.learning import Momentum as Momentum
+    from qep_qiskit.learning import Pilot as Pilot
+    from qep_qiskit.learning import PilotSettings as PilotSettings
+    from qep_qiskit.learning import Replication as Replication
+    from qep_qiskit.learning import Schedule as Schedule
+    from qep_qiskit.learning import Spending as Spending
+    from qep_qiskit.learning import SpendingPolicy as SpendingPolicy
+    from qep_qiskit.learning import Trainer as Trainer
+    from qep_qiskit.learning import TrainingSettings as TrainingSettings
+    from qep_qiskit.learning import Update as Update
+    from qep_qiskit.learning import evaluate as evaluate
+    from qep_qiskit.learning import first_beta as first_beta
+    from qep_qiskit.learning import measure_pilot as measure_pilot
+    from qep_qiskit.learning.exact_gradient import exact_gradient as exact_gradient
+    from qep_qiskit.learning.finite_differences import finite_differences as finite_differences
+    from qep_qiskit.losses import CrossEntropy as CrossEntropy
+    from qep_qiskit.losses import CustomLoss as CustomLoss
+    from qep_qiskit.losses import SquaredError as SquaredError
+    from qep_qiskit.measurement import Extrapolation as Extrapolation
+    from qep_qiskit.measurement import ReadingPlan as ReadingPlan
+    from qep_qiskit.measurement import ReadoutMitigation as ReadoutMitigation
+    from qep_qiskit.measurement import drive as drive
+    from qep_qiskit.network import ClampedInputs as ClampedInputs
+    from qep_qiskit.network import Interaction as Interaction
+    from qep_qiskit.network import IsingNetwork as IsingNetwork
+    from qep_qiskit.network import PauliNetwork as PauliNetwork
+    from qep_qiskit.network import SpringNetwork as SpringNetwork
+    from qep_qiskit.network import Start as Start
+    from qep_qiskit.network import chain as chain
+    from qep_qiskit.network import complete as complete
+    from qep_qiskit.network import from_edges as from_edges
+    from qep_qiskit.network import heavy_hex as heavy_hex
+    from qep_qiskit.network import lattice as lattice
+    from qep_qiskit.network import layered as layered
+    from qep_qiskit.network import ring as ring
+    from qep_qiskit.nudge import NudgedHamiltonian as NudgedHamiltonian
+    from qep_qiskit.operators import CommutingGroup as CommutingGroup
+    from qep_qiskit.operators import PauliWord as PauliWord
+    from qep_qiskit.preparation import AdiabaticPreparation as AdiabaticPreparation
+    from qep_qiskit.preparation import ChainGroundState as ChainGroundState
+    from qep_qiskit.preparation import EquilibriumPreparation as EquilibriumPreparation
+    from qep_qiskit.preparation import ExactPreparation as ExactPreparation
+    from qep_qiskit.preparation import FixedAnsatz as FixedAnsatz
+    from qep_qiskit.preparation import GaussianPreparation as GaussianPreparation
+    from qep_qiskit.preparation import HamiltonianVariational as HamiltonianVariational
+    from qep_qiskit.preparation import HardwareEfficient as HardwareEfficient
+    from qep_qiskit.preparation import VariationalPreparation as VariationalPreparation
+    from qep_qiskit.preparation import chain_term_means as chain_term_means
+    from qep_qiskit.preparation import solve_chain as solve_chain
+    from qep_qiskit.program import LayerProgram as LayerProgram
+    from qep_qiskit.program import lower as lower
+    from qep_qiskit.seeds import Seeds as Seeds
+    from qep_qiskit.tasks import csv_task as csv_task
+    from qep_qiskit.tasks import digits_task as digits_task
+    from qep_qiskit.tasks import moons_task as moons_task
+    from qep_qiskit.tasks import no_data_task as no_data_task
+    from qep_qiskit.tasks import parity_task as parity_task
+    from qep_qiskit.tasks import scale_targets as scale_targets
+    from qep_qiskit.tasks import xor_task as xor_task
+else:
 
+    def _homes() -> dict[str, str]:
+        """The module of every public name, as the imports above say."""
+        public = next(node for node in ast.parse(__spec__.loader.get_source(__name__)).body if isinstance(node, ast.If))
+        return {alias.name: line.module for line in public.body for alias in line.names}
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'qep_qiskit' has no attribute '{name}'")
-    return getattr(import_module(f"qep_qiskit.{_HOMES[name]}"), name)
+    _HOMES = _homes()
+    __all__ = sorted(_HOMES)
 
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'qep_qiskit' has no attribute '{name}'")
+        return getattr(import_module(_HOMES[name]), name)
 
-def __dir__() -> list[str]:
-    return __all__
+    def __dir__() -> list[str]:
+        return [*__all__, "__version__"]

@@ -47,6 +47,7 @@ ROOMS = [
     "config",
     "studies",
     "cli",
+    "__main__",
 ]
 FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.relative_to(PACKAGE).parts != ("__init__.py",)]
 

@@ -8,9 +8,10 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import NoReturn
 
+from qep_qiskit import __version__
 from qep_qiskit.cli.streams import accept_all_characters, give_up_output, system_line
 from qep_qiskit.errors import QepError, QepWarning, StillQueuedError, WorkerLostError
 
@@ -110,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="qep", description=_MANUAL, epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--version", action="version", version=f"qep_qiskit {metadata.version('qep_qiskit')}")
+    parser.add_argument("--version", action="version", version=f"qep_qiskit {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
 
     train = _command(commands, "train", "train a network", "Train the network of a configuration.")

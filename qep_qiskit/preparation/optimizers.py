@@ -40,7 +40,7 @@ _SPSA = "spsa"
 _ASKS_TOGETHER = (_SPSA, "qnspsa")
 _NOT_OFFERED = {"Optimizer", "SciPyOptimizer", "SteppableOptimizer", "P_BFGS"}
 _NOT_IN_A_FILE = {
-    *("self", "kwargs", "fidelity", "options", "max_evals_grouped"),
+    *("self", "kwargs", "fidelity", "options", "max_evals_grouped", "iprint"),
     *("callback", "termination_checker", "initial_hessian", "lse_solver"),
 }
 _COUNTS = ("maxiter", "maxfev", "maxfun")
@@ -153,6 +153,9 @@ def _build(
         ) from error
     except (TypeError, ValueError, QiskitError) as error:
         raise ConfigError(f"preparation.options: '{name}' does not take these ({_in_one_line(error)})") from error
+    if name == "l_bfgs_b":
+        # The library hands on an option of printing that SciPy deprecates and drops from 1.18 on.
+        optimizer._options.pop("iprint", None)
     if name in _ASKS_TOGETHER or not optimizer.is_gradient_ignored:
         optimizer.set_max_evals_grouped(_MOST_GROUPED)
     return optimizer

@@ -139,6 +139,14 @@ def test_energy_and_gradient_of_a_point_are_one_evaluation():
     assert asked == len(oracle.kinds) < 15
 
 
+@pytest.mark.filterwarnings("error")
+def test_l_bfgs_b_is_given_no_option_that_scipy_drops():
+    # SciPy deprecates `iprint` and takes it away in 1.18; nothing else held SciPy below that.
+    minimise("l_bfgs_b", simulated=True)
+    with pytest.raises(ConfigError, match="'l_bfgs_b' has no 'iprint'"):
+        check_optimizer("l_bfgs_b", {"iprint": 1}, simulated=True)
+
+
 def test_qnspsa_asks_for_overlaps_too():
     _, oracle = minimise("qnspsa", {"maxiter": 5}, simulated=False)
     assert set(oracle.kinds) == {"energy", "fidelity"}

@@ -1,0 +1,71 @@
+"""What is imported is declared, and the lowest versions that are declared are those that are tested."""
+
+import ast
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow"}
+OWN = {"qep_qiskit", "loopback"} | {
+    path.stem for folder in ("tests", "benchmarks") for path in (ROOT / folder).glob("*.py")
+}
+
+
+def canonical(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def bounds(requirements):
+    """Lowest versions by name, those of extras that are named included; "" for any version."""
+    found = {}
+    for requirement in requirements:
+        name, extras, rest = re.fullmatch(r"([\w.-]+)(?:\[([\w,]+)\])?(.*)", requirement).groups()
+        if canonical(name) == "qep-qiskit":
+            for extra in extras.split(","):
+                found |= bounds(EXTRAS[extra])
+        else:
+            found[canonical(name)] = rest.removeprefix(">=").split(",")[0]
+    return found
+
+
+def imported(folder):
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            else:
+                names = [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+            for name in names:
+                top = name.split(".")[0]
+                if top not in sys.stdlib_module_names | OWN:
+                    yield canonical(DISTRIBUTIONS.get(top, top))
+
+
+@pytest.mark.parametrize(
+    ("folder", "extras"),
+    [
+        ("qep_qiskit", ["datasets", "ibm", "cluster", "parquet"]),
+        ("tests", ["dev"]),
+        ("benchmarks", ["dev"]),
+    ],
+)
+def test_all_that_is_imported_is_declared(folder, extras):
+    declared = bounds(PROJECT["dependencies"]).keys() | bounds(f"qep_qiskit[{','.join(extras)}]".split()).keys()
+    assert set(imported(folder)) - declared == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "extras"),
+    [("constraints-minimum.txt", "test,cluster,parquet"), ("constraints-minimum-ibm.txt", "test,ibm")],
+)
+def test_the_constraints_are_the_lower_bounds(file, extras):
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    pinned = {canonical(name): version for name, version in (line.split("==") for line in lines if "==" in line)}
+    declared = bounds([*PROJECT["dependencies"], f"qep_qiskit[{extras}]"])
+    assert pinned == {name: version for name, version in declared.items() if version}
