@@ -86,6 +86,7 @@ def test_errors_of_each_weight_by_exact_bias_and_variance(kind, exact):
     assert np.sqrt(squared) == pytest.approx(ERRORS[kind], abs=0.7e-3)
 
 
+@pytest.mark.deep(but=["symmetric"])
 @pytest.mark.parametrize("kind", ERRORS)
 def test_errors_of_each_weight_as_measured(kind, problem, exact):
     known = with_known_signals(problem)
@@ -111,6 +112,7 @@ def test_error_bars_hold_with_the_noise_of_the_signal_and_not_without(problem):
     assert ((share > 0.12) & (share < 0.20)).all()
 
 
+@pytest.mark.deep
 def test_error_bars_of_the_one_sided_contrast_hold(problem):
     """Its signal is read from the very free phase that it subtracts, and most of the noise cancels here."""
     found = estimates(problem, Contrast(kind="one_sided", beta=0.5), 4000, 1500)

@@ -196,6 +196,7 @@ def test_slow_ramps_reach_the_wanted_level(graph, seed, level):
 # Deflation
 
 
+@pytest.mark.deep(but=["complete3-1", "chain3-2", "complete4-1"])
 @pytest.mark.parametrize("level", range(4))
 @pytest.mark.parametrize(
     "case",
@@ -237,6 +238,7 @@ class ExactFidelity:
         return self
 
 
+@pytest.mark.deep
 @pytest.mark.filterwarnings("ignore:scipy.optimize. The `disp`:DeprecationWarning")
 @pytest.mark.parametrize(
     "graph",

@@ -81,6 +81,7 @@ def trained(preparation, epochs=2):
     return trainer, looker.steps
 
 
+@pytest.mark.deep(but=["0.001"])
 @pytest.mark.parametrize("tolerance", [1e-3, 1e-4])
 def test_remembered_states_need_ten_times_fewer_evaluations(tolerance):
     """Free states of a chain of eight after two epochs: from memory, and without."""
@@ -95,6 +96,7 @@ def test_remembered_states_need_ten_times_fewer_evaluations(tolerance):
     assert warm.energies == pytest.approx(cold.energies, abs=2e-3)
 
 
+@pytest.mark.deep
 def test_the_second_epoch_is_cheaper_than_a_cold_one():
     """With the nudged states, which are remembered as displacements from the free ones."""
     preparation = hva(4, tolerance=1e-3)

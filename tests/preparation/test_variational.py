@@ -147,6 +147,7 @@ def test_the_contrast_at_small_nudges_is_the_gradient_of_the_variational_cost(na
     assert found == pytest.approx(derivative(cost, step=0.01), rel=0, abs=1e-6)
 
 
+@pytest.mark.deep(but=["chain4-0", "complete4-2"])
 @pytest.mark.parametrize("case", OF_FOUR_SPINS, ids=lambda case: case.name)
 def test_three_layers_give_the_exact_contrast_of_four_spins(case):
     found = contrast_of(hva(3, tolerance=1e-6, max_evaluations=6000), case, BETA)
@@ -155,6 +156,7 @@ def test_three_layers_give_the_exact_contrast_of_four_spins(case):
     assert found.diagnostics.residual <= 1e-6
 
 
+@pytest.mark.deep(but=["chain4-1", "complete4-0"])
 @pytest.mark.parametrize("case", OF_FOUR_SPINS, ids=lambda case: case.name)
 def test_four_spins_to_a_ten_thousandth_in_few_evaluations(case):
     equilibria, _ = prepare(hva(3, tolerance=2e-3), family_of(case))
@@ -163,6 +165,7 @@ def test_four_spins_to_a_ten_thousandth_in_few_evaluations(case):
     assert equilibria.report.evaluations <= 100
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     "case",
     [pytest.param(case, id=case.name, marks=[pytest.mark.slow] * (n < 2)) for n, case in enumerate(CHAINS_OF_EIGHT)],
