@@ -30,7 +30,10 @@ MODULES = {
     "contrast": ("qep_qiskit/learning/contrast.py", "tests/learning/test_contrast.py"),
     "update": ("qep_qiskit/learning/update.py", "tests/learning/test_update.py"),
     "signal noise": ("qep_qiskit/learning/signal_noise.py", "tests/learning/test_gradient_noise.py"),
-    "moments": ("qep_qiskit/measurement/moments.py", "tests/measurement/test_moments.py"),
+    "moments": (
+        "qep_qiskit/measurement/moments.py",
+        "tests/measurement/test_moments.py tests/measurement/test_extrapolation.py",
+    ),
     "batches": ("qep_qiskit/measurement/batches.py", "tests/measurement/test_batches.py"),
     "inversion": ("qep_qiskit/measurement/inversion.py", "tests/measurement/test_inversion.py"),
     "extrapolation": ("qep_qiskit/measurement/extrapolation.py", "tests/measurement/test_extrapolation.py"),
