@@ -30,7 +30,7 @@ __all__ = [
     "for_error",
     "for_seconds",
     "for_shots",
-    "require_positive",
+    "require_answerable",
 ]
 
 CONFIDENCE = 0.8
@@ -41,6 +41,10 @@ _WORTH_ANOTHER_CHECK = 1.1
 _INTERVAL = 0.05, 0.95
 _SHOTS_OF_A_CHECK = 4
 _MOST_SHOTS_OF_A_CHECK = 1_000_000
+_LARGEST = {
+    "--target-error": (100.0, "a hundred times the gradient"),
+    "--qpu-seconds": (31_536_000.0, "a year"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,9 +192,9 @@ def for_error(situation: Situation, relative_error: float) -> list[Recommendatio
     The error is not passed with the probability `CONFIDENCE`.
 
     Raises:
-        ConfigError: No contrast reaches it, or it is not above zero.
+        ConfigError: No contrast reaches it, or it is out of range.
     """
-    require_positive("--target-error", relative_error)
+    require_answerable("--target-error", relative_error)
     if not situation.gradient_length > 0:
         raise ConfigError(
             "--target-error: the gradient is zero at these weights, and no error relative to it; give the folder of a "
@@ -232,9 +236,9 @@ def for_seconds(situation: Situation, qpu_seconds: float) -> list[Recommendation
     """The best that a gradient can be for QPU seconds, by every contrast, the smallest error first.
 
     Raises:
-        ConfigError: The seconds do not suffice for one shot a batch, or are not finite.
+        ConfigError: The seconds do not suffice for one shot a batch, or are out of range.
     """
-    require_positive("--qpu-seconds", qpu_seconds)
+    require_answerable("--qpu-seconds", qpu_seconds)
     each = estimated_qpu_seconds(1, 0)
     left = qpu_seconds - estimated_qpu_seconds(0, situation.jobs)
     found = []
@@ -261,14 +265,21 @@ def _within(situation: Situation, name: str, pilot: StudyPilot, shots: int, qpu_
     return found
 
 
-def require_positive(name: str, value: float) -> None:
-    """Refuse zero, negative numbers and what is no number.
+def require_answerable(name: str, value: float) -> None:
+    """Refuse what is no number above zero, and numbers too large to mean anything.
+
+    Args:
+        name: ``--target-error`` or ``--qpu-seconds``; the message begins with it.
+        value: What was asked for.
 
     Raises:
-        ConfigError: It is one of them; the message begins with the name.
+        ConfigError: It is one of them.
     """
+    most, meaning = _LARGEST[name]
     if not (value > 0 and math.isfinite(value)):
         raise ConfigError(f"{name}: expected a number above zero, got {value:g}")
+    if value > most:
+        raise ConfigError(f"{name}: expected at most {most:,.0f} ({meaning}), got {value:g}")
 
 
 def _rounded_up(shots: float) -> float:

@@ -18,7 +18,7 @@ from qep_qiskit.budget.recommendation import (
     for_error,
     for_seconds,
     for_shots,
-    require_positive,
+    require_answerable,
 )
 from qep_qiskit.cli.points_view import PointsView
 from qep_qiskit.cli.source import open_source
@@ -186,7 +186,7 @@ def _answer(options: argparse.Namespace, experiment: Experiment, setup: BudgetSe
         raise ConfigError("--study, --out: go with studies; --target-error and --qpu-seconds only answer")
     for name, value in (("--target-error", options.target_error), ("--qpu-seconds", options.qpu_seconds)):
         if value is not None:
-            require_positive(name, value)
+            require_answerable(name, value)
     alone = options.jobs is None and options.scheduler is None  # pilots are short: workers would start longer
     with (
         open_pool(1 if alone else options.jobs, options.scheduler) as pool,

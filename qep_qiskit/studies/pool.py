@@ -10,6 +10,7 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ProcessPoolExecutor, wait
@@ -27,6 +28,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _SECONDS_BETWEEN_LOOKS = 0.5
+_MOST_JOBS = 61 if sys.platform == "win32" else 1000  # what Windows waits for at once
 # One thread a worker: more fight over the cores, and sums that threads share out round differently. Aer sets the number
 # of its threads itself, so there the limit counts.
 _ONE_THREAD = {
@@ -176,7 +178,7 @@ def open_pool(jobs: int | None = None, scheduler: str | None = None) -> Iterator
         scheduler: Address of a running Dask scheduler, such as ``tcp://10.0.0.1:8786``, instead of processes.
 
     Raises:
-        ConfigError: Both are given, or the number of jobs is not positive.
+        ConfigError: Both are given, or the number of jobs is not positive or too large.
         ResourceError: The package distributed is missing, or nobody answers at the address.
     """
     if scheduler is not None:
@@ -189,9 +191,10 @@ def open_pool(jobs: int | None = None, scheduler: str | None = None) -> Iterator
         with cluster_pool(scheduler) as pool:
             yield pool
         return
-    jobs = _cores() if jobs is None else jobs
-    if jobs < 1:
-        raise ConfigError(f"--jobs: expected at least 1, got {jobs}")
+    jobs = min(_cores(), _MOST_JOBS) if jobs is None else jobs
+    if not 1 <= jobs <= _MOST_JOBS:
+        side = "at least 1" if jobs < 1 else f"at most {_MOST_JOBS}"
+        raise ConfigError(f"--jobs: expected {side}, got {jobs}")
     with _pool_here() if jobs == 1 else _pool_of_processes(jobs) as pool:
         yield pool
 

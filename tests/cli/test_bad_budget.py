@@ -100,6 +100,7 @@ STUDIES = {
     "unknown study": (("--study", "everything"), "--study"),
     "format": (("--format", "xls"), "--format"),
     "jobs": (("--jobs", "0"), "--jobs: expected at least 1, got 0"),
+    "too many jobs": (("--jobs", "1000000"), "--jobs: expected at most"),
     "jobs and a cluster": (("--jobs", "2", "--scheduler", "tcp://127.0.0.1:1"), "--jobs: goes with"),
     "a file": (("--out", "exact.toml"), "exact.toml: is not the folder of a study"),
     "below a file": (("--out", "exact.toml/deeper"), "exact.toml/deeper"),
@@ -123,6 +124,11 @@ def test_questions(refused, idle, name, value):
     message = refused("budget", "exact.toml", f"{name}={value}")
     assert message.startswith("qep: error: ")
     assert name in message
+
+
+@pytest.mark.parametrize(("name", "most"), [("--target-error", "100"), ("--qpu-seconds", "31,536,000")])
+def test_questions_beyond_any_sense(refused, idle, name, most):
+    assert f"{name}: expected at most {most} (" in refused("budget", "exact.toml", f"{name}=1e300")
 
 
 LEAN = ("--set", "budget.contrasts=['symmetric']", "--set", "budget.samples=1", "--set", "budget.pilot_shots=100")
