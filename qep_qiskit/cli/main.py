@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from qep_qiskit import __version__
-from qep_qiskit.cli.streams import accept_all_characters, give_up_output, system_line
+from qep_qiskit.cli.streams import accept_all_characters, give_up_output, streams_that_end_nothing, system_line
 from qep_qiskit.errors import QepError, QepWarning, StillQueuedError, WorkerLostError
 
 __all__ = ["main"]
@@ -368,8 +368,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     accept_all_characters()
-    options = _parser().parse_args(arguments)
-    with warnings.catch_warnings(), _showing_log():
+    with streams_that_end_nothing(), warnings.catch_warnings(), _showing_log():
+        options = _parser().parse_args(arguments)
         _show_warnings_once()
         try:
             code = int(import_module(f"qep_qiskit.cli.{options.command}").run(options))

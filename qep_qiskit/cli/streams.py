@@ -7,8 +7,11 @@ import io
 import os
 import sys
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
 
-__all__ = ["accept_all_characters", "give_up_output", "system_line"]
+__all__ = ["accept_all_characters", "give_up_output", "streams_that_end_nothing", "system_line"]
 
 _HANDLER = "qep_qiskit.plain"
 _PLAIN = {"±": "+-", "−": "-", "…": "...", "·": ".", "×": "x", "≤": "<=", "≥": ">=", "→": "->", "█": "#", "■": "#"}
@@ -22,6 +25,42 @@ def accept_all_characters() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=_HANDLER)
+
+
+class _Dropping(io.FileIO):
+    """A file that takes everything: what the system refuses to write is dropped."""
+
+    def write(self, data: Any) -> int:
+        """Write what can be written."""
+        with suppress(OSError):
+            super().write(data)
+        return memoryview(data).nbytes
+
+
+@contextmanager
+def streams_that_end_nothing() -> Iterator[None]:
+    """Let warnings and progress that standard error does not take be lost: they are no reason to end a run.
+
+    A full disk, a reader that has left, and a stream that was closed from the start are alike here. Results are not
+    lost without a word, unless standard output was closed from the start.
+    """
+    before = sys.stdout, sys.stderr
+    try:
+        sys.stdout, sys.stderr = io.StringIO() if sys.stdout is None else sys.stdout, _lossy(sys.stderr)
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+def _lossy(stream: Any) -> Any:
+    if stream is None:
+        return io.StringIO()
+    try:
+        number = stream.fileno()
+    except (AttributeError, OSError, ValueError):
+        return stream  # of a program that has put its own in place
+    raw = io.BufferedWriter(_Dropping(number, "wb", closefd=False))
+    return io.TextIOWrapper(raw, encoding=stream.encoding, errors=stream.errors, line_buffering=True)
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:

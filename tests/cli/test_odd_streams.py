@@ -1,5 +1,6 @@
 """Streams with few columns, few letters or no room, full disks, and files with a mark in front."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -53,6 +54,27 @@ def test_output_that_nobody_takes_is_one_line(here, process, arguments):
     assert "Traceback" not in err
     assert "Exception ignored" not in err
     assert arguments[0] != "train" or Path("run/checkpoint.npz").exists()
+
+
+WARNS = ("train", "exact.toml", "--out", "run", "--set", "contrast.beta=5")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device here")
+def test_warnings_and_progress_that_nobody_takes_end_no_run(here, process):
+    with open("/dev/full", "w") as full:
+        child = process(*WARNS, stderr=full)
+        out, _ = child.communicate(timeout=120)
+    assert child.returncode == 0
+    assert "NudgeBeyondGapWarning" in out, "the run gave no warning, so this shows nothing"
+    assert json.loads(Path("run/summary.json").read_text(encoding="utf-8"))["epochs"] > 0
+
+
+@pytest.mark.parametrize("closed", [1, 2])
+def test_a_stream_that_was_closed_from_the_start_ends_nothing(here, process, closed):
+    child = process(*WARNS, preexec_fn=lambda: os.close(closed), **{("stdout", "stderr")[closed - 1]: None})
+    _, err = child.communicate(timeout=120)
+    assert child.returncode == 0, err
+    assert Path("run/summary.json").exists()
 
 
 def test_a_reader_that_leaves_is_no_error(here, process):
