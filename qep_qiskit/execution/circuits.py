@@ -11,6 +11,8 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 from qiskit.providers import BackendV2
 
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.execution.bound_circuits import takes_free_angles
 from qep_qiskit.execution.folding import folded
 from qep_qiskit.execution.fractional import Columns, Fit, FractionalProgram, bounds_rzz
 from qep_qiskit.execution.placement import PlacedProgram, place
@@ -211,6 +213,20 @@ def _flips(size: int, group: CommutingGroup | None = None) -> QuantumCircuit:
 def placing_on(
     backend: BackendV2 | None, seeds: Seeds, optimization_level: int, layout: Sequence[int] | None = None
 ) -> Placing:
-    """The usual way to place programs, on given qubits or on free ones; the seed of the transpiler is the run's."""
+    """The usual way to place programs, on given qubits or on free ones; the seed of the transpiler is the run's.
+
+    Where the backend's transpiler takes no free angles, programs stay as they are, and bound circuits are transpiled
+    when they run.
+
+    Raises:
+        ConfigError: They are to stay on given qubits of such a backend.
+    """
     seed = seeds.simulator_seed("transpiler") % 2**31
+    if backend is not None and not takes_free_angles(backend, optimization_level):
+        if layout is not None:
+            raise ConfigError(
+                f"network.graph: the transpiler of {backend.name} takes no free angles, so a program cannot be kept on "
+                "qubits of its own; name a graph other than 'native'"
+            )
+        backend = None
     return partial(place, backend=backend, optimization_level=optimization_level, seed=seed, layout=layout)

@@ -75,7 +75,7 @@ class SamplerExecutor:
         if own_runs and not takes_free_angles(target, optimization_level):
             seed = seeds.simulator_seed("transpiler") % 2**31
             finish = partial(transpiled, backend=target, optimization_level=optimization_level, seed=seed)
-            self._runs, place = BackendRuns(target, finish=finish), placing_on(None, seeds, optimization_level)
+            self._runs = BackendRuns(target, finish=finish)
         self.backend_name = self._runs.name
         self._most_shots = most_shots(backend)
         self._repeats = Repeats(self.backend_name)

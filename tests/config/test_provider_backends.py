@@ -5,11 +5,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from chi_square import LIMIT, mean_p_value
+from qiskit_aer import AerSimulator
 
 from qep_qiskit import RequestKey, drive
 from qep_qiskit.config import build, check_config
 from qep_qiskit.errors import ConfigError, NoLedgerWarning, QepError
-from qep_qiskit.execution import bound_circuits
+from qep_qiskit.execution import SamplerExecutor, bound_circuits
+from qep_qiskit.execution.circuits import placing_on
+from qep_qiskit.seeds import Seeds
 
 AER = {"backend": "qiskit_aer:AerSimulator", "backend_options": {"method": "statevector"}}
 GENERIC = {"backend": "qiskit.providers.fake_provider:GenericBackendV2", "backend_options": {"num_qubits": 5}}
@@ -41,7 +44,9 @@ def test_gradients_of_any_ideal_backend_are_those_of_the_engine(execution):
     assert mean_p_value(samples, exact.gradient, variance) > LIMIT
 
 
-def test_a_transpiler_without_free_angles_gives_the_same_distribution(monkeypatch):
+@pytest.fixture
+def needs_numbers(monkeypatch):
+    """Every transpiler fails where an angle is free."""
     made = bound_circuits.generate_preset_pass_manager
 
     class NeedsNumbers:
@@ -56,7 +61,23 @@ def test_a_transpiler_without_free_angles_gives_the_same_distribution(monkeypatc
 
     monkeypatch.setattr(bound_circuits, "generate_preset_pass_manager", NeedsNumbers)
     monkeypatch.setattr(bound_circuits, "_HOOKS", ("run",))
+
+
+def test_a_transpiler_without_free_angles_gives_the_same_distribution(needs_numbers):
     test_gradients_of_any_ideal_backend_are_those_of_the_engine(AER)
+
+
+def test_without_free_angles_a_given_place_is_kept_and_given_qubits_are_refused(needs_numbers):
+    """Where programs sit is decided where they are placed: unplaced, as given, or not at all."""
+    program = make({"backend": "statevector"}).estimator.preparation.program
+    backend, seeds = AerSimulator(), Seeds(0)
+    groups = make({"backend": "statevector"}).network.groups
+    given = placing_on(None, seeds, 1)(program(groups))
+    kept = SamplerExecutor(backend, seeds, place=lambda _: given)
+    assert kept._circuits.placed(program(groups)) is given
+    assert SamplerExecutor(backend, seeds)._circuits.placed(program(groups)).backend is None
+    with pytest.raises(ConfigError, match=r"network.graph: the transpiler of \S+ takes no free angles"):
+        placing_on(backend, seeds, 1, layout=[2, 1, 0])
 
 
 @pytest.mark.parametrize(
