@@ -107,6 +107,12 @@ def _changes(experiment: Experiment) -> Iterator[tuple[str, str, Experiment]]:
             "the test set is looked at once, at the end",
             _with_training(experiment, evaluate_every=0),
         )
+    if training.evaluate_final:  # where it is not said, a run on a device does without
+        yield (
+            "training.evaluate_final = false",
+            "the loss of the final weights is not measured; that of the last epoch is a mean over weights that moved",
+            _with_training(experiment, evaluate_final=False),
+        )
 
 
 def _other_contrasts(

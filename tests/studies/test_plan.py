@@ -309,6 +309,12 @@ def test_savings_are_what_the_changed_run_saves():
     after = plan_run(changed, circuits.device).run
     name = "contrast.beta = 0.2 with measurement.shots = 5"
     assert found[name] == pytest.approx(before.qpu_seconds - after.qpu_seconds)
+    unlooked = experiment_of(
+        contrast={"kind": "one_sided", "beta": 0.1}, training={"epochs": 4, "batch_size": 2, "evaluate_final": False}
+    )
+    saved = before.qpu_seconds - plan_run(unlooked, circuits.device).run.qpu_seconds
+    assert saved > 2.0  # a job
+    assert found["training.evaluate_final = false"] == pytest.approx(saved)
     assert found["training.batch_size = 4"] == pytest.approx(16)  # a step less an epoch, of two jobs
     assert list(found.values()) == sorted(found.values(), reverse=True)
 
