@@ -85,6 +85,16 @@ class Instance:
 
 
 NO_INPUTS = np.zeros((1, 0))
+XOR_ON_TWO_SPINS = """
+[task]
+kind = "xor"
+[network]
+graph = "complete"
+num_spins = 2
+[preparation]
+kind = "exact"
+"""
+"""The smallest run, as the text of a configuration; keys and tables may stand before and after it."""
 
 
 def _instance(record):

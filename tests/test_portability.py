@@ -5,24 +5,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+from cases import XOR_ON_TWO_SPINS
+
 import qep_qiskit
 
 PACKAGE = Path(qep_qiskit.__file__).parent
 UNIX_ONLY = {"fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "posix", "syslog", "crypt"}
-CONFIG = """
-name = "small"
-[task]
-kind = "xor"
-[network]
-graph = "complete"
-num_spins = 2
-[preparation]
-kind = "exact"
-[measurement]
+CONFIG = (
+    'name = "small"\n'
+    + XOR_ON_TWO_SPINS
+    + """[measurement]
 shots = 20
 [training]
 epochs = 2
 """
+)
 # `posix` stays, because `os` is made of it; psutil, which Aer asks for, and filelock have parts for each
 # system.
 WITHOUT_UNIX = f"""

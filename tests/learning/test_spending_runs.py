@@ -4,6 +4,7 @@ import tomllib
 
 import numpy as np
 import pytest
+from cases import XOR_ON_TWO_SPINS
 from warned import warns
 
 from qep_qiskit.budget.gradient_study import CountingExecutor
@@ -12,16 +13,10 @@ from qep_qiskit.errors import NudgeBeyondGapWarning
 from qep_qiskit.learning.error_model import split_shots
 from qep_qiskit.learning.state import load_state, save_state
 
-CONFIG = """
-seed = 3
-[task]
-kind = "xor"
-[network]
-graph = "complete"
-num_spins = 2
-[preparation]
-kind = "exact"
-[measurement]
+CONFIG = (
+    "seed = 3\n"
+    + XOR_ON_TWO_SPINS
+    + """[measurement]
 shots = 40
 allocation = "optimal"
 adaptive = { signal_to_noise = 50.0, max_shots = 200, window = 2 }
@@ -32,16 +27,7 @@ pilot = { every = 2, levels = 4 }
 epochs = 4
 batch_size = 2
 """
-
-NO_PILOTS = """
-[task]
-kind = "xor"
-[network]
-graph = "complete"
-num_spins = 2
-[preparation]
-kind = "exact"
-"""
+)
 
 quietly = [
     pytest.mark.filterwarnings("ignore::qep_qiskit.errors.NudgeBeyondGapWarning"),
@@ -152,7 +138,7 @@ class TestWarnings:
 
     def given(self, beta):
         pilot = "pilot = { first_beta = 1.0, levels = 4 }"
-        return NO_PILOTS + (
+        return XOR_ON_TWO_SPINS + (
             f'[measurement]\nshots = 1000\nallocation = "optimal"\n[contrast]\nbeta = {beta}\n{pilot}\n'
             "[training]\nepochs = 1\nbatch_size = 4\n"
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import XOR_ON_TWO_SPINS
 
 from qep_qiskit.config import from_file
 from qep_qiskit.errors import ConfigError, RunFolderError
@@ -16,16 +17,10 @@ from qep_qiskit.studies.gradient import Study
 from qep_qiskit.studies.pool import open_pool
 from qep_qiskit.studies.workers import WorkStopped
 
-CONFIG = """
-seed = 3
-[task]
-kind = "xor"
-[network]
-graph = "complete"
-num_spins = 2
-[preparation]
-kind = "exact"
-[measurement]
+CONFIG = (
+    "seed = 3\n"
+    + XOR_ON_TWO_SPINS
+    + """[measurement]
 shots = 20
 [training]
 epochs = 4
@@ -36,6 +31,7 @@ shots = [1, 20]
 seeds = 2
 adaptive_from = [5]
 """
+)
 
 SAMPLED = """
 [preparation]
