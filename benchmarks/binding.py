@@ -7,10 +7,10 @@ Milliseconds a binding for evolving a batch of states: median, minimum and maxim
 
 from __future__ import annotations
 
-import argparse
 import time
 
 import numpy as np
+from shown import parser_of, show
 
 import qep_qiskit as qep
 from qep_qiskit.execution.circuits import gate_values
@@ -18,7 +18,7 @@ from qep_qiskit.program import lower_per_gate
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--spins", type=int, default=8)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--states", type=int, default=96)
@@ -39,8 +39,10 @@ def main() -> None:
             executor._evolve(circuit, values)
             if round_number:
                 taken[name].append(1e3 * (time.perf_counter() - start) / options.states)
-    for name, times in taken.items():
-        print(f"{name:26s} {np.median(times):.3f} ms  [{min(times):.3f}, {max(times):.3f}]")
+    table = [["lowering", "ms a binding", "least", "most"]]
+    table += [[name, *(f"{value:.3f}" for value in (np.median(t), min(t), max(t)))] for name, t in taken.items()]
+    small, per_gate = (float(np.median(times)) for times in taken.values())
+    show(table, {"ratio": small / per_gate}, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -1,41 +1,52 @@
 """Make the figures and numbers of README, docs and config comments, from results that are kept in docs/results.json.
 
-    python benchmarks/documented.py                    run everything that is out of date, and fill in all texts
-    python benchmarks/documented.py --all              run everything
+    python benchmarks/documented.py                    run what is out of date and takes minutes; fill in all texts
+    python benchmarks/documented.py --long             what takes longer, too
+    python benchmarks/documented.py --all [--long]     run everything
     python benchmarks/documented.py iris budget_xor    run these
     python benchmarks/documented.py --fill             run nothing, fill in all texts
 
 A number in a Markdown file is followed by ``<!--= key format -->``, and one in a comment of a config by
-``[= key format]``; the key is a path in docs/results.json and the format Python's. Lists of sentences and tables
-stand between ``<!--= key list -->`` or ``<!--= key text -->`` and ``<!--end-->``. Every result keeps the hash of the
-settings that it came from, so a test finds texts that differ from the results and results of other settings.
+``[= key format]``; the key is a path in docs/results.json and the format Python's, with an M behind it for millions.
+Lists of sentences, texts and tables stand between ``<!--= key list -->``, ``text`` or ``table`` and ``<!--end-->``;
+``table:0,2`` shows some columns, and ``key+key`` one table below the other. Every result keeps the hash of the settings
+that it came from, so a test finds texts that differ from the results and results of other settings. Results are those
+of the day that stands beside them, not of the code of today.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import datetime
 import hashlib
 import json
+import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
+from math import isfinite
 from pathlib import Path
 from textwrap import fill
-from typing import Any
+from typing import Any, ClassVar
+
+from qep_qiskit.budget.reaching import shots_to_reach
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results.json"
 TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "configs").glob("*.toml"))]
 _NUMBER = re.compile(r"(?P<value>[^\s|<>\[\]()]+)(?P<mark><!--= (?P<key>\S+) (?P<format>\S+) -->)")
-_BLOCK = re.compile(r"(?P<mark><!--= (?P<key>\S+) (?P<format>list|text) -->\n).*?(?P<end><!--end-->)", flags=re.DOTALL)
+_BLOCK = re.compile(
+    r"(?P<mark><!--= (?P<key>\S+) (?P<format>list|text|table\S*) -->\n).*?(?P<end><!--end-->)", flags=re.DOTALL
+)
 _NUMBER_IN_TOML = re.compile(r"(?P<value>[^\s\[\]()]+)(?P<mark> \[= (?P<key>\S+) (?P<format>\S+)\])")
 
 
@@ -47,11 +58,14 @@ class Documented:
         command: Words after ``qep``; a folder for its files is added with ``--out``.
         config: File of its configuration, relative to the root.
         files: Names of figures that it writes, and where they go, relative to the root.
+        takes_long: Whether it is made with ``--long`` only.
     """
 
     command: tuple[str, ...]
-    config: str
+    config: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
+    takes_long: bool = False
+    program: ClassVar[tuple[str, ...]] = ("qep",)
 
     def settings(self) -> str:
         """Hash of everything that decides the result apart from the code; comments do not count."""
@@ -64,10 +78,11 @@ class Documented:
 
     def run(self, folder: Path) -> dict[str, Any]:
         """Run, copy the figures, and return the numbers."""
-        words = [sys.executable, "-c", "import sys; from qep_qiskit.cli import main; sys.exit(main())", *self.command]
         made = folder / "result"
         start = time.perf_counter()
-        done = subprocess.run([*words, "--out", str(made)], cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            self.words(made), cwd=ROOT, capture_output=True, text=True, check=False, env=self.environment()
+        )
         seconds = time.perf_counter() - start
         if done.returncode:
             raise SystemExit(f"{' '.join(self.command)} failed:\n{done.stderr[-2000:]}")
@@ -75,6 +90,15 @@ class Documented:
             shutil.copy(made / name, ROOT / place)
         warnings = sorted(set(re.findall(r"(\w+Warning):", done.stderr)))
         return self.numbers(made, done.stdout) | {"command_seconds": round(seconds, 1), "warnings": warnings}
+
+    def words(self, made: Path) -> list[str]:
+        """What is run."""
+        qep = [sys.executable, "-c", "import sys; from qep_qiskit.cli import main; sys.exit(main())"]
+        return [*qep, *self.command, "--out", str(made)]
+
+    def environment(self) -> dict[str, str]:
+        """Where it is run."""
+        return dict(os.environ)
 
     def numbers(self, made: Path, printed: str) -> dict[str, Any]:
         """What a run has found."""
@@ -96,6 +120,50 @@ class DocumentedBudget(Documented):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentedTraining(Documented):
+    """A study of training runs by their shots."""
+
+    def numbers(self, made: Path, printed: str) -> dict[str, Any]:
+        """Shots after which the mean loss of ten epochs is reached, the median over seeds, by loss."""
+        with (made / "training.csv").open(encoding="utf-8", newline="") as file:
+            rows = [row | {"shots": int(row["shots"]), "loss": float(row["loss"])} for row in csv.DictReader(file)]
+        found: dict[str, Any] = {}
+        for name, loss in (("thousandth", 1e-3), ("hundredth", 1e-2)):
+            shots = shots_to_reach(rows, loss)
+            kinds = {"adaptive": True, "fixed": False}
+            best = {
+                kind: min(count for budget, count in shots.items() if budget.startswith("adaptive") == is_adaptive)
+                for kind, is_adaptive in kinds.items()
+            }
+            budgets = {budget: count if isfinite(count) else None for budget, count in shots.items()}
+            found[name] = best | {"budgets": budgets}
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentedBenchmark(Documented):
+    """A benchmark beside this file, on one thread."""
+
+    program: ClassVar[tuple[str, ...]] = ("python",)
+
+    def settings(self) -> str:
+        """Hash of its options."""
+        return hashlib.sha256("\n".join(self.command).encode()).hexdigest()[:16]
+
+    def words(self, made: Path) -> list[str]:
+        """What is run."""
+        return [sys.executable, *self.command, "--json"]
+
+    def environment(self) -> dict[str, str]:
+        """One thread, so that times can be compared."""
+        return dict(os.environ) | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+    def numbers(self, made: Path, printed: str) -> dict[str, Any]:
+        """What it has found."""
+        return json.loads(printed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentedSweep(Documented):
     """A table over a grid."""
 
@@ -109,6 +177,31 @@ def train(name: str, *settings: str, **files: str) -> Documented:
     """A training run of a shipped configuration."""
     overrides = [word for setting in settings for word in ("--set", setting)]
     return Documented(command=("train", f"configs/{name}.toml", *overrides), config=f"configs/{name}.toml", files=files)
+
+
+def adaptive(task: str) -> DocumentedTraining:
+    """Adaptive against fixed shots, as the slow test of tests/budget/test_adaptive_training.py has them."""
+    settings = (
+        *("preparation.kind=exact", "training.epochs=200", "training.evaluate_every=0", "budget.training.seeds=7"),
+        *("budget.training.shots=[3,10,30,100,300]", "budget.training.adaptive_from=[3,10]"),
+    )
+    overrides = [word for setting in settings for word in ("--set", setting)]
+    return DocumentedTraining(
+        command=("budget", f"configs/{task}.toml", "--study", "training", "--json", *overrides),
+        config=f"configs/{task}.toml",
+        takes_long=True,
+    )
+
+
+def benchmark(name: str, *options: str, takes_long: bool = False) -> DocumentedBenchmark:
+    """A benchmark by the name of its file."""
+    return DocumentedBenchmark(command=(f"benchmarks/{name}.py", *options), takes_long=takes_long)
+
+
+def noisy_gradient(device: str, spins: int) -> DocumentedBenchmark:
+    """Of the two preparations that texts speak of."""
+    only = ("--only", "adiabatic, 4 steps", "VQE, depth 2")
+    return benchmark("noisy_gradient", device, "--spins", str(spins), *only, takes_long=True)
 
 
 _TRAINED = (
@@ -139,6 +232,18 @@ DOCUMENTED: dict[str, Documented] = {
         config="configs/xor.toml",
         files={"rmse_against_beta.png": "docs/xor_rmse_against_beta.png"},
     ),
+    "adaptive_xor": adaptive("xor"),
+    "adaptive_parity": adaptive("parity"),
+    "binding": benchmark("binding"),
+    "gaussian_atoms": benchmark("gaussian_atoms", "32"),
+    "noise_floor": benchmark("noise_floor", "fake_manila", "fake_torino", "--spins", "4"),
+    "noisy_torino_4": noisy_gradient("fake_torino", 4),
+    "noisy_torino_6": noisy_gradient("fake_torino", 6),
+    "noisy_brisbane_6": noisy_gradient("fake_brisbane", 6),
+    "noisy_manila_4": noisy_gradient("fake_manila", 4),
+    "oscillator_grid": benchmark("oscillator_grid"),
+    "oscillator_ramp": benchmark("oscillator_ramp"),
+    "readout_errors": benchmark("readout_errors"),
 }
 
 
@@ -159,16 +264,38 @@ def filled(text: str, results: Mapping[str, Any], *, toml: bool) -> str:
     """A text with every marked number as the results have it."""
 
     def put(match: re.Match[str]) -> str:
-        return format(value_at(results, match["key"]), match["format"].removeprefix("=")) + match["mark"]
+        return shown(value_at(results, match["key"]), match["format"]) + match["mark"]
 
     def put_block(match: re.Match[str]) -> str:
-        lines = value_at(results, match["key"])
-        bullets = [fill(line, 118, initial_indent="* ", subsequent_indent="  ") for line in lines]
-        shown = bullets if match["format"] == "list" else ["```", *lines, "```"]
-        return match["mark"] + "\n".join(shown) + "\n" + match["end"]
+        first, *more = (value_at(results, key) for key in match["key"].split("+"))
+        lines = [*first, *(line for other in more for line in other[1:])]
+        if match["format"] == "list":
+            lines = [fill(line, 118, initial_indent="* ", subsequent_indent="  ") for line in lines]
+        elif match["format"] == "text":
+            lines = ["```", *lines, "```"]
+        else:
+            lines = in_markdown(lines, match["format"].removeprefix("table").removeprefix(":"))
+        return match["mark"] + "\n".join(lines) + "\n" + match["end"]
 
     text = (_NUMBER_IN_TOML if toml else _NUMBER).sub(put, text)
     return text if toml else _BLOCK.sub(put_block, text)
+
+
+def shown(value: float, form: str) -> str:
+    """A number in a format of Python's, or in millions where an M follows the format."""
+    return format(value / 1e6, form[:-1]) if form.endswith("M") else format(value, form)
+
+
+def in_markdown(table: Sequence[Sequence[str]], columns: str = "") -> list[str]:
+    """Lines of a Markdown table.
+
+    Args:
+        table: Its rows, the headers first.
+        columns: Numbers of the columns to show, with commas between; all by default.
+    """
+    wanted = [int(number) for number in columns.split(",")] if columns else range(len(table[0]))
+    head, *rows = (f"| {' | '.join(row[number] for number in wanted)} |" for row in table)
+    return [head, "|---" * len(wanted) + "|", *rows]
 
 
 def stale(results: Mapping[str, Any]) -> list[str]:
@@ -185,26 +312,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", choices=[[], *DOCUMENTED], help="results to make")
     parser.add_argument("--all", action="store_true", help="make all results")
+    parser.add_argument("--long", action="store_true", help="make what takes long, too")
     parser.add_argument("--fill", action="store_true", help="make none")
     options = parser.parse_args()
     results = load()
-    names = list(DOCUMENTED) if options.all else options.names or ([] if options.fill else stale(results))
-    for name in names:
+    names = list(DOCUMENTED) if options.all else [] if options.fill else stale(results)
+    for name in options.names or [one for one in names if options.long or not DOCUMENTED[one].takes_long]:
         with tempfile.TemporaryDirectory() as folder:
             found = DOCUMENTED[name].run(Path(folder))
         made = {
             "settings": DOCUMENTED[name].settings(),
-            "command": " ".join(("qep", *DOCUMENTED[name].command)),
+            "command": shlex.join((*DOCUMENTED[name].program, *DOCUMENTED[name].command)),
             "date": datetime.date.today().isoformat(),
             "qep_qiskit": metadata.version("qep_qiskit"),
             "qiskit": metadata.version("qiskit"),
         }
-        results[name] = made | found
+        results = load() | {name: made | found}  # somebody else may have made others meanwhile
         _store(results)
         print(f"{name}: {found['command_seconds']} s", flush=True)
     for path in TEXTS:
         text = path.read_text(encoding="utf-8")
-        new = filled(text, results, toml=path.suffix == ".toml")
+        try:
+            new = filled(text, results, toml=path.suffix == ".toml")
+        except KeyError as missing:
+            print(f"{path.relative_to(ROOT)} is left as it is: {missing} is not in the results")
+            continue
         if new != text:
             path.write_text(new, encoding="utf-8")
             print(f"filled in {path.relative_to(ROOT)}")

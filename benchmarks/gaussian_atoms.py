@@ -10,10 +10,10 @@ package diagonalises every stiffness once and reads the entries that springs nee
 from __future__ import annotations
 
 import resource
-import sys
 import time
 
 import numpy as np
+from shown import parser_of, show
 
 from qep_qiskit.cost import OperatorCost
 from qep_qiskit.execution import PointExecutor, RequestKey
@@ -59,24 +59,29 @@ def _plain(hamiltonian: NudgedHamiltonian, weights: np.ndarray, x: np.ndarray) -
 
 def main() -> None:
     """Print one line a size."""
-    for side in [int(text) for text in sys.argv[1:]] or [10, 32, 55]:
+    parser = parser_of(__doc__)
+    parser.add_argument("sides", nargs="*", type=int, default=[10, 32, 55])
+    options = parser.parse_args()
+    table = [["atoms", "terms", "CPU s", "plain numpy, CPU s", "largest difference", "peak memory, GiB"]]
+    ratio = float("nan")
+    for side in options.sides:
         hamiltonian, weights = _problem(side)
         x, preparation = np.array([[1.0]]), GaussianPreparation()
         estimator = GradientEstimator(
             hamiltonian=hamiltonian, preparation=preparation, contrast=Contrast(beta=_BETA), shots=None
         )
-        begun = time.perf_counter()
+        begun = time.process_time()
         found, _ = drive(estimator.estimate(weights, x, _TARGET, RequestKey("bench", 0)), PointExecutor(Seeds(0)))
-        ours = time.perf_counter() - begun
-        begun = time.perf_counter()
+        ours = time.process_time() - begun
+        begun = time.process_time()
         plain = _plain(hamiltonian, weights, x)
-        theirs = time.perf_counter() - begun
+        theirs = time.process_time() - begun
         off = np.abs(found.gradient[: len(plain)] - plain).max()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        print(
-            f"{side * side:5d} atoms, {hamiltonian.num_terms:6d} terms: {ours:7.2f} s, plain {theirs:7.2f} s, "
-            f"largest difference {off:.1e}, peak memory {peak:.2f} GiB"
-        )
+        ratio = ours / theirs
+        cells = (str(side * side), str(hamiltonian.num_terms), f"{ours:.1f}", f"{theirs:.1f}", f"{off:.1e}")
+        table.append([*cells, f"{peak:.1f}"])
+    show(table, {"ratio_of_the_largest": ratio}, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What the noise of a device leaves of a gradient, and how much of it is common to +beta and -beta.
 
-    python benchmarks/noise_floor.py [fake_manila] [--spins 3] [--networks 6]
+    python benchmarks/noise_floor.py [fake_manila ...] [--spins 3] [--networks 6]
 
 No shots: exact noisy expectations of chains with random weights on the snapshot of a device (needs the extra ibm),
 against the same circuits without noise, so what is seen is noise alone and not the error of ramp or contrast.
@@ -14,10 +14,10 @@ against the same circuits without noise, so what is seen is noise alone and not 
 
 from __future__ import annotations
 
-import argparse
 import warnings
 
 import numpy as np
+from shown import parser_of, show
 
 import qep_qiskit as qep
 from qep_qiskit.execution import RequestKey
@@ -29,6 +29,7 @@ from qep_qiskit.preparation import AdiabaticPreparation
 from qep_qiskit.prepared import CircuitStates
 
 BETAS = (0.1, 0.3, 0.5, 1.0)
+SHOWN = 0.3
 NO_INPUTS = np.zeros((1, 0))
 
 
@@ -83,50 +84,47 @@ def row_of(found, betas, beta, ideal):
 
 
 def study(device, spins, ramp, networks):
-    """Table rows by nudge: medians over networks, raw and mitigated."""
+    """Rows of `row_of` by nudge and readout: medians over networks."""
     betas = [*(-b for b in reversed(BETAS)), 0.0, *BETAS]
     rows = {(beta, kind): [] for beta in BETAS for kind in ("raw", "mitigated")}
-    free = []
     for number in range(networks):
         hamiltonian, weights = problem(spins, np.random.default_rng(number))
         executor = device_executor(device, qep.Seeds(0))
         ideal = means_at(hamiltonian, weights, ramp, betas, qep.StatevectorExecutor(qep.Seeds(0)))
         raw = means_at(hamiltonian, weights, ramp, betas, executor)
         inverted = means_at(hamiltonian, weights, ramp, betas, executor, ReadoutMitigation(shots=None))
-        cut = hamiltonian.groups[0].num_generators
-        middle = betas.index(0.0)
-        free.append(
-            [
-                np.sqrt(np.mean((m - ideal)[middle, part] ** 2))
-                for m in (raw, inverted)
-                for part in (slice(cut), slice(cut, None))
-            ]
-        )
         for beta in BETAS:
             rows[beta, "raw"].append(row_of(raw, betas, beta, ideal))
             rows[beta, "mitigated"].append(row_of(inverted, betas, beta, ideal))
-    return np.median(free, axis=0), {key: np.median(found, axis=0) for key, found in rows.items()}
+    return {key: np.median(found, axis=0) for key, found in rows.items()}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("device", nargs="?", default="fake_manila")
+    parser = parser_of(__doc__)
+    parser.add_argument("devices", nargs="*", default=["fake_manila"])
     parser.add_argument("--spins", type=int, default=3)
     parser.add_argument("--networks", type=int, default=6)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    device = fake_device(options.device, options.spins)
-    for name, time, steps in (("shallow", 1.5, 3), ("ramp", 4.0, 10), ("ramp", 6.0, 20)):
-        ramp = AdiabaticPreparation(total_time=time, steps=steps)
-        free, table = study(device, options.spins, ramp, options.networks)
-        print(f"\n{options.device}, chain of {options.spins}, {name} of {steps} steps, T = {time}")
-        print(
-            f"rms error at beta = 0: Z-type raw {free[0]:.4f} mitigated {free[2]:.4f}, "
-            f"X raw {free[1]:.4f} mitigated {free[3]:.4f}"
-        )
-        print("beta   readout     common   error   scaled   cosine")
-        for (beta, kind), (common, error, scaled, cosine) in table.items():
-            print(f"{beta:<6} {kind:<10} {common:7.3f} {error:7.3f} {scaled:8.3f} {cosine:8.4f}")
+    table = [["device", "ramp", "common", "error", "inverted readout", "best factor taken out", "cosine"]]
+    shared = {beta: [] for beta in BETAS}
+    for name in options.devices:
+        device = fake_device(name, options.spins)
+        for time, steps in ((1.5, 3), (4.0, 10), (6.0, 20)):
+            ramp = AdiabaticPreparation(total_time=time, steps=steps)
+            found = study(device, options.spins, ramp, options.networks)
+            for beta in BETAS:
+                common, error, scaled, cosine = found[beta, "raw"]
+                shared[beta].append(common)
+                if beta != SHOWN:
+                    continue
+                cells = (f"{common:.2f}", f"{error:.2g}", f"{found[beta, 'mitigated'][1]:.2g}")
+                table.append([name, f"{steps} steps", *cells, f"{scaled:.2g}", f"{cosine:.3f}"])
+    figures = {"betas": BETAS, "least_common": [], "most_common": []}
+    for values in shared.values():
+        figures["least_common"].append(min(values))
+        figures["most_common"].append(max(values))
+    show(table, figures, title=f"chains of {options.spins}, beta = {SHOWN}", as_json=options.json)
 
 
 if __name__ == "__main__":

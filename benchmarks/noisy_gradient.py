@@ -18,12 +18,12 @@ measurement circuits would be sent.
 
 from __future__ import annotations
 
-import argparse
 import warnings
 from dataclasses import replace
 
 import numpy as np
 from noise_floor import NO_INPUTS, problem
+from shown import parser_of, show
 
 import qep_qiskit as qep
 from qep_qiskit.execution import RequestKey
@@ -109,27 +109,36 @@ def row_of(preparation, hamiltonian, weights, device, shots):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("device", nargs="?", default="fake_torino")
     parser.add_argument("--spins", type=int, default=4)
     parser.add_argument("--networks", type=int, default=6)
     parser.add_argument("--shots", type=int, default=4000)
+    parser.add_argument("--only", nargs="*", choices=list(preparations(qep.Seeds(0))), help="these preparations")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     device = fake_device(options.device, options.spins)
-    print(f"{options.device}, chain of {options.spins}, beta = {BETA}, {options.networks} networks")
-    print(f"{'':22}{'':>4}{'':>21}{'exact':>30}{'length':>30}{f'{options.shots} shots':>30}")
-    print(
-        f"{'preparation':22}{'2q':>4}{'ideal':>7}{'worst':>7}{'length':>7}"
-        + 3 * ("  " + "".join(f"{name:>7}" for name in WAYS))
-    )
+    blocks = ("exact", "length", f"{options.shots} shots")
+    head = ("preparation", "two-qubit gates", "no noise", "worst", "length")
+    table = [[*head, *(f"{way}, {block}" for block in blocks for way in WAYS)]]
     problems = [problem(options.spins, np.random.default_rng(number)) for number in range(options.networks)]
     for name, preparation in preparations(qep.Seeds(0)).items():
+        if options.only and name not in options.only:
+            continue
         rows = [row_of(preparation, *given, device, options.shots) for given in problems]
-        gates, ideal, length, *others = np.median(rows, axis=0)
+        gates, ideal, *others = np.median(rows, axis=0)
         worst = min(row[1] for row in rows)
-        blocks = [" " + "".join(f"{value:7.3f}" for value in others[k : k + 4]) for k in (0, 4, 8)]
-        print(f"{name:22}{gates:4.0f}{ideal:7.3f}{worst:7.2f}{length:7.3f}  " + "  ".join(blocks), flush=True)
+        table.append(
+            [
+                f"{options.device}, {options.spins} spins, {name}",
+                f"{gates:.0f}",
+                f"{ideal:.3f}",
+                f"{worst:.2f}",
+                *(f"{value:.3f}" for value in others),
+            ]
+        )
+    title = f"{options.device}, chain of {options.spins}, beta = {BETA}, {options.networks} networks"
+    show(table, title=f"{title}, {options.shots} shots", as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Numbers of README, docs and config comments are those of the stored results, and these are of today's settings."""
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 
@@ -24,6 +25,35 @@ def test_results_are_of_the_settings_of_today():
 
 def test_the_readme_takes_its_results_from_there():
     assert len(documented._NUMBER.findall((documented.ROOT / "README.md").read_text(encoding="utf-8"))) >= 20
+
+
+MEASURED = re.compile(r"\d ?(?:ms|us|s|seconds|GiB|kB) |\d times (?:as|faster|slower|less|more|fewer)|cosine of \d")
+
+
+def _without_marked(text):
+    """A text without its marked blocks and numbers, and without code."""
+    text = re.sub(r"```.*?```", "", documented._BLOCK.sub("", text), flags=re.DOTALL)
+    return documented._NUMBER.sub("", text)
+
+
+@pytest.mark.parametrize("name", ["design.md", "warnings.md"])
+def test_what_the_docs_have_measured_is_marked(name):
+    """Rows of tables with a number in them (but for lists of keys), and times, sizes and ratios in sentences."""
+    left = _without_marked((documented.ROOT / "docs" / name).read_text(encoding="utf-8"))
+    rows = [line for line in left.splitlines() if line.startswith("|") and not line.startswith("| `")]
+    assert [row for row in rows if re.search(r"\d", re.sub(r"`.*?`", "", row))] == []
+    assert MEASURED.findall(left) == []
+
+
+def test_every_result_is_known_by_the_command():
+    assert set(documented.load()) <= set(documented.DOCUMENTED)
+
+
+def test_a_table_shows_the_columns_asked_for_and_goes_on_with_another():
+    results = {"a": {"table": [["x", "y", "z"], ["1", "2", "3"]]}, "b": {"table": [["x", "y", "z"], ["4", "5", "6"]]}}
+    text = "<!--= a.table+b.table table:2,0 -->\nold\n<!--end-->"
+    wanted = "<!--= a.table+b.table table:2,0 -->\n| z | x |\n|---|---|\n| 3 | 1 |\n| 6 | 4 |\n<!--end-->"
+    assert documented.filled(text, results, toml=False) == wanted
 
 
 def test_a_number_is_filled_in_and_a_settings_comment_does_not_count():
