@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import NetworkError
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["CoordinateGroup", "CoordinateWord", "Frame", "PairTerms", "add_coordinate_words"]
 
@@ -71,6 +72,7 @@ class Frame:
         return f"atom {atom}" if self.dims == 1 else f"atom {atom} along {_AXES[axis]}"
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, order=True)
 class CoordinateWord:
     """A function of the positions, or the momenta, of atoms.
@@ -176,6 +178,7 @@ class PairTerms:
         return directions[..., self.first, :] - other
 
 
+@short_repr
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CoordinateGroup:
     """Functions of all positions, or of all momenta: one shot batch reads them together.

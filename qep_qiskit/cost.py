@@ -23,6 +23,7 @@ from qep_qiskit.losses import Loss, SquaredError
 from qep_qiskit.network import LinearForm, Network, Word, all_words
 from qep_qiskit.observables import OperatorLike, hermitian, pauli_words
 from qep_qiskit.operators import PauliWord, sparse_pauli_op
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["Cost", "CostTerm", "LinearForm", "LossOnExpectations", "OperatorCost"]
 
@@ -32,6 +33,7 @@ _IDENTITY = PauliWord(())
 _NO_SIGNAL = 1e-9
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostTerm:
     """One term of an operator cost: coefficient * (y[target] or 1) * word.
@@ -55,6 +57,7 @@ class CostTerm:
             whole_number(f"cost: target of '{self.word}'", self.target, 0, error=NetworkError)
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, eq=False)
 class OperatorCost:
     """An observable C(y), linear in given functions of y; beta C(y) is added to H.
@@ -170,6 +173,7 @@ class OperatorCost:
         return sparse_pauli_op([pair for pair in pairs if pair[1] != 0.0], self.num_qubits)
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class LossOnExpectations:
     """A loss of the expectations of output observables.

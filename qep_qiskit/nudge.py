@@ -19,6 +19,7 @@ from qep_qiskit.cost import Cost, LossOnExpectations, OperatorCost
 from qep_qiskit.errors import DataError, NetworkError
 from qep_qiskit.network import Network, TermJacobian
 from qep_qiskit.operators import PauliWord
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["NudgedHamiltonian"]
 
@@ -26,6 +27,7 @@ _ROUNDING = 1e-12
 """Of the largest coefficient: what is left where coefficients cancel."""
 
 
+@short_repr
 @dataclass(frozen=True, eq=False)
 class NudgedHamiltonian:
     """H(w, x) + beta C(y) as one sum of commuting groups.

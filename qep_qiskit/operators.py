@@ -26,6 +26,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qep_qiskit.checks import whole_number
 from qep_qiskit.errors import NetworkError
+from qep_qiskit.short_repr import short_repr
 from qep_qiskit.transforms import Block, kron_blocks, transform_rows, walsh_hadamard
 
 __all__ = [
@@ -41,6 +42,7 @@ _HADAMARD = np.array([[1.0, 1.0], [1.0, -1.0]]) / np.sqrt(2.0)
 _Y_TO_Z = _HADAMARD @ np.diag([1.0, -1.0j])
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, order=True)
 class PauliWord:
     """A product of Paulis on named qubits, such as ``X0 X4``.
@@ -265,6 +267,7 @@ def _blocks_of(basis: LocalBasis, *, inverse: bool) -> tuple[Block, ...]:
     return tuple(kron_blocks(basis.matrices(inverse=inverse)))
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommutingGroup:
     """Commuting Paulis that one change of basis makes diagonal and one shot batch measures.

@@ -12,6 +12,7 @@ from qep_qiskit.errors import ConfigError
 from qep_qiskit.gaussian import GaussianStates
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.program import LayerProgram
+from qep_qiskit.short_repr import short_repr
 from qep_qiskit.transforms import num_qubits_of
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CircuitStates:
     """States that one parametrised program prepares.
@@ -59,6 +61,7 @@ class CircuitStates:
         return CircuitStates(program=self.program, parameters=self.parameters[chosen])
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class VectorStates:
     """States known as vectors, from an exact solver.
@@ -88,6 +91,7 @@ class VectorStates:
         return VectorStates(vectors=self.vectors[chosen], energies=self.energies[chosen], gaps=self.gaps[chosen])
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SpinStates:
     """Classical spins: what they are when Z is measured is certain, and nothing else can be measured.
@@ -115,6 +119,7 @@ class SpinStates:
         return SpinStates(spins=self.spins[chosen], energies=self.energies[chosen])
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, eq=False)
 class MixedStates:
     """Mixtures of state vectors.
@@ -144,6 +149,7 @@ class MixedStates:
         return MixedStates(self.vectors[chosen])
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, eq=False)
 class SpinEnsembles:
     """Distributions of classical spins.
@@ -225,6 +231,7 @@ class CalibrationStates:
         return vectors
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, eq=False)
 class RestingStates:
     """Classical atoms at rest.

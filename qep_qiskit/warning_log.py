@@ -17,6 +17,7 @@ from typing import Any
 
 from qep_qiskit import errors
 from qep_qiskit.errors import QepWarning, Severity
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["WarningCount", "WarningLog", "counting_warnings", "warn"]
 
@@ -26,6 +27,7 @@ _RANKS: tuple[Severity, ...] = ("serious", "warning", "note")
 Key = tuple[str, str]
 
 
+@short_repr
 @dataclass(slots=True, kw_only=True)
 class WarningCount:
     """How often one warning was given, and where in a run.
@@ -123,6 +125,7 @@ class WarningCount:
         return cls(**{**record, "by_epoch": {int(epoch): int(count) for epoch, count in record["by_epoch"]}})
 
 
+@short_repr
 @dataclass(slots=True)
 class WarningLog:
     """Warnings given so far, by class and text, in the order of their first time."""

@@ -14,6 +14,7 @@ PACKAGE = Path(qep_qiskit.__file__).parent
 # A file imports only rooms above its own; rooms on one line do not know each other's insides in a circle.
 ROOMS = [
     "errors",
+    "short_repr",
     "checks",
     "warning_log",
     "files",

@@ -13,6 +13,7 @@ from qiskit.quantum_info import Clifford, Pauli, PauliList, SparsePauliOp
 
 from qep_qiskit.errors import NetworkError
 from qep_qiskit.operators import PauliWord, sparse_pauli_op
+from qep_qiskit.short_repr import short_repr
 from qep_qiskit.transforms import Block, kron_blocks, transform_rows
 
 __all__ = ["CliffordBasis", "Gate"]
@@ -37,6 +38,7 @@ class _Monomial:
 Stage = tuple[Block, ...] | _Monomial
 
 
+@short_repr
 @dataclass(frozen=True, slots=True)
 class CliffordBasis:
     """A change of basis V made of h, s, sdg, x, cx, cz and swap.

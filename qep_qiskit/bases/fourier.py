@@ -23,6 +23,7 @@ from qiskit.quantum_info import Operator, SparsePauliOp
 from qep_qiskit.errors import NetworkError
 from qep_qiskit.observables import hermitian
 from qep_qiskit.operators import PauliWord
+from qep_qiskit.short_repr import short_repr
 from qep_qiskit.transforms import walsh_hadamard
 
 __all__ = ["FourierBasis", "Register"]
@@ -51,6 +52,7 @@ class Register:
         return (1 << self.size) - 1 << self.first
 
 
+@short_repr
 @dataclass(frozen=True, slots=True)
 class FourierBasis:
     """The centred Fourier transform of each of several registers; other qubits stay as they are.

@@ -32,10 +32,12 @@ from qep_qiskit.learning import GradientEstimator
 from qep_qiskit.measurement import Measuring, Usage
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.seeds import Seeds
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["SPSA", "Baseline", "BaselineEstimate", "FiniteDifferences"]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BaselineEstimate:
     """A gradient of the mean cost of a batch, and what it took.

@@ -27,6 +27,7 @@ from qep_qiskit.learning.pilot import is_resolved, measured_contrasts, with_bias
 from qep_qiskit.learning.reading import Grouping
 from qep_qiskit.learning.spending import batches_per_group
 from qep_qiskit.measurement import Measuring, drive
+from qep_qiskit.short_repr import short_repr
 from qep_qiskit.warning_log import WarningLog, counting_warnings
 
 __all__ = [
@@ -44,6 +45,7 @@ Signals = Literal["measured", "known"]
 Row = dict[str, Any]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """One way to estimate a gradient.
@@ -71,6 +73,7 @@ class Setting:
         return f"{self.contrast} {self.beta:.6g} {self.shots} {self.grouping} {split} {self.signals}"
 
 
+@short_repr
 @dataclass(slots=True)
 class CountingExecutor:
     """Passes requests on and counts what they ask for.
@@ -122,6 +125,7 @@ class CountingExecutor:
         }
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StudyPilot:
     """The theory that a study draws through its points: the error model of a contrast, from a pilot run.

@@ -15,6 +15,7 @@ from qep_qiskit.learning.free_phase import measure_free
 from qep_qiskit.measurement import Measuring, drive
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import Equilibria, Family, Preparation, Responding, Start
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["GradientProblem", "KeptStates", "Truth", "true_gradient", "with_known_signals"]
 
@@ -24,6 +25,7 @@ _MOST_KEPT = 64
 _ROUNDING = 1e-13  # of range(C) / max|coefficient of H|: what is left of a gradient that vanishes by symmetry
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Truth:
     """What estimates are compared with.
@@ -37,6 +39,7 @@ class Truth:
     source: str
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GradientProblem:
     """A batch of samples at fixed weights.

@@ -20,6 +20,7 @@ from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution.usage import estimated_qpu_seconds
 from qep_qiskit.learning.bias_fit import MeasuredContrasts
 from qep_qiskit.learning.error_model import split_shots
+from qep_qiskit.short_repr import short_repr
 
 __all__ = [
     "CONFIDENCE",
@@ -71,6 +72,7 @@ class Check:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """What is given.
@@ -117,6 +119,7 @@ class Situation:
         return replace(self, pilots=pilots, checks={**self.checks, name: check})
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recommendation:
     """One way to spend shots.

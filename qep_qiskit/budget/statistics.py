@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from qep_qiskit.errors import ConfigError
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["PointStatistics", "mse_pull", "point_statistics"]
 
@@ -38,6 +39,7 @@ _NAN = float("nan")
 _UNKNOWN = (_NAN, _NAN)
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointStatistics:
     """What repeats say about one way to estimate a gradient; NaN where they cannot say.

@@ -61,6 +61,7 @@ from qep_qiskit.network import GridNetwork, SpringNetwork
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import Responding
 from qep_qiskit.seeds import Seeds
+from qep_qiskit.short_repr import short_repr
 from qep_qiskit.tasks import (
     Task,
     TaskOptions,
@@ -91,6 +92,7 @@ _CONNECTIONS = {
 }
 
 
+@short_repr
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Experiment:
     """The objects of a run, built from one configuration.

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from qep_qiskit.checks import MOST_SHOTS
+from qep_qiskit.short_repr import with_fields
 
 __all__ = ["Beta", "Section", "Shots"]
 
@@ -21,3 +22,8 @@ class Section(BaseModel):
     """A section of the file; a key that is not listed is an error."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+    def __repr__(self) -> str:
+        """The keys that were given, in at most 200 characters."""
+        given = {key: getattr(self, key) for key in type(self).model_fields if key in self.model_fields_set}
+        return with_fields(type(self).__name__, given)

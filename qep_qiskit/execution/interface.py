@@ -17,6 +17,7 @@ from qep_qiskit.checks import check_shots
 from qep_qiskit.execution.readout_errors import ReadoutErrors
 from qep_qiskit.execution.twirled_readout import TwirledErrors
 from qep_qiskit.prepared import Prepared, RestingStates, SpinStates
+from qep_qiskit.short_repr import short_repr
 
 __all__ = [
     "BitMemory",
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, order=True)
 class RequestKey:
     """What a request is for; unique within a run, and the key of its random numbers.
@@ -58,6 +60,7 @@ class RequestKey:
         return ("sampling", self.purpose, self.step, self.stage, self.attempt, self.iteration)
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Readout:
     """One group to measure.
@@ -96,6 +99,7 @@ class Readout:
         return 0 if self.shots is None else self.shots * len(self.states)
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Request:
     """States and the groups to measure them in.
@@ -140,6 +144,7 @@ ReadingErrors = ReadoutErrors | TwirledErrors
 """What is known of errors of the reading: those of every qubit, or what they do to products under random flips."""
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Distribution:
     """Outcomes as numbers per bit string: counts, or exact probabilities.
@@ -155,6 +160,7 @@ class Distribution:
     readout: ReadingErrors | None = None
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BitMemory:
     """Outcomes shot by shot.
@@ -178,6 +184,7 @@ class BitMemory:
         return self.bits.shape[1]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PointMemory:
     """Outcomes of atoms in space, shot by shot.
@@ -195,6 +202,7 @@ class PointMemory:
         return self.points.shape[1]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ExactMeans:
     """Exact expectations, where outcomes are too many to list.
@@ -211,6 +219,7 @@ class ExactMeans:
 Outcomes = Distribution | BitMemory | PointMemory | ExactMeans
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ShotData:
     """Outcomes of a request, one entry per readout in its order, and those of its calibration.
@@ -227,6 +236,7 @@ class ShotData:
     coefficients: tuple[float, ...] = (1.0,)
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ticket:
     """Receipt of a submission. Local executors work when asked to collect and carry the request along."""

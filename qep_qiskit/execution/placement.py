@@ -22,6 +22,7 @@ from qiskit.transpiler import Target, TranspilerError, generate_preset_pass_mana
 from qep_qiskit.errors import DeviceError, QepError, ResourceError
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.program import LayerProgram, lower_per_gate
+from qep_qiskit.short_repr import short_repr
 
 __all__ = [
     "RZZ_RANGE",
@@ -37,6 +38,7 @@ RZZ_RANGE = (0.0, float(np.pi / 2))
 """The angles of rzz that devices with fractional gates take."""
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PlacedProgram:
     """A program's circuit on the qubits of a backend.

@@ -25,10 +25,12 @@ from qep_qiskit.measurement import StateMoments, spread_of
 from qep_qiskit.network import Group
 from qep_qiskit.preparation import Family, SolverReport
 from qep_qiskit.preparation.resolution import Hidden
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["Diagnostics", "Watched", "diagnose", "nudge_sizes", "spectral_ranges"]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Watched:
     """What a gradient has measured.
@@ -47,6 +49,7 @@ class Watched:
     is_at_optimum: bool = False
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostics:
     """Means over a batch where not said otherwise; NaN where unknown.

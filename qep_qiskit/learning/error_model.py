@@ -27,6 +27,7 @@ from scipy.optimize import brentq, minimize_scalar
 
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.learning.bias_fit import NODES, BiasCurve
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["ErrorModel", "split_shots"]
 
@@ -34,6 +35,7 @@ _FOLDS_OF_BETA = 4.0
 _SEARCHED = 161
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorModel:
     """Mean squared error of a gradient, summed over the weights that train.

@@ -11,10 +11,12 @@ from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.learning.free_phase import FreePhase
 from qep_qiskit.measurement import ReadingPlan, StateMoments, is_none
 from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["SignalBatch", "signal_batch"]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SignalBatch:
     """Where the error signals of a batch came from.

@@ -14,6 +14,7 @@ from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.state import EpochTally
 from qep_qiskit.measurement import Calibrations, Measuring, Usage, drive, extrapolated, mitigated
 from qep_qiskit.preparation import Memory
+from qep_qiskit.short_repr import short_repr
 from qep_qiskit.tasks import Dataset, decode
 
 __all__ = ["Evaluation", "count_correct", "evaluate", "evaluation"]
@@ -21,6 +22,7 @@ __all__ = ["Evaluation", "count_correct", "evaluate", "evaluation"]
 _SAMPLES_PER_REQUEST = 64
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Evaluation:
     """What a network answers on a data set.

@@ -25,12 +25,14 @@ from qep_qiskit.preparation import (
     thermal_response,
 )
 from qep_qiskit.seeds import Seeds
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["ExactGradient", "exact_gradient"]
 
 _SAMPLER = VectorExecutor(Seeds(0))  # asked for exact expectations only
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ExactGradient:
     """Exact gradient of the mean cost of a batch.

@@ -20,6 +20,7 @@ from qep_qiskit.measurement import Calibrations, Usage, drive, extrapolated, mit
 from qep_qiskit.network import Network
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import Memory
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["FiniteDifferences", "finite_differences", "idle_names"]
 
@@ -31,6 +32,7 @@ _SHOTS = 20_000
 _STENCIL = np.array([-4.0, -2.0, -1.0, 1.0, 2.0, 4.0])
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FiniteDifferences:
     """The derivative of the mean cost of a batch by its weights.

@@ -28,12 +28,14 @@ from qep_qiskit.measurement.batches import Result
 from qep_qiskit.network import TermJacobian
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.preparation import Memory, ThermalPreparation, thermal_response
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["FluctuationEstimator"]
 
 _STRINGS_AT_ONCE = 1 << 14
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FluctuationEstimator(GradientEstimator):
     """Measures gradients by covariances in Gibbs states; its contrast has the free phase only.

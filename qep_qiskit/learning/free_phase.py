@@ -23,6 +23,7 @@ from qep_qiskit.measurement import (
 )
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import Equilibria, Family, Memory, Preparation, Start
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["CostEstimate", "FreePhase", "cost_of_means", "measure_free", "skewness"]
 
@@ -32,6 +33,7 @@ _FEWEST_ON_ONE_SIDE = 15.0
 _MOST_UNCERTAIN = 0.25
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CostEstimate:
     """Cost of every sample with its shot noise.
@@ -82,6 +84,7 @@ def standard_error_of_mean(values: NDArray, variances: NDArray) -> float:
     return float(values.std(ddof=1) / np.sqrt(count)) if count > 1 else float("nan")
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FreePhase:
     """What the free phase of a batch shows.

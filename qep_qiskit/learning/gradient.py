@@ -40,6 +40,7 @@ from qep_qiskit.measurement import (
 from qep_qiskit.network import TermJacobian
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import Equilibria, Family, Memory, Preparation, Start
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["GradientEstimate", "GradientEstimator", "Shots", "cost_phases"]
 
@@ -64,6 +65,7 @@ class _Work:
     in_units_of_signals: bool
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GradientEstimator:
     """Measures gradients.

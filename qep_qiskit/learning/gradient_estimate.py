@@ -11,10 +11,12 @@ from qep_qiskit.learning.diagnostics import Diagnostics
 from qep_qiskit.learning.free_phase import CostEstimate
 from qep_qiskit.learning.replicates import ReplicateScatter, ScatterTally
 from qep_qiskit.preparation import Memory
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["GradientEstimate"]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GradientEstimate:
     """Gradient of the mean cost of a batch.

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.errors import DeadGradientWarning, NoisyGradientWarning
 from qep_qiskit.learning.gradient_estimate import GradientEstimate
+from qep_qiskit.short_repr import short_repr
 from qep_qiskit.warning_log import warn
 
 __all__ = ["GradientWatch", "LossWindow", "watch_one"]
@@ -94,6 +95,7 @@ class LossWindow:
         return self.mean - other.mean > _MOVED * np.sqrt(self.variance + other.variance)
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GradientWatch:
     """What is remembered of the gradients of a run, over the weights that train.

@@ -18,12 +18,14 @@ from qep_qiskit.learning.signal_noise import with_signal_noise
 from qep_qiskit.measurement import ReadingPlan, StateMoments, is_none, no_covariance
 from qep_qiskit.network import TermJacobian
 from qep_qiskit.preparation import Memory
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["Derivative", "MeasuredPhases", "filled_in"]
 
 _MOST_UNCERTAIN = 0.075
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Derivative:
     """A stencil over phases, pulled back to weights and averaged over the batch.
@@ -54,6 +56,7 @@ class Derivative:
         return self.variance - self.group_variance.sum(axis=0)
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MeasuredPhases:
     """Phases of a batch as they were measured.

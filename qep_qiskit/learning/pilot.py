@@ -24,6 +24,7 @@ from qep_qiskit.learning.phases import MeasuredPhases
 from qep_qiskit.measurement import Calibrations, Measuring
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import Memory
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["Pilot", "first_beta", "is_resolved", "measure_pilot", "measured_contrasts", "with_bias_of"]
 
@@ -36,6 +37,7 @@ _RESOLVED_WITHIN = 3.0
 _SEEN_ABOVE = 0.1
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pilot:
     """What a pilot found.

@@ -29,6 +29,7 @@ from qep_qiskit.learning.free_phase import CostEstimate, skewness
 from qep_qiskit.learning.phases import Derivative, MeasuredPhases
 from qep_qiskit.measurement import is_none
 from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["ReplicateScatter", "Replicated", "Replication", "ScatterTally", "replicated"]
 
@@ -81,6 +82,7 @@ class Replication:
         return np.concatenate([rows] * self.replicates)
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ReplicateScatter:
     """What the replicates of a step scatter, beside what is propagated through it.
@@ -105,6 +107,7 @@ class ReplicateScatter:
     signal_bias_variance: NDArray[np.float64] | None = None
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ScatterTally:
     """Scatter of recent steps; a step weighs a tenth less with every later one.
@@ -177,6 +180,7 @@ class ScatterTally:
         return cls(**rest, weight=float(arrays["weight"][0]))
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Replicated:
     """Replicates put together.

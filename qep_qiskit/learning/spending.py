@@ -24,6 +24,7 @@ from qep_qiskit.learning.gradient_estimate import GradientEstimate
 from qep_qiskit.learning.pilot import Pilot, first_beta, measure_pilot
 from qep_qiskit.measurement import Calibrations, Measuring
 from qep_qiskit.preparation import Memory
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["AdaptiveShots", "PilotSettings", "SignalTally", "Spending", "SpendingPolicy", "batches_per_group"]
 
@@ -97,6 +98,7 @@ class AdaptiveShots:
         return max(shots, min(self.max_shots, int(np.ceil(shots * self.growth))))
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SignalTally:
     """Signal and noise of successive gradients, over the weights that train.
@@ -128,6 +130,7 @@ class SignalTally:
         )
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spending:
     """What steps spend at present.
@@ -183,6 +186,7 @@ class Spending:
         )
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendingPolicy:
     """How what a step spends is chosen.

@@ -24,6 +24,7 @@ from qep_qiskit.learning.gradient_watch import GradientWatch
 from qep_qiskit.learning.journal import Journal, pack_journal, unpack_journal
 from qep_qiskit.learning.replicates import ScatterTally
 from qep_qiskit.learning.spending import SignalTally, Spending
+from qep_qiskit.short_repr import short_repr
 from qep_qiskit.warning_log import WarningLog
 
 __all__ = ["EpochTally", "TrainingState", "load_state", "save_state"]
@@ -92,6 +93,7 @@ class EpochTally:
         return float(np.sqrt(share * (1 - share) / (self.samples + 3)))
 
 
+@short_repr
 @dataclass(slots=True)
 class TrainingState:
     """The one mutable thing of a run.

@@ -27,6 +27,7 @@ from qep_qiskit.learning.update import Update
 from qep_qiskit.measurement import Calibrations, Measuring
 from qep_qiskit.preparation import Memory
 from qep_qiskit.seeds import Seeds
+from qep_qiskit.short_repr import short_repr
 from qep_qiskit.tasks import Dataset, Task
 from qep_qiskit.warning_log import WarningLog, counting_warnings
 
@@ -104,6 +105,7 @@ class Callback(Protocol):
         ...
 
 
+@short_repr
 @dataclass(kw_only=True)
 class Trainer:
     """Trains a network; the only mutable thing of a run is its `state`.

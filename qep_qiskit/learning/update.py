@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import ConfigError
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["Adam", "GradientDescent", "Momentum", "Optimizer", "Schedule", "Update"]
 
@@ -143,6 +144,7 @@ class Schedule:
         return self.learning_rate * float(_DECAYS[self.decay](progress, self.final_fraction))
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
     """One step of the weights.

@@ -29,6 +29,7 @@ from qep_qiskit.measurement.covariances import no_covariance
 from qep_qiskit.measurement.inversion import inverted, words_of_bits
 from qep_qiskit.memory import require_bytes
 from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.short_repr import short_repr
 from qep_qiskit.transforms import walsh_hadamard
 
 __all__ = ["GroupMoments", "StateMoments", "moments", "moments_of_readouts"]
@@ -38,6 +39,7 @@ _NEVER_DENSE_FROM_QUBITS = 21
 _MULTIPLICATIONS_PER_PRODUCT = 1 << 18
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GroupMoments:
     """Means of a group's generators, and the covariance of these means.
@@ -54,6 +56,7 @@ class GroupMoments:
     shots: int | None
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StateMoments:
     """Means in a block of states: of all terms, or of the columns of a reading plan.

@@ -22,10 +22,12 @@ from qep_qiskit.measurement.moments import StateMoments
 from qep_qiskit.merging import merge_into_groups
 from qep_qiskit.network import Group, TermJacobian, covering_groups
 from qep_qiskit.operators import PauliWord
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["ReadingPlan", "covering_plan", "per_weight_plan", "qubit_wise_plan", "shared_plan"]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ReadingPlan:
     """Shared shot batches, and what their means estimate.

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from qep_qiskit.checks import finite_number
 from qep_qiskit.observables import OperatorLike, pauli_words
 from qep_qiskit.operators import PauliWord
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["LinearForm", "Word", "all_words", "spin_outputs", "spin_squares"]
 
@@ -32,6 +33,7 @@ class Word(Protocol):
     def __hash__(self) -> int: ...
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LinearForm:
     """An observable of any network: a constant and a sum of words with coefficients.

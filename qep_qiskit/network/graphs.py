@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from qep_qiskit.checks import whole_number
 from qep_qiskit.errors import NetworkError
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["Graph", "chain", "check_distance", "complete", "from_edges", "heavy_hex", "lattice", "layered", "ring"]
 
 Edge = tuple[int, int]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Graph:
     """Spins and the edges between them.

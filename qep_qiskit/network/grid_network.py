@@ -27,10 +27,12 @@ from qep_qiskit.network.weights import WeightLayout
 from qep_qiskit.network.z_polynomials import ZPolynomial
 from qep_qiskit.observables import hermitian
 from qep_qiskit.operators import CommutingGroup, PauliWord, sparse_pauli_op
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["GridNetwork"]
 
 
+@short_repr
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GridNetwork:
     """A network of quantum harmonic oscillators on qubits.

@@ -13,10 +13,12 @@ from qep_qiskit.errors import NetworkError
 from qep_qiskit.network.position_grid import PositionGrid
 from qep_qiskit.network.springs import SpringNetwork
 from qep_qiskit.network.z_polynomials import ZPolynomial
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["GridPart", "grid_parts", "position_polynomial"]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GridPart:
     """One part of a word: a polynomial times a power of where a held coordinate is.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.network.forms import LinearForm
 from qep_qiskit.network.weights import WeightLayout
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["Group", "Network", "TermJacobian"]
 
@@ -52,6 +53,7 @@ class Group(Protocol):
         ...
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TermJacobian:
     """d(term coefficient)/d(weight) of a batch, by its non-zero entries.

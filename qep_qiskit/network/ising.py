@@ -25,6 +25,7 @@ from qep_qiskit.network.graphs import Graph
 from qep_qiskit.network.interface import TermJacobian
 from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
 from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord, sparse_pauli_op
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["ISING_STARTS", "ClampedInputs", "IsingNetwork"]
 
@@ -38,6 +39,7 @@ ISING_STARTS: dict[str, Start] = {
 gradient vanishes."""
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClampedInputs:
     """How a number x_a enters the network: as the field W_ak x_a on spin k, without a qubit of its own.
@@ -65,6 +67,7 @@ class ClampedInputs:
         return cls(count=len(spins), links=links, start=Start(mean=strength, frozen=True))
 
 
+@short_repr
 @dataclass(frozen=True, kw_only=True, eq=False)
 class IsingNetwork:
     """A transverse-field Ising network on any graph.

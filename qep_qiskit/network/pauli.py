@@ -26,6 +26,7 @@ from qep_qiskit.network.interface import TermJacobian
 from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
 from qep_qiskit.observables import OperatorLike, hermitian, pauli_words
 from qep_qiskit.operators import CommutingGroup, PauliWord, sparse_pauli_op
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["PAULI_START", "Interaction", "PauliNetwork"]
 
@@ -33,6 +34,7 @@ PAULI_START = Start(distribution="normal", std=0.3)
 """Default start of all weights."""
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Interaction:
     """A part of H: weight * x[input] * operator.
@@ -86,6 +88,7 @@ class _Entries:
         return _Entries(self.weight[chosen], self.term[chosen], self.scale[chosen], self.value[chosen])
 
 
+@short_repr
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PauliNetwork:
     """A trainable Hamiltonian given by Pauli words.

@@ -24,6 +24,7 @@ from qep_qiskit.checks import whole_number
 from qep_qiskit.errors import NetworkError
 from qep_qiskit.network.z_polynomials import ZPolynomial
 from qep_qiskit.operators import LocalBasis
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["GAUSSIAN_REACH", "PositionGrid", "Spread"]
 
@@ -49,6 +50,7 @@ class Spread:
     wave_widths: NDArray[np.float64]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionGrid:
     """One register per coordinate; coordinate i is on the qubits i n to i n + n - 1.

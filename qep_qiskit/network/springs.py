@@ -24,6 +24,7 @@ from qep_qiskit.network.graphs import Graph
 from qep_qiskit.network.interface import TermJacobian
 from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
 from qep_qiskit.seeds import Seeds
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["SPRING_STARTS", "SpringNetwork"]
 
@@ -40,6 +41,7 @@ SPRING_STARTS: dict[str, Start] = {
 """Default starts of every block; springs, anchors and masses stay positive."""
 
 
+@short_repr
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SpringNetwork:
     """Atoms and springs on any graph.

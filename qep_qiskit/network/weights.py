@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from qep_qiskit.checks import check_finite, finite_number, real_array
 from qep_qiskit.errors import NetworkError
 from qep_qiskit.seeds import Seeds
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["Start", "WeightBlock", "WeightLayout"]
 
@@ -24,6 +25,7 @@ _NEVER = 8.0
 """Standard deviations that a normal number never lies away from its mean: one in 1e15 does."""
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
     """Where the weights of a block start, and how they may move.
@@ -102,6 +104,7 @@ class Start:
         return np.clip(drawn, self.lower, self.upper)  # what rounding has left outside
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightBlock:
     """Weights of one kind, such as all couplings.
@@ -192,6 +195,7 @@ class WeightBlock:
         return np.array([name not in frozen for name in self.names], dtype=bool)
 
 
+@short_repr
 @dataclass(frozen=True, slots=True)
 class WeightLayout:
     """All weights of a network as one vector, block after block."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from qep_qiskit.short_repr import short_repr
+
 __all__ = ["ZPolynomial"]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, eq=False)
 class ZPolynomial:
     """sum_m c_m prod_(k in m) Z_k, closed under sums and products because Z^2 = 1.

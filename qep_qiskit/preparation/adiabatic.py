@@ -29,6 +29,7 @@ from qep_qiskit.operators import CommutingGroup, PauliWord
 from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start, check_level
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import Layer, LayerProgram
+from qep_qiskit.short_repr import short_repr
 from qep_qiskit.warning_log import warn
 
 __all__ = ["RAMPS", "AdiabaticPreparation"]
@@ -44,6 +45,7 @@ _GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
 _SPREAD_OF_EXCITED = 0.5
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdiabaticPreparation:
     """A Trotter ramp.

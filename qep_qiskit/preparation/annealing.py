@@ -23,6 +23,7 @@ from qep_qiskit.preparation.classical import warn_of_ties
 from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start
 from qep_qiskit.prepared import SpinStates
 from qep_qiskit.seeds import Seeds
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["AnnealingPreparation"]
 
@@ -31,6 +32,7 @@ _HOT, _COLD = 2.0, 0.05
 _MOST_DESCENTS = 1000
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnealingPreparation:
     """Simulated annealing of classical spins, by heat baths.

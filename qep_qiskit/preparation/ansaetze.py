@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from qep_qiskit.ansatz import check_ansatz, hamiltonian_variational, hardware_efficient
 from qep_qiskit.operators import CommutingGroup, PauliWord
 from qep_qiskit.program import LayerProgram
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["Ansatz", "FixedAnsatz", "HamiltonianVariational", "HardwareEfficient", "program_of"]
 
@@ -110,6 +111,7 @@ class HardwareEfficient:
         return _random_angles(program_of(self, tuple(groups)), len(coefficients), generator)
 
 
+@short_repr
 @dataclass(frozen=True, slots=True)
 class FixedAnsatz:
     """A program of the user's own, such as one read from an OpenQASM 3 file (`read_ansatz`).

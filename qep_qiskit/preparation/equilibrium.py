@@ -23,6 +23,7 @@ from qep_qiskit.preparation.collapse import warn_of_collapse
 from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start
 from qep_qiskit.preparation.resolution import WANTED, Hidden, contrast_error, size_of
 from qep_qiskit.prepared import RestingStates
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["EquilibriumPreparation"]
 
@@ -37,6 +38,7 @@ _NO_FORCE = 1e-13
 _NUDGES_ON_THE_WAY = 4
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EquilibriumPreparation:
     """Minima, or other critical points, of the potential energy.

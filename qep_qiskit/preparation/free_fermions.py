@@ -27,11 +27,13 @@ from numpy.typing import NDArray
 
 from qep_qiskit.errors import DegenerateGroundStateWarning, NetworkError
 from qep_qiskit.operators import CommutingGroup, PauliWord
+from qep_qiskit.short_repr import short_repr
 from qep_qiskit.warning_log import warn
 
 __all__ = ["ChainGroundState", "chain_term_means", "solve_chain"]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ChainGroundState:
     """Ground state of an open chain; every mean of a product of Z's, or of X's, follows from one matrix.

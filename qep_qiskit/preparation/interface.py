@@ -19,12 +19,14 @@ from qep_qiskit.execution import RequestKey
 from qep_qiskit.measurement import Measuring
 from qep_qiskit.preparation.resolution import Hidden
 from qep_qiskit.prepared import Prepared
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["Equilibria", "Family", "Memory", "Preparation", "SolverReport", "Start", "check_level"]
 
 Memory = Mapping[str, NDArray[np.float64]]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Family:
     """The Hamiltonians H + beta C of a batch.
@@ -103,6 +105,7 @@ class Start:
     memory: Memory = field(default_factory=dict)
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SolverReport:
     """What a preparation says about its states; NaN where it cannot say.
@@ -162,6 +165,7 @@ class SolverReport:
         )
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Equilibria:
     """The prepared states of a family.

@@ -8,10 +8,12 @@ from qep_qiskit.errors import NetworkError, NudgeError
 from qep_qiskit.measurement import Measuring
 from qep_qiskit.network import GridEnergies, PositionGrid, check_grid
 from qep_qiskit.preparation.interface import Equilibria, Family, Preparation, Start
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["OnGrid"]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnGrid:
     """A preparation that refuses states that are near the walls of their boxes, or not resolved.

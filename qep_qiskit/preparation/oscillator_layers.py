@@ -18,11 +18,13 @@ from qep_qiskit.merging import merge_into_groups
 from qep_qiskit.network import GridEnergies, PositionGrid, ZPolynomial
 from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord
 from qep_qiskit.program import CxLayer, Layer
+from qep_qiskit.short_repr import short_repr
 from qep_qiskit.transforms import walsh_hadamard
 
 __all__ = ["GaussianStart", "OscillatorGroups", "OscillatorProduct", "gaussian_start"]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OscillatorProduct:
     """Independent oscillators, one per coordinate, about the centres of their boxes.
@@ -60,6 +62,7 @@ class OscillatorProduct:
         return np.sqrt(np.sqrt(np.array(self.kinetic) / np.array(self.stiffness)) / 2.0)
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GaussianStart:
     """How a program begins.
@@ -130,6 +133,7 @@ def _tree_level(grid: PositionGrid, angles: Sequence[NDArray]) -> tuple[Commutin
     return CommutingGroup(name=name, basis=basis, masks=tuple(masks)), np.concatenate(offsets)
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OscillatorGroups:
     """The groups of a program: those of the Gaussian start, and the Hamiltonian's with all the grid's squares in them.

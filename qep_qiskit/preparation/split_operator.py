@@ -30,6 +30,7 @@ from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, S
 from qep_qiskit.preparation.oscillator_layers import OscillatorGroups, OscillatorProduct, gaussian_start
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import CxLayer, Layer, LayerProgram
+from qep_qiskit.short_repr import short_repr
 from qep_qiskit.warning_log import warn
 
 __all__ = ["SplitOperatorPreparation"]
@@ -37,6 +38,7 @@ __all__ = ["SplitOperatorPreparation"]
 _COARSE = 1.0
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitOperatorPreparation:
     """A split-operator ramp of oscillators on position grids.

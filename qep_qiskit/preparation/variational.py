@@ -42,6 +42,7 @@ from qep_qiskit.preparation.resolution import (
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import LayerProgram
 from qep_qiskit.seeds import Seeds
+from qep_qiskit.short_repr import short_repr
 from qep_qiskit.warning_log import warn
 
 __all__ = ["VariationalPreparation"]
@@ -62,6 +63,7 @@ class _Levels(CircuitStates):
     levels: tuple[Minima, ...]
 
 
+@short_repr
 @dataclass(frozen=True, kw_only=True, eq=False)
 class VariationalPreparation:
     """Eigenstates as minima of the energy of an ansatz.

@@ -19,6 +19,7 @@ from qep_qiskit.execution.on_device import checked_rep_delay
 from qep_qiskit.execution.patience import PatientDevice
 from qep_qiskit.execution.service import RemoteDevice
 from qep_qiskit.execution.usage import estimated_qpu_seconds, require_qpu_seconds
+from qep_qiskit.short_repr import short_repr
 from qep_qiskit.studies.plan_circuits import DeviceCircuits, ProgramOnDevice
 from qep_qiskit.studies.plan_requests import Batch, Job, RunRequests, record_run
 
@@ -74,6 +75,7 @@ class Share:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPlan:
     """What a run would cost on a device.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qep_qiskit.errors import DataError
+from qep_qiskit.short_repr import short_repr
 from qep_qiskit.tasks.arrays import float_array, index_array
 from qep_qiskit.tasks.encoding import Encoding
 from qep_qiskit.tasks.scaling import Scaling
@@ -14,6 +15,7 @@ from qep_qiskit.tasks.scaling import Scaling
 __all__ = ["Dataset", "Task"]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dataset:
     """Samples ready for a network. The arrays are copied and read-only.
@@ -113,6 +115,7 @@ class Dataset:
             )
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Task:
     """What a network is trained on, and how rows of the same kind are read later.

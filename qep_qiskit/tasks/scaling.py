@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from qep_qiskit.errors import ConfigError, DataError
+from qep_qiskit.short_repr import short_repr
 from qep_qiskit.tasks.arrays import float_array
 
 __all__ = ["Scaling", "ScalingKind"]
@@ -17,6 +18,7 @@ __all__ = ["Scaling", "ScalingKind"]
 ScalingKind = Literal["none", "standard", "minmax"]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scaling:
     """The map ``(raw - offset) * factor``, one offset and one factor per input.

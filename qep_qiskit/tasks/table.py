@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from qep_qiskit.errors import DataError
+from qep_qiskit.short_repr import short_repr
 from qep_qiskit.tasks.arrays import float_array
 
 __all__ = ["RawTable"]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RawTable:
     """Inputs as measured, with the labels or the target numbers of each row where they are known.
