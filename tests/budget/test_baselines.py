@@ -190,6 +190,7 @@ def test_variance_of_spsa_to_lowest_order_in_the_shift(rng):
     assert np.max(off[0]) < 0.01
 
 
+@pytest.mark.deep
 def test_squared_error_of_one_shot_is_another_cost(rng):
     """(Z - y)^2 of single outcomes is the operator cost, not the loss of the mean: why candidates take two shots."""
     hamiltonian, weights, inputs, targets = problem_of("loss", rng, graph="pair")

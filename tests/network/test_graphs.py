@@ -39,6 +39,7 @@ def test_chain_ring_and_complete():
 def test_lattice_counts_rows_first():
     assert set(lattice(2, 3).edges) == {(0, 1), (1, 2), (3, 4), (4, 5), (0, 3), (1, 4), (2, 5)}
     assert lattice(1, 4).edges == chain(4).edges
+    assert np.array_equal(lattice(2, 3).positions, [[0, 0], [1, 0], [2, 0], [0, -1], [1, -1], [2, -1]])
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(3, 3), (3, 5), (4, 3)])
