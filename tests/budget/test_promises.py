@@ -32,6 +32,7 @@ def kept(rows, slack):
     return np.mean([row["error"] <= slack * row["target"] for row in rows])
 
 
+@pytest.mark.deep
 def test_exact_errors_of_the_study_are_those_of_repeats(study):
     """Bias, variance and split of a contrast on the engine, within five standard deviations of 400 repeats."""
     case = study.Case(seed=SEED, index=0)

@@ -59,6 +59,7 @@ def report(tmp_path_factory):
     return folder, write_budget_report(folder, FACTS, **STUDIES)
 
 
+@pytest.mark.deep
 def test_every_figure_is_saved_for_screen_and_print(report):
     folder, _ = report
     names = [chart.name for chart in budget_charts(**STUDIES)]
@@ -114,6 +115,7 @@ def test_warnings_have_a_section_where_there_are_any(tmp_path):
     assert "<li>warning: SomeWarning in 3 of 4 points</li>" in (tmp_path / "warned" / "index.html").read_text()
 
 
+@pytest.mark.deep
 def test_equal_rows_give_equal_files(report, tmp_path):
     folder, _ = report
     (tmp_path / "gradient & more.csv").write_text("beta\n")
@@ -122,6 +124,7 @@ def test_equal_rows_give_equal_files(report, tmp_path):
         assert path.read_bytes() == (tmp_path / path.name).read_bytes(), path.name
 
 
+@pytest.mark.deep(but=["gradient"])
 @pytest.mark.parametrize("study", STUDIES)
 def test_a_study_alone(study, tmp_path):
     write_budget_report(tmp_path, {"name": "alone"}, **{study: STUDIES[study]})
@@ -130,6 +133,7 @@ def test_a_study_alone(study, tmp_path):
     assert "answer" not in page.ids
 
 
+@pytest.mark.deep(but=["one point"])
 @pytest.mark.parametrize(
     "rows",
     [
