@@ -235,7 +235,7 @@ DOCUMENTED: dict[str, Documented] = {
     "adaptive_xor": adaptive("xor"),
     "adaptive_parity": adaptive("parity"),
     "binding": benchmark("binding"),
-    "gaussian_atoms": benchmark("gaussian_atoms", "32"),
+    "gaussian_atoms": benchmark("gaussian_atoms", "32", "55"),
     "noise_floor": benchmark("noise_floor", "fake_manila", "fake_torino", "--spins", "4"),
     "noisy_torino_4": noisy_gradient("fake_torino", 4),
     "noisy_torino_6": noisy_gradient("fake_torino", 6),
