@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.errors import ResultError
 from qep_qiskit.execution import RequestKey
+from qep_qiskit.learning.loss_noise import variances_of_loss
 from qep_qiskit.measurement import (
     Measuring,
     ReadingPlan,
@@ -25,11 +26,8 @@ from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import Equilibria, Family, Memory, Preparation, Start
 from qep_qiskit.short_repr import short_repr
 
-__all__ = ["CostEstimate", "FreePhase", "cost_of_means", "measure_free", "skewness"]
+__all__ = ["CostEstimate", "FreePhase", "cost_of_means", "measure_free"]
 
-_STEP = 1e-4
-_ROUNDING = 1e-12
-_FEWEST_ON_ONE_SIDE = 15.0
 _MOST_UNCERTAIN = 0.25
 
 
@@ -198,79 +196,8 @@ def _cost(
     spread = loss.curvature(outputs, targets) @ output_covariance
     # E[L(O + noise)] = L(O) + tr(L'' Cov) / 2 to second order: taken off, so that the loss is unbiased.
     values = loss.value(outputs, targets) - np.nan_to_num(np.trace(spread, axis1=1, axis2=2)) / 2.0
-    variances, uncertain = _variances_of_loss(hamiltonian, outputs, output_covariance, targets)
+    variances, uncertain = variances_of_loss(hamiltonian, outputs, output_covariance, targets)
     return CostEstimate(values=values, variances=variances, uncertain=uncertain)
-
-
-def _variances_of_loss(
-    hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray, targets: NDArray
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Variances of the reported losses by shots, shape (samples,), and how much of them is rough.
-
-    With s the slope of the reported loss and S = L'' Cov, the variance is s.Cov s + tr(S^2)/2. A measured slope is
-    noisy itself and counts tr(S^2) too much, so that half of it goes off: without bias, but negative where the slope
-    does not stand out of its noise. There an eighth of tr(S^2) stands in its place, up to a threshold that keeps the
-    mean right: were all negative ones raised to what is surely there, the mean near a minimum would be twice too large.
-
-    The reported loss has tr(S)/2 taken off, which moves with the outputs: L'' does, and so does the variance of an
-    output c P + a of one Pauli word, c^2 (1 - <P>^2) / (shots - 1). That also correlates slope and variance. The third
-    cumulants of other outputs are taken as zero, as for normal noise.
-    """
-    assert isinstance(hamiltonian.cost, LossOnExpectations)
-    loss = hamiltonian.cost.checked_loss
-    curvature, skew, rate = loss.curvature(outputs, targets), *skewness(hamiltonian, outputs, covariance)
-    own = np.einsum("soo->so", curvature)
-    pull, bend = own * skew, own * rate  # what the moving variances add to the slope, and to its own slope
-    slope = loss.gradient(outputs, targets) + pull - _slope_of_curvature(hamiltonian, outputs, covariance, targets)
-    plugged_in = np.einsum("so,sop,sp->s", slope, covariance, slope + 4.0 * pull)
-    whole = curvature + bend[:, :, None] * np.eye(outputs.shape[1])
-    plugged_in -= 4.0 * np.einsum("sop,spq,sqo,so->s", covariance, whole, covariance, bend)
-    spread = curvature @ covariance
-    square = spread @ spread
-    second = np.trace(square, axis1=1, axis2=2)
-    found = _positive(plugged_in, second, np.trace(square @ square, axis1=1, axis2=2))
-    rough = _few_on_one_side(hamiltonian, outputs, rate) & (second > found / 4.0)
-    return found, np.where(rough, found, 0.0)
-
-
-def _few_on_one_side(hamiltonian: NudgedHamiltonian, outputs: NDArray, rate: NDArray) -> NDArray[np.bool_]:
-    """Samples of which an output that is one Pauli word was read as +1, or as -1, by few shots."""
-    means, _ = hamiltonian.means_of_single_words(outputs)
-    return ((1.0 - np.abs(means)) / 2.0 < _FEWEST_ON_ONE_SIDE * rate).any(axis=1)
-
-
-def _positive(plugged_in: NDArray, second: NDArray, fourth: NDArray) -> NDArray[np.float64]:
-    """plugged_in - second / 2 where that is large, a positive stand-in of the same mean where it is not.
-
-    Args:
-        plugged_in: s.Cov s of the measured slopes.
-        second: tr(S^2), the mean of `plugged_in` where the slope is zero.
-        fourth: tr(S^4), which tells how many outputs share in it.
-    """
-    directions = np.divide(second**2, fourth, out=np.ones_like(second), where=fourth > 0.0)
-    ramp = second / 8.0 + 4.0 * (plugged_in - (0.5 + 1.75 / directions**0.85) * second)
-    return np.maximum(second / 8.0, np.minimum(plugged_in - second / 2.0, ramp))
-
-
-def _slope_of_curvature(
-    hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray, targets: NDArray
-) -> NDArray[np.float64]:
-    """Derivatives of tr(L'' Cov) / 2 by the outputs at fixed covariance, shape (samples, outputs)."""
-    assert isinstance(hamiltonian.cost, LossOnExpectations)
-    loss, found = hamiltonian.cost.loss, np.zeros_like(outputs)
-    for output, shift in enumerate(_STEP * np.eye(outputs.shape[1])):
-        ahead, behind = (loss.curvature(outputs + side * shift, targets) for side in (1.0, -1.0))
-        found[:, output] = ((ahead - behind) * covariance).sum(axis=(1, 2)) / (4.0 * _STEP)
-    return np.nan_to_num(found)  # a loss may end where outputs do
-
-
-def skewness(hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray) -> tuple[NDArray, NDArray]:
-    """Minus half the first and second derivative of an output's variance by the output, shape (samples, outputs)."""
-    means, sizes = hamiltonian.means_of_single_words(outputs)
-    room = sizes**2 * (1.0 - np.clip(means, -1.0, 1.0) ** 2)
-    variance = np.einsum("soo->so", covariance)
-    rate = np.divide(variance, room, out=np.zeros_like(room), where=room > _ROUNDING * sizes**2)
-    return sizes * means * rate, rate
 
 
 def cost_of_means(

@@ -25,7 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import ConfigError
-from qep_qiskit.learning.free_phase import CostEstimate, skewness
+from qep_qiskit.learning.free_phase import CostEstimate
+from qep_qiskit.learning.loss_noise import skewness
 from qep_qiskit.learning.phases import Derivative, MeasuredPhases
 from qep_qiskit.measurement import is_none
 from qep_qiskit.nudge import NudgedHamiltonian

@@ -1,12 +1,14 @@
 """The free phase: cost estimates that are unbiased, shown exactly by summing over all outcomes of few shots."""
 
-from math import comb
+import itertools
+from math import comb, factorial
 
 import numpy as np
 import pytest
 
 from qep_qiskit.cost import LossOnExpectations, OperatorCost
 from qep_qiskit.execution import Distribution, RequestKey, ShotData
+from qep_qiskit.learning import loss_noise
 from qep_qiskit.learning.free_phase import measure_free
 from qep_qiskit.network import IsingNetwork, chain
 from qep_qiskit.nudge import NudgedHamiltonian
@@ -81,3 +83,24 @@ def test_cost_at_one_shot_has_no_variance_and_is_not_debiased():
     found = estimate(LossOnExpectations.on_spins((0,), 1), 1, 1)
     assert np.isnan(found.variances[0])
     assert found.values[0] == pytest.approx((1 - TARGET) ** 2)
+
+
+@pytest.mark.parametrize("signs", [(1, 1), (1, -1)])
+def test_variance_of_a_loss_on_correlated_outputs_is_unbiased(signs, monkeypatch):
+    """Summed over all outcomes of five shots of two correlated spins, before anything is made positive."""
+    monkeypatch.setattr(loss_noise, "_positive", lambda unbiased, _: unbiased)
+    shots, chances, target = 5, np.array([0.35, 0.1, 0.15, 0.4]), np.array([0.5, -0.2])
+    cost = LossOnExpectations.on_spins((0, 1), 2)
+    hamiltonian = NudgedHamiltonian(IsingNetwork(graph=chain(2), outputs=(0, 1)), cost)
+    spins = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]]) * signs
+    counts = np.array([c for c in itertools.product(range(shots + 1), repeat=4) if sum(c) == shots])
+    weights = np.array([factorial(shots) / np.prod([factorial(k) for k in c]) for c in counts])
+    weights *= (chances**counts).prod(axis=1)
+    outputs = counts @ spins / shots
+    seconds = np.einsum("nk,ka,kb->nab", counts, spins, spins) / shots
+    covariance = (seconds - outputs[:, :, None] * outputs[:, None, :]) / (shots - 1)
+    targets = np.tile(target, (len(counts), 1))
+    found, _ = loss_noise.variances_of_loss(hamiltonian, outputs, covariance, targets)
+    values = ((outputs - target) ** 2).sum(axis=1) - np.trace(covariance, axis1=1, axis2=2)
+    true = weights @ (values - weights @ values) ** 2
+    assert weights @ found == pytest.approx(true, rel=1e-9)

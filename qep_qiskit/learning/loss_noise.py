@@ -1,0 +1,206 @@
+"""Variances of reported losses by shots.
+
+The reported loss is L(o) - tr(L'' Cov)/2 of the measured outputs o. With s the slope of the loss at the true outputs and
+S = L'' Cov, its variance is s.Cov s + tr(S^2)/2 to second order. Of a quadratic loss on outputs a + c P of single Pauli
+words, read by the same m shots, that is exact, because a word squares to one:
+
+    sum_op s_o s_p C_op / m + L''_oo L''_pp C_op^2 / (2 m (m - 1)) ,   C_op = c_o c_p (<P_o P_p> - <P_o><P_p>) ,
+
+a polynomial of fourth degree in means of shots, of which there is an estimate without bias: means over products of
+shots that are all different. Other losses are taken as quadratic about what was measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.cost import LossOnExpectations
+from qep_qiskit.measurement import is_none
+from qep_qiskit.nudge import NudgedHamiltonian
+
+__all__ = ["skewness", "variances_of_loss"]
+
+_STEP = 1e-4
+_ROUNDING = 1e-12
+_FEWEST_SHOTS = 4.0  # that a product of four different ones takes
+_FEWEST_ON_ONE_SIDE = 15.0
+_FIRST, _SECOND, _BOTH = 1, 2, 3  # Pauli words P and Q, and PQ, as bits
+
+
+def variances_of_loss(
+    hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray, targets: NDArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Variances of the reported losses by shots, shape (samples,), and how much of them is rough.
+
+    Args:
+        hamiltonian: Network and cost, a loss on expectations.
+        outputs: Shape (samples, outputs), as measured.
+        covariance: Shape (samples, outputs, outputs), of the outputs.
+        targets: Shape (samples, targets).
+    """
+    assert isinstance(hamiltonian.cost, LossOnExpectations)
+    if is_none(covariance):
+        return np.zeros(len(outputs)), np.zeros(len(outputs))
+    loss = hamiltonian.cost.checked_loss
+    curvature = loss.curvature(outputs, targets)
+    _, rate = skewness(hamiltonian, outputs, covariance)
+    slope = loss.gradient(outputs, targets) - _slope_of_curvature(hamiltonian, outputs, covariance, targets)
+    first, second = _directions(slope, curvature, covariance)
+    exact = _by_different_shots(hamiltonian, outputs, covariance, slope, curvature)
+    expanded = _expanded(hamiltonian, outputs, covariance, slope, curvature) - second.sum(axis=1) / 2.0
+    unbiased = np.where(np.isfinite(exact), exact, expanded)
+    # What the directions do not make together is shared by their noise.
+    own = first - second / 2.0
+    whole = second.sum(axis=1, keepdims=True)
+    shares = np.divide(second, whole, out=np.full_like(second, 1.0 / max(1, second.shape[1])), where=whole > 0.0)
+    found = _positive(own + shares * (unbiased - own.sum(axis=1))[:, None], second).sum(axis=1)
+    rough = _few_on_one_side(hamiltonian, outputs, rate) & (second.sum(axis=1) > found / 4.0)
+    return found, np.where(rough, found, 0.0)
+
+
+def _directions(slope: NDArray, curvature: NDArray, covariance: NDArray) -> tuple[NDArray, NDArray]:
+    """s.Cov s and tr(S^2) by directions of independent noise along which the loss bends, shape (samples, directions)."""
+    if not np.isfinite(covariance).all():
+        return np.full(slope.shape, np.nan), np.full(slope.shape, np.nan)
+    sizes, vectors = np.linalg.eigh(covariance)
+    root = vectors * np.sqrt(np.maximum(sizes, 0.0))[:, None, :]
+    bends, turned = np.linalg.eigh(root.transpose(0, 2, 1) @ curvature @ root)
+    along = np.einsum("so,sod,sde->se", slope, root, turned)
+    return along**2, bends**2
+
+
+def _by_different_shots(
+    hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray, slope: NDArray, curvature: NDArray
+) -> NDArray[np.float64]:
+    """Unbiased variances, shape (samples,); NaN where outputs are no single words, have unlike or less than four shots,
+    or the curvature couples them.
+    """
+    means, sizes = hamiltonian.means_of_single_words(outputs)
+    shots = _shots(hamiltonian, outputs, covariance)
+    own = np.einsum("soo->so", curvature)
+    diagonal = (np.abs(curvature).sum(axis=(1, 2)) <= (1.0 + _ROUNDING) * np.abs(own).sum(axis=1)) & np.all(sizes)
+    bend = own * sizes**2
+    rest = bend * means - sizes * slope  # the slope at a true mean <P> is bend <P> - rest
+    count, found = outputs.shape[1], np.zeros(len(outputs))
+    for o in range(count):
+        for p in range(o + 1):
+            if not covariance[:, o, p].any():
+                continue  # words of different batches
+            both = covariance[:, o, p] * (shots - 1.0) / (sizes[o] * sizes[p]) + means[:, o] * means[:, p]
+            part = _pair((means[:, o], means[:, p], both), (bend[:, o], bend[:, p]), (rest[:, o], rest[:, p]), shots)
+            found += part if o == p else 2.0 * part
+    return np.where(diagonal, found, np.nan)
+
+
+def _shots(hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray) -> NDArray[np.float64]:
+    """Shots that explain the variances, shape (samples,); NaN where outputs differ in them, or they are too few."""
+    _, rate = skewness(hamiltonian, outputs, covariance)
+    least = np.where(rate > 0.0, rate, np.inf).min(axis=1)
+    same = np.isfinite(least) & (rate.max(axis=1) <= (1.0 + 1e-6) * least)
+    shots = 1.0 + np.divide(1.0, least, out=np.full_like(least, np.nan), where=same)
+    return np.where(shots >= _FEWEST_SHOTS - 1e-6, shots, np.nan)
+
+
+def _pair(
+    means: Sequence[NDArray], bends: Sequence[NDArray], rests: Sequence[NDArray], shots: NDArray
+) -> NDArray[np.float64]:
+    """What a pair of words P, Q adds to the variance, without bias, shape (samples,).
+
+    Args:
+        means: Of P, Q and PQ.
+        bends: Curvature of the loss by <P>, and by <Q>.
+        rests: The slopes are bend <P> - rest.
+        shots: Number of shots.
+    """
+    sums = (shots, *(shots * mean for mean in means))
+
+    def mean(*words: int) -> NDArray:
+        return _different(words, sums) / np.prod([shots - k for k in range(len(words))], axis=0)
+
+    p, q, pq = _FIRST, _SECOND, _BOTH
+    four = mean(p, p, q, q)
+    slopes = bends[0] * bends[1] * (mean(p, q, pq) - four)
+    slopes -= bends[0] * rests[1] * (mean(p, pq) - mean(p, p, q)) + bends[1] * rests[0] * (mean(q, pq) - mean(p, q, q))
+    slopes += rests[0] * rests[1] * (mean(pq) - mean(p, q))
+    square = mean(pq, pq) - 2.0 * mean(p, q, pq) + four
+    return slopes / shots + bends[0] * bends[1] * square / (2.0 * shots * (shots - 1.0))
+
+
+def _different(words: Sequence[int], sums: Sequence[NDArray]) -> NDArray[np.float64]:
+    """Sum over shots, all different, of the product of one word of each.
+
+    Args:
+        words: Bits of P and Q.
+        sums: Of 1, P, Q and PQ over all shots.
+    """
+    if not words:
+        return np.ones_like(sums[0])
+    *rest, last = words
+    found = sums[last] * _different(rest, sums)
+    for place, word in enumerate(rest):
+        found = found - _different([*rest[:place], word ^ last, *rest[place + 1 :]], sums)
+    return found
+
+
+def _expanded(
+    hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray, slope: NDArray, curvature: NDArray
+) -> NDArray[np.float64]:
+    """s.Cov s with measured slopes; their own noise counts tr(S^2) too much.
+
+    The reported loss has tr(S)/2 taken off, which moves with the outputs: L'' does, and so does the variance of an
+    output c P + a of one Pauli word, c^2 (1 - <P>^2) / (shots - 1). That also correlates slope and variance. The third
+    cumulants of other outputs are taken as zero, as for normal noise.
+    """
+    skew, rate = skewness(hamiltonian, outputs, covariance)
+    own = np.einsum("soo->so", curvature)
+    pull, bend = own * skew, own * rate  # what the moving variances add to the slope, and to its own slope
+    slope = slope + pull
+    plugged_in = np.einsum("so,sop,sp->s", slope, covariance, slope + 4.0 * pull)
+    whole = curvature + bend[:, :, None] * np.eye(outputs.shape[1])
+    plugged_in -= 4.0 * np.einsum("sop,spq,sqo,so->s", covariance, whole, covariance, bend)
+    return np.asarray(plugged_in)
+
+
+def _few_on_one_side(hamiltonian: NudgedHamiltonian, outputs: NDArray, rate: NDArray) -> NDArray[np.bool_]:
+    """Samples of which an output that is one Pauli word was read as +1, or as -1, by few shots."""
+    means, _ = hamiltonian.means_of_single_words(outputs)
+    return ((1.0 - np.abs(means)) / 2.0 < _FEWEST_ON_ONE_SIDE * rate).any(axis=1)
+
+
+def _positive(unbiased: NDArray, second: NDArray) -> NDArray[np.float64]:
+    """Unbiased variances of directions where they are large, a positive stand-in of the same mean where they are not.
+
+    Near a minimum of the loss the slope does not stand out of its noise, and unbiased variances are negative as often
+    as not. Were all raised to what is surely there, tr(S^2)/2, their mean would be twice too large. So a sixteenth of
+    tr(S^2) stands below a threshold that keeps the mean right: within 5 % for normal noise and any slope.
+
+    Args:
+        unbiased: Estimated variances.
+        second: tr(S^2), twice the variance where the slope is zero.
+    """
+    least = second / 16.0
+    return np.maximum(least, np.minimum(unbiased, least + 4.0 * (unbiased - 1.425 * second)))
+
+
+def _slope_of_curvature(
+    hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray, targets: NDArray
+) -> NDArray[np.float64]:
+    """Derivatives of tr(L'' Cov) / 2 by the outputs at fixed covariance, shape (samples, outputs)."""
+    assert isinstance(hamiltonian.cost, LossOnExpectations)
+    loss, found = hamiltonian.cost.loss, np.zeros_like(outputs)
+    for output, shift in enumerate(_STEP * np.eye(outputs.shape[1])):
+        ahead, behind = (loss.curvature(outputs + side * shift, targets) for side in (1.0, -1.0))
+        found[:, output] = ((ahead - behind) * covariance).sum(axis=(1, 2)) / (4.0 * _STEP)
+    return np.nan_to_num(found)  # a loss may end where outputs do
+
+
+def skewness(hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray) -> tuple[NDArray, NDArray]:
+    """Minus half the first and second derivative of an output's variance by the output, shape (samples, outputs)."""
+    means, sizes = hamiltonian.means_of_single_words(outputs)
+    room = sizes**2 * (1.0 - np.clip(means, -1.0, 1.0) ** 2)
+    variance = np.einsum("soo->so", covariance)
+    rate = np.divide(variance, room, out=np.zeros_like(room), where=room > _ROUNDING * sizes**2)
+    return sizes * means * rate, rate
