@@ -1,8 +1,8 @@
 """Variances of reported losses by shots.
 
-The reported loss is L(o) - tr(L'' Cov)/2 of the measured outputs o. With s the slope of the loss at the true outputs and
-S = L'' Cov, its variance is s.Cov s + tr(S^2)/2 to second order. Of a quadratic loss on outputs a + c P of single Pauli
-words, read by the same m shots, that is exact, because a word squares to one:
+The reported loss is L(o) - tr(L'' Cov)/2 of the measured outputs o. With s the slope of the loss at the true outputs
+and S = L'' Cov, its variance is s.Cov s + tr(S^2)/2 to second order. Of a quadratic loss on outputs a + c P of single
+Pauli words, read by the same m shots, that is exact, because a word squares to one:
 
     sum_op s_o s_p C_op / m + L''_oo L''_pp C_op^2 / (2 m (m - 1)) ,   C_op = c_o c_p (<P_o P_p> - <P_o><P_p>) ,
 
@@ -62,7 +62,7 @@ def variances_of_loss(
 
 
 def _directions(slope: NDArray, curvature: NDArray, covariance: NDArray) -> tuple[NDArray, NDArray]:
-    """s.Cov s and tr(S^2) by directions of independent noise along which the loss bends, shape (samples, directions)."""
+    """s.Cov s and tr(S^2) by directions of independent noise in which the loss bends, shape (samples, directions)."""
     if not np.isfinite(covariance).all():
         return np.full(slope.shape, np.nan), np.full(slope.shape, np.nan)
     sizes, vectors = np.linalg.eigh(covariance)
@@ -75,8 +75,9 @@ def _directions(slope: NDArray, curvature: NDArray, covariance: NDArray) -> tupl
 def _by_different_shots(
     hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray, slope: NDArray, curvature: NDArray
 ) -> NDArray[np.float64]:
-    """Unbiased variances, shape (samples,); NaN where outputs are no single words, have unlike or less than four shots,
-    or the curvature couples them.
+    """Unbiased variances, shape (samples,), NaN where there are none.
+
+    Outputs must be single words of equally many shots, four at least, and the curvature must not couple them.
     """
     means, sizes = hamiltonian.means_of_single_words(outputs)
     shots = _shots(hamiltonian, outputs, covariance)

@@ -22,7 +22,9 @@ from qep_qiskit.short_repr import short_repr
 
 __all__ = ["Derivative", "MeasuredPhases", "filled_in"]
 
-_MOST_UNCERTAIN = 0.075
+_PROMISED = 0.1  # of the summed variance
+_PROMISED_OF_ONE = 0.25  # of the variance of a weight
+_COUNTS = 0.05  # weights of less than this share of the mean variance do not count
 
 
 @short_repr
@@ -38,17 +40,24 @@ class Derivative:
             shot gives no estimate.
         uncertain: Share of the summed variance that is expectation and not data: the part of error signals whose
             response the batch does not show.
+        most_uncertain: The largest such share of a single weight whose variance is a twentieth of the mean at least.
     """
 
     values: NDArray[np.float64]
     variance: NDArray[np.float64]
     group_variance: NDArray[np.float64]
     uncertain: float = 0.0
+    most_uncertain: float = 0.0
 
     @property
     def approximate(self) -> bool:
-        """Whether single variances may be off by more than a quarter, or their sum by more than a tenth."""
-        return self.uncertain > _MOST_UNCERTAIN
+        """Whether single variances may be off by more than a quarter, or their sum by more than a tenth.
+
+        What is expected of an unknown response is its square, which has a standard deviation of sqrt(2) times its mean.
+        """
+        return bool(
+            np.sqrt(2.0) * self.uncertain > _PROMISED or np.sqrt(2.0) * self.most_uncertain > _PROMISED_OF_ONE
+        )
 
     @property
     def signal_variance(self) -> NDArray[np.float64]:
@@ -98,21 +107,32 @@ class MeasuredPhases:
             # One shot: the spread over samples is all there is. It holds the signals' noise, and the samples' own.
             spread = per_sample.var(axis=0, ddof=1) / samples if samples > 1 else np.full_like(variance, np.nan)
             variance = np.where(np.isnan(variance), spread, variance)
-        whole = float(variance.sum()) * samples**2
+        shares = (0.0, 0.0) if uncertain is None else self._shares(uncertain / samples**2, variance)
         return Derivative(
             values=per_sample.mean(axis=0),
             variance=variance,
             group_variance=self._by_group(covariance) / samples**2,
-            uncertain=self._pulled_back_sum(uncertain) / whole if uncertain is not None and whole > 0.0 else 0.0,
+            uncertain=shares[0],
+            most_uncertain=shares[1],
         )
 
     def per_sample(self, stencil: NDArray) -> NDArray[np.float64]:
         """What a stencil makes of the phases of every sample, shape (samples, weights)."""
         return self.jacobian.pull_back(self._contracted(stencil)[0])
 
-    def _pulled_back_sum(self, variances: NDArray) -> float:
-        """Sum over weights and samples of independent variances of columns, shape (samples, columns)."""
-        return float((self.jacobian.values**2 * variances[:, self.jacobian.term]).sum())
+    def _shares(self, uncertain: NDArray, variance: NDArray) -> tuple[float, float]:
+        """Share of the summed variance that is uncertain, and the largest of a weight that counts.
+
+        Args:
+            uncertain: Shape (samples, columns), independent variances of columns.
+            variance: Shape (weights,).
+        """
+        by_entry = (self.jacobian.values**2 * uncertain[:, self.jacobian.term]).sum(axis=0)
+        own = np.bincount(self.jacobian.weight, by_entry, self.jacobian.num_weights)
+        if not variance.sum() > 0.0:
+            return 0.0, 0.0
+        counts = variance > _COUNTS * variance.mean()
+        return float(own.sum() / variance.sum()), float((own[counts] / variance[counts]).max())
 
     def split(self, parts: int) -> list[MeasuredPhases]:
         """The phases of equal shares of the samples, in order; diagnostics and memory stay those of all.
