@@ -185,7 +185,7 @@ def joined(parts):
     stacked = [np.concatenate([getattr(part.moments, name) for part in parts]) for name in ("means", "covariance")]
     signals = {
         name: np.concatenate([getattr(part.signals, name) for part in parts])
-        for name in ("signals", "slope", "covariance", "fluctuations", "output_covariance")
+        for name in ("signals", "slope", "covariance", "fluctuations", "output_covariance", "words")
     }
     values, variances = (np.concatenate([getattr(p.cost, name) for p in parts]) for name in ("values", "variances"))
     return replace(

@@ -29,8 +29,10 @@ class SignalBatch:
         fluctuations: Shape (samples, columns, outputs), covariance of the free means of columns and outputs; zero
             where the free batch does not read the term of a column.
         output_covariance: Shape (samples, outputs, outputs), of the measured outputs.
+        words: Shape (samples, outputs), the measured outputs.
         moved: Shape (columns, outputs), whether the term of a column does not commute with the output, or may not.
         gain: Expected ratio of minus the response to the fluctuations, or None where nothing is known of it.
+        shots: Variance of the outputs in one shot over that of their means, where a gain is expected.
         is_free_phase: Whether these very shots are also the free phase of the contrast.
     """
 
@@ -39,8 +41,10 @@ class SignalBatch:
     covariance: NDArray[np.float64]
     fluctuations: NDArray[np.float64]
     output_covariance: NDArray[np.float64]
+    words: NDArray[np.float64]
     moved: NDArray[np.bool_]
     gain: float | None
+    shots: float
     is_free_phase: bool
 
     @property
@@ -62,6 +66,7 @@ class SignalBatch:
             covariance=self.covariance[rows],
             fluctuations=self.fluctuations[rows],
             output_covariance=self.output_covariance[rows],
+            words=self.words[rows],
         )
 
 
@@ -95,14 +100,17 @@ def signal_batch(
         fluctuations = (covariance @ matrix.T)[:, plan.terms]
     if not plan.of_entries:
         slope, covariance = _by_columns(slope, first, plan), first.columns.covariance[:, 0]
+    gain, shots = _expected_gain(hamiltonian, first, nudged, coefficients)
     return SignalBatch(
         signals=loss.gradient(first.outputs, targets),
         slope=slope,
         covariance=covariance,
         fluctuations=fluctuations,
         output_covariance=first.output_covariance,
+        words=first.outputs,
         moved=_moved(hamiltonian)[plan.terms],
-        gain=_expected_gain(hamiltonian, first, nudged, coefficients),
+        gain=gain,
+        shots=shots,
         is_free_phase=not plan.of_entries,
     )
 
@@ -126,8 +134,8 @@ def _by_columns(slope: NDArray, first: FreePhase, plan: ReadingPlan) -> NDArray:
 
 def _expected_gain(
     hamiltonian: NudgedHamiltonian, first: FreePhase, nudged: StateMoments, coefficients: NDArray
-) -> float | None:
-    """The gain that one excitation would give, of the energy that the sum rule says.
+) -> tuple[float | None, float]:
+    """The gain that one excitation would give, of the energy that the sum rule says, and the shots of the outputs.
 
     An output O of variance V excites states by the energy (1/2) <[O, [H, O]]> / V on average. Were it one energy D, the
     response of any A to a nudge by O would be -2 Cov(A, O) / D. The double commutator of a Pauli word P with H is four
@@ -136,7 +144,7 @@ def _expected_gain(
     """
     anticommuting, output_noise = hamiltonian.anticommuting_with_outputs, first.output_covariance
     if anticommuting is None or output_noise is None or is_none(output_noise):
-        return None
+        return None, 0.0
     weights, matrix = anticommuting, hamiltonian.readout[0] if hamiltonian.readout else np.zeros(0)
     seen = nudged.means[:, ~np.isnan(nudged.means[0]).all(axis=1)]
     with np.errstate(invalid="ignore"):
@@ -146,5 +154,5 @@ def _expected_gain(
     variance = float(((1.0 - np.clip(free, -1.0, 1.0) ** 2) @ (matrix**2).T).sum())
     noise = float(np.trace(output_noise, axis1=1, axis2=2).sum())
     if not (restoring > 0.0 and variance > 0.0 and noise > 0.0):
-        return None
-    return 2.0 * variance / restoring * variance / noise
+        return None, 0.0
+    return 2.0 * variance / restoring * variance / noise, variance / noise

@@ -198,7 +198,8 @@ class MeasuredPhases:
             covariance,
             derivative,
             self.signals,
-            stencil_square=float(stencil @ stencil),
+            betas=self.betas,
+            stencil=stencil,
             free_weight=free,
         )
         return found.covariance, found.uncertain

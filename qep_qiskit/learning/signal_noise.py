@@ -33,6 +33,8 @@ _OTHER_WIDTH = 0.1  # and of other terms that are not read with the outputs
 
 _STANDING_OUT = 2.0  # squared signals over their noise, from which on they tell a gain of which nothing is expected
 _ROUNDING = 1e-9
+_STEP = 1e-3
+_LEAST_SECANT = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,7 +51,13 @@ class WithSignals:
 
 
 def with_signal_noise(
-    covariance: NDArray, derivative: NDArray, batch: SignalBatch, *, stencil_square: float, free_weight: float
+    covariance: NDArray,
+    derivative: NDArray,
+    batch: SignalBatch,
+    *,
+    betas: NDArray,
+    stencil: NDArray,
+    free_weight: float,
 ) -> WithSignals:
     """Add the error signals' noise to the covariance of derivatives.
 
@@ -57,7 +65,8 @@ def with_signal_noise(
         covariance: Shape (samples, columns, columns), of the derivatives at fixed error signals.
         derivative: Shape (samples, columns).
         batch: The error signals; they are noisy.
-        stencil_square: Sum of the squared stencil weights.
+        betas: Shape (phases,), nudges.
+        stencil: Shape (phases,).
         free_weight: Stencil weight of the free phase where it is read from the shots of the signals, whose noise it
             then shares; else 0.
     """
@@ -65,8 +74,9 @@ def with_signal_noise(
     fixed = np.einsum("stt->st", covariance)
     # What the noise that free phase and signals share adds to sum_s eps d, which is no response.
     common = free_weight * np.einsum("sou,sut->sot", batch.slope, batch.covariance) if free_weight else 0.0
-    gain, gain_variance = _gain(covariance, derivative, batch, common)
-    mean_noise = fixed / stencil_square
+    secant, bend = _bending(batch, betas, stencil)
+    gain, gain_variance = _gain(covariance, derivative, batch, common, secant)
+    mean_noise = fixed / float(stencil @ stencil)
     widths = np.where(batch.moved, _MOVED_WIDTH, _OTHER_WIDTH)
     widths[shared.any(axis=(0, 2))] = _SEEN_WIDTH
     rest, rest_variance = _deviations(
@@ -80,19 +90,50 @@ def with_signal_noise(
         / len(signals),
     )
     response = rest - gain * shared
-    spread = response @ batch.slope
+    spread = bend[:, None, None] * response @ batch.slope
     total = covariance + spread @ batch.covariance @ spread.transpose(0, 2, 1)
     if free_weight:
         cross = free_weight * (spread @ batch.covariance)
         total = total + cross + cross.transpose(0, 2, 1)
     uncertain = np.einsum("top,sop->st", rest_variance, noise)
     uncertain += gain_variance * np.einsum("sto,sop,stp->st", shared, noise, shared)
+    uncertain *= bend[:, None] ** 2
     diagonal = np.arange(total.shape[1])
     total[:, diagonal, diagonal] += uncertain
     return WithSignals(covariance=total, uncertain=uncertain)
 
 
-def _gain(covariance: NDArray, derivative: NDArray, batch: SignalBatch, common: NDArray | float) -> tuple[float, float]:
+def _bending(batch: SignalBatch, betas: NDArray, stencil: NDArray) -> tuple[float, NDArray[np.float64]]:
+    """What strong nudges make of the response: secant over slope at zero, and slope over secant, shape (samples,).
+
+    With one excitation of energy D the nudged operator N, of mean M and variance W^2, has in the state at beta the mean
+    d/dbeta of -((D/2 - beta M)^2 + (beta W)^2)^(1/2). It saturates: what a contrast moves by a change of the signals is
+    less than the contrast over the signals.
+    """
+    ones = np.ones(len(batch.signals))
+    if batch.gain is None or not batch.gain > 0.0:
+        return 1.0, ones
+    half = batch.shots / batch.gain
+    mean = np.einsum("so,so->s", batch.signals, batch.words)[:, None]
+    square = batch.shots * np.einsum("so,sop,sp->s", batch.signals, batch.output_covariance, batch.signals)[:, None]
+
+    def contrast(scale: float) -> NDArray:
+        nudge = scale * betas
+        root = np.sqrt((half - nudge * mean) ** 2 + nudge**2 * square)
+        return np.asarray(((mean * (half - nudge * mean) - nudge * square) / np.maximum(root, _ROUNDING)) @ stencil)
+
+    linear, whole = -square[:, 0] / half, contrast(1.0)
+    slope = (contrast(1.0 + _STEP) - contrast(1.0 - _STEP)) / (2.0 * _STEP)
+    seen = whole / np.where(linear < 0.0, linear, -1.0) > _LEAST_SECANT
+    if not seen.any():
+        return 1.0, ones
+    bend = np.clip(np.divide(slope, whole, out=ones.copy(), where=seen), 0.0, 2.0)
+    return float(whole[seen].sum() / linear[seen].sum()), bend
+
+
+def _gain(
+    covariance: NDArray, derivative: NDArray, batch: SignalBatch, common: NDArray | float, secant: float
+) -> tuple[float, float]:
     """Mean and variance of the gain, from its expectation and from what it explains of the derivatives.
 
     Where nothing is expected, the data's own squared gain less its noise is the variance of a prior of zero mean; and
@@ -105,9 +146,10 @@ def _gain(covariance: NDArray, derivative: NDArray, batch: SignalBatch, common: 
     product = float((explained * derivative).sum() + (batch.fluctuations.transpose(0, 2, 1) * common).sum())
     precision = size**2 / noise if noise > 0.0 else 0.0
     if batch.gain is not None:
-        own = 1.0 / (_GAIN_WIDTH * batch.gain) ** 2
+        expected = secant * batch.gain
+        own = 1.0 / (_GAIN_WIDTH * expected) ** 2
         found = product / size if size > 0.0 else 0.0
-        return (own * batch.gain + precision * found) / (own + precision), 1.0 / (own + precision)
+        return (own * expected + precision * found) / (own + precision), 1.0 / (own + precision)
     stands_out = float((batch.signals**2).sum()) > _STANDING_OUT * float(np.einsum("soo->", batch.noise))
     if precision == 0.0 or not stands_out:
         return 0.0, 0.0
