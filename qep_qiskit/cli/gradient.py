@@ -111,10 +111,16 @@ def _rows(experiment: Experiment, weights: NDArray, estimate: GradientEstimate) 
         estimate.standard_error.tolist(),
         layout.trainable().tolist(),
     )
-    return [
+    rows: list[dict[str, Any]] = [
         {"name": name, "value": value, "gradient": gradient, "standard_error": _finite(error), "trainable": trains}
         for name, value, gradient, error, trains in zip(*columns, strict=True)
     ]
+    scatter = estimate.scatter
+    if scatter is not None and scatter.signal_bias is not None and scatter.signal_bias_variance is not None:
+        errors = np.sqrt(np.maximum(scatter.signal_bias_variance, 0.0)).tolist()
+        for row, bias, error in zip(rows, scatter.signal_bias.tolist(), errors, strict=True):
+            row |= {"signal_bias": bias, "signal_bias_standard_error": error}
+    return rows
 
 
 def _told(diagnostics: dict[str, float]) -> str:
@@ -139,7 +145,8 @@ def _print(summary: dict[str, Any], rows: list[dict[str, Any]], usage: Usage, *,
         console.print(f"approximate: {' and '.join(rough)}", highlight=False)
     if "signal_bias" in summary:
         bias, noise = summary["signal_bias"], summary["signal_bias_noise"]
-        console.print(f"bias by noisy error signals {bias:.3g}, by noise alone {noise:.3g}", highlight=False)
+        says = "" if summary["signal_bias_resolved"] else ": not resolved"
+        console.print(f"bias by noisy error signals {bias:.3g}, by noise alone {noise:.3g}{says}", highlight=False)
     if summary["diagnostics"]:
         console.print(_told(summary["diagnostics"]), highlight=False)
     for line in _compared(summary):

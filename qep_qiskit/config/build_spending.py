@@ -74,11 +74,6 @@ def build_replication(config: Config) -> Replication | None:
     shots = shots_of(config)
     if shots is None:
         raise ConfigError("measurement.error_bars: 'replicated' splits shots; expected a number for measurement.shots")
-    if config.contrast.kind == "fluctuations":
-        raise ConfigError(
-            "measurement.error_bars: 'replicated' goes with contrasts of nudged phases; 'fluctuations' have their "
-            "errors from the moments of their shots"
-        )
     replication = Replication(replicates=measurement.replicates, remove_signal_bias=measurement.remove_signal_bias)
     replication.share(shots)
     return replication

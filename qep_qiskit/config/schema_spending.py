@@ -46,7 +46,8 @@ class MeasurementConfig(Section):
     so `shots` must be a multiple."""
     remove_signal_bias: bool = False
     """Take off what noisy error signals bias a gradient by, as the replicates (three or more) show it; the variance
-    grows by about a half with one output, and more with several."""
+    grows by about a half with one output, and more with several. Worth it where the metrics say
+    ``signal_bias_resolved``."""
     adaptive: AdaptiveConfig | None = None
     """Raise the shots as the gradient sinks into their noise; `shots` is then the number to begin with."""
 

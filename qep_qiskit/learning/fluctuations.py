@@ -22,7 +22,9 @@ from qep_qiskit.execution import BitMemory, Distribution, Outcomes, RequestKey, 
 from qep_qiskit.learning.diagnostics import Diagnostics
 from qep_qiskit.learning.free_phase import FreePhase, measure_free
 from qep_qiskit.learning.gradient import GradientEstimator
-from qep_qiskit.learning.gradient_estimate import GradientEstimate
+from qep_qiskit.learning.gradient_estimate import GradientEstimate, estimate_of
+from qep_qiskit.learning.phases import Derivative
+from qep_qiskit.learning.replicates import Replication, SignalBias, put_together
 from qep_qiskit.measurement import Calibrations, Measuring
 from qep_qiskit.measurement.batches import Result
 from qep_qiskit.network import TermJacobian
@@ -33,6 +35,36 @@ from qep_qiskit.short_repr import short_repr
 __all__ = ["FluctuationEstimator"]
 
 _STRINGS_AT_ONCE = 1 << 14
+_FEWEST_SHOTS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Gradients:
+    """What the fluctuations of a batch say.
+
+    Args:
+        values: Shape (samples, weights).
+        variances: Shape (samples, weights), by shots.
+        by_signal: Shape (samples, weights, outputs), derivatives of the values by the error signals; None where there
+            are no signals, or no shots.
+        chi: Response of the cost to itself.
+        first: The free phase.
+    """
+
+    values: NDArray[np.float64]
+    variances: NDArray[np.float64]
+    by_signal: NDArray[np.float64] | None
+    chi: float
+    first: FreePhase
+
+    @property
+    def variance(self) -> NDArray[np.float64]:
+        """Of the mean over samples, shape (weights,)."""
+        return np.asarray(self.variances.mean(axis=0) / len(self.variances))
+
+    def rows(self, rows: slice) -> _Gradients:
+        """Those of some of the samples; the free phase stays that of all."""
+        return replace(self, values=self.values[rows], variances=self.variances[rows])
 
 
 @short_repr
@@ -41,7 +73,8 @@ class FluctuationEstimator(GradientEstimator):
     """Measures gradients by covariances in Gibbs states; its contrast has the free phase only.
 
     Raises:
-        ConfigError: The states are not Gibbs states, or a quantum network is to be read with shots.
+        ConfigError: The states are not Gibbs states, a quantum network is to be read with shots, or there are too few
+            shots for a covariance.
     """
 
     def __post_init__(self) -> None:
@@ -57,6 +90,14 @@ class FluctuationEstimator(GradientEstimator):
             )
         if self.grouping == "per_weight":
             raise ConfigError("measurement.grouping: 'fluctuations' read all weights from one batch; use 'shared'")
+        replicates = 1 if self.replication is None else self.replication.replicates
+        for shots in self.shots if isinstance(self.shots, tuple) else (self.shots,):
+            if shots is not None and shots < _FEWEST_SHOTS * replicates:
+                each = "" if replicates == 1 else f" in each of {replicates} replicates"
+                raise ConfigError(
+                    f"measurement.shots: the covariances of 'fluctuations' take at least {_FEWEST_SHOTS} shots{each}, "
+                    f"expected {_FEWEST_SHOTS * replicates} or more, got {shots}"
+                )
 
     @property
     def reads_fluctuations(self) -> bool:
@@ -80,6 +121,64 @@ class FluctuationEstimator(GradientEstimator):
     ) -> Measuring[GradientEstimate]:
         """Gradient of the mean cost of a batch; arguments as in `GradientEstimator.estimate`."""
         self.hamiltonian.check_samples(inputs, targets)
+        if self.replication is not None and self.shots is not None:
+            return (yield from self._split(self.replication, weights, inputs, targets, key, memory))
+        found = yield from self._gradients(weights, inputs, targets, key, memory)
+        return GradientEstimate(
+            gradient=found.values.mean(axis=0),
+            variance=found.variance,
+            group_variance=self._of_one_group(found.variance),
+            cost=found.first.cost,
+            outputs=found.first.outputs,
+            diagnostics=replace(Diagnostics(), chi=found.chi),
+            memory=dict(found.first.equilibria.memory),
+        )
+
+    def _split(
+        self,
+        replication: Replication,
+        weights: NDArray,
+        inputs: NDArray,
+        targets: NDArray,
+        key: RequestKey,
+        memory: Memory | None,
+    ) -> Measuring[GradientEstimate]:
+        """The same with a batch, signals and covariances of its own for every replicate."""
+        part = replace(self, shots=self.shares_of(replication), replication=None)
+        found = yield from part._gradients(
+            weights,
+            replication.tiled(inputs),
+            replication.tiled(targets),
+            key,
+            {name: replication.tiled(array) for name, array in (memory or {}).items()},
+        )
+        count, samples = replication.replicates, len(inputs)
+        parts = [found.rows(slice(start, start + samples)) for start in range(0, count * samples, samples)]
+        together = put_together(
+            [
+                Derivative(
+                    values=one.values.mean(axis=0),
+                    variance=one.variance,
+                    group_variance=self._of_one_group(one.variance),
+                )
+                for one in parts
+            ],
+            self.hamiltonian.network.layout.block_numbers,
+            replication,
+            cost=found.first.cost,
+            outputs=found.first.outputs,
+            bias=self._biases(found, replication.tiled(targets), count),
+        )
+        return estimate_of(
+            together,
+            replace(Diagnostics(), chi=found.chi),
+            {name: array[:samples] for name, array in found.first.equilibria.memory.items()},
+        )
+
+    def _gradients(
+        self, weights: NDArray, inputs: NDArray, targets: NDArray, key: RequestKey, memory: Memory | None
+    ) -> Measuring[_Gradients]:
+        """Measure the free phase and read the gradients of all samples from it."""
         free = self.hamiltonian.free_coefficients(weights, inputs)
         work = measure_free(
             self.hamiltonian,
@@ -94,21 +193,42 @@ class FluctuationEstimator(GradientEstimator):
         first, data = yield from _overheard(work)
         nudge, slope = self._nudge(first, targets)
         jacobian = self.hamiltonian.jacobian(weights, inputs)
+        by_signal = None
         if self.hamiltonian.is_classical:
-            response, variance = self._read(data.outcomes, nudge, slope, jacobian)
+            response, variances, by_signal = self._read(data.outcomes, nudge, slope, jacobian)
         else:
             response = thermal_response(self.hamiltonian.groups, free, nudge, self.temperature)
-            variance = np.zeros(jacobian.num_weights)
-        chi = -np.einsum("st,st->s", nudge, response).mean()
-        return GradientEstimate(
-            gradient=jacobian.pull_back(response).mean(axis=0),
-            variance=variance,
-            group_variance=self._of_one_group(variance),
-            cost=first.cost,
-            outputs=first.outputs,
-            diagnostics=replace(Diagnostics(), chi=float(chi)),
-            memory=dict(first.equilibria.memory),
+            variances = np.zeros((len(nudge), jacobian.num_weights))
+        return _Gradients(
+            values=jacobian.pull_back(response),
+            variances=variances,
+            by_signal=by_signal,
+            chi=float(-np.einsum("st,st->s", nudge, response).mean()),
+            first=first,
         )
+
+    def _biases(self, found: _Gradients, targets: NDArray, count: int) -> SignalBias | None:
+        """What every replicate says of the bias by noisy signals, or None.
+
+        A gradient is the product of error signals s(o) and covariances K that are read from the same shots. With bars
+        for means over replicates, its bias is that of s(o) K - s(<o>) K - s'(<o>) (o - <o>) <K>: the noise of both to
+        second order, what is linear in it taken off.
+        """
+        cost, outputs = self.hamiltonian.cost, found.first.outputs
+        if found.by_signal is None or outputs is None or not isinstance(cost, LossOnExpectations):
+            return None
+        loss = cost.checked_loss
+        shape = (count, -1, *outputs.shape[1:])
+        mean = np.tile(outputs.reshape(shape).mean(axis=0), (count, 1))
+        slopes = found.by_signal.reshape(count, -1, *found.by_signal.shape[1:])
+        mean_slopes = np.tile(slopes.mean(axis=0), (count, 1, 1))
+        moved = np.einsum("sop,sp->so", loss.curvature(mean, targets), outputs - mean)
+        second = np.einsum(
+            "swo,so->sw", found.by_signal, loss.gradient(outputs, targets) - loss.gradient(mean, targets)
+        )
+        second -= np.einsum("swo,so->sw", mean_slopes, moved)
+        values = count / (count - 1.0) * second.reshape(count, -1, second.shape[1]).mean(axis=1)
+        return SignalBias(values=values, products=values)
 
     def _nudge(self, first: FreePhase, targets: NDArray) -> tuple[NDArray, NDArray | None]:
         """C by terms (samples, terms), and how it moves with the means that it is read from (samples, terms, terms)."""
@@ -123,22 +243,21 @@ class FluctuationEstimator(GradientEstimator):
 
     def _read(
         self, outcomes: tuple[Outcomes, ...], nudge: NDArray, slope: NDArray | None, jacobian: TermJacobian
-    ) -> tuple[NDArray, NDArray]:
-        """Responses of the terms (samples, terms), and variances of the gradient (weights,)."""
+    ) -> tuple[NDArray, NDArray, NDArray | None]:
+        """Responses of terms (samples, terms), variances of gradients (samples, weights), slopes by error signals."""
         group: Any = self.reading_plan.groups[0]
         order = self.reading_plan.terms[self.reading_plan.columns[0]]
-        response, spread = np.zeros_like(nudge), []
+        readout = None if slope is None or self.hamiltonian.readout is None else self.hamiltonian.readout[0][:, order].T
+        response, spread, by_signal = np.zeros_like(nudge), [], []
         for sample, cost in enumerate(nudge):
             moved = None if slope is None else slope[sample][np.ix_(order, order)]
             dense = _dense(jacobian, sample, nudge.shape[1])[:, order]
             found, noise = _covariances(group, _shots_of(outcomes[0], sample), cost[order], moved, dense)
-            response[sample, order] = -found / self.temperature
+            response[sample, order] = -found[0] / self.temperature
             spread.append(noise / self.temperature**2)
-        variance = np.sum(spread, axis=0) / len(nudge) ** 2
-        if np.isnan(variance).any() and len(nudge) > 1:
-            gradients = jacobian.pull_back(response)
-            variance = gradients.var(axis=0, ddof=1) / len(nudge)
-        return response, variance
+            if readout is not None:
+                by_signal.append(-dense @ found[1] @ readout / self.temperature)
+        return response, np.array(spread), np.array(by_signal) if by_signal else None
 
     def _of_one_group(self, variance: NDArray) -> NDArray[np.float64]:
         """All noise is that of one batch, shape (groups, weights)."""
@@ -210,8 +329,8 @@ def _shots_of(outcomes: Outcomes, row: int) -> _Shots:
 
 def _covariances(
     group: CommutingGroup, shots: _Shots, cost: NDArray, slope: NDArray | None, dense: NDArray
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Unbiased Cov(C, P_t) of all terms, and the variance of sum_t J_kt Cov(C, P_t) of all weights by shots.
+) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]:
+    """Unbiased Cov(C, P_t) of all terms and Cov(P_t, P_u), and the variance of sum_t J_kt Cov(C, P_t) of all weights.
 
     Every shot counts (C - <C>)(A - <A>) for the covariance with A = dH/dw. With error signals C itself was read from
     the means, which the shot has moved; what that adds to the covariance is linear in its P_t - <P_t>. The signals come
@@ -230,9 +349,7 @@ def _covariances(
         second += (off * weights) @ off.T
     covariance = second @ cost
     if shots.count is None:
-        return covariance, np.zeros(len(dense))
-    if shots.count == 1:
-        return covariance, np.full(len(dense), np.nan)
+        return (covariance, second), np.zeros(len(dense))
     pulled = np.zeros_like(dense) if slope is None else dense @ second @ slope
     square = np.zeros(len(dense))
     for off, weights in shots.signs(group, means):
@@ -240,4 +357,5 @@ def _covariances(
         square += counted**2 @ weights
     # The mean of what shots count for is the covariance; the part of the signals has mean zero.
     variance = (square - (dense @ covariance) ** 2) / (shots.count - 1)
-    return covariance * shots.count / (shots.count - 1), variance
+    unbiased = shots.count / (shots.count - 1)
+    return (covariance * unbiased, second * unbiased), variance

@@ -20,10 +20,10 @@ from qep_qiskit.learning.contrast import Contrast
 from qep_qiskit.learning.diagnostics import Watched, diagnose, nudge_sizes
 from qep_qiskit.learning.error_signals import signal_batch
 from qep_qiskit.learning.free_phase import CostEstimate, cost_of_means, measure_free
-from qep_qiskit.learning.gradient_estimate import GradientEstimate
+from qep_qiskit.learning.gradient_estimate import GradientEstimate, estimate_of
 from qep_qiskit.learning.phases import MeasuredPhases, filled_in
 from qep_qiskit.learning.reading import Grouping, plan_of_gradient, plan_of_outputs
-from qep_qiskit.learning.replicates import Replication, ScatterTally, replicated
+from qep_qiskit.learning.replicates import Replication, replicated
 from qep_qiskit.measurement import (
     Calibrations,
     Extrapolation,
@@ -186,9 +186,7 @@ class GradientEstimator:
         calibrations: Calibrations | None,
     ) -> Measuring[GradientEstimate]:
         """The same with the shots split; replicates are measured as samples of one batch."""
-        given = self.shots if isinstance(self.shots, tuple) else (self.shots or 0,)
-        shares = tuple(replication.share(shots) for shots in given)
-        part = replace(self, shots=shares if isinstance(self.shots, tuple) else shares[0], replication=None)
+        part = replace(self, shots=self.shares_of(replication), replication=None)
         measured = yield from part.phases(
             weights,
             replication.tiled(inputs),
@@ -199,17 +197,14 @@ class GradientEstimator:
             calibrations=calibrations,
         )
         found = replicated(measured, self.contrast.stencil_on(measured.betas), self.hamiltonian, replication)
-        estimate = GradientEstimate(
-            gradient=found.gradient,
-            variance=found.scatter.variance,
-            group_variance=found.group_variance,
-            cost=found.cost,
-            outputs=found.outputs,
-            diagnostics=measured.diagnostics,
-            memory={name: array[: len(inputs)] for name, array in measured.memory.items()},
-            scatter=found.scatter,
-        )
-        return estimate.pooled(ScatterTally().after(found.scatter))
+        memory = {name: array[: len(inputs)] for name, array in measured.memory.items()}
+        return estimate_of(found, measured.diagnostics, memory)
+
+    def shares_of(self, replication: Replication) -> Shots:
+        """Shots of one replicate."""
+        given = self.shots if isinstance(self.shots, tuple) else (self.shots or 0,)
+        shares = tuple(replication.share(shots) for shots in given)
+        return shares if isinstance(self.shots, tuple) else shares[0]
 
     def phases(
         self,

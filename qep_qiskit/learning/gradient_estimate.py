@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from qep_qiskit.learning.diagnostics import Diagnostics
 from qep_qiskit.learning.free_phase import CostEstimate
-from qep_qiskit.learning.replicates import ReplicateScatter, ScatterTally
+from qep_qiskit.learning.replicates import Replicated, ReplicateScatter, ScatterTally
 from qep_qiskit.preparation import Memory
 from qep_qiskit.short_repr import short_repr
 
-__all__ = ["GradientEstimate"]
+__all__ = ["GradientEstimate", "estimate_of"]
 
 
 @short_repr
@@ -68,3 +68,17 @@ class GradientEstimate:
     def noise(self) -> float:
         """Root of the summed variances: the length that shot noise alone gives."""
         return float(np.sqrt(np.maximum(self.variance, 0.0).sum()))
+
+
+def estimate_of(found: Replicated, diagnostics: Diagnostics, memory: Memory) -> GradientEstimate:
+    """What replicates say together, with variances by the scatter of this step alone."""
+    return GradientEstimate(
+        gradient=found.gradient,
+        variance=found.scatter.variance,
+        group_variance=found.group_variance,
+        cost=found.cost,
+        outputs=found.outputs,
+        diagnostics=diagnostics,
+        memory=memory,
+        scatter=found.scatter,
+    ).pooled(ScatterTally().after(found.scatter))

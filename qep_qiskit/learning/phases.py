@@ -55,9 +55,7 @@ class Derivative:
 
         What is expected of an unknown response is its square, which has a standard deviation of sqrt(2) times its mean.
         """
-        return bool(
-            np.sqrt(2.0) * self.uncertain > _PROMISED or np.sqrt(2.0) * self.most_uncertain > _PROMISED_OF_ONE
-        )
+        return bool(np.sqrt(2.0) * self.uncertain > _PROMISED or np.sqrt(2.0) * self.most_uncertain > _PROMISED_OF_ONE)
 
     @property
     def signal_variance(self) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ second order, goes off too, so that the size of the gradient makes no noise.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,10 +32,11 @@ from qep_qiskit.measurement import is_none
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.short_repr import short_repr
 
-__all__ = ["ReplicateScatter", "Replicated", "Replication", "ScatterTally", "replicated"]
+__all__ = ["ReplicateScatter", "Replicated", "Replication", "ScatterTally", "SignalBias", "put_together", "replicated"]
 
 _STEPS = 10.0
 _FEWEST_FOR_BIAS = 3
+_STANDS_OUT = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +111,26 @@ class ReplicateScatter:
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SignalBias:
+    """Bias of replicates by noisy error signals.
+
+    Args:
+        values: Shape (replicates, weights), what every replicate says of it; the mean counts.
+        products: Shape (replicates, weights), the same, of factors that are deviations from their means: they have the
+            same mean, and scatter as little as that.
+    """
+
+    values: NDArray[np.float64]
+    products: NDArray[np.float64]
+
+    @property
+    def variance(self) -> NDArray[np.float64]:
+        """Of the mean, shape (weights,): that of a sample covariance, whose products are not independent."""
+        count = len(self.products)
+        return np.asarray(self.products.var(axis=0, ddof=1) / count * (count - 1.0) / (count - 2.0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ScatterTally:
     """Scatter of recent steps; a step weighs a tenth less with every later one.
 
@@ -159,13 +180,15 @@ class ScatterTally:
         return found.variance * ratio[found.blocks], found.cost_variances * ratio[-1]
 
     def record(self) -> dict[str, float]:
-        """For the metrics: length of the bias of recent steps, and the length that noise alone would give it."""
+        """For the metrics: length of the bias of recent steps, the length that noise alone gives, and if it stands out.
+
+        Twice the length of the noise is beyond it, whether the weights share one fluctuation or have their own.
+        """
         if not self.bias.size:
             return {}
-        return {
-            "signal_bias": float(np.linalg.norm(self.bias)) / self.weight,
-            "signal_bias_noise": float(np.sqrt(np.maximum(self.bias_variance, 0.0).sum())) / self.weight,
-        }
+        bias = float(np.linalg.norm(self.bias)) / self.weight
+        noise = float(np.sqrt(np.maximum(self.bias_variance, 0.0).sum())) / self.weight
+        return {"signal_bias": bias, "signal_bias_noise": noise, "signal_bias_resolved": bias > _STANDS_OUT * noise}
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """For a checkpoint."""
@@ -216,15 +239,41 @@ def replicated(
         hamiltonian: Network and cost.
         replication: How the step was split.
     """
+    return put_together(
+        [part.derivative(stencil) for part in measured.split(replication.replicates)],
+        hamiltonian.network.layout.block_numbers,
+        replication,
+        cost=measured.cost,
+        outputs=measured.outputs,
+        bias=_signal_biases(measured, stencil, hamiltonian, replication.replicates),
+    )
+
+
+def put_together(
+    parts: Sequence[Derivative],
+    blocks: NDArray[np.int64],
+    replication: Replication,
+    *,
+    cost: CostEstimate,
+    outputs: NDArray | None,
+    bias: SignalBias | None,
+) -> Replicated:
+    """Gradients of replicates, with what they scatter.
+
+    Args:
+        parts: One for every replicate.
+        blocks: Shape (weights,), the number of every weight's block.
+        replication: How the step was split.
+        cost: Of the samples of the first replicate, then those of the second, and so on.
+        outputs: Shape (replicates x samples, outputs), in the same order, or None.
+        bias: By noisy error signals, or None where there is none to see.
+    """
     count = replication.replicates
-    parts: list[Derivative] = [part.derivative(stencil) for part in measured.split(count)]
     values = np.array([part.values for part in parts])
-    bias = _signal_biases(measured, stencil, hamiltonian, count)
     if replication.remove_signal_bias and bias is not None:
-        values = values - bias
-    costs, known = (array.reshape(count, -1) for array in (measured.cost.values, measured.cost.variances))
+        values = values - bias.values
+    costs, known = (array.reshape(count, -1) for array in (cost.values, cost.variances))
     variance = np.mean([part.variance for part in parts], axis=0) / count
-    blocks = hamiltonian.network.layout.block_numbers
     mean_costs = costs.mean(axis=1)
     own = values.var(axis=0, ddof=1) / count
     samples = costs.shape[1]
@@ -235,10 +284,9 @@ def replicated(
         propagated=np.append(np.bincount(blocks, variance, size), known.mean(axis=0).sum() / count / samples**2),
         variance=variance,
         cost_variances=known.mean(axis=0) / count,
-        signal_bias=None if bias is None else bias.mean(axis=0),
-        signal_bias_variance=None if bias is None else bias.var(axis=0, ddof=1) / count,
+        signal_bias=None if bias is None else bias.values.mean(axis=0),
+        signal_bias_variance=None if bias is None else bias.variance,
     )
-    outputs = measured.outputs
     return Replicated(
         gradient=values.mean(axis=0),
         group_variance=np.mean([part.group_variance for part in parts], axis=0) / count,
@@ -250,8 +298,8 @@ def replicated(
 
 def _signal_biases(
     measured: MeasuredPhases, stencil: NDArray, hamiltonian: NudgedHamiltonian, count: int
-) -> NDArray[np.float64] | None:
-    """What every replicate says of the bias, shape (replicates, weights); None where no signals are noisy."""
+) -> SignalBias | None:
+    """What every replicate says of the bias; None where no signals are noisy."""
     batch, outputs = measured.signals, measured.outputs
     if batch is None or outputs is None or not batch.is_noisy or count < _FEWEST_FOR_BIAS:
         return None
@@ -272,7 +320,11 @@ def _signal_biases(
     curved -= (count - 2.0) / (count - 1.0) * np.einsum("rsd,sd->rs", away, linear)
     centred = others * (values - values.mean(axis=0))
     shared = 1.0 - 1.0 / (count - 1.0) ** 2
-    return np.einsum("rs,rsw->rw", curved, centred) / (2.0 * shared * outputs.shape[1])
+    scale = 2.0 * shared * outputs.shape[1]
+    return SignalBias(
+        values=np.einsum("rs,rsw->rw", curved, centred) / scale,
+        products=np.einsum("rs,rsw->rw", curved - curved.mean(axis=0), centred) / scale,
+    )
 
 
 def _third_cumulants(skew: NDArray, covariance: NDArray) -> NDArray[np.float64]:

@@ -111,8 +111,8 @@ def _bending(batch: SignalBatch, betas: NDArray, stencil: NDArray) -> tuple[floa
     less than the contrast over the signals.
     """
     ones = np.ones(len(batch.signals))
-    if batch.gain is None or not batch.gain > 0.0:
-        return 1.0, ones
+    if batch.gain is None or not batch.gain > 0.0 or abs(float(stencil @ betas) - 1.0) > _ROUNDING:
+        return 1.0, ones  # nothing is expected, or the stencil is no derivative
     half = batch.shots / batch.gain
     mean = np.einsum("so,so->s", batch.signals, batch.words)[:, None]
     square = batch.shots * np.einsum("so,sop,sp->s", batch.signals, batch.output_covariance, batch.signals)[:, None]
@@ -124,7 +124,7 @@ def _bending(batch: SignalBatch, betas: NDArray, stencil: NDArray) -> tuple[floa
 
     linear, whole = -square[:, 0] / half, contrast(1.0)
     slope = (contrast(1.0 + _STEP) - contrast(1.0 - _STEP)) / (2.0 * _STEP)
-    seen = whole / np.where(linear < 0.0, linear, -1.0) > _LEAST_SECANT
+    seen = (whole < _LEAST_SECANT * linear) & (whole > linear / _LEAST_SECANT)  # beyond there is rounding
     if not seen.any():
         return 1.0, ones
     bend = np.clip(np.divide(slope, whole, out=ones.copy(), where=seen), 0.0, 2.0)

@@ -4,12 +4,49 @@ import numpy as np
 import pytest
 from error_bars_study import study
 
+from qep_qiskit.learning import Contrast
+from qep_qiskit.learning.error_signals import SignalBatch
+from qep_qiskit.learning.signal_noise import _bending
+
 pytestmark = pytest.mark.filterwarnings("ignore::qep_qiskit.errors.QepWarning")
 
 
 def figures(numbers, repeats, seed=0):
     chosen = [case for number, case in enumerate(study.cases(max(numbers) + 1, seed)) if number in numbers]
     return [study.studied(case, repeats, seed) for case in chosen]
+
+
+@pytest.mark.parametrize("kind", ["one_sided", "symmetric", "four_point"])
+def test_saturation_of_one_spin_is_exact(kind):
+    """H = -h X - b Z nudged by eps Z: the contrast as a function of eps, and its slope by a step of 1e-5."""
+    field, bias, signal = 0.8, 0.3, 0.9
+    contrast = Contrast(kind=kind, beta=0.5)
+    betas = contrast.betas
+    stencil = contrast.stencil_on(betas)
+
+    def derivative(eps):
+        return float(((bias - betas * eps) / np.hypot(field, bias - betas * eps)) @ stencil)
+
+    energy, shots = np.hypot(field, bias), 50.0
+    mean, variance = bias / energy, (field / energy) ** 2
+    batch = SignalBatch(
+        signals=np.array([[signal]]),
+        slope=np.ones((1, 1, 1)),
+        covariance=np.ones((1, 1, 1)),
+        fluctuations=np.zeros((1, 1, 1)),
+        output_covariance=np.array([[[variance / shots]]]),
+        words=np.array([[mean]]),
+        moved=np.ones((1, 1), dtype=bool),
+        gain=shots / energy,
+        shots=shots,
+        is_free_phase=False,
+    )
+    secant, bend = _bending(batch, betas, stencil)
+    linear = -variance * signal / energy
+    assert secant == pytest.approx(derivative(signal) / linear, rel=1e-9)
+    slope = (derivative(signal + 1e-5) - derivative(signal - 1e-5)) / 2e-5
+    assert bend[0] == pytest.approx(slope * signal / derivative(signal), rel=1e-5)
+    assert max(abs(bend[0] - 1.0), abs(secant - 1.0)) > 0.01
 
 
 # One-sided with two outputs and one sample, symmetric with 20 shots and with a strong nudge, four-point.
@@ -24,14 +61,13 @@ def test_claimed_variances(number):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 7])
+@pytest.mark.parametrize("seed", [0, 7, 11])
 def test_twenty_networks(seed):
     """A tenth in the sum and a quarter for weights, but for estimates that say that they are approximate."""
     rows = figures(range(20), 2000, seed)
     sure = [row for row in rows if row["marked"] < 0.25]
-    assert len(sure) >= 16
+    assert len(sure) >= 13
     assert all(abs(row["sum"] - 1.0) < 0.1 + 3 * row["error"] for row in sure)
     assert all(row["least"] > 0.8 - 0.1 and row["most"] < 1.25 + 0.1 for row in sure)
     costs = np.array([row["cost"] for row in rows if row["cost marked"] < 0.25])
-    assert (np.abs(costs - 1.0) < 0.1 + 3 * np.sqrt(2.0 / 2000)).mean() >= 0.9
-    assert (np.abs(costs - 1.0) < 0.3).all()
+    assert (np.abs(costs - 1.0) < 0.1 + 3 * np.sqrt(2.0 / 2000)).all()

@@ -8,7 +8,7 @@ from classical_cases import KEY, classical
 from qep_qiskit.cost import LossOnExpectations, OperatorCost
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import BitMemory, RequestKey, ShotData, VectorExecutor
-from qep_qiskit.learning import Contrast, FluctuationEstimator, GradientEstimator
+from qep_qiskit.learning import Contrast, FluctuationEstimator, GradientEstimator, Replication
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.measurement import drive
 from qep_qiskit.network import IsingNetwork, chain
@@ -101,10 +101,58 @@ def test_one_batch_serves_cost_and_gradient(rng):
     assert found.outputs.shape == (3, 2)
 
 
-def test_one_shot_has_no_covariance(rng):
-    parts = problem("operator", rng)
-    found = drive(estimator_of(parts[0], shots=1).estimate(*parts[1:], KEY), VectorExecutor(Seeds(0)))[0]
-    assert np.all(found.gradient == 0)
+@pytest.mark.parametrize(
+    ("shots", "replication", "words"),
+    [
+        (1, None, "at least 2 shots, expected 2 or more, got 1"),
+        (4, Replication(replicates=4), "at least 2 shots in each of 4 replicates, expected 8 or more, got 4"),
+    ],
+)
+def test_one_shot_has_no_covariance(shots, replication, words, rng):
+    with pytest.raises(ConfigError, match=words):
+        estimator_of(problem("operator", rng)[0], shots=shots, replication=replication)
+
+
+@pytest.mark.parametrize("cost", ["operator", "loss"])
+def test_replicates_scatter_as_they_claim(cost, rng):
+    """By chi-square of the summed squares over blocks, which are right whatever the covariances propagate."""
+    parts = problem(cost, rng)
+    gradients, variances = repeated(parts, 40, 500, replication=Replication(replicates=4))
+    blocks = parts[0].network.layout.block_numbers
+    squares = (gradients - gradients.mean(axis=0)) ** 2 * len(gradients) / (len(gradients) - 1)
+    excess = np.array([(squares - variances)[:, blocks == block].sum(axis=1) for block in np.unique(blocks)]).T
+    assert mean_p_value(excess, np.zeros(excess.shape[1])) > LIMIT
+    if cost == "operator":
+        assert mean_p_value(gradients, exact_gradient(*parts, temperature=TEMPERATURE).gradient) > LIMIT
+
+
+@pytest.mark.slow
+def test_replicates_see_the_bias_of_signals_from_the_same_shots(rng):
+    """Gradients of five shots a replicate are biased; less the bias that they see, they are not."""
+    parts, repeats = problem("loss", rng), 2000
+    estimator = estimator_of(parts[0], shots=20, replication=Replication(replicates=4))
+    executor = VectorExecutor(Seeds(3))
+    works = (estimator.estimate(*parts[1:], RequestKey("test", k)) for k in range(repeats))
+    found = [drive(work, executor)[0] for work in works]
+    true = exact_gradient(*parts, temperature=TEMPERATURE).gradient
+    gradients = np.array([one.gradient for one in found])
+    seen = np.array([one.scatter.signal_bias for one in found])
+    claimed = np.array([one.scatter.signal_bias_variance for one in found])
+    assert mean_p_value(gradients, true) < 1e-6
+    assert mean_p_value(gradients - seen, true) > LIMIT
+    squares = (seen - seen.mean(axis=0)) ** 2 * repeats / (repeats - 1)
+    excess = (squares - claimed).sum(axis=1)
+    assert abs(excess.mean()) < 4 * excess.std() / np.sqrt(repeats)
+
+
+def test_bias_is_taken_off_on_request(rng):
+    parts, found = problem("loss", rng), {}
+    for remove in (False, True):
+        replication = Replication(replicates=4, remove_signal_bias=remove)
+        work = estimator_of(parts[0], shots=20, replication=replication).estimate(*parts[1:], KEY)
+        found[remove] = drive(work, VectorExecutor(Seeds(3)))[0]
+    assert found[True].gradient == pytest.approx(found[False].gradient - found[False].scatter.signal_bias, abs=1e-14)
+    assert np.abs(found[False].scatter.signal_bias).max() > 1e-3
 
 
 def test_what_it_cannot_do(rng):
