@@ -18,7 +18,7 @@ least expected logarithm of the error, and an error is promised with a confidenc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize_scalar
 
 from qep_qiskit.errors import ConfigError
-from qep_qiskit.learning.bias_fit import NODES, BiasCurve
+from qep_qiskit.learning.bias_fit import NODES, THREE, BiasCurve
 from qep_qiskit.short_repr import short_repr
 
 __all__ = ["ErrorModel", "split_shots"]
@@ -55,6 +55,7 @@ class ErrorModel:
         level_variance: S_g of every group at these nudges, for each of them.
         level_signals: Shots times the variance that error signals bring at each of them, all of it; empty where
             `signal_variance` and `cross_variance` hold everywhere.
+        variance_deviation: Relative standard deviation of the measured variances.
     """
 
     order: int
@@ -70,6 +71,7 @@ class ErrorModel:
     levels: tuple[float, ...] = ()
     level_variance: tuple[tuple[float, ...], ...] = ()
     level_signals: tuple[float, ...] = ()
+    variance_deviation: float = 0.0
 
     def record(self) -> dict[str, Any]:
         """Plain data, for checkpoints and reports."""
@@ -131,8 +133,22 @@ class ErrorModel:
         return float(np.sqrt(self._squares(np.array([beta]), shots, shares).mean()))
 
     def error_quantile(self, beta: float, shots: float, shares: NDArray | None = None, *, confidence: float) -> float:
-        """The error that is not passed with a probability, as far as it is the bias that is not known."""
-        return float(np.sqrt(_quantile(self._squares(np.array([beta]), shots, shares), confidence)[0]))
+        """The error that is not passed with a probability.
+
+        Bias and variance are open, and so is the response to error signals: it is that of the contrast where the bias is
+        none, but may differ by `order` times the bias, as that goes with a power of the signals.
+        """
+        bias, parts = self._bias_squares(beta)[:, None, None], self._variances(np.array([beta]))[0]
+        own = replace(self, signal_variance=0.0, cross_variance=0.0, level_signals=())._variances(np.array([beta]))[0]
+        own, signals = (
+            float((part / (1.0 if shares is None else shares)).sum() / shots) for part in (own, parts - own)
+        )
+        share = np.sqrt(np.minimum(bias / self.gradient_squared, 1.0)) if self.gradient_squared > 0.0 else 0.0
+        squares = bias + own * np.exp(self.variance_deviation * THREE)[:, None]
+        squares = squares + signals * np.maximum(1.0 + self.order * share * THREE, 0.0)
+        squares = np.sort(squares, axis=None)
+        middles = (np.arange(len(squares)) + 0.5) / len(squares)
+        return float(np.sqrt(np.interp(confidence, middles, squares)))
 
     def _squares(self, betas: NDArray, shots: float, shares: NDArray | None) -> NDArray[np.float64]:
         """Equally likely mean squared errors, shape (nodes, nudges)."""

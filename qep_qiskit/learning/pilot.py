@@ -3,6 +3,9 @@
 The nudges double from level to level. Contrasts at several of them differ by their bias alone, which is what the best
 nudge needs; all levels together give its posterior (`bias_fit`). Large nudges show the bias through less noise but
 leave the leading order; the posterior knows both.
+
+The bias of a one-sided contrast is odd in the nudge to leading order, that of both signs together is not there: pilots of
+one-sided contrasts measure both signs, where the negative nudges have equilibria, and know the gradient the better.
 """
 
 from __future__ import annotations
@@ -133,7 +136,8 @@ def measure_pilot(
     for retreat in range(_MOST_RETREATS + 1):
         first = _signed(estimator, beta) / 4.0**retreat
         ladder = [replace(estimator.contrast, beta=first * 2.0**j) for j in range(levels)]
-        betas = np.unique(np.concatenate([contrast.betas for contrast in ladder]) + 0.0)
+        mirrored = _mirrored(estimator, ladder)
+        betas = np.unique(np.concatenate([contrast.betas for contrast in ladder + mirrored]) + 0.0)
         try:
             measured = yield from phases(betas, key.attempt + retreat)
             break
@@ -141,16 +145,23 @@ def measure_pilot(
             if retreat == _MOST_RETREATS:
                 raise
     unit = float(np.abs(measured.betas).max() / np.abs(betas).max())  # a power of two: the ladder stays exact
-    ladder = [replace(contrast, beta=contrast.beta * unit) for contrast in ladder]
+    ladder, mirrored = ([replace(one, beta=one.beta * unit) for one in some] for some in (ladder, mirrored))
     if measured.signals is None:
         nudge = estimator.hamiltonian.operator_nudge(targets)[0]
     else:
         nudge = estimator.hamiltonian.signal_nudge(measured.signals.signals)
     scale = _scale(estimator.hamiltonian, weights, inputs, nudge)
-    pilot = _fitted(measured, ladder, np.array(shots), trainable, scout, scale)
+    pilot = _fitted(measured, ladder, mirrored, np.array(shots), trainable, scout, scale)
     if not retreat and (pilot.resolved or all(group.bounded for group in estimator.hamiltonian.groups)):
         return pilot
     return replace(pilot, model=replace(pilot.model, most_beta=float(np.abs(ladder[-1].beta))))
+
+
+def _mirrored(estimator: GradientEstimator, ladder: list[Contrast]) -> list[Contrast]:
+    """The other sign of a one-sided ladder; none where such nudges may have no equilibrium."""
+    if estimator.contrast.kind != "one_sided" or not all(group.bounded for group in estimator.hamiltonian.groups):
+        return []
+    return [replace(contrast, beta=-contrast.beta) for contrast in ladder]
 
 
 def _signed(estimator: GradientEstimator, beta: float) -> float:
@@ -169,13 +180,14 @@ def _pilot_shots(estimator: GradientEstimator) -> list[int]:
 def _fitted(
     measured: MeasuredPhases,
     ladder: list[Contrast],
+    mirrored: list[Contrast],
     shots: NDArray,
     trainable: NDArray,
     scout: GradientEstimator,
     scale: float,
 ) -> Pilot:
     sizes = np.abs([contrast.beta for contrast in ladder])
-    contrasts = measured_contrasts(measured, ladder, trainable)
+    contrasts = measured_contrasts(measured, ladder + mirrored, trainable)
     by_level, by_signals, constant, cross = _variances(measured, ladder, shots, trainable)
     model = ErrorModel(
         order=ladder[0].order,
@@ -188,6 +200,7 @@ def _fitted(
         levels=tuple(sizes.tolist()),
         level_variance=by_level,
         level_signals=by_signals,
+        variance_deviation=float(np.sqrt(2.0 / shots.min())),
     )
     model = with_bias_of(model, contrasts, scale)
     return Pilot(
@@ -201,7 +214,7 @@ def _fitted(
 
 
 def measured_contrasts(measured: MeasuredPhases, ladder: list[Contrast], trainable: NDArray) -> MeasuredContrasts:
-    """The contrasts of a ladder, from phases that hold all their nudges."""
+    """Contrasts of one kind at several nudges, from phases that hold them all; the first has the sign that is used."""
     stencils = np.array([contrast.stencil_on(measured.betas) for contrast in ladder])
     found = [measured.derivative(stencil) for stencil in stencils]
     phases = [measured.derivative(one).group_variance.sum(axis=0)[trainable] for one in np.eye(len(measured.betas))]
@@ -210,7 +223,7 @@ def measured_contrasts(measured: MeasuredPhases, ladder: list[Contrast], trainab
         # All levels have the same signals: their noise moves all contrasts alike.
         common = np.sqrt(np.maximum([one.signal_variance[trainable] for one in found], 0.0))
         covariance += np.einsum("iw,jw->wij", common, common)
-    noise, deviation = measured.noise_of_square(stencils[-1], trainable)
+    noise, deviation = measured.noise_of_square(stencils[int(np.argmax([abs(one.beta) for one in ladder]))], trainable)
     weights = int(trainable.sum())
     independent = 2.0 * noise**2 / deviation**2 if deviation > 0 else weights
     return MeasuredContrasts(

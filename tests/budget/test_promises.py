@@ -5,10 +5,15 @@ The networks, and how their true errors are known, are those of benchmarks/budge
 
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from qep_qiskit.execution import RequestKey, VectorExecutor
+from qep_qiskit.measurement import drive
+from qep_qiskit.seeds import Seeds
 
 STUDY = Path(__file__).parents[2] / "benchmarks" / "budget_promises.py"
 SEED = 2027  # constants were chosen on seeds 1 to 3
@@ -33,15 +38,21 @@ def kept(rows, slack):
 
 
 @pytest.mark.deep
-def test_exact_errors_of_the_study_are_those_of_repeats(study):
-    """Bias, variance and split of a contrast on the engine, within five standard deviations of 400 repeats."""
-    case = study.Case(seed=SEED, index=0)
-    shots = np.array([60, 90])
+@pytest.mark.parametrize("index", [0, 2, 14])
+def test_exact_errors_of_the_study_are_those_of_repeats(study, index):
+    """Bias, variance, split and error signals on the engine, within five standard deviations of 400 repeats.
+
+    An operator cost, a loss on one output and one on two; the squared errors' own scatter gives the deviation.
+    """
+    case = study.Case(seed=3, index=index)
+    _, weights, targets, _ = case.drawn
     for name in ("one_sided_negative", "four_point"):
-        exact = case.error(name, 0.4, shots)
-        as_loss = type("Repeated", (study.Case,), {"is_loss": property(lambda self: True), "drawn": case.drawn})
-        repeated = as_loss(seed=SEED, index=0).error(name, 0.4, shots, 400)
-        assert repeated == pytest.approx(exact, rel=5 / np.sqrt(2 * 400))
+        estimator = replace(case.estimator(name, 1, 0.4), shots=(60, 90))
+        works = (estimator.estimate(weights, study.NO_INPUTS, targets, RequestKey("test", r)) for r in range(400))
+        found = np.array([drive(work, VectorExecutor(Seeds(99)))[0].gradient for work in works])
+        squares = ((found - case.exact.gradient) ** 2).sum(axis=1) / case.exact.length**2
+        exact = case.error(name, 0.4, np.array([60, 90])) ** 2
+        assert abs(squares.mean() - exact) < 5 * squares.std() / np.sqrt(len(squares))
 
 
 @pytest.mark.deep
@@ -75,5 +86,4 @@ def test_auto_is_about_as_good_as_the_better_of_two_fixed_nudges(study):
     rows = study.rows_of("auto", 60, SEED)
     ratios = np.array([row["ratio"] for row in rows])
     assert np.exp(np.log(ratios).mean()) < 0.6
-    assert (ratios > 1.1).mean() < 0.01
-    assert ratios.max() < 1.15
+    assert ratios.max() < 1.1

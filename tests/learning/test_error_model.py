@@ -1,6 +1,7 @@
 """The error model against the closed forms of ANCHORS: best nudges, best splits, and shots for an error."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -193,3 +194,22 @@ def test_record_survives_json(model):
 )
 def test_whole_shots_of_a_split(shots, shares, expected):
     assert split_shots(shots, np.array(shares)) == expected
+
+
+def test_an_interval_holds_what_is_open_of_noise_and_signals():
+    """The ends of three equally likely values, where the bias is known: half the noise, half from error signals."""
+    bias, parts, gradient = 0.01, 0.04, 0.25
+    model = ErrorModel(
+        order=1,
+        bias_squared=bias,
+        shot_variance=(parts,),
+        signal_variance=parts,
+        gradient_squared=gradient,
+        variance_deviation=0.1,
+    )
+    known = replace(model, gradient_squared=0.0, variance_deviation=0.0)
+    ends = [model.error_quantile(1.0, 1.0, confidence=end) ** 2 for end in (0.0, 1.0)]
+    far = np.sqrt(1.5) * np.array([-1.0, 1.0])
+    assert ends == pytest.approx(bias + parts * np.exp(0.1 * far) + parts * (1.0 + far * np.sqrt(bias / gradient)))
+    for confidence in (0.0, 0.3, 1.0):
+        assert known.error_quantile(1.0, 1.0, confidence=confidence) == pytest.approx(known.error(1.0, 1.0))

@@ -128,7 +128,7 @@ def test_the_bias_is_where_its_quantiles_say(kind):
 
 @every_kind
 def test_more_shots_tell_the_bias_beyond_its_leading_order(kind, rng):
-    """At a nudge beyond the scale of H and C the leading order is off by a fourth or more, the curve by 5 %."""
+    """At a nudge beyond the scale of H and C the exact leading order is off by 1.22 and 2.04, the curve by 5 %."""
     problem = operator_problem(rng)
     known = float((ExactNoise.of(*problem).bias(kind, [1.6])[0] ** 2).sum())
     widths = []
@@ -138,7 +138,7 @@ def test_more_shots_tell_the_bias_beyond_its_leading_order(kind, rng):
         widths.append(np.log(squares[-1] / squares[0]))
     assert widths[0] > widths[1] > widths[2]
     assert model.bias(1.6) ** 2 == pytest.approx(known, rel=0.05)
-    assert model.bias_squared * 1.6 ** (2 * model.order) > 1.25 * known
+    assert model.bias_squared * 1.6 ** (2 * model.order) > 1.2 * known
 
 
 @pytest.mark.deep(but=["1000-symmetric"])
@@ -156,15 +156,29 @@ def test_nudges_of_pilots_lose_little_against_the_best_one(kind, shots, rng):
 
 def test_the_sign_of_a_one_sided_nudge_is_kept(rng):
     pilot, _ = pilots(operator_problem(rng), "one_sided", 100, sign=-1.0, levels=3)[0]
-    assert pilot.measured.betas == pytest.approx([-0.4, -0.2, -0.1, 0.0])
+    assert pilot.measured.betas == pytest.approx([-0.4, -0.2, -0.1, 0.0, 0.1, 0.2, 0.4])
+    assert pilot.contrasts.betas == pytest.approx([-0.1, -0.2, -0.4, 0.1, 0.2, 0.4])
     assert pilot.model.best_beta(100, sign=-1.0) < 0
+
+
+def test_both_signs_know_the_bias_of_a_one_sided_contrast_better(rng, monkeypatch):
+    """With the other sign and half the shots, about as many in all, the middle 70 % are less than half as wide."""
+    problem = operator_problem(rng)
+
+    def width(shots):
+        squares = pilots(problem, "one_sided", shots, beta=0.1)[0][0].model.curve.at(0.4, 1)
+        return np.log(squares[-2] / squares[1])
+
+    both = width(500_000)
+    monkeypatch.setattr("qep_qiskit.learning.pilot._mirrored", lambda estimator, ladder: [])
+    assert both < 0.5 * width(1_000_000)
 
 
 @every_kind
 def test_circuits_of_the_levels(kind, rng):
-    """The levels share the free phase, and nothing is measured twice."""
+    """The levels of both signs share the free phase, and nothing is measured twice."""
     _, usage = pilots(operator_problem(rng), kind, 100, levels=4)[0]
-    assert usage.circuits == 2 * {"one_sided": 5, "symmetric": 8}[kind]
+    assert usage.circuits == 2 * {"one_sided": 9, "symmetric": 8}[kind]
     assert usage.shots == 100 * usage.circuits
 
 
