@@ -4,8 +4,8 @@
 
 Random chains and complete graphs of 2 to 5 spins with exact states; two thirds have an operator cost, one third a loss
 on expectations. For every contrast the answer to a random target of 0.05 to 0.3 is taken, and the error that its very
-nudge, shots and split give is worked out from dense matrices alone; with losses the outputs' shots are averaged over. All
-errors are in lengths of the true gradient.
+nudge, shots and split give is worked out from dense matrices alone; with losses it is a mean over the outputs' shots.
+All errors are in lengths of the true gradient.
 
     promises   true error over the target; the share of answers at most 15 % above it; shots over those of an oracle
                that knows the exact bias and variance and takes the cheapest nudge and split; validations' shots

@@ -11,8 +11,8 @@ regression formulas). Strips between narrow and wide, around one a priori, are w
 contrasts. Amplitudes differ from weight to weight; their distribution is found from all of them (empirical Bayes).
 
 The squared length of the bias is told by quantiles: a mean alone would hide that few shots leave it open by decades.
-They are somewhat wider than what follows from the contrasts: the family leaves out that weights share their branch points
-or have several, and a nudge is often chosen where its bias seems small.
+They are somewhat wider than what follows from the contrasts: the family leaves out that weights share their branch
+points or have several, and a nudge is often chosen where its bias seems small.
 """
 
 from __future__ import annotations

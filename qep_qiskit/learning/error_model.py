@@ -135,8 +135,8 @@ class ErrorModel:
     def error_quantile(self, beta: float, shots: float, shares: NDArray | None = None, *, confidence: float) -> float:
         """The error that is not passed with a probability.
 
-        Bias and variance are open, and so is the response to error signals: it is that of the contrast where the bias is
-        none, but may differ by `order` times the bias, as that goes with a power of the signals.
+        Bias and variance are open, and so is the response to error signals: it is that of the contrast where there is
+        no bias, but may differ by `order` times the bias, as that goes with a power of the signals.
         """
         bias, parts = self._bias_squares(beta)[:, None, None], self._variances(np.array([beta]))[0]
         own = replace(self, signal_variance=0.0, cross_variance=0.0, level_signals=())._variances(np.array([beta]))[0]

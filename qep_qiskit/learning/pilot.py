@@ -4,8 +4,8 @@ The nudges double from level to level. Contrasts at several of them differ by th
 nudge needs; all levels together give its posterior (`bias_fit`). Large nudges show the bias through less noise but
 leave the leading order; the posterior knows both.
 
-The bias of a one-sided contrast is odd in the nudge to leading order, that of both signs together is not there: pilots of
-one-sided contrasts measure both signs, where the negative nudges have equilibria, and know the gradient the better.
+The leading bias of a one-sided contrast changes its sign with the nudge and is not there in both signs together. Pilots
+of one-sided contrasts measure both, where there are equilibria of either sign, and so know the gradient the better.
 """
 
 from __future__ import annotations
