@@ -48,12 +48,12 @@ def _device(experiment: Experiment) -> tuple[BackendV2, BackendV2 | None, float 
     """The device; with fractional gates, where it offers them and the run does without; QPU seconds that are left."""
     config, size = experiment.config, experiment.network.num_qubits
     remote = device_of(experiment)
-    from qep_qiskit.config.build_local_device import fractional_of, is_described, local_device, whole_device
+    from qep_qiskit.config.build_local_device import fractional_of, local_device, whole_device
 
     if remote is not None:
         left = PatientDevice(remote, build_patience(config)).asked(remote.seconds_left)
         return remote.backend, fractional_of(config, remote.whole), left
-    if not is_described(config):
+    if not config.execution.where.is_described:
         raise ConfigError(
             f"execution.backend: '{config.execution.backend}' charges nothing; name a device with --backend, such as "
             "fake_torino"

@@ -5,14 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from qep_qiskit.config.build_local_device import (
-    is_described,
-    is_of_provider,
-    is_rehearsal,
-    layout_of,
-    local_device,
-    provider_device,
-)
+from qep_qiskit.config.build_local_device import layout_of, live_device, local_device, provider_device
 from qep_qiskit.config.schema import Config
 from qep_qiskit.config.schema_springs import SpringsConfig
 from qep_qiskit.errors import ConfigError, NoLedgerWarning
@@ -65,19 +58,20 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
         ResourceError: The device is too small.
     """
     section = config.execution
+    where = section.where
     _refuse_contradictions(config)
     build_sampler_options(config)
     if is_of_atoms(config):
         return PointExecutor(seeds)
     if has_known_states(config):
         return VectorExecutor(seeds)
-    if section.backend == "statevector":
+    if where.kind == "statevector":
         return StatevectorExecutor(seeds)
     if is_remote(config):
         if config.measurement.shots == "exact":
             require_exact(config, num_qubits, "measurement.shots")
         return _OnlyWithLedger(section.backend)
-    if is_of_provider(config):
+    if where.is_of_provider:
         return _provider_executor(config, seeds, num_qubits)
     from qep_qiskit.execution import aer
 
@@ -86,7 +80,7 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
         return aer.AerExecutor(seeds, device=section.device)
     if config.measurement.shots == "exact":
         require_exact(config, num_qubits, "measurement.shots")
-    if section.backend != "aer":
+    if where.is_described:
         return aer.device_executor(
             local_device(config, num_qubits),
             seeds,
@@ -133,13 +127,8 @@ def is_of_atoms(config: Config) -> bool:
 
 def is_remote(config: Config) -> bool:
     """Whether requests go to a device behind a service, whose jobs are kept in a ledger."""
-    if is_of_provider(config):
-        return retrieval_of(provider_device(config, 0)) is not None
-    return _is_ibm(config)
-
-
-def _is_ibm(config: Config) -> bool:
-    return config.execution.backend.startswith("ibm_")
+    where = config.execution.where
+    return where.is_ibm or (where.is_of_provider and retrieval_of(provider_device(config, 0)) is not None)
 
 
 def build_device(config: Config, num_qubits: int) -> RemoteDevice:
@@ -151,19 +140,11 @@ def build_device(config: Config, num_qubits: int) -> RemoteDevice:
         ResourceError: The device is too small.
     """
     section = config.execution
-    if is_of_provider(config):
+    if section.where.is_of_provider:
         return ProviderDevice(provider_device(config, num_qubits), section.backend)
-    try:
-        from qep_qiskit.execution.ibm import ibm_device
-    except ImportError as error:
-        raise ConfigError(
-            f"execution.backend: '{section.backend}' needs qiskit-ibm-runtime; install with pip install "
-            "'qep_qiskit[ibm]'"
-        ) from error
-    return ibm_device(
-        section.backend,
+    return live_device(
+        config,
         num_qubits,
-        section.instance,
         mode=section.mode,
         most_seconds=section.max_qpu_seconds,
         rep_delay=section.rep_delay,
@@ -265,7 +246,7 @@ def build_sampler_options(config: Config) -> SamplerOptions:
         gate_twirling=section.gate_twirling,
         randomizations=section.randomizations or _RANDOMIZATIONS,
     )
-    if options.changes_gates and _has_no_device(config):
+    if options.changes_gates and not config.execution.where.is_device:
         key = "gate_twirling" if options.gate_twirling else "dynamical_decoupling"
         _refuse(
             f"mitigation.{key}",
@@ -294,17 +275,13 @@ def build_extrapolation(config: Config) -> Extrapolation | None:
 
 
 def _is_ideal(config: Config) -> bool:
-    return _has_no_device(config) and config.execution.noise is None and not is_of_provider(config)
-
-
-def _has_no_device(config: Config) -> bool:
-    return not (is_described(config) or _is_ibm(config))
+    return config.execution.where.kind in ("aer", "statevector") and config.execution.noise is None
 
 
 def _has_vectors(config: Config) -> bool:
     """Whether ideal state vectors are known."""
     section = config.execution
-    if section.backend == "statevector":
+    if section.where.kind == "statevector":
         return True
     return _is_ideal(config) and section.method in ("automatic", "statevector") and not section.measured_circuits
 
@@ -314,8 +291,8 @@ def _has_distributions(config: Config, num_qubits: int) -> bool:
     section = config.execution
     wanted = section.method in ("automatic", "density_matrix") and not section.measured_circuits
     wanted = wanted and not build_sampler_options(config).changes_gates
-    elsewhere = _is_ibm(config) or is_of_provider(config)
-    return wanted and not _is_ideal(config) and not elsewhere and num_qubits <= MOST_QUBITS
+    noisy = section.where.is_described or (section.where.kind == "aer" and section.noise is not None)
+    return wanted and noisy and num_qubits <= MOST_QUBITS
 
 
 def require_exact(config: Config, num_qubits: int, key: str) -> None:
@@ -342,42 +319,36 @@ def _refuse_contradictions(config: Config) -> None:
             "max_bond_dimension",
             f"goes with method = 'matrix_product_state' only, got method = '{section.method}'; leave it out",
         )
-    on_device, of_provider = not _has_no_device(config), is_of_provider(config)
-    if section.backend not in ("aer", "statevector") and not (on_device or of_provider):
-        _refuse(
-            "backend",
-            "expected 'aer', 'statevector', 'fake_...', 'rehearse:ibm_...', 'ibm_...' or 'package.module:factory', got "
-            f"'{section.backend}'",
-        )
-    if section.backend_options and not of_provider:
+    where = section.where
+    if section.backend_options and not where.is_of_provider:
         _refuse(
             "backend_options",
             f"goes with backend = 'package.module:factory' only, got '{section.backend}'; leave it out",
         )
-    if section.instance is not None and not (_is_ibm(config) or is_rehearsal(config)):
+    if section.instance is not None and not (where.is_ibm or where.is_rehearsal):
         _refuse("instance", f"goes with backend = 'ibm_...' only, got '{section.backend}'; leave it out")
     if section.wait_seconds is not None and not is_remote(config):
         _refuse("wait_seconds", f"goes with a device behind a service only, got '{section.backend}'; leave it out")
-    if section.mode != "job" and not _is_ibm(config):
+    if section.mode != "job" and not where.is_ibm:
         _refuse("mode", f"goes with backend = 'ibm_...' only, got '{section.backend}'; leave it out")
-    if section.rep_delay is not None and not on_device:
+    if section.rep_delay is not None and not where.is_device:
         _refuse("rep_delay", f"goes with a device only, got '{section.backend}'; leave it out")
-    if section.fractional_gates and not on_device:
+    if section.fractional_gates and not where.is_device:
         _refuse("fractional_gates", f"goes with a device only, got backend = '{section.backend}'; leave it out")
-    if section.backend != "aer" and section.noise is not None:
-        why = "is ideal" if section.backend == "statevector" else "brings the noise of its device"
+    if where.kind != "aer" and section.noise is not None:
+        why = "is ideal" if where.kind == "statevector" else "brings the noise of its device"
         _refuse("noise", f"'{section.backend}' {why}; leave it out, or use backend = 'aer'")
     if is_of_atoms(config):
         _refuse_devices_for_atoms(config)
     elif has_known_states(config):
         _refuse_noise_on_exact(config)
-    elif section.backend != "aer":
+    elif where.kind != "aer":
         _refuse_options_of_aer(config)
 
 
 def _refuse_options_of_aer(config: Config) -> None:
     backend, section = config.execution.backend, config.execution
-    keys = ["method", "device"] + (["measured_circuits"] if not is_described(config) else [])
+    keys = ["method", "device"] + (["measured_circuits"] if not section.where.is_described else [])
     for key in keys:
         default: Any = type(section).model_fields[key].default
         if getattr(section, key) != default:

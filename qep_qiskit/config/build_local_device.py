@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from qiskit.providers import BackendV2
 from qiskit.transpiler import Target
 
 from qep_qiskit.config.build_ising import graph_size
-from qep_qiskit.config.named import is_named, provider_backend
+from qep_qiskit.config.named import provider_backend
 from qep_qiskit.config.schema import Config
 from qep_qiskit.config.schema_network import IsingKeys, NetworkConfig
 from qep_qiskit.errors import ConfigError, ResourceError
@@ -27,21 +27,19 @@ from qep_qiskit.execution.on_device import (
     offers_fractional_gates,
     plain_device,
 )
+from qep_qiskit.execution.service import RemoteDevice
 
 __all__ = [
     "fractional_of",
-    "is_described",
     "is_native",
-    "is_of_provider",
-    "is_rehearsal",
     "layout_of",
+    "live_device",
     "local_device",
     "provider_device",
     "settled",
     "whole_device",
 ]
 
-_REHEARSE = "rehearse:"
 _made: dict[str, BackendV2] = {}
 
 
@@ -56,17 +54,6 @@ def settled(config: Config) -> Config:
     return _with_native_graph(_with_snapshot(config))
 
 
-def is_rehearsal(config: Config) -> bool:
-    """Whether a live device is simulated, by the calibration that it had when the run began."""
-    return config.execution.backend.startswith(_REHEARSE)
-
-
-def is_of_provider(config: Config) -> bool:
-    """Whether the backend is made by a factory of any Qiskit provider, ``package.module:factory``."""
-    backend = config.execution.backend
-    return is_named(backend) and not is_rehearsal(config)
-
-
 def provider_device(config: Config, num_qubits: int) -> BackendV2:
     """The backend of a provider, made once for the same name and options.
 
@@ -79,9 +66,10 @@ def provider_device(config: Config, num_qubits: int) -> BackendV2:
         ResourceError: It is too small.
     """
     section = config.execution
-    key = json.dumps([section.backend, section.backend_options], sort_keys=True)
+    factory = section.where.device
+    key = json.dumps([factory, section.backend_options], sort_keys=True)
     if key not in _made:
-        _made[key] = provider_backend(section.backend, section.backend_options)
+        _made[key] = provider_backend(factory, section.backend_options)
     made = _made[key]
     if made.num_qubits is not None and made.num_qubits < num_qubits:
         raise ResourceError(
@@ -92,23 +80,16 @@ def provider_device(config: Config, num_qubits: int) -> BackendV2:
 
 def _with_snapshot(config: Config) -> Config:
     section = config.execution
-    if not is_rehearsal(config):
+    if not section.where.is_rehearsal:
         if section.snapshot is not None:
             raise ConfigError("execution.snapshot: goes with backend = 'rehearse:ibm_...' only; leave it out")
         return config
-    name = section.backend.removeprefix(_REHEARSE)
-    if name.startswith("fake_"):
-        raise ConfigError(
-            f"execution.backend: '{section.backend}' names a snapshot, which needs no prefix; use '{name}'"
-        )
-    if not name.startswith("ibm_"):
-        raise ConfigError(f"execution.backend: expected 'rehearse:ibm_...', got '{section.backend}'")
     if section.snapshot is not None:
         return config
     with _needing_the_client(section.backend):
         from qep_qiskit.execution.ibm import described_device
 
-        taken = description_of(described_device(name, section.instance))
+        taken = description_of(described_device(section.where.device, section.instance))
     return config.model_copy(update={"execution": section.model_copy(update={"snapshot": taken})})
 
 
@@ -149,16 +130,11 @@ def _with_native_graph(config: Config) -> Config:
 
 def _native_target(config: Config, num_qubits: int) -> Target:
     section = config.execution
-    if section.backend.startswith("ibm_"):
-        with _needing_the_client(section.backend):
-            from qep_qiskit.execution.ibm import ibm_device
-
-            return ibm_device(
-                section.backend, num_qubits, section.instance, fractional_gates=section.fractional_gates
-            ).backend.target
-    if is_described(config):
+    if section.where.is_ibm:
+        return live_device(config, num_qubits, fractional_gates=section.fractional_gates).backend.target
+    if section.where.is_described:
         return local_device(config, num_qubits).target
-    if is_of_provider(config):
+    if section.where.is_of_provider:
         return provider_device(config, num_qubits).target
     raise ConfigError(
         "network.graph: 'native' is cut from a device; expected execution.backend = 'fake_...', 'rehearse:ibm_...', "
@@ -166,9 +142,24 @@ def _native_target(config: Config, num_qubits: int) -> Target:
     )
 
 
-def is_described(config: Config) -> bool:
-    """Whether a device is simulated on this machine: a snapshot, or a live one in rehearsal."""
-    return config.execution.backend.startswith(("fake_", _REHEARSE))
+def live_device(config: Config, num_qubits: int, **options: Any) -> RemoteDevice:
+    """A device behind IBM's service.
+
+    Args:
+        config: The configuration.
+        num_qubits: Qubits that are needed.
+        options: More arguments of `ibm_device`.
+
+    Raises:
+        ConfigError: qiskit-ibm-runtime is not installed.
+        DeviceError: There is no account, no such instance or device, or no network.
+        ResourceError: The device is too small.
+    """
+    section = config.execution
+    with _needing_the_client(section.backend):
+        from qep_qiskit.execution.ibm import ibm_device
+
+        return ibm_device(section.where.device, num_qubits, section.instance, **options)
 
 
 def local_device(config: Config, num_qubits: int) -> BackendV2:
@@ -218,7 +209,7 @@ def whole_device(config: Config, num_qubits: int) -> BackendV2:
     if section.snapshot is None:
         from qep_qiskit.execution import aer
 
-        return aer.fake_device(section.backend, num_qubits)
+        return aer.fake_device(section.where.device, num_qubits)
     device = device_of_description(section.snapshot)
     if device.num_qubits < num_qubits:
         raise ResourceError(

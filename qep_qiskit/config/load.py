@@ -138,6 +138,8 @@ def _explain(error: ValidationError, content: Mapping[str, Any]) -> str:
             return f"{key}.kind: this key is missing; it says which {key} it is"
         case "model_type" | "model_attributes_type" | "dict_type" | "union_model_type":
             return f"{key}: expected a section of keys{_got(problem['input'])}"
+        case "refused":
+            return f"{key}: {problem['msg']}"
         case "too_short" | "too_long":
             return f"{key}: {_count_wanted(problem)}{_got(problem['input'])}"
     return f"{key}: {_expected(problems, problem)}{_got(problem['input'])}"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
+from qep_qiskit.config.backend import Backend
 from qep_qiskit.config.section import Section, Shots
+from qep_qiskit.errors import ConfigError
 
 __all__ = ["ExecutionConfig", "MitigationConfig", "NoiseConfig"]
 
@@ -99,3 +102,16 @@ class ExecutionConfig(Section):
     max_qpu_seconds: float = Field(default=60.0, gt=0)
     """Most QPU seconds that a run may have on a device. A run that is estimated at more does not start, and one that
     comes to the limit stops before the job that would pass it; ``qep resume --max-qpu-seconds`` goes on."""
+
+    @property
+    def where(self) -> Backend:
+        """The backend, by its name."""
+        return Backend.named(self.backend)
+
+    @field_validator("backend")
+    @classmethod
+    def _has_backend(cls, name: str) -> str:
+        try:
+            return Backend.named(name).name
+        except ConfigError as error:
+            raise PydanticCustomError("refused", "{reason}", {"reason": str(error)}) from None

@@ -15,6 +15,7 @@ import numpy as np
 
 from qep_qiskit.budget.problem import GradientProblem, with_known_signals
 from qep_qiskit.config import Config
+from qep_qiskit.config.backend import Backend
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning import Contrast
@@ -46,7 +47,7 @@ def noisy_setups(setup: BudgetSetup, config: Config) -> dict[str, BudgetSetup]:
             "'adiabatic' or 'variational'"
         )
     execution = dict(setup.config["execution"])
-    if execution["noise"] is None and not execution["backend"].startswith(("fake_", "rehearse:")):
+    if execution["noise"] is None and not Backend.named(execution["backend"]).is_described:
         execution |= {"backend": _device(config.budget.noise.backend), "method": "automatic"}
     name = "noisy" if execution["noise"] is not None else execution["backend"]
     tables = {name: {"readout": "none"}} | {f"{name}, {own}": keys for own, keys in _mitigations(config).items()}
@@ -68,7 +69,7 @@ def _mitigations(config: Config) -> dict[str, dict[str, Any]]:
 
 
 def _device(backend: str) -> str:
-    if not backend.startswith("fake_"):
+    if Backend.named(backend).kind != "snapshot":
         raise ConfigError(
             f"budget.noise.backend: expected a noisy device such as 'fake_manila', got '{backend}'; other noise goes "
             "into execution.noise"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from qep_qiskit.config import Config, build, load_config
-from qep_qiskit.config.build_local_device import is_rehearsal, settled
+from qep_qiskit.config.build_local_device import settled
 from qep_qiskit.config.load import parse_override
 from qep_qiskit.errors import ConfigError, QepError
 
@@ -154,7 +154,7 @@ def _point(
 
 def _settled(config: Config) -> Config:
     """With what is taken from a device in it, so that the folder of a run holds the very configuration of its point."""
-    if is_rehearsal(config) and config.execution.snapshot is None:
+    if config.execution.where.is_rehearsal and config.execution.snapshot is None:
         raise ConfigError(
             f"execution.backend: '{config.execution.backend}' would have another calibration whenever the sweep goes "
             "on; use 'fake_...'"
