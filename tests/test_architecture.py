@@ -16,6 +16,7 @@ ROOMS = [
     "errors",
     "short_repr",
     "checks",
+    "registry",
     "warning_log",
     "files",
     "seeds",

@@ -11,7 +11,7 @@ from qiskit.quantum_info import Statevector
 
 from qep_qiskit.cli import main
 from qep_qiskit.cli.circuits import gradient_circuits
-from qep_qiskit.config import from_file, has_known_states, load_config
+from qep_qiskit.config import from_file, load_config
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
@@ -51,7 +51,7 @@ def test_config_for_a_device_is_within_its_own_limit(path, capsys):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_config_has_its_circuits_shown(path):
     """Every configuration with circuits has a folder of them."""
-    has_circuits = not has_known_states(load_config(path))
+    has_circuits = not load_config(path).preparation.has_known_states
     assert (path.stem in DRAWN) == has_circuits
 
 

@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _check(studies: Sequence[str], experiment: Experiment, setup: BudgetSetup, path: Path) -> None:
     """Everything that can be refused is refused before anything is written."""
-    if experiment.config.network.kind == "elastic":
+    if not experiment.config.network.has_shot_noise:
         raise ConfigError("network.kind: an elastic network has no shot noise to study; use 'oscillators'")
     if isinstance(experiment.network, GridNetwork):
         raise ConfigError(

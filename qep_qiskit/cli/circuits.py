@@ -13,8 +13,7 @@ from qiskit import QuantumCircuit, qasm3
 from rich.console import Console
 
 from qep_qiskit.cli.source import checked_sample, open_source
-from qep_qiskit.config import Experiment, has_known_states, level_of
-from qep_qiskit.config.build_executor import is_of_atoms
+from qep_qiskit.config import Experiment
 from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.errors import ConfigError, RunFolderError
 from qep_qiskit.execution import RequestKey, measured_circuit
@@ -94,18 +93,18 @@ def gradient_circuits(experiment: Experiment, weights: NDArray, sample: int) -> 
     Raises:
         ConfigError: The preparation has no circuits, or the sample is out of range.
     """
-    if is_of_atoms(experiment.config):
+    if experiment.config.network.is_in_space:
         raise ConfigError(
             f"network.kind: '{experiment.config.network.kind}' is solved without circuits, there are none to show; "
             "'qep gradient' shows its contrast"
         )
-    if has_known_states(experiment.config):
+    if experiment.config.preparation.has_known_states:
         kind = experiment.config.preparation.kind
         raise ConfigError(f"preparation.kind: '{kind}' has no circuits; use 'adiabatic' or 'variational'")
     hamiltonian = experiment.estimator.hamiltonian
     data = experiment.task.train.take(checked_sample(experiment, sample))
     betas = sorted({0.0, *experiment.estimator.contrast.betas.tolist()}, key=lambda beta: (abs(beta), -beta))
-    level = level_of(experiment.config)
+    level = experiment.config.preparation.target_level
     family = Family(
         groups=hamiltonian.groups,
         free=hamiltonian.free_coefficients(weights, data.inputs),

@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.config import Experiment, level_of, temperature_of
-from qep_qiskit.config.build_executor import is_remote
-from qep_qiskit.config.schema_preparation import VariationalConfig
+from qep_qiskit.config import Experiment
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning import GradientEstimate
@@ -35,8 +33,8 @@ def compare_exact(
     hamiltonian = experiment.estimator.hamiltonian
     config = experiment.config
     states: dict[str, Any] = {
-        "level": level_of(config),
-        "temperature": temperature_of(config),
+        "level": config.preparation.target_level,
+        "temperature": config.preparation.state_temperature,
         "reference": experiment.reference,
     }
     exact = exact_gradient(hamiltonian, weights, sample.inputs, sample.targets, **states)
@@ -57,13 +55,12 @@ def require_differences(experiment: Experiment) -> None:
     Raises:
         ConfigError: States are found from shots, or jobs would be sent to a device.
     """
-    section = experiment.config.preparation
-    if isinstance(section, VariationalConfig) and section.energies == "sampled":
+    if experiment.config.preparation.measures_energies:
         raise ConfigError(
             "--compare finite-difference: states that are found from shots scatter by more than a difference shows; "
             "set preparation.energies = 'simulated'"
         )
-    if is_remote(experiment.config):
+    if experiment.config.execution.is_remote:
         raise ConfigError(
             "--compare finite-difference: takes four circuits a weight with 20 000 shots each, too many for a device; "
             "use a configuration with a simulator, such as execution.backend = 'statevector'"

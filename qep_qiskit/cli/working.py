@@ -13,7 +13,6 @@ from rich.console import Console, RenderableType
 
 from qep_qiskit.cli.progress import ProgressView
 from qep_qiskit.config import Experiment
-from qep_qiskit.config.build_executor import is_remote
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution.remote import Pace, RemoteExecutor
 from qep_qiskit.execution.service import RemoteDevice
@@ -131,7 +130,7 @@ def require_device(experiment: Experiment, command: str) -> None:
     Raises:
         ConfigError: It does not.
     """
-    if not is_remote(experiment.config):
+    if not experiment.config.execution.is_remote:
         raise ConfigError(
             f"execution.backend: 'qep {command}' is for jobs that can be retrieved by id, on 'ibm_...' or a provider's "
             f"device, and this run works on '{experiment.config.execution.backend}' at once; use 'qep train' or 'qep "

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qep_qiskit.config.build_local_device import layout_of, live_device, local_device, provider_device
-from qep_qiskit.config.schema import Config
-from qep_qiskit.config.schema_springs import SpringsConfig
+from qep_qiskit.config.build_local_device import live_device, local_device
 from qep_qiskit.errors import ConfigError, NoLedgerWarning
 from qep_qiskit.execution import (
     Executor,
@@ -23,13 +21,16 @@ from qep_qiskit.execution.circuits import placing_on
 from qep_qiskit.execution.ledger import JobLedger
 from qep_qiskit.execution.noisy import MOST_QUBITS
 from qep_qiskit.execution.patience import Patience
-from qep_qiskit.execution.provider import ProviderDevice, retrieval_of
+from qep_qiskit.execution.provider import ProviderDevice
 from qep_qiskit.execution.remote import Pace, RemoteExecutor
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.execution.service import RemoteDevice
 from qep_qiskit.measurement import Extrapolation, ReadoutMitigation
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.warning_log import warn
+
+if TYPE_CHECKING:
+    from qep_qiskit.config.schema import Config
 
 __all__ = [
     "build_device",
@@ -39,9 +40,6 @@ __all__ = [
     "build_patience",
     "build_remote_executor",
     "build_sampler_options",
-    "has_known_states",
-    "is_of_atoms",
-    "is_remote",
     "require_exact",
 ]
 
@@ -61,13 +59,13 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     where = section.where
     _refuse_contradictions(config)
     build_sampler_options(config)
-    if is_of_atoms(config):
+    if config.network.is_in_space:
         return PointExecutor(seeds)
-    if has_known_states(config):
+    if config.preparation.has_known_states:
         return VectorExecutor(seeds)
     if where.kind == "statevector":
         return StatevectorExecutor(seeds)
-    if is_remote(config):
+    if section.is_remote:
         if config.measurement.shots == "exact":
             require_exact(config, num_qubits, "measurement.shots")
         return _OnlyWithLedger(section.backend)
@@ -85,7 +83,7 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
             local_device(config, num_qubits),
             seeds,
             measured_circuits=section.measured_circuits,
-            layout=layout_of(config),
+            layout=config.network.device_qubits,
             options=build_sampler_options(config),
         )
     noise = None if section.noise is None else aer.depolarizing_noise(**section.noise.model_dump())
@@ -104,31 +102,15 @@ def _provider_executor(config: Config, seeds: Seeds, num_qubits: int) -> Sampler
     """A backend whose jobs cannot be retrieved: simulators, and providers that offer no way to."""
     if config.measurement.shots == "exact":
         require_exact(config, num_qubits, "measurement.shots")
-    device = provider_device(config, num_qubits)
+    device = config.execution.provider_device(num_qubits)
     warn(
         NoLedgerWarning,
         "execution.backend: jobs of this backend cannot be retrieved by id, so there is no ledger: what is under way "
         "when a run is killed is measured, and paid, again",
         detail=config.execution.backend,
     )
-    place = placing_on(device, seeds, _OPTIMIZATION, layout_of(config))
+    place = placing_on(device, seeds, _OPTIMIZATION, config.network.device_qubits)
     return SamplerExecutor(device, seeds, optimization_level=_OPTIMIZATION, place=place)
-
-
-def has_known_states(config: Config) -> bool:
-    """Whether states are known without a circuit, and sampled as they are."""
-    return config.preparation.kind in ("exact", "annealing", "thermal")
-
-
-def is_of_atoms(config: Config) -> bool:
-    """Whether the network is one of atoms in space, and not on qubits."""
-    return isinstance(config.network, SpringsConfig) and config.network.grid is None
-
-
-def is_remote(config: Config) -> bool:
-    """Whether requests go to a device behind a service, whose jobs are kept in a ledger."""
-    where = config.execution.where
-    return where.is_ibm or (where.is_of_provider and retrieval_of(provider_device(config, 0)) is not None)
 
 
 def build_device(config: Config, num_qubits: int) -> RemoteDevice:
@@ -141,7 +123,7 @@ def build_device(config: Config, num_qubits: int) -> RemoteDevice:
     """
     section = config.execution
     if section.where.is_of_provider:
-        return ProviderDevice(provider_device(config, num_qubits), section.backend)
+        return ProviderDevice(config.execution.provider_device(num_qubits), section.backend)
     return live_device(
         config,
         num_qubits,
@@ -182,7 +164,7 @@ def build_remote_executor(
         patience=build_patience(config, pace),
         pace=pace,
         max_qpu_seconds=config.execution.max_qpu_seconds if max_qpu_seconds is None else max_qpu_seconds,
-        layout=layout_of(config),
+        layout=config.network.device_qubits,
         options=build_sampler_options(config),
     )
 
@@ -223,7 +205,7 @@ def build_mitigation(config: Config) -> ReadoutMitigation | None:
             if getattr(section, key) is not None:
                 _refuse(f"mitigation.{key}", "goes with readout = 'calibrated' or 'twirled' only; leave it out")
         return None
-    if has_known_states(config) or is_of_atoms(config) or _is_ideal(config):
+    if config.preparation.has_known_states or config.network.is_in_space or _is_ideal(config):
         _refuse("mitigation.readout", "this backend has no errors of the readout; leave it out")
     shots = 4096 if section.calibration_shots is None else section.calibration_shots
     return ReadoutMitigation(
@@ -269,7 +251,7 @@ def build_extrapolation(config: Config) -> Extrapolation | None:
         if section.extrapolation != "linear":
             _refuse("mitigation.extrapolation", "goes with noise_factors only; leave it out")
         return None
-    if has_known_states(config) or is_of_atoms(config) or _is_ideal(config):
+    if config.preparation.has_known_states or config.network.is_in_space or _is_ideal(config):
         _refuse("mitigation.noise_factors", "this backend has no noise to extrapolate; leave it out")
     return Extrapolation(factors=tuple(section.noise_factors), kind=section.extrapolation)
 
@@ -327,7 +309,7 @@ def _refuse_contradictions(config: Config) -> None:
         )
     if section.instance is not None and not (where.is_ibm or where.is_rehearsal):
         _refuse("instance", f"goes with backend = 'ibm_...' only, got '{section.backend}'; leave it out")
-    if section.wait_seconds is not None and not is_remote(config):
+    if section.wait_seconds is not None and not section.is_remote:
         _refuse("wait_seconds", f"goes with a device behind a service only, got '{section.backend}'; leave it out")
     if section.mode != "job" and not where.is_ibm:
         _refuse("mode", f"goes with backend = 'ibm_...' only, got '{section.backend}'; leave it out")
@@ -338,9 +320,9 @@ def _refuse_contradictions(config: Config) -> None:
     if where.kind != "aer" and section.noise is not None:
         why = "is ideal" if where.kind == "statevector" else "brings the noise of its device"
         _refuse("noise", f"'{section.backend}' {why}; leave it out, or use backend = 'aer'")
-    if is_of_atoms(config):
+    if config.network.is_in_space:
         _refuse_devices_for_atoms(config)
-    elif has_known_states(config):
+    elif config.preparation.has_known_states:
         _refuse_noise_on_exact(config)
     elif where.kind != "aer":
         _refuse_options_of_aer(config)

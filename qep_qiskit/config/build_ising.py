@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from qep_qiskit.config.schema_network import BiasesConfig, ClassicalIsingConfig, FieldsConfig, InputsConfig, IsingKeys
+from qiskit.transpiler import Target
+
 from qep_qiskit.config.start_section import start_of
 from qep_qiskit.errors import ConfigError, NetworkError, UnusedKeyWarning
+from qep_qiskit.execution.native import native_couplings, native_qubits
 from qep_qiskit.network import (
     ClampedInputs,
     Graph,
@@ -26,7 +29,10 @@ from qep_qiskit.network import (
 from qep_qiskit.tasks import Task
 from qep_qiskit.warning_log import warn
 
-__all__ = ["build_graph", "build_ising", "graph_size"]
+if TYPE_CHECKING:
+    from qep_qiskit.config.schema_network import BiasesConfig, InputsConfig, IsingKeys
+
+__all__ = ["build_graph", "build_ising", "cut_graph", "graph_size"]
 
 _GRAPH_KEYS: dict[str, tuple[str, ...]] = {
     "chain": ("num_spins",),
@@ -105,6 +111,20 @@ def build_graph(section: IsingKeys) -> Graph:
     return makers[section.graph](*values)
 
 
+def cut_graph(section: IsingKeys, device: Callable[[int], Target]) -> dict[str, Any]:
+    """Keys of a native graph, cut from the couplings of a device where its errors are smallest.
+
+    Raises:
+        ConfigError: A qubit is named twice, or keys do not go together.
+    """
+    size = graph_size(section)
+    if section.qubits is not None and len(set(section.qubits)) != size:
+        raise ConfigError(f"network.qubits: a qubit is named twice in {section.qubits}; keep one")
+    target = device(size)
+    qubits = list(section.qubits or native_qubits(target, size))
+    return {"num_spins": None, "qubits": qubits, "edges": [list(edge) for edge in native_couplings(target, qubits)]}
+
+
 def _biases(section: BiasesConfig) -> Start | None:
     if section.enabled:
         return start_of("network.biases", section)
@@ -130,9 +150,9 @@ def build_ising(section: IsingKeys, task: Task) -> IsingNetwork:
 def _fields(section: IsingKeys) -> Start | None:
     """Transverse fields; a classical network has none."""
     start = start_of("network.fields", section.fields)
-    if not isinstance(section, ClassicalIsingConfig):
+    if not section.is_classical:
         return start
-    if section.fields != FieldsConfig():
+    if section.fields != type(section.fields)():
         warn(UnusedKeyWarning, "network.fields: a classical network has no transverse fields; the section is not used")
     return None
 

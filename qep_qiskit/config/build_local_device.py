@@ -6,21 +6,16 @@ calibration is written into it, and stays there for as long as the run lives.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeGuard
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from qiskit.providers import BackendV2
 from qiskit.transpiler import Target
 
-from qep_qiskit.config.build_ising import graph_size
-from qep_qiskit.config.named import provider_backend
-from qep_qiskit.config.schema import Config
-from qep_qiskit.config.schema_network import IsingKeys, NetworkConfig
 from qep_qiskit.errors import ConfigError, ResourceError
 from qep_qiskit.execution.described import description_of, device_of_description
-from qep_qiskit.execution.native import native_couplings, native_qubits
 from qep_qiskit.execution.on_device import (
     fractional_device,
     is_fractional,
@@ -29,18 +24,16 @@ from qep_qiskit.execution.on_device import (
 )
 from qep_qiskit.execution.service import RemoteDevice
 
+if TYPE_CHECKING:
+    from qep_qiskit.config.schema import Config
+
 __all__ = [
     "fractional_of",
-    "is_native",
-    "layout_of",
     "live_device",
     "local_device",
-    "provider_device",
     "settled",
     "whole_device",
 ]
-
-_made: dict[str, BackendV2] = {}
 
 
 def settled(config: Config) -> Config:
@@ -51,31 +44,8 @@ def settled(config: Config) -> Config:
     Raises:
         QepError: The device cannot be had.
     """
-    return _with_native_graph(_with_snapshot(config))
-
-
-def provider_device(config: Config, num_qubits: int) -> BackendV2:
-    """The backend of a provider, made once for the same name and options.
-
-    Args:
-        config: The configuration.
-        num_qubits: Qubits that are needed.
-
-    Raises:
-        ConfigError: It cannot be made.
-        ResourceError: It is too small.
-    """
-    section = config.execution
-    factory = section.where.device
-    key = json.dumps([factory, section.backend_options], sort_keys=True)
-    if key not in _made:
-        _made[key] = provider_backend(factory, section.backend_options)
-    made = _made[key]
-    if made.num_qubits is not None and made.num_qubits < num_qubits:
-        raise ResourceError(
-            f"execution.backend: {section.backend} has {made.num_qubits} qubits, the network needs {num_qubits}"
-        )
-    return made
+    config = _with_snapshot(config)
+    return config.model_copy(update={"network": config.network.cut_from(partial(_target, config))})
 
 
 def _with_snapshot(config: Config) -> Config:
@@ -103,39 +73,15 @@ def _needing_the_client(backend: str) -> Iterator[None]:
         ) from error
 
 
-def is_native(section: NetworkConfig) -> TypeGuard[IsingKeys]:
-    """Whether the graph is cut from the device."""
-    return isinstance(section, IsingKeys) and section.graph == "native"
-
-
-def layout_of(config: Config) -> tuple[int, ...] | None:
-    """The device's qubits under a native network, spin after spin; None where they are free to choose."""
-    section = config.network
-    return tuple(section.qubits or ()) if is_native(section) else None
-
-
-def _with_native_graph(config: Config) -> Config:
-    section = config.network
-    if not is_native(section) or section.edges is not None:
-        return config
-    size = graph_size(section)
-    if section.qubits is not None and len(set(section.qubits)) != size:
-        raise ConfigError(f"network.qubits: a qubit is named twice in {section.qubits}; keep one")
-    target = _native_target(config, size)
-    qubits = list(section.qubits or native_qubits(target, size))
-    edges = [list(edge) for edge in native_couplings(target, qubits)]
-    cut = section.model_copy(update={"num_spins": None, "qubits": qubits, "edges": edges})
-    return config.model_copy(update={"network": cut})
-
-
-def _native_target(config: Config, num_qubits: int) -> Target:
+def _target(config: Config, num_qubits: int) -> Target:
+    """The device that a native network is cut from."""
     section = config.execution
     if section.where.is_ibm:
         return live_device(config, num_qubits, fractional_gates=section.fractional_gates).backend.target
     if section.where.is_described:
         return local_device(config, num_qubits).target
     if section.where.is_of_provider:
-        return provider_device(config, num_qubits).target
+        return section.provider_device(num_qubits).target
     raise ConfigError(
         "network.graph: 'native' is cut from a device; expected execution.backend = 'fake_...', 'rehearse:ibm_...', "
         f"'ibm_...' or 'package.module:factory', got '{section.backend}'"

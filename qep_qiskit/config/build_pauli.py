@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
+from typing import TYPE_CHECKING
 
-from qep_qiskit.config.schema_network import PauliConfig, PauliTermConfig
 from qep_qiskit.config.start_section import start_of
 from qep_qiskit.errors import ConfigError, NetworkError
 from qep_qiskit.expressions import parse_operator
 from qep_qiskit.network import Interaction, PauliNetwork
 from qep_qiskit.operators import PauliWord, sparse_pauli_op
 from qep_qiskit.tasks import Task
+
+if TYPE_CHECKING:
+    from qep_qiskit.config.schema_network import PauliConfig, PauliTermConfig
 
 __all__ = ["build_pauli"]
 

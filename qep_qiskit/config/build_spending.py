@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from qep_qiskit.config.build_atoms import shots_of
-from qep_qiskit.config.schema import Config
-from qep_qiskit.errors import ConfigError
+from typing import TYPE_CHECKING
+
+from qep_qiskit.errors import ConfigError, NoShotsWarning
 from qep_qiskit.learning import AdaptiveShots, Contrast, PilotSettings, Replication, SpendingPolicy, first_beta
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.tasks import Dataset
+from qep_qiskit.warning_log import warn
 
-__all__ = ["build_contrast", "build_policy", "build_replication"]
+if TYPE_CHECKING:
+    from qep_qiskit.config.schema import Config
+
+__all__ = ["build_contrast", "build_policy", "build_replication", "shots_of"]
 
 
 def build_contrast(config: Config, hamiltonian: NudgedHamiltonian, data: Dataset, seeds: Seeds) -> Contrast:
@@ -77,3 +81,19 @@ def build_replication(config: Config) -> Replication | None:
     replication = Replication(replicates=measurement.replicates, remove_signal_bias=measurement.remove_signal_bias)
     replication.share(shots)
     return replication
+
+
+def shots_of(config: Config) -> int | None:
+    """Shots per batch, None for exact expectations, which is what atoms at rest have."""
+    section = config.measurement
+    if not config.network.has_shot_noise:
+        if section.adaptive is not None or section.allocation == "optimal":
+            key = "adaptive" if section.adaptive is not None else "allocation"
+            raise ConfigError(f"measurement.{key}: an elastic network is at rest and has no shot noise; leave it out")
+        if "shots" in section.model_fields_set and section.shots != "exact":
+            warn(
+                NoShotsWarning,
+                "measurement.shots: an elastic network is at rest and has no shot noise; shots do not apply",
+            )
+        return None
+    return None if section.shots == "exact" else section.shots

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.config.schema_springs import SpringsConfig
 from qep_qiskit.config.start_section import start_of
 from qep_qiskit.errors import ConfigError, NetworkError
 from qep_qiskit.network import Graph, SpringNetwork, Start, chain, complete, from_edges, lattice, layered, ring
 from qep_qiskit.tasks import Task
+
+if TYPE_CHECKING:
+    from qep_qiskit.config.schema_springs import SpringsConfig
 
 __all__ = ["atom_count", "build_springs"]
 
@@ -167,7 +169,7 @@ def _rest_lengths(section: SpringsConfig, graph: Graph, places: NDArray, clamped
     given = section.rest_lengths
     if given is None:
         return None
-    if section.kind == "oscillators":
+    if not section.takes_rest_lengths:
         raise ConfigError(
             "network.rest_lengths: springs with rest lengths have no Gaussian ground state; leave the section out, or "
             "use kind = 'elastic'"

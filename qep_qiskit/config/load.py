@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from qep_qiskit.ansatz import ansatz_text
+from qep_qiskit.config.kinds import OneOf, kind_of, models_of
 from qep_qiskit.config.schema import Config
 from qep_qiskit.errors import ConfigError
 
@@ -110,16 +111,11 @@ def _drop_keys_of_another_kind(section: dict[str, Any], keys: Sequence[str], val
     """With another kind of task, cost or preparation, the keys that only the old kind knows go."""
     if len(keys) != 2 or keys[1] != "kind" or keys[0] not in Config.model_fields or section.get("kind") == value:
         return
-    kinds = {_kind_of(model): model for model in _models_in(Config.model_fields[keys[0]].annotation)}
-    if len(kinds) > 1 and value in kinds:
-        for key in [key for key in section if key not in kinds[value].model_fields]:
+    kinds = [item for item in Config.model_fields[keys[0]].metadata if isinstance(item, OneOf)]
+    if kinds and value in kinds[0].registry.kinds:
+        known = kinds[0].model_of({"kind": value}).model_fields
+        for key in [key for key in section if key not in known]:
             del section[key]
-
-
-def _kind_of(model: type[BaseModel]) -> str | None:
-    """The value of ``kind`` that stands for a model."""
-    kind = model.model_fields.get("kind")
-    return None if kind is None else next(iter(getattr(kind.annotation, "__args__", ())), None)
 
 
 def _explain(error: ValidationError, content: Mapping[str, Any]) -> str:
@@ -132,9 +128,9 @@ def _explain(error: ValidationError, content: Mapping[str, Any]) -> str:
             return f"{key}: {_unknown_key(problem['loc'], content)}"
         case "missing":
             return f"{key}: this key is missing"
-        case "union_tag_invalid":
-            return f"{key}.kind: expected one of {problem['ctx']['expected_tags']}, got '{problem['ctx']['tag']}'"
-        case "union_tag_not_found":
+        case "kind_unknown":
+            return f"{key}.kind: {problem['msg']}"
+        case "kind_missing":
             return f"{key}.kind: this key is missing; it says which {key} it is"
         case "model_type" | "model_attributes_type" | "dict_type" | "union_model_type":
             return f"{key}: expected a section of keys{_got(problem['input'])}"
@@ -203,54 +199,41 @@ def _without_tags(location: Sequence[str | int], content: Mapping[str, Any], *, 
 
 def _unknown_key(location: Sequence[str | int], content: Mapping[str, Any]) -> str:
     """Say of a key that it is misspelt, or belongs to another kind of its section."""
-    section = str(location[0])
-    if len(location) == 3 and section in Config.model_fields:
-        others = [
-            _kind_of(model)
-            for model in _models_in(Config.model_fields[section].annotation)
-            if _kind_of(model) != location[1] and location[2] in model.model_fields
-        ]
-        if others:
-            return f"does not go with kind = '{location[1]}'; leave it out"
-    return f"unknown key{_suggestion(location, content)}"
-
-
-def _suggestion(location: Sequence[str | int], content: Mapping[str, Any]) -> str:
-    """The known keys next to a misspelt one."""
-    known = _fields_at(Config, [str(part) for part in location[:-1]])
-    close = difflib.get_close_matches(str(location[-1]), known, n=1)
+    key = str(location[-1])
+    field, model = _place_of(location[:-1], content)
+    kind = kind_of(model)
+    if field is not None and kind is not None and any(key in other.model_fields for other in models_of(field)):
+        return f"does not go with kind = '{kind}'; leave it out"
+    known = list(model.model_fields)
+    close = difflib.get_close_matches(key, known, n=1)
     if close:
-        return f"; did you mean '{close[0]}'?"
-    return f"; known here: {', '.join(known)}" if known else ""
+        return f"unknown key; did you mean '{close[0]}'?"
+    return f"unknown key; known here: {', '.join(known)}"
 
 
-def _fields_at(model: type[BaseModel], path: Sequence[str]) -> list[str]:
-    """Keys known at a location; tags of unions and numbers of list items are passed over."""
-    if not path:
-        return list(model.model_fields)
-    if path[0] not in model.model_fields:
-        return _fields_at(model, path[1:])
-    candidates = _models_in(model.model_fields[path[0]].annotation)
-    tagged = [candidate for candidate in candidates if len(path) > 1 and _kind_of(candidate) == path[1]]
-    for candidate in tagged or candidates[:1]:
-        return _fields_at(candidate, path[2:] if tagged else path[1:])
-    return []
+def _place_of(location: Sequence[str | int], content: Mapping[str, Any]) -> tuple[FieldInfo | None, type[BaseModel]]:
+    """The section at a location: the key that holds it, and its class."""
+    field: FieldInfo | None = None
+    model: type[BaseModel] = Config
+    data: Any = content
+    for part in location:
+        if isinstance(data, list):
+            data = data[int(part)]
+        elif part in model.model_fields:
+            field, data = model.model_fields[str(part)], data[part]
+            model = _model_of(field, data)
+    return field, model
 
 
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]
+def _model_of(field: FieldInfo, data: Any) -> type[BaseModel]:
+    """The class of a section; of plain values any."""
+    kinds = [item for item in field.metadata if isinstance(item, OneOf)]
+    if kinds and isinstance(data, Mapping):
+        return kinds[0].model_of(data)
+    return next(iter(models_of(field)), BaseModel)
 
 
 def _with_absolute_paths(config: Config, folder: Path) -> Config:
     """Files named in a configuration are looked for beside it; an ansatz is read in."""
-    if config.task.kind == "csv":
-        task = config.task.model_copy(update={"file": str(folder / config.task.file)})
-        config = config.model_copy(update={"task": task})
-    if config.preparation.kind == "variational" and config.preparation.ansatz.kind == "file":
-        file = folder / config.preparation.ansatz.file
-        ansatz = config.preparation.ansatz.model_copy(update={"file": str(file), "text": ansatz_text(file)})
-        preparation = config.preparation.model_copy(update={"ansatz": ansatz})
-        config = config.model_copy(update={"preparation": preparation})
-    return config
+    update = {"task": config.task.beside(folder), "preparation": config.preparation.beside(folder)}
+    return config.model_copy(update=update)

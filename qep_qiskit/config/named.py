@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from qep_qiskit.errors import ConfigError
 __all__ = ["imported", "is_named", "provider_backend"]
 
 _KEY = "execution.backend"
+_made: dict[str, BackendV2] = {}
 
 
 def is_named(text: str) -> bool:
@@ -44,7 +46,7 @@ def imported(key: str, text: str) -> Any:
 
 
 def provider_backend(text: str, options: Mapping[str, Any]) -> BackendV2:
-    """Make the backend of a provider.
+    """The backend of a provider, made once for the same factory and options.
 
     Args:
         text: ``package.module:factory``; the factory is a function or a class that returns a `BackendV2`.
@@ -53,6 +55,13 @@ def provider_backend(text: str, options: Mapping[str, Any]) -> BackendV2:
     Raises:
         ConfigError: The factory cannot be imported, raises, or returns something else.
     """
+    key = json.dumps([text, options], sort_keys=True)
+    if key not in _made:
+        _made[key] = _new_backend(text, options)
+    return _made[key]
+
+
+def _new_backend(text: str, options: Mapping[str, Any]) -> BackendV2:
     factory = imported(_KEY, text)
     if not callable(factory):
         raise ConfigError(

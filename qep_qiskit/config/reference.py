@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from qep_qiskit.config.kinds import Known, kind_of, models_of
 from qep_qiskit.config.schema import Config
 from qep_qiskit.config.start_section import StartConfig
 
@@ -35,8 +36,8 @@ def configuration_page() -> str:
 
 def _section(model: type[BaseModel], path: str) -> Iterator[str]:
     """A heading, a table of the plain keys, then the sections inside."""
-    plain = {name: field for name, field in model.model_fields.items() if not _models(field.annotation)}
-    kind = _kind(model)
+    plain = {name: field for name, field in model.model_fields.items() if not models_of(field)}
+    kind = kind_of(model)
     title = f"`[{path}]`" + (f' with `kind = "{kind}"`' if kind else "") if path else "Top level"
     yield f"## {title}\n"
     yield f"{_first_line(model)}\n"
@@ -47,7 +48,7 @@ def _section(model: type[BaseModel], path: str) -> Iterator[str]:
     yield ""
     for name, field in model.model_fields.items():
         inner = f"{path}.{name}" if path else name
-        for part in _models(field.annotation):
+        for part in models_of(field):
             yield from _section(part, f"[{inner}]" if _is_list(field.annotation) else inner)
 
 
@@ -55,23 +56,14 @@ def _first_line(model: type[BaseModel]) -> str:
     return (model.__doc__ or "").strip().splitlines()[0]
 
 
-def _kind(model: type[BaseModel]) -> str | None:
-    field = model.model_fields.get("kind")
-    tags = get_args(field.annotation) if field is not None else ()
-    return tags[0] if len(tags) == 1 else None
-
-
 def _is_list(annotation: Any) -> bool:
     return getattr(annotation, "__origin__", None) is list
 
 
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in get_args(annotation) for model in _models(part)]
-
-
 def _values(field: FieldInfo) -> str:
+    known = [item for item in field.metadata if isinstance(item, Known)]
+    if known:
+        return " or ".join(f"`{name}`" for name in known[0].names)
     return _with_limits(" or ".join(dict.fromkeys(_type_words(field.annotation))), field.metadata)
 
 

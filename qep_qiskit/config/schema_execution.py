@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
-from pydantic_core import PydanticCustomError
+from qiskit.providers import BackendV2
 
 from qep_qiskit.config.backend import Backend
+from qep_qiskit.config.kinds import refused
+from qep_qiskit.config.named import provider_backend
 from qep_qiskit.config.section import Section, Shots
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.errors import ConfigError, ResourceError
+from qep_qiskit.execution.provider import retrieval_of
+from qep_qiskit.memory import require_memory
 
 __all__ = ["ExecutionConfig", "MitigationConfig", "NoiseConfig"]
 
@@ -114,4 +118,38 @@ class ExecutionConfig(Section):
         try:
             return Backend.named(name).name
         except ConfigError as error:
-            raise PydanticCustomError("refused", "{reason}", {"reason": str(error)}) from None
+            raise refused(error) from None
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether requests go to a device behind a service, whose jobs are kept in a ledger."""
+        where = self.where
+        return where.is_ibm or (where.is_of_provider and retrieval_of(self.provider_device(0)) is not None)
+
+    def provider_device(self, num_qubits: int) -> BackendV2:
+        """The backend of a provider, made once for the same factory and options.
+
+        Args:
+            num_qubits: Qubits that are needed.
+
+        Raises:
+            ConfigError: It cannot be made.
+            ResourceError: It is too small.
+        """
+        made = provider_backend(self.where.device, self.backend_options)
+        if made.num_qubits is not None and made.num_qubits < num_qubits:
+            raise ResourceError(
+                f"execution.backend: {self.backend} has {made.num_qubits} qubits, the network needs {num_qubits}"
+            )
+        return made
+
+    def check_memory(self, num_qubits: int) -> None:
+        """Refuse what cannot be simulated.
+
+        Raises:
+            ResourceError: It does not fit in memory.
+        """
+        if self.method == "density_matrix":
+            require_memory(num_qubits, 2 * 16, "a density matrix simulation", bits_per_qubit=2)
+        elif self.method != "matrix_product_state" and not self.is_remote:
+            require_memory(num_qubits, 5 * 16, "a state vector simulation")

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field
 
 from qep_qiskit.config.section import Section
+from qep_qiskit.network import GridNetwork, PositionGrid, SpringNetwork, check_grid, spread_of
+from qep_qiskit.seeds import Seeds
+from qep_qiskit.tasks import Task
 
 __all__ = ["GridConfig"]
 
@@ -21,3 +25,21 @@ class GridConfig(Section):
     """Length of the boxes. ``auto``: as far from the walls as from the largest momentum, coordinate by coordinate."""
     centre: float | Literal["auto"] = "auto"
     """Middle of the boxes. ``auto``: of where each coordinate is in all samples."""
+
+    def build(self, atoms: SpringNetwork, task: Task, seeds: Seeds) -> GridNetwork:
+        """Atoms on registers; what is automatic follows from the starting weights and all samples.
+
+        Raises:
+            NetworkError: No grid of ten qubits a coordinate would do, or springs have rest lengths.
+        """
+        inputs = task.train.inputs if task.test is None else np.concatenate([task.train.inputs, task.test.inputs])
+        spread = spread_of(atoms, atoms.layout.initial(seeds), inputs)
+        grid = PositionGrid.around(
+            spread,
+            names=[atoms.frame.name(coordinate) for coordinate in atoms.frame.moving_coordinates],
+            num_qubits=None if self.num_qubits == "auto" else self.num_qubits,
+            box=None if self.box == "auto" else self.box,
+            centre=None if self.centre == "auto" else self.centre,
+        )
+        check_grid(grid, spread)
+        return GridNetwork(atoms=atoms, grid=grid)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field
+from qiskit.transpiler import Target
 
+from qep_qiskit.config.build_ising import build_ising, cut_graph, graph_size
+from qep_qiskit.config.build_pauli import build_pauli
+from qep_qiskit.config.kinds import OneOf, section_registry
+from qep_qiskit.config.network_section import NetworkSection
 from qep_qiskit.config.schema_springs import ElasticConfig, OscillatorsConfig
 from qep_qiskit.config.section import Section
 from qep_qiskit.config.start_section import StartConfig
-from qep_qiskit.network import ISING_STARTS, PAULI_START, Start
+from qep_qiskit.network import ISING_STARTS, PAULI_START, Network, Start
+from qep_qiskit.seeds import Seeds
+from qep_qiskit.tasks import Task
 
 __all__ = [
     "BiasesConfig",
@@ -81,10 +88,12 @@ class PauliWeightsConfig(StartConfig):
     defaults: ClassVar[Start] = PAULI_START
 
 
-class IsingKeys(Section):
+class IsingKeys(NetworkSection):
     """What the quantum and the classical Ising network have in common: all keys."""
 
-    kind: str
+    connection: ClassVar[str] = "add edges, or link inputs to its part of the graph"
+    symmetry_breaker: ClassVar[str] = "[network.biases]"
+
     graph: Literal["chain", "ring", "lattice", "complete", "layered", "heavy_hex", "square", "native", "edges"] = (
         "complete"
     )
@@ -117,6 +126,26 @@ class IsingKeys(Section):
     inputs: InputsConfig = InputsConfig()
     """W, one per input and spin."""
 
+    @property
+    def device_qubits(self) -> tuple[int, ...] | None:
+        """Those of a native graph."""
+        return tuple(self.qubits or ()) if self.graph == "native" else None
+
+    @property
+    def qubits_ahead(self) -> int | None:
+        """Spins of the graph."""
+        return graph_size(self)
+
+    def cut_from(self, device: Callable[[int], Target]) -> Self:
+        """With the edges of a native graph."""
+        if self.graph != "native" or self.edges is not None:
+            return self
+        return self.model_copy(update=cut_graph(self, device))
+
+    def build(self, task: Task, seeds: Seeds, *, reads_spins: bool) -> Network:
+        """Graph, weights, and how inputs enter."""
+        return build_ising(self, task)
+
 
 class IsingConfig(IsingKeys):
     """The transverse-field Ising network."""
@@ -129,6 +158,8 @@ class ClassicalIsingConfig(IsingKeys):
 
     The section `fields` is accepted, so that this one key turns the one into the other, and not used; it is said.
     """
+
+    is_classical: ClassVar[bool] = True
 
     kind: Literal["classical_ising"]
 
@@ -155,8 +186,11 @@ class PauliTermConfig(Section):
     named by their letters too, as ``K[X0 Z1]``."""
 
 
-class PauliConfig(Section):
+class PauliConfig(NetworkSection):
     """Any Hamiltonian of Pauli words, H = sum of the terms; signs are as written."""
+
+    connection: ClassVar[str] = "add terms that join it to the spins with inputs"
+    symmetry_breaker: ClassVar[str] = "terms such as Z0, with weights that start from"
 
     kind: Literal["pauli"]
     num_spins: int = Field(ge=1, le=_MOST_SPINS)
@@ -171,18 +205,19 @@ class PauliConfig(Section):
     weights: PauliWeightsConfig = PauliWeightsConfig()
     """All weights, numbered as their names first appear; by default drawn from a normal distribution."""
 
+    @property
+    def qubits_ahead(self) -> int | None:
+        """Spins, as given."""
+        return self.num_spins
 
-def _kind(section: Any) -> str:
-    """The tag of a network section; without one it is the Ising network."""
-    given = section.get("kind", "ising") if isinstance(section, Mapping) else getattr(section, "kind", "ising")
-    return str(given)
+    def build(self, task: Task, seeds: Seeds, *, reads_spins: bool) -> Network:
+        """Terms, repeated along the spins where they ask for it."""
+        return build_pauli(self, task, reads_spins=reads_spins)
 
 
-NetworkConfig = Annotated[
-    Annotated[IsingConfig, Tag("ising")]
-    | Annotated[ClassicalIsingConfig, Tag("classical_ising")]
-    | Annotated[PauliConfig, Tag("pauli")]
-    | Annotated[OscillatorsConfig, Tag("oscillators")]
-    | Annotated[ElasticConfig, Tag("elastic")],
-    Discriminator(_kind),
-]
+NETWORKS = section_registry(
+    "networks", NetworkSection, IsingConfig, ClassicalIsingConfig, PauliConfig, OscillatorsConfig, ElasticConfig
+)
+"""Kinds of networks."""
+
+NetworkConfig = Annotated[NetworkSection, OneOf(NETWORKS, default="ising")]

@@ -1,29 +1,40 @@
-"""Keys of the section that says how states are reached."""
+"""Keys of the section that says how states are reached; each kind builds its preparation."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from qep_qiskit.config.section import Section, Shots
+from qep_qiskit.config.kinds import OneOf, section_registry
+from qep_qiskit.config.preparation_section import PreparationScene, PreparationSection, refuse_given
+from qep_qiskit.config.schema_variational import VariationalConfig
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.memory import require_memory
+from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import (
+    AdiabaticPreparation,
+    AnnealingPreparation,
+    ExactPreparation,
+    OscillatorProduct,
+    Preparation,
+    SplitOperatorPreparation,
+    ThermalPreparation,
+    check_level,
+    exact_preparation,
+)
 
-__all__ = [
-    "AdiabaticConfig",
-    "AnnealingConfig",
-    "EquilibriumConfig",
-    "ExactConfig",
-    "FileAnsatz",
-    "GaussianConfig",
-    "HamiltonianAnsatz",
-    "HardwareEfficientAnsatz",
-    "PreparationConfig",
-    "ThermalConfig",
-    "VariationalConfig",
-]
+if TYPE_CHECKING:
+    from qep_qiskit.config.schema import Config
+
+__all__ = ["AdiabaticConfig", "PreparationConfig", "VariationalConfig"]
+
+_OF_SPINS = ("driver_field", "driver_spread", "level")
+_OF_OSCILLATORS = ("driver_stiffness", "start")
 
 
-class ExactConfig(Section):
+class ExactConfig(PreparationSection):
     """Exact eigenstates."""
 
     kind: Literal["exact"]
@@ -34,8 +45,40 @@ class ExactConfig(Section):
     tolerance: float = Field(default=0.0, ge=0)
     """Relative tolerance of Lanczos; 0 is machine precision."""
 
+    @property
+    def has_known_states(self) -> bool:
+        """They are solved for."""
+        return True
 
-class AnnealingConfig(Section):
+    @property
+    def at_rest_options(self) -> dict[str, Any] | None:
+        """What atoms at rest are is exact."""
+        return {}
+
+    def check_memory(self, config: Config, num_qubits: int) -> None:
+        """Vectors of Lanczos; classical spins are searched."""
+        if not config.network.is_classical:
+            require_memory(num_qubits, 16 * 26, "exact preparation")
+
+    def build(self, scene: PreparationScene) -> Preparation:
+        """By diagonalisation, or a search of classical spins."""
+        size = scene.hamiltonian.num_qubits
+        check_level(self.level, size)
+        found = exact_preparation(
+            scene.hamiltonian.groups, level=self.level, solver=self.solver, tolerance=self.tolerance
+        )
+        if isinstance(found, ExactPreparation):
+            found.check_level(size)
+        return found
+
+    def build_on_grid(self, scene: PreparationScene, driver: OscillatorProduct) -> Preparation:
+        """By diagonalisation."""
+        found = ExactPreparation(level=self.level, solver=self.solver, tolerance=self.tolerance)
+        found.check_level(scene.hamiltonian.num_qubits)
+        return found
+
+
+class AnnealingConfig(PreparationSection):
     """Ground states of classical spins by simulated annealing."""
 
     kind: Literal["annealing"]
@@ -51,24 +94,95 @@ class AnnealingConfig(Section):
     cold_temperature: float | None = Field(default=None, gt=0)
     """Last temperature; by default 1/40 of the default of the first."""
 
+    @property
+    def has_known_states(self) -> bool:
+        """They are found by a search."""
+        return True
 
-class ThermalConfig(Section):
+    def check_memory(self, config: Config, num_qubits: int) -> None:
+        """There are no vectors."""
+
+    def build(self, scene: PreparationScene) -> Preparation:
+        """Where everything is classical."""
+        groups = scene.hamiltonian.groups
+        quantum = next((word for group in groups if not group.is_classical for word in group.words), None)
+        if quantum is not None:
+            raise ConfigError(
+                f"preparation.kind: 'annealing' is for classical spins, and network or cost hold '{quantum}'; use "
+                "network.kind = 'classical_ising' and a cost of Z alone, or another preparation"
+            )
+        return AnnealingPreparation(
+            seeds=scene.seeds,
+            sweeps=self.sweeps,
+            restarts=self.restarts,
+            reheat=self.reheat,
+            hot=self.hot_temperature,
+            cold=self.cold_temperature,
+        )
+
+
+class ThermalConfig(PreparationSection):
     """Gibbs states: exact, of quantum networks up to about 10 qubits, of classical ones up to about 20 spins."""
 
     kind: Literal["thermal"]
     temperature: float = Field(gt=0)
     """T, in energy."""
 
+    @property
+    def has_known_states(self) -> bool:
+        """They are summed."""
+        return True
 
-class GaussianConfig(Section):
+    @property
+    def state_temperature(self) -> float | None:
+        """T."""
+        return self.temperature
+
+    def check_memory(self, config: Config, num_qubits: int) -> None:
+        """Density matrices; of classical spins probabilities."""
+        bits = 1 if config.network.is_classical else 2
+        require_memory(num_qubits, 16 * 8, "simulating Gibbs states", bits_per_qubit=bits)
+
+    def build(self, scene: PreparationScene) -> Preparation:
+        """By the spectrum."""
+        return ThermalPreparation(self.temperature)
+
+    def counterpart(self, hamiltonian: NudgedHamiltonian) -> Preparation:
+        """The same states."""
+        return ThermalPreparation(self.temperature)
+
+
+class _AtomsConfig(PreparationSection):
+    """Preparations of atoms in space alone."""
+
+    def build(self, scene: PreparationScene) -> Preparation:
+        """Qubits are none."""
+        raise self._refusal("springs;")
+
+    def build_on_grid(self, scene: PreparationScene, driver: OscillatorProduct) -> Preparation:
+        """Nor are registers."""
+        raise self._refusal("atoms in space; leave network.grid out, or")
+
+    def _refusal(self, where: str) -> ConfigError:
+        return ConfigError(
+            f"preparation.kind: '{self.kind}' goes with networks of {where} use 'exact', 'adiabatic' or 'variational'"
+        )
+
+
+class GaussianConfig(_AtomsConfig):
     """Exact Gaussian ground states of oscillators; ``exact`` means the same for them."""
 
     kind: Literal["gaussian"]
     level: Literal[0] = 0
     """The ground state."""
 
+    @property
+    def at_rest_options(self) -> dict[str, Any] | None:
+        """None to choose."""
+        return {}
 
-class EquilibriumConfig(Section):
+
+class EquilibriumConfig(_AtomsConfig):
     """Atoms of an elastic network at rest; ``exact`` means the same for it."""
 
     kind: Literal["equilibrium"]
@@ -80,8 +194,13 @@ class EquilibriumConfig(Section):
     """Force, relative to the largest coefficient, at which atoms are at rest; by default 1e-10, or 3e-4 of the force of
     the nudge where that is less."""
 
+    @property
+    def at_rest_options(self) -> dict[str, Any] | None:
+        """How a root is searched."""
+        return {"critical_point": self.critical_point, "tolerance": self.tolerance}
 
-class AdiabaticConfig(Section):
+
+class AdiabaticConfig(PreparationSection):
     """Adiabatic Trotter evolution."""
 
     kind: Literal["adiabatic"]
@@ -105,78 +224,47 @@ class AdiabaticConfig(Section):
     level: int = Field(default=0, ge=0)
     """Which eigenstate, 0 for the ground state; reached from the driver's."""
 
+    def build(self, scene: PreparationScene) -> Preparation:
+        """A ramp from the driver of spins."""
+        check_level(self.level, scene.hamiltonian.num_qubits)
+        refuse_given(self, _OF_OSCILLATORS, "is for oscillators on a grid")
+        return AdiabaticPreparation(
+            total_time=self.total_time,
+            steps=self.steps,
+            order=self.order,
+            ramp=self.ramp,
+            driver_field=self.driver_field,
+            driver_spread=self.driver_spread,
+            level=self.level,
+        )
 
-class HamiltonianAnsatz(Section):
-    """The Hamiltonian's own gates, layer after layer, each with a free angle."""
-
-    kind: Literal["hamiltonian"]
-    depth: int = Field(default=3, ge=1)
-    """Number of layers; chains need about 0.75 N to N, complete graphs N/2 to 0.75 N."""
-
-
-class HardwareEfficientAnsatz(Section):
-    """RY, RZ and CX gates, as Qiskit's ``efficient_su2``."""
-
-    kind: Literal["hardware_efficient"]
-    depth: int = Field(default=2, ge=0)
-    """Number of entangling layers; 0 is a product state."""
-    entanglement: Literal["reverse_linear", "linear", "circular", "full", "pairwise"] = "reverse_linear"
-    """Which qubits an entangling layer connects."""
-
-
-class FileAnsatz(Section):
-    """A circuit of the user's own, in OpenQASM 3 with ``input angle`` for every free angle, or in QPY."""
-
-    kind: Literal["file"]
-    file: str
-    """Path of the file; relative paths start at the folder of the configuration."""
-    text: str | None = None
-    """Its content; filled in when the configuration is read, so that a run keeps the circuit it began with."""
-
-
-AnsatzConfig = Annotated[HamiltonianAnsatz | HardwareEfficientAnsatz | FileAnsatz, Field(discriminator="kind")]
+    def build_on_grid(self, scene: PreparationScene, driver: OscillatorProduct) -> Preparation:
+        """A ramp from the driver of oscillators."""
+        hint = "oscillators on a grid have preparation.driver_stiffness, and reach their ground state"
+        refuse_given(self, _OF_SPINS, f"is for spins; {hint}")
+        if self.driver_stiffness != "auto":
+            driver = replace(driver, stiffness=(self.driver_stiffness,) * driver.grid.num_coordinates)
+        return SplitOperatorPreparation(
+            driver=driver,
+            total_time=self.total_time,
+            steps=self.steps,
+            order=self.order,
+            ramp=self.ramp,
+            start=self.start,
+        )
 
 
-class VariationalConfig(Section):
-    """Minima of the energy of an ansatz (VQE)."""
+PREPARATIONS = section_registry(
+    "preparations",
+    PreparationSection,
+    ExactConfig,
+    AnnealingConfig,
+    ThermalConfig,
+    AdiabaticConfig,
+    VariationalConfig,
+    GaussianConfig,
+    EquilibriumConfig,
+)
+"""Kinds of preparations."""
 
-    kind: Literal["variational"]
-    ansatz: AnsatzConfig = HamiltonianAnsatz(kind="hamiltonian")
-    """The circuit."""
-    level: int = Field(default=0, ge=0)
-    """Which eigenstate, 0 for the ground state; higher ones by deflation of those below (VQD)."""
-    energies: Literal["simulated", "sampled"] = "simulated"
-    """``simulated``: exact energies and gradients from state vectors; ``sampled``: every energy is measured."""
-    optimizer: str = "bfgs"
-    """``bfgs`` (needs simulated energies), or an optimiser of qiskit-algorithms: ``spsa``, ``nft``, ``cobyla``, ..."""
-    options: dict[str, bool | int | float | str] = Field(default={})
-    """Options of an optimiser of qiskit-algorithms, such as ``maxiter``; of ``spsa`` ``resamplings`` too: directions of
-    one iteration, all measured in one request, which is one job on a device."""
-    shots: Shots | Literal["exact"] | None = None
-    """Shots per batch of sampled energies; those of the measurement by default."""
-    tolerance: float | None = Field(default=None, gt=0)
-    """Norm of the energy's gradient below which a state is converged; by default, for simulated energies, 1e-4 of the
-    largest coefficient, or 3e-4 of the force of the nudge where that is less; none for sampled ones."""
-    max_evaluations: int = Field(default=3000, gt=0)
-    """Of the energy, for every state; of ``bfgs``."""
-    restarts: int = Field(default=1, ge=1)
-    """Starts tried where nothing is known of a state; of simulated energies."""
-    residual_directions: int = Field(default=4, ge=0)
-    """Directions in which the slope of sampled energies is measured at the end: they tell whether nudged states have
-    followed the nudge."""
-    residual_shots: Shots | None = None
-    """Shots per batch of these slopes; those of the energies by default."""
-    on_unconverged: Literal["warn", "stop", "go_on"] = "warn"
-    """What to do with states that are not converged."""
-
-
-PreparationConfig = Annotated[
-    ExactConfig
-    | AnnealingConfig
-    | ThermalConfig
-    | AdiabaticConfig
-    | VariationalConfig
-    | GaussianConfig
-    | EquilibriumConfig,
-    Field(discriminator="kind"),
-]
+PreparationConfig = Annotated[PreparationSection, OneOf(PREPARATIONS)]

@@ -7,16 +7,23 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from qep_qiskit.config.build_springs import build_springs
+from qep_qiskit.config.network_section import NetworkSection
 from qep_qiskit.config.schema_grid import GridConfig
-from qep_qiskit.config.section import Section
 from qep_qiskit.config.start_section import StartConfig
-from qep_qiskit.network import SPRING_STARTS, Start
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.memory import require_bytes
+from qep_qiskit.network import SPRING_STARTS, Network, SpringNetwork, Start
+from qep_qiskit.preparation import EquilibriumPreparation, GaussianPreparation, Preparation
+from qep_qiskit.seeds import Seeds
+from qep_qiskit.tasks import Task
 
 __all__ = ["AnchorsConfig", "ElasticConfig", "OscillatorsConfig", "RestLengthsConfig", "SpringsConfig"]
 
 Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
 
 _MOST_ATOMS = 10_000
+_MATRICES = 8  # stiffness, modes, and what diagonalisation needs, for the free phase and two nudged ones
 
 
 class SpringConstantsConfig(StartConfig):
@@ -60,10 +67,13 @@ class MassesConfig(StartConfig):
     defaults: ClassVar[Start] = SPRING_STARTS["masses"]
 
 
-class SpringsConfig(Section):
+class SpringsConfig(NetworkSection):
     """Atoms joined by springs; the quantum and the classical network have the same keys."""
 
-    kind: Literal["oscillators", "elastic"]
+    site: ClassVar[str] = "atom"
+    connection: ClassVar[str] = "add springs that lead to a clamped atom"
+    takes_rest_lengths: ClassVar[bool] = False
+
     graph: Literal["chain", "ring", "lattice", "complete", "layered", "edges"] = "complete"
     """Name of the graph of springs; each takes its own keys below."""
     num_atoms: int | None = Field(default=None, ge=1, le=_MOST_ATOMS)
@@ -104,14 +114,55 @@ class SpringsConfig(Section):
     grid: GridConfig | None = None
     """Puts ``oscillators`` on qubits, for circuits and state vectors; without the section they stay in space."""
 
+    @property
+    def is_in_space(self) -> bool:
+        """Without a grid."""
+        return self.grid is None
+
+    def build(self, task: Task, seeds: Seeds, *, reads_spins: bool) -> Network:
+        """Atoms and springs, on registers where there is a grid."""
+        atoms = build_springs(self, task)
+        return atoms if self.grid is None else self.grid.build(atoms, task, seeds)
+
 
 class OscillatorsConfig(SpringsConfig):
     """Quantum harmonic oscillators: atoms joined by springs without rest lengths."""
 
+    own_preparation: ClassVar[str] = "gaussian"
+
     kind: Literal["oscillators"]
+
+    def at_rest(self, network: SpringNetwork, **options: Any) -> Preparation:
+        """The Gaussian ground state.
+
+        Raises:
+            ResourceError: The stiffness does not fit in memory.
+        """
+        size = len(network.frame.moving_coordinates)
+        require_bytes(_MATRICES * 8 * size**2, f"normal modes of {size} coordinates")
+        return GaussianPreparation(hbar=network.hbar)
 
 
 class ElasticConfig(SpringsConfig):
     """The classical elastic network, with the keys of the oscillators: atoms and springs at rest."""
 
+    own_preparation: ClassVar[str] = "equilibrium"
+    takes_rest_lengths: ClassVar[bool] = True
+
     kind: Literal["elastic"]
+
+    @property
+    def has_shot_noise(self) -> bool:
+        """Atoms are at rest."""
+        return False
+
+    def build(self, task: Task, seeds: Seeds, *, reads_spins: bool) -> Network:
+        """In space only."""
+        if self.grid is not None:
+            raise ConfigError("network.grid: goes with kind = 'oscillators'; leave it out")
+        return super().build(task, seeds, reads_spins=reads_spins)
+
+    def at_rest(self, network: SpringNetwork, **options: Any) -> Preparation:
+        """The equilibrium of all forces."""
+        assert network.places is not None
+        return EquilibriumPreparation(places=network.places, **options)

@@ -13,23 +13,63 @@ the derivative is also a covariance of the free phase (`fluctuations`), which ne
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import ConfigError
+from qep_qiskit.registry import Registry
 
-__all__ = ["Contrast"]
+__all__ = ["STENCILS", "Contrast", "Stencil", "of_sign"]
 
-_STENCILS: dict[str, dict[int, float]] = {
-    "one_sided": {0: -1.0, 1: 1.0},
-    "symmetric": {-1: -0.5, 1: 0.5},
-    "four_point": {-2: 1.0 / 12.0, -1: -8.0 / 12.0, 1: 8.0 / 12.0, 2: -1.0 / 12.0},
-}
 _FLUCTUATIONS = "fluctuations"
+_OTHER_SIDE = "_negative"
 _SMALLEST_BETA = 1e-100  # powers of it, and of its inverse, stay numbers of double precision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stencil:
+    """A finite-difference stencil for the derivative by the nudge.
+
+    Args:
+        weights: Weight of the mean at every multiple of beta; their sum is zero, that of multiple * weight is one.
+        order: Leading power of beta in the bias.
+
+    Raises:
+        ConfigError: The weights make no derivative.
+    """
+
+    weights: Mapping[float, float]
+    order: int
+
+    def __post_init__(self) -> None:
+        moments = [sum(weight * multiple**power for multiple, weight in self.weights.items()) for power in (0, 1)]
+        if not np.allclose(moments, [0.0, 1.0], rtol=0.0, atol=1e-12):
+            raise ConfigError(
+                f"stencil: expected weights with the sum 0, and 1 times the multiples, got {dict(self.weights)}"
+            )
+
+    @property
+    def is_one_sided(self) -> bool:
+        """Whether it looks to one side, so that the sign of beta means something."""
+        return min(self.weights) >= 0
+
+
+STENCILS: Registry[Stencil] = Registry(
+    "qep_qiskit.contrasts", lambda entry: isinstance(entry, Stencil), "a Stencil of qep_qiskit.learning"
+)
+"""Contrasts of nudged phases by kind."""
+STENCILS.add("one_sided", Stencil(weights={0: -1.0, 1: 1.0}, order=1))
+STENCILS.add("symmetric", Stencil(weights={-1: -0.5, 1: 0.5}, order=2))
+STENCILS.add("four_point", Stencil(weights={-2: 1.0 / 12.0, -1: -8.0 / 12.0, 1: 8.0 / 12.0, 2: -1.0 / 12.0}, order=4))
+
+
+def of_sign(name: str) -> tuple[str, float]:
+    """Kind and sign of the nudge of a contrast by its name in a study, where ``_negative`` is the other side."""
+    kind = name.removesuffix(_OTHER_SIDE)
+    return kind, -1.0 if kind != name else 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +77,8 @@ class Contrast:
     """A stencil of nudged phases.
 
     Args:
-        kind: ``"one_sided"``, ``"symmetric"``, ``"four_point"`` or ``"fluctuations"``.
-        beta: Nudge strength, in 1/(units of the cost) times energy. Of either sign for ``one_sided``; not
+        kind: ``"one_sided"``, ``"symmetric"``, ``"four_point"``, another of `STENCILS`, or ``"fluctuations"``.
+        beta: Nudge strength, in 1/(units of the cost) times energy. Of either sign for one-sided stencils; not
             used by ``fluctuations``.
 
     Raises:
@@ -46,13 +86,13 @@ class Contrast:
             means nothing.
     """
 
-    kind: Literal["one_sided", "symmetric", "four_point", "fluctuations"] = "symmetric"
+    kind: str = "symmetric"
     beta: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.kind not in (*_STENCILS, _FLUCTUATIONS):
+        if self.kind not in (*STENCILS.kinds, _FLUCTUATIONS):
             raise ConfigError(
-                f"contrast.kind: expected one of {', '.join((*_STENCILS, _FLUCTUATIONS))}, got '{self.kind}'"
+                f"contrast.kind: expected one of {', '.join((*STENCILS.kinds, _FLUCTUATIONS))}, got '{self.kind}'"
             )
         if self.beta == 0 or not np.isfinite(self.beta):
             raise ConfigError(f"contrast.beta: expected a number other than zero, got {self.beta}")
@@ -61,7 +101,7 @@ class Contrast:
                 f"contrast.beta: expected a magnitude from {_SMALLEST_BETA:g} to {1.0 / _SMALLEST_BETA:g}, got "
                 f"{self.beta:g}"
             )
-        if self.beta < 0 and self.kind != "one_sided":
+        if self.beta < 0 and not (self.kind != _FLUCTUATIONS and self._stencil.is_one_sided):
             raise ConfigError(
                 f"contrast.beta: {self.kind} uses both signs, so beta must be positive, got {self.beta}; "
                 "a negative beta goes with kind = 'one_sided'"
@@ -75,7 +115,7 @@ class Contrast:
         """
         if self.kind == _FLUCTUATIONS:
             return ((0.0, 0.0),)
-        stencil = _STENCILS[self.kind].items()
+        stencil = self._stencil.weights.items()
         return tuple(sorted((multiple * self.beta, weight / self.beta) for multiple, weight in stencil))
 
     @property
@@ -86,7 +126,11 @@ class Contrast:
     @property
     def order(self) -> int:
         """Leading power of beta in the bias: 1, 2 or 4; 0 where there is no nudge."""
-        return {"one_sided": 1, "symmetric": 2, "four_point": 4, _FLUCTUATIONS: 0}[self.kind]
+        return 0 if self.kind == _FLUCTUATIONS else self._stencil.order
+
+    @property
+    def _stencil(self) -> Stencil:
+        return STENCILS.find(self.kind)
 
     def stencil_on(self, betas: NDArray) -> NDArray[np.float64]:
         """The stencil on more phases than it needs, zero where it does not look; shape of `betas`."""

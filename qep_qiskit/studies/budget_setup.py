@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.budget.problem import GradientProblem, true_gradient
-from qep_qiskit.config import Experiment, build, check_config, has_certain_outcomes, level_of, temperature_of
+from qep_qiskit.config import Experiment, build, check_config, has_certain_outcomes
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.tasks import Task
 
@@ -115,7 +115,8 @@ def problem_of(setup: BudgetSetup, reference: str) -> GradientProblem:
     experiment, data = experiment_of(setup), setup.task.train
     config = experiment.config
     # A small nudge of Gibbs states without shots is as good as exact.
-    level = level_of(config) if reference == "exact" and temperature_of(config) is None else None
+    section = config.preparation
+    level = section.target_level if reference == "exact" and section.state_temperature is None else None
     source = experiment_of(ideal(setup)) if level is None else experiment
     truth = true_gradient(experiment.estimator, source.executor, setup.weights, data.inputs, data.targets, level=level)
     return GradientProblem(

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from qep_qiskit.config import Config, build, check_config
-from qep_qiskit.config.schema_preparation import VariationalConfig
 from qep_qiskit.config.schema_spending import AdaptiveConfig
 from qep_qiskit.errors import ConfigError, RunFolderError
 from qep_qiskit.files import LineFile
@@ -111,8 +110,7 @@ def work_on_run(point: Point) -> Mapping[str, Any]:
 
 def _has_exact_losses(config: Config) -> bool:
     """Whether prepared states can be looked at without shots: not where preparing them takes shots itself."""
-    section = config.preparation
-    return not (isinstance(section, VariationalConfig) and section.energies == "sampled")
+    return not config.preparation.measures_energies
 
 
 def check_training(points: Sequence[Point]) -> None:

@@ -14,7 +14,6 @@ from qiskit.providers import BackendV2
 
 from qep_qiskit.config import Experiment
 from qep_qiskit.config.build_executor import build_patience
-from qep_qiskit.config.build_local_device import layout_of
 from qep_qiskit.execution.on_device import checked_rep_delay
 from qep_qiskit.execution.patience import PatientDevice
 from qep_qiskit.execution.service import RemoteDevice
@@ -165,7 +164,8 @@ def plan_run(experiment: Experiment, device: BackendV2, *, remaining_seconds: fl
 def circuits_on(experiment: Experiment, device: BackendV2) -> DeviceCircuits:
     """The circuits of a run on a device, with the delay of its configuration."""
     delay = checked_rep_delay(device, experiment.config.execution.rep_delay)
-    return DeviceCircuits(device=device, seeds=experiment.seeds, rep_delay=delay, layout=layout_of(experiment.config))
+    layout = experiment.config.network.device_qubits
+    return DeviceCircuits(device=device, seeds=experiment.seeds, rep_delay=delay, layout=layout)
 
 
 def plan_on(experiment: Experiment, device: RemoteDevice) -> RunPlan:

@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from qep_qiskit.config import Experiment, has_known_states
+from qep_qiskit.config import Experiment
 from qep_qiskit.config.build_executor import build_sampler_options
 from qep_qiskit.errors import ConfigError, QepWarning
 from qep_qiskit.execution import Executor, Readout, Request, ShotData, StatevectorExecutor, Ticket
@@ -154,7 +154,7 @@ def record_run(experiment: Experiment) -> RunRequests:
 
 def _require_shots(experiment: Experiment) -> None:
     config = experiment.config
-    if has_known_states(config):
+    if config.preparation.has_known_states:
         raise ConfigError(
             f"preparation.kind: {config.preparation.kind} states are made by no circuit, so a device has nothing "
             "to run; use preparation.kind = 'adiabatic'"
@@ -170,8 +170,7 @@ def _require_shots(experiment: Experiment) -> None:
 def _is_fixed(experiment: Experiment) -> bool:
     """Whether what is asked follows from the configuration alone."""
     preparation, policy = experiment.config.preparation, experiment.policy
-    measures = preparation.kind == "variational" and preparation.energies == "sampled"
-    return not measures and policy.adaptive is None and not policy.optimal_split
+    return not preparation.measures_energies and policy.adaptive is None and not policy.optimal_split
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -142,6 +142,6 @@ def _fingerprint(content: object) -> str:
 
 
 def _data_files(points: Sequence[GridPoint]) -> dict[str, str]:
-    """The CSV files that points read, with a hash: runs that begin later must find the same rows."""
-    files = dict.fromkeys(point.config.task.file for point in points if point.config.task.kind == "csv")
+    """The files that points read, with a hash: runs that begin later must find the same rows."""
+    files = dict.fromkeys(file for point in points for file in point.config.task.files)
     return {file: hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files}

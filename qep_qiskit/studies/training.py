@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.config import Config, Experiment, build, check_config
-from qep_qiskit.config.build_executor import build_device, build_remote_executor, is_remote
+from qep_qiskit.config.build_executor import build_device, build_remote_executor
 from qep_qiskit.errors import RunFolderError
 from qep_qiskit.execution.ledger import JobLedger
 from qep_qiskit.execution.remote import NamedExecutor, Pace, RemoteExecutor
@@ -116,7 +116,7 @@ def device_of(experiment: Experiment) -> RemoteDevice | None:
         QepError: The device cannot be had.
     """
     config = experiment.config
-    return build_device(config, experiment.network.num_qubits) if is_remote(config) else None
+    return build_device(config, experiment.network.num_qubits) if config.execution.is_remote else None
 
 
 @contextmanager

@@ -1,0 +1,195 @@
+"""Keys of the section that says what the aim is; each kind builds its cost."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from qiskit.quantum_info import SparsePauliOp
+
+from qep_qiskit.config.kinds import OneOf, section_registry
+from qep_qiskit.config.named import imported, is_named
+from qep_qiskit.config.section import Section
+from qep_qiskit.cost import Cost, CostTerm, LossOnExpectations, OperatorCost
+from qep_qiskit.errors import ConfigError, NetworkError
+from qep_qiskit.expressions import parse_operator
+from qep_qiskit.losses import CrossEntropy, Loss, NegativeAbs, SquaredError
+from qep_qiskit.network import Network
+from qep_qiskit.operators import PauliWord, sparse_pauli_op
+from qep_qiskit.registry import Registry
+from qep_qiskit.tasks import Task
+
+__all__ = ["COSTS", "LOSSES", "CostConfig", "CostSection", "LossCost"]
+
+
+class CostSection(Section):
+    """The aim; a cost of your own derives from this class."""
+
+    kind: str
+
+    @property
+    def one_hot(self) -> bool:
+        """Whether classes have a target each, one or zero."""
+        return False
+
+    @property
+    def reads_spins(self) -> bool:
+        """Whether the network has to name its outputs."""
+        return True
+
+    @property
+    def words_key(self) -> str | None:
+        """Key of the Pauli words that the cost is made of; None where there are none, as atoms need it."""
+        return None
+
+    def build(self, network: Network, task: Task) -> Cost:
+        """The cost.
+
+        Raises:
+            ConfigError: Outputs and targets do not fit together.
+        """
+        raise NotImplementedError
+
+
+LOSSES: Registry[type[Loss]] = Registry("qep_qiskit.losses", callable, "a function or class that makes a loss")
+"""Makers of losses by name."""
+for _name, _make in {"squared_error": SquaredError, "cross_entropy": CrossEntropy, "negative_abs": NegativeAbs}.items():
+    LOSSES.add(_name, _make)
+
+
+class CostTermConfig(Section):
+    """One term of an operator cost."""
+
+    pauli: str
+    """Pauli word such as ``Z0 Z3``, ``I`` for a constant, or a sum such as ``0.5 Z0 - 0.5 Z1 Z2``."""
+    coefficient: float = 1.0
+    """Real factor."""
+    target: int | None = Field(default=None, ge=0)
+    """Index of the target number that multiplies the term."""
+
+
+class LossCost(CostSection):
+    """A loss on expectations of the outputs."""
+
+    kind: Literal["loss"]
+    loss: str = "squared_error"
+    """``squared_error``, ``cross_entropy``, ``negative_abs`` (minus the sum of |<O>|, without targets), or
+    ``module:name`` of a loss of your own."""
+    gain: float = Field(default=3.0, gt=0)
+    """Factor on the expectations under the softmax of the cross-entropy."""
+    observables: list[str] | None = Field(default=None, min_length=1)
+    """Outputs instead of Z of the output spins: Pauli words, or sums such as ``0.2 - 0.08 Z0 Z1``."""
+
+    @property
+    def one_hot(self) -> bool:
+        """Whether classes are probabilities."""
+        return self.loss == "cross_entropy"
+
+    @property
+    def words_key(self) -> str | None:
+        """Key of the Pauli words."""
+        return "observables" if self.observables else None
+
+    @property
+    def reads_spins(self) -> bool:
+        """Whether outputs are those of the network."""
+        return self.observables is None
+
+    def build(self, network: Network, task: Task) -> LossOnExpectations:
+        """The loss, on outputs of the network or observables of its own."""
+        cost, targets = self._on_outputs(network), task.train.num_targets
+        own_loss = self.loss not in ("squared_error", "cross_entropy")  # some need no targets
+        if targets != cost.num_outputs and not (own_loss and targets == 0):
+            where = "network.outputs" if self.reads_spins else "cost.observables"
+            hint = (
+                f"set {where} to as many" if targets else "an aim without data needs an operator cost, or task.targets"
+            )
+            raise ConfigError(
+                f"{where}: the cost has {cost.num_outputs} outputs, the task {targets} targets; {hint} "
+                f"(cost.kind is 'loss')"
+            )
+        return cost
+
+    def _on_outputs(self, network: Network) -> LossOnExpectations:
+        loss = self._loss()
+        if self.observables is None:
+            return LossOnExpectations.on_outputs(network, loss, self.loss)
+        observables = tuple(_observable(text, network.num_qubits) for text in self.observables)
+        return LossOnExpectations(observables, loss, self.loss)
+
+    def _loss(self) -> Loss:
+        if self.loss in LOSSES.kinds:
+            make = LOSSES.find(self.loss)
+            return make(self.gain) if make is CrossEntropy else make()
+        if not is_named(self.loss):
+            raise ConfigError(
+                f"cost.loss: expected {', '.join(LOSSES.kinds)} or module:name of your own, got '{self.loss}'"
+            )
+        found = imported("cost.loss", self.loss)
+        if not all(hasattr(found, method) for method in ("value", "gradient", "curvature")):
+            raise ConfigError(
+                f"cost.loss: '{self.loss}' has no value, gradient and curvature; wrap a plain function in CustomLoss"
+            )
+        return found
+
+
+class OperatorCostConfig(CostSection):
+    """An observable C(y)."""
+
+    kind: Literal["operator"]
+    operator: Literal["squared_error"] | None = None
+    """``squared_error``: sum over outputs of (Z - y)^2, or of (r - y)^2 where outputs are displacements r of atoms."""
+    terms: list[CostTermConfig] = Field(default=[])
+    """Any other observable, term by term."""
+
+    @property
+    def words_key(self) -> str | None:
+        """Key of the Pauli words."""
+        return "terms" if self.terms else None
+
+    def build(self, network: Network, task: Task) -> OperatorCost:
+        """The observable."""
+        if (self.operator is None) == (not self.terms):
+            raise ConfigError("cost: an operator cost needs either operator = 'squared_error' or a list of terms")
+        targets = task.train.num_targets
+        if self.operator is not None:
+            outputs = len(network.output_forms)
+            if targets != outputs:
+                raise ConfigError(
+                    f"cost.operator: squared_error needs one target per output, got {targets} targets for {outputs} "
+                    "outputs"
+                )
+            return OperatorCost.squared_error_of(network)
+        beyond = [term.target for term in self.terms if term.target is not None and term.target >= targets]
+        if beyond:
+            raise ConfigError(f"cost.terms: target {beyond[0]} is out of range; the task has {targets} target numbers")
+        terms = [
+            CostTerm(word=word, coefficient=term.coefficient * value, target=term.target)
+            for term in self.terms
+            for word, value in _words("cost.terms", term.pauli).items()
+        ]
+        return OperatorCost.from_terms(terms, network.num_qubits)
+
+
+def _words(key: str, text: str) -> dict[PauliWord, float]:
+    try:
+        return parse_operator(text)
+    except NetworkError as error:
+        raise NetworkError(f"{key}: {error}") from None
+
+
+def _observable(text: str, num_qubits: int) -> SparsePauliOp:
+    words = _words("cost.observables", text)
+    if not any(word.factors for word in words):
+        raise NetworkError(f"cost.observables: '{text}' is the identity, which no weight can change; leave it out")
+    if max(word.max_qubit for word in words) >= num_qubits:
+        raise NetworkError(
+            f"cost.observables: '{text}' names a spin out of range; there are {num_qubits} spins, 0 to {num_qubits - 1}"
+        )
+    return sparse_pauli_op(words.items(), num_qubits)
+
+
+COSTS = section_registry("costs", CostSection, LossCost, OperatorCostConfig)
+"""Kinds of costs."""
+
+CostConfig = Annotated[CostSection, OneOf(COSTS)]

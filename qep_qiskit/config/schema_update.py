@@ -1,0 +1,65 @@
+"""Keys of the section that says how weights move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from qep_qiskit.config.kinds import Known
+from qep_qiskit.config.section import Section
+from qep_qiskit.learning import Adam, GradientDescent, Momentum, Optimizer, Schedule, Update
+from qep_qiskit.registry import Registry
+
+__all__ = ["OPTIMIZERS", "UpdateConfig"]
+
+OPTIMIZERS: Registry[Callable[[UpdateConfig], Optimizer]] = Registry(
+    "qep_qiskit.optimizers", callable, "a function that makes an optimiser of the section"
+)
+"""Makers of optimisers by name; each is given the section."""
+
+
+@partial(OPTIMIZERS.add, "gradient_descent")
+def _gradient_descent(section: UpdateConfig) -> Optimizer:
+    return GradientDescent()
+
+
+@partial(OPTIMIZERS.add, "momentum")
+def _momentum(section: UpdateConfig) -> Optimizer:
+    return Momentum(momentum=section.momentum)
+
+
+@partial(OPTIMIZERS.add, "adam")
+def _adam(section: UpdateConfig) -> Optimizer:
+    return Adam(beta1=section.beta1, beta2=section.beta2, epsilon=section.epsilon)
+
+
+class UpdateConfig(Section):
+    """How weights move."""
+
+    kind: Annotated[str, Known(OPTIMIZERS)] = "adam"
+    """Optimiser."""
+    learning_rate: float = Field(default=0.05, gt=0)
+    """At the start."""
+    decay: Literal["constant", "linear", "cosine", "exponential"] = "constant"
+    """Schedule of the learning rate."""
+    final_fraction: float = Field(default=0.05, gt=0, le=1)
+    """Share of the learning rate left at the end."""
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    """Of ``momentum``."""
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    """Of ``adam``."""
+    beta2: float = Field(default=0.999, ge=0, lt=1)
+    """Of ``adam``."""
+    epsilon: float = Field(default=1e-8, gt=0)
+    """Of ``adam``: added to the root of the mean square of a gradient, in its unit. Gradients far below do not train:
+    lower it where energies are large numbers."""
+    normalize: bool = False
+    """Scale every gradient to length one."""
+
+    def build(self) -> Update:
+        """Optimiser and schedule."""
+        schedule = Schedule(learning_rate=self.learning_rate, decay=self.decay, final_fraction=self.final_fraction)
+        return Update(optimizer=OPTIMIZERS.find(self.kind)(self), schedule=schedule, normalize=self.normalize)
