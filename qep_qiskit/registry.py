@@ -41,6 +41,10 @@ class Registry(Generic[Entry]):
         """All kinds there are; nothing is loaded."""
         return tuple(dict.fromkeys([*self._entries, *(found.name for found in entry_points(group=self.group))]))
 
+    def __contains__(self, kind: object) -> bool:
+        """Whether there is an entry of a kind; nothing is loaded."""
+        return kind in self._entries or bool(entry_points(group=self.group, name=str(kind)))
+
     def add(self, kind: str, entry: Entry) -> Entry:
         """Add an entry in this process.
 

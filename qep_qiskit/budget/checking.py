@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from qep_qiskit.budget.gradient_study import Setting
 from qep_qiskit.budget.recommendation import Recommendation, Situation, check_shots
+from qep_qiskit.learning import of_sign
 from qep_qiskit.learning.bias_fit import MeasuredContrasts
 
 __all__ = ["Checks", "checked", "setting_of_check"]
@@ -45,9 +46,9 @@ def setting_of_check(recommendation: Recommendation) -> Setting:
     """What the check of a recommendation measures, at its own nudge and at half of it."""
     split = recommendation.split
     shares = None if split is None else tuple(count / recommendation.shots for count in split.values())
-    kind = "one_sided" if recommendation.contrast.startswith("one_sided") else recommendation.contrast
+    kind, _ = of_sign(recommendation.contrast)
     return Setting(
-        contrast=kind,  # type: ignore[arg-type]
+        contrast=kind,
         beta=recommendation.beta,
         shots=check_shots(recommendation),
         shares=shares,

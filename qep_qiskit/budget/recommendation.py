@@ -18,6 +18,7 @@ import numpy as np
 from qep_qiskit.budget.gradient_study import StudyPilot
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution.usage import estimated_qpu_seconds
+from qep_qiskit.learning import of_sign
 from qep_qiskit.learning.bias_fit import MeasuredContrasts
 from qep_qiskit.learning.error_model import split_shots
 from qep_qiskit.short_repr import short_repr
@@ -159,7 +160,7 @@ class Recommendation:
     @property
     def toml(self) -> str:
         """What to paste into the configuration."""
-        kind = "one_sided" if self.contrast.startswith("one_sided") else self.contrast
+        kind, _ = of_sign(self.contrast)
         split = "" if self.split is None else '\nallocation = "optimal"'
         return f'[contrast]\nkind = "{kind}"\nbeta = {self.beta:.3g}\n\n[measurement]\nshots = {self.shots}{split}\n'
 

@@ -116,8 +116,8 @@ class Known:
     def _checked(self, name: str) -> str:
         if name in self.more:
             return name
-        known = [repr(kind) for kind in (*self.registry.kinds, *self.more)]
-        if repr(name) not in known:
+        if name not in self.registry:
+            known = [repr(kind) for kind in (*self.registry.kinds, *self.more)]
             raise refused(f"expected {', '.join(known[:-1])} or {known[-1]}, got '{name}'")
         try:
             self.registry.find(name)

@@ -61,10 +61,13 @@ def _is_list(annotation: Any) -> bool:
 
 
 def _values(field: FieldInfo) -> str:
-    known = [item for item in field.metadata if isinstance(item, Known)]
-    if known:
-        return " or ".join(f"`{name}`" for name in known[0].names)
-    return _with_limits(" or ".join(dict.fromkeys(_type_words(field.annotation))), field.metadata)
+    words = _known(field.metadata) or _type_words(field.annotation)
+    return _with_limits(" or ".join(dict.fromkeys(words)), field.metadata)
+
+
+def _known(metadata: Iterable[Any]) -> list[str]:
+    """Names of the entries of a registry."""
+    return [f"`{name}`" for item in metadata if isinstance(item, Known) for name in item.names]
 
 
 def _with_limits(words: str, metadata: Iterable[Any]) -> str:
@@ -91,7 +94,8 @@ def _type_words(annotation: Any) -> Iterator[str]:
         inner = " or ".join(dict.fromkeys(_type_words(get_args(annotation)[-1])))
         yield f"list of ({inner})" if annotation.__origin__ is list else f"table of ({inner})"
     elif hasattr(annotation, "__metadata__"):
-        yield _with_limits(" or ".join(_type_words(get_args(annotation)[0])), annotation.__metadata__)
+        words = _known(annotation.__metadata__) or _type_words(get_args(annotation)[0])
+        yield _with_limits(" or ".join(words), annotation.__metadata__)
     elif annotation is not type(None):
         for part in get_args(annotation):
             if not isinstance(part, BaseMetadata | FieldInfo):

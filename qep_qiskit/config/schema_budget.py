@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from qep_qiskit.config.kinds import Known
 from qep_qiskit.config.schema_execution import MitigationConfig
 from qep_qiskit.config.section import Beta, Section, Shots
+from qep_qiskit.learning import STENCILS
 
 __all__ = ["BudgetConfig", "NamedMitigation", "NoiseStudyConfig", "TrainingStudyConfig"]
 
@@ -59,7 +61,7 @@ class BudgetConfig(Section):
     """Nudges; by default `num_betas` around the best ones that the pilots expect."""
     num_betas: int = Field(default=8, gt=1)
     """Number of nudges where they are not given."""
-    contrasts: list[Literal["one_sided", "one_sided_negative", "symmetric", "four_point"]] = Field(
+    contrasts: list[Annotated[str, Known(STENCILS, more=("one_sided_negative",))]] = Field(
         default=["one_sided", "one_sided_negative", "symmetric", "four_point"], min_length=1
     )
     """Contrasts; ``one_sided_negative`` nudges to the other side."""

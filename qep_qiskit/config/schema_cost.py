@@ -118,7 +118,7 @@ class LossCost(CostSection):
         return LossOnExpectations(observables, loss, self.loss)
 
     def _loss(self) -> Loss:
-        if self.loss in LOSSES.kinds:
+        if self.loss in LOSSES:
             make = LOSSES.find(self.loss)
             return make(self.gain) if make is CrossEntropy else make()
         if not is_named(self.loss):

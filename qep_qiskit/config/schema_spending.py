@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from qep_qiskit.config.kinds import Known
 from qep_qiskit.config.section import Beta, Section, Shots
+from qep_qiskit.learning import STENCILS
 
 __all__ = ["AdaptiveConfig", "ContrastConfig", "MeasurementConfig", "PilotConfig"]
 
@@ -68,7 +70,7 @@ class PilotConfig(Section):
 class ContrastConfig(Section):
     """Nudges."""
 
-    kind: Literal["one_sided", "symmetric", "four_point", "fluctuations"] = "symmetric"
+    kind: Annotated[str, Known(STENCILS, more=("fluctuations",))] = "symmetric"
     """Stencil of nudged phases; or none, ``fluctuations``: covariances in Gibbs states (`preparation.kind =
     "thermal"`), of classical networks with shots or exact, of quantum networks exact only."""
     beta: float | Literal["auto"] = 0.3

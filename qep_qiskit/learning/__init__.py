@@ -1,7 +1,7 @@
 """Contrast, update and the training loop."""
 
 from qep_qiskit.learning.callbacks import Checkpoints, MetricsFile
-from qep_qiskit.learning.contrast import Contrast
+from qep_qiskit.learning.contrast import STENCILS, Contrast, Stencil, of_sign
 from qep_qiskit.learning.error_model import ErrorModel
 from qep_qiskit.learning.evaluation import Evaluation, evaluate
 from qep_qiskit.learning.fluctuations import FluctuationEstimator
@@ -17,6 +17,7 @@ from qep_qiskit.learning.trainer import Callback, Record, Trainer, TrainingSetti
 from qep_qiskit.learning.update import Adam, GradientDescent, Momentum, Optimizer, Schedule, Update
 
 __all__ = [
+    "STENCILS",
     "Adam",
     "AdaptiveShots",
     "Callback",
@@ -41,6 +42,7 @@ __all__ = [
     "Schedule",
     "Spending",
     "SpendingPolicy",
+    "Stencil",
     "Trainer",
     "TrainingSettings",
     "TrainingState",
@@ -48,4 +50,5 @@ __all__ = [
     "evaluate",
     "first_beta",
     "measure_pilot",
+    "of_sign",
 ]

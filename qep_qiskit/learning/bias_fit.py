@@ -231,7 +231,7 @@ class _Kernel:
     """
 
     def __init__(self, kind: str, width: float) -> None:
-        unit = Contrast(kind=kind, beta=1.0).phases  # type: ignore[arg-type]
+        unit = Contrast(kind=kind, beta=1.0).phases
         self._multiples = np.array([multiple for multiple, _ in unit])
         self._stencil = np.array([weight for _, weight in unit])
         self._width = width

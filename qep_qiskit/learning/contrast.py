@@ -90,7 +90,7 @@ class Contrast:
     beta: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.kind not in (*STENCILS.kinds, _FLUCTUATIONS):
+        if self.kind != _FLUCTUATIONS and self.kind not in STENCILS:
             raise ConfigError(
                 f"contrast.kind: expected one of {', '.join((*STENCILS.kinds, _FLUCTUATIONS))}, got '{self.kind}'"
             )

@@ -30,6 +30,7 @@ __all__ = [
     "LOOKS",
     "MITIGATION_LOOKS",
     "LineLook",
+    "contrast_look",
     "figure_bytes",
     "house_style",
     "new_figure",
@@ -115,6 +116,12 @@ LOOKS: Final[dict[str, LineLook]] = {
     "mitigated": LineLook(color="#0072B2", linestyle="-.", marker="D"),
     "adaptive": LineLook(color="#B3003C", linestyle="-", marker="*", linewidth=2.6),
 }
+
+
+def contrast_look(name: str) -> LineLook:
+    """The look of a contrast; all that are not the package's own have the same."""
+    return LOOKS.get(name, LineLook(color="#CC79A7", linestyle=(0, (3, 1.2, 1, 1.2)), marker="X"))
+
 
 MITIGATION_LOOKS: Final = (
     LOOKS["noisy"],

@@ -21,6 +21,7 @@ from qep_qiskit.budget.gradient_study import (
 )
 from qep_qiskit.budget.problem import GradientProblem, KeptStates
 from qep_qiskit.execution import RequestKey
+from qep_qiskit.learning import of_sign
 from qep_qiskit.measurement import drive
 from qep_qiskit.preparation import Family, Start
 from qep_qiskit.prepared import CircuitStates
@@ -29,7 +30,6 @@ from qep_qiskit.studies.budget_setup import BudgetSetup, problem_of
 from qep_qiskit.studies.points import Point, Row, Work
 
 __all__ = [
-    "CONTRASTS",
     "baseline_point",
     "check_point",
     "pilot_point",
@@ -39,21 +39,13 @@ __all__ = [
     "work_of",
 ]
 
-CONTRASTS: dict[str, tuple[str, float]] = {
-    "one_sided": ("one_sided", 1.0),
-    "one_sided_negative": ("one_sided", -1.0),
-    "symmetric": ("symmetric", 1.0),
-    "four_point": ("four_point", 1.0),
-}
-"""Kind of contrast and sign of the nudge, by the names that a study uses."""
-
 _PILOT_LEVELS = 6
 
 
 def setting_of(contrast: str, beta: float, shots: int, **others: Any) -> Setting:
     """A setting by the study's name of its contrast; beta is positive."""
-    kind, sign = CONTRASTS[contrast]
-    return Setting(contrast=kind, beta=sign * beta, shots=shots, **others)  # type: ignore[arg-type]
+    kind, sign = of_sign(contrast)
+    return Setting(contrast=kind, beta=sign * beta, shots=shots, **others)
 
 
 def pilot_point(setup: BudgetSetup, setting: Setting, shots: int) -> Point:

@@ -16,12 +16,11 @@ from qep_qiskit.budget.recommendation import Recommendation, Situation
 from qep_qiskit.config import Experiment
 from qep_qiskit.config.schema_budget import BudgetConfig
 from qep_qiskit.cost import LossOnExpectations
-from qep_qiskit.learning import GradientEstimator
+from qep_qiskit.learning import GradientEstimator, of_sign
 from qep_qiskit.learning.bias_fit import MeasuredContrasts
 from qep_qiskit.learning.spending import batches_per_group
 from qep_qiskit.measurement import per_weight_plan
 from qep_qiskit.studies.budget_points import (
-    CONTRASTS,
     baseline_point,
     check_point,
     pilot_point,
@@ -118,7 +117,7 @@ class GradientStudy:
         config = self.study.config
         if config.betas is not None:
             return list(config.betas)
-        model, sign = self.pilots[contrast].model, CONTRASTS[contrast][1]
+        model, sign = self.pilots[contrast].model, of_sign(contrast)[1]
         ends = [abs(model.best_beta(shots, sign=sign)) for shots in (max(config.shots), max(10, min(config.shots)))]
         most = np.inf if model.most_beta is None else model.most_beta
         grid = np.geomspace(0.5 * min(ends), min(2.0 * max(ends), 8.0 * model.beta_scale, most), config.num_betas)
@@ -173,7 +172,7 @@ class GradientStudy:
 
     def _best(self, contrast: str, shots: int) -> Setting:
         """A contrast at the best nudge that its pilot expects, to three digits."""
-        model, sign = self.pilots[contrast].model, CONTRASTS[contrast][1]
+        model, sign = self.pilots[contrast].model, of_sign(contrast)[1]
         return setting_of(contrast, float(f"{abs(model.best_beta(shots, sign=sign)):.3g}"), shots)
 
     def _per_weight(self, shared: Setting) -> Setting | None:
@@ -224,7 +223,7 @@ class GradientStudy:
 
     def _with_as_many_shots(self, contrast: str, guide: Setting) -> Setting:
         """A contrast with as many shots in all as another setting, at its own best nudge."""
-        kind, _ = CONTRASTS[contrast]
+        kind, _ = of_sign(contrast)
         if kind == guide.contrast:
             return guide
         batches = batches_per_group(self._with(guide)).sum() / self.pilots[contrast].batches.sum()

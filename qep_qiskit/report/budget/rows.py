@@ -30,7 +30,7 @@ __all__ = [
 Row = Mapping[str, Any]
 
 CONTRASTS: Final = ("one-sided +", "one-sided −", "symmetric", "four-point")
-"""Names of the contrasts in the order in which they are shown; keys of `LOOKS`."""
+"""Names of the contrasts in the order in which they are shown."""
 
 _PREFERENCE: Final = ("shared", "qubit_wise", "per_weight", "equal", "optimal", "measured", "known")
 _BEST: Final = ("symmetric", "four-point", "one-sided +", "one-sided −")
@@ -52,9 +52,12 @@ def contrast_name(row: Row) -> str:
 
 
 def contrasts_of(rows: Iterable[Row]) -> list[str]:
-    """Names of the contrasts that occur, in the order of `CONTRASTS`."""
-    found = {contrast_name(row) for row in rows}
-    return [name for name in CONTRASTS if name in found]
+    """Names of the contrasts that occur, in the order of `CONTRASTS`; then others."""
+    return sorted({contrast_name(row) for row in rows}, key=_place)
+
+
+def _place(name: str) -> tuple[int, str]:
+    return (CONTRASTS.index(name) if name in CONTRASTS else len(CONTRASTS), name)
 
 
 def with_contrast(rows: Iterable[Row], name: str) -> list[Row]:
@@ -65,7 +68,7 @@ def with_contrast(rows: Iterable[Row], name: str) -> list[Row]:
 def preferred(rows: Iterable[Row]) -> str | None:
     """The contrast to show where there is room for one: the symmetric one if it is there."""
     found = contrasts_of(rows)
-    return next((name for name in _BEST if name in found), None)
+    return next((name for name in (*_BEST, *found) if name in found), None)
 
 
 def levels(rows: Iterable[Row], key: str, *, most: int | None = None) -> list[float]:
@@ -101,7 +104,7 @@ def main_cut(rows: Iterable[Row]) -> list[Row]:
     cuts: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         usable = number(row, "shots") > 0 and number(row, "rmse") > 0 and number(row, "beta") != 0
-        if row.get("method", "qep") == "qep" and usable and contrast_name(row) in CONTRASTS:
+        if row.get("method", "qep") == "qep" and usable and row.get("contrast") is not None:
             cuts.setdefault(tuple(str(row.get(key)) for key in ("grouping", "allocation", "signals")), []).append(row)
     if not cuts:
         return []
@@ -114,9 +117,9 @@ def _rank(name: str) -> int:
 
 def best_rows(rows: Iterable[Row]) -> list[Row]:
     """The row with the smallest RMSE for each contrast and number of shots, sorted by both."""
-    best: dict[tuple[int, float], Row] = {}
+    best: dict[tuple[tuple[int, str], float], Row] = {}
     for row in rows:
-        key = (CONTRASTS.index(contrast_name(row)), number(row, "shots"))
+        key = (_place(contrast_name(row)), number(row, "shots"))
         if math.isfinite(number(row, "rmse")) and (key not in best or row["rmse"] < best[key]["rmse"]):
             best[key] = row
     return [best[key] for key in sorted(best)]

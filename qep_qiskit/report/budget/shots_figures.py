@@ -31,7 +31,7 @@ from qep_qiskit.report.budget.rows import (
     with_contrast,
 )
 from qep_qiskit.report.log_axis import log_axis
-from qep_qiskit.report.style import LOOKS, LineLook, house_style, ramp_looks
+from qep_qiskit.report.style import LOOKS, LineLook, contrast_look, house_style, ramp_looks
 
 __all__ = [
     "cosine_against_shots",
@@ -60,8 +60,8 @@ def rmse_against_shots(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
             own = with_contrast(best, name)
             shots = [number(row, "shots") for row in own]
             own_factors = [factor[id(row)] for row in own]
-            seen += draw_points(axis, shots, own, "rmse", LOOKS[name], factors=own_factors, gid=name)
-            handles.append(handle(LOOKS[name], name))
+            seen += draw_points(axis, shots, own, "rmse", contrast_look(name), factors=own_factors, gid=name)
+            handles.append(handle(contrast_look(name), name))
             if name in _SLOPES and len(own) > 1:
                 guides.append(_guide(axis, name, shots, own_factors[-1] * number(own[-1], "rmse")))
         shots_axis(axis, levels(best, "shots"))
@@ -93,13 +93,15 @@ def cosine_against_shots(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
         seen: list[float] = []
         for name in contrasts_of(best):
             own = with_contrast(best, name)
-            seen += draw_points(axis, [number(row, "shots") for row in own], own, "cosine", LOOKS[name], gid=name)
+            seen += draw_points(
+                axis, [number(row, "shots") for row in own], own, "cosine", contrast_look(name), gid=name
+            )
         shots_axis(axis, levels(best, "shots"))
         axis.axhline(1.0, color="#777777", linewidth=0.8, zorder=0.5)
         low = min([*seen, 0.9])
         axis.set_ylim(low - 0.05 * (1.0 - low), 1.0 + 0.05 * (1.0 - low))
         axis.set_ylabel("cosine to the true gradient")
-        legend_below(figure, [handle(LOOKS[name], name) for name in contrasts_of(best)], width)
+        legend_below(figure, [handle(contrast_look(name), name) for name in contrasts_of(best)], width)
     return figure
 
 
@@ -124,17 +126,17 @@ def error_bar_calibration(rows: Sequence[Row], *, width: float = WIDE) -> Figure
             shots = [number(row, "shots") for row in own]
             for key, hollow in zip(keys, (False, True), strict=True):
                 look = (
-                    LOOKS[name]
+                    contrast_look(name)
                     if not hollow
                     else LineLook(
-                        color=LOOKS[name].color,
-                        linestyle=LOOKS[name].linestyle,
-                        marker=LOOKS[name].marker,
+                        color=contrast_look(name).color,
+                        linestyle=contrast_look(name).linestyle,
+                        marker=contrast_look(name).marker,
                         linewidth=0.8,
                     )
                 )
                 seen += draw_points(axis, shots, own, key, look, hollow=hollow, gid=f"{name} {key}")
-            handles.append(handle(LOOKS[name], name))
+            handles.append(handle(contrast_look(name), name))
         axis.axhline(1.0, color="#555555", linewidth=0.9, zorder=0.5, gid="honest")
         shots_axis(axis, levels(best, "shots"))
         log_axis(axis, "y", seen)
