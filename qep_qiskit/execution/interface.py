@@ -229,11 +229,13 @@ class ShotData:
         calibration: Those of the calibration that came with the request.
         coefficients: Where there are several: so many outcomes side by side stand for one readout of the work that
             asked, whose means are the sum of theirs with these coefficients.
+        discarded: The weight that truncation took from one of the states, where somebody looked; else NaN.
     """
 
     outcomes: tuple[Outcomes, ...]
     calibration: Outcomes | None = None
     coefficients: tuple[float, ...] = (1.0,)
+    discarded: float = float("nan")
 
 
 @short_repr

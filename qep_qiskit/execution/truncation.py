@@ -7,6 +7,7 @@ discarded with the others. The product of what was kept is, to good accuracy, th
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,10 @@ from qep_qiskit.execution.sampler_executor import SamplerExecutor
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.warning_log import warn
 
-__all__ = ["TruncatingExecutor", "discarded_weight"]
+__all__ = ["TruncatingExecutor", "discarded_weight", "is_looked_at"]
 
 _TOO_MUCH = 1e-3
+_ALL_UP_TO = 128  # steps, a power of two
 _DISCARDED = re.compile(r"discarded_value=([0-9.eE+-]+)")
 
 _seen = {"length": 0}  # Aer's log goes on from circuit to circuit, as long as the process lives
@@ -47,8 +49,9 @@ def discarded_weight(simulator: BackendV2, circuit: QuantumCircuit, values: NDAr
 class TruncatingExecutor(SamplerExecutor):
     """Measured circuits on matrix product states with a largest bond dimension.
 
-    One state of a request is run once more, with the log on, at steps 0, 1, 2, 4, 8, ... and for single gradients: the
-    last one, which has the strongest nudge.
+    One state of a request is run once more, with the log on, for single gradients and at steps of a run: the last one,
+    which has the strongest nudge. Aer's log goes on as long as the process lives and is copied at every look, so that
+    all of the first 128 steps are looked at, of the next 128 every second, of the next 256 every fourth, and so on.
     """
 
     truncating: BackendV2
@@ -58,11 +61,12 @@ class TruncatingExecutor(SamplerExecutor):
     def collect(self, ticket: Ticket) -> ShotData:
         """Run the request, and look at what truncation costs one of its states."""
         prepared = ticket.request.prepared
-        if isinstance(prepared, CircuitStates) and ticket.request.readouts and _is_looked_at(ticket.key):
-            self._look(prepared, ticket)
+        if isinstance(prepared, CircuitStates) and ticket.request.readouts and is_looked_at(ticket.key):
+            lost = self._look(prepared, ticket)
+            return replace(super().collect(ticket), discarded=lost)
         return super().collect(ticket)
 
-    def _look(self, prepared: CircuitStates, ticket: Ticket) -> None:
+    def _look(self, prepared: CircuitStates, ticket: Ticket) -> float:
         readout = ticket.request.readouts[0]
         row = int(readout.states[-1])
         ((_, circuit, values),) = self._circuits.bound(prepared.program, readout.group, prepared.parameters[[row]])
@@ -76,7 +80,10 @@ class TruncatingExecutor(SamplerExecutor):
             affected=int(lost > _TOO_MUCH),
             of=1,
         )
+        return lost
 
 
-def _is_looked_at(key: RequestKey) -> bool:
-    return key.iteration == 0 and (key.purpose == "gradient" or key.step & (key.step - 1) == 0)
+def is_looked_at(key: RequestKey) -> bool:
+    """Whether truncation is measured for a request: all gradients by themselves, and 64 steps or more an octave."""
+    apart = max(1, (1 << key.step.bit_length()) // _ALL_UP_TO)
+    return key.iteration == 0 and (key.purpose == "gradient" or key.step % apart == 0)

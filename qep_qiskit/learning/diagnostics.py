@@ -73,6 +73,7 @@ class Diagnostics:
         contrast_error: The part of the contrast that residuals of iterative states and rounding leave unknown: 1 where
             nudged states never left the free one. Below 1e-3 of rounding nothing is said.
         contrast_error_se: Its standard error, where slopes are measured with shots; infinite where shots do not say.
+        discarded: The weight that truncation of matrix product states took from the state with the strongest nudge.
         collapsed: Samples in which no spring of an elastic network is stretched: gradients of springs are zero.
         jumps: Pairs of neighbouring phases that lie on different branches, and phases that have lost the free one.
     """
@@ -94,6 +95,7 @@ class Diagnostics:
     judged: bool = False
     contrast_error: float = np.nan
     contrast_error_se: float = 0.0
+    discarded: float = np.nan
     collapsed: int = 0
     jumps: int = 0
 
@@ -115,6 +117,7 @@ class Diagnostics:
             **({} if self.of_signals else bounds),
             "residual": self.residual,
             "contrast_error": self.contrast_error,
+            "discarded_weight": self.discarded,
         }
         known: dict[str, float | int] = {name: value for name, value in numbers.items() if np.isfinite(value)}
         if self.evaluations:
@@ -181,6 +184,7 @@ def diagnose(
         judged=any(part.judged for part in reports),
         contrast_error=hidden.part,
         contrast_error_se=hidden.standard_error,
+        discarded=watched.moments.discarded,
         collapsed=sum(part.collapsed for part in reports),
         of_signals=watched.constants is None,
         jumps=jumps.count if report.branches else 0,

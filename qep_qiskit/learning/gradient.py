@@ -362,7 +362,7 @@ class GradientEstimator:
             covariance = np.zeros((*shape, shape[2]))
             covariance[:, used] = part.covariance
         report = equilibria.report.spread(used, shape[1])
-        return StateMoments(means=means, covariance=covariance), replace(equilibria, report=report)
+        return replace(part, means=means, covariance=covariance), replace(equilibria, report=report)
 
 
 def cost_phases(betas: NDArray) -> list[int]:

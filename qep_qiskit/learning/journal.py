@@ -30,6 +30,7 @@ def kept(data: ShotData) -> ShotData | None:
     return ShotData(
         outcomes=tuple(_compact(outcomes) for outcomes in data.outcomes),
         calibration=None if calibration is None else _compact(calibration),
+        discarded=data.discarded,
     )
 
 
@@ -62,6 +63,8 @@ def pack_journal(journal: Journal) -> tuple[list[list[dict[str, Any]] | None], d
             else:
                 assert isinstance(outcomes, Distribution)
                 shape, array = {"shots": outcomes.shots}, outcomes.weights
+            if not np.isnan(data.discarded):
+                shape |= {"discarded": data.discarded}
             row.append(shape | {"calibrates": place == len(data.outcomes)})
             arrays[_name(number, place)] = array
         shapes.append(row)
@@ -88,7 +91,11 @@ def _unpacked(number: int, row: Sequence[Mapping[str, Any]], arrays: Mapping[str
         else:
             outcomes = Distribution(weights=array, shots=shape["shots"])
         found[shape["calibrates"]].append(outcomes)
-    return ShotData(outcomes=tuple(found[False]), calibration=found[True][0] if found[True] else None)
+    return ShotData(
+        outcomes=tuple(found[False]),
+        calibration=found[True][0] if found[True] else None,
+        discarded=max((float(shape["discarded"]) for shape in row if "discarded" in shape), default=float("nan")),
+    )
 
 
 def _name(number: int, place: int) -> str:

@@ -147,7 +147,7 @@ class MeasuredPhases:
     def _rows(self, rows: slice) -> MeasuredPhases:
         return replace(
             self,
-            moments=StateMoments(means=self.moments.means[rows], covariance=self.moments.covariance[rows]),
+            moments=replace(self.moments, means=self.moments.means[rows], covariance=self.moments.covariance[rows]),
             jacobian=replace(self.jacobian, values=self.jacobian.values[rows]),
             signals=None if self.signals is None else self.signals.rows(rows),
             cost=self.cost.rows(rows),
@@ -225,4 +225,5 @@ def filled_in(measured: StateMoments, free: StateMoments, betas: NDArray) -> Sta
     if not (is_none(covariance) and is_none(free.covariance)):
         covariance = covariance.copy()
         covariance[:, where[0]] += free.covariance[:, 0]
-    return StateMoments(means=means, covariance=covariance)
+    discarded = float(np.fmax(measured.discarded, free.discarded))
+    return StateMoments(means=means, covariance=covariance, discarded=discarded)

@@ -51,6 +51,7 @@ def run_summary(records: Sequence[Mapping[str, Any]], state: TrainingState) -> d
         "seconds": round(state.seconds, 1),
         **{name: last.get(name) for name in kept},
         **{name: last[name] for name in last if name.startswith(("final_train_", "test_rmse_"))},
+        **_worst(records, "contrast_error", "discarded_weight"),
         **_best(epochs, "train_loss", 1),
         **_best(epochs, "train_accuracy", -1),
         **_best(epochs, "test_loss", 1),
@@ -63,6 +64,12 @@ def _warnings(state: TrainingState) -> list[dict[str, Any]]:
     """Those of the run, the more severe first, each with a sentence that says what it comes to."""
     told = closing(state.warnings, max(1, state.epoch))
     return [{**found, "diagnosis": own.sentence} for found, own in zip(state.warnings.summary(), told, strict=True)]
+
+
+def _worst(records: Sequence[Mapping[str, Any]], *names: str) -> dict[str, Any]:
+    """The largest of numbers that say how wrong a gradient may be, where steps know them."""
+    known = {name: [record[name] for record in records if record.get(name) is not None] for name in names}
+    return {f"worst_{name}": max(values) for name, values in known.items() if values}
 
 
 def _best(epochs: Sequence[Mapping[str, Any]], name: str, sign: int) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def measure(
             continue
         pairs = where[:, :, None], columns[:, None], columns[None, :]
         covariance[:, pairs[0], pairs[1], pairs[2]] = found.covariance.reshape((*block, block[-1]))
-    return StateMoments(means=means, covariance=covariance)
+    return StateMoments(means=means, covariance=covariance, discarded=data.discarded)
 
 
 def _check_means(means: NDArray, group: Group, key: RequestKey) -> None:

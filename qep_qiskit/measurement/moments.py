@@ -65,10 +65,12 @@ class StateMoments:
         means: Shape (samples, phases, terms); NaN where a group was not measured.
         covariance: Shape (samples, phases, terms, terms), of the means; zero between groups, and NaN
             within a group where one shot gives no estimate.
+        discarded: The weight that truncation took from one of the states, where somebody looked; else NaN.
     """
 
     means: NDArray[np.float64]
     covariance: NDArray[np.float64]
+    discarded: float = float("nan")
 
 
 def moments(outcomes: Outcomes, group: Any) -> GroupMoments:

@@ -11,7 +11,7 @@ add up.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +115,7 @@ class ReadingPlan:
             if exact:
                 continue
             covariance[:, p] = average @ moments.covariance[:, p][:, known[:, None], known] @ average.T
-        return StateMoments(means=means, covariance=covariance)
+        return replace(moments, means=means, covariance=covariance)
 
 
 def shared_plan(groups: Sequence[Group]) -> ReadingPlan:

@@ -1,5 +1,7 @@
 """Aer's matrix product states: shots against exact ramps, which free fermions give up to a hundred spins."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from cases import NO_INPUTS, random_network
@@ -10,14 +12,15 @@ from reference import expectation, pauli_matrix, run_program
 from scipy.stats import norm
 from warned import warns
 
-from qep_qiskit.config import build, check_config
+from qep_qiskit.config import build, check_config, from_file
 from qep_qiskit.cost import OperatorCost
 from qep_qiskit.errors import ConfigError, TruncatedStateWarning
 from qep_qiskit.execution import Readout, Request, RequestKey
 from qep_qiskit.execution.aer import AerExecutor, aer_sampler_executor
 from qep_qiskit.execution.circuits import gate_values
-from qep_qiskit.execution.truncation import discarded_weight
+from qep_qiskit.execution.truncation import discarded_weight, is_looked_at
 from qep_qiskit.learning import Contrast, GradientEstimator, evaluate
+from qep_qiskit.learning.summary import run_summary
 from qep_qiskit.measurement import drive, measure, moments
 from qep_qiskit.network import ClampedInputs, IsingNetwork, chain
 from qep_qiskit.nudge import NudgedHamiltonian
@@ -26,6 +29,8 @@ from qep_qiskit.preparation import AdiabaticPreparation, chain_term_means
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import lower_per_gate
 from qep_qiskit.seeds import Seeds
+
+CONFIGS = Path(__file__).parents[2] / "configs"
 
 DRIVEN = np.ones((1, 1))
 
@@ -239,3 +244,45 @@ def test_bond_dimension_goes_with_matrix_product_states_only(method):
     with pytest.raises(ConfigError, match=r"execution\.max_bond_dimension: goes with method") as caught:
         configured(network={"num_spins": 2}, execution=execution)
     assert "\n" not in str(caught.value)
+
+
+class Records:
+    """A callback that keeps what the metrics would hold."""
+
+    def __init__(self):
+        self.lines = []
+
+    def keep(self, trainer, record):
+        self.lines.append(dict(record))
+
+    def nothing(self, *_):
+        pass
+
+    on_step = on_epoch = on_pilot = keep
+    on_request = on_end = nothing
+
+
+def test_every_step_of_a_run_says_what_its_states_lost():
+    """In the metrics and, the worst of them, in the summary."""
+    texts = [
+        "preparation={kind='adiabatic', total_time=1.0, steps=2}",
+        "execution={backend='aer', method='matrix_product_state', max_bond_dimension=1}",
+        "measurement.shots=20",
+        "training.epochs=3",
+    ]
+    records = Records()
+    trainer = from_file(CONFIGS / "xor.toml", texts).trainer([records])
+    with warns(TruncatedStateWarning):
+        trainer.run()
+    lost = [line["discarded_weight"] for line in records.lines if line["event"] == "step"]
+    assert len(lost) == 3
+    assert 1e-3 < min(lost) < max(lost) < 1.0
+    assert run_summary(records.lines, trainer.state)["worst_discarded_weight"] == max(lost)
+
+
+def test_looks_at_truncation_become_rarer_in_long_runs():
+    """Aer's log goes on, and every look copies all of it."""
+    looked = [step for step in range(1024) if is_looked_at(RequestKey("train", step))]
+    assert looked[:128] == list(range(128))
+    assert len(looked) == 128 + 3 * 64
+    assert not is_looked_at(RequestKey("train", 1, iteration=1))

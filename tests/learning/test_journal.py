@@ -24,7 +24,7 @@ def test_exact_answers_are_asked_for_again():
 
 def test_calibrations_are_kept_with_their_answers():
     journal = [
-        kept(ShotData(outcomes=(BITS, COUNTS), calibration=COUNTS)),
+        kept(ShotData(outcomes=(BITS, COUNTS), calibration=COUNTS, discarded=0.25)),
         kept(ShotData(outcomes=(EXACT,), calibration=COUNTS)),
         kept(ShotData(outcomes=(EXACT,), calibration=EXACT)),
     ]
@@ -34,6 +34,8 @@ def test_calibrations_are_kept_with_their_answers():
         assert np.array_equal(data.calibration.weights, COUNTS.weights)
         assert data.calibration.weights.dtype == np.uint8
     assert third is None
+    assert first.discarded == 0.25
+    assert np.isnan(second.discarded)
 
 
 def test_what_is_packed_comes_out_again():
