@@ -201,22 +201,40 @@ def test_gradients_are_the_same_in_other_units(name, unit):
     assert found.diagnostics.lower == pytest.approx(expected.diagnostics.lower, rel=1e-6, nan_ok=True)
 
 
+def variational(unit, **options):
+    """A gradient by an ansatz in units of its own, and the residual of its states."""
+    settings = {"ansatz": qep.HamiltonianVariational(depth=2), "seeds": Seeds(5)} | options
+    problem = ising(unit, qep.VariationalPreparation(**settings))
+    found = estimated(problem, unit)
+    return found.gradient * unit, found.diagnostics.residual / unit
+
+
 @pytest.mark.parametrize("unit", [2.0**-40, 2.0**40])
 @pytest.mark.parametrize("level", [0, 1])
-def test_variational_states_are_the_same_in_other_units(unit, level):
+@pytest.mark.parametrize("ansatz", [qep.HardwareEfficient(depth=2), qep.HamiltonianVariational(depth=2)])
+def test_variational_states_are_the_same_in_other_units(unit, level, ansatz):
     """In powers of two, so that a descent takes the very same steps."""
-
-    def angles(unit):
-        problem = ising(unit, None)
-        preparation = qep.VariationalPreparation(
-            ansatz=qep.HardwareEfficient(depth=2), seeds=Seeds(5), level=level, tolerance=1e-7 * unit
-        )
-        found = estimated(Problem(**{**problem.__dict__, "preparation": preparation}), unit)
-        return found.gradient * unit, found.diagnostics.residual / unit
-
-    (found, residual), (expected, same) = angles(unit), angles(1.0)
+    (found, residual), (expected, same) = (
+        variational(u, ansatz=ansatz, level=level, tolerance=1e-7 * u) for u in (unit, 1.0)
+    )
     assert np.array_equal(found, expected)
     assert residual == same
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_variational_states_are_the_same_in_units_that_are_no_powers_of_two(unit):
+    """Descents start at the same angles up to rounding, which they amplify up to the tolerance."""
+    found, expected = (variational(u, tolerance=1e-11 * u)[0] for u in (unit, 1.0))
+    assert np.allclose(found, expected, rtol=0, atol=1e-9 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("unit", [*UNITS, 2.0**40])
+def test_an_ansatz_starts_at_the_same_angles_in_any_unit(unit):
+    rows = np.random.default_rng(1).normal(size=(3, ising(1.0, None).hamiltonian.num_terms))
+    groups, ansatz = ising(1.0, None).hamiltonian.groups, qep.HamiltonianVariational(depth=3)
+    one, other = (ansatz.cold_start(groups, rows * u, 0, np.random.default_rng(2)) for u in (1.0, unit))
+    assert np.allclose(one, other, rtol=1e-14, atol=1e-14)
+    assert (unit != 2.0**40) or np.array_equal(one, other)
 
 
 REFERENCES = {

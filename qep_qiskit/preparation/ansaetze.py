@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.ansatz import check_ansatz, hamiltonian_variational, hardware_efficient
 from qep_qiskit.operators import CommutingGroup, PauliWord
+from qep_qiskit.preparation.resolution import units_of
 from qep_qiskit.program import LayerProgram
 from qep_qiskit.short_repr import short_repr
 
@@ -75,13 +76,24 @@ class HamiltonianVariational:
     def cold_start(
         self, groups: Sequence[CommutingGroup], coefficients: NDArray, restart: int, generator: np.random.Generator
     ) -> NDArray[np.float64]:
-        """A linear ramp from the transverse field, and a little noise that breaks symmetries."""
+        """A linear ramp from the transverse field, and a little noise that breaks symmetries.
+
+        Coefficients count in units of their root mean square, so that the start is the same in any unit of energy.
+        """
         words = [word for group in groups for word in group.words]
         driver = np.array([_is_single_x(word) for word in words], dtype=float)
         progress = ((np.arange(self.depth) + 0.5) / self.depth)[None, :, None]
-        ramp = progress * coefficients[:, None, :] - (1.0 - progress) * driver
+        relative = coefficients / _typical_size(coefficients)[:, None]
+        ramp = progress * relative[:, None, :] - (1.0 - progress) * driver
         angles = 2.0 * _RAMP_STEP * ramp.reshape(len(coefficients), -1)
         return angles + (_BREAKS_SYMMETRY + _RESTART_SPREAD * restart) * generator.normal(size=angles.shape)
+
+
+def _typical_size(coefficients: NDArray) -> NDArray[np.float64]:
+    """Root mean square of the coefficients of every row that are not zero, by way of the largest: no square is lost."""
+    units = units_of(coefficients)
+    squares, counts = np.square(coefficients / units[:, None]).sum(axis=1), np.count_nonzero(coefficients, axis=1)
+    return units * np.where(counts > 0, np.sqrt(squares / np.maximum(counts, 1)), 1.0)
 
 
 def _is_single_x(word: PauliWord) -> bool:

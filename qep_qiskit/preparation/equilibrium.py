@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from qep_qiskit.coordinates import CoordinateGroup
 from qep_qiskit.elastic import PotentialEnergy
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.errors import ConfigError, FloppyModesWarning
 from qep_qiskit.measurement import Measuring
 from qep_qiskit.preparation.collapse import warn_of_collapse
 from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start
 from qep_qiskit.preparation.resolution import WANTED, Hidden, contrast_error, size_of
 from qep_qiskit.prepared import RestingStates
 from qep_qiskit.short_repr import short_repr
+from qep_qiskit.warning_log import warn
 
 __all__ = ["EquilibriumPreparation"]
 
@@ -33,6 +34,7 @@ _NEWTON_STEPS = 8
 _AT_REST = 1e-10
 _ROUNDING = 1e-15
 _FLAT = 1e-9
+_UNSEEN = 1e-6  # slope of a term along a floppy mode, by the largest along the stiffest mode
 _TOUCHING = 1e-9
 _NO_FORCE = 1e-13
 _NUDGES_ON_THE_WAY = 4
@@ -71,6 +73,7 @@ class EquilibriumPreparation:
         if not isinstance(start.free, RestingStates):
             free = np.array([self._settled(family, sample, 0.0, at) for sample, at in enumerate(begin)])
             collapsed = warn_of_collapse(family)
+            self._warn_of_dangling(family, free)
         forces = np.array([_force_of_nudge(family, sample, at) for sample, at in enumerate(free)])
         needed = WANTED * family.smallest_nudge * size_of(forces) or (np.inf if family.finest is None else 0.0)
         points = np.empty((*shape, frame.num_atoms, frame.dims))
@@ -165,13 +168,30 @@ class EquilibriumPreparation:
             raise ConfigError(f"the elastic network finds no equilibrium: a force of {force:.3g} is left; {why}")
         hessian = potential.hessian(moving)
         lowest, highest, mode = _softest(hessian)
-        if abs(lowest) <= _FLAT * highest or (self.critical_point == "minimum" and lowest < 0.0):
+        is_flat = abs(lowest) <= _FLAT * highest
+        if (is_flat and not _dangles(potential, moving)) or (
+            self.critical_point == "minimum" and lowest < -_FLAT * highest
+        ):
             coordinate = int(potential.frame.moving_coordinates[np.abs(mode).argmax()])
             raise ConfigError(
                 f"network: {potential.frame.name(coordinate)} is free to drift in the equilibrium at beta = "
                 f"{beta:.4g}, which has {_count_of_floppy_modes(hessian, highest)} and is not unique; clamp another "
                 "atom, anchor it, or add springs"
             )
+
+    def _warn_of_dangling(self, family: Family, free: NDArray) -> None:
+        """Say in how many samples atoms move at no cost whom no output and no weight sees."""
+        potentials = [_potential(family, sample, 0.0) for sample in range(family.num_samples)]
+        moving = [points.ravel()[potential.moving] for potential, points in zip(potentials, free, strict=True)]
+        warn(
+            FloppyModesWarning,
+            "atoms of the elastic network move at no cost, but no output and no weight's energy depends on where they "
+            "are: the gradient is that of the others. Anchor or clamp them, or add springs, to make the equilibrium "
+            "unique",
+            affected=sum(_dangles(*both) for both in zip(potentials, moving, strict=True)),
+            of=family.num_samples,
+            severity="warning",
+        )
 
     def term_means(self, groups: Sequence[CoordinateGroup], coefficients: NDArray) -> NDArray[np.float64]:
         """All terms at the equilibria of coefficients (states, terms), in the same shape."""
@@ -194,11 +214,32 @@ class EquilibriumPreparation:
             coordinates = potential.frame.moving_coordinates
             moving = points.ravel()[coordinates]
             force = potential.gradient(moving) - nudged.gradient(moving)
-            moved = np.zeros(points.size)
-            moved[coordinates] = _solved(potential.hessian(moving), force)
-            slopes = groups[0].slopes(points, moved.reshape(points.shape))
+            slopes = _slopes(potential, moving, _solved(potential.hessian(moving), force))
             found.append(np.concatenate([slopes, *(np.zeros(group.num_generators) for group in groups[1:])]))
         return np.array(found)
+
+
+def _dangles(potential: PotentialEnergy, moving: NDArray) -> bool:
+    """Whether there are floppy modes and nothing depends on them: no term of H or C changes along any.
+
+    Then the response of all that matters is that of the other modes. Whole spectra are for few coordinates only.
+    """
+    if len(moving) > _DENSE_UP_TO:
+        return False
+    values, modes = np.linalg.eigh(potential.dense_hessian(moving))
+    flat = np.abs(values) <= _FLAT * np.abs(values).max()
+    if not flat.any() or flat.all():
+        return False
+    slopes = [_slopes(potential, moving, mode) for mode in modes.T[[*np.flatnonzero(flat), -1]]]
+    return bool(np.abs(slopes[:-1]).max() <= _UNSEEN * np.abs(slopes[-1]).max())
+
+
+def _slopes(potential: PotentialEnergy, moving: NDArray, along: NDArray) -> NDArray[np.float64]:
+    """How all terms change along a direction of the coordinates that move."""
+    points = potential.points(moving)
+    moved = np.zeros(points.size)
+    moved[potential.moving] = along
+    return potential.group.slopes(points, moved.reshape(points.shape))
 
 
 def _force_of_nudge(family: Family, sample: int, points: NDArray) -> NDArray[np.float64]:
@@ -226,7 +267,8 @@ def _is_minimum(potential: PotentialEnergy, moving: NDArray, target: float) -> b
     """Whether Newton steps alone have led to a minimum, as they do from a point nearby."""
     if not np.linalg.norm(potential.gradient(moving)) <= target:
         return False
-    return _softest(potential.hessian(moving))[0] > 0.0
+    lowest, highest, _ = _softest(potential.hessian(moving))
+    return lowest > -_FLAT * highest
 
 
 def _minimised(potential: PotentialEnergy, moving: NDArray, target: float) -> NDArray[np.float64]:
@@ -258,9 +300,9 @@ def _polished(potential: PotentialEnergy, moving: NDArray, target: float) -> NDA
 
 
 def _solved(matrix: scipy.sparse.csr_array, right: NDArray) -> NDArray[np.float64]:
-    """The solution, or one of least length where the matrix is singular."""
+    """The solution, or one of least length where the matrix is singular: nothing moves along floppy modes."""
     if matrix.shape[0] <= _DENSE_UP_TO:
-        return np.linalg.lstsq(matrix.toarray(), right, rcond=1e-13)[0]
+        return np.linalg.lstsq(matrix.toarray(), right, rcond=_FLAT)[0]
     return scipy.sparse.linalg.splu(matrix.tocsc()).solve(right)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from oscillators import costs_by_differences
+from scipy.optimize import minimize
 from warned import warns
 
 from qep_qiskit.cost import LossOnExpectations, OperatorCost
@@ -12,7 +13,7 @@ from qep_qiskit.execution import PointExecutor, RequestKey
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.measurement import drive
-from qep_qiskit.network import SpringNetwork, Start, chain, complete, lattice, ring
+from qep_qiskit.network import SpringNetwork, Start, chain, complete, from_edges, lattice, ring
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import EquilibriumPreparation, Family
 from qep_qiskit.preparation import Start as Begin
@@ -239,6 +240,71 @@ def test_floppy_modes_are_counted(graph, clamped, modes):
     plural = "s" if modes > 1 else ""
     with pytest.raises(ConfigError, match=f"has {modes} floppy mode{plural} and is not unique; clamp another atom"):
         estimate(chosen, Contrast(kind="one_sided", beta=0.1))
+
+
+BRACED = from_edges(5, [(0, 2), (1, 2), (0, 3), (1, 3), (2, 3), (2, 4)])
+"""Atoms 0 and 1 are clamped, 2 and 3 are held by three springs each, and atom 4 dangles from 2 on one spring."""
+
+
+def dangling(output, **changes):
+    places = np.array([[0.0, 0.0], [1.0, 0.0], [0.9, 1.1], [0.1, 0.8], [1.9, 1.3]])
+    network = SpringNetwork(
+        graph=BRACED,
+        outputs=(output,),
+        places=places,
+        clamped=(0, 1),
+        inputs=((0, 0),),
+        rest_lengths=Start(minimum=0.0),
+        **changes,
+    )
+    hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error_of(network))
+    weights = network.layout.initial(Seeds(0))
+    weights[network.layout.slice_of("l")] = [1.3, 1.0, 0.9, 1.2, 0.7, 1.1]
+    return hamiltonian, weights, np.array([[0.1]]), np.array([[0.2, 0.7]])
+
+
+def cost_at(chosen, weights):
+    """The cost at the equilibrium that scipy finds from plain energies of the springs."""
+    hamiltonian, _, inputs, targets = chosen
+    network = hamiltonian.network
+    stiffness, natural = (weights[network.layout.slice_of(block)] for block in "kl")
+    held = {0: network.places[0] + [inputs[0, 0], 0.0], 1: network.places[1]}
+
+    def at(moving):
+        points = network.places.copy()
+        points[[*held]], points[2:] = [*held.values()], moving.reshape(-1, 2)
+        return points
+
+    def energy(moving):
+        points = at(moving)
+        lengths = [np.linalg.norm(points[i] - points[j]) for i, j in network.graph.edges]
+        return 0.5 * stiffness @ (np.array(lengths) - natural) ** 2
+
+    found = minimize(energy, network.places[2:].ravel(), method="BFGS", options={"gtol": 1e-10}).x
+    moved = (at(found) - network.places)[network.outputs[0]]
+    return np.sum((moved - targets[0]) ** 2)
+
+
+def test_an_atom_that_dangles_where_no_output_sees_it_is_told_only():
+    """The gradient is that of finite differences, and zero for the spring of the atom that dangles."""
+    chosen = dangling(output=3)
+    with warns(FloppyModesWarning, "no output and no weight's energy depends on where they are"):
+        found = estimate(chosen, Contrast(kind="four_point", beta=0.003)).gradient
+    weights = chosen[1]
+    steps = 1e-4 * np.eye(len(weights))
+    truth = np.array([(cost_at(chosen, weights + s) - cost_at(chosen, weights - s)) / 2e-4 for s in steps])
+    assert np.abs(truth).max() > 0.1
+    assert found == pytest.approx(truth, abs=1e-4)
+    layout = chosen[0].network.layout
+    for block in ("k", "l"):
+        assert abs(found[layout.slice_of(block)][5]) < 1e-7
+    assert exact(chosen).gradient == pytest.approx(truth, abs=1e-5)
+
+
+@pytest.mark.parametrize("case", [{"output": 4}, {"output": 3, "forces": Start(minimum=None)}])
+def test_an_atom_that_dangles_is_refused_where_an_output_or_a_weight_depends_on_it(case):
+    with pytest.raises(ConfigError, match=r"atom 4 along [xy] is free to drift in the equilibrium"):
+        estimate(dangling(**case), Contrast(kind="four_point", beta=0.003))
 
 
 @pytest.mark.parametrize("graph", [chain(4), ring(4), complete(4)])

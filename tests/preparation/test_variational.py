@@ -150,10 +150,11 @@ def test_the_contrast_at_small_nudges_is_the_gradient_of_the_variational_cost(na
 @pytest.mark.deep(but=["chain4-0", "complete4-2"])
 @pytest.mark.parametrize("case", OF_FOUR_SPINS, ids=lambda case: case.name)
 def test_three_layers_give_the_exact_contrast_of_four_spins(case):
-    found = contrast_of(hva(3, tolerance=1e-6, max_evaluations=6000), case, BETA)
+    """A residual of 1e-6 would leave 1e-6 / BETA, by the softest curvature: more than 1e-5 from some starts."""
+    found = contrast_of(hva(3, tolerance=1e-7, max_evaluations=6000), case, BETA)
     exact = exact_contrast(case.hamiltonian, case.weights, Contrast(beta=BETA))
     assert found.gradient == pytest.approx(exact.gradient, rel=0, abs=1e-5)
-    assert found.diagnostics.residual <= 1e-6
+    assert found.diagnostics.residual <= 1e-7
 
 
 @pytest.mark.deep(but=["chain4-1", "complete4-0"])
