@@ -120,7 +120,7 @@ def config(tmp_path, monkeypatch):
 def test_train_and_gradient(config, capsys):
     assert main(["train", str(config), "--out", "run"]) == 0
     assert json.loads((config.parent / "run" / "config.json").read_text())["config"]["preparation"]["time"] == 0.5
-    assert main(["gradient", str(config)]) == 0
+    assert main(["gradient", str(config), "--sample", "1"]) == 0
 
 
 def test_plan(config, capsys):
