@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from qep_qiskit.errors import NetworkError
 from qep_qiskit.short_repr import short_repr
 
-__all__ = ["CoordinateGroup", "CoordinateWord", "Frame", "PairTerms", "add_coordinate_words"]
+__all__ = ["CoordinateGroup", "CoordinateWord", "Frame", "PairTerms", "add_coordinate_words", "coordinates_of"]
 
 Kind = Literal["constant", "component", "product", "square", "distance", "momentum"]
 _AXES = "xyz"
@@ -205,6 +205,11 @@ class CoordinateGroup:
                 raise NetworkError(f"group {self.name}: '{word}' is not read from it")
 
     @property
+    def point_shape(self) -> tuple[int, int]:
+        """Shape of an outcome, (atoms, dims)."""
+        return self.frame.num_atoms, self.frame.dims
+
+    @property
     def of_momenta(self) -> bool:
         """Whether momenta are read, and not positions."""
         return self.name.split()[0] == "p"
@@ -357,3 +362,15 @@ def add_coordinate_words(
             raise NetworkError(f"cost: '{word}' is read from none of the groups {', '.join(g.name for g in groups)}")
         added[home][word] = None
     return tuple(replace(group, words=tuple(found)) for group, found in zip(groups, added, strict=True))
+
+
+def coordinates_of(groups: Sequence[object]) -> tuple[CoordinateGroup, ...]:
+    """Groups, where they are those of atoms in space.
+
+    Raises:
+        NetworkError: They are not.
+    """
+    found = tuple(group for group in groups if isinstance(group, CoordinateGroup))
+    if len(found) < len(groups):
+        raise NetworkError("expected functions of positions or momenta, got groups of Paulis")
+    return found

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.coordinates import CoordinateGroup, Frame
 from qep_qiskit.errors import NetworkError
+from qep_qiskit.points import PointStates
 
 __all__ = ["GaussianStates", "NormalModes", "QuadraticEnergies", "quadratic_energies"]
 
@@ -203,7 +204,7 @@ class NormalModes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class GaussianStates:
+class GaussianStates(PointStates):
     """Gaussian ground states; what is held has no spread.
 
     Args:

@@ -34,6 +34,7 @@ __all__ = [
     "CommutingGroup",
     "LocalBasis",
     "PauliWord",
+    "paulis_of",
     "sparse_pauli_op",
 ]
 
@@ -376,3 +377,15 @@ class CommutingGroup:
 def _signs_of(group: CommutingGroup) -> NDArray[np.float64] | None:
     signs = [group.basis.sign(mask) for mask in group.masks]
     return np.array(signs, dtype=float) if -1 in signs else None
+
+
+def paulis_of(groups: Sequence[object]) -> tuple[CommutingGroup, ...]:
+    """Groups, where they are those of qubits.
+
+    Raises:
+        NetworkError: They are not.
+    """
+    found = tuple(group for group in groups if isinstance(group, CommutingGroup))
+    if len(found) < len(groups):
+        raise NetworkError("expected groups of commuting Paulis, got functions of positions, which no circuit reads")
+    return found

@@ -1,16 +1,22 @@
-"""What is measured: circuits to run, states that are known, or atoms in space. Batches are flat: one row per state."""
+"""What is measured: circuits to run, or states that are known. Batches are flat: one row per state.
+
+A kind of states is one class. Circuits are bound and run by an executor; known states give their outcomes themselves.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.coordinates import CoordinateGroup
 from qep_qiskit.errors import ConfigError
-from qep_qiskit.gaussian import GaussianStates
 from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.outcomes import BitMemory, BitOutcomes, Outcomes
+from qep_qiskit.outcomes.drawing import draw
 from qep_qiskit.program import LayerProgram
 from qep_qiskit.short_repr import short_repr
 from qep_qiskit.transforms import num_qubits_of
@@ -18,24 +24,117 @@ from qep_qiskit.transforms import num_qubits_of
 __all__ = [
     "CalibrationStates",
     "CircuitStates",
-    "GaussianStates",
     "KnownStates",
     "MixedStates",
     "Prepared",
-    "QubitStates",
-    "RestingStates",
+    "ProgramStates",
     "SpinEnsembles",
     "SpinStates",
+    "StateName",
     "VectorStates",
     "on_qubits",
-    "outcome_probabilities",
     "require_classical",
 ]
+
+StateName = tuple[LayerProgram, CommutingGroup | None, int, bytes]
+"""What a distribution of outcomes is of: a program, the group, how often two-qubit gates run, and the state."""
+
+
+class Prepared(ABC):
+    """Prepared states."""
+
+    __slots__ = ()
+
+    is_certain: ClassVar[bool] = False
+    """Whether every shot reads the same: then no shots are counted."""
+
+    @property
+    @abstractmethod
+    def num_states(self) -> int:
+        """Number of states."""
+
+    @property
+    @abstractmethod
+    def num_qubits(self) -> int | None:
+        """Number of qubits or spins; None for atoms in space."""
+
+    @property
+    def circuits(self) -> ProgramStates | None:
+        """These states where circuits prepare them, or None where they are known."""
+        return None
+
+    def rows(self, chosen: NDArray[np.int64]) -> Prepared:
+        """Some of them, with repeats."""
+        raise NotImplementedError
+
+    def measured(
+        self, group: Any, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator
+    ) -> Outcomes:
+        """Outcomes of known states.
+
+        Args:
+            group: The group to measure.
+            rows: Shape (measured,), the states.
+            shots: Shots of each, or None for exact outcomes.
+            generator: The stream of random numbers of this group.
+
+        Raises:
+            ConfigError: The states have no outcomes in this group.
+            ResourceError: The shots do not fit in memory.
+            ResultError: Probabilities are none.
+        """
+        raise NotImplementedError
+
+    def as_circuits(self) -> CircuitStates:
+        """These states, for what runs circuits alone.
+
+        Raises:
+            ConfigError: No circuit prepares them.
+        """
+        on_qubits(self)
+        raise ConfigError("execution.backend: a device runs circuits; use preparation.kind = 'adiabatic'")
+
+
+class ProgramStates(Prepared):
+    """States that circuits of a program prepare, or the circuits that belong to it."""
+
+    __slots__ = ()
+
+    program: LayerProgram
+
+    @property
+    def num_qubits(self) -> int:
+        """Number of qubits."""
+        return self.program.num_qubits
+
+    @property
+    def circuits(self) -> ProgramStates:
+        """Themselves."""
+        return self
+
+    @abstractmethod
+    def vectors_by(self, evolve: Callable[[CircuitStates], NDArray]) -> NDArray:
+        """State vectors (states, 2^N), by a function that has those of circuits."""
+
+    @abstractmethod
+    def bound_by(
+        self,
+        circuits: Any,
+        group: CommutingGroup,
+        rows: NDArray[np.int64],
+        folding: int,
+        flips: NDArray[np.bool_] | None = None,
+    ) -> Any:
+        """Bound circuits of some states, made by `MeasuredCircuits`; arguments as in its `bound`."""
+
+    @abstractmethod
+    def names(self, group: CommutingGroup, rows: NDArray[np.int64], folding: int) -> list[StateName]:
+        """What the outcomes of some states are of."""
 
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class CircuitStates:
+class CircuitStates(ProgramStates):
     """States that one parametrised program prepares.
 
     Args:
@@ -51,19 +150,111 @@ class CircuitStates:
         """Number of states."""
         return self.parameters.shape[0]
 
-    @property
-    def num_qubits(self) -> int:
-        """Number of qubits."""
-        return self.program.num_qubits
-
     def rows(self, chosen: NDArray[np.int64]) -> CircuitStates:
         """Some of them, with repeats."""
         return CircuitStates(program=self.program, parameters=self.parameters[chosen])
 
+    def as_circuits(self) -> CircuitStates:
+        """Themselves."""
+        return self
+
+    def vectors_by(self, evolve: Callable[[CircuitStates], NDArray]) -> NDArray:
+        """What the function has."""
+        return evolve(self)
+
+    def bound_by(
+        self,
+        circuits: Any,
+        group: CommutingGroup,
+        rows: NDArray[np.int64],
+        folding: int,
+        flips: NDArray[np.bool_] | None = None,
+    ) -> Any:
+        """Circuits measured in the group."""
+        return circuits.bound(self.program, group, self.parameters[rows], folding, flips)
+
+    def names(self, group: CommutingGroup, rows: NDArray[np.int64], folding: int) -> list[StateName]:
+        """By the parameters."""
+        return [(self.program, group, folding, row.tobytes()) for row in self.parameters[rows]]
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, eq=False)
+class CalibrationStates(ProgramStates):
+    """All qubits 0, and all qubits 1, on the very qubits that a program is read from.
+
+    Args:
+        program: The program.
+    """
+
+    program: LayerProgram
+
+    @property
+    def num_states(self) -> int:
+        """Two."""
+        return 2
+
+    def as_circuits(self) -> CircuitStates:
+        """Never: a device has them in the job of a request."""
+        raise ConfigError("execution: a device calibrates with the request that needs it, not on its own")
+
+    @property
+    def vectors(self) -> NDArray[np.float64]:
+        """The two states as vectors, shape (2, 2^N)."""
+        vectors = np.zeros((2, 1 << self.num_qubits))
+        vectors[0, 0] = vectors[1, -1] = 1.0
+        return vectors
+
+    def vectors_by(self, evolve: Callable[[CircuitStates], NDArray]) -> NDArray:
+        """Known without."""
+        return self.vectors
+
+    def bound_by(
+        self,
+        circuits: Any,
+        group: CommutingGroup,
+        rows: NDArray[np.int64],
+        folding: int,
+        flips: NDArray[np.bool_] | None = None,
+    ) -> Any:
+        """Circuits of the calibration; the group is Z on every qubit."""
+        return circuits.bound_calibration(self.program, rows, flips)
+
+    def names(self, group: CommutingGroup, rows: NDArray[np.int64], folding: int) -> list[StateName]:
+        """By the state, 0 or 1."""
+        return [(self.program, None, 1, bytes([state])) for state in rows]
+
+
+class KnownStates(Prepared):
+    """States of qubits whose probabilities are known."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def num_qubits(self) -> int:
+        """Number of qubits or spins."""
+
+    @abstractmethod
+    def probabilities(self, group: CommutingGroup, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Probabilities of all outcomes in the basis of a group, shape (chosen, 2^N); a fresh array."""
+
+    def measured(
+        self, group: CommutingGroup, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator
+    ) -> BitOutcomes:
+        """Drawn from the probabilities."""
+        return draw(
+            lambda part: self.probabilities(group, rows[part]),
+            (len(rows), 1 << self.num_qubits),
+            shots,
+            generator,
+            f"simulation: circuit '{group.name}'",
+        )
+
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class VectorStates:
+class VectorStates(KnownStates):
     """States known as vectors, from an exact solver.
 
     Args:
@@ -90,16 +281,22 @@ class VectorStates:
         """Some of them, with repeats."""
         return VectorStates(vectors=self.vectors[chosen], energies=self.energies[chosen], gaps=self.gaps[chosen])
 
+    def probabilities(self, group: CommutingGroup, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Squares of the amplitudes in the basis of the group; one state alone is not copied before it is rotated."""
+        return _squares(self.vectors[chosen[0]][None] if len(chosen) == 1 else self.vectors[chosen], group)
+
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SpinStates:
+class SpinStates(Prepared):
     """Classical spins: what they are when Z is measured is certain, and nothing else can be measured.
 
     Args:
         spins: Shape (states, N) of int8, +1 or -1; +1 is the bit 0.
         energies: Shape (states,).
     """
+
+    is_certain: ClassVar[bool] = True
 
     spins: NDArray[np.int8]
     energies: NDArray[np.float64]
@@ -118,10 +315,18 @@ class SpinStates:
         """Some of them, with repeats."""
         return SpinStates(spins=self.spins[chosen], energies=self.energies[chosen])
 
+    def measured(
+        self, group: CommutingGroup, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator
+    ) -> BitMemory:
+        """One shot that is certain: spin k is bit k, and bytes are big-endian."""
+        require_classical(group)
+        bits = np.packbits(self.spins[rows] < 0, axis=1, bitorder="little")[:, ::-1]
+        return BitMemory(bits=np.ascontiguousarray(bits)[:, None], num_qubits=self.num_qubits, certain=True)
+
 
 @short_repr
 @dataclass(frozen=True, slots=True, eq=False)
-class MixedStates:
+class MixedStates(KnownStates):
     """Mixtures of state vectors.
 
     Args:
@@ -141,8 +346,8 @@ class MixedStates:
         return num_qubits_of(self.vectors.shape[2])
 
     def probabilities(self, group: CommutingGroup, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Probabilities of all outcomes in the basis of a group, shape (chosen, 2^N)."""
-        return np.array([outcome_probabilities(self.vectors[row], group).sum(axis=0) for row in chosen])
+        """Sums over the levels."""
+        return np.array([_squares(self.vectors[row], group).sum(axis=0) for row in chosen])
 
     def rows(self, chosen: NDArray[np.int64]) -> MixedStates:
         """Some of them, with repeats."""
@@ -151,7 +356,7 @@ class MixedStates:
 
 @short_repr
 @dataclass(frozen=True, slots=True, eq=False)
-class SpinEnsembles:
+class SpinEnsembles(KnownStates):
     """Distributions of classical spins.
 
     Args:
@@ -171,7 +376,7 @@ class SpinEnsembles:
         return num_qubits_of(self.weights.shape[1])
 
     def probabilities(self, group: CommutingGroup, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Probabilities of all outcomes, shape (chosen, 2^N).
+        """Their rows.
 
         Raises:
             ConfigError: The group is not that of the spins themselves.
@@ -194,7 +399,7 @@ def require_classical(group: CommutingGroup) -> None:
         raise ConfigError(f"group {group.name}: classical spins have outcomes in the Z basis only")
 
 
-def outcome_probabilities(vectors: NDArray, group: CommutingGroup) -> NDArray[np.float64]:
+def _squares(vectors: NDArray, group: CommutingGroup) -> NDArray[np.float64]:
     """Probabilities of all outcomes of vectors (..., 2^N) in the basis of a group; a fresh array."""
     rotated = group.basis.rotate(vectors)
     probabilities = np.square(rotated.real)
@@ -203,79 +408,12 @@ def outcome_probabilities(vectors: NDArray, group: CommutingGroup) -> NDArray[np
     return probabilities
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CalibrationStates:
-    """All qubits 0, and all qubits 1, on the very qubits that a program is read from.
-
-    Args:
-        program: The program.
-    """
-
-    program: LayerProgram
-
-    @property
-    def num_states(self) -> int:
-        """Two."""
-        return 2
-
-    @property
-    def num_qubits(self) -> int:
-        """Number of qubits."""
-        return self.program.num_qubits
-
-    @property
-    def vectors(self) -> NDArray[np.float64]:
-        """The two states as vectors, shape (2, 2^N)."""
-        vectors = np.zeros((2, 1 << self.num_qubits))
-        vectors[0, 0] = vectors[1, -1] = 1.0
-        return vectors
-
-
-@short_repr
-@dataclass(frozen=True, slots=True, eq=False)
-class RestingStates:
-    """Classical atoms at rest.
-
-    Args:
-        points: Shape (states, atoms, dims).
-    """
-
-    points: NDArray[np.float64]
-
-    @property
-    def num_states(self) -> int:
-        """Number of states."""
-        return len(self.points)
-
-    def rows(self, chosen: NDArray[np.int64]) -> RestingStates:
-        """Some of them, with repeats."""
-        return RestingStates(self.points[chosen])
-
-    def expectations(self, group: CoordinateGroup, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """All generators, shape (rows, generators); momenta are zero."""
-        points = self.points[rows]
-        return group.values(np.zeros_like(points) if group.of_momenta else points)
-
-    def sampled(
-        self, group: CoordinateGroup, rows: NDArray[np.int64], shots: int, generator: np.random.Generator
-    ) -> NDArray[np.float64]:
-        """The same point in every shot, shape (rows, shots, atoms, dims)."""
-        points = self.points[rows][:, None]
-        still = np.zeros_like(points) if group.of_momenta else points
-        return np.broadcast_to(still, (len(rows), shots, *points.shape[2:]))
-
-
-KnownStates = VectorStates | SpinStates | MixedStates | SpinEnsembles
-QubitStates = CircuitStates | CalibrationStates | KnownStates
-Prepared = QubitStates | GaussianStates | RestingStates
-
-
-def on_qubits(states: Prepared) -> QubitStates:
-    """The same states, where they are states of qubits.
+def on_qubits(states: Prepared) -> int:
+    """How many qubits states have.
 
     Raises:
         ConfigError: They are atoms in space, which no circuit prepares.
     """
-    if isinstance(states, GaussianStates | RestingStates):
+    if states.num_qubits is None:
         raise ConfigError("atoms in space are read without circuits, by PointExecutor; this executor reads qubits")
-    return states
+    return states.num_qubits

@@ -18,11 +18,11 @@ from chi_square import LIMIT, counts_p_value
 from ibm_requests import LOOPBACK_SHOTS, SPINS, ramp_request
 from qiskit_aer import AerSimulator
 
-from qep_qiskit.execution import BitMemory, Distribution
 from qep_qiskit.execution.aer import _DensityMatrices, fake_device
 from qep_qiskit.execution.ledger import JobLedger
 from qep_qiskit.execution.pubs import DeviceCircuits
-from qep_qiskit.measurement import ReadoutMitigation, moments
+from qep_qiskit.measurement import ReadoutMitigation
+from qep_qiskit.outcomes import BitMemory, Distribution
 from qep_qiskit.seeds import Seeds
 
 HERE = Path(__file__).parent
@@ -147,11 +147,10 @@ def test_a_calibration_is_in_the_same_job(double, faultless, tmp_path, kind):
         else:
             found = errors.factors([1, 2, 4, 7])
         assert np.allclose(found, factors, rtol=0, atol=0.03)
-        exact = Distribution(weights=simulator(circuit, values), shots=None, readout=device)
-        truth = moments(exact, readout.group).means
+        exact = Distribution(weights=simulator(circuit, values), shots=None)
+        truth = exact.moments(readout.group, device).means
         raw, mitigated = (
-            moments(BitMemory(bits=bits, num_qubits=SPINS, readout=known), readout.group).means
-            for known in (None, errors)
+            BitMemory(bits=bits, num_qubits=SPINS).moments(readout.group, known).means for known in (None, errors)
         )
         deviations.append([(raw - truth).ravel(), (mitigated - truth).ravel()])
     before, after = np.linalg.norm(np.concatenate(deviations, axis=1), axis=1)

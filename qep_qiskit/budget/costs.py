@@ -18,7 +18,7 @@ from qep_qiskit.learning.free_phase import CostEstimate, cost_of_means, measure_
 from qep_qiskit.measurement import Measuring, measure
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import Equilibria, Family, Preparation, SolverReport, Start
-from qep_qiskit.prepared import CalibrationStates, Prepared
+from qep_qiskit.prepared import Prepared
 
 __all__ = ["CostAtPoints", "measured_costs", "request_parts"]
 
@@ -92,7 +92,6 @@ def _costs_of(
     family = Family.of_free(hamiltonian.groups, free, key)
     equilibria = yield from preparation.prepare(family, Start())
     rows = (which.reshape(-1, 1) * samples + np.arange(samples)).ravel()
-    assert not isinstance(equilibria.states, CalibrationStates)
     states, repeated = equilibria.states.rows(rows), np.tile(targets, (len(points), 1))
     per_group = [shots] * len(hamiltonian.groups)
     if isinstance(hamiltonian.cost, LossOnExpectations):

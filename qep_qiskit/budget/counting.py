@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
-from qep_qiskit.measurement import Measuring, Usage
+from qep_qiskit.execution import Request, ShotData
+from qep_qiskit.measurement import Measuring, Result, Usage, relayed
 
 __all__ = ["counted"]
-
-Result = TypeVar("Result")
 
 
 def counted(work: Measuring[Result]) -> Measuring[tuple[Result, Usage]]:
     """The same work; its result comes with the shots and circuits of all its requests."""
     usage = Usage()
-    try:
-        request = next(work)
-        while True:
-            usage += Usage(request.num_shots, request.num_circuits)
-            data = yield request
-            request = work.send(data)
-    except StopIteration as finished:
-        return finished.value, usage
-    finally:
-        work.close()
+
+    def handle(request: Request) -> Measuring[ShotData]:
+        nonlocal usage
+        usage += Usage.of(request)
+        return (yield request)
+
+    return (yield from relayed(work, handle)), usage

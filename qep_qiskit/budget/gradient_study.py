@@ -21,10 +21,10 @@ from qep_qiskit.execution import Executor, Request, RequestKey, ShotData, Ticket
 from qep_qiskit.execution.usage import estimated_qpu_seconds
 from qep_qiskit.learning import Contrast, ErrorModel, GradientEstimate, Pilot, first_beta, measure_pilot
 from qep_qiskit.learning.bias_fit import MeasuredContrasts
-from qep_qiskit.learning.error_model import split_shots
 from qep_qiskit.learning.gradient_watch import watch_one
 from qep_qiskit.learning.pilot import is_resolved, measured_contrasts, with_bias_of
 from qep_qiskit.learning.reading import Grouping
+from qep_qiskit.learning.shots import split
 from qep_qiskit.learning.spending import batches_per_group
 from qep_qiskit.measurement import Measuring, drive
 from qep_qiskit.short_repr import short_repr
@@ -228,7 +228,7 @@ def check_contrasts(problem: GradientProblem, setting: Setting) -> tuple[Measure
     Returns:
         The two contrasts, that of the setting first, and the shots in all.
     """
-    shots = setting.shots if setting.shares is None else split_shots(setting.shots, np.array(setting.shares))
+    shots = split(setting.shots, setting.shares)
     pair = [contrast_of(setting.contrast, beta) for beta in (setting.beta, 0.5 * setting.beta)]
     estimator = replace(problem.estimator, contrast=pair[0], shots=shots, grouping=setting.grouping)
     betas = np.unique(np.concatenate([contrast.betas for contrast in pair]) + 0.0)
@@ -251,7 +251,7 @@ def measure_setting(problem: GradientProblem, setting: Setting, repeats: int, pi
         One row of the study's table.
     """
     known = with_known_signals(problem) if setting.signals == "known" else problem
-    shots = setting.shots if setting.shares is None else split_shots(setting.shots, np.array(setting.shares))
+    shots = split(setting.shots, setting.shares)
     estimator = replace(
         known.estimator,
         contrast=contrast_of(setting.contrast, setting.beta),

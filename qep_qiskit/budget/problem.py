@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.budget.counting import counted
 from qep_qiskit.cost import LossOnExpectations, OperatorCost
 from qep_qiskit.execution import Executor, RequestKey
 from qep_qiskit.learning import Contrast, GradientEstimator, first_beta
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.learning.free_phase import measure_free
-from qep_qiskit.measurement import Measuring, drive
+from qep_qiskit.measurement import Measuring, Usage, drive
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import Equilibria, Family, Preparation, Responding, Start
 from qep_qiskit.short_repr import short_repr
@@ -153,19 +154,9 @@ class KeptStates:
         name = b"".join(array.tobytes() for array in (family.free, family.nudge, family.betas))
         if name in self._kept:
             return self._kept[name]
-        work = self._preparation.prepare(family, start)
-        try:
-            request = next(work)
-        except StopIteration as finished:
+        found, usage = yield from counted(self._preparation.prepare(family, start))
+        if usage == Usage():
             if len(self._kept) >= _MOST_KEPT:
                 self._kept.pop(next(iter(self._kept)))
-            self._kept[name] = finished.value
-            return finished.value
-        try:
-            while True:
-                answer = yield request
-                request = work.send(answer)
-        except StopIteration as finished:
-            return finished.value
-        finally:
-            work.close()
+            self._kept[name] = found
+        return found

@@ -23,6 +23,7 @@ from qep_qiskit.budget.recommendation import (
 from qep_qiskit.cli.points_view import PointsView
 from qep_qiskit.cli.source import open_source
 from qep_qiskit.config import Experiment
+from qep_qiskit.config.section import parsed_shots
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.network import GridNetwork
 from qep_qiskit.studies.budget_folder import BudgetFolder
@@ -116,8 +117,7 @@ def _worked_out(
 
 
 def _usual_shots(experiment: Experiment) -> int:
-    shots = experiment.config.measurement.shots
-    return shots if isinstance(shots, int) else _RECOMMENDED_SHOTS
+    return parsed_shots(experiment.config.measurement.shots) or _RECOMMENDED_SHOTS
 
 
 def _facts(

@@ -23,7 +23,6 @@ from qep_qiskit.learning.locality import locality
 from qep_qiskit.measurement import drive
 from qep_qiskit.operators import CommutingGroup
 from qep_qiskit.preparation import Family, Start
-from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import lower
 from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.report.locality_table import locality_table
@@ -113,8 +112,7 @@ def gradient_circuits(experiment: Experiment, weights: NDArray, sample: int) -> 
         key=RequestKey("circuits", sample),
     )
     work = experiment.estimator.preparation.prepare(family, Start())
-    states = drive(work, experiment.executor)[0].states
-    assert isinstance(states, CircuitStates)
+    states = drive(work, experiment.executor)[0].states.as_circuits()
     template = lower(states.program)
     for beta, values in zip(betas, states.parameters, strict=True):
         for group in hamiltonian.groups:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qep_qiskit.config.build_local_device import live_device, local_device
+from qep_qiskit.config.section import parsed_shots
 from qep_qiskit.errors import ConfigError, NoLedgerWarning
 from qep_qiskit.execution import (
     Executor,
@@ -66,7 +67,7 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     if where.kind == "statevector":
         return StatevectorExecutor(seeds)
     if section.is_remote:
-        if config.measurement.shots == "exact":
+        if parsed_shots(config.measurement.shots) is None:
             require_exact(config, num_qubits, "measurement.shots")
         return _OnlyWithLedger(section.backend)
     if where.is_of_provider:
@@ -76,7 +77,7 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     aer.require_device(section.device)
     if _has_vectors(config):
         return aer.AerExecutor(seeds, device=section.device)
-    if config.measurement.shots == "exact":
+    if parsed_shots(config.measurement.shots) is None:
         require_exact(config, num_qubits, "measurement.shots")
     if where.is_described:
         return aer.device_executor(
@@ -100,7 +101,7 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
 
 def _provider_executor(config: Config, seeds: Seeds, num_qubits: int) -> SamplerExecutor:
     """A backend whose jobs cannot be retrieved: simulators, and providers that offer no way to."""
-    if config.measurement.shots == "exact":
+    if parsed_shots(config.measurement.shots) is None:
         require_exact(config, num_qubits, "measurement.shots")
     device = config.execution.provider_device(num_qubits)
     warn(
@@ -209,7 +210,7 @@ def build_mitigation(config: Config) -> ReadoutMitigation | None:
         _refuse("mitigation.readout", "this backend has no errors of the readout; leave it out")
     shots = 4096 if section.calibration_shots is None else section.calibration_shots
     return ReadoutMitigation(
-        shots=None if shots == "exact" else shots,
+        shots=parsed_shots(shots),
         kind=section.readout,
         randomizations=section.randomizations or _RANDOMIZATIONS,
         every=section.calibrate_every or _CALIBRATE_EVERY,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qep_qiskit.config.section import parsed_shots
 from qep_qiskit.errors import ConfigError, NoShotsWarning
 from qep_qiskit.learning import AdaptiveShots, Contrast, PilotSettings, Replication, SpendingPolicy, first_beta
 from qep_qiskit.nudge import NudgedHamiltonian
@@ -47,7 +48,8 @@ def build_policy(config: Config) -> SpendingPolicy:
         adaptive=adaptive,
         pilot=PilotSettings(**contrast.pilot.model_dump()),
     )
-    if policy.active and measurement.shots == "exact":
+    shots = parsed_shots(measurement.shots)
+    if policy.active and shots is None:
         key = "contrast.beta = 'auto'" if policy.auto_beta else "measurement.allocation = 'optimal'"
         key = key if policy.flies_pilots else "measurement.adaptive"
         raise ConfigError(f"measurement.shots: {key} weighs shot noise; expected a number of shots, got 'exact'")
@@ -56,7 +58,7 @@ def build_policy(config: Config) -> SpendingPolicy:
             "measurement.allocation: 'optimal' splits shots between shared batches; with grouping = 'per_weight' "
             "there are none, use 'equal'"
         )
-    if adaptive is not None and adaptive.max_shots < int(measurement.shots):
+    if adaptive is not None and shots is not None and adaptive.max_shots < shots:
         raise ConfigError(
             f"measurement.adaptive.max_shots: expected at least measurement.shots ({measurement.shots}), "
             f"got {adaptive.max_shots}"
@@ -90,10 +92,10 @@ def shots_of(config: Config) -> int | None:
         if section.adaptive is not None or section.allocation == "optimal":
             key = "adaptive" if section.adaptive is not None else "allocation"
             raise ConfigError(f"measurement.{key}: an elastic network is at rest and has no shot noise; leave it out")
-        if "shots" in section.model_fields_set and section.shots != "exact":
+        if "shots" in section.model_fields_set and parsed_shots(section.shots) is not None:
             warn(
                 NoShotsWarning,
                 "measurement.shots: an elastic network is at rest and has no shot noise; shots do not apply",
             )
         return None
-    return None if section.shots == "exact" else section.shots
+    return parsed_shots(section.shots)

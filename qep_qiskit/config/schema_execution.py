@@ -10,7 +10,7 @@ from qiskit.providers import BackendV2
 from qep_qiskit.config.backend import Backend
 from qep_qiskit.config.kinds import refused
 from qep_qiskit.config.named import provider_backend
-from qep_qiskit.config.section import Section, Shots
+from qep_qiskit.config.section import Section, ShotsOrExact
 from qep_qiskit.errors import ConfigError, ResourceError
 from qep_qiskit.execution.provider import retrieval_of
 from qep_qiskit.memory import require_memory
@@ -36,7 +36,7 @@ class MitigationConfig(Section):
     """``calibrated``: read all qubits 0 and all qubits 1, and take the errors found out of every mean. ``twirled``
     (TREX): flip qubits at random before every reading, and divide every mean by what it is where all qubits are 0;
     errors of different qubits may depend on each other."""
-    calibration_shots: Shots | Literal["exact"] | None = None
+    calibration_shots: ShotsOrExact | None = None
     """Shots of each calibration circuit (two if calibrated, one if twirled), 4096 by default; they are counted, on a
     device they are in the job of the request that needs them first. ``exact`` for probabilities without noise."""
     calibrate_every: int | None = Field(default=None, gt=0)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from qep_qiskit.config.kinds import Known
-from qep_qiskit.config.section import Beta, Section, Shots
+from qep_qiskit.config.section import Beta, Section, Shots, ShotsOrExact
 from qep_qiskit.learning import STENCILS
 
 __all__ = ["AdaptiveConfig", "ContrastConfig", "MeasurementConfig", "PilotConfig"]
@@ -30,7 +30,7 @@ class AdaptiveConfig(Section):
 class MeasurementConfig(Section):
     """Shots."""
 
-    shots: Shots | Literal["exact"] = 200
+    shots: ShotsOrExact = 200
     """Shots per batch: per sample, phase and commuting group; ``exact`` for expectations without noise."""
     test_shots: Shots | None = None
     """Shots per batch on the test set, with the first and the final weights, and in predictions; `shots` by default."""

@@ -13,7 +13,7 @@ from qep_qiskit.ansatz import ansatz_text, parse_ansatz
 from qep_qiskit.config.build_executor import require_exact
 from qep_qiskit.config.kinds import OneOf, section_registry
 from qep_qiskit.config.preparation_section import PreparationScene, PreparationSection, refuse_given
-from qep_qiskit.config.section import Section, Shots
+from qep_qiskit.config.section import Section, Shots, ShotsOrExact, parsed_shots
 from qep_qiskit.memory import require_memory
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import (
@@ -129,7 +129,7 @@ class VariationalConfig(PreparationSection):
     options: dict[str, bool | int | float | str] = Field(default={})
     """Options of an optimiser of qiskit-algorithms, such as ``maxiter``; of ``spsa`` ``resamplings`` too: directions of
     one iteration, all measured in one request, which is one job on a device."""
-    shots: Shots | Literal["exact"] | None = None
+    shots: ShotsOrExact | None = None
     """Shots per batch of sampled energies; those of the measurement by default."""
     tolerance: float | None = Field(default=None, gt=0)
     """Norm of the energy's gradient below which a state is converged; by default, for simulated energies, 1e-4 of the
@@ -173,7 +173,7 @@ class VariationalConfig(PreparationSection):
     def _with(self, circuit: Callable[[NudgedHamiltonian], Ansatz], scene: PreparationScene) -> Preparation:
         shots = scene.config.measurement.shots if self.shots is None else self.shots
         self._refuse_idle_keys(shots)
-        if self.energies == "sampled" and self.shots == "exact":
+        if self.energies == "sampled" and self.shots is not None and parsed_shots(self.shots) is None:
             require_exact(scene.config, scene.hamiltonian.num_qubits, "preparation.shots")
         return VariationalPreparation(
             ansatz=circuit(scene.hamiltonian),
@@ -182,7 +182,7 @@ class VariationalConfig(PreparationSection):
             energies=self.energies,
             optimizer=self.optimizer.lower(),
             options=self.options,
-            shots=None if shots == "exact" else shots,
+            shots=parsed_shots(shots),
             tolerance=self.tolerance,
             max_evaluations=self.max_evaluations,
             restarts=self.restarts,
@@ -198,7 +198,7 @@ class VariationalConfig(PreparationSection):
             "shots": (sampled, "energies = 'sampled'"),
             "residual_directions": (sampled, "energies = 'sampled'"),
             "residual_shots": (
-                sampled and shots != "exact" and self.residual_directions > 0,
+                sampled and parsed_shots(shots) is not None and self.residual_directions > 0,
                 "energies = 'sampled' with shots, and residual_directions above 0",
             ),
             "restarts": (not sampled, "energies = 'simulated'"),

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from qep_qiskit.checks import MOST_SHOTS
 from qep_qiskit.short_repr import with_fields
 
-__all__ = ["Beta", "Section", "Shots"]
+__all__ = ["Beta", "Section", "Shots", "ShotsOrExact", "parsed_shots"]
 
 Shots = Annotated[int, Field(gt=0, le=MOST_SHOTS)]
 """Shots of a batch."""
+
+ShotsOrExact = Shots | Literal["exact"]
+"""Shots of a batch, or expectations without noise."""
+
+
+def parsed_shots(given: int | str) -> int | None:
+    """What the package means by shots: a number, or None for exact expectations."""
+    return given if isinstance(given, int) else None
+
 
 Beta = Annotated[float, Field(ge=1e-100, le=1e100)]
 """Strength of a nudge: its powers stay numbers of double precision."""

@@ -3,13 +3,7 @@
 from qep_qiskit.execution.circuits import measured_circuit
 from qep_qiskit.execution.gate import answered
 from qep_qiskit.execution.interface import (
-    BitMemory,
-    Distribution,
-    ExactMeans,
     Executor,
-    Outcomes,
-    PointMemory,
-    ReadingErrors,
     Readout,
     Request,
     RequestKey,
@@ -27,19 +21,13 @@ from qep_qiskit.execution.twirled_readout import TwirledErrors
 from qep_qiskit.execution.usage import estimated_qpu_seconds
 
 __all__ = [
-    "BitMemory",
     "CutDevice",
-    "Distribution",
-    "ExactMeans",
     "Executor",
     "ExecutorPerProgram",
     "NoisyDistributions",
     "NoisyExecutor",
-    "Outcomes",
     "PlacedProgram",
     "PointExecutor",
-    "PointMemory",
-    "ReadingErrors",
     "Readout",
     "ReadoutErrors",
     "Request",

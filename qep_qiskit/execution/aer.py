@@ -25,7 +25,6 @@ from qiskit_aer.primitives import SamplerV2
 
 from qep_qiskit.errors import ConfigError, ResourceError, ResultError
 from qep_qiskit.execution.circuits import Placing, gate_values, placing_on
-from qep_qiskit.execution.gate import require_probabilities
 from qep_qiskit.execution.interface import Executor
 from qep_qiskit.execution.noisy import MOST_QUBITS, ExecutorPerProgram, NoisyExecutor
 from qep_qiskit.execution.placement import cut_to_active_qubits, without_measurement
@@ -36,6 +35,7 @@ from qep_qiskit.execution.sampling import VectorExecutor
 from qep_qiskit.execution.surviving_signal import surviving_signal, warn_of_lost_signal
 from qep_qiskit.execution.truncation import TruncatingExecutor
 from qep_qiskit.memory import require_memory
+from qep_qiskit.outcomes.checks import require_probabilities
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import LayerProgram, lower_per_gate
 from qep_qiskit.seeds import Seeds

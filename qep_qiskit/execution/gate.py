@@ -12,37 +12,23 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qep_qiskit.errors import ResultError
-from qep_qiskit.execution.interface import (
-    BitMemory,
-    Distribution,
-    ExactMeans,
-    Executor,
-    PointMemory,
-    Readout,
-    Request,
-    ShotData,
-)
-from qep_qiskit.execution.reading import num_bytes_of, require_unused_bits
+from qep_qiskit.execution.interface import Executor, Readout, Request, ShotData
 from qep_qiskit.operators import LocalBasis
-from qep_qiskit.prepared import GaussianStates, Prepared, RestingStates
+from qep_qiskit.outcomes import Outcomes
+from qep_qiskit.prepared import Prepared
 
 __all__ = [
     "answered",
     "checked",
     "name_of",
     "require_other_than_zeros",
-    "require_probabilities",
-    "require_shape",
     "with_calibration",
 ]
 
 _LOG_BOTH_ZERO = 2.0 * float(np.log((2.0 + np.sqrt(2.0)) / 4.0))
 _LOG_FALSE_ALARM = float(np.log(1e-14))
-_SUM_TOLERANCE = 1e-6
-_NEGATIVE_TOLERANCE = 1e-9
 
 
 def answered(executor: Executor, request: Request) -> ShotData:
@@ -87,7 +73,7 @@ def checked(request: Request, data: ShotData, backend: str) -> ShotData:
         raise ResultError(f"{backend}: expected outcomes of the circuits {names}, {wanted} in all, got {found}")
     for readout, outcomes in zip(request.readouts, data.outcomes, strict=True):
         _require_outcomes(outcomes, readout, request.prepared, f"{backend}: circuit '{readout.group.name}'")
-    bits = [own.bits if isinstance(own, BitMemory) else None for own in data.outcomes]
+    bits = [getattr(own, "bits", None) for own in data.outcomes]
     require_other_than_zeros(request.readouts, bits, backend)
     if (request.calibration is None) != (data.calibration is None):
         raise ResultError(f"{backend}: expected {'no' if request.calibration is None else 'a'} calibration, got other")
@@ -99,40 +85,13 @@ def checked(request: Request, data: ShotData, backend: str) -> ShotData:
 
 def _require_outcomes(outcomes: Any, readout: Readout, prepared: Prepared, name: str, or_more: bool = False) -> None:
     """Check the outcomes of one readout, or of a calibration, which may have more shots than were asked for."""
-    if not isinstance(outcomes, Distribution | BitMemory | PointMemory | ExactMeans):
+    if not isinstance(outcomes, Outcomes):
         raise ResultError(f"{name}: expected outcomes, got {type(outcomes).__name__}")
-    certain = isinstance(outcomes, BitMemory) and outcomes.certain
     got, wanted = outcomes.shots, readout.shots
     enough = or_more and got is not None and wanted is not None and got >= wanted
-    if got != wanted and not certain and not enough:
+    if got != wanted and not (prepared.is_certain and outcomes.is_exact) and not enough:
         raise ResultError(f"{name}: expected {_shots(wanted)}, got {_shots(got)}")
-    in_space = isinstance(prepared, GaussianStates | RestingStates)
-    measured, group = len(readout.states), readout.group
-    if isinstance(outcomes, ExactMeans):
-        require_shape(outcomes.means, (measured, group.num_generators), name)
-        _require_real(outcomes.means, name)
-    elif in_space != isinstance(outcomes, PointMemory):
-        raise ResultError(f"{name}: expected {'points' if in_space else 'bits'}, got {type(outcomes).__name__}")
-    elif isinstance(outcomes, PointMemory):
-        require_shape(outcomes.points, (measured, outcomes.shots, group.frame.num_atoms, group.frame.dims), name)
-        _require_real(outcomes.points, name)
-    else:
-        assert not isinstance(prepared, GaussianStates | RestingStates)
-        _require_register(outcomes, measured, prepared.num_qubits, name)
-
-
-def _require_register(outcomes: Distribution | BitMemory, measured: int, num_qubits: int, name: str) -> None:
-    if isinstance(outcomes, Distribution):
-        require_shape(outcomes.weights, (measured, 1 << num_qubits), name)
-        require_probabilities(outcomes.weights, name, total=outcomes.shots)
-        return
-    if outcomes.num_qubits != num_qubits:
-        raise ResultError(f"{name}: expected {num_qubits} bits a shot, got {outcomes.num_qubits}")
-    shots = 1 if outcomes.certain else outcomes.shots
-    require_shape(outcomes.bits, (measured, shots, num_bytes_of(num_qubits)), name)
-    if outcomes.bits.dtype != np.uint8:
-        raise ResultError(f"{name}: expected bits in bytes (uint8), got {outcomes.bits.dtype}")
-    require_unused_bits(outcomes.bits, num_qubits, name)
+    outcomes.check(len(readout.states), readout.group, prepared.num_qubits, name)
 
 
 def require_other_than_zeros(readouts: Sequence[Readout], found: Sequence[Any], backend: str) -> None:
@@ -151,11 +110,11 @@ def require_other_than_zeros(readouts: Sequence[Readout], found: Sequence[Any], 
     silent = [
         (readout, set(readout.states.tolist()), set(readout.states[~bits.any(axis=(1, 2))].tolist()))
         for readout, bits in zip(readouts, found, strict=True)
-        if isinstance(bits, np.ndarray) and isinstance(readout.group.basis, LocalBasis) and readout.shots
+        if isinstance(bits, np.ndarray) and isinstance(readout.paulis.basis, LocalBasis) and readout.shots
     ]
     for (one, states, zeros), (other, other_states, other_zeros) in combinations(silent, 2):
         both, common = zeros & other_zeros, states & other_states
-        if not both or one.group.basis.letters == other.group.basis.letters:
+        if not both or one.paulis.basis.name == other.paulis.basis.name:
             continue
         shots = min(one.shots or 0, other.shots or 0)
         independent = len(both) if both == common else 1
@@ -164,49 +123,6 @@ def require_other_than_zeros(readouts: Sequence[Readout], found: Sequence[Any], 
                 f"{backend}: circuits '{one.group.name}' and '{other.group.name}' of state {min(both)} read 0 in every "
                 f"bit of {shots} shots, which no state does; their results are not there"
             )
-
-
-def require_probabilities(weights: NDArray, name: str, *, total: int | None = None, first: int = 0) -> None:
-    """Check rows of probabilities, or of counts.
-
-    Args:
-        weights: Shape (measured, outcomes).
-        name: What they are of.
-        total: Shots of every row, or None for probabilities.
-        first: Place of the first row among all that are measured.
-
-    Raises:
-        ResultError: They are not real and finite, some are negative, or a row has another sum.
-    """
-    if not weights.size:
-        return
-    _require_real(weights, name, first)
-    least, sums = float(weights.min()), weights.sum(axis=1)
-    what, wanted = ("probabilities", 1.0) if total is None else ("counts", float(total))
-    off = int(np.argmax(np.abs(sums - wanted)))
-    if least < (-_NEGATIVE_TOLERANCE if total is None else 0):
-        raise ResultError(f"{name}: expected {what} from 0 on, got {least:.3g}")
-    if abs(sums[off] - wanted) > (_SUM_TOLERANCE if total is None else 0):
-        raise ResultError(f"{name}: expected {what} that sum to {wanted:g}, got {sums[off]:.6g} in state {first + off}")
-
-
-def _require_real(values: NDArray, name: str, first: int = 0) -> None:
-    if values.dtype.kind not in "iuf":
-        raise ResultError(f"{name}: expected real numbers, got {values.dtype}")
-    # The sum of all is finite only if each of them is: no array of truth values is made.
-    if values.dtype.kind == "f" and not np.isfinite(values.sum()) and not np.isfinite(values).all():
-        place = tuple(np.argwhere(~np.isfinite(values))[0])
-        raise ResultError(f"{name}: expected finite numbers, got {values[place]} in state {first + place[0]}")
-
-
-def require_shape(values: NDArray, shape: tuple[int | None, ...], name: str) -> None:
-    """Check the shape of outcomes.
-
-    Raises:
-        ResultError: It is another.
-    """
-    if np.shape(values) != shape:
-        raise ResultError(f"{name}: expected outcomes of shape {shape}, got {np.shape(values)}")
 
 
 def _shots(shots: int | None) -> str:

@@ -14,6 +14,7 @@ from qep_qiskit.execution.interface import Readout, Request
 from qep_qiskit.execution.running import bits_of_pubs, one_line
 from qep_qiskit.execution.sampler_executor import SamplerExecutor
 from qep_qiskit.execution.sampler_options import SamplerOptions
+from qep_qiskit.prepared import ProgramStates
 from qep_qiskit.seeds import Seeds
 
 __all__ = ["LocalIbmExecutor"]
@@ -35,10 +36,10 @@ class LocalIbmExecutor(SamplerExecutor):
         super().__init__(simulator, seeds, place=place)
         self._simulator, self._options = simulator, options
 
-    def _bits(self, request: Request, readout: Readout, shots: int) -> NDArray[np.uint8]:
+    def _bits(self, request: Request, prepared: ProgramStates, readout: Readout, shots: int) -> NDArray[np.uint8]:
         """Bits of one readout; every PUB has a seed of its own, which the sampler would give to all."""
         options = self._options.of_request(request.randomizations)
-        pubs, found = self._pubs(request.prepared, readout), []
+        pubs, found = self._pubs(prepared, readout), []
         for place, (_, circuit, values) in enumerate(pubs):
             seed = self._seeds.simulator_seed(*request.key.words, *readout.words, *([place] if place else []))
             simulator = {"angle_decimals": 15, "seed_simulator": seed}

@@ -8,25 +8,20 @@ process can collect. What comes back is raw outcomes; means and covariances are 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.checks import check_shots
-from qep_qiskit.execution.readout_errors import ReadoutErrors
-from qep_qiskit.execution.twirled_readout import TwirledErrors
-from qep_qiskit.prepared import Prepared, RestingStates, SpinStates
+from qep_qiskit.groups import Group
+from qep_qiskit.operators import CommutingGroup, paulis_of
+from qep_qiskit.outcomes import GroupMoments, Outcomes
+from qep_qiskit.prepared import Prepared
 from qep_qiskit.short_repr import short_repr
 
 __all__ = [
-    "BitMemory",
-    "Distribution",
-    "ExactMeans",
     "Executor",
-    "Outcomes",
-    "PointMemory",
-    "ReadingErrors",
     "Readout",
     "Request",
     "RequestKey",
@@ -75,13 +70,18 @@ class Readout:
         ConfigError: The shots are no whole number of at least 1, and not None.
     """
 
-    group: Any
+    group: Group
     states: NDArray[np.int64]
     shots: int | None
     folding: int = 1
 
     def __post_init__(self) -> None:
         check_shots("measurement.shots", self.shots)
+
+    @property
+    def paulis(self) -> CommutingGroup:
+        """The group, which is one of commuting Paulis wherever circuits are measured."""
+        return paulis_of([self.group])[0]
 
     @property
     def words(self) -> tuple[str | int, ...]:
@@ -121,12 +121,17 @@ class Request:
     calibration: Request | None = None
 
     @property
+    def has_noise_to_mitigate(self) -> bool:
+        """Whether circuits are run for means, which errors of gates and readout enter."""
+        return self.for_means and self.prepared.circuits is not None
+
+    @property
     def num_circuits(self) -> int:
         """Bound circuits in all, with those of the calibration; of oscillators in space, batches of points.
 
         None of classical spins and atoms at rest, whose outcomes are certain.
         """
-        if isinstance(self.prepared, SpinStates | RestingStates):
+        if self.prepared.is_certain:
             return 0
         calibration = 0 if self.calibration is None else self.calibration.num_circuits
         return sum(readout.num_circuits for readout in self.readouts) + calibration
@@ -134,89 +139,10 @@ class Request:
     @property
     def num_shots(self) -> int:
         """Shots in all, those of the calibration among them; none of states whose outcomes are certain."""
-        if isinstance(self.prepared, SpinStates):
+        if self.prepared.is_certain:
             return 0
         calibration = 0 if self.calibration is None else self.calibration.num_shots
         return sum(readout.num_shots for readout in self.readouts) + calibration
-
-
-ReadingErrors = ReadoutErrors | TwirledErrors
-"""What is known of errors of the reading: those of every qubit, or what they do to products under random flips."""
-
-
-@short_repr
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Distribution:
-    """Outcomes as numbers per bit string: counts, or exact probabilities.
-
-    Args:
-        weights: Shape (measured, 2^N): counts that sum to `shots`, or probabilities. Bit k = qubit k.
-        shots: Shots of each, or None for probabilities.
-        readout: Errors of the reading that moments should invert, or None to take outcomes as they are.
-    """
-
-    weights: NDArray
-    shots: int | None
-    readout: ReadingErrors | None = None
-
-
-@short_repr
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class BitMemory:
-    """Outcomes shot by shot.
-
-    Args:
-        bits: Shape (measured, shots, bytes) of uint8, big-endian as in Qiskit's BitArray: qubit 0 is the
-            lowest bit of the last byte.
-        num_qubits: Number of qubits.
-        readout: Errors of the reading that moments should invert, or None to take outcomes as they are.
-        certain: Whether every other shot would read the same: then there is one, and it has no noise.
-    """
-
-    bits: NDArray[np.uint8]
-    num_qubits: int
-    readout: ReadingErrors | None = None
-    certain: bool = False
-
-    @property
-    def shots(self) -> int:
-        """Shots of each measured state."""
-        return self.bits.shape[1]
-
-
-@short_repr
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PointMemory:
-    """Outcomes of atoms in space, shot by shot.
-
-    Args:
-        points: Shape (measured, shots, atoms, dims): positions, or momenta where the group reads these.
-    """
-
-    points: NDArray[np.float64]
-    readout: ClassVar[None] = None
-
-    @property
-    def shots(self) -> int:
-        """Shots of each measured state."""
-        return self.points.shape[1]
-
-
-@short_repr
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ExactMeans:
-    """Exact expectations, where outcomes are too many to list.
-
-    Args:
-        means: Shape (measured, generators).
-    """
-
-    means: NDArray[np.float64]
-    readout: ClassVar[None] = None
-    shots: ClassVar[None] = None
-
-
-Outcomes = Distribution | BitMemory | PointMemory | ExactMeans
 
 
 @short_repr
@@ -227,15 +153,21 @@ class ShotData:
     Args:
         outcomes: The outcomes.
         calibration: Those of the calibration that came with the request.
-        coefficients: Where there are several: so many outcomes side by side stand for one readout of the work that
-            asked, whose means are the sum of theirs with these coefficients.
         discarded: The weight that truncation took from one of the states, where somebody looked; else NaN.
     """
 
     outcomes: tuple[Outcomes, ...]
     calibration: Outcomes | None = None
-    coefficients: tuple[float, ...] = (1.0,)
     discarded: float = float("nan")
+
+    def moments(self, place: int, group: Any) -> GroupMoments:
+        """Moments of one readout.
+
+        Args:
+            place: Of the readout in the request.
+            group: Its group.
+        """
+        return self.outcomes[place].moments(group)
 
 
 @short_repr

@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 
 from qep_qiskit.execution.circuits import Bound, MeasuredCircuits, Placing
-from qep_qiskit.execution.gate import answered, require_probabilities, require_shape, with_calibration
+from qep_qiskit.execution.gate import answered, with_calibration
 from qep_qiskit.execution.interface import Executor, Readout, Request, ShotData, Ticket
 from qep_qiskit.execution.readout_errors import ReadoutErrors
-from qep_qiskit.execution.sampling import draw, sample_known
+from qep_qiskit.execution.sampling import sample_known
 from qep_qiskit.execution.twirled_readout import in_randomizations, read_under_flips
 from qep_qiskit.operators import CommutingGroup
-from qep_qiskit.prepared import CalibrationStates, CircuitStates, KnownStates, Prepared, on_qubits
+from qep_qiskit.outcomes.checks import require_probabilities, require_shape
+from qep_qiskit.outcomes.drawing import draw
+from qep_qiskit.prepared import ProgramStates, StateName, on_qubits
 from qep_qiskit.program import LayerProgram
 from qep_qiskit.seeds import Seeds
 
@@ -32,8 +34,6 @@ MOST_QUBITS = 10
 """Up to here a density matrix is the fastest way: 0.01 s a state at 4 qubits, 0.2 at 8, 4 at 10 (20 Trotter steps)."""
 
 _KEPT_BYTES = 1 << 26
-
-CacheKey = tuple[LayerProgram, CommutingGroup | None, int, bytes]
 
 
 class NoisyDistributions(Protocol):
@@ -81,30 +81,29 @@ class NoisyExecutor:
 
     def collect(self, ticket: Ticket) -> ShotData:
         """Sample every state in its groups, or take exact probabilities."""
-        request, words = ticket.request, ticket.key.words
-        prepared, readouts = on_qubits(request.prepared), request.readouts
-        if isinstance(prepared, KnownStates):
-            return sample_known(prepared, readouts, self._seeds, words)
+        request, size = ticket.request, on_qubits(ticket.request.prepared)
+        circuits = request.prepared.circuits
+        if circuits is None:
+            return sample_known(request, self._seeds)
         data = ShotData(
             outcomes=tuple(
                 draw(
-                    self._read(request, readout).__getitem__,
-                    1 << prepared.num_qubits,
-                    readout,
-                    self._seeds.generator(*words, *readout.words),
+                    self._read(request, circuits, readout).__getitem__,
+                    (len(readout.states), 1 << size),
+                    readout.shots,
+                    self._seeds.generator(*request.key.words, *readout.words),
+                    f"simulation: circuit '{readout.group.name}'",
                 )
-                for readout in readouts
+                for readout in request.readouts
             )
         )
         return with_calibration(self, request, data)
 
-    def _read(self, request: Request, readout: Readout) -> NDArray[np.float64]:
+    def _read(self, request: Request, prepared: ProgramStates, readout: Readout) -> NDArray[np.float64]:
         """Probabilities of what is read, shape (measured, 2^N): the mean over random flips if there are to be any."""
-        prepared = on_qubits(request.prepared)
         found = self._probabilities(prepared, readout)
         if request.randomizations is None:
             return found
-        assert not isinstance(prepared, KnownStates)
         errors = self._distributions.readout(self._circuits.of_calibration(prepared.program)[0])
         flips = None
         if readout.shots is not None:
@@ -113,23 +112,12 @@ class NoisyExecutor:
             flips = generator.integers(0, 2, (len(found), draws, prepared.num_qubits), dtype=bool)
         return read_under_flips(found, errors.offsets, flips)
 
-    def _probabilities(self, prepared: Prepared, readout: Readout) -> NDArray[np.float64]:
+    def _probabilities(self, prepared: ProgramStates, readout: Readout) -> NDArray[np.float64]:
         """Shape (measured, 2^N): those that are known, and all others simulated in one go."""
-        if isinstance(prepared, CalibrationStates):
-            circuits = self._circuits.of_calibration(prepared.program)
-            keys: list[CacheKey] = [(prepared.program, None, 1, bytes([state])) for state in readout.states]
-
-            def calibrate(missing: list[int]) -> NDArray:
-                rows = [self._distribution(circuits[readout.states[row]], np.zeros((1, 0))) for row in missing]
-                return np.concatenate(rows)
-
-            return self._kept.gather(keys, calibrate)
-        assert isinstance(prepared, CircuitStates)
-        program, rows = prepared.program, prepared.parameters[readout.states]
-        folding = readout.folding
+        group, rows, folding = readout.paulis, readout.states, readout.folding
         return self._kept.gather(
-            [(program, readout.group, folding, row.tobytes()) for row in rows],
-            lambda missing: self._simulated(self._circuits.bound(program, readout.group, rows[missing], folding)),
+            prepared.names(group, rows, folding),
+            lambda missing: self._simulated(prepared.bound_by(self._circuits, group, rows[missing], folding)),
         )
 
     def _simulated(self, bound: list[Bound]) -> NDArray[np.float64]:
@@ -150,9 +138,9 @@ class _Kept:
 
     def __init__(self, most_bytes: int) -> None:
         self._most, self._bytes = most_bytes, 0
-        self._rows: OrderedDict[CacheKey, NDArray[np.float64]] = OrderedDict()
+        self._rows: OrderedDict[StateName, NDArray[np.float64]] = OrderedDict()
 
-    def gather(self, keys: list[CacheKey], make: Callable[[list[int]], NDArray]) -> NDArray[np.float64]:
+    def gather(self, keys: list[StateName], make: Callable[[list[int]], NDArray]) -> NDArray[np.float64]:
         """Rows of all keys in a fresh array; `make` is given the places of those that are missing, each key once."""
         places = {key: place for place, key in reversed(list(enumerate(keys)))}
         missing = sorted(place for key, place in places.items() if key not in self._rows)
@@ -162,7 +150,7 @@ class _Kept:
             self._keep(key, made.get(key))
         return found
 
-    def _keep(self, key: CacheKey, row: NDArray | None) -> None:
+    def _keep(self, key: StateName, row: NDArray | None) -> None:
         if row is None:
             if key in self._rows:
                 self._rows.move_to_end(key)
@@ -201,7 +189,8 @@ class ExecutorPerProgram:
 
     def collect(self, ticket: Ticket) -> ShotData:
         """Hand the request to its program's executor."""
-        prepared = on_qubits(ticket.request.prepared)
-        if isinstance(prepared, KnownStates):
-            return sample_known(prepared, ticket.request.readouts, self._seeds, ticket.key.words)
-        return answered(self.executor(prepared.program), ticket.request)
+        on_qubits(ticket.request.prepared)
+        circuits = ticket.request.prepared.circuits
+        if circuits is None:
+            return sample_known(ticket.request, self._seeds)
+        return answered(self.executor(circuits.program), ticket.request)

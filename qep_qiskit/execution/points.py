@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution.interface import ExactMeans, Outcomes, PointMemory, Readout, Request, ShotData, Ticket
-from qep_qiskit.memory import require_bytes
-from qep_qiskit.prepared import GaussianStates, RestingStates
+from qep_qiskit.execution.interface import Request, ShotData, Ticket
+from qep_qiskit.execution.sampling import sample_known
 from qep_qiskit.seeds import Seeds
 
 __all__ = ["PointExecutor"]
@@ -34,17 +33,6 @@ class PointExecutor:
             ConfigError: The states are no atoms in space.
             ResourceError: The shots do not fit in memory.
         """
-        states = ticket.request.prepared
-        if not isinstance(states, GaussianStates | RestingStates):
+        if ticket.request.prepared.num_qubits is not None:
             raise ConfigError("this executor reads atoms in space and runs no circuits; use AerExecutor or another")
-        readouts = ticket.request.readouts
-        return ShotData(outcomes=tuple(self._outcomes(states, readout, ticket) for readout in readouts))
-
-    def _outcomes(self, states: GaussianStates | RestingStates, readout: Readout, ticket: Ticket) -> Outcomes:
-        group = readout.group
-        if readout.shots is None:
-            return ExactMeans(means=states.expectations(group, readout.states))
-        numbers = len(readout.states) * readout.shots * (group.frame.num_atoms * group.frame.dims)
-        require_bytes(8 * 3 * numbers, f"{readout.shots} shots of {group.frame.num_atoms} atoms")
-        generator = self._seeds.generator(*ticket.key.words, *readout.words)
-        return PointMemory(points=states.sampled(group, readout.states, readout.shots, generator))
+        return sample_known(ticket.request, self._seeds)

@@ -32,10 +32,11 @@ from qep_qiskit.execution.folding import folded
 from qep_qiskit.execution.fractional import Columns, Fit, FractionalProgram, bounds_rzz
 from qep_qiskit.execution.interface import Readout, Request
 from qep_qiskit.execution.placement import PlacedProgram, place
-from qep_qiskit.execution.reading import num_bytes_of, require_bits
+from qep_qiskit.execution.reading import require_bits
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.operators import Basis
-from qep_qiskit.prepared import CalibrationStates, CircuitStates, KnownStates, on_qubits
+from qep_qiskit.outcomes.checks import num_bytes_of
+from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import LayerProgram, lower
 from qep_qiskit.seeds import Seeds
 
@@ -220,15 +221,11 @@ class DeviceCircuits:
         )
 
     def _job(self, request: Request, places: tuple[int, ...], shots: int) -> JobPlan:
-        prepared, readouts = on_qubits(request.prepared), [request.readouts[place] for place in places]
-        if isinstance(prepared, KnownStates):
-            raise ConfigError("execution.backend: a device runs circuits; use preparation.kind = 'adiabatic'")
-        if isinstance(prepared, CalibrationStates):
-            raise ConfigError("execution: a device calibrates with the request that needs it, not on its own")
+        prepared, readouts = request.prepared.as_circuits(), [request.readouts[place] for place in places]
         pubs, common, rows = self._folded_pubs(prepared, readouts)
         self._require_twirling(pubs)
         calibration = request.calibration if 0 in places else None
-        more = () if calibration is None else self._calibration(calibration, shots)
+        more = () if calibration is None else self._calibration(prepared.program, calibration, shots)
         options = self._options.of_request(request.randomizations)
         starts = sum(pub.num_circuits for pub in pubs) + np.cumsum([0, *(own.num_circuits for own in more)])
         return JobPlan(
@@ -252,7 +249,7 @@ class DeviceCircuits:
         pubs: list[Pub] = []
         found: dict[int, NDArray[np.int64]] = {}
         before, all_common = 0, True
-        kinds = [(readout.folding, _own_circuit(readout.group.basis)) for readout in readouts]
+        kinds = [(readout.folding, _own_circuit(readout.paulis.basis)) for readout in readouts]
         for kind in dict.fromkeys(kinds):
             places = [place for place, own_kind in enumerate(kinds) if own_kind == kind]
             own = [readouts[place] for place in places]
@@ -268,13 +265,12 @@ class DeviceCircuits:
                 "execution.mitigation.gate_twirling: does not go with fractional gates; switch one of them off"
             )
 
-    def _calibration(self, calibration: Request, shots: int) -> tuple[Pub, ...]:
+    def _calibration(self, program: LayerProgram, calibration: Request, shots: int) -> tuple[Pub, ...]:
         """A PUB for each calibration state; its parameter is there because PUBs are repeated along parameters only."""
-        (readout,), prepared = calibration.readouts, calibration.prepared
-        assert isinstance(prepared, CalibrationStates)
+        (readout,) = calibration.readouts
         repeats = -(-_shots_of(readout) // shots)
         return tuple(
-            Pub(circuit=self._calibration_circuit(prepared.program, int(state)), values=np.zeros((repeats, 1)))
+            Pub(circuit=self._calibration_circuit(program, int(state)), values=np.zeros((repeats, 1)))
             for state in readout.states
         )
 
@@ -292,7 +288,7 @@ class DeviceCircuits:
         """The PUB, and whether its axes are states and groups."""
         common = all(np.array_equal(readout.states, readouts[0].states) for readout in readouts)
         states = readouts[0].states if common else np.concatenate([readout.states for readout in readouts])
-        bases = tuple(readout.group.basis for readout in readouts)
+        bases = tuple(readout.paulis.basis for readout in readouts)
         circuit, angles, columns = self._template(prepared.program, bases, prepared.parameters[states], folding)
         if common:
             columns = {name: column[:, None] for name, column in columns.items()}
@@ -354,11 +350,10 @@ def _shots_of(readout: Readout) -> int:
 
 
 def _digest(request: Request, readouts: Sequence[Readout], calibration: Request | None, options: SamplerOptions) -> str:
-    prepared = on_qubits(request.prepared)
-    assert not isinstance(prepared, KnownStates)
+    prepared = request.prepared.as_circuits()
     calibrated = [] if calibration is None else calibration.readouts
     parts = [type(prepared).__name__, prepared.program.fingerprint] + [
-        " ".join([f"{readout.group.basis.name} {readout.states.tolist()} {readout.shots}", *_folding(readout)])
+        " ".join([f"{readout.paulis.basis.name} {readout.states.tolist()} {readout.shots}", *_folding(readout)])
         for readout in (*readouts, *calibrated)
     ]
     parts.append(json.dumps(options.record()))

@@ -14,16 +14,12 @@ from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 
 from qep_qiskit.errors import ResultError
+from qep_qiskit.outcomes.checks import num_bytes_of, require_unused_bits
 
-__all__ = ["REGISTER", "bits_of_experiment", "num_bytes_of", "registers_of", "require_bits"]
+__all__ = ["REGISTER", "bits_of_experiment", "registers_of", "require_bits"]
 
 REGISTER = "meas"
 """The classical register of every measured circuit."""
-
-
-def num_bytes_of(num_bits: int) -> int:
-    """Bytes that hold so many bits."""
-    return -(-num_bits // 8)
 
 
 def registers_of(results: Any, where: str) -> list[Any]:
@@ -80,21 +76,6 @@ def require_bits(
     if bits is not register:
         require_unused_bits(bits, size, name)
     return bits
-
-
-def require_unused_bits(bits: NDArray[np.uint8], size: int, name: str) -> None:
-    """Check that only the first bits of big-endian bytes are set.
-
-    Args:
-        bits: Shape (..., bytes).
-        size: Bits in use.
-        name: What they were read from.
-
-    Raises:
-        ResultError: Others are.
-    """
-    if size % 8 and bits.size and int(bits[..., 0].max()) >> size % 8:
-        raise ResultError(f"{name}: expected {size} bits a shot, got bits beyond them")
 
 
 def bits_of_experiment(

@@ -10,6 +10,7 @@ so (z - o) / s is an unbiased reading of Z, whatever the state. Twirled readout 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,9 +73,17 @@ class ReadoutErrors:
         """Whether nothing is ever read wrongly."""
         return not self.flips.any()
 
-    def signs(self) -> NDArray[np.float64]:
-        """What a read bit counts: (z - o) / s for the bits 0 and 1, shape (2, qubits)."""
-        return (np.array([[1.0], [-1.0]]) - self.offsets) / self.slopes
+    def signs(self) -> NDArray[np.float64] | None:
+        """What a read bit counts: (z - o) / s for the bits 0 and 1, shape (2, qubits); None where reading is ideal."""
+        return None if self.is_ideal else (np.array([[1.0], [-1.0]]) - self.offsets) / self.slopes
+
+    def factors(self, masks: Sequence[int]) -> None:
+        """None: with these signs products of Z are read as they are."""
+        return
+
+    def arrays(self) -> dict[str, NDArray]:
+        """What a checkpoint keeps."""
+        return {"calibration": self.flips}
 
     def blurred(self, probabilities: NDArray) -> NDArray[np.float64]:
         """Probabilities of what is read, from those of what is true; shape (..., 2^N)."""

@@ -21,14 +21,15 @@ from numpy.typing import NDArray
 
 from qep_qiskit.errors import DeviceError, JobFailedError, LedgerError, PausedError, ResourceError, ResultError
 from qep_qiskit.execution.gate import require_other_than_zeros
-from qep_qiskit.execution.interface import BitMemory, Executor, Readout, Request, RequestKey, ShotData, Ticket
+from qep_qiskit.execution.interface import Executor, Readout, Request, RequestKey, ShotData, Ticket
 from qep_qiskit.execution.ledger import JobDescription, JobEntry, JobLedger
 from qep_qiskit.execution.patience import MOST_REFUSALS, Patience, PatientDevice
 from qep_qiskit.execution.pubs import DeviceCircuits, JobPlan
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.execution.service import BusyError, JobView, LostError, RefusedError, RemoteDevice
 from qep_qiskit.execution.surviving_signal import surviving_signal, warn_of_lost_signal
-from qep_qiskit.prepared import CircuitStates, on_qubits
+from qep_qiskit.outcomes import BitMemory
+from qep_qiskit.prepared import on_qubits
 from qep_qiskit.seeds import Seeds
 
 __all__ = ["NamedExecutor", "Pace", "RemoteExecutor"]
@@ -156,7 +157,7 @@ class RemoteExecutor:
         calibration: BitMemory | None = None
         for part, plan in enumerate(self._circuits.jobs(request)):
             bits = self._bits(self._sent(ticket.key, part, plan), plan, request.readouts)
-            num_qubits = on_qubits(request.prepared).num_qubits
+            num_qubits = on_qubits(request.prepared)
             memories = [BitMemory(bits=own, num_qubits=num_qubits) for own in bits]
             if plan.calibration is not None:
                 calibration = memories.pop()
@@ -166,9 +167,10 @@ class RemoteExecutor:
 
     def _look_at(self, request: Request) -> None:
         """Warn, before anything is sent, where hardly any signal would survive."""
-        prepared = on_qubits(request.prepared)
-        if isinstance(prepared, CircuitStates):
-            warn_of_lost_signal(surviving_signal(self._circuits.placed(prepared.program)), self._device.name)
+        on_qubits(request.prepared)
+        circuits = request.prepared.circuits
+        if circuits is not None:
+            warn_of_lost_signal(surviving_signal(self._circuits.placed(circuits.program)), self._device.name)
 
     def _sent(self, key: RequestKey, part: int, plan: JobPlan) -> JobEntry:
         """The job in the ledger, at least submitted; sent only where the ledger says that it must be."""

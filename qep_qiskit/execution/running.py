@@ -20,7 +20,8 @@ from qiskit.primitives import BackendSamplerV2, BaseSamplerV2
 from qiskit.providers import BackendV2
 
 from qep_qiskit.errors import QepError, ResultError
-from qep_qiskit.execution.reading import bits_of_experiment, num_bytes_of, registers_of, require_bits
+from qep_qiskit.execution.reading import bits_of_experiment, registers_of, require_bits
+from qep_qiskit.outcomes.checks import num_bytes_of
 
 __all__ = [
     "BackendRuns",

@@ -20,13 +20,14 @@ from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution.bound_circuits import takes_free_angles, transpiled
 from qep_qiskit.execution.circuits import Bound, MeasuredCircuits, Placing, placing_on
 from qep_qiskit.execution.gate import with_calibration
-from qep_qiskit.execution.interface import BitMemory, Readout, Request, ShotData, Ticket
+from qep_qiskit.execution.interface import Readout, Request, ShotData, Ticket
 from qep_qiskit.execution.repeats import Repeats, backend_behind, require_unseeded
 from qep_qiskit.execution.running import BackendRuns, Runs, SamplerFactory, SamplerRuns, most_shots
 from qep_qiskit.execution.sampling import sample_known
 from qep_qiskit.execution.twirled_readout import flipped_back, in_randomizations
 from qep_qiskit.operators import CommutingGroup
-from qep_qiskit.prepared import CalibrationStates, CircuitStates, KnownStates, Prepared, on_qubits
+from qep_qiskit.outcomes import BitMemory
+from qep_qiskit.prepared import ProgramStates, on_qubits
 from qep_qiskit.program import LayerProgram
 from qep_qiskit.seeds import Seeds
 
@@ -98,26 +99,16 @@ class SamplerExecutor:
             ResultError: Circuits cannot be run, something else comes back than was asked for, or what came before.
         """
         request = ticket.request
-        if isinstance(request.prepared, KnownStates):
-            return sample_known(request.prepared, request.readouts, self._seeds, ticket.key.words)
-        found = [self._run(request, readout) for readout in request.readouts]
+        num_qubits, circuits = on_qubits(request.prepared), request.prepared.circuits
+        if circuits is None:
+            return sample_known(request, self._seeds)
+        bits = [self._bits(request, circuits, readout, _shots_of(readout)) for readout in request.readouts]
         words = [readout.words for readout in request.readouts]
-        self._repeats.require_new(
-            request.key.words, {own: memory.bits for own, memory in zip(words, found, strict=True)}
-        )
-        data = ShotData(outcomes=tuple(found))
+        self._repeats.require_new(request.key.words, dict(zip(words, bits, strict=True)))
+        data = ShotData(outcomes=tuple(BitMemory(bits=own, num_qubits=num_qubits) for own in bits))
         return with_calibration(self, request, data)
 
-    def _run(self, request: Request, readout: Readout) -> BitMemory:
-        if readout.shots is None:
-            raise ConfigError(
-                "measurement.shots: 'exact' needs an ideal simulator or the density matrix of few qubits; "
-                "give a number of shots for this backend"
-            )
-        num_qubits = on_qubits(request.prepared).num_qubits
-        return BitMemory(bits=self._bits(request, readout, readout.shots), num_qubits=num_qubits)
-
-    def _bits(self, request: Request, readout: Readout, shots: int) -> NDArray[np.uint8]:
+    def _bits(self, request: Request, prepared: ProgramStates, readout: Readout, shots: int) -> NDArray[np.uint8]:
         """Bits of one readout, shape (measured, shots, bytes)."""
 
         def seed(part: int) -> int:
@@ -125,8 +116,8 @@ class SamplerExecutor:
             return self._seeds.simulator_seed(*request.key.words, *readout.words, *more)
 
         if request.randomizations is not None:
-            return self._sampled_under_flips(request, readout, shots, seed)
-        return self._sampled(self._pubs(request.prepared, readout), seed, shots)
+            return self._sampled_under_flips(request, prepared, readout, shots, seed)
+        return self._sampled(self._pubs(prepared, readout), seed, shots)
 
     def _sampled(self, pubs: list[Bound], seed: Callable[[int], int], shots: int) -> NDArray[np.uint8]:
         """Bits of all rows in their order, shape (rows, ..., shots, bytes)."""
@@ -141,10 +132,14 @@ class SamplerExecutor:
         return np.concatenate([np.concatenate(part) for part in parts], axis=-2)[np.argsort(rows)]
 
     def _sampled_under_flips(
-        self, request: Request, readout: Readout, shots: int, seed: Callable[[int], int]
+        self,
+        request: Request,
+        prepared: ProgramStates,
+        readout: Readout,
+        shots: int,
+        seed: Callable[[int], int],
     ) -> NDArray[np.uint8]:
         """Bits under random flips before the reading, flipped back."""
-        prepared = on_qubits(request.prepared)
         draws, each = in_randomizations(shots, request.randomizations or 1)
         generator = self._seeds.generator(*request.key.words, *readout.words, "flips")
         flips = generator.integers(0, 2, (len(readout.states), draws, prepared.num_qubits), dtype=bool)
@@ -152,12 +147,17 @@ class SamplerExecutor:
         read = flipped_back(bits, flips)
         return read.reshape(len(flips), -1, bits.shape[-1])[:, :shots]
 
-    def _pubs(self, prepared: Prepared, readout: Readout, flips: NDArray[np.bool_] | None = None) -> list[Bound]:
-        if isinstance(prepared, CalibrationStates):
-            return self._circuits.bound_calibration(prepared.program, readout.states, flips)
-        assert isinstance(prepared, CircuitStates)
-        parameters = prepared.parameters[readout.states]
-        return self._circuits.bound(prepared.program, readout.group, parameters, readout.folding, flips)
+    def _pubs(self, prepared: ProgramStates, readout: Readout, flips: NDArray[np.bool_] | None = None) -> list[Bound]:
+        return prepared.bound_by(self._circuits, readout.paulis, readout.states, readout.folding, flips)
+
+
+def _shots_of(readout: Readout) -> int:
+    if readout.shots is None:
+        raise ConfigError(
+            "measurement.shots: 'exact' needs an ideal simulator or the density matrix of few qubits; "
+            "give a number of shots for this backend"
+        )
+    return readout.shots
 
 
 def _seed_of_part(seed: Callable[[int], int], call: int, calls: int, part: int) -> int:

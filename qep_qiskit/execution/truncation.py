@@ -60,16 +60,16 @@ class TruncatingExecutor(SamplerExecutor):
 
     def collect(self, ticket: Ticket) -> ShotData:
         """Run the request, and look at what truncation costs one of its states."""
-        prepared = ticket.request.prepared
-        if isinstance(prepared, CircuitStates) and ticket.request.readouts and is_looked_at(ticket.key):
-            lost = self._look(prepared, ticket)
+        request = ticket.request
+        if request.has_noise_to_mitigate and request.readouts and is_looked_at(ticket.key):
+            lost = self._look(request.prepared.as_circuits(), ticket)
             return replace(super().collect(ticket), discarded=lost)
         return super().collect(ticket)
 
     def _look(self, prepared: CircuitStates, ticket: Ticket) -> float:
         readout = ticket.request.readouts[0]
         row = int(readout.states[-1])
-        ((_, circuit, values),) = self._circuits.bound(prepared.program, readout.group, prepared.parameters[[row]])
+        ((_, circuit, values),) = self._circuits.bound(prepared.program, readout.paulis, prepared.parameters[[row]])
         lost = discarded_weight(self.truncating, circuit, values[0])
         self.discarded = max(self.discarded, lost)
         warn(

@@ -45,6 +45,10 @@ class TwirledErrors:
                 f"readout errors: expected frequencies that sum to 1, got {np.array2string(self.frequencies)}"
             )
 
+    def signs(self) -> None:
+        """None: bits count +1 and -1."""
+        return
+
     def factors(self, masks: Sequence[int]) -> NDArray[np.float64]:
         """The lambda of every product of Z's.
 
@@ -66,6 +70,10 @@ class TwirledErrors:
                 "more execution.mitigation.calibration_shots or another device"
             )
         return factors
+
+    def arrays(self) -> dict[str, NDArray]:
+        """What a checkpoint keeps."""
+        return {"twirled_strings": self.strings, "twirled_frequencies": self.frequencies}
 
 
 def in_randomizations(shots: int, randomizations: int) -> tuple[int, int]:

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.groups import Group
 from qep_qiskit.learning.branches import Curve, find_jumps, warn_of_jumps, warn_of_strength, weyl_betas
 from qep_qiskit.learning.resolved import hidden_in, warn_unresolved
 from qep_qiskit.measurement import StateMoments, spread_of
-from qep_qiskit.network import Group
 from qep_qiskit.preparation import Family, SolverReport
 from qep_qiskit.preparation.resolution import Hidden
 from qep_qiskit.short_repr import short_repr

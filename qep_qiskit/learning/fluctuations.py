@@ -18,17 +18,19 @@ from numpy.typing import NDArray
 
 from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution import BitMemory, Distribution, Outcomes, RequestKey, ShotData
+from qep_qiskit.execution import Request, RequestKey, ShotData
 from qep_qiskit.learning.diagnostics import Diagnostics
 from qep_qiskit.learning.free_phase import FreePhase, measure_free
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.gradient_estimate import GradientEstimate, estimate_of
 from qep_qiskit.learning.phases import Derivative
 from qep_qiskit.learning.replicates import Replication, SignalBias, put_together
-from qep_qiskit.measurement import Calibrations, Measuring
-from qep_qiskit.measurement.batches import Result
+from qep_qiskit.learning.shots import each, per_group
+from qep_qiskit.measurement import Calibrations, Measuring, relayed
 from qep_qiskit.network import TermJacobian
 from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.outcomes import Outcomes, bits_of
+from qep_qiskit.outcomes.moments import words_of_bits
 from qep_qiskit.preparation import Memory, ThermalPreparation, thermal_response
 from qep_qiskit.short_repr import short_repr
 
@@ -91,7 +93,7 @@ class FluctuationEstimator(GradientEstimator):
         if self.grouping == "per_weight":
             raise ConfigError("measurement.grouping: 'fluctuations' read all weights from one batch; use 'shared'")
         replicates = 1 if self.replication is None else self.replication.replicates
-        for shots in self.shots if isinstance(self.shots, tuple) else (self.shots,):
+        for shots in per_group(self.shots, 1):
             if shots is not None and shots < _FEWEST_SHOTS * replicates:
                 each = "" if replicates == 1 else f" in each of {replicates} replicates"
                 raise ConfigError(
@@ -144,7 +146,7 @@ class FluctuationEstimator(GradientEstimator):
         memory: Memory | None,
     ) -> Measuring[GradientEstimate]:
         """The same with a batch, signals and covariances of its own for every replicate."""
-        part = replace(self, shots=self.shares_of(replication), replication=None)
+        part = replace(self, shots=each(self.shots, replication.share), replication=None)
         found = yield from part._gradients(
             weights,
             replication.tiled(inputs),
@@ -190,7 +192,14 @@ class FluctuationEstimator(GradientEstimator):
             key=key,
             memory=memory,
         )
-        first, data = yield from _overheard(work)
+        heard: list[ShotData] = []
+
+        def overhear(request: Request) -> Measuring[ShotData]:
+            heard.append((yield request))
+            return heard[-1]
+
+        first = yield from relayed(work, overhear)
+        (data,) = heard
         nudge, slope = self._nudge(first, targets)
         jacobian = self.hamiltonian.jacobian(weights, inputs)
         by_signal = None
@@ -266,18 +275,6 @@ class FluctuationEstimator(GradientEstimator):
         return found
 
 
-def _overheard(work: Measuring[Result]) -> Measuring[tuple[Result, ShotData]]:
-    """The same work, and the answer to its one request."""
-    try:
-        data = yield next(work)
-        work.send(data)
-    except StopIteration as finished:
-        return finished.value, data
-    finally:
-        work.close()
-    raise AssertionError("expected work with one request")
-
-
 def _dense(jacobian: TermJacobian, sample: int, num_terms: int) -> NDArray[np.float64]:
     """d(coefficient)/d(weight) of one sample, shape (weights, terms)."""
     dense = np.zeros((jacobian.num_weights, num_terms))
@@ -315,16 +312,8 @@ class _Shots:
 
 def _shots_of(outcomes: Outcomes, row: int) -> _Shots:
     """Of one measured state."""
-    if isinstance(outcomes, BitMemory):
-        size = outcomes.bits.shape[2]
-        full = np.zeros((outcomes.shots, 8), dtype=np.uint8)
-        full[:, 8 - size :] = outcomes.bits[row]
-        strings, counts = np.unique(full.view(">u8")[:, 0].astype(np.uint64), return_counts=True)
-        return _Shots(strings, counts / outcomes.shots, outcomes.shots)
-    assert isinstance(outcomes, Distribution)
-    weights = outcomes.weights[row] / (outcomes.shots or 1)
-    came = np.flatnonzero(weights)
-    return _Shots(came.astype(np.uint64), weights[came], outcomes.shots)
+    strings, shares = bits_of(outcomes).strings(row)
+    return _Shots(words_of_bits(strings)[0], shares, outcomes.shots)
 
 
 def _covariances(

@@ -24,6 +24,7 @@ from qep_qiskit.learning.gradient_estimate import GradientEstimate, estimate_of
 from qep_qiskit.learning.phases import MeasuredPhases, filled_in
 from qep_qiskit.learning.reading import Grouping, plan_of_gradient, plan_of_outputs
 from qep_qiskit.learning.replicates import Replication, replicated
+from qep_qiskit.learning.shots import Shots, each, is_split, per_group
 from qep_qiskit.measurement import (
     Calibrations,
     Extrapolation,
@@ -42,13 +43,10 @@ from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import Equilibria, Family, Memory, Preparation, Start
 from qep_qiskit.short_repr import short_repr
 
-__all__ = ["GradientEstimate", "GradientEstimator", "Shots", "cost_phases"]
+__all__ = ["GradientEstimate", "GradientEstimator", "cost_phases"]
 
 _MOST_DOUBLINGS = 4
 _SAME_BETA = 1e-9
-
-Shots = int | tuple[int, ...] | None
-"""Shots per batch: the same for every group, one number a group, or None for exact expectations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,15 +104,16 @@ class GradientEstimator:
     def __post_init__(self) -> None:
         if (self.contrast.kind == "fluctuations") != self.reads_fluctuations:
             raise ConfigError("contrast.kind: 'fluctuations' go with a FluctuationEstimator, and it with them")
-        for shots in (*(self.shots if isinstance(self.shots, tuple) else [self.shots]), self.test_shots):
+        given = per_group(self.shots, 1)
+        for shots in (*given, self.test_shots):
             check_shots("measurement.shots", shots)
-        if not isinstance(self.shots, tuple):
+        if not is_split(self.shots):
             return
         if self.grouping == "per_weight":
             raise ConfigError("measurement: with each weight measured on its own, give one number of shots for all")
-        if len(self.shots) != len(self.reading_plan.groups):
+        if len(given) != len(self.reading_plan.groups):
             names = ", ".join(group.name for group in self.reading_plan.groups)
-            raise ConfigError(f"measurement: expected shots for the groups {names}, got {len(self.shots)} numbers")
+            raise ConfigError(f"measurement: expected shots for the groups {names}, got {len(given)} numbers")
 
     @property
     def reads_fluctuations(self) -> bool:
@@ -129,15 +128,12 @@ class GradientEstimator:
     @property
     def group_shots(self) -> list[int | None]:
         """Shots per group of the reading plan."""
-        return self._shots_of(self.reading_plan)
+        return per_group(self.shots, len(self.reading_plan.groups))
 
     @property
     def evaluation_shots(self) -> list[int | None]:
         """Shots per group of the reading plan where outputs are evaluated and no gradient is wanted."""
         return self.group_shots if self.test_shots is None else [self.test_shots] * len(self.reading_plan.groups)
-
-    def _shots_of(self, plan: ReadingPlan) -> list[int | None]:
-        return list(self.shots) if isinstance(self.shots, tuple) else [self.shots] * len(plan.groups)
 
     def estimate(
         self,
@@ -186,7 +182,7 @@ class GradientEstimator:
         calibrations: Calibrations | None,
     ) -> Measuring[GradientEstimate]:
         """The same with the shots split; replicates are measured as samples of one batch."""
-        part = replace(self, shots=self.shares_of(replication), replication=None)
+        part = replace(self, shots=each(self.shots, replication.share), replication=None)
         measured = yield from part.phases(
             weights,
             replication.tiled(inputs),
@@ -199,12 +195,6 @@ class GradientEstimator:
         found = replicated(measured, self.contrast.stencil_on(measured.betas), self.hamiltonian, replication)
         memory = {name: array[: len(inputs)] for name, array in measured.memory.items()}
         return estimate_of(found, measured.diagnostics, memory)
-
-    def shares_of(self, replication: Replication) -> Shots:
-        """Shots of one replicate."""
-        given = self.shots if isinstance(self.shots, tuple) else (self.shots or 0,)
-        shares = tuple(replication.share(shots) for shots in given)
-        return shares if isinstance(self.shots, tuple) else shares[0]
 
     def phases(
         self,
@@ -350,7 +340,7 @@ class GradientEstimator:
             equilibria.states,
             shape=(shape[0], len(used)),
             phases=compact,
-            shots=self._shots_of(plan),
+            shots=per_group(self.shots, len(plan.groups)),
             key=family.key,
         )
         if len(used) == shape[1]:

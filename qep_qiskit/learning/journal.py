@@ -8,13 +8,13 @@ probabilities and certain outcomes cost no shots, and can be large; they are not
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.execution import BitMemory, Distribution, Outcomes, PointMemory, ShotData
+from qep_qiskit.execution import ShotData
+from qep_qiskit.outcomes import Outcomes, unpacked
 
 __all__ = ["Journal", "kept", "pack_journal", "unpack_journal"]
 
@@ -25,23 +25,13 @@ Journal = list[ShotData | None]
 def kept(data: ShotData) -> ShotData | None:
     """What of an answer is worth keeping, counts in as few bytes as hold them."""
     calibration = data.calibration
-    if all(_has_no_noise(outcomes) for outcomes in (*data.outcomes, *([] if calibration is None else [calibration]))):
+    if all(outcomes.is_exact for outcomes in (*data.outcomes, *([] if calibration is None else [calibration]))):
         return None
     return ShotData(
-        outcomes=tuple(_compact(outcomes) for outcomes in data.outcomes),
-        calibration=None if calibration is None else _compact(calibration),
+        outcomes=tuple(outcomes.compact() for outcomes in data.outcomes),
+        calibration=None if calibration is None else calibration.compact(),
         discarded=data.discarded,
     )
-
-
-def _has_no_noise(outcomes: Outcomes) -> bool:
-    return outcomes.certain if isinstance(outcomes, BitMemory) else outcomes.shots is None
-
-
-def _compact(outcomes: Outcomes) -> Outcomes:
-    if not isinstance(outcomes, Distribution) or outcomes.shots is None:
-        return outcomes
-    return replace(outcomes, weights=outcomes.weights.astype(np.min_scalar_type(outcomes.shots)))
 
 
 def pack_journal(journal: Journal) -> tuple[list[list[dict[str, Any]] | None], dict[str, NDArray]]:
@@ -55,14 +45,7 @@ def pack_journal(journal: Journal) -> tuple[list[list[dict[str, Any]] | None], d
         row: list[dict[str, Any]] = []
         calibration = [] if data.calibration is None else [data.calibration]
         for place, outcomes in enumerate((*data.outcomes, *calibration)):
-            if isinstance(outcomes, BitMemory):
-                shape: dict[str, Any] = {"num_qubits": outcomes.num_qubits}
-                array: NDArray = outcomes.bits
-            elif isinstance(outcomes, PointMemory):
-                shape, array = {"points": True}, outcomes.points
-            else:
-                assert isinstance(outcomes, Distribution)
-                shape, array = {"shots": outcomes.shots}, outcomes.weights
+            shape, array = outcomes.packed()
             if not np.isnan(data.discarded):
                 shape |= {"discarded": data.discarded}
             row.append(shape | {"calibrates": place == len(data.outcomes)})
@@ -83,14 +66,7 @@ def unpack_journal(shapes: Sequence[Sequence[Mapping[str, Any]] | None], arrays:
 def _unpacked(number: int, row: Sequence[Mapping[str, Any]], arrays: Mapping[str, NDArray]) -> ShotData:
     found: dict[bool, list[Outcomes]] = {False: [], True: []}
     for place, shape in enumerate(row):
-        array = arrays[_name(number, place)]
-        if "num_qubits" in shape:
-            outcomes: Outcomes = BitMemory(bits=array, num_qubits=shape["num_qubits"])
-        elif "points" in shape:
-            outcomes = PointMemory(points=array)
-        else:
-            outcomes = Distribution(weights=array, shots=shape["shots"])
-        found[shape["calibrates"]].append(outcomes)
+        found[shape["calibrates"]].append(unpacked(shape, arrays[_name(number, place)]))
     return ShotData(
         outcomes=tuple(found[False]),
         calibration=found[True][0] if found[True] else None,

@@ -18,10 +18,11 @@ from qep_qiskit.checks import whole_number
 from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import RequestKey
-from qep_qiskit.learning.error_model import ErrorModel, split_shots
+from qep_qiskit.learning.error_model import ErrorModel
 from qep_qiskit.learning.gradient import GradientEstimator, cost_phases
 from qep_qiskit.learning.gradient_estimate import GradientEstimate
 from qep_qiskit.learning.pilot import Pilot, first_beta, measure_pilot
+from qep_qiskit.learning.shots import each, is_split, number, split
 from qep_qiskit.measurement import Calibrations, Measuring
 from qep_qiskit.preparation import Memory
 from qep_qiskit.short_repr import short_repr
@@ -151,12 +152,10 @@ class Spending:
 
     def applied(self, estimator: GradientEstimator) -> GradientEstimator:
         """The estimator with this nudge and these shots."""
-        shots = self.shots
-        split = shots if shots is None or self.shares is None else split_shots(shots, np.array(self.shares))
-        if estimator.replication is not None and split is not None:
-            rounded = estimator.replication.rounded
-            split = rounded(split) if isinstance(split, int) else tuple(rounded(part) for part in split)
-        return replace(estimator, contrast=replace(estimator.contrast, beta=self.beta), shots=split)
+        shots = split(self.shots, self.shares)
+        if estimator.replication is not None:
+            shots = each(shots, estimator.replication.rounded)
+        return replace(estimator, contrast=replace(estimator.contrast, beta=self.beta), shots=shots)
 
     @classmethod
     def of(cls, estimator: GradientEstimator, spending: Spending | None) -> GradientEstimator:
@@ -219,13 +218,13 @@ class SpendingPolicy:
         Raises:
             ConfigError: Something is to be chosen by shot noise, and there is none.
         """
-        shots = estimator.shots
-        if self.active and not isinstance(shots, int):
+        shots = number(estimator.shots)
+        if self.active and shots is None:
             raise ConfigError(
                 "measurement.shots: beta = 'auto', allocation = 'optimal' and adaptive shots weigh shot noise; "
                 "expected a number of shots"
             )
-        return Spending(beta=estimator.contrast.beta, shots=shots if isinstance(shots, int) else None)
+        return Spending(beta=estimator.contrast.beta, shots=shots)
 
     def is_due(self, spending: Spending, epoch: int) -> bool:
         """Whether a pilot comes before an epoch."""
@@ -271,8 +270,8 @@ class SpendingPolicy:
         """
         beta, levels = self.ladder(spending, first_beta(estimator.hamiltonian, weights, inputs, targets))
         scout = spending.applied(estimator)
-        if self.auto_beta and spending.model is None and isinstance(scout.shots, int):
-            scout = replace(scout, shots=self.pilot.shots_factor * scout.shots)
+        if self.auto_beta and spending.model is None and not is_split(scout.shots):
+            scout = replace(scout, shots=each(scout.shots, lambda shots: self.pilot.shots_factor * shots))
         pilot = yield from measure_pilot(
             scout,
             weights,

@@ -18,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import RunFolderError
-from qep_qiskit.execution import ReadingErrors, ReadoutErrors, TwirledErrors
+from qep_qiskit.execution import ReadoutErrors, TwirledErrors
 from qep_qiskit.files import write_atomically
 from qep_qiskit.learning.gradient_watch import GradientWatch
 from qep_qiskit.learning.journal import Journal, pack_journal, unpack_journal
 from qep_qiskit.learning.replicates import ScatterTally
 from qep_qiskit.learning.spending import SignalTally, Spending
+from qep_qiskit.outcomes import ReadingErrors
 from qep_qiskit.short_repr import short_repr
 from qep_qiskit.warning_log import WarningLog
 
@@ -167,7 +168,7 @@ def save_state(path: Path, state: TrainingState, belongs_to: str) -> None:
     arrays |= {f"scatter_{name}": array for name, array in state.scatter.arrays().items()}
     arrays |= {f"watch_{name}": array for name, array in state.watch.arrays().items()}
     for name, errors in state.calibrations.items():
-        arrays |= _calibration_arrays(name, errors)
+        arrays |= {f"{kind}_{name}": array for kind, array in errors.arrays().items()}
     buffer = BytesIO()
     np.savez(
         buffer,
@@ -245,12 +246,6 @@ def _parse(content: bytes) -> tuple[TrainingState, dict[str, Any]]:
         **counters,
     )
     return state, meta
-
-
-def _calibration_arrays(name: str, errors: ReadingErrors) -> dict[str, NDArray]:
-    if isinstance(errors, ReadoutErrors):
-        return {f"calibration_{name}": errors.flips}
-    return {f"twirled_strings_{name}": errors.strings, f"twirled_frequencies_{name}": errors.frequencies}
 
 
 def _calibrations(arrays: dict[str, NDArray]) -> dict[str, ReadingErrors]:

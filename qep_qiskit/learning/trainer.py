@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeVar
+from itertools import count
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ from qep_qiskit.learning.state import EpochTally, TrainingState
 from qep_qiskit.learning.step_check import check_estimate, check_moved, naming_step
 from qep_qiskit.learning.task_check import check_task, warn_of_inputs
 from qep_qiskit.learning.update import Update
-from qep_qiskit.measurement import Calibrations, Measuring
+from qep_qiskit.measurement import Calibrations, Measuring, Result, completed
 from qep_qiskit.preparation import Memory
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.short_repr import short_repr
@@ -34,7 +35,6 @@ from qep_qiskit.warning_log import WarningLog, counting_warnings
 __all__ = ["Callback", "Record", "Trainer", "TrainingSettings"]
 
 Outcome = Literal["finished", "stopped", "broken"]
-Result = TypeVar("Result")
 
 
 class _Stopped(Exception):  # noqa: N818
@@ -217,17 +217,10 @@ class Trainer:
 
     def _drive(self, work: Measuring[Result]) -> Result:
         """Run measuring work, from the answers it had before if it was stopped half-way."""
-        number = 0
-        try:
-            request = next(work)
-            while True:
-                answer = self._answer(request, number)
-                request, number = work.send(answer), number + 1
-        except StopIteration as finished:
-            self.state.journal = []
-            return finished.value
-        finally:
-            work.close()
+        numbers = count()
+        result = completed(work, lambda request: self._answer(request, next(numbers)))
+        self.state.journal = []
+        return result
 
     def _answer(self, request: Request, number: int) -> ShotData:
         """The answer to a request of the work under way: from the journal, or measured and written there."""

@@ -2,50 +2,26 @@
 
 States are laid out as (samples, phases); every commuting group of a state is one circuit and one shot batch,
 whatever the number of weights (Scellier 2024, sec. 4.1).
-
-Work that measures is written as a generator: it yields a `Request` and is sent the `ShotData`. It never
-sees an executor, so it can be driven at once, or stopped between a request and its answer, or replayed
-from stored answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.checks import check_finite
 from qep_qiskit.errors import ResultError
-from qep_qiskit.execution import Executor, Readout, Request, RequestKey, ShotData, answered
-from qep_qiskit.measurement.covariances import is_none, no_covariance
-from qep_qiskit.measurement.moments import StateMoments, moments_of_readouts
+from qep_qiskit.execution import Readout, Request, RequestKey
+from qep_qiskit.groups import Group
+from qep_qiskit.measurement.driving import Measuring
 from qep_qiskit.measurement.plan import ReadingPlan, shared_plan
-from qep_qiskit.network import Group
+from qep_qiskit.measurement.state_moments import StateMoments
+from qep_qiskit.outcomes import is_none, no_covariance
 from qep_qiskit.prepared import Prepared
 
-__all__ = ["Measuring", "Usage", "drive", "measure"]
-
-Result = TypeVar("Result")
-Measuring = Generator[Request, ShotData, Result]
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What measuring cost.
-
-    Args:
-        shots: Shots in all.
-        circuits: Bound circuits in all: states times groups.
-    """
-
-    shots: int = 0
-    circuits: int = 0
-
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(self.shots + other.shots, self.circuits + other.circuits)
+__all__ = ["measure"]
 
 
 def measure(
@@ -82,7 +58,7 @@ def measure(
     )
     data = yield Request(key=key, prepared=prepared, readouts=readouts)
     means = np.full((*shape, plan.num_columns), np.nan)
-    every = list(moments_of_readouts(data, [plan.groups[g] for g in wanted]))
+    every = [data.moments(place, plan.groups[g]) for place, g in enumerate(wanted)]
     exact = all(is_none(found.covariance) for found in every)
     covariance = no_covariance(means.shape) if exact else np.zeros((*means.shape, plan.num_columns))
     for (g, chosen), found in zip(wanted.items(), every, strict=True):
@@ -106,18 +82,3 @@ def _check_means(means: NDArray, group: Group, key: RequestKey) -> None:
         return f"{name} (errors of the readout taken out, if there are any)"
 
     check_finite(means, where, error=ResultError)
-
-
-def drive(measuring: Measuring[Result], executor: Executor) -> tuple[Result, Usage]:
-    """Run measuring work to its end on an executor; returns its result and what it cost."""
-    usage = Usage()
-    try:
-        request = next(measuring)
-        while True:
-            data = answered(executor, request)
-            usage += Usage(request.num_shots, request.num_circuits)
-            request = measuring.send(data)
-    except StopIteration as finished:
-        return finished.value, usage
-    finally:
-        measuring.close()

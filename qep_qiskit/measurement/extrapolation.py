@@ -15,13 +15,16 @@ from typing import Literal
 import numpy as np
 
 from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution import Request
-from qep_qiskit.measurement.batches import Measuring, Result
-from qep_qiskit.prepared import CircuitStates
+from qep_qiskit.execution import Request, ShotData
+from qep_qiskit.measurement.driving import Measuring, Result, relayed
+from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.outcomes import GroupMoments
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["Extrapolation", "extrapolated"]
 
 
+@short_repr
 @dataclass(frozen=True, slots=True)
 class Extrapolation:
     """From several strengths of noise to none.
@@ -67,19 +70,40 @@ def extrapolated(work: Measuring[Result], extrapolation: Extrapolation | None) -
     """
     if extrapolation is None:
         return (yield from work)
-    try:
-        request = next(work)
-        while True:
-            if isinstance(request.prepared, CircuitStates) and request.for_means:
-                data = yield _widened(request, extrapolation)
-                data = replace(data, coefficients=extrapolation.coefficients)
-            else:
-                data = yield request
-            request = work.send(data)
-    except StopIteration as finished:
-        return finished.value
-    finally:
-        work.close()
+
+    def handle(request: Request) -> Measuring[ShotData]:
+        if not request.has_noise_to_mitigate:
+            return (yield request)
+        data = yield _widened(request, extrapolation)
+        return _Extrapolated(
+            outcomes=data.outcomes, discarded=data.discarded, measured=data, coefficients=extrapolation.coefficients
+        )
+
+    return (yield from relayed(work, handle))
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Extrapolated(ShotData):
+    """An answer to a request that was widened, whose moments are those without noise.
+
+    Args:
+        measured: The answer to the wider request, in which so many readouts side by side stand for one.
+        coefficients: What the means of each of them count.
+    """
+
+    measured: ShotData
+    coefficients: tuple[float, ...]
+
+    def moments(self, place: int, group: CommutingGroup) -> GroupMoments:
+        """Sums of independent batches with the coefficients."""
+        first, factors = place * len(self.coefficients), np.array(self.coefficients)
+        parts = [self.measured.moments(first + part, group) for part in range(len(factors))]
+        return GroupMoments(
+            means=np.tensordot(factors, np.array([part.means for part in parts]), axes=1),
+            covariance=np.tensordot(factors**2, np.array([part.covariance for part in parts]), axes=1),
+            shots=parts[0].shots,
+        )
 
 
 def _widened(request: Request, extrapolation: Extrapolation) -> Request:

@@ -21,22 +21,13 @@ from numpy.typing import NDArray
 
 from qep_qiskit.checks import check_shots, whole_number
 from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution import (
-    BitMemory,
-    Distribution,
-    Outcomes,
-    ReadingErrors,
-    Readout,
-    ReadoutErrors,
-    Request,
-    ShotData,
-    TwirledErrors,
-)
-from qep_qiskit.measurement.batches import Measuring, Result
-from qep_qiskit.measurement.inversion import words_of_bits
+from qep_qiskit.execution import Readout, ReadoutErrors, Request, ShotData, TwirledErrors
+from qep_qiskit.measurement.driving import Measuring, Result, relayed
 from qep_qiskit.operators import CommutingGroup, LocalBasis
-from qep_qiskit.prepared import CalibrationStates, CircuitStates
+from qep_qiskit.outcomes import BitOutcomes, GroupMoments, ReadingErrors, bits_of
+from qep_qiskit.prepared import CalibrationStates
 from qep_qiskit.program import LayerProgram
+from qep_qiskit.short_repr import short_repr
 
 __all__ = ["Calibrations", "ReadoutMitigation", "mitigated"]
 
@@ -44,6 +35,7 @@ Calibrations = MutableMapping[str, ReadingErrors]
 """Errors of the readout by the fingerprint of the program they were calibrated for."""
 
 
+@short_repr
 @dataclass(frozen=True, slots=True)
 class ReadoutMitigation:
     """Calibrate the readout and take its errors out.
@@ -82,11 +74,12 @@ class ReadoutMitigation:
         """The calibration states that are read."""
         return np.arange(1 if self.kind == "twirled" else 2)
 
-    def errors(self, calibration: Outcomes) -> ReadingErrors:
+    def errors(self, calibration: BitOutcomes) -> ReadingErrors:
         """The errors that a calibration shows."""
-        if self.kind == "twirled":
-            return _twirled_errors(calibration)
-        return ReadoutErrors.from_calibration(_frequencies(calibration))
+        if self.kind == "calibrated":
+            return ReadoutErrors.from_calibration(calibration.ones())
+        strings, frequencies = calibration.strings(0)
+        return TwirledErrors(strings=strings, frequencies=frequencies)
 
 
 def mitigated(
@@ -104,44 +97,55 @@ def mitigated(
     """
     if mitigation is None:
         return (yield from work)
-    known = {} if known is None else known
-    try:
-        request = next(work)
-        while True:
-            asked = _asked(request, mitigation, known)
-            data = yield asked
-            request = work.send(data if asked is request else _carrying(asked, data, mitigation, known))
-    except StopIteration as finished:
-        return finished.value
-    finally:
-        work.close()
+    calibrations: Calibrations = {} if known is None else known
+
+    def handle(request: Request) -> Measuring[ShotData]:
+        asked = _asked(request, mitigation, calibrations)
+        data = yield asked
+        return data if asked is request else _mitigated(asked, data, mitigation, calibrations)
+
+    return (yield from relayed(work, handle))
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Mitigated(ShotData):
+    """An answer whose moments have the errors of the readout taken out.
+
+    Args:
+        errors: The errors.
+    """
+
+    errors: ReadingErrors
+
+    def moments(self, place: int, group: CommutingGroup) -> GroupMoments:
+        """Moments of one readout."""
+        return self.outcomes[place].moments(group, self.errors)
 
 
 def _asked(request: Request, mitigation: ReadoutMitigation, known: Calibrations) -> Request:
     """The request with its calibration, or the same if there is nothing to mitigate."""
-    if not isinstance(request.prepared, CircuitStates) or not request.for_means:
+    circuits = request.prepared.circuits
+    if circuits is None or not request.has_noise_to_mitigate:
         return request
-    wide = [readout.group.name for readout in request.readouts if not readout.group.basis.is_local]
+    wide = [readout.group.name for readout in request.readouts if not readout.paulis.basis.is_local]
     if wide:
         raise ConfigError(
             f"execution.mitigation.readout: the basis of group {wide[0]} has two-qubit gates, after which other qubits "
             "may be read than were calibrated; leave it out, or use network.grouping = 'qubit_wise'"
         )
-    program = request.prepared.program
-    calibration = None if program.fingerprint in known else _calibration(program, mitigation, request)
+    new = circuits.program.fingerprint not in known
+    calibration = _calibration(circuits.program, mitigation, request) if new else None
     return replace(request, randomizations=mitigation.flips, calibration=calibration)
 
 
-def _carrying(asked: Request, data: ShotData, mitigation: ReadoutMitigation, known: Calibrations) -> ShotData:
-    assert isinstance(asked.prepared, CircuitStates)
-    name = asked.prepared.program.fingerprint
+def _mitigated(asked: Request, data: ShotData, mitigation: ReadoutMitigation, known: Calibrations) -> ShotData:
+    name = asked.prepared.as_circuits().program.fingerprint
     if asked.calibration is not None:
         if data.calibration is None:
             raise ConfigError("executor: expected the outcomes of a request's calibration in its answer, got none")
-        known[name] = mitigation.errors(data.calibration)
-    read = [outcomes for outcomes in data.outcomes if isinstance(outcomes, BitMemory | Distribution)]
-    outcomes = tuple(replace(own, readout=known[name]) for own in read)
-    return replace(data, outcomes=outcomes, calibration=None)
+        known[name] = mitigation.errors(bits_of(data.calibration))
+    return _Mitigated(outcomes=data.outcomes, discarded=data.discarded, errors=known[name])
 
 
 def _calibration(program: LayerProgram, mitigation: ReadoutMitigation, needed_by: Request) -> Request:
@@ -157,31 +161,4 @@ def _calibration(program: LayerProgram, mitigation: ReadoutMitigation, needed_by
         readouts=(Readout(group=group, states=mitigation.states, shots=mitigation.shots),),
         for_means=False,
         randomizations=None if flips is None else flips * repeats,
-    )
-
-
-def _frequencies(outcomes: Outcomes) -> NDArray[np.float64]:
-    """How often each qubit read 1, shape (measured, qubits)."""
-    if isinstance(outcomes, BitMemory):
-        words = np.stack([words_of_bits(bits) for bits in outcomes.bits])
-        qubits = np.arange(outcomes.num_qubits)
-        bits = words[:, qubits // 64] >> (qubits % 64).astype(np.uint64)[:, None] & np.uint64(1)
-        return bits.mean(axis=2)
-    assert isinstance(outcomes, Distribution)
-    size = outcomes.weights.shape[1].bit_length() - 1
-    table = np.arange(1 << size)[:, None] >> np.arange(size) & 1
-    return outcomes.weights @ table / (outcomes.shots or 1)
-
-
-def _twirled_errors(outcomes: Outcomes) -> TwirledErrors:
-    """What came of all qubits 0, each bit string once."""
-    if isinstance(outcomes, BitMemory):
-        strings, counts = np.unique(outcomes.bits[0], axis=0, return_counts=True)
-        return TwirledErrors(strings=strings, frequencies=counts / outcomes.shots)
-    assert isinstance(outcomes, Distribution)
-    came = np.flatnonzero(outcomes.weights[0])
-    size = -(-(outcomes.weights.shape[1].bit_length() - 1) // 8)
-    strings = came.astype(">u8")[:, None].view(np.uint8)[:, 8 - size :]
-    return TwirledErrors(
-        strings=np.ascontiguousarray(strings), frequencies=outcomes.weights[0, came] / (outcomes.shots or 1)
     )

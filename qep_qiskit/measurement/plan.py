@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.errors import ConfigError
-from qep_qiskit.measurement.covariances import is_none, no_covariance
-from qep_qiskit.measurement.moments import StateMoments
+from qep_qiskit.groups import Group
+from qep_qiskit.measurement.state_moments import StateMoments
 from qep_qiskit.merging import merge_into_groups
-from qep_qiskit.network import Group, TermJacobian, covering_groups
+from qep_qiskit.network import TermJacobian, covering_groups
 from qep_qiskit.operators import PauliWord
+from qep_qiskit.outcomes import is_none, no_covariance
 from qep_qiskit.short_repr import short_repr
 
 __all__ = ["ReadingPlan", "covering_plan", "per_weight_plan", "qubit_wise_plan", "shared_plan"]

@@ -16,7 +16,7 @@ from qep_qiskit.network.graphs import (
 from qep_qiskit.network.grid_energies import GridEnergies, check_grid
 from qep_qiskit.network.grid_network import GridNetwork
 from qep_qiskit.network.grouping import commuting_groups
-from qep_qiskit.network.interface import Group, Network, TermJacobian
+from qep_qiskit.network.interface import Network, TermJacobian
 from qep_qiskit.network.ising import ISING_STARTS, ClampedInputs, IsingNetwork
 from qep_qiskit.network.patches import heavy_hex_patch, square_patch
 from qep_qiskit.network.pauli import PAULI_START, Interaction, PauliNetwork
@@ -34,7 +34,6 @@ __all__ = [
     "Graph",
     "GridEnergies",
     "GridNetwork",
-    "Group",
     "Interaction",
     "IsingNetwork",
     "LinearForm",

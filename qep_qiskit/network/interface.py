@@ -2,55 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.groups import Group
 from qep_qiskit.network.forms import LinearForm
 from qep_qiskit.network.weights import WeightLayout
 from qep_qiskit.short_repr import short_repr
 
-__all__ = ["Group", "Network", "TermJacobian"]
-
-
-class Group(Protocol):
-    """Terms that one shared shot batch reads together."""
-
-    @property
-    def name(self) -> str:
-        """Short name."""
-        ...
-
-    @property
-    def words(self) -> tuple[Any, ...]:
-        """The terms."""
-        ...
-
-    @property
-    def num_generators(self) -> int:
-        """Number of terms."""
-        ...
-
-    @property
-    def bounded(self) -> bool:
-        """Whether the spectra of its terms have an end."""
-        ...
-
-    @property
-    def sites(self) -> tuple[tuple[int, ...], ...]:
-        """Qubits or atoms whose outcomes give each term."""
-        ...
-
-    def picked(self, name: str, generators: Sequence[int]) -> Group:
-        """Some of the terms, as a group of its own."""
-        ...
-
-    def ranges(self, coefficients: NDArray) -> NDArray[np.float64]:
-        """Largest minus smallest eigenvalue of operators (operators, terms); NaN where the spectrum has no end."""
-        ...
+__all__ = ["Network", "TermJacobian"]
 
 
 @short_repr
@@ -134,11 +98,11 @@ class Network(Protocol):
         ...
 
     @property
-    def groups(self) -> tuple[Any, ...]:
+    def groups(self) -> tuple[Group, ...]:
         """Groups of H."""
         ...
 
-    def groups_with(self, words: Iterable[Any]) -> tuple[Any, ...]:
+    def groups_with(self, words: Iterable[Any]) -> tuple[Group, ...]:
         """The groups, extended by what a cost needs."""
         ...
 

@@ -118,9 +118,9 @@ class AdiabaticPreparation:
         """Bind the template to the coefficients; asks for no measurements."""
         yield from ()
         rows = family.rows()
-        self._warn_if_coarse(family.groups, rows)
-        self._warn_if_reversed(family.groups, rows)
-        states = CircuitStates(program=self.program(family.groups), parameters=rows)
+        self._warn_if_coarse(family.paulis, rows)
+        self._warn_if_reversed(family.paulis, rows)
+        states = CircuitStates(program=self.program(family.paulis), parameters=rows)
         report = replace(SolverReport.silent(family), lowest=self.level == 0)
         return Equilibria(states=states, report=report)
 

@@ -78,9 +78,9 @@ class AnnealingPreparation:
             ConfigError: The Hamiltonian is not classical.
         """
         yield from ()
-        if not all(group.is_classical for group in family.groups):
+        if not all(group.is_classical for group in family.paulis):
             raise ConfigError("preparation.kind: 'annealing' is for classical spins, and network or cost hold X or Y")
-        spins = _Spins.of(tuple(family.groups))
+        spins = _Spins.of(tuple(family.paulis))
         rng = self.seeds.generator("annealing", *family.key.words)
         pool = [self._free(spins, family, start, rng), *_remembered(start)]
         nudged = np.flatnonzero(family.betas != 0.0)

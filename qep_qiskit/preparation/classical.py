@@ -48,13 +48,13 @@ class ExactSearch:
             ResourceError: There are too many spins.
         """
         yield from ()
-        num_spins = family.groups[0].num_qubits
+        num_spins = family.paulis[0].num_qubits
         require_memory(num_spins, 8 * _ARRAYS_AT_ONCE, "exact search among all states")
         shape = (family.num_samples, len(family.betas))
         lowest = np.empty(shape, dtype=np.int64)
         energies, gaps = np.empty(shape), np.empty(shape)
         for sample in range(family.num_samples):
-            free, nudge = classical_energies(family.groups, np.stack([family.free[sample], family.nudge[sample]]))
+            free, nudge = classical_energies(family.paulis, np.stack([family.free[sample], family.nudge[sample]]))
             for phase, beta in enumerate(family.betas):
                 total = free + beta * nudge
                 lowest[sample, phase] = total.argmin()

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse
 from scipy.sparse.csgraph import connected_components
 
+from qep_qiskit.coordinates import coordinates_of
 from qep_qiskit.elastic import PotentialEnergy
 from qep_qiskit.errors import FloppyModesWarning
 from qep_qiskit.preparation.interface import Family
@@ -39,7 +40,10 @@ def is_collapsed(potential: PotentialEnergy) -> bool:
 
 def warn_of_collapse(family: Family) -> int:
     """Say in how many samples no spring is stretched, whatever the inputs are, and count them."""
-    affected, of = sum(is_collapsed(PotentialEnergy.of(family.groups, row)) for row in family.free), family.num_samples
+    affected, of = (
+        sum(is_collapsed(PotentialEnergy.of(coordinates_of(family.groups), row)) for row in family.free),
+        family.num_samples,
+    )
     warn(
         FloppyModesWarning,
         "the elastic network is held in one place and collapses onto it: no spring is stretched, outputs do not depend "

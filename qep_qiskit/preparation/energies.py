@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from qep_qiskit.ansatz import initial_readout, overlap_program
 from qep_qiskit.evolution import energy_and_gradient, evolve
-from qep_qiskit.execution import BitMemory, Distribution, Outcomes, Readout, Request, RequestKey
+from qep_qiskit.execution import Readout, Request, RequestKey
 from qep_qiskit.measurement import Measuring, measure
 from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.outcomes import bits_of
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import LayerProgram
 
@@ -136,7 +137,7 @@ class SampledEnergies:
             for_means=False,
         )
         data = yield request
-        return _frequency(data.outcomes[0], readout.outcome)
+        return bits_of(data.outcomes[0]).share_of(readout.outcome)
 
 
 def _noise(frequencies: NDArray, shots: int | None) -> NDArray:
@@ -155,13 +156,3 @@ def _groups_in_use(problem: Problem) -> list[int]:
     ends = np.cumsum([group.num_generators for group in problem.groups])
     blocks = np.split(problem.coefficients, ends[:-1], axis=1)
     return [g for g, block in enumerate(blocks) if block.any()]
-
-
-def _frequency(outcomes: Outcomes, wanted: int) -> NDArray[np.float64]:
-    """How often an outcome came, shape (measured,)."""
-    if isinstance(outcomes, Distribution):
-        return outcomes.weights[:, wanted] / (outcomes.shots or 1)
-    assert isinstance(outcomes, BitMemory)
-    size = outcomes.bits.shape[-1]
-    pattern = np.frombuffer(wanted.to_bytes(size, "big"), dtype=np.uint8)
-    return (outcomes.bits == pattern).all(axis=2).mean(axis=1)

@@ -15,14 +15,14 @@ import scipy.optimize
 import scipy.sparse.linalg
 from numpy.typing import NDArray
 
-from qep_qiskit.coordinates import CoordinateGroup
+from qep_qiskit.coordinates import CoordinateGroup, coordinates_of
 from qep_qiskit.elastic import PotentialEnergy
 from qep_qiskit.errors import ConfigError, FloppyModesWarning
 from qep_qiskit.measurement import Measuring
+from qep_qiskit.points import RestingStates
 from qep_qiskit.preparation.collapse import warn_of_collapse
 from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start
 from qep_qiskit.preparation.resolution import WANTED, Hidden, contrast_error, size_of
-from qep_qiskit.prepared import RestingStates
 from qep_qiskit.short_repr import short_repr
 from qep_qiskit.warning_log import warn
 
@@ -67,7 +67,7 @@ class EquilibriumPreparation:
     def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
         """Points at rest of all samples and phases; asks for no measurements."""
         yield from ()
-        frame, shape = family.groups[0].frame, (family.num_samples, len(family.betas))
+        frame, shape = coordinates_of(family.groups)[0].frame, (family.num_samples, len(family.betas))
         begin = np.array([self._begin(start, sample) for sample in range(shape[0])])
         free, collapsed = begin, 0
         if not isinstance(start.free, RestingStates):
@@ -93,7 +93,7 @@ class EquilibriumPreparation:
             residuals=np.linalg.norm(residuals, axis=2),
             overlaps=unknown,
             judged=True,
-            minima=self.critical_point == "minimum" and not family.groups[0].pairs.is_root.any(),
+            minima=self.critical_point == "minimum" and not coordinates_of(family.groups)[0].pairs.is_root.any(),
             collapsed=collapsed,
             hidden=Hidden(part=self._contrast_error(family, free, residuals, forces)),
         )
@@ -106,7 +106,7 @@ class EquilibriumPreparation:
         betas = family.betas
         if len(betas) == 1 and betas[0] != 0.0:
             betas, order = np.array([0.0, betas[0]]), 1 if betas[0] > 0.0 else -1
-            moving = free.reshape(len(free), -1)[:, family.groups[0].frame.moving_coordinates]
+            moving = free.reshape(len(free), -1)[:, coordinates_of(family.groups)[0].frame.moving_coordinates]
             left = [_potential(family, sample, 0.0).gradient(at) for sample, at in enumerate(moving)]
             residuals = np.stack([np.array(left), residuals[:, 0]][::order], axis=1)
             betas = betas[::order]
@@ -251,7 +251,7 @@ def _force_of_nudge(family: Family, sample: int, points: NDArray) -> NDArray[np.
 
 
 def _potential(family: Family, sample: int, beta: float) -> PotentialEnergy:
-    return PotentialEnergy.of(family.groups, family.free[sample] + beta * family.nudge[sample])
+    return PotentialEnergy.of(coordinates_of(family.groups), family.free[sample] + beta * family.nudge[sample])
 
 
 def _apart(potential: PotentialEnergy, moving: NDArray) -> NDArray[np.float64]:

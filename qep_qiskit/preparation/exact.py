@@ -57,7 +57,7 @@ class ExactPreparation:
         yield from ()
         known = start.free if isinstance(start.free, VectorStates) else None
         if self.level > 0:
-            free = self.solve(family.groups, family.free) if known is None else known
+            free = self.solve(family.paulis, family.free) if known is None else known
             states = self._followed(family, free)
             return Equilibria(states=states, free=free, report=self._report(family, states, free))
         states = self._ground_states(family, known)
@@ -84,12 +84,12 @@ class ExactPreparation:
         """Ground states of all rows; free ones are not solved for twice."""
         if free is None or 0.0 not in family.betas:
             near = None if free is None else np.repeat(free.vectors, len(family.betas), axis=0)
-            return self.solve(family.groups, family.rows(), near=near)
+            return self.solve(family.paulis, family.rows(), near=near)
         shape = (family.num_samples, len(family.betas))
         nudged = family.betas != 0.0
         near = np.repeat(free.vectors, nudged.sum(), axis=0)
         rows = family.coefficients()[:, nudged].reshape(-1, family.free.shape[1])
-        solved = self.solve(family.groups, rows, near=near) if nudged.any() else None
+        solved = self.solve(family.paulis, rows, near=near) if nudged.any() else None
 
         def filled(name: str) -> NDArray:
             known = getattr(free, name)
@@ -197,7 +197,7 @@ class ExactPreparation:
         whole = step = end - beta
         while True:
             target = end if abs(end - beta) <= abs(step) else beta + step
-            levels, states = self._spectrum(family.groups, family.free[sample] + target * family.nudge[sample], psi)
+            levels, states = self._spectrum(family.paulis, family.free[sample] + target * family.nudge[sample], psi)
             overlaps = np.abs(states.conj().T @ psi) ** 2
             best = int(overlaps.argmax())
             if overlaps[best] < _SURE_OVERLAP and abs(step) > abs(whole) * _FINEST_PART:

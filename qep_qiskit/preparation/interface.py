@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from qep_qiskit.checks import check_finite, whole_number
 from qep_qiskit.errors import ConfigError
 from qep_qiskit.execution import RequestKey
+from qep_qiskit.groups import Group
 from qep_qiskit.measurement import Measuring
+from qep_qiskit.operators import CommutingGroup, paulis_of
 from qep_qiskit.preparation.resolution import Hidden
 from qep_qiskit.prepared import Prepared
 from qep_qiskit.short_repr import short_repr
@@ -45,7 +47,7 @@ class Family:
         NetworkError: A coefficient of H or C, or of H + beta C at one of the nudges, is not finite.
     """
 
-    groups: Sequence[Any]
+    groups: Sequence[Group]
     free: NDArray[np.float64]
     nudge: NDArray[np.float64]
     betas: NDArray[np.float64]
@@ -67,9 +69,18 @@ class Family:
         return f"the coefficient of {words[term]} for sample {sample}"
 
     @classmethod
-    def of_free(cls, groups: Sequence[Any], free: NDArray, key: RequestKey, finest: float | None = None) -> Family:
+    def of_free(cls, groups: Sequence[Group], free: NDArray, key: RequestKey, finest: float | None = None) -> Family:
         """The un-nudged Hamiltonians alone."""
         return cls(groups=groups, free=free, nudge=np.zeros_like(free), betas=np.zeros(1), key=key, finest=finest)
+
+    @property
+    def paulis(self) -> tuple[CommutingGroup, ...]:
+        """The groups, for preparations of qubits.
+
+        Raises:
+            NetworkError: They are those of atoms in space.
+        """
+        return paulis_of(self.groups)
 
     @property
     def smallest_nudge(self) -> float:

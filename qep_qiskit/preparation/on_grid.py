@@ -33,8 +33,8 @@ class OnGrid:
             NetworkError: A free state does not fit the grid, or an energy has no minimum.
             NudgeError: Free states fit, and a nudged one does not.
         """
-        check_grid(self.grid, GridEnergies.of(self.grid, family.groups, family.free).spread())
-        nudged = GridEnergies.of(self.grid, family.groups, family.rows()).spread()
+        check_grid(self.grid, GridEnergies.of(self.grid, family.paulis, family.free).spread())
+        nudged = GridEnergies.of(self.grid, family.paulis, family.rows()).spread()
         try:
             check_grid(self.grid, nudged)
         except NetworkError as error:

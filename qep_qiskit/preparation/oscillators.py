@@ -9,7 +9,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from qep_qiskit.coordinates import CoordinateGroup
+from qep_qiskit.coordinates import CoordinateGroup, coordinates_of
 from qep_qiskit.errors import ConfigError, NudgeError
 from qep_qiskit.gaussian import GaussianStates, NormalModes, QuadraticEnergies, quadratic_energies
 from qep_qiskit.measurement import Measuring
@@ -39,12 +39,12 @@ class GaussianPreparation:
         """Ground states of all samples and phases; asks for no measurements."""
         yield from ()
         known = start.free.modes if isinstance(start.free, GaussianStates) else ()
-        energies = quadratic_energies(family.groups, family.rows())
+        energies = quadratic_energies(coordinates_of(family.groups), family.rows())
         modes = _modes(energies, self.hbar, known)
         unstable = [number for number, found in enumerate(modes) if not found.is_stable]
         if unstable:
             _refuse(family, int(np.flatnonzero(energies.which == unstable[0])[0]))
-        states = _states(family.groups, energies, modes)
+        states = _states(coordinates_of(family.groups), energies, modes)
         free = states.rows(_phase_rows(family, 0.0)) if 0.0 in family.betas else None
         return Equilibria(states=states, free=free, report=_report(family, states))
 
@@ -123,7 +123,7 @@ def _report(family: Family, states: GaussianStates) -> SolverReport:
     unknown = np.full(shape, np.nan)
     zero_point = np.array([modes.zero_point_energy for modes in states.modes])[states.which]
     gaps = np.array([modes.gap for modes in states.modes])[states.which]
-    energies = zero_point + potential_energies(family.groups, family.rows(), states.centres)
+    energies = zero_point + potential_energies(coordinates_of(family.groups), family.rows(), states.centres)
     return SolverReport(
         energies=energies.reshape(shape), gaps=gaps.reshape(shape), residuals=unknown, overlaps=unknown, minima=True
     )
@@ -171,7 +171,7 @@ def _refuse(family: Family, row: int) -> None:
     beta = float(family.betas[phase])
     if beta == 0.0:
         raise ConfigError("network: the springs do not hold all atoms; springs, anchors and masses must be positive")
-    lowest, highest = stable_betas(family.groups, family.free[sample], family.nudge[sample])
+    lowest, highest = stable_betas(coordinates_of(family.groups), family.free[sample], family.nudge[sample])
     bound = lowest if beta < 0.0 else highest
     raise NudgeError(
         f"contrast.beta: at beta = {beta:.4g} the nudge overcomes the springs, and there is no ground state; give a "

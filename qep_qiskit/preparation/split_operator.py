@@ -95,10 +95,10 @@ class SplitOperatorPreparation:
         """
         yield from ()
         rows = family.rows()
-        energies = GridEnergies.of(self.driver.grid, family.groups, rows)
+        energies = GridEnergies.of(self.driver.grid, family.paulis, rows)
         self._warn_if_coarse(energies)
         moved = energies.at_rest() if self.start == "equilibrium" else np.zeros_like(energies.forces)
-        states = CircuitStates(program=self.program(family.groups), parameters=np.concatenate([rows, moved], axis=1))
+        states = CircuitStates(program=self.program(family.paulis), parameters=np.concatenate([rows, moved], axis=1))
         return Equilibria(states=states, report=SolverReport.silent(family))
 
     def _warn_if_coarse(self, energies: GridEnergies) -> None:

@@ -60,12 +60,12 @@ class ThermalPreparation:
         """
         yield from ()
         rows = family.rows()
-        classical = all(group.is_classical for group in family.groups)
+        classical = all(group.is_classical for group in family.paulis)
         states: SpinEnsembles | MixedStates
         if classical:
-            states, free_energies = self._classical(family.groups, rows)
+            states, free_energies = self._classical(family.paulis, rows)
         else:
-            states, free_energies = self._quantum(family.groups, rows)
+            states, free_energies = self._quantum(family.paulis, rows)
         shape = (family.num_samples, len(family.betas))
         unknown = np.full(shape, np.nan)
         report = SolverReport(

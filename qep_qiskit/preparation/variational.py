@@ -116,7 +116,7 @@ class VariationalPreparation:
 
     def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
         """Minimise the free energies, unless they are known, and follow them to all nudges."""
-        program = program_of(self.ansatz, tuple(family.groups))
+        program = program_of(self.ansatz, tuple(family.paulis))
         self._check_level(family)
         minimiser = self._minimiser(program, family)
         free = start.free.levels if isinstance(start.free, _Levels) else None
@@ -156,12 +156,12 @@ class VariationalPreparation:
         if self.energies == "sampled" or family.smallest_nudge == 0.0 or not family.nudge.any():
             return np.zeros((family.num_samples, len(free) * program.num_parameters))
         rows, nothing = np.arange(family.num_samples), _points(free)[:, :0]
-        problem = Problem(groups=family.groups, coefficients=family.nudge, lower=nothing)
+        problem = Problem(groups=family.paulis, coefficients=family.nudge, lower=nothing)
         found = np.concatenate([simulated_energies(program, problem, rows, level.points)[1] for level in free], axis=1)
         return np.where(np.abs(found) > _NO_FORCE * units_of(family.nudge)[:, None], found, 0.0)
 
     def _check_level(self, family: Family) -> None:
-        num_qubits = family.groups[0].num_qubits
+        num_qubits = family.paulis[0].num_qubits
         check_level(self.level, num_qubits)
         if self.energies == "simulated":
             require_memory(num_qubits, 6 * _BYTES_PER_AMPLITUDE, "simulated energies")
@@ -214,7 +214,7 @@ class VariationalPreparation:
         for restart in range(count):
             generator = self.seeds.generator(*family.key.words, "start", restart)
             cold = [
-                self.ansatz.cold_start(family.groups, family.free, restart + level, generator)
+                self.ansatz.cold_start(family.paulis, family.free, restart + level, generator)
                 for level in range(self.level + 1)
             ]
             starts.append(np.where(missing[:, None, None], np.stack(cold, axis=1), known))
@@ -233,7 +233,7 @@ class VariationalPreparation:
         """
         levels: list[Minima] = []
         for level in range(self.level + 1):
-            problem = Problem(groups=family.groups, coefficients=family.free, lower=_stacked(levels, starts[0][:, :0]))
+            problem = Problem(groups=family.paulis, coefficients=family.free, lower=_stacked(levels, starts[0][:, :0]))
             known = None if inverse is None else inverse[:, level]
             found = yield from minimiser.minimise(problem, starts[0][:, level], known)
             for other in starts[1:]:
@@ -256,7 +256,7 @@ class VariationalPreparation:
         for level in range(self.level + 1):
             near = Minima.joined([self._near(solved, beta, level, memory) for beta in sides])
             problem = Problem(
-                groups=family.groups,
+                groups=family.paulis,
                 coefficients=coefficients,
                 lower=_stacked(levels, near.points[:, None][:, :0]),
                 nudge=nudge,

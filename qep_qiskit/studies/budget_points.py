@@ -24,7 +24,6 @@ from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning import of_sign
 from qep_qiskit.measurement import drive
 from qep_qiskit.preparation import Family, Start
-from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.seeds import Seeds
 from qep_qiskit.studies.budget_setup import BudgetSetup, problem_of
 from qep_qiskit.studies.points import Point, Row, Work
@@ -155,8 +154,7 @@ def _parameter_shift(problem: GradientProblem, point: Point) -> Row:
     hamiltonian, preparation = problem.estimator.hamiltonian, problem.estimator.preparation
     free = hamiltonian.free_coefficients(problem.weights, problem.inputs)
     family = Family.of_free(hamiltonian.groups, free, RequestKey("angles", 0))
-    states = drive(preparation.prepare(family, Start()), problem.executor)[0].states
-    assert isinstance(states, CircuitStates)
+    states = drive(preparation.prepare(family, Start()), problem.executor)[0].states.as_circuits()
     program, angles = states.program, states.parameters
 
     def once(shots: int, repeat: int) -> Any:

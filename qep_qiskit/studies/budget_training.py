@@ -14,6 +14,7 @@ from typing import Any
 
 from qep_qiskit.config import Config, build, check_config
 from qep_qiskit.config.schema_spending import AdaptiveConfig
+from qep_qiskit.config.section import parsed_shots
 from qep_qiskit.errors import ConfigError, RunFolderError
 from qep_qiskit.files import LineFile
 from qep_qiskit.learning import RunFolder, Trainer, evaluate
@@ -38,7 +39,7 @@ def training_points(config: Config, folder: Path) -> list[Point]:
     Raises:
         ConfigError: The configuration has no shot noise to budget.
     """
-    if config.measurement.shots == "exact":
+    if parsed_shots(config.measurement.shots) is None:
         raise ConfigError("measurement.shots: a training study compares numbers of shots; expected one, got 'exact'")
     section, points = config.budget.training, list[Point]()
     training = config.training.model_copy(update={"evaluate_final": False})  # losses are looked at without shots

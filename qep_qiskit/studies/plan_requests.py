@@ -22,7 +22,6 @@ from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.learning import Record, Trainer, TrainingState
 from qep_qiskit.learning.trainer import Outcome
 from qep_qiskit.operators import CommutingGroup
-from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.program import LayerProgram
 
 __all__ = ["Batch", "Job", "RunRequests", "record_run"]
@@ -296,8 +295,7 @@ class _Recorder:
 
     def submit(self, request: Request) -> Ticket:
         """Write down and pass on."""
-        prepared = request.prepared
-        assert isinstance(prepared, CircuitStates)
+        prepared = request.prepared.as_circuits()
         names, options = self.phases_of(request), self.options.of_request(request.randomizations)
         batches = [batch for readout in request.readouts for batch in _batches(readout, names, options)]
         if request.calibration is not None:
@@ -326,7 +324,7 @@ def _calibration(calibration: Request, readout: Readout, options: SamplerOptions
     assert own.shots is not None
     assert readout.shots is not None
     return Batch(
-        group=own.group,
+        group=own.paulis,
         phase="calibration",
         circuits=own.num_circuits,
         executions=own.num_shots,
@@ -341,7 +339,7 @@ def _batches(readout: Readout, names: list[str], options: SamplerOptions) -> Ite
     for phase, count in zip(phases.tolist(), circuits.tolist(), strict=True):
         shots = readout.shots or 0
         yield Batch(
-            group=readout.group,
+            group=readout.paulis,
             phase=names[phase],
             circuits=count,
             executions=shots * count,

@@ -15,6 +15,7 @@ from qiskit.providers import BackendV2
 from qep_qiskit.config import Experiment
 from qep_qiskit.execution.on_device import fractional_device, offers_fractional_gates, rep_delay_range_of
 from qep_qiskit.learning import Contrast, GradientEstimator
+from qep_qiskit.learning.shots import number
 from qep_qiskit.studies.plan import cost_of
 from qep_qiskit.studies.plan_circuits import DeviceCircuits
 from qep_qiskit.studies.plan_requests import RunRequests, record_run
@@ -76,17 +77,17 @@ def _changed_runs(experiment: Experiment, circuits: DeviceCircuits, before: floa
 
 def _changes(experiment: Experiment) -> Iterator[tuple[str, str, Experiment]]:
     estimator, training = experiment.estimator, experiment.config.training
-    shots, contrast = estimator.shots, estimator.contrast
+    shots, contrast = number(estimator.shots), estimator.contrast
     samples = experiment.task.train.num_samples
     batch = min(training.batch_size, samples)
-    if isinstance(shots, int) and shots >= 4 and not experiment.policy.auto_beta:
+    if shots is not None and shots >= 4 and not experiment.policy.auto_beta:
         power = f"{2**contrast.order}"
         yield (
             f"contrast.beta = {2 * contrast.beta:g} with measurement.shots = {_quarter(estimator, shots)}",
             f"the same noise of the contrast, {power} times its bias; costs are read with less precision",
             _with(experiment, replace(contrast, beta=2 * contrast.beta), _quarter(estimator, shots)),
         )
-    if isinstance(shots, int):
+    if shots is not None:
         yield from _other_contrasts(experiment, estimator, shots)
     if batch > 1 and training.epochs > 1:
         halved = -(-training.epochs // 2)

@@ -14,7 +14,6 @@ from qep_qiskit.execution.aer import AerExecutor
 from qep_qiskit.execution.circuits import gate_values, placing_on
 from qep_qiskit.execution.pubs import DeviceCircuits
 from qep_qiskit.measurement import ReadoutMitigation, drive, measure, mitigated
-from qep_qiskit.measurement.moments import moments
 from qep_qiskit.preparation.spectra import apply_hamiltonian, dense_hamiltonians
 from qep_qiskit.prepared import CircuitStates, VectorStates
 from qep_qiskit.program import lower, lower_per_gate
@@ -138,7 +137,7 @@ def test_covariances_carry_the_signs(rng):
     prepared = VectorStates(vectors=state, energies=np.zeros(1), gaps=np.ones(1))
     executor = AerExecutor(Seeds(1))
     request = Request(key=RequestKey("train", 0), prepared=prepared, readouts=(readout,))
-    found = moments(executor.collect(executor.submit(request)).outcomes[0], group)
+    found = executor.collect(executor.submit(request)).outcomes[0].moments(group)
     matrices = [group.operator(row).to_matrix() for row in np.eye(group.num_generators)]
     products = [[np.vdot(state[0], a @ b @ state[0]).real for b in matrices] for a in matrices]
     means = group.expectations(state)[0]

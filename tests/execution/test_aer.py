@@ -8,10 +8,11 @@ from reference import kron_of_qubits, sum_of_paulis, trotter_ramp
 
 from qep_qiskit import memory
 from qep_qiskit.errors import ResourceError
-from qep_qiskit.execution import Distribution, Readout, Request, RequestKey
+from qep_qiskit.execution import Readout, Request, RequestKey
 from qep_qiskit.execution.aer import AerExecutor, depolarizing_noise
 from qep_qiskit.network import chain
 from qep_qiskit.operators import CommutingGroup, LocalBasis
+from qep_qiskit.outcomes import Distribution
 from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.seeds import Seeds

@@ -16,7 +16,6 @@ from qep_qiskit.errors import ConfigError, ResourceError
 from qep_qiskit.execution import Readout, Request, RequestKey, SamplerExecutor, measured_circuit
 from qep_qiskit.execution.aer import AerExecutor, aer_sampler_executor, depolarizing_noise
 from qep_qiskit.execution.circuits import gate_values
-from qep_qiskit.measurement import moments
 from qep_qiskit.network import chain
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.operators import PauliWord, sparse_pauli_op
@@ -117,14 +116,14 @@ def test_equal_states_of_one_call_are_drawn_independently(name, problem):
     groups, prepared = problem
     same = CircuitStates(program=prepared.program, parameters=np.repeat(prepared.parameters[:1], 120, axis=0))
     outcomes = run(EXECUTORS[name](Seeds(5)), same, readouts_of(groups[:1], np.arange(120), 50))[0]
-    means, exact = moments(outcomes, groups[0]).means, exact_moments(groups[0], prepared)
+    means, exact = outcomes.moments(groups[0]).means, exact_moments(groups[0], prepared)
     differences = means[::2] - means[1::2]
     assert variance_p_value(differences, 2 * (1 - exact**2) / 50) > LIMIT
     assert mean_p_value(differences, 0.0 * exact) > LIMIT
 
 
 def exact_moments(group, prepared):
-    return moments(run(AerExecutor(Seeds(0)), prepared, readouts_of([group], [0], None))[0], group).means[0]
+    return run(AerExecutor(Seeds(0)), prepared, readouts_of([group], [0], None))[0].moments(group).means[0]
 
 
 @seeded_by_us
@@ -135,7 +134,7 @@ def test_steps_and_groups_are_drawn_independently(name, problem):
     twin = type(z)(name="another", basis=z.basis, masks=z.masks)
     readouts = readouts_of((z, twin), [0], shots)
     found = [run(executor, prepared, readouts, step) for step in range(60)]
-    means = np.array([[moments(o, z).means[0] for o in outcomes] for outcomes in found])
+    means = np.array([[o.moments(z).means[0] for o in outcomes] for outcomes in found])
     variance = 2 * (1 - exact_moments(z, prepared) ** 2) / shots
     assert variance_p_value(means[:, 0] - means[:, 1], variance) > LIMIT
     assert variance_p_value(means[::2, 0] - means[1::2, 0], variance) > LIMIT
@@ -176,7 +175,7 @@ def test_noise_pulls_the_means_towards_zero(problem):
     exact = exact_moments(groups[0], prepared)
     largest = int(np.argmax(np.abs(exact)))
     noisy = aer_sampler_executor(Seeds(1), noise_model=depolarizing_noise(one_qubit=0.02, two_qubit=0.05, readout=0.05))
-    found = moments(run(noisy, prepared, readouts_of(groups[:1], [0], SHOTS))[0], groups[0])
+    found = run(noisy, prepared, readouts_of(groups[:1], [0], SHOTS))[0].moments(groups[0])
     sigma = np.sqrt(found.covariance[0, largest, largest])
     assert abs(found.means[0, largest]) < abs(exact[largest]) - 5 * sigma
 

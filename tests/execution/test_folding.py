@@ -17,7 +17,6 @@ from qep_qiskit.execution import CutDevice, PlacedProgram, Readout, Request, Req
 from qep_qiskit.execution.aer import aer_noisy_executor, aer_sampler_executor, depolarizing_noise, fake_device
 from qep_qiskit.execution.circuits import MeasuredCircuits, placing_on
 from qep_qiskit.execution.folding import folded
-from qep_qiskit.measurement import moments
 from qep_qiskit.network import chain
 from qep_qiskit.preparation import AdiabaticPreparation
 from qep_qiskit.prepared import CircuitStates
@@ -113,8 +112,8 @@ def test_depolarised_means_shrink_by_a_power(times, rng):
     noisy = run(executor, states, groups, shots=None, foldings=(times,))
     gates = executor.circuit(states.program, groups[0]).count_ops()["rzz"]
     for group, expected, found in zip(groups, ideal, noisy, strict=True):
-        shrunk = moments(expected, group).means * (1 - LOST) ** (gates * times)
-        assert np.allclose(moments(found, group).means, shrunk, rtol=0, atol=1e-10)
+        shrunk = expected.moments(group).means * (1 - LOST) ** (gates * times)
+        assert np.allclose(found.moments(group).means, shrunk, rtol=0, atol=1e-10)
 
 
 def test_foldings_are_kept_apart_and_drawn_apart(rng):

@@ -12,7 +12,6 @@ from qiskit.result import Result
 from qep_qiskit.budget.gradient_study import CountingExecutor
 from qep_qiskit.errors import ResultError
 from qep_qiskit.execution import (
-    ExactMeans,
     NoisyExecutor,
     PointExecutor,
     Readout,
@@ -26,6 +25,7 @@ from qep_qiskit.execution.aer import AerExecutor, aer_noisy_executor, aer_sample
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.measurement import drive, measure
 from qep_qiskit.network import chain
+from qep_qiskit.outcomes import ExactMeans
 from qep_qiskit.preparation import AdiabaticPreparation, GaussianPreparation
 from qep_qiskit.prepared import CircuitStates, VectorStates
 from qep_qiskit.seeds import Seeds

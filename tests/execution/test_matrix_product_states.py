@@ -21,7 +21,7 @@ from qep_qiskit.execution.circuits import gate_values
 from qep_qiskit.execution.truncation import discarded_weight, is_looked_at
 from qep_qiskit.learning import Contrast, GradientEstimator, evaluate
 from qep_qiskit.learning.summary import run_summary
-from qep_qiskit.measurement import drive, measure, moments
+from qep_qiskit.measurement import drive, measure
 from qep_qiskit.network import ClampedInputs, IsingNetwork, chain
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.operators import PauliWord, sparse_pauli_op
@@ -61,7 +61,7 @@ def sampled(executor, hamiltonian, prepared, shots):
     )
     request = Request(key=RequestKey("test", 0), prepared=prepared, readouts=readouts)
     outcomes = executor.collect(executor.submit(request)).outcomes
-    return [moments(one, group) for one, group in zip(outcomes, hamiltonian.groups, strict=True)]
+    return [one.moments(group) for one, group in zip(outcomes, hamiltonian.groups, strict=True)]
 
 
 def p_values(found, hamiltonian, prepared, shots):

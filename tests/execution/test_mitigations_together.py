@@ -10,12 +10,12 @@ pytest.importorskip("qiskit_ibm_runtime")
 from chi_square import LIMIT, counts_p_value
 from ibm_requests import STATES, calibrated_request, ramp_request
 
-from qep_qiskit.execution import BitMemory
 from qep_qiskit.execution.aer import device_executor, fake_device
 from qep_qiskit.execution.ibm_local import LocalIbmExecutor
 from qep_qiskit.execution.on_device import fractional_device
 from qep_qiskit.execution.pubs import DeviceCircuits
 from qep_qiskit.execution.sampler_options import SamplerOptions
+from qep_qiskit.outcomes import BitMemory
 from qep_qiskit.seeds import Seeds
 
 FOLDINGS = (1, 3)

@@ -22,7 +22,6 @@ from qep_qiskit.execution.aer import (
     fake_device,
 )
 from qep_qiskit.execution.circuits import gate_values
-from qep_qiskit.measurement import moments
 from qep_qiskit.network import chain, complete
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.operators import PauliWord, sparse_pauli_op
@@ -104,9 +103,9 @@ def test_shots_are_drawn_from_the_distributions(problem):
     exact = run(executor, prepared, groups, [0, 1], None)
     assert_agree(exact, run(executor, prepared, groups, [0, 1], SHOTS))
     means = np.array(
-        [moments(run(executor, prepared, groups[:1], [0], 50, step)[0], groups[0]).means[0] for step in range(400)]
+        [run(executor, prepared, groups[:1], [0], 50, step)[0].moments(groups[0]).means[0] for step in range(400)]
     )
-    expected = moments(exact[0], groups[0]).means[0]
+    expected = exact[0].moments(groups[0]).means[0]
     assert mean_p_value(means, expected, (1 - expected**2) / 50) > LIMIT
     assert variance_p_value(means, (1 - expected**2) / 50) > LIMIT
 

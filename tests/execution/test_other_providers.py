@@ -17,7 +17,6 @@ from qep_qiskit.errors import ConfigError, ResourceError, ResultError
 from qep_qiskit.evolution import evolve
 from qep_qiskit.execution import Readout, Request, RequestKey, SamplerExecutor
 from qep_qiskit.execution.aer import AerExecutor
-from qep_qiskit.measurement import moments
 from qep_qiskit.network import chain
 from qep_qiskit.preparation import AdiabaticPreparation
 from qep_qiskit.prepared import CircuitStates
@@ -65,7 +64,7 @@ def test_expanded_counts_have_the_means_and_the_covariance_of_shots(problem):
     exact = np.abs(groups[1].basis.rotate(evolve(prepared.program, prepared.parameters[:1]))[0]) ** 2
     (counts,) = counts_of(outcomes_of(problem, executor, shots=6000, states=[0])[1])
     assert counts_p_value(counts, exact) > LIMIT
-    found = moments(outcomes_of(problem, executor, shots=50, step=1, states=[0] * 150)[1], groups[1])
+    found = outcomes_of(problem, executor, shots=50, step=1, states=[0] * 150)[1].moments(groups[1])
     claimed = np.diagonal(found.covariance, axis1=1, axis2=2).mean(axis=0)
     assert variance_p_value(found.means, claimed) > LIMIT
 

@@ -5,10 +5,11 @@ import pytest
 from chi_square import LIMIT, counts_p_value, variance_p_value
 from reference import random_states
 
-from qep_qiskit.execution import BitMemory, Distribution, Readout, Request, RequestKey, VectorExecutor, sample_vectors
-from qep_qiskit.measurement import moments
+from qep_qiskit.errors import ConfigError
+from qep_qiskit.execution import Readout, Request, RequestKey, VectorExecutor, answered, sample_vectors
 from qep_qiskit.operators import CommutingGroup, LocalBasis
-from qep_qiskit.prepared import VectorStates
+from qep_qiskit.outcomes import BitMemory, Distribution
+from qep_qiskit.prepared import Prepared, VectorStates
 from qep_qiskit.seeds import Seeds
 
 Z = CommutingGroup(name="Z", basis=LocalBasis("ZZZ"), masks=(1, 2, 4, 3, 7))
@@ -24,7 +25,7 @@ def draw(vectors, readouts, step=0, seed=0):
 
 
 def as_bits(vectors, readouts, monkeypatch, **options):
-    monkeypatch.setattr("qep_qiskit.execution.sampling._COUNTS_UP_TO_QUBITS", 0)
+    monkeypatch.setattr("qep_qiskit.outcomes.drawing._COUNTS_UP_TO_QUBITS", 0)
     found = draw(vectors, readouts, **options)
     monkeypatch.undo()
     return found
@@ -51,8 +52,8 @@ def test_shots_follow_the_probabilities(kind, rng, monkeypatch):
 def test_counts_and_bits_of_the_same_shots_agree(rng, monkeypatch):
     bits = as_bits(random_states(rng, 2, 8), (readout(Z, [0, 1], 300),), monkeypatch)[0]
     weights = np.array([np.bincount(row[:, 0], minlength=8) for row in bits.bits])
-    from_counts = moments(Distribution(weights=weights, shots=300), Z)
-    from_bits = moments(bits, Z)
+    from_counts = Distribution(weights=weights, shots=300).moments(Z)
+    from_bits = bits.moments(Z)
     assert np.allclose(from_counts.means, from_bits.means, rtol=0, atol=1e-12)
     assert np.allclose(from_counts.covariance, from_bits.covariance, rtol=0, atol=1e-12)
 
@@ -103,7 +104,7 @@ def test_states_groups_and_steps_are_independent(kind, rng, monkeypatch):
     readouts = (readout(Z, [0, 1], 40), readout(twin, [0], 40))
     sample = draw if kind == "counts" else lambda *args, **options: as_bits(*args, monkeypatch, **options)
     found = [sample(vectors, readouts, step=step) for step in range(300)]
-    first, second = (np.array([moments(outcomes[i], Z).means for outcomes in found]) for i in (0, 1))
+    first, second = (np.array([outcomes[i].moments(Z).means for outcomes in found]) for i in (0, 1))
     variance = 2 * (1 - Z.expectations(vectors[0]) ** 2) / 40
     assert variance_p_value(first[:, 0] - first[:, 1], variance) > LIMIT
     assert variance_p_value(first[:, 0] - second[:, 0], variance) > LIMIT
@@ -122,3 +123,22 @@ def test_vector_executor_measures_what_it_is_handed(rng):
     expected = sample_vectors(vectors, request.readouts, Seeds(0), request.key.words).outcomes
     assert np.array_equal(x.weights, expected[0].weights)
     assert np.array_equal(z.weights, expected[1].weights)
+
+
+class Tossed(Prepared):
+    """Another kind of states, fair coins: nothing but this class knows of it."""
+
+    num_states, num_qubits = 2, 3
+
+    def measured(self, group, rows, shots, generator):
+        return Distribution(weights=generator.multinomial(shots, np.full((len(rows), 8), 0.125)), shots=shots)
+
+
+@pytest.mark.parametrize("certain", [False, True])
+def test_a_new_kind_of_states_is_one_class(certain, monkeypatch):
+    monkeypatch.setattr(Tossed, "is_certain", certain)
+    request = Request(key=RequestKey("test", 3), prepared=Tossed(), readouts=(readout(X, [1], 100),))
+    assert (request.num_circuits, request.num_shots) == ((0, 0) if certain else (1, 100))
+    assert answered(VectorExecutor(Seeds(0)), request).outcomes[0].weights.sum() == 100
+    with pytest.raises(ConfigError, match="a device runs circuits"):
+        request.prepared.as_circuits()

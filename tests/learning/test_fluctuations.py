@@ -7,12 +7,13 @@ from classical_cases import KEY, classical
 
 from qep_qiskit.cost import LossOnExpectations, OperatorCost
 from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution import BitMemory, RequestKey, ShotData, VectorExecutor
+from qep_qiskit.execution import RequestKey, ShotData, VectorExecutor
 from qep_qiskit.learning import Contrast, FluctuationEstimator, GradientEstimator, Replication
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.measurement import drive
 from qep_qiskit.network import IsingNetwork, chain
 from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.outcomes import BitMemory
 from qep_qiskit.preparation import ExactSearch, ThermalPreparation
 from qep_qiskit.seeds import Seeds
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from qep_qiskit.execution import BitMemory, Distribution, ShotData
+from qep_qiskit.execution import ShotData
 from qep_qiskit.learning.journal import kept, pack_journal, unpack_journal
+from qep_qiskit.outcomes import BitMemory, Distribution
 
 COUNTS = Distribution(weights=np.array([[198, 2], [0, 200]], dtype=np.int64), shots=200)
 BITS = BitMemory(bits=np.array([[[1], [3]]], dtype=np.uint8), num_qubits=2)
@@ -49,3 +50,23 @@ def test_what_is_packed_comes_out_again():
     exact = found[2].outcomes[0]
     assert exact.shots is None
     assert np.array_equal(exact.weights, EXACT.weights)
+
+
+class Clicks(Distribution):
+    """Another kind of outcomes: nothing but this class knows of it."""
+
+    mark = "clicks"
+
+    def packed(self):
+        return {"clicks": self.shots}, self.weights
+
+    @classmethod
+    def of_packed(cls, numbers, array):
+        return cls(weights=array, shots=numbers["clicks"])
+
+
+def test_a_new_kind_of_outcomes_is_one_class():
+    shapes, arrays = pack_journal([ShotData(outcomes=(Clicks(weights=COUNTS.weights, shots=200), COUNTS))])
+    ((clicks, counts),) = [data.outcomes for data in unpack_journal(shapes, arrays)]
+    assert (type(clicks), type(counts)) == (Clicks, Distribution)
+    assert clicks.shots == 200

@@ -5,7 +5,7 @@ import pytest
 from cases import SMALL_GRAPHS, random_network
 
 from qep_qiskit.cost import LossOnExpectations, OperatorCost
-from qep_qiskit.execution import BitMemory, RequestKey, ShotData, VectorExecutor
+from qep_qiskit.execution import RequestKey, ShotData, VectorExecutor
 from qep_qiskit.expressions import parse_operator
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.locality import locality
@@ -13,6 +13,7 @@ from qep_qiskit.measurement import drive, qubit_wise_plan
 from qep_qiskit.network import Interaction, PauliNetwork
 from qep_qiskit.nudge import NudgedHamiltonian
 from qep_qiskit.operators import sparse_pauli_op
+from qep_qiskit.outcomes import BitMemory
 from qep_qiskit.preparation import ExactPreparation
 from qep_qiskit.seeds import Seeds
 

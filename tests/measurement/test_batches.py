@@ -6,10 +6,11 @@ from cases import random_network
 from reference import random_states
 
 from qep_qiskit.errors import ResultError
-from qep_qiskit.execution import Distribution, RequestKey, ShotData, VectorExecutor
+from qep_qiskit.execution import RequestKey, ShotData, VectorExecutor
 from qep_qiskit.measurement import Usage, drive, measure
 from qep_qiskit.network import chain
 from qep_qiskit.operators import CommutingGroup, LocalBasis
+from qep_qiskit.outcomes import Distribution
 from qep_qiskit.prepared import VectorStates
 from qep_qiskit.seeds import Seeds
 

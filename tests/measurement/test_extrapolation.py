@@ -10,7 +10,7 @@ from qiskit_aer.noise import ReadoutError
 from reference import random_states
 
 from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution import Distribution, Readout, Request, RequestKey, ShotData
+from qep_qiskit.execution import Readout, Request, RequestKey, ShotData
 from qep_qiskit.execution.aer import (
     AerExecutor,
     aer_noisy_executor,
@@ -19,9 +19,18 @@ from qep_qiskit.execution.aer import (
     fake_device,
 )
 from qep_qiskit.execution.on_device import fractional_device
-from qep_qiskit.measurement import Extrapolation, ReadoutMitigation, Usage, drive, extrapolated, measure, mitigated
-from qep_qiskit.measurement.moments import moments, moments_of_readouts
+from qep_qiskit.measurement import (
+    Extrapolation,
+    ReadoutMitigation,
+    Usage,
+    completed,
+    drive,
+    extrapolated,
+    measure,
+    mitigated,
+)
 from qep_qiskit.network import chain
+from qep_qiskit.outcomes import Distribution
 from qep_qiskit.preparation import AdiabaticPreparation
 from qep_qiskit.prepared import CircuitStates, VectorStates
 from qep_qiskit.seeds import Seeds
@@ -108,12 +117,18 @@ def test_fractional_gates_are_folded_to_the_same_limit(problem, kind, signs):
 
 
 def test_a_sum_with_coefficients_of_means_and_squares_of_covariances(problem):
-    groups, _ = problem
+    groups, states = problem
     counts = [Distribution(weights=np.array([[5, 1, 2, 0, 0, 0, 1, 1]]), shots=10)] * 2
     counts += [Distribution(weights=np.array([[0, 4, 2, 0, 3, 0, 0, 1]]), shots=10)] * 2
-    found = list(moments_of_readouts(ShotData(outcomes=tuple(counts), coefficients=(1.5, -0.5)), groups[:2]))
+
+    def asks():
+        readouts = tuple(Readout(group=group, states=np.array([0]), shots=10) for group in groups[:2])
+        data = yield Request(key=KEY, prepared=states, readouts=readouts)
+        return [data.moments(place, group) for place, group in enumerate(groups[:2])]
+
+    found = completed(extrapolated(asks(), Extrapolation((1, 3))), lambda _: ShotData(outcomes=tuple(counts)))
     for group, (first, second), one in zip(groups, (counts[:2], counts[2:]), found, strict=True):
-        a, b = moments(first, group), moments(second, group)
+        a, b = first.moments(group), second.moments(group)
         assert np.allclose(one.means, 1.5 * a.means - 0.5 * b.means, rtol=0, atol=1e-14)
         assert np.allclose(one.covariance, 2.25 * a.covariance + 0.25 * b.covariance, rtol=0, atol=1e-14)
 

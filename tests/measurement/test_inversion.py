@@ -1,14 +1,12 @@
 """Moments with known errors of the readout taken out: by hand, without bias, and with honest covariance."""
 
-from importlib import import_module
-
 import numpy as np
 import pytest
 from chi_square import LIMIT, mean_p_value, variance_p_value, vector_p_value
 
-from qep_qiskit.execution import BitMemory, Distribution, ReadoutErrors
-from qep_qiskit.measurement import moments
+from qep_qiskit.execution import ReadoutErrors
 from qep_qiskit.operators import CommutingGroup, LocalBasis
+from qep_qiskit.outcomes import BitMemory, Distribution
 
 SIZE = 3
 MASKS = (0b001, 0b011, 0b110, 0b111, 0b100)
@@ -36,9 +34,9 @@ def as_bytes(values, num_qubits):
 @pytest.mark.parametrize("shots", [2, 9, 300])
 def test_against_every_shot(shots, rng):
     values = rng.integers(0, 1 << SIZE, (2, shots))
-    counts = Distribution(weights=counts_of(values, SIZE), shots=shots, readout=ERRORS)
-    bits = BitMemory(bits=as_bytes(values, SIZE), num_qubits=SIZE, readout=ERRORS)
-    for found in (moments(counts, GROUP), moments(bits, GROUP)):
+    counts = Distribution(weights=counts_of(values, SIZE), shots=shots)
+    bits = BitMemory(bits=as_bytes(values, SIZE), num_qubits=SIZE)
+    for found in (counts.moments(GROUP, ERRORS), bits.moments(GROUP, ERRORS)):
         for row in range(2):
             read = np.array([readings(value) for value in values[row]])
             assert np.allclose(found.means[row], read.mean(axis=0), rtol=0, atol=1e-12)
@@ -52,7 +50,7 @@ def test_wide_registers(num_qubits, rng):
     masks = (1, 1 << num_qubits - 1, 0b11 << 7, 1 << num_qubits - 1 | 1, 0b101 << 3)
     group = CommutingGroup(name="Z", basis=LocalBasis("Z" * num_qubits), masks=masks)
     values = [[int.from_bytes(rng.bytes(9)) % (1 << num_qubits) for _ in range(60)] for _ in range(2)]
-    found = moments(BitMemory(bits=as_bytes(values, num_qubits), num_qubits=num_qubits, readout=errors), group)
+    found = BitMemory(bits=as_bytes(values, num_qubits), num_qubits=num_qubits).moments(group, errors)
     for row in range(2):
         read = np.array([readings(value, errors, masks) for value in values[row]])
         assert np.allclose(found.means[row], read.mean(axis=0), rtol=0, atol=1e-11)
@@ -62,12 +60,11 @@ def test_wide_registers(num_qubits, rng):
 @pytest.mark.parametrize("limit", [1, 16])
 def test_small_products_add_up(limit, rng, monkeypatch):
     values = rng.integers(0, 1 << SIZE, (1, 5000))
-    bits = BitMemory(bits=as_bytes(values, SIZE), num_qubits=SIZE, readout=ERRORS)
-    whole = moments(bits, GROUP)
-    module = import_module("qep_qiskit.measurement.inversion")
-    monkeypatch.setattr(module, "_MULTIPLICATIONS_PER_PRODUCT", limit)
-    monkeypatch.setattr(module, "_TABLE_UP_TO_QUBITS", 1)
-    parts = moments(bits, GROUP)
+    bits = BitMemory(bits=as_bytes(values, SIZE), num_qubits=SIZE)
+    whole = bits.moments(GROUP, ERRORS)
+    monkeypatch.setattr("qep_qiskit.outcomes.inversion._MULTIPLICATIONS_PER_PRODUCT", limit)
+    monkeypatch.setattr("qep_qiskit.outcomes.bits._TABLE_UP_TO_QUBITS", 1)
+    parts = bits.moments(GROUP, ERRORS)
     assert np.allclose(whole.means, parts.means, rtol=0, atol=1e-12)
     assert np.allclose(whole.covariance, parts.covariance, rtol=0, atol=1e-12)
 
@@ -76,24 +73,21 @@ def test_no_errors_change_no_bit(rng):
     none = ReadoutErrors(flips=np.zeros((2, SIZE)))
     values = rng.integers(0, 1 << SIZE, (2, 77))
     counts, bits = counts_of(values, SIZE), as_bytes(values, SIZE)
-    for plain, carrying in (
-        (Distribution(weights=counts, shots=77), Distribution(weights=counts, shots=77, readout=none)),
-        (BitMemory(bits=bits, num_qubits=SIZE), BitMemory(bits=bits, num_qubits=SIZE, readout=none)),
-    ):
-        one, other = moments(plain, GROUP), moments(carrying, GROUP)
+    for outcomes in (Distribution(weights=counts, shots=77), BitMemory(bits=bits, num_qubits=SIZE)):
+        one, other = outcomes.moments(GROUP), outcomes.moments(GROUP, none)
         assert np.array_equal(one.means, other.means)
         assert np.array_equal(one.covariance, other.covariance)
 
 
 def test_exact_probabilities_are_inverted_exactly(rng):
     true = rng.dirichlet(np.ones(1 << SIZE), size=3)
-    found = moments(Distribution(weights=ERRORS.blurred(true), shots=None, readout=ERRORS), GROUP)
+    found = Distribution(weights=ERRORS.blurred(true), shots=None).moments(GROUP, ERRORS)
     assert np.allclose(found.means, true @ SIGNS, rtol=0, atol=1e-12)
     assert not found.covariance.any()
 
 
 def test_one_shot_gives_no_covariance():
-    found = moments(Distribution(weights=np.eye(8, dtype=int)[:1], shots=1, readout=ERRORS), GROUP)
+    found = Distribution(weights=np.eye(8, dtype=int)[:1], shots=1).moments(GROUP, ERRORS)
     assert np.allclose(found.means[0], readings(0))
     assert np.isnan(found.covariance).all()
 
@@ -101,7 +95,7 @@ def test_one_shot_gives_no_covariance():
 def read_often(rng, shots, repeats):
     true = rng.dirichlet(np.ones(1 << SIZE))
     counts = rng.multinomial(shots, ERRORS.blurred(true), size=repeats)
-    return true @ SIGNS, moments(Distribution(weights=counts, shots=shots, readout=ERRORS), GROUP)
+    return true @ SIGNS, Distribution(weights=counts, shots=shots).moments(GROUP, ERRORS)
 
 
 @pytest.mark.parametrize("shots", [2, 20])
@@ -130,5 +124,5 @@ def test_claimed_covariance_is_that_of_repeats(rng):
 def test_uncorrected_means_would_be_noticed(rng):
     true = rng.dirichlet(np.ones(1 << SIZE))
     counts = rng.multinomial(400, ERRORS.blurred(true), size=800)
-    raw = moments(Distribution(weights=counts, shots=400), GROUP)
+    raw = Distribution(weights=counts, shots=400).moments(GROUP)
     assert mean_p_value(raw.means, true @ SIGNS) < LIMIT

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from chi_square import LIMIT, mean_p_value
 
-from qep_qiskit.execution import Distribution, ReadoutErrors
-from qep_qiskit.measurement import moments
+from qep_qiskit.execution import ReadoutErrors
 from qep_qiskit.operators import CommutingGroup, LocalBasis
+from qep_qiskit.outcomes import Distribution
 
 mthree = pytest.importorskip("mthree", reason="the comparison needs mthree, of the extra 'dev'")
 
@@ -32,7 +32,7 @@ def problem(errors, truth, shots, rng, repeats=1):
     masks = tuple(1 << k for k in range(size)) + tuple(3 << k for k in range(size - 1))
     group = CommutingGroup(name="Z", basis=LocalBasis("Z" * size), masks=masks)
     signs = np.array([[(-1) ** (word & mask).bit_count() for mask in masks] for word in range(1 << size)])
-    own = moments(Distribution(weights=counts, shots=shots, readout=errors), group)
+    own = Distribution(weights=counts, shots=shots).moments(group, errors)
     return own, by_m3(counts, errors, masks), truth @ signs, counts
 
 

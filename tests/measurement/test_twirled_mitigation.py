@@ -7,11 +7,12 @@ from chi_square import LIMIT, mean_p_value, variance_p_value
 from qiskit_aer.noise import NoiseModel, ReadoutError
 
 from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution import BitMemory, Distribution, RequestKey, TwirledErrors
+from qep_qiskit.execution import RequestKey, TwirledErrors
 from qep_qiskit.execution.aer import AerExecutor, aer_noisy_executor, aer_sampler_executor
-from qep_qiskit.measurement import ReadoutMitigation, Usage, drive, measure, mitigated, moments
+from qep_qiskit.measurement import ReadoutMitigation, Usage, drive, measure, mitigated
 from qep_qiskit.network import chain
 from qep_qiskit.operators import CommutingGroup, LocalBasis
+from qep_qiskit.outcomes import BitMemory, Distribution
 from qep_qiskit.preparation import AdiabaticPreparation
 from qep_qiskit.prepared import CircuitStates
 from qep_qiskit.seeds import Seeds
@@ -54,18 +55,18 @@ def twirled_errors(reading):
 
 def test_correlated_errors_are_taken_out_exactly(rng):
     truth, reading = rng.dirichlet(np.ones(1 << SIZE), 4), correlated_reading(rng)
-    outcomes = Distribution(weights=truth @ reading.T, shots=None, readout=twirled_errors(reading))
-    found = moments(outcomes, GROUP)
+    outcomes = Distribution(weights=truth @ reading.T, shots=None)
+    found = outcomes.moments(GROUP, twirled_errors(reading))
     assert np.allclose(found.means, truth @ SIGNS, rtol=0, atol=1e-12)
     assert not found.covariance.any()
-    raw = moments(Distribution(weights=truth @ reading.T, shots=None), GROUP)
+    raw = Distribution(weights=truth @ reading.T, shots=None).moments(GROUP)
     assert np.abs(raw.means - truth @ SIGNS).max() > 0.05
 
 
 def test_error_bars_are_those_of_repeated_readings(rng):
     truth, reading = rng.dirichlet(np.ones(1 << SIZE)), correlated_reading(rng)
     counts = rng.multinomial(50, reading @ truth, 4000)
-    found = moments(Distribution(weights=counts, shots=50, readout=twirled_errors(reading)), GROUP)
+    found = Distribution(weights=counts, shots=50).moments(GROUP, twirled_errors(reading))
     assert mean_p_value(found.means, truth @ SIGNS) > LIMIT
     variances = np.einsum("sii->si", found.covariance).mean(axis=0)
     assert variance_p_value(found.means, variances) > LIMIT
@@ -77,8 +78,8 @@ def test_counts_and_bits_read_alike(rng):
     values = rng.integers(0, 1 << SIZE, (2, 30))
     counts = np.array([np.bincount(row, minlength=1 << SIZE) for row in values])
     errors = twirled_errors(reading)
-    one = moments(Distribution(weights=counts, shots=30, readout=errors), GROUP)
-    other = moments(BitMemory(bits=values[..., None].astype(np.uint8), num_qubits=SIZE, readout=errors), GROUP)
+    one = Distribution(weights=counts, shots=30).moments(GROUP, errors)
+    other = BitMemory(bits=values[..., None].astype(np.uint8), num_qubits=SIZE).moments(GROUP, errors)
     assert np.allclose(one.means, other.means, rtol=0, atol=1e-12)
     assert np.allclose(one.covariance, other.covariance, rtol=0, atol=1e-12)
 

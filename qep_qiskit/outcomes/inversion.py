@@ -13,55 +13,53 @@ relative error (about sqrt(e / shots) a qubit, e the flip probability), not by o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.execution import BitMemory, Distribution, Outcomes, ReadoutErrors
 from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.outcomes.moments import words_of_bits
 
-__all__ = ["inverted", "words_of_bits"]
+__all__ = ["inverted_shots", "inverted_table"]
 
-_TABLE_UP_TO_QUBITS = 13
 _MULTIPLICATIONS_PER_PRODUCT = 1 << 18
 
 
-def inverted(outcomes: Outcomes, group: CommutingGroup, errors: ReadoutErrors) -> tuple[NDArray, NDArray]:
+def inverted_table(
+    shares: NDArray, group: CommutingGroup, signs: NDArray, *, exact: bool = False
+) -> tuple[NDArray, NDArray]:
     """Means of all generators, and the means of their products, errors of the readout taken out.
 
     Args:
-        outcomes: Counts, probabilities or bits, one row per measured state.
+        shares: Shape (measured, 2^N), how often every bit string came.
         group: The group that was measured.
-        errors: Of its qubits.
+        signs: Shape (2, N), what the bits 0 and 1 of every qubit count.
+        exact: Whether shares are probabilities; the second moments are then those of no noise.
 
     Returns:
         Shapes (measured, generators) and (measured, generators, generators).
     """
-    if isinstance(outcomes, BitMemory):
-        words = map(words_of_bits, outcomes.bits)
-        if outcomes.num_qubits > _TABLE_UP_TO_QUBITS:
-            uniform = np.full(outcomes.shots, 1.0 / outcomes.shots)
-            found = [_weighted(_readings(word, group, errors), uniform) for word in words]
-            return _stacked(found)
-        size = 1 << outcomes.num_qubits
-        weights = np.array([np.bincount(word[0].astype(np.int64), minlength=size) for word in words]) / outcomes.shots
-    else:
-        assert isinstance(outcomes, Distribution)
-        weights = outcomes.weights / (outcomes.shots or 1)
-    readings = _readings(np.arange(weights.shape[1], dtype=np.uint64)[None], group, errors)
-    if outcomes.shots is None:
-        means = weights @ readings.T
+    readings = _readings(np.arange(shares.shape[1], dtype=np.uint64)[None], group, signs)
+    if exact:
+        means = shares @ readings.T
         return means, means[:, :, None] * means[:, None, :]
-    return _stacked([_of_what_came(readings, row) for row in weights])
+    return _stacked([_of_what_came(readings, row) for row in shares])
 
 
-def _stacked(found: list[tuple[NDArray, NDArray]]) -> tuple[NDArray, NDArray]:
+def inverted_shots(bits: NDArray[np.uint8], group: CommutingGroup, signs: NDArray) -> tuple[NDArray, NDArray]:
+    """The same from bits (measured, shots, bytes), of registers too wide for a table."""
+    uniform = np.full(bits.shape[1], 1.0 / bits.shape[1])
+    return _stacked([_weighted(_readings(words_of_bits(row), group, signs), uniform) for row in bits])
+
+
+def _stacked(found: Sequence[tuple[NDArray, NDArray]]) -> tuple[NDArray, NDArray]:
     means, second = zip(*found, strict=True)
     return np.array(means), np.array(second)
 
 
-def _readings(words: NDArray[np.uint64], group: CommutingGroup, errors: ReadoutErrors) -> NDArray[np.float64]:
+def _readings(words: NDArray[np.uint64], group: CommutingGroup, signs: NDArray) -> NDArray[np.float64]:
     """What every generator reads in every bit string, shape (generators, strings)."""
-    signs = errors.signs()
     found = np.ones((group.num_generators, words.shape[1]))
     for qubit in range(group.num_qubits):
         holding = [place for place, mask in enumerate(group.masks) if mask >> qubit & 1]
@@ -84,11 +82,3 @@ def _weighted(readings: NDArray, weights: NDArray) -> tuple[NDArray, NDArray]:
         part = readings[:, start : start + few]
         second += (part * weights[start : start + few]) @ part.T
     return (readings * weights).sum(axis=1), second
-
-
-def words_of_bits(bits: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Bit strings as integers in words of 64 bits, the lowest word first: (shots, bytes) to (words, shots)."""
-    words = -(-bits.shape[1] // 8)
-    full = np.zeros((len(bits), 8 * words), dtype=np.uint8)
-    full[:, : bits.shape[1]] = bits[:, ::-1]
-    return np.ascontiguousarray(full.view("<u8").astype(np.uint64).T)

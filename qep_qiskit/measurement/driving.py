@@ -1,0 +1,86 @@
+"""Work that measures, and the one loop that runs it.
+
+Work that measures is written as a generator: it yields a `Request` and is sent the `ShotData`. It never sees an
+executor, so it can be driven at once, or stopped between a request and its answer, or replayed from stored answers.
+Whatever comes between such work and the executor (calibrations, counting, a log of answers) is a handler of single
+requests, given to `relayed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from qep_qiskit.execution import Executor, Request, ShotData, answered
+
+__all__ = ["Measuring", "Result", "Usage", "completed", "drive", "relayed"]
+
+Result = TypeVar("Result")
+Measuring = Generator[Request, ShotData, Result]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What measuring cost.
+
+    Args:
+        shots: Shots in all.
+        circuits: Bound circuits in all: states times groups.
+    """
+
+    shots: int = 0
+    circuits: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(self.shots + other.shots, self.circuits + other.circuits)
+
+    @classmethod
+    def of(cls, request: Request) -> Usage:
+        """What one request costs."""
+        return cls(request.num_shots, request.num_circuits)
+
+
+def relayed(work: Measuring[Result], handle: Callable[[Request], Measuring[ShotData]]) -> Measuring[Result]:
+    """The same work, each of its requests handed to a generator that asks on and returns the answer.
+
+    Args:
+        work: Measures. It is closed when this is, and when a request fails.
+        handle: May ask something else, nothing or more than once, and may change the answer.
+    """
+    try:
+        request = next(work)
+        while True:
+            answer = yield from handle(request)
+            request = work.send(answer)
+    except StopIteration as finished:
+        return finished.value
+    finally:
+        work.close()
+
+
+def completed(work: Measuring[Result], answer: Callable[[Request], ShotData]) -> Result:
+    """The result of work whose requests are all answered at once."""
+
+    def handle(request: Request) -> Measuring[ShotData]:
+        return answer(request)
+        yield
+
+    try:
+        request = next(relayed(work, handle))
+    except StopIteration as finished:
+        return finished.value
+    raise AssertionError(f"request {request.key} was not answered")
+
+
+def drive(work: Measuring[Result], executor: Executor) -> tuple[Result, Usage]:
+    """Run measuring work to its end on an executor; returns its result and what it cost."""
+    usage = Usage()
+
+    def answer(request: Request) -> ShotData:
+        nonlocal usage
+        data = answered(executor, request)
+        usage += Usage.of(request)
+        return data
+
+    return completed(work, answer), usage

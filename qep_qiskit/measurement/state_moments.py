@@ -1,0 +1,29 @@
+"""Means of blocks of states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.short_repr import short_repr
+
+__all__ = ["StateMoments"]
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StateMoments:
+    """Means in a block of states: of all terms, or of the columns of a reading plan.
+
+    Args:
+        means: Shape (samples, phases, terms); NaN where a group was not measured.
+        covariance: Shape (samples, phases, terms, terms), of the means; zero between groups, and NaN
+            within a group where one shot gives no estimate.
+        discarded: The weight that truncation took from one of the states, where somebody looked; else NaN.
+    """
+
+    means: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    discarded: float = float("nan")

@@ -1,0 +1,217 @@
+"""Outcomes of qubits: how often every bit string came, or the bits of every shot."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.errors import ResultError
+from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.outcomes.checks import num_bytes_of, require_probabilities, require_shape, require_unused_bits
+from qep_qiskit.outcomes.interface import GroupMoments, Outcomes, ReadingErrors
+from qep_qiskit.outcomes.inversion import inverted_shots, inverted_table
+from qep_qiskit.outcomes.moments import from_bits, from_table, signs_of, with_covariance, words_of_bits
+from qep_qiskit.short_repr import short_repr
+from qep_qiskit.transforms import num_qubits_of
+
+__all__ = ["BitMemory", "BitOutcomes", "Distribution", "bits_of"]
+
+_TABLE_UP_TO_QUBITS = 13
+
+
+class BitOutcomes(Outcomes):
+    """Outcomes of qubits."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def strings(self, row: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+        """Bit strings that came of one state in ascending order (distinct, bytes), and the share of each."""
+
+    @abstractmethod
+    def share_of(self, outcome: int) -> NDArray[np.float64]:
+        """How often one bit string came, shape (measured,)."""
+
+    @abstractmethod
+    def ones(self) -> NDArray[np.float64]:
+        """How often each qubit read 1, shape (measured, qubits)."""
+
+    @abstractmethod
+    def _second_moments(self, group: CommutingGroup, signs: NDArray | None) -> tuple[NDArray, NDArray]:
+        """Means of products of Z, and means of their products; with what bits count, where that is given."""
+
+    def moments(self, group: CommutingGroup, errors: ReadingErrors | None = None) -> GroupMoments:
+        """Means of all generators; the covariance of two is (<P_a P_b> - <P_a><P_b>) / (shots - 1), as estimated."""
+        means, second = self._second_moments(group, None if errors is None else errors.signs())
+        factors = None if errors is None else errors.factors(group.masks)
+        if factors is not None:
+            means, second = means / factors, second / np.outer(factors, factors)
+        return with_covariance(means, second, group, self.shots)
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Distribution(BitOutcomes):
+    """Outcomes as numbers per bit string: counts, or exact probabilities.
+
+    Args:
+        weights: Shape (measured, 2^N): counts that sum to `shots`, or probabilities. Bit k = qubit k.
+        shots: Shots of each, or None for probabilities.
+    """
+
+    mark: ClassVar[str] = "shots"
+
+    weights: NDArray
+    shots: int | None
+
+    @property
+    def _num_qubits(self) -> int:
+        return num_qubits_of(self.weights.shape[1])
+
+    @property
+    def _shares(self) -> NDArray[np.float64]:
+        return self.weights / (self.shots or 1)
+
+    def strings(self, row: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+        """Those whose weight is not zero."""
+        came = np.flatnonzero(self.weights[row])
+        bytes_ = came.astype(">u8")[:, None].view(np.uint8)[:, 8 - num_bytes_of(self._num_qubits) :]
+        return np.ascontiguousarray(bytes_), self.weights[row, came] / (self.shots or 1)
+
+    def share_of(self, outcome: int) -> NDArray[np.float64]:
+        """Its column."""
+        return self.weights[:, outcome] / (self.shots or 1)
+
+    def ones(self) -> NDArray[np.float64]:
+        """Sums over the bit strings that have it."""
+        size = self._num_qubits
+        return self.weights @ (np.arange(1 << size)[:, None] >> np.arange(size) & 1) / (self.shots or 1)
+
+    def _second_moments(self, group: CommutingGroup, signs: NDArray | None) -> tuple[NDArray, NDArray]:
+        if signs is None:
+            return from_table(self._shares, group)
+        return inverted_table(self._shares, group, signs, exact=self.shots is None)
+
+    def check(self, measured: int, group: Any, num_qubits: int | None, name: str) -> None:
+        """Counts or probabilities of all bit strings."""
+        _require_qubits(self, num_qubits, name)
+        require_shape(self.weights, (measured, 1 << (num_qubits or 0)), name)
+        require_probabilities(self.weights, name, total=self.shots)
+
+    def compact(self) -> Distribution:
+        """Counts in the smallest integers that hold them."""
+        if self.shots is None:
+            return self
+        return replace(self, weights=self.weights.astype(np.min_scalar_type(self.shots)))
+
+    def packed(self) -> tuple[dict[str, Any], NDArray]:
+        """Shots and weights."""
+        return {"shots": self.shots}, self.weights
+
+    @classmethod
+    def of_packed(cls, numbers: Mapping[str, Any], array: NDArray) -> Distribution:
+        """From shots and weights."""
+        return cls(weights=array, shots=numbers["shots"])
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BitMemory(BitOutcomes):
+    """Outcomes shot by shot.
+
+    Args:
+        bits: Shape (measured, shots, bytes) of uint8, big-endian as in Qiskit's BitArray: qubit 0 is the
+            lowest bit of the last byte.
+        num_qubits: Number of qubits.
+        certain: Whether every other shot would read the same: then there is one, and it has no noise.
+    """
+
+    mark: ClassVar[str] = "num_qubits"
+
+    bits: NDArray[np.uint8]
+    num_qubits: int
+    certain: bool = False
+
+    @property
+    def shots(self) -> int:
+        """Shots of each measured state."""
+        return self.bits.shape[1]
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether they are certain."""
+        return self.certain
+
+    def strings(self, row: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+        """Each once."""
+        strings, counts = np.unique(self.bits[row], axis=0, return_counts=True)
+        return strings, counts / self.shots
+
+    def share_of(self, outcome: int) -> NDArray[np.float64]:
+        """Shots that read it."""
+        pattern = np.frombuffer(outcome.to_bytes(self.bits.shape[-1], "big"), dtype=np.uint8)
+        return (self.bits == pattern).all(axis=2).mean(axis=1)
+
+    def ones(self) -> NDArray[np.float64]:
+        """Shots that read 1."""
+        words = np.stack([words_of_bits(bits) for bits in self.bits])
+        qubits = np.arange(self.num_qubits)
+        bits = words[:, qubits // 64] >> (qubits % 64).astype(np.uint64)[:, None] & np.uint64(1)
+        return bits.mean(axis=2)
+
+    def moments(self, group: CommutingGroup, errors: ReadingErrors | None = None) -> GroupMoments:
+        """As of all qubits; where outcomes are certain every generator is +1 or -1, with no covariance."""
+        if not self.certain:
+            return BitOutcomes.moments(self, group, errors)
+        means = np.array([signs_of(words_of_bits(bits), group)[:, 0] for bits in self.bits], dtype=float)
+        return GroupMoments.exact(means.reshape(len(self.bits), group.num_generators))
+
+    def _second_moments(self, group: CommutingGroup, signs: NDArray | None) -> tuple[NDArray, NDArray]:
+        if signs is None:
+            return from_bits(self.bits, self.num_qubits, group)
+        if self.num_qubits > _TABLE_UP_TO_QUBITS:
+            return inverted_shots(self.bits, group, signs)
+        size = 1 << self.num_qubits
+        counts = [np.bincount(words_of_bits(bits)[0].astype(np.int64), minlength=size) for bits in self.bits]
+        return inverted_table(np.array(counts) / self.shots, group, signs)
+
+    def check(self, measured: int, group: Any, num_qubits: int | None, name: str) -> None:
+        """Bytes of a register of so many qubits."""
+        _require_qubits(self, num_qubits, name)
+        if self.num_qubits != num_qubits:
+            raise ResultError(f"{name}: expected {num_qubits} bits a shot, got {self.num_qubits}")
+        shots = 1 if self.certain else self.shots
+        require_shape(self.bits, (measured, shots, num_bytes_of(num_qubits)), name)
+        if self.bits.dtype != np.uint8:
+            raise ResultError(f"{name}: expected bits in bytes (uint8), got {self.bits.dtype}")
+        require_unused_bits(self.bits, num_qubits, name)
+
+    def packed(self) -> tuple[dict[str, Any], NDArray]:
+        """Number of qubits, and the bits."""
+        return {"num_qubits": self.num_qubits}, self.bits
+
+    @classmethod
+    def of_packed(cls, numbers: Mapping[str, Any], array: NDArray) -> BitMemory:
+        """From the number of qubits and the bits."""
+        return cls(bits=array, num_qubits=numbers["num_qubits"])
+
+
+def bits_of(outcomes: Outcomes) -> BitOutcomes:
+    """Outcomes, where they are those of qubits.
+
+    Raises:
+        ResultError: They are not.
+    """
+    if not isinstance(outcomes, BitOutcomes):
+        raise ResultError(f"expected bits, got {type(outcomes).__name__}")
+    return outcomes
+
+
+def _require_qubits(outcomes: BitOutcomes, num_qubits: int | None, name: str) -> None:
+    if num_qubits is None:
+        raise ResultError(f"{name}: expected points, got {type(outcomes).__name__}")

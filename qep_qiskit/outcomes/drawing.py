@@ -1,0 +1,70 @@
+"""Shots drawn from probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.outcomes.bits import BitMemory, BitOutcomes, Distribution
+from qep_qiskit.outcomes.checks import num_bytes_of, require_probabilities
+from qep_qiskit.transforms import num_qubits_of
+
+__all__ = ["draw"]
+
+_COUNTS_UP_TO_QUBITS = 13
+_AMPLITUDES_PER_PART = 1 << 16
+
+
+def draw(
+    probabilities_of: Callable[[slice], NDArray],
+    shape: tuple[int, int],
+    shots: int | None,
+    generator: np.random.Generator,
+    name: str,
+) -> BitOutcomes:
+    """Outcomes of one group, drawn from few states at a time: no copy of a large batch is made.
+
+    The states are drawn one after the other from one stream, so they are independent.
+
+    Args:
+        probabilities_of: Probabilities of all outcomes for some of the measured states, shape (some, 2^N); a fresh
+            array, which is worked in.
+        shape: (measured, 2^N).
+        shots: Shots of each state, or None for the probabilities.
+        generator: The stream of this group.
+        name: Where the probabilities come from.
+
+    Raises:
+        ResultError: They are none.
+    """
+    measured, size = shape
+    num_qubits, per_part = num_qubits_of(size), max(1, _AMPLITUDES_PER_PART // size)
+    drawn: list[NDArray] = []
+    for start in range(0, measured, per_part):
+        probabilities = probabilities_of(slice(start, start + per_part))
+        require_probabilities(probabilities, name, first=start)
+        np.maximum(probabilities, 0.0, out=probabilities)
+        if shots is None:
+            drawn.append(probabilities)
+        elif num_qubits <= _COUNTS_UP_TO_QUBITS:
+            probabilities /= probabilities.sum(axis=1, keepdims=True)
+            drawn.append(generator.multinomial(shots, probabilities))
+        else:
+            drawn += [_search(row, shots, generator)[None] for row in probabilities]
+    if shots is None or num_qubits <= _COUNTS_UP_TO_QUBITS:
+        return Distribution(weights=np.concatenate(drawn) if drawn else np.zeros((0, size)), shots=shots)
+    return BitMemory(bits=_to_bytes(np.concatenate(drawn), num_qubits), num_qubits=num_qubits)
+
+
+def _search(probabilities: NDArray, shots: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Sorted search in the cumulative sum, which replaces them: linear in 2^N once, logarithmic for every shot."""
+    cumulative = np.cumsum(probabilities, out=probabilities)
+    return np.searchsorted(cumulative, generator.random(shots) * cumulative[-1], side="right")
+
+
+def _to_bytes(values: NDArray[np.int64], num_qubits: int) -> NDArray[np.uint8]:
+    """Integers to big-endian bytes, shape (..., bytes)."""
+    full = values.astype(">u8")[..., None].view(np.uint8)
+    return np.ascontiguousarray(full[..., 8 - num_bytes_of(num_qubits) :])

@@ -1,0 +1,104 @@
+"""From bits to means and their full covariance.
+
+All generators of a group are products of Z in the rotated frame, and a product of two of them is one more:
+P_a P_b = P_(a xor b). One Walsh-Hadamard transform of the outcome frequencies therefore gives every mean and
+every second moment of the batch at once. Where errors of the readout are known, `inversion` takes them out; under
+random flips they are one factor a generator.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.outcomes.interface import GroupMoments
+from qep_qiskit.transforms import walsh_hadamard
+
+__all__ = ["from_bits", "from_table", "signs_of", "with_covariance", "words_of_bits"]
+
+_DENSE_UP_TO_QUBITS = 13
+_NEVER_DENSE_FROM_QUBITS = 21
+_MULTIPLICATIONS_PER_PRODUCT = 1 << 18
+
+
+def with_covariance(means: NDArray, second: NDArray, group: CommutingGroup, shots: int | None) -> GroupMoments:
+    """Moments of a group from those of its products of Z.
+
+    Args:
+        means: Shape (measured, generators).
+        second: Shape (measured, generators, generators), means of products of two.
+        group: The group.
+        shots: Shots, or None where exact.
+    """
+    if group.signs is not None:
+        means, second = means * group.signs, second * np.outer(group.signs, group.signs)
+    if shots is None:
+        return GroupMoments.exact(means)
+    single_shot = second - means[:, :, None] * means[:, None, :]
+    divisor = shots - 1 if shots > 1 else np.nan
+    return GroupMoments(means=means, covariance=single_shot / divisor, shots=shots)
+
+
+def from_bits(bits: NDArray[np.uint8], num_qubits: int, group: CommutingGroup) -> tuple[NDArray, NDArray]:
+    """Means and second moments of shots, shape (measured, shots, bytes)."""
+    shots = bits.shape[1]
+    if _fits_a_table(num_qubits, shots, group):
+        size = 1 << num_qubits
+        found = [from_table(_counts(words_of_bits(row), size) / shots, group) for row in bits]
+    else:
+        found = [_from_signs(words_of_bits(row), group) for row in bits]
+    means, second = (np.array(part) for part in zip(*found, strict=True))
+    return means, second
+
+
+def _counts(words: NDArray[np.uint64], size: int) -> NDArray[np.int64]:
+    return np.bincount(words[0].astype(np.int64), minlength=size)
+
+
+def _fits_a_table(num_qubits: int, shots: int, group: CommutingGroup) -> bool:
+    """Whether a transform of all 2^N frequencies is less work than the signs of every shot."""
+    if num_qubits <= _DENSE_UP_TO_QUBITS:
+        return True
+    transform = num_qubits << num_qubits
+    return num_qubits < _NEVER_DENSE_FROM_QUBITS and transform < 2 * shots * group.num_generators
+
+
+def from_table(frequencies: NDArray, group: CommutingGroup) -> tuple[NDArray, NDArray]:
+    """Means and second moments from one transform of frequencies, shape (..., 2^N)."""
+    transformed = walsh_hadamard(frequencies)
+    masks = np.array(group.masks)
+    return transformed[..., masks], transformed[..., masks[:, None] ^ masks[None, :]]
+
+
+def _from_signs(words: NDArray, group: CommutingGroup) -> tuple[NDArray, NDArray]:
+    """Means and second moments from signs of every shot, shape (words, shots), for registers too wide for a table.
+
+    Few shots at a time: their sums are whole numbers that float32 holds exactly, in products too small to be shared out
+    to threads (see `transforms`).
+    """
+    signs, shots = signs_of(words, group), words.shape[1]
+    means = signs.sum(axis=1, dtype=np.float64) / shots
+    second = np.zeros((len(signs), len(signs)))
+    few = max(32, _MULTIPLICATIONS_PER_PRODUCT // len(signs) ** 2)
+    for start in range(0, shots, few):
+        part = signs[:, start : start + few]
+        second += part @ part.T
+    return means, second / shots
+
+
+def signs_of(words: NDArray, group: CommutingGroup) -> NDArray[np.float32]:
+    """What every generator reads in every shot, shape (generators, shots), of words (words, shots)."""
+    parity = np.zeros((group.num_generators, words.shape[1]), dtype=np.uint8)
+    for place, column in enumerate(words):
+        masks = np.array([mask >> 64 * place & 0xFFFFFFFFFFFFFFFF for mask in group.masks], dtype=np.uint64)
+        parity ^= np.bitwise_count(masks[:, None] & column)
+    return np.where(parity & 1, np.float32(-1.0), np.float32(1.0))
+
+
+def words_of_bits(bits: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Bit strings as integers in words of 64 bits, the lowest word first: (shots, bytes) to (words, shots)."""
+    words = -(-bits.shape[1] // 8)
+    full = np.zeros((len(bits), 8 * words), dtype=np.uint8)
+    full[:, : bits.shape[1]] = bits[:, ::-1]
+    return np.ascontiguousarray(full.view("<u8").astype(np.uint64).T)
