@@ -91,12 +91,12 @@ class OperatorCost:
         Raises:
             NetworkError: No term, or a term acts on a qubit out of range.
         """
-        words = tuple(dict.fromkeys(term.word for term in terms if not term.word.is_identity))
-        _check_words(words, num_qubits)
-        index = {word: position for position, word in enumerate(words)}
+        strings = tuple(dict.fromkeys(term.word for term in terms if not term.word.is_identity))
+        _check_words(strings, num_qubits)
+        index = {string: position for position, string in enumerate(strings)}
 
         def expand(targets: NDArray) -> tuple[NDArray, NDArray]:
-            coefficients = np.zeros((targets.shape[0], len(words)))
+            coefficients = np.zeros((targets.shape[0], len(strings)))
             constants = np.zeros(targets.shape[0])
             for term in terms:
                 factor = 1.0 if term.target is None else targets[:, term.target]
@@ -106,7 +106,7 @@ class OperatorCost:
                     coefficients[:, index[term.word]] += term.coefficient * factor
             return coefficients, constants
 
-        return cls(words, num_qubits, expand)
+        return cls(strings, num_qubits, expand)
 
     @classmethod
     def from_operator(cls, operator: OperatorLike) -> OperatorCost:

@@ -24,8 +24,8 @@ def _qubit_wise(words: tuple[PauliWord, ...], num_qubits: int) -> ReadingPlan:
 
 
 @cache
-def _covering(words: tuple[PauliWord, ...], terms: tuple[int, ...], num_qubits: int) -> ReadingPlan:
-    return covering_plan(words, np.array(terms), num_qubits)
+def _covering(words: tuple[PauliWord, ...], wanted: tuple[int, ...], num_qubits: int) -> ReadingPlan:
+    return covering_plan(words, np.array(wanted), num_qubits)
 
 
 def plan_of_outputs(hamiltonian: NudgedHamiltonian, grouping: Grouping) -> ReadingPlan:

@@ -134,18 +134,18 @@ def qubit_wise_plan(words: Sequence[PauliWord], num_qubits: int) -> ReadingPlan:
     return ReadingPlan(groups=groups, columns=columns, terms=np.arange(len(words)))
 
 
-def covering_plan(words: Sequence[PauliWord], terms: NDArray, num_qubits: int) -> ReadingPlan:
+def covering_plan(words: Sequence[PauliWord], wanted: NDArray, num_qubits: int) -> ReadingPlan:
     """One shared batch for each of few bases that together read some terms; a term has a column wherever it is read.
 
     Args:
         words: All terms.
-        terms: Indices of those to read.
+        wanted: Indices of those to read.
         num_qubits: Number of qubits.
 
     Raises:
         ConfigError: A term is read after a Fourier transform.
     """
-    position = {words[term]: int(term) for term in np.unique(terms)}
+    position = {words[term]: int(term) for term in np.unique(wanted)}
     if any(letter == "P" for word in position for _, letter in word.factors):
         raise ConfigError("measurement.grouping: 'cover' reads Pauli words, and this network has others; use 'shared'")
     groups = covering_groups(position, num_qubits)

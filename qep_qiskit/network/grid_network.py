@@ -130,13 +130,13 @@ class GridNetwork:
         places = {(False, mask): place for place, mask in enumerate(positions.masks)}
         places |= {(True, mask): positions.num_generators + place for place, mask in enumerate(momenta.masks)}
         rows = [
-            (part.word, places[part.of_momenta, mask], part.held, part.power, part.polynomial.terms[mask])
+            (part.source, places[part.of_momenta, mask], part.held, part.power, part.polynomial.terms[mask])
             for part in self._parts
             for mask in part.polynomial.masks
         ]
-        word, term, held, power, value = zip(*rows, strict=True)
+        source, term, held, power, value = zip(*rows, strict=True)
         return _Table(
-            word=np.array(word), term=np.array(term), held=np.array(held), power=np.array(power), value=np.array(value)
+            source=np.array(source), term=np.array(term), held=np.array(held), power=np.array(power), value=np.array(value)
         )
 
     def _held(self, coefficients: NDArray) -> NDArray[np.float64]:
@@ -151,14 +151,14 @@ class GridNetwork:
         known = self.atoms.coefficients(weights, inputs)
         table = self._table
         spread = np.zeros((len(inputs), sum(group.num_generators for group in self.groups)))
-        np.add.at(spread.T, table.term, (known[:, table.word] * table.values(self._held(known))).T)
+        np.add.at(spread.T, table.term, (known[:, table.source] * table.values(self._held(known))).T)
         return spread
 
     def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
         """d(coefficient)/d(weight): a weight multiplies a sum of terms, in one group or the other."""
         own = self.atoms.jacobian(weights, inputs)
         table = self._table
-        entry, row = np.nonzero(own.term[:, None] == table.word[None, :])
+        entry, row = np.nonzero(own.term[:, None] == table.source[None, :])
         values = table.values(self._held(self.atoms.coefficients(weights, inputs)))
         pairs, which = np.unique(np.stack([own.weight[entry], table.term[row]]), axis=1, return_inverse=True)
         summed = np.zeros((pairs.shape[1], len(inputs)))
@@ -185,15 +185,15 @@ class GridNetwork:
         """
         inputs, number = one_input(x, self.num_inputs), self.layout.index_of(weight)
         ones = np.ones(self.layout.num_weights)
-        known, terms = self.atoms.jacobian(ones, inputs), self.jacobian(ones, inputs)
+        known, own = self.atoms.jacobian(ones, inputs), self.jacobian(ones, inputs)
         words, spread = np.zeros(len(self._words)), np.zeros(sum(group.num_generators for group in self.groups))
         np.add.at(words, known.term[known.weight == number], known.values[0, known.weight == number])
-        np.add.at(spread, terms.term[terms.weight == number], terms.values[0, terms.weight == number])
+        np.add.at(spread, own.term[own.weight == number], own.values[0, own.weight == number])
         return self._operator(spread, self._constant(words, self._held(self.atoms.coefficients(ones, inputs))))
 
     def _constant(self, words: NDArray, held: NDArray) -> float:
         """The constant of a sum of coordinate words, of coefficients of shape (words,)."""
-        return float(sum(words[part.word] * part.factor(held)[0] * part.polynomial.constant for part in self._parts))
+        return float(sum(words[part.source] * part.factor(held)[0] * part.polynomial.constant for part in self._parts))
 
     def _operator(self, spread: NDArray, constant: float) -> SparsePauliOp:
         positions, momenta = self.groups
@@ -212,9 +212,9 @@ class GridNetwork:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Table:
-    """coefficient[term] += coefficient[word] * value * held^power, entry by entry; all of shape (entries,)."""
+    """coefficient[term] += coefficient[source] * value * held^power, entry by entry; all of shape (entries,)."""
 
-    word: NDArray[np.int64]
+    source: NDArray[np.int64]
     term: NDArray[np.int64]
     held: NDArray[np.int64]
     power: NDArray[np.int64]

@@ -24,14 +24,14 @@ class GridPart:
     """One part of a word: a polynomial times a power of where a held coordinate is.
 
     Args:
-        word: Index of the word.
+        source: Index of the word.
         polynomial: Sum of products of Z.
         of_momenta: Whether they are read after the Fourier transform.
         held: Index of the held coordinate.
         power: Its power; 0 for none.
     """
 
-    word: int
+    source: int
     polynomial: ZPolynomial
     of_momenta: bool = False
     held: int = 0
@@ -73,7 +73,7 @@ class _Expansion:
 
     atoms: SpringNetwork
     grid: PositionGrid
-    word: int
+    source: int
 
     def parts(self, word: CoordinateWord) -> Iterator[GridPart]:
         dims = self.atoms.frame.dims
@@ -81,7 +81,7 @@ class _Expansion:
             for axis in range(dims):
                 wave = self.grid.wave_number(self._register(word.atoms[0], axis))
                 energy = wave * wave * self.atoms.hbar**2
-                yield GridPart(word=self.word, polynomial=energy, of_momenta=True)
+                yield GridPart(source=self.source, polynomial=energy, of_momenta=True)
         elif word.kind == "square":
             for axis in range(dims):
                 yield from self._square(word, axis)
@@ -111,15 +111,15 @@ class _Expansion:
         first = self._position(moving[0], axis)
         if len(moving) == 2:
             difference = first - self._position(moving[1], axis)
-            yield GridPart(word=self.word, polynomial=difference * difference)
+            yield GridPart(source=self.source, polynomial=difference * difference)
         elif not held:
             difference = first - ZPolynomial({0: word.point[axis]})
-            yield GridPart(word=self.word, polynomial=difference * difference)
+            yield GridPart(source=self.source, polynomial=difference * difference)
         else:
             there = self._held(held[0], axis)
-            yield GridPart(word=self.word, polynomial=first * first)
-            yield GridPart(word=self.word, polynomial=first * -2.0, held=there, power=1)
-            yield GridPart(word=self.word, polynomial=ZPolynomial({0: 1.0}), held=there, power=2)
+            yield GridPart(source=self.source, polynomial=first * first)
+            yield GridPart(source=self.source, polynomial=first * -2.0, held=there, power=1)
+            yield GridPart(source=self.source, polynomial=ZPolynomial({0: 1.0}), held=there, power=2)
 
     def _product(self, factors: Sequence[tuple[int, int]]) -> Iterator[GridPart]:
         """r_ia, or r_ia r_jb; components of held atoms say where these are and make no terms."""
@@ -130,4 +130,4 @@ class _Expansion:
         product = ZPolynomial({0: 1.0})
         for atom, axis in factors:
             product = product * self._position(atom, axis)
-        yield GridPart(word=self.word, polynomial=product)
+        yield GridPart(source=self.source, polynomial=product)
