@@ -19,9 +19,9 @@ from qiskit.quantum_info import SparsePauliOp
 from qiskit_algorithms.gradients import ReverseEstimatorGradient
 
 import qep_qiskit as qep
+from qep_qiskit.core.operators import CommutingGroup, sparse_pauli_op
+from qep_qiskit.core.program import Layer, LayerProgram, lower
 from qep_qiskit.evolution import energy_and_gradient
-from qep_qiskit.operators import CommutingGroup, sparse_pauli_op
-from qep_qiskit.program import Layer, LayerProgram, lower
 
 
 def ansatz(groups: tuple[CommutingGroup, ...], depth: int) -> LayerProgram:
@@ -29,7 +29,7 @@ def ansatz(groups: tuple[CommutingGroup, ...], depth: int) -> LayerProgram:
     layers: list[Layer] = []
     count = 0
     for index in list(range(len(groups))) * depth:
-        size = groups[index].num_generators
+        size = groups[index].num_terms
         source = np.arange(count, count + size)
         layers.append(Layer(group=index, source=source, scale=np.ones(size), offset=np.zeros(size)))
         count += size
@@ -39,7 +39,7 @@ def ansatz(groups: tuple[CommutingGroup, ...], depth: int) -> LayerProgram:
 
 
 def observables(groups: tuple[CommutingGroup, ...], coefficients: np.ndarray) -> list[SparsePauliOp]:
-    words = [word for group in groups for word in group.words]
+    words = [word for group in groups for word in group.terms]
     return [sparse_pauli_op(zip(words, row, strict=True), groups[0].num_qubits) for row in coefficients]
 
 
@@ -63,7 +63,7 @@ def main() -> None:
     program = ansatz(network.groups, options.layers)
     generator = np.random.default_rng(0)
     angles = generator.normal(size=(options.batch, program.num_parameters))
-    coefficients = generator.normal(size=(options.batch, len(network.words)))
+    coefficients = generator.normal(size=(options.batch, len(network.terms)))
     circuit, operators = lower(program), observables(network.groups, coefficients)
     reverse = ReverseEstimatorGradient()
 

@@ -13,8 +13,8 @@ import numpy as np
 from shown import parser_of, show
 
 import qep_qiskit as qep
+from qep_qiskit.core.program import to_circuit_per_gate
 from qep_qiskit.execution.circuits import gate_values
-from qep_qiskit.program import lower_per_gate
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
     program = qep.AdiabaticPreparation(steps=options.steps).program(network.groups)
     parameters = np.random.default_rng(0).normal(size=(options.states, program.num_parameters))
     executor = qep.AerExecutor(qep.Seeds(0))
-    forms = {"small vector p": qep.lower(program), "one parameter a rotation": lower_per_gate(program)}
+    forms = {"small vector p": qep.lower(program), "one parameter a rotation": to_circuit_per_gate(program)}
     for circuit in forms.values():
         circuit.save_statevector()
     taken: dict[str, list[float]] = {name: [] for name in forms}

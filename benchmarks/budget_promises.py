@@ -33,15 +33,15 @@ import qep_qiskit as qep
 from qep_qiskit.budget.checking import checked, setting_of_check
 from qep_qiskit.budget.gradient_study import Setting, check_contrasts, study_pilot
 from qep_qiskit.budget.problem import GradientProblem, Truth
-from qep_qiskit.budget.recommendation import Recommendation, Situation, for_error
-from qep_qiskit.errors import QepWarning
+from qep_qiskit.budget.recommendation import BudgetProblem, Recommendation, for_error
+from qep_qiskit.core.errors import QepWarning
 from qep_qiskit.execution import RequestKey, VectorExecutor
-from qep_qiskit.learning import Contrast, GradientEstimator, SpendingPolicy
+from qep_qiskit.learning import Contrast, GradientEstimator, ShotSchedule
 from qep_qiskit.learning.bias_fit import MeasuredContrasts
-from qep_qiskit.learning.spending import batches_per_group
-from qep_qiskit.measurement import drive
-from qep_qiskit.network import Start, chain, complete
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.learning.shot_schedule import batches_per_group
+from qep_qiskit.measurement import run_measurements
+from qep_qiskit.network import WeightInitialisation, chain, complete
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
 
 NO_INPUTS = np.zeros((1, 0))
@@ -76,7 +76,9 @@ class Case:
         rng = np.random.default_rng([self.seed, self.index])
         size = int(rng.integers(2, 6))
         graph = (chain, complete)[int(rng.integers(2))](size)
-        network = qep.IsingNetwork(graph=graph, outputs=(size - 1,), couplings=Start(), biases=Start())
+        network = qep.IsingNetwork(
+            graph=graph, outputs=(size - 1,), couplings=WeightInitialisation(), biases=WeightInitialisation()
+        )
         spread = {"J": lambda n: rng.normal(0, 0.5, n), "h": lambda n: rng.uniform(0.8, 1.3, n)}
         spread["b"] = lambda n: rng.normal(0, 0.4, n)
         weights = np.concatenate([spread[block.symbol](len(block.names)) for block in network.layout.blocks])
@@ -90,10 +92,10 @@ class Case:
         if which == 0:  # (Z - aim)^2
             cost = qep.OperatorCost.squared_error((size - 1,), size)
             return NudgedHamiltonian(network, cost), weights, np.array([[aim]]), target
-        terms = [qep.CostTerm(word=qep.PauliWord.of("Z", size - 1), coefficient=0.5)]
+        terms = [qep.CostTerm(string=qep.PauliString.of("Z", size - 1), coefficient=0.5)]
         if which == 2:
-            word = qep.PauliWord.parse(f"Z{0} Z{size - 1}")
-            terms.append(qep.CostTerm(word=word, coefficient=float(rng.uniform(-0.5, 0.5))))
+            word = qep.PauliString.parse(f"Z{0} Z{size - 1}")
+            terms.append(qep.CostTerm(string=word, coefficient=float(rng.uniform(-0.5, 0.5))))
         cost = qep.OperatorCost.from_terms(terms, size)
         return NudgedHamiltonian(network, cost), weights, np.zeros((1, 0)), target
 
@@ -160,9 +162,9 @@ class Exact:
 
     @classmethod
     def of(cls, hamiltonian: NudgedHamiltonian, weights: NDArray, targets: NDArray) -> Exact:
-        """Of a network whose every weight multiplies one Pauli word with factor -1."""
+        """Of a network whose every weight multiplies one Pauli string with factor -1."""
         network, cost, size = hamiltonian.network, hamiltonian.cost, hamiltonian.num_qubits
-        words = [network.words[term] for term in network.jacobian(weights, NO_INPUTS).term]
+        words = [network.terms[term] for term in network.jacobian(weights, NO_INPUTS).term]
         operators = np.array([-_dense(SparsePauliOp(word.label(size))) for word in words])
         free = _dense(network.hamiltonian(weights))
         if isinstance(cost, qep.LossOnExpectations):
@@ -336,14 +338,14 @@ def answered(problem: GradientProblem, target: float) -> list[Recommendation]:
     for name, (kind, sign) in CONTRASTS.items():
         setting = Setting(contrast=kind, beta=0.1 * sign, shots=PILOT_SHOTS)  # type: ignore[arg-type]
         pilots[name] = study_pilot(problem, setting, shots=PILOT_SHOTS, levels=6)
-    situation = Situation(
+    budget_problem = BudgetProblem(
         pilots=pilots, groups=("Z", "X"), gradient_length=problem.true_length, samples=1, jobs=1, steps=1
     )
 
     def measure(answers: Sequence[Recommendation]) -> list[tuple[MeasuredContrasts, int]]:
         return [check_contrasts(problem, setting_of_check(answer)) for answer in answers]
 
-    return checked(situation, lambda here: for_error(here, target), measure)
+    return checked(budget_problem, lambda here: for_error(here, target), measure)
 
 
 def autos(case: Case) -> list[dict[str, Any]]:
@@ -352,8 +354,8 @@ def autos(case: Case) -> list[dict[str, Any]]:
     shots = SHOTS_OF_AUTO[(case.index // 3) % len(SHOTS_OF_AUTO)]
     rows = []
     for name in CONTRASTS:
-        policy, estimator = SpendingPolicy(auto_beta=True), case.estimator(name, shots)
-        work = policy.fly(
+        policy, estimator = ShotSchedule(auto_beta=True), case.estimator(name, shots)
+        work = policy.run_pilot(
             policy.start(estimator),
             estimator,
             weights,
@@ -362,10 +364,10 @@ def autos(case: Case) -> list[dict[str, Any]]:
             RequestKey("pilot", 0),
             trainable=case.problem.trainable,
         )
-        (spending, _), usage = drive(work, case.problem.executor)
+        (step_shots, _), usage = run_measurements(work, case.problem.executor)
         each = np.array([shots, shots])
-        auto, *fixed = case.errors(name, np.array([abs(spending.beta), *FIXED]), each).tolist()
-        row = {**asdict(case), "loss": case.is_loss, "contrast": name, "shots": shots, "beta": spending.beta}
+        auto, *fixed = case.errors(name, np.array([abs(step_shots.beta), *FIXED]), each).tolist()
+        row = {**asdict(case), "loss": case.is_loss, "contrast": name, "shots": shots, "beta": step_shots.beta}
         if not case.is_loss:
             errors = case.errors(name, BETAS, each)
             row |= {"best": float(errors.min()), "best_beta": float(BETAS[errors.argmin()])}

@@ -81,7 +81,7 @@ class Documented:
         made = folder / "result"
         start = time.perf_counter()
         done = subprocess.run(
-            self.words(made), cwd=ROOT, capture_output=True, text=True, check=False, env=self.environment()
+            self.terms(made), cwd=ROOT, capture_output=True, text=True, check=False, env=self.environment()
         )
         seconds = time.perf_counter() - start
         if done.returncode:

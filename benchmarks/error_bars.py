@@ -26,7 +26,7 @@ import qep_qiskit as qep
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.learning.replicates import Replication, ScatterTally, replicated
-from qep_qiskit.measurement import drive
+from qep_qiskit.measurement import run_measurements
 
 SAMPLES_AT_ONCE = 4096
 
@@ -57,8 +57,8 @@ def cases(networks, seed):
             graph=qep.complete(spins),
             outputs=outputs,
             inputs=qep.ClampedInputs.all_to(1, range(spins)),
-            couplings=qep.Start(),
-            biases=qep.Start(),
+            couplings=qep.WeightInitialisation(),
+            biases=qep.WeightInitialisation(),
         )
         drawn = {"J": 0.5, "b": 0.4, "W": 0.4}
         weights = np.concatenate(
@@ -100,7 +100,7 @@ def measured_repeats(case, estimator, repeats, seed):
         inputs, targets = (np.tile(rows, (count, 1)) for rows in (case.inputs, case.targets))
         key, betas = RequestKey("study", number), case.contrast.betas
         work = estimator.phases(case.weights, inputs, targets, key, betas, quiet=True)
-        found += drive(work, executor)[0].split(count)
+        found += run_measurements(work, executor)[0].split(count)
     return found
 
 
@@ -112,7 +112,7 @@ def studied(case, repeats, seed):
     values = np.array([one.values for one in derivatives])
     claimed = np.array([one.variance for one in derivatives])
     work = estimator_of(case, None).estimate(case.weights, case.inputs, case.targets, RequestKey("exact", 0))
-    ideal = drive(work, VectorExecutor(qep.Seeds(0)))[0].gradient
+    ideal = run_measurements(work, VectorExecutor(qep.Seeds(0)))[0].gradient
     actual = values.var(axis=0, ddof=1)
     squares = ((values - values.mean(axis=0)) ** 2).sum(axis=1)
     ratio = actual.sum() / claimed.sum(axis=1).mean()
@@ -159,7 +159,7 @@ def replicated_figures(case, repeats, replication, seed):
     """Actual over claimed variances of replicated gradients, and the bias with what the replicates say of it."""
     values, claimed, costs, claimed_costs, bias = replicated_gradients(case, repeats, replication, seed)
     work = estimator_of(case, None).estimate(case.weights, case.inputs, case.targets, RequestKey("exact", 0))
-    ideal = drive(work, VectorExecutor(qep.Seeds(0)))[0].gradient
+    ideal = run_measurements(work, VectorExecutor(qep.Seeds(0)))[0].gradient
     actual = values.var(axis=0, ddof=1)
     large, error = actual > 0.05 * actual.mean(), np.sqrt(actual / repeats)
     sums = claimed.sum(axis=1)

@@ -15,15 +15,17 @@ import time
 import numpy as np
 from shown import parser_of, show
 
-from qep_qiskit.cost import OperatorCost
-from qep_qiskit.execution import PointExecutor, RequestKey
-from qep_qiskit.gaussian import quadratic_energies
+from qep_qiskit.continuous.executor import CoordinateExecutor
+from qep_qiskit.continuous.gaussian import quadratic_energies
+from qep_qiskit.continuous.oscillators import GaussianPreparation
+from qep_qiskit.continuous.springs import SpringNetwork
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning import Contrast, GradientEstimator
-from qep_qiskit.measurement import drive
-from qep_qiskit.network import SpringNetwork, lattice
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import GaussianPreparation
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.measurement import run_measurements
+from qep_qiskit.network import lattice
+from qep_qiskit.network.cost import OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
 
 _BETA, _TARGET = 0.05, np.array([[0.3]])
 
@@ -71,7 +73,9 @@ def main() -> None:
             hamiltonian=hamiltonian, preparation=preparation, contrast=Contrast(beta=_BETA), shots=None
         )
         begun = time.process_time()
-        found, _ = drive(estimator.estimate(weights, x, _TARGET, RequestKey("bench", 0)), PointExecutor(Seeds(0)))
+        found, _ = run_measurements(
+            estimator.estimate(weights, x, _TARGET, RequestKey("bench", 0)), CoordinateExecutor(Seeds(0))
+        )
         ours = time.process_time() - begun
         begun = time.process_time()
         plain = _plain(hamiltonian, weights, x)

@@ -5,7 +5,7 @@
 * naive: for every sample, phase and basis build the bound circuit, transpile it, run it on Aer, read counts;
 * measured circuits: one transpiled template per basis, all bindings of the batch in one call;
 * one evolution: every state evolved once by Aer, both bases read from it;
-* two-basis engine: the same by the package's own engine, without gates.
+* statevector engine: the same by the package's own engine, without gates.
 
 A gradient is two nudged phases in two bases. Figures are milliseconds per sample: median, minimum, maximum over
 the rounds, and ratios of medians.
@@ -31,7 +31,7 @@ def problem(spins: int, graph: str) -> qep.NudgedHamiltonian:
     network = qep.IsingNetwork(
         graph=getattr(qep, graph)(spins), outputs=(spins - 1,), inputs=qep.ClampedInputs.all_to(1, range(spins))
     )
-    terms = [qep.CostTerm(word=qep.PauliWord.of("Z", spins - 1), coefficient=0.5)]
+    terms = [qep.CostTerm(string=qep.PauliString.of("Z", spins - 1), coefficient=0.5)]
     return qep.NudgedHamiltonian(network, qep.OperatorCost.from_terms(terms, spins))
 
 
@@ -41,7 +41,7 @@ def plain_circuit(program: qep.LayerProgram, coefficients: np.ndarray) -> Quantu
     circuit.h(range(program.num_qubits))
     for layer in program.layers:
         group = program.groups[layer.group]
-        for word, angle in zip(group.words, 2.0 * layer.angles(coefficients), strict=True):
+        for word, angle in zip(group.terms, 2.0 * layer.angles(coefficients), strict=True):
             letters = "".join(letter for _, letter in word.factors).lower()
             getattr(circuit, f"r{letters}")(angle, *(qubit for qubit, _ in word.factors))
     return circuit
@@ -90,7 +90,7 @@ def main() -> None:
         hamiltonian=hamiltonian, preparation=preparation, contrast=qep.Contrast(beta=0.2), shots=options.shots
     )
     executors = {"measured circuits": aer_sampler_executor(seeds), "one evolution": qep.AerExecutor(seeds)}
-    executors["two-basis engine"] = qep.StatevectorExecutor(seeds)
+    executors["statevector engine"] = qep.StatevectorExecutor(seeds)
     taken: dict[str, list[float]] = {"naive": [], **{name: [] for name in executors}}
     for round_number in range(options.rounds + 1):
         few = inputs[: options.naive_samples]
@@ -98,7 +98,7 @@ def main() -> None:
         times = {"naive": timed(first_script, len(few))}
         for name, executor in executors.items():
             key = qep.RequestKey("benchmark", round_number)
-            work = partial(qep.drive, estimator.estimate(weights, inputs, targets, key), executor)
+            work = partial(qep.run_measurements, estimator.estimate(weights, inputs, targets, key), executor)
             times[name] = timed(work, options.batch)
         if round_number > 0:  # the first round warms up: templates are built and transpiled there
             for name, value in times.items():

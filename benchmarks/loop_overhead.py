@@ -19,8 +19,9 @@ import numpy as np
 
 import qep_qiskit as qep
 from qep_qiskit.execution import aer, sampling
-from qep_qiskit.learning import Checkpoints, MetricsFile, RunFolder
 from qep_qiskit.measurement import batches
+from qep_qiskit.runs.callbacks import Checkpoints, MetricsFile
+from qep_qiskit.runs.folder import RunFolder
 
 
 class Clock:

@@ -22,11 +22,11 @@ from shown import parser_of, show
 import qep_qiskit as qep
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.execution.aer import device_executor, fake_device
-from qep_qiskit.measurement import ReadoutMitigation, drive, measure, mitigated
-from qep_qiskit.network import Start, chain
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.measurement import ReadoutMitigation, measure, mitigated, run_measurements
+from qep_qiskit.network import WeightInitialisation, chain
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation import AdiabaticPreparation
-from qep_qiskit.prepared import CircuitStates
 
 BETAS = (0.1, 0.3, 0.5, 1.0)
 SHOWN = 0.3
@@ -35,7 +35,9 @@ NO_INPUTS = np.zeros((1, 0))
 
 def problem(spins, rng):
     """A chain with biases and random weights, and C = Z of the last spin."""
-    network = qep.IsingNetwork(graph=chain(spins), outputs=(spins - 1,), couplings=Start(), biases=Start())
+    network = qep.IsingNetwork(
+        graph=chain(spins), outputs=(spins - 1,), couplings=WeightInitialisation(), biases=WeightInitialisation()
+    )
     spread = {"J": 0.5, "h": 0.0, "b": 0.4}
     weights = np.concatenate(
         [
@@ -45,8 +47,8 @@ def problem(spins, rng):
             for block in network.layout.blocks
         ]
     )
-    word = qep.PauliWord.of("Z", spins - 1)
-    cost = qep.OperatorCost.from_terms([qep.CostTerm(word=word, coefficient=1.0)], spins)
+    word = qep.PauliString.of("Z", spins - 1)
+    cost = qep.OperatorCost.from_terms([qep.CostTerm(string=word, coefficient=1.0)], spins)
     return NudgedHamiltonian(network, cost), weights
 
 
@@ -64,7 +66,7 @@ def means_at(hamiltonian, weights, ramp, betas, executor, mitigation=None):
         shots=[None] * len(groups),
         key=RequestKey("noise", 0),
     )
-    return drive(mitigated(work, mitigation), executor)[0].means[0]
+    return run_measurements(mitigated(work, mitigation), executor)[0].means[0]
 
 
 def row_of(found, betas, beta, ideal):

@@ -28,7 +28,7 @@ from shown import parser_of, show
 import qep_qiskit as qep
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.execution.aer import device_executor, fake_device
-from qep_qiskit.measurement import Extrapolation, ReadoutMitigation, drive
+from qep_qiskit.measurement import Extrapolation, ReadoutMitigation, run_measurements
 
 BETA, REPEATS = 0.3, 8
 NO_TARGETS = np.zeros((1, 0))
@@ -64,7 +64,7 @@ def cosine(found, true):
 def two_qubit_gates(estimator, weights, executor):
     """Of the routed circuit."""
     watched = _Watch(executor)
-    drive(estimator.estimate(weights, NO_INPUTS, NO_TARGETS, RequestKey("look", 0)), watched)
+    run_measurements(estimator.estimate(weights, NO_INPUTS, NO_TARGETS, RequestKey("look", 0)), watched)
     program = watched.program
     circuit = executor.executor(program).circuit(program, estimator.hamiltonian.groups[0])
     return sum(len(step.qubits) == 2 for step in circuit.data if step.operation.name != "barrier")
@@ -80,8 +80,8 @@ class _Watch:
         self.program = request.prepared.program
         return self.inner.submit(request)
 
-    def collect(self, ticket):
-        return self.inner.collect(ticket)
+    def collect(self, job_handle):
+        return self.inner.collect(job_handle)
 
 
 def row_of(preparation, hamiltonian, weights, device, shots):
@@ -93,7 +93,7 @@ def row_of(preparation, hamiltonian, weights, device, shots):
 
     def gradient(estimator, executor, key=0):
         work = estimator.estimate(weights, NO_INPUTS, NO_TARGETS, RequestKey("benchmark", key))
-        return drive(work, executor)[0].gradient
+        return run_measurements(work, executor)[0].gradient
 
     ideal = gradient(plain, qep.StatevectorExecutor(qep.Seeds(0)))
     found = [two_qubit_gates(plain, weights, noisy), cosine(ideal, true), np.linalg.norm(ideal) / np.linalg.norm(true)]

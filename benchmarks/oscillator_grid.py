@@ -15,11 +15,17 @@ from oscillator_ramp import BETAS, PAIRS, WEIGHTS
 from shown import parser_of, show
 
 import qep_qiskit as qep
-from qep_qiskit.execution import PointExecutor, RequestKey
-from qep_qiskit.measurement import drive
-from qep_qiskit.network import GridEnergies, GridNetwork, PositionGrid, SpringNetwork, Start, from_edges
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import ExactPreparation, GaussianPreparation
+from qep_qiskit.continuous.executor import CoordinateExecutor
+from qep_qiskit.continuous.grid_energies import GridEnergies
+from qep_qiskit.continuous.grid_network import GridNetwork
+from qep_qiskit.continuous.oscillators import GaussianPreparation
+from qep_qiskit.continuous.position_grid import PositionGrid
+from qep_qiskit.continuous.springs import SpringNetwork
+from qep_qiskit.execution import RequestKey
+from qep_qiskit.measurement import run_measurements
+from qep_qiskit.network import WeightInitialisation, from_edges
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import ExactPreparation
 
 GRIDS = ((3, 6.0, 0.0), (3, 6.0, 0.6), (4, 8.0, 0.0), (4, 9.0, 0.0), (4, 9.0, 0.6))
 NO_INPUTS, TARGETS = np.zeros((1, 0)), np.array([[0.6]])
@@ -31,22 +37,22 @@ def gradient_of(network, preparation, executor):
     contrast = qep.Contrast(beta=float(BETAS[2]))
     estimator = qep.GradientEstimator(hamiltonian=hamiltonian, preparation=preparation, contrast=contrast, shots=None)
     work = estimator.estimate(network.weights_from(WEIGHTS), NO_INPUTS, TARGETS, RequestKey("grid", 0))
-    return drive(work, executor)[0].gradient[: len(PAIRS)], hamiltonian
+    return run_measurements(work, executor)[0].gradient[: len(PAIRS)], hamiltonian
 
 
 def main():
     """Print the table."""
     options = parser_of(__doc__).parse_args()
     warnings.simplefilter("ignore")
-    atoms = SpringNetwork(graph=from_edges(3, PAIRS), outputs=(2,), anchored=(0, 1, 2), forces=Start())
-    true, _ = gradient_of(atoms, GaussianPreparation(), PointExecutor(qep.Seeds(0)))
+    atoms = SpringNetwork(graph=from_edges(3, PAIRS), outputs=(2,), anchored=(0, 1, 2), forces=WeightInitialisation())
+    true, _ = gradient_of(atoms, GaussianPreparation(), CoordinateExecutor(qep.Seeds(0)))
     table = [["qubits an atom", "box", "centre", "reach", "error of the gradient", "worst spring"]]
     for num_qubits, box, centre in GRIDS:
         network = GridNetwork(atoms=atoms, grid=PositionGrid.uniform(num_qubits, box, 3, centre=centre))
         found, hamiltonian = gradient_of(network, ExactPreparation(), qep.StatevectorExecutor(qep.Seeds(0)))
         free = hamiltonian.free_coefficients(network.weights_from(WEIGHTS), NO_INPUTS)
         spread = GridEnergies.of(network.grid, hamiltonian.groups, free).spread()
-        reach = min(float(reaches.min()) for reaches in network.grid.reaches(spread))
+        reach = min(float(reaches.min()) for reaches in network.grid.margins(spread))
         errors = np.linalg.norm(found - true) / np.linalg.norm(true), np.abs(found / true - 1.0).max()
         table.append([str(num_qubits), f"{box:g}", f"{centre:g}", f"{reach:.1f}", *(f"{e:.1e}" for e in errors)])
     show(table, as_json=options.json)

@@ -21,15 +21,21 @@ import numpy as np
 from shown import parser_of, show
 
 import qep_qiskit as qep
+from qep_qiskit.continuous.grid_energies import GridEnergies
+from qep_qiskit.continuous.grid_network import GridNetwork
+from qep_qiskit.continuous.oscillator_layers import OscillatorProduct
+from qep_qiskit.continuous.position_grid import PositionGrid
+from qep_qiskit.continuous.split_operator import SplitOperatorPreparation
+from qep_qiskit.continuous.springs import SpringNetwork
+from qep_qiskit.core.program import lower
 from qep_qiskit.evolution import evolve
 from qep_qiskit.execution import RequestKey
-from qep_qiskit.measurement import drive
-from qep_qiskit.network import GridEnergies, GridNetwork, PositionGrid, SpringNetwork, Start, from_edges
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import ExactPreparation, Family, OscillatorProduct, SplitOperatorPreparation
-from qep_qiskit.preparation import Start as Known
-from qep_qiskit.prepared import CircuitStates
-from qep_qiskit.program import lower
+from qep_qiskit.measurement import run_measurements
+from qep_qiskit.network import WeightInitialisation, from_edges
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.outcomes.states import CircuitStates
+from qep_qiskit.preparation import ExactPreparation, HamiltonianFamily
+from qep_qiskit.preparation import WarmStart as Known
 
 BETAS = np.array([-0.1, 0.0, 0.1])
 PAIRS = ((0, 1), (1, 2), (0, 2))
@@ -40,10 +46,10 @@ IN_CX = {"rzz": 2, "cp": 2, "cx": 1, "swap": 3}
 
 def problem(num_qubits, box):
     """The Hamiltonian on a grid, and the family of its nudged ones."""
-    atoms = SpringNetwork(graph=from_edges(3, PAIRS), outputs=(2,), anchored=(0, 1, 2), forces=Start())
+    atoms = SpringNetwork(graph=from_edges(3, PAIRS), outputs=(2,), anchored=(0, 1, 2), forces=WeightInitialisation())
     network = GridNetwork(atoms=atoms, grid=PositionGrid.uniform(num_qubits, box, 3))
     hamiltonian = NudgedHamiltonian(network, qep.OperatorCost.squared_error_of(network))
-    family = Family(
+    family = HamiltonianFamily(
         groups=hamiltonian.groups,
         free=hamiltonian.free_coefficients(network.weights_from(WEIGHTS), np.zeros((1, 0))),
         nudge=hamiltonian.operator_nudge(np.array([[0.6]]))[0],
@@ -67,7 +73,7 @@ def seen(network, family, vectors):
 
 def prepared(preparation, family):
     """State vectors of all phases, and two-qubit gates of their circuit."""
-    states = drive(preparation.prepare(family, Known()), None)[0].states
+    states = run_measurements(preparation.prepare(family, Known()), None)[0].states
     if not isinstance(states, CircuitStates):
         return states.vectors, 0
     gates = lower(states.program).count_ops()

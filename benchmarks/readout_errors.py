@@ -21,8 +21,8 @@ from shown import parser_of, show
 import qep_qiskit as qep
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.execution.aer import aer_noisy_executor, device_executor, fake_device
-from qep_qiskit.measurement import ReadoutMitigation, drive, measure, mitigated
-from qep_qiskit.prepared import CircuitStates
+from qep_qiskit.measurement import ReadoutMitigation, measure, mitigated, run_measurements
+from qep_qiskit.outcomes.states import CircuitStates
 
 SPINS = 4
 EXACTLY = ReadoutMitigation(shots=None)
@@ -50,7 +50,7 @@ def means_of(executor, groups, states, shots, mitigation, key):
         shots=[shots] * len(groups),
         key=RequestKey("readout", key),
     )
-    return drive(mitigated(work, mitigation), executor)[0].means[:, 0]
+    return run_measurements(mitigated(work, mitigation), executor)[0].means[:, 0]
 
 
 def errors_on(executor, networks, states, shots, calibration_shots):

@@ -23,7 +23,7 @@ from qiskit_algorithms.gradients import ReverseEstimatorGradient
 from qiskit_algorithms.optimizers import L_BFGS_B
 
 import qep_qiskit as qep
-from qep_qiskit.preparation import Family, Start
+from qep_qiskit.preparation import HamiltonianFamily, WarmStart
 from qep_qiskit.preparation.descent import descend
 from qep_qiskit.preparation.energies import Problem, simulated_energies
 
@@ -90,13 +90,15 @@ def warm_and_cold(made: qep.IsingNetwork, weights: np.ndarray, depth: int, seed:
     step = np.random.default_rng(seed + 1000).normal(size=len(weights))
     nearby = weights + 0.02 * step / np.linalg.norm(step)
 
-    def prepared(values: np.ndarray, start: Start):
-        family = Family.of_free(made.groups, made.coefficients(values, np.zeros((1, 0))), qep.RequestKey("bench", 0))
-        return qep.drive(preparation.prepare(family, start), qep.StatevectorExecutor(qep.Seeds(0)))[0]
+    def prepared(values: np.ndarray, start: WarmStart):
+        family = HamiltonianFamily.of_free(
+            made.groups, made.coefficients(values, np.zeros((1, 0))), qep.RequestKey("bench", 0)
+        )
+        return qep.run_measurements(preparation.prepare(family, start), qep.StatevectorExecutor(qep.Seeds(0)))[0]
 
-    before = prepared(weights, Start())
-    cold = prepared(nearby, Start()).report.evaluations
-    warm = prepared(nearby, Start(memory=before.memory)).report.evaluations
+    before = prepared(weights, WarmStart())
+    cold = prepared(nearby, WarmStart()).report.evaluations
+    warm = prepared(nearby, WarmStart(memory=before.memory)).report.evaluations
     return cold, warm
 
 

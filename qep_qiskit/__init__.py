@@ -28,22 +28,26 @@ if TYPE_CHECKING:
     from qep_qiskit.budget.problem import true_gradient as true_gradient
     from qep_qiskit.config import Experiment as Experiment
     from qep_qiskit.config import from_file as from_file
-    from qep_qiskit.coordinates import CoordinateWord as CoordinateWord
-    from qep_qiskit.cost import CostTerm as CostTerm
-    from qep_qiskit.cost import LossOnExpectations as LossOnExpectations
-    from qep_qiskit.cost import OperatorCost as OperatorCost
-    from qep_qiskit.errors import AnsatzError as AnsatzError
-    from qep_qiskit.errors import QepError as QepError
-    from qep_qiskit.errors import QepWarning as QepWarning
-    from qep_qiskit.execution import PointExecutor as PointExecutor
+    from qep_qiskit.continuous.coordinates import CoordinateTerm as CoordinateTerm
+    from qep_qiskit.continuous.equilibrium import EquilibriumPreparation as EquilibriumPreparation
+    from qep_qiskit.continuous.executor import CoordinateExecutor as CoordinateExecutor
+    from qep_qiskit.continuous.oscillators import GaussianPreparation as GaussianPreparation
+    from qep_qiskit.continuous.springs import SpringNetwork as SpringNetwork
+    from qep_qiskit.core.errors import AnsatzError as AnsatzError
+    from qep_qiskit.core.errors import QepError as QepError
+    from qep_qiskit.core.errors import QepWarning as QepWarning
+    from qep_qiskit.core.operators import CommutingGroup as CommutingGroup
+    from qep_qiskit.core.operators import PauliString as PauliString
+    from qep_qiskit.core.program import LayerProgram as LayerProgram
+    from qep_qiskit.core.program import lower as lower
+    from qep_qiskit.core.seeds import Seeds as Seeds
+    from qep_qiskit.device.usage import estimated_qpu_seconds as estimated_qpu_seconds
     from qep_qiskit.execution import RequestKey as RequestKey
     from qep_qiskit.execution import SamplerExecutor as SamplerExecutor
     from qep_qiskit.execution import StatevectorExecutor as StatevectorExecutor
     from qep_qiskit.execution import VectorExecutor as VectorExecutor
-    from qep_qiskit.execution import estimated_qpu_seconds as estimated_qpu_seconds
     from qep_qiskit.execution.aer import AerExecutor as AerExecutor
     from qep_qiskit.execution.aer import device_executor as device_executor
-    from qep_qiskit.expressions import parse_operator as parse_operator
     from qep_qiskit.learning import Adam as Adam
     from qep_qiskit.learning import AdaptiveShots as AdaptiveShots
     from qep_qiskit.learning import Contrast as Contrast
@@ -55,8 +59,8 @@ if TYPE_CHECKING:
     from qep_qiskit.learning import PilotSettings as PilotSettings
     from qep_qiskit.learning import Replication as Replication
     from qep_qiskit.learning import Schedule as Schedule
-    from qep_qiskit.learning import Spending as Spending
-    from qep_qiskit.learning import SpendingPolicy as SpendingPolicy
+    from qep_qiskit.learning import ShotSchedule as ShotSchedule
+    from qep_qiskit.learning import StepShots as StepShots
     from qep_qiskit.learning import Trainer as Trainer
     from qep_qiskit.learning import TrainingSettings as TrainingSettings
     from qep_qiskit.learning import Update as Update
@@ -65,19 +69,15 @@ if TYPE_CHECKING:
     from qep_qiskit.learning import measure_pilot as measure_pilot
     from qep_qiskit.learning.exact_gradient import exact_gradient as exact_gradient
     from qep_qiskit.learning.finite_differences import finite_differences as finite_differences
-    from qep_qiskit.losses import CrossEntropy as CrossEntropy
-    from qep_qiskit.losses import CustomLoss as CustomLoss
-    from qep_qiskit.losses import SquaredError as SquaredError
     from qep_qiskit.measurement import Extrapolation as Extrapolation
-    from qep_qiskit.measurement import ReadingPlan as ReadingPlan
+    from qep_qiskit.measurement import MeasurementPlan as MeasurementPlan
     from qep_qiskit.measurement import ReadoutMitigation as ReadoutMitigation
-    from qep_qiskit.measurement import drive as drive
+    from qep_qiskit.measurement import run_measurements as run_measurements
     from qep_qiskit.network import ClampedInputs as ClampedInputs
     from qep_qiskit.network import Interaction as Interaction
     from qep_qiskit.network import IsingNetwork as IsingNetwork
     from qep_qiskit.network import PauliNetwork as PauliNetwork
-    from qep_qiskit.network import SpringNetwork as SpringNetwork
-    from qep_qiskit.network import Start as Start
+    from qep_qiskit.network import WeightInitialisation as WeightInitialisation
     from qep_qiskit.network import chain as chain
     from qep_qiskit.network import complete as complete
     from qep_qiskit.network import from_edges as from_edges
@@ -85,23 +85,23 @@ if TYPE_CHECKING:
     from qep_qiskit.network import lattice as lattice
     from qep_qiskit.network import layered as layered
     from qep_qiskit.network import ring as ring
-    from qep_qiskit.nudge import NudgedHamiltonian as NudgedHamiltonian
-    from qep_qiskit.operators import CommutingGroup as CommutingGroup
-    from qep_qiskit.operators import PauliWord as PauliWord
+    from qep_qiskit.network.cost import CostTerm as CostTerm
+    from qep_qiskit.network.cost import LossOnExpectations as LossOnExpectations
+    from qep_qiskit.network.cost import OperatorCost as OperatorCost
+    from qep_qiskit.network.expressions import parse_operator as parse_operator
+    from qep_qiskit.network.losses import CrossEntropy as CrossEntropy
+    from qep_qiskit.network.losses import CustomLoss as CustomLoss
+    from qep_qiskit.network.losses import SquaredError as SquaredError
+    from qep_qiskit.network.nudge import NudgedHamiltonian as NudgedHamiltonian
     from qep_qiskit.preparation import AdiabaticPreparation as AdiabaticPreparation
     from qep_qiskit.preparation import ChainGroundState as ChainGroundState
-    from qep_qiskit.preparation import EquilibriumPreparation as EquilibriumPreparation
     from qep_qiskit.preparation import ExactPreparation as ExactPreparation
     from qep_qiskit.preparation import FixedAnsatz as FixedAnsatz
-    from qep_qiskit.preparation import GaussianPreparation as GaussianPreparation
     from qep_qiskit.preparation import HamiltonianVariational as HamiltonianVariational
     from qep_qiskit.preparation import HardwareEfficient as HardwareEfficient
     from qep_qiskit.preparation import VariationalPreparation as VariationalPreparation
     from qep_qiskit.preparation import chain_term_means as chain_term_means
     from qep_qiskit.preparation import solve_chain as solve_chain
-    from qep_qiskit.program import LayerProgram as LayerProgram
-    from qep_qiskit.program import lower as lower
-    from qep_qiskit.seeds import Seeds as Seeds
     from qep_qiskit.tasks import csv_task as csv_task
     from qep_qiskit.tasks import digits_task as digits_task
     from qep_qiskit.tasks import moons_task as moons_task

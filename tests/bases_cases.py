@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from qep_qiskit.bases import CliffordBasis, FourierBasis, Register
-from qep_qiskit.operators import CommutingGroup, LocalBasis
-from qep_qiskit.program import Layer, LayerProgram
+from qep_qiskit.core.clifford import CliffordBasis
+from qep_qiskit.core.fourier import FourierBasis, Register
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.program import Layer, LayerProgram
 
 GATES = {"h": 1, "s": 1, "sdg": 1, "x": 1, "cx": 2, "cz": 2, "swap": 2}
 REGISTERS = {
@@ -44,7 +45,7 @@ def program_in(groups, rng, order=(0, 1, 2, 0, 1)):
     """Layers in the order given, with a parameter for every generator and random offsets."""
     layers, names = [], []
     for group in order:
-        size = groups[group].num_generators
+        size = groups[group].num_terms
         source = np.arange(len(names), len(names) + size)
         names += [f"p{len(names) + place}" for place in range(size)]
         layers.append(Layer(group=group, source=source, scale=rng.normal(size=size), offset=rng.normal(size=size)))

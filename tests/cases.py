@@ -6,14 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from qep_qiskit.cost import CostTerm, OperatorCost
+from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import GradientEstimator
-from qep_qiskit.measurement import drive
+from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import (
     ClampedInputs,
     IsingNetwork,
-    Start,
+    WeightInitialisation,
     chain,
     complete,
     from_edges,
@@ -22,10 +23,9 @@ from qep_qiskit.network import (
     layered,
     ring,
 )
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import PauliWord
+from qep_qiskit.network.cost import CostTerm, OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
-from qep_qiskit.seeds import Seeds
 
 SMALL_GRAPHS = {
     "edges": from_edges(3, [(0, 2), (1, 2)]),
@@ -43,7 +43,7 @@ def random_network(graph, rng, num_inputs=0, **options):
     """An Ising network with random weights of order one; the output is the last spin."""
     last = graph.num_spins - 1
     inputs = ClampedInputs.all_to(num_inputs, range(graph.num_spins)) if num_inputs else None
-    options = {"outputs": (last,), "couplings": Start(), "biases": Start()} | options
+    options = {"outputs": (last,), "couplings": WeightInitialisation(), "biases": WeightInitialisation()} | options
     network = IsingNetwork(graph=graph, inputs=inputs, **options)
     spread = {"J": 0.5, "h": 0.0, "b": 0.4, "W": 0.4}
     weights = np.concatenate(
@@ -60,8 +60,8 @@ def random_network(graph, rng, num_inputs=0, **options):
 def half_one_plus_z(spin, num_qubits):
     """C = (1 + Z_spin) / 2."""
     terms = [
-        CostTerm(word=PauliWord(()), coefficient=0.5),
-        CostTerm(word=PauliWord.of("Z", spin), coefficient=0.5),
+        CostTerm(string=PauliString(()), coefficient=0.5),
+        CostTerm(string=PauliString.of("Z", spin), coefficient=0.5),
     ]
     return OperatorCost.from_terms(terms, num_qubits)
 
@@ -117,4 +117,4 @@ def exact_contrast(hamiltonian, weights, contrast, inputs=NO_INPUTS, targets=NO_
         hamiltonian=hamiltonian, preparation=ExactPreparation(), contrast=contrast, shots=None
     )
     work = estimator.estimate(weights, inputs, targets, RequestKey("test", 0))
-    return drive(work, VectorExecutor(Seeds(0)))[0]
+    return run_measurements(work, VectorExecutor(Seeds(0)))[0]

@@ -5,12 +5,12 @@ from itertools import product
 import numpy as np
 from cases import SMALL_GRAPHS, random_network
 
-from qep_qiskit.cost import OperatorCost
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
-from qep_qiskit.measurement import drive
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import Family, Start
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.measurement import run_measurements
+from qep_qiskit.network.cost import OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import HamiltonianFamily, WarmStart
 
 KEY = RequestKey("test", 0)
 BETAS = np.array([-1.5, -0.2, 0.0, 0.2, 1.5])
@@ -50,8 +50,8 @@ def lowest(hamiltonian, weights, x, y, beta):
 def family_of(hamiltonian, weights, inputs, targets, betas=BETAS):
     nudge, constants = hamiltonian.operator_nudge(targets)
     free = hamiltonian.free_coefficients(weights, inputs)
-    return Family(groups=hamiltonian.groups, free=free, nudge=nudge, betas=betas, key=KEY), constants
+    return HamiltonianFamily(groups=hamiltonian.groups, free=free, nudge=nudge, betas=betas, key=KEY), constants
 
 
 def prepared(preparation, family, start=None):
-    return drive(preparation.prepare(family, start or Start()), VectorExecutor(Seeds(0)))[0]
+    return run_measurements(preparation.prepare(family, start or WarmStart()), VectorExecutor(Seeds(0)))[0]

@@ -26,7 +26,7 @@ class ExactNoise:
     def of(cls, hamiltonian, weights, nudge=None):
         """Of an Ising network without clamped inputs, each weight with a word of its own, and an operator cost."""
         network = hamiltonian.network
-        words = [str(network.words[term]) for term in network.jacobian(weights, np.zeros((1, 0))).term]
+        words = [str(network.terms[term]) for term in network.jacobian(weights, np.zeros((1, 0))).term]
         operators = np.array([-pauli_matrix(word, network.num_qubits) for word in words]).real
         nudge = hamiltonian.cost.operator(np.zeros(0)).to_matrix() if nudge is None else nudge
         return cls(network.hamiltonian(weights).to_matrix().real, nudge.real, operators)
@@ -126,7 +126,7 @@ class ExactSignalNoise:
         return 2.0 * (2.0 * self._free[0] - 1.0 - self.target) * self.noise.gradient
 
     def _counts(self, shots):
-        """Shares of +1 in the free batch, and their probabilities."""
+        """Allocation of +1 in the free batch, and their probabilities."""
         share = self._free[0]
         if shots <= 200:
             counts = np.arange(shots + 1)

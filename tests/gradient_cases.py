@@ -3,10 +3,10 @@
 import numpy as np
 from cases import NO_INPUTS, SMALL_GRAPHS, exact_contrast, random_network
 
-from qep_qiskit.cost import LossOnExpectations, OperatorCost
 from qep_qiskit.learning import Contrast
 from qep_qiskit.learning.exact_gradient import exact_gradient
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
 
 CONTRASTS = {
     "one-sided": Contrast(kind="one_sided", beta=0.3),

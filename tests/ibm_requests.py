@@ -3,11 +3,11 @@
 import numpy as np
 from cases import random_network
 
-from qep_qiskit.execution import Readout, Request, RequestKey
+from qep_qiskit.execution import GroupMeasurement, Request, RequestKey
 from qep_qiskit.measurement import ReadoutMitigation, mitigated
 from qep_qiskit.network import chain
+from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation import AdiabaticPreparation
-from qep_qiskit.prepared import CircuitStates
 
 SPINS, STATES = 3, 4
 LOOPBACK_SHOTS = 4000
@@ -26,7 +26,7 @@ def ramp_states(seed=1):
 def ramp_request(step=0, *, shots=(50, 50), states=((0, 1, 2, 3), (0, 1, 2, 3)), seed=1):
     groups, prepared = ramp_states(seed)
     readouts = tuple(
-        Readout(group=group, states=np.array(rows), shots=own)
+        GroupMeasurement(group=group, states=np.array(rows), shots=own)
         for group, rows, own in zip(groups, states, shots, strict=True)
     )
     return Request(key=RequestKey("train", step), prepared=prepared, readouts=readouts)

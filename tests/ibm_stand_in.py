@@ -161,11 +161,11 @@ class FractionalDevice(StandInDevice):
 
     def __init__(self, target):
         super().__init__()
-        self._described = target
+        self._snapshot = target
 
     @property
     def target(self):
-        return self._described
+        return self._snapshot
 
 
 class FractionalService(StandInService):

@@ -17,14 +17,14 @@ from functools import partial
 from qep_qiskit.cli import train
 from qep_qiskit.cli.main import main
 from qep_qiskit.config import build_executor
-from qep_qiskit.execution import ibm_client
-from qep_qiskit.execution.ibm import IbmDevice
-from qep_qiskit.execution.ledger import JobLedger
-from qep_qiskit.execution.patience import Patience
+from qep_qiskit.device import ibm_client
+from qep_qiskit.device.ibm import IbmDevice
+from qep_qiskit.device.ledger import JobLedger
+from qep_qiskit.device.retries import RetryPolicy
 from qep_qiskit.learning import state
-from qep_qiskit.learning.callbacks import MetricsFile
-from qep_qiskit.learning.run_folder import RunFolder
-from qep_qiskit.learning.summary import write_numbers
+from qep_qiskit.runs.callbacks import MetricsFile
+from qep_qiskit.runs.folder import RunFolder
+from qep_qiskit.runs.summary import write_numbers
 
 CALLS = {
     name: (owner, name)
@@ -85,7 +85,7 @@ def numbers_of(folder, experiment, state):
 
 def run(words: list[str]) -> int:
     train.report_of = numbers_of
-    build_executor.Patience = partial(Patience, settling=3, first_pause=0.1, longest_pause=0.5, without_answer=30)
+    build_executor.RetryPolicy = partial(RetryPolicy, settling=3, first_pause=0.1, longest_pause=0.5, without_answer=30)
     ibm_client._CONNECT_AND_READ_SECONDS = (2.0, 2.0)
     if words[0] == "--die":
         die_at(words[1], words[2], int(words[3]))

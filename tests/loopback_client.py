@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 from ibm_requests import LOOPBACK_SHOTS, SPINS, calibrated_request, ramp_request
 
-from qep_qiskit.execution import ibm
-from qep_qiskit.execution.ibm import IbmDevice, ibm_device
-from qep_qiskit.execution.ledger import JobLedger
-from qep_qiskit.execution.patience import Patience
-from qep_qiskit.execution.remote import RemoteExecutor
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.device import ibm
+from qep_qiskit.device.ibm import IbmDevice, ibm_device
+from qep_qiskit.device.ledger import JobLedger
+from qep_qiskit.device.remote import RemoteExecutor
+from qep_qiskit.device.retries import RetryPolicy
 
-PATIENCE = Patience(settling=6, first_pause=0.2, longest_pause=1, without_answer=60)
+PATIENCE = RetryPolicy(settling=6, first_pause=0.2, longest_pause=1, without_answer=60)
 
 
 def dying(when):
@@ -37,7 +37,7 @@ def dying(when):
 
 def main(path, out, how=None):
     if how == "untamed":
-        ibm.tame = lambda service: None
+        ibm.disable_retries = lambda service: None
     elif how in ("before", "after"):
         IbmDevice.send = dying(how)
     shots = (LOOPBACK_SHOTS, LOOPBACK_SHOTS)
@@ -45,7 +45,7 @@ def main(path, out, how=None):
     if how in ("calibrated", "twirled"):
         request = calibrated_request(shots=shots, calibration_shots=2 * LOOPBACK_SHOTS, kind=how, randomizations=128)
     with JobLedger(Path(path)) as ledger:
-        executor = RemoteExecutor(ibm_device("ibm_manila", SPINS), Seeds(1), ledger, patience=PATIENCE)
+        executor = RemoteExecutor(ibm_device("ibm_manila", SPINS), Seeds(1), ledger, retries=PATIENCE)
         data = executor.collect(executor.submit(request))
     calibration = [] if data.calibration is None else [data.calibration]
     np.savez(out, *(outcome.bits for outcome in (*data.outcomes, *calibration)))

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from qep_qiskit.network import PositionGrid, Spread, ZPolynomial
-from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.continuous.position_grid import GaussianWidths, PositionGrid
+from qep_qiskit.continuous.z_polynomials import ZPolynomial
+from qep_qiskit.core.operators import CommutingGroup
 
 PAIRS = [(0, 1), (1, 2), (0, 2)]
 SPRINGS = (1.0, 2.0, 0.5)
@@ -120,7 +121,9 @@ def anchor_spread(beta=0.0):
     means, covariance, _ = gaussian(*anchor(beta))
     squares, modes = np.linalg.eigh(anchor(beta)[0])
     momenta = ((modes * np.sqrt(squares) / 2) @ modes.T).diagonal()
-    return Spread(means=means[None], widths=np.sqrt(covariance.diagonal())[None], wave_widths=np.sqrt(momenta)[None])
+    return GaussianWidths(
+        means=means[None], widths=np.sqrt(covariance.diagonal())[None], wave_widths=np.sqrt(momenta)[None]
+    )
 
 
 def values_of(polynomial, num_qubits):

@@ -3,10 +3,10 @@
 import numpy as np
 import scipy.linalg
 
-from qep_qiskit.cost import OperatorCost
-from qep_qiskit.network import Start, complete
-from qep_qiskit.network.springs import SpringNetwork
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.continuous.springs import SpringNetwork
+from qep_qiskit.network import WeightInitialisation, complete
+from qep_qiskit.network.cost import OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
 
 TARGET = 0.6
 SPRINGS = {"k[0,1]": 1.0, "k[1,2]": 2.0, "k[0,2]": 0.5}
@@ -18,8 +18,8 @@ def three_oscillators(**changes):
         "graph": complete(3),
         "outputs": (2,),
         "anchored": (0, 1, 2),
-        "springs": Start(values=SPRINGS, minimum=1e-3),
-        "forces": Start(values={"f[0]": 1.0}, frozen=True),
+        "springs": WeightInitialisation(values=SPRINGS, minimum=1e-3),
+        "forces": WeightInitialisation(values={"f[0]": 1.0}, frozen=True),
     }
     return SpringNetwork(**(keys | changes))
 

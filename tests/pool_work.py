@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.studies import WorkStopped, stop_wanted
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.runs.workers import WorkStopped, stop_wanted
 
 
 def square(point):

@@ -77,7 +77,7 @@ def trotter_ramp(parts, driver, *, total_time, steps, order=2, ramp="cosine"):
     dt, state = total_time / steps, np.full(size, size**-0.5, dtype=complex)
     for step in range(steps):
         s = SCHEDULES[ramp]((step + 0.5) / steps)
-        mixed = [s * part + (1 - s) * drive for part, drive in zip(parts, driver, strict=True)]
+        mixed = [s * part + (1 - s) * run_measurements for part, run_measurements in zip(parts, driver, strict=True)]
         for matrix, share in _splitting(mixed, order):
             state = expm(-1j * dt * share * matrix) @ state
     return state

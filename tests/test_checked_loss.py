@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from qep_qiskit.checked_loss import CheckedLoss, check_derivatives, loss_name
-from qep_qiskit.errors import DataError, NetworkError, ResultError
-from qep_qiskit.losses import CrossEntropy, CustomLoss, NegativeAbs, SquaredError
+from qep_qiskit.core.errors import DataError, NetworkError, ResultError
+from qep_qiskit.network.checked_loss import CheckedLoss, check_derivatives, loss_name
+from qep_qiskit.network.losses import CrossEntropy, CustomLoss, NegativeAbs, SquaredError
 
 SPINS = np.tile([-1.0, 1.0], (2, 1))
 ATOMS = np.tile([-np.inf, np.inf], (2, 1))

@@ -5,12 +5,12 @@ import pytest
 from qiskit.quantum_info import SparsePauliOp
 from reference import pauli_matrix
 
-from qep_qiskit.cost import CostTerm, LossOnExpectations, OperatorCost
-from qep_qiskit.errors import NetworkError
-from qep_qiskit.losses import CrossEntropy
-from qep_qiskit.operators import PauliWord
+from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.operators import PauliString
+from qep_qiskit.network.cost import CostTerm, LossOnExpectations, OperatorCost
+from qep_qiskit.network.losses import CrossEntropy
 
-WORD = PauliWord.parse
+WORD = PauliString.parse
 
 
 def close(operator, matrix):
@@ -19,11 +19,11 @@ def close(operator, matrix):
 
 def test_terms_are_affine_in_the_targets(rng):
     terms = [
-        CostTerm(word=WORD("Z0 Z1"), coefficient=0.7),
-        CostTerm(word=WORD("X1"), coefficient=-0.4, target=1),
-        CostTerm(word=WORD("X1"), coefficient=0.2),
-        CostTerm(word=WORD("I"), coefficient=2.0, target=0),
-        CostTerm(word=WORD("I"), coefficient=-0.5),
+        CostTerm(string=WORD("Z0 Z1"), coefficient=0.7),
+        CostTerm(string=WORD("X1"), coefficient=-0.4, target=1),
+        CostTerm(string=WORD("X1"), coefficient=0.2),
+        CostTerm(string=WORD("I"), coefficient=2.0, target=0),
+        CostTerm(string=WORD("I"), coefficient=-0.5),
     ]
     cost = OperatorCost.from_terms(terms, 2)
     y = rng.normal(size=2)
@@ -65,8 +65,8 @@ def test_squared_error_is_a_square_of_operators(rng):
     "make",
     [
         lambda: OperatorCost.from_terms([], 2),
-        lambda: OperatorCost.from_terms([CostTerm(word=WORD("I"), coefficient=1.0)], 2),
-        lambda: OperatorCost.from_terms([CostTerm(word=WORD("Z2"), coefficient=1.0)], 2),
+        lambda: OperatorCost.from_terms([CostTerm(string=WORD("I"), coefficient=1.0)], 2),
+        lambda: OperatorCost.from_terms([CostTerm(string=WORD("Z2"), coefficient=1.0)], 2),
         lambda: OperatorCost.from_operator(SparsePauliOp("II")),
         lambda: LossOnExpectations.on_spins((), 2),
         lambda: LossOnExpectations.on_spins((2,), 2),
@@ -83,7 +83,7 @@ def test_costs_without_an_operator_in_range_are_refused(make):
 def test_readout_is_the_observables(rng):
     observables = (SparsePauliOp(["ZI", "XX", "II"], [0.5, -1.0, 0.3]), SparsePauliOp(["XX"], [2.0]))
     matrix, constants = LossOnExpectations(observables).readout()
-    words = LossOnExpectations(observables).words
+    words = LossOnExpectations(observables).terms
     for row, observable in enumerate(observables):
         built = sum(matrix[row, i] * pauli_matrix(word, 2) for i, word in enumerate(words)) + constants[row] * np.eye(4)
         assert close(observable, built)

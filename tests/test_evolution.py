@@ -1,20 +1,20 @@
-"""The two-basis engine against Aer, against matrix exponentials, and its adjoint gradient against differences."""
+"""The statevector engine against Aer, against matrix exponentials, and its adjoint gradient against differences."""
 
 import numpy as np
 import pytest
 from qiskit.quantum_info import Statevector
 from reference import random_states, run_program
 
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.program import CxLayer, Layer, LayerProgram, lower
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.evolution import energy_and_gradient, evolve
-from qep_qiskit.evolution.phases import unit_phases
-from qep_qiskit.execution import Readout, Request, RequestKey, StatevectorExecutor
+from qep_qiskit.evolution.phase_factors import phase_factors
+from qep_qiskit.execution import GroupMeasurement, Request, RequestKey, StatevectorExecutor
 from qep_qiskit.execution.aer import AerExecutor
 from qep_qiskit.network import ClampedInputs, IsingNetwork, chain, complete, heavy_hex, lattice, layered, ring
-from qep_qiskit.operators import CommutingGroup, LocalBasis
+from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation import AdiabaticPreparation
-from qep_qiskit.prepared import CircuitStates
-from qep_qiskit.program import CxLayer, Layer, LayerProgram, lower
-from qep_qiskit.seeds import Seeds
 
 GRAPHS = {
     "one spin": chain(1),
@@ -54,7 +54,7 @@ def free_program(basis_letters, masks, rng, depth=4):
     layers, names = [], []
     for number in range(depth):
         group = number % len(groups)
-        size = groups[group].num_generators
+        size = groups[group].num_terms
         source = np.arange(len(names), len(names) + size)
         names += [f"p{number}_{i}" for i in range(size)]
         layers.append(Layer(group=group, source=source, scale=rng.normal(size=size), offset=rng.normal(size=size)))
@@ -106,7 +106,7 @@ def test_adjoint_gradient_equals_differences(kind, cx, rng):
     program = free_program(*KINDS[kind], rng)
     program = with_cx(program) if cx else program
     parameters = rng.normal(size=(3, program.num_parameters))
-    terms = sum(group.num_generators for group in program.groups)
+    terms = sum(group.num_terms for group in program.groups)
     coefficients = rng.normal(size=(3, terms))
     energies, gradient = energy_and_gradient(program, parameters, program.groups, coefficients)
     step = 1e-5
@@ -124,7 +124,7 @@ def test_adjoint_gradient_equals_differences(kind, cx, rng):
 def test_penalised_projectors_are_part_of_energy_and_gradient(kind, levels, rng):
     program = free_program(*KINDS[kind], rng)
     parameters = rng.normal(size=(2, program.num_parameters))
-    coefficients = rng.normal(size=(2, sum(group.num_generators for group in program.groups)))
+    coefficients = rng.normal(size=(2, sum(group.num_terms for group in program.groups)))
     projectors = random_states(rng, 2, levels, 8)
     penalties = rng.uniform(1.0, 3.0, levels if levels == 1 else (2, levels))
     arguments = (program.groups, coefficients)
@@ -144,10 +144,10 @@ def test_penalised_projectors_are_part_of_energy_and_gradient(kind, levels, rng)
 def test_adjoint_gradient_layer_by_layer_is_that_of_kept_layers(kind, rng, monkeypatch):
     program = with_cx(free_program(*KINDS[kind], rng))
     parameters = rng.normal(size=(2, program.num_parameters))
-    coefficients = rng.normal(size=(2, sum(group.num_generators for group in program.groups)))
+    coefficients = rng.normal(size=(2, sum(group.num_terms for group in program.groups)))
     kept = energy_and_gradient(program, parameters, program.groups, coefficients)
     monkeypatch.setattr("qep_qiskit.evolution.adjoint._KEPT_UP_TO_QUBITS", 0)
-    monkeypatch.setattr("qep_qiskit.evolution.phases._SIGNS_UP_TO_QUBITS", 0)
+    monkeypatch.setattr("qep_qiskit.evolution.phase_factors._SIGNS_UP_TO_QUBITS", 0)
     found = energy_and_gradient(program, parameters, program.groups, coefficients)
     for one, other in zip(kept, found, strict=True):
         assert np.abs(one - other).max() < 1e-12
@@ -188,9 +188,9 @@ def test_all_paths_lead_to_the_same_states(name, fields, states, rng, monkeypatc
     batch = bindings(GRAPHS[name], AdiabaticPreparation(steps=4), rng, states=states)
     parameters = batch.parameters + (0.0 if fields else 0.3 * rng.normal(size=batch.parameters.shape))
     expected = evolve(batch.program, parameters)
-    monkeypatch.setattr("qep_qiskit.evolution.phases._TABLE_AMPLITUDES", 0)
+    monkeypatch.setattr("qep_qiskit.evolution.phase_factors._TABLE_AMPLITUDES", 0)
     assert np.abs(evolve(batch.program, parameters) - expected).max() < 1e-13
-    monkeypatch.setattr("qep_qiskit.evolution.phases._SIGNS_UP_TO_QUBITS", 0)
+    monkeypatch.setattr("qep_qiskit.evolution.phase_factors._SIGNS_UP_TO_QUBITS", 0)
     assert np.abs(evolve(batch.program, parameters) - expected).max() < 1e-13
     monkeypatch.setattr("qep_qiskit.evolution.states._TOGETHER_UP_TO_QUBITS", 0)
     assert np.abs(evolve(batch.program, parameters) - expected).max() < 1e-13
@@ -198,7 +198,7 @@ def test_all_paths_lead_to_the_same_states(name, fields, states, rng, monkeypatc
 
 def test_phases_have_length_one_at_any_angle(rng):
     angles = np.concatenate([rng.normal(size=1000), np.pi * np.arange(-6, 7) / 2, rng.normal(size=1000) * 1e6])
-    phases = unit_phases(angles)
+    phases = phase_factors(angles)
     assert np.abs(np.abs(phases) - 1.0).max() < 1e-14
     assert np.abs(phases - np.exp(-1j * angles)).max() < 1e-14
 
@@ -213,7 +213,7 @@ def test_batches_larger_than_a_chunk(rng):
 def test_the_same_shots_as_on_aer(rng):
     """Equal states, seeds and keys give equal counts, up to rounding of probabilities: here none differs."""
     batch = bindings(chain(4), AdiabaticPreparation(steps=5), rng)
-    readouts = tuple(Readout(group=group, states=np.arange(5), shots=300) for group in batch.program.groups)
+    readouts = tuple(GroupMeasurement(group=group, states=np.arange(5), shots=300) for group in batch.program.groups)
     request = Request(key=RequestKey("train", 3), prepared=batch, readouts=readouts)
     found = [executor(Seeds(4)) for executor in (AerExecutor, StatevectorExecutor)]
     one, other = (executor.collect(executor.submit(request)).outcomes for executor in found)

@@ -1,10 +1,10 @@
-"""Sums of Pauli words as text."""
+"""Sums of Pauli strings as text."""
 
 import pytest
 
-from qep_qiskit.errors import NetworkError
-from qep_qiskit.expressions import format_operator, parse_operator
-from qep_qiskit.operators import PauliWord
+from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.operators import PauliString
+from qep_qiskit.network.expressions import format_operator, parse_operator
 
 
 @pytest.mark.parametrize(
@@ -31,13 +31,13 @@ from qep_qiskit.operators import PauliWord
 def test_text_is_read(text, expected):
     found = parse_operator(text)
     assert {str(word): value for word, value in found.items()} == expected
-    assert all(isinstance(word, PauliWord) for word in found)
+    assert all(isinstance(word, PauliString) for word in found)
 
 
 def test_text_goes_to_an_operator_and_back(rng):
     words = ["I", "X0", "Y1 Z3", "X0 X1 X2", "Z2"]
-    operator = {PauliWord.parse(word): float(value) for word, value in zip(words, rng.normal(size=5), strict=True)}
-    operator[PauliWord.parse("Z7")] = -1e-17
+    operator = {PauliString.parse(word): float(value) for word, value in zip(words, rng.normal(size=5), strict=True)}
+    operator[PauliString.parse("Z7")] = -1e-17
     assert parse_operator(format_operator(operator)) == operator
     assert parse_operator(format_operator({})) == {}
 

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from qep_qiskit import files
-from qep_qiskit.files import LineFile, hold, write_atomically
+from qep_qiskit.core import files
+from qep_qiskit.core.files import LineFile, hold, write_atomically
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_a_line_that_does_not_fit_leaves_the_lines_before(tmp_path, full_after, 
 
 
 def test_a_lock_is_held_once_and_goes_with_its_process(tmp_path):
-    code = "import sys, qep_qiskit.files as f; from pathlib import Path; lock = f.hold(Path(sys.argv[1])); "
+    code = "import sys, qep_qiskit.core.files as f; from pathlib import Path; lock = f.hold(Path(sys.argv[1])); "
     code += "print('held', flush=True); sys.stdin.read()"
     path = tmp_path / "a.lock"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}

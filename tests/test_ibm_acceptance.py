@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from qep_qiskit.execution.ledger import JobLedger
+from qep_qiskit.device.ledger import JobLedger
 
 HERE = Path(__file__).parent
 DOUBLE = Path(os.environ.get("QEP_IBM_LOOPBACK", HERE.parent.parent / "shared" / "ibm_loopback"))
@@ -140,14 +140,14 @@ class Bench:
         env = self.double.env("proxy") | {"PYTHONPATH": str(HERE.parent), "OPENBLAS_NUM_THREADS": "1"} | changes
         return {name: value for name, value in env.items() if value is not None}
 
-    def start(self, *words, patient=False, **changes):
-        command = [*(QEP if patient else IMPATIENT), *map(str, words)]
+    def start(self, *words, retrying=False, **changes):
+        command = [*(QEP if retrying else IMPATIENT), *map(str, words)]
         return subprocess.Popen(
             command, env=self.environment(**changes), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
 
-    def qep(self, *words, patient=False, **changes):
-        process = self.start(*words, patient=patient, **changes)
+    def qep(self, *words, retrying=False, **changes):
+        process = self.start(*words, retrying=retrying, **changes)
         return self.ended(process)
 
     def ended(self, process):
@@ -241,7 +241,7 @@ def _trained(bench, expected, name, config, run, posts, qep):
 def test_a_whole_run_by_the_command_line_itself(bench, weights):
     """With all its patience: it needs none. The token is not among the words of any process."""
     expected, config, run = weights("xor"), bench.config("xor"), bench.folder / "run"
-    process = bench.start("train", config, "--out", run, patient=True)
+    process = bench.start("train", config, "--out", run, retrying=True)
     while process.poll() is None:
         assert bench.double.info["token"] not in all_command_lines()
         time.sleep(0.2)

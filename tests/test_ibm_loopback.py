@@ -18,12 +18,12 @@ from chi_square import LIMIT, counts_p_value
 from ibm_requests import LOOPBACK_SHOTS, SPINS, ramp_request
 from qiskit_aer import AerSimulator
 
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.device.ledger import JobLedger
+from qep_qiskit.device.pubs import DeviceCircuits
 from qep_qiskit.execution.aer import _DensityMatrices, fake_device
-from qep_qiskit.execution.ledger import JobLedger
-from qep_qiskit.execution.pubs import DeviceCircuits
 from qep_qiskit.measurement import ReadoutMitigation
 from qep_qiskit.outcomes import BitMemory, Distribution
-from qep_qiskit.seeds import Seeds
 
 HERE = Path(__file__).parent
 DOUBLE = Path(os.environ.get("QEP_IBM_LOOPBACK", HERE.parent.parent / "shared" / "ibm_loopback"))

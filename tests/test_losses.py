@@ -7,16 +7,16 @@ from chi_square import LIMIT, mean_p_value, variance_p_value
 from reference import derivative
 from scipy.special import log_softmax
 
-from qep_qiskit.cost import LossOnExpectations
-from qep_qiskit.errors import NetworkError
+from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning.free_phase import measure_free
-from qep_qiskit.losses import CrossEntropy, CustomLoss, NegativeAbs, SquaredError
-from qep_qiskit.measurement import drive
+from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import chain
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.network.losses import CrossEntropy, CustomLoss, NegativeAbs, SquaredError
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
-from qep_qiskit.seeds import Seeds
 
 LOSSES = {
     "squared": SquaredError(),
@@ -85,7 +85,7 @@ def free_costs(loss, shots, repeats, rng):
             shots=[count] * 2,
             key=RequestKey("test", step),
         )
-        return drive(work, VectorExecutor(Seeds(4)))[0]
+        return run_measurements(work, VectorExecutor(Seeds(4)))[0]
 
     found = [once(shots, step) for step in range(repeats)]
     return once(None, 0).cost, [phase.cost for phase in found], found, targets

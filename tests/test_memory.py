@@ -4,8 +4,8 @@ import builtins
 
 import pytest
 
-from qep_qiskit import memory
-from qep_qiskit.errors import ResourceError
+from qep_qiskit.core import memory
+from qep_qiskit.core.errors import ResourceError
 
 
 def test_what_fits_passes(monkeypatch):

@@ -6,15 +6,15 @@ from cases import NO_INPUTS, SMALL_GRAPHS, random_network
 from qiskit.quantum_info import SparsePauliOp
 from reference import pauli_matrix, sum_of_paulis
 
-from qep_qiskit.cost import LossOnExpectations, OperatorCost
-from qep_qiskit.errors import NetworkError
-from qep_qiskit.network import IsingNetwork, Start, chain, complete
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import PauliWord
+from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.operators import PauliString
+from qep_qiskit.network import IsingNetwork, WeightInitialisation, chain, complete
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
 
 
 def matrix_of(hamiltonian, coefficients):
-    return sum_of_paulis(hamiltonian.words, coefficients, hamiltonian.num_qubits)
+    return sum_of_paulis(hamiltonian.terms, coefficients, hamiltonian.num_qubits)
 
 
 @pytest.mark.parametrize("name", SMALL_GRAPHS)
@@ -47,9 +47,9 @@ def test_cost_with_other_paulis_opens_groups(rng):
 def test_every_term_has_one_place(rng):
     network, _ = random_network(complete(4), rng, num_inputs=1)
     hamiltonian = NudgedHamiltonian(network, OperatorCost.from_operator(SparsePauliOp(["YYII", "ZIIZ"])))
-    assert len(set(hamiltonian.words)) == hamiltonian.num_terms
+    assert len(set(hamiltonian.terms)) == hamiltonian.num_terms
     for group, where in zip(hamiltonian.groups, hamiltonian.group_slices, strict=True):
-        assert hamiltonian.words[where] == group.words
+        assert hamiltonian.terms[where] == group.terms
 
 
 def test_signals_make_the_nudging_operator(rng):
@@ -75,7 +75,7 @@ def test_output_that_no_term_reads_has_no_readout():
     cost = OperatorCost.from_operator(SparsePauliOp("XXI"))
     hamiltonian = NudgedHamiltonian(network, cost)
     assert hamiltonian.readout is None
-    assert hamiltonian.reading_groups == hamiltonian.cost_groups == (1,)
+    assert hamiltonian.measured_groups == hamiltonian.cost_groups == (1,)
 
 
 def test_jacobian_is_the_derivative_of_the_coefficients(rng):
@@ -116,7 +116,7 @@ def test_flip_symmetry_is_told_sample_by_sample(rng):
 
 
 def test_cost_and_network_have_one_size():
-    network = IsingNetwork(graph=chain(3), outputs=(2,), couplings=Start())
+    network = IsingNetwork(graph=chain(3), outputs=(2,), couplings=WeightInitialisation())
     with pytest.raises(NetworkError, match="cost acts on 2 qubits, the network has 3"):
         NudgedHamiltonian(network, OperatorCost.squared_error((1,), 2))
     with pytest.raises(NetworkError, match="cost acts on 4 qubits, the network has 3"):
@@ -132,5 +132,5 @@ def test_observables_of_unequal_size_are_refused(rng):
 def test_words_are_shared_where_cost_and_network_meet(rng):
     network, _ = random_network(chain(3), rng)
     hamiltonian = NudgedHamiltonian(network, OperatorCost.from_operator(SparsePauliOp(["IZZ", "IIX"])))
-    assert hamiltonian.num_terms == len(network.words)
-    assert PauliWord.parse("Z0 Z1") in hamiltonian.words
+    assert hamiltonian.num_terms == len(network.terms)
+    assert PauliString.parse("Z0 Z1") in hamiltonian.terms

@@ -6,19 +6,19 @@ from qiskit.circuit import Parameter
 from qiskit.quantum_info import Operator, Pauli, PauliList, SparseObservable, SparsePauliOp
 
 import qep_qiskit as qep
-from qep_qiskit.errors import NetworkError
-from qep_qiskit.observables import hermitian, pauli_words
-from qep_qiskit.operators import sparse_pauli_op
+from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.observables import hermitian, pauli_strings
+from qep_qiskit.core.operators import sparse_pauli_op
 
 
 def terms(operator):
-    return {str(word): value for word, value in pauli_words(operator)}
+    return {str(word): value for word, value in pauli_strings(operator)}
 
 
 def test_operator_goes_to_words_and_back(rng):
     labels = ["XIZY", "IIII", "ZZII", "IXXI"]
     operator = SparsePauliOp(labels, rng.normal(size=4))
-    again = sparse_pauli_op(pauli_words(operator), 4)
+    again = sparse_pauli_op(pauli_strings(operator), 4)
     assert np.allclose(again.to_matrix(), operator.to_matrix(), rtol=0, atol=1e-12)
 
 

@@ -1,4 +1,4 @@
-"""Pauli words, changes of basis and commuting groups against matrices."""
+"""Pauli strings, changes of basis and commuting groups against matrices."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,9 @@ from qiskit import QuantumCircuit
 from qiskit.quantum_info import Operator
 from reference import expectation, pauli_matrix, random_states, sum_of_paulis
 
-from qep_qiskit.errors import NetworkError
-from qep_qiskit.merging import merge_into_groups
-from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord, sparse_pauli_op
+from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.merging import merge_into_groups
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis, PauliString, sparse_pauli_op
 
 LETTERS = ["Z", "X", "Y", "ZX", "YZX", "XYYZ"]
 
@@ -26,22 +26,22 @@ def basis_matrix(basis):
 
 
 def test_word_parses_prints_and_labels():
-    word = PauliWord.parse("z3 X0 Y1")
+    word = PauliString.parse("z3 X0 Y1")
     assert (str(word), word.label(5), word.mask, word.max_qubit) == ("X0 Y1 Z3", "IZIYX", 0b1011, 3)
-    assert word == PauliWord.parse(str(word))
-    assert PauliWord.of("Z", 4, 1) == PauliWord.parse("Z1 Z4")
+    assert word == PauliString.parse(str(word))
+    assert PauliString.of("Z", 4, 1) == PauliString.parse("Z1 Z4")
 
 
 def test_identity_word():
-    identity = PauliWord.parse("I")
+    identity = PauliString.parse("I")
     assert (identity.factors, str(identity), identity.label(2), identity.mask) == ((), "I", "II", 0)
     assert identity.max_qubit == -1
 
 
 @pytest.mark.parametrize("text", ["A0", "Z", "Z0 Z-1", "Zx", "Z0Z1", "X0 Z0"])
 def test_bad_words_are_named_in_one_line(text):
-    with pytest.raises(NetworkError, match=f"Pauli word '{text}'") as caught:
-        PauliWord.parse(text)
+    with pytest.raises(NetworkError, match=f"Pauli string '{text}'") as caught:
+        PauliString.parse(text)
     assert "\n" not in str(caught.value)
 
 
@@ -62,9 +62,9 @@ def test_words_are_rotated_products_of_z(letters):
     basis, size = LocalBasis(letters), len(letters)
     change = basis_matrix(basis)
     for mask in range(1 << size):
-        rotated_frame = pauli_matrix(PauliWord.of("Z", *(k for k in range(size) if mask >> k & 1)), size)
+        rotated_frame = pauli_matrix(PauliString.of("Z", *(k for k in range(size) if mask >> k & 1)), size)
         expected = change.conj().T @ rotated_frame @ change
-        assert np.allclose(pauli_matrix(basis.word(mask), size), expected, rtol=0, atol=1e-10)
+        assert np.allclose(pauli_matrix(basis.string(mask), size), expected, rtol=0, atol=1e-10)
 
 
 def test_basis_is_real_without_y():
@@ -76,11 +76,11 @@ def test_basis_is_real_without_y():
 @pytest.mark.parametrize("letters", ["YZX", "XYYZ"])
 def test_diagonal_is_the_operator_in_the_rotated_frame(letters, rng):
     group = random_group(letters, rng)
-    coefficients = rng.normal(size=(2, 3, group.num_generators))
+    coefficients = rng.normal(size=(2, 3, group.num_terms))
     change = basis_matrix(group.basis)
     diagonal = group.diagonal(coefficients)
     assert diagonal.shape == (2, 3, 1 << len(letters))
-    expected = sum_of_paulis(group.words, coefficients[1, 2], len(letters))
+    expected = sum_of_paulis(group.terms, coefficients[1, 2], len(letters))
     assert np.allclose(change.conj().T @ np.diag(diagonal[1, 2]) @ change, expected, rtol=0, atol=1e-10)
 
 
@@ -89,7 +89,7 @@ def test_expectations_are_sandwiches(letters, rng):
     group = random_group(letters, rng)
     states = random_states(rng, 2, 2, 1 << len(letters))
     found = group.expectations(states)
-    for position, word in enumerate(group.words):
+    for position, word in enumerate(group.terms):
         expected = expectation(pauli_matrix(word, len(letters)), states[1, 0])
         assert found[1, 0, position] == pytest.approx(expected, abs=1e-10)
 
@@ -103,20 +103,20 @@ def test_generators_are_checked(masks):
 def test_merging_keeps_the_groups_and_places_every_word_once():
     z = CommutingGroup(name="Z", basis=LocalBasis("ZZZ"), masks=(0b011,))
     x = CommutingGroup(name="X", basis=LocalBasis("XXX"), masks=(0b001, 0b010))
-    words = [PauliWord.parse(text) for text in ("Z0 Z1", "Z2", "I", "X0", "X0 X2", "Y0 Z1", "Y0", "Z1 Y2", "Z2")]
+    words = [PauliString.parse(text) for text in ("Z0 Z1", "Z2", "I", "X0", "X0 X2", "Y0 Z1", "Y0", "Z1 Y2", "Z2")]
     merged = merge_into_groups((z, x), words, 3)
     assert [group.name for group in merged[:2]] == ["Z", "X"]
     assert (merged[0].masks, merged[1].masks) == ((0b011, 0b100), (0b001, 0b010, 0b101))
-    everything = [word for group in merged for word in group.words]
+    everything = [word for group in merged for word in group.terms]
     assert len(set(everything)) == len(everything)
-    assert {*z.words, *x.words, *words} - {PauliWord(())} == set(everything)
+    assert {*z.terms, *x.terms, *words} - {PauliString(())} == set(everything)
 
 
 def test_merging_random_words_gives_commuting_groups(rng):
     texts = [" ".join(f"{rng.choice(list('XYZ'))}{k}" for k in rng.permutation(4)[:3]) for _ in range(20)]
-    merged = merge_into_groups((), [PauliWord.parse(text) for text in texts], 4)
-    assert {word for group in merged for word in group.words} == {PauliWord.parse(text) for text in texts}
+    merged = merge_into_groups((), [PauliString.parse(text) for text in texts], 4)
+    assert {word for group in merged for word in group.terms} == {PauliString.parse(text) for text in texts}
     for group in merged:
-        matrices = [pauli_matrix(word, 4) for word in group.words]
+        matrices = [pauli_matrix(word, 4) for word in group.terms]
         assert all(np.allclose(a @ b, b @ a) for a in matrices for b in matrices)
         assert len(group.basis.letters) == 4

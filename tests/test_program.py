@@ -6,9 +6,9 @@ from qiskit.quantum_info import Operator, Statevector
 from reference import kron_of_qubits, pauli_matrix, random_states, without_phase
 from scipy.linalg import expm
 
-from qep_qiskit.errors import NetworkError
-from qep_qiskit.operators import CommutingGroup, LocalBasis
-from qep_qiskit.program import Layer, LayerProgram, lower, lower_per_gate
+from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.program import Layer, LayerProgram, lower, to_circuit_per_gate
 
 SIZE = 3
 GROUPS = (
@@ -21,7 +21,7 @@ PLUS = np.full((SIZE, 2), np.sqrt(0.5), dtype=complex)
 
 
 def random_layer(group, rng, num_parameters):
-    count = GROUPS[group].num_generators
+    count = GROUPS[group].num_terms
     return Layer(
         group=group,
         source=rng.integers(-1, num_parameters, count),
@@ -38,7 +38,7 @@ def program_of(layers, initial=PLUS, num_parameters=12):
 def reference_state(layers, initial, parameters):
     state = kron_of_qubits(initial)
     for layer in layers:
-        for a, word in enumerate(GROUPS[layer.group].words):
+        for a, word in enumerate(GROUPS[layer.group].terms):
             driven = parameters[layer.source[a]] * layer.scale[a] if layer.source[a] >= 0 else 0.0
             state = expm(-1j * (driven + layer.offset[a]) * pauli_matrix(word, SIZE)) @ state
     return state
@@ -67,7 +67,7 @@ def test_both_lowerings_are_the_same_unitary(random_program, rng):
     program, _, _ = random_program
     parameters = rng.normal(size=12)
     small = bound(lower(program), parameters)
-    large = bound(lower_per_gate(program), 2 * program.gate_angles(parameters))
+    large = bound(to_circuit_per_gate(program), 2 * program.gate_angles(parameters))
     assert np.allclose(Operator(small).data, Operator(large).data, rtol=0, atol=1e-10)
 
 
@@ -83,7 +83,7 @@ def test_parameters_keep_their_index_beyond_ten(random_program):
     circuit = lower(random_program[0])
     assert [p.name for p in circuit.parameters] == [f"p[{p.index}]" for p in circuit.parameters]
     assert [p.index for p in circuit.parameters] == sorted(p.index for p in circuit.parameters)
-    gates = lower_per_gate(random_program[0])
+    gates = to_circuit_per_gate(random_program[0])
     assert [p.name for p in gates.parameters] == [f"g[{i}]" for i in range(gates.num_parameters)]
 
 
@@ -152,7 +152,7 @@ def test_initial_states_near_a_basis_state_are_not_rounded_to_it():
 def test_program_without_rotations():
     program = program_of([])
     assert program.gate_angles(np.zeros((3, 12))).shape == (3, 0)
-    assert lower_per_gate(program).num_parameters == 0
+    assert to_circuit_per_gate(program).num_parameters == 0
 
 
 @pytest.mark.parametrize("initial", [np.ones((SIZE, 2)), np.eye(2), np.full((2, 2), R)])

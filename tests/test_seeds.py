@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from chi_square import LIMIT, mean_p_value, variance_p_value
 
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey
-from qep_qiskit.seeds import Seeds
 
 KEYS = [(), ("a",), ("b",), ("a", 0), ("a", 1), ("a", 0, 0), (0, "a"), (0,), (1,), ("a", "b"), ("ab",)]
 
@@ -43,7 +43,7 @@ def test_simulator_seeds_are_wide_and_plain_integers():
 
 def test_no_two_requests_of_a_run_get_overlapping_simulator_seeds():
     keys = [RequestKey("train", step, stage) for step in range(1000) for stage in (0, 1)]
-    drawn = np.sort([Seeds(7).simulator_seed(*key.words, group) for key in keys for group in ("Z", "X")])
+    drawn = np.sort([Seeds(7).simulator_seed(*key.seed_words, group) for key in keys for group in ("Z", "X")])
     # Aer adds 2113 for every binding of a call; a call of a million bindings must not reach another one's seed.
     assert np.diff(drawn).min() > 2113 * 1_000_000
 

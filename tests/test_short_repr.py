@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import qep_qiskit as qep
-from qep_qiskit.short_repr import brief
+from qep_qiskit.core.short_repr import brief
 
 ROOT = Path(__file__).parents[1]
 LONGEST = 200
@@ -47,7 +47,7 @@ def too_long(values):
     return len(lengths), {kind: length for kind, length in lengths.items() if length > LONGEST}
 
 
-@pytest.mark.filterwarnings("ignore::qep_qiskit.errors.QepWarning")
+@pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.QepWarning")
 @pytest.mark.parametrize("name", CONFIGS)
 def test_all_that_a_run_is_made_of_has_a_short_repr(name):
     experiment = qep.from_file(ROOT / "configs" / f"{name}.toml")
@@ -56,7 +56,7 @@ def test_all_that_a_run_is_made_of_has_a_short_repr(name):
     assert long == {}
 
 
-@pytest.mark.filterwarnings("ignore::qep_qiskit.errors.QepWarning")
+@pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.QepWarning")
 def test_what_a_step_asks_and_gives_has_a_short_repr(monkeypatch):
     seen = []
     measure, answer = qep.GradientEstimator.estimate, qep.StatevectorExecutor.collect
@@ -65,8 +65,8 @@ def test_what_a_step_asks_and_gives_has_a_short_repr(monkeypatch):
         seen.append((yield from measure(*args, **kwargs)))
         return seen[-1]
 
-    def kept_answer(self, ticket):
-        seen.extend([ticket, answer(self, ticket)])
+    def kept_answer(self, job_handle):
+        seen.extend([job_handle, answer(self, job_handle)])
         return seen[-1]
 
     monkeypatch.setattr(qep.GradientEstimator, "estimate", kept_estimate)

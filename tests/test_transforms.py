@@ -5,7 +5,7 @@ import pytest
 from reference import kron_of_qubits, random_states
 from scipy.linalg import hadamard
 
-from qep_qiskit.transforms import apply_product, num_qubits_of, walsh_hadamard, walsh_hadamard_of_columns
+from qep_qiskit.core.transforms import apply_product, num_qubits_of, walsh_hadamard, walsh_hadamard_of_columns
 
 
 @pytest.mark.parametrize("num_qubits", [1, 4, 5, 6, 9, 11])
@@ -41,7 +41,7 @@ def test_products_in_pieces_are_the_same(num_qubits, rows, rng, monkeypatch):
     matrices = list(rng.normal(size=(num_qubits, 2, 2)))
     vectors = random_states(rng, rows, 1 << num_qubits)
     expected = vectors @ kron_of_qubits(matrices).T
-    monkeypatch.setattr("qep_qiskit.transforms._MULTIPLICATIONS_PER_PRODUCT", 1 << 11)
+    monkeypatch.setattr("qep_qiskit.core.transforms._MULTIPLICATIONS_PER_PRODUCT", 1 << 11)
     assert np.allclose(apply_product(vectors, matrices), expected, rtol=0, atol=1e-10 * np.abs(expected).max())
 
 

@@ -7,27 +7,32 @@ import pytest
 
 import qep_qiskit as qep
 from qep_qiskit.budget.problem import true_gradient
-from qep_qiskit.execution import PointExecutor, RequestKey, StatevectorExecutor, VectorExecutor
+from qep_qiskit.continuous.equilibrium import EquilibriumPreparation
+from qep_qiskit.continuous.executor import CoordinateExecutor
+from qep_qiskit.continuous.grid_energies import GridEnergies
+from qep_qiskit.continuous.grid_network import GridNetwork
+from qep_qiskit.continuous.on_grid import OnGrid
+from qep_qiskit.continuous.oscillator_layers import OscillatorProduct
+from qep_qiskit.continuous.oscillators import GaussianPreparation
+from qep_qiskit.continuous.position_grid import PositionGrid
+from qep_qiskit.continuous.split_operator import SplitOperatorPreparation
+from qep_qiskit.continuous.widths import variance_of
+from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution import RequestKey, StatevectorExecutor, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator, first_beta
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.learning.fluctuations import FluctuationEstimator
-from qep_qiskit.measurement import drive
-from qep_qiskit.network import GridEnergies, GridNetwork, PositionGrid, Start, chain, complete, from_edges, spread_of
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import PauliWord
+from qep_qiskit.measurement import run_measurements
+from qep_qiskit.network import WeightInitialisation, chain, complete, from_edges
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import (
     AdiabaticPreparation,
     AnnealingPreparation,
-    EquilibriumPreparation,
     ExactPreparation,
     ExactSearch,
-    GaussianPreparation,
-    OnGrid,
-    OscillatorProduct,
-    SplitOperatorPreparation,
     ThermalPreparation,
 )
-from qep_qiskit.seeds import Seeds
 
 UNITS = (1e-12, 1e12)
 INPUTS, TARGETS = np.array([[0.6, -0.4], [-1.0, 0.8]]), np.array([[0.3], [-0.5]])
@@ -59,7 +64,11 @@ def of(network, cost, values, preparation, unit, powers=1.0, inputs=INPUTS):
 
 
 def ising(unit, preparation, fields=True, cost="loss"):
-    start = {"couplings": Start(), "biases": Start(), "fields": Start() if fields else None}
+    start = {
+        "couplings": WeightInitialisation(),
+        "biases": WeightInitialisation(),
+        "fields": WeightInitialisation() if fields else None,
+    }
     inputs = qep.ClampedInputs.all_to(2, (0, 1))
     network = qep.IsingNetwork(graph=complete(3), outputs=(2,), inputs=inputs, **start)
     values = np.random.default_rng(1).normal(size=network.layout.num_weights)
@@ -68,7 +77,7 @@ def ising(unit, preparation, fields=True, cost="loss"):
         aim = qep.LossOnExpectations.on_outputs(network)
     elif cost == "tiny terms":
         words = [("Z2", 1.0, 0), ("X0 Y1", 1e-9, None), ("Z0 Z2", 3e-9, None)]
-        terms = [qep.CostTerm(word=PauliWord.parse(w), coefficient=c, target=t) for w, c, t in words]
+        terms = [qep.CostTerm(string=PauliString.parse(w), coefficient=c, target=t) for w, c, t in words]
         aim = qep.OperatorCost.from_terms(terms, network.num_qubits)
     else:
         aim = qep.OperatorCost.squared_error_of(network)
@@ -86,13 +95,15 @@ def pauli(unit, preparation, entangling=False):
         qep.Interaction(operator=SparsePauliOp(["XII", "XXI"], [-0.9 * unit, 0.2 * unit])),
         qep.Interaction(operator=SparsePauliOp(["ZII", "IZI"], [0.4 * unit, 1e-3 * unit]), input=1),
     )
-    network = qep.PauliNetwork(interactions=parts, outputs=(2,), num_inputs=2, start=Start(), entangling=entangling)
+    network = qep.PauliNetwork(
+        interactions=parts, outputs=(2,), num_inputs=2, start=WeightInitialisation(), entangling=entangling
+    )
     return of(network, qep.LossOnExpectations.on_outputs(network), [0.5, 1.0, 0.7], preparation, unit)
 
 
 def springs(unit, preparation_of, kind="oscillators", **changes):
     """k, a, f are energies over lengths; hbar stays, so masses go with the inverse."""
-    soft = Start(mean=unit, minimum=1e-3 * unit)
+    soft = WeightInitialisation(mean=unit, minimum=1e-3 * unit)
     network = qep.SpringNetwork(
         graph=from_edges(4, [(0, 1), (1, 2), (2, 3), (1, 3), (0, 2)]),
         outputs=(3,),
@@ -101,7 +112,7 @@ def springs(unit, preparation_of, kind="oscillators", **changes):
         anchored=(3,),
         springs=soft,
         anchors=soft,
-        masses=Start(mean=1 / unit, minimum=1e-3 / unit, frozen=True),
+        masses=WeightInitialisation(mean=1 / unit, minimum=1e-3 / unit, frozen=True),
         **changes,
     )
     layout = network.layout
@@ -112,7 +123,7 @@ def springs(unit, preparation_of, kind="oscillators", **changes):
 
 
 def grid(unit, preparation_of):
-    soft = Start(mean=unit, minimum=1e-3 * unit)
+    soft = WeightInitialisation(mean=unit, minimum=1e-3 * unit)
     atoms = qep.SpringNetwork(
         graph=chain(3),
         outputs=(2,),
@@ -121,12 +132,12 @@ def grid(unit, preparation_of):
         anchored=(2,),
         springs=soft,
         anchors=soft,
-        forces=Start(),
-        masses=Start(mean=1 / unit, minimum=1e-3 / unit),
+        forces=WeightInitialisation(),
+        masses=WeightInitialisation(mean=1 / unit, minimum=1e-3 / unit),
     )
     values, powers = np.array([1.0, 1.5, 0.5, 0.2, -0.1, 1.0, 1.2]), np.array([1.0] * 5 + [-1.0] * 2)
     weights = values * unit**powers
-    found = PositionGrid.around(spread_of(atoms, weights, INPUTS[:, :1]), num_qubits=4)
+    found = PositionGrid.around(variance_of(atoms, weights, INPUTS[:, :1]), num_qubits=4)
     network = GridNetwork(atoms=atoms, grid=found)
     cost = qep.OperatorCost.squared_error_of(network)
     hamiltonian = NudgedHamiltonian(network, cost)
@@ -167,7 +178,7 @@ PROBLEMS = {
         lambda network, weights, unit: EquilibriumPreparation(places=network.places),
         "elastic",
         places=np.array([[0.0], [1.0], [2.1], [3.3]]),
-        rest_lengths=Start(minimum=0.0),
+        rest_lengths=WeightInitialisation(minimum=0.0),
     ),
     "grid": lambda unit: grid(unit, lambda *_: ExactPreparation()),
     "grid, ramp": lambda unit: grid(unit, split_operator),
@@ -184,7 +195,7 @@ def estimated(problem, unit, shots=None, beta=0.2):
     )
     work = estimator.estimate(problem.weights, problem.inputs, problem.targets, RequestKey("test", 0))
     atoms = problem.hamiltonian.num_qubits == 0
-    return drive(work, (PointExecutor if atoms else StatevectorExecutor)(Seeds(3)))[0]
+    return run_measurements(work, (CoordinateExecutor if atoms else StatevectorExecutor)(Seeds(3)))[0]
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -302,7 +313,7 @@ def test_fluctuations_are_the_same_in_other_units(unit, fields):
             shots=None,
         )
         work = estimator.estimate(problem.weights, problem.inputs, problem.targets, RequestKey("test", 0))
-        return drive(work, StatevectorExecutor(Seeds(1)))[0].gradient * unit
+        return run_measurements(work, StatevectorExecutor(Seeds(1)))[0].gradient * unit
 
     assert np.allclose(gradient(unit), gradient(1.0), rtol=0, atol=1e-9 * np.abs(gradient(1.0)).max())
 
@@ -335,8 +346,8 @@ def test_training_is_the_same_in_other_units(unit, shots):
     """A step is a weight: learning rates go with the unit, and epsilon with the gradient."""
 
     def trained(unit):
-        soft = Start(mean=unit, minimum=0.1 * unit)
-        drawn = Start(distribution="normal", std=0.3 * unit)
+        soft = WeightInitialisation(mean=unit, minimum=0.1 * unit)
+        drawn = WeightInitialisation(distribution="normal", std=0.3 * unit)
         network = qep.IsingNetwork(
             graph=complete(3),
             outputs=(2,),

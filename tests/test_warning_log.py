@@ -10,8 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from qep_qiskit.errors import BranchJumpWarning, NudgeBeyondGapWarning, QepWarning
-from qep_qiskit.warning_log import WarningLog, counting_warnings, warn
+from qep_qiskit.core.errors import BranchJumpWarning, NudgeBeyondGapWarning, QepWarning
+from qep_qiskit.core.warning_log import WarningLog, counting_warnings, warn
 
 JUMP = "states have jumped"
 

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from qep_qiskit import errors
-from qep_qiskit.errors import QepWarning, UntrustedGradientWarning
+from qep_qiskit.core import errors
+from qep_qiskit.core.errors import QepWarning, UntrustedGradientWarning
 
 PAGE = (Path(__file__).parent.parent / "docs" / "warnings.md").read_text(encoding="utf-8")
 KINDS = {

@@ -3,12 +3,12 @@
 import numpy as np
 from cases import NO_INPUTS, Instance
 
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, StatevectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator
-from qep_qiskit.measurement import drive
+from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import IsingNetwork
-from qep_qiskit.preparation import Family, Start
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.preparation import HamiltonianFamily, WarmStart
 
 KEY = RequestKey("test", 0)
 
@@ -25,12 +25,16 @@ def entangled(graph, seed):
 def family_of(case, betas=(0.0,), key=KEY):
     hamiltonian = case.hamiltonian
     nudge, _ = hamiltonian.operator_nudge(NO_INPUTS)
-    return Family(groups=hamiltonian.groups, free=case.coefficients, nudge=nudge, betas=np.array(betas), key=key)
+    return HamiltonianFamily(
+        groups=hamiltonian.groups, free=case.coefficients, nudge=nudge, betas=np.array(betas), key=key
+    )
 
 
 def prepare(preparation, family, start=None, executor=None):
     """Equilibria and usage."""
-    return drive(preparation.prepare(family, start or Start()), executor or StatevectorExecutor(Seeds(0)))
+    return run_measurements(
+        preparation.prepare(family, start or WarmStart()), executor or StatevectorExecutor(Seeds(0))
+    )
 
 
 def contrast_of(preparation, case, beta=0.1, kind="symmetric", **options):
@@ -43,4 +47,4 @@ def contrast_of(preparation, case, beta=0.1, kind="symmetric", **options):
         **options,
     )
     work = estimator.estimate(case.weights, NO_INPUTS, NO_INPUTS, KEY)
-    return drive(work, StatevectorExecutor(Seeds(0)))[0]
+    return run_measurements(work, StatevectorExecutor(Seeds(0)))[0]

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from qep_qiskit.errors import QepWarning
+from qep_qiskit.core.errors import QepWarning
 
 
 @contextmanager

@@ -4,17 +4,17 @@ from qep_qiskit.ansatz.ansatz_file import ansatz_text, parse_ansatz, read_ansatz
 from qep_qiskit.ansatz.checks import check_ansatz
 from qep_qiskit.ansatz.circuit_ansatz import circuit_ansatz
 from qep_qiskit.ansatz.families import ENTANGLEMENTS, hamiltonian_variational, hardware_efficient
-from qep_qiskit.ansatz.overlap import InitialReadout, initial_readout, overlap_program
+from qep_qiskit.ansatz.overlap import InitialStateMeasurement, initial_state_measurement, overlap_program
 
 __all__ = [
     "ENTANGLEMENTS",
-    "InitialReadout",
+    "InitialStateMeasurement",
     "ansatz_text",
     "check_ansatz",
     "circuit_ansatz",
     "hamiltonian_variational",
     "hardware_efficient",
-    "initial_readout",
+    "initial_state_measurement",
     "overlap_program",
     "parse_ansatz",
     "read_ansatz",

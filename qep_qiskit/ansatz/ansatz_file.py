@@ -13,10 +13,8 @@ from qiskit import QuantumCircuit, qasm2, qpy
 
 from qep_qiskit.ansatz.circuit_ansatz import circuit_ansatz
 from qep_qiskit.ansatz.qasm_file import MEASUREMENT, circuit_of_text
-from qep_qiskit.errors import AnsatzError
-from qep_qiskit.program import LayerProgram
-
-__all__ = ["ansatz_text", "parse_ansatz", "read_ansatz"]
+from qep_qiskit.core.errors import AnsatzError
+from qep_qiskit.core.program import LayerProgram
 
 _QPY_BYTES, _QPY_TEXT = b"QISKIT", "QPY "
 _VERSION_2 = re.compile(r"(\s|//[^\n]*\n|/\*.*?\*/)*OPENQASM\s+2\b", re.DOTALL)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from qep_qiskit.errors import AnsatzError
-from qep_qiskit.program import LayerProgram
-
-__all__ = ["check_ansatz", "check_names"]
+from qep_qiskit.core.errors import AnsatzError
+from qep_qiskit.core.program import LayerProgram
 
 
 def check_ansatz(program: LayerProgram, reserved_names: Iterable[str]) -> None:

@@ -9,11 +9,9 @@ from qiskit import QuantumCircuit
 from qep_qiskit.ansatz.checks import check_names
 from qep_qiskit.ansatz.gates import Rotation, elementary_gates
 from qep_qiskit.ansatz.layering import absorb_first_gates, layer_program, native_pairs
-from qep_qiskit.errors import AnsatzError, IgnoredMeasurementWarning
-from qep_qiskit.program import LayerProgram
-from qep_qiskit.warning_log import warn
-
-__all__ = ["circuit_ansatz"]
+from qep_qiskit.core.errors import AnsatzError, IgnoredMeasurementWarning
+from qep_qiskit.core.program import LayerProgram
+from qep_qiskit.core.warning_log import warn
 
 
 def circuit_ansatz(

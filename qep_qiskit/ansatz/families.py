@@ -7,11 +7,9 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
-from qep_qiskit.errors import AnsatzError
-from qep_qiskit.operators import CommutingGroup, LocalBasis
-from qep_qiskit.program import CxLayer, Layer, LayerProgram
-
-__all__ = ["ENTANGLEMENTS", "hamiltonian_variational", "hardware_efficient"]
+from qep_qiskit.core.errors import AnsatzError
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.program import CxLayer, Layer, LayerProgram
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -60,14 +58,14 @@ def hamiltonian_variational(groups: Sequence[CommutingGroup], depth: int) -> Lay
     for number in range(depth):
         for index, group in enumerate(groups):
             layers.append(_free_layer(index, group, len(names)))
-            names += [f"l{number} {word}" for word in group.words]
+            names += [f"l{number} {string}" for string in group.terms]
     plus = np.full((groups[0].num_qubits, 2), np.sqrt(0.5), dtype=complex)
     return LayerProgram(groups=tuple(groups), initial=plus, layers=tuple(layers), parameter_names=tuple(names))
 
 
 def _free_layer(index: int, group: CommutingGroup, start: int) -> Layer:
     """A layer whose gates have the parameters from `start` on for angles, twice the angles of the generators."""
-    size = group.num_generators
+    size = group.num_terms
     return Layer(group=index, source=np.arange(start, start + size), scale=np.full(size, 0.5), offset=np.zeros(size))
 
 

@@ -10,10 +10,8 @@ import numpy as np
 from qiskit import QuantumCircuit, transpile
 from qiskit.circuit import Instruction, ParameterExpression
 
-from qep_qiskit.errors import AnsatzError
-from qep_qiskit.operators import PauliWord
-
-__all__ = ["Cx", "Gate", "Rotation", "elementary_gates"]
+from qep_qiskit.core.errors import AnsatzError
+from qep_qiskit.core.operators import PauliString
 
 _LETTERS = {"rx": "X", "ry": "Y", "rz": "Z", "rxx": "XX", "ryy": "YY", "rzz": "ZZ", "rzx": "ZX"}
 _IDENTITIES = frozenset({"barrier", "id"})
@@ -23,7 +21,7 @@ _IDENTITIES = frozenset({"barrier", "id"})
 class Rotation:
     """exp(-i theta word), theta = scale p[source] + offset in radians; source -1 for a fixed angle."""
 
-    word: PauliWord
+    string: PauliString
     source: int
     scale: float
     offset: float
@@ -31,7 +29,7 @@ class Rotation:
     @property
     def qubits(self) -> frozenset[int]:
         """Qubits acted on."""
-        return frozenset(qubit for qubit, _ in self.word.factors)
+        return frozenset(qubit for qubit, _ in self.string.factors)
 
     @property
     def is_identity(self) -> bool:
@@ -78,21 +76,23 @@ def elementary_gates(circuit: QuantumCircuit, columns: Mapping[str, int], where:
         if operation.name == "cx":
             gates.append(Cx(*qubits))
         elif operation.name in _LETTERS:
-            word = PauliWord(tuple(sorted(zip(qubits, _LETTERS[operation.name], strict=True))))
-            gates += _rotations(word, operation, columns, where)
+            string = PauliString(tuple(sorted(zip(qubits, _LETTERS[operation.name], strict=True))))
+            gates += _rotations(string, operation, columns, where)
         elif operation.name not in _IDENTITIES:
             raise AnsatzError(f"{where}: expected gates that are rotations or fixed, got '{operation.name}'; remove it")
     return gates
 
 
-def _rotations(word: PauliWord, operation: Instruction, columns: Mapping[str, int], where: str) -> Iterator[Rotation]:
+def _rotations(
+    string: PauliString, operation: Instruction, columns: Mapping[str, int], where: str
+) -> Iterator[Rotation]:
     """One rotation for every parameter in a gate's angle, the first with its constant part."""
     angle = operation.params[0]
     slopes, constant = _affine(angle, operation.name, where)
     sources = [columns[name] for name in slopes] or [-1]
     scales = list(slopes.values()) or [0.0]
     for source, scale in zip(sources, scales, strict=True):
-        rotation = Rotation(word, source, scale / 2.0, constant / 2.0)
+        rotation = Rotation(string, source, scale / 2.0, constant / 2.0)
         constant = 0.0
         if not rotation.is_identity:
             yield rotation

@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 
 from qep_qiskit.ansatz.gates import Cx, Gate, Rotation
 from qep_qiskit.ansatz.pauli_states import PAULI_STATES, pauli_state
-from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord
-from qep_qiskit.program import CxLayer, Layer, LayerProgram
-
-__all__ = ["absorb_first_gates", "layer_program", "native_pairs"]
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis, PauliString
+from qep_qiskit.core.program import CxLayer, Layer, LayerProgram
 
 _PAULIS = {
     "X": np.array([[0, 1], [1, 0]], dtype=complex),
@@ -31,26 +29,26 @@ class _Rotations:
     """A layer of rotations in the making: letters of the qubits claimed so far, rotations by word."""
 
     letters: dict[int, str] = field(default_factory=dict)
-    by_word: dict[PauliWord, Rotation] = field(default_factory=dict)
+    by_term: dict[PauliString, Rotation] = field(default_factory=dict)
 
     def commutes(self, gate: Gate) -> bool:
         if isinstance(gate, Cx):
             return gate.qubits.isdisjoint(self.letters)
-        return all(self.letters.get(qubit, letter) == letter for qubit, letter in gate.word.factors)
+        return all(self.letters.get(qubit, letter) == letter for qubit, letter in gate.string.factors)
 
     def takes(self, gate: Gate) -> bool:
         """Whether a gate may stand here; a word already there needs the same parameter, or none."""
         if isinstance(gate, Cx) or not self.commutes(gate):
             return False
-        there = self.by_word.get(gate.word)
+        there = self.by_term.get(gate.string)
         return there is None or min(there.source, gate.source) == -1 or there.source == gate.source
 
     def add(self, gate: Gate) -> None:
         assert isinstance(gate, Rotation)
-        self.letters.update(gate.word.factors)
-        there = self.by_word.get(gate.word, Rotation(gate.word, -1, 0.0, 0.0))
-        self.by_word[gate.word] = Rotation(
-            gate.word, max(there.source, gate.source), there.scale + gate.scale, there.offset + gate.offset
+        self.letters.update(gate.string.factors)
+        there = self.by_term.get(gate.string, Rotation(gate.string, -1, 0.0, 0.0))
+        self.by_term[gate.string] = Rotation(
+            gate.string, max(there.source, gate.source), there.scale + gate.scale, there.offset + gate.offset
         )
 
 
@@ -112,8 +110,8 @@ def _finished(draft: _Rotations | _Entangler, groups: dict[CommutingGroup, int],
     used = set(draft.letters.values())
     free = used.pop() if len(used) == 1 else "Z"
     letters = "".join(draft.letters.get(qubit, free) for qubit in range(num_qubits))
-    rotations = sorted(draft.by_word.values(), key=lambda rotation: rotation.word.mask)
-    masks = tuple(rotation.word.mask for rotation in rotations)
+    rotations = sorted(draft.by_term.values(), key=lambda rotation: rotation.string.mask)
+    masks = tuple(rotation.string.mask for rotation in rotations)
     group = CommutingGroup(name=letters, basis=LocalBasis(letters), masks=masks)
     return Layer(
         group=groups.setdefault(group, len(groups)),
@@ -137,19 +135,19 @@ def native_pairs(gates: Sequence[Gate]) -> list[Gate]:
 
 def _close_sandwich(gates: list[Gate | None], start: int, first: Cx) -> None:
     """Replace a sandwich that begins at `start`, if there is one."""
-    target_z = PauliWord.of("Z", first.target)
+    target_z = PauliString.of("Z", first.target)
     inside: list[tuple[int, Rotation]] = []
     for index in range(start + 1, len(gates)):
         gate = gates[index]
         if gate is None or gate.qubits.isdisjoint(first.qubits):
             continue
-        if isinstance(gate, Rotation) and gate.word == target_z:
+        if isinstance(gate, Rotation) and gate.string == target_z:
             inside.append((index, gate))
             continue
         if gate == first and inside:
             gates[start] = gates[index] = None
             for place, rotation in inside:
-                gates[place] = replace(rotation, word=PauliWord.of("Z", first.control, first.target))
+                gates[place] = replace(rotation, string=PauliString.of("Z", first.control, first.target))
         return
 
 
@@ -170,7 +168,7 @@ def absorb_first_gates(gates: Sequence[Gate], num_qubits: int) -> tuple[NDArray[
                 continue
             if isinstance(gate, Cx) or gate.source >= 0 or len(gate.qubits) != 1:
                 break
-            pauli = _PAULIS[gate.word.factors[0][1]]
+            pauli = _PAULIS[gate.string.factors[0][1]]
             state = np.cos(gate.offset) * state - 1j * np.sin(gate.offset) * (pauli @ state)
             passed.append(index)
             key = pauli_state(state)

@@ -10,15 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from qep_qiskit.ansatz.pauli_states import pauli_state
-from qep_qiskit.errors import AnsatzError
-from qep_qiskit.operators import CommutingGroup, LocalBasis
-from qep_qiskit.program import CxLayer, Layer, LayerProgram
-
-__all__ = ["InitialReadout", "initial_readout", "overlap_program"]
+from qep_qiskit.core.errors import AnsatzError
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.program import CxLayer, Layer, LayerProgram
 
 
 @dataclass(frozen=True, slots=True)
-class InitialReadout:
+class InitialStateMeasurement:
     """How to find the product state a program starts from.
 
     Args:
@@ -33,7 +31,7 @@ class InitialReadout:
 def overlap_program(program: LayerProgram) -> LayerProgram:
     """U(b)^dagger U(a) on the initial state of a program U.
 
-    The probability of `initial_readout`'s outcome is |<psi(b)|psi(a)>|^2.
+    The probability of `initial_state_measurement`'s outcome is |<psi(b)|psi(a)>|^2.
 
     Args:
         program: The program, with P parameters.
@@ -54,7 +52,7 @@ def _undone(layer: Layer | CxLayer, shift: int) -> Layer | CxLayer:
     return replace(layer, source=source, scale=-layer.scale, offset=-layer.offset)
 
 
-def initial_readout(program: LayerProgram) -> InitialReadout:
+def initial_state_measurement(program: LayerProgram) -> InitialStateMeasurement:
     """How to measure whether a program's initial state is found.
 
     Raises:
@@ -72,4 +70,4 @@ def initial_readout(program: LayerProgram) -> InitialReadout:
     letters = "".join(letter for letter, _ in found)
     masks = tuple(1 << qubit for qubit in range(program.num_qubits))
     group = CommutingGroup(name="initial", basis=LocalBasis(letters), masks=masks)
-    return InitialReadout(group=group, outcome=sum(bit << qubit for qubit, (_, bit) in enumerate(found)))
+    return InitialStateMeasurement(group=group, outcome=sum(bit << qubit for qubit, (_, bit) in enumerate(found)))

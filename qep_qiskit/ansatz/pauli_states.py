@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PAULI_STATES", "pauli_state"]
-
 _R = np.sqrt(0.5)
 
 PAULI_STATES: dict[tuple[str, int], NDArray[np.complex128]] = {

@@ -17,9 +17,7 @@ from openqasm3.visitor import QASMVisitor
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 
-from qep_qiskit.errors import AnsatzError
-
-__all__ = ["MEASUREMENT", "circuit_of_text"]
+from qep_qiskit.core.errors import AnsatzError
 
 MEASUREMENT = "reset"
 """What stands for a measurement in a circuit that comes from a text, in which resets are refused."""

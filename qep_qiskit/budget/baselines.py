@@ -25,16 +25,14 @@ from numpy.typing import NDArray
 
 from qep_qiskit.budget.costs import measured_costs
 from qep_qiskit.budget.counting import counted
-from qep_qiskit.checks import check_shots, whole_number
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.checks import check_shots, whole_number
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning import GradientEstimator
-from qep_qiskit.measurement import Measuring, Usage
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.seeds import Seeds
-from qep_qiskit.short_repr import short_repr
-
-__all__ = ["SPSA", "Baseline", "BaselineEstimate", "FiniteDifferences"]
+from qep_qiskit.measurement import MeasurementCoroutine, Usage
+from qep_qiskit.network.nudge import NudgedHamiltonian
 
 
 @short_repr
@@ -68,7 +66,7 @@ class Baseline(Protocol):
 
     def estimate(
         self, estimator: GradientEstimator, weights: NDArray, inputs: NDArray, targets: NDArray, key: RequestKey
-    ) -> Measuring[BaselineEstimate]:
+    ) -> MeasurementCoroutine[BaselineEstimate]:
         """Gradient of the mean cost of a batch; only Hamiltonian and preparation of the estimator are used.
 
         Args:
@@ -107,7 +105,7 @@ class FiniteDifferences:
 
     def estimate(
         self, estimator: GradientEstimator, weights: NDArray, inputs: NDArray, targets: NDArray, key: RequestKey
-    ) -> Measuring[BaselineEstimate]:
+    ) -> MeasurementCoroutine[BaselineEstimate]:
         """Two evaluations for every weight that trains, all in one request; see `Baseline`."""
         hamiltonian = estimator.hamiltonian
         shifts = self.delta * np.eye(len(weights))[hamiltonian.network.layout.trainable()]
@@ -159,12 +157,12 @@ class SPSA:
 
     def signs(self, key: RequestKey, count: int) -> NDArray[np.float64]:
         """Random signs of an estimate, shape (perturbations, count)."""
-        words = (key.purpose, key.step, key.stage, key.attempt)
-        return self.seeds.generator("perturbations", *words).choice([-1.0, 1.0], (self.perturbations, count))
+        terms = (key.purpose, key.step, key.stage, key.attempt)
+        return self.seeds.generator("perturbations", *terms).choice([-1.0, 1.0], (self.perturbations, count))
 
     def estimate(
         self, estimator: GradientEstimator, weights: NDArray, inputs: NDArray, targets: NDArray, key: RequestKey
-    ) -> Measuring[BaselineEstimate]:
+    ) -> MeasurementCoroutine[BaselineEstimate]:
         """Two evaluations for every perturbation, all in one request where it fits; see `Baseline`."""
         hamiltonian = estimator.hamiltonian
         trainable = hamiltonian.network.layout.trainable()

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qep_qiskit.budget.baselines import SPSA, FiniteDifferences
-from qep_qiskit.cost import LossOnExpectations
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.seeds import Seeds
-
-__all__ = ["SHIFTS", "finite_difference_candidates", "spsa_candidates"]
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.network.nudge import NudgedHamiltonian
 
 SHIFTS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 """Shifts of weights of order one that cover what is best from some hundred to a million shots."""

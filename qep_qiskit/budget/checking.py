@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from qep_qiskit.budget.gradient_study import Setting
-from qep_qiskit.budget.recommendation import Recommendation, Situation, check_shots
+from qep_qiskit.budget.recommendation import BudgetProblem, Recommendation, check_shots
 from qep_qiskit.learning import of_sign
 from qep_qiskit.learning.bias_fit import MeasuredContrasts
-
-__all__ = ["Checks", "checked", "setting_of_check"]
 
 _MOST_ROUNDS = 3
 
@@ -18,12 +16,12 @@ Checks = Callable[[Sequence[Recommendation]], Sequence[tuple[MeasuredContrasts, 
 
 
 def checked(
-    situation: Situation, ask: Callable[[Situation], list[Recommendation]], measure: Checks
+    budget_problem: BudgetProblem, ask: Callable[[BudgetProblem], list[Recommendation]], measure: Checks
 ) -> list[Recommendation]:
     """Recommendations, each checked at its own nudge.
 
     Args:
-        situation: After the pilots.
+        budget_problem: After the pilots.
         ask: From a situation to recommendations.
         measure: Measures the checks of those that are not checked yet.
 
@@ -31,14 +29,14 @@ def checked(
         What is recommended after all checks. Three rounds of them are the most: what still moves is given without a
         check (`Recommendation.check`).
     """
-    found = ask(situation)
+    found = ask(budget_problem)
     for _ in range(_MOST_ROUNDS):
         open_ones = [one for one in found if one.check is None]
         if not open_ones:
             break
         for one, (contrasts, total) in zip(open_ones, measure(open_ones), strict=True):
-            situation = situation.after(one.contrast, contrasts, check_shots(one), total)
-        found = ask(situation)
+            budget_problem = budget_problem.after(one.contrast, contrasts, check_shots(one), total)
+        found = ask(budget_problem)
     return found
 
 

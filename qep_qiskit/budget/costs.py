@@ -12,15 +12,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.cost import LossOnExpectations
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.free_phase import CostEstimate, cost_of_means, measure_free
-from qep_qiskit.measurement import Measuring, measure
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import Equilibria, Family, Preparation, SolverReport, Start
-from qep_qiskit.prepared import Prepared
-
-__all__ = ["CostAtPoints", "measured_costs", "request_parts"]
+from qep_qiskit.measurement import MeasurementCoroutine, measure
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.outcomes.states import PreparedStates
+from qep_qiskit.preparation import ConvergenceReport, HamiltonianFamily, Preparation, PreparationResult, WarmStart
 
 _NUMBERS_PER_REQUEST = 1 << 22
 
@@ -47,7 +45,7 @@ def measured_costs(
     *,
     shots: int | None,
     key: RequestKey,
-) -> Measuring[CostAtPoints]:
+) -> MeasurementCoroutine[CostAtPoints]:
     """Mean cost of a batch at given weights, in the free phase and the groups of the cost only.
 
     Args:
@@ -84,15 +82,15 @@ def _costs_of(
     *,
     shots: int | None,
     key: RequestKey,
-) -> Measuring[CostEstimate]:
+) -> MeasurementCoroutine[CostEstimate]:
     """Costs point by point and within a point sample by sample."""
     samples = len(inputs)
     distinct, which = np.unique(points, axis=0, return_inverse=True)
     free = np.concatenate([hamiltonian.free_coefficients(point, inputs) for point in distinct])
-    family = Family.of_free(hamiltonian.groups, free, key)
-    equilibria = yield from preparation.prepare(family, Start())
+    family = HamiltonianFamily.of_free(hamiltonian.groups, free, key)
+    prepared_states = yield from preparation.prepare(family, WarmStart())
     rows = (which.reshape(-1, 1) * samples + np.arange(samples)).ravel()
-    states, repeated = equilibria.states.rows(rows), np.tile(targets, (len(points), 1))
+    states, repeated = prepared_states.states.rows(rows), np.tile(targets, (len(points), 1))
     per_group = [shots] * len(hamiltonian.groups)
     if isinstance(hamiltonian.cost, LossOnExpectations):
         given = _Given(states)
@@ -114,8 +112,8 @@ def _costs_of(
 class _Given:
     """A preparation of states that are there already."""
 
-    states: Prepared
+    states: PreparedStates
 
-    def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
+    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
         yield from ()
-        return Equilibria(states=self.states, report=SolverReport.silent(family))
+        return PreparationResult(states=self.states, report=ConvergenceReport.silent(family))

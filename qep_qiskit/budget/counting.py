@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from qep_qiskit.execution import Request, ShotData
-from qep_qiskit.measurement import Measuring, Result, Usage, relayed
-
-__all__ = ["counted"]
+from qep_qiskit.measurement import MeasurementCoroutine, Result, Usage, relayed
 
 
-def counted(work: Measuring[Result]) -> Measuring[tuple[Result, Usage]]:
+def counted(work: MeasurementCoroutine[Result]) -> MeasurementCoroutine[tuple[Result, Usage]]:
     """The same work; its result comes with the shots and circuits of all its requests."""
     usage = Usage()
 
-    def handle(request: Request) -> Measuring[ShotData]:
+    def handle(request: Request) -> MeasurementCoroutine[ShotData]:
         nonlocal usage
         usage += Usage.of(request)
         return (yield request)

@@ -14,32 +14,21 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.budget.problem import GradientProblem, KeptStates, with_known_signals
+from qep_qiskit.budget.problem import CachedStates, GradientProblem, with_known_signals
 from qep_qiskit.budget.statistics import PointStatistics, mse_pull, point_statistics
-from qep_qiskit.errors import QepWarning
-from qep_qiskit.execution import Executor, Request, RequestKey, ShotData, Ticket
-from qep_qiskit.execution.usage import estimated_qpu_seconds
+from qep_qiskit.core.errors import QepWarning
+from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.core.warning_log import WarningLog, counting_warnings
+from qep_qiskit.device.usage import estimated_qpu_seconds
+from qep_qiskit.execution import Executor, JobHandle, Request, RequestKey, ShotData
 from qep_qiskit.learning import Contrast, ErrorModel, GradientEstimate, Pilot, first_beta, measure_pilot
 from qep_qiskit.learning.bias_fit import MeasuredContrasts
 from qep_qiskit.learning.gradient_watch import watch_one
+from qep_qiskit.learning.measurement_plans import Grouping
 from qep_qiskit.learning.pilot import is_resolved, measured_contrasts, with_bias_of
-from qep_qiskit.learning.reading import Grouping
+from qep_qiskit.learning.shot_schedule import batches_per_group
 from qep_qiskit.learning.shots import split
-from qep_qiskit.learning.spending import batches_per_group
-from qep_qiskit.measurement import Measuring, drive
-from qep_qiskit.short_repr import short_repr
-from qep_qiskit.warning_log import WarningLog, counting_warnings
-
-__all__ = [
-    "CountingExecutor",
-    "Setting",
-    "StudyPilot",
-    "check_contrasts",
-    "contrast_of",
-    "measure_setting",
-    "repeated",
-    "study_pilot",
-]
+from qep_qiskit.measurement import MeasurementCoroutine, run_measurements
 
 Signals = Literal["measured", "known"]
 Row = dict[str, Any]
@@ -92,7 +81,7 @@ class CountingExecutor:
     states: int = 0
     jobs: int = 0
 
-    def submit(self, request: Request) -> Ticket:
+    def submit(self, request: Request) -> JobHandle:
         """Count and pass on."""
         self.shots += request.num_shots
         self.circuits += request.num_circuits
@@ -100,9 +89,9 @@ class CountingExecutor:
         self.jobs += 1
         return self.inner.submit(request)
 
-    def collect(self, ticket: Ticket) -> ShotData:
+    def collect(self, job_handle: JobHandle) -> ShotData:
         """Pass on."""
-        return self.inner.collect(ticket)
+        return self.inner.collect(job_handle)
 
     def each(self, repeats: int) -> CountingExecutor:
         """The count of one estimate of several; preparations that measure do not ask for exactly the same each time."""
@@ -206,7 +195,7 @@ def study_pilot(problem: GradientProblem, setting: Setting, *, shots: int, level
         trainable=problem.trainable,
         in_units_of_signals=True,
     )
-    pilot, usage = _quietly(lambda: drive(work, problem.executor))
+    pilot, usage = _quietly(lambda: run_measurements(work, problem.executor))
     assert isinstance(pilot, Pilot)
     return StudyPilot(
         model=pilot.model,
@@ -234,7 +223,7 @@ def check_contrasts(problem: GradientProblem, setting: Setting) -> tuple[Measure
     betas = np.unique(np.concatenate([contrast.betas for contrast in pair]) + 0.0)
     given = problem.weights, problem.inputs, problem.targets
     work = estimator.phases(*given, RequestKey(f"check {setting.key}", 0), betas, quiet=True)
-    measured, usage = _quietly(lambda: drive(work, problem.executor))
+    measured, usage = _quietly(lambda: run_measurements(work, problem.executor))
     return measured_contrasts(measured, pair, problem.trainable), usage.shots
 
 
@@ -257,11 +246,11 @@ def measure_setting(problem: GradientProblem, setting: Setting, repeats: int, pi
         contrast=contrast_of(setting.contrast, setting.beta),
         shots=shots,
         grouping=setting.grouping,
-        preparation=KeptStates(known.estimator.preparation),
+        preparation=CachedStates(known.estimator.preparation),
     )
     counting = CountingExecutor(known.executor)
 
-    def estimate(repeat: int) -> Measuring[GradientEstimate]:
+    def estimate(repeat: int) -> MeasurementCoroutine[GradientEstimate]:
         key = RequestKey(setting.key, repeat)
         return estimator.estimate(known.weights, known.inputs, known.targets, key)
 
@@ -297,10 +286,10 @@ def _warned(log: WarningLog, repeats: int) -> list[list[Any]]:
 
 
 def repeated(
-    estimate: Callable[[int], Measuring[GradientEstimate]], executor: Executor, repeats: int
+    estimate: Callable[[int], MeasurementCoroutine[GradientEstimate]], executor: Executor, repeats: int
 ) -> list[GradientEstimate]:
     """Repeats of an estimate; their warnings of large nudges, large on purpose, are not shown."""
-    return _quietly(lambda: [drive(estimate(repeat), executor)[0] for repeat in range(repeats)])
+    return _quietly(lambda: [run_measurements(estimate(repeat), executor)[0] for repeat in range(repeats)])
 
 
 def _quietly(work: Callable[[], Any]) -> Any:

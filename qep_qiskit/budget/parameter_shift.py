@@ -1,7 +1,7 @@
 """Parameter shift: the gradient of another model, whose circuit's own angles are trained.
 
 There is no Hamiltonian in equilibrium here: the state is a circuit's, its angles are the weights, and the cost is read
-in that state. Each rotation exp(-i theta P) of a Pauli word gives means that are sinusoids of 2 theta, so that
+in that state. Each rotation exp(-i theta P) of a Pauli string gives means that are sinusoids of 2 theta, so that
 
     d<A>/d(theta) = <A>(theta + pi/4) - <A>(theta - pi/4)
 
@@ -21,17 +21,15 @@ from numpy.typing import NDArray
 from qep_qiskit.budget.baselines import shots_in_words
 from qep_qiskit.budget.costs import request_parts
 from qep_qiskit.budget.counting import counted
-from qep_qiskit.checks import check_shots
-from qep_qiskit.cost import LossOnExpectations
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.checks import check_shots
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.program import CxLayer, Layer, LayerProgram
 from qep_qiskit.evolution import energy_and_gradient, evolve
 from qep_qiskit.execution import RequestKey
-from qep_qiskit.measurement import Measuring, StateMoments, Usage, measure
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.prepared import CircuitStates
-from qep_qiskit.program import CxLayer, Layer, LayerProgram
-
-__all__ = ["AngleGradient", "ParameterShift", "exact_angle_gradient"]
+from qep_qiskit.measurement import MeasurementCoroutine, StateMoments, Usage, measure
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.outcomes.states import CircuitStates
 
 _SHIFT = np.pi / 4.0
 
@@ -96,7 +94,7 @@ class ParameterShift:
         parameters: NDArray,
         targets: NDArray,
         key: RequestKey,
-    ) -> Measuring[AngleGradient]:
+    ) -> MeasurementCoroutine[AngleGradient]:
         """Gradient of the mean cost in the circuit's own states.
 
         With a loss on expectations the error signals are measured first, in a request of their own, so that their
@@ -123,7 +121,7 @@ class ParameterShift:
         parameters: NDArray,
         targets: NDArray,
         key: RequestKey,
-    ) -> Measuring[AngleGradient]:
+    ) -> MeasurementCoroutine[AngleGradient]:
         gates = _per_rotation(program)
         angles = gates.angles(parameters)
         form = yield from self._form(hamiltonian, gates.program, angles, targets, key)
@@ -154,7 +152,7 @@ class ParameterShift:
         angles: NDArray,
         targets: NDArray,
         key: RequestKey,
-    ) -> Measuring[_Form]:
+    ) -> MeasurementCoroutine[_Form]:
         if not isinstance(hamiltonian.cost, LossOnExpectations):
             values = hamiltonian.operator_nudge(targets)[0]
             return _Form(values=values, covariance=np.zeros((*values.shape, values.shape[1])), requests=0)
@@ -168,7 +166,7 @@ class ParameterShift:
 
     def _measure(
         self, hamiltonian: NudgedHamiltonian, program: LayerProgram, points: NDArray, key: RequestKey
-    ) -> Measuring[StateMoments]:
+    ) -> MeasurementCoroutine[StateMoments]:
         return (
             yield from measure(
                 hamiltonian.groups,

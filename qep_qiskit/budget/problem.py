@@ -8,17 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.budget.counting import counted
-from qep_qiskit.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.continuous.response import Responding
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import Executor, RequestKey
 from qep_qiskit.learning import Contrast, GradientEstimator, first_beta
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.learning.free_phase import measure_free
-from qep_qiskit.measurement import Measuring, Usage, drive
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import Equilibria, Family, Preparation, Responding, Start
-from qep_qiskit.short_repr import short_repr
-
-__all__ = ["GradientProblem", "KeptStates", "Truth", "true_gradient", "with_known_signals"]
+from qep_qiskit.measurement import MeasurementCoroutine, Usage, run_measurements
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import HamiltonianFamily, Preparation, PreparationResult, WarmStart
 
 _EXACT_UP_TO_QUBITS = 14
 _PART_OF_FIRST_BETA = 0.4
@@ -96,7 +95,7 @@ def true_gradient(
         return Truth(gradient=_without_rounding(found.gradient, first), source="exact")
     beta = _PART_OF_FIRST_BETA * first
     fine = replace(estimator, shots=None, grouping="shared", contrast=Contrast(kind="four_point", beta=beta))
-    estimate, _ = drive(fine.estimate(weights, inputs, targets, RequestKey("truth", 0)), executor)
+    estimate, _ = run_measurements(fine.estimate(weights, inputs, targets, RequestKey("truth", 0)), executor)
     return Truth(gradient=_without_rounding(estimate.gradient, first), source="prepared")
 
 
@@ -123,19 +122,19 @@ def with_known_signals(problem: GradientProblem) -> GradientProblem:
         shots=[None] * len(hamiltonian.groups),
         key=RequestKey("signals", 0),
     )
-    outputs = drive(free, problem.executor)[0].outputs
+    outputs = run_measurements(free, problem.executor)[0].outputs
     assert outputs is not None
     matrix, _ = cost.readout()
 
     def expand(signals: NDArray) -> tuple[NDArray, NDArray]:
         return signals @ matrix, np.zeros(len(signals))
 
-    nudge = OperatorCost(cost.words, hamiltonian.num_qubits, expand)
+    nudge = OperatorCost(cost.terms, hamiltonian.num_qubits, expand)
     estimator = replace(problem.estimator, hamiltonian=NudgedHamiltonian(hamiltonian.network, nudge))
     return replace(problem, estimator=estimator, targets=cost.checked_loss.gradient(outputs, problem.targets))
 
 
-class KeptStates:
+class CachedStates:
     """A preparation that gives the states of a family again when the same family comes back.
 
     Repeats of an estimate prepare the same states, unless noisy error signals make their nudges. Preparations that
@@ -147,9 +146,9 @@ class KeptStates:
 
     def __init__(self, preparation: Preparation) -> None:
         self._preparation = preparation
-        self._kept: dict[bytes, Equilibria] = {}
+        self._kept: dict[bytes, PreparationResult] = {}
 
-    def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
+    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
         """States of a family, from memory where they are known."""
         name = b"".join(array.tobytes() for array in (family.free, family.nudge, family.betas))
         if name in self._kept:

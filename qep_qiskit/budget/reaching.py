@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["losses_reached", "shots_to_reach"]
-
 _EPOCHS = 10
 
 Row = Mapping[str, Any]

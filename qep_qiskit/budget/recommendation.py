@@ -16,24 +16,12 @@ from typing import Any
 import numpy as np
 
 from qep_qiskit.budget.gradient_study import StudyPilot
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution.usage import estimated_qpu_seconds
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.device.usage import estimated_qpu_seconds
 from qep_qiskit.learning import of_sign
 from qep_qiskit.learning.bias_fit import MeasuredContrasts
 from qep_qiskit.learning.error_model import split_shots
-from qep_qiskit.short_repr import short_repr
-
-__all__ = [
-    "CONFIDENCE",
-    "Check",
-    "Recommendation",
-    "Situation",
-    "check_shots",
-    "for_error",
-    "for_seconds",
-    "for_shots",
-    "require_answerable",
-]
 
 CONFIDENCE = 0.8
 """With which an error that is asked for is not passed, as far as it is the bias that is not known."""
@@ -75,7 +63,7 @@ class Check:
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
+class BudgetProblem:
     """What is given.
 
     Args:
@@ -96,7 +84,7 @@ class Situation:
     steps: int
     checks: Mapping[str, Check] = field(default_factory=dict)
 
-    def after(self, name: str, contrasts: MeasuredContrasts, shots: int, total_shots: int) -> Situation:
+    def after(self, name: str, contrasts: MeasuredContrasts, shots: int, total_shots: int) -> BudgetProblem:
         """With a check of a contrast, its own nudge before the half of it, in the fit of its bias.
 
         Args:
@@ -174,23 +162,23 @@ class Recommendation:
         }
 
 
-def for_shots(situation: Situation, shots: int) -> list[Recommendation]:
+def for_shots(budget_problem: BudgetProblem, shots: int) -> list[Recommendation]:
     """The best of every contrast for equal shots in all, the smallest error first.
 
     Args:
-        situation: What is given.
+        budget_problem: What is given.
         shots: Per batch of the symmetric contrast, or of the first there is; others get as many in all.
     """
-    guide = situation.pilots.get("symmetric") or next(iter(situation.pilots.values()))
+    guide = budget_problem.pilots.get("symmetric") or next(iter(budget_problem.pilots.values()))
     total = shots * float(guide.batches.sum())
     found = [
-        _best(situation, name, pilot, max(1.0, total / float(pilot.batches.sum())))
-        for name, pilot in situation.pilots.items()
+        _best(budget_problem, name, pilot, max(1.0, total / float(pilot.batches.sum())))
+        for name, pilot in budget_problem.pilots.items()
     ]
     return sorted(found, key=lambda one: one.error)
 
 
-def for_error(situation: Situation, relative_error: float) -> list[Recommendation]:
+def for_error(budget_problem: BudgetProblem, relative_error: float) -> list[Recommendation]:
     """The cheapest way of every contrast to a relative error, the cheapest first.
 
     The error is not passed with the probability `CONFIDENCE`.
@@ -199,15 +187,15 @@ def for_error(situation: Situation, relative_error: float) -> list[Recommendatio
         ConfigError: No contrast reaches it, or it is out of range.
     """
     require_answerable("--target-error", relative_error)
-    if not situation.gradient_length > 0:
+    if not budget_problem.gradient_length > 0:
         raise ConfigError(
             "--target-error: the gradient is zero at these weights, and no error relative to it; give the folder of a "
             "trained run, or other starting weights"
         )
-    wanted, found, problems = relative_error * situation.gradient_length, [], []
-    for name, pilot in situation.pilots.items():
+    wanted, found, problems = relative_error * budget_problem.gradient_length, [], []
+    for name, pilot in budget_problem.pilots.items():
         try:
-            found.append(_reaching(situation, name, pilot, wanted))
+            found.append(_reaching(budget_problem, name, pilot, wanted))
         except ConfigError as problem:
             problems.append(problem)
     if not found:
@@ -215,17 +203,17 @@ def for_error(situation: Situation, relative_error: float) -> list[Recommendatio
     return sorted(found, key=lambda one: one.total_shots)
 
 
-def _reaching(situation: Situation, name: str, pilot: StudyPilot, wanted: float) -> Recommendation:
+def _reaching(budget_problem: BudgetProblem, name: str, pilot: StudyPilot, wanted: float) -> Recommendation:
     """The cheapest nudge and split; the one that was checked, where it is about as cheap."""
     model, sign = pilot.model, _sign(name)
     shares = _shares(pilot, model.shots_for(wanted, sign=sign, confidence=CONFIDENCE)[1])
     shots, beta = model.shots_for(wanted, shares, sign=sign, confidence=CONFIDENCE)
-    if name in situation.checks:
-        checked = situation.checks[name].beta
+    if name in budget_problem.checks:
+        checked = budget_problem.checks[name].beta
         at_checked = model.shots_at(checked, wanted, shares, confidence=CONFIDENCE)
         if at_checked <= _WORTH_ANOTHER_CHECK * shots:
             shots, beta = at_checked, checked
-    return _at(situation, name, pilot, _rounded_up(shots), beta)
+    return _at(budget_problem, name, pilot, _rounded_up(shots), beta)
 
 
 def check_shots(recommendation: Recommendation) -> int:
@@ -236,7 +224,7 @@ def check_shots(recommendation: Recommendation) -> int:
     return min(_SHOTS_OF_A_CHECK * recommendation.shots, _MOST_SHOTS_OF_A_CHECK)
 
 
-def for_seconds(situation: Situation, qpu_seconds: float) -> list[Recommendation]:
+def for_seconds(budget_problem: BudgetProblem, qpu_seconds: float) -> list[Recommendation]:
     """The best that a gradient can be for QPU seconds, by every contrast, the smallest error first.
 
     Raises:
@@ -244,28 +232,30 @@ def for_seconds(situation: Situation, qpu_seconds: float) -> list[Recommendation
     """
     require_answerable("--qpu-seconds", qpu_seconds)
     each = estimated_qpu_seconds(1, 0)
-    left = qpu_seconds - estimated_qpu_seconds(0, situation.jobs)
+    left = qpu_seconds - estimated_qpu_seconds(0, budget_problem.jobs)
     found = []
-    for name, pilot in situation.pilots.items():
-        batches = float(pilot.batches.sum()) * situation.samples
+    for name, pilot in budget_problem.pilots.items():
+        batches = float(pilot.batches.sum()) * budget_problem.samples
         shots = int(left / each / batches)
         if shots >= 1:
-            found.append(_within(situation, name, pilot, shots, qpu_seconds))
+            found.append(_within(budget_problem, name, pilot, shots, qpu_seconds))
     if not found:
-        fewest = min(float(pilot.batches.sum()) for pilot in situation.pilots.values()) * situation.samples
-        least = math.ceil(1000 * estimated_qpu_seconds(math.ceil(fewest), situation.jobs)) / 1000
-        jobs = "one job" if situation.jobs == 1 else f"{situation.jobs} jobs"
+        fewest = min(float(pilot.batches.sum()) for pilot in budget_problem.pilots.values()) * budget_problem.samples
+        least = math.ceil(1000 * estimated_qpu_seconds(math.ceil(fewest), budget_problem.jobs)) / 1000
+        jobs = "one job" if budget_problem.jobs == 1 else f"{budget_problem.jobs} jobs"
         raise ConfigError(
             f"--qpu-seconds: expected at least {least:g} (one shot a batch, in {jobs} of 2 s), got {qpu_seconds:g}"
         )
     return sorted(found, key=lambda one: one.error)
 
 
-def _within(situation: Situation, name: str, pilot: StudyPilot, shots: int, qpu_seconds: float) -> Recommendation:
+def _within(
+    budget_problem: BudgetProblem, name: str, pilot: StudyPilot, shots: int, qpu_seconds: float
+) -> Recommendation:
     """A split that rounds up may take a little more than its mean says."""
-    found = _best(situation, name, pilot, float(shots))
+    found = _best(budget_problem, name, pilot, float(shots))
     while found.qpu_seconds > qpu_seconds and found.shots > 1:
-        found = _best(situation, name, pilot, float(found.shots - 1))
+        found = _best(budget_problem, name, pilot, float(found.shots - 1))
     return found
 
 
@@ -303,41 +293,41 @@ def _shares(pilot: StudyPilot, beta: float) -> np.ndarray | None:
     return shares if gain > _GAIN_WORTH_A_SPLIT else None
 
 
-def _best(situation: Situation, name: str, pilot: StudyPilot, shots: float) -> Recommendation:
+def _best(budget_problem: BudgetProblem, name: str, pilot: StudyPilot, shots: float) -> Recommendation:
     """At the best nudge for the shots; at the one that was checked, where it is about as good."""
     model, whole = pilot.model, max(1, round(shots))
     beta = model.best_beta(whole, sign=_sign(name))
     beta = model.best_beta(whole, _shares(pilot, beta), sign=_sign(name))
-    if name in situation.checks:
-        checked, shares = situation.checks[name].beta, _shares(pilot, beta)
+    if name in budget_problem.checks:
+        checked, shares = budget_problem.checks[name].beta, _shares(pilot, beta)
         if model.error(checked, whole, shares) <= np.sqrt(_WORTH_ANOTHER_CHECK) * model.error(beta, whole, shares):
             beta = checked
-    return _at(situation, name, pilot, shots, beta)
+    return _at(budget_problem, name, pilot, shots, beta)
 
 
-def _at(situation: Situation, name: str, pilot: StudyPilot, shots: float, beta: float) -> Recommendation:
+def _at(budget_problem: BudgetProblem, name: str, pilot: StudyPilot, shots: float, beta: float) -> Recommendation:
     model, whole = pilot.model, max(1, round(shots))
     shares = _shares(pilot, beta)
     split = None if shares is None else split_shots(whole, shares)
     each = np.full(len(pilot.batches), whole) if split is None else np.array(split)
-    total = int(each @ pilot.batches) * situation.samples
+    total = int(each @ pilot.batches) * budget_problem.samples
     error = model.error(beta, whole, shares)
-    length = situation.gradient_length if situation.gradient_length > 0 else float("nan")
+    length = budget_problem.gradient_length if budget_problem.gradient_length > 0 else float("nan")
     low, high = (model.error_quantile(beta, whole, shares, confidence=end) / length for end in _INTERVAL)
-    check = situation.checks.get(name)
+    check = budget_problem.checks.get(name)
     return Recommendation(
         contrast=name,
         beta=beta,
         shots=whole,
-        split=None if split is None else dict(zip(situation.groups, split, strict=True)),
+        split=None if split is None else dict(zip(budget_problem.groups, split, strict=True)),
         error=error,
         relative_error=error / length,
         relative_error_low=low,
         relative_error_high=high,
         total_shots=total,
-        qpu_seconds=estimated_qpu_seconds(total, situation.jobs),
-        run_shots=total * situation.steps,
-        run_qpu_seconds=estimated_qpu_seconds(total, situation.jobs) * situation.steps,
+        qpu_seconds=estimated_qpu_seconds(total, budget_problem.jobs),
+        run_shots=total * budget_problem.steps,
+        run_qpu_seconds=estimated_qpu_seconds(total, budget_problem.jobs) * budget_problem.steps,
         pilot_shots=pilot.shots,
         check=check if check is not None and check.beta == beta else None,
     )

@@ -23,10 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.short_repr import short_repr
-
-__all__ = ["PointStatistics", "mse_pull", "point_statistics"]
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.short_repr import short_repr
 
 _RECORDED = (
     *("rmse", "rmse_low", "rmse_high", "relative_rmse", "bias", "bias_low", "bias_high", "std"),

@@ -2,4 +2,6 @@
 
 from qep_qiskit.cli.main import main
 
-__all__ = ["main"]
+__all__ = [
+    "main",
+]

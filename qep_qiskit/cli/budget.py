@@ -11,38 +11,36 @@ from typing import Any
 from rich.console import Console
 
 from qep_qiskit.budget.checking import checked
+from qep_qiskit.budget.folder import BudgetFolder
+from qep_qiskit.budget.noise import cancellation_rows, noise_rows, noisy_setups
 from qep_qiskit.budget.recommendation import (
     CONFIDENCE,
+    BudgetProblem,
     Recommendation,
-    Situation,
     for_error,
     for_seconds,
     for_shots,
     require_answerable,
 )
-from qep_qiskit.cli.points_view import PointsView
-from qep_qiskit.cli.source import open_source
-from qep_qiskit.config import Experiment
-from qep_qiskit.config.section import parsed_shots
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.network import GridNetwork
-from qep_qiskit.studies.budget_folder import BudgetFolder
-from qep_qiskit.studies.budget_noise import cancellation_rows, noise_rows, noisy_setups
-from qep_qiskit.studies.budget_setup import BudgetSetup, problem_of, setup_of
-from qep_qiskit.studies.budget_training import check_training, training_points, training_rows
-from qep_qiskit.studies.findings import (
+from qep_qiskit.budget.setup import BudgetSetup, problem_of, setup_of
+from qep_qiskit.budget.study import GradientStudy, Study
+from qep_qiskit.budget.summary_sentences import (
     comparison_sentences,
     gradient_sentences,
     noise_sentences,
     training_sentences,
 )
-from qep_qiskit.studies.gradient import GradientStudy, Study
-from qep_qiskit.studies.points import Point, Row
-from qep_qiskit.studies.pool import open_pool
-from qep_qiskit.studies.table import require_table_format, write_table
-from qep_qiskit.studies.warned_points import warned_runs, warned_sentences
-
-__all__ = ["run"]
+from qep_qiskit.budget.training import check_training, training_points, training_rows
+from qep_qiskit.cli.points_view import PointsView
+from qep_qiskit.cli.source import open_source
+from qep_qiskit.config import Experiment
+from qep_qiskit.config.section import parsed_shots
+from qep_qiskit.continuous.grid_network import GridNetwork
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.runs.points import Point, Row
+from qep_qiskit.runs.pool import open_pool
+from qep_qiskit.runs.table import require_table_format, write_table
+from qep_qiskit.runs.warned_points import warned_runs, warned_sentences
 
 _RECOMMENDED_SHOTS = 1000
 _TRUTH_OF_NOISE = ", and in the noise study that of the same circuits without noise"
@@ -97,7 +95,7 @@ def _worked_out(
     begun = GradientStudy.begun(study)
     if "gradient" in studies:
         tables["gradient"] = begun.rows()
-        sentences += gradient_sentences(tables["gradient"], begun.pilots, begun.favourite)
+        sentences += gradient_sentences(tables["gradient"], begun.pilots, begun.default_contrast)
     if "comparison" in studies:
         tables["comparison"] = begun.comparison()
         sentences += comparison_sentences(tables["comparison"])
@@ -110,9 +108,9 @@ def _worked_out(
         tables["noise"] = noise_rows(study, setups)
         tables["cancellation"] = cancellation_rows(study, setups)
         sentences += noise_sentences(tables["noise"], tables["cancellation"])
-    situation = begun.situation(experiment)
-    best = for_shots(situation, _usual_shots(experiment))[0]
-    facts = _facts(experiment, study, situation, best, sentences, tables)
+    budget_problem = begun.budget_problem(experiment)
+    best = for_shots(budget_problem, _usual_shots(experiment))[0]
+    facts = _facts(experiment, study, budget_problem, best, sentences, tables)
     return tables, {**facts, "warnings": warned_sentences({**tables, "training": warned_runs(runs)})}
 
 
@@ -123,7 +121,7 @@ def _usual_shots(experiment: Experiment) -> int:
 def _facts(
     experiment: Experiment,
     study: Study,
-    situation: Situation,
+    budget_problem: BudgetProblem,
     best: Recommendation,
     sentences: Sequence[str],
     studied: Collection[str],
@@ -132,15 +130,15 @@ def _facts(
     problem = problem_of(study.setup, study.config.reference)
     truth = {"exact": "exact eigenstates", "prepared": "the prepared states without shots"}[problem.truth.source]
     trained = int(problem.trainable.sum())
-    split = best.split or dict.fromkeys(situation.groups, best.shots)
+    split = best.split or dict.fromkeys(budget_problem.groups, best.shots)
     return {
         "name": experiment.config.name,
         "network": f"{network.num_qubits} spins, {trained} trainable weights; errors are counted from the gradient of "
-        f"{truth}, mean over {situation.samples} training samples",
+        f"{truth}, mean over {budget_problem.samples} training samples",
         "truth": truth + (_TRUTH_OF_NOISE if "noise" in studied else ""),
         "num_weights": trained,
         "num_qubits": network.num_qubits,
-        "num_samples": situation.samples,
+        "num_samples": budget_problem.samples,
         "gradient_norm": problem.true_length,
         "sentences": list(sentences),
         "recommendation": {
@@ -159,7 +157,7 @@ def _facts(
 
 def _report(path: Path, tables: dict[str, list[Row]], facts: dict[str, Any], options: argparse.Namespace) -> int:
     """Tables first, because the page links to them; figures are imported only now."""
-    from qep_qiskit.report.budget import write_budget_report
+    from qep_qiskit.budget.report.page import write_budget_report
 
     for name, rows in tables.items():
         if rows:
@@ -195,16 +193,16 @@ def _answer(options: argparse.Namespace, experiment: Experiment, setup: BudgetSe
         study = Study(setup=setup, config=experiment.config.budget, pool=pool, progress=view.show)
         begun = GradientStudy.begun(study)
 
-        def ask(situation: Situation) -> list[Recommendation]:
+        def ask(budget_problem: BudgetProblem) -> list[Recommendation]:
             if options.target_error is not None:
-                return for_error(situation, options.target_error)
-            return for_seconds(situation, options.qpu_seconds)
+                return for_error(budget_problem, options.target_error)
+            return for_seconds(budget_problem, options.qpu_seconds)
 
-        found = checked(begun.situation(experiment), ask, begun.checks)
+        found = checked(begun.budget_problem(experiment), ask, begun.checks)
     if options.json:
         print(json.dumps({"confidence": CONFIDENCE, "answers": [one.record() for one in found]}, indent=1))
         return 0
-    from qep_qiskit.report.budget.cells import answers_table
+    from qep_qiskit.budget.report.cells import answers_table
 
     console = Console()
     console.print(answers_table([one.record() for one in found], title=experiment.config.name))

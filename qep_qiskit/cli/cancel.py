@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 
 from qep_qiskit.cli.working import require_device
-from qep_qiskit.execution.jobs import cancel_jobs
-from qep_qiskit.execution.ledger import JobLedger
-from qep_qiskit.studies.training import device_of, ledger_path, open_run
-
-__all__ = ["run"]
+from qep_qiskit.device.jobs import cancel_jobs
+from qep_qiskit.device.ledger import JobLedger
+from qep_qiskit.runs.training import device_of, ledger_path, open_run
 
 
 def run(options: argparse.Namespace) -> int:

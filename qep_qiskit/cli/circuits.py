@@ -14,20 +14,18 @@ from rich.console import Console
 
 from qep_qiskit.cli.source import checked_sample, open_source
 from qep_qiskit.config import Experiment
-from qep_qiskit.cost import LossOnExpectations
-from qep_qiskit.errors import ConfigError, RunFolderError
+from qep_qiskit.core.errors import ConfigError, RunFolderError
+from qep_qiskit.core.files import write_atomically
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.program import lower
 from qep_qiskit.execution import RequestKey, measured_circuit
-from qep_qiskit.files import write_atomically
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.learning.locality import locality
-from qep_qiskit.measurement import drive
-from qep_qiskit.operators import CommutingGroup
-from qep_qiskit.preparation import Family, Start
-from qep_qiskit.program import lower
+from qep_qiskit.measurement import run_measurements
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.preparation import HamiltonianFamily, WarmStart
 from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.report.locality_table import locality_table
-
-__all__ = ["NamedCircuit", "gradient_circuits", "run"]
 
 _DRAWING_WIDTH = 150
 
@@ -73,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
         _write(Path(options.out), named)
     console.print(_table(named, experiment.config.name))
     estimator = experiment.estimator
-    console.print(locality_table(locality(estimator.hamiltonian, estimator.reading_plan)))
+    console.print(locality_table(locality(estimator.hamiltonian, estimator.measurement_plan)))
     if options.out is not None:
         print(f"wrote {len(named)} circuits to {options.out}, each as .qasm (OpenQASM 3) and .txt (drawing)")
     return 0
@@ -104,15 +102,15 @@ def gradient_circuits(experiment: Experiment, weights: NDArray, sample: int) -> 
     data = experiment.task.train.take(checked_sample(experiment, sample))
     betas = sorted({0.0, *experiment.estimator.contrast.betas.tolist()}, key=lambda beta: (abs(beta), -beta))
     level = experiment.config.preparation.target_level
-    family = Family(
+    family = HamiltonianFamily(
         groups=hamiltonian.groups,
         free=hamiltonian.free_coefficients(weights, data.inputs),
         nudge=exact_gradient(hamiltonian, weights, data.inputs, data.targets, level=level).nudge,
         betas=np.array(betas),
         key=RequestKey("circuits", sample),
     )
-    work = experiment.estimator.preparation.prepare(family, Start())
-    states = drive(work, experiment.executor)[0].states.as_circuits()
+    work = experiment.estimator.preparation.prepare(family, WarmStart())
+    states = run_measurements(work, experiment.executor)[0].states.as_circuits()
     template = lower(states.program)
     for beta, values in zip(betas, states.parameters, strict=True):
         for group in hamiltonian.groups:
@@ -129,7 +127,7 @@ def _read_for(experiment: Experiment, beta: float, group: CommutingGroup) -> str
     hamiltonian = estimator.hamiltonian
     index = hamiltonian.groups.index(group)
     uses = []
-    if beta == 0.0 and isinstance(hamiltonian.cost, LossOnExpectations) and index in hamiltonian.reading_groups:
+    if beta == 0.0 and isinstance(hamiltonian.cost, LossOnExpectations) and index in hamiltonian.measured_groups:
         uses.append("outputs")
     if beta in estimator.contrast.betas and index in hamiltonian.network_groups:
         uses.append("gradient")

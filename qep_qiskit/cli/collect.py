@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 
 from qep_qiskit.cli.working import place_of, require_device, say_stopped, working_in
-from qep_qiskit.execution.remote import Pace
-from qep_qiskit.studies.training import load_matching_state, open_run
-
-__all__ = ["run"]
+from qep_qiskit.device.remote import Pace
+from qep_qiskit.runs.training import load_matching_state, open_run
 
 
 def run(options: argparse.Namespace) -> int:

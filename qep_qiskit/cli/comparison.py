@@ -8,15 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.config import Experiment
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning import GradientEstimate
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.learning.finite_differences import finite_differences, idle_names
-from qep_qiskit.measurement import drive
+from qep_qiskit.measurement import run_measurements
 from qep_qiskit.tasks import Dataset
-
-__all__ = ["compare_exact", "compare_finite_difference", "require_differences"]
 
 _FAR = 0.1
 _SIGMAS = 4.0
@@ -40,7 +38,7 @@ def compare_exact(
     exact = exact_gradient(hamiltonian, weights, sample.inputs, sample.targets, **states)
     ideal, executor = experiment.ideal
     work = ideal.estimate(weights, sample.inputs, sample.targets, RequestKey("compare", 0))
-    contrast = drive(work, executor)[0].gradient
+    contrast = run_measurements(work, executor)[0].gradient
     for row, true, finite_beta in zip(rows, exact.gradient, contrast, strict=True):
         error = row["standard_error"]
         row["exact"] = float(true)

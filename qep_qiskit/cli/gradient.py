@@ -17,17 +17,16 @@ from rich.console import Console
 from qep_qiskit.cli.comparison import compare_exact, compare_finite_difference, require_differences
 from qep_qiskit.cli.source import checked_sample, open_source
 from qep_qiskit.config import Experiment
+from qep_qiskit.core.warning_log import WarningLog, counting_warnings
 from qep_qiskit.execution import RequestKey
-from qep_qiskit.learning import GradientEstimate, RunFolder
+from qep_qiskit.learning import GradientEstimate
 from qep_qiskit.learning.gradient_watch import watch_one
 from qep_qiskit.learning.replicates import ScatterTally
-from qep_qiskit.measurement import Usage, drive
+from qep_qiskit.measurement import Usage, run_measurements
 from qep_qiskit.report.tables import gradient_table, value_with_error
-from qep_qiskit.studies.training import asking
+from qep_qiskit.runs.folder import RunFolder
+from qep_qiskit.runs.training import asking
 from qep_qiskit.tasks import Dataset
-from qep_qiskit.warning_log import WarningLog, counting_warnings
-
-__all__ = ["run"]
 
 _ROUGH = {"approximate": "standard errors of the gradient", "cost_approximate": "that of the cost"}
 _COMPARISONS = {"exact": compare_exact, "finite-difference": compare_finite_difference}
@@ -45,7 +44,9 @@ def run(options: argparse.Namespace) -> int:
         experiment, pilots = _with_pilot(asked, weights, sample)
         estimator = replace(experiment.estimator, read_free_cost=True)
         key = RequestKey("gradient", options.sample)
-        estimate, usage = drive(estimator.estimate(weights, sample.inputs, sample.targets, key), experiment.executor)
+        estimate, usage = run_measurements(
+            estimator.estimate(weights, sample.inputs, sample.targets, key), experiment.executor
+        )
         usage += pilots
         watch_one(estimate, experiment.network.layout.trainable())
     rows = _rows(experiment, weights, estimate)
@@ -83,9 +84,9 @@ def _asking(
 def _with_pilot(experiment: Experiment, weights: NDArray, sample: Dataset) -> tuple[Experiment, Usage]:
     """With nudge and split by a pilot where the configuration asks for it and no run has chosen them yet."""
     policy, estimator = experiment.policy, experiment.estimator
-    if not policy.flies_pilots or experiment.spending is not None:
+    if not policy.uses_pilots or experiment.step_shots is not None:
         return experiment, Usage()
-    work = policy.fly(
+    work = policy.run_pilot(
         policy.start(estimator),
         estimator,
         weights,
@@ -94,8 +95,8 @@ def _with_pilot(experiment: Experiment, weights: NDArray, sample: Dataset) -> tu
         RequestKey("pilot", 0),
         trainable=experiment.network.layout.trainable(),
     )
-    (spending, _), usage = drive(work, experiment.executor)
-    return replace(experiment, estimator=spending.applied(estimator), spending=spending), usage
+    (step_shots, _), usage = run_measurements(work, experiment.executor)
+    return replace(experiment, estimator=step_shots.applied(estimator), step_shots=step_shots), usage
 
 
 def _finite(value: float) -> float | None:

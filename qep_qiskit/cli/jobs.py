@@ -13,16 +13,14 @@ from rich.console import Console
 
 from qep_qiskit.cli.working import require_device
 from qep_qiskit.config import Experiment
-from qep_qiskit.errors import QepError
-from qep_qiskit.execution.jobs import states_at_service
-from qep_qiskit.execution.ledger import JobEntry, JobLedger
-from qep_qiskit.execution.patience import Patience
+from qep_qiskit.core.errors import QepError
+from qep_qiskit.device.jobs import states_at_service
+from qep_qiskit.device.ledger import JobEntry, JobLedger
+from qep_qiskit.device.retries import RetryPolicy
 from qep_qiskit.report.fitted_table import FittedTable
-from qep_qiskit.studies.training import device_of, ledger_path, open_run
+from qep_qiskit.runs.training import device_of, ledger_path, open_run
 
-__all__ = ["run"]
-
-_QUICK = Patience(without_answer=20.0)
+_QUICK = RetryPolicy(without_answer=20.0)
 
 
 def run(options: argparse.Namespace) -> int:

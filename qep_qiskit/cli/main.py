@@ -13,9 +13,7 @@ from typing import NoReturn
 
 from qep_qiskit import __version__
 from qep_qiskit.cli.streams import accept_all_characters, give_up_output, streams_that_end_nothing, system_line
-from qep_qiskit.errors import QepError, QepWarning, StillQueuedError, WorkerLostError
-
-__all__ = ["main"]
+from qep_qiskit.core.errors import QepError, QepWarning, StillQueuedError, WorkerLostError
 
 _MANUAL = """\
 Train quantum systems by Quantum Equilibrium Propagation on quantum circuits.

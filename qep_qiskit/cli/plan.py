@@ -10,12 +10,10 @@ from qiskit.providers import BackendV2
 from rich.console import Console
 
 from qep_qiskit.config import Experiment, from_file
-from qep_qiskit.config.build_executor import build_patience
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution.patience import PatientDevice
-from qep_qiskit.studies.training import device_of
-
-__all__ = ["run"]
+from qep_qiskit.config.build_executor import build_retry_policy
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.device.retries import RetryingDevice
+from qep_qiskit.runs.training import device_of
 
 
 def run(options: argparse.Namespace) -> int:
@@ -32,9 +30,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _planned(experiment: Experiment) -> dict[str, Any]:
     """The record of the plan, with what would make the run cheaper. Qiskit is imported only now."""
-    from qep_qiskit.studies.plan import circuits_on, plan_requests
-    from qep_qiskit.studies.plan_requests import record_run
-    from qep_qiskit.studies.plan_savings import savings
+    from qep_qiskit.plan.estimate import circuits_on, plan_requests
+    from qep_qiskit.plan.requests import record_run
+    from qep_qiskit.plan.savings import savings
 
     device, fractional, left = _device(experiment)
     requests = record_run(experiment)
@@ -51,9 +49,9 @@ def _device(experiment: Experiment) -> tuple[BackendV2, BackendV2 | None, float 
     from qep_qiskit.config.build_local_device import fractional_of, local_device, whole_device
 
     if remote is not None:
-        left = PatientDevice(remote, build_patience(config)).asked(remote.seconds_left)
+        left = RetryingDevice(remote, build_retry_policy(config)).asked(remote.seconds_left)
         return remote.backend, fractional_of(config, remote.whole), left
-    if not config.execution.where.is_described:
+    if not config.execution.where.is_snapshot:
         raise ConfigError(
             f"execution.backend: '{config.execution.backend}' charges nothing; name a device with --backend, such as "
             "fake_torino"
@@ -62,13 +60,13 @@ def _device(experiment: Experiment) -> tuple[BackendV2, BackendV2 | None, float 
 
 
 def _print(plan: dict[str, Any], title: str) -> None:
-    from qep_qiskit.report.plan_tables import cost_table, placement_table, savings_table, shares_table
+    from qep_qiskit.plan.tables import allocation_table, cost_table, savings_table, transpilation_table
 
     console = Console()
     console.print(cost_table(plan, title=title))
-    console.print(shares_table(plan))
+    console.print(allocation_table(plan))
     for program in plan["programs"]:
-        console.print(placement_table(program))
+        console.print(transpilation_table(program))
         console.print()
     if plan["savings"]:
         console.print(savings_table(plan["savings"]))

@@ -8,10 +8,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from qep_qiskit.studies import points
-from qep_qiskit.warning_log import WarningCount
-
-__all__ = ["PointsView"]
+from qep_qiskit.core.warning_log import WarningCount
+from qep_qiskit.runs import points
 
 _SECONDS_BETWEEN_LINES = 10.0
 

@@ -9,15 +9,13 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from qep_qiskit.errors import ConfigError, RunFolderError
-from qep_qiskit.learning import Evaluation, Spending, evaluate
-from qep_qiskit.learning.recollection import lent_by_neighbours
+from qep_qiskit.core.errors import ConfigError, RunFolderError
+from qep_qiskit.learning import Evaluation, StepShots, evaluate
 from qep_qiskit.learning.target_errors import target_errors
+from qep_qiskit.learning.warm_starts import nearest_warm_start
 from qep_qiskit.report.tables import prediction_table, value_with_error
-from qep_qiskit.studies.training import asking, load_matching_state, open_run
+from qep_qiskit.runs.training import asking, load_matching_state, open_run
 from qep_qiskit.tasks import Dataset, Task, decode, read_rows
-
-__all__ = ["run"]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -33,14 +31,14 @@ def run(options: argparse.Namespace) -> int:
     known = data.num_targets > 0
     with asking(folder, experiment, state.weights, data.inputs, data.targets) as asked:
         found = evaluate(
-            Spending.of(experiment.estimator, state.spending),
+            StepShots.of(experiment.estimator, state.step_shots),
             asked.executor,
             state.weights,
             data,
             purpose="predict",
             index=0,
             with_cost=known,
-            memory=lent_by_neighbours(state.recollections, task.train.inputs, data.inputs),
+            memory=nearest_warm_start(state.warm_starts, task.train.inputs, data.inputs),
         )
     if found.outputs is None:
         raise ConfigError(f"{options.folder}: this network has no outputs to predict with")

@@ -10,8 +10,6 @@ from rich.table import Column
 
 from qep_qiskit.learning.trainer import Outcome, Record, Trainer
 
-__all__ = ["ProgressView"]
-
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_LINES_OF_WAITING = 60.0
 _WIDTH_OF_WORDS = 100
@@ -81,7 +79,7 @@ class ProgressView:
             self._bar.update(self._task, figures=self._figures(trainer, {}))
         elif time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
-            text = f"step {trainer.state.step + 1}/{trainer.total_steps}, request {len(trainer.state.journal)}"
+            text = f"step {trainer.state.step + 1}/{trainer.total_steps}, request {len(trainer.state.request_log)}"
             self._console.print(f"{text}  {_compact(trainer.state.shots)} shots", highlight=False)
 
     def on_wait(self, job_id: str, seconds: float) -> None:

@@ -8,10 +8,8 @@ from dataclasses import replace
 from qep_qiskit.cli.train import train_in
 from qep_qiskit.config import Experiment
 from qep_qiskit.config.load import with_overrides
-from qep_qiskit.learning import RunFolder
-from qep_qiskit.studies.training import open_run
-
-__all__ = ["reopened", "run"]
+from qep_qiskit.runs.folder import RunFolder
+from qep_qiskit.runs.training import open_run
 
 
 def run(options: argparse.Namespace) -> int:

@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 
 from qep_qiskit.config import Experiment, from_file
 from qep_qiskit.config.load import with_overrides
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.learning import Spending
-from qep_qiskit.studies.training import load_matching_state, open_run
-
-__all__ = ["checked_sample", "open_source"]
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.learning import StepShots
+from qep_qiskit.runs.training import load_matching_state, open_run
 
 
 def open_source(
@@ -40,8 +38,8 @@ def open_source(
         state = load_matching_state(folder, experiment)
         if state is None:
             return experiment, _start_weights(experiment)
-        estimator = Spending.of(experiment.estimator, state.spending)
-        return replace(experiment, estimator=estimator, spending=state.spending), state.weights
+        estimator = StepShots.of(experiment.estimator, state.step_shots)
+        return replace(experiment, estimator=estimator, step_shots=state.step_shots), state.weights
     experiment = from_file(path, overrides)
     return experiment, _start_weights(experiment)
 

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-__all__ = ["accept_all_characters", "give_up_output", "streams_that_end_nothing", "system_line"]
-
 _HANDLER = "qep_qiskit.plain"
 _PLAIN = {"±": "+-", "−": "-", "…": "...", "·": ".", "×": "x", "≤": "<=", "≥": ">=", "→": "->", "█": "#", "■": "#"}
 _PLAIN |= {"β": "beta", "η": "eta", "ħ": "hbar", "σ": "sigma", "θ": "theta", "µ": "u", "μ": "u", "π": "pi", "░": ":"}

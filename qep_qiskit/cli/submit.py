@@ -8,11 +8,9 @@ from pathlib import Path
 from qep_qiskit.cli.resume import reopened
 from qep_qiskit.cli.train import begun
 from qep_qiskit.cli.working import Work, place_of, require_device, say_stopped, working_in
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution.remote import Pace
-from qep_qiskit.learning import RunFolder
-
-__all__ = ["run"]
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.device.remote import Pace
+from qep_qiskit.runs.folder import RunFolder
 
 
 def run(options: argparse.Namespace) -> int:

@@ -12,16 +12,14 @@ from typing import Any
 from rich.console import Console
 
 from qep_qiskit.cli.points_view import PointsView
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.report.tables import grid_table
-from qep_qiskit.studies.averages import averaged
-from qep_qiskit.studies.grid import check_points, grid, parse_axis
-from qep_qiskit.studies.pool import open_pool
-from qep_qiskit.studies.sweep import SweepResult, run_sweep
-from qep_qiskit.studies.sweep_folder import SweepFolder
-from qep_qiskit.studies.table import require_table_format
-
-__all__ = ["run"]
+from qep_qiskit.runs.averages import averaged
+from qep_qiskit.runs.grid import check_points, grid, parse_axis
+from qep_qiskit.runs.pool import open_pool
+from qep_qiskit.runs.sweep import SweepResult, run_sweep
+from qep_qiskit.runs.sweep_folder import SweepFolder
+from qep_qiskit.runs.table import require_table_format
 
 _SOME_FAILED = 1
 _AVERAGED = ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "shots", "circuits", "seconds")

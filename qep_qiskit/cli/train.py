@@ -8,14 +8,12 @@ from pathlib import Path
 
 from qep_qiskit.cli.working import free_folder, require_device, say_stopped, working_in
 from qep_qiskit.config import Experiment, from_file
-from qep_qiskit.config.build_executor import build_patience
-from qep_qiskit.errors import QepError
-from qep_qiskit.execution.patience import PatientDevice
-from qep_qiskit.execution.service import RemoteDevice
-from qep_qiskit.learning import RunFolder
-from qep_qiskit.studies.training import device_of, start_run
-
-__all__ = ["begun", "run", "train_in"]
+from qep_qiskit.config.build_executor import build_retry_policy
+from qep_qiskit.core.errors import QepError
+from qep_qiskit.device.retries import RetryingDevice
+from qep_qiskit.device.service import RemoteDevice
+from qep_qiskit.runs.folder import RunFolder
+from qep_qiskit.runs.training import device_of, start_run
 
 
 def run(options: argparse.Namespace) -> int:
@@ -56,9 +54,9 @@ def begun(
 def _require_start(experiment: Experiment, device: RemoteDevice) -> None:
     """Warn and refuse before anything is written. Qiskit's transpiler is imported only now."""
     from qep_qiskit.execution.surviving_signal import warn_of_lost_signal
-    from qep_qiskit.studies.plan import plan_on
+    from qep_qiskit.plan.estimate import plan_on
 
-    PatientDevice(device, build_patience(experiment.config)).require_open("try later or use another backend")
+    RetryingDevice(device, build_retry_policy(experiment.config)).require_open("try later or use another backend")
     plan = plan_on(experiment, device)
     for program in plan.programs:
         warn_of_lost_signal(program.surviving, plan.device)

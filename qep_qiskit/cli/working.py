@@ -13,14 +13,13 @@ from rich.console import Console, RenderableType
 
 from qep_qiskit.cli.progress import ProgressView
 from qep_qiskit.config import Experiment
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution.remote import Pace, RemoteExecutor
-from qep_qiskit.execution.service import RemoteDevice
-from qep_qiskit.learning import RunFolder, Trainer, TrainingState
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.device.remote import Pace, RemoteExecutor
+from qep_qiskit.device.service import RemoteDevice
+from qep_qiskit.learning import Trainer, TrainingState
 from qep_qiskit.learning.trainer import Outcome
-from qep_qiskit.studies.training import device_of, is_finished, load_matching_state, on_device, trainer_in
-
-__all__ = ["INTERRUPTED", "Work", "free_folder", "place_of", "report_of", "require_device", "say_stopped", "working_in"]
+from qep_qiskit.runs.folder import RunFolder
+from qep_qiskit.runs.training import device_of, is_finished, load_matching_state, on_device, trainer_in
 
 INTERRUPTED = 130
 
@@ -92,7 +91,7 @@ def say_stopped(work: Work, folder: RunFolder) -> int:
 
 def place_of(trainer: Trainer) -> str:
     """Where a run stopped: between two steps, or with so many answers of the work under way."""
-    answers = len(trainer.state.journal)
+    answers = len(trainer.state.request_log)
     if not answers:
         return f"after step {trainer.state.step} of {trainer.total_steps}"
     return f"in step {trainer.state.step + 1} of {trainer.total_steps}, with {answers} answers kept"
@@ -100,7 +99,7 @@ def place_of(trainer: Trainer) -> str:
 
 def report_of(folder: RunFolder, experiment: Experiment, state: TrainingState) -> RenderableType:
     """Write the report of a run; figures are imported only now."""
-    from qep_qiskit.report.run import write_report
+    from qep_qiskit.runs.report import write_report
 
     return write_report(folder, experiment.config.name, experiment.network, experiment.task, state)
 

@@ -7,9 +7,7 @@ from importlib.metadata import entry_points
 from typing import Literal
 
 from qep_qiskit.config.named import is_named
-from qep_qiskit.errors import ConfigError
-
-__all__ = ["VENDORS", "Backend"]
+from qep_qiskit.core.errors import ConfigError
 
 VENDORS = "qep_qiskit.backends"
 """Entry points that give a factory of backends a name of its own."""
@@ -75,14 +73,14 @@ class Backend:
         return self.kind == "rehearsal"
 
     @property
-    def is_described(self) -> bool:
+    def is_snapshot(self) -> bool:
         """Whether a device is simulated on this machine: a snapshot, or a live one in rehearsal."""
         return self.kind in ("snapshot", "rehearsal")
 
     @property
     def is_device(self) -> bool:
         """Whether it is one of IBM's devices, or simulates one."""
-        return self.is_ibm or self.is_described
+        return self.is_ibm or self.is_snapshot
 
 
 def _rehearsed(name: str) -> str:

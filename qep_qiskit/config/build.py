@@ -9,35 +9,34 @@ from pathlib import Path
 import numpy as np
 
 from qep_qiskit.config.build_executor import build_executor, build_extrapolation, build_mitigation
-from qep_qiskit.config.build_local_device import settled
+from qep_qiskit.config.build_local_device import resolved_config
+from qep_qiskit.config.build_measurement import build_contrast, build_policy, build_replication, shots_of
 from qep_qiskit.config.build_preparation import build_preparation, has_certain_outcomes
-from qep_qiskit.config.build_spending import build_contrast, build_policy, build_replication, shots_of
 from qep_qiskit.config.load import load_config
 from qep_qiskit.config.preparation_section import PreparationScene
 from qep_qiskit.config.schema import Config
-from qep_qiskit.cost import Cost
-from qep_qiskit.errors import ConfigError, DegenerateGroundStateWarning, UnconnectedOutputWarning
-from qep_qiskit.execution import Executor, PointExecutor, VectorExecutor
+from qep_qiskit.continuous.executor import CoordinateExecutor
+from qep_qiskit.continuous.response import Responding
+from qep_qiskit.core.errors import ConfigError, DegenerateGroundStateWarning, UnconnectedOutputWarning
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.core.warning_log import WarningLog, counting_warnings, warn
+from qep_qiskit.execution import Executor, VectorExecutor
 from qep_qiskit.learning import (
     Callback,
     FluctuationEstimator,
     GradientEstimator,
-    Spending,
-    SpendingPolicy,
+    ShotSchedule,
+    StepShots,
     Trainer,
     TrainingSettings,
     TrainingState,
 )
 from qep_qiskit.learning.task_check import check_task, warn_of_inputs
 from qep_qiskit.network import Network
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import Responding
-from qep_qiskit.seeds import Seeds
-from qep_qiskit.short_repr import short_repr
+from qep_qiskit.network.cost import Cost
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.tasks import Task
-from qep_qiskit.warning_log import WarningLog, counting_warnings, warn
-
-__all__ = ["Experiment", "build", "from_file"]
 
 
 @short_repr
@@ -53,7 +52,7 @@ class Experiment:
         executor: Runs requests.
         seeds: Root of the random streams.
         policy: How nudge and shots are chosen while training.
-        spending: What a run has chosen, where the estimator has it; None before.
+        step_shots: What a run has chosen, where the estimator has it; None before.
         warnings: Given when it was built.
     """
 
@@ -63,8 +62,8 @@ class Experiment:
     estimator: GradientEstimator
     executor: Executor
     seeds: Seeds
-    policy: SpendingPolicy
-    spending: Spending | None = None
+    policy: ShotSchedule
+    step_shots: StepShots | None = None
     warnings: WarningLog = field(default_factory=WarningLog)
 
     @property
@@ -77,7 +76,7 @@ class Experiment:
     def ideal(self) -> tuple[GradientEstimator, Executor]:
         """The same estimator with exact states and expectations, and where it is driven."""
         if self.config.network.is_in_space:
-            return replace(self.estimator, shots=None), PointExecutor(self.seeds)
+            return replace(self.estimator, shots=None), CoordinateExecutor(self.seeds)
         preparation = self.config.preparation.counterpart(self.estimator.hamiltonian)
         return replace(self.estimator, preparation=preparation, shots=None), VectorExecutor(self.seeds)
 
@@ -137,7 +136,7 @@ def build(config: Config, task: Task | None = None) -> Experiment:
 
 
 def _built(config: Config, task: Task | None) -> Experiment:
-    config = settled(config)
+    config = resolved_config(config)
     ahead = config.network.qubits_ahead
     if ahead is not None:
         config.preparation.check_memory(config, ahead)
@@ -215,7 +214,7 @@ def _build_cost(config: Config, network: Network, task: Task) -> Cost:
     """The aim; atoms have positions, and no Pauli matrices."""
     if config.network.is_in_space and config.cost.words_key is not None:
         raise ConfigError(
-            f"cost.{config.cost.words_key}: Pauli words go with spins; for atoms use operator = 'squared_error', or a "
+            f"cost.{config.cost.words_key}: Pauli strings go with spins; for atoms use operator = 'squared_error' or a "
             "loss on the outputs"
         )
     return config.cost.build(network, task)

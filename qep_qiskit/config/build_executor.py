@@ -7,42 +7,31 @@ from typing import TYPE_CHECKING, Any
 
 from qep_qiskit.config.build_local_device import live_device, local_device
 from qep_qiskit.config.section import parsed_shots
-from qep_qiskit.errors import ConfigError, NoLedgerWarning
+from qep_qiskit.continuous.executor import CoordinateExecutor
+from qep_qiskit.core.errors import ConfigError, NoLedgerWarning
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.core.warning_log import warn
+from qep_qiskit.device.ledger import JobLedger
+from qep_qiskit.device.provider import ProviderDevice
+from qep_qiskit.device.remote import Pace, RemoteExecutor
+from qep_qiskit.device.retries import RetryPolicy
+from qep_qiskit.device.service import RemoteDevice
 from qep_qiskit.execution import (
     Executor,
-    PointExecutor,
+    JobHandle,
     Request,
     SamplerExecutor,
     ShotData,
     StatevectorExecutor,
-    Ticket,
     VectorExecutor,
 )
-from qep_qiskit.execution.circuits import placing_on
-from qep_qiskit.execution.ledger import JobLedger
+from qep_qiskit.execution.circuits import transpile_on
 from qep_qiskit.execution.noisy import MOST_QUBITS
-from qep_qiskit.execution.patience import Patience
-from qep_qiskit.execution.provider import ProviderDevice
-from qep_qiskit.execution.remote import Pace, RemoteExecutor
 from qep_qiskit.execution.sampler_options import SamplerOptions
-from qep_qiskit.execution.service import RemoteDevice
 from qep_qiskit.measurement import Extrapolation, ReadoutMitigation
-from qep_qiskit.seeds import Seeds
-from qep_qiskit.warning_log import warn
 
 if TYPE_CHECKING:
     from qep_qiskit.config.schema import Config
-
-__all__ = [
-    "build_device",
-    "build_executor",
-    "build_extrapolation",
-    "build_mitigation",
-    "build_patience",
-    "build_remote_executor",
-    "build_sampler_options",
-    "require_exact",
-]
 
 
 _OPTIMIZATION = 3
@@ -61,7 +50,7 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     _refuse_contradictions(config)
     build_sampler_options(config)
     if config.network.is_in_space:
-        return PointExecutor(seeds)
+        return CoordinateExecutor(seeds)
     if config.preparation.has_known_states:
         return VectorExecutor(seeds)
     if where.kind == "statevector":
@@ -79,7 +68,7 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
         return aer.AerExecutor(seeds, device=section.device)
     if parsed_shots(config.measurement.shots) is None:
         require_exact(config, num_qubits, "measurement.shots")
-    if where.is_described:
+    if where.is_snapshot:
         return aer.device_executor(
             local_device(config, num_qubits),
             seeds,
@@ -110,7 +99,7 @@ def _provider_executor(config: Config, seeds: Seeds, num_qubits: int) -> Sampler
         "when a run is killed is measured, and paid, again",
         detail=config.execution.backend,
     )
-    place = placing_on(device, seeds, _OPTIMIZATION, config.network.device_qubits)
+    place = transpile_on(device, seeds, _OPTIMIZATION, config.network.device_qubits)
     return SamplerExecutor(device, seeds, optimization_level=_OPTIMIZATION, place=place)
 
 
@@ -135,9 +124,9 @@ def build_device(config: Config, num_qubits: int) -> RemoteDevice:
     )
 
 
-def build_patience(config: Config, pace: Pace | None = None) -> Patience:
+def build_retry_policy(config: Config, pace: Pace | None = None) -> RetryPolicy:
     """How long to wait for a service."""
-    return Patience(wait=config.execution.wait_seconds if pace is None or pace.waits else 0.0)
+    return RetryPolicy(wait=config.execution.wait_seconds if pace is None or pace.waits else 0.0)
 
 
 def build_remote_executor(
@@ -162,7 +151,7 @@ def build_remote_executor(
         device,
         seeds,
         ledger,
-        patience=build_patience(config, pace),
+        retries=build_retry_policy(config, pace),
         pace=pace,
         max_qpu_seconds=config.execution.max_qpu_seconds if max_qpu_seconds is None else max_qpu_seconds,
         layout=config.network.device_qubits,
@@ -176,7 +165,7 @@ class _OnlyWithLedger:
 
     backend: str
 
-    def submit(self, request: Request) -> Ticket:
+    def submit(self, request: Request) -> JobHandle:
         """Nothing is sent.
 
         Raises:
@@ -187,7 +176,7 @@ class _OnlyWithLedger:
             "submit' makes one, and 'gradient' and 'predict' take it; use backend = 'fake_...' here"
         )
 
-    def collect(self, ticket: Ticket) -> ShotData:
+    def collect(self, job_handle: JobHandle) -> ShotData:
         """Nothing was sent."""
         raise NotImplementedError
 
@@ -274,7 +263,7 @@ def _has_distributions(config: Config, num_qubits: int) -> bool:
     section = config.execution
     wanted = section.method in ("automatic", "density_matrix") and not section.measured_circuits
     wanted = wanted and not build_sampler_options(config).changes_gates
-    noisy = section.where.is_described or (section.where.kind == "aer" and section.noise is not None)
+    noisy = section.where.is_snapshot or (section.where.kind == "aer" and section.noise is not None)
     return wanted and noisy and num_qubits <= MOST_QUBITS
 
 
@@ -331,7 +320,7 @@ def _refuse_contradictions(config: Config) -> None:
 
 def _refuse_options_of_aer(config: Config) -> None:
     backend, section = config.execution.backend, config.execution
-    keys = ["method", "device"] + (["measured_circuits"] if not section.where.is_described else [])
+    keys = ["method", "device"] + (["measured_circuits"] if not section.where.is_snapshot else [])
     for key in keys:
         default: Any = type(section).model_fields[key].default
         if getattr(section, key) != default:

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from qiskit.transpiler import Target
 
-from qep_qiskit.config.start_section import start_of
-from qep_qiskit.errors import ConfigError, NetworkError, UnusedKeyWarning
+from qep_qiskit.config.weight_section import initialisation_of
+from qep_qiskit.core.errors import ConfigError, NetworkError, UnusedKeyWarning
+from qep_qiskit.core.warning_log import warn
 from qep_qiskit.execution.native import native_couplings, native_qubits
 from qep_qiskit.network import (
     ClampedInputs,
     Graph,
     IsingNetwork,
-    Start,
+    WeightInitialisation,
     chain,
     check_distance,
     complete,
@@ -27,12 +28,10 @@ from qep_qiskit.network import (
     square_patch,
 )
 from qep_qiskit.tasks import Task
-from qep_qiskit.warning_log import warn
 
 if TYPE_CHECKING:
     from qep_qiskit.config.schema_network import BiasesConfig, InputsConfig, IsingKeys
 
-__all__ = ["build_graph", "build_ising", "cut_graph", "graph_size"]
 
 _GRAPH_KEYS: dict[str, tuple[str, ...]] = {
     "chain": ("num_spins",),
@@ -125,9 +124,9 @@ def cut_graph(section: IsingKeys, device: Callable[[int], Target]) -> dict[str, 
     return {"num_spins": None, "qubits": qubits, "edges": [list(edge) for edge in native_couplings(target, qubits)]}
 
 
-def _biases(section: BiasesConfig) -> Start | None:
+def _biases(section: BiasesConfig) -> WeightInitialisation | None:
     if section.enabled:
-        return start_of("network.biases", section)
+        return initialisation_of("network.biases", section)
     others = [name for name in section.model_fields_set - {"enabled"} if getattr(section, name) is not None]
     if others:
         raise ConfigError(f"network.biases.{min(others)}: does not go with enabled = false; leave it out")
@@ -141,15 +140,15 @@ def build_ising(section: IsingKeys, task: Task) -> IsingNetwork:
         graph=graph,
         outputs=_outputs(section, graph, task.train.num_targets),
         inputs=_inputs(section, graph, task.train.num_inputs),
-        couplings=start_of("network.couplings", section.couplings),
+        couplings=initialisation_of("network.couplings", section.couplings),
         fields=_fields(section),
         biases=_biases(section.biases),
     )
 
 
-def _fields(section: IsingKeys) -> Start | None:
+def _fields(section: IsingKeys) -> WeightInitialisation | None:
     """Transverse fields; a classical network has none."""
-    start = start_of("network.fields", section.fields)
+    start = initialisation_of("network.fields", section.fields)
     if not section.is_classical:
         return start
     if section.fields != type(section.fields)():
@@ -178,7 +177,7 @@ def _inputs(section: IsingKeys, graph: Graph, count: int) -> ClampedInputs | Non
     spins = given.spins or list(graph.layers[0] if graph.layers else range(graph.num_spins))
     if given.mode == "fields":
         return _field_inputs(given, spins, count)
-    start = start_of("network.inputs", given)
+    start = initialisation_of("network.inputs", given)
     if given.links is not None:
         return ClampedInputs(count=count, links=tuple((a, k) for a, k in given.links), start=start)
     if len(set(spins)) != len(spins):

@@ -14,29 +14,16 @@ from typing import TYPE_CHECKING, Any
 from qiskit.providers import BackendV2
 from qiskit.transpiler import Target
 
-from qep_qiskit.errors import ConfigError, ResourceError
-from qep_qiskit.execution.described import description_of, device_of_description
-from qep_qiskit.execution.on_device import (
-    fractional_device,
-    is_fractional,
-    offers_fractional_gates,
-    plain_device,
-)
-from qep_qiskit.execution.service import RemoteDevice
+from qep_qiskit.core.errors import ConfigError, ResourceError
+from qep_qiskit.device.service import RemoteDevice
+from qep_qiskit.execution.device_snapshot import description_of, device_of_description
+from qep_qiskit.execution.on_device import fractional_device, is_fractional, offers_fractional_gates, plain_device
 
 if TYPE_CHECKING:
     from qep_qiskit.config.schema import Config
 
-__all__ = [
-    "fractional_of",
-    "live_device",
-    "local_device",
-    "settled",
-    "whole_device",
-]
 
-
-def settled(config: Config) -> Config:
+def resolved_config(config: Config) -> Config:
     """The configuration with everything in it that is taken from a device.
 
     That is the calibration of a rehearsal, and the graph of a native network.
@@ -57,9 +44,9 @@ def _with_snapshot(config: Config) -> Config:
     if section.snapshot is not None:
         return config
     with _needing_the_client(section.backend):
-        from qep_qiskit.execution.ibm import described_device
+        from qep_qiskit.device.ibm import device_snapshot
 
-        taken = description_of(described_device(section.where.device, section.instance))
+        taken = description_of(device_snapshot(section.where.device, section.instance))
     return config.model_copy(update={"execution": section.model_copy(update={"snapshot": taken})})
 
 
@@ -78,7 +65,7 @@ def _target(config: Config, num_qubits: int) -> Target:
     section = config.execution
     if section.where.is_ibm:
         return live_device(config, num_qubits, fractional_gates=section.fractional_gates).backend.target
-    if section.where.is_described:
+    if section.where.is_snapshot:
         return local_device(config, num_qubits).target
     if section.where.is_of_provider:
         return section.provider_device(num_qubits).target
@@ -103,7 +90,7 @@ def live_device(config: Config, num_qubits: int, **options: Any) -> RemoteDevice
     """
     section = config.execution
     with _needing_the_client(section.backend):
-        from qep_qiskit.execution.ibm import ibm_device
+        from qep_qiskit.device.ibm import ibm_device
 
         return ibm_device(section.where.device, num_qubits, section.instance, **options)
 

@@ -6,19 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
-from qep_qiskit.config.start_section import start_of
-from qep_qiskit.errors import ConfigError, NetworkError
-from qep_qiskit.expressions import parse_operator
+from qep_qiskit.config.weight_section import initialisation_of
+from qep_qiskit.core.errors import ConfigError, NetworkError
+from qep_qiskit.core.operators import PauliString, sparse_pauli_op
 from qep_qiskit.network import Interaction, PauliNetwork
-from qep_qiskit.operators import PauliWord, sparse_pauli_op
+from qep_qiskit.network.expressions import parse_operator
 from qep_qiskit.tasks import Task
 
 if TYPE_CHECKING:
     from qep_qiskit.config.schema_network import PauliConfig, PauliTermConfig
 
-__all__ = ["build_pauli"]
 
-Sum = dict[PauliWord, float]
+Sum = dict[PauliString, float]
 
 
 def build_pauli(section: PauliConfig, task: Task, *, reads_spins: bool) -> PauliNetwork:
@@ -43,7 +42,7 @@ def build_pauli(section: PauliConfig, task: Task, *, reads_spins: bool) -> Pauli
         interactions=tuple(part for term in section.terms for part in _interactions(term, section.num_spins)),
         outputs=_outputs(section, task.train.num_targets if reads_spins else 0),
         num_inputs=count,
-        start=start_of("network.weights", section.weights),
+        start=initialisation_of("network.weights", section.weights),
         entangling=section.grouping == "commuting",
     )
 
@@ -71,14 +70,14 @@ def _interactions(term: PauliTermConfig, num_spins: int) -> Iterator[Interaction
     if term.tied:
         total: Sum = {}
         for copy in copies:
-            for word, value in copy.items():
-                total[word] = total.get(word, 0.0) + value
+            for string, value in copy.items():
+                total[string] = total.get(string, 0.0) + value
         yield Interaction(operator=sparse_pauli_op(total.items(), num_spins), weight=term.weight, input=term.input)
         return
     if term.repeat is None or term.weight is None:
         raise ConfigError("network.terms.tied: false goes with a weight and repeat; leave it out")
     for copy in copies:
-        spins = sorted({qubit for word in copy for qubit, _ in word.factors})
+        spins = sorted({qubit for string in copy for qubit, _ in string.factors})
         name = f"{term.weight}[{','.join(map(str, spins))}]"
         yield Interaction(operator=sparse_pauli_op(copy.items(), num_spins), weight=name, input=term.input)
 
@@ -111,32 +110,32 @@ def _along(term: PauliTermConfig, num_spins: int) -> list[int]:
 def _operator(term: PauliTermConfig, num_spins: int) -> Sum:
     """The words of a term, times its coefficient."""
     try:
-        words = parse_operator(term.pauli)
+        terms = parse_operator(term.pauli)
     except NetworkError as error:
         raise NetworkError(f"network.terms.pauli: {error}") from None
-    highest = max((word.max_qubit for word in words), default=-1)
+    highest = max((string.max_qubit for string in terms), default=-1)
     if highest >= num_spins:
         raise NetworkError(
             f"network.terms.pauli: '{term.pauli}' acts on spin {highest}, out of range; "
             f"there are {num_spins} spins, 0 to {num_spins - 1}"
         )
-    return {word: term.coefficient * value for word, value in words.items()}
+    return {string: term.coefficient * value for string, value in terms.items()}
 
 
 def _copies(operator: Sum, along: Sequence[int], repeat: str) -> list[Sum]:
     """The operator moved by 0, 1, 2, ... places along some spins, every copy once."""
     place_of = {spin: place for place, spin in enumerate(along)}
-    places = [place_of.get(qubit) for word in operator for qubit, _ in word.factors]
+    places = [place_of.get(qubit) for string in operator for qubit, _ in string.factors]
     if None in places:
         raise NetworkError(f"network.terms.along: the term acts on other spins than {list(along)}")
     highest = max((place for place in places if place is not None), default=0)
-    found: dict[frozenset[tuple[PauliWord, float]], Sum] = {}
+    found: dict[frozenset[tuple[PauliString, float]], Sum] = {}
     for shift in range(len(along) if repeat == "ring" else len(along) - highest):
         moved = {spin: along[(place + shift) % len(along)] for spin, place in place_of.items()}
-        copy = {_moved(word, moved): value for word, value in operator.items()}
+        copy = {_moved(string, moved): value for string, value in operator.items()}
         found.setdefault(frozenset(copy.items()), copy)
     return list(found.values())
 
 
-def _moved(word: PauliWord, moved: Mapping[int, int]) -> PauliWord:
-    return PauliWord(tuple(sorted((moved[qubit], letter) for qubit, letter in word.factors)))
+def _moved(string: PauliString, moved: Mapping[int, int]) -> PauliString:
+    return PauliString(tuple(sorted((moved[qubit], letter) for qubit, letter in string.factors)))

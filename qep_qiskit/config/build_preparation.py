@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qep_qiskit.config.preparation_section import PreparationScene
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.network import GridEnergies, GridNetwork, SpringNetwork
-from qep_qiskit.preparation import AnnealingPreparation, ExactSearch, OnGrid, OscillatorProduct, Preparation
+from qep_qiskit.continuous.grid_energies import GridEnergies
+from qep_qiskit.continuous.grid_network import GridNetwork
+from qep_qiskit.continuous.on_grid import OnGrid
+from qep_qiskit.continuous.oscillator_layers import OscillatorProduct
+from qep_qiskit.continuous.springs import SpringNetwork
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.preparation import AnnealingPreparation, ExactSearch, Preparation
 
 if TYPE_CHECKING:
     from qep_qiskit.config.schema import Config
-
-__all__ = ["build_preparation", "has_certain_outcomes"]
 
 
 def build_preparation(scene: PreparationScene) -> Preparation:
@@ -43,7 +45,7 @@ def _at_rest(config: Config, network: SpringNetwork) -> Preparation:
     if section.target_level != 0:
         raise ConfigError(f"preparation.level: atoms have their ground state only, got {section.target_level}")
     if config.measurement.grouping == "qubit_wise":
-        raise ConfigError("measurement.grouping: 'qubit_wise' goes with Pauli words; use 'shared' or 'per_weight'")
+        raise ConfigError("measurement.grouping: 'qubit_wise' goes with Pauli strings; use 'shared' or 'per_weight'")
     return config.network.at_rest(network, **(section.at_rest_options or {}))
 
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.config.start_section import start_of
-from qep_qiskit.errors import ConfigError, NetworkError
-from qep_qiskit.network import Graph, SpringNetwork, Start, chain, complete, from_edges, lattice, layered, ring
+from qep_qiskit.config.weight_section import initialisation_of
+from qep_qiskit.continuous.springs import SpringNetwork
+from qep_qiskit.core.errors import ConfigError, NetworkError
+from qep_qiskit.network import Graph, WeightInitialisation, chain, complete, from_edges, lattice, layered, ring
 from qep_qiskit.tasks import Task
 
 if TYPE_CHECKING:
     from qep_qiskit.config.schema_springs import SpringsConfig
 
-__all__ = ["atom_count", "build_springs"]
 
 _GRAPH_KEYS: dict[str, tuple[str, ...]] = {
     "chain": ("num_atoms",),
@@ -89,17 +89,17 @@ def build_springs(section: SpringsConfig, task: Task) -> SpringNetwork:
         places=places,
         clamped=tuple(clamped),
         inputs=_inputs(section, clamped, count),
-        springs=_positive("springs", start_of("network.springs", section.springs)),
+        springs=_positive("springs", initialisation_of("network.springs", section.springs)),
         anchored=tuple(anchored),
-        anchors=_positive("anchors", start_of("network.anchors", section.anchors)),
+        anchors=_positive("anchors", initialisation_of("network.anchors", section.anchors)),
         rest_lengths=_rest_lengths(section, graph, places, clamped),
-        forces=None if section.forces is None else start_of("network.forces", section.forces),
-        masses=_positive("masses", start_of("network.masses", section.masses)),
+        forces=None if section.forces is None else initialisation_of("network.forces", section.forces),
+        masses=_positive("masses", initialisation_of("network.masses", section.masses)),
         hbar=section.hbar,
     )
 
 
-def _positive(key: str, start: Start) -> Start:
+def _positive(key: str, start: WeightInitialisation) -> WeightInitialisation:
     """A start whose given values are positive, which says so better than a bound does."""
     values = list(start.values.values() if isinstance(start.values, Mapping) else start.values or ())
     for value in values if start.values is not None else [start.mean][: start.distribution == "constant"]:
@@ -165,7 +165,9 @@ def _output_axes(section: SpringsConfig, atoms: int, targets: int) -> tuple[int,
     return tuple(range(each)) if rest == 0 and 1 <= each < section.dims else None
 
 
-def _rest_lengths(section: SpringsConfig, graph: Graph, places: NDArray, clamped: list[int]) -> Start | None:
+def _rest_lengths(
+    section: SpringsConfig, graph: Graph, places: NDArray, clamped: list[int]
+) -> WeightInitialisation | None:
     given = section.rest_lengths
     if given is None:
         return None
@@ -174,7 +176,7 @@ def _rest_lengths(section: SpringsConfig, graph: Graph, places: NDArray, clamped
             "network.rest_lengths: springs with rest lengths have no Gaussian ground state; leave the section out, or "
             "use kind = 'elastic'"
         )
-    start = start_of("network.rest_lengths", given)
+    start = initialisation_of("network.rest_lengths", given)
     if not given.natural or given.init is not None or given.mean is not None or isinstance(given.values, list):
         return start
     edges = [edge for edge in graph.edges if not set(clamped).issuperset(edge)]

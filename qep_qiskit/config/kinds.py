@@ -11,10 +11,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
 
 from qep_qiskit.config.section import Section
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.registry import Registry
-
-__all__ = ["Known", "OneOf", "kind_of", "models_of", "refused", "section_registry"]
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.registry import Registry
 
 
 def kind_of(model: type[BaseModel]) -> str | None:

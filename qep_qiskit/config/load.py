@@ -14,9 +14,7 @@ from pydantic_core import ErrorDetails
 
 from qep_qiskit.config.kinds import OneOf, kind_of, models_of
 from qep_qiskit.config.schema import Config
-from qep_qiskit.errors import ConfigError
-
-__all__ = ["check_config", "load_config", "parse_override"]
+from qep_qiskit.core.errors import ConfigError
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:

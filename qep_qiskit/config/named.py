@@ -11,9 +11,7 @@ from typing import Any
 
 from qiskit.providers import BackendV2
 
-from qep_qiskit.errors import ConfigError
-
-__all__ = ["imported", "is_named", "provider_backend"]
+from qep_qiskit.core.errors import ConfigError
 
 _KEY = "execution.backend"
 _made: dict[str, BackendV2] = {}

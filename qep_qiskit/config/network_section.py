@@ -8,13 +8,11 @@ from typing import Any, ClassVar, Self
 from qiskit.transpiler import Target
 
 from qep_qiskit.config.section import Section
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.network import Network
 from qep_qiskit.preparation import Preparation
-from qep_qiskit.seeds import Seeds
 from qep_qiskit.tasks import Task
-
-__all__ = ["NetworkSection"]
 
 
 class NetworkSection(Section):

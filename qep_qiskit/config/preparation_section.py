@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any, Self
 from numpy.typing import NDArray
 
 from qep_qiskit.config.section import Section
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import OscillatorProduct, Preparation, exact_preparation
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.continuous.oscillator_layers import OscillatorProduct
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import Preparation, exact_preparation
 
 if TYPE_CHECKING:
     from qep_qiskit.config.schema import Config
-
-__all__ = ["PreparationScene", "PreparationSection", "refuse_given"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -16,9 +16,7 @@ from pydantic_core import PydanticUndefined
 
 from qep_qiskit.config.kinds import Known, kind_of, models_of
 from qep_qiskit.config.schema import Config
-from qep_qiskit.config.start_section import StartConfig
-
-__all__ = ["configuration_page"]
+from qep_qiskit.config.weight_section import WeightBlockConfig
 
 _HEAD = """\
 # Configuration
@@ -104,7 +102,7 @@ def _type_words(annotation: Any) -> Iterator[str]:
 
 def _default(model: type[BaseModel], name: str) -> str:
     """The default of a key; of a block of weights that of the block."""
-    default = getattr(model(), name) if issubclass(model, StartConfig) else model.model_fields[name].default
+    default = getattr(model(), name) if issubclass(model, WeightBlockConfig) else model.model_fields[name].default
     if default is PydanticUndefined:
         return "required"
     if default is None:

@@ -9,14 +9,12 @@ from pydantic import Field
 from qep_qiskit.config.schema_budget import BudgetConfig
 from qep_qiskit.config.schema_cost import CostConfig, LossCost
 from qep_qiskit.config.schema_execution import ExecutionConfig
+from qep_qiskit.config.schema_measurement import ContrastConfig, MeasurementConfig
 from qep_qiskit.config.schema_network import IsingConfig, NetworkConfig
 from qep_qiskit.config.schema_preparation import AdiabaticConfig, PreparationConfig
-from qep_qiskit.config.schema_spending import ContrastConfig, MeasurementConfig
 from qep_qiskit.config.schema_task import TaskConfig
 from qep_qiskit.config.schema_update import UpdateConfig
 from qep_qiskit.config.section import Section
-
-__all__ = ["Config", "TrainingConfig"]
 
 
 class TrainingConfig(Section):

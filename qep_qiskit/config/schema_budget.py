@@ -11,8 +11,6 @@ from qep_qiskit.config.schema_execution import MitigationConfig
 from qep_qiskit.config.section import Beta, Section, Shots
 from qep_qiskit.learning import STENCILS
 
-__all__ = ["BudgetConfig", "NamedMitigation", "NoiseStudyConfig", "TrainingStudyConfig"]
-
 
 class TrainingStudyConfig(Section):
     """Loss and accuracy against shots spent (``--study training``)."""

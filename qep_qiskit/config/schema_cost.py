@@ -10,16 +10,14 @@ from qiskit.quantum_info import SparsePauliOp
 from qep_qiskit.config.kinds import OneOf, section_registry
 from qep_qiskit.config.named import imported, is_named
 from qep_qiskit.config.section import Section
-from qep_qiskit.cost import Cost, CostTerm, LossOnExpectations, OperatorCost
-from qep_qiskit.errors import ConfigError, NetworkError
-from qep_qiskit.expressions import parse_operator
-from qep_qiskit.losses import CrossEntropy, Loss, NegativeAbs, SquaredError
+from qep_qiskit.core.errors import ConfigError, NetworkError
+from qep_qiskit.core.operators import PauliString, sparse_pauli_op
+from qep_qiskit.core.registry import Registry
 from qep_qiskit.network import Network
-from qep_qiskit.operators import PauliWord, sparse_pauli_op
-from qep_qiskit.registry import Registry
+from qep_qiskit.network.cost import Cost, CostTerm, LossOnExpectations, OperatorCost
+from qep_qiskit.network.expressions import parse_operator
+from qep_qiskit.network.losses import CrossEntropy, Loss, NegativeAbs, SquaredError
 from qep_qiskit.tasks import Task
-
-__all__ = ["COSTS", "LOSSES", "CostConfig", "CostSection", "LossCost"]
 
 
 class CostSection(Section):
@@ -39,7 +37,7 @@ class CostSection(Section):
 
     @property
     def words_key(self) -> str | None:
-        """Key of the Pauli words that the cost is made of; None where there are none, as atoms need it."""
+        """Key of the Pauli strings that the cost is made of; None where there are none, as atoms need it."""
         return None
 
     def build(self, network: Network, task: Task) -> Cost:
@@ -51,7 +49,7 @@ class CostSection(Section):
         raise NotImplementedError
 
 
-LOSSES: Registry[type[Loss]] = Registry("qep_qiskit.losses", callable, "a function or class that makes a loss")
+LOSSES: Registry[type[Loss]] = Registry("qep_qiskit.network.losses", callable, "a function or class that makes a loss")
 """Makers of losses by name."""
 for _name, _make in {"squared_error": SquaredError, "cross_entropy": CrossEntropy, "negative_abs": NegativeAbs}.items():
     LOSSES.add(_name, _make)
@@ -61,7 +59,7 @@ class CostTermConfig(Section):
     """One term of an operator cost."""
 
     pauli: str
-    """Pauli word such as ``Z0 Z3``, ``I`` for a constant, or a sum such as ``0.5 Z0 - 0.5 Z1 Z2``."""
+    """Pauli string such as ``Z0 Z3``, ``I`` for a constant, or a sum such as ``0.5 Z0 - 0.5 Z1 Z2``."""
     coefficient: float = 1.0
     """Real factor."""
     target: int | None = Field(default=None, ge=0)
@@ -78,7 +76,7 @@ class LossCost(CostSection):
     gain: float = Field(default=3.0, gt=0)
     """Factor on the expectations under the softmax of the cross-entropy."""
     observables: list[str] | None = Field(default=None, min_length=1)
-    """Outputs instead of Z of the output spins: Pauli words, or sums such as ``0.2 - 0.08 Z0 Z1``."""
+    """Outputs instead of Z of the output spins: Pauli strings, or sums such as ``0.2 - 0.08 Z0 Z1``."""
 
     @property
     def one_hot(self) -> bool:
@@ -87,7 +85,7 @@ class LossCost(CostSection):
 
     @property
     def words_key(self) -> str | None:
-        """Key of the Pauli words."""
+        """Key of the Pauli strings."""
         return "observables" if self.observables else None
 
     @property
@@ -144,7 +142,7 @@ class OperatorCostConfig(CostSection):
 
     @property
     def words_key(self) -> str | None:
-        """Key of the Pauli words."""
+        """Key of the Pauli strings."""
         return "terms" if self.terms else None
 
     def build(self, network: Network, task: Task) -> OperatorCost:
@@ -153,7 +151,7 @@ class OperatorCostConfig(CostSection):
             raise ConfigError("cost: an operator cost needs either operator = 'squared_error' or a list of terms")
         targets = task.train.num_targets
         if self.operator is not None:
-            outputs = len(network.output_forms)
+            outputs = len(network.output_observables)
             if targets != outputs:
                 raise ConfigError(
                     f"cost.operator: squared_error needs one target per output, got {targets} targets for {outputs} "
@@ -164,14 +162,14 @@ class OperatorCostConfig(CostSection):
         if beyond:
             raise ConfigError(f"cost.terms: target {beyond[0]} is out of range; the task has {targets} target numbers")
         terms = [
-            CostTerm(word=word, coefficient=term.coefficient * value, target=term.target)
+            CostTerm(string=word, coefficient=term.coefficient * value, target=term.target)
             for term in self.terms
             for word, value in _words("cost.terms", term.pauli).items()
         ]
         return OperatorCost.from_terms(terms, network.num_qubits)
 
 
-def _words(key: str, text: str) -> dict[PauliWord, float]:
+def _words(key: str, text: str) -> dict[PauliString, float]:
     try:
         return parse_operator(text)
     except NetworkError as error:

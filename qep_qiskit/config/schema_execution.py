@@ -11,11 +11,9 @@ from qep_qiskit.config.backend import Backend
 from qep_qiskit.config.kinds import refused
 from qep_qiskit.config.named import provider_backend
 from qep_qiskit.config.section import Section, ShotsOrExact
-from qep_qiskit.errors import ConfigError, ResourceError
-from qep_qiskit.execution.provider import retrieval_of
-from qep_qiskit.memory import require_memory
-
-__all__ = ["ExecutionConfig", "MitigationConfig", "NoiseConfig"]
+from qep_qiskit.core.errors import ConfigError, ResourceError
+from qep_qiskit.core.memory import require_memory
+from qep_qiskit.device.provider import retrieval_of
 
 
 class NoiseConfig(Section):

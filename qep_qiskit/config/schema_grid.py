@@ -8,11 +8,13 @@ import numpy as np
 from pydantic import Field
 
 from qep_qiskit.config.section import Section
-from qep_qiskit.network import GridNetwork, PositionGrid, SpringNetwork, check_grid, spread_of
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.continuous.grid_energies import check_grid
+from qep_qiskit.continuous.grid_network import GridNetwork
+from qep_qiskit.continuous.position_grid import PositionGrid
+from qep_qiskit.continuous.springs import SpringNetwork
+from qep_qiskit.continuous.widths import variance_of
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.tasks import Task
-
-__all__ = ["GridConfig"]
 
 
 class GridConfig(Section):
@@ -33,10 +35,12 @@ class GridConfig(Section):
             NetworkError: No grid of ten qubits a coordinate would do, or springs have rest lengths.
         """
         inputs = task.train.inputs if task.test is None else np.concatenate([task.train.inputs, task.test.inputs])
-        spread = spread_of(atoms, atoms.layout.initial(seeds), inputs)
+        spread = variance_of(atoms, atoms.layout.initial(seeds), inputs)
         grid = PositionGrid.around(
             spread,
-            names=[atoms.frame.name(coordinate) for coordinate in atoms.frame.moving_coordinates],
+            names=[
+                atoms.coordinate_layout.name(coordinate) for coordinate in atoms.coordinate_layout.moving_coordinates
+            ],
             num_qubits=None if self.num_qubits == "auto" else self.num_qubits,
             box=None if self.box == "auto" else self.box,
             centre=None if self.centre == "auto" else self.centre,

@@ -14,46 +14,32 @@ from qep_qiskit.config.kinds import OneOf, section_registry
 from qep_qiskit.config.network_section import NetworkSection
 from qep_qiskit.config.schema_springs import ElasticConfig, OscillatorsConfig
 from qep_qiskit.config.section import Section
-from qep_qiskit.config.start_section import StartConfig
-from qep_qiskit.network import ISING_STARTS, PAULI_START, Network, Start
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.config.weight_section import WeightBlockConfig
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.network import ISING_INITIALISATIONS, PAULI_INITIALISATION, Network, WeightInitialisation
 from qep_qiskit.tasks import Task
-
-__all__ = [
-    "BiasesConfig",
-    "ClassicalIsingConfig",
-    "CouplingsConfig",
-    "FieldsConfig",
-    "InputsConfig",
-    "IsingConfig",
-    "IsingKeys",
-    "NetworkConfig",
-    "PauliConfig",
-    "PauliTermConfig",
-    "PauliWeightsConfig",
-]
 
 Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
 
 _MOST_SPINS = 1024
 
 
-class CouplingsConfig(StartConfig):
+class CouplingsConfig(WeightBlockConfig):
     """Couplings J."""
 
-    defaults: ClassVar[Start] = ISING_STARTS["couplings"]
+    defaults: ClassVar[WeightInitialisation] = ISING_INITIALISATIONS["couplings"]
 
 
-class FieldsConfig(StartConfig):
+class FieldsConfig(WeightBlockConfig):
     """Transverse fields h; not below 0.1 unless `min` says otherwise."""
 
-    defaults: ClassVar[Start] = ISING_STARTS["fields"]
+    defaults: ClassVar[WeightInitialisation] = ISING_INITIALISATIONS["fields"]
 
 
-class BiasesConfig(StartConfig):
+class BiasesConfig(WeightBlockConfig):
     """Biases b; can be left out altogether."""
 
-    defaults: ClassVar[Start] = ISING_STARTS["biases"]
+    defaults: ClassVar[WeightInitialisation] = ISING_INITIALISATIONS["biases"]
 
     enabled: bool = True
     """False leaves biases out of the network."""
@@ -63,10 +49,10 @@ class BiasesConfig(StartConfig):
         return data.get("enabled") is not False
 
 
-class InputsConfig(StartConfig):
+class InputsConfig(WeightBlockConfig):
     """How inputs enter the network."""
 
-    defaults: ClassVar[Start] = ISING_STARTS["inputs"]
+    defaults: ClassVar[WeightInitialisation] = ISING_INITIALISATIONS["inputs"]
 
     mode: Literal["clamped", "fields"] = "clamped"
     """``clamped``: through trainable weights W[a,k]; ``fields``: as fixed fields on input spins."""
@@ -82,10 +68,10 @@ class InputsConfig(StartConfig):
         return data.get("mode") != "fields"
 
 
-class PauliWeightsConfig(StartConfig):
+class PauliWeightsConfig(WeightBlockConfig):
     """All weights of a Pauli network."""
 
-    defaults: ClassVar[Start] = PAULI_START
+    defaults: ClassVar[WeightInitialisation] = PAULI_INITIALISATION
 
 
 class IsingKeys(NetworkSection):
@@ -168,7 +154,7 @@ class PauliTermConfig(Section):
     """One term of H: weight * coefficient * input * operator, where factors that are not named are one."""
 
     pauli: str
-    """The operator: a Pauli word such as ``Z0 X1``, or a sum of words such as ``0.5 X0 - 0.5 Y0 Y1``. A ``?`` in the
+    """The operator: a Pauli string such as ``Z0 X1``, or a sum of words such as ``0.5 X0 - 0.5 Y0 Y1``. A ``?`` in the
     place of a letter stands for X, Y and Z in turn, each word with a weight of its own: ``?0 ?1`` is nine words."""
     weight: str | None = Field(default=None, min_length=1)
     """Name of the weight; none for a fixed term. Terms that name the same weight are tied: it multiplies their sum."""
@@ -187,7 +173,7 @@ class PauliTermConfig(Section):
 
 
 class PauliConfig(NetworkSection):
-    """Any Hamiltonian of Pauli words, H = sum of the terms; signs are as written."""
+    """Any Hamiltonian of Pauli strings, H = sum of the terms; signs are as written."""
 
     connection: ClassVar[str] = "add terms that join it to the spins with inputs"
     symmetry_breaker: ClassVar[str] = "terms such as Z0, with weights that start from"

@@ -10,16 +10,16 @@ from pydantic import Field
 from qep_qiskit.config.kinds import OneOf, section_registry
 from qep_qiskit.config.preparation_section import PreparationScene, PreparationSection, refuse_given
 from qep_qiskit.config.schema_variational import VariationalConfig
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.memory import require_memory
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.continuous.oscillator_layers import OscillatorProduct
+from qep_qiskit.continuous.split_operator import SplitOperatorPreparation
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.memory import require_memory
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import (
     AdiabaticPreparation,
     AnnealingPreparation,
     ExactPreparation,
-    OscillatorProduct,
     Preparation,
-    SplitOperatorPreparation,
     ThermalPreparation,
     check_level,
     exact_preparation,
@@ -28,9 +28,8 @@ from qep_qiskit.preparation import (
 if TYPE_CHECKING:
     from qep_qiskit.config.schema import Config
 
-__all__ = ["AdiabaticConfig", "PreparationConfig", "VariationalConfig"]
 
-_OF_SPINS = ("driver_field", "driver_spread", "level")
+_OF_SPINS = ("driver_field", "driver_std", "level")
 _OF_OSCILLATORS = ("driver_stiffness", "start")
 
 
@@ -105,7 +104,7 @@ class AnnealingConfig(PreparationSection):
     def build(self, scene: PreparationScene) -> Preparation:
         """Where everything is classical."""
         groups = scene.hamiltonian.groups
-        quantum = next((word for group in groups if not group.is_classical for word in group.words), None)
+        quantum = next((word for group in groups if not group.is_classical for word in group.terms), None)
         if quantum is not None:
             raise ConfigError(
                 f"preparation.kind: 'annealing' is for classical spins, and network or cost hold '{quantum}'; use "
@@ -214,7 +213,7 @@ class AdiabaticConfig(PreparationSection):
     """Schedule."""
     driver_field: float = 1.0
     """Mean strength f of the driver -f sum X; negative where H has +X, or the gap closes on the way."""
-    driver_spread: float | None = Field(default=None, ge=0, lt=2)
+    driver_std: float | None = Field(default=None, ge=0, lt=2)
     """Width of the driver's fields relative to their mean; by default 0 for the ground state, 0.5 above."""
     driver_stiffness: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
     """Stiffness of the driver of oscillators on a grid, of all atoms; ``auto``: as wide as the ground states at the
@@ -234,7 +233,7 @@ class AdiabaticConfig(PreparationSection):
             order=self.order,
             ramp=self.ramp,
             driver_field=self.driver_field,
-            driver_spread=self.driver_spread,
+            driver_std=self.driver_std,
             level=self.level,
         )
 

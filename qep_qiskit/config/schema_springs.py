@@ -10,15 +10,16 @@ from pydantic import Field
 from qep_qiskit.config.build_springs import build_springs
 from qep_qiskit.config.network_section import NetworkSection
 from qep_qiskit.config.schema_grid import GridConfig
-from qep_qiskit.config.start_section import StartConfig
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.memory import require_bytes
-from qep_qiskit.network import SPRING_STARTS, Network, SpringNetwork, Start
-from qep_qiskit.preparation import EquilibriumPreparation, GaussianPreparation, Preparation
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.config.weight_section import WeightBlockConfig
+from qep_qiskit.continuous.equilibrium import EquilibriumPreparation
+from qep_qiskit.continuous.oscillators import GaussianPreparation
+from qep_qiskit.continuous.springs import SPRING_INITIALISATIONS, SpringNetwork
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.memory import require_bytes
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.network import Network, WeightInitialisation
+from qep_qiskit.preparation import Preparation
 from qep_qiskit.tasks import Task
-
-__all__ = ["AnchorsConfig", "ElasticConfig", "OscillatorsConfig", "RestLengthsConfig", "SpringsConfig"]
 
 Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
 
@@ -26,25 +27,25 @@ _MOST_ATOMS = 10_000
 _MATRICES = 8  # stiffness, modes, and what diagonalisation needs, for the free phase and two nudged ones
 
 
-class SpringConstantsConfig(StartConfig):
+class SpringConstantsConfig(WeightBlockConfig):
     """Springs between atoms; at least 0.001 unless `min` says otherwise."""
 
-    defaults: ClassVar[Start] = SPRING_STARTS["springs"]
+    defaults: ClassVar[WeightInitialisation] = SPRING_INITIALISATIONS["springs"]
 
 
-class AnchorsConfig(StartConfig):
+class AnchorsConfig(WeightBlockConfig):
     """Springs to fixed points; at least 0.001 unless `min` says otherwise."""
 
-    defaults: ClassVar[Start] = SPRING_STARTS["anchors"]
+    defaults: ClassVar[WeightInitialisation] = SPRING_INITIALISATIONS["anchors"]
 
     atoms: list[int] | None = None
     """Atoms that are tied to their place; by default all that move, or none where some are clamped."""
 
 
-class RestLengthsConfig(StartConfig):
+class RestLengthsConfig(WeightBlockConfig):
     """Rest lengths; for ``elastic`` only, and not below zero unless `min` says otherwise."""
 
-    defaults: ClassVar[Start] = SPRING_STARTS["rest_lengths"]
+    defaults: ClassVar[WeightInitialisation] = SPRING_INITIALISATIONS["rest_lengths"]
 
     natural: bool = True
     """Start at the distances between the places of the atoms; `values` and `init` replace that."""
@@ -55,16 +56,16 @@ class RestLengthsConfig(StartConfig):
         return given or data.get("natural") is False or isinstance(data.get("values"), list)
 
 
-class ForcesConfig(StartConfig):
+class ForcesConfig(WeightBlockConfig):
     """Forces on atoms that move."""
 
-    defaults: ClassVar[Start] = SPRING_STARTS["forces"]
+    defaults: ClassVar[WeightInitialisation] = SPRING_INITIALISATIONS["forces"]
 
 
-class MassesConfig(StartConfig):
+class MassesConfig(WeightBlockConfig):
     """Masses of atoms that move; at least 0.001 unless `min` says otherwise."""
 
-    defaults: ClassVar[Start] = SPRING_STARTS["masses"]
+    defaults: ClassVar[WeightInitialisation] = SPRING_INITIALISATIONS["masses"]
 
 
 class SpringsConfig(NetworkSection):
@@ -138,7 +139,7 @@ class OscillatorsConfig(SpringsConfig):
         Raises:
             ResourceError: The stiffness does not fit in memory.
         """
-        size = len(network.frame.moving_coordinates)
+        size = len(network.coordinate_layout.moving_coordinates)
         require_bytes(_MATRICES * 8 * size**2, f"normal modes of {size} coordinates")
         return GaussianPreparation(hbar=network.hbar)
 

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from qep_qiskit.config.kinds import OneOf, section_registry
 from qep_qiskit.config.section import Section
-from qep_qiskit.errors import DataError
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.core.errors import DataError
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.tasks import (
     Task,
     TaskOptions,
@@ -20,12 +20,10 @@ from qep_qiskit.tasks import (
     moons_task,
     no_data_task,
     parity_task,
-    phases_task,
+    phase_diagram_task,
     scale_targets,
     xor_task,
 )
-
-__all__ = ["TASKS", "TaskConfig", "TaskSection"]
 
 
 class TaskSection(Section):
@@ -198,7 +196,7 @@ class DigitsTask(_DataTask):
         return digits_task(seeds=seeds, test_size=self.test_size, **self.options(one_hot=one_hot))
 
 
-class PhasesTask(TaskSection):
+class PhaseDiagramTask(TaskSection):
     """Phases of the cluster-Ising ring; its couplings g_ZXZ, g_ZZ, g_X, which sum to 4, are the inputs."""
 
     kind: Literal["phases"]
@@ -211,7 +209,7 @@ class PhasesTask(TaskSection):
 
     def build(self, seeds: Seeds, *, one_hot: bool) -> Task:
         """Draw the points."""
-        return phases_task(self.num_samples, self.test_size, seeds=seeds, patches=self.patches)
+        return phase_diagram_task(self.num_samples, self.test_size, seeds=seeds, patches=self.patches)
 
 
 class NoDataTask(TaskSection):
@@ -227,7 +225,7 @@ class NoDataTask(TaskSection):
 
 
 TASKS = section_registry(
-    "tasks", TaskSection, CsvTask, XorTask, ParityTask, MoonsTask, DigitsTask, PhasesTask, NoDataTask
+    "tasks", TaskSection, CsvTask, XorTask, ParityTask, MoonsTask, DigitsTask, PhaseDiagramTask, NoDataTask
 )
 """Kinds of tasks."""
 

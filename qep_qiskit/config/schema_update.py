@@ -10,10 +10,8 @@ from pydantic import Field
 
 from qep_qiskit.config.kinds import Known
 from qep_qiskit.config.section import Section
+from qep_qiskit.core.registry import Registry
 from qep_qiskit.learning import Adam, GradientDescent, Momentum, Optimizer, Schedule, Update
-from qep_qiskit.registry import Registry
-
-__all__ = ["OPTIMIZERS", "UpdateConfig"]
 
 OPTIMIZERS: Registry[Callable[[UpdateConfig], Optimizer]] = Registry(
     "qep_qiskit.optimizers", callable, "a function that makes an optimiser of the section"

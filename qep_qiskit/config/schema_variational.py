@@ -14,15 +14,15 @@ from qep_qiskit.config.build_executor import require_exact
 from qep_qiskit.config.kinds import OneOf, section_registry
 from qep_qiskit.config.preparation_section import PreparationScene, PreparationSection, refuse_given
 from qep_qiskit.config.section import Section, Shots, ShotsOrExact, parsed_shots
-from qep_qiskit.memory import require_memory
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.continuous.oscillator_ansatz import OscillatorVariational
+from qep_qiskit.continuous.oscillator_layers import OscillatorProduct
+from qep_qiskit.core.memory import require_memory
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import (
     Ansatz,
     FixedAnsatz,
     HamiltonianVariational,
     HardwareEfficient,
-    OscillatorProduct,
-    OscillatorVariational,
     Preparation,
     VariationalPreparation,
     check_level,
@@ -31,8 +31,6 @@ from qep_qiskit.preparation.optimizers import BFGS
 
 if TYPE_CHECKING:
     from qep_qiskit.config.schema import Config
-
-__all__ = ["ANSATZES", "AnsatzSection", "VariationalConfig"]
 
 
 class AnsatzSection(Section):
@@ -104,7 +102,7 @@ class FileAnsatz(AnsatzSection):
     def build(self, hamiltonian: NudgedHamiltonian) -> Ansatz:
         """The circuit as it is."""
         text = ansatz_text(self.file) if self.text is None else self.text
-        reserved = [*hamiltonian.network.layout.names, *(str(word) for word in hamiltonian.words)]
+        reserved = [*hamiltonian.network.layout.names, *(str(word) for word in hamiltonian.terms)]
         return FixedAnsatz(parse_ansatz(text, self.file, hamiltonian.num_qubits, reserved))
 
 

@@ -6,10 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from qep_qiskit.checks import MOST_SHOTS
-from qep_qiskit.short_repr import with_fields
-
-__all__ = ["Beta", "Section", "Shots", "ShotsOrExact", "parsed_shots"]
+from qep_qiskit.core.checks import MOST_SHOTS
+from qep_qiskit.core.short_repr import with_fields
 
 Shots = Annotated[int, Field(gt=0, le=MOST_SHOTS)]
 """Shots of a batch."""

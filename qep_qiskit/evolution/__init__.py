@@ -1,4 +1,4 @@
-"""The two-basis engine: layer programs on batches of state vectors, by the commuting groups themselves.
+"""The statevector engine: layer programs on batches of state vectors, by the commuting groups themselves.
 
 A layer is diagonal in the basis of its group, so it is a multiplication by phases there; moving from one group to the
 next is a fast transform. Four things keep it fast in numpy:
@@ -18,4 +18,7 @@ method: one sweep backwards.
 from qep_qiskit.evolution.adjoint import energy_and_gradient
 from qep_qiskit.evolution.states import evolve
 
-__all__ = ["energy_and_gradient", "evolve"]
+__all__ = [
+    "energy_and_gradient",
+    "evolve",
+]

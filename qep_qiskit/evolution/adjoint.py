@@ -13,15 +13,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.memory import require_memory
+from qep_qiskit.core.operators import Basis, CommutingGroup, LocalBasis
+from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.evolution.batch import Batch, Multiply, moves_between
-from qep_qiskit.evolution.operations import two_basis_operations, two_basis_start, two_basis_way_back
-from qep_qiskit.evolution.phases import Factor, diagonals, own_phases, projections, shared_phases, together
-from qep_qiskit.evolution.plan import LayerStack, Plan, plan_of
-from qep_qiskit.memory import require_memory
-from qep_qiskit.operators import Basis, CommutingGroup, LocalBasis
-from qep_qiskit.program import LayerProgram
-
-__all__ = ["energy_and_gradient"]
+from qep_qiskit.evolution.compiled import LayerStack, Plan, plan_of
+from qep_qiskit.evolution.operations import engine_basis_restoration, engine_initial_state, engine_operations
+from qep_qiskit.evolution.phase_factors import (
+    Factor,
+    diagonals,
+    individual_phase_factors,
+    projections,
+    shared_phase_factors,
+    together,
+)
 
 _AMPLITUDES_TOGETHER = 1 << 14
 _KEPT_UP_TO_QUBITS = 10
@@ -92,11 +97,11 @@ class _Observable:
         """The observable times states in columns, which are given and returned in some basis."""
         total, start = np.zeros_like(states), 0
         for group in self.groups:
-            block = group.in_frame(self.coefficients[:, start : start + group.num_generators]).T
+            block = group.in_frame(self.coefficients[:, start : start + group.num_terms]).T
             diagonal = diagonals(np.array(group.masks), np.ascontiguousarray(block), group.num_qubits)
             image = _changed(states, basis, group.basis)
             total += _changed(diagonal * image, group.basis, basis)
-            start += group.num_generators
+            start += group.num_terms
         if self.projectors is not None:
             computational = LocalBasis("Z" * basis.num_qubits)
             seen = _changed(states, basis, computational).T
@@ -119,8 +124,8 @@ def _changed(states: NDArray, before: Basis, after: Basis) -> NDArray[np.complex
 def _adjoint(program: LayerProgram, parameters: NDArray, observable: _Observable) -> tuple[NDArray, NDArray]:
     plan = plan_of(program)
     factors = _factors(plan, parameters)
-    ket = Batch.of(two_basis_start(program, plan), len(parameters))
-    for operation in two_basis_operations(plan):
+    ket = Batch.of(engine_initial_state(program, plan), len(parameters))
+    for operation in engine_operations(plan):
         if isinstance(operation, Multiply):
             ket.multiply(factors[operation.stack], operation.layer)
         else:
@@ -141,7 +146,7 @@ def _factors(plan: Plan, parameters: NDArray) -> list[list[Factor]]:
     factors = []
     for stack in plan.stacks:
         arguments = stack.masks, stack.angles(parameters), stack.shared(same), plan.num_qubits
-        factors.append(together([*shared_phases(*arguments), *own_phases(*arguments)]))
+        factors.append(together([*shared_phase_factors(*arguments), *individual_phase_factors(*arguments)]))
     return factors
 
 
@@ -159,7 +164,7 @@ def _sweep_back(plan: Plan, factors: Sequence[list[Factor]], pair: Batch) -> lis
     found = [
         np.empty((len(stack.layers), len(stack.masks), shape[1] // 2) if not keeps else 0) for stack in plan.stacks
     ]
-    for operation in two_basis_way_back(plan):
+    for operation in engine_basis_restoration(plan):
         if not isinstance(operation, Multiply):
             pair.move(operation)
             continue

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.evolution.phases import Factor
-from qep_qiskit.evolution.plan import basis_change, sources_of
-from qep_qiskit.operators import Basis, LocalBasis
-from qep_qiskit.program import CxLayer
-from qep_qiskit.transforms import Block, apply_blocks, num_qubits_of
-
-__all__ = ["Batch", "Change", "Move", "Multiply", "Operation", "Permute", "Turn", "moves_between"]
+from qep_qiskit.core.operators import Basis, LocalBasis
+from qep_qiskit.core.program import CxLayer
+from qep_qiskit.core.transforms import Block, apply_blocks, num_qubits_of
+from qep_qiskit.evolution.compiled import basis_change, sources_of
+from qep_qiskit.evolution.phase_factors import Factor
 
 
 @dataclass(frozen=True, slots=True, eq=False)

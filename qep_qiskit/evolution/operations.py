@@ -15,21 +15,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.operators import Basis
+from qep_qiskit.core.program import LayerProgram
+from qep_qiskit.core.transforms import Block, kron_blocks, num_qubits_of
 from qep_qiskit.evolution.batch import Change, Multiply, Operation, Permute, Turn, moves_between
-from qep_qiskit.evolution.plan import LayerStack, Plan
-from qep_qiskit.operators import Basis
-from qep_qiskit.program import LayerProgram
-from qep_qiskit.transforms import Block, kron_blocks, num_qubits_of
-
-__all__ = [
-    "leave_frame",
-    "rotating_operations",
-    "rotating_start",
-    "two_basis_operations",
-    "two_basis_start",
-    "two_basis_way_back",
-]
-
+from qep_qiskit.evolution.compiled import LayerStack, Plan
 
 _FRAME_QUBITS = 12
 
@@ -92,7 +82,7 @@ def _rotations(stack: LayerStack, angles: NDArray) -> list[list[Block]]:
     return [[Block(block.low, block.matrix[layer]) for block in blocks] for layer in range(len(angles))]
 
 
-def two_basis_start(program: LayerProgram, plan: Plan) -> NDArray[np.complex128]:
+def engine_initial_state(program: LayerProgram, plan: Plan) -> NDArray[np.complex128]:
     """The initial state in the basis of the first step, shape (2^N,)."""
     matrices = plan.first_basis.matrices()
     rotated = [
@@ -102,8 +92,8 @@ def two_basis_start(program: LayerProgram, plan: Plan) -> NDArray[np.complex128]
 
 
 @lru_cache(maxsize=64)
-def two_basis_operations(plan: Plan) -> tuple[Operation, ...]:
-    """Operations between `two_basis_start` and the basis of the last step, `plan.last_basis`."""
+def engine_operations(plan: Plan) -> tuple[Operation, ...]:
+    """Operations between `engine_initial_state` and the basis of the last step, `plan.last_basis`."""
     operations: list[Operation] = []
     basis: Basis = plan.first_basis
     for step in plan.steps:
@@ -118,10 +108,10 @@ def two_basis_operations(plan: Plan) -> tuple[Operation, ...]:
 
 
 @lru_cache(maxsize=64)
-def two_basis_way_back(plan: Plan) -> tuple[Operation, ...]:
-    """Operations that undo `two_basis_operations` on complex conjugate vectors, where the phases are the same."""
+def engine_basis_restoration(plan: Plan) -> tuple[Operation, ...]:
+    """Operations that undo `engine_operations` on complex conjugate vectors, where the phases are the same."""
     undone: list[Operation] = []
-    for operation in reversed(two_basis_operations(plan)):
+    for operation in reversed(engine_operations(plan)):
         if isinstance(operation, Change):
             blocks = [Block(block.low, np.ascontiguousarray(block.matrix.T)) for block in reversed(operation.blocks)]
             undone.append(Change(blocks))

@@ -8,20 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.memory import require_memory
+from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.evolution.batch import Batch, Move, Multiply, Operation, moves_between
+from qep_qiskit.evolution.compiled import LayerStack, plan_of
 from qep_qiskit.evolution.operations import (
+    engine_initial_state,
+    engine_operations,
     leave_frame,
     rotating_operations,
     rotating_start,
-    two_basis_operations,
-    two_basis_start,
 )
-from qep_qiskit.evolution.phases import Factor, own_phases, shared_phases, together
-from qep_qiskit.evolution.plan import LayerStack, plan_of
-from qep_qiskit.memory import require_memory
-from qep_qiskit.program import LayerProgram
-
-__all__ = ["evolve"]
+from qep_qiskit.evolution.phase_factors import Factor, individual_phase_factors, shared_phase_factors, together
 
 _TOGETHER_UP_TO_QUBITS = 12
 _AMPLITUDES_TOGETHER = 1 << 16
@@ -103,8 +101,8 @@ class _Work:
                 shared=shared,
             )
         return cls(
-            operations=two_basis_operations(plan),
-            start=two_basis_start(program, plan),
+            operations=engine_operations(plan),
+            start=engine_initial_state(program, plan),
             last=moves_between(plan.last_basis, plan.computational),
             framed=False,
             stacks=stacks,
@@ -154,8 +152,8 @@ class _Work:
 
     def _common(self, index: int) -> list[Factor]:
         stack = self.stacks[index]
-        return shared_phases(stack.masks, self.angles[index], self.shared[index], stack.group.num_qubits)
+        return shared_phase_factors(stack.masks, self.angles[index], self.shared[index], stack.group.num_qubits)
 
     def _own(self, index: int, columns: slice) -> list[Factor]:
         stack, angles = self.stacks[index], self.angles[index][:, :, columns]
-        return own_phases(stack.masks, angles, self.shared[index], stack.group.num_qubits)
+        return individual_phase_factors(stack.masks, angles, self.shared[index], stack.group.num_qubits)

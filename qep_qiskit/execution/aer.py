@@ -23,31 +23,22 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 from qiskit_aer.primitives import SamplerV2
 
-from qep_qiskit.errors import ConfigError, ResourceError, ResultError
-from qep_qiskit.execution.circuits import Placing, gate_values, placing_on
+from qep_qiskit.core.errors import ConfigError, ResourceError, ResultError
+from qep_qiskit.core.memory import require_memory
+from qep_qiskit.core.program import LayerProgram, to_circuit_per_gate
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution.circuits import Transpile, gate_values, transpile_on
 from qep_qiskit.execution.interface import Executor
 from qep_qiskit.execution.noisy import MOST_QUBITS, ExecutorPerProgram, NoisyExecutor
-from qep_qiskit.execution.placement import cut_to_active_qubits, without_measurement
 from qep_qiskit.execution.readout_errors import ReadoutErrors
 from qep_qiskit.execution.sampler_executor import SamplerExecutor
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.execution.sampling import VectorExecutor
 from qep_qiskit.execution.surviving_signal import surviving_signal, warn_of_lost_signal
+from qep_qiskit.execution.transpilation import cut_to_active_qubits, without_measurement
 from qep_qiskit.execution.truncation import TruncatingExecutor
-from qep_qiskit.memory import require_memory
 from qep_qiskit.outcomes.checks import require_probabilities
-from qep_qiskit.prepared import CircuitStates
-from qep_qiskit.program import LayerProgram, lower_per_gate
-from qep_qiskit.seeds import Seeds
-
-__all__ = [
-    "AerExecutor",
-    "aer_noisy_executor",
-    "aer_sampler_executor",
-    "depolarizing_noise",
-    "device_executor",
-    "fake_device",
-]
+from qep_qiskit.outcomes.states import CircuitStates
 
 Method = Literal["statevector", "density_matrix", "matrix_product_state", "automatic"]
 
@@ -75,7 +66,7 @@ class AerExecutor(VectorExecutor):
 
     def _template(self, program: LayerProgram) -> QuantumCircuit:
         if id(program) not in self._templates:
-            circuit = lower_per_gate(program)
+            circuit = to_circuit_per_gate(program)
             circuit.save_statevector()
             self._templates[id(program)] = (program, circuit)
         return self._templates[id(program)][1]
@@ -103,7 +94,7 @@ def aer_sampler_executor(
     backend: AerSimulator | None = None,
     device: Literal["CPU", "GPU"] = "CPU",
     max_bond_dimension: int | None = None,
-    place: Placing | None = None,
+    place: Transpile | None = None,
 ) -> SamplerExecutor:
     """Measured circuits on Aer: with noise, with another simulation method, or on a simulated device.
 
@@ -145,7 +136,7 @@ def aer_noisy_executor(
         device: ``"CPU"`` or ``"GPU"``.
     """
     simulator = AerSimulator(noise_model=noise_model, device=device)
-    return NoisyExecutor(placing_on(simulator, seeds, 1), _DensityMatrices(simulator), seeds)
+    return NoisyExecutor(transpile_on(simulator, seeds, 1), _DensityMatrices(simulator), seeds)
 
 
 def device_executor(
@@ -169,17 +160,17 @@ def device_executor(
     """
 
     def make(program: LayerProgram) -> Executor:
-        placed = cut_to_active_qubits(placing_on(device, seeds, 3, layout)(program))
-        warn_of_lost_signal(surviving_signal(placed), device.name)
-        simulator = AerSimulator.from_backend(placed.backend)
+        transpiled_program = cut_to_active_qubits(transpile_on(device, seeds, 3, layout)(program))
+        warn_of_lost_signal(surviving_signal(transpiled_program), device.name)
+        simulator = AerSimulator.from_backend(transpiled_program.backend)
         if options is not None and options.changes_gates:
             from qep_qiskit.execution.ibm_local import LocalIbmExecutor
 
             simulator.set_options(**_SIMULATOR_OPTIONS)
-            return LocalIbmExecutor(simulator, seeds, options, place=lambda _: placed)
-        if measured_circuits or placed.circuit.num_qubits > MOST_QUBITS:
-            return aer_sampler_executor(seeds, backend=simulator, place=lambda _: placed)
-        return NoisyExecutor(lambda _: placed, _DensityMatrices(simulator), seeds)
+            return LocalIbmExecutor(simulator, seeds, options, place=lambda _: transpiled_program)
+        if measured_circuits or transpiled_program.circuit.num_qubits > MOST_QUBITS:
+            return aer_sampler_executor(seeds, backend=simulator, place=lambda _: transpiled_program)
+        return NoisyExecutor(lambda _: transpiled_program, _DensityMatrices(simulator), seeds)
 
     return ExecutorPerProgram(make, seeds)
 

@@ -7,8 +7,6 @@ from qiskit.circuit import Parameter
 from qiskit.providers import BackendV2
 from qiskit.transpiler import generate_preset_pass_manager
 
-__all__ = ["takes_free_angles", "transpiled"]
-
 _HOOKS = ("get_translation_stage_plugin", "get_scheduling_stage_plugin")
 
 

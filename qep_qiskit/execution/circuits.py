@@ -11,30 +11,21 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 from qiskit.providers import BackendV2
 
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.program import LayerProgram
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution.bound_circuits import takes_free_angles
 from qep_qiskit.execution.folding import folded
 from qep_qiskit.execution.fractional import Columns, Fit, FractionalProgram, bounds_rzz
-from qep_qiskit.execution.placement import PlacedProgram, place
-from qep_qiskit.operators import CommutingGroup
-from qep_qiskit.program import LayerProgram
-from qep_qiskit.seeds import Seeds
-
-__all__ = [
-    "MeasuredCircuits",
-    "Placing",
-    "filled",
-    "gate_values",
-    "measured_circuit",
-    "placing_on",
-]
+from qep_qiskit.execution.transpilation import TranspiledProgram, place
 
 Bound = tuple[NDArray[np.int64], QuantumCircuit, NDArray[np.float64]]
 """Some rows of what is to be bound, their circuit, and the values of its parameters, shape (rows, parameters)."""
 
 _MOST_FITTED = 256
 
-Placing = Callable[[LayerProgram], PlacedProgram]
+Transpile = Callable[[LayerProgram], TranspiledProgram]
 
 
 def measured_circuit(program_circuit: QuantumCircuit, group: CommutingGroup) -> QuantumCircuit:
@@ -46,7 +37,7 @@ def measured_circuit(program_circuit: QuantumCircuit, group: CommutingGroup) -> 
 
 
 def gate_values(program: LayerProgram, parameters: NDArray) -> NDArray:
-    """Rotation angles to bind to `lower_per_gate`: shape (states, rotations)."""
+    """Rotation angles to bind to `to_circuit_per_gate`: shape (states, rotations)."""
     return 2.0 * program.gate_angles(parameters)
 
 
@@ -57,20 +48,20 @@ class MeasuredCircuits:
         place: Places a program.
     """
 
-    def __init__(self, place: Placing) -> None:
+    def __init__(self, place: Transpile) -> None:
         self._place = place
-        self._placed: dict[LayerProgram, PlacedProgram] = {}
+        self._transpiled_program: dict[LayerProgram, TranspiledProgram] = {}
         self._measured: dict[tuple[LayerProgram, CommutingGroup, int, bool], QuantumCircuit] = {}
         self._flipped_zeros: dict[LayerProgram, QuantumCircuit] = {}
         self._calibrations: dict[LayerProgram, tuple[QuantumCircuit, QuantumCircuit]] = {}
         self._fractional: dict[tuple[LayerProgram, int], FractionalProgram] = {}
         self._fitted: dict[tuple[LayerProgram, CommutingGroup, int, Fit, bool], QuantumCircuit] = {}
 
-    def placed(self, program: LayerProgram) -> PlacedProgram:
+    def transpiled_program(self, program: LayerProgram) -> TranspiledProgram:
         """Where a program sits."""
-        if program not in self._placed:
-            self._placed[program] = self._place(program)
-        return self._placed[program]
+        if program not in self._transpiled_program:
+            self._transpiled_program[program] = self._place(program)
+        return self._transpiled_program[program]
 
     def of_group(
         self, program: LayerProgram, group: CommutingGroup, folding: int = 1, *, flipped: bool = False
@@ -85,7 +76,7 @@ class MeasuredCircuits:
         """
         key = program, group, folding, flipped
         if key not in self._measured:
-            self._measured[key] = _measured(folded(self.placed(program), folding), group, flipped)
+            self._measured[key] = _measured(folded(self.transpiled_program(program), folding), group, flipped)
         return self._measured[key]
 
     def bound(
@@ -107,12 +98,12 @@ class MeasuredCircuits:
         """
         values = gate_values(program, parameters)
         names = [f"g[{index}]" for index in range(values.shape[1])]
-        if not bounds_rzz(self.placed(program)):
+        if not bounds_rzz(self.transpiled_program(program)):
             circuit = self.of_group(program, group, folding, flipped=flips is not None)
             return [_bound(circuit, np.arange(len(values)), dict(zip(names, values.T, strict=True)), flips)]
         found: dict[Fit, tuple[list[int], list[Columns]]] = {}
         if (program, folding) not in self._fractional:
-            self._fractional[program, folding] = FractionalProgram(folded(self.placed(program), folding))
+            self._fractional[program, folding] = FractionalProgram(folded(self.transpiled_program(program), folding))
         fractional = self._fractional[program, folding]
         for row in range(len(values)):
             fit, columns = fractional.fit(names, values[[row]])
@@ -154,14 +145,14 @@ class MeasuredCircuits:
     def flipped_zeros(self, program: LayerProgram) -> QuantumCircuit:
         """All qubits 0 with rotations by ``flip`` before the reading."""
         if program not in self._flipped_zeros:
-            placed = self.placed(program)
-            self._flipped_zeros[program] = placed.only(_flips(len(placed.outputs)))
+            transpiled_program = self.transpiled_program(program)
+            self._flipped_zeros[program] = transpiled_program.only(_flips(len(transpiled_program.outputs)))
         return self._flipped_zeros[program]
 
     def of_calibration(self, program: LayerProgram) -> tuple[QuantumCircuit, QuantumCircuit]:
         """All 0 and all 1 on the qubits that a program is read from."""
         if program not in self._calibrations:
-            self._calibrations[program] = self.placed(program).calibration()
+            self._calibrations[program] = self.transpiled_program(program).calibration()
         return self._calibrations[program]
 
 
@@ -196,8 +187,12 @@ def _joined(columns: Sequence[Columns]) -> Columns:
     return {name: np.concatenate([own[name] for own in columns]) for name in columns[0]}
 
 
-def _measured(placed: PlacedProgram, group: CommutingGroup, flipped: bool) -> QuantumCircuit:
-    return placed.measured_after(_flips(len(placed.outputs), group)) if flipped else placed.measured(group)
+def _measured(transpiled_program: TranspiledProgram, group: CommutingGroup, flipped: bool) -> QuantumCircuit:
+    return (
+        transpiled_program.measured_after(_flips(len(transpiled_program.outputs), group))
+        if flipped
+        else transpiled_program.measured(group)
+    )
 
 
 def _flips(size: int, group: CommutingGroup | None = None) -> QuantumCircuit:
@@ -210,9 +205,9 @@ def _flips(size: int, group: CommutingGroup | None = None) -> QuantumCircuit:
     return circuit
 
 
-def placing_on(
+def transpile_on(
     backend: BackendV2 | None, seeds: Seeds, optimization_level: int, layout: Sequence[int] | None = None
-) -> Placing:
+) -> Transpile:
     """The usual way to place programs, on given qubits or on free ones; the seed of the transpiler is the run's.
 
     Where the backend's transpiler takes no free angles, programs stay as they are, and bound circuits are transpiled

@@ -13,40 +13,40 @@ from dataclasses import replace
 from qiskit import QuantumCircuit
 from qiskit.circuit import Operation
 
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution.placement import PlacedProgram
-
-__all__ = ["folded"]
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.execution.transpilation import TranspiledProgram
 
 
-def folded(placed: PlacedProgram, times: int) -> PlacedProgram:
+def folded(transpiled_program: TranspiledProgram, times: int) -> TranspiledProgram:
     """The same program on the same qubits, each of its two-qubit gates run `times` times.
 
     Args:
-        placed: The program where it sits.
+        transpiled_program: The program where it sits.
         times: Odd; 1 leaves the program as it is.
 
     Raises:
         ConfigError: A gate has no inverse that the backend can run.
     """
     if times == 1:
-        return placed
-    circuit = QuantumCircuit(*placed.circuit.qregs, global_phase=placed.circuit.global_phase)
-    for instruction in placed.circuit.data:
-        qubits = [placed.circuit.find_bit(qubit).index for qubit in instruction.qubits]
+        return transpiled_program
+    circuit = QuantumCircuit(*transpiled_program.circuit.qregs, global_phase=transpiled_program.circuit.global_phase)
+    for instruction in transpiled_program.circuit.data:
+        qubits = [transpiled_program.circuit.find_bit(qubit).index for qubit in instruction.qubits]
         circuit.append(instruction.operation, qubits)
         if len(qubits) > 1 and instruction.operation.name != "barrier":
             for _ in range(times // 2):
-                _append_inverse(circuit, instruction.operation, qubits, placed)
+                _append_inverse(circuit, instruction.operation, qubits, transpiled_program)
                 circuit.append(instruction.operation, qubits)
-    return replace(placed, circuit=circuit)
+    return replace(transpiled_program, circuit=circuit)
 
 
-def _append_inverse(circuit: QuantumCircuit, gate: Operation, qubits: Sequence[int], placed: PlacedProgram) -> None:
+def _append_inverse(
+    circuit: QuantumCircuit, gate: Operation, qubits: Sequence[int], transpiled_program: TranspiledProgram
+) -> None:
     """The inverse between barriers, from the gates that the backend has."""
     circuit.barrier(qubits)
     inverse = gate.inverse()
-    runs_anything = placed.backend is None or placed.backend.coupling_map is None
+    runs_anything = transpiled_program.backend is None or transpiled_program.backend.coupling_map is None
     if runs_anything or (inverse.name == gate.name and not inverse.params):
         circuit.append(inverse, qubits)
     elif gate.name == "rzz":  # a device takes angles of one sign only; X turns the sign of Z, and so of the angle
@@ -54,9 +54,9 @@ def _append_inverse(circuit: QuantumCircuit, gate: Operation, qubits: Sequence[i
         circuit.append(gate, qubits)
         circuit.x(qubits[0])
     else:
-        assert placed.backend is not None
+        assert transpiled_program.backend is not None
         raise ConfigError(
-            f"execution.mitigation.noise_factors: {placed.backend.name} runs no inverse of its gate '{gate.name}'; "
-            "leave noise_factors out, or use another device"
+            f"execution.mitigation.noise_factors: {transpiled_program.backend.name} runs no inverse of its gate "
+            f"'{gate.name}'; leave noise_factors out, or use another device"
         )
     circuit.barrier(qubits)

@@ -17,9 +17,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Gate, Parameter, ParameterExpression, Qubit
 from qiskit.circuit.library import RXGate, RZGate, RZZGate, XGate
 
-from qep_qiskit.execution.placement import PlacedProgram
-
-__all__ = ["Columns", "Fit", "FractionalProgram", "bounds_rzz", "in_range"]
+from qep_qiskit.execution.transpilation import TranspiledProgram
 
 _HALF = np.pi / 2
 _ROUNDING = 1e-11
@@ -48,9 +46,9 @@ def _size_and_sign(values: NDArray) -> tuple[NDArray[np.float64], NDArray[np.int
     return np.where(negative, -values, np.maximum(values, 0.0)), negative.astype(np.int64)
 
 
-def bounds_rzz(placed: PlacedProgram) -> bool:
+def bounds_rzz(transpiled_program: TranspiledProgram) -> bool:
     """Whether a program sits on a device that bounds the angle of rzz."""
-    return placed.backend is not None and placed.backend.target.gate_has_angle_bounds("rzz")
+    return transpiled_program.backend is not None and transpiled_program.backend.target.gate_has_angle_bounds("rzz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +106,15 @@ class FractionalProgram:
     """A placed program whose rzz are fitted to what is bound.
 
     Args:
-        placed: The program on a device that bounds the angle of rzz.
+        transpiled_program: The program on a device that bounds the angle of rzz.
     """
 
-    def __init__(self, placed: PlacedProgram) -> None:
-        self._placed = placed
+    def __init__(self, transpiled_program: TranspiledProgram) -> None:
+        self._transpiled_program = transpiled_program
         self._families: dict[str, list[_Gate]] = {}
-        for gate in _gates_of(placed.circuit):
+        for gate in _gates_of(transpiled_program.circuit):
             self._families.setdefault(gate.multiple_of or f"gate {gate.place}", []).append(gate)
-        self._made: dict[Fit, PlacedProgram] = {}
+        self._made: dict[Fit, TranspiledProgram] = {}
 
     def fit(self, names: Sequence[str], values: NDArray) -> tuple[Fit, Columns]:
         """What some bindings need.
@@ -146,19 +144,19 @@ class FractionalProgram:
             return []
         return [_unit(factors, *_size_and_sign(columns[name]), np.zeros(len(columns[name])), columns)]
 
-    def for_any_signs(self) -> PlacedProgram:
+    def for_any_signs(self) -> TranspiledProgram:
         """The program fitted to bindings of which nothing is known but that their angles are short."""
         gates = [gates for gates in self._families.values() if gates[0].multiple_of is not None]
         alone = [gate for gates in self._families.values() if gates[0].multiple_of is None for gate in gates]
         shared = [_Unit(_factors(own), None, 0) for own in gates]
         return self.fitted((*shared, *(_Unit(((gate.place, 1.0),), None, 0) for gate in alone)))
 
-    def fitted(self, fit: Fit) -> PlacedProgram:
+    def fitted(self, fit: Fit) -> TranspiledProgram:
         """The program with every rzz in range, whichever of the bindings is filled in."""
         if fit not in self._made:
             if len(self._made) >= _MOST_KEPT:
                 self._made.clear()
-            self._made[fit] = replace(self._placed, circuit=_fitted(self._placed.circuit, fit))
+            self._made[fit] = replace(self._transpiled_program, circuit=_fitted(self._transpiled_program.circuit, fit))
         return self._made[fit]
 
 

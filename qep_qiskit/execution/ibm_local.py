@@ -9,15 +9,13 @@ from numpy.typing import NDArray
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.executor_sampler import Sampler
 
-from qep_qiskit.execution.circuits import Placing
-from qep_qiskit.execution.interface import Readout, Request
-from qep_qiskit.execution.running import bits_of_pubs, one_line
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution.backend_runs import bits_of_pubs, one_line
+from qep_qiskit.execution.circuits import Transpile
+from qep_qiskit.execution.interface import GroupMeasurement, Request
 from qep_qiskit.execution.sampler_executor import SamplerExecutor
 from qep_qiskit.execution.sampler_options import SamplerOptions
-from qep_qiskit.prepared import ProgramStates
-from qep_qiskit.seeds import Seeds
-
-__all__ = ["LocalIbmExecutor"]
+from qep_qiskit.outcomes.states import ProgramStates
 
 
 class LocalIbmExecutor(SamplerExecutor):
@@ -32,16 +30,18 @@ class LocalIbmExecutor(SamplerExecutor):
         place: Places programs on what is simulated.
     """
 
-    def __init__(self, simulator: BackendV2, seeds: Seeds, options: SamplerOptions, *, place: Placing) -> None:
+    def __init__(self, simulator: BackendV2, seeds: Seeds, options: SamplerOptions, *, place: Transpile) -> None:
         super().__init__(simulator, seeds, place=place)
         self._simulator, self._options = simulator, options
 
-    def _bits(self, request: Request, prepared: ProgramStates, readout: Readout, shots: int) -> NDArray[np.uint8]:
+    def _bits(
+        self, request: Request, prepared: ProgramStates, readout: GroupMeasurement, shots: int
+    ) -> NDArray[np.uint8]:
         """Bits of one readout; every PUB has a seed of its own, which the sampler would give to all."""
         options = self._options.of_request(request.randomizations)
         pubs, found = self._pubs(prepared, readout), []
         for place, (_, circuit, values) in enumerate(pubs):
-            seed = self._seeds.simulator_seed(*request.key.words, *readout.words, *([place] if place else []))
+            seed = self._seeds.simulator_seed(*request.key.seed_words, *readout.seed_words, *([place] if place else []))
             simulator = {"angle_decimals": 15, "seed_simulator": seed}
             with one_line(self.backend_name, circuit.name), warnings.catch_warnings():
                 warnings.simplefilter("ignore")

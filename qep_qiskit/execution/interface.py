@@ -13,21 +13,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.checks import check_shots
-from qep_qiskit.groups import Group
-from qep_qiskit.operators import CommutingGroup, paulis_of
+from qep_qiskit.core.checks import check_shots
+from qep_qiskit.core.groups import Group
+from qep_qiskit.core.operators import CommutingGroup, paulis_of
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.outcomes import GroupMoments, Outcomes
-from qep_qiskit.prepared import Prepared
-from qep_qiskit.short_repr import short_repr
-
-__all__ = [
-    "Executor",
-    "Readout",
-    "Request",
-    "RequestKey",
-    "ShotData",
-    "Ticket",
-]
+from qep_qiskit.outcomes.states import PreparedStates
 
 
 @short_repr
@@ -50,14 +41,14 @@ class RequestKey:
     iteration: int = 0
 
     @property
-    def words(self) -> tuple[str | int, ...]:
+    def seed_words(self) -> tuple[str | int, ...]:
         """The key as words for `Seeds`."""
         return ("sampling", self.purpose, self.step, self.stage, self.attempt, self.iteration)
 
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Readout:
+class GroupMeasurement:
     """One group to measure.
 
     Args:
@@ -84,7 +75,7 @@ class Readout:
         return paulis_of([self.group])[0]
 
     @property
-    def words(self) -> tuple[str | int, ...]:
+    def seed_words(self) -> tuple[str | int, ...]:
         """What sets its random numbers apart from those of other readouts of the request."""
         return (self.group.name,) if self.folding == 1 else (self.group.name, "folded", self.folding)
 
@@ -114,8 +105,8 @@ class Request:
     """
 
     key: RequestKey
-    prepared: Prepared
-    readouts: tuple[Readout, ...]
+    prepared: PreparedStates
+    readouts: tuple[GroupMeasurement, ...]
     for_means: bool = True
     randomizations: int | None = None
     calibration: Request | None = None
@@ -172,7 +163,7 @@ class ShotData:
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Ticket:
+class JobHandle:
     """Receipt of a submission. Local executors work when asked to collect and carry the request along."""
 
     key: RequestKey
@@ -182,10 +173,10 @@ class Ticket:
 class Executor(Protocol):
     """Runs requests, with random flips before the reading where they ask for them."""
 
-    def submit(self, request: Request) -> Ticket:
+    def submit(self, request: Request) -> JobHandle:
         """Take a request; returns at once where the work is done elsewhere."""
         ...
 
-    def collect(self, ticket: Ticket) -> ShotData:
+    def collect(self, job_handle: JobHandle) -> ShotData:
         """The outcomes of a submitted request and of its calibration; waits for them."""
         ...

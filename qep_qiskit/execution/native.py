@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from qiskit.transpiler import Target
 
-from qep_qiskit.errors import ResourceError
-
-__all__ = ["native_couplings", "native_qubits"]
+from qep_qiskit.core.errors import ResourceError
 
 Edge = tuple[int, int]
 

@@ -15,20 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 
-from qep_qiskit.execution.circuits import Bound, MeasuredCircuits, Placing
-from qep_qiskit.execution.gate import answered, with_calibration
-from qep_qiskit.execution.interface import Executor, Readout, Request, ShotData, Ticket
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.program import LayerProgram
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution.circuits import Bound, MeasuredCircuits, Transpile
+from qep_qiskit.execution.interface import Executor, GroupMeasurement, JobHandle, Request, ShotData
+from qep_qiskit.execution.outcome_check import answered, with_calibration
 from qep_qiskit.execution.readout_errors import ReadoutErrors
 from qep_qiskit.execution.sampling import sample_known
-from qep_qiskit.execution.twirled_readout import in_randomizations, read_under_flips
-from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.execution.twirled_readout import in_randomizations, probabilities_under_twirling
 from qep_qiskit.outcomes.checks import require_probabilities, require_shape
 from qep_qiskit.outcomes.drawing import draw
-from qep_qiskit.prepared import ProgramStates, StateName, on_qubits
-from qep_qiskit.program import LayerProgram
-from qep_qiskit.seeds import Seeds
-
-__all__ = ["MOST_QUBITS", "ExecutorPerProgram", "NoisyDistributions", "NoisyExecutor"]
+from qep_qiskit.outcomes.states import ProgramStates, StateName, on_qubits
 
 MOST_QUBITS = 10
 """Up to here a density matrix is the fastest way: 0.01 s a state at 4 qubits, 0.2 at 8, 4 at 10 (20 Trotter steps)."""
@@ -64,7 +62,7 @@ class NoisyExecutor:
     """
 
     def __init__(
-        self, place: Placing, distributions: NoisyDistributions, seeds: Seeds, *, kept_bytes: int = _KEPT_BYTES
+        self, place: Transpile, distributions: NoisyDistributions, seeds: Seeds, *, kept_bytes: int = _KEPT_BYTES
     ) -> None:
         self._circuits = MeasuredCircuits(place)
         self._distributions = distributions
@@ -75,13 +73,13 @@ class NoisyExecutor:
         """The measured circuit of a group as the simulated machine runs it."""
         return self._circuits.of_group(program, group, folding)
 
-    def submit(self, request: Request) -> Ticket:
+    def submit(self, request: Request) -> JobHandle:
         """Nothing happens until `collect`."""
-        return Ticket(key=request.key, request=request)
+        return JobHandle(key=request.key, request=request)
 
-    def collect(self, ticket: Ticket) -> ShotData:
+    def collect(self, job_handle: JobHandle) -> ShotData:
         """Sample every state in its groups, or take exact probabilities."""
-        request, size = ticket.request, on_qubits(ticket.request.prepared)
+        request, size = job_handle.request, on_qubits(job_handle.request.prepared)
         circuits = request.prepared.circuits
         if circuits is None:
             return sample_known(request, self._seeds)
@@ -91,7 +89,7 @@ class NoisyExecutor:
                     self._read(request, circuits, readout).__getitem__,
                     (len(readout.states), 1 << size),
                     readout.shots,
-                    self._seeds.generator(*request.key.words, *readout.words),
+                    self._seeds.generator(*request.key.seed_words, *readout.seed_words),
                     f"simulation: circuit '{readout.group.name}'",
                 )
                 for readout in request.readouts
@@ -99,7 +97,7 @@ class NoisyExecutor:
         )
         return with_calibration(self, request, data)
 
-    def _read(self, request: Request, prepared: ProgramStates, readout: Readout) -> NDArray[np.float64]:
+    def _read(self, request: Request, prepared: ProgramStates, readout: GroupMeasurement) -> NDArray[np.float64]:
         """Probabilities of what is read, shape (measured, 2^N): the mean over random flips if there are to be any."""
         found = self._probabilities(prepared, readout)
         if request.randomizations is None:
@@ -108,11 +106,11 @@ class NoisyExecutor:
         flips = None
         if readout.shots is not None:
             draws = in_randomizations(readout.shots, request.randomizations)[0]
-            generator = self._seeds.generator(*request.key.words, *readout.words, "flips")
+            generator = self._seeds.generator(*request.key.seed_words, *readout.seed_words, "flips")
             flips = generator.integers(0, 2, (len(found), draws, prepared.num_qubits), dtype=bool)
-        return read_under_flips(found, errors.offsets, flips)
+        return probabilities_under_twirling(found, errors.offsets, flips)
 
-    def _probabilities(self, prepared: ProgramStates, readout: Readout) -> NDArray[np.float64]:
+    def _probabilities(self, prepared: ProgramStates, readout: GroupMeasurement) -> NDArray[np.float64]:
         """Shape (measured, 2^N): those that are known, and all others simulated in one go."""
         group, rows, folding = readout.paulis, readout.states, readout.folding
         return self._kept.gather(
@@ -183,14 +181,14 @@ class ExecutorPerProgram:
             self._made[program] = self._make(program)
         return self._made[program]
 
-    def submit(self, request: Request) -> Ticket:
+    def submit(self, request: Request) -> JobHandle:
         """Nothing happens until `collect`."""
-        return Ticket(key=request.key, request=request)
+        return JobHandle(key=request.key, request=request)
 
-    def collect(self, ticket: Ticket) -> ShotData:
+    def collect(self, job_handle: JobHandle) -> ShotData:
         """Hand the request to its program's executor."""
-        on_qubits(ticket.request.prepared)
-        circuits = ticket.request.prepared.circuits
+        on_qubits(job_handle.request.prepared)
+        circuits = job_handle.request.prepared.circuits
         if circuits is None:
-            return sample_known(ticket.request, self._seeds)
-        return answered(self.executor(circuits.program), ticket.request)
+            return sample_known(job_handle.request, self._seeds)
+        return answered(self.executor(circuits.program), job_handle.request)

@@ -18,23 +18,9 @@ from qiskit.exceptions import QiskitError
 from qiskit.providers import BackendV2
 from qiskit.transpiler import InstructionProperties, Target
 
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution.described import DescribedDevice
-from qep_qiskit.execution.placement import RZZ_RANGE, cut_target
-
-__all__ = [
-    "CircuitFacts",
-    "checked_rep_delay",
-    "circuit_facts",
-    "fractional_device",
-    "is_fractional",
-    "offers_fractional_gates",
-    "payload_of_job",
-    "payload_of_template",
-    "plain_device",
-    "rep_delay_of",
-    "rep_delay_range_of",
-]
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.execution.device_snapshot import DeviceSnapshot
+from qep_qiskit.execution.transpilation import RZZ_RANGE, cut_target
 
 _REP_DELAY = 250e-6
 _CIRCUIT_SECONDS = 5e-6
@@ -159,19 +145,19 @@ def fractional_device(device: BackendV2) -> BackendV2:
     own = _calibrated(device, "rx")
     if "rx" not in names and own:
         target.add_instruction(RXGate(Parameter("angle")), own)
-    return _described(device, target)
+    return _snapshot(device, target)
 
 
 def plain_device(device: BackendV2) -> BackendV2:
     """The device without fractional gates; itself where it has none."""
     if not is_fractional(device):
         return device
-    return _described(device, cut_target(device.target, range(device.num_qubits), without=("rzz", "rx")))
+    return _snapshot(device, cut_target(device.target, range(device.num_qubits), without=("rzz", "rx")))
 
 
-def _described(device: BackendV2, target: Target) -> DescribedDevice:
+def _snapshot(device: BackendV2, target: Target) -> DeviceSnapshot:
     """A device under its name with another target."""
-    return DescribedDevice(
+    return DeviceSnapshot(
         device.name, target, rep_delay=rep_delay_of(device), rep_delay_range=rep_delay_range_of(device)
     )
 

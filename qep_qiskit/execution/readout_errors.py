@@ -16,10 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.transforms import apply_product, num_qubits_of
-
-__all__ = ["ReadoutErrors"]
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.transforms import apply_product, num_qubits_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -20,9 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from qep_qiskit.errors import ConfigError, ResultError
-
-__all__ = ["Repeats", "backend_behind", "require_unseeded", "seed_in_sight"]
+from qep_qiskit.core.errors import ConfigError, ResultError
 
 _SEEDS = ("seed", "seed_simulator")
 _DEPTH = 4

@@ -16,22 +16,20 @@ from qiskit import QuantumCircuit
 from qiskit.primitives import BaseSamplerV2
 from qiskit.providers import BackendV2
 
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.program import LayerProgram
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution.backend_runs import BackendRuns, Runs, SamplerFactory, SamplerRuns, most_shots
 from qep_qiskit.execution.bound_circuits import takes_free_angles, transpiled
-from qep_qiskit.execution.circuits import Bound, MeasuredCircuits, Placing, placing_on
-from qep_qiskit.execution.gate import with_calibration
-from qep_qiskit.execution.interface import Readout, Request, ShotData, Ticket
+from qep_qiskit.execution.circuits import Bound, MeasuredCircuits, Transpile, transpile_on
+from qep_qiskit.execution.interface import GroupMeasurement, JobHandle, Request, ShotData
+from qep_qiskit.execution.outcome_check import with_calibration
 from qep_qiskit.execution.repeats import Repeats, backend_behind, require_unseeded
-from qep_qiskit.execution.running import BackendRuns, Runs, SamplerFactory, SamplerRuns, most_shots
 from qep_qiskit.execution.sampling import sample_known
-from qep_qiskit.execution.twirled_readout import flipped_back, in_randomizations
-from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.execution.twirled_readout import in_randomizations, untwirled
 from qep_qiskit.outcomes import BitMemory
-from qep_qiskit.prepared import ProgramStates, on_qubits
-from qep_qiskit.program import LayerProgram
-from qep_qiskit.seeds import Seeds
-
-__all__ = ["SamplerExecutor"]
+from qep_qiskit.outcomes.states import ProgramStates, on_qubits
 
 _GATES = frozenset({"rx", "ry", "rz", "rxx", "rzz", "h", "x", "s", "sdg", "cx"})
 """What measured circuits are made of before a transpiler has seen them."""
@@ -67,7 +65,7 @@ class SamplerExecutor:
         *,
         optimization_level: int = 2,
         sampler_factory: SamplerFactory | None = None,
-        place: Placing | None = None,
+        place: Transpile | None = None,
     ) -> None:
         self._seeds = seeds
         backend = _backend_of(target)
@@ -81,42 +79,44 @@ class SamplerExecutor:
         self._most_shots = most_shots(backend)
         self._repeats = Repeats(self.backend_name)
         self._circuits = MeasuredCircuits(
-            place or placing_on(None if _takes_everything(target, backend) else backend, seeds, optimization_level)
+            place or transpile_on(None if _takes_everything(target, backend) else backend, seeds, optimization_level)
         )
 
     def circuit(self, program: LayerProgram, group: CommutingGroup, folding: int = 1) -> QuantumCircuit:
         """The measured circuit of a group, transpiled for the backend; made once and kept."""
         return self._circuits.of_group(program, group, folding)
 
-    def submit(self, request: Request) -> Ticket:
+    def submit(self, request: Request) -> JobHandle:
         """Local samplers run when asked to collect."""
-        return Ticket(key=request.key, request=request)
+        return JobHandle(key=request.key, request=request)
 
-    def collect(self, ticket: Ticket) -> ShotData:
+    def collect(self, job_handle: JobHandle) -> ShotData:
         """Run one PUB per readout and return the bits of every shot.
 
         Raises:
             ResultError: Circuits cannot be run, something else comes back than was asked for, or what came before.
         """
-        request = ticket.request
+        request = job_handle.request
         num_qubits, circuits = on_qubits(request.prepared), request.prepared.circuits
         if circuits is None:
             return sample_known(request, self._seeds)
         bits = [self._bits(request, circuits, readout, _shots_of(readout)) for readout in request.readouts]
-        words = [readout.words for readout in request.readouts]
-        self._repeats.require_new(request.key.words, dict(zip(words, bits, strict=True)))
+        words = [readout.seed_words for readout in request.readouts]
+        self._repeats.require_new(request.key.seed_words, dict(zip(words, bits, strict=True)))
         data = ShotData(outcomes=tuple(BitMemory(bits=own, num_qubits=num_qubits) for own in bits))
         return with_calibration(self, request, data)
 
-    def _bits(self, request: Request, prepared: ProgramStates, readout: Readout, shots: int) -> NDArray[np.uint8]:
+    def _bits(
+        self, request: Request, prepared: ProgramStates, readout: GroupMeasurement, shots: int
+    ) -> NDArray[np.uint8]:
         """Bits of one readout, shape (measured, shots, bytes)."""
 
         def seed(part: int) -> int:
             more: tuple[str | int, ...] = ("part", part) if part else ()
-            return self._seeds.simulator_seed(*request.key.words, *readout.words, *more)
+            return self._seeds.simulator_seed(*request.key.seed_words, *readout.seed_words, *more)
 
         if request.randomizations is not None:
-            return self._sampled_under_flips(request, prepared, readout, shots, seed)
+            return self._sampled_under_twirling(request, prepared, readout, shots, seed)
         return self._sampled(self._pubs(prepared, readout), seed, shots)
 
     def _sampled(self, pubs: list[Bound], seed: Callable[[int], int], shots: int) -> NDArray[np.uint8]:
@@ -131,27 +131,29 @@ class SamplerExecutor:
         rows = np.concatenate([rows for rows, *_ in pubs])
         return np.concatenate([np.concatenate(part) for part in parts], axis=-2)[np.argsort(rows)]
 
-    def _sampled_under_flips(
+    def _sampled_under_twirling(
         self,
         request: Request,
         prepared: ProgramStates,
-        readout: Readout,
+        readout: GroupMeasurement,
         shots: int,
         seed: Callable[[int], int],
     ) -> NDArray[np.uint8]:
         """Bits under random flips before the reading, flipped back."""
         draws, each = in_randomizations(shots, request.randomizations or 1)
-        generator = self._seeds.generator(*request.key.words, *readout.words, "flips")
+        generator = self._seeds.generator(*request.key.seed_words, *readout.seed_words, "flips")
         flips = generator.integers(0, 2, (len(readout.states), draws, prepared.num_qubits), dtype=bool)
         bits = self._sampled(self._pubs(prepared, readout, flips), seed, each)
-        read = flipped_back(bits, flips)
+        read = untwirled(bits, flips)
         return read.reshape(len(flips), -1, bits.shape[-1])[:, :shots]
 
-    def _pubs(self, prepared: ProgramStates, readout: Readout, flips: NDArray[np.bool_] | None = None) -> list[Bound]:
+    def _pubs(
+        self, prepared: ProgramStates, readout: GroupMeasurement, flips: NDArray[np.bool_] | None = None
+    ) -> list[Bound]:
         return prepared.bound_by(self._circuits, readout.paulis, readout.states, readout.folding, flips)
 
 
-def _shots_of(readout: Readout) -> int:
+def _shots_of(readout: GroupMeasurement) -> int:
     if readout.shots is None:
         raise ConfigError(
             "measurement.shots: 'exact' needs an ideal simulator or the density matrix of few qubits; "

@@ -9,10 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from qep_qiskit.checks import whole_number
+from qep_qiskit.core.checks import whole_number
 from qep_qiskit.execution.twirled_readout import executions_of, in_randomizations
-
-__all__ = ["DecouplingSequence", "SamplerOptions"]
 
 DecouplingSequence = Literal["none", "XX", "XpXm", "XY4"]
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution.gate import with_calibration
-from qep_qiskit.execution.interface import Readout, Request, ShotData, Ticket
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution.interface import GroupMeasurement, JobHandle, Request, ShotData
+from qep_qiskit.execution.outcome_check import with_calibration
 from qep_qiskit.outcomes.checks import require_shape
-from qep_qiskit.prepared import CircuitStates, Prepared, VectorStates, on_qubits
-from qep_qiskit.seeds import Seeds
-
-__all__ = ["VectorExecutor", "sample_known", "sample_vectors"]
+from qep_qiskit.outcomes.states import CircuitStates, PreparedStates, VectorStates, on_qubits
 
 
 def sample_vectors(
-    vectors: NDArray, readouts: tuple[Readout, ...], seeds: Seeds, key: tuple[str | int, ...]
+    vectors: NDArray, readouts: tuple[GroupMeasurement, ...], seeds: Seeds, key: tuple[str | int, ...]
 ) -> ShotData:
     """Measure state vectors in every readout's group.
 
@@ -31,15 +29,18 @@ def sample_vectors(
 
 
 def sample_known(request: Request, seeds: Seeds) -> ShotData:
-    """Measure states that are known in every readout's group; errors as `Prepared.measured` has them."""
-    return _sampled(request.prepared, request.readouts, seeds, request.key.words)
+    """Measure states that are known in every readout's group; errors as `PreparedStates.measured` has them."""
+    return _sampled(request.prepared, request.readouts, seeds, request.key.seed_words)
 
 
-def _sampled(prepared: Prepared, readouts: tuple[Readout, ...], seeds: Seeds, key: tuple[str | int, ...]) -> ShotData:
+def _sampled(
+    prepared: PreparedStates, readouts: tuple[GroupMeasurement, ...], seeds: Seeds, key: tuple[str | int, ...]
+) -> ShotData:
     """Every readout draws from a stream of its own, so groups are independent."""
     return ShotData(
         outcomes=tuple(
-            prepared.measured(own.group, own.states, own.shots, seeds.generator(*key, *own.words)) for own in readouts
+            prepared.measured(own.group, own.states, own.shots, seeds.generator(*key, *own.seed_words))
+            for own in readouts
         )
     )
 
@@ -65,18 +66,18 @@ class VectorExecutor:
         """
         raise ConfigError("this executor measures exact states and runs no circuits; use AerExecutor or another")
 
-    def submit(self, request: Request) -> Ticket:
+    def submit(self, request: Request) -> JobHandle:
         """Nothing happens until `collect`."""
-        return Ticket(key=request.key, request=request)
+        return JobHandle(key=request.key, request=request)
 
-    def collect(self, ticket: Ticket) -> ShotData:
+    def collect(self, job_handle: JobHandle) -> ShotData:
         """Sample every state in its groups, or take exact probabilities. An ideal reading is the same under flips."""
-        request, size = ticket.request, on_qubits(ticket.request.prepared)
+        request, size = job_handle.request, on_qubits(job_handle.request.prepared)
         circuits = request.prepared.circuits
         if circuits is None:
             return sample_known(request, self._seeds)
         vectors = circuits.vectors_by(self.vectors)
         require_shape(vectors, (circuits.num_states, 1 << size), f"{type(self).__name__}: state vectors")
         return with_calibration(
-            self, request, sample_vectors(vectors, request.readouts, self._seeds, request.key.words)
+            self, request, sample_vectors(vectors, request.readouts, self._seeds, request.key.seed_words)
         )

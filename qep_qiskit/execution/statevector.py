@@ -1,4 +1,4 @@
-"""The two-basis engine as an executor: ideal circuits without gates."""
+"""The statevector engine as an executor: ideal circuits without gates."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.evolution import evolve
 from qep_qiskit.execution.sampling import VectorExecutor
-from qep_qiskit.prepared import CircuitStates
-
-__all__ = ["StatevectorExecutor"]
+from qep_qiskit.outcomes.states import CircuitStates
 
 
 class StatevectorExecutor(VectorExecutor):

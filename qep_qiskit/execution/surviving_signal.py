@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from qep_qiskit.errors import LostSignalWarning
-from qep_qiskit.execution.placement import PlacedProgram
-from qep_qiskit.warning_log import warn
-
-__all__ = ["SurvivingSignal", "surviving_signal", "warn_of_lost_signal"]
+from qep_qiskit.core.errors import LostSignalWarning
+from qep_qiskit.core.warning_log import warn
+from qep_qiskit.execution.transpilation import TranspiledProgram
 
 _BROKEN = 0.5
 _LEAST_SIGNAL = 0.05
@@ -39,29 +37,29 @@ class SurvivingSignal:
         return self.gates * self.readout
 
 
-def surviving_signal(placed: PlacedProgram) -> SurvivingSignal:
+def surviving_signal(transpiled_program: TranspiledProgram) -> SurvivingSignal:
     """By the errors of the device that a program is placed on."""
     gates, readout, broken = 1.0, 1.0, dict[str, None]()
-    for name, where, error in _errors(placed):
+    for name, where, error in _errors(transpiled_program):
         if name == "measure":
             readout *= 1.0 - error
         else:
             gates *= 1.0 - error
         if error >= _BROKEN:
-            broken[f"{name} on {', '.join(str(placed.device_qubits[qubit]) for qubit in where)}"] = None
+            broken[f"{name} on {', '.join(str(transpiled_program.device_qubits[qubit]) for qubit in where)}"] = None
     return SurvivingSignal(gates=gates, readout=readout, broken=tuple(broken))
 
 
-def _errors(placed: PlacedProgram) -> Iterator[tuple[str, tuple[int, ...], float]]:
+def _errors(transpiled_program: TranspiledProgram) -> Iterator[tuple[str, tuple[int, ...], float]]:
     """Gate by gate, and then the readout of every qubit that is read."""
-    assert placed.backend is not None
-    circuit, target = placed.circuit, placed.backend.target
+    assert transpiled_program.backend is not None
+    circuit, target = transpiled_program.circuit, transpiled_program.backend.target
     places = [
         (instruction.operation.name, tuple(circuit.find_bit(qubit).index for qubit in instruction.qubits))
         for instruction in circuit.data
         if instruction.operation.name not in ("barrier", "measure")
     ]
-    for name, where in places + [("measure", (qubit,)) for qubit in placed.outputs]:
+    for name, where in places + [("measure", (qubit,)) for qubit in transpiled_program.outputs]:
         known = (target[name] or {}).get(where) if name in target.operation_names else None
         if known is not None and known.error is not None:
             yield name, where, min(float(known.error), 1.0)

@@ -14,13 +14,11 @@ from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2
 
-from qep_qiskit.errors import TruncatedStateWarning
-from qep_qiskit.execution.interface import RequestKey, ShotData, Ticket
+from qep_qiskit.core.errors import TruncatedStateWarning
+from qep_qiskit.core.warning_log import warn
+from qep_qiskit.execution.interface import JobHandle, RequestKey, ShotData
 from qep_qiskit.execution.sampler_executor import SamplerExecutor
-from qep_qiskit.prepared import CircuitStates
-from qep_qiskit.warning_log import warn
-
-__all__ = ["TruncatingExecutor", "discarded_weight", "is_looked_at"]
+from qep_qiskit.outcomes.states import CircuitStates
 
 _TOO_MUCH = 1e-3
 _ALL_UP_TO = 128  # steps, a power of two
@@ -58,16 +56,16 @@ class TruncatingExecutor(SamplerExecutor):
     discarded: float = 0.0
     """The largest discarded weight seen so far."""
 
-    def collect(self, ticket: Ticket) -> ShotData:
+    def collect(self, job_handle: JobHandle) -> ShotData:
         """Run the request, and look at what truncation costs one of its states."""
-        request = ticket.request
-        if request.has_noise_to_mitigate and request.readouts and is_looked_at(ticket.key):
-            lost = self._look(request.prepared.as_circuits(), ticket)
-            return replace(super().collect(ticket), discarded=lost)
-        return super().collect(ticket)
+        request = job_handle.request
+        if request.has_noise_to_mitigate and request.readouts and is_looked_at(job_handle.key):
+            lost = self._style(request.prepared.as_circuits(), job_handle)
+            return replace(super().collect(job_handle), discarded=lost)
+        return super().collect(job_handle)
 
-    def _look(self, prepared: CircuitStates, ticket: Ticket) -> float:
-        readout = ticket.request.readouts[0]
+    def _style(self, prepared: CircuitStates, job_handle: JobHandle) -> float:
+        readout = job_handle.request.readouts[0]
         row = int(readout.states[-1])
         ((_, circuit, values),) = self._circuits.bound(prepared.program, readout.paulis, prepared.parameters[[row]])
         lost = discarded_weight(self.truncating, circuit, values[0])

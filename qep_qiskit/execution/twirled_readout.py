@@ -16,10 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.transforms import num_qubits_of, walsh_hadamard
-
-__all__ = ["TwirledErrors", "executions_of", "flipped_back", "in_randomizations", "read_under_flips"]
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.transforms import num_qubits_of, walsh_hadamard
 
 _ROUNDING = 1e-9
 
@@ -92,7 +90,7 @@ def executions_of(shots: int, randomizations: int | None) -> int:
     return shots if randomizations is None or not shots else int(np.prod(in_randomizations(shots, randomizations)))
 
 
-def read_under_flips(
+def probabilities_under_twirling(
     probabilities: NDArray, offsets: NDArray[np.float64], flips: NDArray[np.bool_] | None
 ) -> NDArray[np.float64]:
     """Probabilities of what is read under flips, from those without; errors of different qubits are independent.
@@ -120,7 +118,7 @@ def read_under_flips(
     return np.maximum(walsh_hadamard(found) / size, 0.0)
 
 
-def flipped_back(bits: NDArray[np.uint8], flips: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def untwirled(bits: NDArray[np.uint8], flips: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Bits with the flips before the reading undone.
 
     Args:

@@ -1,6 +1,5 @@
 """Contrast, update and the training loop."""
 
-from qep_qiskit.learning.callbacks import Checkpoints, MetricsFile
 from qep_qiskit.learning.contrast import STENCILS, Contrast, Stencil, of_sign
 from qep_qiskit.learning.error_model import ErrorModel
 from qep_qiskit.learning.evaluation import Evaluation, evaluate
@@ -10,8 +9,7 @@ from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.gradient_estimate import GradientEstimate
 from qep_qiskit.learning.pilot import Pilot, first_beta, measure_pilot
 from qep_qiskit.learning.replicates import Replication
-from qep_qiskit.learning.run_folder import RunFolder
-from qep_qiskit.learning.spending import AdaptiveShots, PilotSettings, Spending, SpendingPolicy
+from qep_qiskit.learning.shot_schedule import AdaptiveShots, PilotSettings, ShotSchedule, StepShots
 from qep_qiskit.learning.state import EpochTally, TrainingState
 from qep_qiskit.learning.trainer import Callback, Record, Trainer, TrainingSettings
 from qep_qiskit.learning.update import Adam, GradientDescent, Momentum, Optimizer, Schedule, Update
@@ -21,7 +19,6 @@ __all__ = [
     "Adam",
     "AdaptiveShots",
     "Callback",
-    "Checkpoints",
     "Contrast",
     "CostEstimate",
     "EpochTally",
@@ -31,18 +28,16 @@ __all__ = [
     "GradientDescent",
     "GradientEstimate",
     "GradientEstimator",
-    "MetricsFile",
     "Momentum",
     "Optimizer",
     "Pilot",
     "PilotSettings",
     "Record",
     "Replication",
-    "RunFolder",
     "Schedule",
-    "Spending",
-    "SpendingPolicy",
+    "ShotSchedule",
     "Stencil",
+    "StepShots",
     "Trainer",
     "TrainingSettings",
     "TrainingState",

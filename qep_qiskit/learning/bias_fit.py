@@ -27,8 +27,6 @@ from scipy.special import gammaincinv
 
 from qep_qiskit.learning.contrast import Contrast
 
-__all__ = ["NODES", "THREE", "BiasCurve", "MeasuredContrasts", "fitted_curve"]
-
 NODES = (np.arange(10) + 0.5) / 10
 """Levels of the quantiles; all are equally likely, so that plain means over them are expectations."""
 

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import BranchJumpWarning, NudgeBeyondGapWarning
-from qep_qiskit.preparation import Family, SolverReport
-from qep_qiskit.warning_log import warn
-
-__all__ = ["Curve", "Jumps", "find_jumps", "warn_of_jumps", "warn_of_strength", "weyl_betas"]
+from qep_qiskit.core.errors import BranchJumpWarning, NudgeBeyondGapWarning
+from qep_qiskit.core.warning_log import warn
+from qep_qiskit.preparation import ConvergenceReport, HamiltonianFamily
 
 _SAME_BRANCH_OVERLAP = 0.05
 _WHOLE_RANGE = 0.8
@@ -66,7 +64,7 @@ class Jumps:
         return np.asarray(np.concatenate([self.torn, self.crossed, self.lost], axis=1).any(axis=1))
 
 
-def find_jumps(betas: NDArray, cost: Curve, ranges: NDArray, report: SolverReport) -> Jumps:
+def find_jumps(betas: NDArray, cost: Curve, ranges: NDArray, report: ConvergenceReport) -> Jumps:
     """Neighbouring phases on different branches.
 
     Either the nudged state hardly overlaps with the free one; or, where overlaps are unknown, <C> crosses nearly its
@@ -93,7 +91,7 @@ def find_jumps(betas: NDArray, cost: Curve, ranges: NDArray, report: SolverRepor
     return Jumps(torn=torn, crossed=far & unseen, lost=lost & (len(betas) > 1))
 
 
-def warn_of_jumps(jumps: Jumps, report: SolverReport) -> None:
+def warn_of_jumps(jumps: Jumps, report: ConvergenceReport) -> None:
     """Say for how many samples the nudged states lie on different branches."""
     affected, of = int(jumps.samples.sum()), len(jumps.samples)
     detail = f"{affected} of {of} samples"
@@ -132,7 +130,7 @@ def weyl_betas(gaps: NDArray, ranges: NDArray) -> NDArray[np.float64]:
     return np.divide(smallest, ranges, out=np.full(len(gaps), np.inf), where=ranges > 0)
 
 
-def warn_of_strength(family: Family, limits: NDArray) -> None:
+def warn_of_strength(family: HamiltonianFamily, limits: NDArray) -> None:
     """Note that a nudge is past Weyl's bound; the best one at few shots often is."""
     beta = float(np.abs(family.betas).max())
     affected = int((limits < beta).sum())

@@ -19,10 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.registry import Registry
-
-__all__ = ["STENCILS", "Contrast", "Stencil", "of_sign"]
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.registry import Registry
 
 _FLUCTUATIONS = "fluctuations"
 _OTHER_SIDE = "_negative"

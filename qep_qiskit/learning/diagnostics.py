@@ -19,15 +19,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.groups import Group
+from qep_qiskit.core.groups import Group
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.learning.branches import Curve, find_jumps, warn_of_jumps, warn_of_strength, weyl_betas
 from qep_qiskit.learning.resolved import hidden_in, warn_unresolved
-from qep_qiskit.measurement import StateMoments, spread_of
-from qep_qiskit.preparation import Family, SolverReport
+from qep_qiskit.measurement import StateMoments
+from qep_qiskit.outcomes import variance_of
+from qep_qiskit.preparation import ConvergenceReport, HamiltonianFamily
 from qep_qiskit.preparation.resolution import Hidden
-from qep_qiskit.short_repr import short_repr
-
-__all__ = ["Diagnostics", "Watched", "diagnose", "nudge_sizes", "spectral_ranges"]
 
 
 @short_repr
@@ -43,7 +42,7 @@ class Watched:
         is_at_optimum: Whether there are no error signals left: the gradient is then zero, and not unknown.
     """
 
-    family: Family
+    family: HamiltonianFamily
     moments: StateMoments
     constants: NDArray[np.float64] | None
     is_at_optimum: bool = False
@@ -139,8 +138,8 @@ def spectral_ranges(groups: Sequence[Group], coefficients: NDArray) -> NDArray[n
     """
     total, start = np.zeros(len(coefficients)), 0
     for group in groups:
-        block = coefficients[:, start : start + group.num_generators]
-        start += group.num_generators
+        block = coefficients[:, start : start + group.num_terms]
+        start += group.num_terms
         total += group.ranges(block)
     return total
 
@@ -152,7 +151,7 @@ def nudge_sizes(groups: Sequence[Group], coefficients: NDArray) -> NDArray[np.fl
 
 
 def diagnose(
-    watched: Watched, report: SolverReport, free: SolverReport | None = None, *, quiet: bool = False
+    watched: Watched, report: ConvergenceReport, free: ConvergenceReport | None = None, *, quiet: bool = False
 ) -> Diagnostics:
     """Judge the states behind a gradient, and warn of nudges past the gap and of jumps.
 
@@ -205,10 +204,10 @@ def _expectation(watched: Watched, coefficients: NDArray) -> Curve:
     """Means of an operator per sample and phase, from the shot batches; NaN where a term was not measured."""
     terms = np.where(coefficients != 0.0, watched.moments.means, 0.0)
     values = np.einsum("spt,spt->sp", coefficients, terms)
-    return Curve(values, spread_of(coefficients, watched.moments.covariance))
+    return Curve(values, variance_of(coefficients, watched.moments.covariance))
 
 
-def _energies(watched: Watched, report: SolverReport) -> Curve:
+def _energies(watched: Watched, report: ConvergenceReport) -> Curve:
     """F(beta) from the solver where it knows, else from the batches of all groups."""
     measured = _expectation(watched, watched.family.coefficients())
     known = np.isfinite(report.energies)
@@ -243,7 +242,9 @@ def _susceptibility(betas: NDArray, cost: Curve) -> dict[str, float]:
     return {"chi": chi, "chi_se": error, "surrogate_gap": size * chi}
 
 
-def _bounds(watched: Watched, energy: Curve, report: SolverReport, free: SolverReport | None) -> dict[str, float]:
+def _bounds(
+    watched: Watched, energy: Curve, report: ConvergenceReport, free: ConvergenceReport | None
+) -> dict[str, float]:
     """Contrastive bounds of <C>_0 where the states are minima."""
     betas = watched.family.betas
     zero = _phase(betas, 0.0)

@@ -25,11 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize_scalar
 
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.learning.bias_fit import NODES, THREE, BiasCurve
-from qep_qiskit.short_repr import short_repr
-
-__all__ = ["ErrorModel", "split_shots"]
 
 _FOLDS_OF_BETA = 4.0
 _SEARCHED = 161

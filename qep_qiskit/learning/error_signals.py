@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.cost import LossOnExpectations
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.learning.free_phase import FreePhase
-from qep_qiskit.measurement import ReadingPlan, StateMoments, is_none
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.short_repr import short_repr
-
-__all__ = ["SignalBatch", "signal_batch"]
+from qep_qiskit.measurement import MeasurementPlan, StateMoments
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.outcomes import is_none
 
 
 @short_repr
@@ -29,7 +28,7 @@ class SignalBatch:
         fluctuations: Shape (samples, columns, outputs), covariance of the free means of columns and outputs; zero
             where the free batch does not read the term of a column.
         output_covariance: Shape (samples, outputs, outputs), of the measured outputs.
-        words: Shape (samples, outputs), the measured outputs.
+        terms: Shape (samples, outputs), the measured outputs.
         moved: Shape (columns, outputs), whether the term of a column does not commute with the output, or may not.
         gain: Expected ratio of minus the response to the fluctuations, or None where nothing is known of it.
         shots: Variance of the outputs in one shot over that of their means, where a gain is expected.
@@ -41,7 +40,7 @@ class SignalBatch:
     covariance: NDArray[np.float64]
     fluctuations: NDArray[np.float64]
     output_covariance: NDArray[np.float64]
-    words: NDArray[np.float64]
+    terms: NDArray[np.float64]
     moved: NDArray[np.bool_]
     gain: float | None
     shots: float
@@ -66,7 +65,7 @@ class SignalBatch:
             covariance=self.covariance[rows],
             fluctuations=self.fluctuations[rows],
             output_covariance=self.output_covariance[rows],
-            words=self.words[rows],
+            terms=self.terms[rows],
         )
 
 
@@ -75,7 +74,7 @@ def signal_batch(
     first: FreePhase,
     targets: NDArray,
     *,
-    plan: ReadingPlan,
+    plan: MeasurementPlan,
     nudged: StateMoments,
     coefficients: NDArray,
 ) -> SignalBatch:
@@ -95,7 +94,7 @@ def signal_batch(
     assert first.output_covariance is not None
     loss, matrix = hamiltonian.cost.checked_loss, hamiltonian.readout[0]
     slope, covariance = loss.curvature(first.outputs, targets) @ matrix, first.moments.covariance[:, 0]
-    fluctuations = np.zeros((len(targets), plan.num_columns, len(matrix)))
+    fluctuations = np.zeros((len(targets), plan.num_estimates, len(matrix)))
     if not is_none(covariance):
         fluctuations = (covariance @ matrix.T)[:, plan.terms]
     if not plan.of_entries:
@@ -107,7 +106,7 @@ def signal_batch(
         covariance=covariance,
         fluctuations=fluctuations,
         output_covariance=first.output_covariance,
-        words=first.outputs,
+        terms=first.outputs,
         moved=_moved(hamiltonian)[plan.terms],
         gain=gain,
         shots=shots,
@@ -124,10 +123,10 @@ def _moved(hamiltonian: NudgedHamiltonian) -> NDArray[np.bool_]:
     return np.ones(hamiltonian.readout[0].T.shape, dtype=bool)
 
 
-def _by_columns(slope: NDArray, first: FreePhase, plan: ReadingPlan) -> NDArray:
+def _by_columns(slope: NDArray, first: FreePhase, plan: MeasurementPlan) -> NDArray:
     """Slope of the signals by the columns that the free means were read from."""
     known = np.flatnonzero(~np.isnan(first.columns.means[:, 0]).any(axis=0))
-    spread = np.zeros((*slope.shape[:2], plan.num_columns))
+    spread = np.zeros((*slope.shape[:2], plan.num_estimates))
     spread[:, :, known] = slope @ plan.averaging(known, slope.shape[2])
     return spread
 
@@ -138,8 +137,8 @@ def _expected_gain(
     """The gain that one excitation would give, of the energy that the sum rule says, and the shots of the outputs.
 
     An output O of variance V excites states by the energy (1/2) <[O, [H, O]]> / V on average. Were it one energy D, the
-    response of any A to a nudge by O would be -2 Cov(A, O) / D. The double commutator of a Pauli word P with H is four
-    times the terms that anticommute with P, with a minus sign. Covariances here are those of means, so that the
+    response of any A to a nudge by O would be -2 Cov(A, O) / D. The double commutator of a Pauli string P with H is
+    four times the terms that anticommute with P, with a minus sign. Covariances here are those of means, so that the
     variance of their outputs is divided out.
     """
     anticommuting, output_noise = hamiltonian.anticommuting_with_outputs, first.output_covariance

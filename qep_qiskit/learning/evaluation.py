@@ -8,16 +8,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import Executor, RequestKey
 from qep_qiskit.learning.free_phase import measure_free
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.state import EpochTally
-from qep_qiskit.measurement import Calibrations, Measuring, Usage, drive, extrapolated, mitigated
-from qep_qiskit.preparation import Memory
-from qep_qiskit.short_repr import short_repr
+from qep_qiskit.measurement import Calibrations, MeasurementCoroutine, Usage, extrapolated, mitigated, run_measurements
+from qep_qiskit.preparation import WarmStartArrays
 from qep_qiskit.tasks import Dataset, decode
-
-__all__ = ["Evaluation", "count_correct", "evaluate", "evaluation"]
 
 _SAMPLES_PER_REQUEST = 64
 
@@ -38,7 +36,7 @@ class Evaluation:
     outputs: NDArray[np.float64] | None
     output_errors: NDArray[np.float64] | None
     tally: EpochTally
-    memory: Memory = field(default_factory=dict)
+    memory: WarmStartArrays = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
 
 
@@ -58,11 +56,11 @@ def evaluate(
     purpose: str,
     index: int,
     with_cost: bool = True,
-    memory: Memory | None = None,
+    memory: WarmStartArrays | None = None,
 ) -> Evaluation:
     """Run an `evaluation` to its end on an executor; arguments as there."""
     work = evaluation(estimator, weights, data, purpose=purpose, index=index, with_cost=with_cost, memory=memory)
-    found, usage = drive(work, executor)
+    found, usage = run_measurements(work, executor)
     return replace(found, usage=usage)
 
 
@@ -74,9 +72,9 @@ def evaluation(
     purpose: str,
     index: int,
     with_cost: bool = True,
-    memory: Memory | None = None,
+    memory: WarmStartArrays | None = None,
     calibrations: Calibrations | None = None,
-) -> Measuring[Evaluation]:
+) -> MeasurementCoroutine[Evaluation]:
     """Measure outputs and cost of every sample.
 
     Args:
@@ -101,8 +99,8 @@ def _evaluated(
     purpose: str,
     index: int,
     with_cost: bool,
-    memory: Memory,
-) -> Measuring[Evaluation]:
+    memory: WarmStartArrays,
+) -> MeasurementCoroutine[Evaluation]:
     tally = EpochTally()
     outputs, errors = [], []
     remembered: dict[str, list[NDArray]] = {}
@@ -115,12 +113,12 @@ def _evaluated(
             estimator.preparation,
             free,
             part.targets if with_cost else None,
-            plan=estimator.reading_plan,
+            plan=estimator.measurement_plan,
             shots=estimator.evaluation_shots,
             key=key,
             memory={name: array[rows] for name, array in memory.items()},
         )
-        for name, array in found.equilibria.memory.items():
+        for name, array in found.prepared_states.memory.items():
             remembered.setdefault(name, []).append(array)
         tally.add(found.cost.values, found.cost.variances, count_correct(found.outputs, part) if with_cost else np.nan)
         if found.outputs is not None and found.output_covariance is not None:

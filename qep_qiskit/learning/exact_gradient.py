@@ -7,27 +7,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.cost import LossOnExpectations
+from qep_qiskit.continuous.response import Responding, linear_response
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning.free_phase import cost_of_means
-from qep_qiskit.measurement import drive, measure, no_covariance
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.measurement import measure, run_measurements
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.outcomes import no_covariance
 from qep_qiskit.preparation import (
     ExactPreparation,
     ExactSearch,
-    Family,
+    HamiltonianFamily,
     Preparation,
-    Responding,
-    Start,
     ThermalPreparation,
-    linear_response,
+    WarmStart,
     term_expectations,
     thermal_response,
 )
-from qep_qiskit.seeds import Seeds
-from qep_qiskit.short_repr import short_repr
-
-__all__ = ["ExactGradient", "exact_gradient"]
 
 _SAMPLER = VectorExecutor(Seeds(0))  # asked for exact expectations only
 
@@ -120,11 +118,13 @@ def _means(hamiltonian: NudgedHamiltonian, free: NDArray, level: int, temperatur
 
 def _measured(hamiltonian: NudgedHamiltonian, preparation: Preparation, free: NDArray) -> NDArray[np.float64]:
     key, groups = RequestKey("exact", 0), hamiltonian.groups
-    found, _ = drive(preparation.prepare(Family.of_free(groups, free, key), Start()), _SAMPLER)
+    found, _ = run_measurements(
+        preparation.prepare(HamiltonianFamily.of_free(groups, free, key), WarmStart()), _SAMPLER
+    )
     wanted = {g: [0] for g in range(len(groups))}
     shape = (len(free), 1)
     work = measure(groups, found.states, shape=shape, phases=wanted, shots=[None] * len(groups), key=key)
-    return drive(work, _SAMPLER)[0].means[:, 0]
+    return run_measurements(work, _SAMPLER)[0].means[:, 0]
 
 
 def _response(

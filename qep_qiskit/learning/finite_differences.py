@@ -12,17 +12,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import Executor, RequestKey
 from qep_qiskit.learning.free_phase import measure_free
 from qep_qiskit.learning.gradient import GradientEstimator
-from qep_qiskit.measurement import Calibrations, Usage, drive, extrapolated, mitigated
+from qep_qiskit.measurement import Calibrations, Usage, extrapolated, mitigated, run_measurements
 from qep_qiskit.network import Network
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import Memory
-from qep_qiskit.short_repr import short_repr
-
-__all__ = ["FiniteDifferences", "finite_differences", "idle_names"]
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import WarmStartArrays
 
 _STATES_PER_REQUEST = 64
 _EXACT_STEP, _NOISY_STEP = 0.02, 0.2
@@ -58,7 +56,7 @@ class _Costs:
     executor: Executor
     inputs: NDArray[np.float64]
     targets: NDArray[np.float64]
-    memory: Memory
+    memory: WarmStartArrays
     calibrations: Calibrations
     usage: Usage
     requests: int = 0
@@ -77,15 +75,15 @@ class _Costs:
             estimator.preparation,
             np.concatenate(rows),
             np.tile(self.targets, (len(points), 1)),
-            plan=estimator.reading_plan,
+            plan=estimator.measurement_plan,
             shots=estimator.group_shots,
             key=RequestKey("finite-difference", self.requests),
             memory={name: np.concatenate([array] * len(points)) for name, array in self.memory.items()},
         )
         whole = mitigated(extrapolated(work, estimator.extrapolation), estimator.mitigation, self.calibrations)
-        free, usage = drive(whole, self.executor)
+        free, usage = run_measurements(whole, self.executor)
         self.requests, self.usage = self.requests + 1, self.usage + usage
-        self.memory = self.memory or {name: array[:samples] for name, array in free.equilibria.memory.items()}
+        self.memory = self.memory or {name: array[:samples] for name, array in free.prepared_states.memory.items()}
         values = free.cost.values.reshape(len(points), samples)
         variances = free.cost.variances.reshape(len(points), samples)
         return values.mean(axis=1), variances.sum(axis=1) / samples**2

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.cost import LossOnExpectations
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import Request, RequestKey, ShotData
 from qep_qiskit.learning.diagnostics import Diagnostics
 from qep_qiskit.learning.free_phase import FreePhase, measure_free
@@ -26,15 +27,12 @@ from qep_qiskit.learning.gradient_estimate import GradientEstimate, estimate_of
 from qep_qiskit.learning.phases import Derivative
 from qep_qiskit.learning.replicates import Replication, SignalBias, put_together
 from qep_qiskit.learning.shots import each, per_group
-from qep_qiskit.measurement import Calibrations, Measuring, relayed
+from qep_qiskit.measurement import Calibrations, MeasurementCoroutine, relayed
 from qep_qiskit.network import TermJacobian
-from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.network.cost import LossOnExpectations
 from qep_qiskit.outcomes import Outcomes, bits_of
 from qep_qiskit.outcomes.moments import words_of_bits
-from qep_qiskit.preparation import Memory, ThermalPreparation, thermal_response
-from qep_qiskit.short_repr import short_repr
-
-__all__ = ["FluctuationEstimator"]
+from qep_qiskit.preparation import ThermalPreparation, WarmStartArrays, thermal_response
 
 _STRINGS_AT_ONCE = 1 << 14
 _FEWEST_SHOTS = 2
@@ -118,9 +116,9 @@ class FluctuationEstimator(GradientEstimator):
         inputs: NDArray,
         targets: NDArray,
         key: RequestKey,
-        memory: Memory | None = None,
+        memory: WarmStartArrays | None = None,
         calibrations: Calibrations | None = None,
-    ) -> Measuring[GradientEstimate]:
+    ) -> MeasurementCoroutine[GradientEstimate]:
         """Gradient of the mean cost of a batch; arguments as in `GradientEstimator.estimate`."""
         self.hamiltonian.check_samples(inputs, targets)
         if self.replication is not None and self.shots is not None:
@@ -133,7 +131,7 @@ class FluctuationEstimator(GradientEstimator):
             cost=found.first.cost,
             outputs=found.first.outputs,
             diagnostics=replace(Diagnostics(), chi=found.chi),
-            memory=dict(found.first.equilibria.memory),
+            memory=dict(found.first.prepared_states.memory),
         )
 
     def _split(
@@ -143,8 +141,8 @@ class FluctuationEstimator(GradientEstimator):
         inputs: NDArray,
         targets: NDArray,
         key: RequestKey,
-        memory: Memory | None,
-    ) -> Measuring[GradientEstimate]:
+        memory: WarmStartArrays | None,
+    ) -> MeasurementCoroutine[GradientEstimate]:
         """The same with a batch, signals and covariances of its own for every replicate."""
         part = replace(self, shots=each(self.shots, replication.share), replication=None)
         found = yield from part._gradients(
@@ -174,12 +172,12 @@ class FluctuationEstimator(GradientEstimator):
         return estimate_of(
             together,
             replace(Diagnostics(), chi=found.chi),
-            {name: array[:samples] for name, array in found.first.equilibria.memory.items()},
+            {name: array[:samples] for name, array in found.first.prepared_states.memory.items()},
         )
 
     def _gradients(
-        self, weights: NDArray, inputs: NDArray, targets: NDArray, key: RequestKey, memory: Memory | None
-    ) -> Measuring[_Gradients]:
+        self, weights: NDArray, inputs: NDArray, targets: NDArray, key: RequestKey, memory: WarmStartArrays | None
+    ) -> MeasurementCoroutine[_Gradients]:
         """Measure the free phase and read the gradients of all samples from it."""
         free = self.hamiltonian.free_coefficients(weights, inputs)
         work = measure_free(
@@ -187,14 +185,14 @@ class FluctuationEstimator(GradientEstimator):
             self.preparation,
             free,
             targets,
-            plan=self.reading_plan,
+            plan=self.measurement_plan,
             shots=self.group_shots,
             key=key,
             memory=memory,
         )
         heard: list[ShotData] = []
 
-        def overhear(request: Request) -> Measuring[ShotData]:
+        def overhear(request: Request) -> MeasurementCoroutine[ShotData]:
             heard.append((yield request))
             return heard[-1]
 
@@ -254,8 +252,8 @@ class FluctuationEstimator(GradientEstimator):
         self, outcomes: tuple[Outcomes, ...], nudge: NDArray, slope: NDArray | None, jacobian: TermJacobian
     ) -> tuple[NDArray, NDArray, NDArray | None]:
         """Responses of terms (samples, terms), variances of gradients (samples, weights), slopes by error signals."""
-        group: Any = self.reading_plan.groups[0]
-        order = self.reading_plan.terms[self.reading_plan.columns[0]]
+        group: Any = self.measurement_plan.groups[0]
+        order = self.measurement_plan.terms[self.measurement_plan.columns[0]]
         readout = None if slope is None or self.hamiltonian.readout is None else self.hamiltonian.readout[0][:, order].T
         response, spread, by_signal = np.zeros_like(nudge), [], []
         for sample, cost in enumerate(nudge):
@@ -270,7 +268,7 @@ class FluctuationEstimator(GradientEstimator):
 
     def _of_one_group(self, variance: NDArray) -> NDArray[np.float64]:
         """All noise is that of one batch, shape (groups, weights)."""
-        found = np.zeros((len(self.reading_plan.groups), len(variance)))
+        found = np.zeros((len(self.measurement_plan.groups), len(variance)))
         found[0] = variance
         return found
 
@@ -306,7 +304,7 @@ class _Shots:
 
     def means(self, group: CommutingGroup) -> NDArray[np.float64]:
         """Of all generators."""
-        zero = np.zeros(group.num_generators)
+        zero = np.zeros(group.num_terms)
         return np.asarray(sum((signs @ weights for signs, weights in self.signs(group, zero)), zero))
 
 
@@ -332,7 +330,7 @@ def _covariances(
         slope: Shape (terms, terms), d(cost)/d(means), or None.
         dense: Shape (weights, terms), dH/dw.
     """
-    means, terms = shots.means(group), group.num_generators
+    means, terms = shots.means(group), group.num_terms
     second = np.zeros((terms, terms))
     for off, weights in shots.signs(group, means):
         second += (off * weights) @ off.T

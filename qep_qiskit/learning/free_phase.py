@@ -8,25 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.cost import LossOnExpectations
-from qep_qiskit.errors import ResultError
+from qep_qiskit.core.errors import ResultError
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.loss_noise import variances_of_loss
-from qep_qiskit.measurement import (
-    Measuring,
-    ReadingPlan,
-    StateMoments,
-    is_none,
-    measure,
-    no_covariance,
-    shared_plan,
-    spread_of,
-)
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import Equilibria, Family, Memory, Preparation, Start
-from qep_qiskit.short_repr import short_repr
-
-__all__ = ["CostEstimate", "FreePhase", "cost_of_means", "measure_free"]
+from qep_qiskit.measurement import MeasurementCoroutine, MeasurementPlan, StateMoments, measure, shared_plan
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.outcomes import is_none, no_covariance, variance_of
+from qep_qiskit.preparation import HamiltonianFamily, Preparation, PreparationResult, WarmStart, WarmStartArrays
 
 _MOST_UNCERTAIN = 0.25
 
@@ -88,12 +78,12 @@ class FreePhase:
     """What the free phase of a batch shows.
 
     Args:
-        columns: Means of the columns of the reading plan, shape (samples, 1, columns).
+        columns: Means of the columns of the measurement plan, shape (samples, 1, columns).
         moments: Means of the measured terms, shape (samples, 1, terms).
         outputs: Shape (samples, outputs), or None where the aim has none.
         output_covariance: Shape (samples, outputs, outputs), or None.
         cost: Cost of every sample.
-        equilibria: The free states.
+        prepared_states: The free states.
     """
 
     columns: StateMoments
@@ -101,7 +91,7 @@ class FreePhase:
     outputs: NDArray[np.float64] | None
     output_covariance: NDArray[np.float64] | None
     cost: CostEstimate
-    equilibria: Equilibria
+    prepared_states: PreparationResult
 
 
 def measure_free(
@@ -110,12 +100,12 @@ def measure_free(
     coefficients: NDArray,
     targets: NDArray | None,
     *,
-    plan: ReadingPlan | None = None,
+    plan: MeasurementPlan | None = None,
     shots: Sequence[int | None],
     key: RequestKey,
-    memory: Memory | None = None,
+    memory: WarmStartArrays | None = None,
     finest: float | None = None,
-) -> Measuring[FreePhase]:
+) -> MeasurementCoroutine[FreePhase]:
     """Prepare the free states of a batch and read outputs and cost, in their groups only.
 
     Args:
@@ -129,14 +119,14 @@ def measure_free(
         memory: What the preparation remembered of these samples.
         finest: The smallest nudge whose states these are compared with in a contrast, or None.
     """
-    family = Family.of_free(hamiltonian.groups, coefficients, key, finest)
-    equilibria = yield from preparation.prepare(family, Start(memory=memory or {}))
+    family = HamiltonianFamily.of_free(hamiltonian.groups, coefficients, key, finest)
+    prepared_states = yield from preparation.prepare(family, WarmStart(memory=memory or {}))
     plan = shared_plan(hamiltonian.groups) if plan is None else plan
     columns = yield from measure(
         plan,
-        equilibria.states,
+        prepared_states.states,
         shape=(len(coefficients), 1),
-        phases={g: [0] for g in plan.reading(hamiltonian.reading_terms)},
+        phases={g: [0] for g in plan.reading(hamiltonian.measured_terms)},
         shots=shots,
         key=key,
     )
@@ -154,7 +144,7 @@ def measure_free(
         outputs=outputs,
         output_covariance=output_covariance,
         cost=cost,
-        equilibria=equilibria,
+        prepared_states=prepared_states,
     )
 
 
@@ -164,12 +154,12 @@ def _known(hamiltonian: NudgedHamiltonian, means: NDArray) -> NDArray[np.float64
     Raises:
         ResultError: One that was measured is not finite.
     """
-    read = hamiltonian.reading_terms
+    read = hamiltonian.measured_terms
     if not np.isfinite(means[:, read]).all():
         sample, place = np.argwhere(~np.isfinite(means[:, read]))[0]
         term = read[place]
         raise ResultError(
-            f"the mean of {hamiltonian.words[term]} of sample {sample} is {means[sample, term]}: expected finite means "
+            f"the mean of {hamiltonian.terms[term]} of sample {sample} is {means[sample, term]}: expected finite means "
             "from the executor; look at the weights and the calibration"
         )
     known = np.zeros_like(means)
@@ -206,4 +196,4 @@ def cost_of_means(
     """Operator cost from means (samples, terms) and their covariance."""
     nudge, constants = hamiltonian.operator_nudge(targets)
     values = np.einsum("st,st->s", nudge, np.nan_to_num(means)) + constants
-    return CostEstimate(values=values, variances=spread_of(nudge, covariance))
+    return CostEstimate(values=values, variances=variance_of(nudge, covariance))

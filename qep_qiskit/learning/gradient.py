@@ -12,38 +12,35 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.checks import check_shots
-from qep_qiskit.cost import LossOnExpectations
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.checks import check_shots
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.contrast import Contrast
 from qep_qiskit.learning.diagnostics import Watched, diagnose, nudge_sizes
 from qep_qiskit.learning.error_signals import signal_batch
 from qep_qiskit.learning.free_phase import CostEstimate, cost_of_means, measure_free
 from qep_qiskit.learning.gradient_estimate import GradientEstimate, estimate_of
+from qep_qiskit.learning.measurement_plans import Grouping, gradient_plan, output_plan
 from qep_qiskit.learning.phases import MeasuredPhases, filled_in
-from qep_qiskit.learning.reading import Grouping, plan_of_gradient, plan_of_outputs
 from qep_qiskit.learning.replicates import Replication, replicated
 from qep_qiskit.learning.shots import Shots, each, is_split, per_group
 from qep_qiskit.measurement import (
     Calibrations,
     Extrapolation,
-    Measuring,
-    ReadingPlan,
+    MeasurementCoroutine,
+    MeasurementPlan,
     ReadoutMitigation,
     StateMoments,
     extrapolated,
-    is_none,
     measure,
     mitigated,
-    no_covariance,
 )
 from qep_qiskit.network import TermJacobian
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import Equilibria, Family, Memory, Preparation, Start
-from qep_qiskit.short_repr import short_repr
-
-__all__ = ["GradientEstimate", "GradientEstimator", "cost_phases"]
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.outcomes import is_none, no_covariance
+from qep_qiskit.preparation import HamiltonianFamily, Preparation, PreparationResult, WarmStart, WarmStartArrays
 
 _MOST_DOUBLINGS = 4
 _SAME_BETA = 1e-9
@@ -57,7 +54,7 @@ class _Work:
     jacobian: TermJacobian
     targets: NDArray[np.float64]
     betas: NDArray[np.float64]
-    start: Start
+    start: WarmStart
     key: RequestKey
     quiet: bool
     in_units_of_signals: bool
@@ -72,7 +69,7 @@ class GradientEstimator:
         hamiltonian: Network and cost.
         preparation: How states are reached.
         contrast: The stencil of nudges.
-        shots: Shots per batch: one number, one for every group of the reading plan, or None for exact expectations.
+        shots: Shots per batch: one number, one for every group of the measurement plan, or None for exact expectations.
         test_shots: Shots per batch of evaluations and predictions, or None for those of `shots`.
         read_free_cost: For operator costs: also measure the free phase, in the groups of the cost, so that
             the reported cost is that of the free state.
@@ -111,8 +108,8 @@ class GradientEstimator:
             return
         if self.grouping == "per_weight":
             raise ConfigError("measurement: with each weight measured on its own, give one number of shots for all")
-        if len(given) != len(self.reading_plan.groups):
-            names = ", ".join(group.name for group in self.reading_plan.groups)
+        if len(given) != len(self.measurement_plan.groups):
+            names = ", ".join(group.name for group in self.measurement_plan.groups)
             raise ConfigError(f"measurement: expected shots for the groups {names}, got {len(given)} numbers")
 
     @property
@@ -121,19 +118,19 @@ class GradientEstimator:
         return False
 
     @property
-    def reading_plan(self) -> ReadingPlan:
+    def measurement_plan(self) -> MeasurementPlan:
         """The shared batches that outputs and cost are read in, and gradients unless each weight has its own."""
-        return plan_of_outputs(self.hamiltonian, self.grouping)
+        return output_plan(self.hamiltonian, self.grouping)
 
     @property
     def group_shots(self) -> list[int | None]:
-        """Shots per group of the reading plan."""
-        return per_group(self.shots, len(self.reading_plan.groups))
+        """Shots per group of the measurement plan."""
+        return per_group(self.shots, len(self.measurement_plan.groups))
 
     @property
     def evaluation_shots(self) -> list[int | None]:
-        """Shots per group of the reading plan where outputs are evaluated and no gradient is wanted."""
-        return self.group_shots if self.test_shots is None else [self.test_shots] * len(self.reading_plan.groups)
+        """Shots per group of the measurement plan where outputs are evaluated and no gradient is wanted."""
+        return self.group_shots if self.test_shots is None else [self.test_shots] * len(self.measurement_plan.groups)
 
     def estimate(
         self,
@@ -141,9 +138,9 @@ class GradientEstimator:
         inputs: NDArray,
         targets: NDArray,
         key: RequestKey,
-        memory: Memory | None = None,
+        memory: WarmStartArrays | None = None,
         calibrations: Calibrations | None = None,
-    ) -> Measuring[GradientEstimate]:
+    ) -> MeasurementCoroutine[GradientEstimate]:
         """Gradient of the mean cost of a batch.
 
         Args:
@@ -178,9 +175,9 @@ class GradientEstimator:
         inputs: NDArray,
         targets: NDArray,
         key: RequestKey,
-        memory: Memory | None,
+        memory: WarmStartArrays | None,
         calibrations: Calibrations | None,
-    ) -> Measuring[GradientEstimate]:
+    ) -> MeasurementCoroutine[GradientEstimate]:
         """The same with the shots split; replicates are measured as samples of one batch."""
         part = replace(self, shots=each(self.shots, replication.share), replication=None)
         measured = yield from part.phases(
@@ -203,12 +200,12 @@ class GradientEstimator:
         targets: NDArray,
         key: RequestKey,
         betas: NDArray,
-        memory: Memory | None = None,
+        memory: WarmStartArrays | None = None,
         *,
         calibrations: Calibrations | None = None,
         quiet: bool = False,
         in_units_of_signals: bool = False,
-    ) -> Measuring[MeasuredPhases]:
+    ) -> MeasurementCoroutine[MeasuredPhases]:
         """Measure a batch at given nudges, in every group that a gradient needs.
 
         Args:
@@ -229,7 +226,7 @@ class GradientEstimator:
             jacobian=self.hamiltonian.jacobian(weights, inputs),
             targets=targets,
             betas=betas,
-            start=Start(memory=memory or {}),
+            start=WarmStart(memory=memory or {}),
             key=key,
             quiet=quiet,
             in_units_of_signals=in_units_of_signals,
@@ -238,17 +235,19 @@ class GradientEstimator:
         measuring = self._with_signals(work) if signals else self._with_operator(work)
         return mitigated(extrapolated(measuring, self.extrapolation), self.mitigation, calibrations)
 
-    def _with_operator(self, work: _Work) -> Measuring[MeasuredPhases]:
+    def _with_operator(self, work: _Work) -> MeasurementCoroutine[MeasuredPhases]:
         jacobian, targets = work.jacobian, work.targets
         betas = np.union1d(work.betas, [0.0]) if self.read_free_cost else work.betas
-        plan = plan_of_gradient(self.hamiltonian, self.grouping, jacobian)
+        plan = gradient_plan(self.hamiltonian, self.grouping, jacobian)
         for_gradient = np.flatnonzero(np.isin(betas, work.betas)).tolist()
         wanted = dict.fromkeys(plan.serving(jacobian.term), for_gradient)
         for g in plan.reading(self.hamiltonian.cost_terms):
             wanted[g] = sorted({*wanted.get(g, []), *cost_phases(betas)})
         nudge, constants = self.hamiltonian.operator_nudge(targets)
-        family = Family(groups=self.hamiltonian.groups, free=work.free, nudge=nudge, betas=betas, key=work.key)
-        columns, equilibria = yield from self._measure(plan, family, wanted, work.start)
+        family = HamiltonianFamily(
+            groups=self.hamiltonian.groups, free=work.free, nudge=nudge, betas=betas, key=work.key
+        )
+        columns, prepared_states = yield from self._measure(plan, family, wanted, work.start)
         moments = plan.folded(columns, self.hamiltonian.num_terms)
         watched = Watched(family=family, moments=moments, constants=constants)
         return MeasuredPhases(
@@ -259,8 +258,8 @@ class GradientEstimator:
             signals=None,
             cost=self._operator_cost(moments, betas, targets),
             outputs=None,
-            diagnostics=diagnose(watched, equilibria.report, quiet=work.quiet),
-            memory=equilibria.memory,
+            diagnostics=diagnose(watched, prepared_states.report, quiet=work.quiet),
+            memory=prepared_states.memory,
         )
 
     def _operator_cost(self, moments: StateMoments, betas: NDArray, targets: NDArray) -> CostEstimate:
@@ -271,7 +270,7 @@ class GradientEstimator:
             covariance = moments.covariance[:, chosen].sum(axis=1) / len(chosen) ** 2
         return cost_of_means(self.hamiltonian, means, covariance, targets)
 
-    def _with_signals(self, work: _Work) -> Measuring[MeasuredPhases]:
+    def _with_signals(self, work: _Work) -> MeasurementCoroutine[MeasuredPhases]:
         jacobian, targets, betas = work.jacobian, work.targets, work.betas
         assert isinstance(self.hamiltonian.cost, LossOnExpectations)
         first = yield from measure_free(
@@ -279,7 +278,7 @@ class GradientEstimator:
             self.preparation,
             work.free,
             targets,
-            plan=self.reading_plan,
+            plan=self.measurement_plan,
             shots=self.group_shots,
             key=work.key,
             memory=work.start.memory,
@@ -289,20 +288,20 @@ class GradientEstimator:
         signals = self.hamiltonian.cost.checked_loss.gradient(first.outputs, targets)
         if work.in_units_of_signals:
             betas = betas * self._unit_of(signals)
-        plan = plan_of_gradient(self.hamiltonian, self.grouping, jacobian)
-        known = set() if plan.of_entries else set(plan.reading(self.hamiltonian.reading_terms))
+        plan = gradient_plan(self.hamiltonian, self.grouping, jacobian)
+        known = set() if plan.of_entries else set(plan.reading(self.hamiltonian.measured_terms))
         wanted = {
             g: [p for p, beta in enumerate(betas) if beta != 0.0 or g not in known] for g in plan.serving(jacobian.term)
         }
-        family = Family(
+        family = HamiltonianFamily(
             groups=self.hamiltonian.groups,
             free=work.free,
             nudge=self.hamiltonian.signal_nudge(signals),
             betas=betas,
             key=replace(work.key, stage=work.key.stage + 1),
         )
-        start = Start(free=first.equilibria.free, memory={**work.start.memory, **first.equilibria.memory})
-        columns, equilibria = yield from self._measure(plan, family, wanted, start)
+        start = WarmStart(free=first.prepared_states.free, memory={**work.start.memory, **first.prepared_states.memory})
+        columns, prepared_states = yield from self._measure(plan, family, wanted, start)
         if not plan.of_entries:
             columns = filled_in(columns, first.columns, betas)
         moments = plan.folded(columns, self.hamiltonian.num_terms)
@@ -316,8 +315,8 @@ class GradientEstimator:
             signals=signal_batch(self.hamiltonian, first, targets, plan=plan, nudged=moments, coefficients=work.free),
             cost=first.cost,
             outputs=first.outputs,
-            diagnostics=diagnose(watched, equilibria.report, first.equilibria.report, quiet=work.quiet),
-            memory={**first.equilibria.memory, **equilibria.memory},
+            diagnostics=diagnose(watched, prepared_states.report, first.prepared_states.report, quiet=work.quiet),
+            memory={**first.prepared_states.memory, **prepared_states.memory},
         )
 
     def _unit_of(self, signals: NDArray) -> float:
@@ -328,31 +327,31 @@ class GradientEstimator:
         return float(2.0 ** np.clip(np.round(np.log2(ratio)), -_MOST_DOUBLINGS, _MOST_DOUBLINGS))
 
     def _measure(
-        self, plan: ReadingPlan, family: Family, wanted: dict[int, list[int]], start: Start
-    ) -> Measuring[tuple[StateMoments, Equilibria]]:
+        self, plan: MeasurementPlan, family: HamiltonianFamily, wanted: dict[int, list[int]], start: WarmStart
+    ) -> MeasurementCoroutine[tuple[StateMoments, PreparationResult]]:
         """Prepare all phases that are wanted in some group, and measure them."""
-        shape = (family.num_samples, len(family.betas), plan.num_columns)
+        shape = (family.num_samples, len(family.betas), plan.num_estimates)
         used = sorted({p for chosen in wanted.values() for p in chosen})
         compact = {g: [used.index(p) for p in chosen] for g, chosen in wanted.items()}
-        equilibria = yield from self.preparation.prepare(replace(family, betas=family.betas[used]), start)
+        prepared_states = yield from self.preparation.prepare(replace(family, betas=family.betas[used]), start)
         part = yield from measure(
             plan,
-            equilibria.states,
+            prepared_states.states,
             shape=(shape[0], len(used)),
             phases=compact,
             shots=per_group(self.shots, len(plan.groups)),
             key=family.key,
         )
         if len(used) == shape[1]:
-            return part, equilibria
+            return part, prepared_states
         means = np.full(shape, np.nan)
         means[:, used] = part.means
         covariance = no_covariance(shape)
         if not is_none(part.covariance):
             covariance = np.zeros((*shape, shape[2]))
             covariance[:, used] = part.covariance
-        report = equilibria.report.spread(used, shape[1])
-        return replace(part, means=means, covariance=covariance), replace(equilibria, report=report)
+        report = prepared_states.report.spread(used, shape[1])
+        return replace(part, means=means, covariance=covariance), replace(prepared_states, report=report)
 
 
 def cost_phases(betas: NDArray) -> list[int]:

@@ -7,13 +7,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.learning.diagnostics import Diagnostics
 from qep_qiskit.learning.free_phase import CostEstimate
 from qep_qiskit.learning.replicates import Replicated, ReplicateScatter, ScatterTally
-from qep_qiskit.preparation import Memory
-from qep_qiskit.short_repr import short_repr
-
-__all__ = ["GradientEstimate", "estimate_of"]
+from qep_qiskit.preparation import WarmStartArrays
 
 
 @short_repr
@@ -43,7 +41,7 @@ class GradientEstimate:
     cost: CostEstimate
     outputs: NDArray[np.float64] | None
     diagnostics: Diagnostics
-    memory: Memory = field(default_factory=dict)
+    memory: WarmStartArrays = field(default_factory=dict)
     approximate: bool = False
     scatter: ReplicateScatter | None = None
 
@@ -70,7 +68,7 @@ class GradientEstimate:
         return float(np.sqrt(np.maximum(self.variance, 0.0).sum()))
 
 
-def estimate_of(found: Replicated, diagnostics: Diagnostics, memory: Memory) -> GradientEstimate:
+def estimate_of(found: Replicated, diagnostics: Diagnostics, memory: WarmStartArrays) -> GradientEstimate:
     """What replicates say together, with variances by the scatter of this step alone."""
     return GradientEstimate(
         gradient=found.gradient,

@@ -18,16 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import DeadGradientWarning, NoisyGradientWarning
+from qep_qiskit.core.errors import DeadGradientWarning, NoisyGradientWarning
+from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.core.warning_log import warn
 from qep_qiskit.learning.gradient_estimate import GradientEstimate
-from qep_qiskit.short_repr import short_repr
-from qep_qiskit.warning_log import warn
-
-__all__ = ["GradientWatch", "LossWindow", "watch_one"]
 
 _SHORTEST_WINDOW = 20
 _MOST_ZEROS = 10
-_PATIENCE = 320  # steps
+_RETRIES = 320  # steps
 _LOST = 2.0
 _FOUND = 4.0
 _MOVED = 3.0  # standard errors
@@ -172,7 +170,7 @@ class GradientWatch:
                     detail=f"{self.steps + steps} steps: {detail}",
                     affected=steps,
                     severity="warning" if is_last else "note",
-                    quiet=not is_last and self.steps + steps < _PATIENCE,
+                    quiet=not is_last and self.steps + steps < _RETRIES,
                 )
             elif moved and _is_lost(self.window, self.window_noise):
                 warn(NoisyGradientWarning, _SUNK_TEXT, affected=steps, severity="note", quiet=True)

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qep_qiskit.measurement import ReadingPlan, shared_plan
-from qep_qiskit.nudge import NudgedHamiltonian
-
-__all__ = ["LocalReading", "locality"]
+from qep_qiskit.measurement import MeasurementPlan, shared_plan
+from qep_qiskit.network.nudge import NudgedHamiltonian
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LocalReading:
+class LocalMeasurement:
     """What one weight needs of the shots of one group.
 
     Args:
@@ -38,7 +36,7 @@ class LocalReading:
         return tuple(sorted({qubit for product in self.products for qubit in product}))
 
 
-def locality(hamiltonian: NudgedHamiltonian, plan: ReadingPlan | None = None) -> list[LocalReading]:
+def locality(hamiltonian: NudgedHamiltonian, plan: MeasurementPlan | None = None) -> list[LocalMeasurement]:
     """What the update of every weight needs, weight by weight and within a weight group by group.
 
     Args:
@@ -55,6 +53,6 @@ def locality(hamiltonian: NudgedHamiltonian, plan: ReadingPlan | None = None) ->
         g, row = place[column]
         found.setdefault((weight, g), []).append(plan.groups[g].sites[row])
     return [
-        LocalReading(weight=network.layout.names[weight], group=plan.groups[g].name, products=tuple(products))
+        LocalMeasurement(weight=network.layout.names[weight], group=plan.groups[g].name, products=tuple(products))
         for (weight, g), products in found.items()
     ]

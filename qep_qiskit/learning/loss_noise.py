@@ -2,7 +2,7 @@
 
 The reported loss is L(o) - tr(L'' Cov)/2 of the measured outputs o. With s the slope of the loss at the true outputs
 and S = L'' Cov, its variance is s.Cov s + tr(S^2)/2 to second order. Of a quadratic loss on outputs a + c P of single
-Pauli words, read by the same m shots, that is exact, because a word squares to one:
+Pauli strings, read by the same m shots, that is exact, because a word squares to one:
 
     sum_op s_o s_p C_op / m + L''_oo L''_pp C_op^2 / (2 m (m - 1)) ,   C_op = c_o c_p (<P_o P_p> - <P_o><P_p>) ,
 
@@ -17,17 +17,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.cost import LossOnExpectations
-from qep_qiskit.measurement import is_none
-from qep_qiskit.nudge import NudgedHamiltonian
-
-__all__ = ["skewness", "variances_of_loss"]
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.outcomes import is_none
 
 _STEP = 1e-4
 _ROUNDING = 1e-12
 _FEWEST_SHOTS = 4.0  # that a product of four different ones takes
 _FEWEST_ON_ONE_SIDE = 15.0
-_FIRST, _SECOND, _BOTH = 1, 2, 3  # Pauli words P and Q, and PQ, as bits
+_FIRST, _SECOND, _BOTH = 1, 2, 3  # Pauli strings P and Q, and PQ, as bits
 
 
 def variances_of_loss(
@@ -79,7 +77,7 @@ def _by_different_shots(
 
     Outputs must be single words of equally many shots, four at least, and the curvature must not couple them.
     """
-    means, sizes = hamiltonian.means_of_single_words(outputs)
+    means, sizes = hamiltonian.means_of_single_terms(outputs)
     shots = _shots(hamiltonian, outputs, covariance)
     own = np.einsum("soo->so", curvature)
     diagonal = (np.abs(curvature).sum(axis=(1, 2)) <= (1.0 + _ROUNDING) * np.abs(own).sum(axis=1)) & np.all(sizes)
@@ -118,8 +116,8 @@ def _pair(
     """
     sums = (shots, *(shots * mean for mean in means))
 
-    def mean(*words: int) -> NDArray:
-        return _different(words, sums) / np.prod([shots - k for k in range(len(words))], axis=0)
+    def mean(*terms: int) -> NDArray:
+        return _different(terms, sums) / np.prod([shots - k for k in range(len(terms))], axis=0)
 
     p, q, pq = _FIRST, _SECOND, _BOTH
     four = mean(p, p, q, q)
@@ -130,19 +128,19 @@ def _pair(
     return slopes / shots + bends[0] * bends[1] * square / (2.0 * shots * (shots - 1.0))
 
 
-def _different(words: Sequence[int], sums: Sequence[NDArray]) -> NDArray[np.float64]:
+def _different(terms: Sequence[int], sums: Sequence[NDArray]) -> NDArray[np.float64]:
     """Sum over shots, all different, of the product of one word of each.
 
     Args:
-        words: Bits of P and Q.
+        terms: Bits of P and Q.
         sums: Of 1, P, Q and PQ over all shots.
     """
-    if not words:
+    if not terms:
         return np.ones_like(sums[0])
-    *rest, last = words
+    *rest, last = terms
     found = sums[last] * _different(rest, sums)
-    for place, word in enumerate(rest):
-        found = found - _different([*rest[:place], word ^ last, *rest[place + 1 :]], sums)
+    for place, string in enumerate(rest):
+        found = found - _different([*rest[:place], string ^ last, *rest[place + 1 :]], sums)
     return found
 
 
@@ -152,8 +150,8 @@ def _expanded(
     """s.Cov s with measured slopes; their own noise counts tr(S^2) too much.
 
     The reported loss has tr(S)/2 taken off, which moves with the outputs: L'' does, and so does the variance of an
-    output c P + a of one Pauli word, c^2 (1 - <P>^2) / (shots - 1). That also correlates slope and variance. The third
-    cumulants of other outputs are taken as zero, as for normal noise.
+    output c P + a of one Pauli string, c^2 (1 - <P>^2) / (shots - 1). That also correlates slope and variance. The
+    third cumulants of other outputs are taken as zero, as for normal noise.
     """
     skew, rate = skewness(hamiltonian, outputs, covariance)
     own = np.einsum("soo->so", curvature)
@@ -166,8 +164,8 @@ def _expanded(
 
 
 def _few_on_one_side(hamiltonian: NudgedHamiltonian, outputs: NDArray, rate: NDArray) -> NDArray[np.bool_]:
-    """Samples of which an output that is one Pauli word was read as +1, or as -1, by few shots."""
-    means, _ = hamiltonian.means_of_single_words(outputs)
+    """Samples of which an output that is one Pauli string was read as +1, or as -1, by few shots."""
+    means, _ = hamiltonian.means_of_single_terms(outputs)
     return ((1.0 - np.abs(means)) / 2.0 < _FEWEST_ON_ONE_SIDE * rate).any(axis=1)
 
 
@@ -200,7 +198,7 @@ def _slope_of_curvature(
 
 def skewness(hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray) -> tuple[NDArray, NDArray]:
     """Minus half the first and second derivative of an output's variance by the output, shape (samples, outputs)."""
-    means, sizes = hamiltonian.means_of_single_words(outputs)
+    means, sizes = hamiltonian.means_of_single_terms(outputs)
     room = sizes**2 * (1.0 - np.clip(means, -1.0, 1.0) ** 2)
     variance = np.einsum("soo->so", covariance)
     rate = np.divide(variance, room, out=np.zeros_like(room), where=room > _ROUNDING * sizes**2)

@@ -11,16 +11,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.learning.diagnostics import Diagnostics
 from qep_qiskit.learning.error_signals import SignalBatch
 from qep_qiskit.learning.free_phase import CostEstimate
 from qep_qiskit.learning.signal_noise import with_signal_noise
-from qep_qiskit.measurement import ReadingPlan, StateMoments, is_none, no_covariance
+from qep_qiskit.measurement import MeasurementPlan, StateMoments
 from qep_qiskit.network import TermJacobian
-from qep_qiskit.preparation import Memory
-from qep_qiskit.short_repr import short_repr
-
-__all__ = ["Derivative", "MeasuredPhases", "filled_in"]
+from qep_qiskit.outcomes import is_none, no_covariance
+from qep_qiskit.preparation import WarmStartArrays
 
 _PROMISED = 0.1  # of the summed variance
 _PROMISED_OF_ONE = 0.25  # of the variance of a weight
@@ -81,14 +80,14 @@ class MeasuredPhases:
     """
 
     betas: NDArray[np.float64]
-    plan: ReadingPlan
+    plan: MeasurementPlan
     moments: StateMoments
     jacobian: TermJacobian
     signals: SignalBatch | None
     cost: CostEstimate
     outputs: NDArray[np.float64] | None
     diagnostics: Diagnostics
-    memory: Memory
+    memory: WarmStartArrays
 
     def derivative(self, stencil: NDArray) -> Derivative:
         """What a stencil makes of the phases.
@@ -169,7 +168,7 @@ class MeasuredPhases:
             return 0.0, 0.0
         own = np.zeros((int(weights.sum()), int(weights.sum())))
         for values, spread in zip(self.jacobian.values, total, strict=True):
-            dense = np.zeros((self.jacobian.num_weights, self.plan.num_columns))
+            dense = np.zeros((self.jacobian.num_weights, self.plan.num_estimates))
             dense[self.jacobian.weight, self.jacobian.term] = values
             dense = dense[weights]
             own += dense @ spread @ dense.T

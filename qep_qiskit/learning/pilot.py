@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.cost import LossOnExpectations
-from qep_qiskit.errors import ConfigError, NudgeError
+from qep_qiskit.core.errors import ConfigError, NudgeError
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.bias_fit import MeasuredContrasts, fitted_curve
 from qep_qiskit.learning.contrast import Contrast
@@ -24,12 +24,10 @@ from qep_qiskit.learning.diagnostics import nudge_sizes
 from qep_qiskit.learning.error_model import ErrorModel
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.phases import MeasuredPhases
-from qep_qiskit.measurement import Calibrations, Measuring
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import Memory
-from qep_qiskit.short_repr import short_repr
-
-__all__ = ["Pilot", "first_beta", "is_resolved", "measure_pilot", "measured_contrasts", "with_bias_of"]
+from qep_qiskit.measurement import Calibrations, MeasurementCoroutine
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import WarmStartArrays
 
 _FIRST_OF_SCALE = 0.1
 _SCALE_OF_NOTHING = 1e-3
@@ -88,10 +86,10 @@ def measure_pilot(
     beta: float,
     levels: int,
     trainable: NDArray,
-    memory: Memory | None = None,
+    memory: WarmStartArrays | None = None,
     calibrations: Calibrations | None = None,
     in_units_of_signals: bool = False,
-) -> Measuring[Pilot]:
+) -> MeasurementCoroutine[Pilot]:
     """Measure contrasts at beta, 2 beta, 4 beta, ... in one go and fit the error model.
 
     Args:
@@ -120,7 +118,7 @@ def measure_pilot(
     shots = _pilot_shots(estimator)
     scout = replace(estimator, shots=tuple(shots) if len(set(shots)) > 1 else shots[0])
 
-    def phases(betas: NDArray, attempt: int) -> Measuring[MeasuredPhases]:
+    def phases(betas: NDArray, attempt: int) -> MeasurementCoroutine[MeasuredPhases]:
         return scout.phases(
             weights,
             inputs,
@@ -251,7 +249,7 @@ def is_resolved(model: ErrorModel) -> bool:
 
 
 def _signal_group(scout: GradientEstimator) -> int:
-    serving = scout.reading_plan.reading(scout.hamiltonian.reading_terms)
+    serving = scout.measurement_plan.reading(scout.hamiltonian.measured_terms)
     return serving[0] if serving and scout.grouping != "per_weight" else 0
 
 

@@ -7,16 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.warning_log import WarningLog
 from qep_qiskit.learning.evaluation import Evaluation
 from qep_qiskit.learning.gradient_estimate import GradientEstimate
 from qep_qiskit.learning.pilot import Pilot
-from qep_qiskit.learning.spending import Spending
+from qep_qiskit.learning.shot_schedule import StepShots
 from qep_qiskit.learning.state import EpochTally
 from qep_qiskit.learning.target_errors import target_errors
 from qep_qiskit.tasks import Task
-from qep_qiskit.warning_log import WarningLog
-
-__all__ = ["Record", "epoch_values", "json_number", "pilot_values", "step_values"]
 
 Record = Mapping[str, object]
 
@@ -54,14 +52,14 @@ def _tally_values(part: str, tally: EpochTally | None) -> dict[str, float | None
 
 
 def step_values(
-    estimate: GradientEstimate, trainable: NDArray, spending: Spending | None, warnings: WarningLog
+    estimate: GradientEstimate, trainable: NDArray, step_shots: StepShots | None, warnings: WarningLog
 ) -> dict[str, object]:
     """Loss and gradient of a step, what it spent where that changes on the way, and when to trust it.
 
     Args:
         estimate: The gradient.
         trainable: Shape (weights,).
-        spending: What the step spent, where that changes.
+        step_shots: What the step spent, where that changes.
         warnings: Those that it gave.
     """
     affected = warnings.affected()
@@ -70,7 +68,7 @@ def step_values(
         "loss_se": estimate.cost.standard_error,
         "gradient_norm": float(np.linalg.norm(estimate.gradient[trainable])),
         "gradient_noise": float(np.sqrt(np.maximum(estimate.variance[trainable], 0.0).sum())),
-        **({} if spending is None else _spent(spending)),
+        **({} if step_shots is None else _spent(step_shots)),
         **estimate.diagnostics.record(),
         **({"approximate": True} if estimate.approximate else {}),
         **({"loss_approximate": True} if estimate.cost.approximate else {}),
@@ -78,18 +76,18 @@ def step_values(
     }
 
 
-def pilot_values(spending: Spending, pilot: Pilot) -> dict[str, object]:
+def pilot_values(step_shots: StepShots, pilot: Pilot) -> dict[str, object]:
     """What a pilot found and what follows from it."""
-    model, shots = pilot.model, spending.shots
-    shares = None if spending.shares is None else np.array(spending.shares)
+    model, shots = pilot.model, step_shots.shots
+    shares = None if step_shots.shares is None else np.array(step_shots.shares)
     return {
-        **_spent(spending),
+        **_spent(step_shots),
         "resolved": pilot.resolved,
-        "expected_error": None if shots is None else model.error(spending.beta, shots, shares),
+        "expected_error": None if shots is None else model.error(step_shots.beta, shots, shares),
         "gradient_norm": float(np.sqrt(model.gradient_squared)),
         "weyl_beta": pilot.measured.diagnostics.weyl_beta,
     }
 
 
-def _spent(spending: Spending) -> dict[str, object]:
-    return {"beta": spending.beta, "shots_per_batch": spending.shots, "shares": spending.shares}
+def _spent(step_shots: StepShots) -> dict[str, object]:
+    return {"beta": step_shots.beta, "shots_per_batch": step_shots.shots, "shares": step_shots.shares}

@@ -24,15 +24,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.learning.free_phase import CostEstimate
 from qep_qiskit.learning.loss_noise import skewness
 from qep_qiskit.learning.phases import Derivative, MeasuredPhases
-from qep_qiskit.measurement import is_none
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.short_repr import short_repr
-
-__all__ = ["ReplicateScatter", "Replicated", "Replication", "ScatterTally", "SignalBias", "put_together", "replicated"]
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.outcomes import is_none
 
 _STEPS = 10.0
 _FEWEST_FOR_BIAS = 3
@@ -330,7 +328,7 @@ def _signal_biases(
 def _third_cumulants(skew: NDArray, covariance: NDArray) -> NDArray[np.float64]:
     """Third cumulants of outputs, shape (samples, outputs, outputs, outputs); of three different ones taken as zero.
 
-    A Pauli word squares to one, so that of two words P and Q kappa(P, P, Q) = -2 <P> Cov(P, Q).
+    A Pauli string squares to one, so that of two words P and Q kappa(P, P, Q) = -2 <P> Cov(P, Q).
     """
     size = skew.shape[1]
     found = np.zeros((len(skew), size, size, size))

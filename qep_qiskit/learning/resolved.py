@@ -9,12 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from qep_qiskit.errors import UnresolvedContrastWarning
-from qep_qiskit.preparation import Family
+from qep_qiskit.core.errors import UnresolvedContrastWarning
+from qep_qiskit.core.warning_log import warn
+from qep_qiskit.preparation import HamiltonianFamily
 from qep_qiskit.preparation.resolution import Hidden
-from qep_qiskit.warning_log import warn
-
-__all__ = ["hidden_in", "warn_unresolved"]
 
 _GOOD = 0.01
 _WORTH_SAYING = 1e-3
@@ -23,7 +21,7 @@ _WORTH_SAYING = 1e-3
 _ENOUGH = 0.25  # of the square of the part, for its standard error
 
 
-def hidden_in(family: Family, hidden: Hidden) -> Hidden:
+def hidden_in(family: HamiltonianFamily, hidden: Hidden) -> Hidden:
     """The part of a contrast that is unknown; NaN where nothing is known and rounding does not count.
 
     Args:

@@ -8,8 +8,6 @@ import numpy as np
 
 from qep_qiskit.learning.error_model import split_shots
 
-__all__ = ["Shots", "each", "is_split", "number", "per_group", "split"]
-
 Shots = int | tuple[int, ...] | None
 """Shots per batch: the same for every group, one number a group, or None for exact expectations."""
 

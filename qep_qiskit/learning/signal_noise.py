@@ -24,8 +24,6 @@ from numpy.typing import NDArray
 
 from qep_qiskit.learning.error_signals import SignalBatch
 
-__all__ = ["WithSignals", "with_signal_noise"]
-
 _GAIN_WIDTH = 0.4  # relative, of what is known of the gain before
 _SEEN_WIDTH = 0.05  # share of V_t V_o that deviations from the fluctuations have, of columns that the free shots read
 _MOVED_WIDTH = 0.5  # the same of responses of terms that anticommute with the output, or of which nothing is known
@@ -114,7 +112,7 @@ def _bending(batch: SignalBatch, betas: NDArray, stencil: NDArray) -> tuple[floa
     if batch.gain is None or not batch.gain > 0.0 or abs(float(stencil @ betas) - 1.0) > _ROUNDING:
         return 1.0, ones  # nothing is expected, or the stencil is no derivative
     half = batch.shots / batch.gain
-    mean = np.einsum("so,so->s", batch.signals, batch.words)[:, None]
+    mean = np.einsum("so,so->s", batch.signals, batch.terms)[:, None]
     square = batch.shots * np.einsum("so,sop,sp->s", batch.signals, batch.output_covariance, batch.signals)[:, None]
 
     def contrast(scale: float) -> NDArray:

@@ -17,18 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import RunFolderError
+from qep_qiskit.core.errors import RunFolderError
+from qep_qiskit.core.files import write_atomically
+from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.core.warning_log import WarningLog
 from qep_qiskit.execution import ReadoutErrors, TwirledErrors
-from qep_qiskit.files import write_atomically
 from qep_qiskit.learning.gradient_watch import GradientWatch
-from qep_qiskit.learning.journal import Journal, pack_journal, unpack_journal
 from qep_qiskit.learning.replicates import ScatterTally
-from qep_qiskit.learning.spending import SignalTally, Spending
-from qep_qiskit.outcomes import ReadingErrors
-from qep_qiskit.short_repr import short_repr
-from qep_qiskit.warning_log import WarningLog
-
-__all__ = ["EpochTally", "TrainingState", "load_state", "save_state"]
+from qep_qiskit.learning.request_log import RequestLog, pack_request_log, unpack_request_log
+from qep_qiskit.learning.shot_schedule import SignalTally, StepShots
+from qep_qiskit.outcomes import ReadoutErrorModel
 
 _FORMAT = 6
 _DIGEST_BYTES = 32
@@ -112,14 +110,14 @@ class TrainingState:
         metrics_bytes: Length of the metrics file that belongs to this state.
         tally: Sums over the current epoch.
         signal: Signal and noise of the last gradients.
-        spending: What steps spend at present, or None before the first.
-        recollections: What the preparation remembers of the training samples, samples on the first axis; NaN where it
+        step_shots: What steps spend at present, or None before the first.
+        warm_starts: What the preparation remembers of the training samples, samples on the first axis; NaN where it
             has not met them.
         calibrations: Errors of the readout, those that still hold.
         scatter: Of the replicates of recent steps.
         watch: Whether gradients are there.
         warnings: Those given so far.
-        journal: Answers to the requests of the work that is under way, none between steps.
+        request_log: Answers to the requests of the work that is under way, none between steps.
     """
 
     weights: NDArray[np.float64]
@@ -134,13 +132,13 @@ class TrainingState:
     metrics_bytes: int = 0
     tally: EpochTally = field(default_factory=EpochTally)
     signal: SignalTally = field(default_factory=SignalTally)
-    spending: Spending | None = None
-    recollections: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-    calibrations: dict[str, ReadingErrors] = field(default_factory=dict)
+    step_shots: StepShots | None = None
+    warm_starts: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    calibrations: dict[str, ReadoutErrorModel] = field(default_factory=dict)
     scatter: ScatterTally = field(default_factory=ScatterTally)
     watch: GradientWatch = field(default_factory=GradientWatch)
     warnings: WarningLog = field(default_factory=WarningLog)
-    journal: Journal = field(default_factory=list)
+    request_log: RequestLog = field(default_factory=list)
 
 
 def save_state(path: Path, state: TrainingState, belongs_to: str) -> None:
@@ -151,20 +149,20 @@ def save_state(path: Path, state: TrainingState, belongs_to: str) -> None:
         state: What to keep.
         belongs_to: Fingerprint of the configuration and data of the run.
     """
-    journal, answers = pack_journal(state.journal)
+    request_log, answers = pack_request_log(state.request_log)
     meta = {
         "format": _FORMAT,
-        "journal": journal,
+        "journal": request_log,
         "belongs_to": belongs_to,
         "tally": asdict(state.tally),
         "signal": {name: getattr(state.signal, name) for name in _SIGNAL_SUMS},
-        "spending": None if state.spending is None else state.spending.record(),
+        "spending": None if state.step_shots is None else state.step_shots.record(),
         "watch": state.watch.record(),
         "warnings": state.warnings.record(),
         **{name: getattr(state, name) for name in _COUNTERS},
     }
     arrays = {f"memory_{name}": array for name, array in state.memory.items()}
-    arrays |= {f"recollection_{name}": array for name, array in state.recollections.items()}
+    arrays |= {f"recollection_{name}": array for name, array in state.warm_starts.items()}
     arrays |= {f"scatter_{name}": array for name, array in state.scatter.arrays().items()}
     arrays |= {f"watch_{name}": array for name, array in state.watch.arrays().items()}
     for name, errors in state.calibrations.items():
@@ -236,20 +234,20 @@ def _parse(content: bytes) -> tuple[TrainingState, dict[str, Any]]:
         memory={name: _checked_vector(name, array, len(weights)) for name, array in _named(arrays, "memory_").items()},
         tally=tally,
         signal=_signal(meta["signal"], arrays.pop("signal_last", None)),
-        spending=None if meta["spending"] is None else Spending.from_record(meta["spending"]),
-        recollections=_named(arrays, "recollection_"),
+        step_shots=None if meta["spending"] is None else StepShots.from_record(meta["spending"]),
+        warm_starts=_named(arrays, "recollection_"),
         calibrations=_calibrations(arrays),
         scatter=ScatterTally.from_arrays(_named(arrays, "scatter_")),
         watch=GradientWatch.from_record(meta["watch"], _named(arrays, "watch_")),
         warnings=WarningLog.from_record(meta["warnings"]),
-        journal=unpack_journal(meta["journal"], arrays),
+        request_log=unpack_request_log(meta["journal"], arrays),
         **counters,
     )
     return state, meta
 
 
-def _calibrations(arrays: dict[str, NDArray]) -> dict[str, ReadingErrors]:
-    found: dict[str, ReadingErrors] = {
+def _calibrations(arrays: dict[str, NDArray]) -> dict[str, ReadoutErrorModel]:
+    found: dict[str, ReadoutErrorModel] = {
         name: ReadoutErrors(flips=array) for name, array in _named(arrays, "calibration_").items()
     }
     for name, strings in _named(arrays, "twirled_strings_").items():

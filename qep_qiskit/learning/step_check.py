@@ -7,12 +7,10 @@ from contextlib import contextmanager
 
 from numpy.typing import NDArray
 
-from qep_qiskit.checks import check_finite
-from qep_qiskit.errors import NetworkError, ResultError
+from qep_qiskit.core.checks import check_finite
+from qep_qiskit.core.errors import NetworkError, ResultError
 from qep_qiskit.learning.gradient_estimate import GradientEstimate
 from qep_qiskit.network import WeightLayout
-
-__all__ = ["check_estimate", "check_moved", "naming_step"]
 
 
 @contextmanager

@@ -7,8 +7,6 @@ import numpy as np
 from qep_qiskit.learning.evaluation import Evaluation
 from qep_qiskit.tasks import Dataset, Task
 
-__all__ = ["target_errors"]
-
 
 def target_errors(part: str, task: Task, data: Dataset, found: Evaluation) -> dict[str, float | None]:
     """Root mean square errors of the outputs, one a target column, in its units.

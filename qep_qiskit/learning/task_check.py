@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.checked_loss import check_derivatives
-from qep_qiskit.cost import LossOnExpectations
-from qep_qiskit.errors import DataError, UnreachableTargetWarning, UnscaledInputsWarning
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.core.errors import DataError, UnreachableTargetWarning, UnscaledInputsWarning
+from qep_qiskit.core.warning_log import warn
+from qep_qiskit.network.checked_loss import check_derivatives
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.tasks import Task
-from qep_qiskit.warning_log import warn
-
-__all__ = ["check_task", "warn_of_inputs"]
 
 _LARGE = 100.0
 

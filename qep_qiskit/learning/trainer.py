@@ -12,27 +12,25 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.checks import whole_number
-from qep_qiskit.errors import PausedError
+from qep_qiskit.core.checks import whole_number
+from qep_qiskit.core.errors import PausedError
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.core.warning_log import WarningLog, counting_warnings
 from qep_qiskit.execution import Executor, Request, RequestKey, ShotData, answered
 from qep_qiskit.learning.evaluation import Evaluation, count_correct, evaluation
 from qep_qiskit.learning.gradient import GradientEstimator
-from qep_qiskit.learning.journal import kept
-from qep_qiskit.learning.recollection import lent_by_neighbours, remember
 from qep_qiskit.learning.records import Record, epoch_values, json_number, pilot_values, step_values
-from qep_qiskit.learning.spending import Spending, SpendingPolicy
+from qep_qiskit.learning.request_log import kept
+from qep_qiskit.learning.shot_schedule import ShotSchedule, StepShots
 from qep_qiskit.learning.state import EpochTally, TrainingState
 from qep_qiskit.learning.step_check import check_estimate, check_moved, naming_step
 from qep_qiskit.learning.task_check import check_task, warn_of_inputs
 from qep_qiskit.learning.update import Update
-from qep_qiskit.measurement import Calibrations, Measuring, Result, completed
-from qep_qiskit.preparation import Memory
-from qep_qiskit.seeds import Seeds
-from qep_qiskit.short_repr import short_repr
+from qep_qiskit.learning.warm_starts import nearest_warm_start, store_warm_start
+from qep_qiskit.measurement import Calibrations, MeasurementCoroutine, Result, completed
+from qep_qiskit.preparation import WarmStartArrays
 from qep_qiskit.tasks import Dataset, Task
-from qep_qiskit.warning_log import WarningLog, counting_warnings
-
-__all__ = ["Callback", "Record", "Trainer", "TrainingSettings"]
 
 Outcome = Literal["finished", "stopped", "broken"]
 
@@ -68,13 +66,13 @@ class TrainingSettings:
         """Whether the test set is evaluated when so many epochs are done (0: before the first)."""
         return epoch == self.epochs or (self.evaluate_every > 0 and epoch % self.evaluate_every == 0)
 
-    def is_final_look_due(self, epoch: int) -> bool:
+    def is_final_evaluation_due(self, epoch: int) -> bool:
         """Whether the training samples are measured again when so many epochs are done."""
         return self.evaluate_final and epoch == self.epochs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Look:
+class _Style:
     """What the present weights give on the training and the test samples, where that was looked at."""
 
     train: Evaluation | None
@@ -129,7 +127,7 @@ class Trainer:
     task: Task
     settings: TrainingSettings
     seeds: Seeds
-    policy: SpendingPolicy = field(default_factory=SpendingPolicy)
+    policy: ShotSchedule = field(default_factory=ShotSchedule)
     callbacks: Sequence[Callback] = ()
     state: TrainingState = field(default=None)  # type: ignore[assignment]
     task_is_checked: bool = False
@@ -143,8 +141,8 @@ class Trainer:
             self.state = TrainingState(
                 weights=start, initial_weights=start.copy(), memory=self.update.optimizer.start(len(start))
             )
-        if self.policy.active and self.state.spending is None:
-            self.state.spending = self.policy.start(self.estimator)
+        if self.policy.active and self.state.step_shots is None:
+            self.state.step_shots = self.policy.start(self.estimator)
         layout.check_within_bounds(layout.checked(self.state.weights))
         self._layout = layout
         self._trainable, self._bounds = layout.trainable(), layout.bounds()
@@ -155,9 +153,9 @@ class Trainer:
         self._resumed_at, self._resumed_seconds = time.monotonic(), self.state.seconds
 
     @property
-    def spending_estimator(self) -> GradientEstimator:
+    def current_estimator(self) -> GradientEstimator:
         """The estimator with the nudge and the shots of the present."""
-        return Spending.of(self.estimator, self.state.spending)
+        return StepShots.of(self.estimator, self.state.step_shots)
 
     @property
     def weights(self) -> NDArray[np.float64]:
@@ -190,7 +188,7 @@ class Trainer:
         outcome: Outcome = "stopped"
         try:
             if self.state.step == 0 and self.state.epoch == 0 and self.state.metrics_bytes == 0:
-                self._first_look()
+                self._first_check()
             while self.state.epoch < self.settings.epochs:
                 self._epoch()
             outcome = "finished"
@@ -215,25 +213,25 @@ class Trainer:
             yield found
         self.state.warnings.merge(found, step=step, epoch=self.state.epoch)
 
-    def _drive(self, work: Measuring[Result]) -> Result:
+    def _drive(self, work: MeasurementCoroutine[Result]) -> Result:
         """Run measuring work, from the answers it had before if it was stopped half-way."""
         numbers = count()
         result = completed(work, lambda request: self._answer(request, next(numbers)))
-        self.state.journal = []
+        self.state.request_log = []
         return result
 
     def _answer(self, request: Request, number: int) -> ShotData:
         """The answer to a request of the work under way: from the journal, or measured and written there."""
-        journal = self.state.journal
-        known = number < len(journal)
-        written = journal[number] if known else None
+        request_log = self.state.request_log
+        known = number < len(request_log)
+        written = request_log[number] if known else None
         if written is not None:
             return written
         if not known:
             self._stop_if_requested()
         answer = answered(self.executor, request)
         if not known:
-            journal.append(kept(answer))
+            request_log.append(kept(answer))
             self.state.shots += request.num_shots
             self.state.circuits += request.num_circuits
             for callback in self.callbacks:
@@ -247,14 +245,14 @@ class Trainer:
     def _epoch(self) -> None:
         state, data = self.state, self.task.train
         order = self.seeds.generator("order", state.epoch).permutation(data.num_samples)
-        self._fly_pilot(order[: self.settings.batch_size])
+        self._run_pilot(order[: self.settings.batch_size])
         while state.batch < self.steps_per_epoch:
             self._stop_if_requested()
             start = state.batch * self.settings.batch_size
             self._step(order[start : start + self.settings.batch_size])
         self._stop_if_requested()
         with self._counting(state.step):
-            look = self._drive(self._look(state.epoch + 1, dict(state.calibrations)))
+            look = self._drive(self._style(state.epoch + 1, dict(state.calibrations)))
         state.epoch, state.batch = state.epoch + 1, 0
         mitigation = self.estimator.mitigation
         if mitigation is not None and mitigation.is_due(state.epoch):
@@ -262,41 +260,41 @@ class Trainer:
         tally, state.tally = state.tally, EpochTally()
         self._finish_epoch(tally, look, "final_train")
 
-    def _fly_pilot(self, rows: NDArray[np.int64]) -> None:
+    def _run_pilot(self, rows: NDArray[np.int64]) -> None:
         """Measure at several nudges what nudge and split are best, if that is due."""
         state, batch = self.state, self.task.train.take(rows)
-        spending = state.spending
-        if spending is None or not self.policy.is_due(spending, state.epoch):
+        step_shots = state.step_shots
+        if step_shots is None or not self.policy.is_due(step_shots, state.epoch):
             return
         self._stop_if_requested()
         calibrations = dict(state.calibrations)
-        work = self.policy.fly(
-            spending,
+        work = self.policy.run_pilot(
+            step_shots,
             self.estimator,
             state.weights,
             batch.inputs,
             batch.targets,
             RequestKey("pilot", state.epoch),
             trainable=self._trainable,
-            memory={name: array[rows] for name, array in state.recollections.items()},
+            memory={name: array[rows] for name, array in state.warm_starts.items()},
             calibrations=calibrations,
         )
         with self._counting(state.step):
-            state.spending, pilot = self._drive(work)
+            state.step_shots, pilot = self._drive(work)
         state.calibrations = calibrations
-        record = self._stamped("pilot", **pilot_values(state.spending, pilot))
+        record = self._stamped("pilot", **pilot_values(state.step_shots, pilot))
         for callback in self.callbacks:
             callback.on_pilot(self, record)
 
     def _step(self, rows: NDArray[np.int64]) -> None:
         state, batch = self.state, self.task.train.take(rows)
         calibrations = dict(state.calibrations)  # the state's own change only when the step is done
-        work = self.spending_estimator.estimate(
+        work = self.current_estimator.estimate(
             state.weights,
             batch.inputs,
             batch.targets,
             RequestKey("train", state.step),
-            memory={name: array[rows] for name, array in state.recollections.items()},
+            memory={name: array[rows] for name, array in state.warm_starts.items()},
             calibrations=calibrations,
         )
         with self._counting(state.step + 1) as found, naming_step(state.step + 1):
@@ -317,71 +315,75 @@ class Trainer:
             check_moved(weights, self._layout)
         state.calibrations, state.weights, state.memory, state.watch = calibrations, weights, memory, watch
         state.scatter = scatter
-        self._remember(rows, estimate.memory)
+        self._store_warm_start(rows, estimate.memory)
         state.tally.add(estimate.cost.values, estimate.cost.variances, count_correct(estimate.outputs, batch))
         state.step += 1
         state.batch += 1
         record = self._stamped(
-            "step", **step_values(estimate, self._trainable, state.spending, found), **state.scatter.record()
+            "step", **step_values(estimate, self._trainable, state.step_shots, found), **state.scatter.record()
         )
-        if state.spending is not None:
-            state.spending, state.signal = self.policy.after_step(
-                state.spending, state.signal, estimate, self._trainable, self.estimator
+        if state.step_shots is not None:
+            state.step_shots, state.signal = self.policy.after_step(
+                state.step_shots, state.signal, estimate, self._trainable, self.estimator
             )
         for callback in self.callbacks:
             callback.on_step(self, record)
 
-    def _first_look(self) -> None:
+    def _first_check(self) -> None:
         """Cost and accuracy before the first update."""
         calibrations: Calibrations = {}
 
-        def look() -> Measuring[_Look]:
+        def look() -> MeasurementCoroutine[_Style]:
             train = yield from self._evaluated("train", self.task.train, 0, {}, calibrations)
-            return _Look(train=train, test=(yield from self._test(0, train.memory, calibrations)))
+            return _Style(train=train, test=(yield from self._test(0, train.memory, calibrations)))
 
         with self._counting(0):
             found = self._drive(look())
         assert found.train is not None
         self.state.calibrations = dict(calibrations)
-        self._remember(np.arange(self.task.train.num_samples), found.train.memory)
+        self._store_warm_start(np.arange(self.task.train.num_samples), found.train.memory)
         self._finish_epoch(found.train.tally, found, "train")
 
-    def _look(self, epoch: int, calibrations: Calibrations) -> Measuring[_Look]:
+    def _style(self, epoch: int, calibrations: Calibrations) -> MeasurementCoroutine[_Style]:
         """The test samples where they are due and, at the end, the training samples with the final weights."""
-        test = yield from self._test(epoch, self.state.recollections, calibrations)
+        test = yield from self._test(epoch, self.state.warm_starts, calibrations)
         train = None
-        if self.settings.is_final_look_due(epoch):
-            memory = self.state.recollections
+        if self.settings.is_final_evaluation_due(epoch):
+            memory = self.state.warm_starts
             train = yield from self._evaluated("train", self.task.train, epoch, memory, calibrations)
-        return _Look(train=train, test=test)
+        return _Style(train=train, test=test)
 
-    def _test(self, epoch: int, memory: Memory, calibrations: Calibrations) -> Measuring[Evaluation | None]:
+    def _test(
+        self, epoch: int, memory: WarmStartArrays, calibrations: Calibrations
+    ) -> MeasurementCoroutine[Evaluation | None]:
         """Cost and accuracy on the test samples, if they are due; what is known of training samples is lent to them."""
         train, test = self.task.train, self.task.test
         if test is None or not self.settings.is_test_due(epoch):
             return None
-        lent = lent_by_neighbours(memory, train.inputs, test.inputs)
+        lent = nearest_warm_start(memory, train.inputs, test.inputs)
         return (yield from self._evaluated("test", test, epoch, lent, calibrations))
 
-    def _finish_epoch(self, tally: EpochTally, look: _Look, looked_at: str) -> None:
+    def _finish_epoch(self, tally: EpochTally, look: _Style, checked_states: str) -> None:
         """Write an epoch down.
 
         Args:
             tally: Of the training samples, as the steps of the epoch saw them.
             look: What was measured after them.
-            looked_at: What the values of the training samples in it are called.
+            checked_states: What the values of the training samples in it are called.
         """
-        record = self._stamped("epoch", **epoch_values(self.task, tally, {looked_at: look.train, "test": look.test}))
+        record = self._stamped(
+            "epoch", **epoch_values(self.task, tally, {checked_states: look.train, "test": look.test})
+        )
         for callback in self.callbacks:
             callback.on_epoch(self, record)
 
     def _evaluated(
-        self, part: str, data: Dataset, epoch: int, memory: Memory, calibrations: Calibrations
-    ) -> Measuring[Evaluation]:
+        self, part: str, data: Dataset, epoch: int, memory: WarmStartArrays, calibrations: Calibrations
+    ) -> MeasurementCoroutine[Evaluation]:
         """Changes nothing: work that is stopped half-way begins again from what was known before it."""
         purpose = f"{part}-evaluation"
         return evaluation(
-            self.spending_estimator,
+            self.current_estimator,
             self.state.weights,
             data,
             purpose=purpose,
@@ -390,8 +392,8 @@ class Trainer:
             calibrations=calibrations,
         )
 
-    def _remember(self, rows: NDArray[np.int64], memory: Memory) -> None:
-        remember(self.state.recollections, self.task.train.num_samples, rows, memory)
+    def _store_warm_start(self, rows: NDArray[np.int64], memory: WarmStartArrays) -> None:
+        store_warm_start(self.state.warm_starts, self.task.train.num_samples, rows, memory)
 
     def _seconds(self) -> float:
         return self._resumed_seconds + time.monotonic() - self._resumed_at

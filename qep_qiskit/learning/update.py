@@ -13,22 +13,20 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.short_repr import short_repr
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.short_repr import short_repr
 
-__all__ = ["Adam", "GradientDescent", "Momentum", "Optimizer", "Schedule", "Update"]
-
-Memory = dict[str, NDArray[np.float64]]
+OptimizerState = dict[str, NDArray[np.float64]]
 
 
 class Optimizer(Protocol):
     """Turns a gradient into a direction; the learning rate is applied outside."""
 
-    def start(self, num_weights: int) -> Memory:
+    def start(self, num_weights: int) -> OptimizerState:
         """Arrays to remember before the first step."""
         ...
 
-    def direction(self, gradient: NDArray, memory: Memory, step: int) -> tuple[NDArray, Memory]:
+    def direction(self, gradient: NDArray, memory: OptimizerState, step: int) -> tuple[NDArray, OptimizerState]:
         """Direction to subtract, and the new memory; `step` counts from zero."""
         ...
 
@@ -37,11 +35,11 @@ class Optimizer(Protocol):
 class GradientDescent:
     """w <- w - lr * g."""
 
-    def start(self, num_weights: int) -> Memory:
+    def start(self, num_weights: int) -> OptimizerState:
         """Nothing to remember."""
         return {}
 
-    def direction(self, gradient: NDArray, memory: Memory, step: int) -> tuple[NDArray, Memory]:
+    def direction(self, gradient: NDArray, memory: OptimizerState, step: int) -> tuple[NDArray, OptimizerState]:
         """The gradient itself."""
         return gradient, memory
 
@@ -59,11 +57,11 @@ class Momentum:
     def __post_init__(self) -> None:
         _check_decay("momentum", self.momentum)
 
-    def start(self, num_weights: int) -> Memory:
+    def start(self, num_weights: int) -> OptimizerState:
         """A velocity of zero."""
         return {"velocity": np.zeros(num_weights)}
 
-    def direction(self, gradient: NDArray, memory: Memory, step: int) -> tuple[NDArray, Memory]:
+    def direction(self, gradient: NDArray, memory: OptimizerState, step: int) -> tuple[NDArray, OptimizerState]:
         """The velocity."""
         velocity = self.momentum * memory["velocity"] + gradient
         return velocity, {"velocity": velocity}
@@ -87,11 +85,11 @@ class Adam:
         _check_decay("beta1", self.beta1)
         _check_decay("beta2", self.beta2)
 
-    def start(self, num_weights: int) -> Memory:
+    def start(self, num_weights: int) -> OptimizerState:
         """Both means at zero."""
         return {"mean": np.zeros(num_weights), "square": np.zeros(num_weights)}
 
-    def direction(self, gradient: NDArray, memory: Memory, step: int) -> tuple[NDArray, Memory]:
+    def direction(self, gradient: NDArray, memory: OptimizerState, step: int) -> tuple[NDArray, OptimizerState]:
         """Bias-corrected mean over the root of the bias-corrected squared mean."""
         mean = self.beta1 * memory["mean"] + (1 - self.beta1) * gradient
         square = self.beta2 * memory["square"] + (1 - self.beta2) * gradient**2
@@ -169,7 +167,7 @@ class Update:
         total_steps: int,
         trainable: NDArray[np.bool_],
         bounds: tuple[NDArray, NDArray],
-    ) -> tuple[NDArray, Memory]:
+    ) -> tuple[NDArray, OptimizerState]:
         """New weights and new memory.
 
         Args:

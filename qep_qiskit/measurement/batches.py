@@ -11,28 +11,26 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.checks import check_finite
-from qep_qiskit.errors import ResultError
-from qep_qiskit.execution import Readout, Request, RequestKey
-from qep_qiskit.groups import Group
-from qep_qiskit.measurement.driving import Measuring
-from qep_qiskit.measurement.plan import ReadingPlan, shared_plan
+from qep_qiskit.core.checks import check_finite
+from qep_qiskit.core.errors import ResultError
+from qep_qiskit.core.groups import Group
+from qep_qiskit.execution import GroupMeasurement, Request, RequestKey
+from qep_qiskit.measurement.driving import MeasurementCoroutine
+from qep_qiskit.measurement.plan import MeasurementPlan, shared_plan
 from qep_qiskit.measurement.state_moments import StateMoments
 from qep_qiskit.outcomes import is_none, no_covariance
-from qep_qiskit.prepared import Prepared
-
-__all__ = ["measure"]
+from qep_qiskit.outcomes.states import PreparedStates
 
 
 def measure(
-    plan: ReadingPlan | Sequence[Group],
-    prepared: Prepared,
+    plan: MeasurementPlan | Sequence[Group],
+    prepared: PreparedStates,
     *,
     shape: tuple[int, int],
     phases: Mapping[int, Sequence[int]],
     shots: Sequence[int | None],
     key: RequestKey,
-) -> Measuring[StateMoments]:
+) -> MeasurementCoroutine[StateMoments]:
     """Measure states in commuting groups, one shared shot batch each.
 
     Args:
@@ -50,17 +48,18 @@ def measure(
     Raises:
         ResultError: A mean is not finite.
     """
-    plan = plan if isinstance(plan, ReadingPlan) else shared_plan(plan)
+    plan = plan if isinstance(plan, MeasurementPlan) else shared_plan(plan)
     rows = np.arange(shape[0] * shape[1]).reshape(shape)
     wanted = {g: list(chosen) for g, chosen in phases.items() if len(chosen) > 0}
     readouts = tuple(
-        Readout(group=plan.groups[g], states=rows[:, chosen].ravel(), shots=shots[g]) for g, chosen in wanted.items()
+        GroupMeasurement(group=plan.groups[g], states=rows[:, chosen].ravel(), shots=shots[g])
+        for g, chosen in wanted.items()
     )
     data = yield Request(key=key, prepared=prepared, readouts=readouts)
-    means = np.full((*shape, plan.num_columns), np.nan)
+    means = np.full((*shape, plan.num_estimates), np.nan)
     every = [data.moments(place, plan.groups[g]) for place, g in enumerate(wanted)]
     exact = all(is_none(found.covariance) for found in every)
-    covariance = no_covariance(means.shape) if exact else np.zeros((*means.shape, plan.num_columns))
+    covariance = no_covariance(means.shape) if exact else np.zeros((*means.shape, plan.num_estimates))
     for (g, chosen), found in zip(wanted.items(), every, strict=True):
         columns = plan.columns[g]
         _check_means(found.means, plan.groups[g], key)
@@ -78,7 +77,7 @@ def _check_means(means: NDArray, group: Group, key: RequestKey) -> None:
     """Whether all means of a group are numbers: zero stands for what was not measured, never for what came as NaN."""
 
     def where(state: int, term: int) -> str:
-        name = f"{key.purpose} {key.step}: the mean of {group.words[term]} in state {state}"
+        name = f"{key.purpose} {key.step}: the mean of {group.terms[term]} in state {state}"
         return f"{name} (errors of the readout taken out, if there are any)"
 
     check_finite(means, where, error=ResultError)

@@ -14,10 +14,8 @@ from typing import TypeVar
 
 from qep_qiskit.execution import Executor, Request, ShotData, answered
 
-__all__ = ["Measuring", "Result", "Usage", "completed", "drive", "relayed"]
-
 Result = TypeVar("Result")
-Measuring = Generator[Request, ShotData, Result]
+MeasurementCoroutine = Generator[Request, ShotData, Result]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,9 @@ class Usage:
         return cls(request.num_shots, request.num_circuits)
 
 
-def relayed(work: Measuring[Result], handle: Callable[[Request], Measuring[ShotData]]) -> Measuring[Result]:
+def relayed(
+    work: MeasurementCoroutine[Result], handle: Callable[[Request], MeasurementCoroutine[ShotData]]
+) -> MeasurementCoroutine[Result]:
     """The same work, each of its requests handed to a generator that asks on and returns the answer.
 
     Args:
@@ -59,10 +59,10 @@ def relayed(work: Measuring[Result], handle: Callable[[Request], Measuring[ShotD
         work.close()
 
 
-def completed(work: Measuring[Result], answer: Callable[[Request], ShotData]) -> Result:
+def completed(work: MeasurementCoroutine[Result], answer: Callable[[Request], ShotData]) -> Result:
     """The result of work whose requests are all answered at once."""
 
-    def handle(request: Request) -> Measuring[ShotData]:
+    def handle(request: Request) -> MeasurementCoroutine[ShotData]:
         return answer(request)
         yield
 
@@ -73,7 +73,7 @@ def completed(work: Measuring[Result], answer: Callable[[Request], ShotData]) ->
     raise AssertionError(f"request {request.key} was not answered")
 
 
-def drive(work: Measuring[Result], executor: Executor) -> tuple[Result, Usage]:
+def run_measurements(work: MeasurementCoroutine[Result], executor: Executor) -> tuple[Result, Usage]:
     """Run measuring work to its end on an executor; returns its result and what it cost."""
     usage = Usage()
 

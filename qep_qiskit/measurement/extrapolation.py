@@ -14,14 +14,12 @@ from typing import Literal
 
 import numpy as np
 
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import Request, ShotData
-from qep_qiskit.measurement.driving import Measuring, Result, relayed
-from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.measurement.driving import MeasurementCoroutine, Result, relayed
 from qep_qiskit.outcomes import GroupMoments
-from qep_qiskit.short_repr import short_repr
-
-__all__ = ["Extrapolation", "extrapolated"]
 
 
 @short_repr
@@ -58,7 +56,9 @@ class Extrapolation:
         return tuple(np.linalg.pinv(powers)[0].tolist())
 
 
-def extrapolated(work: Measuring[Result], extrapolation: Extrapolation | None) -> Measuring[Result]:
+def extrapolated(
+    work: MeasurementCoroutine[Result], extrapolation: Extrapolation | None
+) -> MeasurementCoroutine[Result]:
     """The same work, its circuits measured at several strengths of noise and its answers extrapolated to none.
 
     All circuits of a request have the same shots, as jobs of devices want it. States that need no circuits, and
@@ -71,7 +71,7 @@ def extrapolated(work: Measuring[Result], extrapolation: Extrapolation | None) -
     if extrapolation is None:
         return (yield from work)
 
-    def handle(request: Request) -> Measuring[ShotData]:
+    def handle(request: Request) -> MeasurementCoroutine[ShotData]:
         if not request.has_noise_to_mitigate:
             return (yield request)
         data = yield _widened(request, extrapolation)

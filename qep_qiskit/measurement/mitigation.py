@@ -19,19 +19,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.checks import check_shots, whole_number
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution import Readout, ReadoutErrors, Request, ShotData, TwirledErrors
-from qep_qiskit.measurement.driving import Measuring, Result, relayed
-from qep_qiskit.operators import CommutingGroup, LocalBasis
-from qep_qiskit.outcomes import BitOutcomes, GroupMoments, ReadingErrors, bits_of
-from qep_qiskit.prepared import CalibrationStates
-from qep_qiskit.program import LayerProgram
-from qep_qiskit.short_repr import short_repr
+from qep_qiskit.core.checks import check_shots, whole_number
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.program import LayerProgram
+from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.execution import GroupMeasurement, ReadoutErrors, Request, ShotData, TwirledErrors
+from qep_qiskit.measurement.driving import MeasurementCoroutine, Result, relayed
+from qep_qiskit.outcomes import BitOutcomes, GroupMoments, ReadoutErrorModel, bits_of
+from qep_qiskit.outcomes.states import CalibrationStates
 
-__all__ = ["Calibrations", "ReadoutMitigation", "mitigated"]
-
-Calibrations = MutableMapping[str, ReadingErrors]
+Calibrations = MutableMapping[str, ReadoutErrorModel]
 """Errors of the readout by the fingerprint of the program they were calibrated for."""
 
 
@@ -74,7 +72,7 @@ class ReadoutMitigation:
         """The calibration states that are read."""
         return np.arange(1 if self.kind == "twirled" else 2)
 
-    def errors(self, calibration: BitOutcomes) -> ReadingErrors:
+    def errors(self, calibration: BitOutcomes) -> ReadoutErrorModel:
         """The errors that a calibration shows."""
         if self.kind == "calibrated":
             return ReadoutErrors.from_calibration(calibration.ones())
@@ -83,8 +81,8 @@ class ReadoutMitigation:
 
 
 def mitigated(
-    work: Measuring[Result], mitigation: ReadoutMitigation | None, known: Calibrations | None = None
-) -> Measuring[Result]:
+    work: MeasurementCoroutine[Result], mitigation: ReadoutMitigation | None, known: Calibrations | None = None
+) -> MeasurementCoroutine[Result]:
     """The same work with the errors of the readout taken out of its answers.
 
     Every program is calibrated with its first request, unless it is known; states that need no circuits, and requests
@@ -99,7 +97,7 @@ def mitigated(
         return (yield from work)
     calibrations: Calibrations = {} if known is None else known
 
-    def handle(request: Request) -> Measuring[ShotData]:
+    def handle(request: Request) -> MeasurementCoroutine[ShotData]:
         asked = _asked(request, mitigation, calibrations)
         data = yield asked
         return data if asked is request else _mitigated(asked, data, mitigation, calibrations)
@@ -116,7 +114,7 @@ class _Mitigated(ShotData):
         errors: The errors.
     """
 
-    errors: ReadingErrors
+    errors: ReadoutErrorModel
 
     def moments(self, place: int, group: CommutingGroup) -> GroupMoments:
         """Moments of one readout."""
@@ -158,7 +156,7 @@ def _calibration(program: LayerProgram, mitigation: ReadoutMitigation, needed_by
     return Request(
         key=replace(needed_by.key, purpose=f"{needed_by.key.purpose}-calibration"),
         prepared=CalibrationStates(program),
-        readouts=(Readout(group=group, states=mitigation.states, shots=mitigation.shots),),
+        readouts=(GroupMeasurement(group=group, states=mitigation.states, shots=mitigation.shots),),
         for_means=False,
         randomizations=None if flips is None else flips * repeats,
     )

@@ -1,4 +1,4 @@
-"""Reading plans: which shared shot batches read which terms.
+"""Measurement plans: which shared shot batches read which terms.
 
 A Hamiltonian's groups are a partition of its terms; what is measured is a *plan*, which may read them otherwise. The
 numbers that a plan gives are *columns*: estimates of terms. One shared batch a group has one column a term. Measuring
@@ -16,21 +16,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.groups import Group
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.groups import Group
+from qep_qiskit.core.merging import merge_into_groups
+from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.measurement.state_moments import StateMoments
-from qep_qiskit.merging import merge_into_groups
 from qep_qiskit.network import TermJacobian, covering_groups
-from qep_qiskit.operators import PauliWord
 from qep_qiskit.outcomes import is_none, no_covariance
-from qep_qiskit.short_repr import short_repr
-
-__all__ = ["ReadingPlan", "covering_plan", "per_weight_plan", "qubit_wise_plan", "shared_plan"]
 
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ReadingPlan:
+class MeasurementPlan:
     """Shared shot batches, and what their means estimate.
 
     Args:
@@ -47,7 +45,7 @@ class ReadingPlan:
     of_entries: bool = False
 
     @property
-    def num_columns(self) -> int:
+    def num_estimates(self) -> int:
         """Number of columns."""
         return len(self.terms)
 
@@ -102,7 +100,7 @@ class ReadingPlan:
             moments: Shape (samples, phases, columns), and their covariance.
             num_terms: Number of terms; those without a known column are NaN, with no covariance.
         """
-        if self.num_columns == num_terms and np.array_equal(self.terms, np.arange(num_terms)):
+        if self.num_estimates == num_terms and np.array_equal(self.terms, np.arange(num_terms)):
             return moments
         samples, phases, _ = moments.means.shape
         means = np.full((samples, phases, num_terms), np.nan)
@@ -119,40 +117,42 @@ class ReadingPlan:
         return replace(moments, means=means, covariance=covariance)
 
 
-def shared_plan(groups: Sequence[Group]) -> ReadingPlan:
+def shared_plan(groups: Sequence[Group]) -> MeasurementPlan:
     """One shared batch for every commuting group, as the Hamiltonian has them."""
-    ends = np.cumsum([group.num_generators for group in groups]).tolist()
+    ends = np.cumsum([group.num_terms for group in groups]).tolist()
     columns = tuple(np.arange(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True))
-    return ReadingPlan(groups=tuple(groups), columns=columns, terms=np.arange(ends[-1]))
+    return MeasurementPlan(groups=tuple(groups), columns=columns, terms=np.arange(ends[-1]))
 
 
-def qubit_wise_plan(words: Sequence[PauliWord], num_qubits: int) -> ReadingPlan:
+def qubit_wise_plan(terms: Sequence[PauliString], num_qubits: int) -> MeasurementPlan:
     """One shared batch for every qubit-wise commuting group that a greedy search finds among the words alone."""
-    groups = merge_into_groups((), words, num_qubits)
-    position = {word: index for index, word in enumerate(words)}
-    columns = tuple(np.array([position[word] for word in group.words]) for group in groups)
-    return ReadingPlan(groups=groups, columns=columns, terms=np.arange(len(words)))
+    groups = merge_into_groups((), terms, num_qubits)
+    position = {string: index for index, string in enumerate(terms)}
+    columns = tuple(np.array([position[string] for string in group.terms]) for group in groups)
+    return MeasurementPlan(groups=groups, columns=columns, terms=np.arange(len(terms)))
 
 
-def covering_plan(words: Sequence[PauliWord], wanted: NDArray, num_qubits: int) -> ReadingPlan:
+def covering_plan(terms: Sequence[PauliString], wanted: NDArray, num_qubits: int) -> MeasurementPlan:
     """One shared batch for each of few bases that together read some terms; a term has a column wherever it is read.
 
     Args:
-        words: All terms.
+        terms: All terms.
         wanted: Indices of those to read.
         num_qubits: Number of qubits.
 
     Raises:
         ConfigError: A term is read after a Fourier transform.
     """
-    position = {words[term]: int(term) for term in np.unique(wanted)}
-    if any(letter == "P" for word in position for _, letter in word.factors):
-        raise ConfigError("measurement.grouping: 'cover' reads Pauli words, and this network has others; use 'shared'")
+    position = {terms[term]: int(term) for term in np.unique(wanted)}
+    if any(letter == "P" for string in position for _, letter in string.factors):
+        raise ConfigError(
+            "measurement.grouping: 'cover' reads Pauli strings, and this network has others; use 'shared'"
+        )
     groups = covering_groups(position, num_qubits)
-    found = [np.array([position[word] for word in group.words]) for group in groups]
+    found = [np.array([position[string] for string in group.terms]) for group in groups]
     ends = np.cumsum([len(own) for own in found]).tolist()
     columns = tuple(np.arange(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True))
-    return ReadingPlan(groups=groups, columns=columns, terms=np.concatenate(found))
+    return MeasurementPlan(groups=groups, columns=columns, terms=np.concatenate(found))
 
 
 def per_weight_plan(
@@ -160,7 +160,7 @@ def per_weight_plan(
     jacobian: TermJacobian,
     names: Sequence[str],
     cost_terms: Sequence[int] | NDArray = (),
-) -> ReadingPlan:
+) -> MeasurementPlan:
     """A batch of its own for every weight, and one in each group where a weight multiplies terms of several.
 
     Args:
@@ -169,8 +169,8 @@ def per_weight_plan(
         names: Names of the weights.
         cost_terms: Terms that the cost is read from; those that no weight multiplies get batches too.
     """
-    home = np.repeat(np.arange(len(groups)), [group.num_generators for group in groups])
-    first = np.cumsum([0, *(group.num_generators for group in groups)])
+    home = np.repeat(np.arange(len(groups)), [group.num_terms for group in groups])
+    first = np.cumsum([0, *(group.num_terms for group in groups)])
     found: list[Group] = []
     columns: list[NDArray[np.int64]] = []
     for weight in range(jacobian.num_weights):
@@ -185,4 +185,4 @@ def per_weight_plan(
         found.append(groups[g].picked("for the cost", (rest[own] - first[g]).tolist()))
         columns.append(len(jacobian.term) + own)
     terms = np.concatenate([jacobian.term.astype(np.int64), rest])
-    return ReadingPlan(groups=tuple(found), columns=tuple(columns), terms=terms, of_entries=True)
+    return MeasurementPlan(groups=tuple(found), columns=tuple(columns), terms=terms, of_entries=True)

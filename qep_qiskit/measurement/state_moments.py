@@ -7,15 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.short_repr import short_repr
-
-__all__ = ["StateMoments"]
+from qep_qiskit.core.short_repr import short_repr
 
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StateMoments:
-    """Means in a block of states: of all terms, or of the columns of a reading plan.
+    """Means in a block of states: of all terms, or of the columns of a measurement plan.
 
     Args:
         means: Shape (samples, phases, terms); NaN where a group was not measured.

@@ -7,10 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.checks import check_finite, whole_number
-from qep_qiskit.errors import NetworkError
-
-__all__ = ["check_spins", "one_input"]
+from qep_qiskit.core.checks import check_finite, whole_number
+from qep_qiskit.core.errors import NetworkError
 
 
 def check_spins(key: str, spins: Sequence[int], num_spins: int) -> None:

@@ -12,29 +12,27 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord
-
-__all__ = ["covering_groups"]
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis, PauliString
 
 _ATTEMPTS = 400
 _CANDIDATES = 4
 _LETTERS = "ZXY"
 
 
-def covering_groups(words: Iterable[PauliWord], num_qubits: int) -> tuple[CommutingGroup, ...]:
+def covering_groups(terms: Iterable[PauliString], num_qubits: int) -> tuple[CommutingGroup, ...]:
     """Groups that read every word at least once, as few as a search finds; each holds all words that it can read.
 
     Attempts with other random choices stop at the number of words of one set of spins that exclude each other, below
     which no cover goes. The same words give the same groups.
 
     Args:
-        words: The words; the identity and repeated ones are skipped.
+        terms: The words; the identity and repeated ones are skipped.
         num_qubits: Number of qubits.
     """
-    distinct = sorted({word for word in words if word.factors})
+    distinct = sorted({string for string in terms if string.factors})
     if not distinct:
         return ()
-    table = np.array([_letters(word, num_qubits) for word in distinct])
+    table = np.array([_letters(string, num_qubits) for string in distinct])
     longest = np.array([not _is_part_of_another(row, table) for row in table])
     fewest = _excluding(distinct)
     best: list[NDArray[np.int64]] = []
@@ -47,9 +45,9 @@ def covering_groups(words: Iterable[PauliWord], num_qubits: int) -> tuple[Commut
     return tuple(_group(row, distinct, table) for row in sorted(best, key=lambda row: row.tolist()))
 
 
-def _letters(word: PauliWord, num_qubits: int) -> list[int]:
+def _letters(string: PauliString, num_qubits: int) -> list[int]:
     """1, 2, 3 for Z, X, Y on every qubit, 0 for none."""
-    letter_of = dict(word.factors)
+    letter_of = dict(string.factors)
     return [_LETTERS.index(letter_of[qubit]) + 1 if qubit in letter_of else 0 for qubit in range(num_qubits)]
 
 
@@ -58,9 +56,9 @@ def _is_part_of_another(row: NDArray, table: NDArray) -> bool:
     return int(contained.sum()) > 1
 
 
-def _excluding(words: Sequence[PauliWord]) -> int:
+def _excluding(terms: Sequence[PauliString]) -> int:
     """Most words on one set of spins: no basis reads two of them."""
-    supports = [word.mask for word in words]
+    supports = [string.mask for string in terms]
     return max(supports.count(mask) for mask in set(supports))
 
 
@@ -88,8 +86,8 @@ def _read_by(basis: NDArray, table: NDArray) -> NDArray[np.bool_]:
     return ((table == 0) | (table == basis)).all(axis=1)
 
 
-def _group(basis: NDArray, words: Sequence[PauliWord], table: NDArray) -> CommutingGroup:
+def _group(basis: NDArray, terms: Sequence[PauliString], table: NDArray) -> CommutingGroup:
     letters = "".join(_LETTERS[max(letter - 1, 0)] for letter in basis)
     known = np.array([_LETTERS.index(letter) + 1 for letter in letters])
-    masks = tuple(words[index].mask for index in np.flatnonzero(_read_by(known, table)).tolist())
+    masks = tuple(terms[index].mask for index in np.flatnonzero(_read_by(known, table)).tolist())
     return CommutingGroup(name=letters, basis=LocalBasis(letters), masks=masks)

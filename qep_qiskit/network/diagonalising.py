@@ -1,4 +1,4 @@
-"""A Clifford circuit that makes commuting Pauli words diagonal.
+"""A Clifford circuit that makes commuting Pauli strings diagonal.
 
 The words are rows of bits, X part and Z part. Gaussian elimination of the X part picks rows and pivot qubits; gates
 then take these rows to X of their pivot alone, and Hadamards to Z: CX to clear other qubits' X, CZ and S to clear Z.
@@ -12,31 +12,28 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.bases import CliffordBasis
-from qep_qiskit.bases.clifford import Gate
-from qep_qiskit.errors import NetworkError
-from qep_qiskit.operators import PauliWord
-
-__all__ = ["diagonalising_basis"]
+from qep_qiskit.core.clifford import CliffordBasis, Gate
+from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.operators import PauliString
 
 Bits = NDArray[np.bool_]
 
 
-def diagonalising_basis(words: Sequence[PauliWord], num_qubits: int) -> CliffordBasis:
+def diagonalising_basis(terms: Sequence[PauliString], num_qubits: int) -> CliffordBasis:
     """A basis in which all words are products of Z.
 
     Args:
-        words: Words that commute with each other.
+        terms: Words that commute with each other.
         num_qubits: Number of qubits.
 
     Raises:
         NetworkError: Two words do not commute.
     """
-    x, z = _bits(words, num_qubits, "XY"), _bits(words, num_qubits, "YZ")
+    x, z = _bits(terms, num_qubits, "XY"), _bits(terms, num_qubits, "YZ")
     clashes = (x.astype(int) @ z.T.astype(int) + z.astype(int) @ x.T.astype(int)) % 2
     if clashes.any():
         one, other = np.argwhere(clashes)[0]
-        raise NetworkError(f"words '{words[one]}' and '{words[other]}' do not commute: no basis makes both diagonal")
+        raise NetworkError(f"words '{terms[one]}' and '{terms[other]}' do not commute: no basis makes both diagonal")
     rows_x, rows_z, pivots = _reduced(x, z)
     gates: list[Gate] = []
     _clear_x(rows_x, rows_z, pivots, gates)
@@ -45,10 +42,10 @@ def diagonalising_basis(words: Sequence[PauliWord], num_qubits: int) -> Clifford
     return CliffordBasis(num_qubits, tuple(gates))
 
 
-def _bits(words: Sequence[PauliWord], num_qubits: int, letters: str) -> Bits:
-    bits = np.zeros((len(words), num_qubits), dtype=bool)
-    for row, word in enumerate(words):
-        for qubit, letter in word.factors:
+def _bits(terms: Sequence[PauliString], num_qubits: int, letters: str) -> Bits:
+    bits = np.zeros((len(terms), num_qubits), dtype=bool)
+    for row, string in enumerate(terms):
+        for qubit, letter in string.factors:
             bits[row, qubit] = letter in letters
     return bits
 

@@ -14,11 +14,9 @@ import numpy as np
 import rustworkx as rx
 from numpy.typing import NDArray
 
-from qep_qiskit.checks import whole_number
-from qep_qiskit.errors import NetworkError
-from qep_qiskit.short_repr import short_repr
-
-__all__ = ["Graph", "chain", "check_distance", "complete", "from_edges", "heavy_hex", "lattice", "layered", "ring"]
+from qep_qiskit.core.checks import whole_number
+from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.short_repr import short_repr
 
 Edge = tuple[int, int]
 

@@ -1,4 +1,4 @@
-"""Commuting groups of any set of Pauli words, found automatically."""
+"""Commuting groups of any set of Pauli strings, found automatically."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from dataclasses import replace
 
 from qiskit.quantum_info import PauliList
 
-from qep_qiskit.merging import merge_into_groups
+from qep_qiskit.core.merging import merge_into_groups
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis, PauliString
 from qep_qiskit.network.diagonalising import diagonalising_basis
-from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord
-
-__all__ = ["commuting_groups"]
 
 
 def commuting_groups(
-    words: Iterable[PauliWord], num_qubits: int, *, entangling: bool = False
+    terms: Iterable[PauliString], num_qubits: int, *, entangling: bool = False
 ) -> tuple[CommutingGroup, ...]:
     """Partition words into few commuting groups: qubit-wise, or by changes of basis with two-qubit gates.
 
@@ -24,7 +22,7 @@ def commuting_groups(
     whatever their order. A qubit that no word of a group acts on is measured in Z.
 
     Args:
-        words: The words; the identity and repeated ones are skipped.
+        terms: The words; the identity and repeated ones are skipped.
         num_qubits: Number of qubits.
         entangling: Whether words that commute, but not qubit by qubit, may share a group, where that makes fewer. A
             Clifford circuit then comes before the measurement, and before and after every layer of the group.
@@ -33,7 +31,7 @@ def commuting_groups(
         The groups, named by their letters (qubit 0 first), or by one letter where all are the same; those with a
         Clifford circuit by their number, as ``C0``.
     """
-    distinct = sorted({word for word in words if word.factors}, key=lambda word: (-len(word.factors), word))
+    distinct = sorted({string for string in terms if string.factors}, key=lambda string: (-len(string.factors), string))
     if not distinct:
         return ()
     greedy = merge_into_groups((), distinct, num_qubits)
@@ -47,45 +45,45 @@ def commuting_groups(
     return tuple(_of_commuting(number, part, num_qubits) for number, part in enumerate(parts))
 
 
-def _commuting(words: Sequence[PauliWord]) -> list[list[PauliWord]]:
+def _commuting(terms: Sequence[PauliString]) -> list[list[PauliString]]:
     """Each word in the first part that it commutes with."""
-    parts: list[list[PauliWord]] = []
-    for word in words:
-        home = next((part for part in parts if all(map(word.commutes_with, part))), None)
+    parts: list[list[PauliString]] = []
+    for string in terms:
+        home = next((part for part in parts if all(map(string.commutes_with, part))), None)
         if home is None:
-            parts.append([word])
+            parts.append([string])
         else:
-            home.append(word)
+            home.append(string)
     return parts
 
 
-def _commuting_by_colouring(words: Sequence[PauliWord], num_qubits: int) -> list[list[PauliWord]]:
-    labels = PauliList([word.label(num_qubits) for word in words])
-    word_of = {word.label(num_qubits): word for word in words}
-    return [[word_of[label] for label in part.to_labels()] for part in labels.group_commuting()]
+def _commuting_by_colouring(terms: Sequence[PauliString], num_qubits: int) -> list[list[PauliString]]:
+    labels = PauliList([string.label(num_qubits) for string in terms])
+    string_of = {string.label(num_qubits): string for string in terms}
+    return [[string_of[label] for label in part.to_labels()] for part in labels.group_commuting()]
 
 
-def _of_commuting(number: int, words: Sequence[PauliWord], num_qubits: int) -> CommutingGroup:
+def _of_commuting(number: int, terms: Sequence[PauliString], num_qubits: int) -> CommutingGroup:
     """A group of letters where they do, else one with a Clifford circuit."""
-    letters = merge_into_groups((), words, num_qubits)
+    letters = merge_into_groups((), terms, num_qubits)
     if len(letters) == 1:
         return _named(letters[0])
-    basis = diagonalising_basis(words, num_qubits)
-    masks = (basis.mask_of(word) for word in words)
+    basis = diagonalising_basis(terms, num_qubits)
+    masks = (basis.mask_of(string) for string in terms)
     return CommutingGroup(name=f"C{number}", basis=basis, masks=tuple(mask for mask in masks if mask is not None))
 
 
-def _by_colouring(words: Sequence[PauliWord], num_qubits: int) -> list[CommutingGroup]:
-    labels = PauliList([word.label(num_qubits) for word in words])
-    word_of = {word.label(num_qubits): word for word in words}
+def _by_colouring(terms: Sequence[PauliString], num_qubits: int) -> list[CommutingGroup]:
+    labels = PauliList([string.label(num_qubits) for string in terms])
+    string_of = {string.label(num_qubits): string for string in terms}
     found = labels.group_qubit_wise_commuting()
-    return [_group_of([word_of[label] for label in part.to_labels()], num_qubits) for part in found]
+    return [_group_of([string_of[label] for label in part.to_labels()], num_qubits) for part in found]
 
 
-def _group_of(words: Sequence[PauliWord], num_qubits: int) -> CommutingGroup:
-    letter_of = {qubit: letter for word in words for qubit, letter in word.factors}
+def _group_of(terms: Sequence[PauliString], num_qubits: int) -> CommutingGroup:
+    letter_of = {qubit: letter for string in terms for qubit, letter in string.factors}
     letters = "".join(letter_of.get(qubit, "Z") for qubit in range(num_qubits))
-    return CommutingGroup(name=letters, basis=LocalBasis(letters), masks=tuple(word.mask for word in words))
+    return CommutingGroup(name=letters, basis=LocalBasis(letters), masks=tuple(string.mask for string in terms))
 
 
 def _named(group: CommutingGroup) -> CommutingGroup:

@@ -9,12 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.groups import Group
-from qep_qiskit.network.forms import LinearForm
+from qep_qiskit.core.groups import Group
+from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.network.linear_observables import LinearObservable
 from qep_qiskit.network.weights import WeightLayout
-from qep_qiskit.short_repr import short_repr
-
-__all__ = ["Network", "TermJacobian"]
 
 
 @short_repr
@@ -88,12 +86,12 @@ class Network(Protocol):
         ...
 
     @property
-    def output_forms(self) -> tuple[LinearForm, ...]:
+    def output_observables(self) -> tuple[LinearObservable, ...]:
         """What is read there, one observable an output."""
         ...
 
     @property
-    def output_squares(self) -> tuple[LinearForm, ...]:
+    def output_squares(self) -> tuple[LinearObservable, ...]:
         """The squares of these observables."""
         ...
 
@@ -102,7 +100,7 @@ class Network(Protocol):
         """Groups of H."""
         ...
 
-    def groups_with(self, words: Iterable[Any]) -> tuple[Group, ...]:
+    def groups_with(self, terms: Iterable[Any]) -> tuple[Group, ...]:
         """The groups, extended by what a cost needs."""
         ...
 

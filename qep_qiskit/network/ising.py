@@ -16,24 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit.quantum_info import SparsePauliOp
 
-from qep_qiskit.checks import whole_number
-from qep_qiskit.errors import NetworkError
-from qep_qiskit.merging import merge_into_groups
+from qep_qiskit.core.checks import whole_number
+from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.merging import merge_into_groups
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis, PauliString, sparse_pauli_op
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.network.checks import check_spins, one_input
-from qep_qiskit.network.forms import LinearForm, spin_outputs, spin_squares
 from qep_qiskit.network.graphs import Graph
 from qep_qiskit.network.interface import TermJacobian
-from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
-from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord, sparse_pauli_op
-from qep_qiskit.short_repr import short_repr
+from qep_qiskit.network.linear_observables import LinearObservable, spin_outputs, spin_squares
+from qep_qiskit.network.weights import WeightBlock, WeightInitialisation, WeightLayout
 
-__all__ = ["ISING_STARTS", "ClampedInputs", "IsingNetwork"]
-
-ISING_STARTS: dict[str, Start] = {
-    "couplings": Start(distribution="normal", std=0.3),
-    "fields": Start(mean=1.0, minimum=0.1),
-    "biases": Start(distribution="normal", std=0.1),
-    "inputs": Start(distribution="normal", std=0.3),
+ISING_INITIALISATIONS: dict[str, WeightInitialisation] = {
+    "couplings": WeightInitialisation(distribution="normal", std=0.3),
+    "fields": WeightInitialisation(mean=1.0, minimum=0.1),
+    "biases": WeightInitialisation(distribution="normal", std=0.1),
+    "inputs": WeightInitialisation(distribution="normal", std=0.3),
 }
 """Default starts of every block. Fields keep a floor: without it they run to zero, the network turns classical and its
 gradient vanishes."""
@@ -52,19 +50,19 @@ class ClampedInputs:
 
     count: int
     links: tuple[tuple[int, int], ...]
-    start: Start = field(default_factory=Start)
+    start: WeightInitialisation = field(default_factory=WeightInitialisation)
 
     @classmethod
-    def all_to(cls, count: int, spins: Sequence[int], start: Start | None = None) -> ClampedInputs:
+    def all_to(cls, count: int, spins: Sequence[int], start: WeightInitialisation | None = None) -> ClampedInputs:
         """Every input to every given spin."""
         links = tuple((a, k) for a in range(count) for k in spins)
-        return cls(count=count, links=links, start=start or ISING_STARTS["inputs"])
+        return cls(count=count, links=links, start=start or ISING_INITIALISATIONS["inputs"])
 
     @classmethod
     def as_fields(cls, spins: Sequence[int], strength: float = 1.0) -> ClampedInputs:
         """Input a is the field strength * x_a on its own input spin; nothing there trains."""
         links = tuple(enumerate(spins))
-        return cls(count=len(spins), links=links, start=Start(mean=strength, frozen=True))
+        return cls(count=len(spins), links=links, start=WeightInitialisation(mean=strength, frozen=True))
 
 
 @short_repr
@@ -89,9 +87,9 @@ class IsingNetwork:
     graph: Graph
     outputs: tuple[int, ...]
     inputs: ClampedInputs | None = None
-    couplings: Start = ISING_STARTS["couplings"]
-    fields: Start | None = ISING_STARTS["fields"]
-    biases: Start | None = ISING_STARTS["biases"]
+    couplings: WeightInitialisation = ISING_INITIALISATIONS["couplings"]
+    fields: WeightInitialisation | None = ISING_INITIALISATIONS["fields"]
+    biases: WeightInitialisation | None = ISING_INITIALISATIONS["biases"]
 
     def __post_init__(self) -> None:
         links = () if self.inputs is None else self.inputs.links
@@ -145,24 +143,24 @@ class IsingNetwork:
         masks = tuple(1 << k for k in range(self.num_qubits))
         return spins, CommutingGroup(name="X", basis=LocalBasis("X" * self.num_qubits), masks=masks)
 
-    def groups_with(self, words: Iterable[PauliWord]) -> tuple[CommutingGroup, ...]:
+    def groups_with(self, terms: Iterable[PauliString]) -> tuple[CommutingGroup, ...]:
         """The groups, extended by what a cost needs."""
-        return merge_into_groups(self.groups, words, self.num_qubits)
+        return merge_into_groups(self.groups, terms, self.num_qubits)
 
     @property
-    def output_forms(self) -> tuple[LinearForm, ...]:
+    def output_observables(self) -> tuple[LinearObservable, ...]:
         """Z of the output spins."""
         return spin_outputs(self.outputs, self.num_qubits)
 
     @property
-    def output_squares(self) -> tuple[LinearForm, ...]:
+    def output_squares(self) -> tuple[LinearObservable, ...]:
         """One."""
         return spin_squares(self.outputs, self.num_qubits)
 
     @cached_property
-    def words(self) -> tuple[PauliWord, ...]:
-        """The terms as Pauli words, group after group."""
-        return tuple(word for group in self.groups for word in group.words)
+    def terms(self) -> tuple[PauliString, ...]:
+        """The terms as Pauli strings, group after group."""
+        return tuple(string for group in self.groups for string in group.terms)
 
     def _links(self) -> tuple[tuple[int, int], ...]:
         return () if self.inputs is None else self.inputs.links
@@ -170,15 +168,15 @@ class IsingNetwork:
     @cached_property
     def _entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Term that every weight multiplies, and the input that scales it (-1: none)."""
-        term_of = {word: index for index, word in enumerate(self.words)}
+        term_of = {string: index for index, string in enumerate(self.terms)}
         spins = range(self.num_qubits)
-        terms = [term_of[PauliWord.of("Z", j, k)] for j, k in self.graph.edges]
+        terms = [term_of[PauliString.of("Z", j, k)] for j, k in self.graph.edges]
         if self.fields is not None:
-            terms += [term_of[PauliWord.of("X", k)] for k in spins]
+            terms += [term_of[PauliString.of("X", k)] for k in spins]
         if self.biases is not None:
-            terms += [term_of[PauliWord.of("Z", k)] for k in spins]
+            terms += [term_of[PauliString.of("Z", k)] for k in spins]
         scaled = [-1] * len(terms) + [a for a, _ in self._links()]
-        terms += [term_of[PauliWord.of("Z", k)] for _, k in self._links()]
+        terms += [term_of[PauliString.of("Z", k)] for _, k in self._links()]
         return np.array(terms, dtype=np.int64), np.array(scaled, dtype=np.int64)
 
     def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
@@ -193,7 +191,7 @@ class IsingNetwork:
     def coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
         """Coefficients of all terms: (weights,) and (samples, inputs) to (samples, terms)."""
         jacobian = self.jacobian(weights, inputs)
-        summed = np.zeros((inputs.shape[0], len(self.words)))
+        summed = np.zeros((inputs.shape[0], len(self.terms)))
         np.add.at(summed.T, jacobian.term, (jacobian.values * weights).T)
         return summed
 
@@ -205,7 +203,7 @@ class IsingNetwork:
             x: Shape (inputs,), the clamped inputs; may be left out where there are none.
         """
         coefficients = self.coefficients(self.layout.checked(weights), one_input(x, self.num_inputs))[0]
-        return sparse_pauli_op(zip(self.words, coefficients, strict=True), self.num_qubits)
+        return sparse_pauli_op(zip(self.terms, coefficients, strict=True), self.num_qubits)
 
     def interaction(self, weight: int | str, x: NDArray | Sequence[float] | None = None) -> SparsePauliOp:
         """dH/dw of one weight, by index or by name such as ``"J[0,1]"``.
@@ -215,8 +213,8 @@ class IsingNetwork:
         """
         index = self.layout.index_of(weight)
         jacobian = self.jacobian(np.zeros(self.layout.num_weights), one_input(x, self.num_inputs))
-        word = self.words[jacobian.term[index]]
-        return sparse_pauli_op([(word, float(jacobian.values[0, index]))], self.num_qubits)
+        string = self.terms[jacobian.term[index]]
+        return sparse_pauli_op([(string, float(jacobian.values[0, index]))], self.num_qubits)
 
     def weights_from(self, named: Mapping[str, float]) -> NDArray[np.float64]:
         """A weight vector from a mapping by name; names left out are zero."""
@@ -230,5 +228,5 @@ class IsingNetwork:
         return tuple(spin for spin in self.outputs if spin not in reached)
 
 
-def _block(symbol: str, key: str, names: Sequence[str], start: Start) -> WeightBlock:
+def _block(symbol: str, key: str, names: Sequence[str], start: WeightInitialisation) -> WeightBlock:
     return WeightBlock(symbol=symbol, key=key, names=tuple(names), start=start)

@@ -8,8 +8,6 @@ import numpy as np
 
 from qep_qiskit.network.graphs import Graph, from_edges
 
-__all__ = ["heavy_hex_patch", "square_patch"]
-
 Site = tuple[int, int]
 
 

@@ -1,6 +1,6 @@
-"""Any Hamiltonian of Pauli words: a weight may multiply a sum of words, an input may multiply it too.
+"""Any Hamiltonian of Pauli strings: a weight may multiply a sum of words, an input may multiply it too.
 
-    H(w, x) = sum_i  w_i x_a(i) O_i ,      w_i a weight or 1,  x_a(i) an input or 1,  O_i a sum of Pauli words
+    H(w, x) = sum_i  w_i x_a(i) O_i ,      w_i a weight or 1,  x_a(i) an input or 1,  O_i a sum of Pauli strings
 
 Nothing carries a sign of its own: unlike in the Ising network, a plus in front of a word is a plus in H.
 """
@@ -15,22 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit.quantum_info import SparsePauliOp
 
-from qep_qiskit.checks import whole_number
-from qep_qiskit.errors import NetworkError
-from qep_qiskit.merging import merge_into_groups
+from qep_qiskit.core.checks import whole_number
+from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.merging import merge_into_groups
+from qep_qiskit.core.observables import OperatorLike, hermitian, pauli_strings
+from qep_qiskit.core.operators import CommutingGroup, PauliString, sparse_pauli_op
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.network.checks import check_spins, one_input
-from qep_qiskit.network.forms import LinearForm, spin_outputs, spin_squares
 from qep_qiskit.network.graphs import Graph
 from qep_qiskit.network.grouping import commuting_groups
 from qep_qiskit.network.interface import TermJacobian
-from qep_qiskit.network.weights import Start, WeightBlock, WeightLayout
-from qep_qiskit.observables import OperatorLike, hermitian, pauli_words
-from qep_qiskit.operators import CommutingGroup, PauliWord, sparse_pauli_op
-from qep_qiskit.short_repr import short_repr
+from qep_qiskit.network.linear_observables import LinearObservable, spin_outputs, spin_squares
+from qep_qiskit.network.weights import WeightBlock, WeightInitialisation, WeightLayout
 
-__all__ = ["PAULI_START", "Interaction", "PauliNetwork"]
-
-PAULI_START = Start(distribution="normal", std=0.3)
+PAULI_INITIALISATION = WeightInitialisation(distribution="normal", std=0.3)
 """Default start of all weights."""
 
 
@@ -91,7 +89,7 @@ class _Entries:
 @short_repr
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PauliNetwork:
-    """A trainable Hamiltonian given by Pauli words.
+    """A trainable Hamiltonian given by Pauli strings.
 
     Weights are numbered in the order in which their names first appear.
 
@@ -110,7 +108,7 @@ class PauliNetwork:
     interactions: tuple[Interaction, ...]
     outputs: tuple[int, ...] = ()
     num_inputs: int = 0
-    start: Start = PAULI_START
+    start: WeightInitialisation = PAULI_INITIALISATION
     entangling: bool = False
 
     @classmethod
@@ -120,7 +118,7 @@ class PauliNetwork:
         fixed: OperatorLike | None = None,
         *,
         outputs: Sequence[int] = (),
-        start: Start = PAULI_START,
+        start: WeightInitialisation = PAULI_INITIALISATION,
     ) -> PauliNetwork:
         """H = fixed + sum of weight * operator, without inputs.
 
@@ -157,20 +155,20 @@ class PauliNetwork:
             )
 
     def _check_weights(self) -> None:
-        acting = {part.weight for part, words in self._parts if any(word.factors for word, _ in words)}
+        acting = {part.weight for part, terms in self._parts if any(string.factors for string, _ in terms)}
         if not self._names:
             raise NetworkError("network.terms: expected at least one term with a weight; nothing here trains")
         idle = [name for name in self._names if name not in acting]
         if idle:
             raise NetworkError(
                 f"network.terms: weight '{idle[0]}' multiplies nothing but a constant, which changes no state; "
-                "give it a Pauli word, or leave it out"
+                "give it a Pauli string, or leave it out"
             )
 
     @cached_property
-    def _parts(self) -> list[tuple[Interaction, list[tuple[PauliWord, float]]]]:
+    def _parts(self) -> list[tuple[Interaction, list[tuple[PauliString, float]]]]:
         """Every interaction with its words and coefficients."""
-        return [(part, pauli_words(part.operator)) for part in self.interactions]
+        return [(part, pauli_strings(part.operator)) for part in self.interactions]
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
@@ -189,39 +187,39 @@ class PauliNetwork:
     @cached_property
     def groups(self) -> tuple[CommutingGroup, ...]:
         """Commuting groups of all words; each word is in one of them."""
-        words = (word for _, words in self._parts for word, _ in words)
-        return commuting_groups(words, self.num_qubits, entangling=self.entangling)
+        terms = (string for _, terms in self._parts for string, _ in terms)
+        return commuting_groups(terms, self.num_qubits, entangling=self.entangling)
 
-    def groups_with(self, words: Iterable[PauliWord]) -> tuple[CommutingGroup, ...]:
+    def groups_with(self, terms: Iterable[PauliString]) -> tuple[CommutingGroup, ...]:
         """The groups, extended by what a cost needs."""
-        return merge_into_groups(self.groups, words, self.num_qubits)
+        return merge_into_groups(self.groups, terms, self.num_qubits)
 
     @property
-    def output_forms(self) -> tuple[LinearForm, ...]:
+    def output_observables(self) -> tuple[LinearObservable, ...]:
         """Z of the output spins."""
         return spin_outputs(self.outputs, self.num_qubits)
 
     @property
-    def output_squares(self) -> tuple[LinearForm, ...]:
+    def output_squares(self) -> tuple[LinearObservable, ...]:
         """One."""
         return spin_squares(self.outputs, self.num_qubits)
 
     @cached_property
-    def words(self) -> tuple[PauliWord, ...]:
-        """The terms as Pauli words, group after group."""
-        return tuple(word for group in self.groups for word in group.words)
+    def terms(self) -> tuple[PauliString, ...]:
+        """The terms as Pauli strings, group after group."""
+        return tuple(string for group in self.groups for string in group.terms)
 
     def _entries(self, *, weighted: bool) -> _Entries:
-        index = {word: position for position, word in enumerate(self.words)}
+        index = {string: position for position, string in enumerate(self.terms)}
         rows = [
             (
                 self._names.index(part.weight) if part.weight is not None else 0,
-                index.get(word, -1),
+                index.get(string, -1),
                 -1 if part.input is None else part.input,
                 value,
             )
-            for part, words in self._parts
-            for word, value in words
+            for part, terms in self._parts
+            for string, value in terms
             if (part.weight is not None) == weighted
         ]
         weight, term, scale, value = zip(*rows, strict=True) if rows else ((), (), (), ())
@@ -257,7 +255,7 @@ class PauliNetwork:
 
     def _summed(self, weights: NDArray, inputs: NDArray) -> NDArray[np.float64]:
         """Coefficients of all terms, and of the identity in the last column."""
-        summed = np.zeros((inputs.shape[0], len(self.words) + 1))
+        summed = np.zeros((inputs.shape[0], len(self.terms) + 1))
         weighted, fixed = self._weighted, self._fixed
         np.add.at(summed.T, weighted.term, (weighted.scaled(inputs) * weights[weighted.weight]).T)
         np.add.at(summed.T, fixed.term, fixed.scaled(inputs).T)
@@ -281,12 +279,12 @@ class PauliNetwork:
         """
         entries = self._weighted
         own = entries.where(entries.weight == self.layout.index_of(weight))
-        summed = np.zeros(len(self.words) + 1)
+        summed = np.zeros(len(self.terms) + 1)
         np.add.at(summed, own.term, own.scaled(one_input(x, self.num_inputs))[0])
         return self._operator(summed)
 
     def _operator(self, summed: NDArray) -> SparsePauliOp:
-        pairs = zip((*self.words, PauliWord(())), summed.tolist(), strict=True)
+        pairs = zip((*self.terms, PauliString(())), summed.tolist(), strict=True)
         return sparse_pauli_op([pair for pair in pairs if pair[1] != 0.0], self.num_qubits)
 
     def weights_from(self, named: Mapping[str, float]) -> NDArray[np.float64]:
@@ -297,8 +295,8 @@ class PauliNetwork:
         """Outputs that no chain of words joins to any input."""
         if self.num_inputs == 0:
             return ()
-        spins = [([qubit for qubit, _ in word.factors], part) for part, words in self._parts for word, _ in words]
-        edges = {(word[0], other) for word, _ in spins for other in word[1:]}
+        spins = [([qubit for qubit, _ in string.factors], part) for part, terms in self._parts for string, _ in terms]
+        edges = {(string[0], other) for string, _ in spins for other in string[1:]}
         graph = Graph(num_spins=self.num_qubits, edges=tuple(edges), positions=np.zeros((self.num_qubits, 2)))
-        reached = graph.reachable(spin for word, part in spins if part.input is not None for spin in word)
+        reached = graph.reachable(spin for string, part in spins if part.input is not None for spin in string)
         return tuple(spin for spin in self.outputs if spin not in reached)

@@ -12,12 +12,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.checks import check_finite, finite_number, real_array
-from qep_qiskit.errors import NetworkError
-from qep_qiskit.seeds import Seeds
-from qep_qiskit.short_repr import short_repr
-
-__all__ = ["Start", "WeightBlock", "WeightLayout"]
+from qep_qiskit.core.checks import check_finite, finite_number, real_array
+from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.core.short_repr import short_repr
 
 Distribution = Literal["constant", "uniform", "normal"]
 
@@ -27,7 +25,7 @@ _NEVER = 8.0
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
+class WeightInitialisation:
     """Where the weights of a block start, and how they may move.
 
     Args:
@@ -122,7 +120,7 @@ class WeightBlock:
     symbol: str
     key: str
     names: tuple[str, ...]
-    start: Start = field(default_factory=Start)
+    start: WeightInitialisation = field(default_factory=WeightInitialisation)
 
     def __post_init__(self) -> None:
         values, frozen = self.start.values, self.start.frozen

@@ -1,8 +1,8 @@
 """What comes of measurements, and its moments."""
 
 from qep_qiskit.outcomes.bits import BitMemory, BitOutcomes, Distribution, bits_of
-from qep_qiskit.outcomes.covariances import is_none, no_covariance, spread_of
-from qep_qiskit.outcomes.interface import ExactMeans, GroupMoments, Outcomes, ReadingErrors, unpacked
+from qep_qiskit.outcomes.covariances import is_none, no_covariance, variance_of
+from qep_qiskit.outcomes.interface import ExactMeans, GroupMoments, Outcomes, ReadoutErrorModel, unpacked
 
 __all__ = [
     "BitMemory",
@@ -11,10 +11,10 @@ __all__ = [
     "ExactMeans",
     "GroupMoments",
     "Outcomes",
-    "ReadingErrors",
+    "ReadoutErrorModel",
     "bits_of",
     "is_none",
     "no_covariance",
-    "spread_of",
     "unpacked",
+    "variance_of",
 ]

@@ -10,16 +10,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import ResultError
-from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.core.errors import ResultError
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.core.transforms import num_qubits_of
 from qep_qiskit.outcomes.checks import num_bytes_of, require_probabilities, require_shape, require_unused_bits
-from qep_qiskit.outcomes.interface import GroupMoments, Outcomes, ReadingErrors
+from qep_qiskit.outcomes.interface import GroupMoments, Outcomes, ReadoutErrorModel
 from qep_qiskit.outcomes.inversion import inverted_shots, inverted_table
 from qep_qiskit.outcomes.moments import from_bits, from_table, signs_of, with_covariance, words_of_bits
-from qep_qiskit.short_repr import short_repr
-from qep_qiskit.transforms import num_qubits_of
-
-__all__ = ["BitMemory", "BitOutcomes", "Distribution", "bits_of"]
 
 _TABLE_UP_TO_QUBITS = 13
 
@@ -45,7 +43,7 @@ class BitOutcomes(Outcomes):
     def _second_moments(self, group: CommutingGroup, signs: NDArray | None) -> tuple[NDArray, NDArray]:
         """Means of products of Z, and means of their products; with what bits count, where that is given."""
 
-    def moments(self, group: CommutingGroup, errors: ReadingErrors | None = None) -> GroupMoments:
+    def moments(self, group: CommutingGroup, errors: ReadoutErrorModel | None = None) -> GroupMoments:
         """Means of all generators; the covariance of two is (<P_a P_b> - <P_a><P_b>) / (shots - 1), as estimated."""
         means, second = self._second_moments(group, None if errors is None else errors.signs())
         factors = None if errors is None else errors.factors(group.masks)
@@ -164,12 +162,12 @@ class BitMemory(BitOutcomes):
         bits = words[:, qubits // 64] >> (qubits % 64).astype(np.uint64)[:, None] & np.uint64(1)
         return bits.mean(axis=2)
 
-    def moments(self, group: CommutingGroup, errors: ReadingErrors | None = None) -> GroupMoments:
+    def moments(self, group: CommutingGroup, errors: ReadoutErrorModel | None = None) -> GroupMoments:
         """As of all qubits; where outcomes are certain every generator is +1 or -1, with no covariance."""
         if not self.certain:
             return BitOutcomes.moments(self, group, errors)
         means = np.array([signs_of(words_of_bits(bits), group)[:, 0] for bits in self.bits], dtype=float)
-        return GroupMoments.exact(means.reshape(len(self.bits), group.num_generators))
+        return GroupMoments.exact(means.reshape(len(self.bits), group.num_terms))
 
     def _second_moments(self, group: CommutingGroup, signs: NDArray | None) -> tuple[NDArray, NDArray]:
         if signs is None:

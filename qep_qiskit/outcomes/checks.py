@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import ResultError
-
-__all__ = ["num_bytes_of", "require_probabilities", "require_real", "require_shape", "require_unused_bits"]
+from qep_qiskit.core.errors import ResultError
 
 _SUM_TOLERANCE = 1e-6
 _NEGATIVE_TOLERANCE = 1e-9

@@ -9,8 +9,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["is_none", "no_covariance", "spread_of"]
-
 
 def no_covariance(shape: tuple[int, ...]) -> NDArray[np.float64]:
     """The covariance of exact means of a shape (..., terms): zeros of shape (..., terms, terms), read-only."""
@@ -22,7 +20,7 @@ def is_none(covariance: NDArray) -> bool:
     return covariance.strides[-2:] == (0, 0)
 
 
-def spread_of(coefficients: NDArray, covariance: NDArray) -> NDArray[np.float64]:
+def variance_of(coefficients: NDArray, covariance: NDArray) -> NDArray[np.float64]:
     """Variances of linear forms: c.Cov c, shape (...,), of coefficients (..., terms) and (..., terms, terms)."""
     if is_none(covariance):
         return np.zeros(coefficients.shape[:-1])

@@ -7,11 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.transforms import num_qubits_of
 from qep_qiskit.outcomes.bits import BitMemory, BitOutcomes, Distribution
 from qep_qiskit.outcomes.checks import num_bytes_of, require_probabilities
-from qep_qiskit.transforms import num_qubits_of
-
-__all__ = ["draw"]
 
 _COUNTS_UP_TO_QUBITS = 13
 _AMPLITUDES_PER_PART = 1 << 16

@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.outcomes.checks import require_real, require_shape
 from qep_qiskit.outcomes.covariances import no_covariance
-from qep_qiskit.short_repr import short_repr
-
-__all__ = ["ExactMeans", "GroupMoments", "Outcomes", "ReadingErrors", "unpacked"]
 
 
 @short_repr
@@ -43,7 +41,7 @@ class GroupMoments:
         return cls(means=means, covariance=no_covariance(means.shape), shots=None)
 
 
-class ReadingErrors(Protocol):
+class ReadoutErrorModel(Protocol):
     """What is known of errors of the reading, and can be taken out of moments."""
 
     def signs(self) -> NDArray[np.float64] | None:
@@ -79,7 +77,7 @@ class Outcomes(ABC):
         return self.shots is None
 
     @abstractmethod
-    def moments(self, group: Any, errors: ReadingErrors | None = None) -> GroupMoments:
+    def moments(self, group: Any, errors: ReadoutErrorModel | None = None) -> GroupMoments:
         """Means of all generators of a group, with an unbiased estimate of their covariance.
 
         Args:
@@ -150,11 +148,11 @@ class ExactMeans(Outcomes):
         """None."""
         return
 
-    def moments(self, group: Any, errors: ReadingErrors | None = None) -> GroupMoments:
+    def moments(self, group: Any, errors: ReadoutErrorModel | None = None) -> GroupMoments:
         """What they are."""
         return GroupMoments.exact(self.means)
 
     def check(self, measured: int, group: Any, num_qubits: int | None, name: str) -> None:
         """Real numbers, one for each generator."""
-        require_shape(self.means, (measured, group.num_generators), name)
+        require_shape(self.means, (measured, group.num_terms), name)
         require_real(self.means, name)

@@ -18,10 +18,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.outcomes.moments import words_of_bits
-
-__all__ = ["inverted_shots", "inverted_table"]
 
 _MULTIPLICATIONS_PER_PRODUCT = 1 << 18
 
@@ -60,7 +58,7 @@ def _stacked(found: Sequence[tuple[NDArray, NDArray]]) -> tuple[NDArray, NDArray
 
 def _readings(words: NDArray[np.uint64], group: CommutingGroup, signs: NDArray) -> NDArray[np.float64]:
     """What every generator reads in every bit string, shape (generators, strings)."""
-    found = np.ones((group.num_generators, words.shape[1]))
+    found = np.ones((group.num_terms, words.shape[1]))
     for qubit in range(group.num_qubits):
         holding = [place for place, mask in enumerate(group.masks) if mask >> qubit & 1]
         bits = words[qubit // 64] >> np.uint64(qubit % 64) & np.uint64(1)

@@ -11,11 +11,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.transforms import walsh_hadamard
 from qep_qiskit.outcomes.interface import GroupMoments
-from qep_qiskit.transforms import walsh_hadamard
-
-__all__ = ["from_bits", "from_table", "signs_of", "with_covariance", "words_of_bits"]
 
 _DENSE_UP_TO_QUBITS = 13
 _NEVER_DENSE_FROM_QUBITS = 21
@@ -61,7 +59,7 @@ def _fits_a_table(num_qubits: int, shots: int, group: CommutingGroup) -> bool:
     if num_qubits <= _DENSE_UP_TO_QUBITS:
         return True
     transform = num_qubits << num_qubits
-    return num_qubits < _NEVER_DENSE_FROM_QUBITS and transform < 2 * shots * group.num_generators
+    return num_qubits < _NEVER_DENSE_FROM_QUBITS and transform < 2 * shots * group.num_terms
 
 
 def from_table(frequencies: NDArray, group: CommutingGroup) -> tuple[NDArray, NDArray]:
@@ -89,7 +87,7 @@ def _from_signs(words: NDArray, group: CommutingGroup) -> tuple[NDArray, NDArray
 
 def signs_of(words: NDArray, group: CommutingGroup) -> NDArray[np.float32]:
     """What every generator reads in every shot, shape (generators, shots), of words (words, shots)."""
-    parity = np.zeros((group.num_generators, words.shape[1]), dtype=np.uint8)
+    parity = np.zeros((group.num_terms, words.shape[1]), dtype=np.uint8)
     for place, column in enumerate(words):
         masks = np.array([mask >> 64 * place & 0xFFFFFFFFFFFFFFFF for mask in group.masks], dtype=np.uint64)
         parity ^= np.bitwise_count(masks[:, None] & column)

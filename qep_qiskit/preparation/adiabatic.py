@@ -21,18 +21,22 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.checks import finite_number, whole_number
-from qep_qiskit.errors import CoarseTrotterWarning, ConfigError, ReversedDriverWarning
-from qep_qiskit.measurement import Measuring
-from qep_qiskit.merging import merge_into_groups
-from qep_qiskit.operators import CommutingGroup, PauliWord
-from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start, check_level
-from qep_qiskit.prepared import CircuitStates
-from qep_qiskit.program import Layer, LayerProgram
-from qep_qiskit.short_repr import short_repr
-from qep_qiskit.warning_log import warn
-
-__all__ = ["RAMPS", "AdiabaticPreparation"]
+from qep_qiskit.core.checks import finite_number, whole_number
+from qep_qiskit.core.errors import CoarseTrotterWarning, ConfigError, ReversedDriverWarning
+from qep_qiskit.core.merging import merge_into_groups
+from qep_qiskit.core.operators import CommutingGroup, PauliString
+from qep_qiskit.core.program import Layer, LayerProgram
+from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.core.warning_log import warn
+from qep_qiskit.measurement import MeasurementCoroutine
+from qep_qiskit.outcomes.states import CircuitStates
+from qep_qiskit.preparation.interface import (
+    ConvergenceReport,
+    HamiltonianFamily,
+    PreparationResult,
+    WarmStart,
+    check_level,
+)
 
 RAMPS: dict[str, Callable[[NDArray], NDArray]] = {
     "linear": lambda t: t,
@@ -57,7 +61,7 @@ class AdiabaticPreparation:
         ramp: ``"linear"``, ``"cosine"`` or ``"smoothstep"``.
         driver_field: Mean strength f of the driver, in energy; negative for a Hamiltonian whose fields along X have a
             plus sign. A ramp from fields of the other sign runs through a point without fields, where the gap closes.
-        driver_spread: Width of the driver's fields relative to their mean, in [0, 2): they lie evenly spread over
+        driver_std: Width of the driver's fields relative to their mean, in [0, 2): they lie evenly spread over
             f (1 +- spread / 2), no two sums of them equal. By default zero for the ground state, 0.5 above.
         level: Which eigenstate, 0 for the ground state.
 
@@ -70,15 +74,15 @@ class AdiabaticPreparation:
     order: Literal[1, 2] = 2
     ramp: Literal["linear", "cosine", "smoothstep"] = "cosine"
     driver_field: float = 1.0
-    driver_spread: float | None = None
+    driver_std: float | None = None
     level: int = 0
 
     def __post_init__(self) -> None:
-        if self.driver_spread is not None and not 0 <= self.driver_spread < 2:
-            raise ConfigError(f"preparation.driver_spread: expected a number in [0, 2), got {self.driver_spread}")
-        if self.level > 0 and self.driver_spread == 0:
+        if self.driver_std is not None and not 0 <= self.driver_std < 2:
+            raise ConfigError(f"preparation.driver_std: expected a number in [0, 2), got {self.driver_std}")
+        if self.level > 0 and self.driver_std == 0:
             raise ConfigError(
-                f"preparation.driver_spread: level {self.level} needs driver fields that differ, because equal ones "
+                f"preparation.driver_std: level {self.level} needs driver fields that differ, because equal ones "
                 "make all excited states of the driver degenerate; expected a number above zero, got 0"
             )
         if not abs(finite_number("preparation.driver_field", self.driver_field, error=ConfigError)) > 0:
@@ -102,7 +106,7 @@ class AdiabaticPreparation:
 
     def driver_fields(self, num_qubits: int) -> NDArray[np.float64]:
         """Fields f_k of the driver, shape (qubits,)."""
-        spread = self.driver_spread
+        spread = self.driver_std
         if spread is None:
             spread = _SPREAD_OF_EXCITED if self.level > 0 else 0.0
         # Multiples of the golden ratio modulo one are evenly spread, but 1 + 4 = 2 + 3; their exponentials have no
@@ -114,35 +118,37 @@ class AdiabaticPreparation:
         """The template for a Hamiltonian made of these groups; its parameters are the coefficients."""
         return _program(self, tuple(groups))
 
-    def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
+    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
         """Bind the template to the coefficients; asks for no measurements."""
         yield from ()
         rows = family.rows()
         self._warn_if_coarse(family.paulis, rows)
         self._warn_if_reversed(family.paulis, rows)
         states = CircuitStates(program=self.program(family.paulis), parameters=rows)
-        report = replace(SolverReport.silent(family), lowest=self.level == 0)
-        return Equilibria(states=states, report=report)
+        report = replace(ConvergenceReport.silent(family), lowest=self.level == 0)
+        return PreparationResult(states=states, report=report)
 
     def _warn_if_coarse(self, groups: Sequence[CommutingGroup], coefficients: NDArray) -> None:
         strongest = float(np.abs(self.driver_fields(groups[0].num_qubits)).max())
         sizes = np.insert(np.abs(coefficients), 0, strongest, axis=1)
         state, worst = np.unravel_index(sizes.argmax(), sizes.shape)
         largest = float(sizes[state, worst])
-        word = ["the driver", *(str(word) for group in groups for word in group.words)][int(worst)]
+        string = ["the driver", *(str(string) for group in groups for string in group.terms)][int(worst)]
         warn(
             CoarseTrotterWarning,
             f"the Trotter step no longer resolves the coefficients (dt * coefficient should stay below {_COARSE}); use "
             "more preparation.steps, a shorter total_time, a smaller learning rate, or a bound on the weights",
-            detail=f"dt = {self.time_step:.3g} and the coefficient {largest:.3g} of '{word}': "
+            detail=f"dt = {self.time_step:.3g} and the coefficient {largest:.3g} of '{string}': "
             f"{self.time_step * largest:.2f}",
             affected=int((self.time_step * sizes.max(axis=1) >= _COARSE).sum()),
             of=len(coefficients),
         )
 
     def _warn_if_reversed(self, groups: Sequence[CommutingGroup], coefficients: NDArray) -> None:
-        words = [word for group in groups for word in group.words]
-        fields = [position for position, word in enumerate(words) if word == PauliWord.of("X", max(word.max_qubit, 0))]
+        terms = [string for group in groups for string in group.terms]
+        fields = [
+            position for position, string in enumerate(terms) if string == PauliString.of("X", max(string.max_qubit, 0))
+        ]
         reversed_ = int((self.driver_field * coefficients[:, fields].sum(axis=1) > 0).sum())
         warn(
             ReversedDriverWarning,
@@ -158,10 +164,10 @@ class AdiabaticPreparation:
 @lru_cache(maxsize=32)
 def _program(settings: AdiabaticPreparation, groups: tuple[CommutingGroup, ...]) -> LayerProgram:
     num_qubits = groups[0].num_qubits
-    names = tuple(str(word) for group in groups for word in group.words)
-    driver_words = [PauliWord.of("X", k) for k in range(num_qubits)]
-    driven = merge_into_groups(groups, driver_words, num_qubits)
-    templates = _group_templates(settings, groups, driven, set(driver_words))
+    names = tuple(str(string) for group in groups for string in group.terms)
+    driver_strings = [PauliString.of("X", k) for k in range(num_qubits)]
+    driven = merge_into_groups(groups, driver_strings, num_qubits)
+    templates = _group_templates(settings, groups, driven, set(driver_strings))
     sequence = _splitting(settings.order, len(driven))
     layers = [templates[g](s, part) for s in settings.schedule().tolist() for g, part in sequence]
     fields = settings.driver_fields(num_qubits)
@@ -203,15 +209,15 @@ def _group_templates(
     settings: AdiabaticPreparation,
     groups: tuple[CommutingGroup, ...],
     driven: tuple[CommutingGroup, ...],
-    driver_words: set[PauliWord],
+    driver_strings: set[PauliString],
 ) -> list[Callable[[float, float], Layer]]:
     """For every group, a function of (s, part of a step) to its layer."""
     fields = settings.driver_fields(groups[0].num_qubits)
-    parameter_of = {word: i for i, word in enumerate(word for group in groups for word in group.words)}
+    parameter_of = {string: i for i, string in enumerate(string for group in groups for string in group.terms)}
 
     def template(index: int, group: CommutingGroup) -> Callable[[float, float], Layer]:
-        source = np.array([parameter_of.get(word, -1) for word in group.words], dtype=np.int64)
-        driver = np.array([-fields[word.max_qubit] * (word in driver_words) for word in group.words])
+        source = np.array([parameter_of.get(string, -1) for string in group.terms], dtype=np.int64)
+        driver = np.array([-fields[string.max_qubit] * (string in driver_strings) for string in group.terms])
         dt = settings.time_step
 
         def layer(s: float, part: float) -> Layer:

@@ -15,17 +15,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.checks import whole_number
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.measurement import Measuring
-from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.core.checks import whole_number
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.measurement import MeasurementCoroutine
+from qep_qiskit.outcomes.states import SpinConfigurations
 from qep_qiskit.preparation.classical import warn_of_ties
-from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start
-from qep_qiskit.prepared import SpinStates
-from qep_qiskit.seeds import Seeds
-from qep_qiskit.short_repr import short_repr
-
-__all__ = ["AnnealingPreparation"]
+from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamily, PreparationResult, WarmStart
 
 _MEMORY = "spins"
 _HOT, _COLD = 2.0, 0.05
@@ -71,7 +69,7 @@ class AnnealingPreparation:
                 f"preparation.cold_temperature: {self.cold} is above hot_temperature {self.hot}; annealing goes down"
             )
 
-    def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
+    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
         """Lowest states found of all samples and phases; asks for no measurements.
 
         Raises:
@@ -81,7 +79,7 @@ class AnnealingPreparation:
         if not all(group.is_classical for group in family.paulis):
             raise ConfigError("preparation.kind: 'annealing' is for classical spins, and network or cost hold X or Y")
         spins = _Spins.of(tuple(family.paulis))
-        rng = self.seeds.generator("annealing", *family.key.words)
+        rng = self.seeds.generator("annealing", *family.key.seed_words)
         pool = [self._free(spins, family, start, rng), *_remembered(start)]
         nudged = np.flatnonzero(family.betas != 0.0)
         if nudged.size:
@@ -94,11 +92,11 @@ class AnnealingPreparation:
         free = np.flatnonzero(family.betas == 0.0)
         best = states[:, free[0]] if free.size else pool[0]
         unknown = np.full(energies.shape, np.nan)
-        return Equilibria(
-            states=SpinStates(spins=states.reshape(-1, states.shape[2]), energies=energies.ravel()),
-            free=SpinStates(spins=best, energies=np.full(len(best), np.nan)),
+        return PreparationResult(
+            states=SpinConfigurations(spins=states.reshape(-1, states.shape[2]), energies=energies.ravel()),
+            free=SpinConfigurations(spins=best, energies=np.full(len(best), np.nan)),
             memory={_MEMORY: best.astype(float)},
-            report=SolverReport(
+            report=ConvergenceReport(
                 energies=energies,
                 gaps=unknown,
                 residuals=unknown,
@@ -108,9 +106,11 @@ class AnnealingPreparation:
             ),
         )
 
-    def _free(self, spins: _Spins, family: Family, start: Start, rng: np.random.Generator) -> NDArray[np.int8]:
+    def _free(
+        self, spins: _Spins, family: HamiltonianFamily, start: WarmStart, rng: np.random.Generator
+    ) -> NDArray[np.int8]:
         """Free states, shape (samples, N)."""
-        if isinstance(start.free, SpinStates):
+        if isinstance(start.free, SpinConfigurations):
             return start.free.spins
         return self._annealed(spins, family.free[:, None], rng)[:, 0]
 
@@ -269,13 +269,15 @@ class _Walk:
         self.spins[colour.spins] *= signs
 
 
-def _remembered(start: Start) -> list[NDArray[np.int8]]:
+def _remembered(start: WarmStart) -> list[NDArray[np.int8]]:
     """States of an epoch ago; samples that are new have none and begin with all spins up."""
     known = start.memory.get(_MEMORY)
     return [] if known is None else [np.where(known < 0, -1, 1).astype(np.int8)]
 
 
-def _lowest_of(spins: _Spins, family: Family, pool: NDArray[np.int8]) -> tuple[NDArray[np.int8], NDArray, NDArray]:
+def _lowest_of(
+    spins: _Spins, family: HamiltonianFamily, pool: NDArray[np.int8]
+) -> tuple[NDArray[np.int8], NDArray, NDArray]:
     """The lowest states of a pool at every nudge, each first let down to a minimum of that nudge.
 
     Args:

@@ -15,12 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.ansatz import check_ansatz, hamiltonian_variational, hardware_efficient
-from qep_qiskit.operators import CommutingGroup, PauliWord
+from qep_qiskit.core.operators import CommutingGroup, PauliString
+from qep_qiskit.core.program import LayerProgram
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.preparation.resolution import units_of
-from qep_qiskit.program import LayerProgram
-from qep_qiskit.short_repr import short_repr
-
-__all__ = ["Ansatz", "FixedAnsatz", "HamiltonianVariational", "HardwareEfficient", "program_of"]
 
 _RAMP_STEP = 0.6
 _BREAKS_SYMMETRY = 0.01
@@ -53,7 +51,7 @@ def program_of(ansatz: Ansatz, groups: tuple[CommutingGroup, ...]) -> LayerProgr
         AnsatzError: It has no free angle, or one that is named as a coefficient of the Hamiltonian.
     """
     program = ansatz.program(groups)
-    check_ansatz(program, [str(word) for group in groups for word in group.words])
+    check_ansatz(program, [str(string) for group in groups for string in group.terms])
     return program
 
 
@@ -80,8 +78,8 @@ class HamiltonianVariational:
 
         Coefficients count in units of their root mean square, so that the start is the same in any unit of energy.
         """
-        words = [word for group in groups for word in group.words]
-        driver = np.array([_is_single_x(word) for word in words], dtype=float)
+        terms = [string for group in groups for string in group.terms]
+        driver = np.array([_is_single_x(string) for string in terms], dtype=float)
         progress = ((np.arange(self.depth) + 0.5) / self.depth)[None, :, None]
         relative = coefficients / _typical_size(coefficients)[:, None]
         ramp = progress * relative[:, None, :] - (1.0 - progress) * driver
@@ -96,8 +94,8 @@ def _typical_size(coefficients: NDArray) -> NDArray[np.float64]:
     return units * np.where(counts > 0, np.sqrt(squares / np.maximum(counts, 1)), 1.0)
 
 
-def _is_single_x(word: PauliWord) -> bool:
-    return len(word.factors) == 1 and word.factors[0][1] == "X"
+def _is_single_x(string: PauliString) -> bool:
+    return len(string.factors) == 1 and string.factors[0][1] == "X"
 
 
 @dataclass(frozen=True, slots=True)

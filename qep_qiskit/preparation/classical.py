@@ -15,17 +15,21 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import DegenerateGroundStateWarning
-from qep_qiskit.measurement import Measuring
-from qep_qiskit.memory import require_memory
-from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.core.errors import DegenerateGroundStateWarning
+from qep_qiskit.core.memory import require_memory
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.warning_log import warn
+from qep_qiskit.measurement import MeasurementCoroutine
+from qep_qiskit.outcomes.states import SpinConfigurations
 from qep_qiskit.preparation.exact import ExactPreparation
-from qep_qiskit.preparation.interface import Equilibria, Family, Preparation, SolverReport, Start
+from qep_qiskit.preparation.interface import (
+    ConvergenceReport,
+    HamiltonianFamily,
+    Preparation,
+    PreparationResult,
+    WarmStart,
+)
 from qep_qiskit.preparation.spectra import diagonals_of
-from qep_qiskit.prepared import SpinStates
-from qep_qiskit.warning_log import warn
-
-__all__ = ["ExactSearch", "classical_energies", "exact_preparation", "warn_of_ties"]
 
 _ARRAYS_AT_ONCE = 6
 _EQUAL = 1e-9
@@ -41,7 +45,7 @@ def classical_energies(groups: Sequence[CommutingGroup], coefficients: NDArray) 
 class ExactSearch:
     """The lowest of all 2^N states of classical spins, at any nudge."""
 
-    def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
+    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
         """Ground states of all samples and phases; asks for no measurements.
 
         Raises:
@@ -63,10 +67,12 @@ class ExactSearch:
         warn_of_ties(gaps, family)
         spins = 1 - 2 * (lowest.reshape(-1, 1) >> np.arange(num_spins) & 1)
         unknown = np.full(shape, np.nan)
-        report = SolverReport(
+        report = ConvergenceReport(
             energies=energies, gaps=gaps, residuals=unknown, overlaps=unknown, minima=True, branches=False
         )
-        return Equilibria(states=SpinStates(spins=spins.astype(np.int8), energies=energies.ravel()), report=report)
+        return PreparationResult(
+            states=SpinConfigurations(spins=spins.astype(np.int8), energies=energies.ravel()), report=report
+        )
 
 
 def exact_preparation(
@@ -89,7 +95,7 @@ def exact_preparation(
     return ExactPreparation(level=level, solver=solver, tolerance=tolerance)
 
 
-def warn_of_ties(gaps: NDArray, family: Family) -> None:
+def warn_of_ties(gaps: NDArray, family: HamiltonianFamily) -> None:
     """Say where two states of classical spins have the same energy.
 
     Args:

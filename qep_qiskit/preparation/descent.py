@@ -15,8 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Descent", "descend"]
-
 _DECREASE, _CURVATURE = 1e-4, 0.9
 _ROUNDING = 1e-14
 _LONGEST_SEARCH = 30

@@ -15,16 +15,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.ansatz import initial_readout, overlap_program
+from qep_qiskit.ansatz import initial_state_measurement, overlap_program
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.evolution import energy_and_gradient, evolve
-from qep_qiskit.execution import Readout, Request, RequestKey
-from qep_qiskit.measurement import Measuring, measure
-from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.execution import GroupMeasurement, Request, RequestKey
+from qep_qiskit.measurement import MeasurementCoroutine, measure
 from qep_qiskit.outcomes import bits_of
-from qep_qiskit.prepared import CircuitStates
-from qep_qiskit.program import LayerProgram
-
-__all__ = ["Problem", "SampledEnergies", "simulated_energies"]
+from qep_qiskit.outcomes.states import CircuitStates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,14 +84,16 @@ class SampledEnergies:
         self.asked += 1
         return replace(self.key, iteration=self.asked)
 
-    def energies(self, problem: Problem, rows: NDArray, points: NDArray) -> Measuring[tuple[NDArray, NDArray]]:
+    def energies(
+        self, problem: Problem, rows: NDArray, points: NDArray
+    ) -> MeasurementCoroutine[tuple[NDArray, NDArray]]:
         """Energies of points, each of the Hamiltonian of its row, and their variances by shots."""
         values, variances, _ = yield from self.energies_and_costs(problem, rows, points, self.shots)
         return values, variances
 
     def energies_and_costs(
         self, problem: Problem, rows: NDArray, points: NDArray, shots: int | None
-    ) -> Measuring[tuple[NDArray, NDArray, NDArray]]:
+    ) -> MeasurementCoroutine[tuple[NDArray, NDArray, NDArray]]:
         """The same at another number of shots, and <C>, its variance and its covariance with the energy, shape (n, 3).
 
         These come from the same shots. Where C has a term in a group in which no Hamiltonian has one, that term is not
@@ -126,14 +126,14 @@ class SampledEnergies:
         values = values + penalties * overlaps.sum(axis=1)
         return values, variances + penalties**2 * _noise(overlaps, shots).sum(axis=1), costs
 
-    def overlaps(self, one: NDArray, other: NDArray, shots: int | None) -> Measuring[NDArray]:
+    def overlaps(self, one: NDArray, other: NDArray, shots: int | None) -> MeasurementCoroutine[NDArray]:
         """|<psi(one)|psi(other)>|^2 of pairs of points, shape (pairs,), by preparing one and undoing the other."""
-        readout = initial_readout(self.program)
+        readout = initial_state_measurement(self.program)
         states = CircuitStates(program=_overlap_program(self.program), parameters=np.concatenate([one, other], axis=1))
         request = Request(
             key=self._next_key(),
             prepared=states,
-            readouts=(Readout(group=readout.group, states=np.arange(len(one)), shots=shots),),
+            readouts=(GroupMeasurement(group=readout.group, states=np.arange(len(one)), shots=shots),),
             for_means=False,
         )
         data = yield request
@@ -153,6 +153,6 @@ _overlap_program = lru_cache(maxsize=32)(overlap_program)
 
 def _groups_in_use(problem: Problem) -> list[int]:
     """Groups in which some Hamiltonian has a term; the others need no shots."""
-    ends = np.cumsum([group.num_generators for group in problem.groups])
+    ends = np.cumsum([group.num_terms for group in problem.groups])
     blocks = np.split(problem.coefficients, ends[:-1], axis=1)
     return [g for g, block in enumerate(blocks) if block.any()]

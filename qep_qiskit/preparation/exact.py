@@ -9,16 +9,20 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import BranchJumpWarning, ConfigError, DegenerateGroundStateWarning
-from qep_qiskit.measurement import Measuring
-from qep_qiskit.memory import require_memory
-from qep_qiskit.operators import CommutingGroup
-from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start, check_level
+from qep_qiskit.core.errors import BranchJumpWarning, ConfigError, DegenerateGroundStateWarning
+from qep_qiskit.core.memory import require_memory
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.warning_log import warn
+from qep_qiskit.measurement import MeasurementCoroutine
+from qep_qiskit.outcomes.states import VectorStates
+from qep_qiskit.preparation.interface import (
+    ConvergenceReport,
+    HamiltonianFamily,
+    PreparationResult,
+    WarmStart,
+    check_level,
+)
 from qep_qiskit.preparation.spectra import dense_hamiltonians, lanczos
-from qep_qiskit.prepared import VectorStates
-from qep_qiskit.warning_log import warn
-
-__all__ = ["ExactPreparation"]
 
 _DENSE_UP_TO_QUBITS = 7
 _DENSE_AMPLITUDES_PER_CALL = 1 << 22
@@ -52,26 +56,26 @@ class ExactPreparation:
         if self.tolerance < 0:
             raise ConfigError(f"preparation.tolerance: expected zero or more, got {self.tolerance}")
 
-    def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
+    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
         """Eigenstates of all samples and phases; asks for no measurements."""
         yield from ()
         known = start.free if isinstance(start.free, VectorStates) else None
         if self.level > 0:
             free = self.solve(family.paulis, family.free) if known is None else known
             states = self._followed(family, free)
-            return Equilibria(states=states, free=free, report=self._report(family, states, free))
+            return PreparationResult(states=states, free=free, report=self._report(family, states, free))
         states = self._ground_states(family, known)
         known = _of_phase(states, family, 0.0) if known is None else known
-        return Equilibria(states=states, free=known, report=self._report(family, states, known))
+        return PreparationResult(states=states, free=known, report=self._report(family, states, known))
 
-    def _report(self, family: Family, states: VectorStates, free: VectorStates | None) -> SolverReport:
+    def _report(self, family: HamiltonianFamily, states: VectorStates, free: VectorStates | None) -> ConvergenceReport:
         shape = (family.num_samples, len(family.betas))
         unknown = np.full(shape, np.nan)
         overlaps = unknown
         if free is not None:
             grid = states.vectors.reshape(*shape, -1)
             overlaps = np.abs(np.einsum("sx,spx->sp", free.vectors.conj(), grid)) ** 2
-        return SolverReport(
+        return ConvergenceReport(
             energies=states.energies.reshape(shape),
             gaps=states.gaps.reshape(shape),
             residuals=unknown,
@@ -80,7 +84,7 @@ class ExactPreparation:
             lowest=self.level == 0,
         )
 
-    def _ground_states(self, family: Family, free: VectorStates | None) -> VectorStates:
+    def _ground_states(self, family: HamiltonianFamily, free: VectorStates | None) -> VectorStates:
         """Ground states of all rows; free ones are not solved for twice."""
         if free is None or 0.0 not in family.betas:
             near = None if free is None else np.repeat(free.vectors, len(family.betas), axis=0)
@@ -175,7 +179,7 @@ class ExactPreparation:
             )
         return count
 
-    def _followed(self, family: Family, free: VectorStates) -> VectorStates:
+    def _followed(self, family: HamiltonianFamily, free: VectorStates) -> VectorStates:
         """Nudged states of a higher level, followed outwards from the free state on both sides."""
         count = len(family.betas)
         vectors = np.empty((family.num_samples, count, free.vectors.shape[1]), dtype=free.vectors.dtype)
@@ -191,7 +195,7 @@ class ExactPreparation:
         return VectorStates(vectors=vectors.reshape(-1, vectors.shape[2]), energies=energies.ravel(), gaps=gaps.ravel())
 
     def _deformed(
-        self, family: Family, sample: int, beta: float, end: float, psi: NDArray
+        self, family: HamiltonianFamily, sample: int, beta: float, end: float, psi: NDArray
     ) -> tuple[NDArray, float, float]:
         """Follow a state from one nudge to another; steps are halved until the overlap leaves no doubt."""
         whole = step = end - beta
@@ -233,7 +237,7 @@ def _gaps(levels: NDArray, level: int) -> NDArray:
     return distances.min(axis=1)
 
 
-def _of_phase(states: VectorStates, family: Family, beta: float) -> VectorStates | None:
+def _of_phase(states: VectorStates, family: HamiltonianFamily, beta: float) -> VectorStates | None:
     """The states of one phase, if the family has it."""
     where = np.flatnonzero(family.betas == beta)
     if where.size == 0:

@@ -25,12 +25,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import DegenerateGroundStateWarning, NetworkError
-from qep_qiskit.operators import CommutingGroup, PauliWord
-from qep_qiskit.short_repr import short_repr
-from qep_qiskit.warning_log import warn
-
-__all__ = ["ChainGroundState", "chain_term_means", "solve_chain"]
+from qep_qiskit.core.errors import DegenerateGroundStateWarning, NetworkError
+from qep_qiskit.core.operators import CommutingGroup, PauliString
+from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.core.warning_log import warn
 
 
 @short_repr
@@ -136,8 +134,8 @@ def chain_term_means(groups: Sequence[CommutingGroup], coefficients: NDArray) ->
         NetworkError: A coefficient that is not zero belongs to a term that does not fit, or a term is neither a
             product of Z's nor one of X's.
     """
-    words = [word for group in groups for word in group.words]
-    state = solve_chain(*_as_chain(words, coefficients, groups[0].num_qubits))
+    terms = [string for group in groups for string in group.terms]
+    state = solve_chain(*_as_chain(terms, coefficients, groups[0].num_qubits))
     if state.gap < 1e-9 * max(float(np.abs(coefficients).sum()), 1e-300):
         warn(
             DegenerateGroundStateWarning,
@@ -145,35 +143,35 @@ def chain_term_means(groups: Sequence[CommutingGroup], coefficients: NDArray) ->
             "end, or transverse fields above zero",
             detail=f"gap {state.gap:.1e}",
         )
-    return np.array([_mean(state, word) for word in words])
+    return np.array([_mean(state, string) for string in terms])
 
 
 def _as_chain(
-    words: Sequence[PauliWord], coefficients: NDArray, num_spins: int
+    terms: Sequence[PauliString], coefficients: NDArray, num_spins: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float, float]:
     """Couplings, fields, left and right of a sum of words."""
-    places = {PauliWord.of("Z", j, k): j for j, k in pairwise(range(num_spins))}
-    places |= {PauliWord.of("X", k): num_spins - 1 + k for k in range(num_spins)}
-    places |= {PauliWord.of("Z", num_spins - 1): 2 * num_spins, PauliWord.of("Z", 0): 2 * num_spins - 1}
+    places = {PauliString.of("Z", j, k): j for j, k in pairwise(range(num_spins))}
+    places |= {PauliString.of("X", k): num_spins - 1 + k for k in range(num_spins)}
+    places |= {PauliString.of("Z", num_spins - 1): 2 * num_spins, PauliString.of("Z", 0): 2 * num_spins - 1}
     values = np.zeros(2 * num_spins + 1)
-    for word, coefficient in zip(words, np.asarray(coefficients).tolist(), strict=True):
+    for string, coefficient in zip(terms, np.asarray(coefficients).tolist(), strict=True):
         if coefficient == 0.0:
             continue
-        if word not in places:
+        if string not in places:
             raise NetworkError(
-                f"free fermions: the term {coefficient:.3g} * '{word}' does not fit; only couplings Z Z between "
+                f"free fermions: the term {coefficient:.3g} * '{string}' does not fit; only couplings Z Z between "
                 f"neighbours, fields X, and Z on the end spins 0 and {num_spins - 1} do"
             )
-        values[places[word]] -= coefficient
+        values[places[string]] -= coefficient
     couplings, fields, ends = np.split(values, [num_spins - 1, 2 * num_spins - 1])
     return couplings, fields, float(ends[0]), float(ends[1])
 
 
-def _mean(state: ChainGroundState, word: PauliWord) -> float:
-    spins = [spin for spin, _ in word.factors]
-    letters = {letter for _, letter in word.factors}
+def _mean(state: ChainGroundState, string: PauliString) -> float:
+    spins = [spin for spin, _ in string.factors]
+    letters = {letter for _, letter in string.factors}
     if letters == {"Z"}:
         return state.z_product(spins)
     if letters == {"X"}:
         return state.x_product(spins)
-    raise NetworkError(f"free fermions: no mean of '{word}'; only products of Z's and products of X's have one here")
+    raise NetworkError(f"free fermions: no mean of '{string}'; only products of Z's and products of X's have one here")

@@ -13,24 +13,22 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.checks import check_finite, whole_number
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.checks import check_finite, whole_number
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.groups import Group
+from qep_qiskit.core.operators import CommutingGroup, paulis_of
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
-from qep_qiskit.groups import Group
-from qep_qiskit.measurement import Measuring
-from qep_qiskit.operators import CommutingGroup, paulis_of
+from qep_qiskit.measurement import MeasurementCoroutine
+from qep_qiskit.outcomes.states import PreparedStates
 from qep_qiskit.preparation.resolution import Hidden
-from qep_qiskit.prepared import Prepared
-from qep_qiskit.short_repr import short_repr
 
-__all__ = ["Equilibria", "Family", "Memory", "Preparation", "SolverReport", "Start", "check_level"]
-
-Memory = Mapping[str, NDArray[np.float64]]
+WarmStartArrays = Mapping[str, NDArray[np.float64]]
 
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Family:
+class HamiltonianFamily:
     """The Hamiltonians H + beta C of a batch.
 
     Args:
@@ -65,11 +63,13 @@ class Family:
             )
 
     def _of(self, sample: int, term: int) -> str:
-        words = [word for group in self.groups for word in group.words]
-        return f"the coefficient of {words[term]} for sample {sample}"
+        terms = [string for group in self.groups for string in group.terms]
+        return f"the coefficient of {terms[term]} for sample {sample}"
 
     @classmethod
-    def of_free(cls, groups: Sequence[Group], free: NDArray, key: RequestKey, finest: float | None = None) -> Family:
+    def of_free(
+        cls, groups: Sequence[Group], free: NDArray, key: RequestKey, finest: float | None = None
+    ) -> HamiltonianFamily:
         """The un-nudged Hamiltonians alone."""
         return cls(groups=groups, free=free, nudge=np.zeros_like(free), betas=np.zeros(1), key=key, finest=finest)
 
@@ -103,22 +103,22 @@ class Family:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Start:
+class WarmStart:
     """What is known before.
 
     Args:
         free: The free states of the same batch, one row per sample, where they are prepared already.
-        memory: What the preparation remembered of these samples from an earlier time (`Equilibria.memory`); rows of
-            samples it has not met hold NaN. Empty where nothing is remembered.
+        memory: What the preparation remembered of these samples from an earlier time (`PreparationResult.memory`);
+            rows of samples it has not met hold NaN. Empty where nothing is remembered.
     """
 
-    free: Prepared | None = None
-    memory: Memory = field(default_factory=dict)
+    free: PreparedStates | None = None
+    memory: WarmStartArrays = field(default_factory=dict)
 
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SolverReport:
+class ConvergenceReport:
     """What a preparation says about its states; NaN where it cannot say.
 
     Args:
@@ -154,12 +154,12 @@ class SolverReport:
     lowest: bool = False
 
     @classmethod
-    def silent(cls, family: Family) -> SolverReport:
+    def silent(cls, family: HamiltonianFamily) -> ConvergenceReport:
         """Nothing to say."""
         unknown = np.full((family.num_samples, len(family.betas)), np.nan)
         return cls(energies=unknown, gaps=unknown, residuals=unknown, overlaps=unknown)
 
-    def spread(self, used: Sequence[int], num_phases: int) -> SolverReport:
+    def spread(self, used: Sequence[int], num_phases: int) -> ConvergenceReport:
         """The same for more phases, of which only the used ones are known."""
 
         def wider(known: NDArray) -> NDArray:
@@ -178,21 +178,21 @@ class SolverReport:
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Equilibria:
+class PreparationResult:
     """The prepared states of a family.
 
     Args:
         states: Rows sample by sample and within a sample phase by phase.
-        free: The free states, one row per sample, where the preparation can use them again as `Start.free`.
-        memory: Arrays with samples on the first axis, to be handed back as `Start.memory` when the same samples come
-            again with nearby weights. Empty where there is nothing worth remembering.
+        free: The free states, one row per sample, where the preparation can use them again as `WarmStart.free`.
+        memory: Arrays with samples on the first axis, to be handed back as `WarmStart.memory` when the same samples
+            come again with nearby weights. Empty where there is nothing worth remembering.
         report: Energies, gaps, convergence.
     """
 
-    states: Prepared
-    report: SolverReport
-    free: Prepared | None = None
-    memory: Memory = field(default_factory=dict)
+    states: PreparedStates
+    report: ConvergenceReport
+    free: PreparedStates | None = None
+    memory: WarmStartArrays = field(default_factory=dict)
 
 
 class Preparation(Protocol):
@@ -202,7 +202,7 @@ class Preparation(Protocol):
     written as measuring work, so both stop, resume and run on any executor, and every shot is counted.
     """
 
-    def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
+    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
         """Prepare one state per sample and phase."""
         ...
 

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from threading import Semaphore, Thread
 from typing import Any, Generic, TypeVar
 
-__all__ = ["Ask", "Question", "run_in_lockstep"]
-
 Result = TypeVar("Result")
-Ask = Callable[[str, Any], Any]
+AskParent = Callable[[str, Any], Any]
 Yielded = TypeVar("Yielded")
 Sent = TypeVar("Sent")
 
@@ -43,7 +41,7 @@ class _AbandonedError(BaseException):
 class _Worker(Generic[Result]):
     """One piece of work in a thread that hands the turn back and forth."""
 
-    def __init__(self, index: int, work: Callable[[Ask], Result]) -> None:
+    def __init__(self, index: int, work: Callable[[AskParent], Result]) -> None:
         self.index = index
         self.question: Question | None = None
         self.result: Result
@@ -91,7 +89,7 @@ class _Worker(Generic[Result]):
 
 
 def run_in_lockstep(
-    works: Sequence[Callable[[Ask], Result]],
+    works: Sequence[Callable[[AskParent], Result]],
     answer: Callable[[list[Question]], Generator[Yielded, Sent, list[Any]]],
     before_turn: Callable[[int], None] = lambda worker: None,
 ) -> Generator[Yielded, Sent, list[Result]]:

@@ -9,18 +9,16 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.program import LayerProgram
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.evolution import evolve
 from qep_qiskit.execution import RequestKey
-from qep_qiskit.measurement import Measuring
+from qep_qiskit.measurement import MeasurementCoroutine
 from qep_qiskit.preparation.descent import descend
 from qep_qiskit.preparation.energies import Problem, SampledEnergies, simulated_energies
 from qep_qiskit.preparation.lockstep import Question, run_in_lockstep
 from qep_qiskit.preparation.optimizers import BFGS, minimising_work
 from qep_qiskit.preparation.resolution import ROUNDING, units_of
-from qep_qiskit.program import LayerProgram
-from qep_qiskit.seeds import Seeds
-
-__all__ = ["CONVERGED", "Minima", "Minimiser", "SampledMinimiser", "SimulatedMinimiser"]
 
 CONVERGED = 1e-4
 """Norm of a gradient, as a part of the largest coefficient, at which a state counts as converged."""
@@ -89,7 +87,7 @@ class Minimiser(Protocol):
         start: NDArray,
         inverse: NDArray | None = None,
         directions: NDArray | None = None,
-    ) -> Measuring[Minima]:
+    ) -> MeasurementCoroutine[Minima]:
         """Minima of all rows.
 
         Args:
@@ -154,7 +152,7 @@ class SimulatedMinimiser:
         start: NDArray,
         inverse: NDArray | None = None,
         directions: NDArray | None = None,
-    ) -> Measuring[Minima]:
+    ) -> MeasurementCoroutine[Minima]:
         """Minima of all rows; a descent is one of energies in units of their largest coefficient."""
         if self.optimizer != BFGS:
             return (yield from self._one_by_one(problem, start))
@@ -186,8 +184,8 @@ class SimulatedMinimiser:
             return np.full_like(units, self.tolerance)
         return np.clip(self.needed, ROUNDING * units, CONVERGED * units)
 
-    def _one_by_one(self, problem: Problem, start: NDArray) -> Measuring[Minima]:
-        def answer(questions: list[Question]) -> Measuring[list[Any]]:
+    def _one_by_one(self, problem: Problem, start: NDArray) -> MeasurementCoroutine[Minima]:
+        def answer(questions: list[Question]) -> MeasurementCoroutine[list[Any]]:
             yield from ()
             return [self._answer(problem, question) for question in questions]
 
@@ -243,10 +241,10 @@ class SampledMinimiser:
         start: NDArray,
         inverse: NDArray | None = None,
         directions: NDArray | None = None,
-    ) -> Measuring[Minima]:
+    ) -> MeasurementCoroutine[Minima]:
         """Minima of all rows."""
 
-        def answer(questions: list[Question]) -> Measuring[list[Any]]:
+        def answer(questions: list[Question]) -> MeasurementCoroutine[list[Any]]:
             return (yield from self._answers(problem, questions))
 
         works = [minimising_work(self.optimizer, self.options, row, simulated=False) for row in start]
@@ -261,7 +259,7 @@ class SampledMinimiser:
         residuals = self._residuals(slopes)
         return Minima(points=points, values=unknown, residuals=residuals, directions=along, slopes=slopes)
 
-    def _answers(self, problem: Problem, questions: list[Question]) -> Measuring[list[Any]]:
+    def _answers(self, problem: Problem, questions: list[Question]) -> MeasurementCoroutine[list[Any]]:
         """Energies in one request, overlaps in another."""
         answers: dict[int, Any] = {}
         energies = [question for question in questions if question.kind == "energy"]
@@ -279,10 +277,10 @@ class SampledMinimiser:
 
     def _random_directions(self, points: NDArray) -> NDArray[np.float64]:
         """Signs +-1, shape (rows, directions, parameters)."""
-        generator = self.seeds.generator(*self.key.words, "residual", self._energies.asked)
+        generator = self.seeds.generator(*self.key.seed_words, "residual", self._energies.asked)
         return generator.choice((-1.0, 1.0), size=(len(points), self.directions, points.shape[1]))
 
-    def _slopes(self, problem: Problem, points: NDArray, directions: NDArray) -> Measuring[NDArray]:
+    def _slopes(self, problem: Problem, points: NDArray, directions: NDArray) -> MeasurementCoroutine[NDArray]:
         """Slopes of the energy and of <C> along directions, see `Minima.slopes`; variances are zero where exact."""
         shots = self.shots if self.slope_shots is None else self.slope_shots
         step = _SLOPE_STEP_EXACT if shots is None else _SLOPE_STEP

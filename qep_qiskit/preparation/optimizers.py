@@ -12,13 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit.exceptions import MissingOptionalLibraryError, QiskitError
 
-from qep_qiskit.errors import ConfigError, QepError
-from qep_qiskit.preparation.lockstep import Ask
+from qep_qiskit.core.errors import ConfigError, QepError
+from qep_qiskit.preparation.lockstep import AskParent
 
 if TYPE_CHECKING:
     from qiskit_algorithms.optimizers import Optimizer
 
-__all__ = ["BFGS", "SPSA_DEFAULTS", "Optimum", "check_optimizer", "minimising_work", "optimizer_names"]
 
 BFGS = "bfgs"
 """Name of the package's own descent, which works on a whole batch at once (`descend`)."""
@@ -198,7 +197,7 @@ class _Objective:
         size: Number of parameters.
     """
 
-    def __init__(self, ask: Ask, name: str, size: int) -> None:
+    def __init__(self, ask: AskParent, name: str, size: int) -> None:
         self.asked = 0
         self._ask, self._name, self._size = ask, name, size
         self._last: tuple[NDArray, float, NDArray] | None = None
@@ -249,7 +248,7 @@ def _what_is_used(optimizer: Optimizer, objective: _Objective) -> Callable[[NDAr
 
 def minimising_work(
     name: str, options: Mapping[str, Any], start: NDArray, *, simulated: bool
-) -> Callable[[Ask], Optimum]:
+) -> Callable[[AskParent], Optimum]:
     """One minimisation as work for `run_in_lockstep`.
 
     It asks for ``"energy"`` of points (n, parameters), answered by energies (n,); for ``"gradient"`` of one point,
@@ -265,7 +264,7 @@ def minimising_work(
         Work whose result is the point found and the number of energies asked for.
     """
 
-    def work(ask: Ask) -> Optimum:
+    def work(ask: AskParent) -> Optimum:
         objective = _Objective(ask, name, len(start))
         optimizer = _build(name, options, objective.fidelity, simulated=simulated)
         uses_gradient = simulated and not optimizer.is_gradient_ignored

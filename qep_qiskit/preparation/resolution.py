@@ -18,17 +18,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "ROUNDING",
-    "UNRESOLVED",
-    "WANTED",
-    "Hidden",
-    "contrast_error",
-    "sampled_contrast_error",
-    "size_of",
-    "units_of",
-]
-
 WANTED = 3e-4
 """Residuals that are aimed at, as a part of the force of the nudge."""
 

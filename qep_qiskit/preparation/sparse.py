@@ -1,4 +1,4 @@
-"""Sums of Pauli words as sparse matrices, made again and again with other coefficients.
+"""Sums of Pauli strings as sparse matrices, made again and again with other coefficients.
 
 A word is i^|Y| X^x Z^z with bit masks x and z, so that all words with the same x share one diagonal: a Hamiltonian of
 many commuting groups, such as all couplings of a few spins, has few of them, and applying it takes fewer passes over
@@ -14,10 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from qep_qiskit.operators import CommutingGroup, PauliWord
-from qep_qiskit.transforms import walsh_hadamard
-
-__all__ = ["SparseStructure", "sparse_structure"]
+from qep_qiskit.core.operators import CommutingGroup, PauliString
+from qep_qiskit.core.transforms import walsh_hadamard
 
 _MOST_QUBITS = 14
 _PASSES_PER_GROUP = 8
@@ -54,13 +52,13 @@ class SparseStructure:
 def sparse_structure(groups: tuple[CommutingGroup, ...]) -> SparseStructure | None:
     """The structure of the groups' words; None where changes of basis are the faster way.
 
-    These are narrow registers with few groups, wide registers, and generators that are no Pauli words.
+    These are narrow registers with few groups, wide registers, and generators that are no Pauli strings.
     """
     num_qubits = groups[0].num_qubits
-    words = [word for group in groups for word in group.words]
-    if num_qubits > _MOST_QUBITS or any(letter == "P" for word in words for _, letter in word.factors):
+    terms = [string for group in groups for string in group.terms]
+    if num_qubits > _MOST_QUBITS or any(letter == "P" for string in terms for _, letter in string.factors):
         return None
-    masks = [_masks(word) for word in words]
+    masks = [_masks(string) for string in terms]
     flips = sorted({x for x, _, _ in masks})
     if len(flips) > _PASSES_PER_GROUP * sum(not _is_diagonal(group) for group in groups):
         return None
@@ -77,8 +75,8 @@ def _is_diagonal(group: CommutingGroup) -> bool:
     return set(group.basis.name) == {"Z"}
 
 
-def _masks(word: PauliWord) -> tuple[int, int, int]:
+def _masks(string: PauliString) -> tuple[int, int, int]:
     """x, z, and the number of Y."""
-    x = sum(1 << qubit for qubit, letter in word.factors if letter in "XY")
-    z = sum(1 << qubit for qubit, letter in word.factors if letter in "YZ")
+    x = sum(1 << qubit for qubit, letter in string.factors if letter in "XY")
+    z = sum(1 << qubit for qubit, letter in string.factors if letter in "YZ")
     return x, z, (x & z).bit_count()

@@ -12,19 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, aslinearoperator, eigsh
 
-from qep_qiskit.errors import QepError
-from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.core.errors import QepError
+from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.preparation.sparse import sparse_structure
-
-__all__ = [
-    "apply_diagonals",
-    "apply_hamiltonian",
-    "dense_hamiltonians",
-    "diagonals_of",
-    "is_real",
-    "lanczos",
-    "term_expectations",
-]
 
 _LANCZOS_VECTORS = 24
 _MIXED_IN = 0.1
@@ -32,7 +22,7 @@ _MIXED_IN = 0.1
 
 def split_terms(groups: Sequence[CommutingGroup], per_term: NDArray) -> list[NDArray]:
     """Cut an array with terms on its last axis into one array per group."""
-    ends = np.cumsum([group.num_generators for group in groups])
+    ends = np.cumsum([group.num_terms for group in groups])
     return np.split(per_term, ends[:-1], axis=-1)
 
 

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from qiskit_algorithms.optimizers import SPSA
 from qiskit_algorithms.optimizers.spsa import bernoulli_perturbation
 
-__all__ = ["JointSPSA"]
-
 
 class JointSPSA(SPSA):
     """SPSA of qiskit-algorithms, with the directions of one iteration (`resamplings`) in one question.

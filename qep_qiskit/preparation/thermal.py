@@ -17,17 +17,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.measurement import Measuring
-from qep_qiskit.memory import require_memory
-from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.memory import require_memory
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.transforms import walsh_hadamard
+from qep_qiskit.measurement import MeasurementCoroutine
+from qep_qiskit.outcomes.states import MixedStates, SpinEnsembles
 from qep_qiskit.preparation.classical import classical_energies
-from qep_qiskit.preparation.interface import Equilibria, Family, SolverReport, Start
+from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamily, PreparationResult, WarmStart
 from qep_qiskit.preparation.spectra import dense_hamiltonians
-from qep_qiskit.prepared import MixedStates, SpinEnsembles
-from qep_qiskit.transforms import walsh_hadamard
-
-__all__ = ["ThermalPreparation", "thermal_response"]
 
 _NEGLIGIBLE = 1e-20
 _MATRICES_AT_ONCE = 6
@@ -50,7 +48,7 @@ class ThermalPreparation:
         if not (self.temperature > 0 and np.isfinite(self.temperature)):
             raise ConfigError(f"preparation.temperature: expected a number above zero, got {self.temperature}")
 
-    def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
+    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
         """Gibbs states of all samples and phases; asks for no measurements.
 
         The energies of the report are free energies.
@@ -68,7 +66,7 @@ class ThermalPreparation:
             states, free_energies = self._quantum(family.paulis, rows)
         shape = (family.num_samples, len(family.betas))
         unknown = np.full(shape, np.nan)
-        report = SolverReport(
+        report = ConvergenceReport(
             energies=free_energies.reshape(shape),
             gaps=unknown,
             residuals=unknown,
@@ -76,7 +74,7 @@ class ThermalPreparation:
             minima=True,
             branches=False,
         )
-        return Equilibria(states=states, report=report)
+        return PreparationResult(states=states, report=report)
 
     def _classical(self, groups: Sequence[CommutingGroup], rows: NDArray) -> tuple[SpinEnsembles, NDArray]:
         require_memory(groups[0].num_qubits, 8 * (_MATRICES_AT_ONCE + len(rows)), "Gibbs states of classical spins")

@@ -15,37 +15,29 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.checks import check_shots, whole_number
-from qep_qiskit.errors import ConfigError, UnconvergedError, UnconvergedWarning
+from qep_qiskit.core.checks import check_shots, whole_number
+from qep_qiskit.core.errors import ConfigError, UnconvergedError, UnconvergedWarning
+from qep_qiskit.core.memory import require_memory
+from qep_qiskit.core.program import LayerProgram
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.core.warning_log import warn
 from qep_qiskit.evolution import evolve
-from qep_qiskit.measurement import Measuring
-from qep_qiskit.memory import require_memory
+from qep_qiskit.measurement import MeasurementCoroutine
+from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation.ansaetze import Ansatz, program_of
 from qep_qiskit.preparation.energies import Problem, simulated_energies
-from qep_qiskit.preparation.interface import Equilibria, Family, Memory, SolverReport, Start, check_level
-from qep_qiskit.preparation.minimisers import (
-    CONVERGED,
-    Minima,
-    Minimiser,
-    SampledMinimiser,
-    SimulatedMinimiser,
+from qep_qiskit.preparation.interface import (
+    ConvergenceReport,
+    HamiltonianFamily,
+    PreparationResult,
+    WarmStart,
+    WarmStartArrays,
+    check_level,
 )
+from qep_qiskit.preparation.minimisers import CONVERGED, Minima, Minimiser, SampledMinimiser, SimulatedMinimiser
 from qep_qiskit.preparation.optimizers import BFGS, check_optimizer
-from qep_qiskit.preparation.resolution import (
-    WANTED,
-    Hidden,
-    contrast_error,
-    sampled_contrast_error,
-    size_of,
-    units_of,
-)
-from qep_qiskit.prepared import CircuitStates
-from qep_qiskit.program import LayerProgram
-from qep_qiskit.seeds import Seeds
-from qep_qiskit.short_repr import short_repr
-from qep_qiskit.warning_log import warn
-
-__all__ = ["VariationalPreparation"]
+from qep_qiskit.preparation.resolution import WANTED, Hidden, contrast_error, sampled_contrast_error, size_of, units_of
 
 _BYTES_PER_AMPLITUDE = 16
 _UNKNOWN_NUDGE = 1e-6  # residual of free states that will be part of a contrast, by beta, before the nudge is known
@@ -114,7 +106,7 @@ class VariationalPreparation:
             raise ConfigError(f"preparation.tolerance: expected a number above zero, got {self.tolerance}")
         check_optimizer(self.optimizer, self.options, simulated=self.energies == "simulated")
 
-    def prepare(self, family: Family, start: Start) -> Measuring[Equilibria]:
+    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
         """Minimise the free energies, unless they are known, and follow them to all nudges."""
         program = program_of(self.ansatz, tuple(family.paulis))
         self._check_level(family)
@@ -138,17 +130,19 @@ class VariationalPreparation:
         for size in sorted({abs(float(beta)) for beta in family.betas} - {0.0}):
             sides = [float(beta) for beta in family.betas if abs(beta) == size]
             solved |= yield from self._nudged(minimiser, family, solved, sides, start.memory)
-        equilibria = self._equilibria(program, family, solved, minimiser)
-        report = replace(equilibria.report, hidden=_hidden(family, solved, forces))
+        prepared_states = self._prepared_states(program, family, solved, minimiser)
+        report = replace(prepared_states.report, hidden=_hidden(family, solved, forces))
         self._judge(report, family)
-        return replace(equilibria, report=report)
+        return replace(prepared_states, report=report)
 
     def _sharpen(self, minimiser: Minimiser, needed: float) -> None:
         """Tell a minimiser which residual the nudge needs; one that samples energies reaches what it reaches."""
         if isinstance(minimiser, SimulatedMinimiser):
             minimiser.needed = needed
 
-    def _forces(self, program: LayerProgram, family: Family, free: tuple[Minima, ...]) -> NDArray[np.float64]:
+    def _forces(
+        self, program: LayerProgram, family: HamiltonianFamily, free: tuple[Minima, ...]
+    ) -> NDArray[np.float64]:
         """Gradients of <C> at the free states, shape (samples, levels * parameters).
 
         Zero where nothing is nudged, where C acts on no angle, and where gradients are sampled.
@@ -160,13 +154,13 @@ class VariationalPreparation:
         found = np.concatenate([simulated_energies(program, problem, rows, level.points)[1] for level in free], axis=1)
         return np.where(np.abs(found) > _NO_FORCE * units_of(family.nudge)[:, None], found, 0.0)
 
-    def _check_level(self, family: Family) -> None:
+    def _check_level(self, family: HamiltonianFamily) -> None:
         num_qubits = family.paulis[0].num_qubits
         check_level(self.level, num_qubits)
         if self.energies == "simulated":
             require_memory(num_qubits, 6 * _BYTES_PER_AMPLITUDE, "simulated energies")
 
-    def _minimiser(self, program: LayerProgram, family: Family) -> Minimiser:
+    def _minimiser(self, program: LayerProgram, family: HamiltonianFamily) -> Minimiser:
         if self.energies == "sampled":
             return SampledMinimiser(
                 program=program,
@@ -188,7 +182,7 @@ class VariationalPreparation:
             max_evaluations=self.max_evaluations,
         )
 
-    def _tolerances(self, family: Family) -> NDArray[np.float64]:
+    def _tolerances(self, family: HamiltonianFamily) -> NDArray[np.float64]:
         """Below which residuals count as converged, shape (samples, phases); infinite where nobody judges."""
         coefficients = family.coefficients()
         if self.tolerance is not None:
@@ -204,7 +198,7 @@ class VariationalPreparation:
         """The key that says how hard to try."""
         return "preparation.max_evaluations" if self.optimizer == BFGS else "preparation.options"
 
-    def _first_angles(self, program: LayerProgram, family: Family, start: Start) -> list[NDArray]:
+    def _first_angles(self, program: LayerProgram, family: HamiltonianFamily, start: WarmStart) -> list[NDArray]:
         """Starts of every level: a list of arrays (samples, levels, parameters), the first with what is remembered."""
         shape = (family.num_samples, self.level + 1, program.num_parameters)
         known = start.memory.get("angles", np.full(shape, np.nan))
@@ -212,7 +206,7 @@ class VariationalPreparation:
         count = self.restarts if missing.any() and self.energies == "simulated" else 1
         starts = []
         for restart in range(count):
-            generator = self.seeds.generator(*family.key.words, "start", restart)
+            generator = self.seeds.generator(*family.key.seed_words, "start", restart)
             cold = [
                 self.ansatz.cold_start(family.paulis, family.free, restart + level, generator)
                 for level in range(self.level + 1)
@@ -221,8 +215,8 @@ class VariationalPreparation:
         return starts
 
     def _solve(
-        self, minimiser: Minimiser, family: Family, starts: list[NDArray], inverse: NDArray | None
-    ) -> Measuring[tuple[Minima, ...]]:
+        self, minimiser: Minimiser, family: HamiltonianFamily, starts: list[NDArray], inverse: NDArray | None
+    ) -> MeasurementCoroutine[tuple[Minima, ...]]:
         """Free minima of all levels up to the wanted one, each orthogonal to those below.
 
         Args:
@@ -244,11 +238,11 @@ class VariationalPreparation:
     def _nudged(
         self,
         minimiser: Minimiser,
-        family: Family,
+        family: HamiltonianFamily,
         solved: Mapping[float, tuple[Minima, ...]],
         sides: list[float],
-        memory: Memory,
-    ) -> Measuring[dict[float, tuple[Minima, ...]]]:
+        memory: WarmStartArrays,
+    ) -> MeasurementCoroutine[dict[float, tuple[Minima, ...]]]:
         """Minima at the next nudges outwards, +beta and -beta side by side."""
         coefficients = np.concatenate([family.free + beta * family.nudge for beta in sides])
         nudge = np.concatenate([family.nudge] * len(sides))
@@ -265,7 +259,9 @@ class VariationalPreparation:
         parts = [minima.split(len(sides)) for minima in levels]
         return {beta: tuple(part[side] for part in parts) for side, beta in enumerate(sides)}
 
-    def _near(self, solved: Mapping[float, tuple[Minima, ...]], beta: float, level: int, memory: Memory) -> Minima:
+    def _near(
+        self, solved: Mapping[float, tuple[Minima, ...]], beta: float, level: int, memory: WarmStartArrays
+    ) -> Minima:
         """Where a nudged state is looked for: at its neighbour inwards in beta.
 
         With simulated energies, it is rather displaced from the free state as an epoch ago. Sampled ones are not: what
@@ -283,13 +279,13 @@ class VariationalPreparation:
             inverse_hessians=np.where(known[:, :, None], curvatures[:, level], inner.inverse_hessians),
         )
 
-    def _equilibria(
+    def _prepared_states(
         self,
         program: LayerProgram,
-        family: Family,
+        family: HamiltonianFamily,
         solved: Mapping[float, tuple[Minima, ...]],
         minimiser: Minimiser,
-    ) -> Equilibria:
+    ) -> PreparationResult:
         wanted = [solved[float(beta)][-1] for beta in family.betas]
         angles = np.stack([minima.points for minima in wanted], axis=1)
         free = _Levels(program=program, parameters=solved[0.0][-1].points, levels=solved[0.0])
@@ -300,7 +296,7 @@ class VariationalPreparation:
             f"sample {sample}, beta = {family.betas[phase]:.4g}: residual {residuals[sample, phase]:.1e}"
             for sample, phase in np.argwhere((residuals > tolerances) | (simulated & np.isnan(residuals)))
         )
-        report = SolverReport(
+        report = ConvergenceReport(
             energies=np.stack([minima.values for minima in wanted], axis=1) if simulated else unknown,
             gaps=unknown,
             residuals=residuals,
@@ -309,25 +305,31 @@ class VariationalPreparation:
             unconverged=unconverged,
             judged=bool(np.isfinite(tolerances).all()),
         )
-        return Equilibria(
+        return PreparationResult(
             states=CircuitStates(program=program, parameters=angles.reshape(-1, program.num_parameters)),
             free=free,
             memory=_memory(solved),
             report=report,
         )
 
-    def _judge(self, report: SolverReport, family: Family) -> None:
+    def _judge(self, report: ConvergenceReport, family: HamiltonianFamily) -> None:
         """Warn or stop where states are not converged."""
         if self.on_unconverged == "go_on":
             return
-        missed, looked_at, tolerance = len(report.unconverged), report.residuals.size, self._tolerances(family).min()
+        missed, checked_states, tolerance = (
+            len(report.unconverged),
+            report.residuals.size,
+            self._tolerances(family).min(),
+        )
         advice = (
             f"the contrast is wrong by about residual / beta. Raise {self._effort}, preparation.restarts or "
             "preparation.tolerance, or choose another ansatz"
         )
         fault = ""
         if missed:
-            fault = f"{missed} of {looked_at} states are not converged to {tolerance:.1e} ({report.unconverged[0]})"
+            fault = (
+                f"{missed} of {checked_states} states are not converged to {tolerance:.1e} ({report.unconverged[0]})"
+            )
         elif report.hidden.is_too_much:
             fault = f"residuals hide {min(report.hidden.part, 1.0):.0%} of the contrast"
         if fault and self.on_unconverged == "stop":
@@ -336,8 +338,8 @@ class VariationalPreparation:
             )
         text = f"states are not converged to preparation.tolerance; {advice}"
         first = "".join(report.unconverged[:1])
-        detail = f"{missed} of {looked_at} states, tolerance {tolerance:.1e}; {first}"
-        warn(UnconvergedWarning, text, detail=detail, affected=missed, of=looked_at)
+        detail = f"{missed} of {checked_states} states, tolerance {tolerance:.1e}; {first}"
+        warn(UnconvergedWarning, text, detail=detail, affected=missed, of=checked_states)
 
 
 def _points(levels: tuple[Minima, ...]) -> NDArray[np.float64]:
@@ -351,7 +353,7 @@ def _inverse_hessians(levels: tuple[Minima, ...]) -> NDArray[np.float64] | None:
     return np.stack(known, axis=1) if len(known) == len(levels) else None
 
 
-def _hidden(family: Family, solved: Mapping[float, tuple[Minima, ...]], forces: NDArray) -> Hidden:
+def _hidden(family: HamiltonianFamily, solved: Mapping[float, tuple[Minima, ...]], forces: NDArray) -> Hidden:
     """What residuals leave of the contrasts between the phases, or with the free one where there is one phase only."""
     betas = np.unique(family.betas) if len(family.betas) > 1 else np.union1d(family.betas, [0.0])
     phases = [solved[float(beta)] for beta in betas]

@@ -2,7 +2,7 @@
 
 Pictures are `matplotlib.figure.Figure` objects that no global state knows of; tables are `rich.table.Table`.
 Nothing here prints or shows; `save_figure` writes a picture, a console of the caller writes a table. The report of a
-shot-budget study lies in `qep_qiskit.report.budget`.
+shot-budget study lies in `qep_qiskit.budget.report`.
 """
 
 from __future__ import annotations

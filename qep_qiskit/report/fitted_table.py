@@ -18,8 +18,6 @@ from rich.measure import Measurement
 from rich.table import Column, Table
 from rich.text import Text
 
-__all__ = ["FittedTable"]
-
 _AMPLE = 100_000  # columns of a terminal on which everything fits
 _ASCII_HEAD = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 

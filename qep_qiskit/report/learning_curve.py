@@ -13,10 +13,8 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from qep_qiskit.report.log_axis import log_axis
-from qep_qiskit.report.style import LOOKS, house_style, new_figure, wrapped_title
+from qep_qiskit.report.style import LINE_STYLES, figure_style, new_figure, wrapped_title
 from qep_qiskit.report.tables import value_with_error
-
-__all__ = ["learning_curve"]
 
 _WIDTH = 8.4
 _MANY_POINTS = 40
@@ -58,7 +56,7 @@ def learning_curve(records: Sequence[Mapping[str, object]], title: str) -> Figur
     steps = _latest(records, event="step", key="step")
     epochs = _latest(records, event="epoch", key="epoch")
     panels = _panels(steps, epochs)
-    with house_style():
+    with figure_style():
         height = sum(panel[2] for panel in panels) if panels else 2.0
         figure = new_figure(_WIDTH, height + 1.1)
         figure.suptitle(wrapped_title(title, _WIDTH))
@@ -124,7 +122,9 @@ def _draw_panel(axis: Axes, name: str, lines: Mapping[str, _Series]) -> None:
         label = labels.get(kind, kind)
         window = _window(line) if kind in _MAIN else 1
         if window > 1:
-            axis.plot(line.steps, line.values, color=LOOKS[kind].color, linewidth=0.6, alpha=0.3, zorder=1.5, gid=kind)
+            axis.plot(
+                line.steps, line.values, color=LINE_STYLES[kind].color, linewidth=0.6, alpha=0.3, zorder=1.5, gid=kind
+            )
             count = "epochs" if kind in ("train", "test") else "steps"
             _draw_line(axis, kind, f"{label}, mean of {window} {count}", _running_mean(line, window), f"{kind} mean")
         elif line.steps.size:
@@ -164,16 +164,16 @@ def _running_mean(line: _Series, window: int) -> _Series:
 
 
 def _draw_line(axis: Axes, kind: str, label: str, line: _Series, gid: str) -> None:
-    look = LOOKS[kind]
+    style = LINE_STYLES[kind]
     main = kind in _MAIN
     last = value_with_error(float(line.values[-1]), float(line.errors[-1]), digits=3)
     (drawn,) = axis.plot(
         line.steps,
         line.values,
-        color=look.color,
-        linestyle=look.linestyle,
-        linewidth=look.linewidth,
-        marker=look.marker if line.steps.size > 1 or look.marker else "o",
+        color=style.color,
+        linestyle=style.linestyle,
+        linewidth=style.linewidth,
+        marker=style.marker if line.steps.size > 1 or style.marker else "o",
         markevery=max(1, line.steps.size // 20) if line.steps.size > _MANY_POINTS else None,
         label=f"{label}\n{last}" if main else label,
         zorder=3.0 if main else 2.0,
@@ -182,14 +182,14 @@ def _draw_line(axis: Axes, kind: str, label: str, line: _Series, gid: str) -> No
     if not (main and line.has_errors):
         return
     if line.steps.size == 1:
-        axis.errorbar(line.steps, line.values, yerr=line.errors, color=look.color, linestyle="none", capsize=3)
+        axis.errorbar(line.steps, line.values, yerr=line.errors, color=style.color, linestyle="none", capsize=3)
         return
     band = axis.fill_between(
         line.steps,
         line.values - line.errors,
         line.values + line.errors,
         where=np.isfinite(line.errors),
-        color=look.color,
+        color=style.color,
         alpha=0.28,
         linewidth=0,
         zorder=2.5,

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from qep_qiskit.learning.locality import LocalReading
+from qep_qiskit.learning.locality import LocalMeasurement
 from qep_qiskit.report.fitted_table import FittedTable
-
-__all__ = ["locality_table"]
 
 _ROWS_FOR_SINGLE_WEIGHTS = 12
 _PRODUCTS_SHOWN = 4
 
 
-def locality_table(readings: Sequence[LocalReading]) -> FittedTable:
+def locality_table(readings: Sequence[LocalMeasurement]) -> FittedTable:
     """Weights, or kinds of weights where there are many, with the batch and the qubits that their updates need.
 
     Args:
@@ -28,20 +26,20 @@ def locality_table(readings: Sequence[LocalReading]) -> FittedTable:
     return table
 
 
-def _single(reading: LocalReading) -> tuple[str, str, str]:
+def _single(reading: LocalMeasurement) -> tuple[str, str, str]:
     return reading.weight, reading.group, _products(reading)
 
 
-def _products(reading: LocalReading) -> str:
+def _products(reading: LocalMeasurement) -> str:
     """Qubits that are multiplied stand together, such as ``0 1, 1 2``."""
     texts = [" ".join(map(str, product)) for product in reading.products[:_PRODUCTS_SHOWN]]
     left_out = len(reading.products) - len(texts)
     return ", ".join(texts) + (f", ... ({left_out} more)" if left_out else "")
 
 
-def _by_kind(readings: Sequence[LocalReading]) -> Iterator[tuple[str, str, str]]:
+def _by_kind(readings: Sequence[LocalMeasurement]) -> Iterator[tuple[str, str, str]]:
     """One row for the weights of one symbol that read as many qubits in the same batch."""
-    kinds: dict[tuple[str, str, int], list[LocalReading]] = {}
+    kinds: dict[tuple[str, str, int], list[LocalMeasurement]] = {}
     for reading in readings:
         kinds.setdefault(_kind(reading), []).append(reading)
     for (symbol, group, qubits), same in kinds.items():
@@ -53,5 +51,5 @@ def _by_kind(readings: Sequence[LocalReading]) -> Iterator[tuple[str, str, str]]
         yield f"{len(same)} of {symbol}", group, f"{each}, {first.weight}: {_products(first)}"
 
 
-def _kind(reading: LocalReading) -> tuple[str, str, int]:
+def _kind(reading: LocalMeasurement) -> tuple[str, str, int]:
     return reading.weight.partition("[")[0], reading.group, len(reading.qubits)

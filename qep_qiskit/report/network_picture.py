@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
-from qep_qiskit.errors import NetworkError
+from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.report.strokes import (
     dashes,
     edge_line,
@@ -24,9 +24,7 @@ from qep_qiskit.report.strokes import (
     ring_widths,
     shortened,
 )
-from qep_qiskit.report.style import DIVERGING, DIVERGING_LINES, INK, house_style, new_figure, wrapped_title
-
-__all__ = ["NetworkView", "network_picture"]
+from qep_qiskit.report.style import DIVERGING, DIVERGING_LINES, INK, figure_style, new_figure, wrapped_title
 
 _MARKERS: Final = {"input": "s", "hidden": "o", "output": "D"}
 _MARKER_SCALE: Final = {"s": 0.95, "o": 1.0, "D": 0.84}  # equal areas to the eye
@@ -156,7 +154,7 @@ def network_picture(view: NetworkView, title: str) -> Figure:
         heights.append(float(np.clip(0.19 * len(view.roles), 0.9, 3.4)))
     width = 2 * float(panel[0]) + 2.0
     graphs: list[Axes] = []
-    with house_style():
+    with figure_style():
         figure = new_figure(width, sum(heights) + 1.1 + (0.75 if view.num_inputs else 0.0))
         figure.suptitle(wrapped_title(title, width))
         grid = figure.add_gridspec(

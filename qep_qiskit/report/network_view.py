@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.continuous.grid_network import GridNetwork
+from qep_qiskit.continuous.springs import SpringNetwork
+from qep_qiskit.core.operators import PauliString
 from qep_qiskit.learning.state import TrainingState
-from qep_qiskit.network import GridNetwork, IsingNetwork, Network, PauliNetwork, SpringNetwork, chain, from_edges
-from qep_qiskit.operators import PauliWord
+from qep_qiskit.network import IsingNetwork, Network, PauliNetwork, chain, from_edges
 from qep_qiskit.report.network_picture import NetworkView
-
-__all__ = ["network_view"]
 
 
 def network_view(
@@ -34,18 +34,20 @@ def network_view(
     if not isinstance(network, IsingNetwork | PauliNetwork):
         return None
     driven = _driven(network)
-    shapes = {"".join(letter for _, letter in word.factors) for word in network.words}
-    if not shapes <= {"ZZ", "X", "Z"} or any(word.factors[0][1] != "Z" or len(word.factors) > 1 for word in driven):
+    shapes = {"".join(letter for _, letter in string.factors) for string in network.terms}
+    if not shapes <= {"ZZ", "X", "Z"} or any(
+        string.factors[0][1] != "Z" or len(string.factors) > 1 for string in driven
+    ):
         return None
     spins = range(network.num_qubits)
-    couplings = [word for word in network.words if len(word.factors) == 2]
-    fields, biases = ([PauliWord.of(letter, spin) for spin in spins] for letter in "XZ")
+    couplings = [string for string in network.terms if len(string.factors) == 2]
+    fields, biases = ([PauliString.of(letter, spin) for spin in spins] for letter in "XZ")
     before, after = _Strengths(network, state.initial_weights), _Strengths(network, state.weights)
-    edges = tuple((word.factors[0][0], word.factors[1][0]) for word in couplings)
+    edges = tuple((string.factors[0][0], string.factors[1][0]) for string in couplings)
     return NetworkView(
         positions=_positions(network, edges),
         edges=edges,
-        roles=_roles(network, {word.max_qubit for word in driven}),
+        roles=_roles(network, {string.max_qubit for string in driven}),
         couplings_before=before.of(couplings),
         couplings_after=after.of(couplings),
         fields_before=before.of(fields),
@@ -89,7 +91,7 @@ def _of_springs(network: SpringNetwork, weights: NDArray) -> tuple[NDArray, NDAr
     by_atom = np.zeros((2, network.num_atoms))
     by_atom[0, list(network.anchored)] = anchors
     if len(forces):
-        by_atom[1, network.frame.moving] = forces[:: network.dims]
+        by_atom[1, network.coordinate_layout.moving] = forces[:: network.dims]
     return springs, by_atom[0], by_atom[1]
 
 
@@ -101,25 +103,25 @@ class _Strengths:
         inputs = np.concatenate([np.zeros((1, count)), np.eye(count)])
         table = -network.coefficients(weights, inputs)
         table[1:] -= table[0]
-        self._columns = dict(zip(network.words, table.T, strict=True))
+        self._columns = dict(zip(network.terms, table.T, strict=True))
         self._absent = np.zeros(1 + count)
 
-    def of(self, words: list[PauliWord]) -> NDArray[np.float64]:
+    def of(self, terms: list[PauliString]) -> NDArray[np.float64]:
         """Without inputs, shape (words,); zero for words that are not there."""
-        return np.array([self._columns.get(word, self._absent)[0] for word in words])
+        return np.array([self._columns.get(string, self._absent)[0] for string in terms])
 
-    def by_input(self, words: list[PauliWord]) -> NDArray[np.float64] | None:
+    def by_input(self, terms: list[PauliString]) -> NDArray[np.float64] | None:
         """By every input, shape (inputs, words); None where there are no inputs."""
         if len(self._absent) == 1:
             return None
-        return np.stack([self._columns.get(word, self._absent)[1:] for word in words], axis=1)
+        return np.stack([self._columns.get(string, self._absent)[1:] for string in terms], axis=1)
 
 
-def _driven(network: IsingNetwork | PauliNetwork) -> list[PauliWord]:
+def _driven(network: IsingNetwork | PauliNetwork) -> list[PauliString]:
     """Words that an input multiplies: at weights without relations nothing cancels by chance."""
     strengths = _Strengths(network, np.sqrt(np.arange(network.layout.num_weights) + 2.0))
-    table = strengths.by_input(list(network.words))
-    return [] if table is None else [network.words[index] for index in np.flatnonzero(np.any(table != 0.0, axis=0))]
+    table = strengths.by_input(list(network.terms))
+    return [] if table is None else [network.terms[index] for index in np.flatnonzero(np.any(table != 0.0, axis=0))]
 
 
 def _positions(network: IsingNetwork | PauliNetwork, edges: tuple[tuple[int, int], ...]) -> NDArray[np.float64]:

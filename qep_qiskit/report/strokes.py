@@ -7,8 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["dashes", "edge_line", "edge_widths", "every_nth", "nearest_distance", "ring_widths", "shortened"]
-
 _DASH, _GAP = 4.2, 2.6  # in points
 _THICKEST_EDGE = 6.0
 _THICKEST_RING = 5.5

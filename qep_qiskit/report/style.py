@@ -20,25 +20,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
 
-from qep_qiskit.errors import QepError
-from qep_qiskit.files import write_atomically
-
-__all__ = [
-    "DIVERGING",
-    "DIVERGING_LINES",
-    "INK",
-    "LOOKS",
-    "MITIGATION_LOOKS",
-    "LineLook",
-    "contrast_look",
-    "figure_bytes",
-    "house_style",
-    "new_figure",
-    "ramp_looks",
-    "save_figure",
-    "save_for_print",
-    "wrapped_title",
-]
+from qep_qiskit.core.errors import QepError
+from qep_qiskit.core.files import write_atomically
 
 INK: Final = "#222222"
 _DPI: Final = 150
@@ -89,7 +72,7 @@ DIVERGING_LINES: Final = LinearSegmentedColormap.from_list(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LineLook:
+class LineStyle:
     """How one kind of line is drawn."""
 
     color: str
@@ -98,39 +81,39 @@ class LineLook:
     linewidth: float = 1.6
 
 
-LOOKS: Final[dict[str, LineLook]] = {
-    "train": LineLook(color="#0072B2", linestyle="-", marker="o"),
-    "test": LineLook(color="#E69F00", linestyle="--", marker="s"),
-    "batch": LineLook(color="#bdbdbd", linestyle="-", marker="", linewidth=0.8),
-    "final": LineLook(color="#B3003C", linestyle="none", marker="*", linewidth=1.2),
-    "step": LineLook(color="#0072B2", linestyle="-", marker=""),
-    "gradient": LineLook(color="#333333", linestyle="-", marker="", linewidth=1.1),
-    "noise": LineLook(color="#009E73", linestyle=":", marker="", linewidth=1.5),
-    "symmetric": LineLook(color="#0072B2", linestyle="-", marker="o"),
-    "one-sided +": LineLook(color="#E69F00", linestyle="--", marker="s"),
-    "one-sided −": LineLook(color="#009E73", linestyle=":", marker="^"),
-    "four-point": LineLook(color="#111111", linestyle="-.", marker="D"),
-    "guide": LineLook(color="#777777", linestyle=(0, (1, 2)), marker="", linewidth=1.2),
-    "ideal": LineLook(color="#111111", linestyle="-", marker="o"),
-    "noisy": LineLook(color="#E69F00", linestyle="--", marker="s"),
-    "mitigated": LineLook(color="#0072B2", linestyle="-.", marker="D"),
-    "adaptive": LineLook(color="#B3003C", linestyle="-", marker="*", linewidth=2.6),
+LINE_STYLES: Final[dict[str, LineStyle]] = {
+    "train": LineStyle(color="#0072B2", linestyle="-", marker="o"),
+    "test": LineStyle(color="#E69F00", linestyle="--", marker="s"),
+    "batch": LineStyle(color="#bdbdbd", linestyle="-", marker="", linewidth=0.8),
+    "final": LineStyle(color="#B3003C", linestyle="none", marker="*", linewidth=1.2),
+    "step": LineStyle(color="#0072B2", linestyle="-", marker=""),
+    "gradient": LineStyle(color="#333333", linestyle="-", marker="", linewidth=1.1),
+    "noise": LineStyle(color="#009E73", linestyle=":", marker="", linewidth=1.5),
+    "symmetric": LineStyle(color="#0072B2", linestyle="-", marker="o"),
+    "one-sided +": LineStyle(color="#E69F00", linestyle="--", marker="s"),
+    "one-sided −": LineStyle(color="#009E73", linestyle=":", marker="^"),
+    "four-point": LineStyle(color="#111111", linestyle="-.", marker="D"),
+    "guide": LineStyle(color="#777777", linestyle=(0, (1, 2)), marker="", linewidth=1.2),
+    "ideal": LineStyle(color="#111111", linestyle="-", marker="o"),
+    "noisy": LineStyle(color="#E69F00", linestyle="--", marker="s"),
+    "mitigated": LineStyle(color="#0072B2", linestyle="-.", marker="D"),
+    "adaptive": LineStyle(color="#B3003C", linestyle="-", marker="*", linewidth=2.6),
 }
 
 
-def contrast_look(name: str) -> LineLook:
+def contrast_look(name: str) -> LineStyle:
     """The look of a contrast; all that are not the package's own have the same."""
-    return LOOKS.get(name, LineLook(color="#CC79A7", linestyle=(0, (3, 1.2, 1, 1.2)), marker="X"))
+    return LINE_STYLES.get(name, LineStyle(color="#CC79A7", linestyle=(0, (3, 1.2, 1, 1.2)), marker="X"))
 
 
-MITIGATION_LOOKS: Final = (
-    LOOKS["noisy"],
-    LOOKS["mitigated"],
-    LineLook(color="#009E73", linestyle=(0, (5, 1.5)), marker="^"),
-    LineLook(color="#B3003C", linestyle="-", marker="v"),
-    LineLook(color="#56B4E9", linestyle="--", marker="P"),
-    LineLook(color="#CC79A7", linestyle=(0, (3, 1.2, 1, 1.2)), marker="X"),
-    LineLook(color="#777777", linestyle=(0, (1.5, 1)), marker="*"),
+MITIGATION_STYLES: Final = (
+    LINE_STYLES["noisy"],
+    LINE_STYLES["mitigated"],
+    LineStyle(color="#009E73", linestyle=(0, (5, 1.5)), marker="^"),
+    LineStyle(color="#B3003C", linestyle="-", marker="v"),
+    LineStyle(color="#56B4E9", linestyle="--", marker="P"),
+    LineStyle(color="#CC79A7", linestyle=(0, (3, 1.2, 1, 1.2)), marker="X"),
+    LineStyle(color="#777777", linestyle=(0, (1.5, 1)), marker="*"),
 )
 """A noisy device as it is, and then with one mitigation after the other."""
 
@@ -141,10 +124,10 @@ _RAMP_MARKERS: Final = "osD^vPX*"
 _RAMP_DASHES: Final = ("-", (0, (5, 1.5)), (0, (3, 1.2, 1, 1.2)), (0, (1.5, 1)))
 
 
-def ramp_looks(count: int) -> list[LineLook]:
+def ramp_styles(count: int) -> list[LineStyle]:
     """Looks for ordered levels, such as numbers of shots: the more the darker, and markers and dashes alternate."""
     return [
-        LineLook(
+        LineStyle(
             color=to_hex(_RAMP(i / max(1, count - 1))),
             linestyle=_RAMP_DASHES[i % len(_RAMP_DASHES)],
             marker=_RAMP_MARKERS[i % len(_RAMP_MARKERS)],
@@ -154,7 +137,7 @@ def ramp_looks(count: int) -> list[LineLook]:
 
 
 @contextmanager
-def house_style() -> Iterator[None]:
+def figure_style() -> Iterator[None]:
     """Settings of the house for the block; those of the caller come back after it."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
@@ -224,5 +207,5 @@ def save_for_print(figure: Figure, folder: str | os.PathLike[str], name: str) ->
 
 
 def _write(figure: Figure, target: Path | io.BytesIO, kind: str) -> None:
-    with house_style():
+    with figure_style():
         figure.savefig(target, format=kind, dpi=_DPI, metadata=_METADATA[kind])

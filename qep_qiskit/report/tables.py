@@ -10,8 +10,6 @@ from rich.text import Text
 
 from qep_qiskit.report.fitted_table import FittedTable
 
-__all__ = ["gradient_table", "grid_table", "prediction_table", "training_summary", "value_with_error"]
-
 _MISSING = "-"
 _SUSPICIOUS_PULL = 4.0
 _COMPARED = {

@@ -18,7 +18,7 @@ from qep_qiskit.tasks.csv_file import read_csv, read_inputs
 from qep_qiskit.tasks.csv_task import csv_task, read_rows
 from qep_qiskit.tasks.dataset import Dataset, Task
 from qep_qiskit.tasks.encoding import Encoding, decode, default_num_targets, encode_labels
-from qep_qiskit.tasks.phases import cluster_phases, phases_task
+from qep_qiskit.tasks.phase_diagram import cluster_phases, phase_diagram_task
 from qep_qiskit.tasks.scaling import Scaling, ScalingKind
 from qep_qiskit.tasks.splitting import split
 from qep_qiskit.tasks.storage import load_task, save_task
@@ -47,7 +47,7 @@ __all__ = [
     "no_data_task",
     "parity",
     "parity_task",
-    "phases_task",
+    "phase_diagram_task",
     "read_csv",
     "read_inputs",
     "read_rows",

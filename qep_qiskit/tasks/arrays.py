@@ -6,9 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from qep_qiskit.errors import DataError
-
-__all__ = ["float_array", "index_array"]
+from qep_qiskit.core.errors import DataError
 
 
 def float_array(name: str, value: Any, ndim: int) -> np.ndarray:

@@ -7,16 +7,14 @@ from typing import TypedDict
 
 import numpy as np
 
-from qep_qiskit.errors import ConfigError, DataError
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.core.errors import ConfigError, DataError
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.tasks.dataset import Dataset, Task
 from qep_qiskit.tasks.encoding import Encoding, default_num_targets, encode_labels
 from qep_qiskit.tasks.label_check import found_classes
 from qep_qiskit.tasks.scaling import Scaling, ScalingKind
 from qep_qiskit.tasks.splitting import split
 from qep_qiskit.tasks.table import RawTable
-
-__all__ = ["TaskOptions", "check_classes", "dataset_from_table", "task_from_table"]
 
 
 class TaskOptions(TypedDict, total=False):

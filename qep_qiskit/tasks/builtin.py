@@ -11,24 +11,12 @@ from typing import Unpack
 
 import numpy as np
 
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.tasks.assembly import TaskOptions, task_from_table
 from qep_qiskit.tasks.dataset import Dataset, Task
 from qep_qiskit.tasks.scaling import Scaling
 from qep_qiskit.tasks.table import RawTable
-
-__all__ = [
-    "digits",
-    "digits_task",
-    "moons",
-    "moons_task",
-    "no_data_task",
-    "parity",
-    "parity_task",
-    "xor",
-    "xor_task",
-]
 
 _SPIN_CLASSES = ("-1", "+1")
 _LABEL_COLUMN = "label"

@@ -12,10 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from qep_qiskit.errors import ConfigError, DataError
+from qep_qiskit.core.errors import ConfigError, DataError
 from qep_qiskit.tasks.table import RawTable
-
-__all__ = ["read_csv", "read_inputs"]
 
 _MOST_NAMES_SHOWN = 20
 _MOST_LETTERS_SHOWN = 40

@@ -8,13 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
-from qep_qiskit.errors import ConfigError, DataError
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.core.errors import ConfigError, DataError
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.tasks.assembly import TaskOptions, check_classes, dataset_from_table, task_from_table
 from qep_qiskit.tasks.csv_file import read_csv, read_inputs
 from qep_qiskit.tasks.dataset import Dataset, Task
-
-__all__ = ["csv_task", "read_rows"]
 
 
 def csv_task(

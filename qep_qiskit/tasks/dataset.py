@@ -6,13 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qep_qiskit.errors import DataError
-from qep_qiskit.short_repr import short_repr
+from qep_qiskit.core.errors import DataError
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.tasks.arrays import float_array, index_array
 from qep_qiskit.tasks.encoding import Encoding
 from qep_qiskit.tasks.scaling import Scaling
-
-__all__ = ["Dataset", "Task"]
 
 
 @short_repr

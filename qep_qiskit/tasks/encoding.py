@@ -6,10 +6,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from qep_qiskit.errors import ConfigError, DataError
+from qep_qiskit.core.errors import ConfigError, DataError
 from qep_qiskit.tasks.arrays import float_array, index_array
-
-__all__ = ["Encoding", "decode", "default_num_targets", "encode_labels"]
 
 Encoding = Literal["amplitude", "one_hot"]
 

@@ -6,9 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from qep_qiskit.errors import DataError
-
-__all__ = ["found_classes"]
+from qep_qiskit.core.errors import DataError
 
 _MISSING = frozenset({"?", ".", "na", "n/a", "nan", "null"})
 

@@ -9,11 +9,9 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from qep_qiskit.errors import ConfigError, DataError
-from qep_qiskit.short_repr import short_repr
+from qep_qiskit.core.errors import ConfigError, DataError
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.tasks.arrays import float_array
-
-__all__ = ["Scaling", "ScalingKind"]
 
 ScalingKind = Literal["none", "standard", "minmax"]
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from qep_qiskit.errors import ConfigError, DataError
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.core.errors import ConfigError, DataError
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.tasks.table import RawTable
-
-__all__ = ["split"]
 
 
 def split(

@@ -12,12 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from qep_qiskit.errors import RunFolderError
-from qep_qiskit.files import write_atomically
+from qep_qiskit.core.errors import RunFolderError
+from qep_qiskit.core.files import write_atomically
 from qep_qiskit.tasks.dataset import Dataset, Task
 from qep_qiskit.tasks.scaling import Scaling
-
-__all__ = ["load_task", "save_task"]
 
 _FORMAT = "qep_qiskit task 2"
 _DAMAGE = (

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qep_qiskit.errors import DataError
-from qep_qiskit.short_repr import short_repr
+from qep_qiskit.core.errors import DataError
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.tasks.arrays import float_array
-
-__all__ = ["RawTable"]
 
 
 @short_repr

@@ -7,11 +7,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from qep_qiskit.errors import ConfigError, DataError
+from qep_qiskit.core.errors import ConfigError, DataError
 from qep_qiskit.tasks.dataset import Dataset, Task
 from qep_qiskit.tasks.scaling import Scaling
-
-__all__ = ["TargetScalingKind", "scale_targets"]
 
 TargetScalingKind = Literal["auto", "none", "standard", "minmax"]
 

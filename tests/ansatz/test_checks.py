@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from qep_qiskit.ansatz import check_ansatz, hamiltonian_variational, hardware_efficient
-from qep_qiskit.errors import AnsatzError
+from qep_qiskit.core.errors import AnsatzError
+from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.network import IsingNetwork, chain
 from qep_qiskit.preparation import AdiabaticPreparation
-from qep_qiskit.program import LayerProgram
 
 NETWORK = IsingNetwork(graph=chain(3), outputs=(2,))
-WORDS = [str(word) for group in NETWORK.groups for word in group.words]
+WORDS = [str(word) for group in NETWORK.groups for word in group.terms]
 RESERVED = [*WORDS, *(name for block in NETWORK.layout.blocks for name in block.names)]
 
 

@@ -8,10 +8,10 @@ from reference import pauli_matrix
 from scipy.linalg import expm
 
 from qep_qiskit.ansatz import ENTANGLEMENTS, hamiltonian_variational, hardware_efficient
-from qep_qiskit.errors import AnsatzError
+from qep_qiskit.core.errors import AnsatzError
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis, PauliString
 from qep_qiskit.evolution import energy_and_gradient, evolve
 from qep_qiskit.network import IsingNetwork, chain
-from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord
 
 GROUPS = (
     CommutingGroup(name="Z", basis=LocalBasis("ZZZ"), masks=(0b011, 0b110, 0b001)),
@@ -46,7 +46,7 @@ def test_hamiltonian_variational_is_the_product_of_exponentials(depth, rng):
     program = hamiltonian_variational(GROUPS, depth)
     parameters = rng.normal(size=6 * depth)
     state = np.full(8, 8**-0.5, dtype=complex)
-    words = [word for _ in range(depth) for group in GROUPS for word in group.words]
+    words = [word for _ in range(depth) for group in GROUPS for word in group.terms]
     for word, angle in zip(words, parameters, strict=True):
         state = expm(-0.5j * angle * pauli_matrix(word, 3)) @ state
     assert program.num_parameters == len(parameters)
@@ -61,7 +61,7 @@ def test_hamiltonian_variational_reaches_the_ground_state_of_two_spins():
     for _ in range(800):
         energy, gradient = energy_and_gradient(program, angles, network.groups, coefficients)
         angles = angles - 0.05 * gradient
-    words = [word for group in network.groups for word in group.words]
+    words = [word for group in network.groups for word in group.terms]
     matrix = sum(c * pauli_matrix(word, 2) for c, word in zip(coefficients[0], words, strict=True))
     assert energy[0] == pytest.approx(np.linalg.eigvalsh(matrix)[0], abs=1e-5)
 
@@ -71,10 +71,10 @@ def test_names_tell_layer_and_generator_and_are_no_pauli_words():
     assert names[0] == "l0 Z0 Z1"
     assert names[6 + 4] == "l1 X0 Y1"
     assert len(set(names)) == len(names)
-    assert not set(names) & {str(word) for group in GROUPS for word in group.words}
+    assert not set(names) & {str(word) for group in GROUPS for word in group.terms}
     for name in names:
-        with pytest.raises(ValueError, match="Pauli word"):
-            PauliWord.parse(name)
+        with pytest.raises(ValueError, match="Pauli string"):
+            PauliString.parse(name)
     assert hardware_efficient(3, 1).parameter_names[-2:] == ("l1 rz 1", "l1 rz 2")
 
 

@@ -8,14 +8,14 @@ from chi_square import LIMIT, counts_p_value
 from qiskit.quantum_info import Statevector
 from reference import random_states
 
-from qep_qiskit.ansatz import hamiltonian_variational, hardware_efficient, initial_readout, overlap_program
-from qep_qiskit.errors import AnsatzError
+from qep_qiskit.ansatz import hamiltonian_variational, hardware_efficient, initial_state_measurement, overlap_program
+from qep_qiskit.core.errors import AnsatzError
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.program import CxLayer, Layer, LayerProgram
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.evolution import evolve
-from qep_qiskit.execution import Readout, Request, RequestKey, StatevectorExecutor
-from qep_qiskit.operators import CommutingGroup, LocalBasis
-from qep_qiskit.prepared import CircuitStates
-from qep_qiskit.program import CxLayer, Layer, LayerProgram
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.execution import GroupMeasurement, Request, RequestKey, StatevectorExecutor
+from qep_qiskit.outcomes.states import CircuitStates
 
 R = np.sqrt(0.5)
 EIGENSTATES = {
@@ -51,11 +51,11 @@ def programs(rng):
 
 def outcomes_of(program, both, shots):
     """Weights of the outcome that means the initial state, and of all outcomes."""
-    reading = initial_readout(program)
+    reading = initial_state_measurement(program)
     request = Request(
         key=RequestKey("overlap", 0),
         prepared=CircuitStates(program=overlap_program(program), parameters=both),
-        readouts=(Readout(group=reading.group, states=np.arange(len(both)), shots=shots),),
+        readouts=(GroupMeasurement(group=reading.group, states=np.arange(len(both)), shots=shots),),
     )
     executor = StatevectorExecutor(Seeds(4))
     weights = executor.collect(executor.submit(request)).outcomes[0].weights
@@ -100,7 +100,7 @@ def test_the_start_is_found_with_certainty(first, second):
     """The basis change of the circuits themselves, on every pair of eigenstates."""
     initial = np.array([EIGENSTATES[first], EIGENSTATES[second], EIGENSTATES["Z1"]], dtype=complex)
     program = replace(hamiltonian_variational(GROUPS, 1), initial=initial)
-    reading = initial_readout(program)
+    reading = initial_state_measurement(program)
     assert reading.group.basis.letters == first[0] + second[0] + "Z"
     assert reading.outcome == int(first[1]) + 2 * int(second[1]) + 4
     assert reading.group.masks == (1, 2, 4)
@@ -112,5 +112,5 @@ def test_the_start_is_found_with_certainty(first, second):
 def test_other_starts_are_refused(rng):
     program = replace(hardware_efficient(3, 1), initial=random_states(rng, 3, 2))
     with pytest.raises(AnsatzError, match=r"eigenstate of X, Y or Z, got qubit 0 in \(") as caught:
-        initial_readout(program)
+        initial_state_measurement(program)
     assert "\n" not in str(caught.value)

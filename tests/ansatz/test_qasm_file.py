@@ -11,11 +11,11 @@ from qiskit.quantum_info import Statevector
 from qiskit_aer.primitives import SamplerV2
 from reference import derivative
 
-from qep_qiskit.ansatz import initial_readout, read_ansatz
-from qep_qiskit.errors import AnsatzError, IgnoredMeasurementWarning
+from qep_qiskit.ansatz import initial_state_measurement, read_ansatz
+from qep_qiskit.core.errors import AnsatzError, IgnoredMeasurementWarning
+from qep_qiskit.core.program import CxLayer, Layer, lower, to_circuit_per_gate
 from qep_qiskit.evolution import energy_and_gradient, evolve
 from qep_qiskit.network import IsingNetwork, chain
-from qep_qiskit.program import CxLayer, Layer, lower, lower_per_gate
 
 HEAD = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
 SHIPPED = {"alternating": 2, "brick_wall": 4}
@@ -264,7 +264,7 @@ def test_cx_rz_cx_is_one_rotation(read, rng):
 def test_fixed_gates_at_the_start_become_the_product_state(gates, letters, outcome, read, rng):
     program, circuit = read(HEAD + f"input float a;\nqubit[2] q;\n{gates}\nrx(a) q[0]; ry(a) q[1];\n", 2)
     assert_same_states(program, circuit, rng)
-    reading = initial_readout(program)
+    reading = initial_state_measurement(program)
     assert (reading.group.basis.letters, reading.outcome) == (letters, outcome)
     assert all(isinstance(layer, Layer) and (layer.source >= 0).all() for layer in program.layers)
 
@@ -272,13 +272,13 @@ def test_fixed_gates_at_the_start_become_the_product_state(gates, letters, outco
 def test_other_fixed_gates_at_the_start_stay_gates(read, rng):
     program, circuit = read(HEAD + "input float a;\nqubit q;\nh q; ry(0.3) q; rz(a) q;\n", 1)
     assert_same_states(program, circuit, rng)
-    assert initial_readout(program).group.basis.letters == "X"
+    assert initial_state_measurement(program).group.basis.letters == "X"
 
 
 def test_adjoint_gradient_is_that_of_differences(read, rng):
     program, _ = read(qasm3.dumps(random_circuit(rng)))
     network = IsingNetwork(graph=chain(SIZE), outputs=(0,))
-    coefficients = rng.normal(size=(1, sum(group.num_generators for group in network.groups)))
+    coefficients = rng.normal(size=(1, sum(group.num_terms for group in network.groups)))
     point = rng.normal(size=program.num_parameters)
 
     def energy(p):
@@ -289,9 +289,9 @@ def test_adjoint_gradient_is_that_of_differences(read, rng):
         assert found == pytest.approx(derivative(lambda h, d=direction: energy(point + h * d)), abs=1e-7)
 
 
-@pytest.mark.parametrize("lowering", [lower, lower_per_gate])
-def test_values_bound_by_a_pub_are_values_bound_before(lowering, read, rng):
-    circuit = lowering(read(qasm3.dumps(random_circuit(rng)))[0])
+@pytest.mark.parametrize("synthesis", [lower, to_circuit_per_gate])
+def test_values_bound_by_a_pub_are_values_bound_before(synthesis, read, rng):
+    circuit = synthesis(read(qasm3.dumps(random_circuit(rng)))[0])
     circuit.measure_all()
     values = rng.normal(size=(1, circuit.num_parameters))
     together = SamplerV2(seed=5).run([(circuit, values)], shots=2000).result()[0].data.meas.array
@@ -308,4 +308,4 @@ def test_shipped_files(name, rng):
     path = FOLDER / f"{name}.qasm"
     program = read_ansatz(path, SHIPPED[name], ["J[0,1]", "h[0]", "Z0 Z1"])
     assert_same_states(program, qasm3.loads(path.read_text()), rng)
-    initial_readout(program)
+    initial_state_measurement(program)

@@ -3,7 +3,7 @@
 import pytest
 
 from qep_qiskit.ansatz import read_ansatz
-from qep_qiskit.errors import AnsatzError
+from qep_qiskit.core.errors import AnsatzError
 
 HEAD = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
 TWO = HEAD + "input float[64] a;\ninput float[64] b;\nqubit[2] q;\n"  # the next line is line 6

@@ -7,10 +7,11 @@ from qiskit import QuantumCircuit
 from qiskit.quantum_info import Operator
 from reference import expectation, pauli_matrix, random_states, sum_of_paulis
 
-from qep_qiskit.bases import CliffordBasis, FourierBasis, Register
-from qep_qiskit.errors import NetworkError
-from qep_qiskit.merging import merge_into_groups
-from qep_qiskit.operators import CommutingGroup, LocalBasis, PauliWord
+from qep_qiskit.core.clifford import CliffordBasis
+from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.fourier import FourierBasis, Register
+from qep_qiskit.core.merging import merge_into_groups
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis, PauliString
 
 KINDS = [*REGISTERS, "Clifford on 2", "Clifford on 4"]
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -40,7 +41,7 @@ def test_rotation_is_the_circuit(basis, rng):
 @every_kind
 def test_group_is_diagonal_after_the_circuit(basis, rng):
     group = group_in(basis, rng, min(5, (1 << basis.num_qubits) - 1))
-    coefficients = rng.normal(size=group.num_generators)
+    coefficients = rng.normal(size=group.num_terms)
     change = matrix_of(basis.append_to, basis.num_qubits)
     operator = group.operator(coefficients)
     expected = change.conj().T @ np.diag(group.diagonal(coefficients)) @ change
@@ -48,15 +49,15 @@ def test_group_is_diagonal_after_the_circuit(basis, rng):
     assert np.allclose(operator.coeffs.imag, 0.0)
     states = random_states(rng, 2, 1 << basis.num_qubits)
     found = group.expectations(states)
-    for place in range(group.num_generators):
-        own = group.operator(np.eye(group.num_generators)[place]).to_matrix()
+    for place in range(group.num_terms):
+        own = group.operator(np.eye(group.num_terms)[place]).to_matrix()
         assert [expectation(own, state) for state in states] == pytest.approx(found[:, place], abs=1e-12)
 
 
 @every_kind
 def test_words_and_masks_are_two_names_of_one_thing(basis, rng):
     masks = range(1, 1 << basis.num_qubits)
-    words = [basis.word(mask) for mask in masks]
+    words = [basis.string(mask) for mask in masks]
     assert [basis.mask_of(word) for word in words] == list(masks)
     assert len(set(words)) == len(words)
     assert hash(basis) == hash(type(basis)(*(getattr(basis, name) for name in basis.__dataclass_fields__)))
@@ -66,11 +67,11 @@ def test_generators_of_a_clifford_basis_are_words_with_a_plus(rng):
     """The signs of the products of Z are the group's: XX ZZ = -YY."""
     bell = CliffordBasis(2, (("cx", (0, 1)), ("h", (0,))))
     group = CommutingGroup(name="Bell", basis=bell, masks=(1, 2, 3))
-    assert sorted(map(str, group.words)) == ["X0 X1", "Y0 Y1", "Z0 Z1"]
+    assert sorted(map(str, group.terms)) == ["X0 X1", "Y0 Y1", "Z0 Z1"]
     assert sorted(group.signs) == [-1.0, 1.0, 1.0]
     coefficients = rng.normal(size=3)
     assert np.allclose(
-        group.operator(coefficients).to_matrix(), sum_of_paulis(group.words, coefficients, 2), rtol=0, atol=1e-12
+        group.operator(coefficients).to_matrix(), sum_of_paulis(group.terms, coefficients, 2), rtol=0, atol=1e-12
     )
 
 
@@ -79,8 +80,8 @@ def test_words_of_random_cliffords_are_what_the_circuit_makes_diagonal(rng):
         basis = random_clifford(3, rng)
         change = matrix_of(basis.append_to, 3)
         for mask in range(1, 8):
-            rotated = change @ pauli_matrix(basis.word(mask), 3) @ change.conj().T
-            frame = pauli_matrix(PauliWord.of("Z", *(k for k in range(3) if mask >> k & 1)), 3)
+            rotated = change @ pauli_matrix(basis.string(mask), 3) @ change.conj().T
+            frame = pauli_matrix(PauliString.of("Z", *(k for k in range(3) if mask >> k & 1)), 3)
             assert np.allclose(rotated, basis.sign(mask) * frame, rtol=0, atol=1e-12)
 
 
@@ -99,14 +100,14 @@ def test_fourier_transform_takes_momenta_to_indices(size):
 def test_merging_finds_words_in_other_bases():
     bell = CliffordBasis(2, (("cx", (0, 1)), ("h", (0,))))
     first = CommutingGroup(name="Bell", basis=bell, masks=(1,))
-    merged = merge_into_groups((first,), [PauliWord.parse(text) for text in ("Y0 Y1", "Z0 Z1", "Z0")], 2)
+    merged = merge_into_groups((first,), [PauliString.parse(text) for text in ("Y0 Y1", "Z0 Z1", "Z0")], 2)
     assert [group.name for group in merged] == ["Bell", "ZZ"]
-    assert {str(word) for word in merged[0].words} == {"X0 X1", "Y0 Y1", "Z0 Z1"}
+    assert {str(word) for word in merged[0].terms} == {"X0 X1", "Y0 Y1", "Z0 Z1"}
     assert merged[1].basis == LocalBasis("ZZ")
 
 
 def test_generator_of_momentum_has_no_label():
-    word = fourier("one register").word(0b101)
+    word = fourier("one register").string(0b101)
     assert str(word) == "P0 P2"
     with pytest.raises(NetworkError, match="'P0 P2' is read after a Fourier transform"):
         word.label(3)

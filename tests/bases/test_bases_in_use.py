@@ -7,17 +7,17 @@ from gate_binding import bind_gates
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import Statevector
 
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.program import lower, to_circuit_per_gate
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.device.pubs import DeviceCircuits
 from qep_qiskit.evolution import energy_and_gradient, evolve
-from qep_qiskit.execution import Readout, Request, RequestKey, SamplerExecutor
+from qep_qiskit.execution import GroupMeasurement, Request, RequestKey, SamplerExecutor
 from qep_qiskit.execution.aer import AerExecutor
-from qep_qiskit.execution.circuits import gate_values, placing_on
-from qep_qiskit.execution.pubs import DeviceCircuits
-from qep_qiskit.measurement import ReadoutMitigation, drive, measure, mitigated
+from qep_qiskit.execution.circuits import gate_values, transpile_on
+from qep_qiskit.measurement import ReadoutMitigation, measure, mitigated, run_measurements
+from qep_qiskit.outcomes.states import CircuitStates, VectorStates
 from qep_qiskit.preparation.spectra import apply_hamiltonian, dense_hamiltonians
-from qep_qiskit.prepared import CircuitStates, VectorStates
-from qep_qiskit.program import lower, lower_per_gate
-from qep_qiskit.seeds import Seeds
 
 every_kind = pytest.mark.parametrize("kind", ["Clifford", "Fourier"])
 
@@ -55,14 +55,14 @@ def test_engine_equals_aer_and_the_lowered_circuits(states, shared):
     assert np.abs(found * phases[:, None] - aer).max() < 1e-10
     expected = Statevector(lower(states.program).assign_parameters(parameters[0])).data
     assert np.abs(aer[0] - expected).max() < 1e-10
-    per_gate = lower_per_gate(states.program)
+    per_gate = to_circuit_per_gate(states.program)
     values = bind_gates(per_gate, gate_values(states.program, parameters[:1]))[0]
     assert np.abs(Statevector(per_gate.assign_parameters(values)).data - aer[0]).max() < 1e-10
 
 
 @every_kind
 def test_adjoint_gradient_equals_differences(states, groups, rng):
-    coefficients = rng.normal(size=(3, sum(group.num_generators for group in groups)))
+    coefficients = rng.normal(size=(3, sum(group.num_terms for group in groups)))
     energies, gradient = energy_and_gradient(states.program, states.parameters, groups, coefficients)
     vectors = evolve(states.program, states.parameters)
     matrices = dense_hamiltonians(groups, coefficients)
@@ -78,7 +78,7 @@ def test_adjoint_gradient_equals_differences(states, groups, rng):
 
 @every_kind
 def test_hamiltonian_is_the_sum_of_the_groups_operators(groups, rng):
-    sizes = [group.num_generators for group in groups]
+    sizes = [group.num_terms for group in groups]
     coefficients = rng.normal(size=sum(sizes))
     parts = np.split(coefficients, np.cumsum(sizes)[:-1])
     expected = sum(group.operator(part).to_matrix() for group, part in zip(groups, parts, strict=True))
@@ -91,11 +91,11 @@ def test_hamiltonian_is_the_sum_of_the_groups_operators(groups, rng):
 def test_placed_circuits_read_like_the_vectors(states, groups):
     """A basis with two-qubit gates is routed on from where the program ends."""
     vectors = evolve(states.program, states.parameters)
-    for place in (placing_on(None, Seeds(0), 1), placing_on(line(), Seeds(0), 2)):
-        placed = place(states.program)
+    for place in (transpile_on(None, Seeds(0), 1), transpile_on(line(), Seeds(0), 2)):
+        transpiled_program = place(states.program)
         values = gate_values(states.program, states.parameters[:1])
         for group in groups:
-            circuit = placed.measured(group)
+            circuit = transpiled_program.measured(group)
             bound = circuit.assign_parameters(bind_gates(circuit, values)[0])
             expected = np.abs(group.basis.rotate(vectors[:1])[0]) ** 2
             assert probabilities(bound) == pytest.approx(expected, abs=1e-8)
@@ -120,7 +120,7 @@ def test_executors_give_the_means_of_the_generators(states, groups):
     ):
         key = RequestKey("train", 0)
         work = measure(groups, states, shape=(3, 1), phases={g: [0] for g in range(3)}, shots=[shots] * 3, key=key)
-        found[name], _ = drive(work, executor)
+        found[name], _ = run_measurements(work, executor)
     assert found["vectors"].means[:, 0] == pytest.approx(expected, abs=1e-10)
     sigma = np.sqrt(np.maximum(np.diagonal(found["sampler"].covariance[:, 0], axis1=1, axis2=2), 1e-4))
     assert np.abs((found["sampler"].means[:, 0] - expected) / sigma).max() < 4.5
@@ -133,12 +133,12 @@ def test_covariances_carry_the_signs(rng):
     state = rng.normal(size=(1, 16)) + 1j * rng.normal(size=(1, 16))
     state /= np.linalg.norm(state)
     shots = 400_000
-    readout = Readout(group=group, states=np.array([0]), shots=shots)
+    readout = GroupMeasurement(group=group, states=np.array([0]), shots=shots)
     prepared = VectorStates(vectors=state, energies=np.zeros(1), gaps=np.ones(1))
     executor = AerExecutor(Seeds(1))
     request = Request(key=RequestKey("train", 0), prepared=prepared, readouts=(readout,))
     found = executor.collect(executor.submit(request)).outcomes[0].moments(group)
-    matrices = [group.operator(row).to_matrix() for row in np.eye(group.num_generators)]
+    matrices = [group.operator(row).to_matrix() for row in np.eye(group.num_terms)]
     products = [[np.vdot(state[0], a @ b @ state[0]).real for b in matrices] for a in matrices]
     means = group.expectations(state)[0]
     assert found.covariance[0] * shots == pytest.approx(np.array(products) - np.outer(means, means), abs=0.02)
@@ -153,7 +153,7 @@ class Store(dict):
 
 @every_kind
 def test_a_job_has_a_pub_for_every_basis_of_its_own(states, groups):
-    readouts = tuple(Readout(group=group, states=np.array([0, 2]), shots=10) for group in groups)
+    readouts = tuple(GroupMeasurement(group=group, states=np.array([0, 2]), shots=10) for group in groups)
     request = Request(key=RequestKey("train", 0), prepared=states, readouts=readouts)
     (job,) = DeviceCircuits(line(), Seeds(1), Store()).jobs(request)
     assert [pub.num_circuits for pub in job.pubs] == [2, 4]
@@ -171,7 +171,7 @@ def test_readout_mitigation_says_that_it_knows_single_qubits_only(states, groups
     phases = {g: [0] for g in range(3)}
     work = measure(groups, states, shape=(3, 1), phases=phases, shots=[100] * 3, key=RequestKey("train", 0))
     with pytest.raises(ConfigError, match=r"execution\.mitigation\.readout: the basis of group g0 has two-qubit gates"):
-        drive(mitigated(work, ReadoutMitigation()), AerExecutor(Seeds(0)))
+        run_measurements(mitigated(work, ReadoutMitigation()), AerExecutor(Seeds(0)))
 
 
 @every_kind

@@ -3,15 +3,15 @@
 import pytest
 
 from qep_qiskit.budget.reaching import shots_to_reach
+from qep_qiskit.budget.setup import setup_of
+from qep_qiskit.budget.study import Study
+from qep_qiskit.budget.training import training_points, training_rows
 from qep_qiskit.config import from_file
-from qep_qiskit.studies.budget_setup import setup_of
-from qep_qiskit.studies.budget_training import training_points, training_rows
-from qep_qiskit.studies.gradient import Study
-from qep_qiskit.studies.pool import open_pool
+from qep_qiskit.runs.pool import open_pool
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::qep_qiskit.errors.QepWarning")
+@pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.QepWarning")
 @pytest.mark.parametrize("task", ["xor", "parity"])
 def test_a_low_loss_takes_at_most_half_the_shots_of_the_best_fixed_budget(task, request, tmp_path):
     """Mean loss of ten epochs, median of seven seeds; where a loss of 0.01 is enough, few fixed shots do as well."""

@@ -9,16 +9,16 @@ from exact_noise import ExactNoise
 
 from qep_qiskit.budget.gradient_study import Setting, measure_setting
 from qep_qiskit.budget.problem import with_known_signals
+from qep_qiskit.budget.setup import problem_of, setup_of
 from qep_qiskit.config import from_file
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import Contrast
-from qep_qiskit.measurement import drive
-from qep_qiskit.seeds import Seeds
-from qep_qiskit.studies.budget_setup import problem_of, setup_of
+from qep_qiskit.measurement import run_measurements
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.NudgeBeyondGapWarning"),
-    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.BranchJumpWarning"),
+    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning"),
+    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.BranchJumpWarning"),
 ]
 
 CONFIG = Path(__file__).parents[2] / "configs" / "antiferromagnet.toml"
@@ -52,7 +52,7 @@ def estimates(problem, contrast, shots, repeats):
     )
     executor = VectorExecutor(Seeds(12))
     given = problem.weights, problem.inputs, problem.targets
-    return [drive(estimator.estimate(*given, RequestKey("test", r)), executor)[0] for r in range(repeats)]
+    return [run_measurements(estimator.estimate(*given, RequestKey("test", r)), executor)[0] for r in range(repeats)]
 
 
 def test_gradient(problem, exact):

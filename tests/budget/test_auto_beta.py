@@ -10,19 +10,19 @@ from cases import NO_INPUTS, half_one_plus_z, random_network
 from chi_square import LIMIT, mean_p_value
 from exact_noise import ExactNoise, ExactSignalNoise
 
-from qep_qiskit.cost import LossOnExpectations
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator, PilotSettings, first_beta, measure_pilot
 from qep_qiskit.learning.exact_gradient import exact_gradient
-from qep_qiskit.measurement import drive
+from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import chain, complete, ring
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
-from qep_qiskit.seeds import Seeds
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.NudgeBeyondGapWarning"),
-    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.BranchJumpWarning"),
+    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning"),
+    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.BranchJumpWarning"),
 ]
 
 FIXED, GRID = 0.1, np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0])
@@ -62,7 +62,7 @@ def piloted(problem, kind, shots):
         every = np.ones(len(weights), dtype=bool)
         return measure_pilot(*given, beta=start, levels=levels, trainable=every, in_units_of_signals=True)
 
-    return [drive(work(repeat), executor)[0].model.best_beta(shots) for repeat in range(PILOTS)]
+    return [run_measurements(work(repeat), executor)[0].model.best_beta(shots) for repeat in range(PILOTS)]
 
 
 def gains(problem, kind, shots):
@@ -107,6 +107,6 @@ def test_exact_errors_are_those_of_repeats(kind, aim, shots):
     assert exact.gradient == pytest.approx(exact_gradient(hamiltonian, weights, NO_INPUTS, targets).gradient, abs=1e-8)
     estimator, executor = estimator_of(hamiltonian, kind, shots, 0.6), VectorExecutor(Seeds(3))
     works = (estimator.estimate(weights, NO_INPUTS, targets, RequestKey("test", r)) for r in range(300))
-    found = np.array([drive(work, executor)[0].gradient for work in works])
+    found = np.array([run_measurements(work, executor)[0].gradient for work in works])
     squares = ((found - exact.gradient) ** 2).sum(axis=1)
     assert mean_p_value(squares, exact.errors(kind, [0.6], shots)[0] ** 2) > LIMIT

@@ -9,17 +9,17 @@ from chi_square import LIMIT, mean_p_value, variance_p_value
 from reference import expectation, ground, pauli_matrix
 
 from qep_qiskit.budget import SPSA, FiniteDifferences, costs
-from qep_qiskit.cost import LossOnExpectations, OperatorCost
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.operators import PauliString, sparse_pauli_op
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, StatevectorExecutor, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.exact_gradient import exact_gradient
-from qep_qiskit.measurement import Usage, drive
-from qep_qiskit.network import Start, chain
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import PauliWord, sparse_pauli_op
+from qep_qiskit.measurement import Usage, run_measurements
+from qep_qiskit.network import WeightInitialisation, chain
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation
-from qep_qiskit.seeds import Seeds
 
 SEEDS = Seeds(7)
 KEY = RequestKey("test", 0)
@@ -48,7 +48,7 @@ def problem_of(cost, rng, graph="edges", samples=1, num_inputs=0, **options):
     aim = {
         "operator": lambda: OperatorCost.squared_error((last,), last + 1),
         "loss": lambda: LossOnExpectations.on_spins((last,), last + 1),
-        "x": lambda: OperatorCost.from_operator(sparse_pauli_op([(PauliWord.of("X", last), 1.0)], last + 1)),
+        "x": lambda: OperatorCost.from_operator(sparse_pauli_op([(PauliString.of("X", last), 1.0)], last + 1)),
     }[cost]()
     targets = rng.uniform(-0.5, 0.5, (samples, 0 if cost == "x" else 1))
     return NudgedHamiltonian(network, aim), weights, rng.normal(size=(samples, num_inputs)), targets
@@ -60,7 +60,7 @@ def estimated(method, problem, key=KEY, executor=None, preparation=None):
         hamiltonian=hamiltonian, preparation=preparation or ExactPreparation(), contrast=Contrast(), shots=None
     )
     work = method.estimate(estimator, weights, inputs, targets, key)
-    return drive(work, executor or VectorExecutor(SEEDS))[0]
+    return run_measurements(work, executor or VectorExecutor(SEEDS))[0]
 
 
 def repeated(method, problem, repeats):
@@ -228,7 +228,9 @@ every_method = pytest.mark.parametrize("name", METHODS)
 
 @every_method
 def test_frozen_weights_are_left_alone(name, rng):
-    problem = problem_of("operator", rng, couplings=Start(frozen=["J[0,2]"]), biases=Start(frozen=True))
+    problem = problem_of(
+        "operator", rng, couplings=WeightInitialisation(frozen=["J[0,2]"]), biases=WeightInitialisation(frozen=True)
+    )
     trainable = problem[0].network.layout.trainable()
     assert 0 < trainable.sum() < len(trainable)
     found = estimated(METHODS[name], problem)

@@ -5,12 +5,12 @@ import pytest
 from cases import SMALL_GRAPHS, half_one_plus_z, random_network
 
 from qep_qiskit.budget import finite_difference_candidates, spsa_candidates
-from qep_qiskit.cost import LossOnExpectations
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.network import Start
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import PauliWord, sparse_pauli_op
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.operators import PauliString, sparse_pauli_op
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.network import WeightInitialisation
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.network.nudge import NudgedHamiltonian
 
 SEEDS = Seeds(0)
 
@@ -24,8 +24,8 @@ def hamiltonian(rng):
 @pytest.fixture
 def with_loss(rng):
     """Outputs in two groups."""
-    network, _ = random_network(SMALL_GRAPHS["edges"], rng, couplings=Start(frozen=True))
-    observables = tuple(sparse_pauli_op([(PauliWord.of(letter, 2), 1.0)], 3) for letter in "ZX")
+    network, _ = random_network(SMALL_GRAPHS["edges"], rng, couplings=WeightInitialisation(frozen=True))
+    observables = tuple(sparse_pauli_op([(PauliString.of(letter, 2), 1.0)], 3) for letter in "ZX")
     return NudgedHamiltonian(network, LossOnExpectations(observables))
 
 
@@ -68,7 +68,7 @@ def test_too_few_shots_leave_nothing_to_choose(hamiltonian, with_loss):
 
 
 def test_nothing_trains(rng):
-    frozen = Start(frozen=True)
+    frozen = WeightInitialisation(frozen=True)
     network, _ = random_network(SMALL_GRAPHS["edges"], rng, couplings=frozen, biases=frozen, fields=frozen)
     hamiltonian = NudgedHamiltonian(network, half_one_plus_z(2, 3))
     assert not np.any(network.layout.trainable())

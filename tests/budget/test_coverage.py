@@ -9,17 +9,17 @@ from chi_square import LIMIT, mean_p_value
 
 from qep_qiskit.budget.gradient_study import Setting, measure_setting
 from qep_qiskit.budget.problem import GradientProblem, true_gradient
-from qep_qiskit.cost import LossOnExpectations
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.exact_gradient import exact_gradient
-from qep_qiskit.measurement import drive
+from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import chain
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
-from qep_qiskit.seeds import Seeds
 
-pytestmark = pytest.mark.filterwarnings("ignore::qep_qiskit.errors.NudgeBeyondGapWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning")
 
 SHOTS, BETA, REPEATS = 1000, 0.6, 2500
 
@@ -55,7 +55,7 @@ def test_error_bars_of_repeats(kind, problem):
     given = problem.weights, problem.inputs, problem.targets
     estimator = replace(problem.estimator, contrast=Contrast(kind=kind, beta=0.3))
     works = (estimator.estimate(*given, RequestKey(kind, r)) for r in range(REPEATS))
-    found = [drive(work, problem.executor)[0] for work in works]
+    found = [run_measurements(work, problem.executor)[0] for work in works]
     gradients = np.array([one.gradient for one in found])
     squares = ((gradients - gradients.mean(axis=0)) ** 2).sum(axis=1) * REPEATS / (REPEATS - 1)
     claimed = np.mean([one.variance for one in found], axis=0)

@@ -7,15 +7,15 @@ from chi_square import LIMIT, mean_p_value, variance_p_value
 
 from qep_qiskit.ansatz import hamiltonian_variational, hardware_efficient
 from qep_qiskit.budget import ParameterShift, costs, exact_angle_gradient
-from qep_qiskit.cost import LossOnExpectations, OperatorCost
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.operators import PauliString, sparse_pauli_op
+from qep_qiskit.core.program import Layer, LayerProgram
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.evolution import evolve
 from qep_qiskit.execution import RequestKey, StatevectorExecutor
-from qep_qiskit.measurement import Usage, drive
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import PauliWord, sparse_pauli_op
-from qep_qiskit.program import Layer, LayerProgram
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.measurement import Usage, run_measurements
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
 
 SEEDS = Seeds(3)
 SAMPLES = 3
@@ -39,8 +39,8 @@ class Counting(StatevectorExecutor):
 def hamiltonian_of(cost, rng):
     network, _ = random_network(SMALL_GRAPHS["edges"], rng)
     observables = (
-        sparse_pauli_op([(PauliWord.of("Z", 2), 1.0), (PauliWord.of("X", 0), 0.5)], 3),
-        sparse_pauli_op([(PauliWord.of("Y", 0, 1), 0.7), (PauliWord(()), 0.2)], 3),
+        sparse_pauli_op([(PauliString.of("Z", 2), 1.0), (PauliString.of("X", 0), 0.5)], 3),
+        sparse_pauli_op([(PauliString.of("Y", 0, 1), 0.7), (PauliString(()), 0.2)], 3),
     )
     aim = OperatorCost.squared_error((1, 2), 3) if cost == "operator" else LossOnExpectations(observables)
     return NudgedHamiltonian(network, aim)
@@ -51,9 +51,9 @@ def shared_angles(groups, rng):
     layers = [
         Layer(
             group=g,
-            source=rng.integers(-1, 4, groups[g].num_generators),
-            scale=rng.choice([0.0, 0.5, -1.3, 2.0], groups[g].num_generators),
-            offset=rng.normal(size=groups[g].num_generators),
+            source=rng.integers(-1, 4, groups[g].num_terms),
+            scale=rng.choice([0.0, 0.5, -1.3, 2.0], groups[g].num_terms),
+            offset=rng.normal(size=groups[g].num_terms),
         )
         for g in (0, 1, 0, 1, 0)
     ]
@@ -78,7 +78,7 @@ def problem_of(cost, program, rng):
 
 def estimated(problem, shots, step=0, executor=None):
     work = ParameterShift(shots=shots).estimate(*problem, RequestKey("test", step))
-    return drive(work, executor or StatevectorExecutor(SEEDS))[0]
+    return run_measurements(work, executor or StatevectorExecutor(SEEDS))[0]
 
 
 def cost_of(problem, shift):

@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 from cases import SMALL_GRAPHS, random_network
 
-from qep_qiskit.budget.problem import GradientProblem, KeptStates, true_gradient, with_known_signals
-from qep_qiskit.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.budget.problem import CachedStates, GradientProblem, true_gradient, with_known_signals
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, StatevectorExecutor, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.exact_gradient import exact_gradient
-from qep_qiskit.losses import CrossEntropy, SquaredError
-from qep_qiskit.measurement import drive
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.measurement import run_measurements
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.losses import CrossEntropy, SquaredError
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation
-from qep_qiskit.seeds import Seeds
 
 # Nudges beyond the gap are on purpose: they show differences through less noise.
-pytestmark = pytest.mark.filterwarnings("ignore::qep_qiskit.errors.QepWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.QepWarning")
 KEY = RequestKey("test", 0)
 COSTS = {
     "squared": lambda size: LossOnExpectations.on_spins((0, 2), size, SquaredError()),
@@ -51,7 +51,9 @@ def problem_of(cost, rng, *, preparation=None, shots=50, kind="symmetric", beta=
 
 def estimate(problem, key=KEY, **changes):
     estimator = replace(problem.estimator, **changes)
-    return drive(estimator.estimate(problem.weights, problem.inputs, problem.targets, key), problem.executor)[0]
+    return run_measurements(
+        estimator.estimate(problem.weights, problem.inputs, problem.targets, key), problem.executor
+    )[0]
 
 
 class Asked:
@@ -70,7 +72,7 @@ class Asked:
 @pytest.mark.parametrize("preparation", [None, AdiabaticPreparation(total_time=2.0, steps=6)])
 def test_kept_states_change_nothing(cost, kind, preparation, rng):
     problem = problem_of(cost, rng, preparation=preparation, kind=kind)
-    kept = KeptStates(problem.estimator.preparation)
+    kept = CachedStates(problem.estimator.preparation)
     for repeat in range(3):
         key = RequestKey("test", repeat)
         plain, again = estimate(problem, key), estimate(problem, key, preparation=kept)
@@ -83,7 +85,7 @@ def test_states_are_prepared_once(rng):
     for cost, at_most in (("operator", 1), ("squared", 6)):
         problem = problem_of(cost, rng)
         asked = Asked(problem.estimator.preparation)
-        kept = KeptStates(asked)
+        kept = CachedStates(asked)
         for repeat in range(5):
             estimate(problem, RequestKey("test", repeat), preparation=kept)
         assert asked.times == at_most

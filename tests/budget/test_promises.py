@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
-from qep_qiskit.measurement import drive
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.measurement import run_measurements
 
 STUDY = Path(__file__).parents[2] / "benchmarks" / "budget_promises.py"
 SEED = 2027  # constants were chosen on seeds 1 to 3
@@ -28,8 +28,8 @@ def study():
 
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.NudgeBeyondGapWarning"),
-    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.BranchJumpWarning"),
+    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning"),
+    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.BranchJumpWarning"),
 ]
 
 
@@ -49,7 +49,7 @@ def test_exact_errors_of_the_study_are_those_of_repeats(study, index):
     for name in ("one_sided_negative", "four_point"):
         estimator = replace(case.estimator(name, 1, 0.4), shots=(60, 90))
         works = (estimator.estimate(weights, study.NO_INPUTS, targets, RequestKey("test", r)) for r in range(400))
-        found = np.array([drive(work, VectorExecutor(Seeds(99)))[0].gradient for work in works])
+        found = np.array([run_measurements(work, VectorExecutor(Seeds(99)))[0].gradient for work in works])
         squares = ((found - case.exact.gradient) ** 2).sum(axis=1) / case.exact.length**2
         exact = case.error(name, 0.4, np.array([60, 90])) ** 2
         assert abs(squares.mean() - exact) < 5 * squares.std() / np.sqrt(len(squares))

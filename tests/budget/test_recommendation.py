@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from qep_qiskit.budget.gradient_study import StudyPilot
-from qep_qiskit.budget.recommendation import Situation, for_error, for_seconds, for_shots
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution.usage import estimated_qpu_seconds
+from qep_qiskit.budget.recommendation import BudgetProblem, for_error, for_seconds, for_shots
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.device.usage import estimated_qpu_seconds
 from qep_qiskit.learning import ErrorModel
 
 LENGTH = 0.8
@@ -31,9 +31,9 @@ def pilot(name, signal_variance=0.0):
     return StudyPilot(model=model, resolved=True, batches=np.array(batches))
 
 
-def situation(*names, **changes):
+def budget_problem(*names, **changes):
     given = {"groups": ("Z", "X"), "gradient_length": LENGTH, "samples": 4, "jobs": 2, "steps": 50}
-    return Situation(pilots={name: pilot(name) for name in names or MODELS}, **(given | changes))
+    return BudgetProblem(pilots={name: pilot(name) for name in names or MODELS}, **(given | changes))
 
 
 def judged(answer, here):
@@ -44,7 +44,7 @@ def judged(answer, here):
 
 
 def answers():
-    here = situation()
+    here = budget_problem()
     return here, [*for_shots(here, 500), *for_error(here, 0.1), *for_seconds(here, 20.0)]
 
 
@@ -76,7 +76,7 @@ def test_negative_nudges_only_where_they_are_meant():
 
 @pytest.mark.parametrize("error", [0.5, 0.1, 0.02, 0.005])
 def test_the_error_is_reached_with_hardly_more_than_it_takes(error):
-    here = situation()
+    here = budget_problem()
     found = for_error(here, error)
     assert [one.contrast for one in sorted(found, key=lambda one: one.total_shots)] == [one.contrast for one in found]
     for one in found:
@@ -85,7 +85,7 @@ def test_the_error_is_reached_with_hardly_more_than_it_takes(error):
 
 
 def test_what_an_error_costs_buys_that_error():
-    here = situation()
+    here = budget_problem()
     for wanted in (0.3, 0.1, 0.03):
         cheapest = for_error(here, wanted)[0]
         bought = for_seconds(here, cheapest.qpu_seconds * (1 + 1e-12))[0]
@@ -95,13 +95,13 @@ def test_what_an_error_costs_buys_that_error():
 
 @pytest.mark.parametrize("seconds", [4.02, 4.1, 7.7, 30.0, 600.0])
 def test_seconds_are_spent_but_not_overdrawn(seconds):
-    for one in for_seconds(situation(), seconds):
+    for one in for_seconds(budget_problem(), seconds):
         assert one.qpu_seconds <= seconds
         assert one.qpu_seconds == pytest.approx(seconds, rel=0.01)
 
 
 def test_contrasts_are_compared_at_equal_shots_in_all():
-    found = for_shots(situation(), 1000)
+    found = for_shots(budget_problem(), 1000)
     totals = [one.total_shots for one in found]
     assert totals == pytest.approx([1000 * 5 * 4] * 4, rel=0.01)
     assert next(one.shots for one in found if one.contrast == "symmetric") == 1000
@@ -111,7 +111,7 @@ def test_contrasts_are_compared_at_equal_shots_in_all():
 def test_a_split_that_gains_nothing_is_not_recommended():
     model = ErrorModel(order=2, bias_squared=0.4, shot_variance=(1.0, 1.0), beta_scale=0.3)
     even = StudyPilot(model=model, resolved=True, batches=np.array([2.0, 2.0]))
-    only = Situation(pilots={"symmetric": even}, groups="ZX", gradient_length=1.0, samples=1, jobs=1, steps=1)
+    only = BudgetProblem(pilots={"symmetric": even}, groups="ZX", gradient_length=1.0, samples=1, jobs=1, steps=1)
     assert for_shots(only, 100)[0].split is None
     assert "allocation" not in for_shots(only, 100)[0].toml
 
@@ -129,25 +129,25 @@ def test_toml_says_what_is_recommended():
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
 def test_numbers_that_mean_nothing(value):
     with pytest.raises(ConfigError, match="--target-error: expected a number above zero"):
-        for_error(situation(), value)
+        for_error(budget_problem(), value)
     with pytest.raises(ConfigError, match="--qpu-seconds: expected a number above zero"):
-        for_seconds(situation(), value)
+        for_seconds(budget_problem(), value)
 
 
 def test_out_of_reach():
     with pytest.raises(ConfigError, match="is out of reach with 1e12 shots"):
-        for_error(situation(), 1e-9)
-    assert {one.contrast for one in for_error(situation(), 1e-3)} == {"symmetric", "four_point"}
+        for_error(budget_problem(), 1e-9)
+    assert {one.contrast for one in for_error(budget_problem(), 1e-3)} == {"symmetric", "four_point"}
 
 
 def test_too_few_seconds_name_enough():
     with pytest.raises(ConfigError, match="expected at least ") as caught:
-        for_seconds(situation(), 3.0)
+        for_seconds(budget_problem(), 3.0)
     least = float(str(caught.value).split("at least ")[1].split()[0])
-    assert all(one.shots == 1 for one in for_seconds(situation(), least))
+    assert all(one.shots == 1 for one in for_seconds(budget_problem(), least))
 
 
 def test_no_error_is_relative_to_no_gradient():
     with pytest.raises(ConfigError, match="the gradient is zero"):
-        for_error(situation(gradient_length=0.0), 0.1)
-    assert math.isnan(for_shots(situation(gradient_length=0.0), 10)[0].relative_error)
+        for_error(budget_problem(gradient_length=0.0), 0.1)
+    assert math.isnan(for_shots(budget_problem(gradient_length=0.0), 10)[0].relative_error)

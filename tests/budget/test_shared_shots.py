@@ -6,15 +6,15 @@ from cases import NO_INPUTS, exact_contrast, half_one_plus_z, random_network
 from chi_square import LIMIT, mean_p_value, variance_p_value
 from scipy.stats import f
 
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator
-from qep_qiskit.measurement import drive
+from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import complete
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
-from qep_qiskit.seeds import Seeds
 
-pytestmark = pytest.mark.filterwarnings("ignore::qep_qiskit.errors.NudgeBeyondGapWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning")
 
 REPEATS, EACH = 600, 60
 CONTRAST = Contrast(kind="symmetric", beta=0.4)
@@ -27,7 +27,7 @@ def estimates(hamiltonian, weights, inputs, grouping, shots):
     targets = np.zeros((len(inputs), 0))
     executor = VectorExecutor(Seeds(8))
     works = (estimator.estimate(weights, inputs, targets, RequestKey(grouping, r)) for r in range(REPEATS))
-    found = [drive(work, executor) for work in works]
+    found = [run_measurements(work, executor) for work in works]
     return np.array([one.gradient for one, _ in found]), np.array([one.variance for one, _ in found]), found[0][1]
 
 

@@ -6,7 +6,7 @@ from chi_square import LIMIT
 from scipy.stats import binom, kstest
 
 from qep_qiskit.budget import mse_pull, point_statistics
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
 
 RECORDED = {
     *("rmse", "rmse_low", "rmse_high", "relative_rmse", "bias", "bias_low", "bias_high", "std"),

@@ -7,15 +7,15 @@ from chi_square import LIMIT, mean_p_value
 from exact_noise import ExactNoise
 from reference import fitted_slope
 
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator, first_beta, measure_pilot
-from qep_qiskit.measurement import drive
+from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import chain, complete, ring
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
-from qep_qiskit.seeds import Seeds
 
-pytestmark = pytest.mark.filterwarnings("ignore::qep_qiskit.errors.NudgeBeyondGapWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning")
 
 KINDS = ("one_sided", "symmetric")
 SHOTS = (1000, 10_000, 100_000)
@@ -66,7 +66,7 @@ class Curves:
         for repeat in range(repeats):
             given = estimator, self.weights, NO_INPUTS, NO_INPUTS, RequestKey("pilot", repeat)
             work = measure_pilot(*given, beta=start, levels=6, trainable=trainable)
-            found.append(drive(work, executor)[0].model.best_beta(shots))
+            found.append(run_measurements(work, executor)[0].model.best_beta(shots))
         return np.array(found)
 
 
@@ -150,7 +150,7 @@ def test_exact_errors_are_those_of_repeats(kind, published):
             )
             executor = VectorExecutor(Seeds(9))
             works = (estimator.estimate(one.weights, NO_INPUTS, NO_INPUTS, RequestKey("t", r)) for r in range(150))
-            found = np.array([drive(work, executor)[0].gradient for work in works])
+            found = np.array([run_measurements(work, executor)[0].gradient for work in works])
             squares = ((found - one.exact.gradient) ** 2).sum(axis=1)
             assert mean_p_value(squares, one.exact.errors(kind, [beta], 1000)[0] ** 2) > LIMIT
 

@@ -15,7 +15,8 @@ import pytest
 
 from qep_qiskit.cli import main
 from qep_qiskit.config import from_file
-from qep_qiskit.learning import Checkpoints, MetricsFile, RunFolder
+from qep_qiskit.runs.callbacks import Checkpoints, MetricsFile
+from qep_qiskit.runs.folder import RunFolder
 
 os.environ["COLUMNS"] = "80"
 

@@ -50,7 +50,7 @@ def wait_for(condition, child):
 def drawn():
     """Figures take longer than the points of these studies: they are drawn where somebody looks at them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("qep_qiskit.report.budget.write_budget_report", lambda *_, **__: [])
+        patch.setattr("qep_qiskit.budget.report.write_budget_report", lambda *_, **__: [])
         yield patch
 
 
@@ -61,7 +61,7 @@ def studied(qep, runs, drawn):
     drawn.undo()
     result = qep("budget", runs / "exact.toml", *words(), "--out", folder, "--jobs", 1)
     assert result.code == 0, result.err
-    drawn.setattr("qep_qiskit.report.budget.write_budget_report", lambda *_, **__: [])
+    drawn.setattr("qep_qiskit.budget.report.write_budget_report", lambda *_, **__: [])
     return folder, result
 
 

@@ -20,8 +20,8 @@ WAYS = {
 CERTAIN = {"search", "annealing"}
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.NudgeBeyondGapWarning"),
-    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.BranchJumpWarning"),
+    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning"),
+    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.BranchJumpWarning"),
 ]
 
 

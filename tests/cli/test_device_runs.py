@@ -10,9 +10,9 @@ pytest.importorskip("qiskit_ibm_runtime")
 from ibm_stand_in import FractionalService, StandInService, api_error
 
 from qep_qiskit.config import build_executor
-from qep_qiskit.execution import patience
-from qep_qiskit.execution.ibm import IbmDevice
-from qep_qiskit.execution.ledger import JobLedger
+from qep_qiskit.device import retries as retries
+from qep_qiskit.device.ibm import IbmDevice
+from qep_qiskit.device.ledger import JobLedger
 
 SETTINGS = [
     "execution.backend=ibm_stand_in",
@@ -33,9 +33,9 @@ def service(monkeypatch):
         section = config.execution
         return IbmDevice(found, section.backend, sampler=found.sampler, rep_delay=section.rep_delay)
 
-    monkeypatch.setattr("qep_qiskit.studies.training.build_device", device)
-    quick = patience.Patience(settling=0.1, first_pause=0.005, longest_pause=0.01, without_answer=0.3, wait=0.05)
-    for module in ("qep_qiskit.cli.jobs._QUICK", "qep_qiskit.execution.jobs.Patience"):
+    monkeypatch.setattr("qep_qiskit.runs.training.build_device", device)
+    quick = retries.RetryPolicy(settling=0.1, first_pause=0.005, longest_pause=0.01, without_answer=0.3, wait=0.05)
+    for module in ("qep_qiskit.cli.jobs._QUICK", "qep_qiskit.device.jobs.Patience"):
         monkeypatch.setattr(module, quick if module.endswith("_QUICK") else lambda: quick)
     monkeypatch.setattr(build_executor, "Patience", lambda wait: quick if wait is None else replace(quick, wait=wait))
     return found
@@ -158,7 +158,7 @@ def test_a_run_beyond_the_allowance_does_not_start(refused, service, here, setti
 
 def test_a_run_stops_before_the_job_that_passes_the_limit(qep, service, here, settings, monkeypatch):
     folder = here / "run"
-    monkeypatch.setattr("qep_qiskit.studies.plan.RunPlan.require_start", lambda plan: None)
+    monkeypatch.setattr("qep_qiskit.plan.estimate.RunPlan.require_start", lambda plan: None)
     words = settings(*SETTINGS, "execution.max_qpu_seconds=10")
     result = qep("train", here / "circuits.toml", "--out", folder, *words)
     assert result.code == 2
@@ -186,7 +186,7 @@ def test_plan_of_a_live_device_weighs_fractional_gates(qep, service, here, setti
         fractional = config.execution.fractional_gates
         return IbmDevice(found, "ibm_stand_in", sampler=found.sampler, fractional_gates=fractional)
 
-    monkeypatch.setattr("qep_qiskit.studies.training.build_device", device)
+    monkeypatch.setattr("qep_qiskit.runs.training.build_device", device)
     words = settings(*SETTINGS, f"execution.fractional_gates={json.dumps(used)}")
     plan = qep("plan", here / "circuits.toml", "--json", *words).object
     told = [saving["change"] for saving in plan["savings"] if "fractional_gates" in saving["change"]]

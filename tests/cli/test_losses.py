@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from qep_qiskit.errors import UnreachableTargetWarning
+from qep_qiskit.core.errors import UnreachableTargetWarning
 
 _OWN = """
 import numpy as np

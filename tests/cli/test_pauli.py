@@ -1,4 +1,4 @@
-"""Every command on a network of Pauli words in several bases."""
+"""Every command on a network of Pauli strings in several bases."""
 
 import json
 
@@ -109,7 +109,7 @@ def bonds(here):
 
 
 @pytest.mark.deep(but=["statevector"])
-@pytest.mark.filterwarnings("ignore::qep_qiskit.errors.QepWarning")
+@pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.QepWarning")
 @pytest.mark.parametrize("way", WAYS)
 def test_trains_and_resumes_in_bases_with_two_qubit_gates(qep, bonds, stopped, records, here, settings, way):
     assert qep("train", bonds, "--out", "whole", *settings(WAYS[way])).code == 0
@@ -140,7 +140,7 @@ def test_readout_mitigation_of_such_bases_is_refused(qep, bonds):
 
 
 @pytest.mark.deep(but=["exact"])
-@pytest.mark.filterwarnings("ignore::qep_qiskit.errors.QepWarning")
+@pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.QepWarning")
 @pytest.mark.parametrize("way", ["exact", "statevector", "measured"])
 def test_trains_in_few_bases_that_cover_all_words(qep, mixed, stopped, records, here, settings, way):
     words = [WAYS[way], "measurement.grouping='cover'", "measurement.test_shots=50"]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from qep_qiskit.execution import patience
-from qep_qiskit.execution.ledger import JobLedger
+from qep_qiskit.device import retries as retries
+from qep_qiskit.device.ledger import JobLedger
 
 SETTINGS = [
     "execution.backend=provider_stand_in:KeepingBackend",
@@ -20,7 +20,7 @@ def provider(here, settings, monkeypatch):
     """The folder of the provider's jobs, and the settings of a run on it."""
     folder = here / "provider"
     folder.mkdir()
-    quick = patience.Patience(settling=0.1, first_pause=0.005, longest_pause=0.01, without_answer=0.3)
+    quick = retries.RetryPolicy(settling=0.1, first_pause=0.005, longest_pause=0.01, without_answer=0.3)
     monkeypatch.setattr("qep_qiskit.config.build_executor.Patience", lambda wait: quick)
     return folder, settings(*SETTINGS, f"execution.backend_options.folder={folder}")
 
@@ -81,7 +81,7 @@ def test_bits_of_counts_are_those_of_a_memory(provider):
     from provider_stand_in import KeepingBackend
     from qiskit import QuantumCircuit
 
-    from qep_qiskit.execution.running import bits_of_result
+    from qep_qiskit.execution.backend_runs import bits_of_result
 
     circuit = QuantumCircuit(1)
     circuit.h(0)

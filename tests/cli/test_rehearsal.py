@@ -9,8 +9,8 @@ pytest.importorskip("qiskit_ibm_runtime")
 from ibm_stand_in import TOKEN, StandInService
 from qiskit.transpiler import InstructionProperties
 
-from qep_qiskit.errors import DeviceError
-from qep_qiskit.execution import ibm
+from qep_qiskit.core.errors import DeviceError
+from qep_qiskit.device import ibm
 
 CONFIG = """
 name = "rehearsed"

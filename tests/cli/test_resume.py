@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from qep_qiskit.config import from_file
-from qep_qiskit.errors import RunFolderError
-from qep_qiskit.files import hold
-from qep_qiskit.learning import Checkpoints, MetricsFile, RunFolder
+from qep_qiskit.core.errors import RunFolderError
+from qep_qiskit.core.files import hold
+from qep_qiskit.runs.callbacks import Checkpoints, MetricsFile
+from qep_qiskit.runs.folder import RunFolder
 
 LAST_STEP = 6
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from qep_qiskit.config import from_file
-from qep_qiskit.learning import Checkpoints, MetricsFile, RunFolder
+from qep_qiskit.runs.callbacks import Checkpoints, MetricsFile
+from qep_qiskit.runs.folder import RunFolder
 
 REQUESTS = 65
 FIRST_LOOK_AT_TEST_SAMPLES = range(5, 10)
@@ -25,7 +26,7 @@ class StopAtRequest:
 
     def on_request(self, trainer):
         self.seen += 1
-        self.left = len(trainer.state.journal), trainer.state.step, trainer.state.epoch
+        self.left = len(trainer.state.request_log), trainer.state.step, trainer.state.epoch
         if self.seen == self.number:
             trainer.request_stop()
 

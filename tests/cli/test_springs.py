@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from qep_qiskit.config import from_file
-from qep_qiskit.errors import NoShotsWarning
+from qep_qiskit.core.errors import NoShotsWarning
 
 _CONFIG = """
 name = "atoms"
@@ -159,9 +159,9 @@ BAD = [
     ("preparation={kind='exact', level=1}", "preparation.level: atoms have their ground state only, got 1"),
     ("execution.backend=fake_manila", "execution.backend: network.kind = 'oscillators' runs no circuits"),
     ("execution.noise={two_qubit=0.1}", "execution.backend: network.kind = 'oscillators' runs no circuits"),
-    ("measurement.grouping=qubit_wise", "measurement.grouping: 'qubit_wise' goes with Pauli words"),
-    ("cost={kind='operator', terms=[{pauli='Z0'}]}", "cost.terms: Pauli words go with spins"),
-    ("cost={kind='loss', observables=['Z0']}", "cost.observables: Pauli words go with spins"),
+    ("measurement.grouping=qubit_wise", "measurement.grouping: 'qubit_wise' goes with Pauli strings"),
+    ("cost={kind='operator', terms=[{pauli='Z0'}]}", "cost.terms: Pauli strings go with spins"),
+    ("cost={kind='loss', observables=['Z0']}", "cost.observables: Pauli strings go with spins"),
 ]
 
 

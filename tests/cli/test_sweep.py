@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from qep_qiskit.config import from_file
-from qep_qiskit.learning import RunFolder
+from qep_qiskit.runs.folder import RunFolder
 
 GRID = ("--over", "measurement.shots=5,exact", "--over", "seed=0:2")
 NAMES = [f"shots={shots},seed={seed}" for shots in ("5", "exact") for seed in (0, 1)]

@@ -14,8 +14,8 @@ from qep_qiskit.config import from_file
 from qep_qiskit.evolution import evolve
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning import evaluate
-from qep_qiskit.measurement import drive
-from qep_qiskit.preparation import Family, Start
+from qep_qiskit.measurement import run_measurements
+from qep_qiskit.preparation import HamiltonianFamily, WarmStart
 
 SURE = ("measurement.shots='exact'", "preparation.tolerance=1e-8")
 DEEP = (*SURE, "preparation.ansatz={kind='hamiltonian', depth=3}")
@@ -90,12 +90,12 @@ def test_circuits_are_those_of_the_preparation(qep, here, name):
     folder = written(qep, f"{name}.toml", here / "circuits", "--sample", 1)
     experiment = from_file(f"{name}.toml")
     hamiltonian, data = experiment.estimator.hamiltonian, experiment.task.train.take(np.array([1]))
-    family = Family.of_free(
+    family = HamiltonianFamily.of_free(
         hamiltonian.groups,
         hamiltonian.free_coefficients(experiment.network.layout.initial(experiment.seeds), data.inputs),
         RequestKey("circuits", 1),
     )
-    prepared, _ = drive(experiment.estimator.preparation.prepare(family, Start()), experiment.executor)
+    prepared, _ = run_measurements(experiment.estimator.preparation.prepare(family, WarmStart()), experiment.executor)
     expected = Statevector(evolve(prepared.states.program, prepared.states.parameters)[0])
     assert abs(np.vdot(expected.data, state_in(folder, "free_Z").data)) == pytest.approx(1, abs=1e-9)
 
@@ -294,7 +294,7 @@ def test_no_thread_outlives_an_error_of_the_executor(here):
         def submit(self, request):
             return request
 
-        def collect(self, ticket):
+        def collect(self, job_handle):
             raise RuntimeError("the machine is gone")
 
     experiment = from_file("sampled.toml")
@@ -302,7 +302,9 @@ def test_no_thread_outlives_an_error_of_the_executor(here):
     weights = experiment.network.layout.initial(experiment.seeds)
     before = threading.active_count()
     with pytest.raises(RuntimeError, match="the machine is gone") as caught:
-        drive(experiment.estimator.estimate(weights, data.inputs, data.targets, RequestKey("test", 0)), Broken())
+        run_measurements(
+            experiment.estimator.estimate(weights, data.inputs, data.targets, RequestKey("test", 0)), Broken()
+        )
     assert threading.active_count() == before
     assert caught.tb is not None
 

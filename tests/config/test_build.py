@@ -7,8 +7,7 @@ from warned import warns
 
 from qep_qiskit.config import build, check_config
 from qep_qiskit.config.build_executor import build_sampler_options
-from qep_qiskit.cost import LossOnExpectations, OperatorCost
-from qep_qiskit.errors import (
+from qep_qiskit.core.errors import (
     ConfigError,
     DegenerateGroundStateWarning,
     NetworkError,
@@ -18,11 +17,12 @@ from qep_qiskit.errors import (
 )
 from qep_qiskit.execution import NoisyExecutor, SamplerExecutor, VectorExecutor
 from qep_qiskit.execution.aer import AerExecutor, fake_device
-from qep_qiskit.execution.described import description_of
+from qep_qiskit.execution.device_snapshot import description_of
 from qep_qiskit.execution.on_device import fractional_device
 from qep_qiskit.execution.sampler_options import SamplerOptions
-from qep_qiskit.losses import CrossEntropy, SquaredError
 from qep_qiskit.measurement import Extrapolation, ReadoutMitigation
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.losses import CrossEntropy, SquaredError
 from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation
 
 EXACT = {"kind": "exact"}
@@ -223,7 +223,7 @@ def test_loss(name, kind):
 
 OWN_LOSS = """
 import numpy as np
-from qep_qiskit.losses import CustomLoss
+from qep_qiskit.network.losses import CustomLoss
 quartic = CustomLoss(lambda outputs, targets: np.sum((outputs - targets) ** 4, axis=1))
 """
 
@@ -435,7 +435,7 @@ def test_no_warning(network):
 
 @pytest.mark.parametrize("preparation", [EXACT, ADIABATIC])
 def test_memory(monkeypatch, preparation):
-    monkeypatch.setattr("qep_qiskit.memory.available_bytes", lambda: 1 << 20)
+    monkeypatch.setattr("qep_qiskit.core.memory.available_bytes", lambda: 1 << 20)
     with pytest.raises(ResourceError, match=r"of 24 qubits does not fit in memory .* at most 1\d qubits would"):
         make(network={"graph": "chain", "num_spins": 24}, preparation=preparation)
 

@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 
 from qep_qiskit.config import build, load_config
-from qep_qiskit.network import GridNetwork, spread_of
-from qep_qiskit.preparation import (
-    ExactPreparation,
-    OscillatorVariational,
-    SplitOperatorPreparation,
-    VariationalPreparation,
-)
+from qep_qiskit.continuous.grid_network import GridNetwork
+from qep_qiskit.continuous.oscillator_ansatz import OscillatorVariational
+from qep_qiskit.continuous.split_operator import SplitOperatorPreparation
+from qep_qiskit.continuous.widths import variance_of
+from qep_qiskit.preparation import ExactPreparation, VariationalPreparation
 
 CONFIG = Path(__file__).parents[2] / "configs" / "oscillators_grid.toml"
 
@@ -28,7 +26,7 @@ def test_an_automatic_grid_reaches_far_enough_for_all_samples():
     assert (network.num_qubits, network.grid.names) == (6, ("atom 3", "atom 4"))
     weights = network.layout.initial(experiment.seeds)
     inputs = np.concatenate([experiment.task.train.inputs, experiment.task.test.inputs])
-    reaches = network.grid.reaches(spread_of(network.atoms, weights, inputs))
+    reaches = network.grid.margins(variance_of(network.atoms, weights, inputs))
     assert min(found.min() for found in reaches) >= 4.5
 
 
@@ -42,7 +40,7 @@ def test_a_ramp_starts_from_oscillators_as_wide_as_the_ground_states():
     preparation, network = experiment.estimator.preparation.preparation, experiment.network
     assert isinstance(preparation, SplitOperatorPreparation)
     assert (preparation.steps, preparation.total_time, preparation.start) == (6, 1.8, "equilibrium")
-    spread = spread_of(network.atoms, network.layout.initial(experiment.seeds), experiment.task.train.inputs)
+    spread = variance_of(network.atoms, network.layout.initial(experiment.seeds), experiment.task.train.inputs)
     assert preparation.driver.widths == pytest.approx(spread.widths[0], rel=1e-9)
 
 

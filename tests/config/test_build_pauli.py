@@ -7,9 +7,9 @@ import pytest
 from reference import sum_of_paulis
 
 from qep_qiskit.config import build, check_config
-from qep_qiskit.errors import ConfigError, DegenerateGroundStateWarning, QepError, UnconnectedOutputWarning
-from qep_qiskit.expressions import parse_operator
+from qep_qiskit.core.errors import ConfigError, DegenerateGroundStateWarning, QepError, UnconnectedOutputWarning
 from qep_qiskit.network import PauliNetwork
+from qep_qiskit.network.expressions import parse_operator
 
 NONE = {"task": {"kind": "none", "targets": [0.5]}}
 XOR = {"task": {"kind": "xor"}}

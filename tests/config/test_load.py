@@ -5,7 +5,7 @@ import pytest
 
 from qep_qiskit.config import Config, check_config, load_config
 from qep_qiskit.config.load import parse_override
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 TEXT = '[task]\nkind = "xor"\n[network]\nnum_spins = 2\n'

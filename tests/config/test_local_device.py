@@ -3,7 +3,7 @@
 import pytest
 
 from qep_qiskit.config import build, check_config
-from qep_qiskit.errors import ConfigError, QepError
+from qep_qiskit.core.errors import ConfigError, QepError
 from qep_qiskit.execution import native
 
 pytest.importorskip("qiskit_ibm_runtime")

@@ -10,7 +10,7 @@ from qep_qiskit.cli import main
 from qep_qiskit.config import build, check_config
 from qep_qiskit.config.schema_preparation import PREPARATIONS
 from qep_qiskit.config.schema_update import OPTIMIZERS
-from qep_qiskit.errors import ConfigError, NoLedgerWarning
+from qep_qiskit.core.errors import ConfigError, NoLedgerWarning
 from qep_qiskit.learning import STENCILS
 
 _MODULE = """
@@ -22,7 +22,7 @@ from qep_qiskit.config.network_section import NetworkSection
 from qep_qiskit.config.preparation_section import PreparationSection
 from qep_qiskit.config.schema_variational import AnsatzSection
 from qep_qiskit.learning import GradientDescent, Stencil
-from qep_qiskit.losses import SquaredError
+from qep_qiskit.network.losses import SquaredError
 from qep_qiskit.network import ClampedInputs, IsingNetwork, chain
 from qep_qiskit.preparation import AdiabaticPreparation, HardwareEfficient
 
@@ -79,7 +79,7 @@ three_point = extra_kinds:three_point
 machine = extra_kinds:machine
 [qep_qiskit.optimizers]
 plain = extra_kinds:plain
-[qep_qiskit.losses]
+[qep_qiskit.network.losses]
 squares = extra_kinds:loss
 """
 _CONFIG = """

@@ -7,12 +7,12 @@ import pytest
 from chi_square import LIMIT, mean_p_value
 from qiskit_aer import AerSimulator
 
-from qep_qiskit import RequestKey, drive
+from qep_qiskit import RequestKey, run_measurements
 from qep_qiskit.config import build, check_config
-from qep_qiskit.errors import ConfigError, NoLedgerWarning, QepError
+from qep_qiskit.core.errors import ConfigError, NoLedgerWarning, QepError
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import SamplerExecutor, bound_circuits
-from qep_qiskit.execution.circuits import placing_on
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.execution.circuits import transpile_on
 
 AER = {"backend": "qiskit_aer:AerSimulator", "backend_options": {"method": "statevector"}}
 GENERIC = {"backend": "qiskit.providers.fake_provider:GenericBackendV2", "backend_options": {"num_qubits": 5}}
@@ -30,7 +30,9 @@ def make(execution, **more):
 def estimate_of(experiment, step=0):
     data, weights = experiment.task.train, experiment.network.layout.initial(experiment.seeds)
     key = RequestKey("train", step)
-    return drive(experiment.estimator.estimate(weights, data.inputs, data.targets, key), experiment.executor)[0]
+    return run_measurements(
+        experiment.estimator.estimate(weights, data.inputs, data.targets, key), experiment.executor
+    )[0]
 
 
 @pytest.mark.parametrize("execution", [AER, GENERIC | {"backend_options": {"num_qubits": 3, "noise_info": False}}])
@@ -72,12 +74,12 @@ def test_without_free_angles_a_given_place_is_kept_and_given_qubits_are_refused(
     program = make({"backend": "statevector"}).estimator.preparation.program
     backend, seeds = AerSimulator(), Seeds(0)
     groups = make({"backend": "statevector"}).network.groups
-    given = placing_on(None, seeds, 1)(program(groups))
+    given = transpile_on(None, seeds, 1)(program(groups))
     kept = SamplerExecutor(backend, seeds, place=lambda _: given)
-    assert kept._circuits.placed(program(groups)) is given
-    assert SamplerExecutor(backend, seeds)._circuits.placed(program(groups)).backend is None
+    assert kept._circuits.transpiled_program(program(groups)) is given
+    assert SamplerExecutor(backend, seeds)._circuits.transpiled_program(program(groups)).backend is None
     with pytest.raises(ConfigError, match=r"network.graph: the transpiler of \S+ takes no free angles"):
-        placing_on(backend, seeds, 1, layout=[2, 1, 0])
+        transpile_on(backend, seeds, 1, layout=[2, 1, 0])
 
 
 @pytest.mark.parametrize(

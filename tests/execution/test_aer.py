@@ -6,16 +6,16 @@ from cases import NO_INPUTS, SMALL_GRAPHS, random_network
 from chi_square import LIMIT, counts_p_value
 from reference import kron_of_qubits, sum_of_paulis, trotter_ramp
 
-from qep_qiskit import memory
-from qep_qiskit.errors import ResourceError
-from qep_qiskit.execution import Readout, Request, RequestKey
+from qep_qiskit.core import memory
+from qep_qiskit.core.errors import ResourceError
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution import GroupMeasurement, Request, RequestKey
 from qep_qiskit.execution.aer import AerExecutor, depolarizing_noise
 from qep_qiskit.network import chain
-from qep_qiskit.operators import CommutingGroup, LocalBasis
 from qep_qiskit.outcomes import Distribution
+from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation
-from qep_qiskit.prepared import CircuitStates
-from qep_qiskit.seeds import Seeds
 
 RAMP = {"total_time": 2.0, "steps": 6}
 HADAMARD = np.array([[1, 1], [1, -1]]) / np.sqrt(2)
@@ -29,8 +29,8 @@ def ramped(name, rng, num_states):
 
 
 def reference_state(network, row):
-    cut, size = network.groups[0].num_generators, network.num_qubits
-    z, x = (sum_of_paulis(g.words, c, size) for g, c in zip(network.groups, np.split(row, [cut]), strict=True))
+    cut, size = network.groups[0].num_terms, network.num_qubits
+    z, x = (sum_of_paulis(g.terms, c, size) for g, c in zip(network.groups, np.split(row, [cut]), strict=True))
     driver = sum_of_paulis([f"X{k}" for k in range(size)], [-1.0] * size, size)
     return trotter_ramp([z, x], [0 * driver, driver], **RAMP)
 
@@ -66,7 +66,7 @@ def test_two_programs_in_turn(rng):
 
 def test_exact_probabilities_in_every_basis(rng):
     network, prepared = ramped("edges", rng, 2)
-    readouts = tuple(Readout(group=group, states=np.array([1, 0]), shots=None) for group in network.groups)
+    readouts = tuple(GroupMeasurement(group=group, states=np.array([1, 0]), shots=None) for group in network.groups)
     z, x = sampled(prepared, readouts)
     for row, state in enumerate((1, 0)):
         vector = reference_state(network, prepared.parameters[state])
@@ -80,8 +80,8 @@ def test_exact_probabilities_in_every_basis(rng):
 def test_counts_follow_the_probabilities(letters, rng):
     _, prepared = ramped("edges", rng, 2)
     group = CommutingGroup(name=letters, basis=LocalBasis(letters), masks=(1, 2))
-    counts = sampled(prepared, (Readout(group=group, states=np.arange(2), shots=20_000),))[0]
-    exact = sampled(prepared, (Readout(group=group, states=np.arange(2), shots=None),))[0]
+    counts = sampled(prepared, (GroupMeasurement(group=group, states=np.arange(2), shots=20_000),))[0]
+    exact = sampled(prepared, (GroupMeasurement(group=group, states=np.arange(2), shots=None),))[0]
     assert isinstance(counts, Distribution)
     for found, probabilities in zip(counts.weights, exact.weights, strict=True):
         assert found.sum() == counts.shots == 20_000
@@ -91,7 +91,7 @@ def test_counts_follow_the_probabilities(letters, rng):
 def test_vectors_of_an_exact_solver_are_measured_too(rng):
     network, weights = random_network(chain(3), rng)
     states = ExactPreparation().solve(network.groups, network.coefficients(weights, NO_INPUTS))
-    found = sampled(states, (Readout(group=network.groups[0], states=np.array([0]), shots=None),))[0]
+    found = sampled(states, (GroupMeasurement(group=network.groups[0], states=np.array([0]), shots=None),))[0]
     assert np.allclose(found.weights[0], states.vectors[0] ** 2, rtol=0, atol=1e-12)
 
 

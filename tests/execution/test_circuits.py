@@ -11,18 +11,18 @@ from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import Operator, Statevector
 from qiskit_aer.primitives import SamplerV2 as AerSamplerV2
 
-from qep_qiskit.cost import OperatorCost
-from qep_qiskit.errors import ConfigError, ResourceError
-from qep_qiskit.execution import Readout, Request, RequestKey, SamplerExecutor, measured_circuit
+from qep_qiskit.core.errors import ConfigError, ResourceError
+from qep_qiskit.core.operators import PauliString, sparse_pauli_op
+from qep_qiskit.core.program import to_circuit_per_gate
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution import GroupMeasurement, Request, RequestKey, SamplerExecutor, measured_circuit
 from qep_qiskit.execution.aer import AerExecutor, aer_sampler_executor, depolarizing_noise
 from qep_qiskit.execution.circuits import gate_values
 from qep_qiskit.network import chain
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import PauliWord, sparse_pauli_op
+from qep_qiskit.network.cost import OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation import AdiabaticPreparation
-from qep_qiskit.prepared import CircuitStates
-from qep_qiskit.program import lower_per_gate
-from qep_qiskit.seeds import Seeds
 
 pytestmark = pytest.mark.filterwarnings("ignore:Qiskit backend .* has no QubitProperties")
 
@@ -53,7 +53,7 @@ seeded_by_us = pytest.mark.parametrize("name", [name for name in EXECUTORS if na
 def problem(rng):
     """Groups Z, X and one with Y, and two ramped states."""
     network, weights = random_network(chain(SIZE), rng)
-    cost = OperatorCost.from_operator(sparse_pauli_op([(PauliWord.parse("Y0 Y1 Z2"), 0.7)], SIZE))
+    cost = OperatorCost.from_operator(sparse_pauli_op([(PauliString.parse("Y0 Y1 Z2"), 0.7)], SIZE))
     hamiltonian = NudgedHamiltonian(network, cost)
     free = hamiltonian.free_coefficients(weights, NO_INPUTS)
     rows = np.concatenate([free, free + hamiltonian.operator_nudge(NO_INPUTS)[0]])
@@ -67,7 +67,7 @@ def run(executor, prepared, readouts, step=0):
 
 
 def readouts_of(groups, states, shots):
-    return tuple(Readout(group=group, states=np.asarray(states), shots=shots) for group in groups)
+    return tuple(GroupMeasurement(group=group, states=np.asarray(states), shots=shots) for group in groups)
 
 
 def counts_of(outcomes):
@@ -142,7 +142,7 @@ def test_steps_and_groups_are_drawn_independently(name, problem):
 
 def test_measured_circuit_is_the_program_and_the_change_of_basis(problem):
     groups, prepared = problem
-    program, values = lower_per_gate(prepared.program), gate_values(prepared.program, prepared.parameters)[0]
+    program, values = to_circuit_per_gate(prepared.program), gate_values(prepared.program, prepared.parameters)[0]
     for group in groups:
         circuit = measured_circuit(program, group)
         assert circuit.num_clbits == SIZE
@@ -162,7 +162,7 @@ def test_a_transpiled_circuit_is_bound_by_name(problem):
     circuit = executor.circuit(prepared.program, groups[0])
     assert executor.circuit(prepared.program, groups[0]) is circuit
     values = gate_values(prepared.program, prepared.parameters)[0]
-    logical = measured_circuit(lower_per_gate(prepared.program), groups[0])
+    logical = measured_circuit(to_circuit_per_gate(prepared.program), groups[0])
     physical = Operator.from_circuit(
         circuit.assign_parameters(bindings(circuit, values)).remove_final_measurements(inplace=False)
     )
@@ -183,7 +183,7 @@ def test_noise_pulls_the_means_towards_zero(problem):
 def test_readout_noise_is_what_was_asked_for():
     network, _ = random_network(chain(1), np.random.default_rng(0))
     program = AdiabaticPreparation(total_time=1e-6, steps=1).program(network.groups)
-    prepared = CircuitStates(program=program, parameters=np.zeros((1, len(network.words))))
+    prepared = CircuitStates(program=program, parameters=np.zeros((1, len(network.terms))))
     noisy = aer_sampler_executor(Seeds(2), noise_model=depolarizing_noise(readout=0.1))
     counts = counts_of(run(noisy, prepared, readouts_of(network.groups[1:], [0], 20_000))[0])[0]
     assert counts_p_value(counts, [0.9, 0.1]) > LIMIT

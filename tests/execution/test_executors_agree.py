@@ -9,23 +9,23 @@ from chi_square import LIMIT, counts_p_value
 from qiskit.quantum_info import SparsePauliOp
 from reference import sum_of_paulis
 
-from qep_qiskit.ansatz import initial_readout, overlap_program, read_ansatz
-from qep_qiskit.cost import OperatorCost
-from qep_qiskit.execution import Readout, Request, RequestKey, StatevectorExecutor
+from qep_qiskit.ansatz import initial_state_measurement, overlap_program, read_ansatz
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution import GroupMeasurement, Request, RequestKey, StatevectorExecutor
 from qep_qiskit.execution.aer import AerExecutor, aer_sampler_executor
-from qep_qiskit.measurement import drive, measure
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.measurement import measure, run_measurements
+from qep_qiskit.network.cost import OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation import (
     AdiabaticPreparation,
-    Family,
     FixedAnsatz,
+    HamiltonianFamily,
     HamiltonianVariational,
     HardwareEfficient,
-    Start,
     VariationalPreparation,
+    WarmStart,
 )
-from qep_qiskit.prepared import CircuitStates
-from qep_qiskit.seeds import Seeds
 
 ANSAETZE = Path(__file__).parents[2] / "circuits" / "ansaetze"
 SHOTS = 4000
@@ -43,7 +43,7 @@ def from_file():
 PREPARATIONS = {
     "ramp of order 1": lambda: AdiabaticPreparation(**RAMP, order=1, ramp="linear"),
     "ramp of order 2": lambda: AdiabaticPreparation(**RAMP, order=2),
-    "ramp with a spread driver": lambda: AdiabaticPreparation(**RAMP, driver_spread=0.7, ramp="smoothstep"),
+    "ramp with a spread driver": lambda: AdiabaticPreparation(**RAMP, driver_std=0.7, ramp="smoothstep"),
     "ramp to level 2": lambda: AdiabaticPreparation(**RAMP, level=2),
     "Hamiltonian-variational": lambda: variational(HamiltonianVariational(3)),
     "product states": lambda: variational(HardwareEfficient(0)),
@@ -72,16 +72,18 @@ def prepared(name, graph, rng):
     rest = "I" * (network.num_qubits - 2)
     cost = OperatorCost.from_operator(SparsePauliOp([rest + "ZZ", rest + "YX"], [0.5, 0.7]))
     hamiltonian = NudgedHamiltonian(network, cost)
-    family = Family(
+    family = HamiltonianFamily(
         groups=hamiltonian.groups,
         free=hamiltonian.free_coefficients(weights, rng.normal(size=(2, 1))),
         nudge=np.repeat(hamiltonian.operator_nudge(np.zeros((1, 0)))[0], 2, axis=0),
         betas=np.array([-0.2, 0.2]),
         key=RequestKey("test", 0),
     )
-    equilibria, _ = drive(PREPARATIONS[name]().prepare(family, Start()), StatevectorExecutor(Seeds(1)))
-    assert isinstance(equilibria.states, CircuitStates)
-    return equilibria.states, hamiltonian.groups
+    prepared_states, _ = run_measurements(
+        PREPARATIONS[name]().prepare(family, WarmStart()), StatevectorExecutor(Seeds(1))
+    )
+    assert isinstance(prepared_states.states, CircuitStates)
+    return prepared_states.states, hamiltonian.groups
 
 
 def same_up_to_phase(one, other):
@@ -99,11 +101,13 @@ def exact_means(executor, states, groups):
         shots=[None] * len(groups),
         key=RequestKey("test", 1),
     )
-    return drive(work, executor)[0].means[:, 0]
+    return run_measurements(work, executor)[0].means[:, 0]
 
 
 def outcomes_of(executor, states, groups, shots):
-    readouts = tuple(Readout(group=group, states=np.arange(states.num_states), shots=shots) for group in groups)
+    readouts = tuple(
+        GroupMeasurement(group=group, states=np.arange(states.num_states), shots=shots) for group in groups
+    )
     return executor.collect(
         executor.submit(Request(key=RequestKey("test", 2), prepared=states, readouts=readouts))
     ).outcomes
@@ -141,7 +145,7 @@ def test_exact_means_are_the_same_everywhere(name, graph, rng):
     engine, aer = (exact_means(kind(Seeds(0)), states, groups) for kind in (StatevectorExecutor, AerExecutor))
     assert np.abs(engine - aer).max() < 1e-10
     vectors = AerExecutor(Seeds(0)).vectors(states)
-    words = [word for group in groups for word in group.words]
+    words = [word for group in groups for word in group.terms]
     for column, word in enumerate(words):
         matrix = sum_of_paulis([word], [1.0], states.num_qubits)
         expected = np.einsum("sx,xy,sy->s", vectors.conj(), matrix, vectors).real
@@ -170,7 +174,7 @@ def test_overlap_circuits_agree(name, rng):
     both, states, others = overlap_states(name, rng)
     engine, aer = (kind(Seeds(0)).vectors(both) for kind in (StatevectorExecutor, AerExecutor))
     assert same_up_to_phase(engine, aer) < 1e-10
-    reading = initial_readout(states.program)
+    reading = initial_state_measurement(states.program)
     seen = outcomes_of(StatevectorExecutor(Seeds(0)), both, [reading.group], None)[0].weights[:, reading.outcome]
     one, other = (
         AerExecutor(Seeds(0)).vectors(CircuitStates(program=states.program, parameters=p))

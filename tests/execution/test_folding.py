@@ -12,15 +12,22 @@ from qiskit.circuit.library import CZGate, ECRGate, Measure, RXXGate, RZGate, RZ
 from qiskit.quantum_info import Operator
 from qiskit.transpiler import Target
 
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution import CutDevice, PlacedProgram, Readout, Request, RequestKey, StatevectorExecutor
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution import (
+    CutDevice,
+    GroupMeasurement,
+    Request,
+    RequestKey,
+    StatevectorExecutor,
+    TranspiledProgram,
+)
 from qep_qiskit.execution.aer import aer_noisy_executor, aer_sampler_executor, depolarizing_noise, fake_device
-from qep_qiskit.execution.circuits import MeasuredCircuits, placing_on
+from qep_qiskit.execution.circuits import MeasuredCircuits, transpile_on
 from qep_qiskit.execution.folding import folded
 from qep_qiskit.network import chain
+from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation import AdiabaticPreparation
-from qep_qiskit.prepared import CircuitStates
-from qep_qiskit.seeds import Seeds
 
 FLIP, LOST = 0.04, 0.1
 
@@ -41,7 +48,7 @@ def placed_on(backend, gate):
     circuit.append(gate, [0, 1])
     circuit.rz(0.4, 1)
     circuit.append(gate, [0, 1])
-    return PlacedProgram(circuit=circuit, outputs=(0, 1), backend=backend, device_qubits=(0, 1))
+    return TranspiledProgram(circuit=circuit, outputs=(0, 1), backend=backend, device_qubits=(0, 1))
 
 
 def ramped(rng, spins=2, steps=1, rows=1):
@@ -55,7 +62,7 @@ def ramped(rng, spins=2, steps=1, rows=1):
 
 def run(executor, states, groups, *, shots, foldings=(1,)):
     readouts = tuple(
-        Readout(group=group, states=np.arange(states.num_states), shots=shots, folding=folding)
+        GroupMeasurement(group=group, states=np.arange(states.num_states), shots=shots, folding=folding)
         for group in groups
         for folding in foldings
     )
@@ -67,13 +74,13 @@ def run(executor, states, groups, *, shots, foldings=(1,)):
 @pytest.mark.parametrize("times", [1, 3, 7])
 @pytest.mark.parametrize("gate", [CZGate(), ECRGate(), RZZGate(0.7), RXXGate(0.7), RZZGate(Parameter("p"))])
 def test_the_same_unitary_from_more_gates(gate, times):
-    placed = placed_on(device(gate) if gate.name in ("cz", "ecr", "rzz") else None, gate)
-    found = folded(placed, times)
+    transpiled_program = placed_on(device(gate) if gate.name in ("cz", "ecr", "rzz") else None, gate)
+    found = folded(transpiled_program, times)
     assert found.circuit.count_ops()[gate.name] == 2 * times
-    bound = (c.assign_parameters([0.7] * c.num_parameters) for c in (placed.circuit, found.circuit))
+    bound = (c.assign_parameters([0.7] * c.num_parameters) for c in (transpiled_program.circuit, found.circuit))
     first, second = (Operator(c).data for c in bound)
     assert np.allclose(first, second, rtol=0, atol=1e-12)
-    assert (found.outputs, found.backend) == (placed.outputs, placed.backend)
+    assert (found.outputs, found.backend) == (transpiled_program.outputs, transpiled_program.backend)
 
 
 @pytest.mark.parametrize("gate", [CZGate(), ECRGate(), RZZGate(Parameter("p"))])
@@ -95,7 +102,7 @@ def test_a_gate_without_an_inverse_is_refused():
 def test_nothing_is_taken_out_again(name, rng):
     pytest.importorskip("qiskit_ibm_runtime")
     groups, states = ramped(rng, spins=4, steps=3)
-    circuits = MeasuredCircuits(placing_on(fake_device(name, 4), Seeds(0), 3))
+    circuits = MeasuredCircuits(transpile_on(fake_device(name, 4), Seeds(0), 3))
     native = "cz" if name == "fake_torino" else "cx"
     for group in groups:
         once, thrice = (circuits.of_group(states.program, group, times).count_ops()[native] for times in (1, 3))

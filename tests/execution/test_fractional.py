@@ -11,18 +11,18 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 from qiskit.quantum_info import Operator, Statevector
 
-from qep_qiskit.execution import Readout, Request, RequestKey, place
+from qep_qiskit.core.program import lower
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.device.pubs import DeviceCircuits
+from qep_qiskit.execution import GroupMeasurement, Request, RequestKey, place
 from qep_qiskit.execution.aer import AerExecutor, device_executor, fake_device
-from qep_qiskit.execution.described import description_of, device_of_description
+from qep_qiskit.execution.device_snapshot import description_of, device_of_description
 from qep_qiskit.execution.fractional import FractionalProgram, bounds_rzz, in_range
 from qep_qiskit.execution.on_device import fractional_device, is_fractional, offers_fractional_gates, plain_device
-from qep_qiskit.execution.placement import PlacedProgram, cut_to_active_qubits
-from qep_qiskit.execution.pubs import DeviceCircuits
+from qep_qiskit.execution.transpilation import TranspiledProgram, cut_to_active_qubits
 from qep_qiskit.network import chain, ring
+from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation import AdiabaticPreparation
-from qep_qiskit.prepared import CircuitStates
-from qep_qiskit.program import lower
-from qep_qiskit.seeds import Seeds
 
 pytest.importorskip("qiskit_ibm_runtime")
 
@@ -89,7 +89,7 @@ def test_a_fitted_circuit_is_the_same_unitary_for_all_its_bindings(scale, signs,
     values = rng.normal(size=(7, 4)) * scale
     values = values if signs == "mixed" else np.abs(values) * np.array([1, -1, -1, 1])
     program = FractionalProgram(
-        PlacedProgram(circuit=circuit, outputs=(0, 1, 2), backend=None, device_qubits=(0, 1, 2))
+        TranspiledProgram(circuit=circuit, outputs=(0, 1, 2), backend=None, device_qubits=(0, 1, 2))
     )
     fit, columns = program.fit([f"p[{index}]" for index in range(4)], values)
     fitted = program.fitted(fit).circuit
@@ -110,7 +110,7 @@ def test_a_ramp_keeps_its_small_vector(rng):
     sizes = []
     for steps in (2, 9):
         program = AdiabaticPreparation(total_time=1.0, steps=steps).program(network.groups)
-        fractional = FractionalProgram(place(program, device, optimization_level=3, lowering=lower))
+        fractional = FractionalProgram(place(program, device, optimization_level=3, synthesis=lower))
         names = [f"p[{index}]" for index in range(program.num_parameters)]
         for mixed in (False, True):
             values = np.ones((4, program.num_parameters))
@@ -147,10 +147,10 @@ def test_pubs_prepare_the_states_and_stay_in_range(graph, total_time, rng):
     program = AdiabaticPreparation(total_time=total_time, steps=2).program(network.groups)
     rows = network.coefficients(3 * weights, np.zeros((1, 0))) * np.array([[1.0], [-1.0], [0.4]])
     prepared = CircuitStates(program=program, parameters=rows)
-    readouts = tuple(Readout(group=group, states=np.arange(3), shots=10) for group in network.groups)
+    readouts = tuple(GroupMeasurement(group=group, states=np.arange(3), shots=10) for group in network.groups)
     device = fractional_device(fake_device("fake_kingston", 3))
     circuits = DeviceCircuits(device, Seeds(1), Store())
-    assert bounds_rzz(circuits.placed(program))
+    assert bounds_rzz(circuits.transpiled_program(program))
     (job,) = circuits.jobs(Request(key=RequestKey("train", 0), prepared=prepared, readouts=readouts))
     (pub,) = job.pubs
     vectors = AerExecutor(Seeds(0)).vectors(prepared)
@@ -186,7 +186,7 @@ def test_a_state_runs_the_same_way_whatever_comes_with_it(rng):
 
     def run(states, shots):
         executor = device_executor(device, Seeds(2), measured_circuits=shots is not None)
-        readout = Readout(group=network.groups[0], states=np.arange(len(states)), shots=shots)
+        readout = GroupMeasurement(group=network.groups[0], states=np.arange(len(states)), shots=shots)
         prepared = CircuitStates(program=program, parameters=rows[states])
         request = Request(key=RequestKey("train", 0), prepared=prepared, readouts=(readout,))
         return executor.collect(executor.submit(request)).outcomes[0]
@@ -213,8 +213,8 @@ def test_fractional_gates_halve_the_two_qubit_gates(rng):
 def test_a_cut_device_keeps_the_range(rng):
     network, _ = random_network(chain(3), rng)
     program = AdiabaticPreparation(total_time=1.5, steps=2).program(network.groups)
-    placed = place(program, fractional_device(fake_device("fake_kingston", 3)), optimization_level=3)
-    assert bounds_rzz(cut_to_active_qubits(placed))
+    transpiled_program = place(program, fractional_device(fake_device("fake_kingston", 3)), optimization_level=3)
+    assert bounds_rzz(cut_to_active_qubits(transpiled_program))
     assert not bounds_rzz(place(program, fake_device("fake_kingston", 3), optimization_level=3))
 
 

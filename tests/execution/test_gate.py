@@ -10,11 +10,13 @@ from oscillators import three_oscillators, with_squared_error
 from qiskit.result import Result
 
 from qep_qiskit.budget.gradient_study import CountingExecutor
-from qep_qiskit.errors import ResultError
+from qep_qiskit.continuous.executor import CoordinateExecutor
+from qep_qiskit.continuous.oscillators import GaussianPreparation
+from qep_qiskit.core.errors import ResultError
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import (
+    GroupMeasurement,
     NoisyExecutor,
-    PointExecutor,
-    Readout,
     Request,
     RequestKey,
     ShotData,
@@ -23,12 +25,11 @@ from qep_qiskit.execution import (
 )
 from qep_qiskit.execution.aer import AerExecutor, aer_noisy_executor, aer_sampler_executor, depolarizing_noise
 from qep_qiskit.learning import Contrast, GradientEstimator
-from qep_qiskit.measurement import drive, measure
+from qep_qiskit.measurement import measure, run_measurements
 from qep_qiskit.network import chain
 from qep_qiskit.outcomes import ExactMeans
-from qep_qiskit.preparation import AdiabaticPreparation, GaussianPreparation
-from qep_qiskit.prepared import CircuitStates, VectorStates
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.outcomes.states import CircuitStates, VectorStates
+from qep_qiskit.preparation import AdiabaticPreparation
 
 SIZE, SHOTS = 3, 40
 NETWORK, WEIGHTS = random_network(chain(SIZE), np.random.default_rng(2))
@@ -50,12 +51,12 @@ class Altered:
     def submit(self, request):
         return self.work.submit(request)
 
-    def collect(self, ticket):
-        return self.change(self.work.collect(ticket))
+    def collect(self, job_handle):
+        return self.change(self.work.collect(job_handle))
 
 
 def request(shots=SHOTS):
-    readouts = tuple(Readout(group=group, states=np.arange(2), shots=shots) for group in NETWORK.groups)
+    readouts = tuple(GroupMeasurement(group=group, states=np.arange(2), shots=shots) for group in NETWORK.groups)
     return Request(key=RequestKey("test", 0), prepared=PREPARED, readouts=readouts)
 
 
@@ -149,7 +150,7 @@ def test_the_work_that_measures_goes_through_the_gate():
         NETWORK.groups, PREPARED, shape=(1, 2), phases={0: [0, 1], 1: [0]}, shots=[10, 10], key=RequestKey("t", 0)
     )
     with pytest.raises(ResultError, match="the_backend: circuit 'Z': expected 10 shots, got 9"):
-        drive(work, Altered(StatevectorExecutor(Seeds(0)), first(lambda found: replace(found, shots=9))))
+        run_measurements(work, Altered(StatevectorExecutor(Seeds(0)), first(lambda found: replace(found, shots=9))))
 
 
 @pytest.mark.parametrize("shots", [None, 50])
@@ -168,7 +169,7 @@ def test_vectors_and_density_matrices_that_are_no_numbers(shots, monkeypatch):
         (NEGATIVE, "expected probabilities from 0 on, got -0.875"),
         (np.full((2, 4), 0.25), r"expected outcomes of shape \(2, 8\), got \(2, 4\)"),
     ):
-        spoiled = NoisyExecutor(noisy._circuits.placed, lambda circuit, values, bad=bad: bad, Seeds(0))
+        spoiled = NoisyExecutor(noisy._circuits.transpiled_program, lambda circuit, values, bad=bad: bad, Seeds(0))
         with pytest.raises(ResultError, match=f"circuit 'Z_basis': {said}"):
             answered(spoiled, request(shots))
     monkeypatch.setattr(
@@ -198,9 +199,9 @@ def test_points_of_atoms_too(change, said):
         hamiltonian=hamiltonian, preparation=GaussianPreparation(), contrast=Contrast(beta=0.1), shots=20
     )
     work = estimator.estimate(weights, NO_INPUTS, np.array([[0.3]]), RequestKey("test", 0))
-    spoiled = Altered(PointExecutor(Seeds(0)), first(lambda found: replace(found, points=change(found.points))))
+    spoiled = Altered(CoordinateExecutor(Seeds(0)), first(lambda found: replace(found, points=change(found.points))))
     with pytest.raises(ResultError, match=f"^the_backend: circuit '.*': {said}"):
-        drive(work, spoiled)
+        run_measurements(work, spoiled)
 
 
 def test_aer_that_fails_names_the_circuit(monkeypatch):

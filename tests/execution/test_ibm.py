@@ -23,7 +23,7 @@ from qiskit_ibm_runtime.api.session import RetrySession
 from qiskit_ibm_runtime.exceptions import IBMInputValueError, IBMNotAuthorizedError
 
 from qep_qiskit.cli.main import main
-from qep_qiskit.errors import (
+from qep_qiskit.core.errors import (
     ConfigError,
     DeviceError,
     JobFailedError,
@@ -32,16 +32,16 @@ from qep_qiskit.errors import (
     ResultError,
     StillQueuedError,
 )
-from qep_qiskit.execution import ibm
-from qep_qiskit.execution.ibm import IbmDevice, ibm_device, open_service
-from qep_qiskit.execution.ledger import JobLedger
-from qep_qiskit.execution.patience import Patience
-from qep_qiskit.execution.pubs import JobPlan, Pub
-from qep_qiskit.execution.remote import MOST_UNFIT_RESULTS, RemoteExecutor
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.device import ibm
+from qep_qiskit.device.ibm import IbmDevice, ibm_device, open_service
+from qep_qiskit.device.ledger import JobLedger
+from qep_qiskit.device.pubs import JobSpecification, Pub
+from qep_qiskit.device.remote import MOST_UNFIT_RESULTS, RemoteExecutor
+from qep_qiskit.device.retries import RetryPolicy
 from qep_qiskit.execution.sampler_options import SamplerOptions
-from qep_qiskit.seeds import Seeds
 
-QUICK = Patience(settling=0.15, first_pause=0.005, longest_pause=0.02, without_answer=0.5)
+QUICK = RetryPolicy(settling=0.15, first_pause=0.005, longest_pause=0.02, without_answer=0.5)
 
 
 @pytest.fixture
@@ -54,9 +54,9 @@ def path(tmp_path):
     return tmp_path / "jobs.sqlite"
 
 
-def executor_on(service, ledger, patience=QUICK, seed=1, options=None):
+def executor_on(service, ledger, retries=QUICK, seed=1, options=None):
     device = IbmDevice(service, "ibm_stand_in", sampler=service.sampler)
-    return RemoteExecutor(device, Seeds(seed), ledger, patience=patience, options=options)
+    return RemoteExecutor(device, Seeds(seed), ledger, retries=retries, options=options)
 
 
 def run(service, path, request=None, **options):
@@ -182,12 +182,12 @@ def test_duplicates_are_cancelled(service, path, expected):
 
 def test_a_duplicate_that_shows_up_after_a_long_lag_is_cancelled_in_the_end(service, path, expected):
     service.faults, service.lag = {"post": ["accept_then_lost"]}, 1000
-    quick = Patience(settling=0.03, first_pause=0.005, longest_pause=0.02, without_answer=0.5)
+    quick = RetryPolicy(settling=0.03, first_pause=0.005, longest_pause=0.02, without_answer=0.5)
     with JobLedger(path) as ledger:
         executor = executor_on(service, ledger, quick)
-        ticket = executor.submit(ramp_request())
+        job_handle = executor.submit(ramp_request())
         service.lag = 0
-        assert same(executor.collect(ticket), expected)
+        assert same(executor.collect(job_handle), expected)
     assert (len(service.accepted), len(live(service))) == (2, 1)
 
 
@@ -316,7 +316,7 @@ def test_a_silent_service_is_one_line_and_the_job_is_kept(service, path, expecte
 def test_an_expired_token_is_said_soon(service, path):
     service.faults = {"status": [IBMNotAuthorizedError(f"401 {TOKEN}")] * 1000}
     with pytest.raises(DeviceError, match=r"refuses .*401 <token>"):
-        run(service, path, patience=Patience(first_pause=0.01, longest_pause=0.01))
+        run(service, path, retries=RetryPolicy(first_pause=0.01, longest_pause=0.01))
 
 
 def test_still_queued_has_an_error_and_an_exit_code_of_its_own(service, path, expected, monkeypatch, capsys):
@@ -324,7 +324,7 @@ def test_still_queued_has_an_error_and_an_exit_code_of_its_own(service, path, ex
     with pytest.raises(
         StillQueuedError, match=r"job job0 on ibm_stand_in is still queued .* its id is saved"
     ) as caught:
-        run(service, path, patience=Patience(first_pause=0.01, wait=0.05))
+        run(service, path, retries=RetryPolicy(first_pause=0.01, wait=0.05))
 
     def stop(options):
         raise caught.value
@@ -387,7 +387,7 @@ def test_a_circuit_that_does_not_fit_is_found_before_it_is_paid_for(service):
     foreign = QuantumCircuit(2)
     foreign.h(0)
     pub = Pub(circuit=foreign, values=np.zeros((1, 0)))
-    plan = JobPlan(pubs=(pub,), shots=1, axes=("pairs",), readouts=(0,), rows=(np.array([0]),), digest="")
+    plan = JobSpecification(pubs=(pub,), shots=1, axes=("pairs",), readouts=(0,), rows=(np.array([0]),), digest="")
     with pytest.raises(DeviceError, match="a circuit does not fit the device"):
         IbmDevice(service, "ibm_stand_in").require_fit(plan)
 
@@ -399,7 +399,7 @@ def test_another_request_under_the_same_key_is_refused(service, path):
             run(service, path, other)
     service.device.name = "ibm_stand_in_2"
     with JobLedger(path) as ledger:
-        executor = RemoteExecutor(IbmDevice(service, "ibm_stand_in_2"), Seeds(1), ledger, patience=QUICK)
+        executor = RemoteExecutor(IbmDevice(service, "ibm_stand_in_2"), Seeds(1), ledger, retries=QUICK)
         with pytest.raises(LedgerError, match="train 0 was sent to ibm_stand_in "):
             executor.submit(ramp_request())
 
@@ -479,7 +479,7 @@ def test_the_client_itself_repeats_questions_only(method, times):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     session = RetrySession(f"http://127.0.0.1:{server.server_port}")
     session.trust_env = False
-    ibm.tame(SimpleNamespace(_api_clients={"crn": SimpleNamespace(_session=session)}))
+    ibm.disable_retries(SimpleNamespace(_api_clients={"crn": SimpleNamespace(_session=session)}))
     with pytest.raises(RequestsApiError):
         session.request(method, "/jobs")
     server.shutdown()
@@ -556,7 +556,7 @@ def test_gate_twirling_and_fractional_gates(service, path):
     device = IbmDevice(service, "ibm_stand_in", sampler=service.sampler)
     device.backend.target.add_instruction(RXGate(Parameter("t")), {(q,): None for q in range(5)})
     with JobLedger(path) as ledger:
-        executor = RemoteExecutor(device, Seeds(1), ledger, patience=QUICK, options=DECOUPLED)
+        executor = RemoteExecutor(device, Seeds(1), ledger, retries=QUICK, options=DECOUPLED)
         with pytest.raises(ConfigError, match="gate_twirling: does not go with fractional gates"):
             executor.submit(ramp_request())
     assert service.posts == 0

@@ -11,15 +11,15 @@ pytest.importorskip("qiskit_ibm_runtime")
 from ibm_stand_in import FractionalService
 from qiskit_ibm_runtime.exceptions import IBMInputValueError
 
-from qep_qiskit.errors import DeviceError
-from qep_qiskit.execution import ibm
-from qep_qiskit.execution.ibm import IbmDevice, described_device
-from qep_qiskit.execution.ledger import JobLedger
-from qep_qiskit.execution.pubs import DeviceCircuits
-from qep_qiskit.execution.remote import Patience, RemoteExecutor
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.core.errors import DeviceError
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.device import ibm
+from qep_qiskit.device.ibm import IbmDevice, device_snapshot
+from qep_qiskit.device.ledger import JobLedger
+from qep_qiskit.device.pubs import DeviceCircuits
+from qep_qiskit.device.remote import RemoteExecutor, RetryPolicy
 
-QUICK = Patience(settling=0.15, first_pause=0.005, longest_pause=0.02, without_answer=0.5)
+QUICK = RetryPolicy(settling=0.15, first_pause=0.005, longest_pause=0.02, without_answer=0.5)
 HALF = np.pi / 2
 
 
@@ -34,7 +34,7 @@ def device_of(service):
 
 def test_a_job_has_rzz_in_range_and_a_small_vector(service, tmp_path):
     with JobLedger(tmp_path / "jobs.sqlite") as ledger:
-        executor = RemoteExecutor(device_of(service), Seeds(1), ledger, patience=QUICK)
+        executor = RemoteExecutor(device_of(service), Seeds(1), ledger, retries=QUICK)
         executor.collect(executor.submit(ramp_request()))
     assert service.asked == [True]
     (job,) = service.accepted
@@ -76,5 +76,5 @@ def test_a_device_without_them_is_one_line(service):
 
 def test_a_description_has_all_that_the_device_offers(service, monkeypatch):
     monkeypatch.setattr(ibm, "open_service", lambda instance: service)
-    assert "rzz" in described_device("ibm_stand_in").target.operation_names
+    assert "rzz" in device_snapshot("ibm_stand_in").target.operation_names
     assert service.asked == [None]

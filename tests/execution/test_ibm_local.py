@@ -13,12 +13,12 @@ from qiskit_ibm_runtime import executor_sampler
 from qiskit_ibm_runtime.executor.dynamical_decoupling import generate_dd_pass_manager
 from qiskit_ibm_runtime.options_models.dynamical_decoupling import DynamicalDecouplingOptions
 
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import ibm_local
 from qep_qiskit.execution.aer import _DensityMatrices, device_executor, fake_device
 from qep_qiskit.execution.circuits import gate_values
 from qep_qiskit.execution.ibm_local import LocalIbmExecutor
 from qep_qiskit.execution.sampler_options import SamplerOptions
-from qep_qiskit.seeds import Seeds
 
 TWIRLED = SamplerOptions(gate_twirling=True, randomizations=6)
 DECOUPLED = SamplerOptions(dynamical_decoupling="XX")
@@ -88,7 +88,7 @@ def test_readings_are_flipped_as_the_package_flips_them():
     request = calibrated_request(shots=(300, 300), calibration_shots=600, kind="twirled", randomizations=300)
     exact = run(calibrated_request(shots=(None, None), calibration_shots=None, kind="twirled"))
     other = executor(DECOUPLED).executor(request.prepared.program)
-    local = LocalIbmExecutor(other._simulator, Seeds(1), SamplerOptions(), place=other._circuits.placed)
+    local = LocalIbmExecutor(other._simulator, Seeds(1), SamplerOptions(), place=other._circuits.transpiled_program)
     data = local.collect(local.submit(request))
     assert data.calibration.bits.shape == (1, 600, 1)
     assert_from(data.calibration, exact.calibration.weights)

@@ -10,9 +10,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from qep_qiskit.errors import LedgerError
+from qep_qiskit.core.errors import LedgerError
+from qep_qiskit.device.ledger import JobDescription, JobLedger
 from qep_qiskit.execution import RequestKey
-from qep_qiskit.execution.ledger import JobDescription, JobLedger
 
 KEY, BOUND = RequestKey("train", 3, 1), np.array([0.5, -1.25])
 
@@ -107,7 +107,7 @@ def test_one_process_at_a_time_and_anyone_may_read(ledger, tmp_path):
 def test_what_was_written_survives_a_kill(tmp_path):
     code = (
         "import os, signal, sys; from pathlib import Path; sys.path.insert(0, sys.argv[2])\n"
-        "from test_ledger import BOUND, description; from qep_qiskit.execution.ledger import JobLedger\n"
+        "from test_ledger import BOUND, description; from qep_qiskit.device.ledger import JobLedger\n"
         "ledger = JobLedger(Path(sys.argv[1])); ledger.intend(description(), BOUND)\n"
         "ledger.keep_circuit('a', b'circuit'); os.kill(os.getpid(), signal.SIGKILL)"
     )

@@ -13,22 +13,22 @@ from scipy.stats import norm
 from warned import warns
 
 from qep_qiskit.config import build, check_config, from_file
-from qep_qiskit.cost import OperatorCost
-from qep_qiskit.errors import ConfigError, TruncatedStateWarning
-from qep_qiskit.execution import Readout, Request, RequestKey
+from qep_qiskit.core.errors import ConfigError, TruncatedStateWarning
+from qep_qiskit.core.operators import PauliString, sparse_pauli_op
+from qep_qiskit.core.program import to_circuit_per_gate
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution import GroupMeasurement, Request, RequestKey
 from qep_qiskit.execution.aer import AerExecutor, aer_sampler_executor
 from qep_qiskit.execution.circuits import gate_values
 from qep_qiskit.execution.truncation import discarded_weight, is_looked_at
 from qep_qiskit.learning import Contrast, GradientEstimator, evaluate
-from qep_qiskit.learning.summary import run_summary
-from qep_qiskit.measurement import drive, measure
+from qep_qiskit.measurement import measure, run_measurements
 from qep_qiskit.network import ClampedInputs, IsingNetwork, chain
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import PauliWord, sparse_pauli_op
+from qep_qiskit.network.cost import OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation import AdiabaticPreparation, chain_term_means
-from qep_qiskit.prepared import CircuitStates
-from qep_qiskit.program import lower_per_gate
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.runs.summary import run_summary
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -45,7 +45,7 @@ def end_driven(size, rng):
     network = IsingNetwork(graph=chain(size), outputs=(size - 1,), inputs=inputs, biases=None)
     spread = {"J": (0.5, 0.7), "h": (0.9, 1.1), "W": (0.8, 1.0)}
     draws = [rng.uniform(*spread[block.symbol], len(block.names)) for block in network.layout.blocks]
-    cost = OperatorCost.from_operator(sparse_pauli_op([(PauliWord.of("Z", size - 1), 1.0)], size))
+    cost = OperatorCost.from_operator(sparse_pauli_op([(PauliString.of("Z", size - 1), 1.0)], size))
     return NudgedHamiltonian(network, cost), np.concatenate(draws)
 
 
@@ -57,7 +57,8 @@ def nudged_rows(hamiltonian, weights, betas):
 def sampled(executor, hamiltonian, prepared, shots):
     """Moments of all groups in all states, group by group."""
     readouts = tuple(
-        Readout(group=group, states=np.arange(prepared.num_states), shots=shots) for group in hamiltonian.groups
+        GroupMeasurement(group=group, states=np.arange(prepared.num_states), shots=shots)
+        for group in hamiltonian.groups
     )
     request = Request(key=RequestKey("test", 0), prepared=prepared, readouts=readouts)
     outcomes = executor.collect(executor.submit(request)).outcomes
@@ -67,7 +68,7 @@ def sampled(executor, hamiltonian, prepared, shots):
 def p_values(found, hamiltonian, prepared, shots):
     """Of every group and state, against the exact means of the same ramp."""
     for row in range(prepared.num_states):
-        exact = ramped_means(prepared.program, prepared.parameters[row], hamiltonian.words)
+        exact = ramped_means(prepared.program, prepared.parameters[row], hamiltonian.terms)
         for group, where in zip(found, hamiltonian.group_slices, strict=True):
             yield vector_p_value(group.means[row], exact[where], group.covariance[row], shots)
 
@@ -78,8 +79,8 @@ def test_the_reference_by_fermions_is_the_ramp_by_matrices(size, rng):
     row = nudged_rows(hamiltonian, weights, [0.4])[0]
     program = AdiabaticPreparation(total_time=2.0, steps=5).program(hamiltonian.groups)
     state = run_program(program, row)
-    exact = [expectation(pauli_matrix(str(word), size), state) for word in hamiltonian.words]
-    assert ramped_means(program, row, hamiltonian.words) == pytest.approx(exact, abs=1e-12)
+    exact = [expectation(pauli_matrix(str(word), size), state) for word in hamiltonian.terms]
+    assert ramped_means(program, row, hamiltonian.terms) == pytest.approx(exact, abs=1e-12)
 
 
 @pytest.mark.parametrize("size", [10, 12])
@@ -90,7 +91,7 @@ def test_shots_follow_the_state_vector(size, rng):
     shots = 8000
 
     def outcomes(executor, count):
-        readouts = tuple(Readout(group=group, states=np.array([0]), shots=count) for group in network.groups)
+        readouts = tuple(GroupMeasurement(group=group, states=np.array([0]), shots=count) for group in network.groups)
         request = Request(key=RequestKey("test", 0), prepared=prepared, readouts=readouts)
         return executor.collect(executor.submit(request)).outcomes
 
@@ -115,7 +116,7 @@ def test_the_bond_dimension_is_held(rng):
     prepared = CircuitStates(program=program, parameters=nudged_rows(hamiltonian, weights, [0.0]))
     with warns(TruncatedStateWarning, "raise execution.max_bond_dimension", detail="a state lost 0"):
         found = sampled(matrix_product_states(bond=1), hamiltonian, prepared, 4000)
-    exact = ramped_means(program, prepared.parameters[0], hamiltonian.words)
+    exact = ramped_means(program, prepared.parameters[0], hamiltonian.terms)
     sigma = np.sqrt((1.0 - exact**2) / 4000)
     assert (np.abs(np.concatenate([group.means[0] for group in found]) - exact) / sigma).max() > 10
 
@@ -127,7 +128,7 @@ def test_the_discarded_weight_is_the_infidelity(bond, rng):
     program = AdiabaticPreparation(total_time=8.0, steps=10).program(hamiltonian.groups)
     rows = nudged_rows(hamiltonian, 2.0 * weights, [0.3])
     values = gate_values(program, rows)[0]
-    circuit = lower_per_gate(program)
+    circuit = to_circuit_per_gate(program)
     exact = AerExecutor(Seeds(0)).vectors(CircuitStates(program=program, parameters=rows))[0]
     simulator = AerSimulator(method="matrix_product_state", matrix_product_state_max_bond_dimension=bond)
     cut = circuit.assign_parameters(values)
@@ -157,9 +158,9 @@ def test_gradient_at_eighty_spins(rng):
     ramp = AdiabaticPreparation(total_time=2.0, steps=8)
     estimator = GradientEstimator(hamiltonian=hamiltonian, preparation=ramp, contrast=contrast, shots=shots)
     work = estimator.estimate(weights, DRIVEN, NO_INPUTS, RequestKey("train", 0))
-    estimate, usage = drive(work, matrix_product_states())
+    estimate, usage = run_measurements(work, matrix_product_states())
     program, rows = ramp.program(hamiltonian.groups), nudged_rows(hamiltonian, weights, contrast.betas)
-    exact = contrast.stencil @ np.array([ramped_means(program, row, hamiltonian.words) for row in rows])
+    exact = contrast.stencil @ np.array([ramped_means(program, row, hamiltonian.terms) for row in rows])
     exact = hamiltonian.jacobian(weights, DRIVEN).pull_back(exact[None])[0]
     z = np.abs(estimate.gradient - exact) / estimate.standard_error
     assert len(z) * 2 * norm.sf(z.max()) > LIMIT
@@ -183,10 +184,10 @@ def test_a_hundred_spins_against_the_ramp_and_the_ground_state(rng):
         shots=[shots, shots],
         key=RequestKey("test", 0),
     )
-    found, _ = drive(work, matrix_product_states(bond=16))
+    found, _ = run_measurements(work, matrix_product_states(bond=16))
     for phase, row in enumerate(rows):
         means, covariance = found.means[0, phase], found.covariance[0, phase]
-        ramped = ramped_means(program, row, hamiltonian.words)
+        ramped = ramped_means(program, row, hamiltonian.terms)
         ground = chain_term_means(hamiltonian.groups, row)
         for where in hamiltonian.group_slices:
             assert vector_p_value(means[where], ramped[where], covariance[where, where], shots) > LIMIT

@@ -10,13 +10,13 @@ pytest.importorskip("qiskit_ibm_runtime")
 from chi_square import LIMIT, counts_p_value
 from ibm_requests import STATES, calibrated_request, ramp_request
 
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.device.pubs import DeviceCircuits
 from qep_qiskit.execution.aer import device_executor, fake_device
 from qep_qiskit.execution.ibm_local import LocalIbmExecutor
 from qep_qiskit.execution.on_device import fractional_device
-from qep_qiskit.execution.pubs import DeviceCircuits
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.outcomes import BitMemory
-from qep_qiskit.seeds import Seeds
 
 FOLDINGS = (1, 3)
 
@@ -57,7 +57,7 @@ def test_sampled_readings_have_the_distribution_under_all_flips(name, sampler):
             .executor(request.prepared.program)
             ._simulator
         )
-        sampled = LocalIbmExecutor(simulator, Seeds(2), SamplerOptions(), place=plain._circuits.placed)
+        sampled = LocalIbmExecutor(simulator, Seeds(2), SamplerOptions(), place=plain._circuits.transpiled_program)
     found = sampled.collect(sampled.submit(request))
     pairs = [*zip(expected.outcomes, found.outcomes, strict=True), (expected.calibration, found.calibration)]
     assert len(pairs) == 2 * len(FOLDINGS) + 1
@@ -89,7 +89,7 @@ def test_calibrations_come_after_all_foldings(name, rng):
     assert zeros.circuit.count_ops().get("x", 0) == 0
     assert ones.circuit.count_ops()["x"] == 3
     bits = [rng.integers(0, 8, (*pub.values.shape[:-1], 50, 1)).astype(np.uint8) for pub in job.pubs]
-    z1, z3, x1, x3, calibration = job.bits_of_readouts(bits)
+    z1, z3, x1, x3, calibration = job.bits_of_measurements(bits)
     for found, (pub, group) in zip((z1, z3, x1, x3), ((0, 0), (1, 0), (0, 1), (1, 1)), strict=True):
         assert np.array_equal(found, bits[pub][:, group])
     assert np.array_equal(calibration, np.stack([part.reshape(150, 1) for part in bits[2:]]))

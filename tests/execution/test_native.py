@@ -6,13 +6,13 @@ from cases import random_network
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.transpiler import InstructionProperties
 
-from qep_qiskit.errors import ResourceError
+from qep_qiskit.core.errors import ResourceError
+from qep_qiskit.core.program import lower
 from qep_qiskit.execution import place
 from qep_qiskit.execution.aer import fake_device
 from qep_qiskit.execution.native import native_couplings, native_qubits
 from qep_qiskit.network import from_edges, heavy_hex_patch, square_patch
 from qep_qiskit.preparation import AdiabaticPreparation
-from qep_qiskit.program import lower
 
 pytest.importorskip("qiskit_ibm_runtime")
 
@@ -80,9 +80,9 @@ def test_native_networks_need_no_swap(name, size):
     assert len(edges) >= size - 1
     program = ramp(from_edges(size, edges))
     for seed in (1, 2):
-        placed = place(program, device, optimization_level=3, seed=seed, layout=qubits, lowering=lower)
-        assert placed.outputs == qubits
-        assert two_qubit_gates(placed.circuit) == 2 * (STEPS + 1) * len(edges)
+        transpiled_program = place(program, device, optimization_level=3, seed=seed, layout=qubits, synthesis=lower)
+        assert transpiled_program.outputs == qubits
+        assert two_qubit_gates(transpiled_program.circuit) == 2 * (STEPS + 1) * len(edges)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +98,6 @@ def test_native_networks_need_no_swap(name, size):
 def test_patches_of_its_lattice_are_found_on_a_device_without_a_swap(name, make, size):
     graph = make(size)
     device = fake_device(name, size)
-    first, again = (place(ramp(graph), device, optimization_level=3, seed=1, lowering=lower) for _ in range(2))
+    first, again = (place(ramp(graph), device, optimization_level=3, seed=1, synthesis=lower) for _ in range(2))
     assert two_qubit_gates(first.circuit) == 2 * (STEPS + 1) * len(graph.edges)
     assert first.outputs == again.outputs

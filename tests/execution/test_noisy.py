@@ -10,9 +10,10 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 from qiskit_aer.primitives import SamplerV2
 
-from qep_qiskit.cost import OperatorCost
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution import NoisyExecutor, Readout, Request, RequestKey, SamplerExecutor
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.operators import PauliString, sparse_pauli_op
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution import GroupMeasurement, NoisyExecutor, Request, RequestKey, SamplerExecutor
 from qep_qiskit.execution.aer import (
     AerExecutor,
     aer_noisy_executor,
@@ -23,11 +24,10 @@ from qep_qiskit.execution.aer import (
 )
 from qep_qiskit.execution.circuits import gate_values
 from qep_qiskit.network import chain, complete
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import PauliWord, sparse_pauli_op
+from qep_qiskit.network.cost import OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.outcomes.states import CalibrationStates, CircuitStates
 from qep_qiskit.preparation import AdiabaticPreparation
-from qep_qiskit.prepared import CalibrationStates, CircuitStates
-from qep_qiskit.seeds import Seeds
 
 SIZE, SHOTS = 3, 20_000
 
@@ -49,7 +49,7 @@ def ramped(graph, rng, steps=3):
     """Groups Z, X and one with Y, and two ramped states."""
     network, weights = random_network(graph, rng)
     cost = OperatorCost.from_operator(
-        sparse_pauli_op([(PauliWord.parse("Y0 Y1"), 0.7), (PauliWord.parse(f"Z{graph.num_spins - 1}"), 0.5)], SIZE)
+        sparse_pauli_op([(PauliString.parse("Y0 Y1"), 0.7), (PauliString.parse(f"Z{graph.num_spins - 1}"), 0.5)], SIZE)
     )
     hamiltonian = NudgedHamiltonian(network, cost)
     free = hamiltonian.free_coefficients(weights, NO_INPUTS)
@@ -64,7 +64,7 @@ def problem(rng):
 
 
 def run(executor, prepared, groups, states, shots, step=0):
-    readouts = tuple(Readout(group=group, states=np.asarray(states), shots=shots) for group in groups)
+    readouts = tuple(GroupMeasurement(group=group, states=np.asarray(states), shots=shots) for group in groups)
     request = Request(key=RequestKey("test", step), prepared=prepared, readouts=readouts)
     return executor.collect(executor.submit(request)).outcomes
 
@@ -165,7 +165,7 @@ def test_states_are_simulated_once(problem, monkeypatch):
 def test_what_is_kept_is_bounded_and_changes_nothing(problem):
     groups, prepared = problem
     executor = aer_noisy_executor(Seeds(4), noise_model=uneven_noise())
-    forgetful = NoisyExecutor(executor._circuits.placed, executor._distributions, Seeds(4), kept_bytes=300)
+    forgetful = NoisyExecutor(executor._circuits.transpiled_program, executor._distributions, Seeds(4), kept_bytes=300)
     for step in range(3):
         found = [run(e, prepared, groups, [0, 1, 0], 100, step) for e in (executor, forgetful)]
         for one, other in zip(*found, strict=True):
@@ -183,11 +183,11 @@ def test_errors_of_several_bits_together_are_refused():
 
 def on_the_whole_device(device, executor, prepared, group, shots):
     """The cut executor's own circuits with the numbers of the device, on its full noise model."""
-    placed = executor.executor(prepared.program)._circuits.placed(prepared.program)
+    transpiled_program = executor.executor(prepared.program)._circuits.transpiled_program(prepared.program)
     small = executor.executor(prepared.program).circuit(prepared.program, group)
     circuit = QuantumCircuit(device.num_qubits, SIZE)
     for instruction in small.data:
-        qubits = [placed.device_qubits[small.find_bit(qubit).index] for qubit in instruction.qubits]
+        qubits = [transpiled_program.device_qubits[small.find_bit(qubit).index] for qubit in instruction.qubits]
         circuit.append(instruction.operation, qubits, [small.find_bit(bit).index for bit in instruction.clbits])
     values = bind_gates(circuit, gate_values(prepared.program, prepared.parameters))
     simulator = AerSimulator.from_backend(device)
@@ -223,9 +223,9 @@ def test_a_large_device_is_cut_to_the_program(problem):
     groups, prepared = problem
     executor = device_executor(fake_device("fake_torino", SIZE), Seeds(2))
     outcomes = run(executor, prepared, groups, [0, 1], None)
-    placed = executor.executor(prepared.program)._circuits.placed(prepared.program)
-    assert placed.circuit.num_qubits == len(placed.device_qubits) == SIZE
-    assert max(placed.device_qubits) > SIZE
+    transpiled_program = executor.executor(prepared.program)._circuits.transpiled_program(prepared.program)
+    assert transpiled_program.circuit.num_qubits == len(transpiled_program.device_qubits) == SIZE
+    assert max(transpiled_program.device_qubits) > SIZE
     ideal = run(AerExecutor(Seeds(0)), prepared, groups, [0, 1], None)
     for found, expected in zip(outcomes, ideal, strict=True):
         distance = np.abs(found.weights - expected.weights).sum(axis=1) / 2

@@ -13,14 +13,14 @@ from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.transpiler import CouplingMap
 from qiskit_aer.primitives import SamplerV2
 
-from qep_qiskit.errors import ConfigError, ResourceError, ResultError
+from qep_qiskit.core.errors import ConfigError, ResourceError, ResultError
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.evolution import evolve
-from qep_qiskit.execution import Readout, Request, RequestKey, SamplerExecutor
+from qep_qiskit.execution import GroupMeasurement, Request, RequestKey, SamplerExecutor
 from qep_qiskit.execution.aer import AerExecutor
 from qep_qiskit.network import chain
+from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation import AdiabaticPreparation
-from qep_qiskit.prepared import CircuitStates
-from qep_qiskit.seeds import Seeds
 
 SIZE, STATES = 3, 3
 LINE = [[k + a, k + 1 - a] for k in range(4) for a in (0, 1)]
@@ -40,7 +40,7 @@ def outcomes_of(problem, executor, shots=200, step=0, states=range(STATES), rand
     request = Request(
         key=RequestKey("test", step),
         prepared=prepared,
-        readouts=tuple(Readout(group=group, states=np.array(states), shots=shots) for group in groups),
+        readouts=tuple(GroupMeasurement(group=group, states=np.array(states), shots=shots) for group in groups),
         randomizations=randomizations,
     )
     return executor.collect(executor.submit(request)).outcomes

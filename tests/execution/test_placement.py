@@ -8,13 +8,13 @@ from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import Statevector
 from qiskit.transpiler import InstructionProperties
 
-from qep_qiskit.errors import ResourceError
+from qep_qiskit.core.errors import ResourceError
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.program import to_circuit_per_gate
 from qep_qiskit.execution import cut_to_active_qubits, place
 from qep_qiskit.execution.circuits import gate_values
 from qep_qiskit.network import chain, complete, from_edges
-from qep_qiskit.operators import CommutingGroup, LocalBasis
 from qep_qiskit.preparation import AdiabaticPreparation
-from qep_qiskit.program import lower_per_gate
 
 GRAPHS = {"chain": chain(4), "complete": complete(4), "apart": from_edges(4, [(0, 3), (1, 2)]), "single": chain(1)}
 every_graph = pytest.mark.parametrize("name", GRAPHS)
@@ -59,11 +59,14 @@ def two_qubit_gates(circuit):
 @pytest.mark.parametrize("level", [1, 3])
 def test_a_placed_program_reads_like_the_program(name, level, rng):
     groups, program, values = ramp(name, rng)
-    plain = bound(lower_per_gate(program), values)
-    for placed in (place(program, None), cut_to_active_qubits(place(program, device(), optimization_level=level))):
+    plain = bound(to_circuit_per_gate(program), values)
+    for transpiled_program in (
+        place(program, None),
+        cut_to_active_qubits(place(program, device(), optimization_level=level)),
+    ):
         for group in groups:
             rotated = group.basis.rotate(Statevector(plain).data)
-            found = probabilities(bound(placed.measured(group), values))
+            found = probabilities(bound(transpiled_program.measured(group), values))
             assert np.allclose(found, np.abs(rotated) ** 2, rtol=0, atol=1e-9)
 
 
@@ -71,10 +74,15 @@ def test_a_placed_program_reads_like_the_program(name, level, rng):
 def test_all_groups_and_the_calibration_read_the_same_qubits(name, rng):
     groups, program, _ = ramp(name, rng)
     odd = CommutingGroup(name="Y", basis=LocalBasis("Y" * program.num_qubits), masks=(1,))
-    for placed in (place(program, device()), cut_to_active_qubits(place(program, device(), optimization_level=3))):
-        circuits = [placed.measured(group) for group in (*groups, odd)]
-        assert {tuple(read_qubits(c)) for c in (*circuits, *placed.calibration())} == {placed.outputs}
-        assert {two_qubit_gates(c) for c in circuits} == {two_qubit_gates(placed.circuit)}
+    for transpiled_program in (
+        place(program, device()),
+        cut_to_active_qubits(place(program, device(), optimization_level=3)),
+    ):
+        circuits = [transpiled_program.measured(group) for group in (*groups, odd)]
+        assert {tuple(read_qubits(c)) for c in (*circuits, *transpiled_program.calibration())} == {
+            transpiled_program.outputs
+        }
+        assert {two_qubit_gates(c) for c in circuits} == {two_qubit_gates(transpiled_program.circuit)}
 
 
 @every_graph

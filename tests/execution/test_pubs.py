@@ -7,15 +7,15 @@ import pytest
 from ibm_requests import SPINS, STATES, calibrated_request, ramp_request, ramp_states
 from qiskit.quantum_info import Statevector
 
-from qep_qiskit.errors import ConfigError, ResourceError
-from qep_qiskit.execution import Readout, RequestKey
+from qep_qiskit.core.errors import ConfigError, ResourceError
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.device.basis_layers import basis_layer
+from qep_qiskit.device.pubs import DeviceCircuits
+from qep_qiskit.execution import GroupMeasurement, RequestKey
 from qep_qiskit.execution.aer import AerExecutor, fake_device
-from qep_qiskit.execution.basis_layers import basis_layer
 from qep_qiskit.execution.interface import Request
-from qep_qiskit.execution.pubs import DeviceCircuits
-from qep_qiskit.operators import CommutingGroup, LocalBasis
-from qep_qiskit.prepared import VectorStates
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.outcomes.states import VectorStates
 
 pytest.importorskip("qiskit_ibm_runtime")
 
@@ -59,7 +59,7 @@ def groups_of(*letters):
 def test_every_row_is_the_state_in_the_group_it_is_for(letters, states):
     _, prepared = ramp_states()
     readouts = tuple(
-        Readout(group=group, states=np.array(rows), shots=10)
+        GroupMeasurement(group=group, states=np.array(rows), shots=10)
         for group, rows in zip(groups_of(*letters), states, strict=True)
     )
     (job,) = jobs_of(Request(key=RequestKey("train", 0), prepared=prepared, readouts=readouts))
@@ -79,7 +79,7 @@ def test_folded_readouts_are_a_pub_of_the_same_job():
     _, prepared = ramp_states()
     rows = np.array([0, 2, 3])
     readouts = tuple(
-        Readout(group=group, states=rows, shots=10, folding=folding)
+        GroupMeasurement(group=group, states=rows, shots=10, folding=folding)
         for group in groups_of("ZZZ", "XXX")
         for folding in (1, 3)
     )
@@ -98,7 +98,7 @@ def test_folded_readouts_are_a_pub_of_the_same_job():
             expected = np.abs(readout.group.basis.rotate(vectors[state][None])[0]) ** 2
             assert probabilities(pub.circuit, flat[place]) == pytest.approx(expected, abs=1e-8)
     results = [np.arange(60, dtype=np.uint8).reshape(3, 2, 10, 1) + 60 * k for k in range(2)]
-    bits = job.bits_of_readouts(results)
+    bits = job.bits_of_measurements(results)
     assert [found[0, 0, 0] for found in bits] == [0, 60, 10, 70]
     plain = replace(request, readouts=tuple(replace(readout, folding=1) for readout in readouts))
     assert jobs_of(plain)[0].digest != job.digest
@@ -116,11 +116,11 @@ def test_qubits_that_turn_together_share_a_parameter():
 def test_bits_go_to_the_readouts_they_belong_to(rng):
     (job,) = jobs_of(ramp_request())
     bits = rng.integers(0, 8, (STATES, 2, 50, 1)).astype(np.uint8)
-    z, x = job.bits_of_readouts([bits])
+    z, x = job.bits_of_measurements([bits])
     assert np.array_equal(z, bits[:, 0])
     assert np.array_equal(x, bits[:, 1])
     with pytest.raises(ValueError, match="shapes"):
-        job.bits_of_readouts([bits[:, :, :49]])
+        job.bits_of_measurements([bits[:, :, :49]])
 
 
 def test_unequal_shots_are_jobs_of_their_own():
@@ -154,7 +154,7 @@ def test_calibration_reads_all_zeros_and_all_ones_on_the_same_qubits():
 def test_shots_of_the_calibration_come_together(rng):
     (job,) = jobs_of(calibrated_request(shots=(50, 50), calibration_shots=120))
     bits = [rng.integers(0, 8, (*pub.values.shape[:-1], 50, 1)).astype(np.uint8) for pub in job.pubs]
-    z, x, calibration = job.bits_of_readouts(bits)
+    z, x, calibration = job.bits_of_measurements(bits)
     assert np.array_equal(z, bits[0][:, 0])
     assert np.array_equal(x, bits[0][:, 1])
     assert calibration.shape == (2, 150, 1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.execution import ReadoutErrors
 
 FLIPS = np.array([[0.02, 0.1, 0.0], [0.05, 0.3, 0.2]])

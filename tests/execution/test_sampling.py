@@ -5,19 +5,19 @@ import pytest
 from chi_square import LIMIT, counts_p_value, variance_p_value
 from reference import random_states
 
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution import Readout, Request, RequestKey, VectorExecutor, answered, sample_vectors
-from qep_qiskit.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution import GroupMeasurement, Request, RequestKey, VectorExecutor, answered, sample_vectors
 from qep_qiskit.outcomes import BitMemory, Distribution
-from qep_qiskit.prepared import Prepared, VectorStates
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.outcomes.states import PreparedStates, VectorStates
 
 Z = CommutingGroup(name="Z", basis=LocalBasis("ZZZ"), masks=(1, 2, 4, 3, 7))
 X = CommutingGroup(name="X", basis=LocalBasis("XXX"), masks=(1, 2, 4))
 
 
 def readout(group, states, shots):
-    return Readout(group=group, states=np.asarray(states), shots=shots)
+    return GroupMeasurement(group=group, states=np.asarray(states), shots=shots)
 
 
 def draw(vectors, readouts, step=0, seed=0):
@@ -120,12 +120,12 @@ def test_vector_executor_measures_what_it_is_handed(rng):
     executor = VectorExecutor(Seeds(0))
     x, z = executor.collect(executor.submit(request)).outcomes
     assert (request.num_circuits, request.num_shots) == (2, 100)
-    expected = sample_vectors(vectors, request.readouts, Seeds(0), request.key.words).outcomes
+    expected = sample_vectors(vectors, request.readouts, Seeds(0), request.key.seed_words).outcomes
     assert np.array_equal(x.weights, expected[0].weights)
     assert np.array_equal(z.weights, expected[1].weights)
 
 
-class Tossed(Prepared):
+class Tossed(PreparedStates):
     """Another kind of states, fair coins: nothing but this class knows of it."""
 
     num_states, num_qubits = 2, 3

@@ -9,19 +9,19 @@ from qiskit.transpiler import InstructionProperties, Target
 from warned import warns
 
 from qep_qiskit.config import from_file
-from qep_qiskit.errors import LostSignalWarning
-from qep_qiskit.execution.described import DescribedDevice
-from qep_qiskit.execution.ledger import JobLedger
-from qep_qiskit.execution.placement import PlacedProgram, cut_target
-from qep_qiskit.execution.remote import RemoteExecutor
+from qep_qiskit.core.errors import LostSignalWarning
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.core.warning_log import WarningLog, counting_warnings
+from qep_qiskit.device.ledger import JobLedger
+from qep_qiskit.device.remote import RemoteExecutor
+from qep_qiskit.execution.device_snapshot import DeviceSnapshot
 from qep_qiskit.execution.surviving_signal import SurvivingSignal, surviving_signal, warn_of_lost_signal
-from qep_qiskit.seeds import Seeds
-from qep_qiskit.warning_log import WarningLog, counting_warnings
+from qep_qiskit.execution.transpilation import TranspiledProgram, cut_target
 
 SHORT = ["preparation.steps=2", "preparation.total_time=2.0", "training.epochs=1"]
 
 
-def placed_on(cz: float, readout: float = 0.0) -> PlacedProgram:
+def placed_on(cz: float, readout: float = 0.0) -> TranspiledProgram:
     """Two gates on two of three qubits, under other names on the device."""
     target = Target(num_qubits=3)
     target.add_instruction(SXGate(), {(k,): InstructionProperties(error=0.1) for k in range(3)})
@@ -32,8 +32,8 @@ def placed_on(cz: float, readout: float = 0.0) -> PlacedProgram:
     circuit = QuantumCircuit(3)
     circuit.sx(0)
     circuit.cz(0, 1)
-    device = DescribedDevice("small", target, rep_delay=1e-4, rep_delay_range=None)
-    return PlacedProgram(circuit=circuit, outputs=(0, 1), backend=device, device_qubits=(7, 8, 9))
+    device = DeviceSnapshot("small", target, rep_delay=1e-4, rep_delay_range=None)
+    return TranspiledProgram(circuit=circuit, outputs=(0, 1), backend=device, device_qubits=(7, 8, 9))
 
 
 def test_the_signal_is_what_errors_in_use_leave():
@@ -88,7 +88,7 @@ def test_on_a_device_behind_a_service_it_is_said_before_anything_is_sent(tmp_pat
     from ibm_requests import ramp_request
     from ibm_stand_in import FractionalDevice, StandInService
 
-    from qep_qiskit.execution.ibm import IbmDevice
+    from qep_qiskit.device.ibm import IbmDevice
 
     service = StandInService()
     target = cut_target(service.device.target, range(5))

@@ -5,9 +5,14 @@ from functools import reduce
 import numpy as np
 import pytest
 
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.execution import ReadoutErrors, TwirledErrors
-from qep_qiskit.execution.twirled_readout import executions_of, flipped_back, in_randomizations, read_under_flips
+from qep_qiskit.execution.twirled_readout import (
+    executions_of,
+    in_randomizations,
+    probabilities_under_twirling,
+    untwirled,
+)
 
 SIZE = 3
 FLIPS = np.array([[0.02, 0.1, 0.05], [0.08, 0.25, 0.0]])
@@ -41,7 +46,7 @@ def test_drawn_flips_against_confusion_matrices(rng):
     truth = rng.dirichlet(np.ones(1 << SIZE), 2)
     read = ReadoutErrors(flips=FLIPS).blurred(truth)
     drawn = rng.integers(0, 2, (2, 5, SIZE), dtype=bool)
-    found = read_under_flips(read, ReadoutErrors(flips=FLIPS).offsets, drawn)
+    found = probabilities_under_twirling(read, ReadoutErrors(flips=FLIPS).offsets, drawn)
     for state in range(2):
         expected = np.mean([confusion(FLIPS, flips) @ truth[state] for flips in drawn[state]], axis=0)
         assert np.allclose(found[state], expected, rtol=0, atol=1e-14)
@@ -50,7 +55,7 @@ def test_drawn_flips_against_confusion_matrices(rng):
 def test_all_flips_make_errors_symmetric(rng):
     truth = rng.dirichlet(np.ones(1 << SIZE), 2)
     errors = ReadoutErrors(flips=FLIPS)
-    found = read_under_flips(errors.blurred(truth), errors.offsets, None)
+    found = probabilities_under_twirling(errors.blurred(truth), errors.offsets, None)
     symmetric = ReadoutErrors(flips=np.tile(FLIPS.mean(axis=0), (2, 1)))
     assert np.allclose(found, symmetric.blurred(truth), rtol=0, atol=1e-14)
 
@@ -61,7 +66,7 @@ def test_flips_are_undone_bit_by_bit(num_qubits, rng):
     values = rng.integers(0, 1 << num_qubits, (4, 6))
     flips = rng.integers(0, 2, (4, num_qubits), dtype=bool)
     as_bits = np.array([[list(int(value).to_bytes(size, "big")) for value in row] for row in values], dtype=np.uint8)
-    found = flipped_back(as_bits, flips)
+    found = untwirled(as_bits, flips)
     numbers = flips @ (1 << np.arange(num_qubits))
     for row, number, bits in zip(values, numbers, found, strict=True):
         assert [int.from_bytes(bytes(shot), "big") for shot in bits] == [int(value) ^ int(number) for value in row]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qep_qiskit.execution import estimated_qpu_seconds
+from qep_qiskit.device.usage import estimated_qpu_seconds
 
 EXECUTIONS = 16 * 3 * 2 * 1000
 TABLE = [(1, 250e-6, 27.6), (1, 50e-6, 8.4), (1, 4e-3, 388.0), (96, 250e-6, 218.0)]

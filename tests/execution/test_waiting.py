@@ -12,16 +12,16 @@ pytest.importorskip("qiskit_ibm_runtime")
 from ibm_stand_in import TOKEN, StandInService, run_error
 from qiskit_ibm_runtime.exceptions import IBMNotAuthorizedError
 
-from qep_qiskit.errors import DeviceError, PausedError
-from qep_qiskit.execution.ibm import IbmDevice
-from qep_qiskit.execution.ledger import JobLedger
-from qep_qiskit.execution.patience import Patience
-from qep_qiskit.execution.remote import RemoteExecutor
-from qep_qiskit.execution.waiting import AbandonedError, answer_of
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.core.errors import DeviceError, PausedError
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.device.ibm import IbmDevice
+from qep_qiskit.device.interruptible import AbandonedError, answer_of
+from qep_qiskit.device.ledger import JobLedger
+from qep_qiskit.device.remote import RemoteExecutor
+from qep_qiskit.device.retries import RetryPolicy
 
-SLOW = Patience(settling=30.0, first_pause=30.0, longest_pause=30.0, without_answer=100.0)
-QUICK = Patience(settling=0.1, first_pause=0.005, longest_pause=0.02, without_answer=0.5)
+SLOW = RetryPolicy(settling=30.0, first_pause=30.0, longest_pause=30.0, without_answer=100.0)
+QUICK = RetryPolicy(settling=0.1, first_pause=0.005, longest_pause=0.02, without_answer=0.5)
 
 
 def test_answers_and_errors_pass():
@@ -52,10 +52,10 @@ def expected(tmp_path):
     return run(StandInService(), tmp_path / "faultless.sqlite")
 
 
-def run(service, path, patience=QUICK, stopping=lambda: False):
+def run(service, path, retries=QUICK, stopping=lambda: False):
     with JobLedger(path) as ledger:
         device = IbmDevice(service, "ibm_stand_in", sampler=service.sampler)
-        executor = RemoteExecutor(device, Seeds(1), ledger, patience=patience)
+        executor = RemoteExecutor(device, Seeds(1), ledger, retries=retries)
         executor.stopping = stopping
         return executor.collect(executor.submit(ramp_request()))
 
@@ -129,7 +129,7 @@ def test_who_waits_is_told_of_which_job_and_how_long(service, expected, tmp_path
     service.queue_polls, told = 3, []
     with JobLedger(tmp_path / "jobs.sqlite") as ledger:
         device = IbmDevice(service, "ibm_stand_in", sampler=service.sampler)
-        executor = RemoteExecutor(device, Seeds(1), ledger, patience=QUICK)
+        executor = RemoteExecutor(device, Seeds(1), ledger, retries=QUICK)
         executor.waiting = lambda job_id, seconds: told.append((job_id, seconds))
         require_same(executor.collect(executor.submit(ramp_request())), expected)
     assert [job_id for job_id, _ in told] == ["job0"] * 3

@@ -5,11 +5,11 @@ import pytest
 from cases import NO_INPUTS, SMALL_GRAPHS, exact_contrast, random_network
 from reference import fitted_slope, gradient, ground
 
-from qep_qiskit.cost import LossOnExpectations, OperatorCost
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.learning import Contrast
 from qep_qiskit.learning.exact_gradient import exact_gradient
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
 
 KINDS = {"one_sided": 1, "symmetric": 2, "four_point": 4}
 TARGET = np.array([[0.4]])

@@ -10,28 +10,28 @@ from qiskit.quantum_info import SparsePauliOp
 from reference import ground, sum_of_paulis
 from variational_cases import entangled
 
-from qep_qiskit.cost import LossOnExpectations, OperatorCost
-from qep_qiskit.errors import BranchJumpWarning, NudgeBeyondGapWarning
+from qep_qiskit.continuous.response import linear_response
+from qep_qiskit.core.errors import BranchJumpWarning, NudgeBeyondGapWarning
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.evolution import evolve
 from qep_qiskit.execution import RequestKey, StatevectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.diagnostics import Diagnostics, spectral_ranges
-from qep_qiskit.measurement import drive
+from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import IsingNetwork, chain, complete, ring
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import CommutingGroup, LocalBasis
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import (
     AdiabaticPreparation,
     ExactPreparation,
-    Family,
+    HamiltonianFamily,
     HamiltonianVariational,
     HardwareEfficient,
-    Start,
     VariationalPreparation,
-    linear_response,
+    WarmStart,
     term_expectations,
 )
-from qep_qiskit.seeds import Seeds
 
 KEY = RequestKey("test", 0)
 GENTLE = {
@@ -67,7 +67,7 @@ def estimate(
         read_free_cost=read_free_cost,
     )
     work = estimator.estimate(weights, inputs, targets, RequestKey("test", step))
-    return drive(work, StatevectorExecutor(Seeds(2)))
+    return run_measurements(work, StatevectorExecutor(Seeds(2)))
 
 
 def diagnostics_of(*args, **options):
@@ -89,8 +89,9 @@ def batch_of(cost, rng, graph="complete", samples=3):
 def nudges_and_constants(hamiltonian, weights, inputs, targets, preparation):
     """C of every sample in terms of Paulis, as the gradient nudges by it, and <C>_0 of the prepared states."""
     free = hamiltonian.free_coefficients(weights, inputs)
-    states = drive(
-        preparation.prepare(Family.of_free(hamiltonian.groups, free, KEY), Start()), StatevectorExecutor(Seeds(2))
+    states = run_measurements(
+        preparation.prepare(HamiltonianFamily.of_free(hamiltonian.groups, free, KEY), WarmStart()),
+        StatevectorExecutor(Seeds(2)),
     )[0].states
     vectors = states.vectors if hasattr(states, "vectors") else evolve(states.program, states.parameters)
     means = term_expectations(hamiltonian.groups, vectors)
@@ -105,7 +106,7 @@ def nudges_and_constants(hamiltonian, weights, inputs, targets, preparation):
 
 def costs_at(hamiltonian, free, nudge, constants, beta):
     """<C>_beta of the ground states, averaged, from matrices; and the mean of F(beta) with the constants in it."""
-    size, words = hamiltonian.num_qubits, hamiltonian.words
+    size, words = hamiltonian.num_qubits, hamiltonian.terms
     costs, energies = [], []
     for h, c, constant in zip(free, nudge, constants, strict=True):
         cost = sum_of_paulis(words, c, size)
@@ -244,8 +245,8 @@ def test_weyl_beta_is_gap_over_range(rng):
     nudge, _ = hamiltonian.operator_nudge(batch["targets"])
     gaps, limits = [], []
     for h, c in zip(free, nudge, strict=True):
-        cost = sum_of_paulis(hamiltonian.words, c, 4)
-        matrix = sum_of_paulis(hamiltonian.words, h, 4)
+        cost = sum_of_paulis(hamiltonian.terms, c, 4)
+        matrix = sum_of_paulis(hamiltonian.terms, h, 4)
         smallest = min(ground(matrix + beta * cost)[2] for beta in (-0.02, 0.02))
         gaps.append(smallest)
         limits.append(smallest / np.ptp(np.linalg.eigvalsh(cost)))
@@ -257,7 +258,7 @@ def test_weyl_beta_is_gap_over_range(rng):
 def test_ranges_of_one_group_are_exact(masks, rng):
     group = CommutingGroup(name="Z", basis=LocalBasis("ZXY"), masks=masks)
     coefficients = rng.normal(size=(4, len(masks)))
-    expected = [np.ptp(np.linalg.eigvalsh(sum_of_paulis(group.words, row, 3))) for row in coefficients]
+    expected = [np.ptp(np.linalg.eigvalsh(sum_of_paulis(group.terms, row, 3))) for row in coefficients]
     assert spectral_ranges([group], coefficients) == pytest.approx(np.array(expected), abs=1e-10)
 
 
@@ -267,7 +268,7 @@ def test_ranges_of_many_groups_are_bounds(rng):
         OperatorCost.from_operator(SparsePauliOp(["YYI", "IZZ", "IIX"], [0.5, -0.8, 0.3])),
     )
     nudge, _ = hamiltonian.operator_nudge(NO_INPUTS)
-    exact = np.ptp(np.linalg.eigvalsh(sum_of_paulis(hamiltonian.words, nudge[0], 3)))
+    exact = np.ptp(np.linalg.eigvalsh(sum_of_paulis(hamiltonian.terms, nudge[0], 3)))
     found = spectral_ranges(hamiltonian.groups, nudge)[0]
     assert exact <= found <= 2 * (0.5 + 0.8 + 0.3) + 1e-12
 
@@ -333,14 +334,14 @@ def test_overlaps_and_residuals_are_the_worst_ones(rng):
     preparation = VariationalPreparation(ansatz=HamiltonianVariational(3), seeds=Seeds(1), tolerance=1e-3)
     found = diagnostics_of(hamiltonian, weights, Contrast(beta=0.05), preparation, **batch)
     nudge, _ = hamiltonian.operator_nudge(batch["targets"])
-    family = Family(
+    family = HamiltonianFamily(
         groups=hamiltonian.groups,
         free=hamiltonian.free_coefficients(weights, batch["inputs"]),
         nudge=nudge,
         betas=np.array([-0.05, 0.05]),
         key=KEY,
     )
-    report = drive(preparation.prepare(family, Start()), StatevectorExecutor(Seeds(2)))[0].report
+    report = run_measurements(preparation.prepare(family, WarmStart()), StatevectorExecutor(Seeds(2)))[0].report
     assert found.overlap == report.overlaps.min()
     assert found.residual == report.residuals.max()
     assert found.evaluations == report.evaluations

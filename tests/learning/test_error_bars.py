@@ -8,7 +8,7 @@ from qep_qiskit.learning import Contrast
 from qep_qiskit.learning.error_signals import SignalBatch
 from qep_qiskit.learning.signal_noise import _bending
 
-pytestmark = pytest.mark.filterwarnings("ignore::qep_qiskit.errors.QepWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.QepWarning")
 
 
 def figures(numbers, repeats, seed=0):

@@ -9,15 +9,15 @@ from cases import NO_INPUTS, SMALL_GRAPHS, random_network
 from chi_square import LIMIT, variance_p_value
 from exact_noise import ExactNoise
 
-from qep_qiskit.cost import OperatorCost
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import Contrast, ErrorModel, GradientEstimator
 from qep_qiskit.learning.error_model import split_shots
-from qep_qiskit.measurement import drive
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.measurement import run_measurements
+from qep_qiskit.network.cost import OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
-from qep_qiskit.seeds import Seeds
 
 V, SECOND, THIRD = 0.7, 1.9, 5.3
 ONE_SIDED = ErrorModel(order=1, bias_squared=SECOND**2 / 4, shot_variance=(2 * V,))
@@ -92,7 +92,7 @@ def test_best_split_of_an_ising_network(rng):
     """m_Z : m_X = sqrt(sum(1 - <ZZ>^2)) : sqrt(sum(1 - <X>^2)), with variances from dense matrices."""
     network, weights = random_network(SMALL_GRAPHS["complete"], rng, biases=None)
     hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error((3,), 4))
-    words = [str(network.words[term]) for term in network.jacobian(weights, NO_INPUTS).term]
+    words = [str(network.terms[term]) for term in network.jacobian(weights, NO_INPUTS).term]
     noise = ExactNoise.of(hamiltonian, weights, np.eye(16)).moments([0.0])[1][0]
     by_group = np.array([sum(noise[k] for k in range(len(words)) if words[k][0] == letter) for letter in "ZX"])
     model = ErrorModel(order=2, bias_squared=1.0, shot_variance=tuple(by_group / 2))
@@ -121,7 +121,7 @@ def test_the_best_split_is_measured_to_be_better_by_what_the_model_says(rng):
     hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error((3,), 4))
     noise = ExactNoise.of(hamiltonian, weights, hamiltonian.cost.operator(np.array([0.3])).to_matrix())
     variances = noise.shot_variance("symmetric", [0.4])[0] * 0.4**2
-    words = [str(network.words[term]) for term in network.jacobian(weights, NO_INPUTS).term]
+    words = [str(network.terms[term]) for term in network.jacobian(weights, NO_INPUTS).term]
     parts = [sum(variances[k] for k in range(len(words)) if words[k][0] == letter) for letter in "ZX"]
     model = ErrorModel(order=2, bias_squared=1.0, shot_variance=tuple(parts))
     shares = model.best_shares(0.4, np.array([2.0, 2.0]))
@@ -133,7 +133,7 @@ def test_the_best_split_is_measured_to_be_better_by_what_the_model_says(rng):
         )
         executor = VectorExecutor(Seeds(1))
         works = (estimator.estimate(weights, NO_INPUTS, np.array([[0.3]]), RequestKey("t", r)) for r in range(400))
-        gradients = np.array([drive(work, executor)[0].gradient for work in works])
+        gradients = np.array([run_measurements(work, executor)[0].gradient for work in works])
         own = np.where([word[0] == "Z" for word in words], *(shots if split is not None else (100, 100)))
         assert variance_p_value(gradients, variances / 0.4**2 / own) > LIMIT
 

@@ -10,9 +10,9 @@ from qep_qiskit.config import build, check_config
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.evaluation import evaluate
 from qep_qiskit.learning.pilot import measure_pilot
-from qep_qiskit.learning.spending import batches_per_group
+from qep_qiskit.learning.shot_schedule import batches_per_group
 from qep_qiskit.learning.state import load_state, save_state
-from qep_qiskit.measurement import Extrapolation, drive
+from qep_qiskit.measurement import Extrapolation, run_measurements
 
 CALIBRATION, SHOTS, EPOCHS, SAMPLES = 600, 50, 3, 4
 ZNE = {"mitigation": {"noise_factors": [1, 3]}}
@@ -92,7 +92,9 @@ def test_error_bars_of_gradients_are_those_of_repeats(factors):
     estimator = replace(made.estimator, extrapolation=Extrapolation(factors))
     weights, data = made.network.layout.initial(made.seeds), made.task.train
     found = [
-        drive(estimator.estimate(weights, data.inputs, data.targets, RequestKey("repeat", k)), made.executor)[0]
+        run_measurements(
+            estimator.estimate(weights, data.inputs, data.targets, RequestKey("repeat", k)), made.executor
+        )[0]
         for k in range(100)
     ]
     gradients, claimed = (np.array([getattr(one, name) for one in found]) for name in ("gradient", "variance"))
@@ -109,9 +111,9 @@ def test_pilots_see_the_larger_variance():
     for extrapolation in (None, Extrapolation((1, 3))):
         estimator = replace(made.estimator, shots=20_000, extrapolation=extrapolation)
         given = (estimator, weights, data.inputs, data.targets, RequestKey("pilot", 0))
-        pilot = drive(measure_pilot(*given, beta=0.05, levels=2, trainable=np.ones(len(weights), bool)), made.executor)[
-            0
-        ]
+        pilot = run_measurements(
+            measure_pilot(*given, beta=0.05, levels=2, trainable=np.ones(len(weights), bool)), made.executor
+        )[0]
         measured.append((np.array(pilot.model.shot_variance), batches_per_group(estimator)))
     (plain, batches), (larger, more) = measured
     assert larger / plain == pytest.approx(np.full(len(plain), 2.5), rel=0.1)

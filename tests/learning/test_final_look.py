@@ -7,9 +7,9 @@ import pytest
 
 from qep_qiskit.config import from_file
 from qep_qiskit.learning import evaluate
-from qep_qiskit.learning.callbacks import MetricsFile
+from qep_qiskit.runs.callbacks import MetricsFile
 
-pytestmark = pytest.mark.filterwarnings("ignore::qep_qiskit.errors.UntrustedGradientWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.UntrustedGradientWarning")
 CONFIG = Path(__file__).parents[2] / "configs" / "xor_one_shot.toml"
 
 

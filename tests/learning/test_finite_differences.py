@@ -14,7 +14,7 @@ from qep_qiskit.config import from_file
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.learning.finite_differences import finite_differences, idle_names
-from qep_qiskit.measurement import drive
+from qep_qiskit.measurement import run_measurements
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SEEDS = qep.Seeds(5)
@@ -70,7 +70,9 @@ def test_every_kind_of_state(config, overrides):
     weights = experiment.network.layout.initial(experiment.seeds)
     estimator = replace(experiment.estimator, shots=None)
     key = RequestKey("test", 0)
-    contrast = drive(estimator.estimate(weights, sample.inputs, sample.targets, key), experiment.executor)[0].gradient
+    contrast = run_measurements(estimator.estimate(weights, sample.inputs, sample.targets, key), experiment.executor)[
+        0
+    ].gradient
     found = finite_differences(estimator, experiment.executor, weights, sample.inputs, sample.targets)
     assert found.gradient == pytest.approx(contrast, rel=1e-3, abs=2e-4 * np.abs(contrast).max())
 
@@ -88,7 +90,7 @@ def test_a_loss_with_the_gradient_of_another_is_found(rng):
     for loss in (qep.CrossEntropy(), ForgetsTheSumError()):
         estimator, weights = problem(qep.LossOnExpectations.on_spins((0, 2), 3, loss), np.random.default_rng(1))
         work = estimator.estimate(weights, NO_INPUTS, y, RequestKey("test", 0))
-        contrast = drive(work, executor)[0].gradient
+        contrast = run_measurements(work, executor)[0].gradient
         found = finite_differences(estimator, executor, weights, NO_INPUTS, y).gradient
         exact = exact_gradient(estimator.hamiltonian, weights, NO_INPUTS, y).gradient
         assert contrast == pytest.approx(exact, abs=1e-4)  # --compare exact shares the mistake

@@ -5,17 +5,17 @@ import pytest
 from chi_square import LIMIT, mean_p_value
 from classical_cases import KEY, classical
 
-from qep_qiskit.cost import LossOnExpectations, OperatorCost
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, ShotData, VectorExecutor
 from qep_qiskit.learning import Contrast, FluctuationEstimator, GradientEstimator, Replication
 from qep_qiskit.learning.exact_gradient import exact_gradient
-from qep_qiskit.measurement import drive
+from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import IsingNetwork, chain
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.outcomes import BitMemory
 from qep_qiskit.preparation import ExactSearch, ThermalPreparation
-from qep_qiskit.seeds import Seeds
 
 TEMPERATURE = 0.9
 
@@ -35,7 +35,9 @@ def estimator_of(hamiltonian, **options):
 def repeated(parts, shots, repeats, **options):
     """Gradients and their claimed variances, shape (repeats, weights)."""
     estimator, executor = estimator_of(parts[0], shots=shots, **options), VectorExecutor(Seeds(7))
-    found = [drive(estimator.estimate(*parts[1:], RequestKey("test", k)), executor)[0] for k in range(repeats)]
+    found = [
+        run_measurements(estimator.estimate(*parts[1:], RequestKey("test", k)), executor)[0] for k in range(repeats)
+    ]
     return np.array([one.gradient for one in found]), np.array([one.variance for one in found])
 
 
@@ -80,15 +82,16 @@ def test_bits_and_counts_are_the_same_shots(rng):
     """Registers too wide for counts come as bits."""
 
     class InBits(VectorExecutor):
-        def collect(self, ticket):
-            (counts,) = super().collect(ticket).outcomes
+        def collect(self, job_handle):
+            (counts,) = super().collect(job_handle).outcomes
             rows = [np.repeat(np.arange(16, dtype=np.uint8), row)[:, None] for row in counts.weights]
             return ShotData(outcomes=(BitMemory(bits=np.array(rows), num_qubits=4),))
 
     parts = problem("loss", rng)
     estimator = estimator_of(parts[0], shots=300)
     one, other = (
-        drive(estimator.estimate(*parts[1:], KEY), executor(Seeds(1)))[0] for executor in (VectorExecutor, InBits)
+        run_measurements(estimator.estimate(*parts[1:], KEY), executor(Seeds(1)))[0]
+        for executor in (VectorExecutor, InBits)
     )
     assert one.gradient == pytest.approx(other.gradient, abs=1e-12)
     assert one.variance == pytest.approx(other.variance, abs=1e-12)
@@ -96,7 +99,9 @@ def test_bits_and_counts_are_the_same_shots(rng):
 
 def test_one_batch_serves_cost_and_gradient(rng):
     parts = problem("loss", rng)
-    found, usage = drive(estimator_of(parts[0], shots=100).estimate(*parts[1:], KEY), VectorExecutor(Seeds(0)))
+    found, usage = run_measurements(
+        estimator_of(parts[0], shots=100).estimate(*parts[1:], KEY), VectorExecutor(Seeds(0))
+    )
     assert (usage.shots, usage.circuits) == (300, 3)
     assert found.group_variance.shape == (1, len(found.gradient))
     assert found.outputs.shape == (3, 2)
@@ -134,7 +139,7 @@ def test_replicates_see_the_bias_of_signals_from_the_same_shots(rng):
     estimator = estimator_of(parts[0], shots=20, replication=Replication(replicates=4))
     executor = VectorExecutor(Seeds(3))
     works = (estimator.estimate(*parts[1:], RequestKey("test", k)) for k in range(repeats))
-    found = [drive(work, executor)[0] for work in works]
+    found = [run_measurements(work, executor)[0] for work in works]
     true = exact_gradient(*parts, temperature=TEMPERATURE).gradient
     gradients = np.array([one.gradient for one in found])
     seen = np.array([one.scatter.signal_bias for one in found])
@@ -151,7 +156,7 @@ def test_bias_is_taken_off_on_request(rng):
     for remove in (False, True):
         replication = Replication(replicates=4, remove_signal_bias=remove)
         work = estimator_of(parts[0], shots=20, replication=replication).estimate(*parts[1:], KEY)
-        found[remove] = drive(work, VectorExecutor(Seeds(3)))[0]
+        found[remove] = run_measurements(work, VectorExecutor(Seeds(3)))[0]
     assert found[True].gradient == pytest.approx(found[False].gradient - found[False].scatter.signal_bias, abs=1e-14)
     assert np.abs(found[False].scatter.signal_bias).max() > 1e-3
 

@@ -6,12 +6,12 @@ from math import comb, factorial
 import numpy as np
 import pytest
 
-from qep_qiskit.cost import LossOnExpectations, OperatorCost
 from qep_qiskit.execution import RequestKey, ShotData
 from qep_qiskit.learning import loss_noise
 from qep_qiskit.learning.free_phase import measure_free
 from qep_qiskit.network import IsingNetwork, chain
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.outcomes import Distribution
 from qep_qiskit.preparation import ExactPreparation
 

@@ -6,17 +6,17 @@ from cases import SMALL_GRAPHS, exact_contrast, random_network
 from qiskit.quantum_info import SparsePauliOp
 from reference import expectation, gradient, ground
 
-from qep_qiskit.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.execution.aer import AerExecutor, aer_sampler_executor
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.exact_gradient import exact_gradient
-from qep_qiskit.losses import CrossEntropy, CustomLoss, SquaredError
-from qep_qiskit.measurement import Usage, drive
-from qep_qiskit.network import ClampedInputs, IsingNetwork, Start, chain
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.measurement import Usage, run_measurements
+from qep_qiskit.network import ClampedInputs, IsingNetwork, WeightInitialisation, chain
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.losses import CrossEntropy, CustomLoss, SquaredError
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation
-from qep_qiskit.seeds import Seeds
 
 LOSSES = {
     "squared": SquaredError(),
@@ -80,7 +80,9 @@ def test_gradient_is_the_finite_difference_of_the_cost(name, cost, rng):
 def test_reported_cost_is_the_free_one(kind, cost, rng):
     hamiltonian, weights, inputs, targets = problem("edges", cost, rng)
     estimator = estimator_of(hamiltonian, kind=kind, beta=0.05, read_free_cost=True)
-    found, _ = drive(estimator.estimate(weights, inputs, targets, RequestKey("test", 0)), VectorExecutor(Seeds(0)))
+    found, _ = run_measurements(
+        estimator.estimate(weights, inputs, targets, RequestKey("test", 0)), VectorExecutor(Seeds(0))
+    )
     assert found.cost.mean == pytest.approx(mean_cost(hamiltonian, inputs, targets)(weights), abs=1e-10)
 
 
@@ -122,7 +124,9 @@ def estimator_of(hamiltonian, *, shots=None, preparation=None, read_free_cost=Fa
 def test_no_batch_is_measured_twice(cost, kind, read_free_cost, circuits, rng):
     hamiltonian, weights, inputs, targets = problem("edges", cost, rng)
     estimator = estimator_of(hamiltonian, shots=10, kind=kind, read_free_cost=read_free_cost)
-    _, usage = drive(estimator.estimate(weights, inputs, targets, RequestKey("test", 0)), VectorExecutor(Seeds(0)))
+    _, usage = run_measurements(
+        estimator.estimate(weights, inputs, targets, RequestKey("test", 0)), VectorExecutor(Seeds(0))
+    )
     assert usage == Usage(shots=3 * 10 * circuits, circuits=3 * circuits)
 
 
@@ -145,7 +149,7 @@ def test_every_executor_gives_the_same_gradient(cost, rng):
         work = estimator_of(hamiltonian, shots=shots, **options).estimate(
             weights, inputs, targets, RequestKey("test", 0)
         )
-        return drive(work, executor)[0]
+        return run_measurements(work, executor)[0]
 
     exact = run(AerExecutor(Seeds(1)), None)
     for executor in (AerExecutor(Seeds(1)), aer_sampler_executor(Seeds(1))):
@@ -159,7 +163,13 @@ def test_every_executor_gives_the_same_gradient(cost, rng):
 # (Omega / 2) sum X - Delta sum n + sum n n', loss (<A^2> - 1)^2 with A = (1/5) sum (-1)^i Z_i.
 def antiferromagnet():
     graph, ends = chain(5), np.array([1.0, 2.0, 2.0, 2.0, 1.0])
-    network = IsingNetwork(graph=graph, outputs=(4,), couplings=Start(), fields=Start(), biases=Start())
+    network = IsingNetwork(
+        graph=graph,
+        outputs=(4,),
+        couplings=WeightInitialisation(),
+        fields=WeightInitialisation(),
+        biases=WeightInitialisation(),
+    )
     named = {f"J[{j},{k}]": -0.25 for j, k in graph.edges}
     named |= {f"h[{k}]": -0.25 for k in range(5)} | {f"b[{k}]": 0.75 - ends[k] / 4 for k in range(5)}
     pairs = [("ZZ", [j, k], (-1) ** (j + k) / 25) for j in range(5) for k in range(5) if j != k]

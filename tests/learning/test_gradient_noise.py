@@ -7,21 +7,21 @@ from chi_square import LIMIT, mean_p_value, variance_p_value
 from gradient_cases import CONTRASTS, exact_mean, loss_problem, operator_problem
 from reference import expectation, ground, pauli_matrix
 
-from qep_qiskit.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import GradientEstimator
 from qep_qiskit.learning.error_signals import SignalBatch
 from qep_qiskit.learning.exact_gradient import exact_gradient
-from qep_qiskit.measurement import drive
-from qep_qiskit.network import Start, chain
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.measurement import run_measurements
+from qep_qiskit.network import WeightInitialisation, chain
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
-from qep_qiskit.seeds import Seeds
 
 # Error signals read from one or two shots are strong ones, and their nudges go past the gap.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.NudgeBeyondGapWarning"),
-    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.BranchJumpWarning"),
+    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning"),
+    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.BranchJumpWarning"),
 ]
 
 REPEATS = 300
@@ -36,7 +36,7 @@ def repeated(problem, contrast, shots, repeats=REPEATS):
     )
     executor = VectorExecutor(Seeds(1))
     works = (estimator.estimate(weights, inputs, targets, RequestKey("test", r)) for r in range(repeats))
-    return [drive(work, executor)[0] for work in works]
+    return [run_measurements(work, executor)[0] for work in works]
 
 
 def gradients_and_variances(estimates):
@@ -47,7 +47,7 @@ def analytic_variance(problem, contrast, shots):
     """sum_p stencil_p^2 (1 - <P>_p^2) / shots, from dense matrices; every weight has one Pauli."""
     hamiltonian, weights, _, targets = problem
     network, cost = hamiltonian.network, hamiltonian.cost.operator(targets[0]).to_matrix()
-    words = [str(network.words[term]) for term in network.jacobian(weights, NO_INPUTS).term]
+    words = [str(network.terms[term]) for term in network.jacobian(weights, NO_INPUTS).term]
     total = np.zeros(len(weights))
     for beta, share in contrast.phases:
         state = ground(network.hamiltonian(weights).to_matrix() + beta * cost)[1]
@@ -156,7 +156,7 @@ def test_reported_cost(aim, rng):
 
 
 def test_weights_of_the_same_term_share_its_noise(rng):
-    network, weights = random_network(chain(2), rng, num_inputs=1, biases=Start())
+    network, weights = random_network(chain(2), rng, num_inputs=1, biases=WeightInitialisation())
     cost = OperatorCost.squared_error((1,), 2)
     problem = NudgedHamiltonian(network, cost), weights, np.array([[0.5], [-2.0]]), np.array([[0.3], [0.1]])
     gradients, variances = gradients_and_variances(repeated(problem, CONTRASTS["symmetric"], 200))

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from warned import warns
 
-from qep_qiskit.errors import DeadGradientWarning, NoisyGradientWarning, QepWarning
+from qep_qiskit.core.errors import DeadGradientWarning, NoisyGradientWarning, QepWarning
+from qep_qiskit.core.warning_log import WarningLog, counting_warnings
 from qep_qiskit.learning import GradientEstimate
 from qep_qiskit.learning.diagnostics import Diagnostics
 from qep_qiskit.learning.free_phase import CostEstimate
 from qep_qiskit.learning.gradient_watch import GradientWatch, watch_one
-from qep_qiskit.warning_log import WarningLog, counting_warnings
 
 TRAINABLE = np.array([True] * 12 + [False])
 PACE = {"per_epoch": 4, "steps": 400}

@@ -3,7 +3,7 @@
 import numpy as np
 
 from qep_qiskit.execution import ShotData
-from qep_qiskit.learning.journal import kept, pack_journal, unpack_journal
+from qep_qiskit.learning.request_log import kept, pack_request_log, unpack_request_log
 from qep_qiskit.outcomes import BitMemory, Distribution
 
 COUNTS = Distribution(weights=np.array([[198, 2], [0, 200]], dtype=np.int64), shots=200)
@@ -24,12 +24,12 @@ def test_exact_answers_are_asked_for_again():
 
 
 def test_calibrations_are_kept_with_their_answers():
-    journal = [
+    request_log = [
         kept(ShotData(outcomes=(BITS, COUNTS), calibration=COUNTS, discarded=0.25)),
         kept(ShotData(outcomes=(EXACT,), calibration=COUNTS)),
         kept(ShotData(outcomes=(EXACT,), calibration=EXACT)),
     ]
-    first, second, third = unpack_journal(*pack_journal(journal))
+    first, second, third = unpack_request_log(*pack_request_log(request_log))
     assert [len(data.outcomes) for data in (first, second)] == [2, 1]
     for data in (first, second):
         assert np.array_equal(data.calibration.weights, COUNTS.weights)
@@ -40,8 +40,8 @@ def test_calibrations_are_kept_with_their_answers():
 
 
 def test_what_is_packed_comes_out_again():
-    journal = [kept(ShotData(outcomes=(COUNTS, BITS))), None, kept(ShotData(outcomes=(EXACT, COUNTS)))]
-    found = unpack_journal(*pack_journal(journal))
+    request_log = [kept(ShotData(outcomes=(COUNTS, BITS))), None, kept(ShotData(outcomes=(EXACT, COUNTS)))]
+    found = unpack_request_log(*pack_request_log(request_log))
     assert found[1] is None
     counts, bits = found[0].outcomes
     assert (counts.shots, bits.num_qubits) == (200, 2)
@@ -66,7 +66,7 @@ class Clicks(Distribution):
 
 
 def test_a_new_kind_of_outcomes_is_one_class():
-    shapes, arrays = pack_journal([ShotData(outcomes=(Clicks(weights=COUNTS.weights, shots=200), COUNTS))])
-    ((clicks, counts),) = [data.outcomes for data in unpack_journal(shapes, arrays)]
+    shapes, arrays = pack_request_log([ShotData(outcomes=(Clicks(weights=COUNTS.weights, shots=200), COUNTS))])
+    ((clicks, counts),) = [data.outcomes for data in unpack_request_log(shapes, arrays)]
     assert (type(clicks), type(counts)) == (Clicks, Distribution)
     assert clicks.shots == 200

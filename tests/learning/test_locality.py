@@ -4,21 +4,21 @@ import numpy as np
 import pytest
 from cases import SMALL_GRAPHS, random_network
 
-from qep_qiskit.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.core.operators import sparse_pauli_op
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, ShotData, VectorExecutor
-from qep_qiskit.expressions import parse_operator
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.locality import locality
-from qep_qiskit.measurement import drive, qubit_wise_plan
+from qep_qiskit.measurement import qubit_wise_plan, run_measurements
 from qep_qiskit.network import Interaction, PauliNetwork
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import sparse_pauli_op
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.expressions import parse_operator
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.outcomes import BitMemory
 from qep_qiskit.preparation import ExactPreparation
-from qep_qiskit.seeds import Seeds
 
 # Energies of scrambled bits do not follow their slopes, and the diagnostics say so.
-pytestmark = pytest.mark.filterwarnings("ignore::qep_qiskit.errors.BranchJumpWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.BranchJumpWarning")
 
 SIZE, SHOTS, OUTPUTS = 4, 1024, (3,)  # with a power of two of shots all means are exact in binary
 
@@ -37,12 +37,12 @@ class Scrambler:
     def submit(self, request):
         return self.inner.submit(request)
 
-    def collect(self, ticket):
-        data = self.inner.collect(ticket)
-        readouts = ticket.request.readouts
+    def collect(self, job_handle):
+        data = self.inner.collect(job_handle)
+        readouts = job_handle.request.readouts
         return ShotData(
             outcomes=tuple(
-                self.scrambled(outcomes, self.kept.get((ticket.key.stage, readout.group.name)))
+                self.scrambled(outcomes, self.kept.get((job_handle.key.stage, readout.group.name)))
                 for readout, outcomes in zip(readouts, data.outcomes, strict=True)
             )
         )
@@ -88,7 +88,7 @@ def gradient(hamiltonian, weights, kind, executor):
     )
     inputs = np.random.default_rng(3).normal(size=(2, 2))
     work = estimator.estimate(weights, inputs, np.array([[0.5], [-0.5]]), RequestKey("test", 0))
-    return drive(work, executor)[0].gradient
+    return run_measurements(work, executor)[0].gradient
 
 
 def kept_for(weight, hamiltonian, cost):
@@ -155,6 +155,6 @@ def test_tied_weights_read_all_their_terms():
 
 def test_other_batches_read_the_same_bits():
     hamiltonian = tied(COSTS["loss"])[0]
-    plan = qubit_wise_plan(hamiltonian.words, SIZE)
+    plan = qubit_wise_plan(hamiltonian.terms, SIZE)
     qubits = {r.weight: r.qubits for r in locality(hamiltonian, plan) if r.weight != "a"}
     assert qubits == {"b": (0, 1, 2, 3), "c": (0, 1), "d": (1, 3)}

@@ -5,27 +5,27 @@ import pytest
 from chi_square import LIMIT, mean_p_value, variance_p_value
 from oscillator_cases import CONTRAST, GRADIENT, anchor_grid
 
-from qep_qiskit.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.continuous.grid_energies import GridEnergies
+from qep_qiskit.continuous.grid_network import GridNetwork
+from qep_qiskit.continuous.on_grid import OnGrid
+from qep_qiskit.continuous.oscillator_layers import OscillatorProduct
+from qep_qiskit.continuous.position_grid import PositionGrid
+from qep_qiskit.continuous.split_operator import SplitOperatorPreparation
+from qep_qiskit.continuous.springs import SpringNetwork
+from qep_qiskit.continuous.widths import variance_of
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.execution.aer import AerExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.exact_gradient import exact_gradient
-from qep_qiskit.measurement import drive
-from qep_qiskit.network import (
-    GridEnergies,
-    GridNetwork,
-    PositionGrid,
-    SpringNetwork,
-    Start,
-    from_edges,
-    spread_of,
-)
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import ExactPreparation, OnGrid, OscillatorProduct, SplitOperatorPreparation
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.measurement import run_measurements
+from qep_qiskit.network import WeightInitialisation, from_edges
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import ExactPreparation
 
 REPEATS = 300
-TRAINED = Start(mean=1.0, minimum=0.001)
+TRAINED = WeightInitialisation(mean=1.0, minimum=0.001)
 """Masses that train."""
 SYMMETRIC = Contrast(kind="symmetric", beta=0.1)
 NO_INPUTS, TARGET = np.zeros((1, 0)), np.array([[0.6]])
@@ -39,7 +39,7 @@ def anchored():
         graph=from_edges(3, [(0, 1), (1, 2), (0, 2)]),
         outputs=(2,),
         anchored=(0, 1, 2),
-        forces=Start(),
+        forces=WeightInitialisation(),
         masses=TRAINED,
     )
     network = GridNetwork(atoms=atoms, grid=anchor_grid(4, 9.0))
@@ -55,7 +55,7 @@ def estimated(hamiltonian, weights, inputs, targets, *, shots=None, preparation=
         shots=shots,
     )
     work = estimator.estimate(weights, inputs, targets, RequestKey("test", repeat))
-    return drive(work, executor or VectorExecutor(Seeds(3)))[0]
+    return run_measurements(work, executor or VectorExecutor(Seeds(3)))[0]
 
 
 def springs(names):
@@ -74,7 +74,7 @@ def test_exact_states_give_the_anchors_gradient(anchored):
 
 def cost_of(hamiltonian, weights):
     """<(r_2 - 0.6)^2> of the Gaussian ground state, in closed form."""
-    spread = spread_of(hamiltonian.network.atoms, weights, NO_INPUTS)
+    spread = variance_of(hamiltonian.network.atoms, weights, NO_INPUTS)
     return spread.widths[0, 2] ** 2 + (spread.means[0, 2] - 0.6) ** 2
 
 
@@ -99,7 +99,7 @@ def pair():
         masses=TRAINED,
     )
     weights = atoms.weights_from({"k[1,2]": 1.3, "m[1]": 1.2})
-    grid = PositionGrid.around(spread_of(atoms, weights, INPUTS), num_qubits=3)
+    grid = PositionGrid.around(variance_of(atoms, weights, INPUTS), num_qubits=3)
     network = GridNetwork(atoms=atoms, grid=grid)
     return NudgedHamiltonian(network, OperatorCost.squared_error_of(network)), weights
 
@@ -161,7 +161,7 @@ def test_a_loss_reads_the_displacement_and_nudges_by_a_force(pair):
     network, weights = pair[0].network, pair[1]
     hamiltonian = NudgedHamiltonian(network, LossOnExpectations.on_outputs(network))
     found = exact_gradient(hamiltonian, weights, INPUTS, Y)
-    spread = spread_of(network.atoms, weights, INPUTS)
+    spread = variance_of(network.atoms, weights, INPUTS)
     assert found.outputs == pytest.approx(spread.means[:, :1], abs=1e-3)
     contrast = estimated(hamiltonian, weights, INPUTS, Y)
     assert contrast.gradient == pytest.approx(found.gradient, abs=2e-3)

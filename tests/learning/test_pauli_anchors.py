@@ -9,8 +9,9 @@ from reference import ground, pauli_matrix
 from scipy.linalg import eigh
 
 from qep_qiskit.config import from_file
-from qep_qiskit.cost import LossOnExpectations
-from qep_qiskit.errors import BranchJumpWarning, NudgeBeyondGapWarning
+from qep_qiskit.core.errors import BranchJumpWarning, NudgeBeyondGapWarning
+from qep_qiskit.core.operators import PauliString, sparse_pauli_op
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import VectorExecutor
 from qep_qiskit.learning import (
     Contrast,
@@ -22,12 +23,11 @@ from qep_qiskit.learning import (
     Update,
 )
 from qep_qiskit.learning.exact_gradient import exact_gradient
-from qep_qiskit.losses import CustomLoss
-from qep_qiskit.network import PauliNetwork, Start
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import PauliWord, sparse_pauli_op
+from qep_qiskit.network import PauliNetwork, WeightInitialisation
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.network.losses import CustomLoss
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
-from qep_qiskit.seeds import Seeds
 from qep_qiskit.tasks import no_data_task
 
 CONFIG = Path(__file__).parents[2] / "configs" / "antiferromagnet.toml"
@@ -45,8 +45,8 @@ def chain():
 def chain_matrix(omega, delta, size=5):
     """(Omega/2) sum X - Delta sum n + sum n n, with n = (1 + Z) / 2."""
     n = [(np.eye(1 << size) + pauli_matrix(f"Z{k}", size)) / 2 for k in range(size)]
-    drive = sum(pauli_matrix(f"X{k}", size) for k in range(size))
-    return omega / 2 * drive - delta * sum(n) + sum(n[k] @ n[k + 1] for k in range(size - 1))
+    run_measurements = sum(pauli_matrix(f"X{k}", size) for k in range(size))
+    return omega / 2 * run_measurements - delta * sum(n) + sum(n[k] @ n[k + 1] for k in range(size - 1))
 
 
 def test_antiferromagnet_is_the_hamiltonian_and_the_order_parameter(chain):
@@ -78,7 +78,7 @@ def cluster_ising(size=10):
     """-(gX sum X + gZZ sum ZZ + 0.5 sum ZXZ), three-body terms from the second spin on; two tied weights."""
 
     def minus(words):
-        return sparse_pauli_op([(PauliWord.parse(word), -1.0) for word in words], size)
+        return sparse_pauli_op([(PauliString.parse(word), -1.0) for word in words], size)
 
     return PauliNetwork.from_operators(
         {
@@ -86,7 +86,7 @@ def cluster_ising(size=10):
             "gZZ": minus([f"Z{j} Z{j + 1}" for j in range(size - 1)]),
         },
         0.5 * minus([f"Z{j} X{j + 1} Z{j + 2}" for j in range(1, size - 2)]),
-        start=Start(values=[-0.1, 0.4]),
+        start=WeightInitialisation(values=[-0.1, 0.4]),
     )
 
 
@@ -110,7 +110,7 @@ def explored(iterations):
     """-|<X_0 X_4>| before every step of gradients of length one, from one-sided nudges on the error signal."""
     network, seeds, losses = cluster_ising(), Seeds(0), Losses()
     loss = CustomLoss(lambda outputs, _: -np.abs(outputs[:, 0]), lambda outputs, _: -np.sign(outputs))
-    correlation = sparse_pauli_op([(PauliWord.parse("X0 X4"), 1.0)], network.num_qubits)
+    correlation = sparse_pauli_op([(PauliString.parse("X0 X4"), 1.0)], network.num_qubits)
     trainer = Trainer(
         estimator=GradientEstimator(
             hamiltonian=NudgedHamiltonian(network, LossOnExpectations((correlation,), loss)),
@@ -132,7 +132,7 @@ def explored(iterations):
 PUBLISHED = {0: -0.008708, 5: -0.756577, 10: -0.940123, 20: -0.984736, 50: -0.997524}
 # The start is nearly degenerate (gap 2e-5), so that the first nudge goes far past Weyl's bound and changes the branch.
 ROUGH_START = [
-    pytest.mark.filterwarnings(f"ignore::qep_qiskit.errors.{warning.__name__}")
+    pytest.mark.filterwarnings(f"ignore::qep_qiskit.core.errors.{warning.__name__}")
     for warning in (NudgeBeyondGapWarning, BranchJumpWarning)
 ]
 

@@ -7,18 +7,18 @@ import pytest
 from reference import pauli_matrix
 
 from qep_qiskit.config import from_file
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning.evaluation import evaluate
 from qep_qiskit.learning.exact_gradient import exact_gradient
-from qep_qiskit.measurement import drive
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.measurement import run_measurements
 
 CONFIG = Path(__file__).parents[2] / "configs" / "phase_sensor.toml"
 SMALL = ["task.num_samples=10", "task.test_size=10"]
 POINT = np.array([1.7, 1.5, 0.8])
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore::qep_qiskit.errors.NudgeBeyondGapWarning", "ignore::qep_qiskit.errors.BranchJumpWarning"
+    "ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning", "ignore::qep_qiskit.core.errors.BranchJumpWarning"
 )
 
 
@@ -53,11 +53,11 @@ def test_outputs_are_the_projectors_on_three_outcomes(sensor):
 
 def test_a_batch_takes_nine_bases_and_one_more_for_the_outputs(sensor):
     """10 samples, 10 shots: 9 bases in 2 nudged phases, and Z Z of the sensor in the free one."""
-    plan = sensor.estimator.reading_plan
+    plan = sensor.estimator.measurement_plan
     assert len(plan.groups) == 9
     weights, data = sensor.network.layout.initial(sensor.seeds), sensor.task.train
     work = sensor.estimator.estimate(weights, data.inputs, data.targets, RequestKey("test", 0))
-    estimate, usage = drive(work, VectorExecutor(Seeds(1)))
+    estimate, usage = run_measurements(work, VectorExecutor(Seeds(1)))
     assert (usage.circuits, usage.shots) == (10 * 19, 10 * 190)
     assert np.isfinite(estimate.gradient).all()
     assert np.isfinite(estimate.variance).all()
@@ -67,7 +67,7 @@ def test_contrast_of_exact_means_is_near_the_gradient():
     sensor = from_file(CONFIG, [*SMALL, "measurement.shots='exact'", "contrast.beta=0.01", "preparation.tolerance=0.0"])
     weights, data = sensor.network.layout.initial(sensor.seeds), sensor.task.train.take(np.arange(3))
     work = sensor.estimator.estimate(weights, data.inputs, data.targets, RequestKey("test", 0))
-    estimate, _ = drive(work, VectorExecutor(Seeds(1)))
+    estimate, _ = run_measurements(work, VectorExecutor(Seeds(1)))
     exact = exact_gradient(sensor.estimator.hamiltonian, weights, data.inputs, data.targets)
     assert estimate.gradient == pytest.approx(exact.gradient, abs=2e-3 * np.abs(exact.gradient).max())
 

@@ -5,20 +5,20 @@ import pytest
 from cases import NO_INPUTS, SMALL_GRAPHS, exact_contrast, random_network
 from chi_square import LIMIT, mean_p_value, variance_p_value
 
-from qep_qiskit.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.error_signals import SignalBatch
 from qep_qiskit.learning.exact_gradient import exact_gradient
-from qep_qiskit.measurement import drive
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.measurement import run_measurements
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
-from qep_qiskit.seeds import Seeds
 
 # Ten shots look like jumps, and the outer nudges go past the gap.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.NudgeBeyondGapWarning"),
-    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.BranchJumpWarning"),
+    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning"),
+    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.BranchJumpWarning"),
 ]
 
 BETAS = np.array([-0.6, -0.3, 0.0, 0.3, 0.6])
@@ -59,7 +59,7 @@ def phases(problem, shots, repeats=1, grouping="shared"):
     )
     executor = VectorExecutor(Seeds(2))
     works = (estimator.phases(weights, inputs, targets, RequestKey("test", r), BETAS) for r in range(repeats))
-    return [drive(work, executor)[0] for work in works]
+    return [run_measurements(work, executor)[0] for work in works]
 
 
 @every_problem

@@ -6,15 +6,15 @@ from cases import NO_INPUTS, half_one_plus_z, random_network
 from chi_square import LIMIT, mean_p_value
 from exact_noise import ExactNoise
 
-from qep_qiskit.cost import LossOnExpectations
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator, first_beta, measure_pilot
-from qep_qiskit.measurement import drive
+from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import chain, complete
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
-from qep_qiskit.seeds import Seeds
 
 KINDS = ["one_sided", "symmetric"]
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -52,7 +52,7 @@ def pilots(problem, kind, shots, *, repeats=1, beta=0.1, levels=6, sign=1.0, tra
         given = estimator, weights, NO_INPUTS, targets, key
         return measure_pilot(*given, beta=beta, levels=levels, trainable=trainable)
 
-    return [drive(work(repeat), executor) for repeat in range(repeats)]
+    return [run_measurements(work(repeat), executor) for repeat in range(repeats)]
 
 
 @every_kind
@@ -77,7 +77,7 @@ def test_variance_of_each_group(kind, rng):
     problem = operator_problem(rng)
     model = pilots(problem, kind, 10**8, beta=0.02, levels=2)[0][0].model
     network, weights = problem[0].network, problem[1]
-    letters = np.array([str(network.words[term])[0] for term in network.jacobian(weights, NO_INPUTS).term])
+    letters = np.array([str(network.terms[term])[0] for term in network.jacobian(weights, NO_INPUTS).term])
     noise = ExactNoise.of(*problem).shot_variance(kind, [0.04])[0] * 0.04**2
     expected = [noise[letters == letter].sum() for letter in "ZX"]
     assert model.shot_variance == pytest.approx(expected, rel=1e-3)
@@ -220,7 +220,7 @@ class TestErrorSignals:
         )
         executor = VectorExecutor(Seeds(7))
         works = (estimator.estimate(weights, NO_INPUTS, TARGETS, RequestKey("test", r)) for r in range(300))
-        gradients = np.array([drive(work, executor)[0].gradient for work in works])
+        gradients = np.array([run_measurements(work, executor)[0].gradient for work in works])
         squares = ((gradients - gradients.mean(axis=0)) ** 2).sum(axis=1) * 300 / 299
         assert mean_p_value(squares, model.variance(0.15, 4000)) > LIMIT
 

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from oscillators import TARGET, three_oscillators, with_squared_error
 
-from qep_qiskit.errors import NudgeError
-from qep_qiskit.execution import PointExecutor, RequestKey
+from qep_qiskit.continuous.executor import CoordinateExecutor
+from qep_qiskit.continuous.oscillators import GaussianPreparation
+from qep_qiskit.core.errors import NudgeError
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.pilot import measure_pilot
-from qep_qiskit.measurement import drive
-from qep_qiskit.preparation import GaussianPreparation
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.measurement import run_measurements
 
 
 def pilot(beta, levels=3):
@@ -31,7 +32,7 @@ def pilot(beta, levels=3):
         levels=levels,
         trainable=network.layout.trainable(),
     )
-    return drive(work, PointExecutor(Seeds(1)))[0]
+    return run_measurements(work, CoordinateExecutor(Seeds(1)))[0]
 
 
 def test_a_ladder_that_holds_is_kept():

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from cases import NO_INPUTS, random_network
 
-from qep_qiskit.cost import LossOnExpectations
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator, measure_pilot
 from qep_qiskit.learning.exact_gradient import exact_gradient
-from qep_qiskit.measurement import drive
+from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import chain
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
-from qep_qiskit.seeds import Seeds
 
 
 def pilot_at(distance, *, scaled):
@@ -34,7 +34,7 @@ def pilot_at(distance, *, scaled):
         trainable=np.ones(len(weights), dtype=bool),
         in_units_of_signals=scaled,
     )
-    return drive(work, VectorExecutor(Seeds(0)))[0].measured.betas
+    return run_measurements(work, VectorExecutor(Seeds(0)))[0].measured.betas
 
 
 @pytest.mark.parametrize(("distance", "factor"), [(0.5, 1.0), (0.125, 4.0), (1.0, 0.5), (0.002, 16.0)])

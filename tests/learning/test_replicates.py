@@ -6,17 +6,17 @@ from chi_square import LIMIT, mean_p_value, variance_p_value
 from error_bars_study import study
 from gradient_cases import CONTRASTS, exact_mean, loss_problem, operator_problem
 
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator, Replication
 from qep_qiskit.learning.replicates import ScatterTally
-from qep_qiskit.measurement import drive
+from qep_qiskit.measurement import run_measurements
 from qep_qiskit.preparation import ExactPreparation
-from qep_qiskit.seeds import Seeds
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.NudgeBeyondGapWarning"),
-    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.BranchJumpWarning"),
+    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning"),
+    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.BranchJumpWarning"),
 ]
 
 
@@ -45,7 +45,7 @@ def estimator_of(problem, contrast, shots, replication):
 def repeated(problem, contrast, shots, replication, repeats=200):
     estimator, executor = estimator_of(problem, contrast, shots, replication), VectorExecutor(Seeds(1))
     works = (estimator.estimate(*problem[1:], RequestKey("test", r)) for r in range(repeats))
-    return [drive(work, executor)[0] for work in works]
+    return [run_measurements(work, executor)[0] for work in works]
 
 
 PROBLEMS = {
@@ -90,7 +90,7 @@ def test_shots_and_requests_are_those_without(problem, rng):
     for replication in (None, Replication(replicates=5)):
         executor = Counting(Seeds(1))
         estimator = estimator_of(problem, CONTRASTS["symmetric"], 100, replication)
-        drive(estimator.estimate(*problem[1:], RequestKey("test", 0)), executor)
+        run_measurements(estimator.estimate(*problem[1:], RequestKey("test", 0)), executor)
         counted.append(executor.requests)
     assert len(counted[0]) == len(counted[1])
     assert [r.num_shots for r in counted[0]] == [r.num_shots for r in counted[1]]
@@ -103,7 +103,7 @@ def test_bias_of_noisy_signals_is_seen():
     case = next(case for number, case in enumerate(study.cases(11, 0)) if number == 10)
     estimator = study.estimator_of(case, None)
     works = estimator.estimate(case.weights, case.inputs, case.targets, RequestKey("exact", 0))
-    ideal = drive(works, VectorExecutor(Seeds(0)))[0].gradient
+    ideal = run_measurements(works, VectorExecutor(Seeds(0)))[0].gradient
     gradients, _, _, _, seen = study.replicated_gradients(case, 1000, Replication(replicates=4), 0)
     error, doubt = (values.std(axis=0) / np.sqrt(len(values)) for values in (gradients, seen))
     true = gradients.mean(axis=0) - ideal

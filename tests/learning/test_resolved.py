@@ -8,10 +8,10 @@ import pytest
 from warned import warns
 
 from qep_qiskit.config import Experiment, from_file
-from qep_qiskit.errors import UnresolvedContrastWarning
+from qep_qiskit.core.errors import UnresolvedContrastWarning
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.exact_gradient import exact_gradient
-from qep_qiskit.measurement import drive
+from qep_qiskit.measurement import run_measurements
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 NOTHING_FOLLOWED = "nudged states have not followed the nudge"
@@ -24,7 +24,7 @@ def errors_of(config: str, beta: float, *texts: str) -> tuple[float, float]:
     weights = run.network.layout.initial(run.seeds)
     data = weights, sample.inputs, sample.targets
     estimator = replace(run.estimator, read_free_cost=True)
-    found = drive(estimator.estimate(*data, RequestKey("test", 0)), run.executor)[0]
+    found = run_measurements(estimator.estimate(*data, RequestKey("test", 0)), run.executor)[0]
     level = getattr(run.config.preparation, "level", 0)
     known = {"reference": run.reference} if run.network.num_qubits == 0 else {"level": level}
     exact = exact_gradient(run.estimator.hamiltonian, *data, **known).gradient

@@ -6,11 +6,11 @@ import warnings
 import pytest
 
 from qep_qiskit.config import build, check_config
-from qep_qiskit.errors import BranchJumpWarning, NoisyGradientWarning, QepWarning
-from qep_qiskit.learning.closing import closing
+from qep_qiskit.core.errors import BranchJumpWarning, NoisyGradientWarning, QepWarning
+from qep_qiskit.core.warning_log import WarningLog, counting_warnings, warn
 from qep_qiskit.learning.state import load_state, save_state
-from qep_qiskit.learning.summary import run_summary
-from qep_qiskit.warning_log import WarningLog, counting_warnings, warn
+from qep_qiskit.runs.summary import run_summary
+from qep_qiskit.runs.warning_summary import closing
 
 LONG = 40
 RESTS = "the final weights rest on such gradients"
@@ -80,7 +80,7 @@ def test_pythons_default_filter_shows_each_kind_once_at_the_users_line():
     assert {item.filename for item in caught if issubclass(item.category, QepWarning)} == {__file__}
 
 
-@pytest.mark.filterwarnings("ignore::qep_qiskit.errors.QepWarning")
+@pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.QepWarning")
 def test_counts_are_those_of_the_metrics():
     records = Records()
     trainer = experiment().trainer(callbacks=(records,))
@@ -101,7 +101,7 @@ def test_counts_are_those_of_the_metrics():
 
 
 @pytest.mark.parametrize("requests", [1, 8, 13])
-@pytest.mark.filterwarnings("ignore::qep_qiskit.errors.QepWarning")
+@pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.QepWarning")
 def test_stopped_within_a_step_a_run_has_the_same_counts(requests, tmp_path):
     whole = experiment().trainer(callbacks=(Records(),))
     whole.run()
@@ -114,7 +114,7 @@ def test_stopped_within_a_step_a_run_has_the_same_counts(requests, tmp_path):
     assert len(whole.state.warnings.given) > 1
 
 
-@pytest.mark.filterwarnings("ignore::qep_qiskit.errors.QepWarning")
+@pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.QepWarning")
 def test_the_summary_lists_them_with_a_diagnosis():
     trainer = experiment().trainer()
     trainer.run()
@@ -124,7 +124,7 @@ def test_the_summary_lists_them_with_a_diagnosis():
     assert json.loads(json.dumps(summary)) == summary
 
 
-@pytest.mark.filterwarnings("ignore::qep_qiskit.errors.QepWarning")
+@pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.QepWarning")
 def test_what_was_given_when_the_run_was_built_is_counted_once():
     config = {"task": {"kind": "xor"}, "preparation": {"kind": "exact"}, "training": {"epochs": 1}}
     network = {"graph": "edges", "num_spins": 3, "edges": [[0, 1]], "inputs": {"spins": [0]}, "outputs": [2]}
@@ -187,7 +187,7 @@ def test_what_nobody_counts_has_no_share():
     assert told.sentence.startswith("20 steps, up to epoch 1 of 2; the epoch since then had none")
 
 
-@pytest.mark.filterwarnings("ignore::qep_qiskit.errors.QepWarning")
+@pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.QepWarning")
 def test_a_run_lost_in_noise_says_so_and_one_that_learns_does_not():
     lost = experiment(beta=0.01, epochs=LONG, shots=2, coupling=0.3).trainer()
     lost.run()

@@ -9,8 +9,9 @@ import pytest
 from cases import NO_INPUTS, half_one_plus_z, random_network
 from qiskit.quantum_info import SparsePauliOp
 
-from qep_qiskit.cost import CostTerm, LossOnExpectations, OperatorCost
-from qep_qiskit.errors import ConfigError, QepWarning
+from qep_qiskit.core.errors import ConfigError, QepWarning
+from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import (
     AdaptiveShots,
@@ -18,18 +19,17 @@ from qep_qiskit.learning import (
     ErrorModel,
     GradientEstimator,
     PilotSettings,
-    Spending,
-    SpendingPolicy,
+    ShotSchedule,
+    StepShots,
     measure_pilot,
 )
 from qep_qiskit.learning.bias_fit import BiasCurve
-from qep_qiskit.learning.spending import SignalTally, batches_per_group
-from qep_qiskit.measurement import drive
+from qep_qiskit.learning.shot_schedule import SignalTally, batches_per_group
+from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import Interaction, PauliNetwork, chain
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import PauliWord
+from qep_qiskit.network.cost import CostTerm, LossOnExpectations, OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
-from qep_qiskit.seeds import Seeds
 
 MODEL = ErrorModel(order=2, bias_squared=0.5, shot_variance=(0.4, 1.6), beta_scale=0.2)
 
@@ -43,19 +43,19 @@ def estimator_of(rng, **options):
 
 class TestPolicy:
     def test_a_policy_that_decides_nothing_is_not_active(self):
-        assert not SpendingPolicy().active
-        assert not SpendingPolicy(adaptive=AdaptiveShots()).flies_pilots
-        assert SpendingPolicy(adaptive=AdaptiveShots()).active
-        assert SpendingPolicy(auto_beta=True).flies_pilots
-        assert SpendingPolicy(optimal_split=True).flies_pilots
+        assert not ShotSchedule().active
+        assert not ShotSchedule(adaptive=AdaptiveShots()).uses_pilots
+        assert ShotSchedule(adaptive=AdaptiveShots()).active
+        assert ShotSchedule(auto_beta=True).uses_pilots
+        assert ShotSchedule(optimal_split=True).uses_pilots
 
     @pytest.mark.parametrize("shots", [None, (10, 20)])
     @pytest.mark.parametrize(
         "policy",
         [
-            SpendingPolicy(auto_beta=True),
-            SpendingPolicy(optimal_split=True),
-            SpendingPolicy(adaptive=AdaptiveShots()),
+            ShotSchedule(auto_beta=True),
+            ShotSchedule(optimal_split=True),
+            ShotSchedule(adaptive=AdaptiveShots()),
         ],
     )
     def test_what_weighs_shot_noise_needs_a_number_of_shots(self, shots, policy, rng):
@@ -64,32 +64,32 @@ class TestPolicy:
             policy.start(estimator)
 
     def test_pilots_are_due_at_the_start_and_every_so_often(self):
-        policy = SpendingPolicy(auto_beta=True, pilot=PilotSettings(every=3))
-        spending, flown = Spending(beta=0.1, shots=10), []
+        policy = ShotSchedule(auto_beta=True, pilot=PilotSettings(every=3))
+        step_shots, flown = StepShots(beta=0.1, shots=10), []
         for epoch in range(10):
-            if policy.is_due(spending, epoch):
+            if policy.is_due(step_shots, epoch):
                 flown.append(epoch)
-                spending = replace(spending, piloted=epoch)
-                assert not policy.is_due(spending, epoch)
+                step_shots = replace(step_shots, piloted=epoch)
+                assert not policy.is_due(step_shots, epoch)
         assert flown == [0, 3, 6, 9]
-        once = SpendingPolicy(auto_beta=True, pilot=PilotSettings(every=0))
-        assert once.is_due(Spending(beta=0.1, shots=10), 0)
-        assert not once.is_due(Spending(beta=0.1, shots=10, piloted=0), 50)
-        assert not SpendingPolicy(adaptive=AdaptiveShots()).is_due(Spending(beta=0.1, shots=10), 0)
+        once = ShotSchedule(auto_beta=True, pilot=PilotSettings(every=0))
+        assert once.is_due(StepShots(beta=0.1, shots=10), 0)
+        assert not once.is_due(StepShots(beta=0.1, shots=10, piloted=0), 50)
+        assert not ShotSchedule(adaptive=AdaptiveShots()).is_due(StepShots(beta=0.1, shots=10), 0)
 
     def test_later_pilots_look_around_the_present_nudge(self):
-        policy = SpendingPolicy(auto_beta=True, pilot=PilotSettings(levels=6))
-        assert policy.ladder(Spending(beta=0.1, shots=10), 0.03) == (0.03, 6)
-        assert policy.ladder(Spending(beta=-0.4, shots=10, model=MODEL), 0.03) == (0.2, 3)
-        given = SpendingPolicy(auto_beta=True, pilot=PilotSettings(levels=2, first_beta=0.07))
-        assert given.ladder(Spending(beta=0.1, shots=10), 0.03) == (0.07, 2)
-        assert given.ladder(Spending(beta=0.4, shots=10, model=MODEL), 0.03) == (0.2, 2)
+        policy = ShotSchedule(auto_beta=True, pilot=PilotSettings(levels=6))
+        assert policy.ladder(StepShots(beta=0.1, shots=10), 0.03) == (0.03, 6)
+        assert policy.ladder(StepShots(beta=-0.4, shots=10, model=MODEL), 0.03) == (0.2, 3)
+        given = ShotSchedule(auto_beta=True, pilot=PilotSettings(levels=2, first_beta=0.07))
+        assert given.ladder(StepShots(beta=0.1, shots=10), 0.03) == (0.07, 2)
+        assert given.ladder(StepShots(beta=0.4, shots=10, model=MODEL), 0.03) == (0.2, 2)
 
     def pilot(self, rng, model, resolved):
         estimator, weights = estimator_of(rng)
         given = estimator, weights, NO_INPUTS, NO_INPUTS, RequestKey("pilot", 0)
         work = measure_pilot(*given, beta=0.1, levels=2, trainable=np.ones(len(weights), dtype=bool))
-        return replace(drive(work, VectorExecutor(Seeds(0)))[0], model=model, resolved=resolved), estimator
+        return replace(run_measurements(work, VectorExecutor(Seeds(0)))[0], model=model, resolved=resolved), estimator
 
     @pytest.mark.parametrize(
         ("resolved", "new", "expected"),
@@ -97,8 +97,8 @@ class TestPolicy:
     )
     def test_a_new_bias_is_averaged_with_the_one_before_and_a_new_limit_lowers_it(self, resolved, new, expected, rng):
         pilot, estimator = self.pilot(rng, replace(MODEL, bias_squared=new), resolved)
-        before = Spending(beta=0.1, shots=100, model=MODEL, piloted=0)
-        after = SpendingPolicy(auto_beta=True).after_pilot(before, pilot, estimator, 7)
+        before = StepShots(beta=0.1, shots=100, model=MODEL, piloted=0)
+        after = ShotSchedule(auto_beta=True).after_pilot(before, pilot, estimator, 7)
         assert after.model.bias_squared == pytest.approx(expected)
         assert after.beta == pytest.approx(after.model.best_beta(100))
         assert after.piloted == 7
@@ -113,21 +113,21 @@ class TestPolicy:
         before = replace(MODEL, curve=curve(0.0, 1.0))
         for width, low, high in ((1.0, 2.9, 3.0), (100.0, 0.0, 0.3)):
             pilot, estimator = self.pilot(rng, replace(MODEL, curve=curve(3.0, width)), True)
-            spending = Spending(beta=0.1, shots=100, model=before, piloted=0)
-            after = SpendingPolicy(auto_beta=True).after_pilot(spending, pilot, estimator, 7).model.curve
+            step_shots = StepShots(beta=0.1, shots=100, model=before, piloted=0)
+            after = ShotSchedule(auto_beta=True).after_pilot(step_shots, pilot, estimator, 7).model.curve
             assert low < np.log(after.squares).mean() < high
 
     def test_the_first_pilot_is_taken_as_it_is(self, rng):
         pilot, estimator = self.pilot(rng, MODEL, False)
-        after = SpendingPolicy(auto_beta=True).after_pilot(Spending(beta=0.1, shots=100), pilot, estimator, 0)
+        after = ShotSchedule(auto_beta=True).after_pilot(StepShots(beta=0.1, shots=100), pilot, estimator, 0)
         assert after.model == MODEL
         assert after.beta == pytest.approx(MODEL.best_beta(100))
         assert after.shares is None
 
     def test_nudge_and_split_fit_each_other(self, rng):
         pilot, estimator = self.pilot(rng, MODEL, True)
-        policy = SpendingPolicy(auto_beta=True, optimal_split=True)
-        after = policy.after_pilot(Spending(beta=0.1, shots=100), pilot, estimator, 0)
+        policy = ShotSchedule(auto_beta=True, optimal_split=True)
+        after = policy.after_pilot(StepShots(beta=0.1, shots=100), pilot, estimator, 0)
         shares = np.array(after.shares)
         assert after.beta == pytest.approx(MODEL.best_beta(100, shares), rel=1e-3)
         assert shares == pytest.approx(MODEL.best_shares(after.beta, batches_per_group(estimator)), rel=1e-3)
@@ -135,22 +135,22 @@ class TestPolicy:
 
     def test_a_split_alone_leaves_the_nudge(self, rng):
         pilot, estimator = self.pilot(rng, MODEL, True)
-        after = SpendingPolicy(optimal_split=True).after_pilot(Spending(beta=0.1, shots=100), pilot, estimator, 0)
+        after = ShotSchedule(optimal_split=True).after_pilot(StepShots(beta=0.1, shots=100), pilot, estimator, 0)
         assert after.beta == 0.1
         assert after.shares is not None
 
     def test_a_negative_one_sided_nudge_stays_negative(self, rng):
         pilot, _ = self.pilot(rng, replace(MODEL, order=1), True)
         estimator, _ = estimator_of(rng, contrast=Contrast(kind="one_sided", beta=-0.2))
-        after = SpendingPolicy(auto_beta=True).after_pilot(Spending(beta=-0.2, shots=100), pilot, estimator, 0)
+        after = ShotSchedule(auto_beta=True).after_pilot(StepShots(beta=-0.2, shots=100), pilot, estimator, 0)
         assert after.beta < 0
 
     def test_more_shots_lower_the_nudge(self, rng):
-        policy = SpendingPolicy(auto_beta=True, adaptive=AdaptiveShots(growth=4.0, window=2))
-        before = Spending(beta=MODEL.best_beta(100), shots=100, model=MODEL, piloted=0)
+        policy = ShotSchedule(auto_beta=True, adaptive=AdaptiveShots(growth=4.0, window=2))
+        before = StepShots(beta=MODEL.best_beta(100), shots=100, model=MODEL, piloted=0)
         estimator, weights = estimator_of(rng)
         work = estimator.estimate(weights, NO_INPUTS, NO_INPUTS, RequestKey("t", 0))
-        estimate, trainable = drive(work, VectorExecutor(Seeds(0)))[0], np.ones(len(weights), dtype=bool)
+        estimate, trainable = run_measurements(work, VectorExecutor(Seeds(0)))[0], np.ones(len(weights), dtype=bool)
         tally = SignalTally(products=1, signal=-100.0, last=-estimate.gradient)
         after, full = policy.after_step(before, tally, estimate, trainable, estimator)
         assert full.products == 2
@@ -159,17 +159,17 @@ class TestPolicy:
 
     def test_what_is_spent_reaches_the_estimator(self, rng):
         estimator, _ = estimator_of(rng)
-        applied = Spending(beta=0.5, shots=100, shares=(1.5, 0.5)).applied(estimator)
+        applied = StepShots(beta=0.5, shots=100, shares=(1.5, 0.5)).applied(estimator)
         assert applied.contrast.beta == 0.5
         assert applied.shots == (150, 50)
-        assert Spending(beta=0.5, shots=30).applied(estimator).shots == 30
+        assert StepShots(beta=0.5, shots=30).applied(estimator).shots == 30
 
     @pytest.mark.parametrize(
-        "spending",
+        "step_shots",
         [
-            Spending(beta=0.3, shots=None),
-            Spending(beta=-0.3, shots=7, shares=(1.25, 0.75), model=MODEL, piloted=4),
-            Spending(
+            StepShots(beta=0.3, shots=None),
+            StepShots(beta=-0.3, shots=7, shares=(1.25, 0.75), model=MODEL, piloted=4),
+            StepShots(
                 beta=0.3,
                 shots=7,
                 model=replace(
@@ -182,8 +182,8 @@ class TestPolicy:
             ),
         ],
     )
-    def test_record_survives_json(self, spending):
-        assert Spending.from_record(json.loads(json.dumps(spending.record()))) == spending
+    def test_record_survives_json(self, step_shots):
+        assert StepShots.from_record(json.loads(json.dumps(step_shots.record()))) == step_shots
 
 
 class TestAdaptiveShots:
@@ -228,7 +228,7 @@ class TestAdaptiveShots:
         gradients, noises, tallies = [], [], [SignalTally()]
         for step, shots in enumerate((50, 1, 80, 60, 40, 30)):
             work = replace(estimator, shots=shots).estimate(weights, NO_INPUTS, NO_INPUTS, RequestKey("t", step))
-            estimate = drive(work, VectorExecutor(Seeds(0)))[0]
+            estimate = run_measurements(work, VectorExecutor(Seeds(0)))[0]
             gradients.append(estimate.gradient[trainable])
             noises.append(0.0 if shots == 1 else estimate.variance[trainable].sum())
             tallies.append(tallies[-1].after(estimate, trainable, window))
@@ -245,8 +245,8 @@ class TestAdaptiveShots:
         trainable, tally, repeats = np.ones(len(weights), dtype=bool), SignalTally(), 3000
         for step in range(repeats + 1):
             work = estimator.estimate(weights, NO_INPUTS, NO_INPUTS, RequestKey("t", step))
-            tally = tally.after(drive(work, VectorExecutor(Seeds(0)))[0], trainable, 10 * repeats)
-        exact = drive(
+            tally = tally.after(run_measurements(work, VectorExecutor(Seeds(0)))[0], trainable, 10 * repeats)
+        exact = run_measurements(
             replace(estimator, shots=None).estimate(weights, NO_INPUTS, NO_INPUTS, RequestKey("t", 0)),
             VectorExecutor(Seeds(0)),
         )[0].gradient
@@ -273,8 +273,8 @@ def fixed_fields():
 
 COSTS = {
     "Z": OperatorCost.squared_error((1,), 2),
-    "X": OperatorCost.from_terms([CostTerm(word=PauliWord.parse("X0"), coefficient=1.0)], 2),
-    "Y": OperatorCost.from_terms([CostTerm(word=PauliWord.parse("Y0 Y1"), coefficient=1.0)], 2),
+    "X": OperatorCost.from_terms([CostTerm(string=PauliString.parse("X0"), coefficient=1.0)], 2),
+    "Y": OperatorCost.from_terms([CostTerm(string=PauliString.parse("Y0 Y1"), coefficient=1.0)], 2),
     "loss of Z": LossOnExpectations.on_spins((1,), 2),
     "loss of X": LossOnExpectations((SparsePauliOp("IX"),)),
 }
@@ -301,6 +301,6 @@ def test_batches_are_those_that_an_estimate_asks_for(cost, kind, grouping, read_
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", QepWarning)
-        _, usage = drive(work, VectorExecutor(Seeds(0)))
+        _, usage = run_measurements(work, VectorExecutor(Seeds(0)))
     assert usage.circuits == batches.sum()
     assert usage.shots == batches @ np.array(shots)

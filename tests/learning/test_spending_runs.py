@@ -9,7 +9,7 @@ from warned import warns
 
 from qep_qiskit.budget.gradient_study import CountingExecutor
 from qep_qiskit.config import build, check_config
-from qep_qiskit.errors import NudgeBeyondGapWarning
+from qep_qiskit.core.errors import NudgeBeyondGapWarning
 from qep_qiskit.learning.error_model import split_shots
 from qep_qiskit.learning.state import load_state, save_state
 
@@ -30,8 +30,8 @@ batch_size = 2
 )
 
 quietly = [
-    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.NudgeBeyondGapWarning"),
-    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.BranchJumpWarning"),
+    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning"),
+    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.BranchJumpWarning"),
 ]
 
 
@@ -42,7 +42,7 @@ class Watcher:
         self.stop_after, self.records, self.places = stop_after, [], []
 
     def on_request(self, trainer):
-        self.places.append((trainer.state.epoch, trainer.state.batch, len(trainer.state.journal)))
+        self.places.append((trainer.state.epoch, trainer.state.batch, len(trainer.state.request_log)))
         if len(self.places) == self.stop_after:
             trainer.request_stop()
 
@@ -77,7 +77,7 @@ class TestRuns:
         assert [step["shots_per_batch"] for step in steps] == [40, 40, 40, 80, 80, 160, 160, 200]
         assert len({step["beta"] for step in steps}) == 5
         assert all(step["shares"] is not None for step in steps)
-        assert trainer.state.spending.shots == 200
+        assert trainer.state.step_shots.shots == 200
 
     def test_every_shot_is_counted(self):
         """Pilots, splits, evaluations and all: what the executor ran is what the run says."""
@@ -106,7 +106,7 @@ class TestRuns:
         """After every single request: within pilots, within steps, between them, and after epochs."""
         whole, _, full = train()
         places = full.places
-        assert any(epoch == 2 and batch == 0 and journal == 1 for epoch, batch, journal in places)
+        assert any(epoch == 2 and batch == 0 and request_log == 1 for epoch, batch, request_log in places)
         for number in range(1, len(places)):
             halted, outcome, before = train(stop_after=number)
             assert outcome == "stopped"
@@ -117,7 +117,7 @@ class TestRuns:
             assert outcome == "finished"
             assert before.records + after.records == full.records
             assert again.state.weights.tobytes() == whole.state.weights.tobytes()
-            assert again.state.spending == whole.state.spending
+            assert again.state.step_shots == whole.state.step_shots
             assert again.state.warnings.record() == whole.state.warnings.record()
             assert again.state.watch.record() == whole.state.watch.record()
             assert again.state.shots == whole.state.shots
@@ -125,10 +125,12 @@ class TestRuns:
 
     def test_a_pilot_in_progress_is_not_asked_for_again(self):
         _, _, full = train()
-        number = 1 + next(i for i, (epoch, batch, journal) in enumerate(full.places) if epoch == 2 and journal == 1)
+        number = 1 + next(
+            i for i, (epoch, batch, request_log) in enumerate(full.places) if epoch == 2 and request_log == 1
+        )
         halted, _, before = train(stop_after=number)
-        assert len(halted.state.journal) == 1
-        assert halted.state.spending.piloted == 0
+        assert len(halted.state.request_log) == 1
+        assert halted.state.step_shots.piloted == 0
         _, _, after = train(state=halted.state)
         assert len(before.places) + len(after.places) == len(full.places)
 
@@ -153,7 +155,7 @@ class TestWarnings:
         with warns(NudgeBeyondGapWarning, r"past gap / range\(C\)", detail=r"\|beta\| = 3 "):
             train(text=self.given(3.0))
 
-    @pytest.mark.filterwarnings("ignore::qep_qiskit.errors.BranchJumpWarning")
+    @pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.BranchJumpWarning")
     def test_a_nudge_that_a_pilot_chose_is(self):
         text = self.given('"auto"').replace("shots = 1000", "shots = 2")
         with pytest.warns(NudgeBeyondGapWarning):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from qep_qiskit.config import build, check_config
-from qep_qiskit.errors import PausedError
+from qep_qiskit.core.errors import PausedError
 from qep_qiskit.execution import Executor
-from qep_qiskit.studies.training import load_matching_state, start_run, trainer_in
+from qep_qiskit.runs.training import load_matching_state, start_run, trainer_in
 
 SMALL = {
     "name": "small",
@@ -32,11 +32,11 @@ class Waits:
     def submit(self, request):
         return self.inner.submit(request)
 
-    def collect(self, ticket):
+    def collect(self, job_handle):
         self.number -= 1
         if self.number < 0:
             raise PausedError("job 7 goes on")
-        return self.inner.collect(ticket)
+        return self.inner.collect(job_handle)
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 4])

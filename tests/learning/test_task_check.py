@@ -4,17 +4,11 @@ import numpy as np
 import pytest
 
 import qep_qiskit as qep
-from qep_qiskit.checked_loss import CheckedLoss
-from qep_qiskit.errors import (
-    DataError,
-    NetworkError,
-    ResultError,
-    UnreachableTargetWarning,
-    UnscaledInputsWarning,
-)
+from qep_qiskit.core.errors import DataError, NetworkError, ResultError, UnreachableTargetWarning, UnscaledInputsWarning
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning.task_check import check_task, warn_of_inputs
-from qep_qiskit.measurement import drive
+from qep_qiskit.measurement import run_measurements
+from qep_qiskit.network.checked_loss import CheckedLoss
 from qep_qiskit.tasks import Dataset, Scaling, Task
 
 SEEDS = qep.Seeds(3)
@@ -83,7 +77,9 @@ def estimate(cost, inputs, targets, contrast="symmetric"):
         shots=None,
     )
     weights = NETWORK.layout.initial(SEEDS)
-    return drive(estimator.estimate(weights, np.array(inputs), np.array(targets), KEY), VectorExecutor(SEEDS))
+    return run_measurements(
+        estimator.estimate(weights, np.array(inputs), np.array(targets), KEY), VectorExecutor(SEEDS)
+    )
 
 
 @pytest.mark.parametrize("cost", [loss(), problem(qep.OperatorCost.squared_error((1,), 2))])
@@ -126,7 +122,7 @@ def test_means_that_are_not_finite_are_no_zeros(cost, monkeypatch):
     free = cost.free_coefficients(weights, np.array([[1.0, 1.0]]))
     work = free_phase.measure_free(cost, qep.ExactPreparation(), free, np.array([[0.5]]), shots=[None] * 2, key=KEY)
     with pytest.raises(ResultError, match="the mean of Z1 of sample 0 is nan"):
-        drive(work, VectorExecutor(SEEDS))
+        run_measurements(work, VectorExecutor(SEEDS))
 
 
 @pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])

@@ -11,13 +11,13 @@ from qep_qiskit.execution import VectorExecutor
 from qep_qiskit.learning import evaluate
 
 # Some seeds push a weight to where the ramp's step nears its limit; that is warned about and tested elsewhere.
-drifting = pytest.mark.filterwarnings("ignore::qep_qiskit.errors.CoarseTrotterWarning")
+drifting = pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.CoarseTrotterWarning")
 
 # Training at few shots wants nudges past the gap, and now and then one carries a sample over to the other answer; both
 # are told, and tested in test_diagnostics.py.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.NudgeBeyondGapWarning"),
-    pytest.mark.filterwarnings("ignore::qep_qiskit.errors.BranchJumpWarning"),
+    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning"),
+    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.BranchJumpWarning"),
 ]
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -52,7 +52,7 @@ def test_xor_from_one_seed():
 
 
 @pytest.mark.deep
-@pytest.mark.filterwarnings("ignore::qep_qiskit.errors.NoisyGradientWarning")  # until learning begins
+@pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NoisyGradientWarning")  # until learning begins
 def test_xor_with_one_shot_per_batch():
     """About 24 000 shots in all, 6 of 6 seeds."""
     for seed in range(6):
@@ -111,8 +111,8 @@ class Counted:
         self.shots += request.num_shots
         return self.executor.submit(request)
 
-    def collect(self, ticket):
-        return self.executor.collect(ticket)
+    def collect(self, job_handle):
+        return self.executor.collect(job_handle)
 
 
 def accuracies_by_sampled_energies(config, *overrides):

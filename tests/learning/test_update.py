@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.learning import Adam, GradientDescent, Momentum, Schedule, Update
 
 FREE = {"trainable": np.ones(2, dtype=bool), "bounds": (np.full(2, -np.inf), np.full(2, np.inf))}

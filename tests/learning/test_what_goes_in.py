@@ -8,14 +8,14 @@ from qiskit.primitives import StatevectorSampler
 from qiskit.quantum_info import SparsePauliOp
 
 import qep_qiskit as qep
-from qep_qiskit.errors import ConfigError, DataError, NetworkError, QepError
-from qep_qiskit.execution import Readout, RequestKey
+from qep_qiskit.core.errors import ConfigError, DataError, NetworkError, QepError
+from qep_qiskit.execution import GroupMeasurement, RequestKey
 from qep_qiskit.execution.aer import AerExecutor
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.execution.twirled_readout import TwirledErrors
-from qep_qiskit.measurement import drive
-from qep_qiskit.network import Start, chain, complete, from_edges, lattice, layered
-from qep_qiskit.preparation import Family
+from qep_qiskit.measurement import run_measurements
+from qep_qiskit.network import WeightInitialisation, chain, complete, from_edges, lattice, layered
+from qep_qiskit.preparation import HamiltonianFamily
 
 RAMP = qep.AdiabaticPreparation(total_time=2.0, steps=4)
 EXACT = qep.ExactPreparation()
@@ -40,7 +40,7 @@ def ask(estimator, executor, weights=None, inputs=None, targets=None):
     weights = estimator.hamiltonian.network.layout.initial(SEEDS) if weights is None else weights
     inputs = np.array([[1.0, -1.0], [1.0, 1.0]]) if inputs is None else np.asarray(inputs)
     targets = np.array([[0.5], [-0.5]]) if targets is None else np.asarray(targets)
-    return drive(estimator.estimate(weights, inputs, targets, RequestKey("test", 0)), executor)[0]
+    return run_measurements(estimator.estimate(weights, inputs, targets, RequestKey("test", 0)), executor)[0]
 
 
 @pytest.mark.parametrize("name", EXECUTORS)
@@ -88,22 +88,22 @@ def test_a_cost_that_is_no_number_names_term_and_sample():
 
     known = np.array([[0.5], [1.0]])
     estimator = xor_estimator(cost=qep.OperatorCost.from_function(of_target, known, 2))
-    broken = qep.OperatorCost(estimator.hamiltonian.cost.words, 2, lambda y: (np.full((len(y), 2), np.nan), y[:, 0]))
-    narrow = qep.OperatorCost(estimator.hamiltonian.cost.words, 2, lambda y: (np.ones((len(y), 1)), y[:, 0]))
+    broken = qep.OperatorCost(estimator.hamiltonian.cost.terms, 2, lambda y: (np.full((len(y), 2), np.nan), y[:, 0]))
+    narrow = qep.OperatorCost(estimator.hamiltonian.cost.terms, 2, lambda y: (np.ones((len(y), 1)), y[:, 0]))
     for cost, words in ((broken, "cost: the coefficient of Z1 for sample 0 is nan"), (narrow, "cost: expected shape")):
         with pytest.raises(NetworkError, match=words):
             ask(xor_estimator(cost=cost), qep.VectorExecutor(SEEDS))
     with pytest.raises(NetworkError, match="cost: coefficient of 'Z0'"):
-        qep.CostTerm(word=qep.PauliWord.of("Z", 0), coefficient=np.nan)
+        qep.CostTerm(string=qep.PauliString.of("Z", 0), coefficient=np.nan)
 
 
 def test_a_nudge_that_overflows_names_its_beta():
     groups = xor_estimator().hamiltonian.groups
-    ones = np.full((1, sum(group.num_generators for group in groups)), 10.0)
+    ones = np.full((1, sum(group.num_terms for group in groups)), 10.0)
     with pytest.raises(NetworkError, match=r"H \+ beta C at beta = 1e\+308: the coefficient of Z0 Z1"):
-        Family(groups=groups, free=ones, nudge=ones, betas=np.array([1e308]), key=RequestKey("test", 0))
+        HamiltonianFamily(groups=groups, free=ones, nudge=ones, betas=np.array([1e308]), key=RequestKey("test", 0))
     with pytest.raises(NetworkError, match=r"contrast\.beta: a nudge is nan"):
-        Family(groups=groups, free=ones, nudge=ones, betas=np.array([np.nan]), key=RequestKey("test", 0))
+        HamiltonianFamily(groups=groups, free=ones, nudge=ones, betas=np.array([np.nan]), key=RequestKey("test", 0))
 
 
 def test_a_calibration_that_is_no_number_is_refused():
@@ -126,7 +126,7 @@ def trainer(estimator, update=None, **options):
 
 def test_a_run_whose_weights_leave_the_numbers_stops_and_names_weight_and_step():
     steep = qep.Update(optimizer=qep.GradientDescent(), schedule=qep.Schedule(learning_rate=1.7e308))
-    terms = [qep.CostTerm(word=qep.PauliWord.of("Z", spin), coefficient=1e3) for spin in (0, 1)]
+    terms = [qep.CostTerm(string=qep.PauliString.of("Z", spin), coefficient=1e3) for spin in (0, 1)]
     estimator = replace(xor_estimator(cost=qep.OperatorCost.from_terms(terms, 2)), contrast=qep.Contrast(beta=1e-6))
     run = trainer(estimator, steep)
     overflow = pytest.raises(NetworkError, match=r"^step 1: weight .* is -?inf.*update\.learning_rate")
@@ -145,7 +145,7 @@ def test_a_cost_that_breaks_on_the_way_stops_the_run_and_names_the_step():
         coefficients, constants = cost.expand(targets)
         return (coefficients if len(calls) < 7 else np.nan * coefficients), constants
 
-    run = trainer(xor_estimator(cost=qep.OperatorCost(cost.words, 2, breaking)))
+    run = trainer(xor_estimator(cost=qep.OperatorCost(cost.terms, 2, breaking)))
     with pytest.raises(NetworkError, match=r"^step \d: cost: the coefficient of Z1 for sample 0 is nan"):
         run.run()
     assert run.state.step > 0
@@ -166,7 +166,7 @@ def test_a_trainer_does_not_move_the_weights_it_is_given_onto_their_bounds():
         lambda shots: xor_estimator(shots=shots),
         lambda shots: xor_estimator(shots=(10, shots)),
         lambda shots: xor_estimator(shots=10, test_shots=shots),
-        lambda shots: Readout(group=None, states=np.arange(1), shots=shots),
+        lambda shots: GroupMeasurement(group=None, states=np.arange(1), shots=shots),
         lambda shots: qep.ReadoutMitigation(shots=shots),
         lambda shots: qep.FiniteDifferences(delta=0.1, shots=shots),
         lambda shots: qep.ParameterShift(shots=shots),
@@ -200,7 +200,7 @@ def test_shots_of_numpy_and_none_are_fine(shots):
         lambda n: qep.LossOnExpectations.on_spins((n,), 4),
         lambda n: qep.SpringNetwork(graph=chain(4), outputs=(n,), anchored=(0,)),
         lambda n: qep.SpringNetwork(graph=chain(4), outputs=(0,), anchored=(n,)),
-        lambda n: qep.CostTerm(word=qep.PauliWord.of("Z", 0), coefficient=1.0, target=n),
+        lambda n: qep.CostTerm(string=qep.PauliString.of("Z", 0), coefficient=1.0, target=n),
         lambda n: qep.AdiabaticPreparation(steps=n),
         lambda n: qep.TrainingSettings(epochs=n),
         lambda n: qep.Seeds(n),
@@ -217,6 +217,6 @@ def test_what_counts_or_names_something_is_a_whole_number(door, number):
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_starts_and_couplings_that_are_no_numbers_are_refused(value):
     with pytest.raises(NetworkError, match="expected a finite number"):
-        Start(mean=value)
+        WeightInitialisation(mean=value)
     with pytest.raises(NetworkError, match=r"network\.couplings\.values"):
-        qep.IsingNetwork(graph=chain(2), outputs=(1,), couplings=Start(values=[value]))
+        qep.IsingNetwork(graph=chain(2), outputs=(1,), couplings=WeightInitialisation(values=[value]))

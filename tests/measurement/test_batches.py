@@ -5,14 +5,14 @@ import pytest
 from cases import random_network
 from reference import random_states
 
-from qep_qiskit.errors import ResultError
+from qep_qiskit.core.errors import ResultError
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, ShotData, VectorExecutor
-from qep_qiskit.measurement import Usage, drive, measure
+from qep_qiskit.measurement import Usage, measure, run_measurements
 from qep_qiskit.network import chain
-from qep_qiskit.operators import CommutingGroup, LocalBasis
 from qep_qiskit.outcomes import Distribution
-from qep_qiskit.prepared import VectorStates
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.outcomes.states import VectorStates
 
 SHAPE = (3, 2)
 KEY = RequestKey("test", 4, 1)
@@ -31,7 +31,7 @@ def states(rng):
 
 def run(groups, states, phases, shots, executor=None):
     work = measure(groups, states, shape=SHAPE, phases=phases, shots=shots, key=KEY)
-    return drive(work, executor or VectorExecutor(Seeds(0)))
+    return run_measurements(work, executor or VectorExecutor(Seeds(0)))
 
 
 def exact_means(groups, states):
@@ -47,7 +47,7 @@ def test_exact_means_in_samples_and_phases(groups, states):
 
 def test_groups_are_measured_in_the_phases_asked_for(groups, states):
     found, usage = run(groups, states, {1: [1]}, [None, None])
-    cut = groups[0].num_generators
+    cut = groups[0].num_terms
     assert np.allclose(found.means[:, 1, cut:], exact_means(groups, states)[:, 1, cut:], rtol=0, atol=1e-12)
     assert np.isnan(found.means[:, 0]).all()
     assert np.isnan(found.means[:, 1, :cut]).all()
@@ -56,14 +56,14 @@ def test_groups_are_measured_in_the_phases_asked_for(groups, states):
 
 def test_phases_in_any_order(groups, states):
     found, _ = run(groups, states, {0: [1, 0], 1: [1]}, [None, None])
-    cut = groups[0].num_generators
+    cut = groups[0].num_terms
     assert np.allclose(found.means[..., :cut], exact_means(groups, states)[..., :cut], rtol=0, atol=1e-12)
 
 
 def test_group_without_phases_is_not_measured(groups, states):
     found, usage = run(groups, states, {0: [0], 1: []}, [10, 10])
     assert usage == Usage(shots=30, circuits=3)
-    assert np.isnan(found.means[..., groups[0].num_generators :]).all()
+    assert np.isnan(found.means[..., groups[0].num_terms :]).all()
 
 
 def test_shots_may_differ_between_groups(groups, states):
@@ -73,7 +73,7 @@ def test_shots_may_differ_between_groups(groups, states):
 
 def test_covariance_stays_within_groups(groups, states):
     found, _ = run(groups, states, {0: [0, 1], 1: [0, 1]}, [200, 200])
-    cut = groups[0].num_generators
+    cut = groups[0].num_terms
     assert not found.covariance[..., :cut, cut:].any()
     assert not found.covariance[..., cut:, :cut].any()
     assert (np.einsum("sptt->spt", found.covariance) > 0).all()
@@ -82,7 +82,7 @@ def test_covariance_stays_within_groups(groups, states):
 
 def test_one_shot_gives_no_covariance_where_measured(groups, states):
     found, _ = run(groups, states, {0: [1]}, [1, 1])
-    cut = groups[0].num_generators
+    cut = groups[0].num_terms
     assert np.isnan(found.covariance[:, 1, :cut, :cut]).all()
     assert not found.covariance[:, 1, cut:, cut:].any()
 
@@ -116,7 +116,7 @@ def test_work_of_several_requests_is_driven_to_its_end(groups, states):
         second = yield from measure(groups, states, shape=SHAPE, phases={1: [0]}, shots=[10, 20], key=KEY)
         return first, second
 
-    (first, second), usage = drive(twice(), VectorExecutor(Seeds(0)))
+    (first, second), usage = run_measurements(twice(), VectorExecutor(Seeds(0)))
     assert usage == Usage(shots=30 + 60, circuits=6)
     assert not np.isnan(first.means[:, 0, 0]).any()
     assert not np.isnan(second.means[:, 0, -1]).any()
@@ -127,7 +127,7 @@ def test_work_without_measurements_costs_nothing():
         yield from ()
         return "answer"
 
-    assert drive(direct(), VectorExecutor(Seeds(0))) == ("answer", Usage())
+    assert run_measurements(direct(), VectorExecutor(Seeds(0))) == ("answer", Usage())
 
 
 def test_a_mean_that_is_no_number_is_refused_and_never_zero():

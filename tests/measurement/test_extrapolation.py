@@ -9,31 +9,25 @@ from chi_square import LIMIT, mean_p_value, variance_p_value
 from qiskit_aer.noise import ReadoutError
 from reference import random_states
 
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution import Readout, Request, RequestKey, ShotData
-from qep_qiskit.execution.aer import (
-    AerExecutor,
-    aer_noisy_executor,
-    depolarizing_noise,
-    device_executor,
-    fake_device,
-)
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution import GroupMeasurement, Request, RequestKey, ShotData
+from qep_qiskit.execution.aer import AerExecutor, aer_noisy_executor, depolarizing_noise, device_executor, fake_device
 from qep_qiskit.execution.on_device import fractional_device
 from qep_qiskit.measurement import (
     Extrapolation,
     ReadoutMitigation,
     Usage,
     completed,
-    drive,
     extrapolated,
     measure,
     mitigated,
+    run_measurements,
 )
 from qep_qiskit.network import chain
 from qep_qiskit.outcomes import Distribution
+from qep_qiskit.outcomes.states import CircuitStates, VectorStates
 from qep_qiskit.preparation import AdiabaticPreparation
-from qep_qiskit.prepared import CircuitStates, VectorStates
-from qep_qiskit.seeds import Seeds
 
 SIZE, KEY, REPEATS = 3, RequestKey("train", 5, 1), 400
 
@@ -82,20 +76,20 @@ def test_factors_that_are_refused(factors):
 def test_the_variance_is_that_of_the_repeats(problem):
     """With the readout inverted too; and the means come closer to the ideal ones."""
     groups, states = problem
-    ideal = drive(work(groups, states, None), AerExecutor(Seeds(0)))[0].means[0, 0]
+    ideal = run_measurements(work(groups, states, None), AerExecutor(Seeds(0)))[0].means[0, 0]
     executor = aer_noisy_executor(Seeds(3), noise_model=noise())
     readout, folds = ReadoutMitigation(shots=None), Extrapolation((1, 3))
-    limit = drive(mitigated(extrapolated(work(groups, states, None), folds), readout), executor)[0]
-    raw = drive(mitigated(work(groups, states, None), readout), executor)[0]
+    limit = run_measurements(mitigated(extrapolated(work(groups, states, None), folds), readout), executor)[0]
+    raw = run_measurements(mitigated(work(groups, states, None), readout), executor)[0]
     assert np.abs(limit.means[0, 0] - ideal).max() < 0.4 * np.abs(raw.means[0, 0] - ideal).max()
     assert not limit.covariance.any()
     many = CircuitStates(program=states.program, parameters=np.repeat(states.parameters, REPEATS, axis=0))
-    found, usage = drive(mitigated(extrapolated(work(groups, many, 100), folds), readout), executor)
+    found, usage = run_measurements(mitigated(extrapolated(work(groups, many, 100), folds), readout), executor)
     assert usage == Usage(shots=4 * REPEATS * 100, circuits=4 * REPEATS + 2)
     claimed = np.einsum("rkk->rk", found.covariance[:, 0])
     assert mean_p_value(found.means[:, 0], limit.means[0, 0]) > LIMIT
     assert variance_p_value(found.means[:, 0], claimed.mean(axis=0)) > LIMIT
-    plain, _ = drive(mitigated(work(groups, many, 100), readout), executor)
+    plain, _ = run_measurements(mitigated(work(groups, many, 100), readout), executor)
     assert variance_p_value(found.means[:, 0], np.einsum("rkk->rk", plain.covariance[:, 0]).mean(axis=0)) < LIMIT
 
 
@@ -106,11 +100,11 @@ def test_fractional_gates_are_folded_to_the_same_limit(problem, kind, signs):
     pytest.importorskip("qiskit_ibm_runtime")
     groups, states = problem
     states = replace(states, parameters=np.concatenate([sign * states.parameters for sign in signs]))
-    ideal = drive(work(groups, states, None), AerExecutor(Seeds(0)))[0].means
+    ideal = run_measurements(work(groups, states, None), AerExecutor(Seeds(0)))[0].means
     executor = device_executor(fractional_device(fake_device("fake_kingston", SIZE)), Seeds(3))
     readout = ReadoutMitigation(shots=None, kind=kind)
     raw, limit = (
-        drive(mitigated(extrapolated(work(groups, states, None), folds), readout), executor)[0].means
+        run_measurements(mitigated(extrapolated(work(groups, states, None), folds), readout), executor)[0].means
         for folds in (None, Extrapolation((1, 3)))
     )
     assert np.abs(limit - ideal).max() < 0.4 * np.abs(raw - ideal).max()
@@ -122,7 +116,7 @@ def test_a_sum_with_coefficients_of_means_and_squares_of_covariances(problem):
     counts += [Distribution(weights=np.array([[0, 4, 2, 0, 3, 0, 0, 1]]), shots=10)] * 2
 
     def asks():
-        readouts = tuple(Readout(group=group, states=np.array([0]), shots=10) for group in groups[:2])
+        readouts = tuple(GroupMeasurement(group=group, states=np.array([0]), shots=10) for group in groups[:2])
         data = yield Request(key=KEY, prepared=states, readouts=readouts)
         return [data.moments(place, group) for place, group in enumerate(groups[:2])]
 
@@ -158,7 +152,9 @@ def test_one_request_has_all_foldings_side_by_side(problem):
 def test_without_extrapolation_nothing_changes(problem):
     groups, states = problem
     executor = aer_noisy_executor(Seeds(3), noise_model=noise())
-    plain, same = (drive(w, executor) for w in (work(groups, states, 50), extrapolated(work(groups, states, 50), None)))
+    plain, same = (
+        run_measurements(w, executor) for w in (work(groups, states, 50), extrapolated(work(groups, states, 50), None))
+    )
     assert np.array_equal(plain[0].means, same[0].means)
     assert plain[1] == same[1]
 
@@ -171,7 +167,7 @@ def test_vectors_and_frequencies_are_left_alone(problem, rng):
     assert [readout.folding for readout in asked[0].readouts] == [1, 1]
 
     def frequency():
-        readouts = (Readout(group=groups[0], states=np.array([0]), shots=10),)
+        readouts = (GroupMeasurement(group=groups[0], states=np.array([0]), shots=10),)
         return (yield Request(key=KEY, prepared=states, readouts=readouts, for_means=False))
 
     asked, data = requests_of(extrapolated(frequency(), Extrapolation()), executor)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from chi_square import LIMIT, mean_p_value, variance_p_value, vector_p_value
 
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
 from qep_qiskit.execution import ReadoutErrors
-from qep_qiskit.operators import CommutingGroup, LocalBasis
 from qep_qiskit.outcomes import BitMemory, Distribution
 
 SIZE = 3

@@ -7,15 +7,15 @@ from chi_square import LIMIT, mean_p_value
 from qiskit_aer.noise import NoiseModel, ReadoutError
 from reference import random_states
 
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution import Readout, Request, RequestKey, ShotData
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution import GroupMeasurement, Request, RequestKey, ShotData
 from qep_qiskit.execution.aer import AerExecutor, aer_noisy_executor, aer_sampler_executor
-from qep_qiskit.measurement import ReadoutMitigation, Usage, drive, measure, mitigated
+from qep_qiskit.measurement import ReadoutMitigation, Usage, measure, mitigated, run_measurements
 from qep_qiskit.network import chain
 from qep_qiskit.outcomes import BitMemory, Distribution
+from qep_qiskit.outcomes.states import CalibrationStates, CircuitStates, VectorStates
 from qep_qiskit.preparation import AdiabaticPreparation
-from qep_qiskit.prepared import CalibrationStates, CircuitStates, VectorStates
-from qep_qiskit.seeds import Seeds
 
 SIZE, KEY = 3, RequestKey("train", 5, 1)
 MEASURED = Distribution(weights=np.array([[30, 20, 0, 0, 0, 0, 0, 0]]), shots=50)
@@ -49,21 +49,21 @@ def twice(groups, states, shots):
 @pytest.mark.parametrize("make", [aer_noisy_executor, aer_sampler_executor])
 def test_means_without_the_errors_of_the_readout(make, problem):
     groups, states = problem
-    ideal = drive(work(groups, states, None), AerExecutor(Seeds(0)))[0].means[0, 0]
+    ideal = run_measurements(work(groups, states, None), AerExecutor(Seeds(0)))[0].means[0, 0]
     executor = make(Seeds(3), noise_model=readout_noise())
     many = CircuitStates(program=states.program, parameters=np.repeat(states.parameters, 100, axis=0))
-    raw, _ = drive(work(groups, many, 500), executor)
+    raw, _ = run_measurements(work(groups, many, 500), executor)
     assert mean_p_value(raw.means[:, 0], ideal) < LIMIT
-    found, usage = drive(mitigated(work(groups, many, 500), ReadoutMitigation(shots=400_000)), executor)
+    found, usage = run_measurements(mitigated(work(groups, many, 500), ReadoutMitigation(shots=400_000)), executor)
     assert mean_p_value(found.means[:, 0], ideal) > LIMIT
     assert usage == Usage(shots=2 * 100 * 500 + 2 * 400_000, circuits=2 * 100 + 2)
 
 
 def test_exact_calibration_of_exact_probabilities(problem):
     groups, states = problem
-    ideal = drive(work(groups, states, None), AerExecutor(Seeds(0)))[0].means
+    ideal = run_measurements(work(groups, states, None), AerExecutor(Seeds(0)))[0].means
     executor = aer_noisy_executor(Seeds(3), noise_model=readout_noise())
-    found, usage = drive(mitigated(work(groups, states, None), ReadoutMitigation(shots=None)), executor)
+    found, usage = run_measurements(mitigated(work(groups, states, None), ReadoutMitigation(shots=None)), executor)
     assert np.allclose(found.means, ideal, rtol=0, atol=1e-10)
     assert usage == Usage(shots=0, circuits=4)
 
@@ -123,7 +123,9 @@ def test_equal_programs_have_equal_fingerprints(problem):
 def test_without_mitigation_nothing_changes(problem):
     groups, states = problem
     executor = aer_noisy_executor(Seeds(3), noise_model=readout_noise())
-    plain, same = (drive(w, executor) for w in (work(groups, states, 50), mitigated(work(groups, states, 50), None)))
+    plain, same = (
+        run_measurements(w, executor) for w in (work(groups, states, 50), mitigated(work(groups, states, 50), None))
+    )
     assert np.array_equal(plain[0].means, same[0].means)
     assert plain[1] == same[1]
 
@@ -136,7 +138,7 @@ def test_vectors_and_frequencies_are_left_alone(problem, rng):
     assert [request.calibration for request in asked] == [None]
 
     def frequency():
-        readouts = (Readout(group=groups[0], states=np.array([0]), shots=10),)
+        readouts = (GroupMeasurement(group=groups[0], states=np.array([0]), shots=10),)
         return (yield Request(key=KEY, prepared=states, readouts=readouts, for_means=False))
 
     asked, data = requests_of(mitigated(frequency(), ReadoutMitigation()), executor)

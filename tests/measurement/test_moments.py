@@ -5,7 +5,7 @@ import pytest
 from chi_square import LIMIT, mean_p_value, variance_p_value
 from reference import random_states
 
-from qep_qiskit.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
 from qep_qiskit.outcomes import BitMemory, Distribution
 
 MASKS = (0b0001, 0b1000, 0b0110, 0b1111, 0b1010)

@@ -9,26 +9,33 @@ from chi_square import LIMIT, mean_p_value, variance_p_value
 from qiskit.quantum_info import SparsePauliOp
 from scipy.stats import norm
 
-from qep_qiskit.cost import LossOnExpectations, OperatorCost
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator
-from qep_qiskit.losses import SquaredError
-from qep_qiskit.measurement import StateMoments, covering_plan, drive, per_weight_plan, qubit_wise_plan, shared_plan
-from qep_qiskit.network import Interaction, PauliNetwork, Start, chain
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import PauliWord
+from qep_qiskit.measurement import (
+    StateMoments,
+    covering_plan,
+    per_weight_plan,
+    qubit_wise_plan,
+    run_measurements,
+    shared_plan,
+)
+from qep_qiskit.network import Interaction, PauliNetwork, WeightInitialisation, chain
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.losses import SquaredError
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
-from qep_qiskit.seeds import Seeds
 
-pytestmark = pytest.mark.filterwarnings("ignore::qep_qiskit.errors.NudgeBeyondGapWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning")
 
 CONTRAST = Contrast(kind="symmetric", beta=0.3)
 
 
 def clamped(rng):
     """Two spins and one input: W[0,k] and b[k] multiply the same word."""
-    network, weights = random_network(chain(2), rng, num_inputs=1, biases=Start())
+    network, weights = random_network(chain(2), rng, num_inputs=1, biases=WeightInitialisation())
     hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error((1,), 2))
     return hamiltonian, weights, np.array([[0.5], [2.0]]), np.array([[0.3], [0.1]])
 
@@ -55,7 +62,7 @@ def plan_of(problem, grouping):
     if grouping == "shared":
         return shared_plan(hamiltonian.groups)
     if grouping == "qubit_wise":
-        return qubit_wise_plan(hamiltonian.words, hamiltonian.num_qubits)
+        return qubit_wise_plan(hamiltonian.terms, hamiltonian.num_qubits)
     names = hamiltonian.network.layout.names
     return per_weight_plan(hamiltonian.groups, hamiltonian.jacobian(weights, inputs), names)
 
@@ -67,7 +74,7 @@ def estimates(problem, grouping, shots, repeats, executor=None):
     )
     executor = executor or VectorExecutor(Seeds(4))
     works = (estimator.estimate(weights, inputs, targets, RequestKey("test", r)) for r in range(repeats))
-    return [drive(work, executor) for work in works]
+    return [run_measurements(work, executor) for work in works]
 
 
 def both_letters(rng):
@@ -83,18 +90,18 @@ class TestCover:
     @pytest.fixture
     def plan(self, rng):
         hamiltonian = both_letters(rng)[0]
-        return covering_plan(hamiltonian.words, hamiltonian.trained_terms, 2)
+        return covering_plan(hamiltonian.terms, hamiltonian.trained_terms, 2)
 
     def test_terms_have_a_column_wherever_they_are_read(self, plan, rng):
-        words = both_letters(rng)[0].words
+        words = both_letters(rng)[0].terms
         counts = np.bincount(plan.terms)
         assert counts.tolist() == [3 if len(word.factors) == 1 else 1 for word in words]
         assert len(plan.groups) == 9
         for group, columns in zip(plan.groups, plan.columns, strict=True):
-            assert group.words == tuple(words[term] for term in plan.terms[columns])
+            assert group.terms == tuple(words[term] for term in plan.terms[columns])
 
     def test_reading_takes_few_of_the_groups_that_serve(self, plan, rng):
-        words = both_letters(rng)[0].words
+        words = both_letters(rng)[0].terms
         singles = np.array([index for index, word in enumerate(words) if str(word) in ("Z0", "Z1")])
         (only,) = plan.reading(singles)
         assert plan.groups[only].basis.name == "ZZ"
@@ -121,11 +128,13 @@ class TestCover:
         )
         executor = VectorExecutor(Seeds(5))
         works = (estimator.estimate(weights, inputs, targets, RequestKey("test", r)) for r in range(400))
-        found = [drive(work, executor)[0] for work in works]
+        found = [run_measurements(work, executor)[0] for work in works]
         exact = replace(estimator, shots=None, grouping="shared")
-        expected = drive(exact.estimate(weights, inputs, targets, RequestKey("test", 0)), executor)[0].gradient
+        expected = run_measurements(exact.estimate(weights, inputs, targets, RequestKey("test", 0)), executor)[
+            0
+        ].gradient
         cover = replace(estimator, shots=None)
-        same = drive(cover.estimate(weights, inputs, targets, RequestKey("test", 0)), executor)[0].gradient
+        same = run_measurements(cover.estimate(weights, inputs, targets, RequestKey("test", 0)), executor)[0].gradient
         assert same == pytest.approx(expected, abs=1e-10)
         gradients, variances = np.array([e.gradient for e in found]), np.array([e.variance for e in found])
         assert variance_p_value(gradients, variances.mean(axis=0)) > LIMIT
@@ -136,18 +145,18 @@ class TestCover:
         assert usage.circuits == 1 + 2 * 9  # the output in the free phase, nine bases in both nudged ones
 
     def test_momenta_are_refused_in_one_line(self):
-        with pytest.raises(ConfigError, match="'cover' reads Pauli words"):
-            covering_plan([PauliWord(((0, "P"),))], np.array([0]), 1)
+        with pytest.raises(ConfigError, match="'cover' reads Pauli strings"):
+            covering_plan([PauliString(((0, "P"),))], np.array([0]), 1)
 
 
 @every_problem
 @pytest.mark.parametrize("grouping", ["shared", "qubit_wise", "per_weight"])
 def test_columns_are_the_generators_of_their_group(name, grouping, rng):
     problem = PROBLEMS[name](rng)
-    plan, words = plan_of(problem, grouping), problem[0].words
-    assert sorted(np.concatenate(plan.columns)) == list(range(plan.num_columns))
+    plan, words = plan_of(problem, grouping), problem[0].terms
+    assert sorted(np.concatenate(plan.columns)) == list(range(plan.num_estimates))
     for group, columns in zip(plan.groups, plan.columns, strict=True):
-        assert group.words == tuple(words[term] for term in plan.terms[columns])
+        assert group.terms == tuple(words[term] for term in plan.terms[columns])
 
 
 @every_problem
@@ -174,7 +183,7 @@ def test_a_tied_weight_has_a_batch_in_every_group_that_it_reaches(rng):
     plan = plan_of(tied(rng), "per_weight")
     found = {}
     for group in plan.groups:
-        found.setdefault(group.name.split(" for ")[1], []).append({str(word) for word in group.words})
+        found.setdefault(group.name.split(" for ")[1], []).append({str(word) for word in group.terms})
     assert sorted(map(sorted, found["both"])) == [["X0"], ["Z0 Z1", "Z1"]]
     assert found["fields"] == [{"X0", "X1"}]
 
@@ -191,8 +200,8 @@ def test_serving_names_the_groups_that_read_a_term(grouping, rng):
 def test_folding_averages_the_columns_that_are_known(rng):
     problem = clamped(rng)
     plan, num_terms = plan_of(problem, "per_weight"), problem[0].num_terms
-    means = rng.normal(size=(2, 2, plan.num_columns))
-    factor = rng.normal(size=(2, 2, plan.num_columns, plan.num_columns))
+    means = rng.normal(size=(2, 2, plan.num_estimates))
+    factor = rng.normal(size=(2, 2, plan.num_estimates, plan.num_estimates))
     covariance = factor @ factor.transpose(0, 1, 3, 2)
     one_of_two = int(np.flatnonzero(plan.terms == np.bincount(plan.terms).argmax())[0])
     means[:, 1, one_of_two] = np.nan
@@ -214,7 +223,7 @@ def test_folding_averages_the_columns_that_are_known(rng):
 def test_folding_of_a_shared_plan_changes_nothing(rng):
     problem = tied(rng)
     plan = plan_of(problem, "shared")
-    moments = StateMoments(means=rng.normal(size=(1, 2, plan.num_columns)), covariance=np.zeros((1, 2, 5, 5)))
+    moments = StateMoments(means=rng.normal(size=(1, 2, plan.num_estimates)), covariance=np.zeros((1, 2, 5, 5)))
     assert plan.folded(moments, problem[0].num_terms) is moments
 
 
@@ -314,4 +323,4 @@ class TestCost:
             grouping=grouping,
         )
         work = estimator.estimate(weights, inputs, targets, RequestKey("test", 0))
-        return drive(work, VectorExecutor(Seeds(0)))[0].cost.values
+        return run_measurements(work, VectorExecutor(Seeds(0)))[0].cost.values

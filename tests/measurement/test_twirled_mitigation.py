@@ -6,16 +6,16 @@ from cases import NO_INPUTS, random_network
 from chi_square import LIMIT, mean_p_value, variance_p_value
 from qiskit_aer.noise import NoiseModel, ReadoutError
 
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, TwirledErrors
 from qep_qiskit.execution.aer import AerExecutor, aer_noisy_executor, aer_sampler_executor
-from qep_qiskit.measurement import ReadoutMitigation, Usage, drive, measure, mitigated
+from qep_qiskit.measurement import ReadoutMitigation, Usage, measure, mitigated, run_measurements
 from qep_qiskit.network import chain
-from qep_qiskit.operators import CommutingGroup, LocalBasis
 from qep_qiskit.outcomes import BitMemory, Distribution
+from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation import AdiabaticPreparation
-from qep_qiskit.prepared import CircuitStates
-from qep_qiskit.seeds import Seeds
 
 SIZE, KEY = 3, RequestKey("train", 5, 1)
 MASKS = (0b001, 0b011, 0b110, 0b111, 0b100)
@@ -86,9 +86,11 @@ def test_counts_and_bits_read_alike(rng):
 
 def test_exact_probabilities_under_all_flips(problem):
     groups, states = problem
-    ideal = drive(work(groups, states, None), AerExecutor(Seeds(0)))[0].means
+    ideal = run_measurements(work(groups, states, None), AerExecutor(Seeds(0)))[0].means
     executor = aer_noisy_executor(Seeds(3), noise_model=readout_noise())
-    found, usage = drive(mitigated(work(groups, states, None), ReadoutMitigation(shots=None, kind="twirled")), executor)
+    found, usage = run_measurements(
+        mitigated(work(groups, states, None), ReadoutMitigation(shots=None, kind="twirled")), executor
+    )
     assert np.allclose(found.means, ideal, rtol=0, atol=1e-10)
     assert usage == Usage(shots=0, circuits=3)
 
@@ -99,13 +101,13 @@ def test_exact_probabilities_under_all_flips(problem):
 )
 def test_means_without_the_errors_of_the_readout(make, repeats, shots, randomizations, calibration_shots, problem):
     groups, states = problem
-    ideal = drive(work(groups, states, None), AerExecutor(Seeds(0)))[0].means[0, 0]
+    ideal = run_measurements(work(groups, states, None), AerExecutor(Seeds(0)))[0].means[0, 0]
     executor = make(Seeds(3), noise_model=readout_noise())
     many = CircuitStates(program=states.program, parameters=np.repeat(states.parameters, repeats, axis=0))
     mitigation = ReadoutMitigation(shots=calibration_shots, kind="twirled", randomizations=randomizations)
-    raw, _ = drive(work(groups, many, shots), executor)
+    raw, _ = run_measurements(work(groups, many, shots), executor)
     assert mean_p_value(raw.means[:, 0], ideal) < LIMIT
-    found, usage = drive(mitigated(work(groups, many, shots), mitigation), executor)
+    found, usage = run_measurements(mitigated(work(groups, many, shots), mitigation), executor)
     assert mean_p_value(found.means[:, 0], ideal) > LIMIT
     assert usage == Usage(shots=2 * repeats * shots + calibration_shots, circuits=2 * repeats + 1)
 
@@ -117,7 +119,7 @@ def test_few_flips_leave_the_difference_between_0_and_1(make, problem):
     many = CircuitStates(program=states.program, parameters=np.repeat(states.parameters, 200, axis=0))
     executor = make(Seeds(5), noise_model=readout_noise())
     mitigation = ReadoutMitigation(shots=2000, kind="twirled", randomizations=1)
-    found, _ = drive(mitigated(work(groups, many, 2000), mitigation), executor)
+    found, _ = run_measurements(mitigated(work(groups, many, 2000), mitigation), executor)
     z = groups[0].masks.index(0b010)  # qubit 1: offset 0.29
     assert 0.25 < found.means[:, 0, z].std() < 0.5
     assert np.unique(np.sign(found.means[:, 0, z] - found.means[:, 0, z].mean()), return_counts=True)[1].min() > 60
@@ -128,7 +130,9 @@ def test_numbers_follow_from_the_seed(make, problem):
     groups, states = problem
     mitigation = ReadoutMitigation(shots=70, kind="twirled", randomizations=8)
     found = [
-        drive(mitigated(work(groups, states, 50), mitigation), make(Seeds(seed), noise_model=readout_noise()))[0].means
+        run_measurements(
+            mitigated(work(groups, states, 50), mitigation), make(Seeds(seed), noise_model=readout_noise())
+        )[0].means
         for seed in (3, 3, 4)
     ]
     assert np.array_equal(found[0], found[1])
@@ -138,8 +142,8 @@ def test_numbers_follow_from_the_seed(make, problem):
 def test_an_ideal_reading_stays_what_it_is(problem):
     groups, states = problem
     mitigation = ReadoutMitigation(shots=100, kind="twirled", randomizations=8)
-    plain, _ = drive(work(groups, states, 50), AerExecutor(Seeds(1)))
-    found, _ = drive(mitigated(work(groups, states, 50), mitigation), AerExecutor(Seeds(1)))
+    plain, _ = run_measurements(work(groups, states, 50), AerExecutor(Seeds(1)))
+    found, _ = run_measurements(mitigated(work(groups, states, 50), mitigation), AerExecutor(Seeds(1)))
     assert np.array_equal(plain.means, found.means)
 
 

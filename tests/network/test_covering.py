@@ -4,21 +4,21 @@ from itertools import combinations, product
 
 import pytest
 
+from qep_qiskit.core.operators import PauliString
 from qep_qiskit.network import commuting_groups, covering_groups
-from qep_qiskit.operators import PauliWord
 
 
 def words_of(*texts):
-    return [PauliWord.parse(text) for text in texts]
+    return [PauliString.parse(text) for text in texts]
 
 
 def two_body(pairs):
-    return [PauliWord(((a, one), (b, other))) for a, b in pairs for one, other in product("XYZ", repeat=2)]
+    return [PauliString(((a, one), (b, other))) for a, b in pairs for one, other in product("XYZ", repeat=2)]
 
 
 def sensor():
     """The 51 words of the phase sensor: sensor spins 8 and 9, spins 0 and 1 of the ring."""
-    singles = [PauliWord.of(letter, spin) for letter in "XYZ" for spin in (8, 9)]
+    singles = [PauliString.of(letter, spin) for letter in "XYZ" for spin in (8, 9)]
     return [*singles, *two_body([(0, 8), (0, 9), (1, 8), (1, 9), (8, 9)])]
 
 
@@ -28,7 +28,7 @@ def test_nine_bases_read_the_phase_sensor():
     assert len(words) == 51
     groups = covering_groups(words, 10)
     assert len(groups) == 9
-    read = [word for group in groups for word in group.words]
+    read = [word for group in groups for word in group.terms]
     assert {word: read.count(word) for word in words} == {word: 3 if len(word.factors) == 1 else 1 for word in words}
     assert len(read) == 63
     assert len(commuting_groups(words, 10)) >= 10
@@ -46,11 +46,11 @@ def test_every_word_is_read_wherever_it_can_be(rng):
             for _ in range(15)
         ]
         words = set(words_of(*texts))
-        groups = covering_groups([*words, PauliWord(())], 4)
-        assert {word for group in groups for word in group.words} == words
+        groups = covering_groups([*words, PauliString(())], 4)
+        assert {word for group in groups for word in group.terms} == words
         assert len(groups) <= len(commuting_groups(words, 4))
         for group in groups:
-            assert set(group.words) == {word for word in words if group.basis.contains(word)}
+            assert set(group.terms) == {word for word in words if group.basis.contains(word)}
 
 
 def test_the_same_words_give_the_same_bases(rng):
@@ -59,6 +59,6 @@ def test_the_same_words_give_the_same_bases(rng):
     assert covering_groups(shuffled, 10) == covering_groups(words, 10)
 
 
-@pytest.mark.parametrize("words", [[], [PauliWord(())]])
+@pytest.mark.parametrize("words", [[], [PauliString(())]])
 def test_nothing_needs_no_basis(words):
     assert covering_groups(words, 3) == ()

@@ -10,20 +10,20 @@ from qiskit.quantum_info import Operator
 from reference import pauli_matrix, sum_of_paulis
 from scipy.linalg import expm
 
-from qep_qiskit.cost import LossOnExpectations
-from qep_qiskit.errors import NetworkError
+from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.operators import LocalBasis, PauliString, sparse_pauli_op
 from qep_qiskit.evolution import evolve
 from qep_qiskit.learning import Contrast
 from qep_qiskit.network import Interaction, PauliNetwork, commuting_groups
+from qep_qiskit.network.cost import LossOnExpectations
 from qep_qiskit.network.diagonalising import diagonalising_basis
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import LocalBasis, PauliWord, sparse_pauli_op
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import AdiabaticPreparation
 from qep_qiskit.preparation.spectra import dense_hamiltonians
 
 
 def words_of(*texts):
-    return [PauliWord.parse(text) for text in texts]
+    return [PauliString.parse(text) for text in texts]
 
 
 def commuting_words(rng, num_qubits, count=40):
@@ -31,7 +31,7 @@ def commuting_words(rng, num_qubits, count=40):
     kept = []
     for _ in range(count):
         letters = rng.choice(list("IXYZ"), num_qubits)
-        word = PauliWord(tuple((q, str(letter)) for q, letter in enumerate(letters) if letter != "I"))
+        word = PauliString(tuple((q, str(letter)) for q, letter in enumerate(letters) if letter != "I"))
         if word.factors and word not in kept and all(map(word.commutes_with, kept)):
             kept.append(word)
     return kept
@@ -59,7 +59,7 @@ def test_commuting_words_become_products_of_z(num_qubits, rng):
         for word in words:
             rotated = change @ pauli_matrix(word, num_qubits) @ change.conj().T
             assert np.allclose(rotated, np.diag(np.diag(rotated)), rtol=0, atol=1e-12)
-            assert basis.word(basis.mask_of(word)) == word
+            assert basis.string(basis.mask_of(word)) == word
 
 
 def test_words_that_clash_are_named():
@@ -71,9 +71,9 @@ def test_entangling_groups_are_a_partition_and_never_more(rng):
     for _ in range(20):
         words = sorted({word for _ in range(5) for word in commuting_words(rng, 4, 6)})
         plain, fewer = commuting_groups(words, 4), commuting_groups(words, 4, entangling=True)
-        assert sorted(word for group in fewer for word in group.words) == words
+        assert sorted(word for group in fewer for word in group.terms) == words
         assert len(fewer) <= len(plain)
-        assert all(group.basis.contains(word) for group in fewer for word in group.words)
+        assert all(group.basis.contains(word) for group in fewer for word in group.terms)
         assert len({group.name for group in fewer}) == len(fewer)
 
 
@@ -81,7 +81,7 @@ def test_heisenberg_chain_has_two_groups_of_bonds():
     """XX, YY and ZZ of a bond commute: every other bond in one Bell basis, where letters need three groups."""
     assert len(commuting_groups(heisenberg(6), 6)) == 3
     groups = commuting_groups(heisenberg(6), 6, entangling=True)
-    assert [group.num_generators for group in groups] == [9, 6]
+    assert [group.num_terms for group in groups] == [9, 6]
     assert all(sum(len(qubits) == 2 for _, qubits in group.basis.gates) <= 4 for group in groups)
 
 
@@ -117,7 +117,7 @@ def test_the_hamiltonian_is_the_same_in_groups_of_either_kind():
     for network in (plain, fewer):
         coefficients = network.coefficients(WEIGHTS, NO_INPUTS)
         assert np.allclose(dense_hamiltonians(network.groups, coefficients)[0], expected, rtol=0, atol=1e-12)
-        assert np.allclose(sum_of_paulis(network.words, coefficients[0], 4), expected, rtol=0, atol=1e-12)
+        assert np.allclose(sum_of_paulis(network.terms, coefficients[0], 4), expected, rtol=0, atol=1e-12)
 
 
 def test_exact_contrasts_are_the_same_in_groups_of_either_kind():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from cases import GRAPHS
 
-from qep_qiskit.errors import NetworkError
+from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.network import Graph, chain, complete, from_edges, heavy_hex, lattice, layered, ring
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from oscillator_cases import anchor, anchor_grid, anchor_spread, on_grid
 
-from qep_qiskit.errors import CoarseGridWarning, NetworkError, NudgeError
-from qep_qiskit.network import GridEnergies, PositionGrid, check_grid
-from qep_qiskit.operators import CommutingGroup
+from qep_qiskit.continuous.grid_energies import GridEnergies, check_grid
+from qep_qiskit.continuous.position_grid import PositionGrid
+from qep_qiskit.core.errors import CoarseGridWarning, NetworkError, NudgeError
+from qep_qiskit.core.operators import CommutingGroup
 
 MIXED = PositionGrid(num_qubits=3, boxes=(4.0, 6.5), centres=(0.3, -1.0))
 
@@ -55,7 +56,7 @@ def test_a_bad_grid_says_which_one_would_do(grid, what):
     message = str(caught.value)
     assert "network.grid.num_qubits = 4 and network.grid.box = " in message
     box = float(message.rpartition("network.grid.box = ")[2].split(",")[0])
-    assert min(reaches.min() for reaches in anchor_grid(4, box).reaches(anchor_spread())) > 4.5
+    assert min(margins.min() for margins in anchor_grid(4, box).margins(anchor_spread())) > 4.5
 
 
 def test_a_doubtful_grid_warns():

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from oscillator_cases import anchor, anchor_grid, gaussian, transformed
 
-from qep_qiskit.coordinates import CoordinateWord
-from qep_qiskit.errors import NetworkError
-from qep_qiskit.network import GridNetwork, PositionGrid, SpringNetwork, Start, from_edges
+from qep_qiskit.continuous.coordinates import CoordinateTerm
+from qep_qiskit.continuous.grid_network import GridNetwork
+from qep_qiskit.continuous.position_grid import PositionGrid
+from qep_qiskit.continuous.springs import SpringNetwork
+from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.network import WeightInitialisation, from_edges
 
 PLACES = np.array([[0.0], [0.2], [0.1], [0.5], [-0.3]])
 INPUTS = np.array([0.3, -0.4])
@@ -22,8 +25,8 @@ def network():
         clamped=(3, 4),
         inputs=((3, 0), (4, 0)),
         anchored=(0, 1),
-        forces=Start(),
-        masses=Start(mean=1.0, minimum=1e-3),
+        forces=WeightInitialisation(),
+        masses=WeightInitialisation(mean=1.0, minimum=1e-3),
         places=PLACES,
         hbar=HBAR,
     )
@@ -77,7 +80,7 @@ def test_interactions_are_those_of_the_oscillators(network):
 
 def test_coefficients_are_those_of_the_hamiltonian(network, weights):
     row = network.coefficients(weights, INPUTS[None])[0]
-    size = network.groups[0].num_generators
+    size = network.groups[0].num_terms
     total = network.groups[0].operator(row[:size]) + network.groups[1].operator(row[size:])
     difference = network.hamiltonian(weights, INPUTS).to_matrix() - total.to_matrix()
     assert difference == pytest.approx(difference[0, 0] * np.eye(64), abs=1e-12)
@@ -98,14 +101,14 @@ def test_jacobian_is_the_slope_of_the_coefficients(network, weights):
 def test_all_springs_are_read_from_one_batch_and_masses_from_another(network, weights):
     found = network.jacobian(weights, INPUTS[None])
     of_mass = np.array([name.startswith("m") for name in network.layout.names])[found.weight]
-    assert (found.term[~of_mass] < network.groups[0].num_generators).all()
-    assert (found.term[of_mass] >= network.groups[0].num_generators).all()
+    assert (found.term[~of_mass] < network.groups[0].num_terms).all()
+    assert (found.term[of_mass] >= network.groups[0].num_terms).all()
     assert [group.name for group in network.groups] == ["r", "p"]
 
 
 def test_ground_state_energy_is_the_gaussian_one():
     atoms = SpringNetwork(
-        graph=from_edges(3, [(0, 1), (1, 2), (0, 2)]), outputs=(2,), anchored=(0, 1, 2), forces=Start()
+        graph=from_edges(3, [(0, 1), (1, 2), (0, 2)]), outputs=(2,), anchored=(0, 1, 2), forces=WeightInitialisation()
     )
     network = GridNetwork(atoms=atoms, grid=anchor_grid(3, 6.5))
     weights = network.weights_from({"k[0,1]": 1.0, "k[1,2]": 2.0, "k[0,2]": 0.5, "f[0]": 1.0})
@@ -114,7 +117,9 @@ def test_ground_state_energy_is_the_gaussian_one():
 
 
 def test_rest_lengths_are_refused(network):
-    atoms = SpringNetwork(graph=from_edges(2, [(0, 1)]), outputs=(1,), anchored=(0,), rest_lengths=Start(mean=1.0))
+    atoms = SpringNetwork(
+        graph=from_edges(2, [(0, 1)]), outputs=(1,), anchored=(0,), rest_lengths=WeightInitialisation(mean=1.0)
+    )
     with pytest.raises(NetworkError, match=r"network.rest_lengths: a distance is no sum of few ZZ"):
         GridNetwork(atoms=atoms, grid=PositionGrid.uniform(2, 4.0, 2))
 
@@ -128,7 +133,7 @@ def test_a_plane_has_two_registers_an_atom():
     atoms = SpringNetwork(graph=from_edges(2, [(0, 1)]), outputs=(1,), anchored=(0,), places=np.zeros((2, 2)))
     network = GridNetwork(atoms=atoms, grid=PositionGrid.uniform(2, 4.0, 4))
     assert network.num_qubits == 8
-    assert CoordinateWord.square(0, 1) in atoms.groups[0].words
+    assert CoordinateTerm.square(0, 1) in atoms.groups[0].terms
     masks = network.groups[0].masks
     assert (0b11 in masks, 0b10001 in masks, 0b1000001 in masks) == (True, True, False)
 

@@ -4,13 +4,13 @@ from itertools import combinations, product
 
 import pytest
 
-from qep_qiskit.merging import merge_into_groups
+from qep_qiskit.core.merging import merge_into_groups
+from qep_qiskit.core.operators import PauliString
 from qep_qiskit.network import commuting_groups
-from qep_qiskit.operators import PauliWord
 
 
 def words_of(*texts):
-    return [PauliWord.parse(text) for text in texts]
+    return [PauliString.parse(text) for text in texts]
 
 
 def random_words(rng, num_qubits, count):
@@ -24,11 +24,11 @@ def random_words(rng, num_qubits, count):
 def test_groups_are_a_partition_into_commuting_words(rng):
     for _ in range(20):
         words = random_words(rng, 5, 25)
-        groups = commuting_groups([*words, PauliWord(())], 5)
-        placed = [word for group in groups for word in group.words]
-        assert len(placed) == len(set(placed))
-        assert set(placed) == set(words)
-        assert all(group.basis.contains(word) for group in groups for word in group.words)
+        groups = commuting_groups([*words, PauliString(())], 5)
+        transpiled_program = [word for group in groups for word in group.terms]
+        assert len(transpiled_program) == len(set(transpiled_program))
+        assert set(transpiled_program) == set(words)
+        assert all(group.basis.contains(word) for group in groups for word in group.terms)
         assert len({group.name for group in groups}) == len(groups)
 
 
@@ -44,25 +44,25 @@ def test_the_better_of_two_ways_is_taken(rng):
     wins = {"placing": 0, "colouring": 0}
     for _ in range(40):
         words = random_words(rng, 5, 25)
-        placed, found = len(merge_into_groups((), words, 5)), len(commuting_groups(words, 5))
-        assert found <= placed
-        wins["placing" if found == placed else "colouring"] += 1
+        transpiled_program, found = len(merge_into_groups((), words, 5)), len(commuting_groups(words, 5))
+        assert found <= transpiled_program
+        wins["placing" if found == transpiled_program else "colouring"] += 1
     assert min(wins.values()) > 0
 
 
 def test_all_words_of_one_letter_are_one_group():
     for letter in "XYZ":
-        words = [PauliWord.of(letter, *spins) for size in (1, 2) for spins in combinations(range(4), size)]
+        words = [PauliString.of(letter, *spins) for size in (1, 2) for spins in combinations(range(4), size)]
         (group,) = commuting_groups(words, 4)
         assert (group.name, group.basis.letters) == (letter, letter * 4)
 
 
 def test_all_words_of_two_spins_need_nine_groups():
-    words = [PauliWord(tuple(enumerate(letters))) for letters in product("XYZ", repeat=2)]
-    words += [PauliWord.of(letter, spin) for letter in "XYZ" for spin in range(2)]
+    words = [PauliString(tuple(enumerate(letters))) for letters in product("XYZ", repeat=2)]
+    words += [PauliString.of(letter, spin) for letter in "XYZ" for spin in range(2)]
     assert len(commuting_groups(words, 2)) == 9
 
 
-@pytest.mark.parametrize("words", [[], [PauliWord(())]])
+@pytest.mark.parametrize("words", [[], [PauliString(())]])
 def test_nothing_needs_no_group(words):
     assert commuting_groups(words, 3) == ()

@@ -5,8 +5,8 @@ import pytest
 from cases import GRAPHS, NO_INPUTS, SMALL_GRAPHS, random_network
 from reference import ising_matrix, pauli_matrix
 
-from qep_qiskit.errors import NetworkError
-from qep_qiskit.network import ClampedInputs, IsingNetwork, Start, chain, from_edges
+from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.network import ClampedInputs, IsingNetwork, WeightInitialisation, chain, from_edges
 
 LINKS = ((0, 1), (1, 0), (1, 2))
 
@@ -36,7 +36,7 @@ def test_clamped_inputs_are_fields(rng):
 def test_without_biases_only_driven_spins_have_a_z_term(rng):
     inputs = ClampedInputs(count=1, links=((0, 1),))
     network = IsingNetwork(graph=chain(3), outputs=(2,), inputs=inputs, biases=None)
-    assert [str(word) for word in network.groups[0].words] == ["Z0 Z1", "Z1 Z2", "Z1"]
+    assert [str(word) for word in network.groups[0].terms] == ["Z0 Z1", "Z1 Z2", "Z1"]
     weights = rng.normal(size=network.layout.num_weights)
     J, h, W = (weights[network.layout.slice_of(symbol)] for symbol in "JhW")
     assert same(network.hamiltonian(weights, [0.5]), ising_matrix(network.graph.edges, J, h, [0, 0.5 * W[0], 0]))
@@ -65,9 +65,9 @@ def test_coefficients_of_a_batch_are_the_hamiltonians(name, rng):
     network, weights = random_network(GRAPHS[name], rng, num_inputs=2)
     inputs = rng.normal(size=(3, 2))
     table = network.coefficients(weights, inputs)
-    assert table.shape == (3, len(network.words))
+    assert table.shape == (3, len(network.terms))
     for x, row in zip(inputs, table, strict=True):
-        labels = [word.label(network.num_qubits) for word in network.words]
+        labels = [word.label(network.num_qubits) for word in network.terms]
         expected = dict(network.hamiltonian(weights, x).to_list())
         assert [expected[label].real for label in labels] == pytest.approx(row, abs=1e-12)
 
@@ -83,9 +83,9 @@ def test_jacobian_of_a_coupling_a_field_and_an_input(rng):
 def test_variances_pull_back_like_squares(rng):
     network, weights = random_network(chain(2), rng, num_inputs=1)
     jacobian = network.jacobian(weights, np.array([[3.0]]))
-    covariance = np.diag(np.arange(1.0, len(network.words) + 1))[None]
+    covariance = np.diag(np.arange(1.0, len(network.terms) + 1))[None]
     pulled = dict(zip(network.layout.names, jacobian.pull_back_variance(covariance)[0], strict=True))
-    place = {str(word): i + 1 for i, word in enumerate(network.words)}
+    place = {str(word): i + 1 for i, word in enumerate(network.terms)}
     assert pulled["J[0,1]"] == place["Z0 Z1"]
     assert pulled["W[0,0]"] == 9.0 * place["Z0"]
 
@@ -144,7 +144,7 @@ def one_input():
 
 
 def test_network_without_inputs_needs_no_x(rng):
-    network = IsingNetwork(graph=chain(2), outputs=(1,), couplings=Start())
+    network = IsingNetwork(graph=chain(2), outputs=(1,), couplings=WeightInitialisation())
     weights = rng.normal(size=5)
     assert network.hamiltonian(weights) == network.hamiltonian(weights, [])
     assert network.coefficients(weights, NO_INPUTS).shape == (1, 5)

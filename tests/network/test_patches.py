@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from qep_qiskit.errors import NetworkError
+from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.network import heavy_hex_patch, square_patch
 
 SIZES = (1, 2, 4, 7, 12, 13, 18, 31)

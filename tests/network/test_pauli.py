@@ -1,4 +1,4 @@
-"""Networks of Pauli words: against matrices, and against the Ising network that they can be."""
+"""Networks of Pauli strings: against matrices, and against the Ising network that they can be."""
 
 import numpy as np
 import pytest
@@ -7,20 +7,20 @@ from chi_square import LIMIT, variance_p_value
 from qiskit.quantum_info import SparsePauliOp
 from reference import expectation, ground, pauli_matrix, run_program, sum_of_paulis, without_phase
 
-from qep_qiskit.cost import LossOnExpectations, OperatorCost
-from qep_qiskit.errors import NetworkError
+from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.operators import sparse_pauli_op
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, StatevectorExecutor, VectorExecutor
 from qep_qiskit.execution.aer import AerExecutor
-from qep_qiskit.expressions import parse_operator
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.exact_gradient import exact_gradient
-from qep_qiskit.measurement import drive
-from qep_qiskit.network import Interaction, PauliNetwork, Start
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import sparse_pauli_op
+from qep_qiskit.measurement import run_measurements
+from qep_qiskit.network import Interaction, PauliNetwork, WeightInitialisation
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.expressions import parse_operator
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation
-from qep_qiskit.prepared import CircuitStates
-from qep_qiskit.seeds import Seeds
 
 
 def operator(text, num_qubits):
@@ -70,15 +70,15 @@ def as_pauli(network):
     return PauliNetwork(interactions=tuple(parts), outputs=network.outputs, num_inputs=network.num_inputs)
 
 
-def by_word(network, weights, inputs):
+def by_term(network, weights, inputs):
     """Coefficients (samples, terms), the words in order."""
-    order = sorted(range(len(network.words)), key=network.words.__getitem__)
+    order = sorted(range(len(network.terms)), key=network.terms.__getitem__)
     return network.coefficients(weights, inputs)[:, order]
 
 
 @pytest.fixture(params=sorted(SMALL_GRAPHS))
 def twins(request, rng):
-    """An Ising network, the same in Pauli words, weights and inputs."""
+    """An Ising network, the same in Pauli strings, weights and inputs."""
     network, weights = random_network(SMALL_GRAPHS[request.param], rng, num_inputs=2)
     return network, as_pauli(network), weights, rng.normal(size=(2, 2))
 
@@ -86,10 +86,10 @@ def twins(request, rng):
 def test_ising_network_in_pauli_words_has_its_groups_and_coefficients(twins):
     ising, pauli, weights, inputs = twins
     assert pauli.layout.names == ising.layout.names
-    assert [(group.name, set(group.words)) for group in pauli.groups] == [
-        (group.name, set(group.words)) for group in ising.groups
+    assert [(group.name, set(group.terms)) for group in pauli.groups] == [
+        (group.name, set(group.terms)) for group in ising.groups
     ]
-    assert np.allclose(by_word(pauli, weights, inputs), by_word(ising, weights, inputs), rtol=0, atol=1e-14)
+    assert np.allclose(by_term(pauli, weights, inputs), by_term(ising, weights, inputs), rtol=0, atol=1e-14)
     assert pauli.unreached_outputs() == ising.unreached_outputs() == ()
 
 
@@ -117,7 +117,7 @@ def test_ising_network_in_pauli_words_has_its_shots_and_trotter_states(twins):
             shots=50,
         )
         work = estimator.estimate(weights, inputs, np.zeros((2, 0)), RequestKey("test", 0))
-        found.append(drive(work, StatevectorExecutor(Seeds(4)))[0])
+        found.append(run_measurements(work, StatevectorExecutor(Seeds(4)))[0])
     assert found[1].gradient == pytest.approx(found[0].gradient, abs=1e-12)
     assert found[1].variance == pytest.approx(found[0].variance, abs=1e-12)
 
@@ -139,7 +139,7 @@ def test_coefficients_are_affine_in_the_weights_with_the_jacobian_for_slope(rng)
     weights, other, inputs = rng.normal(size=3), rng.normal(size=3), rng.normal(size=(4, 2))
     change = network.coefficients(weights, inputs) - network.coefficients(other, inputs)
     jacobian = network.jacobian(weights, inputs)
-    slope = np.stack([jacobian.pull_back(np.tile(row, (4, 1))) for row in np.eye(len(network.words))], axis=2)
+    slope = np.stack([jacobian.pull_back(np.tile(row, (4, 1))) for row in np.eye(len(network.terms))], axis=2)
     assert np.allclose(np.einsum("swt,w->st", slope, weights - other), change, rtol=0, atol=1e-12)
     assert not np.allclose(network.coefficients(np.zeros(3), inputs), 0.0)
 
@@ -154,7 +154,7 @@ def test_sparse_operators_come_in_and_go_out():
 
 
 def test_starts_bounds_and_frozen_weights():
-    start = Start(values={"J": 0.5}, mean=1.0, minimum=0.2, maximum=2.0, frozen=["h"])
+    start = WeightInitialisation(values={"J": 0.5}, mean=1.0, minimum=0.2, maximum=2.0, frozen=["h"])
     weighted = {"J": SparsePauliOp("ZZ"), "h": SparsePauliOp("XI")}
     layout = PauliNetwork.from_operators(weighted, start=start).layout
     assert layout.initial(Seeds(0)).tolist() == [0.5, 1.0]
@@ -214,7 +214,7 @@ def measured(hamiltonian, weights, beta, shots, repeats):
     )
     executor = VectorExecutor(Seeds(11))
     works = [estimator.estimate(weights, NO_INPUTS, NO_INPUTS, RequestKey("test", i)) for i in range(repeats)]
-    return [drive(work, executor)[0] for work in works]
+    return [run_measurements(work, executor)[0] for work in works]
 
 
 def test_variance_of_a_tied_weight_has_the_covariances_of_its_words():
@@ -225,7 +225,7 @@ def test_variance_of_a_tied_weight_has_the_covariances_of_its_words():
     for nudge in (-beta, beta):
         _, state, _ = ground(tied.network.hamiltonian([0.4]).to_matrix() + nudge * pauli_matrix("Z2", 3))
         for group in tied.network.groups:
-            words = [pauli_matrix(word, 3) for word in group.words if str(word) in TIED]
+            words = [pauli_matrix(word, 3) for word in group.terms if str(word) in TIED]
             total = sum(words, np.zeros((8, 8)))
             expected += (expectation(total @ total, state) - expectation(total, state) ** 2) / shots / (2 * beta) ** 2
             alone += sum(1 - expectation(word, state) ** 2 for word in words) / shots / (2 * beta) ** 2
@@ -244,7 +244,7 @@ def test_groups_without_weights_are_not_measured_for_the_gradient():
         hamiltonian=hamiltonian, preparation=ExactPreparation(), contrast=Contrast(beta=0.1), shots=10
     )
     work = estimator.estimate(np.array([0.3]), NO_INPUTS, NO_INPUTS, RequestKey("test", 0))
-    _, usage = drive(work, VectorExecutor(Seeds(0)))
+    _, usage = run_measurements(work, VectorExecutor(Seeds(0)))
     assert usage.circuits == 2
 
 
@@ -292,4 +292,4 @@ def test_unknown_weights_are_named():
     with pytest.raises(NetworkError, match="x: expected 2 clamped inputs"):
         network.hamiltonian(np.zeros(3))
     with pytest.raises(NetworkError, match=r"network\.weights: no weight q; there are a"):
-        _ = PauliNetwork.from_operators({"a": operator("Z0", 1)}, start=Start(values={"q": 1.0})).layout
+        _ = PauliNetwork.from_operators({"a": operator("Z0", 1)}, start=WeightInitialisation(values={"q": 1.0})).layout

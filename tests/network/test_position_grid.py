@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from oscillator_cases import anchor_spread, values_of
 
-from qep_qiskit.errors import NetworkError
-from qep_qiskit.network import PositionGrid, Spread
+from qep_qiskit.continuous.position_grid import GaussianWidths, PositionGrid
+from qep_qiskit.core.errors import NetworkError
 
 MIXED = PositionGrid(num_qubits=3, boxes=(4.0, 6.5), centres=(0.3, -1.0))
 
@@ -26,24 +26,24 @@ def test_points_lie_evenly_about_the_centre():
     assert np.diff(MIXED.wave_numbers(1)) == pytest.approx(2 * np.pi / 6.5)
 
 
-@pytest.mark.parametrize("reach", [3.5, 4.5, 6.0])
-def test_automatic_grids_have_the_reach_with_the_fewest_qubits(reach):
-    spread = Spread(
+@pytest.mark.parametrize("margin", [3.5, 4.5, 6.0])
+def test_automatic_grids_have_the_reach_with_the_fewest_qubits(margin):
+    spread = GaussianWidths(
         means=np.array([[0.0, 1.0], [0.5, -1.0]]),
         widths=np.array([[0.4, 0.7], [0.5, 0.7]]),
         wave_widths=np.array([[1.3, 0.8], [1.2, 0.8]]),
     )
-    grid = PositionGrid.around(spread, reach=reach)
-    to_wall, to_fastest = grid.reaches(spread)
-    assert min(to_wall.min(), to_fastest.min()) >= reach
+    grid = PositionGrid.around(spread, margin=margin)
+    to_wall, to_fastest = grid.margins(spread)
+    assert min(to_wall.min(), to_fastest.min()) >= margin
     assert to_wall.min(axis=0) == pytest.approx(to_fastest.min(axis=0), rel=0.15)
     assert grid.centres == pytest.approx((0.25, 0.0))
     coarser = PositionGrid.around(spread, num_qubits=grid.num_qubits - 1)
-    assert min(reaches.min() for reaches in coarser.reaches(spread)) < reach
+    assert min(margins.min() for margins in coarser.margins(spread)) < margin
 
 
 def test_the_anchor_gets_four_qubits_an_atom():
-    assert PositionGrid.around(anchor_spread(), reach=5.5).num_qubits == 4
+    assert PositionGrid.around(anchor_spread(), margin=5.5).num_qubits == 4
     assert PositionGrid.around(anchor_spread()).num_qubits == 3
 
 
@@ -63,6 +63,6 @@ def test_grids_are_validated(settings, match):
 
 
 def test_states_beyond_ten_qubits_are_refused():
-    spread = Spread(means=np.array([[0.0], [1e4]]), widths=np.ones((2, 1)), wave_widths=np.ones((2, 1)))
+    spread = GaussianWidths(means=np.array([[0.0], [1e4]]), widths=np.ones((2, 1)), wave_widths=np.ones((2, 1)))
     with pytest.raises(NetworkError, match="more than 10; use weaker springs"):
         PositionGrid.around(spread)

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from oscillators import three_oscillators
 
-from qep_qiskit.coordinates import CoordinateGroup, CoordinateWord, Frame, add_coordinate_words
-from qep_qiskit.errors import NetworkError
-from qep_qiskit.gaussian import quadratic_energies
-from qep_qiskit.network import SpringNetwork, Start, chain, complete, from_edges
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.continuous.coordinates import CoordinateGroup, CoordinateLayout, CoordinateTerm, add_coordinate_terms
+from qep_qiskit.continuous.gaussian import quadratic_energies
+from qep_qiskit.continuous.springs import SpringNetwork
+from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.network import WeightInitialisation, chain, complete, from_edges
 
-TRAINED = Start(mean=2.0, minimum=1e-3)
+TRAINED = WeightInitialisation(mean=2.0, minimum=1e-3)
 
 
 def elastic(dims, rng, **changes):
@@ -20,10 +21,10 @@ def elastic(dims, rng, **changes):
         "places": rng.normal(size=(4, dims)),
         "clamped": (0,),
         "inputs": tuple((0, axis) for axis in range(dims)),
-        "springs": Start(distribution="uniform", low=0.5, high=2.0, minimum=1e-3),
-        "rest_lengths": Start(distribution="uniform", low=0.5, high=1.5, minimum=0.0),
+        "springs": WeightInitialisation(distribution="uniform", low=0.5, high=2.0, minimum=1e-3),
+        "rest_lengths": WeightInitialisation(distribution="uniform", low=0.5, high=1.5, minimum=0.0),
         "anchored": (1, 2, 3),
-        "forces": Start(distribution="normal"),
+        "forces": WeightInitialisation(distribution="normal"),
         "masses": TRAINED,
     }
     return SpringNetwork(**(keys | changes))
@@ -54,13 +55,13 @@ def test_coefficients_times_words_are_the_energy(dims, rng):
     points[0] = network.places[0] + x[0]
     coefficients = network.coefficients(weights, x)[0]
     positions = network.groups[0]
-    held = [place for place, word in enumerate(positions.words) if word.kind == "component" and word.atoms == (0,)]
+    held = [place for place, word in enumerate(positions.terms) if word.kind == "component" and word.atoms == (0,)]
     assert coefficients[held] == pytest.approx(points[0])
     values = positions.values(points)
     values[held] = 0.0
-    found = coefficients[: positions.num_generators] @ values
+    found = coefficients[: positions.num_terms] @ values
     assert found == pytest.approx(energy(network, weights, x, points))
-    assert coefficients[positions.num_generators :] == pytest.approx(0.5 / weights[-3:])
+    assert coefficients[positions.num_terms :] == pytest.approx(0.5 / weights[-3:])
 
 
 @pytest.mark.parametrize("dims", [1, 2, 3])
@@ -78,21 +79,21 @@ def test_jacobian_is_the_derivative_of_the_coefficients(dims, rng):
 
 
 def test_slopes_and_contractions_of_words(rng):
-    frame = Frame(num_atoms=3, dims=2)
+    frame = CoordinateLayout(num_atoms=3, dims=2)
     words = (
-        CoordinateWord.component(1, 1),
-        CoordinateWord.product((0, 1), (2, 0)),
-        CoordinateWord.product((0, 1), (0, 1)),
-        CoordinateWord.square(0, 2),
-        CoordinateWord.square(1, (0.3, -0.2)),
+        CoordinateTerm.component(1, 1),
+        CoordinateTerm.product((0, 1), (2, 0)),
+        CoordinateTerm.product((0, 1), (0, 1)),
+        CoordinateTerm.square(0, 2),
+        CoordinateTerm.square(1, (0.3, -0.2)),
     )
-    group = CoordinateGroup(name="r", frame=frame, words=(*words, CoordinateWord.distance(0, 1)))
+    group = CoordinateGroup(name="r", coordinate_layout=frame, terms=(*words, CoordinateTerm.distance(0, 1)))
     points, along, step = rng.normal(size=(3, 2)), rng.normal(size=(3, 2)), 1e-6
     change = group.values(points + step * along) - group.values(points - step * along)
     assert group.slopes(points, along) == pytest.approx(change / (2 * step), abs=1e-8)
     root = rng.normal(size=(6, 6))
     drawn = rng.normal(size=(6, 6)) @ root  # six points whose second moments are exact
-    quadratic = CoordinateGroup(name="r", frame=frame, words=words)
+    quadratic = CoordinateGroup(name="r", coordinate_layout=frame, terms=words)
     centred = np.concatenate([drawn, -drawn]).reshape(12, 3, 2)
     exact = quadratic.values(points + centred).mean(axis=0)
     spread = np.einsum("na,nb->ab", centred.reshape(12, 6), centred.reshape(12, 6)) / 12
@@ -114,7 +115,7 @@ def test_variances_pull_back_with_several_terms_a_weight(rng):
     network = elastic(2, rng)
     weights, inputs = network.layout.initial(Seeds(2)), rng.normal(size=(2, 2))
     jacobian = network.jacobian(weights, inputs)
-    size = sum(group.num_generators for group in network.groups)
+    size = sum(group.num_terms for group in network.groups)
     root = rng.normal(size=(2, size, size))
     covariance = root @ root.transpose(0, 2, 1)
     dense = np.zeros((2, len(weights), size))
@@ -132,8 +133,8 @@ BAD = [
     ({"clamped": (2,), "anchored": (0,)}, "network.outputs: atom 2 is clamped"),
     ({"inputs": ((0, 0),)}, "network.inputs: atom 0 is not clamped"),
     ({"clamped": (0, 1, 2), "outputs": (), "anchored": ()}, "expected an atom that moves"),
-    ({"masses": Start(mean=-1.0)}, "network.masses.min: masses must stay positive"),
-    ({"springs": Start(mean=1.0, minimum=0.0)}, "network.springs.min: springs must stay positive"),
+    ({"masses": WeightInitialisation(mean=-1.0)}, "network.masses.min: masses must stay positive"),
+    ({"springs": WeightInitialisation(mean=1.0, minimum=0.0)}, "network.springs.min: springs must stay positive"),
     ({"output_axes": (1,)}, "network.output_axes: expected some of the axes 0 to 0, got [1]"),
     ({"hbar": 0.0}, "network.hbar: expected a positive number"),
     ({"places": np.zeros((2, 1))}, "network.places: expected a point for each of 3 atoms"),
@@ -152,9 +153,9 @@ def test_bad_networks_are_refused(changes, message):
 def test_words_are_checked_against_the_atoms():
     groups = three_oscillators().groups
     with pytest.raises(NetworkError, match="atom 7 is out of range; there are 3 atoms"):
-        add_coordinate_words(groups, [CoordinateWord.component(7)])
+        add_coordinate_terms(groups, [CoordinateTerm.component(7)])
     with pytest.raises(NetworkError, match="expected axes and points of 1 dimensions"):
-        add_coordinate_words(groups, [CoordinateWord.component(0, 1)])
+        add_coordinate_terms(groups, [CoordinateTerm.component(0, 1)])
 
 
 def test_outputs_behind_clamped_atoms_are_unreached():
@@ -171,7 +172,7 @@ def test_masses_that_do_not_train_are_no_weights():
 
 def test_some_axes_of_the_outputs_are_read(rng):
     network = elastic(3, rng, outputs=(2, 3), output_axes=(2, 0))
-    assert [str(word) for form in network.output_forms for word, _ in form.terms] == ["r2z", "r2x", "r3z", "r3x"]
-    assert [form.constant for form in network.output_forms] == pytest.approx(
+    assert [str(word) for form in network.output_observables for word, _ in form.terms] == ["r2z", "r2x", "r3z", "r3x"]
+    assert [form.constant for form in network.output_observables] == pytest.approx(
         -network.places[[2, 2, 3, 3], [2, 0, 2, 0]]
     )

@@ -5,15 +5,15 @@ import pytest
 import scipy.stats
 from chi_square import LIMIT, mean_p_value, variance_p_value
 
-from qep_qiskit.errors import NetworkError
-from qep_qiskit.network import IsingNetwork, Start, WeightBlock, WeightLayout, chain
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.network import IsingNetwork, WeightBlock, WeightInitialisation, WeightLayout, chain
 
 NAMES = ("J[0,1]", "J[1,2]", "J[2,3]")
 
 
 def block(**start):
-    return WeightBlock(symbol="J", key="network.couplings", names=NAMES, start=Start(**start))
+    return WeightBlock(symbol="J", key="network.couplings", names=NAMES, start=WeightInitialisation(**start))
 
 
 def test_constant_start():
@@ -35,7 +35,7 @@ def test_named_values_override_the_distribution():
 )
 def test_a_truncated_normal_distribution_is_one(mean, std, low, high, rng):
     """Means and variances are those of the distribution cut off; nothing piles up on a bound."""
-    start = Start(distribution="normal", mean=mean, std=std, minimum=low, maximum=high, truncate=True)
+    start = WeightInitialisation(distribution="normal", mean=mean, std=std, minimum=low, maximum=high, truncate=True)
     drawn = start.draw(4000, rng)
     ends = [(bound - mean) / std for bound in (start.lower, start.upper)]
     exact = scipy.stats.truncnorm(*ends, loc=mean, scale=std)
@@ -59,7 +59,7 @@ def test_truncation_far_from_the_bounds_changes_no_number():
     ],
 )
 def test_distributions(start, mean, variance, rng):
-    drawn = Start(**start).draw(4000, rng)
+    drawn = WeightInitialisation(**start).draw(4000, rng)
     assert mean_p_value(drawn, mean, variance) > LIMIT
     if start["distribution"] == "normal":
         assert variance_p_value(drawn, variance) > LIMIT
@@ -121,7 +121,7 @@ def test_bounds_of_weights_that_are_all_given_need_no_distribution():
 )
 def test_starts_that_make_no_sense_are_refused(start, words):
     with pytest.raises(NetworkError, match=words):
-        Start(**start)
+        WeightInitialisation(**start)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,9 @@ def test_starts_that_make_no_sense_are_refused(start, words):
     ],
 )
 def test_weights_that_enter_are_finite_and_as_many_as_there_are(weights, words):
-    fields = WeightBlock(symbol="h", key="network.fields", names=("h[0]",), start=Start(mean=1.0, minimum=0.1))
+    fields = WeightBlock(
+        symbol="h", key="network.fields", names=("h[0]",), start=WeightInitialisation(mean=1.0, minimum=0.1)
+    )
     layout = WeightLayout((block(), fields))
     with pytest.raises(NetworkError, match=words):
         layout.checked(weights)
@@ -145,7 +147,9 @@ def test_weights_that_enter_are_finite_and_as_many_as_there_are(weights, words):
 
 
 def test_layout_is_block_after_block():
-    fields = WeightBlock(symbol="h", key="network.fields", names=("h[0]",), start=Start(mean=1.0, minimum=0.1))
+    fields = WeightBlock(
+        symbol="h", key="network.fields", names=("h[0]",), start=WeightInitialisation(mean=1.0, minimum=0.1)
+    )
     layout = WeightLayout((block(frozen=True), fields))
     assert (layout.names, layout.num_weights) == ((*NAMES, "h[0]"), 4)
     assert layout.trainable().tolist() == [False, False, False, True]
@@ -164,5 +168,5 @@ def test_blocks_start_the_same_whatever_else_the_network_has():
 def test_fields_have_a_floor_by_default_and_lose_it_on_request():
     fields = slice(3, 7)
     assert (IsingNetwork(graph=chain(4), outputs=(3,)).layout.bounds()[0][fields] == 0.1).all()
-    free = IsingNetwork(graph=chain(4), outputs=(3,), fields=Start(mean=1.0))
+    free = IsingNetwork(graph=chain(4), outputs=(3,), fields=WeightInitialisation(mean=1.0))
     assert (free.layout.bounds()[0][fields] == -np.inf).all()

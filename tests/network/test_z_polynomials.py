@@ -3,7 +3,7 @@
 import pytest
 from oscillator_cases import values_of
 
-from qep_qiskit.network import ZPolynomial
+from qep_qiskit.continuous.z_polynomials import ZPolynomial
 
 
 def test_products_of_polynomials_are_products_of_values(rng):

@@ -10,19 +10,19 @@ from reference import SCHEDULES, fitted_slope, ground, pauli_matrix, sum_of_paul
 from scipy.integrate import solve_ivp
 from warned import warns
 
-from qep_qiskit.cost import CostTerm, OperatorCost
-from qep_qiskit.errors import CoarseTrotterWarning, ConfigError, ReversedDriverWarning
+from qep_qiskit.core.errors import CoarseTrotterWarning, ConfigError, ReversedDriverWarning
+from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.execution.aer import AerExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator
-from qep_qiskit.measurement import drive
+from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import IsingNetwork, chain
-from qep_qiskit.network import Start as WeightStart
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import PauliWord
-from qep_qiskit.preparation import RAMPS, AdiabaticPreparation, Family, Start, term_expectations
-from qep_qiskit.prepared import CircuitStates
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.network import WeightInitialisation as WeightStart
+from qep_qiskit.network.cost import CostTerm, OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.outcomes.states import CircuitStates
+from qep_qiskit.preparation import RAMPS, AdiabaticPreparation, HamiltonianFamily, WarmStart, term_expectations
 
 TROTTER_FIGURES = "cosine_ramp_trotter2_against_symmetric_contrast"
 FAMILIES = ["chain4", "chain6", "chain8", "complete4", "complete6", "complete8"]
@@ -35,9 +35,9 @@ def vectors_of(preparation, groups, coefficients):
 
 
 def group_matrices(groups, coefficients):
-    ends = np.cumsum([group.num_generators for group in groups])[:-1]
+    ends = np.cumsum([group.num_terms for group in groups])[:-1]
     parts = zip(groups, np.split(coefficients, ends), strict=True)
-    return [sum_of_paulis(group.words, part, group.num_qubits) for group, part in parts]
+    return [sum_of_paulis(group.terms, part, group.num_qubits) for group, part in parts]
 
 
 def driver_matrices(num_qubits, num_groups, strength=1.0):
@@ -96,7 +96,7 @@ def test_outer_half_steps_are_merged(rng):
     network, _ = random_network(chain(3), rng)
     program = AdiabaticPreparation(steps=7).program(network.groups)
     assert [layer.group for layer in program.layers] == [0, 1] * 7 + [0]
-    assert program.parameter_names == tuple(str(word) for word in network.words)
+    assert program.parameter_names == tuple(str(word) for word in network.terms)
     assert AdiabaticPreparation(steps=7).program(network.groups) is program
 
 
@@ -135,7 +135,7 @@ def continuous_ramp(network, row, total_time):
 ONE_SPIN = IsingNetwork(graph=chain(1), outputs=(0,))
 ONE_WEIGHTS = ONE_SPIN.weights_from({"h[0]": 0.8, "b[0]": 1.5})
 # The textbook qubit -A Z - B X with cost <Z>, seen through a Hadamard: A is the field h, B the bias b, the cost <X>.
-ONE_COST = OperatorCost.from_terms([CostTerm(word=PauliWord.of("X", 0), coefficient=1.0)], 1)
+ONE_COST = OperatorCost.from_terms([CostTerm(string=PauliString.of("X", 0), coefficient=1.0)], 1)
 ONE = NudgedHamiltonian(ONE_SPIN, ONE_COST)
 
 
@@ -178,12 +178,12 @@ def ramped_gradient(ramp, total_time):
     contrast = Contrast(kind="symmetric", beta=0.02)
     estimator = GradientEstimator(hamiltonian=ONE, preparation=preparation, contrast=contrast, shots=None)
     work = estimator.estimate(ONE_WEIGHTS, NO_INPUTS, NO_INPUTS, RequestKey("test", 0))
-    return drive(work, AerExecutor(Seeds(0)))[0].gradient
+    return run_measurements(work, AerExecutor(Seeds(0)))[0].gradient
 
 
 def prepare(settings, largest):
-    family = Family.of_free(ONE_SPIN.groups, np.array([[0.1, largest]]), RequestKey("test", 0))
-    return drive(settings.prepare(family, Start()), VectorExecutor(Seeds(0)))
+    family = HamiltonianFamily.of_free(ONE_SPIN.groups, np.array([[0.1, largest]]), RequestKey("test", 0))
+    return run_measurements(settings.prepare(family, WarmStart()), VectorExecutor(Seeds(0)))
 
 
 def test_coarse_steps_are_told():
@@ -194,8 +194,8 @@ def test_coarse_steps_are_told():
 def test_fine_steps_are_not():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        equilibria, usage = prepare(AdiabaticPreparation(total_time=6.0, steps=20), -2.9)
-    assert equilibria.states.num_states == 1
+        prepared_states, usage = prepare(AdiabaticPreparation(total_time=6.0, steps=20), -2.9)
+    assert prepared_states.states.num_states == 1
     assert usage.circuits == usage.shots == 0
 
 
@@ -221,12 +221,14 @@ def free_family(rng, sign):
     weights[network.layout.slice_of("h")] *= sign
     hamiltonian = NudgedHamiltonian(network, OperatorCost.from_operator(SparsePauliOp("ZII")))
     free = hamiltonian.free_coefficients(weights, NO_INPUTS)
-    return Family.of_free(hamiltonian.groups, free, RequestKey("test", 0))
+    return HamiltonianFamily.of_free(hamiltonian.groups, free, RequestKey("test", 0))
 
 
 def ramped(family, **settings):
     ramp = AdiabaticPreparation(total_time=3.0, steps=10, **settings)
-    return AerExecutor(Seeds(0)).vectors(drive(ramp.prepare(family, Start()), VectorExecutor(Seeds(0)))[0].states)[0]
+    return AerExecutor(Seeds(0)).vectors(
+        run_measurements(ramp.prepare(family, WarmStart()), VectorExecutor(Seeds(0)))[0].states
+    )[0]
 
 
 def test_driver_against_the_fields_is_told(rng):

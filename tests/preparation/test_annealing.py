@@ -6,26 +6,28 @@ from chi_square import LIMIT, counts_p_value
 from classical_cases import KEY, classical, prepared
 from qiskit.quantum_info import SparsePauliOp
 
-from qep_qiskit.cost import LossOnExpectations
-from qep_qiskit.errors import ConfigError, DegenerateGroundStateWarning
+from qep_qiskit.core.errors import ConfigError, DegenerateGroundStateWarning
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator
-from qep_qiskit.measurement import drive
+from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import IsingNetwork, PauliNetwork, complete, lattice
-from qep_qiskit.preparation import AnnealingPreparation, ExactSearch, Family, Start
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.outcomes.states import SpinConfigurations
+from qep_qiskit.preparation import AnnealingPreparation, ExactSearch, HamiltonianFamily, WarmStart
 from qep_qiskit.preparation.annealing import _Spins, _Walk
-from qep_qiskit.prepared import SpinStates
-from qep_qiskit.seeds import Seeds
 
 
 def glass(graph, rng, samples=6):
     """Couplings and biases without order, and a nudge on the last spin."""
     network = IsingNetwork(graph=graph, outputs=(0,), fields=None)
-    terms = network.groups[0].num_generators
+    terms = network.groups[0].num_terms
     nudge = np.zeros((samples, terms))
     nudge[:, -1] = rng.choice([-2.0, 2.0], samples)
     betas = np.array([-1.0, 0.0, 1.0])
-    return Family(groups=network.groups, free=rng.normal(size=(samples, terms)), nudge=nudge, betas=betas, key=KEY)
+    return HamiltonianFamily(
+        groups=network.groups, free=rng.normal(size=(samples, terms)), nudge=nudge, betas=betas, key=KEY
+    )
 
 
 @pytest.mark.parametrize("graph", [complete(6), complete(14), lattice(4, 4)])
@@ -44,7 +46,7 @@ def test_longer_words_and_spins_without_terms(rng):
         operators[word] = SparsePauliOp.from_sparse_list([("Z" * len(spins), spins, 1.0)], 6)
     network = PauliNetwork.from_operators(operators, outputs=(0,))
     free = rng.normal(size=(5, 4))
-    family = Family.of_free(network.groups, free, KEY)
+    family = HamiltonianFamily.of_free(network.groups, free, KEY)
     with pytest.warns(DegenerateGroundStateWarning):
         exact = prepared(ExactSearch(), family)
     found = prepared(AnnealingPreparation(seeds=Seeds(1)), family)
@@ -60,7 +62,7 @@ def test_gradient_is_that_of_the_exact_search(loss, rng):
         estimator = GradientEstimator(
             hamiltonian=hamiltonian, preparation=preparation, contrast=Contrast(beta=1.0), shots=None
         )
-        return drive(estimator.estimate(weights, inputs, targets, KEY), VectorExecutor(Seeds(0)))[0].gradient
+        return run_measurements(estimator.estimate(weights, inputs, targets, KEY), VectorExecutor(Seeds(0)))[0].gradient
 
     expected = gradient(ExactSearch())
     assert np.abs(expected).max() > 0.1
@@ -79,8 +81,8 @@ def test_energies_are_concave_even_where_the_search_is_poor(rng):
 
 def test_nudged_states_are_no_higher_than_the_free_one_is_there(rng):
     family = glass(complete(30), rng)
-    known = SpinStates(spins=rng.choice([-1, 1], size=(6, 30)).astype(np.int8), energies=np.zeros(6))
-    found = prepared(AnnealingPreparation(seeds=Seeds(0), sweeps=1, restarts=1), family, Start(free=known))
+    known = SpinConfigurations(spins=rng.choice([-1, 1], size=(6, 30)).astype(np.int8), energies=np.zeros(6))
+    found = prepared(AnnealingPreparation(seeds=Seeds(0), sweeps=1, restarts=1), family, WarmStart(free=known))
     signs = np.array([[np.prod(row[list(word_of(w))]) for w in family.groups[0].masks] for row in known.spins])
     there = np.einsum("spt,st->sp", family.coefficients(), signs)
     assert np.all(found.report.energies <= there + 1e-9)
@@ -95,7 +97,7 @@ def test_what_it_remembers_is_tried_again(rng):
     good = prepared(AnnealingPreparation(seeds=Seeds(0)), family)
     poor = AnnealingPreparation(seeds=Seeds(0), sweeps=1, restarts=1)
     memory = {name: np.where(np.arange(6)[:, None] < 3, array, np.nan) for name, array in good.memory.items()}
-    helped = prepared(poor, family, Start(memory=memory)).report.energies
+    helped = prepared(poor, family, WarmStart(memory=memory)).report.energies
     alone = prepared(poor, family).report.energies
     assert np.all(helped[:3, 1] <= good.report.energies[:3, 1] + 1e-9)
     assert np.any(alone[:3, 1] > good.report.energies[:3, 1] + 1e-6)
@@ -142,6 +144,6 @@ def test_bad_settings(options, message):
 
 def test_quantum_networks_are_refused(rng):
     network = IsingNetwork(graph=complete(3), outputs=(0,))
-    family = Family.of_free(network.groups, np.ones((1, 9)), KEY)
+    family = HamiltonianFamily.of_free(network.groups, np.ones((1, 9)), KEY)
     with pytest.raises(ConfigError, match="'annealing' is for classical spins"):
         prepared(AnnealingPreparation(seeds=Seeds(0)), family)

@@ -10,19 +10,26 @@ from classical_cases import BETAS, KEY, classical, energy_of, family_of, lowest,
 from reference import gradient
 from warned import warns
 
-from qep_qiskit.cost import CostTerm, LossOnExpectations, OperatorCost
-from qep_qiskit.errors import ConfigError, DegenerateGroundStateWarning, ResourceError
+from qep_qiskit.core.errors import ConfigError, DegenerateGroundStateWarning, ResourceError
+from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import StatevectorExecutor, VectorExecutor
 from qep_qiskit.execution.aer import AerExecutor, aer_sampler_executor
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.exact_gradient import exact_gradient
-from qep_qiskit.measurement import drive
+from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import IsingNetwork, chain, complete
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import PauliWord
-from qep_qiskit.preparation import Equilibria, ExactPreparation, ExactSearch, Family, SolverReport, exact_preparation
-from qep_qiskit.prepared import SpinStates
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.network.cost import CostTerm, LossOnExpectations, OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.outcomes.states import SpinConfigurations
+from qep_qiskit.preparation import (
+    ConvergenceReport,
+    ExactPreparation,
+    ExactSearch,
+    HamiltonianFamily,
+    PreparationResult,
+    exact_preparation,
+)
 
 
 @pytest.mark.parametrize("name", ["edges", "complete", "lattice"])
@@ -69,7 +76,7 @@ def test_contrast_is_the_gradient_of_the_contrastive_function(contrast, rng):
     estimator = GradientEstimator(
         hamiltonian=hamiltonian, preparation=ExactSearch(), contrast=contrast, shots=100, read_free_cost=True
     )
-    found, usage = drive(estimator.estimate(weights, inputs, targets, KEY), VectorExecutor(Seeds(0)))
+    found, usage = run_measurements(estimator.estimate(weights, inputs, targets, KEY), VectorExecutor(Seeds(0)))
     expected = gradient(mean_surrogate(hamiltonian, inputs, targets, contrast), weights, step=1e-4)
     assert np.abs(expected).max() > 0.1
     assert found.gradient == pytest.approx(expected, abs=1e-8)
@@ -87,7 +94,7 @@ def test_cost_is_a_step_function(rng):
     small = GradientEstimator(
         hamiltonian=hamiltonian, preparation=ExactSearch(), contrast=Contrast(beta=1e-6), shots=None
     )
-    found = drive(small.estimate(weights, inputs, targets, KEY), VectorExecutor(Seeds(0)))[0]
+    found = run_measurements(small.estimate(weights, inputs, targets, KEY), VectorExecutor(Seeds(0)))[0]
     assert np.all(exact.gradient == 0)
     assert np.all(found.gradient == 0)
     expected = [
@@ -97,8 +104,8 @@ def test_cost_is_a_step_function(rng):
     assert exact.cost == pytest.approx(np.mean(expected), abs=1e-12)
 
 
-@pytest.mark.filterwarnings("ignore::qep_qiskit.errors.NudgeBeyondGapWarning")
-@pytest.mark.filterwarnings("ignore::qep_qiskit.errors.BranchJumpWarning")
+@pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning")
+@pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.BranchJumpWarning")
 @pytest.mark.parametrize("loss", [False, True])
 def test_quantum_network_tends_to_it_without_fields(loss, rng):
     """Means, contrast and cost at h = 0.004, 0.002 and 0.001 come closer, faster than h."""
@@ -115,7 +122,7 @@ def test_quantum_network_tends_to_it_without_fields(loss, rng):
             shots=None,
             read_free_cost=True,
         )
-        return drive(estimator.estimate(values, inputs, targets, KEY), VectorExecutor(Seeds(0)))[0]
+        return run_measurements(estimator.estimate(values, inputs, targets, KEY), VectorExecutor(Seeds(0)))[0]
 
     keeps = np.array([name[0] != "h" for name in network.layout.names])
     limit = estimate(None, ExactSearch(), weights[keeps])
@@ -139,7 +146,7 @@ def test_ties_are_told():
 
 def test_too_many_spins_are_refused():
     network = IsingNetwork(graph=chain(60), outputs=(2,), fields=None)
-    family = Family.of_free(network.groups, np.ones((1, network.groups[0].num_generators)), KEY)
+    family = HamiltonianFamily.of_free(network.groups, np.ones((1, network.groups[0].num_terms)), KEY)
     with pytest.raises(ResourceError, match="exact search among all states of 60 qubits"):
         prepared(ExactSearch(), family)
 
@@ -157,7 +164,7 @@ def test_spins_are_measured_as_they_are(size, rng):
     """Any number of spins, on any executor that takes states, whatever the shots; no noise."""
     network = IsingNetwork(graph=chain(size), outputs=(0,), fields=None)
     spins = rng.choice([-1, 1], size=(4, size)).astype(np.int8)
-    states = SpinStates(spins=spins, energies=np.zeros(4))
+    states = SpinConfigurations(spins=spins, energies=np.zeros(4))
     estimator = GradientEstimator(
         hamiltonian=NudgedHamiltonian(network, LossOnExpectations.on_spins((0,), size)),
         preparation=Fixed(states),
@@ -173,7 +180,7 @@ def test_spins_are_measured_as_they_are(size, rng):
     ):
         work = estimator.estimate(np.zeros(2 * size - 1), np.zeros((2, 0)), np.zeros((2, 1)), KEY)
         # Rows are (sample, beta): the contrast is (s at beta - s at -beta) / (2 beta) of every word.
-        found = drive(work, executor)[0]
+        found = run_measurements(work, executor)[0]
         words = [[int(part) for part in name[2:-1].split(",")] for name in network.layout.names]
         values = np.array([[np.prod(row[word]) for word in words] for row in spins.astype(float)])
         expected = -(values[1::2] - values[::2]).mean(axis=0) / 0.2
@@ -190,16 +197,18 @@ class Fixed:
     def prepare(self, family, start):
         yield from ()
         rows = np.arange(0, 4, 4 // (family.num_samples * len(family.betas)))
-        return Equilibria(states=self.states.rows(rows), report=replace(SolverReport.silent(family), branches=False))
+        return PreparationResult(
+            states=self.states.rows(rows), report=replace(ConvergenceReport.silent(family), branches=False)
+        )
 
 
 def test_spins_have_no_outcomes_in_other_bases():
     network = IsingNetwork(graph=complete(2), outputs=(0,))
-    cost = OperatorCost.from_terms([CostTerm(word=PauliWord.of("X", 0), coefficient=1.0)], 2)
-    states = SpinStates(spins=np.ones((4, 2), dtype=np.int8), energies=np.zeros(4))
+    cost = OperatorCost.from_terms([CostTerm(string=PauliString.of("X", 0), coefficient=1.0)], 2)
+    states = SpinConfigurations(spins=np.ones((4, 2), dtype=np.int8), energies=np.zeros(4))
     estimator = GradientEstimator(
         hamiltonian=NudgedHamiltonian(network, cost), preparation=Fixed(states), contrast=Contrast(), shots=None
     )
     work = estimator.estimate(np.zeros(5), np.zeros((2, 0)), np.zeros((2, 0)), KEY)
     with pytest.raises(ConfigError, match="group X: classical spins have outcomes in the Z basis only"):
-        drive(work, VectorExecutor(Seeds(0)))
+        run_measurements(work, VectorExecutor(Seeds(0)))

@@ -6,18 +6,21 @@ from oscillators import costs_by_differences
 from scipy.optimize import minimize
 from warned import warns
 
-from qep_qiskit.cost import LossOnExpectations, OperatorCost
-from qep_qiskit.elastic import PotentialEnergy
-from qep_qiskit.errors import ConfigError, FloppyModesWarning
-from qep_qiskit.execution import PointExecutor, RequestKey
+from qep_qiskit.continuous.elastic import PotentialEnergy
+from qep_qiskit.continuous.equilibrium import EquilibriumPreparation
+from qep_qiskit.continuous.executor import CoordinateExecutor
+from qep_qiskit.continuous.springs import SpringNetwork
+from qep_qiskit.core.errors import ConfigError, FloppyModesWarning
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.exact_gradient import exact_gradient
-from qep_qiskit.measurement import drive
-from qep_qiskit.network import SpringNetwork, Start, chain, complete, from_edges, lattice, ring
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import EquilibriumPreparation, Family
-from qep_qiskit.preparation import Start as Begin
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.measurement import run_measurements
+from qep_qiskit.network import WeightInitialisation, chain, complete, from_edges, lattice, ring
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import HamiltonianFamily
+from qep_qiskit.preparation import WarmStart as Begin
 
 KEY = RequestKey("test", 0)
 
@@ -31,10 +34,10 @@ def network_of(dims, rng, **changes):
         "places": places,
         "clamped": (0,),
         "inputs": ((0, 0),),
-        "springs": Start(distribution="uniform", low=0.5, high=2.0, minimum=1e-3),
-        "rest_lengths": Start(distribution="uniform", low=0.8, high=1.6, minimum=0.0),
+        "springs": WeightInitialisation(distribution="uniform", low=0.5, high=2.0, minimum=1e-3),
+        "rest_lengths": WeightInitialisation(distribution="uniform", low=0.8, high=1.6, minimum=0.0),
         "anchored": (1, 2, 3, 4),
-        "forces": Start(distribution="normal", std=0.2),
+        "forces": WeightInitialisation(distribution="normal", std=0.2),
     }
     return SpringNetwork(**(keys | changes))
 
@@ -50,7 +53,7 @@ def estimate(problem, contrast, preparation=None, memory=None):
     hamiltonian, weights, inputs, targets = problem
     preparation = preparation or EquilibriumPreparation(places=hamiltonian.network.places)
     estimator = GradientEstimator(hamiltonian=hamiltonian, preparation=preparation, contrast=contrast, shots=None)
-    return drive(estimator.estimate(weights, inputs, targets, KEY, memory), PointExecutor(Seeds(0)))[0]
+    return run_measurements(estimator.estimate(weights, inputs, targets, KEY, memory), CoordinateExecutor(Seeds(0)))[0]
 
 
 def exact(problem, preparation=None):
@@ -104,8 +107,8 @@ def test_many_atoms_are_solved_sparsely(rng):
         outputs=(200,),
         places=lattice(18, 18).positions,
         anchored=tuple(range(1, 324)),
-        rest_lengths=Start(mean=0.9, minimum=0.0),
-        springs=Start(mean=1.0, minimum=1e-3),
+        rest_lengths=WeightInitialisation(mean=0.9, minimum=0.0),
+        springs=WeightInitialisation(mean=1.0, minimum=1e-3),
         forces=None,
     )
     chosen = (
@@ -121,7 +124,7 @@ def test_many_atoms_are_solved_sparsely(rng):
 def family_of(hamiltonian, weights, inputs, targets, betas):
     nudge, _ = hamiltonian.operator_nudge(targets)
     free = hamiltonian.free_coefficients(weights, inputs)
-    return Family(groups=hamiltonian.groups, free=free, nudge=nudge, betas=np.array(betas), key=KEY)
+    return HamiltonianFamily(groups=hamiltonian.groups, free=free, nudge=nudge, betas=np.array(betas), key=KEY)
 
 
 def test_any_critical_point_has_its_contrast(rng):
@@ -132,13 +135,13 @@ def test_any_critical_point_has_its_contrast(rng):
         places=np.array([[-1.0, 0.0], [1.0, 0.0], [0.1, 0.0]]),
         clamped=(0, 1),
         inputs=((0, 0),),
-        rest_lengths=Start(values=[1.5, 1.4], minimum=0.0),
-        springs=Start(values=[1.0, 1.3], minimum=1e-3),
+        rest_lengths=WeightInitialisation(values=[1.5, 1.4], minimum=0.0),
+        springs=WeightInitialisation(values=[1.0, 1.3], minimum=1e-3),
     )
     hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error_of(network))
     chosen = hamiltonian, network.layout.initial(Seeds(0)), np.array([[0.1]]), np.array([[0.3, 0.2]])
     saddle = EquilibriumPreparation(places=network.places, critical_point="any")
-    states = drive(saddle.prepare(family_of(*chosen, [0.0]), Begin()), PointExecutor(Seeds(0)))[0]
+    states = run_measurements(saddle.prepare(family_of(*chosen, [0.0]), Begin()), CoordinateExecutor(Seeds(0)))[0]
     potential = PotentialEnergy.of(hamiltonian.groups, hamiltonian.free_coefficients(*chosen[1:3])[0])
     moving = states.states.points[0, 2]
     assert np.linalg.eigvalsh(potential.dense_hessian(moving))[0] < -0.1
@@ -147,7 +150,9 @@ def test_any_critical_point_has_its_contrast(rng):
     found = estimate(chosen, Contrast(kind="four_point", beta=0.003), saddle)
     assert found.gradient == pytest.approx(expected, abs=1e-6)
     off_the_line = EquilibriumPreparation(places=network.places + np.array([0.0, 0.3]))
-    minimum = drive(off_the_line.prepare(family_of(*chosen, [0.0]), Begin()), PointExecutor(Seeds(0)))[0]
+    minimum = run_measurements(off_the_line.prepare(family_of(*chosen, [0.0]), Begin()), CoordinateExecutor(Seeds(0)))[
+        0
+    ]
     assert minimum.report.energies[0, 0] < states.report.energies[0, 0] - 0.01
 
 
@@ -155,11 +160,11 @@ def test_nudged_points_follow_the_free_one_and_are_remembered(rng):
     hamiltonian, weights, inputs, targets = problem(2, rng, loss=False)
     preparation = EquilibriumPreparation(places=hamiltonian.network.places)
     family = family_of(hamiltonian, weights, inputs, targets, [-0.1, 0.0, 0.1])
-    first = drive(preparation.prepare(family, Begin()), PointExecutor(Seeds(0)))[0]
+    first = run_measurements(preparation.prepare(family, Begin()), CoordinateExecutor(Seeds(0)))[0]
     lost = EquilibriumPreparation(places=np.full_like(hamiltonian.network.places, np.nan))
-    again = drive(lost.prepare(family, Begin(memory=first.memory)), PointExecutor(Seeds(0)))[0]
+    again = run_measurements(lost.prepare(family, Begin(memory=first.memory)), CoordinateExecutor(Seeds(0)))[0]
     assert again.states.points == pytest.approx(first.states.points, abs=1e-8)
-    later = drive(lost.prepare(family, Begin(free=first.free)), PointExecutor(Seeds(0)))[0]
+    later = run_measurements(lost.prepare(family, Begin(free=first.free)), CoordinateExecutor(Seeds(0)))[0]
     assert later.states.points == pytest.approx(first.states.points, abs=1e-8)
     assert np.all(first.report.residuals < 1e-8)
 
@@ -172,7 +177,7 @@ def test_an_atom_without_hold_is_named():
         places=np.array([[0.0, 0.0], [1.0, 0.0]]),
         clamped=(0,),
         inputs=((0, 0),),
-        rest_lengths=Start(mean=1.0, minimum=0.0),
+        rest_lengths=WeightInitialisation(mean=1.0, minimum=0.0),
     )
     hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error_of(network))
     chosen = hamiltonian, network.layout.initial(Seeds(0)), np.zeros((1, 1)), np.zeros((1, 2))
@@ -199,7 +204,7 @@ def test_an_input_may_put_a_clamped_atom_onto_another(rng):
         clamped=(0,),
         inputs=((0, 0), (0, 1)),
         anchored=(1, 2),
-        rest_lengths=Start(mean=1.0, minimum=0.0),
+        rest_lengths=WeightInitialisation(mean=1.0, minimum=0.0),
     )
     hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error_of(network))
     onto = np.array([[1.0, 0.0], [0.5, 1.0]])
@@ -212,7 +217,12 @@ def sheet(graph, places, clamped=(0,), **changes):
     network = SpringNetwork(graph=graph, outputs=(len(places) - 1,), places=places, clamped=clamped, **changes)
     hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error_of(network))
     weights = network.layout.initial(Seeds(0))
-    return hamiltonian, weights, np.zeros((1, network.num_inputs)), np.array([[0.2] + [0.0] * (network.frame.dims - 1)])
+    return (
+        hamiltonian,
+        weights,
+        np.zeros((1, network.num_inputs)),
+        np.array([[0.2] + [0.0] * (network.coordinate_layout.dims - 1)]),
+    )
 
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
@@ -229,7 +239,7 @@ SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 )
 def test_floppy_modes_are_counted(graph, clamped, modes):
     """By Maxwell: coordinates that move less independent springs."""
-    lengths = {"rest_lengths": Start(minimum=0.0), "inputs": ((0, 0),)}
+    lengths = {"rest_lengths": WeightInitialisation(minimum=0.0), "inputs": ((0, 0),)}
     network = SpringNetwork(graph=graph, outputs=(3,), places=SQUARE, clamped=clamped, **lengths)
     natural = [float(np.linalg.norm(SQUARE[i] - SQUARE[j])) for i, j in graph.edges if not {i, j} <= set(clamped)]
     hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error_of(network))
@@ -254,7 +264,7 @@ def dangling(output, **changes):
         places=places,
         clamped=(0, 1),
         inputs=((0, 0),),
-        rest_lengths=Start(minimum=0.0),
+        rest_lengths=WeightInitialisation(minimum=0.0),
         **changes,
     )
     hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error_of(network))
@@ -301,7 +311,7 @@ def test_an_atom_that_dangles_where_no_output_sees_it_is_told_only():
     assert exact(chosen).gradient == pytest.approx(truth, abs=1e-5)
 
 
-@pytest.mark.parametrize("case", [{"output": 4}, {"output": 3, "forces": Start(minimum=None)}])
+@pytest.mark.parametrize("case", [{"output": 4}, {"output": 3, "forces": WeightInitialisation(minimum=None)}])
 def test_an_atom_that_dangles_is_refused_where_an_output_or_a_weight_depends_on_it(case):
     with pytest.raises(ConfigError, match=r"atom 4 along [xy] is free to drift in the equilibrium"):
         estimate(dangling(**case), Contrast(kind="four_point", beta=0.003))
@@ -309,7 +319,7 @@ def test_an_atom_that_dangles_is_refused_where_an_output_or_a_weight_depends_on_
 
 @pytest.mark.parametrize("graph", [chain(4), ring(4), complete(4)])
 def test_a_network_that_collapses_is_told(graph):
-    chosen = sheet(graph, SQUARE, springs=Start(mean=1.0, minimum=1e-3))
+    chosen = sheet(graph, SQUARE, springs=WeightInitialisation(mean=1.0, minimum=1e-3))
     with warns(FloppyModesWarning, "no spring is stretched", detail="in 1 of 1 samples"):
         found = estimate(chosen, Contrast(beta=0.01))
         truth = exact(chosen).gradient
@@ -323,8 +333,8 @@ def test_what_stretches_springs_is_not_told(change):
     stretched = {
         "second clamped atom": {"clamped": (0, 1)},
         "anchor": {"anchored": (2,)},
-        "force": {"forces": Start(mean=0.1)},
-        "rest lengths": {"rest_lengths": Start(minimum=0.0), "anchored": (1, 2, 3)},
+        "force": {"forces": WeightInitialisation(mean=0.1)},
+        "rest lengths": {"rest_lengths": WeightInitialisation(minimum=0.0), "anchored": (1, 2, 3)},
     }
     found = estimate(sheet(complete(4), SQUARE, **stretched[change]), Contrast(beta=0.01))
     assert np.abs(found.gradient).max() > 1e-6

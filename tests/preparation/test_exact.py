@@ -8,21 +8,16 @@ from cases import NO_INPUTS, SMALL_GRAPHS, exact_contrast, load_instances, rando
 from qiskit.quantum_info import SparsePauliOp
 from reference import expectation, gradient, ground, ising_matrix, random_states, sum_of_paulis, without_phase
 
-from qep_qiskit import memory
-from qep_qiskit.cost import OperatorCost
-from qep_qiskit.errors import ConfigError, DegenerateGroundStateWarning, ResourceError
+from qep_qiskit.continuous.response import linear_response
+from qep_qiskit.core import memory
+from qep_qiskit.core.errors import ConfigError, DegenerateGroundStateWarning, ResourceError
+from qep_qiskit.core.merging import merge_into_groups
+from qep_qiskit.core.operators import PauliString
 from qep_qiskit.learning import Contrast
-from qep_qiskit.merging import merge_into_groups
 from qep_qiskit.network import chain, complete
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import PauliWord
-from qep_qiskit.preparation import (
-    ExactPreparation,
-    apply_hamiltonian,
-    dense_hamiltonians,
-    linear_response,
-    term_expectations,
-)
+from qep_qiskit.network.cost import OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import ExactPreparation, apply_hamiltonian, dense_hamiltonians, term_expectations
 
 INSTANCES = load_instances()
 every_instance = pytest.mark.parametrize("case", INSTANCES, ids=lambda case: case.name)
@@ -32,12 +27,12 @@ TEXTS = ["Z0 Z1", "Z2", "X0", "X1", "X2 X3", "Y0 Y3", "Y1 Z2", "Z0 X1 Y2", "Z3",
 @pytest.fixture
 def with_y(rng):
     """Groups of a Hamiltonian that is not real, and random coefficients of H and of C."""
-    groups = merge_into_groups((), [PauliWord.parse(text) for text in TEXTS], 4)
+    groups = merge_into_groups((), [PauliString.parse(text) for text in TEXTS], 4)
     return groups, rng.normal(size=(2, len(TEXTS))), rng.normal(size=(2, len(TEXTS)))
 
 
 def matrix_of(groups, coefficients):
-    words = [word for group in groups for word in group.words]
+    words = [word for group in groups for word in group.terms]
     return sum_of_paulis(words, coefficients, groups[0].num_qubits)
 
 
@@ -46,7 +41,7 @@ def test_energy_and_gap_of_the_instances(case):
     solved = ExactPreparation().solve(case.hamiltonian.groups, case.coefficients)
     assert solved.energies[0] == pytest.approx(case.record["energy"], abs=1e-10)
     assert solved.gaps[0] == pytest.approx(case.record["gap"], abs=1e-10)
-    last = [str(word) for word in case.hamiltonian.words].index(f"Z{case.network.num_qubits - 1}")
+    last = [str(word) for word in case.hamiltonian.terms].index(f"Z{case.network.num_qubits - 1}")
     mean = term_expectations(case.hamiltonian.groups, solved.vectors)[0, last]
     assert (1 + mean) / 2 == pytest.approx(case.record["cost_value"], abs=1e-10)
 
@@ -146,7 +141,7 @@ def test_many_states_are_solved_in_parts(monkeypatch, rng):
 
 def response_by_differences(groups, row, nudge):
     """d<P>/dbeta of every term, from the ground states of H + beta C."""
-    words = [word for group in groups for word in group.words]
+    words = [word for group in groups for word in group.terms]
     size = groups[0].num_qubits
     paulis = [sum_of_paulis([word], [1.0], size) for word in words]
     h, c = matrix_of(groups, row), matrix_of(groups, nudge)

@@ -6,13 +6,13 @@ from cases import NO_INPUTS
 from qiskit.quantum_info import SparsePauliOp, Statevector
 from reference import derivative, fitted_slope, ground, ising_matrix
 
-from qep_qiskit.cost import OperatorCost
-from qep_qiskit.errors import DegenerateGroundStateWarning, NetworkError
+from qep_qiskit.core.errors import DegenerateGroundStateWarning, NetworkError
+from qep_qiskit.core.merging import merge_into_groups
+from qep_qiskit.core.operators import PauliString, sparse_pauli_op
 from qep_qiskit.learning import Contrast
-from qep_qiskit.merging import merge_into_groups
-from qep_qiskit.network import ClampedInputs, IsingNetwork, Start, chain, ring
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import PauliWord, sparse_pauli_op
+from qep_qiskit.network import ClampedInputs, IsingNetwork, WeightInitialisation, chain, ring
+from qep_qiskit.network.cost import OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation, chain_term_means, solve_chain, term_expectations
 
 ENDS = {
@@ -44,7 +44,7 @@ def random_chain(size, rng, *, zeros=False):
 def means_by_diagonalisation(matrix, words):
     energy, state, gap = ground(matrix)
     vector = Statevector(np.ascontiguousarray(state))
-    operators = [sparse_pauli_op([(PauliWord.parse(word), 1.0)], vector.num_qubits) for word in words]
+    operators = [sparse_pauli_op([(PauliString.parse(word), 1.0)], vector.num_qubits) for word in words]
     return energy, gap, np.array([vector.expectation_value(operator).real for operator in operators])
 
 
@@ -114,7 +114,7 @@ def end_driven(size, rng, biases=None):
 
 
 def test_means_of_a_network_come_in_the_order_of_its_terms(rng):
-    network, weights = end_driven(6, rng, biases=Start())
+    network, weights = end_driven(6, rng, biases=WeightInitialisation())
     cost = OperatorCost.from_operator(SparsePauliOp(["ZIZIIZ", "IXXIII"], [0.8, -0.5]))
     hamiltonian = NudgedHamiltonian(network, cost)
     row = hamiltonian.free_coefficients(weights, np.array([[0.9]]))
@@ -136,8 +136,8 @@ def test_what_is_not_such_a_chain_is_refused(graph, weight, term):
 
 
 def test_means_that_free_fermions_do_not_have_are_refused():
-    groups = merge_into_groups((), [PauliWord.parse(text) for text in ("Z0 Z1", "X0", "X1", "Z0", "Y0 Y1")], 2)
-    row = np.array([-1.0 if len(word.factors) == 1 else 0.0 for group in groups for word in group.words])
+    groups = merge_into_groups((), [PauliString.parse(text) for text in ("Z0 Z1", "X0", "X1", "Z0", "Y0 Y1")], 2)
+    row = np.array([-1.0 if len(word.factors) == 1 else 0.0 for group in groups for word in group.terms])
     with pytest.raises(NetworkError, match="no mean of 'Y0 Y1'; only products of Z's and products of X's"):
         chain_term_means(groups, row)
 
@@ -166,7 +166,7 @@ def long_chain(rng):
 def driven_row(hamiltonian, weights):
     """Coefficients with a field on the last spin too: without it <Z_99> is as good as zero."""
     row = hamiltonian.free_coefficients(weights, np.ones((1, 1)))[0]
-    row[hamiltonian.words.index(PauliWord.of("Z", SIZE - 1))] = -0.3
+    row[hamiltonian.terms.index(PauliString.of("Z", SIZE - 1))] = -0.3
     return row
 
 
@@ -180,7 +180,7 @@ def contrast_at(hamiltonian, weights, beta):
 
 def cost_of(hamiltonian, weights):
     means = chain_term_means(hamiltonian.groups, driven_row(hamiltonian, weights))
-    return means[hamiltonian.words.index(PauliWord.of("Z", SIZE - 1))]
+    return means[hamiltonian.terms.index(PauliString.of("Z", SIZE - 1))]
 
 
 def differences_of_the_cost(hamiltonian, weights, chosen):

@@ -14,25 +14,25 @@ from reference import derivative, sum_of_paulis
 from variational_cases import KEY, contrast_of, family_of, prepare
 from warned import warns
 
-from qep_qiskit.cost import CostTerm, OperatorCost
-from qep_qiskit.errors import BranchJumpWarning, ConfigError, DegenerateGroundStateWarning
+from qep_qiskit.core.errors import BranchJumpWarning, ConfigError, DegenerateGroundStateWarning
+from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.program import lower
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.evolution import evolve
 from qep_qiskit.network import IsingNetwork, chain, complete
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import PauliWord
+from qep_qiskit.network.cost import CostTerm, OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import (
     AdiabaticPreparation,
     ExactPreparation,
-    Family,
+    HamiltonianFamily,
     HamiltonianVariational,
     HardwareEfficient,
-    Start,
     VariationalPreparation,
+    WarmStart,
     term_expectations,
 )
 from qep_qiskit.preparation.adiabatic import flipped_spins
-from qep_qiskit.program import lower
-from qep_qiskit.seeds import Seeds
 
 
 def case_of(graph, seed):
@@ -43,7 +43,7 @@ def case_of(graph, seed):
 def spectrum(case, row=None):
     """All levels and states, from the matrix of Paulis."""
     row = case.coefficients[0] if row is None else row
-    return np.linalg.eigh(sum_of_paulis(case.hamiltonian.words, row, case.network.num_qubits))
+    return np.linalg.eigh(sum_of_paulis(case.hamiltonian.terms, row, case.network.num_qubits))
 
 
 # Exact states
@@ -79,7 +79,7 @@ def test_the_free_level_is_not_solved_for_twice(monkeypatch):
     case = case_of(chain(3), 0)
     free, _ = prepare(ExactPreparation(level=2), family_of(case))
     monkeypatch.setattr(ExactPreparation, "solve", lambda *args, **options: pytest.fail("solved again"))
-    again, _ = prepare(ExactPreparation(level=2), family_of(case, (0.0,)), Start(free=free.free))
+    again, _ = prepare(ExactPreparation(level=2), family_of(case, (0.0,)), WarmStart(free=free.free))
     assert np.array_equal(again.states.vectors, free.states.vectors)
 
 
@@ -139,7 +139,7 @@ def test_flipped_spins_are_those_of_all_subsets_in_order(size, rng):
 @pytest.mark.parametrize("spread", [None, 0.1, 1.9])
 @pytest.mark.parametrize("size", [2, 3, 4, 8])
 def test_no_two_states_of_a_driver_with_spread_are_degenerate(size, spread):
-    ramp = AdiabaticPreparation(level=1, driver_field=0.7, driver_spread=spread)
+    ramp = AdiabaticPreparation(level=1, driver_field=0.7, driver_std=spread)
     fields = ramp.driver_fields(size)
     width = 0.5 if spread is None else spread
     assert np.all(np.abs(fields / 0.7 - 1) <= width / 2)
@@ -154,10 +154,10 @@ def test_the_ground_states_driver_is_uniform():
 
 
 def test_degenerate_drivers_are_refused():
-    with pytest.raises(ConfigError, match=r"preparation\.driver_spread: level 1 needs driver fields that differ") as w:
-        AdiabaticPreparation(level=1, driver_spread=0.0)
+    with pytest.raises(ConfigError, match=r"preparation\.driver_std: level 1 needs driver fields that differ") as w:
+        AdiabaticPreparation(level=1, driver_std=0.0)
     assert "\n" not in str(w.value)
-    AdiabaticPreparation(level=0, driver_spread=0.0)
+    AdiabaticPreparation(level=0, driver_std=0.0)
 
 
 @pytest.mark.parametrize("level", range(1, 8))
@@ -207,13 +207,13 @@ def test_deflated_energies_are_the_levels(case, level):
     preparation = VariationalPreparation(
         ansatz=HamiltonianVariational(4), seeds=Seeds(1), level=level, tolerance=1e-5, restarts=3
     )
-    equilibria, _ = prepare(preparation, family_of(case))
+    prepared_states, _ = prepare(preparation, family_of(case))
     levels, vectors = spectrum(case)
-    assert equilibria.report.energies[0, 0] == pytest.approx(levels[level], abs=1e-6)
-    found = evolve(equilibria.states.program, equilibria.states.parameters)[0]
+    assert prepared_states.report.energies[0, 0] == pytest.approx(levels[level], abs=1e-6)
+    found = evolve(prepared_states.states.program, prepared_states.states.parameters)[0]
     assert abs(np.vdot(vectors[:, level], found)) ** 2 > 1 - 1e-5
-    assert not equilibria.report.minima  # a descent cannot know
-    assert equilibria.memory["angles"].shape == (1, level + 1, equilibria.states.program.num_parameters)
+    assert not prepared_states.report.minima  # a descent cannot know
+    assert prepared_states.memory["angles"].shape == (1, level + 1, prepared_states.states.program.num_parameters)
 
 
 class ExactFidelity:
@@ -327,7 +327,7 @@ def crossing(coupling=0.0, extra=1):
         {f"h[{k}]": 0.0 for k in range(1, size)} | {"b[0]": 0.0} | {f"J[{k},{k + 1}]": 0.0 for k in range(1, size - 1)}
     )
     weights = network.weights_from(named | others)
-    cost = OperatorCost.from_terms([CostTerm(word=PauliWord.of("Z", 1), coefficient=-1.0)], size)
+    cost = OperatorCost.from_terms([CostTerm(string=PauliString.of("Z", 1), coefficient=-1.0)], size)
     hamiltonian = NudgedHamiltonian(network, cost)
     return hamiltonian, hamiltonian.free_coefficients(weights, NO_INPUTS)
 
@@ -335,11 +335,11 @@ def crossing(coupling=0.0, extra=1):
 def followed(betas, *, solver="dense", **options):
     hamiltonian, free = crossing(**options)
     nudge, _ = hamiltonian.operator_nudge(NO_INPUTS)
-    family = Family(groups=hamiltonian.groups, free=free, nudge=nudge, betas=np.array(betas), key=KEY)
-    equilibria, _ = prepare(ExactPreparation(level=1, solver=solver), family)
-    means = term_expectations(hamiltonian.groups, equilibria.states.vectors)
-    words = [str(word) for word in hamiltonian.words]
-    return means[:, words.index("Z1")], equilibria.report
+    family = HamiltonianFamily(groups=hamiltonian.groups, free=free, nudge=nudge, betas=np.array(betas), key=KEY)
+    prepared_states, _ = prepare(ExactPreparation(level=1, solver=solver), family)
+    means = term_expectations(hamiltonian.groups, prepared_states.states.vectors)
+    words = [str(word) for word in hamiltonian.terms]
+    return means[:, words.index("Z1")], prepared_states.report
 
 
 @SOLVERS
@@ -355,7 +355,7 @@ def test_plain_ordering_would_jump_at_that_crossing():
     hamiltonian, free = crossing()
     nudge, _ = hamiltonian.operator_nudge(NO_INPUTS)
     ordered = ExactPreparation(level=1).solve(hamiltonian.groups, free + np.array([[0.02], [0.2]]) * nudge)
-    words = [str(word) for word in hamiltonian.words]
+    words = [str(word) for word in hamiltonian.terms]
     flips = term_expectations(hamiltonian.groups, ordered.vectors)[:, words.index("Z1")]
     assert flips == pytest.approx([-1.0, 1.0], abs=1e-9)
 
@@ -370,7 +370,7 @@ def test_a_crossing_that_is_wide_open_is_followed_around(solver):
     nudge, _ = hamiltonian.operator_nudge(NO_INPUTS)
     assert flips[0] < -0.5
     levels = [
-        np.linalg.eigvalsh(sum_of_paulis(hamiltonian.words, row, 3))
+        np.linalg.eigvalsh(sum_of_paulis(hamiltonian.terms, row, 3))
         for row in free + np.array([[0.0], [0.05], [0.3]]) * nudge
     ]
     assert np.abs(np.array(levels) - report.energies[0][:, None]).min(axis=1).max() < 1e-9
@@ -379,14 +379,14 @@ def test_a_crossing_that_is_wide_open_is_followed_around(solver):
 def test_where_following_is_impossible_it_is_said():
     """A nudge that ends in the middle of an anticrossing narrower than any step: half of each state is there."""
     hamiltonian, free = crossing(coupling=0.0)
-    words = [str(word) for word in hamiltonian.words]
+    words = [str(word) for word in hamiltonian.terms]
     # X1 and Z0 Z1 together couple the two states weakly.
     free[0, words.index("X1")], free[0, words.index("Z0 Z1")] = 1e-4, 1e-4
     nudge, _ = hamiltonian.operator_nudge(NO_INPUTS)
-    matrices = lambda beta: sum_of_paulis(hamiltonian.words, free[0] + beta * nudge[0], 3)  # noqa: E731
+    matrices = lambda beta: sum_of_paulis(hamiltonian.terms, free[0] + beta * nudge[0], 3)  # noqa: E731
     betas = np.linspace(H - B - 1e-5, H - B + 1e-5, 2001)
     closest = min(betas, key=lambda beta: np.diff(np.linalg.eigvalsh(matrices(beta)))[1])
-    family = Family(groups=hamiltonian.groups, free=free, nudge=nudge, betas=np.array([closest]), key=KEY)
+    family = HamiltonianFamily(groups=hamiltonian.groups, free=free, nudge=nudge, betas=np.array([closest]), key=KEY)
     with warns(BranchJumpWarning, "level 1 cannot be followed", detail="from beta = .* overlap is at most"):
         prepare(ExactPreparation(level=1), family)
 
@@ -401,4 +401,4 @@ def test_phases_are_followed_outwards_whatever_their_order():
 def test_operator_of_the_crossing_is_what_it_says():
     hamiltonian, free = crossing()
     expected = SparsePauliOp(["IIX", "IZI", "ZII"], [-H, -B, -5.0]).to_matrix()
-    assert np.allclose(sum_of_paulis(hamiltonian.words, free[0], 3), expected, rtol=0, atol=1e-12)
+    assert np.allclose(sum_of_paulis(hamiltonian.terms, free[0], 3), expected, rtol=0, atol=1e-12)

@@ -12,7 +12,7 @@ class WorkError(Exception):
     pass
 
 
-def drive(work, log=None):
+def run_measurements(work, log=None):
     """Run to the end; requests that are yielded are answered by themselves times two."""
     try:
         request = next(work)
@@ -62,12 +62,12 @@ def no_thread_is_left():
 
 def test_results_come_in_the_order_of_the_works():
     works = [lambda ask, i=i: (i, ask("energy", i)) for i in range(5)]
-    assert drive(run_in_lockstep(works, echo)) == [(i, (i, i)) for i in range(5)]
+    assert run_measurements(run_in_lockstep(works, echo)) == [(i, (i, i)) for i in range(5)]
 
 
 def test_every_answer_goes_to_the_worker_that_asked():
     counts = [3, 0, 5, 1]
-    found = drive(run_in_lockstep([asking(count) for count in counts], echo))
+    found = run_measurements(run_in_lockstep([asking(count) for count in counts], echo))
     assert found == [[(worker, turn) for turn in range(count)] for worker, count in enumerate(counts)]
 
 
@@ -79,7 +79,7 @@ def test_all_open_questions_are_answered_together():
         seen.append([(question.worker, question.kind, question.content) for question in questions])
         return [None] * len(questions)
 
-    drive(run_in_lockstep([asking(3), asking(1), asking(2)], answer))
+    run_measurements(run_in_lockstep([asking(3), asking(1), asking(2)], answer))
     assert seen == [
         [(0, "energy", 0), (1, "energy", 0), (2, "energy", 0)],
         [(0, "energy", 1), (2, "energy", 1)],
@@ -102,7 +102,7 @@ def test_workers_take_their_turns_one_after_the_other():
 
         return work
 
-    drive(run_in_lockstep([work_of(worker) for worker in range(4)], echo))
+    run_measurements(run_in_lockstep([work_of(worker) for worker in range(4)], echo))
     assert order == [(turn, worker) for turn in range(4) for worker in range(4)]
 
 
@@ -118,7 +118,7 @@ def test_before_turn_comes_before_every_turn_of_its_worker():
 
         return work
 
-    drive(run_in_lockstep([work_of(0), work_of(1)], echo, lambda worker: events.append(("before", worker))))
+    run_measurements(run_in_lockstep([work_of(0), work_of(1)], echo, lambda worker: events.append(("before", worker))))
     turns = [events[i : i + 2] for i in range(0, len(events), 2)]
     assert turns == [[("before", worker), (what, worker)] for what in ("works", "works", "ends") for worker in (0, 1)]
 
@@ -130,7 +130,7 @@ def test_requests_of_the_answers_pass_through():
         return [(question.content, second) for question in questions]
 
     log = []
-    found = drive(run_in_lockstep([asking(1), asking(2)], answer), log)
+    found = run_measurements(run_in_lockstep([asking(1), asking(2)], answer), log)
     assert log == [2, 5, 1, 3]
     assert found == [[(0, 10)], [(0, 10), (1, 6)]]
 
@@ -141,11 +141,11 @@ def test_questions_say_who_asks_for_what():
 
 
 def test_no_work_gives_no_results():
-    assert drive(run_in_lockstep([], echo)) == []
+    assert run_measurements(run_in_lockstep([], echo)) == []
 
 
 def test_work_without_questions():
-    assert drive(run_in_lockstep([lambda ask: 1, lambda ask: 2], echo)) == [1, 2]
+    assert run_measurements(run_in_lockstep([lambda ask: 1, lambda ask: 2], echo)) == [1, 2]
 
 
 @pytest.mark.parametrize("when", [0, 1, 3])
@@ -158,7 +158,7 @@ def test_an_error_of_a_worker_comes_out(failing, when):
 
     works = [bad if worker == failing else asking(5) for worker in range(3)]
     with pytest.raises(WorkError, match=f"turn {when}"):
-        drive(run_in_lockstep(works, echo))
+        run_measurements(run_in_lockstep(works, echo))
 
 
 def test_an_error_of_the_answers_comes_out_and_ends_all_workers():
@@ -167,7 +167,7 @@ def test_an_error_of_the_answers_comes_out_and_ends_all_workers():
         raise WorkError("no device")
 
     with pytest.raises(WorkError, match="no device"):
-        drive(run_in_lockstep([asking(3)] * 3, answer))
+        run_measurements(run_in_lockstep([asking(3)] * 3, answer))
 
 
 def test_too_few_answers_are_an_error():
@@ -176,7 +176,7 @@ def test_too_few_answers_are_an_error():
         return [None]
 
     with pytest.raises(ValueError, match="shorter"):
-        drive(run_in_lockstep([asking(2)] * 3, answer))
+        run_measurements(run_in_lockstep([asking(2)] * 3, answer))
 
 
 @pytest.mark.parametrize("requests", [1, 2, 4])
@@ -236,7 +236,7 @@ def test_an_optimiser_that_catches_every_exception_is_ended_all_the_same():
 def test_runs_repeat_themselves():
     def run():
         log = []
-        found = drive(run_in_lockstep([asking(count, log) for count in (4, 2, 6)], echo))
+        found = run_measurements(run_in_lockstep([asking(count, log) for count in (4, 2, 6)], echo))
         return found, log
 
     assert run() == run()

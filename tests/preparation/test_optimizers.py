@@ -5,19 +5,13 @@ import pytest
 from qiskit_algorithms.optimizers import SPSA
 from qiskit_algorithms.utils import algorithm_globals
 
-from qep_qiskit.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.preparation.lockstep import run_in_lockstep
 from qep_qiskit.preparation.minimisers import _Shuffle
-from qep_qiskit.preparation.optimizers import (
-    BFGS,
-    SPSA_DEFAULTS,
-    check_optimizer,
-    minimising_work,
-    optimizer_names,
-)
+from qep_qiskit.preparation.optimizers import BFGS, SPSA_DEFAULTS, check_optimizer, minimising_work, optimizer_names
 from qep_qiskit.preparation.spsa import JointSPSA
-from qep_qiskit.seeds import Seeds
 
 START, MINIMUM, LOWEST = np.array([1.0, 0.5]), np.array([0.3, -0.4]), 0.3
 # How far above the minimum each ends; slow ones get more steps or longer ones than their defaults.

@@ -7,19 +7,22 @@ import pytest
 from chi_square import LIMIT, mean_p_value, variance_p_value
 from oscillators import TARGET, costs_by_differences, reference, three_oscillators, with_squared_error
 
-from qep_qiskit.coordinates import CoordinateWord
-from qep_qiskit.cost import CostTerm, LossOnExpectations, OperatorCost
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.execution import PointExecutor, Request, RequestKey, Ticket, VectorExecutor
-from qep_qiskit.gaussian import quadratic_energies
+from qep_qiskit.continuous.coordinates import CoordinateTerm
+from qep_qiskit.continuous.equilibrium import EquilibriumPreparation
+from qep_qiskit.continuous.executor import CoordinateExecutor
+from qep_qiskit.continuous.gaussian import quadratic_energies
+from qep_qiskit.continuous.oscillators import GaussianPreparation, stable_betas
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution import JobHandle, Request, RequestKey, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.exact_gradient import exact_gradient
-from qep_qiskit.measurement import drive
-from qep_qiskit.network import Start, chain
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import EquilibriumPreparation, Family, GaussianPreparation, stable_betas
-from qep_qiskit.preparation import Start as Begin
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.measurement import run_measurements
+from qep_qiskit.network import WeightInitialisation, chain
+from qep_qiskit.network.cost import CostTerm, LossOnExpectations, OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import HamiltonianFamily
+from qep_qiskit.preparation import WarmStart as Begin
 
 NAMES = ("k[0,1]", "k[1,2]", "k[0,2]")
 NO_INPUT, TARGETS = np.zeros((1, 0)), np.array([[TARGET]])
@@ -34,7 +37,7 @@ def gradient(hamiltonian, weights, contrast, shots=None, **options):
         **options,
     )
     work = estimator.estimate(weights, NO_INPUT, TARGETS, RequestKey("test", 0))
-    return drive(work, PointExecutor(Seeds(3)))[0]
+    return run_measurements(work, CoordinateExecutor(Seeds(3)))[0]
 
 
 @pytest.fixture
@@ -54,19 +57,19 @@ def of_springs(hamiltonian, estimate):
 
 def prepared(hamiltonian, weights):
     free = hamiltonian.free_coefficients(weights, NO_INPUT)
-    family = Family.of_free(hamiltonian.groups, free, RequestKey("test", 0))
-    equilibria, _ = drive(GaussianPreparation().prepare(family, Begin()), PointExecutor(Seeds(0)))
-    return equilibria
+    family = HamiltonianFamily.of_free(hamiltonian.groups, free, RequestKey("test", 0))
+    prepared_states, _ = run_measurements(GaussianPreparation().prepare(family, Begin()), CoordinateExecutor(Seeds(0)))
+    return prepared_states
 
 
 def test_means_variances_cost_and_energy_of_the_anchor(hamiltonian, weights):
-    equilibria = prepared(hamiltonian, weights)
-    states = equilibria.states
+    prepared_states = prepared(hamiltonian, weights)
+    states = prepared_states.states
     spread = states.modes[0].spread(of_momenta=False)
     assert states.centres[0, :, 0] == pytest.approx([0.9122807, 0.5614035, 0.5263158], abs=5e-8)
     assert np.diag(spread @ spread.T) == pytest.approx([0.4377954, 0.3874116, 0.4042062], abs=5e-8)
     assert states.modes[0].zero_point_energy == pytest.approx(2.325217, abs=5e-7)
-    assert equilibria.report.energies[0, 0] == pytest.approx(1.869077, abs=5e-7)
+    assert prepared_states.report.energies[0, 0] == pytest.approx(1.869077, abs=5e-7)
     estimate = gradient(hamiltonian, weights, Contrast(kind="one_sided", beta=0.01))
     assert estimate.cost.mean == pytest.approx(0.4096356, abs=5e-8)
 
@@ -86,20 +89,22 @@ def test_contrasts_of_the_anchor(hamiltonian, weights, contrast, expected):
 
 
 def test_closed_form_with_masses_and_hbar(rng):
-    network = three_oscillators(masses=Start(values=[0.7, 1.9, 3.1], minimum=1e-3), hbar=0.3)
+    network = three_oscillators(masses=WeightInitialisation(values=[0.7, 1.9, 3.1], minimum=1e-3), hbar=0.3)
     weights = network.layout.initial(Seeds(0))
     row = network.coefficients(weights, NO_INPUT)
     energies = quadratic_energies(network.groups, row)
     mean, positions, momenta, energy = reference(energies.stiffness[0], energies.masses[0], energies.forces[0], 0.3)
-    family = Family.of_free(network.groups, row, RequestKey("test", 0))
-    equilibria, _ = drive(GaussianPreparation(hbar=0.3).prepare(family, Begin()), PointExecutor(Seeds(0)))
-    modes = equilibria.states.modes[0]
-    assert equilibria.states.centres[0, :, 0] == pytest.approx(mean)
+    family = HamiltonianFamily.of_free(network.groups, row, RequestKey("test", 0))
+    prepared_states, _ = run_measurements(
+        GaussianPreparation(hbar=0.3).prepare(family, Begin()), CoordinateExecutor(Seeds(0))
+    )
+    modes = prepared_states.states.modes[0]
+    assert prepared_states.states.centres[0, :, 0] == pytest.approx(mean)
     for expected, of_momenta in ((positions, False), (momenta, True)):
         root = modes.spread(of_momenta=of_momenta)
         assert root @ root.T == pytest.approx(expected)
-    assert equilibria.report.energies[0, 0] == pytest.approx(energy)
-    assert equilibria.report.gaps[0, 0] == pytest.approx(
+    assert prepared_states.report.energies[0, 0] == pytest.approx(energy)
+    assert prepared_states.report.gaps[0, 0] == pytest.approx(
         0.3 * np.sqrt(np.linalg.eigvals(np.diag(1 / energies.masses[0]) @ energies.stiffness[0]).real.min())
     )
 
@@ -112,7 +117,7 @@ def exact_cost(hamiltonian, inputs=NO_INPUT, targets=TARGETS):
 @pytest.mark.parametrize("loss", [False, True])
 def test_masses_train_through_the_momenta(loss):
     """dC/dm from <p^2>; with a loss on <r> masses do not matter, with (r - y)^2 they do."""
-    network = three_oscillators(masses=Start(values=[0.7, 1.9, 3.1], minimum=1e-3))
+    network = three_oscillators(masses=WeightInitialisation(values=[0.7, 1.9, 3.1], minimum=1e-3))
     hamiltonian = (
         NudgedHamiltonian(network, LossOnExpectations.on_outputs(network)) if loss else with_squared_error(network)
     )
@@ -129,10 +134,10 @@ def test_operator_costs_of_any_quadratic_kind():
     """Products of two positions and distances between atoms, whose nudges change the stiffness."""
     network = three_oscillators()
     terms = [
-        CostTerm(word=CoordinateWord.product((0, 0), (2, 0)), coefficient=0.7),
-        CostTerm(word=CoordinateWord.square(1, 2), coefficient=0.2, target=0),
-        CostTerm(word=CoordinateWord.one(), coefficient=0.1),
-        CostTerm(word=CoordinateWord.momentum(1), coefficient=0.3),
+        CostTerm(string=CoordinateTerm.product((0, 0), (2, 0)), coefficient=0.7),
+        CostTerm(string=CoordinateTerm.square(1, 2), coefficient=0.2, target=0),
+        CostTerm(string=CoordinateTerm.one(), coefficient=0.1),
+        CostTerm(string=CoordinateTerm.momentum(1), coefficient=0.3),
     ]
     hamiltonian = NudgedHamiltonian(network, OperatorCost.from_terms(terms, 0))
     weights = network.layout.initial(Seeds(0))
@@ -143,7 +148,7 @@ def test_operator_costs_of_any_quadratic_kind():
 
 @pytest.mark.parametrize("loss", [False, True])
 def test_shots_have_the_variance_they_say(loss):
-    network = three_oscillators(masses=Start(mean=1.5, minimum=1e-3))
+    network = three_oscillators(masses=WeightInitialisation(mean=1.5, minimum=1e-3))
     hamiltonian = (
         NudgedHamiltonian(network, LossOnExpectations.on_outputs(network)) if loss else with_squared_error(network)
     )
@@ -156,7 +161,7 @@ def test_shots_have_the_variance_they_say(loss):
     found, variances = [], []
     for number in range(repeats):
         work = estimator.estimate(weights, NO_INPUT, TARGETS, RequestKey("noise", number))
-        estimate, usage = drive(work, PointExecutor(Seeds(11)))
+        estimate, usage = run_measurements(work, CoordinateExecutor(Seeds(11)))
         found.append(estimate.gradient)
         variances.append(estimate.variance)
     found = np.array(found)
@@ -177,7 +182,7 @@ def test_one_shot_batch_reads_all_positions():
 
 def test_classical_limit_is_the_elastic_network_without_rest_lengths():
     """The quantum correction of the gradient is of first order in hbar: the zero-point variance."""
-    elastic = three_oscillators(rest_lengths=Start(mean=0.0, minimum=0.0, frozen=True))
+    elastic = three_oscillators(rest_lengths=WeightInitialisation(mean=0.0, minimum=0.0, frozen=True))
     weights = three_oscillators().layout.initial(Seeds(0))
     whole = elastic.layout.initial(Seeds(0))
     springs = [elastic.layout.names.index(name) for name in three_oscillators().layout.names]
@@ -215,14 +220,18 @@ def test_states_of_atoms_and_of_qubits_are_not_mistaken(hamiltonian, weights):
     states = prepared(hamiltonian, weights).states
     with pytest.raises(ConfigError, match="this executor reads qubits"):
         VectorExecutor(Seeds(0)).collect(
-            Ticket(key=RequestKey("a", 0), request=Request(key=RequestKey("a", 0), prepared=states, readouts=()))
+            JobHandle(key=RequestKey("a", 0), request=Request(key=RequestKey("a", 0), prepared=states, readouts=()))
         )
 
 
 def test_exact_means_store_no_covariances():
     """Thousands of terms: zeros between all pairs would fill the memory."""
     network = three_oscillators(
-        graph=chain(300), outputs=(150,), anchored=tuple(range(300)), springs=Start(mean=1.0, minimum=1e-3), forces=None
+        graph=chain(300),
+        outputs=(150,),
+        anchored=tuple(range(300)),
+        springs=WeightInitialisation(mean=1.0, minimum=1e-3),
+        forces=None,
     )
     hamiltonian = with_squared_error(network)
     weights = network.layout.initial(Seeds(0))

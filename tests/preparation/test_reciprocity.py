@@ -10,12 +10,13 @@ from cases import NO_INPUTS, SMALL_GRAPHS, random_network
 from qiskit.quantum_info import SparsePauliOp, random_hermitian
 from reference import derivative
 
-from qep_qiskit.cost import OperatorCost
-from qep_qiskit.merging import merge_into_groups
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.observables import pauli_words
-from qep_qiskit.operators import PauliWord
-from qep_qiskit.preparation import ExactPreparation, linear_response, term_expectations
+from qep_qiskit.continuous.response import linear_response
+from qep_qiskit.core.merging import merge_into_groups
+from qep_qiskit.core.observables import pauli_strings
+from qep_qiskit.core.operators import PauliString
+from qep_qiskit.network.cost import OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import ExactPreparation, term_expectations
 
 
 def response_of_the_cost(groups, coefficients, nudge):
@@ -53,9 +54,9 @@ def test_networks_of_every_shape(name, cost, rng):
 @pytest.mark.parametrize("seed", range(3))
 def test_terms_with_y_and_words_of_any_length(seed, rng):
     """A random Hermitian matrix on three qubits: all 63 words, a complex ground state."""
-    words, coefficients = zip(*pauli_words(SparsePauliOp.from_operator(random_hermitian(8, seed=seed))), strict=True)
+    words, coefficients = zip(*pauli_strings(SparsePauliOp.from_operator(random_hermitian(8, seed=seed))), strict=True)
     groups = merge_into_groups((), words, 3)
     value_of = dict(zip(words, coefficients, strict=True))
-    ordered = [word for group in groups for word in group.words]
-    assert PauliWord.parse("Y0 Y1 Y2") in ordered
+    ordered = [word for group in groups for word in group.terms]
+    assert PauliString.parse("Y0 Y1 Y2") in ordered
     assert_reciprocal(groups, np.array([value_of[word] for word in ordered]), rng.normal(size=len(ordered)))

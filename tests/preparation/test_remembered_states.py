@@ -5,15 +5,15 @@ import pytest
 from cases import random_network
 from variational_cases import KEY, prepare
 
-from qep_qiskit.cost import LossOnExpectations
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import StatevectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator, Trainer, TrainingSettings, Update
 from qep_qiskit.learning.update import GradientDescent, Schedule
-from qep_qiskit.measurement import drive
+from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import chain
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import Family, HamiltonianVariational, Start, VariationalPreparation
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import HamiltonianFamily, HamiltonianVariational, VariationalPreparation, WarmStart
 from qep_qiskit.tasks import Dataset, Scaling, Task
 
 BETA = 0.1
@@ -88,10 +88,10 @@ def test_remembered_states_need_ten_times_fewer_evaluations(tolerance):
     preparation = hva(4, tolerance=tolerance)
     trainer, _ = trained(preparation)
     hamiltonian, inputs = trainer.estimator.hamiltonian, trainer.task.train.inputs
-    free = Family.of_free(hamiltonian.groups, hamiltonian.free_coefficients(trainer.weights, inputs), KEY)
-    memory = trainer.state.recollections
+    free = HamiltonianFamily.of_free(hamiltonian.groups, hamiltonian.free_coefficients(trainer.weights, inputs), KEY)
+    memory = trainer.state.warm_starts
     cold = prepare(preparation, free)[0].report
-    warm = prepare(preparation, free, Start(memory=memory))[0].report
+    warm = prepare(preparation, free, WarmStart(memory=memory))[0].report
     assert 10 * warm.evaluations <= cold.evaluations
     assert warm.energies == pytest.approx(cold.energies, abs=2e-3)
 
@@ -107,7 +107,7 @@ def test_the_second_epoch_is_cheaper_than_a_cold_one():
         hamiltonian=hamiltonian, preparation=preparation, contrast=Contrast(beta=BETA), shots=None
     )
     work = estimator.estimate(weights, data.inputs, data.targets, KEY)
-    cold = drive(work, StatevectorExecutor(Seeds(0)))[0].diagnostics.evaluations
+    cold = run_measurements(work, StatevectorExecutor(Seeds(0)))[0].diagnostics.evaluations
     assert 2 * second <= cold
 
 
@@ -120,7 +120,7 @@ def test_the_same_gradient_again_is_one_evaluation_a_state():
 
     def estimate(memory):
         work = estimator.estimate(weights, data.inputs, data.targets, KEY, memory=memory)
-        return drive(work, StatevectorExecutor(Seeds(0)))[0]
+        return run_measurements(work, StatevectorExecutor(Seeds(0)))[0]
 
     first = estimate({})
     assert first.diagnostics.evaluations > 100

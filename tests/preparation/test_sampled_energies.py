@@ -12,17 +12,23 @@ from reference import sum_of_paulis
 from variational_cases import KEY, family_of, prepare
 
 from qep_qiskit.ansatz import hamiltonian_variational, hardware_efficient
-from qep_qiskit.cost import OperatorCost
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.evolution import evolve
 from qep_qiskit.execution import RequestKey, StatevectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator
-from qep_qiskit.measurement import Usage, drive
+from qep_qiskit.measurement import Usage, run_measurements
 from qep_qiskit.network import chain
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import Family, HamiltonianVariational, HardwareEfficient, Start, VariationalPreparation
+from qep_qiskit.network.cost import OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import (
+    HamiltonianFamily,
+    HamiltonianVariational,
+    HardwareEfficient,
+    VariationalPreparation,
+    WarmStart,
+)
 from qep_qiskit.preparation.energies import Problem, SampledEnergies, simulated_energies
 from qep_qiskit.preparation.minimisers import SampledMinimiser
-from qep_qiskit.seeds import Seeds
 
 CASES = {case.name: case for case in load_instances()}
 SHOTS, REPEATS = 150, 500
@@ -58,7 +64,7 @@ def batch(rng, levels=0, rows=3):
     cost = OperatorCost.from_operator(SparsePauliOp(["YYI", "ZIZ", "IIX"], [0.5, 0.3, 0.2]))
     groups = NudgedHamiltonian(network, cost).groups
     program = hardware_efficient(3, 1)
-    terms = sum(group.num_generators for group in groups)
+    terms = sum(group.num_terms for group in groups)
     problem = Problem(
         groups=groups,
         coefficients=rng.normal(size=(rows, terms)),
@@ -70,7 +76,7 @@ def batch(rng, levels=0, rows=3):
 def repeats_of(work_of, repeats=REPEATS):
     """Results of the same work under different keys."""
     executor = StatevectorExecutor(Seeds(5))
-    return [drive(work_of(RequestKey("test", step)), executor)[0] for step in range(repeats)]
+    return [run_measurements(work_of(RequestKey("test", step)), executor)[0] for step in range(repeats)]
 
 
 def variance_by_shots(program, problem, points, shots):
@@ -79,9 +85,9 @@ def variance_by_shots(program, problem, points, shots):
     for row, ket in enumerate(evolve(program, points)):
         start = 0
         for group in problem.groups:
-            part = problem.coefficients[row, start : start + group.num_generators]
-            start += group.num_generators
-            matrix = sum_of_paulis(group.words, part, group.num_qubits)
+            part = problem.coefficients[row, start : start + group.num_terms]
+            start += group.num_terms
+            matrix = sum_of_paulis(group.terms, part, group.num_qubits)
             mean = np.vdot(ket, matrix @ ket).real
             total[row] += (np.vdot(matrix @ ket, matrix @ ket).real - mean**2) / shots
     return total
@@ -104,7 +110,7 @@ def test_energies_have_no_bias_and_their_true_variance(rng):
 def test_exact_expectations_give_the_simulated_energies(rng):
     program, problem, points = batch(rng)
     work = SampledEnergies(program=program, shots=None, key=KEY).energies(problem, np.arange(3), points)
-    (values, variances), usage = drive(work, StatevectorExecutor(Seeds(0)))
+    (values, variances), usage = run_measurements(work, StatevectorExecutor(Seeds(0)))
     assert values == pytest.approx(simulated_energies(program, problem, np.arange(3), points)[0], abs=1e-12)
     assert not variances.any()
     assert usage.shots == 0
@@ -143,7 +149,7 @@ def test_requests_of_one_key_have_shots_of_their_own(rng):
     program, problem, points = batch(rng)
     energies = SampledEnergies(program=program, shots=SHOTS, key=KEY)
     executor = Watching(Seeds(0))
-    one, other = (drive(energies.energies(problem, np.arange(3), points), executor)[0][0] for _ in range(2))
+    one, other = (run_measurements(energies.energies(problem, np.arange(3), points), executor)[0][0] for _ in range(2))
     assert not np.array_equal(one, other)
     assert [request.key.iteration for request in executor.requests] == [1, 2]
 
@@ -153,7 +159,7 @@ def batch_family(betas=(0.0,), samples=3):
     hamiltonian = cases[0].hamiltonian
     free = np.concatenate([case.coefficients for case in cases])
     nudge = np.repeat(hamiltonian.operator_nudge(NO_INPUTS)[0], samples, axis=0)
-    return Family(groups=hamiltonian.groups, free=free, nudge=nudge, betas=np.array(betas), key=KEY)
+    return HamiltonianFamily(groups=hamiltonian.groups, free=free, nudge=nudge, betas=np.array(betas), key=KEY)
 
 
 @pytest.mark.parametrize("directions", [0, 3])
@@ -163,9 +169,9 @@ def test_every_evaluation_circuit_and_shot_is_counted(optimizer, directions):
     options = {"maxiter": 5} if optimizer != "nft" else {"maxfev": 12}
     preparation = sampled(optimizer, options=options, residual_directions=directions)
     executor = Watching(Seeds(0))
-    equilibria, usage = prepare(preparation, batch_family((-0.2, 0.0, 0.2)), executor=executor)
+    prepared_states, usage = prepare(preparation, batch_family((-0.2, 0.0, 0.2)), executor=executor)
     states = [len(request.prepared.parameters) for request in executor.requests]
-    assert equilibria.report.evaluations == sum(states)
+    assert prepared_states.report.evaluations == sum(states)
     assert usage == Usage(shots=2 * 20 * sum(states), circuits=2 * sum(states))
     for request in executor.requests:
         assert [len(readout.states) for readout in request.readouts] == [len(request.prepared.parameters)] * 2
@@ -180,14 +186,14 @@ def test_all_states_of_a_batch_share_one_request():
     assert states == [2 * 3] * 5 + [4 * 3] + [2 * 6] * 5 + [4 * 6]
 
 
-@pytest.mark.filterwarnings("ignore::qep_qiskit.errors.UnresolvedContrastWarning")
+@pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.UnresolvedContrastWarning")
 def test_no_two_requests_of_a_step_have_the_same_key():
     executor = Watching(Seeds(0))
     case = CASES["chain4-0"]
     estimator = GradientEstimator(
         hamiltonian=case.hamiltonian, preparation=sampled(), contrast=Contrast(kind="four_point"), shots=30
     )
-    drive(estimator.estimate(case.weights, NO_INPUTS, NO_INPUTS, KEY), executor)
+    run_measurements(estimator.estimate(case.weights, NO_INPUTS, NO_INPUTS, KEY), executor)
     counts = Counter(request.key for request in executor.requests)
     assert max(counts.values()) == 1
     assert [request.key.iteration == 0 for request in executor.requests].count(True) == 1
@@ -199,7 +205,7 @@ def test_groups_without_terms_are_not_measured(rng):
     hamiltonian = NudgedHamiltonian(network, OperatorCost.from_operator(SparsePauliOp(["YYI"], [1.0])))
     nudge, _ = hamiltonian.operator_nudge(NO_INPUTS)
     free = hamiltonian.free_coefficients(weights, NO_INPUTS)
-    family = Family(groups=hamiltonian.groups, free=free, nudge=nudge, betas=np.array([0.0, 0.1]), key=KEY)
+    family = HamiltonianFamily(groups=hamiltonian.groups, free=free, nudge=nudge, betas=np.array([0.0, 0.1]), key=KEY)
     executor = Watching(Seeds(0))
     prepare(sampled(residual_directions=0), family, executor=executor)
     groups = [len(request.readouts) for request in executor.requests]
@@ -232,12 +238,12 @@ def test_optimisers_without_gradients_come_close_to_the_minimum(optimizer, optio
 def test_qnspsa_asks_for_overlaps():
     executor = Watching(Seeds(0))
     preparation = sampled("qnspsa", options={"maxiter": 3}, residual_directions=0)
-    equilibria, usage = prepare(preparation, batch_family(), executor=executor)
+    prepared_states, usage = prepare(preparation, batch_family(), executor=executor)
     names = Counter(readout.group.name for request in executor.requests for readout in request.readouts)
     assert names["initial"] > 0
-    assert np.isfinite(equilibria.states.parameters).all()
+    assert np.isfinite(prepared_states.states.parameters).all()
     states = [len(request.prepared.parameters) for request in executor.requests]
-    assert equilibria.report.evaluations == sum(states)
+    assert prepared_states.report.evaluations == sum(states)
     circuits = sum(len(readout.states) for request in executor.requests for readout in request.readouts)
     assert usage == Usage(shots=20 * circuits, circuits=circuits)
 
@@ -273,7 +279,7 @@ def residuals_of(program, problem, points, *, shots, directions, repeats):
             shots=shots,
             directions=directions,
         )
-        slopes = drive(minimiser._slopes(problem, points, minimiser._random_directions(points)), executor)[0]
+        slopes = run_measurements(minimiser._slopes(problem, points, minimiser._random_directions(points)), executor)[0]
         return minimiser._residuals(slopes)[0]
 
     return np.array([residual(step) for step in range(repeats)])
@@ -303,15 +309,15 @@ def test_residuals_scatter_about_the_norm_of_the_gradient(shots, rng):
 
 def test_residuals_are_small_at_a_minimum(rng):
     program, problem, _ = residual_problem(rng)
-    family = Family.of_free(problem.groups, problem.coefficients, KEY)
+    family = HamiltonianFamily.of_free(problem.groups, problem.coefficients, KEY)
     best = prepare(VariationalPreparation(ansatz=HardwareEfficient(1), seeds=Seeds(0), tolerance=1e-9), family)[0]
     found = residuals_of(program, problem, best.states.parameters, shots=None, directions=16, repeats=3)
     assert found.max() < 0.03
 
 
 def test_sampled_states_say_nothing_that_they_do_not_know():
-    equilibria, _ = prepare(sampled(residual_directions=0), batch_family((-0.1, 0.1)))
-    report = equilibria.report
+    prepared_states, _ = prepare(sampled(residual_directions=0), batch_family((-0.1, 0.1)))
+    report = prepared_states.report
     assert np.isnan(report.energies).all()
     assert np.isnan(report.overlaps).all()
     assert np.isnan(report.residuals).all()
@@ -336,13 +342,13 @@ def test_sampled_runs_repeat_from_their_seeds():
 def test_a_stopped_minimisation_goes_on_from_the_same_answers():
     """Replaying the answers leads to the same requests, bit for bit."""
     family, executor, answers = batch_family((-0.2, 0.2)), Watching(Seeds(3)), []
-    work = sampled().prepare(family, Start())
+    work = sampled().prepare(family, WarmStart())
     request = next(work)
     for _ in range(5):
         answers.append(executor.collect(executor.submit(request)))
         request = work.send(answers[-1])
     work.close()
-    again = sampled().prepare(family, Start())
+    again = sampled().prepare(family, WarmStart())
     replayed = next(again)
     for answer in answers:
         replayed = again.send(answer)
@@ -371,7 +377,7 @@ def test_hamiltonian_variational_energies_are_sampled_too(rng):
     )
     rows = np.zeros(4, dtype=int)
     work = SampledEnergies(program=program, shots=None, key=KEY).energies(problem, rows, points)
-    found = drive(work, StatevectorExecutor(Seeds(0)))[0][0]
+    found = run_measurements(work, StatevectorExecutor(Seeds(0)))[0][0]
     assert found == pytest.approx(simulated_energies(program, problem, rows, points)[0], abs=1e-12)
     assert HamiltonianVariational(2).program(case.hamiltonian.groups).num_parameters == program.num_parameters
 

@@ -8,15 +8,15 @@ from cases import NO_INPUTS
 from variational_cases import KEY, contrast_of, entangled, family_of, prepare
 from warned import warns
 
-from qep_qiskit.errors import UnconvergedError, UnresolvedContrastWarning
+from qep_qiskit.core.errors import UnconvergedError, UnresolvedContrastWarning
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, StatevectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator
-from qep_qiskit.measurement import drive
+from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import chain
 from qep_qiskit.preparation import HardwareEfficient, VariationalPreparation
 from qep_qiskit.preparation.energies import Problem, simulated_energies
 from qep_qiskit.preparation.resolution import contrast_error
-from qep_qiskit.seeds import Seeds
 
 CASE = entangled(chain(3), 3)
 
@@ -53,8 +53,8 @@ def found_and_true(iterations, betas, repeats=12, **options):
     found = []
     for step in range(repeats):
         family = replace(family_of(CASE, betas), key=RequestKey("test", step))
-        equilibria, _ = prepare(spsa(iterations, **options), family)
-        found.append((equilibria.report.hidden, judged_exactly(family, equilibria.states)))
+        prepared_states, _ = prepare(spsa(iterations, **options), family)
+        found.append((prepared_states.report.hidden, judged_exactly(family, prepared_states.states)))
     return found
 
 
@@ -132,4 +132,6 @@ def estimate(preparation, beta):
     estimator = GradientEstimator(
         hamiltonian=CASE.hamiltonian, preparation=preparation, contrast=Contrast(beta=beta), shots=100
     )
-    return drive(estimator.estimate(CASE.weights, NO_INPUTS, NO_INPUTS, KEY), StatevectorExecutor(Seeds(0)))[0]
+    return run_measurements(estimator.estimate(CASE.weights, NO_INPUTS, NO_INPUTS, KEY), StatevectorExecutor(Seeds(0)))[
+        0
+    ]

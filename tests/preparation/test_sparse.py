@@ -5,9 +5,9 @@ import pytest
 from bases_cases import fourier, group_in, mixed_groups
 from reference import ground, sum_of_paulis
 
+from qep_qiskit.core.operators import LocalBasis, PauliString
 from qep_qiskit.network import chain, commuting_groups
 from qep_qiskit.network.ising import IsingNetwork
-from qep_qiskit.operators import LocalBasis, PauliWord
 from qep_qiskit.preparation.sparse import sparse_structure
 from qep_qiskit.preparation.spectra import lanczos
 
@@ -17,13 +17,13 @@ def many_groups(rng, letters="XYZ", count=30):
         " ".join(f"{rng.choice(list(letters))}{k}" for k in rng.permutation(5)[: rng.integers(1, 3)])
         for _ in range(count)
     }
-    return commuting_groups([PauliWord.parse(text) for text in texts], 5)
+    return commuting_groups([PauliString.parse(text) for text in texts], 5)
 
 
 @pytest.mark.parametrize("letters", ["XYZ", "XZ"])
 def test_matrix_is_the_sum_of_words(letters, rng):
     groups = many_groups(rng, letters)
-    words = [word for group in groups for word in group.words]
+    words = [word for group in groups for word in group.terms]
     coefficients = rng.normal(size=len(words))
     matrix = sparse_structure(groups).matrix(coefficients)
     assert np.allclose(matrix.toarray(), sum_of_paulis(words, coefficients, 5), rtol=0, atol=1e-12)
@@ -32,7 +32,7 @@ def test_matrix_is_the_sum_of_words(letters, rng):
 
 def test_generators_with_a_sign_are_words_too(rng):
     groups = mixed_groups(rng, "Clifford")
-    words = [word for group in groups for word in group.words]
+    words = [word for group in groups for word in group.terms]
     coefficients = rng.normal(size=len(words))
     found = sparse_structure(groups).matrix(coefficients).toarray()
     assert np.allclose(found, sum_of_paulis(words, coefficients, 4), rtol=0, atol=1e-12)
@@ -40,7 +40,7 @@ def test_generators_with_a_sign_are_words_too(rng):
 
 def test_levels_are_those_of_the_matrix(rng):
     groups = many_groups(rng)
-    words = [word for group in groups for word in group.words]
+    words = [word for group in groups for word in group.terms]
     coefficients = rng.normal(size=len(words))
     energy, state, gap = ground(sum_of_paulis(words, coefficients, 5))
     levels, states = lanczos(groups, coefficients, 2)

@@ -15,17 +15,20 @@ from oscillator_cases import (
 )
 from warned import warns
 
-from qep_qiskit.errors import CoarseTrotterWarning, ConfigError, NetworkError
+from qep_qiskit.continuous.grid_energies import GridEnergies
+from qep_qiskit.continuous.on_grid import OnGrid
+from qep_qiskit.continuous.oscillator_layers import OscillatorProduct, gaussian_start
+from qep_qiskit.continuous.position_grid import PositionGrid
+from qep_qiskit.continuous.split_operator import SplitOperatorPreparation
+from qep_qiskit.core.errors import CoarseTrotterWarning, ConfigError, NetworkError
+from qep_qiskit.core.program import LayerProgram
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.evolution import evolve
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.execution.aer import AerExecutor
-from qep_qiskit.measurement import drive
-from qep_qiskit.network import GridEnergies, PositionGrid
-from qep_qiskit.preparation import Family, OnGrid, OscillatorProduct, SplitOperatorPreparation, Start
+from qep_qiskit.measurement import run_measurements
+from qep_qiskit.preparation import HamiltonianFamily, WarmStart
 from qep_qiskit.preparation.adiabatic import RAMPS
-from qep_qiskit.preparation.oscillator_layers import gaussian_start
-from qep_qiskit.program import LayerProgram
-from qep_qiskit.seeds import Seeds
 
 KEY = RequestKey("test", 0)
 
@@ -40,8 +43,8 @@ def prepared(preparation, betas=(0.0,)):
     grid = preparation.driver.grid
     groups, free, _ = on_grid(grid, *anchor())
     nudge = (on_grid(grid, *anchor(0.1))[1] - free) / 0.1
-    family = Family(groups=groups, free=free[None], nudge=nudge[None], betas=np.array(betas), key=KEY)
-    return drive(preparation.prepare(family, Start()), None)[0].states
+    family = HamiltonianFamily(groups=groups, free=free[None], nudge=nudge[None], betas=np.array(betas), key=KEY)
+    return run_measurements(preparation.prepare(family, WarmStart()), None)[0].states
 
 
 @pytest.mark.parametrize("num_qubits", [2, 3, 5])
@@ -137,7 +140,7 @@ def test_states_that_do_not_fit_are_refused():
     checked = OnGrid(preparation=SplitOperatorPreparation(driver=product(grid)), grid=grid)
     groups, free, _ = on_grid(grid, *anchor())
     with pytest.raises(NetworkError, match=r"network.grid: the box of coordinate 0 is too small"):
-        drive(checked.prepare(Family.of_free(groups, free[None], KEY), Start()), None)
+        run_measurements(checked.prepare(HamiltonianFamily.of_free(groups, free[None], KEY), WarmStart()), None)
 
 
 @pytest.mark.parametrize(

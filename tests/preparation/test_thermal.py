@@ -8,17 +8,17 @@ from classical_cases import KEY, classical, prepared
 from reference import gradient
 from scipy.linalg import expm
 
-from qep_qiskit.cost import LossOnExpectations, OperatorCost
-from qep_qiskit.errors import ConfigError, ResourceError
-from qep_qiskit.execution import Readout, Request, VectorExecutor
+from qep_qiskit.core.errors import ConfigError, ResourceError
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution import GroupMeasurement, Request, VectorExecutor
 from qep_qiskit.learning import Contrast, FluctuationEstimator, GradientEstimator
 from qep_qiskit.learning.exact_gradient import exact_gradient
-from qep_qiskit.measurement import drive
+from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import IsingNetwork, chain
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import ExactPreparation, Family, ThermalPreparation, thermal_response
-from qep_qiskit.prepared import MixedStates, SpinEnsembles
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.outcomes.states import MixedStates, SpinEnsembles
+from qep_qiskit.preparation import ExactPreparation, HamiltonianFamily, ThermalPreparation, thermal_response
 
 COSTS = {
     "operator": lambda size: OperatorCost.squared_error((0, 2), size),
@@ -66,7 +66,7 @@ def by_fluctuations(hamiltonian, weights, inputs, targets, temperature, shots=No
         contrast=Contrast(kind="fluctuations"),
         shots=shots,
     )
-    return drive(estimator.estimate(weights, inputs, targets, KEY), VectorExecutor(Seeds(seed)))[0]
+    return run_measurements(estimator.estimate(weights, inputs, targets, KEY), VectorExecutor(Seeds(seed)))[0]
 
 
 def by_nudging(hamiltonian, weights, inputs, targets, temperature, contrast, shots=None, seed=0):
@@ -77,7 +77,7 @@ def by_nudging(hamiltonian, weights, inputs, targets, temperature, contrast, sho
         shots=shots,
         read_free_cost=True,
     )
-    return drive(estimator.estimate(weights, inputs, targets, KEY), VectorExecutor(Seeds(seed)))[0]
+    return run_measurements(estimator.estimate(weights, inputs, targets, KEY), VectorExecutor(Seeds(seed)))[0]
 
 
 @pytest.mark.parametrize("temperature", [0.3, 2.0])
@@ -140,7 +140,7 @@ def test_zero_temperature_is_the_ground_state(cost, rng):
     assert cold == pytest.approx(ground, abs=1e-8)
     contrast = Contrast(beta=0.01)
     still = GradientEstimator(hamiltonian=parts[0], preparation=ExactPreparation(), contrast=contrast, shots=None)
-    exact = drive(still.estimate(*parts[1:], KEY), VectorExecutor(Seeds(0)))[0]
+    exact = run_measurements(still.estimate(*parts[1:], KEY), VectorExecutor(Seeds(0)))[0]
     nudged = by_nudging(*parts, gaps.min() / 60, contrast)
     assert nudged.gradient == pytest.approx(exact.gradient, abs=1e-8)
 
@@ -148,7 +148,7 @@ def test_zero_temperature_is_the_ground_state(cost, rng):
 @pytest.mark.parametrize("kind", ["quantum", "classical"])
 def test_shots_draw_from_the_mixture(kind, rng):
     hamiltonian, weights, inputs, _ = problem(kind, "edges", "operator", rng)
-    family = Family.of_free(hamiltonian.groups, hamiltonian.free_coefficients(weights, inputs), KEY)
+    family = HamiltonianFamily.of_free(hamiltonian.groups, hamiltonian.free_coefficients(weights, inputs), KEY)
     states = prepared(ThermalPreparation(0.8), family).states
     assert isinstance(states, MixedStates if kind == "quantum" else SpinEnsembles)
     for group in hamiltonian.groups:
@@ -157,7 +157,7 @@ def test_shots_draw_from_the_mixture(kind, rng):
             matrix = gibbs(hamiltonian.network.hamiltonian(weights, x).to_matrix(), 0.8)
             turn = group.basis.rotate(np.eye(8)).T
             assert row == pytest.approx(np.diag(turn @ matrix @ turn.conj().T).real, abs=1e-12)
-    readout = Readout(group=hamiltonian.groups[0], states=np.arange(3), shots=20_000)
+    readout = GroupMeasurement(group=hamiltonian.groups[0], states=np.arange(3), shots=20_000)
     executor = VectorExecutor(Seeds(3))
     data = executor.collect(executor.submit(Request(key=KEY, prepared=states, readouts=(readout,))))
     for counts, probabilities in zip(
@@ -189,7 +189,7 @@ def test_temperature_is_above_zero(temperature):
 
 def test_too_many_qubits_are_refused():
     network = IsingNetwork(graph=chain(25), outputs=(0,))
-    family = Family.of_free(network.groups, np.ones((1, 74)), KEY)
+    family = HamiltonianFamily.of_free(network.groups, np.ones((1, 74)), KEY)
     with pytest.raises(ResourceError, match="Gibbs states of 25 qubits does not fit"):
         prepared(ThermalPreparation(1.0), family)
     with pytest.raises(ResourceError, match="thermal fluctuations of 25 qubits does not fit"):

@@ -12,7 +12,7 @@ from variational_cases import KEY, contrast_of, entangled, family_of, prepare
 from warned import warns
 
 from qep_qiskit.ansatz import hamiltonian_variational
-from qep_qiskit.errors import (
+from qep_qiskit.core.errors import (
     AnsatzError,
     ConfigError,
     NetworkError,
@@ -20,23 +20,23 @@ from qep_qiskit.errors import (
     UnconvergedWarning,
     UnresolvedContrastWarning,
 )
+from qep_qiskit.core.program import lower
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.evolution import energy_and_gradient, evolve
 from qep_qiskit.learning import Contrast
 from qep_qiskit.network import chain, complete, ring
 from qep_qiskit.preparation import (
     AdiabaticPreparation,
     ExactPreparation,
-    Family,
     FixedAnsatz,
+    HamiltonianFamily,
     HamiltonianVariational,
     HardwareEfficient,
-    Start,
     VariationalPreparation,
+    WarmStart,
     term_expectations,
 )
 from qep_qiskit.preparation.minimisers import SimulatedMinimiser
-from qep_qiskit.program import lower
-from qep_qiskit.seeds import Seeds
 
 BETA = 0.1
 INSTANCES = {case.name: case for case in load_instances()}
@@ -97,16 +97,16 @@ def bloch_angles(preparation, case):
     """Angles of the free product state that a preparation finds."""
     free = prepare(preparation, family_of(case))[0].states
     means = term_expectations(case.hamiltonian.groups, evolve(free.program, free.parameters))[0]
-    found = dict(zip(map(str, case.hamiltonian.words), means, strict=True))
+    found = dict(zip(map(str, case.hamiltonian.terms), means, strict=True))
     return np.array([np.arctan2(found[f"X{k}"], found[f"Z{k}"]) for k in range(case.network.num_qubits)])
 
 
 @pytest.mark.parametrize("name", FAR_FROM_PRODUCTS)
 def test_the_best_product_state_is_far_from_the_ground_state(name):
     case = FAR_FROM_PRODUCTS[name]
-    equilibria, _ = prepare(product(), family_of(case))
+    prepared_states, _ = prepare(product(), family_of(case))
     exact = ExactPreparation().solve(case.hamiltonian.groups, case.coefficients)
-    found = evolve(equilibria.states.program, equilibria.states.parameters)
+    found = evolve(prepared_states.states.program, prepared_states.states.parameters)
     assert 1 - abs(np.vdot(found[0], exact.vectors[0])) ** 2 > 0.3
 
 
@@ -160,10 +160,10 @@ def test_three_layers_give_the_exact_contrast_of_four_spins(case):
 @pytest.mark.deep(but=["chain4-1", "complete4-0"])
 @pytest.mark.parametrize("case", OF_FOUR_SPINS, ids=lambda case: case.name)
 def test_four_spins_to_a_ten_thousandth_in_few_evaluations(case):
-    equilibria, _ = prepare(hva(3, tolerance=2e-3), family_of(case))
-    error = (equilibria.report.energies[0, 0] - case.record["energy"]) / abs(case.record["energy"])
+    prepared_states, _ = prepare(hva(3, tolerance=2e-3), family_of(case))
+    error = (prepared_states.report.energies[0, 0] - case.record["energy"]) / abs(case.record["energy"])
     assert 0 <= error < 1e-4
-    assert equilibria.report.evaluations <= 100
+    assert prepared_states.report.evaluations <= 100
 
 
 @pytest.mark.deep
@@ -172,8 +172,8 @@ def test_four_spins_to_a_ten_thousandth_in_few_evaluations(case):
     [pytest.param(case, id=case.name, marks=[pytest.mark.slow] * (n < 2)) for n, case in enumerate(CHAINS_OF_EIGHT)],
 )
 def test_chains_of_eight_to_a_millionth(case):
-    equilibria, _ = prepare(hva(7, tolerance=1e-5), family_of(case))
-    error = (equilibria.report.energies[0, 0] - case.record["energy"]) / abs(case.record["energy"])
+    prepared_states, _ = prepare(hva(7, tolerance=1e-5), family_of(case))
+    error = (prepared_states.report.energies[0, 0] - case.record["energy"]) / abs(case.record["energy"])
     assert 0 <= error < 1e-6
 
 
@@ -182,10 +182,10 @@ def test_what_is_reported_is_what_the_states_have(case):
     """Energies, residuals and overlaps against matrices and differences of energies."""
     betas = (-0.2, 0.0, 0.2)
     family = family_of(case, betas)
-    equilibria, usage = prepare(hva(2, tolerance=1e-3), family)
-    states, report = equilibria.states, equilibria.report
+    prepared_states, usage = prepare(hva(2, tolerance=1e-3), family)
+    states, report = prepared_states.states, prepared_states.report
     vectors = evolve(states.program, states.parameters)
-    words = case.hamiltonian.words
+    words = case.hamiltonian.terms
     for phase, row in enumerate(family.rows()):
         matrix = sum_of_paulis(words, row, 4)
         assert report.energies[0, phase] == pytest.approx(np.vdot(vectors[phase], matrix @ vectors[phase]).real)
@@ -216,7 +216,7 @@ class AnglesMadeOfWeights:
     def __init__(self, case, depth=2):
         self.case, self.groups = case, case.hamiltonian.groups
         self.program = hamiltonian_variational(self.groups, depth)
-        sizes = [group.num_generators for group in self.groups] * depth
+        sizes = [group.num_terms for group in self.groups] * depth
         self.spread = np.repeat(np.eye(len(sizes)), sizes, axis=0)
         self.start = 0.3 * np.ones(len(sizes))
         self.depth = depth
@@ -261,8 +261,8 @@ def test_not_converged_is_a_result_with_reasons(limit):
     case = OF_FOUR_SPINS[0]
     detail = r"3 of 3 states, tolerance 1\.2e-04; sample 0, beta = "
     with warns(UnconvergedWarning, "states are not converged to preparation.tolerance", detail=detail) as found:
-        equilibria, _ = prepare(hva(3, max_evaluations=limit), family_of(case, (-0.1, 0.0, 0.1)))
-    report = equilibria.report
+        prepared_states, _ = prepare(hva(3, max_evaluations=limit), family_of(case, (-0.1, 0.0, 0.1)))
+    report = prepared_states.report
     assert len(found) == 1
     assert len(report.unconverged) == 3
     assert not report.minima
@@ -279,8 +279,8 @@ def test_not_converged_can_stop_the_run():
 def test_not_converged_can_be_passed_over():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        equilibria, _ = prepare(hva(3, max_evaluations=3, on_unconverged="go_on"), family_of(OF_FOUR_SPINS[0]))
-    assert len(equilibria.report.unconverged) == 1
+        prepared_states, _ = prepare(hva(3, max_evaluations=3, on_unconverged="go_on"), family_of(OF_FOUR_SPINS[0]))
+    assert len(prepared_states.report.unconverged) == 1
 
 
 def test_not_converged_states_are_counted_in_the_diagnostics():
@@ -298,9 +298,9 @@ def test_a_state_without_a_residual_is_not_converged():
         replace(family_of(case), free=case.coefficients * np.nan)
     broken = family_of(case)
     object.__setattr__(broken, "free", case.coefficients * np.nan)
-    equilibria, _ = prepare(hva(2, on_unconverged="go_on"), broken)
-    assert not equilibria.report.minima
-    assert len(equilibria.report.unconverged) == 1
+    prepared_states, _ = prepare(hva(2, on_unconverged="go_on"), broken)
+    assert not prepared_states.report.minima
+    assert len(prepared_states.report.unconverged) == 1
 
 
 @pytest.mark.parametrize(
@@ -331,7 +331,7 @@ def test_preparing_twice_gives_the_same_states():
 def test_free_states_of_an_earlier_stage_are_not_minimised_again():
     family = family_of(OF_FOUR_SPINS[2], (-0.1, 0.0, 0.1))
     first, _ = prepare(hva(3), replace(family, betas=np.zeros(1)))
-    second, _ = prepare(hva(3), family, Start(free=first.free))
+    second, _ = prepare(hva(3), family, WarmStart(free=first.free))
     whole, _ = prepare(hva(3), family)
     assert np.array_equal(second.states.parameters, whole.states.parameters)
     assert first.report.evaluations + second.report.evaluations == whole.report.evaluations
@@ -357,12 +357,12 @@ def test_nudged_states_start_from_their_neighbours_inwards(monkeypatch):
 def test_samples_that_were_never_met_start_cold_beside_those_that_were():
     rows = np.concatenate([case.coefficients for case in OF_FOUR_SPINS[:3]])
     groups = OF_FOUR_SPINS[0].hamiltonian.groups
-    family = Family.of_free(groups, rows, KEY)
+    family = HamiltonianFamily.of_free(groups, rows, KEY)
     cold, _ = prepare(hva(3), family)
     memory = {name: array.copy() for name, array in cold.memory.items()}
     for array in memory.values():
         array[1] = np.nan
-    mixed, _ = prepare(hva(3), family, Start(memory=memory))
+    mixed, _ = prepare(hva(3), family, WarmStart(memory=memory))
     assert np.array_equal(mixed.states.parameters[[0, 2]], cold.states.parameters[[0, 2]])
     assert mixed.report.energies == pytest.approx(cold.report.energies, abs=1e-7)
     assert mixed.report.evaluations > 20
@@ -382,7 +382,7 @@ def test_more_restarts_never_end_higher():
 def test_states_that_are_known_are_not_restarted():
     family = family_of(OF_FOUR_SPINS[0])
     first, _ = prepare(hva(3, restarts=3), family)
-    again, _ = prepare(hva(3, restarts=3), family, Start(memory=first.memory))
+    again, _ = prepare(hva(3, restarts=3), family, WarmStart(memory=first.memory))
     assert again.report.evaluations == 1
 
 
@@ -392,9 +392,9 @@ def test_the_circuit_of_the_states_is_the_programs(ansatz):
     from qiskit.quantum_info import SparsePauliOp, Statevector
 
     case = OF_FOUR_SPINS[4]
-    equilibria, _ = prepare(VariationalPreparation(ansatz=ansatz, seeds=Seeds(3)), family_of(case))
-    circuit = lower(equilibria.states.program).assign_parameters(equilibria.states.parameters[0])
+    prepared_states, _ = prepare(VariationalPreparation(ansatz=ansatz, seeds=Seeds(3)), family_of(case))
+    circuit = lower(prepared_states.states.program).assign_parameters(prepared_states.states.parameters[0])
     operator = case.network.hamiltonian(case.weights)
     assert isinstance(operator, SparsePauliOp)
     energy = Statevector(circuit).expectation_value(operator).real
-    assert energy == pytest.approx(equilibria.report.energies[0, 0], abs=1e-10)
+    assert energy == pytest.approx(prepared_states.report.energies[0, 0], abs=1e-10)

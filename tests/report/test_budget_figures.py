@@ -7,18 +7,18 @@ import pytest
 from budget_rows import BETAS, CONTRASTS, SHOTS, comparison_rows, gradient_rows, noise_rows, training_rows
 from matplotlib.colors import to_rgb
 
-from qep_qiskit.report.budget.beta_figures import bias_and_spread, rmse_against_beta
-from qep_qiskit.report.budget.charts import budget_charts
-from qep_qiskit.report.budget.comparison_figure import comparison_of_methods, side_by_side
-from qep_qiskit.report.budget.noise_figure import error_on_a_noisy_device
-from qep_qiskit.report.budget.shots_figures import (
+from qep_qiskit.budget.report.beta_figures import bias_and_standard_deviation, rmse_against_beta
+from qep_qiskit.budget.report.charts import budget_charts
+from qep_qiskit.budget.report.comparison_figure import comparison_of_methods, side_by_side
+from qep_qiskit.budget.report.noise_figure import error_on_a_noisy_device
+from qep_qiskit.budget.report.shots_figures import (
     cosine_against_shots,
     error_bar_calibration,
     groupings_against_shots,
     rmse_against_shots,
 )
-from qep_qiskit.report.budget.training_figure import training_against_shots
-from qep_qiskit.report.style import LOOKS, MITIGATION_LOOKS, ramp_looks
+from qep_qiskit.budget.report.training_figure import training_against_shots
+from qep_qiskit.report.style import LINE_STYLES, MITIGATION_STYLES, ramp_styles
 
 GRADIENT = gradient_rows()
 ALL = {
@@ -130,7 +130,7 @@ def test_without_a_model_points_are_joined():
 
 def test_a_bias_not_told_from_zero_is_an_upper_limit_at_the_most_shots():
     rows = [row | {"bias": 0.1, "bias_low": 0.0, "bias_high": 0.3} for row in gradient_rows(("symmetric",))]
-    figure = bias_and_spread(rows)
+    figure = bias_and_standard_deviation(rows)
     limits = {found.get_gid(): found for found in lines(figure, "limits") if found.get_xdata().size}
     assert list(limits) == ["bias 100k limits"]
     factor = rows[0]["relative_rmse"] / rows[0]["rmse"]
@@ -146,7 +146,7 @@ def test_cosine_axis_ends_at_one():
 
 def test_calibration_shows_both_kinds_of_error_bars_and_the_honest_line():
     figure = error_bar_calibration(GRADIENT)
-    assert line(figure, "symmetric chi2_per_dof").get_markerfacecolor() == LOOKS["symmetric"].color
+    assert line(figure, "symmetric chi2_per_dof").get_markerfacecolor() == LINE_STYLES["symmetric"].color
     assert line(figure, "symmetric chi2_without_signals").get_markerfacecolor() == "white"
     assert set(line(figure, "honest").get_ydata()) == {1.0}
 
@@ -224,17 +224,17 @@ def test_a_noisy_device_is_compared_at_all_its_shots():
     raw, mitigated = (line(figure, name) for name in ("fake_manila", "fake_manila, mitigated"))
     assert np.allclose(mitigated.get_xdata(), 2 * raw.get_xdata())
     assert figure.axes[0].get_xlabel() == "shots of one gradient, all counted"
-    names = [f"fake_manila, {k}" for k in range(len(MITIGATION_LOOKS))]
+    names = [f"fake_manila, {k}" for k in range(len(MITIGATION_STYLES))]
     many = [row | {"execution": name} for name in names for row in rows if row["execution"] == "ideal"]
     drawn = [line(error_on_a_noisy_device(many), name) for name in names]
     assert len({(one.get_color(), one.get_marker()) for one in drawn}) == len(names)
 
 
 def test_looks_differ_in_lightness_too():
-    contrasts = [LOOKS[name] for name in ("symmetric", "one-sided +", "one-sided −", "four-point")]
-    for looks in (contrasts, [LOOKS["ideal"], *MITIGATION_LOOKS[:4]], ramp_looks(6)):
+    contrasts = [LINE_STYLES[name] for name in ("symmetric", "one-sided +", "one-sided −", "four-point")]
+    for looks in (contrasts, [LINE_STYLES["ideal"], *MITIGATION_STYLES[:4]], ramp_styles(6)):
         values = sorted(lightness(look.color) for look in looks)
         assert min(np.diff(values)) > 0.05
         assert len({look.marker for look in looks}) == len(looks)
-    values = [lightness(look.color) for look in ramp_looks(6)]
+    values = [lightness(look.color) for look in ramp_styles(6)]
     assert values == sorted(values, reverse=True)

@@ -13,9 +13,8 @@ import pytest
 from budget_rows import FACTS, comparison_rows, gradient_rows, noise_rows, training_rows
 from rich.console import Console
 
-from qep_qiskit.report.budget import write_budget_report
-from qep_qiskit.report.budget.charts import budget_charts
-from qep_qiskit.report.budget.page import page_html
+from qep_qiskit.budget.report.charts import budget_charts
+from qep_qiskit.budget.report.page import page_html, write_budget_report
 
 STUDIES = {
     "gradient": gradient_rows(("one_sided", "symmetric"), (0.1, 0.4), (10, 1000)),
@@ -171,7 +170,7 @@ def test_an_interrupted_report_leaves_the_old_page(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "disk full")
 
-    monkeypatch.setattr("qep_qiskit.files._write_all", full)
+    monkeypatch.setattr("qep_qiskit.core.files._write_all", full)
     with pytest.raises(OSError, match="disk full"):
         write_budget_report(tmp_path, FACTS)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("index.html", "old")]
@@ -185,11 +184,11 @@ def test_the_script_is_the_one_that_the_page_allows():
 
 
 def test_parts_of_the_page_belong_to_the_wheel():
-    folder = resources.files("qep_qiskit.report.budget")
+    folder = resources.files("qep_qiskit.budget.report")
     parts = [part.name for part in folder.iterdir() if part.is_file() and not part.name.endswith(".py")]
     assert sorted(parts) == ["page.css", "page.html.j2", "page.js"]
     pyproject = Path(__file__).parents[2] / "pyproject.toml"
-    declared = tomllib.loads(pyproject.read_text())["tool"]["setuptools"]["package-data"]["qep_qiskit.report.budget"]
+    declared = tomllib.loads(pyproject.read_text())["tool"]["setuptools"]["package-data"]["qep_qiskit.budget.report"]
     assert all(any(fnmatch(part, pattern) for pattern in declared) for part in parts)
 
 

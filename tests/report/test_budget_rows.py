@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from budget_rows import BETAS, SHOTS, gradient_row, gradient_rows
 
-from qep_qiskit.report.budget.rows import (
+from qep_qiskit.budget.report.rows import (
     best_beta_of_model,
     best_rows,
     contrast_name,

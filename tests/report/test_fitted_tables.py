@@ -10,11 +10,7 @@ from qiskit import QuantumCircuit
 from rich.console import Console
 
 import qep_qiskit
-from qep_qiskit.cli.circuits import NamedCircuit
-from qep_qiskit.cli.circuits import _table as circuits_table
-from qep_qiskit.cli.jobs import _table as jobs_table
-from qep_qiskit.learning.locality import LocalReading
-from qep_qiskit.report.budget.cells import (
+from qep_qiskit.budget.report.cells import (
     answers_table,
     comparison_table,
     noise_table,
@@ -22,10 +18,14 @@ from qep_qiskit.report.budget.cells import (
     study_table,
     training_table,
 )
-from qep_qiskit.report.budget.rows import main_cut
+from qep_qiskit.budget.report.rows import main_cut
+from qep_qiskit.cli.circuits import NamedCircuit
+from qep_qiskit.cli.circuits import _table as circuits_table
+from qep_qiskit.cli.jobs import _table as jobs_table
+from qep_qiskit.learning.locality import LocalMeasurement
+from qep_qiskit.plan.tables import allocation_table, cost_table, savings_table, transpilation_table
 from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.report.locality_table import locality_table
-from qep_qiskit.report.plan_tables import cost_table, placement_table, savings_table, shares_table
 from qep_qiskit.report.tables import gradient_table, grid_table, prediction_table, training_summary
 
 WEIGHT = {"name": "spring_12[10,11]", "value": 0.51234, "gradient": -0.01234, "standard_error": 0.00213}
@@ -104,10 +104,10 @@ TABLES = {
     "sweep": lambda: grid_table([POINT], list(POINT)[:2], list(POINT)[3:9], title="sweep"),
     "summary": lambda: training_summary(SUMMARY, title="xor"),
     "costs of a plan": lambda: cost_table(PLAN, title="xor on fake_torino"),
-    "shares of a plan": lambda: shares_table(PLAN),
-    "placement": lambda: placement_table(PROGRAM),
+    "shares of a plan": lambda: allocation_table(PLAN),
+    "placement": lambda: transpilation_table(PROGRAM),
     "savings": lambda: savings_table([SAVING]),
-    "locality": lambda: locality_table([LocalReading(weight="J[10,11]", group="Z", products=((10, 11),) * 9)]),
+    "locality": lambda: locality_table([LocalMeasurement(weight="J[10,11]", group="Z", products=((10, 11),) * 9)]),
     "circuits": lambda: circuits_table(NAMED, "xor"),
     "jobs": lambda: jobs_table([JOB], "jobs of runs/xor"),
     "study": lambda: study_table(main_cut(gradient_rows())).for_terminal(),

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from qep_qiskit.errors import QepError
+from qep_qiskit.core.errors import QepError
 from qep_qiskit.report import learning_curve, save_figure
 
 Record = dict[str, object]

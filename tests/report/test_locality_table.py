@@ -6,9 +6,9 @@ import pytest
 from cases import SMALL_GRAPHS, random_network
 from rich.console import Console
 
-from qep_qiskit.cost import LossOnExpectations
-from qep_qiskit.learning.locality import LocalReading, locality
-from qep_qiskit.nudge import NudgedHamiltonian
+from qep_qiskit.learning.locality import LocalMeasurement, locality
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.report.locality_table import locality_table
 
 
@@ -41,5 +41,5 @@ def test_many_weights_are_counted_by_kind(rng):
 @pytest.mark.parametrize("count", [5, 200])
 def test_long_sums_are_cut(count):
     products = tuple((k, k + 1) for k in range(count))
-    lines = shown([LocalReading(weight="a", group="Z", products=products)])
+    lines = shown([LocalMeasurement(weight="a", group="Z", products=products)])
     assert f"a Z 0 1, 1 2, 2 3, 3 4, ... ({count - 4} more)" in lines

@@ -12,7 +12,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
 from numpy.typing import ArrayLike, NDArray
 
-from qep_qiskit.errors import NetworkError
+from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.report import NetworkView, network_picture, save_figure
 
 Edges = list[tuple[int, int]]

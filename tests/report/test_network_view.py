@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 from cases import random_network
 
+from qep_qiskit.continuous.springs import SpringNetwork
+from qep_qiskit.core.operators import PauliString, sparse_pauli_op
 from qep_qiskit.network import (
     ClampedInputs,
     Interaction,
     IsingNetwork,
     PauliNetwork,
-    SpringNetwork,
-    Start,
+    WeightInitialisation,
     chain,
     complete,
     ring,
 )
-from qep_qiskit.operators import PauliWord, sparse_pauli_op
 from qep_qiskit.report.network_view import network_view
 
 
@@ -26,7 +26,7 @@ def state(before, after):
 
 
 def part(texts, weight=None, index=None, size=3, sign=-1.0):
-    operator = sparse_pauli_op([(PauliWord.parse(text), sign) for text in texts], size)
+    operator = sparse_pauli_op([(PauliString.parse(text), sign) for text in texts], size)
     return Interaction(operator=operator, weight=weight, input=index)
 
 
@@ -93,8 +93,8 @@ def test_springs_are_shown_with_anchors_and_forces(rng):
         clamped=(0,),
         inputs=((0, 0),),
         anchored=(1, 2),
-        forces=Start(mean=0.0),
-        springs=Start(distribution="uniform", low=0.5, high=1.5, minimum=1e-3),
+        forces=WeightInitialisation(mean=0.0),
+        springs=WeightInitialisation(distribution="uniform", low=0.5, high=1.5, minimum=1e-3),
     )
     before = rng.uniform(0.5, 1.5, size=network.layout.num_weights)
     view = network_view(network, state(before, 2 * before), ("a",))

@@ -4,13 +4,13 @@ import pytest
 
 from qep_qiskit.report import save_figure, save_for_print
 from qep_qiskit.report.log_axis import log_axis, short_count
-from qep_qiskit.report.style import figure_bytes, house_style, new_figure
+from qep_qiskit.report.style import figure_bytes, figure_style, new_figure
 
 BEGINNINGS = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}
 
 
 def make_figure():
-    with house_style():
+    with figure_style():
         figure = new_figure(3.0, 2.0)
         axis = figure.subplots()
         axis.plot([1, 10, 1000], [0.01, 0.3, 2.0], label="$5 {a}")
@@ -51,7 +51,7 @@ def test_log_axes_show_plain_numbers():
 
 @pytest.mark.parametrize("values", [[0.3], [2.0, 2.1], [], [0.0, -1.0, float("nan"), 5.0]])
 def test_narrow_ranges_show_at_least_two_ticks(values):
-    with house_style():
+    with figure_style():
         figure = new_figure(3.0, 2.0)
         axis = figure.subplots()
         log_axis(axis, "y", values)

@@ -2,12 +2,12 @@
 
 import pytest
 
+from qep_qiskit.budget.noise import cancellation_rows, noise_rows, noisy_setups
+from qep_qiskit.budget.setup import setup_of
+from qep_qiskit.budget.study import Study
 from qep_qiskit.config import from_file
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.studies.budget_noise import cancellation_rows, noise_rows, noisy_setups
-from qep_qiskit.studies.budget_setup import setup_of
-from qep_qiskit.studies.gradient import Study
-from qep_qiskit.studies.pool import open_pool
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.runs.pool import open_pool
 
 CONFIG = """
 seed = 3

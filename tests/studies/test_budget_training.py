@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from cases import XOR_ON_TWO_SPINS
 
+from qep_qiskit.budget.setup import setup_of
+from qep_qiskit.budget.study import Study
+from qep_qiskit.budget.training import check_training, training_points, training_rows, work_on_run
 from qep_qiskit.config import from_file
-from qep_qiskit.errors import ConfigError, RunFolderError
+from qep_qiskit.core.errors import ConfigError, RunFolderError
 from qep_qiskit.learning.exact_gradient import exact_gradient
-from qep_qiskit.studies.budget_setup import setup_of
-from qep_qiskit.studies.budget_training import check_training, training_points, training_rows, work_on_run
-from qep_qiskit.studies.gradient import Study
-from qep_qiskit.studies.pool import open_pool
-from qep_qiskit.studies.workers import WorkStopped
+from qep_qiskit.runs.pool import open_pool
+from qep_qiskit.runs.workers import WorkStopped
 
 CONFIG = (
     "seed = 3\n"
@@ -130,7 +130,7 @@ def test_stopped_runs_go_on(studied, tmp_path, config, monkeypatch):
     point = training_points(experiment.config, tmp_path / "runs")[0]
     (tmp_path / "runs").mkdir()
     looks = iter([False] * 9 + [True] * 1000)
-    monkeypatch.setattr("qep_qiskit.studies.training.stop_wanted", lambda: next(looks))
+    monkeypatch.setattr("qep_qiskit.runs.training.stop_wanted", lambda: next(looks))
     with pytest.raises(WorkStopped):
         work_on_run(point)
     monkeypatch.undo()

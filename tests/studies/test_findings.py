@@ -7,13 +7,13 @@ import pytest
 from budget_rows import comparison_rows, gradient_row, training_rows
 
 from qep_qiskit.budget.gradient_study import StudyPilot
-from qep_qiskit.learning import ErrorModel
-from qep_qiskit.studies.findings import (
+from qep_qiskit.budget.summary_sentences import (
     comparison_sentences,
     gradient_sentences,
     noise_sentences,
     training_sentences,
 )
+from qep_qiskit.learning import ErrorModel
 
 
 def pilot(order, squared, variance, *, resolved=True):

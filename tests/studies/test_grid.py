@@ -6,9 +6,9 @@ import random
 import pytest
 
 from qep_qiskit.config import load_config
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.studies.averages import averaged
-from qep_qiskit.studies.grid import check_points, grid, parse_axis
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.runs.averages import averaged
+from qep_qiskit.runs.grid import check_points, grid, parse_axis
 
 XOR = '[task]\nkind = "xor"\n[network]\nnum_spins = 2\n[preparation]\nkind = "exact"\n'
 

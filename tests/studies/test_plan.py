@@ -9,14 +9,14 @@ from qiskit.circuit.library import CZGate, Measure, RZGate, SXGate, XGate
 from qiskit.providers.fake_provider import GenericBackendV2
 
 from qep_qiskit.config import build, check_config
-from qep_qiskit.errors import ConfigError, ResourceError
+from qep_qiskit.core.errors import ConfigError, ResourceError
+from qep_qiskit.device.pubs import DeviceCircuits as SentCircuits
+from qep_qiskit.device.usage import require_qpu_seconds
 from qep_qiskit.execution.on_device import fractional_device, payload_of_job
-from qep_qiskit.execution.pubs import DeviceCircuits as SentCircuits
-from qep_qiskit.execution.usage import require_qpu_seconds
-from qep_qiskit.studies.plan import cost_of, plan_requests, plan_run
-from qep_qiskit.studies.plan_circuits import DeviceCircuits
-from qep_qiskit.studies.plan_requests import record_run
-from qep_qiskit.studies.plan_savings import savings
+from qep_qiskit.plan.circuits import DeviceCircuits
+from qep_qiskit.plan.estimate import cost_of, plan_requests, plan_run
+from qep_qiskit.plan.requests import record_run
+from qep_qiskit.plan.savings import savings
 
 SMALL = {
     "name": "small",
@@ -72,8 +72,8 @@ class Counter:
         self.jobs += 1
         return self.inner.submit(request)
 
-    def collect(self, ticket):
-        return self.inner.collect(ticket)
+    def collect(self, job_handle):
+        return self.inner.collect(job_handle)
 
 
 @pytest.mark.parametrize(

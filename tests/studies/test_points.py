@@ -7,8 +7,9 @@ import signal
 import pool_work
 import pytest
 
-from qep_qiskit.errors import ConfigError, RunFolderError, WorkerLostError
-from qep_qiskit.studies import PointStore, StudyStopped, open_pool, run_points
+from qep_qiskit.core.errors import ConfigError, RunFolderError, WorkerLostError
+from qep_qiskit.runs.points import PointStore, run_points
+from qep_qiskit.runs.pool import StudyStopped, open_pool
 
 NUMBERS = range(8)
 

@@ -4,8 +4,8 @@ import math
 import numpy as np
 import pytest
 
-from qep_qiskit.errors import ConfigError, ResourceError, RunFolderError
-from qep_qiskit.studies import require_table_format, write_table
+from qep_qiskit.core.errors import ConfigError, ResourceError, RunFolderError
+from qep_qiskit.runs.table import require_table_format, write_table
 
 ROWS = [
     {"point": "a,b", "shots": 1, "loss": 0.1 + 0.2, "bounded": True, "edges": [[0, 1]], "test": None},

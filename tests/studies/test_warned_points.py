@@ -2,7 +2,7 @@
 
 import json
 
-from qep_qiskit.studies.warned_points import warned_runs, warned_sentences
+from qep_qiskit.runs.warned_points import warned_runs, warned_sentences
 
 NOISY, JUMP = ["NoisyGradientWarning", "warning", 30], ["BranchJumpWarning", "note", 2]
 

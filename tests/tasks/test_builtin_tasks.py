@@ -3,19 +3,9 @@ import sys
 import numpy as np
 import pytest
 
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.seeds import Seeds
-from qep_qiskit.tasks import (
-    digits,
-    digits_task,
-    moons,
-    moons_task,
-    no_data_task,
-    parity,
-    parity_task,
-    xor,
-    xor_task,
-)
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.tasks import digits, digits_task, moons, moons_task, no_data_task, parity, parity_task, xor, xor_task
 
 
 def test_xor():

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from qep_qiskit.errors import DataError
+from qep_qiskit.core.errors import DataError
 from qep_qiskit.tasks import Dataset, Scaling, Task
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qep_qiskit.errors import DataError
+from qep_qiskit.core.errors import DataError
 from qep_qiskit.tasks.label_check import found_classes
 
 

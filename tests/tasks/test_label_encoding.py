@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from qep_qiskit.errors import ConfigError, DataError
+from qep_qiskit.core.errors import ConfigError, DataError
 from qep_qiskit.tasks import decode, default_num_targets, encode_labels
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from reference import ground, pauli_matrix
 
-from qep_qiskit.errors import ConfigError
-from qep_qiskit.seeds import Seeds
-from qep_qiskit.tasks import cluster_phases, phases_task
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.tasks import cluster_phases, phase_diagram_task
 
 PATCHES = [[1.0, 0.5, 0.4], [2.5, 0.5, 0.4], [0.5, 3.0, 0.4]]
 
@@ -61,7 +61,7 @@ def test_gap_of_an_open_phase_boundary_closes_where_the_labels_change():
 
 
 def test_task_has_one_hot_targets_and_a_test_part_of_its_own():
-    task = phases_task(50, 20, seeds=Seeds(3), patches=PATCHES)
+    task = phase_diagram_task(50, 20, seeds=Seeds(3), patches=PATCHES)
     assert (task.train.num_samples, task.test.num_samples, task.train.num_targets) == (50, 20, 3)
     assert task.train.classes == ("cluster", "ferromagnet", "paramagnet")
     assert np.array_equal(np.argmax(task.train.targets, axis=1), task.train.labels)
@@ -73,7 +73,7 @@ def test_task_has_one_hot_targets_and_a_test_part_of_its_own():
 
 
 def test_the_same_seed_gives_the_same_points():
-    one, again, other = (phases_task(10, 5, seeds=Seeds(seed)) for seed in (1, 1, 2))
+    one, again, other = (phase_diagram_task(10, 5, seeds=Seeds(seed)) for seed in (1, 1, 2))
     assert np.array_equal(one.train.inputs, again.train.inputs)
     assert not np.array_equal(one.train.inputs, other.train.inputs)
 

@@ -4,7 +4,7 @@ import warnings
 import numpy as np
 import pytest
 
-from qep_qiskit.errors import ConfigError, DataError
+from qep_qiskit.core.errors import ConfigError, DataError
 from qep_qiskit.tasks import Scaling
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from qep_qiskit.errors import ConfigError, DataError
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.core.errors import ConfigError, DataError
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.tasks import RawTable, load_task, save_task, scale_targets, task_from_table
 
 SPIN = np.array([[-1.0, 1.0]])

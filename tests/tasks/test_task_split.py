@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from qep_qiskit.errors import ConfigError, DataError
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.core.errors import ConfigError, DataError
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.tasks import RawTable, split
 
 

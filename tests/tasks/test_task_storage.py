@@ -5,8 +5,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from qep_qiskit.errors import RunFolderError
-from qep_qiskit.seeds import Seeds
+from qep_qiskit.core.errors import RunFolderError
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.tasks import csv_task, load_task, no_data_task, save_task, xor_task
 
 TABLE = "a,b,y,z\n0.1,3,x,0.25\n0.7,-4,w,-0.5\n1e-9,5,\u00e9,0.1\n2,6,x,0.2\n3,7,w,0.3\n4,8,\u00e9,0.4\n"

@@ -12,19 +12,19 @@ from qiskit.circuit import Parameter
 from qiskit_aer.primitives import SamplerV2
 from reference import random_states
 
-from qep_qiskit.cost import LossOnExpectations, OperatorCost
-from qep_qiskit.errors import DegenerateGroundStateWarning
+from qep_qiskit.core.errors import DegenerateGroundStateWarning
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.program import Layer, LayerProgram, lower, to_circuit_per_gate
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.execution.aer import AerExecutor, aer_sampler_executor
 from qep_qiskit.learning import Contrast, GradientDescent, GradientEstimator, Schedule, Update
-from qep_qiskit.measurement import drive, measure
-from qep_qiskit.network import IsingNetwork, Start, chain
-from qep_qiskit.nudge import NudgedHamiltonian
-from qep_qiskit.operators import CommutingGroup, LocalBasis
+from qep_qiskit.measurement import measure, run_measurements
+from qep_qiskit.network import IsingNetwork, WeightInitialisation, chain
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation
-from qep_qiskit.prepared import CircuitStates
-from qep_qiskit.program import Layer, LayerProgram, lower, lower_per_gate
-from qep_qiskit.seeds import Seeds
 
 SEED_STEP = 2113
 
@@ -62,7 +62,7 @@ def differences(executor, hamiltonian, weights, shots, repeats):
     def once(step, shots):
         key = RequestKey("trap", step)
         work = measure(groups, prepared, shape=(1, 2), phases={0: [0, 1], 1: [0, 1]}, shots=[shots] * 2, key=key)
-        means = drive(work, executor if shots else AerExecutor(Seeds(0)))[0].means[0]
+        means = run_measurements(work, executor if shots else AerExecutor(Seeds(0)))[0].means[0]
         return means[1] - means[0], ((1 - means**2) / (shots or 1)).sum(axis=0)
 
     exact, variance = once(0, None)
@@ -116,9 +116,9 @@ def every_rotation(rng):
     )
 
 
-@pytest.mark.parametrize("lowering", [lower, lower_per_gate])
-def test_trap_2_lowering_knows_only_rotations_that_bind_rightly(lowering, rng):
-    circuit = lowering(every_rotation(rng))
+@pytest.mark.parametrize("synthesis", [lower, to_circuit_per_gate])
+def test_trap_2_lowering_knows_only_rotations_that_bind_rightly(synthesis, rng):
+    circuit = synthesis(every_rotation(rng))
     assert {instruction.operation.name for instruction in circuit.data} <= EMITTED
     assert {i.operation.name for i in circuit.data if is_parametrised(i)} == {"rx", "ry", "rz", "rxx", "rzz"}
 
@@ -127,9 +127,9 @@ def is_parametrised(instruction):
     return any(getattr(parameter, "parameters", None) for parameter in instruction.operation.params)
 
 
-@pytest.mark.parametrize("lowering", [lower, lower_per_gate])
-def test_trap_2_values_bound_by_a_pub_are_values_bound_before(lowering, rng):
-    circuit = lowering(every_rotation(rng))
+@pytest.mark.parametrize("synthesis", [lower, to_circuit_per_gate])
+def test_trap_2_values_bound_by_a_pub_are_values_bound_before(synthesis, rng):
+    circuit = synthesis(every_rotation(rng))
     circuit.measure_all()
     values = rng.normal(size=(3, circuit.num_parameters))
     together = SamplerV2(seed=5).run([(circuit, values)], shots=2000).result()[0].data.meas.array
@@ -177,9 +177,15 @@ def test_trap_9_a_bias_ends_it():
     assert not hamiltonian.flip_symmetric(network.weights_from(named), NO_INPUTS).any()
 
 
-@pytest.mark.parametrize(("fields", "frozen_out"), [({}, False), ({"fields": Start(mean=1.0)}, True)])
+@pytest.mark.parametrize(("fields", "frozen_out"), [({}, False), ({"fields": WeightInitialisation(mean=1.0)}, True)])
 def test_trap_10_fields_keep_a_floor_unless_it_is_taken_away(fields, frozen_out):
-    network = IsingNetwork(graph=chain(2), outputs=(1,), couplings=Start(mean=0.2), biases=Start(mean=0.2), **fields)
+    network = IsingNetwork(
+        graph=chain(2),
+        outputs=(1,),
+        couplings=WeightInitialisation(mean=0.2),
+        biases=WeightInitialisation(mean=0.2),
+        **fields,
+    )
     hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error((0, 1), 2))
     estimator = GradientEstimator(
         hamiltonian=hamiltonian, preparation=ExactPreparation(), contrast=Contrast(beta=0.05), shots=None
@@ -189,7 +195,7 @@ def test_trap_10_fields_keep_a_floor_unless_it_is_taken_away(fields, frozen_out)
     options = {"total_steps": 60, "trainable": network.layout.trainable(), "bounds": network.layout.bounds()}
     for step in range(60):
         work = estimator.estimate(weights, NO_INPUTS, targets, RequestKey("trap", step))
-        weights, _ = update.apply(weights, drive(work, executor)[0].gradient, {}, step=step, **options)
+        weights, _ = update.apply(weights, run_measurements(work, executor)[0].gradient, {}, step=step, **options)
     lowest = weights[network.layout.slice_of("h")].min()
     assert (lowest < 0.09) if frozen_out else (lowest == 0.1)
 
@@ -210,5 +216,5 @@ def test_trap_14_a_state_is_evolved_once_for_all_groups(rng, monkeypatch):
     monkeypatch.setattr(executor._simulator, "run", counting)
     every = {0: range(5), 1: range(5)}
     work = measure(network.groups, prepared, shape=(1, 5), phases=every, shots=[10, 10], key=RequestKey("trap", 0))
-    drive(work, executor)
+    run_measurements(work, executor)
     assert evolved == [5]

@@ -10,13 +10,13 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.primitives import SamplerV2
 from scipy.stats import multinomial
 
-from qep_qiskit.errors import ConfigError, ResultError
-from qep_qiskit.execution import Readout, Request, RequestKey, SamplerExecutor
+from qep_qiskit.core.errors import ConfigError, ResultError
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution import GroupMeasurement, Request, RequestKey, SamplerExecutor
 from qep_qiskit.execution.repeats import Repeats, _log_chance_of_agreement, _Row
 from qep_qiskit.network import chain
+from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation import AdiabaticPreparation
-from qep_qiskit.prepared import CircuitStates
-from qep_qiskit.seeds import Seeds
 
 
 def runtime_sampler(**simulator):
@@ -75,7 +75,7 @@ PROGRAM = AdiabaticPreparation(total_time=1.5, steps=3).program(NETWORK.groups)
 
 def sampled(executor, step, shots=200, scale=1.0, states=2):
     rows = NETWORK.coefficients(WEIGHTS * scale, NO_INPUTS) * np.linspace(0.9, 1.1, states)[:, None]
-    readouts = tuple(Readout(group=group, states=np.arange(states), shots=shots) for group in NETWORK.groups)
+    readouts = tuple(GroupMeasurement(group=group, states=np.arange(states), shots=shots) for group in NETWORK.groups)
     prepared = CircuitStates(program=PROGRAM, parameters=rows)
     request = Request(key=RequestKey("train", step), prepared=prepared, readouts=readouts)
     return executor.collect(executor.submit(request)).outcomes[0]

@@ -1,0 +1,150 @@
+"""Noise beyond shots: the gradient study on a noisy device beside the ideal one, raw and with its errors mitigated.
+
+Errors are counted from the gradient of the same circuits without noise. Error signals are taken as known, so that
+repeats differ by shots alone and the noisy states of a point are simulated once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from qep_qiskit.budget.points import setting_of, setting_point
+from qep_qiskit.budget.problem import GradientProblem, with_known_signals
+from qep_qiskit.budget.setup import BudgetSetup, ideal, problem_of
+from qep_qiskit.budget.study import GradientStudy, Study
+from qep_qiskit.config import Config
+from qep_qiskit.config.backend import Backend
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.execution import RequestKey
+from qep_qiskit.learning import Contrast
+from qep_qiskit.measurement import StateMoments, run_measurements
+from qep_qiskit.runs.points import Point, Row, run_points
+
+_CONTRASTS = ("symmetric", "one_sided")
+
+
+def noisy_setups(setup: BudgetSetup, config: Config) -> dict[str, BudgetSetup]:
+    """The ideal study, the noisy one, and that with each of the mitigations of `budget.noise`, by name.
+
+    Args:
+        setup: As configured; if that is ideal, the backend of `budget.noise` takes its place.
+        config: The keys of the study.
+
+    Raises:
+        ConfigError: Exact states are sampled without circuits, so there is no noise; or two mitigations have one name.
+    """
+    kind = setup.config["preparation"]["kind"]
+    if kind in ("exact", "thermal"):
+        raise ConfigError(
+            f"--study noise: {kind} states are sampled without circuits and see no noise; use preparation.kind = "
+            "'adiabatic' or 'variational'"
+        )
+    execution = dict(setup.config["execution"])
+    if execution["noise"] is None and not Backend.named(execution["backend"]).is_snapshot:
+        execution |= {"backend": _device(config.budget.noise.backend), "method": "automatic"}
+    name = "noisy" if execution["noise"] is not None else execution["backend"]
+    tables = {name: {"readout": "none"}} | {f"{name}, {own}": keys for own, keys in _mitigations(config).items()}
+    noisy = {label: _with(setup, execution | {"mitigation": keys}) for label, keys in tables.items()}
+    return {"ideal": ideal(setup), **noisy}
+
+
+def _mitigations(config: Config) -> dict[str, dict[str, Any]]:
+    """Keys of `execution.mitigation` by the names of the study."""
+    study, found = config.budget.noise, {}
+    for one in study.mitigations:
+        keys = one.model_dump(exclude={"name"})
+        if one.name in found:
+            raise ConfigError(f"budget.noise.mitigations: two are named '{one.name}'; give each a name of its own")
+        if keys["readout"] != "none" and keys["calibration_shots"] is None:
+            keys["calibration_shots"] = study.calibration_shots
+        found[one.name] = keys
+    return found
+
+
+def _device(backend: str) -> str:
+    if Backend.named(backend).kind != "snapshot":
+        raise ConfigError(
+            f"budget.noise.backend: expected a noisy device such as 'fake_manila', got '{backend}'; other noise goes "
+            "into execution.noise"
+        )
+    return backend
+
+
+def _with(setup: BudgetSetup, execution: Mapping[str, Any]) -> BudgetSetup:
+    config = {**setup.config, "execution": dict(execution)}
+    return BudgetSetup(config=config, task=setup.task, weights=setup.weights)
+
+
+def noise_rows(study: Study, setups: Mapping[str, BudgetSetup]) -> list[Row]:
+    """Points of the grid on every setup, with the same nudges, chosen by ideal pilots."""
+    contrasts = [name for name in _CONTRASTS if name in study.config.contrasts] or ["symmetric"]
+    config = study.config.model_copy(update={"contrasts": contrasts, "reference": "prepared"})
+    guide = GradientStudy.begun(replace(study, setup=setups["ideal"], config=config))
+    rows: list[Row] = []
+    for name, setup in setups.items():
+        points = [
+            setting_point(setup, setting_of(contrast, beta, shots, signals="known"), config.repeats, None)
+            for contrast in config.contrasts
+            for beta in guide.betas(contrast)
+            for shots in config.shots
+        ]
+        own = replace(study, setup=setup, config=config)
+        rows += [{**row, "execution": name} for row in own.rows(points)]
+    return rows
+
+
+def cancellation_rows(study: Study, setups: Mapping[str, BudgetSetup]) -> list[Row]:
+    """How much of a device's error is common to +beta and -beta, without shots, for every nudge of the study."""
+    guide = GradientStudy.begun(replace(study, setup=setups["ideal"]))
+    contrast = "symmetric" if "symmetric" in guide.pilots else next(iter(guide.pilots))
+    found: list[Row] = []
+    for name, setup in setups.items():
+        if name == "ideal":
+            continue
+        points: list[Point] = [
+            {"key": f"cancellation {beta:g} {setup.digest}", "beta": beta} for beta in guide.betas(contrast)
+        ]
+        work = partial(_cancellation, setup, setups["ideal"])
+        rows = run_points(points, work, study.store, study.pool, study.progress)
+        found += [{"execution": name, **row} for row in rows]
+    return found
+
+
+def _cancellation(noisy: BudgetSetup, clean: BudgetSetup, point: Point) -> Row:
+    """Norms over all terms and samples of the errors of <A> at +beta and -beta, and of their difference."""
+    beta = float(point["beta"])
+    reference = with_known_signals(problem_of(clean, "prepared"))
+    measured = problem_of(noisy, "prepared")
+    found = _moments(replace(reference, executor=measured.executor, estimator=_like(reference, measured)), beta)
+    error = found.means - _moments(reference, beta).means
+    each = float(np.sqrt((error**2).sum(axis=(0, 2)).mean()))
+    difference = float(np.sqrt(((error[:, 1] - error[:, 0]) ** 2).sum()))
+    return {
+        "beta": beta,
+        "error": each,
+        "error_of_difference": difference,
+        "common": difference / each if each else 0.0,
+    }
+
+
+def _like(reference: GradientProblem, measured: GradientProblem) -> Any:
+    return replace(
+        reference.estimator,
+        mitigation=measured.estimator.mitigation,
+        extrapolation=measured.estimator.extrapolation,
+    )
+
+
+def _moments(problem: GradientProblem, beta: float) -> StateMoments:
+    mitigation = problem.estimator.mitigation
+    exact = None if mitigation is None else replace(mitigation, shots=None)
+    estimator = replace(problem.estimator, shots=None, contrast=Contrast(beta=beta), mitigation=exact)
+    key = RequestKey("cancellation", 0)
+    betas = np.array([-beta, beta])
+    work = estimator.phases(problem.weights, problem.inputs, problem.targets, key, betas, quiet=True)
+    return run_measurements(work, problem.executor)[0].moments

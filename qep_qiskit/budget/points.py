@@ -1,0 +1,170 @@
+"""The points of a shot-noise study, and the work on each: pilots, ways to measure a contrast, and other methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from qep_qiskit.budget.baselines import SPSA, FiniteDifferences
+from qep_qiskit.budget.gradient_study import (
+    CountingExecutor,
+    Setting,
+    StudyPilot,
+    check_contrasts,
+    measure_setting,
+    repeated,
+    study_pilot,
+)
+from qep_qiskit.budget.parameter_shift import ParameterShift, exact_angle_gradient
+from qep_qiskit.budget.problem import CachedStates, GradientProblem
+from qep_qiskit.budget.setup import BudgetSetup, problem_of
+from qep_qiskit.budget.statistics import point_statistics
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution import RequestKey
+from qep_qiskit.learning import of_sign
+from qep_qiskit.measurement import run_measurements
+from qep_qiskit.preparation import HamiltonianFamily, WarmStart
+from qep_qiskit.runs.points import Point, Row, Work
+
+_PILOT_LEVELS = 6
+
+
+def setting_of(contrast: str, beta: float, shots: int, **others: Any) -> Setting:
+    """A setting by the study's name of its contrast; beta is positive."""
+    kind, sign = of_sign(contrast)
+    return Setting(contrast=kind, beta=sign * beta, shots=shots, **others)
+
+
+def pilot_point(setup: BudgetSetup, setting: Setting, shots: int) -> Point:
+    """The pilot of a contrast, a grouping and a kind of signals."""
+    sign = "-" if setting.beta < 0 else "+"
+    name = f"pilot {setting.contrast}{sign} {setting.grouping} {setting.signals}"
+    return {"key": f"{name} {setup.digest}", "kind": "pilot", "setting": asdict(setting), "shots": shots}
+
+
+def check_point(setup: BudgetSetup, setting: Setting) -> Point:
+    """The check of a recommendation: its contrast at its own nudge and at half of it."""
+    return {"key": f"check {setting.key} {setup.digest}", "kind": "check", "setting": asdict(setting)}
+
+
+def setting_point(setup: BudgetSetup, setting: Setting, repeats: int, pilot: StudyPilot | None, **labels: Any) -> Point:
+    """One way to measure a contrast; labels go into its row."""
+    return {
+        "key": f"{setting.key} x {repeats} {setup.digest}" + "".join(f" {value}" for value in labels.values()),
+        "kind": "setting",
+        "setting": asdict(setting),
+        "repeats": repeats,
+        "pilot": None if pilot is None else pilot.record(),
+        "labels": labels,
+    }
+
+
+def baseline_point(
+    setup: BudgetSetup, method: FiniteDifferences | SPSA, repeats: int, total_shots: int, at: str
+) -> Point:
+    """Another method, for a comparison at equal shots or circuits."""
+    settings = {name: value for name, value in asdict(method).items() if name != "seeds"}
+    return {
+        "key": f"{method.description} {total_shots} {at} x {repeats} {setup.digest}",
+        "kind": "spsa" if isinstance(method, SPSA) else "finite_differences",
+        "setting": settings,
+        "repeats": repeats,
+        "labels": {"at": at, "budget": total_shots},
+    }
+
+
+def shift_point(setup: BudgetSetup, repeats: int, total_shots: int) -> Point:
+    """Parameter shift of the circuit's own angles, another model, with about so many shots in all."""
+    return {
+        "key": f"parameter shift {total_shots} x {repeats} {setup.digest}",
+        "kind": "parameter_shift",
+        "setting": {"total_shots": total_shots},
+        "repeats": repeats,
+        "labels": {"at": "equal shots", "budget": total_shots},
+    }
+
+
+def work_of(setup: BudgetSetup, reference: str) -> Work:
+    """The function that works on points."""
+    return partial(_work, setup, reference)
+
+
+def _work(setup: BudgetSetup, reference: str, point: Point) -> Mapping[str, Any]:
+    problem = problem_of(setup, reference)
+    if point["kind"] == "pilot":
+        setting = _setting(point["setting"])
+        return study_pilot(problem, setting, shots=point["shots"], levels=_PILOT_LEVELS).record()
+    if point["kind"] == "check":
+        contrasts, shots = check_contrasts(problem, _setting(point["setting"]))
+        return {"contrasts": contrasts.record(), "shots": shots}
+    if point["kind"] == "setting":
+        pilot = None if point["pilot"] is None else StudyPilot.from_record(point["pilot"])
+        row = measure_setting(problem, _setting(point["setting"]), point["repeats"], pilot)
+    elif point["kind"] == "parameter_shift":
+        row = _parameter_shift(problem, point)
+    else:
+        row = _baseline(setup, problem, point)
+    return {**row, **point["labels"]}
+
+
+def _setting(fields: Mapping[str, Any]) -> Setting:
+    shares: Sequence[float] | None = fields["shares"]
+    return Setting(**{**fields, "shares": None if shares is None else tuple(shares)})
+
+
+def _baseline(setup: BudgetSetup, problem: GradientProblem, point: Point) -> Row:
+    if point["kind"] == "spsa":
+        method: SPSA | FiniteDifferences = SPSA(**point["setting"], seeds=Seeds(setup.config["seed"]))
+    else:
+        method = FiniteDifferences(**point["setting"])
+    counting = CountingExecutor(problem.executor)
+    kept = replace(problem.estimator, preparation=CachedStates(problem.estimator.preparation))
+
+    def estimate(repeat: int) -> Any:
+        key = RequestKey(point["key"], repeat)
+        return method.estimate(kept, problem.weights, problem.inputs, problem.targets, key)
+
+    found = repeated(estimate, counting, point["repeats"])
+    gradients = np.array([one.gradient for one in found])[:, problem.trainable]
+    claimed = np.array([one.variance for one in found])[:, problem.trainable]
+    truth = problem.truth.gradient[problem.trainable]
+    return {
+        "method": point["kind"],
+        "setting": method.description,
+        "repeats": point["repeats"],
+        **counting.each(point["repeats"]).record(),
+        **point_statistics(gradients, truth, claimed).record(),
+    }
+
+
+def _parameter_shift(problem: GradientProblem, point: Point) -> Row:
+    """At the angles of the free states; its truth is its own model's gradient."""
+    hamiltonian, preparation = problem.estimator.hamiltonian, problem.estimator.preparation
+    free = hamiltonian.free_coefficients(problem.weights, problem.inputs)
+    family = HamiltonianFamily.of_free(hamiltonian.groups, free, RequestKey("angles", 0))
+    states = run_measurements(preparation.prepare(family, WarmStart()), problem.executor)[0].states.as_circuits()
+    program, angles = states.program, states.parameters
+
+    def once(shots: int, repeat: int) -> Any:
+        key = RequestKey(point["key"], repeat)
+        return ParameterShift(shots=shots).estimate(hamiltonian, program, angles, problem.targets, key)
+
+    least = run_measurements(once(1, 0), problem.executor)[1].shots
+    shots = max(1, round(point["setting"]["total_shots"] / least))
+    counting = CountingExecutor(problem.executor)
+    found = repeated(lambda repeat: once(shots, repeat), counting, point["repeats"])
+    truth = exact_angle_gradient(hamiltonian, program, angles, problem.targets)
+    gradients, claimed = (np.array([getattr(one, name) for one in found]) for name in ("gradient", "variance"))
+    return {
+        "method": "parameter_shift",
+        "setting": ParameterShift(shots=shots).description,
+        "repeats": point["repeats"],
+        **counting.each(point["repeats"]).record(),
+        **point_statistics(gradients, truth, claimed).record(),
+        "label": "parameter shift",
+        "remark": "another model: trains the angles of the circuit",
+    }

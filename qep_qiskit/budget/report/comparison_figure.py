@@ -1,0 +1,119 @@
+"""Baselines beside each other: error against shots and against circuits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from qep_qiskit.budget.report.drawing import WIDE, draw_points, handle, legend_below, scales, shots_axis, unit
+from qep_qiskit.budget.report.rows import Row, number
+from qep_qiskit.report.log_axis import log_axis
+from qep_qiskit.report.style import LineStyle, figure_style, new_figure
+
+_PANELS: Final = (("total_shots", "shots for one gradient"), ("circuits", "circuits for one gradient"))
+_COLORS: Final = {
+    "qep": "#0072B2",
+    "per_weight": "#40287a",
+    "finite_differences": "#009E73",
+    "spsa": "#E69F00",
+    "parameter_shift": "#8a8a8a",
+}
+_MARKERS: Final = "osD^v<>ph"
+_NEAR = 1.3
+
+
+def comparison_of_methods(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
+    """Draw the RMSE of each method against its shots and against its circuits.
+
+    The colour is that of the method, the marker that of the entry. Full markers are points at equal shots, hollow
+    ones at equal circuits. Points that would lie on each other stand side by side.
+
+    Args:
+        rows: Rows of the comparison; those without an error are left out.
+        width: Inches.
+    """
+    shown = [row for row in rows if number(row, "rmse") > 0]
+    styles = _styles(shown)
+    stacked = width < 6.0
+    shape = (2, 1) if stacked else (1, 2)
+    with figure_style():
+        figure = new_figure(width, shape[0] * 3.1 + 0.22 * math.ceil(len(styles) / (1 if stacked else 2)) + 0.7)
+        axes = list(figure.subplots(*shape, sharey=True, squeeze=False).ravel())
+        factors, relative = scales(shown)
+        for axis, (key, label) in zip(axes, _PANELS, strict=True):
+            _draw(axis, shown, key, label, styles, factors)
+        for axis in axes if stacked else axes[:1]:
+            axis.set_ylabel(f"RMSE {unit(relative)}")
+        legend_below(
+            figure, [*(handle(style, name, line=False) for name, style in styles.items()), *_kinds(shown)], width
+        )
+    return figure
+
+
+def side_by_side(places: Sequence[float], heights: Sequence[float]) -> list[float]:
+    """Move points that lie on each other a little apart, along a logarithmic axis, so that all of them are seen.
+
+    Args:
+        places: Horizontal coordinates; only equal ones are moved.
+        heights: Vertical coordinates; only points within a factor of 1.3 of a neighbour are moved.
+
+    Returns:
+        New horizontal coordinates.
+    """
+    logs = [math.log10(place) for place in places]
+    step = 0.025 * max(0.7, max(logs) - min(logs))
+    clusters: list[list[int]] = []
+    for i in sorted(range(len(logs)), key=lambda i: (logs[i], heights[i])):
+        last = clusters[-1][-1] if clusters else None
+        if last is not None and logs[last] == logs[i] and heights[i] < _NEAR * heights[last]:
+            clusters[-1].append(i)
+        else:
+            clusters.append([i])
+    moved = list(places)
+    for cluster in clusters:
+        for rank, i in enumerate(cluster):
+            moved[i] = 10.0 ** (logs[i] + step * (rank - 0.5 * (len(cluster) - 1)))
+    return moved
+
+
+def _draw(
+    axis: Axes, rows: Sequence[Row], key: str, label: str, styles: dict[str, LineStyle], factors: Sequence[float]
+) -> None:
+    there = [i for i, row in enumerate(rows) if number(row, key) > 0]
+    places = (
+        side_by_side([number(rows[i], key) for i in there], [number(rows[i], "rmse") for i in there]) if there else []
+    )
+    seen: list[float] = []
+    for i, x in zip(there, places, strict=True):
+        row, name = rows[i], str(rows[i]["label"])
+        hollow = row.get("at") == "equal circuits"
+        seen += draw_points(
+            axis, [x], [row], "rmse", styles[name], factors=[factors[i]], joined=False, hollow=hollow, gid=name
+        )
+    axis.grid(True)
+    shots_axis(axis, places, label=label, room=6)
+    log_axis(axis, "y", seen)
+
+
+def _styles(rows: Sequence[Row]) -> dict[str, LineStyle]:
+    """A look for each label."""
+    methods = {str(row["label"]): str(row.get("method")) for row in rows}
+    markers = np.resize(list(_MARKERS), len(methods)).tolist()
+    return {
+        label: LineStyle(color=_COLORS.get(method, "#111111"), linestyle="none", marker=marker)
+        for (label, method), marker in zip(methods.items(), markers, strict=True)
+    }
+
+
+def _kinds(rows: Sequence[Row]) -> list[Line2D]:
+    grey = LineStyle(color="#555555", linestyle="none", marker="o")
+    if not any(row.get("at") == "equal circuits" for row in rows):
+        return []
+    full, hollow = handle(grey, "full: at equal shots"), handle(grey, "hollow: at equal circuits", hollow=True)
+    return [full, hollow]

@@ -1,0 +1,111 @@
+"""What a noisy device does to a gradient: the floor of the error, and the bias against beta."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from qep_qiskit.budget.report.drawing import (
+    WIDE,
+    beta_label,
+    draw_bias,
+    draw_points,
+    handle,
+    is_resolved,
+    legend_below,
+    scales,
+    shots_axis,
+    unit,
+)
+from qep_qiskit.budget.report.rows import Row, best_rows, contrasts_of, levels, number, relative_factor, with_contrast
+from qep_qiskit.report.log_axis import log_axis, short_count
+from qep_qiskit.report.style import LINE_STYLES, MITIGATION_STYLES, LineStyle, figure_style, new_figure, ramp_styles
+
+_FLAT = 1.5
+
+
+def error_on_a_noisy_device(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
+    """Draw, for each contrast, the RMSE at the best beta against all shots, and the bias at the most against beta.
+
+    A dotted line is the floor of a noisy execution, which no more shots lower: the smallest bias at the most shots,
+    where it no longer falls with beta.
+
+    Args:
+        rows: Points of one cut (`main_cut`) in one or several executions.
+        width: Inches.
+    """
+    names, styles = contrasts_of(rows), _styles(rows)
+    _, relative = scales(rows)
+    stacked = width < 6.0
+    with figure_style():
+        shape = (2 * len(names), 1) if stacked else (len(names), 2)
+        figure = new_figure(width, shape[0] * 2.5 + 0.9)
+        axes = list(figure.subplots(*shape, sharey=True, squeeze=False).ravel())
+        seen: list[float] = []
+        for i, name in enumerate(names):
+            for execution, style in styles.items():
+                own = [row for row in with_contrast(rows, name) if row.get("execution") == execution]
+                seen += _draw(axes[2 * i], axes[2 * i + 1], own, execution, style, relative)
+            axes[2 * i].set_title(f"{name}, best β", loc="left")
+            axes[2 * i].set_ylabel(f"RMSE {unit(relative)}")
+            axes[2 * i + 1].set_title(f"{name}, {short_count(levels(rows, 'shots')[-1])} shots a batch", loc="left")
+            axes[2 * i + 1].set_ylabel(f"bias {unit(relative)}")
+        _finish(axes, rows, seen)
+        entries = [handle(style, execution) for execution, style in styles.items()]
+        if any(str(line.get_gid()).endswith("floor") for axis in axes for line in axis.lines):
+            entries.append(handle(LINE_STYLES["guide"], "floor"))
+        legend_below(figure, entries, width)
+    return figure
+
+
+def _draw(left: Axes, right: Axes, own: Sequence[Row], execution: str, style: LineStyle, relative: bool) -> list[float]:
+    """RMSE against shots in the left panel, bias against beta in the right one, and the floor in both."""
+    best = best_rows(own)
+    if not best:
+        return []
+    factors = [relative_factor(row) if relative else 1.0 for row in best]
+    shots = [number(row, "total_shots") for row in best]
+    seen = draw_points(left, shots, best, "rmse", style, factors=factors, gid=execution)
+    last = sorted((row for row in own if number(row, "shots") == levels(own, "shots")[-1]), key=_strength)
+    scale = [relative_factor(row) if relative else 1.0 for row in last]
+    strengths = [_strength(row) for row in last]
+    seen += draw_bias(right, strengths, last, style, factors=scale, gid=f"{execution} bias")
+    floor = _floor(last, scale)
+    if floor is not None and execution != "ideal":
+        for axis in (left, right):
+            dots = LINE_STYLES["guide"].linestyle
+            axis.axhline(floor, color=style.color, linestyle=dots, linewidth=1.3, zorder=1.0, gid=f"{execution} floor")
+    return seen
+
+
+def _floor(rows: Sequence[Row], factors: Sequence[float]) -> float | None:
+    """The smallest bias told from zero, if the bias no longer falls there as beta shrinks."""
+    told = [factor * number(row, "bias") for row, factor in zip(rows, factors, strict=True) if is_resolved(row)]
+    return min(told) if len(told) > 1 and told[0] > told[1] / _FLAT else None
+
+
+def _finish(axes: Sequence[Axes], rows: Sequence[Row], seen: Sequence[float]) -> None:
+    for place, axis in enumerate(axes):
+        axis.grid(True)
+        axis.tick_params(labelleft=True)
+        log_axis(axis, "y", seen)
+        if place % 2 == 0:
+            shots_axis(axis, levels(rows, "total_shots"), label="shots of one gradient, all counted")
+        else:
+            log_axis(axis, "x", [_strength(row) for row in rows])
+            axis.set_xlabel(beta_label(axis))
+
+
+def _styles(rows: Sequence[Row]) -> dict[str, LineStyle]:
+    """Looks of the executions: the ideal one has its own, and so have the noisy one and each mitigation of it."""
+    names = list(dict.fromkeys(str(row.get("execution")) for row in rows))
+    noisy = [name for name in names if name != "ideal"]
+    given = MITIGATION_STYLES if len(noisy) <= len(MITIGATION_STYLES) else ramp_styles(len(noisy))
+    styles = dict(zip(noisy, given, strict=False))
+    return {name: LINE_STYLES["ideal"] if name == "ideal" else styles[name] for name in names}
+
+
+def _strength(row: Row) -> float:
+    return abs(number(row, "beta"))

@@ -1,0 +1,182 @@
+"""One self-contained page of a shot-budget study, with its figures as files beside it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from qep_qiskit.budget.report.cells import (
+    TextTable,
+    comparison_table,
+    noise_table,
+    recommendation_rows,
+    recommendation_table,
+    study_table,
+    training_table,
+)
+from qep_qiskit.budget.report.charts import Chart, budget_charts
+from qep_qiskit.budget.report.drawing import NARROW, WIDE
+from qep_qiskit.budget.report.rows import Row, cut_name, main_cut, number
+from qep_qiskit.core.files import write_atomically
+from qep_qiskit.report.fitted_table import FittedTable
+from qep_qiskit.report.style import figure_bytes, save_for_print
+
+_DATA_ENDINGS: Final = (".csv", ".parquet")
+
+
+def write_budget_report(
+    folder: str | os.PathLike[str],
+    facts: Mapping[str, Any],
+    *,
+    gradient: Sequence[Row] = (),
+    comparison: Sequence[Row] = (),
+    training: Sequence[Row] = (),
+    noise: Sequence[Row] = (),
+) -> list[FittedTable]:
+    """Write the figures (PNG and PDF) and `index.html` into a folder, the page last, each file whole or not at all.
+
+    The page needs no network and no other file. It links to the CSV and Parquet files that lie in the folder when
+    it is written, so these come first. Equal rows and facts give equal files.
+
+    Args:
+        folder: Where to; made if it is missing.
+        facts: What is known about the study. All keys are optional: `name`, `network` (a sentence), `num_weights`,
+            `num_qubits`, `num_samples`, `gradient_norm`, `truth` (whose gradient is the true one), `sentences`
+            (findings, a list), `warnings` (sentences, a list), and `recommendation`, a mapping with `beta`, `contrast`,
+            `shots`, `allocation` (share of each group), `expected_rmse`, `expected_relative_rmse`, `total_shots`,
+            `qpu_seconds` and `toml` (text for the configuration).
+        gradient: Rows of the gradient study.
+        comparison: Rows of the baselines.
+        training: Rows of the training study.
+        noise: Rows of the study on a noisy device.
+
+    Returns:
+        Tables for the terminal: gradient study, baselines, training, noise, recommendation; those for which there is
+        something.
+    """
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    charts = budget_charts(gradient=gradient, comparison=comparison, training=training, noise=noise)
+    pictures = [_picture(chart, target) for chart in charts]
+    tables = _tables(gradient, comparison, training, noise)
+    files = sorted(path.name for path in target.iterdir() if path.suffix in _DATA_ENDINGS)
+    page = page_html(facts, pictures=pictures, tables=tables, files=files)
+    write_atomically(target / "index.html", page.encode())
+    shown = [table.for_terminal() for table in tables]
+    recommendation = facts.get("recommendation")
+    return [*shown, recommendation_table(recommendation)] if recommendation else shown
+
+
+def page_html(
+    facts: Mapping[str, Any],
+    *,
+    pictures: Sequence[Mapping[str, str]] = (),
+    tables: Sequence[TextTable] = (),
+    files: Sequence[str] = (),
+) -> str:
+    """Return the page.
+
+    Args:
+        facts: As in `write_budget_report`; all text is escaped.
+        pictures: `name`, `title`, `caption`, and the `wide` and `narrow` picture as data URIs.
+        tables: Shown in this order.
+        files: Names of data files beside the page.
+    """
+    script = _part("page.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    recommendation = facts.get("recommendation") or {}
+    return environment.from_string(_part("page.html.j2")).render(
+        name=facts.get("name") or "unnamed",
+        headline=_headline(recommendation),
+        answer=recommendation_rows(recommendation),
+        toml=recommendation.get("toml") or "",
+        truth=facts.get("truth") or "exact eigenstates",
+        sentences=list(facts.get("sentences") or ()),
+        warnings=list(facts.get("warnings") or ()),
+        measured=_measured(facts),
+        figures=pictures,
+        tables=tables,
+        files=files,
+        style=Markup(_part("page.css")),
+        script=Markup(script),
+        script_hash=f"sha256-{digest}",
+    )
+
+
+def _picture(chart: Chart, folder: Path) -> dict[str, str]:
+    """Save a figure and return it for the page, drawn once for wide and once for narrow screens."""
+    wide = chart.draw(WIDE)
+    wide.draw_without_rendering()
+    wide.set_layout_engine("none")  # laid out once; every format would do it again
+    save_for_print(wide, folder, chart.name)
+    return {
+        "name": chart.name,
+        "title": chart.title,
+        "caption": chart.caption,
+        "wide": _data_uri(wide),
+        "narrow": _data_uri(chart.draw(NARROW)),
+    }
+
+
+def _data_uri(figure: Figure) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(figure_bytes(figure, "svg")).decode()
+
+
+def _tables(
+    gradient: Sequence[Row], comparison: Sequence[Row], training: Sequence[Row], noise: Sequence[Row]
+) -> list[TextTable]:
+    rows = main_cut(gradient)
+    tables = []
+    if rows:
+        tables.append(study_table(rows, title=f"Gradient study at the best beta of the grid ({cut_name(rows[0])})"))
+    if comparison:
+        tables.append(comparison_table(comparison))
+    if training:
+        tables.append(training_table(training))
+    if noise:
+        tables.append(noise_table(noise))
+    return tables
+
+
+def _headline(recommendation: Mapping[str, Any]) -> str:
+    """The recommendation as one sentence; empty where contrast, beta or shots are not known."""
+    contrast, beta, shots = (recommendation.get(key) for key in ("contrast", "beta", "shots"))
+    if contrast is None or beta is None or shots is None:
+        return ""
+    relative = number(recommendation, "expected_relative_rmse")
+    error = f": expect an error of {relative:.0%} of the gradient" if relative > 0 else ""
+    return (
+        f"Use the {str(contrast).replace('_', '-')} contrast with β = {beta:.3g} and {shots:,} shots per batch{error}."
+    )
+
+
+def _measured(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    names = {
+        "network": "network",
+        "num_qubits": "qubits",
+        "num_weights": "weights",
+        "num_samples": "samples",
+        "gradient_norm": "length of the true gradient",
+    }
+    known = [(text, facts[key]) for key, text in names.items() if facts.get(key) is not None]
+    return [(text, f"{value:.4g}" if isinstance(value, float) else str(value)) for text, value in known]
+
+
+def _part(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")

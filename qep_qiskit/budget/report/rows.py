@@ -1,0 +1,156 @@
+"""What is read out of the tidy rows of a budget study: names, levels, the best points, the cut to compare in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Row = Mapping[str, Any]
+
+CONTRASTS: Final = ("one-sided +", "one-sided −", "symmetric", "four-point")
+"""Names of the contrasts in the order in which they are shown."""
+
+_PREFERENCE: Final = ("shared", "qubit_wise", "per_weight", "equal", "optimal", "measured", "known")
+_BEST: Final = ("symmetric", "four-point", "one-sided +", "one-sided −")
+_CURVE_POINTS = 61
+
+
+def number(row: Row, key: str) -> float:
+    """Return a value of a row as a float; NaN where it is absent, None or no number."""
+    value = row.get(key)
+    return float(value) if isinstance(value, int | float | np.number) else math.nan
+
+
+def contrast_name(row: Row) -> str:
+    """Name of the contrast of a row for a reader; the sign of beta tells the one-sided ones apart."""
+    contrast = str(row.get("contrast"))
+    if contrast == "one_sided":
+        return "one-sided −" if number(row, "beta") < 0 else "one-sided +"
+    return contrast.replace("four_point", "four-point")
+
+
+def contrasts_of(rows: Iterable[Row]) -> list[str]:
+    """Names of the contrasts that occur, in the order of `CONTRASTS`; then others."""
+    return sorted({contrast_name(row) for row in rows}, key=_place)
+
+
+def _place(name: str) -> tuple[int, str]:
+    return (CONTRASTS.index(name) if name in CONTRASTS else len(CONTRASTS), name)
+
+
+def with_contrast(rows: Iterable[Row], name: str) -> list[Row]:
+    """Rows of one contrast."""
+    return [row for row in rows if contrast_name(row) == name]
+
+
+def default_contrast(rows: Iterable[Row]) -> str | None:
+    """The contrast to show where there is room for one: the symmetric one if it is there."""
+    found = contrasts_of(rows)
+    return next((name for name in (*_BEST, *found) if name in found), None)
+
+
+def levels(rows: Iterable[Row], key: str, *, most: int | None = None) -> list[float]:
+    """Different finite values of a key, ascending; at most `most` of them, the ends and evenly spaced ones between."""
+    values = sorted({number(row, key) for row in rows if math.isfinite(number(row, key))})
+    if most is None or len(values) <= most:
+        return values
+    return [values[round(i * (len(values) - 1) / (most - 1))] for i in range(most)]
+
+
+def cut_name(row: Row) -> str:
+    """How the shots of a row were grouped and split, and whether its error signals were known."""
+    grouping = {
+        "shared": "shared batches",
+        "qubit_wise": "qubit-wise groups",
+        "cover": "few bases",
+        "per_weight": "each weight alone",
+    }
+    split = {"equal": "equal split", "optimal": "best split"}
+    parts = [grouping.get(str(row.get("grouping")), str(row.get("grouping")))]
+    parts.append(split.get(str(row.get("allocation")), str(row.get("allocation"))))
+    if row.get("signals") == "known":
+        parts.append("signals known")
+    return ", ".join(parts)
+
+
+def main_cut(rows: Iterable[Row]) -> list[Row]:
+    """Rows of the one grouping, split and kind of signals in which contrasts are compared.
+
+    It is the one with the most points; among equals shared batches, an equal split and measured signals come first.
+    Methods other than `qep` are left out, and so are rows without shots or error.
+    """
+    cuts: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        usable = number(row, "shots") > 0 and number(row, "rmse") > 0 and number(row, "beta") != 0
+        if row.get("method", "qep") == "qep" and usable and row.get("contrast") is not None:
+            cuts.setdefault(tuple(str(row.get(key)) for key in ("grouping", "allocation", "signals")), []).append(row)
+    if not cuts:
+        return []
+    return cuts[min(cuts, key=lambda cut: (-len(cuts[cut]), *map(_rank, cut)))]
+
+
+def _rank(name: str) -> int:
+    return _PREFERENCE.index(name) if name in _PREFERENCE else len(_PREFERENCE)
+
+
+def best_rows(rows: Iterable[Row]) -> list[Row]:
+    """The row with the smallest RMSE for each contrast and number of shots, sorted by both."""
+    best: dict[tuple[tuple[int, str], float], Row] = {}
+    for row in rows:
+        key = (_place(contrast_name(row)), number(row, "shots"))
+        if math.isfinite(number(row, "rmse")) and (key not in best or row["rmse"] < best[key]["rmse"]):
+            best[key] = row
+    return [best[key] for key in sorted(best)]
+
+
+def relative_factor(row: Row) -> float:
+    """What turns an error of this row into one relative to the length of the gradient; NaN when unknown."""
+    rmse = number(row, "rmse")
+    return number(row, "relative_rmse") / rmse if rmse > 0 else math.nan
+
+
+def interval(row: Row, key: str) -> tuple[float, float, float]:
+    """Value, lower and upper end of its confidence interval; NaN where unknown."""
+    return number(row, key), number(row, f"{key}_low"), number(row, f"{key}_high")
+
+
+def model_curve(rows: Sequence[Row], key: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The model against |beta| as a smooth line through its values at the measured points.
+
+    Bias and standard deviation are powers of beta over wide ranges: they are interpolated in logarithms, and the
+    RMSE is made of both where both are known.
+
+    Args:
+        rows: Points of one contrast and one number of shots.
+        key: "rmse", "bias" or "std".
+
+    Returns:
+        Values of |beta| and of the model; empty where fewer than two points carry it.
+    """
+    known = [row for row in rows if number(row, f"model_{key}") > 0]
+    points = (
+        sorted((abs(number(row, "beta")), row) for row in known) if len(levels(known, "beta")) == len(known) else []
+    )
+    if len(points) < 2:
+        return np.empty(0), np.empty(0)
+    betas = np.array([beta for beta, _ in points])
+    fine = np.geomspace(betas[0], betas[-1], _CURVE_POINTS)
+
+    def along(name: str) -> NDArray[np.float64]:
+        values = np.array([number(row, f"model_{name}") for _, row in points])
+        return np.exp(np.interp(np.log(fine), np.log(betas), np.log(values)))
+
+    parts = [number(row, f"model_{name}") for _, row in points for name in ("bias", "std")]
+    if key == "rmse" and all(part > 0 for part in parts):
+        return fine, np.hypot(along("bias"), along("std"))
+    return fine, along(key)
+
+
+def best_beta_of_model(rows: Sequence[Row]) -> float:
+    """|beta| with the smallest RMSE of the model within the measured range; NaN where there is no model."""
+    betas, values = model_curve(rows, "rmse")
+    return float(betas[np.argmin(values)]) if betas.size else math.nan

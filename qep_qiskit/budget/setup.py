@@ -1,0 +1,128 @@
+"""What a shot-noise study is about, as plain data that reaches any worker, and the problem it becomes there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.budget.problem import GradientProblem, true_gradient
+from qep_qiskit.config import Experiment, build, check_config, has_certain_outcomes
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.tasks import Task
+
+_PLACEHOLDER_SHOTS = 1000
+_PLACEHOLDER_BETA = 0.1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BudgetSetup:
+    """A configuration, the samples of the study and the weights it looks at.
+
+    Args:
+        config: Resolved configuration; nudges and shots are what the study varies.
+        task: The samples of the study only.
+        weights: Shape (weights,).
+        digest: Hash of all of it.
+    """
+
+    config: Mapping[str, Any]
+    task: Task
+    weights: NDArray[np.float64]
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        data = self.task.train
+        text = json.dumps(self.config, sort_keys=True).encode()
+        parts = [text, data.inputs.tobytes(), data.targets.tobytes(), np.asarray(self.weights).tobytes()]
+        joined = b"".join(hashlib.sha256(part).digest() for part in parts)
+        object.__setattr__(self, "digest", hashlib.sha256(joined).hexdigest()[:16])
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BudgetSetup) and other.digest == self.digest
+
+
+def setup_of(experiment: Experiment, weights: NDArray) -> BudgetSetup:
+    """The study of the first training samples of an experiment at given weights.
+
+    Raises:
+        ConfigError: All outcomes are certain, or there is no nudge.
+    """
+    if has_certain_outcomes(experiment.estimator.preparation):
+        raise ConfigError(
+            f"preparation.kind: {experiment.config.preparation.kind} states of classical spins have certain outcomes: "
+            "there is no shot noise to budget; use preparation.kind = 'thermal', or network.kind = 'ising'"
+        )
+    config = experiment.config
+    if config.contrast.kind == "fluctuations":
+        raise ConfigError(
+            "contrast.kind: a budget is about nudges, and 'fluctuations' have none; use --set contrast.kind=symmetric"
+        )
+    contrast = config.contrast.model_copy(update={"beta": _PLACEHOLDER_BETA})
+    measurement = config.measurement.model_copy(
+        update={"shots": _PLACEHOLDER_SHOTS, "allocation": "equal", "grouping": "shared", "adaptive": None}
+    )
+    plain = config.model_copy(update={"contrast": contrast, "measurement": measurement}).resolved()
+    # What is studied changes nothing about a point; only the seed, the network and where it runs do.
+    plain = {name: part for name, part in plain.items() if name not in ("budget", "update", "training", "name")}
+    count = min(config.budget.samples, experiment.task.train.num_samples)
+    task = replace(experiment.task, train=experiment.task.train.take(np.arange(count)), test=None)
+    return BudgetSetup(config=_on_the_engine(plain), task=task, weights=np.asarray(weights, dtype=float))
+
+
+def _on_the_engine(config: dict[str, Any]) -> dict[str, Any]:
+    """Ideal simulation by Aer draws the same shots as the package's own engine, which is faster."""
+    execution = config["execution"]
+    ideal_aer = execution["backend"] == "aer" and execution["noise"] is None and not execution["measured_circuits"]
+    if not ideal_aer or execution["method"] not in ("automatic", "statevector") or execution["device"] != "CPU":
+        return config
+    return {**config, "execution": {**execution, "backend": "statevector", "method": "automatic"}}
+
+
+def ideal(setup: BudgetSetup) -> BudgetSetup:
+    """The same study without noise other than that of shots."""
+    execution = {**setup.config["execution"], "backend": "statevector", "noise": None, "method": "automatic"}
+    execution |= {"measured_circuits": False, "max_bond_dimension": None, "mitigation": {}}
+    execution |= {"snapshot": None, "fractional_gates": False}
+    return BudgetSetup(config={**setup.config, "execution": execution}, task=setup.task, weights=setup.weights)
+
+
+@lru_cache(maxsize=4)
+def experiment_of(setup: BudgetSetup) -> Experiment:
+    """The objects of a study; each process builds them once."""
+    return build(check_config(dict(setup.config), "the study's configuration"), setup.task)
+
+
+@lru_cache(maxsize=4)
+def problem_of(setup: BudgetSetup, reference: str) -> GradientProblem:
+    """The gradient that is estimated over and over.
+
+    Args:
+        setup: What the study is about.
+        reference: ``"exact"`` or ``"prepared"``: what errors are counted from.
+    """
+    experiment, data = experiment_of(setup), setup.task.train
+    config = experiment.config
+    # A small nudge of Gibbs states without shots is as good as exact.
+    section = config.preparation
+    level = section.target_level if reference == "exact" and section.state_temperature is None else None
+    source = experiment_of(ideal(setup)) if level is None else experiment
+    truth = true_gradient(experiment.estimator, source.executor, setup.weights, data.inputs, data.targets, level=level)
+    return GradientProblem(
+        estimator=replace(experiment.estimator, replication=None),  # the repeats of a study are its replicates
+        executor=experiment.executor,
+        weights=setup.weights,
+        inputs=data.inputs,
+        targets=data.targets,
+        trainable=experiment.network.layout.trainable(),
+        truth=truth,
+    )

@@ -1,0 +1,281 @@
+"""The gradient study and the comparison with other methods, from pilots to tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from qep_qiskit.budget.baselines import SPSA, FiniteDifferences
+from qep_qiskit.budget.candidates import SHIFTS, finite_difference_candidates, spsa_candidates
+from qep_qiskit.budget.checking import setting_of_check
+from qep_qiskit.budget.gradient_study import Setting, StudyPilot
+from qep_qiskit.budget.points import (
+    baseline_point,
+    check_point,
+    pilot_point,
+    setting_of,
+    setting_point,
+    shift_point,
+    work_of,
+)
+from qep_qiskit.budget.recommendation import BudgetProblem, Recommendation
+from qep_qiskit.budget.setup import BudgetSetup, experiment_of, problem_of
+from qep_qiskit.config import Experiment
+from qep_qiskit.config.schema_budget import BudgetConfig
+from qep_qiskit.learning import GradientEstimator, of_sign
+from qep_qiskit.learning.bias_fit import MeasuredContrasts
+from qep_qiskit.learning.shot_schedule import batches_per_group
+from qep_qiskit.measurement import per_weight_plan
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.runs.points import Point, Row, Store, run_points
+from qep_qiskit.runs.pool import Pool
+
+_FEWEST_REPEATS_OF_SPSA = 12
+_SCREENED = 3  # repeats of every setting of another method; thousands of perturbations take long
+_MOST_MINIMISATIONS = 8
+_MOST_SOLUTIONS = 128
+_QUICKLY_SOLVED_UP_TO = 7
+_COMPARED = ("symmetric", "one_sided")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """Where the points of a study are worked on and kept.
+
+    Args:
+        setup: What it is about.
+        config: The keys of the study.
+        pool: Where points are worked on.
+        store: Where they are kept, or None.
+        progress: Told of every point.
+    """
+
+    setup: BudgetSetup
+    config: BudgetConfig
+    pool: Pool
+    store: Store | None = None
+    progress: Callable[[Any], None] | None = None
+
+    def rows(self, points: Sequence[Point]) -> list[Row]:
+        """Rows of all points, known or worked out."""
+        reference = {"reference": self.config.reference}  # errors from another one are not known yet
+        unique = list({point["key"]: {**point, **reference} for point in points}.values())
+        work = work_of(self.setup, self.config.reference)
+        return run_points(unique, work, self.store, self.pool, self.progress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientStudy:
+    """How good a gradient is, by everything that can be chosen.
+
+    Args:
+        study: Where it runs.
+        pilots: Error models of the contrasts, by the study's names; of measured error signals.
+    """
+
+    study: Study
+    pilots: dict[str, StudyPilot]
+
+    @classmethod
+    def begun(cls, study: Study) -> GradientStudy:
+        """Fly the pilots of all contrasts."""
+        wanted = {name: setting_of(name, 0.1, study.config.pilot_shots) for name in study.config.contrasts}
+        rows = study.rows([pilot_point(study.setup, setting, setting.shots) for setting in wanted.values()])
+        return cls(study=study, pilots=dict(zip(wanted, map(StudyPilot.from_record, rows), strict=True)))
+
+    @property
+    def _estimator(self) -> GradientEstimator:
+        return experiment_of(self.study.setup).estimator
+
+    def budget_problem(self, experiment: Experiment) -> BudgetProblem:
+        """What recommendations are made for."""
+        training, samples = experiment.config.training, self.study.setup.task.train.num_samples
+        per_epoch = -(-experiment.task.train.num_samples // training.batch_size)
+        estimator = self._estimator
+        return BudgetProblem(
+            pilots=self.pilots,
+            groups=[group.name for group in estimator.measurement_plan.groups],
+            gradient_length=problem_of(self.study.setup, self.study.config.reference).true_length,
+            samples=samples,
+            jobs=2 if isinstance(estimator.hamiltonian.cost, LossOnExpectations) else 1,
+            steps=per_epoch * training.epochs,
+        )
+
+    def checks(self, recommendations: Sequence[Recommendation]) -> list[tuple[MeasuredContrasts, int]]:
+        """Measure the checks of recommendations, each with its shots in all."""
+        setup = self.study.setup
+        rows = self.study.rows([check_point(setup, setting_of_check(one)) for one in recommendations])
+        return [(MeasuredContrasts.from_record(row["contrasts"]), row["shots"]) for row in rows]
+
+    def betas(self, contrast: str) -> list[float]:
+        """Nudges of a contrast: those given, or some around the best ones that its pilot expects, to two digits."""
+        config = self.study.config
+        if config.betas is not None:
+            return list(config.betas)
+        model, sign = self.pilots[contrast].model, of_sign(contrast)[1]
+        ends = [abs(model.best_beta(shots, sign=sign)) for shots in (max(config.shots), max(10, min(config.shots)))]
+        most = np.inf if model.most_beta is None else model.most_beta
+        grid = np.geomspace(0.5 * min(ends), min(2.0 * max(ends), 8.0 * model.beta_scale, most), config.num_betas)
+        return sorted({float(f"{beta:.2g}") for beta in grid})
+
+    def rows(self) -> list[Row]:
+        """The grid of shots, nudges and contrasts; then groupings and splits, each at the model's best nudge."""
+        study, points = self.study, list[Point]()
+        for signals in study.config.signals:
+            pilots = self.pilots if signals == "measured" else self._pilots_of_known_signals()
+            points += [
+                setting_point(
+                    study.setup,
+                    setting_of(name, beta, shots, signals=signals),
+                    study.config.repeats,
+                    pilots[name],
+                )
+                for name in pilots
+                for beta in self.betas(name)
+                for shots in study.config.shots
+            ]
+        return study.rows(points + self._other_ways())
+
+    def _pilots_of_known_signals(self) -> dict[str, StudyPilot]:
+        if not isinstance(self._estimator.hamiltonian.cost, LossOnExpectations):
+            return self.pilots
+        shots = self.study.config.pilot_shots
+        wanted = {name: setting_of(name, 0.1, shots, signals="known") for name in self.pilots}
+        rows = self.study.rows([pilot_point(self.study.setup, setting, shots) for setting in wanted.values()])
+        return dict(zip(wanted, map(StudyPilot.from_record, rows), strict=True))
+
+    @property
+    def default_contrast(self) -> str:
+        """The contrast that groupings, splits and methods are compared with."""
+        return "symmetric" if "symmetric" in self.pilots else next(iter(self.pilots))
+
+    def _other_ways(self) -> list[Point]:
+        """Best split, qubit-wise groups, and each weight on its own with the same shots in all."""
+        name, points = self.default_contrast, list[Point]()
+        pilot, study = self.pilots[name], self.study
+        for shots in study.config.shots:
+            plain = self._best(name, shots)
+            shares = pilot.model.best_shares(plain.beta, pilot.batches)
+            ways = [plain, replace(plain, shares=tuple(shares.tolist()))]
+            if self._estimator.hamiltonian.num_qubits:
+                ways.append(replace(plain, grouping="qubit_wise"))
+            points += [setting_point(study.setup, way, study.config.repeats, pilot) for way in ways]
+            alone = self._per_weight(plain)
+            if alone is not None:
+                points.append(setting_point(study.setup, alone, study.config.repeats, None))
+        return points
+
+    def _best(self, contrast: str, shots: int) -> Setting:
+        """A contrast at the best nudge that its pilot expects, to three digits."""
+        model, sign = self.pilots[contrast].model, of_sign(contrast)[1]
+        return setting_of(contrast, float(f"{abs(model.best_beta(shots, sign=sign)):.3g}"), shots)
+
+    def _per_weight(self, shared: Setting) -> Setting | None:
+        """The same with each weight measured on its own, and as many shots in all; None where they do not suffice."""
+        estimator, setup = self._estimator, self.study.setup
+        jacobian = estimator.hamiltonian.jacobian(setup.weights, setup.task.train.inputs)
+        names = estimator.hamiltonian.network.layout.names
+        cost = () if isinstance(estimator.hamiltonian.cost, LossOnExpectations) else estimator.hamiltonian.cost_terms
+        plan = per_weight_plan(estimator.hamiltonian.groups, jacobian, names, cost)
+        phases = len(replace(estimator.contrast, kind=shared.contrast, beta=abs(shared.beta)).betas)
+        signals = isinstance(estimator.hamiltonian.cost, LossOnExpectations)
+        total = shared.shots * float(batches_per_group(self._with(shared)).sum())
+        reading = len(estimator.measurement_plan.reading(estimator.hamiltonian.measured_terms)) if signals else 0
+        shots = round(total / (phases * len(plan.groups) + reading))
+        return replace(shared, shots=shots, grouping="per_weight") if shots >= 1 else None
+
+    def _is_affordable(self, method: FiniteDifferences | SPSA) -> bool:
+        """Whether its states can be had in reasonable time: every sign vector of SPSA is a Hamiltonian to solve."""
+        experiment = experiment_of(self.study.setup)
+        kind, size = experiment.config.preparation.kind, experiment.network.num_qubits
+        most = _MOST_MINIMISATIONS if kind == "variational" else _MOST_SOLUTIONS
+        solved = kind == "variational" or (kind == "exact" and size > _QUICKLY_SOLVED_UP_TO)
+        return not (solved and isinstance(method, SPSA) and method.perturbations > most)
+
+    def _with(self, setting: Setting) -> GradientEstimator:
+        contrast = replace(self._estimator.contrast, kind=setting.contrast, beta=setting.beta)
+        return replace(self._estimator, contrast=contrast, shots=setting.shots)
+
+    def comparison(self) -> list[Row]:
+        """This and other methods at equal shots, and at equal circuits; each at the best of its settings."""
+        rows: list[Row] = []
+        for shots in self.study.config.comparison_shots:
+            rows += self._compared_at(shots)
+        return rows
+
+    def _compared_at(self, shots: int) -> list[Row]:
+        study, names = self.study, [name for name in _COMPARED if name in self.pilots] or [self.default_contrast]
+        own = [self._with_as_many_shots(name, self._best(names[0], shots)) for name in names]
+        alone = self._per_weight(own[0])
+        ours = [*own, *([] if alone is None else [alone])]
+        labels = {"at": "equal shots"}
+        found = study.rows([setting_point(study.setup, one, study.config.repeats, None, **labels) for one in ours])
+        total = found[0]["total_shots"]
+        for row in found:
+            row |= {"setting": f"beta {abs(row['beta']):.2g}, {row['shots']} shots a batch", "label": _label(row)}
+        circuits = found[0]["circuits"] // study.setup.task.train.num_samples
+        return [{**row, "budget": total} for row in found] + self._others(total, circuits)
+
+    def _with_as_many_shots(self, contrast: str, guide: Setting) -> Setting:
+        """A contrast with as many shots in all as another setting, at its own best nudge."""
+        kind, _ = of_sign(contrast)
+        if kind == guide.contrast:
+            return guide
+        batches = batches_per_group(self._with(guide)).sum() / self.pilots[contrast].batches.sum()
+        return self._best(contrast, max(1, round(guide.shots * float(batches))))
+
+    def _shifts(self) -> tuple[float, ...]:
+        """Shifts of the weights to choose from; springs and masses must stay positive under them."""
+        network = self._estimator.hamiltonian.network
+        if network.num_qubits:
+            return SHIFTS
+        layout = network.layout
+        room = float((self.study.setup.weights - layout.bounds()[0])[layout.trainable()].min())
+        return tuple(shift for shift in SHIFTS if shift < room) or (room / 2.0,)
+
+    def _others(self, total: int, circuits: int) -> list[Row]:
+        """Finite differences and SPSA, the best of a grid of settings each."""
+        study, hamiltonian = self.study, self._estimator.hamiltonian
+        samples, seeds = study.setup.task.train.num_samples, experiment_of(study.setup).seeds
+        few = max(_FEWEST_REPEATS_OF_SPSA, study.config.repeats // 4)
+        shifts = self._shifts()
+        candidates: dict[str, Sequence[FiniteDifferences | SPSA]] = {
+            "finite differences": finite_difference_candidates(
+                hamiltonian, total_shots=total, num_samples=samples, deltas=shifts
+            ),
+            "SPSA": spsa_candidates(
+                hamiltonian, total_shots=total, seeds=seeds, num_samples=samples, perturbations=shifts
+            ),
+            "SPSA, equal circuits": spsa_candidates(
+                hamiltonian,
+                total_shots=total,
+                seeds=seeds,
+                num_samples=samples,
+                circuits=circuits,
+                perturbations=shifts,
+            ),
+        }
+        rows = []
+        for label, methods in candidates.items():
+            at = "equal circuits" if label.endswith("circuits") else "equal shots"
+            affordable = [method for method in methods if self._is_affordable(method)]
+            points = [baseline_point(study.setup, method, _SCREENED, total, at) for method in affordable]
+            if points:
+                screened = [row["rmse"] for row in study.rows(points)]
+                chosen = affordable[int(np.argmin(screened))]
+                # Measured anew: the smallest of many noisy errors is too small.
+                best = study.rows([baseline_point(study.setup, chosen, few, total, at)])[0]
+                setting = best["setting"].partition(", ")[2]  # without the name, which the label says
+                rows.append({**best, "setting": setting, "label": label})
+        if experiment_of(study.setup).config.preparation.kind == "variational":
+            rows += study.rows([shift_point(study.setup, few, total)])
+        return rows
+
+
+def _label(row: Row) -> str:
+    if row["method"] == "per_weight":
+        return f"{row['contrast'].replace('_', '-')} contrast, each weight on its own"
+    return f"{row['contrast'].replace('_', '-')} contrast"

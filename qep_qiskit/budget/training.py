@@ -1,0 +1,158 @@
+"""The training study: loss and accuracy against the shots spent, for several budgets and seeds.
+
+Every budget and seed is a run of its own that resumes. What is compared is the loss of the states as they are prepared,
+free of shot noise and not counted: measured losses have error bars that differ between budgets, and at one shot a bias.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from qep_qiskit.budget.study import Study
+from qep_qiskit.config import Config, build, check_config
+from qep_qiskit.config.schema_measurement import AdaptiveConfig
+from qep_qiskit.config.section import parsed_shots
+from qep_qiskit.core.errors import ConfigError, RunFolderError
+from qep_qiskit.core.files import LineFile
+from qep_qiskit.learning import Trainer, evaluate
+from qep_qiskit.learning.trainer import Outcome, Record
+from qep_qiskit.runs.folder import RunFolder
+from qep_qiskit.runs.points import Point, Row, run_points
+from qep_qiskit.runs.sweep import FinishedRuns, trained_run
+from qep_qiskit.runs.training import kept_config
+
+_FILE = "exact_losses.jsonl"
+
+
+def training_points(config: Config, folder: Path) -> list[Point]:
+    """One run for every budget and seed.
+
+    Args:
+        config: Of the study.
+        folder: Where the runs go; absolute.
+
+    Raises:
+        ConfigError: The configuration has no shot noise to budget.
+    """
+    if parsed_shots(config.measurement.shots) is None:
+        raise ConfigError("measurement.shots: a training study compares numbers of shots; expected one, got 'exact'")
+    section, points = config.budget.training, list[Point]()
+    training = config.training.model_copy(update={"evaluate_final": False})  # losses are looked at without shots
+    for label, measurement in _budgets(config).items():
+        for seed in range(config.seed, config.seed + section.seeds):
+            own = config.model_copy(update={"seed": seed, "measurement": measurement, "training": training})
+            name = f"{label.replace(' ', '-')}-seed-{seed}"
+            point = {"key": name, "folder": str(folder / name), "config": own.resolved(), "label": label, "seed": seed}
+            points.append(point)
+    return points
+
+
+def _budgets(config: Config) -> dict[str, Any]:
+    section, base = config.budget.training, config.measurement
+    adaptive = base.adaptive or AdaptiveConfig()
+    found = {_shots(shots): base.model_copy(update={"shots": shots, "adaptive": None}) for shots in section.shots}
+    for shots in section.adaptive_from:
+        found[f"adaptive from {shots}"] = base.model_copy(update={"shots": shots, "adaptive": adaptive})
+    return found
+
+
+def _shots(count: int) -> str:
+    return "1 shot" if count == 1 else f"{count} shots"
+
+
+@dataclass(frozen=True)
+class ExactLosses:
+    """Writes loss and accuracy of the prepared states, without shot noise, after every epoch.
+
+    Args:
+        folder: The run.
+    """
+
+    folder: RunFolder
+
+    def on_request(self, trainer: Trainer) -> None:
+        """Nothing to do."""
+
+    def on_pilot(self, trainer: Trainer, record: Record) -> None:
+        """Nothing to do."""
+
+    def on_step(self, trainer: Trainer, record: Record) -> None:
+        """Nothing to do."""
+
+    def on_epoch(self, trainer: Trainer, record: Record) -> None:
+        """One line; a run that is resumed may write an epoch again."""
+        found = evaluate(
+            replace(trainer.estimator, shots=None),
+            trainer.executor,
+            trainer.weights,
+            trainer.task.train,
+            purpose="exact-loss",
+            index=trainer.state.epoch,
+            memory=trainer.state.warm_starts,
+        ).tally
+        line = {"epoch": trainer.state.epoch, "loss": found.mean_cost, "accuracy": found.accuracy}
+        with LineFile(self.folder.path / _FILE) as file:
+            file.append((json.dumps(line) + "\n").encode())
+
+    def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
+        """Nothing to do."""
+
+
+def work_on_run(point: Point) -> Mapping[str, Any]:
+    """Train the run of a point, from the start or from where it was stopped. Runs in a worker."""
+    exact = _has_exact_losses(check_config(point["config"], point["key"]))
+    return trained_run(point, lambda folder: (ExactLosses(folder),) if exact else ())
+
+
+def _has_exact_losses(config: Config) -> bool:
+    """Whether prepared states can be looked at without shots: not where preparing them takes shots itself."""
+    return not config.preparation.measures_energies
+
+
+def check_training(points: Sequence[Point]) -> None:
+    """Make sure that every budget can be trained, and that no run is in the way. Nothing is written.
+
+    Raises:
+        ConfigError: The configuration does not allow a budget.
+        RunFolderError: There are runs of other settings.
+    """
+    for point in {point["label"]: point for point in points}.values():
+        try:
+            build(check_config(point["config"], "budget.training"))
+        except ConfigError as error:
+            raise ConfigError(f"budget.training ({point['label']}): {error}") from error
+    for point in points:
+        path = Path(point["folder"])
+        if path.exists() and kept_config(RunFolder.open(path)) != point["config"]:
+            raise RunFolderError(f"{path}: holds a run of other settings; remove {path.parent}, or give another --out")
+
+
+def training_rows(study: Study, points: Sequence[Point]) -> list[Row]:
+    """Train all runs; a row for every budget, seed and epoch."""
+    run_points(points, work_on_run, FinishedRuns(), study.pool, study.progress)
+    return [row for point in points for row in _epochs(point)]
+
+
+def _epochs(point: Point) -> list[Row]:
+    folder = RunFolder(Path(point["folder"]))
+    exact = _exact_lines(folder.path / _FILE)
+    rows = []
+    for record in folder.records():
+        if record["event"] == "epoch":
+            known = exact.get(record["epoch"], {"loss": record["train_loss"], "accuracy": record["train_accuracy"]})
+            row = {"budget": point["label"], "seed": point["seed"], "epoch": record["epoch"], "shots": record["shots"]}
+            loss = {"loss": known["loss"], "accuracy": known["accuracy"], "test_accuracy": record["test_accuracy"]}
+            rows.append({**row, **loss, "loss_is_exact": record["epoch"] in exact})
+    return rows
+
+
+def _exact_lines(path: Path) -> dict[int, dict[str, Any]]:
+    """By epoch; the last line of each counts, and one that a crash cut off does not."""
+    if not path.exists():
+        return {}
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+    return {line["epoch"]: line for line in map(json.loads, lines)}

@@ -1,0 +1,92 @@
+"""Keys that every block of weights has, and the defaults of each block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from qep_qiskit.config.section import Section
+from qep_qiskit.core.errors import ConfigError, NetworkError
+from qep_qiskit.network import WeightInitialisation
+
+_KEYS_OF_DISTRIBUTION: dict[str, tuple[str, ...]] = {
+    "constant": ("mean",),
+    "normal": ("mean", "std"),
+    "uniform": ("low", "high"),
+}
+_FIELDS_OF_START = {"init": "distribution", "min": "minimum", "max": "maximum"}
+
+
+class WeightBlockConfig(Section):
+    """Starting values and constraints of a block of weights.
+
+    Keys that are left out are filled in with the block's defaults when the section is read, so that a stored
+    configuration shows them; keys of another distribution stay empty.
+    """
+
+    defaults: ClassVar[WeightInitialisation] = WeightInitialisation()
+
+    init: Literal["constant", "uniform", "normal"] | None = None
+    """Distribution the weights are drawn from."""
+    mean: float | None = None
+    """Value of ``constant``, mean of ``normal``."""
+    std: float | None = Field(default=None, ge=0)
+    """Standard deviation of ``normal``; 0.1 where none is shown here."""
+    low: float | None = None
+    """Lower end of ``uniform``; -0.1 by default."""
+    high: float | None = None
+    """Upper end of ``uniform``; 0.1 by default."""
+    truncate: bool | None = None
+    """Draw ``normal`` within `min` and `max` only; without it a distribution that leaves them is refused."""
+    values: list[float] | dict[str, float] | None = None
+    """Explicit values: a list for the whole block, or a table by weight name."""
+    frozen: bool | list[str] | None = None
+    """Whether the block stays as it is, or the names of the weights that do."""
+    min: float | None = None
+    """Lower bound; a start below is refused."""
+    max: float | None = None
+    """Upper bound; a start above is refused."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_defaults(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping) or not cls._is_used(data):
+            return data
+        names = ["frozen", "truncate", "min", "max"]
+        if cls._is_drawn(data):
+            init = data.get("init") or cls.defaults.distribution
+            names += ["init", *_KEYS_OF_DISTRIBUTION.get(str(init), ())]
+        absent = [name for name in names if data.get(name) is None]
+        return {**data, **{name: getattr(cls.defaults, _FIELDS_OF_START.get(name, name)) for name in absent}}
+
+    @classmethod
+    def _is_used(cls, data: Mapping[str, Any]) -> bool:
+        """Whether the network has weights of this kind that are started here."""
+        return True
+
+    @classmethod
+    def _is_drawn(cls, data: Mapping[str, Any]) -> bool:
+        """Whether the distribution decides where they start."""
+        return True
+
+
+def initialisation_of(key: str, section: WeightBlockConfig) -> WeightInitialisation:
+    """The start that a section describes.
+
+    Raises:
+        ConfigError: A key does not go with the distribution, or values are out of order; it names the `key`.
+    """
+    distribution = section.init or section.defaults.distribution
+    for name in ("mean", "std", "low", "high"):
+        if getattr(section, name) is not None and name not in _KEYS_OF_DISTRIBUTION[distribution]:
+            raise ConfigError(f"{key}.{name}: does not go with init = '{distribution}'; leave it out")
+    if section.truncate and distribution != "normal":
+        raise ConfigError(f"{key}.truncate: goes with init = 'normal', got '{distribution}'; leave it out")
+    names = ("init", "mean", "std", "low", "high", "truncate", "values", "frozen", "min", "max")
+    given = {_FIELDS_OF_START.get(name, name): getattr(section, name) for name in names}
+    try:
+        return WeightInitialisation(**{name: value for name, value in given.items() if value is not None})
+    except NetworkError as error:
+        raise ConfigError(f"{key}: {error}") from None

@@ -1,0 +1,1 @@
+"""Continuous variables: oscillators and elastic networks, on their own and on registers of qubits."""

@@ -1,0 +1,377 @@
+"""Functions of the positions of atoms: what Pauli strings and their groups are to qubits.
+
+A network in continuous space has two groups. Everything that depends on positions is read from one shot batch of all
+positions, ``"r"``; kinetic energies are read from one of all momenta, ``"p"``. An outcome is a point, one vector of
+`dims` numbers per atom, and a term is a `CoordinateTerm`, a function of it. Some atoms are *held*: they do not move,
+and where they are is given from outside. Of an atom that moves the coefficient of a coordinate is a force with the
+sign turned; of a held one it is the place where it is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.short_repr import short_repr
+
+Kind = Literal["constant", "component", "product", "square", "distance", "momentum"]
+_AXES = "xyz"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoordinateLayout:
+    """The atoms that points are made of.
+
+    Args:
+        num_atoms: Number of atoms, held ones included.
+        dims: Dimensions of space, 1, 2 or 3.
+        clamped: Atoms that do not move, in order.
+
+    Raises:
+        NetworkError: There is no atom that moves, or no such space.
+    """
+
+    num_atoms: int
+    dims: int = 1
+    clamped: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.dims not in (1, 2, 3):
+            raise NetworkError(f"network.dims: expected 1, 2 or 3 dimensions, got {self.dims}")
+        if len(self.clamped) >= self.num_atoms:
+            raise NetworkError(
+                f"network.clamped: expected an atom that moves; all {self.num_atoms} are clamped, or there is none"
+            )
+
+    @property
+    def moving(self) -> NDArray[np.int64]:
+        """Atoms that move, in order."""
+        return np.setdiff1d(np.arange(self.num_atoms), self.clamped)
+
+    @property
+    def moving_coordinates(self) -> NDArray[np.int64]:
+        """Their coordinates: that of atom i along axis a is number ``i * dims + a``."""
+        return (self.moving[:, None] * self.dims + np.arange(self.dims)).ravel()
+
+    @property
+    def clamped_coordinates(self) -> NDArray[np.int64]:
+        """Coordinates of the held atoms."""
+        return (np.array(self.clamped, dtype=np.int64)[:, None] * self.dims + np.arange(self.dims)).ravel()
+
+    def name(self, coordinate: int) -> str:
+        """A coordinate in words: ``"atom 3"``, or ``"atom 3 along y"`` where there is more than one axis."""
+        atom, axis = divmod(int(coordinate), self.dims)
+        return f"atom {atom}" if self.dims == 1 else f"atom {atom} along {_AXES[axis]}"
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, order=True)
+class CoordinateTerm:
+    """A function of the positions, or the momenta, of atoms.
+
+    Build one with a class method; they give equal words for equal functions.
+
+    Args:
+        kind: ``component`` r_ia; ``product`` r_ia r_jb; ``square`` |r_i - r_j|^2 or |r_i - point|^2; ``distance``, its
+            root; ``momentum`` p_i^2, summed over axes; ``constant`` 1.
+        atoms: The atoms i, or i and j.
+        axes: The axes of components and products.
+        point: The fixed point of a square or a distance of one atom.
+    """
+
+    kind: Kind
+    atoms: tuple[int, ...] = ()
+    axes: tuple[int, ...] = ()
+    point: tuple[float, ...] = ()
+
+    @classmethod
+    def one(cls) -> CoordinateTerm:
+        """The constant 1."""
+        return cls("constant")
+
+    @classmethod
+    def component(cls, atom: int, axis: int = 0) -> CoordinateTerm:
+        """r_i along an axis."""
+        return cls("component", (atom,), (axis,))
+
+    @classmethod
+    def product(cls, first: tuple[int, int], second: tuple[int, int]) -> CoordinateTerm:
+        """A product of two components, each (atom, axis)."""
+        (i, a), (j, b) = sorted((first, second))
+        return cls("product", (i, j), (a, b))
+
+    @classmethod
+    def square(cls, atom: int, other: int | Sequence[float]) -> CoordinateTerm:
+        """Squared distance to another atom, or to a fixed point."""
+        return cls._between("square", atom, other)
+
+    @classmethod
+    def distance(cls, atom: int, other: int | Sequence[float]) -> CoordinateTerm:
+        """Distance to another atom, or to a fixed point."""
+        return cls._between("distance", atom, other)
+
+    @classmethod
+    def momentum(cls, atom: int) -> CoordinateTerm:
+        """p_i^2, summed over axes."""
+        return cls("momentum", (atom,))
+
+    @classmethod
+    def _between(cls, kind: Kind, atom: int, other: int | Sequence[float]) -> CoordinateTerm:
+        if isinstance(other, int | np.integer):
+            return cls(kind, (min(atom, int(other)), max(atom, int(other))))
+        return cls(kind, (atom,), (), tuple(float(number) + 0.0 for number in other))
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether it is the constant 1."""
+        return self.kind == "constant"
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether a flip of all spins changes its sign: there are no spins."""
+        return False
+
+    def __str__(self) -> str:
+        point = f"({', '.join(f'{number:g}' for number in self.point)})"
+        if self.kind in ("square", "distance"):
+            other = f"r{self.atoms[1]}" if len(self.atoms) == 2 else point
+            return f"|r{self.atoms[0]} - {other}|" + ("^2" if self.kind == "square" else "")
+        if self.kind == "momentum":
+            return f"p{self.atoms[0]}^2"
+        return " ".join(f"r{i}{_AXES[a]}" for i, a in zip(self.atoms, self.axes, strict=True)) or "1"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PairTerms:
+    """Squares and distances of a group as arrays, one row per word.
+
+    Args:
+        where: Shape (words,), place among the generators.
+        first: Shape (words,), atom i.
+        second: Shape (words,), atom j, or -1 where there is a point.
+        point: Shape (words, dims), the point; zero where there is none.
+        is_root: Shape (words,), whether the word is the distance and not its square.
+    """
+
+    where: NDArray[np.int64]
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    point: NDArray[np.float64]
+    is_root: NDArray[np.bool_]
+
+    def vectors(self, points: NDArray) -> NDArray[np.float64]:
+        """r_i - r_j, or r_i - point: shape (..., atoms, dims) to (..., words, dims)."""
+        other = np.where((self.second >= 0)[:, None], points[..., self.second, :], self.point)
+        return points[..., self.first, :] - other
+
+    def moved(self, directions: NDArray) -> NDArray[np.float64]:
+        """How these change as atoms move along directions, of the same shapes."""
+        other = np.where((self.second >= 0)[:, None], directions[..., self.second, :], 0.0)
+        return directions[..., self.first, :] - other
+
+
+@short_repr
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CoordinateGroup:
+    """Functions of all positions, or of all momenta: one shot batch reads them together.
+
+    Args:
+        name: ``"r"`` for positions, ``"p"`` for momenta; a word in front of a blank may follow, for subsets.
+        coordinate_layout: The atoms.
+        terms: The generators, distinct.
+
+    Raises:
+        NetworkError: A word comes twice, names an atom or an axis out of range, or is read from another group.
+    """
+
+    name: str
+    coordinate_layout: CoordinateLayout
+    terms: tuple[CoordinateTerm, ...]
+
+    def __post_init__(self) -> None:
+        if len(set(self.terms)) != len(self.terms):
+            raise NetworkError(f"group {self.name}: a word comes twice")
+        for term in self.terms:
+            _check_term(term, self.coordinate_layout)
+            if not self.holds(term):
+                raise NetworkError(f"group {self.name}: '{term}' is not read from it")
+
+    @property
+    def point_shape(self) -> tuple[int, int]:
+        """Shape of an outcome, (atoms, dims)."""
+        return self.coordinate_layout.num_atoms, self.coordinate_layout.dims
+
+    @property
+    def of_momenta(self) -> bool:
+        """Whether momenta are read, and not positions."""
+        return self.name.split()[0] == "p"
+
+    def holds(self, term: CoordinateTerm) -> bool:
+        """Whether a word is a function of what is read here."""
+        return (term.kind == "momentum") == self.of_momenta and not term.is_identity
+
+    @property
+    def num_terms(self) -> int:
+        """Number of generators."""
+        return len(self.terms)
+
+    @property
+    def bounded(self) -> bool:
+        """False: positions and momenta have no end."""
+        return False
+
+    @property
+    def sites(self) -> tuple[tuple[int, ...], ...]:
+        """The atoms that each generator is a function of."""
+        return tuple(tuple(dict.fromkeys(term.atoms)) for term in self.terms)
+
+    def picked(self, name: str, generators: Sequence[int]) -> CoordinateGroup:
+        """Some of the generators, as a group of its own."""
+        return replace(self, name=f"{self.name.split()[0]} {name}", terms=tuple(self.terms[g] for g in generators))
+
+    def ranges(self, coefficients: NDArray) -> NDArray[np.float64]:
+        """Width of the spectrum of operators (operators, generators): zero, or NaN, for it has no end."""
+        return np.where(coefficients.any(axis=1), np.nan, 0.0)
+
+    @cached_property
+    def pairs(self) -> PairTerms:
+        """Squares and distances."""
+        chosen = [(place, term) for place, term in enumerate(self.terms) if term.kind in ("square", "distance")]
+        nowhere = (0.0,) * self.coordinate_layout.dims
+        return PairTerms(
+            where=np.array([place for place, _ in chosen], dtype=np.int64),
+            first=np.array([term.atoms[0] for _, term in chosen], dtype=np.int64),
+            second=np.array([term.atoms[1] if len(term.atoms) == 2 else -1 for _, term in chosen], dtype=np.int64),
+            point=np.array([term.point or nowhere for _, term in chosen]).reshape(-1, self.coordinate_layout.dims),
+            is_root=np.array([term.kind == "distance" for _, term in chosen], dtype=bool),
+        )
+
+    @cached_property
+    def components(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Places among the generators, and coordinates, of single components."""
+        return self._coordinates("component", 0)
+
+    @cached_property
+    def products(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Places among the generators, and both coordinates, of products."""
+        return (*self._coordinates("product", 0), self._coordinates("product", 1)[1])
+
+    @cached_property
+    def momenta(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Places among the generators, and atoms, of squared momenta."""
+        found = [(place, term.atoms[0]) for place, term in enumerate(self.terms) if term.kind == "momentum"]
+        return np.array([place for place, _ in found], dtype=np.int64), np.array([i for _, i in found], dtype=np.int64)
+
+    def _coordinates(self, kind: Kind, factor: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        found = [(place, term) for place, term in enumerate(self.terms) if term.kind == kind]
+        numbers = [term.atoms[factor] * self.coordinate_layout.dims + term.axes[factor] for _, term in found]
+        return np.array([place for place, _ in found], dtype=np.int64), np.array(numbers, dtype=np.int64)
+
+    def values(self, points: NDArray) -> NDArray[np.float64]:
+        """All generators at some points.
+
+        Args:
+            points: Shape (..., atoms, dims): positions, or momenta where the group reads these.
+
+        Returns:
+            Shape (..., generators).
+        """
+        found = np.empty((*points.shape[:-2], self.num_terms))
+        flat = points.reshape(*points.shape[:-2], -1)
+        where, atoms = self.momenta
+        found[..., where] = np.square(points[..., atoms, :]).sum(axis=-1)
+        where, coordinates = self.components
+        found[..., where] = flat[..., coordinates]
+        where, first, second = self.products
+        found[..., where] = flat[..., first] * flat[..., second]
+        if self.pairs.where.size:
+            squares = np.square(self.pairs.vectors(points)).sum(axis=-1)
+            found[..., self.pairs.where] = np.where(self.pairs.is_root, np.sqrt(squares), squares)
+        return found
+
+    def slopes(self, points: NDArray, directions: NDArray) -> NDArray[np.float64]:
+        """Derivatives of all generators along directions, both of shape (..., atoms, dims): (..., generators)."""
+        found = np.zeros((*points.shape[:-2], self.num_terms))
+        flat, moves = (array.reshape(*array.shape[:-2], -1) for array in (points, directions))
+        where, atoms = self.momenta
+        found[..., where] = 2.0 * (points[..., atoms, :] * directions[..., atoms, :]).sum(axis=-1)
+        where, coordinates = self.components
+        found[..., where] = moves[..., coordinates]
+        where, one, other = self.products
+        found[..., where] = flat[..., one] * moves[..., other] + moves[..., one] * flat[..., other]
+        if self.pairs.where.size:
+            arms = self.pairs.vectors(points)
+            changes = 2.0 * (arms * self.pairs.moved(directions)).sum(axis=-1)
+            lengths = 2.0 * np.sqrt(np.square(arms).sum(axis=-1))
+            found[..., self.pairs.where] = changes / np.where(self.pairs.is_root, lengths, 1.0)
+        return found
+
+    def contracted(self, matrix: NDArray) -> NDArray[np.float64]:
+        """What a covariance of all coordinates, shape (coordinates, coordinates), adds to the mean of every generator.
+
+        Distances are left at zero: they are no quadratic functions.
+        """
+        found, dims = np.zeros(self.num_terms), self.coordinate_layout.dims
+        where, one, other = self.products
+        found[where] = matrix[one, other]
+        widths = np.diag(matrix).reshape(-1, dims).sum(axis=1)
+        where, atoms = self.momenta
+        found[where] = widths[atoms]
+        pairs, joined = self.pairs, self.pairs.second >= 0
+        found[pairs.where] = widths[pairs.first]
+        first, second = pairs.first[joined], pairs.second[joined]
+        mixed = sum(matrix[first * dims + axis, second * dims + axis] for axis in range(dims))
+        found[pairs.where[joined]] += widths[second] - 2.0 * mixed
+        found[pairs.where[pairs.is_root]] = 0.0
+        return found
+
+
+def _check_term(term: CoordinateTerm, coordinate_layout: CoordinateLayout) -> None:
+    outside = [atom for atom in term.atoms if not 0 <= atom < coordinate_layout.num_atoms]
+    if outside:
+        raise NetworkError(
+            f"'{term}': atom {outside[0]} is out of range; there are {coordinate_layout.num_atoms} atoms, 0 to "
+            f"{coordinate_layout.num_atoms - 1}"
+        )
+    if any(not 0 <= axis < coordinate_layout.dims for axis in term.axes) or len(term.point) not in (
+        0,
+        coordinate_layout.dims,
+    ):
+        raise NetworkError(f"'{term}': expected axes and points of {coordinate_layout.dims} dimensions")
+
+
+def add_coordinate_terms(
+    groups: Sequence[CoordinateGroup], terms: Iterable[CoordinateTerm]
+) -> tuple[CoordinateGroup, ...]:
+    """Extend groups so that they hold the given words, each in the first that can; constants are skipped.
+
+    Raises:
+        NetworkError: No group holds a word, or it is out of range.
+    """
+    added: list[dict[CoordinateTerm, None]] = [dict.fromkeys(group.terms) for group in groups]
+    for term in terms:
+        if term.is_identity:
+            continue
+        home = next((g for g, group in enumerate(groups) if group.holds(term)), None)
+        if home is None:
+            raise NetworkError(f"cost: '{term}' is read from none of the groups {', '.join(g.name for g in groups)}")
+        added[home][term] = None
+    return tuple(replace(group, terms=tuple(found)) for group, found in zip(groups, added, strict=True))
+
+
+def coordinates_of(groups: Sequence[object]) -> tuple[CoordinateGroup, ...]:
+    """Groups, where they are those of atoms in space.
+
+    Raises:
+        NetworkError: They are not.
+    """
+    found = tuple(group for group in groups if isinstance(group, CoordinateGroup))
+    if len(found) < len(groups):
+        raise NetworkError("expected functions of positions or momenta, got groups of Paulis")
+    return found

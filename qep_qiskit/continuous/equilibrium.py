@@ -1,0 +1,332 @@
+"""Classical equilibria of elastic networks (Scellier 2024, arXiv:2406.00879, sec. 2): atoms at rest.
+
+Equilibrium propagation holds at every critical point of the energy, not at minima alone; what counts is that the
+nudged point is the one that the free point deforms into.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import scipy.optimize
+import scipy.sparse.linalg
+from numpy.typing import NDArray
+
+from qep_qiskit.continuous.collapse import warn_of_collapse
+from qep_qiskit.continuous.coordinates import CoordinateGroup, coordinates_of
+from qep_qiskit.continuous.elastic import PotentialEnergy
+from qep_qiskit.continuous.states import ClassicalPositions
+from qep_qiskit.core.errors import ConfigError, FloppyModesWarning
+from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.core.warning_log import warn
+from qep_qiskit.measurement import MeasurementCoroutine
+from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamily, PreparationResult, WarmStart
+from qep_qiskit.preparation.resolution import WANTED, Hidden, contrast_error, size_of
+
+_MEMORY = "resting"
+_DENSE_UP_TO = 400
+_NEWTON_STEPS = 8
+_AT_REST = 1e-10
+_ROUNDING = 1e-15
+_FLAT = 1e-9
+_UNSEEN = 1e-6  # slope of a term along a floppy mode, by the largest along the stiffest mode
+_TOUCHING = 1e-9
+_NO_FORCE = 1e-13
+_NUDGES_ON_THE_WAY = 4
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EquilibriumPreparation:
+    """Minima, or other critical points, of the potential energy.
+
+    Args:
+        places: Shape (atoms, dims), where the search starts when nothing is known of a sample.
+        critical_point: ``"minimum"``, by a trust-region method; or ``"any"``: the root of the force that is nearest to
+            the start, stable or not, followed along the nudge.
+        tolerance: Force, relative to the stiffest spring, at which atoms count as being at rest. None: 1e-10, or 3e-4
+            of the force of the nudge where that is less.
+
+    Raises:
+        ConfigError: The tolerance is not positive.
+    """
+
+    places: NDArray[np.float64]
+    critical_point: Literal["minimum", "any"] = "minimum"
+    tolerance: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.tolerance is not None and not self.tolerance > 0.0:
+            raise ConfigError(f"preparation.tolerance: expected a positive number, got {self.tolerance}")
+
+    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
+        """Points at rest of all samples and phases; asks for no measurements."""
+        yield from ()
+        coordinate_layout, shape = (
+            coordinates_of(family.groups)[0].coordinate_layout,
+            (family.num_samples, len(family.betas)),
+        )
+        begin = np.array([self._begin(start, sample) for sample in range(shape[0])])
+        free, collapsed = begin, 0
+        if not isinstance(start.free, ClassicalPositions):
+            free = np.array([self._settled(family, sample, 0.0, at) for sample, at in enumerate(begin)])
+            collapsed = warn_of_collapse(family)
+            self._warn_of_dangling(family, free)
+        forces = np.array([_force_of_nudge(family, sample, at) for sample, at in enumerate(free)])
+        needed = WANTED * family.smallest_nudge * size_of(forces) or (np.inf if family.finest is None else 0.0)
+        points = np.empty((*shape, coordinate_layout.num_atoms, coordinate_layout.dims))
+        energies, residuals = np.empty(shape), np.empty((*shape, len(coordinate_layout.moving_coordinates)))
+        for sample in range(shape[0]):
+            free[sample] = self._sharpened(family, sample, free[sample], needed)
+            for phase, beta in enumerate(family.betas.tolist()):
+                here = free[sample] if beta == 0.0 else self._followed(family, sample, beta, free[sample], needed)
+                potential = _potential(family, sample, beta)
+                moving = here.ravel()[coordinate_layout.moving_coordinates]
+                points[sample, phase], energies[sample, phase] = here, potential.value(moving)
+                residuals[sample, phase] = potential.gradient(moving)
+        unknown = np.full(shape, np.nan)
+        report = ConvergenceReport(
+            energies=energies,
+            gaps=unknown,
+            residuals=np.linalg.norm(residuals, axis=2),
+            overlaps=unknown,
+            judged=True,
+            minima=self.critical_point == "minimum" and not coordinates_of(family.groups)[0].pairs.is_root.any(),
+            collapsed=collapsed,
+            hidden=Hidden(part=self._contrast_error(family, free, residuals, forces)),
+        )
+        states = ClassicalPositions(points.reshape(-1, coordinate_layout.num_atoms, coordinate_layout.dims))
+        memory = {_MEMORY: free.reshape(shape[0], -1)}
+        return PreparationResult(states=states, free=ClassicalPositions(free), memory=memory, report=report)
+
+    def _contrast_error(self, family: HamiltonianFamily, free: NDArray, residuals: NDArray, forces: NDArray) -> float:
+        """What forces that are left hide of the contrasts between phases; with the free points for a single phase."""
+        betas = family.betas
+        if len(betas) == 1 and betas[0] != 0.0:
+            betas, order = np.array([0.0, betas[0]]), 1 if betas[0] > 0.0 else -1
+            moving = free.reshape(len(free), -1)[
+                :, coordinates_of(family.groups)[0].coordinate_layout.moving_coordinates
+            ]
+            left = [_potential(family, sample, 0.0).gradient(at) for sample, at in enumerate(moving)]
+            residuals = np.stack([np.array(left), residuals[:, 0]][::order], axis=1)
+            betas = betas[::order]
+        return contrast_error(betas, residuals, np.broadcast_to(forces[:, None], residuals.shape))
+
+    def _begin(self, start: WarmStart, sample: int) -> NDArray[np.float64]:
+        """The free point of an earlier stage, that of an earlier epoch, or the places."""
+        if isinstance(start.free, ClassicalPositions):
+            return start.free.points[sample]
+        remembered = start.memory.get(_MEMORY)
+        if remembered is not None and np.isfinite(remembered[sample]).all():
+            return remembered[sample].reshape(self.places.shape)
+        return self.places
+
+    def _sharpened(self, family: HamiltonianFamily, sample: int, free: NDArray, needed: float) -> NDArray[np.float64]:
+        """A free point with no more force left than the nudge can bear."""
+        potential = _potential(family, sample, 0.0)
+        return potential.points(_polished(potential, free.ravel()[potential.moving], self._aim(potential, needed)))
+
+    def _followed(
+        self, family: HamiltonianFamily, sample: int, beta: float, free: NDArray, needed: float
+    ) -> NDArray[np.float64]:
+        """From the free point to the nudged one; any critical point in several steps, so that it stays the same one."""
+        steps = 1 if self.critical_point == "minimum" else _NUDGES_ON_THE_WAY
+        here = free
+        for step in range(1, steps + 1):
+            here = self._settled(family, sample, beta * step / steps, here, needed)
+        return here
+
+    def _aim(self, potential: PotentialEnergy, needed: float) -> float:
+        """The force at which Newton steps end: what is given, or what the nudge needs where that is less."""
+        if self.tolerance is not None:
+            return self.tolerance * potential.scale
+        return float(np.clip(needed, _ROUNDING * potential.scale, _AT_REST * potential.scale))
+
+    def _settled(
+        self, family: HamiltonianFamily, sample: int, beta: float, begin: NDArray, needed: float = np.inf
+    ) -> NDArray[np.float64]:
+        """The point at rest that the start leads to."""
+        potential = _potential(family, sample, beta)
+        moving = _apart(potential, begin.ravel()[potential.moving])
+        aim, target = self._aim(potential, needed), (self.tolerance or _AT_REST) * potential.scale
+        if self.critical_point == "minimum":
+            near = _polished(potential, moving, aim)
+            moving = near if _is_minimum(potential, near, target) else _minimised(potential, moving, target)
+        else:
+            moving = scipy.optimize.root(potential.gradient, moving, jac=potential.dense_hessian, tol=1e-10).x
+        moving = _polished(potential, moving, aim)
+        self._check(potential, moving, target, beta)
+        return potential.points(moving)
+
+    def _check(self, potential: PotentialEnergy, moving: NDArray, target: float, beta: float) -> None:
+        """Whether the atoms are at rest, and held there on all sides."""
+        force = float(np.linalg.norm(potential.gradient(moving)))
+        if not force <= 1e4 * target * np.sqrt(len(moving)):
+            why = (
+                f"at beta = {beta:.4g} the nudge may overcome the springs; give a smaller contrast.beta"
+                if beta
+                else "give springs or anchors that hold the atoms, or another start in network.places"
+            )
+            raise ConfigError(f"the elastic network finds no equilibrium: a force of {force:.3g} is left; {why}")
+        hessian = potential.hessian(moving)
+        lowest, highest, mode = _softest(hessian)
+        is_flat = abs(lowest) <= _FLAT * highest
+        if (is_flat and not _dangles(potential, moving)) or (
+            self.critical_point == "minimum" and lowest < -_FLAT * highest
+        ):
+            coordinate = int(potential.coordinate_layout.moving_coordinates[np.abs(mode).argmax()])
+            raise ConfigError(
+                f"network: {potential.coordinate_layout.name(coordinate)} is free to drift in the equilibrium at "
+                f"beta = {beta:.4g}, which has {_count_of_floppy_modes(hessian, highest)} and is not unique; clamp "
+                "another atom, anchor it, or add springs"
+            )
+
+    def _warn_of_dangling(self, family: HamiltonianFamily, free: NDArray) -> None:
+        """Say in how many samples atoms move at no cost whom no output and no weight sees."""
+        potentials = [_potential(family, sample, 0.0) for sample in range(family.num_samples)]
+        moving = [points.ravel()[potential.moving] for potential, points in zip(potentials, free, strict=True)]
+        warn(
+            FloppyModesWarning,
+            "atoms of the elastic network move at no cost, but no output and no weight's energy depends on where they "
+            "are: the gradient is that of the others. Anchor or clamp them, or add springs, to make the equilibrium "
+            "unique",
+            affected=sum(_dangles(*both) for both in zip(potentials, moving, strict=True)),
+            of=family.num_samples,
+            severity="warning",
+        )
+
+    def term_means(self, groups: Sequence[CoordinateGroup], coefficients: NDArray) -> NDArray[np.float64]:
+        """All terms at the equilibria of coefficients (states, terms), in the same shape."""
+        states = ClassicalPositions(np.array([self._at(groups, row) for row in coefficients]))
+        rows = np.arange(states.num_states)
+        return np.concatenate([states.expectations(group, rows) for group in groups], axis=1)
+
+    def _at(self, groups: Sequence[CoordinateGroup], row: NDArray) -> NDArray[np.float64]:
+        from qep_qiskit.execution import RequestKey
+
+        family = HamiltonianFamily.of_free(groups, row[None], RequestKey("equilibrium", 0))
+        return self._settled(family, 0, 0.0, self._begin(WarmStart(), 0))
+
+    def response(self, groups: Sequence[CoordinateGroup], free: NDArray, nudge: NDArray) -> NDArray[np.float64]:
+        """d(terms)/d(beta) at beta = 0: the force of the nudge, through the inverse of the second derivatives."""
+        found = []
+        for row, change in zip(free, nudge, strict=True):
+            points = self._at(groups, row)
+            potential, nudged = PotentialEnergy.of(groups, row), PotentialEnergy.of(groups, row + change)
+            coordinates = potential.coordinate_layout.moving_coordinates
+            moving = points.ravel()[coordinates]
+            force = potential.gradient(moving) - nudged.gradient(moving)
+            slopes = _slopes(potential, moving, _solved(potential.hessian(moving), force))
+            found.append(np.concatenate([slopes, *(np.zeros(group.num_terms) for group in groups[1:])]))
+        return np.array(found)
+
+
+def _dangles(potential: PotentialEnergy, moving: NDArray) -> bool:
+    """Whether there are floppy modes and nothing depends on them: no term of H or C changes along any.
+
+    Then the response of all that matters is that of the other modes. Whole spectra are for few coordinates only.
+    """
+    if len(moving) > _DENSE_UP_TO:
+        return False
+    values, modes = np.linalg.eigh(potential.dense_hessian(moving))
+    flat = np.abs(values) <= _FLAT * np.abs(values).max()
+    if not flat.any() or flat.all():
+        return False
+    slopes = [_slopes(potential, moving, mode) for mode in modes.T[[*np.flatnonzero(flat), -1]]]
+    return bool(np.abs(slopes[:-1]).max() <= _UNSEEN * np.abs(slopes[-1]).max())
+
+
+def _slopes(potential: PotentialEnergy, moving: NDArray, along: NDArray) -> NDArray[np.float64]:
+    """How all terms change along a direction of the coordinates that move."""
+    points = potential.points(moving)
+    moved = np.zeros(points.size)
+    moved[potential.moving] = along
+    return potential.group.slopes(points, moved.reshape(points.shape))
+
+
+def _force_of_nudge(family: HamiltonianFamily, sample: int, points: NDArray) -> NDArray[np.float64]:
+    """Gradient of the cost C at a point, shape (moving,); zero where rounding alone is left of it."""
+    without, with_it = _potential(family, sample, 0.0), _potential(family, sample, 1.0)
+    moving = points.ravel()[without.moving]
+    found = with_it.gradient(moving) - without.gradient(moving)
+    return np.where(np.abs(found) > _NO_FORCE * with_it.scale, found, 0.0)
+
+
+def _potential(family: HamiltonianFamily, sample: int, beta: float) -> PotentialEnergy:
+    return PotentialEnergy.of(coordinates_of(family.groups), family.free[sample] + beta * family.nudge[sample])
+
+
+def _apart(potential: PotentialEnergy, moving: NDArray) -> NDArray[np.float64]:
+    """The same, or a little off where atoms touch: a spring with a rest length has no direction there."""
+    pairs = potential.group.pairs
+    arms = pairs.vectors(potential.points(moving))[pairs.is_root]
+    if not np.any(np.square(arms).sum(axis=1) < _TOUCHING**2):
+        return moving
+    return moving + 0.01 * np.random.default_rng(0).standard_normal(moving.shape)
+
+
+def _is_minimum(potential: PotentialEnergy, moving: NDArray, target: float) -> bool:
+    """Whether Newton steps alone have led to a minimum, as they do from a point nearby."""
+    if not np.linalg.norm(potential.gradient(moving)) <= target:
+        return False
+    lowest, highest, _ = _softest(potential.hessian(moving))
+    return lowest > -_FLAT * highest
+
+
+def _minimised(potential: PotentialEnergy, moving: NDArray, target: float) -> NDArray[np.float64]:
+    """A minimum by scipy: with whole second derivatives for few coordinates, with products of them for many."""
+    few = len(moving) <= _DENSE_UP_TO
+    second = {"hess": potential.dense_hessian} if few else {"hessp": lambda at, along: potential.hessian(at) @ along}
+    return scipy.optimize.minimize(
+        potential.value,
+        moving,
+        jac=potential.gradient,
+        method="trust-exact" if few else "trust-krylov",
+        options={"gtol": max(target, 1e-8 * target / 1e-10), "maxiter": 2000},
+        **second,
+    ).x
+
+
+def _polished(potential: PotentialEnergy, moving: NDArray, target: float) -> NDArray[np.float64]:
+    """Newton steps while they lessen the force."""
+    force = potential.gradient(moving)
+    for _ in range(_NEWTON_STEPS):
+        if np.linalg.norm(force) <= target or not np.isfinite(force).all():
+            break
+        trial = moving - _solved(potential.hessian(moving), force)
+        found = potential.gradient(trial)
+        if not np.linalg.norm(found) < np.linalg.norm(force):
+            break
+        moving, force = trial, found
+    return moving
+
+
+def _solved(matrix: scipy.sparse.csr_array, right: NDArray) -> NDArray[np.float64]:
+    """The solution, or one of least length where the matrix is singular: nothing moves along floppy modes."""
+    if matrix.shape[0] <= _DENSE_UP_TO:
+        return np.linalg.lstsq(matrix.toarray(), right, rcond=_FLAT)[0]
+    return scipy.sparse.linalg.splu(matrix.tocsc()).solve(right)
+
+
+def _count_of_floppy_modes(hessian: scipy.sparse.csr_array, highest: float) -> str:
+    """Directions in which a point at rest moves at no cost, in words."""
+    if hessian.shape[0] > _DENSE_UP_TO:
+        return "floppy modes"
+    count = int((np.linalg.eigvalsh(hessian.toarray()) <= _FLAT * highest).sum())
+    return f"{count} floppy mode{'s' if count > 1 else ''}"
+
+
+def _softest(hessian: scipy.sparse.csr_array) -> tuple[float, float, NDArray[np.float64]]:
+    """The eigenvalue of a point at rest that is lowest, the one that is largest in size, and the mode of the lowest."""
+    if hessian.shape[0] <= _DENSE_UP_TO:
+        values, modes = np.linalg.eigh(hessian.toarray())
+        place = int(np.abs(values).argmin()) if values[0] > 0.0 else 0
+        return float(values[place]), float(np.abs(values).max()), modes[:, place]
+    highest = float(scipy.sparse.linalg.eigsh(hessian, k=1, which="LM", return_eigenvectors=False)[0])
+    start = np.ones(hessian.shape[0])
+    below = -1e-6 * abs(highest)
+    values, modes = scipy.sparse.linalg.eigsh(hessian.tocsc(), k=1, sigma=below, which="LM", v0=start)
+    return float(values[0]), abs(highest), modes[:, 0]

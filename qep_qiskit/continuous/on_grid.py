@@ -1,0 +1,41 @@
+"""Any preparation on position grids: first a look whether the states fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qep_qiskit.continuous.grid_energies import GridEnergies, check_grid
+from qep_qiskit.continuous.position_grid import PositionGrid
+from qep_qiskit.core.errors import NetworkError, NudgeError
+from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.measurement import MeasurementCoroutine
+from qep_qiskit.preparation.interface import HamiltonianFamily, Preparation, PreparationResult, WarmStart
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnGrid:
+    """A preparation that refuses states that are near the walls of their boxes, or not resolved.
+
+    Args:
+        preparation: Does the work.
+        grid: The registers.
+    """
+
+    preparation: Preparation
+    grid: PositionGrid
+
+    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
+        """Check the Gaussian ground states of all samples and phases, then prepare.
+
+        Raises:
+            NetworkError: A free state does not fit the grid, or an energy has no minimum.
+            NudgeError: Free states fit, and a nudged one does not.
+        """
+        check_grid(self.grid, GridEnergies.of(self.grid, family.paulis, family.free).spread())
+        nudged = GridEnergies.of(self.grid, family.paulis, family.rows()).spread()
+        try:
+            check_grid(self.grid, nudged)
+        except NetworkError as error:
+            raise NudgeError(str(error)) from None
+        return (yield from self.preparation.prepare(family, start))

@@ -1,0 +1,193 @@
+"""Layers of oscillators on position grids: Gaussian starts, displacements, quadratic phases.
+
+A Gaussian on a register is prepared by rotations in commuting groups and one layer of CX, so a program needs nothing
+new to start from it. It is even about the middle of the box: the highest qubit says on which side, CX gates mirror the
+lower ones, and these hold one half, made qubit by qubit from the highest by Y rotations that depend on those above.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.continuous.grid_energies import GridEnergies
+from qep_qiskit.continuous.position_grid import PositionGrid
+from qep_qiskit.continuous.z_polynomials import ZPolynomial
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.merging import merge_into_groups
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis, PauliString
+from qep_qiskit.core.program import CxLayer, Layer
+from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.core.transforms import walsh_hadamard
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OscillatorProduct:
+    """Independent oscillators, one per coordinate, about the centres of their boxes.
+
+    Args:
+        grid: The registers.
+        stiffness: Of every coordinate, energy per length squared.
+        kinetic: hbar^2 / mass of every coordinate.
+
+    Raises:
+        ConfigError: A number is not positive, or there are not as many as coordinates.
+    """
+
+    grid: PositionGrid
+    stiffness: tuple[float, ...]
+    kinetic: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        for name, values in (("driver_stiffness", self.stiffness), ("kinetic", self.kinetic)):
+            if len(values) != self.grid.num_coordinates or not all(0.0 < value < np.inf for value in values):
+                raise ConfigError(
+                    f"preparation.{name}: expected {self.grid.num_coordinates} positive numbers, got {list(values)}"
+                )
+
+    @classmethod
+    def like(cls, energies: GridEnergies) -> OscillatorProduct:
+        """Oscillators as wide as the ground states of some energies are on average, each coordinate by itself."""
+        widths, kinetic = energies.spread().widths.mean(axis=0), energies.kinetic.mean(axis=0)
+        stiffness = kinetic / (4.0 * widths**4)
+        return cls(grid=energies.grid, stiffness=tuple(stiffness.tolist()), kinetic=tuple(kinetic.tolist()))
+
+    @property
+    def widths(self) -> NDArray[np.float64]:
+        """Standard deviations of the ground state, shape (coordinates,)."""
+        return np.sqrt(np.sqrt(np.array(self.kinetic) / np.array(self.stiffness)) / 2.0)
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GaussianStart:
+    """How a program begins.
+
+    Args:
+        initial: Shape (N, 2), the product state.
+        groups: Groups of the layers.
+        layers: The layers; their groups are numbered from 0.
+    """
+
+    initial: NDArray[np.complex128]
+    groups: tuple[CommutingGroup, ...]
+    layers: tuple[Layer | CxLayer, ...]
+
+
+def gaussian_start(grid: PositionGrid, widths: NDArray) -> GaussianStart:
+    """The product of Gaussians about the centres of the boxes, sampled on the grids.
+
+    Args:
+        grid: The registers.
+        widths: Shape (coordinates,), standard deviations of position.
+    """
+    trees = [_rotation_tree(_half_gaussian(grid, i, width)) for i, width in enumerate(widths)]
+    groups, layers = [], []
+    for depth in range(grid.num_qubits - 1):
+        group, offset = _tree_level(grid, [tree[depth] for tree in trees])
+        source = np.full(group.num_terms, -1, dtype=np.int64)
+        layers.append(Layer(group=depth, source=source, scale=np.zeros(len(source)), offset=offset))
+        groups.append(group)
+    mirrored = CxLayer(
+        tuple((part.qubits[-1], lower) for part in grid.registers for lower in reversed(part.qubits[:-1]))
+    )
+    initial = np.zeros((grid.total_qubits, 2), dtype=complex)
+    initial[:, 0] = 1.0
+    initial[[part.qubits[-1] for part in grid.registers]] = np.sqrt(0.5)
+    return GaussianStart(initial=initial, groups=tuple(groups), layers=(*layers, mirrored))
+
+
+def _half_gaussian(grid: PositionGrid, coordinate: int, width: float) -> NDArray[np.float64]:
+    """Amplitudes at the points below the centre, in order, shape (M/2,)."""
+    steps = grid.positions(coordinate)[: grid.num_points // 2] - grid.centres[coordinate]
+    amplitudes = np.exp(-np.square(steps / width) / 4.0)
+    return np.asarray(amplitudes / np.linalg.norm(amplitudes))
+
+
+def _rotation_tree(amplitudes: NDArray) -> list[NDArray[np.float64]]:
+    """Angles of RY gates, the highest qubit first; entry t has one angle per state of the t qubits above."""
+    tree = []
+    while len(amplitudes) > 1:
+        halves = amplitudes.reshape(-1, 2)
+        tree.append(2.0 * np.arctan2(halves[:, 1], halves[:, 0]))
+        amplitudes = np.hypot(halves[:, 0], halves[:, 1])
+    return tree[::-1]
+
+
+def _tree_level(grid: PositionGrid, angles: Sequence[NDArray]) -> tuple[CommutingGroup, NDArray[np.float64]]:
+    """One qubit of every register turned about Y, by angles that depend on the qubits above it in the half."""
+    above = len(angles[0]).bit_length() - 1
+    letters, masks, offsets = ["Z"] * grid.total_qubits, [], []
+    for register, own in zip(grid.registers, angles, strict=True):
+        target = register.qubits[grid.num_qubits - 2 - above]
+        letters[target] = "Y"
+        spectrum = walsh_hadamard(own / 2.0) / len(own)
+        masks += [(pattern << target + 1) | 1 << target for pattern in range(len(own))]
+        offsets.append(spectrum)
+    basis = LocalBasis("".join(letters))
+    name = f"start {above}"
+    return CommutingGroup(name=name, basis=basis, masks=tuple(masks)), np.concatenate(offsets)
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OscillatorGroups:
+    """The groups of a program: those of the Gaussian start, and the Hamiltonian's with all the grid's squares in them.
+
+    Args:
+        grid: The registers.
+        groups: All groups of the program.
+        positions: Index of the group of positions.
+        momenta: Index of the group of momenta.
+    """
+
+    grid: PositionGrid
+    groups: tuple[CommutingGroup, ...]
+    positions: int
+    momenta: int
+
+    @classmethod
+    def of(cls, grid: PositionGrid, start: GaussianStart, groups: Sequence[CommutingGroup]) -> OscillatorGroups:
+        """Extend a Hamiltonian's groups by positions, momenta and their squares, behind those of the start."""
+        size = range(grid.num_coordinates)
+        offsets, waves = [grid.offset(i) for i in size], [grid.wave_number(i) for i in size]
+        potential = [*offsets, *(offsets[i] * offsets[j] for i in size for j in range(i + 1))]
+        kinetic = [*waves, *(wave * wave for wave in waves)]
+        terms = [grid.position_basis.string(mask) for part in potential for mask in part.masks]
+        terms += [grid.momentum_basis.string(mask) for part in kinetic for mask in part.masks]
+        empty = (
+            CommutingGroup(name="r", basis=grid.position_basis, masks=()),
+            CommutingGroup(name="p", basis=grid.momentum_basis, masks=()),
+        )
+        own = merge_into_groups(tuple(groups) or empty, terms, grid.total_qubits)
+        bases = [group.basis for group in own]
+        first = len(start.groups)
+        return cls(
+            grid=grid,
+            groups=(*start.groups, *own),
+            positions=first + bases.index(grid.position_basis),
+            momenta=first + bases.index(grid.momentum_basis),
+        )
+
+    def by_term(self, group: int, source_of: Mapping[PauliString, int], factor: float) -> Layer:
+        """Angles ``factor * p[source]`` for every word that has a source."""
+        source = np.array([source_of.get(term, -1) for term in self.groups[group].terms], dtype=np.int64)
+        scale = np.where(source >= 0, factor, 0.0)
+        return Layer(group=group, source=source, scale=scale, offset=np.zeros(len(source)))
+
+    def by_polynomial(self, group: int, polynomials: Sequence[ZPolynomial], first_source: int) -> Layer:
+        """The phase ``exp(-i sum_a p[first + a] polynomial_a)``, for polynomials without common terms."""
+        place = {mask: index for index, mask in enumerate(self.groups[group].masks)}
+        source, scale = np.full(len(place), -1, dtype=np.int64), np.zeros(len(place))
+        for number, polynomial in enumerate(polynomials):
+            for mask in polynomial.masks:
+                source[place[mask]], scale[place[mask]] = first_source + number, polynomial.terms[mask]
+        return Layer(group=group, source=source, scale=scale, offset=np.zeros(len(place)))
+
+    def fixed(self, group: int, polynomial: ZPolynomial) -> NDArray[np.float64]:
+        """Angles of the phase ``exp(-i polynomial)``, shape (generators,)."""
+        return np.array([polynomial.terms.get(mask, 0.0) for mask in self.groups[group].masks])

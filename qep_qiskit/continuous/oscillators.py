@@ -1,0 +1,182 @@
+"""Exact ground states of coupled oscillators (Scellier 2024, arXiv:2406.00879, sec. 4.2): they are Gaussian."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from qep_qiskit.continuous.coordinates import CoordinateGroup, coordinates_of
+from qep_qiskit.continuous.gaussian import GaussianStates, NormalModes, QuadraticEnergies, quadratic_energies
+from qep_qiskit.core.errors import ConfigError, NudgeError
+from qep_qiskit.measurement import MeasurementCoroutine
+from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamily, PreparationResult, WarmStart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GaussianPreparation:
+    """Ground states of quadratic energies, from their normal modes.
+
+    Args:
+        hbar: Planck's constant over 2 pi.
+
+    Raises:
+        ConfigError: hbar is not positive.
+    """
+
+    hbar: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.hbar > 0.0:
+            raise ConfigError(f"network.hbar: expected a positive number, got {self.hbar}")
+
+    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
+        """Ground states of all samples and phases; asks for no measurements."""
+        yield from ()
+        known = start.free.modes if isinstance(start.free, GaussianStates) else ()
+        energies = quadratic_energies(coordinates_of(family.groups), family.rows())
+        modes = _modes(energies, self.hbar, known)
+        unstable = [number for number, found in enumerate(modes) if not found.is_stable]
+        if unstable:
+            _refuse(family, int(np.flatnonzero(energies.which == unstable[0])[0]))
+        states = _states(coordinates_of(family.groups), energies, modes)
+        free = states.rows(_phase_rows(family, 0.0)) if 0.0 in family.betas else None
+        return PreparationResult(states=states, free=free, report=_report(family, states))
+
+    def term_means(self, groups: Sequence[CoordinateGroup], coefficients: NDArray) -> NDArray[np.float64]:
+        """Exact means of all terms in ground states, of coefficients (states, terms) in the same shape."""
+        states = self._solved(groups, coefficients)
+        rows = np.arange(states.num_states)
+        return np.concatenate([states.expectations(group, rows) for group in groups], axis=1)
+
+    def response(self, groups: Sequence[CoordinateGroup], free: NDArray, nudge: NDArray) -> NDArray[np.float64]:
+        """d(means of all terms)/d(beta) at beta = 0, of coefficients (states, terms) in the same shape."""
+        before, after = quadratic_energies(groups, free), quadratic_energies(groups, free + nudge)
+        states, found = self._solved(groups, free), []
+        for row, centre in enumerate(states.centres):
+            modes = states.modes[states.which[row]]
+            change = after.stiffness[after.which[row]] - modes.stiffness
+            pull = after.forces[row] - before.forces[row]
+            coordinate_layout = groups[0].coordinate_layout
+            moved = np.zeros(coordinate_layout.num_atoms * coordinate_layout.dims)
+            moving = coordinate_layout.moving_coordinates
+            moved[moving] = modes.at_rest((pull - change @ centre.ravel()[moving])[None])[0]
+            found.append(_response_of_terms(groups, modes, centre, moved.reshape(centre.shape), change))
+        return np.array(found)
+
+    def _solved(self, groups: Sequence[CoordinateGroup], coefficients: NDArray) -> GaussianStates:
+        energies = quadratic_energies(groups, coefficients)
+        return _states(groups, energies, _modes(energies, self.hbar, ()))
+
+
+def _response_of_terms(
+    groups: Sequence[CoordinateGroup], modes: NormalModes, centre: NDArray, moved: NDArray, change: NDArray
+) -> NDArray[np.float64]:
+    """How means of terms change with the centre and, by a change of the stiffness, with the covariance."""
+    parts = []
+    for group in groups:
+        size, moving = centre.size, group.coordinate_layout.moving_coordinates
+        spread = np.zeros((size, size))
+        spread[np.ix_(moving, moving)] = modes.change_of_covariance(change, of_momenta=group.of_momenta)
+        slopes = np.zeros(group.num_terms) if group.of_momenta else group.slopes(centre, moved)
+        parts.append(slopes + group.contracted(spread))
+    return np.concatenate(parts)
+
+
+def _modes(energies: QuadraticEnergies, hbar: float, known: Sequence[NormalModes]) -> tuple[NormalModes, ...]:
+    """Normal modes of every stiffness; those of the free states are not solved for twice."""
+    found: list[NormalModes] = []
+    for stiffness, masses in zip(energies.stiffness, energies.masses, strict=True):
+        same = (
+            modes
+            for modes in (*known, *found)
+            if np.array_equal(modes.stiffness, stiffness) and np.array_equal(modes.masses, masses)
+        )
+        match = next(same, None)
+        found.append(NormalModes.of(stiffness, masses, hbar) if match is None else match)
+    return tuple(found)
+
+
+def _states(
+    groups: Sequence[CoordinateGroup], energies: QuadraticEnergies, modes: tuple[NormalModes, ...]
+) -> GaussianStates:
+    coordinate_layout = groups[0].coordinate_layout
+    moving = np.empty_like(energies.forces)
+    for number, found in enumerate(modes):
+        mine = energies.which == number
+        moving[mine] = found.at_rest(energies.forces[mine])
+    return GaussianStates(
+        coordinate_layout=coordinate_layout,
+        centres=energies.points(coordinate_layout, moving),
+        modes=modes,
+        which=energies.which,
+    )
+
+
+def _phase_rows(family: HamiltonianFamily, beta: float) -> NDArray[np.int64]:
+    phase = int(np.flatnonzero(family.betas == beta)[0])
+    return np.arange(family.num_samples) * len(family.betas) + phase
+
+
+def _report(family: HamiltonianFamily, states: GaussianStates) -> ConvergenceReport:
+    shape = (family.num_samples, len(family.betas))
+    unknown = np.full(shape, np.nan)
+    zero_point = np.array([modes.zero_point_energy for modes in states.modes])[states.which]
+    gaps = np.array([modes.gap for modes in states.modes])[states.which]
+    energies = zero_point + potential_energies(coordinates_of(family.groups), family.rows(), states.centres)
+    return ConvergenceReport(
+        energies=energies.reshape(shape), gaps=gaps.reshape(shape), residuals=unknown, overlaps=unknown, minima=True
+    )
+
+
+def potential_energies(groups: Sequence[CoordinateGroup], rows: NDArray, points: NDArray) -> NDArray[np.float64]:
+    """Energies of points at rest, shape (rows,); coordinates that are held count as no force.
+
+    Args:
+        groups: The groups.
+        rows: Shape (rows, terms).
+        points: Shape (rows, atoms, dims).
+    """
+    total, begin = np.zeros(len(rows)), 0
+    for group in groups:
+        part = rows[:, begin : begin + group.num_terms]
+        begin += group.num_terms
+        if not group.of_momenta:
+            where, coordinates = group.components
+            pulls = np.isin(coordinates, group.coordinate_layout.clamped_coordinates, invert=True)
+            counted = np.ones(group.num_terms, dtype=bool)
+            counted[where[~pulls]] = False
+            total += np.einsum("rg,rg->r", part[:, counted], group.values(points)[:, counted])
+    return total
+
+
+def stable_betas(groups: Sequence[CoordinateGroup], free: NDArray, nudge: NDArray) -> tuple[float, float]:
+    """The nudges between which H + beta C has a ground state.
+
+    Args:
+        groups: The groups.
+        free: Shape (terms,), coefficients of H.
+        nudge: Shape (terms,), coefficients of C.
+    """
+    stiffness = quadratic_energies(groups, free[None]).stiffness[0]
+    change = quadratic_energies(groups, nudge[None]).stiffness[0]
+    relative = scipy.linalg.eigh(change, stiffness, eigvals_only=True)
+    lowest = -1.0 / relative[-1] if relative[-1] > 0.0 else -np.inf
+    highest = -1.0 / relative[0] if relative[0] < 0.0 else np.inf
+    return float(lowest), float(highest)
+
+
+def _refuse(family: HamiltonianFamily, row: int) -> None:
+    sample, phase = divmod(row, len(family.betas))
+    beta = float(family.betas[phase])
+    if beta == 0.0:
+        raise ConfigError("network: the springs do not hold all atoms; springs, anchors and masses must be positive")
+    lowest, highest = stable_betas(coordinates_of(family.groups), family.free[sample], family.nudge[sample])
+    bound = lowest if beta < 0.0 else highest
+    raise NudgeError(
+        f"contrast.beta: at beta = {beta:.4g} the nudge overcomes the springs, and there is no ground state; give a "
+        f"beta below {abs(bound):.4g} in size, or stiffer springs"
+    )

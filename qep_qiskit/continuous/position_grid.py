@@ -1,0 +1,214 @@
+"""Positions of atoms on registers of qubits.
+
+A register of n qubits holds one coordinate on a grid of M = 2^n points across a box of length L,
+
+    r_j = centre + (j - (M - 1)/2) L/M,      k_m = (m - (M - 1)/2) 2 pi/L    (k = p / hbar, after the Fourier transform)
+
+so both are linear in the Z of the register: r = centre - (L/2M) sum_b 2^b Z_b and k = -(pi/L) sum_b 2^b Z_b, with b = 0
+the lowest qubit. Squares and products are sums of ZZ and a constant. A Gaussian state is represented well where it
+ends before the walls, L/2 from the centre, and before the largest wave number pi M/L; how many standard deviations fit
+in between is called its *reach*.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.continuous.z_polynomials import ZPolynomial
+from qep_qiskit.core.checks import whole_number
+from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.fourier import FourierBasis, Register
+from qep_qiskit.core.operators import LocalBasis
+from qep_qiskit.core.short_repr import short_repr
+
+GAUSSIAN_MARGIN = 4.5
+"""Standard deviations that an automatic grid leaves on all sides: errors of about 1e-4."""
+
+_FEWEST_QUBITS = 2
+_MOST_QUBITS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GaussianWidths:
+    """Where Gaussian states are, coordinate by coordinate; their mean momentum is zero.
+
+    Args:
+        means: Shape (states, coordinates).
+        widths: Shape (states, coordinates), standard deviations of positions.
+        wave_widths: Shape (states, coordinates), standard deviations of wave numbers.
+    """
+
+    means: NDArray[np.float64]
+    widths: NDArray[np.float64]
+    wave_widths: NDArray[np.float64]
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionGrid:
+    """One register per coordinate; coordinate i is on the qubits i n to i n + n - 1.
+
+    Args:
+        num_qubits: n, qubits of every register.
+        boxes: Length of the box of every coordinate.
+        centres: Middle of the box of every coordinate.
+        names: What messages call the coordinates, such as ``"atom 3"``; by default their numbers.
+
+    Raises:
+        NetworkError: A register has less than 2 or more than 10 qubits, or a box is not positive.
+    """
+
+    num_qubits: int
+    boxes: tuple[float, ...]
+    centres: tuple[float, ...]
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        whole_number("network.grid.num_qubits", self.num_qubits, error=NetworkError)
+        if not _FEWEST_QUBITS <= self.num_qubits <= _MOST_QUBITS:
+            raise NetworkError(
+                f"network.grid.num_qubits: expected {_FEWEST_QUBITS} to {_MOST_QUBITS} qubits a coordinate, "
+                f"got {self.num_qubits}"
+            )
+        if not all(0.0 < box < np.inf for box in self.boxes):
+            raise NetworkError(f"network.grid.box: expected a length above zero, got {min(self.boxes):g}")
+        if len(self.boxes) != len(self.centres) or not self.boxes or not np.isfinite(self.centres).all():
+            raise NetworkError("network.grid: expected one box and one centre for every coordinate that moves")
+
+    @classmethod
+    def uniform(cls, num_qubits: int, box: float, num_coordinates: int, centre: float = 0.0) -> PositionGrid:
+        """The same box for every coordinate."""
+        return cls(num_qubits=num_qubits, boxes=(box,) * num_coordinates, centres=(centre,) * num_coordinates)
+
+    @classmethod
+    def around(
+        cls,
+        spread: GaussianWidths,
+        *,
+        num_qubits: int | None = None,
+        box: float | None = None,
+        centre: float | Sequence[float] | None = None,
+        names: Sequence[str] = (),
+        margin: float = GAUSSIAN_MARGIN,
+    ) -> PositionGrid:
+        """A grid for Gaussian states, with as few qubits as give the reach.
+
+        What is not given is chosen: qubits for the coordinate that needs most, boxes around the states that reach as
+        far in position as in momentum.
+
+        Args:
+            spread: The states.
+            num_qubits: Qubits of a register, or None.
+            box: Length of all boxes, or None.
+            centre: Middle of all boxes, or of each, or None.
+            names: Of the coordinates, for messages.
+            margin: Standard deviations to leave on all sides, where the qubits are chosen.
+
+        Raises:
+            NetworkError: The states need more than ten qubits a coordinate.
+        """
+        low, high = spread.means.min(axis=0), spread.means.max(axis=0)
+        centres = (low + high) / 2.0 if centre is None else np.broadcast_to(np.asarray(centre, dtype=float), low.shape)
+        strays = np.maximum(high - centres, centres - low)
+        widths, waves = spread.widths.max(axis=0), spread.wave_widths.max(axis=0)
+        if num_qubits is None:
+            num_qubits = _fewest_qubits(strays, widths, waves, box, margin)
+        points = 1 << num_qubits
+        boxes = _balanced_boxes(points, strays, widths, waves) if box is None else np.full(len(centres), box)
+        return cls(
+            num_qubits=num_qubits, boxes=tuple(boxes.tolist()), centres=tuple(centres.tolist()), names=tuple(names)
+        )
+
+    def name(self, coordinate: int) -> str:
+        """What messages call a coordinate."""
+        return self.names[coordinate] if self.names else f"coordinate {coordinate}"
+
+    @property
+    def num_coordinates(self) -> int:
+        """Number of coordinates, one register each."""
+        return len(self.boxes)
+
+    @property
+    def total_qubits(self) -> int:
+        """Qubits of all registers."""
+        return self.num_qubits * self.num_coordinates
+
+    @property
+    def num_points(self) -> int:
+        """M = 2^n, points of every register."""
+        return 1 << self.num_qubits
+
+    @property
+    def registers(self) -> tuple[Register, ...]:
+        """The registers, the first coordinate on the lowest qubits."""
+        return tuple(Register(place * self.num_qubits, self.num_qubits) for place in range(self.num_coordinates))
+
+    @property
+    def position_basis(self) -> LocalBasis:
+        """V of everything that depends on positions: the identity."""
+        return LocalBasis("Z" * self.total_qubits)
+
+    @property
+    def momentum_basis(self) -> FourierBasis:
+        """V of everything that depends on momenta: a Fourier transform of every register."""
+        return FourierBasis(self.total_qubits, self.registers)
+
+    def positions(self, coordinate: int) -> NDArray[np.float64]:
+        """The grid points, shape (2^n,)."""
+        steps = np.arange(self.num_points) - (self.num_points - 1) / 2
+        return np.asarray(self.centres[coordinate] + steps * (self.boxes[coordinate] / self.num_points))
+
+    def wave_numbers(self, coordinate: int) -> NDArray[np.float64]:
+        """The wave numbers, shape (2^n,)."""
+        steps = np.arange(self.num_points) - (self.num_points - 1) / 2
+        return np.asarray(steps * (2.0 * np.pi / self.boxes[coordinate]))
+
+    def offset(self, coordinate: int) -> ZPolynomial:
+        """Position from the centre, on the masks of the position group."""
+        return self._linear(coordinate, -self.boxes[coordinate] / (2 * self.num_points))
+
+    def position(self, coordinate: int) -> ZPolynomial:
+        """Position r, on the masks of the position group."""
+        return self.offset(coordinate) + ZPolynomial({0: self.centres[coordinate]})
+
+    def wave_number(self, coordinate: int) -> ZPolynomial:
+        """Wave number k, on the masks of the momentum group."""
+        return self._linear(coordinate, -np.pi / self.boxes[coordinate])
+
+    def _linear(self, coordinate: int, factor: float) -> ZPolynomial:
+        register = self.registers[coordinate]
+        return ZPolynomial({1 << qubit: factor * 2**place for place, qubit in enumerate(register.qubits)})
+
+    def margins(self, spread: GaussianWidths) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Standard deviations between the states and the walls, and the largest wave number: (states, coordinates)."""
+        boxes = np.array(self.boxes)
+        to_wall = boxes / 2.0 - np.abs(spread.means - np.array(self.centres))
+        return to_wall / spread.widths, np.pi * self.num_points / boxes / spread.wave_widths
+
+
+def _balanced_boxes(points: int, strays: NDArray, widths: NDArray, waves: NDArray) -> NDArray[np.float64]:
+    """L with (L/2 - stray)/width = (pi M/L)/wave: the positive root of L^2/2 - stray L - pi M width/wave."""
+    return strays + np.sqrt(strays**2 + 2.0 * np.pi * points * widths / waves)
+
+
+def _fewest_qubits(strays: NDArray, widths: NDArray, waves: NDArray, box: float | None, margin: float) -> int:
+    """Qubits with which every coordinate has the reach in position and momentum."""
+    lengths = 2.0 * (strays + margin * widths) if box is None else np.full(len(strays), box)
+    points = float((lengths * margin * waves / np.pi).max())
+    wanted = max(_FEWEST_QUBITS, math.ceil(math.log2(points)))
+    if wanted > _MOST_QUBITS:
+        raise NetworkError(
+            f"network.grid: the states need {wanted} qubits a coordinate, more than {_MOST_QUBITS}; use weaker "
+            "springs, smaller inputs or forces, a larger hbar, or preparation.kind = 'gaussian'"
+        )
+    return wanted
+
+
+def grid_masks(polynomials: Sequence[ZPolynomial]) -> tuple[int, ...]:
+    """All masks of some polynomials, ascending."""
+    return tuple(sorted({mask for polynomial in polynomials for mask in polynomial.masks}))

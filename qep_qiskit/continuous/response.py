@@ -1,0 +1,100 @@
+"""How equilibria answer to a small nudge: exact derivatives at beta = 0 by one linear solve per state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse.linalg import LinearOperator, minres
+
+from qep_qiskit.core.errors import QepError
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.preparation.exact import ExactPreparation
+from qep_qiskit.preparation.spectra import apply_diagonals, apply_hamiltonian, diagonals_of, is_real, term_expectations
+
+
+@runtime_checkable
+class Responding(Protocol):
+    """Knows equilibria exactly, and how they answer to a small nudge."""
+
+    def term_means(self, groups: Sequence[Any], coefficients: NDArray) -> NDArray[np.float64]:
+        """Means of all terms: coefficients (states, terms) to the same shape."""
+        ...
+
+    def response(self, groups: Sequence[Any], free: NDArray, nudge: NDArray) -> NDArray[np.float64]:
+        """d(means)/d(beta) at beta = 0, all shapes (states, terms)."""
+        ...
+
+
+def linear_response(
+    groups: Sequence[CommutingGroup],
+    coefficients: NDArray,
+    nudges: NDArray,
+    *,
+    level: int = 0,
+    tolerance: float = 1e-12,
+) -> NDArray:
+    """Exact d<P_t>/dbeta at beta = 0 of every term, by one linear solve per state.
+
+    With (H - E) phi = -(C - <C>) psi and phi orthogonal to psi, d<P>/dbeta = 2 Re <phi|P|psi>. By reciprocity
+    the same numbers are the derivatives of <C> by the coefficient of P.
+
+    Args:
+        groups: The commuting groups.
+        coefficients: Shape (states, terms), of H.
+        nudges: Shape (states, terms), of C.
+        level: Which eigenstate, 0 for the ground state.
+        tolerance: Relative residual of the solve.
+
+    Returns:
+        Shape (states, terms).
+    """
+    states = ExactPreparation(level=level).solve(groups, coefficients)
+    rows = zip(coefficients, nudges, states.vectors, states.energies, strict=True)
+    return np.array([_response(groups, c, nudge, psi, energy, tolerance) for c, nudge, psi, energy in rows])
+
+
+def _solve_symmetric(apply: Callable[[NDArray], NDArray], right: NDArray, tolerance: float) -> NDArray:
+    """Solve a Hermitian system by MINRES, which knows real symmetric ones: complex vectors are doubled."""
+    size = right.size
+    if not np.iscomplexobj(right):
+        matvec, target = apply, right
+    else:
+
+        def matvec(pair: NDArray) -> NDArray:
+            image = apply(pair[:size] + 1j * pair[size:])
+            return np.concatenate([image.real, image.imag])
+
+        target = np.concatenate([right.real, right.imag])
+    operator = LinearOperator((target.size, target.size), matvec=matvec, dtype=float)
+    solution, failed = minres(operator, target, rtol=tolerance, maxiter=20 * target.size)
+    if failed:
+        raise QepError("linear response: the solver did not converge; the state is nearly degenerate")
+    return solution if target is right else solution[:size] + 1j * solution[size:]
+
+
+def _response(
+    groups: Sequence[CommutingGroup],
+    coefficients: NDArray,
+    nudge: NDArray,
+    psi: NDArray,
+    energy: float,
+    tolerance: float,
+) -> NDArray:
+    diagonals = diagonals_of(groups, coefficients)
+    psi = psi if is_real(groups) else psi.astype(complex)
+    pushed = apply_hamiltonian(groups, nudge, psi)
+    right = -(pushed - np.vdot(psi, pushed) * psi)
+
+    def shifted(vector: NDArray) -> NDArray:
+        inside = vector - np.vdot(psi, vector) * psi
+        image = apply_diagonals(groups, diagonals, inside) - energy * inside
+        return image - np.vdot(psi, image) * psi
+
+    phi = _solve_symmetric(shifted, right, tolerance)
+    phi = phi - np.vdot(psi, phi) * psi
+    # <P> of psi + phi minus that of psi - phi is 4 Re <phi|P|psi>.
+    both = term_expectations(groups, np.stack([psi + phi, psi - phi]))
+    return (both[0] - both[1]) / 2.0

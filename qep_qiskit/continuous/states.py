@@ -1,0 +1,134 @@
+"""Atoms in space: states that give points, and these points as outcomes."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.continuous.coordinates import CoordinateGroup
+from qep_qiskit.core.errors import ResultError
+from qep_qiskit.core.memory import require_bytes
+from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.outcomes import ExactMeans, GroupMoments, Outcomes, ReadoutErrorModel
+from qep_qiskit.outcomes.checks import require_real, require_shape
+from qep_qiskit.outcomes.states import PreparedStates
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CoordinateSamples(Outcomes):
+    """Outcomes of atoms in space, shot by shot.
+
+    Args:
+        points: Shape (measured, shots, atoms, dims): positions, or momenta where the group reads these.
+    """
+
+    mark: ClassVar[str] = "points"
+
+    points: NDArray[np.float64]
+
+    @property
+    def shots(self) -> int:
+        """Shots of each measured state."""
+        return self.points.shape[1]
+
+    def moments(self, group: CoordinateGroup, errors: ReadoutErrorModel | None = None) -> GroupMoments:
+        """Of functions of points, one state after the other; deviations from the means do not cancel."""
+        shots, size = self.shots, group.num_terms
+        require_bytes(4 * 8 * len(self.points) * size**2, f"covariances of {size} terms in {len(self.points)} states")
+        means, covariance = np.empty((len(self.points), size)), np.empty((len(self.points), size, size))
+        divisor = shots * (shots - 1) if shots > 1 else np.nan
+        for row, batch in enumerate(self.points):
+            values = group.values(batch)
+            means[row] = values.mean(axis=0)
+            values -= means[row]
+            covariance[row] = values.T @ values / divisor
+        return GroupMoments(means=means, covariance=covariance, shots=shots)
+
+    def check(self, measured: int, group: CoordinateGroup, num_qubits: int | None, name: str) -> None:
+        """Real numbers, a point for every atom."""
+        if num_qubits is not None:
+            raise ResultError(f"{name}: expected bits, got {type(self).__name__}")
+        require_shape(self.points, (measured, self.shots, *group.point_shape), name)
+        require_real(self.points, name)
+
+    def packed(self) -> tuple[dict[str, Any], NDArray]:
+        """The points."""
+        return {"points": True}, self.points
+
+    @classmethod
+    def of_packed(cls, numbers: Mapping[str, Any], array: NDArray) -> CoordinateSamples:
+        """From the points."""
+        return cls(points=array)
+
+
+class PointStates(PreparedStates):
+    """States of atoms in space."""
+
+    __slots__ = ()
+
+    @property
+    def num_qubits(self) -> None:
+        """None."""
+        return
+
+    @abstractmethod
+    def expectations(self, group: CoordinateGroup, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Exact means of all generators, shape (rows, generators)."""
+
+    @abstractmethod
+    def sampled(
+        self, group: CoordinateGroup, rows: NDArray[np.int64], shots: int, generator: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Positions, or momenta, shot by shot: shape (rows, shots, atoms, dims)."""
+
+    def measured(
+        self, group: CoordinateGroup, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator
+    ) -> Outcomes:
+        """Exact expectations, or whole points shot by shot."""
+        if shots is None:
+            return ExactMeans(means=self.expectations(group, rows))
+        atoms, dims = group.point_shape
+        require_bytes(8 * 3 * len(rows) * shots * atoms * dims, f"{shots} shots of {atoms} atoms")
+        return CoordinateSamples(points=self.sampled(group, rows, shots, generator))
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassicalPositions(PointStates):
+    """Classical atoms at rest.
+
+    Args:
+        points: Shape (states, atoms, dims).
+    """
+
+    is_certain: ClassVar[bool] = True
+
+    points: NDArray[np.float64]
+
+    @property
+    def num_states(self) -> int:
+        """Number of states."""
+        return len(self.points)
+
+    def rows(self, chosen: NDArray[np.int64]) -> ClassicalPositions:
+        """Some of them, with repeats."""
+        return ClassicalPositions(self.points[chosen])
+
+    def expectations(self, group: CoordinateGroup, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """All generators, shape (rows, generators); momenta are zero."""
+        points = self.points[rows]
+        return group.values(np.zeros_like(points) if group.of_momenta else points)
+
+    def sampled(
+        self, group: CoordinateGroup, rows: NDArray[np.int64], shots: int, generator: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """The same point in every shot, shape (rows, shots, atoms, dims)."""
+        points = self.points[rows][:, None]
+        still = np.zeros_like(points) if group.of_momenta else points
+        return np.broadcast_to(still, (len(rows), shots, *points.shape[2:]))

@@ -1,0 +1,37 @@
+"""How far Gaussian ground states of atoms reach, to choose a grid by."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.continuous.gaussian import NormalModes, quadratic_energies
+from qep_qiskit.continuous.position_grid import GaussianWidths
+from qep_qiskit.continuous.springs import SpringNetwork
+from qep_qiskit.core.errors import NetworkError
+
+
+def variance_of(atoms: SpringNetwork, weights: NDArray, inputs: NDArray) -> GaussianWidths:
+    """Means and widths of the free ground states, in the order of the coordinates that move.
+
+    Args:
+        atoms: Atoms and springs.
+        weights: Shape (weights,).
+        inputs: Shape (samples, inputs).
+
+    Raises:
+        NetworkError: There is no ground state.
+    """
+    energies = quadratic_energies(atoms.groups, atoms.coefficients(weights, inputs))
+    pairs = zip(energies.stiffness, energies.masses, strict=True)
+    modes = [NormalModes.of(stiffness, masses, atoms.hbar) for stiffness, masses in pairs]
+    if not all(found.is_stable for found in modes):
+        raise NetworkError("network.grid: the atoms have no ground state at the starting weights; tie them down")
+    means = np.stack(
+        [modes[k].at_rest(force[None])[0] for k, force in zip(energies.which, energies.forces, strict=True)]
+    )
+    widths, momenta = (
+        np.sqrt([np.square(found.spread(of_momenta=of_momenta)).sum(axis=1) for found in modes])[energies.which]
+        for of_momenta in (False, True)
+    )
+    return GaussianWidths(means=means, widths=widths, wave_widths=momenta / atoms.hbar)

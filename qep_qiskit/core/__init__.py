@@ -1,0 +1,1 @@
+"""What all other packages use: operators, commuting groups, programs, states, seeds, files and errors."""

@@ -1,0 +1,211 @@
+"""Errors and warnings that a user meets, each with one line that says what to do.
+
+Every error of the package derives from `QepError`; the command line prints its message as one line and
+leaves with exit code 2. Warnings derive from `QepWarning`, so that one filter catches them all.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Severity = Literal["note", "warning", "serious"]
+"""How much a warning says against a result: worth knowing, to be looked into, or the result is not what it seems."""
+
+
+class QepError(ValueError):
+    """Base of every error this package raises on purpose; the message is one line."""
+
+
+class AnsatzError(QepError):
+    """A variational circuit cannot be used: its file, its gates, its angles or the names of its parameters."""
+
+
+class ConfigError(QepError):
+    """A configuration key is unknown, missing, or has a value that cannot be used."""
+
+
+class DataError(QepError):
+    """A data file or array cannot be used; the message names the file, the row and the column."""
+
+
+class DeviceError(QepError):
+    """A device, its service or the account cannot be used; the message says whether anything was submitted."""
+
+
+class JobFailedError(QepError):
+    """A job on a device failed, was cancelled or ran into its cap; what it was for is not done."""
+
+
+class LedgerError(QepError):
+    """The ledger of a run's jobs is damaged, in use, or says something else than the run."""
+
+
+class NetworkError(QepError):
+    """A network, cost or graph is not well defined (spin out of range, duplicate edge, ...)."""
+
+
+class NudgeError(ConfigError):
+    """A nudge is too strong for what it acts on: springs that no longer hold, a state that leaves its grid."""
+
+
+class PausedError(QepError):
+    """Nothing more is done in this process; a job that was sent goes on, and another process can collect it."""
+
+
+class ResourceError(QepError):
+    """The job does not fit in memory; the message says what would fit."""
+
+
+class ResultError(QepError):
+    """What came back from an executor is not what was asked for; the message names the circuit and the backend."""
+
+
+class RunFolderError(QepError):
+    """A run folder is foreign, damaged, or already in use."""
+
+
+class FolderBusyError(RunFolderError):
+    """Another process is at work in a folder."""
+
+
+class StillQueuedError(QepError):
+    """A job still waits after the time that was given; it can be collected later. The exit code is 3, not 2."""
+
+
+class UnconvergedError(QepError):
+    """A preparation did not converge, and the configuration says to stop then."""
+
+
+class WorkerLostError(QepError):
+    """A process that worked on a part of a study is gone; what was finished is kept. The exit code is 1, not 2."""
+
+
+class QepWarning(UserWarning):
+    """Base of every warning of this package.
+
+    The text of a warning is constant for its kind and cause, so that Python's filters show it once; numbers are in
+    `detail`.
+
+    Args:
+        text: What was found and which key helps, without numbers that change from step to step.
+        detail: The numbers of this time.
+        severity: Another than that of the class.
+    """
+
+    severity: Severity = "warning"
+
+    def __init__(self, text: str = "", detail: str = "", severity: Severity | None = None) -> None:
+        super().__init__(text)
+        self.detail = detail
+        if severity is not None:
+            self.severity = severity
+
+
+class UntrustedGradientWarning(QepWarning):
+    """Base of warnings that say why a gradient may not be what it seems."""
+
+
+class BranchJumpWarning(UntrustedGradientWarning):
+    """A nudged state does not belong to the free one: it lies on another branch of the spectrum."""
+
+
+class CoarseGridWarning(QepWarning):
+    """A position grid barely holds a state: it comes near the walls of its box, or its momentum near the largest."""
+
+
+class CoarseTrotterWarning(QepWarning):
+    """The Trotter step is too long for the coefficients: dt * max|coefficient| nears 1."""
+
+
+class DeadGradientWarning(UntrustedGradientWarning):
+    """A gradient has been exactly zero for many steps: nothing is learned."""
+
+    severity = "serious"
+
+
+class DegenerateGroundStateWarning(UntrustedGradientWarning):
+    """The ground state is degenerate, or a symmetry fixes the outputs at zero."""
+
+
+class FloppyModesWarning(UntrustedGradientWarning):
+    """Nothing gives an elastic network its shape: it moves at no cost, or collapses onto one place."""
+
+    severity = "serious"
+
+
+class IdleClusterWarning(QepWarning):
+    """A cluster has no workers yet; what is handed to it waits for some."""
+
+    severity = "note"
+
+
+class IgnoredMeasurementWarning(QepWarning):
+    """Final measurements of an ansatz are ignored; the groups of the network are measured in their place."""
+
+    severity = "note"
+
+
+class LostSignalWarning(UntrustedGradientWarning):
+    """Circuits use gates that do not work, or hardly any signal survives the noise of the device."""
+
+    severity = "serious"
+
+
+class NoLedgerWarning(QepWarning):
+    """Jobs of a backend cannot be retrieved by id, so they are in no ledger."""
+
+    severity = "note"
+
+
+class NoShotsWarning(QepWarning):
+    """Shots are given where nothing is random."""
+
+    severity = "note"
+
+
+class NoisyGradientWarning(UntrustedGradientWarning):
+    """Gradients have stayed below their own shot noise over several steps."""
+
+
+class NudgeBeyondGapWarning(UntrustedGradientWarning):
+    """The nudge is stronger than the gap allows for sure: |beta| range(C) exceeds the gap (Weyl)."""
+
+    severity = "note"
+
+
+class ReversedDriverWarning(QepWarning):
+    """An adiabatic ramp starts from fields along X of the other sign than those it ends in."""
+
+    severity = "serious"
+
+
+class TruncatedStateWarning(UntrustedGradientWarning):
+    """A matrix product state lost more of its norm by truncation than the contrast can bear."""
+
+
+class UnconnectedOutputWarning(QepWarning):
+    """An output spin has no path of couplings from any input."""
+
+
+class UnconvergedWarning(UntrustedGradientWarning):
+    """A preparation did not converge; its states are used as they are."""
+
+
+class UnreachableTargetWarning(QepWarning):
+    """Targets lie outside of what the outputs can reach."""
+
+
+class UnresolvedContrastWarning(UntrustedGradientWarning):
+    """The residual of iterative states is not far below the nudge: the contrast is unknown, not zero."""
+
+    severity = "serious"
+
+
+class UnscaledInputsWarning(QepWarning):
+    """Inputs are so large that their terms drown everything else in the Hamiltonian."""
+
+
+class UnusedKeyWarning(QepWarning):
+    """A key of the configuration is there and has no effect."""
+
+    severity = "note"

@@ -1,0 +1,59 @@
+"""Where words go: into groups that are there, and into new ones that single-qubit rotations make diagonal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis, PauliString
+
+
+def _widened(letters: list[str | None], string: PauliString) -> bool:
+    """Claim the word's letters in a basis that may still be open on some qubits; False if they clash."""
+    if any(letters[qubit] not in (None, letter) for qubit, letter in string.factors):
+        return False
+    for qubit, letter in string.factors:
+        letters[qubit] = letter
+    return True
+
+
+def merge_into_groups(
+    groups: Sequence[CommutingGroup], terms: Iterable[PauliString], num_qubits: int
+) -> tuple[CommutingGroup, ...]:
+    """Extend groups so that they hold the given words, opening new groups only where needed.
+
+    A word goes to the first group whose basis it is diagonal in; the rest is collected greedily into new
+    qubit-wise commuting groups, the longest words first.
+
+    Args:
+        groups: The groups there are; their order and generators are kept.
+        terms: Words to place; the identity and words already there are skipped.
+        num_qubits: Number of qubits.
+    """
+    masks = [list(group.masks) for group in groups]
+    bases = [group.basis for group in groups]
+    homeless: list[PauliString] = []
+    for string in terms:
+        if not string.factors:
+            continue
+        found_in = ((i, basis.mask_of(string)) for i, basis in enumerate(bases))
+        home = next(((i, mask) for i, mask in found_in if mask is not None), None)
+        if home is None:
+            homeless.append(string)
+        elif home[1] not in masks[home[0]]:
+            masks[home[0]].append(home[1])
+    opened: list[tuple[list[str | None], list[int]]] = []
+    for string in sorted(set(homeless), key=lambda string: (-len(string.factors), string)):
+        for letters, found in opened:
+            if _widened(letters, string):
+                found.append(string.mask)
+                break
+        else:
+            letters = [None] * num_qubits
+            _widened(letters, string)
+            opened.append((letters, [string.mask]))
+    extended = [replace(group, masks=tuple(found)) for group, found in zip(groups, masks, strict=True)]
+    for letters, found in opened:
+        text = "".join(letter or "Z" for letter in letters)
+        extended.append(CommutingGroup(name=text, basis=LocalBasis(text), masks=tuple(found)))
+    return tuple(extended)

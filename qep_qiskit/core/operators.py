@@ -1,0 +1,382 @@
+"""Commuting groups: the one idea the package is built on.
+
+A Hamiltonian is a sum of groups of commuting operators. Each group is diagonal in the computational basis
+after its own change of basis V, and is spanned by *generators*: generator a of a group is the Pauli
+
+    P_a = V^dagger ( prod_{k in mask_a} Z_k ) V ,
+
+up to a sign: where V takes a word to minus a product of Z, the sign is the group's, so that a generator is the word.
+V acts on single qubits (`LocalBasis`), or it is a Clifford circuit or a Fourier transform (`qep_qiskit.bases`).
+
+Everything downstream asks a group for its change of basis, the bit masks of its generators, and their diagonals, and
+never which network it came from. Qubit 0 is the rightmost character of a Pauli label, as everywhere in Qiskit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit import QuantumCircuit
+from qiskit.quantum_info import SparsePauliOp
+
+from qep_qiskit.core.checks import whole_number
+from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.core.transforms import Block, kron_blocks, transform_rows, walsh_hadamard
+
+_EXACT_RANGE_UP_TO_QUBITS = 12
+_HADAMARD = np.array([[1.0, 1.0], [1.0, -1.0]]) / np.sqrt(2.0)
+_Y_TO_Z = _HADAMARD @ np.diag([1.0, -1.0j])
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, order=True)
+class PauliString:
+    """A product of Paulis on named qubits, such as ``X0 X4``.
+
+    Args:
+        factors: (qubit, letter) pairs, sorted by qubit; letters X, Y or Z. Empty is the identity. Generators after a
+            Fourier transform have the letter P, the Z that is read after it; their operators are no single words.
+    """
+
+    factors: tuple[tuple[int, str], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> PauliString:
+        """Read a word such as ``"Z0 Z3"``; ``"I"`` is the identity.
+
+        Raises:
+            NetworkError: A factor is not X, Y or Z with a qubit index, or a qubit comes twice.
+        """
+        factors = []
+        for part in text.split():
+            if part.upper() == "I":
+                continue
+            letter, index = part[0].upper(), part[1:]
+            if letter not in "XYZ" or not index.isdecimal():
+                raise NetworkError(
+                    f"Pauli string '{text}': expected factors like X0 or Z12 separated by spaces, got '{part}'"
+                )
+            factors.append((int(index), letter))
+        if len({qubit for qubit, _ in factors}) != len(factors):
+            raise NetworkError(f"Pauli string '{text}': a qubit appears twice; write each qubit once")
+        return cls(tuple(sorted(factors)))
+
+    @classmethod
+    def of(cls, letter: str, *qubits: int) -> PauliString:
+        """The same letter on every given qubit.
+
+        Raises:
+            NetworkError: A qubit is no whole number from zero on.
+        """
+        for qubit in qubits:
+            whole_number(f"qubit of {letter}", qubit, 0, error=NetworkError)
+        return cls(tuple(sorted((qubit, letter) for qubit in qubits)))
+
+    @property
+    def mask(self) -> int:
+        """Bit mask of the qubits acted on."""
+        return sum(1 << qubit for qubit, _ in self.factors)
+
+    @property
+    def max_qubit(self) -> int:
+        """Highest qubit acted on, -1 for the identity."""
+        return max((qubit for qubit, _ in self.factors), default=-1)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether it is the identity, a constant."""
+        return not self.factors
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether the flip of all spins (prod X) changes its sign."""
+        return sum(letter != "X" for _, letter in self.factors) % 2 == 1
+
+    def commutes_with(self, other: PauliString) -> bool:
+        """Whether two words commute: they differ on an even number of qubits that both act on."""
+        own = dict(self.factors)
+        return sum(own.get(qubit, letter) != letter for qubit, letter in other.factors) % 2 == 0
+
+    def label(self, num_qubits: int) -> str:
+        """Qiskit label, qubit 0 rightmost.
+
+        Raises:
+            NetworkError: A letter is P.
+        """
+        if any(letter == "P" for _, letter in self.factors):
+            raise NetworkError(f"'{self}' is read after a Fourier transform: it is no Pauli string")
+        letters = ["I"] * num_qubits
+        for qubit, letter in self.factors:
+            letters[num_qubits - 1 - qubit] = letter
+        return "".join(letters)
+
+    def __str__(self) -> str:
+        return " ".join(f"{letter}{qubit}" for qubit, letter in self.factors) or "I"
+
+
+def sparse_pauli_op(terms: Iterable[tuple[PauliString, float]], num_qubits: int) -> SparsePauliOp:
+    """The operator of (word, coefficient) pairs; an empty sum is zero times the identity."""
+    pairs = [(string.label(num_qubits), coefficient) for string, coefficient in terms]
+    return SparsePauliOp.from_list(pairs or [("I" * num_qubits, 0.0)])
+
+
+class Basis(Protocol):
+    """A change of basis V. Bases are values: they compare, hash and print by what they do."""
+
+    @property
+    def num_qubits(self) -> int:
+        """Number of qubits."""
+
+    @property
+    def name(self) -> str:
+        """Says what V does, the same in every process: for keys and digests."""
+
+    @property
+    def is_real(self) -> bool:
+        """Whether V and all generators are real matrices."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether V acts on single qubits only. One that does is a `LocalBasis`."""
+
+    def rotate(self, states: NDArray) -> NDArray:
+        """V applied to states, shape (..., 2^N)."""
+
+    def rotate_back(self, states: NDArray) -> NDArray:
+        """V^dagger applied to states, shape (..., 2^N)."""
+
+    def append_to(self, circuit: QuantumCircuit) -> None:
+        """Append the gates of V, so that measuring in Z then reads this basis."""
+
+    def append_inverse_to(self, circuit: QuantumCircuit) -> None:
+        """Append the gates of V^dagger."""
+
+    def string(self, mask: int) -> PauliString:
+        """The word that V takes to the product of Z on a mask, up to its sign."""
+
+    def sign(self, mask: int) -> int:
+        """+1 or -1: V^dagger (prod_{k in mask} Z_k) V is the word of the mask times this."""
+
+    def mask_of(self, string: PauliString) -> int | None:
+        """The mask that V takes a word to, or None where the word is not diagonal in this basis."""
+
+    def operator(self, masks: Sequence[int], coefficients: Sequence[float]) -> SparsePauliOp:
+        """The sum of generators with coefficients, in the computational basis."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalBasis:
+    """A change of basis V made of one single-qubit rotation per qubit.
+
+    Args:
+        letters: One of Z, X, Y per qubit, qubit 0 first: the Pauli that V takes to Z on that qubit.
+    """
+
+    letters: str
+
+    @property
+    def num_qubits(self) -> int:
+        """Number of qubits."""
+        return len(self.letters)
+
+    @property
+    def name(self) -> str:
+        """The letters."""
+        return self.letters
+
+    @property
+    def is_local(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def is_real(self) -> bool:
+        """Whether V and all its Paulis are real matrices (no Y)."""
+        return "Y" not in self.letters
+
+    def matrices(self, *, inverse: bool = False) -> list[NDArray | None]:
+        """The single-qubit matrices of V (or its inverse), None for the identity."""
+        forward: dict[str, NDArray | None] = {"Z": None, "X": _HADAMARD, "Y": _Y_TO_Z}
+        matrices = [forward[letter] for letter in self.letters]
+        if inverse:
+            return [None if matrix is None else matrix.conj().T for matrix in matrices]
+        return matrices
+
+    def rotate(self, states: NDArray) -> NDArray:
+        """V applied to states, shape (..., 2^N)."""
+        return transform_rows(states, _blocks_of(self, inverse=False))
+
+    def rotate_back(self, states: NDArray) -> NDArray:
+        """V^dagger applied to states, shape (..., 2^N)."""
+        return transform_rows(states, _blocks_of(self, inverse=True))
+
+    def append_to(self, circuit: QuantumCircuit) -> None:
+        """Append the gates of V, so that measuring in Z then reads this basis."""
+        for qubit, letter in enumerate(self.letters):
+            if letter == "Y":
+                circuit.sdg(qubit)
+            if letter in "XY":
+                circuit.h(qubit)
+
+    def append_inverse_to(self, circuit: QuantumCircuit) -> None:
+        """Append the gates of V^dagger."""
+        for qubit, letter in enumerate(self.letters):
+            if letter in "XY":
+                circuit.h(qubit)
+            if letter == "Y":
+                circuit.s(qubit)
+
+    def string(self, mask: int) -> PauliString:
+        """V^dagger (prod_{k in mask} Z_k) V as a Pauli string."""
+        return PauliString(tuple((k, self.letters[k]) for k in range(self.num_qubits) if mask >> k & 1))
+
+    def contains(self, string: PauliString) -> bool:
+        """Whether the word is diagonal in this basis."""
+        return all(self.letters[qubit] == letter for qubit, letter in string.factors)
+
+    def sign(self, mask: int) -> int:
+        """Always +1."""
+        return 1
+
+    def mask_of(self, string: PauliString) -> int | None:
+        """The qubits of a word, or None where the word is not diagonal in this basis."""
+        return string.mask if self.contains(string) else None
+
+    def operator(self, masks: Sequence[int], coefficients: Sequence[float]) -> SparsePauliOp:
+        """The sum of words with coefficients."""
+        return sparse_pauli_op(zip(map(self.string, masks), coefficients, strict=True), self.num_qubits)
+
+
+@lru_cache(maxsize=256)
+def _blocks_of(basis: LocalBasis, *, inverse: bool) -> tuple[Block, ...]:
+    """V in blocks of a few qubits; a solver asks for them thousands of times."""
+    return tuple(kron_blocks(basis.matrices(inverse=inverse)))
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommutingGroup:
+    """Commuting Paulis that one change of basis makes diagonal and one shot batch measures.
+
+    Args:
+        name: Short name for circuits, metrics and error messages, such as ``"Z"``.
+        basis: The change of basis V.
+        masks: Bit mask of every generator in the rotated frame; distinct and non-zero.
+        bounded: Whether spectra are those of the operators meant. Positions have no end but that of their grid.
+    """
+
+    name: str
+    basis: Basis
+    masks: tuple[int, ...]
+    bounded: bool = True
+
+    def __post_init__(self) -> None:
+        limit = 1 << self.num_qubits
+        if len(set(self.masks)) != len(self.masks) or not all(0 < mask < limit for mask in self.masks):
+            raise NetworkError(f"group {self.name}: generators must be distinct, not the identity, and fit")
+
+    @property
+    def num_qubits(self) -> int:
+        """Number of qubits."""
+        return self.basis.num_qubits
+
+    @property
+    def num_terms(self) -> int:
+        """Number of generators."""
+        return len(self.masks)
+
+    @property
+    def terms(self) -> tuple[PauliString, ...]:
+        """The generators as Pauli strings."""
+        return tuple(self.basis.string(mask) for mask in self.masks)
+
+    @property
+    def signs(self) -> NDArray[np.float64] | None:
+        """Shape (generators,): generator a is sign_a V^dagger Z_mask V; None where all signs are +1."""
+        return None if self.basis.is_local else _signs_of(self)
+
+    def operator(self, coefficients: Sequence[float] | NDArray) -> SparsePauliOp:
+        """``sum_a c_a P_a`` in the computational basis, of coefficients of shape (generators,)."""
+        return self.basis.operator(self.masks, np.asarray(coefficients, dtype=float).tolist())
+
+    def in_frame(self, coefficients: NDArray) -> NDArray:
+        """Coefficients of the products of Z that V takes the generators to, shape (..., generators)."""
+        signs = self.signs
+        return coefficients if signs is None else coefficients * signs
+
+    @property
+    def is_classical(self) -> bool:
+        """Whether its outcomes are those of the spins Z themselves."""
+        return isinstance(self.basis, LocalBasis) and set(self.basis.letters) == {"Z"}
+
+    @property
+    def sites(self) -> tuple[tuple[int, ...], ...]:
+        """The qubits whose outcomes give each generator."""
+        every = range(self.num_qubits)
+        return tuple(tuple(qubit for qubit in every if mask >> qubit & 1) for mask in self.masks)
+
+    def picked(self, name: str, generators: Sequence[int]) -> CommutingGroup:
+        """Some of the generators, as a group of its own."""
+        chosen = tuple(self.masks[generator] for generator in generators)
+        return replace(self, name=f"{self.name} {name}", masks=chosen)
+
+    def ranges(self, coefficients: NDArray) -> NDArray[np.float64]:
+        """Largest minus smallest eigenvalue of operators (operators, generators); an upper bound where that is dear.
+
+        NaN where the group is not bounded.
+        """
+        if not self.bounded:
+            return np.where(coefficients.any(axis=1), np.nan, 0.0)
+        used = np.flatnonzero(coefficients.any(axis=0))
+        if all(self.masks[term].bit_count() == 1 for term in used) or self.num_qubits > _EXACT_RANGE_UP_TO_QUBITS:
+            return 2.0 * np.abs(coefficients).sum(axis=1)
+        return np.ptp(self.diagonal(coefficients), axis=1)
+
+    def diagonal(self, coefficients: NDArray) -> NDArray:
+        """The diagonals of ``sum_a c_a D_a`` in the rotated frame.
+
+        Args:
+            coefficients: Shape (..., generators).
+
+        Returns:
+            Shape (..., 2^N), entry x is the eigenvalue at the bit string x (bit k = qubit k).
+        """
+        spread = np.zeros((*coefficients.shape[:-1], 1 << self.num_qubits))
+        spread[..., list(self.masks)] = self.in_frame(coefficients)
+        return walsh_hadamard(spread)
+
+    def expectations(self, states: NDArray) -> NDArray:
+        """Exact means of all generators.
+
+        Args:
+            states: Shape (..., 2^N), normalised.
+
+        Returns:
+            Shape (..., generators).
+        """
+        rotated = self.basis.rotate(states)
+        return self.in_frame(walsh_hadamard((rotated * rotated.conj()).real)[..., list(self.masks)])
+
+
+@lru_cache(maxsize=256)
+def _signs_of(group: CommutingGroup) -> NDArray[np.float64] | None:
+    signs = [group.basis.sign(mask) for mask in group.masks]
+    return np.array(signs, dtype=float) if -1 in signs else None
+
+
+def paulis_of(groups: Sequence[object]) -> tuple[CommutingGroup, ...]:
+    """Groups, where they are those of qubits.
+
+    Raises:
+        NetworkError: They are not.
+    """
+    found = tuple(group for group in groups if isinstance(group, CommutingGroup))
+    if len(found) < len(groups):
+        raise NetworkError("expected groups of commuting Paulis, got functions of positions, which no circuit reads")
+    return found

@@ -1,0 +1,73 @@
+"""Extension points: what is known by its kind, the package's own and what other packages add by entry points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from typing import Any, Generic, TypeVar
+
+from qep_qiskit.core.errors import ConfigError
+
+Entry = TypeVar("Entry")
+
+
+class Registry(Generic[Entry]):
+    """Entries of one extension point by kind.
+
+    A kind that is not the package's own is looked for among the entry points of installed packages, and loaded only
+    when it is named.
+
+    Args:
+        group: Entry points that add to it, such as ``qep_qiskit.preparations``.
+        accepts: Whether something loaded is an entry.
+        expected: What an entry is, in words for an error.
+    """
+
+    def __init__(self, group: str, accepts: Callable[[Any], bool], expected: str) -> None:
+        self.group = group
+        self._accepts = accepts
+        self._expected = expected
+        self._entries: dict[str, Entry] = {}
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """The package's own entries, and what was added or loaded."""
+        return dict(self._entries)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """All kinds there are; nothing is loaded."""
+        return tuple(dict.fromkeys([*self._entries, *(found.name for found in entry_points(group=self.group))]))
+
+    def __contains__(self, kind: object) -> bool:
+        """Whether there is an entry of a kind; nothing is loaded."""
+        return kind in self._entries or bool(entry_points(group=self.group, name=str(kind)))
+
+    def add(self, kind: str, entry: Entry) -> Entry:
+        """Add an entry in this process.
+
+        Raises:
+            ConfigError: It is not what this extension point takes.
+        """
+        if not self._accepts(entry):
+            raise ConfigError(f"expected '{kind}' of {self.group} to be {self._expected}, got {entry!r}")
+        self._entries[kind] = entry
+        return entry
+
+    def find(self, kind: str) -> Entry:
+        """The entry of a kind.
+
+        Raises:
+            ConfigError: There is none, or it cannot be loaded.
+        """
+        if kind in self._entries:
+            return self._entries[kind]
+        for found in entry_points(group=self.group, name=kind):
+            try:
+                loaded = found.load()
+            except Exception as error:  # another package's module may raise anything
+                raise ConfigError(
+                    f"cannot load '{kind}' from '{found.value}' ({type(error).__name__}: {error})"
+                ) from error
+            return self.add(kind, loaded)
+        raise ConfigError(f"expected one of {', '.join(map(repr, self.kinds))}, got '{kind}'")

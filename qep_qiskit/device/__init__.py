@@ -1,0 +1,1 @@
+"""Devices behind a service: jobs, the ledger, retries, and IBM Quantum."""

@@ -1,0 +1,406 @@
+"""IBM's quantum platform; its client is imported here and beside it, but for the snapshots of devices.
+
+What the client raises becomes one of three things, `RefusedError`, `BusyError` or `LostError`, by the HTTP status that
+lies at the bottom of the chain of exceptions. No message holds the token.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import warnings
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from qiskit.primitives.containers.sampler_pub import SamplerPub
+from qiskit.providers.exceptions import QiskitBackendNotFoundError
+from qiskit_ibm_runtime import QiskitRuntimeService
+from qiskit_ibm_runtime.accounts import AccountManager, AccountNotFoundError, InvalidAccountError
+from qiskit_ibm_runtime.exceptions import IBMInputValueError
+from qiskit_ibm_runtime.executor_sampler import Sampler
+from qiskit_ibm_runtime.utils.utils import is_isa_circuit, is_valid_rzz_pub
+
+from qep_qiskit.core.errors import DeviceError, QepError, ResourceError, ResultError
+from qep_qiskit.device.ibm_client import answer_in, disable_retries, is_about_the_way, retry_after, status_of
+from qep_qiskit.device.ibm_modes import Mode, Workload
+from qep_qiskit.device.interruptible import answer_of
+from qep_qiskit.device.pubs import JobSpecification, Pub
+from qep_qiskit.device.service import BusyError, JobView, LostError, RefusedError
+from qep_qiskit.device.usage import estimated_qpu_seconds
+from qep_qiskit.execution.backend_runs import most_shots
+from qep_qiskit.execution.on_device import checked_rep_delay
+from qep_qiskit.execution.result_bits import registers_of
+
+_LOG = logging.getLogger(__name__)
+_SAVE_ACCOUNT = (
+    "save one with QiskitRuntimeService.save_account(token=..., instance=...), or set QISKIT_IBM_TOKEN and "
+    "QISKIT_IBM_INSTANCE"
+)
+# The client reads without a time limit while it logs in.
+_LOGIN_SECONDS = 180.0
+_BACKEND_TRIES = 2
+_BAD_TOKEN = (400, 401, 403)
+_NOT_ACCEPTED = frozenset(range(400, 500)) - {408, 429}
+# Codes of failures that lie in the job itself: circuits that do not fit, circuits too long, input that does not parse.
+_HOPELESS = ("1517", "1519", "1520", "1603")
+# The client puts a sentence of its own in place of code 1305.
+_CAPPED = ("1305", "ran longer than maximum execution time")
+_STATES: dict[str, Any] = {"DONE": "done", "ERROR": "failed", "CANCELLED": "cancelled"}
+
+
+def ibm_device(
+    name: str,
+    num_qubits: int,
+    instance: str | None = None,
+    *,
+    mode: Mode = "job",
+    most_seconds: float | None = None,
+    rep_delay: float | None = None,
+    fractional_gates: bool = False,
+) -> IbmDevice:
+    """Log in and find a device.
+
+    Args:
+        name: Name of the device, such as ``"ibm_kingston"``.
+        num_qubits: Qubits that are needed.
+        instance: Name or CRN of the instance that pays; the account's own by default.
+        mode: How jobs are put together at the service.
+        most_seconds: How long a session may be open, in seconds; the service's own limit by default.
+        rep_delay: Seconds between executions; the device's own by default.
+        fractional_gates: Whether circuits may have `rzz` of any angle.
+
+    Raises:
+        DeviceError: There is no account, no such instance or device, or no network; or the device has no such gates.
+        ResourceError: The device is too small.
+        ConfigError: The device does not take such a delay.
+    """
+    device = IbmDevice(
+        open_service(instance),
+        name,
+        mode=mode,
+        most_seconds=most_seconds,
+        rep_delay=rep_delay,
+        fractional_gates=fractional_gates,
+    )
+    if device.backend.num_qubits < num_qubits:
+        raise ResourceError(
+            f"execution.backend: {name} has {device.backend.num_qubits} qubits, the network needs {num_qubits}"
+        )
+    return device
+
+
+def device_snapshot(name: str, instance: str | None = None) -> Any:
+    """Log in and take the description of a device, as it is calibrated now and with all that it offers.
+
+    Args:
+        name: Name of the device.
+        instance: Name or CRN of the instance; the account's own by default.
+
+    Raises:
+        DeviceError: There is no account, no such instance or device, or no network.
+    """
+    service = open_service(instance)
+    disable_retries(service)
+    found = _backend(service, name, fractional_gates=None)
+    try:
+        assert found.target.num_qubits
+    except Exception as error:
+        raise DeviceError(
+            f"{name}: its calibration cannot be read ({type(error).__name__}); check the network or try later"
+        ) from None
+    return found
+
+
+def open_service(instance: str | None = None) -> QiskitRuntimeService:
+    """Log in with the saved account or that of the environment.
+
+    Args:
+        instance: Name or CRN of the instance; the account's own by default.
+
+    Raises:
+        DeviceError: It does not work; the message says why and what to do.
+    """
+    try:
+        return answer_of(lambda: QiskitRuntimeService(instance=instance), seconds=_LOGIN_SECONDS)
+    except AccountNotFoundError as error:
+        raise DeviceError(f"execution.backend: there is no IBM Quantum account on this machine; {_SAVE_ACCOUNT}") from (
+            error
+        )
+    except InvalidAccountError as error:
+        if status_of(error) in _BAD_TOKEN:
+            raise DeviceError(
+                f"execution.backend: IBM's login refuses the token; nothing was submitted, check it or {_SAVE_ACCOUNT}"
+            ) from None
+        raise DeviceError(
+            "execution.backend: IBM's login service cannot be reached; nothing was submitted, check the network or try "
+            "later"
+        ) from None
+    except IBMInputValueError as error:
+        there = ", ".join(_instances()) or "none"
+        wanted = (
+            f"instance '{instance}'" if instance else "such instance as QISKIT_IBM_INSTANCE or the saved account says"
+        )
+        raise DeviceError(f"execution.instance: the account has no {wanted}; there are: {there}") from error
+    except Exception as error:
+        raise DeviceError(
+            f"execution.backend: IBM's service cannot be used ({type(error).__name__}); nothing was submitted, check "
+            "the network or try later"
+        ) from None
+
+
+def _instances() -> list[str]:
+    """Names of the account's instances, none if they cannot be had."""
+    try:
+        return [str(found["name"]) for found in AccountManager.get().list_instances()]
+    except Exception:
+        return []
+
+
+class IbmDevice:
+    """A device of IBM's behind its service; see `RemoteDevice`.
+
+    Args:
+        service: The service, logged in.
+        name: Name of the device.
+        sampler: Makes samplers; the client's own by default.
+        mode: How jobs are put together at the service.
+        most_seconds: How long a session may be open, in seconds; the service's own limit by default.
+        rep_delay: Seconds between executions; the device's own by default.
+        fractional_gates: Whether circuits may have `rzz` of any angle.
+
+    Raises:
+        DeviceError: There is no such device, or no network; or it has no such gates.
+        ConfigError: The device does not take such a delay.
+    """
+
+    lists_jobs = True
+
+    def __init__(
+        self,
+        service: Any,
+        name: str,
+        *,
+        sampler: Callable[..., Any] = Sampler,
+        mode: Mode = "job",
+        most_seconds: float | None = None,
+        rep_delay: float | None = None,
+        fractional_gates: bool = False,
+    ) -> None:
+        self._service, self._sampler = service, sampler
+        self.name, self.mode = name, mode
+        disable_retries(service)
+        self.backend = _backend(service, name, fractional_gates=fractional_gates)
+        self.instance = str(service.active_instance())
+        self._rep_delay = checked_rep_delay(self.backend, rep_delay)
+        self._workload = Workload(mode, self.backend, None if most_seconds is None else math.ceil(most_seconds))
+
+    def whole(self) -> Any:
+        """The device with all that it offers, whatever jobs use of it.
+
+        Raises:
+            DeviceError: It cannot be read.
+        """
+        return _backend(self._service, self.name, fractional_gates=None)
+
+    def batch(self) -> str | None:
+        """Id of the batch or session that jobs go into, opened where there is none; None in job mode.
+
+        Raises:
+            DeviceError: The plan of the instance has no such.
+        """
+        try:
+            with self._explained(_NOT_ACCEPTED):
+                return self._workload.current()
+        except RefusedError as error:
+            raise DeviceError(
+                f"execution.mode: {self.name} opens no {self.mode} for this instance ({error}); nothing was submitted, "
+                "use mode = 'job'" + (" or 'batch'" if self.mode == "session" else "")
+            ) from None
+
+    def close(self) -> None:
+        """Close the batch or session, if one is open; its jobs go on, and it closes by itself if this fails."""
+        try:
+            with self._explained():
+                self._workload.close()
+        except (RefusedError, BusyError, LostError) as error:
+            _LOG.warning("%s: the %s could not be closed (%s)", self.name, self.mode, error)
+
+    def why_closed(self) -> str | None:
+        """What keeps the device from working now, or None."""
+        with self._explained():
+            status = self.backend.status()
+        if status.operational and status.status_msg == "active":
+            return None
+        return f"the device is not taking jobs ({status.status_msg or 'not operational'})"
+
+    def seconds_left(self) -> float | None:
+        """QPU seconds that the account may still use, or None where there is no limit."""
+        with self._explained():
+            left = self._service.usage().get("usage_remaining_seconds")
+        return None if left is None else float(left)
+
+    def estimated_seconds(self, plan: JobSpecification) -> float:
+        """QPU seconds that a job will probably be charged."""
+        delay = self._rep_delay or float(getattr(self.backend, "default_rep_delay", None) or 250e-6)
+        return estimated_qpu_seconds(0, 1) + sum(
+            estimated_qpu_seconds(
+                pub.num_circuits * plan.options.executions(plan.shots),
+                0,
+                rep_delay=delay,
+                circuit_seconds=float(pub.circuit.estimate_duration(self.backend.target, unit="s")),
+            )
+            for pub in plan.pubs
+        )
+
+    def require_fit(self, plan: JobSpecification) -> None:
+        """Check that the circuits are the device's own: a job that does not fit is queued, fails and is charged.
+
+        Raises:
+            DeviceError: They are not.
+        """
+        most = most_shots(self.backend)
+        if most is not None and plan.options.executions(plan.shots) > most:
+            raise DeviceError(
+                f"{self.name}: the device takes {most} shots of a circuit and a job has {plan.shots}; nothing was "
+                "submitted, use fewer measurement.shots in a new run"
+            )
+        for pub in plan.pubs:
+            why = is_isa_circuit(pub.circuit, self.backend.target) or is_valid_rzz_pub(_extremes(pub))
+            if why:
+                raise DeviceError(f"{self.name}: a circuit does not fit the device ({why}); nothing was submitted")
+
+    def send(self, plan: JobSpecification, tag: str, most_seconds: int) -> str:
+        """Send a job once, and return its id."""
+        disable_retries(self._service)
+        options: dict[str, Any] = {
+            "max_execution_time": most_seconds,
+            "environment": {"job_tags": ["qep", tag]},
+            "simulator": {"angle_decimals": 15},
+            **plan.options.for_ibm(plan.shots),
+        }
+        if self._rep_delay is not None:
+            options["execution"] = {"rep_delay": self._rep_delay}
+        with self._explained(_NOT_ACCEPTED), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            sampler = self._sampler(mode=self._workload.place, options=options)
+            job = sampler.run([(pub.circuit, pub.values) for pub in plan.pubs], shots=plan.shots)
+            return str(job.job_id())
+
+    def find(self, tag: str) -> list[str]:
+        """Ids of all jobs with a tag, oldest first."""
+        with self._explained():
+            return [str(job.job_id()) for job in self._service.jobs(job_tags=[tag], limit=None, descending=False)]
+
+    def look(self, job_id: str) -> JobView:
+        """How far a job is."""
+        with self._explained():
+            job = self._service.job(job_id)
+            state = _STATES.get(str(job.status()), "waiting")
+            reason = " ".join(str(job.error_message() or "").split()) if state == "failed" else ""
+        return JobView(
+            state=state,
+            reason=reason.removeprefix(f"Job {job_id} has failed: "),
+            retry=not any(code in reason for code in _HOPELESS),
+            capped=any(words in reason for words in _CAPPED),
+        )
+
+    def fetch(self, job_id: str, plan: JobSpecification) -> list[Any]:
+        """What a finished job read, one BitArray for every PUB.
+
+        Raises:
+            ResultError: The answer cannot be read, or it is of other registers.
+        """
+        with self._explained():
+            job = self._service.job(job_id)
+            try:
+                results = job.result(timeout=60)
+            except Exception as error:
+                if is_about_the_way(error):
+                    raise
+                raise ResultError(f"{self.name}: the result cannot be read ({self._said(error)})") from None
+            return registers_of(results, self.name)
+
+    def usage_seconds(self, job_id: str) -> float | None:
+        """QPU seconds charged for a job, or None if that is not known yet."""
+        with self._explained():
+            found = self._service.job(job_id).usage(partial=True)
+        return None if found is None else float(found)
+
+    def cancel(self, job_id: str) -> None:
+        """Cancel a job."""
+        with self._explained():
+            self._service.job(job_id).cancel()
+
+    @contextmanager
+    def _explained(self, refusals: Container[int] = (401, 403)) -> Iterator[None]:
+        """Turn whatever the client raises into what it means.
+
+        Args:
+            refusals: Statuses that are an answer. A 404 to a question is none: the job may not be listed yet.
+        """
+        try:
+            yield
+        except QepError:
+            raise
+        except Exception as error:
+            message, status = self._said(error), status_of(error)
+            if status == 429:
+                raise BusyError(message, retry_after(error)) from None
+            if status in refusals:
+                raise RefusedError(message, login=status == 401) from None
+            raise LostError(message) from None
+
+    def _said(self, error: Exception) -> str:
+        """What an error says, in one short line without the token."""
+        token = str((self._service.active_account() or {}).get("token") or "")
+        text = answer_in(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return (text.replace(token, "<token>") if token else text)[:300]
+
+
+def _backend(service: Any, name: str, *, fractional_gates: bool | None) -> Any:
+    """A device; with fractional gates, without them, or (None) with all that it offers.
+
+    The client says of a device that it could not read for a moment that there is none.
+    """
+    for _ in range(_BACKEND_TRIES):
+        try:
+            found = service.backend(name, use_fractional_gates=fractional_gates)
+            target = found.target  # with its calibration, which the client reads as late as it can
+            if not fractional_gates or "rzz" in target.operation_names:
+                return found
+        except IBMInputValueError:
+            pass
+        except QiskitBackendNotFoundError:
+            there = _names_of_backends(service)
+            if there and name not in there:
+                raise DeviceError(
+                    f"execution.backend: the account has no device '{name}'; there are: {', '.join(there)}"
+                ) from None
+            continue
+        except Exception as error:
+            _LOG.info("%s could not be read (%s)", name, type(error).__name__)
+            continue
+        raise DeviceError(f"execution.fractional_gates: {name} offers no rzz of any angle; leave it out")
+    raise DeviceError(
+        f"execution.backend: '{name}' cannot be found or read; nothing was submitted, check the network, and the name"
+    )
+
+
+def _names_of_backends(service: Any) -> list[str]:
+    try:
+        return sorted(backend.name for backend in service.backends())
+    except Exception:
+        return []
+
+
+def _extremes(pub: Pub) -> SamplerPub:
+    """The bindings with the smallest and the largest value of every parameter: between them lie all angles of gates.
+
+    Gates of a bounded angle have multiples of one parameter each.
+    """
+    if not pub.values.size:
+        return SamplerPub.coerce((pub.circuit,))
+    values = pub.values.reshape(-1, pub.values.shape[-1])
+    rows = sorted({*values.argmin(axis=0).tolist(), *values.argmax(axis=0).tolist()})
+    return SamplerPub.coerce((pub.circuit, values[rows]))

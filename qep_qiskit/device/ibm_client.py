@@ -1,0 +1,107 @@
+"""IBM's client made careful, and what its errors mean.
+
+The client sends a submission again by itself and waits for an answer for ever; neither is wanted. What went wrong lies
+at the bottom of a chain of exceptions, some of them hidden.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from qiskit_ibm_runtime.exceptions import IBMError, IBMNotAuthorizedError
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError, MaxRetryError
+from urllib3.util import Retry
+
+_LOG = logging.getLogger(__name__)
+_CONNECT_AND_READ_SECONDS = (10.0, 60.0)
+_RETRY_STATUS = (413, 429, 500, 502, 503, 504)
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and what led to it, also where the client hides it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        yield error
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__  # type: ignore[assignment]
+
+
+def status_of(error: BaseException) -> int | None:
+    """HTTP status at the bottom of an error, or None."""
+    for found in chain(error):
+        if isinstance(found, IBMNotAuthorizedError):
+            return 401
+        for status in (
+            getattr(found, "status_code", None),
+            getattr(getattr(found, "response", None), "status_code", 0),
+        ):
+            if isinstance(status, int) and status > 0:
+                return status
+    return None
+
+
+def answer_in(error: BaseException) -> str:
+    """What the service itself says in an error, or nothing."""
+    for found in chain(error):
+        try:
+            said = found.response.json()["errors"][0]  # type: ignore[attr-defined]
+            return " ".join(f"code {said['code']}: {said['message']} {said.get('solution') or ''}".split())
+        except Exception:
+            continue
+    return ""
+
+
+def is_about_the_way(error: BaseException) -> bool:
+    """Whether an error says something of the service or the network, and nothing of what an answer holds."""
+    kinds = (OSError, HTTPError, IBMError)
+    return status_of(error) is not None or any(isinstance(found, kinds) for found in chain(error))
+
+
+def retry_after(error: BaseException) -> float | None:
+    """When the service asks to come back, in seconds, or None."""
+    for found in chain(error):
+        headers = getattr(getattr(found, "response", None), "headers", None) or {}
+        try:
+            return float(headers["Retry-After"])
+        except (KeyError, ValueError):
+            continue
+    return None
+
+
+class _NeverPost(Retry):
+    """Retries what can be repeated without harm. A POST may have been accepted, and is never sent again from here."""
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: Any = None,
+        error: Exception | None = None,
+        _pool: Any = None,
+        _stacktrace: Any = None,
+    ) -> _NeverPost:
+        if method is not None and method.upper() == "POST":
+            if error is not None:
+                raise error
+            raise MaxRetryError(_pool, url or "", None)
+        return super().increment(method, url, response, error, _pool, _stacktrace)
+
+
+def disable_retries(service: Any) -> None:
+    """No second POST and no endless read on the client's connections; these are private, so it may fail softly."""
+    try:
+        for client in service._api_clients.values():
+            session = client._session
+            if getattr(session, "_qep_tamed", False):
+                continue
+            retry = _NeverPost(total=3, connect=3, backoff_factor=0.5, status_forcelist=_RETRY_STATUS)
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, HTTPAdapter(max_retries=retry))
+            session.request = partial(session.request, timeout=_CONNECT_AND_READ_SECONDS)
+            session._qep_tamed = True
+    except AttributeError as error:
+        _LOG.warning("this qiskit-ibm-runtime is another than expected (%s); its own retries stay on", error)

@@ -1,0 +1,386 @@
+"""Requests as jobs of a device: as few circuits and as small a payload as they can be sent in.
+
+The groups of a request differ by rotations of single qubits, so one circuit serves them all: its last layer turns the
+basis, by angles that are parameters like any other. A request is one PUB of shape (states, groups), or a list of the
+pairs that are read where the groups read different states. Folded circuits are another PUB of the same job. PUBs of
+one job share their number of shots; groups with other shots go into a job of their own. The calibration of a request is
+in its first job, repeated until it has the shots that it asks for. Parameters are filled by name, for a circuit that
+comes back from a file has parameters of another identity.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit import QuantumCircuit, qpy
+from qiskit.circuit import ParameterVector
+from qiskit.providers import BackendV2
+
+from qep_qiskit.core.errors import ConfigError, ResourceError, ResultError
+from qep_qiskit.core.operators import Basis
+from qep_qiskit.core.program import LayerProgram, lower
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.device.basis_layers import basis_layer
+from qep_qiskit.execution.circuits import Transpile, filled
+from qep_qiskit.execution.folding import folded
+from qep_qiskit.execution.fractional import Columns, Fit, FractionalProgram, bounds_rzz
+from qep_qiskit.execution.interface import GroupMeasurement, Request
+from qep_qiskit.execution.result_bits import require_bits
+from qep_qiskit.execution.sampler_options import SamplerOptions
+from qep_qiskit.execution.transpilation import TranspiledProgram, place
+from qep_qiskit.outcomes.checks import num_bytes_of
+from qep_qiskit.outcomes.states import CircuitStates
+
+MOST_EXECUTIONS = 10_000_000
+_FRACTIONAL = frozenset({"rx", "rzz"})
+
+_TemplateKey = tuple[str, tuple[Basis, ...], int, Fit | None]
+
+
+class CircuitStore(Protocol):
+    """Keeps circuits under names, beyond the end of the process."""
+
+    def circuit(self, name: str) -> bytes | None:
+        """What is kept under a name."""
+        ...
+
+    def keep_circuit(self, name: str, content: bytes) -> None:
+        """Keep something under a new name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pub:
+    """One circuit and its bindings.
+
+    Args:
+        circuit: As the device runs it, measured into the register ``meas``.
+        values: Shape (..., parameters), in the order of the circuit's parameters.
+    """
+
+    circuit: QuantumCircuit
+    values: NDArray[np.float64]
+
+    @property
+    def num_circuits(self) -> int:
+        """Bound circuits."""
+        return int(np.prod(self.values.shape[:-1], dtype=int))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class JobSpecification:
+    """One job: what is sent, and which outcome belongs to which readout.
+
+    Args:
+        pubs: The PUBs.
+        shots: Shots of every bound circuit.
+        axes: What the axes of the PUBs are, ``("states", "groups")`` or ``("pairs",)``.
+        readouts: Places, in the request, of the readouts that the job serves.
+        rows: For each of them, the rows among the bound circuits of all PUBs laid flat.
+        digest: Hash of the program, the groups, the states, the shots and the options: what a job is for, apart from
+            numbers.
+        calibration: For each calibration state, the rows that hold its shots; None without a calibration.
+        options: What the sampler does to the circuits.
+    """
+
+    pubs: tuple[Pub, ...]
+    shots: int
+    axes: tuple[str, ...]
+    readouts: tuple[int, ...]
+    rows: tuple[NDArray[np.int64], ...]
+    digest: str
+    calibration: tuple[NDArray[np.int64], ...] | None = None
+    options: SamplerOptions = field(default_factory=SamplerOptions)
+
+    @property
+    def num_circuits(self) -> int:
+        """Bound circuits in all."""
+        return sum(pub.num_circuits for pub in self.pubs)
+
+    @property
+    def executions(self) -> int:
+        """Shots in all; a few more than those of all circuits where randomizations do not divide them."""
+        return self.options.executions(self.shots) * self.num_circuits
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """All numbers that are bound, flat."""
+        return np.concatenate([pub.values.ravel() for pub in self.pubs])
+
+    def circuit_digest(self) -> str:
+        """Hash of gates, qubits and angles as they are sent; the same in every process."""
+        lines = [
+            f"{step.operation.name} {[pub.circuit.find_bit(qubit).index for qubit in step.qubits]} "
+            f"{[str(angle) for angle in step.operation.params]}"
+            for pub in self.pubs
+            for step in pub.circuit.data
+        ]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def bits_of_measurements(self, results: Sequence[Any], where: str = "the device") -> list[NDArray[np.uint8]]:
+        """Bits of every readout, each of shape (measured, shots, bytes), and at last those of the calibration.
+
+        Args:
+            results: What the register of every PUB holds, bits of shape (..., shots, bytes).
+            where: Who returned them.
+
+        Raises:
+            ResultError: The results are of other circuits or shots than were asked for.
+        """
+        made = self.options.executions(self.shots)
+        expected = [(*pub.values.shape[:-1], made, num_bytes_of(pub.circuit.num_clbits)) for pub in self.pubs]
+        found = [np.shape(getattr(result, "array", result)) for result in results]
+        if found != expected:
+            raise ResultError(f"{where}: expected outcomes of shapes {expected}, got {found}")
+        bits = [
+            require_bits(result, pub.circuit, pub.values.shape[:-1], made, where)
+            for result, pub in zip(results, self.pubs, strict=True)
+        ]
+        flat = np.concatenate([own.reshape(-1, *own.shape[-2:]) for own in bits])[:, : self.shots]
+        calibration = (
+            [] if self.calibration is None else [np.stack([np.concatenate(flat[r]) for r in self.calibration])]
+        )
+        return [flat[rows] for rows in self.rows] + calibration
+
+
+class DeviceCircuits:
+    """Circuits of programs on a device. A program is laid out once in the life of its store, and stays there.
+
+    Args:
+        device: The device.
+        seeds: Root of the transpiler's seed.
+        store: Keeps what was laid out.
+        layout: The device's qubits that all programs start on; chosen for each where not given.
+        options: What the sampler does to circuits.
+    """
+
+    def __init__(
+        self,
+        device: BackendV2,
+        seeds: Seeds,
+        store: CircuitStore,
+        *,
+        layout: Sequence[int] | None = None,
+        options: SamplerOptions | None = None,
+    ) -> None:
+        self._device, self._store, self._options = device, store, options or SamplerOptions()
+        self._place = template_transpile(device, seeds, layout)
+        self._transpiled_program: dict[str, TranspiledProgram] = {}
+        self._calibrations: dict[tuple[str, int], QuantumCircuit] = {}
+        self._templates: dict[_TemplateKey, tuple[QuantumCircuit, NDArray[np.float64]]] = {}
+        self._fractional: dict[tuple[str, int], FractionalProgram] = {}
+
+    def transpiled_program(self, program: LayerProgram) -> TranspiledProgram:
+        """Where a program sits on the device."""
+        name = f"{self._device.name}/{program.fingerprint}"
+        if name not in self._transpiled_program:
+            kept = self._store.circuit(name)
+            if kept is None:
+                kept = _packed(self._place(program))
+                self._store.keep_circuit(name, kept)
+            self._transpiled_program[name] = _unpacked(kept, self._device)
+        return self._transpiled_program[name]
+
+    def jobs(self, request: Request) -> tuple[JobSpecification, ...]:
+        """The jobs of a request, one for each number of shots.
+
+        Raises:
+            ConfigError: The states are no circuits, or exact probabilities are asked for.
+            ResourceError: A job would be longer than the service takes.
+        """
+        plans = self.jobs_of_any_size(request)
+        for plan in plans:
+            if plan.executions > MOST_EXECUTIONS:
+                raise ResourceError(
+                    f"measurement.shots: a job would have {plan.executions} executions, the service takes "
+                    f"{MOST_EXECUTIONS}; use fewer shots or training.batch_size"
+                )
+        return plans
+
+    def jobs_of_any_size(self, request: Request) -> tuple[JobSpecification, ...]:
+        """The same, also where they are longer than the service takes.
+
+        Raises:
+            ConfigError: The states are no circuits, or exact probabilities are asked for.
+        """
+        shots = [_shots_of(readout) for readout in request.readouts]
+        return tuple(
+            self._job(request, tuple(i for i, own in enumerate(shots) if own == each), each)
+            for each in dict.fromkeys(shots)
+        )
+
+    def _job(self, request: Request, places: tuple[int, ...], shots: int) -> JobSpecification:
+        prepared, readouts = request.prepared.as_circuits(), [request.readouts[place] for place in places]
+        pubs, common, rows = self._folded_pubs(prepared, readouts)
+        self._require_twirling(pubs)
+        calibration = request.calibration if 0 in places else None
+        more = () if calibration is None else self._calibration(prepared.program, calibration, shots)
+        options = self._options.of_request(request.randomizations)
+        starts = sum(pub.num_circuits for pub in pubs) + np.cumsum([0, *(own.num_circuits for own in more)])
+        return JobSpecification(
+            pubs=(*pubs, *more),
+            shots=shots,
+            axes=("states", "groups") if common else ("pairs",),
+            readouts=places,
+            rows=tuple(rows),
+            digest=_digest(request, readouts, calibration, options),
+            calibration=tuple(np.arange(start, end) for start, end in pairwise(starts)) if more else None,
+            options=options,
+        )
+
+    def _folded_pubs(
+        self, prepared: CircuitStates, readouts: Sequence[GroupMeasurement]
+    ) -> tuple[tuple[Pub, ...], bool, list[NDArray[np.int64]]]:
+        """PUBs, whether their axes are states and groups, and the rows of every readout.
+
+        There is one for every folding, and one of its own for every basis that acts on several qubits.
+        """
+        pubs: list[Pub] = []
+        found: dict[int, NDArray[np.int64]] = {}
+        before, all_common = 0, True
+        kinds = [(readout.folding, _own_circuit(readout.paulis.basis)) for readout in readouts]
+        for kind in dict.fromkeys(kinds):
+            places = [place for place, own_kind in enumerate(kinds) if own_kind == kind]
+            own = [readouts[place] for place in places]
+            pub, common = self._broadcast(prepared, own, kind[0])
+            found |= {place: before + rows for place, rows in zip(places, _rows(own, common), strict=True)}
+            before, all_common = before + pub.num_circuits, all_common and common
+            pubs.append(pub)
+        return tuple(pubs), all_common, [found[place] for place in range(len(readouts))]
+
+    def _require_twirling(self, pubs: Sequence[Pub]) -> None:
+        if self._options.gate_twirling and any(not _FRACTIONAL.isdisjoint(pub.circuit.count_ops()) for pub in pubs):
+            raise ConfigError(
+                "execution.mitigation.gate_twirling: does not go with fractional gates; switch one of them off"
+            )
+
+    def _calibration(self, program: LayerProgram, calibration: Request, shots: int) -> tuple[Pub, ...]:
+        """A PUB for each calibration state; its parameter is there because PUBs are repeated along parameters only."""
+        (readout,) = calibration.readouts
+        repeats = -(-_shots_of(readout) // shots)
+        return tuple(
+            Pub(circuit=self._calibration_circuit(program, int(state)), values=np.zeros((repeats, 1)))
+            for state in readout.states
+        )
+
+    def _calibration_circuit(self, program: LayerProgram, state: int) -> QuantumCircuit:
+        key = program.fingerprint, state
+        if key not in self._calibrations:
+            layer = QuantumCircuit(program.num_qubits, name="ones" if state else "zeros")
+            layer.rz(ParameterVector("repeat", 1)[0], 0)
+            if state:
+                layer.x(range(program.num_qubits))
+            self._calibrations[key] = self.transpiled_program(program).only(layer)
+        return self._calibrations[key]
+
+    def _broadcast(
+        self, prepared: CircuitStates, readouts: Sequence[GroupMeasurement], folding: int
+    ) -> tuple[Pub, bool]:
+        """The PUB, and whether its axes are states and groups."""
+        common = all(np.array_equal(readout.states, readouts[0].states) for readout in readouts)
+        states = readouts[0].states if common else np.concatenate([readout.states for readout in readouts])
+        bases = tuple(readout.paulis.basis for readout in readouts)
+        circuit, angles, columns = self._template(prepared.program, bases, prepared.parameters[states], folding)
+        if common:
+            columns = {name: column[:, None] for name, column in columns.items()}
+            turned = angles[None]
+        else:
+            turned = np.repeat(angles, [len(readout.states) for readout in readouts], axis=0)
+        shape = (len(states), len(readouts)) if common else (len(states),)
+        columns |= {f"basis[{index}]": turned[..., index] for index in range(turned.shape[-1])}
+        return Pub(circuit=circuit, values=filled(circuit, columns, shape)), common
+
+    def _template(
+        self, program: LayerProgram, bases: tuple[Basis, ...], parameters: NDArray, folding: int
+    ) -> tuple[QuantumCircuit, NDArray[np.float64], Columns]:
+        """The measured circuit, its basis angles, and the program's parameters by name, each of shape (states,)."""
+        transpiled_program, names = (
+            self.transpiled_program(program),
+            [f"p[{index}]" for index in range(program.num_parameters)],
+        )
+        fit, columns = None, dict(zip(names, parameters.T, strict=True))
+        bounded, own = bounds_rzz(transpiled_program), (program.fingerprint, folding)
+        transpiled_program = folded(transpiled_program, folding)
+        if bounded:
+            if own not in self._fractional:
+                self._fractional[own] = FractionalProgram(transpiled_program)
+            fit, columns = self._fractional[own].fit(names, parameters)
+            transpiled_program = self._fractional[own].fitted(fit)
+        key = (program.fingerprint, bases, folding, fit)
+        if key not in self._templates:
+            layer, angles = basis_layer(bases)
+            self._templates[key] = (transpiled_program.measured_after(layer), angles)
+        return *self._templates[key], columns
+
+
+def template_transpile(device: BackendV2, seeds: Seeds, layout: Sequence[int] | None = None) -> Transpile:
+    """How programs are placed on a device, their small vectors as parameters; the transpiler's seed is the run's."""
+    seed = seeds.simulator_seed("transpiler") % 2**31
+    return partial(place, backend=device, optimization_level=3, seed=seed, layout=layout, synthesis=lower)
+
+
+def _own_circuit(basis: Basis) -> Basis | None:
+    """The basis where it needs a circuit of its own, None where bases differ by angles only."""
+    return None if basis.is_local else basis
+
+
+def _rows(readouts: Sequence[GroupMeasurement], common: bool) -> list[NDArray[np.int64]]:
+    """Rows of every readout among the bound circuits of a PUB of states and groups, or of pairs, laid flat."""
+    states = [len(readout.states) for readout in readouts]
+    order = np.arange(sum(states))
+    if common:
+        return [order[place :: len(readouts)] for place in range(len(readouts))]
+    return np.split(order, np.cumsum(states)[:-1])
+
+
+def _folding(readout: GroupMeasurement) -> list[str]:
+    return [] if readout.folding == 1 else [f"folded {readout.folding}"]
+
+
+def _shots_of(readout: GroupMeasurement) -> int:
+    if readout.shots is None:
+        raise ConfigError("measurement.shots: 'exact' needs a simulator; give a number of shots for a device")
+    return readout.shots
+
+
+def _digest(
+    request: Request, readouts: Sequence[GroupMeasurement], calibration: Request | None, options: SamplerOptions
+) -> str:
+    prepared = request.prepared.as_circuits()
+    calibrated = [] if calibration is None else calibration.readouts
+    parts = [type(prepared).__name__, prepared.program.fingerprint] + [
+        " ".join([f"{readout.paulis.basis.name} {readout.states.tolist()} {readout.shots}", *_folding(readout)])
+        for readout in (*readouts, *calibrated)
+    ]
+    parts.append(json.dumps(options.record()))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _to_qpy(circuit: QuantumCircuit) -> bytes:
+    buffer = io.BytesIO()
+    qpy.dump(circuit, buffer)
+    return buffer.getvalue()
+
+
+def _packed(transpiled_program: TranspiledProgram) -> bytes:
+    return json.dumps(transpiled_program.outputs).encode() + b"\n" + _to_qpy(transpiled_program.circuit)
+
+
+def _unpacked(content: bytes, device: BackendV2) -> TranspiledProgram:
+    outputs, circuit = content.split(b"\n", 1)
+    (found,) = qpy.load(io.BytesIO(circuit))
+    return TranspiledProgram(
+        circuit=found,
+        outputs=tuple(json.loads(outputs)),
+        backend=device,
+        device_qubits=tuple(range(found.num_qubits)),
+    )

@@ -1,0 +1,357 @@
+"""Requests on a device behind a service: each is sent once, whatever happens, and its answer is never lost.
+
+The service has no key that would make sending a job twice harmless, and an answer may be lost after the job was
+accepted. So every sending has a tag of its own, which is on disk before the job leaves; after it the listing of the
+service is asked for the tag, one job is adopted and others under the tag are cancelled. Where it is not known whether
+a job was accepted, the listing is watched for a settling time before it is sent again. Waiting is repeated, sending is
+not.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.core.errors import DeviceError, JobFailedError, LedgerError, PausedError, ResourceError, ResultError
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.device.ledger import JobDescription, JobEntry, JobLedger
+from qep_qiskit.device.pubs import DeviceCircuits, JobSpecification
+from qep_qiskit.device.retries import MOST_REFUSALS, RetryingDevice, RetryPolicy
+from qep_qiskit.device.service import BusyError, JobView, LostError, RefusedError, RemoteDevice
+from qep_qiskit.execution.interface import Executor, GroupMeasurement, JobHandle, Request, RequestKey, ShotData
+from qep_qiskit.execution.outcome_check import require_other_than_zeros
+from qep_qiskit.execution.sampler_options import SamplerOptions
+from qep_qiskit.execution.surviving_signal import surviving_signal, warn_of_lost_signal
+from qep_qiskit.outcomes import BitMemory
+from qep_qiskit.outcomes.states import on_qubits
+
+_LOG = logging.getLogger(__name__)
+_SAME_NUMBERS = 1e-6
+MOST_UNFIT_RESULTS = 4
+"""How often the result of a job is fetched that is not what was asked for: an answer may be cut off on its way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How far a process goes.
+
+    Args:
+        requests: Requests that it may send; None for all that come.
+        waits: Whether it waits for those that it has sent.
+    """
+
+    requests: int | None = None
+    waits: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NamedExecutor:
+    """Another executor, its requests under a name of their own: those of one question never meet those of another.
+
+    Args:
+        executor: Runs the requests.
+        name: Goes in front of their purpose.
+    """
+
+    executor: Executor
+    name: str
+
+    def submit(self, request: Request) -> JobHandle:
+        """Pass on under the name."""
+        key = replace(request.key, purpose=f"{self.name} {request.key.purpose}")
+        return self.executor.submit(replace(request, key=key))
+
+    def collect(self, job_handle: JobHandle) -> ShotData:
+        """Pass on."""
+        return self.executor.collect(job_handle)
+
+
+class RemoteExecutor:
+    """Runs requests as jobs of a device.
+
+    Args:
+        device: The device.
+        seeds: Root of the layout's seed; a device's shots have none.
+        ledger: The ledger of the run.
+        retries: How long to wait for what.
+        pace: How far this process goes.
+        max_qpu_seconds: Most QPU seconds that all jobs of the ledger may have; what is not yet charged counts as
+            estimated.
+        layout: The device's qubits that all programs start on; chosen for each where not given.
+        options: What the sampler does to circuits.
+    """
+
+    def __init__(
+        self,
+        device: RemoteDevice,
+        seeds: Seeds,
+        ledger: JobLedger,
+        *,
+        retries: RetryPolicy | None = None,
+        pace: Pace | None = None,
+        max_qpu_seconds: float = math.inf,
+        layout: Sequence[int] | None = None,
+        options: SamplerOptions | None = None,
+    ) -> None:
+        self.backend_name = device.name
+        self._device, self.ledger, self._retries = device, ledger, retries or RetryPolicy()
+        self._pace, self._most_seconds = pace or Pace(), max_qpu_seconds
+        self.stopping: Callable[[], bool] = lambda: False
+        """Whether to stop waiting; asked several times a second."""
+        self.waiting: Callable[[str, float], None] = lambda job_id, seconds: None
+        """Told which job is waited for, and for how many seconds so far."""
+        self._retrying = RetryingDevice(
+            device,
+            self._retries,
+            stopping=lambda: self.stopping(),
+            waiting=lambda job_id, seconds: self.waiting(job_id, seconds),
+        )
+        self._circuits = DeviceCircuits(device.backend, seeds, ledger, layout=layout, options=options)
+        self._begun: set[RequestKey] = set()
+        self.sent: list[JobEntry] = []
+        """Jobs that this process has sent."""
+
+    def close(self) -> None:
+        """Close what is open at the service, and the ledger; jobs that wait there go on."""
+        self._device.close()
+        self.ledger.close()
+
+    def submit(self, request: Request) -> JobHandle:
+        """Send the jobs of a request, unless the ledger has them.
+
+        Raises:
+            PausedError: The pace allows no further request, or a stop was asked for.
+            DeviceError: The device, the service or the account does not take them; or whether they were taken cannot
+                be found out.
+            ResourceError: They would take more than `max_qpu_seconds`.
+            LedgerError: The ledger has another request under this key.
+        """
+        self._check_states(request)
+        for part, plan in enumerate(self._circuits.jobs(request)):
+            self._sent(request.key, part, plan)
+        return JobHandle(key=request.key, request=request)
+
+    def collect(self, job_handle: JobHandle) -> ShotData:
+        """Wait for the jobs of a request, and keep their bits.
+
+        Raises:
+            PausedError: They were sent by this process, and its pace is not to wait; or a stop was asked for.
+            JobFailedError: A job failed, was cancelled, or ran into its cap.
+            StillQueuedError: A job is not finished in the time that was given.
+            DeviceError: The service cannot be reached.
+            ResultError: A job is done and its result is not what was asked for, however often it is fetched.
+        """
+        request = job_handle.request
+        if job_handle.key in self._begun and not self._pace.waits:
+            raise PausedError
+        found: dict[int, BitMemory] = {}
+        calibration: BitMemory | None = None
+        for part, plan in enumerate(self._circuits.jobs(request)):
+            bits = self._bits(self._sent(job_handle.key, part, plan), plan, request.readouts)
+            num_qubits = on_qubits(request.prepared)
+            memories = [BitMemory(bits=own, num_qubits=num_qubits) for own in bits]
+            if plan.calibration is not None:
+                calibration = memories.pop()
+            found |= zip(plan.readouts, memories, strict=True)
+        outcomes = tuple(found[place] for place in range(len(request.readouts)))
+        return ShotData(outcomes=outcomes, calibration=calibration)
+
+    def _check_states(self, request: Request) -> None:
+        """Warn, before anything is sent, where hardly any signal would survive."""
+        on_qubits(request.prepared)
+        circuits = request.prepared.circuits
+        if circuits is not None:
+            warn_of_lost_signal(
+                surviving_signal(self._circuits.transpiled_program(circuits.program)), self._device.name
+            )
+
+    def _sent(self, key: RequestKey, part: int, plan: JobSpecification) -> JobEntry:
+        """The job in the ledger, at least submitted; sent only where the ledger says that it must be."""
+        entry = self.ledger.latest(key, part)
+        if entry is not None:
+            self._require_same(entry, plan)
+        if entry is None or entry.state in ("refused", "failed", "cancelled"):
+            self._begin(key)
+            self._require_ready(plan)
+            return self._send(self.ledger.intend(self._snapshot(key, part, plan), plan.values), plan)
+        if entry.state != "intended":
+            return entry
+        found = self._retrying.settled(entry)
+        if found:
+            return self._adopted(entry, found)
+        self._begin(key)
+        return self._send(self.ledger.posting(entry), plan)
+
+    def _begin(self, key: RequestKey) -> None:
+        if key not in self._begun and len(self._begun) == self._pace.requests:
+            raise PausedError
+        self._begun.add(key)
+
+    def _require_same(self, entry: JobEntry, plan: JobSpecification) -> None:
+        described, key = entry.description, entry.description.key
+        same_device = (described.backend, described.instance) == (self._device.name, self._device.instance)
+        bound = self.ledger.bound(entry)
+        same_numbers = bound.shape == plan.values.shape and np.allclose(bound, plan.values, rtol=0, atol=_SAME_NUMBERS)
+        if not same_device:
+            raise LedgerError(
+                f"ledger: {key.purpose} {key.step} was sent to {described.backend} ({described.instance}), not to "
+                f"{self._device.name} ({self._device.instance}); use the same backend and instance, or another folder"
+            )
+        if described.request_sha256 != plan.digest or not same_numbers:
+            raise LedgerError(
+                f"ledger: {key.purpose} {key.step} was sent with other circuits or values, or other options; use "
+                "another folder"
+            )
+
+    def _require_ready(self, plan: JobSpecification) -> None:
+        """Look before sending: the service takes jobs during maintenance and beyond the allowance."""
+        self._device.require_fit(plan)
+        self._retrying.require_open("go on later with 'qep resume'")
+        left, wanted = self._retrying.asked(self._device.seconds_left), self._device.estimated_seconds(plan)
+        if left is not None and left < wanted:
+            raise DeviceError(
+                f"{self._device.name}: the account has {left:.0f} QPU seconds left and the job is estimated at "
+                f"{wanted:.1f}; nothing was submitted, use fewer shots or samples in a new run, or go on in the next "
+                "period with 'qep resume'"
+            )
+        spent = self.ledger.seconds()
+        if spent + wanted > self._most_seconds:
+            raise ResourceError(
+                f"execution.max_qpu_seconds: the run has taken {spent:.1f} QPU seconds, its next job is estimated at "
+                f"{wanted:.1f}, and it may have {self._most_seconds:g}; nothing was submitted, 'qep resume "
+                "--max-qpu-seconds S' goes on with a larger limit"
+            )
+
+    def _snapshot(self, key: RequestKey, part: int, plan: JobSpecification) -> JobDescription:
+        seconds = self._device.estimated_seconds(plan)
+        return JobDescription(
+            key=key,
+            part=part,
+            tag=f"qep-{uuid.uuid4().hex}",
+            backend=self._device.name,
+            instance=self._device.instance,
+            mode=self._device.mode,
+            batch=self._retrying.asked(self._device.batch),
+            shots=plan.shots,
+            options={"max_execution_time": math.ceil(3 * seconds + 30), **plan.options.record()},
+            estimated_seconds=seconds,
+            circuit_sha256=plan.circuit_digest(),
+            request_sha256=plan.digest,
+            parameter_names=[[parameter.name for parameter in pub.circuit.parameters] for pub in plan.pubs],
+            axes=[*plan.axes, "parameters"],
+            shapes=[list(pub.values.shape) for pub in plan.pubs],
+        )
+
+    def _send(self, entry: JobEntry, plan: JobSpecification) -> JobEntry:
+        """Send an intended job until it is known to have arrived."""
+        most_seconds, message = entry.description.options["max_execution_time"], ""
+        for sending in range(self._retries.sendings):
+            entry = self.ledger.posting(entry) if sending else entry
+            try:
+                job_id = self._post(entry, plan, most_seconds)
+            except LostError as error:
+                message = str(error)
+                _LOG.warning("no answer to a submission (%s); looking for the job", message)
+                found = self._retrying.settled(entry)
+                if found:
+                    return self._adopted(entry, found)
+                continue
+            return self._adopted(entry, [job_id])
+        raise DeviceError(
+            f"{self._device.name}: the job did not arrive in {self._retries.sendings} attempts ({message}); the "
+            "ledger knows it, go on later with 'qep resume'"
+        )
+
+    def _post(self, entry: JobEntry, plan: JobSpecification, most_seconds: int) -> str:
+        """One sending that is answered, or lost; where the service is busy it has taken nothing, so that is waited."""
+        pauses, deadline, refusals = self._retries.pauses(), time.monotonic() + self._retries.without_answer, 0
+        while True:
+            try:
+                return self._device.send(plan, entry.description.tag, most_seconds)
+            except BusyError as busy:
+                pause = busy.seconds or pauses()
+                reason = str(busy)
+            except RefusedError as error:
+                refusals += 1
+                pause, reason = pauses() if error.login and refusals < MOST_REFUSALS else math.inf, str(error)
+            if time.monotonic() + pause > deadline:
+                self.ledger.ended(entry, "refused", reason)
+                raise DeviceError(
+                    f"{self._device.name}: the job was not accepted ({reason}); nothing was submitted, try again with "
+                    "'qep resume'"
+                )
+            self._retrying.sleep(pause, entry)
+            entry = self.ledger.posting(entry)
+
+    def _adopted(self, entry: JobEntry, found: Sequence[str]) -> JobEntry:
+        """Take one of the jobs found for the entry's, the oldest that lives, and cancel the others."""
+        several = len(found) > 1
+        living = [name for name in found if not several or self._retrying.view(entry, name).state != "cancelled"]
+        entry = self.ledger.submitted(entry, (living or list(found))[0])
+        self._retrying.cancel_others(entry)
+        self.sent.append(entry)
+        return entry
+
+    def _bits(
+        self, entry: JobEntry, plan: JobSpecification, readouts: Sequence[GroupMeasurement]
+    ) -> list[NDArray[np.uint8]]:
+        if entry.state in ("collected", "applied"):
+            return self.ledger.bits(entry)
+        assert entry.job_id is not None
+        job_id, view = entry.job_id, self._retrying.finished(entry)
+        if view.state != "done":
+            self._fail(entry, view)
+
+        unfit = 0
+
+        def fetched() -> list[NDArray[np.uint8]]:
+            nonlocal unfit
+            try:
+                found = plan.bits_of_measurements(self._device.fetch(job_id, plan), self._device.name)
+                own = [readouts[place] for place in plan.readouts]
+                require_other_than_zeros(own, found[: len(own)], self._device.name)
+                return found
+            except ResultError as error:
+                unfit += 1
+                if unfit < MOST_UNFIT_RESULTS:
+                    raise LostError(str(error)) from error
+                raise ResultError(
+                    f"job {job_id}: {error}; the job is done and stays in the ledger, nothing is sent again, and 'qep "
+                    "resume' asks for its result once more"
+                ) from error
+
+        bits = self._retrying.asked(fetched, about=entry)
+        self.ledger.collected(entry, bits, self._retrying.usage(job_id))
+        self._retrying.cancel_others(entry)
+        return bits
+
+    def _fail(self, entry: JobEntry, view: JobView) -> None:
+        assert entry.job_id is not None
+        usage = self._retrying.usage(entry.job_id)
+        self.ledger.ended(entry, "cancelled" if view.state == "cancelled" else "failed", view.reason, usage)
+        charged = "what was charged is not known" if usage is None else f"{usage:.0f} s were charged"
+        again = "the step is not applied"
+        if view.state == "cancelled":
+            raise JobFailedError(
+                f"job {entry.job_id} on {self._device.name} was cancelled; {charged}, {again}; 'qep resume' submits it "
+                "again"
+            )
+        if view.capped:
+            cap = entry.description.options["max_execution_time"]
+            estimate = f"an estimate of {entry.description.estimated_seconds:.1f}"
+            raise JobFailedError(
+                f"job {entry.job_id} on {self._device.name} ran into its cap of {cap} QPU seconds, against "
+                f"{estimate}; {charged}, {again}; use fewer shots or samples in a new run, or 'qep resume' to submit "
+                "it again"
+            )
+        advice = "'qep resume' submits it again" if view.retry else "the same job would fail again"
+        raise JobFailedError(
+            f"job {entry.job_id} on {self._device.name} failed: {view.reason}; {charged}, {again}; {advice}"
+        )

@@ -1,0 +1,225 @@
+"""Patience with a service: questions are asked until there is an answer, for asking changes nothing."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from qep_qiskit.core.errors import DeviceError, PausedError, StillQueuedError
+from qep_qiskit.device.interruptible import AbandonedError, answer_of
+from qep_qiskit.device.ledger import JobEntry
+from qep_qiskit.device.service import BusyError, JobView, LostError, RefusedError, RemoteDevice
+
+_LOG = logging.getLogger(__name__)
+MOST_REFUSALS = 3
+"""How often a refusal to let in is asked again: a login may have run out."""
+_LONGEST_SLEEP = 0.2
+_SECONDS_BETWEEN_LINES = 30.0
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How long to wait for what, in seconds.
+
+    Args:
+        settling: How long a job that was accepted may be missing from the listing.
+        first_pause: Between two questions, at first.
+        longest_pause: Between two questions, in the end.
+        without_answer: How long the service may be silent.
+        wait: How long a job may take to be finished, or None for as long as it takes.
+        sendings: How often a job is sent if it proves not to have arrived.
+    """
+
+    settling: float = 30.0
+    first_pause: float = 1.0
+    longest_pause: float = 60.0
+    without_answer: float = 1800.0
+    wait: float | None = None
+    sendings: int = 3
+
+    def pauses(self) -> Callable[[], float]:
+        """The pauses of one wait, each half as long again as the one before."""
+        pause = self.first_pause / 1.5
+
+        def following() -> float:
+            nonlocal pause
+            pause = min(1.5 * pause, self.longest_pause)
+            return pause
+
+        return following
+
+
+class RetryingDevice:
+    """Questions to a device about jobs that are in the ledger.
+
+    Args:
+        device: The device.
+        retries: How long to wait for what.
+        stopping: Whether to stop waiting; asked several times a second.
+        waiting: Told which job is waited for, and for how many seconds so far, whenever it is asked about.
+    """
+
+    def __init__(
+        self,
+        device: RemoteDevice,
+        retries: RetryPolicy,
+        *,
+        stopping: Callable[[], bool] = lambda: False,
+        waiting: Callable[[str, float], None] = lambda job_id, seconds: None,
+    ) -> None:
+        self._device, self._retries, self._stopping, self._waiting = device, retries, stopping, waiting
+
+    def settled(self, entry: JobEntry) -> list[str]:
+        """Ids of the jobs under a tag, none only if the listing stays empty for the settling time.
+
+        Raises:
+            DeviceError: The provider lists no jobs, so that it cannot be known whether this one arrived.
+        """
+        if not self._device.lists_jobs:
+            raise DeviceError(
+                f"{self._device.name}: whether the last job arrived is not known, and its provider lists no jobs by "
+                "tag; look for it there, and give it up with 'qep cancel' before it is sent again"
+            )
+        pauses = self._retries.pauses()
+        while True:
+            late = time.time() >= entry.posted + self._retries.settling
+            found = self.listed(entry)
+            if found or late:
+                return found
+            self.sleep(min(pauses(), self._retries.settling), entry)
+
+    def require_open(self, advice: str) -> None:
+        """Check that the device takes jobs: in maintenance they would only queue.
+
+        Args:
+            advice: What to do if it does not.
+
+        Raises:
+            DeviceError: It does not, or does not answer.
+        """
+        closed = self.asked(self._device.why_closed)
+        if closed is not None:
+            raise DeviceError(f"{self._device.name}: {closed}; nothing was submitted, {advice}")
+
+    def listed(self, entry: JobEntry) -> list[str]:
+        """Ids of the jobs that the listing has under a tag now."""
+        return self.asked(lambda: self._device.find(entry.description.tag), about=entry)
+
+    def cancel(self, entry: JobEntry) -> None:
+        """Cancel a job; one that is finished already stays as it is."""
+        job_id = entry.job_id
+        assert job_id is not None
+
+        def cancelled() -> None:
+            try:
+                self._device.cancel(job_id)
+            except (LostError, RefusedError):
+                if self._device.look(job_id).state == "waiting":
+                    raise
+
+        self.asked(cancelled, about=entry)
+
+    def cancel_others(self, entry: JobEntry) -> None:
+        """Cancel further jobs under the entry's tag; what cannot be cancelled is only a matter of cost."""
+        if not self._device.lists_jobs:
+            return
+        try:
+            for job_id in self._device.find(entry.description.tag):
+                if job_id != entry.job_id:
+                    _LOG.warning("job %s is there a second time as %s, which is cancelled", entry.job_id, job_id)
+                    self._device.cancel(job_id)
+        except (RefusedError, BusyError, LostError) as error:
+            _LOG.warning("duplicates of job %s could not be looked for or cancelled: %s", entry.job_id, error)
+
+    def finished(self, entry: JobEntry) -> JobView:
+        """Wait until a job is finished, however it ends.
+
+        Raises:
+            StillQueuedError: It is not in the time that was given.
+            PausedError: A stop was asked for.
+        """
+        assert entry.job_id is not None
+        pauses, started, wait = self._retries.pauses(), time.monotonic(), self._retries.wait
+        while True:
+            view = self.view(entry, entry.job_id)
+            if view.state != "waiting":
+                return view
+            self._waiting(entry.job_id, time.monotonic() - started)
+            pause = pauses()
+            if wait is not None and time.monotonic() + pause > started + wait:
+                waited = f" after {wait:.0f} s" if wait else ""
+                raise StillQueuedError(
+                    f"job {entry.job_id} on {self._device.name} is still queued{waited}; its id is saved, collect it "
+                    "later with 'qep collect' or 'qep resume'"
+                )
+            self.sleep(pause, entry)
+
+    def view(self, entry: JobEntry, job_id: str) -> JobView:
+        """How far a job is."""
+        return self.asked(lambda: self._device.look(job_id), about=entry)
+
+    def usage(self, job_id: str) -> float | None:
+        """QPU seconds charged for a job, or None if that cannot be had now."""
+        try:
+            return self._device.usage_seconds(job_id)
+        except (RefusedError, BusyError, LostError):
+            return None
+
+    def asked(self, question: Callable[[], Answer], *, about: JobEntry | None = None) -> Answer:
+        """Ask until there is an answer.
+
+        Args:
+            question: Asks; it may be asked many times.
+            about: The job that it is about.
+
+        Raises:
+            DeviceError: The service refuses to answer, or is silent for too long.
+            PausedError: A stop was asked for.
+        """
+        pauses, refusals, began = self._retries.pauses(), 0, time.monotonic()
+        deadline, said = began + self._retries.without_answer, began
+        while True:
+            try:
+                return answer_of(question, stopping=self._stopping)
+            except AbandonedError:
+                raise PausedError(self._left_behind(about)) from None
+            except BusyError as error:
+                pause, reason = error.seconds or pauses(), str(error)
+            except RefusedError as error:
+                refusals += 1
+                pause, reason = pauses() if refusals < MOST_REFUSALS else math.inf, str(error)
+            except LostError as error:
+                pause, reason = pauses(), str(error)
+            if time.monotonic() + pause > deadline:
+                what = "refuses to answer" if pause == math.inf else "does not answer"
+                kept = "nothing was submitted" if about is None else "the ledger knows the job, go on with 'qep resume'"
+                raise DeviceError(f"{self._device.name}: the service {what} ({reason}); {kept}")
+            if time.monotonic() > said + _SECONDS_BETWEEN_LINES:
+                said = time.monotonic()
+                _LOG.warning("%s: no answer for %.0f s (%s); asking on", self._device.name, said - began, reason)
+            self.sleep(pause, about)
+
+    def sleep(self, seconds: float, about: JobEntry | None) -> None:
+        """Sleep in short pieces: a stop is not kept waiting, and at every pause the ledger holds all that is known.
+
+        Raises:
+            PausedError: A stop was asked for.
+        """
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if self._stopping():
+                raise PausedError(self._left_behind(about))
+            time.sleep(min(left, _LONGEST_SLEEP))
+
+    def _left_behind(self, entry: JobEntry | None) -> str:
+        if entry is None:
+            return f"no job was under way on {self._device.name}"
+        if entry.job_id is None:
+            return f"a job may have reached {self._device.name}, the ledger knows it"
+        return f"job {entry.job_id} on {self._device.name} goes on, its id is saved"

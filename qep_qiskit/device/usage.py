@@ -1,0 +1,49 @@
+"""What a device would charge."""
+
+from __future__ import annotations
+
+from qep_qiskit.core.errors import ResourceError
+
+_SECONDS_PER_JOB = 2.0
+_SECONDS_BEYOND_CIRCUIT = 10e-6
+
+
+def estimated_qpu_seconds(
+    executions: int, jobs: int, *, rep_delay: float = 250e-6, circuit_seconds: float = 5e-6
+) -> float:
+    """QPU seconds that IBM's service charges: 2 s a job, and for every execution its delay, its circuit and 10 us.
+
+    The formula is third parties' fit to what was charged, good to 0.4-4 %; the defaults are those of Heron machines.
+    Depth hardly matters to the price, only to fidelity: executions times the delay between them are what is paid for.
+
+    Args:
+        executions: Shots times bound circuits.
+        jobs: Jobs they are sent in.
+        rep_delay: Delay between executions in seconds: 250 us on Heron by default (0 to 2 ms), 4 ms on machines with
+            a square lattice.
+        circuit_seconds: Duration of one circuit.
+    """
+    return _SECONDS_PER_JOB * jobs + executions * (rep_delay + circuit_seconds + _SECONDS_BEYOND_CIRCUIT)
+
+
+def require_qpu_seconds(seconds: float, limit: float, remaining: float | None = None) -> None:
+    """Check that a run is small enough to start on a device.
+
+    Args:
+        seconds: QPU seconds that the run is estimated to be charged.
+        limit: Most that it may be (`execution.max_qpu_seconds`).
+        remaining: What the account has left, where it is known.
+
+    Raises:
+        ResourceError: The run is larger than the limit, or than what is left.
+    """
+    if seconds > limit:
+        raise ResourceError(
+            f"execution.max_qpu_seconds: the run is estimated at {seconds:,.1f} QPU seconds and may have {limit:,g}; "
+            "make it cheaper ('qep plan' says how), or raise the limit"
+        )
+    if remaining is not None and seconds > remaining:
+        raise ResourceError(
+            f"execution.backend: the run is estimated at {seconds:,.1f} QPU seconds and the account has "
+            f"{remaining:,.1f} left; make it cheaper ('qep plan' says how), or wait for the next period"
+        )

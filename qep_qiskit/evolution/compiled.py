@@ -1,0 +1,181 @@
+"""What of a program does not depend on its parameters: the layers of every group together, and the order of work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache, reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.core.operators import Basis, CommutingGroup, LocalBasis
+from qep_qiskit.core.program import CxLayer, Layer, LayerProgram
+from qep_qiskit.core.transforms import Block, kron_blocks
+
+_KEPT_UP_TO_QUBITS = 14
+
+
+@dataclass(frozen=True, eq=False)
+class LayerStack:
+    """All layers of one group.
+
+    Args:
+        group: The group.
+        layers: The layers, in order.
+    """
+
+    group: CommutingGroup
+    layers: tuple[Layer, ...]
+
+    @cached_property
+    def source(self) -> NDArray[np.int64]:
+        """Index into p of every angle, or -1, shape (layers, generators)."""
+        return np.array([layer.source for layer in self.layers])
+
+    @cached_property
+    def scale(self) -> NDArray[np.float64]:
+        """Factor on the parameter, zero where there is none, shape (layers, generators); signs of the group in it."""
+        return self.group.in_frame(np.where(self.source >= 0, np.array([layer.scale for layer in self.layers]), 0.0))
+
+    @cached_property
+    def offset(self) -> NDArray[np.float64]:
+        """Constant part of the angles, shape (layers, generators); signs of the group in it."""
+        return self.group.in_frame(np.array([layer.offset for layer in self.layers]))
+
+    @cached_property
+    def free(self) -> NDArray[np.bool_]:
+        """Which angles have a parameter, shape (layers, generators)."""
+        return (self.source >= 0) & (self.scale != 0.0)
+
+    @cached_property
+    def enters_once(self) -> bool:
+        """Whether every parameter enters one angle of this stack at most."""
+        used = self.source[self.free]
+        return len(np.unique(used)) == len(used)
+
+    @cached_property
+    def masks(self) -> NDArray[np.int64]:
+        """Bit masks of the generators."""
+        return np.array(self.group.masks)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether all generators act on one qubit each."""
+        return all(mask.bit_count() == 1 for mask in self.group.masks)
+
+    def angles(self, parameters: NDArray) -> NDArray[np.float64]:
+        """Angles of all layers, shape (layers, generators, states), of parameters of shape (states, P)."""
+        if not parameters.shape[1]:
+            return np.repeat(self.offset[:, :, None], len(parameters), axis=2)
+        return self.scale[:, :, None] * parameters.T[self.source] + self.offset[:, :, None]
+
+    def add_chain_rule(self, gradient: NDArray, by_angle: NDArray) -> None:
+        """Add to a gradient by p, shape (states, P), what one by angles (layers, generators, states) makes."""
+        source, found = self.source[self.free], by_angle[self.free] * self.scale[self.free][:, None]
+        if self.enters_once:
+            gradient[:, source] += found.T
+        else:
+            np.add.at(gradient.T, source, found)
+
+    def shared(self, same: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Generators whose angles all states share, shape (generators,), where `same` says it of p."""
+        known = np.append(same, True)
+        return (known[self.source] | (self.scale == 0.0)).all(axis=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the work: layer `layer` of stack `stack`, or CX gates where `cx` is there."""
+
+    stack: int = -1
+    layer: int = -1
+    cx: CxLayer | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A program ordered by its groups.
+
+    Args:
+        num_qubits: N.
+        stacks: One per group that has layers.
+        steps: In the order of the program.
+    """
+
+    num_qubits: int
+    stacks: tuple[LayerStack, ...]
+    steps: tuple[Step, ...]
+
+    @cached_property
+    def fields(self) -> frozenset[int]:
+        """Stacks whose layers rotate single qubits about X, where all others are diagonal; else none."""
+        kinds = {index: _letters(stack.group.basis) for index, stack in enumerate(self.stacks)}
+        fields = frozenset(
+            index for index, letters in kinds.items() if letters == {"X"} and self.stacks[index].is_single
+        )
+        others = [letters for index, letters in kinds.items() if index not in fields]
+        ising = all(letters == {"Z"} for letters in others) and all(step.cx is None for step in self.steps)
+        return fields if ising else frozenset()
+
+    @property
+    def computational(self) -> LocalBasis:
+        """The basis of states as they are given back."""
+        return LocalBasis("Z" * self.num_qubits)
+
+    def basis_of(self, step: Step) -> Basis:
+        """The basis that a step works in."""
+        return self.computational if step.cx else self.stacks[step.stack].group.basis
+
+    @property
+    def first_basis(self) -> LocalBasis:
+        """The basis to start in: that of the first step, where a product state is one there too."""
+        first = self.basis_of(self.steps[0]) if self.steps else self.computational
+        return first if isinstance(first, LocalBasis) else self.computational
+
+    @property
+    def last_basis(self) -> Basis:
+        """The basis of the last step."""
+        return self.basis_of(self.steps[-1]) if self.steps else self.computational
+
+
+@lru_cache(maxsize=64)
+def plan_of(program: LayerProgram) -> Plan:
+    """The plan of a program; kept, because a program runs many times."""
+    used = sorted({layer.group for layer in program.layers if isinstance(layer, Layer)})
+    found: dict[int, list[Layer]] = {group: [] for group in used}
+    steps = []
+    for layer in program.layers:
+        if isinstance(layer, CxLayer):
+            steps.append(Step(cx=layer))
+        else:
+            steps.append(Step(stack=used.index(layer.group), layer=len(found[layer.group])))
+            found[layer.group].append(layer)
+    stacks = tuple(LayerStack(program.groups[group], tuple(layers)) for group, layers in found.items())
+    return Plan(num_qubits=program.num_qubits, stacks=stacks, steps=tuple(steps))
+
+
+def _letters(basis: Basis) -> set[str]:
+    return set(basis.letters) if isinstance(basis, LocalBasis) else {"several qubits"}
+
+
+@lru_cache(maxsize=256)
+def basis_change(before: LocalBasis, after: LocalBasis) -> tuple[Block, ...]:
+    """Blocks that take vectors from one basis of letters to another."""
+    back, forth = before.matrices(inverse=True), after.matrices()
+    matrices: list[NDArray | None] = []
+    for old, new, one, other in zip(back, forth, before.letters, after.letters, strict=True):
+        if one == other:
+            matrices.append(None)
+        else:
+            matrices.append(reduce(np.matmul, [m for m in (new, old) if m is not None]))
+    return tuple(kron_blocks(matrices))
+
+
+def sources_of(layer: CxLayer, num_qubits: int) -> NDArray[np.int64]:
+    """Where amplitudes come from in a layer of CX gates; kept for narrow registers."""
+    return _kept_sources(layer, num_qubits) if num_qubits <= _KEPT_UP_TO_QUBITS else layer.sources(num_qubits)
+
+
+@lru_cache(maxsize=256)
+def _kept_sources(layer: CxLayer, num_qubits: int) -> NDArray[np.int64]:
+    return layer.sources(num_qubits)

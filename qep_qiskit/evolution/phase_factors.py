@@ -1,0 +1,180 @@
+"""Phases exp(-i sum_a theta_a D_a) of all layers of a group, made for many layers and states at once."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.core.transforms import num_qubits_of, walsh_hadamard_of_columns
+
+_TABLE_AMPLITUDES = 1 << 17
+_SIGNS_UP_TO_QUBITS = 10
+_SIGN_MULTIPLICATIONS = 1 << 18
+
+
+def phase_factors(angles: NDArray, out: NDArray | None = None) -> NDArray[np.complex128]:
+    """exp(-i theta) by the tangent of half the angle.
+
+    One function of the angle serves both parts, and numpy computes tangents ten times faster than sines. The result
+    has length one to rounding whatever the tangent's size.
+    """
+    tangent = np.tan(0.5 * angles)
+    phases = np.empty(angles.shape, dtype=complex) if out is None else out
+    square = tangent * tangent
+    inverse = 1.0 / (1.0 + square)
+    np.multiply(1.0 - square, inverse, out=phases.real)
+    tangent *= inverse
+    np.multiply(tangent, -2.0, out=phases.imag)
+    return phases
+
+
+@lru_cache(maxsize=64)
+def _sign_table(masks: tuple[int, ...], num_qubits: int) -> NDArray[np.float64]:
+    """Diagonals of products of Z for all masks, shape (2^N, masks)."""
+    parity = np.bitwise_count(np.arange(1 << num_qubits)[:, None] & np.array(masks, dtype=np.int64)) & 1
+    return 1.0 - 2.0 * parity
+
+
+def _fits_sign_table(num_terms: int, columns: int, num_qubits: int) -> bool:
+    return num_qubits <= _SIGNS_UP_TO_QUBITS and num_terms * columns << num_qubits <= _SIGN_MULTIPLICATIONS
+
+
+def diagonals(masks: NDArray, angles: NDArray, num_qubits: int) -> NDArray[np.float64]:
+    """Diagonals sum_a theta_a D_a, shape (..., 2^N, columns), of angles of shape (..., generators, columns)."""
+    if _fits_sign_table(angles.shape[-2], angles.shape[-1], num_qubits):
+        return np.matmul(_sign_table(tuple(masks.tolist()), num_qubits), angles)
+    if angles.ndim > 2:
+        return np.stack([diagonals(masks, layer, num_qubits) for layer in angles])
+    spread = np.zeros((1 << num_qubits, angles.shape[1]))
+    spread[masks] = angles
+    return walsh_hadamard_of_columns(spread)
+
+
+def projections(masks: NDArray, vectors: NDArray) -> NDArray[np.float64]:
+    """Products with all D_a, shape (..., generators, columns), of vectors of shape (..., 2^N, columns)."""
+    num_qubits = num_qubits_of(vectors.shape[-2])
+    if _fits_sign_table(len(masks), vectors.shape[-1], num_qubits):
+        return np.matmul(_sign_table(tuple(masks.tolist()), num_qubits).T, vectors)
+    if vectors.ndim > 2:
+        return np.stack([projections(masks, layer) for layer in vectors])
+    return walsh_hadamard_of_columns(vectors)[masks]
+
+
+def _ratios(angles: NDArray) -> tuple[NDArray, NDArray] | None:
+    """The row and the factors that all rows of angles (layers, generators) are made of, if there are such.
+
+    Along a ramp all couplings grow together: their diagonal is the same up to a factor in every layer.
+    """
+    row = angles[np.abs(angles).sum(axis=1).argmax()]
+    length = row @ row
+    if length == 0.0:
+        return None
+    factors = angles @ row / length
+    close = np.abs(angles - factors[:, None] * row).max() <= 4e-16 * np.abs(row).max()
+    return (row, factors) if close else None
+
+
+class PhaseFactors:
+    """Phases of every layer as one factor that a batch is multiplied by.
+
+    Args:
+        masks: Shape (generators,).
+        angles: Shape (layers, generators, columns); one column serves all states.
+        num_qubits: N.
+    """
+
+    def __init__(self, masks: NDArray, angles: NDArray, num_qubits: int) -> None:
+        self._masks, self._angles, self._num_qubits = masks, angles, num_qubits
+        self._common: tuple[NDArray, NDArray] | None = None
+        self.table: NDArray[np.complex128] | None = None
+        layers, _, columns = angles.shape
+        if layers * columns << num_qubits <= _TABLE_AMPLITUDES and num_qubits <= _SIGNS_UP_TO_QUBITS:
+            self.table = phase_factors(diagonals(masks, angles, num_qubits))
+        elif columns == 1 and layers > 1 and (found := _ratios(angles[:, :, 0])) is not None:
+            self._common = diagonals(masks, found[0][:, None], num_qubits), found[1]
+
+    def of_layer(self, layer: int, out: NDArray | None = None) -> NDArray[np.complex128]:
+        """Phases of one layer, shape (2^N, columns); `out` is a buffer that may be used."""
+        if self.table is not None:
+            return self.table[layer]
+        if self._common is not None:
+            diagonal, factors = self._common
+            return phase_factors(diagonal * factors[layer])
+        diagonal = diagonals(self._masks, self._angles[layer], self._num_qubits)
+        return phase_factors(diagonal, out if out is not None and out.shape == diagonal.shape else None)
+
+
+class _ProductPhaseFactors:
+    """The same for generators on single qubits: outer products of the phases of the lower and the higher qubits."""
+
+    def __init__(self, masks: NDArray, angles: NDArray, num_qubits: int) -> None:
+        layers, _, columns = angles.shape
+        factors = np.ones((num_qubits, layers, 2, columns), dtype=complex)
+        qubits = [num_qubits_of(mask) for mask in masks.tolist()]
+        factors[qubits, :, 0] = phase_factors(angles).swapaxes(0, 1)
+        factors[qubits, :, 1] = factors[qubits, :, 0].conj()
+        half = num_qubits // 2
+        self._low, self._high = _outer(factors[:half]), _outer(factors[half:])
+        self.table: NDArray[np.complex128] | None = None
+        if layers * columns << num_qubits <= _TABLE_AMPLITUDES:
+            full = self._high[:, :, None] * self._low[:, None]
+            self.table = full.reshape(layers, 1 << num_qubits, columns)
+
+    def of_layer(self, layer: int, out: NDArray | None = None) -> NDArray[np.complex128]:
+        if self.table is not None:
+            return self.table[layer]
+        high, low = self._high[layer], self._low[layer]
+        shape = (len(high), len(low), low.shape[1])
+        product = np.multiply(high[:, None], low[None], out=None if out is None else out.reshape(shape))
+        return product.reshape(-1, shape[2])
+
+
+def _outer(factors: NDArray) -> NDArray:
+    """Products over few qubits: (qubits, layers, 2, columns) to (layers, 2^qubits, columns)."""
+    phases = np.ones((factors.shape[1], 1, factors.shape[3]), dtype=complex)
+    for factor in factors:
+        phases = (factor[:, :, None] * phases[:, None]).reshape(len(phases), -1, phases.shape[2])
+    return phases
+
+
+class _KnownPhaseFactors:
+    """Phases of all layers from a table of shape (layers, 2^N, columns)."""
+
+    def __init__(self, table: NDArray[np.complex128]) -> None:
+        self.table: NDArray[np.complex128] | None = table
+
+    def of_layer(self, layer: int, out: NDArray | None = None) -> NDArray[np.complex128]:
+        assert self.table is not None
+        return self.table[layer]
+
+
+Factor = PhaseFactors | _ProductPhaseFactors | _KnownPhaseFactors
+
+
+def shared_phase_factors(masks: NDArray, angles: NDArray, shared: NDArray, num_qubits: int) -> list[Factor]:
+    """The factor that all states share, in a list that is empty where there is none."""
+    if not (shared.any() and angles[:, shared, 0].any()):
+        return []
+    return [PhaseFactors(masks[shared], np.ascontiguousarray(angles[:, shared, :1]), num_qubits)]
+
+
+def individual_phase_factors(masks: NDArray, angles: NDArray, shared: NDArray, num_qubits: int) -> list[Factor]:
+    """The factor that differs from state to state, in a list that is empty where there is none."""
+    own = ~shared
+    if not own.any():
+        return []
+    single = all(mask.bit_count() == 1 for mask in masks[own].tolist())
+    return [(_ProductPhaseFactors if single else PhaseFactors)(masks[own], angles[:, own], num_qubits)]
+
+
+def together(factors: list[Factor]) -> list[Factor]:
+    """The same product in as few factors as there are tables for."""
+    tables = [factor.table for factor in factors if factor.table is not None]
+    if len(factors) < 2 or len(tables) < len(factors):
+        return factors
+    product = tables[0]
+    for table in tables[1:]:
+        product = product * table
+    return [_KnownPhaseFactors(product)]

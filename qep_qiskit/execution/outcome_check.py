@@ -1,0 +1,123 @@
+"""The gate that everything passes which comes back from an executor.
+
+What is not what was asked for, or is no number, is an error that names the circuit and the backend. Nothing is filled
+up, cut off or taken for zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from qep_qiskit.core.errors import ResultError
+from qep_qiskit.core.operators import LocalBasis
+from qep_qiskit.execution.interface import Executor, GroupMeasurement, Request, ShotData
+from qep_qiskit.outcomes import Outcomes
+from qep_qiskit.outcomes.states import PreparedStates
+
+_LOG_BOTH_ZERO = 2.0 * float(np.log((2.0 + np.sqrt(2.0)) / 4.0))
+_LOG_FALSE_ALARM = float(np.log(1e-14))
+
+
+def answered(executor: Executor, request: Request) -> ShotData:
+    """Submit a request and collect its outcomes, which are what was asked for.
+
+    Raises:
+        ResultError: They are not.
+    """
+    return checked(request, executor.collect(executor.submit(request)), name_of(executor))
+
+
+def with_calibration(executor: Executor, request: Request, data: ShotData) -> ShotData:
+    """The answer to a request with that to its calibration, which a local executor takes like any other request."""
+    if request.calibration is None:
+        return data
+    return replace(data, calibration=answered(executor, request.calibration).outcomes[0])
+
+
+def name_of(executor: Any) -> str:
+    """What errors call an executor: its backend where it has one, that of an executor in it, or its class."""
+    while hasattr(executor, "inner"):
+        executor = executor.inner
+    return str(getattr(executor, "backend_name", None) or type(executor).__name__)
+
+
+def checked(request: Request, data: ShotData, backend: str) -> ShotData:
+    """Outcomes of a request, if they are that.
+
+    Args:
+        request: What was asked for.
+        data: What came back.
+        backend: From where.
+
+    Raises:
+        ResultError: There are too many or too few, of other states, registers, shots or kinds, or they are no numbers.
+    """
+    if not isinstance(data, ShotData):
+        raise ResultError(f"{backend}: expected ShotData, got {type(data).__name__}")
+    wanted, found = len(request.readouts), len(data.outcomes)
+    if wanted != found:
+        names = ", ".join(f"'{readout.group.name}'" for readout in request.readouts)
+        raise ResultError(f"{backend}: expected outcomes of the circuits {names}, {wanted} in all, got {found}")
+    for readout, outcomes in zip(request.readouts, data.outcomes, strict=True):
+        _require_outcomes(outcomes, readout, request.prepared, f"{backend}: circuit '{readout.group.name}'")
+    bits = [getattr(own, "bits", None) for own in data.outcomes]
+    require_other_than_zeros(request.readouts, bits, backend)
+    if (request.calibration is None) != (data.calibration is None):
+        raise ResultError(f"{backend}: expected {'no' if request.calibration is None else 'a'} calibration, got other")
+    if request.calibration is not None:
+        (readout,) = request.calibration.readouts
+        _require_outcomes(data.calibration, readout, request.calibration.prepared, f"{backend}: the calibration", True)
+    return data
+
+
+def _require_outcomes(
+    outcomes: Any, readout: GroupMeasurement, prepared: PreparedStates, name: str, or_more: bool = False
+) -> None:
+    """Check the outcomes of one readout, or of a calibration, which may have more shots than were asked for."""
+    if not isinstance(outcomes, Outcomes):
+        raise ResultError(f"{name}: expected outcomes, got {type(outcomes).__name__}")
+    got, wanted = outcomes.shots, readout.shots
+    enough = or_more and got is not None and wanted is not None and got >= wanted
+    if got != wanted and not (prepared.is_certain and outcomes.is_exact) and not enough:
+        raise ResultError(f"{name}: expected {_shots(wanted)}, got {_shots(got)}")
+    outcomes.check(len(readout.states), readout.group, prepared.num_qubits, name)
+
+
+def require_other_than_zeros(readouts: Sequence[GroupMeasurement], found: Sequence[Any], backend: str) -> None:
+    """Check for results that are not there: no state reads nothing but 0 along two axes of a qubit.
+
+    A qubit reads 0 along X and along Z with probabilities whose product is 0.73 at most.
+
+    Args:
+        readouts: What was measured.
+        found: Bits of each, shape (measured, shots, bytes); what is not in bits is left alone.
+        backend: From where.
+
+    Raises:
+        ResultError: Some states do.
+    """
+    silent = [
+        (readout, set(readout.states.tolist()), set(readout.states[~bits.any(axis=(1, 2))].tolist()))
+        for readout, bits in zip(readouts, found, strict=True)
+        if isinstance(bits, np.ndarray) and isinstance(readout.paulis.basis, LocalBasis) and readout.shots
+    ]
+    for (one, states, zeros), (other, other_states, other_zeros) in combinations(silent, 2):
+        both, common = zeros & other_zeros, states & other_states
+        if not both or one.paulis.basis.name == other.paulis.basis.name:
+            continue
+        shots = min(one.shots or 0, other.shots or 0)
+        independent = len(both) if both == common else 1
+        if shots * independent * _LOG_BOTH_ZERO < _LOG_FALSE_ALARM:
+            raise ResultError(
+                f"{backend}: circuits '{one.group.name}' and '{other.group.name}' of state {min(both)} read 0 in every "
+                f"bit of {shots} shots, which no state does; their results are not there"
+            )
+
+
+def _shots(shots: int | None) -> str:
+    return "exact outcomes" if shots is None else f"{shots} shots"

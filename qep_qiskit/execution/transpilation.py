@@ -1,0 +1,244 @@
+"""Where a program sits on a device: laid out and routed once, then measured in every group on the same qubits.
+
+Where the changes of basis act on single qubits, the routed circuit of the program serves all groups, and one
+calibration of the readout holds for all of them. One with two-qubit gates is routed on from where the program ends, and
+may be read from other qubits of the device.
+
+A snapshot of a large device is simulated on the qubits that the placed circuit uses and no others: what happens to
+idle qubits does not reach them, and the noise of a hundred qubits takes seconds to build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from qiskit import ClassicalRegister, QuantumCircuit
+from qiskit.providers import BackendV2, Options
+from qiskit.transpiler import Target, TranspilerError, generate_preset_pass_manager
+
+from qep_qiskit.core.errors import DeviceError, QepError, ResourceError
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.program import LayerProgram, to_circuit_per_gate
+from qep_qiskit.core.short_repr import short_repr
+
+RZZ_RANGE = (0.0, float(np.pi / 2))
+"""The angles of rzz that devices with fractional gates take."""
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TranspiledProgram:
+    """A program's circuit on the qubits of a backend.
+
+    Args:
+        circuit: The circuit without measurements, parameters by name as the lowering gave them.
+        outputs: For every qubit of the program, the circuit's qubit that holds it at the end.
+        backend: What the circuit is transpiled for, or None for nothing in particular.
+        device_qubits: Names of the circuit's qubits on the device.
+    """
+
+    circuit: QuantumCircuit
+    outputs: tuple[int, ...]
+    backend: BackendV2 | None
+    device_qubits: tuple[int, ...]
+
+    def measured(self, group: CommutingGroup) -> QuantumCircuit:
+        """The circuit with the group's change of basis and a measurement of the program's qubits."""
+        basis = QuantumCircuit(len(self.outputs), name=f"{group.name}_basis")
+        group.basis.append_to(basis)
+        return self.measured_after(basis)
+
+    def measured_after(self, basis: QuantumCircuit) -> QuantumCircuit:
+        """The circuit followed by another on the program's qubits, which may have parameters, and a measurement."""
+        circuit = self.circuit.copy(name=basis.name)
+        circuit.compose(basis, list(self.outputs), inplace=True)
+        return self._finished(circuit)
+
+    def calibration(self) -> tuple[QuantumCircuit, QuantumCircuit]:
+        """All qubits 0, and all qubits 1, read like the program's."""
+        zeros, ones = (QuantumCircuit(len(self.outputs), name=name) for name in ("zeros", "ones"))
+        ones.x(range(len(self.outputs)))
+        return self.only(zeros), self.only(ones)
+
+    def only(self, layer: QuantumCircuit) -> QuantumCircuit:
+        """A circuit on the program's qubits without the program, which may have parameters, and a measurement."""
+        circuit = QuantumCircuit(self.circuit.num_qubits, name=layer.name)
+        circuit.compose(layer, list(self.outputs), inplace=True)
+        return self._finished(circuit)
+
+    def _finished(self, circuit: QuantumCircuit) -> QuantumCircuit:
+        """Add the measurement; single-qubit gates become the backend's and merge with their neighbours."""
+        register = ClassicalRegister(len(self.outputs), "meas")
+        circuit.add_register(register)
+        circuit.barrier(*self.outputs)
+        circuit.measure(list(self.outputs), register)
+        if self.backend is None:
+            return circuit
+        on_a_device = self.backend.coupling_map is not None
+        staying: dict[str, Any] = {"initial_layout": list(range(circuit.num_qubits))} if on_a_device else {}
+        return generate_preset_pass_manager(
+            optimization_level=1, backend=self.backend, seed_transpiler=0, **staying
+        ).run(circuit)
+
+
+def place(
+    program: LayerProgram,
+    backend: BackendV2 | None,
+    *,
+    optimization_level: int = 2,
+    seed: int = 0,
+    layout: Sequence[int] | None = None,
+    synthesis: Callable[[LayerProgram], QuantumCircuit] = to_circuit_per_gate,
+) -> TranspiledProgram:
+    """Lay a program out on a backend and route it; from level 2 on the layout heeds the errors of the device.
+
+    Args:
+        program: The program.
+        backend: Where it will run, or None to leave it as it is.
+        optimization_level: Of the transpiler.
+        seed: Of the transpiler.
+        layout: The backend's qubits that the program's start on; chosen by the transpiler where not given.
+        synthesis: Makes the circuit of the program.
+
+    Raises:
+        ResourceError: The backend has too few qubits, or too few that are connected.
+        DeviceError: It does not take the circuit.
+    """
+    circuit = synthesis(program)
+    if backend is not None:
+        _require_qubits(backend, circuit.num_qubits)
+        circuit.measure_all()
+        try:
+            circuit = generate_preset_pass_manager(
+                optimization_level=optimization_level,
+                backend=backend,
+                seed_transpiler=seed,
+                initial_layout=None if layout is None else list(layout),
+            ).run(circuit)
+        except TranspilerError as error:
+            raise _not_transpiled(backend, program.num_qubits, error) from error
+    bare, outputs = without_measurement(circuit)
+    qubits = tuple(range(bare.num_qubits))
+    return TranspiledProgram(circuit=bare, outputs=outputs or qubits, backend=backend, device_qubits=qubits)
+
+
+def _require_qubits(backend: BackendV2, wanted: int) -> None:
+    size = backend.num_qubits
+    if size is not None and wanted > size:
+        raise ResourceError(f"execution.backend: {backend.name} has {size} qubits, the network needs {wanted}")
+
+
+def _not_transpiled(backend: BackendV2, wanted: int, error: Exception) -> QepError:
+    """Why a program has no place on a backend."""
+    pieces = [] if backend.coupling_map is None else backend.coupling_map.connected_components()
+    largest = max((piece.size() for piece in pieces), default=wanted)
+    if largest < wanted:
+        return ResourceError(
+            f"execution.backend: {backend.name} is not connected, its qubits are in pieces of at most {largest}, the "
+            f"network needs {wanted} connected"
+        )
+    said = " ".join(str(error).split()).strip("'")
+    return DeviceError(f"execution.backend: the circuit cannot be placed on {backend.name} ({said:.300})")
+
+
+def without_measurement(circuit: QuantumCircuit) -> tuple[QuantumCircuit, tuple[int, ...]]:
+    """The gates of a measured circuit alone, and which qubit each bit was read from."""
+    bare = QuantumCircuit(circuit.num_qubits, global_phase=circuit.global_phase)
+    read: dict[int, int] = {}
+    for instruction in circuit.data:
+        qubits = [circuit.find_bit(qubit).index for qubit in instruction.qubits]
+        if instruction.operation.name == "measure":
+            read[circuit.find_bit(instruction.clbits[0]).index] = qubits[0]
+        elif instruction.operation.name != "barrier":
+            bare.append(instruction.operation, qubits)
+    return bare, tuple(read[bit] for bit in sorted(read))
+
+
+class CutDevice(BackendV2):
+    """Some qubits of a device with the gates and errors they have there. It describes and does not run.
+
+    Args:
+        device: The whole device.
+        qubits: The qubits to keep; they are numbered anew in this order.
+    """
+
+    def __init__(self, device: BackendV2, qubits: Sequence[int]) -> None:
+        super().__init__(name=f"{device.name}_cut", description=f"qubits {list(qubits)} of {device.name}")
+        self._target = cut_target(device.target, qubits)
+
+    @property
+    def target(self) -> Target:
+        """Gates and errors."""
+        return self._target
+
+    @property
+    def max_circuits(self) -> None:
+        """No limit."""
+        return
+
+    @classmethod
+    def _default_options(cls) -> Options:
+        return Options()
+
+    def run(self, run_input: Any, **options: Any) -> Any:
+        """A cut device runs nothing.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError("a cut device is a description; simulate it")
+
+
+def cut_target(target: Target, qubits: Sequence[int], without: Container[str] = ()) -> Target:
+    """Some qubits of a target, numbered anew in this order, with the gates and errors they have there.
+
+    Args:
+        target: Of the whole device.
+        qubits: The qubits to keep.
+        without: Names of gates to leave out.
+    """
+    properties = target.qubit_properties
+    found = Target(
+        num_qubits=len(qubits),
+        dt=target.dt,
+        qubit_properties=None if properties is None else [properties[qubit] for qubit in qubits],
+    )
+    number = {qubit: place for place, qubit in enumerate(qubits)}
+    for name in target.operation_names:
+        if name in without:
+            continue
+        known, operation = target[name], target.operation_from_name(name)
+        if None in known:
+            found.add_instruction(operation, name=name)
+            continue
+        kept = {
+            tuple(number[qubit] for qubit in where): errors
+            for where, errors in known.items()
+            if all(qubit in number for qubit in where)
+        }
+        if kept:
+            bounds = [RZZ_RANGE] if name == "rzz" and target.gate_has_angle_bounds(name) else None
+            found.add_instruction(operation, kept, name=name, angle_bounds=bounds)
+    return found
+
+
+def cut_to_active_qubits(transpiled_program: TranspiledProgram) -> TranspiledProgram:
+    """The same circuit on a device that has only the qubits it uses."""
+    assert transpiled_program.backend is not None
+    circuit = transpiled_program.circuit
+    used = {circuit.find_bit(qubit).index for instruction in circuit.data for qubit in instruction.qubits}
+    active = sorted(used | set(transpiled_program.outputs))
+    number = {qubit: place for place, qubit in enumerate(active)}
+    small = QuantumCircuit(len(active), global_phase=circuit.global_phase)
+    for instruction in circuit.data:
+        small.append(instruction.operation, [number[circuit.find_bit(qubit).index] for qubit in instruction.qubits])
+    return replace(
+        transpiled_program,
+        circuit=small,
+        outputs=tuple(number[qubit] for qubit in transpiled_program.outputs),
+        backend=CutDevice(transpiled_program.backend, active),
+        device_qubits=tuple(transpiled_program.device_qubits[qubit] for qubit in active),
+    )

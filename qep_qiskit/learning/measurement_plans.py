@@ -1,0 +1,51 @@
+"""In which shared batches a gradient is read: the measurement plan of a grouping."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Literal
+
+import numpy as np
+
+from qep_qiskit.core.operators import PauliString
+from qep_qiskit.measurement import MeasurementPlan, covering_plan, per_weight_plan, qubit_wise_plan, shared_plan
+from qep_qiskit.network import TermJacobian
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.network.nudge import NudgedHamiltonian
+
+Grouping = Literal["shared", "qubit_wise", "cover", "per_weight"]
+
+
+@cache
+def _qubit_wise(terms: tuple[PauliString, ...], num_qubits: int) -> MeasurementPlan:
+    return qubit_wise_plan(terms, num_qubits)
+
+
+@cache
+def _covering(terms: tuple[PauliString, ...], wanted: tuple[int, ...], num_qubits: int) -> MeasurementPlan:
+    return covering_plan(terms, np.array(wanted), num_qubits)
+
+
+def output_plan(hamiltonian: NudgedHamiltonian, grouping: Grouping) -> MeasurementPlan:
+    """The shared batches that outputs and cost are read in, and gradients unless each weight has its own."""
+    if grouping == "qubit_wise":
+        return _qubit_wise(hamiltonian.terms, hamiltonian.num_qubits)
+    if grouping == "cover":
+        wanted = np.concatenate([hamiltonian.trained_terms, hamiltonian.cost_terms, hamiltonian.measured_terms])
+        return _covering(hamiltonian.terms, tuple(np.unique(wanted).tolist()), hamiltonian.num_qubits)
+    return shared_plan(hamiltonian.groups)
+
+
+def gradient_plan(hamiltonian: NudgedHamiltonian, grouping: Grouping, jacobian: TermJacobian) -> MeasurementPlan:
+    """The batches that a gradient is read in.
+
+    Args:
+        hamiltonian: Network and cost.
+        grouping: Which shots are shared.
+        jacobian: d(coefficient)/d(weight), by terms.
+    """
+    if grouping != "per_weight":
+        return output_plan(hamiltonian, grouping)
+    # The cost of a loss on expectations is read in the free phase, in shared batches.
+    cost = () if isinstance(hamiltonian.cost, LossOnExpectations) else hamiltonian.cost_terms
+    return per_weight_plan(hamiltonian.groups, jacobian, hamiltonian.network.layout.names, cost)

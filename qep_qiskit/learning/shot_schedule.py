@@ -1,0 +1,357 @@
+"""What a step spends: its nudge, its shots, and how they are split between groups; and when that changes.
+
+A policy may choose the nudge from a pilot (`beta = "auto"`), split shots between groups where they do most
+(`allocation = "optimal"`), and raise the shots as the gradient sinks into their noise (adaptive shots). What it decides
+is kept in the state of the run, so a resumed run goes on as it would have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.core.checks import whole_number
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.execution import RequestKey
+from qep_qiskit.learning.error_model import ErrorModel
+from qep_qiskit.learning.gradient import GradientEstimator, cost_phases
+from qep_qiskit.learning.gradient_estimate import GradientEstimate
+from qep_qiskit.learning.pilot import Pilot, first_beta, measure_pilot
+from qep_qiskit.learning.shots import each, is_split, number, split
+from qep_qiskit.measurement import Calibrations, MeasurementCoroutine
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.preparation import WarmStartArrays
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PilotSettings:
+    """Pilots of a run.
+
+    Args:
+        every: Epochs between pilots; 0 for one at the start only.
+        levels: Nudges of the first pilot, each twice the one before; later ones take three around the present nudge.
+        first_beta: The smallest of them; found from the scales of H and C where it is None.
+        shots_factor: Shots of the first pilot over those of a step. With the shots of a step alone the bias is as
+            little known as the gradient; later pilots go with what is known from the first.
+
+    Raises:
+        ConfigError: A number is out of range.
+    """
+
+    every: int = 10
+    levels: int = 6
+    first_beta: float | None = None
+    shots_factor: int = 10
+
+    def __post_init__(self) -> None:
+        whole_number("contrast.pilot.every", self.every, 0)
+        whole_number("contrast.pilot.levels", self.levels, 2)
+        whole_number("contrast.pilot.shots_factor", self.shots_factor, 1)
+        if self.first_beta is not None and not self.first_beta > 0:
+            raise ConfigError(f"contrast.pilot.first_beta: expected a number above zero, got {self.first_beta}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdaptiveShots:
+    """Shots that are raised when the gradient has sunk into its noise.
+
+    The signal is the mean product of gradients of successive steps, g_t . g_(t+1): shots of different steps are
+    independent, so noise does not bias it. It is positive while the weights make way and vanishes, or turns negative,
+    when they only jitter about a minimum (Pflug 1990, Monte Carlo Methods Appl. 2, 297). The squared length of one
+    gradient would not tell: jitter keeps it up.
+
+    Args:
+        window: Products that are averaged before shots may be raised (again).
+        signal_to_noise: The mean product over the squared length that shot noise alone gives a gradient, below which
+            shots are raised.
+        growth: Factor by which they are.
+        max_shots: Shots per batch beyond which they are not.
+
+    Raises:
+        ConfigError: A number is out of range.
+    """
+
+    window: int = 10
+    signal_to_noise: float = 0.0
+    growth: float = 2.0
+    max_shots: int = 10_000
+
+    def __post_init__(self) -> None:
+        for name in ("window", "max_shots"):
+            whole_number(f"measurement.adaptive.{name}", getattr(self, name))
+        for name, least in (("window", 1), ("growth", 1.0), ("max_shots", 0)):
+            if not getattr(self, name) > least:
+                raise ConfigError(f"measurement.adaptive.{name}: expected more than {least}, got {getattr(self, name)}")
+        if not self.signal_to_noise >= 0.0:
+            raise ConfigError(f"measurement.adaptive.signal_to_noise: expected at least 0, got {self.signal_to_noise}")
+
+    def after(self, shots: int, tally: SignalTally) -> int:
+        """Shots per batch of the next step."""
+        if tally.products < self.window or tally.signal > self.signal_to_noise * tally.noise:
+            return shots
+        return max(shots, min(self.max_shots, int(np.ceil(shots * self.growth))))
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SignalTally:
+    """Signal and noise of successive gradients, over the weights that train.
+
+    Args:
+        products: Pairs of successive steps in the present window.
+        signal: Sum of their products.
+        noise: Sum of the squared lengths that shot noise alone gives; steps that cannot tell count as none.
+        last: The gradient of the last step, shape (weights,); empty before the first.
+    """
+
+    products: int = 0
+    signal: float = 0.0
+    noise: float = 0.0
+    last: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+
+    def after(self, estimate: GradientEstimate, trainable: NDArray, window: int) -> SignalTally:
+        """With one more step; a full window is followed by a new one."""
+        gradient = np.where(trainable, estimate.gradient, 0.0)
+        if not self.last.size:
+            return SignalTally(last=gradient)
+        noise = float(np.nan_to_num(np.maximum(estimate.variance[trainable], 0.0)).sum())
+        old = self if self.products < window else SignalTally()
+        return SignalTally(
+            products=old.products + 1,
+            signal=old.signal + float(self.last @ gradient),
+            noise=old.noise + noise,
+            last=gradient,
+        )
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepShots:
+    """What steps spend at present.
+
+    Args:
+        beta: The nudge.
+        shots: Shots per batch, the mean over groups; None for exact.
+        shares: Shots of every group over that mean; None for an equal split.
+        model: The error model of the last pilot, or None.
+        piloted: Epoch of the last pilot, -1 before the first.
+    """
+
+    beta: float
+    shots: int | None
+    shares: tuple[float, ...] | None = None
+    model: ErrorModel | None = None
+    piloted: int = -1
+
+    def applied(self, estimator: GradientEstimator) -> GradientEstimator:
+        """The estimator with this nudge and these shots."""
+        shots = split(self.shots, self.shares)
+        if estimator.replication is not None:
+            shots = each(shots, estimator.replication.rounded)
+        return replace(estimator, contrast=replace(estimator.contrast, beta=self.beta), shots=shots)
+
+    @classmethod
+    def of(cls, estimator: GradientEstimator, step_shots: StepShots | None) -> GradientEstimator:
+        """An estimator with what a run spends at present; as it is where that never changes."""
+        return estimator if step_shots is None else step_shots.applied(estimator)
+
+    def record(self) -> dict[str, Any]:
+        """Plain data for a checkpoint."""
+        return {
+            "beta": self.beta,
+            "shots": self.shots,
+            "shares": self.shares,
+            "model": None if self.model is None else self.model.record(),
+            "piloted": self.piloted,
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> StepShots:
+        """The inverse of `record`."""
+        shares, model = record["shares"], record["model"]
+        return cls(
+            beta=float(record["beta"]),
+            shots=record["shots"],
+            shares=None if shares is None else tuple(float(share) for share in shares),
+            model=None if model is None else ErrorModel.from_record(model),
+            piloted=int(record["piloted"]),
+        )
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShotSchedule:
+    """How what a step spends is chosen.
+
+    Args:
+        auto_beta: Whether pilots choose the nudge.
+        optimal_split: Whether they split the shots between groups.
+        adaptive: How shots are raised, or None for fixed shots.
+        pilot: When pilots are flown, and over which nudges.
+    """
+
+    auto_beta: bool = False
+    optimal_split: bool = False
+    adaptive: AdaptiveShots | None = None
+    pilot: PilotSettings = field(default_factory=PilotSettings)
+
+    @property
+    def uses_pilots(self) -> bool:
+        """Whether there is anything that a pilot decides."""
+        return self.auto_beta or self.optimal_split
+
+    @property
+    def active(self) -> bool:
+        """Whether what a step spends ever changes."""
+        return self.uses_pilots or self.adaptive is not None
+
+    def start(self, estimator: GradientEstimator) -> StepShots:
+        """Before the first pilot.
+
+        Raises:
+            ConfigError: Something is to be chosen by shot noise, and there is none.
+        """
+        shots = number(estimator.shots)
+        if self.active and shots is None:
+            raise ConfigError(
+                "measurement.shots: beta = 'auto', allocation = 'optimal' and adaptive shots weigh shot noise; "
+                "expected a number of shots"
+            )
+        return StepShots(beta=estimator.contrast.beta, shots=shots)
+
+    def is_due(self, step_shots: StepShots, epoch: int) -> bool:
+        """Whether a pilot comes before an epoch."""
+        if not self.uses_pilots or step_shots.piloted >= epoch:
+            return False
+        return step_shots.piloted < 0 or (self.pilot.every > 0 and epoch - step_shots.piloted >= self.pilot.every)
+
+    def ladder(self, step_shots: StepShots, first: float) -> tuple[float, int]:
+        """First nudge and number of levels of the next pilot; `first` is a nudge known to be small."""
+        if step_shots.model is None:
+            return (self.pilot.first_beta or first), self.pilot.levels
+        return abs(step_shots.beta) / 2.0, min(3, self.pilot.levels)
+
+    def in_units_of_signals(self, step_shots: StepShots) -> bool:
+        """Whether the next pilot's nudges are meant for error signals of size one, whatever is measured."""
+        return step_shots.model is None and self.pilot.first_beta is None
+
+    def run_pilot(
+        self,
+        step_shots: StepShots,
+        estimator: GradientEstimator,
+        weights: NDArray,
+        inputs: NDArray,
+        targets: NDArray,
+        key: RequestKey,
+        *,
+        trainable: NDArray,
+        memory: WarmStartArrays | None = None,
+        calibrations: Calibrations | None = None,
+    ) -> MeasurementCoroutine[tuple[StepShots, Pilot]]:
+        """Measure the pilot that comes before an epoch, `key.step`; gives what to spend from now on, and the pilot.
+
+        Args:
+            step_shots: At present; later pilots have its shots, the first some times as many.
+            estimator: As configured.
+            weights: Shape (weights,).
+            inputs: Shape (samples, inputs).
+            targets: Shape (samples, targets).
+            key: Names the requests.
+            trainable: Mask of the weights that count, shape (weights,).
+            memory: What the preparation remembered of these samples.
+            calibrations: Of the readout, those that still hold; new ones are added.
+        """
+        beta, levels = self.ladder(step_shots, first_beta(estimator.hamiltonian, weights, inputs, targets))
+        scout = step_shots.applied(estimator)
+        if self.auto_beta and step_shots.model is None and not is_split(scout.shots):
+            scout = replace(scout, shots=each(scout.shots, lambda shots: self.pilot.shots_factor * shots))
+        pilot = yield from measure_pilot(
+            scout,
+            weights,
+            inputs,
+            targets,
+            key,
+            beta=beta,
+            levels=levels,
+            trainable=trainable,
+            memory=memory,
+            calibrations=calibrations,
+            in_units_of_signals=self.in_units_of_signals(step_shots),
+        )
+        return self.after_pilot(step_shots, pilot, estimator, key.step), pilot
+
+    def after_pilot(self, step_shots: StepShots, pilot: Pilot, estimator: GradientEstimator, epoch: int) -> StepShots:
+        """What to spend from now on.
+
+        A new bias is averaged (by its logarithm) with the one known before, by how well either is known. Of leading
+        orders alone the mean is plain; where the new one is but an upper limit, the lower of the two counts.
+        """
+        model, before = pilot.model, step_shots.model
+        if before is not None and before.bias_squared > 0 and model.bias_squared > 0:
+            both = before.bias_squared, model.bias_squared
+            mixed = np.sqrt(both[0] * both[1]) if pilot.resolved else min(both)
+            model = replace(model, bias_squared=float(mixed))
+        if before is not None and before.curve is not None and model.curve is not None:
+            model = replace(model, curve=model.curve.after(before.curve, model.order))
+        return self._settled(replace(step_shots, model=model, piloted=epoch), estimator)
+
+    def after_step(
+        self,
+        step_shots: StepShots,
+        tally: SignalTally,
+        estimate: GradientEstimate,
+        trainable: NDArray,
+        estimator: GradientEstimator,
+    ) -> tuple[StepShots, SignalTally]:
+        """What to spend in the next step, from the signal and the noise of the last ones."""
+        if self.adaptive is None or step_shots.shots is None:
+            return step_shots, tally
+        tally = tally.after(estimate, trainable, self.adaptive.window)
+        shots = self.adaptive.after(step_shots.shots, tally)
+        if shots == step_shots.shots:
+            return step_shots, tally
+        return self._settled(replace(step_shots, shots=shots), estimator), tally
+
+    def _settled(self, step_shots: StepShots, estimator: GradientEstimator) -> StepShots:
+        """Nudge and split that are best for the present shots, by the model."""
+        model, shots = step_shots.model, step_shots.shots
+        if model is None or shots is None:
+            return step_shots
+        beta, shares = step_shots.beta, None if step_shots.shares is None else np.array(step_shots.shares)
+        for _ in range(3):  # the best split depends on the nudge and the best nudge on the split, both weakly
+            if self.auto_beta:
+                beta = model.best_beta(shots, shares, sign=float(np.sign(estimator.contrast.beta)))
+            if self.optimal_split:
+                shares = model.best_shares(beta, batches_per_group(estimator))
+        return replace(step_shots, beta=beta, shares=None if shares is None else tuple(shares.tolist()))
+
+
+def batches_per_group(estimator: GradientEstimator) -> NDArray[np.float64]:
+    """Shot batches of one sample's gradient in every group of the measurement plan, shape (groups,).
+
+    Extrapolation takes several where the plan reads one.
+    """
+    extrapolation = estimator.extrapolation
+    return _plain_batches(estimator) * (1 if extrapolation is None else len(extrapolation.factors))
+
+
+def _plain_batches(estimator: GradientEstimator) -> NDArray[np.float64]:
+    plan, hamiltonian, betas = estimator.measurement_plan, estimator.hamiltonian, estimator.contrast.betas
+    network, found = hamiltonian.network, np.zeros(len(plan.groups))
+    weighted = hamiltonian.jacobian(np.zeros(network.layout.num_weights), np.zeros((1, network.num_inputs))).term
+    found[plan.serving(weighted)] = len(betas)
+    if isinstance(hamiltonian.cost, LossOnExpectations):
+        reading = plan.reading(hamiltonian.measured_terms)
+        found[reading] = np.where(found[reading] > 0, np.count_nonzero(betas) + 1, 1)
+        return found
+    reading = plan.reading(hamiltonian.cost_terms)
+    if estimator.read_free_cost and 0.0 not in betas:
+        found[reading] += 1
+    else:
+        found[reading] = np.maximum(found[reading], len(cost_phases(betas)))
+    return found

@@ -1,0 +1,211 @@
+"""One gate for losses: whatever a loss gives back is finite, of the right shape, and belongs to one function.
+
+`CheckedLoss` stands in front of every loss, shipped or the user's own, wherever one is evaluated;
+`check_derivatives` holds value, error signals and curvature against each other when a run is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.core.errors import DataError, NetworkError, ResultError
+from qep_qiskit.network.losses import CrossEntropy, CustomLoss, Loss, NegativeAbs, SquaredError
+
+_NAMES = {SquaredError: "squared_error", CrossEntropy: "cross_entropy", NegativeAbs: "negative_abs"}
+_STEP = 1e-4
+_RELATIVE = 1e-3
+_SLOPE_ROUNDING, _CURVATURE_ROUNDING = 1e-9, 1e-6
+_POINTS = 6
+_SHOWN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedLoss:
+    """A loss whose answers are looked at: real, finite, and one a sample.
+
+    Args:
+        loss: The loss.
+        name: What it is called in errors, such as ``module:name``.
+    """
+
+    loss: Loss
+    name: str
+
+    def value(self, outputs: NDArray, targets: NDArray) -> NDArray[np.float64]:
+        """Loss of every sample, shape (samples,).
+
+        Raises:
+            DataError: Targets are not finite, or not one row a sample.
+            NetworkError: The loss raises something, or its answer is not finite or of another shape.
+            ResultError: The outputs are not finite.
+        """
+        return self._answer("value", self.loss.value, outputs, targets, (len(outputs),))
+
+    def gradient(self, outputs: NDArray, targets: NDArray) -> NDArray[np.float64]:
+        """Error signals, shape (samples, outputs); raises as `value`."""
+        return self._answer("gradient", self.loss.gradient, outputs, targets, outputs.shape)
+
+    def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray[np.float64]:
+        """Second derivatives, shape (samples, outputs, outputs); raises as `value`."""
+        shape = (*outputs.shape, outputs.shape[1])
+        return self._answer("curvature", self.loss.curvature, outputs, targets, shape)
+
+    def _answer(
+        self,
+        what: str,
+        function: Callable[[NDArray, NDArray], NDArray],
+        outputs: NDArray,
+        targets: NDArray,
+        shape: tuple[int, ...],
+    ) -> NDArray[np.float64]:
+        self._check_arguments(outputs, targets)
+        try:
+            with np.errstate(all="ignore"):
+                found = np.asarray(function(_read_only(outputs), _read_only(targets)))
+        except Exception as error:  # the user's function may raise anything
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise NetworkError(f"cost.loss: the {what} of '{self.name}' cannot be had: {reason}") from error
+        names = ("samples", "outputs", "outputs")[: len(shape)]
+        if found.shape != shape:
+            expected = f"({', '.join(names)}{',' if len(names) == 1 else ''})"
+            raise NetworkError(
+                f"cost.loss: {what} of '{self.name}': expected shape {expected} = {shape}, got {found.shape}"
+            )
+        if found.dtype.kind not in "fiu":
+            raise NetworkError(f"cost.loss: {what} of '{self.name}': expected real numbers, got {found.dtype}")
+        found = found.astype(np.float64)
+        finite = np.isfinite(found.reshape(len(found), -1)).all(axis=1)
+        if not finite.all():
+            sample = int(np.argmin(finite))
+            raise NetworkError(
+                f"cost.loss: {what} of '{self.name}' is not finite for sample {sample} (outputs "
+                f"{_numbers(outputs[sample])}, targets {_numbers(targets[sample])}); a loss must be finite wherever "
+                "outputs can be"
+            )
+        return found
+
+    def _check_arguments(self, outputs: NDArray, targets: NDArray) -> None:
+        if not np.isfinite(outputs).all():
+            sample, output = np.argwhere(~np.isfinite(outputs))[0]
+            raise ResultError(
+                f"output {output} of sample {sample} is {outputs[sample, output]}: the executor gave a mean that is "
+                "not finite"
+            )
+        if targets.ndim != 2 or len(targets) != len(outputs):
+            raise DataError(
+                f"targets: expected one row for each of the {len(outputs)} samples, got an array of shape "
+                f"{targets.shape}"
+            )
+        if isinstance(self.loss, SquaredError | CrossEntropy) and targets.shape != outputs.shape:
+            raise DataError(
+                f"targets: {self.name} needs one for each of the {outputs.shape[1]} outputs, got {targets.shape[1]}"
+            )
+        if not np.isfinite(targets).all():
+            sample, target = np.argwhere(~np.isfinite(targets))[0]
+            raise DataError(f"targets: number {target} of sample {sample} is {targets[sample, target]}")
+
+
+def loss_name(loss: Loss) -> str:
+    """What a loss is called where no configuration names it."""
+    if isinstance(loss, CustomLoss):
+        return getattr(loss.function, "__name__", "CustomLoss")
+    return _NAMES.get(type(loss), type(loss).__name__)
+
+
+def check_derivatives(loss: CheckedLoss, targets: NDArray, reach: NDArray) -> None:
+    """Hold value, gradient and curvature of a loss against each other by finite differences, on a few points.
+
+    Args:
+        loss: The loss.
+        targets: Shape (samples, targets), those of the training samples.
+        reach: Shape (outputs, 2), least and largest value of every output; infinite where there is no end.
+
+    Raises:
+        DataError: Targets are no distributions and the loss needs such.
+        NetworkError: The loss is not finite at a point that outputs can reach, an answer has another shape, a sample's
+            loss depends on the other samples, or derivatives disagree.
+    """
+    if isinstance(loss.loss, CrossEntropy):
+        _check_distributions(targets)
+    aims = targets[np.resize(np.arange(min(len(targets), _POINTS)), _POINTS)]
+    outputs = _points(aims, reach)
+
+    def at_points(function: Callable[[NDArray, NDArray], NDArray]) -> NDArray:
+        """In batches of the training samples, so that errors count as these do."""
+        starts = range(0, _POINTS, min(len(targets), _POINTS))
+        parts = [slice(start, start + len(targets)) for start in starts]
+        return np.concatenate([function(outputs[part], aims[part]) for part in parts])
+
+    values, slopes, curvatures = (at_points(which) for which in (loss.value, loss.gradient, loss.curvature))
+    alone, together = loss.value(outputs[:1], aims[:1]), loss.value(outputs, aims)
+    if not np.allclose(alone, together[:1], rtol=1e-9, atol=1e-12 * np.abs(values).max()):
+        raise NetworkError(
+            f"cost.loss: the value of '{loss.name}' for one sample depends on the other samples of the batch; return "
+            "one loss for each sample, and take no mean over samples"
+        )
+    size = float(np.abs(values).max())
+    _compare(loss, "gradient", "value", slopes, _differences(loss.value, outputs, aims), _SLOPE_ROUNDING * size)
+    found = _differences(loss.gradient, outputs, aims)
+    rounding = _CURVATURE_ROUNDING * max(size, float(np.abs(slopes).max()))
+    _compare(loss, "curvature", "gradient", curvatures, found, rounding)
+
+
+def _check_distributions(targets: NDArray) -> None:
+    total = targets.sum(axis=1)
+    wrong = (targets.min(axis=1) < 0.0) | (np.abs(total - 1.0) > 1e-2)
+    if wrong.any():
+        sample = int(np.argmax(wrong))
+        raise DataError(
+            "cost.loss: cross_entropy needs targets that are probabilities, none negative and with the sum one; sample "
+            f"{sample} has {_numbers(targets[sample])}. Give one target per class, or use loss = 'squared_error'"
+        )
+
+
+def _points(aims: NDArray, reach: NDArray) -> NDArray[np.float64]:
+    """Outputs where a loss is looked at, drawn once and for all: within reach, or about the targets."""
+    draws = np.random.default_rng(20240601).uniform(-1.0, 1.0, (len(aims), len(reach)))
+    bounded = np.isfinite(reach).all(axis=1)
+    low, high = np.where(bounded, reach.T, 0.0)
+    near = aims if aims.shape[1] == len(reach) else np.zeros_like(draws)
+    spread = 0.3 * np.maximum(np.abs(near).max(axis=0), 0.1)
+    return np.where(bounded, (low + high) / 2.0 + 0.45 * (high - low) * draws, near + spread * draws)
+
+
+def _differences(function: Callable[[NDArray, NDArray], NDArray], outputs: NDArray, targets: NDArray) -> NDArray:
+    """Central differences by every output, stacked on the last axis; all points in one call."""
+    samples, width = outputs.shape
+    step = _STEP * max(1.0, float(np.abs(outputs).max()))
+    shifts = step * np.concatenate([np.eye(width), -np.eye(width)])
+    moved = (outputs[None] + shifts[:, None, :]).reshape(-1, width)
+    found = function(moved, np.tile(targets, (2 * width, 1)))
+    found = found.reshape(2, width, samples, *found.shape[1:])
+    return np.moveaxis((found[0] - found[1]) / (2.0 * step), 0, -1)
+
+
+def _compare(loss: CheckedLoss, what: str, of: str, claimed: NDArray, found: NDArray, rounding: float) -> None:
+    """Refuse a derivative that is wrong at more than one point; at one alone the loss may have a kink."""
+    tolerance = _RELATIVE * max(float(np.abs(claimed).max()), float(np.abs(found).max())) + rounding
+    deviation = np.abs(claimed - found).reshape(len(claimed), -1).max(axis=1)
+    if np.count_nonzero(deviation > tolerance) > 1:
+        point = int(np.argmax(deviation))
+        where = int(np.argmax(np.abs(claimed - found)[point]))
+        raise NetworkError(
+            f"cost.loss: the {what} of '{loss.name}' is not the derivative of its {of}: "
+            f"{claimed[point].flat[where]:.6g} where finite differences give {found[point].flat[where]:.6g}"
+        )
+
+
+def _read_only(array: NDArray) -> NDArray:
+    """A view that a loss cannot change in place."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _numbers(row: NDArray) -> str:
+    shown = ", ".join(f"{number:.4g}" for number in row[:_SHOWN])
+    return f"[{shown}{', ...' if len(row) > _SHOWN else ''}]"

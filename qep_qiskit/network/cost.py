@@ -1,0 +1,293 @@
+"""The two ways to state the aim: an operator cost, or a loss on expectations.
+
+* `OperatorCost`: beta C(y) is added to H (Scellier 2024, eq. for the nudged Hamiltonian).
+* `LossOnExpectations`: the error signals eps_o = dL/d<O_o> are read from the free phase, and
+  beta sum_o eps_o O_o is added to H (Wanjura & Marquardt 2024). To first order in beta both descend their cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit.quantum_info import SparsePauliOp
+
+from qep_qiskit.core.checks import finite_number, whole_number
+from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.observables import OperatorLike, hermitian, pauli_strings
+from qep_qiskit.core.operators import PauliString, sparse_pauli_op
+from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.network.checked_loss import CheckedLoss, loss_name
+from qep_qiskit.network.interface import Network
+from qep_qiskit.network.linear_observables import LinearObservable, Term, all_terms
+from qep_qiskit.network.losses import Loss, SquaredError
+
+_IDENTITY = PauliString(())
+
+
+_NO_SIGNAL = 1e-9
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostTerm:
+    """One term of an operator cost: coefficient * (y[target] or 1) * word.
+
+    Args:
+        string: The word; the identity gives a constant.
+        coefficient: Real factor.
+        target: Index of the target number that multiplies the term, or None.
+
+    Raises:
+        NetworkError: The coefficient is not finite, or the target is no whole number.
+    """
+
+    string: Term
+    coefficient: float
+    target: int | None = None
+
+    def __post_init__(self) -> None:
+        finite_number(f"cost: coefficient of '{self.string}'", self.coefficient)
+        if self.target is not None:
+            whole_number(f"cost: target of '{self.string}'", self.target, 0, error=NetworkError)
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, eq=False)
+class OperatorCost:
+    """An observable C(y), linear in given functions of y; beta C(y) is added to H.
+
+    Args:
+        terms: The words C may contain, constants left out.
+        num_qubits: Number of qubits; zero where words are functions of positions, whose network checks them.
+        expand: Targets (samples, targets) to (coefficients (samples, words), constants (samples,)).
+        num_targets: Number of targets where each is the value that an output should take; None where they are others.
+    """
+
+    terms: tuple[Term, ...]
+    num_qubits: int
+    expand: Callable[[NDArray], tuple[NDArray, NDArray]]
+    num_targets: int | None = None
+
+    @property
+    def compares_outputs(self) -> bool:
+        """Whether targets are values that the outputs should take."""
+        return self.num_targets is not None
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Numbers of qubits that it is written for."""
+        return (self.num_qubits,)
+
+    @classmethod
+    def from_terms(cls, terms: Sequence[CostTerm], num_qubits: int) -> OperatorCost:
+        """A cost that is affine in y, term by term.
+
+        Raises:
+            NetworkError: No term, or a term acts on a qubit out of range.
+        """
+        strings = tuple(dict.fromkeys(term.string for term in terms if not term.string.is_identity))
+        _check_terms(strings, num_qubits)
+        index = {string: position for position, string in enumerate(strings)}
+
+        def expand(targets: NDArray) -> tuple[NDArray, NDArray]:
+            coefficients = np.zeros((targets.shape[0], len(strings)))
+            constants = np.zeros(targets.shape[0])
+            for term in terms:
+                factor = 1.0 if term.target is None else targets[:, term.target]
+                if term.string.is_identity:
+                    constants += term.coefficient * factor
+                else:
+                    coefficients[:, index[term.string]] += term.coefficient * factor
+            return coefficients, constants
+
+        return cls(strings, num_qubits, expand)
+
+    @classmethod
+    def from_operator(cls, operator: OperatorLike) -> OperatorCost:
+        """A fixed observable: an aim without targets."""
+        pairs = pauli_strings(operator, "cost")
+        terms = [CostTerm(string=string, coefficient=value) for string, value in pairs]
+        return cls.from_terms(terms, int(operator.num_qubits))
+
+    @classmethod
+    def from_function(
+        cls, function: Callable[[NDArray], OperatorLike], targets: NDArray, num_qubits: int
+    ) -> OperatorCost:
+        """Any observable of y, as a function of one target vector.
+
+        Args:
+            function: Target vector (targets,) to C(y).
+            targets: Shape (samples, targets): the targets that will occur, to find the words from.
+            num_qubits: Number of qubits.
+        """
+        found = dict.fromkeys(
+            string for y in targets for string, _ in pauli_strings(function(y), "cost") if string.factors
+        )
+        terms = tuple(found)
+        _check_terms(terms, num_qubits)
+
+        def expand(batch: NDArray) -> tuple[NDArray, NDArray]:
+            rows = [dict(pauli_strings(function(y), "cost")) for y in batch]
+            if any(string.factors and string not in found for row in rows for string in row):
+                raise NetworkError("operator cost: a target gives a Pauli string that no known target gave")
+            table = [[row.get(string, 0.0) for string in (*terms, _IDENTITY)] for row in rows]
+            full = np.array(table).reshape(len(rows), len(terms) + 1)
+            return full[:, :-1], full[:, -1]
+
+        return cls(terms, num_qubits, expand)
+
+    @classmethod
+    def squared_error(cls, outputs: Sequence[int], num_qubits: int) -> OperatorCost:
+        """C = sum_o (Z_o - y_o)^2 = sum_o (1 + y_o^2 - 2 y_o Z_o): linear in Z_o."""
+        terms = tuple(PauliString.of("Z", spin) for spin in outputs)
+        _check_terms(terms, num_qubits)
+
+        def expand(targets: NDArray) -> tuple[NDArray, NDArray]:
+            return -2.0 * targets, np.sum(1.0 + targets**2, axis=1)
+
+        return cls(terms, num_qubits, expand, len(terms))
+
+    @classmethod
+    def squared_error_of(cls, network: Network) -> OperatorCost:
+        """C = sum_o (O_o - y_o)^2 over the outputs O_o of a network: spins, or positions, whose squares are no ones."""
+        outputs, squares = network.output_observables, network.output_squares
+        if not outputs:
+            raise NetworkError("network.outputs: expected at least one output spin or atom")
+        terms = all_terms([*squares, *outputs])
+        linear, constants = np.array([form.row(terms) for form in outputs]), np.array([o.constant for o in outputs])
+        curved, constant = sum(form.row(terms) for form in squares), sum(form.constant for form in squares)
+
+        def expand(targets: NDArray) -> tuple[NDArray, NDArray]:
+            return curved - 2.0 * targets @ linear, constant + np.sum(targets * (targets - 2.0 * constants), axis=1)
+
+        return cls(terms, network.num_qubits, expand, len(outputs))
+
+    def operator(self, y: NDArray | Sequence[float] = ()) -> SparsePauliOp:
+        """C(y) as a SparsePauliOp."""
+        coefficients, constants = self.expand(np.asarray(y, dtype=float)[None, :])
+        pairs: list[tuple[Any, float]] = [*zip(self.terms, coefficients[0], strict=True), (_IDENTITY, constants[0])]
+        return sparse_pauli_op([pair for pair in pairs if pair[1] != 0.0], self.num_qubits)
+
+
+@short_repr
+@dataclass(frozen=True, eq=False)
+class LossOnExpectations:
+    """A loss of the expectations of output observables.
+
+    Args:
+        observables: One per output: an operator (kept as a SparsePauliOp), or a linear form of any words.
+        loss: The loss; squared error by default.
+        name: What the loss is called in errors; by default the name of its function or class.
+
+    Raises:
+        NetworkError: An operator is not Hermitian or not finite.
+    """
+
+    observables: tuple[OperatorLike | LinearObservable, ...]
+    loss: Loss = field(default_factory=SquaredError)
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        read = (
+            given if isinstance(given, LinearObservable) else hermitian(given, f"observable {number}")
+            for number, given in enumerate(self.observables)
+        )
+        object.__setattr__(self, "observables", tuple(read))
+
+    @classmethod
+    def on_spins(
+        cls, outputs: Sequence[int], num_qubits: int, loss: Loss | None = None, name: str | None = None
+    ) -> LossOnExpectations:
+        """Outputs <Z_o> of the given spins.
+
+        Raises:
+            NetworkError: There is no output, or one is out of range.
+        """
+        if not outputs:
+            raise NetworkError("network.outputs: expected at least one output spin")
+        terms = [PauliString.of("Z", spin) for spin in outputs]
+        _check_terms(terms, num_qubits)
+        observables = tuple(sparse_pauli_op([(string, 1.0)], num_qubits) for string in terms)
+        return cls(observables, loss or SquaredError(), name)
+
+    @classmethod
+    def on_outputs(cls, network: Network, loss: Loss | None = None, name: str | None = None) -> LossOnExpectations:
+        """The outputs of a network: Z of spins, or displacements of atoms.
+
+        Raises:
+            NetworkError: There is no output.
+        """
+        if not network.output_observables:
+            raise NetworkError("network.outputs: expected at least one output spin or atom")
+        return cls(network.output_observables, loss or SquaredError(), name)
+
+    @cached_property
+    def checked_loss(self) -> CheckedLoss:
+        """The loss behind its gate; whoever evaluates the loss evaluates this one."""
+        return CheckedLoss(self.loss, self.name or loss_name(self.loss))
+
+    @property
+    def compares_outputs(self) -> bool:
+        """Whether targets are values that the outputs should take."""
+        return isinstance(self.loss, SquaredError)
+
+    def is_at_optimum(self, signals: NDArray, outputs: NDArray, targets: NDArray) -> bool:
+        """Whether error signals are a billionth of their scale or less: the gradient of the loss is then zero.
+
+        Args:
+            signals: Shape (samples, outputs).
+            outputs: Shape (samples, outputs).
+            targets: Shape (samples, targets).
+        """
+        curvature = np.abs(self.checked_loss.curvature(outputs, targets))
+        sizes = np.abs(outputs) + np.abs(targets).max(axis=1, initial=0.0)[:, None]
+        return bool((np.abs(signals) <= _NO_SIGNAL * np.einsum("soq,sq->so", curvature, sizes)).all())
+
+    @property
+    def num_outputs(self) -> int:
+        """Number of outputs."""
+        return len(self.observables)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Numbers of qubits that the observables are written for."""
+        return tuple(form.num_qubits for form in self._forms)
+
+    @cached_property
+    def _forms(self) -> tuple[LinearObservable, ...]:
+        return tuple(LinearObservable.of(observable) for observable in self.observables)
+
+    @cached_property
+    def terms(self) -> tuple[Term, ...]:
+        """All words of the observables, constants left out."""
+        return all_terms(self._forms)
+
+    def readout(self) -> tuple[NDArray, NDArray]:
+        """Outputs as linear forms of the words: matrix (outputs, words) and constants (outputs,)."""
+        matrix = np.array([form.row(self.terms) for form in self._forms]).reshape(self.num_outputs, len(self.terms))
+        return matrix, np.array([form.constant for form in self._forms])
+
+    def operator(self, y: NDArray | Sequence[float], expectations: NDArray | Sequence[float]) -> SparsePauliOp:
+        """The nudging operator sum_o eps_o O_o of observables on qubits, at given output expectations."""
+        means = np.asarray(expectations, dtype=float)[None, :]
+        signals = self.checked_loss.gradient(means, np.asarray(y, dtype=float)[None, :])[0]
+        return hermitian(sum(eps * observable for eps, observable in zip(signals, self.observables, strict=True)))
+
+
+Cost = OperatorCost | LossOnExpectations
+
+
+def _check_terms(terms: Sequence[Term], num_qubits: int) -> None:
+    if not terms:
+        raise NetworkError("cost: expected at least one Pauli term that is not the identity")
+    outside = [string for string in terms if isinstance(string, PauliString) and string.max_qubit >= num_qubits]
+    if outside:
+        raise NetworkError(
+            f"cost: '{outside[0]}' acts on spin {outside[0].max_qubit}, out of range; "
+            f"there are {num_qubits} spins, 0 to {num_qubits - 1}"
+        )

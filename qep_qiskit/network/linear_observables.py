@@ -1,0 +1,89 @@
+"""Observables as sums of words, and the outputs of networks among them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.core.checks import finite_number
+from qep_qiskit.core.observables import OperatorLike, pauli_strings
+from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.short_repr import short_repr
+
+
+class Term(Protocol):
+    """What a term is a multiple of, such as a Pauli string or a function of positions; equal words are equal keys."""
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether it is a constant."""
+        ...
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether the flip of all spins changes its sign."""
+        ...
+
+    def __hash__(self) -> int: ...
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LinearObservable:
+    """An observable of any network: a constant and a sum of words with coefficients.
+
+    Args:
+        terms: (word, coefficient) pairs, each word once, none of them a constant.
+        constant: What is added.
+        num_qubits: Number of qubits, zero for positions.
+
+    Raises:
+        NetworkError: A coefficient or the constant is not finite.
+    """
+
+    terms: tuple[tuple[Term, float], ...] = ()
+    constant: float = 0.0
+    num_qubits: int = 0
+
+    def __post_init__(self) -> None:
+        for term, coefficient in (*self.terms, ("the constant", self.constant)):
+            finite_number(f"observable: coefficient of {term}", coefficient)
+
+    @classmethod
+    def of(cls, observable: OperatorLike | LinearObservable) -> LinearObservable:
+        """The same of an operator on qubits."""
+        if isinstance(observable, LinearObservable):
+            return observable
+        pairs = pauli_strings(observable)
+        return cls(
+            terms=tuple((term, value) for term, value in pairs if not term.is_identity),
+            constant=sum(value for term, value in pairs if term.is_identity),
+            num_qubits=int(observable.num_qubits),
+        )
+
+    def row(self, terms: Sequence[Term]) -> NDArray[np.float64]:
+        """Coefficients of some words, which hold those of the form, shape (words,)."""
+        index = {term: place for place, term in enumerate(terms)}
+        spread = np.zeros(len(terms))
+        for term, coefficient in self.terms:
+            spread[index[term]] = coefficient
+        return spread
+
+
+def all_terms(forms: Sequence[LinearObservable]) -> tuple[Term, ...]:
+    """The words of some forms, each once."""
+    return tuple(dict.fromkeys(term for form in forms for term, _ in form.terms))
+
+
+def spin_outputs(outputs: Sequence[int], num_qubits: int) -> tuple[LinearObservable, ...]:
+    """Z of every output spin."""
+    return tuple(LinearObservable(terms=((PauliString.of("Z", spin), 1.0),), num_qubits=num_qubits) for spin in outputs)
+
+
+def spin_squares(outputs: Sequence[int], num_qubits: int) -> tuple[LinearObservable, ...]:
+    """Their squares: one."""
+    return tuple(LinearObservable(constant=1.0, num_qubits=num_qubits) for _ in outputs)

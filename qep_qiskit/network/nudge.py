@@ -1,0 +1,276 @@
+"""The family H(w, x) + beta C(y), as numbers: network and cost meet here.
+
+A `NudgedHamiltonian` holds the commuting groups of network and cost together, and turns weights, inputs and
+nudges into coefficients of shape (samples, phases, terms). Nothing downstream sees a network or a cost
+other than through it. A *term* is one generator of one group; terms are numbered group after group.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.core.checks import check_finite, real_array
+from qep_qiskit.core.errors import DataError, NetworkError
+from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.network.cost import Cost, LossOnExpectations, OperatorCost
+from qep_qiskit.network.interface import Network, TermJacobian
+
+_ROUNDING = 1e-12
+"""Of the largest coefficient: what is left where coefficients cancel."""
+
+
+@short_repr
+@dataclass(frozen=True, eq=False)
+class NudgedHamiltonian:
+    """H(w, x) + beta C(y) as one sum of commuting groups.
+
+    Args:
+        network: Gives H and its derivatives.
+        cost: An operator cost or a loss on expectations.
+
+    Raises:
+        NetworkError: Cost and network differ in their number of qubits.
+    """
+
+    network: Network
+    cost: Cost
+
+    def __post_init__(self) -> None:
+        for size in self.cost.sizes:
+            if size != self.network.num_qubits:
+                raise NetworkError(f"cost acts on {size} qubits, the network has {self.network.num_qubits}")
+
+    @property
+    def num_qubits(self) -> int:
+        """Number of qubits."""
+        return self.network.num_qubits
+
+    @cached_property
+    def groups(self) -> tuple[Any, ...]:
+        """Groups of the network, extended by what the cost needs."""
+        return self.network.groups_with(self.cost.terms)
+
+    @cached_property
+    def terms(self) -> tuple[Any, ...]:
+        """All terms as words, group after group."""
+        return tuple(string for group in self.groups for string in group.terms)
+
+    @property
+    def num_terms(self) -> int:
+        """Number of terms."""
+        return len(self.terms)
+
+    @cached_property
+    def group_slices(self) -> tuple[slice, ...]:
+        """Where each group's terms stand."""
+        ends = np.cumsum([group.num_terms for group in self.groups]).tolist()
+        return tuple(slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True))
+
+    @cached_property
+    def is_classical(self) -> bool:
+        """Whether network and cost are made of Z alone: spins that are +1 or -1."""
+        return all(group.is_classical for group in self.groups)
+
+    def _positions(self, terms: tuple[Any, ...]) -> NDArray[np.int64]:
+        index = {string: position for position, string in enumerate(self.terms)}
+        return np.array([index[string] for string in terms], dtype=np.int64)
+
+    @cached_property
+    def network_terms(self) -> NDArray[np.int64]:
+        """Indices of the terms that weights and inputs multiply: the ones a gradient needs."""
+        return self._positions(tuple(string for group in self.network.groups for string in group.terms))
+
+    @cached_property
+    def cost_terms(self) -> NDArray[np.int64]:
+        """Indices of the terms of the cost, or of the observables of a loss."""
+        return self._positions(self.cost.terms)
+
+    @cached_property
+    def cost_groups(self) -> tuple[int, ...]:
+        """Indices of the groups that cost or outputs live in."""
+        return self._groups_with(self.cost_terms)
+
+    def _groups_with(self, terms: NDArray[np.int64]) -> tuple[int, ...]:
+        """Indices of the groups that hold any of the terms."""
+        slices = enumerate(self.group_slices)
+        return tuple(g for g, where in slices if np.any((terms >= where.start) & (terms < where.stop)))
+
+    @cached_property
+    def readout(self) -> tuple[NDArray, NDArray] | None:
+        """Outputs as linear forms of all terms: matrix (outputs, terms) and constants (outputs,).
+
+        With an operator cost the outputs are those of the network (Z of its output spins, or positions of its output
+        atoms), or None where no term reads them.
+        """
+        if isinstance(self.cost, LossOnExpectations):
+            matrix, constants = self.cost.readout()
+            spread = np.zeros((matrix.shape[0], self.num_terms))
+            spread[:, self.cost_terms] = matrix
+            return spread, constants
+        forms, known = self.network.output_observables, set(self.terms)
+        if not forms or any(string not in known for form in forms for string, _ in form.terms):
+            return None
+        return np.array([form.row(self.terms) for form in forms]), np.array([form.constant for form in forms])
+
+    @cached_property
+    def output_reach(self) -> NDArray[np.float64]:
+        """Least and largest value that each output can take, shape (outputs, 2); infinite for positions of atoms."""
+        if self.readout is None:
+            return np.zeros((0, 2))
+        matrix, constants = self.readout
+        bounded = np.concatenate([np.full(group.num_terms, group.bounded) for group in self.groups])
+        sizes = np.abs(matrix)[:, bounded].sum(axis=1)
+        sizes[np.any(matrix[:, ~bounded] != 0.0, axis=1)] = np.inf
+        return np.stack([constants - sizes, constants + sizes], axis=1)
+
+    @cached_property
+    def anticommuting_with_outputs(self) -> NDArray[np.float64] | None:
+        """Squared coefficients of the words of every output that a term anticommutes with, shape (outputs, terms).
+
+        None where terms are no Pauli strings, or there are no outputs.
+        """
+        terms, readout = self.terms, self.readout
+        if readout is None or not all(
+            isinstance(w, PauliString) and all(p != "P" for _, p in w.factors) for w in terms
+        ):
+            return None
+        found = np.zeros_like(readout[0])
+        for output, shown in zip(*np.nonzero(readout[0]), strict=True):
+            anti = [not terms[shown].commutes_with(string) for string in terms]
+            found[output] += readout[0][output, shown] ** 2 * np.array(anti)
+        return found
+
+    def means_of_single_terms(self, outputs: NDArray) -> tuple[NDArray, NDArray]:
+        """<P> of outputs a + c P of one Pauli string, shape (samples, outputs), and c, (outputs,); 0 of others."""
+        if self.readout is None:
+            return np.zeros_like(outputs), np.zeros(outputs.shape[1])
+        matrix, constants = self.readout
+        pauli = np.array([isinstance(string, PauliString) for string in self.terms])
+        single = (np.count_nonzero(matrix, axis=1) == 1) & (matrix[:, pauli] != 0.0).any(axis=1)
+        sizes = np.where(single, matrix.sum(axis=1), 0.0)
+        means = np.divide(outputs - constants, sizes, out=np.zeros_like(outputs), where=single)
+        return means, sizes
+
+    @cached_property
+    def measured_terms(self) -> NDArray[np.int64]:
+        """Indices of the terms that show the cost and the outputs of a free state."""
+        if self.readout is None:
+            return self.cost_terms
+        shown = np.flatnonzero(np.any(self.readout[0] != 0.0, axis=0))
+        return np.union1d(shown, self.cost_terms)
+
+    @cached_property
+    def measured_groups(self) -> tuple[int, ...]:
+        """Indices of the groups that show the cost and the outputs of a free state."""
+        return self._groups_with(self.measured_terms)
+
+    @cached_property
+    def network_groups(self) -> tuple[int, ...]:
+        """Indices of the groups that weights live in: the ones a gradient needs."""
+        return self._groups_with(self.trained_terms)
+
+    @cached_property
+    def trained_terms(self) -> NDArray[np.int64]:
+        """Indices of the terms that weights multiply, in order."""
+        layout = self.network.layout
+        found = self.jacobian(np.ones(layout.num_weights), np.zeros((1, self.network.num_inputs))).term
+        return np.unique(found).astype(np.int64)
+
+    def check_samples(self, inputs: NDArray, targets: NDArray) -> None:
+        """Refuse a batch whose inputs and targets do not belong together.
+
+        Raises:
+            DataError: They have different numbers of rows.
+        """
+        if len(inputs) != len(targets):
+            raise DataError(f"targets: expected one row for each of the {len(inputs)} samples, got {len(targets)}")
+
+    def free_coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
+        """Coefficients of H alone, shape (samples, terms).
+
+        Raises:
+            DataError: The inputs do not fit the network, or are not finite.
+            NetworkError: The weights do not fit the network, or a weight or a coefficient is not finite.
+        """
+        inputs = _rows("inputs", inputs, self.network.num_inputs)
+        weights = self.network.layout.checked(weights)
+        spread = np.zeros((inputs.shape[0], self.num_terms))
+        with np.errstate(all="ignore"):
+            spread[:, self.network_terms] = self.network.coefficients(weights, inputs)
+        self._check_coefficients("H", spread)
+        return spread
+
+    def _check_coefficients(self, name: str, coefficients: NDArray) -> None:
+        """Whether all coefficients (samples, terms) of an operator are finite."""
+
+        def where(sample: int, term: int) -> str:
+            return f"{name}: the coefficient of {self.terms[term]} for sample {sample}"
+
+        check_finite(coefficients, where)
+
+    def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
+        """d(coefficient)/d(weight), with terms numbered as here."""
+        own = self.network.jacobian(self.network.layout.checked(weights), inputs)
+        return TermJacobian(
+            weight=own.weight,
+            term=self.network_terms[own.term],
+            values=own.values,
+            num_weights=own.num_weights,
+        )
+
+    def operator_nudge(self, targets: NDArray) -> tuple[NDArray, NDArray]:
+        """Coefficients (samples, terms) and constants (samples,) of the operator cost C(y).
+
+        Raises:
+            DataError: The targets are not finite, or too few or too many for the outputs that they aim at.
+            NetworkError: A coefficient is not finite, or the cost's own function gives another shape.
+        """
+        assert isinstance(self.cost, OperatorCost)
+        targets = _rows("targets", targets, self.cost.num_targets)
+        coefficients, constants = self.cost.expand(targets)
+        rows, terms = targets.shape[0], len(self.cost.terms)
+        spread = np.zeros((rows, self.num_terms))
+        spread[:, self.cost_terms] = real_array("cost", coefficients, (rows, terms), "(samples, terms of the cost)")
+        constants = real_array("cost: constants", constants, (rows,), "(samples,)")
+        self._check_coefficients("cost", spread)
+        check_finite(constants, lambda sample: f"cost: the constant for sample {sample}")
+        return spread, constants
+
+    def signal_nudge(self, signals: NDArray) -> NDArray:
+        """Coefficients (samples, terms) of sum_o eps_o O_o, from error signals (samples, outputs).
+
+        Raises:
+            NetworkError: A coefficient is not finite.
+        """
+        assert self.readout is not None
+        nudge = signals @ self.readout[0]
+        self._check_coefficients("nudge", nudge)
+        return nudge
+
+    def flip_symmetric(self, weights: NDArray, inputs: NDArray) -> NDArray[np.bool_]:
+        """Per sample: whether H commutes with the flip of all spins (prod X) while an output changes sign.
+
+        Then every output is zero by symmetry, and where couplings dominate the ground state is a doublet.
+        """
+        odd = np.array([string.is_odd for string in self.terms])
+        sees_it = bool(odd[self.cost_terms].any())
+        sizes = np.abs(self.free_coefficients(weights, inputs))
+        broken = np.any(sizes[:, odd] > _ROUNDING * sizes.max(axis=1, keepdims=True), axis=1)
+        return ~broken if sees_it else np.zeros(inputs.shape[0], dtype=bool)
+
+
+def _rows(name: str, values: NDArray, width: int | None) -> NDArray[np.float64]:
+    """Inputs or targets, one finite row a sample; others are refused."""
+    expected = "any number" if width is None else width
+    rows = real_array(name, values, (None, width), f"(samples, {expected})", error=DataError)
+    finite = np.isfinite(rows)
+    if not finite.all():
+        sample, column = np.argwhere(~finite)[0].tolist()
+        raise DataError(f"{name}: expected finite numbers, got {rows[sample, column]} at {(sample, column)}")
+    return rows

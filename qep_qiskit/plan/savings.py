@@ -1,0 +1,189 @@
+"""What would make a run cheaper on a device, each change with the QPU seconds it saves.
+
+Changes of the configuration are planned like the run itself, from the requests that the changed run makes. The rules
+for the noise are those of the error model: a contrast has the variance (its stencil's squares) / (shots beta^2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from qiskit.providers import BackendV2
+
+from qep_qiskit.config import Experiment
+from qep_qiskit.execution.on_device import fractional_device, offers_fractional_gates, rep_delay_range_of
+from qep_qiskit.learning import Contrast, GradientEstimator
+from qep_qiskit.learning.shots import number
+from qep_qiskit.plan.circuits import DeviceCircuits
+from qep_qiskit.plan.estimate import cost_of
+from qep_qiskit.plan.requests import RunRequests, record_run
+
+_SHORT_DELAY = 50e-6
+_LEAST_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saving:
+    """A change that makes a run cheaper.
+
+    Args:
+        change: What to do.
+        price: What is given up for it.
+        qpu_seconds: What it saves in the whole run.
+    """
+
+    change: str
+    price: str
+    qpu_seconds: float
+
+    def record(self) -> dict[str, Any]:
+        """Plain data."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+def savings(
+    experiment: Experiment,
+    requests: RunRequests,
+    circuits: DeviceCircuits,
+    fractional: BackendV2 | None = None,
+) -> tuple[Saving, ...]:
+    """Changes that save something, the largest saving first; each saves so much alone, not on top of the others.
+
+    Args:
+        experiment: The run.
+        requests: What it asks for.
+        circuits: Its circuits on the device.
+        fractional: The device with fractional gates, where it offers them and the run does without.
+    """
+    before = cost_of(requests.jobs, circuits).qpu_seconds
+    found = [*_changed_runs(experiment, circuits, before), *_changed_device(requests, circuits, before)]
+    worth = [saving for saving in found if saving.qpu_seconds >= _LEAST_SECONDS]
+    if fractional is None and offers_fractional_gates(circuits.device):
+        fractional = fractional_device(circuits.device)
+    if fractional is not None:
+        worth.append(_fractional(requests, circuits, fractional, before))
+    return tuple(sorted(worth, key=lambda saving: -saving.qpu_seconds))
+
+
+def _changed_runs(experiment: Experiment, circuits: DeviceCircuits, before: float) -> Iterator[Saving]:
+    for change, price, changed in _changes(experiment):
+        after = cost_of(record_run(changed).jobs, circuits).qpu_seconds
+        yield Saving(change=change, price=price, qpu_seconds=before - after)
+
+
+def _changes(experiment: Experiment) -> Iterator[tuple[str, str, Experiment]]:
+    estimator, training = experiment.estimator, experiment.config.training
+    shots, contrast = number(estimator.shots), estimator.contrast
+    samples = experiment.task.train.num_samples
+    batch = min(training.batch_size, samples)
+    if shots is not None and shots >= 4 and not experiment.policy.auto_beta:
+        power = f"{2**contrast.order}"
+        yield (
+            f"contrast.beta = {2 * contrast.beta:g} with measurement.shots = {_quarter(estimator, shots)}",
+            f"the same noise of the contrast, {power} times its bias; costs are read with less precision",
+            _with(experiment, replace(contrast, beta=2 * contrast.beta), _quarter(estimator, shots)),
+        )
+    if shots is not None:
+        yield from _other_contrasts(experiment, estimator, shots)
+    if batch > 1 and training.epochs > 1:
+        halved = -(-training.epochs // 2)
+        yield (
+            f"training.batch_size = {batch // 2} with training.epochs = {halved}",
+            "about as many steps from half the samples each: gradients noisier by a factor of 1.4",
+            _with_training(experiment, batch_size=batch // 2, epochs=halved),
+        )
+    if batch < samples:
+        yield (
+            f"training.batch_size = {min(2 * batch, samples)}",
+            "larger jobs and fewer of them: half the updates an epoch",
+            _with_training(experiment, batch_size=min(2 * batch, samples)),
+        )
+    if experiment.task.test is not None and training.evaluate_every != 0 and training.epochs > 1:
+        yield (
+            "training.evaluate_every = 0",
+            "the test set is looked at once, at the end",
+            _with_training(experiment, evaluate_every=0),
+        )
+    if training.evaluate_final:  # where it is not said, a run on a device does without
+        yield (
+            "training.evaluate_final = false",
+            "the loss of the final weights is not measured; that of the last epoch is a mean over weights that moved",
+            _with_training(experiment, evaluate_final=False),
+        )
+
+
+def _other_contrasts(
+    experiment: Experiment, estimator: GradientEstimator, shots: int
+) -> Iterator[tuple[str, str, Experiment]]:
+    """The symmetric contrast in place of others."""
+    contrast = estimator.contrast
+    symmetric = Contrast(kind="symmetric", beta=abs(contrast.beta))
+    if contrast.kind == "one_sided" and shots >= 4:
+        yield (
+            f"contrast.kind = 'symmetric' with measurement.shots = {_quarter(estimator, shots)}",
+            "none: the same noise of the contrast and less bias; costs are read with less precision",
+            _with(experiment, symmetric, _quarter(estimator, shots)),
+        )
+    if contrast.kind == "four_point":
+        yield (
+            "contrast.kind = 'symmetric'",
+            "bias of the order beta^2 in place of beta^4",
+            _with(experiment, symmetric, shots),
+        )
+
+
+def _quarter(estimator: GradientEstimator, shots: int) -> int:
+    """A quarter of the shots, rounded up; to as many as replicates can share."""
+    quarter = -(-shots // 4)
+    return quarter if estimator.replication is None else estimator.replication.rounded(quarter)
+
+
+def _with(experiment: Experiment, contrast: Contrast, shots: int) -> Experiment:
+    estimator = replace(experiment.estimator, contrast=contrast, shots=shots)
+    return replace(experiment, estimator=estimator)
+
+
+def _with_training(experiment: Experiment, **values: int) -> Experiment:
+    config = experiment.config
+    training = config.training.model_copy(update=values)
+    return replace(experiment, config=config.model_copy(update={"training": training}))
+
+
+def _changed_device(requests: RunRequests, circuits: DeviceCircuits, before: float) -> Iterator[Saving]:
+    limits = rep_delay_range_of(circuits.device)
+    shortest = _SHORT_DELAY if limits is None else max(_SHORT_DELAY, limits[0])
+    if circuits.delay > shortest:
+        executions = sum(job.times * job.sent for job in requests.jobs)
+        yield Saving(
+            change=f"execution.rep_delay = {shortest:g} (seconds between executions)",
+            price="qubits are reset less well",
+            qpu_seconds=executions * (circuits.delay - shortest),
+        )
+    iterations = [job for job in requests.jobs if job.is_iteration]
+    if iterations:
+        yield Saving(
+            change="preparation.energies = 'simulated'",
+            price="angles are found without the device and its noise, for as many qubits as can be simulated",
+            qpu_seconds=cost_of(iterations, circuits).qpu_seconds,
+        )
+
+
+def _fractional(requests: RunRequests, circuits: DeviceCircuits, fractional: BackendV2, before: float) -> Saving:
+    """Little in seconds, much in two-qubit gates: told whatever it saves."""
+    other = replace(circuits, device=fractional)
+    programs = [
+        max(found.programs(requests.jobs), key=lambda program: program.two_qubit_gates) for found in (circuits, other)
+    ]
+    (gates, fewer), (before_bytes, bytes_) = (
+        [program.two_qubit_gates for program in programs],
+        [cost_of(requests.step, found).payload_bytes for found in (circuits, other)],
+    )
+    signals = [f"{100 * program.signal:.2g} %" for program in programs]
+    return Saving(
+        change=f"execution.fractional_gates = true: {fewer} two-qubit gates in place of {gates}, a signal of "
+        f"{signals[1]} in place of {signals[0]}",
+        price=f"{bytes_ / 1e3:,.1f} kB a step in place of {before_bytes / 1e3:,.1f}; gates cannot be twirled",
+        qpu_seconds=before - cost_of(requests.jobs, other).qpu_seconds,
+    )

@@ -1,0 +1,124 @@
+"""Tables of a plan: what a run would cost on a device, by what, and what would make it cheaper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qep_qiskit.report.fitted_table import FittedTable
+from qep_qiskit.report.tables import training_summary
+
+_SHOWN_GATES = 4
+_COSTS = {
+    "jobs": "jobs",
+    "circuits": "circuits",
+    "executions": "executions",
+    "payload_bytes": "payload",
+    "qpu_seconds": "QPU seconds",
+}
+
+
+def cost_table(plan: Mapping[str, Any], *, title: str | None = None) -> FittedTable:
+    """Return a table of what one step and the whole run take.
+
+    Args:
+        plan: The record of a plan: `step` and `run` with their costs, and `steps`.
+        title: Line above the table.
+    """
+    table = FittedTable(title)
+    table.add_column("")
+    table.add_column("one step", justify="right")
+    steps = plan["steps"]
+    table.add_column(f"the run ({steps:,} {'step' if steps == 1 else 'steps'})", justify="right")
+    for key, name in _COSTS.items():
+        table.add_row(name, *(_cost(key, plan[part][key]) for part in ("step", "run")))
+    return table
+
+
+def _cost(key: str, value: float) -> str:
+    if key == "payload_bytes":
+        return _bytes(int(value))
+    return _seconds(value) if key == "qpu_seconds" else f"{value:,}"
+
+
+def allocation_table(plan: Mapping[str, Any]) -> FittedTable:
+    """Return a table of the QPU seconds of every phase and group.
+
+    Args:
+        plan: The record of a plan: `shares` and `run`.
+    """
+    table = FittedTable("QPU seconds by phase and group")
+    for name in ("phase", "group"):
+        table.add_column(name)
+    for name in ("executions", "one step", "the run", "share"):
+        table.add_column(name, justify="right")
+    total = plan["run"]["qpu_seconds"]
+    for share in plan["shares"]:
+        overhead = share["group"] is None
+        table.add_row(
+            "2 s a job" if overhead else share["phase"],
+            "" if overhead else share["group"],
+            "" if overhead else f"{share['executions']:,}",
+            _seconds(share["step_seconds"]) if share["step_seconds"] else "",
+            _seconds(share["qpu_seconds"]),
+            f"{100 * share['qpu_seconds'] / total:.1f} %",
+        )
+    return table
+
+
+def transpilation_table(program: Mapping[str, Any]) -> FittedTable:
+    """Return a table of where a template sits, and of what survives there.
+
+    Args:
+        program: The record of a program on a device.
+    """
+    helpers = program["helpers"]
+    rows = [
+        ("physical qubits", ", ".join(map(str, program["qubits"]))),
+        *([("and to route", ", ".join(map(str, helpers)))] if helpers else []),
+        ("two-qubit gates", f"{program['two_qubit_gates']:,}"),
+        ("depth", f"{program['depth']:,}"),
+        ("circuit", f"{1e6 * program['circuit_seconds']:.1f} us"),
+        ("template", f"{_bytes(program['template_bytes'])}, {program['parameters']:,} parameters"),
+        (
+            "signal that survives",
+            f"about {_percent(program['signal'])}: gates {_percent(program['gate_signal'])}, readout "
+            f"{_percent(program['readout_signal'])} (a crude estimate: every error is taken to destroy it)",
+        ),
+        *([("do not work", _broken(program["broken"]))] if program.get("broken") else []),
+    ]
+    return training_summary(rows, title="circuits after transpilation")
+
+
+def _broken(gates: Sequence[str]) -> str:
+    more = f" and {len(gates) - _SHOWN_GATES} more" if len(gates) > _SHOWN_GATES else ""
+    return "; ".join(gates[:_SHOWN_GATES]) + more
+
+
+def savings_table(savings: Sequence[Mapping[str, Any]]) -> FittedTable:
+    """Return a table of changes and the QPU seconds that each saves in the run.
+
+    Args:
+        savings: Records of savings.
+    """
+    table = FittedTable("what would make it cheaper, each alone")
+    table.add_column("saves", justify="right")
+    table.add_column("change")
+    table.add_column("price")
+    for saving in savings:
+        table.add_row(f"{_seconds(saving['qpu_seconds'])} s", saving["change"], saving["price"])
+    return table
+
+
+def _seconds(value: float) -> str:
+    return f"{value:,.1f}" if value >= 0.995 else f"{value:.2g}"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.0f} %" if value >= 0.1 else f"{100 * value:.2g} %"
+
+
+def _bytes(value: int) -> str:
+    if value < 1_000:
+        return f"{value} B"
+    return f"{value / 1e3:,.0f} kB" if value < 1_000_000 else f"{value / 1e6:,.1f} MB"

@@ -1,0 +1,116 @@
+"""An existing Dask cluster as a place to work: the only file that imports distributed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from qep_qiskit.core.errors import IdleClusterWarning, ResourceError
+from qep_qiskit.runs.pool import Pool
+from qep_qiskit.runs.workers import GO_ON, STOP, run_item, set_flag
+from qep_qiskit.core.warning_log import warn
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_SECONDS_TO_ANSWER = 5
+_AHEAD = 64
+# Global random generators and warnings belong to the process, and so does the work that uses them.
+_one_at_a_time = threading.Lock()
+
+
+@contextmanager
+def cluster_pool(address: str) -> Iterator[Pool]:
+    """Connect to a running scheduler.
+
+    Args:
+        address: Such as ``tcp://10.0.0.1:8786``.
+
+    Raises:
+        ResourceError: The package distributed is missing, or nobody answers at the address.
+    """
+    try:
+        from distributed import KilledWorker
+    except ImportError:
+        raise ResourceError(
+            "--scheduler: needs the package distributed; install it with pip install 'qep_qiskit[cluster]'"
+        ) from None
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it has to say is said here, in one line
+    client = _connected(address)
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    threads = sum(worker["nthreads"] for worker in workers.values())
+    if not workers:
+        warn(IdleClusterWarning, f"the cluster at {address} has no workers yet; waiting for some")
+    executor = client.get_executor()
+    try:
+        yield Pool(
+            executor=executor,
+            flag=_Flag(),
+            window=max(_AHEAD, 2 * threads),
+            workers=len(workers),
+            call=run_on_cluster,
+            lost=(KilledWorker,),
+            lost_line=f"the cluster at {address} lost workers or its scheduler (killed, or out of memory)",
+        )
+    finally:
+        executor.shutdown(wait=False)
+        client.close()
+
+
+class _Flag:
+    value = GO_ON
+
+
+def _connected(address: str) -> Client:
+    from distributed import Client
+    from distributed.comm import get_address_host_port
+
+    try:
+        get_address_host_port(address)  # a client that cannot even read its address leaves a thread behind
+        return Client(address, timeout=_SECONDS_TO_ANSWER, set_as_default=False)
+    except Exception as error:  # what is wrong with an address comes as many kinds
+        raise ResourceError(
+            f"--scheduler {address}: no Dask scheduler answers there ({type(error).__name__}); expected the address of "
+            "a running one, such as tcp://10.0.0.1:8786"
+        ) from error
+
+
+def run_on_cluster(work: Callable[[Item], Result], item: Item) -> Result:
+    """Do one piece of work on a worker of the cluster, one at a time in a process.
+
+    Raises:
+        WorkStopped: Nobody waits for it any longer.
+    """
+    with _one_at_a_time:
+        set_flag(_Wanted())
+        try:
+            return run_item(work, item)
+        finally:
+            set_flag(None)
+
+
+class _Wanted:
+    """Reads from the worker itself whether its task was cancelled, or the one who asked for it is gone."""
+
+    def __init__(self) -> None:
+        from distributed import get_worker
+
+        self._worker = get_worker()
+        self._key = self._worker.get_current_task()
+
+    @property
+    def value(self) -> int:
+        """Go on, or stop."""
+        task = self._worker.state.tasks.get(self._key)
+        return GO_ON if task is not None and task.state not in ("cancelled", "resumed") else STOP
+
+    @value.setter
+    def value(self, _: int) -> None:
+        raise AttributeError("only the scheduler cancels a task")

@@ -1,0 +1,83 @@
+"""The report of a run: weights by name, a summary, and the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from qep_qiskit.runs.folder import RunFolder
+from qep_qiskit.learning.state import TrainingState
+from qep_qiskit.runs.summary import write_numbers
+from qep_qiskit.network import Network
+from qep_qiskit.report.fitted_table import FittedTable
+from qep_qiskit.report.learning_curve import learning_curve
+from qep_qiskit.report.network_picture import network_picture
+from qep_qiskit.report.network_view import network_view
+from qep_qiskit.report.style import save_figure
+from qep_qiskit.report.tables import training_summary, value_with_error
+from qep_qiskit.tasks import Task
+
+
+_SEVERITIES = {"note": "note", "warning": "warning", "serious": "serious warning"}
+_PARTS = {"train": "train {} (mean over the last epoch)", "final_train": "train {} (final weights)", "test": "test {}"}
+
+
+def write_report(
+    folder: RunFolder,
+    name: str,
+    network: Network,
+    task: Task,
+    state: TrainingState,
+) -> FittedTable:
+    """Write weights, summary and figures into the folder of a run.
+
+    Args:
+        folder: The run.
+        name: Title of the figures.
+        network: What was trained.
+        task: For the names of the inputs.
+        state: At the end of the run.
+
+    Returns:
+        The summary as a table for the terminal.
+    """
+    records = folder.records()
+    summary = write_numbers(folder, network.layout.names, state)
+    save_figure(learning_curve(records, name), folder.path / "learning_curve.png")
+    view = network_view(network, state, task.train.input_names)
+    rows = [*_rows(summary), *_scaled_targets(task)]
+    if view is None:
+        rows.append(("network.png", "left out: not only ZZ, X and Z"))
+    else:
+        save_figure(network_picture(view, name), folder.path / "network.png")
+    return training_summary(rows, title=name)
+
+
+def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    warnings = summary["warnings"]
+    rows = [("epochs", str(summary["epochs"])), ("steps", str(summary["steps"]))]
+    for part, label in _PARTS.items():
+        errors = [name.removeprefix(f"{part}_") for name in summary if name.startswith(f"{part}_rmse_")]
+        for what in ("loss", "accuracy", *(name for name in errors if not name.endswith("_se"))):
+            value = summary.get(f"{part}_{what}")
+            if value is not None:
+                name = f"rms error of {what.removeprefix('rmse_')}" if what.startswith("rmse_") else what
+                rows.append((label.format(name), value_with_error(value, summary[f"{part}_{what}_se"])))
+    rows += [("shots", f"{summary['shots']:,}"), ("circuits", f"{summary['circuits']:,}")]
+    rows.append(("seconds", f"{summary['seconds']:.1f}"))
+    return rows + [(_SEVERITIES[found["severity"]], f"{found['kind']}: {found['diagnosis']}") for found in warnings]
+
+
+def _scaled_targets(task: Task) -> list[tuple[str, str]]:
+    """What became of the targets of a regression; losses are those of scaled targets."""
+    scaling = task.target_scaling
+    if scaling is None:
+        return []
+    scaled = task.train.targets
+    raw = task.in_units(scaled)
+    columns = enumerate(task.target_columns)
+    ranges = [
+        f"{name} {raw[:, k].min():.4g} to {raw[:, k].max():.4g} as {scaled[:, k].min():.3g} to {scaled[:, k].max():.3g}"
+        for k, name in columns
+    ]
+    return [("targets are scaled", f"{', '.join(ranges)}; losses are of scaled targets")]

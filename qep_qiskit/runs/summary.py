@@ -1,0 +1,82 @@
+"""The final numbers of a run, from its metrics: what a report shows and a table of many runs lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qep_qiskit.runs.warning_summary import closing
+from qep_qiskit.runs.folder import RunFolder
+from qep_qiskit.learning.state import TrainingState
+
+
+
+def write_numbers(folder: RunFolder, names: Sequence[str], state: TrainingState) -> dict[str, Any]:
+    """Write the weights and then the summary of a finished run; who finds the summary finds all of it.
+
+    Args:
+        folder: The run.
+        names: Of the weights.
+        state: At the end.
+
+    Returns:
+        The summary.
+    """
+    pairs = zip(names, state.initial_weights.tolist(), state.weights.tolist(), strict=True)
+    folder.write_json("weights.json", {weight: {"start": start, "end": end} for weight, start, end in pairs})
+    summary = run_summary(folder.records(), state)
+    folder.write_json("summary.json", summary)
+    return summary
+
+
+def run_summary(records: Sequence[Mapping[str, Any]], state: TrainingState) -> dict[str, Any]:
+    """Final and best numbers of a run.
+
+    The best of many noisy losses is better than the network that gave it; compare runs by it only where they have
+    equally many epochs.
+
+    Args:
+        records: The metrics.
+        state: At the end.
+    """
+    epochs = [record for record in records if record["event"] == "epoch"]
+    last: Mapping[str, Any] = epochs[-1] if epochs else {}
+    kept = [f"{part}_{what}" for part in ("train", "test") for what in ("loss", "loss_se", "accuracy", "accuracy_se")]
+    return {
+        "epochs": state.epoch,
+        "steps": state.step,
+        "shots": state.shots,
+        "circuits": state.circuits,
+        "seconds": round(state.seconds, 1),
+        **{name: last.get(name) for name in kept},
+        **{name: last[name] for name in last if name.startswith(("final_train_", "test_rmse_"))},
+        **_worst(records, "contrast_error", "discarded_weight"),
+        **_best(epochs, "train_loss", 1),
+        **_best(epochs, "train_accuracy", -1),
+        **_best(epochs, "test_loss", 1),
+        **_best(epochs, "test_accuracy", -1),
+        "warnings": _warnings(state),
+    }
+
+
+def _warnings(state: TrainingState) -> list[dict[str, Any]]:
+    """Those of the run, the more severe first, each with a sentence that says what it comes to."""
+    told = closing(state.warnings, max(1, state.epoch))
+    return [{**found, "diagnosis": own.sentence} for found, own in zip(state.warnings.summary(), told, strict=True)]
+
+
+def _worst(records: Sequence[Mapping[str, Any]], *names: str) -> dict[str, Any]:
+    """The largest of numbers that say how wrong a gradient may be, where steps know them."""
+    known = {name: [record[name] for record in records if record.get(name) is not None] for name in names}
+    return {f"worst_{name}": max(values) for name, values in known.items() if values}
+
+
+def _best(epochs: Sequence[Mapping[str, Any]], name: str, sign: int) -> dict[str, Any]:
+    """The best value over the epochs with its error and its epoch, the first of equals; None where never measured."""
+    known = [record for record in epochs if record.get(name) is not None]
+    best: Mapping[str, Any] = min(known, key=lambda record: sign * record[name]) if known else {}
+    return {
+        f"best_{name}": best.get(name),
+        f"best_{name}_se": best.get(f"{name}_se"),
+        f"best_{name}_epoch": best.get("epoch"),
+    }

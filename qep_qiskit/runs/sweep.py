@@ -1,0 +1,235 @@
+"""A sweep: the points of a grid, each trained in a run folder of its own, and one table of all.
+
+The folder of a sweep:
+
+sweep.json        the grid and a fingerprint of every point's configuration
+runs/<point>/     the run of a point, like any other
+results.csv       a row for each point: every configuration value beside every result (or .parquet)
+epochs.csv        a row for each point and epoch
+
+What is finished is read from the run folders themselves: a sweep has no second memory that could differ from them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qep_qiskit.config import build, check_config
+from qep_qiskit.core.errors import FolderBusyError, QepError, RunFolderError
+from qep_qiskit.learning import Callback
+from qep_qiskit.runs.folder import RunFolder
+from qep_qiskit.runs.summary import write_numbers
+from qep_qiskit.runs.grid import GridPoint
+from qep_qiskit.runs.points import Point, Progress, Row, run_points
+from qep_qiskit.runs.pool import Pool
+from qep_qiskit.runs.sweep_folder import SweepFolder
+from qep_qiskit.runs.table import TableFormat, write_table
+from qep_qiskit.runs.training import StopWhereWanted, is_finished, kept_config, load_matching_state, start_run, trainer_in
+from qep_qiskit.runs.workers import WorkStopped
+
+
+_SECONDS_FOR_A_LOCK = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepResult:
+    """What a sweep found.
+
+    Args:
+        rows: One for each point: its name, every configuration value, how it ended and its results.
+        results: The table of these rows.
+        epochs: The table of all epochs.
+    """
+
+    rows: list[Row]
+    results: Path
+    epochs: Path
+
+    @property
+    def failed(self) -> list[Row]:
+        """Rows of points that gave an error."""
+        return [row for row in self.rows if row["status"] == "failed"]
+
+
+def run_sweep(
+    folder: SweepFolder,
+    points: Sequence[GridPoint],
+    pool: Pool,
+    table_format: TableFormat = "csv",
+    progress: Callable[[Progress], None] | None = None,
+) -> SweepResult:
+    """Train every point that is not finished, and write the tables.
+
+    The tables are also written when the sweep is stopped, with the points that are finished by then.
+
+    Args:
+        folder: Of the sweep, with its grid in it, locked.
+        points: The grid.
+        pool: Where runs are trained.
+        table_format: Of the tables.
+        progress: Called after every point.
+
+    Raises:
+        StudyStopped: By Ctrl-C; every run is kept as far as it went.
+        WorkerLostError: A worker died; likewise.
+    """
+    tasks = [_task(folder, point) for point in points]
+    store = FinishedRuns()
+    try:
+        found = run_points(tasks, train_point, store, pool, progress, keep_going=True)
+    except BaseException:
+        known = [rows[0] for task in tasks if (rows := store.rows_of(task)) is not None]
+        _write_tables(folder, points, known, table_format)
+        raise
+    return _write_tables(folder, points, found, table_format)
+
+
+def _task(folder: SweepFolder, point: GridPoint) -> Point:
+    return {"key": point.name, "folder": str(folder.run_path(point.name)), "config": point.config.resolved()}
+
+
+def train_point(point: Point) -> Row:
+    """Train the run of a point, from the start or from where it was stopped. Runs in a worker.
+
+    Args:
+        point: ``key``, ``folder`` (absolute) and ``config`` (resolved).
+
+    Returns:
+        The summary of the run.
+
+    Raises:
+        QepError: The run fails.
+        WorkStopped: A stop was wanted.
+    """
+    return trained_run(point)
+
+
+def trained_run(point: Point, watching: Callable[[RunFolder], Sequence[Callback]] = lambda _: ()) -> Row:
+    """The same, with callbacks of the run folder's own."""
+    with warnings.catch_warnings():  # counted in the summary; nobody would see them in a worker
+        warnings.simplefilter("ignore")
+        return {"key": point["key"], **_trained(point, watching)}
+
+
+def _trained(point: Point, watching: Callable[[RunFolder], Sequence[Callback]]) -> dict[str, Any]:
+    path = Path(point["folder"])
+    folder = _opened(path, point)
+    with _locked_with_retries(folder):
+        experiment = build(check_config(kept_config(folder), f"{path}/config.json"), folder.task())
+        state = load_matching_state(folder, experiment)
+        if state is None or not is_finished(state, experiment):
+            trainer = trainer_in(folder, experiment, state, watchers=(*watching(folder), StopWhereWanted()))
+            if trainer.run() == "stopped":
+                raise WorkStopped
+            state = trainer.state
+        return write_numbers(folder, experiment.network.layout.names, state)
+
+
+def _opened(path: Path, point: Point) -> RunFolder:
+    """The folder of a point's run; a new one appears whole, or not at all."""
+    if not path.exists():
+        fresh = path.with_name(f".{path.name}.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        start_run(fresh, build(check_config(point["config"], point["key"])))
+        os.replace(fresh, path)
+    folder = RunFolder.open(path)
+    if kept_config(folder) != point["config"]:
+        raise RunFolderError(
+            f"{path}/config.json: holds another configuration than the sweep; remove the folder, or give another --out"
+        )
+    return folder
+
+
+@contextmanager
+def _locked_with_retries(folder: RunFolder) -> Iterator[None]:
+    """A worker of a cluster that lost its sweep needs a moment to notice it and let go."""
+    give_up_at = time.monotonic() + _SECONDS_FOR_A_LOCK
+    while True:
+        lock = folder.locked()
+        try:
+            lock.__enter__()
+            break
+        except FolderBusyError:
+            if time.monotonic() > give_up_at:
+                raise
+            time.sleep(0.5)
+    try:
+        yield
+    finally:
+        lock.__exit__(None, None, None)
+
+
+class FinishedRuns:
+    """The run folders as a `Store`: a point is finished where its folder holds its configuration and a summary."""
+
+    def rows_of(self, point: Point) -> list[Row] | None:
+        """The summary in the folder of a point, or None."""
+        folder = RunFolder(Path(point["folder"]))
+        summary = folder.summary()
+        if summary is None:
+            return None
+        try:
+            matches = kept_config(folder) == point["config"]
+        except QepError:
+            return None
+        return [{"key": point["key"], **summary}] if matches else None
+
+    def keep(self, point: Point, rows: list[Row]) -> None:
+        """Nothing to do: the run has written it."""
+
+
+def _write_tables(
+    folder: SweepFolder, points: Sequence[GridPoint], found: Sequence[Row], table_format: TableFormat
+) -> SweepResult:
+    by_name = {row["key"]: row for row in found}
+    ended = [point for point in points if point.name in by_name]
+    rows = [_result_row(point, by_name[point.name]) for point in ended]
+    epochs = [row for point in ended for row in _epoch_rows(point, RunFolder(folder.run_path(point.name)))]
+    result = SweepResult(
+        rows=rows,
+        results=folder.path / f"results.{table_format}",
+        epochs=folder.path / f"epochs.{table_format}",
+    )
+    write_table(result.results, _with_all_estimates(rows))
+    write_table(result.epochs, epochs)
+    return result
+
+
+def _result_row(point: GridPoint, found: Row) -> Row:
+    """Every configuration value, then how it ended, then every result."""
+    results = {name: value for name, value in found.items() if name not in ("key", "failed", "warnings")}
+    if found.get("warnings"):
+        results["warnings"] = "; ".join(f"{one['kind']}: {one['diagnosis']}" for one in found["warnings"])
+    ending = {"status": "failed" if "failed" in found else "finished", "error": found.get("failed")}
+    return {"point": point.name, **_flat(point.config.resolved()), **ending, **results}
+
+
+def _with_all_estimates(rows: Sequence[Row]) -> list[Row]:
+    """Columns of the configuration of all rows before the first column of results, whichever row has which."""
+    first = [name for row in rows for name in list(row)[: list(row).index("status")]]
+    return [dict.fromkeys(dict.fromkeys(first)) | row for row in rows]
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> Row:
+    """Sections as dotted keys."""
+    flat: Row = {}
+    for key, value in content.items():
+        if isinstance(value, dict) and value:
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _epoch_rows(point: GridPoint, run: RunFolder) -> Iterator[Row]:
+    for record in run.records():
+        if record["event"] == "epoch":
+            yield {"point": point.name, **point.swept, **{key: record[key] for key in record if key != "event"}}

@@ -1,0 +1,146 @@
+"""The folder of a sweep: whose grid it holds, and whether another call of the command goes on with the same one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qep_qiskit.core.errors import FolderBusyError, RunFolderError
+from qep_qiskit.core.files import hold, write_atomically
+from qep_qiskit.runs.grid import GridPoint, value_text
+from qep_qiskit.runs.training import versions
+
+
+_GRID, _LOCK = "sweep.json", "sweep.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class SweepFolder:
+    """Paths, and the grid that the folder belongs to.
+
+    Args:
+        path: The folder; absolute, because workers elsewhere are told of it.
+    """
+
+    path: Path
+
+    def run_path(self, name: str) -> Path:
+        """The run folder of a point."""
+        return self.path / "runs" / name
+
+    def check(self, points: Sequence[GridPoint]) -> None:
+        """Make sure that the folder is new, or holds a part of this grid. Nothing is written.
+
+        Raises:
+            RunFolderError: It holds another sweep, one with other settings or data, or something else.
+        """
+        try:
+            there = sorted(item.name for item in self.path.iterdir()) if self.path.exists() else []
+        except OSError as error:
+            raise RunFolderError(f"{self.path}: the folder of the sweep cannot be read ({error.strerror})") from error
+        if not set(there) - {_LOCK, f".{_GRID}.tmp"}:
+            return
+        if _GRID not in there:
+            raise RunFolderError(
+                f"{self.path}: exists already and is not the folder of a sweep; give another with --out"
+            )
+        self._compare(self._kept(), points)
+
+    def _kept(self) -> dict[str, Any]:
+        try:
+            kept = json.loads((self.path / _GRID).read_bytes())
+            return {name: kept[name] for name in ("over", "points", "config", "files")}
+        except OSError as error:
+            raise RunFolderError(f"{self.path / _GRID}: cannot be read ({error.strerror})") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunFolderError(f"{self.path / _GRID}: is damaged; give another folder with --out") from error
+
+    def _compare(self, kept: Mapping[str, Any], points: Sequence[GridPoint]) -> None:
+        asked = {point.name: _fingerprint(point.config.resolved()) for point in points}
+        if not set(kept["points"]) <= set(asked):
+            grid = " ".join(f"--over {key}={','.join(map(value_text, some))}" for key, some in kept["over"].items())
+            raise RunFolderError(
+                f"{self.path}: holds the sweep {grid}; give all its values (more may be added), or another folder with "
+                "--out"
+            )
+        changed = next((name for name, mark in kept["points"].items() if asked[name] != mark), None)
+        if changed is not None:
+            raise RunFolderError(
+                f"{self.path}: its sweep was begun with {self._difference(kept, points)}; "
+                "give the same settings, or another folder with --out"
+            )
+        for file, mark in _data_files(points).items():
+            if kept["files"].get(file, mark) != mark:
+                raise RunFolderError(
+                    f"{file}: is not what it was when the sweep in {self.path} began; give another --out"
+                )
+
+    @staticmethod
+    def _difference(kept: Mapping[str, Any], points: Sequence[GridPoint]) -> str:
+        """The first key that the kept configuration has otherwise."""
+        name = next(iter(kept["points"]))
+        now: Any = next(point.config.resolved() for point in points if point.name == name)
+        path: list[str] = []
+        before: Any = kept["config"]
+        while isinstance(before, dict) and isinstance(now, dict):
+            key = next((key for key in {**before, **now} if before.get(key) != now.get(key)), None)
+            if key is None:
+                return "another configuration"
+            path, before, now = [*path, key], before.get(key), now.get(key)
+        return f"{'.'.join(path)} = {json.dumps(before)}, not {json.dumps(now)}"
+
+    @contextmanager
+    def at_work(self, points: Sequence[GridPoint]) -> Iterator[None]:
+        """Make the folder or take it up again, and hold it for this process.
+
+        Raises:
+            RunFolderError: It cannot be written, another process is at work in it, or it holds something else.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = hold(self.path / _LOCK)
+        except BlockingIOError as error:
+            raise FolderBusyError(f"{self.path}: another process is working in this folder") from error
+        except OSError as error:
+            raise RunFolderError(
+                f"{self.path}: the folder of the sweep cannot be written ({error.strerror})"
+            ) from error
+        with lock:
+            self.check(points)
+            self._write(points)
+            (self.path / "runs").mkdir(exist_ok=True)
+            yield
+
+    def _write(self, points: Sequence[GridPoint]) -> None:
+        over = {key: _in_order(point.swept[key] for point in points) for key in points[0].swept}
+        content = versions() | {
+            "over": over,
+            "points": {point.name: _fingerprint(point.config.resolved()) for point in points},
+            "config": points[0].config.resolved(),
+            "files": _data_files(points),
+        }
+        write_atomically(self.path / _GRID, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def _in_order(values: Iterator[Any]) -> list[Any]:
+    """Each value once."""
+    found: list[Any] = []
+    for value in values:
+        if value not in found:
+            found.append(value)
+    return found
+
+
+def _fingerprint(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _data_files(points: Sequence[GridPoint]) -> dict[str, str]:
+    """The files that points read, with a hash: runs that begin later must find the same rows."""
+    files = dict.fromkeys(file for point in points for file in point.config.task.files)
+    return {file: hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files}

@@ -1,0 +1,101 @@
+"""One tidy table as a file: CSV for everybody, Parquet for large ones."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import Any, Literal
+
+from qep_qiskit.core.errors import ConfigError, ResourceError, RunFolderError
+from qep_qiskit.core.files import write_atomically
+
+
+TableFormat = Literal["csv", "parquet"]
+
+
+def require_table_format(name: str) -> None:
+    """Find out whether tables of a format can be written, before there is anything to write.
+
+    Raises:
+        ConfigError: There is no such format.
+        ResourceError: The package that writes it is missing.
+    """
+    if name not in ("csv", "parquet"):
+        raise ConfigError(f"expected a table in csv or parquet, got '{name}'")
+    if name == "parquet":
+        try:
+            import pyarrow.parquet  # noqa: F401
+        except ImportError:
+            raise ResourceError(
+                "a table in Parquet needs the package pyarrow; install it with pip install 'qep_qiskit[parquet]', or "
+                "write csv"
+            ) from None
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows atomically; the ending of the file's name says how.
+
+    Columns are in the order in which the rows first name them. None, and a column that a row does not name, are empty;
+    floats keep all their digits; lists and tables are JSON texts. A column of a Parquet file whose values are of
+    several kinds is text.
+
+    Args:
+        path: Ends in ``.csv`` or ``.parquet``.
+        rows: Plain values by column.
+
+    Raises:
+        ConfigError: The ending is another one.
+        ResourceError: The package that writes the format is missing.
+        RunFolderError: The file cannot be written.
+    """
+    kind = path.suffix.removeprefix(".")
+    require_table_format(kind)
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    content = (_csv if kind == "csv" else _parquet)(
+        columns, [[_plain(row.get(name)) for name in columns] for row in rows]
+    )
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise RunFolderError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _plain(value: Any) -> bool | int | float | str | None:
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    return json.dumps(value) if isinstance(value, list | tuple | dict) else value
+
+
+def _csv(columns: Sequence[str], cells: Sequence[Sequence[Any]]) -> bytes:
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([[_as_text(cell) for cell in row] for row in cells])
+    return text.getvalue().encode()
+
+
+def _as_text(cell: Any) -> str:
+    if cell is None:
+        return ""
+    return str(cell).lower() if isinstance(cell, bool) else str(cell)
+
+
+def _parquet(columns: Sequence[str], cells: Sequence[Sequence[Any]]) -> bytes:
+    import pyarrow
+    import pyarrow.parquet
+
+    arrays = [pyarrow.array(_of_one_kind([row[place] for row in cells])) for place in range(len(columns))]
+    buffer = BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(arrays, names=list(columns)), buffer)
+    return buffer.getvalue()
+
+
+def _of_one_kind(cells: Sequence[Any]) -> list[Any]:
+    """Whole numbers beside others become floats; any other mixture becomes text."""
+    kinds = {type(cell) for cell in cells if cell is not None}
+    if kinds == {int, float}:
+        return [None if cell is None else float(cell) for cell in cells]
+    return list(cells) if len(kinds) < 2 else [None if cell is None else _as_text(cell) for cell in cells]

@@ -1,0 +1,93 @@
+"""What the warnings of a run come to: a sentence for each kind and cause, from its counts by epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qep_qiskit.core import errors
+from qep_qiskit.core.errors import Severity, UntrustedGradientWarning
+from qep_qiskit.core.warning_log import WarningCount, WarningLog
+
+
+_UNITS = {
+    "BranchJumpWarning": "samples",
+    "FloppyModesWarning": "samples",
+    "NudgeBeyondGapWarning": "samples",
+    "DeadGradientWarning": "steps",
+    "NoisyGradientWarning": "steps",
+    "CoarseTrotterWarning": "states",
+    "DegenerateGroundStateWarning": "states",
+    "ReversedDriverWarning": "states",
+    "UnconvergedWarning": "states",
+    "UnresolvedContrastWarning": "steps",
+}
+_OF_WINDOWS = ("DeadGradientWarning", "NoisyGradientWarning")  # of steps that may have begun in earlier epochs
+_FEW = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """One kind and cause of warning at the end of a run.
+
+    Args:
+        severity: The highest that it was given with.
+        kind: Name of its class.
+        sentence: How often, when, and what that means for the result.
+    """
+
+    severity: Severity
+    kind: str
+    sentence: str
+
+
+def closing(log: WarningLog, epochs: int) -> list[Closing]:
+    """What the warnings of a run come to, the more severe first.
+
+    Args:
+        log: The warnings.
+        epochs: Epochs of the run, the one under way included.
+    """
+    return [Closing(severity=count.severity, kind=count.kind, sentence=_sentence(count, epochs)) for count in log.given]
+
+
+def _sentence(count: WarningCount, epochs: int) -> str:
+    if count.once or count.first_step is None:
+        return count.detail or count.text
+    what = count.text.partition(";")[0] if count.quiet else ""  # nobody has read the text
+    told = "; ".join(part for part in (f"{_how_many(count)}{_when(count, epochs)}", _meaning(count, epochs)) if part)
+    return f"{what}: {told}" if what else told
+
+
+def _how_many(count: WarningCount) -> str:
+    unit = _UNITS.get(count.kind, "times" if not count.of else "cases")
+    if not count.of:
+        return f"{count.affected} {unit}"
+    share = count.affected / count.of
+    return f"{count.affected} of {count.of} {unit} ({100 * share:.2g} %)"
+
+
+def _when(count: WarningCount, epochs: int) -> str:
+    last, seen = max(count.by_epoch), len(count.by_epoch)
+    if epochs < 2:
+        return ""
+    if count.kind in _OF_WINDOWS:
+        return f", up to epoch {last + 1} of {epochs}"
+    if seen == 1 and seen < epochs:
+        return f", in epoch {last + 1} of {epochs}"
+    if last + 1 < epochs:
+        return f", all in the first {last + 1} of {epochs} epochs"
+    return f", in {'all' if seen == epochs else seen} of {epochs} epochs, up to the last"
+
+
+def _meaning(count: WarningCount, epochs: int) -> str:
+    """Only of what speaks against gradients: whether the last weights rest on them."""
+    kind = getattr(errors, count.kind, UntrustedGradientWarning)
+    if count.severity == "note" or not issubclass(kind, UntrustedGradientWarning):
+        return ""
+    clean = epochs - 1 - max(count.by_epoch)
+    if clean:
+        since = "the epoch" if clean == 1 else f"the {clean} epochs"
+        return f"{since} since then had none, so the last steps do not rest on it"
+    if count.of and count.affected < _FEW * count.of:
+        return "few enough to matter little"
+    return "the final weights rest on such gradients"

@@ -1,0 +1,120 @@
+"""Phases of the cluster-Ising ring: a task whose inputs are the couplings of a quantum system.
+
+    H = g_ZXZ sum Z X Z - g_ZZ sum Z Z - g_X sum X ,      all g >= 0,  g_ZXZ + g_ZZ + g_X = 4
+
+As free fermions its phases are the numbers of zeros of g_ZXZ z^2 - g_ZZ z + g_X inside the unit circle: one where
+g_ZZ > 2 (ferromagnet), else two where g_ZXZ > g_X (cluster state, protected by symmetry), else none (paramagnet).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.tasks.assembly import TaskOptions, dataset_from_table
+from qep_qiskit.tasks.dataset import Task
+from qep_qiskit.tasks.scaling import Scaling
+from qep_qiskit.tasks.table import RawTable
+
+PHASES = ("cluster", "ferromagnet", "paramagnet")
+TOTAL = 4.0
+
+
+def cluster_phases(
+    num_samples: int, generator: np.random.Generator, patches: Sequence[Sequence[float]] | None = None
+) -> RawTable:
+    """Random points of the phase diagram, with the phase that each is in.
+
+    Args:
+        num_samples: How many points, at least 1.
+        generator: Draws them.
+        patches: Squares to draw from, each as g_X and g_ZZ of its centre and its width; by default points are drawn
+            uniformly from the whole triangle.
+
+    Returns:
+        Inputs g_ZXZ, g_ZZ, g_X; labels "cluster", "ferromagnet", "paramagnet".
+
+    Raises:
+        ConfigError: There are no samples, or a patch has not three numbers or leaves the triangle.
+    """
+    if num_samples < 1:
+        raise ConfigError(f"num_samples: expected at least 1, got {num_samples}")
+    if patches is None:
+        # Gaps between sorted uniform numbers are uniform on the simplex.
+        cuts = np.sort(generator.uniform(0.0, TOTAL, (num_samples, 2)), axis=1)
+        couplings = np.diff(cuts, axis=1, prepend=0.0, append=TOTAL)
+    else:
+        couplings = _in_patches(num_samples, generator, patches)
+    return RawTable(
+        inputs=couplings,
+        input_names=("g_ZXZ", "g_ZZ", "g_X"),
+        labels=tuple(PHASES[index] for index in _phase_of(couplings)),
+        label_column="phase",
+    )
+
+
+def phase_diagram_task(
+    num_samples: int = 2000,
+    test_size: int = 200,
+    *,
+    seeds: Seeds,
+    patches: Sequence[Sequence[float]] | None = None,
+    **options: Unpack[TaskOptions],
+) -> Task:
+    """Recognising phases, inputs not scaled and targets one-hot by default.
+
+    Args:
+        num_samples: Points to train on.
+        test_size: Points of the whole triangle kept aside; at least 1.
+        seeds: Draws the points.
+        patches: Where points to train on are drawn, see `cluster_phases`.
+        **options: See `TaskOptions`.
+
+    Raises:
+        ConfigError: An option is out of range.
+    """
+    raw = cluster_phases(num_samples, seeds.generator("phases", "train"), patches)
+    kept_aside = cluster_phases(test_size, seeds.generator("phases", "test"))
+    scaling = Scaling.fit(raw.inputs, options.get("scaling", "none"), options.get("input_scale", 1.0))
+    amplitude, encoding = options.get("amplitude", 0.8), options.get("encoding", "one_hot")
+    train, test = (
+        dataset_from_table(
+            table, scaling=scaling, classes=PHASES, num_targets=len(PHASES), amplitude=amplitude, encoding=encoding
+        )
+        for table in (raw, kept_aside)
+    )
+    return Task(
+        name="phases",
+        train=train,
+        test=test,
+        scaling=scaling,
+        label_column=raw.label_column,
+        amplitude=amplitude,
+        encoding=encoding,
+    )
+
+
+def _in_patches(num_samples: int, generator: np.random.Generator, patches: Sequence[Sequence[float]]) -> NDArray:
+    """Points of squares, each as likely as the others."""
+    for patch in patches:
+        fits = len(patch) == 3 and min(patch) >= 0 and min(patch[:2]) >= patch[2] / 2
+        if not fits or patch[0] + patch[1] + patch[2] > TOTAL:
+            raise ConfigError(
+                f"patches: expected g_X, g_ZZ and a width, of a square inside g_X + g_ZZ <= 4, got {list(patch)}"
+            )
+    if not patches:
+        raise ConfigError("patches: expected at least one; leave the key out to draw from the whole triangle")
+    chosen = np.array(patches, dtype=float)[generator.integers(len(patches), size=num_samples)]
+    points = chosen[:, :2] + chosen[:, 2:] * generator.uniform(-0.5, 0.5, (num_samples, 2))
+    return np.column_stack([TOTAL - points.sum(axis=1), points[:, 1], points[:, 0]])
+
+
+def _phase_of(couplings: NDArray) -> NDArray[np.int64]:
+    """Index of the phase, of couplings g_ZXZ, g_ZZ, g_X of shape (samples, 3)."""
+    g_zxz, g_zz, g_x = couplings.T
+    return np.where(g_zz >= TOTAL / 2, 1, np.where(g_zxz > g_x, 0, 2))
