@@ -28,7 +28,7 @@ class SignalBatch:
         fluctuations: Shape (samples, columns, outputs), covariance of the free means of columns and outputs; zero
             where the free batch does not read the term of a column.
         output_covariance: Shape (samples, outputs, outputs), of the measured outputs.
-        terms: Shape (samples, outputs), the measured outputs.
+        outputs: Shape (samples, outputs), the measured outputs.
         moved: Shape (columns, outputs), whether the term of a column does not commute with the output, or may not.
         gain: Expected ratio of minus the response to the fluctuations, or None where nothing is known of it.
         shots: Variance of the outputs in one shot over that of their means, where a gain is expected.
@@ -40,7 +40,7 @@ class SignalBatch:
     covariance: NDArray[np.float64]
     fluctuations: NDArray[np.float64]
     output_covariance: NDArray[np.float64]
-    terms: NDArray[np.float64]
+    outputs: NDArray[np.float64]
     moved: NDArray[np.bool_]
     gain: float | None
     shots: float
@@ -65,7 +65,7 @@ class SignalBatch:
             covariance=self.covariance[rows],
             fluctuations=self.fluctuations[rows],
             output_covariance=self.output_covariance[rows],
-            terms=self.terms[rows],
+            outputs=self.outputs[rows],
         )
 
 
@@ -106,7 +106,7 @@ def signal_batch(
         covariance=covariance,
         fluctuations=fluctuations,
         output_covariance=first.output_covariance,
-        terms=first.outputs,
+        outputs=first.outputs,
         moved=_moved(hamiltonian)[plan.terms],
         gain=gain,
         shots=shots,

@@ -112,7 +112,7 @@ def _bending(batch: SignalBatch, betas: NDArray, stencil: NDArray) -> tuple[floa
     if batch.gain is None or not batch.gain > 0.0 or abs(float(stencil @ betas) - 1.0) > _ROUNDING:
         return 1.0, ones  # nothing is expected, or the stencil is no derivative
     half = batch.shots / batch.gain
-    mean = np.einsum("so,so->s", batch.signals, batch.terms)[:, None]
+    mean = np.einsum("so,so->s", batch.signals, batch.outputs)[:, None]
     square = batch.shots * np.einsum("so,sop,sp->s", batch.signals, batch.output_covariance, batch.signals)[:, None]
 
     def contrast(scale: float) -> NDArray:

@@ -35,7 +35,7 @@ def test_saturation_of_one_spin_is_exact(kind):
         covariance=np.ones((1, 1, 1)),
         fluctuations=np.zeros((1, 1, 1)),
         output_covariance=np.array([[[variance / shots]]]),
-        words=np.array([[mean]]),
+        outputs=np.array([[mean]]),
         moved=np.ones((1, 1), dtype=bool),
         gain=shots / energy,
         shots=shots,
