@@ -21,7 +21,7 @@ from qep_qiskit.budget.points import setting_of, setting_point
 from qep_qiskit.budget.setup import setup_of
 from qep_qiskit.budget.study import GradientStudy, Study
 from qep_qiskit.config.schema_budget import BudgetConfig
-from qep_qiskit.runs.pool import open_pool
+from qep_qiskit.runs.processes import open_pool
 
 CONFIG = Path(__file__).parents[1] / "configs" / "antiferromagnet.toml"
 SHOTS = [10, 100, 1000, 10_000, 100_000]

@@ -38,7 +38,7 @@ from qep_qiskit.config.section import parsed_shots
 from qep_qiskit.continuous.grid_network import GridNetwork
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.runs.points import Point, Row
-from qep_qiskit.runs.pool import open_pool
+from qep_qiskit.runs.processes import open_pool
 from qep_qiskit.runs.table import require_table_format, write_table
 from qep_qiskit.runs.warned_points import warned_runs, warned_sentences
 

@@ -16,7 +16,7 @@ from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.report.tables import grid_table
 from qep_qiskit.runs.averages import averaged
 from qep_qiskit.runs.grid import check_points, grid, parse_axis
-from qep_qiskit.runs.pool import open_pool
+from qep_qiskit.runs.processes import open_pool
 from qep_qiskit.runs.sweep import SweepResult, run_sweep
 from qep_qiskit.runs.sweep_folder import SweepFolder
 from qep_qiskit.runs.table import require_table_format

@@ -10,7 +10,6 @@ from typing import Any
 from qep_qiskit.runs.points import Row
 
 
-
 def averaged(rows: Sequence[Mapping[str, Any]], by: Sequence[str], columns: Sequence[str]) -> list[Row]:
     """Group rows and average them.
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import time
 
-from qep_qiskit.device.ledger import JobLedger
 from qep_qiskit.core.files import LineFile
-from qep_qiskit.runs.folder import RunFolder
+from qep_qiskit.device.ledger import JobLedger
 from qep_qiskit.learning.trainer import Outcome, Record, Trainer
-
+from qep_qiskit.runs.folder import RunFolder
 
 
 class MetricsFile:

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from qep_qiskit.core.errors import IdleClusterWarning, ResourceError
+from qep_qiskit.core.warning_log import warn
 from qep_qiskit.runs.pool import Pool
 from qep_qiskit.runs.workers import GO_ON, STOP, run_item, set_flag
-from qep_qiskit.core.warning_log import warn
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -26,7 +26,6 @@ from qep_qiskit.core.files import hold, write_atomically
 from qep_qiskit.learning.state import TrainingState, load_state, save_state
 from qep_qiskit.tasks import Task, load_task, save_task
 
-
 _LOCK = "run.lock"
 
 

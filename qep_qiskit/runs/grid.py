@@ -17,7 +17,6 @@ from qep_qiskit.config.build_local_device import resolved_config
 from qep_qiskit.config.load import parse_override
 from qep_qiskit.core.errors import ConfigError, QepError
 
-
 _MOST_POINTS = 100_000
 _LONGEST_VALUE = 32
 _LONGEST_NAME = 150

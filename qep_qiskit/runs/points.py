@@ -17,7 +17,6 @@ from qep_qiskit.core.errors import QepError, RunFolderError, WorkerLostError
 from qep_qiskit.core.files import Hold, LineFile, hold
 from qep_qiskit.runs.pool import Pool, StudyStopped
 
-
 Point = Mapping[str, Any]
 """Plain data with a unique text under ``key``: everything that its result depends on."""
 Row = dict[str, Any]

@@ -6,53 +6,31 @@ workers there are; only the order in which it comes does.
 
 from __future__ import annotations
 
-import ctypes
-import multiprocessing
-import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from qep_qiskit.core.errors import ConfigError, WorkerLostError
-from qep_qiskit.runs.workers import AT_ONCE, GO_ON, STOP, StopFlag, WorkStopped, begin_worker, run_item, set_flag
-
+from qep_qiskit.core.errors import WorkerLostError
+from qep_qiskit.runs.workers import AT_ONCE, GO_ON, STOP, StopFlag, WorkStopped, run_item
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _SECONDS_BETWEEN_CHECKS = 0.5
-_MOST_JOBS = 61 if sys.platform == "win32" else 1000  # what Windows waits for at once
-# One thread a worker: more fight over the cores, and sums that threads share out round differently. Aer sets the number
-# of its threads itself, so there the limit counts.
-_ONE_THREAD = {
-    "OMP_NUM_THREADS": "1",
-    "OMP_THREAD_LIMIT": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "VECLIB_MAXIMUM_THREADS": "1",
-    "RAYON_NUM_THREADS": "1",
-    "QISKIT_PARALLEL": "FALSE",
-}
 
 
 class StudyStopped(KeyboardInterrupt):
     """Ctrl-C (or a termination) was heeded: what was under way has ended and what was done is kept."""
 
 
-@dataclass(slots=True)
-class _Flag:
-    value: int = GO_ON
-
-
 @dataclass(kw_only=True, eq=False)
 class Pool:
-    """Hands out work; made by `open_pool`.
+    """Hands out work; made by `qep_qiskit.runs.processes.open_pool`.
 
     Args:
         executor: Where work runs.
@@ -153,96 +131,6 @@ class Pool:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-class _Here(Executor):
-    """Runs everything in the calling process, when it is submitted."""
-
-    def submit(self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Future[Result]:
-        future: Future[Result] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-
-@contextmanager
-def open_pool(jobs: int | None = None, scheduler: str | None = None) -> Iterator[Pool]:
-    """Get ready to work on many things at once.
-
-    Args:
-        jobs: Worker processes, each with one thread for linear algebra; as many as there are cores by default. With 1
-            everything runs in the calling process.
-        scheduler: Address of a running Dask scheduler, such as ``tcp://10.0.0.1:8786``, instead of processes.
-
-    Raises:
-        ConfigError: Both are given, or the number of jobs is not positive or too large.
-        ResourceError: The package distributed is missing, or nobody answers at the address.
-    """
-    if scheduler is not None:
-        if jobs is not None:
-            raise ConfigError(
-                "--jobs: goes with processes on this machine, not with --scheduler; leave one of them out"
-            )
-        from qep_qiskit.runs.cluster import cluster_pool
-
-        with cluster_pool(scheduler) as pool:
-            yield pool
-        return
-    jobs = min(_cores(), _MOST_JOBS) if jobs is None else jobs
-    if not 1 <= jobs <= _MOST_JOBS:
-        side = "at least 1" if jobs < 1 else f"at most {_MOST_JOBS}"
-        raise ConfigError(f"--jobs: expected {side}, got {jobs}")
-    with _pool_here() if jobs == 1 else _pool_of_processes(jobs) as pool:
-        yield pool
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def _pool_here() -> Iterator[Pool]:
-    flag = _Flag()
-    set_flag(flag)
-    try:
-        yield Pool(executor=_Here(), flag=flag, window=1, workers=1)
-    finally:
-        set_flag(None)
-
-
-@contextmanager
-def _pool_of_processes(jobs: int) -> Iterator[Pool]:
-    """Spawned, not forked: a fork of a process whose libraries run threads can hang.
-
-    The flag is bare shared memory: a lock on it would stay held by a worker that is killed at the wrong moment.
-    """
-    context = multiprocessing.get_context("spawn")
-    flag: StopFlag = context.RawValue(ctypes.c_int, GO_ON)
-    executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=begin_worker, initargs=(flag,))
-    with _environment(_ONE_THREAD):
-        try:
-            yield Pool(executor=executor, flag=flag, window=2 * jobs, workers=jobs)
-        finally:
-            flag.value = max(flag.value, STOP)
-            executor.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Set variables for the processes that are started meanwhile."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 @contextmanager

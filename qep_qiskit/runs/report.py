@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.learning.state import TrainingState
-from qep_qiskit.runs.summary import write_numbers
 from qep_qiskit.network import Network
 from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.report.learning_curve import learning_curve
@@ -15,8 +13,9 @@ from qep_qiskit.report.network_picture import network_picture
 from qep_qiskit.report.network_view import network_view
 from qep_qiskit.report.style import save_figure
 from qep_qiskit.report.tables import training_summary, value_with_error
+from qep_qiskit.runs.folder import RunFolder
+from qep_qiskit.runs.summary import write_numbers
 from qep_qiskit.tasks import Task
-
 
 _SEVERITIES = {"note": "note", "warning": "warning", "serious": "serious warning"}
 _PARTS = {"train": "train {} (mean over the last epoch)", "final_train": "train {} (final weights)", "test": "test {}"}

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qep_qiskit.runs.warning_summary import closing
-from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.learning.state import TrainingState
-
+from qep_qiskit.runs.folder import RunFolder
+from qep_qiskit.runs.warning_summary import closing
 
 
 def write_numbers(folder: RunFolder, names: Sequence[str], state: TrainingState) -> dict[str, Any]:

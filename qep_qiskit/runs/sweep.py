@@ -26,15 +26,21 @@ from qep_qiskit.config import build, check_config
 from qep_qiskit.core.errors import FolderBusyError, QepError, RunFolderError
 from qep_qiskit.learning import Callback
 from qep_qiskit.runs.folder import RunFolder
-from qep_qiskit.runs.summary import write_numbers
 from qep_qiskit.runs.grid import GridPoint
 from qep_qiskit.runs.points import Point, Progress, Row, run_points
 from qep_qiskit.runs.pool import Pool
+from qep_qiskit.runs.summary import write_numbers
 from qep_qiskit.runs.sweep_folder import SweepFolder
 from qep_qiskit.runs.table import TableFormat, write_table
-from qep_qiskit.runs.training import StopWhereWanted, is_finished, kept_config, load_matching_state, start_run, trainer_in
+from qep_qiskit.runs.training import (
+    StopWhereWanted,
+    is_finished,
+    kept_config,
+    load_matching_state,
+    start_run,
+    trainer_in,
+)
 from qep_qiskit.runs.workers import WorkStopped
-
 
 _SECONDS_FOR_A_LOCK = 20.0
 

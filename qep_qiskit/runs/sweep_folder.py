@@ -15,7 +15,6 @@ from qep_qiskit.core.files import hold, write_atomically
 from qep_qiskit.runs.grid import GridPoint, value_text
 from qep_qiskit.runs.training import versions
 
-
 _GRID, _LOCK = "sweep.json", "sweep.lock"
 
 

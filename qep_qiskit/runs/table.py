@@ -12,7 +12,6 @@ from typing import Any, Literal
 from qep_qiskit.core.errors import ConfigError, ResourceError, RunFolderError
 from qep_qiskit.core.files import write_atomically
 
-
 TableFormat = Literal["csv", "parquet"]
 
 

@@ -20,12 +20,10 @@ from qep_qiskit.device.ledger import JobLedger
 from qep_qiskit.device.remote import NamedExecutor, Pace, RemoteExecutor
 from qep_qiskit.device.service import RemoteDevice
 from qep_qiskit.learning import Callback, Trainer, TrainingState
-from qep_qiskit.runs.callbacks import Checkpoints, MetricsFile
-from qep_qiskit.runs.folder import RunFolder
-from qep_qiskit.runs.callbacks import AppliedJobs
 from qep_qiskit.learning.trainer import Outcome, Record
+from qep_qiskit.runs.callbacks import AppliedJobs, Checkpoints, MetricsFile
+from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.workers import stop_wanted
-
 
 _STAMPED = ("qep_qiskit", "qiskit", "qiskit-aer", "numpy", "scipy")
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.points import Point, Row
 
-
 _PAGE = "docs/warnings.md says what each means"
 
 

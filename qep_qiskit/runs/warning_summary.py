@@ -8,7 +8,6 @@ from qep_qiskit.core import errors
 from qep_qiskit.core.errors import Severity, UntrustedGradientWarning
 from qep_qiskit.core.warning_log import WarningCount, WarningLog
 
-
 _UNITS = {
     "BranchJumpWarning": "samples",
     "FloppyModesWarning": "samples",

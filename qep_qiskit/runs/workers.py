@@ -13,7 +13,6 @@ from collections.abc import Callable
 from multiprocessing import connection, parent_process
 from typing import Protocol, TypeVar
 
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 

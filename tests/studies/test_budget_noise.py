@@ -7,7 +7,7 @@ from qep_qiskit.budget.setup import setup_of
 from qep_qiskit.budget.study import Study
 from qep_qiskit.config import from_file
 from qep_qiskit.core.errors import ConfigError
-from qep_qiskit.runs.pool import open_pool
+from qep_qiskit.runs.processes import open_pool
 
 CONFIG = """
 seed = 3

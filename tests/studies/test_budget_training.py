@@ -14,7 +14,7 @@ from qep_qiskit.budget.training import check_training, training_points, training
 from qep_qiskit.config import from_file
 from qep_qiskit.core.errors import ConfigError, RunFolderError
 from qep_qiskit.learning.exact_gradient import exact_gradient
-from qep_qiskit.runs.pool import open_pool
+from qep_qiskit.runs.processes import open_pool
 from qep_qiskit.runs.workers import WorkStopped
 
 CONFIG = (

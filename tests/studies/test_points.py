@@ -9,7 +9,8 @@ import pytest
 
 from qep_qiskit.core.errors import ConfigError, RunFolderError, WorkerLostError
 from qep_qiskit.runs.points import PointStore, run_points
-from qep_qiskit.runs.pool import StudyStopped, open_pool
+from qep_qiskit.runs.pool import StudyStopped
+from qep_qiskit.runs.processes import open_pool
 
 NUMBERS = range(8)
 

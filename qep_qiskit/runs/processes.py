@@ -1,0 +1,126 @@
+"""Where many pieces of work run: in this process, in processes on all cores, or on an existing Dask cluster."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.runs.cluster import cluster_pool
+from qep_qiskit.runs.pool import Pool
+from qep_qiskit.runs.workers import GO_ON, STOP, StopFlag, begin_worker, set_flag
+
+Result = TypeVar("Result")
+
+_MOST_JOBS = 61 if sys.platform == "win32" else 1000  # what Windows waits for at once
+# One thread a worker: more fight over the cores, and sums that threads share out round differently. Aer sets the number
+# of its threads itself, so there the limit counts.
+_ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OMP_THREAD_LIMIT": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
+    "RAYON_NUM_THREADS": "1",
+    "QISKIT_PARALLEL": "FALSE",
+}
+
+
+@dataclass(slots=True)
+class _Flag:
+    value: int = GO_ON
+
+
+class _Here(Executor):
+    """Runs everything in the calling process, when it is submitted."""
+
+    def submit(self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Future[Result]:
+        future: Future[Result] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+@contextmanager
+def open_pool(jobs: int | None = None, scheduler: str | None = None) -> Iterator[Pool]:
+    """Get ready to work on many things at once.
+
+    Args:
+        jobs: Worker processes, each with one thread for linear algebra; as many as there are cores by default. With 1
+            everything runs in the calling process.
+        scheduler: Address of a running Dask scheduler, such as ``tcp://10.0.0.1:8786``, instead of processes.
+
+    Raises:
+        ConfigError: Both are given, or the number of jobs is not positive or too large.
+        ResourceError: The package distributed is missing, or nobody answers at the address.
+    """
+    if scheduler is not None:
+        if jobs is not None:
+            raise ConfigError(
+                "--jobs: goes with processes on this machine, not with --scheduler; leave one of them out"
+            )
+        with cluster_pool(scheduler) as pool:
+            yield pool
+        return
+    jobs = min(_cores(), _MOST_JOBS) if jobs is None else jobs
+    if not 1 <= jobs <= _MOST_JOBS:
+        side = "at least 1" if jobs < 1 else f"at most {_MOST_JOBS}"
+        raise ConfigError(f"--jobs: expected {side}, got {jobs}")
+    with _pool_here() if jobs == 1 else _pool_of_processes(jobs) as pool:
+        yield pool
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _pool_here() -> Iterator[Pool]:
+    flag = _Flag()
+    set_flag(flag)
+    try:
+        yield Pool(executor=_Here(), flag=flag, window=1, workers=1)
+    finally:
+        set_flag(None)
+
+
+@contextmanager
+def _pool_of_processes(jobs: int) -> Iterator[Pool]:
+    """Spawned, not forked: a fork of a process whose libraries run threads can hang.
+
+    The flag is bare shared memory: a lock on it would stay held by a worker that is killed at the wrong moment.
+    """
+    context = multiprocessing.get_context("spawn")
+    flag: StopFlag = context.RawValue(ctypes.c_int, GO_ON)
+    executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=begin_worker, initargs=(flag,))
+    with _environment(_ONE_THREAD):
+        try:
+            yield Pool(executor=executor, flag=flag, window=2 * jobs, workers=jobs)
+        finally:
+            flag.value = max(flag.value, STOP)
+            executor.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Set variables for the processes that are started meanwhile."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
