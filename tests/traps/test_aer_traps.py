@@ -83,13 +83,13 @@ def test_trap_1_would_be_noticed(rng, monkeypatch):
     network, weights = random_network(chain(3), rng)
     hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error((2,), 3))
     executor = aer_sampler_executor(Seeds(8))
-    run = executor._run
+    bits = executor._bits
 
-    def one_phase_at_a_time(request, readout):
-        parts = [run(request, replace(readout, states=readout.states[[phase]])) for phase in (0, 1)]
-        return replace(parts[0], bits=np.concatenate([part.bits for part in parts]))
+    def one_phase_at_a_time(request, prepared, readout, shots):
+        rows = [replace(readout, states=readout.states[[phase]]) for phase in (0, 1)]
+        return np.concatenate([bits(request, prepared, row, shots) for row in rows])
 
-    monkeypatch.setattr(executor, "_run", one_phase_at_a_time)
+    monkeypatch.setattr(executor, "_bits", one_phase_at_a_time)
     found, _, variance = differences(executor, hamiltonian, weights, shots=100, repeats=60)
     assert variance_p_value(found, variance) < LIMIT
 
