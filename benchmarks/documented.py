@@ -81,7 +81,7 @@ class Documented:
         made = folder / "result"
         start = time.perf_counter()
         done = subprocess.run(
-            self.terms(made), cwd=ROOT, capture_output=True, text=True, check=False, env=self.environment()
+            self.command_line(made), cwd=ROOT, capture_output=True, text=True, check=False, env=self.environment()
         )
         seconds = time.perf_counter() - start
         if done.returncode:
@@ -91,7 +91,7 @@ class Documented:
         warnings = sorted(set(re.findall(r"(\w+Warning):", done.stderr)))
         return self.numbers(made, done.stdout) | {"command_seconds": round(seconds, 1), "warnings": warnings}
 
-    def words(self, made: Path) -> list[str]:
+    def command_line(self, made: Path) -> list[str]:
         """What is run."""
         qep = [sys.executable, "-c", "import sys; from qep_qiskit.cli import main; sys.exit(main())"]
         return [*qep, *self.command, "--out", str(made)]
@@ -150,7 +150,7 @@ class DocumentedBenchmark(Documented):
         """Hash of its options."""
         return hashlib.sha256("\n".join(self.command).encode()).hexdigest()[:16]
 
-    def words(self, made: Path) -> list[str]:
+    def command_line(self, made: Path) -> list[str]:
         """What is run."""
         return [sys.executable, *self.command, "--json"]
 

@@ -2,7 +2,7 @@
 
     python benchmarks/oscillator_grid.py
 
-The network and the contrast of benchmarks/oscillator_ramp.py. The reach is the number of standard deviations between
+The network and the contrast of benchmarks/oscillator_ramp.py. The margin is the number of standard deviations between
 the state and the walls, or the largest wave number, whichever is less; errors are those of the springs' gradient.
 """
 
@@ -46,15 +46,15 @@ def main():
     warnings.simplefilter("ignore")
     atoms = SpringNetwork(graph=from_edges(3, PAIRS), outputs=(2,), anchored=(0, 1, 2), forces=WeightInitialisation())
     true, _ = gradient_of(atoms, GaussianPreparation(), CoordinateExecutor(qep.Seeds(0)))
-    table = [["qubits an atom", "box", "centre", "reach", "error of the gradient", "worst spring"]]
+    table = [["qubits an atom", "box", "centre", "margin", "error of the gradient", "worst spring"]]
     for num_qubits, box, centre in GRIDS:
         network = GridNetwork(atoms=atoms, grid=PositionGrid.uniform(num_qubits, box, 3, centre=centre))
         found, hamiltonian = gradient_of(network, ExactPreparation(), qep.StatevectorExecutor(qep.Seeds(0)))
         free = hamiltonian.free_coefficients(network.weights_from(WEIGHTS), NO_INPUTS)
         spread = GridEnergies.of(network.grid, hamiltonian.groups, free).spread()
-        reach = min(float(reaches.min()) for reaches in network.grid.margins(spread))
+        margin = min(float(margins.min()) for margins in network.grid.margins(spread))
         errors = np.linalg.norm(found - true) / np.linalg.norm(true), np.abs(found / true - 1.0).max()
-        table.append([str(num_qubits), f"{box:g}", f"{centre:g}", f"{reach:.1f}", *(f"{e:.1e}" for e in errors)])
+        table.append([str(num_qubits), f"{box:g}", f"{centre:g}", f"{margin:.1f}", *(f"{e:.1e}" for e in errors)])
     show(table, as_json=options.json)
 
 

@@ -36,10 +36,13 @@ def _without_marked(text):
     return documented._NUMBER.sub("", text)
 
 
-@pytest.mark.parametrize("name", ["design.md", "warnings.md"])
-def test_what_the_docs_have_measured_is_marked(name):
+PAGES = [path for path in documented.TEXTS if path.suffix == ".md" and path.name != "configuration.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_the_docs_have_measured_is_marked(page):
     """Rows of tables with a number in them (but for lists of keys), and times, sizes and ratios in sentences."""
-    left = _without_marked((documented.ROOT / "docs" / name).read_text(encoding="utf-8"))
+    left = _without_marked(page.read_text(encoding="utf-8"))
     rows = [line for line in left.splitlines() if line.startswith("|") and not line.startswith("| `")]
     assert [row for row in rows if re.search(r"\d", re.sub(r"`.*?`", "", row))] == []
     assert MEASURED.findall(left) == []

@@ -1,4 +1,4 @@
-"""What README and docs show is what happens."""
+"""Commands and Python of README, and commands of the docs, are what they say."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,10 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 NAMES = "train|resume|predict|gradient|circuits|sweep|budget|plan"
-COMMANDS = re.findall(rf"^(?:\.venv/bin/)?(qep (?:{NAMES})[^#&\n]*)", README, flags=re.MULTILINE)
+DOCS = [page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md"))]
+COMMANDS = dict.fromkeys(
+    re.findall(rf"^(?:\.venv/bin/)?(qep (?:{NAMES})[^#&\n]*)", "\n".join([README, *DOCS]), flags=re.MULTILINE)
+)
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS)
