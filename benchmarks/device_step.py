@@ -14,9 +14,10 @@ import warnings
 import numpy as np
 
 from qep_qiskit.config import build, check_config
+from qep_qiskit.learning import Callback
 
 
-class _Clock:
+class _Clock(Callback):
     """Ends a trainer after two steps and notes when they ended."""
 
     def __init__(self):
@@ -26,15 +27,6 @@ class _Clock:
         self.times.append(time.perf_counter())
         if len(self.times) == 3:
             trainer.request_stop()
-
-    def on_request(self, trainer):
-        pass
-
-    def on_epoch(self, trainer, record):
-        pass
-
-    def on_end(self, trainer, outcome):
-        pass
 
 
 def main():

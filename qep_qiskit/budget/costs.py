@@ -18,7 +18,14 @@ from qep_qiskit.measurement import MeasurementCoroutine, measure
 from qep_qiskit.network.cost import LossOnExpectations
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.outcomes.states import PreparedStates
-from qep_qiskit.preparation import ConvergenceReport, HamiltonianFamily, Preparation, PreparationResult, WarmStart
+from qep_qiskit.preparation import (
+    ConvergenceReport,
+    HamiltonianFamily,
+    Preparation,
+    PreparationResult,
+    WarmStart,
+    prepared,
+)
 
 _NUMBERS_PER_REQUEST = 1 << 22
 
@@ -88,7 +95,7 @@ def _costs_of(
     distinct, which = np.unique(points, axis=0, return_inverse=True)
     free = np.concatenate([hamiltonian.free_coefficients(point, inputs) for point in distinct])
     family = HamiltonianFamily.of_free(hamiltonian.groups, free, key)
-    prepared_states = yield from preparation.prepare(family, WarmStart())
+    prepared_states = yield from prepared(preparation, family, WarmStart())
     rows = (which.reshape(-1, 1) * samples + np.arange(samples)).ravel()
     states, repeated = prepared_states.states.rows(rows), np.tile(targets, (len(points), 1))
     per_group = [shots] * len(hamiltonian.groups)
@@ -114,6 +121,5 @@ class _Given:
 
     states: PreparedStates
 
-    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
-        yield from ()
+    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
         return PreparationResult(states=self.states, report=ConvergenceReport.silent(family))

@@ -27,7 +27,7 @@ from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning import of_sign
 from qep_qiskit.measurement import run_measurements
-from qep_qiskit.preparation import HamiltonianFamily, WarmStart
+from qep_qiskit.preparation import HamiltonianFamily, WarmStart, prepared
 from qep_qiskit.runs.points import Point, Row, Work
 
 _PILOT_LEVELS = 6
@@ -146,7 +146,7 @@ def _parameter_shift(problem: GradientProblem, point: Point) -> Row:
     hamiltonian, preparation = problem.estimator.hamiltonian, problem.estimator.preparation
     free = hamiltonian.free_coefficients(problem.weights, problem.inputs)
     family = HamiltonianFamily.of_free(hamiltonian.groups, free, RequestKey("angles", 0))
-    states = run_measurements(preparation.prepare(family, WarmStart()), problem.executor)[0].states.as_circuits()
+    states = run_measurements(prepared(preparation, family, WarmStart()), problem.executor)[0].states.as_circuits()
     program, angles = states.program, states.parameters
 
     def once(shots: int, repeat: int) -> Any:

@@ -17,7 +17,7 @@ from qep_qiskit.learning.free_phase import measure_free
 from qep_qiskit.measurement import MeasurementCoroutine, Usage, run_measurements
 from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
 from qep_qiskit.network.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import HamiltonianFamily, Preparation, PreparationResult, WarmStart
+from qep_qiskit.preparation import HamiltonianFamily, Preparation, PreparationResult, WarmStart, prepared
 
 _EXACT_UP_TO_QUBITS = 14
 _PART_OF_FIRST_BETA = 0.4
@@ -153,7 +153,7 @@ class CachedStates:
         name = b"".join(array.tobytes() for array in (family.free, family.nudge, family.betas))
         if name in self._kept:
             return self._kept[name]
-        found, usage = yield from counted(self._preparation.prepare(family, start))
+        found, usage = yield from counted(prepared(self._preparation, family, start))
         if usage == Usage():
             if len(self._kept) >= _MOST_KEPT:
                 self._kept.pop(next(iter(self._kept)))

@@ -18,8 +18,7 @@ from qep_qiskit.config.schema_measurement import AdaptiveConfig
 from qep_qiskit.config.section import parsed_shots
 from qep_qiskit.core.errors import ConfigError, RunFolderError
 from qep_qiskit.core.files import LineFile
-from qep_qiskit.learning import Trainer, evaluate
-from qep_qiskit.learning.trainer import Outcome, Record
+from qep_qiskit.learning import Callback, Record, Trainer, evaluate
 from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.points import Point, Row, run_points
 from qep_qiskit.runs.sweep import FinishedRuns, trained_run
@@ -65,7 +64,7 @@ def _shots(count: int) -> str:
 
 
 @dataclass(frozen=True)
-class ExactLosses:
+class ExactLosses(Callback):
     """Writes loss and accuracy of the prepared states, without shot noise, after every epoch.
 
     Args:
@@ -73,15 +72,6 @@ class ExactLosses:
     """
 
     folder: RunFolder
-
-    def on_request(self, trainer: Trainer) -> None:
-        """Nothing to do."""
-
-    def on_pilot(self, trainer: Trainer, record: Record) -> None:
-        """Nothing to do."""
-
-    def on_step(self, trainer: Trainer, record: Record) -> None:
-        """Nothing to do."""
 
     def on_epoch(self, trainer: Trainer, record: Record) -> None:
         """One line; a run that is resumed may write an epoch again."""
@@ -97,9 +87,6 @@ class ExactLosses:
         line = {"epoch": trainer.state.epoch, "loss": found.mean_cost, "accuracy": found.accuracy}
         with LineFile(self.folder.path / _FILE) as file:
             file.append((json.dumps(line) + "\n").encode())
-
-    def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
-        """Nothing to do."""
 
 
 def work_on_run(point: Point) -> Mapping[str, Any]:

@@ -23,7 +23,7 @@ from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.learning.locality import locality
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network.cost import LossOnExpectations
-from qep_qiskit.preparation import HamiltonianFamily, WarmStart
+from qep_qiskit.preparation import HamiltonianFamily, WarmStart, prepared
 from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.report.locality_table import locality_table
 
@@ -109,7 +109,7 @@ def gradient_circuits(experiment: Experiment, weights: NDArray, sample: int) -> 
         betas=np.array(betas),
         key=RequestKey("circuits", sample),
     )
-    work = experiment.estimator.preparation.prepare(family, WarmStart())
+    work = prepared(experiment.estimator.preparation, family, WarmStart())
     states = run_measurements(work, experiment.executor)[0].states.as_circuits()
     template = lower(states.program)
     for beta, values in zip(betas, states.parameters, strict=True):

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
-from qep_qiskit.learning.trainer import Outcome, Record, Trainer
+from qep_qiskit.learning import Callback, Outcome, Record, Trainer
 
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_LINES_OF_WAITING = 60.0
@@ -31,7 +31,7 @@ def _compact(count: float) -> str:
     return f"{count:.0f}"
 
 
-class ProgressView:
+class ProgressView(Callback):
     """Follows a run on a console.
 
     Args:
@@ -82,7 +82,7 @@ class ProgressView:
             text = f"step {trainer.state.step + 1}/{trainer.total_steps}, request {len(trainer.state.request_log)}"
             self._console.print(f"{text}  {_compact(trainer.state.shots)} shots", highlight=False)
 
-    def on_wait(self, job_id: str, seconds: float) -> None:
+    def waiting(self, job_id: str, seconds: float) -> None:
         """While a job of a device waits or runs: say so on the bar; elsewhere, in a line now and then."""
         text = f"job {job_id} is waited for, {seconds:.0f} s"
         if self._bar is not None:
@@ -90,9 +90,6 @@ class ProgressView:
         elif time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES_OF_WAITING:
             self._last_line = time.monotonic()
             self._console.print(text, highlight=False)
-
-    def on_pilot(self, trainer: Trainer, record: Record) -> None:
-        """A pilot moves nothing; the next step shows what came of it."""
 
     def on_step(self, trainer: Trainer, record: Record) -> None:
         """Move the bar."""

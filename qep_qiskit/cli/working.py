@@ -16,8 +16,7 @@ from qep_qiskit.config import Experiment
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.device.remote import Pace, RemoteExecutor
 from qep_qiskit.device.service import RemoteDevice
-from qep_qiskit.learning import Trainer, TrainingState
-from qep_qiskit.learning.trainer import Outcome
+from qep_qiskit.learning import Outcome, Trainer, TrainingState
 from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.training import device_of, is_finished, load_matching_state, on_device, trainer_in
 
@@ -73,7 +72,7 @@ def _worked(
     progress = ProgressView(Console(stderr=True))
     trainer = trainer_in(folder, experiment, state, watchers=(progress,), executor=executor)
     if executor is not None:
-        executor.waiting = progress.on_wait
+        executor.waiting = progress.waiting
     with _stopping_on_signals(trainer):
         progress.start(trainer)
         try:

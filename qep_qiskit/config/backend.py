@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Literal
 
 from qep_qiskit.config.named import is_named
 from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.registry import Registry
+from qep_qiskit.execution import Executor
 
 VENDORS = "qep_qiskit.backends"
 """Entry points that give a factory of backends a name of its own."""
+
+EXECUTORS: Registry[Callable[..., Executor]] = Registry(
+    "qep_qiskit.executors", callable, "a function of the seeds of a run that makes an Executor"
+)
+"""Makers of executors by name; each is given the `Seeds` of the run, and `execution.backend_options` by keyword."""
 
 _REHEARSE, _SNAPSHOT, _IBM = "rehearse:", "fake_", "ibm_"
 _NAMES = "'aer', 'statevector', 'fake_...', 'rehearse:ibm_...', 'ibm_...' or 'package.module:factory'"
@@ -23,14 +31,14 @@ class Backend:
     Args:
         name: As a configuration has it.
         kind: ``aer`` or ``statevector``; ``snapshot``, of a device, that comes with IBM's client; ``rehearsal``, a
-            simulation by the calibration that a device has when the run begins; ``ibm``, that device; or ``provider``,
-            a backend of any Qiskit provider.
+            simulation by the calibration that a device has when the run begins; ``ibm``, that device; ``provider``,
+            a backend of any Qiskit provider; or ``executor``, one of `EXECUTORS`.
         device: The name of a device without its prefix, the factory of a provider's backend as
             ``package.module:factory``; else the name.
     """
 
     name: str
-    kind: Literal["aer", "statevector", "snapshot", "rehearsal", "ibm", "provider"]
+    kind: Literal["aer", "statevector", "snapshot", "rehearsal", "ibm", "provider", "executor"]
     device: str
 
     @classmethod
@@ -55,7 +63,10 @@ class Backend:
         vendors = {found.name: found.value for found in entry_points(group=VENDORS)}
         if name in vendors:
             return cls(name=name, kind="provider", device=vendors[name])
-        raise ConfigError(f"expected {', '.join([*map(repr, vendors), _NAMES])}, got '{name}'")
+        if name in EXECUTORS:
+            return cls(name=name, kind="executor", device=name)
+        known = [*map(repr, (*vendors, *EXECUTORS.kinds)), _NAMES]
+        raise ConfigError(f"expected {', '.join(known)}, got '{name}'")
 
     @property
     def is_ibm(self) -> bool:
@@ -66,6 +77,11 @@ class Backend:
     def is_of_provider(self) -> bool:
         """Whether a factory of any Qiskit provider makes it."""
         return self.kind == "provider"
+
+    @property
+    def is_own_executor(self) -> bool:
+        """Whether it is one of `EXECUTORS`, which runs requests by itself."""
+        return self.kind == "executor"
 
     @property
     def is_rehearsal(self) -> bool:

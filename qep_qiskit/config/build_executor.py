@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from qep_qiskit.config.backend import EXECUTORS
 from qep_qiskit.config.build_local_device import live_device, local_device
 from qep_qiskit.config.section import parsed_shots
 from qep_qiskit.continuous.executor import CoordinateExecutor
@@ -61,6 +62,8 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
         return _OnlyWithLedger(section.backend)
     if where.is_of_provider:
         return _provider_executor(config, seeds, num_qubits)
+    if where.is_own_executor:
+        return _own_executor(config, seeds)
     from qep_qiskit.execution import aer
 
     aer.require_device(section.device)
@@ -101,6 +104,24 @@ def _provider_executor(config: Config, seeds: Seeds, num_qubits: int) -> Sampler
     )
     place = transpile_on(device, seeds, _OPTIMIZATION, config.network.device_qubits)
     return SamplerExecutor(device, seeds, optimization_level=_OPTIMIZATION, place=place)
+
+
+def _own_executor(config: Config, seeds: Seeds) -> Executor:
+    """One of `EXECUTORS`; what it cannot do, such as exact expectations, it says when it is asked."""
+    section = config.execution
+    try:
+        made = EXECUTORS.find(section.backend)(seeds, **section.backend_options)
+    except Exception as error:  # a vendor may raise anything
+        raise ConfigError(
+            f"execution.backend: '{section.backend}' made no executor ({type(error).__name__}: "
+            f"{' '.join(str(error).split())}); its arguments are the keys of execution.backend_options"
+        ) from error
+    if not all(callable(getattr(made, method, None)) for method in ("submit", "collect")):
+        raise ConfigError(
+            f"execution.backend: expected '{section.backend}' to make an executor, with submit and collect, got "
+            f"{type(made).__name__}"
+        )
+    return made
 
 
 def build_device(config: Config, num_qubits: int) -> RemoteDevice:
@@ -292,10 +313,11 @@ def _refuse_contradictions(config: Config) -> None:
             f"goes with method = 'matrix_product_state' only, got method = '{section.method}'; leave it out",
         )
     where = section.where
-    if section.backend_options and not where.is_of_provider:
+    if section.backend_options and not (where.is_of_provider or where.is_own_executor):
         _refuse(
             "backend_options",
-            f"goes with backend = 'package.module:factory' only, got '{section.backend}'; leave it out",
+            "goes with backend = 'package.module:factory', or an executor of a plug-in, only, got "
+            f"'{section.backend}'; leave it out",
         )
     if section.instance is not None and not (where.is_ibm or where.is_rehearsal):
         _refuse("instance", f"goes with backend = 'ibm_...' only, got '{section.backend}'; leave it out")

@@ -6,10 +6,28 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from qep_qiskit.config.kinds import Known
+from qep_qiskit.config.kinds import Known, refused
 from qep_qiskit.config.schema_execution import MitigationConfig
 from qep_qiskit.config.section import Beta, Section, Shots
-from qep_qiskit.learning import STENCILS
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.learning import STENCILS, of_sign, study_names
+
+
+class _OfStudy(Known):
+    """A contrast by its name in a study, where one-sided ones may nudge to the other side."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The package's own names."""
+        return study_names()
+
+    def _checked(self, name: str) -> str:
+        if name not in self.names:
+            try:
+                of_sign(name)
+            except ConfigError as error:
+                raise refused(error) from None
+        return name
 
 
 class TrainingStudyConfig(Section):
@@ -59,10 +77,10 @@ class BudgetConfig(Section):
     """Nudges; by default `num_betas` around the best ones that the pilots expect."""
     num_betas: int = Field(default=8, gt=1)
     """Number of nudges where they are not given."""
-    contrasts: list[Annotated[str, Known(STENCILS, more=("one_sided_negative",))]] = Field(
+    contrasts: list[Annotated[str, _OfStudy(STENCILS)]] = Field(
         default=["one_sided", "one_sided_negative", "symmetric", "four_point"], min_length=1
     )
-    """Contrasts; ``one_sided_negative`` nudges to the other side."""
+    """Contrasts; one with ``_negative`` behind the name of a one-sided one nudges to the other side."""
     signals: list[Literal["measured", "known"]] = Field(default=["measured"], min_length=1)
     """Whether error signals are measured with the same shots, as in training, or known exactly; or both."""
     repeats: int = Field(default=50, ge=2)

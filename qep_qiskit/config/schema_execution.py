@@ -67,10 +67,11 @@ class ExecutionConfig(Section):
     on the qubits in use; ``rehearse:ibm_...``, the same with the calibration that a device of IBM's has when the run
     begins; ``ibm_...``, the device itself, for ``qep train`` and ``qep resume`` (all need qiskit-ibm-runtime); or
     ``package.module:factory``, a function or class that makes a `BackendV2` of any Qiskit provider. Where the jobs of
-    such a backend can be retrieved by id they are kept in the ledger of the run folder, as those of IBM are."""
+    such a backend can be retrieved by id they are kept in the ledger of the run folder, as those of IBM are. Installed
+    packages add names of their own (CONTRIBUTING.md)."""
     backend_options: dict[str, Any] = Field(default={})
-    """Keyword arguments of the factory of a backend ``package.module:factory``. They are kept in the run folder: let
-    the factory read a token from the environment."""
+    """Keyword arguments of the factory of a backend ``package.module:factory``, or of an executor. They are kept in the
+    run folder: let the factory read a token from the environment."""
     snapshot: str | None = None
     """The calibration that a rehearsal runs with. It is taken from the device when the run begins and kept in the run
     folder; leave it out."""
@@ -149,5 +150,5 @@ class ExecutionConfig(Section):
         """
         if self.method == "density_matrix":
             require_memory(num_qubits, 2 * 16, "a density matrix simulation", bits_per_qubit=2)
-        elif self.method != "matrix_product_state" and not self.is_remote:
+        elif self.method != "matrix_product_state" and not (self.is_remote or self.where.is_own_executor):
             require_memory(num_qubits, 5 * 16, "a state vector simulation")

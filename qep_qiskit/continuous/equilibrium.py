@@ -22,7 +22,6 @@ from qep_qiskit.continuous.states import ClassicalPositions
 from qep_qiskit.core.errors import ConfigError, FloppyModesWarning
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.warning_log import warn
-from qep_qiskit.measurement import MeasurementCoroutine
 from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamily, PreparationResult, WarmStart
 from qep_qiskit.preparation.resolution import WANTED, Hidden, contrast_error, size_of
 
@@ -62,9 +61,8 @@ class EquilibriumPreparation:
         if self.tolerance is not None and not self.tolerance > 0.0:
             raise ConfigError(f"preparation.tolerance: expected a positive number, got {self.tolerance}")
 
-    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
+    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
         """Points at rest of all samples and phases; asks for no measurements."""
-        yield from ()
         coordinate_layout, shape = (
             coordinates_of(family.groups)[0].coordinate_layout,
             (family.num_samples, len(family.betas)),

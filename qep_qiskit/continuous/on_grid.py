@@ -25,7 +25,9 @@ class OnGrid:
     preparation: Preparation
     grid: PositionGrid
 
-    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
+    def prepare(
+        self, family: HamiltonianFamily, start: WarmStart
+    ) -> MeasurementCoroutine[PreparationResult] | PreparationResult:
         """Check the Gaussian ground states of all samples and phases, then prepare.
 
         Raises:
@@ -38,4 +40,4 @@ class OnGrid:
             check_grid(self.grid, nudged)
         except NetworkError as error:
             raise NudgeError(str(error)) from None
-        return (yield from self.preparation.prepare(family, start))
+        return self.preparation.prepare(family, start)

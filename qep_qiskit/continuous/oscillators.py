@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from qep_qiskit.continuous.coordinates import CoordinateGroup, coordinates_of
 from qep_qiskit.continuous.gaussian import GaussianStates, NormalModes, QuadraticEnergies, quadratic_energies
 from qep_qiskit.core.errors import ConfigError, NudgeError
-from qep_qiskit.measurement import MeasurementCoroutine
 from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamily, PreparationResult, WarmStart
 
 
@@ -33,9 +32,8 @@ class GaussianPreparation:
         if not self.hbar > 0.0:
             raise ConfigError(f"network.hbar: expected a positive number, got {self.hbar}")
 
-    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
+    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
         """Ground states of all samples and phases; asks for no measurements."""
-        yield from ()
         known = start.free.modes if isinstance(start.free, GaussianStates) else ()
         energies = quadratic_energies(coordinates_of(family.groups), family.rows())
         modes = _modes(energies, self.hbar, known)

@@ -29,7 +29,6 @@ from qep_qiskit.core.operators import CommutingGroup, PauliString
 from qep_qiskit.core.program import CxLayer, Layer, LayerProgram
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.warning_log import warn
-from qep_qiskit.measurement import MeasurementCoroutine
 from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation.adiabatic import RAMPS
 from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamily, PreparationResult, WarmStart
@@ -86,13 +85,12 @@ class SplitOperatorPreparation:
         """The template for a Hamiltonian made of these groups; its parameters are the coefficients, then c - centre."""
         return _program(self, tuple(groups))
 
-    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
+    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
         """Bind the template to coefficients and classical equilibria; asks for no measurements.
 
         Raises:
             NetworkError: An energy has no minimum, or is not quadratic.
         """
-        yield from ()
         rows = family.rows()
         energies = GridEnergies.of(self.driver.grid, family.paulis, rows)
         self._warn_if_coarse(energies)

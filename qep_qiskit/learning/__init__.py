@@ -1,6 +1,7 @@
 """Contrast, update and the training loop."""
 
-from qep_qiskit.learning.contrast import STENCILS, Contrast, Stencil, of_sign
+from qep_qiskit.learning.callback import Callback, Outcome
+from qep_qiskit.learning.contrast import STENCILS, Contrast, Stencil, of_sign, study_names
 from qep_qiskit.learning.error_model import ErrorModel
 from qep_qiskit.learning.evaluation import Evaluation, evaluate
 from qep_qiskit.learning.fluctuations import FluctuationEstimator
@@ -11,7 +12,7 @@ from qep_qiskit.learning.pilot import Pilot, first_beta, measure_pilot
 from qep_qiskit.learning.replicates import Replication
 from qep_qiskit.learning.shot_schedule import AdaptiveShots, PilotSettings, ShotSchedule, StepShots
 from qep_qiskit.learning.state import EpochTally, TrainingState
-from qep_qiskit.learning.trainer import Callback, Record, Trainer, TrainingSettings
+from qep_qiskit.learning.trainer import Record, Trainer, TrainingSettings
 from qep_qiskit.learning.update import Adam, GradientDescent, Momentum, Optimizer, Schedule, Update
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "GradientEstimator",
     "Momentum",
     "Optimizer",
+    "Outcome",
     "Pilot",
     "PilotSettings",
     "Record",
@@ -46,4 +48,5 @@ __all__ = [
     "first_beta",
     "measure_pilot",
     "of_sign",
+    "study_names",
 ]

@@ -65,9 +65,25 @@ STENCILS.add("four_point", Stencil(weights={-2: 1.0 / 12.0, -1: -8.0 / 12.0, 1: 
 
 
 def of_sign(name: str) -> tuple[str, float]:
-    """Kind and sign of the nudge of a contrast by its name in a study, where ``_negative`` is the other side."""
+    """Kind and sign of the nudge of a contrast by its name in a study, where ``_negative`` is the other side.
+
+    Raises:
+        ConfigError: There is no such contrast, or it looks to both sides.
+    """
     kind = name.removesuffix(_OTHER_SIDE)
+    stencil = STENCILS.find(kind)
+    if kind != name and not stencil.is_one_sided:
+        raise ConfigError(f"expected a contrast that looks to one side before '{_OTHER_SIDE}', got '{name}'")
     return kind, -1.0 if kind != name else 1.0
+
+
+def study_names() -> tuple[str, ...]:
+    """The package's own contrasts by their names in a study, one-sided ones to both sides."""
+    return tuple(
+        name
+        for kind, stencil in STENCILS.entries.items()
+        for name in ((kind, kind + _OTHER_SIDE) if stencil.is_one_sided else (kind,))
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,11 +115,21 @@ class Contrast:
                 f"contrast.beta: expected a magnitude from {_SMALLEST_BETA:g} to {1.0 / _SMALLEST_BETA:g}, got "
                 f"{self.beta:g}"
             )
-        if self.beta < 0 and not (self.kind != _FLUCTUATIONS and self._stencil.is_one_sided):
+        if self.beta < 0 and not self.is_one_sided:
             raise ConfigError(
                 f"contrast.beta: {self.kind} uses both signs, so beta must be positive, got {self.beta}; "
                 "a negative beta goes with kind = 'one_sided'"
             )
+
+    @property
+    def is_one_sided(self) -> bool:
+        """Whether beta may have either sign: all nudged phases are on one side of the free one."""
+        return self.kind != _FLUCTUATIONS and self._stencil.is_one_sided
+
+    @property
+    def has_free_phase(self) -> bool:
+        """Whether the free phase is one of its phases."""
+        return bool((self.betas == 0.0).any())
 
     @property
     def phases(self) -> tuple[tuple[float, float], ...]:

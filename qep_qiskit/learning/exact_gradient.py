@@ -23,6 +23,7 @@ from qep_qiskit.preparation import (
     Preparation,
     ThermalPreparation,
     WarmStart,
+    prepared,
     term_expectations,
     thermal_response,
 )
@@ -119,7 +120,7 @@ def _means(hamiltonian: NudgedHamiltonian, free: NDArray, level: int, temperatur
 def _measured(hamiltonian: NudgedHamiltonian, preparation: Preparation, free: NDArray) -> NDArray[np.float64]:
     key, groups = RequestKey("exact", 0), hamiltonian.groups
     found, _ = run_measurements(
-        preparation.prepare(HamiltonianFamily.of_free(groups, free, key), WarmStart()), _SAMPLER
+        prepared(preparation, HamiltonianFamily.of_free(groups, free, key), WarmStart()), _SAMPLER
     )
     wanted = {g: [0] for g in range(len(groups))}
     shape = (len(free), 1)

@@ -12,11 +12,24 @@ from qep_qiskit.core.errors import ResultError
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.loss_noise import variances_of_loss
-from qep_qiskit.measurement import MeasurementCoroutine, MeasurementPlan, StateMoments, measure, shared_plan
+from qep_qiskit.measurement import (
+    MeasurementCoroutine,
+    MeasurementPlan,
+    StateMoments,
+    measure,
+    shared_plan,
+)
 from qep_qiskit.network.cost import LossOnExpectations
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.outcomes import is_none, no_covariance, variance_of
-from qep_qiskit.preparation import HamiltonianFamily, Preparation, PreparationResult, WarmStart, WarmStartArrays
+from qep_qiskit.preparation import (
+    HamiltonianFamily,
+    Preparation,
+    PreparationResult,
+    WarmStart,
+    WarmStartArrays,
+    prepared,
+)
 
 _MOST_UNCERTAIN = 0.25
 
@@ -120,7 +133,7 @@ def measure_free(
         finest: The smallest nudge whose states these are compared with in a contrast, or None.
     """
     family = HamiltonianFamily.of_free(hamiltonian.groups, coefficients, key, finest)
-    prepared_states = yield from preparation.prepare(family, WarmStart(memory=memory or {}))
+    prepared_states = yield from prepared(preparation, family, WarmStart(memory=memory or {}))
     plan = shared_plan(hamiltonian.groups) if plan is None else plan
     columns = yield from measure(
         plan,

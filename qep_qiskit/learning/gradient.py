@@ -40,7 +40,14 @@ from qep_qiskit.network import TermJacobian
 from qep_qiskit.network.cost import LossOnExpectations
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.outcomes import is_none, no_covariance
-from qep_qiskit.preparation import HamiltonianFamily, Preparation, PreparationResult, WarmStart, WarmStartArrays
+from qep_qiskit.preparation import (
+    HamiltonianFamily,
+    Preparation,
+    PreparationResult,
+    WarmStart,
+    WarmStartArrays,
+    prepared,
+)
 
 _MOST_DOUBLINGS = 4
 _SAME_BETA = 1e-9
@@ -333,7 +340,7 @@ class GradientEstimator:
         shape = (family.num_samples, len(family.betas), plan.num_estimates)
         used = sorted({p for chosen in wanted.values() for p in chosen})
         compact = {g: [used.index(p) for p in chosen] for g, chosen in wanted.items()}
-        prepared_states = yield from self.preparation.prepare(replace(family, betas=family.betas[used]), start)
+        prepared_states = yield from prepared(self.preparation, replace(family, betas=family.betas[used]), start)
         part = yield from measure(
             plan,
             prepared_states.states,

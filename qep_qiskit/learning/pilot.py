@@ -157,7 +157,7 @@ def measure_pilot(
 
 def _mirrored(estimator: GradientEstimator, ladder: list[Contrast]) -> list[Contrast]:
     """The other sign of a one-sided ladder; none where such nudges may have no equilibrium."""
-    if estimator.contrast.kind != "one_sided" or not all(group.bounded for group in estimator.hamiltonian.groups):
+    if not estimator.contrast.is_one_sided or not all(group.bounded for group in estimator.hamiltonian.groups):
         return []
     return [replace(contrast, beta=-contrast.beta) for contrast in ladder]
 
@@ -279,7 +279,7 @@ def _variances(
             signals[: level + 1] = [signals[level + 1]] * (level + 1)
             break
     by_signals = tuple(signals)
-    if not measured.signals.is_free_phase or ladder[0].kind != "one_sided":
+    if not (measured.signals.is_free_phase and ladder[0].has_free_phase):
         return by_level, by_signals, signals[-1], 0.0
     ends = betas[[0, -1]]
     cross, constant = np.linalg.solve(np.stack([1.0 / ends, np.ones(2)], axis=1), [signals[0], signals[-1]]).tolist()

@@ -7,17 +7,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.checks import whole_number
-from qep_qiskit.core.errors import PausedError
+from qep_qiskit.core.errors import ConfigError, PausedError
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.warning_log import WarningLog, counting_warnings
 from qep_qiskit.execution import Executor, Request, RequestKey, ShotData, answered
+from qep_qiskit.learning.callback import Callback, Outcome
 from qep_qiskit.learning.evaluation import Evaluation, count_correct, evaluation
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.records import Record, epoch_values, json_number, pilot_values, step_values
@@ -31,8 +31,6 @@ from qep_qiskit.learning.warm_starts import nearest_warm_start, store_warm_start
 from qep_qiskit.measurement import Calibrations, MeasurementCoroutine, Result, completed
 from qep_qiskit.preparation import WarmStartArrays
 from qep_qiskit.tasks import Dataset, Task
-
-Outcome = Literal["finished", "stopped", "broken"]
 
 
 class _Stopped(Exception):  # noqa: N818
@@ -79,30 +77,6 @@ class _Style:
     test: Evaluation | None
 
 
-class Callback(Protocol):
-    """Looks on while a trainer works. Records are plain mappings, ready to be written as JSON."""
-
-    def on_request(self, trainer: Trainer) -> None:
-        """After every answer to a request, many times a step where the preparation measures."""
-        ...
-
-    def on_pilot(self, trainer: Trainer, record: Record) -> None:
-        """After every pilot."""
-        ...
-
-    def on_step(self, trainer: Trainer, record: Record) -> None:
-        """After every update of the weights."""
-        ...
-
-    def on_epoch(self, trainer: Trainer, record: Record) -> None:
-        """After every epoch, and once before the first (epoch 0)."""
-        ...
-
-    def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
-        """When the run is finished or stopped."""
-        ...
-
-
 @short_repr
 @dataclass(kw_only=True)
 class Trainer:
@@ -119,6 +93,9 @@ class Trainer:
         callbacks: Look on, in this order.
         state: Where to go on from; a new run by default.
         task_is_checked: Whether `check_task` has looked at the task already.
+
+    Raises:
+        ConfigError: A callback is none, or samples do not fit the network.
     """
 
     estimator: GradientEstimator
@@ -135,6 +112,9 @@ class Trainer:
     left_behind: str = ""
 
     def __post_init__(self) -> None:
+        for callback in self.callbacks:
+            if not isinstance(callback, Callback):
+                raise ConfigError(f"callbacks: expected objects of classes that derive from Callback, got {callback!r}")
         layout = self.estimator.hamiltonian.network.layout
         if self.state is None:
             start = layout.initial(self.seeds)

@@ -1,7 +1,15 @@
 """Commuting groups to circuits, bits and moments."""
 
 from qep_qiskit.measurement.batches import measure
-from qep_qiskit.measurement.driving import MeasurementCoroutine, Result, Usage, completed, relayed, run_measurements
+from qep_qiskit.measurement.driving import (
+    MeasurementCoroutine,
+    Result,
+    Usage,
+    as_coroutine,
+    completed,
+    relayed,
+    run_measurements,
+)
 from qep_qiskit.measurement.extrapolation import Extrapolation, extrapolated
 from qep_qiskit.measurement.mitigation import Calibrations, ReadoutMitigation, mitigated
 from qep_qiskit.measurement.plan import MeasurementPlan, covering_plan, per_weight_plan, qubit_wise_plan, shared_plan
@@ -16,6 +24,7 @@ __all__ = [
     "Result",
     "StateMoments",
     "Usage",
+    "as_coroutine",
     "completed",
     "covering_plan",
     "extrapolated",

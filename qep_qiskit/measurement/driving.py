@@ -4,13 +4,15 @@ Work that measures is written as a generator: it yields a `Request` and is sent 
 executor, so it can be driven at once, or stopped between a request and its answer, or replayed from stored answers.
 Whatever comes between such work and the executor (calibrations, counting, a log of answers) is a handler of single
 requests, given to `relayed`.
+
+What asks for nothing need not be a generator, a plain result will do: `as_coroutine` takes both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 from qep_qiskit.execution import Executor, Request, ShotData, answered
 
@@ -37,6 +39,13 @@ class Usage:
     def of(cls, request: Request) -> Usage:
         """What one request costs."""
         return cls(request.num_shots, request.num_circuits)
+
+
+def as_coroutine(work: Any) -> MeasurementCoroutine[Any]:
+    """Measuring work as a generator; a plain result is work that asks for nothing."""
+    if isinstance(work, Generator):
+        return (yield from work)
+    return work
 
 
 def relayed(
@@ -73,7 +82,15 @@ def completed(work: MeasurementCoroutine[Result], answer: Callable[[Request], Sh
     raise AssertionError(f"request {request.key} was not answered")
 
 
-def run_measurements(work: MeasurementCoroutine[Result], executor: Executor) -> tuple[Result, Usage]:
+@overload
+def run_measurements(work: MeasurementCoroutine[Result], executor: Executor) -> tuple[Result, Usage]: ...
+
+
+@overload
+def run_measurements(work: Result, executor: Executor) -> tuple[Result, Usage]: ...
+
+
+def run_measurements(work: Any, executor: Executor) -> tuple[Any, Usage]:
     """Run measuring work to its end on an executor; returns its result and what it cost."""
     usage = Usage()
 
@@ -83,4 +100,4 @@ def run_measurements(work: MeasurementCoroutine[Result], executor: Executor) -> 
         usage += Usage.of(request)
         return data
 
-    return completed(work, answer), usage
+    return completed(as_coroutine(work), answer), usage

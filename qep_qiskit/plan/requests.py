@@ -21,8 +21,7 @@ from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.execution import Executor, GroupMeasurement, JobHandle, Request, ShotData, StatevectorExecutor
 from qep_qiskit.execution.sampler_options import SamplerOptions
-from qep_qiskit.learning import Record, Trainer, TrainingState
-from qep_qiskit.learning.trainer import Outcome
+from qep_qiskit.learning import Callback, Record, Trainer, TrainingState
 
 _DRIVEN_STEPS = 3
 _STEP = "train"
@@ -252,27 +251,15 @@ def _driven(experiment: Experiment, state: TrainingState, epoch: int, times: int
 
 
 @dataclass(slots=True)
-class _OneEpoch:
+class _OneEpoch(Callback):
     """Stops a trainer when an epoch is done."""
 
     epoch: int
-
-    def on_request(self, trainer: Trainer) -> None:
-        """Nothing to do."""
-
-    def on_pilot(self, trainer: Trainer, record: Record) -> None:
-        """Nothing to do."""
-
-    def on_step(self, trainer: Trainer, record: Record) -> None:
-        """Nothing to do."""
 
     def on_epoch(self, trainer: Trainer, record: Record) -> None:
         """Enough is known."""
         if trainer.state.epoch > self.epoch:
             trainer.request_stop()
-
-    def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
-        """Nothing to do."""
 
 
 @dataclass(slots=True)

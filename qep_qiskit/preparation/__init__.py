@@ -14,6 +14,7 @@ from qep_qiskit.preparation.interface import (
     WarmStart,
     WarmStartArrays,
     check_level,
+    prepared,
 )
 from qep_qiskit.preparation.spectra import apply_hamiltonian, dense_hamiltonians, term_expectations
 from qep_qiskit.preparation.thermal import ThermalPreparation, thermal_response
@@ -44,6 +45,7 @@ __all__ = [
     "classical_energies",
     "dense_hamiltonians",
     "exact_preparation",
+    "prepared",
     "solve_chain",
     "term_expectations",
     "thermal_response",

@@ -28,7 +28,6 @@ from qep_qiskit.core.operators import CommutingGroup, PauliString
 from qep_qiskit.core.program import Layer, LayerProgram
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.warning_log import warn
-from qep_qiskit.measurement import MeasurementCoroutine
 from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation.interface import (
     ConvergenceReport,
@@ -118,9 +117,8 @@ class AdiabaticPreparation:
         """The template for a Hamiltonian made of these groups; its parameters are the coefficients."""
         return _program(self, tuple(groups))
 
-    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
+    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
         """Bind the template to the coefficients; asks for no measurements."""
-        yield from ()
         rows = family.rows()
         self._warn_if_coarse(family.paulis, rows)
         self._warn_if_reversed(family.paulis, rows)

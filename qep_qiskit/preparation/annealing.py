@@ -20,7 +20,6 @@ from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.short_repr import short_repr
-from qep_qiskit.measurement import MeasurementCoroutine
 from qep_qiskit.outcomes.states import SpinConfigurations
 from qep_qiskit.preparation.classical import warn_of_ties
 from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamily, PreparationResult, WarmStart
@@ -69,13 +68,12 @@ class AnnealingPreparation:
                 f"preparation.cold_temperature: {self.cold} is above hot_temperature {self.hot}; annealing goes down"
             )
 
-    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
+    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
         """Lowest states found of all samples and phases; asks for no measurements.
 
         Raises:
             ConfigError: The Hamiltonian is not classical.
         """
-        yield from ()
         if not all(group.is_classical for group in family.paulis):
             raise ConfigError("preparation.kind: 'annealing' is for classical spins, and network or cost hold X or Y")
         spins = _Spins.of(tuple(family.paulis))

@@ -19,7 +19,6 @@ from qep_qiskit.core.errors import DegenerateGroundStateWarning
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.warning_log import warn
-from qep_qiskit.measurement import MeasurementCoroutine
 from qep_qiskit.outcomes.states import SpinConfigurations
 from qep_qiskit.preparation.exact import ExactPreparation
 from qep_qiskit.preparation.interface import (
@@ -45,13 +44,12 @@ def classical_energies(groups: Sequence[CommutingGroup], coefficients: NDArray) 
 class ExactSearch:
     """The lowest of all 2^N states of classical spins, at any nudge."""
 
-    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
+    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
         """Ground states of all samples and phases; asks for no measurements.
 
         Raises:
             ResourceError: There are too many spins.
         """
-        yield from ()
         num_spins = family.paulis[0].num_qubits
         require_memory(num_spins, 8 * _ARRAYS_AT_ONCE, "exact search among all states")
         shape = (family.num_samples, len(family.betas))

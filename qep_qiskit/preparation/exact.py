@@ -13,7 +13,6 @@ from qep_qiskit.core.errors import BranchJumpWarning, ConfigError, DegenerateGro
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.warning_log import warn
-from qep_qiskit.measurement import MeasurementCoroutine
 from qep_qiskit.outcomes.states import VectorStates
 from qep_qiskit.preparation.interface import (
     ConvergenceReport,
@@ -56,9 +55,8 @@ class ExactPreparation:
         if self.tolerance < 0:
             raise ConfigError(f"preparation.tolerance: expected zero or more, got {self.tolerance}")
 
-    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
+    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
         """Eigenstates of all samples and phases; asks for no measurements."""
-        yield from ()
         known = start.free if isinstance(start.free, VectorStates) else None
         if self.level > 0:
             free = self.solve(family.paulis, family.free) if known is None else known

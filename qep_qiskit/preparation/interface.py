@@ -19,7 +19,7 @@ from qep_qiskit.core.groups import Group
 from qep_qiskit.core.operators import CommutingGroup, paulis_of
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
-from qep_qiskit.measurement import MeasurementCoroutine
+from qep_qiskit.measurement import MeasurementCoroutine, as_coroutine
 from qep_qiskit.outcomes.states import PreparedStates
 from qep_qiskit.preparation.resolution import Hidden
 
@@ -198,13 +198,23 @@ class PreparationResult:
 class Preparation(Protocol):
     """Turns Hamiltonians into prepared eigenstates.
 
-    Direct preparations answer at once; iterative ones yield requests for measurements on the way. Both are
-    written as measuring work, so both stop, resume and run on any executor, and every shot is counted.
+    Direct preparations return their result; iterative ones are generators that yield requests for measurements on the
+    way. So both stop, resume and run on any executor, and every shot is counted.
     """
 
-    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
+    def prepare(
+        self, family: HamiltonianFamily, start: WarmStart
+    ) -> MeasurementCoroutine[PreparationResult] | PreparationResult:
         """Prepare one state per sample and phase."""
         ...
+
+
+def prepared(
+    preparation: Preparation, family: HamiltonianFamily, start: WarmStart
+) -> MeasurementCoroutine[PreparationResult]:
+    """What a preparation gives, whether it measures on the way or returns its result at once."""
+    found: PreparationResult = yield from as_coroutine(preparation.prepare(family, start))
+    return found
 
 
 def check_level(level: int, num_qubits: int) -> None:

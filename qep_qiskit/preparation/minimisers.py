@@ -156,7 +156,6 @@ class SimulatedMinimiser:
         """Minima of all rows; a descent is one of energies in units of their largest coefficient."""
         if self.optimizer != BFGS:
             return (yield from self._one_by_one(problem, start))
-        yield from ()
         units = units_of(problem.coefficients)
 
         def objective(rows: NDArray, points: NDArray) -> tuple[NDArray, NDArray]:

@@ -21,7 +21,6 @@ from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.transforms import walsh_hadamard
-from qep_qiskit.measurement import MeasurementCoroutine
 from qep_qiskit.outcomes.states import MixedStates, SpinEnsembles
 from qep_qiskit.preparation.classical import classical_energies
 from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamily, PreparationResult, WarmStart
@@ -48,7 +47,7 @@ class ThermalPreparation:
         if not (self.temperature > 0 and np.isfinite(self.temperature)):
             raise ConfigError(f"preparation.temperature: expected a number above zero, got {self.temperature}")
 
-    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
+    def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
         """Gibbs states of all samples and phases; asks for no measurements.
 
         The energies of the report are free energies.
@@ -56,7 +55,6 @@ class ThermalPreparation:
         Raises:
             ResourceError: The states do not fit in memory.
         """
-        yield from ()
         rows = family.rows()
         classical = all(group.is_classical for group in family.paulis)
         states: SpinEnsembles | MixedStates

@@ -7,11 +7,11 @@ import time
 
 from qep_qiskit.core.files import LineFile
 from qep_qiskit.device.ledger import JobLedger
-from qep_qiskit.learning.trainer import Outcome, Record, Trainer
+from qep_qiskit.learning import Callback, Outcome, Record, Trainer
 from qep_qiskit.runs.folder import RunFolder
 
 
-class MetricsFile:
+class MetricsFile(Callback):
     """Appends every record to the metrics file of a run, one JSON object per line.
 
     A line is handed to the system before any checkpoint that counts it, so that a killed run never has fewer
@@ -23,9 +23,6 @@ class MetricsFile:
 
     def _write(self, trainer: Trainer, record: Record) -> None:
         trainer.state.metrics_bytes = self._file.append((json.dumps(record) + "\n").encode())
-
-    def on_request(self, trainer: Trainer) -> None:
-        """Nothing to write."""
 
     def on_pilot(self, trainer: Trainer, record: Record) -> None:
         """One line."""
@@ -44,7 +41,7 @@ class MetricsFile:
         self._file.close()
 
 
-class Checkpoints:
+class Checkpoints(Callback):
     """Saves the state after every epoch, when a run ends, and in between when some time has passed.
 
     Must come after `MetricsFile`, so that the lines it counts are on disk.
@@ -90,7 +87,7 @@ class Checkpoints:
             self._save(trainer)
 
 
-class AppliedJobs:
+class AppliedJobs(Callback):
     """Tells the ledger which outcomes are part of a checkpoint, and lets go of it at the end.
 
     Must come after `Checkpoints` that save after every record.
@@ -101,9 +98,6 @@ class AppliedJobs:
 
     def __init__(self, ledger: JobLedger) -> None:
         self._ledger = ledger
-
-    def on_request(self, trainer: Trainer) -> None:
-        """An answer alone changes nothing."""
 
     def on_pilot(self, trainer: Trainer, record: Record) -> None:
         """What was collected is used."""

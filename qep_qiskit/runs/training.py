@@ -19,8 +19,7 @@ from qep_qiskit.core.errors import RunFolderError
 from qep_qiskit.device.ledger import JobLedger
 from qep_qiskit.device.remote import NamedExecutor, Pace, RemoteExecutor
 from qep_qiskit.device.service import RemoteDevice
-from qep_qiskit.learning import Callback, Trainer, TrainingState
-from qep_qiskit.learning.trainer import Outcome, Record
+from qep_qiskit.learning import Callback, Record, Trainer, TrainingState
 from qep_qiskit.runs.callbacks import AppliedJobs, Checkpoints, MetricsFile
 from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.workers import stop_wanted
@@ -185,7 +184,7 @@ def trainer_in(
     return experiment.trainer(callbacks=(MetricsFile(folder), Checkpoints(folder), *watchers), state=state)
 
 
-class StopWhereWanted:
+class StopWhereWanted(Callback):
     """Stops a run in a worker where the parent asks for it; what was done is in the checkpoint."""
 
     def on_request(self, trainer: Trainer) -> None:
@@ -204,6 +203,3 @@ class StopWhereWanted:
     def on_epoch(self, trainer: Trainer, record: Record) -> None:
         """Look."""
         self.on_request(trainer)
-
-    def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
-        """Nothing to do."""

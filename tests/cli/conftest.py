@@ -15,6 +15,7 @@ import pytest
 
 from qep_qiskit.cli import main
 from qep_qiskit.config import from_file
+from qep_qiskit.learning import Callback
 from qep_qiskit.runs.callbacks import Checkpoints, MetricsFile
 from qep_qiskit.runs.folder import RunFolder
 
@@ -192,17 +193,11 @@ def runs(tmp_path_factory):
     return folder
 
 
-class StopAfter:
+class StopAfter(Callback):
     """A callback that asks a trainer to stop after some steps, as Ctrl-C does."""
 
     def __init__(self, steps):
         self.steps = steps
-
-    def on_request(self, trainer):
-        pass
-
-    def on_pilot(self, trainer, record):
-        pass
 
     def on_step(self, trainer, record):
         if trainer.state.step >= self.steps:
@@ -211,9 +206,6 @@ class StopAfter:
     def on_epoch(self, trainer, record):
         if self.steps == 0:
             trainer.request_stop()
-
-    def on_end(self, trainer, outcome):
-        pass
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ def test_a_bar_names_the_job():
     written = io.StringIO()
     view = ProgressView(Console(file=written, force_terminal=True, width=120))
     view.start(trainer())
-    view.on_wait("d1abc", 75.3)
+    view.waiting("d1abc", 75.3)
     view.close()
     assert "job d1abc is waited for, 75 s" in written.getvalue()
 
@@ -31,7 +31,7 @@ def test_elsewhere_a_line_is_written_now_and_then(monkeypatch):
     view = ProgressView(Console(file=written, width=80))
     view.start(trainer())
     for clock[0] in range(1, 130):
-        view.on_wait("d1abc", clock[0])
+        view.waiting("d1abc", clock[0])
     assert written.getvalue().splitlines() == ["job d1abc is waited for, 60 s", "job d1abc is waited for, 120 s"]
 
 

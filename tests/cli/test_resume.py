@@ -12,6 +12,7 @@ import pytest
 from qep_qiskit.config import from_file
 from qep_qiskit.core.errors import RunFolderError
 from qep_qiskit.core.files import hold
+from qep_qiskit.learning import Callback
 from qep_qiskit.runs.callbacks import Checkpoints, MetricsFile
 from qep_qiskit.runs.folder import RunFolder
 
@@ -73,21 +74,9 @@ def test_stopped_time_after_time(qep, here, same_run):
     same_run(path)
 
 
-class OneStep:
-    def on_request(self, trainer):
-        pass
-
-    def on_pilot(self, trainer, record):
-        pass
-
+class OneStep(Callback):
     def on_step(self, trainer, record):
         trainer.request_stop()
-
-    def on_epoch(self, trainer, record):
-        pass
-
-    def on_end(self, trainer, outcome):
-        pass
 
 
 @pytest.mark.parametrize("rest", ["", '{"event": "st', '{"event": "step", "step": 4}\n', '{"event": "step"}\n{"eve'])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from qep_qiskit.config import from_file
+from qep_qiskit.learning import Callback
 from qep_qiskit.runs.callbacks import Checkpoints, MetricsFile
 from qep_qiskit.runs.folder import RunFolder
 
@@ -17,7 +18,7 @@ FIRST_LOOK_AT_TEST_SAMPLES = range(5, 10)
 EVALUATION_AFTER_AN_EPOCH = range(30, 35)
 
 
-class StopAtRequest:
+class StopAtRequest(Callback):
     """Asks a trainer to stop after so many requests in all, as Ctrl-C does, and counts them."""
 
     def __init__(self, number):
@@ -29,18 +30,6 @@ class StopAtRequest:
         self.left = len(trainer.state.request_log), trainer.state.step, trainer.state.epoch
         if self.seen == self.number:
             trainer.request_stop()
-
-    def on_pilot(self, trainer, record):
-        pass
-
-    def on_step(self, trainer, record):
-        pass
-
-    def on_epoch(self, trainer, record):
-        pass
-
-    def on_end(self, trainer, outcome):
-        pass
 
 
 @pytest.fixture

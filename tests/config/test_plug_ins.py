@@ -8,6 +8,7 @@ import pytest
 
 from qep_qiskit.cli import main
 from qep_qiskit.config import build, check_config
+from qep_qiskit.config.backend import EXECUTORS
 from qep_qiskit.config.schema_preparation import PREPARATIONS
 from qep_qiskit.config.schema_update import OPTIMIZERS
 from qep_qiskit.core.errors import ConfigError, NoLedgerWarning
@@ -21,6 +22,7 @@ from qiskit.providers.fake_provider import GenericBackendV2
 from qep_qiskit.config.network_section import NetworkSection
 from qep_qiskit.config.preparation_section import PreparationSection
 from qep_qiskit.config.schema_variational import AnsatzSection
+from qep_qiskit.execution import StatevectorExecutor
 from qep_qiskit.learning import GradientDescent, Stencil
 from qep_qiskit.network.losses import SquaredError
 from qep_qiskit.network import ClampedInputs, IsingNetwork, chain
@@ -57,6 +59,21 @@ def machine(num_qubits=2):
     return GenericBackendV2(num_qubits=num_qubits, seed=1, noise_info=False)
 
 
+class Ideal:
+    def __init__(self, seeds, num_qubits=4):
+        self.inner = StatevectorExecutor(seeds)
+
+    def submit(self, request):
+        return self.inner.submit(request)
+
+    def collect(self, job_handle):
+        return self.inner.collect(job_handle)
+
+
+def silent(seeds):
+    return seeds
+
+
 def plain(section):
     return GradientDescent()
 
@@ -77,6 +94,9 @@ product = extra_kinds:Product
 three_point = extra_kinds:three_point
 [qep_qiskit.backends]
 machine = extra_kinds:machine
+[qep_qiskit.executors]
+ideal = extra_kinds:Ideal
+silent = extra_kinds:silent
 [qep_qiskit.optimizers]
 plain = extra_kinds:plain
 [qep_qiskit.network.losses]
@@ -92,7 +112,8 @@ update = {kind = "plain"}
 cost = {kind = "loss", loss = "squares"}
 measurement = {shots = 20}
 training = {epochs = 1, batch_size = 4}
-budget = {samples = 1, shots = [20], betas = [0.4], contrasts = ["three_point"], repeats = 2, pilot_shots = 32, \
+budget = {samples = 1, shots = [20], betas = [0.4], contrasts = ["three_point", "three_point_negative"], \
+repeats = 2, pilot_shots = 32, \
 comparison_shots = [20]}
 """
 
@@ -109,7 +130,7 @@ def config(tmp_path, monkeypatch):
     (installed / "entry_points.txt").write_text(_ENTRY_POINTS)
     path = tmp_path / "run.toml"
     path.write_text(_CONFIG)
-    registries = (PREPARATIONS, STENCILS, OPTIMIZERS)
+    registries = (PREPARATIONS, STENCILS, OPTIMIZERS, EXECUTORS)
     before = [registry.entries for registry in registries]
     yield path
     sys.modules.pop("extra_kinds", None)
@@ -130,7 +151,9 @@ def test_plan(config, capsys):
 
 def test_budget(config, capsys):
     assert main(["budget", str(config), "--study", "gradient", "--out", "study", "--jobs", "1"]) == 0
-    assert "three" in (config.parent / "study" / "index.html").read_text()
+    page = (config.parent / "study" / "index.html").read_text()
+    assert "three-point +" in page
+    assert "three-point −" in page
 
 
 def test_ansatz(config):
@@ -140,6 +163,30 @@ def test_ansatz(config):
         "preparation": {"kind": "variational", "ansatz": {"kind": "product"}},
     }
     assert build(check_config(content, "f")).estimator.preparation.ansatz.depth == 0
+
+
+def test_executor(config):
+    """The shots are those of the engine, which the executor of the plug-in asks."""
+    base = {"task": {"kind": "xor"}, "network": {"num_spins": 3}, "preparation": {"kind": "fast", "time": 0.5}}
+    found = []
+    for execution in ({"backend": "ideal", "backend_options": {"num_qubits": 3}}, {"backend": "statevector"}):
+        trainer = build(check_config({**base, "training": {"epochs": 1}, "execution": execution}, "f")).trainer()
+        trainer.run()
+        found.append(trainer.weights)
+    assert np.array_equal(*found)
+
+
+@pytest.mark.parametrize(
+    ("execution", "words"),
+    [
+        ({"backend": "ideal", "backend_options": {"spins": 1}}, "execution.backend: 'ideal' made no executor .TypeErr"),
+        ({"backend": "silent"}, "execution.backend: expected 'silent' to make an executor, with submit and collect"),
+    ],
+)
+def test_executors_that_are_none(config, execution, words):
+    content = {"task": {"kind": "xor"}, "network": {"num_spins": 2}, "execution": execution}
+    with pytest.raises(ConfigError, match=words):
+        build(check_config(content, "f"))
 
 
 @pytest.mark.parametrize(

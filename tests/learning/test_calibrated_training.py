@@ -7,6 +7,7 @@ import pytest
 
 from qep_qiskit.config import build, check_config
 from qep_qiskit.execution import ReadoutErrors
+from qep_qiskit.learning import Callback
 from qep_qiskit.learning.evaluation import evaluate
 from qep_qiskit.learning.state import load_state, save_state
 
@@ -29,7 +30,7 @@ def experiment(**execution):
     return build(check_config(content, "run.toml"))
 
 
-class Watch:
+class Watch(Callback):
     """Notes requests and records; stops the trainer after some requests."""
 
     def __init__(self, stop_after=None):

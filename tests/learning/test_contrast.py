@@ -6,7 +6,7 @@ from cases import NO_INPUTS, SMALL_GRAPHS, exact_contrast, random_network
 from reference import fitted_slope, gradient, ground
 
 from qep_qiskit.core.errors import ConfigError
-from qep_qiskit.learning import Contrast
+from qep_qiskit.learning import Contrast, of_sign
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
 from qep_qiskit.network.nudge import NudgedHamiltonian
@@ -110,3 +110,12 @@ def test_contrastive_functions_enclose_the_cost(name, rng):
     energy = {beta: energy_function(hamiltonian, beta)(weights) for beta in (-0.3, 0.0, 0.3)}
     cost = exact_gradient(hamiltonian, weights, NO_INPUTS, TARGET).cost
     assert (energy[0.3] - energy[0.0]) / 0.3 < cost < (energy[-0.3] - energy[0.0]) / -0.3
+
+
+def test_names_of_studies():
+    assert of_sign("one_sided_negative") == ("one_sided", -1.0)
+    assert of_sign("symmetric") == ("symmetric", 1.0)
+    with pytest.raises(ConfigError, match="expected a contrast that looks to one side before '_negative'"):
+        of_sign("symmetric_negative")
+    with pytest.raises(ConfigError, match=r"expected one of 'one_sided', .*, got 'sideways'"):
+        of_sign("sideways_negative")

@@ -8,6 +8,7 @@ from chi_square import LIMIT, variance_p_value
 
 from qep_qiskit.config import build, check_config
 from qep_qiskit.execution import RequestKey
+from qep_qiskit.learning import Callback
 from qep_qiskit.learning.evaluation import evaluate
 from qep_qiskit.learning.pilot import measure_pilot
 from qep_qiskit.learning.shot_schedule import batches_per_group
@@ -33,7 +34,7 @@ def experiment(**execution):
     return build(check_config(content, "run.toml"))
 
 
-class StopAfter:
+class StopAfter(Callback):
     """Stops a trainer after some requests."""
 
     def __init__(self, requests):
@@ -48,9 +49,6 @@ class StopAfter:
         trainer.state.metrics_bytes += 1  # as a metrics file would: the first look is not repeated
 
     on_epoch = on_step
-
-    def on_end(self, trainer, outcome):
-        pass
 
 
 def test_every_circuit_runs_in_every_folding_and_is_counted():

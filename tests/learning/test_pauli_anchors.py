@@ -14,6 +14,7 @@ from qep_qiskit.core.operators import PauliString, sparse_pauli_op
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import VectorExecutor
 from qep_qiskit.learning import (
+    Callback,
     Contrast,
     GradientDescent,
     GradientEstimator,
@@ -90,20 +91,14 @@ def cluster_ising(size=10):
     )
 
 
-class Losses:
+class Losses(Callback):
     """Collects the loss of every step."""
 
     def __init__(self):
         self.found = []
 
-    def on_request(self, trainer): ...
-
     def on_step(self, trainer, record):
         self.found.append(record["loss"])
-
-    def on_epoch(self, trainer, record): ...
-
-    def on_end(self, trainer, outcome): ...
 
 
 def explored(iterations):

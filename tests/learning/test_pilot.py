@@ -9,7 +9,7 @@ from exact_noise import ExactNoise
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
-from qep_qiskit.learning import Contrast, GradientEstimator, first_beta, measure_pilot
+from qep_qiskit.learning import STENCILS, Contrast, GradientEstimator, first_beta, measure_pilot
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import chain, complete
 from qep_qiskit.network.cost import LossOnExpectations
@@ -266,3 +266,14 @@ class TestLimits:
         ]
         assert np.isfinite(pilot.model.best_beta(100))
         assert np.isfinite(pilot.model.best_shares(0.1, np.array([2.0, 2.0]))).all()
+
+
+@pytest.mark.parametrize("problem", [operator_problem, loss_problem])
+def test_pilots_ask_the_stencil_and_not_its_name(problem, rng, monkeypatch):
+    """A plug-in's one-sided contrast is measured to both sides as the package's own is."""
+    monkeypatch.setattr(STENCILS, "_entries", STENCILS.entries | {"forward": STENCILS.find("one_sided")})
+    given = problem(rng)
+    (own, used), (other, used_by_other) = (pilots(given, kind, 100)[0] for kind in ("one_sided", "forward"))
+    assert used == used_by_other
+    assert (own.contrasts.betas < 0).any()
+    assert other.model == own.model

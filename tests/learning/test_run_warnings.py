@@ -8,6 +8,7 @@ import pytest
 from qep_qiskit.config import build, check_config
 from qep_qiskit.core.errors import BranchJumpWarning, NoisyGradientWarning, QepWarning
 from qep_qiskit.core.warning_log import WarningLog, counting_warnings, warn
+from qep_qiskit.learning import Callback
 from qep_qiskit.learning.state import load_state, save_state
 from qep_qiskit.runs.summary import run_summary
 from qep_qiskit.runs.warning_summary import closing
@@ -38,23 +39,17 @@ def experiment(beta=3.0, epochs=5, shots=100, coupling=1.5):
     )
 
 
-class Records:
+class Records(Callback):
     """Keeps the steps that a trainer tells."""
 
     def __init__(self):
         self.steps = []
-
-    def on_request(self, trainer):
-        pass
 
     def on_step(self, trainer, record):
         self.steps.append(record)
 
     def on_epoch(self, trainer, record):
         trainer.state.metrics_bytes += 1  # as a file would: a run that has told something is not new
-
-    def on_end(self, trainer, outcome):
-        pass
 
 
 class StopAfter(Records):

@@ -10,6 +10,7 @@ from warned import warns
 from qep_qiskit.budget.gradient_study import CountingExecutor
 from qep_qiskit.config import build, check_config
 from qep_qiskit.core.errors import NudgeBeyondGapWarning
+from qep_qiskit.learning import Callback
 from qep_qiskit.learning.error_model import split_shots
 from qep_qiskit.learning.state import load_state, save_state
 
@@ -35,7 +36,7 @@ quietly = [
 ]
 
 
-class Watcher:
+class Watcher(Callback):
     """Keeps what a trainer tells, and asks it to stop after a request."""
 
     def __init__(self, stop_after=0):
@@ -51,9 +52,6 @@ class Watcher:
         trainer.state.metrics_bytes += 1  # as a file would: a run that has told something is not new
 
     on_pilot = on_epoch = on_step
-
-    def on_end(self, trainer, outcome):
-        pass
 
 
 def train(stop_after=0, state=None, text=CONFIG):

@@ -8,7 +8,7 @@ import pytest
 
 from qep_qiskit.config import from_file
 from qep_qiskit.execution import VectorExecutor
-from qep_qiskit.learning import evaluate
+from qep_qiskit.learning import Callback, evaluate
 
 # Some seeds push a weight to where the ramp's step nears its limit; that is warned about and tested elsewhere.
 drifting = pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.CoarseTrotterWarning")
@@ -127,26 +127,14 @@ def accuracies_by_sampled_energies(config, *overrides):
     return [line["train_accuracy"] for line in lines]
 
 
-class Lines:
+class Lines(Callback):
     """Keeps the lines of epochs."""
 
     def __init__(self, lines):
         self.lines = lines
 
-    def on_request(self, trainer):
-        pass
-
-    def on_pilot(self, trainer, record):
-        pass
-
-    def on_step(self, trainer, record):
-        pass
-
     def on_epoch(self, trainer, record):
         self.lines.append(record)
-
-    def on_end(self, trainer, outcome):
-        pass
 
 
 @pytest.mark.slow

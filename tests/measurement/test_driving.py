@@ -2,7 +2,7 @@
 
 import pytest
 
-from qep_qiskit.measurement import completed, relayed
+from qep_qiskit.measurement import Usage, completed, relayed, run_measurements
 
 CLOSED = []
 
@@ -45,3 +45,7 @@ def test_work_is_closed_when_an_answer_fails_or_nobody_goes_on():
     assert next(relay) == "a"
     relay.close()
     assert CLOSED == [True, True]
+
+
+def test_a_plain_result_is_work_that_asks_for_nothing():
+    assert run_measurements([1, 2], executor=None) == ([1, 2], Usage())

@@ -7,7 +7,7 @@ from variational_cases import KEY, prepare
 
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import StatevectorExecutor
-from qep_qiskit.learning import Contrast, GradientEstimator, Trainer, TrainingSettings, Update
+from qep_qiskit.learning import Callback, Contrast, GradientEstimator, Trainer, TrainingSettings, Update
 from qep_qiskit.learning.update import GradientDescent, Schedule
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import chain
@@ -37,26 +37,14 @@ def learning_chain(rng, samples=6):
     return hamiltonian, weights, data
 
 
-class Looker:
+class Looker(Callback):
     """Keeps the records of all steps."""
 
     def __init__(self):
         self.steps = []
 
-    def on_request(self, trainer):
-        pass
-
-    def on_pilot(self, trainer, record):
-        pass
-
     def on_step(self, trainer, record):
         self.steps.append(record)
-
-    def on_epoch(self, trainer, record):
-        pass
-
-    def on_end(self, trainer, outcome):
-        pass
 
 
 def trained(preparation, epochs=2):

@@ -9,6 +9,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.learning import STENCILS
+
 Row = Mapping[str, Any]
 
 CONTRASTS: Final = ("one-sided +", "one-sided −", "symmetric", "four-point")
@@ -27,10 +29,11 @@ def number(row: Row, key: str) -> float:
 
 def contrast_name(row: Row) -> str:
     """Name of the contrast of a row for a reader; the sign of beta tells the one-sided ones apart."""
-    contrast = str(row.get("contrast"))
-    if contrast == "one_sided":
-        return "one-sided −" if number(row, "beta") < 0 else "one-sided +"
-    return contrast.replace("four_point", "four-point")
+    kind = str(row.get("contrast"))
+    name = kind.replace("_", "-")
+    if kind in STENCILS and STENCILS.find(kind).is_one_sided:
+        return f"{name} {'−' if number(row, 'beta') < 0 else '+'}"
+    return name
 
 
 def contrasts_of(rows: Iterable[Row]) -> list[str]:
