@@ -39,8 +39,8 @@ def ansatz(groups: tuple[CommutingGroup, ...], depth: int) -> LayerProgram:
 
 
 def observables(groups: tuple[CommutingGroup, ...], coefficients: np.ndarray) -> list[SparsePauliOp]:
-    words = [word for group in groups for word in group.terms]
-    return [sparse_pauli_op(zip(words, row, strict=True), groups[0].num_qubits) for row in coefficients]
+    strings = [string for group in groups for string in group.terms]
+    return [sparse_pauli_op(zip(strings, row, strict=True), groups[0].num_qubits) for row in coefficients]
 
 
 def timed(work: Callable[[], object], calls: int, states: int) -> float:

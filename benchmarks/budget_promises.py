@@ -94,8 +94,8 @@ class Case:
             return NudgedHamiltonian(network, cost), weights, np.array([[aim]]), target
         terms = [qep.CostTerm(string=qep.PauliString.of("Z", size - 1), coefficient=0.5)]
         if which == 2:
-            word = qep.PauliString.parse(f"Z{0} Z{size - 1}")
-            terms.append(qep.CostTerm(string=word, coefficient=float(rng.uniform(-0.5, 0.5))))
+            string = qep.PauliString.parse(f"Z{0} Z{size - 1}")
+            terms.append(qep.CostTerm(string=string, coefficient=float(rng.uniform(-0.5, 0.5))))
         cost = qep.OperatorCost.from_terms(terms, size)
         return NudgedHamiltonian(network, cost), weights, np.zeros((1, 0)), target
 
@@ -164,8 +164,8 @@ class Exact:
     def of(cls, hamiltonian: NudgedHamiltonian, weights: NDArray, targets: NDArray) -> Exact:
         """Of a network whose every weight multiplies one Pauli string with factor -1."""
         network, cost, size = hamiltonian.network, hamiltonian.cost, hamiltonian.num_qubits
-        words = [network.terms[term] for term in network.jacobian(weights, NO_INPUTS).term]
-        operators = np.array([-_dense(SparsePauliOp(word.label(size))) for word in words])
+        strings = [network.terms[term] for term in network.jacobian(weights, NO_INPUTS).term]
+        operators = np.array([-_dense(SparsePauliOp(string.label(size))) for string in strings])
         free = _dense(network.hamiltonian(weights))
         if isinstance(cost, qep.LossOnExpectations):
             state = np.linalg.eigh(free)[1][:, 0]
@@ -173,7 +173,7 @@ class Exact:
             nudge = _dense(cost.operator(targets[0], outputs))
         else:
             nudge = _dense(cost.operator(targets[0]))
-        in_x = np.array(["X" in word.label(size) for word in words])
+        in_x = np.array(["X" in string.label(size) for string in strings])
         return cls(free=free, nudge=nudge, operators=operators, in_x=in_x)
 
     def moments(self, betas: NDArray) -> tuple[NDArray, NDArray]:

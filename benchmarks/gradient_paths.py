@@ -41,9 +41,9 @@ def plain_circuit(program: qep.LayerProgram, coefficients: np.ndarray) -> Quantu
     circuit.h(range(program.num_qubits))
     for layer in program.layers:
         group = program.groups[layer.group]
-        for word, angle in zip(group.terms, 2.0 * layer.angles(coefficients), strict=True):
-            letters = "".join(letter for _, letter in word.factors).lower()
-            getattr(circuit, f"r{letters}")(angle, *(qubit for qubit, _ in word.factors))
+        for string, angle in zip(group.terms, 2.0 * layer.angles(coefficients), strict=True):
+            letters = "".join(letter for _, letter in string.factors).lower()
+            getattr(circuit, f"r{letters}")(angle, *(qubit for qubit, _ in string.factors))
     return circuit
 
 

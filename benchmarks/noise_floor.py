@@ -47,8 +47,8 @@ def problem(spins, rng):
             for block in network.layout.blocks
         ]
     )
-    word = qep.PauliString.of("Z", spins - 1)
-    cost = qep.OperatorCost.from_terms([qep.CostTerm(string=word, coefficient=1.0)], spins)
+    string = qep.PauliString.of("Z", spins - 1)
+    cost = qep.OperatorCost.from_terms([qep.CostTerm(string=string, coefficient=1.0)], spins)
     return NudgedHamiltonian(network, cost), weights
 
 

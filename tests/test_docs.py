@@ -76,3 +76,9 @@ def test_every_page_is_in_the_index():
 
 def test_the_readme_is_short():
     assert len(text_of(ROOT / "README.md").splitlines()) <= 120
+
+
+def test_the_packages_of_the_architecture_are_those_there_are():
+    section = text_of(ROOT / "docs" / "architecture.md").split("## Packages")[1].split("\n## ")[0]
+    folders = {path.parent.name for path in (ROOT / "qep_qiskit").glob("*/__init__.py")}
+    assert set(re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE)) == folders
