@@ -9,6 +9,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 KEYS = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+WORDS_OF_THE_CODE = {
+    word
+    for pattern in ("qep_qiskit/**/*.py", "configs/*.toml")
+    for path in ROOT.glob(pattern)
+    for word in [path.stem, *re.findall(r"\w+", path.read_text(encoding="utf-8"))]
+}
 SECTIONS = "task|network|cost|preparation|measurement|execution|contrast|update|training|budget"
 PRIVATE = (
     r"readings?|reading plan|journal|ticket|shelf|shelves|seam|house|rooms?|lowering|situation|favourite|"
@@ -45,6 +51,13 @@ def test_files_that_are_named_are_there(page):
     named = re.findall(r"`([\w./]+/[\w./]*\.(?:py|toml|csv|md|txt))`", text_of(page))
     places = [ROOT, ROOT / "qep_qiskit"]
     assert [name for name in named if not any((place / name).exists() for place in places)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_names_that_are_used_are_in_the_code(page):
+    named = set(re.findall(r"`(?:qep\.)?([A-Za-z]\w*)(?:\([^`]*\))?`", without_code(text_of(page))))
+    named = {name for name in named if re.search(r"[a-z]_[a-z]|[a-z][A-Z]", name)}
+    assert sorted(named - WORDS_OF_THE_CODE) == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
