@@ -70,8 +70,9 @@ class StandInJob:
     def error_message(self):
         return self.reason
 
-    def usage(self, partial=False):
-        return 7.0
+    def metrics(self):
+        self.service.answer("charge")
+        return {"usage": {"qpu_charge_time_seconds": 7.0, "status": "complete"} | self.service.charge}
 
     def cancel(self):
         self.state = "CANCELLED"
@@ -95,14 +96,17 @@ class StandInJob:
 class StandInService:
     """Faults are lists of what happens to the next calls of a kind: None, an exception, or a word.
 
-    Kinds: ``post`` (with the words ``accept_then_lost`` and ``twice``), ``list``, ``status``, ``result``, ``usage``.
+    Kinds: ``post`` (with the words ``accept_then_lost`` and ``twice``), ``list``, ``status``, ``result``, ``usage``,
+    ``charge``. `charge` replaces parts of what is said about the charge of every job.
     `spoil` is what is done to every result.
     """
 
     def __init__(self):
         self.device, self.accepted, self.posts = StandInDevice(), [], 0
         self.faults, self.lag, self.queue_polls, self.remaining = {}, 0, 0, 600
+        self.charge = {}
         self.plan = lambda job: None
+        self.rows_of_listing = lambda jobs: jobs
         self.spoil = lambda found: found
 
     def answer(self, kind):
@@ -130,12 +134,18 @@ class StandInService:
             raise QiskitBackendNotFoundError("No backend matches the criteria.")
         return self.device
 
-    def jobs(self, job_tags, limit, descending):
+    @property
+    def _active_api_client(self):
+        return self
+
+    def jobs_get(self, limit, skip, job_tags, descending):
         self.answer("list")
         if self.lag > 0:
             self.lag -= 1
-            return []
-        return [job for job in self.accepted if set(job_tags) <= set(job.tags)]
+            return {"jobs": [], "count": 0}
+        jobs = self.rows_of_listing([job for job in self.accepted if set(job_tags) <= set(job.tags)])
+        rows = [{"id": job.job_id(), "tags": job.tags, "created": f"{job.number:06}"} for job in jobs]
+        return {"jobs": (rows[::-1] if descending else rows)[skip : skip + limit], "count": len(rows)}
 
     def job(self, job_id):
         return next(job for job in self.accepted if job.job_id() == job_id)

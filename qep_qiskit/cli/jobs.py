@@ -14,9 +14,9 @@ from rich.console import Console
 from qep_qiskit.cli.working import require_device
 from qep_qiskit.config import Experiment
 from qep_qiskit.core.errors import QepError
-from qep_qiskit.device.jobs import states_at_service
+from qep_qiskit.device.jobs import refresh_charges, states_at_service
 from qep_qiskit.device.ledger import JobEntry, JobLedger
-from qep_qiskit.device.retries import RetryPolicy
+from qep_qiskit.device.retries import RetryingDevice, RetryPolicy
 from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.runs.training import device_of, ledger_path, open_run
 
@@ -24,10 +24,17 @@ _QUICK = RetryPolicy(without_answer=20.0)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print; the service is asked about jobs that are not collected, and nothing is changed."""
+    """Print; the service is asked about jobs that are not collected, and on request for charges that are not known."""
     folder, experiment = open_run(options.folder)
     require_device(experiment, "jobs")
-    entries = JobLedger.read(ledger_path(folder))
+    path = ledger_path(folder)
+    entries = JobLedger.read(path)
+    if options.refresh:
+        device = device_of(experiment)
+        assert device is not None
+        with JobLedger(path) as ledger:
+            refresh_charges(ledger, RetryingDevice(device, _QUICK))
+            entries = ledger.entries()
     records = [_record(entry, seen) for entry, seen in _with_view(experiment, entries, options.offline)]
     if options.json:
         print(json.dumps(records, indent=1))
@@ -70,6 +77,7 @@ def _record(entry: JobEntry, seen: str | None) -> dict[str, Any]:
         "executions": described.executions,
         "estimated_seconds": described.estimated_seconds,
         "usage_seconds": entry.usage_seconds,
+        "duplicates": entry.duplicates,
         "posted": entry.posted,
         "reason": entry.reason,
     }
@@ -80,7 +88,12 @@ def _print(records: Sequence[Mapping[str, Any]], title: str) -> None:
     console.print(_table(records, title))
     estimated = sum(record["estimated_seconds"] for record in records if record["state"] != "refused")
     charged = sum(record["usage_seconds"] or 0.0 for record in records)
-    console.print(f"{len(records)} jobs; estimated {estimated:.1f} s, charged {charged:.1f} s so far", highlight=False)
+    open_ = sum(record["usage_seconds"] is None and record["state"] != "refused" for record in records)
+    twice = sum(record["duplicates"] for record in records)
+    line = f"{len(records)} jobs; estimated {estimated:.1f} s, charged {charged:.1f} s so far"
+    line += f", not yet known for {open_} (qep jobs --refresh)" if open_ else ""
+    line += f"; {twice} sent twice and not cancelled" if twice else ""
+    console.print(line, highlight=False)
     for record in records:
         if record["reason"]:
             console.print(f"{_purpose(record)}: {record['reason']}", highlight=False, markup=False)

@@ -188,7 +188,11 @@ def _jobs(commands: argparse._SubParsersAction) -> None:
         "are not collected.",
     )
     jobs.add_argument("folder", metavar="DIR", help="folder of the run")
-    jobs.add_argument("--offline", action="store_true", help="do not ask the service")
+    asking = jobs.add_mutually_exclusive_group()
+    asking.add_argument("--offline", action="store_true", help="do not ask the service")
+    asking.add_argument(
+        "--refresh", action="store_true", help="ask again for charges that are not known, and keep them"
+    )
     _json_argument(jobs)
     cancel = _command(
         commands,

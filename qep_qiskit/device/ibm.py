@@ -22,7 +22,14 @@ from qiskit_ibm_runtime.executor_sampler import Sampler
 from qiskit_ibm_runtime.utils.utils import is_isa_circuit, is_valid_rzz_pub
 
 from qep_qiskit.core.errors import DeviceError, QepError, ResourceError, ResultError
-from qep_qiskit.device.ibm_client import answer_in, disable_retries, is_about_the_way, retry_after, status_of
+from qep_qiskit.device.ibm_client import (
+    answer_in,
+    disable_retries,
+    is_about_the_way,
+    job_ids,
+    retry_after,
+    status_of,
+)
 from qep_qiskit.device.ibm_modes import Mode, Workload
 from qep_qiskit.device.interruptible import answer_of
 from qep_qiskit.device.pubs import JobSpecification, Pub
@@ -290,7 +297,7 @@ class IbmDevice:
     def find(self, tag: str) -> list[str]:
         """Ids of all jobs with a tag, oldest first."""
         with self._explained():
-            return [str(job.job_id()) for job in self._service.jobs(job_tags=[tag], limit=None, descending=False)]
+            return job_ids(self._service, tag)
 
     def look(self, job_id: str) -> JobView:
         """How far a job is."""
@@ -324,8 +331,10 @@ class IbmDevice:
     def usage_seconds(self, job_id: str) -> float | None:
         """QPU seconds charged for a job, or None if that is not known yet."""
         with self._explained():
-            found = self._service.job(job_id).usage(partial=True)
-        return None if found is None else float(found)
+            usage = self._service.job(job_id).metrics().get("usage") or {}
+        found = usage.get("qpu_charge_time_seconds")
+        # While it is pending the service says 0, or what has come together so far: both are less than the bill.
+        return None if found is None or usage.get("status", "pending") == "pending" else float(found)
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job."""

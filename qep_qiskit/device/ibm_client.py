@@ -16,9 +16,13 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, MaxRetryError
 from urllib3.util import Retry
 
+from qep_qiskit.device.service import LostError
+
 _LOG = logging.getLogger(__name__)
 _CONNECT_AND_READ_SECONDS = (10.0, 60.0)
 _RETRY_STATUS = (413, 429, 500, 502, 503, 504)
+_JOBS_A_PAGE = 200  # the most that the service lists at once
+_MOST_PAGES = 25
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
@@ -105,3 +109,35 @@ def disable_retries(service: Any) -> None:
             session._qep_tamed = True
     except AttributeError as error:
         _LOG.warning("this qiskit-ibm-runtime is another than expected (%s); its own retries stay on", error)
+
+
+def job_ids(service: Any, tag: str) -> list[str]:
+    """Ids of all jobs whose own tags hold a tag, oldest first.
+
+    A listing may ignore the tag that it is asked for, repeat rows, give them in another order or claim a number of rows
+    that it does not have. What a job says of itself counts, and a listing ends with the first page that brings nothing
+    new. The client's own listing asks until the number is reached, so its pages are read one by one.
+
+    Raises:
+        LostError: The listing does not end, and no job with the tag was among its rows.
+    """
+    created: dict[str, str] = {}
+    seen: set[str] = set()
+    for page in range(_MOST_PAGES):
+        rows = _page(service, tag, skip=page * _JOBS_A_PAGE)
+        new = {row["id"]: row for row in rows if row["id"] not in seen}
+        seen |= new.keys()
+        created |= {name: str(row.get("created") or "") for name, row in new.items() if tag in (row.get("tags") or ())}
+        if not new or len(rows) < _JOBS_A_PAGE:
+            break
+    else:
+        if not created:
+            raise LostError(f"the listing of jobs does not end after {len(seen)} jobs")
+    return sorted(created, key=lambda name: (created[name], name))
+
+
+def _page(service: Any, tag: str, *, skip: int) -> list[dict[str, Any]]:
+    """One page of the listing, newest first."""
+    client = service._active_api_client  # private, and the only way to read a single page
+    answer = client.jobs_get(limit=_JOBS_A_PAGE, skip=skip, job_tags=[tag], descending=True)
+    return [dict(row, id=str(row["id"])) for row in answer["jobs"]]

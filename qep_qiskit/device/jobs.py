@@ -36,6 +36,31 @@ def states_at_service(
     return found
 
 
+def refresh_charges(ledger: JobLedger, retrying: RetryingDevice, most: int | None = None) -> int:
+    """Ask the service for the charges of ended jobs that the ledger does not know.
+
+    A charge that is still pending is unknown, not zero: until it is final the estimate of the job counts.
+
+    Args:
+        ledger: Of the run.
+        retrying: Where its jobs were sent; each job is asked for once.
+        most: How many jobs to ask for at most, the last ones; all by default.
+
+    Returns:
+        How many charges are still unknown.
+    """
+    left = 0
+    unknown = ledger.uncharged()
+    for entry in unknown[-most:] if most is not None else unknown:
+        assert entry.job_id is not None
+        seconds = retrying.usage(entry.job_id)
+        if seconds is None:
+            left += 1
+        else:
+            ledger.charged(entry, seconds)
+    return left
+
+
 def cancel_jobs(ledger: JobLedger, device: RemoteDevice, retries: RetryPolicy | None = None) -> Iterator[JobEntry]:
     """Cancel every job that is not finished, also those of which only the intention is known.
 
@@ -61,7 +86,9 @@ def cancel_jobs(ledger: JobLedger, device: RemoteDevice, retries: RetryPolicy | 
                 yield ledger.ended(entry, "cancelled", "never arrived")
                 continue
             entry = ledger.submitted(entry, jobs[0])
-            retrying.cancel_others(entry)
+            duplicates = retrying.cancel_others(entry)
+            if duplicates:
+                ledger.duplicated(entry, duplicates)
         if entry.state == "submitted":
             yield _cancelled(ledger, retrying, entry)
 

@@ -32,7 +32,7 @@ from qep_qiskit.execution.interface import RequestKey
 
 JobState = Literal["intended", "submitted", "collected", "applied", "refused", "failed", "cancelled"]
 
-_FORMAT = 1
+_FORMAT = 2
 _KEY = ("purpose", "step", "stage", "attempt", "iteration")
 _BEFORE: dict[JobState, tuple[JobState, ...]] = {
     "submitted": ("intended",),
@@ -51,7 +51,7 @@ CREATE TABLE jobs (
     shots INTEGER NOT NULL, options TEXT NOT NULL, estimated_seconds REAL NOT NULL,
     circuit_sha256 TEXT NOT NULL, request_sha256 TEXT NOT NULL,
     parameter_names TEXT NOT NULL, axes TEXT NOT NULL, shapes TEXT NOT NULL,
-    posted REAL NOT NULL, job_id TEXT, usage_seconds REAL, reason TEXT,
+    posted REAL NOT NULL, job_id TEXT, usage_seconds REAL, duplicates INTEGER NOT NULL DEFAULT 0, reason TEXT,
     bound BLOB NOT NULL, bits BLOB,
     UNIQUE (purpose, step, stage, attempt, iteration, part, sending)
 );
@@ -113,7 +113,8 @@ class JobEntry:
         state: How far it is.
         posted: When it was last sent, in seconds of the epoch.
         job_id: The service's name for it, once known.
-        usage_seconds: What was charged, once known.
+        usage_seconds: What was charged, once that is final.
+        duplicates: Further jobs under the tag that could not be cancelled.
         reason: Why it ended badly.
         description: What was written before.
     """
@@ -124,6 +125,7 @@ class JobEntry:
     posted: float
     job_id: str | None
     usage_seconds: float | None
+    duplicates: int
     reason: str | None
     description: JobDescription
 
@@ -258,17 +260,39 @@ class JobLedger:
         """Write that a job ended badly."""
         return self._to(entry, state, reason=reason, usage_seconds=usage_seconds)
 
+    def charged(self, entry: JobEntry, usage_seconds: float) -> None:
+        """Write what was charged for a job whose bill was not known when it ended."""
+        with self._transaction() as connection:
+            connection.execute("UPDATE jobs SET usage_seconds = ? WHERE number = ?", (usage_seconds, entry.number))
+
+    def uncharged(self) -> list[JobEntry]:
+        """Jobs that have ended and whose charge is not known."""
+        ended = ("collected", "applied", "failed", "cancelled")
+        return [
+            entry
+            for entry in self.entries()
+            if entry.state in ended and entry.job_id is not None and entry.usage_seconds is None
+        ]
+
+    def duplicated(self, entry: JobEntry, duplicates: int) -> None:
+        """Write how many further jobs under the tag of a job could not be cancelled; each counts as its estimate."""
+        with self._transaction() as connection:
+            connection.execute("UPDATE jobs SET duplicates = ? WHERE number = ?", (duplicates, entry.number))
+
     def applied(self) -> None:
         """Write that all outcomes collected so far have become part of a state of the run that is on disk."""
         with self._transaction() as connection:
             connection.execute("UPDATE jobs SET state = 'applied' WHERE state = 'collected'")
 
     def seconds(self) -> float:
-        """QPU seconds of all jobs: what was charged, and the estimate where that is not known."""
+        """QPU seconds of all jobs: what was charged, and the estimate where that is not known.
+
+        A job that was given up before its id was known counts as nothing: it never arrived.
+        """
         with _explained(self._path):
             (found,) = self._connection.execute(
-                "SELECT total(coalesce(usage_seconds, estimated_seconds)) FROM jobs "
-                "WHERE state != 'refused' AND (usage_seconds IS NOT NULL OR state NOT IN ('failed', 'cancelled'))"
+                "SELECT total(coalesce(usage_seconds, estimated_seconds) + duplicates * estimated_seconds) FROM jobs "
+                "WHERE state != 'refused' AND (job_id IS NOT NULL OR state NOT IN ('failed', 'cancelled'))"
             ).fetchone()
         return float(found)
 

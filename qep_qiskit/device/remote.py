@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import DeviceError, JobFailedError, LedgerError, PausedError, ResourceError, ResultError
 from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.device.jobs import refresh_charges
 from qep_qiskit.device.ledger import JobDescription, JobEntry, JobLedger
 from qep_qiskit.device.pubs import DeviceCircuits, JobSpecification
 from qep_qiskit.device.retries import MOST_REFUSALS, RetryingDevice, RetryPolicy
@@ -32,6 +33,7 @@ from qep_qiskit.execution.surviving_signal import surviving_signal, warn_of_lost
 from qep_qiskit.outcomes import BitMemory
 from qep_qiskit.outcomes.states import on_qubits
 
+_MOST_CHARGES_ASKED = 16  # before a job is sent
 _LOG = logging.getLogger(__name__)
 _SAME_NUMBERS = 1e-6
 MOST_UNFIT_RESULTS = 4
@@ -221,6 +223,7 @@ class RemoteExecutor:
                 f"{wanted:.1f}; nothing was submitted, use fewer shots or samples in a new run, or go on in the next "
                 "period with 'qep resume'"
             )
+        self.refresh_charges()
         spent = self.ledger.seconds()
         if spent + wanted > self._most_seconds:
             raise ResourceError(
@@ -228,6 +231,10 @@ class RemoteExecutor:
                 f"{wanted:.1f}, and it may have {self._most_seconds:g}; nothing was submitted, 'qep resume "
                 "--max-qpu-seconds S' goes on with a larger limit"
             )
+
+    def refresh_charges(self) -> None:
+        """Ask again what was charged where that was not final, or not to be had, when a job ended."""
+        refresh_charges(self.ledger, self._retrying, _MOST_CHARGES_ASKED)
 
     def _snapshot(self, key: RequestKey, part: int, plan: JobSpecification) -> JobDescription:
         seconds = self._device.estimated_seconds(plan)
@@ -295,7 +302,7 @@ class RemoteExecutor:
         several = len(found) > 1
         living = [name for name in found if not several or self._retrying.view(entry, name).state != "cancelled"]
         entry = self.ledger.submitted(entry, (living or list(found))[0])
-        self._retrying.cancel_others(entry)
+        self._cancel_others(entry)
         self.sent.append(entry)
         return entry
 
@@ -329,8 +336,13 @@ class RemoteExecutor:
 
         bits = self._retrying.asked(fetched, about=entry)
         self.ledger.collected(entry, bits, self._retrying.usage(job_id))
-        self._retrying.cancel_others(entry)
+        self._cancel_others(entry)
         return bits
+
+    def _cancel_others(self, entry: JobEntry) -> None:
+        duplicates = self._retrying.cancel_others(entry)
+        if duplicates is not None and duplicates != entry.duplicates:
+            self.ledger.duplicated(entry, duplicates)
 
     def _fail(self, entry: JobEntry, view: JobView) -> None:
         assert entry.job_id is not None

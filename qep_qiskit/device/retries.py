@@ -87,8 +87,11 @@ class RetryingDevice:
                 "tag; look for it there, and give it up with 'qep cancel' before it is sent again"
             )
         pauses = self._retries.pauses()
+        # A row that was posted "in the future" was written under another clock: it waits from now, and no longer.
+        posted, began = min(entry.posted, time.time()), time.monotonic()
+        passed = time.time() - posted
         while True:
-            late = time.time() >= entry.posted + self._retries.settling
+            late = passed + time.monotonic() - began >= self._retries.settling
             found = self.listed(entry)
             if found or late:
                 return found
@@ -125,17 +128,36 @@ class RetryingDevice:
 
         self.asked(cancelled, about=entry)
 
-    def cancel_others(self, entry: JobEntry) -> None:
-        """Cancel further jobs under the entry's tag; what cannot be cancelled is only a matter of cost."""
+    def cancel_others(self, entry: JobEntry) -> int | None:
+        """Cancel further jobs under the entry's tag.
+
+        Returns:
+            How many there are that could not be cancelled, or None where they could not be looked for: a matter of
+            cost, which the ledger counts.
+        """
         if not self._device.lists_jobs:
-            return
+            return 0
+        left = 0
         try:
-            for job_id in self._device.find(entry.description.tag):
-                if job_id != entry.job_id:
-                    _LOG.warning("job %s is there a second time as %s, which is cancelled", entry.job_id, job_id)
-                    self._device.cancel(job_id)
+            others = [job_id for job_id in self._device.find(entry.description.tag) if job_id != entry.job_id]
         except (RefusedError, BusyError, LostError) as error:
-            _LOG.warning("duplicates of job %s could not be looked for or cancelled: %s", entry.job_id, error)
+            _LOG.warning("duplicates of job %s could not be looked for: %s", entry.job_id, error)
+            return None
+        for job_id in others:
+            _LOG.warning("job %s is there a second time as %s, which is cancelled", entry.job_id, job_id)
+            try:
+                self._device.cancel(job_id)
+            except (RefusedError, BusyError, LostError) as error:
+                left += self._is_paid(job_id)
+                _LOG.warning("job %s, a duplicate of %s, could not be cancelled: %s", job_id, entry.job_id, error)
+        return left
+
+    def _is_paid(self, job_id: str) -> bool:
+        """Whether a job runs, or has run: one that was cancelled before is none to pay for."""
+        try:
+            return self._device.look(job_id).state != "cancelled"
+        except (RefusedError, BusyError, LostError):
+            return True
 
     def finished(self, entry: JobEntry) -> JobView:
         """Wait until a job is finished, however it ends.
@@ -165,7 +187,7 @@ class RetryingDevice:
         return self.asked(lambda: self._device.look(job_id), about=entry)
 
     def usage(self, job_id: str) -> float | None:
-        """QPU seconds charged for a job, or None if that cannot be had now."""
+        """QPU seconds charged for a job, or None if the charge is not final, or cannot be had now."""
         try:
             return self._device.usage_seconds(job_id)
         except (RefusedError, BusyError, LostError):

@@ -129,7 +129,7 @@ class RemoteDevice(Protocol):
         ...
 
     def usage_seconds(self, job_id: str) -> float | None:
-        """QPU seconds charged for a job, or None if that is not known yet."""
+        """QPU seconds charged for a job, or None while the charge is not final."""
         ...
 
     def cancel(self, job_id: str) -> None:

@@ -3,9 +3,11 @@
 import json
 import logging
 import threading
+import time
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -35,10 +37,12 @@ from qep_qiskit.core.errors import (
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.device import ibm
 from qep_qiskit.device.ibm import IbmDevice, ibm_device, open_service
+from qep_qiskit.device.ibm_client import job_ids
 from qep_qiskit.device.ledger import JobLedger
 from qep_qiskit.device.pubs import JobSpecification, Pub
 from qep_qiskit.device.remote import MOST_UNFIT_RESULTS, RemoteExecutor
 from qep_qiskit.device.retries import RetryPolicy
+from qep_qiskit.device.service import LostError
 from qep_qiskit.execution.sampler_options import SamplerOptions
 
 QUICK = RetryPolicy(settling=0.15, first_pause=0.005, longest_pause=0.02, without_answer=0.5)
@@ -54,9 +58,9 @@ def path(tmp_path):
     return tmp_path / "jobs.sqlite"
 
 
-def executor_on(service, ledger, retries=QUICK, seed=1, options=None):
+def executor_on(service, ledger, retries=QUICK, seed=1, **options):
     device = IbmDevice(service, "ibm_stand_in", sampler=service.sampler)
-    return RemoteExecutor(device, Seeds(seed), ledger, retries=retries, options=options)
+    return RemoteExecutor(device, Seeds(seed), ledger, retries=retries, **options)
 
 
 def run(service, path, request=None, **options):
@@ -189,6 +193,87 @@ def test_a_duplicate_that_shows_up_after_a_long_lag_is_cancelled_in_the_end(serv
         service.lag = 0
         assert same(executor.collect(job_handle), expected)
     assert (len(service.accepted), len(live(service))) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "charge",
+    [
+        {"qpu_charge_time_seconds": 0.0, "status": "pending"},
+        {"qpu_charge_time_seconds": None, "status": "pending"},
+        {"qpu_charge_time_seconds": 1.0, "status": "pending"},
+        RuntimeError("no metrics"),
+    ],
+    ids=["zero", "nothing", "a part", "fails"],
+)
+def test_a_charge_that_is_not_final_counts_as_estimated_and_is_asked_for_again(service, path, charge):
+    if isinstance(charge, Exception):
+        service.faults = {"charge": [charge] * 9}
+    else:
+        service.charge = charge
+    with JobLedger(path) as ledger:
+        executor = executor_on(service, ledger, max_qpu_seconds=7.0)
+        executor.collect(executor.submit(ramp_request(step=0)))
+        (entry,) = ledger.entries()
+        estimate = entry.description.estimated_seconds
+        assert entry.usage_seconds is None
+        assert ledger.seconds() == estimate
+        assert 2 * estimate < 7.0 < 3 * estimate + 7.0
+        executor.collect(executor.submit(ramp_request(step=1)))
+        service.charge, service.faults = {}, {}
+        with pytest.raises(ResourceError, match=r"has taken 14\.0 QPU seconds"):
+            executor.submit(ramp_request(step=2))
+        assert [entry.usage_seconds for entry in ledger.entries()] == [7.0, 7.0]
+    assert len(service.accepted) == 2
+
+
+def test_a_duplicate_that_cannot_be_cancelled_counts(service, path):
+    service.faults = {"post": ["twice"]}
+    service.plan = lambda job: setattr(job, "cancel", Mock(side_effect=run_error(409)))
+    with JobLedger(path) as ledger:
+        executor = executor_on(service, ledger)
+        executor.collect(executor.submit(ramp_request()))
+        (entry,) = ledger.entries()
+        assert entry.duplicates == 1
+        assert ledger.seconds() == 7.0 + entry.description.estimated_seconds
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [
+        lambda service: lambda jobs: service.accepted,
+        lambda service: lambda jobs: jobs + jobs,
+        lambda service: lambda jobs: jobs[::-1],
+    ],
+    ids=["ignores the tag", "repeats rows", "other order"],
+)
+def test_only_jobs_whose_own_tags_say_so_are_adopted_or_cancelled(service, path, tmp_path, expected, listing):
+    run(service, tmp_path / "another run.sqlite")
+    service.faults = {"post": ["accept_then_lost"]}
+    service.rows_of_listing = listing(service)
+    assert same(run(service, path), expected)
+    assert len(live(service)) == len(service.accepted) == 2
+    assert [entry.job_id for entry in JobLedger.read(path)] == ["job1"]
+
+
+def test_a_listing_that_does_not_end_is_left(service):
+    service.rows_of_listing = lambda jobs: [
+        SimpleNamespace(job_id=lambda number=number: f"other{number}", tags=["qep"], number=number)
+        for number in range(100_000)
+    ]
+    with pytest.raises(LostError, match="does not end after 5000 jobs"):
+        job_ids(service, "qep-mine")
+
+
+def test_a_row_from_the_future_waits_no_longer_than_others(service, path, monkeypatch):
+    service.faults = {"post": [run_error(502)] * 9}
+    quick = RetryPolicy(settling=0.05, first_pause=0.005, longest_pause=0.02, without_answer=0.5)
+    with JobLedger(path) as ledger, monkeypatch.context() as patch:
+        patch.setattr("qep_qiskit.device.ledger.time.time", lambda: time.monotonic() + 1e10)
+        executor = executor_on(service, ledger, quick)
+        began = time.monotonic()
+        with pytest.raises(DeviceError, match="did not arrive"):
+            executor.submit(ramp_request())
+    assert time.monotonic() - began < 5.0
 
 
 def test_a_service_that_never_takes_it_leaves_the_intention(service, path, expected):

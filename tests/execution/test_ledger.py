@@ -146,5 +146,5 @@ def test_damage_and_absence_are_one_line(tmp_path):
     connection.execute("PRAGMA user_version = 9")
     connection.close()
     for use in (JobLedger, JobLedger.read):
-        with pytest.raises(LedgerError, match="expected a ledger of format 1, got 9"):
+        with pytest.raises(LedgerError, match="expected a ledger of format 2, got 9"):
             use(path)
