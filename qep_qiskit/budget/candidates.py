@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from qep_qiskit.budget.baselines import SPSA, FiniteDifferences
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.seeds import Seeds
-from qep_qiskit.network.cost import LossOnExpectations
 from qep_qiskit.network.nudge import NudgedHamiltonian
 
 SHIFTS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
@@ -34,7 +33,7 @@ def finite_difference_candidates(
     _check(total_shots, num_samples, deltas)
     batches = 2 * int(hamiltonian.network.layout.trainable().sum()) * _batches(hamiltonian, num_samples)
     shots = total_shots // batches if batches else 0
-    if shots < _fewest_shots(hamiltonian):
+    if shots < hamiltonian.cost.fewest_shots:
         return ()
     return tuple(FiniteDifferences(delta=delta, shots=shots) for delta in deltas)
 
@@ -71,7 +70,7 @@ def spsa_candidates(
     """
     _check(total_shots, num_samples, perturbations)
     batches = 2 * _batches(hamiltonian, num_samples)
-    most = total_shots // (batches * _fewest_shots(hamiltonian))
+    most = total_shots // (batches * hamiltonian.cost.fewest_shots)
     if circuits is not None:
         most = min(most, circuits // (2 * len(hamiltonian.cost_groups)))
     splits: dict[int, int] = {}
@@ -90,10 +89,6 @@ def spsa_candidates(
 def _batches(hamiltonian: NudgedHamiltonian, num_samples: int) -> int:
     """Shot batches of one evaluation."""
     return len(hamiltonian.cost_groups) * num_samples
-
-
-def _fewest_shots(hamiltonian: NudgedHamiltonian) -> int:
-    return 2 if isinstance(hamiltonian.cost, LossOnExpectations) else 1
 
 
 def _check(total_shots: int, num_samples: int, shifts: Sequence[float]) -> None:

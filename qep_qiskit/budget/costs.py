@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.execution import RequestKey
-from qep_qiskit.learning.free_phase import CostEstimate, cost_of_means, measure_free
-from qep_qiskit.measurement import MeasurementCoroutine, measure
-from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.learning.free_phase import CostEstimate, measure_free
+from qep_qiskit.measurement import MeasurementCoroutine
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.outcomes.states import PreparedStates
 from qep_qiskit.preparation import (
@@ -99,20 +98,10 @@ def _costs_of(
     rows = (which.reshape(-1, 1) * samples + np.arange(samples)).ravel()
     states, repeated = prepared_states.states.rows(rows), np.tile(targets, (len(points), 1))
     per_group = [shots] * len(hamiltonian.groups)
-    if isinstance(hamiltonian.cost, LossOnExpectations):
-        given = _Given(states)
-        phase = yield from measure_free(hamiltonian, given, free[rows], repeated, shots=per_group, key=key)
-        return phase.cost
-    # The groups of the cost alone: those of the outputs, which `measure_free` reads too, would be wasted here.
-    moments = yield from measure(
-        hamiltonian.groups,
-        states,
-        shape=(len(rows), 1),
-        phases={g: [0] for g in hamiltonian.cost_groups},
-        shots=per_group,
-        key=key,
+    phase = yield from measure_free(
+        hamiltonian, _Given(states), free[rows], repeated, shots=per_group, key=key, with_outputs=False
     )
-    return cost_of_means(hamiltonian, moments.means[:, 0], moments.covariance[:, 0], repeated)
+    return phase.cost
 
 
 @dataclass(frozen=True, slots=True)

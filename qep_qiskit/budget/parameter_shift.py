@@ -27,7 +27,6 @@ from qep_qiskit.core.program import CxLayer, Layer, LayerProgram
 from qep_qiskit.evolution import energy_and_gradient, evolve
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.measurement import MeasurementCoroutine, StateMoments, Usage, measure
-from qep_qiskit.network.cost import LossOnExpectations
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.outcomes.states import CircuitStates
 
@@ -153,16 +152,14 @@ class ParameterShift:
         targets: NDArray,
         key: RequestKey,
     ) -> MeasurementCoroutine[_Form]:
-        if not isinstance(hamiltonian.cost, LossOnExpectations):
-            values = hamiltonian.operator_nudge(targets)[0]
+        if not hamiltonian.cost.has_signals:
+            values = hamiltonian.nudge(targets)
             return _Form(values=values, covariance=np.zeros((*values.shape, values.shape[1])), requests=0)
         moments = yield from self._measure(hamiltonian, program, angles, key)
-        means, covariance = np.nan_to_num(moments.means[:, 0]), moments.covariance[:, 0]
-        assert hamiltonian.readout is not None
-        matrix, constants = hamiltonian.readout
-        slope = matrix.T @ hamiltonian.cost.checked_loss.curvature(means @ matrix.T + constants, targets) @ matrix
-        values = _signal_form(hamiltonian, means, targets)
-        return _Form(values=values, covariance=slope @ covariance @ slope, requests=1)
+        outputs = hamiltonian.outputs(np.nan_to_num(moments.means[:, 0]))
+        values, slope = hamiltonian.nudge(targets, outputs), hamiltonian.nudge_slope(targets, outputs)
+        assert slope is not None
+        return _Form(values=values, covariance=slope @ moments.covariance[:, 0] @ slope, requests=1)
 
     def _measure(
         self, hamiltonian: NudgedHamiltonian, program: LayerProgram, points: NDArray, key: RequestKey
@@ -197,21 +194,13 @@ def exact_angle_gradient(
         ConfigError: The circuit has no rotation with a parameter, or the parameters do not fit it.
     """
     parameters = _checked(program, parameters, targets)
-    if isinstance(hamiltonian.cost, LossOnExpectations):
+    outputs = None
+    if hamiltonian.cost.has_signals:
         states = evolve(program, parameters)
         means = np.concatenate([group.expectations(states) for group in hamiltonian.groups], axis=1)
-        form = _signal_form(hamiltonian, means, targets)
-    else:
-        form = hamiltonian.operator_nudge(targets)[0]
+        outputs = hamiltonian.outputs(means)
+    form = hamiltonian.nudge(targets, outputs)
     return energy_and_gradient(program, parameters, hamiltonian.groups, form)[1].mean(axis=0)
-
-
-def _signal_form(hamiltonian: NudgedHamiltonian, means: NDArray, targets: NDArray) -> NDArray:
-    """sum_o eps_o O_o as a linear form of the terms, shape (samples, terms)."""
-    assert isinstance(hamiltonian.cost, LossOnExpectations)
-    assert hamiltonian.readout is not None
-    matrix, constants = hamiltonian.readout
-    return hamiltonian.signal_nudge(hamiltonian.cost.checked_loss.gradient(means @ matrix.T + constants, targets))
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from qep_qiskit.learning import Contrast, GradientEstimator, first_beta
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.learning.free_phase import measure_free
 from qep_qiskit.measurement import MeasurementCoroutine, Usage, run_measurements
-from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.cost import OperatorCost
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import HamiltonianFamily, Preparation, PreparationResult, WarmStart, prepared
 
@@ -107,12 +107,13 @@ def _without_rounding(gradient: NDArray, first: float) -> NDArray[np.float64]:
 def with_known_signals(problem: GradientProblem) -> GradientProblem:
     """The same problem with error signals that are exact and cost no shots.
 
-    A loss on expectations becomes the operator cost C(y) = sum_o y_o O_o, with the signals in the place of targets; an
-    operator cost has no signals and stays as it is.
+    A cost with signals becomes the operator cost C(y) = sum_o y_o O_o, with the signals in the place of targets;
+    another one stays as it is.
     """
     hamiltonian = problem.estimator.hamiltonian
     cost = hamiltonian.cost
-    if not isinstance(cost, LossOnExpectations):
+    readout = cost.readout()
+    if not cost.has_signals or readout is None:
         return problem
     free = measure_free(
         hamiltonian,
@@ -124,14 +125,14 @@ def with_known_signals(problem: GradientProblem) -> GradientProblem:
     )
     outputs = run_measurements(free, problem.executor)[0].outputs
     assert outputs is not None
-    matrix, _ = cost.readout()
+    matrix = readout[0]
 
     def expand(signals: NDArray) -> tuple[NDArray, NDArray]:
         return signals @ matrix, np.zeros(len(signals))
 
     nudge = OperatorCost(cost.terms, hamiltonian.num_qubits, expand)
     estimator = replace(problem.estimator, hamiltonian=NudgedHamiltonian(hamiltonian.network, nudge))
-    return replace(problem, estimator=estimator, targets=cost.checked_loss.gradient(outputs, problem.targets))
+    return replace(problem, estimator=estimator, targets=cost.signals(outputs, problem.targets))
 
 
 class CachedStates:

@@ -27,9 +27,8 @@ from qep_qiskit.config import Experiment
 from qep_qiskit.config.schema_budget import BudgetConfig
 from qep_qiskit.learning import GradientEstimator, of_sign
 from qep_qiskit.learning.bias_fit import MeasuredContrasts
+from qep_qiskit.learning.measurement_plans import gradient_plan
 from qep_qiskit.learning.shot_schedule import batches_per_group
-from qep_qiskit.measurement import per_weight_plan
-from qep_qiskit.network.cost import LossOnExpectations
 from qep_qiskit.runs.points import Point, Row, Store, run_points
 from qep_qiskit.runs.pool import Pool
 
@@ -100,7 +99,7 @@ class GradientStudy:
             groups=[group.name for group in estimator.measurement_plan.groups],
             gradient_length=problem_of(self.study.setup, self.study.config.reference).true_length,
             samples=samples,
-            jobs=2 if isinstance(estimator.hamiltonian.cost, LossOnExpectations) else 1,
+            jobs=estimator.hamiltonian.cost.stages,
             steps=per_epoch * training.epochs,
         )
 
@@ -140,7 +139,7 @@ class GradientStudy:
         return study.rows(points + self._other_ways())
 
     def _pilots_of_known_signals(self) -> dict[str, StudyPilot]:
-        if not isinstance(self._estimator.hamiltonian.cost, LossOnExpectations):
+        if not self._estimator.hamiltonian.cost.has_signals:
             return self.pilots
         shots = self.study.config.pilot_shots
         wanted = {name: setting_of(name, 0.1, shots, signals="known") for name in self.pilots}
@@ -177,11 +176,9 @@ class GradientStudy:
         """The same with each weight measured on its own, and as many shots in all; None where they do not suffice."""
         estimator, setup = self._estimator, self.study.setup
         jacobian = estimator.hamiltonian.jacobian(setup.weights, setup.task.train.inputs)
-        names = estimator.hamiltonian.network.layout.names
-        cost = () if isinstance(estimator.hamiltonian.cost, LossOnExpectations) else estimator.hamiltonian.cost_terms
-        plan = per_weight_plan(estimator.hamiltonian.groups, jacobian, names, cost)
+        plan = gradient_plan(estimator.hamiltonian, "per_weight", jacobian)
         phases = len(replace(estimator.contrast, kind=shared.contrast, beta=abs(shared.beta)).betas)
-        signals = isinstance(estimator.hamiltonian.cost, LossOnExpectations)
+        signals = estimator.hamiltonian.cost.has_signals
         total = shared.shots * float(batches_per_group(self._with(shared)).sum())
         reading = len(estimator.measurement_plan.reading(estimator.hamiltonian.measured_terms)) if signals else 0
         shots = round(total / (phases * len(plan.groups) + reading))

@@ -22,7 +22,6 @@ from qep_qiskit.execution import RequestKey, measured_circuit
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.learning.locality import locality
 from qep_qiskit.measurement import run_measurements
-from qep_qiskit.network.cost import LossOnExpectations
 from qep_qiskit.preparation import HamiltonianFamily, WarmStart, prepared
 from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.report.locality_table import locality_table
@@ -127,7 +126,7 @@ def _read_for(experiment: Experiment, beta: float, group: CommutingGroup) -> str
     hamiltonian = estimator.hamiltonian
     index = hamiltonian.groups.index(group)
     uses = []
-    if beta == 0.0 and isinstance(hamiltonian.cost, LossOnExpectations) and index in hamiltonian.measured_groups:
+    if beta == 0.0 and hamiltonian.cost.has_signals and index in hamiltonian.measured_groups:
         uses.append("outputs")
     if beta in estimator.contrast.betas and index in hamiltonian.network_groups:
         uses.append("gradient")

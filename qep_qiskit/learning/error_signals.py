@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.learning.free_phase import FreePhase
 from qep_qiskit.measurement import MeasurementPlan, StateMoments
-from qep_qiskit.network.cost import LossOnExpectations
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.outcomes import is_none
 
@@ -73,7 +72,6 @@ def signal_batch(
     hamiltonian: NudgedHamiltonian,
     first: FreePhase,
     targets: NDArray,
-    *,
     plan: MeasurementPlan,
     nudged: StateMoments,
     coefficients: NDArray,
@@ -88,12 +86,11 @@ def signal_batch(
         nudged: Moments of the terms in all phases.
         coefficients: Shape (samples, terms), of H.
     """
-    assert isinstance(hamiltonian.cost, LossOnExpectations)
     assert hamiltonian.readout is not None
     assert first.outputs is not None
     assert first.output_covariance is not None
-    loss, matrix = hamiltonian.cost.checked_loss, hamiltonian.readout[0]
-    slope, covariance = loss.curvature(first.outputs, targets) @ matrix, first.moments.covariance[:, 0]
+    cost, matrix = hamiltonian.cost, hamiltonian.readout[0]
+    slope, covariance = cost.curvature(first.outputs, targets) @ matrix, first.moments.covariance[:, 0]
     fluctuations = np.zeros((len(targets), plan.num_estimates, len(matrix)))
     if not is_none(covariance):
         fluctuations = (covariance @ matrix.T)[:, plan.terms]
@@ -101,7 +98,7 @@ def signal_batch(
         slope, covariance = _by_columns(slope, first, plan), first.columns.covariance[:, 0]
     gain, shots = _expected_gain(hamiltonian, first, nudged, coefficients)
     return SignalBatch(
-        signals=loss.gradient(first.outputs, targets),
+        signals=cost.signals(first.outputs, targets),
         slope=slope,
         covariance=covariance,
         fluctuations=fluctuations,

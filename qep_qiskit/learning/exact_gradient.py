@@ -13,7 +13,6 @@ from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning.free_phase import cost_of_means
 from qep_qiskit.measurement import measure, run_measurements
-from qep_qiskit.network.cost import LossOnExpectations
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.outcomes import no_covariance
 from qep_qiskit.preparation import (
@@ -75,16 +74,9 @@ def exact_gradient(
         means = _means(hamiltonian, free, level, temperature)
     else:
         means = reference.term_means(hamiltonian.groups, free)
-    outputs = None
-    if isinstance(hamiltonian.cost, LossOnExpectations):
-        assert hamiltonian.readout is not None
-        matrix, constants = hamiltonian.readout
-        outputs = means @ matrix.T + constants
-        nudge = hamiltonian.signal_nudge(hamiltonian.cost.checked_loss.gradient(outputs, targets))
-        cost = float(hamiltonian.cost.checked_loss.value(outputs, targets).mean())
-    else:
-        nudge, _ = hamiltonian.operator_nudge(targets)
-        cost = cost_of_means(hamiltonian, means, no_covariance(means.shape), targets).mean
+    outputs = hamiltonian.outputs(means) if hamiltonian.cost.has_signals else None
+    nudge = hamiltonian.nudge(targets, outputs)
+    cost = cost_of_means(hamiltonian, means, no_covariance(means.shape), targets).mean
     unit = _unit_of_beta(free, nudge)
     if reference is None:
         response = _response(hamiltonian, free, unit * nudge, level, temperature) / unit

@@ -29,7 +29,6 @@ from qep_qiskit.learning.replicates import Replication, SignalBias, put_together
 from qep_qiskit.learning.shots import each, per_group
 from qep_qiskit.measurement import Calibrations, MeasurementCoroutine, relayed
 from qep_qiskit.network import TermJacobian
-from qep_qiskit.network.cost import LossOnExpectations
 from qep_qiskit.outcomes import Outcomes, bits_of
 from qep_qiskit.outcomes.moments import words_of_bits
 from qep_qiskit.preparation import ThermalPreparation, WarmStartArrays, thermal_response
@@ -198,7 +197,8 @@ class FluctuationEstimator(GradientEstimator):
 
         first = yield from relayed(work, overhear)
         (data,) = heard
-        nudge, slope = self._nudge(first, targets)
+        nudge = self.hamiltonian.nudge(targets, first.outputs)
+        slope = self.hamiltonian.nudge_slope(targets, first.outputs)
         jacobian = self.hamiltonian.jacobian(weights, inputs)
         by_signal = None
         if self.hamiltonian.is_classical:
@@ -222,31 +222,17 @@ class FluctuationEstimator(GradientEstimator):
         second order, what is linear in it taken off.
         """
         cost, outputs = self.hamiltonian.cost, found.first.outputs
-        if found.by_signal is None or outputs is None or not isinstance(cost, LossOnExpectations):
+        if found.by_signal is None or outputs is None or not cost.has_signals:
             return None
-        loss = cost.checked_loss
         shape = (count, -1, *outputs.shape[1:])
         mean = np.tile(outputs.reshape(shape).mean(axis=0), (count, 1))
         slopes = found.by_signal.reshape(count, -1, *found.by_signal.shape[1:])
         mean_slopes = np.tile(slopes.mean(axis=0), (count, 1, 1))
-        moved = np.einsum("sop,sp->so", loss.curvature(mean, targets), outputs - mean)
-        second = np.einsum(
-            "swo,so->sw", found.by_signal, loss.gradient(outputs, targets) - loss.gradient(mean, targets)
-        )
+        moved = np.einsum("sop,sp->so", cost.curvature(mean, targets), outputs - mean)
+        second = np.einsum("swo,so->sw", found.by_signal, cost.signals(outputs, targets) - cost.signals(mean, targets))
         second -= np.einsum("swo,so->sw", mean_slopes, moved)
         values = count / (count - 1.0) * second.reshape(count, -1, second.shape[1]).mean(axis=1)
         return SignalBias(values=values, products=values)
-
-    def _nudge(self, first: FreePhase, targets: NDArray) -> tuple[NDArray, NDArray | None]:
-        """C by terms (samples, terms), and how it moves with the means that it is read from (samples, terms, terms)."""
-        cost, readout = self.hamiltonian.cost, self.hamiltonian.readout
-        if not isinstance(cost, LossOnExpectations):
-            return self.hamiltonian.operator_nudge(targets)[0], None
-        assert first.outputs is not None
-        assert readout is not None
-        matrix = readout[0]
-        signals = cost.checked_loss.gradient(first.outputs, targets)
-        return signals @ matrix, matrix.T @ cost.checked_loss.curvature(first.outputs, targets) @ matrix
 
     def _read(
         self, outcomes: tuple[Outcomes, ...], nudge: NDArray, slope: NDArray | None, jacobian: TermJacobian

@@ -19,7 +19,6 @@ from qep_qiskit.measurement import (
     measure,
     shared_plan,
 )
-from qep_qiskit.network.cost import LossOnExpectations
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.outcomes import is_none, no_covariance, variance_of
 from qep_qiskit.preparation import (
@@ -118,8 +117,9 @@ def measure_free(
     key: RequestKey,
     memory: WarmStartArrays | None = None,
     finest: float | None = None,
+    with_outputs: bool = True,
 ) -> MeasurementCoroutine[FreePhase]:
-    """Prepare the free states of a batch and read outputs and cost, in their groups only.
+    """Prepare the free states of a batch and read outputs and cost, or the cost alone, in their groups only.
 
     Args:
         hamiltonian: Network and cost.
@@ -131,43 +131,47 @@ def measure_free(
         key: Names the request.
         memory: What the preparation remembered of these samples.
         finest: The smallest nudge whose states these are compared with in a contrast, or None.
+        with_outputs: Whether outputs are read where the cost does not need them.
     """
     family = HamiltonianFamily.of_free(hamiltonian.groups, coefficients, key, finest)
     prepared_states = yield from prepared(preparation, family, WarmStart(memory=memory or {}))
     plan = shared_plan(hamiltonian.groups) if plan is None else plan
+    read = hamiltonian.measured_terms if with_outputs else hamiltonian.cost_terms
     columns = yield from measure(
         plan,
         prepared_states.states,
         shape=(len(coefficients), 1),
-        phases={g: [0] for g in plan.reading(hamiltonian.measured_terms)},
+        phases={g: [0] for g in plan.reading(read)},
         shots=shots,
         key=key,
     )
     moments = plan.folded(columns, hamiltonian.num_terms)
-    means, covariance = _known(hamiltonian, moments.means[:, 0]), moments.covariance[:, 0]
-    outputs = output_covariance = None
-    if hamiltonian.readout is not None:
-        matrix, constants = hamiltonian.readout
-        outputs = means @ matrix.T + constants
-        output_covariance = no_covariance(outputs.shape) if is_none(covariance) else matrix @ covariance @ matrix.T
-    cost = _cost(hamiltonian, means, covariance, outputs, output_covariance, targets)
+    means, covariance = _known(hamiltonian, moments.means[:, 0], read), moments.covariance[:, 0]
+    has_outputs = hamiltonian.readout is not None and bool(np.isin(hamiltonian.measured_terms, read).all())
     return FreePhase(
         columns=columns,
         moments=moments,
-        outputs=outputs,
-        output_covariance=output_covariance,
-        cost=cost,
+        outputs=hamiltonian.outputs(means) if has_outputs else None,
+        output_covariance=_output_covariance(hamiltonian, covariance) if has_outputs else None,
+        cost=cost_of_means(hamiltonian, means, covariance, targets),
         prepared_states=prepared_states,
     )
 
 
-def _known(hamiltonian: NudgedHamiltonian, means: NDArray) -> NDArray[np.float64]:
-    """Means of the terms that show outputs and cost, zero for all others, which are not measured.
+def _output_covariance(hamiltonian: NudgedHamiltonian, covariance: NDArray) -> NDArray[np.float64]:
+    assert hamiltonian.readout is not None
+    matrix = hamiltonian.readout[0]
+    if is_none(covariance):
+        return no_covariance((len(covariance), len(matrix)))
+    return np.asarray(matrix @ covariance @ matrix.T)
+
+
+def _known(hamiltonian: NudgedHamiltonian, means: NDArray, read: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Means of the terms that are read, zero for all others, which are not measured.
 
     Raises:
         ResultError: One that was measured is not finite.
     """
-    read = hamiltonian.measured_terms
     if not np.isfinite(means[:, read]).all():
         sample, place = np.argwhere(~np.isfinite(means[:, read]))[0]
         term = read[place]
@@ -180,33 +184,30 @@ def _known(hamiltonian: NudgedHamiltonian, means: NDArray) -> NDArray[np.float64
     return known
 
 
-def _cost(
-    hamiltonian: NudgedHamiltonian,
-    means: NDArray,
-    covariance: NDArray,
-    outputs: NDArray | None,
-    output_covariance: NDArray | None,
-    targets: NDArray | None,
+def cost_of_means(
+    hamiltonian: NudgedHamiltonian, means: NDArray, covariance: NDArray, targets: NDArray | None
 ) -> CostEstimate:
+    """Cost of every sample from the means of its terms.
+
+    Args:
+        hamiltonian: Network and cost.
+        means: Shape (samples, terms); those of other terms are not looked at.
+        covariance: Shape (samples, terms, terms).
+        targets: Shape (samples, targets); None where they are not known, and then nor is the cost.
+    """
     if targets is None:
         unknown = np.full(len(means), np.nan)
         return CostEstimate(values=unknown, variances=unknown)
-    if not isinstance(hamiltonian.cost, LossOnExpectations):
-        return cost_of_means(hamiltonian, means, covariance, targets)
-    assert outputs is not None
-    assert output_covariance is not None
-    loss = hamiltonian.cost.checked_loss
-    spread = loss.curvature(outputs, targets) @ output_covariance
-    # E[L(O + noise)] = L(O) + tr(L'' Cov) / 2 to second order: taken off, so that the loss is unbiased.
-    values = loss.value(outputs, targets) - np.nan_to_num(np.trace(spread, axis1=1, axis2=2)) / 2.0
-    variances, uncertain = variances_of_loss(hamiltonian, outputs, output_covariance, targets)
+    means = np.nan_to_num(means)
+    if not hamiltonian.cost.has_signals:
+        nudge, constants = hamiltonian.operator_nudge(targets)
+        values = np.einsum("st,st->s", nudge, means) + constants
+        return CostEstimate(values=values, variances=variance_of(nudge, covariance))
+    outputs, noise = hamiltonian.outputs(means), _output_covariance(hamiltonian, covariance)
+    values = hamiltonian.cost.value(outputs, targets)
+    if not is_none(noise):
+        # E[L(O + noise)] = L(O) + tr(L'' Cov) / 2 to second order: taken off, so that the loss is unbiased.
+        spread = hamiltonian.cost.curvature(outputs, targets) @ noise
+        values = values - np.nan_to_num(np.trace(spread, axis1=1, axis2=2)) / 2.0
+    variances, uncertain = variances_of_loss(hamiltonian, outputs, noise, targets)
     return CostEstimate(values=values, variances=variances, uncertain=uncertain)
-
-
-def cost_of_means(
-    hamiltonian: NudgedHamiltonian, means: NDArray, covariance: NDArray, targets: NDArray
-) -> CostEstimate:
-    """Operator cost from means (samples, terms) and their covariance."""
-    nudge, constants = hamiltonian.operator_nudge(targets)
-    values = np.einsum("st,st->s", nudge, np.nan_to_num(means)) + constants
-    return CostEstimate(values=values, variances=variance_of(nudge, covariance))

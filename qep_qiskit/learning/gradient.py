@@ -19,7 +19,7 @@ from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.contrast import Contrast
 from qep_qiskit.learning.diagnostics import Watched, diagnose, nudge_sizes
 from qep_qiskit.learning.error_signals import signal_batch
-from qep_qiskit.learning.free_phase import CostEstimate, cost_of_means, measure_free
+from qep_qiskit.learning.free_phase import CostEstimate, FreePhase, cost_of_means, measure_free
 from qep_qiskit.learning.gradient_estimate import GradientEstimate, estimate_of
 from qep_qiskit.learning.measurement_plans import Grouping, gradient_plan, output_plan
 from qep_qiskit.learning.phases import MeasuredPhases, filled_in
@@ -37,7 +37,6 @@ from qep_qiskit.measurement import (
     mitigated,
 )
 from qep_qiskit.network import TermJacobian
-from qep_qiskit.network.cost import LossOnExpectations
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.outcomes import is_none, no_covariance
 from qep_qiskit.preparation import (
@@ -238,38 +237,79 @@ class GradientEstimator:
             quiet=quiet,
             in_units_of_signals=in_units_of_signals,
         )
-        signals = isinstance(self.hamiltonian.cost, LossOnExpectations)
-        measuring = self._with_signals(work) if signals else self._with_operator(work)
-        return mitigated(extrapolated(measuring, self.extrapolation), self.mitigation, calibrations)
+        return mitigated(extrapolated(self._measured(work), self.extrapolation), self.mitigation, calibrations)
 
-    def _with_operator(self, work: _Work) -> MeasurementCoroutine[MeasuredPhases]:
-        jacobian, targets = work.jacobian, work.targets
-        betas = np.union1d(work.betas, [0.0]) if self.read_free_cost else work.betas
-        plan = gradient_plan(self.hamiltonian, self.grouping, jacobian)
-        for_gradient = np.flatnonzero(np.isin(betas, work.betas)).tolist()
-        wanted = dict.fromkeys(plan.serving(jacobian.term), for_gradient)
-        for g in plan.reading(self.hamiltonian.cost_terms):
-            wanted[g] = sorted({*wanted.get(g, []), *cost_phases(betas)})
-        nudge, constants = self.hamiltonian.operator_nudge(targets)
-        family = HamiltonianFamily(
-            groups=self.hamiltonian.groups, free=work.free, nudge=nudge, betas=betas, key=work.key
+    def _measured(self, work: _Work) -> MeasurementCoroutine[MeasuredPhases]:
+        """The free phase where its error signals make the nudge, and then all phases in one request."""
+        hamiltonian, targets, key, start = self.hamiltonian, work.targets, work.key, work.start
+        plan = gradient_plan(hamiltonian, self.grouping, work.jacobian)
+        first = None
+        if hamiltonian.cost.has_signals:
+            first = yield from self._free_phase(work)
+            key = replace(key, stage=key.stage + 1)
+            start = WarmStart(free=first.prepared_states.free, memory={**start.memory, **first.prepared_states.memory})
+            nudge, constants = hamiltonian.nudge(targets, first.outputs), None
+        else:
+            nudge, constants = hamiltonian.operator_nudge(targets)
+        betas = self._betas(work, nudge)
+        family = HamiltonianFamily(groups=hamiltonian.groups, free=work.free, nudge=nudge, betas=betas, key=key)
+        columns, prepared_states = yield from self._measure(plan, family, self._wanted(plan, work, betas), start)
+        if first is not None and not plan.of_entries:
+            columns = filled_in(columns, first.columns, betas)
+        moments = plan.folded(columns, hamiltonian.num_terms)
+        signals = None if first is None else signal_batch(hamiltonian, first, targets, plan, moments, work.free)
+        watched = Watched(
+            family=family,
+            moments=moments,
+            constants=constants,
+            is_at_optimum=signals is not None
+            and hamiltonian.cost.is_at_optimum(signals.signals, signals.outputs, targets),
         )
-        columns, prepared_states = yield from self._measure(plan, family, wanted, work.start)
-        moments = plan.folded(columns, self.hamiltonian.num_terms)
-        watched = Watched(family=family, moments=moments, constants=constants)
+        free_report = None if first is None else first.prepared_states.report
         return MeasuredPhases(
             betas=betas,
             plan=plan,
             moments=columns,
-            jacobian=plan.jacobian(jacobian),
-            signals=None,
-            cost=self._operator_cost(moments, betas, targets),
-            outputs=None,
-            diagnostics=diagnose(watched, prepared_states.report, quiet=work.quiet),
-            memory=prepared_states.memory,
+            jacobian=plan.jacobian(work.jacobian),
+            signals=signals,
+            cost=self._cost_of_phases(moments, betas, targets) if first is None else first.cost,
+            outputs=None if first is None else first.outputs,
+            diagnostics=diagnose(watched, prepared_states.report, free_report, quiet=work.quiet),
+            memory={**(first.prepared_states.memory if first else {}), **prepared_states.memory},
         )
 
-    def _operator_cost(self, moments: StateMoments, betas: NDArray, targets: NDArray) -> CostEstimate:
+    def _free_phase(self, work: _Work) -> MeasurementCoroutine[FreePhase]:
+        sizes = np.abs(work.betas[work.betas != 0.0])
+        return measure_free(
+            self.hamiltonian,
+            self.preparation,
+            work.free,
+            work.targets,
+            plan=self.measurement_plan,
+            shots=self.group_shots,
+            key=work.key,
+            memory=work.start.memory,
+            finest=float(sizes.min()) if 0.0 in work.betas and sizes.size else None,
+        )
+
+    def _betas(self, work: _Work, nudge: NDArray) -> NDArray[np.float64]:
+        """Nudges of all phases, those of the reported cost among them."""
+        if not self.hamiltonian.cost.has_signals:
+            return np.union1d(work.betas, [0.0]) if self.read_free_cost else work.betas
+        return work.betas * self._unit_of(nudge, work.targets) if work.in_units_of_signals else work.betas
+
+    def _wanted(self, plan: MeasurementPlan, work: _Work, betas: NDArray) -> dict[int, list[int]]:
+        """Phases of every group that is read; a free phase that was measured before is not read again."""
+        signals, known = self.hamiltonian.cost.has_signals, set[int]()
+        if signals and not plan.of_entries:
+            known = set(plan.reading(self.hamiltonian.measured_terms))
+        used = [p for p, beta in enumerate(betas) if signals or beta in work.betas]
+        wanted = {g: [p for p in used if betas[p] != 0.0 or g not in known] for g in plan.serving(work.jacobian.term)}
+        for g in plan.reading(self.hamiltonian.cost_terms_of_phases):
+            wanted[g] = sorted({*wanted.get(g, []), *cost_phases(betas)})
+        return wanted
+
+    def _cost_of_phases(self, moments: StateMoments, betas: NDArray, targets: NDArray) -> CostEstimate:
         chosen = cost_phases(betas)
         means = moments.means[:, chosen].mean(axis=1)
         covariance = moments.covariance[:, 0]
@@ -277,59 +317,10 @@ class GradientEstimator:
             covariance = moments.covariance[:, chosen].sum(axis=1) / len(chosen) ** 2
         return cost_of_means(self.hamiltonian, means, covariance, targets)
 
-    def _with_signals(self, work: _Work) -> MeasurementCoroutine[MeasuredPhases]:
-        jacobian, targets, betas = work.jacobian, work.targets, work.betas
-        assert isinstance(self.hamiltonian.cost, LossOnExpectations)
-        first = yield from measure_free(
-            self.hamiltonian,
-            self.preparation,
-            work.free,
-            targets,
-            plan=self.measurement_plan,
-            shots=self.group_shots,
-            key=work.key,
-            memory=work.start.memory,
-            finest=float(np.abs(betas[betas != 0.0]).min()) if 0.0 in betas and betas.any() else None,
-        )
-        assert first.outputs is not None
-        signals = self.hamiltonian.cost.checked_loss.gradient(first.outputs, targets)
-        if work.in_units_of_signals:
-            betas = betas * self._unit_of(signals)
-        plan = gradient_plan(self.hamiltonian, self.grouping, jacobian)
-        known = set() if plan.of_entries else set(plan.reading(self.hamiltonian.measured_terms))
-        wanted = {
-            g: [p for p, beta in enumerate(betas) if beta != 0.0 or g not in known] for g in plan.serving(jacobian.term)
-        }
-        family = HamiltonianFamily(
-            groups=self.hamiltonian.groups,
-            free=work.free,
-            nudge=self.hamiltonian.signal_nudge(signals),
-            betas=betas,
-            key=replace(work.key, stage=work.key.stage + 1),
-        )
-        start = WarmStart(free=first.prepared_states.free, memory={**work.start.memory, **first.prepared_states.memory})
-        columns, prepared_states = yield from self._measure(plan, family, wanted, start)
-        if not plan.of_entries:
-            columns = filled_in(columns, first.columns, betas)
-        moments = plan.folded(columns, self.hamiltonian.num_terms)
-        at_optimum = self.hamiltonian.cost.is_at_optimum(signals, first.outputs, targets)
-        watched = Watched(family=family, moments=moments, constants=None, is_at_optimum=at_optimum)
-        return MeasuredPhases(
-            betas=betas,
-            plan=plan,
-            moments=columns,
-            jacobian=plan.jacobian(jacobian),
-            signals=signal_batch(self.hamiltonian, first, targets, plan=plan, nudged=moments, coefficients=work.free),
-            cost=first.cost,
-            outputs=first.outputs,
-            diagnostics=diagnose(watched, prepared_states.report, first.prepared_states.report, quiet=work.quiet),
-            memory={**first.prepared_states.memory, **prepared_states.memory},
-        )
-
-    def _unit_of(self, signals: NDArray) -> float:
+    def _unit_of(self, nudge: NDArray, targets: NDArray) -> float:
         """The power of two closest to the size of unit signals over that of given ones, within bounds."""
-        groups, unit = self.hamiltonian.groups, self.hamiltonian.signal_nudge(np.ones((1, signals.shape[1])))
-        size = float(np.median(nudge_sizes(groups, self.hamiltonian.signal_nudge(signals))))
+        groups, unit = self.hamiltonian.groups, self.hamiltonian.nudge_in_units(targets)
+        size = float(np.median(nudge_sizes(groups, nudge)))
         ratio = float(nudge_sizes(groups, unit)[0]) / max(size, 1e-300)
         return float(2.0 ** np.clip(np.round(np.log2(ratio)), -_MOST_DOUBLINGS, _MOST_DOUBLINGS))
 

@@ -17,7 +17,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.network.cost import LossOnExpectations
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.outcomes import is_none
 
@@ -34,18 +33,17 @@ def variances_of_loss(
     """Variances of the reported losses by shots, shape (samples,), and how much of them is rough.
 
     Args:
-        hamiltonian: Network and cost, a loss on expectations.
+        hamiltonian: Network and cost; one with error signals.
         outputs: Shape (samples, outputs), as measured.
         covariance: Shape (samples, outputs, outputs), of the outputs.
         targets: Shape (samples, targets).
     """
-    assert isinstance(hamiltonian.cost, LossOnExpectations)
     if is_none(covariance):
         return np.zeros(len(outputs)), np.zeros(len(outputs))
-    loss = hamiltonian.cost.checked_loss
-    curvature = loss.curvature(outputs, targets)
+    cost = hamiltonian.cost
+    curvature = cost.curvature(outputs, targets)
     _, rate = skewness(hamiltonian, outputs, covariance)
-    slope = loss.gradient(outputs, targets) - _slope_of_curvature(hamiltonian, outputs, covariance, targets)
+    slope = cost.signals(outputs, targets) - _slope_of_curvature(hamiltonian, outputs, covariance, targets)
     first, second = _directions(slope, curvature, covariance)
     exact = _by_different_shots(hamiltonian, outputs, covariance, slope, curvature)
     expanded = _expanded(hamiltonian, outputs, covariance, slope, curvature) - second.sum(axis=1) / 2.0
@@ -188,10 +186,9 @@ def _slope_of_curvature(
     hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray, targets: NDArray
 ) -> NDArray[np.float64]:
     """Derivatives of tr(L'' Cov) / 2 by the outputs at fixed covariance, shape (samples, outputs)."""
-    assert isinstance(hamiltonian.cost, LossOnExpectations)
-    loss, found = hamiltonian.cost.loss, np.zeros_like(outputs)
+    cost, found = hamiltonian.cost, np.zeros_like(outputs)
     for output, shift in enumerate(_STEP * np.eye(outputs.shape[1])):
-        ahead, behind = (loss.curvature(outputs + side * shift, targets) for side in (1.0, -1.0))
+        ahead, behind = (cost.curvature_near(outputs + side * shift, targets) for side in (1.0, -1.0))
         found[:, output] = ((ahead - behind) * covariance).sum(axis=(1, 2)) / (4.0 * _STEP)
     return np.nan_to_num(found)  # a loss may end where outputs do
 

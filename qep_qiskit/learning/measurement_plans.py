@@ -10,7 +10,6 @@ import numpy as np
 from qep_qiskit.core.operators import PauliString
 from qep_qiskit.measurement import MeasurementPlan, covering_plan, per_weight_plan, qubit_wise_plan, shared_plan
 from qep_qiskit.network import TermJacobian
-from qep_qiskit.network.cost import LossOnExpectations
 from qep_qiskit.network.nudge import NudgedHamiltonian
 
 Grouping = Literal["shared", "qubit_wise", "cover", "per_weight"]
@@ -46,6 +45,5 @@ def gradient_plan(hamiltonian: NudgedHamiltonian, grouping: Grouping, jacobian: 
     """
     if grouping != "per_weight":
         return output_plan(hamiltonian, grouping)
-    # The cost of a loss on expectations is read in the free phase, in shared batches.
-    cost = () if isinstance(hamiltonian.cost, LossOnExpectations) else hamiltonian.cost_terms
-    return per_weight_plan(hamiltonian.groups, jacobian, hamiltonian.network.layout.names, cost)
+    names, read = hamiltonian.network.layout.names, hamiltonian.cost_terms_of_phases
+    return per_weight_plan(hamiltonian.groups, jacobian, names, read)

@@ -25,7 +25,6 @@ from qep_qiskit.learning.error_model import ErrorModel
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.phases import MeasuredPhases
 from qep_qiskit.measurement import Calibrations, MeasurementCoroutine
-from qep_qiskit.network.cost import LossOnExpectations
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import WarmStartArrays
 
@@ -63,11 +62,7 @@ class Pilot:
 
 def first_beta(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, targets: NDArray) -> float:
     """A small nudge to begin with, from the scales of H and C alone: a tenth of max|coefficient| / range(C)."""
-    if isinstance(hamiltonian.cost, LossOnExpectations):
-        nudge = hamiltonian.signal_nudge(np.ones((1, hamiltonian.cost.num_outputs)))
-    else:
-        nudge = hamiltonian.operator_nudge(targets)[0]
-    return _FIRST_OF_SCALE * _scale(hamiltonian, weights, inputs, nudge)
+    return _FIRST_OF_SCALE * _scale(hamiltonian, weights, inputs, hamiltonian.nudge_in_units(targets))
 
 
 def _scale(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, nudge: NDArray) -> float:
@@ -144,10 +139,7 @@ def measure_pilot(
                 raise
     unit = float(np.abs(measured.betas).max() / np.abs(betas).max())  # a power of two: the ladder stays exact
     ladder, mirrored = ([replace(one, beta=one.beta * unit) for one in some] for some in (ladder, mirrored))
-    if measured.signals is None:
-        nudge = estimator.hamiltonian.operator_nudge(targets)[0]
-    else:
-        nudge = estimator.hamiltonian.signal_nudge(measured.signals.signals)
+    nudge = estimator.hamiltonian.nudge(targets, measured.outputs)
     scale = _scale(estimator.hamiltonian, weights, inputs, nudge)
     pilot = _fitted(measured, ladder, mirrored, np.array(shots), trainable, scout, scale)
     if not retreat and (pilot.resolved or all(group.bounded for group in estimator.hamiltonian.groups)):

@@ -24,7 +24,6 @@ from qep_qiskit.learning.gradient_estimate import GradientEstimate
 from qep_qiskit.learning.pilot import Pilot, first_beta, measure_pilot
 from qep_qiskit.learning.shots import each, is_split, number, split
 from qep_qiskit.measurement import Calibrations, MeasurementCoroutine
-from qep_qiskit.network.cost import LossOnExpectations
 from qep_qiskit.preparation import WarmStartArrays
 
 
@@ -345,7 +344,7 @@ def _plain_batches(estimator: GradientEstimator) -> NDArray[np.float64]:
     network, found = hamiltonian.network, np.zeros(len(plan.groups))
     weighted = hamiltonian.jacobian(np.zeros(network.layout.num_weights), np.zeros((1, network.num_inputs))).term
     found[plan.serving(weighted)] = len(betas)
-    if isinstance(hamiltonian.cost, LossOnExpectations):
+    if hamiltonian.cost.has_signals:
         reading = plan.reading(hamiltonian.measured_terms)
         found[reading] = np.where(found[reading] > 0, np.count_nonzero(betas) + 1, 1)
         return found

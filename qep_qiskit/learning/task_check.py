@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import DataError, UnreachableTargetWarning, UnscaledInputsWarning
 from qep_qiskit.core.warning_log import warn
-from qep_qiskit.network.checked_loss import check_derivatives
-from qep_qiskit.network.cost import LossOnExpectations
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.tasks import Task
 
@@ -27,13 +25,15 @@ def check_task(hamiltonian: NudgedHamiltonian, task: Task) -> None:
         raise DataError(
             f"task: samples have {data.num_inputs} inputs, the network takes {hamiltonian.network.num_inputs}"
         )
-    if data.num_targets and readout is not None and data.num_targets != len(readout[0]):
+    takes = hamiltonian.cost.num_targets
+    if takes is None and readout is not None:
+        takes = len(readout[0])
+    if data.num_targets and takes is not None and data.num_targets != takes:
         raise DataError(
-            f"task: samples have {data.num_targets} targets, the network has {len(readout[0])} outputs; "
-            "set network.outputs to as many spins"
+            f"task: samples have {data.num_targets} targets, the cost takes {takes}, one an output where it compares "
+            "them; set network.outputs to as many spins"
         )
-    if isinstance(hamiltonian.cost, LossOnExpectations):
-        check_derivatives(hamiltonian.cost.checked_loss, data.targets, hamiltonian.output_reach)
+    hamiltonian.cost.check(data.targets, hamiltonian.output_reach)
     _warn_of_targets(hamiltonian, task)
 
 

@@ -1,16 +1,20 @@
-"""The two ways to state the aim: an operator cost, or a loss on expectations.
+"""Costs: what they are made of, and how they nudge.
 
-* `OperatorCost`: beta C(y) is added to H (Scellier 2024, eq. for the nudged Hamiltonian).
-* `LossOnExpectations`: the error signals eps_o = dL/d<O_o> are read from the free phase, and
-  beta sum_o eps_o O_o is added to H (Wanjura & Marquardt 2024). To first order in beta both descend their cost.
+A `Cost` of either sort is descended to first order in beta:
+
+* Its nudge is known before anything is measured. `OperatorCost`: beta C(y) is added to H (Scellier 2024, eq. for the
+  nudged Hamiltonian).
+* Its nudge is made of error signals eps_o = dL/d<O_o> that are read from the free phase, and beta sum_o eps_o O_o is
+  added to H (Wanjura & Marquardt 2024). `LossOnExpectations`.
 """
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,15 +25,100 @@ from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.observables import OperatorLike, hermitian, pauli_strings
 from qep_qiskit.core.operators import PauliString, sparse_pauli_op
 from qep_qiskit.core.short_repr import short_repr
-from qep_qiskit.network.checked_loss import CheckedLoss, loss_name
+from qep_qiskit.network.checked_loss import CheckedLoss, check_derivatives, loss_name
 from qep_qiskit.network.interface import Network
 from qep_qiskit.network.linear_observables import LinearObservable, Term, all_terms
 from qep_qiskit.network.losses import Loss, SquaredError
 
 _IDENTITY = PauliString(())
-
-
 _NO_SIGNAL = 1e-9
+
+
+class Cost(ABC):
+    """What training lowers, and how it acts on H.
+
+    A kind without error signals answers `observable`; a kind with them is a function of outputs, and answers `readout`,
+    `value`, `signals` and `curvature`.
+
+    Attributes:
+        terms: The words whose means it is read from, constants left out.
+        has_signals: Whether the nudge is made of error signals, which take a free phase that is measured before.
+        num_targets: Number of targets; None for one an output, or any number where there are no outputs.
+    """
+
+    terms: tuple[Term, ...]
+    has_signals: ClassVar[bool]
+    num_targets: int | None = None
+
+    @property
+    def stages(self) -> int:
+        """Number of stages of a gradient, each one request: the free phase where there are signals, and the phases."""
+        return 2 if self.has_signals else 1
+
+    @property
+    def fewest_shots(self) -> int:
+        """Shots that an unbiased value takes: a function that bends takes two."""
+        return 2 if self.has_signals else 1
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Numbers of qubits that it is written for."""
+        return ()
+
+    @property
+    def compares_outputs(self) -> bool:
+        """Whether targets are values that the outputs should take."""
+        return False
+
+    def check(self, targets: NDArray, reach: NDArray) -> None:  # noqa: B027 - most kinds have nothing to check
+        """Refuse targets that are none for it.
+
+        Args:
+            targets: Shape (samples, targets).
+            reach: Shape (outputs, 2), least and largest value of each output.
+
+        Raises:
+            QepError: It cannot be evaluated for them.
+        """
+
+    def readout(self) -> tuple[NDArray, NDArray] | None:
+        """Its outputs as linear forms of its terms: matrix (outputs, terms) and constants (outputs,).
+
+        None where it has none of its own: the outputs are then those of the network.
+        """
+        return None
+
+    def observable(self, targets: NDArray) -> tuple[NDArray, NDArray]:
+        """C(y) of targets (samples, targets): coefficients (samples, terms) and constants (samples,)."""
+        raise NotImplementedError
+
+    def value(self, outputs: NDArray, targets: NDArray) -> NDArray:
+        """Cost of every sample, shape (samples,), from outputs (samples, outputs) and targets (samples, targets)."""
+        raise NotImplementedError
+
+    def signals(self, outputs: NDArray, targets: NDArray) -> NDArray:
+        """Error signals: derivatives of `value` by the outputs, shape (samples, outputs)."""
+        raise NotImplementedError
+
+    def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:
+        """Second derivatives of `value` by the outputs, shape (samples, outputs, outputs)."""
+        raise NotImplementedError
+
+    def curvature_near(self, outputs: NDArray, targets: NDArray) -> NDArray:
+        """The same beside outputs that may lie at the end of what it is made for; not finite beyond."""
+        return self.curvature(outputs, targets)
+
+    def is_at_optimum(self, signals: NDArray, outputs: NDArray, targets: NDArray) -> bool:
+        """Whether error signals are a billionth of their scale or less: the gradient is then zero.
+
+        Args:
+            signals: Shape (samples, outputs).
+            outputs: Shape (samples, outputs).
+            targets: Shape (samples, targets).
+        """
+        curvature = np.abs(self.curvature(outputs, targets))
+        sizes = np.abs(outputs) + np.abs(targets).max(axis=1, initial=0.0)[:, None]
+        return bool((np.abs(signals) <= _NO_SIGNAL * np.einsum("soq,sq->so", curvature, sizes)).all())
 
 
 @short_repr
@@ -58,7 +147,7 @@ class CostTerm:
 
 @short_repr
 @dataclass(frozen=True, slots=True, eq=False)
-class OperatorCost:
+class OperatorCost(Cost):
     """An observable C(y), linear in given functions of y; beta C(y) is added to H.
 
     Args:
@@ -68,6 +157,7 @@ class OperatorCost:
         num_targets: Number of targets where each is the value that an output should take; None where they are others.
     """
 
+    has_signals: ClassVar[bool] = False
     terms: tuple[Term, ...]
     num_qubits: int
     expand: Callable[[NDArray], tuple[NDArray, NDArray]]
@@ -167,6 +257,10 @@ class OperatorCost:
 
         return cls(terms, network.num_qubits, expand, len(outputs))
 
+    def observable(self, targets: NDArray) -> tuple[NDArray, NDArray]:
+        """Coefficients (samples, terms) and constants (samples,)."""
+        return self.expand(targets)
+
     def operator(self, y: NDArray | Sequence[float] = ()) -> SparsePauliOp:
         """C(y) as a SparsePauliOp."""
         coefficients, constants = self.expand(np.asarray(y, dtype=float)[None, :])
@@ -176,7 +270,7 @@ class OperatorCost:
 
 @short_repr
 @dataclass(frozen=True, eq=False)
-class LossOnExpectations:
+class LossOnExpectations(Cost):
     """A loss of the expectations of output observables.
 
     Args:
@@ -184,13 +278,18 @@ class LossOnExpectations:
         loss: The loss; squared error by default.
         name: What the loss is called in errors; by default the name of its function or class.
 
+    Attributes:
+        terms: All words of the observables, constants left out.
+
     Raises:
         NetworkError: An operator is not Hermitian or not finite.
     """
 
+    has_signals: ClassVar[bool] = True
     observables: tuple[OperatorLike | LinearObservable, ...]
     loss: Loss = field(default_factory=SquaredError)
     name: str | None = None
+    terms: tuple[Term, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         read = (
@@ -198,6 +297,7 @@ class LossOnExpectations:
             for number, given in enumerate(self.observables)
         )
         object.__setattr__(self, "observables", tuple(read))
+        object.__setattr__(self, "terms", all_terms(self._forms))
 
     @classmethod
     def on_spins(
@@ -236,17 +336,30 @@ class LossOnExpectations:
         """Whether targets are values that the outputs should take."""
         return isinstance(self.loss, SquaredError)
 
-    def is_at_optimum(self, signals: NDArray, outputs: NDArray, targets: NDArray) -> bool:
-        """Whether error signals are a billionth of their scale or less: the gradient of the loss is then zero.
+    def check(self, targets: NDArray, reach: NDArray) -> None:
+        """Refuse a loss whose derivatives are not its own, and targets that it does not take.
 
-        Args:
-            signals: Shape (samples, outputs).
-            outputs: Shape (samples, outputs).
-            targets: Shape (samples, targets).
+        Raises:
+            DataError: Targets are none for this loss.
+            NetworkError: The loss cannot be used, see `check_derivatives`.
         """
-        curvature = np.abs(self.checked_loss.curvature(outputs, targets))
-        sizes = np.abs(outputs) + np.abs(targets).max(axis=1, initial=0.0)[:, None]
-        return bool((np.abs(signals) <= _NO_SIGNAL * np.einsum("soq,sq->so", curvature, sizes)).all())
+        check_derivatives(self.checked_loss, targets, reach)
+
+    def value(self, outputs: NDArray, targets: NDArray) -> NDArray:
+        """The loss, shape (samples,)."""
+        return self.checked_loss.value(outputs, targets)
+
+    def signals(self, outputs: NDArray, targets: NDArray) -> NDArray:
+        """Derivatives by the outputs, shape (samples, outputs)."""
+        return self.checked_loss.gradient(outputs, targets)
+
+    def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:
+        """Second derivatives, shape (samples, outputs, outputs)."""
+        return self.checked_loss.curvature(outputs, targets)
+
+    def curvature_near(self, outputs: NDArray, targets: NDArray) -> NDArray:
+        """The same, not finite where the loss ends."""
+        return self.loss.curvature(outputs, targets)
 
     @property
     def num_outputs(self) -> int:
@@ -262,11 +375,6 @@ class LossOnExpectations:
     def _forms(self) -> tuple[LinearObservable, ...]:
         return tuple(LinearObservable.of(observable) for observable in self.observables)
 
-    @cached_property
-    def terms(self) -> tuple[Term, ...]:
-        """All words of the observables, constants left out."""
-        return all_terms(self._forms)
-
     def readout(self) -> tuple[NDArray, NDArray]:
         """Outputs as linear forms of the words: matrix (outputs, words) and constants (outputs,)."""
         matrix = np.array([form.row(self.terms) for form in self._forms]).reshape(self.num_outputs, len(self.terms))
@@ -275,11 +383,8 @@ class LossOnExpectations:
     def operator(self, y: NDArray | Sequence[float], expectations: NDArray | Sequence[float]) -> SparsePauliOp:
         """The nudging operator sum_o eps_o O_o of observables on qubits, at given output expectations."""
         means = np.asarray(expectations, dtype=float)[None, :]
-        signals = self.checked_loss.gradient(means, np.asarray(y, dtype=float)[None, :])[0]
+        signals = self.signals(means, np.asarray(y, dtype=float)[None, :])[0]
         return hermitian(sum(eps * observable for eps, observable in zip(signals, self.observables, strict=True)))
-
-
-Cost = OperatorCost | LossOnExpectations
 
 
 def _check_terms(terms: Sequence[Term], num_qubits: int) -> None:

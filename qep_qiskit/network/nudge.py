@@ -18,7 +18,7 @@ from qep_qiskit.core.checks import check_finite, real_array
 from qep_qiskit.core.errors import DataError, NetworkError
 from qep_qiskit.core.operators import PauliString
 from qep_qiskit.core.short_repr import short_repr
-from qep_qiskit.network.cost import Cost, LossOnExpectations, OperatorCost
+from qep_qiskit.network.cost import Cost
 from qep_qiskit.network.interface import Network, TermJacobian
 
 _ROUNDING = 1e-12
@@ -32,7 +32,7 @@ class NudgedHamiltonian:
 
     Args:
         network: Gives H and its derivatives.
-        cost: An operator cost or a loss on expectations.
+        cost: Gives what is added to H.
 
     Raises:
         NetworkError: Cost and network differ in their number of qubits.
@@ -88,7 +88,7 @@ class NudgedHamiltonian:
 
     @cached_property
     def cost_terms(self) -> NDArray[np.int64]:
-        """Indices of the terms of the cost, or of the observables of a loss."""
+        """Indices of the terms that the cost is read from."""
         return self._positions(self.cost.terms)
 
     @cached_property
@@ -105,11 +105,12 @@ class NudgedHamiltonian:
     def readout(self) -> tuple[NDArray, NDArray] | None:
         """Outputs as linear forms of all terms: matrix (outputs, terms) and constants (outputs,).
 
-        With an operator cost the outputs are those of the network (Z of its output spins, or positions of its output
+        Of a cost without outputs they are those of the network (Z of its output spins, or positions of its output
         atoms), or None where no term reads them.
         """
-        if isinstance(self.cost, LossOnExpectations):
-            matrix, constants = self.cost.readout()
+        own = self.cost.readout()
+        if own is not None:
+            matrix, constants = own
             spread = np.zeros((matrix.shape[0], self.num_terms))
             spread[:, self.cost_terms] = matrix
             return spread, constants
@@ -224,16 +225,66 @@ class NudgedHamiltonian:
             num_weights=own.num_weights,
         )
 
+    @cached_property
+    def cost_terms_of_phases(self) -> NDArray[np.int64]:
+        """Indices of the terms that the reported cost is read from in the phases of a gradient.
+
+        With error signals there are none: it is that of the free phase that was measured before.
+        """
+        return self.cost_terms[:0] if self.cost.has_signals else self.cost_terms
+
+    def outputs(self, means: NDArray) -> NDArray[np.float64]:
+        """Outputs (samples, outputs) of means (samples, terms); a network without outputs has none to read."""
+        assert self.readout is not None
+        matrix, constants = self.readout
+        return np.asarray(means @ matrix.T + constants)
+
+    def nudge(self, targets: NDArray, outputs: NDArray | None = None) -> NDArray:
+        """Coefficients (samples, terms) of what is added to H.
+
+        Args:
+            targets: Shape (samples, targets).
+            outputs: Shape (samples, outputs), of the free phase; only error signals depend on them.
+
+        Raises:
+            DataError: The targets are not finite, or too few or too many for the outputs that they aim at.
+            NetworkError: A coefficient is not finite.
+        """
+        if not self.cost.has_signals:
+            return self.operator_nudge(targets)[0]
+        assert outputs is not None
+        return self.signal_nudge(self.cost.signals(outputs, targets))
+
+    def nudge_in_units(self, targets: NDArray) -> NDArray:
+        """The nudge, by error signals of one where it takes such: shape (samples, terms), or (1, terms)."""
+        if not self.cost.has_signals:
+            return self.operator_nudge(targets)[0]
+        assert self.readout is not None
+        return self.signal_nudge(np.ones((1, len(self.readout[0]))))
+
+    def nudge_slope(self, targets: NDArray, outputs: NDArray | None) -> NDArray | None:
+        """How the nudge moves with the means that error signals are read from, shape (samples, terms, terms), or None.
+
+        Args:
+            targets: Shape (samples, targets).
+            outputs: Shape (samples, outputs), of the free phase; only error signals depend on them.
+        """
+        if not self.cost.has_signals:
+            return None
+        assert self.readout is not None
+        assert outputs is not None
+        matrix = self.readout[0]
+        return np.asarray(matrix.T @ self.cost.curvature(outputs, targets) @ matrix)
+
     def operator_nudge(self, targets: NDArray) -> tuple[NDArray, NDArray]:
-        """Coefficients (samples, terms) and constants (samples,) of the operator cost C(y).
+        """Coefficients (samples, terms) and constants (samples,) of a cost without error signals.
 
         Raises:
             DataError: The targets are not finite, or too few or too many for the outputs that they aim at.
             NetworkError: A coefficient is not finite, or the cost's own function gives another shape.
         """
-        assert isinstance(self.cost, OperatorCost)
         targets = _rows("targets", targets, self.cost.num_targets)
-        coefficients, constants = self.cost.expand(targets)
+        coefficients, constants = self.cost.observable(targets)
         rows, terms = targets.shape[0], len(self.cost.terms)
         spread = np.zeros((rows, self.num_terms))
         spread[:, self.cost_terms] = real_array("cost", coefficients, (rows, terms), "(samples, terms of the cost)")
