@@ -11,6 +11,7 @@ from scipy.stats import chi2
 
 import qep_qiskit as qep
 from qep_qiskit.config import from_file
+from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.learning.finite_differences import finite_differences, idle_names
@@ -126,7 +127,7 @@ def test_shots_have_honest_errors(rng):
     class Sampled(VectorExecutor):
         def submit(self, request):
             if any(readout.shots is None for readout in request.readouts):
-                raise qep.errors.ConfigError("measurement.shots: no exact expectations here")
+                raise ConfigError("measurement.shots: no exact expectations here")
             return super().submit(request)
 
     y = np.array(targets)
