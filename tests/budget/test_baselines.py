@@ -283,7 +283,7 @@ def test_equal_points_are_prepared_once_and_measured_apart(rng):
     class Watching(ExactPreparation):
         def prepare(self, family, start):
             prepared.append(len(family.free))
-            return (yield from super().prepare(family, start))
+            return super().prepare(family, start)
 
     problem = problem_of("operator", rng, graph="pair")
     method = SPSA(perturbation=0.1, perturbations=500, shots=1, seeds=SEEDS)
