@@ -13,11 +13,11 @@ from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.evolution import evolve
 from qep_qiskit.execution import RequestKey
-from qep_qiskit.measurement import MeasurementCoroutine
+from qep_qiskit.measurement import MeasurementCoroutine, as_coroutine
 from qep_qiskit.preparation.descent import descend
 from qep_qiskit.preparation.energies import Problem, SampledEnergies, simulated_energies
 from qep_qiskit.preparation.lockstep import Question, run_in_lockstep
-from qep_qiskit.preparation.optimizers import BFGS, minimising_work
+from qep_qiskit.preparation.optimizers import BFGS, Optimum, minimising_work
 from qep_qiskit.preparation.resolution import ROUNDING, units_of
 
 CONVERGED = 1e-4
@@ -153,9 +153,13 @@ class SimulatedMinimiser:
         inverse: NDArray | None = None,
         directions: NDArray | None = None,
     ) -> MeasurementCoroutine[Minima]:
-        """Minima of all rows; a descent is one of energies in units of their largest coefficient."""
+        """Minima of all rows."""
+        return as_coroutine(self._minima(problem, start, inverse))
+
+    def _minima(self, problem: Problem, start: NDArray, inverse: NDArray | None) -> Minima:
+        """A descent is one of energies in units of their largest coefficient."""
         if self.optimizer != BFGS:
-            return (yield from self._one_by_one(problem, start))
+            return self._one_by_one(problem, start)
         units = units_of(problem.coefficients)
 
         def objective(rows: NDArray, points: NDArray) -> tuple[NDArray, NDArray]:
@@ -183,26 +187,32 @@ class SimulatedMinimiser:
             return np.full_like(units, self.tolerance)
         return np.clip(self.needed, ROUNDING * units, CONVERGED * units)
 
-    def _one_by_one(self, problem: Problem, start: NDArray) -> MeasurementCoroutine[Minima]:
-        def answer(questions: list[Question]) -> MeasurementCoroutine[list[Any]]:
-            yield from ()
-            return [self._answer(problem, question) for question in questions]
+    def _one_by_one(self, problem: Problem, start: NDArray) -> Minima:
+        """Every row to its end, one after the other: answers are there at once, so no optimiser has to wait."""
+        shuffle = _Shuffle(self.seeds, self.key)
 
-        works = [minimising_work(self.optimizer, self.options, row, simulated=True) for row in start]
-        optima = yield from run_in_lockstep(works, answer, _Shuffle(self.seeds, self.key))
+        def optimum(row: int) -> Optimum:
+            def ask(kind: str, content: Any) -> Any:
+                answer = self._answer(problem, row, kind, content)
+                shuffle(row)
+                return answer
+
+            shuffle(row)
+            return minimising_work(self.optimizer, self.options, start[row], simulated=True)(ask)
+
+        optima = [optimum(row) for row in range(len(start))]
         points = np.array([point for point, _ in optima])
         self.evaluations += sum(asked for _, asked in optima) + len(points)
         values, gradients = simulated_energies(self.program, problem, np.arange(len(points)), points)
         return Minima(points=points, values=values, residuals=np.linalg.norm(gradients, axis=1), gradients=gradients)
 
-    def _answer(self, problem: Problem, question: Question) -> Any:
-        if question.kind == "fidelity":
-            one, other = (evolve(self.program, points) for points in question.content)
+    def _answer(self, problem: Problem, row: int, kind: str, content: Any) -> Any:
+        if kind == "fidelity":
+            one, other = (evolve(self.program, points) for points in content)
             return np.abs(np.einsum("rx,rx->r", one.conj(), other)) ** 2
-        points = np.atleast_2d(question.content)
-        rows = np.full(len(points), question.worker)
-        values, gradients = simulated_energies(self.program, problem, rows, points)
-        return (float(values[0]), gradients[0]) if question.kind == "gradient" else values
+        points = np.atleast_2d(content)
+        values, gradients = simulated_energies(self.program, problem, np.full(len(points), row), points)
+        return (float(values[0]), gradients[0]) if kind == "gradient" else values
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

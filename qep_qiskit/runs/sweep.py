@@ -12,8 +12,6 @@ What is finished is read from the run folders themselves: a sweep has no second 
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +22,7 @@ from typing import Any
 
 from qep_qiskit.config import build, check_config
 from qep_qiskit.core.errors import FolderBusyError, QepError, RunFolderError
+from qep_qiskit.core.files import whole_folder
 from qep_qiskit.learning import Callback
 from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.grid import GridPoint
@@ -142,10 +141,8 @@ def _trained(point: Point, watching: Callable[[RunFolder], Sequence[Callback]]) 
 def _opened(path: Path, point: Point) -> RunFolder:
     """The folder of a point's run; a new one appears whole, or not at all."""
     if not path.exists():
-        fresh = path.with_name(f".{path.name}.new")
-        shutil.rmtree(fresh, ignore_errors=True)
-        start_run(fresh, build(check_config(point["config"], point["key"])))
-        os.replace(fresh, path)
+        with whole_folder(path) as fresh:
+            start_run(fresh, build(check_config(point["config"], point["key"])))
     folder = RunFolder.open(path)
     if kept_config(folder) != point["config"]:
         raise RunFolderError(
