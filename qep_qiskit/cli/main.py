@@ -119,6 +119,11 @@ def _parser() -> argparse.ArgumentParser:
     resume = _command(commands, "resume", "go on with a stopped run", "Go on with a run that was stopped or killed.")
     resume.add_argument("folder", metavar="DIR", help="folder of the run")
     _limit_argument(resume)
+    resume.add_argument(
+        "--replace-layout",
+        action="store_true",
+        help="lay the circuits out anew where the device no longer takes those that the run has kept",
+    )
     _jobs(commands)
 
     predict = _command(

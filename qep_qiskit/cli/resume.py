@@ -8,17 +8,23 @@ from dataclasses import replace
 from qep_qiskit.cli.train import train_in
 from qep_qiskit.config import Experiment
 from qep_qiskit.config.load import with_overrides
+from qep_qiskit.device.ledger import JobLedger
 from qep_qiskit.runs.folder import RunFolder
-from qep_qiskit.runs.training import open_run
+from qep_qiskit.runs.training import ledger_path, open_run
 
 
 def run(options: argparse.Namespace) -> int:
     """Go on from the last checkpoint; a finished run only gets its report again."""
-    return train_in(*reopened(options.folder, options.max_qpu_seconds))
+    return train_in(*reopened(options.folder, options.max_qpu_seconds, options.replace_layout))
 
 
-def reopened(path: str, max_qpu_seconds: float | None) -> tuple[RunFolder, Experiment]:
-    """A run, with another limit for the device if there is one; the limit kept in the folder stays.
+def reopened(path: str, max_qpu_seconds: float | None, replace_layout: bool = False) -> tuple[RunFolder, Experiment]:
+    """Open a run again.
+
+    Args:
+        path: Its folder.
+        max_qpu_seconds: Another limit for the device, or None; the limit kept in the folder stays.
+        replace_layout: Whether circuits are laid out anew on the device as it is today.
 
     Raises:
         ConfigError: The limit is not positive.
@@ -27,4 +33,7 @@ def reopened(path: str, max_qpu_seconds: float | None) -> tuple[RunFolder, Exper
     if max_qpu_seconds is not None:
         limit = [f"execution.max_qpu_seconds={max_qpu_seconds!r}"]
         experiment = replace(experiment, config=with_overrides(experiment.config, limit, "execution"))
+    if replace_layout and ledger_path(folder).is_file():
+        with JobLedger(ledger_path(folder)) as ledger:
+            ledger.forget_circuits()
     return folder, experiment

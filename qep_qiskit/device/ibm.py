@@ -33,7 +33,7 @@ from qep_qiskit.device.ibm_client import (
 from qep_qiskit.device.ibm_modes import Mode, Workload
 from qep_qiskit.device.interruptible import answer_of
 from qep_qiskit.device.pubs import JobSpecification, Pub
-from qep_qiskit.device.service import BusyError, JobView, LostError, RefusedError
+from qep_qiskit.device.service import BusyError, JobView, LostError, MisfitError, RefusedError
 from qep_qiskit.device.usage import estimated_qpu_seconds
 from qep_qiskit.execution.backend_runs import most_shots
 from qep_qiskit.execution.on_device import checked_rep_delay
@@ -275,7 +275,7 @@ class IbmDevice:
         for pub in plan.pubs:
             why = is_isa_circuit(pub.circuit, self.backend.target) or is_valid_rzz_pub(_extremes(pub))
             if why:
-                raise DeviceError(f"{self.name}: a circuit does not fit the device ({why}); nothing was submitted")
+                raise MisfitError(f"{self.name}: a circuit does not fit the device ({why}); nothing was submitted")
 
     def send(self, plan: JobSpecification, tag: str, most_seconds: int) -> str:
         """Send a job once, and return its id."""

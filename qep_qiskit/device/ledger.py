@@ -307,6 +307,11 @@ class JobLedger:
         with self._transaction() as connection:
             connection.execute("INSERT INTO circuits (name, content) VALUES (?, ?)", (name, content))
 
+    def forget_circuits(self) -> None:
+        """Drop the circuits that are kept: programs are laid out anew when they are next sent."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM circuits")
+
     def _to(self, entry: JobEntry, state: JobState, **values: Any) -> JobEntry:
         return self._changed(entry, _BEFORE[state], state=state, **values)
 

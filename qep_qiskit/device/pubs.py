@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -153,7 +153,9 @@ class JobSpecification:
 
 
 class DeviceCircuits:
-    """Circuits of programs on a device. A program is laid out once in the life of its store, and stays there.
+    """Circuits of programs on a device. Each is made once in the life of its store, and stays what it was.
+
+    What was sent before can be collected, and sent again, whatever the device has become since.
 
     Args:
         device: The device.
@@ -279,8 +281,28 @@ class DeviceCircuits:
             layer.rz(ParameterVector("repeat", 1)[0], 0)
             if state:
                 layer.x(range(program.num_qubits))
-            self._calibrations[key] = self.transpiled_program(program).only(layer)
+            self._calibrations[key] = self._kept(
+                program, layer.name, lambda: self.transpiled_program(program).only(layer)
+            )
         return self._calibrations[key]
+
+    def _kept(self, program: LayerProgram, what: str, make: Callable[[], QuantumCircuit]) -> QuantumCircuit:
+        """A measured circuit of a program from the store, made where it is not there."""
+        name = f"{self._device.name}/{program.fingerprint}/{hashlib.sha256(what.encode()).hexdigest()}"
+        kept = self._store.circuit(name)
+        if kept is None:
+            kept = _to_qpy(make())
+            self._store.keep_circuit(name, kept)
+        (found,) = qpy.load(io.BytesIO(kept))
+        return found
+
+    def two_qubit_gates(self, program: LayerProgram) -> tuple[int, int]:
+        """Two-qubit gates of a program as it is kept, and as it would be laid out today."""
+        kept, anew = (
+            sum(len(gate.qubits) == 2 for gate in own.circuit.data)
+            for own in (self.transpiled_program(program), self._place(program))
+        )
+        return kept, anew
 
     def _broadcast(
         self, prepared: CircuitStates, readouts: Sequence[GroupMeasurement], folding: int
@@ -318,7 +340,9 @@ class DeviceCircuits:
         key = (program.fingerprint, bases, folding, fit)
         if key not in self._templates:
             layer, angles = basis_layer(bases)
-            self._templates[key] = (transpiled_program.measured_after(layer), angles)
+            what = f"{[basis.name for basis in bases]} {folding} {fit}"
+            circuit = self._kept(program, what, lambda: transpiled_program.measured_after(layer))
+            self._templates[key] = (circuit, angles)
         return *self._templates[key], columns
 
 

@@ -25,7 +25,7 @@ from qep_qiskit.device.jobs import refresh_charges
 from qep_qiskit.device.ledger import JobDescription, JobEntry, JobLedger
 from qep_qiskit.device.pubs import DeviceCircuits, JobSpecification
 from qep_qiskit.device.retries import MOST_REFUSALS, RetryingDevice, RetryPolicy
-from qep_qiskit.device.service import BusyError, JobView, LostError, RefusedError, RemoteDevice
+from qep_qiskit.device.service import BusyError, JobView, LostError, MisfitError, RefusedError, RemoteDevice
 from qep_qiskit.execution.interface import Executor, GroupMeasurement, JobHandle, Request, RequestKey, ShotData
 from qep_qiskit.execution.outcome_check import require_other_than_zeros
 from qep_qiskit.execution.sampler_options import SamplerOptions
@@ -137,7 +137,14 @@ class RemoteExecutor:
         """
         self._check_states(request)
         for part, plan in enumerate(self._circuits.jobs(request)):
-            self._sent(request.key, part, plan)
+            try:
+                self._sent(request.key, part, plan)
+            except MisfitError as error:
+                then, now = self._circuits.two_qubit_gates(request.prepared.as_circuits().program)
+                raise DeviceError(
+                    f"{error}; the circuits that the run has kept have {then} two-qubit gates, laid out on the device "
+                    f"as it is today they have {now}: 'qep resume --replace-layout' goes on with these"
+                ) from error
         return JobHandle(key=request.key, request=request)
 
     def collect(self, job_handle: JobHandle) -> ShotData:

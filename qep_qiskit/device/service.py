@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from qiskit.providers import BackendV2
 
+from qep_qiskit.core.errors import DeviceError
 from qep_qiskit.device.pubs import JobSpecification
 
 
@@ -35,6 +36,10 @@ class BusyError(Exception):
     def __init__(self, message: str, seconds: float | None = None) -> None:
         super().__init__(message)
         self.seconds = seconds
+
+
+class MisfitError(DeviceError):
+    """Circuits are not the device's own: it lacks a gate or a coupler that they use."""
 
 
 class LostError(Exception):

@@ -15,10 +15,11 @@ from ibm_requests import calibrated_request, ramp_request
 
 pytest.importorskip("qiskit_ibm_runtime")
 
-from ibm_stand_in import INSTANCE, TOKEN, StandInService, api_error, run_error
+from ibm_stand_in import INSTANCE, TOKEN, StandInDevice, StandInService, api_error, run_error
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.circuit.library import RXGate
+from qiskit.transpiler import Target
 from qiskit_ibm_runtime.accounts import AccountNotFoundError, InvalidAccountError
 from qiskit_ibm_runtime.api.exceptions import RequestsApiError
 from qiskit_ibm_runtime.api.session import RetrySession
@@ -475,6 +476,53 @@ def test_a_circuit_that_does_not_fit_is_found_before_it_is_paid_for(service):
     plan = JobSpecification(pubs=(pub,), shots=1, axes=("pairs",), readouts=(0,), rows=(np.array([0]),), digest="")
     with pytest.raises(DeviceError, match="a circuit does not fit the device"):
         IbmDevice(service, "ibm_stand_in").require_fit(plan)
+
+
+def without_coupler(device, circuit):
+    """A device whose first coupler that a circuit uses is gone."""
+    pair = next(
+        tuple(circuit.find_bit(qubit).index for qubit in gate.qubits) for gate in circuit.data if len(gate.qubits) == 2
+    )
+    target = Target(num_qubits=device.num_qubits, dt=device.target.dt)
+    for name in set(device.target.operation_names) & {
+        "id",
+        "rz",
+        "sx",
+        "x",
+        "cx",
+        "cz",
+        "ecr",
+        "measure",
+        "reset",
+        "delay",
+    }:
+        kept = {
+            qubits: properties
+            for qubits, properties in device.target[name].items()
+            if qubits is None or set(qubits) != set(pair)
+        }
+        target.add_instruction(device.target.operation_from_name(name), kept, name=name)
+    changed = StandInDevice()
+    changed._target = target
+    return changed
+
+
+def test_circuits_stay_what_they_were_when_a_coupler_is_gone(service, path, expected):
+    """Paid jobs are collected, nothing is sent that does not fit, and a new layout is taken on request alone."""
+    with JobLedger(path) as ledger:
+        executor = executor_on(service, ledger)
+        handle = executor.submit(ramp_request())
+        sent = service.accepted[0].pubs[0][0]
+    service.device = without_coupler(service.device, sent)
+    with JobLedger(path) as ledger:
+        executor = executor_on(service, ledger)
+        assert same(executor.collect(handle), expected)
+        with pytest.raises(DeviceError, match=r"have \d+ two-qubit gates.* they have \d+: .*--replace-layout"):
+            executor.submit(ramp_request(step=1))
+        assert len(service.accepted) == 1
+        ledger.forget_circuits()
+        executor_on(service, ledger).submit(ramp_request(step=1))
+        assert len(service.accepted) == 2
 
 
 def test_another_request_under_the_same_key_is_refused(service, path):
