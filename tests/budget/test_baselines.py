@@ -165,6 +165,7 @@ def spsa_moments(problem, shift, shots):
     return each.mean(axis=0), each.var(axis=0) + noise
 
 
+@pytest.mark.deep(but=["1"])
 @pytest.mark.parametrize("shots", [1, 20])
 def test_variance_of_spsa(shots, rng):
     problem, shift, count = problem_of("operator", rng, graph="pair"), 0.3, 64

@@ -105,6 +105,7 @@ def test_exact_shots_give_the_adjoint_gradient(cost, program, rng):
     assert np.allclose(truth, differences, rtol=0, atol=1e-7)
 
 
+@pytest.mark.deep(but=["operator-several rotations a parameter", "loss-with CX gates"])
 @every_program
 @every_cost
 def test_noise_is_as_claimed_and_without_bias(cost, program, rng):

@@ -31,7 +31,7 @@ def estimates(hamiltonian, weights, inputs, grouping, shots):
     return np.array([one.gradient for one, _ in found]), np.array([one.variance for one, _ in found]), found[0][1]
 
 
-@pytest.mark.deep
+@pytest.mark.deep(but=["0"])
 @pytest.mark.parametrize("num_inputs", [0, 2])
 def test_variance_ratio_is_half_the_number_of_weights(num_inputs, rng):
     """Two groups of M weights, one word a weight; with clamped inputs several weights have the same word."""

@@ -16,6 +16,7 @@ import pytest
 from qep_qiskit.cli import main
 from qep_qiskit.config import from_file
 from qep_qiskit.learning import Callback
+from qep_qiskit.runs import report
 from qep_qiskit.runs.callbacks import Checkpoints, MetricsFile
 from qep_qiskit.runs.folder import RunFolder
 
@@ -147,6 +148,26 @@ def call(*arguments):
         except SystemExit as left:
             code = left.code
     return Result(code, out.getvalue(), err.getvalue())
+
+
+_DRAWING = {name: getattr(report, name) for name in ("learning_curve", "network_picture", "save_figure")}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def undrawn():
+    """Figures take ten times longer than these runs: of those in this process only the files are there, and empty."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "learning_curve", lambda *_: None)
+        patch.setattr(report, "network_picture", lambda *_: None)
+        patch.setattr(report, "save_figure", lambda _, path: path.touch())
+        yield
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Figures are drawn, as for a user."""
+    for name, draw in _DRAWING.items():
+        monkeypatch.setattr(report, name, draw)
 
 
 @pytest.fixture(scope="session")

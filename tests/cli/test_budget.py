@@ -47,7 +47,7 @@ def wait_for(condition, child):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def drawn():
+def drawing():
     """Figures take longer than the points of these studies: they are drawn where somebody looks at them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("qep_qiskit.budget.report.write_budget_report", lambda *_, **__: [])
@@ -55,13 +55,13 @@ def drawn():
 
 
 @pytest.fixture(scope="module")
-def studied(qep, runs, drawn):
+def studied(qep, runs, drawing):
     """A finished study with its figures, worked on in one process; not to be changed."""
     folder = runs / "study"
-    drawn.undo()
+    drawing.undo()
     result = qep("budget", runs / "exact.toml", *words(), "--out", folder, "--jobs", 1)
     assert result.code == 0, result.err
-    drawn.setattr("qep_qiskit.budget.report.write_budget_report", lambda *_, **__: [])
+    drawing.setattr("qep_qiskit.budget.report.write_budget_report", lambda *_, **__: [])
     return folder, result
 
 
@@ -168,6 +168,7 @@ def test_json(studied, said):
     assert best["expected_relative_rmse"] * said["gradient_norm"] == pytest.approx(best["expected_rmse"])
 
 
+@pytest.mark.deep
 def test_recommendation_is_about_as_good_as_it_says(qep, here):
     """Measured at what a good pilot recommends. The model knows the leading power of beta only, and beta is large."""
     good = words(contrasts="['symmetric']", pilot_shots=100_000, repeats=60, shots="[1000]")

@@ -31,6 +31,7 @@ def flowers(settings):
     return lambda way: ("flowers.toml", *settings(*WAYS[way]))
 
 
+@pytest.mark.deep(but=["search", "thermal", "thermal quantum fluctuations"])
 @pytest.mark.parametrize("way", WAYS)
 def test_training_evaluation_and_prediction(qep, here, flowers, way):
     result = qep("train", *flowers(way), "--out", "run")
@@ -61,6 +62,7 @@ def test_gradient_beside_the_exact_one(qep, here, flowers, way):
         assert [row["gradient"] for row in rows] == pytest.approx([row["exact"] for row in rows], abs=1e-10)
 
 
+@pytest.mark.deep(but=["annealing"])
 @pytest.mark.parametrize("way", ["annealing", "fluctuations", "thermal quantum"])
 def test_a_stopped_run_goes_on_to_the_same_end(qep, here, stopped, flowers, records, memory, way):
     assert qep("train", *flowers(way), "--out", "whole").code == 0

@@ -66,6 +66,12 @@ WAYS = {
 }
 
 
+@pytest.mark.parametrize("way", ["quantum", "space"])
+def test_pictures(drawn, qep, atoms, here, settings, way):
+    assert qep("train", atoms, "--out", "run", *settings("training.epochs=1", *WAYS[way])).code == 0
+    assert (here / "run" / "network.png").read_bytes().startswith(b"\x89PNG")
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_trains_resumes_and_predicts(qep, atoms, stopped, records, here, settings, way):
     short = ("training.epochs=2", *WAYS[way])
@@ -73,7 +79,6 @@ def test_trains_resumes_and_predicts(qep, atoms, stopped, records, here, setting
     halted = stopped(atoms, here / "halted", 2, list(short))
     assert qep("resume", halted).code == 0
     assert records(halted) == records(here / "whole")
-    assert (here / "whole" / "network.png").exists()
     found = qep("predict", "whole", "positions.csv", "--json").object
     assert len(found["predictions"]) == 16
 

@@ -46,7 +46,19 @@ def load(folder, name):
 def test_files(runs, name):
     """All of them, and nothing left half-written."""
     assert {path.name for path in (runs / name).iterdir()} == FILES
-    assert all((runs / name / picture).read_bytes().startswith(b"\x89PNG") for picture in FILES if ".png" in picture)
+
+
+@pytest.mark.deep(but=["flowers", "sampled"])
+@pytest.mark.parametrize("name", NAMES)
+def test_figures(drawn, qep, copied, name):
+    """A finished run draws them again."""
+    folder = copied(name)
+    for path in folder.glob("*.png"):
+        path.unlink()
+    assert qep("resume", folder).code == 0
+    found = {path.name: path.read_bytes() for path in folder.glob("*.png")}
+    assert set(found) == {name for name in FILES if ".png" in name}
+    assert all(content.startswith(b"\x89PNG") and len(content) > 10_000 for content in found.values())
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -96,6 +96,7 @@ def test_one_shot(name, problem):
         assert counts_of(outcomes).sum(axis=1).tolist() == [1, 1]
 
 
+@pytest.mark.deep(but=["aer density matrix", "aer vectors", "generic backend"])
 @seeded_by_us
 def test_one_seed_gives_one_result(name, problem):
     groups, prepared = problem
@@ -126,6 +127,7 @@ def exact_moments(group, prepared):
     return run(AerExecutor(Seeds(0)), prepared, readouts_of([group], [0], None))[0].moments(group).means[0]
 
 
+@pytest.mark.deep(but=["aer vectors", "basic simulator"])
 @seeded_by_us
 def test_steps_and_groups_are_drawn_independently(name, problem):
     groups, prepared = problem

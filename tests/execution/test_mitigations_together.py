@@ -41,6 +41,7 @@ def asked(shots, randomizations):
     return folded(replace(request, prepared=prepared))
 
 
+@pytest.mark.deep(but=["fake_manila-aer"])
 @pytest.mark.parametrize("sampler", ["aer", "ibm"])
 @pytest.mark.parametrize("name", ["fake_manila", "fake_kingston"])
 def test_sampled_readings_have_the_distribution_under_all_flips(name, sampler):

@@ -70,6 +70,7 @@ def test_a_qubit_that_cannot_be_read_is_no_part():
         native_couplings(target, [1, 17])
 
 
+@pytest.mark.deep(but=["4-fake_torino", "9-fake_nighthawk", "14-fake_miami"])
 @pytest.mark.parametrize("name", ["fake_torino", "fake_fez", "fake_miami", "fake_nighthawk"])
 @pytest.mark.parametrize("size", [4, 9, 14])
 def test_native_networks_need_no_swap(name, size):
@@ -85,6 +86,7 @@ def test_native_networks_need_no_swap(name, size):
         assert two_qubit_gates(transpiled_program.circuit) == 2 * (STEPS + 1) * len(edges)
 
 
+@pytest.mark.deep(but=["4-fake_fez-heavy_hex_patch", "9-fake_miami-square_patch", "14-fake_torino-heavy_hex_patch"])
 @pytest.mark.parametrize(
     ("name", "make"),
     [

@@ -58,6 +58,7 @@ def report(tmp_path_factory):
     return folder, write_budget_report(folder, FACTS, **STUDIES)
 
 
+@pytest.mark.deep
 def test_every_figure_is_saved_for_screen_and_print(report):
     folder, _ = report
     names = [chart.name for chart in budget_charts(**STUDIES)]

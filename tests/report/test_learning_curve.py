@@ -105,6 +105,7 @@ def top_axis_labels(figure: Figure) -> list[str]:
     return [child.get_xlabel() for axis in figure.axes for child in axis.child_axes]
 
 
+@pytest.mark.deep(but=["one epoch", "no data", "before training", "empty"])
 @pytest.mark.parametrize("case", CASES)
 def test_every_kind_of_run_is_drawn_and_saved(case: str, tmp_path: Path) -> None:
     figure = learning_curve(CASES[case], title=f"A run: {case}")

@@ -103,12 +103,14 @@ def with_gid(axis: Axes, gid: str) -> Any:
     return next(artist for artist in [*axis.collections, *axis.images] if artist.get_gid() == gid)
 
 
+@pytest.mark.deep(but=["one spin", "two named inputs", "heavy hex", "all zero"])
 @pytest.mark.parametrize("case", CASES)
 def test_every_graph_is_drawn_and_saved(case: str, tmp_path: Path) -> None:
     path = save_figure(network_picture(CASES[case], title=f"A network: {case}"), tmp_path / "network.png")
     assert path.stat().st_size > 10_000
 
 
+@pytest.mark.deep(but=["chain", "complete", "heavy hex"])
 @pytest.mark.parametrize("case", CASES)
 def test_all_spins_lie_within_their_panel_and_carry_their_number(case: str) -> None:
     view = CASES[case]
@@ -119,6 +121,7 @@ def test_all_spins_lie_within_their_panel_and_carry_their_number(case: str) -> N
         assert (view.positions < high).all()
 
 
+@pytest.mark.deep(but=["two spins", "lattice", "spins in one place"])
 @pytest.mark.parametrize("case", CASES)
 def test_both_directions_are_equally_long(case: str) -> None:
     for axis in panels(CASES[case]).values():
