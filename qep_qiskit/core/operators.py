@@ -6,7 +6,8 @@ after its own change of basis V, and is spanned by *generators*: generator a of 
     P_a = V^dagger ( prod_{k in mask_a} Z_k ) V ,
 
 up to a sign: where V takes a word to minus a product of Z, the sign is the group's, so that a generator is the word.
-V acts on single qubits (`LocalBasis`), or it is a Clifford circuit or a Fourier transform (`qep_qiskit.bases`).
+V acts on single qubits (`LocalBasis`), or it is a Clifford circuit or a Fourier transform (`qep_qiskit.core.clifford`,
+`qep_qiskit.core.fourier`).
 
 Everything downstream asks a group for its change of basis, the bit masks of its generators, and their diagonals, and
 never which network it came from. Qubit 0 is the rightmost character of a Pauli label, as everywhere in Qiskit.
