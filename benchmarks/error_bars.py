@@ -185,8 +185,13 @@ def joined(parts):
     stacked = [np.concatenate([getattr(part.moments, name) for part in parts]) for name in ("means", "covariance")]
     signals = {
         name: np.concatenate([getattr(part.signals, name) for part in parts])
-        for name in ("signals", "slope", "covariance", "fluctuations", "output_covariance", "words")
+        for name in ("signals", "slope", "covariance", "fluctuations", "output_covariance")
     }
+    excited = [part.signals.excitation for part in parts]
+    if None in excited:
+        signals["excitation"] = None
+    else:  # with the gain of one replicate
+        signals["excitation"] = replace(excited[0], shift=np.concatenate([one.shift for one in excited]))
     values, variances = (np.concatenate([getattr(p.cost, name) for p in parts]) for name in ("values", "variances"))
     return replace(
         first,

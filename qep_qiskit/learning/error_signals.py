@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.learning.excitation import Excitation, expected_excitation
 from qep_qiskit.learning.free_phase import FreePhase
 from qep_qiskit.measurement import MeasurementPlan, StateMoments
 from qep_qiskit.network.nudge import NudgedHamiltonian
@@ -27,10 +28,8 @@ class SignalBatch:
         fluctuations: Shape (samples, columns, outputs), covariance of the free means of columns and outputs; zero
             where the free batch does not read the term of a column.
         output_covariance: Shape (samples, outputs, outputs), of the measured outputs.
-        outputs: Shape (samples, outputs), the measured outputs.
         moved: Shape (columns, outputs), whether the term of a column does not commute with the output, or may not.
-        gain: Expected ratio of minus the response to the fluctuations, or None where nothing is known of it.
-        shots: Variance of the outputs in one shot over that of their means, where a gain is expected.
+        excitation: What is expected of the response, or None where nothing is known of it.
         is_free_phase: Whether these very shots are also the free phase of the contrast.
     """
 
@@ -39,10 +38,8 @@ class SignalBatch:
     covariance: NDArray[np.float64]
     fluctuations: NDArray[np.float64]
     output_covariance: NDArray[np.float64]
-    outputs: NDArray[np.float64]
     moved: NDArray[np.bool_]
-    gain: float | None
-    shots: float
+    excitation: Excitation | None
     is_free_phase: bool
 
     @property
@@ -64,7 +61,7 @@ class SignalBatch:
             covariance=self.covariance[rows],
             fluctuations=self.fluctuations[rows],
             output_covariance=self.output_covariance[rows],
-            outputs=self.outputs[rows],
+            excitation=None if self.excitation is None else self.excitation.rows(rows),
         )
 
 
@@ -96,17 +93,15 @@ def signal_batch(
         fluctuations = (covariance @ matrix.T)[:, plan.terms]
     if not plan.of_entries:
         slope, covariance = _by_columns(slope, first, plan), first.columns.covariance[:, 0]
-    gain, shots = _expected_gain(hamiltonian, first, nudged, coefficients)
+    signals = cost.signals(first.outputs, targets)
     return SignalBatch(
-        signals=cost.signals(first.outputs, targets),
+        signals=signals,
         slope=slope,
         covariance=covariance,
         fluctuations=fluctuations,
         output_covariance=first.output_covariance,
-        outputs=first.outputs,
         moved=_moved(hamiltonian)[plan.terms],
-        gain=gain,
-        shots=shots,
+        excitation=expected_excitation(hamiltonian, first, nudged, coefficients, signals),
         is_free_phase=not plan.of_entries,
     )
 
@@ -114,10 +109,11 @@ def signal_batch(
 def _moved(hamiltonian: NudgedHamiltonian) -> NDArray[np.bool_]:
     """Whether terms do not commute with outputs, or may not: shape (terms, outputs)."""
     anticommuting = hamiltonian.anticommuting_with_outputs
-    if anticommuting is not None:
-        return anticommuting.T > 0.0
     assert hamiltonian.readout is not None
-    return np.ones(hamiltonian.readout[0].T.shape, dtype=bool)
+    matrix = hamiltonian.readout[0]
+    if anticommuting is None:
+        return np.ones(matrix.T.shape, dtype=bool)
+    return ((matrix[:, hamiltonian.output_strings] != 0.0) @ anticommuting).T
 
 
 def _by_columns(slope: NDArray, first: FreePhase, plan: MeasurementPlan) -> NDArray:
@@ -126,29 +122,3 @@ def _by_columns(slope: NDArray, first: FreePhase, plan: MeasurementPlan) -> NDAr
     spread = np.zeros((*slope.shape[:2], plan.num_estimates))
     spread[:, :, known] = slope @ plan.averaging(known, slope.shape[2])
     return spread
-
-
-def _expected_gain(
-    hamiltonian: NudgedHamiltonian, first: FreePhase, nudged: StateMoments, coefficients: NDArray
-) -> tuple[float | None, float]:
-    """The gain that one excitation would give, of the energy that the sum rule says, and the shots of the outputs.
-
-    An output O of variance V excites states by the energy (1/2) <[O, [H, O]]> / V on average. Were it one energy D, the
-    response of any A to a nudge by O would be -2 Cov(A, O) / D. The double commutator of a Pauli string P with H is
-    four times the terms that anticommute with P, with a minus sign. Covariances here are those of means, so that the
-    variance of their outputs is divided out.
-    """
-    anticommuting, output_noise = hamiltonian.anticommuting_with_outputs, first.output_covariance
-    if anticommuting is None or output_noise is None or is_none(output_noise):
-        return None, 0.0
-    weights, matrix = anticommuting, hamiltonian.readout[0] if hamiltonian.readout else np.zeros(0)
-    seen = nudged.means[:, ~np.isnan(nudged.means[0]).all(axis=1)]
-    with np.errstate(invalid="ignore"):
-        means = np.nan_to_num(seen).sum(axis=1) / np.maximum((~np.isnan(seen)).sum(axis=1), 1)
-    restoring = -2.0 * float(np.einsum("ot,st->", weights, coefficients * means))
-    free = np.nan_to_num(first.moments.means[:, 0])
-    variance = float(((1.0 - np.clip(free, -1.0, 1.0) ** 2) @ (matrix**2).T).sum())
-    noise = float(np.trace(output_noise, axis1=1, axis2=2).sum())
-    if not (restoring > 0.0 and variance > 0.0 and noise > 0.0):
-        return None, 0.0
-    return 2.0 * variance / restoring * variance / noise, variance / noise

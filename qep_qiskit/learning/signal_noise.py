@@ -104,23 +104,24 @@ def with_signal_noise(
 def _bending(batch: SignalBatch, betas: NDArray, stencil: NDArray) -> tuple[float, NDArray[np.float64]]:
     """What strong nudges make of the response: secant over slope at zero, and slope over secant, shape (samples,).
 
-    With one excitation of energy D the nudged operator N, of mean M and variance W^2, has in the state at beta the mean
-    d/dbeta of -((D/2 - beta M)^2 + (beta W)^2)^(1/2). It saturates: what a contrast moves by a change of the signals is
-    less than the contrast over the signals.
+    With one excitation of energy D, by which the mean of the nudge N changes by S, and a variance W^2 of N, the state
+    at beta has the energy (D + beta S)/2 - (((D + beta S)/2)^2 + (beta W)^2)^(1/2), and the mean of N is its
+    derivative. It saturates: what a contrast moves by a change of the signals is not the contrast over the signals.
     """
     ones = np.ones(len(batch.signals))
-    if batch.gain is None or not batch.gain > 0.0 or abs(float(stencil @ betas) - 1.0) > _ROUNDING:
+    if batch.excitation is None or abs(float(stencil @ betas) - 1.0) > _ROUNDING:
         return 1.0, ones  # nothing is expected, or the stencil is no derivative
-    half = batch.shots / batch.gain
-    mean = np.einsum("so,so->s", batch.signals, batch.outputs)[:, None]
-    square = batch.shots * np.einsum("so,sop,sp->s", batch.signals, batch.output_covariance, batch.signals)[:, None]
+    shots, shift = batch.excitation.shots, batch.excitation.shift[:, None]
+    energy = 2.0 * shots / batch.excitation.gain
+    square = shots * np.einsum("so,sop,sp->s", batch.signals, batch.output_covariance, batch.signals)[:, None]
 
     def contrast(scale: float) -> NDArray:
         nudge = scale * betas
-        root = np.sqrt((half - nudge * mean) ** 2 + nudge**2 * square)
-        return np.asarray(((mean * (half - nudge * mean) - nudge * square) / np.maximum(root, _ROUNDING)) @ stencil)
+        half = (energy + nudge * shift) / 2.0
+        root = np.maximum(np.sqrt(half**2 + nudge**2 * square), _ROUNDING)
+        return np.asarray((shift / 2.0 - (half * shift / 2.0 + nudge * square) / root) @ stencil)
 
-    linear, whole = -square[:, 0] / half, contrast(1.0)
+    linear, whole = -2.0 * square[:, 0] / energy, contrast(1.0)
     slope = (contrast(1.0 + _STEP) - contrast(1.0 - _STEP)) / (2.0 * _STEP)
     seen = (whole < _LEAST_SECANT * linear) & (whole > linear / _LEAST_SECANT)  # beyond there is rounding
     if not seen.any():
@@ -143,8 +144,8 @@ def _gain(
     noise = float(np.einsum("st,stu,su->", explained, covariance, explained))
     product = float((explained * derivative).sum() + (batch.fluctuations.transpose(0, 2, 1) * common).sum())
     precision = size**2 / noise if noise > 0.0 else 0.0
-    if batch.gain is not None:
-        expected = secant * batch.gain
+    if batch.excitation is not None:
+        expected = secant * batch.excitation.gain
         own = 1.0 / (_GAIN_WIDTH * expected) ** 2
         found = product / size if size > 0.0 else 0.0
         return (own * expected + precision * found) / (own + precision), 1.0 / (own + precision)

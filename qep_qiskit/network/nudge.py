@@ -131,21 +131,22 @@ class NudgedHamiltonian:
         return np.stack([constants - sizes, constants + sizes], axis=1)
 
     @cached_property
-    def anticommuting_with_outputs(self) -> NDArray[np.float64] | None:
-        """Squared coefficients of the words of every output that a term anticommutes with, shape (outputs, terms).
+    def output_strings(self) -> NDArray[np.int64]:
+        """Indices of the terms that outputs consist of."""
+        return np.flatnonzero(np.any(self.readout[0] != 0.0, axis=0)) if self.readout is not None else np.zeros(0, int)
+
+    @cached_property
+    def anticommuting_with_outputs(self) -> NDArray[np.bool_] | None:
+        """Whether terms anticommute with the strings that outputs consist of, shape (strings, terms).
 
         None where terms are no Pauli strings, or there are no outputs.
         """
-        terms, readout = self.terms, self.readout
-        if readout is None or not all(
+        terms = self.terms
+        if self.readout is None or not all(
             isinstance(w, PauliString) and all(p != "P" for _, p in w.factors) for w in terms
         ):
             return None
-        found = np.zeros_like(readout[0])
-        for output, shown in zip(*np.nonzero(readout[0]), strict=True):
-            anti = [not terms[shown].commutes_with(string) for string in terms]
-            found[output] += readout[0][output, shown] ** 2 * np.array(anti)
-        return found
+        return np.array([[not terms[shown].commutes_with(one) for one in terms] for shown in self.output_strings])
 
     def means_of_single_terms(self, outputs: NDArray) -> tuple[NDArray, NDArray]:
         """<P> of outputs a + c P of one Pauli string, shape (samples, outputs), and c, (outputs,); 0 of others."""
@@ -163,8 +164,7 @@ class NudgedHamiltonian:
         """Indices of the terms that show the cost and the outputs of a free state."""
         if self.readout is None:
             return self.cost_terms
-        shown = np.flatnonzero(np.any(self.readout[0] != 0.0, axis=0))
-        return np.union1d(shown, self.cost_terms)
+        return np.union1d(self.output_strings, self.cost_terms)
 
     @cached_property
     def measured_groups(self) -> tuple[int, ...]:

@@ -3,10 +3,19 @@
 import numpy as np
 import pytest
 from error_bars_study import study
+from qiskit.quantum_info import SparsePauliOp
 
-from qep_qiskit.learning import Contrast
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution import RequestKey, VectorExecutor
+from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.error_signals import SignalBatch
+from qep_qiskit.learning.excitation import Excitation
 from qep_qiskit.learning.signal_noise import _bending
+from qep_qiskit.measurement import run_measurements
+from qep_qiskit.network import PauliNetwork
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import ExactPreparation
 
 pytestmark = pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.QepWarning")
 
@@ -35,10 +44,8 @@ def test_saturation_of_one_spin_is_exact(kind):
         covariance=np.ones((1, 1, 1)),
         fluctuations=np.zeros((1, 1, 1)),
         output_covariance=np.array([[[variance / shots]]]),
-        outputs=np.array([[mean]]),
         moved=np.ones((1, 1), dtype=bool),
-        gain=shots / energy,
-        shots=shots,
+        excitation=Excitation(gain=shots / energy, shots=shots, shift=np.array([-2.0 * mean * signal])),
         is_free_phase=False,
     )
     secant, bend = _bending(batch, betas, stencil)
@@ -47,6 +54,40 @@ def test_saturation_of_one_spin_is_exact(kind):
     slope = (derivative(signal + 1e-5) - derivative(signal - 1e-5)) / 2e-5
     assert bend[0] == pytest.approx(slope * signal / derivative(signal), rel=1e-5)
     assert max(abs(bend[0] - 1.0), abs(secant - 1.0)) > 0.01
+
+
+@pytest.mark.parametrize("constant", [0.0, 3.0])
+def test_sum_rule_of_sums_of_strings(constant):
+    """Z0 + Z0 Z1, both of which X0 flips, has the energy of dense matrices; a constant excites nothing.
+
+    Without couplings it is exact that flips are independent of what they find. All means are read from 1e6 shots.
+    """
+    operators = {"h": SparsePauliOp(["IX", "XI"], [-0.8, -0.8]), "b": SparsePauliOp(["IZ", "ZI"], [-0.3, -0.3])}
+    output = SparsePauliOp(["IZ", "ZZ", "II"], [1.0, 1.0, constant])
+    hamiltonian = NudgedHamiltonian(PauliNetwork.from_operators(operators), LossOnExpectations((output,)))
+    contrast = Contrast(kind="symmetric", beta=0.01)
+    estimator = GradientEstimator(
+        hamiltonian=hamiltonian, preparation=ExactPreparation(), contrast=contrast, shots=1_000_000
+    )
+    work = estimator.phases(np.ones(2), np.zeros((1, 0)), np.zeros((1, 1)), RequestKey("test", 0), contrast.betas)
+    signals = run_measurements(work, VectorExecutor(Seeds(1)))[0].signals
+
+    free, dense = sum(operators.values()).to_matrix(), output.to_matrix()
+    state = np.linalg.eigh(free)[1][:, 0]
+
+    def mean(operator):
+        return float(np.real(state.conj() @ operator @ state))
+
+    inner = free @ dense - dense @ free
+    variance = mean(dense @ dense) - mean(dense) ** 2
+    energy = 0.5 * mean(dense @ inner - inner @ dense) / variance
+    found = signals.excitation
+    assert found.shots == pytest.approx(1e6, rel=1e-5)
+    assert 2.0 * found.shots / found.gain == pytest.approx(energy, rel=0.01)
+    # X0 turns the whole of the output without its constant, X1 turns Z0 Z1; rates go with the squares 2 + 2 <Z> and 1.
+    z, squares = 0.3 / np.hypot(0.8, 0.3), np.array([2.0 + 2.0 * 0.3 / np.hypot(0.8, 0.3), 1.0])
+    shift = -2.0 * signals.signals[0, 0] * squares @ [z + z**2, z**2] / squares.sum()
+    assert found.shift[0] == pytest.approx(shift, rel=0.01)
 
 
 # One-sided with two outputs and one sample, symmetric with 20 shots and with a strong nudge, four-point.

@@ -1,0 +1,115 @@
+"""What a nudge excites, as one excitation: its energy, and how far it moves the outputs.
+
+The sum rule of the double commutator says the mean energy that an operator N excites states by: (1/2) <[N, [H, N]]>
+over the variance of N. With H = sum_h c_h h and N_h the strings of N that anticommute with h, a flip by h turns N_h
+into -N_h, and [N, [h, N]] = -4 N_h^2 h where the strings of N commute. For a single Pauli string N_h^2 is a number.
+Means of N_h^2 h are not measured otherwise; flips are then taken as independent of what they find: <N_h^2> <h>.
+The excited state is the one after such a flip: there the mean of N is another one by -2 <N_h>.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.learning.free_phase import FreePhase
+from qep_qiskit.measurement import StateMoments
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.outcomes import is_none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Excitation:
+    """What is known of the response of outputs before it is measured.
+
+    Args:
+        gain: Expected ratio of minus the response to the fluctuations of means.
+        shots: Variance of the outputs in one shot over that of their means.
+        shift: Shape (samples,), mean of the nudge of a sample in the excited state, less that in the free one.
+    """
+
+    gain: float
+    shots: float
+    shift: NDArray[np.float64]
+
+    def rows(self, rows: slice) -> Excitation:
+        """That of some of the samples."""
+        return replace(self, shift=self.shift[rows])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Flips:
+    """Flips by the terms of H, of the strings that outputs consist of.
+
+    Args:
+        anticommuting: Shape (strings, flips), whether a flip turns a string.
+        rates: Shape (samples, flips), -c_h <h>.
+        means: Shape (samples, strings).
+        products: Shape (samples, strings, strings), means of products of commuting strings, else zero.
+    """
+
+    anticommuting: NDArray[np.bool_]
+    rates: NDArray[np.float64]
+    means: NDArray[np.float64]
+    products: NDArray[np.float64]
+
+    def of(self, operators: NDArray) -> tuple[NDArray, NDArray]:
+        """(1/2) <[N, [H, N]]> and the shift of the mean, each of shape (samples,), of N by (samples, strings)."""
+        turned = operators[:, :, None] * self.anticommuting
+        squares = np.einsum("sih,sih->sh", self.products @ turned, turned)
+        rates = 2.0 * self.rates * squares
+        restoring = rates.sum(axis=1)
+        moved = -2.0 * np.einsum("sih,si,sh->s", turned, self.means, rates)
+        return restoring, np.divide(moved, restoring, out=np.zeros_like(moved), where=restoring > 0.0)
+
+
+def expected_excitation(
+    hamiltonian: NudgedHamiltonian, first: FreePhase, nudged: StateMoments, coefficients: NDArray, signals: NDArray
+) -> Excitation | None:
+    """What one excitation would give, of the energy that the sum rule says, or None where it says none.
+
+    Were it one energy D, the response of any A to a nudge by O would be -2 Cov(A, O) / D. Covariances are those of
+    means, so that shots are divided out. One energy is taken for all outputs and samples.
+
+    Args:
+        hamiltonian: Network and cost.
+        first: The free phase.
+        nudged: Moments of the terms in all phases.
+        coefficients: Shape (samples, terms), of H.
+        signals: Shape (samples, outputs).
+    """
+    anticommuting, covariance = hamiltonian.anticommuting_with_outputs, first.moments.covariance[:, 0]
+    if anticommuting is None or hamiltonian.readout is None or is_none(covariance):
+        return None
+    strings = hamiltonian.output_strings
+    matrix, covariance = hamiltonian.readout[0][:, strings], covariance[:, strings[:, None], strings]
+    means = np.clip(np.nan_to_num(first.moments.means[:, 0, strings]), -1.0, 1.0)
+    own, diagonal = 1.0 - means**2, np.arange(len(strings))
+    variance, noise = (float((one @ (matrix**2).T).sum()) for one in (own, covariance[:, diagonal, diagonal]))
+    if not (variance > 0.0 and noise > 0.0):
+        return None
+    shots = variance / noise
+    one_shot = shots * covariance
+    one_shot[:, diagonal, diagonal] = own
+    products = one_shot + means[:, :, None] * means[:, None, :]
+    products[:, anticommuting[:, strings]] = 0.0
+    flips = np.flatnonzero(anticommuting.any(axis=0))
+    found = _Flips(
+        anticommuting=anticommuting[:, flips],
+        rates=-coefficients[:, flips] * _over_phases(nudged.means[:, :, flips]),
+        means=means,
+        products=products,
+    )
+    restoring = sum(float(found.of(np.broadcast_to(row, means.shape))[0].sum()) for row in matrix)
+    whole = float(np.einsum("oi,sij,oj->", matrix, one_shot, matrix))
+    if not (restoring > 0.0 and whole > 0.0):
+        return None
+    return Excitation(gain=2.0 * whole / restoring * shots, shots=shots, shift=found.of(signals @ matrix)[1])
+
+
+def _over_phases(means: NDArray) -> NDArray[np.float64]:
+    """Means over the phases that were read, shape (samples, terms); zero where none was."""
+    read = ~np.isnan(means)
+    return np.asarray(np.nan_to_num(means).sum(axis=1) / np.maximum(read.sum(axis=1), 1))
