@@ -190,7 +190,7 @@ def joined(parts):
     excited = [part.signals.excitation for part in parts]
     if None in excited:
         signals["excitation"] = None
-    else:  # with the gain of one replicate
+    else:  # all outputs are single strings; with the gain of one replicate
         signals["excitation"] = replace(excited[0], shift=np.concatenate([one.shift for one in excited]))
     values, variances = (np.concatenate([getattr(p.cost, name) for p in parts]) for name in ("values", "variances"))
     return replace(

@@ -27,16 +27,17 @@ class Excitation:
     Args:
         gain: Expected ratio of minus the response to the fluctuations of means.
         shots: Variance of the outputs in one shot over that of their means.
-        shift: Shape (samples,), mean of the nudge of a sample in the excited state, less that in the free one.
+        shift: Shape (samples,), mean of the nudge of a sample in the excited state, less that in the free one; None
+            where outputs are sums of strings: what one excitation says of strong nudges is too rough there.
     """
 
     gain: float
     shots: float
-    shift: NDArray[np.float64]
+    shift: NDArray[np.float64] | None
 
     def rows(self, rows: slice) -> Excitation:
         """That of some of the samples."""
-        return replace(self, shift=self.shift[rows])
+        return replace(self, shift=None if self.shift is None else self.shift[rows])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,7 +107,9 @@ def expected_excitation(
     whole = float(np.einsum("oi,sij,oj->", matrix, one_shot, matrix))
     if not (restoring > 0.0 and whole > 0.0):
         return None
-    return Excitation(gain=2.0 * whole / restoring * shots, shots=shots, shift=found.of(signals @ matrix)[1])
+    are_single = bool((np.count_nonzero(matrix, axis=1) == 1).all())
+    shift = found.of(signals @ matrix)[1] if are_single else None
+    return Excitation(gain=2.0 * whole / restoring * shots, shots=shots, shift=shift)
 
 
 def _over_phases(means: NDArray) -> NDArray[np.float64]:

@@ -109,7 +109,7 @@ def _bending(batch: SignalBatch, betas: NDArray, stencil: NDArray) -> tuple[floa
     derivative. It saturates: what a contrast moves by a change of the signals is not the contrast over the signals.
     """
     ones = np.ones(len(batch.signals))
-    if batch.excitation is None or abs(float(stencil @ betas) - 1.0) > _ROUNDING:
+    if batch.excitation is None or batch.excitation.shift is None or abs(float(stencil @ betas) - 1.0) > _ROUNDING:
         return 1.0, ones  # nothing is expected, or the stencil is no derivative
     shots, shift = batch.excitation.shots, batch.excitation.shift[:, None]
     energy = 2.0 * shots / batch.excitation.gain

@@ -56,6 +56,17 @@ def test_saturation_of_one_spin_is_exact(kind):
     assert max(abs(bend[0] - 1.0), abs(secant - 1.0)) > 0.01
 
 
+def signals_of(operators, outputs, targets):
+    """Error signals of weights 1 as 1e6 shots read them."""
+    hamiltonian = NudgedHamiltonian(PauliNetwork.from_operators(operators), LossOnExpectations(outputs))
+    contrast = Contrast(kind="symmetric", beta=0.01)
+    estimator = GradientEstimator(
+        hamiltonian=hamiltonian, preparation=ExactPreparation(), contrast=contrast, shots=1_000_000
+    )
+    work = estimator.phases(np.ones(2), np.zeros((1, 0)), targets[None], RequestKey("test", 0), contrast.betas)
+    return run_measurements(work, VectorExecutor(Seeds(1)))[0].signals
+
+
 @pytest.mark.parametrize("constant", [0.0, 3.0])
 def test_sum_rule_of_sums_of_strings(constant):
     """Z0 + Z0 Z1, both of which X0 flips, has the energy of dense matrices; a constant excites nothing.
@@ -64,13 +75,7 @@ def test_sum_rule_of_sums_of_strings(constant):
     """
     operators = {"h": SparsePauliOp(["IX", "XI"], [-0.8, -0.8]), "b": SparsePauliOp(["IZ", "ZI"], [-0.3, -0.3])}
     output = SparsePauliOp(["IZ", "ZZ", "II"], [1.0, 1.0, constant])
-    hamiltonian = NudgedHamiltonian(PauliNetwork.from_operators(operators), LossOnExpectations((output,)))
-    contrast = Contrast(kind="symmetric", beta=0.01)
-    estimator = GradientEstimator(
-        hamiltonian=hamiltonian, preparation=ExactPreparation(), contrast=contrast, shots=1_000_000
-    )
-    work = estimator.phases(np.ones(2), np.zeros((1, 0)), np.zeros((1, 1)), RequestKey("test", 0), contrast.betas)
-    signals = run_measurements(work, VectorExecutor(Seeds(1)))[0].signals
+    signals = signals_of(operators, (output,), targets=np.zeros(1))
 
     free, dense = sum(operators.values()).to_matrix(), output.to_matrix()
     state = np.linalg.eigh(free)[1][:, 0]
@@ -84,10 +89,21 @@ def test_sum_rule_of_sums_of_strings(constant):
     found = signals.excitation
     assert found.shots == pytest.approx(1e6, rel=1e-5)
     assert 2.0 * found.shots / found.gain == pytest.approx(energy, rel=0.01)
-    # X0 turns the whole of the output without its constant, X1 turns Z0 Z1; rates go with the squares 2 + 2 <Z> and 1.
-    z, squares = 0.3 / np.hypot(0.8, 0.3), np.array([2.0 + 2.0 * 0.3 / np.hypot(0.8, 0.3), 1.0])
-    shift = -2.0 * signals.signals[0, 0] * squares @ [z + z**2, z**2] / squares.sum()
-    assert found.shift[0] == pytest.approx(shift, rel=0.01)
+    assert found.shift is None
+
+
+def test_shift_of_two_outputs_is_that_of_one_flip():
+    """Spins without couplings: the flip of one leaves the other, at rates h <X> eps^2."""
+    fields, biases, eps = np.array([0.8, 1.2]), np.array([0.3, -0.4]), np.array([0.5, -0.25])
+    operators = {"a": SparsePauliOp(["IX", "IZ"], [-0.8, -0.3]), "b": SparsePauliOp(["XI", "ZI"], [-1.2, 0.4])}
+    outputs = SparsePauliOp("IZ"), SparsePauliOp("ZI")
+    energies = np.hypot(fields, biases)
+    means = biases / energies
+    signals = signals_of(operators, outputs, targets=means - eps / 2.0)
+    rates = fields**2 / energies * eps**2
+    shift = -2.0 * rates @ (eps * means) / rates.sum()
+    assert signals.signals[0] == pytest.approx(eps, abs=0.01)
+    assert signals.excitation.shift[0] == pytest.approx(shift, rel=0.05)
 
 
 # One-sided with two outputs and one sample, symmetric with 20 shots and with a strong nudge, four-point.
