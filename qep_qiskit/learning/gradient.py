@@ -262,8 +262,9 @@ class GradientEstimator:
             family=family,
             moments=moments,
             constants=constants,
-            is_at_optimum=signals is not None
-            and hamiltonian.cost.is_at_optimum(signals.signals, signals.outputs, targets),
+            is_at_optimum=first is not None
+            and signals is not None
+            and hamiltonian.cost.is_at_optimum(signals.signals, first.outputs, targets),
         )
         free_report = None if first is None else first.prepared_states.report
         return MeasuredPhases(
