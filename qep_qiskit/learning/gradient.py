@@ -263,6 +263,7 @@ class GradientEstimator:
             moments=moments,
             constants=constants,
             is_at_optimum=first is not None
+            and first.outputs is not None
             and signals is not None
             and hamiltonian.cost.is_at_optimum(signals.signals, first.outputs, targets),
         )
