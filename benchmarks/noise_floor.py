@@ -94,7 +94,7 @@ def study(device, spins, ramp, networks):
         executor = device_executor(device, qep.Seeds(0))
         ideal = means_at(hamiltonian, weights, ramp, betas, qep.StatevectorExecutor(qep.Seeds(0)))
         raw = means_at(hamiltonian, weights, ramp, betas, executor)
-        inverted = means_at(hamiltonian, weights, ramp, betas, executor, ReadoutMitigation(shots=None))
+        inverted = means_at(hamiltonian, weights, ramp, betas, executor, ReadoutMitigation(calibration_shots=None))
         for beta in BETAS:
             rows[beta, "raw"].append(row_of(raw, betas, beta, ideal))
             rows[beta, "mitigated"].append(row_of(inverted, betas, beta, ideal))

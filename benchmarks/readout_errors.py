@@ -25,7 +25,7 @@ from qep_qiskit.measurement import ReadoutMitigation, measure, mitigated, run_me
 from qep_qiskit.outcomes.states import CircuitStates
 
 SPINS = 4
-EXACTLY = ReadoutMitigation(shots=None)
+EXACTLY = ReadoutMitigation(calibration_shots=None)
 WAYS = {"raw": None, "calibrated": ReadoutMitigation(8192), "twirled": ReadoutMitigation(8192, kind="twirled")}
 MANY = 100_000
 

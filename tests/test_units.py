@@ -171,13 +171,13 @@ PROBLEMS = {
     "pauli, ramp": lambda unit: pauli(unit, ramp(unit)),
     "oscillators": lambda unit: springs(unit, lambda network, weights, unit: GaussianPreparation(hbar=1.0)),
     "elastic": lambda unit: springs(
-        unit, lambda network, weights, unit: EquilibriumPreparation(places=network.places), "elastic"
+        unit, lambda network, weights, unit: EquilibriumPreparation(rest_positions=network.rest_positions), "elastic"
     ),
     "elastic, rest lengths": lambda unit: springs(
         unit,
-        lambda network, weights, unit: EquilibriumPreparation(places=network.places),
+        lambda network, weights, unit: EquilibriumPreparation(rest_positions=network.rest_positions),
         "elastic",
-        places=np.array([[0.0], [1.0], [2.1], [3.3]]),
+        rest_positions=np.array([[0.0], [1.0], [2.1], [3.3]]),
         rest_lengths=WeightInitialisation(minimum=0.0),
     ),
     "grid": lambda unit: grid(unit, lambda *_: ExactPreparation()),

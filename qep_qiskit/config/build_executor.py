@@ -220,10 +220,10 @@ def build_mitigation(config: Config) -> ReadoutMitigation | None:
         _refuse("mitigation.readout", "this backend has no errors of the readout; leave it out")
     shots = 4096 if section.calibration_shots is None else section.calibration_shots
     return ReadoutMitigation(
-        shots=parsed_shots(shots),
+        calibration_shots=parsed_shots(shots),
         kind=section.readout,
         randomizations=section.randomizations or _RANDOMIZATIONS,
-        every=section.calibrate_every or _CALIBRATE_EVERY,
+        calibrate_every=section.calibrate_every or _CALIBRATE_EVERY,
     )
 
 
@@ -264,7 +264,7 @@ def build_extrapolation(config: Config) -> Extrapolation | None:
         return None
     if config.preparation.has_known_states or config.network.is_in_space or _is_ideal(config):
         _refuse("mitigation.noise_factors", "this backend has no noise to extrapolate; leave it out")
-    return Extrapolation(factors=tuple(section.noise_factors), kind=section.extrapolation)
+    return Extrapolation(noise_factors=tuple(section.noise_factors), kind=section.extrapolation)
 
 
 def _is_ideal(config: Config) -> bool:

@@ -75,10 +75,10 @@ def build_springs(section: SpringsConfig, task: Task) -> SpringNetwork:
         NetworkError: The network is not well defined.
     """
     graph, count = _graph(section), task.train.num_inputs
-    places = _places(section, graph)
+    rest_positions = _rest_positions(section, graph)
     clamped = _clamped(section, graph.num_spins, count)
     moving = [atom for atom in range(graph.num_spins) if atom not in clamped]
-    anchored = section.anchors.atoms
+    anchored = section.anchored
     if anchored is None:
         anchored = [] if clamped else moving
     outputs = _outputs(section, moving, task.train.num_targets)
@@ -86,13 +86,13 @@ def build_springs(section: SpringsConfig, task: Task) -> SpringNetwork:
         graph=graph,
         outputs=outputs,
         output_axes=_output_axes(section, len(outputs), task.train.num_targets),
-        places=places,
+        rest_positions=rest_positions,
         clamped=tuple(clamped),
         inputs=_inputs(section, clamped, count),
         springs=_positive("springs", initialisation_of("network.springs", section.springs)),
         anchored=tuple(anchored),
         anchors=_positive("anchors", initialisation_of("network.anchors", section.anchors)),
-        rest_lengths=_rest_lengths(section, graph, places, clamped),
+        rest_lengths=_rest_lengths(section, graph, rest_positions, clamped),
         forces=None if section.forces is None else initialisation_of("network.forces", section.forces),
         masses=_positive("masses", initialisation_of("network.masses", section.masses)),
         hbar=section.hbar,
@@ -108,19 +108,19 @@ def _positive(key: str, start: WeightInitialisation) -> WeightInitialisation:
     return start
 
 
-def _places(section: SpringsConfig, graph: Graph) -> NDArray[np.float64]:
-    given = section.places or ("origin" if section.dims == 1 else "graph")
-    places = np.zeros((graph.num_spins, section.dims))
+def _rest_positions(section: SpringsConfig, graph: Graph) -> NDArray[np.float64]:
+    given = section.rest_positions or ("origin" if section.dims == 1 else "graph")
+    rest_positions = np.zeros((graph.num_spins, section.dims))
     if given == "graph":
         shown = min(2, section.dims)
-        places[:, :shown] = graph.positions[:, :shown]
+        rest_positions[:, :shown] = graph.positions[:, :shown]
     elif given != "origin":
         if len(given) != graph.num_spins or any(len(point) != section.dims for point in given):
             raise ConfigError(
-                f"network.places: expected {graph.num_spins} points of {section.dims} numbers, one for each atom"
+                f"network.rest_positions: expected {graph.num_spins} points of {section.dims} numbers, one an atom"
             )
-        places[:] = given
-    return places
+        rest_positions[:] = given
+    return rest_positions
 
 
 def _clamped(section: SpringsConfig, num_atoms: int, count: int) -> list[int]:
@@ -166,7 +166,7 @@ def _output_axes(section: SpringsConfig, atoms: int, targets: int) -> tuple[int,
 
 
 def _rest_lengths(
-    section: SpringsConfig, graph: Graph, places: NDArray, clamped: list[int]
+    section: SpringsConfig, graph: Graph, rest_positions: NDArray, clamped: list[int]
 ) -> WeightInitialisation | None:
     given = section.rest_lengths
     if given is None:
@@ -177,10 +177,10 @@ def _rest_lengths(
             "use kind = 'elastic'"
         )
     start = initialisation_of("network.rest_lengths", given)
-    if not given.natural or given.init is not None or given.mean is not None or isinstance(given.values, list):
+    if not given.natural or given.distribution is not None or given.mean is not None or isinstance(given.values, list):
         return start
     edges = [edge for edge in graph.edges if not set(clamped).issuperset(edge)]
     names = [f"l[{i},{j}]" for i, j in edges]
-    lengths = [float(np.linalg.norm(places[i] - places[j])) for i, j in edges]
+    lengths = [float(np.linalg.norm(rest_positions[i] - rest_positions[j])) for i, j in edges]
     named = start.values if isinstance(start.values, Mapping) else {}
     return replace(start, values={**dict(zip(names, lengths, strict=True)), **named})

@@ -31,7 +31,7 @@ class CouplingsConfig(WeightBlockConfig):
 
 
 class FieldsConfig(WeightBlockConfig):
-    """Transverse fields h; not below 0.1 unless `min` says otherwise."""
+    """Transverse fields h; not below 0.1 unless `minimum` says otherwise."""
 
     defaults: ClassVar[WeightInitialisation] = ISING_INITIALISATIONS["fields"]
 
@@ -105,7 +105,7 @@ class IsingKeys(NetworkSection):
     couplings: CouplingsConfig = CouplingsConfig()
     """J, one per edge."""
     fields: FieldsConfig = FieldsConfig()
-    """h, one per spin; at least 0.1 unless `min` says otherwise. The classical network has none and does not
+    """h, one per spin; at least 0.1 unless `minimum` says otherwise. The classical network has none and does not
     use them."""
     biases: BiasesConfig = BiasesConfig()
     """b, one per spin."""

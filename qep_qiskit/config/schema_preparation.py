@@ -115,8 +115,8 @@ class AnnealingConfig(PreparationSection):
             sweeps=self.sweeps,
             restarts=self.restarts,
             reheat=self.reheat,
-            hot=self.hot_temperature,
-            cold=self.cold_temperature,
+            hot_temperature=self.hot_temperature,
+            cold_temperature=self.cold_temperature,
         )
 
 
@@ -188,7 +188,7 @@ class EquilibriumConfig(_AtomsConfig):
     level: Literal[0] = 0
     """The ground state."""
     critical_point: Literal["minimum", "any"] = "minimum"
-    """``any``: the critical point that a root search from the places of the atoms finds, stable or not."""
+    """``any``: the critical point that a root search from the rest positions of the atoms finds, stable or not."""
     tolerance: float | None = Field(default=None, gt=0)
     """Force, relative to the largest coefficient, at which atoms are at rest; by default 1e-10, or 3e-4 of the force of
     the nudge where that is less."""

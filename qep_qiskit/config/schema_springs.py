@@ -28,31 +28,28 @@ _MATRICES = 8  # stiffness, modes, and what diagonalisation needs, for the free 
 
 
 class SpringConstantsConfig(WeightBlockConfig):
-    """Springs between atoms; at least 0.001 unless `min` says otherwise."""
+    """Springs between atoms; at least 0.001 unless `minimum` says otherwise."""
 
     defaults: ClassVar[WeightInitialisation] = SPRING_INITIALISATIONS["springs"]
 
 
 class AnchorsConfig(WeightBlockConfig):
-    """Springs to fixed points; at least 0.001 unless `min` says otherwise."""
+    """Springs to fixed points; at least 0.001 unless `minimum` says otherwise."""
 
     defaults: ClassVar[WeightInitialisation] = SPRING_INITIALISATIONS["anchors"]
 
-    atoms: list[int] | None = None
-    """Atoms that are tied to their place; by default all that move, or none where some are clamped."""
-
 
 class RestLengthsConfig(WeightBlockConfig):
-    """Rest lengths; for ``elastic`` only, and not below zero unless `min` says otherwise."""
+    """Rest lengths; for ``elastic`` only, and not below zero unless `minimum` says otherwise."""
 
     defaults: ClassVar[WeightInitialisation] = SPRING_INITIALISATIONS["rest_lengths"]
 
     natural: bool = True
-    """Start at the distances between the places of the atoms; `values` and `init` replace that."""
+    """Start at the distances between the rest positions of the atoms; `values` and `distribution` replace that."""
 
     @classmethod
     def _is_drawn(cls, data: Mapping[str, Any]) -> bool:
-        given = any(data.get(name) is not None for name in ("init", "mean", "std", "low", "high"))
+        given = any(data.get(name) is not None for name in ("distribution", "mean", "std", "low", "high"))
         return given or data.get("natural") is False or isinstance(data.get("values"), list)
 
 
@@ -63,7 +60,7 @@ class ForcesConfig(WeightBlockConfig):
 
 
 class MassesConfig(WeightBlockConfig):
-    """Masses of atoms that move; at least 0.001 unless `min` says otherwise."""
+    """Masses of atoms that move; at least 0.001 unless `minimum` says otherwise."""
 
     defaults: ClassVar[WeightInitialisation] = SPRING_INITIALISATIONS["masses"]
 
@@ -89,8 +86,8 @@ class SpringsConfig(NetworkSection):
     """Edge list."""
     dims: Literal[1, 2, 3] = 1
     """Dimensions of space."""
-    places: Literal["origin", "graph"] | list[list[float]] | None = None
-    """Where every atom has its place, which anchors tie it to, clamped atoms are held at, and outputs are counted from:
+    rest_positions: Literal["origin", "graph"] | list[list[float]] | None = None
+    """The rest position of every atom, which anchors tie it to, clamped atoms are held at, and outputs count from:
     the origin (default on a line), the drawing of the graph (default else), or a point for each atom."""
     outputs: list[int] | None = None
     """Output atoms. By default as many of the last atoms as targets need."""
@@ -100,10 +97,12 @@ class SpringsConfig(NetworkSection):
     """Atoms that are held; by default as many of the first as inputs need."""
     inputs: list[Pair] | None = Field(default=None, min_length=1)
     """(atom, axis) that every input displaces; by default the clamped atoms in order, axis after axis."""
+    anchored: list[int] | None = None
+    """Atoms tied to their rest position; by default all that move, or none where some are clamped."""
     springs: SpringConstantsConfig = SpringConstantsConfig()
-    """k, one per spring; at least 0.001 unless `min` says otherwise."""
+    """k, one per spring; at least 0.001 unless `minimum` says otherwise."""
     anchors: AnchorsConfig = AnchorsConfig()
-    """a, one per anchored atom; at least 0.001 unless `min` says otherwise."""
+    """a, one per anchored atom; at least 0.001 unless `minimum` says otherwise."""
     rest_lengths: RestLengthsConfig | None = None
     """l, one per spring; without the section springs have none."""
     forces: ForcesConfig | None = None
@@ -165,5 +164,5 @@ class ElasticConfig(SpringsConfig):
 
     def at_rest(self, network: SpringNetwork, **options: Any) -> Preparation:
         """The equilibrium of all forces."""
-        assert network.places is not None
-        return EquilibriumPreparation(places=network.places, **options)
+        assert network.rest_positions is not None
+        return EquilibriumPreparation(rest_positions=network.rest_positions, **options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -16,7 +17,6 @@ _KEYS_OF_DISTRIBUTION: dict[str, tuple[str, ...]] = {
     "normal": ("mean", "std"),
     "uniform": ("low", "high"),
 }
-_FIELDS_OF_START = {"init": "distribution", "min": "minimum", "max": "maximum"}
 
 
 class WeightBlockConfig(Section):
@@ -28,7 +28,7 @@ class WeightBlockConfig(Section):
 
     defaults: ClassVar[WeightInitialisation] = WeightInitialisation()
 
-    init: Literal["constant", "uniform", "normal"] | None = None
+    distribution: Literal["constant", "uniform", "normal"] | None = None
     """Distribution the weights are drawn from."""
     mean: float | None = None
     """Value of ``constant``, mean of ``normal``."""
@@ -39,14 +39,14 @@ class WeightBlockConfig(Section):
     high: float | None = None
     """Upper end of ``uniform``; 0.1 by default."""
     truncate: bool | None = None
-    """Draw ``normal`` within `min` and `max` only; without it a distribution that leaves them is refused."""
+    """Draw ``normal`` within `minimum` and `maximum` only; without it a distribution that leaves them is refused."""
     values: list[float] | dict[str, float] | None = None
     """Explicit values: a list for the whole block, or a table by weight name."""
     frozen: bool | list[str] | None = None
     """Whether the block stays as it is, or the names of the weights that do."""
-    min: float | None = None
+    minimum: float | None = None
     """Lower bound; a start below is refused."""
-    max: float | None = None
+    maximum: float | None = None
     """Upper bound; a start above is refused."""
 
     @model_validator(mode="before")
@@ -54,12 +54,11 @@ class WeightBlockConfig(Section):
     def _with_defaults(cls, data: Any) -> Any:
         if not isinstance(data, Mapping) or not cls._is_used(data):
             return data
-        names = ["frozen", "truncate", "min", "max"]
+        names = ["frozen", "truncate", "minimum", "maximum"]
         if cls._is_drawn(data):
-            init = data.get("init") or cls.defaults.distribution
-            names += ["init", *_KEYS_OF_DISTRIBUTION.get(str(init), ())]
-        absent = [name for name in names if data.get(name) is None]
-        return {**data, **{name: getattr(cls.defaults, _FIELDS_OF_START.get(name, name)) for name in absent}}
+            distribution = data.get("distribution") or cls.defaults.distribution
+            names += ["distribution", *_KEYS_OF_DISTRIBUTION.get(str(distribution), ())]
+        return {**data, **{name: getattr(cls.defaults, name) for name in names if data.get(name) is None}}
 
     @classmethod
     def _is_used(cls, data: Mapping[str, Any]) -> bool:
@@ -78,14 +77,13 @@ def initialisation_of(key: str, section: WeightBlockConfig) -> WeightInitialisat
     Raises:
         ConfigError: A key does not go with the distribution, or values are out of order; it names the `key`.
     """
-    distribution = section.init or section.defaults.distribution
+    distribution = section.distribution or section.defaults.distribution
     for name in ("mean", "std", "low", "high"):
         if getattr(section, name) is not None and name not in _KEYS_OF_DISTRIBUTION[distribution]:
-            raise ConfigError(f"{key}.{name}: does not go with init = '{distribution}'; leave it out")
+            raise ConfigError(f"{key}.{name}: does not go with distribution = '{distribution}'; leave it out")
     if section.truncate and distribution != "normal":
-        raise ConfigError(f"{key}.truncate: goes with init = 'normal', got '{distribution}'; leave it out")
-    names = ("init", "mean", "std", "low", "high", "truncate", "values", "frozen", "min", "max")
-    given = {_FIELDS_OF_START.get(name, name): getattr(section, name) for name in names}
+        raise ConfigError(f"{key}.truncate: goes with distribution = 'normal', got '{distribution}'; leave it out")
+    given = {field.name: getattr(section, field.name) for field in fields(WeightInitialisation)}
     try:
         return WeightInitialisation(**{name: value for name, value in given.items() if value is not None})
     except NetworkError as error:

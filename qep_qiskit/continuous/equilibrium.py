@@ -43,7 +43,7 @@ class EquilibriumPreparation:
     """Minima, or other critical points, of the potential energy.
 
     Args:
-        places: Shape (atoms, dims), where the search starts when nothing is known of a sample.
+        rest_positions: Shape (atoms, dims), where the search starts when nothing is known of a sample.
         critical_point: ``"minimum"``, by a trust-region method; or ``"any"``: the root of the force that is nearest to
             the start, stable or not, followed along the nudge.
         tolerance: Force, relative to the stiffest spring, at which atoms count as being at rest. None: 1e-10, or 3e-4
@@ -53,7 +53,7 @@ class EquilibriumPreparation:
         ConfigError: The tolerance is not positive.
     """
 
-    places: NDArray[np.float64]
+    rest_positions: NDArray[np.float64]
     critical_point: Literal["minimum", "any"] = "minimum"
     tolerance: float | None = None
 
@@ -114,13 +114,13 @@ class EquilibriumPreparation:
         return contrast_error(betas, residuals, np.broadcast_to(forces[:, None], residuals.shape))
 
     def _begin(self, start: WarmStart, sample: int) -> NDArray[np.float64]:
-        """The free point of an earlier stage, that of an earlier epoch, or the places."""
+        """The free point of an earlier stage, that of an earlier epoch, or the rest positions."""
         if isinstance(start.free, ClassicalPositions):
             return start.free.points[sample]
         remembered = start.memory.get(_MEMORY)
         if remembered is not None and np.isfinite(remembered[sample]).all():
-            return remembered[sample].reshape(self.places.shape)
-        return self.places
+            return remembered[sample].reshape(self.rest_positions.shape)
+        return self.rest_positions
 
     def _sharpened(self, family: HamiltonianFamily, sample: int, free: NDArray, needed: float) -> NDArray[np.float64]:
         """A free point with no more force left than the nudge can bear."""
@@ -166,7 +166,7 @@ class EquilibriumPreparation:
             why = (
                 f"at beta = {beta:.4g} the nudge may overcome the springs; give a smaller contrast.beta"
                 if beta
-                else "give springs or anchors that hold the atoms, or another start in network.places"
+                else "give springs or anchors that hold the atoms, or another start in network.rest_positions"
             )
             raise ConfigError(f"the elastic network finds no equilibrium: a force of {force:.3g} is left; {why}")
         hessian = potential.hessian(moving)

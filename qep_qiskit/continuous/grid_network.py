@@ -73,7 +73,7 @@ class GridNetwork:
 
     @cached_property
     def output_observables(self) -> tuple[LinearObservable, ...]:
-        """Displacements of the output atoms from their places, as sums of Z."""
+        """Displacements of the output atoms from their rest positions, as sums of Z."""
         return tuple(map(self._on_registers, self.atoms.output_observables))
 
     @cached_property

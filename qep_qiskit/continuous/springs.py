@@ -2,9 +2,9 @@
 
     H(w, x) = sum_i [p_i^2 / (2 m_i) + a_i |r_i - R_i|^2 / 2 - f_i.r_i] + sum_(i<j) k_ij (|r_i - r_j| - l_ij)^2 / 2
 
-(Scellier 2024, arXiv:2406.00879, sec. 2 and 4.2.) R_i is the *place* of atom i. A clamped atom does not move: it is
-held at its place, displaced by the inputs. Without rest lengths l the energy is quadratic and has a Gaussian quantum
-ground state; with them it is a classical network. Constants shift energies and are no terms.
+(Scellier 2024, arXiv:2406.00879, sec. 2 and 4.2.) R_i is the *rest position* of atom i. A clamped atom does not
+move: it is held there, displaced by the inputs. Without rest lengths l the energy is quadratic and has a Gaussian
+quantum ground state; with them it is a classical network. Constants shift energies and are no terms.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ class SpringNetwork:
 
     Args:
         graph: Atoms and springs; a spring between two clamped atoms does nothing and is left out.
-        outputs: Atoms whose displacement from their place is the output, axis after axis.
+        outputs: Atoms whose displacement from their rest position is the output, axis after axis.
         output_axes: Axes that are read there; None for all.
-        places: Shape (atoms, dims), the place of every atom; the origin of a line by default.
+        rest_positions: Shape (atoms, dims), the rest position of every atom; the origin of a line by default.
         clamped: Atoms that are held.
         inputs: (atom, axis) of every input: it displaces a clamped atom along an axis.
         springs: Start of k, one weight ``k[i,j]`` per spring; positive.
-        anchored: Atoms tied to their place.
+        anchored: Atoms tied to their rest position.
         anchors: Start of a, one weight ``a[i]`` per anchored atom; positive.
         rest_lengths: Start of l, one weight ``l[i,j]`` per spring, or None for springs without.
         forces: Start of f, weights ``f[i]``, or ``f[i,x]`` where there are several axes, of every atom that moves; or
@@ -67,7 +67,7 @@ class SpringNetwork:
 
     graph: Graph
     outputs: tuple[int, ...]
-    places: NDArray[np.float64] | None = None
+    rest_positions: NDArray[np.float64] | None = None
     clamped: tuple[int, ...] = ()
     inputs: tuple[tuple[int, int], ...] = ()
     springs: WeightInitialisation = SPRING_INITIALISATIONS["springs"]
@@ -80,11 +80,15 @@ class SpringNetwork:
     hbar: float = 1.0
 
     def __post_init__(self) -> None:
-        places = np.zeros((self.num_atoms, 1)) if self.places is None else np.asarray(self.places, dtype=float)
-        if places.ndim != 2 or len(places) != self.num_atoms or not np.isfinite(places).all():
-            raise NetworkError(f"network.places: expected a point for each of {self.num_atoms} atoms")
-        object.__setattr__(self, "places", places)
-        for key, atoms in (("outputs", self.outputs), ("clamped", self.clamped), ("anchors.atoms", self.anchored)):
+        rest_positions = (
+            np.zeros((self.num_atoms, 1))
+            if self.rest_positions is None
+            else np.asarray(self.rest_positions, dtype=float)
+        )
+        if rest_positions.ndim != 2 or len(rest_positions) != self.num_atoms or not np.isfinite(rest_positions).all():
+            raise NetworkError(f"network.rest_positions: expected a point for each of {self.num_atoms} atoms")
+        object.__setattr__(self, "rest_positions", rest_positions)
+        for key, atoms in (("outputs", self.outputs), ("clamped", self.clamped), ("anchored", self.anchored)):
             self._check_atoms(f"network.{key}", atoms)
         _ = self.coordinate_layout  # checks that an atom moves, and the dimensions
         self._check_clamped()
@@ -104,7 +108,7 @@ class SpringNetwork:
             raise NetworkError(f"{key}: an atom is named twice in {list(atoms)}; keep one")
 
     def _check_clamped(self) -> None:
-        for key, atoms in (("outputs", self.outputs), ("anchors.atoms", self.anchored)):
+        for key, atoms in (("outputs", self.outputs), ("anchored", self.anchored)):
             both = sorted(set(atoms) & set(self.clamped))
             if both:
                 raise NetworkError(f"network.{key}: atom {both[0]} is clamped and does not move; leave it out")
@@ -125,7 +129,9 @@ class SpringNetwork:
             ("masses", "masses", self.masses),
         ):
             if start.minimum is None or not start.minimum > 0.0:
-                raise NetworkError(f"network.{key}.min: {what} must stay positive, got {start.minimum}; give it > 0")
+                raise NetworkError(
+                    f"network.{key}.minimum: {what} must stay positive, got {start.minimum}; give it > 0"
+                )
         axes = self._read_axes
         for axis in axes:
             whole_number("network.output_axes", axis, error=NetworkError)
@@ -152,8 +158,8 @@ class SpringNetwork:
     @property
     def dims(self) -> int:
         """Dimensions of space."""
-        assert self.places is not None
-        return self.places.shape[1]
+        assert self.rest_positions is not None
+        return self.rest_positions.shape[1]
 
     @property
     def num_qubits(self) -> int:
@@ -214,9 +220,9 @@ class SpringNetwork:
     @cached_property
     def groups(self) -> tuple[CoordinateGroup, ...]:
         """Positions: springs, anchors, distances, coordinates that forces act on or that are held; and momenta."""
-        assert self.places is not None
+        assert self.rest_positions is not None
         terms = [CoordinateTerm.square(i, j) for i, j in self.edges]
-        terms += [CoordinateTerm.square(i, self.places[i]) for i in self.anchored]
+        terms += [CoordinateTerm.square(i, self.rest_positions[i]) for i in self.anchored]
         if self.rest_lengths is not None:
             terms += [CoordinateTerm.distance(i, j) for i, j in self.edges]
         driven = self.coordinate_layout.moving.tolist() if self.forces is not None else []
@@ -236,12 +242,12 @@ class SpringNetwork:
     @property
     def output_coordinates(self) -> tuple[tuple[int, int, float], ...]:
         """Atom, axis and place of every output."""
-        assert self.places is not None
-        return tuple((i, axis, float(self.places[i, axis])) for i in self.outputs for axis in self._read_axes)
+        assert self.rest_positions is not None
+        return tuple((i, axis, float(self.rest_positions[i, axis])) for i in self.outputs for axis in self._read_axes)
 
     @property
     def output_observables(self) -> tuple[LinearObservable, ...]:
-        """Displacements of the output atoms from their places, axis after axis."""
+        """Displacements of the output atoms from their rest positions, axis after axis."""
         return tuple(
             LinearObservable(terms=((CoordinateTerm.component(i, axis), 1.0),), constant=-place)
             for i, axis, place in self.output_coordinates
@@ -291,8 +297,8 @@ class SpringNetwork:
 
     def _clamped_at(self, inputs: NDArray) -> NDArray[np.float64]:
         """Where the held coordinates are, shape (samples, held)."""
-        assert self.places is not None
-        whole = np.tile(self.places.ravel(), (len(inputs), 1))
+        assert self.rest_positions is not None
+        whole = np.tile(self.rest_positions.ravel(), (len(inputs), 1))
         for number, (atom, axis) in enumerate(self.inputs):
             whole[:, atom * self.dims + axis] += inputs[:, number]
         return whole[:, self.coordinate_layout.clamped_coordinates]

@@ -51,7 +51,7 @@ _SYMMETRIC_TEXT = (
 )
 _STILL_TEXT = (
     "the gradient is exactly zero although the cost is not: the nudge moves no state. Raise contrast.beta (classical "
-    "spins answer beyond a threshold only), keep network.fields.min above zero, or join the outputs to the inputs"
+    "spins answer beyond a threshold only), keep network.fields.minimum above zero, or join the outputs to the inputs"
 )
 
 

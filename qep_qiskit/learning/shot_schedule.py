@@ -336,7 +336,7 @@ def batches_per_group(estimator: GradientEstimator) -> NDArray[np.float64]:
     Extrapolation takes several where the plan reads one.
     """
     extrapolation = estimator.extrapolation
-    return _plain_batches(estimator) * (1 if extrapolation is None else len(extrapolation.factors))
+    return _plain_batches(estimator) * (1 if extrapolation is None else len(extrapolation.noise_factors))
 
 
 def _plain_batches(estimator: GradientEstimator) -> NDArray[np.float64]:

@@ -28,7 +28,7 @@ class Extrapolation:
     """From several strengths of noise to none.
 
     Args:
-        factors: How often two-qubit gates run: odd, ascending, the first 1, and at least two.
+        noise_factors: How often two-qubit gates run: odd, ascending, the first 1, and at least two.
         kind: ``"linear"``, the straight line of least squares; or ``"polynomial"``, the one polynomial through all
             points (Richardson), which bends with their noise. They agree for two factors.
 
@@ -36,11 +36,11 @@ class Extrapolation:
         ConfigError: The factors are others.
     """
 
-    factors: tuple[int, ...] = (1, 3)
+    noise_factors: tuple[int, ...] = (1, 3)
     kind: Literal["linear", "polynomial"] = "linear"
 
     def __post_init__(self) -> None:
-        factors = self.factors
+        factors = self.noise_factors
         ascending = all(low < high for low, high in pairwise(factors))
         if len(factors) < 2 or factors[0] != 1 or not ascending or any(factor % 2 == 0 for factor in factors):
             raise ConfigError(
@@ -51,8 +51,8 @@ class Extrapolation:
     @property
     def coefficients(self) -> tuple[float, ...]:
         """What the means at each factor count; they sum to 1."""
-        degree = 1 if self.kind == "linear" else len(self.factors) - 1
-        powers = np.vander(np.array(self.factors, dtype=float), degree + 1, increasing=True)
+        degree = 1 if self.kind == "linear" else len(self.noise_factors) - 1
+        powers = np.vander(np.array(self.noise_factors, dtype=float), degree + 1, increasing=True)
         return tuple(np.linalg.pinv(powers)[0].tolist())
 
 
@@ -108,5 +108,7 @@ class _Extrapolated(ShotData):
 
 def _widened(request: Request, extrapolation: Extrapolation) -> Request:
     """Every readout at every factor, those of one readout side by side."""
-    readouts = (replace(readout, folding=factor) for readout in request.readouts for factor in extrapolation.factors)
+    readouts = (
+        replace(readout, folding=factor) for readout in request.readouts for factor in extrapolation.noise_factors
+    )
     return replace(request, readouts=tuple(readouts))

@@ -39,28 +39,28 @@ class ReadoutMitigation:
     """Calibrate the readout and take its errors out.
 
     Args:
-        shots: Shots of each calibration circuit, or None for exact probabilities.
+        calibration_shots: Shots of each calibration circuit, or None for exact probabilities.
         kind: ``"calibrated"`` or ``"twirled"``.
         randomizations: Most random flips of a circuit, where twirled.
-        every: Epochs of a training run that a calibration holds for.
+        calibrate_every: Epochs of a training run that a calibration holds for.
 
     Raises:
         ConfigError: A number is not positive.
     """
 
-    shots: int | None = 4096
+    calibration_shots: int | None = 4096
     kind: Literal["calibrated", "twirled"] = "calibrated"
     randomizations: int = 128
-    every: int = 5
+    calibrate_every: int = 5
 
     def __post_init__(self) -> None:
-        check_shots("execution.mitigation.calibration_shots", self.shots)
+        check_shots("execution.mitigation.calibration_shots", self.calibration_shots)
         whole_number("execution.mitigation.randomizations", self.randomizations, 1)
-        whole_number("execution.mitigation.calibrate_every", self.every, 1)
+        whole_number("execution.mitigation.calibrate_every", self.calibrate_every, 1)
 
     def is_due(self, epoch: int) -> bool:
         """Whether an epoch (from 0) begins with a calibration of its own."""
-        return epoch % self.every == 0
+        return epoch % self.calibrate_every == 0
 
     @property
     def flips(self) -> int | None:
@@ -149,14 +149,14 @@ def _mitigated(asked: Request, data: ShotData, mitigation: ReadoutMitigation, kn
 def _calibration(program: LayerProgram, mitigation: ReadoutMitigation, needed_by: Request) -> Request:
     """Under flips it has those of as many circuits as a device repeats it in, one for every batch of the request."""
     size, shots, flips = program.num_qubits, needed_by.readouts[0].shots, mitigation.flips
-    repeats = -(-mitigation.shots // shots) if mitigation.shots and shots else 1
+    repeats = -(-mitigation.calibration_shots // shots) if mitigation.calibration_shots and shots else 1
     group = CommutingGroup(
         name="calibration", basis=LocalBasis("Z" * size), masks=tuple(1 << qubit for qubit in range(size))
     )
     return Request(
         key=replace(needed_by.key, purpose=f"{needed_by.key.purpose}-calibration"),
         prepared=CalibrationStates(program),
-        readouts=(GroupMeasurement(group=group, states=mitigation.states, shots=mitigation.shots),),
+        readouts=(GroupMeasurement(group=group, states=mitigation.states, shots=mitigation.calibration_shots),),
         for_means=False,
         randomizations=None if flips is None else flips * repeats,
     )

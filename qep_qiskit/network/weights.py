@@ -133,7 +133,7 @@ class WeightBlock:
                 f"{self.key}.values: expected {len(self.names)} numbers ({self._some_names()}), got {len(values)}"
             )
         if not self.lower <= self.upper:
-            raise NetworkError(f"{self.key}: min {self.lower} is above max {self.upper}")
+            raise NetworkError(f"{self.key}: minimum {self.lower} is above maximum {self.upper}")
         if values is not None:
             self._check_within("values", values.values() if isinstance(values, Mapping) else values)
         self._check_distribution()
@@ -142,8 +142,8 @@ class WeightBlock:
         for value in given:
             if not (np.isfinite(value) and self.lower <= value <= self.upper):
                 raise NetworkError(
-                    f"{self.key}.{part}: {value} is not a number between min {self.lower} and max {self.upper}; "
-                    "give another, or set min or max"
+                    f"{self.key}.{part}: {value} is not a number between minimum {self.lower} and maximum "
+                    f"{self.upper}; give another, or set minimum or maximum"
                 )
 
     def _check_distribution(self) -> None:
@@ -158,8 +158,8 @@ class WeightBlock:
         self._check_within("mean", [start.mean])
         if start.may_leave_bounds and not start.truncate:
             raise NetworkError(
-                f"{self.key}: a normal distribution of mean {start.mean} and std {start.std} leaves min {self.lower} "
-                f"and max {self.upper}; set truncate = true to draw within them, or a smaller std"
+                f"{self.key}: a normal distribution of mean {start.mean} and std {start.std} leaves minimum "
+                f"{self.lower} and maximum {self.upper}; set truncate = true to draw within them, or a smaller std"
             )
 
     def _some_names(self) -> str:
@@ -231,8 +231,8 @@ class WeightLayout:
         if outside.size:
             place = int(outside[0])
             raise NetworkError(
-                f"weight {self.names[place]}: {weights[place]} is not a number between min {lower[place]} and max "
-                f"{upper[place]}"
+                f"weight {self.names[place]}: {weights[place]} is not a number between minimum {lower[place]} and "
+                f"maximum {upper[place]}"
             )
 
     def initial(self, seeds: Seeds) -> NDArray[np.float64]:

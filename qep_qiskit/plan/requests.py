@@ -157,7 +157,7 @@ def _require_shots(experiment: Experiment) -> None:
         )
     if experiment.estimator.shots is None:
         raise ConfigError("measurement.shots: a device has no exact expectations; expected a number of shots")
-    if experiment.estimator.mitigation is not None and experiment.estimator.mitigation.shots is None:
+    if experiment.estimator.mitigation is not None and experiment.estimator.mitigation.calibration_shots is None:
         raise ConfigError(
             "execution.mitigation.calibration_shots: a device has no exact probabilities; expected a number of shots"
         )
@@ -207,7 +207,7 @@ def _driven_epochs(experiment: Experiment) -> Iterator[_DrivenEpoch]:
     """
     trainer, mitigation = experiment.trainer(), experiment.estimator.mitigation
     if mitigation is not None:
-        lasting = replace(mitigation, every=trainer.settings.epochs + 1)
+        lasting = replace(mitigation, calibrate_every=trainer.settings.epochs + 1)
         experiment = replace(experiment, estimator=replace(experiment.estimator, mitigation=lasting))
     for epochs in _kinds_of_epochs(trainer):
         epoch, piloted = epochs[0]

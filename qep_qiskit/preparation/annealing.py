@@ -40,9 +40,9 @@ class AnnealingPreparation:
         restarts: Independent runs for every state; the lowest is kept.
         reheat: Where nudged states begin, as a part of the first temperature (in the logarithm: 1 is the first
             temperature, 0 the last).
-        hot: First temperature, in energy; by default twice the largest energy that turning one spin over can cost,
-            averaged over spins.
-        cold: Last temperature; by default 1/40 of the first one's default.
+        hot_temperature: First temperature, in energy; by default twice the largest energy that turning one spin over
+            can cost, averaged over spins.
+        cold_temperature: Last temperature; by default 1/40 of the first one's default.
 
     Raises:
         ConfigError: A number is out of range.
@@ -52,20 +52,25 @@ class AnnealingPreparation:
     sweeps: int = 100
     restarts: int = 8
     reheat: float = 0.5
-    hot: float | None = None
-    cold: float | None = None
+    hot_temperature: float | None = None
+    cold_temperature: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("sweeps", "restarts"):
             whole_number(f"preparation.{name}", getattr(self, name), 1)
         if not 0 <= self.reheat <= 1:
             raise ConfigError(f"preparation.reheat: expected a number from 0 to 1, got {self.reheat}")
-        for key, value in (("hot_temperature", self.hot), ("cold_temperature", self.cold)):
+        for key, value in (("hot_temperature", self.hot_temperature), ("cold_temperature", self.cold_temperature)):
             if value is not None and value <= 0:
                 raise ConfigError(f"preparation.{key}: expected a number above zero, got {value}")
-        if self.hot is not None and self.cold is not None and self.cold > self.hot:
+        if (
+            self.hot_temperature is not None
+            and self.cold_temperature is not None
+            and self.cold_temperature > self.hot_temperature
+        ):
             raise ConfigError(
-                f"preparation.cold_temperature: {self.cold} is above hot_temperature {self.hot}; annealing goes down"
+                f"preparation.cold_temperature: {self.cold_temperature} is above hot_temperature "
+                f"{self.hot_temperature}; annealing goes down"
             )
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
@@ -137,8 +142,8 @@ class AnnealingPreparation:
     def _schedule(self, spins: _Spins, rows: NDArray, *, reheated: bool) -> Iterator[NDArray]:
         """Temperatures of all rows, sweep after sweep, from hot to cold in equal ratios."""
         size = np.maximum(2.0 * (np.abs(rows) @ spins.lengths) / spins.count, 1e-300)
-        hot = np.full(len(rows), self.hot) if self.hot is not None else _HOT * size
-        cold = np.full(len(rows), self.cold) if self.cold is not None else _COLD * size
+        hot = np.full(len(rows), self.hot_temperature) if self.hot_temperature is not None else _HOT * size
+        cold = np.full(len(rows), self.cold_temperature) if self.cold_temperature is not None else _COLD * size
         part = self.reheat if reheated else 1.0
         for step in np.linspace(part, 0.0, self.sweeps):
             yield cold * (np.maximum(hot, cold) / cold) ** step

@@ -252,8 +252,10 @@ def test_reader_that_leaves_early(here, process):
 
 
 ISLAND = "network={graph='edges', num_spins=3, edges=[[0, 1]], inputs={spins=[0]}, outputs=[2]}"
-SYMMETRIC = "network={num_spins=2, biases={enabled=false}, inputs={init='constant', mean=0.0}}"
-CLASSICAL = "network={num_spins=2, biases={enabled=false}, fields={mean=0.0, min=0.0}, inputs={init='constant'}}"
+SYMMETRIC = "network={num_spins=2, biases={enabled=false}, inputs={distribution='constant', mean=0.0}}"
+CLASSICAL = (
+    "network={num_spins=2, biases={enabled=false}, fields={mean=0.0, minimum=0.0}, inputs={distribution='constant'}}"
+)
 COARSE = "preparation={kind='adiabatic', total_time=6.0, steps=2}"
 
 

@@ -7,7 +7,10 @@ CIRCUITS = "preparation={kind = 'adiabatic', total_time = 2.0, steps = 5}"
 KEYS = [
     ("network.num_spin=3", "network.num_spin: unknown key; did you mean 'num_spins'?"),
     ("netwrk.num_spins=3", "netwrk: unknown key; did you mean 'network'?"),
-    ("network.couplings.inti='normal'", "network.couplings.inti: unknown key; did you mean 'init'?"),
+    (
+        "network.couplings.distributoin='normal'",
+        "network.couplings.distributoin: unknown key; did you mean 'distribution'?",
+    ),
     ("execution.noise.one_qbit=0.1", "execution.noise.one_qbit: unknown key; did you mean 'one_qubit'?"),
     ("shots=3", "shots: unknown key"),
     ("network.shots=3", "network.shots: unknown key"),
@@ -97,7 +100,7 @@ NOT_NUMBERS = [
     ("update.learning_rate=nan", "update.learning_rate: expected a finite number"),
     ("preparation={kind='adiabatic', total_time=nan}", "preparation.total_time: expected a finite number"),
     ("network.couplings.mean=nan", "network.couplings.mean: expected a finite number"),
-    ("network.fields.min=nan", "network.fields.min: expected a finite number"),
+    ("network.fields.minimum=nan", "network.fields.minimum: expected a finite number"),
     ("network.fields.values=[nan, 1.0]", "network.fields.values.0: expected a finite number"),
     ("network.fields.values={'h[0]' = nan}", "network.fields.values.h[0]: expected a finite number"),
 ]
@@ -145,26 +148,44 @@ SPINS = [
 WEIGHTS = [
     ("network.couplings.values=[1.0, 2.0]", "network.couplings.values: expected 1 numbers (J[0,1]), got 2"),
     ("network.couplings.values={'J[0,5]' = 1.0}", "network.couplings: no weight J[0,5]; there are J[0,1]"),
-    ("network.fields.values=[0.01, 1.0]", "network.fields.values: 0.01 is not a number between min 0.1"),
-    ("network.fields.values={'h[1]' = -1.0}", "network.fields.values: -1.0 is not a number between min 0.1"),
+    ("network.fields.values=[0.01, 1.0]", "network.fields.values: 0.01 is not a number between minimum 0.1"),
+    ("network.fields.values={'h[1]' = -1.0}", "network.fields.values: -1.0 is not a number between minimum 0.1"),
     ("network.fields.frozen=['h[9]']", "network.fields: no weight h[9]; there are h[0], h[1]"),
-    ("network.fields={min=2.0, max=1.0}", "network.fields: min 2.0 is above max 1.0"),
+    ("network.fields={minimum=2.0, maximum=1.0}", "network.fields: minimum 2.0 is above maximum 1.0"),
     ("network.couplings.std=-1.0", "network.couplings.std: expected greater than or equal to 0"),
-    ("network.couplings.init='gauss'", "network.couplings.init: expected 'constant', 'uniform' or 'normal'"),
-    ("network.couplings={init='uniform', low=2.0, high=1.0}", "network.couplings"),
-    ("network.fields.mean=0.05", "network.fields.mean: 0.05 is not a number between min 0.1 and max inf"),
-    ("network.fields={init='uniform', low=0.0, high=1.0}", "network.fields.low: 0.0 is not a number between min 0.1"),
-    ("network.fields={init='uniform'}", "network.fields.low: -0.1 is not a number between min 0.1"),
-    ("network.fields.min=2.0", "network.fields.mean: 1.0 is not a number between min 2.0"),
-    ("network.fields={init='normal', std=0.5}", "network.fields: a normal distribution of mean 1.0 and std 0.5 leaves"),
     (
-        "network.couplings={mean=5.0, max=1.0}",
+        "network.couplings.distribution='gauss'",
+        "network.couplings.distribution: expected 'constant', 'uniform' or 'normal'",
+    ),
+    ("network.couplings={distribution='uniform', low=2.0, high=1.0}", "network.couplings"),
+    ("network.fields.mean=0.05", "network.fields.mean: 0.05 is not a number between minimum 0.1 and maximum inf"),
+    (
+        "network.fields={distribution='uniform', low=0.0, high=1.0}",
+        "network.fields.low: 0.0 is not a number between minimum 0.1",
+    ),
+    ("network.fields={distribution='uniform'}", "network.fields.low: -0.1 is not a number between minimum 0.1"),
+    ("network.fields.minimum=2.0", "network.fields.mean: 1.0 is not a number between minimum 2.0"),
+    (
+        "network.fields={distribution='normal', std=0.5}",
+        "network.fields: a normal distribution of mean 1.0 and std 0.5 leaves",
+    ),
+    (
+        "network.couplings={mean=5.0, maximum=1.0}",
         "network.couplings.mean: 5.0 is not a number between",
     ),
-    ("network.couplings.max=1.0", "set truncate = true to draw within them"),
-    ("network.couplings={init='uniform', truncate=true}", "network.couplings.truncate: goes with init = 'normal'"),
-    ("network.biases={init='constant', mean=0.5, max=0.3}", "network.biases.mean: 0.5 is not a number between"),
-    ("network.inputs={init='uniform', high=2.0, max=1.0}", "network.inputs.high: 2.0 is not a number between"),
+    ("network.couplings.maximum=1.0", "set truncate = true to draw within them"),
+    (
+        "network.couplings={distribution='uniform', truncate=true}",
+        "network.couplings.truncate: goes with distribution = 'normal'",
+    ),
+    (
+        "network.biases={distribution='constant', mean=0.5, maximum=0.3}",
+        "network.biases.mean: 0.5 is not a number between",
+    ),
+    (
+        "network.inputs={distribution='uniform', high=2.0, maximum=1.0}",
+        "network.inputs.high: 2.0 is not a number between",
+    ),
 ]
 
 COSTS = [

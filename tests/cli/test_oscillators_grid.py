@@ -84,7 +84,9 @@ def test_circuits_of_positions_and_momenta(qep, pair, here):
 
 
 def test_springs_keep_their_bounds(qep, pair, here, settings):
-    fast = settings("update.learning_rate=2.0", "network.springs={min=0.8, max=1.2}", "preparation={kind='exact'}")
+    fast = settings(
+        "update.learning_rate=2.0", "network.springs={minimum=0.8, maximum=1.2}", "preparation={kind='exact'}"
+    )
     assert qep("train", pair, "--out", "run", *fast).code == 0
     weights = json.loads((here / "run" / "weights.json").read_text())
     ends = [value["end"] for name, value in weights.items() if name.startswith("k")]

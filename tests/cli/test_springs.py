@@ -22,12 +22,12 @@ test_fraction = 0.25
 kind = "oscillators"
 graph = "layered"
 layers = [2, 2, 1]
+anchored = [2, 3, 4]
 [network.springs]
-init = "uniform"
+distribution = "uniform"
 low = 0.5
 high = 1.5
 [network.anchors]
-atoms = [2, 3, 4]
 mean = 0.3
 [preparation]
 kind = "exact"
@@ -61,7 +61,7 @@ WAYS = {
     "operator": (OPERATOR, MASSES),
     "exact": (EXACT, OPERATOR),
     "classical": (CLASSICAL, EXACT),
-    "space": (CLASSICAL, EXACT, "network.dims=3", "network.rest_lengths={}", "network.anchors.atoms=[1, 2, 3, 4]"),
+    "space": (CLASSICAL, EXACT, "network.dims=3", "network.rest_lengths={}", "network.anchored=[1, 2, 3, 4]"),
     "rest lengths": (CLASSICAL, EXACT, "network.dims=2", "network.rest_lengths={}", "task.targets=['middle', 'side']"),
 }
 
@@ -132,31 +132,31 @@ def test_shots_of_an_elastic_network_do_not_apply_and_that_is_said(atoms):
 
 
 BAD = [
-    ("network.anchors.atoms=[9]", "network.anchors.atoms: atom 9 is out of range; there are 5 atoms, 0 to 4"),
+    ("network.anchored=[9]", "network.anchored: atom 9 is out of range; there are 5 atoms, 0 to 4"),
     (
         "network={kind='elastic', graph='edges', num_atoms=5, edges=[[0, 2]], outputs=[2]}",
         "atom 3 is free to drift",
     ),
     ("network.masses.mean=-1.0", "network.masses: expected positive numbers, got -1"),
     (
-        "network.springs={init='constant', values={'k[0,2]' = -2.0}}",
+        "network.springs={distribution='constant', values={'k[0,2]' = -2.0}}",
         "network.springs: expected positive numbers, got -2",
     ),
     (
-        "network.springs={init='uniform', low=0.0, high=1.0}",
+        "network.springs={distribution='uniform', low=0.0, high=1.0}",
         "network.springs.low: 0.0 is not a number between",
     ),
-    ("network.anchors.max=0.1", "network.anchors.mean: 0.3 is not a number between min 0.001 and max 0.1"),
-    ("network.springs.min=-1.0", "network.springs.min: springs must stay positive, got -1.0"),
+    ("network.anchors.maximum=0.1", "network.anchors.mean: 0.3 is not a number between minimum 0.001 and maximum 0.1"),
+    ("network.springs.minimum=-1.0", "network.springs.minimum: springs must stay positive, got -1.0"),
     ("network.hbar=0", "network.hbar: expected greater than 0"),
     ("network.dims=4", "network.dims: expected"),
     ("network.clamped=[7, 1]", "network.clamped: atom 7 is out of range"),
     ("network.clamped=[0]", "network.clamped: the task has 2 inputs, got 1 coordinates of clamped atoms for them"),
-    ("network.inputs=[[0, 0], [3, 0]]", "network.anchors.atoms: atom 3 is clamped and does not move"),
+    ("network.inputs=[[0, 0], [3, 0]]", "network.anchored: atom 3 is clamped and does not move"),
     ("network.inputs=[[0, 0], [1, 1]]", "network.inputs: expected axes 0 to 0"),
     ("network.outputs=[0]", "network.outputs: atom 0 is clamped and does not move"),
     ("network.outputs=[3, 4]", "network.outputs: the cost has 2 outputs, the task 1 targets"),
-    ("network.places=[[0.0]]", "network.places: expected 5 points of 1 numbers"),
+    ("network.rest_positions=[[0.0]]", "network.rest_positions: expected 5 points of 1 numbers"),
     ("network.rest_lengths={mean=1.0}", "network.rest_lengths: springs with rest lengths have no Gaussian"),
     ("network.shape=[2, 2]", "network.shape: does not go with graph = 'layered'"),
     ("preparation={kind='adiabatic'}", "preparation.kind: network.kind = 'oscillators' takes 'exact' or 'gaussian'"),

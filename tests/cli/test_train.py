@@ -146,7 +146,7 @@ def test_another_seed_gives_another_run(qep, runs, here, memory):
 
 
 def test_frozen_weights_stay_and_bounded_ones_keep_their_bounds(qep, here, settings):
-    keep = settings("network.couplings={frozen=true}", "network.fields={frozen=['h[0]'], max=1.01, min=0.99}")
+    keep = settings("network.couplings={frozen=true}", "network.fields={frozen=['h[0]'], maximum=1.01, minimum=0.99}")
     assert qep("train", "exact.toml", "--out", "kept", *keep).code == 0
     weights = load(Path("kept"), "weights.json")
     assert all(weights[name]["start"] == weights[name]["end"] for name in ("J[0,1]", "h[0]"))

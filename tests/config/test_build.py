@@ -104,8 +104,8 @@ def test_starting_weights():
     network = {
         "num_spins": 2,
         "couplings": {"values": [0.5]},
-        "fields": {"init": "uniform", "low": 0.5, "high": 2.0, "frozen": ["h[1]"]},
-        "biases": {"init": "constant", "mean": 0.25, "max": 0.3},
+        "fields": {"distribution": "uniform", "low": 0.5, "high": 2.0, "frozen": ["h[1]"]},
+        "biases": {"distribution": "constant", "mean": 0.25, "maximum": 0.3},
         "inputs": {"values": {"W[1,0]": -0.75}},
     }
     experiment = make(network=network)
@@ -120,13 +120,13 @@ def test_starting_weights():
 
 
 def test_floor_of_the_fields_can_be_taken_away():
-    network = {"num_spins": 2, "fields": {"min": 0.0, "values": [0.0, 1.0]}}
+    network = {"num_spins": 2, "fields": {"minimum": 0.0, "values": [0.0, 1.0]}}
     layout = make(network=network).network.layout
     assert layout.bounds()[0][layout.slice_of("h")].tolist() == [0.0, 0.0]
 
 
 def test_normal_starts_are_truncated_on_request():
-    fields = {"init": "normal", "mean": 0.2, "std": 0.5, "max": 0.9, "truncate": True}
+    fields = {"distribution": "normal", "mean": 0.2, "std": 0.5, "maximum": 0.9, "truncate": True}
     experiment = make(network={"num_spins": 6, "fields": fields})
     layout = experiment.network.layout
     drawn = layout.initial(experiment.seeds)[layout.slice_of("h")]
@@ -135,17 +135,17 @@ def test_normal_starts_are_truncated_on_request():
 
 
 STARTS = {
-    "couplings": {"init": "normal", "mean": 0.0, "std": 0.3, "min": None, "max": None, "low": None},
-    "fields": {"init": "constant", "mean": 1.0, "std": None, "min": 0.1, "max": None, "frozen": False},
-    "biases": {"init": "normal", "std": 0.1, "truncate": False},
-    "inputs": {"init": "normal", "std": 0.3, "high": None},
+    "couplings": {"distribution": "normal", "mean": 0.0, "std": 0.3, "minimum": None, "maximum": None, "low": None},
+    "fields": {"distribution": "constant", "mean": 1.0, "std": None, "minimum": 0.1, "maximum": None, "frozen": False},
+    "biases": {"distribution": "normal", "std": 0.1, "truncate": False},
+    "inputs": {"distribution": "normal", "std": 0.3, "high": None},
 }
 ATOMS = {
-    "springs": {"init": "constant", "mean": 1.0, "min": 0.001},
-    "anchors": {"mean": 0.5, "min": 0.001},
-    "masses": {"mean": 1.0, "min": 0.001, "frozen": True},
+    "springs": {"distribution": "constant", "mean": 1.0, "minimum": 0.001},
+    "anchors": {"mean": 0.5, "minimum": 0.001},
+    "masses": {"mean": 1.0, "minimum": 0.001, "frozen": True},
     "forces": {"mean": 0.0, "frozen": True},
-    "rest_lengths": {"natural": True, "init": None, "mean": None, "min": 0.0},
+    "rest_lengths": {"natural": True, "distribution": None, "mean": None, "minimum": 0.0},
 }
 
 
@@ -153,13 +153,16 @@ ATOMS = {
     ("network", "blocks"),
     [
         (PAIR, STARTS),
-        (PAIR | {"fields": {"init": "uniform", "low": 0.5}}, {"fields": {"low": 0.5, "high": 0.1, "mean": None}}),
-        (PAIR | {"biases": {"enabled": False}}, {"biases": {"init": None, "min": None, "frozen": None}}),
-        ({"num_spins": 3, "inputs": {"mode": "fields"}}, {"inputs": {"init": None, "frozen": None}}),
+        (
+            PAIR | {"fields": {"distribution": "uniform", "low": 0.5}},
+            {"fields": {"low": 0.5, "high": 0.1, "mean": None}},
+        ),
+        (PAIR | {"biases": {"enabled": False}}, {"biases": {"distribution": None, "minimum": None, "frozen": None}}),
+        ({"num_spins": 3, "inputs": {"mode": "fields"}}, {"inputs": {"distribution": None, "frozen": None}}),
         ({"kind": "elastic", "num_atoms": 4, "forces": {}, "rest_lengths": {}}, ATOMS),
         (
             {"kind": "elastic", "num_atoms": 4, "rest_lengths": {"mean": 0.5}},
-            {"rest_lengths": {"init": "constant", "mean": 0.5, "min": 0.0}},
+            {"rest_lengths": {"distribution": "constant", "mean": 0.5, "minimum": 0.0}},
         ),
     ],
 )
@@ -188,7 +191,7 @@ def test_keys_of_biases_that_are_left_out_are_refused(setting):
 )
 def test_keys_of_another_distribution_are_refused(kind, setting):
     with pytest.raises(ConfigError, match=rf"network\.couplings\.{next(iter(setting))}"):
-        make(network=PAIR | {"couplings": {"init": kind} | setting})
+        make(network=PAIR | {"couplings": {"distribution": kind} | setting})
 
 
 def test_one_seed_gives_one_run():
@@ -294,7 +297,9 @@ def test_exact_expectations_of_noisy_circuits_need_few_qubits():
 )
 def test_mitigation(mitigation, shots):
     execution = {"noise": {"readout": 0.1}, "mitigation": mitigation}
-    assert make(preparation=ADIABATIC, execution=execution).estimator.mitigation == ReadoutMitigation(shots=shots)
+    assert make(preparation=ADIABATIC, execution=execution).estimator.mitigation == ReadoutMitigation(
+        calibration_shots=shots
+    )
 
 
 @pytest.mark.parametrize(("more", "randomizations"), [({}, 128), ({"randomizations": 7}, 7)])
@@ -338,7 +343,9 @@ def test_fractional_gates_are_not_twirled(backend):
 def test_exact_calibration():
     mitigation = {"readout": "calibrated", "calibration_shots": "exact"}
     execution = {"noise": {"readout": 0.1}, "mitigation": mitigation}
-    assert make(preparation=ADIABATIC, execution=execution).estimator.mitigation == ReadoutMitigation(shots=None)
+    assert make(preparation=ADIABATIC, execution=execution).estimator.mitigation == ReadoutMitigation(
+        calibration_shots=None
+    )
 
 
 def test_extrapolation():
@@ -421,7 +428,7 @@ def test_unconnected_output(network, outputs):
 
 
 def test_flip_symmetry():
-    network = PAIR | {"biases": {"enabled": False}, "inputs": {"init": "constant", "mean": 0.0}}
+    network = PAIR | {"biases": {"enabled": False}, "inputs": {"distribution": "constant", "mean": 0.0}}
     with warns(DegenerateGroundStateWarning, "flip symmetry", detail="for 4 of 4 samples"):
         make(network=network)
 

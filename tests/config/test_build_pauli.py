@@ -126,7 +126,14 @@ def test_outputs(options, outputs):
 
 def test_starting_weights_and_their_constraints():
     terms = [{"pauli": f"X{spin}", "weight": name} for spin, name in enumerate("abc")]
-    weights = {"values": {"b": 0.5}, "init": "constant", "mean": 2.0, "frozen": ["c"], "min": 0.1, "max": 3.0}
+    weights = {
+        "values": {"b": 0.5},
+        "distribution": "constant",
+        "mean": 2.0,
+        "frozen": ["c"],
+        "minimum": 0.1,
+        "maximum": 3.0,
+    }
     experiment = make(terms, weights=weights)
     layout = experiment.network.layout
     assert layout.initial(experiment.seeds).tolist() == [2.0, 0.5, 2.0]

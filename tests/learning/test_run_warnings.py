@@ -26,8 +26,8 @@ def experiment(beta=3.0, epochs=5, shots=100, coupling=1.5):
                 "network": {
                     "graph": "complete",
                     "num_spins": 3,
-                    "couplings": {"init": "constant", "mean": coupling},
-                    "fields": {"init": "constant", "mean": 0.3},
+                    "couplings": {"distribution": "constant", "mean": coupling},
+                    "fields": {"distribution": "constant", "mean": 0.3},
                 },
                 "preparation": {"kind": "exact"},
                 "measurement": {"shots": shots},

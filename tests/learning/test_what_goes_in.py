@@ -167,7 +167,7 @@ def test_a_trainer_does_not_move_the_weights_it_is_given_onto_their_bounds():
         lambda shots: xor_estimator(shots=(10, shots)),
         lambda shots: xor_estimator(shots=10, test_shots=shots),
         lambda shots: GroupMeasurement(group=None, states=np.arange(1), shots=shots),
-        lambda shots: qep.ReadoutMitigation(shots=shots),
+        lambda shots: qep.ReadoutMitigation(calibration_shots=shots),
         lambda shots: qep.FiniteDifferences(delta=0.1, shots=shots),
         lambda shots: qep.ParameterShift(shots=shots),
         lambda shots: qep.SPSA(perturbation=0.1, perturbations=2, shots=shots, seeds=SEEDS),

@@ -78,7 +78,7 @@ def test_the_variance_is_that_of_the_repeats(problem):
     groups, states = problem
     ideal = run_measurements(work(groups, states, None), AerExecutor(Seeds(0)))[0].means[0, 0]
     executor = aer_noisy_executor(Seeds(3), noise_model=noise())
-    readout, folds = ReadoutMitigation(shots=None), Extrapolation((1, 3))
+    readout, folds = ReadoutMitigation(calibration_shots=None), Extrapolation((1, 3))
     limit = run_measurements(mitigated(extrapolated(work(groups, states, None), folds), readout), executor)[0]
     raw = run_measurements(mitigated(work(groups, states, None), readout), executor)[0]
     assert np.abs(limit.means[0, 0] - ideal).max() < 0.4 * np.abs(raw.means[0, 0] - ideal).max()
@@ -102,7 +102,7 @@ def test_fractional_gates_are_folded_to_the_same_limit(problem, kind, signs):
     states = replace(states, parameters=np.concatenate([sign * states.parameters for sign in signs]))
     ideal = run_measurements(work(groups, states, None), AerExecutor(Seeds(0)))[0].means
     executor = device_executor(fractional_device(fake_device("fake_kingston", SIZE)), Seeds(3))
-    readout = ReadoutMitigation(shots=None, kind=kind)
+    readout = ReadoutMitigation(calibration_shots=None, kind=kind)
     raw, limit = (
         run_measurements(mitigated(extrapolated(work(groups, states, None), folds), readout), executor)[0].means
         for folds in (None, Extrapolation((1, 3)))
@@ -141,7 +141,9 @@ def requests_of(measuring, executor):
 def test_one_request_has_all_foldings_side_by_side(problem):
     groups, states = problem
     executor = aer_noisy_executor(Seeds(3), noise_model=noise())
-    measuring = mitigated(extrapolated(work(groups, states, 50), Extrapolation((1, 3, 5))), ReadoutMitigation(shots=70))
+    measuring = mitigated(
+        extrapolated(work(groups, states, 50), Extrapolation((1, 3, 5))), ReadoutMitigation(calibration_shots=70)
+    )
     (asked,), _ = requests_of(measuring, executor)
     found = [(readout.group.name, readout.folding, readout.shots) for readout in asked.readouts]
     assert found == [(group.name, factor, 50) for group in groups for factor in (1, 3, 5)]

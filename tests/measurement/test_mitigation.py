@@ -54,7 +54,9 @@ def test_means_without_the_errors_of_the_readout(make, problem):
     many = CircuitStates(program=states.program, parameters=np.repeat(states.parameters, 100, axis=0))
     raw, _ = run_measurements(work(groups, many, 500), executor)
     assert mean_p_value(raw.means[:, 0], ideal) < LIMIT
-    found, usage = run_measurements(mitigated(work(groups, many, 500), ReadoutMitigation(shots=400_000)), executor)
+    found, usage = run_measurements(
+        mitigated(work(groups, many, 500), ReadoutMitigation(calibration_shots=400_000)), executor
+    )
     assert mean_p_value(found.means[:, 0], ideal) > LIMIT
     assert usage == Usage(shots=2 * 100 * 500 + 2 * 400_000, circuits=2 * 100 + 2)
 
@@ -63,7 +65,9 @@ def test_exact_calibration_of_exact_probabilities(problem):
     groups, states = problem
     ideal = run_measurements(work(groups, states, None), AerExecutor(Seeds(0)))[0].means
     executor = aer_noisy_executor(Seeds(3), noise_model=readout_noise())
-    found, usage = run_measurements(mitigated(work(groups, states, None), ReadoutMitigation(shots=None)), executor)
+    found, usage = run_measurements(
+        mitigated(work(groups, states, None), ReadoutMitigation(calibration_shots=None)), executor
+    )
     assert np.allclose(found.means, ideal, rtol=0, atol=1e-10)
     assert usage == Usage(shots=0, circuits=4)
 
@@ -82,7 +86,9 @@ def requests_of(measuring, executor):
 def test_a_program_is_calibrated_once(problem):
     groups, states = problem
     executor = aer_noisy_executor(Seeds(3), noise_model=readout_noise())
-    asked, (first, second) = requests_of(mitigated(twice(groups, states, 50), ReadoutMitigation(shots=70)), executor)
+    asked, (first, second) = requests_of(
+        mitigated(twice(groups, states, 50), ReadoutMitigation(calibration_shots=70)), executor
+    )
     assert [request.key.purpose for request in asked] == ["train", "train"]
     calibration = asked[0].calibration
     assert isinstance(calibration.prepared, CalibrationStates)
@@ -98,11 +104,15 @@ def test_known_calibrations_are_used_and_new_ones_are_added(problem):
     groups, states = problem
     executor = aer_noisy_executor(Seeds(3), noise_model=readout_noise())
     known = {}
-    asked, fresh = requests_of(mitigated(work(groups, states, 50), ReadoutMitigation(shots=70), known), executor)
+    asked, fresh = requests_of(
+        mitigated(work(groups, states, 50), ReadoutMitigation(calibration_shots=70), known), executor
+    )
     assert [request.calibration is not None for request in asked] == [True]
     (name,) = known
     assert name == states.program.fingerprint
-    asked, again = requests_of(mitigated(work(groups, states, 50), ReadoutMitigation(shots=70), known), executor)
+    asked, again = requests_of(
+        mitigated(work(groups, states, 50), ReadoutMitigation(calibration_shots=70), known), executor
+    )
     assert [request.calibration for request in asked] == [None]
     assert np.array_equal(fresh.means, again.means)
     assert np.array_equal(fresh.covariance, again.covariance)
@@ -154,7 +164,7 @@ def test_counts_and_bits_calibrate_alike(problem):
     found = []
     for outcomes in (counts, bits):
         known = {}
-        measuring = mitigated(work(groups, states, 50), ReadoutMitigation(shots=5), known)
+        measuring = mitigated(work(groups, states, 50), ReadoutMitigation(calibration_shots=5), known)
         next(measuring)
         with pytest.raises(StopIteration):
             measuring.send(ShotData(outcomes=(MEASURED, MEASURED), calibration=outcomes))
@@ -165,14 +175,14 @@ def test_counts_and_bits_calibrate_alike(problem):
 
 def test_a_calibration_that_says_nothing_is_an_error(problem):
     groups, states = problem
-    measuring = mitigated(work(groups, states, 50), ReadoutMitigation(shots=1))
+    measuring = mitigated(work(groups, states, 50), ReadoutMitigation(calibration_shots=1))
     next(measuring)
     useless = Distribution(weights=np.eye(8, dtype=int)[[0, 3]], shots=1)
     with pytest.raises(ConfigError, match=r"qubit 2 .*calibration_shots"):
         measuring.send(ShotData(outcomes=(MEASURED, MEASURED), calibration=useless))
-    measuring = mitigated(work(groups, states, 50), ReadoutMitigation(shots=1))
+    measuring = mitigated(work(groups, states, 50), ReadoutMitigation(calibration_shots=1))
     next(measuring)
     with pytest.raises(ConfigError, match="outcomes of a request's calibration"):
         measuring.send(ShotData(outcomes=(MEASURED, MEASURED)))
     with pytest.raises(ConfigError, match="expected at least 1, got 0"):
-        ReadoutMitigation(shots=0)
+        ReadoutMitigation(calibration_shots=0)

@@ -27,7 +27,7 @@ def network():
         anchored=(0, 1),
         forces=WeightInitialisation(),
         masses=WeightInitialisation(mean=1.0, minimum=1e-3),
-        places=PLACES,
+        rest_positions=PLACES,
         hbar=HBAR,
     )
     grid = PositionGrid(num_qubits=2, boxes=(4.0, 5.0, 6.0), centres=(0.1, 0.2, 0.3))
@@ -130,7 +130,7 @@ def test_a_grid_of_another_size_is_refused(network):
 
 
 def test_a_plane_has_two_registers_an_atom():
-    atoms = SpringNetwork(graph=from_edges(2, [(0, 1)]), outputs=(1,), anchored=(0,), places=np.zeros((2, 2)))
+    atoms = SpringNetwork(graph=from_edges(2, [(0, 1)]), outputs=(1,), anchored=(0,), rest_positions=np.zeros((2, 2)))
     network = GridNetwork(atoms=atoms, grid=PositionGrid.uniform(2, 4.0, 4))
     assert network.num_qubits == 8
     assert CoordinateTerm.square(0, 1) in atoms.groups[0].terms

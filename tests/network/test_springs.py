@@ -18,7 +18,7 @@ def elastic(dims, rng, **changes):
     keys = {
         "graph": complete(4),
         "outputs": (3,),
-        "places": rng.normal(size=(4, dims)),
+        "rest_positions": rng.normal(size=(4, dims)),
         "clamped": (0,),
         "inputs": tuple((0, axis) for axis in range(dims)),
         "springs": WeightInitialisation(distribution="uniform", low=0.5, high=2.0, minimum=1e-3),
@@ -39,7 +39,7 @@ def energy(network, weights, x, points):
         rest = named.get(f"l[{i},{j}]", 0.0)
         total += named[f"k[{i},{j}]"] * ((distance - rest) ** 2 - rest**2) / 2
     for i in network.anchored:
-        total += named[f"a[{i}]"] * np.sum((points[i] - network.places[i]) ** 2) / 2
+        total += named[f"a[{i}]"] * np.sum((points[i] - network.rest_positions[i]) ** 2) / 2
     for name, value in named.items():
         if name.startswith("f["):
             atom, _, axis = name[2:-1].partition(",")
@@ -52,7 +52,7 @@ def test_coefficients_times_words_are_the_energy(dims, rng):
     network = elastic(dims, rng)
     weights, x = network.layout.initial(Seeds(1)), rng.normal(size=(1, dims))
     points = rng.normal(size=(4, dims))
-    points[0] = network.places[0] + x[0]
+    points[0] = network.rest_positions[0] + x[0]
     coefficients = network.coefficients(weights, x)[0]
     positions = network.groups[0]
     held = [place for place, word in enumerate(positions.terms) if word.kind == "component" and word.atoms == (0,)]
@@ -127,18 +127,18 @@ def test_variances_pull_back_with_several_terms_a_weight(rng):
 BAD = [
     ({"anchored": ()}, "atom 0 is free to drift"),
     ({"graph": from_edges(4, [(0, 1), (2, 3)]), "anchored": (0,), "outputs": (1,)}, "atom 2 is free to drift"),
-    ({"anchored": (0, 5)}, "network.anchors.atoms: atom 5 is out of range; there are 3 atoms, 0 to 2"),
+    ({"anchored": (0, 5)}, "network.anchored: atom 5 is out of range; there are 3 atoms, 0 to 2"),
     ({"clamped": (3,)}, "network.clamped: atom 3 is out of range"),
     ({"clamped": (1, 1)}, "network.clamped: an atom is named twice"),
     ({"clamped": (2,), "anchored": (0,)}, "network.outputs: atom 2 is clamped"),
     ({"inputs": ((0, 0),)}, "network.inputs: atom 0 is not clamped"),
     ({"clamped": (0, 1, 2), "outputs": (), "anchored": ()}, "expected an atom that moves"),
-    ({"masses": WeightInitialisation(mean=-1.0)}, "network.masses.min: masses must stay positive"),
-    ({"springs": WeightInitialisation(mean=1.0, minimum=0.0)}, "network.springs.min: springs must stay positive"),
+    ({"masses": WeightInitialisation(mean=-1.0)}, "network.masses.minimum: masses must stay positive"),
+    ({"springs": WeightInitialisation(mean=1.0, minimum=0.0)}, "network.springs.minimum: springs must stay positive"),
     ({"output_axes": (1,)}, "network.output_axes: expected some of the axes 0 to 0, got [1]"),
     ({"hbar": 0.0}, "network.hbar: expected a positive number"),
-    ({"places": np.zeros((2, 1))}, "network.places: expected a point for each of 3 atoms"),
-    ({"places": np.zeros((3, 4))}, "network.dims: expected 1, 2 or 3"),
+    ({"rest_positions": np.zeros((2, 1))}, "network.rest_positions: expected a point for each of 3 atoms"),
+    ({"rest_positions": np.zeros((3, 4))}, "network.dims: expected 1, 2 or 3"),
 ]
 
 
@@ -174,5 +174,5 @@ def test_some_axes_of_the_outputs_are_read(rng):
     network = elastic(3, rng, outputs=(2, 3), output_axes=(2, 0))
     assert [str(word) for form in network.output_observables for word, _ in form.terms] == ["r2z", "r2x", "r3z", "r3x"]
     assert [form.constant for form in network.output_observables] == pytest.approx(
-        -network.places[[2, 2, 3, 3], [2, 0, 2, 0]]
+        -network.rest_positions[[2, 2, 3, 3], [2, 0, 2, 0]]
     )

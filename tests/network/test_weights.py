@@ -82,18 +82,18 @@ def test_frozen_weights(frozen, expected):
         ({"values": {"J[0,3]": 1.0}}, r"no weight J\[0,3\]; there are J\[0,1\]"),
         ({"frozen": ["h[0]"]}, r"no weight h\[0\]"),
         ({"values": [1.0, 2.0]}, r"values: expected 3 numbers .* got 2"),
-        ({"minimum": 1.0, "maximum": 0.0}, "min 1.0 is above max 0.0"),
+        ({"minimum": 1.0, "maximum": 0.0}, "minimum 1.0 is above maximum 0.0"),
         ({"values": [0.0, 0.0, 2.0], "maximum": 1.0}, "2.0 is not a number between"),
         ({"values": {"J[0,1]": float("nan")}}, "nan is not a number between"),
         ({"values": [float("nan")] * 3}, "nan is not a number between"),
         ({"values": [float("inf"), 0.0, 0.0]}, "inf is not a number"),
-        ({"mean": 0.05, "minimum": 0.1}, r"mean: 0.05 is not a number between min 0.1 and max inf"),
+        ({"mean": 0.05, "minimum": 0.1}, r"mean: 0.05 is not a number between minimum 0.1 and maximum inf"),
         ({"mean": 5.0, "maximum": 1.0, "values": {"J[0,1]": 0.0}}, "mean: 5.0 is not a number between"),
         ({"mean": 5.0, "maximum": 1.0, "frozen": True}, "mean: 5.0 is not a number between"),
         ({"distribution": "uniform", "minimum": 0.0}, "low: -0.1 is not a number between"),
         ({"distribution": "uniform", "maximum": 0.0}, "high: 0.1 is not a number between"),
         ({"distribution": "normal", "mean": 2.0, "maximum": 1.0, "truncate": True}, "mean: 2.0 is not a number"),
-        ({"distribution": "normal", "maximum": 0.3}, "leaves min -inf and max 0.3; set truncate = true"),
+        ({"distribution": "normal", "maximum": 0.3}, "leaves minimum -inf and maximum 0.3; set truncate = true"),
     ],
 )
 def test_starts_that_leave_their_bounds_are_refused(start, words):
@@ -142,7 +142,7 @@ def test_weights_that_enter_are_finite_and_as_many_as_there_are(weights, words):
     layout = WeightLayout((block(), fields))
     with pytest.raises(NetworkError, match=words):
         layout.checked(weights)
-    with pytest.raises(NetworkError, match=r"weight h\[0\]: 0.05 is not a number between min 0.1"):
+    with pytest.raises(NetworkError, match=r"weight h\[0\]: 0.05 is not a number between minimum 0.1"):
         layout.check_within_bounds(np.array([0.0, 0.0, 0.0, 0.05]))
 
 

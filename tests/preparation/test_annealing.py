@@ -133,8 +133,11 @@ def test_heat_bath_samples_the_gibbs_distribution(rng):
         ({"sweeps": 0}, "preparation.sweeps: expected at least 1, got 0"),
         ({"restarts": -1}, "preparation.restarts: expected at least 1, got -1"),
         ({"reheat": 1.5}, "preparation.reheat: expected a number from 0 to 1, got 1.5"),
-        ({"hot": -1.0}, "preparation.hot_temperature: expected a number above zero, got -1.0"),
-        ({"hot": 1.0, "cold": 2.0}, "preparation.cold_temperature: 2.0 is above hot_temperature 1.0"),
+        ({"hot_temperature": -1.0}, "preparation.hot_temperature: expected a number above zero, got -1.0"),
+        (
+            {"hot_temperature": 1.0, "cold_temperature": 2.0},
+            "preparation.cold_temperature: 2.0 is above hot_temperature 1.0",
+        ),
     ],
 )
 def test_bad_settings(options, message):

@@ -27,11 +27,11 @@ KEY = RequestKey("test", 0)
 
 def network_of(dims, rng, **changes):
     """Five atoms, one of them clamped; all anchored weakly, so that there is a minimum in any dimension."""
-    places = 2.0 * rng.normal(size=(5, dims))
+    rest_positions = 2.0 * rng.normal(size=(5, dims))
     keys = {
         "graph": complete(5),
         "outputs": (4,),
-        "places": places,
+        "rest_positions": rest_positions,
         "clamped": (0,),
         "inputs": ((0, 0),),
         "springs": WeightInitialisation(distribution="uniform", low=0.5, high=2.0, minimum=1e-3),
@@ -51,14 +51,14 @@ def problem(dims, rng, *, loss):
 
 def estimate(problem, contrast, preparation=None, memory=None):
     hamiltonian, weights, inputs, targets = problem
-    preparation = preparation or EquilibriumPreparation(places=hamiltonian.network.places)
+    preparation = preparation or EquilibriumPreparation(rest_positions=hamiltonian.network.rest_positions)
     estimator = GradientEstimator(hamiltonian=hamiltonian, preparation=preparation, contrast=contrast, shots=None)
     return run_measurements(estimator.estimate(weights, inputs, targets, KEY, memory), CoordinateExecutor(Seeds(0)))[0]
 
 
 def exact(problem, preparation=None):
     hamiltonian, weights, inputs, targets = problem
-    reference = preparation or EquilibriumPreparation(places=hamiltonian.network.places)
+    reference = preparation or EquilibriumPreparation(rest_positions=hamiltonian.network.rest_positions)
     return exact_gradient(hamiltonian, weights, inputs, targets, reference=reference)
 
 
@@ -105,7 +105,7 @@ def test_many_atoms_are_solved_sparsely(rng):
         rng,
         graph=lattice(18, 18),
         outputs=(200,),
-        places=lattice(18, 18).positions,
+        rest_positions=lattice(18, 18).positions,
         anchored=tuple(range(1, 324)),
         rest_lengths=WeightInitialisation(mean=0.9, minimum=0.0),
         springs=WeightInitialisation(mean=1.0, minimum=1e-3),
@@ -132,7 +132,7 @@ def test_any_critical_point_has_its_contrast(rng):
     network = SpringNetwork(
         graph=complete(3),
         outputs=(2,),
-        places=np.array([[-1.0, 0.0], [1.0, 0.0], [0.1, 0.0]]),
+        rest_positions=np.array([[-1.0, 0.0], [1.0, 0.0], [0.1, 0.0]]),
         clamped=(0, 1),
         inputs=((0, 0),),
         rest_lengths=WeightInitialisation(values=[1.5, 1.4], minimum=0.0),
@@ -140,7 +140,7 @@ def test_any_critical_point_has_its_contrast(rng):
     )
     hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error_of(network))
     chosen = hamiltonian, network.layout.initial(Seeds(0)), np.array([[0.1]]), np.array([[0.3, 0.2]])
-    saddle = EquilibriumPreparation(places=network.places, critical_point="any")
+    saddle = EquilibriumPreparation(rest_positions=network.rest_positions, critical_point="any")
     states = run_measurements(saddle.prepare(family_of(*chosen, [0.0]), Begin()), CoordinateExecutor(Seeds(0)))[0]
     potential = PotentialEnergy.of(hamiltonian.groups, hamiltonian.free_coefficients(*chosen[1:3])[0])
     moving = states.states.points[0, 2]
@@ -149,7 +149,7 @@ def test_any_critical_point_has_its_contrast(rng):
     expected = costs_by_differences(lambda w: exact((hamiltonian, w, *chosen[2:]), saddle).cost, chosen[1])
     found = estimate(chosen, Contrast(kind="four_point", beta=0.003), saddle)
     assert found.gradient == pytest.approx(expected, abs=1e-6)
-    off_the_line = EquilibriumPreparation(places=network.places + np.array([0.0, 0.3]))
+    off_the_line = EquilibriumPreparation(rest_positions=network.rest_positions + np.array([0.0, 0.3]))
     minimum = run_measurements(off_the_line.prepare(family_of(*chosen, [0.0]), Begin()), CoordinateExecutor(Seeds(0)))[
         0
     ]
@@ -158,10 +158,10 @@ def test_any_critical_point_has_its_contrast(rng):
 
 def test_nudged_points_follow_the_free_one_and_are_remembered(rng):
     hamiltonian, weights, inputs, targets = problem(2, rng, loss=False)
-    preparation = EquilibriumPreparation(places=hamiltonian.network.places)
+    preparation = EquilibriumPreparation(rest_positions=hamiltonian.network.rest_positions)
     family = family_of(hamiltonian, weights, inputs, targets, [-0.1, 0.0, 0.1])
     first = run_measurements(preparation.prepare(family, Begin()), CoordinateExecutor(Seeds(0)))[0]
-    lost = EquilibriumPreparation(places=np.full_like(hamiltonian.network.places, np.nan))
+    lost = EquilibriumPreparation(rest_positions=np.full_like(hamiltonian.network.rest_positions, np.nan))
     again = run_measurements(lost.prepare(family, Begin(memory=first.memory)), CoordinateExecutor(Seeds(0)))[0]
     assert again.states.points == pytest.approx(first.states.points, abs=1e-8)
     later = run_measurements(lost.prepare(family, Begin(free=first.free)), CoordinateExecutor(Seeds(0)))[0]
@@ -174,7 +174,7 @@ def test_an_atom_without_hold_is_named():
     network = SpringNetwork(
         graph=complete(2),
         outputs=(1,),
-        places=np.array([[0.0, 0.0], [1.0, 0.0]]),
+        rest_positions=np.array([[0.0, 0.0], [1.0, 0.0]]),
         clamped=(0,),
         inputs=((0, 0),),
         rest_lengths=WeightInitialisation(mean=1.0, minimum=0.0),
@@ -196,11 +196,11 @@ def test_a_nudge_that_overcomes_the_springs_is_refused(rng):
 
 def test_an_input_may_put_a_clamped_atom_onto_another(rng):
     """Where two atoms touch a spring with a rest length has no direction; the search starts beside it."""
-    places = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 1.0]])
+    rest_positions = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 1.0]])
     network = SpringNetwork(
         graph=complete(3),
         outputs=(2,),
-        places=places,
+        rest_positions=rest_positions,
         clamped=(0,),
         inputs=((0, 0), (0, 1)),
         anchored=(1, 2),
@@ -213,8 +213,10 @@ def test_an_input_may_put_a_clamped_atom_onto_another(rng):
     assert found.gradient == pytest.approx(exact(chosen).gradient, abs=1e-5)
 
 
-def sheet(graph, places, clamped=(0,), **changes):
-    network = SpringNetwork(graph=graph, outputs=(len(places) - 1,), places=places, clamped=clamped, **changes)
+def sheet(graph, rest_positions, clamped=(0,), **changes):
+    network = SpringNetwork(
+        graph=graph, outputs=(len(rest_positions) - 1,), rest_positions=rest_positions, clamped=clamped, **changes
+    )
     hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error_of(network))
     weights = network.layout.initial(Seeds(0))
     return (
@@ -240,7 +242,7 @@ SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 def test_floppy_modes_are_counted(graph, clamped, modes):
     """By Maxwell: coordinates that move less independent springs."""
     lengths = {"rest_lengths": WeightInitialisation(minimum=0.0), "inputs": ((0, 0),)}
-    network = SpringNetwork(graph=graph, outputs=(3,), places=SQUARE, clamped=clamped, **lengths)
+    network = SpringNetwork(graph=graph, outputs=(3,), rest_positions=SQUARE, clamped=clamped, **lengths)
     natural = [float(np.linalg.norm(SQUARE[i] - SQUARE[j])) for i, j in graph.edges if not {i, j} <= set(clamped)]
     hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error_of(network))
     springs = network.layout.slice_of("l")
@@ -257,11 +259,11 @@ BRACED = from_edges(5, [(0, 2), (1, 2), (0, 3), (1, 3), (2, 3), (2, 4)])
 
 
 def dangling(output, **changes):
-    places = np.array([[0.0, 0.0], [1.0, 0.0], [0.9, 1.1], [0.1, 0.8], [1.9, 1.3]])
+    rest_positions = np.array([[0.0, 0.0], [1.0, 0.0], [0.9, 1.1], [0.1, 0.8], [1.9, 1.3]])
     network = SpringNetwork(
         graph=BRACED,
         outputs=(output,),
-        places=places,
+        rest_positions=rest_positions,
         clamped=(0, 1),
         inputs=((0, 0),),
         rest_lengths=WeightInitialisation(minimum=0.0),
@@ -278,10 +280,10 @@ def cost_at(chosen, weights):
     hamiltonian, _, inputs, targets = chosen
     network = hamiltonian.network
     stiffness, natural = (weights[network.layout.slice_of(block)] for block in "kl")
-    held = {0: network.places[0] + [inputs[0, 0], 0.0], 1: network.places[1]}
+    held = {0: network.rest_positions[0] + [inputs[0, 0], 0.0], 1: network.rest_positions[1]}
 
     def at(moving):
-        points = network.places.copy()
+        points = network.rest_positions.copy()
         points[[*held]], points[2:] = [*held.values()], moving.reshape(-1, 2)
         return points
 
@@ -290,8 +292,8 @@ def cost_at(chosen, weights):
         lengths = [np.linalg.norm(points[i] - points[j]) for i, j in network.graph.edges]
         return 0.5 * stiffness @ (np.array(lengths) - natural) ** 2
 
-    found = minimize(energy, network.places[2:].ravel(), method="BFGS", options={"gtol": 1e-10}).x
-    moved = (at(found) - network.places)[network.outputs[0]]
+    found = minimize(energy, network.rest_positions[2:].ravel(), method="BFGS", options={"gtol": 1e-10}).x
+    moved = (at(found) - network.rest_positions)[network.outputs[0]]
     return np.sum((moved - targets[0]) ** 2)
 
 

@@ -192,7 +192,7 @@ def test_classical_limit_is_the_elastic_network_without_rest_lengths():
         whole,
         NO_INPUT,
         TARGETS,
-        reference=EquilibriumPreparation(places=elastic.places),
+        reference=EquilibriumPreparation(rest_positions=elastic.rest_positions),
     ).gradient[springs]
     hbars = np.array([1e-1, 1e-2, 1e-3, 1e-4])
     errors = []
