@@ -142,7 +142,7 @@ def _like(reference: GradientProblem, measured: GradientProblem) -> Any:
 
 def _moments(problem: GradientProblem, beta: float) -> StateMoments:
     mitigation = problem.estimator.mitigation
-    exact = None if mitigation is None else replace(mitigation, shots=None)
+    exact = None if mitigation is None else replace(mitigation, calibration_shots=None)
     estimator = replace(problem.estimator, shots=None, contrast=Contrast(beta=beta), mitigation=exact)
     key = RequestKey("cancellation", 0)
     betas = np.array([-beta, beta])
