@@ -64,7 +64,7 @@ def test_a_loss_that_cannot_be_used_is_one_line(name):
     loss, words = REFUSED[name]
     with pytest.raises(NetworkError, match=words) as error:
         check(loss)
-    assert str(error.value).startswith("cost.loss: ")
+    assert str(error.value).startswith("loss: ")
     assert "\n" not in str(error.value)
 
 
@@ -81,7 +81,7 @@ def test_tiny_losses_are_held_to_the_same():
 
 @pytest.mark.parametrize("targets", [[[0.3, 0.3]], [[1.0, -1.0]], [[0.5, 0.6]], [[1.5, -0.5]]])
 def test_cross_entropy_wants_distributions(targets):
-    with pytest.raises(DataError, match=r"^cost\.loss: cross_entropy needs targets that are probabilities.*sample 0"):
+    with pytest.raises(DataError, match=r"^loss: cross_entropy needs targets that are probabilities.*sample 0"):
         check(CrossEntropy(), np.array(targets))
 
 

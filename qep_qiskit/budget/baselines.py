@@ -95,8 +95,8 @@ class FiniteDifferences:
     shots: int | None
 
     def __post_init__(self) -> None:
-        _check("budget.finite_differences.delta", self.delta)
-        check_shots("budget.shots", self.shots)
+        _check("delta", self.delta)
+        check_shots("shots", self.shots)
 
     @property
     def description(self) -> str:
@@ -142,9 +142,9 @@ class SPSA:
     seeds: Seeds
 
     def __post_init__(self) -> None:
-        _check("budget.spsa.perturbation", self.perturbation)
-        whole_number("budget.spsa.perturbations", self.perturbations, 1)
-        check_shots("budget.shots", self.shots)
+        _check("perturbation", self.perturbation)
+        whole_number("perturbations", self.perturbations, 1)
+        check_shots("shots", self.shots)
 
     @property
     def description(self) -> str:

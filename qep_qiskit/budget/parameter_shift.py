@@ -79,7 +79,7 @@ class ParameterShift:
     shots: int | None
 
     def __post_init__(self) -> None:
-        check_shots("budget.shots", self.shots)
+        check_shots("shots", self.shots)
 
     @property
     def description(self) -> str:

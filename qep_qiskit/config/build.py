@@ -15,6 +15,7 @@ from qep_qiskit.config.build_preparation import build_preparation, has_certain_o
 from qep_qiskit.config.load import load_config
 from qep_qiskit.config.preparation_section import PreparationScene
 from qep_qiskit.config.schema import Config
+from qep_qiskit.config.section import keys
 from qep_qiskit.continuous.executor import CoordinateExecutor
 from qep_qiskit.continuous.response import Responding
 from qep_qiskit.core.errors import ConfigError, DegenerateGroundStateWarning, UnconnectedOutputWarning
@@ -83,10 +84,12 @@ class Experiment:
     def trainer(self, callbacks: Sequence[Callback] = (), state: TrainingState | None = None) -> Trainer:
         """A trainer, new or going on from a state."""
         training = self.config.training
+        with keys(self.config, "update"):
+            update = self.config.update.build()
         trainer = Trainer(
             estimator=self.estimator,
             executor=self.executor,
-            update=self.config.update.build(),
+            update=update,
             task=self.task,
             settings=TrainingSettings(
                 epochs=training.epochs,
@@ -131,19 +134,23 @@ def build(config: Config, task: Task | None = None) -> Experiment:
         QepError: Something named in the configuration cannot be had; the message is one line.
     """
     log = WarningLog()
-    with counting_warnings(log):
+    with counting_warnings(log), keys(config, "contrast", "measurement", "cost", "network", "execution"):
         return replace(_built(config, task), warnings=log)
 
 
 def _built(config: Config, task: Task | None) -> Experiment:
     config = resolved_config(config)
-    ahead = config.network.qubits_ahead
+    with keys(config, "network"):
+        ahead = config.network.qubits_ahead
     if ahead is not None:
         config.preparation.check_memory(config, ahead)
     seeds = Seeds(config.seed)
     is_new = task is None
-    task = _new_task(config, seeds) if task is None else task
-    network = config.network.build(task, seeds, reads_spins=config.cost.reads_spins)
+    if task is None:
+        with keys(config, "task"):
+            task = config.task.build(seeds, one_hot=config.cost.one_hot)
+    with keys(config, "network"):
+        network = config.network.build(task, seeds, reads_spins=config.cost.reads_spins)
     if ahead is None and network.num_qubits:
         config.preparation.check_memory(config, network.num_qubits)
     cost = _build_cost(config, network, task)
@@ -151,12 +158,13 @@ def _built(config: Config, task: Task | None) -> Experiment:
     if is_new:
         task = _with_scaled_targets(config, hamiltonian, task)
     check_task(hamiltonian, task)
+    scene = PreparationScene(config=config, hamiltonian=hamiltonian, inputs=task.train.inputs, seeds=seeds)
+    with keys(config, "preparation"):
+        preparation = build_preparation(scene)
     make = FluctuationEstimator if config.contrast.kind == "fluctuations" else GradientEstimator
     estimator = make(
         hamiltonian=hamiltonian,
-        preparation=build_preparation(
-            PreparationScene(config=config, hamiltonian=hamiltonian, inputs=task.train.inputs, seeds=seeds)
-        ),
+        preparation=preparation,
         contrast=build_contrast(config, hamiltonian, task.train, seeds),
         shots=shots_of(config),
         test_shots=config.measurement.test_shots,
@@ -200,14 +208,6 @@ def _with_scaled_targets(config: Config, hamiltonian: NudgedHamiltonian, task: T
     farthest = float(np.abs(task.train.inputs).max(initial=0.0)) or 1.0
     reach = np.where(np.isfinite(reach), reach, [-farthest, farthest])
     return config.task.scaled(task, reach, compares_outputs=hamiltonian.cost.compares_outputs)
-
-
-def _new_task(config: Config, seeds: Seeds) -> Task:
-    """Read or make the samples; complaints about the section name it."""
-    try:
-        return config.task.build(seeds, one_hot=config.cost.one_hot)
-    except ConfigError as error:
-        raise ConfigError(f"task: {error}") from error
 
 
 def _build_cost(config: Config, network: Network, task: Task) -> Cost:

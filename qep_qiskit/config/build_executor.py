@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qep_qiskit.config.backend import EXECUTORS
 from qep_qiskit.config.build_local_device import live_device, local_device
-from qep_qiskit.config.section import parsed_shots
+from qep_qiskit.config.section import keys, parsed_shots
 from qep_qiskit.continuous.executor import CoordinateExecutor
 from qep_qiskit.core.errors import ConfigError, NoLedgerWarning
 from qep_qiskit.core.seeds import Seeds
@@ -66,7 +66,8 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
         return _own_executor(config, seeds)
     from qep_qiskit.execution import aer
 
-    aer.require_device(section.device)
+    with keys(config, "execution"):
+        aer.require_device(section.device)
     if _has_vectors(config):
         return aer.AerExecutor(seeds, device=section.device)
     if parsed_shots(config.measurement.shots) is None:
@@ -234,11 +235,12 @@ def build_sampler_options(config: Config) -> SamplerOptions:
         ConfigError: This backend has no such sampler, or the gates cannot be twirled.
     """
     section = config.execution.mitigation
-    options = SamplerOptions(
-        dynamical_decoupling=section.dynamical_decoupling,
-        gate_twirling=section.gate_twirling,
-        randomizations=section.randomizations or _RANDOMIZATIONS,
-    )
+    with keys(config.execution, "mitigation"):
+        options = SamplerOptions(
+            dynamical_decoupling=section.dynamical_decoupling,
+            gate_twirling=section.gate_twirling,
+            randomizations=section.randomizations or _RANDOMIZATIONS,
+        )
     if options.changes_gates and not config.execution.where.is_device:
         key = "gate_twirling" if options.gate_twirling else "dynamical_decoupling"
         _refuse(
@@ -264,7 +266,8 @@ def build_extrapolation(config: Config) -> Extrapolation | None:
         return None
     if config.preparation.has_known_states or config.network.is_in_space or _is_ideal(config):
         _refuse("mitigation.noise_factors", "this backend has no noise to extrapolate; leave it out")
-    return Extrapolation(noise_factors=tuple(section.noise_factors), kind=section.extrapolation)
+    with keys(config, "execution"), keys(config.execution, "mitigation"):
+        return Extrapolation(noise_factors=tuple(section.noise_factors), kind=section.extrapolation)
 
 
 def _is_ideal(config: Config) -> bool:

@@ -30,7 +30,7 @@ from qep_qiskit.network import (
 from qep_qiskit.tasks import Task
 
 if TYPE_CHECKING:
-    from qep_qiskit.config.schema_network import BiasesConfig, InputsConfig, IsingKeys
+    from qep_qiskit.config.schema_network import InputsConfig, IsingKeys
 
 
 _GRAPH_KEYS: dict[str, tuple[str, ...]] = {
@@ -56,11 +56,11 @@ def graph_size(section: IsingKeys) -> int:
     for key in ("num_spins", "shape", "layers", "distance", "qubits", "edges"):
         given = getattr(section, key) is not None
         if key in wanted and not given:
-            raise ConfigError(f"network.{key}: this key is missing; graph = '{section.graph}' needs it")
+            raise ConfigError(f"{key}: this key is missing; graph = '{section.graph}' needs it")
         if given and key not in wanted:
-            raise ConfigError(f"network.{key}: does not go with graph = '{section.graph}'; leave it out")
+            raise ConfigError(f"{key}: does not go with graph = '{section.graph}'; leave it out")
     if section.periodic and section.graph != "lattice":
-        raise ConfigError(f"network.periodic: does not go with graph = '{section.graph}'; leave it out")
+        raise ConfigError(f"periodic: does not go with graph = '{section.graph}'; leave it out")
     if section.shape is not None:
         return section.shape[0] * section.shape[1]
     if section.layers is not None:
@@ -79,7 +79,7 @@ def _graph_keys(section: IsingKeys) -> tuple[str, ...]:
     other = {"heavy_hex": section.distance, "native": section.qubits}.get(section.graph)
     if other is not None and section.num_spins is not None:
         key = "distance" if section.graph == "heavy_hex" else "qubits"
-        raise ConfigError(f"network.{key}: num_spins is given too; leave one of them out")
+        raise ConfigError(f"{key}: num_spins is given too; leave one of them out")
     if section.num_spins is not None and section.graph in ("heavy_hex", "native"):
         return ("num_spins",)
     if section.graph == "native" and section.edges is None:
@@ -118,18 +118,19 @@ def cut_graph(section: IsingKeys, device: Callable[[int], Target]) -> dict[str, 
     """
     size = graph_size(section)
     if section.qubits is not None and len(set(section.qubits)) != size:
-        raise ConfigError(f"network.qubits: a qubit is named twice in {section.qubits}; keep one")
+        raise ConfigError(f"qubits: a qubit is named twice in {section.qubits}; keep one")
     target = device(size)
     qubits = list(section.qubits or native_qubits(target, size))
     return {"num_spins": None, "qubits": qubits, "edges": [list(edge) for edge in native_couplings(target, qubits)]}
 
 
-def _biases(section: BiasesConfig) -> WeightInitialisation | None:
+def _biases(network: IsingKeys) -> WeightInitialisation | None:
+    section = network.biases
     if section.enabled:
-        return initialisation_of("network.biases", section)
+        return initialisation_of(network, "biases")
     others = [name for name in section.model_fields_set - {"enabled"} if getattr(section, name) is not None]
     if others:
-        raise ConfigError(f"network.biases.{min(others)}: does not go with enabled = false; leave it out")
+        raise ConfigError(f"biases.{min(others)}: does not go with enabled = false; leave it out")
     return None
 
 
@@ -140,15 +141,15 @@ def build_ising(section: IsingKeys, task: Task) -> IsingNetwork:
         graph=graph,
         outputs=_outputs(section, graph, task.train.num_targets),
         inputs=_inputs(section, graph, task.train.num_inputs),
-        couplings=initialisation_of("network.couplings", section.couplings),
+        couplings=initialisation_of(section, "couplings"),
         fields=_fields(section),
-        biases=_biases(section.biases),
+        biases=_biases(section),
     )
 
 
 def _fields(section: IsingKeys) -> WeightInitialisation | None:
     """Transverse fields; a classical network has none."""
-    start = initialisation_of("network.fields", section.fields)
+    start = initialisation_of(section, "fields")
     if not section.is_classical:
         return start
     if section.fields != type(section.fields)():
@@ -165,7 +166,7 @@ def _outputs(section: IsingKeys, graph: Graph, targets: int) -> tuple[int, ...]:
     count = max(1, targets)
     if count > graph.num_spins:
         raise NetworkError(
-            f"network: the task has {count} targets, each needs an output spin; there are {graph.num_spins} spins"
+            f"outputs: the task has {count} targets, each needs an output spin; there are {graph.num_spins} spins"
         )
     return tuple(range(graph.num_spins))[-count:]
 
@@ -177,11 +178,11 @@ def _inputs(section: IsingKeys, graph: Graph, count: int) -> ClampedInputs | Non
     spins = given.spins or list(graph.layers[0] if graph.layers else range(graph.num_spins))
     if given.mode == "fields":
         return _field_inputs(given, spins, count)
-    start = initialisation_of("network.inputs", given)
+    start = initialisation_of(section, "inputs")
     if given.links is not None:
         return ClampedInputs(count=count, links=tuple((a, k) for a, k in given.links), start=start)
     if len(set(spins)) != len(spins):
-        raise NetworkError(f"network.inputs.spins: a spin is named twice in {spins}; keep one")
+        raise NetworkError(f"inputs.spins: a spin is named twice in {spins}; keep one")
     return ClampedInputs.all_to(count, spins, start)
 
 
@@ -190,10 +191,10 @@ def _field_inputs(given: InputsConfig, spins: list[int], count: int) -> ClampedI
     refused = sorted(given.model_fields_set - {"mode", "spins", "strength"})
     for name in refused:
         if getattr(given, name) is not None:
-            raise ConfigError(f"network.inputs.{name}: does not go with mode = 'fields'; leave it out")
+            raise ConfigError(f"inputs.{name}: does not go with mode = 'fields'; leave it out")
     chosen = spins if given.spins else spins[:count]
     if len(chosen) != count or len(set(chosen)) != count:
         raise NetworkError(
-            f"network.inputs.spins: the task has {count} inputs, each needs an input spin of its own; got {chosen}"
+            f"inputs.spins: the task has {count} inputs, each needs an input spin of its own; got {chosen}"
         )
     return ClampedInputs.as_fields(chosen, given.strength)

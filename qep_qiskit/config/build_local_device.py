@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from qiskit.providers import BackendV2
 from qiskit.transpiler import Target
 
+from qep_qiskit.config.section import keys
 from qep_qiskit.core.errors import ConfigError, ResourceError
 from qep_qiskit.device.service import RemoteDevice
 from qep_qiskit.execution.device_snapshot import description_of, device_of_description
@@ -31,8 +32,9 @@ def resolved_config(config: Config) -> Config:
     Raises:
         QepError: The device cannot be had.
     """
-    config = _with_snapshot(config)
-    return config.model_copy(update={"network": config.network.cut_from(partial(_target, config))})
+    with keys(config, "network", "execution"):
+        config = _with_snapshot(config)
+        return config.model_copy(update={"network": config.network.cut_from(partial(_target, config))})
 
 
 def _with_snapshot(config: Config) -> Config:
@@ -142,8 +144,10 @@ def whole_device(config: Config, num_qubits: int) -> BackendV2:
     if section.snapshot is None:
         from qep_qiskit.execution import aer
 
-        return aer.fake_device(section.where.device, num_qubits)
-    device = device_of_description(section.snapshot)
+        with keys(config, "execution"):
+            return aer.fake_device(section.where.device, num_qubits)
+    with keys(config, "execution"):
+        device = device_of_description(section.snapshot)
     if device.num_qubits < num_qubits:
         raise ResourceError(
             f"execution.backend: {device.name} has {device.num_qubits} qubits, the network needs {num_qubits}"

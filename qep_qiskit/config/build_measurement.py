@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qep_qiskit.config.section import parsed_shots
+from qep_qiskit.config.section import keys, parsed_shots
 from qep_qiskit.core.errors import ConfigError, NoShotsWarning
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.warning_log import warn
@@ -36,15 +36,18 @@ def build_policy(config: Config) -> ShotSchedule:
     measurement, contrast = config.measurement, config.contrast
     adaptive = None
     if measurement.adaptive is not None:
-        adaptive = AdaptiveShots(**measurement.adaptive.model_dump())
+        with keys(measurement, "adaptive"):
+            adaptive = AdaptiveShots(**measurement.adaptive.model_dump())
     if contrast.kind == "fluctuations" and (contrast.beta == "auto" or measurement.allocation == "optimal"):
         key = "contrast.beta = 'auto'" if contrast.beta == "auto" else "measurement.allocation = 'optimal'"
         raise ConfigError(f"contrast.kind: 'fluctuations' have no nudges, which {key} would choose by; leave it out")
+    with keys(contrast, "pilot"):
+        pilot = PilotSettings(**contrast.pilot.model_dump())
     policy = ShotSchedule(
         auto_beta=contrast.beta == "auto",
         optimal_split=measurement.allocation == "optimal",
         adaptive=adaptive,
-        pilot=PilotSettings(**contrast.pilot.model_dump()),
+        pilot=pilot,
     )
     shots = parsed_shots(measurement.shots)
     if policy.active and shots is None:

@@ -35,14 +35,14 @@ def build_pauli(section: PauliConfig, task: Task, *, reads_spins: bool) -> Pauli
     count = task.train.num_inputs
     if count and all(term.input is None for term in section.terms):
         raise ConfigError(
-            f"network.terms: the task has {count} inputs and no term takes one, so that nothing of the data reaches "
+            f"terms: the task has {count} inputs and no term takes one, so that nothing of the data reaches "
             "the network; give a term input = 0"
         )
     return PauliNetwork(
         interactions=tuple(part for term in section.terms for part in _interactions(term, section.num_spins)),
         outputs=_outputs(section, task.train.num_targets if reads_spins else 0),
         num_inputs=count,
-        start=initialisation_of("network.weights", section.weights),
+        start=initialisation_of(section, "weights"),
         entangling=section.grouping == "commuting",
     )
 
@@ -53,7 +53,7 @@ def _outputs(section: PauliConfig, targets: int) -> tuple[int, ...]:
         return tuple(section.outputs)
     if targets > section.num_spins:
         raise NetworkError(
-            f"network: the task has {targets} targets, each needs an output spin; there are {section.num_spins} spins"
+            f"outputs: the task has {targets} targets, each needs an output spin; there are {section.num_spins} spins"
         )
     return tuple(range(section.num_spins - targets, section.num_spins))
 
@@ -64,7 +64,7 @@ def _interactions(term: PauliTermConfig, num_spins: int) -> Iterator[Interaction
         yield from _lettered(term, num_spins)
         return
     if term.along is not None and term.repeat is None:
-        raise ConfigError("network.terms.along: goes with repeat; leave it out")
+        raise ConfigError("terms.along: goes with repeat; leave it out")
     operator = _operator(term, num_spins)
     copies = [operator] if term.repeat is None else _copies(operator, _along(term, num_spins), term.repeat)
     if term.tied:
@@ -75,7 +75,7 @@ def _interactions(term: PauliTermConfig, num_spins: int) -> Iterator[Interaction
         yield Interaction(operator=sparse_pauli_op(total.items(), num_spins), weight=term.weight, input=term.input)
         return
     if term.repeat is None or term.weight is None:
-        raise ConfigError("network.terms.tied: false goes with a weight and repeat; leave it out")
+        raise ConfigError("terms.tied: false goes with a weight and repeat; leave it out")
     for copy in copies:
         spins = sorted({qubit for string in copy for qubit, _ in string.factors})
         name = f"{term.weight}[{','.join(map(str, spins))}]"
@@ -86,7 +86,7 @@ def _lettered(term: PauliTermConfig, num_spins: int) -> Iterator[Interaction]:
     """A weight of its own for X, Y and Z in the place of every ``?``."""
     if term.weight is None or term.repeat is not None:
         raise ConfigError(
-            f"network.terms.pauli: '{term.pauli}' stands for several words, each with a weight of its own; "
+            f"terms.pauli: '{term.pauli}' stands for several words, each with a weight of its own; "
             "give the term a weight and leave repeat out"
         )
     pieces = term.pauli.split("?")
@@ -103,7 +103,7 @@ def _along(term: PauliTermConfig, num_spins: int) -> list[int]:
     outside = [spin for spin in spins if not 0 <= spin < num_spins]
     if outside or len(set(spins)) < len(spins):
         wrong = f"spin {outside[0]} is out of range" if outside else "a spin comes twice"
-        raise NetworkError(f"network.terms.along: {wrong}; there are {num_spins} spins, 0 to {num_spins - 1}")
+        raise NetworkError(f"terms.along: {wrong}; there are {num_spins} spins, 0 to {num_spins - 1}")
     return spins
 
 
@@ -112,11 +112,11 @@ def _operator(term: PauliTermConfig, num_spins: int) -> Sum:
     try:
         terms = parse_operator(term.pauli)
     except NetworkError as error:
-        raise NetworkError(f"network.terms.pauli: {error}") from None
+        raise NetworkError(f"terms.pauli: {error}") from None
     highest = max((string.max_qubit for string in terms), default=-1)
     if highest >= num_spins:
         raise NetworkError(
-            f"network.terms.pauli: '{term.pauli}' acts on spin {highest}, out of range; "
+            f"terms.pauli: '{term.pauli}' acts on spin {highest}, out of range; "
             f"there are {num_spins} spins, 0 to {num_spins - 1}"
         )
     return {string: term.coefficient * value for string, value in terms.items()}
@@ -127,7 +127,7 @@ def _copies(operator: Sum, along: Sequence[int], repeat: str) -> list[Sum]:
     place_of = {spin: place for place, spin in enumerate(along)}
     places = [place_of.get(qubit) for string in operator for qubit, _ in string.factors]
     if None in places:
-        raise NetworkError(f"network.terms.along: the term acts on other spins than {list(along)}")
+        raise NetworkError(f"terms.along: the term acts on other spins than {list(along)}")
     highest = max((place for place in places if place is not None), default=0)
     found: dict[frozenset[tuple[PauliString, float]], Sum] = {}
     for shift in range(len(along) if repeat == "ring" else len(along) - highest):

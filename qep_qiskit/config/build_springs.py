@@ -39,11 +39,11 @@ def atom_count(section: SpringsConfig) -> int:
     for key in ("num_atoms", "shape", "layers", "edges"):
         given = getattr(section, key) is not None
         if key in wanted and not given:
-            raise ConfigError(f"network.{key}: this key is missing; graph = '{section.graph}' needs it")
+            raise ConfigError(f"{key}: this key is missing; graph = '{section.graph}' needs it")
         if given and key not in wanted:
-            raise ConfigError(f"network.{key}: does not go with graph = '{section.graph}'; leave it out")
+            raise ConfigError(f"{key}: does not go with graph = '{section.graph}'; leave it out")
     if section.periodic and section.graph != "lattice":
-        raise ConfigError(f"network.periodic: does not go with graph = '{section.graph}'; leave it out")
+        raise ConfigError(f"periodic: does not go with graph = '{section.graph}'; leave it out")
     if section.shape is not None:
         return section.shape[0] * section.shape[1]
     return sum(section.layers) if section.layers is not None else int(section.num_atoms or 0)
@@ -89,12 +89,12 @@ def build_springs(section: SpringsConfig, task: Task) -> SpringNetwork:
         rest_positions=rest_positions,
         clamped=tuple(clamped),
         inputs=_inputs(section, clamped, count),
-        springs=_positive("springs", initialisation_of("network.springs", section.springs)),
+        springs=_positive("springs", initialisation_of(section, "springs")),
         anchored=tuple(anchored),
-        anchors=_positive("anchors", initialisation_of("network.anchors", section.anchors)),
+        anchors=_positive("anchors", initialisation_of(section, "anchors")),
         rest_lengths=_rest_lengths(section, graph, rest_positions, clamped),
-        forces=None if section.forces is None else initialisation_of("network.forces", section.forces),
-        masses=_positive("masses", initialisation_of("network.masses", section.masses)),
+        forces=None if section.forces is None else initialisation_of(section, "forces"),
+        masses=_positive("masses", initialisation_of(section, "masses")),
         hbar=section.hbar,
     )
 
@@ -104,7 +104,7 @@ def _positive(key: str, start: WeightInitialisation) -> WeightInitialisation:
     values = list(start.values.values() if isinstance(start.values, Mapping) else start.values or ())
     for value in values if start.values is not None else [start.mean][: start.distribution == "constant"]:
         if not value > 0.0:
-            raise ConfigError(f"network.{key}: expected positive numbers, got {value:g}")
+            raise ConfigError(f"{key}: expected positive numbers, got {value:g}")
     return start
 
 
@@ -117,7 +117,7 @@ def _rest_positions(section: SpringsConfig, graph: Graph) -> NDArray[np.float64]
     elif given != "origin":
         if len(given) != graph.num_spins or any(len(point) != section.dims for point in given):
             raise ConfigError(
-                f"network.rest_positions: expected {graph.num_spins} points of {section.dims} numbers, one an atom"
+                f"rest_positions: expected {graph.num_spins} points of {section.dims} numbers, one an atom"
             )
         rest_positions[:] = given
     return rest_positions
@@ -132,7 +132,7 @@ def _clamped(section: SpringsConfig, num_atoms: int, count: int) -> list[int]:
     needed = -(-count // section.dims)
     if needed >= num_atoms:
         raise NetworkError(
-            f"network.clamped: {count} inputs hold {needed} atoms, and there are {num_atoms}; add atoms, one must move"
+            f"clamped: {count} inputs hold {needed} atoms, and there are {num_atoms}; add atoms, one must move"
         )
     return list(range(needed))
 
@@ -143,7 +143,7 @@ def _inputs(section: SpringsConfig, clamped: list[int], count: int) -> tuple[tup
         pairs = [[atom, axis] for atom in clamped for axis in range(section.dims)][:count]
     if len(pairs) != count:
         key, what = ("inputs", "pairs") if section.inputs is not None else ("clamped", "coordinates of clamped atoms")
-        raise NetworkError(f"network.{key}: the task has {count} inputs, got {len(pairs)} {what} for them")
+        raise NetworkError(f"{key}: the task has {count} inputs, got {len(pairs)} {what} for them")
     return tuple((atom, axis) for atom, axis in pairs)
 
 
@@ -153,7 +153,7 @@ def _outputs(section: SpringsConfig, moving: list[int], targets: int) -> tuple[i
         return tuple(section.outputs)
     count = max(1, -(-targets // section.dims))
     if count > len(moving):
-        raise NetworkError(f"network.outputs: the task has {targets} targets, and only {len(moving)} atoms move")
+        raise NetworkError(f"outputs: the task has {targets} targets, and only {len(moving)} atoms move")
     return tuple(moving[-count:])
 
 
@@ -173,10 +173,10 @@ def _rest_lengths(
         return None
     if not section.takes_rest_lengths:
         raise ConfigError(
-            "network.rest_lengths: springs with rest lengths have no Gaussian ground state; leave the section out, or "
+            "rest_lengths: springs with rest lengths have no Gaussian ground state; leave the section out, or "
             "use kind = 'elastic'"
         )
-    start = initialisation_of("network.rest_lengths", given)
+    start = initialisation_of(section, "rest_lengths")
     if not given.natural or given.distribution is not None or given.mean is not None or isinstance(given.values, list):
         return start
     edges = [edge for edge in graph.edges if not set(clamped).issuperset(edge)]

@@ -10,6 +10,7 @@ from pydantic import Field
 from qep_qiskit.config.build_springs import build_springs
 from qep_qiskit.config.network_section import NetworkSection
 from qep_qiskit.config.schema_grid import GridConfig
+from qep_qiskit.config.section import keys
 from qep_qiskit.config.weight_section import WeightBlockConfig
 from qep_qiskit.continuous.equilibrium import EquilibriumPreparation
 from qep_qiskit.continuous.oscillators import GaussianPreparation
@@ -122,7 +123,10 @@ class SpringsConfig(NetworkSection):
     def build(self, task: Task, seeds: Seeds, *, reads_spins: bool) -> Network:
         """Atoms and springs, on registers where there is a grid."""
         atoms = build_springs(self, task)
-        return atoms if self.grid is None else self.grid.build(atoms, task, seeds)
+        if self.grid is None:
+            return atoms
+        with keys(self, "grid"):
+            return self.grid.build(atoms, task, seeds)
 
 
 class OscillatorsConfig(SpringsConfig):
@@ -159,7 +163,7 @@ class ElasticConfig(SpringsConfig):
     def build(self, task: Task, seeds: Seeds, *, reads_spins: bool) -> Network:
         """In space only."""
         if self.grid is not None:
-            raise ConfigError("network.grid: goes with kind = 'oscillators'; leave it out")
+            raise ConfigError("grid: goes with kind = 'oscillators'; leave it out")
         return super().build(task, seeds, reads_spins=reads_spins)
 
     def at_rest(self, network: SpringNetwork, **options: Any) -> Preparation:

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from qep_qiskit.config.section import Section
-from qep_qiskit.core.errors import ConfigError, NetworkError
+from qep_qiskit.config.section import Section, keys
+from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.network import WeightInitialisation
 
 _KEYS_OF_DISTRIBUTION: dict[str, tuple[str, ...]] = {
@@ -71,20 +71,17 @@ class WeightBlockConfig(Section):
         return True
 
 
-def initialisation_of(key: str, section: WeightBlockConfig) -> WeightInitialisation:
-    """The start that a section describes.
+def initialisation_of(network: Section, name: str) -> WeightInitialisation:
+    """The start that a block of weights of a network has.
 
     Raises:
-        ConfigError: A key does not go with the distribution, or values are out of order; it names the `key`.
+        QepError: A key does not go with the distribution, or values are out of order.
     """
+    section: WeightBlockConfig = getattr(network, name)
     distribution = section.distribution or section.defaults.distribution
-    for name in ("mean", "std", "low", "high"):
-        if getattr(section, name) is not None and name not in _KEYS_OF_DISTRIBUTION[distribution]:
-            raise ConfigError(f"{key}.{name}: does not go with distribution = '{distribution}'; leave it out")
-    if section.truncate and distribution != "normal":
-        raise ConfigError(f"{key}.truncate: goes with distribution = 'normal', got '{distribution}'; leave it out")
-    given = {field.name: getattr(section, field.name) for field in fields(WeightInitialisation)}
-    try:
-        return WeightInitialisation(**{name: value for name, value in given.items() if value is not None})
-    except NetworkError as error:
-        raise ConfigError(f"{key}: {error}") from None
+    with keys(network, name):
+        for key in ("mean", "std", "low", "high"):
+            if getattr(section, key) is not None and key not in _KEYS_OF_DISTRIBUTION[distribution]:
+                raise ConfigError(f"{key}: does not go with distribution = '{distribution}'; leave it out")
+        given = {field.name: getattr(section, field.name) for field in fields(WeightInitialisation)}
+        return WeightInitialisation(**{key: value for key, value in given.items() if value is not None})

@@ -43,10 +43,10 @@ class CoordinateLayout:
 
     def __post_init__(self) -> None:
         if self.dims not in (1, 2, 3):
-            raise NetworkError(f"network.dims: expected 1, 2 or 3 dimensions, got {self.dims}")
+            raise NetworkError(f"dims: expected 1, 2 or 3 dimensions, got {self.dims}")
         if len(self.clamped) >= self.num_atoms:
             raise NetworkError(
-                f"network.clamped: expected an atom that moves; all {self.num_atoms} are clamped, or there is none"
+                f"clamped: expected an atom that moves; all {self.num_atoms} are clamped, or there is none"
             )
 
     @property

@@ -59,7 +59,7 @@ class EquilibriumPreparation:
 
     def __post_init__(self) -> None:
         if self.tolerance is not None and not self.tolerance > 0.0:
-            raise ConfigError(f"preparation.tolerance: expected a positive number, got {self.tolerance}")
+            raise ConfigError(f"tolerance: expected a positive number, got {self.tolerance}")
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
         """Points at rest of all samples and phases; asks for no measurements."""

@@ -150,7 +150,7 @@ def check_grid(grid: PositionGrid, spread: GaussianWidths) -> None:
     enough = f"network.grid.num_qubits = {better.num_qubits} and network.grid.box = {max(better.boxes):.3g}"
     others = "keep the state in by bounds on the weights or a smaller contrast.beta"
     if worst.min() < _SHORTEST_MARGIN:
-        raise NetworkError(f"network.grid: {trouble}: {numbers}; use {enough}, or {others}")
+        raise NetworkError(f"grid: {trouble}: {numbers}; use {enough}, or {others}")
     warn(
         CoarseGridWarning,
         f"network.grid: {trouble} for a state to be trusted; raise network.grid.num_qubits and adapt network.grid.box, "

@@ -49,10 +49,10 @@ class GridNetwork:
     def __post_init__(self) -> None:
         moving = len(self.atoms.coordinate_layout.moving_coordinates)
         if self.grid.num_coordinates != moving:
-            raise NetworkError(f"network.grid: {moving} coordinates move, the grid has {self.grid.num_coordinates}")
+            raise NetworkError(f"grid: {moving} coordinates move, the grid has {self.grid.num_coordinates}")
         if self.atoms.rest_lengths is not None:
             raise NetworkError(
-                "network.rest_lengths: a distance is no sum of few ZZ on a position grid; leave rest lengths out, or "
+                "rest_lengths: a distance is no sum of few ZZ on a position grid; leave rest lengths out, or "
                 "use network.kind = 'elastic'"
             )
 

@@ -30,7 +30,7 @@ class GaussianPreparation:
 
     def __post_init__(self) -> None:
         if not self.hbar > 0.0:
-            raise ConfigError(f"network.hbar: expected a positive number, got {self.hbar}")
+            raise ConfigError(f"hbar: expected a positive number, got {self.hbar}")
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
         """Ground states of all samples and phases; asks for no measurements."""
@@ -171,10 +171,10 @@ def _refuse(family: HamiltonianFamily, row: int) -> None:
     sample, phase = divmod(row, len(family.betas))
     beta = float(family.betas[phase])
     if beta == 0.0:
-        raise ConfigError("network: the springs do not hold all atoms; springs, anchors and masses must be positive")
+        raise ConfigError("the springs do not hold all atoms; springs, anchors and masses must be positive")
     lowest, highest = stable_betas(coordinates_of(family.groups), family.free[sample], family.nudge[sample])
     bound = lowest if beta < 0.0 else highest
     raise NudgeError(
-        f"contrast.beta: at beta = {beta:.4g} the nudge overcomes the springs, and there is no ground state; give a "
-        f"beta below {abs(bound):.4g} in size, or stiffer springs"
+        f"at beta = {beta:.4g} the nudge overcomes the springs, and there is no ground state; give a "
+        f"beta below {abs(bound):.4g} in size (contrast.beta), or stiffer springs"
     )

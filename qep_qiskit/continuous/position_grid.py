@@ -69,16 +69,15 @@ class PositionGrid:
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        whole_number("network.grid.num_qubits", self.num_qubits, error=NetworkError)
+        whole_number("num_qubits", self.num_qubits, error=NetworkError)
         if not _FEWEST_QUBITS <= self.num_qubits <= _MOST_QUBITS:
             raise NetworkError(
-                f"network.grid.num_qubits: expected {_FEWEST_QUBITS} to {_MOST_QUBITS} qubits a coordinate, "
-                f"got {self.num_qubits}"
+                f"num_qubits: expected {_FEWEST_QUBITS} to {_MOST_QUBITS} qubits a coordinate, got {self.num_qubits}"
             )
         if not all(0.0 < box < np.inf for box in self.boxes):
-            raise NetworkError(f"network.grid.box: expected a length above zero, got {min(self.boxes):g}")
+            raise NetworkError(f"box: expected a length above zero, got {min(self.boxes):g}")
         if len(self.boxes) != len(self.centres) or not self.boxes or not np.isfinite(self.centres).all():
-            raise NetworkError("network.grid: expected one box and one centre for every coordinate that moves")
+            raise NetworkError("grid: expected one box and one centre for every coordinate that moves")
 
     @classmethod
     def uniform(cls, num_qubits: int, box: float, num_coordinates: int, centre: float = 0.0) -> PositionGrid:
@@ -203,7 +202,7 @@ def _fewest_qubits(strays: NDArray, widths: NDArray, waves: NDArray, box: float 
     wanted = max(_FEWEST_QUBITS, math.ceil(math.log2(points)))
     if wanted > _MOST_QUBITS:
         raise NetworkError(
-            f"network.grid: the states need {wanted} qubits a coordinate, more than {_MOST_QUBITS}; use weaker "
+            f"grid: the states need {wanted} qubits a coordinate, more than {_MOST_QUBITS}; use weaker "
             "springs, smaller inputs or forces, a larger hbar, or preparation.kind = 'gaussian'"
         )
     return wanted

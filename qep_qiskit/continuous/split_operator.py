@@ -62,15 +62,15 @@ class SplitOperatorPreparation:
     start: Literal["equilibrium", "origin"] = "equilibrium"
 
     def __post_init__(self) -> None:
-        if not finite_number("preparation.total_time", self.total_time, error=ConfigError) > 0:
-            raise ConfigError(f"preparation.total_time: expected a positive number, got {self.total_time}")
-        whole_number("preparation.steps", self.steps, 1)
+        if not finite_number("total_time", self.total_time, error=ConfigError) > 0:
+            raise ConfigError(f"total_time: expected a positive number, got {self.total_time}")
+        whole_number("steps", self.steps, 1)
         if self.ramp not in RAMPS:
-            raise ConfigError(f"preparation.ramp: expected one of {', '.join(RAMPS)}, got '{self.ramp}'")
+            raise ConfigError(f"ramp: expected one of {', '.join(RAMPS)}, got '{self.ramp}'")
         if self.order not in (1, 2):
-            raise ConfigError(f"preparation.order: expected 1 or 2, got {self.order}")
+            raise ConfigError(f"order: expected 1 or 2, got {self.order}")
         if self.start not in ("equilibrium", "origin"):
-            raise ConfigError(f"preparation.start: expected 'equilibrium' or 'origin', got '{self.start}'")
+            raise ConfigError(f"start: expected 'equilibrium' or 'origin', got '{self.start}'")
 
     @property
     def time_step(self) -> float:

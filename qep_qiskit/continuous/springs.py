@@ -86,10 +86,10 @@ class SpringNetwork:
             else np.asarray(self.rest_positions, dtype=float)
         )
         if rest_positions.ndim != 2 or len(rest_positions) != self.num_atoms or not np.isfinite(rest_positions).all():
-            raise NetworkError(f"network.rest_positions: expected a point for each of {self.num_atoms} atoms")
+            raise NetworkError(f"rest_positions: expected a point for each of {self.num_atoms} atoms")
         object.__setattr__(self, "rest_positions", rest_positions)
         for key, atoms in (("outputs", self.outputs), ("clamped", self.clamped), ("anchored", self.anchored)):
-            self._check_atoms(f"network.{key}", atoms)
+            self._check_atoms(key, atoms)
         _ = self.coordinate_layout  # checks that an atom moves, and the dimensions
         self._check_clamped()
         self._check_positive()
@@ -111,16 +111,16 @@ class SpringNetwork:
         for key, atoms in (("outputs", self.outputs), ("anchored", self.anchored)):
             both = sorted(set(atoms) & set(self.clamped))
             if both:
-                raise NetworkError(f"network.{key}: atom {both[0]} is clamped and does not move; leave it out")
+                raise NetworkError(f"{key}: atom {both[0]} is clamped and does not move; leave it out")
         for number in (number for pair in self.inputs for number in pair):
-            whole_number("network.inputs", number, error=NetworkError)
+            whole_number("inputs", number, error=NetworkError)
         loose = [atom for atom, _ in self.inputs if atom not in self.clamped]
         if loose:
-            raise NetworkError(f"network.inputs: atom {loose[0]} is not clamped; name it in network.clamped")
+            raise NetworkError(f"inputs: atom {loose[0]} is not clamped; name it in clamped")
         if any(not 0 <= axis < self.dims for _, axis in self.inputs):
-            raise NetworkError(f"network.inputs: expected axes 0 to {self.dims - 1}, got {list(self.inputs)}")
+            raise NetworkError(f"inputs: expected axes 0 to {self.dims - 1}, got {list(self.inputs)}")
         if len(set(self.inputs)) != len(self.inputs):
-            raise NetworkError("network.inputs: two inputs displace one atom along the same axis; keep one")
+            raise NetworkError("inputs: two inputs displace one atom along the same axis; keep one")
 
     def _check_positive(self) -> None:
         for key, what, start in (
@@ -129,16 +129,14 @@ class SpringNetwork:
             ("masses", "masses", self.masses),
         ):
             if start.minimum is None or not start.minimum > 0.0:
-                raise NetworkError(
-                    f"network.{key}.minimum: {what} must stay positive, got {start.minimum}; give it > 0"
-                )
+                raise NetworkError(f"{key}.minimum: {what} must stay positive, got {start.minimum}; give it > 0")
         axes = self._read_axes
         for axis in axes:
-            whole_number("network.output_axes", axis, error=NetworkError)
+            whole_number("output_axes", axis, error=NetworkError)
         if not axes or len(set(axes)) != len(axes) or any(not 0 <= axis < self.dims for axis in axes):
-            raise NetworkError(f"network.output_axes: expected some of the axes 0 to {self.dims - 1}, got {list(axes)}")
+            raise NetworkError(f"output_axes: expected some of the axes 0 to {self.dims - 1}, got {list(axes)}")
         if not 0.0 < self.hbar < np.inf:
-            raise NetworkError(f"network.hbar: expected a positive number, got {self.hbar}")
+            raise NetworkError(f"hbar: expected a positive number, got {self.hbar}")
 
     def _check_drift(self) -> None:
         """Whether every atom hangs on an anchor or a clamped atom."""
@@ -146,8 +144,8 @@ class SpringNetwork:
         free = sorted(set(range(self.num_atoms)) - tied)
         if free:
             raise NetworkError(
-                f"network: atom {free[0]} is free to drift, no path of springs ties it to an anchor or a clamped atom; "
-                "anchor it, clamp an atom that it hangs on, or add a spring"
+                f"anchored: atom {free[0]} is free to drift, no path of springs ties it to an anchor or a clamped "
+                "atom; anchor it, clamp an atom that it hangs on, or add a spring"
             )
 
     @property
@@ -195,9 +193,7 @@ class SpringNetwork:
             ("m", "masses", [str(i) for i in moving], self.masses),
         ]
         return {
-            symbol: WeightBlock(
-                symbol=symbol, key=f"network.{key}", names=tuple(f"{symbol}[{name}]" for name in names), start=start
-            )
+            symbol: WeightBlock(symbol=symbol, key=key, names=tuple(f"{symbol}[{name}]" for name in names), start=start)
             for symbol, key, names, start in parts
             if start is not None
         }

@@ -26,7 +26,7 @@ def variance_of(atoms: SpringNetwork, weights: NDArray, inputs: NDArray) -> Gaus
     pairs = zip(energies.stiffness, energies.masses, strict=True)
     modes = [NormalModes.of(stiffness, masses, atoms.hbar) for stiffness, masses in pairs]
     if not all(found.is_stable for found in modes):
-        raise NetworkError("network.grid: the atoms have no ground state at the starting weights; tie them down")
+        raise NetworkError("grid: the atoms have no ground state at the starting weights; tie them down")
     means = np.stack(
         [modes[k].at_rest(force[None])[0] for k, force in zip(energies.which, energies.forces, strict=True)]
     )

@@ -268,7 +268,7 @@ def require_device(device: str) -> None:
     available = AerSimulator().available_devices()
     if device not in available:
         raise ConfigError(
-            f"execution.device: this qiskit-aer cannot simulate on '{device}', only on {', '.join(available)}; "
+            f"device: this qiskit-aer cannot simulate on '{device}', only on {', '.join(available)}; "
             "install qiskit-aer-gpu for a GPU"
         )
 
@@ -288,15 +288,15 @@ def fake_device(name: str, num_qubits: int) -> BackendV2:
         from qiskit_ibm_runtime import fake_provider
     except ImportError as error:
         raise ConfigError(
-            f"execution.backend: '{name}' needs qiskit-ibm-runtime; install with pip install 'qep_qiskit[ibm]'"
+            f"backend: '{name}' needs qiskit-ibm-runtime; install with pip install 'qep_qiskit[ibm]'"
         ) from error
     # By class and not through the provider, which reads all 68 snapshots in.
     named = ((getattr(found, "backend_name", None), found) for found in vars(fake_provider).values())
     devices = {found_name: found for found_name, found in named if isinstance(found_name, str)}
     if name not in devices:
         nearest = difflib.get_close_matches(name, devices, n=3, cutoff=0.0)
-        raise ConfigError(f"execution.backend: there is no '{name}'; the nearest names are {', '.join(nearest)}")
+        raise ConfigError(f"backend: there is no '{name}'; the nearest names are {', '.join(nearest)}")
     device: BackendV2 = devices[name]()
     if device.num_qubits < num_qubits:
-        raise ResourceError(f"execution.backend: {name} has {device.num_qubits} qubits, the network needs {num_qubits}")
+        raise ResourceError(f"backend: {name} has {device.num_qubits} qubits, the network needs {num_qubits}")
     return device

@@ -122,4 +122,4 @@ def device_of_description(text: str) -> DeviceSnapshot:
             rep_delay_range=None if limits is None else (limits[0], limits[1]),
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"execution.snapshot: the description of the device is damaged ({error})") from error
+        raise ConfigError(f"snapshot: the description of the device is damaged ({error})") from error

@@ -67,7 +67,7 @@ class GroupMeasurement:
     folding: int = 1
 
     def __post_init__(self) -> None:
-        check_shots("measurement.shots", self.shots)
+        check_shots("shots", self.shots)
 
     @property
     def paulis(self) -> CommutingGroup:

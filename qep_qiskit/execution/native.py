@@ -79,9 +79,7 @@ def native_qubits(target: Target, num_spins: int) -> tuple[int, ...]:
     neighbours = device.neighbours()
     patches = [patch for qubit in neighbours if (patch := _grown(device, neighbours, qubit, num_spins)) is not None]
     if not patches:
-        raise ResourceError(
-            f"network.num_spins: the device has no {num_spins} connected qubits that work; use fewer spins"
-        )
+        raise ResourceError(f"num_spins: the device has no {num_spins} connected qubits that work; use fewer spins")
     return min(patches, key=lambda patch: (device.error(patch), -len(device.among(patch))))
 
 
@@ -110,7 +108,7 @@ def native_couplings(target: Target, qubits: Sequence[int]) -> tuple[Edge, ...]:
     device = _map_of(target)
     missing = [qubit for qubit in qubits if qubit not in device.readout]
     if missing:
-        raise ResourceError(f"network.qubits: the device has no qubit {missing[0]} that works; name others")
+        raise ResourceError(f"qubits: the device has no qubit {missing[0]} that works; name others")
     place = {qubit: index for index, qubit in enumerate(qubits)}
     pairs = [(place[j], place[k]) for j, k in device.among(qubits)]
     return tuple(sorted((min(pair), max(pair)) for pair in pairs))

@@ -35,7 +35,7 @@ class SamplerOptions:
     randomizations: int = 128
 
     def __post_init__(self) -> None:
-        whole_number("execution.mitigation.randomizations", self.randomizations, 1)
+        whole_number("randomizations", self.randomizations, 1)
 
     @property
     def changes_gates(self) -> bool:

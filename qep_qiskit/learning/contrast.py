@@ -105,19 +105,16 @@ class Contrast:
 
     def __post_init__(self) -> None:
         if self.kind != _FLUCTUATIONS and self.kind not in STENCILS:
-            raise ConfigError(
-                f"contrast.kind: expected one of {', '.join((*STENCILS.kinds, _FLUCTUATIONS))}, got '{self.kind}'"
-            )
+            raise ConfigError(f"kind: expected one of {', '.join((*STENCILS.kinds, _FLUCTUATIONS))}, got '{self.kind}'")
         if self.beta == 0 or not np.isfinite(self.beta):
-            raise ConfigError(f"contrast.beta: expected a number other than zero, got {self.beta}")
+            raise ConfigError(f"beta: expected a number other than zero, got {self.beta}")
         if not _SMALLEST_BETA <= abs(self.beta) <= 1.0 / _SMALLEST_BETA:
             raise ConfigError(
-                f"contrast.beta: expected a magnitude from {_SMALLEST_BETA:g} to {1.0 / _SMALLEST_BETA:g}, got "
-                f"{self.beta:g}"
+                f"beta: expected a magnitude from {_SMALLEST_BETA:g} to {1.0 / _SMALLEST_BETA:g}, got {self.beta:g}"
             )
         if self.beta < 0 and not self.is_one_sided:
             raise ConfigError(
-                f"contrast.beta: {self.kind} uses both signs, so beta must be positive, got {self.beta}; "
+                f"beta: {self.kind} uses both signs, so beta must be positive, got {self.beta}; "
                 "a negative beta goes with kind = 'one_sided'"
             )
 

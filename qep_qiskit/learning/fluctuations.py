@@ -79,22 +79,20 @@ class FluctuationEstimator(GradientEstimator):
     def __post_init__(self) -> None:
         super(FluctuationEstimator, self).__post_init__()
         if not isinstance(self.preparation, ThermalPreparation):
-            raise ConfigError(
-                "contrast.kind: 'fluctuations' are those of Gibbs states; use preparation.kind = 'thermal'"
-            )
+            raise ConfigError("kind: 'fluctuations' are those of Gibbs states; use preparation.kind = 'thermal'")
         if self.shots is not None and not self.hamiltonian.is_classical:
             raise ConfigError(
-                "contrast.kind: the fluctuations of a quantum network are in no shots; use measurement.shots = "
+                "kind: the fluctuations of a quantum network are in no shots; use measurement.shots = "
                 "'exact', a contrast by nudging, or network.kind = 'classical_ising'"
             )
         if self.grouping == "per_weight":
-            raise ConfigError("measurement.grouping: 'fluctuations' read all weights from one batch; use 'shared'")
+            raise ConfigError("grouping: 'fluctuations' read all weights from one batch; use 'shared'")
         replicates = 1 if self.replication is None else self.replication.replicates
         for shots in per_group(self.shots, 1):
             if shots is not None and shots < _FEWEST_SHOTS * replicates:
                 each = "" if replicates == 1 else f" in each of {replicates} replicates"
                 raise ConfigError(
-                    f"measurement.shots: the covariances of 'fluctuations' take at least {_FEWEST_SHOTS} shots{each}, "
+                    f"shots: the covariances of 'fluctuations' take at least {_FEWEST_SHOTS} shots{each}, "
                     f"expected {_FEWEST_SHOTS * replicates} or more, got {shots}"
                 )
 

@@ -106,10 +106,10 @@ class GradientEstimator:
 
     def __post_init__(self) -> None:
         if (self.contrast.kind == "fluctuations") != self.reads_fluctuations:
-            raise ConfigError("contrast.kind: 'fluctuations' go with a FluctuationEstimator, and it with them")
+            raise ConfigError("kind: 'fluctuations' go with a FluctuationEstimator, and it with them")
         given = per_group(self.shots, 1)
         for shots in (*given, self.test_shots):
-            check_shots("measurement.shots", shots)
+            check_shots("shots", shots)
         if not is_split(self.shots):
             return
         if self.grouping == "per_weight":

@@ -55,10 +55,10 @@ class Replication:
 
     def __post_init__(self) -> None:
         if self.replicates < 2:
-            raise ConfigError(f"measurement.replicates: expected at least 2, got {self.replicates}")
+            raise ConfigError(f"replicates: expected at least 2, got {self.replicates}")
         if self.remove_signal_bias and self.replicates < _FEWEST_FOR_BIAS:
             raise ConfigError(
-                f"measurement.replicates: remove_signal_bias takes at least {_FEWEST_FOR_BIAS}, got {self.replicates}"
+                f"replicates: remove_signal_bias takes at least {_FEWEST_FOR_BIAS}, got {self.replicates}"
             )
 
     def share(self, shots: int) -> int:
@@ -68,9 +68,7 @@ class Replication:
             ConfigError: The shots do not divide.
         """
         if shots < self.replicates or shots % self.replicates:
-            raise ConfigError(
-                f"measurement.shots: expected a multiple of measurement.replicates = {self.replicates}, got {shots}"
-            )
+            raise ConfigError(f"shots: expected a multiple of replicates = {self.replicates}, got {shots}")
         return shots // self.replicates
 
     def rounded(self, shots: int) -> int:

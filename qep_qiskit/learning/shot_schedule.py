@@ -48,11 +48,11 @@ class PilotSettings:
     shots_factor: int = 10
 
     def __post_init__(self) -> None:
-        whole_number("contrast.pilot.every", self.every, 0)
-        whole_number("contrast.pilot.levels", self.levels, 2)
-        whole_number("contrast.pilot.shots_factor", self.shots_factor, 1)
+        whole_number("every", self.every, 0)
+        whole_number("levels", self.levels, 2)
+        whole_number("shots_factor", self.shots_factor, 1)
         if self.first_beta is not None and not self.first_beta > 0:
-            raise ConfigError(f"contrast.pilot.first_beta: expected a number above zero, got {self.first_beta}")
+            raise ConfigError(f"first_beta: expected a number above zero, got {self.first_beta}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +82,12 @@ class AdaptiveShots:
 
     def __post_init__(self) -> None:
         for name in ("window", "max_shots"):
-            whole_number(f"measurement.adaptive.{name}", getattr(self, name))
+            whole_number(name, getattr(self, name))
         for name, least in (("window", 1), ("growth", 1.0), ("max_shots", 0)):
             if not getattr(self, name) > least:
-                raise ConfigError(f"measurement.adaptive.{name}: expected more than {least}, got {getattr(self, name)}")
+                raise ConfigError(f"{name}: expected more than {least}, got {getattr(self, name)}")
         if not self.signal_to_noise >= 0.0:
-            raise ConfigError(f"measurement.adaptive.signal_to_noise: expected at least 0, got {self.signal_to_noise}")
+            raise ConfigError(f"signal_to_noise: expected at least 0, got {self.signal_to_noise}")
 
     def after(self, shots: int, tally: SignalTally) -> int:
         """Shots per batch of the next step."""
@@ -218,7 +218,7 @@ class ShotSchedule:
         shots = number(estimator.shots)
         if self.active and shots is None:
             raise ConfigError(
-                "measurement.shots: beta = 'auto', allocation = 'optimal' and adaptive shots weigh shot noise; "
+                "shots: beta = 'auto', allocation = 'optimal' and adaptive shots weigh shot noise; "
                 "expected a number of shots"
             )
         return StepShots(beta=estimator.contrast.beta, shots=shots)

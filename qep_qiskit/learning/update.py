@@ -100,7 +100,7 @@ class Adam:
 
 def _check_decay(name: str, value: float) -> None:
     if not 0 <= value < 1:
-        raise ConfigError(f"update.{name}: expected a number in [0, 1), got {value}")
+        raise ConfigError(f"{name}: expected a number in [0, 1), got {value}")
 
 
 _DECAYS: dict[str, Callable[[float, float], float]] = {
@@ -130,11 +130,11 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if not (self.learning_rate > 0 and np.isfinite(self.learning_rate)):
-            raise ConfigError(f"update.learning_rate: expected a positive number, got {self.learning_rate}")
+            raise ConfigError(f"learning_rate: expected a positive number, got {self.learning_rate}")
         if not 0 < self.final_fraction <= 1:
-            raise ConfigError(f"update.final_fraction: expected a number in (0, 1], got {self.final_fraction}")
+            raise ConfigError(f"final_fraction: expected a number in (0, 1], got {self.final_fraction}")
         if self.decay not in _DECAYS:
-            raise ConfigError(f"update.decay: expected one of {', '.join(_DECAYS)}, got '{self.decay}'")
+            raise ConfigError(f"decay: expected one of {', '.join(_DECAYS)}, got '{self.decay}'")
 
     def at(self, step: int, total_steps: int) -> float:
         """Rate of a step, counted from zero."""

@@ -44,7 +44,7 @@ class Extrapolation:
         ascending = all(low < high for low, high in pairwise(factors))
         if len(factors) < 2 or factors[0] != 1 or not ascending or any(factor % 2 == 0 for factor in factors):
             raise ConfigError(
-                "execution.mitigation.noise_factors: expected two or more odd numbers that ascend from 1, such as "
+                "noise_factors: expected two or more odd numbers that ascend from 1, such as "
                 f"[1, 3], got {list(factors)}"
             )
 

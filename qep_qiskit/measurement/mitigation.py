@@ -54,9 +54,9 @@ class ReadoutMitigation:
     calibrate_every: int = 5
 
     def __post_init__(self) -> None:
-        check_shots("execution.mitigation.calibration_shots", self.calibration_shots)
-        whole_number("execution.mitigation.randomizations", self.randomizations, 1)
-        whole_number("execution.mitigation.calibrate_every", self.calibrate_every, 1)
+        check_shots("calibration_shots", self.calibration_shots)
+        whole_number("randomizations", self.randomizations, 1)
+        whole_number("calibrate_every", self.calibrate_every, 1)
 
     def is_due(self, epoch: int) -> bool:
         """Whether an epoch (from 0) begins with a calibration of its own."""
@@ -129,7 +129,7 @@ def _asked(request: Request, mitigation: ReadoutMitigation, known: Calibrations)
     wide = [readout.group.name for readout in request.readouts if not readout.paulis.basis.is_local]
     if wide:
         raise ConfigError(
-            f"execution.mitigation.readout: the basis of group {wide[0]} has two-qubit gates, after which other qubits "
+            f"readout: the basis of group {wide[0]} has two-qubit gates, after which other qubits "
             "may be read than were calibrated; leave it out, or use network.grouping = 'qubit_wise'"
         )
     new = circuits.program.fingerprint not in known

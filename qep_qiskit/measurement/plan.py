@@ -145,9 +145,7 @@ def covering_plan(terms: Sequence[PauliString], wanted: NDArray, num_qubits: int
     """
     position = {terms[term]: int(term) for term in np.unique(wanted)}
     if any(letter == "P" for string in position for _, letter in string.factors):
-        raise ConfigError(
-            "measurement.grouping: 'cover' reads Pauli strings, and this network has others; use 'shared'"
-        )
+        raise ConfigError("grouping: 'cover' reads Pauli strings, and this network has others; use 'shared'")
     groups = covering_groups(position, num_qubits)
     found = [np.array([position[string] for string in group.terms]) for group in groups]
     ends = np.cumsum([len(own) for own in found]).tolist()

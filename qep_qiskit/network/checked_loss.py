@@ -68,21 +68,19 @@ class CheckedLoss:
                 found = np.asarray(function(_read_only(outputs), _read_only(targets)))
         except Exception as error:  # the user's function may raise anything
             reason = " ".join(f"{type(error).__name__}: {error}".split())
-            raise NetworkError(f"cost.loss: the {what} of '{self.name}' cannot be had: {reason}") from error
+            raise NetworkError(f"loss: the {what} of '{self.name}' cannot be had: {reason}") from error
         names = ("samples", "outputs", "outputs")[: len(shape)]
         if found.shape != shape:
             expected = f"({', '.join(names)}{',' if len(names) == 1 else ''})"
-            raise NetworkError(
-                f"cost.loss: {what} of '{self.name}': expected shape {expected} = {shape}, got {found.shape}"
-            )
+            raise NetworkError(f"loss: {what} of '{self.name}': expected shape {expected} = {shape}, got {found.shape}")
         if found.dtype.kind not in "fiu":
-            raise NetworkError(f"cost.loss: {what} of '{self.name}': expected real numbers, got {found.dtype}")
+            raise NetworkError(f"loss: {what} of '{self.name}': expected real numbers, got {found.dtype}")
         found = found.astype(np.float64)
         finite = np.isfinite(found.reshape(len(found), -1)).all(axis=1)
         if not finite.all():
             sample = int(np.argmin(finite))
             raise NetworkError(
-                f"cost.loss: {what} of '{self.name}' is not finite for sample {sample} (outputs "
+                f"loss: {what} of '{self.name}' is not finite for sample {sample} (outputs "
                 f"{_numbers(outputs[sample])}, targets {_numbers(targets[sample])}); a loss must be finite wherever "
                 "outputs can be"
             )
@@ -144,7 +142,7 @@ def check_derivatives(loss: CheckedLoss, targets: NDArray, reach: NDArray) -> No
     alone, together = loss.value(outputs[:1], aims[:1]), loss.value(outputs, aims)
     if not np.allclose(alone, together[:1], rtol=1e-9, atol=1e-12 * np.abs(values).max()):
         raise NetworkError(
-            f"cost.loss: the value of '{loss.name}' for one sample depends on the other samples of the batch; return "
+            f"loss: the value of '{loss.name}' for one sample depends on the other samples of the batch; return "
             "one loss for each sample, and take no mean over samples"
         )
     size = float(np.abs(values).max())
@@ -160,7 +158,7 @@ def _check_distributions(targets: NDArray) -> None:
     if wrong.any():
         sample = int(np.argmax(wrong))
         raise DataError(
-            "cost.loss: cross_entropy needs targets that are probabilities, none negative and with the sum one; sample "
+            "loss: cross_entropy needs targets that are probabilities, none negative and with the sum one; sample "
             f"{sample} has {_numbers(targets[sample])}. Give one target per class, or use loss = 'squared_error'"
         )
 
@@ -194,7 +192,7 @@ def _compare(loss: CheckedLoss, what: str, of: str, claimed: NDArray, found: NDA
         point = int(np.argmax(deviation))
         where = int(np.argmax(np.abs(claimed - found)[point]))
         raise NetworkError(
-            f"cost.loss: the {what} of '{loss.name}' is not the derivative of its {of}: "
+            f"loss: the {what} of '{loss.name}' is not the derivative of its {of}: "
             f"{claimed[point].flat[where]:.6g} where finite differences give {found[point].flat[where]:.6g}"
         )
 

@@ -247,7 +247,7 @@ class OperatorCost(Cost):
         """C = sum_o (O_o - y_o)^2 over the outputs O_o of a network: spins, or positions, whose squares are no ones."""
         outputs, squares = network.output_observables, network.output_squares
         if not outputs:
-            raise NetworkError("network.outputs: expected at least one output spin or atom")
+            raise NetworkError("outputs: expected at least one output spin or atom")
         terms = all_terms([*squares, *outputs])
         linear, constants = np.array([form.row(terms) for form in outputs]), np.array([o.constant for o in outputs])
         curved, constant = sum(form.row(terms) for form in squares), sum(form.constant for form in squares)
@@ -309,7 +309,7 @@ class LossOnExpectations(Cost):
             NetworkError: There is no output, or one is out of range.
         """
         if not outputs:
-            raise NetworkError("network.outputs: expected at least one output spin")
+            raise NetworkError("outputs: expected at least one output spin")
         terms = [PauliString.of("Z", spin) for spin in outputs]
         _check_terms(terms, num_qubits)
         observables = tuple(sparse_pauli_op([(string, 1.0)], num_qubits) for string in terms)
@@ -323,7 +323,7 @@ class LossOnExpectations(Cost):
             NetworkError: There is no output.
         """
         if not network.output_observables:
-            raise NetworkError("network.outputs: expected at least one output spin or atom")
+            raise NetworkError("outputs: expected at least one output spin or atom")
         return cls(network.output_observables, loss or SquaredError(), name)
 
     @cached_property

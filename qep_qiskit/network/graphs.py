@@ -54,26 +54,26 @@ class Graph:
 
 
 def _check_size(num_spins: int) -> None:
-    whole_number("network.num_spins", num_spins, error=NetworkError)
+    whole_number("num_spins", num_spins, error=NetworkError)
     if num_spins < 1:
-        raise NetworkError(f"network.num_spins: expected at least 1 spin, got {num_spins}")
+        raise NetworkError(f"num_spins: expected at least 1 spin, got {num_spins}")
 
 
 def _checked_edges(edges: Iterable[Sequence[int]], num_spins: int) -> tuple[Edge, ...]:
     seen: dict[Edge, None] = {}
     for edge in edges:
         if len(edge) != 2:
-            raise NetworkError(f"network.edges: expected pairs of spins, got {list(edge)}")
-        j, k = sorted(whole_number("network.edges", spin, error=NetworkError) for spin in edge)
+            raise NetworkError(f"edges: expected pairs of spins, got {list(edge)}")
+        j, k = sorted(whole_number("edges", spin, error=NetworkError) for spin in edge)
         if j < 0 or k >= num_spins:
             raise NetworkError(
-                f"network.edges: edge [{edge[0]}, {edge[1]}] names a spin out of range; "
+                f"edges: edge [{edge[0]}, {edge[1]}] names a spin out of range; "
                 f"there are {num_spins} spins, 0 to {num_spins - 1}"
             )
         if j == k:
-            raise NetworkError(f"network.edges: edge [{j}, {k}] joins a spin to itself; use a bias instead")
+            raise NetworkError(f"edges: edge [{j}, {k}] joins a spin to itself; use a bias instead")
         if (j, k) in seen:
-            raise NetworkError(f"network.edges: edge [{j}, {k}] is given twice; keep one")
+            raise NetworkError(f"edges: edge [{j}, {k}] is given twice; keep one")
         seen[j, k] = None
     return tuple(seen)
 
@@ -121,7 +121,7 @@ def ring(num_spins: int) -> Graph:
     """
     _check_size(num_spins)
     if num_spins < 3:
-        raise NetworkError(f"network.num_spins: a ring needs at least 3 spins, got {num_spins}")
+        raise NetworkError(f"num_spins: a ring needs at least 3 spins, got {num_spins}")
     edges = (*((k, k + 1) for k in range(num_spins - 1)), (0, num_spins - 1))
     return Graph(num_spins=num_spins, edges=edges, positions=_circle(num_spins))
 
@@ -140,10 +140,10 @@ def lattice(rows: int, columns: int, *, periodic: bool = False) -> Graph:
         NetworkError: A side shorter than 1, or a periodic side shorter than 3.
     """
     for side in (rows, columns):
-        whole_number("network.shape", side, error=NetworkError)
+        whole_number("shape", side, error=NetworkError)
     if rows < 1 or columns < 1 or (periodic and min(rows, columns) < 3):
         least = 3 if periodic else 1
-        raise NetworkError(f"network.shape: expected sides of at least {least}, got [{rows}, {columns}]")
+        raise NetworkError(f"shape: expected sides of at least {least}, got [{rows}, {columns}]")
     index = np.arange(rows * columns).reshape(rows, columns)
     pairs = [*zip(index[:, :-1].flat, index[:, 1:].flat, strict=True)]
     pairs += zip(index[:-1].flat, index[1:].flat, strict=True)
@@ -156,23 +156,23 @@ def lattice(rows: int, columns: int, *, periodic: bool = False) -> Graph:
     return Graph(num_spins=rows * columns, edges=edges, positions=positions)
 
 
-def layered(sizes: Sequence[int]) -> Graph:
+def layered(layers: Sequence[int]) -> Graph:
     """Layers of spins, each complete to the next: inputs, hidden layers, outputs.
 
     Raises:
         NetworkError: Fewer than two layers, or an empty layer.
     """
-    for size in sizes:
-        whole_number("network.layers", size, error=NetworkError)
-    if len(sizes) < 2 or min(sizes) < 1:
-        raise NetworkError(f"network.layers: expected at least two layers of one spin or more, got {list(sizes)}")
-    starts = np.concatenate([[0], np.cumsum(sizes)])
-    layers = tuple(tuple(range(int(a), int(b))) for a, b in itertools.pairwise(starts))
-    edges = tuple((j, k) for left, right in itertools.pairwise(layers) for j in left for k in right)
+    for size in layers:
+        whole_number("layers", size, error=NetworkError)
+    if len(layers) < 2 or min(layers) < 1:
+        raise NetworkError(f"layers: expected at least two layers of one spin or more, got {list(layers)}")
+    starts = np.concatenate([[0], np.cumsum(layers)])
+    spins = tuple(tuple(range(int(a), int(b))) for a, b in itertools.pairwise(starts))
+    edges = tuple((j, k) for left, right in itertools.pairwise(spins) for j in left for k in right)
     positions = np.concatenate(
-        [[(depth, (len(layer) - 1) / 2 - i) for i in range(len(layer))] for depth, layer in enumerate(layers)]
+        [[(depth, (len(layer) - 1) / 2 - i) for i in range(len(layer))] for depth, layer in enumerate(spins)]
     )
-    return Graph(num_spins=int(starts[-1]), edges=edges, positions=positions, layers=layers)
+    return Graph(num_spins=int(starts[-1]), edges=edges, positions=positions, layers=spins)
 
 
 def check_distance(distance: int) -> None:
@@ -181,9 +181,9 @@ def check_distance(distance: int) -> None:
     Raises:
         NetworkError: It is not an odd number of at least 3.
     """
-    whole_number("network.distance", distance, error=NetworkError)
+    whole_number("distance", distance, error=NetworkError)
     if distance < 3 or distance % 2 == 0:
-        raise NetworkError(f"network.distance: expected an odd number of at least 3, got {distance}")
+        raise NetworkError(f"distance: expected an odd number of at least 3, got {distance}")
 
 
 def heavy_hex(distance: int) -> Graph:

@@ -93,15 +93,15 @@ class IsingNetwork:
 
     def __post_init__(self) -> None:
         links = () if self.inputs is None else self.inputs.links
-        check_spins("network.outputs", self.outputs, self.num_qubits)
-        check_spins("network.inputs", sorted({k for _, k in links}), self.num_qubits)
+        check_spins("outputs", self.outputs, self.num_qubits)
+        check_spins("inputs", sorted({k for _, k in links}), self.num_qubits)
         if len(set(links)) != len(links):
-            raise NetworkError("network.inputs: an input is linked to the same spin twice; keep one link")
-        whole_number("network.inputs", self.num_inputs, 0, error=NetworkError)
+            raise NetworkError("inputs: an input is linked to the same spin twice; keep one link")
+        whole_number("inputs", self.num_inputs, 0, error=NetworkError)
         for a, _ in links:
-            whole_number("network.inputs", a, error=NetworkError)
+            whole_number("inputs", a, error=NetworkError)
         if links and not all(0 <= a < self.num_inputs for a, _ in links):
-            raise NetworkError(f"network.inputs: a link names an input out of range; there are {self.num_inputs}")
+            raise NetworkError(f"inputs: a link names an input out of range; there are {self.num_inputs}")
         _ = self.layout  # checks the starts
 
     @property
@@ -118,14 +118,14 @@ class IsingNetwork:
     def layout(self) -> WeightLayout:
         """Weights in the order J, h, b, W."""
         spins = range(self.num_qubits)
-        blocks = [_block("J", "network.couplings", [f"J[{j},{k}]" for j, k in self.graph.edges], self.couplings)]
+        blocks = [_block("J", "couplings", [f"J[{j},{k}]" for j, k in self.graph.edges], self.couplings)]
         if self.fields is not None:
-            blocks.append(_block("h", "network.fields", [f"h[{k}]" for k in spins], self.fields))
+            blocks.append(_block("h", "fields", [f"h[{k}]" for k in spins], self.fields))
         if self.biases is not None:
-            blocks.append(_block("b", "network.biases", [f"b[{k}]" for k in spins], self.biases))
+            blocks.append(_block("b", "biases", [f"b[{k}]" for k in spins], self.biases))
         if self.inputs is not None:
             names = [f"W[{a},{k}]" for a, k in self.inputs.links]
-            blocks.append(_block("W", "network.inputs", names, self.inputs.start))
+            blocks.append(_block("W", "inputs", names, self.inputs.start))
         return WeightLayout(tuple(blocks))
 
     @cached_property

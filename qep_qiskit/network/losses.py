@@ -83,7 +83,7 @@ class CrossEntropy:
 
     def __post_init__(self) -> None:
         if not self.gain > 0:
-            raise NetworkError(f"cost.gain: expected a positive number, got {self.gain}")
+            raise NetworkError(f"gain: expected a positive number, got {self.gain}")
 
     def _log_probabilities(self, outputs: NDArray) -> NDArray:
         shifted = self.gain * (outputs - outputs.max(axis=1, keepdims=True))

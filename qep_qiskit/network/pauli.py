@@ -135,33 +135,33 @@ class PauliNetwork:
 
     def __post_init__(self) -> None:
         if not self.interactions:
-            raise NetworkError("network.terms: expected at least one term")
+            raise NetworkError("terms: expected at least one term")
         sizes = {part.operator.num_qubits for part in self.interactions}
         if len(sizes) > 1:
-            raise NetworkError(f"network.terms: operators act on {min(sizes)} and on {max(sizes)} qubits; expected one")
-        check_spins("network.outputs", self.outputs, self.num_qubits)
+            raise NetworkError(f"terms: operators act on {min(sizes)} and on {max(sizes)} qubits; expected one")
+        check_spins("outputs", self.outputs, self.num_qubits)
         self._check_inputs()
         self._check_weights()
         _ = self.layout  # checks the start
 
     def _check_inputs(self) -> None:
-        whole_number("network.num_inputs", self.num_inputs, 0, error=NetworkError)
+        whole_number("num_inputs", self.num_inputs, 0, error=NetworkError)
         named = [part.input for part in self.interactions if part.input is not None]
         outside = [index for index in named if not 0 <= index < self.num_inputs]
         if outside:
             known = f"0 to {self.num_inputs - 1}" if self.num_inputs else "none"
             raise NetworkError(
-                f"network.terms: input {outside[0]} is out of range; there are {self.num_inputs} inputs, {known}"
+                f"terms: input {outside[0]} is out of range; there are {self.num_inputs} inputs, {known}"
             )
 
     def _check_weights(self) -> None:
         acting = {part.weight for part, terms in self._parts if any(string.factors for string, _ in terms)}
         if not self._names:
-            raise NetworkError("network.terms: expected at least one term with a weight; nothing here trains")
+            raise NetworkError("terms: expected at least one term with a weight; nothing here trains")
         idle = [name for name in self._names if name not in acting]
         if idle:
             raise NetworkError(
-                f"network.terms: weight '{idle[0]}' multiplies nothing but a constant, which changes no state; "
+                f"terms: weight '{idle[0]}' multiplies nothing but a constant, which changes no state; "
                 "give it a Pauli string, or leave it out"
             )
 
@@ -182,7 +182,7 @@ class PauliNetwork:
     @cached_property
     def layout(self) -> WeightLayout:
         """One block, ``w``."""
-        return WeightLayout((WeightBlock(symbol="w", key="network.weights", names=self._names, start=self.start),))
+        return WeightLayout((WeightBlock(symbol="w", key="weights", names=self._names, start=self.start),))
 
     @cached_property
     def groups(self) -> tuple[CommutingGroup, ...]:

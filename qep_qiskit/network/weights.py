@@ -58,15 +58,15 @@ class WeightInitialisation:
 
     def __post_init__(self) -> None:
         if self.distribution not in get_args(Distribution):
-            raise NetworkError(f"start of weights: expected constant, uniform or normal, got '{self.distribution}'")
+            raise NetworkError(f"distribution: expected constant, uniform or normal, got '{self.distribution}'")
         for name in ("mean", "std", "low", "high"):
-            finite_number(f"start of weights: {name}", getattr(self, name))
+            finite_number(name, getattr(self, name))
         if self.std < 0.0:
-            raise NetworkError(f"start of weights: std {self.std} is below zero")
+            raise NetworkError(f"std: expected at least 0, got {self.std}")
         if self.low > self.high:
-            raise NetworkError(f"start of weights: low {self.low} is above high {self.high}")
+            raise NetworkError(f"low: {self.low} is above high = {self.high}")
         if self.truncate and self.distribution != "normal":
-            raise NetworkError(f"start of weights: truncate goes with a normal distribution, got '{self.distribution}'")
+            raise NetworkError(f"truncate: goes with distribution = 'normal', got '{self.distribution}'")
 
     @property
     def lower(self) -> float:

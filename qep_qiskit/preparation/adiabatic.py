@@ -78,21 +78,21 @@ class AdiabaticPreparation:
 
     def __post_init__(self) -> None:
         if self.driver_std is not None and not 0 <= self.driver_std < 2:
-            raise ConfigError(f"preparation.driver_std: expected a number in [0, 2), got {self.driver_std}")
+            raise ConfigError(f"driver_std: expected a number in [0, 2), got {self.driver_std}")
         if self.level > 0 and self.driver_std == 0:
             raise ConfigError(
-                f"preparation.driver_std: level {self.level} needs driver fields that differ, because equal ones "
+                f"driver_std: level {self.level} needs driver fields that differ, because equal ones "
                 "make all excited states of the driver degenerate; expected a number above zero, got 0"
             )
-        if not abs(finite_number("preparation.driver_field", self.driver_field, error=ConfigError)) > 0:
-            raise ConfigError(f"preparation.driver_field: expected a number other than zero, got {self.driver_field}")
-        if not finite_number("preparation.total_time", self.total_time, error=ConfigError) > 0:
-            raise ConfigError(f"preparation.total_time: expected a positive number, got {self.total_time}")
-        whole_number("preparation.steps", self.steps, 1)
+        if not abs(finite_number("driver_field", self.driver_field, error=ConfigError)) > 0:
+            raise ConfigError(f"driver_field: expected a number other than zero, got {self.driver_field}")
+        if not finite_number("total_time", self.total_time, error=ConfigError) > 0:
+            raise ConfigError(f"total_time: expected a positive number, got {self.total_time}")
+        whole_number("steps", self.steps, 1)
         if self.ramp not in RAMPS:
-            raise ConfigError(f"preparation.ramp: expected one of {', '.join(RAMPS)}, got '{self.ramp}'")
+            raise ConfigError(f"ramp: expected one of {', '.join(RAMPS)}, got '{self.ramp}'")
         if self.order not in (1, 2):
-            raise ConfigError(f"preparation.order: expected 1 or 2, got {self.order}")
+            raise ConfigError(f"order: expected 1 or 2, got {self.order}")
 
     @property
     def time_step(self) -> float:

@@ -57,19 +57,19 @@ class AnnealingPreparation:
 
     def __post_init__(self) -> None:
         for name in ("sweeps", "restarts"):
-            whole_number(f"preparation.{name}", getattr(self, name), 1)
+            whole_number(name, getattr(self, name), 1)
         if not 0 <= self.reheat <= 1:
-            raise ConfigError(f"preparation.reheat: expected a number from 0 to 1, got {self.reheat}")
+            raise ConfigError(f"reheat: expected a number from 0 to 1, got {self.reheat}")
         for key, value in (("hot_temperature", self.hot_temperature), ("cold_temperature", self.cold_temperature)):
             if value is not None and value <= 0:
-                raise ConfigError(f"preparation.{key}: expected a number above zero, got {value}")
+                raise ConfigError(f"{key}: expected a number above zero, got {value}")
         if (
             self.hot_temperature is not None
             and self.cold_temperature is not None
             and self.cold_temperature > self.hot_temperature
         ):
             raise ConfigError(
-                f"preparation.cold_temperature: {self.cold_temperature} is above hot_temperature "
+                f"cold_temperature: {self.cold_temperature} is above hot_temperature "
                 f"{self.hot_temperature}; annealing goes down"
             )
 
@@ -80,7 +80,7 @@ class AnnealingPreparation:
             ConfigError: The Hamiltonian is not classical.
         """
         if not all(group.is_classical for group in family.paulis):
-            raise ConfigError("preparation.kind: 'annealing' is for classical spins, and network or cost hold X or Y")
+            raise ConfigError("annealing is for classical spins, and network or cost hold X or Y")
         spins = _Spins.of(tuple(family.paulis))
         rng = self.seeds.generator("annealing", *family.key.seed_words)
         pool = [self._free(spins, family, start, rng), *_remembered(start)]

@@ -53,7 +53,7 @@ class ExactPreparation:
 
     def __post_init__(self) -> None:
         if self.tolerance < 0:
-            raise ConfigError(f"preparation.tolerance: expected zero or more, got {self.tolerance}")
+            raise ConfigError(f"tolerance: expected zero or more, got {self.tolerance}")
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
         """Eigenstates of all samples and phases; asks for no measurements."""
@@ -172,7 +172,7 @@ class ExactPreparation:
         count = self.level + 2
         if count >= 1 << num_qubits:
             raise ConfigError(
-                f"preparation.level: Lanczos gives levels 0 to {(1 << num_qubits) - 3} of {num_qubits} spins, "
+                f"level: Lanczos gives levels 0 to {(1 << num_qubits) - 3} of {num_qubits} spins, "
                 f"got {self.level}; use solver = 'dense'"
             )
         return count

@@ -53,7 +53,7 @@ class HamiltonianFamily:
     finest: float | None = None
 
     def __post_init__(self) -> None:
-        check_finite(self.betas, lambda _: "contrast.beta: a nudge")
+        check_finite(self.betas, lambda _: "beta: a nudge")
         for name, coefficients in (("H", self.free), ("C", self.nudge)):
             check_finite(coefficients, lambda sample, term, name=name: f"{name}: {self._of(sample, term)}")
         with np.errstate(over="ignore"):
@@ -223,11 +223,10 @@ def check_level(level: int, num_qubits: int) -> None:
     Raises:
         ConfigError: The level is negative or beyond the spectrum.
     """
-    whole_number("preparation.level", level)
+    whole_number("level", level)
     if level < 0:
-        raise ConfigError(f"preparation.level: expected zero (the ground state) or more, got {level}")
+        raise ConfigError(f"level: expected zero (the ground state) or more, got {level}")
     if level >= 1 << num_qubits:
         raise ConfigError(
-            f"preparation.level: {level} is beyond the spectrum; {num_qubits} spins have levels 0 to "
-            f"{(1 << num_qubits) - 1}"
+            f"level: {level} is beyond the spectrum; {num_qubits} spins have levels 0 to {(1 << num_qubits) - 1}"
         )

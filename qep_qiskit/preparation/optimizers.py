@@ -83,19 +83,19 @@ def check_optimizer(name: str, options: Mapping[str, Any], *, simulated: bool) -
     if name == BFGS:
         if not simulated:
             raise ConfigError(
-                "preparation.optimizer: 'bfgs' needs exact gradients, which sampled energies do not give; use 'spsa', "
+                "optimizer: 'bfgs' needs exact gradients, which sampled energies do not give; use 'spsa', "
                 "'nft', 'cobyla' or another that needs none, or energies = 'simulated'"
             )
         if options:
             raise ConfigError(
-                f"preparation.options: 'bfgs' takes none, got {', '.join(options)}; it has preparation.tolerance and "
+                f"options: 'bfgs' takes none, got {', '.join(options)}; it has preparation.tolerance and "
                 "preparation.max_evaluations"
             )
         return
     nothing = partial(_build, fidelity=lambda one, other: np.ones(len(np.atleast_2d(one))))
     optimizer = nothing(name, options, simulated=simulated)
     if not simulated and optimizer.is_gradient_required:
-        raise ConfigError(f"preparation.optimizer: '{name}' needs gradients, which sampled energies do not give")
+        raise ConfigError(f"optimizer: '{name}' needs gradients, which sampled energies do not give")
     _try_out(name, options, simulated=simulated)
 
 
@@ -123,7 +123,7 @@ def _try_out(name: str, options: Mapping[str, Any], *, simulated: bool) -> None:
     except _Enough:
         return
     if not asked:
-        raise ConfigError(f"preparation.options: '{name}' asks for no energy at all with these; raise maxiter")
+        raise ConfigError(f"options: '{name}' asks for no energy at all with these; raise maxiter")
 
 
 def _build(
@@ -132,14 +132,14 @@ def _build(
     if name not in _classes():
         nearest = difflib.get_close_matches(name, optimizer_names(), n=3, cutoff=0.0)
         raise ConfigError(
-            f"preparation.optimizer: there is no '{name}'; the nearest names are {', '.join(nearest)} "
+            f"optimizer: there is no '{name}'; the nearest names are {', '.join(nearest)} "
             f"(all: {', '.join(optimizer_names())})"
         )
     kind = _classes()[name]
     known = [key for key in inspect.signature(kind.__init__).parameters if key not in _NOT_IN_A_FILE]
     unknown = [key for key in options if key not in known]
     if unknown:
-        raise ConfigError(f"preparation.options: '{name}' has no '{unknown[0]}'; it takes {', '.join(known)}")
+        raise ConfigError(f"options: '{name}' has no '{unknown[0]}'; it takes {', '.join(known)}")
     _check_values(name, kind, options)
     settings = {**_defaults(name, simulated=simulated), **options}
     if "fidelity" in inspect.signature(kind.__init__).parameters:
@@ -148,10 +148,10 @@ def _build(
         optimizer = kind(**settings)
     except MissingOptionalLibraryError as error:
         raise ConfigError(
-            f"preparation.optimizer: '{name}' needs a package that is not installed: {_in_one_line(error)}"
+            f"optimizer: '{name}' needs a package that is not installed: {_in_one_line(error)}"
         ) from error
     except (TypeError, ValueError, QiskitError) as error:
-        raise ConfigError(f"preparation.options: '{name}' does not take these ({_in_one_line(error)})") from error
+        raise ConfigError(f"options: '{name}' does not take these ({_in_one_line(error)})") from error
     if name == "l_bfgs_b":
         # The library hands on an option of printing that SciPy deprecates and drops from 1.18 on.
         optimizer._options.pop("iprint", None)
@@ -179,9 +179,9 @@ def _check_values(name: str, kind: type[Optimizer], options: Mapping[str, Any]) 
         default = inspect.signature(kind.__init__).parameters[key].default
         if isinstance(default, bool | int) and type(value) is not type(default):
             wanted = "true or false" if isinstance(default, bool) else "a whole number"
-            raise ConfigError(f"preparation.options.{key}: '{name}' expects {wanted} here, got {value!r}")
+            raise ConfigError(f"options.{key}: '{name}' expects {wanted} here, got {value!r}")
         if key in _COUNTS and not (type(value) is int and value > 0):
-            raise ConfigError(f"preparation.options.{key}: expected a whole number of at least 1, got {value!r}")
+            raise ConfigError(f"options.{key}: expected a whole number of at least 1, got {value!r}")
 
 
 def _in_one_line(error: Exception) -> str:
@@ -207,7 +207,7 @@ class _Objective:
         points = np.asarray(point, dtype=float).reshape(-1, self._size)
         if not np.isfinite(points).all():
             raise ConfigError(
-                f"preparation.optimizer: '{self._name}' asks for angles that are no numbers; give it "
+                f"optimizer '{self._name}' asks for angles that are no numbers; give it "
                 "smaller steps in preparation.options, or choose another"
             )
         self.asked += len(points)
@@ -279,7 +279,7 @@ def minimising_work(
             raise
         except Exception as error:  # other libraries raise what they like over their options
             raise ConfigError(
-                f"preparation.options: '{name}' fails with these ({type(error).__name__}: {_in_one_line(error)})"
+                f"optimizer '{name}' fails with these preparation.options ({type(error).__name__}: {_in_one_line(error)})"
             ) from error
         return np.asarray(result.x, dtype=float), objective.asked
 

@@ -45,7 +45,7 @@ class ThermalPreparation:
 
     def __post_init__(self) -> None:
         if not (self.temperature > 0 and np.isfinite(self.temperature)):
-            raise ConfigError(f"preparation.temperature: expected a number above zero, got {self.temperature}")
+            raise ConfigError(f"temperature: expected a number above zero, got {self.temperature}")
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
         """Gibbs states of all samples and phases; asks for no measurements.

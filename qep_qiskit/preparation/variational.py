@@ -99,11 +99,11 @@ class VariationalPreparation:
     def __post_init__(self) -> None:
         least = {"level": 0, "max_evaluations": 1, "restarts": 1, "residual_directions": 0}
         for name, bound in least.items():
-            whole_number(f"preparation.{name}", getattr(self, name), bound)
-        check_shots("preparation.shots", self.shots)
-        check_shots("preparation.residual_shots", self.residual_shots)
+            whole_number(name, getattr(self, name), bound)
+        check_shots("shots", self.shots)
+        check_shots("residual_shots", self.residual_shots)
         if self.tolerance is not None and not self.tolerance > 0:
-            raise ConfigError(f"preparation.tolerance: expected a number above zero, got {self.tolerance}")
+            raise ConfigError(f"tolerance: expected a number above zero, got {self.tolerance}")
         check_optimizer(self.optimizer, self.options, simulated=self.energies == "simulated")
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:

@@ -318,7 +318,7 @@ def test_descriptions():
     [
         (lambda: FiniteDifferences(delta=0.0, shots=1), "delta: expected a number above zero, got 0.0"),
         (lambda: FiniteDifferences(delta=np.inf, shots=1), "delta: expected a number above zero, got inf"),
-        (lambda: FiniteDifferences(delta=0.1, shots=0), "budget.shots: expected at least 1, got 0"),
+        (lambda: FiniteDifferences(delta=0.1, shots=0), "shots: expected at least 1, got 0"),
         (lambda: SPSA(perturbation=-1.0, perturbations=1, shots=1, seeds=SEEDS), "perturbation: expected a number"),
         (lambda: SPSA(perturbation=1.0, perturbations=0, shots=1, seeds=SEEDS), "perturbations: expected at least 1"),
     ],

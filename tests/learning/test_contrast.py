@@ -45,9 +45,9 @@ def test_phases_are_ordered_by_beta(kind, beta, betas):
     [
         (
             {"kind": "sided"},
-            r"contrast\.kind: expected one of one_sided, symmetric, four_point, fluctuations, got 'sided'",
+            r"kind: expected one of one_sided, symmetric, four_point, fluctuations, got 'sided'",
         ),
-        ({"beta": 0.0}, r"contrast\.beta: expected a number other than zero, got 0\.0"),
+        ({"beta": 0.0}, r"beta: expected a number other than zero, got 0\.0"),
         ({"beta": float("inf")}, r"contrast\.beta"),
         ({"beta": -0.1, "kind": "symmetric"}, "symmetric uses both signs"),
         ({"beta": -0.1, "kind": "four_point"}, "four_point uses both signs"),

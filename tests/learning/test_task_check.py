@@ -102,7 +102,7 @@ def test_arrays_that_do_not_fit_are_one_line(cost, inputs, targets, words):
 def test_a_loss_that_leaves_its_domain_on_the_way_ends_the_run():
     """Finite wherever it was looked at, but not at what is measured."""
     checked = CheckedLoss(qep.CustomLoss(lambda o, y: np.where(np.abs(o) < 0.999, o, np.nan).sum(axis=1)), "steep")
-    with pytest.raises(NetworkError, match=r"cost\.loss: value of 'steep' is not finite for sample 1"):
+    with pytest.raises(NetworkError, match=r"loss: value of 'steep' is not finite for sample 1"):
         checked.value(np.array([[0.5], [1.0]]), np.zeros((2, 1)))
 
 

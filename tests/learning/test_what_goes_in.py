@@ -102,7 +102,7 @@ def test_a_nudge_that_overflows_names_its_beta():
     ones = np.full((1, sum(group.num_terms for group in groups)), 10.0)
     with pytest.raises(NetworkError, match=r"H \+ beta C at beta = 1e\+308: the coefficient of Z0 Z1"):
         HamiltonianFamily(groups=groups, free=ones, nudge=ones, betas=np.array([1e308]), key=RequestKey("test", 0))
-    with pytest.raises(NetworkError, match=r"contrast\.beta: a nudge is nan"):
+    with pytest.raises(NetworkError, match=r"beta: a nudge is nan"):
         HamiltonianFamily(groups=groups, free=ones, nudge=ones, betas=np.array([np.nan]), key=RequestKey("test", 0))
 
 

@@ -120,7 +120,7 @@ def test_rest_lengths_are_refused(network):
     atoms = SpringNetwork(
         graph=from_edges(2, [(0, 1)]), outputs=(1,), anchored=(0,), rest_lengths=WeightInitialisation(mean=1.0)
     )
-    with pytest.raises(NetworkError, match=r"network.rest_lengths: a distance is no sum of few ZZ"):
+    with pytest.raises(NetworkError, match=r"rest_lengths: a distance is no sum of few ZZ"):
         GridNetwork(atoms=atoms, grid=PositionGrid.uniform(2, 4.0, 2))
 
 

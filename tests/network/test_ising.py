@@ -117,12 +117,12 @@ def test_unreached_outputs():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: IsingNetwork(graph=chain(2), outputs=(2,)), "network.outputs: spin 2 is out of range"),
-        (lambda: IsingNetwork(graph=chain(2), outputs=(-1,)), "network.outputs: spin -1 is out of range"),
-        (lambda: IsingNetwork(graph=chain(2), outputs=(1, 1)), "network.outputs: a spin is named twice"),
-        (lambda: inputs_to((0, 2)), "network.inputs: spin 2 is out of range"),
-        (lambda: inputs_to((1, 0)), "network.inputs: a link names an input out of range; there are 1"),
-        (lambda: inputs_to((0, 0), (0, 0)), "network.inputs: an input is linked to the same spin twice"),
+        (lambda: IsingNetwork(graph=chain(2), outputs=(2,)), "outputs: spin 2 is out of range"),
+        (lambda: IsingNetwork(graph=chain(2), outputs=(-1,)), "outputs: spin -1 is out of range"),
+        (lambda: IsingNetwork(graph=chain(2), outputs=(1, 1)), "outputs: a spin is named twice"),
+        (lambda: inputs_to((0, 2)), "inputs: spin 2 is out of range"),
+        (lambda: inputs_to((1, 0)), "inputs: a link names an input out of range; there are 1"),
+        (lambda: inputs_to((0, 0), (0, 0)), "inputs: an input is linked to the same spin twice"),
         (lambda: one_input().hamiltonian(np.zeros(6)), r"x: expected 1 clamped inputs, got shape \(\)"),
         (lambda: one_input().hamiltonian(np.zeros(6), [1, 2]), r"x: expected 1 clamped inputs, got shape \(2,\)"),
         (lambda: one_input().interaction("J[1,2]", [0]), r"no weight J\[1,2\]; there are J\[0,1\]"),

@@ -267,7 +267,7 @@ def test_outputs_that_no_word_joins_to_an_input():
         ((part("Z0", "a"), part("Z0", "b", num_qubits=2)), {}, "operators act on 2 and on 3 qubits"),
         ((part("Z0", "a", 0),), {}, "input 0 is out of range; there are 0 inputs, none"),
         ((part("Z0", "a", 2),), {"num_inputs": 2}, "input 2 is out of range; there are 2 inputs, 0 to 1"),
-        ((part("Z0", "a"),), {"outputs": (3,)}, "network.outputs: spin 3 is out of range"),
+        ((part("Z0", "a"),), {"outputs": (3,)}, "outputs: spin 3 is out of range"),
     ],
 )
 def test_bad_networks_are_refused_in_one_line(parts, options, words):
@@ -291,5 +291,5 @@ def test_unknown_weights_are_named():
             question()
     with pytest.raises(NetworkError, match="x: expected 2 clamped inputs"):
         network.hamiltonian(np.zeros(3))
-    with pytest.raises(NetworkError, match=r"network\.weights: no weight q; there are a"):
+    with pytest.raises(NetworkError, match=r"weights: no weight q; there are a"):
         _ = PauliNetwork.from_operators({"a": operator("Z0", 1)}, start=WeightInitialisation(values={"q": 1.0})).layout

@@ -52,7 +52,7 @@ def test_the_anchor_gets_four_qubits_an_atom():
     [
         ({"num_qubits": 1}, "expected 2 to 10 qubits a coordinate, got 1"),
         ({"num_qubits": 11}, "expected 2 to 10 qubits a coordinate, got 11"),
-        ({"boxes": (0.0, 1.0)}, "network.grid.box: expected a length above zero, got 0"),
+        ({"boxes": (0.0, 1.0)}, "box: expected a length above zero, got 0"),
         ({"centres": (0.0,)}, "one box and one centre for every coordinate"),
         ({"centres": (0.0, np.nan)}, "one box and one centre for every coordinate"),
     ],

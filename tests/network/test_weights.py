@@ -100,7 +100,7 @@ def test_starts_that_leave_their_bounds_are_refused(start, words):
     with pytest.raises(NetworkError, match=words) as caught:
         block(**start)
     assert "\n" not in str(caught.value)
-    assert str(caught.value).startswith("network.couplings")
+    assert str(caught.value).startswith("couplings")
 
 
 def test_bounds_of_weights_that_are_all_given_need_no_distribution():
@@ -113,9 +113,9 @@ def test_bounds_of_weights_that_are_all_given_need_no_distribution():
     [
         ({"mean": float("nan")}, "mean: expected a finite number"),
         ({"high": float("inf")}, "high: expected a finite number"),
-        ({"std": -0.1}, "std -0.1 is below zero"),
-        ({"low": 1.0, "high": 0.0}, "low 1.0 is above high 0.0"),
-        ({"truncate": True}, "truncate goes with a normal distribution"),
+        ({"std": -0.1}, "std: expected at least 0, got -0.1"),
+        ({"low": 1.0, "high": 0.0}, "low: 1.0 is above high = 0.0"),
+        ({"truncate": True}, "truncate: goes with distribution = 'normal'"),
         ({"distribution": "cauchy"}, "expected constant, uniform or normal"),
     ],
 )

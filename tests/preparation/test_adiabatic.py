@@ -202,12 +202,12 @@ def test_fine_steps_are_not():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"total_time": 0.0}, r"preparation\.total_time: expected a positive number, got 0\.0"),
-        ({"steps": 0}, r"preparation\.steps: expected at least 1, got 0"),
+        ({"total_time": 0.0}, r"total_time: expected a positive number, got 0\.0"),
+        ({"steps": 0}, r"steps: expected at least 1, got 0"),
         ({"driver_field": 0.0}, r"preparation\.driver_field"),
         ({"total_time": float("nan")}, r"preparation\.total_time"),
-        ({"ramp": "sine"}, r"preparation\.ramp: expected one of linear, cosine, smoothstep, got 'sine'"),
-        ({"order": 4}, r"preparation\.order: expected 1 or 2, got 4"),
+        ({"ramp": "sine"}, r"ramp: expected one of linear, cosine, smoothstep, got 'sine'"),
+        ({"order": 4}, r"order: expected 1 or 2, got 4"),
     ],
 )
 def test_settings_are_checked(change, words):

@@ -130,13 +130,13 @@ def test_heat_bath_samples_the_gibbs_distribution(rng):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"sweeps": 0}, "preparation.sweeps: expected at least 1, got 0"),
-        ({"restarts": -1}, "preparation.restarts: expected at least 1, got -1"),
-        ({"reheat": 1.5}, "preparation.reheat: expected a number from 0 to 1, got 1.5"),
-        ({"hot_temperature": -1.0}, "preparation.hot_temperature: expected a number above zero, got -1.0"),
+        ({"sweeps": 0}, "sweeps: expected at least 1, got 0"),
+        ({"restarts": -1}, "restarts: expected at least 1, got -1"),
+        ({"reheat": 1.5}, "reheat: expected a number from 0 to 1, got 1.5"),
+        ({"hot_temperature": -1.0}, "hot_temperature: expected a number above zero, got -1.0"),
         (
             {"hot_temperature": 1.0, "cold_temperature": 2.0},
-            "preparation.cold_temperature: 2.0 is above hot_temperature 1.0",
+            "cold_temperature: 2.0 is above hot_temperature 1.0",
         ),
     ],
 )
@@ -148,5 +148,5 @@ def test_bad_settings(options, message):
 def test_quantum_networks_are_refused(rng):
     network = IsingNetwork(graph=complete(3), outputs=(0,))
     family = HamiltonianFamily.of_free(network.groups, np.ones((1, 9)), KEY)
-    with pytest.raises(ConfigError, match="'annealing' is for classical spins"):
+    with pytest.raises(ConfigError, match="annealing is for classical spins"):
         prepared(AnnealingPreparation(seeds=Seeds(0)), family)

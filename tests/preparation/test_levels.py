@@ -92,9 +92,7 @@ def test_levels_beyond_the_spectrum_are_refused(level):
         VariationalPreparation(ansatz=HardwareEfficient(1), seeds=Seeds(0), level=level),
     ]
     for preparation in preparations:
-        with pytest.raises(
-            ConfigError, match=rf"preparation\.level: {level} is beyond the spectrum; 3 spins"
-        ) as caught:
+        with pytest.raises(ConfigError, match=rf"level: {level} is beyond the spectrum; 3 spins") as caught:
             prepare(preparation, family_of(case))
         assert "\n" not in str(caught.value)
 
@@ -102,7 +100,7 @@ def test_levels_beyond_the_spectrum_are_refused(level):
 def test_negative_levels_are_refused():
     case = case_of(chain(3), 0)
     for kind in (ExactPreparation, AdiabaticPreparation):
-        with pytest.raises(ConfigError, match=r"preparation\.level: expected .* got -1") as caught:
+        with pytest.raises(ConfigError, match=r"level: expected .* got -1") as caught:
             prepare(kind(level=-1), family_of(case))
         assert "\n" not in str(caught.value)
 
@@ -154,7 +152,7 @@ def test_the_ground_states_driver_is_uniform():
 
 
 def test_degenerate_drivers_are_refused():
-    with pytest.raises(ConfigError, match=r"preparation\.driver_std: level 1 needs driver fields that differ") as w:
+    with pytest.raises(ConfigError, match=r"driver_std: level 1 needs driver fields that differ") as w:
         AdiabaticPreparation(level=1, driver_std=0.0)
     assert "\n" not in str(w.value)
     AdiabaticPreparation(level=0, driver_std=0.0)

@@ -139,18 +139,18 @@ def test_states_that_do_not_fit_are_refused():
     grid = anchor_grid(4, 4.5)
     checked = OnGrid(preparation=SplitOperatorPreparation(driver=product(grid)), grid=grid)
     groups, free, _ = on_grid(grid, *anchor())
-    with pytest.raises(NetworkError, match=r"network.grid: the box of coordinate 0 is too small"):
+    with pytest.raises(NetworkError, match=r"grid: the box of coordinate 0 is too small"):
         run_measurements(checked.prepare(HamiltonianFamily.of_free(groups, free[None], KEY), WarmStart()), None)
 
 
 @pytest.mark.parametrize(
     ("settings", "match"),
     [
-        ({"steps": 0}, "preparation.steps: expected at least 1"),
-        ({"total_time": -1.0}, "preparation.total_time: expected a positive number"),
-        ({"order": 3}, "preparation.order: expected 1 or 2"),
-        ({"ramp": "sudden"}, "preparation.ramp: expected one of linear"),
-        ({"start": "somewhere"}, "preparation.start: expected 'equilibrium' or 'origin'"),
+        ({"steps": 0}, "steps: expected at least 1"),
+        ({"total_time": -1.0}, "total_time: expected a positive number"),
+        ({"order": 3}, "order: expected 1 or 2"),
+        ({"ramp": "sudden"}, "ramp: expected one of linear"),
+        ({"start": "somewhere"}, "start: expected 'equilibrium' or 'origin'"),
     ],
 )
 def test_settings_are_validated(settings, match):
@@ -159,5 +159,5 @@ def test_settings_are_validated(settings, match):
 
 
 def test_the_driver_is_validated():
-    with pytest.raises(ConfigError, match=r"preparation.driver_stiffness: expected 3 positive numbers"):
+    with pytest.raises(ConfigError, match=r"driver_stiffness: expected 3 positive numbers"):
         OscillatorProduct(grid=anchor_grid(), stiffness=(1.0, -1.0, 1.0), kinetic=(1.0,) * 3)

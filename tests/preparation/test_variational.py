@@ -306,12 +306,12 @@ def test_a_state_without_a_residual_is_not_converged():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"level": -1}, r"preparation\.level: expected at least 0, got -1"),
-        ({"max_evaluations": 0}, r"preparation\.max_evaluations: expected at least 1, got 0"),
-        ({"restarts": 0}, r"preparation\.restarts: expected at least 1, got 0"),
-        ({"residual_directions": -1}, r"preparation\.residual_directions: expected at least 0, got -1"),
-        ({"tolerance": 0.0}, r"preparation\.tolerance: expected a number above zero, got 0\.0"),
-        ({"tolerance": float("nan")}, r"preparation\.tolerance: expected a number above zero, got nan"),
+        ({"level": -1}, r"level: expected at least 0, got -1"),
+        ({"max_evaluations": 0}, r"max_evaluations: expected at least 1, got 0"),
+        ({"restarts": 0}, r"restarts: expected at least 1, got 0"),
+        ({"residual_directions": -1}, r"residual_directions: expected at least 0, got -1"),
+        ({"tolerance": 0.0}, r"tolerance: expected a number above zero, got 0\.0"),
+        ({"tolerance": float("nan")}, r"tolerance: expected a number above zero, got nan"),
         ({"energies": "sampled"}, "'bfgs' needs exact gradients"),
     ],
 )
