@@ -279,7 +279,8 @@ def minimising_work(
             raise
         except Exception as error:  # other libraries raise what they like over their options
             raise ConfigError(
-                f"optimizer '{name}' fails with these preparation.options ({type(error).__name__}: {_in_one_line(error)})"
+                f"optimizer '{name}' fails with these preparation.options "
+                f"({type(error).__name__}: {_in_one_line(error)})"
             ) from error
         return np.asarray(result.x, dtype=float), objective.asked
 

@@ -33,6 +33,6 @@ def test_an_argument_becomes_the_key_of_a_section(said, expected):
 
 
 def test_sections_nest_and_errors_keep_their_class():
-    with pytest.raises(NetworkError, match=r"^network\.biases\.low: no$"), keys(CONFIG, "network"):
-        with keys(CONFIG.network, "biases"):
-            raise NetworkError("low: no")
+    outer, inner = keys(CONFIG, "network"), keys(CONFIG.network, "biases")
+    with pytest.raises(NetworkError, match=r"^network\.biases\.low: no$"), outer, inner:
+        raise NetworkError("low: no")

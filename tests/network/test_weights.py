@@ -13,7 +13,7 @@ NAMES = ("J[0,1]", "J[1,2]", "J[2,3]")
 
 
 def block(**start):
-    return WeightBlock(symbol="J", key="network.couplings", names=NAMES, start=WeightInitialisation(**start))
+    return WeightBlock(symbol="J", key="couplings", names=NAMES, start=WeightInitialisation(**start))
 
 
 def test_constant_start():
@@ -136,9 +136,7 @@ def test_starts_that_make_no_sense_are_refused(start, words):
     ],
 )
 def test_weights_that_enter_are_finite_and_as_many_as_there_are(weights, words):
-    fields = WeightBlock(
-        symbol="h", key="network.fields", names=("h[0]",), start=WeightInitialisation(mean=1.0, minimum=0.1)
-    )
+    fields = WeightBlock(symbol="h", key="fields", names=("h[0]",), start=WeightInitialisation(mean=1.0, minimum=0.1))
     layout = WeightLayout((block(), fields))
     with pytest.raises(NetworkError, match=words):
         layout.checked(weights)
@@ -147,9 +145,7 @@ def test_weights_that_enter_are_finite_and_as_many_as_there_are(weights, words):
 
 
 def test_layout_is_block_after_block():
-    fields = WeightBlock(
-        symbol="h", key="network.fields", names=("h[0]",), start=WeightInitialisation(mean=1.0, minimum=0.1)
-    )
+    fields = WeightBlock(symbol="h", key="fields", names=("h[0]",), start=WeightInitialisation(mean=1.0, minimum=0.1))
     layout = WeightLayout((block(frozen=True), fields))
     assert (layout.names, layout.num_weights) == ((*NAMES, "h[0]"), 4)
     assert layout.trainable().tolist() == [False, False, False, True]
