@@ -67,8 +67,12 @@ class Mutation:
 
 MUTATIONS = [
     # learning
-    Mutation("contrast", "{-1: -0.5, 1: 0.5}", "{-1: -0.5, 1: 0.51}"),
-    Mutation("contrast", "2: -1.0 / 12.0}", "2: 1.0 / 12.0}"),
+    Mutation("contrast", "{-1: -0.5, 1: 0.5}", "{-1: -1.0, 0: 1.0}"),
+    Mutation(
+        "contrast",
+        "{-2: 1.0 / 12.0, -1: -8.0 / 12.0, 1: 8.0 / 12.0, 2: -1.0 / 12.0}",
+        "{-2: -1.0 / 8.0, -1: -1.0 / 4.0, 1: 1.0 / 4.0, 2: 1.0 / 8.0}",
+    ),
     Mutation("update", "** (step + 1))) +", "** (step + 2))) +"),
     Mutation("update", "np.clip(weights - ", "np.clip(weights + "),
     Mutation("signal noise", "cross = free_weight *", "cross = -free_weight *"),
