@@ -48,6 +48,11 @@ def hamiltonian_variational(groups: Sequence[CommutingGroup], depth: int) -> Lay
 
     Raises:
         AnsatzError: There are no groups, they differ in their number of qubits, or the depth is below 1.
+
+    Example:
+        >>> groups = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,)).groups
+        >>> qep.hamiltonian_variational(groups, depth=1).parameter_names
+        ('l0 Z0 Z1', 'l0 Z0', 'l0 Z1', 'l0 X0', 'l0 X1')
     """
     if not groups or len({group.num_qubits for group in groups}) != 1:
         raise AnsatzError("Hamiltonian-variational ansatz: expected groups on the same qubits, at least one")
@@ -85,6 +90,10 @@ def hardware_efficient(num_qubits: int, depth: int, entanglement: str = "reverse
 
     Raises:
         AnsatzError: No qubit, a negative depth, or an unknown entanglement.
+
+    Example:
+        >>> qep.hardware_efficient(1, depth=0).parameter_names
+        ('l0 ry 0', 'l0 rz 0')
     """
     if num_qubits < 1 or depth < 0:
         raise AnsatzError(

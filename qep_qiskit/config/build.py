@@ -55,6 +55,11 @@ class Experiment:
         policy: How nudge and shots are chosen while training.
         step_shots: What a run has chosen, where the estimator has it; None before.
         warnings: Given when it was built.
+
+    Example:
+        >>> experiment = qep.from_file("configs/xor.toml")
+        >>> experiment.network.num_qubits, experiment.task.name
+        (4, 'xor')
     """
 
     config: Config
@@ -119,6 +124,10 @@ def from_file(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
     Args:
         path: The configuration.
         overrides: ``key.path=value`` texts.
+
+    Example:
+        >>> qep.from_file("configs/xor.toml", ["measurement.shots=50"]).estimator.shots
+        50
     """
     return build(load_config(path, overrides))
 

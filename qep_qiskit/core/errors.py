@@ -13,15 +13,38 @@ Severity = Literal["note", "warning", "serious"]
 
 
 class QepError(ValueError):
-    """Base of every error this package raises on purpose; the message is one line."""
+    """Base of every error this package raises on purpose; the message is one line.
+
+    Example:
+        >>> isinstance(qep.ConfigError("a line"), qep.QepError)
+        True
+    """
 
 
 class AnsatzError(QepError):
-    """A variational circuit cannot be used: its file, its gates, its angles or the names of its parameters."""
+    """A variational circuit cannot be used: its file, its gates, its angles or the names of its parameters.
+
+    Example:
+        >>> try:
+        ...     qep.hardware_efficient(0, depth=1)
+        ... except qep.AnsatzError as error:
+        ...     print(error)
+        ...
+        hardware-efficient ansatz: expected qubits and a depth of 0 or more, got 0 qubits and 1
+    """
 
 
 class ConfigError(QepError):
-    """A configuration key is unknown, missing, or has a value that cannot be used."""
+    """A configuration key is unknown, missing, or has a value that cannot be used.
+
+    Example:
+        >>> try:
+        ...     qep.Contrast(beta=0.0)
+        ... except qep.ConfigError as error:
+        ...     print(error)
+        ...
+        contrast.beta: expected a number other than zero, got 0.0
+    """
 
 
 class DataError(QepError):
@@ -41,7 +64,16 @@ class LedgerError(QepError):
 
 
 class NetworkError(QepError):
-    """A network, cost or graph is not well defined (spin out of range, duplicate edge, ...)."""
+    """A network, cost or graph is not well defined (spin out of range, duplicate edge, ...).
+
+    Example:
+        >>> try:
+        ...     qep.OperatorCost.squared_error([3], num_qubits=2)
+        ... except qep.NetworkError as error:
+        ...     print(error)
+        ...
+        cost: 'Z3' acts on spin 3, out of range; there are 2 spins, 0 to 1
+    """
 
 
 class NudgeError(ConfigError):

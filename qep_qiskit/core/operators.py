@@ -43,6 +43,11 @@ class PauliString:
     Args:
         factors: (qubit, letter) pairs, sorted by qubit; letters X, Y or Z. Empty is the identity. Generators after a
             Fourier transform have the letter P, the Z that is read after it; their operators are no single words.
+
+    Example:
+        >>> word = qep.PauliString.parse("Z0 X2")
+        >>> str(word), word.max_qubit
+        ('Z0 X2', 2)
     """
 
     factors: tuple[tuple[int, str], ...]
@@ -177,6 +182,11 @@ class LocalBasis:
 
     Args:
         letters: One of Z, X, Y per qubit, qubit 0 first: the Pauli that V takes to Z on that qubit.
+
+    Example:
+        >>> group = qep.CommutingGroup(name="X", basis=qep.LocalBasis("XX"), masks=(0b01, 0b10))
+        >>> [str(word) for word in group.terms]
+        ['X0', 'X1']
     """
 
     letters: str
@@ -270,6 +280,11 @@ class CommutingGroup:
         basis: The change of basis V.
         masks: Bit mask of every generator in the rotated frame; distinct and non-zero.
         bounded: Whether spectra are those of the operators meant. Positions have no end but that of their grid.
+
+    Example:
+        >>> group = qep.CommutingGroup(name="Z", basis=qep.LocalBasis("ZZ"), masks=(0b01, 0b11))
+        >>> [str(word) for word in group.terms]
+        ['Z0', 'Z0 Z1']
     """
 
     name: str

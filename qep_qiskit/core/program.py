@@ -42,6 +42,11 @@ class Layer:
         source: Shape (generators,), index into p for every generator, or -1 for none.
         scale: Shape (generators,), factor on the parameter.
         offset: Shape (generators,), constant part of the angle in radians.
+
+    Example:
+        >>> layer = qep.Layer(group=0, source=np.arange(2), scale=np.full(2, 0.5), offset=np.zeros(2))
+        >>> layer.scale
+        array([0.5, 0.5])
     """
 
     group: int
@@ -108,6 +113,11 @@ class LayerProgram:
         initial: Shape (N, 2) complex, the amplitudes of qubit k in row k, normalised.
         layers: Rotations and CX gates, applied in order; neighbours in the same group are merged.
         parameter_names: One name per entry of p.
+
+    Example:
+        >>> program = qep.hardware_efficient(2, depth=1)
+        >>> program.num_qubits, program.num_parameters
+        (2, 8)
     """
 
     groups: tuple[CommutingGroup, ...]
@@ -279,6 +289,10 @@ def lower(program: LayerProgram) -> QuantumCircuit:
 
     Returns:
         A circuit on the program's qubits; rotations take twice the layer angle, as ``rz(2 theta)``.
+
+    Example:
+        >>> qep.lower(qep.hardware_efficient(2, depth=1)).count_ops()["cx"]
+        1
     """
     vector = ParameterVector("p", program.num_parameters)
 

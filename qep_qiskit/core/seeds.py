@@ -34,6 +34,10 @@ class Seeds:
 
     Raises:
         ConfigError: The root seed is negative.
+
+    Example:
+        >>> qep.Seeds(7).generator("order", 0).permutation(4)
+        array([0, 1, 3, 2])
     """
 
     root: int

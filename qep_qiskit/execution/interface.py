@@ -32,6 +32,10 @@ class RequestKey:
         stage: Stage within the step: 0 the free phase, 1 the nudged phases.
         attempt: Counts resubmissions of the same work.
         iteration: Counts the requests of an iterative preparation from 1; 0 where the states are read out.
+
+    Example:
+        >>> qep.RequestKey("train", step=3, stage=1).seed_words
+        ('sampling', 'train', 3, 1, 0, 0)
     """
 
     purpose: str
@@ -59,6 +63,11 @@ class GroupMeasurement:
 
     Raises:
         ConfigError: The shots are no whole number of at least 1, and not None.
+
+    Example:
+        >>> group = qep.CommutingGroup(name="Z", basis=qep.LocalBasis("ZZ"), masks=(1, 2))
+        >>> qep.GroupMeasurement(group=group, states=np.arange(3), shots=100).num_shots
+        300
     """
 
     group: Group
@@ -102,6 +111,13 @@ class Request:
         for_means: Whether means of generators are wanted. Readout mitigation leaves other requests alone.
         randomizations: Most random flips before the reading, or None to read as it is; bits come flipped back.
         calibration: A request of one readout that belongs to this one: on a device it goes into the same job.
+
+    Example:
+        >>> states = qep.CircuitStates(program=qep.hardware_efficient(2, depth=0), parameters=np.zeros((3, 4)))
+        >>> group = qep.CommutingGroup(name="Z", basis=qep.LocalBasis("ZZ"), masks=(1, 2))
+        >>> readout = qep.GroupMeasurement(group=group, states=np.arange(3), shots=100)
+        >>> qep.Request(key=qep.RequestKey("demo", 0), prepared=states, readouts=(readout,)).num_shots
+        300
     """
 
     key: RequestKey
@@ -145,6 +161,12 @@ class ShotData:
         outcomes: The outcomes.
         calibration: Those of the calibration that came with the request.
         discarded: The weight that truncation took from one of the states, where somebody looked; else NaN.
+
+    Example:
+        >>> outcomes = qep.Distribution(weights=np.array([[75, 25]]), shots=100)
+        >>> group = qep.CommutingGroup(name="Z", basis=qep.LocalBasis("Z"), masks=(1,))
+        >>> qep.ShotData(outcomes=(outcomes,)).moments(0, group).means
+        array([[0.5]])
     """
 
     outcomes: tuple[Outcomes, ...]
@@ -164,7 +186,14 @@ class ShotData:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class JobHandle:
-    """Receipt of a submission. Local executors work when asked to collect and carry the request along."""
+    """Receipt of a submission. Local executors work when asked to collect and carry the request along.
+
+    Example:
+        >>> states = qep.CircuitStates(program=qep.hardware_efficient(1, depth=0), parameters=np.zeros((1, 2)))
+        >>> request = qep.Request(key=qep.RequestKey("demo", 0), prepared=states, readouts=())
+        >>> qep.JobHandle(key=request.key, request=request).key.purpose
+        'demo'
+    """
 
     key: RequestKey
     request: Request

@@ -14,6 +14,16 @@ class StatevectorExecutor(VectorExecutor):
     """Evolves every state once by its commuting groups and measures it in all of them.
 
     Draws the same shots as `AerExecutor` from equal seeds.
+
+    Example:
+        >>> program = qep.hardware_efficient(1, depth=0)
+        >>> states = qep.CircuitStates(program=program, parameters=np.array([[np.pi / 3, 0.0]]))
+        >>> group = qep.CommutingGroup(name="Z", basis=qep.LocalBasis("Z"), masks=(1,))
+        >>> readout = qep.GroupMeasurement(group=group, states=np.array([0]), shots=None)
+        >>> request = qep.Request(key=qep.RequestKey("demo", 0), prepared=states, readouts=(readout,))
+        >>> executor = qep.StatevectorExecutor(qep.Seeds(0))
+        >>> executor.collect(executor.submit(request)).moments(0, group).means.round(6)
+        array([[0.5]])
     """
 
     def vectors(self, prepared: CircuitStates) -> NDArray[np.complex128]:

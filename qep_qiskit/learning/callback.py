@@ -21,6 +21,14 @@ class Callback:
 
     Raises:
         ConfigError: A method ``on_...`` of a class that derives from this one has a name that is never called.
+
+    Example:
+        >>> class Losses(qep.Callback):
+        ...     def on_epoch(self, trainer, record):
+        ...         print(record["epoch"], record["train_loss"])
+        ...
+        >>> Losses().on_epoch(None, {"epoch": 1, "train_loss": 0.5})
+        1 0.5
     """
 
     __slots__ = ()

@@ -37,6 +37,10 @@ class Stencil:
 
     Raises:
         ConfigError: The weights make no derivative.
+
+    Example:
+        >>> qep.Stencil(weights={0: -1.5, 1: 2.0, 2: -0.5}, order=2).is_one_sided
+        True
     """
 
     weights: Mapping[float, float]
@@ -98,6 +102,11 @@ class Contrast:
     Raises:
         ConfigError: beta is zero, not finite or of a size that no calculation bears, or is negative where the sign
             means nothing.
+
+    Example:
+        >>> contrast = qep.Contrast(kind="symmetric", beta=0.1)
+        >>> contrast.betas, contrast.stencil
+        (array([-0.1,  0.1]), array([-5.,  5.]))
     """
 
     kind: str = "symmetric"

@@ -68,6 +68,12 @@ def exact_gradient(
         level: Which eigenstate, 0 for the ground state.
         temperature: Of Gibbs states in the place of eigenstates, or None.
         reference: Who knows the exact states, where they are not those of qubits.
+
+    Example:
+        >>> network = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,))
+        >>> problem = qep.NudgedHamiltonian(network, qep.OperatorCost.squared_error([1], 2))
+        >>> qep.exact_gradient(problem, np.full(5, 0.5), np.zeros((1, 0)), np.ones((1, 1))).gradient.round(3)
+        array([-0.388,  0.153,  0.843, -0.112, -0.495])
     """
     free = hamiltonian.free_coefficients(weights, inputs)
     if reference is None:

@@ -91,6 +91,16 @@ class GradientEstimator:
     Raises:
         ConfigError: Shots are no whole number of at least 1, and not None; or shots per group do not fit the groups, or
             are given where each weight has its own.
+
+    Example:
+        >>> network = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,))
+        >>> problem = qep.NudgedHamiltonian(network, qep.OperatorCost.squared_error([1], 2))
+        >>> exact, contrast = qep.ExactPreparation(), qep.Contrast(beta=0.01)
+        >>> estimator = qep.GradientEstimator(hamiltonian=problem, preparation=exact, contrast=contrast, shots=None)
+        >>> work = estimator.estimate(np.full(5, 0.5), np.zeros((1, 0)), np.ones((1, 1)), qep.RequestKey("demo", 0))
+        >>> estimate, _ = qep.run_measurements(work, qep.VectorExecutor(qep.Seeds(0)))
+        >>> dict(zip(network.layout.names, estimate.gradient.round(3).tolist()))
+        {'J[0,1]': -0.389, 'h[0]': 0.153, 'h[1]': 0.843, 'b[0]': -0.112, 'b[1]': -0.495}
     """
 
     hamiltonian: NudgedHamiltonian

@@ -61,7 +61,14 @@ class Pilot:
 
 
 def first_beta(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, targets: NDArray) -> float:
-    """A small nudge to begin with, from the scales of H and C alone: a tenth of max|coefficient| / range(C)."""
+    """A small nudge to begin with, from the scales of H and C alone: a tenth of max|coefficient| / range(C).
+
+    Example:
+        >>> network = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,))
+        >>> problem = qep.NudgedHamiltonian(network, qep.OperatorCost.squared_error([1], 2))
+        >>> round(qep.first_beta(problem, np.full(5, 0.5), np.zeros((1, 0)), np.ones((1, 1))), 6)
+        0.0125
+    """
     return _FIRST_OF_SCALE * _scale(hamiltonian, weights, inputs, hamiltonian.nudge_in_units(targets))
 
 

@@ -40,6 +40,10 @@ class PilotSettings:
 
     Raises:
         ConfigError: A number is out of range.
+
+    Example:
+        >>> qep.PilotSettings(levels=4).shots_factor
+        10
     """
 
     every: int = 10
@@ -73,6 +77,10 @@ class AdaptiveShots:
 
     Raises:
         ConfigError: A number is out of range.
+
+    Example:
+        >>> qep.AdaptiveShots(max_shots=1000).growth
+        2.0
     """
 
     window: int = 10
@@ -139,6 +147,10 @@ class StepShots:
         shares: Shots of every group over that mean; None for an equal split.
         model: The error model of the last pilot, or None.
         piloted: Epoch of the last pilot, -1 before the first.
+
+    Example:
+        >>> qep.StepShots(beta=0.1, shots=200).piloted
+        -1
     """
 
     beta: float
@@ -192,6 +204,10 @@ class ShotSchedule:
         optimal_split: Whether they split the shots between groups.
         adaptive: How shots are raised, or None for fixed shots.
         pilot: When pilots are flown, and over which nudges.
+
+    Example:
+        >>> qep.ShotSchedule().active
+        False
     """
 
     auto_beta: bool = False

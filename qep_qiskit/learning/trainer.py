@@ -49,6 +49,10 @@ class TrainingSettings:
 
     Raises:
         ConfigError: A number is out of range.
+
+    Example:
+        >>> qep.TrainingSettings(epochs=10, batch_size=4).is_test_due(10)
+        True
     """
 
     epochs: int = 20
@@ -96,6 +100,21 @@ class Trainer:
 
     Raises:
         ConfigError: A callback is none, or samples do not fit the network.
+
+    Example:
+        >>> network = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,))
+        >>> problem = qep.NudgedHamiltonian(network, qep.OperatorCost.from_operator(SparsePauliOp("ZI")))
+        >>> exact, contrast = qep.ExactPreparation(), qep.Contrast(beta=0.01)
+        >>> trainer = qep.Trainer(
+        ...     estimator=qep.GradientEstimator(hamiltonian=problem, preparation=exact, contrast=contrast, shots=None),
+        ...     executor=qep.VectorExecutor(qep.Seeds(0)),
+        ...     update=qep.Update(),
+        ...     task=qep.no_data_task(),
+        ...     settings=qep.TrainingSettings(epochs=3, batch_size=1),
+        ...     seeds=qep.Seeds(0),
+        ... )
+        >>> trainer.run()
+        'finished'
     """
 
     estimator: GradientEstimator

@@ -33,7 +33,12 @@ class Optimizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GradientDescent:
-    """w <- w - lr * g."""
+    """w <- w - lr * g.
+
+    Example:
+        >>> qep.GradientDescent().direction(np.array([0.5, -1.0]), {}, step=0)
+        (array([ 0.5, -1. ]), {})
+    """
 
     def start(self, num_weights: int) -> OptimizerState:
         """Nothing to remember."""
@@ -50,6 +55,11 @@ class Momentum:
 
     Args:
         momentum: In [0, 1).
+
+    Example:
+        >>> momentum = qep.Momentum(momentum=0.5)
+        >>> momentum.direction(np.array([1.0]), {"velocity": np.array([2.0])}, step=1)[0]
+        array([2.])
     """
 
     momentum: float = 0.9
@@ -75,6 +85,11 @@ class Adam:
         beta1: Decay of the mean, in [0, 1).
         beta2: Decay of the squared mean, in [0, 1).
         epsilon: Added to the root of the squared mean, in units of the gradient.
+
+    Example:
+        >>> adam = qep.Adam()
+        >>> adam.direction(np.array([0.5, -1.0]), adam.start(2), step=0)[0].round(6)
+        array([ 1., -1.])
     """
 
     beta1: float = 0.9
@@ -122,6 +137,11 @@ class Schedule:
 
     Raises:
         ConfigError: The rate is not positive or the fraction is outside (0, 1].
+
+    Example:
+        >>> schedule = qep.Schedule(learning_rate=0.1, decay="linear", final_fraction=0.5)
+        >>> [round(schedule.at(step, total_steps=3), 3) for step in range(3)]
+        [0.1, 0.075, 0.05]
     """
 
     learning_rate: float = 0.05
@@ -151,6 +171,13 @@ class Update:
         optimizer: Direction of the step.
         schedule: Length of the step.
         normalize: Scale every gradient to length one first.
+
+    Example:
+        >>> update = qep.Update(optimizer=qep.GradientDescent(), schedule=qep.Schedule(learning_rate=0.1))
+        >>> trainable, bounds = np.array([True, False]), (np.full(2, -1.0), np.full(2, 1.0))
+        >>> step = {"step": 0, "total_steps": 1, "trainable": trainable, "bounds": bounds}
+        >>> update.apply(np.zeros(2), np.array([1.0, 1.0]), {}, **step)[0]
+        array([-0.1,  0. ])
     """
 
     optimizer: Optimizer = field(default_factory=Adam)

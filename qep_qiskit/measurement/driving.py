@@ -91,7 +91,16 @@ def run_measurements(work: Result, executor: Executor) -> tuple[Result, Usage]: 
 
 
 def run_measurements(work: Any, executor: Executor) -> tuple[Any, Usage]:
-    """Run measuring work to its end on an executor; returns its result and what it cost."""
+    """Run measuring work to its end on an executor; returns its result and what it cost.
+
+    Example:
+        >>> def asks_for_nothing():
+        ...     return 3
+        ...     yield
+        ...
+        >>> qep.run_measurements(asks_for_nothing(), qep.VectorExecutor(qep.Seeds(0)))
+        (3, Usage(shots=0, circuits=0))
+    """
     usage = Usage()
 
     def answer(request: Request) -> ShotData:

@@ -34,6 +34,10 @@ class Extrapolation:
 
     Raises:
         ConfigError: The factors are others.
+
+    Example:
+        >>> [round(value, 6) for value in qep.Extrapolation(factors=(1, 3)).coefficients]
+        [1.5, -0.5]
     """
 
     noise_factors: tuple[int, ...] = (1, 3)

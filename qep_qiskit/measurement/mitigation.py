@@ -46,6 +46,10 @@ class ReadoutMitigation:
 
     Raises:
         ConfigError: A number is not positive.
+
+    Example:
+        >>> qep.ReadoutMitigation(shots=1000).shots
+        1000
     """
 
     calibration_shots: int | None = 4096

@@ -133,6 +133,12 @@ class CostTerm:
 
     Raises:
         NetworkError: The coefficient is not finite, or the target is no whole number.
+
+    Example:
+        >>> term = qep.CostTerm(string=qep.PauliString.parse("Z0 Z1"), coefficient=-1.0)
+        >>> qep.OperatorCost.from_terms([term], num_qubits=2).operator()
+        SparsePauliOp(['ZZ'],
+                      coeffs=[-1.+0.j])
     """
 
     string: Term
@@ -155,6 +161,11 @@ class OperatorCost(Cost):
         num_qubits: Number of qubits; zero where words are functions of positions, whose network checks them.
         expand: Targets (samples, targets) to (coefficients (samples, words), constants (samples,)).
         num_targets: Number of targets where each is the value that an output should take; None where they are others.
+
+    Example:
+        >>> qep.OperatorCost.squared_error([0], num_qubits=1).operator(y=[0.5])
+        SparsePauliOp(['Z', 'I'],
+                      coeffs=[-1.  +0.j,  1.25+0.j])
     """
 
     has_signals: ClassVar[bool] = False
@@ -283,6 +294,12 @@ class LossOnExpectations(Cost):
 
     Raises:
         NetworkError: An operator is not Hermitian or not finite.
+
+    Example:
+        >>> cost = qep.LossOnExpectations.on_spins([1], num_qubits=2)
+        >>> cost.operator(y=[1.0], expectations=[0.25])
+        SparsePauliOp(['ZI'],
+                      coeffs=[-1.5+0.j])
     """
 
     has_signals: ClassVar[bool] = True

@@ -38,6 +38,10 @@ def parse_operator(text: str) -> dict[PauliString, float]:
 
     Raises:
         NetworkError: A part does not parse, or its factor is not real and finite; the message names the part.
+
+    Example:
+        >>> {str(word): value for word, value in qep.parse_operator("0.5 Z0 Z1 - X0").items()}
+        {'Z0 Z1': 0.5, 'X0': -1.0}
     """
     text = " ".join(text.split())
     total: dict[PauliString, float] = {}

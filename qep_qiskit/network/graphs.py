@@ -34,6 +34,11 @@ class Graph:
 
     Raises:
         NetworkError: No spin; an edge out of range, from a spin to itself, or given twice.
+
+    Example:
+        >>> graph = qep.chain(3)
+        >>> graph.num_spins, graph.edges
+        (3, ((0, 1), (1, 2)))
     """
 
     num_spins: int
@@ -107,7 +112,12 @@ def _spread(num_spins: int, edges: Iterable[Edge]) -> NDArray[np.float64]:
 
 
 def chain(num_spins: int) -> Graph:
-    """Open chain: edges (k, k+1)."""
+    """Open chain: edges (k, k+1).
+
+    Example:
+        >>> qep.chain(3).edges
+        ((0, 1), (1, 2))
+    """
     _check_size(num_spins)
     positions = np.stack([np.arange(num_spins, dtype=float), np.zeros(num_spins)], axis=1)
     return Graph(num_spins=num_spins, edges=tuple((k, k + 1) for k in range(num_spins - 1)), positions=positions)
@@ -118,6 +128,10 @@ def ring(num_spins: int) -> Graph:
 
     Raises:
         NetworkError: Fewer than three spins.
+
+    Example:
+        >>> qep.ring(4).edges
+        ((0, 1), (1, 2), (2, 3), (0, 3))
     """
     _check_size(num_spins)
     if num_spins < 3:
@@ -127,7 +141,12 @@ def ring(num_spins: int) -> Graph:
 
 
 def complete(num_spins: int) -> Graph:
-    """Every pair of spins."""
+    """Every pair of spins.
+
+    Example:
+        >>> qep.complete(3).edges
+        ((0, 1), (0, 2), (1, 2))
+    """
     _check_size(num_spins)
     edges = tuple((j, k) for j in range(num_spins) for k in range(j + 1, num_spins))
     return Graph(num_spins=num_spins, edges=edges, positions=_circle(num_spins))
@@ -138,6 +157,10 @@ def lattice(rows: int, columns: int, *, periodic: bool = False) -> Graph:
 
     Raises:
         NetworkError: A side shorter than 1, or a periodic side shorter than 3.
+
+    Example:
+        >>> qep.lattice(2, 2).edges
+        ((0, 1), (2, 3), (0, 2), (1, 3))
     """
     for side in (rows, columns):
         whole_number("shape", side, error=NetworkError)
@@ -161,6 +184,10 @@ def layered(layers: Sequence[int]) -> Graph:
 
     Raises:
         NetworkError: Fewer than two layers, or an empty layer.
+
+    Example:
+        >>> qep.layered([2, 1]).edges
+        ((0, 2), (1, 2))
     """
     for size in layers:
         whole_number("layers", size, error=NetworkError)
@@ -191,6 +218,10 @@ def heavy_hex(distance: int) -> Graph:
 
     Raises:
         NetworkError: The distance is not an odd number of at least 3.
+
+    Example:
+        >>> qep.heavy_hex(3).num_spins
+        19
     """
     check_distance(distance)
     graph = rx.generators.heavy_hex_graph(distance)
@@ -199,7 +230,12 @@ def heavy_hex(distance: int) -> Graph:
 
 
 def from_edges(num_spins: int, edges: Iterable[Sequence[int]]) -> Graph:
-    """Any graph, from an explicit edge list."""
+    """Any graph, from an explicit edge list.
+
+    Example:
+        >>> qep.from_edges(3, [(0, 2), (1, 2)]).num_spins
+        3
+    """
     _check_size(num_spins)
     checked = _checked_edges(edges, num_spins)
     return Graph(num_spins=num_spins, edges=checked, positions=_spread(num_spins, checked))

@@ -30,6 +30,11 @@ def commuting_groups(
     Returns:
         The groups, named by their letters (qubit 0 first), or by one letter where all are the same; those with a
         Clifford circuit by their number, as ``C0``.
+
+    Example:
+        >>> words = [qep.PauliString.parse(text) for text in ("Z0", "Z0 Z1", "X1")]
+        >>> [[str(word) for word in group.terms] for group in qep.commuting_groups(words, 2)]
+        [['Z0 Z1', 'Z0'], ['X1']]
     """
     distinct = sorted({string for string in terms if string.factors}, key=lambda string: (-len(string.factors), string))
     if not distinct:

@@ -25,6 +25,12 @@ class TermJacobian:
         term: Shape (entries,), term index of every entry.
         values: Shape (samples, entries).
         num_weights: Number of weights.
+
+    Example:
+        >>> network = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,))
+        >>> jacobian = network.jacobian(network.layout.initial(qep.Seeds(0)), np.zeros((1, 0)))
+        >>> jacobian.pull_back(np.array([[1.0, 2.0, 3.0, 4.0, 5.0]]))
+        array([[-1., -4., -5., -2., -3.]])
     """
 
     weight: NDArray[np.int64]

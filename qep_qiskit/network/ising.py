@@ -46,6 +46,10 @@ class ClampedInputs:
         count: Length of the input vector.
         links: (input, spin) pairs, one trainable weight ``W[a,k]`` each.
         start: Starting values and constraints of these weights.
+
+    Example:
+        >>> qep.ClampedInputs.all_to(1, range(2))
+        ClampedInputs(count=1, links=((0, 0), (0, 1)), start=WeightInitialisation(...))
     """
 
     count: int
@@ -82,6 +86,13 @@ class IsingNetwork:
 
     Raises:
         NetworkError: An output or input link names a spin out of range, or comes twice.
+
+    Example:
+        >>> network = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,), inputs=qep.ClampedInputs.all_to(1, [0]))
+        >>> network.layout.names
+        ('J[0,1]', 'h[0]', 'h[1]', 'b[0]', 'b[1]', 'W[0,0]')
+        >>> [group.name for group in network.groups]
+        ['Z', 'X']
     """
 
     graph: Graph

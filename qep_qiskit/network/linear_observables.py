@@ -43,6 +43,10 @@ class LinearObservable:
 
     Raises:
         NetworkError: A coefficient or the constant is not finite.
+
+    Example:
+        >>> qep.LinearObservable.of(SparsePauliOp(["IZ", "II"], [2.0, 0.5])).constant
+        0.5
     """
 
     terms: tuple[tuple[Term, float], ...] = ()

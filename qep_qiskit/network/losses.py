@@ -36,7 +36,14 @@ class Loss(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SquaredError:
-    """L = sum_o (<O_o> - y_o)^2."""
+    """L = sum_o (<O_o> - y_o)^2.
+
+    Example:
+        >>> qep.SquaredError().value(np.array([[0.5]]), np.array([[1.0]]))
+        array([0.25])
+        >>> qep.SquaredError().gradient(np.array([[0.5]]), np.array([[1.0]]))
+        array([[-1.]])
+    """
 
     def value(self, outputs: NDArray, targets: NDArray) -> NDArray:
         """Sum of squared deviations."""
@@ -77,6 +84,10 @@ class CrossEntropy:
 
     Raises:
         NetworkError: The gain is not positive.
+
+    Example:
+        >>> qep.CrossEntropy(gain=3.0).value(np.array([[0.0, 0.0]]), np.array([[1.0, 0.0]]))
+        array([0.69314718])
     """
 
     gain: float = 3.0
@@ -111,6 +122,11 @@ class CustomLoss:
     Args:
         function: (samples, outputs), (samples, targets) to (samples,); smooth.
         derivative: Error signals of the same arrays, shape (samples, outputs), or None.
+
+    Example:
+        >>> loss = qep.CustomLoss(lambda outputs, targets: ((outputs - targets) ** 4).sum(axis=1))
+        >>> loss.gradient(np.array([[0.5]]), np.array([[1.0]])).round(6)
+        array([[-0.5]])
     """
 
     function: Callable[[NDArray, NDArray], NDArray]

@@ -36,6 +36,12 @@ class NudgedHamiltonian:
 
     Raises:
         NetworkError: Cost and network differ in their number of qubits.
+
+    Example:
+        >>> network = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,))
+        >>> problem = qep.NudgedHamiltonian(network, qep.OperatorCost.squared_error([1], 2))
+        >>> problem.num_qubits, problem.num_terms
+        (2, 5)
     """
 
     network: Network

@@ -45,6 +45,11 @@ class Interaction:
 
     Raises:
         NetworkError: The operator is not Hermitian or not finite, or the input is no whole number.
+
+    Example:
+        >>> network = qep.PauliNetwork(interactions=(qep.Interaction(operator=SparsePauliOp("ZZ"), weight="J"),))
+        >>> network.layout.names
+        ('J',)
     """
 
     operator: OperatorLike
@@ -103,6 +108,11 @@ class PauliNetwork:
     Raises:
         NetworkError: Nothing trains, operators differ in size or are not Hermitian, a weight multiplies nothing but a
             constant, or an input or an output is out of range.
+
+    Example:
+        >>> network = qep.PauliNetwork.from_operators({"J": SparsePauliOp(["IZZ", "ZZI"])}, fixed=-SparsePauliOp("IXI"))
+        >>> [[str(word) for word in group.terms] for group in network.groups]
+        [['Z0 Z1', 'Z1 Z2'], ['X1']]
     """
 
     interactions: tuple[Interaction, ...]

@@ -43,6 +43,10 @@ class WeightInitialisation:
 
     Raises:
         NetworkError: A number is not finite or out of order, or ``truncate`` goes with another distribution.
+
+    Example:
+        >>> qep.WeightInitialisation(distribution="uniform", low=-0.5, high=0.5, minimum=-1.0).minimum
+        -1.0
     """
 
     distribution: Distribution = "constant"
@@ -115,6 +119,11 @@ class WeightBlock:
 
     Raises:
         NetworkError: A named or listed value does not fit the block, is not finite, or breaks a bound.
+
+    Example:
+        >>> layout = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,)).layout
+        >>> [block.symbol for block in layout.blocks]
+        ['J', 'h', 'b']
     """
 
     symbol: str
@@ -196,7 +205,15 @@ class WeightBlock:
 @short_repr
 @dataclass(frozen=True, slots=True)
 class WeightLayout:
-    """All weights of a network as one vector, block after block."""
+    """All weights of a network as one vector, block after block.
+
+    Example:
+        >>> layout = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,)).layout
+        >>> layout.names
+        ('J[0,1]', 'h[0]', 'h[1]', 'b[0]', 'b[1]')
+        >>> layout.initial(qep.Seeds(0)).shape
+        (5,)
+    """
 
     blocks: tuple[WeightBlock, ...]
 

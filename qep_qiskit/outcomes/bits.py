@@ -60,6 +60,11 @@ class Distribution(BitOutcomes):
     Args:
         weights: Shape (measured, 2^N): counts that sum to `shots`, or probabilities. Bit k = qubit k.
         shots: Shots of each, or None for probabilities.
+
+    Example:
+        >>> group = qep.CommutingGroup(name="Z", basis=qep.LocalBasis("Z"), masks=(1,))
+        >>> qep.Distribution(weights=np.array([[75, 25]]), shots=100).moments(group).means
+        array([[0.5]])
     """
 
     mark: ClassVar[str] = "shots"
@@ -127,6 +132,12 @@ class BitMemory(BitOutcomes):
             lowest bit of the last byte.
         num_qubits: Number of qubits.
         certain: Whether every other shot would read the same: then there is one, and it has no noise.
+
+    Example:
+        >>> group = qep.CommutingGroup(name="Z", basis=qep.LocalBasis("Z"), masks=(1,))
+        >>> bits = np.array([[[0], [0], [0], [1]]], dtype=np.uint8)  # one state, four shots, one byte
+        >>> qep.BitMemory(bits=bits, num_qubits=1).moments(group).means
+        array([[0.5]])
     """
 
     mark: ClassVar[str] = "num_qubits"

@@ -29,6 +29,11 @@ class GroupMoments:
         covariance: Shape (measured, generators, generators), of the means (already divided by the shots).
             NaN where one shot gives no estimate; zero where exact.
         shots: Shots per state, or None where exact.
+
+    Example:
+        >>> group = qep.CommutingGroup(name="Z", basis=qep.LocalBasis("Z"), masks=(1,))
+        >>> qep.Distribution(weights=np.array([[75, 25]]), shots=100).moments(group).covariance.round(6)
+        array([[[0.007576]]])
     """
 
     means: NDArray[np.float64]

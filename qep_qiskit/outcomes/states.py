@@ -126,6 +126,11 @@ class CircuitStates(ProgramStates):
     Args:
         program: The layer program, the same for the whole batch.
         parameters: Shape (states, parameters), one binding of the program per state.
+
+    Example:
+        >>> states = qep.CircuitStates(program=qep.hardware_efficient(2, depth=0), parameters=np.zeros((3, 4)))
+        >>> states.num_states
+        3
     """
 
     program: LayerProgram
@@ -247,6 +252,10 @@ class VectorStates(KnownStates):
         vectors: Shape (states, 2^N), normalised, index bit k = qubit k.
         energies: Shape (states,).
         gaps: Shape (states,), distance to the nearest other level.
+
+    Example:
+        >>> qep.VectorStates(vectors=np.eye(4)[:2], energies=np.zeros(2), gaps=np.ones(2)).num_qubits
+        2
     """
 
     vectors: NDArray

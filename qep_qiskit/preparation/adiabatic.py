@@ -66,6 +66,11 @@ class AdiabaticPreparation:
 
     Raises:
         ConfigError: A number is out of range, or a name is unknown.
+
+    Example:
+        >>> ramp = qep.AdiabaticPreparation(total_time=4.0, steps=10)
+        >>> ramp.program(qep.IsingNetwork(graph=qep.chain(2), outputs=(1,)).groups).num_parameters
+        5
     """
 
     total_time: float = 6.0

@@ -63,6 +63,11 @@ class HamiltonianVariational:
 
     Args:
         depth: Number of layers.
+
+    Example:
+        >>> groups = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,)).groups
+        >>> qep.HamiltonianVariational(depth=2).program(groups).num_parameters
+        10
     """
 
     depth: int
@@ -105,6 +110,11 @@ class HardwareEfficient:
     Args:
         depth: Number of entangling layers.
         entanglement: As in Qiskit: ``"reverse_linear"``, ``"linear"``, ``"circular"``, ``"full"`` or ``"pairwise"``.
+
+    Example:
+        >>> groups = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,)).groups
+        >>> qep.HardwareEfficient(depth=1).program(groups).num_parameters
+        8
     """
 
     depth: int
@@ -128,6 +138,10 @@ class FixedAnsatz:
 
     Args:
         given: The program.
+
+    Example:
+        >>> qep.FixedAnsatz(qep.hardware_efficient(2, depth=1)).given.num_parameters
+        8
     """
 
     given: LayerProgram

@@ -45,6 +45,13 @@ class ExactPreparation:
 
     Raises:
         ConfigError: The level or the tolerance is negative.
+
+    Example:
+        >>> network = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,))
+        >>> free = np.array([[-1.0, 0.0, 0.0, -0.5, -0.5]])  # of Z0 Z1, Z0, Z1, X0, X1
+        >>> family = qep.HamiltonianFamily.of_free(network.groups, free, qep.RequestKey("demo", 0))
+        >>> qep.ExactPreparation().prepare(family, qep.WarmStart()).report.energies.round(6)
+        array([[-1.414214]])
     """
 
     level: int = 0

@@ -43,6 +43,14 @@ class HamiltonianFamily:
 
     Raises:
         NetworkError: A coefficient of H or C, or of H + beta C at one of the nudges, is not finite.
+
+    Example:
+        >>> groups = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,)).groups
+        >>> free, nudge, betas = np.ones((1, 5)), np.ones((1, 5)), np.array([-0.1, 0.1])
+        >>> key = qep.RequestKey("demo", 0)
+        >>> family = qep.HamiltonianFamily(groups=groups, free=free, nudge=nudge, betas=betas, key=key)
+        >>> family.coefficients().shape
+        (1, 2, 5)
     """
 
     groups: Sequence[Group]
@@ -110,6 +118,10 @@ class WarmStart:
         free: The free states of the same batch, one row per sample, where they are prepared already.
         memory: What the preparation remembered of these samples from an earlier time (`PreparationResult.memory`);
             rows of samples it has not met hold NaN. Empty where nothing is remembered.
+
+    Example:
+        >>> qep.WarmStart().memory
+        {}
     """
 
     free: PreparedStates | None = None
@@ -138,6 +150,11 @@ class ConvergenceReport:
             only jump; and Gibbs states follow every nudge smoothly. Then nothing is said of gaps and jumps.
         lowest: Whether every state is prepared as the lowest of its own Hamiltonian, nudged ones whatever the free one
             is, well or not. Then a contrast across a crossing is still the gradient of a contrastive function.
+
+    Example:
+        >>> family = qep.HamiltonianFamily.of_free((), np.ones((1, 0)), qep.RequestKey("demo", 0))
+        >>> qep.ConvergenceReport.silent(family).energies
+        array([[nan]])
     """
 
     energies: NDArray[np.float64]
@@ -187,6 +204,12 @@ class PreparationResult:
         memory: Arrays with samples on the first axis, to be handed back as `WarmStart.memory` when the same samples
             come again with nearby weights. Empty where there is nothing worth remembering.
         report: Energies, gaps, convergence.
+
+    Example:
+        >>> family = qep.HamiltonianFamily.of_free((), np.ones((1, 0)), qep.RequestKey("demo", 0))
+        >>> states = qep.VectorStates(vectors=np.array([[1.0, 0.0]]), energies=np.zeros(1), gaps=np.ones(1))
+        >>> qep.PreparationResult(states=states, report=qep.ConvergenceReport.silent(family)).states.num_states
+        1
     """
 
     states: PreparedStates

@@ -80,6 +80,11 @@ class VariationalPreparation:
 
     Raises:
         ConfigError: A number is out of range, or the optimiser cannot be had.
+
+    Example:
+        >>> vqe = qep.VariationalPreparation(ansatz=qep.HamiltonianVariational(2), seeds=qep.Seeds(0))
+        >>> vqe.energies, vqe.optimizer
+        ('simulated', 'bfgs')
     """
 
     ansatz: Ansatz

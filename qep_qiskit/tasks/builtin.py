@@ -98,6 +98,11 @@ def xor_task(**options: Unpack[TaskOptions]) -> Task:
 
     Raises:
         ConfigError: An option is out of range.
+
+    Example:
+        >>> task = qep.xor_task()
+        >>> task.train.inputs.shape, task.train.targets.ravel()
+        ((4, 2), array([ 0.8, -0.8, -0.8,  0.8]))
     """
     options.setdefault("scaling", "none")
     return task_from_table("xor", xor(), classes=_SPIN_CLASSES, **options)
@@ -115,6 +120,10 @@ def parity_task(num_bits: int, **options: Unpack[TaskOptions]) -> Task:
 
     Raises:
         ConfigError: An option or the number of spins is out of range.
+
+    Example:
+        >>> qep.parity_task(3).train.num_samples
+        8
     """
     options.setdefault("scaling", "none")
     return task_from_table("parity", parity(num_bits), classes=_SPIN_CLASSES, **options)
@@ -171,6 +180,10 @@ def no_data_task(targets: Sequence[float] = ()) -> Task:
 
     Args:
         targets: Target numbers of that sample, for a loss on expectations.
+
+    Example:
+        >>> qep.no_data_task().train.num_inputs
+        0
     """
     nothing = np.empty((1, 0))
     wanted = np.array(targets, dtype=float).reshape(1, -1)

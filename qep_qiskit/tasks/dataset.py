@@ -30,6 +30,10 @@ class Dataset:
     Raises:
         DataError: A wrong shape, type or number of rows or names, a value that is not finite, no samples,
             or a label that is not the index of a class.
+
+    Example:
+        >>> qep.xor_task().train.take(np.array([0, 3])).num_samples
+        2
     """
 
     inputs: np.ndarray
@@ -132,6 +136,10 @@ class Task:
 
     Raises:
         DataError: The training samples, the test samples, the scaling and the columns do not fit together.
+
+    Example:
+        >>> qep.xor_task().name
+        'xor'
     """
 
     name: str
