@@ -15,7 +15,6 @@ from typing import Any
 from qep_qiskit.budget.study import Study
 from qep_qiskit.config import Config, build, check_config
 from qep_qiskit.config.schema_measurement import AdaptiveConfig
-from qep_qiskit.config.section import parsed_shots
 from qep_qiskit.core.errors import ConfigError, RunFolderError
 from qep_qiskit.core.files import LineFile
 from qep_qiskit.learning import Callback, Record, Trainer, evaluate
@@ -37,7 +36,7 @@ def training_points(config: Config, folder: Path) -> list[Point]:
     Raises:
         ConfigError: The configuration has no shot noise to budget.
     """
-    if parsed_shots(config.measurement.shots) is None:
+    if config.measurement.batch_shots is None:
         raise ConfigError("measurement.shots: a training study compares numbers of shots; expected one, got 'exact'")
     section, points = config.budget.training, list[Point]()
     training = config.training.model_copy(update={"evaluate_final": False})  # losses are looked at without shots

@@ -34,7 +34,6 @@ from qep_qiskit.budget.training import check_training, training_points, training
 from qep_qiskit.cli.points_view import PointsView
 from qep_qiskit.cli.source import open_source
 from qep_qiskit.config import Experiment
-from qep_qiskit.config.section import parsed_shots
 from qep_qiskit.continuous.grid_network import GridNetwork
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.runs.points import Point, Row
@@ -115,7 +114,7 @@ def _worked_out(
 
 
 def _usual_shots(experiment: Experiment) -> int:
-    return parsed_shots(experiment.config.measurement.shots) or _RECOMMENDED_SHOTS
+    return experiment.config.measurement.batch_shots or _RECOMMENDED_SHOTS
 
 
 def _facts(

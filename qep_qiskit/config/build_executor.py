@@ -57,7 +57,7 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     if where.kind == "statevector":
         return StatevectorExecutor(seeds)
     if section.is_remote:
-        if parsed_shots(config.measurement.shots) is None:
+        if config.measurement.batch_shots is None:
             require_exact(config, num_qubits, "measurement.shots")
         return _OnlyWithLedger(section.backend)
     if where.is_of_provider:
@@ -70,7 +70,7 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
         aer.require_device(section.device)
     if _has_vectors(config):
         return aer.AerExecutor(seeds, device=section.device)
-    if parsed_shots(config.measurement.shots) is None:
+    if config.measurement.batch_shots is None:
         require_exact(config, num_qubits, "measurement.shots")
     if where.is_snapshot:
         return aer.device_executor(
@@ -94,7 +94,7 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
 
 def _provider_executor(config: Config, seeds: Seeds, num_qubits: int) -> SamplerExecutor:
     """A backend whose jobs cannot be retrieved: simulators, and providers that offer no way to."""
-    if parsed_shots(config.measurement.shots) is None:
+    if config.measurement.batch_shots is None:
         require_exact(config, num_qubits, "measurement.shots")
     device = config.execution.provider_device(num_qubits)
     warn(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qep_qiskit.config.section import keys, parsed_shots
+from qep_qiskit.config.section import keys
 from qep_qiskit.core.errors import ConfigError, NoShotsWarning
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.warning_log import warn
@@ -49,7 +49,7 @@ def build_policy(config: Config) -> ShotSchedule:
         adaptive=adaptive,
         pilot=pilot,
     )
-    shots = parsed_shots(measurement.shots)
+    shots = measurement.batch_shots
     if policy.active and shots is None:
         key = "contrast.beta = 'auto'" if policy.auto_beta else "measurement.allocation = 'optimal'"
         key = key if policy.uses_pilots else "measurement.adaptive"
@@ -93,10 +93,10 @@ def shots_of(config: Config) -> int | None:
         if section.adaptive is not None or section.allocation == "optimal":
             key = "adaptive" if section.adaptive is not None else "allocation"
             raise ConfigError(f"measurement.{key}: an elastic network is at rest and has no shot noise; leave it out")
-        if "shots" in section.model_fields_set and parsed_shots(section.shots) is not None:
+        if "shots" in section.model_fields_set and section.batch_shots is not None:
             warn(
                 NoShotsWarning,
                 "measurement.shots: an elastic network is at rest and has no shot noise; shots do not apply",
             )
         return None
-    return parsed_shots(section.shots)
+    return section.batch_shots

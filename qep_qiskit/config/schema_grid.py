@@ -10,7 +10,7 @@ from pydantic import Field
 from qep_qiskit.config.section import Section
 from qep_qiskit.continuous.grid_energies import check_grid
 from qep_qiskit.continuous.grid_network import GridNetwork
-from qep_qiskit.continuous.position_grid import PositionGrid
+from qep_qiskit.continuous.position_grid import FEWEST_QUBITS, MOST_QUBITS, PositionGrid
 from qep_qiskit.continuous.springs import SpringNetwork
 from qep_qiskit.continuous.widths import variance_of
 from qep_qiskit.core.seeds import Seeds
@@ -20,7 +20,7 @@ from qep_qiskit.tasks import Task
 class GridConfig(Section):
     """Oscillators on qubits: every coordinate that moves is a register, positions are points in a box."""
 
-    num_qubits: Annotated[int, Field(ge=2, le=10)] | Literal["auto"] = "auto"
+    num_qubits: Annotated[int, Field(ge=FEWEST_QUBITS, le=MOST_QUBITS)] | Literal["auto"] = "auto"
     """Qubits of a coordinate. ``auto``: the fewest that leave 4.5 standard deviations to all sides, at the starting
     weights and for all samples."""
     box: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"

@@ -7,8 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from qep_qiskit.config.kinds import Known
-from qep_qiskit.config.section import Beta, Section, Shots, ShotsOrExact
+from qep_qiskit.config.section import Beta, Section, Shots, ShotsOrExact, parsed_shots
 from qep_qiskit.learning import STENCILS
+from qep_qiskit.learning.replicates import FEWEST_REPLICATES
+from qep_qiskit.learning.shot_schedule import FEWEST_LEVELS, MOST_LEVELS
 
 
 class AdaptiveConfig(Section):
@@ -41,7 +43,7 @@ class MeasurementConfig(Section):
     error_bars: Literal["propagated", "replicated"] = "propagated"
     """Where standard errors come from: the covariances of the shots, ``propagated`` through error signals and
     contrast; or the scatter of independent replicates of the step, ``replicated``, which takes nothing for granted."""
-    replicates: int = Field(default=4, ge=2)
+    replicates: int = Field(default=4, ge=FEWEST_REPLICATES)
     """Replicates that the shots of a step are split into with ``error_bars = "replicated"``; the same shots in all,
     so `shots` must be a multiple."""
     remove_signal_bias: bool = False
@@ -51,13 +53,18 @@ class MeasurementConfig(Section):
     adaptive: AdaptiveConfig | None = None
     """Raise the shots as the gradient sinks into their noise; `shots` is then the number to begin with."""
 
+    @property
+    def batch_shots(self) -> int | None:
+        """Shots per batch, None for exact expectations."""
+        return parsed_shots(self.shots)
+
 
 class PilotConfig(Section):
     """Pilots, which measure contrasts at several nudges to find the best one."""
 
     every: int = Field(default=10, ge=0)
     """Epochs between pilots; 0 for one at the start only."""
-    levels: int = Field(default=6, ge=2, le=12)
+    levels: int = Field(default=6, ge=FEWEST_LEVELS, le=MOST_LEVELS)
     """Nudges of the first pilot, each twice the one before; later pilots take three."""
     first_beta: Beta | None = None
     """The smallest of them; by default a tenth of max|coefficient| / range(C)."""

@@ -24,6 +24,7 @@ from qep_qiskit.preparation import (
     check_level,
     exact_preparation,
 )
+from qep_qiskit.preparation.adiabatic import WIDEST_DRIVER
 
 if TYPE_CHECKING:
     from qep_qiskit.config.schema import Config
@@ -213,7 +214,7 @@ class AdiabaticConfig(PreparationSection):
     """Schedule."""
     driver_field: float = 1.0
     """Mean strength f of the driver -f sum X; negative where H has +X, or the gap closes on the way."""
-    driver_std: float | None = Field(default=None, ge=0, lt=2)
+    driver_std: float | None = Field(default=None, ge=0, lt=WIDEST_DRIVER)
     """Width of the driver's fields relative to their mean; by default 0 for the ground state, 0.5 above."""
     driver_stiffness: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
     """Stiffness of the driver of oscillators on a grid, of all atoms; ``auto``: as wide as the ground states at the

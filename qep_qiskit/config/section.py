@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from qep_qiskit.core.checks import MOST_SHOTS
 from qep_qiskit.core.errors import QepError
 from qep_qiskit.core.short_repr import with_fields
+from qep_qiskit.learning.contrast import SMALLEST_BETA
 
 Shots = Annotated[int, Field(gt=0, le=MOST_SHOTS)]
 """Shots of a batch."""
@@ -25,7 +26,7 @@ def parsed_shots(given: int | str) -> int | None:
     return given if isinstance(given, int) else None
 
 
-Beta = Annotated[float, Field(ge=1e-100, le=1e100)]
+Beta = Annotated[float, Field(ge=SMALLEST_BETA, le=1 / SMALLEST_BETA)]
 """Strength of a nudge: its powers stay numbers of double precision."""
 
 

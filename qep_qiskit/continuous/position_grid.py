@@ -29,8 +29,8 @@ from qep_qiskit.core.short_repr import short_repr
 GAUSSIAN_MARGIN = 4.5
 """Standard deviations that an automatic grid leaves on all sides: errors of about 1e-4."""
 
-_FEWEST_QUBITS = 2
-_MOST_QUBITS = 10
+FEWEST_QUBITS = 2
+MOST_QUBITS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,9 +70,9 @@ class PositionGrid:
 
     def __post_init__(self) -> None:
         whole_number("num_qubits", self.num_qubits, error=NetworkError)
-        if not _FEWEST_QUBITS <= self.num_qubits <= _MOST_QUBITS:
+        if not FEWEST_QUBITS <= self.num_qubits <= MOST_QUBITS:
             raise NetworkError(
-                f"num_qubits: expected {_FEWEST_QUBITS} to {_MOST_QUBITS} qubits a coordinate, got {self.num_qubits}"
+                f"num_qubits: expected {FEWEST_QUBITS} to {MOST_QUBITS} qubits a coordinate, got {self.num_qubits}"
             )
         if not all(0.0 < box < np.inf for box in self.boxes):
             raise NetworkError(f"box: expected a length above zero, got {min(self.boxes):g}")
@@ -199,10 +199,10 @@ def _fewest_qubits(strays: NDArray, widths: NDArray, waves: NDArray, box: float 
     """Qubits with which every coordinate has the reach in position and momentum."""
     lengths = 2.0 * (strays + margin * widths) if box is None else np.full(len(strays), box)
     points = float((lengths * margin * waves / np.pi).max())
-    wanted = max(_FEWEST_QUBITS, math.ceil(math.log2(points)))
-    if wanted > _MOST_QUBITS:
+    wanted = max(FEWEST_QUBITS, math.ceil(math.log2(points)))
+    if wanted > MOST_QUBITS:
         raise NetworkError(
-            f"grid: the states need {wanted} qubits a coordinate, more than {_MOST_QUBITS}; use weaker "
+            f"grid: the states need {wanted} qubits a coordinate, more than {MOST_QUBITS}; use weaker "
             "springs, smaller inputs or forces, a larger hbar, or preparation.kind = 'gaussian'"
         )
     return wanted

@@ -24,7 +24,8 @@ from qep_qiskit.core.registry import Registry
 
 _FLUCTUATIONS = "fluctuations"
 _OTHER_SIDE = "_negative"
-_SMALLEST_BETA = 1e-100  # powers of it, and of its inverse, stay numbers of double precision
+SMALLEST_BETA = 1e-100
+"""Magnitude from which on powers of a nudge, and of its inverse, stay numbers of double precision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +118,9 @@ class Contrast:
             raise ConfigError(f"kind: expected one of {', '.join((*STENCILS.kinds, _FLUCTUATIONS))}, got '{self.kind}'")
         if self.beta == 0 or not np.isfinite(self.beta):
             raise ConfigError(f"beta: expected a number other than zero, got {self.beta}")
-        if not _SMALLEST_BETA <= abs(self.beta) <= 1.0 / _SMALLEST_BETA:
+        if not SMALLEST_BETA <= abs(self.beta) <= 1.0 / SMALLEST_BETA:
             raise ConfigError(
-                f"beta: expected a magnitude from {_SMALLEST_BETA:g} to {1.0 / _SMALLEST_BETA:g}, got {self.beta:g}"
+                f"beta: expected a magnitude from {SMALLEST_BETA:g} to {1.0 / SMALLEST_BETA:g}, got {self.beta:g}"
             )
         if self.beta < 0 and not self.is_one_sided:
             raise ConfigError(

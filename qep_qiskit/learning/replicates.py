@@ -33,6 +33,8 @@ from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.outcomes import is_none
 
 _STEPS = 10.0
+FEWEST_REPLICATES = 2
+"""Replicates that show a scatter."""
 _FEWEST_FOR_BIAS = 3
 _STANDS_OUT = 2.0
 
@@ -54,8 +56,8 @@ class Replication:
     remove_signal_bias: bool = False
 
     def __post_init__(self) -> None:
-        if self.replicates < 2:
-            raise ConfigError(f"replicates: expected at least 2, got {self.replicates}")
+        if self.replicates < FEWEST_REPLICATES:
+            raise ConfigError(f"replicates: expected at least {FEWEST_REPLICATES}, got {self.replicates}")
         if self.remove_signal_bias and self.replicates < _FEWEST_FOR_BIAS:
             raise ConfigError(
                 f"replicates: remove_signal_bias takes at least {_FEWEST_FOR_BIAS}, got {self.replicates}"

@@ -26,6 +26,9 @@ from qep_qiskit.learning.shots import each, is_split, number, split
 from qep_qiskit.measurement import Calibrations, MeasurementCoroutine
 from qep_qiskit.preparation import WarmStartArrays
 
+FEWEST_LEVELS, MOST_LEVELS = 2, 12
+"""Nudges of a first pilot."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PilotSettings:
@@ -53,7 +56,8 @@ class PilotSettings:
 
     def __post_init__(self) -> None:
         whole_number("every", self.every, 0)
-        whole_number("levels", self.levels, 2)
+        if whole_number("levels", self.levels, FEWEST_LEVELS) > MOST_LEVELS:
+            raise ConfigError(f"levels: expected at most {MOST_LEVELS}, got {self.levels}")
         whole_number("shots_factor", self.shots_factor, 1)
         if self.first_beta is not None and not self.first_beta > 0:
             raise ConfigError(f"first_beta: expected a number above zero, got {self.first_beta}")

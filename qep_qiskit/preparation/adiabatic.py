@@ -44,6 +44,8 @@ RAMPS: dict[str, Callable[[NDArray], NDArray]] = {
 }
 
 _COARSE = 0.9
+WIDEST_DRIVER = 2
+"""Width of the driver\'s fields over their mean, at which a field would vanish."""
 _GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
 _SPREAD_OF_EXCITED = 0.5
 
@@ -82,8 +84,8 @@ class AdiabaticPreparation:
     level: int = 0
 
     def __post_init__(self) -> None:
-        if self.driver_std is not None and not 0 <= self.driver_std < 2:
-            raise ConfigError(f"driver_std: expected a number in [0, 2), got {self.driver_std}")
+        if self.driver_std is not None and not 0 <= self.driver_std < WIDEST_DRIVER:
+            raise ConfigError(f"driver_std: expected a number in [0, {WIDEST_DRIVER}), got {self.driver_std}")
         if self.level > 0 and self.driver_std == 0:
             raise ConfigError(
                 f"driver_std: level {self.level} needs driver fields that differ, because equal ones "
