@@ -91,6 +91,7 @@ def free_costs(loss, shots, repeats, rng):
     return once(None, 0).cost, [phase.cost for phase in found], found, targets
 
 
+@pytest.mark.deep(but=["squared-12"])
 @pytest.mark.parametrize(("name", "shots"), [("squared", 12), ("squared", 200), ("entropy", 400)])
 def test_reported_loss_is_free_of_bias(name, shots, rng):
     exact, costs, _, _ = free_costs(LOSSES[name], shots, 500, rng)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from cases import XOR_ON_TWO_SPINS
 
 import qep_qiskit
@@ -79,6 +80,7 @@ def is_text_of_the_place(call):
     return not binary and owner not in ("os", "RunFolder", "self", "cls")
 
 
+@pytest.mark.deep
 def test_a_run_without_modules_and_signals_of_unix(tmp_path):
     (tmp_path / "small.toml").write_text(CONFIG, encoding="utf-8")
     done = subprocess.run([sys.executable, "-c", WITHOUT_UNIX], cwd=tmp_path, capture_output=True, text=True)

@@ -16,6 +16,7 @@ def printed(process, *arguments, **variables):
     return child.returncode, out, err
 
 
+@pytest.mark.deep(but=["40"])
 @pytest.mark.parametrize("columns", ["40", "80"])
 def test_a_pipe_with_few_columns_gets_all_numbers(here, process, qep, columns):
     code, out, _ = printed(process, *GRADIENT, COLUMNS=columns)
@@ -25,6 +26,7 @@ def test_a_pipe_with_few_columns_gets_all_numbers(here, process, qep, columns):
     assert set(whole.split()) - {word for word in whole.split() if word.startswith("─")} <= set(out.split())
 
 
+@pytest.mark.deep(but=["ascii"])
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_an_encoding_with_few_letters_is_enough(here, process, encoding):
     """± and the lines of tables and drawings become plain characters; the work is not lost."""
@@ -126,7 +128,9 @@ def refused_by_a_full_disk(result):
 
 
 @pytest.mark.parametrize("kilobytes", [4, 12, 20, 60])
-def test_a_run_on_a_full_disk_is_one_line_and_goes_on_later(here, qep, tiny_disk, runs, records, memory, kilobytes):
+def test_a_run_on_a_full_disk_is_one_line_and_goes_on_later(
+    here, drawn, qep, tiny_disk, runs, records, memory, kilobytes
+):
     """Wherever it ends: in the data, the metrics, a checkpoint, or the figures."""
     disk = tiny_disk(1024)
     fill(disk, kilobytes)

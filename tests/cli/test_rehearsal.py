@@ -102,13 +102,17 @@ def test_a_run_keeps_its_calibration_and_its_qubits(qep, stopped, here, config, 
     assert qep("predict", here / "whole", "flowers.csv", "--json").out == first.out
 
 
-def test_plan_gradient_and_budget(qep, here, config, service):
+def test_plan_and_gradient(qep, here, config, service):
     plan = qep("plan", config, "--json")
     assert (plan.code, plan.object["device"]) == (0, "ibm_stand_in")
     assert set(plan.object["programs"][0]["qubits"]) <= set(range(5))
     assert plan.object["programs"][0]["helpers"] == []
     assert plan.object["programs"][0]["two_qubit_gates"] == 2 * 2 * 4
     assert qep("gradient", config, "--sample", 0, "--json").code == 0
+
+
+@pytest.mark.deep
+def test_budget(qep, config, service):
     small = ["budget.repeats=2", "budget.samples=2", "budget.shots=[20]", "budget.betas=[0.3]"]
     words = [word for text in small for word in ("--set", text)]
     assert qep("budget", config, "--study", "gradient", "--out", "study", *words).code == 0

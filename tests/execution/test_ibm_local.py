@@ -49,6 +49,7 @@ def test_only_what_changes_gates_goes_through_it():
     assert not isinstance(executor(SamplerOptions()).executor(program), LocalIbmExecutor)
 
 
+@pytest.mark.deep(but=["twirled"])
 @pytest.mark.parametrize("options", [TWIRLED, DECOUPLED], ids=["twirled", "decoupled"])
 def test_shots_follow_from_the_seed_and_come_in_full(options):
     request = ramp_request(shots=(50, 40), states=((0, 1), (0, 2)))

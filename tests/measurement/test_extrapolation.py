@@ -93,6 +93,7 @@ def test_the_variance_is_that_of_the_repeats(problem):
     assert variance_p_value(found.means[:, 0], np.einsum("rkk->rk", plain.covariance[:, 0]).mean(axis=0)) < LIMIT
 
 
+@pytest.mark.deep(but=["twirled-of either sign"])
 @pytest.mark.parametrize("signs", [(1, 1), (1, -1)], ids=["alike", "of either sign"])
 @pytest.mark.parametrize("kind", ["calibrated", "twirled"])
 def test_fractional_gates_are_folded_to_the_same_limit(problem, kind, signs):

@@ -146,6 +146,7 @@ def test_operator_costs_of_any_quadratic_kind():
     assert found.gradient == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.deep(but=["True"])
 @pytest.mark.parametrize("loss", [False, True])
 def test_shots_have_the_variance_they_say(loss):
     network = three_oscillators(masses=WeightInitialisation(mean=1.5, minimum=1e-3))

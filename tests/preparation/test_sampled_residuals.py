@@ -58,6 +58,7 @@ def found_and_true(iterations, betas, repeats=12, **options):
     return found
 
 
+@pytest.mark.deep(but=["3-100-3000-betas2"])
 @pytest.mark.parametrize(
     ("iterations", "shots", "slope_shots", "betas"),
     [
