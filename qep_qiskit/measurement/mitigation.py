@@ -133,7 +133,7 @@ def _asked(request: Request, mitigation: ReadoutMitigation, known: Calibrations)
     wide = [readout.group.name for readout in request.readouts if not readout.paulis.basis.is_local]
     if wide:
         raise ConfigError(
-            f"readout: the basis of group {wide[0]} has two-qubit gates, after which other qubits "
+            f"execution.mitigation.readout: the basis of group {wide[0]} has two-qubit gates, after which other qubits "
             "may be read than were calibrated; leave it out, or use network.grouping = 'qubit_wise'"
         )
     new = circuits.program.fingerprint not in known
