@@ -131,6 +131,15 @@ class LayerProgram:
             raise NetworkError("program: the initial state must be one normalised qubit state per qubit")
         object.__setattr__(self, "layers", _merge_neighbours(self.layers))
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both do the same with the same parameters."""
+        if not isinstance(other, LayerProgram):
+            return NotImplemented
+        return self is other or (self.fingerprint, self.num_parameters) == (other.fingerprint, other.num_parameters)
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
     @property
     def num_qubits(self) -> int:
         """Number of qubits."""

@@ -26,13 +26,14 @@ from qiskit.circuit import ParameterVector
 from qiskit.providers import BackendV2
 
 from qep_qiskit.core.errors import ConfigError, ResourceError, ResultError
+from qep_qiskit.core.kept import Kept
 from qep_qiskit.core.operators import Basis
 from qep_qiskit.core.program import LayerProgram, lower
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.device.basis_layers import basis_layer
-from qep_qiskit.execution.circuits import Transpile, filled
+from qep_qiskit.execution.circuits import MeasuredCircuits, Transpile, filled
 from qep_qiskit.execution.folding import folded
-from qep_qiskit.execution.fractional import Columns, Fit, FractionalProgram, bounds_rzz
+from qep_qiskit.execution.fractional import Columns, Fit, bounds_rzz
 from qep_qiskit.execution.interface import GroupMeasurement, Request
 from qep_qiskit.execution.result_bits import require_bits
 from qep_qiskit.execution.sampler_options import SamplerOptions
@@ -43,7 +44,7 @@ from qep_qiskit.outcomes.states import CircuitStates
 MOST_EXECUTIONS = 10_000_000
 _FRACTIONAL = frozenset({"rx", "rzz"})
 
-_TemplateKey = tuple[str, tuple[Basis, ...], int, Fit | None]
+_TemplateKey = tuple[LayerProgram, tuple[Basis, ...], int, Fit | None]
 
 
 class CircuitStore(Protocol):
@@ -176,21 +177,21 @@ class DeviceCircuits:
     ) -> None:
         self._device, self._store, self._options = device, store, options or SamplerOptions()
         self._place = template_transpile(device, seeds, layout)
-        self._transpiled_program: dict[str, TranspiledProgram] = {}
-        self._calibrations: dict[tuple[str, int], QuantumCircuit] = {}
-        self._templates: dict[_TemplateKey, tuple[QuantumCircuit, NDArray[np.float64]]] = {}
-        self._fractional: dict[tuple[str, int], FractionalProgram] = {}
+        self._circuits = MeasuredCircuits(self._stored)
+        self._calibrations: Kept[tuple[LayerProgram, int], QuantumCircuit] = Kept()
+        self._templates: Kept[_TemplateKey, tuple[QuantumCircuit, NDArray[np.float64]]] = Kept()
 
     def transpiled_program(self, program: LayerProgram) -> TranspiledProgram:
         """Where a program sits on the device."""
+        return self._circuits.transpiled_program(program)
+
+    def _stored(self, program: LayerProgram) -> TranspiledProgram:
         name = f"{self._device.name}/{program.fingerprint}"
-        if name not in self._transpiled_program:
-            kept = self._store.circuit(name)
-            if kept is None:
-                kept = _packed(self._place(program))
-                self._store.keep_circuit(name, kept)
-            self._transpiled_program[name] = _unpacked(kept, self._device)
-        return self._transpiled_program[name]
+        kept = self._store.circuit(name)
+        if kept is None:
+            kept = _packed(self._place(program))
+            self._store.keep_circuit(name, kept)
+        return _unpacked(kept, self._device)
 
     def jobs(self, request: Request) -> tuple[JobSpecification, ...]:
         """The jobs of a request, one for each number of shots.
@@ -275,16 +276,15 @@ class DeviceCircuits:
         )
 
     def _calibration_circuit(self, program: LayerProgram, state: int) -> QuantumCircuit:
-        key = program.fingerprint, state
-        if key not in self._calibrations:
-            layer = QuantumCircuit(program.num_qubits, name="ones" if state else "zeros")
-            layer.rz(ParameterVector("repeat", 1)[0], 0)
-            if state:
-                layer.x(range(program.num_qubits))
-            self._calibrations[key] = self._kept(
-                program, layer.name, lambda: self.transpiled_program(program).only(layer)
-            )
-        return self._calibrations[key]
+        layer = QuantumCircuit(program.num_qubits, name="ones" if state else "zeros")
+        layer.rz(ParameterVector("repeat", 1)[0], 0)
+        if state:
+            layer.x(range(program.num_qubits))
+
+        def calibration() -> QuantumCircuit:
+            return self._kept(program, layer.name, lambda: self.transpiled_program(program).only(layer))
+
+        return self._calibrations.of((program, state), calibration)
 
     def _kept(self, program: LayerProgram, what: str, make: Callable[[], QuantumCircuit]) -> QuantumCircuit:
         """A measured circuit of a program from the store, made where it is not there."""
@@ -325,25 +325,24 @@ class DeviceCircuits:
         self, program: LayerProgram, bases: tuple[Basis, ...], parameters: NDArray, folding: int
     ) -> tuple[QuantumCircuit, NDArray[np.float64], Columns]:
         """The measured circuit, its basis angles, and the program's parameters by name, each of shape (states,)."""
-        transpiled_program, names = (
-            self.transpiled_program(program),
-            [f"p[{index}]" for index in range(program.num_parameters)],
-        )
+        names = [f"p[{index}]" for index in range(program.num_parameters)]
+        bounded = bounds_rzz(self.transpiled_program(program))
         fit, columns = None, dict(zip(names, parameters.T, strict=True))
-        bounded, own = bounds_rzz(transpiled_program), (program.fingerprint, folding)
-        transpiled_program = folded(transpiled_program, folding)
         if bounded:
-            if own not in self._fractional:
-                self._fractional[own] = FractionalProgram(transpiled_program)
-            fit, columns = self._fractional[own].fit(names, parameters)
-            transpiled_program = self._fractional[own].fitted(fit)
-        key = (program.fingerprint, bases, folding, fit)
-        if key not in self._templates:
+            fit, columns = self._circuits.fractional(program, folding).fit(names, parameters)
+
+        def template() -> tuple[QuantumCircuit, NDArray[np.float64]]:
             layer, angles = basis_layer(bases)
+
+            def measured() -> QuantumCircuit:
+                if fit is None:
+                    return folded(self.transpiled_program(program), folding).measured_after(layer)
+                return self._circuits.fractional(program, folding).fitted(fit).measured_after(layer)
+
             what = f"{[basis.name for basis in bases]} {folding} {fit}"
-            circuit = self._kept(program, what, lambda: transpiled_program.measured_after(layer))
-            self._templates[key] = (circuit, angles)
-        return *self._templates[key], columns
+            return self._kept(program, what, measured), angles
+
+        return *self._templates.of((program, bases, folding, fit), template), columns
 
 
 def template_transpile(device: BackendV2, seeds: Seeds, layout: Sequence[int] | None = None) -> Transpile:

@@ -24,6 +24,7 @@ from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 from qiskit_aer.primitives import SamplerV2
 
 from qep_qiskit.core.errors import ConfigError, ResourceError, ResultError
+from qep_qiskit.core.kept import Kept
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.program import LayerProgram, to_circuit_per_gate
 from qep_qiskit.core.seeds import Seeds
@@ -62,19 +63,12 @@ class AerExecutor(VectorExecutor):
     def __init__(self, seeds: Seeds, *, device: Literal["CPU", "GPU"] = "CPU") -> None:
         super().__init__(seeds)
         self._simulator = AerSimulator(method="statevector", device=device, **_SIMULATOR_OPTIONS)
-        self._templates: dict[int, tuple[LayerProgram, QuantumCircuit]] = {}
-
-    def _template(self, program: LayerProgram) -> QuantumCircuit:
-        if id(program) not in self._templates:
-            circuit = to_circuit_per_gate(program)
-            circuit.save_statevector()
-            self._templates[id(program)] = (program, circuit)
-        return self._templates[id(program)][1]
+        self._circuits: Kept[LayerProgram, QuantumCircuit] = Kept()
 
     def vectors(self, prepared: CircuitStates) -> NDArray[np.complex128]:
         """State vectors of circuits, shape (states, 2^N), in few Aer calls."""
         require_memory(prepared.num_qubits, 5 * 16, "a state vector simulation")
-        circuit = self._template(prepared.program)
+        circuit = self._circuits.of(prepared.program, lambda: _saving_the_vector(prepared.program))
         values = gate_values(prepared.program, prepared.parameters)
         per_call = max(1, _AMPLITUDES_PER_CALL >> prepared.num_qubits)
         chunks = [values[start : start + per_call] for start in range(0, len(values), per_call)]
@@ -84,6 +78,12 @@ class AerExecutor(VectorExecutor):
         binds = {parameter: values[:, parameter.index].tolist() for parameter in circuit.parameters}
         result = self._simulator.run(circuit, parameter_binds=[binds], shots=1).result()
         return _saved(result, "statevector", len(values), f"{self._simulator.name}: circuit '{circuit.name}'")
+
+
+def _saving_the_vector(program: LayerProgram) -> QuantumCircuit:
+    circuit = to_circuit_per_gate(program)
+    circuit.save_statevector()
+    return circuit
 
 
 def aer_sampler_executor(

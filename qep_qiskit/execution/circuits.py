@@ -12,6 +12,7 @@ from qiskit.circuit import ParameterVector
 from qiskit.providers import BackendV2
 
 from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.kept import Kept
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.core.seeds import Seeds
@@ -50,18 +51,16 @@ class MeasuredCircuits:
 
     def __init__(self, place: Transpile) -> None:
         self._place = place
-        self._transpiled_program: dict[LayerProgram, TranspiledProgram] = {}
-        self._measured: dict[tuple[LayerProgram, CommutingGroup, int, bool], QuantumCircuit] = {}
-        self._flipped_zeros: dict[LayerProgram, QuantumCircuit] = {}
-        self._calibrations: dict[LayerProgram, tuple[QuantumCircuit, QuantumCircuit]] = {}
-        self._fractional: dict[tuple[LayerProgram, int], FractionalProgram] = {}
-        self._fitted: dict[tuple[LayerProgram, CommutingGroup, int, Fit, bool], QuantumCircuit] = {}
+        self._transpiled: Kept[LayerProgram, TranspiledProgram] = Kept()
+        self._measured: Kept[tuple[LayerProgram, CommutingGroup, int, bool], QuantumCircuit] = Kept()
+        self._flipped_zeros: Kept[LayerProgram, QuantumCircuit] = Kept()
+        self._calibrations: Kept[LayerProgram, tuple[QuantumCircuit, QuantumCircuit]] = Kept()
+        self._fractional: Kept[tuple[LayerProgram, int], FractionalProgram] = Kept()
+        self._fitted: Kept[tuple[LayerProgram, CommutingGroup, int, Fit, bool], QuantumCircuit] = Kept(_MOST_FITTED)
 
     def transpiled_program(self, program: LayerProgram) -> TranspiledProgram:
         """Where a program sits."""
-        if program not in self._transpiled_program:
-            self._transpiled_program[program] = self._place(program)
-        return self._transpiled_program[program]
+        return self._transpiled.of(program, lambda: self._place(program))
 
     def of_group(
         self, program: LayerProgram, group: CommutingGroup, folding: int = 1, *, flipped: bool = False
@@ -74,10 +73,16 @@ class MeasuredCircuits:
             folding: How often every two-qubit gate runs.
             flipped: Whether every qubit is rotated by ``flip`` before the reading.
         """
-        key = program, group, folding, flipped
-        if key not in self._measured:
-            self._measured[key] = _measured(folded(self.transpiled_program(program), folding), group, flipped)
-        return self._measured[key]
+        return self._measured.of(
+            (program, group, folding, flipped),
+            lambda: _measured(folded(self.transpiled_program(program), folding), group, flipped),
+        )
+
+    def fractional(self, program: LayerProgram, folding: int = 1) -> FractionalProgram:
+        """A program whose rotations take bounded angles only, its two-qubit gates repeated so often."""
+        return self._fractional.of(
+            (program, folding), lambda: FractionalProgram(folded(self.transpiled_program(program), folding))
+        )
 
     def bound(
         self,
@@ -102,9 +107,7 @@ class MeasuredCircuits:
             circuit = self.of_group(program, group, folding, flipped=flips is not None)
             return [_bound(circuit, np.arange(len(values)), dict(zip(names, values.T, strict=True)), flips)]
         found: dict[Fit, tuple[list[int], list[Columns]]] = {}
-        if (program, folding) not in self._fractional:
-            self._fractional[program, folding] = FractionalProgram(folded(self.transpiled_program(program), folding))
-        fractional = self._fractional[program, folding]
+        fractional = self.fractional(program, folding)
         for row in range(len(values)):
             fit, columns = fractional.fit(names, values[[row]])
             rows, own = found.setdefault(fit, ([], []))
@@ -120,12 +123,10 @@ class MeasuredCircuits:
     def _fitted_to(
         self, program: LayerProgram, group: CommutingGroup, folding: int, fit: Fit, flipped: bool
     ) -> QuantumCircuit:
-        key = (program, group, folding, fit, flipped)
-        if key not in self._fitted:
-            if len(self._fitted) >= _MOST_FITTED:
-                self._fitted.clear()
-            self._fitted[key] = _measured(self._fractional[program, folding].fitted(fit), group, flipped)
-        return self._fitted[key]
+        return self._fitted.of(
+            (program, group, folding, fit, flipped),
+            lambda: _measured(self.fractional(program, folding).fitted(fit), group, flipped),
+        )
 
     def bound_calibration(
         self, program: LayerProgram, states: NDArray[np.int64], flips: NDArray[np.bool_] | None = None
@@ -144,16 +145,12 @@ class MeasuredCircuits:
 
     def flipped_zeros(self, program: LayerProgram) -> QuantumCircuit:
         """All qubits 0 with rotations by ``flip`` before the reading."""
-        if program not in self._flipped_zeros:
-            transpiled_program = self.transpiled_program(program)
-            self._flipped_zeros[program] = transpiled_program.only(_flips(len(transpiled_program.outputs)))
-        return self._flipped_zeros[program]
+        found = self.transpiled_program(program)
+        return self._flipped_zeros.of(program, lambda: found.only(_flips(len(found.outputs))))
 
     def of_calibration(self, program: LayerProgram) -> tuple[QuantumCircuit, QuantumCircuit]:
         """All 0 and all 1 on the qubits that a program is read from."""
-        if program not in self._calibrations:
-            self._calibrations[program] = self.transpiled_program(program).calibration()
-        return self._calibrations[program]
+        return self._calibrations.of(program, lambda: self.transpiled_program(program).calibration())
 
 
 def filled(circuit: QuantumCircuit, columns: Columns, shape: tuple[int, ...]) -> NDArray[np.float64]:

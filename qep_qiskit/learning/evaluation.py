@@ -13,7 +13,7 @@ from qep_qiskit.execution import Executor, RequestKey
 from qep_qiskit.learning.free_phase import measure_free
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.state import EpochTally
-from qep_qiskit.measurement import Calibrations, MeasurementCoroutine, Usage, extrapolated, mitigated, run_measurements
+from qep_qiskit.measurement import Calibrations, MeasurementCoroutine, Usage, run_measurements
 from qep_qiskit.preparation import WarmStartArrays
 from qep_qiskit.tasks import Dataset, decode
 
@@ -88,7 +88,7 @@ def evaluation(
         calibrations: Of the readout, those that still hold; new ones are added.
     """
     work = _evaluated(estimator, weights, data, purpose=purpose, index=index, with_cost=with_cost, memory=memory or {})
-    return mitigated(extrapolated(work, estimator.extrapolation), estimator.mitigation, calibrations)
+    return estimator.without_errors(work, calibrations)
 
 
 def _evaluated(

@@ -17,7 +17,7 @@ from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import Executor, RequestKey
 from qep_qiskit.learning.free_phase import measure_free
 from qep_qiskit.learning.gradient import GradientEstimator
-from qep_qiskit.measurement import Calibrations, Usage, extrapolated, mitigated, run_measurements
+from qep_qiskit.measurement import Calibrations, Usage, run_measurements
 from qep_qiskit.network import Network
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import WarmStartArrays
@@ -80,8 +80,7 @@ class _Costs:
             key=RequestKey("finite-difference", self.requests),
             memory={name: np.concatenate([array] * len(points)) for name, array in self.memory.items()},
         )
-        whole = mitigated(extrapolated(work, estimator.extrapolation), estimator.mitigation, self.calibrations)
-        free, usage = run_measurements(whole, self.executor)
+        free, usage = run_measurements(estimator.without_errors(work, self.calibrations), self.executor)
         self.requests, self.usage = self.requests + 1, self.usage + usage
         self.memory = self.memory or {name: array[:samples] for name, array in free.prepared_states.memory.items()}
         values = free.cost.values.reshape(len(points), samples)

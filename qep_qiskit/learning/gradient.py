@@ -8,6 +8,7 @@ phases. A free batch that the contrast needs too (one-sided) is not measured twi
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ from qep_qiskit.measurement import (
 )
 from qep_qiskit.network import TermJacobian
 from qep_qiskit.network.nudge import NudgedHamiltonian
-from qep_qiskit.outcomes import is_none, no_covariance
+from qep_qiskit.outcomes import is_none
 from qep_qiskit.preparation import (
     HamiltonianFamily,
     Preparation,
@@ -48,6 +49,7 @@ from qep_qiskit.preparation import (
     prepared,
 )
 
+Result = TypeVar("Result")
 _MOST_DOUBLINGS = 4
 _SAME_BETA = 1e-9
 
@@ -247,7 +249,13 @@ class GradientEstimator:
             quiet=quiet,
             in_units_of_signals=in_units_of_signals,
         )
-        return mitigated(extrapolated(self._measured(work), self.extrapolation), self.mitigation, calibrations)
+        return self.without_errors(self._measured(work), calibrations)
+
+    def without_errors(
+        self, work: MeasurementCoroutine[Result], calibrations: Calibrations | None
+    ) -> MeasurementCoroutine[Result]:
+        """The same work with the errors of gates and readout taken out of its answers, as far as they are to be."""
+        return mitigated(extrapolated(work, self.extrapolation), self.mitigation, calibrations)
 
     def _measured(self, work: _Work) -> MeasurementCoroutine[MeasuredPhases]:
         """The free phase where its error signals make the nudge, and then all phases in one request."""
@@ -340,28 +348,18 @@ class GradientEstimator:
         self, plan: MeasurementPlan, family: HamiltonianFamily, wanted: dict[int, list[int]], start: WarmStart
     ) -> MeasurementCoroutine[tuple[StateMoments, PreparationResult]]:
         """Prepare all phases that are wanted in some group, and measure them."""
-        shape = (family.num_samples, len(family.betas), plan.num_estimates)
-        used = sorted({p for chosen in wanted.values() for p in chosen})
-        compact = {g: [used.index(p) for p in chosen] for g, chosen in wanted.items()}
+        used, count = sorted({p for chosen in wanted.values() for p in chosen}), len(family.betas)
         prepared_states = yield from prepared(self.preparation, replace(family, betas=family.betas[used]), start)
-        part = yield from measure(
+        moments = yield from measure(
             plan,
             prepared_states.states,
-            shape=(shape[0], len(used)),
-            phases=compact,
+            shape=(family.num_samples, count),
+            phases=wanted,
             shots=per_group(self.shots, len(plan.groups)),
             key=family.key,
+            prepared_phases=used,
         )
-        if len(used) == shape[1]:
-            return part, prepared_states
-        means = np.full(shape, np.nan)
-        means[:, used] = part.means
-        covariance = no_covariance(shape)
-        if not is_none(part.covariance):
-            covariance = np.zeros((*shape, shape[2]))
-            covariance[:, used] = part.covariance
-        report = prepared_states.report.spread(used, shape[1])
-        return replace(part, means=means, covariance=covariance), replace(prepared_states, report=report)
+        return moments, replace(prepared_states, report=prepared_states.report.spread(used, count))
 
 
 def cost_phases(betas: NDArray) -> list[int]:

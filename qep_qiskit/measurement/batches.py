@@ -30,6 +30,7 @@ def measure(
     phases: Mapping[int, Sequence[int]],
     shots: Sequence[int | None],
     key: RequestKey,
+    prepared_phases: Sequence[int] | None = None,
 ) -> MeasurementCoroutine[StateMoments]:
     """Measure states in commuting groups, one shared shot batch each.
 
@@ -41,6 +42,7 @@ def measure(
         phases: For every group that is wanted (by index), the phases to measure it in.
         shots: Shots per batch of every group, or None for exact.
         key: Names the request.
+        prepared_phases: The phases that there are states of, in order; all by default.
 
     Returns:
         Moments of shape (samples, phases, columns); NaN where they are not wanted, and there alone.
@@ -49,10 +51,11 @@ def measure(
         ResultError: A mean is not finite.
     """
     plan = plan if isinstance(plan, MeasurementPlan) else shared_plan(plan)
-    rows = np.arange(shape[0] * shape[1]).reshape(shape)
+    there = range(shape[1]) if prepared_phases is None else prepared_phases
+    rows = np.arange(shape[0] * len(there)).reshape(shape[0], len(there))
     wanted = {g: list(chosen) for g, chosen in phases.items() if len(chosen) > 0}
     readouts = tuple(
-        GroupMeasurement(group=plan.groups[g], states=rows[:, chosen].ravel(), shots=shots[g])
+        GroupMeasurement(group=plan.groups[g], states=rows[:, [there.index(p) for p in chosen]].ravel(), shots=shots[g])
         for g, chosen in wanted.items()
     )
     data = yield Request(key=key, prepared=prepared, readouts=readouts)

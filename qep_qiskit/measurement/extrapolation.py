@@ -73,7 +73,7 @@ def extrapolated(
         extrapolation: How; None leaves the work as it is.
     """
     if extrapolation is None:
-        return (yield from work)
+        return work
 
     def handle(request: Request) -> MeasurementCoroutine[ShotData]:
         if not request.has_noise_to_mitigate:
@@ -83,7 +83,7 @@ def extrapolated(
             outcomes=data.outcomes, discarded=data.discarded, measured=data, coefficients=extrapolation.coefficients
         )
 
-    return (yield from relayed(work, handle))
+    return relayed(work, handle)
 
 
 @short_repr

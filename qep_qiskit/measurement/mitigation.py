@@ -98,7 +98,7 @@ def mitigated(
         known: Calibrations that still hold; new ones are added.
     """
     if mitigation is None:
-        return (yield from work)
+        return work
     calibrations: Calibrations = {} if known is None else known
 
     def handle(request: Request) -> MeasurementCoroutine[ShotData]:
@@ -106,7 +106,7 @@ def mitigated(
         data = yield asked
         return data if asked is request else _mitigated(asked, data, mitigation, calibrations)
 
-    return (yield from relayed(work, handle))
+    return relayed(work, handle)
 
 
 @short_repr

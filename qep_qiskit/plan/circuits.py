@@ -7,6 +7,7 @@ from typing import Any
 
 from qiskit.providers import BackendV2
 
+from qep_qiskit.core.kept import Kept
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.core.seeds import Seeds
@@ -113,36 +114,31 @@ class DeviceCircuits:
     seeds: Seeds
     rep_delay: float | None = None
     layout: tuple[int, ...] | None = None
-    _programs: dict[str, LayerProgram] = field(default_factory=dict, init=False)
-    _facts: dict[tuple[str, str, int], CircuitFacts] = field(default_factory=dict, init=False)
-    _payloads: dict[Request, int] = field(default_factory=dict, init=False)
+    _facts: Kept[tuple[LayerProgram, str, int], CircuitFacts] = field(default_factory=Kept, init=False)
+    _payloads: Kept[Request, int] = field(default_factory=Kept, init=False)
 
     def __post_init__(self) -> None:
         self.delay = rep_delay_of(self.device) if self.rep_delay is None else self.rep_delay
         self._sent = SentCircuits(self.device, self.seeds, _Shelf(), layout=self.layout)
         self._circuits = MeasuredCircuits(_with_any_signs(self._sent.transpiled_program))
 
-    def _own(self, program: LayerProgram) -> LayerProgram:
-        """The first program that is equal to this one; programs are known by who they are."""
-        return self._programs.setdefault(program.fingerprint, program)
-
     def transpiled_program(self, program: LayerProgram) -> TranspiledProgram:
         """Where a program sits."""
-        return self._circuits.transpiled_program(self._own(program))
+        return self._circuits.transpiled_program(program)
 
     def facts(
         self, program: LayerProgram, group: CommutingGroup, *, calibrates: bool = False, folding: int = 1
     ) -> CircuitFacts:
         """The measured circuit of a group, or the longer one of the two calibration circuits."""
-        own = self._own(program)
-        key = own.fingerprint, "" if calibrates else group.basis.name, folding
-        if key not in self._facts:
+
+        def facts() -> CircuitFacts:
             if calibrates:
-                circuit = self._circuits.of_calibration(own)[1]
+                circuit = self._circuits.of_calibration(program)[1]
             else:
-                circuit = folded(self.transpiled_program(own), folding).measured(group)
-            self._facts[key] = circuit_facts(circuit, self.device.target)
-        return self._facts[key]
+                circuit = folded(self.transpiled_program(program), folding).measured(group)
+            return circuit_facts(circuit, self.device.target)
+
+        return self._facts.of((program, "" if calibrates else group.basis.name, folding), facts)
 
     def seconds(self, job: Job, batch: Batch) -> float:
         """QPU seconds of a batch, without what every job costs."""
@@ -151,21 +147,21 @@ class DeviceCircuits:
 
     def payload_bytes(self, job: Job) -> int:
         """What is sent for a job, but for what says how it is twirled."""
-        if job.request not in self._payloads:
-            self._payloads[job.request] = sum(
+        return self._payloads.of(
+            job.request,
+            lambda: sum(
                 payload_of_job([pub.circuit for pub in plan.pubs], [pub.values for pub in plan.pubs])
                 for plan in self._sent.jobs_of_any_size(job.request)
-            )
-        return self._payloads[job.request]
+            ),
+        )
 
     def programs(self, jobs: tuple[Job, ...]) -> tuple[ProgramOnDevice, ...]:
         """The templates of some jobs, each in the groups that it is measured in."""
-        found: dict[str, list[CircuitFacts]] = {}
+        found: dict[LayerProgram, list[CircuitFacts]] = {}
         for job in jobs:
-            self._own(job.program)
             facts = [self.facts(job.program, batch.group) for batch in job.batches if not batch.calibrates]
-            found.setdefault(job.program.fingerprint, []).extend(facts)
-        return tuple(self._snapshot(self._programs[name], facts) for name, facts in found.items() if facts)
+            found.setdefault(job.program, []).extend(facts)
+        return tuple(self._snapshot(program, facts) for program, facts in found.items() if facts)
 
     def _snapshot(self, program: LayerProgram, facts: list[CircuitFacts]) -> ProgramOnDevice:
         transpiled_program = self.transpiled_program(program)
