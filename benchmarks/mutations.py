@@ -79,12 +79,16 @@ MUTATIONS = [
     # measurement
     Mutation("moments", "shots - 1 if", "shots - 0 if"),
     Mutation("extrapolation", "np.tensordot(factors**2", "np.tensordot(factors"),
-    Mutation("batches", "means[:, where, columns] = ", "means[:, where[::-1], columns] = "),
+    Mutation("batches", "means[:, where, estimates] = ", "means[:, where[::-1], columns] = "),
     Mutation("inversion", "signs[1, qubit], signs[0, qubit]", "signs[0, qubit], signs[1, qubit]"),
     Mutation("extrapolation", "increasing=True", "increasing=False"),
     # execution
     Mutation("prepared", "axis=1, bitorder=", "axis=1, bitorder='big' or "),
-    Mutation("readout errors", "self.flips[1] - self.flips[0]", "self.flips[0] - self.flips[1]"),
+    Mutation(
+        "readout errors",
+        "self.flip_probabilities[1] - self.flip_probabilities[0]",
+        "self.flip_probabilities[0] - self.flip_probabilities[1]",
+    ),
     Mutation("folding", "range(times // 2)", "range(times // 3)"),
     Mutation("twirled readout", "-(-shots // min(", "(shots // min("),
     Mutation("fractional", "(turns % 2)", "(turns % 1)"),
@@ -101,7 +105,7 @@ MUTATIONS = [
     Mutation("pauli", "-1 if part.input is None else part.input", "-1"),
     Mutation("z polynomials", "mask ^ also] =", "mask | also] ="),
     # budget
-    Mutation("baselines", "gradient=_spread((plus - minus) / (2.0 *", "gradient=_spread((plus - minus) / (1.0 *"),
+    Mutation("baselines", "gradient=_to_weights((plus - minus) / (2.0 *", "gradient=_spread((plus - minus) / (1.0 *"),
     Mutation("parameter shift", "np.concatenate(noise), 1.0), 2)", "np.concatenate(noise), 1.0), 1)"),
     Mutation(
         "statistics", "float(np.sqrt(estimates.var(axis=0, ddof=1)", "float(np.sqrt(estimates.var(axis=0, ddof=0)"

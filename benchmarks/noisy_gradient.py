@@ -98,12 +98,12 @@ def row_of(preparation, hamiltonian, weights, device, shots):
     ideal = gradient(plain, qep.StatevectorExecutor(qep.Seeds(0)))
     found = [two_qubit_gates(plain, weights, noisy), cosine(ideal, true), np.linalg.norm(ideal) / np.linalg.norm(true)]
     exact, lengths, sampled = [], [], []
-    for readout, folds in WAYS.values():
-        limit = replace(plain, mitigation=None if readout is None else ReadoutMitigation(None), extrapolation=folds)
+    for measurement, folds in WAYS.values():
+        limit = replace(plain, mitigation=None if measurement is None else ReadoutMitigation(None), extrapolation=folds)
         one = gradient(limit, noisy)
         exact.append(cosine(one, true))
         lengths.append(np.linalg.norm(one) / np.linalg.norm(true))
-        own = replace(plain, mitigation=readout, extrapolation=folds, shots=shots // (1 if folds is None else 2))
+        own = replace(plain, mitigation=measurement, extrapolation=folds, shots=shots // (1 if folds is None else 2))
         sampled.append(np.mean([cosine(gradient(own, noisy, 1 + k), true) for k in range(REPEATS)]))
     return np.array([*found, *exact, *lengths, *sampled])
 

@@ -98,7 +98,7 @@ def warm_and_cold(made: qep.IsingNetwork, weights: np.ndarray, depth: int, seed:
 
     before = prepared(weights, WarmStart())
     cold = prepared(nearby, WarmStart()).report.evaluations
-    warm = prepared(nearby, WarmStart(memory=before.memory)).report.evaluations
+    warm = prepared(nearby, WarmStart(arrays=before.warm_start)).report.evaluations
     return cold, warm
 
 

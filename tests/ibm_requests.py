@@ -25,11 +25,11 @@ def ramp_states(seed=1):
 
 def ramp_request(step=0, *, shots=(50, 50), states=((0, 1, 2, 3), (0, 1, 2, 3)), seed=1):
     groups, prepared = ramp_states(seed)
-    readouts = tuple(
+    measurements = tuple(
         GroupMeasurement(group=group, states=np.array(rows), shots=own)
         for group, rows, own in zip(groups, states, shots, strict=True)
     )
-    return Request(key=RequestKey("train", step), prepared=prepared, readouts=readouts)
+    return Request(key=RequestKey("train", step), prepared=prepared, measurements=measurements)
 
 
 def calibrated_request(*, shots, calibration_shots, kind="calibrated", randomizations=16):

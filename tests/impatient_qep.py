@@ -29,7 +29,7 @@ from qep_qiskit.runs.summary import write_numbers
 CALLS = {
     name: (owner, name)
     for owner, names in (
-        (IbmDevice, ("why_closed", "seconds_left", "send", "find", "look", "fetch", "usage_seconds")),
+        (IbmDevice, ("why_closed", "remaining_seconds", "send", "find", "job_view", "fetch", "usage_seconds")),
         (JobLedger, ("keep_circuit", "intend", "posting", "submitted", "collected", "applied", "_transaction")),
         (RunFolder, ("save_state",)),
         (MetricsFile, ("_write",)),

@@ -66,10 +66,10 @@ def gates_of(circuit):
     """Names and qubits of all gates, qubit by qubit; the order of gates on different qubits is free."""
     lines = [[] for _ in circuit.qubits]
     for step in circuit.data:
-        places = [circuit.find_bit(qubit).index for qubit in step.qubits]
+        positions = [circuit.find_bit(qubit).index for qubit in step.qubits]
         if step.name != "barrier":
-            for place in places:
-                lines[place].append((step.name, tuple(places)))
+            for place in positions:
+                lines[place].append((step.name, tuple(positions)))
     return lines
 
 

@@ -82,7 +82,7 @@ def test_costs_without_an_operator_in_range_are_refused(make):
 
 def test_readout_is_the_observables(rng):
     observables = (SparsePauliOp(["ZI", "XX", "II"], [0.5, -1.0, 0.3]), SparsePauliOp(["XX"], [2.0]))
-    matrix, constants = LossOnExpectations(observables).readout()
+    matrix, constants = LossOnExpectations(observables).output_map()
     words = LossOnExpectations(observables).terms
     for row, observable in enumerate(observables):
         built = sum(matrix[row, i] * pauli_matrix(word, 2) for i, word in enumerate(words)) + constants[row] * np.eye(4)

@@ -213,8 +213,10 @@ def test_batches_larger_than_a_chunk(rng):
 def test_the_same_shots_as_on_aer(rng):
     """Equal states, seeds and keys give equal counts, up to rounding of probabilities: here none differs."""
     batch = bindings(chain(4), AdiabaticPreparation(steps=5), rng)
-    readouts = tuple(GroupMeasurement(group=group, states=np.arange(5), shots=300) for group in batch.program.groups)
-    request = Request(key=RequestKey("train", 3), prepared=batch, readouts=readouts)
+    measurements = tuple(
+        GroupMeasurement(group=group, states=np.arange(5), shots=300) for group in batch.program.groups
+    )
+    request = Request(key=RequestKey("train", 3), prepared=batch, measurements=measurements)
     found = [executor(Seeds(4)) for executor in (AerExecutor, StatevectorExecutor)]
     one, other = (executor.collect(executor.submit(request)).outcomes for executor in found)
     for left, right in zip(one, other, strict=True):

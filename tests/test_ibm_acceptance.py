@@ -647,7 +647,7 @@ KILLS = {
     "after a submission": ("after", "send", 2),
     "after an id was written": ("after", "submitted", 3),
     "before looking for duplicates": ("before", "find", 3),
-    "after looking at a job": ("after", "look", 3),
+    "after looking at a job": ("after", "job_view", 3),
     "before fetching": ("before", "fetch", 3),
     "after fetching": ("after", "fetch", 4),
     "after asking for the charge": ("after", "usage_seconds", 4),

@@ -64,7 +64,7 @@ def test_signals_make_the_nudging_operator(rng):
 
 def test_readout_of_an_operator_cost_is_z_of_the_outputs(rng):
     network, _ = random_network(chain(3), rng, outputs=(0, 2))
-    matrix, constants = NudgedHamiltonian(network, OperatorCost.squared_error((1,), 3)).readout
+    matrix, constants = NudgedHamiltonian(network, OperatorCost.squared_error((1,), 3)).output_map
     rows = [matrix_of(NudgedHamiltonian(network, OperatorCost.squared_error((1,), 3)), row) for row in matrix]
     assert np.allclose(rows, [pauli_matrix(word, 3) for word in ("Z0", "Z2")])
     assert not constants.any()
@@ -74,7 +74,7 @@ def test_output_that_no_term_reads_has_no_readout():
     network = IsingNetwork(graph=chain(3), outputs=(0,), biases=None)
     cost = OperatorCost.from_operator(SparsePauliOp("XXI"))
     hamiltonian = NudgedHamiltonian(network, cost)
-    assert hamiltonian.readout is None
+    assert hamiltonian.output_map is None
     assert hamiltonian.measured_groups == hamiltonian.cost_groups == (1,)
 
 

@@ -191,7 +191,7 @@ def estimated(problem, unit, shots=None, beta=0.2):
         preparation=problem.preparation,
         contrast=Contrast(kind="four_point", beta=beta * unit),
         shots=shots,
-        read_free_cost=True,
+        measures_free_cost=True,
     )
     work = estimator.estimate(problem.weights, problem.inputs, problem.targets, RequestKey("test", 0))
     atoms = problem.hamiltonian.num_qubits == 0

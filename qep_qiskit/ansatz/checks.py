@@ -17,7 +17,8 @@ def check_ansatz(program: LayerProgram, reserved_names: Iterable[str]) -> None:
 
     Args:
         program: The program.
-        reserved_names: Names of the network's weights and the words of its Hamiltonian, such as ``J[0,1]``, ``Z0 Z1``.
+        reserved_names: Names of the network's weights and the Pauli strings of its Hamiltonian, such as ``J[0,1]``,
+            ``Z0 Z1``.
 
     Raises:
         AnsatzError: The program has no parameters.

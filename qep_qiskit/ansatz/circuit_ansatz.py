@@ -56,8 +56,8 @@ def circuit_ansatz(
     plain = _without_final_measurements(circuit, where, measurement)
     gates = native_pairs(elementary_gates(plain, {name: i for i, name in enumerate(names)}, where))
     _refuse_idle(names, {gate.source for gate in gates if isinstance(gate, Rotation)}, where)
-    initial, rest = absorb_first_gates(gates, num_qubits)
-    return layer_program(rest, initial, names)
+    initial, remaining = absorb_first_gates(gates, num_qubits)
+    return layer_program(remaining, initial, names)
 
 
 def _without_final_measurements(circuit: QuantumCircuit, where: str, measurement: str) -> QuantumCircuit:

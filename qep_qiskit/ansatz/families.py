@@ -34,7 +34,7 @@ ENTANGLEMENTS: dict[str, Callable[[int], Pairs]] = {
 
 
 def hamiltonian_variational(groups: Sequence[CommutingGroup], depth: int) -> LayerProgram:
-    """Layers of the Hamiltonian's own groups with a free angle for every generator, from |+>^N.
+    """Layers of the Hamiltonian's own groups with a free angle for every term, from |+>^N.
 
     The state is prod_l prod_g exp(-i sum_a p_lga P_ga / 2) |+>^N, l the first to vary slowest (Wecker, Hastings,
     Troyer, Phys. Rev. A 92, 042303 (2015), there with one angle a group).
@@ -44,7 +44,7 @@ def hamiltonian_variational(groups: Sequence[CommutingGroup], depth: int) -> Lay
         depth: How many times through the groups.
 
     Returns:
-        A program with ``depth * (number of generators)`` parameters: gate angles in radians, named as ``l0 Z0 Z1``.
+        A program with ``depth * (number of terms)`` parameters: gate angles in radians, named as ``l0 Z0 Z1``.
 
     Raises:
         AnsatzError: There are no groups, they differ in their number of qubits, or the depth is below 1.
@@ -69,7 +69,7 @@ def hamiltonian_variational(groups: Sequence[CommutingGroup], depth: int) -> Lay
 
 
 def _free_layer(index: int, group: CommutingGroup, start: int) -> Layer:
-    """A layer whose gates have the parameters from `start` on for angles, twice the angles of the generators."""
+    """A layer whose gates have the parameters from `start` on for angles, twice the angles of the terms."""
     size = group.num_terms
     return Layer(group=index, source=np.arange(start, start + size), scale=np.full(size, 0.5), offset=np.zeros(size))
 

@@ -19,7 +19,7 @@ _IDENTITIES = frozenset({"barrier", "id"})
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """exp(-i theta word), theta = scale p[source] + offset in radians; source -1 for a fixed angle."""
+    """exp(-i theta Pauli string), theta = scale p[source] + offset in radians; source -1 for a fixed angle."""
 
     string: PauliString
     source: int

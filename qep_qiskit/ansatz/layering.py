@@ -26,7 +26,7 @@ _PAULIS = {
 
 @dataclass(slots=True)
 class _Rotations:
-    """A layer of rotations in the making: letters of the qubits claimed so far, rotations by word."""
+    """A layer of rotations in the making: letters of the qubits claimed so far, rotations by Pauli string."""
 
     letters: dict[int, str] = field(default_factory=dict)
     by_term: dict[PauliString, Rotation] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class _Rotations:
         return all(self.letters.get(qubit, letter) == letter for qubit, letter in gate.string.factors)
 
     def takes(self, gate: Gate) -> bool:
-        """Whether a gate may stand here; a word already there needs the same parameter, or none."""
+        """Whether a gate may stand here; a Pauli string already there needs the same parameter, or none."""
         if isinstance(gate, Cx) or not self.commutes(gate):
             return False
         there = self.by_term.get(gate.string)
@@ -126,11 +126,11 @@ def native_pairs(gates: Sequence[Gate]) -> list[Gate]:
 
     OpenQASM 3 has no rzz of its own, so most files spell it out.
     """
-    rest: list[Gate | None] = list(gates)
+    remaining: list[Gate | None] = list(gates)
     for start, first in enumerate(gates):
-        if isinstance(first, Cx) and rest[start] is not None:
-            _close_sandwich(rest, start, first)
-    return [gate for gate in rest if gate is not None]
+        if isinstance(first, Cx) and remaining[start] is not None:
+            _close_sandwich(remaining, start, first)
+    return [gate for gate in remaining if gate is not None]
 
 
 def _close_sandwich(gates: list[Gate | None], start: int, first: Cx) -> None:

@@ -114,8 +114,8 @@ class FiniteDifferences:
         costs, usage = yield from counted(work)
         plus, minus = costs.values.reshape(2, -1)
         return BaselineEstimate(
-            gradient=_spread((plus - minus) / (2.0 * self.delta), hamiltonian),
-            variance=_spread(costs.variances.reshape(2, -1).sum(axis=0) / (4.0 * self.delta**2), hamiltonian),
+            gradient=_to_weights((plus - minus) / (2.0 * self.delta), hamiltonian),
+            variance=_to_weights(costs.variances.reshape(2, -1).sum(axis=0) / (4.0 * self.delta**2), hamiltonian),
             usage=usage,
             evaluations=len(points),
             distinct_circuits=_distinct(points, hamiltonian, len(inputs)),
@@ -174,17 +174,17 @@ class SPSA:
         costs, usage = yield from counted(work)
         plus, minus = costs.values.reshape(2, -1)
         each = signs * ((plus - minus) / (2.0 * self.perturbation))[:, None]
-        spread = each.var(axis=0, ddof=1) / len(each) if len(each) > 1 else np.full(each.shape[1], np.nan)
+        variance_of_mean = each.var(axis=0, ddof=1) / len(each) if len(each) > 1 else np.full(each.shape[1], np.nan)
         return BaselineEstimate(
-            gradient=_spread(each.mean(axis=0), hamiltonian),
-            variance=_spread(spread, hamiltonian),
+            gradient=_to_weights(each.mean(axis=0), hamiltonian),
+            variance=_to_weights(variance_of_mean, hamiltonian),
             usage=usage,
             evaluations=len(points),
             distinct_circuits=_distinct(points, hamiltonian, len(inputs)),
         )
 
 
-def _spread(values: NDArray, hamiltonian: NudgedHamiltonian) -> NDArray[np.float64]:
+def _to_weights(values: NDArray, hamiltonian: NudgedHamiltonian) -> NDArray[np.float64]:
     """From weights that train to all, zero for the others."""
     trainable = hamiltonian.network.layout.trainable()
     whole = np.zeros(len(trainable))

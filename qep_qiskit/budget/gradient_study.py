@@ -23,7 +23,7 @@ from qep_qiskit.device.usage import estimated_qpu_seconds
 from qep_qiskit.execution import Executor, JobHandle, Request, RequestKey, ShotData
 from qep_qiskit.learning import Contrast, ErrorModel, GradientEstimate, Pilot, first_beta, measure_pilot
 from qep_qiskit.learning.bias_fit import MeasuredContrasts
-from qep_qiskit.learning.gradient_watch import watch_one
+from qep_qiskit.learning.gradient_monitor import check_estimate
 from qep_qiskit.learning.measurement_plans import Grouping
 from qep_qiskit.learning.pilot import is_resolved, measured_contrasts, with_bias_of
 from qep_qiskit.learning.shot_schedule import batches_per_group
@@ -44,7 +44,7 @@ class Setting:
         beta: The nudge, negative for a one-sided contrast to the other side.
         shots: Shots per batch, the mean over groups.
         grouping: Which shots are shared.
-        shares: Shots of every group over their mean, or None for an equal split.
+        shot_fractions: Shots of every group over their mean, or None for an equal split.
         signals: Whether error signals are measured, or known exactly.
     """
 
@@ -52,13 +52,13 @@ class Setting:
     beta: float
     shots: int
     grouping: Grouping = "shared"
-    shares: tuple[float, ...] | None = None
+    shot_fractions: tuple[float, ...] | None = None
     signals: Signals = "measured"
 
     @property
     def key(self) -> str:
         """A text that no other setting has; names its random numbers."""
-        split = "equal" if self.shares is None else "optimal"
+        split = "equal" if self.shot_fractions is None else "optimal"
         return f"{self.contrast} {self.beta:.6g} {self.shots} {self.grouping} {split} {self.signals}"
 
 
@@ -217,7 +217,7 @@ def check_contrasts(problem: GradientProblem, setting: Setting) -> tuple[Measure
     Returns:
         The two contrasts, that of the setting first, and the shots in all.
     """
-    shots = split(setting.shots, setting.shares)
+    shots = split(setting.shots, setting.shot_fractions)
     pair = [contrast_of(setting.contrast, beta) for beta in (setting.beta, 0.5 * setting.beta)]
     estimator = replace(problem.estimator, contrast=pair[0], shots=shots, grouping=setting.grouping)
     betas = np.unique(np.concatenate([contrast.betas for contrast in pair]) + 0.0)
@@ -240,7 +240,7 @@ def measure_setting(problem: GradientProblem, setting: Setting, repeats: int, pi
         One row of the study's table.
     """
     known = with_known_signals(problem) if setting.signals == "known" else problem
-    shots = split(setting.shots, setting.shares)
+    shots = split(setting.shots, setting.shot_fractions)
     estimator = replace(
         known.estimator,
         contrast=contrast_of(setting.contrast, setting.beta),
@@ -257,7 +257,7 @@ def measure_setting(problem: GradientProblem, setting: Setting, repeats: int, pi
     with counting_warnings(WarningLog()) as log:
         estimates = repeated(estimate, counting, repeats)
         for found in estimates:
-            _quietly(partial(watch_one, found, problem.trainable))
+            _quietly(partial(check_estimate, found, problem.trainable))
     gradients = np.array([found.gradient for found in estimates])[:, problem.trainable]
     claimed = np.array([found.variance for found in estimates])[:, problem.trainable]
     fixed = np.array([found.group_variance.sum(axis=0) for found in estimates])[:, problem.trainable]
@@ -267,7 +267,7 @@ def measure_setting(problem: GradientProblem, setting: Setting, repeats: int, pi
         "contrast": setting.contrast,
         "beta": setting.beta,
         "grouping": setting.grouping,
-        "allocation": "equal" if setting.shares is None else "optimal",
+        "allocation": "equal" if setting.shot_fractions is None else "optimal",
         "signals": setting.signals,
         "shots": setting.shots,
         "repeats": repeats,
@@ -306,11 +306,11 @@ def _chi2(gradients: NDArray, truth: NDArray, variances: NDArray) -> float | Non
 def _theory(setting: Setting, pilot: StudyPilot | None, gradients: NDArray, truth: NDArray) -> Row:
     if pilot is None:
         return dict.fromkeys(("model_rmse", "model_bias", "model_std", "model_pull"))
-    shares = None if setting.shares is None else np.array(setting.shares)
-    error = pilot.model.error(setting.beta, setting.shots, shares)
+    shot_fractions = None if setting.shot_fractions is None else np.array(setting.shot_fractions)
+    error = pilot.model.error(setting.beta, setting.shots, shot_fractions)
     return {
         "model_rmse": error,
         "model_bias": pilot.model.bias(setting.beta),
-        "model_std": float(np.sqrt(pilot.model.variance(setting.beta, setting.shots, shares))),
+        "model_std": float(np.sqrt(pilot.model.variance(setting.beta, setting.shots, shot_fractions))),
         "model_pull": mse_pull(gradients, truth, error**2),
     }

@@ -84,7 +84,7 @@ def noise_rows(study: Study, setups: Mapping[str, BudgetSetup]) -> list[Row]:
     """Points of the grid on every setup, with the same nudges, chosen by ideal pilots."""
     contrasts = [name for name in _CONTRASTS if name in study.config.contrasts] or ["symmetric"]
     config = study.config.model_copy(update={"contrasts": contrasts, "reference": "prepared"})
-    guide = GradientStudy.begun(replace(study, setup=setups["ideal"], config=config))
+    guide = GradientStudy.started(replace(study, setup=setups["ideal"], config=config))
     rows: list[Row] = []
     for name, setup in setups.items():
         points = [
@@ -100,7 +100,7 @@ def noise_rows(study: Study, setups: Mapping[str, BudgetSetup]) -> list[Row]:
 
 def cancellation_rows(study: Study, setups: Mapping[str, BudgetSetup]) -> list[Row]:
     """How much of a device's error is common to +beta and -beta, without shots, for every nudge of the study."""
-    guide = GradientStudy.begun(replace(study, setup=setups["ideal"]))
+    guide = GradientStudy.started(replace(study, setup=setups["ideal"]))
     contrast = "symmetric" if "symmetric" in guide.pilots else next(iter(guide.pilots))
     found: list[Row] = []
     for name, setup in setups.items():

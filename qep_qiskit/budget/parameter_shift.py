@@ -51,7 +51,7 @@ class AngleGradient:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Form:
+class _LinearObservable:
     """What to differentiate, as a linear form of the terms.
 
     Args:
@@ -123,43 +123,43 @@ class ParameterShift:
     ) -> MeasurementCoroutine[AngleGradient]:
         gates = _per_rotation(program)
         angles = gates.angles(parameters)
-        form = yield from self._form(hamiltonian, gates.program, angles, targets, key)
+        observable = yield from self._observable(hamiltonian, gates.program, angles, targets, key)
         shifts = _SHIFT * np.eye(angles.shape[1])
         shifts = np.concatenate([shifts, -shifts])
         means, noise = [], []
         for number, part in enumerate(request_parts(hamiltonian, len(shifts), len(angles))):
             points = (angles[None] + shifts[part, None]).reshape(-1, angles.shape[1])
-            own = replace(key, stage=key.stage + form.requests + number)
+            own = replace(key, stage=key.stage + observable.requests + number)
             moments = yield from self._measure(hamiltonian, gates.program, points, own)
-            means.append(np.nan_to_num(moments.means[:, 0]).reshape(-1, *form.values.shape))
-            covariance = moments.covariance[:, 0].reshape(-1, *form.covariance.shape)
-            noise.append(np.einsum("st,pstu,su->p", form.values, covariance, form.values))
+            means.append(np.nan_to_num(moments.means[:, 0]).reshape(-1, *observable.values.shape))
+            covariance = moments.covariance[:, 0].reshape(-1, *observable.covariance.shape)
+            noise.append(np.einsum("st,pstu,su->p", observable.values, covariance, observable.values))
         slopes = gates.chained(_of_pairs(np.concatenate(means), -1.0), 1)
-        by_form = np.einsum("pst,stu,psu->p", slopes, form.covariance, slopes)
+        by_observable = np.einsum("pst,stu,psu->p", slopes, observable.covariance, slopes)
         by_shifted = gates.chained(_of_pairs(np.concatenate(noise), 1.0), 2)
         return AngleGradient(
-            gradient=np.einsum("st,pst->p", form.values, slopes) / len(angles),
-            variance=(by_shifted + by_form) / len(angles) ** 2,
+            gradient=np.einsum("st,pst->p", observable.values, slopes) / len(angles),
+            variance=(by_shifted + by_observable) / len(angles) ** 2,
             usage=Usage(),
-            evaluations=len(shifts) + form.requests,
+            evaluations=len(shifts) + observable.requests,
         )
 
-    def _form(
+    def _observable(
         self,
         hamiltonian: NudgedHamiltonian,
         program: LayerProgram,
         angles: NDArray,
         targets: NDArray,
         key: RequestKey,
-    ) -> MeasurementCoroutine[_Form]:
+    ) -> MeasurementCoroutine[_LinearObservable]:
         if not hamiltonian.cost.has_signals:
             values = hamiltonian.nudge(targets)
-            return _Form(values=values, covariance=np.zeros((*values.shape, values.shape[1])), requests=0)
+            return _LinearObservable(values=values, covariance=np.zeros((*values.shape, values.shape[1])), requests=0)
         moments = yield from self._measure(hamiltonian, program, angles, key)
         outputs = hamiltonian.outputs(np.nan_to_num(moments.means[:, 0]))
         values, slope = hamiltonian.nudge(targets, outputs), hamiltonian.nudge_slope(targets, outputs)
         assert slope is not None
-        return _Form(values=values, covariance=slope @ moments.covariance[:, 0] @ slope, requests=1)
+        return _LinearObservable(values=values, covariance=slope @ moments.covariance[:, 0] @ slope, requests=1)
 
     def _measure(
         self, hamiltonian: NudgedHamiltonian, program: LayerProgram, points: NDArray, key: RequestKey
@@ -199,8 +199,8 @@ def exact_angle_gradient(
         states = evolve(program, parameters)
         means = np.concatenate([group.expectations(states) for group in hamiltonian.groups], axis=1)
         outputs = hamiltonian.outputs(means)
-    form = hamiltonian.nudge(targets, outputs)
-    return energy_and_gradient(program, parameters, hamiltonian.groups, form)[1].mean(axis=0)
+    observable = hamiltonian.nudge(targets, outputs)
+    return energy_and_gradient(program, parameters, hamiltonian.groups, observable)[1].mean(axis=0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -112,8 +112,8 @@ def _work(setup: BudgetSetup, reference: str, point: Point) -> Mapping[str, Any]
 
 
 def _setting(fields: Mapping[str, Any]) -> Setting:
-    shares: Sequence[float] | None = fields["shares"]
-    return Setting(**{**fields, "shares": None if shares is None else tuple(shares)})
+    shot_fractions: Sequence[float] | None = fields["shot_fractions"]
+    return Setting(**{**fields, "shot_fractions": None if shot_fractions is None else tuple(shot_fractions)})
 
 
 def _baseline(setup: BudgetSetup, problem: GradientProblem, point: Point) -> Row:

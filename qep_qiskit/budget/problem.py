@@ -112,8 +112,8 @@ def with_known_signals(problem: GradientProblem) -> GradientProblem:
     """
     hamiltonian = problem.estimator.hamiltonian
     cost = hamiltonian.cost
-    readout = cost.readout()
-    if not cost.has_signals or readout is None:
+    output_map = cost.output_map()
+    if not cost.has_signals or output_map is None:
         return problem
     free = measure_free(
         hamiltonian,
@@ -125,7 +125,7 @@ def with_known_signals(problem: GradientProblem) -> GradientProblem:
     )
     outputs = run_measurements(free, problem.executor)[0].outputs
     assert outputs is not None
-    matrix = readout[0]
+    matrix = output_map[0]
 
     def expand(signals: NDArray) -> tuple[NDArray, NDArray]:
         return signals @ matrix, np.zeros(len(signals))

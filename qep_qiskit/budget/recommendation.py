@@ -45,7 +45,7 @@ class Check:
         beta: The recommended nudge.
         shots: Shots per batch, the mean over groups.
         total_shots: Shots of all checks of the contrast so far.
-        change: Length of D(beta) - D(beta / 2) over that of the gradient, shot noise taken off; zero where the noise
+        change: Length of D(beta) - D(beta / 2) over that of the gradient, shot noise subtracted; zero where the noise
             is more.
         change_error: What shot noise alone makes of it.
     """
@@ -206,11 +206,11 @@ def for_error(budget_problem: BudgetProblem, relative_error: float) -> list[Reco
 def _reaching(budget_problem: BudgetProblem, name: str, pilot: StudyPilot, wanted: float) -> Recommendation:
     """The cheapest nudge and split; the one that was checked, where it is about as cheap."""
     model, sign = pilot.model, _sign(name)
-    shares = _shares(pilot, model.shots_for(wanted, sign=sign, confidence=CONFIDENCE)[1])
-    shots, beta = model.shots_for(wanted, shares, sign=sign, confidence=CONFIDENCE)
+    shot_fractions = _shot_fractions(pilot, model.shots_for(wanted, sign=sign, confidence=CONFIDENCE)[1])
+    shots, beta = model.shots_for(wanted, shot_fractions, sign=sign, confidence=CONFIDENCE)
     if name in budget_problem.checks:
         checked = budget_problem.checks[name].beta
-        at_checked = model.shots_at(checked, wanted, shares, confidence=CONFIDENCE)
+        at_checked = model.shots_at(checked, wanted, shot_fractions, confidence=CONFIDENCE)
         if at_checked <= _WORTH_ANOTHER_CHECK * shots:
             shots, beta = at_checked, checked
     return _at(budget_problem, name, pilot, _rounded_up(shots), beta)
@@ -232,11 +232,11 @@ def for_seconds(budget_problem: BudgetProblem, qpu_seconds: float) -> list[Recom
     """
     require_answerable("--qpu-seconds", qpu_seconds)
     each = estimated_qpu_seconds(1, 0)
-    left = qpu_seconds - estimated_qpu_seconds(0, budget_problem.jobs)
+    remaining = qpu_seconds - estimated_qpu_seconds(0, budget_problem.jobs)
     found = []
     for name, pilot in budget_problem.pilots.items():
         batches = float(pilot.batches.sum()) * budget_problem.samples
-        shots = int(left / each / batches)
+        shots = int(remaining / each / batches)
         if shots >= 1:
             found.append(_within(budget_problem, name, pilot, shots, qpu_seconds))
     if not found:
@@ -286,34 +286,36 @@ def _sign(name: str) -> float:
     return -1.0 if name.endswith("negative") else 1.0
 
 
-def _shares(pilot: StudyPilot, beta: float) -> np.ndarray | None:
+def _shot_fractions(pilot: StudyPilot, beta: float) -> np.ndarray | None:
     """The best split, where it is worth having."""
-    shares = pilot.model.best_shares(beta, pilot.batches)
-    gain = pilot.model.variance(beta, 1.0) / pilot.model.variance(beta, 1.0, shares)
-    return shares if gain > _GAIN_WORTH_A_SPLIT else None
+    shot_fractions = pilot.model.best_shot_fractions(beta, pilot.batches)
+    gain = pilot.model.variance(beta, 1.0) / pilot.model.variance(beta, 1.0, shot_fractions)
+    return shot_fractions if gain > _GAIN_WORTH_A_SPLIT else None
 
 
 def _best(budget_problem: BudgetProblem, name: str, pilot: StudyPilot, shots: float) -> Recommendation:
     """At the best nudge for the shots; at the one that was checked, where it is about as good."""
     model, whole = pilot.model, max(1, round(shots))
     beta = model.best_beta(whole, sign=_sign(name))
-    beta = model.best_beta(whole, _shares(pilot, beta), sign=_sign(name))
+    beta = model.best_beta(whole, _shot_fractions(pilot, beta), sign=_sign(name))
     if name in budget_problem.checks:
-        checked, shares = budget_problem.checks[name].beta, _shares(pilot, beta)
-        if model.error(checked, whole, shares) <= np.sqrt(_WORTH_ANOTHER_CHECK) * model.error(beta, whole, shares):
+        checked, shot_fractions = budget_problem.checks[name].beta, _shot_fractions(pilot, beta)
+        if model.error(checked, whole, shot_fractions) <= np.sqrt(_WORTH_ANOTHER_CHECK) * model.error(
+            beta, whole, shot_fractions
+        ):
             beta = checked
     return _at(budget_problem, name, pilot, shots, beta)
 
 
 def _at(budget_problem: BudgetProblem, name: str, pilot: StudyPilot, shots: float, beta: float) -> Recommendation:
     model, whole = pilot.model, max(1, round(shots))
-    shares = _shares(pilot, beta)
-    split = None if shares is None else split_shots(whole, shares)
+    shot_fractions = _shot_fractions(pilot, beta)
+    split = None if shot_fractions is None else split_shots(whole, shot_fractions)
     each = np.full(len(pilot.batches), whole) if split is None else np.array(split)
     total = int(each @ pilot.batches) * budget_problem.samples
-    error = model.error(beta, whole, shares)
+    error = model.error(beta, whole, shot_fractions)
     length = budget_problem.gradient_length if budget_problem.gradient_length > 0 else float("nan")
-    low, high = (model.error_quantile(beta, whole, shares, confidence=end) / length for end in _INTERVAL)
+    low, high = (model.error_quantile(beta, whole, shot_fractions, confidence=end) / length for end in _INTERVAL)
     check = budget_problem.checks.get(name)
     return Recommendation(
         contrast=name,

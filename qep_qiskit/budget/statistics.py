@@ -3,7 +3,7 @@
 With g the truth and x_r the estimate of repeat r, both vectors over the weights:
 
     rmse    root of the mean of |x_r - g|^2
-    bias    length of mean(x) - g, what the noise of the mean adds to it taken off
+    bias    length of mean(x) - g, what the noise of the mean adds to it subtracted
     std     root of the summed variances of the repeats, so that rmse^2 = bias^2 + std^2 (R - 1)/R + the noise of bias
     cosine  mean over repeats of cos(x_r, g)
     chi2    sum_k (R - 1) s_k^2 / (claimed variance of weight k, mean over repeats)
@@ -46,7 +46,7 @@ class PointStatistics:
         repeats: How many.
         rmse: Root mean square error, of the whole vector; with the ends of its interval.
         relative_rmse: The same over the length of the truth.
-        bias: Length of the bias, its own noise taken off; with the ends of its interval.
+        bias: Length of the bias, its own noise subtracted; with the ends of its interval.
         std: Root of the summed variances.
         cosine: Mean cosine to the truth; an estimate of length zero counts as zero. With the ends of its interval.
         chi2: Of the claimed error bars, against the mean of the repeats; NaN where none are claimed.
@@ -165,8 +165,8 @@ def _degrees_of(squared: NDArray) -> float:
     """Degrees of freedom of the sum of squared errors: those of the scaled chi-square with their mean and variance."""
     if len(squared) < 2:
         return _NAN
-    spread = squared.var(ddof=1)
-    return float(2.0 * len(squared) * squared.mean() ** 2 / spread) if spread > 0 else np.inf
+    observed_variance = squared.var(ddof=1)
+    return float(2.0 * len(squared) * squared.mean() ** 2 / observed_variance) if observed_variance > 0 else np.inf
 
 
 def _rmse_interval(squared: NDArray, level: float) -> Interval:
@@ -226,13 +226,13 @@ def _chi_square(estimates: NDArray, variances: NDArray | None) -> tuple[float, i
     repeats = len(estimates)
     if variances is None or repeats < 2 or not np.isfinite(variances).all():
         return _NAN, 0, _NAN
-    claimed, spread = np.mean(variances, axis=0), estimates.var(axis=0, ddof=1)
-    known = (claimed > 0) | (spread > 0)
+    claimed, observed_variance = np.mean(variances, axis=0), estimates.var(axis=0, ddof=1)
+    known = (claimed > 0) | (observed_variance > 0)
     count = int(known.sum())
     if count == 0:
         return _NAN, 0, _NAN
     with np.errstate(divide="ignore"):
-        chi2 = float((repeats - 1) * np.sum(spread[known] / claimed[known]))
+        chi2 = float((repeats - 1) * np.sum(observed_variance[known] / claimed[known]))
     degrees = count * (repeats - 1)
     effective = degrees / _crowding(estimates[:, known])
     scaled = chi2 * effective / degrees
@@ -243,7 +243,7 @@ def _chi_square(estimates: NDArray, variances: NDArray | None) -> tuple[float, i
 def _crowding(estimates: NDArray) -> float:
     """Mean over weights of sum_l rho_kl^2: 1 where weights are independent, their number where they are all the same.
 
-    What the noise of the estimated correlations adds to their squares is taken off.
+    What the noise of the estimated correlations adds to their squares is subtracted.
     """
     repeats, count = estimates.shape
     if count == 1 or repeats < 4:

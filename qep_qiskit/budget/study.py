@@ -79,7 +79,7 @@ class GradientStudy:
     pilots: dict[str, StudyPilot]
 
     @classmethod
-    def begun(cls, study: Study) -> GradientStudy:
+    def started(cls, study: Study) -> GradientStudy:
         """Fly the pilots of all contrasts."""
         wanted = {name: setting_of(name, 0.1, study.config.pilot_shots) for name in study.config.contrasts}
         rows = study.rows([pilot_point(study.setup, setting, setting.shots) for setting in wanted.values()])
@@ -157,8 +157,8 @@ class GradientStudy:
         pilot, study = self.pilots[name], self.study
         for shots in study.config.shots:
             plain = self._best(name, shots)
-            shares = pilot.model.best_shares(plain.beta, pilot.batches)
-            ways = [plain, replace(plain, shares=tuple(shares.tolist()))]
+            shot_fractions = pilot.model.best_shot_fractions(plain.beta, pilot.batches)
+            ways = [plain, replace(plain, shot_fractions=tuple(shot_fractions.tolist()))]
             if self._estimator.hamiltonian.num_qubits:
                 ways.append(replace(plain, grouping="qubit_wise"))
             points += [setting_point(study.setup, way, study.config.repeats, pilot) for way in ways]
@@ -180,8 +180,10 @@ class GradientStudy:
         phases = len(replace(estimator.contrast, kind=shared.contrast, beta=abs(shared.beta)).betas)
         signals = estimator.hamiltonian.cost.has_signals
         total = shared.shots * float(batches_per_group(self._with(shared)).sum())
-        reading = len(estimator.measurement_plan.reading(estimator.hamiltonian.measured_terms)) if signals else 0
-        shots = round(total / (phases * len(plan.groups) + reading))
+        measuring = (
+            len(estimator.measurement_plan.groups_measuring(estimator.hamiltonian.measured_terms)) if signals else 0
+        )
+        shots = round(total / (phases * len(plan.groups) + measuring))
         return replace(shared, shots=shots, grouping="per_weight") if shots >= 1 else None
 
     def _is_affordable(self, method: FiniteDifferences | SPSA) -> bool:
@@ -230,8 +232,8 @@ class GradientStudy:
         if network.num_qubits:
             return SHIFTS
         layout = network.layout
-        room = float((self.study.setup.weights - layout.bounds()[0])[layout.trainable()].min())
-        return tuple(shift for shift in SHIFTS if shift < room) or (room / 2.0,)
+        margin = float((self.study.setup.weights - layout.bounds()[0])[layout.trainable()].min())
+        return tuple(shift for shift in SHIFTS if shift < margin) or (margin / 2.0,)
 
     def _others(self, total: int, circuits: int) -> list[Row]:
         """Finite differences and SPSA, the best of a grid of settings each."""

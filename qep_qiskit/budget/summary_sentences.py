@@ -19,13 +19,14 @@ def gradient_sentences(rows: Sequence[Row], pilots: Mapping[str, StudyPilot], de
     unresolved = [name for name, pilot in pilots.items() if not pilot.resolved]
     if unresolved:
         found.append(
-            f"The bias of the {_told(unresolved)} contrast did not stand out of the pilot's noise: its model is mostly "
+            f"The bias of the {_listed(unresolved)} contrast did not stand out of the pilot's noise: its model is "
+            "mostly "
             "what is known of such Hamiltonians in general. More budget.pilot_shots would tell."
         )
     return found
 
 
-def _told(names: Sequence[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     return ", ".join(name.replace("_", "-") for name in names)
 
 
@@ -190,8 +191,10 @@ def _mitigation(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
             if not name.startswith(f"{raw}, "):
                 continue
             ratios = _ratios_at_equal_shots(_best_curve(rows, name), _best_curve(rows, raw))
-            told = ", ".join(f"{ratio:.2f} at {shots:,}" for shots, ratio in ratios.items())
-            found.append(f"{name}: its error over that of {raw} at equal shots in all, each at its best beta: {told}.")
+            listed = ", ".join(f"{ratio:.2f} at {shots:,}" for shots, ratio in ratios.items())
+            found.append(
+                f"{name}: its error over that of {raw} at equal shots in all, each at its best beta: {listed}."
+            )
     if found:
         found.append(
             "Shots in all count folded circuits, and a calibration for every estimate; a training run shares one "

@@ -81,7 +81,7 @@ class ExactLosses(Callback):
             trainer.task.train,
             purpose="exact-loss",
             index=trainer.state.epoch,
-            memory=trainer.state.warm_starts,
+            warm_start=trainer.state.warm_starts,
         ).tally
         line = {"epoch": trainer.state.epoch, "loss": found.mean_cost, "accuracy": found.accuracy}
         with LineFile(self.folder.path / _FILE) as file:

@@ -91,12 +91,12 @@ def _worked_out(
     tables: dict[str, list[Row]] = {}
     sentences: list[str] = []
     runs: list[Point] = []
-    begun = GradientStudy.begun(study)
+    started = GradientStudy.started(study)
     if "gradient" in studies:
-        tables["gradient"] = begun.rows()
-        sentences += gradient_sentences(tables["gradient"], begun.pilots, begun.default_contrast)
+        tables["gradient"] = started.rows()
+        sentences += gradient_sentences(tables["gradient"], started.pilots, started.default_contrast)
     if "comparison" in studies:
-        tables["comparison"] = begun.comparison()
+        tables["comparison"] = started.comparison()
         sentences += comparison_sentences(tables["comparison"])
     if "training" in studies:
         runs = training_points(experiment.config, path / "runs")
@@ -107,7 +107,7 @@ def _worked_out(
         tables["noise"] = noise_rows(study, setups)
         tables["cancellation"] = cancellation_rows(study, setups)
         sentences += noise_sentences(tables["noise"], tables["cancellation"])
-    budget_problem = begun.budget_problem(experiment)
+    budget_problem = started.budget_problem(experiment)
     best = for_shots(budget_problem, _usual_shots(experiment))[0]
     facts = _facts(experiment, study, budget_problem, best, sentences, tables)
     return tables, {**facts, "warnings": warned_sentences({**tables, "training": warned_runs(runs)})}
@@ -190,14 +190,14 @@ def _answer(options: argparse.Namespace, experiment: Experiment, setup: BudgetSe
         PointsView(Console(stderr=True), what="pilots") as view,
     ):
         study = Study(setup=setup, config=experiment.config.budget, pool=pool, progress=view.show)
-        begun = GradientStudy.begun(study)
+        started = GradientStudy.started(study)
 
-        def ask(budget_problem: BudgetProblem) -> list[Recommendation]:
+        def recommend(budget_problem: BudgetProblem) -> list[Recommendation]:
             if options.target_error is not None:
                 return for_error(budget_problem, options.target_error)
             return for_seconds(budget_problem, options.qpu_seconds)
 
-        found = checked(begun.budget_problem(experiment), ask, begun.checks)
+        found = checked(started.budget_problem(experiment), recommend, started.checks)
     if options.json:
         print(json.dumps({"confidence": CONFIDENCE, "answers": [one.record() for one in found]}, indent=1))
         return 0

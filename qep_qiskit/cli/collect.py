@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from qep_qiskit.cli.working import place_of, require_device, say_stopped, working_in
+from qep_qiskit.cli.working import progress_of, require_device, say_stopped, working_in
 from qep_qiskit.device.remote import Pace
 from qep_qiskit.runs.training import load_matching_state, open_run
 
@@ -20,5 +20,5 @@ def run(options: argparse.Namespace) -> int:
         if work.outcome == "stopped":
             nothing = work.trainer.state.shots == (0 if before is None else before.shots)
             done = "there was nothing to collect" if nothing else "collected"
-            print(f"{done}; the run is {place_of(work.trainer)}, and 'qep submit {folder.path}' sends its next job")
+            print(f"{done}; the run is {progress_of(work.trainer)}, and 'qep submit {folder.path}' sends its next job")
     return 0

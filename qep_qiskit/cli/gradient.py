@@ -20,7 +20,7 @@ from qep_qiskit.config import Experiment
 from qep_qiskit.core.warning_log import WarningLog, counting_warnings
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning import GradientEstimate
-from qep_qiskit.learning.gradient_watch import watch_one
+from qep_qiskit.learning.gradient_monitor import check_estimate
 from qep_qiskit.learning.replicates import ScatterTally
 from qep_qiskit.measurement import Usage, run_measurements
 from qep_qiskit.report.tables import gradient_table, value_with_error
@@ -42,13 +42,13 @@ def run(options: argparse.Namespace) -> int:
     log.merge(experiment.warnings)
     with counting_warnings(log), _asking(options.config, experiment, weights, sample) as asked:
         experiment, pilots = _with_pilot(asked, weights, sample)
-        estimator = replace(experiment.estimator, read_free_cost=True)
+        estimator = replace(experiment.estimator, measures_free_cost=True)
         key = RequestKey("gradient", options.sample)
         estimate, usage = run_measurements(
             estimator.estimate(weights, sample.inputs, sample.targets, key), experiment.executor
         )
         usage += pilots
-        watch_one(estimate, experiment.network.layout.trainable())
+        check_estimate(estimate, experiment.network.layout.trainable())
     rows = _rows(experiment, weights, estimate)
     summary: dict[str, Any] = {
         "beta": experiment.estimator.contrast.beta,
@@ -124,7 +124,7 @@ def _rows(experiment: Experiment, weights: NDArray, estimate: GradientEstimate) 
     return rows
 
 
-def _told(diagnostics: dict[str, float]) -> str:
+def _listed(diagnostics: dict[str, float]) -> str:
     """Names and values in one line, each with its standard error where it has one."""
     parts = []
     for name, value in diagnostics.items():
@@ -149,7 +149,7 @@ def _print(summary: dict[str, Any], rows: list[dict[str, Any]], usage: Usage, *,
         says = "" if summary["signal_bias_resolved"] else ": not resolved"
         console.print(f"bias by noisy error signals {bias:.3g}, by noise alone {noise:.3g}{says}", highlight=False)
     if summary["diagnostics"]:
-        console.print(_told(summary["diagnostics"]), highlight=False)
+        console.print(_listed(summary["diagnostics"]), highlight=False)
     for line in _compared(summary):
         console.print(line, highlight=False)
 

@@ -30,14 +30,14 @@ def run(options: argparse.Namespace) -> int:
 
 def _planned(experiment: Experiment) -> dict[str, Any]:
     """The record of the plan, with what would make the run cheaper. Qiskit is imported only now."""
-    from qep_qiskit.plan.estimate import circuits_on, plan_requests
+    from qep_qiskit.plan.estimate import circuits_on, estimate_requests
     from qep_qiskit.plan.requests import record_run
     from qep_qiskit.plan.savings import savings
 
-    device, fractional, left = _device(experiment)
+    device, fractional, remaining = _device(experiment)
     requests = record_run(experiment)
     circuits = circuits_on(experiment, device)
-    plan = plan_requests(requests, circuits, experiment, remaining_seconds=left)
+    plan = estimate_requests(requests, circuits, experiment, remaining_seconds=remaining)
     found = savings(experiment, requests, circuits, fractional)
     return plan.record() | {"savings": [saving.record() for saving in found]}
 
@@ -49,8 +49,8 @@ def _device(experiment: Experiment) -> tuple[BackendV2, BackendV2 | None, float 
     from qep_qiskit.config.build_local_device import fractional_of, local_device, whole_device
 
     if remote is not None:
-        left = RetryingDevice(remote, build_retry_policy(config)).asked(remote.seconds_left)
-        return remote.backend, fractional_of(config, remote.whole), left
+        remaining = RetryingDevice(remote, build_retry_policy(config)).with_retries(remote.remaining_seconds)
+        return remote.backend, fractional_of(config, remote.whole), remaining
     if not config.execution.where.is_snapshot:
         raise ConfigError(
             f"execution.backend: '{config.execution.backend}' charges nothing; name a device with --backend, such as "
@@ -88,8 +88,8 @@ def _sentences(plan: dict[str, Any]) -> list[str]:
     limit = f"execution.max_qpu_seconds = {plan['max_qpu_seconds']:g}"
     seconds = f"{plan['run']['qpu_seconds']:,.1f} s"
     verdict = "would start" if plan["would_start"] else "would not start"
-    left = plan["remaining_seconds"]
-    account = "" if left is None else f", and {left:,.0f} s that the account has left"
+    remaining = plan["remaining_seconds"]
+    account = "" if remaining is None else f", and {remaining:,.0f} s that the account has left"
     if plan["mode"] == "session":
         found.append("A session is charged by the clock from its first job on: its price is not less than this.")
     return [*found, f"On a device this run {verdict}: {seconds} against {limit}{account}."]

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
             purpose="predict",
             index=0,
             with_cost=known,
-            memory=nearest_warm_start(state.warm_starts, task.train.inputs, data.inputs),
+            warm_start=nearest_warm_start(state.warm_starts, task.train.inputs, data.inputs),
         )
     if found.outputs is None:
         raise ConfigError(f"{options.folder}: this network has no outputs to predict with")
@@ -80,8 +80,8 @@ def _rows(task: Task, data: Dataset, found: Evaluation) -> list[dict[str, Any]]:
     classes = task.train.classes
     chosen = decode(found.outputs, len(classes)) if classes else None
     rows = []
-    answers, spreads = task.in_units(found.outputs), task.errors_in_units(found.output_errors)
-    for index, (outputs, errors) in enumerate(zip(answers, spreads, strict=True)):
+    answers, standard_errors = task.in_units(found.outputs), task.errors_in_units(found.output_errors)
+    for index, (outputs, errors) in enumerate(zip(answers, standard_errors, strict=True)):
         row: dict[str, Any] = {
             "sample": index,
             "outputs": outputs.tolist(),

@@ -44,16 +44,16 @@ class ProgressView(Callback):
         self._task = TaskID(0)
         self._last_line = time.monotonic()
         self._accuracy: float | None = None
-        self._room = 0
+        self._figures_width = 0
 
     def start(self, trainer: Trainer) -> None:
         """Show the bar; called before the run."""
         if not self._console.is_terminal:
             return
-        room = min(self._console.width - _WIDTH_OF_WORDS, 40)
-        bar = [BarColumn(bar_width=room)] if room >= 8 else []
-        self._room = self._console.width - _WIDTH_BEFORE_FIGURES - 2 * len(f"/{trainer.settings.epochs}")
-        self._room -= room + 1 if bar else 0
+        bar_width = min(self._console.width - _WIDTH_OF_WORDS, 40)
+        bar = [BarColumn(bar_width=bar_width)] if bar_width >= 8 else []
+        self._figures_width = self._console.width - _WIDTH_BEFORE_FIGURES - 2 * len(f"/{trainer.settings.epochs}")
+        self._figures_width -= bar_width + 1 if bar else 0
         self._bar = Progress(
             *bar,
             TextColumn("{task.percentage:3.0f}%", table_column=Column(no_wrap=True)),
@@ -114,7 +114,7 @@ class ProgressView(Callback):
 
     def _fitting(self, parts: list[str]) -> str:
         """As many of the figures as the line has room for, none of them cut."""
-        while parts and len("  ".join(parts)) > self._room:
+        while parts and len("  ".join(parts)) > self._figures_width:
             parts.pop()
         return "  ".join(parts)
 

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from qep_qiskit.cli.resume import reopened
-from qep_qiskit.cli.train import begun
-from qep_qiskit.cli.working import Work, place_of, require_device, say_stopped, working_in
+from qep_qiskit.cli.train import started
+from qep_qiskit.cli.working import Work, progress_of, require_device, say_stopped, working_in
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.device.remote import Pace
 from qep_qiskit.runs.folder import RunFolder
@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         limit = options.max_qpu_seconds
         overrides = [*options.overrides, *([] if limit is None else [f"execution.max_qpu_seconds={limit!r}"])]
-        folder, experiment, device = begun(options.config, overrides, options.out, only_on_device="submit")
+        folder, experiment, device = started(options.config, overrides, options.out, only_on_device="submit")
     with working_in(folder, experiment, device, Pace(requests=1, waits=False)) as work:
         if work.trainer.stop_requested:
             return say_stopped(work, folder)
@@ -37,6 +37,6 @@ def _say(work: Work, folder: RunFolder) -> None:
     for entry in work.executor.sent:
         described = entry.description
         print(
-            f"job {entry.job_id} is on {described.backend}, {place_of(work.trainer)}; estimated at "
+            f"job {entry.job_id} is on {described.backend}, {progress_of(work.trainer)}; estimated at "
             f"{described.estimated_seconds:.1f} s of QPU time; 'qep collect {folder.path}' fetches it"
         )

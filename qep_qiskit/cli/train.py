@@ -18,10 +18,10 @@ from qep_qiskit.runs.training import device_of, start_run
 
 def run(options: argparse.Namespace) -> int:
     """Start a run and train."""
-    return train_in(*begun(options.config, options.overrides, options.out))
+    return train_in(*started(options.config, options.overrides, options.out))
 
 
-def begun(
+def started(
     config: str, overrides: Sequence[str], out: str | None, *, only_on_device: str | None = None
 ) -> tuple[RunFolder, Experiment, RemoteDevice | None]:
     """Build everything first, so that nothing is written where something is wrong; then make the folder of the run.
@@ -54,10 +54,10 @@ def begun(
 def _require_start(experiment: Experiment, device: RemoteDevice) -> None:
     """Warn and refuse before anything is written. Qiskit's transpiler is imported only now."""
     from qep_qiskit.execution.surviving_signal import warn_of_lost_signal
-    from qep_qiskit.plan.estimate import plan_on
+    from qep_qiskit.plan.estimate import estimate_on
 
     RetryingDevice(device, build_retry_policy(experiment.config)).require_open("try later or use another backend")
-    plan = plan_on(experiment, device)
+    plan = estimate_on(experiment, device)
     for program in plan.programs:
         warn_of_lost_signal(program.surviving, plan.device)
     plan.require_start()

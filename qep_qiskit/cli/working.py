@@ -83,12 +83,12 @@ def _worked(
 
 def say_stopped(work: Work, folder: RunFolder) -> int:
     """Say where a run was stopped by hand; gives the exit code."""
-    left = f"; {work.trainer.left_behind}" if work.trainer.left_behind else ""
-    print(f"qep: stopped {place_of(work.trainer)}{left}; go on with 'qep resume {folder.path}'", file=sys.stderr)
+    note = f"; {work.trainer.job_note}" if work.trainer.job_note else ""
+    print(f"qep: stopped {progress_of(work.trainer)}{note}; go on with 'qep resume {folder.path}'", file=sys.stderr)
     return INTERRUPTED
 
 
-def place_of(trainer: Trainer) -> str:
+def progress_of(trainer: Trainer) -> str:
     """Where a run stopped: between two steps, or with so many answers of the work under way."""
     answers = len(trainer.state.request_log)
     if not answers:

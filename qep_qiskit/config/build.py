@@ -221,9 +221,10 @@ def _with_scaled_targets(config: Config, hamiltonian: NudgedHamiltonian, task: T
 
 def _build_cost(config: Config, network: Network, task: Task) -> Cost:
     """The aim; atoms have positions, and no Pauli matrices."""
-    if config.network.is_in_space and config.cost.words_key is not None:
+    if config.network.is_in_space and config.cost.strings_key is not None:
         raise ConfigError(
-            f"cost.{config.cost.words_key}: Pauli strings go with spins; for atoms use operator = 'squared_error' or a "
+            f"cost.{config.cost.strings_key}: Pauli strings go with spins; for atoms use operator = "
+            "'squared_error' or a "
             "loss on the outputs"
         )
     return config.cost.build(network, task)

@@ -204,7 +204,7 @@ class _OnlyWithLedger:
 
 
 def build_mitigation(config: Config) -> ReadoutMitigation | None:
-    """How errors of the readout are taken out.
+    """How readout errors are taken out.
 
     Raises:
         ConfigError: There are none on this backend, or there is no calibration to set anything for.

@@ -48,8 +48,8 @@ def _with_snapshot(config: Config) -> Config:
     with _needing_the_client(section.backend):
         from qep_qiskit.device.ibm import device_snapshot
 
-        taken = description_of(device_snapshot(section.where.device, section.instance))
-    return config.model_copy(update={"execution": section.model_copy(update={"snapshot": taken})})
+        snapshot = description_of(device_snapshot(section.where.device, section.instance))
+    return config.model_copy(update={"execution": section.model_copy(update={"snapshot": snapshot})})
 
 
 @contextmanager

@@ -87,7 +87,7 @@ def build_replication(config: Config) -> Replication | None:
 
 
 def shots_of(config: Config) -> int | None:
-    """Shots per batch, None for exact expectations, which is what atoms at rest have."""
+    """Shots per batch, None for exact expectations, which is what atoms in equilibrium have."""
     section = config.measurement
     if not config.network.has_shot_noise:
         if section.adaptive is not None or section.allocation == "optimal":

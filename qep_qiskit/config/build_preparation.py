@@ -26,7 +26,7 @@ def build_preparation(scene: PreparationScene) -> Preparation:
     """
     network, section = scene.hamiltonian.network, scene.config.preparation
     if isinstance(network, SpringNetwork):
-        return _at_rest(scene.config, network)
+        return _classical_equilibrium(scene.config, network)
     if not isinstance(network, GridNetwork):
         return section.build(scene)
     rows = scene.hamiltonian.free_coefficients(network.layout.initial(scene.seeds), scene.inputs)
@@ -34,7 +34,7 @@ def build_preparation(scene: PreparationScene) -> Preparation:
     return OnGrid(preparation=section.build_on_grid(scene, driver), grid=network.grid)
 
 
-def _at_rest(config: Config, network: SpringNetwork) -> Preparation:
+def _classical_equilibrium(config: Config, network: SpringNetwork) -> Preparation:
     """The Gaussian ground state of oscillators, or the equilibrium of an elastic network."""
     section, own = config.preparation, config.network.own_preparation
     if section.kind not in ("exact", own):
@@ -46,7 +46,7 @@ def _at_rest(config: Config, network: SpringNetwork) -> Preparation:
         raise ConfigError(f"preparation.level: atoms have their ground state only, got {section.target_level}")
     if config.measurement.grouping == "qubit_wise":
         raise ConfigError("measurement.grouping: 'qubit_wise' goes with Pauli strings; use 'shared' or 'per_weight'")
-    return config.network.at_rest(network, **(section.at_rest_options or {}))
+    return config.network.classical_equilibrium(network, **(section.classical_equilibrium_options or {}))
 
 
 def has_certain_outcomes(preparation: Preparation) -> bool:

@@ -172,8 +172,8 @@ def _expected(problems: Sequence[ErrorDetails], chosen: ErrorDetails) -> str:
     if chosen["type"] in _KINDS_OF_VALUES:
         return f"expected {_KINDS_OF_VALUES[chosen['type']]}"
     if chosen["type"] in _LIMITS:
-        words, name = _LIMITS[chosen["type"]]
-        return f"expected {words} {chosen['ctx'][name]:g}"
+        strings, name = _LIMITS[chosen["type"]]
+        return f"expected {strings} {chosen['ctx'][name]:g}"
     return chosen["msg"].replace("Input should be", "expected").replace("Value error, ", "").rstrip(".")
 
 

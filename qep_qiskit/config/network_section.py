@@ -73,6 +73,6 @@ class NetworkSection(Section):
         """
         raise NotImplementedError
 
-    def at_rest(self, network: Any, **options: Any) -> Preparation:
+    def classical_equilibrium(self, network: Any, **options: Any) -> Preparation:
         """How a network of atoms in space is prepared."""
         raise ConfigError(f"network.kind: '{self.kind}' is no network of atoms in space")

@@ -62,8 +62,8 @@ class PreparationSection(Section):
         return None
 
     @property
-    def at_rest_options(self) -> dict[str, Any] | None:
-        """Arguments for atoms at rest; None where this is for other networks."""
+    def classical_equilibrium_options(self) -> dict[str, Any] | None:
+        """Arguments for atoms in equilibrium; None where this is for other networks."""
         return None
 
     def beside(self, folder: Path) -> Self:

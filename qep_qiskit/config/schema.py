@@ -36,7 +36,7 @@ class Config(Section):
     """A whole run."""
 
     name: str = "run"
-    """A word for titles; the name of the file by default."""
+    """A Pauli string for titles; the name of the file by default."""
     seed: int = Field(default=0, ge=0)
     """The one seed: data split, starting weights, order of samples and every shot follow from it."""
     task: TaskConfig

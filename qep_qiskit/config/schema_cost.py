@@ -36,7 +36,7 @@ class CostSection(Section):
         return True
 
     @property
-    def words_key(self) -> str | None:
+    def strings_key(self) -> str | None:
         """Key of the Pauli strings that the cost is made of; None where there are none, as atoms need it."""
         return None
 
@@ -84,7 +84,7 @@ class LossCost(CostSection):
         return self.loss == "cross_entropy"
 
     @property
-    def words_key(self) -> str | None:
+    def strings_key(self) -> str | None:
         """Key of the Pauli strings."""
         return "observables" if self.observables else None
 
@@ -141,7 +141,7 @@ class OperatorCostConfig(CostSection):
     """Any other observable, term by term."""
 
     @property
-    def words_key(self) -> str | None:
+    def strings_key(self) -> str | None:
         """Key of the Pauli strings."""
         return "terms" if self.terms else None
 
@@ -162,14 +162,14 @@ class OperatorCostConfig(CostSection):
         if beyond:
             raise ConfigError(f"cost.terms: target {beyond[0]} is out of range; the task has {targets} target numbers")
         terms = [
-            CostTerm(string=word, coefficient=term.coefficient * value, target=term.target)
+            CostTerm(string=string, coefficient=term.coefficient * value, target=term.target)
             for term in self.terms
-            for word, value in _words("cost.terms", term.pauli).items()
+            for string, value in _strings("cost.terms", term.pauli).items()
         ]
         return OperatorCost.from_terms(terms, network.num_qubits)
 
 
-def _words(key: str, text: str) -> dict[PauliString, float]:
+def _strings(key: str, text: str) -> dict[PauliString, float]:
     try:
         return parse_operator(text)
     except NetworkError as error:
@@ -177,14 +177,14 @@ def _words(key: str, text: str) -> dict[PauliString, float]:
 
 
 def _observable(text: str, num_qubits: int) -> SparsePauliOp:
-    words = _words("cost.observables", text)
-    if not any(word.factors for word in words):
+    strings = _strings("cost.observables", text)
+    if not any(string.factors for string in strings):
         raise NetworkError(f"cost.observables: '{text}' is the identity, which no weight can change; leave it out")
-    if max(word.max_qubit for word in words) >= num_qubits:
+    if max(string.max_qubit for string in strings) >= num_qubits:
         raise NetworkError(
             f"cost.observables: '{text}' names a spin out of range; there are {num_qubits} spins, 0 to {num_qubits - 1}"
         )
-    return sparse_pauli_op(words.items(), num_qubits)
+    return sparse_pauli_op(strings.items(), num_qubits)
 
 
 COSTS = section_registry("costs", CostSection, LossCost, OperatorCostConfig)

@@ -35,9 +35,9 @@ class GridConfig(Section):
             NetworkError: No grid of ten qubits a coordinate would do, or springs have rest lengths.
         """
         inputs = task.train.inputs if task.test is None else np.concatenate([task.train.inputs, task.test.inputs])
-        spread = variance_of(atoms, atoms.layout.initial(seeds), inputs)
+        variance = variance_of(atoms, atoms.layout.initial(seeds), inputs)
         grid = PositionGrid.around(
-            spread,
+            variance,
             names=[
                 atoms.coordinate_layout.name(coordinate) for coordinate in atoms.coordinate_layout.moving_coordinates
             ],
@@ -45,5 +45,5 @@ class GridConfig(Section):
             box=None if self.box == "auto" else self.box,
             centre=None if self.centre == "auto" else self.centre,
         )
-        check_grid(grid, spread)
+        check_grid(grid, variance)
         return GridNetwork(atoms=atoms, grid=grid)

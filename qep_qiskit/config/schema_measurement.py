@@ -37,9 +37,9 @@ class MeasurementConfig(Section):
     allocation: Literal["equal", "optimal"] = "equal"
     """``optimal`` splits the same shots between the groups by a pilot's variances; `shots` is then the mean."""
     grouping: Literal["shared", "qubit_wise", "cover", "per_weight"] = "shared"
-    """What shares its shots: the Hamiltonian's commuting groups; qubit-wise commuting groups found among all words;
-    few bases that read every word of weights, cost and outputs (``cover``: a word is read in each that can, and its
-    estimates are averaged); or nothing, each weight measured on its own."""
+    """What shares its shots: the Hamiltonian's commuting groups; qubit-wise commuting groups found among all Pauli
+    strings; few bases that read every Pauli string of weights, cost and outputs (``cover``: a Pauli string is read in
+    each that can, and its estimates are averaged); or nothing, each weight measured on its own."""
     error_bars: Literal["propagated", "replicated"] = "propagated"
     """Where standard errors come from: the covariances of the shots, ``propagated`` through error signals and
     contrast; or the scatter of independent replicates of the step, ``replicated``, which takes nothing for granted."""

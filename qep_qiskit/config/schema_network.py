@@ -154,8 +154,9 @@ class PauliTermConfig(Section):
     """One term of H: weight * coefficient * input * operator, where factors that are not named are one."""
 
     pauli: str
-    """The operator: a Pauli string such as ``Z0 X1``, or a sum of words such as ``0.5 X0 - 0.5 Y0 Y1``. A ``?`` in the
-    place of a letter stands for X, Y and Z in turn, each word with a weight of its own: ``?0 ?1`` is nine words."""
+    """The operator: a Pauli string such as ``Z0 X1``, or a sum of Pauli strings such as ``0.5 X0 - 0.5 Y0 Y1``. A ``?``
+    in the place of a letter stands for X, Y and Z in turn, each Pauli string with a weight of its own: ``?0 ?1`` is
+    nine Pauli strings."""
     weight: str | None = Field(default=None, min_length=1)
     """Name of the weight; none for a fixed term. Terms that name the same weight are tied: it multiplies their sum."""
     coefficient: float = 1.0
@@ -168,8 +169,8 @@ class PauliTermConfig(Section):
     along: list[int] | None = Field(default=None, min_length=2)
     """The spins that copies are moved along, in order; all by default."""
     tied: bool = True
-    """False gives every copy of ``repeat`` a weight of its own, named by its spins as ``J[0,1]``; words with ``?`` are
-    named by their letters too, as ``K[X0 Z1]``."""
+    """False gives every copy of ``repeat`` a weight of its own, named by its spins as ``J[0,1]``; Pauli strings with
+    ``?`` are named by their letters too, as ``K[X0 Z1]``."""
 
 
 class PauliConfig(NetworkSection):
@@ -186,8 +187,9 @@ class PauliConfig(NetworkSection):
     terms: list[PauliTermConfig] = Field(min_length=1)
     """Terms of H."""
     grouping: Literal["qubit_wise", "commuting"] = "qubit_wise"
-    """Which words share a group, a layer and shots: those that one rotation of every qubit makes diagonal; or all that
-    commute, where that makes fewer groups. These cost two-qubit gates, before a measurement and around every layer."""
+    """Which Pauli strings share a group, a layer and shots: those that one rotation of every qubit makes diagonal; or
+    all that commute, where that makes fewer groups. These cost two-qubit gates, before a measurement and around every
+    layer."""
     weights: PauliWeightsConfig = PauliWeightsConfig()
     """All weights, numbered as their names first appear; by default drawn from a normal distribution."""
 

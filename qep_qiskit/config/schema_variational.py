@@ -102,7 +102,7 @@ class FileAnsatz(AnsatzSection):
     def build(self, hamiltonian: NudgedHamiltonian) -> Ansatz:
         """The circuit as it is."""
         text = ansatz_text(self.file) if self.text is None else self.text
-        reserved = [*hamiltonian.network.layout.names, *(str(word) for word in hamiltonian.terms)]
+        reserved = [*hamiltonian.network.layout.names, *(str(string) for string in hamiltonian.terms)]
         return FixedAnsatz(parse_ansatz(text, self.file, hamiltonian.num_qubits, reserved))
 
 

@@ -1,4 +1,4 @@
-"""Elastic networks that nothing stretches: without rest lengths, atoms that are held in one place fall onto it.
+"""Elastic networks that nothing stretches: without rest lengths, atoms that are clamped in one place fall onto it.
 
 Springs of no length have no force, so that the equilibrium, and with it every output, is the same for all spring
 constants: gradients are zero whatever the targets are.
@@ -18,7 +18,10 @@ from qep_qiskit.preparation.interface import HamiltonianFamily
 
 
 def is_collapsed(potential: PotentialEnergy) -> bool:
-    """Whether springs without rest lengths join all moving atoms to one held atom each, and nothing pulls at them."""
+    """Whether springs without rest lengths join all moving atoms to one clamped atom each.
+
+    And nothing pulls at them.
+    """
     group, coordinate_layout = potential.group, potential.coordinate_layout
     pairs, strength = group.pairs, potential.coefficients
     active = strength[pairs.where] != 0.0

@@ -2,9 +2,9 @@
 
 A network in continuous space has two groups. Everything that depends on positions is read from one shot batch of all
 positions, ``"r"``; kinetic energies are read from one of all momenta, ``"p"``. An outcome is a point, one vector of
-`dims` numbers per atom, and a term is a `CoordinateTerm`, a function of it. Some atoms are *held*: they do not move,
+`dims` numbers per atom, and a term is a `CoordinateTerm`, a function of it. Some atoms are *clamped*: they do not move,
 and where they are is given from outside. Of an atom that moves the coefficient of a coordinate is a force with the
-sign turned; of a held one it is the place where it is held.
+sign turned; of a clamped one it is the place where it is clamped.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class CoordinateLayout:
     """The atoms that points are made of.
 
     Args:
-        num_atoms: Number of atoms, held ones included.
+        num_atoms: Number of atoms, clamped ones included.
         dims: Dimensions of space, 1, 2 or 3.
         clamped: Atoms that do not move, in order.
 
@@ -61,7 +61,7 @@ class CoordinateLayout:
 
     @property
     def clamped_coordinates(self) -> NDArray[np.int64]:
-        """Coordinates of the held atoms."""
+        """Coordinates of the clamped atoms."""
         return (np.array(self.clamped, dtype=np.int64)[:, None] * self.dims + np.arange(self.dims)).ravel()
 
     def name(self, coordinate: int) -> str:
@@ -75,7 +75,7 @@ class CoordinateLayout:
 class CoordinateTerm:
     """A function of the positions, or the momenta, of atoms.
 
-    Build one with a class method; they give equal words for equal functions.
+    Build one with a class method; they give equal terms for equal functions.
 
     Args:
         kind: ``component`` r_ia; ``product`` r_ia r_jb; ``square`` |r_i - r_j|^2 or |r_i - point|^2; ``distance``, its
@@ -149,14 +149,14 @@ class CoordinateTerm:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairTerms:
-    """Squares and distances of a group as arrays, one row per word.
+    """Squares and distances of a group as arrays, one row per term.
 
     Args:
-        where: Shape (words,), place among the generators.
-        first: Shape (words,), atom i.
-        second: Shape (words,), atom j, or -1 where there is a point.
-        point: Shape (words, dims), the point; zero where there is none.
-        is_root: Shape (words,), whether the word is the distance and not its square.
+        where: Shape (terms,), place among the terms.
+        first: Shape (terms,), atom i.
+        second: Shape (terms,), atom j, or -1 where there is a point.
+        point: Shape (terms, dims), the point; zero where there is none.
+        is_root: Shape (terms,), whether the term is the distance and not its square.
     """
 
     where: NDArray[np.int64]
@@ -166,7 +166,7 @@ class PairTerms:
     is_root: NDArray[np.bool_]
 
     def vectors(self, points: NDArray) -> NDArray[np.float64]:
-        """r_i - r_j, or r_i - point: shape (..., atoms, dims) to (..., words, dims)."""
+        """r_i - r_j, or r_i - point: shape (..., atoms, dims) to (..., terms, dims)."""
         other = np.where((self.second >= 0)[:, None], points[..., self.second, :], self.point)
         return points[..., self.first, :] - other
 
@@ -182,12 +182,12 @@ class CoordinateGroup:
     """Functions of all positions, or of all momenta: one shot batch reads them together.
 
     Args:
-        name: ``"r"`` for positions, ``"p"`` for momenta; a word in front of a blank may follow, for subsets.
+        name: ``"r"`` for positions, ``"p"`` for momenta; a term in front of a blank may follow, for subsets.
         coordinate_layout: The atoms.
-        terms: The generators, distinct.
+        terms: The terms, distinct.
 
     Raises:
-        NetworkError: A word comes twice, names an atom or an axis out of range, or is read from another group.
+        NetworkError: A term comes twice, names an atom or an axis out of range, or is read from another group.
     """
 
     name: str
@@ -213,12 +213,12 @@ class CoordinateGroup:
         return self.name.split()[0] == "p"
 
     def holds(self, term: CoordinateTerm) -> bool:
-        """Whether a word is a function of what is read here."""
+        """Whether a term is a function of what is read here."""
         return (term.kind == "momentum") == self.of_momenta and not term.is_identity
 
     @property
     def num_terms(self) -> int:
-        """Number of generators."""
+        """Number of terms."""
         return len(self.terms)
 
     @property
@@ -228,15 +228,15 @@ class CoordinateGroup:
 
     @property
     def sites(self) -> tuple[tuple[int, ...], ...]:
-        """The atoms that each generator is a function of."""
+        """The atoms that each term is a function of."""
         return tuple(tuple(dict.fromkeys(term.atoms)) for term in self.terms)
 
-    def picked(self, name: str, generators: Sequence[int]) -> CoordinateGroup:
-        """Some of the generators, as a group of its own."""
-        return replace(self, name=f"{self.name.split()[0]} {name}", terms=tuple(self.terms[g] for g in generators))
+    def picked(self, name: str, terms: Sequence[int]) -> CoordinateGroup:
+        """Some of the terms, as a group of its own."""
+        return replace(self, name=f"{self.name.split()[0]} {name}", terms=tuple(self.terms[term] for term in terms))
 
     def ranges(self, coefficients: NDArray) -> NDArray[np.float64]:
-        """Width of the spectrum of operators (operators, generators): zero, or NaN, for it has no end."""
+        """Width of the spectrum of operators (operators, terms): zero, or NaN, for it has no end."""
         return np.where(coefficients.any(axis=1), np.nan, 0.0)
 
     @cached_property
@@ -254,17 +254,17 @@ class CoordinateGroup:
 
     @cached_property
     def components(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Places among the generators, and coordinates, of single components."""
+        """Places among the terms, and coordinates, of single components."""
         return self._coordinates("component", 0)
 
     @cached_property
     def products(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Places among the generators, and both coordinates, of products."""
+        """Places among the terms, and both coordinates, of products."""
         return (*self._coordinates("product", 0), self._coordinates("product", 1)[1])
 
     @cached_property
     def momenta(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Places among the generators, and atoms, of squared momenta."""
+        """Places among the terms, and atoms, of squared momenta."""
         found = [(place, term.atoms[0]) for place, term in enumerate(self.terms) if term.kind == "momentum"]
         return np.array([place for place, _ in found], dtype=np.int64), np.array([i for _, i in found], dtype=np.int64)
 
@@ -274,13 +274,13 @@ class CoordinateGroup:
         return np.array([place for place, _ in found], dtype=np.int64), np.array(numbers, dtype=np.int64)
 
     def values(self, points: NDArray) -> NDArray[np.float64]:
-        """All generators at some points.
+        """All terms at some points.
 
         Args:
             points: Shape (..., atoms, dims): positions, or momenta where the group reads these.
 
         Returns:
-            Shape (..., generators).
+            Shape (..., terms).
         """
         found = np.empty((*points.shape[:-2], self.num_terms))
         flat = points.reshape(*points.shape[:-2], -1)
@@ -296,7 +296,7 @@ class CoordinateGroup:
         return found
 
     def slopes(self, points: NDArray, directions: NDArray) -> NDArray[np.float64]:
-        """Derivatives of all generators along directions, both of shape (..., atoms, dims): (..., generators)."""
+        """Derivatives of all terms along directions, both of shape (..., atoms, dims): (..., terms)."""
         found = np.zeros((*points.shape[:-2], self.num_terms))
         flat, moves = (array.reshape(*array.shape[:-2], -1) for array in (points, directions))
         where, atoms = self.momenta
@@ -313,7 +313,7 @@ class CoordinateGroup:
         return found
 
     def contracted(self, matrix: NDArray) -> NDArray[np.float64]:
-        """What a covariance of all coordinates, shape (coordinates, coordinates), adds to the mean of every generator.
+        """What a covariance of all coordinates, shape (coordinates, coordinates), adds to the mean of every term.
 
         Distances are left at zero: they are no quadratic functions.
         """
@@ -349,10 +349,10 @@ def _check_term(term: CoordinateTerm, coordinate_layout: CoordinateLayout) -> No
 def add_coordinate_terms(
     groups: Sequence[CoordinateGroup], terms: Iterable[CoordinateTerm]
 ) -> tuple[CoordinateGroup, ...]:
-    """Extend groups so that they hold the given words, each in the first that can; constants are skipped.
+    """Extend groups so that they hold the given terms, each in the first that can; constants are skipped.
 
     Raises:
-        NetworkError: No group holds a word, or it is out of range.
+        NetworkError: No group holds a term, or it is out of range.
     """
     added: list[dict[CoordinateTerm, None]] = [dict.fromkeys(group.terms) for group in groups]
     for term in terms:

@@ -1,8 +1,8 @@
 """Potential energies of atoms with their first and second derivatives.
 
-    V(r) = sum of coefficient * word
+    V(r) = sum of coefficient * term
 
-over words of positions. The second derivative couples an atom to those it has springs with, so it is sparse.
+over terms of positions. The second derivative couples an atom to those it has springs with, so it is sparse.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class PotentialEnergy:
 
     Args:
         group: The group of positions.
-        coefficients: Shape (generators,); those of held coordinates say where they are.
+        coefficients: Shape (terms,); those of clamped coordinates say where they are.
     """
 
     group: CoordinateGroup
@@ -51,13 +51,13 @@ class PotentialEnergy:
 
     @cached_property
     def _clamped(self) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        """Which of the single components are held, and their coordinates."""
+        """Which of the single components are clamped, and their coordinates."""
         _, coordinates = self.group.components
         clamped = np.isin(coordinates, self.coordinate_layout.clamped_coordinates)
         return clamped, coordinates
 
     def points(self, moving: NDArray) -> NDArray[np.float64]:
-        """Coordinates that move, and those that are held, as points (atoms, dims)."""
+        """Coordinates that move, and those that are clamped, as points (atoms, dims)."""
         flat = np.zeros(self.coordinate_layout.num_atoms * self.coordinate_layout.dims)
         clamped, coordinates = self._clamped
         flat[coordinates[clamped]] = self.coefficients[self.group.components[0][clamped]]
@@ -98,7 +98,7 @@ class PotentialEnergy:
         return flat[self.moving]
 
     def _stretch(self, arms: NDArray) -> NDArray[np.float64]:
-        """Derivative of words by an arm, divided by the arm: 2 of a square, 1 / length of a distance."""
+        """Derivative of terms by an arm, divided by the arm: 2 of a square, 1 / length of a distance."""
         lengths = np.maximum(np.sqrt(np.square(arms).sum(axis=1)), _NO_LENGTH)
         return np.where(self.group.pairs.is_root, 1.0 / lengths, 2.0)
 

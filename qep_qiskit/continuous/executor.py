@@ -9,9 +9,9 @@ from qep_qiskit.execution.sampling import sample_known
 
 
 class CoordinateExecutor:
-    """Reads Gaussian states, and classical atoms at rest.
+    """Reads Gaussian states, and classical atoms in equilibrium.
 
-    Every readout draws from a stream of its own; its states are drawn one after the other from that stream.
+    Every measurement draws from a stream of its own; its states are drawn one after the other from that stream.
 
     Args:
         seeds: Root of the random streams.

@@ -32,7 +32,7 @@ class QuadraticEnergies:
         masses: Shape (distinct, moving), the masses that go with them; NaN without a kinetic energy.
         which: Shape (rows,), which of them every row has.
         forces: Shape (rows, moving), f.
-        clamped: Shape (rows, held), where the held coordinates are.
+        clamped: Shape (rows, clamped), where the clamped coordinates are.
     """
 
     stiffness: NDArray[np.float64]
@@ -42,7 +42,7 @@ class QuadraticEnergies:
     clamped: NDArray[np.float64]
 
     def points(self, coordinate_layout: CoordinateLayout, moving: NDArray) -> NDArray[np.float64]:
-        """Coordinates that move (rows, moving), and those that are held, as points (rows, atoms, dims)."""
+        """Coordinates that move (rows, moving), and those that are clamped, as points (rows, atoms, dims)."""
         flat = np.empty((len(self.clamped), coordinate_layout.num_atoms * coordinate_layout.dims))
         flat[:, coordinate_layout.moving_coordinates] = moving
         flat[:, coordinate_layout.clamped_coordinates] = self.clamped
@@ -64,19 +64,21 @@ def quadratic_energies(groups: Sequence[CoordinateGroup], rows: NDArray) -> Quad
     curved = np.concatenate([_is_curved(group) for group in groups])
     distinct, first, which = np.unique(rows[:, curved], axis=0, return_index=True, return_inverse=True)
     linear = _linear_part(groups, rows)
-    forces, places = -linear[:, moving], linear[:, clamped]
+    forces, clamped_forces = -linear[:, moving], linear[:, clamped]
     stiffness = np.empty((len(distinct), len(moving), len(moving)))
     masses = np.empty((len(distinct), len(moving)))
     for number, row in enumerate(rows[first]):
         whole, pull, heavy = _matrices(groups, row)
         mine = which.ravel() == number
         stiffness[number], masses[number] = whole[np.ix_(moving, moving)], heavy[moving]
-        forces[mine] += pull[moving] - places[mine] @ whole[np.ix_(clamped, moving)]
-    return QuadraticEnergies(stiffness=stiffness, masses=masses, which=which.ravel(), forces=forces, clamped=places)
+        forces[mine] += pull[moving] - clamped_forces[mine] @ whole[np.ix_(clamped, moving)]
+    return QuadraticEnergies(
+        stiffness=stiffness, masses=masses, which=which.ravel(), forces=forces, clamped=clamped_forces
+    )
 
 
 def _is_curved(group: CoordinateGroup) -> NDArray[np.bool_]:
-    """Generators that have a second derivative."""
+    """Terms that have a second derivative."""
     curved = np.ones(group.num_terms, dtype=bool)
     curved[group.components[0]] = False
     return curved
@@ -171,11 +173,11 @@ class NormalModes:
         """Whether there is a ground state."""
         return not bool(np.isnan(self.frequencies).any())
 
-    def at_rest(self, forces: NDArray) -> NDArray[np.float64]:
+    def equilibrium_of(self, forces: NDArray) -> NDArray[np.float64]:
         """K^-1 f for forces (rows, moving)."""
         return (forces @ self.shapes / np.square(self.frequencies)) @ self.shapes.T
 
-    def spread(self, *, of_momenta: bool) -> NDArray[np.float64]:
+    def covariance_root(self, *, of_momenta: bool) -> NDArray[np.float64]:
         """A root of the covariance, F with F F^T = covariance, shape (moving, modes)."""
         if of_momenta:
             return self.masses[:, None] * self.shapes * np.sqrt(self.hbar * self.frequencies / 2.0)
@@ -203,7 +205,7 @@ class NormalModes:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GaussianStates(PointStates):
-    """Gaussian ground states; what is held has no spread.
+    """Gaussian ground states; what is clamped has no spread.
 
     Args:
         coordinate_layout: The atoms.
@@ -232,7 +234,7 @@ class GaussianStates(PointStates):
         )
 
     def expectations(self, group: CoordinateGroup, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Exact means of all generators, shape (rows, generators).
+        """Exact means of all terms, shape (rows, terms).
 
         Raises:
             NetworkError: A distance is asked for.
@@ -245,15 +247,15 @@ class GaussianStates(PointStates):
         centres = np.zeros_like(self.centres) if group.of_momenta else self.centres
         found = group.values(centres[rows])
         for number in np.unique(self.which[rows]):
-            found[self.which[rows] == number] += self._of_spread(group, self.modes[number])
+            found[self.which[rows] == number] += self._of_covariance(group, self.modes[number])
         return found
 
-    def _of_spread(self, group: CoordinateGroup, modes: NormalModes) -> NDArray[np.float64]:
-        """What the covariance adds to the mean of every generator."""
+    def _of_covariance(self, group: CoordinateGroup, modes: NormalModes) -> NDArray[np.float64]:
+        """What the covariance adds to the mean of every term."""
         coordinate_layout, found = self.coordinate_layout, np.zeros(group.num_terms)
         size = coordinate_layout.num_atoms * coordinate_layout.dims
         root = np.zeros((size, len(modes.frequencies)))
-        root[coordinate_layout.moving_coordinates] = modes.spread(of_momenta=group.of_momenta)
+        root[coordinate_layout.moving_coordinates] = modes.covariance_root(of_momenta=group.of_momenta)
         where, atoms = group.momenta
         found[where] = (
             np.square(root).sum(axis=1).reshape(coordinate_layout.num_atoms, coordinate_layout.dims).sum(axis=1)[atoms]
@@ -275,7 +277,7 @@ class GaussianStates(PointStates):
         """Positions, or momenta, shot by shot: shape (rows, shots, atoms, dims)."""
         flat = np.zeros((len(rows), shots, self.coordinate_layout.num_atoms * self.coordinate_layout.dims))
         for place, row in enumerate(rows):
-            root = self.modes[self.which[row]].spread(of_momenta=group.of_momenta)
+            root = self.modes[self.which[row]].covariance_root(of_momenta=group.of_momenta)
             flat[place][:, self.coordinate_layout.moving_coordinates] = (
                 generator.standard_normal((shots, root.shape[1])) @ root.T
             )

@@ -51,23 +51,23 @@ class GridEnergies:
         index = {string: place for place, string in enumerate(string for group in groups for string in group.terms)}
         size = grid.num_coordinates
         stiffness, forces = np.zeros((len(rows), size, size)), np.zeros((len(rows), size))
-        rest = np.array(rows)
+        remainder = np.array(rows)
         positions, momenta = grid.position_basis, grid.momentum_basis
         for i in range(size):
-            forces[:, i] = -_taken(rest, index, grid.offset(i), positions)
+            forces[:, i] = -_projected_out(remainder, index, grid.offset(i), positions)
             for j in range(i, size):
-                found = _taken(rest, index, grid.offset(i) * grid.offset(j), positions)
+                found = _projected_out(remainder, index, grid.offset(i) * grid.offset(j), positions)
                 stiffness[:, i, j] = stiffness[:, j, i] = found * (2.0 if i == j else 1.0)
         squares = [grid.wave_number(i) * grid.wave_number(i) for i in range(size)]
-        kinetic = 2.0 * np.stack([_taken(rest, index, square, momenta) for square in squares], axis=1)
-        if np.abs(rest).max(initial=0.0) > _TOLERANCE * float(np.abs(rows).max(initial=0.0)):
+        kinetic = 2.0 * np.stack([_projected_out(remainder, index, square, momenta) for square in squares], axis=1)
+        if np.abs(remainder).max(initial=0.0) > _TOLERANCE * float(np.abs(rows).max(initial=0.0)):
             raise NetworkError("a cost on a position grid must be quadratic in the positions; this one is not")
         return cls(grid=grid, stiffness=stiffness, forces=forces, kinetic=kinetic)
 
     def __len__(self) -> int:
         return len(self.forces)
 
-    def at_rest(self) -> NDArray[np.float64]:
+    def equilibrium(self) -> NDArray[np.float64]:
         """Classical equilibrium relative to the centres of the boxes, shape (rows, coordinates).
 
         Raises:
@@ -94,13 +94,13 @@ class GridEnergies:
         """Energies hbar w of one quantum of every mode, shape (rows, modes), ascending."""
         return self._modes()[0]
 
-    def spread(self) -> GaussianWidths:
+    def gaussian_widths(self) -> GaussianWidths:
         """Means and widths of the Gaussian ground states.
 
         Raises:
             NetworkError: There is no ground state.
         """
-        means, root = self.at_rest() + np.array(self.grid.centres), np.sqrt(self.kinetic)
+        means, root = self.equilibrium() + np.array(self.grid.centres), np.sqrt(self.kinetic)
         frequencies, modes = self._modes()
         return GaussianWidths(
             means=means,
@@ -109,43 +109,46 @@ class GridEnergies:
         )
 
 
-def _taken(rest: NDArray, index: dict[PauliString, int], polynomial: ZPolynomial, basis: Basis) -> NDArray[np.float64]:
+def _projected_out(
+    remainder: NDArray, index: dict[PauliString, int], polynomial: ZPolynomial, basis: Basis
+) -> NDArray[np.float64]:
     """How often a polynomial is in the rows, by least squares; that much of it is taken out of them."""
     found = [(index.get(basis.string(mask), -1), polynomial.terms[mask]) for mask in polynomial.masks]
     there = [(place, value) for place, value in found if place >= 0]
     if not there:
-        return np.zeros(len(rest))
-    places, values = np.array([place for place, _ in there]), np.array([value for _, value in there])
-    factor = rest[:, places] @ values / sum(value**2 for _, value in found)
+        return np.zeros(len(remainder))
+    indices, values = np.array([place for place, _ in there]), np.array([value for _, value in there])
+    factor = remainder[:, indices] @ values / sum(value**2 for _, value in found)
     for place, value in there:
-        rest[:, place] -= factor * value
+        remainder[:, place] -= factor * value
     return np.asarray(factor)
 
 
-def check_grid(grid: PositionGrid, spread: GaussianWidths) -> None:
+def check_grid(grid: PositionGrid, gaussian_widths: GaussianWidths) -> None:
     """Whether states are away from the walls of their boxes, and resolved.
 
     Raises:
         NetworkError: They are not; the message says what would do.
     """
-    to_wall, to_fastest = grid.margins(spread)
+    to_wall, to_fastest = grid.margins(gaussian_widths)
     worst = np.minimum(to_wall, to_fastest)
     if worst.min() >= _DOUBTFUL_MARGIN:
         return
     row, i = divmod(int(worst.argmin()), worst.shape[1])
-    better = PositionGrid.around(spread, centre=grid.centres)
+    better = PositionGrid.around(gaussian_widths, centre=grid.centres)
     if to_wall[row, i] < to_fastest[row, i]:
         trouble = f"the box of {grid.name(i)} is too small"
         numbers = (
-            f"it ends {to_wall[row, i]:.1f} standard deviations from the state (mean {spread.means[row, i]:.3g}, width "
-            f"{spread.widths[row, i]:.3g}, box {grid.boxes[i]:.3g} around {grid.centres[i]:.3g})"
+            f"it ends {to_wall[row, i]:.1f} standard deviations from the state (mean "
+            f"{gaussian_widths.means[row, i]:.3g}, width "
+            f"{gaussian_widths.widths[row, i]:.3g}, box {grid.boxes[i]:.3g} around {grid.centres[i]:.3g})"
         )
     else:
         step = grid.boxes[i] / grid.num_points
         trouble = f"the grid of {grid.name(i)} is too coarse"
         numbers = (
             f"steps of {step:.3g} hold {to_fastest[row, i]:.1f} standard deviations of the state's momentum (width "
-            f"{spread.widths[row, i]:.3g})"
+            f"{gaussian_widths.widths[row, i]:.3g})"
         )
     enough = f"network.grid.num_qubits = {better.num_qubits} and network.grid.box = {max(better.boxes):.3g}"
     others = "keep the state in by bounds on the weights or a smaller contrast.beta"

@@ -1,7 +1,7 @@
 """Atoms and springs on registers of qubits: every coordinate that moves is a position grid.
 
 Positions are read together in the computational basis, momenta after a Fourier transform of every register. Terms are
-products of Z in either; coefficients, derivatives and constants come from those of the `SpringNetwork`, word by word.
+products of Z in either; coefficients, derivatives and constants come from those of the `SpringNetwork`, term by term.
 """
 
 from __future__ import annotations
@@ -81,10 +81,10 @@ class GridNetwork:
         """Their squares, as sums of ZZ and Z."""
         return tuple(map(self._on_registers, self.atoms.output_squares))
 
-    def _on_registers(self, form: LinearObservable) -> LinearObservable:
+    def _on_registers(self, observable: LinearObservable) -> LinearObservable:
         """A sum of functions of positions as one of products of Z."""
-        total = ZPolynomial({0: form.constant})
-        for string, coefficient in form.terms:
+        total = ZPolynomial({0: observable.constant})
+        for string, coefficient in observable.terms:
             assert isinstance(string, CoordinateTerm)
             total = total + position_polynomial(self.atoms, self.grid, string) * coefficient
         return LinearObservable(
@@ -125,10 +125,10 @@ class GridNetwork:
     def _table(self) -> _Table:
         """Terms that every part adds to."""
         positions, momenta = self.groups
-        places = {(False, mask): place for place, mask in enumerate(positions.masks)}
-        places |= {(True, mask): positions.num_terms + place for place, mask in enumerate(momenta.masks)}
+        index_of = {(False, mask): place for place, mask in enumerate(positions.masks)}
+        index_of |= {(True, mask): positions.num_terms + place for place, mask in enumerate(momenta.masks)}
         rows = [
-            (part.source, places[part.of_momenta, mask], part.clamped, part.power, part.polynomial.terms[mask])
+            (part.source, index_of[part.of_momenta, mask], part.clamped, part.power, part.polynomial.terms[mask])
             for part in self._parts
             for mask in part.polynomial.masks
         ]
@@ -142,7 +142,7 @@ class GridNetwork:
         )
 
     def _clamped(self, coefficients: NDArray) -> NDArray[np.float64]:
-        """Where the held coordinates are, shape (samples, held): the coefficients of their components."""
+        """Where the clamped coordinates are, shape (samples, clamped): the coefficients of their components."""
         index = {string: place for place, string in enumerate(self._terms)}
         coordinate_layout = self.atoms.coordinate_layout
         terms = [
@@ -155,9 +155,9 @@ class GridNetwork:
         """Coefficients of all terms: (weights,) and (samples, inputs) to (samples, terms)."""
         known = self.atoms.coefficients(weights, inputs)
         table = self._table
-        spread = np.zeros((len(inputs), sum(group.num_terms for group in self.groups)))
-        np.add.at(spread.T, table.term, (known[:, table.source] * table.values(self._clamped(known))).T)
-        return spread
+        full = np.zeros((len(inputs), sum(group.num_terms for group in self.groups)))
+        np.add.at(full.T, table.term, (known[:, table.source] * table.values(self._clamped(known))).T)
+        return full
 
     def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
         """d(coefficient)/d(weight): a weight multiplies a sum of terms, in one group or the other."""
@@ -191,20 +191,20 @@ class GridNetwork:
         inputs, number = one_input(x, self.num_inputs), self.layout.index_of(weight)
         ones = np.ones(self.layout.num_weights)
         known, own = self.atoms.jacobian(ones, inputs), self.jacobian(ones, inputs)
-        terms, spread = np.zeros(len(self._terms)), np.zeros(sum(group.num_terms for group in self.groups))
+        terms, full = np.zeros(len(self._terms)), np.zeros(sum(group.num_terms for group in self.groups))
         np.add.at(terms, known.term[known.weight == number], known.values[0, known.weight == number])
-        np.add.at(spread, own.term[own.weight == number], own.values[0, own.weight == number])
-        return self._operator(spread, self._constant(terms, self._clamped(self.atoms.coefficients(ones, inputs))))
+        np.add.at(full, own.term[own.weight == number], own.values[0, own.weight == number])
+        return self._operator(full, self._constant(terms, self._clamped(self.atoms.coefficients(ones, inputs))))
 
     def _constant(self, terms: NDArray, clamped: NDArray) -> float:
-        """The constant of a sum of coordinate terms, of coefficients of shape (words,)."""
+        """The constant of a sum of coordinate terms, of coefficients of shape (terms,)."""
         return float(
             sum(terms[part.source] * part.factor(clamped)[0] * part.polynomial.constant for part in self._parts)
         )
 
-    def _operator(self, spread: NDArray, constant: float) -> SparsePauliOp:
+    def _operator(self, full: NDArray, constant: float) -> SparsePauliOp:
         positions, momenta = self.groups
-        first, second = spread[: positions.num_terms], spread[positions.num_terms :]
+        first, second = full[: positions.num_terms], full[positions.num_terms :]
         identity = sparse_pauli_op([(PauliString(()), constant)], self.num_qubits)
         return hermitian(positions.operator(first) + momenta.operator(second) + identity)
 
@@ -219,7 +219,7 @@ class GridNetwork:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Table:
-    """coefficient[term] += coefficient[source] * value * held^power, entry by entry; all of shape (entries,)."""
+    """coefficient[term] += coefficient[source] * value * clamped^power, entry by entry; all of shape (entries,)."""
 
     source: NDArray[np.int64]
     term: NDArray[np.int64]
@@ -228,7 +228,7 @@ class _Table:
     value: NDArray[np.float64]
 
     def values(self, clamped: NDArray) -> NDArray[np.float64]:
-        """Factors of all entries, shape (samples, entries), for held coordinates (samples, held)."""
+        """Factors of all entries, shape (samples, entries), for clamped coordinates (samples, clamped)."""
         if not clamped.shape[1]:
             return np.broadcast_to(self.value, (len(clamped), len(self.value)))
         return np.asarray(self.value * clamped[:, self.clamped] ** self.power)

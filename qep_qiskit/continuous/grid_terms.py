@@ -1,4 +1,4 @@
-"""Functions of coordinates on registers: each is a sum of polynomials in Z, some times the place of a held atom."""
+"""Functions of coordinates on registers: each is a sum of polynomials in Z, some times the place of a clamped atom."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from qep_qiskit.core.short_repr import short_repr
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GridPart:
-    """One part of a word: a polynomial times a power of where a held coordinate is.
+    """One part of a term: a polynomial times a power of where a clamped coordinate is.
 
     Args:
-        source: Index of the word.
+        source: Index of the term.
         polynomial: Sum of products of Z.
         of_momenta: Whether they are read after the Fourier transform.
-        clamped: Index of the held coordinate.
+        clamped: Index of the clamped coordinate.
         power: Its power; 0 for none.
     """
 
@@ -36,15 +36,15 @@ class GridPart:
     power: int = 0
 
     def factor(self, clamped: NDArray) -> NDArray[np.float64]:
-        """The power, shape (samples,), for held coordinates (samples, held)."""
+        """The power, shape (samples,), for clamped coordinates (samples, clamped)."""
         return clamped[:, self.clamped] ** self.power if self.power else np.ones(len(clamped))
 
 
 def grid_parts(atoms: SpringNetwork, grid: PositionGrid, terms: Iterable[CoordinateTerm]) -> tuple[GridPart, ...]:
-    """All parts of some words; components of held coordinates have none, they are no energies.
+    """All parts of some terms; components of clamped coordinates have none, they are no energies.
 
     Raises:
-        NetworkError: A word is not quadratic.
+        NetworkError: A term is not quadratic.
     """
     terms = tuple(terms)
     return tuple(part for place, term in enumerate(terms) for part in _Expansion(atoms, grid, place).parts(term))
@@ -54,7 +54,7 @@ def position_polynomial(atoms: SpringNetwork, grid: PositionGrid, term: Coordina
     """A function of the positions of atoms that move, as one polynomial.
 
     Raises:
-        NetworkError: The word depends on momenta, or on the place of a held atom.
+        NetworkError: The term depends on momenta, or on the place of a clamped atom.
     """
     parts = grid_parts(atoms, grid, [term])
     if not parts or any(part.of_momenta or part.power for part in parts):
@@ -67,7 +67,7 @@ def position_polynomial(atoms: SpringNetwork, grid: PositionGrid, term: Coordina
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Expansion:
-    """Makes the parts of the word of an index."""
+    """Makes the parts of the term of an index."""
 
     atoms: SpringNetwork
     grid: PositionGrid
@@ -120,7 +120,7 @@ class _Expansion:
             yield GridPart(source=self.source, polynomial=ZPolynomial({0: 1.0}), clamped=there, power=2)
 
     def _product(self, factors: Sequence[tuple[int, int]]) -> Iterator[GridPart]:
-        """r_ia, or r_ia r_jb; components of held atoms say where these are and make no terms."""
+        """r_ia, or r_ia r_jb; components of clamped atoms say where these are and make no terms."""
         if any(self._is_clamped(atom) for atom, _ in factors):
             if len(factors) == 2:
                 raise NetworkError("a product with the position of a clamped atom is none on a position grid")

@@ -34,8 +34,8 @@ class OnGrid:
             NetworkError: A free state does not fit the grid, or an energy has no minimum.
             NudgeError: Free states fit, and a nudged one does not.
         """
-        check_grid(self.grid, GridEnergies.of(self.grid, family.paulis, family.free).spread())
-        nudged = GridEnergies.of(self.grid, family.paulis, family.rows()).spread()
+        check_grid(self.grid, GridEnergies.of(self.grid, family.paulis, family.free).gaussian_widths())
+        nudged = GridEnergies.of(self.grid, family.paulis, family.rows()).gaussian_widths()
         try:
             check_grid(self.grid, nudged)
         except NetworkError as error:

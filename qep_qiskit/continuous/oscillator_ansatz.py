@@ -16,7 +16,7 @@ from qep_qiskit.core.program import CxLayer, Layer, LayerProgram
 
 _RAMP_STEP = 0.5
 _BREAKS_SYMMETRY = 0.01
-_RESTART_SPREAD = 0.2
+_RESTART_STD = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,6 @@ class OscillatorVariational:
             parts.append(step * ((1.0 - s) * begin + s * target))
             if number < self.depth:
                 parts.append(step * energies.kinetic / 2.0)
-        noise = _BREAKS_SYMMETRY + _RESTART_SPREAD * restart
-        angles = np.concatenate([*parts, energies.at_rest()], axis=1)
+        noise = _BREAKS_SYMMETRY + _RESTART_STD * restart
+        angles = np.concatenate([*parts, energies.equilibrium()], axis=1)
         return np.asarray(angles + noise * generator.normal(size=angles.shape))

@@ -52,7 +52,7 @@ class OscillatorProduct:
     @classmethod
     def like(cls, energies: GridEnergies) -> OscillatorProduct:
         """Oscillators as wide as the ground states of some energies are on average, each coordinate by itself."""
-        widths, kinetic = energies.spread().widths.mean(axis=0), energies.kinetic.mean(axis=0)
+        widths, kinetic = energies.gaussian_widths().widths.mean(axis=0), energies.kinetic.mean(axis=0)
         stiffness = kinetic / (4.0 * widths**4)
         return cls(grid=energies.grid, stiffness=tuple(stiffness.tolist()), kinetic=tuple(kinetic.tolist()))
 
@@ -174,7 +174,7 @@ class OscillatorGroups:
         )
 
     def by_term(self, group: int, source_of: Mapping[PauliString, int], factor: float) -> Layer:
-        """Angles ``factor * p[source]`` for every word that has a source."""
+        """Angles ``factor * p[source]`` for every term that has a source."""
         source = np.array([source_of.get(term, -1) for term in self.groups[group].terms], dtype=np.int64)
         scale = np.where(source >= 0, factor, 0.0)
         return Layer(group=group, source=source, scale=scale, offset=np.zeros(len(source)))
@@ -189,5 +189,5 @@ class OscillatorGroups:
         return Layer(group=group, source=source, scale=scale, offset=np.zeros(len(place)))
 
     def fixed(self, group: int, polynomial: ZPolynomial) -> NDArray[np.float64]:
-        """Angles of the phase ``exp(-i polynomial)``, shape (generators,)."""
+        """Angles of the phase ``exp(-i polynomial)``, shape (terms,)."""
         return np.array([polynomial.terms.get(mask, 0.0) for mask in self.groups[group].masks])

@@ -61,7 +61,7 @@ class GaussianPreparation:
             coordinate_layout = groups[0].coordinate_layout
             moved = np.zeros(coordinate_layout.num_atoms * coordinate_layout.dims)
             moving = coordinate_layout.moving_coordinates
-            moved[moving] = modes.at_rest((pull - change @ centre.ravel()[moving])[None])[0]
+            moved[moving] = modes.equilibrium_of((pull - change @ centre.ravel()[moving])[None])[0]
             found.append(_response_of_terms(groups, modes, centre, moved.reshape(centre.shape), change))
         return np.array(found)
 
@@ -77,10 +77,10 @@ def _response_of_terms(
     parts = []
     for group in groups:
         size, moving = centre.size, group.coordinate_layout.moving_coordinates
-        spread = np.zeros((size, size))
-        spread[np.ix_(moving, moving)] = modes.change_of_covariance(change, of_momenta=group.of_momenta)
+        full_covariance = np.zeros((size, size))
+        full_covariance[np.ix_(moving, moving)] = modes.change_of_covariance(change, of_momenta=group.of_momenta)
         slopes = np.zeros(group.num_terms) if group.of_momenta else group.slopes(centre, moved)
-        parts.append(slopes + group.contracted(spread))
+        parts.append(slopes + group.contracted(full_covariance))
     return np.concatenate(parts)
 
 
@@ -105,7 +105,7 @@ def _states(
     moving = np.empty_like(energies.forces)
     for number, found in enumerate(modes):
         mine = energies.which == number
-        moving[mine] = found.at_rest(energies.forces[mine])
+        moving[mine] = found.equilibrium_of(energies.forces[mine])
     return GaussianStates(
         coordinate_layout=coordinate_layout,
         centres=energies.points(coordinate_layout, moving),
@@ -131,7 +131,7 @@ def _report(family: HamiltonianFamily, states: GaussianStates) -> ConvergenceRep
 
 
 def potential_energies(groups: Sequence[CoordinateGroup], rows: NDArray, points: NDArray) -> NDArray[np.float64]:
-    """Energies of points at rest, shape (rows,); coordinates that are held count as no force.
+    """Energies of points in equilibrium, shape (rows,); coordinates that are clamped count as no force.
 
     Args:
         groups: The groups.

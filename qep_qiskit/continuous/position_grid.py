@@ -87,7 +87,7 @@ class PositionGrid:
     @classmethod
     def around(
         cls,
-        spread: GaussianWidths,
+        gaussian_widths: GaussianWidths,
         *,
         num_qubits: int | None = None,
         box: float | None = None,
@@ -101,7 +101,7 @@ class PositionGrid:
         far in position as in momentum.
 
         Args:
-            spread: The states.
+            gaussian_widths: The states.
             num_qubits: Qubits of a register, or None.
             box: Length of all boxes, or None.
             centre: Middle of all boxes, or of each, or None.
@@ -111,10 +111,10 @@ class PositionGrid:
         Raises:
             NetworkError: The states need more than ten qubits a coordinate.
         """
-        low, high = spread.means.min(axis=0), spread.means.max(axis=0)
+        low, high = gaussian_widths.means.min(axis=0), gaussian_widths.means.max(axis=0)
         centres = (low + high) / 2.0 if centre is None else np.broadcast_to(np.asarray(centre, dtype=float), low.shape)
         strays = np.maximum(high - centres, centres - low)
-        widths, waves = spread.widths.max(axis=0), spread.wave_widths.max(axis=0)
+        widths, waves = gaussian_widths.widths.max(axis=0), gaussian_widths.wave_widths.max(axis=0)
         if num_qubits is None:
             num_qubits = _fewest_qubits(strays, widths, waves, box, margin)
         points = 1 << num_qubits
@@ -183,11 +183,11 @@ class PositionGrid:
         register = self.registers[coordinate]
         return ZPolynomial({1 << qubit: factor * 2**place for place, qubit in enumerate(register.qubits)})
 
-    def margins(self, spread: GaussianWidths) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def margins(self, gaussian_widths: GaussianWidths) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Standard deviations between the states and the walls, and the largest wave number: (states, coordinates)."""
         boxes = np.array(self.boxes)
-        to_wall = boxes / 2.0 - np.abs(spread.means - np.array(self.centres))
-        return to_wall / spread.widths, np.pi * self.num_points / boxes / spread.wave_widths
+        to_wall = boxes / 2.0 - np.abs(gaussian_widths.means - np.array(self.centres))
+        return to_wall / gaussian_widths.widths, np.pi * self.num_points / boxes / gaussian_widths.wave_widths
 
 
 def _balanced_boxes(points: int, strays: NDArray, widths: NDArray, waves: NDArray) -> NDArray[np.float64]:

@@ -94,7 +94,7 @@ class SplitOperatorPreparation:
         rows = family.rows()
         energies = GridEnergies.of(self.driver.grid, family.paulis, rows)
         self._warn_if_coarse(energies)
-        moved = energies.at_rest() if self.start == "equilibrium" else np.zeros_like(energies.forces)
+        moved = energies.equilibrium() if self.start == "equilibrium" else np.zeros_like(energies.forces)
         states = CircuitStates(program=self.program(family.paulis), parameters=np.concatenate([rows, moved], axis=1))
         return PreparationResult(states=states, report=ConvergenceReport.silent(family))
 
@@ -138,7 +138,7 @@ class _Step:
         settings: Time step, order and driver.
         known: Groups of the program.
         source_of: Index of every coefficient in the parameters; c comes after them.
-        kinetic: Angles of the driver's kinetic energy for dt = 1, shape (generators,).
+        kinetic: Angles of the driver's kinetic energy for dt = 1, shape (terms,).
         potential: Angles of its potential energy about the centres.
     """
 

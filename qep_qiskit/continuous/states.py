@@ -79,7 +79,7 @@ class PointStates(PreparedStates):
 
     @abstractmethod
     def expectations(self, group: CoordinateGroup, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Exact means of all generators, shape (rows, generators)."""
+        """Exact means of all terms, shape (rows, terms)."""
 
     @abstractmethod
     def sampled(
@@ -101,7 +101,7 @@ class PointStates(PreparedStates):
 @short_repr
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassicalPositions(PointStates):
-    """Classical atoms at rest.
+    """Classical atoms in equilibrium.
 
     Args:
         points: Shape (states, atoms, dims).
@@ -121,7 +121,7 @@ class ClassicalPositions(PointStates):
         return ClassicalPositions(self.points[chosen])
 
     def expectations(self, group: CoordinateGroup, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """All generators, shape (rows, generators); momenta are zero."""
+        """All terms, shape (rows, terms); momenta are zero."""
         points = self.points[rows]
         return group.values(np.zeros_like(points) if group.of_momenta else points)
 

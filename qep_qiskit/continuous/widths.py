@@ -28,10 +28,12 @@ def variance_of(atoms: SpringNetwork, weights: NDArray, inputs: NDArray) -> Gaus
     if not all(found.is_stable for found in modes):
         raise NetworkError("grid: the atoms have no ground state at the starting weights; tie them down")
     means = np.stack(
-        [modes[k].at_rest(force[None])[0] for k, force in zip(energies.which, energies.forces, strict=True)]
+        [modes[k].equilibrium_of(force[None])[0] for k, force in zip(energies.which, energies.forces, strict=True)]
     )
     widths, momenta = (
-        np.sqrt([np.square(found.spread(of_momenta=of_momenta)).sum(axis=1) for found in modes])[energies.which]
+        np.sqrt([np.square(found.covariance_root(of_momenta=of_momenta)).sum(axis=1) for found in modes])[
+            energies.which
+        ]
         for of_momenta in (False, True)
     )
     return GaussianWidths(means=means, widths=widths, wave_widths=momenta / atoms.hbar)

@@ -1,1 +1,1 @@
-"""What all other packages use: operators, commuting groups, programs, states, seeds, files and errors."""
+"""Define what all other packages use: operators, commuting groups, programs, seeds, files and errors."""

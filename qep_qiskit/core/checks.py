@@ -1,7 +1,7 @@
-"""The gate for numbers that come in from Python: finite, whole where they count something, of the expected shape.
+"""Check numbers that come from Python: finite, whole where they count something, of the expected shape.
 
-Nothing is rounded, broadcast, cut or taken for zero here: what does not fit is one line that names it. Configurations
-are checked by their schema; what they build passes through here again.
+Nothing is rounded, broadcast, truncated or replaced by zero: a value that does not fit raises an error of one line that
+names it. The schema checks configurations; the objects they build check their numbers here again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MOST_SHOTS = 10**15
 
 
 def whole_number(name: str, value: Any, least: int | None = None, *, error: type[QepError] = ConfigError) -> int:
-    """A number that counts something, as an int.
+    """Return a number that counts something as an int.
 
     Args:
         name: Config key or argument, for the message.
@@ -42,6 +42,10 @@ def whole_number(name: str, value: Any, least: int | None = None, *, error: type
 def check_shots(name: str, shots: Any) -> None:
     """Check shots per batch: a whole number from 1 to `MOST_SHOTS`, or None for exact expectations.
 
+    Args:
+        name: Config key or argument, for the message.
+        shots: The value.
+
     Raises:
         ConfigError: They are neither.
     """
@@ -50,7 +54,12 @@ def check_shots(name: str, shots: Any) -> None:
 
 
 def finite_number(name: str, value: Any, *, error: type[QepError] = NetworkError) -> float:
-    """A real, finite number as a float.
+    """Return a real, finite number as a float.
+
+    Args:
+        name: Config key or argument, for the message.
+        value: The value.
+        error: Class of the error.
 
     Raises:
         QepError: It is not.
@@ -67,7 +76,7 @@ def finite_number(name: str, value: Any, *, error: type[QepError] = NetworkError
 def real_array(
     name: str, value: Any, shape: Sequence[int | None], axes: str, *, error: type[QepError] = NetworkError
 ) -> NDArray[np.float64]:
-    """An array of real numbers of a given shape; floats pass through without a copy.
+    """Return an array of real numbers of a given shape; an array of floats is not copied.
 
     Args:
         name: What the array is, for the message.

@@ -1,4 +1,4 @@
-"""A Clifford circuit as a change of basis: any set of commuting Pauli strings is diagonal after one."""
+"""Change the basis by a Clifford circuit: any set of commuting Pauli strings is diagonal after one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _HADAMARD = np.array([[1.0, 1.0], [1.0, -1.0]]) / np.sqrt(2.0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Monomial:
-    """A permutation and phases: new[x] = phases[x] old[sources[x]]."""
+    """Hold a permutation and phases: new[x] = phases[x] old[sources[x]]."""
 
     sources: NDArray[np.int64]
     phases: NDArray
@@ -39,7 +39,7 @@ Stage = tuple[Block, ...] | _Monomial
 @short_repr
 @dataclass(frozen=True, slots=True)
 class CliffordBasis:
-    """A change of basis V made of h, s, sdg, x, cx, cz and swap.
+    """Change the basis by a circuit V of h, s, sdg, x, cx, cz and swap gates.
 
     Args:
         num_qubits: Number of qubits.
@@ -63,29 +63,29 @@ class CliffordBasis:
 
     @property
     def name(self) -> str:
-        """The gates."""
+        """Return the gates as text."""
         return " ".join(f"{name}{','.join(map(str, qubits))}" for name, qubits in self.gates) or "identity"
 
     @property
     def is_real(self) -> bool:
-        """Whether V is a real matrix."""
+        """Return whether V is a real matrix."""
         return all(name not in _PHASES for name, _ in self.gates)
 
     @property
     def is_local(self) -> bool:
-        """False: it is treated as acting on several qubits."""
+        """Return False: V acts on several qubits."""
         return False
 
     def rotate(self, states: NDArray) -> NDArray:
-        """V applied to states, shape (..., 2^N)."""
+        """Apply V to states, shape (..., 2^N)."""
         return _applied(states, _stages(self.num_qubits, self.gates))
 
     def rotate_back(self, states: NDArray) -> NDArray:
-        """V^dagger applied to states, shape (..., 2^N)."""
+        """Apply V^dagger to states, shape (..., 2^N)."""
         return _applied(states, _stages(self.num_qubits, _inverse(self.gates)))
 
     def append_to(self, circuit: QuantumCircuit) -> None:
-        """Append the gates of V, so that measuring in Z then reads this basis."""
+        """Append the gates of V; a measurement in Z then measures this basis."""
         _append(circuit, self.gates)
 
     def append_inverse_to(self, circuit: QuantumCircuit) -> None:
@@ -93,26 +93,31 @@ class CliffordBasis:
         _append(circuit, _inverse(self.gates))
 
     def string(self, mask: int) -> PauliString:
-        """The word that V takes to the product of Z on a mask, up to its sign."""
+        """Return the Pauli string that V maps to the product of Z on a mask, up to its sign."""
         return _signed_string(self, mask)[0]
 
     def sign(self, mask: int) -> int:
-        """+1 or -1: V^dagger (prod_{k in mask} Z_k) V is the word of the mask times this."""
+        """Return s = +-1 with V^dagger (prod_{k in mask} Z_k) V = s P, P the Pauli string of the mask."""
         return _signed_string(self, mask)[1]
 
     def contains(self, string: PauliString) -> bool:
-        """Whether the word is diagonal in this basis."""
+        """Return whether the Pauli string is diagonal in this basis."""
         return self.mask_of(string) is not None
 
     def mask_of(self, string: PauliString) -> int | None:
-        """The mask that V takes a word to, or None where the word is not diagonal in this basis."""
+        """Return the mask that V maps a Pauli string to, or None where the string is not diagonal in this basis."""
         if any(letter == "P" for _, letter in string.factors):
             return None
         image = Pauli(string.label(self.num_qubits)).evolve(_clifford(self), frame="s")
         return None if image.x.any() else sum(1 << int(qubit) for qubit in np.flatnonzero(image.z))
 
     def operator(self, masks: Sequence[int], coefficients: Sequence[float]) -> SparsePauliOp:
-        """The sum of words with coefficients."""
+        """Return the sum of Pauli strings with coefficients.
+
+        Args:
+            masks: Bit masks of the Pauli strings in the rotated basis, bit k = qubit k.
+            coefficients: One for each mask.
+        """
         return sparse_pauli_op(zip(map(self.string, masks), coefficients, strict=True), self.num_qubits)
 
 
@@ -143,7 +148,7 @@ def _signed_string(basis: CliffordBasis, mask: int) -> tuple[PauliString, int]:
 
 @lru_cache(maxsize=128)
 def _stages(num_qubits: int, gates: tuple[Gate, ...]) -> tuple[Stage, ...]:
-    """Few steps for many gates: Hadamards side by side, and permutations with phases in between."""
+    """Return few steps for many gates: Hadamards side by side, and permutations with phases between them."""
     stages: list[Stage] = []
     waiting: list[Gate] = []
     turned: list[NDArray | None] = [None] * num_qubits
@@ -159,7 +164,7 @@ def _stages(num_qubits: int, gates: tuple[Gate, ...]) -> tuple[Stage, ...]:
 
 
 def _close(stages: list[Stage], turned: list[NDArray | None], waiting: list[Gate], num_qubits: int) -> None:
-    """Add Hadamards, then the gates that wait behind them; both lists are emptied."""
+    """Add Hadamards, then the gates that wait behind them; empty both lists."""
     if blocks := tuple(kron_blocks(turned)):
         stages.append(blocks)
     if waiting:
@@ -169,7 +174,7 @@ def _close(stages: list[Stage], turned: list[NDArray | None], waiting: list[Gate
 
 
 def _permutation(gates: Sequence[Gate], num_qubits: int) -> _Monomial:
-    """Gates without Hadamards as a permutation and phases."""
+    """Return gates without Hadamards as a permutation and phases."""
     place = np.arange(1 << num_qubits)  # where the amplitude of x is, gate after gate
     phases = np.ones(1 << num_qubits, dtype=complex if any(name in _PHASES for name, _ in gates) else float)
     for name, qubits in gates:

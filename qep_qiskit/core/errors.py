@@ -1,7 +1,7 @@
-"""Errors and warnings that a user meets, each with one line that says what to do.
+"""Define the errors and warnings of the package; each is one line that says what to do.
 
-Every error of the package derives from `QepError`; the command line prints its message as one line and
-leaves with exit code 2. Warnings derive from `QepWarning`, so that one filter catches them all.
+Every error derives from `QepError`; the command line prints its message as one line and exits with code 2. Every
+warning derives from `QepWarning`, so that one filter catches them all.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ class DeviceError(QepError):
 
 
 class JobFailedError(QepError):
-    """A job on a device failed, was cancelled or ran into its cap; what it was for is not done."""
+    """A job on a device failed, was cancelled or reached its time limit; its results are missing."""
 
 
 class LedgerError(QepError):
-    """The ledger of a run's jobs is damaged, in use, or says something else than the run."""
+    """The ledger of a run's jobs is damaged, in use, or disagrees with the run."""
 
 
 class NetworkError(QepError):
@@ -77,11 +77,11 @@ class NetworkError(QepError):
 
 
 class NudgeError(ConfigError):
-    """A nudge is too strong for what it acts on: springs that no longer hold, a state that leaves its grid."""
+    """A nudge is too strong: springs become unstable, or a state leaves its grid."""
 
 
 class PausedError(QepError):
-    """Nothing more is done in this process; a job that was sent goes on, and another process can collect it."""
+    """This process stops waiting; a submitted job goes on, and another process can collect it."""
 
 
 class ResourceError(QepError):
@@ -89,7 +89,7 @@ class ResourceError(QepError):
 
 
 class ResultError(QepError):
-    """What came back from an executor is not what was asked for; the message names the circuit and the backend."""
+    """An executor returned something else than the request needs; the message names the circuit and the backend."""
 
 
 class RunFolderError(QepError):
@@ -97,7 +97,7 @@ class RunFolderError(QepError):
 
 
 class FolderBusyError(RunFolderError):
-    """Another process is at work in a folder."""
+    """Another process uses a folder."""
 
 
 class StillQueuedError(QepError):
@@ -142,7 +142,10 @@ class BranchJumpWarning(UntrustedGradientWarning):
 
 
 class CoarseGridWarning(QepWarning):
-    """A position grid barely holds a state: it comes near the walls of its box, or its momentum near the largest."""
+    """A position grid barely holds a state.
+
+    Its positions come near the edge of the box, or its momenta near the largest.
+    """
 
 
 class CoarseTrotterWarning(QepWarning):
@@ -166,7 +169,7 @@ class FloppyModesWarning(UntrustedGradientWarning):
 
 
 class IdleClusterWarning(QepWarning):
-    """A cluster has no workers yet; what is handed to it waits for some."""
+    """A cluster has no workers yet; its tasks wait for some."""
 
     severity = "note"
 
@@ -184,7 +187,7 @@ class LostSignalWarning(UntrustedGradientWarning):
 
 
 class NoLedgerWarning(QepWarning):
-    """Jobs of a backend cannot be retrieved by id, so they are in no ledger."""
+    """Jobs of a backend cannot be retrieved by id, so no ledger holds them."""
 
     severity = "note"
 
@@ -234,7 +237,7 @@ class UnresolvedContrastWarning(UntrustedGradientWarning):
 
 
 class UnscaledInputsWarning(QepWarning):
-    """Inputs are so large that their terms drown everything else in the Hamiltonian."""
+    """Inputs are so large that their terms dominate the Hamiltonian."""
 
 
 class UnusedKeyWarning(QepWarning):

@@ -1,6 +1,6 @@
-"""Files that outlive a full disk, a crash and another process: whole contents, whole lines, and locks.
+"""Write files that survive a full disk, a crash and another process: whole contents, whole lines, and locks.
 
-Whatever is refused by the system is an `OSError` that names the file, so that the command line can say it in one line.
+Every failure of the system is an `OSError` that names the file, so that the command line can print it as one line.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Hold: TypeAlias = BaseFileLock
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Give an `OSError` that names no file the name of this one."""
+    """Add the name of a file to every `OSError` that names none."""
     try:
         yield
     except OSError as error:
@@ -33,7 +33,11 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that at every moment either the old or the new content is there, whole.
+    """Write a file so that at every moment it holds either the whole old or the whole new content.
+
+    Args:
+        path: The file.
+        content: All of its new bytes.
 
     Raises:
         OSError: It cannot be written; the old content is there, and nothing else is left.
@@ -51,7 +55,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def _write_all(descriptor: int, content: bytes) -> None:
-    """A system may take less than it is given, and says why only when it takes nothing."""
+    """Write all bytes: a system may take fewer than it is given, and reports the cause only when it takes none."""
     left = memoryview(content)
     while left:
         left = left[os.write(descriptor, left) :]
@@ -67,7 +71,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 class LineFile:
-    """A file that is appended to by whole lines: one that does not fit on the disk leaves nothing behind.
+    """Append whole lines to a file: a line that does not fit on the disk leaves nothing behind.
 
     Args:
         path: The file; made where it is missing.
@@ -81,7 +85,7 @@ class LineFile:
         self._file = path.open("ab", buffering=0)
 
     def append(self, line: bytes) -> int:
-        """Hand a line, its end included, to the system; gives the length of the file.
+        """Write a line, its end included, and return the length of the file.
 
         Raises:
             OSError: It cannot be written; the file is as before.
@@ -97,12 +101,12 @@ class LineFile:
         return before + len(line)
 
     def sync(self) -> None:
-        """Put everything on disk."""
+        """Flush everything to disk."""
         with naming(self._path):
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
 
     def __enter__(self) -> LineFile:
@@ -115,7 +119,7 @@ class LineFile:
 
 
 def hold(path: Path) -> Hold:
-    """Lock a file for this process, at once or not at all; it is made where it is missing, and stays.
+    """Lock a file for this process at once, or raise; the file is created where it is missing, and stays.
 
     Raises:
         BlockingIOError: Another process, or another part of this one, holds it.

@@ -1,12 +1,12 @@
-"""Fourier transforms of registers: from positions on a grid to momenta.
+"""Transform registers from positions on a grid to momenta (centred Fourier transform).
 
 A register of n adjacent qubits holds a grid of M = 2^n positions r_j = (j - (M - 1)/2) dx. The transform is centred,
 
     V_mj = exp(-i p_m r_j) / sqrt(M),      p_m = (m - (M - 1)/2) dp,      dp = 2 pi / (M dx),
 
 so that an eigenstate of momentum p_m goes to the index m. Position before the transform and momentum after it are
-linear in the Z of the register, r = -(dx/2) sum_b 2^b Z_b and p = -(dp/2) sum_b 2^b Z_b, with b = 0 the lowest qubit.
-V does not depend on dx.
+linear in the Z of the register, r = -(dx/2) sum_b 2^b Z_b and p = -(dp/2) sum_b 2^b Z_b, with b = 0 the lowest qubit. V
+does not depend on dx.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from qep_qiskit.core.transforms import walsh_hadamard
 
 @dataclass(frozen=True, slots=True, order=True)
 class Register:
-    """Adjacent qubits that hold one number.
+    """Name adjacent qubits that hold one number.
 
     Args:
-        first: The lowest qubit, of weight one.
-        size: How many qubits.
+        first: The lowest qubit; it has weight one.
+        size: Number of qubits.
     """
 
     first: int
@@ -41,19 +41,19 @@ class Register:
 
     @property
     def qubits(self) -> range:
-        """The qubits, lowest first."""
+        """Return the qubits, lowest first."""
         return range(self.first, self.first + self.size)
 
     @property
     def mask(self) -> int:
-        """Bit mask of the qubits."""
+        """Return the bit mask of the qubits."""
         return (1 << self.size) - 1 << self.first
 
 
 @short_repr
 @dataclass(frozen=True, slots=True)
 class FourierBasis:
-    """The centred Fourier transform of each of several registers; other qubits stay as they are.
+    """Change the basis by the centred Fourier transform of each of several registers; other qubits stay as they are.
 
     Args:
         num_qubits: Number of qubits.
@@ -80,25 +80,25 @@ class FourierBasis:
 
     @property
     def name(self) -> str:
-        """The registers."""
+        """Return the registers as text."""
         return " ".join(["fourier", *(f"{part.first}:{part.first + part.size}" for part in self.registers)])
 
     @property
     def is_real(self) -> bool:
-        """False."""
+        """Return False."""
         return False
 
     @property
     def is_local(self) -> bool:
-        """False: the transform acts on whole registers."""
+        """Return False: the transform acts on whole registers."""
         return False
 
     def rotate(self, states: NDArray) -> NDArray:
-        """V applied to states, shape (..., 2^N)."""
+        """Apply V to states, shape (..., 2^N)."""
         return self._transformed(states, inverse=False)
 
     def rotate_back(self, states: NDArray) -> NDArray:
-        """V^dagger applied to states, shape (..., 2^N)."""
+        """Apply V^dagger to states, shape (..., 2^N)."""
         return self._transformed(states, inverse=True)
 
     def _transformed(self, states: NDArray, *, inverse: bool) -> NDArray:
@@ -116,7 +116,7 @@ class FourierBasis:
         return states
 
     def append_to(self, circuit: QuantumCircuit) -> None:
-        """Append the gates of V, so that measuring in Z then reads momenta."""
+        """Append the gates of V; a measurement in Z then measures momenta."""
         for register in self.registers:
             _append_centred(circuit, register)
 
@@ -127,7 +127,7 @@ class FourierBasis:
         circuit.compose(forward.inverse(), inplace=True)
 
     def string(self, mask: int) -> PauliString:
-        """The letter P on the qubits of registers, Z on others."""
+        """Return the letter P on the qubits of registers and Z on others."""
         moved = self._moved
         qubits = (qubit for qubit in range(self.num_qubits) if mask >> qubit & 1)
         return PauliString(tuple((qubit, "P" if moved >> qubit & 1 else "Z") for qubit in qubits))
@@ -137,21 +137,25 @@ class FourierBasis:
         return sum(register.mask for register in self.registers)
 
     def sign(self, mask: int) -> int:
-        """Always +1."""
+        """Return +1."""
         return 1
 
     def contains(self, string: PauliString) -> bool:
-        """Whether the word is diagonal in this basis."""
+        """Return whether the Pauli string is diagonal in this basis."""
         return string == self.string(string.mask)
 
     def mask_of(self, string: PauliString) -> int | None:
-        """The qubits of a word, or None where the word is not diagonal in this basis."""
+        """Return the qubits of a Pauli string, or None where it is not diagonal in this basis."""
         return string.mask if self.contains(string) else None
 
     def operator(self, masks: Sequence[int], coefficients: Sequence[float]) -> SparsePauliOp:
-        """The sum of generators, through a dense matrix on the registers that each acts on.
+        """Return the sum of terms, by a dense matrix on the registers that each term acts on.
 
-        It has up to 4^n words for every product of n qubits of registers.
+        The sum has up to 4^n Pauli strings for every product of n qubits of registers.
+
+        Args:
+            masks: Bit masks of the terms in the rotated basis, bit k = qubit k.
+            coefficients: One for each mask.
         """
         found: dict[tuple[Register, ...], list[tuple[int, float]]] = {}
         for mask, coefficient in zip(masks, coefficients, strict=True):
@@ -161,38 +165,38 @@ class FourierBasis:
         return hermitian(sum((self._part(*item) for item in found.items()), empty))
 
     def _part(self, registers: tuple[Register, ...], terms: Sequence[tuple[int, float]]) -> SparsePauliOp:
-        """Generators that act on the same registers, and on the Z of any other qubits."""
+        """Return terms that act on the same registers, and on the Z of any other qubits."""
         qubits = [qubit for register in registers for qubit in register.qubits]
         within: dict[int, NDArray[np.float64]] = {}
         for mask, coefficient in terms:
-            own = sum((mask >> qubit & 1) << place for place, qubit in enumerate(qubits))
+            own = sum((mask >> qubit & 1) << position for position, qubit in enumerate(qubits))
             outside = mask & ~sum(register.mask for register in registers)
             within.setdefault(outside, np.zeros(1 << len(qubits)))[own] += coefficient
         matrices = np.ones((1, 1), dtype=complex)
         for register in registers:
             matrices = np.kron(_matrix(register.size), matrices)
         total = []
-        for outside, spread in within.items():
+        for outside, by_mask in within.items():
             others = [qubit for qubit in range(self.num_qubits) if outside >> qubit & 1]
-            diagonal = walsh_hadamard(spread)
+            diagonal = walsh_hadamard(by_mask)
             dense = matrices.conj().T @ (diagonal[:, None] * matrices)
-            total.append(_spread_out(dense, qubits, others, self.num_qubits))
+            total.append(_expanded(dense, qubits, others, self.num_qubits))
         return SparsePauliOp.sum(total)
 
 
-def _spread_out(dense: NDArray, qubits: Sequence[int], others: Sequence[int], num_qubits: int) -> SparsePauliOp:
-    """A matrix on some qubits, times Z on others, as words of all qubits."""
+def _expanded(dense: NDArray, qubits: Sequence[int], others: Sequence[int], num_qubits: int) -> SparsePauliOp:
+    """Return a matrix on some qubits, times Z on others, as Pauli strings of all qubits."""
     pairs = hermitian(Operator(dense)).to_sparse_list() if qubits else [("", [], complex(dense[0, 0]))]
     moved = [
-        (letters + "Z" * len(others), [*(qubits[place] for place in places), *others], value.real)
-        for letters, places, value in pairs
+        (letters + "Z" * len(others), [*(qubits[position] for position in positions), *others], value.real)
+        for letters, positions, value in pairs
     ]
     return SparsePauliOp.from_sparse_list(moved, num_qubits=num_qubits)
 
 
 @lru_cache(maxsize=32)
 def _phases(size: int) -> tuple[NDArray[np.complex128], complex]:
-    """exp(2 pi i c j / M) with c = (M - 1)/2, and the common factor exp(-2 pi i c^2 / M)."""
+    """Return exp(2 pi i c j / M) with c = (M - 1)/2, and the common factor exp(-2 pi i c^2 / M)."""
     length, centre = 1 << size, ((1 << size) - 1) / 2
     phases = np.exp(2j * np.pi * centre * np.arange(length) / length)
     return phases, complex(np.exp(-2j * np.pi * centre**2 / length))
@@ -200,16 +204,16 @@ def _phases(size: int) -> tuple[NDArray[np.complex128], complex]:
 
 @lru_cache(maxsize=32)
 def _matrix(size: int) -> NDArray[np.complex128]:
-    """The transform of one register as a matrix."""
+    """Return the transform of one register as a matrix."""
     basis = FourierBasis(size, (Register(0, size),))
     return basis.rotate(np.eye(1 << size)).T
 
 
 def _append_centred(circuit: QuantumCircuit, register: Register) -> None:
-    """Diagonal phases, the inverse of the textbook transform, diagonal phases."""
+    """Append diagonal phases, the inverse of the textbook transform, and diagonal phases."""
     length = 1 << register.size
     centre = (length - 1) / 2
-    turns = [(2.0 * np.pi * centre * 2**place / length, qubit) for place, qubit in enumerate(register.qubits)]
+    turns = [(2.0 * np.pi * centre * 2**position / length, qubit) for position, qubit in enumerate(register.qubits)]
     for angle, qubit in turns:
         circuit.p(angle, qubit)
     _append_inverse_fourier(circuit, list(register.qubits))
@@ -219,11 +223,11 @@ def _append_centred(circuit: QuantumCircuit, register: Register) -> None:
 
 
 def _append_inverse_fourier(circuit: QuantumCircuit, qubits: Sequence[int]) -> None:
-    """exp(-2 pi i m j / M) / sqrt(M); lowest qubit first."""
+    """Append exp(-2 pi i m j / M) / sqrt(M); lowest qubit first."""
     size = len(qubits)
     for high in reversed(range(size)):
         circuit.h(qubits[high])
         for low in reversed(range(high)):
             circuit.cp(-np.pi / 2 ** (high - low), qubits[low], qubits[high])
-    for place in range(size // 2):
-        circuit.swap(qubits[place], qubits[size - 1 - place])
+    for position in range(size // 2):
+        circuit.swap(qubits[position], qubits[size - 1 - position])

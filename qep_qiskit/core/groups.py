@@ -1,4 +1,4 @@
-"""What one shared shot batch reads, of qubits or of atoms."""
+"""Define the interface of a group: what one shared shot batch measures, of qubits or of atoms."""
 
 from __future__ import annotations
 
@@ -10,37 +10,45 @@ from numpy.typing import NDArray
 
 
 class Group(Protocol):
-    """Terms that one shared shot batch reads together."""
+    """Terms that one shared shot batch measures together."""
 
     @property
     def name(self) -> str:
-        """Short name."""
+        """Return a short name."""
         ...
 
     @property
     def terms(self) -> tuple[Any, ...]:
-        """The terms."""
+        """Return the terms."""
         ...
 
     @property
     def num_terms(self) -> int:
-        """Number of terms."""
+        """Return the number of terms."""
         ...
 
     @property
     def bounded(self) -> bool:
-        """Whether the spectra of its terms have an end."""
+        """Return whether the spectra of the terms are bounded."""
         ...
 
     @property
     def sites(self) -> tuple[tuple[int, ...], ...]:
-        """Qubits or atoms whose outcomes give each term."""
+        """Return the qubits or atoms whose outcomes give each term."""
         ...
 
-    def picked(self, name: str, generators: Sequence[int]) -> Group:
-        """Some of the terms, as a group of its own."""
+    def picked(self, name: str, terms: Sequence[int]) -> Group:
+        """Return some of the terms as a group of its own.
+
+        Args:
+            name: Name of the new group.
+            terms: Indices of the terms.
+        """
         ...
 
     def ranges(self, coefficients: NDArray) -> NDArray[np.float64]:
-        """Largest minus smallest eigenvalue of operators (operators, terms); NaN where the spectrum has no end."""
+        """Return largest minus smallest eigenvalue of operators, shape (operators, terms) of coefficients.
+
+        NaN where the spectrum is not bounded.
+        """
         ...

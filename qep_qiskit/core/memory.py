@@ -1,4 +1,4 @@
-"""Refuses work that does not fit in memory, before it starts."""
+"""Refuse work that does not fit in memory before it starts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ALWAYS_FITS = 1 << 28
 
 
 def available_bytes() -> int:
-    """Memory that a new job may take: what the system says is free to use, or half of all there is."""
+    """Return the memory that a new job may use: what the system reports as available, or half of all memory."""
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
             table = dict(line.split(":", 1) for line in lines)
@@ -22,7 +22,7 @@ def available_bytes() -> int:
 
 
 def _physical_bytes() -> int:
-    """All memory of a machine that is not Linux."""
+    """Return all memory of a machine that is not Linux."""
     if sys.platform != "win32":
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     kilobytes = ctypes.c_ulonglong()

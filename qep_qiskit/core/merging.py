@@ -1,4 +1,4 @@
-"""Where words go: into groups that are there, and into new ones that single-qubit rotations make diagonal."""
+"""Sort Pauli strings into groups: existing ones, and new ones that single-qubit rotations make diagonal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from qep_qiskit.core.operators import CommutingGroup, LocalBasis, PauliString
 
 
 def _widened(letters: list[str | None], string: PauliString) -> bool:
-    """Claim the word's letters in a basis that may still be open on some qubits; False if they clash."""
+    """Claim the string's letters in a basis that may still be open on some qubits; return False if they conflict."""
     if any(letters[qubit] not in (None, letter) for qubit, letter in string.factors):
         return False
     for qubit, letter in string.factors:
@@ -20,14 +20,14 @@ def _widened(letters: list[str | None], string: PauliString) -> bool:
 def merge_into_groups(
     groups: Sequence[CommutingGroup], terms: Iterable[PauliString], num_qubits: int
 ) -> tuple[CommutingGroup, ...]:
-    """Extend groups so that they hold the given words, opening new groups only where needed.
+    """Extend groups so that they hold the given Pauli strings; open new groups only where needed.
 
-    A word goes to the first group whose basis it is diagonal in; the rest is collected greedily into new
-    qubit-wise commuting groups, the longest words first.
+    A string goes to the first group whose basis it is diagonal in; the others are collected greedily into new
+    qubit-wise commuting groups, the longest strings first.
 
     Args:
-        groups: The groups there are; their order and generators are kept.
-        terms: Words to place; the identity and words already there are skipped.
+        groups: The existing groups; their order and terms are kept.
+        terms: Pauli strings to sort; the identity and strings that a group holds already are skipped.
         num_qubits: Number of qubits.
     """
     masks = [list(group.masks) for group in groups]

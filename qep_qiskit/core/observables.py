@@ -1,7 +1,7 @@
-"""The gate for operators that come in: every class of Qiskit's that is a sum of Pauli strings, Hermitian and finite.
+"""Check operators that come from Python: every class of Qiskit's that is a sum of Pauli strings, Hermitian and finite.
 
-No term is dropped for being small: units are the user's, and only a coefficient that is exactly zero is no term. What
-rounding leaves is judged against the operator's own largest coefficient.
+No term is dropped because it is small: units are the user's, and only a coefficient that is exactly zero is no term.
+Rounding errors are judged against the operator's own largest coefficient.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _OF_MATRIX = 1e-14
 
 
 def hermitian(operator: OperatorLike, name: str = "operator") -> SparsePauliOp:
-    """The same operator with real coefficients, every Pauli string once, in the order of their first appearance.
+    """Return the same operator with real coefficients, every Pauli string once, in the order of first appearance.
 
     Args:
         operator: The operator.
@@ -54,7 +54,15 @@ def hermitian(operator: OperatorLike, name: str = "operator") -> SparsePauliOp:
 
 
 def pauli_strings(operator: OperatorLike, name: str = "operator") -> list[tuple[PauliString, float]]:
-    """The words and real coefficients of a Hermitian operator; arguments and errors as for `hermitian`."""
+    """Return the Pauli strings and real coefficients of a Hermitian operator.
+
+    Args:
+        operator: The operator.
+        name: What it is, for messages.
+
+    Raises:
+        NetworkError: As for `hermitian`.
+    """
     terms = []
     for label, coefficient in hermitian(operator, name).to_list():
         factors = tuple((k, letter) for k, letter in enumerate(reversed(label)) if letter != "I")
@@ -78,7 +86,10 @@ def _as_sum(operator: OperatorLike, name: str) -> SparsePauliOp:
 
 
 def _of_matrix(operator: Operator, name: str) -> SparsePauliOp:
-    """A dense matrix as a sum; it is scaled to entries of about one first, because Qiskit's tolerance is absolute."""
+    """Return a dense matrix as a sum.
+
+    Scale it to entries of about one first, because Qiskit's tolerance is absolute.
+    """
     matrix = operator.data
     if not np.isfinite(matrix).all():
         raise NetworkError(f"{name}: expected a matrix of finite numbers, got {matrix[~np.isfinite(matrix)][0]}")
@@ -93,7 +104,7 @@ def _of_matrix(operator: Operator, name: str) -> SparsePauliOp:
 
 
 def _numbers(operator: SparsePauliOp, name: str) -> Sequence[complex]:
-    """The coefficients as finite numbers."""
+    """Return the coefficients as finite numbers."""
     numbers = []
     for label, coefficient in zip(operator.paulis.to_labels(), operator.coeffs.tolist(), strict=True):
         numbers.append(_number(coefficient, f"{name}, term {label}"))

@@ -1,4 +1,4 @@
-"""Extension points: what is known by its kind, the package's own and what other packages add by entry points."""
+"""Register extension points: entries by kind, the package's own and those of other packages by entry points."""
 
 from __future__ import annotations
 
@@ -31,20 +31,24 @@ class Registry(Generic[Entry]):
 
     @property
     def entries(self) -> dict[str, Entry]:
-        """The package's own entries, and what was added or loaded."""
+        """Return the package's own entries, and those that were added or loaded."""
         return dict(self._entries)
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """All kinds there are; nothing is loaded."""
+        """Return all kinds; nothing is loaded."""
         return tuple(dict.fromkeys([*self._entries, *(found.name for found in entry_points(group=self.group))]))
 
     def __contains__(self, kind: object) -> bool:
-        """Whether there is an entry of a kind; nothing is loaded."""
+        """Return whether there is an entry of a kind; nothing is loaded."""
         return kind in self._entries or bool(entry_points(group=self.group, name=str(kind)))
 
     def add(self, kind: str, entry: Entry) -> Entry:
-        """Add an entry in this process.
+        """Add an entry in this process and return it.
+
+        Args:
+            kind: Its kind, the text that a configuration names.
+            entry: The entry.
 
         Raises:
             ConfigError: It is not what this extension point takes.
@@ -55,7 +59,7 @@ class Registry(Generic[Entry]):
         return entry
 
     def find(self, kind: str) -> Entry:
-        """The entry of a kind.
+        """Return the entry of a kind.
 
         Raises:
             ConfigError: There is none, or it cannot be loaded.

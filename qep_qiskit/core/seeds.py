@@ -1,9 +1,9 @@
-"""Random numbers: one root seed, and an independent stream for every key.
+"""Derive random numbers: one root seed, and an independent stream for every key.
 
-Nothing in the package keeps a generator alive between calls. Whoever needs randomness derives a stream
-from the root seed and a key that says what it is for, such as ``("sampling", step, stage, group)``. The
-stream depends on the key alone, so a run that is stopped and resumed draws the same numbers as one that
-was not, and two different keys never share numbers (numpy's ``SeedSequence`` guarantees it).
+Nothing in the package keeps a term alive between calls. Whoever needs randomness derives a stream from the root
+seed and a key that says what it is for, such as ``("sampling", step, stage, group)``. The stream depends on the key
+alone, so a run that is stopped and resumed draws the same numbers as one that was not, and two different keys never
+share numbers (numpy's ``SeedSequence`` guarantees it).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _spawn_key_word(part: str | int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Seeds:
-    """Derives independent random streams from one root seed.
+    """Derive independent random streams from one root seed.
 
     Args:
         root: The one seed of a run, a non-negative integer.
@@ -47,18 +47,18 @@ class Seeds:
             raise ConfigError(f"seed: expected a non-negative integer, got {self.root}")
 
     def sequence(self, *key: str | int) -> np.random.SeedSequence:
-        """The seed sequence of a key; equal keys give equal sequences."""
+        """Return the seed sequence of a key; equal keys give equal sequences."""
         return np.random.SeedSequence(self.root, spawn_key=tuple(_spawn_key_word(part) for part in key))
 
     def generator(self, *key: str | int) -> np.random.Generator:
-        """A fresh generator for a key."""
+        """Return a fresh random generator for a key."""
         return np.random.default_rng(self.sequence(*key))
 
     def simulator_seed(self, *key: str | int) -> int:
-        """A 62-bit integer seed for a simulator call.
+        """Return a 62-bit integer seed for a simulator call.
 
-        Aer gives binding i of a call the seed ``s + 2113 i``; integers drawn from 2^62 make it practically
-        impossible that two calls of a run overlap (tests/traps pins this).
+        Aer gives binding i of a call the seed ``s + 2113 i``; integers drawn from 2^62 make it practically impossible
+        that two calls of a run overlap (tests/traps checks this).
         """
         word = self.sequence(*key).generate_state(1, np.uint64)[0]
         return int(word >> np.uint64(64 - _SIMULATOR_SEED_BITS))

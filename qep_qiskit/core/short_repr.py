@@ -1,7 +1,7 @@
-"""Readable `repr`s: the fields of a dataclass in at most 200 characters.
+"""Give dataclasses a readable `repr`: their fields in at most 200 characters.
 
-Whole arrays, tables and nested objects make thousands of characters, of which a debugger or a notebook shows none that
-helps. Here an array is its shape, a long collection its length, and what is long inside is its name.
+Whole arrays, tables and nested objects make thousands of characters, which help nobody in a debugger or a notebook.
+Here an array is its shape, a long collection its length, and a long object its class.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ def _repr(self: Any) -> str:
 
 
 def with_fields(name: str, values: dict[str, Any]) -> str:
-    """``name(key=value, ...)`` with as many of the values as there is room for.
+    """Return ``name(key=value, ...)`` with as many of the values as fit.
 
     Args:
         name: Of the class.
-        values: By field.
+        values: Values by field.
     """
     text = f"{name}("
     for count, (key, value) in enumerate(values.items()):
@@ -47,7 +47,7 @@ def with_fields(name: str, values: dict[str, Any]) -> str:
 
 
 def brief(value: Any) -> str:
-    """A value in few characters: what is long says what it is and how long.
+    """Return a value in few characters; a long one is its type and length.
 
     >>> brief(np.zeros((200, 3))), brief((1, 2)), brief(list(range(100)))
     ('<array of 200 x 3>', '(1, 2)', '<list of 100>')

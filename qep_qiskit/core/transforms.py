@@ -1,10 +1,10 @@
-"""Fast transforms on batches of state vectors and diagonals.
+"""Transform batches of state vectors and diagonals fast.
 
-Two kernels carry everything: the Walsh-Hadamard transform, which turns probabilities into the means of
-all products of Z (and coefficients of such products into the diagonal they make), and a product of
-single-qubit matrices. Both go through index bit k = qubit k in blocks of a few qubits at a time, so that the work is
-done by matrix products. These are kept small: a linear algebra library that finds one large enough shares it out to
-its threads, and on a busy machine waiting for them takes a hundred times as long as the product.
+There are two kernels: the Walsh-Hadamard transform, which turns probabilities into the means of all products of Z (and
+coefficients of such products into the diagonal they make), and a product of single-qubit matrices. Both work on index
+bit k = qubit k in blocks of a few qubits at a time, so that matrix products do the work. The products are small: a
+linear algebra library distributes a large one to its threads, and on a busy machine waiting for them takes a hundred
+times as long as the product.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SIGNS = np.array([[1.0, 1.0], [1.0, -1.0]])
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """A matrix on a few neighbouring qubits.
+    """Hold a matrix on a few adjacent qubits.
 
     Args:
         low: The lowest of the qubits.
@@ -35,19 +35,22 @@ class Block:
 
 
 def num_qubits_of(length: int) -> int:
-    """The N of a vector of length 2^N."""
+    """Return N of a vector of length 2^N."""
     return length.bit_length() - 1
 
 
 def _kron_pair(low: NDArray, high: NDArray) -> NDArray:
-    """Kronecker product of square matrices in the last two axes; numpy's own spends ten times as long on shapes."""
+    """Return the Kronecker product of square matrices in the last two axes.
+
+    Numpy's own spends ten times as long on shapes.
+    """
     size = low.shape[-1] * high.shape[-1]
     product = high[..., :, None, :, None] * low[..., None, :, None, :]
     return product.reshape(*product.shape[:-4], size, size)
 
 
 def _block_ranges(num_qubits: int) -> Iterator[tuple[int, int]]:
-    """First qubit of every block and the one after its last; blocks are of nearly equal size.
+    """Return the first qubit of every block and the one after its last; blocks are of nearly equal size.
 
     Four qubits make the fewest calls, three the fewest multiplications for each call that is worth making.
     """
@@ -57,7 +60,7 @@ def _block_ranges(num_qubits: int) -> Iterator[tuple[int, int]]:
 
 
 def kron_blocks(matrices: Sequence[NDArray | None]) -> list[Block]:
-    """Blocks of a product of single-qubit matrices.
+    """Return a product of single-qubit matrices as blocks.
 
     Args:
         matrices: N matrices of shape (..., 2, 2), entry k acts on qubit k; ``None`` is the identity.
@@ -76,7 +79,7 @@ def kron_blocks(matrices: Sequence[NDArray | None]) -> list[Block]:
 
 @lru_cache(maxsize=64)
 def _hadamard_blocks(num_qubits: int) -> tuple[Block, ...]:
-    """The Walsh-Hadamard transform."""
+    """Return the Walsh-Hadamard transform as blocks."""
     return tuple(kron_blocks([_SIGNS] * num_qubits))
 
 
@@ -107,7 +110,7 @@ def _apply_block(vectors: NDArray, block: Block, width: int, out: NDArray) -> No
 
 
 def _multiply_rows(rows: NDArray, matrix: NDArray, out: NDArray) -> None:
-    """Rows times a matrix, in pieces and a rest."""
+    """Multiply rows by a matrix, in pieces of equal size and the remaining rows."""
     size, count = len(matrix), len(rows)
     piece = min(count, _MULTIPLICATIONS_PER_PRODUCT // size**2)
     whole = count // piece * piece
@@ -117,7 +120,7 @@ def _multiply_rows(rows: NDArray, matrix: NDArray, out: NDArray) -> None:
 
 
 def apply_blocks(vectors: NDArray, spare: NDArray, blocks: Sequence[Block], width: int = 1) -> tuple[NDArray, NDArray]:
-    """Apply blocks between two buffers: fresh memory would cost more than the work.
+    """Apply blocks between two buffers: allocating memory would cost more than the work.
 
     Args:
         vectors: Contiguous; qubit 0 is the lowest index bit above `width` contiguous numbers.
@@ -135,7 +138,7 @@ def apply_blocks(vectors: NDArray, spare: NDArray, blocks: Sequence[Block], widt
 
 
 def _applied(vectors: NDArray, blocks: Sequence[Block], width: int) -> NDArray:
-    """The same on vectors that must stay as they are."""
+    """Apply blocks to vectors that must not change."""
     if not blocks:
         return vectors
     dtype = np.result_type(vectors, np.float64, *(block.matrix for block in blocks))
@@ -161,15 +164,23 @@ def apply_product(vectors: NDArray, matrices: Sequence[NDArray | None]) -> NDArr
 
 
 def transform_rows(vectors: NDArray, blocks: Sequence[Block]) -> NDArray:
-    """Apply blocks to vectors that stay as they are: shape (..., 2^N) to the same."""
+    """Apply blocks to a copy of vectors.
+
+    Args:
+        vectors: Shape (..., 2^N); they stay as they are.
+        blocks: What to apply, in order.
+
+    Returns:
+        The transformed vectors, shape (..., 2^N).
+    """
     return _applied(vectors, blocks, 1)
 
 
 def walsh_hadamard(vectors: NDArray) -> NDArray:
-    """Walsh-Hadamard transform of the last axis, without normalisation.
+    """Return the Walsh-Hadamard transform of the last axis, without normalisation.
 
-    ``out[..., m] = sum_x (-1)^popcount(m & x) vectors[..., x]``. Applied to probabilities, entry m is the
-    mean of the product of Z over the qubits of the bit mask m.
+    ``out[..., m] = sum_x (-1)^popcount(m & x) vectors[..., x]``. Applied to probabilities, entry m is the mean of the
+    product of Z over the qubits of the bit mask m.
 
     Args:
         vectors: Shape (..., 2^N), real or complex.
@@ -181,5 +192,5 @@ def walsh_hadamard(vectors: NDArray) -> NDArray:
 
 
 def walsh_hadamard_of_columns(columns: NDArray) -> NDArray:
-    """The same on the first axis, for a batch in columns: shape (2^N, states)."""
+    """Return the Walsh-Hadamard transform of the first axis, for a batch in columns: shape (2^N, states)."""
     return _applied(columns, _hadamard_blocks(num_qubits_of(len(columns))), columns.shape[1])

@@ -1,7 +1,7 @@
-"""Give warnings of this package: one constant text a kind and cause, at the caller's line, counted per run.
+"""Give warnings of this package: one constant text for each kind and cause, at the caller's line, counted per run.
 
-`warn` counts a warning in the log of the block that runs (`counting_warnings`) and hands it to Python's `warnings`, at
-the user's line. A log gives each kind and cause once: Python's own filter forgets what it has shown whenever any
+`warn` counts a warning in the log of the running block (`counting_warnings`) and passes it to Python's `warnings`, at
+the user's line. A log shows each kind and cause once: Python's own filter forgets what it has shown whenever any
 library changes the filters for a moment.
 """
 
@@ -28,7 +28,7 @@ Key = tuple[str, str]
 @short_repr
 @dataclass(slots=True, kw_only=True)
 class WarningCount:
-    """How often one warning was given, and where in a run.
+    """Count how often one warning was given, and where in a run.
 
     Args:
         kind: Name of its class.
@@ -60,7 +60,7 @@ class WarningCount:
     quiet: bool = False
 
     def add(self, other: WarningCount) -> None:
-        """Count what was found after this."""
+        """Add a later count of the same warning."""
         if self.once and self.times:
             return
         if other.times and not self.times:
@@ -77,7 +77,12 @@ class WarningCount:
             self.by_epoch[epoch] = self.by_epoch.get(epoch, 0) + affected
 
     def at(self, step: int, epoch: int) -> WarningCount:
-        """The same, found in a step of a run."""
+        """Return the same count, found in a step of a run.
+
+        Args:
+            step: The step, counted from 1.
+            epoch: The epoch, counted from 0.
+        """
         if not self.times:
             return self
         return replace(self, first_step=step, last_step=step, by_epoch={epoch: self.affected})
@@ -88,7 +93,7 @@ class WarningCount:
         warn(category, self.text, detail="; ".join(filter(None, (self.detail, where))), severity=self.severity)
 
     def summary(self) -> dict[str, Any]:
-        """Plain data for a summary."""
+        """Return the fields of a summary: numbers and texts that JSON can hold."""
         return {
             "kind": self.kind,
             "severity": self.severity,
@@ -102,7 +107,7 @@ class WarningCount:
         }
 
     def record(self) -> dict[str, Any]:
-        """Plain data for a checkpoint."""
+        """Return the fields of a checkpoint: numbers and texts that JSON can hold."""
         return {
             **self.summary(),
             "of": self.of,
@@ -113,20 +118,20 @@ class WarningCount:
 
     @classmethod
     def from_summary(cls, summary: Mapping[str, Any]) -> WarningCount:
-        """The inverse of `summary`, without steps and epochs."""
+        """Return the inverse of `summary`, without steps and epochs."""
         names = ("kind", "severity", "text", "detail", "times", "affected")
         return cls(**{name: summary[name] for name in names}, of=summary["of"] or 0)
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> WarningCount:
-        """The inverse of `record`."""
+        """Return the inverse of `record`."""
         return cls(**{**record, "by_epoch": {int(epoch): int(count) for epoch, count in record["by_epoch"]}})
 
 
 @short_repr
 @dataclass(slots=True)
 class WarningLog:
-    """Warnings given so far, by class and text, in the order of their first time."""
+    """Collect warnings by class and text, in the order of their first time."""
 
     counts: dict[Key, WarningCount] = field(default_factory=dict)
 
@@ -136,33 +141,39 @@ class WarningLog:
         known.add(found)
 
     def merge(self, later: WarningLog, *, step: int | None = None, epoch: int = 0) -> None:
-        """Count all of a later log, that of a step of a run where the step is given."""
+        """Count all warnings of a later log.
+
+        Args:
+            later: The other log.
+            step: The step of the run that it is of, or None.
+            epoch: The epoch of that step.
+        """
         for found in later.counts.values():
             self.add(found if step is None else found.at(step, epoch))
 
     @property
     def given(self) -> list[WarningCount]:
-        """Those that were given, the more severe first."""
+        """Return the warnings that were given, the more severe first."""
         return sorted((count for count in self.counts.values() if count.times), key=lambda c: _RANKS.index(c.severity))
 
     def affected(self) -> dict[str, int]:
-        """Things that warnings concerned, by kind."""
+        """Return the number of things that warnings concerned, by kind."""
         found: dict[str, int] = {}
         for count in self.given:
             found[count.kind] = found.get(count.kind, 0) + count.affected
         return found
 
     def summary(self) -> list[dict[str, Any]]:
-        """Plain data of those that were given, the more severe first."""
+        """Return the given warnings for a summary, the more severe first, as JSON can hold them."""
         return [count.summary() for count in self.given]
 
     def record(self) -> list[dict[str, Any]]:
-        """Plain data for a checkpoint."""
+        """Return all counts for a checkpoint, as JSON can hold them."""
         return [count.record() for count in self.counts.values()]
 
     @classmethod
     def from_record(cls, record: Sequence[Mapping[str, Any]]) -> WarningLog:
-        """The inverse of `record`."""
+        """Return the inverse of `record`."""
         counts = [WarningCount.from_record(item) for item in record]
         return cls({(count.kind, count.text): count for count in counts})
 
@@ -178,7 +189,7 @@ _counting: ContextVar[_Counting | None] = ContextVar("warning_log", default=None
 
 @contextmanager
 def counting_warnings(log: WarningLog, shown: set[Key] | None = None) -> Iterator[WarningLog]:
-    """Count every warning that is given inside of the block in a log, and show each only once.
+    """Count every warning that is given inside the block in a log, and show each only once.
 
     Args:
         log: Where to count.
@@ -215,7 +226,7 @@ def warn(
         of: Number of things that were looked at, where they are counted.
         severity: Another than that of the class.
         once: It is about a run as a whole, such as its device: the run counts it once, however often it is given.
-        quiet: Count it only; it is told where the run is summed up.
+        quiet: Only count it; the summary of the run reports it.
     """
     warning = category(text, detail, severity)
     counting = _counting.get()
@@ -243,7 +254,10 @@ def warn(
 
 
 def _frames_inside() -> int:
-    """Stack level, as `warn` counts it, of the first frame that is not in this package, generated code included."""
+    """Return the stack level, as `warn` counts it, of the first frame outside this package.
+
+    Generated code counts as inside.
+    """
     level, frame = 1, sys._getframe(1)
     while frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == _PACKAGE:
         level, frame = level + 1, frame.f_back  # type: ignore[assignment]

@@ -241,57 +241,58 @@ class IbmDevice:
             return None
         return f"the device is not taking jobs ({status.status_msg or 'not operational'})"
 
-    def seconds_left(self) -> float | None:
+    def remaining_seconds(self) -> float | None:
         """QPU seconds that the account may still use, or None where there is no limit."""
         with self._explained():
             left = self._service.usage().get("usage_remaining_seconds")
         return None if left is None else float(left)
 
-    def estimated_seconds(self, plan: JobSpecification) -> float:
+    def estimated_seconds(self, specification: JobSpecification) -> float:
         """QPU seconds that a job will probably be charged."""
         delay = self._rep_delay or float(getattr(self.backend, "default_rep_delay", None) or 250e-6)
         return estimated_qpu_seconds(0, 1) + sum(
             estimated_qpu_seconds(
-                pub.num_circuits * plan.options.executions(plan.shots),
+                pub.num_circuits * specification.options.executions(specification.shots),
                 0,
                 rep_delay=delay,
                 circuit_seconds=float(pub.circuit.estimate_duration(self.backend.target, unit="s")),
             )
-            for pub in plan.pubs
+            for pub in specification.pubs
         )
 
-    def require_fit(self, plan: JobSpecification) -> None:
+    def require_fit(self, specification: JobSpecification) -> None:
         """Check that the circuits are the device's own: a job that does not fit is queued, fails and is charged.
 
         Raises:
             DeviceError: They are not.
         """
         most = most_shots(self.backend)
-        if most is not None and plan.options.executions(plan.shots) > most:
+        if most is not None and specification.options.executions(specification.shots) > most:
             raise DeviceError(
-                f"{self.name}: the device takes {most} shots of a circuit and a job has {plan.shots}; nothing was "
+                f"{self.name}: the device takes {most} shots of a circuit and a job has {specification.shots}; "
+                "nothing was "
                 "submitted, use fewer measurement.shots in a new run"
             )
-        for pub in plan.pubs:
+        for pub in specification.pubs:
             why = is_isa_circuit(pub.circuit, self.backend.target) or is_valid_rzz_pub(_extremes(pub))
             if why:
                 raise MisfitError(f"{self.name}: a circuit does not fit the device ({why}); nothing was submitted")
 
-    def send(self, plan: JobSpecification, tag: str, most_seconds: int) -> str:
+    def send(self, specification: JobSpecification, tag: str, most_seconds: int) -> str:
         """Send a job once, and return its id."""
         disable_retries(self._service)
         options: dict[str, Any] = {
             "max_execution_time": most_seconds,
             "environment": {"job_tags": ["qep", tag]},
             "simulator": {"angle_decimals": 15},
-            **plan.options.for_ibm(plan.shots),
+            **specification.options.for_ibm(specification.shots),
         }
         if self._rep_delay is not None:
             options["execution"] = {"rep_delay": self._rep_delay}
         with self._explained(_NOT_ACCEPTED), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            sampler = self._sampler(mode=self._workload.place, options=options)
-            job = sampler.run([(pub.circuit, pub.values) for pub in plan.pubs], shots=plan.shots)
+            sampler = self._sampler(mode=self._workload.mode, options=options)
+            job = sampler.run([(pub.circuit, pub.values) for pub in specification.pubs], shots=specification.shots)
             return str(job.job_id())
 
     def find(self, tag: str) -> list[str]:
@@ -299,7 +300,7 @@ class IbmDevice:
         with self._explained():
             return job_ids(self._service, tag)
 
-    def look(self, job_id: str) -> JobView:
+    def job_view(self, job_id: str) -> JobView:
         """How far a job is."""
         with self._explained():
             job = self._service.job(job_id)
@@ -312,7 +313,7 @@ class IbmDevice:
             capped=any(words in reason for words in _CAPPED),
         )
 
-    def fetch(self, job_id: str, plan: JobSpecification) -> list[Any]:
+    def fetch(self, job_id: str, specification: JobSpecification) -> list[Any]:
         """What a finished job read, one BitArray for every PUB.
 
         Raises:

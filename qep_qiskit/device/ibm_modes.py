@@ -23,7 +23,7 @@ class Workload:
         self._open: Any = None
 
     @property
-    def place(self) -> Any:
+    def mode(self) -> Any:
         """What a sampler is given as its mode."""
         return self._backend if self._open is None else self._open
 

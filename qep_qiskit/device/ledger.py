@@ -208,7 +208,7 @@ class JobLedger:
         return self._arrays(entry, "bound")[0]
 
     def bits(self, entry: JobEntry) -> list[NDArray[np.uint8]]:
-        """The bits of a collected job, one array for every readout, and one for its calibration if it has one."""
+        """The bits of a collected job, one array for every measurement, and one for its calibration if it has one."""
         return self._arrays(entry, "bits")
 
     def intend(self, description: JobDescription, bound: NDArray[np.float64]) -> JobEntry:
@@ -247,7 +247,10 @@ class JobLedger:
         return self._to(entry, "submitted", job_id=job_id)
 
     def collected(self, entry: JobEntry, bits: Sequence[NDArray[np.uint8]], usage_seconds: float | None) -> JobEntry:
-        """Keep the bits of a submitted job, an array for every readout, and one for its calibration if it has one."""
+        """Keep the bits of a submitted job, an array for every measurement.
+
+        And one for its calibration if it has one.
+        """
         return self._to(entry, "collected", bits=_packed(bits), usage_seconds=usage_seconds)
 
     def ended(

@@ -95,67 +95,69 @@ class ProviderDevice:
 
     def why_closed(self) -> str | None:
         """What keeps the device from working now, where it says so."""
-        asked = getattr(self.backend, "status", None)
-        if not callable(asked):
+        with_retries = getattr(self.backend, "status", None)
+        if not callable(with_retries):
             return None
         with self._explained():
-            status = asked()
+            status = with_retries()
         if getattr(status, "operational", True):
             return None
         return f"the device is not taking jobs ({getattr(status, 'status_msg', '') or 'not operational'})"
 
-    def seconds_left(self) -> float | None:
+    def remaining_seconds(self) -> float | None:
         """Not known."""
         return None
 
-    def estimated_seconds(self, plan: JobSpecification) -> float:
+    def estimated_seconds(self, specification: JobSpecification) -> float:
         """Prices of other providers are not known: nothing counts against `execution.max_qpu_seconds`."""
         return 0.0
 
-    def require_fit(self, plan: JobSpecification) -> None:
+    def require_fit(self, specification: JobSpecification) -> None:
         """Check that the device takes so many circuits and shots in a job.
 
         Raises:
             DeviceError: It does not.
         """
         limit = most_shots(self.backend)
-        if limit is not None and plan.shots > limit:
+        if limit is not None and specification.shots > limit:
             raise DeviceError(
-                f"{self.name}: the device takes {limit} shots of a circuit and a job has {plan.shots}; nothing was "
+                f"{self.name}: the device takes {limit} shots of a circuit and a job has {specification.shots}; "
+                "nothing was "
                 "submitted, use fewer measurement.shots in a new run"
             )
         most = self.backend.max_circuits
-        if most is not None and plan.num_circuits > most:
+        if most is not None and specification.num_circuits > most:
             raise DeviceError(
-                f"{self.name}: a job would have {plan.num_circuits} circuits and the device takes {most}; nothing was "
+                f"{self.name}: a job would have {specification.num_circuits} circuits and the device takes {most}; "
+                "nothing was "
                 "submitted, use a smaller training.batch_size"
             )
 
-    def send(self, plan: JobSpecification, tag: str, most_seconds: int) -> str:
+    def send(self, specification: JobSpecification, tag: str, most_seconds: int) -> str:
         """Send a job once, and return its id."""
         with self._explained():
-            return str(self._runs.start(bound_rows(_bound(plan)), plan.shots).job_id())
+            return str(self._runs.start(bound_rows(_bound(specification)), specification.shots).job_id())
 
     def find(self, tag: str) -> list[str]:
         """None: providers do not list jobs by tag."""
         return []
 
-    def look(self, job_id: str) -> JobView:
+    def job_view(self, job_id: str) -> JobView:
         """How far a job is."""
         with self._explained():
             status = self._job(job_id).status()
         state = _STATES.get(str(getattr(status, "name", status)).upper(), "waiting")
         return JobView(state=state, reason=_NOT_KNOWN if state == "failed" else "")
 
-    def fetch(self, job_id: str, plan: JobSpecification) -> list[NDArray[np.uint8]]:
+    def fetch(self, job_id: str, specification: JobSpecification) -> list[NDArray[np.uint8]]:
         """Bits of a finished job, for every PUB an array of shape (..., shots, bytes)."""
         with self._explained():
             result = self._job(job_id).result()
-        bound = _bound(plan)
+        bound = _bound(specification)
         name = f"{self.name}: job {job_id}"
         generator = np.random.default_rng(zlib.crc32(job_id.encode()))
-        rows = bits_of_result(result, bound_rows(bound), plan.shots, name, generator)
-        return bits_in_shape(rows, bound, plan.shots)
+        rows = bits_of_result(result, bound_rows(bound), specification.shots, name, generator)
+        return bits_in_shape(rows, bound, specification.shots)
 
     def usage_seconds(self, job_id: str) -> float | None:
         """Not known."""
@@ -183,5 +185,5 @@ class ProviderDevice:
             raise LostError(f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]) from None
 
 
-def _bound(plan: JobSpecification) -> BoundCircuits:
-    return [(pub.circuit, pub.values) for pub in plan.pubs]
+def _bound(specification: JobSpecification) -> BoundCircuits:
+    return [(pub.circuit, pub.values) for pub in specification.pubs]

@@ -116,7 +116,7 @@ class RemoteExecutor:
             waiting=lambda job_id, seconds: self.waiting(job_id, seconds),
         )
         self._circuits = DeviceCircuits(device.backend, seeds, ledger, layout=layout, options=options)
-        self._begun: set[RequestKey] = set()
+        self._started: set[RequestKey] = set()
         self.sent: list[JobEntry] = []
         """Jobs that this process has sent."""
 
@@ -136,9 +136,9 @@ class RemoteExecutor:
             LedgerError: The ledger has another request under this key.
         """
         self._check_states(request)
-        for part, plan in enumerate(self._circuits.jobs(request)):
+        for part, specification in enumerate(self._circuits.jobs(request)):
             try:
-                self._sent(request.key, part, plan)
+                self._sent(request.key, part, specification)
             except MisfitError as error:
                 then, now = self._circuits.two_qubit_gates(request.prepared.as_circuits().program)
                 raise DeviceError(
@@ -158,18 +158,18 @@ class RemoteExecutor:
             ResultError: A job is done and its result is not what was asked for, however often it is fetched.
         """
         request = job_handle.request
-        if job_handle.key in self._begun and not self._pace.waits:
+        if job_handle.key in self._started and not self._pace.waits:
             raise PausedError
         found: dict[int, BitMemory] = {}
         calibration: BitMemory | None = None
-        for part, plan in enumerate(self._circuits.jobs(request)):
-            bits = self._bits(self._sent(job_handle.key, part, plan), plan, request.readouts)
+        for part, specification in enumerate(self._circuits.jobs(request)):
+            bits = self._bits(self._sent(job_handle.key, part, specification), specification, request.measurements)
             num_qubits = on_qubits(request.prepared)
             memories = [BitMemory(bits=own, num_qubits=num_qubits) for own in bits]
-            if plan.calibration is not None:
+            if specification.calibration is not None:
                 calibration = memories.pop()
-            found |= zip(plan.readouts, memories, strict=True)
-        outcomes = tuple(found[place] for place in range(len(request.readouts)))
+            found |= zip(specification.measurements, memories, strict=True)
+        outcomes = tuple(found[place] for place in range(len(request.measurements)))
         return ShotData(outcomes=outcomes, calibration=calibration)
 
     def _check_states(self, request: Request) -> None:
@@ -181,49 +181,56 @@ class RemoteExecutor:
                 surviving_signal(self._circuits.transpiled_program(circuits.program)), self._device.name
             )
 
-    def _sent(self, key: RequestKey, part: int, plan: JobSpecification) -> JobEntry:
+    def _sent(self, key: RequestKey, part: int, specification: JobSpecification) -> JobEntry:
         """The job in the ledger, at least submitted; sent only where the ledger says that it must be."""
         entry = self.ledger.latest(key, part)
         if entry is not None:
-            self._require_same(entry, plan)
+            self._require_same(entry, specification)
         if entry is None or entry.state in ("refused", "failed", "cancelled"):
             self._begin(key)
-            self._require_ready(plan)
-            return self._send(self.ledger.intend(self._snapshot(key, part, plan), plan.values), plan)
+            self._require_ready(specification)
+            return self._send(
+                self.ledger.intend(self._snapshot(key, part, specification), specification.values), specification
+            )
         if entry.state != "intended":
             return entry
         found = self._retrying.settled(entry)
         if found:
             return self._adopted(entry, found)
         self._begin(key)
-        return self._send(self.ledger.posting(entry), plan)
+        return self._send(self.ledger.posting(entry), specification)
 
     def _begin(self, key: RequestKey) -> None:
-        if key not in self._begun and len(self._begun) == self._pace.requests:
+        if key not in self._started and len(self._started) == self._pace.requests:
             raise PausedError
-        self._begun.add(key)
+        self._started.add(key)
 
-    def _require_same(self, entry: JobEntry, plan: JobSpecification) -> None:
+    def _require_same(self, entry: JobEntry, specification: JobSpecification) -> None:
         described, key = entry.description, entry.description.key
         same_device = (described.backend, described.instance) == (self._device.name, self._device.instance)
         bound = self.ledger.bound(entry)
-        same_numbers = bound.shape == plan.values.shape and np.allclose(bound, plan.values, rtol=0, atol=_SAME_NUMBERS)
+        same_numbers = bound.shape == specification.values.shape and np.allclose(
+            bound, specification.values, rtol=0, atol=_SAME_NUMBERS
+        )
         if not same_device:
             raise LedgerError(
                 f"ledger: {key.purpose} {key.step} was sent to {described.backend} ({described.instance}), not to "
                 f"{self._device.name} ({self._device.instance}); use the same backend and instance, or another folder"
             )
-        if described.request_sha256 != plan.digest or not same_numbers:
+        if described.request_sha256 != specification.digest or not same_numbers:
             raise LedgerError(
                 f"ledger: {key.purpose} {key.step} was sent with other circuits or values, or other options; use "
                 "another folder"
             )
 
-    def _require_ready(self, plan: JobSpecification) -> None:
+    def _require_ready(self, specification: JobSpecification) -> None:
         """Look before sending: the service takes jobs during maintenance and beyond the allowance."""
-        self._device.require_fit(plan)
+        self._device.require_fit(specification)
         self._retrying.require_open("go on later with 'qep resume'")
-        left, wanted = self._retrying.asked(self._device.seconds_left), self._device.estimated_seconds(plan)
+        left, wanted = (
+            self._retrying.with_retries(self._device.remaining_seconds),
+            self._device.estimated_seconds(specification),
+        )
         if left is not None and left < wanted:
             raise DeviceError(
                 f"{self._device.name}: the account has {left:.0f} QPU seconds left and the job is estimated at "
@@ -243,8 +250,8 @@ class RemoteExecutor:
         """Ask again what was charged where that was not final, or not to be had, when a job ended."""
         refresh_charges(self.ledger, self._retrying, _MOST_CHARGES_ASKED)
 
-    def _snapshot(self, key: RequestKey, part: int, plan: JobSpecification) -> JobDescription:
-        seconds = self._device.estimated_seconds(plan)
+    def _snapshot(self, key: RequestKey, part: int, specification: JobSpecification) -> JobDescription:
+        seconds = self._device.estimated_seconds(specification)
         return JobDescription(
             key=key,
             part=part,
@@ -252,24 +259,24 @@ class RemoteExecutor:
             backend=self._device.name,
             instance=self._device.instance,
             mode=self._device.mode,
-            batch=self._retrying.asked(self._device.batch),
-            shots=plan.shots,
-            options={"max_execution_time": math.ceil(3 * seconds + 30), **plan.options.record()},
+            batch=self._retrying.with_retries(self._device.batch),
+            shots=specification.shots,
+            options={"max_execution_time": math.ceil(3 * seconds + 30), **specification.options.record()},
             estimated_seconds=seconds,
-            circuit_sha256=plan.circuit_digest(),
-            request_sha256=plan.digest,
-            parameter_names=[[parameter.name for parameter in pub.circuit.parameters] for pub in plan.pubs],
-            axes=[*plan.axes, "parameters"],
-            shapes=[list(pub.values.shape) for pub in plan.pubs],
+            circuit_sha256=specification.circuit_digest(),
+            request_sha256=specification.digest,
+            parameter_names=[[parameter.name for parameter in pub.circuit.parameters] for pub in specification.pubs],
+            axes=[*specification.axes, "parameters"],
+            shapes=[list(pub.values.shape) for pub in specification.pubs],
         )
 
-    def _send(self, entry: JobEntry, plan: JobSpecification) -> JobEntry:
+    def _send(self, entry: JobEntry, specification: JobSpecification) -> JobEntry:
         """Send an intended job until it is known to have arrived."""
         most_seconds, message = entry.description.options["max_execution_time"], ""
         for sending in range(self._retries.sendings):
             entry = self.ledger.posting(entry) if sending else entry
             try:
-                job_id = self._post(entry, plan, most_seconds)
+                job_id = self._post(entry, specification, most_seconds)
             except LostError as error:
                 message = str(error)
                 _LOG.warning("no answer to a submission (%s); looking for the job", message)
@@ -283,12 +290,12 @@ class RemoteExecutor:
             "ledger knows it, go on later with 'qep resume'"
         )
 
-    def _post(self, entry: JobEntry, plan: JobSpecification, most_seconds: int) -> str:
+    def _post(self, entry: JobEntry, specification: JobSpecification, most_seconds: int) -> str:
         """One sending that is answered, or lost; where the service is busy it has taken nothing, so that is waited."""
         pauses, deadline, refusals = self._retries.pauses(), time.monotonic() + self._retries.without_answer, 0
         while True:
             try:
-                return self._device.send(plan, entry.description.tag, most_seconds)
+                return self._device.send(specification, entry.description.tag, most_seconds)
             except BusyError as busy:
                 pause = busy.seconds or pauses()
                 reason = str(busy)
@@ -314,7 +321,7 @@ class RemoteExecutor:
         return entry
 
     def _bits(
-        self, entry: JobEntry, plan: JobSpecification, readouts: Sequence[GroupMeasurement]
+        self, entry: JobEntry, specification: JobSpecification, measurements: Sequence[GroupMeasurement]
     ) -> list[NDArray[np.uint8]]:
         if entry.state in ("collected", "applied"):
             return self.ledger.bits(entry)
@@ -328,8 +335,8 @@ class RemoteExecutor:
         def fetched() -> list[NDArray[np.uint8]]:
             nonlocal unfit
             try:
-                found = plan.bits_of_measurements(self._device.fetch(job_id, plan), self._device.name)
-                own = [readouts[place] for place in plan.readouts]
+                found = specification.bits_of_measurements(self._device.fetch(job_id, specification), self._device.name)
+                own = [measurements[place] for place in specification.measurements]
                 require_other_than_zeros(own, found[: len(own)], self._device.name)
                 return found
             except ResultError as error:
@@ -341,7 +348,7 @@ class RemoteExecutor:
                     "resume' asks for its result once more"
                 ) from error
 
-        bits = self._retrying.asked(fetched, about=entry)
+        bits = self._retrying.with_retries(fetched, about=entry)
         self.ledger.collected(entry, bits, self._retrying.usage(job_id))
         self._cancel_others(entry)
         return bits

@@ -106,13 +106,13 @@ class RetryingDevice:
         Raises:
             DeviceError: It does not, or does not answer.
         """
-        closed = self.asked(self._device.why_closed)
+        closed = self.with_retries(self._device.why_closed)
         if closed is not None:
             raise DeviceError(f"{self._device.name}: {closed}; nothing was submitted, {advice}")
 
     def listed(self, entry: JobEntry) -> list[str]:
         """Ids of the jobs that the listing has under a tag now."""
-        return self.asked(lambda: self._device.find(entry.description.tag), about=entry)
+        return self.with_retries(lambda: self._device.find(entry.description.tag), about=entry)
 
     def cancel(self, entry: JobEntry) -> None:
         """Cancel a job; one that is finished already stays as it is."""
@@ -123,10 +123,10 @@ class RetryingDevice:
             try:
                 self._device.cancel(job_id)
             except (LostError, RefusedError):
-                if self._device.look(job_id).state == "waiting":
+                if self._device.job_view(job_id).state == "waiting":
                     raise
 
-        self.asked(cancelled, about=entry)
+        self.with_retries(cancelled, about=entry)
 
     def cancel_others(self, entry: JobEntry) -> int | None:
         """Cancel further jobs under the entry's tag.
@@ -155,7 +155,7 @@ class RetryingDevice:
     def _is_paid(self, job_id: str) -> bool:
         """Whether a job runs, or has run: one that was cancelled before is none to pay for."""
         try:
-            return self._device.look(job_id).state != "cancelled"
+            return self._device.job_view(job_id).state != "cancelled"
         except (RefusedError, BusyError, LostError):
             return True
 
@@ -184,7 +184,7 @@ class RetryingDevice:
 
     def view(self, entry: JobEntry, job_id: str) -> JobView:
         """How far a job is."""
-        return self.asked(lambda: self._device.look(job_id), about=entry)
+        return self.with_retries(lambda: self._device.job_view(job_id), about=entry)
 
     def usage(self, job_id: str) -> float | None:
         """QPU seconds charged for a job, or None if the charge is not final, or cannot be had now."""
@@ -193,11 +193,11 @@ class RetryingDevice:
         except (RefusedError, BusyError, LostError):
             return None
 
-    def asked(self, question: Callable[[], Answer], *, about: JobEntry | None = None) -> Answer:
+    def with_retries(self, call: Callable[[], Answer], *, about: JobEntry | None = None) -> Answer:
         """Ask until there is an answer.
 
         Args:
-            question: Asks; it may be asked many times.
+            call: Asks; it may be asked many times.
             about: The job that it is about.
 
         Raises:
@@ -208,9 +208,9 @@ class RetryingDevice:
         deadline, said = began + self._retries.without_answer, began
         while True:
             try:
-                return answer_of(question, stopping=self._stopping)
+                return answer_of(call, stopping=self._stopping)
             except AbandonedError:
-                raise PausedError(self._left_behind(about)) from None
+                raise PausedError(self._job_note(about)) from None
             except BusyError as error:
                 pause, reason = error.seconds or pauses(), str(error)
             except RefusedError as error:
@@ -236,10 +236,10 @@ class RetryingDevice:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             if self._stopping():
-                raise PausedError(self._left_behind(about))
+                raise PausedError(self._job_note(about))
             time.sleep(min(left, _LONGEST_SLEEP))
 
-    def _left_behind(self, entry: JobEntry | None) -> str:
+    def _job_note(self, entry: JobEntry | None) -> str:
         if entry is None:
             return f"no job was under way on {self._device.name}"
         if entry.job_id is None:

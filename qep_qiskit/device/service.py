@@ -97,15 +97,15 @@ class RemoteDevice(Protocol):
         """What keeps the device from working now, or None."""
         ...
 
-    def seconds_left(self) -> float | None:
+    def remaining_seconds(self) -> float | None:
         """QPU seconds that the account may still use, or None where there is no limit."""
         ...
 
-    def estimated_seconds(self, plan: JobSpecification) -> float:
+    def estimated_seconds(self, specification: JobSpecification) -> float:
         """QPU seconds that a job will probably be charged."""
         ...
 
-    def require_fit(self, plan: JobSpecification) -> None:
+    def require_fit(self, specification: JobSpecification) -> None:
         """Check that the circuits are the device's own.
 
         Raises:
@@ -113,7 +113,7 @@ class RemoteDevice(Protocol):
         """
         ...
 
-    def send(self, plan: JobSpecification, tag: str, most_seconds: int) -> str:
+    def send(self, specification: JobSpecification, tag: str, most_seconds: int) -> str:
         """Send a job once, and return its id."""
         ...
 
@@ -121,11 +121,11 @@ class RemoteDevice(Protocol):
         """Ids of all jobs with a tag, oldest first."""
         ...
 
-    def look(self, job_id: str) -> JobView:
+    def job_view(self, job_id: str) -> JobView:
         """How far a job is."""
         ...
 
-    def fetch(self, job_id: str, plan: JobSpecification) -> Sequence[Any]:
+    def fetch(self, job_id: str, specification: JobSpecification) -> Sequence[Any]:
         """What a finished job read: for every PUB a BitArray, or bits of shape (..., shots, bytes).
 
         Raises:

@@ -17,7 +17,7 @@ from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.operators import Basis, CommutingGroup, LocalBasis
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.evolution.batch import Batch, Multiply, moves_between
-from qep_qiskit.evolution.compiled import LayerStack, Plan, plan_of
+from qep_qiskit.evolution.compiled import CompiledProgram, LayerStack, compiled_program
 from qep_qiskit.evolution.operations import engine_basis_restoration, engine_initial_state, engine_operations
 from qep_qiskit.evolution.phase_factors import (
     Factor,
@@ -122,59 +122,59 @@ def _changed(states: NDArray, before: Basis, after: Basis) -> NDArray[np.complex
 
 
 def _adjoint(program: LayerProgram, parameters: NDArray, observable: _Observable) -> tuple[NDArray, NDArray]:
-    plan = plan_of(program)
-    factors = _factors(plan, parameters)
-    ket = Batch.of(engine_initial_state(program, plan), len(parameters))
-    for operation in engine_operations(plan):
+    compiled = compiled_program(program)
+    factors = _factors(compiled, parameters)
+    ket = Batch.of(engine_initial_state(program, compiled), len(parameters))
+    for operation in engine_operations(compiled):
         if isinstance(operation, Multiply):
             ket.multiply(factors[operation.stack], operation.layer)
         else:
             ket.move(operation)
-    image = observable.applied(ket.states, plan.last_basis)
+    image = observable.applied(ket.states, compiled.last_basis)
     energies = (ket.states.conj() * image).sum(axis=0).real
     pair = np.concatenate([ket.states, image], axis=1).conj()
-    by_angle = _sweep_back(plan, factors, Batch(pair, np.empty_like(pair)))
+    by_angle = _sweep_back(compiled, factors, Batch(pair, np.empty_like(pair)))
     gradient = np.zeros(parameters.shape)
-    for stack, found in zip(plan.stacks, by_angle, strict=True):
+    for stack, found in zip(compiled.stacks, by_angle, strict=True):
         stack.add_chain_rule(gradient, found)
     return energies, gradient
 
 
-def _factors(plan: Plan, parameters: NDArray) -> list[list[Factor]]:
+def _factors(compiled: CompiledProgram, parameters: NDArray) -> list[list[Factor]]:
     """Phases of the layers of every stack."""
     same = (parameters == parameters[:1]).all(axis=0)
     factors = []
-    for stack in plan.stacks:
-        arguments = stack.masks, stack.angles(parameters), stack.shared(same), plan.num_qubits
+    for stack in compiled.stacks:
+        arguments = stack.masks, stack.angles(parameters), stack.shared(same), compiled.num_qubits
         factors.append(together([*shared_phase_factors(*arguments), *individual_phase_factors(*arguments)]))
     return factors
 
 
-def _sweep_back(plan: Plan, factors: Sequence[list[Factor]], pair: Batch) -> list[NDArray]:
-    """Derivatives by the angles of every stack, shape (layers, generators, states).
+def _sweep_back(compiled: CompiledProgram, factors: Sequence[list[Factor]], pair: Batch) -> list[NDArray]:
+    """Derivatives by the angles of every stack, shape (layers, terms, states).
 
     Args:
-        plan: The plan.
+        compiled: The plan.
         factors: Phases of every stack.
         pair: Conjugates of the final states and, in further columns, of the observable's images of them.
     """
-    keeps = plan.num_qubits <= _KEPT_UP_TO_QUBITS
+    keeps = compiled.num_qubits <= _KEPT_UP_TO_QUBITS
     shape = pair.states.shape
-    kept = [np.empty((len(stack.layers), *shape) if keeps else 0, dtype=complex) for stack in plan.stacks]
+    kept = [np.empty((len(stack.layers), *shape) if keeps else 0, dtype=complex) for stack in compiled.stacks]
     found = [
-        np.empty((len(stack.layers), len(stack.masks), shape[1] // 2) if not keeps else 0) for stack in plan.stacks
+        np.empty((len(stack.layers), len(stack.masks), shape[1] // 2) if not keeps else 0) for stack in compiled.stacks
     ]
-    for operation in engine_basis_restoration(plan):
+    for operation in engine_basis_restoration(compiled):
         if not isinstance(operation, Multiply):
             pair.move(operation)
             continue
         if keeps:
             kept[operation.stack][operation.layer] = pair.states
         else:
-            found[operation.stack][operation.layer] = _by_angle(plan.stacks[operation.stack], pair.states)
+            found[operation.stack][operation.layer] = _by_angle(compiled.stacks[operation.stack], pair.states)
         _multiply_both(pair, factors[operation.stack], operation.layer)
     if keeps:
-        return [_by_angle(stack, pairs) for stack, pairs in zip(plan.stacks, kept, strict=True)]
+        return [_by_angle(stack, pairs) for stack, pairs in zip(compiled.stacks, kept, strict=True)]
     return found
 
 

@@ -29,22 +29,22 @@ class LayerStack:
 
     @cached_property
     def source(self) -> NDArray[np.int64]:
-        """Index into p of every angle, or -1, shape (layers, generators)."""
+        """Index into p of every angle, or -1, shape (layers, terms)."""
         return np.array([layer.source for layer in self.layers])
 
     @cached_property
     def scale(self) -> NDArray[np.float64]:
-        """Factor on the parameter, zero where there is none, shape (layers, generators); signs of the group in it."""
+        """Factor on the parameter, zero where there is none, shape (layers, terms); signs of the group in it."""
         return self.group.in_frame(np.where(self.source >= 0, np.array([layer.scale for layer in self.layers]), 0.0))
 
     @cached_property
     def offset(self) -> NDArray[np.float64]:
-        """Constant part of the angles, shape (layers, generators); signs of the group in it."""
+        """Constant part of the angles, shape (layers, terms); signs of the group in it."""
         return self.group.in_frame(np.array([layer.offset for layer in self.layers]))
 
     @cached_property
     def free(self) -> NDArray[np.bool_]:
-        """Which angles have a parameter, shape (layers, generators)."""
+        """Which angles have a parameter, shape (layers, terms)."""
         return (self.source >= 0) & (self.scale != 0.0)
 
     @cached_property
@@ -55,22 +55,22 @@ class LayerStack:
 
     @cached_property
     def masks(self) -> NDArray[np.int64]:
-        """Bit masks of the generators."""
+        """Bit masks of the terms."""
         return np.array(self.group.masks)
 
     @property
     def is_single(self) -> bool:
-        """Whether all generators act on one qubit each."""
+        """Whether all terms act on one qubit each."""
         return all(mask.bit_count() == 1 for mask in self.group.masks)
 
     def angles(self, parameters: NDArray) -> NDArray[np.float64]:
-        """Angles of all layers, shape (layers, generators, states), of parameters of shape (states, P)."""
+        """Angles of all layers, shape (layers, terms, states), of parameters of shape (states, P)."""
         if not parameters.shape[1]:
             return np.repeat(self.offset[:, :, None], len(parameters), axis=2)
         return self.scale[:, :, None] * parameters.T[self.source] + self.offset[:, :, None]
 
     def add_chain_rule(self, gradient: NDArray, by_angle: NDArray) -> None:
-        """Add to a gradient by p, shape (states, P), what one by angles (layers, generators, states) makes."""
+        """Add to a gradient by p, shape (states, P), what one by angles (layers, terms, states) makes."""
         source, found = self.source[self.free], by_angle[self.free] * self.scale[self.free][:, None]
         if self.enters_once:
             gradient[:, source] += found.T
@@ -78,7 +78,7 @@ class LayerStack:
             np.add.at(gradient.T, source, found)
 
     def shared(self, same: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Generators whose angles all states share, shape (generators,), where `same` says it of p."""
+        """Terms whose angles all states share, shape (terms,), where `same` says it of p."""
         known = np.append(same, True)
         return (known[self.source] | (self.scale == 0.0)).all(axis=0)
 
@@ -93,7 +93,7 @@ class Step:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class CompiledProgram:
     """A program ordered by its groups.
 
     Args:
@@ -139,7 +139,7 @@ class Plan:
 
 
 @lru_cache(maxsize=64)
-def plan_of(program: LayerProgram) -> Plan:
+def compiled_program(program: LayerProgram) -> CompiledProgram:
     """The plan of a program; kept, because a program runs many times."""
     used = sorted({layer.group for layer in program.layers if isinstance(layer, Layer)})
     found: dict[int, list[Layer]] = {group: [] for group in used}
@@ -151,7 +151,7 @@ def plan_of(program: LayerProgram) -> Plan:
             steps.append(Step(stack=used.index(layer.group), layer=len(found[layer.group])))
             found[layer.group].append(layer)
     stacks = tuple(LayerStack(program.groups[group], tuple(layers)) for group, layers in found.items())
-    return Plan(num_qubits=program.num_qubits, stacks=stacks, steps=tuple(steps))
+    return CompiledProgram(num_qubits=program.num_qubits, stacks=stacks, steps=tuple(steps))
 
 
 def _letters(basis: Basis) -> set[str]:

@@ -19,7 +19,7 @@ from qep_qiskit.core.operators import Basis
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.core.transforms import Block, kron_blocks, num_qubits_of
 from qep_qiskit.evolution.batch import Change, Multiply, Operation, Permute, Turn, moves_between
-from qep_qiskit.evolution.compiled import LayerStack, Plan
+from qep_qiskit.evolution.compiled import CompiledProgram, LayerStack
 
 _FRAME_QUBITS = 12
 
@@ -32,12 +32,12 @@ def product_state(qubits: NDArray) -> NDArray[np.complex128]:
     return state
 
 
-def rotating_start(program: LayerProgram) -> NDArray[np.complex128]:
+def rotation_initial_state(program: LayerProgram) -> NDArray[np.complex128]:
     """The initial state in the frame of the rotating route, shape (2^N,)."""
     return product_state(program.initial * np.array([1.0, 1.0j]))
 
 
-def leave_frame(states: NDArray[np.complex128]) -> None:
+def leave_rotation_frame(states: NDArray[np.complex128]) -> None:
     """Take states in rows, shape (states, 2^N), out of that frame, in place."""
     num_qubits = num_qubits_of(states.shape[1])
     low = min(num_qubits, _FRAME_QUBITS)
@@ -53,26 +53,26 @@ def _frame(num_qubits: int) -> NDArray[np.complex128]:
     return product_state(np.array([[1.0, 1.0j]] * num_qubits))
 
 
-def rotating_operations(plan: Plan, angles: Sequence[NDArray]) -> list[Operation]:
+def rotation_operations(compiled: CompiledProgram, angles: Sequence[NDArray]) -> list[Operation]:
     """Operations of the rotating route.
 
     Args:
-        plan: The plan.
-        angles: For every stack, shape (layers, generators, states); those of rotations equal in all states.
+        compiled: The plan.
+        angles: For every stack, shape (layers, terms, states); those of rotations equal in all states.
     """
     rotations = {
         index: _rotations(stack, angles[index][:, :, 0])
-        for index, stack in enumerate(plan.stacks)
-        if index in plan.fields
+        for index, stack in enumerate(compiled.stacks)
+        if index in compiled.fields
     }
     return [
         Change(rotations[step.stack][step.layer]) if step.stack in rotations else Multiply(step.stack, step.layer)
-        for step in plan.steps
+        for step in compiled.steps
     ]
 
 
 def _rotations(stack: LayerStack, angles: NDArray) -> list[list[Block]]:
-    """Real matrices of the rotations of every layer, of angles of shape (layers, generators)."""
+    """Real matrices of the rotations of every layer, of angles of shape (layers, terms)."""
     matrices: list[NDArray | None] = [None] * stack.group.num_qubits
     cosine, sine = np.cos(angles), np.sin(angles)
     turned = np.stack([cosine, -sine, sine, cosine], axis=-1).reshape(*angles.shape, 2, 2)
@@ -82,9 +82,9 @@ def _rotations(stack: LayerStack, angles: NDArray) -> list[list[Block]]:
     return [[Block(block.low, block.matrix[layer]) for block in blocks] for layer in range(len(angles))]
 
 
-def engine_initial_state(program: LayerProgram, plan: Plan) -> NDArray[np.complex128]:
+def engine_initial_state(program: LayerProgram, compiled: CompiledProgram) -> NDArray[np.complex128]:
     """The initial state in the basis of the first step, shape (2^N,)."""
-    matrices = plan.first_basis.matrices()
+    matrices = compiled.first_basis.matrices()
     rotated = [
         qubit if matrix is None else matrix @ qubit for matrix, qubit in zip(matrices, program.initial, strict=True)
     ]
@@ -92,12 +92,12 @@ def engine_initial_state(program: LayerProgram, plan: Plan) -> NDArray[np.comple
 
 
 @lru_cache(maxsize=64)
-def engine_operations(plan: Plan) -> tuple[Operation, ...]:
-    """Operations between `engine_initial_state` and the basis of the last step, `plan.last_basis`."""
+def engine_operations(compiled: CompiledProgram) -> tuple[Operation, ...]:
+    """Operations between `engine_initial_state` and the basis of the last step, `compiled.last_basis`."""
     operations: list[Operation] = []
-    basis: Basis = plan.first_basis
-    for step in plan.steps:
-        if (wanted := plan.basis_of(step)) != basis:
+    basis: Basis = compiled.first_basis
+    for step in compiled.steps:
+        if (wanted := compiled.basis_of(step)) != basis:
             operations += moves_between(basis, wanted)
             basis = wanted
         if step.cx is None:
@@ -108,10 +108,10 @@ def engine_operations(plan: Plan) -> tuple[Operation, ...]:
 
 
 @lru_cache(maxsize=64)
-def engine_basis_restoration(plan: Plan) -> tuple[Operation, ...]:
+def engine_basis_restoration(compiled: CompiledProgram) -> tuple[Operation, ...]:
     """Operations that undo `engine_operations` on complex conjugate vectors, where the phases are the same."""
     undone: list[Operation] = []
-    for operation in reversed(engine_operations(plan)):
+    for operation in reversed(engine_operations(compiled)):
         if isinstance(operation, Change):
             blocks = [Block(block.low, np.ascontiguousarray(block.matrix.T)) for block in reversed(operation.blocks)]
             undone.append(Change(blocks))

@@ -42,18 +42,18 @@ def _fits_sign_table(num_terms: int, columns: int, num_qubits: int) -> bool:
 
 
 def diagonals(masks: NDArray, angles: NDArray, num_qubits: int) -> NDArray[np.float64]:
-    """Diagonals sum_a theta_a D_a, shape (..., 2^N, columns), of angles of shape (..., generators, columns)."""
+    """Diagonals sum_a theta_a D_a, shape (..., 2^N, columns), of angles of shape (..., terms, columns)."""
     if _fits_sign_table(angles.shape[-2], angles.shape[-1], num_qubits):
         return np.matmul(_sign_table(tuple(masks.tolist()), num_qubits), angles)
     if angles.ndim > 2:
         return np.stack([diagonals(masks, layer, num_qubits) for layer in angles])
-    spread = np.zeros((1 << num_qubits, angles.shape[1]))
-    spread[masks] = angles
-    return walsh_hadamard_of_columns(spread)
+    by_mask = np.zeros((1 << num_qubits, angles.shape[1]))
+    by_mask[masks] = angles
+    return walsh_hadamard_of_columns(by_mask)
 
 
 def projections(masks: NDArray, vectors: NDArray) -> NDArray[np.float64]:
-    """Products with all D_a, shape (..., generators, columns), of vectors of shape (..., 2^N, columns)."""
+    """Products with all D_a, shape (..., terms, columns), of vectors of shape (..., 2^N, columns)."""
     num_qubits = num_qubits_of(vectors.shape[-2])
     if _fits_sign_table(len(masks), vectors.shape[-1], num_qubits):
         return np.matmul(_sign_table(tuple(masks.tolist()), num_qubits).T, vectors)
@@ -63,7 +63,7 @@ def projections(masks: NDArray, vectors: NDArray) -> NDArray[np.float64]:
 
 
 def _ratios(angles: NDArray) -> tuple[NDArray, NDArray] | None:
-    """The row and the factors that all rows of angles (layers, generators) are made of, if there are such.
+    """The row and the factors that all rows of angles (layers, terms) are made of, if there are such.
 
     Along a ramp all couplings grow together: their diagonal is the same up to a factor in every layer.
     """
@@ -80,8 +80,8 @@ class PhaseFactors:
     """Phases of every layer as one factor that a batch is multiplied by.
 
     Args:
-        masks: Shape (generators,).
-        angles: Shape (layers, generators, columns); one column serves all states.
+        masks: Shape (terms,).
+        angles: Shape (layers, terms, columns); one column serves all states.
         num_qubits: N.
     """
 
@@ -107,7 +107,7 @@ class PhaseFactors:
 
 
 class _ProductPhaseFactors:
-    """The same for generators on single qubits: outer products of the phases of the lower and the higher qubits."""
+    """The same for terms on single qubits: outer products of the phases of the lower and the higher qubits."""
 
     def __init__(self, masks: NDArray, angles: NDArray, num_qubits: int) -> None:
         layers, _, columns = angles.shape

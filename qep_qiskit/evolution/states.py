@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.evolution.batch import Batch, Move, Multiply, Operation, moves_between
-from qep_qiskit.evolution.compiled import LayerStack, plan_of
+from qep_qiskit.evolution.compiled import LayerStack, compiled_program
 from qep_qiskit.evolution.operations import (
     engine_initial_state,
     engine_operations,
-    leave_frame,
-    rotating_operations,
-    rotating_start,
+    leave_rotation_frame,
+    rotation_initial_state,
+    rotation_operations,
 )
 from qep_qiskit.evolution.phase_factors import Factor, individual_phase_factors, shared_phase_factors, together
 
@@ -71,8 +71,8 @@ class _Work:
         last: Changes of basis at the end.
         framed: Whether the states are in the frame of the rotating route.
         stacks: The layers of every group; those that are not multiplied are left out.
-        angles: Shape (layers, generators, states) of each.
-        shared: Shape (generators,) of each: which angles all states share.
+        angles: Shape (layers, terms, states) of each.
+        shared: Shape (terms,) of each: which angles all states share.
     """
 
     operations: Sequence[Operation]
@@ -86,24 +86,24 @@ class _Work:
     @classmethod
     def on(cls, program: LayerProgram, parameters: NDArray, same: NDArray[np.bool_]) -> _Work:
         """The work for some rows of parameters; `same` says which parameters all states share."""
-        plan = plan_of(program)
-        angles = [stack.angles(parameters) for stack in plan.stacks]
-        shared = [stack.shared(same) for stack in plan.stacks]
-        stacks = dict(enumerate(plan.stacks))
-        if plan.fields and all(shared[index].all() for index in plan.fields):
+        compiled = compiled_program(program)
+        angles = [stack.angles(parameters) for stack in compiled.stacks]
+        shared = [stack.shared(same) for stack in compiled.stacks]
+        stacks = dict(enumerate(compiled.stacks))
+        if compiled.fields and all(shared[index].all() for index in compiled.fields):
             return cls(
-                operations=rotating_operations(plan, angles),
-                start=rotating_start(program),
+                operations=rotation_operations(compiled, angles),
+                start=rotation_initial_state(program),
                 last=(),
                 framed=True,
-                stacks={index: stack for index, stack in stacks.items() if index not in plan.fields},
+                stacks={index: stack for index, stack in stacks.items() if index not in compiled.fields},
                 angles=angles,
                 shared=shared,
             )
         return cls(
-            operations=engine_operations(plan),
-            start=engine_initial_state(program, plan),
-            last=moves_between(plan.last_basis, plan.computational),
+            operations=engine_operations(compiled),
+            start=engine_initial_state(program, compiled),
+            last=moves_between(compiled.last_basis, compiled.computational),
             framed=False,
             stacks=stacks,
             angles=angles,
@@ -117,7 +117,7 @@ class _Work:
         else:
             self._all_together(out)
         if self.framed:
-            leave_frame(out)
+            leave_rotation_frame(out)
 
     def _all_together(self, out: NDArray) -> None:
         """All states in one batch: narrow registers."""

@@ -193,18 +193,18 @@ class _DensityMatrices:
         return self._errors(outputs).blurred(np.maximum(found, 0.0))
 
     def readout(self, circuit: QuantumCircuit) -> ReadoutErrors:
-        """Errors of reading the bits of a circuit."""
+        """Readout errors of the bits of a circuit."""
         return self._errors(without_measurement(circuit)[1])
 
     def _errors(self, outputs: Sequence[int]) -> ReadoutErrors:
-        return ReadoutErrors(flips=np.array([self._flips_of(qubit) for qubit in outputs]).T)
+        return ReadoutErrors(flip_probabilities=np.array([self._flip_probabilities_of(qubit) for qubit in outputs]).T)
 
     def _run(self, open_ended: QuantumCircuit, circuit: QuantumCircuit, values: NDArray) -> NDArray[np.float64]:
         binds = {parameter: values[:, column].tolist() for column, parameter in enumerate(circuit.parameters)}
         result = self._simulator.run(open_ended, parameter_binds=[binds] if binds else None, shots=1).result()
         return _saved(result, "probabilities", len(values), f"{self._simulator.name}: circuit '{circuit.name}'")
 
-    def _flips_of(self, qubit: int) -> tuple[float, float]:
+    def _flip_probabilities_of(self, qubit: int) -> tuple[float, float]:
         return self._confusions.get(qubit, self._confusions.get(None, (0.0, 0.0)))
 
 

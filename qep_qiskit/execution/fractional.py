@@ -197,16 +197,16 @@ def _steps(circuit: QuantumCircuit, unit: _Unit) -> Iterator[tuple[int, list[tup
     size, sign, turn = (unit.parameter(name) for name in ("size", "sign", "turn"))
     for place, factor in unit.gates:
         first, second = circuit.data[place].qubits
-        flips = _chosen(unit.sign, RXGate(sign), XGate())
+        sign_gates = _chosen(unit.sign, RXGate(sign), XGate())
         if factor < 0:
-            flips = _chosen(None if unit.sign is None else 1 - unit.sign, RXGate(np.pi - sign), XGate())
+            sign_gates = _chosen(None if unit.sign is None else 1 - unit.sign, RXGate(np.pi - sign), XGate())
         turns = _chosen(unit.turn, RZGate(turn), RZGate(np.pi))
         yield (
             place,
             [
-                *((gate, [first]) for gate in flips),
+                *((gate, [first]) for gate in sign_gates),
                 (RZZGate(size * abs(factor)), [first, second]),
-                *((gate, [first]) for gate in flips),
+                *((gate, [first]) for gate in sign_gates),
                 *((gate, [qubit]) for qubit in (first, second) for gate in turns),
             ],
         )

@@ -35,13 +35,15 @@ class LocalIbmExecutor(SamplerExecutor):
         self._simulator, self._options = simulator, options
 
     def _bits(
-        self, request: Request, prepared: ProgramStates, readout: GroupMeasurement, shots: int
+        self, request: Request, prepared: ProgramStates, measurement: GroupMeasurement, shots: int
     ) -> NDArray[np.uint8]:
-        """Bits of one readout; every PUB has a seed of its own, which the sampler would give to all."""
+        """Bits of one measurement; every PUB has a seed of its own, which the sampler would give to all."""
         options = self._options.of_request(request.randomizations)
-        pubs, found = self._pubs(prepared, readout), []
+        pubs, found = self._pubs(prepared, measurement), []
         for place, (_, circuit, values) in enumerate(pubs):
-            seed = self._seeds.simulator_seed(*request.key.seed_words, *readout.seed_words, *([place] if place else []))
+            seed = self._seeds.simulator_seed(
+                *request.key.seed_words, *measurement.seed_words, *([place] if place else [])
+            )
             simulator = {"angle_decimals": 15, "seed_simulator": seed}
             with one_line(self.backend_name, circuit.name), warnings.catch_warnings():
                 warnings.simplefilter("ignore")

@@ -46,7 +46,7 @@ class RequestKey:
 
     @property
     def seed_words(self) -> tuple[str | int, ...]:
-        """The key as words for `Seeds`."""
+        """The key as Pauli strings for `Seeds`."""
         return ("sampling", self.purpose, self.step, self.stage, self.attempt, self.iteration)
 
 
@@ -85,7 +85,7 @@ class GroupMeasurement:
 
     @property
     def seed_words(self) -> tuple[str | int, ...]:
-        """What sets its random numbers apart from those of other readouts of the request."""
+        """What sets its random numbers apart from those of other measurements of the request."""
         return (self.group.name,) if self.folding == 1 else (self.group.name, "folded", self.folding)
 
     @property
@@ -107,7 +107,7 @@ class Request:
     Args:
         key: Names the request.
         prepared: The states.
-        readouts: What to measure.
+        measurements: What to measure.
         for_means: Whether means of generators are wanted. Readout mitigation leaves other requests alone.
         randomizations: Most random flips before the reading, or None to read as it is; bits come flipped back.
         calibration: A request of one readout that belongs to this one: on a device it goes into the same job.
@@ -115,14 +115,14 @@ class Request:
     Example:
         >>> states = qep.CircuitStates(program=qep.hardware_efficient(2, depth=0), parameters=np.zeros((3, 4)))
         >>> group = qep.CommutingGroup(name="Z", basis=qep.LocalBasis("ZZ"), masks=(1, 2))
-        >>> readout = qep.GroupMeasurement(group=group, states=np.arange(3), shots=100)
-        >>> qep.Request(key=qep.RequestKey("demo", 0), prepared=states, readouts=(readout,)).num_shots
+        >>> measurement = qep.GroupMeasurement(group=group, states=np.arange(3), shots=100)
+        >>> qep.Request(key=qep.RequestKey("demo", 0), prepared=states, measurements=(measurement,)).num_shots
         300
     """
 
     key: RequestKey
     prepared: PreparedStates
-    readouts: tuple[GroupMeasurement, ...]
+    measurements: tuple[GroupMeasurement, ...]
     for_means: bool = True
     randomizations: int | None = None
     calibration: Request | None = None
@@ -136,12 +136,12 @@ class Request:
     def num_circuits(self) -> int:
         """Bound circuits in all, with those of the calibration; of oscillators in space, batches of points.
 
-        None of classical spins and atoms at rest, whose outcomes are certain.
+        None of classical spins and atoms in equilibrium, whose outcomes are certain.
         """
         if self.prepared.is_certain:
             return 0
         calibration = 0 if self.calibration is None else self.calibration.num_circuits
-        return sum(readout.num_circuits for readout in self.readouts) + calibration
+        return sum(measurement.num_circuits for measurement in self.measurements) + calibration
 
     @property
     def num_shots(self) -> int:
@@ -149,7 +149,7 @@ class Request:
         if self.prepared.is_certain:
             return 0
         calibration = 0 if self.calibration is None else self.calibration.num_shots
-        return sum(readout.num_shots for readout in self.readouts) + calibration
+        return sum(measurement.num_shots for measurement in self.measurements) + calibration
 
 
 @short_repr
@@ -174,7 +174,7 @@ class ShotData:
     discarded: float = float("nan")
 
     def moments(self, place: int, group: Any) -> GroupMoments:
-        """Moments of one readout.
+        """Moments of one measurement.
 
         Args:
             place: Of the readout in the request.
@@ -190,7 +190,7 @@ class JobHandle:
 
     Example:
         >>> states = qep.CircuitStates(program=qep.hardware_efficient(1, depth=0), parameters=np.zeros((1, 2)))
-        >>> request = qep.Request(key=qep.RequestKey("demo", 0), prepared=states, readouts=())
+        >>> request = qep.Request(key=qep.RequestKey("demo", 0), prepared=states, measurements=())
         >>> qep.JobHandle(key=request.key, request=request).key.purpose
         'demo'
     """
@@ -200,7 +200,7 @@ class JobHandle:
 
 
 class Executor(Protocol):
-    """Runs requests, with random flips before the reading where they ask for them."""
+    """Runs requests, with random twirling flips before the reading where they ask for them."""
 
     def submit(self, request: Request) -> JobHandle:
         """Take a request; returns at once where the work is done elsewhere."""

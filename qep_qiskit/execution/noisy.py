@@ -47,7 +47,7 @@ class NoisyDistributions(Protocol):
         ...
 
     def readout(self, circuit: QuantumCircuit) -> ReadoutErrors:
-        """Errors of reading the bits of a circuit; they are in its probabilities already."""
+        """Readout errors of the bits of a circuit; they are in its probabilities already."""
         ...
 
 
@@ -86,33 +86,36 @@ class NoisyExecutor:
         data = ShotData(
             outcomes=tuple(
                 draw(
-                    self._read(request, circuits, readout).__getitem__,
-                    (len(readout.states), 1 << size),
-                    readout.shots,
-                    self._seeds.generator(*request.key.seed_words, *readout.seed_words),
-                    f"simulation: circuit '{readout.group.name}'",
+                    self._read(request, circuits, measurement).__getitem__,
+                    (len(measurement.states), 1 << size),
+                    measurement.shots,
+                    self._seeds.generator(*request.key.seed_words, *measurement.seed_words),
+                    f"simulation: circuit '{measurement.group.name}'",
                 )
-                for readout in request.readouts
+                for measurement in request.measurements
             )
         )
         return with_calibration(self, request, data)
 
-    def _read(self, request: Request, prepared: ProgramStates, readout: GroupMeasurement) -> NDArray[np.float64]:
-        """Probabilities of what is read, shape (measured, 2^N): the mean over random flips if there are to be any."""
-        found = self._probabilities(prepared, readout)
+    def _read(self, request: Request, prepared: ProgramStates, measurement: GroupMeasurement) -> NDArray[np.float64]:
+        """Probabilities of what is read, shape (measured, 2^N).
+
+        The mean over random twirling flips if there are to be any.
+        """
+        found = self._probabilities(prepared, measurement)
         if request.randomizations is None:
             return found
         errors = self._distributions.readout(self._circuits.of_calibration(prepared.program)[0])
-        flips = None
-        if readout.shots is not None:
-            draws = in_randomizations(readout.shots, request.randomizations)[0]
-            generator = self._seeds.generator(*request.key.seed_words, *readout.seed_words, "flips")
-            flips = generator.integers(0, 2, (len(found), draws, prepared.num_qubits), dtype=bool)
-        return probabilities_under_twirling(found, errors.offsets, flips)
+        twirls = None
+        if measurement.shots is not None:
+            draws = in_randomizations(measurement.shots, request.randomizations)[0]
+            generator = self._seeds.generator(*request.key.seed_words, *measurement.seed_words, "flips")
+            twirls = generator.integers(0, 2, (len(found), draws, prepared.num_qubits), dtype=bool)
+        return probabilities_under_twirling(found, errors.offsets, twirls)
 
-    def _probabilities(self, prepared: ProgramStates, readout: GroupMeasurement) -> NDArray[np.float64]:
+    def _probabilities(self, prepared: ProgramStates, measurement: GroupMeasurement) -> NDArray[np.float64]:
         """Shape (measured, 2^N): those that are known, and all others simulated in one go."""
-        group, rows, folding = readout.paulis, readout.states, readout.folding
+        group, rows, folding = measurement.paulis, measurement.states, measurement.folding
         return self._kept.gather(
             prepared.names(group, rows, folding),
             lambda missing: self._simulated(prepared.bound_by(self._circuits, group, rows[missing], folding)),
@@ -140,11 +143,11 @@ class _Kept:
 
     def gather(self, keys: list[StateName], make: Callable[[list[int]], NDArray]) -> NDArray[np.float64]:
         """Rows of all keys in a fresh array; `make` is given the places of those that are missing, each key once."""
-        places = {key: place for place, key in reversed(list(enumerate(keys)))}
-        missing = sorted(place for key, place in places.items() if key not in self._rows)
+        indices = {key: place for place, key in reversed(list(enumerate(keys)))}
+        missing = sorted(place for key, place in indices.items() if key not in self._rows)
         made = dict(zip([keys[place] for place in missing], make(missing), strict=True)) if missing else {}
         found = np.stack([made[key] if key in made else self._rows[key] for key in keys])
-        for key in places:
+        for key in indices:
             self._keep(key, made.get(key))
         return found
 

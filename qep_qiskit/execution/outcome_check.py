@@ -59,42 +59,44 @@ def checked(request: Request, data: ShotData, backend: str) -> ShotData:
     """
     if not isinstance(data, ShotData):
         raise ResultError(f"{backend}: expected ShotData, got {type(data).__name__}")
-    wanted, found = len(request.readouts), len(data.outcomes)
+    wanted, found = len(request.measurements), len(data.outcomes)
     if wanted != found:
-        names = ", ".join(f"'{readout.group.name}'" for readout in request.readouts)
+        names = ", ".join(f"'{measurement.group.name}'" for measurement in request.measurements)
         raise ResultError(f"{backend}: expected outcomes of the circuits {names}, {wanted} in all, got {found}")
-    for readout, outcomes in zip(request.readouts, data.outcomes, strict=True):
-        _require_outcomes(outcomes, readout, request.prepared, f"{backend}: circuit '{readout.group.name}'")
+    for measurement, outcomes in zip(request.measurements, data.outcomes, strict=True):
+        _require_outcomes(outcomes, measurement, request.prepared, f"{backend}: circuit '{measurement.group.name}'")
     bits = [getattr(own, "bits", None) for own in data.outcomes]
-    require_other_than_zeros(request.readouts, bits, backend)
+    require_other_than_zeros(request.measurements, bits, backend)
     if (request.calibration is None) != (data.calibration is None):
         raise ResultError(f"{backend}: expected {'no' if request.calibration is None else 'a'} calibration, got other")
     if request.calibration is not None:
-        (readout,) = request.calibration.readouts
-        _require_outcomes(data.calibration, readout, request.calibration.prepared, f"{backend}: the calibration", True)
+        (measurement,) = request.calibration.measurements
+        _require_outcomes(
+            data.calibration, measurement, request.calibration.prepared, f"{backend}: the calibration", True
+        )
     return data
 
 
 def _require_outcomes(
-    outcomes: Any, readout: GroupMeasurement, prepared: PreparedStates, name: str, or_more: bool = False
+    outcomes: Any, measurement: GroupMeasurement, prepared: PreparedStates, name: str, or_more: bool = False
 ) -> None:
-    """Check the outcomes of one readout, or of a calibration, which may have more shots than were asked for."""
+    """Check the outcomes of one measurement, or of a calibration, which may have more shots than were asked for."""
     if not isinstance(outcomes, Outcomes):
         raise ResultError(f"{name}: expected outcomes, got {type(outcomes).__name__}")
-    got, wanted = outcomes.shots, readout.shots
+    got, wanted = outcomes.shots, measurement.shots
     enough = or_more and got is not None and wanted is not None and got >= wanted
     if got != wanted and not (prepared.is_certain and outcomes.is_exact) and not enough:
         raise ResultError(f"{name}: expected {_shots(wanted)}, got {_shots(got)}")
-    outcomes.check(len(readout.states), readout.group, prepared.num_qubits, name)
+    outcomes.check(len(measurement.states), measurement.group, prepared.num_qubits, name)
 
 
-def require_other_than_zeros(readouts: Sequence[GroupMeasurement], found: Sequence[Any], backend: str) -> None:
+def require_other_than_zeros(measurements: Sequence[GroupMeasurement], found: Sequence[Any], backend: str) -> None:
     """Check for results that are not there: no state reads nothing but 0 along two axes of a qubit.
 
     A qubit reads 0 along X and along Z with probabilities whose product is 0.73 at most.
 
     Args:
-        readouts: What was measured.
+        measurements: What was measured.
         found: Bits of each, shape (measured, shots, bytes); what is not in bits is left alone.
         backend: From where.
 
@@ -102,9 +104,9 @@ def require_other_than_zeros(readouts: Sequence[GroupMeasurement], found: Sequen
         ResultError: Some states do.
     """
     silent = [
-        (readout, set(readout.states.tolist()), set(readout.states[~bits.any(axis=(1, 2))].tolist()))
-        for readout, bits in zip(readouts, found, strict=True)
-        if isinstance(bits, np.ndarray) and isinstance(readout.paulis.basis, LocalBasis) and readout.shots
+        (measurement, set(measurement.states.tolist()), set(measurement.states[~bits.any(axis=(1, 2))].tolist()))
+        for measurement, bits in zip(measurements, found, strict=True)
+        if isinstance(bits, np.ndarray) and isinstance(measurement.paulis.basis, LocalBasis) and measurement.shots
     ]
     for (one, states, zeros), (other, other_states, other_zeros) in combinations(silent, 2):
         both, common = zeros & other_zeros, states & other_states

@@ -1,4 +1,4 @@
-"""Errors of reading qubits: each bit is flipped on its own, with probabilities that depend on what it is.
+"""Readout errors of qubits: each bit is flipped on its own, with probabilities that depend on what it is.
 
 With e0 the probability of reading 1 where 0 is true, and e1 that of reading 0 where 1 is true, the sign z that is read
 has the mean
@@ -25,51 +25,58 @@ class ReadoutErrors:
     """Flip probabilities of every qubit.
 
     Args:
-        flips: Shape (2, qubits): probability of reading 1 where 0 is true, and of reading 0 where 1 is true.
+        flip_probabilities: Shape (2, qubits): probability of reading 1 where 0 is true, and of reading 0 where 1 is
+            true.
 
     Raises:
         ConfigError: Numbers are no probabilities, or a qubit's reading says nothing of the qubit.
     """
 
-    flips: NDArray[np.float64]
+    flip_probabilities: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        if self.flips.ndim != 2 or len(self.flips) != 2 or not ((self.flips >= 0) & (self.flips <= 1)).all():
+        if (
+            self.flip_probabilities.ndim != 2
+            or len(self.flip_probabilities) != 2
+            or not ((self.flip_probabilities >= 0) & (self.flip_probabilities <= 1)).all()
+        ):
             raise ConfigError(
-                f"readout errors: expected probabilities of shape (2, qubits), got {np.array2string(self.flips)}"
+                f"readout errors: expected probabilities of shape (2, qubits), got "
+                f"{np.array2string(self.flip_probabilities)}"
             )
         blind = np.flatnonzero(self.slopes <= 0)
         if blind.size:
             raise ConfigError(
                 f"readout errors: qubit {blind[0]} reads 1 no more often where 1 is true than where 0 is "
-                f"(flips {self.flips[0, blind[0]]:.3g} and {self.flips[1, blind[0]]:.3g}); use more "
+                f"(flips {self.flip_probabilities[0, blind[0]]:.3g} and "
+                f"{self.flip_probabilities[1, blind[0]]:.3g}); use more "
                 "execution.mitigation.calibration_shots or another device"
             )
 
     @classmethod
     def from_calibration(cls, frequencies: NDArray) -> ReadoutErrors:
         """From how often each qubit read 1: shape (2, qubits), all qubits 0 in the first row, all 1 in the second."""
-        return cls(flips=np.stack([frequencies[0], 1.0 - frequencies[1]]).clip(0.0, 1.0))
+        return cls(flip_probabilities=np.stack([frequencies[0], 1.0 - frequencies[1]]).clip(0.0, 1.0))
 
     @property
     def num_qubits(self) -> int:
         """Number of qubits."""
-        return self.flips.shape[1]
+        return self.flip_probabilities.shape[1]
 
     @property
     def offsets(self) -> NDArray[np.float64]:
         """The o of every qubit, shape (qubits,)."""
-        return self.flips[1] - self.flips[0]
+        return self.flip_probabilities[1] - self.flip_probabilities[0]
 
     @property
     def slopes(self) -> NDArray[np.float64]:
         """The s of every qubit, shape (qubits,)."""
-        return 1.0 - self.flips.sum(axis=0)
+        return 1.0 - self.flip_probabilities.sum(axis=0)
 
     @property
     def is_ideal(self) -> bool:
         """Whether nothing is ever read wrongly."""
-        return not self.flips.any()
+        return not self.flip_probabilities.any()
 
     def signs(self) -> NDArray[np.float64] | None:
         """What a read bit counts: (z - o) / s for the bits 0 and 1, shape (2, qubits); None where reading is ideal."""
@@ -81,11 +88,11 @@ class ReadoutErrors:
 
     def arrays(self) -> dict[str, NDArray]:
         """What a checkpoint keeps."""
-        return {"calibration": self.flips}
+        return {"calibration": self.flip_probabilities}
 
     def blurred(self, probabilities: NDArray) -> NDArray[np.float64]:
         """Probabilities of what is read, from those of what is true; shape (..., 2^N)."""
         if self.is_ideal:
             return probabilities
         assert num_qubits_of(probabilities.shape[-1]) == self.num_qubits
-        return apply_product(probabilities, [np.array([[1 - a, b], [a, 1 - b]]) for a, b in self.flips.T])
+        return apply_product(probabilities, [np.array([[1 - a, b], [a, 1 - b]]) for a, b in self.flip_probabilities.T])

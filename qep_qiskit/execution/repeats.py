@@ -29,7 +29,7 @@ _KEPT_DIGESTS = 4096
 _ROWS_COMPARED, _SHOTS_COMPARED = 8, 4096
 _AGREEING_REQUESTS = 4
 
-Words = tuple[str | int, ...]
+Key = tuple[str | int, ...]
 
 
 def backend_behind(sampler: Any) -> Any:
@@ -48,8 +48,8 @@ def seed_in_sight(sampler: Any) -> str | None:
     if _is_fixed(own):
         return "seed"
     backend = backend_behind(sampler)
-    places = {"options": getattr(sampler, "options", None), "backend.options": getattr(backend, "options", None)}
-    return next((where for name, options in places.items() for where in _seeds_in(options, name)), None)
+    locations = {"options": getattr(sampler, "options", None), "backend.options": getattr(backend, "options", None)}
+    return next((where for name, options in locations.items() for where in _seeds_in(options, name)), None)
 
 
 def require_unseeded(sampler: Any) -> None:
@@ -67,7 +67,7 @@ def require_unseeded(sampler: Any) -> None:
 
 
 def _is_fixed(seed: Any) -> bool:
-    """Whether a seed starts the same stream whenever it is used. A generator goes on where it stopped."""
+    """Whether a seed starts the same stream whenever it is used. A term goes on where it stopped."""
     streams = (np.random.Generator, np.random.BitGenerator, np.random.RandomState)
     whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
     return whole or (isinstance(seed, np.random.SeedSequence | list | tuple) and not isinstance(seed, streams))
@@ -101,55 +101,57 @@ class Repeats:
     """
 
     name: str
-    _digests: OrderedDict[bytes, Words] = field(default_factory=OrderedDict)
-    _last: dict[Words, tuple[Words, list[_Row]]] = field(default_factory=dict)
-    _agreeing: dict[Words, int] = field(default_factory=dict)
+    _digests: OrderedDict[bytes, Key] = field(default_factory=OrderedDict)
+    _last: dict[Key, tuple[Key, list[_Row]]] = field(default_factory=dict)
+    _agreeing: dict[Key, int] = field(default_factory=dict)
     _questions: int = 0
 
-    def require_new(self, key: Words, outcomes: Mapping[Words, NDArray[np.uint8]]) -> None:
+    def require_new(self, key: Key, outcomes: Mapping[Key, NDArray[np.uint8]]) -> None:
         """Check the shots of a request against those before it. The same request may come again.
 
         Args:
-            key: Words of the request.
-            outcomes: For the words of every readout, bits of shape (measured, shots, bytes).
+            key: Pauli strings of the request.
+            outcomes: For the Pauli strings of every measurement, bits of shape (measured, shots, bytes).
 
         Raises:
             ResultError: They are those of another request, or share their random numbers with several.
         """
-        rows = {words: [_Row.of(_as_numbers(row)) for row in bits] for words, bits in outcomes.items() if bits.size}
+        rows = {
+            key_words: [_Row.of(_as_numbers(row)) for row in bits] for key_words, bits in outcomes.items() if bits.size
+        }
         self._require_unequal(key, rows)
-        for readout, own in rows.items():
-            self._require_disagreement(key, readout, own)
-            self._last[readout] = key, [row.shortened() for row in own[:_ROWS_COMPARED]]
+        for measurement, own in rows.items():
+            self._require_disagreement(key, measurement, own)
+            self._last[measurement] = key, [row.shortened() for row in own[:_ROWS_COMPARED]]
 
-    def _require_unequal(self, key: Words, rows: Mapping[Words, list[_Row]]) -> None:
+    def _require_unequal(self, key: Key, rows: Mapping[Key, list[_Row]]) -> None:
         """Digests of every row, and of all rows together, against those that are kept and among each other."""
-        pieces = [((*key, *readout), [row]) for readout, own in rows.items() for row in own]
+        pieces = [((*key, *measurement), [row]) for measurement, own in rows.items() for row in own]
         if len(pieces) > 1:
             pieces.append((key, [row for own in rows.values() for row in own]))
-        found: dict[bytes, Words] = {}
-        for words, piece in pieces:
+        found: dict[bytes, Key] = {}
+        for key_words, piece in pieces:
             for digest, log_chance in _digests_of(piece):
                 earlier = found.get(digest, self._digests.get(digest))
-                repeated = digest in found or earlier not in (None, words)
+                repeated = digest in found or earlier not in (None, key_words)
                 if self._rules_out(log_chance, len(self._digests) + len(found)) and repeated:
-                    self._refuse(words, earlier or words)
-                found[digest] = words
-        for digest, words in found.items():
-            self._digests[digest] = words
+                    self._refuse(key_words, earlier or key_words)
+                found[digest] = key_words
+        for digest, key_words in found.items():
+            self._digests[digest] = key_words
             self._digests.move_to_end(digest)
         while len(self._digests) > _KEPT_DIGESTS:
             self._digests.popitem(last=False)
 
-    def _require_disagreement(self, key: Words, readout: Words, rows: list[_Row]) -> None:
+    def _require_disagreement(self, key: Key, measurement: Key, rows: list[_Row]) -> None:
         """The shots of a readout against those of the same readout in the request before."""
-        earlier_key, earlier = self._last.get(readout, (key, []))
+        earlier_key, earlier = self._last.get(measurement, (key, []))
         if earlier_key == key:
             return
         agreeing = any(self._agree(row, other) for row, other in zip(rows, earlier, strict=False))
-        self._agreeing[readout] = self._agreeing.get(readout, 0) + 1 if agreeing else 0
-        if self._agreeing[readout] == _AGREEING_REQUESTS:
-            self._refuse((*key, *readout), (*earlier_key, *readout))
+        self._agreeing[measurement] = self._agreeing.get(measurement, 0) + 1 if agreeing else 0
+        if self._agreeing[measurement] == _AGREEING_REQUESTS:
+            self._refuse((*key, *measurement), (*earlier_key, *measurement))
 
     def _agree(self, row: _Row, other: _Row) -> bool:
         """Whether shots agree far more often than they would in another order."""
@@ -164,9 +166,10 @@ class Repeats:
         spent = np.log(self._questions) + np.log(self._questions + 1) + np.log(max(1, comparisons))
         return log_chance < _LOG_FALSE_ALARM - spent
 
-    def _refuse(self, words: Words, earlier: Words) -> None:
+    def _refuse(self, key_words: Key, earlier: Key) -> None:
         raise ResultError(
-            f"{self.name}: the shots of {_said(words)} repeat the random numbers of {_said(earlier)}: there is a fixed "
+            f"{self.name}: the shots of {_said(key_words)} repeat the random numbers of {_said(earlier)}: there is "
+            "a fixed "
             "seed somewhere, which error bars do not see; take it out, or pass a backend or a sampler_factory"
         )
 
@@ -227,9 +230,9 @@ def _as_numbers(shots: NDArray[np.uint8]) -> NDArray[np.int64]:
 def _log_chance_of_agreement(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
     """Log of a bound on the chance that shots agree at so many places (Chatterjee 2007, matchings of permutations)."""
     shots = len(one)
-    _, places = np.unique(np.concatenate([one, other]), return_inverse=True)
-    size = int(places.max()) + 1
-    expected = np.bincount(places[:shots], minlength=size) @ np.bincount(places[shots:], minlength=size) / shots
+    _, locations = np.unique(np.concatenate([one, other]), return_inverse=True)
+    size = int(locations.max()) + 1
+    expected = np.bincount(locations[:shots], minlength=size) @ np.bincount(locations[shots:], minlength=size) / shots
     excess = np.count_nonzero(one == other) - expected
     return 0.0 if excess <= 0 else float(np.log(2.0) - excess**2 / (4.0 * expected + 2.0 * excess))
 
@@ -241,5 +244,5 @@ def _digest(kind: bytes, parts: list[bytes]) -> bytes:
     return found.digest()
 
 
-def _said(words: Words) -> str:
-    return f"'{' '.join(str(word) for word in words[1:])}'"
+def _said(key_words: Key) -> str:
+    return f"'{' '.join(str(word) for word in key_words[1:])}'"

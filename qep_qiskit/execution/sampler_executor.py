@@ -100,24 +100,26 @@ class SamplerExecutor:
         num_qubits, circuits = on_qubits(request.prepared), request.prepared.circuits
         if circuits is None:
             return sample_known(request, self._seeds)
-        bits = [self._bits(request, circuits, readout, _shots_of(readout)) for readout in request.readouts]
-        words = [readout.seed_words for readout in request.readouts]
+        bits = [
+            self._bits(request, circuits, measurement, _shots_of(measurement)) for measurement in request.measurements
+        ]
+        words = [measurement.seed_words for measurement in request.measurements]
         self._repeats.require_new(request.key.seed_words, dict(zip(words, bits, strict=True)))
         data = ShotData(outcomes=tuple(BitMemory(bits=own, num_qubits=num_qubits) for own in bits))
         return with_calibration(self, request, data)
 
     def _bits(
-        self, request: Request, prepared: ProgramStates, readout: GroupMeasurement, shots: int
+        self, request: Request, prepared: ProgramStates, measurement: GroupMeasurement, shots: int
     ) -> NDArray[np.uint8]:
-        """Bits of one readout, shape (measured, shots, bytes)."""
+        """Bits of one measurement, shape (measured, shots, bytes)."""
 
         def seed(part: int) -> int:
             more: tuple[str | int, ...] = ("part", part) if part else ()
-            return self._seeds.simulator_seed(*request.key.seed_words, *readout.seed_words, *more)
+            return self._seeds.simulator_seed(*request.key.seed_words, *measurement.seed_words, *more)
 
         if request.randomizations is not None:
-            return self._sampled_under_twirling(request, prepared, readout, shots, seed)
-        return self._sampled(self._pubs(prepared, readout), seed, shots)
+            return self._sampled_under_twirling(request, prepared, measurement, shots, seed)
+        return self._sampled(self._pubs(prepared, measurement), seed, shots)
 
     def _sampled(self, pubs: list[Bound], seed: Callable[[int], int], shots: int) -> NDArray[np.uint8]:
         """Bits of all rows in their order, shape (rows, ..., shots, bytes)."""
@@ -135,31 +137,31 @@ class SamplerExecutor:
         self,
         request: Request,
         prepared: ProgramStates,
-        readout: GroupMeasurement,
+        measurement: GroupMeasurement,
         shots: int,
         seed: Callable[[int], int],
     ) -> NDArray[np.uint8]:
-        """Bits under random flips before the reading, flipped back."""
+        """Bits under random twirling flips before the reading, flipped back."""
         draws, each = in_randomizations(shots, request.randomizations or 1)
-        generator = self._seeds.generator(*request.key.seed_words, *readout.seed_words, "flips")
-        flips = generator.integers(0, 2, (len(readout.states), draws, prepared.num_qubits), dtype=bool)
-        bits = self._sampled(self._pubs(prepared, readout, flips), seed, each)
-        read = untwirled(bits, flips)
-        return read.reshape(len(flips), -1, bits.shape[-1])[:, :shots]
+        generator = self._seeds.generator(*request.key.seed_words, *measurement.seed_words, "flips")
+        twirls = generator.integers(0, 2, (len(measurement.states), draws, prepared.num_qubits), dtype=bool)
+        bits = self._sampled(self._pubs(prepared, measurement, twirls), seed, each)
+        read = untwirled(bits, twirls)
+        return read.reshape(len(twirls), -1, bits.shape[-1])[:, :shots]
 
     def _pubs(
-        self, prepared: ProgramStates, readout: GroupMeasurement, flips: NDArray[np.bool_] | None = None
+        self, prepared: ProgramStates, measurement: GroupMeasurement, twirls: NDArray[np.bool_] | None = None
     ) -> list[Bound]:
-        return prepared.bound_by(self._circuits, readout.paulis, readout.states, readout.folding, flips)
+        return prepared.bound_by(self._circuits, measurement.paulis, measurement.states, measurement.folding, twirls)
 
 
-def _shots_of(readout: GroupMeasurement) -> int:
-    if readout.shots is None:
+def _shots_of(measurement: GroupMeasurement) -> int:
+    if measurement.shots is None:
         raise ConfigError(
             "measurement.shots: 'exact' needs an ideal simulator or the density matrix of few qubits; "
             "give a number of shots for this backend"
         )
-    return readout.shots
+    return measurement.shots
 
 
 def _seed_of_part(seed: Callable[[int], int], call: int, calls: int, part: int) -> int:

@@ -1,4 +1,4 @@
-"""What IBM's sampler does to circuits on its own: dynamical decoupling, and twirling of gates and of the reading.
+"""What IBM's sampler does to circuits on its own: dynamical decoupling, and twirling of gates and of the readout.
 
 Twirled circuits are run as several randomizations with some shots each. The service takes the numbers of both and makes
 their product of shots; `in_randomizations` keeps that as small as it can be.
@@ -48,7 +48,7 @@ class SamplerOptions:
         return self.gate_twirling or self.readout_twirling
 
     def of_request(self, randomizations: int | None) -> SamplerOptions:
-        """The options of a request that wants so many random flips before the reading, or None."""
+        """The options of a request that wants so many random twirling flips before the reading, or None."""
         if randomizations is None:
             return self
         return replace(self, readout_twirling=True, randomizations=randomizations)

@@ -14,33 +14,33 @@ from qep_qiskit.outcomes.states import CircuitStates, PreparedStates, VectorStat
 
 
 def sample_vectors(
-    vectors: NDArray, readouts: tuple[GroupMeasurement, ...], seeds: Seeds, key: tuple[str | int, ...]
+    vectors: NDArray, measurements: tuple[GroupMeasurement, ...], seeds: Seeds, key: tuple[str | int, ...]
 ) -> ShotData:
-    """Measure state vectors in every readout's group.
+    """Measure state vectors in every measurement's group.
 
     Args:
         vectors: Shape (states, 2^N).
-        readouts: What to measure.
+        measurements: What to measure.
         seeds: Root of the random streams.
         key: Key of this request.
     """
     unknown = np.full(len(vectors), np.nan)
-    return _sampled(VectorStates(vectors=vectors, energies=unknown, gaps=unknown), readouts, seeds, key)
+    return _sampled(VectorStates(vectors=vectors, energies=unknown, gaps=unknown), measurements, seeds, key)
 
 
 def sample_known(request: Request, seeds: Seeds) -> ShotData:
-    """Measure states that are known in every readout's group; errors as `PreparedStates.measured` has them."""
-    return _sampled(request.prepared, request.readouts, seeds, request.key.seed_words)
+    """Measure states that are known in every measurement's group; errors as `PreparedStates.measured` has them."""
+    return _sampled(request.prepared, request.measurements, seeds, request.key.seed_words)
 
 
 def _sampled(
-    prepared: PreparedStates, readouts: tuple[GroupMeasurement, ...], seeds: Seeds, key: tuple[str | int, ...]
+    prepared: PreparedStates, measurements: tuple[GroupMeasurement, ...], seeds: Seeds, key: tuple[str | int, ...]
 ) -> ShotData:
-    """Every readout draws from a stream of its own, so groups are independent."""
+    """Every measurement draws from a stream of its own, so groups are independent."""
     return ShotData(
         outcomes=tuple(
             prepared.measured(own.group, own.states, own.shots, seeds.generator(*key, *own.seed_words))
-            for own in readouts
+            for own in measurements
         )
     )
 
@@ -88,5 +88,5 @@ class VectorExecutor:
         vectors = circuits.vectors_by(self.vectors)
         require_shape(vectors, (circuits.num_states, 1 << size), f"{type(self).__name__}: state vectors")
         return with_calibration(
-            self, request, sample_vectors(vectors, request.readouts, self._seeds, request.key.seed_words)
+            self, request, sample_vectors(vectors, request.measurements, self._seeds, request.key.seed_words)
         )

@@ -54,12 +54,12 @@ def _errors(transpiled_program: TranspiledProgram) -> Iterator[tuple[str, tuple[
     """Gate by gate, and then the readout of every qubit that is read."""
     assert transpiled_program.backend is not None
     circuit, target = transpiled_program.circuit, transpiled_program.backend.target
-    places = [
+    locations = [
         (instruction.operation.name, tuple(circuit.find_bit(qubit).index for qubit in instruction.qubits))
         for instruction in circuit.data
         if instruction.operation.name not in ("barrier", "measure")
     ]
-    for name, where in places + [("measure", (qubit,)) for qubit in transpiled_program.outputs]:
+    for name, where in locations + [("measure", (qubit,)) for qubit in transpiled_program.outputs]:
         known = (target[name] or {}).get(where) if name in target.operation_names else None
         if known is not None and known.error is not None:
             yield name, where, min(float(known.error), 1.0)

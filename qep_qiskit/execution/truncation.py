@@ -59,15 +59,15 @@ class TruncatingExecutor(SamplerExecutor):
     def collect(self, job_handle: JobHandle) -> ShotData:
         """Run the request, and look at what truncation costs one of its states."""
         request = job_handle.request
-        if request.has_noise_to_mitigate and request.readouts and is_looked_at(job_handle.key):
+        if request.has_noise_to_mitigate and request.measurements and is_checked(job_handle.key):
             lost = self._style(request.prepared.as_circuits(), job_handle)
             return replace(super().collect(job_handle), discarded=lost)
         return super().collect(job_handle)
 
     def _style(self, prepared: CircuitStates, job_handle: JobHandle) -> float:
-        readout = job_handle.request.readouts[0]
-        row = int(readout.states[-1])
-        ((_, circuit, values),) = self._circuits.bound(prepared.program, readout.paulis, prepared.parameters[[row]])
+        measurement = job_handle.request.measurements[0]
+        row = int(measurement.states[-1])
+        ((_, circuit, values),) = self._circuits.bound(prepared.program, measurement.paulis, prepared.parameters[[row]])
         lost = discarded_weight(self.truncating, circuit, values[0])
         self.discarded = max(self.discarded, lost)
         warn(
@@ -81,7 +81,7 @@ class TruncatingExecutor(SamplerExecutor):
         return lost
 
 
-def is_looked_at(key: RequestKey) -> bool:
+def is_checked(key: RequestKey) -> bool:
     """Whether truncation is measured for a request: all gradients by themselves, and 64 steps or more an octave."""
     apart = max(1, (1 << key.step.bit_length()) // _ALL_UP_TO)
     return key.iteration == 0 and (key.purpose == "gradient" or key.step % apart == 0)

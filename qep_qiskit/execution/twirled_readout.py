@@ -1,4 +1,4 @@
-"""Errors of reading qubits under random flips: every product of Z's is read with a factor of its own.
+"""Readout errors of qubits under random twirling flips: every product of Z's is read with a factor of its own.
 
 Qubits are flipped at random before they are read, and the bits are flipped back. Averaged over the flips, reading the
 product of Z over a set S gives lambda_S <Z_S>, whatever errors of different qubits have to do with each other: what
@@ -24,7 +24,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TwirledErrors:
-    """What is read under random flips where all qubits are 0.
+    """What is read under random twirling flips where all qubits are 0.
 
     Args:
         strings: Shape (distinct, bytes) of uint8, big-endian: the bit strings that came.
@@ -91,7 +91,7 @@ def executions_of(shots: int, randomizations: int | None) -> int:
 
 
 def probabilities_under_twirling(
-    probabilities: NDArray, offsets: NDArray[np.float64], flips: NDArray[np.bool_] | None
+    probabilities: NDArray, offsets: NDArray[np.float64], twirls: NDArray[np.bool_] | None
 ) -> NDArray[np.float64]:
     """Probabilities of what is read under flips, from those without; errors of different qubits are independent.
 
@@ -101,10 +101,10 @@ def probabilities_under_twirling(
     Args:
         probabilities: Shape (states, 2^N).
         offsets: Shape (N,), probability of reading 0 where 1 is true, less that of reading 1 where 0 is true.
-        flips: Shape (states, randomizations, N), or None for the mean over all flips that there are.
+        twirls: Shape (states, randomizations, N), or None for the mean over all flips that there are.
     """
     size = probabilities.shape[1]
-    drawn = np.full((1, 1, len(offsets)), 0.5) if flips is None else flips
+    drawn = np.full((1, 1, len(offsets)), 0.5) if twirls is None else twirls
     means = walsh_hadamard(probabilities)
     found = np.empty_like(means)
     for state, row in enumerate(means):
@@ -118,12 +118,12 @@ def probabilities_under_twirling(
     return np.maximum(walsh_hadamard(found) / size, 0.0)
 
 
-def untwirled(bits: NDArray[np.uint8], flips: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def untwirled(bits: NDArray[np.uint8], twirls: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Bits with the flips before the reading undone.
 
     Args:
         bits: Shape (..., shots, bytes), big-endian.
-        flips: Shape (..., N).
+        twirls: Shape (..., N).
     """
-    packed = np.packbits(flips, axis=-1, bitorder="little")[..., ::-1]
+    packed = np.packbits(twirls, axis=-1, bitorder="little")[..., ::-1]
     return bits ^ packed[..., None, :]

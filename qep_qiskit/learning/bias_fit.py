@@ -148,14 +148,14 @@ def fitted_curve(contrasts: MeasuredContrasts, scale: float) -> tuple[BiasCurve,
     found = [_Strip.fitted(contrasts, ratio * scale, grid) for ratio in _STRIPS]
     logs = np.array([strip.evidence for strip in found]) * contrasts.independence
     logs -= 0.5 * (np.log(_STRIPS / _STRIP_MEDIAN) / _STRIP_DEVIATION) ** 2
-    shares = np.exp(logs - logs.max())
-    shares /= shares.sum()
+    shot_fractions = np.exp(logs - logs.max())
+    shot_fractions /= shot_fractions.sum()
     squares = _quantiles(
-        shares,
+        shot_fractions,
         np.array([strip.squared for strip in found]),
         np.array([strip.variance for strip in found]) / contrasts.independence,
     )
-    gradient_squared = float(shares @ [strip.gradient_squared for strip in found])
+    gradient_squared = float(shot_fractions @ [strip.gradient_squared for strip in found])
     curve = BiasCurve(betas=tuple(np.abs(grid).tolist()), squares=tuple(tuple(row) for row in squares.tolist()))
     return curve, gradient_squared
 
@@ -184,13 +184,13 @@ class _Strip:
         solved = np.einsum("awij,jw->awi", inverse, contrasts.values)
         fit = np.einsum("awi,iw->aw", solved, contrasts.values)
         evidence = -0.5 * (fit + np.linalg.slogdet(total)[1])
-        shares, log_evidence = _amplitude_shares(evidence)
+        shot_fractions, log_evidence = _amplitude_fractions(evidence)
         mean = powers[:, None, None] * (solved @ across.T)
         explained = ((across @ inverse) * across).sum(axis=-1)
         variance = np.maximum(powers[:, None, None] * (prior - powers[:, None, None] * explained), 0.0)
         squared, fourth = mean**2 + variance, 2.0 * variance**2 + 4.0 * mean**2 * variance
-        each = np.einsum("aw,awg->wg", shares, squared)
-        scatter = np.einsum("aw,awg->wg", shares, fourth + squared**2) - each**2
+        each = np.einsum("aw,awg->wg", shot_fractions, squared)
+        scatter = np.einsum("aw,awg->wg", shot_fractions, fourth + squared**2) - each**2
         return cls(
             evidence=log_evidence,
             squared=each[:, :-1].sum(axis=0),
@@ -206,16 +206,16 @@ def _typical_amplitude(contrasts: MeasuredContrasts, width: float) -> float:
     return max(float(np.sqrt((moved**2).mean())), 1e-150)
 
 
-def _amplitude_shares(evidence: NDArray) -> tuple[NDArray, float]:
+def _amplitude_fractions(evidence: NDArray) -> tuple[NDArray, float]:
     """Probability of every amplitude for every weight, shape (amplitudes, weights), and the log-evidence of all."""
     count, weights = evidence.shape
     top = evidence.max(axis=0)
     likely = np.exp(evidence - top)
-    shares = np.full(count, 1.0 / count)
+    shot_fractions = np.full(count, 1.0 / count)
     for _ in range(_EM_STEPS):
-        joint = shares[:, None] * likely
-        shares = ((joint / joint.sum(axis=0)).sum(axis=1) + 1.0) / (weights + count)
-    joint = shares[:, None] * likely
+        joint = shot_fractions[:, None] * likely
+        shot_fractions = ((joint / joint.sum(axis=0)).sum(axis=1) + 1.0) / (weights + count)
+    joint = shot_fractions[:, None] * likely
     total = joint.sum(axis=0)
     return joint / total, float((np.log(total) + top).sum())
 
@@ -249,12 +249,12 @@ class _Kernel:
         return (2.0 * ends / (1.0 + ends**2) ** 2) @ self._stencil / (betas * self._width)
 
 
-def _quantiles(shares: NDArray, means: NDArray, variances: NDArray) -> NDArray[np.float64]:
+def _quantiles(shot_fractions: NDArray, means: NDArray, variances: NDArray) -> NDArray[np.float64]:
     """Quantiles of a mixture of gamma distributions, shape (nodes, grid); means have shape (components, grid)."""
     means = np.maximum(means, 1e-300)
     shapes = np.clip(means**2 / np.maximum(variances, 1e-300), 1e-2, 1e8)
     atoms = gammaincinv(shapes[:, None], NODES[None, :, None]) * (means / shapes)[:, None]
-    heights = np.broadcast_to(shares[:, None] / len(NODES), atoms.shape[:2]).ravel()
+    heights = np.broadcast_to(shot_fractions[:, None] / len(NODES), atoms.shape[:2]).ravel()
     atoms = np.maximum(atoms.reshape(-1, atoms.shape[2]), 1e-300)
     found = np.empty((len(NODES), atoms.shape[1]))
     for column in range(atoms.shape[1]):

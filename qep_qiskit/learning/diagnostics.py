@@ -31,7 +31,7 @@ from qep_qiskit.preparation.resolution import Hidden
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Watched:
+class GradientMeasurements:
     """What a gradient has measured.
 
     Args:
@@ -151,7 +151,11 @@ def nudge_sizes(groups: Sequence[Group], coefficients: NDArray) -> NDArray[np.fl
 
 
 def diagnose(
-    watched: Watched, report: ConvergenceReport, free: ConvergenceReport | None = None, *, quiet: bool = False
+    watched: GradientMeasurements,
+    report: ConvergenceReport,
+    free: ConvergenceReport | None = None,
+    *,
+    quiet: bool = False,
 ) -> Diagnostics:
     """Judge the states behind a gradient, and warn of nudges past the gap and of jumps.
 
@@ -200,14 +204,14 @@ def _extreme(values: NDArray, pick: object) -> float:
     return float(pick(known)) if known.size else float("nan")  # type: ignore[operator]
 
 
-def _expectation(watched: Watched, coefficients: NDArray) -> Curve:
+def _expectation(watched: GradientMeasurements, coefficients: NDArray) -> Curve:
     """Means of an operator per sample and phase, from the shot batches; NaN where a term was not measured."""
     terms = np.where(coefficients != 0.0, watched.moments.means, 0.0)
     values = np.einsum("spt,spt->sp", coefficients, terms)
     return Curve(values, variance_of(coefficients, watched.moments.covariance))
 
 
-def _energies(watched: Watched, report: ConvergenceReport) -> Curve:
+def _energies(watched: GradientMeasurements, report: ConvergenceReport) -> Curve:
     """F(beta) from the solver where it knows, else from the batches of all groups."""
     measured = _expectation(watched, watched.family.coefficients())
     known = np.isfinite(report.energies)
@@ -243,7 +247,7 @@ def _susceptibility(betas: NDArray, cost: Curve) -> dict[str, float]:
 
 
 def _bounds(
-    watched: Watched, energy: Curve, report: ConvergenceReport, free: ConvergenceReport | None
+    watched: GradientMeasurements, energy: Curve, report: ConvergenceReport, free: ConvergenceReport | None
 ) -> dict[str, float]:
     """Contrastive bounds of <C>_0 where the states are minima."""
     betas = watched.family.betas

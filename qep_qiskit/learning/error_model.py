@@ -115,22 +115,24 @@ class ErrorModel:
         parts[:, self.signal_group] += signals
         return np.maximum(parts, 0.0)
 
-    def variance(self, beta: float, shots: float, shares: NDArray | None = None) -> float:
+    def variance(self, beta: float, shots: float, shot_fractions: NDArray | None = None) -> float:
         """Summed variance at a nudge.
 
         Args:
             beta: The nudge.
             shots: Shots per batch, the mean over groups.
-            shares: Shape (groups,), shots of each group over that mean; equal by default.
+            shot_fractions: Shape (groups,), shots of each group over that mean; equal by default.
         """
         parts = self.group_variances(beta)
-        return float((parts / (1.0 if shares is None else shares)).sum() / shots)
+        return float((parts / (1.0 if shot_fractions is None else shot_fractions)).sum() / shots)
 
-    def error(self, beta: float, shots: float, shares: NDArray | None = None) -> float:
+    def error(self, beta: float, shots: float, shot_fractions: NDArray | None = None) -> float:
         """Root mean squared error, the length of the deviation from the true gradient."""
-        return float(np.sqrt(self._squares(np.array([beta]), shots, shares).mean()))
+        return float(np.sqrt(self._squares(np.array([beta]), shots, shot_fractions).mean()))
 
-    def error_quantile(self, beta: float, shots: float, shares: NDArray | None = None, *, confidence: float) -> float:
+    def error_quantile(
+        self, beta: float, shots: float, shot_fractions: NDArray | None = None, *, confidence: float
+    ) -> float:
         """The error that is not passed with a probability.
 
         Bias and variance are open, and so is the response to error signals: it is that of the contrast where there is
@@ -139,7 +141,8 @@ class ErrorModel:
         bias, parts = self._bias_squares(beta)[:, None, None], self._variances(np.array([beta]))[0]
         own = replace(self, signal_variance=0.0, cross_variance=0.0, level_signals=())._variances(np.array([beta]))[0]
         own, signals = (
-            float((part / (1.0 if shares is None else shares)).sum() / shots) for part in (own, parts - own)
+            float((part / (1.0 if shot_fractions is None else shot_fractions)).sum() / shots)
+            for part in (own, parts - own)
         )
         share = np.sqrt(np.minimum(bias / self.gradient_squared, 1.0)) if self.gradient_squared > 0.0 else 0.0
         squares = bias + own * np.exp(self.variance_deviation * THREE)[:, None]
@@ -148,17 +151,17 @@ class ErrorModel:
         middles = (np.arange(len(squares)) + 0.5) / len(squares)
         return float(np.sqrt(np.interp(confidence, middles, squares)))
 
-    def _squares(self, betas: NDArray, shots: float, shares: NDArray | None) -> NDArray[np.float64]:
+    def _squares(self, betas: NDArray, shots: float, shot_fractions: NDArray | None) -> NDArray[np.float64]:
         """Equally likely mean squared errors, shape (nodes, nudges)."""
-        parts = self._variances(betas) / (1.0 if shares is None else shares) / shots
+        parts = self._variances(betas) / (1.0 if shot_fractions is None else shot_fractions) / shots
         return self._bias_squares(betas) + parts.sum(axis=1)
 
-    def best_beta(self, shots: float, shares: NDArray | None = None, *, sign: float = 1.0) -> float:
+    def best_beta(self, shots: float, shot_fractions: NDArray | None = None, *, sign: float = 1.0) -> float:
         """The nudge with the smallest error at given shots, positive unless a negative `sign` is asked for.
 
         Where the bias is known by its posterior, the one with the least expected logarithm of the error.
         """
-        return self._least(lambda betas: np.log(self._squares(betas, shots, shares)).mean(axis=0), sign)[0]
+        return self._least(lambda betas: np.log(self._squares(betas, shots, shot_fractions)).mean(axis=0), sign)[0]
 
     def _least(self, objective: Callable[[NDArray], NDArray], sign: float) -> tuple[float, float]:
         """The nudge with the least value of a function of nudges, and that value."""
@@ -177,7 +180,7 @@ class ErrorModel:
         )
         return sign * float(np.exp(found.x)), float(found.fun)
 
-    def best_shares(self, beta: float, batches: NDArray) -> NDArray[np.float64]:
+    def best_shot_fractions(self, beta: float, batches: NDArray) -> NDArray[np.float64]:
         """Shots of each group over the mean of all batches, with the least variance at equal cost.
 
         Args:
@@ -191,13 +194,13 @@ class ErrorModel:
         return wanted * batches.sum() / (wanted @ batches)
 
     def shots_for(
-        self, error: float, shares: NDArray | None = None, *, sign: float = 1.0, confidence: float | None = None
+        self, error: float, shot_fractions: NDArray | None = None, *, sign: float = 1.0, confidence: float | None = None
     ) -> tuple[float, float]:
         """Shots per batch and the nudge with which the error is reached most cheaply.
 
         Args:
             error: The root mean squared error to reach, in units of the gradient.
-            shares: Shape (groups,), shots of each group over their mean; equal by default.
+            shot_fractions: Shape (groups,), shots of each group over their mean; equal by default.
             sign: Of the nudge.
             confidence: Probability that the error is not passed; None for the expected error.
 
@@ -209,7 +212,7 @@ class ErrorModel:
 
         def least(log_shots: float) -> tuple[float, float]:
             def objective(betas: NDArray) -> NDArray:
-                squares = self._squares(betas, float(np.exp(log_shots)), shares)
+                squares = self._squares(betas, float(np.exp(log_shots)), shot_fractions)
                 return np.log(squares.mean(axis=0) if confidence is None else _quantile(squares, confidence))
 
             return self._least(objective, sign)
@@ -228,20 +231,20 @@ class ErrorModel:
         return float(np.exp(found)), least(found)[0]
 
     def shots_at(
-        self, beta: float, error: float, shares: NDArray | None = None, *, confidence: float | None = None
+        self, beta: float, error: float, shot_fractions: NDArray | None = None, *, confidence: float | None = None
     ) -> float:
         """Shots per batch with which a given nudge reaches an error; infinite where its bias alone is larger.
 
         Args:
             beta: The nudge.
             error: The root mean squared error to reach, in units of the gradient.
-            shares: Shape (groups,), shots of each group over their mean; equal by default.
+            shot_fractions: Shape (groups,), shots of each group over their mean; equal by default.
             confidence: Probability that the error is not passed; None for the expected error.
         """
         squares = self._bias_squares(np.array([beta]))
         bias = squares.mean(axis=0) if confidence is None else _quantile(squares, confidence)
         left = error**2 - float(bias[0])
-        return max(1.0, self.variance(beta, 1.0, shares) / left) if left > 0 else float("inf")
+        return max(1.0, self.variance(beta, 1.0, shot_fractions) / left) if left > 0 else float("inf")
 
 
 def _quantile(squares: NDArray, confidence: float) -> NDArray[np.float64]:
@@ -253,7 +256,7 @@ def _quantile(squares: NDArray, confidence: float) -> NDArray[np.float64]:
     return squares[low] * (1.0 - part) + squares[min(low + 1, len(NODES) - 1)] * part
 
 
-def split_shots(shots: int, shares: NDArray) -> tuple[int, ...]:
+def split_shots(shots: int, shot_fractions: NDArray) -> tuple[int, ...]:
     """Whole shots for every group from the shots of an equal split; at least one each, two where there were two."""
     least = min(shots, 2)
-    return tuple(max(least, round(shots * float(share))) for share in shares)
+    return tuple(max(least, round(shots * float(share))) for share in shot_fractions)

@@ -25,7 +25,7 @@ from qep_qiskit.preparation import WarmStartArrays
 _STATES_PER_REQUEST = 64
 _EXACT_STEP, _NOISY_STEP = 0.02, 0.2
 _REFINEMENTS, _FINE_ENOUGH = 3, 1e-4
-_ROOM = 0.2  # of the way to a bound: the longest of three steps is four times the shortest
+_MARGIN = 0.2  # of the way to a bound: the longest of three steps is four times the shortest
 _SHOTS = 20_000
 _STENCIL = np.array([-4.0, -2.0, -1.0, 1.0, 2.0, 4.0])
 
@@ -56,7 +56,7 @@ class _Costs:
     executor: Executor
     inputs: NDArray[np.float64]
     targets: NDArray[np.float64]
-    memory: WarmStartArrays
+    warm_start: WarmStartArrays
     calibrations: Calibrations
     usage: Usage
     requests: int = 0
@@ -78,11 +78,13 @@ class _Costs:
             plan=estimator.measurement_plan,
             shots=estimator.group_shots,
             key=RequestKey("finite-difference", self.requests),
-            memory={name: np.concatenate([array] * len(points)) for name, array in self.memory.items()},
+            warm_start={name: np.concatenate([array] * len(points)) for name, array in self.warm_start.items()},
         )
         free, usage = run_measurements(estimator.without_errors(work, self.calibrations), self.executor)
         self.requests, self.usage = self.requests + 1, self.usage + usage
-        self.memory = self.memory or {name: array[:samples] for name, array in free.prepared_states.memory.items()}
+        self.warm_start = self.warm_start or {
+            name: array[:samples] for name, array in free.prepared_states.warm_start.items()
+        }
         values = free.cost.values.reshape(len(points), samples)
         variances = free.cost.variances.reshape(len(points), samples)
         return values.mean(axis=1), variances.sum(axis=1) / samples**2
@@ -113,7 +115,7 @@ def finite_differences(
         executor=executor,
         inputs=inputs,
         targets=targets,
-        memory={},
+        warm_start={},
         calibrations={},
         usage=Usage(),
     )
@@ -178,8 +180,8 @@ def _steps(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, sh
     steps = share * np.abs(free).max(initial=0.0) / np.where(sizes > 0.0, sizes, np.inf)
     steps = np.where(steps > 0.0, steps, share * np.maximum(np.abs(weights), 1.0))
     low, high = hamiltonian.network.layout.bounds()
-    room = np.minimum(weights - low, high - weights)
-    return np.where(room > 0.0, np.minimum(steps, _ROOM * room), steps)
+    margin = np.minimum(weights - low, high - weights)
+    return np.where(margin > 0.0, np.minimum(steps, _MARGIN * margin), steps)
 
 
 def _moved(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, moves: NDArray) -> NDArray[np.float64]:

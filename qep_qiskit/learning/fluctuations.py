@@ -97,7 +97,7 @@ class FluctuationEstimator(GradientEstimator):
                 )
 
     @property
-    def reads_fluctuations(self) -> bool:
+    def measures_fluctuations(self) -> bool:
         """Covariances it is."""
         return True
 
@@ -113,14 +113,14 @@ class FluctuationEstimator(GradientEstimator):
         inputs: NDArray,
         targets: NDArray,
         key: RequestKey,
-        memory: WarmStartArrays | None = None,
+        warm_start: WarmStartArrays | None = None,
         calibrations: Calibrations | None = None,
     ) -> MeasurementCoroutine[GradientEstimate]:
         """Gradient of the mean cost of a batch; arguments as in `GradientEstimator.estimate`."""
         self.hamiltonian.check_samples(inputs, targets)
         if self.replication is not None and self.shots is not None:
-            return (yield from self._split(self.replication, weights, inputs, targets, key, memory))
-        found = yield from self._gradients(weights, inputs, targets, key, memory)
+            return (yield from self._split(self.replication, weights, inputs, targets, key, warm_start))
+        found = yield from self._gradients(weights, inputs, targets, key, warm_start)
         return GradientEstimate(
             gradient=found.values.mean(axis=0),
             variance=found.variance,
@@ -128,7 +128,7 @@ class FluctuationEstimator(GradientEstimator):
             cost=found.first.cost,
             outputs=found.first.outputs,
             diagnostics=replace(Diagnostics(), chi=found.chi),
-            memory=dict(found.first.prepared_states.memory),
+            warm_start=dict(found.first.prepared_states.warm_start),
         )
 
     def _split(
@@ -138,7 +138,7 @@ class FluctuationEstimator(GradientEstimator):
         inputs: NDArray,
         targets: NDArray,
         key: RequestKey,
-        memory: WarmStartArrays | None,
+        warm_start: WarmStartArrays | None,
     ) -> MeasurementCoroutine[GradientEstimate]:
         """The same with a batch, signals and covariances of its own for every replicate."""
         part = replace(self, shots=each(self.shots, replication.share), replication=None)
@@ -147,7 +147,7 @@ class FluctuationEstimator(GradientEstimator):
             replication.tiled(inputs),
             replication.tiled(targets),
             key,
-            {name: replication.tiled(array) for name, array in (memory or {}).items()},
+            {name: replication.tiled(array) for name, array in (warm_start or {}).items()},
         )
         count, samples = replication.replicates, len(inputs)
         parts = [found.rows(slice(start, start + samples)) for start in range(0, count * samples, samples)]
@@ -169,11 +169,11 @@ class FluctuationEstimator(GradientEstimator):
         return estimate_of(
             together,
             replace(Diagnostics(), chi=found.chi),
-            {name: array[:samples] for name, array in found.first.prepared_states.memory.items()},
+            {name: array[:samples] for name, array in found.first.prepared_states.warm_start.items()},
         )
 
     def _gradients(
-        self, weights: NDArray, inputs: NDArray, targets: NDArray, key: RequestKey, memory: WarmStartArrays | None
+        self, weights: NDArray, inputs: NDArray, targets: NDArray, key: RequestKey, warm_start: WarmStartArrays | None
     ) -> MeasurementCoroutine[_Gradients]:
         """Measure the free phase and read the gradients of all samples from it."""
         free = self.hamiltonian.free_coefficients(weights, inputs)
@@ -185,7 +185,7 @@ class FluctuationEstimator(GradientEstimator):
             plan=self.measurement_plan,
             shots=self.group_shots,
             key=key,
-            memory=memory,
+            warm_start=warm_start,
         )
         heard: list[ShotData] = []
 
@@ -217,7 +217,7 @@ class FluctuationEstimator(GradientEstimator):
 
         A gradient is the product of error signals s(o) and covariances K that are read from the same shots. With bars
         for means over replicates, its bias is that of s(o) K - s(<o>) K - s'(<o>) (o - <o>) <K>: the noise of both to
-        second order, what is linear in it taken off.
+        second order, what is linear in it subtracted.
         """
         cost, outputs = self.hamiltonian.cost, found.first.outputs
         if found.by_signal is None or outputs is None or not cost.has_signals:
@@ -237,18 +237,20 @@ class FluctuationEstimator(GradientEstimator):
     ) -> tuple[NDArray, NDArray, NDArray | None]:
         """Responses of terms (samples, terms), variances of gradients (samples, weights), slopes by error signals."""
         group: Any = self.measurement_plan.groups[0]
-        order = self.measurement_plan.terms[self.measurement_plan.columns[0]]
-        readout = None if slope is None or self.hamiltonian.readout is None else self.hamiltonian.readout[0][:, order].T
-        response, spread, by_signal = np.zeros_like(nudge), [], []
+        order = self.measurement_plan.terms[self.measurement_plan.estimates[0]]
+        output_map = (
+            None if slope is None or self.hamiltonian.output_map is None else self.hamiltonian.output_map[0][:, order].T
+        )
+        response, variances, by_signal = np.zeros_like(nudge), [], []
         for sample, cost in enumerate(nudge):
             moved = None if slope is None else slope[sample][np.ix_(order, order)]
             dense = _dense(jacobian, sample, nudge.shape[1])[:, order]
             found, noise = _covariances(group, _shots_of(outcomes[0], sample), cost[order], moved, dense)
             response[sample, order] = -found[0] / self.temperature
-            spread.append(noise / self.temperature**2)
-            if readout is not None:
-                by_signal.append(-dense @ found[1] @ readout / self.temperature)
-        return response, np.array(spread), np.array(by_signal) if by_signal else None
+            variances.append(noise / self.temperature**2)
+            if output_map is not None:
+                by_signal.append(-dense @ found[1] @ output_map / self.temperature)
+        return response, np.array(variances), np.array(by_signal) if by_signal else None
 
     def _of_one_group(self, variance: NDArray) -> NDArray[np.float64]:
         """All noise is that of one batch, shape (groups, weights)."""
@@ -279,7 +281,7 @@ class _Shots:
     count: int | None
 
     def signs(self, group: CommutingGroup, means: NDArray) -> Iterator[tuple[NDArray, NDArray]]:
-        """What every generator reads less its mean (generators, strings), and the shares; some strings at a time."""
+        """What every term reads less its mean (terms, strings), and the shares; some strings at a time."""
         masks = np.array(group.masks, dtype=np.uint64)
         for start in range(0, len(self.bits), _STRINGS_AT_ONCE):
             part = slice(start, start + _STRINGS_AT_ONCE)
@@ -287,15 +289,15 @@ class _Shots:
             yield 1.0 - 2.0 * odd - means[:, None], self.weights[part]
 
     def means(self, group: CommutingGroup) -> NDArray[np.float64]:
-        """Of all generators."""
+        """Of all terms."""
         zero = np.zeros(group.num_terms)
         return np.asarray(sum((signs @ weights for signs, weights in self.signs(group, zero)), zero))
 
 
 def _shots_of(outcomes: Outcomes, row: int) -> _Shots:
     """Of one measured state."""
-    strings, shares = bits_of(outcomes).strings(row)
-    return _Shots(words_of_bits(strings)[0], shares, outcomes.shots)
+    strings, frequencies = bits_of(outcomes).strings(row)
+    return _Shots(words_of_bits(strings)[0], frequencies, outcomes.shots)
 
 
 def _covariances(
@@ -308,7 +310,7 @@ def _covariances(
     from the same shots, so the product has a bias of the order of one over the shots.
 
     Args:
-        group: The one classical group; its generators are the terms.
+        group: The one classical group; its terms are the terms.
         shots: What came.
         cost: Shape (terms,), C.
         slope: Shape (terms, terms), d(cost)/d(means), or None.

@@ -90,7 +90,7 @@ class FreePhase:
     """What the free phase of a batch shows.
 
     Args:
-        columns: Means of the columns of the measurement plan, shape (samples, 1, columns).
+        estimates: Means of the columns of the measurement plan, shape (samples, 1, columns).
         moments: Means of the measured terms, shape (samples, 1, terms).
         outputs: Shape (samples, outputs), or None where the aim has none.
         output_covariance: Shape (samples, outputs, outputs), or None.
@@ -98,7 +98,7 @@ class FreePhase:
         prepared_states: The free states.
     """
 
-    columns: StateMoments
+    estimates: StateMoments
     moments: StateMoments
     outputs: NDArray[np.float64] | None
     output_covariance: NDArray[np.float64] | None
@@ -115,7 +115,7 @@ def measure_free(
     plan: MeasurementPlan | None = None,
     shots: Sequence[int | None],
     key: RequestKey,
-    memory: WarmStartArrays | None = None,
+    warm_start: WarmStartArrays | None = None,
     finest: float | None = None,
     with_outputs: bool = True,
 ) -> MeasurementCoroutine[FreePhase]:
@@ -129,27 +129,27 @@ def measure_free(
         plan: The shared batches to read in; one a group of the Hamiltonian by default.
         shots: Per group of the plan.
         key: Names the request.
-        memory: What the preparation remembered of these samples.
+        warm_start: What the preparation remembered of these samples.
         finest: The smallest nudge whose states these are compared with in a contrast, or None.
         with_outputs: Whether outputs are read where the cost does not need them.
     """
     family = HamiltonianFamily.of_free(hamiltonian.groups, coefficients, key, finest)
-    prepared_states = yield from prepared(preparation, family, WarmStart(memory=memory or {}))
+    prepared_states = yield from prepared(preparation, family, WarmStart(arrays=warm_start or {}))
     plan = shared_plan(hamiltonian.groups) if plan is None else plan
     read = hamiltonian.measured_terms if with_outputs else hamiltonian.cost_terms
-    columns = yield from measure(
+    estimates = yield from measure(
         plan,
         prepared_states.states,
         shape=(len(coefficients), 1),
-        phases={g: [0] for g in plan.reading(read)},
+        phases={g: [0] for g in plan.groups_measuring(read)},
         shots=shots,
         key=key,
     )
-    moments = plan.folded(columns, hamiltonian.num_terms)
+    moments = plan.averaged_per_term(estimates, hamiltonian.num_terms)
     means, covariance = _known(hamiltonian, moments.means[:, 0], read), moments.covariance[:, 0]
-    has_outputs = hamiltonian.readout is not None and bool(np.isin(hamiltonian.measured_terms, read).all())
+    has_outputs = hamiltonian.output_map is not None and bool(np.isin(hamiltonian.measured_terms, read).all())
     return FreePhase(
-        columns=columns,
+        estimates=estimates,
         moments=moments,
         outputs=hamiltonian.outputs(means) if has_outputs else None,
         output_covariance=_output_covariance(hamiltonian, covariance) if has_outputs else None,
@@ -159,8 +159,8 @@ def measure_free(
 
 
 def _output_covariance(hamiltonian: NudgedHamiltonian, covariance: NDArray) -> NDArray[np.float64]:
-    assert hamiltonian.readout is not None
-    matrix = hamiltonian.readout[0]
+    assert hamiltonian.output_map is not None
+    matrix = hamiltonian.output_map[0]
     if is_none(covariance):
         return no_covariance((len(covariance), len(matrix)))
     return np.asarray(matrix @ covariance @ matrix.T)
@@ -206,8 +206,8 @@ def cost_of_means(
     outputs, noise = hamiltonian.outputs(means), _output_covariance(hamiltonian, covariance)
     values = hamiltonian.cost.value(outputs, targets)
     if not is_none(noise):
-        # E[L(O + noise)] = L(O) + tr(L'' Cov) / 2 to second order: taken off, so that the loss is unbiased.
-        spread = hamiltonian.cost.curvature(outputs, targets) @ noise
-        values = values - np.nan_to_num(np.trace(spread, axis1=1, axis2=2)) / 2.0
+        # E[L(O + noise)] = L(O) + tr(L'' Cov) / 2 to second order: subtracted, so that the loss is unbiased.
+        curved_covariance = hamiltonian.cost.curvature(outputs, targets) @ noise
+        values = values - np.nan_to_num(np.trace(curved_covariance, axis1=1, axis2=2)) / 2.0
     variances, uncertain = variances_of_loss(hamiltonian, outputs, noise, targets)
     return CostEstimate(values=values, variances=variances, uncertain=uncertain)

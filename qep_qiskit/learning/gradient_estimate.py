@@ -29,7 +29,7 @@ class GradientEstimate:
             phases +-beta, which differs from the free cost by O(beta^2).
         outputs: Shape (samples, outputs), free expectations where they were measured.
         diagnostics: When to trust it.
-        memory: What the preparation remembers of these samples.
+        warm_start: What the preparation remembers of these samples.
         approximate: Whether `variance` may be off by more than a tenth in the sum or a quarter for a weight, because
             much of it is expectation and not data.
         scatter: Of replicates, where the step was split into some.
@@ -41,7 +41,7 @@ class GradientEstimate:
     cost: CostEstimate
     outputs: NDArray[np.float64] | None
     diagnostics: Diagnostics
-    memory: WarmStartArrays = field(default_factory=dict)
+    warm_start: WarmStartArrays = field(default_factory=dict)
     approximate: bool = False
     scatter: ReplicateScatter | None = None
 
@@ -68,7 +68,7 @@ class GradientEstimate:
         return float(np.sqrt(np.maximum(self.variance, 0.0).sum()))
 
 
-def estimate_of(found: Replicated, diagnostics: Diagnostics, memory: WarmStartArrays) -> GradientEstimate:
+def estimate_of(found: Replicated, diagnostics: Diagnostics, warm_start: WarmStartArrays) -> GradientEstimate:
     """What replicates say together, with variances by the scatter of this step alone."""
     return GradientEstimate(
         gradient=found.gradient,
@@ -77,6 +77,6 @@ def estimate_of(found: Replicated, diagnostics: Diagnostics, memory: WarmStartAr
         cost=found.cost,
         outputs=found.outputs,
         diagnostics=diagnostics,
-        memory=memory,
+        warm_start=warm_start,
         scatter=found.scatter,
     ).pooled(ScatterTally().after(found.scatter))

@@ -23,7 +23,7 @@ class LocalMeasurement:
     Args:
         weight: Name of the weight.
         group: Name of the shared batch.
-        products: Qubits of every generator that is read: its value in a shot is the product of their signs.
+        products: Qubits of every term that is read: its value in a shot is the product of their signs.
     """
 
     weight: str
@@ -47,10 +47,14 @@ def locality(hamiltonian: NudgedHamiltonian, plan: MeasurementPlan | None = None
     plan = shared_plan(hamiltonian.groups) if plan is None else plan
     inputs = np.ones((1, network.num_inputs))
     jacobian = plan.jacobian(hamiltonian.jacobian(np.ones(network.layout.num_weights), inputs))
-    place = {column: (g, row) for g, columns in enumerate(plan.columns) for row, column in enumerate(columns.tolist())}
+    place = {
+        estimate: (g, row)
+        for g, estimates in enumerate(plan.estimates)
+        for row, estimate in enumerate(estimates.tolist())
+    }
     found: dict[tuple[int, int], list[tuple[int, ...]]] = {}
-    for weight, column in sorted(zip(jacobian.weight.tolist(), jacobian.term.tolist(), strict=True)):
-        g, row = place[column]
+    for weight, estimate in sorted(zip(jacobian.weight.tolist(), jacobian.term.tolist(), strict=True)):
+        g, row = place[estimate]
         found.setdefault((weight, g), []).append(plan.groups[g].sites[row])
     return [
         LocalMeasurement(weight=network.layout.names[weight], group=plan.groups[g].name, products=tuple(products))

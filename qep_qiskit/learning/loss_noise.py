@@ -2,7 +2,7 @@
 
 The reported loss is L(o) - tr(L'' Cov)/2 of the measured outputs o. With s the slope of the loss at the true outputs
 and S = L'' Cov, its variance is s.Cov s + tr(S^2)/2 to second order. Of a quadratic loss on outputs a + c P of single
-Pauli strings, read by the same m shots, that is exact, because a word squares to one:
+Pauli strings, read by the same m shots, that is exact, because a Pauli string squares to one:
 
     sum_op s_o s_p C_op / m + L''_oo L''_pp C_op^2 / (2 m (m - 1)) ,   C_op = c_o c_p (<P_o P_p> - <P_o><P_p>) ,
 
@@ -63,9 +63,9 @@ def _directions(slope: NDArray, curvature: NDArray, covariance: NDArray) -> tupl
         return np.full(slope.shape, np.nan), np.full(slope.shape, np.nan)
     sizes, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.maximum(sizes, 0.0))[:, None, :]
-    bends, turned = np.linalg.eigh(root.transpose(0, 2, 1) @ curvature @ root)
+    curvatures, turned = np.linalg.eigh(root.transpose(0, 2, 1) @ curvature @ root)
     along = np.einsum("so,sod,sde->se", slope, root, turned)
-    return along**2, bends**2
+    return along**2, curvatures**2
 
 
 def _by_different_shots(
@@ -73,21 +73,26 @@ def _by_different_shots(
 ) -> NDArray[np.float64]:
     """Unbiased variances, shape (samples,), NaN where there are none.
 
-    Outputs must be single words of equally many shots, four at least, and the curvature must not couple them.
+    Outputs must be single Pauli strings of equally many shots, four at least, and the curvature must not couple them.
     """
     means, sizes = hamiltonian.means_of_single_terms(outputs)
     shots = _shots(hamiltonian, outputs, covariance)
     own = np.einsum("soo->so", curvature)
     diagonal = (np.abs(curvature).sum(axis=(1, 2)) <= (1.0 + _ROUNDING) * np.abs(own).sum(axis=1)) & np.all(sizes)
-    bend = own * sizes**2
-    rest = bend * means - sizes * slope  # the slope at a true mean <P> is bend <P> - rest
+    curvatures_of_mean = own * sizes**2
+    offsets = curvatures_of_mean * means - sizes * slope  # the slope at a true mean <P> is bend <P> - rest
     count, found = outputs.shape[1], np.zeros(len(outputs))
     for o in range(count):
         for p in range(o + 1):
             if not covariance[:, o, p].any():
-                continue  # words of different batches
+                continue  # Pauli strings of different batches
             both = covariance[:, o, p] * (shots - 1.0) / (sizes[o] * sizes[p]) + means[:, o] * means[:, p]
-            part = _pair((means[:, o], means[:, p], both), (bend[:, o], bend[:, p]), (rest[:, o], rest[:, p]), shots)
+            part = _pair(
+                (means[:, o], means[:, p], both),
+                (curvatures_of_mean[:, o], curvatures_of_mean[:, p]),
+                (offsets[:, o], offsets[:, p]),
+                shots,
+            )
             found += part if o == p else 2.0 * part
     return np.where(diagonal, found, np.nan)
 
@@ -102,14 +107,14 @@ def _shots(hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray
 
 
 def _pair(
-    means: Sequence[NDArray], bends: Sequence[NDArray], rests: Sequence[NDArray], shots: NDArray
+    means: Sequence[NDArray], curvatures: Sequence[NDArray], offsets: Sequence[NDArray], shots: NDArray
 ) -> NDArray[np.float64]:
-    """What a pair of words P, Q adds to the variance, without bias, shape (samples,).
+    """What a pair of Pauli strings P, Q adds to the variance, without bias, shape (samples,).
 
     Args:
         means: Of P, Q and PQ.
-        bends: Curvature of the loss by <P>, and by <Q>.
-        rests: The slopes are bend <P> - rest.
+        curvatures: Curvature of the loss by <P>, and by <Q>.
+        offsets: The slopes are bend <P> - rest.
         shots: Number of shots.
     """
     sums = (shots, *(shots * mean for mean in means))
@@ -119,15 +124,17 @@ def _pair(
 
     p, q, pq = _FIRST, _SECOND, _BOTH
     four = mean(p, p, q, q)
-    slopes = bends[0] * bends[1] * (mean(p, q, pq) - four)
-    slopes -= bends[0] * rests[1] * (mean(p, pq) - mean(p, p, q)) + bends[1] * rests[0] * (mean(q, pq) - mean(p, q, q))
-    slopes += rests[0] * rests[1] * (mean(pq) - mean(p, q))
+    slopes = curvatures[0] * curvatures[1] * (mean(p, q, pq) - four)
+    slopes -= curvatures[0] * offsets[1] * (mean(p, pq) - mean(p, p, q)) + curvatures[1] * offsets[0] * (
+        mean(q, pq) - mean(p, q, q)
+    )
+    slopes += offsets[0] * offsets[1] * (mean(pq) - mean(p, q))
     square = mean(pq, pq) - 2.0 * mean(p, q, pq) + four
-    return slopes / shots + bends[0] * bends[1] * square / (2.0 * shots * (shots - 1.0))
+    return slopes / shots + curvatures[0] * curvatures[1] * square / (2.0 * shots * (shots - 1.0))
 
 
 def _different(terms: Sequence[int], sums: Sequence[NDArray]) -> NDArray[np.float64]:
-    """Sum over shots, all different, of the product of one word of each.
+    """Sum over shots, all different, of the product of one Pauli string of each.
 
     Args:
         terms: Bits of P and Q.
@@ -135,10 +142,10 @@ def _different(terms: Sequence[int], sums: Sequence[NDArray]) -> NDArray[np.floa
     """
     if not terms:
         return np.ones_like(sums[0])
-    *rest, last = terms
-    found = sums[last] * _different(rest, sums)
-    for place, string in enumerate(rest):
-        found = found - _different([*rest[:place], string ^ last, *rest[place + 1 :]], sums)
+    *offsets, last = terms
+    found = sums[last] * _different(offsets, sums)
+    for place, string in enumerate(offsets):
+        found = found - _different([*offsets[:place], string ^ last, *offsets[place + 1 :]], sums)
     return found
 
 
@@ -147,17 +154,20 @@ def _expanded(
 ) -> NDArray[np.float64]:
     """s.Cov s with measured slopes; their own noise counts tr(S^2) too much.
 
-    The reported loss has tr(S)/2 taken off, which moves with the outputs: L'' does, and so does the variance of an
+    The reported loss has tr(S)/2 subtracted, which moves with the outputs: L'' does, and so does the variance of an
     output c P + a of one Pauli string, c^2 (1 - <P>^2) / (shots - 1). That also correlates slope and variance. The
     third cumulants of other outputs are taken as zero, as for normal noise.
     """
     skew, rate = skewness(hamiltonian, outputs, covariance)
     own = np.einsum("soo->so", curvature)
-    pull, bend = own * skew, own * rate  # what the moving variances add to the slope, and to its own slope
+    pull, curvatures_of_mean = (
+        own * skew,
+        own * rate,
+    )  # what the moving variances add to the slope, and to its own slope
     slope = slope + pull
     plugged_in = np.einsum("so,sop,sp->s", slope, covariance, slope + 4.0 * pull)
-    whole = curvature + bend[:, :, None] * np.eye(outputs.shape[1])
-    plugged_in -= 4.0 * np.einsum("sop,spq,sqo,so->s", covariance, whole, covariance, bend)
+    whole = curvature + curvatures_of_mean[:, :, None] * np.eye(outputs.shape[1])
+    plugged_in -= 4.0 * np.einsum("sop,spq,sqo,so->s", covariance, whole, covariance, curvatures_of_mean)
     return np.asarray(plugged_in)
 
 
@@ -196,7 +206,9 @@ def _slope_of_curvature(
 def skewness(hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray) -> tuple[NDArray, NDArray]:
     """Minus half the first and second derivative of an output's variance by the output, shape (samples, outputs)."""
     means, sizes = hamiltonian.means_of_single_terms(outputs)
-    room = sizes**2 * (1.0 - np.clip(means, -1.0, 1.0) ** 2)
+    largest_variance = sizes**2 * (1.0 - np.clip(means, -1.0, 1.0) ** 2)
     variance = np.einsum("soo->so", covariance)
-    rate = np.divide(variance, room, out=np.zeros_like(room), where=room > _ROUNDING * sizes**2)
+    rate = np.divide(
+        variance, largest_variance, out=np.zeros_like(largest_variance), where=largest_variance > _ROUNDING * sizes**2
+    )
     return sizes * means * rate, rate

@@ -76,7 +76,7 @@ class MeasuredPhases:
         cost: Cost of the samples.
         outputs: Shape (samples, outputs), free expectations where they were measured.
         diagnostics: When to trust what follows from it.
-        memory: What the preparation remembers of these samples.
+        warm_start: What the preparation remembers of these samples.
     """
 
     betas: NDArray[np.float64]
@@ -87,7 +87,7 @@ class MeasuredPhases:
     cost: CostEstimate
     outputs: NDArray[np.float64] | None
     diagnostics: Diagnostics
-    memory: WarmStartArrays
+    warm_start: WarmStartArrays
 
     def derivative(self, stencil: NDArray) -> Derivative:
         """What a stencil makes of the phases.
@@ -102,8 +102,10 @@ class MeasuredPhases:
         variance = self.jacobian.pull_back_variance(total).sum(axis=0) / samples**2
         if np.isnan(variance).any():
             # One shot: the spread over samples is all there is. It holds the signals' noise, and the samples' own.
-            spread = per_sample.var(axis=0, ddof=1) / samples if samples > 1 else np.full_like(variance, np.nan)
-            variance = np.where(np.isnan(variance), spread, variance)
+            term_covariance = (
+                per_sample.var(axis=0, ddof=1) / samples if samples > 1 else np.full_like(variance, np.nan)
+            )
+            variance = np.where(np.isnan(variance), term_covariance, variance)
         shares = (0.0, 0.0) if uncertain is None else self._shares(uncertain / samples**2, variance)
         return Derivative(
             values=per_sample.mean(axis=0),
@@ -167,11 +169,11 @@ class MeasuredPhases:
         if is_none(total):
             return 0.0, 0.0
         own = np.zeros((int(weights.sum()), int(weights.sum())))
-        for values, spread in zip(self.jacobian.values, total, strict=True):
+        for values, term_covariance in zip(self.jacobian.values, total, strict=True):
             dense = np.zeros((self.jacobian.num_weights, self.plan.num_estimates))
             dense[self.jacobian.weight, self.jacobian.term] = values
             dense = dense[weights]
-            own += dense @ spread @ dense.T
+            own += dense @ term_covariance @ dense.T
         own /= samples**2
         return float(np.trace(own)), float(np.sqrt(2.0 * (own**2).sum()))
 
@@ -206,9 +208,9 @@ class MeasuredPhases:
         found = np.zeros((len(self.plan.groups), self.jacobian.num_weights))
         if is_none(covariance):
             return found
-        for g, columns in enumerate(self.plan.columns):
+        for g, estimates in enumerate(self.plan.estimates):
             own = np.zeros_like(covariance)
-            own[:, columns[:, None], columns] = covariance[:, columns[:, None], columns]
+            own[:, estimates[:, None], estimates] = covariance[:, estimates[:, None], estimates]
             found[g] = self.jacobian.pull_back_variance(own).sum(axis=0)
         return found
 

@@ -88,7 +88,7 @@ def measure_pilot(
     beta: float,
     levels: int,
     trainable: NDArray,
-    memory: WarmStartArrays | None = None,
+    warm_start: WarmStartArrays | None = None,
     calibrations: Calibrations | None = None,
     in_units_of_signals: bool = False,
 ) -> MeasurementCoroutine[Pilot]:
@@ -104,7 +104,7 @@ def measure_pilot(
         beta: Nudge of the first level, positive.
         levels: Number of levels, at least 2.
         trainable: Mask of the weights that count, shape (weights,).
-        memory: What the preparation remembered of these samples.
+        warm_start: What the preparation remembered of these samples.
         calibrations: Of the readout, those that still hold; new ones are added.
         in_units_of_signals: With a loss on expectations, beta is meant for error signals of size one, and the ladder
             is moved by the power of two that fits the measured ones.
@@ -127,7 +127,7 @@ def measure_pilot(
             targets,
             replace(key, attempt=attempt),
             betas,
-            memory,
+            warm_start,
             calibrations=calibrations,
             quiet=True,
             in_units_of_signals=in_units_of_signals,
@@ -248,7 +248,7 @@ def is_resolved(model: ErrorModel) -> bool:
 
 
 def _signal_group(scout: GradientEstimator) -> int:
-    serving = scout.measurement_plan.reading(scout.hamiltonian.measured_terms)
+    serving = scout.measurement_plan.groups_measuring(scout.hamiltonian.measured_terms)
     return serving[0] if serving and scout.grouping != "per_weight" else 0
 
 

@@ -24,17 +24,19 @@ def json_number(value: object) -> object:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def epoch_values(task: Task, tally: EpochTally, looks: Mapping[str, Evaluation | None]) -> dict[str, float | None]:
+def epoch_values(
+    task: Task, tally: EpochTally, evaluations: Mapping[str, Evaluation | None]
+) -> dict[str, float | None]:
     """Loss and accuracy of an epoch, and errors of a regression in its units.
 
     Args:
         task: The samples.
         tally: Of the training samples, as the steps of the epoch saw them.
-        looks: What was measured after the steps, or None: of the test samples under ``"test"``, else of the training
-            samples.
+        evaluations: What was measured after the steps, or None: of the test samples under ``"test"``, else of the
+            training samples.
     """
     values = _tally_values("train", tally) | _tally_values("test", None)
-    for part, found in looks.items():
+    for part, found in evaluations.items():
         data = task.test if part == "test" else task.train
         if found is not None and data is not None:
             values |= _tally_values(part, found.tally) | target_errors(part, task, data, found)
@@ -79,15 +81,15 @@ def step_values(
 def pilot_values(step_shots: StepShots, pilot: Pilot) -> dict[str, object]:
     """What a pilot found and what follows from it."""
     model, shots = pilot.model, step_shots.shots
-    shares = None if step_shots.shares is None else np.array(step_shots.shares)
+    shot_fractions = None if step_shots.shot_fractions is None else np.array(step_shots.shot_fractions)
     return {
         **_spent(step_shots),
         "resolved": pilot.resolved,
-        "expected_error": None if shots is None else model.error(step_shots.beta, shots, shares),
+        "expected_error": None if shots is None else model.error(step_shots.beta, shots, shot_fractions),
         "gradient_norm": float(np.sqrt(model.gradient_squared)),
         "weyl_beta": pilot.measured.diagnostics.weyl_beta,
     }
 
 
 def _spent(step_shots: StepShots) -> dict[str, object]:
-    return {"beta": step_shots.beta, "shots_per_batch": step_shots.shots, "shares": step_shots.shares}
+    return {"beta": step_shots.beta, "shots_per_batch": step_shots.shots, "shot_fractions": step_shots.shot_fractions}

@@ -45,7 +45,7 @@ class Replication:
 
     Args:
         replicates: Number of replicates.
-        remove_signal_bias: Whether the bias of noisy error signals is taken off each replicate. It makes the variance
+        remove_signal_bias: Whether the bias of noisy error signals is subtracted each replicate. It makes the variance
             about one and a half times as large with one output.
 
     Raises:
@@ -198,8 +198,8 @@ class ScatterTally:
         """The inverse of `arrays`."""
         if not arrays:
             return cls()
-        rest = {name: array for name, array in arrays.items() if name != "weight"}
-        return cls(**rest, weight=float(arrays["weight"][0]))
+        fields = {name: array for name, array in arrays.items() if name != "weight"}
+        return cls(**fields, weight=float(arrays["weight"][0]))
 
 
 @short_repr
@@ -328,7 +328,7 @@ def _signal_biases(
 def _third_cumulants(skew: NDArray, covariance: NDArray) -> NDArray[np.float64]:
     """Third cumulants of outputs, shape (samples, outputs, outputs, outputs); of three different ones taken as zero.
 
-    A Pauli string squares to one, so that of two words P and Q kappa(P, P, Q) = -2 <P> Cov(P, Q).
+    A Pauli string squares to one, so that of two Pauli strings P and Q kappa(P, P, Q) = -2 <P> Cov(P, Q).
     """
     size = skew.shape[1]
     found = np.zeros((len(skew), size, size, size))

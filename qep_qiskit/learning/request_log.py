@@ -1,6 +1,6 @@
 """Answers to requests of work that is not finished, in a form that a checkpoint can hold.
 
-Measuring work is a generator that is sent the outcomes of its requests. Sent the same outcomes again it comes to the
+Measuring work is a term that is sent the outcomes of its requests. Sent the same outcomes again it comes to the
 same point, so the outcomes are its state: a run that stops in the middle of a step keeps them and loses no shot. Exact
 probabilities and certain outcomes cost no shots, and can be large; they are not kept but asked for again.
 """
@@ -75,4 +75,4 @@ def _unpacked(number: int, row: Sequence[Mapping[str, Any]], arrays: Mapping[str
 
 
 def _name(number: int, place: int) -> str:
-    return f"journal_{number}_{place}"
+    return f"request_log_{number}_{place}"

@@ -148,7 +148,7 @@ class StepShots:
     Args:
         beta: The nudge.
         shots: Shots per batch, the mean over groups; None for exact.
-        shares: Shots of every group over that mean; None for an equal split.
+        shot_fractions: Shots of every group over that mean; None for an equal split.
         model: The error model of the last pilot, or None.
         piloted: Epoch of the last pilot, -1 before the first.
 
@@ -159,13 +159,13 @@ class StepShots:
 
     beta: float
     shots: int | None
-    shares: tuple[float, ...] | None = None
+    shot_fractions: tuple[float, ...] | None = None
     model: ErrorModel | None = None
     piloted: int = -1
 
     def applied(self, estimator: GradientEstimator) -> GradientEstimator:
         """The estimator with this nudge and these shots."""
-        shots = split(self.shots, self.shares)
+        shots = split(self.shots, self.shot_fractions)
         if estimator.replication is not None:
             shots = each(shots, estimator.replication.rounded)
         return replace(estimator, contrast=replace(estimator.contrast, beta=self.beta), shots=shots)
@@ -180,7 +180,7 @@ class StepShots:
         return {
             "beta": self.beta,
             "shots": self.shots,
-            "shares": self.shares,
+            "shot_fractions": self.shot_fractions,
             "model": None if self.model is None else self.model.record(),
             "piloted": self.piloted,
         }
@@ -188,11 +188,11 @@ class StepShots:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> StepShots:
         """The inverse of `record`."""
-        shares, model = record["shares"], record["model"]
+        shot_fractions, model = record["shot_fractions"], record["model"]
         return cls(
             beta=float(record["beta"]),
             shots=record["shots"],
-            shares=None if shares is None else tuple(float(share) for share in shares),
+            shot_fractions=None if shot_fractions is None else tuple(float(share) for share in shot_fractions),
             model=None if model is None else ErrorModel.from_record(model),
             piloted=int(record["piloted"]),
         )
@@ -269,7 +269,7 @@ class ShotSchedule:
         key: RequestKey,
         *,
         trainable: NDArray,
-        memory: WarmStartArrays | None = None,
+        warm_start: WarmStartArrays | None = None,
         calibrations: Calibrations | None = None,
     ) -> MeasurementCoroutine[tuple[StepShots, Pilot]]:
         """Measure the pilot that comes before an epoch, `key.step`; gives what to spend from now on, and the pilot.
@@ -282,7 +282,7 @@ class ShotSchedule:
             targets: Shape (samples, targets).
             key: Names the requests.
             trainable: Mask of the weights that count, shape (weights,).
-            memory: What the preparation remembered of these samples.
+            warm_start: What the preparation remembered of these samples.
             calibrations: Of the readout, those that still hold; new ones are added.
         """
         beta, levels = self.ladder(step_shots, first_beta(estimator.hamiltonian, weights, inputs, targets))
@@ -298,7 +298,7 @@ class ShotSchedule:
             beta=beta,
             levels=levels,
             trainable=trainable,
-            memory=memory,
+            warm_start=warm_start,
             calibrations=calibrations,
             in_units_of_signals=self.in_units_of_signals(step_shots),
         )
@@ -341,13 +341,18 @@ class ShotSchedule:
         model, shots = step_shots.model, step_shots.shots
         if model is None or shots is None:
             return step_shots
-        beta, shares = step_shots.beta, None if step_shots.shares is None else np.array(step_shots.shares)
+        beta, shot_fractions = (
+            step_shots.beta,
+            None if step_shots.shot_fractions is None else np.array(step_shots.shot_fractions),
+        )
         for _ in range(3):  # the best split depends on the nudge and the best nudge on the split, both weakly
             if self.auto_beta:
-                beta = model.best_beta(shots, shares, sign=float(np.sign(estimator.contrast.beta)))
+                beta = model.best_beta(shots, shot_fractions, sign=float(np.sign(estimator.contrast.beta)))
             if self.optimal_split:
-                shares = model.best_shares(beta, batches_per_group(estimator))
-        return replace(step_shots, beta=beta, shares=None if shares is None else tuple(shares.tolist()))
+                shot_fractions = model.best_shot_fractions(beta, batches_per_group(estimator))
+        return replace(
+            step_shots, beta=beta, shot_fractions=None if shot_fractions is None else tuple(shot_fractions.tolist())
+        )
 
 
 def batches_per_group(estimator: GradientEstimator) -> NDArray[np.float64]:
@@ -365,12 +370,12 @@ def _plain_batches(estimator: GradientEstimator) -> NDArray[np.float64]:
     weighted = hamiltonian.jacobian(np.zeros(network.layout.num_weights), np.zeros((1, network.num_inputs))).term
     found[plan.serving(weighted)] = len(betas)
     if hamiltonian.cost.has_signals:
-        reading = plan.reading(hamiltonian.measured_terms)
-        found[reading] = np.where(found[reading] > 0, np.count_nonzero(betas) + 1, 1)
+        measuring = plan.groups_measuring(hamiltonian.measured_terms)
+        found[measuring] = np.where(found[measuring] > 0, np.count_nonzero(betas) + 1, 1)
         return found
-    reading = plan.reading(hamiltonian.cost_terms)
-    if estimator.read_free_cost and 0.0 not in betas:
-        found[reading] += 1
+    measuring = plan.groups_measuring(hamiltonian.cost_terms)
+    if estimator.measures_free_cost and 0.0 not in betas:
+        found[measuring] += 1
     else:
-        found[reading] = np.maximum(found[reading], len(cost_phases(betas)))
+        found[measuring] = np.maximum(found[measuring], len(cost_phases(betas)))
     return found

@@ -34,6 +34,6 @@ def each(shots: Shots, change: Callable[[int], int]) -> Shots:
     return None if shots is None else change(shots)
 
 
-def split(shots: int | None, shares: Sequence[float] | None) -> Shots:
+def split(shots: int | None, shot_fractions: Sequence[float] | None) -> Shots:
     """So many shots per batch in the mean, split between groups; as they are without shares."""
-    return shots if shots is None or shares is None else split_shots(shots, np.array(shares))
+    return shots if shots is None or shot_fractions is None else split_shots(shots, np.array(shot_fractions))

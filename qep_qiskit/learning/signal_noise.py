@@ -77,7 +77,7 @@ def with_signal_noise(
     mean_noise = fixed / float(stencil @ stencil)
     widths = np.where(batch.moved, _MOVED_WIDTH, _OTHER_WIDTH)
     widths[shared.any(axis=(0, 2))] = _SEEN_WIDTH
-    rest, rest_variance = _deviations(
+    rest, residual_variance = _deviations(
         signals,
         derivative + gain * np.einsum("sto,so->st", shared, signals),
         fixed,
@@ -88,12 +88,12 @@ def with_signal_noise(
         / len(signals),
     )
     response = rest - gain * shared
-    spread = bend[:, None, None] * response @ batch.slope
-    total = covariance + spread @ batch.covariance @ spread.transpose(0, 2, 1)
+    through_signals = bend[:, None, None] * response @ batch.slope
+    total = covariance + through_signals @ batch.covariance @ through_signals.transpose(0, 2, 1)
     if free_weight:
-        cross = free_weight * (spread @ batch.covariance)
+        cross = free_weight * (through_signals @ batch.covariance)
         total = total + cross + cross.transpose(0, 2, 1)
-    uncertain = np.einsum("top,sop->st", rest_variance, noise)
+    uncertain = np.einsum("top,sop->st", residual_variance, noise)
     uncertain += gain_variance * np.einsum("sto,sop,stp->st", shared, noise, shared)
     uncertain *= bend[:, None] ** 2
     diagonal = np.arange(total.shape[1])

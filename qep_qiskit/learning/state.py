@@ -22,13 +22,13 @@ from qep_qiskit.core.files import write_atomically
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.warning_log import WarningLog
 from qep_qiskit.execution import ReadoutErrors, TwirledErrors
-from qep_qiskit.learning.gradient_watch import GradientWatch
+from qep_qiskit.learning.gradient_monitor import GradientMonitor
 from qep_qiskit.learning.replicates import ScatterTally
 from qep_qiskit.learning.request_log import RequestLog, pack_request_log, unpack_request_log
 from qep_qiskit.learning.shot_schedule import SignalTally, StepShots
 from qep_qiskit.outcomes import ReadoutErrorModel
 
-_FORMAT = 6
+_FORMAT = 7
 _DIGEST_BYTES = 32
 _SIGNAL_SUMS = ("products", "signal", "noise")
 _COUNTERS = ("step", "epoch", "batch", "shots", "circuits", "seconds", "metrics_bytes")
@@ -72,8 +72,8 @@ class EpochTally:
             return float(np.sqrt(max(self.cost_variance, 0.0)) / self.samples)
         if self.samples < 2:
             return None
-        spread = (self.cost_square - self.samples * self.mean_cost**2) / (self.samples - 1)
-        return float(np.sqrt(max(spread, 0.0) / self.samples))
+        variance = (self.cost_square - self.samples * self.mean_cost**2) / (self.samples - 1)
+        return float(np.sqrt(max(variance, 0.0) / self.samples))
 
     @property
     def accuracy(self) -> float | None:
@@ -100,7 +100,7 @@ class TrainingState:
     Args:
         weights: Shape (weights,).
         initial_weights: Shape (weights,), where the run started.
-        memory: What the optimiser remembers.
+        optimizer_state: What the optimiser remembers.
         step: Steps done.
         epoch: Epochs done.
         batch: Batches done in the current epoch.
@@ -113,16 +113,16 @@ class TrainingState:
         step_shots: What steps spend at present, or None before the first.
         warm_starts: What the preparation remembers of the training samples, samples on the first axis; NaN where it
             has not met them.
-        calibrations: Errors of the readout, those that still hold.
+        calibrations: Readout errors, those that still hold.
         scatter: Of the replicates of recent steps.
-        watch: Whether gradients are there.
+        monitor: Whether gradients are there.
         warnings: Those given so far.
         request_log: Answers to the requests of the work that is under way, none between steps.
     """
 
     weights: NDArray[np.float64]
     initial_weights: NDArray[np.float64]
-    memory: dict[str, NDArray[np.float64]]
+    optimizer_state: dict[str, NDArray[np.float64]]
     step: int = 0
     epoch: int = 0
     batch: int = 0
@@ -136,7 +136,7 @@ class TrainingState:
     warm_starts: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     calibrations: dict[str, ReadoutErrorModel] = field(default_factory=dict)
     scatter: ScatterTally = field(default_factory=ScatterTally)
-    watch: GradientWatch = field(default_factory=GradientWatch)
+    monitor: GradientMonitor = field(default_factory=GradientMonitor)
     warnings: WarningLog = field(default_factory=WarningLog)
     request_log: RequestLog = field(default_factory=list)
 
@@ -152,19 +152,19 @@ def save_state(path: Path, state: TrainingState, belongs_to: str) -> None:
     request_log, answers = pack_request_log(state.request_log)
     meta = {
         "format": _FORMAT,
-        "journal": request_log,
+        "request_log": request_log,
         "belongs_to": belongs_to,
         "tally": asdict(state.tally),
         "signal": {name: getattr(state.signal, name) for name in _SIGNAL_SUMS},
-        "spending": None if state.step_shots is None else state.step_shots.record(),
-        "watch": state.watch.record(),
+        "step_shots": None if state.step_shots is None else state.step_shots.record(),
+        "monitor": state.monitor.record(),
         "warnings": state.warnings.record(),
         **{name: getattr(state, name) for name in _COUNTERS},
     }
-    arrays = {f"memory_{name}": array for name, array in state.memory.items()}
-    arrays |= {f"recollection_{name}": array for name, array in state.warm_starts.items()}
+    arrays = {f"optimizer_{name}": array for name, array in state.optimizer_state.items()}
+    arrays |= {f"warm_start_{name}": array for name, array in state.warm_starts.items()}
     arrays |= {f"scatter_{name}": array for name, array in state.scatter.arrays().items()}
-    arrays |= {f"watch_{name}": array for name, array in state.watch.arrays().items()}
+    arrays |= {f"monitor_{name}": array for name, array in state.monitor.arrays().items()}
     for name, errors in state.calibrations.items():
         arrays |= {f"{kind}_{name}": array for kind, array in errors.arrays().items()}
     buffer = BytesIO()
@@ -231,16 +231,18 @@ def _parse(content: bytes) -> tuple[TrainingState, dict[str, Any]]:
     state = TrainingState(
         weights=weights,
         initial_weights=_checked_vector("initial_weights", arrays.pop("initial_weights"), len(weights)),
-        memory={name: _checked_vector(name, array, len(weights)) for name, array in _named(arrays, "memory_").items()},
+        optimizer_state={
+            name: _checked_vector(name, array, len(weights)) for name, array in _named(arrays, "optimizer_").items()
+        },
         tally=tally,
         signal=_signal(meta["signal"], arrays.pop("signal_last", None)),
-        step_shots=None if meta["spending"] is None else StepShots.from_record(meta["spending"]),
-        warm_starts=_named(arrays, "recollection_"),
+        step_shots=None if meta["step_shots"] is None else StepShots.from_record(meta["step_shots"]),
+        warm_starts=_named(arrays, "warm_start_"),
         calibrations=_calibrations(arrays),
         scatter=ScatterTally.from_arrays(_named(arrays, "scatter_")),
-        watch=GradientWatch.from_record(meta["watch"], _named(arrays, "watch_")),
+        monitor=GradientMonitor.from_record(meta["monitor"], _named(arrays, "monitor_")),
         warnings=WarningLog.from_record(meta["warnings"]),
-        request_log=unpack_request_log(meta["journal"], arrays),
+        request_log=unpack_request_log(meta["request_log"], arrays),
         **counters,
     )
     return state, meta
@@ -248,7 +250,7 @@ def _parse(content: bytes) -> tuple[TrainingState, dict[str, Any]]:
 
 def _calibrations(arrays: dict[str, NDArray]) -> dict[str, ReadoutErrorModel]:
     found: dict[str, ReadoutErrorModel] = {
-        name: ReadoutErrors(flips=array) for name, array in _named(arrays, "calibration_").items()
+        name: ReadoutErrors(flip_probabilities=array) for name, array in _named(arrays, "calibration_").items()
     }
     for name, strings in _named(arrays, "twirled_strings_").items():
         found[name] = TwirledErrors(strings=strings, frequencies=arrays[f"twirled_frequencies_{name}"])

@@ -11,7 +11,8 @@ from qep_qiskit.tasks import Dataset, Task
 def target_errors(part: str, task: Task, data: Dataset, found: Evaluation) -> dict[str, float | None]:
     """Root mean square errors of the outputs, one a target column, in its units.
 
-    With shot noise of known size its part is taken off the mean square, so that more shots give the same within errors.
+    With shot noise of known size its part is subtracted the mean square, so that more shots give the same within
+    errors.
 
     Args:
         part: ``"train"`` or ``"test"``: names begin with it.
@@ -34,8 +35,8 @@ def target_errors(part: str, task: Task, data: Dataset, found: Evaluation) -> di
         noise = variances[:, index] if known else np.zeros(len(deviations))
         mean_square = float(np.mean(deviations[:, index] ** 2 - noise))
         # Var((d + e)^2) = 4 d^2 s^2 + 2 s^4, with the measured d^2 too large by s^2
-        spread = np.maximum(4.0 * deviations[:, index] ** 2 * noise - 2.0 * noise**2, 2.0 * noise**2)
-        error = float(np.sqrt(spread.sum()) / len(deviations))
+        square_variances = np.maximum(4.0 * deviations[:, index] ** 2 * noise - 2.0 * noise**2, 2.0 * noise**2)
+        error = float(np.sqrt(square_variances.sum()) / len(deviations))
         size = float(np.sqrt(max(mean_square, error)))  # near zero the error of a root is that of its square
         values[f"{part}_rmse_{column}"] = float(np.sqrt(max(mean_square, 0.0)))
         values[f"{part}_rmse_{column}_se"] = (error / (2.0 * size) if size else 0.0) if known else None

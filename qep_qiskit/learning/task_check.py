@@ -20,14 +20,14 @@ def check_task(hamiltonian: NudgedHamiltonian, task: Task) -> None:
         DataError: The number of inputs or targets is another one, or targets are none for this loss.
         NetworkError: The loss cannot be used, see `check_derivatives`.
     """
-    data, readout = task.train, hamiltonian.readout
+    data, output_map = task.train, hamiltonian.output_map
     if data.num_inputs != hamiltonian.network.num_inputs:
         raise DataError(
             f"task: samples have {data.num_inputs} inputs, the network takes {hamiltonian.network.num_inputs}"
         )
     takes = hamiltonian.cost.num_targets
-    if takes is None and readout is not None:
-        takes = len(readout[0])
+    if takes is None and output_map is not None:
+        takes = len(output_map[0])
     if data.num_targets and takes is not None and data.num_targets != takes:
         raise DataError(
             f"task: samples have {data.num_targets} targets, the cost takes {takes}, one an output where it compares "
@@ -50,9 +50,9 @@ def warn_of_inputs(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDA
     nothing = np.zeros((1, inputs.shape[1]))
     sizes = []
     for measure in (hamiltonian.free_coefficients, lambda w, x: hamiltonian.jacobian(w, x).values):
-        rest = measure(weights, nothing)
-        driven = np.abs(measure(weights, inputs) - rest).max(axis=1, initial=0.0)
-        size = float(np.abs(rest).max(initial=0.0))
+        undriven = measure(weights, nothing)
+        driven = np.abs(measure(weights, inputs) - undriven).max(axis=1, initial=0.0)
+        size = float(np.abs(undriven).max(initial=0.0))
         sizes.append(driven / size if size else np.zeros(len(inputs)))
     ratio = np.max(sizes, axis=0)
     warn(

@@ -74,7 +74,7 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Style:
+class _Evaluations:
     """What the present weights give on the training and the test samples, where that was looked at."""
 
     train: Evaluation | None
@@ -128,7 +128,7 @@ class Trainer:
     state: TrainingState = field(default=None)  # type: ignore[assignment]
     task_is_checked: bool = False
     stop_requested: bool = False
-    left_behind: str = ""
+    job_note: str = ""
 
     def __post_init__(self) -> None:
         for callback in self.callbacks:
@@ -138,7 +138,7 @@ class Trainer:
         if self.state is None:
             start = layout.initial(self.seeds)
             self.state = TrainingState(
-                weights=start, initial_weights=start.copy(), memory=self.update.optimizer.start(len(start))
+                weights=start, initial_weights=start.copy(), optimizer_state=self.update.optimizer.start(len(start))
             )
         if self.policy.active and self.state.step_shots is None:
             self.state.step_shots = self.policy.start(self.estimator)
@@ -174,7 +174,7 @@ class Trainer:
     def request_stop(self) -> None:
         """Stop after the current request, or while its job is waited for; everything done so far is kept.
 
-        What then becomes of the job is said in `left_behind`.
+        What then becomes of the job is said in `job_note`.
         """
         self.stop_requested = True
 
@@ -194,7 +194,7 @@ class Trainer:
         except _Stopped:
             pass
         except PausedError as pause:
-            self.left_behind = str(pause)
+            self.job_note = str(pause)
         except OSError:
             outcome = "broken"  # what could not be written must not be counted by a checkpoint
             raise
@@ -251,13 +251,13 @@ class Trainer:
             self._step(order[start : start + self.settings.batch_size])
         self._stop_if_requested()
         with self._counting(state.step):
-            look = self._drive(self._style(state.epoch + 1, dict(state.calibrations)))
+            found = self._drive(self._final_evaluation(state.epoch + 1, dict(state.calibrations)))
         state.epoch, state.batch = state.epoch + 1, 0
         mitigation = self.estimator.mitigation
         if mitigation is not None and mitigation.is_due(state.epoch):
             state.calibrations = {}
         tally, state.tally = state.tally, EpochTally()
-        self._finish_epoch(tally, look, "final_train")
+        self._finish_epoch(tally, found, "final_train")
 
     def _run_pilot(self, rows: NDArray[np.int64]) -> None:
         """Measure at several nudges what nudge and split are best, if that is due."""
@@ -275,7 +275,7 @@ class Trainer:
             batch.targets,
             RequestKey("pilot", state.epoch),
             trainable=self._trainable,
-            memory={name: array[rows] for name, array in state.warm_starts.items()},
+            warm_start={name: array[rows] for name, array in state.warm_starts.items()},
             calibrations=calibrations,
         )
         with self._counting(state.step):
@@ -293,7 +293,7 @@ class Trainer:
             batch.inputs,
             batch.targets,
             RequestKey("train", state.step),
-            memory={name: array[rows] for name, array in state.warm_starts.items()},
+            warm_start={name: array[rows] for name, array in state.warm_starts.items()},
             calibrations=calibrations,
         )
         with self._counting(state.step + 1) as found, naming_step(state.step + 1):
@@ -301,20 +301,27 @@ class Trainer:
             check_estimate(estimate, self._layout)
             scatter = state.scatter.after(estimate.scatter)
             estimate = estimate.pooled(scatter)
-            watch = state.watch.after(estimate, self._trainable, per_epoch=self.steps_per_epoch, steps=self.total_steps)
-            weights, memory = self.update.apply(
+            monitor = state.monitor.after(
+                estimate, self._trainable, per_epoch=self.steps_per_epoch, steps=self.total_steps
+            )
+            weights, optimizer_state = self.update.apply(
                 state.weights,
                 estimate.gradient,
-                state.memory,
+                state.optimizer_state,
                 step=state.step,
                 total_steps=self.total_steps,
                 trainable=self._trainable,
                 bounds=self._bounds,
             )
             check_moved(weights, self._layout)
-        state.calibrations, state.weights, state.memory, state.watch = calibrations, weights, memory, watch
+        state.calibrations, state.weights, state.optimizer_state, state.monitor = (
+            calibrations,
+            weights,
+            optimizer_state,
+            monitor,
+        )
         state.scatter = scatter
-        self._store_warm_start(rows, estimate.memory)
+        self._store_warm_start(rows, estimate.warm_start)
         state.tally.add(estimate.cost.values, estimate.cost.variances, count_correct(estimate.outputs, batch))
         state.step += 1
         state.batch += 1
@@ -332,52 +339,52 @@ class Trainer:
         """Cost and accuracy before the first update."""
         calibrations: Calibrations = {}
 
-        def look() -> MeasurementCoroutine[_Style]:
+        def first_evaluations() -> MeasurementCoroutine[_Evaluations]:
             train = yield from self._evaluated("train", self.task.train, 0, {}, calibrations)
-            return _Style(train=train, test=(yield from self._test(0, train.memory, calibrations)))
+            return _Evaluations(train=train, test=(yield from self._test(0, train.warm_start, calibrations)))
 
         with self._counting(0):
-            found = self._drive(look())
+            found = self._drive(first_evaluations())
         assert found.train is not None
         self.state.calibrations = dict(calibrations)
-        self._store_warm_start(np.arange(self.task.train.num_samples), found.train.memory)
+        self._store_warm_start(np.arange(self.task.train.num_samples), found.train.warm_start)
         self._finish_epoch(found.train.tally, found, "train")
 
-    def _style(self, epoch: int, calibrations: Calibrations) -> MeasurementCoroutine[_Style]:
+    def _final_evaluation(self, epoch: int, calibrations: Calibrations) -> MeasurementCoroutine[_Evaluations]:
         """The test samples where they are due and, at the end, the training samples with the final weights."""
         test = yield from self._test(epoch, self.state.warm_starts, calibrations)
         train = None
         if self.settings.is_final_evaluation_due(epoch):
-            memory = self.state.warm_starts
-            train = yield from self._evaluated("train", self.task.train, epoch, memory, calibrations)
-        return _Style(train=train, test=test)
+            warm_start = self.state.warm_starts
+            train = yield from self._evaluated("train", self.task.train, epoch, warm_start, calibrations)
+        return _Evaluations(train=train, test=test)
 
     def _test(
-        self, epoch: int, memory: WarmStartArrays, calibrations: Calibrations
+        self, epoch: int, warm_start: WarmStartArrays, calibrations: Calibrations
     ) -> MeasurementCoroutine[Evaluation | None]:
         """Cost and accuracy on the test samples, if they are due; what is known of training samples is lent to them."""
         train, test = self.task.train, self.task.test
         if test is None or not self.settings.is_test_due(epoch):
             return None
-        lent = nearest_warm_start(memory, train.inputs, test.inputs)
-        return (yield from self._evaluated("test", test, epoch, lent, calibrations))
+        nearest = nearest_warm_start(warm_start, train.inputs, test.inputs)
+        return (yield from self._evaluated("test", test, epoch, nearest, calibrations))
 
-    def _finish_epoch(self, tally: EpochTally, look: _Style, checked_states: str) -> None:
+    def _finish_epoch(self, tally: EpochTally, _final: _Evaluations, checked_states: str) -> None:
         """Write an epoch down.
 
         Args:
             tally: Of the training samples, as the steps of the epoch saw them.
-            look: What was measured after them.
+            _final: What was measured after them.
             checked_states: What the values of the training samples in it are called.
         """
         record = self._stamped(
-            "epoch", **epoch_values(self.task, tally, {checked_states: look.train, "test": look.test})
+            "epoch", **epoch_values(self.task, tally, {checked_states: _final.train, "test": _final.test})
         )
         for callback in self.callbacks:
             callback.on_epoch(self, record)
 
     def _evaluated(
-        self, part: str, data: Dataset, epoch: int, memory: WarmStartArrays, calibrations: Calibrations
+        self, part: str, data: Dataset, epoch: int, warm_start: WarmStartArrays, calibrations: Calibrations
     ) -> MeasurementCoroutine[Evaluation]:
         """Changes nothing: work that is stopped half-way begins again from what was known before it."""
         purpose = f"{part}-evaluation"
@@ -387,12 +394,12 @@ class Trainer:
             data,
             purpose=purpose,
             index=epoch,
-            memory=memory,
+            warm_start=warm_start,
             calibrations=calibrations,
         )
 
-    def _store_warm_start(self, rows: NDArray[np.int64], memory: WarmStartArrays) -> None:
-        store_warm_start(self.state.warm_starts, self.task.train.num_samples, rows, memory)
+    def _store_warm_start(self, rows: NDArray[np.int64], warm_start: WarmStartArrays) -> None:
+        store_warm_start(self.state.warm_starts, self.task.train.num_samples, rows, warm_start)
 
     def _seconds(self) -> float:
         return self._resumed_seconds + time.monotonic() - self._resumed_at

@@ -26,7 +26,9 @@ class Optimizer(Protocol):
         """Arrays to remember before the first step."""
         ...
 
-    def direction(self, gradient: NDArray, memory: OptimizerState, step: int) -> tuple[NDArray, OptimizerState]:
+    def direction(
+        self, gradient: NDArray, optimizer_state: OptimizerState, step: int
+    ) -> tuple[NDArray, OptimizerState]:
         """Direction to subtract, and the new memory; `step` counts from zero."""
         ...
 
@@ -44,9 +46,11 @@ class GradientDescent:
         """Nothing to remember."""
         return {}
 
-    def direction(self, gradient: NDArray, memory: OptimizerState, step: int) -> tuple[NDArray, OptimizerState]:
+    def direction(
+        self, gradient: NDArray, optimizer_state: OptimizerState, step: int
+    ) -> tuple[NDArray, OptimizerState]:
         """The gradient itself."""
-        return gradient, memory
+        return gradient, optimizer_state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +75,11 @@ class Momentum:
         """A velocity of zero."""
         return {"velocity": np.zeros(num_weights)}
 
-    def direction(self, gradient: NDArray, memory: OptimizerState, step: int) -> tuple[NDArray, OptimizerState]:
+    def direction(
+        self, gradient: NDArray, optimizer_state: OptimizerState, step: int
+    ) -> tuple[NDArray, OptimizerState]:
         """The velocity."""
-        velocity = self.momentum * memory["velocity"] + gradient
+        velocity = self.momentum * optimizer_state["velocity"] + gradient
         return velocity, {"velocity": velocity}
 
 
@@ -104,10 +110,12 @@ class Adam:
         """Both means at zero."""
         return {"mean": np.zeros(num_weights), "square": np.zeros(num_weights)}
 
-    def direction(self, gradient: NDArray, memory: OptimizerState, step: int) -> tuple[NDArray, OptimizerState]:
+    def direction(
+        self, gradient: NDArray, optimizer_state: OptimizerState, step: int
+    ) -> tuple[NDArray, OptimizerState]:
         """Bias-corrected mean over the root of the bias-corrected squared mean."""
-        mean = self.beta1 * memory["mean"] + (1 - self.beta1) * gradient
-        square = self.beta2 * memory["square"] + (1 - self.beta2) * gradient**2
+        mean = self.beta1 * optimizer_state["mean"] + (1 - self.beta1) * gradient
+        square = self.beta2 * optimizer_state["square"] + (1 - self.beta2) * gradient**2
         corrected = mean / (1 - self.beta1 ** (step + 1))
         scale = np.sqrt(square / (1 - self.beta2 ** (step + 1))) + self.epsilon
         return corrected / scale, {"mean": mean, "square": square}
@@ -188,7 +196,7 @@ class Update:
         self,
         weights: NDArray,
         gradient: NDArray,
-        memory: Mapping[str, NDArray],
+        optimizer_state: Mapping[str, NDArray],
         *,
         step: int,
         total_steps: int,
@@ -200,7 +208,7 @@ class Update:
         Args:
             weights: Shape (weights,).
             gradient: Shape (weights,), d(cost)/d(weight).
-            memory: What the optimiser remembers.
+            optimizer_state: What the optimiser remembers.
             step: Counted from zero.
             total_steps: Length of the run, for the schedule.
             trainable: Shape (weights,); the others stay as they are.
@@ -210,6 +218,6 @@ class Update:
         length = float(np.linalg.norm(slope))
         if self.normalize and length > 0:
             slope = slope / length
-        direction, remembered = self.optimizer.direction(slope, dict(memory), step)
+        direction, optimizer_state_ = self.optimizer.direction(slope, dict(optimizer_state), step)
         moved = np.clip(weights - self.schedule.at(step, total_steps) * direction, *bounds)
-        return np.where(trainable, moved, weights), remembered
+        return np.where(trainable, moved, weights), optimizer_state_

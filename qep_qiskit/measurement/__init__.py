@@ -1,4 +1,4 @@
-"""Commuting groups to circuits, bits and moments."""
+"""Measure commuting groups: from circuits to bits and moments."""
 
 from qep_qiskit.measurement.batches import measure
 from qep_qiskit.measurement.driving import (

@@ -1,11 +1,8 @@
-"""Work that measures, and the one loop that runs it.
+"""Run measurement coroutines.
 
-Work that measures is written as a generator: it yields a `Request` and is sent the `ShotData`. It never sees an
-executor, so it can be driven at once, or stopped between a request and its answer, or replayed from stored answers.
-Whatever comes between such work and the executor (calibrations, counting, a log of answers) is a handler of single
-requests, given to `relayed`.
-
-What asks for nothing need not be a generator, a plain result will do: `as_coroutine` takes both.
+A measurement coroutine is a generator: it yields a `Request` and is sent the `ShotData`. It never has an executor, so
+it can run at once, or stop between a request and its answer, or be replayed from stored answers. Calibrations, counting
+and logs of answers are handlers of single requests, given to `relayed`.
 """
 
 from __future__ import annotations
@@ -22,7 +19,7 @@ MeasurementCoroutine = Generator[Request, ShotData, Result]
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What measuring cost.
+    """Count what measurements cost.
 
     Args:
         shots: Shots in all.
@@ -37,7 +34,7 @@ class Usage:
 
     @classmethod
     def of(cls, request: Request) -> Usage:
-        """What one request costs."""
+        """Return what one request costs."""
         return cls(request.num_shots, request.num_circuits)
 
 
@@ -51,11 +48,13 @@ def as_coroutine(work: Any) -> MeasurementCoroutine[Any]:
 def relayed(
     work: MeasurementCoroutine[Result], handle: Callable[[Request], MeasurementCoroutine[ShotData]]
 ) -> MeasurementCoroutine[Result]:
-    """The same work, each of its requests handed to a generator that asks on and returns the answer.
+    """Run a coroutine with each of its requests handled by another coroutine.
+
+    The handler may yield requests of its own and returns the answer.
 
     Args:
-        work: Measures. It is closed when this is, and when a request fails.
-        handle: May ask something else, nothing or more than once, and may change the answer.
+        work: The measurement coroutine. It is closed when this is, and when a request fails.
+        handle: Handles a request: it may yield others, none or several, and may change the answer.
     """
     try:
         request = next(work)
@@ -69,7 +68,12 @@ def relayed(
 
 
 def completed(work: MeasurementCoroutine[Result], answer: Callable[[Request], ShotData]) -> Result:
-    """The result of work whose requests are all answered at once."""
+    """Return the result of a coroutine whose requests are all answered at once.
+
+    Args:
+        work: The measurement coroutine.
+        answer: From a request to its outcomes.
+    """
 
     def handle(request: Request) -> MeasurementCoroutine[ShotData]:
         return answer(request)

@@ -1,11 +1,10 @@
-"""Measurement plans: which shared shot batches read which terms.
+"""Plan measurements: which shared shot batches measure which terms.
 
-A Hamiltonian's groups are a partition of its terms; what is measured is a *plan*, which may read them otherwise. The
-numbers that a plan gives are *columns*: estimates of terms. One shared batch a group has one column a term. Measuring
-each weight on its own, as in "for each k repeat T times" (Scellier 2024, arXiv:2406.00879, sec. 4.1, read literally),
-has one column for every entry of the Jacobian, because two weights that multiply one term do not share their shots.
-A cover reads a term in every batch that can, with a column in each; its estimate is their mean, and their covariances
-add up.
+A Hamiltonian's groups are a partition of its terms; a *measurement plan* may measure them otherwise. Its numbers are
+*estimates* of terms. One shared batch a group gives one estimate a term. Measuring each weight on its own, as in "for
+each k repeat T times" (Scellier 2024, arXiv:2406.00879, sec. 4.1, read literally), gives one estimate for every entry
+of the Jacobian, because two weights that multiply one term do not share their shots. A cover measures a term in every
+batch that can, with an estimate in each; the term is their mean, and their covariances add up.
 """
 
 from __future__ import annotations
@@ -29,76 +28,81 @@ from qep_qiskit.outcomes import is_none, no_covariance
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MeasurementPlan:
-    """Shared shot batches, and what their means estimate.
+    """Choose shared shot batches, and what their means estimate.
 
     Args:
         groups: One shared shot batch each.
-        columns: For every group, where the means of its generators stand among the columns.
-        terms: Shape (columns,), the term that every column estimates.
-        of_entries: Whether columns belong to entries of the Jacobian (each weight on its own) and not to terms; terms
+        estimates: For every group, the indices of its terms' means among the estimates.
+        terms: Shape (estimates,), the term of every estimate.
+        of_entries: Whether estimates belong to entries of the Jacobian (each weight on its own) and not to terms; terms
             of the cost that are in no entry come after them.
     """
 
     groups: tuple[Group, ...]
-    columns: tuple[NDArray[np.int64], ...]
+    estimates: tuple[NDArray[np.int64], ...]
     terms: NDArray[np.int64]
     of_entries: bool = False
 
     @property
     def num_estimates(self) -> int:
-        """Number of columns."""
+        """Return the number of estimates."""
         return len(self.terms)
 
     def serving(self, terms: NDArray) -> list[int]:
-        """Indices of the groups that read any of the given terms."""
-        return [g for g, where in enumerate(self.columns) if np.isin(self.terms[where], terms).any()]
+        """Return indices of the groups that measure any of the given terms."""
+        return [g for g, where in enumerate(self.estimates) if np.isin(self.terms[where], terms).any()]
 
-    def reading(self, terms: NDArray) -> list[int]:
-        """Indices of few groups that together read all given terms; those of `serving` where a term is in one group."""
-        left, chosen = np.unique(terms), []
-        while len(left):
-            counts = [int(np.isin(left, self.terms[where]).sum()) for where in self.columns]
+    def groups_measuring(self, terms: NDArray) -> list[int]:
+        """Return indices of few groups that together measure all given terms."""
+        remaining, chosen = np.unique(terms), []
+        while len(remaining):
+            counts = [int(np.isin(remaining, self.terms[where]).sum()) for where in self.estimates]
             if max(counts) == 0:
                 break
             chosen.append(int(np.argmax(counts)))
-            left = np.setdiff1d(left, self.terms[self.columns[chosen[-1]]])
+            remaining = np.setdiff1d(remaining, self.terms[self.estimates[chosen[-1]]])
         return sorted(chosen)
 
     def averaging(self, known: NDArray, num_terms: int) -> NDArray[np.float64]:
-        """The mean over known columns as a matrix, shape (terms, known columns)."""
+        """Return the mean over known estimates as a matrix, shape (terms, known estimates).
+
+        Args:
+            known: Indices of the known estimates.
+            num_terms: Number of terms.
+        """
         count = np.bincount(self.terms[known], minlength=num_terms)
         average = np.zeros((num_terms, len(known)))
         average[self.terms[known], np.arange(len(known))] = 1.0 / count[self.terms[known]]
         return average
 
     def jacobian(self, jacobian: TermJacobian) -> TermJacobian:
-        """d(coefficient)/d(weight), with columns in the place of terms."""
+        """Return d(coefficient)/d(weight), with estimates in place of terms."""
         if self.of_entries:
-            entry, column = (np.arange(len(jacobian.term)),) * 2
+            entry, estimate = (np.arange(len(jacobian.term)),) * 2
         else:
-            entry, column = self._columns_of(jacobian.term)
+            entry, estimate = self._estimates_of(jacobian.term)
         share = np.bincount(entry, minlength=len(jacobian.term))
         return TermJacobian(
             weight=jacobian.weight[entry],
-            term=column,
+            term=estimate,
             values=jacobian.values[:, entry] / share[entry],
             num_weights=jacobian.num_weights,
         )
 
-    def _columns_of(self, terms: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """All pairs of a place among some terms and a column that estimates the term there."""
+    def _estimates_of(self, terms: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return all pairs of an index into some terms and an estimate of the term there."""
         order = np.argsort(self.terms, kind="stable")
         first, last = (np.searchsorted(self.terms[order], terms, side=side) for side in ("left", "right"))
         place = np.repeat(np.arange(len(terms)), last - first)
         within = np.arange(len(place)) - np.repeat(np.cumsum(last - first) - (last - first), last - first)
         return place, order[first[place] + within]
 
-    def folded(self, moments: StateMoments, num_terms: int) -> StateMoments:
-        """Moments of terms from moments of columns: the mean over the columns that are known.
+    def averaged_per_term(self, moments: StateMoments, num_terms: int) -> StateMoments:
+        """Return moments of terms from moments of estimates: the mean over the known ones.
 
         Args:
-            moments: Shape (samples, phases, columns), and their covariance.
-            num_terms: Number of terms; those without a known column are NaN, with no covariance.
+            moments: Shape (samples, phases, estimates), and their covariance.
+            num_terms: Number of terms; those without a known estimate are NaN, without covariance.
         """
         if self.num_estimates == num_terms and np.array_equal(self.terms, np.arange(num_terms)):
             return moments
@@ -118,22 +122,27 @@ class MeasurementPlan:
 
 
 def shared_plan(groups: Sequence[Group]) -> MeasurementPlan:
-    """One shared batch for every commuting group, as the Hamiltonian has them."""
+    """Return one shared batch for every commuting group of the Hamiltonian."""
     ends = np.cumsum([group.num_terms for group in groups]).tolist()
-    columns = tuple(np.arange(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True))
-    return MeasurementPlan(groups=tuple(groups), columns=columns, terms=np.arange(ends[-1]))
+    estimates = tuple(np.arange(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True))
+    return MeasurementPlan(groups=tuple(groups), estimates=estimates, terms=np.arange(ends[-1]))
 
 
 def qubit_wise_plan(terms: Sequence[PauliString], num_qubits: int) -> MeasurementPlan:
-    """One shared batch for every qubit-wise commuting group that a greedy search finds among the words alone."""
+    """Return one shared batch for every qubit-wise commuting group of a greedy search over the Pauli strings.
+
+    Args:
+        terms: The Pauli strings.
+        num_qubits: Number of qubits.
+    """
     groups = merge_into_groups((), terms, num_qubits)
     position = {string: index for index, string in enumerate(terms)}
-    columns = tuple(np.array([position[string] for string in group.terms]) for group in groups)
-    return MeasurementPlan(groups=groups, columns=columns, terms=np.arange(len(terms)))
+    estimates = tuple(np.array([position[string] for string in group.terms]) for group in groups)
+    return MeasurementPlan(groups=groups, estimates=estimates, terms=np.arange(len(terms)))
 
 
 def covering_plan(terms: Sequence[PauliString], wanted: NDArray, num_qubits: int) -> MeasurementPlan:
-    """One shared batch for each of few bases that together read some terms; a term has a column wherever it is read.
+    """Return one shared batch for each of few bases that together measure some terms, with an estimate in each.
 
     Args:
         terms: All terms.
@@ -149,8 +158,8 @@ def covering_plan(terms: Sequence[PauliString], wanted: NDArray, num_qubits: int
     groups = covering_groups(position, num_qubits)
     found = [np.array([position[string] for string in group.terms]) for group in groups]
     ends = np.cumsum([len(own) for own in found]).tolist()
-    columns = tuple(np.arange(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True))
-    return MeasurementPlan(groups=groups, columns=columns, terms=np.concatenate(found))
+    estimates = tuple(np.arange(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True))
+    return MeasurementPlan(groups=groups, estimates=estimates, terms=np.concatenate(found))
 
 
 def per_weight_plan(
@@ -159,28 +168,28 @@ def per_weight_plan(
     names: Sequence[str],
     cost_terms: Sequence[int] | NDArray = (),
 ) -> MeasurementPlan:
-    """A batch of its own for every weight, and one in each group where a weight multiplies terms of several.
+    """Return a batch for every weight, and one in each group where a weight multiplies terms of several groups.
 
     Args:
-        groups: Groups of the Hamiltonian; their generators are the terms.
+        groups: Groups of the Hamiltonian and their terms.
         jacobian: Which weight multiplies which term.
         names: Names of the weights.
-        cost_terms: Terms that the cost is read from; those that no weight multiplies get batches too.
+        cost_terms: Terms of the cost; those that no weight multiplies get batches too.
     """
-    home = np.repeat(np.arange(len(groups)), [group.num_terms for group in groups])
+    group_of = np.repeat(np.arange(len(groups)), [group.num_terms for group in groups])
     first = np.cumsum([0, *(group.num_terms for group in groups)])
     found: list[Group] = []
-    columns: list[NDArray[np.int64]] = []
+    estimates: list[NDArray[np.int64]] = []
     for weight in range(jacobian.num_weights):
         entries = np.flatnonzero(jacobian.weight == weight)
-        for g in np.unique(home[jacobian.term[entries]]):
-            own = entries[home[jacobian.term[entries]] == g]
+        for g in np.unique(group_of[jacobian.term[entries]]):
+            own = entries[group_of[jacobian.term[entries]] == g]
             found.append(groups[g].picked(f"for {names[weight]}", (jacobian.term[own] - first[g]).tolist()))
-            columns.append(own)
-    rest = np.setdiff1d(np.asarray(cost_terms, dtype=np.int64), jacobian.term)
-    for g in np.unique(home[rest]):
-        own = np.flatnonzero(home[rest] == g)
-        found.append(groups[g].picked("for the cost", (rest[own] - first[g]).tolist()))
-        columns.append(len(jacobian.term) + own)
-    terms = np.concatenate([jacobian.term.astype(np.int64), rest])
-    return MeasurementPlan(groups=tuple(found), columns=tuple(columns), terms=terms, of_entries=True)
+            estimates.append(own)
+    others = np.setdiff1d(np.asarray(cost_terms, dtype=np.int64), jacobian.term)
+    for g in np.unique(group_of[others]):
+        own = np.flatnonzero(group_of[others] == g)
+        found.append(groups[g].picked("for the cost", (others[own] - first[g]).tolist()))
+        estimates.append(len(jacobian.term) + own)
+    terms = np.concatenate([jacobian.term.astype(np.int64), others])
+    return MeasurementPlan(groups=tuple(found), estimates=tuple(estimates), terms=terms, of_entries=True)

@@ -1,4 +1,4 @@
-"""Means of blocks of states."""
+"""Hold means of blocks of states."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from qep_qiskit.core.short_repr import short_repr
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StateMoments:
-    """Means in a block of states: of all terms, or of the columns of a measurement plan.
+    """Hold means in a block of states: of all terms, or of the estimates of a measurement plan.
 
     Args:
         means: Shape (samples, phases, terms); NaN where a group was not measured.

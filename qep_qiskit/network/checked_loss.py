@@ -169,8 +169,8 @@ def _points(aims: NDArray, reach: NDArray) -> NDArray[np.float64]:
     bounded = np.isfinite(reach).all(axis=1)
     low, high = np.where(bounded, reach.T, 0.0)
     near = aims if aims.shape[1] == len(reach) else np.zeros_like(draws)
-    spread = 0.3 * np.maximum(np.abs(near).max(axis=0), 0.1)
-    return np.where(bounded, (low + high) / 2.0 + 0.45 * (high - low) * draws, near + spread * draws)
+    std = 0.3 * np.maximum(np.abs(near).max(axis=0), 0.1)
+    return np.where(bounded, (low + high) / 2.0 + 0.45 * (high - low) * draws, near + std * draws)
 
 
 def _differences(function: Callable[[NDArray, NDArray], NDArray], outputs: NDArray, targets: NDArray) -> NDArray:

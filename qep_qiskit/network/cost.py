@@ -37,11 +37,11 @@ _NO_SIGNAL = 1e-9
 class Cost(ABC):
     """What training lowers, and how it acts on H.
 
-    A kind without error signals answers `observable`; a kind with them is a function of outputs, and answers `readout`,
-    `value`, `signals` and `curvature`.
+    A kind without error signals answers `observable`; a kind with them is a function of outputs, and answers
+    `output_map`, `value`, `signals` and `curvature`.
 
     Attributes:
-        terms: The words whose means it is read from, constants left out.
+        terms: The Pauli strings whose means it is read from, constants left out.
         has_signals: Whether the nudge is made of error signals, which take a free phase that is measured before.
         num_targets: Number of targets; None for one an output, or any number where there are no outputs.
     """
@@ -81,7 +81,7 @@ class Cost(ABC):
             QepError: It cannot be evaluated for them.
         """
 
-    def readout(self) -> tuple[NDArray, NDArray] | None:
+    def output_map(self) -> tuple[NDArray, NDArray] | None:
         """Its outputs as linear forms of its terms: matrix (outputs, terms) and constants (outputs,).
 
         None where it has none of its own: the outputs are then those of the network.
@@ -124,10 +124,10 @@ class Cost(ABC):
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostTerm:
-    """One term of an operator cost: coefficient * (y[target] or 1) * word.
+    """One term of an operator cost: coefficient * (y[target] or 1) * Pauli string.
 
     Args:
-        string: The word; the identity gives a constant.
+        string: The Pauli string; the identity gives a constant.
         coefficient: Real factor.
         target: Index of the target number that multiplies the term, or None.
 
@@ -157,9 +157,9 @@ class OperatorCost(Cost):
     """An observable C(y), linear in given functions of y; beta C(y) is added to H.
 
     Args:
-        terms: The words C may contain, constants left out.
-        num_qubits: Number of qubits; zero where words are functions of positions, whose network checks them.
-        expand: Targets (samples, targets) to (coefficients (samples, words), constants (samples,)).
+        terms: The Pauli strings C may contain, constants left out.
+        num_qubits: Number of qubits; zero where Pauli strings are functions of positions, whose network checks them.
+        expand: Targets (samples, targets) to (coefficients (samples, Pauli strings), constants (samples,)).
         num_targets: Number of targets where each is the value that an output should take; None where they are others.
 
     Example:
@@ -223,7 +223,7 @@ class OperatorCost(Cost):
 
         Args:
             function: Target vector (targets,) to C(y).
-            targets: Shape (samples, targets): the targets that will occur, to find the words from.
+            targets: Shape (samples, targets): the targets that will occur, to find the Pauli strings from.
             num_qubits: Number of qubits.
         """
         found = dict.fromkeys(
@@ -260,8 +260,14 @@ class OperatorCost(Cost):
         if not outputs:
             raise NetworkError("outputs: expected at least one output spin or atom")
         terms = all_terms([*squares, *outputs])
-        linear, constants = np.array([form.row(terms) for form in outputs]), np.array([o.constant for o in outputs])
-        curved, constant = sum(form.row(terms) for form in squares), sum(form.constant for form in squares)
+        linear, constants = (
+            np.array([observable.row(terms) for observable in outputs]),
+            np.array([o.constant for o in outputs]),
+        )
+        curved, constant = (
+            sum(observable.row(terms) for observable in squares),
+            sum(observable.constant for observable in squares),
+        )
 
         def expand(targets: NDArray) -> tuple[NDArray, NDArray]:
             return curved - 2.0 * targets @ linear, constant + np.sum(targets * (targets - 2.0 * constants), axis=1)
@@ -285,12 +291,12 @@ class LossOnExpectations(Cost):
     """A loss of the expectations of output observables.
 
     Args:
-        observables: One per output: an operator (kept as a SparsePauliOp), or a linear form of any words.
+        observables: One per output: an operator (kept as a SparsePauliOp), or a linear form of any Pauli strings.
         loss: The loss; squared error by default.
         name: What the loss is called in errors; by default the name of its function or class.
 
     Attributes:
-        terms: All words of the observables, constants left out.
+        terms: All Pauli strings of the observables, constants left out.
 
     Raises:
         NetworkError: An operator is not Hermitian or not finite.
@@ -314,7 +320,7 @@ class LossOnExpectations(Cost):
             for number, given in enumerate(self.observables)
         )
         object.__setattr__(self, "observables", tuple(read))
-        object.__setattr__(self, "terms", all_terms(self._forms))
+        object.__setattr__(self, "terms", all_terms(self._linear_observables))
 
     @classmethod
     def on_spins(
@@ -386,16 +392,18 @@ class LossOnExpectations(Cost):
     @property
     def sizes(self) -> tuple[int, ...]:
         """Numbers of qubits that the observables are written for."""
-        return tuple(form.num_qubits for form in self._forms)
+        return tuple(observable.num_qubits for observable in self._linear_observables)
 
     @cached_property
-    def _forms(self) -> tuple[LinearObservable, ...]:
+    def _linear_observables(self) -> tuple[LinearObservable, ...]:
         return tuple(LinearObservable.of(observable) for observable in self.observables)
 
-    def readout(self) -> tuple[NDArray, NDArray]:
-        """Outputs as linear forms of the words: matrix (outputs, words) and constants (outputs,)."""
-        matrix = np.array([form.row(self.terms) for form in self._forms]).reshape(self.num_outputs, len(self.terms))
-        return matrix, np.array([form.constant for form in self._forms])
+    def output_map(self) -> tuple[NDArray, NDArray]:
+        """Outputs as linear forms of the Pauli strings: matrix (outputs, Pauli strings) and constants (outputs,)."""
+        matrix = np.array([observable.row(self.terms) for observable in self._linear_observables]).reshape(
+            self.num_outputs, len(self.terms)
+        )
+        return matrix, np.array([observable.constant for observable in self._linear_observables])
 
     def operator(self, y: NDArray | Sequence[float], expectations: NDArray | Sequence[float]) -> SparsePauliOp:
         """The nudging operator sum_o eps_o O_o of observables on qubits, at given output expectations."""

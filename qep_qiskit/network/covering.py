@@ -1,8 +1,8 @@
-"""Few product bases that together read every word of a set: a word may be read in several of them.
+"""Few product bases that together read every Pauli string of a set: a Pauli string may be read in several of them.
 
-A Hamiltonian's groups are a partition, as Trotter steps need it; a measurement needs a cover. For all two-body words of
-some spins the bases are the rows of an orthogonal array: nine for the words of four spins, where a greedy partition
-takes ten to fifteen.
+A Hamiltonian's groups are a partition, as Trotter steps need it; a measurement needs a cover. For all two-body Pauli
+strings of some spins the bases are the rows of an orthogonal array: nine for the Pauli strings of four spins, where a
+greedy partition takes ten to fifteen.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ _LETTERS = "ZXY"
 
 
 def covering_groups(terms: Iterable[PauliString], num_qubits: int) -> tuple[CommutingGroup, ...]:
-    """Groups that read every word at least once, as few as a search finds; each holds all words that it can read.
+    """Groups that read every Pauli string at least once, as few as a search finds.
 
-    Attempts with other random choices stop at the number of words of one set of spins that exclude each other, below
-    which no cover goes. The same words give the same groups.
+    Each holds all Pauli strings that it can read.
+
+    Attempts with other random choices stop at the number of Pauli strings of one set of spins that exclude each other,
+    below which no cover goes. The same Pauli strings give the same groups.
 
     Args:
-        terms: The words; the identity and repeated ones are skipped.
+        terms: The Pauli strings; the identity and repeated ones are skipped.
         num_qubits: Number of qubits.
     """
     distinct = sorted({string for string in terms if string.factors})
@@ -57,26 +59,26 @@ def _is_part_of_another(row: NDArray, table: NDArray) -> bool:
 
 
 def _excluding(terms: Sequence[PauliString]) -> int:
-    """Most words on one set of spins: no basis reads two of them."""
+    """Most Pauli strings on one set of spins: no basis reads two of them."""
     supports = [string.mask for string in terms]
     return max(supports.count(mask) for mask in set(supports))
 
 
 def _attempt(table: NDArray, generator: np.random.Generator) -> list[NDArray[np.int64]]:
-    """Bases one after the other, each the best of a few for the words that are left."""
-    left, found = table, []
-    while len(left):
-        candidates = [_grown(left, generator) for _ in range(_CANDIDATES)]
-        basis = max(candidates, key=lambda basis: int(_read_by(basis, left).sum()))
+    """Bases one after the other, each the best of a few for the Pauli strings that are left."""
+    remaining, found = table, []
+    while len(remaining):
+        candidates = [_grown(remaining, generator) for _ in range(_CANDIDATES)]
+        basis = max(candidates, key=lambda basis: int(_read_by(basis, remaining).sum()))
         found.append(basis)
-        left = left[~_read_by(basis, left)]
+        remaining = remaining[~_read_by(basis, remaining)]
     return found
 
 
-def _grown(left: NDArray, generator: np.random.Generator) -> NDArray[np.int64]:
-    """A basis from a random word on: it takes in what fits, in random order, until nothing does."""
-    basis = np.zeros(left.shape[1], dtype=np.int64)
-    for row in left[generator.permutation(len(left))]:
+def _grown(remaining: NDArray, generator: np.random.Generator) -> NDArray[np.int64]:
+    """A basis from a random Pauli string on: it takes in what fits, in random order, until nothing does."""
+    basis = np.zeros(remaining.shape[1], dtype=np.int64)
+    for row in remaining[generator.permutation(len(remaining))]:
         if ((row == 0) | (basis == 0) | (row == basis)).all():
             basis = np.maximum(basis, row)
     return basis

@@ -1,8 +1,8 @@
 """A Clifford circuit that makes commuting Pauli strings diagonal.
 
-The words are rows of bits, X part and Z part. Gaussian elimination of the X part picks rows and pivot qubits; gates
-then take these rows to X of their pivot alone, and Hadamards to Z: CX to clear other qubits' X, CZ and S to clear Z.
-Words that commute leave nothing else over.
+The Pauli strings are rows of bits, X part and Z part. Gaussian elimination of the X part picks rows and pivot qubits;
+gates then take these rows to X of their pivot alone, and Hadamards to Z: CX to clear other qubits' X, CZ and S to clear
+Z. Pauli strings that commute leave nothing else over.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ Bits = NDArray[np.bool_]
 
 
 def diagonalising_basis(terms: Sequence[PauliString], num_qubits: int) -> CliffordBasis:
-    """A basis in which all words are products of Z.
+    """A basis in which all Pauli strings are products of Z.
 
     Args:
-        terms: Words that commute with each other.
+        terms: Pauli strings that commute with each other.
         num_qubits: Number of qubits.
 
     Raises:
-        NetworkError: Two words do not commute.
+        NetworkError: Two Pauli strings do not commute.
     """
     x, z = _bits(terms, num_qubits, "XY"), _bits(terms, num_qubits, "YZ")
     clashes = (x.astype(int) @ z.T.astype(int) + z.astype(int) @ x.T.astype(int)) % 2
@@ -51,7 +51,7 @@ def _bits(terms: Sequence[PauliString], num_qubits: int, letters: str) -> Bits:
 
 
 def _reduced(x: Bits, z: Bits) -> tuple[Bits, Bits, list[int]]:
-    """Products of words with independent X parts, each with a pivot that no other has, and the pivots."""
+    """Products of Pauli strings with independent X parts, each with a pivot that no other has, and the pivots."""
     x, z = x.copy(), z.copy()
     pivots: list[int] = []
     for qubit in range(x.shape[1]):

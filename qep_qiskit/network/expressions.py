@@ -26,15 +26,15 @@ _LABEL = re.compile(r"[IXYZ]{2,}", re.I)
 def parse_operator(text: str) -> dict[PauliString, float]:
     """Read a sum of Pauli strings with real factors.
 
-    A part is a word (``Z0 Z1``), a number in front of a word (``0.5 X0`` or ``0.5 * X0``), or a number alone, which is
-    a constant; parts are joined by + and -. Words that come twice are added up. What OpenFermion (``(0.5+0j) [X0 Z1]``)
-    and PennyLane (``0.5 * (X(0) @ Z(1))``) print is read too.
+    A part is a Pauli string (``Z0 Z1``), a number in front of a Pauli string (``0.5 X0`` or ``0.5 * X0``), or a number
+    alone, which is a constant; parts are joined by + and -. Pauli strings that come twice are added up. What
+    OpenFermion (``(0.5+0j) [X0 Z1]``) and PennyLane (``0.5 * (X(0) @ Z(1))``) print is read too.
 
     Args:
         text: Such as ``"0.2 - 0.08 Z0 Z1"``; qubits are counted from 0.
 
     Returns:
-        Coefficients by word, in the order of the text; coefficients that add up to exactly zero are left out.
+        Coefficients by Pauli string, in the order of the text; coefficients that add up to exactly zero are left out.
 
     Raises:
         NetworkError: A part does not parse, or its factor is not real and finite; the message names the part.
@@ -73,7 +73,7 @@ def _parts(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _read(text: str, part: str) -> tuple[PauliString, float]:
-    """One part, without its sign, as word and factor."""
+    """One part, without its sign, as Pauli string and factor."""
     if _IMAGINARY.search(re.sub(_COMPLEX, "", part)):
         raise NetworkError(f"operator '{text}': expected real coefficients, for a Hermitian operator")
     found = _PART.fullmatch(part)

@@ -95,7 +95,7 @@ def _circle(num_spins: int) -> NDArray[np.float64]:
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
-def _spread(num_spins: int, edges: Iterable[Edge]) -> NDArray[np.float64]:
+def _layout_positions(num_spins: int, edges: Iterable[Edge]) -> NDArray[np.float64]:
     """Positions that follow the graph's distances: classical scaling unfolds it, springs then even it out."""
     graph = _rustworkx(num_spins, edges)
     distances = rx.distance_matrix(graph, null_value=np.inf)
@@ -226,7 +226,7 @@ def heavy_hex(distance: int) -> Graph:
     check_distance(distance)
     graph = rx.generators.heavy_hex_graph(distance)
     edges = tuple((min(j, k), max(j, k)) for j, k in graph.edge_list())
-    return Graph(num_spins=graph.num_nodes(), edges=edges, positions=_spread(graph.num_nodes(), edges))
+    return Graph(num_spins=graph.num_nodes(), edges=edges, positions=_layout_positions(graph.num_nodes(), edges))
 
 
 def from_edges(num_spins: int, edges: Iterable[Sequence[int]]) -> Graph:
@@ -238,4 +238,4 @@ def from_edges(num_spins: int, edges: Iterable[Sequence[int]]) -> Graph:
     """
     _check_size(num_spins)
     checked = _checked_edges(edges, num_spins)
-    return Graph(num_spins=num_spins, edges=checked, positions=_spread(num_spins, checked))
+    return Graph(num_spins=num_spins, edges=checked, positions=_layout_positions(num_spins, checked))

@@ -15,17 +15,17 @@ from qep_qiskit.network.diagonalising import diagonalising_basis
 def commuting_groups(
     terms: Iterable[PauliString], num_qubits: int, *, entangling: bool = False
 ) -> tuple[CommutingGroup, ...]:
-    """Partition words into few commuting groups: qubit-wise, or by changes of basis with two-qubit gates.
+    """Partition Pauli strings into few commuting groups: qubit-wise, or by changes of basis with two-qubit gates.
 
-    Two ways are tried, and the one with fewer groups is taken: placing the longest words first, each into the first
-    group that it fits, and Qiskit's colouring of the graph of clashes. Both give the same groups for the same words,
-    whatever their order. A qubit that no word of a group acts on is measured in Z.
+    Two ways are tried, and the one with fewer groups is taken: placing the longest Pauli strings first, each into the
+    first group that it fits, and Qiskit's colouring of the graph of clashes. Both give the same groups for the same
+    Pauli strings, whatever their order. A qubit that no Pauli string of a group acts on is measured in Z.
 
     Args:
-        terms: The words; the identity and repeated ones are skipped.
+        terms: The Pauli strings; the identity and repeated ones are skipped.
         num_qubits: Number of qubits.
-        entangling: Whether words that commute, but not qubit by qubit, may share a group, where that makes fewer. A
-            Clifford circuit then comes before the measurement, and before and after every layer of the group.
+        entangling: Whether Pauli strings that commute, but not qubit by qubit, may share a group, where that makes
+            fewer. A Clifford circuit then comes before the measurement, and before and after every layer of the group.
 
     Returns:
         The groups, named by their letters (qubit 0 first), or by one letter where all are the same; those with a
@@ -51,7 +51,7 @@ def commuting_groups(
 
 
 def _commuting(terms: Sequence[PauliString]) -> list[list[PauliString]]:
-    """Each word in the first part that it commutes with."""
+    """Each Pauli string in the first part that it commutes with."""
     parts: list[list[PauliString]] = []
     for string in terms:
         home = next((part for part in parts if all(map(string.commutes_with, part))), None)

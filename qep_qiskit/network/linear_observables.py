@@ -1,4 +1,4 @@
-"""Observables as sums of words, and the outputs of networks among them."""
+"""Observables as sums of terms, and the outputs of networks among them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from qep_qiskit.core.short_repr import short_repr
 
 
 class Term(Protocol):
-    """What a term is a multiple of, such as a Pauli string or a function of positions; equal words are equal keys."""
+    """What a term is a multiple of, such as a Pauli string or a function of positions; equal terms are equal keys."""
 
     @property
     def is_identity(self) -> bool:
@@ -34,10 +34,10 @@ class Term(Protocol):
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LinearObservable:
-    """An observable of any network: a constant and a sum of words with coefficients.
+    """An observable of any network: a constant and a sum of terms with coefficients.
 
     Args:
-        terms: (word, coefficient) pairs, each word once, none of them a constant.
+        terms: (term, coefficient) pairs, each term once, none of them a constant.
         constant: What is added.
         num_qubits: Number of qubits, zero for positions.
 
@@ -70,17 +70,17 @@ class LinearObservable:
         )
 
     def row(self, terms: Sequence[Term]) -> NDArray[np.float64]:
-        """Coefficients of some words, which hold those of the form, shape (words,)."""
+        """Coefficients of some terms, which hold those of the form, shape (terms,)."""
         index = {term: place for place, term in enumerate(terms)}
-        spread = np.zeros(len(terms))
+        full = np.zeros(len(terms))
         for term, coefficient in self.terms:
-            spread[index[term]] = coefficient
-        return spread
+            full[index[term]] = coefficient
+        return full
 
 
-def all_terms(forms: Sequence[LinearObservable]) -> tuple[Term, ...]:
-    """The words of some forms, each once."""
-    return tuple(dict.fromkeys(term for form in forms for term, _ in form.terms))
+def all_terms(observables: Sequence[LinearObservable]) -> tuple[Term, ...]:
+    """The terms of some forms, each once."""
+    return tuple(dict.fromkeys(term for observable in observables for term, _ in observable.terms))
 
 
 def spin_outputs(outputs: Sequence[int], num_qubits: int) -> tuple[LinearObservable, ...]:

@@ -1,8 +1,8 @@
-"""Any Hamiltonian of Pauli strings: a weight may multiply a sum of words, an input may multiply it too.
+"""Any Hamiltonian of Pauli strings: a weight may multiply a sum of Pauli strings, an input may multiply it too.
 
     H(w, x) = sum_i  w_i x_a(i) O_i ,      w_i a weight or 1,  x_a(i) an input or 1,  O_i a sum of Pauli strings
 
-Nothing carries a sign of its own: unlike in the Ising network, a plus in front of a word is a plus in H.
+Nothing carries a sign of its own: unlike in the Ising network, a plus in front of a Pauli string is a plus in H.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Interaction:
     """A part of H: weight * x[input] * operator.
 
     Args:
-        operator: A Hermitian operator of any class of Qiskit's (`OperatorLike`), kept as a SparsePauliOp; its words
-            are tied, one weight multiplies their sum.
+        operator: A Hermitian operator of any class of Qiskit's (`OperatorLike`), kept as a SparsePauliOp; its Pauli
+            strings are tied, one weight multiplies their sum.
         weight: Name of the weight, or None for a fixed part. Several interactions may have the same weight.
         input: Index of the clamped input that multiplies it, or None.
 
@@ -65,7 +65,7 @@ class Interaction:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Entries:
-    """The non-zero coefficients of all words, of interactions with a weight or without.
+    """The non-zero coefficients of all Pauli strings, of interactions with a weight or without.
 
     Args:
         weight: Shape (entries,), weight index; all zero without weights.
@@ -177,7 +177,7 @@ class PauliNetwork:
 
     @cached_property
     def _parts(self) -> list[tuple[Interaction, list[tuple[PauliString, float]]]]:
-        """Every interaction with its words and coefficients."""
+        """Every interaction with its Pauli strings and coefficients."""
         return [(part, pauli_strings(part.operator)) for part in self.interactions]
 
     @cached_property
@@ -196,7 +196,7 @@ class PauliNetwork:
 
     @cached_property
     def groups(self) -> tuple[CommutingGroup, ...]:
-        """Commuting groups of all words; each word is in one of them."""
+        """Commuting groups of all Pauli strings; each Pauli string is in one of them."""
         terms = (string for _, terms in self._parts for string, _ in terms)
         return commuting_groups(terms, self.num_qubits, entangling=self.entangling)
 
@@ -253,7 +253,7 @@ class PauliNetwork:
         return self._weighted.where(self._weighted.term >= 0)
 
     def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
-        """d(coefficient)/d(weight): the words' coefficients, times an input where there is one."""
+        """d(coefficient)/d(weight): the Pauli strings' coefficients, times an input where there is one."""
         entries = self._trained_terms
         return TermJacobian(
             weight=entries.weight, term=entries.term, values=entries.scaled(inputs), num_weights=len(self._names)
@@ -302,7 +302,7 @@ class PauliNetwork:
         return self.layout.vector_of(named)
 
     def unreached_outputs(self) -> tuple[int, ...]:
-        """Outputs that no chain of words joins to any input."""
+        """Outputs that no chain of Pauli strings joins to any input."""
         if self.num_inputs == 0:
             return ()
         spins = [([qubit for qubit, _ in string.factors], part) for part, terms in self._parts for string, _ in terms]

@@ -1,4 +1,4 @@
-"""What comes of measurements, and its moments."""
+"""Hold the outcomes of measurements, and compute their moments."""
 
 from qep_qiskit.outcomes.bits import BitMemory, BitOutcomes, Distribution, bits_of
 from qep_qiskit.outcomes.covariances import is_none, no_covariance, variance_of

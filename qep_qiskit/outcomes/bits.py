@@ -1,4 +1,4 @@
-"""Outcomes of qubits: how often every bit string came, or the bits of every shot."""
+"""Hold outcomes of qubits: a number for every bit string, or the bits of every shot."""
 
 from __future__ import annotations
 
@@ -29,22 +29,30 @@ class BitOutcomes(Outcomes):
 
     @abstractmethod
     def strings(self, row: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-        """Bit strings that came of one state in ascending order (distinct, bytes), and the share of each."""
+        """Return the distinct bit strings of one state in ascending order, and the frequency of each.
+
+        The strings have the shape (distinct, bytes).
+        """
 
     @abstractmethod
     def share_of(self, outcome: int) -> NDArray[np.float64]:
-        """How often one bit string came, shape (measured,)."""
+        """Return the frequency of one bit string, shape (measured,)."""
 
     @abstractmethod
     def ones(self) -> NDArray[np.float64]:
-        """How often each qubit read 1, shape (measured, qubits)."""
+        """Return the frequency of 1 for each qubit, shape (measured, qubits)."""
 
     @abstractmethod
     def _second_moments(self, group: CommutingGroup, signs: NDArray | None) -> tuple[NDArray, NDArray]:
-        """Means of products of Z, and means of their products; with what bits count, where that is given."""
+        """Return means of products of Z, and means of their products, for given values of the bits."""
 
     def moments(self, group: CommutingGroup, errors: ReadoutErrorModel | None = None) -> GroupMoments:
-        """Means of all generators; the covariance of two is (<P_a P_b> - <P_a><P_b>) / (shots - 1), as estimated."""
+        """Return means of all terms and their covariance (<P_a P_b> - <P_a><P_b>) / (shots - 1), an unbiased estimate.
+
+        Args:
+            group: The group that was measured.
+            errors: Readout errors to correct, or None to take outcomes as they are.
+        """
         means, second = self._second_moments(group, None if errors is None else errors.signs())
         factors = None if errors is None else errors.factors(group.masks)
         if factors is not None:
@@ -55,7 +63,7 @@ class BitOutcomes(Outcomes):
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Distribution(BitOutcomes):
-    """Outcomes as numbers per bit string: counts, or exact probabilities.
+    """Hold outcomes as one number per bit string: counts, or exact probabilities.
 
     Args:
         weights: Shape (measured, 2^N): counts that sum to `shots`, or probabilities. Bit k = qubit k.
@@ -77,55 +85,67 @@ class Distribution(BitOutcomes):
         return num_qubits_of(self.weights.shape[1])
 
     @property
-    def _shares(self) -> NDArray[np.float64]:
+    def _frequencies(self) -> NDArray[np.float64]:
         return self.weights / (self.shots or 1)
 
     def strings(self, row: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-        """Those whose weight is not zero."""
+        """Return the bit strings whose weight is not zero, and their frequencies."""
         came = np.flatnonzero(self.weights[row])
         bytes_ = came.astype(">u8")[:, None].view(np.uint8)[:, 8 - num_bytes_of(self._num_qubits) :]
         return np.ascontiguousarray(bytes_), self.weights[row, came] / (self.shots or 1)
 
     def share_of(self, outcome: int) -> NDArray[np.float64]:
-        """Its column."""
+        """Return the frequency of one bit string, shape (measured,)."""
         return self.weights[:, outcome] / (self.shots or 1)
 
     def ones(self) -> NDArray[np.float64]:
-        """Sums over the bit strings that have it."""
+        """Return the frequency of 1 for each qubit, a sum over bit strings."""
         size = self._num_qubits
         return self.weights @ (np.arange(1 << size)[:, None] >> np.arange(size) & 1) / (self.shots or 1)
 
     def _second_moments(self, group: CommutingGroup, signs: NDArray | None) -> tuple[NDArray, NDArray]:
         if signs is None:
-            return from_table(self._shares, group)
-        return inverted_table(self._shares, group, signs, exact=self.shots is None)
+            return from_table(self._frequencies, group)
+        return inverted_table(self._frequencies, group, signs, exact=self.shots is None)
 
     def check(self, measured: int, group: Any, num_qubits: int | None, name: str) -> None:
-        """Counts or probabilities of all bit strings."""
+        """Check that there are counts or probabilities of all bit strings.
+
+        Args:
+            measured: Number of measured states.
+            group: The group that was measured.
+            num_qubits: Qubits of the states.
+            name: Circuit and backend, for messages.
+        """
         _require_qubits(self, num_qubits, name)
         require_shape(self.weights, (measured, 1 << (num_qubits or 0)), name)
         require_probabilities(self.weights, name, total=self.shots)
 
     def compact(self) -> Distribution:
-        """Counts in the smallest integers that hold them."""
+        """Return counts in the smallest integers that hold them."""
         if self.shots is None:
             return self
         return replace(self, weights=self.weights.astype(np.min_scalar_type(self.shots)))
 
     def packed(self) -> tuple[dict[str, Any], NDArray]:
-        """Shots and weights."""
+        """Return shots and weights, as a checkpoint stores them."""
         return {"shots": self.shots}, self.weights
 
     @classmethod
     def of_packed(cls, numbers: Mapping[str, Any], array: NDArray) -> Distribution:
-        """From shots and weights."""
+        """Return the inverse of `packed`.
+
+        Args:
+            numbers: Holds the shots.
+            array: The weights.
+        """
         return cls(weights=array, shots=numbers["shots"])
 
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BitMemory(BitOutcomes):
-    """Outcomes shot by shot.
+    """Hold outcomes shot by shot.
 
     Args:
         bits: Shape (measured, shots, bytes) of uint8, big-endian as in Qiskit's BitArray: qubit 0 is the
@@ -148,33 +168,38 @@ class BitMemory(BitOutcomes):
 
     @property
     def shots(self) -> int:
-        """Shots of each measured state."""
+        """Return the shots of each measured state."""
         return self.bits.shape[1]
 
     @property
     def is_exact(self) -> bool:
-        """Whether they are certain."""
+        """Return whether the outcomes are certain."""
         return self.certain
 
     def strings(self, row: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-        """Each once."""
+        """Return the distinct bit strings, and their frequencies."""
         strings, counts = np.unique(self.bits[row], axis=0, return_counts=True)
         return strings, counts / self.shots
 
     def share_of(self, outcome: int) -> NDArray[np.float64]:
-        """Shots that read it."""
+        """Return the fraction of shots with one bit string."""
         pattern = np.frombuffer(outcome.to_bytes(self.bits.shape[-1], "big"), dtype=np.uint8)
         return (self.bits == pattern).all(axis=2).mean(axis=1)
 
     def ones(self) -> NDArray[np.float64]:
-        """Shots that read 1."""
+        """Return the fraction of shots that give 1."""
         words = np.stack([words_of_bits(bits) for bits in self.bits])
         qubits = np.arange(self.num_qubits)
         bits = words[:, qubits // 64] >> (qubits % 64).astype(np.uint64)[:, None] & np.uint64(1)
         return bits.mean(axis=2)
 
     def moments(self, group: CommutingGroup, errors: ReadoutErrorModel | None = None) -> GroupMoments:
-        """As of all qubits; where outcomes are certain every generator is +1 or -1, with no covariance."""
+        """Return means and covariance; where outcomes are certain every term is +1 or -1, without covariance.
+
+        Args:
+            group: The group that was measured.
+            errors: Readout errors to correct, or None.
+        """
         if not self.certain:
             return BitOutcomes.moments(self, group, errors)
         means = np.array([signs_of(words_of_bits(bits), group)[:, 0] for bits in self.bits], dtype=float)
@@ -190,7 +215,14 @@ class BitMemory(BitOutcomes):
         return inverted_table(np.array(counts) / self.shots, group, signs)
 
     def check(self, measured: int, group: Any, num_qubits: int | None, name: str) -> None:
-        """Bytes of a register of so many qubits."""
+        """Check that bytes are those of a register of this many qubits.
+
+        Args:
+            measured: Number of measured states.
+            group: The group that was measured.
+            num_qubits: Qubits of the states.
+            name: Circuit and backend, for messages.
+        """
         _require_qubits(self, num_qubits, name)
         if self.num_qubits != num_qubits:
             raise ResultError(f"{name}: expected {num_qubits} bits a shot, got {self.num_qubits}")
@@ -201,17 +233,22 @@ class BitMemory(BitOutcomes):
         require_unused_bits(self.bits, num_qubits, name)
 
     def packed(self) -> tuple[dict[str, Any], NDArray]:
-        """Number of qubits, and the bits."""
+        """Return the number of qubits and the bits, as a checkpoint stores them."""
         return {"num_qubits": self.num_qubits}, self.bits
 
     @classmethod
     def of_packed(cls, numbers: Mapping[str, Any], array: NDArray) -> BitMemory:
-        """From the number of qubits and the bits."""
+        """Return the inverse of `packed`.
+
+        Args:
+            numbers: Holds the number of qubits.
+            array: The bits.
+        """
         return cls(bits=array, num_qubits=numbers["num_qubits"])
 
 
 def bits_of(outcomes: Outcomes) -> BitOutcomes:
-    """Outcomes, where they are those of qubits.
+    """Return outcomes that are outcomes of qubits, or raise.
 
     Raises:
         ResultError: They are not.

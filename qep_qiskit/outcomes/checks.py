@@ -1,4 +1,4 @@
-"""What outcomes must be to be outcomes at all: of the right shape, real, finite, probabilities or counts, bits."""
+"""Check outcomes: right shape, real, finite, and probabilities, counts or bits."""
 
 from __future__ import annotations
 
@@ -57,6 +57,11 @@ def require_real(values: NDArray, name: str, first: int = 0) -> None:
 def require_shape(values: NDArray, shape: tuple[int | None, ...], name: str) -> None:
     """Check the shape of outcomes.
 
+    Args:
+        values: The outcomes.
+        shape: Wanted length of every axis, None where any will do.
+        name: What they are of, for messages.
+
     Raises:
         ResultError: It is another.
     """
@@ -65,7 +70,7 @@ def require_shape(values: NDArray, shape: tuple[int | None, ...], name: str) -> 
 
 
 def num_bytes_of(num_bits: int) -> int:
-    """Bytes that hold so many bits."""
+    """Return the number of bytes that hold this many bits."""
     return -(-num_bits // 8)
 
 

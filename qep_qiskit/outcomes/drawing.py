@@ -1,4 +1,4 @@
-"""Shots drawn from probabilities."""
+"""Draw shots from probabilities."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def draw(
     generator: np.random.Generator,
     name: str,
 ) -> BitOutcomes:
-    """Outcomes of one group, drawn from few states at a time: no copy of a large batch is made.
+    """Draw outcomes of one group, for few states at a time: a large batch is never copied.
 
     The states are drawn one after the other from one stream, so they are independent.
 
@@ -57,12 +57,12 @@ def draw(
 
 
 def _search(probabilities: NDArray, shots: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Sorted search in the cumulative sum, which replaces them: linear in 2^N once, logarithmic for every shot."""
+    """Search in the cumulative sum, which replaces the probabilities: linear in 2^N once, logarithmic a shot."""
     cumulative = np.cumsum(probabilities, out=probabilities)
     return np.searchsorted(cumulative, generator.random(shots) * cumulative[-1], side="right")
 
 
 def _to_bytes(values: NDArray[np.int64], num_qubits: int) -> NDArray[np.uint8]:
-    """Integers to big-endian bytes, shape (..., bytes)."""
+    """Convert integers to big-endian bytes, shape (..., bytes)."""
     full = values.astype(">u8")[..., None].view(np.uint8)
     return np.ascontiguousarray(full[..., 8 - num_bytes_of(num_qubits) :])

@@ -1,7 +1,7 @@
-"""What comes of a measurement: the outcomes of one group, of all states that were measured in it.
+"""Define the interface of outcomes: what one group gives in all states that were measured in it.
 
-A kind of outcomes is one class. It knows its moments, whether it has shot noise, how a checkpoint holds it, and what is
-wrong with it. What is to be done with outcomes is not in them: the work that asked for them knows.
+A kind of outcomes is one class with methods for its moments, its shot noise, its form in a checkpoint and its checks.
+How outcomes are used afterwards is up to the code that requested them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from qep_qiskit.outcomes.covariances import no_covariance
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GroupMoments:
-    """Means of a group's generators, and the covariance of these means.
+    """Hold means of a group's terms, and the covariance of these means.
 
     Args:
-        means: Shape (measured, generators).
-        covariance: Shape (measured, generators, generators), of the means (already divided by the shots).
-            NaN where one shot gives no estimate; zero where exact.
+        means: Shape (measured, terms).
+        covariance: Shape (measured, terms, terms), of the means (already divided by the shots). NaN where one shot
+            gives no estimate; zero where exact.
         shots: Shots per state, or None where exact.
 
     Example:
@@ -42,23 +42,23 @@ class GroupMoments:
 
     @classmethod
     def exact(cls, means: NDArray) -> GroupMoments:
-        """Means without noise."""
+        """Return means without noise."""
         return cls(means=means, covariance=no_covariance(means.shape), shots=None)
 
 
 class ReadoutErrorModel(Protocol):
-    """What is known of errors of the reading, and can be taken out of moments."""
+    """Readout errors that moments can be corrected for."""
 
     def signs(self) -> NDArray[np.float64] | None:
-        """What a read bit counts, for the bits 0 and 1 of every qubit (2, qubits); None where it counts +1 and -1."""
+        """Return the values of the bits 0 and 1 of every qubit, shape (2, qubits); None where they are +1 and -1."""
         ...
 
     def factors(self, masks: Sequence[int]) -> NDArray[np.float64] | None:
-        """What products of Z are read with, shape (masks,); None where they are read as they are."""
+        """Return the factors that products of Z are measured with, shape (masks,); None where there are none."""
         ...
 
     def arrays(self) -> dict[str, NDArray]:
-        """What a checkpoint keeps."""
+        """Return the arrays that a checkpoint stores."""
         ...
 
 
@@ -78,16 +78,16 @@ class Outcomes(ABC):
 
     @property
     def is_exact(self) -> bool:
-        """Whether they have no shot noise."""
+        """Return whether they have no shot noise."""
         return self.shots is None
 
     @abstractmethod
     def moments(self, group: Any, errors: ReadoutErrorModel | None = None) -> GroupMoments:
-        """Means of all generators of a group, with an unbiased estimate of their covariance.
+        """Return means of all terms of a group, with an unbiased estimate of their covariance.
 
         Args:
             group: The group that was measured.
-            errors: Errors of the reading to take out, or None to take outcomes as they are.
+            errors: Readout errors to correct, or None to take outcomes as they are.
         """
 
     @abstractmethod
@@ -105,21 +105,30 @@ class Outcomes(ABC):
         """
 
     def compact(self) -> Self:
-        """The same in as few bytes as hold them."""
+        """Return the same outcomes in as few bytes as hold them."""
         return self
 
     def packed(self) -> tuple[dict[str, Any], NDArray]:
-        """Numbers that JSON can hold, among them one called `mark`, and an array."""
+        """Return numbers that JSON can hold, among them one called `mark`, and an array."""
         raise NotImplementedError(f"{type(self).__name__} are exact, and are not kept")
 
     @classmethod
     def of_packed(cls, numbers: Mapping[str, Any], array: NDArray) -> Outcomes:
-        """The inverse of `packed`."""
+        """Return the inverse of `packed`.
+
+        Args:
+            numbers: The numbers.
+            array: The array.
+        """
         raise NotImplementedError
 
 
 def unpacked(numbers: Mapping[str, Any], array: NDArray) -> Outcomes:
-    """The inverse of `Outcomes.packed` for every kind there is.
+    """Return the inverse of `Outcomes.packed` for every kind.
+
+    Args:
+        numbers: The numbers.
+        array: The array.
 
     Raises:
         KeyError: There is no such kind.
@@ -130,7 +139,7 @@ def unpacked(numbers: Mapping[str, Any], array: NDArray) -> Outcomes:
 
 
 def _kinds() -> list[type[Outcomes]]:
-    """All kinds that can be packed, in the order in which they were defined."""
+    """Return all kinds that can be packed, in the order of their definition."""
     found: list[type[Outcomes]] = list(Outcomes.__subclasses__())
     for kind in found:
         found += kind.__subclasses__()
@@ -140,24 +149,36 @@ def _kinds() -> list[type[Outcomes]]:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ExactMeans(Outcomes):
-    """Exact expectations, where outcomes are too many to list.
+    """Hold exact expectations, where outcomes are too many to list.
 
     Args:
-        means: Shape (measured, generators).
+        means: Shape (measured, terms).
     """
 
     means: NDArray[np.float64]
 
     @property
     def shots(self) -> None:
-        """None."""
+        """Return None."""
         return
 
     def moments(self, group: Any, errors: ReadoutErrorModel | None = None) -> GroupMoments:
-        """What they are."""
+        """Return the means, without covariance.
+
+        Args:
+            group: The group that was measured.
+            errors: Ignored: exact means have no readout errors.
+        """
         return GroupMoments.exact(self.means)
 
     def check(self, measured: int, group: Any, num_qubits: int | None, name: str) -> None:
-        """Real numbers, one for each generator."""
+        """Check that there are real numbers, one for each term.
+
+        Args:
+            measured: Number of measured states.
+            group: The group that was measured.
+            num_qubits: Qubits of the states; None for atoms in space.
+            name: Circuit and backend, for messages.
+        """
         require_shape(self.means, (measured, group.num_terms), name)
         require_real(self.means, name)

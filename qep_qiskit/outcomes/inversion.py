@@ -1,14 +1,14 @@
-"""Moments with known errors of the readout taken out.
+"""Correct moments for known readout errors.
 
-A read sign z of a qubit with offset o and slope s is an unbiased reading g = (z - o) / s of its Z
-(`ReadoutErrors`), whatever the other qubits do. A generator, the product of Z over a mask, is therefore read without
-bias by the product of g over the mask. This is one number for every shot, so its mean over shots has a covariance like
-any other, and the covariance of two generators comes from the raw outcomes exactly: on shared qubits
-g^2 = (1 + o^2 - 2 o z) / s^2 where an ideal reading has z^2 = 1.
+A measured sign z of a qubit with offset o and slope s gives an unbiased estimate g = (z - o) / s of its Z
+(`ReadoutErrors`), whatever the other qubits do. The product of g over the mask of a term is therefore an unbiased
+estimate of the term. This is one number for every shot, so its mean over shots has a covariance like any other, and the
+covariance of two terms follows from the raw outcomes exactly: on shared qubits g^2 = (1 + o^2 - 2 o z) / s^2 where an
+ideal readout has z^2 = 1.
 
 The errors are those of a calibration and have noise of their own. It is not in the covariance: it is common to all
-states that one calibration serves, and scales their means together. A contrast is scaled with them, so it is off by a
-relative error (about sqrt(e / shots) a qubit, e the flip probability), not by one that a small nudge would blow up.
+states that one calibration serves, and scales their means together. A contrast is scaled with them, so it has a
+relative error (about sqrt(e / shots) a qubit, e the flip probability), not an error that a small nudge would amplify.
 """
 
 from __future__ import annotations
@@ -25,30 +25,39 @@ _MULTIPLICATIONS_PER_PRODUCT = 1 << 18
 
 
 def inverted_table(
-    shares: NDArray, group: CommutingGroup, signs: NDArray, *, exact: bool = False
+    frequencies: NDArray, group: CommutingGroup, signs: NDArray, *, exact: bool = False
 ) -> tuple[NDArray, NDArray]:
-    """Means of all generators, and the means of their products, errors of the readout taken out.
+    """Return means of all terms, and the means of their products, corrected for readout errors.
 
     Args:
-        shares: Shape (measured, 2^N), how often every bit string came.
+        frequencies: Shape (measured, 2^N), frequency of every bit string.
         group: The group that was measured.
-        signs: Shape (2, N), what the bits 0 and 1 of every qubit count.
-        exact: Whether shares are probabilities; the second moments are then those of no noise.
+        signs: Shape (2, N), values of the bits 0 and 1 of every qubit.
+        exact: Whether frequencies are probabilities; the second moments are then those without noise.
 
     Returns:
-        Shapes (measured, generators) and (measured, generators, generators).
+        Shapes (measured, terms) and (measured, terms, terms).
     """
-    readings = _readings(np.arange(shares.shape[1], dtype=np.uint64)[None], group, signs)
+    values = _unbiased_values(np.arange(frequencies.shape[1], dtype=np.uint64)[None], group, signs)
     if exact:
-        means = shares @ readings.T
+        means = frequencies @ values.T
         return means, means[:, :, None] * means[:, None, :]
-    return _stacked([_of_what_came(readings, row) for row in shares])
+    return _stacked([_of_what_came(values, row) for row in frequencies])
 
 
 def inverted_shots(bits: NDArray[np.uint8], group: CommutingGroup, signs: NDArray) -> tuple[NDArray, NDArray]:
-    """The same from bits (measured, shots, bytes), of registers too wide for a table."""
+    """Return the same from the bits of shots, for registers too wide for a table.
+
+    Args:
+        bits: Shape (measured, shots, bytes).
+        group: The group that was measured.
+        signs: Shape (2, N), values of the bits 0 and 1 of every qubit.
+
+    Returns:
+        Shapes (measured, terms) and (measured, terms, terms).
+    """
     uniform = np.full(bits.shape[1], 1.0 / bits.shape[1])
-    return _stacked([_weighted(_readings(words_of_bits(row), group, signs), uniform) for row in bits])
+    return _stacked([_weighted(_unbiased_values(words_of_bits(row), group, signs), uniform) for row in bits])
 
 
 def _stacked(found: Sequence[tuple[NDArray, NDArray]]) -> tuple[NDArray, NDArray]:
@@ -56,8 +65,8 @@ def _stacked(found: Sequence[tuple[NDArray, NDArray]]) -> tuple[NDArray, NDArray
     return np.array(means), np.array(second)
 
 
-def _readings(words: NDArray[np.uint64], group: CommutingGroup, signs: NDArray) -> NDArray[np.float64]:
-    """What every generator reads in every bit string, shape (generators, strings)."""
+def _unbiased_values(words: NDArray[np.uint64], group: CommutingGroup, signs: NDArray) -> NDArray[np.float64]:
+    """Return the unbiased estimate of every term from every bit string, shape (terms, strings)."""
     found = np.ones((group.num_terms, words.shape[1]))
     for qubit in range(group.num_qubits):
         holding = [place for place, mask in enumerate(group.masks) if mask >> qubit & 1]
@@ -66,17 +75,17 @@ def _readings(words: NDArray[np.uint64], group: CommutingGroup, signs: NDArray) 
     return found
 
 
-def _of_what_came(readings: NDArray, weights: NDArray) -> tuple[NDArray, NDArray]:
-    """Few shots leave most bit strings out."""
+def _of_what_came(values: NDArray, weights: NDArray) -> tuple[NDArray, NDArray]:
+    """Return moments from the observed bit strings alone: few shots leave most of them out."""
     came = np.flatnonzero(weights)
-    return _weighted(readings[:, came], weights[came])
+    return _weighted(values[:, came], weights[came])
 
 
-def _weighted(readings: NDArray, weights: NDArray) -> tuple[NDArray, NDArray]:
-    """Means and second moments, in products too small to be shared out to threads (see `transforms`)."""
-    second = np.zeros((len(readings), len(readings)))
-    few = max(32, _MULTIPLICATIONS_PER_PRODUCT // len(readings) ** 2)
+def _weighted(values: NDArray, weights: NDArray) -> tuple[NDArray, NDArray]:
+    """Return means and second moments, in products small enough for one thread (see `transforms`)."""
+    second = np.zeros((len(values), len(values)))
+    few = max(32, _MULTIPLICATIONS_PER_PRODUCT // len(values) ** 2)
     for start in range(0, len(weights), few):
-        part = readings[:, start : start + few]
+        part = values[:, start : start + few]
         second += (part * weights[start : start + few]) @ part.T
-    return (readings * weights).sum(axis=1), second
+    return (values * weights).sum(axis=1), second

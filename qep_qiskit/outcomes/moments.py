@@ -1,9 +1,8 @@
-"""From bits to means and their full covariance.
+"""Compute means and their full covariance from bits.
 
-All generators of a group are products of Z in the rotated frame, and a product of two of them is one more:
-P_a P_b = P_(a xor b). One Walsh-Hadamard transform of the outcome frequencies therefore gives every mean and
-every second moment of the batch at once. Where errors of the readout are known, `inversion` takes them out; under
-random flips they are one factor a generator.
+All terms of a group are products of Z in the rotated basis, and a product of two of them is one more: P_a P_b = P_(a
+xor b). One Walsh-Hadamard transform of the outcome frequencies therefore gives every mean and every second moment of
+the batch at once. Known readout errors are corrected by `inversion`; under readout twirling they are one factor a term.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ _MULTIPLICATIONS_PER_PRODUCT = 1 << 18
 
 
 def with_covariance(means: NDArray, second: NDArray, group: CommutingGroup, shots: int | None) -> GroupMoments:
-    """Moments of a group from those of its products of Z.
+    """Return moments of a group from those of its products of Z.
 
     Args:
-        means: Shape (measured, generators).
-        second: Shape (measured, generators, generators), means of products of two.
+        means: Shape (measured, terms).
+        second: Shape (measured, terms, terms), means of products of two.
         group: The group.
-        shots: Shots, or None where exact.
+        shots: Shots of each state, or None where exact.
     """
     if group.signs is not None:
         means, second = means * group.signs, second * np.outer(group.signs, group.signs)
@@ -39,7 +38,13 @@ def with_covariance(means: NDArray, second: NDArray, group: CommutingGroup, shot
 
 
 def from_bits(bits: NDArray[np.uint8], num_qubits: int, group: CommutingGroup) -> tuple[NDArray, NDArray]:
-    """Means and second moments of shots, shape (measured, shots, bytes)."""
+    """Return means and second moments of shots.
+
+    Args:
+        bits: Shape (measured, shots, bytes), big-endian.
+        num_qubits: Number of qubits.
+        group: The group that was measured.
+    """
     shots = bits.shape[1]
     if _fits_a_table(num_qubits, shots, group):
         size = 1 << num_qubits
@@ -55,7 +60,7 @@ def _counts(words: NDArray[np.uint64], size: int) -> NDArray[np.int64]:
 
 
 def _fits_a_table(num_qubits: int, shots: int, group: CommutingGroup) -> bool:
-    """Whether a transform of all 2^N frequencies is less work than the signs of every shot."""
+    """Return whether a transform of all 2^N frequencies is less work than the signs of every shot."""
     if num_qubits <= _DENSE_UP_TO_QUBITS:
         return True
     transform = num_qubits << num_qubits
@@ -63,17 +68,22 @@ def _fits_a_table(num_qubits: int, shots: int, group: CommutingGroup) -> bool:
 
 
 def from_table(frequencies: NDArray, group: CommutingGroup) -> tuple[NDArray, NDArray]:
-    """Means and second moments from one transform of frequencies, shape (..., 2^N)."""
+    """Return means and second moments from one transform of frequencies.
+
+    Args:
+        frequencies: Shape (..., 2^N).
+        group: The group that was measured.
+    """
     transformed = walsh_hadamard(frequencies)
     masks = np.array(group.masks)
     return transformed[..., masks], transformed[..., masks[:, None] ^ masks[None, :]]
 
 
 def _from_signs(words: NDArray, group: CommutingGroup) -> tuple[NDArray, NDArray]:
-    """Means and second moments from signs of every shot, shape (words, shots), for registers too wide for a table.
+    """Return means and second moments from signs of every shot, for registers too wide for a table.
 
-    Few shots at a time: their sums are whole numbers that float32 holds exactly, in products too small to be shared out
-    to threads (see `transforms`).
+    The bits have shape (words, shots), 64 bits a word. Few shots are summed at a time: float32 holds the sums exactly,
+    in products small enough for one thread (see `transforms`).
     """
     signs, shots = signs_of(words, group), words.shape[1]
     means = signs.sum(axis=1, dtype=np.float64) / shots
@@ -86,7 +96,12 @@ def _from_signs(words: NDArray, group: CommutingGroup) -> tuple[NDArray, NDArray
 
 
 def signs_of(words: NDArray, group: CommutingGroup) -> NDArray[np.float32]:
-    """What every generator reads in every shot, shape (generators, shots), of words (words, shots)."""
+    """Return the value of every term in every shot, shape (terms, shots).
+
+    Args:
+        words: Shape (words, shots), 64 bits a word.
+        group: The group that was measured.
+    """
     parity = np.zeros((group.num_terms, words.shape[1]), dtype=np.uint8)
     for place, column in enumerate(words):
         masks = np.array([mask >> 64 * place & 0xFFFFFFFFFFFFFFFF for mask in group.masks], dtype=np.uint64)
@@ -95,7 +110,7 @@ def signs_of(words: NDArray, group: CommutingGroup) -> NDArray[np.float32]:
 
 
 def words_of_bits(bits: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Bit strings as integers in words of 64 bits, the lowest word first: (shots, bytes) to (words, shots)."""
+    """Convert bit strings (shots, bytes) to integers of 64 bits, shape (words, shots), the lowest word first."""
     words = -(-bits.shape[1] // 8)
     full = np.zeros((len(bits), 8 * words), dtype=np.uint8)
     full[:, : bits.shape[1]] = bits[:, ::-1]

@@ -1,6 +1,6 @@
-"""What is measured: circuits to run, or states that are known. Batches are flat: one row per state.
+"""Hold the states that are measured: circuits to run, or known states. Batches have one row per state.
 
-A kind of states is one class. Circuits are bound and run by an executor; known states give their outcomes themselves.
+A kind of states is one class. An executor binds and runs circuits; known states give their outcomes themselves.
 """
 
 from __future__ import annotations
@@ -37,26 +37,26 @@ class PreparedStates(ABC):
     @property
     @abstractmethod
     def num_states(self) -> int:
-        """Number of states."""
+        """Return the number of states."""
 
     @property
     @abstractmethod
     def num_qubits(self) -> int | None:
-        """Number of qubits or spins; None for atoms in space."""
+        """Return the number of qubits or spins; None for atoms in space."""
 
     @property
     def circuits(self) -> ProgramStates | None:
-        """These states where circuits prepare them, or None where they are known."""
+        """Return these states where circuits prepare them, or None where they are known."""
         return None
 
     def rows(self, chosen: NDArray[np.int64]) -> PreparedStates:
-        """Some of them, with repeats."""
+        """Return some of the states, with repeats."""
         raise NotImplementedError
 
     def measured(
         self, group: Any, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator
     ) -> Outcomes:
-        """Outcomes of known states.
+        """Return outcomes of known states.
 
         Args:
             group: The group to measure.
@@ -72,7 +72,7 @@ class PreparedStates(ABC):
         raise NotImplementedError
 
     def as_circuits(self) -> CircuitStates:
-        """These states, for what runs circuits alone.
+        """Return these states for an executor that runs circuits alone.
 
         Raises:
             ConfigError: No circuit prepares them.
@@ -82,7 +82,7 @@ class PreparedStates(ABC):
 
 
 class ProgramStates(PreparedStates):
-    """States that circuits of a program prepare, or the circuits that belong to it."""
+    """States that circuits of a program prepare, or calibration states on the same qubits."""
 
     __slots__ = ()
 
@@ -90,17 +90,17 @@ class ProgramStates(PreparedStates):
 
     @property
     def num_qubits(self) -> int:
-        """Number of qubits."""
+        """Return the number of qubits."""
         return self.program.num_qubits
 
     @property
     def circuits(self) -> ProgramStates:
-        """Themselves."""
+        """Return these states."""
         return self
 
     @abstractmethod
     def vectors_by(self, evolve: Callable[[CircuitStates], NDArray]) -> NDArray:
-        """State vectors (states, 2^N), by a function that has those of circuits."""
+        """Return state vectors (states, 2^N), by a function that computes those of circuits."""
 
     @abstractmethod
     def bound_by(
@@ -109,19 +109,33 @@ class ProgramStates(PreparedStates):
         group: CommutingGroup,
         rows: NDArray[np.int64],
         folding: int,
-        flips: NDArray[np.bool_] | None = None,
+        twirls: NDArray[np.bool_] | None = None,
     ) -> Any:
-        """Bound circuits of some states, made by `MeasuredCircuits`; arguments as in its `bound`."""
+        """Return bound circuits of some states.
+
+        Args:
+            circuits: Makes them, a `MeasuredCircuits`.
+            group: The group to measure.
+            rows: Shape (measured,), the states.
+            folding: How often two-qubit gates run, odd.
+            twirls: Shape (measured, draws, N), qubits to flip before the readout; or None.
+        """
 
     @abstractmethod
     def names(self, group: CommutingGroup, rows: NDArray[np.int64], folding: int) -> list[StateName]:
-        """What the outcomes of some states are of."""
+        """Return what identifies the outcomes of some states in a cache.
+
+        Args:
+            group: The group to measure.
+            rows: Shape (measured,), the states.
+            folding: How often two-qubit gates run, odd.
+        """
 
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CircuitStates(ProgramStates):
-    """States that one parametrised program prepares.
+    """Hold states that one parametrised program prepares.
 
     Args:
         program: The layer program, the same for the whole batch.
@@ -150,7 +164,7 @@ class CircuitStates(ProgramStates):
         return self
 
     def vectors_by(self, evolve: Callable[[CircuitStates], NDArray]) -> NDArray:
-        """What the function has."""
+        """Return the state vectors that the function computes."""
         return evolve(self)
 
     def bound_by(
@@ -159,20 +173,34 @@ class CircuitStates(ProgramStates):
         group: CommutingGroup,
         rows: NDArray[np.int64],
         folding: int,
-        flips: NDArray[np.bool_] | None = None,
+        twirls: NDArray[np.bool_] | None = None,
     ) -> Any:
-        """Circuits measured in the group."""
-        return circuits.bound(self.program, group, self.parameters[rows], folding, flips)
+        """Return bound circuits of some states, measured in a group.
+
+        Args:
+            circuits: Makes them, a `MeasuredCircuits`.
+            group: The group to measure.
+            rows: Shape (measured,), the states.
+            folding: How often two-qubit gates run, odd.
+            twirls: Shape (measured, draws, N), qubits to flip before the readout; or None.
+        """
+        return circuits.bound(self.program, group, self.parameters[rows], folding, twirls)
 
     def names(self, group: CommutingGroup, rows: NDArray[np.int64], folding: int) -> list[StateName]:
-        """By the parameters."""
+        """Return names made of the parameters.
+
+        Args:
+            group: The group to measure.
+            rows: Shape (measured,), the states.
+            folding: How often two-qubit gates run, odd.
+        """
         return [(self.program, group, folding, row.tobytes()) for row in self.parameters[rows]]
 
 
 @short_repr
 @dataclass(frozen=True, slots=True, eq=False)
 class CalibrationStates(ProgramStates):
-    """All qubits 0, and all qubits 1, on the very qubits that a program is read from.
+    """Prepare all qubits 0, and all qubits 1, on the qubits that a program is measured on.
 
     Args:
         program: The program.
@@ -182,22 +210,22 @@ class CalibrationStates(ProgramStates):
 
     @property
     def num_states(self) -> int:
-        """Two."""
+        """Return 2."""
         return 2
 
     def as_circuits(self) -> CircuitStates:
-        """Never: a device has them in the job of a request."""
+        """Raise: a device runs them in the job of a request."""
         raise ConfigError("execution: a device calibrates with the request that needs it, not on its own")
 
     @property
     def vectors(self) -> NDArray[np.float64]:
-        """The two states as vectors, shape (2, 2^N)."""
+        """Return the two states as vectors, shape (2, 2^N)."""
         vectors = np.zeros((2, 1 << self.num_qubits))
         vectors[0, 0] = vectors[1, -1] = 1.0
         return vectors
 
     def vectors_by(self, evolve: Callable[[CircuitStates], NDArray]) -> NDArray:
-        """Known without."""
+        """Return the two vectors; the function is not needed."""
         return self.vectors
 
     def bound_by(
@@ -206,13 +234,27 @@ class CalibrationStates(ProgramStates):
         group: CommutingGroup,
         rows: NDArray[np.int64],
         folding: int,
-        flips: NDArray[np.bool_] | None = None,
+        twirls: NDArray[np.bool_] | None = None,
     ) -> Any:
-        """Circuits of the calibration; the group is Z on every qubit."""
-        return circuits.bound_calibration(self.program, rows, flips)
+        """Return circuits of the calibration; the group is Z on every qubit.
+
+        Args:
+            circuits: Makes them, a `MeasuredCircuits`.
+            group: The group to measure.
+            rows: Shape (measured,), 0 for all qubits 0 and 1 for all qubits 1.
+            folding: Unused.
+            twirls: Shape (measured, draws, N), qubits to flip before the readout; or None.
+        """
+        return circuits.bound_calibration(self.program, rows, twirls)
 
     def names(self, group: CommutingGroup, rows: NDArray[np.int64], folding: int) -> list[StateName]:
-        """By the state, 0 or 1."""
+        """Return names made of the state, 0 or 1.
+
+        Args:
+            group: The group to measure.
+            rows: Shape (measured,), the states.
+            folding: Unused.
+        """
         return [(self.program, None, 1, bytes([state])) for state in rows]
 
 
@@ -224,16 +266,31 @@ class KnownStates(PreparedStates):
     @property
     @abstractmethod
     def num_qubits(self) -> int:
-        """Number of qubits or spins."""
+        """Return the number of qubits or spins."""
 
     @abstractmethod
     def probabilities(self, group: CommutingGroup, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Probabilities of all outcomes in the basis of a group, shape (chosen, 2^N); a fresh array."""
+        """Return probabilities of all outcomes in the basis of a group, a fresh array.
+
+        Args:
+            group: The group to measure.
+            chosen: Shape (chosen,), the states.
+
+        Returns:
+            Shape (chosen, 2^N), bit k = qubit k.
+        """
 
     def measured(
         self, group: CommutingGroup, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator
     ) -> BitOutcomes:
-        """Drawn from the probabilities."""
+        """Draw outcomes from the probabilities.
+
+        Args:
+            group: The group to measure.
+            rows: Shape (measured,), the states.
+            shots: Shots of each, or None for probabilities.
+            generator: The random stream of this group.
+        """
         return draw(
             lambda part: self.probabilities(group, rows[part]),
             (len(rows), 1 << self.num_qubits),
@@ -246,7 +303,7 @@ class KnownStates(PreparedStates):
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class VectorStates(KnownStates):
-    """States known as vectors, from an exact solver.
+    """Hold states known as vectors, from an exact solver.
 
     Args:
         vectors: Shape (states, 2^N), normalised, index bit k = qubit k.
@@ -277,14 +334,21 @@ class VectorStates(KnownStates):
         return VectorStates(vectors=self.vectors[chosen], energies=self.energies[chosen], gaps=self.gaps[chosen])
 
     def probabilities(self, group: CommutingGroup, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Squares of the amplitudes in the basis of the group; one state alone is not copied before it is rotated."""
+        """Return squares of the amplitudes in the basis of the group.
+
+        One state alone is not copied before it is rotated.
+
+        Args:
+            group: The group to measure.
+            chosen: Shape (chosen,), the states.
+        """
         return _squares(self.vectors[chosen[0]][None] if len(chosen) == 1 else self.vectors[chosen], group)
 
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SpinConfigurations(PreparedStates):
-    """Classical spins: what they are when Z is measured is certain, and nothing else can be measured.
+    """Hold classical spins: a measurement of Z is certain, and nothing else can be measured.
 
     Args:
         spins: Shape (states, N) of int8, +1 or -1; +1 is the bit 0.
@@ -313,7 +377,14 @@ class SpinConfigurations(PreparedStates):
     def measured(
         self, group: CommutingGroup, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator
     ) -> BitMemory:
-        """One shot that is certain: spin k is bit k, and bytes are big-endian."""
+        """Return one shot that is certain: spin k is bit k, and bytes are big-endian.
+
+        Args:
+            group: The group to measure, of Z alone.
+            rows: Shape (measured,), the states.
+            shots: Ignored: outcomes are certain.
+            generator: Ignored.
+        """
         require_classical(group)
         bits = np.packbits(self.spins[rows] < 0, axis=1, bitorder="little")[:, ::-1]
         return BitMemory(bits=np.ascontiguousarray(bits)[:, None], num_qubits=self.num_qubits, certain=True)
@@ -322,10 +393,10 @@ class SpinConfigurations(PreparedStates):
 @short_repr
 @dataclass(frozen=True, slots=True, eq=False)
 class MixedStates(KnownStates):
-    """Mixtures of state vectors.
+    """Hold mixtures of state vectors.
 
     Args:
-        vectors: Shape (states, levels, 2^N), each vector as long as the root of its probability.
+        vectors: Shape (states, levels, 2^N), each vector with the square root of its probability as its norm.
     """
 
     vectors: NDArray
@@ -341,7 +412,12 @@ class MixedStates(KnownStates):
         return num_qubits_of(self.vectors.shape[2])
 
     def probabilities(self, group: CommutingGroup, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Sums over the levels."""
+        """Return probabilities summed over the levels.
+
+        Args:
+            group: The group to measure.
+            chosen: Shape (chosen,), the states.
+        """
         return np.array([_squares(self.vectors[row], group).sum(axis=0) for row in chosen])
 
     def rows(self, chosen: NDArray[np.int64]) -> MixedStates:
@@ -352,7 +428,7 @@ class MixedStates(KnownStates):
 @short_repr
 @dataclass(frozen=True, slots=True, eq=False)
 class SpinEnsembles(KnownStates):
-    """Distributions of classical spins.
+    """Hold distributions of classical spins.
 
     Args:
         weights: Shape (states, 2^N), probabilities of all bit strings; bit k = spin k.
@@ -371,7 +447,11 @@ class SpinEnsembles(KnownStates):
         return num_qubits_of(self.weights.shape[1])
 
     def probabilities(self, group: CommutingGroup, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Their rows.
+        """Return the rows of the chosen states.
+
+        Args:
+            group: The group to measure, of Z alone.
+            chosen: Shape (chosen,), the states.
 
         Raises:
             ConfigError: The group is not that of the spins themselves.
@@ -395,7 +475,7 @@ def require_classical(group: CommutingGroup) -> None:
 
 
 def _squares(vectors: NDArray, group: CommutingGroup) -> NDArray[np.float64]:
-    """Probabilities of all outcomes of vectors (..., 2^N) in the basis of a group; a fresh array."""
+    """Return probabilities of all outcomes of vectors (..., 2^N) in the basis of a group, a fresh array."""
     rotated = group.basis.rotate(vectors)
     probabilities = np.square(rotated.real)
     if np.iscomplexobj(rotated):
@@ -404,7 +484,7 @@ def _squares(vectors: NDArray, group: CommutingGroup) -> NDArray[np.float64]:
 
 
 def on_qubits(states: PreparedStates) -> int:
-    """How many qubits states have.
+    """Return the number of qubits of states, or raise.
 
     Raises:
         ConfigError: They are atoms in space, which no circuit prepares.

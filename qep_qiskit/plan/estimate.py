@@ -74,7 +74,7 @@ class AllocationShare:
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunPlan:
+class RunEstimate:
     """What a run would cost on a device.
 
     Args:
@@ -83,7 +83,7 @@ class RunPlan:
         steps: Steps of the run.
         step: One step of a full batch.
         run: The whole run.
-        shares: By groups and phases.
+        shot_fractions: By groups and phases.
         programs: The templates.
         fixed: Whether the counts are certain; otherwise answers of the device decide some of them.
         largest_job: Most executions in one job.
@@ -98,7 +98,7 @@ class RunPlan:
     steps: int
     step: Cost
     run: Cost
-    shares: tuple[AllocationShare, ...]
+    shot_fractions: tuple[AllocationShare, ...]
     programs: tuple[ProgramOnDevice, ...]
     fixed: bool
     largest_job: int
@@ -123,27 +123,27 @@ class RunPlan:
     @property
     def would_start(self) -> bool:
         """Whether the run is within the limit of the configuration and what the account has left."""
-        left = float("inf") if self.remaining_seconds is None else self.remaining_seconds
-        return self.run.qpu_seconds <= min(self.max_qpu_seconds, left)
+        remaining = float("inf") if self.remaining_seconds is None else self.remaining_seconds
+        return self.run.qpu_seconds <= min(self.max_qpu_seconds, remaining)
 
     def record(self) -> dict[str, Any]:
         """Plain data."""
         plain = {
             name: getattr(self, name)
             for name in self.__dataclass_fields__
-            if name not in ("step", "run", "shares", "programs")
+            if name not in ("step", "run", "shot_fractions", "programs")
         }
         return plain | {
             "would_start": self.would_start,
             "fits_into_jobs": self.fits_into_jobs,
             "step": self.step.record(),
             "run": self.run.record(),
-            "shares": [share.record() for share in self.shares],
+            "shot_fractions": [share.record() for share in self.shot_fractions],
             "programs": [program.record() for program in self.programs],
         }
 
 
-def plan_run(experiment: Experiment, device: BackendV2, *, remaining_seconds: float | None = None) -> RunPlan:
+def estimate_run(experiment: Experiment, device: BackendV2, *, remaining_seconds: float | None = None) -> RunEstimate:
     """Find out what a run would cost.
 
     Args:
@@ -156,7 +156,7 @@ def plan_run(experiment: Experiment, device: BackendV2, *, remaining_seconds: fl
         ResourceError: The device has too few qubits.
     """
     circuits = circuits_on(experiment, device)
-    return plan_requests(record_run(experiment), circuits, experiment, remaining_seconds=remaining_seconds)
+    return estimate_requests(record_run(experiment), circuits, experiment, remaining_seconds=remaining_seconds)
 
 
 def circuits_on(experiment: Experiment, device: BackendV2) -> DeviceCircuits:
@@ -166,7 +166,7 @@ def circuits_on(experiment: Experiment, device: BackendV2) -> DeviceCircuits:
     return DeviceCircuits(device=device, seeds=experiment.seeds, rep_delay=delay, layout=layout)
 
 
-def plan_on(experiment: Experiment, device: RemoteDevice) -> RunPlan:
+def estimate_on(experiment: Experiment, device: RemoteDevice) -> RunEstimate:
     """Find out what a run would cost on a device behind a service, which says what the account has left.
 
     Args:
@@ -176,21 +176,21 @@ def plan_on(experiment: Experiment, device: RemoteDevice) -> RunPlan:
     Raises:
         DeviceError: The service does not say what is left.
     """
-    left = RetryingDevice(device, build_retry_policy(experiment.config)).asked(device.seconds_left)
-    return plan_run(experiment, device.backend, remaining_seconds=left)
+    remaining = RetryingDevice(device, build_retry_policy(experiment.config)).with_retries(device.remaining_seconds)
+    return estimate_run(experiment, device.backend, remaining_seconds=remaining)
 
 
-def plan_requests(
+def estimate_requests(
     requests: RunRequests, circuits: DeviceCircuits, experiment: Experiment, *, remaining_seconds: float | None = None
-) -> RunPlan:
-    """The plan of a run whose requests are known; arguments as in `plan_run`."""
-    return RunPlan(
+) -> RunEstimate:
+    """The plan of a run whose requests are known; arguments as in `estimate_run`."""
+    return RunEstimate(
         device=circuits.device.name,
         rep_delay=circuits.delay,
         steps=requests.steps,
         step=cost_of(requests.step, circuits),
         run=cost_of(requests.jobs, circuits),
-        shares=_shares(requests, circuits),
+        shot_fractions=_shot_fractions(requests, circuits),
         programs=circuits.programs(requests.jobs),
         fixed=requests.fixed,
         largest_job=max(job.sent for job in requests.jobs),
@@ -215,7 +215,7 @@ def cost_of(jobs: Iterable[Job], circuits: DeviceCircuits) -> Cost:
     )
 
 
-def _shares(requests: RunRequests, circuits: DeviceCircuits) -> tuple[AllocationShare, ...]:
+def _shot_fractions(requests: RunRequests, circuits: DeviceCircuits) -> tuple[AllocationShare, ...]:
     """By phases and groups in the order in which they come, and at last what every job costs."""
     keys = dict.fromkeys((batch.phase, batch.group.name) for job in requests.jobs for batch in job.batches)
     found = [

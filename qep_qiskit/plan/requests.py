@@ -282,9 +282,9 @@ class _Recorder:
         """Write down and pass on."""
         prepared = request.prepared.as_circuits()
         names, options = self.phases_of(request), self.options.of_request(request.randomizations)
-        batches = [batch for readout in request.readouts for batch in _batches(readout, names, options)]
+        batches = [batch for measurement in request.measurements for batch in _batches(measurement, names, options)]
         if request.calibration is not None:
-            batches.append(_calibration(request.calibration, request.readouts[0], options))
+            batches.append(_calibration(request.calibration, request.measurements[0], options))
         self.jobs.append(
             Job(
                 purpose=request.key.purpose,
@@ -303,33 +303,33 @@ class _Recorder:
         return self.inner.collect(job_handle)
 
 
-def _calibration(calibration: Request, readout: GroupMeasurement, options: SamplerOptions) -> Batch:
+def _calibration(calibration: Request, measurement: GroupMeasurement, options: SamplerOptions) -> Batch:
     """The circuits of a calibration, repeated in the job of a readout."""
-    (own,) = calibration.readouts
+    (own,) = calibration.measurements
     assert own.shots is not None
-    assert readout.shots is not None
+    assert measurement.shots is not None
     return Batch(
         group=own.paulis,
         phase="calibration",
         circuits=own.num_circuits,
         executions=own.num_shots,
-        sent=own.num_circuits * -(-own.shots // readout.shots) * options.executions(readout.shots),
+        sent=own.num_circuits * -(-own.shots // measurement.shots) * options.executions(measurement.shots),
         calibrates=True,
     )
 
 
-def _batches(readout: GroupMeasurement, names: list[str], options: SamplerOptions) -> Iterator[Batch]:
+def _batches(measurement: GroupMeasurement, names: list[str], options: SamplerOptions) -> Iterator[Batch]:
     """The circuits of a readout by their phases; states lie sample by sample, within a sample phase by phase."""
-    phases, circuits = np.unique(readout.states % len(names), return_counts=True)
+    phases, circuits = np.unique(measurement.states % len(names), return_counts=True)
     for phase, count in zip(phases.tolist(), circuits.tolist(), strict=True):
-        shots = readout.shots or 0
+        shots = measurement.shots or 0
         yield Batch(
-            group=readout.paulis,
+            group=measurement.paulis,
             phase=names[phase],
             circuits=count,
             executions=shots * count,
             sent=options.executions(shots) * count,
-            folding=readout.folding,
+            folding=measurement.folding,
         )
 
 

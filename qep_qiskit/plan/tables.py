@@ -45,7 +45,7 @@ def allocation_table(plan: Mapping[str, Any]) -> FittedTable:
     """Return a table of the QPU seconds of every phase and group.
 
     Args:
-        plan: The record of a plan: `shares` and `run`.
+        plan: The record of a plan: `shot_fractions` and `run`.
     """
     table = FittedTable("QPU seconds by phase and group")
     for name in ("phase", "group"):
@@ -53,7 +53,7 @@ def allocation_table(plan: Mapping[str, Any]) -> FittedTable:
     for name in ("executions", "one step", "the run", "share"):
         table.add_column(name, justify="right")
     total = plan["run"]["qpu_seconds"]
-    for share in plan["shares"]:
+    for share in plan["shot_fractions"]:
         overhead = share["group"] is None
         table.add_row(
             "2 s a job" if overhead else share["phase"],

@@ -24,7 +24,7 @@ from qep_qiskit.outcomes.states import SpinConfigurations
 from qep_qiskit.preparation.classical import warn_of_ties
 from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamily, PreparationResult, WarmStart
 
-_MEMORY = "spins"
+_WARM_START = "spins"
 _HOT, _COLD = 2.0, 0.05
 _MOST_DESCENTS = 1000
 
@@ -83,7 +83,7 @@ class AnnealingPreparation:
             raise ConfigError("annealing is for classical spins, and network or cost hold X or Y")
         spins = _Spins.of(tuple(family.paulis))
         rng = self.seeds.generator("annealing", *family.key.seed_words)
-        pool = [self._free(spins, family, start, rng), *_remembered(start)]
+        pool = [self._free(spins, family, start, rng), *_known_spins(start)]
         nudged = np.flatnonzero(family.betas != 0.0)
         if nudged.size:
             begin = np.repeat(pool[0][:, None], nudged.size, axis=1)
@@ -98,7 +98,7 @@ class AnnealingPreparation:
         return PreparationResult(
             states=SpinConfigurations(spins=states.reshape(-1, states.shape[2]), energies=energies.ravel()),
             free=SpinConfigurations(spins=best, energies=np.full(len(best), np.nan)),
-            memory={_MEMORY: best.astype(float)},
+            warm_start={_WARM_START: best.astype(float)},
             report=ConvergenceReport(
                 energies=energies,
                 gaps=unknown,
@@ -224,9 +224,9 @@ def _coloured(terms: Sequence[Sequence[int]], terms_of: Sequence[Sequence[int]])
     """Greedy colours of the spins that are in some term, the busiest spins first."""
     colour_of: dict[int, int] = {}
     for spin in sorted(range(len(terms_of)), key=lambda spin: -len(terms_of[spin])):
-        taken = {colour_of.get(other) for term in terms_of[spin] for other in terms[term]}
+        used = {colour_of.get(other) for term in terms_of[spin] for other in terms[term]}
         if terms_of[spin]:
-            colour_of[spin] = next(colour for colour in range(len(terms_of)) if colour not in taken)
+            colour_of[spin] = next(colour for colour in range(len(terms_of)) if colour not in used)
     return [[spin for spin in colour_of if colour_of[spin] == colour] for colour in sorted({*colour_of.values()})]
 
 
@@ -272,9 +272,9 @@ class _Walk:
         self.spins[colour.spins] *= signs
 
 
-def _remembered(start: WarmStart) -> list[NDArray[np.int8]]:
+def _known_spins(start: WarmStart) -> list[NDArray[np.int8]]:
     """States of an epoch ago; samples that are new have none and begin with all spins up."""
-    known = start.memory.get(_MEMORY)
+    known = start.arrays.get(_WARM_START)
     return [] if known is None else [np.where(known < 0, -1, 1).astype(np.int8)]
 
 

@@ -22,7 +22,7 @@ from qep_qiskit.preparation.resolution import units_of
 
 _RAMP_STEP = 0.6
 _BREAKS_SYMMETRY = 0.01
-_RESTART_SPREAD = 0.5
+_RESTART_STD = 0.5
 
 
 class Ansatz(Protocol):
@@ -89,7 +89,7 @@ class HamiltonianVariational:
         relative = coefficients / _typical_size(coefficients)[:, None]
         ramp = progress * relative[:, None, :] - (1.0 - progress) * driver
         angles = 2.0 * _RAMP_STEP * ramp.reshape(len(coefficients), -1)
-        return angles + (_BREAKS_SYMMETRY + _RESTART_SPREAD * restart) * generator.normal(size=angles.shape)
+        return angles + (_BREAKS_SYMMETRY + _RESTART_STD * restart) * generator.normal(size=angles.shape)
 
 
 def _typical_size(coefficients: NDArray) -> NDArray[np.float64]:

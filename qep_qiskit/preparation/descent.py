@@ -106,12 +106,12 @@ def descend(
         value, gradient = objective(active, trial)
         evaluations[active] += 1
         accepted = _judge(rows, active, value, gradient)
-        taken = active[accepted]
-        _accept(rows, taken, trial[accepted], value[accepted], gradient[accepted])
+        accepted_rows = active[accepted]
+        _accept(rows, accepted_rows, trial[accepted], value[accepted], gradient[accepted])
         on_its_way = (_norm(rows.gradient[active]) > tolerance[active]) & (evaluations[active] < max_evaluations)
-        if len(taken) < len(active):
+        if len(accepted_rows) < len(active):
             on_its_way[~accepted] &= ~_turn_back_where_stuck(rows, active[~accepted])
-        _aim(rows, taken)
+        _aim(rows, accepted_rows)
         active = active[on_its_way]
     return Descent(
         points=rows.point,
@@ -185,14 +185,14 @@ def _shrink(rows: _Rows, active: NDArray, value: NDArray, too_long: NDArray, too
     rows.tries[active[rejected]] += 1
 
 
-def _accept(rows: _Rows, taken: NDArray, point: NDArray, value: NDArray, gradient: NDArray) -> None:
+def _accept(rows: _Rows, accepted_rows: NDArray, point: NDArray, value: NDArray, gradient: NDArray) -> None:
     """Move on, and learn the curvature along the step (the BFGS formula)."""
-    moved, turned = point - rows.point[taken], gradient - rows.gradient[taken]
-    rows.point[taken], rows.value[taken], rows.gradient[taken] = point, value, gradient
+    moved, turned = point - rows.point[accepted_rows], gradient - rows.gradient[accepted_rows]
+    rows.point[accepted_rows], rows.value[accepted_rows], rows.gradient[accepted_rows] = point, value, gradient
     product = np.einsum("rp,rp->r", moved, turned)
     square = np.einsum("rp,rp->r", turned, turned)
     usable = product > 1e-12 * np.sqrt(square * np.einsum("rp,rp->r", moved, moved))
-    chosen, s, y, rho = taken[usable], moved[usable], turned[usable], 1.0 / product[usable]
+    chosen, s, y, rho = accepted_rows[usable], moved[usable], turned[usable], 1.0 / product[usable]
     first = rows.fresh[chosen]
     inverse = rows.inverse[chosen]
     if first.any():

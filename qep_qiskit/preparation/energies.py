@@ -78,11 +78,11 @@ class SampledEnergies:
     program: LayerProgram
     shots: int | None
     key: RequestKey
-    asked: int = field(default=0)
+    num_requests: int = field(default=0)
 
     def _next_key(self) -> RequestKey:
-        self.asked += 1
-        return replace(self.key, iteration=self.asked)
+        self.num_requests += 1
+        return replace(self.key, iteration=self.num_requests)
 
     def energies(
         self, problem: Problem, rows: NDArray, points: NDArray
@@ -111,12 +111,12 @@ class SampledEnergies:
         )
         means, covariance = np.nan_to_num(moments.means[:, 0]), moments.covariance[:, 0]
 
-        def spread(one: NDArray, other: NDArray) -> NDArray:
+        def covariance_of(one: NDArray, other: NDArray) -> NDArray:
             return np.einsum("rt,rtu,ru->r", one, covariance, other)
 
-        values, variances = np.einsum("rt,rt->r", coefficients, means), spread(coefficients, coefficients)
+        values, variances = np.einsum("rt,rt->r", coefficients, means), covariance_of(coefficients, coefficients)
         costs = np.einsum("rt,rt->r", nudges, means)
-        costs = np.stack([costs, spread(nudges, nudges), spread(nudges, coefficients)], axis=1)
+        costs = np.stack([costs, covariance_of(nudges, nudges), covariance_of(nudges, coefficients)], axis=1)
         levels = problem.lower.shape[1]
         if levels == 0:
             return values, variances, costs
@@ -128,16 +128,16 @@ class SampledEnergies:
 
     def overlaps(self, one: NDArray, other: NDArray, shots: int | None) -> MeasurementCoroutine[NDArray]:
         """|<psi(one)|psi(other)>|^2 of pairs of points, shape (pairs,), by preparing one and undoing the other."""
-        readout = initial_state_measurement(self.program)
+        measurement = initial_state_measurement(self.program)
         states = CircuitStates(program=_overlap_program(self.program), parameters=np.concatenate([one, other], axis=1))
         request = Request(
             key=self._next_key(),
             prepared=states,
-            readouts=(GroupMeasurement(group=readout.group, states=np.arange(len(one)), shots=shots),),
+            measurements=(GroupMeasurement(group=measurement.group, states=np.arange(len(one)), shots=shots),),
             for_means=False,
         )
         data = yield request
-        return bits_of(data.outcomes[0]).share_of(readout.outcome)
+        return bits_of(data.outcomes[0]).share_of(measurement.outcome)
 
 
 def _noise(frequencies: NDArray, shots: int | None) -> NDArray:

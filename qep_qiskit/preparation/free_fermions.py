@@ -149,20 +149,20 @@ def chain_term_means(groups: Sequence[CommutingGroup], coefficients: NDArray) ->
 def _as_chain(
     terms: Sequence[PauliString], coefficients: NDArray, num_spins: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float, float]:
-    """Couplings, fields, left and right of a sum of words."""
-    places = {PauliString.of("Z", j, k): j for j, k in pairwise(range(num_spins))}
-    places |= {PauliString.of("X", k): num_spins - 1 + k for k in range(num_spins)}
-    places |= {PauliString.of("Z", num_spins - 1): 2 * num_spins, PauliString.of("Z", 0): 2 * num_spins - 1}
+    """Couplings, fields, left and right of a sum of Pauli strings."""
+    indices = {PauliString.of("Z", j, k): j for j, k in pairwise(range(num_spins))}
+    indices |= {PauliString.of("X", k): num_spins - 1 + k for k in range(num_spins)}
+    indices |= {PauliString.of("Z", num_spins - 1): 2 * num_spins, PauliString.of("Z", 0): 2 * num_spins - 1}
     values = np.zeros(2 * num_spins + 1)
     for string, coefficient in zip(terms, np.asarray(coefficients).tolist(), strict=True):
         if coefficient == 0.0:
             continue
-        if string not in places:
+        if string not in indices:
             raise NetworkError(
                 f"free fermions: the term {coefficient:.3g} * '{string}' does not fit; only couplings Z Z between "
                 f"neighbours, fields X, and Z on the end spins 0 and {num_spins - 1} do"
             )
-        values[places[string]] -= coefficient
+        values[indices[string]] -= coefficient
     couplings, fields, ends = np.split(values, [num_spins - 1, 2 * num_spins - 1])
     return couplings, fields, float(ends[0]), float(ends[1])
 

@@ -32,7 +32,7 @@ class HamiltonianFamily:
     """The Hamiltonians H + beta C of a batch.
 
     Args:
-        groups: The groups of H and C: commuting Paulis, or functions of positions and momenta. Their generators, group
+        groups: The groups of H and C: commuting Paulis, or functions of positions and momenta. Their terms, group
             after group, are the terms.
         free: Shape (samples, terms), coefficients of H.
         nudge: Shape (samples, terms), coefficients of C.
@@ -116,7 +116,7 @@ class WarmStart:
 
     Args:
         free: The free states of the same batch, one row per sample, where they are prepared already.
-        memory: What the preparation remembered of these samples from an earlier time (`PreparationResult.memory`);
+        arrays: What the preparation remembered of these samples from an earlier time (`PreparationResult.warm_start`);
             rows of samples it has not met hold NaN. Empty where nothing is remembered.
 
     Example:
@@ -125,7 +125,7 @@ class WarmStart:
     """
 
     free: PreparedStates | None = None
-    memory: WarmStartArrays = field(default_factory=dict)
+    arrays: WarmStartArrays = field(default_factory=dict)
 
 
 @short_repr
@@ -176,7 +176,7 @@ class ConvergenceReport:
         unknown = np.full((family.num_samples, len(family.betas)), np.nan)
         return cls(energies=unknown, gaps=unknown, residuals=unknown, overlaps=unknown)
 
-    def spread(self, used: Sequence[int], num_phases: int) -> ConvergenceReport:
+    def expanded(self, used: Sequence[int], num_phases: int) -> ConvergenceReport:
         """The same for more phases, of which only the used ones are known."""
 
         def wider(known: NDArray) -> NDArray:
@@ -201,7 +201,7 @@ class PreparationResult:
     Args:
         states: Rows sample by sample and within a sample phase by phase.
         free: The free states, one row per sample, where the preparation can use them again as `WarmStart.free`.
-        memory: Arrays with samples on the first axis, to be handed back as `WarmStart.memory` when the same samples
+        warm_start: Arrays with samples on the first axis, to be handed back as `WarmStart.arrays` when the same samples
             come again with nearby weights. Empty where there is nothing worth remembering.
         report: Energies, gaps, convergence.
 
@@ -215,13 +215,13 @@ class PreparationResult:
     states: PreparedStates
     report: ConvergenceReport
     free: PreparedStates | None = None
-    memory: WarmStartArrays = field(default_factory=dict)
+    warm_start: WarmStartArrays = field(default_factory=dict)
 
 
 class Preparation(Protocol):
     """Turns Hamiltonians into prepared eigenstates.
 
-    Direct preparations return their result; iterative ones are generators that yield requests for measurements on the
+    Direct preparations return their result; iterative ones are terms that yield requests for measurements on the
     way. So both stop, resume and run on any executor, and every shot is counted.
     """
 

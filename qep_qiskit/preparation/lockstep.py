@@ -14,13 +14,13 @@ from threading import Semaphore, Thread
 from typing import Any, Generic, TypeVar
 
 Result = TypeVar("Result")
-AskParent = Callable[[str, Any], Any]
+Evaluate = Callable[[str, Any], Any]
 Yielded = TypeVar("Yielded")
 Sent = TypeVar("Sent")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class EvaluationRequest:
     """What one worker wants to know.
 
     Args:
@@ -41,9 +41,9 @@ class _AbandonedError(BaseException):
 class _Worker(Generic[Result]):
     """One piece of work in a thread that hands the turn back and forth."""
 
-    def __init__(self, index: int, work: Callable[[AskParent], Result]) -> None:
+    def __init__(self, index: int, work: Callable[[Evaluate], Result]) -> None:
         self.index = index
-        self.question: Question | None = None
+        self.request: EvaluationRequest | None = None
         self.result: Result
         self.error: BaseException | None = None
         self._answer: Any = None
@@ -58,13 +58,13 @@ class _Worker(Generic[Result]):
 
     def resume(self, answer: Any) -> None:
         """Answer, and run until the next question or the end."""
-        self._answer, self.question = answer, None
+        self._answer, self.request = answer, None
         self._its_turn.release()
         self._our_turn.acquire()
 
     def end(self) -> None:
         """Wait for the thread, which ends where it waits for an answer that will not come."""
-        if self.question is not None:
+        if self.request is not None:
             self._abandoned = True
             self.resume(None)
         if self._thread.is_alive():
@@ -72,15 +72,15 @@ class _Worker(Generic[Result]):
 
     def _run(self) -> None:
         try:
-            self.result = self._work(self._ask)
+            self.result = self._work(self._evaluate)
         except _AbandonedError:
             pass
         except BaseException as error:
             self.error = error
         self._our_turn.release()
 
-    def _ask(self, kind: str, content: Any) -> Any:
-        self.question = Question(self.index, kind, content)
+    def _evaluate(self, kind: str, content: Any) -> Any:
+        self.request = EvaluationRequest(self.index, kind, content)
         self._our_turn.release()
         self._its_turn.acquire()
         if self._abandoned:
@@ -89,8 +89,8 @@ class _Worker(Generic[Result]):
 
 
 def run_in_lockstep(
-    works: Sequence[Callable[[AskParent], Result]],
-    answer: Callable[[list[Question]], Generator[Yielded, Sent, list[Any]]],
+    works: Sequence[Callable[[Evaluate], Result]],
+    answer: Callable[[list[EvaluationRequest]], Generator[Yielded, Sent, list[Any]]],
     before_turn: Callable[[int], None] = lambda worker: None,
 ) -> Generator[Yielded, Sent, list[Result]]:
     """Run work that asks questions, all open questions answered at once.
@@ -109,9 +109,9 @@ def run_in_lockstep(
             before_turn(worker.index)
             worker.start()
             _raise_error_of(worker)
-        while waiting := [worker for worker in workers if worker.question is not None]:
-            questions = [worker.question for worker in waiting if worker.question is not None]
-            answers = yield from answer(questions)
+        while waiting := [worker for worker in workers if worker.request is not None]:
+            requests = [worker.request for worker in waiting if worker.request is not None]
+            answers = yield from answer(requests)
             for worker, content in zip(waiting, answers, strict=True):
                 before_turn(worker.index)
                 worker.resume(content)

@@ -16,7 +16,7 @@ from qep_qiskit.execution import RequestKey
 from qep_qiskit.measurement import MeasurementCoroutine, as_coroutine
 from qep_qiskit.preparation.descent import descend
 from qep_qiskit.preparation.energies import Problem, SampledEnergies, simulated_energies
-from qep_qiskit.preparation.lockstep import Question, run_in_lockstep
+from qep_qiskit.preparation.lockstep import EvaluationRequest, run_in_lockstep
 from qep_qiskit.preparation.optimizers import BFGS, Optimum, minimising_work
 from qep_qiskit.preparation.resolution import ROUNDING, units_of
 
@@ -52,8 +52,8 @@ class Minima:
 
     def _map(self, change: Callable[..., NDArray], *others: Minima) -> Minima:
         """Every array, together with those of others, changed; what one of them does not have is left out."""
-        columns = [[getattr(part, field.name) for part in (self, *others)] for field in fields(Minima)]
-        changed = [None if any(part is None for part in parts) else change(*parts) for parts in columns]
+        values = [[getattr(part, field.name) for part in (self, *others)] for field in fields(Minima)]
+        changed = [None if any(part is None for part in parts) else change(*parts) for parts in values]
         return Minima(**dict(zip([field.name for field in fields(Minima)], changed, strict=True)))  # type: ignore[arg-type]
 
     def lower_of(self, other: Minima) -> Minima:
@@ -192,17 +192,17 @@ class SimulatedMinimiser:
         shuffle = _Shuffle(self.seeds, self.key)
 
         def optimum(row: int) -> Optimum:
-            def ask(kind: str, content: Any) -> Any:
+            def evaluate(kind: str, content: Any) -> Any:
                 answer = self._answer(problem, row, kind, content)
                 shuffle(row)
                 return answer
 
             shuffle(row)
-            return minimising_work(self.optimizer, self.options, start[row], simulated=True)(ask)
+            return minimising_work(self.optimizer, self.options, start[row], simulated=True)(evaluate)
 
         optima = [optimum(row) for row in range(len(start))]
         points = np.array([point for point, _ in optima])
-        self.evaluations += sum(asked for _, asked in optima) + len(points)
+        self.evaluations += sum(num_evaluations for _, num_evaluations in optima) + len(points)
         values, gradients = simulated_energies(self.program, problem, np.arange(len(points)), points)
         return Minima(points=points, values=values, residuals=np.linalg.norm(gradients, axis=1), gradients=gradients)
 
@@ -253,13 +253,13 @@ class SampledMinimiser:
     ) -> MeasurementCoroutine[Minima]:
         """Minima of all rows."""
 
-        def answer(questions: list[Question]) -> MeasurementCoroutine[list[Any]]:
-            return (yield from self._answers(problem, questions))
+        def answer(requests: list[EvaluationRequest]) -> MeasurementCoroutine[list[Any]]:
+            return (yield from self._answers(problem, requests))
 
         works = [minimising_work(self.optimizer, self.options, row, simulated=False) for row in start]
         optima = yield from run_in_lockstep(works, answer, _Shuffle(self.seeds, self.key))
         points = np.array([point for point, _ in optima])
-        self.evaluations += sum(asked for _, asked in optima)
+        self.evaluations += sum(num_evaluations for _, num_evaluations in optima)
         unknown = np.full(len(points), np.nan)
         if not self.directions:
             return Minima(points=points, values=unknown, residuals=unknown)
@@ -268,25 +268,25 @@ class SampledMinimiser:
         residuals = self._residuals(slopes)
         return Minima(points=points, values=unknown, residuals=residuals, directions=along, slopes=slopes)
 
-    def _answers(self, problem: Problem, questions: list[Question]) -> MeasurementCoroutine[list[Any]]:
+    def _answers(self, problem: Problem, requests: list[EvaluationRequest]) -> MeasurementCoroutine[list[Any]]:
         """Energies in one request, overlaps in another."""
         answers: dict[int, Any] = {}
-        energies = [question for question in questions if question.kind == "energy"]
+        energies = [request for request in requests if request.kind == "energy"]
         if energies:
-            rows = np.concatenate([np.full(len(question.content), question.worker) for question in energies])
-            points = np.concatenate([question.content for question in energies])
+            rows = np.concatenate([np.full(len(request.content), request.worker) for request in energies])
+            points = np.concatenate([request.content for request in energies])
             values, _ = yield from self._energies.energies(problem, rows, points)
-            answers |= _shared_out(energies, values, [len(question.content) for question in energies])
-        fidelities = [question for question in questions if question.kind == "fidelity"]
+            answers |= _shared_out(energies, values, [len(request.content) for request in energies])
+        fidelities = [request for request in requests if request.kind == "fidelity"]
         if fidelities:
-            one, other = (np.concatenate([question.content[side] for question in fidelities]) for side in (0, 1))
+            one, other = (np.concatenate([request.content[side] for request in fidelities]) for side in (0, 1))
             values = yield from self._energies.overlaps(one, other, self.shots)
-            answers |= _shared_out(fidelities, values, [len(question.content[0]) for question in fidelities])
-        return [answers[question.worker] for question in questions]
+            answers |= _shared_out(fidelities, values, [len(request.content[0]) for request in fidelities])
+        return [answers[request.worker] for request in requests]
 
     def _random_directions(self, points: NDArray) -> NDArray[np.float64]:
         """Signs +-1, shape (rows, directions, parameters)."""
-        generator = self.seeds.generator(*self.key.seed_words, "residual", self._energies.asked)
+        generator = self.seeds.generator(*self.key.seed_words, "residual", self._energies.num_requests)
         return generator.choice((-1.0, 1.0), size=(len(points), self.directions, points.shape[1]))
 
     def _slopes(self, problem: Problem, points: NDArray, directions: NDArray) -> MeasurementCoroutine[NDArray]:
@@ -298,14 +298,14 @@ class SampledMinimiser:
         self.evaluations += len(rows)
         flat = trials.reshape(len(rows), -1)
         energies, noise, costs = yield from self._energies.energies_and_costs(problem, rows, flat, shots)
-        columns = [energies, costs[:, 0], noise, costs[:, 1], costs[:, 2]]
-        found = np.stack(columns, axis=1).reshape(2, *directions.shape[:2], 5)
+        values = [energies, costs[:, 0], noise, costs[:, 1], costs[:, 2]]
+        found = np.stack(values, axis=1).reshape(2, *directions.shape[:2], 5)
         slopes = (found[0] - found[1])[..., :2] / (2.0 * step)
-        spread = np.nan_to_num(found.sum(axis=0)[..., 2:]) / (2.0 * step) ** 2
-        return np.concatenate([slopes, spread], axis=2)
+        cost_slopes = np.nan_to_num(found.sum(axis=0)[..., 2:]) / (2.0 * step) ** 2
+        return np.concatenate([slopes, cost_slopes], axis=2)
 
     def _residuals(self, slopes: NDArray) -> NDArray[np.float64]:
-        """Norms of gradients from slopes along random directions, shot noise taken off.
+        """Norms of gradients from slopes along random directions, shot noise subtracted.
 
         For directions d of +-1 the mean of (g . d)^2 is |g|^2. Where shots cannot tell it from zero, its own
         uncertainty is given instead: few shots do not make a state converged.
@@ -317,7 +317,7 @@ class SampledMinimiser:
         return np.sqrt(np.maximum(squares.mean(axis=1), scatter if self.shots is not None else 0.0))
 
 
-def _shared_out(questions: Sequence[Question], values: NDArray, sizes: Sequence[int]) -> dict[int, NDArray]:
+def _shared_out(requests: Sequence[EvaluationRequest], values: NDArray, sizes: Sequence[int]) -> dict[int, NDArray]:
     """The values of each question, by worker."""
     parts = np.split(values, np.cumsum(sizes)[:-1])
-    return {question.worker: part for question, part in zip(questions, parts, strict=True)}
+    return {request.worker: part for request, part in zip(requests, parts, strict=True)}

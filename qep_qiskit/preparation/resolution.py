@@ -8,7 +8,7 @@ displaces it by H^-1 (beta C'), C' = d<C>/dp. A contrast of two phases is theref
 which is 0 for converged states and 1 for states that have not moved at all: what both leave undone cancels.
 
 Where energies are sampled, slopes along the same few random directions d take the place of both gradients: the mean of
-(g . d)^2 over directions of signs is |g|^2. Their shot noise is taken off, and what is found has an error of its own.
+(g . d)^2 over directions of signs is |g|^2. Their shot noise is subtracted, and what is found has an error of its own.
 """
 
 from __future__ import annotations
@@ -101,10 +101,10 @@ def contrast_error(betas: NDArray, residuals: NDArray, forces: NDArray) -> float
         return float("nan")
     found = 0.0
     for first in range(len(betas) - 1):
-        left = size_of(residuals[:, first + 1] - residuals[:, first])
+        change = size_of(residuals[:, first + 1] - residuals[:, first])
         force = float(betas[first + 1] - betas[first]) * size_of(forces[:, first : first + 2].mean(axis=1))
         if force > 0.0:
-            found = max(found, left / force)
+            found = max(found, change / force)
     return found
 
 
@@ -121,7 +121,7 @@ def sampled_contrast_error(betas: NDArray, slopes: NDArray) -> Hidden:
         pair, nudged = slopes[:, first : first + 2], betas[first : first + 2] != 0.0
         size = float(betas[first + 1] - betas[first]) * nudged / nudged.sum()
         found = _compared(
-            left=pair[:, 1, ..., 0] - pair[:, 0, ..., 0],
+            change=pair[:, 1, ..., 0] - pair[:, 0, ..., 0],
             force=np.einsum("p,spdl->sdl", size, pair[..., 1]),
             noise=pair[..., 2].sum(axis=1),
             force_noise=np.einsum("p,spdl->sdl", size**2, pair[..., 3]),
@@ -132,17 +132,17 @@ def sampled_contrast_error(betas: NDArray, slopes: NDArray) -> Hidden:
     return worst
 
 
-def _compared(*, left: NDArray, force: NDArray, noise: NDArray, force_noise: NDArray, both: NDArray) -> Hidden:
-    """Root of sum left^2 / sum force^2, and sum left force / sum force^2, with shot noise taken off all three.
+def _compared(*, change: NDArray, force: NDArray, noise: NDArray, force_noise: NDArray, both: NDArray) -> Hidden:
+    """Root of sum left^2 / sum force^2, and sum left force / sum force^2, with shot noise subtracted all three.
 
     Slopes are normal over directions and shots to good accuracy. So u = left^2 - r^2 force^2, which is zero in the mean
     at the true ratio r, is the product of two normal numbers p = left - r force and q = left + r force, of variance
     <p^2> <q^2> + <pq>^2. That keeps what both have in common: states that never moved have p = 0.
 
     Args:
-        left: Shape (samples, directions, levels), as all others: what residuals differ by.
+        change: Shape (samples, directions, levels), as all others: what residuals differ by.
         force: Of the nudge between the two phases.
-        noise: Variances of `left` by shots.
+        noise: Variances of `change` by shots.
         force_noise: Those of `force`.
         both: Their covariances.
     """
@@ -151,14 +151,14 @@ def _compared(*, left: NDArray, force: NDArray, noise: NDArray, force_noise: NDA
         return Hidden(square_error=np.inf)
     if forces <= 0.0:
         return Hidden(part=0.0, lag=0.0)
-    square = max(float((left**2 - noise).sum()), 0.0) / forces
-    own, lag = float(np.sqrt(square)), float((left * force - both).sum()) / forces
+    square = max(float((change**2 - noise).sum()), 0.0) / forces
+    own, lag = float(np.sqrt(square)), float((change * force - both).sum()) / forces
     return Hidden(
         part=own,
-        square_error=float(np.sqrt(_variance(left - own * force, left + own * force))) / forces,
+        square_error=float(np.sqrt(_variance(change - own * force, change + own * force))) / forces,
         shot_noise=float(np.sqrt(2.0 * np.square(noise).sum())) / forces,
         lag=lag,
-        lag_error=float(np.sqrt(_variance(left - lag * force, force))) / forces,
+        lag_error=float(np.sqrt(_variance(change - lag * force, force))) / forces,
     )
 
 

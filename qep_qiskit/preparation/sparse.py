@@ -1,8 +1,8 @@
 """Sums of Pauli strings as sparse matrices, made again and again with other coefficients.
 
-A word is i^|Y| X^x Z^z with bit masks x and z, so that all words with the same x share one diagonal: a Hamiltonian of
-many commuting groups, such as all couplings of a few spins, has few of them, and applying it takes fewer passes over
-the vector than a change of basis for every group.
+A Pauli string is i^|Y| X^x Z^z with bit masks x and z, so that all Pauli strings with the same x share one diagonal: a
+Hamiltonian of many commuting groups, such as all couplings of a few spins, has few of them, and applying it takes fewer
+passes over the vector than a change of basis for every group.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class SparseStructure:
     """Where the numbers of a Hamiltonian stand.
 
     Args:
-        z: Shape (terms,), masks z of the words.
-        diagonal: Shape (terms,), which diagonal each word is in.
+        z: Shape (terms,), masks z of the Pauli strings.
+        diagonal: Shape (terms,), which diagonal each Pauli string is in.
         factor: Shape (terms,), i^|Y|; real where all are.
         indices: Shape (2^N, diagonals), the column of every number.
     """
@@ -41,33 +41,33 @@ class SparseStructure:
     def matrix(self, coefficients: NDArray) -> csr_array:
         """H as a sparse matrix, of coefficients of shape (terms,)."""
         size, count = self.indices.shape
-        spread = np.zeros((count, size), dtype=self.factor.dtype)
-        np.add.at(spread, (self.diagonal, self.z), self.factor * coefficients)
-        numbers = np.take_along_axis(walsh_hadamard(spread).T, self.indices, axis=0)
+        by_mask = np.zeros((count, size), dtype=self.factor.dtype)
+        np.add.at(by_mask, (self.diagonal, self.z), self.factor * coefficients)
+        numbers = np.take_along_axis(walsh_hadamard(by_mask).T, self.indices, axis=0)
         starts = np.arange(0, size * count + 1, count, dtype=np.int32)
         return csr_array((numbers.ravel(), self.indices.ravel(), starts), shape=(size, size))
 
 
 @lru_cache(maxsize=32)
 def sparse_structure(groups: tuple[CommutingGroup, ...]) -> SparseStructure | None:
-    """The structure of the groups' words; None where changes of basis are the faster way.
+    """The structure of the groups' Pauli strings; None where changes of basis are the faster way.
 
-    These are narrow registers with few groups, wide registers, and generators that are no Pauli strings.
+    These are narrow registers with few groups, wide registers, and terms that are no Pauli strings.
     """
     num_qubits = groups[0].num_qubits
     terms = [string for group in groups for string in group.terms]
     if num_qubits > _MOST_QUBITS or any(letter == "P" for string in terms for _, letter in string.factors):
         return None
     masks = [_masks(string) for string in terms]
-    flips = sorted({x for x, _, _ in masks})
-    if len(flips) > _PASSES_PER_GROUP * sum(not _is_diagonal(group) for group in groups):
+    x_masks = sorted({x for x, _, _ in masks})
+    if len(x_masks) > _PASSES_PER_GROUP * sum(not _is_diagonal(group) for group in groups):
         return None
     factor = np.array([_PHASES[power % 4] for _, _, power in masks])
     return SparseStructure(
         z=np.array([z for _, z, _ in masks], dtype=np.int64),
-        diagonal=np.array([flips.index(x) for x, _, _ in masks], dtype=np.int64),
+        diagonal=np.array([x_masks.index(x) for x, _, _ in masks], dtype=np.int64),
         factor=factor if factor.imag.any() else factor.real,
-        indices=(np.arange(1 << num_qubits)[:, None] ^ np.array(flips)).astype(np.int32),
+        indices=(np.arange(1 << num_qubits)[:, None] ^ np.array(x_masks)).astype(np.int32),
     )
 
 

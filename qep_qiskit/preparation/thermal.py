@@ -163,7 +163,7 @@ def _mori_weights(levels: NDArray, weights: NDArray, temperature: float) -> NDAr
 
 
 def _traces_with(group: CommutingGroup, matrix: NDArray) -> NDArray[np.float64]:
-    """Tr[P_a M] of all generators of a group, M Hermitian."""
+    """Tr[P_a M] of all terms of a group, M Hermitian."""
     half = group.basis.rotate(matrix.T).T
     diagonal = np.diag(group.basis.rotate(half.conj()).conj()).real
     return walsh_hadamard(np.ascontiguousarray(diagonal))[list(group.masks)]

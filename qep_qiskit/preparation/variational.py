@@ -120,7 +120,7 @@ class VariationalPreparation:
         if free is None:
             angles = self._first_angles(program, family, start)
             self._sharpen(minimiser, _UNKNOWN_NUDGE * (family.finest or np.inf) * units_of(family.free).max())
-            free = yield from self._solve(minimiser, family, angles, start.memory.get(_curvature(0.0)))
+            free = yield from self._solve(minimiser, family, angles, start.arrays.get(_curvature(0.0)))
         forces = self._forces(program, family, free)
         if forces.any():
             needed = WANTED * family.smallest_nudge * size_of(forces)
@@ -134,7 +134,7 @@ class VariationalPreparation:
         solved = {0.0: free}
         for size in sorted({abs(float(beta)) for beta in family.betas} - {0.0}):
             sides = [float(beta) for beta in family.betas if abs(beta) == size]
-            solved |= yield from self._nudged(minimiser, family, solved, sides, start.memory)
+            solved |= yield from self._nudged(minimiser, family, solved, sides, start.arrays)
         prepared_states = self._prepared_states(program, family, solved, minimiser)
         report = replace(prepared_states.report, hidden=_hidden(family, solved, forces))
         self._judge(report, family)
@@ -206,7 +206,7 @@ class VariationalPreparation:
     def _first_angles(self, program: LayerProgram, family: HamiltonianFamily, start: WarmStart) -> list[NDArray]:
         """Starts of every level: a list of arrays (samples, levels, parameters), the first with what is remembered."""
         shape = (family.num_samples, self.level + 1, program.num_parameters)
-        known = start.memory.get("angles", np.full(shape, np.nan))
+        known = start.arrays.get("angles", np.full(shape, np.nan))
         missing: NDArray[np.bool_] = np.any(np.isnan(known), axis=(1, 2))
         count = self.restarts if missing.any() and self.energies == "simulated" else 1
         starts = []
@@ -246,14 +246,14 @@ class VariationalPreparation:
         family: HamiltonianFamily,
         solved: Mapping[float, tuple[Minima, ...]],
         sides: list[float],
-        memory: WarmStartArrays,
+        warm_start: WarmStartArrays,
     ) -> MeasurementCoroutine[dict[float, tuple[Minima, ...]]]:
         """Minima at the next nudges outwards, +beta and -beta side by side."""
         coefficients = np.concatenate([family.free + beta * family.nudge for beta in sides])
         nudge = np.concatenate([family.nudge] * len(sides))
         levels: list[Minima] = []
         for level in range(self.level + 1):
-            near = Minima.joined([self._near(solved, beta, level, memory) for beta in sides])
+            near = Minima.joined([self._near(solved, beta, level, warm_start) for beta in sides])
             problem = Problem(
                 groups=family.paulis,
                 coefficients=coefficients,
@@ -265,7 +265,7 @@ class VariationalPreparation:
         return {beta: tuple(part[side] for part in parts) for side, beta in enumerate(sides)}
 
     def _near(
-        self, solved: Mapping[float, tuple[Minima, ...]], beta: float, level: int, memory: WarmStartArrays
+        self, solved: Mapping[float, tuple[Minima, ...]], beta: float, level: int, warm_start: WarmStartArrays
     ) -> Minima:
         """Where a nudged state is looked for: at its neighbour inwards in beta.
 
@@ -273,7 +273,7 @@ class VariationalPreparation:
         an optimiser left undone would add up.
         """
         inner = solved[max((b for b in solved if b * beta >= 0), key=abs)][level]
-        shifts, curvatures = memory.get(_shift(beta)), memory.get(_curvature(beta))
+        shifts, curvatures = warm_start.get(_shift(beta)), warm_start.get(_curvature(beta))
         if self.energies == "sampled" or shifts is None or curvatures is None or inner.inverse_hessians is None:
             return inner
         known = ~np.isnan(shifts[:, level, :1])
@@ -313,7 +313,7 @@ class VariationalPreparation:
         return PreparationResult(
             states=CircuitStates(program=program, parameters=angles.reshape(-1, program.num_parameters)),
             free=free,
-            memory=_memory(solved),
+            warm_start=_warm_start(solved),
             report=report,
         )
 
@@ -392,17 +392,17 @@ def _curvature(beta: float) -> str:
     return f"inverse_hessians_{beta:+.12g}"
 
 
-def _memory(solved: Mapping[float, tuple[Minima, ...]]) -> dict[str, NDArray]:
+def _warm_start(solved: Mapping[float, tuple[Minima, ...]]) -> dict[str, NDArray]:
     """Free angles of all levels; where curvature is known (single precision will do) that too, and nudged shifts."""
     angles = {beta: _points(levels) for beta, levels in solved.items()}
-    memory = {"angles": angles[0.0]}
+    warm_start = {"angles": angles[0.0]}
     for beta, levels in solved.items():
         curvatures = _inverse_hessians(levels)
         if curvatures is not None:
-            memory[_curvature(beta)] = curvatures.astype(np.float32)
+            warm_start[_curvature(beta)] = curvatures.astype(np.float32)
             if beta != 0.0:
-                memory[_shift(beta)] = angles[beta] - angles[0.0]
-    return memory
+                warm_start[_shift(beta)] = angles[beta] - angles[0.0]
+    return warm_start
 
 
 def _stacked(levels: list[Minima], none: NDArray) -> NDArray:

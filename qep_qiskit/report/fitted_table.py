@@ -56,26 +56,26 @@ class FittedTable(Table):
         """The table as it fits; rich calls this."""
         if isinstance(self.title, Text):
             yield self.title
-        left_out: list[str] = []
-        chosen = self._fitting(console, options, left_out)
+        omitted: list[str] = []
+        chosen = self._fitting(console, options, omitted)
         if chosen is None:
-            left_out = []
+            omitted = []
             yield from self._upright(options.max_width)
             yield Text()
         else:
             yield from chosen
         if isinstance(self.caption, Text):
             yield self.caption
-        if left_out:
-            yield Text(f"left out, for want of room: {', '.join(left_out)}", style="dim")
+        if omitted:
+            yield Text(f"left out, for want of room: {', '.join(omitted)}", style="dim")
 
-    def _fitting(self, console: Console, options: ConsoleOptions, left_out: list[str]) -> RenderResult | None:
+    def _fitting(self, console: Console, options: ConsoleOptions, omitted: list[str]) -> RenderResult | None:
         """The table with as many of its columns as fit side by side; None where the others do not."""
         columns = list(self.columns)
         for name in (None, *self.optional):
             if name is not None and any(_header(column) == name for column in columns):
                 columns = [column for column in columns if _header(column) != name]
-                left_out.append(name)
+                omitted.append(name)
             natural = [_natural(column) for column in columns]
             box = self.box and (_ASCII_HEAD if options.ascii_only else self.box)
             roomy, dense = (self._with(columns, natural, box, dense=dense) for dense in (False, True))
@@ -126,13 +126,13 @@ def _within(cell: object, width: int) -> Text:
 
 def _labelled(label: str, cell: str, indent: int, width: int, style: Any) -> Iterable[Text]:
     """A cell behind its label, or below it where there is no room beside."""
-    room = width - len(label) - 2 if label else width - indent
-    longest = max(map(cell_len, _words(cell)), default=0)
-    if label and longest > room:
+    available_width = width - len(label) - 2 if label else width - indent
+    longest = max(map(cell_len, _parts(cell)), default=0)
+    if label and longest > available_width:
         yield Text(label.rstrip(), style="dim")
-        label, indent, room = "", 2, width - 2
+        label, indent, available_width = "", 2, width - 2
     lead = len(label) + 2 if label else indent
-    for number, line in enumerate(_broken(cell, max(room, 1))):
+    for number, line in enumerate(_broken(cell, max(available_width, 1))):
         front = label.ljust(lead) if number == 0 else " " * lead
         yield Text.assemble((front, "dim"), (line, style))
 
@@ -140,23 +140,23 @@ def _labelled(label: str, cell: str, indent: int, width: int, style: Any) -> Ite
 def _broken(text: str, width: int) -> list[str]:
     """Lines of at most so many characters, broken between words, and within one only where it is longer."""
     lines: list[str] = []
-    for word in _words(text):
-        if lines and cell_len(lines[-1]) + 1 + cell_len(word) <= width:
-            lines[-1] += f" {word}"
+    for part in _parts(text):
+        if lines and cell_len(lines[-1]) + 1 + cell_len(part) <= width:
+            lines[-1] += f" {part}"
         else:
-            lines += [word[start : start + width] for start in range(0, len(word), width)]
+            lines += [part[start : start + width] for start in range(0, len(part), width)]
     return lines or [""]
 
 
-def _words(text: str) -> list[str]:
+def _parts(text: str) -> list[str]:
     """What is not to be torn apart: words, a number with its error, and a word with the sign behind it."""
-    return [word for word in re.split(r"(?<!±)\s+(?!±|[+−]$)", text) if word]
+    return [part for part in re.split(r"(?<!±)\s+(?!±|[+−]$)", text) if part]
 
 
-def _widths(columns: Sequence[Column], room: int) -> list[int] | None:
+def _widths(columns: Sequence[Column], available_width: int) -> list[int] | None:
     """Widths that fit into the room, headers broken before cells; None if not even the narrowest do."""
     widths = [_narrowest(column) for column in columns]
-    spare = room - sum(widths)
+    spare = available_width - sum(widths)
     if spare < 0:
         return None
     for wanted in ([_of_cells(column) for column in columns], [_natural(column) for column in columns]):
@@ -170,7 +170,7 @@ def _narrowest(column: Column) -> int:
     """Width at which no number and no word is broken."""
     whole = column.no_wrap or (column.justify == "right" and column.overflow != "fold")
     cells = [_text(cell) for cell in column.cells]
-    parts = cells if whole else [word for cell in cells for word in _words(cell)]
+    parts = cells if whole else [part for cell in cells for part in _parts(cell)]
     return max(map(cell_len, (*parts, *_header(column).split(), " ")))
 
 

@@ -14,7 +14,13 @@ _LETTERS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def log_axis(
-    axis: Axes, which: Literal["x", "y"], values: ArrayLike, *, counts: bool = False, widen: float = 5.0, room: int = 7
+    axis: Axes,
+    which: Literal["x", "y"],
+    values: ArrayLike,
+    *,
+    counts: bool = False,
+    widen: float = 5.0,
+    max_ticks: int = 7,
 ) -> None:
     """Make an axis logarithmic, fit its limits to the values, and write plain numbers on it.
 
@@ -24,7 +30,7 @@ def log_axis(
         values: All positive values that have to be seen; others are ignored.
         counts: Whether ticks are counts, written short: `10k` for 10 000.
         widen: A narrower range than this factor is widened to it, so that two ticks always show.
-        room: About how many ticks fit.
+        max_ticks: About how many ticks fit.
     """
     seen = np.ravel(np.asarray(values, dtype=float))
     seen = seen[np.isfinite(seen) & (seen > 0)]
@@ -36,7 +42,7 @@ def log_axis(
     decades = math.log10(high / low)
     parts = (1.0,) if counts and decades > 1 else _parts(decades)
     scale = axis.xaxis if which == "x" else axis.yaxis
-    scale.set_major_locator(LogLocator(subs=parts, numticks=room))
+    scale.set_major_locator(LogLocator(subs=parts, numticks=max_ticks))
     scale.set_minor_locator(LogLocator(subs="auto", numticks=60) if decades < 8 else NullLocator())
     scale.set_minor_formatter(NullFormatter())
     scale.set_major_formatter(FuncFormatter(lambda value, _: short_count(value) if counts else f"{value:g}"))

@@ -101,7 +101,7 @@ LINE_STYLES: Final[dict[str, LineStyle]] = {
 }
 
 
-def contrast_look(name: str) -> LineStyle:
+def contrast_style(name: str) -> LineStyle:
     """The look of a contrast; all that are not the package's own have the same."""
     return LINE_STYLES.get(name, LineStyle(color="#CC79A7", linestyle=(0, (3, 1.2, 1, 1.2)), marker="X"))
 

@@ -211,10 +211,10 @@ def _plain(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _signed(value: object, form: str) -> str:
+def _signed(value: object, format_spec: str) -> str:
     if not isinstance(value, int | float) or math.isnan(value):
         return _MISSING
-    return format(value, form)
+    return format(value, format_spec)
 
 
 def _is_tiny(value: object) -> bool:

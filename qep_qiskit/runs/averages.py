@@ -42,6 +42,6 @@ def _mean(group: Sequence[Mapping[str, Any]], column: str) -> Row:
     if len(values) == 1:
         error = group[0].get(f"{column}_se") if len(group) == 1 else None
     else:
-        spread = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
-        error = math.sqrt(spread / len(values))
+        variance = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
+        error = math.sqrt(variance / len(values))
     return {column: mean, f"{column}_se": error}

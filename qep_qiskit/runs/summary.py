@@ -60,8 +60,8 @@ def run_summary(records: Sequence[Mapping[str, Any]], state: TrainingState) -> d
 
 def _warnings(state: TrainingState) -> list[dict[str, Any]]:
     """Those of the run, the more severe first, each with a sentence that says what it comes to."""
-    told = closing(state.warnings, max(1, state.epoch))
-    return [{**found, "diagnosis": own.sentence} for found, own in zip(state.warnings.summary(), told, strict=True)]
+    reported = closing(state.warnings, max(1, state.epoch))
+    return [{**found, "diagnosis": own.sentence} for found, own in zip(state.warnings.summary(), reported, strict=True)]
 
 
 def _worst(records: Sequence[Mapping[str, Any]], *names: str) -> dict[str, Any]:

@@ -78,10 +78,10 @@ def load_matching_state(folder: RunFolder, experiment: Experiment) -> TrainingSt
     if state is None:
         return None
     expected = experiment.trainer().state
-    same_memory = {name: len(array) for name, array in state.memory.items()} == {
-        name: len(array) for name, array in expected.memory.items()
+    same_optimizer_state = {name: len(array) for name, array in state.optimizer_state.items()} == {
+        name: len(array) for name, array in expected.optimizer_state.items()
     }
-    if len(state.weights) != len(expected.weights) or not same_memory:
+    if len(state.weights) != len(expected.weights) or not same_optimizer_state:
         raise RunFolderError(
             f"{folder.path}: the checkpoint does not fit the network and the optimiser of config.json; the parts of "
             "this folder do not belong together"

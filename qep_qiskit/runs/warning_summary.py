@@ -53,8 +53,10 @@ def _sentence(count: WarningCount, epochs: int) -> str:
     if count.once or count.first_step is None:
         return count.detail or count.text
     what = count.text.partition(";")[0] if count.quiet else ""  # nobody has read the text
-    told = "; ".join(part for part in (f"{_how_many(count)}{_when(count, epochs)}", _meaning(count, epochs)) if part)
-    return f"{what}: {told}" if what else told
+    reported = "; ".join(
+        part for part in (f"{_how_many(count)}{_when(count, epochs)}", _meaning(count, epochs)) if part
+    )
+    return f"{what}: {reported}" if what else reported
 
 
 def _how_many(count: WarningCount) -> str:

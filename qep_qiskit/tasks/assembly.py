@@ -154,12 +154,12 @@ def _class_names(labels: Sequence[str], classes: Sequence[str] | None, column: s
     return tuple(classes)
 
 
-def _num_targets(raw: RawTable, classes: Sequence[str], encoding: Encoding, asked: int | None) -> int:
+def _num_targets(raw: RawTable, classes: Sequence[str], encoding: Encoding, requested: int | None) -> int:
     if raw.targets is None:
-        return default_num_targets(len(classes), encoding) if asked is None else asked
+        return default_num_targets(len(classes), encoding) if requested is None else requested
     width = int(raw.targets.shape[1])
-    if asked not in (None, width):
-        raise ConfigError(f"num_targets: expected {width}, one per target column, got {asked}")
+    if requested not in (None, width):
+        raise ConfigError(f"num_targets: expected {width}, one per target column, got {requested}")
     return width
 
 

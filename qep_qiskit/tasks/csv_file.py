@@ -225,7 +225,7 @@ def _cells(sheet: _Sheet, name: str) -> list[str]:
     column = sheet.header.index(name)
     cells = [row[column] for row in sheet.rows]
     if "" in cells:
-        raise DataError(f"{_place(sheet, cells.index(''), name)}: the cell is empty")
+        raise DataError(f"{_location(sheet, cells.index(''), name)}: the cell is empty")
     return cells
 
 
@@ -245,10 +245,10 @@ def _number(cell: str, sheet: _Sheet, index: int, name: str) -> float:
             hint = "; write it with a decimal point"
         elif cell.casefold() in _MISSING:
             hint = "; a missing value: fill it in, or remove the row"
-        raise DataError(f"{_place(sheet, index, name)}: expected a number, got {_short(cell)}{hint}") from None
+        raise DataError(f"{_location(sheet, index, name)}: expected a number, got {_short(cell)}{hint}") from None
     if not math.isfinite(value):
         hint = "; a missing value: fill it in, or remove the row" if math.isnan(value) else ""
-        raise DataError(f"{_place(sheet, index, name)}: expected a finite number, got {_short(cell)}{hint}")
+        raise DataError(f"{_location(sheet, index, name)}: expected a finite number, got {_short(cell)}{hint}")
     return value
 
 
@@ -256,12 +256,12 @@ def _labels(sheet: _Sheet, name: str, classes: Sequence[str] | None) -> tuple[st
     labels = _cells(sheet, name)
     for index, label in enumerate(labels):
         if classes is not None and label not in classes:
-            place = _place(sheet, index, name)
+            place = _location(sheet, index, name)
             raise DataError(f"{place}: expected one of the classes {_listing(classes)}, got {_short(label)}")
     return tuple(labels)
 
 
-def _place(sheet: _Sheet, index: int, name: str) -> str:
+def _location(sheet: _Sheet, index: int, name: str) -> str:
     return f"{sheet.path}: row {sheet.lines[index]}, column {name!r}"
 
 
@@ -271,5 +271,5 @@ def _short(cell: str) -> str:
 
 def _listing(names: Iterable[str]) -> str:
     shown = [_short(name) for name in names]
-    rest = len(shown) - _MOST_NAMES_SHOWN
-    return ", ".join(shown[:_MOST_NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+    num_hidden = len(shown) - _MOST_NAMES_SHOWN
+    return ", ".join(shown[:_MOST_NAMES_SHOWN]) + (f" and {num_hidden} more" if num_hidden > 0 else "")

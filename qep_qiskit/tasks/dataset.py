@@ -123,7 +123,7 @@ class Task:
     """What a network is trained on, and how rows of the same kind are read later.
 
     Attributes:
-        name: A word for the reader.
+        name: A Pauli string for the reader.
         train: The training samples.
         test: The samples kept aside; None where all samples are for training.
         scaling: The input scaling, fitted on the training samples; both parts are scaled already.

@@ -71,9 +71,9 @@ class Scaling:
         raw = float_array("inputs", raw, ndim=2)
         if raw.shape[0] == 0:
             raise DataError("inputs: expected at least one sample to fit the scaling on, got none")
-        offset, spread = _offset_and_spread(raw, kind)
+        offset, width = _offset_and_width(raw, kind)
         with np.errstate(all="ignore"):
-            factor = input_scale / spread
+            factor = input_scale / width
         _check_scales(offset, factor)
         return cls(kind=kind, offset=offset, factor=factor)
 
@@ -127,17 +127,17 @@ def _check_kind(kind: str) -> None:
         raise ConfigError(f"scaling: expected one of {', '.join(get_args(ScalingKind))}, got {kind!r}")
 
 
-def _offset_and_spread(raw: np.ndarray, kind: ScalingKind) -> tuple[np.ndarray, np.ndarray]:
+def _offset_and_width(raw: np.ndarray, kind: ScalingKind) -> tuple[np.ndarray, np.ndarray]:
     if kind == "none":
         return np.zeros(raw.shape[1]), np.ones(raw.shape[1])
     low, high = raw.min(axis=0), raw.max(axis=0)
     with np.errstate(all="ignore"):
-        offset, spread = (
+        offset, width = (
             (raw.mean(axis=0), raw.std(axis=0)) if kind == "standard" else ((low + high) / 2, (high - low) / 2)
         )
     # compared exactly: the deviation of equal numbers can come out as a rounding error instead of zero
     constant = low == high
-    return np.where(constant, low, offset), np.where(constant, 1.0, spread)
+    return np.where(constant, low, offset), np.where(constant, 1.0, width)
 
 
 def _check_scales(offset: np.ndarray, factor: np.ndarray) -> None:

@@ -45,8 +45,8 @@ def split(
         chosen[generator.permutation(raw.num_samples)[:num_test]] = True
     else:
         _, members, counts = np.unique(np.array(labels), return_inverse=True, return_counts=True)
-        for index, share in enumerate(_shares(counts, num_test)):
-            chosen[generator.permutation(np.flatnonzero(members == index))[:share]] = True
+        for index, test_count in enumerate(_test_counts(counts, num_test)):
+            chosen[generator.permutation(np.flatnonzero(members == index))[:test_count]] = True
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 
@@ -67,15 +67,15 @@ def _num_test(num_samples: int, test_fraction: float | None, test_size: int | No
     return min(max(round(test_fraction * num_samples), 1), num_samples - 1)
 
 
-def _shares(counts: np.ndarray, num_test: int) -> np.ndarray:
+def _test_counts(counts: np.ndarray, num_test: int) -> np.ndarray:
     """Test rows per class, shape (classes,), adding up to num_test and close to proportional."""
     most = counts - 1
     if num_test > most.sum():
         most = counts.copy()
-    shares: np.ndarray = np.minimum(counts - 1, 1)
-    if num_test < shares.sum():
-        shares = np.zeros_like(counts)
+    test_counts: np.ndarray = np.minimum(counts - 1, 1)
+    if num_test < test_counts.sum():
+        test_counts = np.zeros_like(counts)
     wanted = counts * (num_test / counts.sum())
-    for _ in range(num_test - int(shares.sum())):
-        shares[np.argmax(np.where(shares < most, wanted - shares, -np.inf))] += 1
-    return shares
+    for _ in range(num_test - int(test_counts.sum())):
+        test_counts[np.argmax(np.where(test_counts < most, wanted - test_counts, -np.inf))] += 1
+    return test_counts

@@ -55,7 +55,7 @@ def outcomes_of(program, both, shots):
     request = Request(
         key=RequestKey("overlap", 0),
         prepared=CircuitStates(program=overlap_program(program), parameters=both),
-        readouts=(GroupMeasurement(group=reading.group, states=np.arange(len(both)), shots=shots),),
+        measurements=(GroupMeasurement(group=reading.group, states=np.arange(len(both)), shots=shots),),
     )
     executor = StatevectorExecutor(Seeds(4))
     weights = executor.collect(executor.submit(request)).outcomes[0].weights

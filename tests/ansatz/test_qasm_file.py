@@ -224,8 +224,10 @@ def kinds(program):
 @pytest.mark.parametrize("by_qubit", [True, False])
 def test_neighbours_become_one_layer_in_whatever_order_they_are_written(by_qubit, read):
     circuit, theta = QuantumCircuit(3), ParameterVector("t", 9)
-    places = [(k, g) for k in range(3) for g in range(2)] if by_qubit else [(k, g) for g in range(2) for k in range(3)]
-    for qubit, gate in places:
+    positions = (
+        [(k, g) for k in range(3) for g in range(2)] if by_qubit else [(k, g) for g in range(2) for k in range(3)]
+    )
+    for qubit, gate in positions:
         getattr(circuit, ("ry", "rz")[gate])(theta[2 * qubit + gate], qubit)
     circuit.cx(0, 1)
     circuit.rx(theta[6], 0)

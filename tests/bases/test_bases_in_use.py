@@ -133,10 +133,10 @@ def test_covariances_carry_the_signs(rng):
     state = rng.normal(size=(1, 16)) + 1j * rng.normal(size=(1, 16))
     state /= np.linalg.norm(state)
     shots = 400_000
-    readout = GroupMeasurement(group=group, states=np.array([0]), shots=shots)
+    measurement = GroupMeasurement(group=group, states=np.array([0]), shots=shots)
     prepared = VectorStates(vectors=state, energies=np.zeros(1), gaps=np.ones(1))
     executor = AerExecutor(Seeds(1))
-    request = Request(key=RequestKey("train", 0), prepared=prepared, readouts=(readout,))
+    request = Request(key=RequestKey("train", 0), prepared=prepared, measurements=(measurement,))
     found = executor.collect(executor.submit(request)).outcomes[0].moments(group)
     matrices = [group.operator(row).to_matrix() for row in np.eye(group.num_terms)]
     products = [[np.vdot(state[0], a @ b @ state[0]).real for b in matrices] for a in matrices]
@@ -153,16 +153,16 @@ class Store(dict):
 
 @every_kind
 def test_a_job_has_a_pub_for_every_basis_of_its_own(states, groups):
-    readouts = tuple(GroupMeasurement(group=group, states=np.array([0, 2]), shots=10) for group in groups)
-    request = Request(key=RequestKey("train", 0), prepared=states, readouts=readouts)
+    measurements = tuple(GroupMeasurement(group=group, states=np.array([0, 2]), shots=10) for group in groups)
+    request = Request(key=RequestKey("train", 0), prepared=states, measurements=measurements)
     (job,) = DeviceCircuits(line(), Seeds(1), Store()).jobs(request)
     assert [pub.num_circuits for pub in job.pubs] == [2, 4]
     vectors = evolve(states.program, states.parameters)
     rows = [(pub.circuit, row) for pub in job.pubs for row in pub.values.reshape(-1, pub.values.shape[-1])]
-    for readout, own in zip(readouts, job.rows, strict=True):
-        for state, row in zip(readout.states, own, strict=True):
+    for measurement, own in zip(measurements, job.rows, strict=True):
+        for state, row in zip(measurement.states, own, strict=True):
             circuit, values = rows[row]
-            expected = np.abs(readout.group.basis.rotate(vectors[state][None])[0]) ** 2
+            expected = np.abs(measurement.group.basis.rotate(vectors[state][None])[0]) ** 2
             assert probabilities(circuit.assign_parameters(values)) == pytest.approx(expected, abs=1e-8)
 
 

@@ -30,8 +30,8 @@ class Counting(StatevectorExecutor):
         self.keys = []
 
     def submit(self, request):
-        self.shots += sum(readout.shots * len(readout.states) for readout in request.readouts)
-        self.circuits += sum(len(readout.states) for readout in request.readouts)
+        self.shots += sum(measurement.shots * len(measurement.states) for measurement in request.measurements)
+        self.circuits += sum(len(measurement.states) for measurement in request.measurements)
         self.keys.append(request.key)
         return super().submit(request)
 

@@ -295,7 +295,7 @@ def records():
 
 
 @pytest.fixture(scope="session")
-def memory():
+def warm_start():
     """Arrays of a checkpoint as bytes: weights, starting weights and what the optimiser remembers."""
 
     def read(folder):

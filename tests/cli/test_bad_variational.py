@@ -189,16 +189,16 @@ def test_level_that_lanczos_cannot_give(refused, settings):
 
 
 def test_driver_of_equal_fields_has_no_first_level(refused, settings):
-    choice = settings("preparation.level=1", "preparation.driver_std=0.0")
-    assert "preparation.driver_std: level 1 needs driver fields that differ" in refused(
+    choice = settings("preparation.level=1", "preparation.driver_width=0.0")
+    assert "preparation.driver_width: level 1 needs driver fields that differ" in refused(
         "train", "circuits.toml", *choice
     )
 
 
 @pytest.mark.parametrize("spread", [2.0, -0.1])
 def test_driver_spread(refused, spread):
-    assert "preparation.driver_std: expected" in refused(
-        "train", "circuits.toml", "--set", f"preparation.driver_std={spread}"
+    assert "preparation.driver_width: expected" in refused(
+        "train", "circuits.toml", "--set", f"preparation.driver_width={spread}"
     )
 
 

@@ -55,7 +55,7 @@ def entries(folder):
     return JobLedger.read(folder / "jobs.sqlite")
 
 
-def test_submit_and_collect_come_to_the_same_weights_as_train(qep, service, here, settings, trained, memory):
+def test_submit_and_collect_come_to_the_same_weights_as_train(qep, service, here, settings, trained, warm_start):
     whole, jobs = trained
     folder = here / "paced"
     result = qep("submit", here / "circuits.toml", "--out", folder, *settings(*SETTINGS))
@@ -71,7 +71,7 @@ def test_submit_and_collect_come_to_the_same_weights_as_train(qep, service, here
         assert qep("submit", folder).code == 0
         assert service.posts == jobs + sent + 1
     assert "wrote" in qep("collect", folder).out
-    assert memory(folder) == memory(whole)
+    assert warm_start(folder) == warm_start(whole)
     assert {entry.state for entry in entries(folder)} == {"applied"}
     assert "nothing to resume" in qep("submit", folder).out
     assert service.posts == 2 * jobs
@@ -92,13 +92,13 @@ def test_collect_sends_nothing_and_submit_waits_for_nothing(qep, service, here, 
     assert service.posts == 1
 
 
-def test_submit_alone_also_comes_to_the_end(qep, service, here, settings, trained, memory):
+def test_submit_alone_also_comes_to_the_end(qep, service, here, settings, trained, warm_start):
     whole, jobs = trained
     folder = here / "paced"
     qep("submit", here / "circuits.toml", "--out", folder, *settings(*SETTINGS))
     for _ in range(jobs):
         assert qep("submit", folder).code == 0
-    assert memory(folder) == memory(whole)
+    assert warm_start(folder) == warm_start(whole)
     assert service.posts == 2 * jobs
 
 

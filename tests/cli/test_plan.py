@@ -47,7 +47,7 @@ def test_object(plan):
 
 def test_seconds_of_the_run_are_those_of_its_parts(plan):
     found = plan("circuits")
-    assert sum(share["qpu_seconds"] for share in found["shares"]) == pytest.approx(found["run"]["qpu_seconds"])
+    assert sum(share["qpu_seconds"] for share in found["shot_fractions"]) == pytest.approx(found["run"]["qpu_seconds"])
 
 
 def test_tables_hold_the_numbers_of_the_object(qep, here, plan):

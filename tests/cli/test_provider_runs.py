@@ -29,7 +29,7 @@ def jobs_in(folder):
     return len(list(folder.glob("job*.json")))
 
 
-def test_submit_and_collect_come_to_the_same_weights_as_train(qep, provider, here, memory):
+def test_submit_and_collect_come_to_the_same_weights_as_train(qep, provider, here, warm_start):
     folder, settings = provider
     assert qep("train", here / "circuits.toml", "--out", here / "whole", *settings).code == 0
     jobs = jobs_in(folder)
@@ -41,7 +41,7 @@ def test_submit_and_collect_come_to_the_same_weights_as_train(qep, provider, her
         assert qep("collect", here / "paced").code == 0
         assert qep("submit", here / "paced").code == 0
     assert jobs_in(folder) == jobs
-    assert memory(here / "paced") == memory(here / "whole")
+    assert warm_start(here / "paced") == warm_start(here / "whole")
     rows = qep("jobs", here / "paced", "--json").object
     assert {row["state"] for row in rows} == {"applied"}
     assert {row["backend"] for row in rows} == {"keeping"}

@@ -20,13 +20,13 @@ LAST_STEP = 6
 
 
 @pytest.fixture
-def same_run(runs, records, memory):
+def same_run(runs, records, warm_start):
     """Asserts that a folder holds the uninterrupted run: metrics, weights and optimiser memory bit for bit."""
 
     def check(folder, name="exact", against=None):
         whole = against or runs / name
         assert records(folder) == records(whole)
-        assert memory(folder) == memory(whole)
+        assert warm_start(folder) == warm_start(whole)
         assert (folder / "weights.json").read_bytes() == (whole / "weights.json").read_bytes()
 
     return check
@@ -195,7 +195,7 @@ def test_signal_stops_after_the_request_and_says_how_to_go_on(qep, process, here
     assert (child.returncode, out) == (130, "")
     with np.load(folder / "checkpoint.npz") as file:
         meta = json.loads(str(file["meta"]))
-    step, answers = meta["step"], len(meta["journal"])
+    step, answers = meta["step"], len(meta["request_log"])
     place = f"in step {step + 1} of 480, with {answers} answers kept" if answers else f"after step {step} of 480"
     assert err.splitlines()[-1] == f"qep: stopped {place}; go on with 'qep resume {folder}'"
     assert qep("resume", folder).code == 0
@@ -242,13 +242,13 @@ def first_nan(arrays, meta):
 
 
 def without_memory(arrays, meta):
-    for name in [name for name in arrays if name.startswith("memory_")]:
+    for name in [name for name in arrays if name.startswith("optimizer_")]:
         del arrays[name]
 
 
 def short_memory(arrays, meta):
     for name in arrays:
-        if name.startswith("memory_"):
+        if name.startswith("optimizer_"):
             arrays[name] = arrays[name][:1]
 
 
@@ -301,7 +301,13 @@ def read_back(folder):
         state, task = folder.load_state(), folder.task()
     except RunFolderError:
         return None
-    arrays = (state.weights, state.initial_weights, *state.memory.values(), task.train.inputs, task.train.targets)
+    arrays = (
+        state.weights,
+        state.initial_weights,
+        *state.optimizer_state.values(),
+        task.train.inputs,
+        task.train.targets,
+    )
     return [array.tobytes() for array in arrays], state.step, state.metrics_bytes, state.tally
 
 

@@ -50,13 +50,13 @@ def halt(here):
 
 
 @pytest.fixture
-def same_run(runs, records, memory):
+def same_run(runs, records, warm_start):
     """Asserts that a folder holds the uninterrupted run: metrics but for seconds, weights and memory bit for bit."""
 
     def check(folder, whole=None):
         whole = runs / "sampled" if whole is None else whole
         assert records(folder) == records(whole)
-        assert memory(folder) == memory(whole)
+        assert warm_start(folder) == warm_start(whole)
         assert (folder / "weights.json").read_bytes() == (whole / "weights.json").read_bytes()
 
     return check
@@ -70,13 +70,13 @@ def meta(folder):
 def test_the_run_is_as_long_as_the_other_tests_think(here):
     """Requests of the first look, of steps and of evaluations are where the numbers above say."""
     watcher = StopAtRequest(0)
-    places = []
-    watcher.on_step = lambda trainer, record: places.append(("step", watcher.seen))
-    watcher.on_epoch = lambda trainer, record: places.append(("epoch", watcher.seen))
+    positions = []
+    watcher.on_step = lambda trainer, record: positions.append(("step", watcher.seen))
+    watcher.on_epoch = lambda trainer, record: positions.append(("epoch", watcher.seen))
     assert from_file(here / "sampled.toml").trainer(callbacks=(watcher,)).run() == "finished"
     assert watcher.seen == REQUESTS
-    assert places[0] == ("epoch", FIRST_LOOK_AT_TEST_SAMPLES.stop)
-    assert places[2:4] == [
+    assert positions[0] == ("epoch", FIRST_LOOK_AT_TEST_SAMPLES.stop)
+    assert positions[2:4] == [
         ("step", EVALUATION_AFTER_AN_EPOCH.start),
         ("epoch", EVALUATION_AFTER_AN_EPOCH.stop),
     ]
@@ -103,7 +103,7 @@ def test_a_stopped_step_keeps_its_shots(halt, number):
     """Every shot that was measured is in the checkpoint, as an answer and in the count."""
     whole = meta(halt(number))
     begun = {2: 0, 17: 10, 33: 30}[number]
-    assert len(whole["journal"]) == number - begun
+    assert len(whole["request_log"]) == number - begun
     assert whole["circuits"] * 20 == whole["shots"] > 0
 
 
@@ -133,7 +133,7 @@ def test_every_way_to_measure_goes_on(qep, halt, same_run, here, settings, choic
     """Overlaps, exact expectations and bits of measured circuits are kept as well as counts."""
     choices = [choice, f"preparation.options={{{options}}}", "task.test_fraction=0.0", "training.epochs=1"]
     folder = halt(14, overrides=choices)
-    assert meta(folder)["journal"]
+    assert meta(folder)["request_log"]
     assert qep("resume", folder).code == 0
     assert qep("train", "sampled.toml", "--out", "whole", *settings(*choices)).code == 0
     same_run(folder, here / "whole")
@@ -163,7 +163,7 @@ def test_damaged_answers_are_refused(refused, halt):
     """A bit of an answer is no less than a bit of a weight."""
     folder = halt(17)
     content = bytearray((folder / "checkpoint.npz").read_bytes())
-    place = content.index(b"journal_3_0")
+    place = content.index(b"request_log_3_0")
     content[place + 200] ^= 1
     (folder / "checkpoint.npz").write_bytes(content)
     assert "checkpoint.npz: the checkpoint is damaged" in refused("resume", folder)
@@ -186,11 +186,11 @@ def test_the_ansatz_file_is_no_longer_needed(qep, copied, here, words):
     assert all("NoisyGradientWarning" in line for line in result.err.splitlines())
 
 
-def test_another_ansatz_makes_another_run(qep, here, runs, memory):
+def test_another_ansatz_makes_another_run(qep, here, runs, warm_start):
     """The test above would pass if no angle mattered."""
     (here / "turns.qasm").write_text((here / "turns.qasm").read_text().replace("rz(c)", "rx(c)"))
     assert qep("train", "sampled.toml", "--out", "other").code == 0
-    assert memory("other")["weights"] != memory(runs / "sampled")["weights"]
+    assert warm_start("other")["weights"] != warm_start(runs / "sampled")["weights"]
 
 
 LONG = ["training.epochs=6", "preparation.options.maxiter=10", "execution.backend='aer'", "task.test_fraction=0.0"]

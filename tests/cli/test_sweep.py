@@ -49,14 +49,14 @@ def long_sweep(qep, runs):
     return runs / "long-sweep"
 
 
-def test_every_point_is_a_run_like_any_other(swept, qep, here, memory, records):
+def test_every_point_is_a_run_like_any_other(swept, qep, here, warm_start, records):
     folder, _ = swept
     assert sorted(path.name for path in (folder / "runs").iterdir()) == NAMES
     for name in NAMES:
         words = [word for text in name.split(",") for word in ("--set", text.replace("shots", "measurement.shots"))]
         assert qep("train", "exact.toml", *words, "--out", name).code == 0
         assert records(name) == records(folder / "runs" / name)
-        assert memory(name) == memory(folder / "runs" / name)
+        assert warm_start(name) == warm_start(folder / "runs" / name)
 
 
 def _section(config, path):

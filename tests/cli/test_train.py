@@ -134,15 +134,15 @@ def test_config_is_kept_whole_with_versions(runs, name):
 
 
 @pytest.mark.parametrize("name", ["exact", "circuits"])
-def test_a_run_repeats_bit_for_bit(qep, runs, here, records, memory, name):
+def test_a_run_repeats_bit_for_bit(qep, runs, here, records, warm_start, name):
     assert qep("train", f"{name}.toml", "--out", "again").code == 0
     assert records("again") == records(runs / name)
-    assert memory("again") == memory(runs / name)
+    assert warm_start("again") == warm_start(runs / name)
 
 
-def test_another_seed_gives_another_run(qep, runs, here, memory):
+def test_another_seed_gives_another_run(qep, runs, here, warm_start):
     qep("train", "exact.toml", "--out", "other", "--set", "seed=4")
-    assert memory("other")["weights"] != memory(runs / "exact")["weights"]
+    assert warm_start("other")["weights"] != warm_start(runs / "exact")["weights"]
 
 
 def test_frozen_weights_stay_and_bounded_ones_keep_their_bounds(qep, here, settings):

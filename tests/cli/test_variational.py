@@ -216,12 +216,12 @@ def test_predictions_start_from_the_nearest_training_sample(qep, here, settings,
     with np.load("run/data.npz") as file:
         inputs = file["train_inputs"]
     with np.load("run/checkpoint.npz") as file:
-        angles = file["recollection_angles"]
+        angles = file["warm_start_angles"]
     seen = {}
 
-    def watched(*arguments, memory, **options):
-        seen["memory"], seen["inputs"] = memory, arguments[3].inputs
-        return evaluate(*arguments, memory=memory, **options)
+    def watched(*arguments, warm_start, **options):
+        seen["memory"], seen["inputs"] = warm_start, arguments[3].inputs
+        return evaluate(*arguments, warm_start=warm_start, **options)
 
     monkeypatch.setattr("qep_qiskit.cli.predict.evaluate", watched)
     source = json.loads(Path("run/config.json").read_text())["config"]["task"]["file"]

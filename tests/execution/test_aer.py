@@ -35,9 +35,9 @@ def reference_state(network, row):
     return trotter_ramp([z, x], [0 * driver, driver], **RAMP)
 
 
-def sampled(prepared, readouts, seed=0, step=0):
+def sampled(prepared, measurements, seed=0, step=0):
     executor = AerExecutor(Seeds(seed))
-    request = Request(key=RequestKey("test", step), prepared=prepared, readouts=readouts)
+    request = Request(key=RequestKey("test", step), prepared=prepared, measurements=measurements)
     return executor.collect(executor.submit(request)).outcomes
 
 
@@ -66,8 +66,8 @@ def test_two_programs_in_turn(rng):
 
 def test_exact_probabilities_in_every_basis(rng):
     network, prepared = ramped("edges", rng, 2)
-    readouts = tuple(GroupMeasurement(group=group, states=np.array([1, 0]), shots=None) for group in network.groups)
-    z, x = sampled(prepared, readouts)
+    measurements = tuple(GroupMeasurement(group=group, states=np.array([1, 0]), shots=None) for group in network.groups)
+    z, x = sampled(prepared, measurements)
     for row, state in enumerate((1, 0)):
         vector = reference_state(network, prepared.parameters[state])
         rotated = kron_of_qubits([HADAMARD] * 3) @ vector

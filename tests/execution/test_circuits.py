@@ -61,8 +61,8 @@ def problem(rng):
     return hamiltonian.groups, CircuitStates(program=program, parameters=rows)
 
 
-def run(executor, prepared, readouts, step=0):
-    request = Request(key=RequestKey("test", step), prepared=prepared, readouts=readouts)
+def run(executor, prepared, measurements, step=0):
+    request = Request(key=RequestKey("test", step), prepared=prepared, measurements=measurements)
     return executor.collect(executor.submit(request)).outcomes
 
 
@@ -134,8 +134,8 @@ def test_steps_and_groups_are_drawn_independently(name, problem):
     executor = EXECUTORS[name](Seeds(6))
     z, shots = groups[0], 40
     twin = type(z)(name="another", basis=z.basis, masks=z.masks)
-    readouts = readouts_of((z, twin), [0], shots)
-    found = [run(executor, prepared, readouts, step) for step in range(60)]
+    measurements = readouts_of((z, twin), [0], shots)
+    found = [run(executor, prepared, measurements, step) for step in range(60)]
     means = np.array([[o.moments(z).means[0] for o in outcomes] for outcomes in found])
     variance = 2 * (1 - exact_moments(z, prepared) ** 2) / shots
     assert variance_p_value(means[:, 0] - means[:, 1], variance) > LIMIT

@@ -43,7 +43,7 @@ def from_file():
 PREPARATIONS = {
     "ramp of order 1": lambda: AdiabaticPreparation(**RAMP, order=1, ramp="linear"),
     "ramp of order 2": lambda: AdiabaticPreparation(**RAMP, order=2),
-    "ramp with a spread driver": lambda: AdiabaticPreparation(**RAMP, driver_std=0.7, ramp="smoothstep"),
+    "ramp with a spread driver": lambda: AdiabaticPreparation(**RAMP, driver_width=0.7, ramp="smoothstep"),
     "ramp to level 2": lambda: AdiabaticPreparation(**RAMP, level=2),
     "Hamiltonian-variational": lambda: variational(HamiltonianVariational(3)),
     "product states": lambda: variational(HardwareEfficient(0)),
@@ -105,11 +105,11 @@ def exact_means(executor, states, groups):
 
 
 def outcomes_of(executor, states, groups, shots):
-    readouts = tuple(
+    measurements = tuple(
         GroupMeasurement(group=group, states=np.arange(states.num_states), shots=shots) for group in groups
     )
     return executor.collect(
-        executor.submit(Request(key=RequestKey("test", 2), prepared=states, readouts=readouts))
+        executor.submit(Request(key=RequestKey("test", 2), prepared=states, measurements=measurements))
     ).outcomes
 
 

@@ -61,13 +61,13 @@ def ramped(rng, spins=2, steps=1, rows=1):
 
 
 def run(executor, states, groups, *, shots, foldings=(1,)):
-    readouts = tuple(
+    measurements = tuple(
         GroupMeasurement(group=group, states=np.arange(states.num_states), shots=shots, folding=folding)
         for group in groups
         for folding in foldings
     )
     return executor.collect(
-        executor.submit(Request(key=RequestKey("test", 0), prepared=states, readouts=readouts))
+        executor.submit(Request(key=RequestKey("test", 0), prepared=states, measurements=measurements))
     ).outcomes
 
 

@@ -147,20 +147,20 @@ def test_pubs_prepare_the_states_and_stay_in_range(graph, total_time, rng):
     program = AdiabaticPreparation(total_time=total_time, steps=2).program(network.groups)
     rows = network.coefficients(3 * weights, np.zeros((1, 0))) * np.array([[1.0], [-1.0], [0.4]])
     prepared = CircuitStates(program=program, parameters=rows)
-    readouts = tuple(GroupMeasurement(group=group, states=np.arange(3), shots=10) for group in network.groups)
+    measurements = tuple(GroupMeasurement(group=group, states=np.arange(3), shots=10) for group in network.groups)
     device = fractional_device(fake_device("fake_kingston", 3))
     circuits = DeviceCircuits(device, Seeds(1), Store())
     assert bounds_rzz(circuits.transpiled_program(program))
-    (job,) = circuits.jobs(Request(key=RequestKey("train", 0), prepared=prepared, readouts=readouts))
+    (job,) = circuits.jobs(Request(key=RequestKey("train", 0), prepared=prepared, measurements=measurements))
     (pub,) = job.pubs
     vectors = AerExecutor(Seeds(0)).vectors(prepared)
     flat = pub.values.reshape(-1, pub.values.shape[-1])
-    for readout, places in zip(readouts, job.rows, strict=True):
-        for state, row in enumerate(places):
+    for measurement, positions in zip(measurements, job.rows, strict=True):
+        for state, row in enumerate(positions):
             bound = pub.circuit.assign_parameters(flat[row])
             angles = [step.operation.params[0] for step in bound.data if step.operation.name == "rzz"]
             assert all(0 <= angle <= HALF for angle in angles)
-            expected = np.abs(readout.group.basis.rotate(vectors[state][None])[0]) ** 2
+            expected = np.abs(measurement.group.basis.rotate(vectors[state][None])[0]) ** 2
             assert read(bound) == pytest.approx(expected, abs=1e-9)
 
 
@@ -186,9 +186,9 @@ def test_a_state_runs_the_same_way_whatever_comes_with_it(rng):
 
     def run(states, shots):
         executor = device_executor(device, Seeds(2), measured_circuits=shots is not None)
-        readout = GroupMeasurement(group=network.groups[0], states=np.arange(len(states)), shots=shots)
+        measurement = GroupMeasurement(group=network.groups[0], states=np.arange(len(states)), shots=shots)
         prepared = CircuitStates(program=program, parameters=rows[states])
-        request = Request(key=RequestKey("train", 0), prepared=prepared, readouts=(readout,))
+        request = Request(key=RequestKey("train", 0), prepared=prepared, measurements=(measurement,))
         return executor.collect(executor.submit(request)).outcomes[0]
 
     together = run([0, 1, 2], None).weights

@@ -126,14 +126,16 @@ def test_unequal_shots_are_two_jobs_and_come_back_in_order(service, path):
 def test_folded_circuits_travel_in_the_same_job(service, path, expected):
     """Two PUBs, and the bits of the unfolded one are those of a request without foldings."""
     request = ramp_request()
-    readouts = tuple(replace(readout, folding=folding) for readout in request.readouts for folding in (1, 3))
-    data = run(service, path, replace(request, readouts=readouts))
+    measurements = tuple(
+        replace(measurement, folding=folding) for measurement in request.measurements for folding in (1, 3)
+    )
+    data = run(service, path, replace(request, measurements=measurements))
     (job,) = service.accepted
     assert len(job.pubs) == 2
     assert all(np.array_equal(a.bits, b.bits) for a, b in zip(data.outcomes[::2], expected.outcomes, strict=True))
     (entry,) = JobLedger.read(path)
     assert [shape[:2] for shape in entry.description.shapes] == [[4, 2], [4, 2]]
-    assert run(service, path, replace(request, readouts=readouts)).outcomes[1].shots == 50
+    assert run(service, path, replace(request, measurements=measurements)).outcomes[1].shots == 50
     assert len(service.accepted) == 1
 
 
@@ -358,15 +360,15 @@ UNFIT = {
 def test_a_result_that_is_not_what_was_asked_for_is_one_line_and_costs_nothing_more(service, path, expected, kind):
     """Fetched a few times, never sent again, kept in the ledger, and taken once it is right."""
     service.spoil, said = UNFIT[kind]
-    asked = []
-    service.answer = lambda word, answer=service.answer: (asked.append(word), answer(word))[1]
+    with_retries = []
+    service.answer = lambda word, answer=service.answer: (with_retries.append(word), answer(word))[1]
     for _ in range(2):
         with pytest.raises(ResultError, match=said) as caught:
             run(service, path)
         assert str(caught.value).startswith("job job0: ibm_stand_in: ")
         assert str(caught.value).endswith("nothing is sent again, and 'qep resume' asks for its result once more")
         assert "\n" not in str(caught.value)
-    assert asked.count("result") == 2 * MOST_UNFIT_RESULTS
+    assert with_retries.count("result") == 2 * MOST_UNFIT_RESULTS
     assert (service.posts, states(path)) == (1, ["submitted"])
     service.spoil = lambda found: found
     assert same(run(service, path), expected)
@@ -473,7 +475,7 @@ def test_a_circuit_that_does_not_fit_is_found_before_it_is_paid_for(service):
     foreign = QuantumCircuit(2)
     foreign.h(0)
     pub = Pub(circuit=foreign, values=np.zeros((1, 0)))
-    plan = JobSpecification(pubs=(pub,), shots=1, axes=("pairs",), readouts=(0,), rows=(np.array([0]),), digest="")
+    plan = JobSpecification(pubs=(pub,), shots=1, axes=("pairs",), measurements=(0,), rows=(np.array([0]),), digest="")
     with pytest.raises(DeviceError, match="a circuit does not fit the device"):
         IbmDevice(service, "ibm_stand_in").require_fit(plan)
 
@@ -594,11 +596,11 @@ def test_an_account_that_names_a_wrong_instance(monkeypatch):
 @pytest.mark.parametrize(("method", "times"), [("POST", 1), ("GET", 4)])
 def test_the_client_itself_repeats_questions_only(method, times):
     """Against a server that answers 500 for ever, through the client's own session."""
-    asked = []
+    with_retries = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            asked.append(self.path)
+            with_retries.append(self.path)
             self.send_response(500)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -617,7 +619,7 @@ def test_the_client_itself_repeats_questions_only(method, times):
         session.request(method, "/jobs")
     server.shutdown()
     server.server_close()
-    assert len(asked) == times
+    assert len(with_retries) == times
 
 
 def test_a_client_of_another_making_is_left_alone(service, caplog):

@@ -68,9 +68,9 @@ def test_decoupled_circuits_have_pulses_and_the_noise_of_waiting():
     padded = generate_dd_pass_manager(simulator, DynamicalDecouplingOptions(enable=True, sequence_type="XX"))
     exact, data = _DensityMatrices(AerSimulator.from_backend(simulator)), local.collect(local.submit(request))
     bare = []
-    for readout, outcomes in zip(request.readouts, data.outcomes, strict=True):
-        circuit = local.circuit(program, readout.group)
-        values = bind_gates(circuit, gate_values(program, request.prepared.parameters[readout.states]))
+    for measurement, outcomes in zip(request.measurements, data.outcomes, strict=True):
+        circuit = local.circuit(program, measurement.group)
+        values = bind_gates(circuit, gate_values(program, request.prepared.parameters[measurement.states]))
         assert_from(outcomes, exact(padded.run(circuit), values))
         bare += [counts_p_value(*pair) for pair in zip(counts(outcomes), exact(circuit, values), strict=True)]
     assert min(bare) < LIMIT

@@ -20,7 +20,7 @@ from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import GroupMeasurement, Request, RequestKey
 from qep_qiskit.execution.aer import AerExecutor, aer_sampler_executor
 from qep_qiskit.execution.circuits import gate_values
-from qep_qiskit.execution.truncation import discarded_weight, is_looked_at
+from qep_qiskit.execution.truncation import discarded_weight, is_checked
 from qep_qiskit.learning import Contrast, GradientEstimator, evaluate
 from qep_qiskit.measurement import measure, run_measurements
 from qep_qiskit.network import ClampedInputs, IsingNetwork, chain
@@ -56,11 +56,11 @@ def nudged_rows(hamiltonian, weights, betas):
 
 def sampled(executor, hamiltonian, prepared, shots):
     """Moments of all groups in all states, group by group."""
-    readouts = tuple(
+    measurements = tuple(
         GroupMeasurement(group=group, states=np.arange(prepared.num_states), shots=shots)
         for group in hamiltonian.groups
     )
-    request = Request(key=RequestKey("test", 0), prepared=prepared, readouts=readouts)
+    request = Request(key=RequestKey("test", 0), prepared=prepared, measurements=measurements)
     outcomes = executor.collect(executor.submit(request)).outcomes
     return [one.moments(group) for one, group in zip(outcomes, hamiltonian.groups, strict=True)]
 
@@ -91,8 +91,10 @@ def test_shots_follow_the_state_vector(size, rng):
     shots = 8000
 
     def outcomes(executor, count):
-        readouts = tuple(GroupMeasurement(group=group, states=np.array([0]), shots=count) for group in network.groups)
-        request = Request(key=RequestKey("test", 0), prepared=prepared, readouts=readouts)
+        measurements = tuple(
+            GroupMeasurement(group=group, states=np.array([0]), shots=count) for group in network.groups
+        )
+        request = Request(key=RequestKey("test", 0), prepared=prepared, measurements=measurements)
         return executor.collect(executor.submit(request)).outcomes
 
     exact = outcomes(AerExecutor(Seeds(0)), None)
@@ -283,7 +285,7 @@ def test_every_step_of_a_run_says_what_its_states_lost():
 
 def test_looks_at_truncation_become_rarer_in_long_runs():
     """Aer's log goes on, and every look copies all of it."""
-    looked = [step for step in range(1024) if is_looked_at(RequestKey("train", step))]
+    looked = [step for step in range(1024) if is_checked(RequestKey("train", step))]
     assert looked[:128] == list(range(128))
     assert len(looked) == 128 + 3 * 64
-    assert not is_looked_at(RequestKey("train", 1, iteration=1))
+    assert not is_checked(RequestKey("train", 1, iteration=1))

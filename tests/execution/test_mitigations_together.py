@@ -27,11 +27,13 @@ def device(name):
 
 
 def folded(request):
-    readouts = (replace(readout, folding=folding) for readout in request.readouts for folding in FOLDINGS)
-    return replace(request, readouts=tuple(readouts))
+    measurements = (
+        replace(measurement, folding=folding) for measurement in request.measurements for folding in FOLDINGS
+    )
+    return replace(request, measurements=tuple(measurements))
 
 
-def asked(shots, randomizations):
+def with_retries(shots, randomizations):
     """Some states of the request turned round, so that fractional gates differ from state to state."""
     request = calibrated_request(
         shots=(shots, shots), calibration_shots=shots, kind="twirled", randomizations=randomizations
@@ -48,8 +50,8 @@ def test_sampled_readings_have_the_distribution_under_all_flips(name, sampler):
     """One randomization a shot, against density matrices whose readings are averaged over all flips."""
     snapshot = device(name)
     exact = device_executor(snapshot, Seeds(2))
-    expected = exact.collect(exact.submit(asked(None, 1)))
-    request = asked(200, 200)
+    expected = exact.collect(exact.submit(with_retries(None, 1)))
+    request = with_retries(200, 200)
     sampled = device_executor(snapshot, Seeds(2), measured_circuits=True)
     if sampler == "ibm":
         plain = sampled.executor(request.prepared.program)

@@ -64,8 +64,8 @@ def problem(rng):
 
 
 def run(executor, prepared, groups, states, shots, step=0):
-    readouts = tuple(GroupMeasurement(group=group, states=np.asarray(states), shots=shots) for group in groups)
-    request = Request(key=RequestKey("test", step), prepared=prepared, readouts=readouts)
+    measurements = tuple(GroupMeasurement(group=group, states=np.asarray(states), shots=shots) for group in groups)
+    request = Request(key=RequestKey("test", step), prepared=prepared, measurements=measurements)
     return executor.collect(executor.submit(request)).outcomes
 
 

@@ -40,7 +40,7 @@ def outcomes_of(problem, executor, shots=200, step=0, states=range(STATES), rand
     request = Request(
         key=RequestKey("test", step),
         prepared=prepared,
-        readouts=tuple(GroupMeasurement(group=group, states=np.array(states), shots=shots) for group in groups),
+        measurements=tuple(GroupMeasurement(group=group, states=np.array(states), shots=shots) for group in groups),
         randomizations=randomizations,
     )
     return executor.collect(executor.submit(request)).outcomes

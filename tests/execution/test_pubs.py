@@ -58,19 +58,19 @@ def groups_of(*letters):
 )
 def test_every_row_is_the_state_in_the_group_it_is_for(letters, states):
     _, prepared = ramp_states()
-    readouts = tuple(
+    measurements = tuple(
         GroupMeasurement(group=group, states=np.array(rows), shots=10)
         for group, rows in zip(groups_of(*letters), states, strict=True)
     )
-    (job,) = jobs_of(Request(key=RequestKey("train", 0), prepared=prepared, readouts=readouts))
+    (job,) = jobs_of(Request(key=RequestKey("train", 0), prepared=prepared, measurements=measurements))
     (pub,) = job.pubs
     assert job.num_circuits == sum(map(len, states))  # no circuit that nothing reads
     assert job.axes == (("states", "groups") if len(set(states)) == 1 else ("pairs",))
     flat = pub.values.reshape(-1, pub.values.shape[-1])
     vectors = AerExecutor(Seeds(0)).vectors(prepared)
-    for readout, rows in zip(readouts, job.rows, strict=True):
-        for state, row in zip(readout.states, rows, strict=True):
-            expected = np.abs(readout.group.basis.rotate(vectors[state][None])[0]) ** 2
+    for measurement, rows in zip(measurements, job.rows, strict=True):
+        for state, row in zip(measurement.states, rows, strict=True):
+            expected = np.abs(measurement.group.basis.rotate(vectors[state][None])[0]) ** 2
             assert probabilities(pub.circuit, flat[row]) == pytest.approx(expected, abs=1e-8)
 
 
@@ -78,12 +78,12 @@ def test_folded_readouts_are_a_pub_of_the_same_job():
     """Rows follow the readouts, whose foldings stand side by side; the states are the same."""
     _, prepared = ramp_states()
     rows = np.array([0, 2, 3])
-    readouts = tuple(
+    measurements = tuple(
         GroupMeasurement(group=group, states=rows, shots=10, folding=folding)
         for group in groups_of("ZZZ", "XXX")
         for folding in (1, 3)
     )
-    request = Request(key=RequestKey("train", 0), prepared=prepared, readouts=readouts)
+    request = Request(key=RequestKey("train", 0), prepared=prepared, measurements=measurements)
     (job,) = jobs_of(request)
     once, thrice = job.pubs
     assert thrice.circuit.count_ops()["cx"] == 3 * once.circuit.count_ops()["cx"] > 0
@@ -91,16 +91,16 @@ def test_folded_readouts_are_a_pub_of_the_same_job():
     assert (job.num_circuits, job.executions, job.axes) == (12, 120, ("states", "groups"))
     assert sorted(np.concatenate(job.rows)) == list(range(12))
     vectors = AerExecutor(Seeds(0)).vectors(prepared)
-    for readout, places in zip(readouts, job.rows, strict=True):
-        pub = once if readout.folding == 1 else thrice
+    for measurement, positions in zip(measurements, job.rows, strict=True):
+        pub = once if measurement.folding == 1 else thrice
         flat = pub.values.reshape(-1, pub.values.shape[-1])
-        for state, place in zip(readout.states, places - (0 if pub is once else once.num_circuits), strict=True):
-            expected = np.abs(readout.group.basis.rotate(vectors[state][None])[0]) ** 2
+        for state, place in zip(measurement.states, positions - (0 if pub is once else once.num_circuits), strict=True):
+            expected = np.abs(measurement.group.basis.rotate(vectors[state][None])[0]) ** 2
             assert probabilities(pub.circuit, flat[place]) == pytest.approx(expected, abs=1e-8)
     results = [np.arange(60, dtype=np.uint8).reshape(3, 2, 10, 1) + 60 * k for k in range(2)]
     bits = job.bits_of_measurements(results)
     assert [found[0, 0, 0] for found in bits] == [0, 60, 10, 70]
-    plain = replace(request, readouts=tuple(replace(readout, folding=1) for readout in readouts))
+    plain = replace(request, measurements=tuple(replace(measurement, folding=1) for measurement in measurements))
     assert jobs_of(plain)[0].digest != job.digest
 
 
@@ -125,7 +125,10 @@ def test_bits_go_to_the_readouts_they_belong_to(rng):
 
 def test_unequal_shots_are_jobs_of_their_own():
     first, second = jobs_of(ramp_request(shots=(50, 20)))
-    assert [(job.shots, job.readouts, job.num_circuits) for job in (first, second)] == [(50, (0,), 4), (20, (1,), 4)]
+    assert [(job.shots, job.measurements, job.num_circuits) for job in (first, second)] == [
+        (50, (0,), 4),
+        (20, (1,), 4),
+    ]
     assert first.digest != second.digest
 
 

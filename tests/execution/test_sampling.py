@@ -16,32 +16,32 @@ Z = CommutingGroup(name="Z", basis=LocalBasis("ZZZ"), masks=(1, 2, 4, 3, 7))
 X = CommutingGroup(name="X", basis=LocalBasis("XXX"), masks=(1, 2, 4))
 
 
-def readout(group, states, shots):
+def measurement(group, states, shots):
     return GroupMeasurement(group=group, states=np.asarray(states), shots=shots)
 
 
-def draw(vectors, readouts, step=0, seed=0):
-    return sample_vectors(vectors, readouts, Seeds(seed), ("sampling", step)).outcomes
+def draw(vectors, measurements, step=0, seed=0):
+    return sample_vectors(vectors, measurements, Seeds(seed), ("sampling", step)).outcomes
 
 
-def as_bits(vectors, readouts, monkeypatch, **options):
+def as_bits(vectors, measurements, monkeypatch, **options):
     monkeypatch.setattr("qep_qiskit.outcomes.drawing._COUNTS_UP_TO_QUBITS", 0)
-    found = draw(vectors, readouts, **options)
+    found = draw(vectors, measurements, **options)
     monkeypatch.undo()
     return found
 
 
 def test_exact_probabilities(rng):
     vectors = random_states(rng, 3, 8)
-    found = draw(vectors, (readout(Z, [2, 0], None),))[0]
+    found = draw(vectors, (measurement(Z, [2, 0], None),))[0]
     assert np.allclose(found.weights, np.abs(vectors[[2, 0]]) ** 2, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", ["counts", "bits"])
 def test_shots_follow_the_probabilities(kind, rng, monkeypatch):
     vectors = random_states(rng, 2, 8)
-    readouts = (readout(Z, [0, 1], 20_000),)
-    found = draw(vectors, readouts)[0] if kind == "counts" else as_bits(vectors, readouts, monkeypatch)[0]
+    measurements = (measurement(Z, [0, 1], 20_000),)
+    found = draw(vectors, measurements)[0] if kind == "counts" else as_bits(vectors, measurements, monkeypatch)[0]
     assert isinstance(found, Distribution if kind == "counts" else BitMemory)
     for row in range(2):
         counts = found.weights[row] if kind == "counts" else np.bincount(found.bits[row, :, 0], minlength=8)
@@ -50,7 +50,7 @@ def test_shots_follow_the_probabilities(kind, rng, monkeypatch):
 
 
 def test_counts_and_bits_of_the_same_shots_agree(rng, monkeypatch):
-    bits = as_bits(random_states(rng, 2, 8), (readout(Z, [0, 1], 300),), monkeypatch)[0]
+    bits = as_bits(random_states(rng, 2, 8), (measurement(Z, [0, 1], 300),), monkeypatch)[0]
     weights = np.array([np.bincount(row[:, 0], minlength=8) for row in bits.bits])
     from_counts = Distribution(weights=weights, shots=300).moments(Z)
     from_bits = bits.moments(Z)
@@ -62,7 +62,7 @@ def test_wide_registers_are_bits_in_qiskit_order():
     vectors = np.zeros((1, 1 << 14))
     vectors[0, 0b10_0000_0100_0001] = 1.0
     group = CommutingGroup(name="Z", basis=LocalBasis("Z" * 14), masks=(1, 2))
-    found = draw(vectors, (readout(group, [0], 3),))[0]
+    found = draw(vectors, (measurement(group, [0], 3),))[0]
     assert found.bits.shape == (1, 3, 2)
     assert found.bits[0, 0].tolist() == [0b10_0000, 0b0100_0001]
     assert found.num_qubits == 14
@@ -71,25 +71,25 @@ def test_wide_registers_are_bits_in_qiskit_order():
 def test_outcomes_of_zero_probability_never_come(monkeypatch):
     vectors = np.zeros((1, 8))
     vectors[0, [1, 6]] = np.sqrt(0.5)
-    bits = as_bits(vectors, (readout(Z, [0], 5000),), monkeypatch)[0]
+    bits = as_bits(vectors, (measurement(Z, [0], 5000),), monkeypatch)[0]
     assert set(bits.bits.ravel().tolist()) == {1, 6}
 
 
 def test_one_shot(rng, monkeypatch):
     vectors = random_states(rng, 2, 8)
-    assert draw(vectors, (readout(Z, [0, 1], 1),))[0].weights.sum(axis=1).tolist() == [1, 1]
-    assert as_bits(vectors, (readout(Z, [0, 1], 1),), monkeypatch)[0].bits.shape == (2, 1, 1)
+    assert draw(vectors, (measurement(Z, [0, 1], 1),))[0].weights.sum(axis=1).tolist() == [1, 1]
+    assert as_bits(vectors, (measurement(Z, [0, 1], 1),), monkeypatch)[0].bits.shape == (2, 1, 1)
 
 
 def test_nearly_normalised_vectors_are_sampled(rng):
     vectors = random_states(rng, 2, 8) * (1 + 1e-9)
-    assert draw(vectors, (readout(Z, [0, 1], 100),))[0].weights.sum(axis=1).tolist() == [100, 100]
+    assert draw(vectors, (measurement(Z, [0, 1], 100),))[0].weights.sum(axis=1).tolist() == [100, 100]
 
 
 def test_one_seed_and_key_give_one_result(rng):
-    vectors, readouts = random_states(rng, 2, 8), (readout(Z, [0, 1], 200), readout(X, [1], 200))
+    vectors, measurements = random_states(rng, 2, 8), (measurement(Z, [0, 1], 200), measurement(X, [1], 200))
     results = [
-        [outcomes.weights.tolist() for outcomes in draw(vectors, readouts, **options)]
+        [outcomes.weights.tolist() for outcomes in draw(vectors, measurements, **options)]
         for options in ({}, {}, {"step": 1}, {"seed": 1})
     ]
     assert results[0] == results[1]
@@ -101,9 +101,9 @@ def test_one_seed_and_key_give_one_result(rng):
 def test_states_groups_and_steps_are_independent(kind, rng, monkeypatch):
     vectors = np.repeat(random_states(rng, 1, 8), 2, axis=0)
     twin = CommutingGroup(name="twin", basis=Z.basis, masks=Z.masks)
-    readouts = (readout(Z, [0, 1], 40), readout(twin, [0], 40))
+    measurements = (measurement(Z, [0, 1], 40), measurement(twin, [0], 40))
     sample = draw if kind == "counts" else lambda *args, **options: as_bits(*args, monkeypatch, **options)
-    found = [sample(vectors, readouts, step=step) for step in range(300)]
+    found = [sample(vectors, measurements, step=step) for step in range(300)]
     first, second = (np.array([outcomes[i].moments(Z).means for outcomes in found]) for i in (0, 1))
     variance = 2 * (1 - Z.expectations(vectors[0]) ** 2) / 40
     assert variance_p_value(first[:, 0] - first[:, 1], variance) > LIMIT
@@ -115,12 +115,12 @@ def test_vector_executor_measures_what_it_is_handed(rng):
     vectors = random_states(rng, 2, 8)
     states = VectorStates(vectors=vectors, energies=np.zeros(2), gaps=np.ones(2))
     request = Request(
-        key=RequestKey("test", 3), prepared=states, readouts=(readout(X, [1], 100), readout(Z, [0], None))
+        key=RequestKey("test", 3), prepared=states, measurements=(measurement(X, [1], 100), measurement(Z, [0], None))
     )
     executor = VectorExecutor(Seeds(0))
     x, z = executor.collect(executor.submit(request)).outcomes
     assert (request.num_circuits, request.num_shots) == (2, 100)
-    expected = sample_vectors(vectors, request.readouts, Seeds(0), request.key.seed_words).outcomes
+    expected = sample_vectors(vectors, request.measurements, Seeds(0), request.key.seed_words).outcomes
     assert np.array_equal(x.weights, expected[0].weights)
     assert np.array_equal(z.weights, expected[1].weights)
 
@@ -137,7 +137,7 @@ class Tossed(PreparedStates):
 @pytest.mark.parametrize("certain", [False, True])
 def test_a_new_kind_of_states_is_one_class(certain, monkeypatch):
     monkeypatch.setattr(Tossed, "is_certain", certain)
-    request = Request(key=RequestKey("test", 3), prepared=Tossed(), readouts=(readout(X, [1], 100),))
+    request = Request(key=RequestKey("test", 3), prepared=Tossed(), measurements=(measurement(X, [1], 100),))
     assert (request.num_circuits, request.num_shots) == ((0, 0) if certain else (1, 100))
     assert answered(VectorExecutor(Seeds(0)), request).outcomes[0].weights.sum() == 100
     with pytest.raises(ConfigError, match="a device runs circuits"):

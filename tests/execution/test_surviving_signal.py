@@ -21,14 +21,14 @@ from qep_qiskit.execution.transpilation import TranspiledProgram, cut_target
 SHORT = ["preparation.steps=2", "preparation.total_time=2.0", "training.epochs=1"]
 
 
-def placed_on(cz: float, readout: float = 0.0) -> TranspiledProgram:
+def placed_on(cz: float, measurement: float = 0.0) -> TranspiledProgram:
     """Two gates on two of three qubits, under other names on the device."""
     target = Target(num_qubits=3)
     target.add_instruction(SXGate(), {(k,): InstructionProperties(error=0.1) for k in range(3)})
     target.add_instruction(
         CZGate(), {(0, 1): InstructionProperties(error=cz), (1, 2): InstructionProperties(error=1.0)}
     )
-    target.add_instruction(Measure(), {(k,): InstructionProperties(error=readout) for k in range(3)})
+    target.add_instruction(Measure(), {(k,): InstructionProperties(error=measurement) for k in range(3)})
     circuit = QuantumCircuit(3)
     circuit.sx(0)
     circuit.cz(0, 1)
@@ -39,7 +39,7 @@ def placed_on(cz: float, readout: float = 0.0) -> TranspiledProgram:
 def test_the_signal_is_what_errors_in_use_leave():
     found = surviving_signal(placed_on(0.2, 0.05))
     assert math.isclose(found.gates, 0.9 * 0.8)
-    assert math.isclose(found.readout, 0.95**2)
+    assert math.isclose(found.measurement, 0.95**2)
     assert found.broken == ()
 
 

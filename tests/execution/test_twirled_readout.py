@@ -44,9 +44,9 @@ def test_no_shot_is_missing_and_few_are_too_many(most):
 
 def test_drawn_flips_against_confusion_matrices(rng):
     truth = rng.dirichlet(np.ones(1 << SIZE), 2)
-    read = ReadoutErrors(flips=FLIPS).blurred(truth)
+    read = ReadoutErrors(flip_probabilities=FLIPS).blurred(truth)
     drawn = rng.integers(0, 2, (2, 5, SIZE), dtype=bool)
-    found = probabilities_under_twirling(read, ReadoutErrors(flips=FLIPS).offsets, drawn)
+    found = probabilities_under_twirling(read, ReadoutErrors(flip_probabilities=FLIPS).offsets, drawn)
     for state in range(2):
         expected = np.mean([confusion(FLIPS, flips) @ truth[state] for flips in drawn[state]], axis=0)
         assert np.allclose(found[state], expected, rtol=0, atol=1e-14)
@@ -54,9 +54,9 @@ def test_drawn_flips_against_confusion_matrices(rng):
 
 def test_all_flips_make_errors_symmetric(rng):
     truth = rng.dirichlet(np.ones(1 << SIZE), 2)
-    errors = ReadoutErrors(flips=FLIPS)
+    errors = ReadoutErrors(flip_probabilities=FLIPS)
     found = probabilities_under_twirling(errors.blurred(truth), errors.offsets, None)
-    symmetric = ReadoutErrors(flips=np.tile(FLIPS.mean(axis=0), (2, 1)))
+    symmetric = ReadoutErrors(flip_probabilities=np.tile(FLIPS.mean(axis=0), (2, 1)))
     assert np.allclose(found, symmetric.blurred(truth), rtol=0, atol=1e-14)
 
 

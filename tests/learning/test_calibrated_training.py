@@ -77,7 +77,7 @@ def test_calibrations_of_epochs_differ_and_show_the_noise():
             found.append(*trainer.state.calibrations.values()) if trainer.state.calibrations else None
 
     experiment().trainer([Collect()]).run()
-    flips = np.array([errors.flips for errors in found if isinstance(errors, ReadoutErrors)])
+    flips = np.array([errors.flip_probabilities for errors in found if isinstance(errors, ReadoutErrors)])
     sigma = np.sqrt(FLIPPED * (1 - FLIPPED) / CALIBRATION)
     assert (np.abs(flips - FLIPPED) < 5 * sigma).all()
     assert len(np.unique(flips[:, 0, 0])) > 1

@@ -56,7 +56,7 @@ def estimate(
     inputs=NO_INPUTS,
     targets=NO_INPUTS,
     step=0,
-    read_free_cost=False,
+    measures_free_cost=False,
 ):
     """The estimate and what it cost."""
     estimator = GradientEstimator(
@@ -64,7 +64,7 @@ def estimate(
         preparation=preparation or ExactPreparation(),
         contrast=contrast,
         shots=shots,
-        read_free_cost=read_free_cost,
+        measures_free_cost=measures_free_cost,
     )
     work = estimator.estimate(weights, inputs, targets, RequestKey("test", step))
     return run_measurements(work, StatevectorExecutor(Seeds(2)))
@@ -98,7 +98,7 @@ def nudges_and_constants(hamiltonian, weights, inputs, targets, preparation):
     if isinstance(hamiltonian.cost, OperatorCost):
         nudge, constants = hamiltonian.operator_nudge(targets)
     else:
-        outputs = means @ hamiltonian.readout[0].T + hamiltonian.readout[1]
+        outputs = means @ hamiltonian.output_map[0].T + hamiltonian.output_map[1]
         nudge = hamiltonian.signal_nudge(hamiltonian.cost.loss.gradient(outputs, targets))
         constants = np.zeros(len(inputs))
     return free, nudge, constants, float((np.einsum("st,st->s", nudge, means) + constants).mean())
@@ -121,7 +121,7 @@ def costs_at(hamiltonian, free, nudge, constants, beta):
 def test_chi_and_bounds_are_those_of_matrices(name, cost, rng):
     hamiltonian, weights, batch = batch_of(cost, rng)
     contrast = GENTLE[name]
-    found = diagnostics_of(hamiltonian, weights, contrast, **batch, read_free_cost=True)
+    found = diagnostics_of(hamiltonian, weights, contrast, **batch, measures_free_cost=True)
     free, nudge, constants, _ = nudges_and_constants(hamiltonian, weights, **batch, preparation=ExactPreparation())
     at = {beta: costs_at(hamiltonian, free, nudge, constants, beta) for beta in (*contrast.betas, 0.0)}
     inner = sorted((b for b in contrast.betas), key=abs)[:2] if 0.0 not in contrast.betas else contrast.betas
@@ -157,7 +157,7 @@ def test_chi_is_the_exact_response_at_small_nudges(name, rng):
 def test_the_free_cost_lies_within_its_bounds(graph, name, cost, preparation, rng):
     hamiltonian, weights, batch = batch_of(cost, rng, graph)
     solver = PREPARATIONS[preparation]
-    found = diagnostics_of(hamiltonian, weights, GENTLE[name], solver, **batch, read_free_cost=True)
+    found = diagnostics_of(hamiltonian, weights, GENTLE[name], solver, **batch, measures_free_cost=True)
     free_cost = nudges_and_constants(hamiltonian, weights, **batch, preparation=solver)[3]
     rounding = 1e-7
     if name != "one-sided, negative":
@@ -180,7 +180,7 @@ def test_the_bounds_lie_beta_chi_apart(cost, rng):
     hamiltonian, weights, batch = batch_of(cost, rng)
     relative = []
     for beta in (0.02, 0.01):
-        found = diagnostics_of(hamiltonian, weights, Contrast(beta=beta), **batch, read_free_cost=True)
+        found = diagnostics_of(hamiltonian, weights, Contrast(beta=beta), **batch, measures_free_cost=True)
         relative.append((found.upper - found.lower) / found.surrogate_gap - 1)
     assert abs(relative[1]) < 0.01
     assert relative[0] / relative[1] == pytest.approx(4.0, abs=0.5)
@@ -226,7 +226,7 @@ def test_bounds_are_silent_where_nobody_vouches_for_a_minimum(rng):
         ),
     }
     for preparation in silent.values():
-        _, found = warned(hamiltonian, weights, Contrast(beta=0.05), preparation, read_free_cost=True)
+        _, found = warned(hamiltonian, weights, Contrast(beta=0.05), preparation, measures_free_cost=True)
         assert np.isnan([found.lower, found.upper, found.lower_se, found.upper_se]).all()
         assert np.isfinite(found.chi)
         assert not {"cost_lower", "cost_upper"} & set(found.record())
@@ -280,7 +280,7 @@ def test_nudges_past_the_gap_are_told(factor):
     weights = network.weights_from({"h[0]": 0.3, "b[0]": 0.0})
     hamiltonian = NudgedHamiltonian(network, OperatorCost.from_operator(SparsePauliOp(["X"], [1.0])))
     # <X> = 1 and beta X changes the gap to 2 (h - beta): Weyl says beta < h - beta.
-    kinds, found = warned(hamiltonian, weights, Contrast(kind="one_sided", beta=factor * 0.15), read_free_cost=True)
+    kinds, found = warned(hamiltonian, weights, Contrast(kind="one_sided", beta=factor * 0.15), measures_free_cost=True)
     assert found.weyl_beta == pytest.approx(0.3 - factor * 0.15, abs=1e-9)
     assert kinds == ({NudgeBeyondGapWarning} if factor > 1 else set())
 
@@ -321,7 +321,7 @@ def test_a_degenerate_doublet_jumps_and_it_is_said(kind, shots):
 @pytest.mark.parametrize("kind", ["one_sided", "symmetric"])
 def test_nothing_is_measured_for_diagnostics(kind, cost, rng, monkeypatch):
     hamiltonian, weights, batch = batch_of(cost, rng)
-    options = {**batch, "shots": 50, "read_free_cost": True}
+    options = {**batch, "shots": 50, "measures_free_cost": True}
     one, usage = estimate(hamiltonian, weights, Contrast(kind=kind, beta=0.05), **options)
     monkeypatch.setattr("qep_qiskit.learning.gradient.diagnose", lambda *args, **options: Diagnostics())
     other, without = estimate(hamiltonian, weights, Contrast(kind=kind, beta=0.05), **options)
@@ -368,6 +368,6 @@ def test_an_ansatz_that_jumps_between_its_minima_is_caught():
     preparation = VariationalPreparation(ansatz=HardwareEfficient(0), seeds=Seeds(1), restarts=5, tolerance=1e-6)
     kinds, _ = warned(strong.hamiltonian, weights, Contrast(beta=0.02), preparation)
     assert kinds == set()
-    kinds, found = warned(strong.hamiltonian, weights, Contrast(beta=30.0), preparation, read_free_cost=True)
+    kinds, found = warned(strong.hamiltonian, weights, Contrast(beta=30.0), preparation, measures_free_cost=True)
     assert BranchJumpWarning in kinds
     assert found.jumps >= 1

@@ -96,7 +96,7 @@ def test_best_split_of_an_ising_network(rng):
     noise = ExactNoise.of(hamiltonian, weights, np.eye(16)).moments([0.0])[1][0]
     by_group = np.array([sum(noise[k] for k in range(len(words)) if words[k][0] == letter) for letter in "ZX"])
     model = ErrorModel(order=2, bias_squared=1.0, shot_variance=tuple(by_group / 2))
-    shares = model.best_shares(0.2, np.array([2.0, 2.0]))
+    shares = model.best_shot_fractions(0.2, np.array([2.0, 2.0]))
     assert shares[0] / shares[1] == pytest.approx(np.sqrt(by_group[0] / by_group[1]))
     assert shares.sum() == pytest.approx(2.0)
 
@@ -105,7 +105,7 @@ def test_best_split_of_an_ising_network(rng):
 @pytest.mark.parametrize("beta", [0.2, 1.0])
 def test_no_other_split_of_as_many_shots_is_better(batches, beta, rng):
     batches = np.array(batches)
-    shares = TWO_GROUPS.best_shares(beta, batches)
+    shares = TWO_GROUPS.best_shot_fractions(beta, batches)
     assert shares @ batches == pytest.approx(batches.sum())
     best = TWO_GROUPS.variance(beta, 100, shares)
     for _ in range(50):
@@ -124,7 +124,7 @@ def test_the_best_split_is_measured_to_be_better_by_what_the_model_says(rng):
     words = [str(network.terms[term]) for term in network.jacobian(weights, NO_INPUTS).term]
     parts = [sum(variances[k] for k in range(len(words)) if words[k][0] == letter) for letter in "ZX"]
     model = ErrorModel(order=2, bias_squared=1.0, shot_variance=tuple(parts))
-    shares = model.best_shares(0.4, np.array([2.0, 2.0]))
+    shares = model.best_shot_fractions(0.4, np.array([2.0, 2.0]))
     assert model.variance(0.4, 100, shares) < 0.95 * model.variance(0.4, 100)
     for split in (None, shares):
         shots = 100 if split is None else split_shots(100, split)
@@ -140,10 +140,10 @@ def test_the_best_split_is_measured_to_be_better_by_what_the_model_says(rng):
 
 def test_a_group_without_noise_keeps_a_twentieth():
     model = ErrorModel(order=2, bias_squared=1.0, shot_variance=(1.0, 0.0))
-    shares = model.best_shares(0.1, np.ones(2))
+    shares = model.best_shot_fractions(0.1, np.ones(2))
     assert shares[1] / shares[0] == pytest.approx(0.05)
     silent = ErrorModel(order=2, bias_squared=1.0, shot_variance=(0.0, 0.0))
-    assert silent.best_shares(0.1, np.ones(2)).tolist() == [1.0, 1.0]
+    assert silent.best_shot_fractions(0.1, np.ones(2)).tolist() == [1.0, 1.0]
 
 
 @every_model
@@ -156,7 +156,7 @@ def test_shots_for_an_error_reach_it(model, error):
 
 
 def test_shots_for_an_error_with_a_split_and_a_side():
-    shares = TWO_GROUPS.best_shares(0.3, np.array([2.0, 2.0]))
+    shares = TWO_GROUPS.best_shot_fractions(0.3, np.array([2.0, 2.0]))
     shots, beta = TWO_GROUPS.shots_for(0.1, shares, sign=-1.0)
     assert beta < 0
     assert TWO_GROUPS.error(beta, shots, shares) == pytest.approx(0.1, rel=1e-3)

@@ -126,7 +126,7 @@ def test_shots_have_honest_errors(rng):
 
     class Sampled(VectorExecutor):
         def submit(self, request):
-            if any(readout.shots is None for readout in request.readouts):
+            if any(measurement.shots is None for measurement in request.measurements):
                 raise ConfigError("measurement.shots: no exact expectations here")
             return super().submit(request)
 

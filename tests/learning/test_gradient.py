@@ -79,7 +79,7 @@ def test_gradient_is_the_finite_difference_of_the_cost(name, cost, rng):
 @pytest.mark.parametrize("kind", ["one_sided", "symmetric"])
 def test_reported_cost_is_the_free_one(kind, cost, rng):
     hamiltonian, weights, inputs, targets = problem("edges", cost, rng)
-    estimator = estimator_of(hamiltonian, kind=kind, beta=0.05, read_free_cost=True)
+    estimator = estimator_of(hamiltonian, kind=kind, beta=0.05, measures_free_cost=True)
     found, _ = run_measurements(
         estimator.estimate(weights, inputs, targets, RequestKey("test", 0)), VectorExecutor(Seeds(0))
     )
@@ -96,18 +96,18 @@ def test_symmetric_operator_cost_without_a_free_phase_is_close(rng):
     assert deviations[1] / deviations[0] == pytest.approx(4.0, abs=0.2)
 
 
-def estimator_of(hamiltonian, *, shots=None, preparation=None, read_free_cost=False, **contrast):
+def estimator_of(hamiltonian, *, shots=None, preparation=None, measures_free_cost=False, **contrast):
     return GradientEstimator(
         hamiltonian=hamiltonian,
         preparation=preparation or ExactPreparation(),
         contrast=Contrast(**contrast),
         shots=shots,
-        read_free_cost=read_free_cost,
+        measures_free_cost=measures_free_cost,
     )
 
 
 @pytest.mark.parametrize(
-    ("cost", "kind", "read_free_cost", "circuits"),
+    ("cost", "kind", "measures_free_cost", "circuits"),
     [
         # Per sample: outputs of the free phase, and Z and X of every phase that is not measured yet.
         ("operator", "one_sided", False, 4),
@@ -121,9 +121,9 @@ def estimator_of(hamiltonian, *, shots=None, preparation=None, read_free_cost=Fa
         ("observables with other Paulis", "one_sided", False, 5),
     ],
 )
-def test_no_batch_is_measured_twice(cost, kind, read_free_cost, circuits, rng):
+def test_no_batch_is_measured_twice(cost, kind, measures_free_cost, circuits, rng):
     hamiltonian, weights, inputs, targets = problem("edges", cost, rng)
-    estimator = estimator_of(hamiltonian, shots=10, kind=kind, read_free_cost=read_free_cost)
+    estimator = estimator_of(hamiltonian, shots=10, kind=kind, measures_free_cost=measures_free_cost)
     _, usage = run_measurements(
         estimator.estimate(weights, inputs, targets, RequestKey("test", 0)), VectorExecutor(Seeds(0))
     )

@@ -39,11 +39,11 @@ class Scrambler:
 
     def collect(self, job_handle):
         data = self.inner.collect(job_handle)
-        readouts = job_handle.request.readouts
+        measurements = job_handle.request.measurements
         return ShotData(
             outcomes=tuple(
-                self.scrambled(outcomes, self.kept.get((job_handle.key.stage, readout.group.name)))
-                for readout, outcomes in zip(readouts, data.outcomes, strict=True)
+                self.scrambled(outcomes, self.kept.get((job_handle.key.stage, measurement.group.name)))
+                for measurement, outcomes in zip(measurements, data.outcomes, strict=True)
             )
         )
 

@@ -111,7 +111,7 @@ def test_the_bias_is_where_its_quantiles_say(kind):
 
     Sixty pilots; each tail of a fifth holds a fifth of them within four standard deviations of the binomial.
     """
-    places = []
+    positions = []
     for index in range(20):
         problem = operator_problem(np.random.default_rng([7, index]), (chain, complete)[index % 2](3 + index % 3))
         exact, start = ExactNoise.of(*problem), first_beta(*problem, NO_INPUTS, NO_INPUTS)
@@ -119,11 +119,11 @@ def test_the_bias_is_where_its_quantiles_say(kind):
             model = pilots(problem, kind, shots, beta=start)[0][0].model
             best = min(exact.best(kind, shots)[0], model.curve.betas[-1])
             squares = model.curve.at(best, model.order)
-            places.append(np.searchsorted(squares, (exact.bias(kind, [best])[0] ** 2).sum()) / len(squares))
-    places = np.array(places)
-    deviation = np.sqrt(0.2 * 0.8 / len(places))
-    assert (places > 0.85).mean() < 0.15 + 4 * deviation
-    assert (places < 0.15).mean() < 0.15 + 4 * deviation
+            positions.append(np.searchsorted(squares, (exact.bias(kind, [best])[0] ** 2).sum()) / len(squares))
+    positions = np.array(positions)
+    deviation = np.sqrt(0.2 * 0.8 / len(positions))
+    assert (positions > 0.85).mean() < 0.15 + 4 * deviation
+    assert (positions < 0.15).mean() < 0.15 + 4 * deviation
 
 
 @every_kind
@@ -265,7 +265,7 @@ class TestLimits:
             0
         ]
         assert np.isfinite(pilot.model.best_beta(100))
-        assert np.isfinite(pilot.model.best_shares(0.1, np.array([2.0, 2.0]))).all()
+        assert np.isfinite(pilot.model.best_shot_fractions(0.1, np.array([2.0, 2.0]))).all()
 
 
 @pytest.mark.parametrize("problem", [operator_problem, loss_problem])

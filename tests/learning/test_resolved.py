@@ -23,7 +23,7 @@ def errors_of(config: str, beta: float, *texts: str) -> tuple[float, float]:
     sample = run.task.train.take([1])
     weights = run.network.layout.initial(run.seeds)
     data = weights, sample.inputs, sample.targets
-    estimator = replace(run.estimator, read_free_cost=True)
+    estimator = replace(run.estimator, measures_free_cost=True)
     found = run_measurements(estimator.estimate(*data, RequestKey("test", 0)), run.executor)[0]
     level = getattr(run.config.preparation, "level", 0)
     known = {"reference": run.reference} if run.network.num_qubits == 0 else {"level": level}

@@ -47,9 +47,9 @@ def test_what_was_answered_is_kept_and_the_rest_asked_for_later(tmp_path, number
     folder = start_run(tmp_path / "run", experiment)
     stopped = trainer_in(folder, replace(experiment, executor=Waits(experiment.executor, number)), None)
     assert stopped.run() == "stopped"
-    assert stopped.left_behind == "job 7 goes on"
+    assert stopped.job_note == "job 7 goes on"
     goes_on = trainer_in(folder, experiment, load_matching_state(folder, experiment))
     assert goes_on.run() == "finished"
-    assert goes_on.left_behind == ""
+    assert goes_on.job_note == ""
     np.testing.assert_array_equal(goes_on.weights, whole.weights)
     assert goes_on.state.shots == whole.state.shots

@@ -12,10 +12,10 @@ GRADIENTS = np.array([[1.0, -2.0], [0.5, 0.0], [-1.0, 4.0]])
 
 def walk(update, start=(0.0, 1.0), gradients=GRADIENTS, **options):
     """Weights after every step."""
-    weights, memory = np.array(start), update.optimizer.start(2)
+    weights, warm_start = np.array(start), update.optimizer.start(2)
     options, path = FREE | {"total_steps": len(gradients)} | options, []
     for step, gradient in enumerate(gradients):
-        weights, memory = update.apply(weights, gradient, memory, step=step, **options)
+        weights, warm_start = update.apply(weights, gradient, warm_start, step=step, **options)
         path.append(weights)
     return np.array(path)
 
@@ -79,13 +79,13 @@ def test_weights_stay_within_bounds(optimizer):
 
 @pytest.mark.parametrize("optimizer", [GradientDescent(), Momentum(), Adam()])
 def test_what_is_handed_in_is_left_alone(optimizer):
-    memory = optimizer.start(2)
-    before = {name: array.copy() for name, array in memory.items()}
+    warm_start = optimizer.start(2)
+    before = {name: array.copy() for name, array in warm_start.items()}
     weights, gradient = np.array([0.0, 1.0]), np.array([1.0, -1.0])
-    Update(optimizer=optimizer).apply(weights, gradient, memory, step=0, total_steps=2, **FREE)
+    Update(optimizer=optimizer).apply(weights, gradient, warm_start, step=0, total_steps=2, **FREE)
     assert weights.tolist() == [0.0, 1.0]
     assert gradient.tolist() == [1.0, -1.0]
-    assert all(np.array_equal(memory[name], before[name]) for name in before)
+    assert all(np.array_equal(warm_start[name], before[name]) for name in before)
 
 
 @pytest.mark.parametrize(

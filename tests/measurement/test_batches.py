@@ -91,8 +91,8 @@ def test_request_names_states_groups_and_shots(groups, states):
     work = measure(groups, states, shape=SHAPE, phases={0: [1], 1: [0, 1]}, shots=[5, 6], key=KEY)
     request = next(work)
     assert request.key == KEY
-    assert [readout.states.tolist() for readout in request.readouts] == [[1, 3, 5], [0, 1, 2, 3, 4, 5]]
-    assert [readout.shots for readout in request.readouts] == [5, 6]
+    assert [measurement.states.tolist() for measurement in request.measurements] == [[1, 3, 5], [0, 1, 2, 3, 4, 5]]
+    assert [measurement.shots for measurement in request.measurements] == [5, 6]
     assert (request.num_circuits, request.num_shots) == (9, 51)
 
 

@@ -11,7 +11,7 @@ from qep_qiskit.outcomes import BitMemory, Distribution
 SIZE = 3
 MASKS = (0b001, 0b011, 0b110, 0b111, 0b100)
 GROUP = CommutingGroup(name="Z", basis=LocalBasis("Z" * SIZE), masks=MASKS)
-ERRORS = ReadoutErrors(flips=np.array([[0.02, 0.1, 0.05], [0.08, 0.25, 0.0]]))
+ERRORS = ReadoutErrors(flip_probabilities=np.array([[0.02, 0.1, 0.05], [0.08, 0.25, 0.0]]))
 SIGNS = np.array([[(-1) ** (x & mask).bit_count() for mask in MASKS] for x in range(1 << SIZE)])
 
 
@@ -46,7 +46,7 @@ def test_against_every_shot(shots, rng):
 
 @pytest.mark.parametrize("num_qubits", [14, 16, 70])
 def test_wide_registers(num_qubits, rng):
-    errors = ReadoutErrors(flips=rng.uniform(0, 0.3, (2, num_qubits)))
+    errors = ReadoutErrors(flip_probabilities=rng.uniform(0, 0.3, (2, num_qubits)))
     masks = (1, 1 << num_qubits - 1, 0b11 << 7, 1 << num_qubits - 1 | 1, 0b101 << 3)
     group = CommutingGroup(name="Z", basis=LocalBasis("Z" * num_qubits), masks=masks)
     values = [[int.from_bytes(rng.bytes(9)) % (1 << num_qubits) for _ in range(60)] for _ in range(2)]
@@ -70,7 +70,7 @@ def test_small_products_add_up(limit, rng, monkeypatch):
 
 
 def test_no_errors_change_no_bit(rng):
-    none = ReadoutErrors(flips=np.zeros((2, SIZE)))
+    none = ReadoutErrors(flip_probabilities=np.zeros((2, SIZE)))
     values = rng.integers(0, 1 << SIZE, (2, 77))
     counts, bits = counts_of(values, SIZE), as_bytes(values, SIZE)
     for outcomes in (Distribution(weights=counts, shots=77), BitMemory(bits=bits, num_qubits=SIZE)):

@@ -15,7 +15,7 @@ def by_m3(counts, errors, masks):
     """Means of products of Z's, shape (states, masks)."""
     size = errors.num_qubits
     mitigation = mthree.M3Mitigation()
-    mitigation.cals_from_matrices([np.array([[1 - a, b], [a, 1 - b]]) for a, b in errors.flips.T])
+    mitigation.cals_from_matrices([np.array([[1 - a, b], [a, 1 - b]]) for a, b in errors.flip_probabilities.T])
     found = []
     for row in counts:
         strings = {format(word, f"0{size}b"): int(count) for word, count in enumerate(row) if count}
@@ -37,7 +37,7 @@ def problem(errors, truth, shots, rng, repeats=1):
 
 
 def test_the_same_where_every_string_came(rng):
-    errors = ReadoutErrors(flips=rng.uniform(0.005, 0.1, (2, 3)))
+    errors = ReadoutErrors(flip_probabilities=rng.uniform(0.005, 0.1, (2, 3)))
     own, m3, _, counts = problem(errors, rng.dirichlet(np.full(8, 2.0), 20), 200_000, rng)
     assert counts.min() > 0
     assert np.allclose(own.means, m3, rtol=0, atol=2e-6)  # M3 computes in single precision
@@ -45,7 +45,7 @@ def test_the_same_where_every_string_came(rng):
 
 def test_unbiased_where_few_strings_came_unlike_m3(rng):
     """M3 corrects among the strings that came, which is less noise for some bias."""
-    errors = ReadoutErrors(flips=rng.uniform(0.005, 0.1, (2, 8)))
+    errors = ReadoutErrors(flip_probabilities=rng.uniform(0.005, 0.1, (2, 8)))
     truth = rng.dirichlet(np.full(1 << 8, 0.3))
     own, m3, means, counts = problem(errors, truth[None], 300, rng, repeats=400)
     assert (counts == 0).mean() > 0.4

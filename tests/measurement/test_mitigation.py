@@ -148,8 +148,8 @@ def test_vectors_and_frequencies_are_left_alone(problem, rng):
     assert [request.calibration for request in asked] == [None]
 
     def frequency():
-        readouts = (GroupMeasurement(group=groups[0], states=np.array([0]), shots=10),)
-        return (yield Request(key=KEY, prepared=states, readouts=readouts, for_means=False))
+        measurements = (GroupMeasurement(group=groups[0], states=np.array([0]), shots=10),)
+        return (yield Request(key=KEY, prepared=states, measurements=measurements, for_means=False))
 
     asked, data = requests_of(mitigated(frequency(), ReadoutMitigation()), executor)
     assert [request.calibration for request in asked] == [None]
@@ -168,7 +168,7 @@ def test_counts_and_bits_calibrate_alike(problem):
         next(measuring)
         with pytest.raises(StopIteration):
             measuring.send(ShotData(outcomes=(MEASURED, MEASURED), calibration=outcomes))
-        found.append(next(iter(known.values())).flips)
+        found.append(next(iter(known.values())).flip_probabilities)
     assert np.allclose(found[0], [[0.4, 0.0, 0.4], [0.2, 0.2, 0.4]], rtol=0, atol=1e-15)
     assert np.allclose(found[0], found[1], rtol=0, atol=1e-15)
 

@@ -97,16 +97,16 @@ class TestCover:
         counts = np.bincount(plan.terms)
         assert counts.tolist() == [3 if len(word.factors) == 1 else 1 for word in words]
         assert len(plan.groups) == 9
-        for group, columns in zip(plan.groups, plan.columns, strict=True):
+        for group, columns in zip(plan.groups, plan.estimates, strict=True):
             assert group.terms == tuple(words[term] for term in plan.terms[columns])
 
     def test_reading_takes_few_of_the_groups_that_serve(self, plan, rng):
         words = both_letters(rng)[0].terms
         singles = np.array([index for index, word in enumerate(words) if str(word) in ("Z0", "Z1")])
-        (only,) = plan.reading(singles)
+        (only,) = plan.groups_measuring(singles)
         assert plan.groups[only].basis.name == "ZZ"
         assert len(plan.serving(singles)) == 5
-        assert plan.reading(np.array([], dtype=int)) == []
+        assert plan.groups_measuring(np.array([], dtype=int)) == []
 
     def test_entries_are_shared_out_to_the_columns(self, plan, rng):
         hamiltonian, weights, inputs, _ = both_letters(rng)
@@ -154,8 +154,8 @@ class TestCover:
 def test_columns_are_the_generators_of_their_group(name, grouping, rng):
     problem = PROBLEMS[name](rng)
     plan, words = plan_of(problem, grouping), problem[0].terms
-    assert sorted(np.concatenate(plan.columns)) == list(range(plan.num_estimates))
-    for group, columns in zip(plan.groups, plan.columns, strict=True):
+    assert sorted(np.concatenate(plan.estimates)) == list(range(plan.num_estimates))
+    for group, columns in zip(plan.groups, plan.estimates, strict=True):
         assert group.terms == tuple(words[term] for term in plan.terms[columns])
 
 
@@ -192,7 +192,7 @@ def test_a_tied_weight_has_a_batch_in_every_group_that_it_reaches(rng):
 def test_serving_names_the_groups_that_read_a_term(grouping, rng):
     plan = plan_of(clamped(rng), grouping)
     for term in range(plan.terms.max() + 1):
-        expected = [g for g, columns in enumerate(plan.columns) if term in plan.terms[columns]]
+        expected = [g for g, columns in enumerate(plan.estimates) if term in plan.terms[columns]]
         assert plan.serving(np.array([term])) == expected
     assert plan.serving(np.array([], dtype=int)) == []
 
@@ -207,24 +207,24 @@ def test_folding_averages_the_columns_that_are_known(rng):
     means[:, 1, one_of_two] = np.nan
     unread = int(np.flatnonzero(np.bincount(plan.terms) == 1)[0])
     means[:, 0, plan.terms == unread] = np.nan
-    folded = plan.folded(StateMoments(means=means, covariance=covariance), num_terms)
+    averaged_per_term = plan.averaged_per_term(StateMoments(means=means, covariance=covariance), num_terms)
     for phase in range(2):
         for term in range(num_terms):
             own = np.flatnonzero((plan.terms == term) & ~np.isnan(means[0, phase]))
             if len(own) == 0:
-                assert np.isnan(folded.means[:, phase, term]).all()
-                assert not folded.covariance[:, phase, term].any()
+                assert np.isnan(averaged_per_term.means[:, phase, term]).all()
+                assert not averaged_per_term.covariance[:, phase, term].any()
                 continue
-            assert folded.means[:, phase, term] == pytest.approx(means[:, phase][:, own].mean(axis=1))
+            assert averaged_per_term.means[:, phase, term] == pytest.approx(means[:, phase][:, own].mean(axis=1))
             block = covariance[:, phase][:, own][:, :, own]
-            assert folded.covariance[:, phase, term, term] == pytest.approx(block.mean(axis=(1, 2)))
+            assert averaged_per_term.covariance[:, phase, term, term] == pytest.approx(block.mean(axis=(1, 2)))
 
 
 def test_folding_of_a_shared_plan_changes_nothing(rng):
     problem = tied(rng)
     plan = plan_of(problem, "shared")
     moments = StateMoments(means=rng.normal(size=(1, 2, plan.num_estimates)), covariance=np.zeros((1, 2, 5, 5)))
-    assert plan.folded(moments, problem[0].num_terms) is moments
+    assert plan.averaged_per_term(moments, problem[0].num_terms) is moments
 
 
 @every_problem
@@ -319,7 +319,7 @@ class TestCost:
             preparation=ExactPreparation(),
             contrast=CONTRAST,
             shots=None,
-            read_free_cost=free,
+            measures_free_cost=free,
             grouping=grouping,
         )
         work = estimator.estimate(weights, inputs, targets, RequestKey("test", 0))

@@ -152,6 +152,6 @@ def test_calibrations_have_flips_of_every_repetition(problem):
     mitigation = ReadoutMitigation(calibration_shots=170, kind="twirled", randomizations=8)
     asked = next(mitigated(work(groups, states, 50), mitigation))
     assert (asked.randomizations, asked.calibration.randomizations) == (8, 32)
-    assert asked.calibration.readouts[0].states.tolist() == [0]
+    assert asked.calibration.measurements[0].states.tolist() == [0]
     with pytest.raises(ConfigError, match="randomizations: expected at least 1, got 0"):
         ReadoutMitigation(kind="twirled", randomizations=0)

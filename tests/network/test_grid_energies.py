@@ -19,7 +19,7 @@ def test_energies_are_read_back_from_coefficients(rng):
     energies = GridEnergies.of(MIXED, groups, np.array([row, 2 * row]))
     assert energies.stiffness[1] == pytest.approx(2 * stiffness, abs=1e-12)
     assert energies.kinetic[0] == pytest.approx(kinetic, abs=1e-12)
-    rest = energies.at_rest()[0] + np.array(MIXED.centres)
+    rest = energies.equilibrium()[0] + np.array(MIXED.centres)
     assert rest == pytest.approx(np.linalg.solve(stiffness, forces), abs=1e-12)
 
 
@@ -31,7 +31,7 @@ def test_what_is_not_quadratic_is_refused():
 
 def test_spread_is_that_of_the_gaussian_ground_state():
     groups, row, _ = on_grid(anchor_grid(), *anchor())
-    found, expected = GridEnergies.of(anchor_grid(), groups, row[None]).spread(), anchor_spread()
+    found, expected = GridEnergies.of(anchor_grid(), groups, row[None]).gaussian_widths(), anchor_spread()
     for name in ("means", "widths", "wave_widths"):
         assert getattr(found, name) == pytest.approx(getattr(expected, name), abs=1e-12)
 
@@ -39,7 +39,7 @@ def test_spread_is_that_of_the_gaussian_ground_state():
 def test_an_energy_without_minimum_is_refused():
     groups, row, _ = on_grid(anchor_grid(), *anchor(-1.5))
     with pytest.raises(NudgeError, match=r"1 of 1 energies have no minimum .* use a smaller contrast.beta"):
-        GridEnergies.of(anchor_grid(), groups, row[None]).at_rest()
+        GridEnergies.of(anchor_grid(), groups, row[None]).equilibrium()
 
 
 def test_states_that_fit_pass_in_silence(recwarn):

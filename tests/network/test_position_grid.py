@@ -28,18 +28,18 @@ def test_points_lie_evenly_about_the_centre():
 
 @pytest.mark.parametrize("margin", [3.5, 4.5, 6.0])
 def test_automatic_grids_have_the_reach_with_the_fewest_qubits(margin):
-    spread = GaussianWidths(
+    gaussian_widths = GaussianWidths(
         means=np.array([[0.0, 1.0], [0.5, -1.0]]),
         widths=np.array([[0.4, 0.7], [0.5, 0.7]]),
         wave_widths=np.array([[1.3, 0.8], [1.2, 0.8]]),
     )
-    grid = PositionGrid.around(spread, margin=margin)
-    to_wall, to_fastest = grid.margins(spread)
+    grid = PositionGrid.around(gaussian_widths, margin=margin)
+    to_wall, to_fastest = grid.margins(gaussian_widths)
     assert min(to_wall.min(), to_fastest.min()) >= margin
     assert to_wall.min(axis=0) == pytest.approx(to_fastest.min(axis=0), rel=0.15)
     assert grid.centres == pytest.approx((0.25, 0.0))
-    coarser = PositionGrid.around(spread, num_qubits=grid.num_qubits - 1)
-    assert min(margins.min() for margins in coarser.margins(spread)) < margin
+    coarser = PositionGrid.around(gaussian_widths, num_qubits=grid.num_qubits - 1)
+    assert min(margins.min() for margins in coarser.margins(gaussian_widths)) < margin
 
 
 def test_the_anchor_gets_four_qubits_an_atom():
@@ -63,6 +63,8 @@ def test_grids_are_validated(settings, match):
 
 
 def test_states_beyond_ten_qubits_are_refused():
-    spread = GaussianWidths(means=np.array([[0.0], [1e4]]), widths=np.ones((2, 1)), wave_widths=np.ones((2, 1)))
+    gaussian_widths = GaussianWidths(
+        means=np.array([[0.0], [1e4]]), widths=np.ones((2, 1)), wave_widths=np.ones((2, 1))
+    )
     with pytest.raises(NetworkError, match="more than 10; use weaker springs"):
-        PositionGrid.around(spread)
+        PositionGrid.around(gaussian_widths)

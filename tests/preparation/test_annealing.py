@@ -96,8 +96,8 @@ def test_what_it_remembers_is_tried_again(rng):
     family = glass(complete(30), rng)
     good = prepared(AnnealingPreparation(seeds=Seeds(0)), family)
     poor = AnnealingPreparation(seeds=Seeds(0), sweeps=1, restarts=1)
-    memory = {name: np.where(np.arange(6)[:, None] < 3, array, np.nan) for name, array in good.memory.items()}
-    helped = prepared(poor, family, WarmStart(memory=memory)).report.energies
+    warm_start = {name: np.where(np.arange(6)[:, None] < 3, array, np.nan) for name, array in good.warm_start.items()}
+    helped = prepared(poor, family, WarmStart(arrays=warm_start)).report.energies
     alone = prepared(poor, family).report.energies
     assert np.all(helped[:3, 1] <= good.report.energies[:3, 1] + 1e-9)
     assert np.any(alone[:3, 1] > good.report.energies[:3, 1] + 1e-6)

@@ -74,7 +74,7 @@ def test_contrast_is_the_gradient_of_the_contrastive_function(contrast, rng):
     contrast = Contrast(kind=contrast[0], beta=contrast[1])
     hamiltonian, weights, inputs, targets = classical("complete", rng)
     estimator = GradientEstimator(
-        hamiltonian=hamiltonian, preparation=ExactSearch(), contrast=contrast, shots=100, read_free_cost=True
+        hamiltonian=hamiltonian, preparation=ExactSearch(), contrast=contrast, shots=100, measures_free_cost=True
     )
     found, usage = run_measurements(estimator.estimate(weights, inputs, targets, KEY), VectorExecutor(Seeds(0)))
     expected = gradient(mean_surrogate(hamiltonian, inputs, targets, contrast), weights, step=1e-4)
@@ -120,7 +120,7 @@ def test_quantum_network_tends_to_it_without_fields(loss, rng):
             preparation=preparation,
             contrast=Contrast(beta=1.5),
             shots=None,
-            read_free_cost=True,
+            measures_free_cost=True,
         )
         return run_measurements(estimator.estimate(values, inputs, targets, KEY), VectorExecutor(Seeds(0)))[0]
 

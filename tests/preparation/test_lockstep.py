@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from qep_qiskit.preparation.lockstep import Question, run_in_lockstep
+from qep_qiskit.preparation.lockstep import EvaluationRequest, run_in_lockstep
 
 
 class WorkError(Exception):
@@ -24,19 +24,19 @@ def run_measurements(work, log=None):
         return finished.value
 
 
-def echo(questions):
+def echo(requests):
     """Answers every question by (worker, content), asking nobody."""
     yield from ()
-    return [(question.worker, question.content) for question in questions]
+    return [(request.worker, request.content) for request in requests]
 
 
 def asking(count, log=None):
-    def work(ask):
+    def work(evaluate):
         answers = []
         for turn in range(count):
             if log is not None:
                 log.append(turn)
-            answers.append(ask("energy", turn))
+            answers.append(evaluate("energy", turn))
         return answers
 
     return work
@@ -61,7 +61,7 @@ def no_thread_is_left():
 
 
 def test_results_come_in_the_order_of_the_works():
-    works = [lambda ask, i=i: (i, ask("energy", i)) for i in range(5)]
+    works = [lambda evaluate, i=i: (i, evaluate("energy", i)) for i in range(5)]
     assert run_measurements(run_in_lockstep(works, echo)) == [(i, (i, i)) for i in range(5)]
 
 
@@ -74,10 +74,10 @@ def test_every_answer_goes_to_the_worker_that_asked():
 def test_all_open_questions_are_answered_together():
     seen = []
 
-    def answer(questions):
+    def answer(requests):
         yield from ()
-        seen.append([(question.worker, question.kind, question.content) for question in questions])
-        return [None] * len(questions)
+        seen.append([(request.worker, request.kind, request.content) for request in requests])
+        return [None] * len(requests)
 
     run_measurements(run_in_lockstep([asking(3), asking(1), asking(2)], answer))
     assert seen == [
@@ -91,14 +91,14 @@ def test_workers_take_their_turns_one_after_the_other():
     running, order = set(), []
 
     def work_of(worker):
-        def work(ask):
+        def work(evaluate):
             for turn in range(4):
                 assert not running
                 running.add(worker)
                 time.sleep(0.001 * ((worker + turn) % 3))
                 order.append((turn, worker))
                 running.discard(worker)
-                ask("energy", None)
+                evaluate("energy", None)
 
         return work
 
@@ -110,10 +110,10 @@ def test_before_turn_comes_before_every_turn_of_its_worker():
     events = []
 
     def work_of(worker):
-        def work(ask):
+        def work(evaluate):
             for turn in range(2):
                 events.append(("works", worker))
-                ask("energy", turn)
+                evaluate("energy", turn)
             events.append(("ends", worker))
 
         return work
@@ -124,10 +124,10 @@ def test_before_turn_comes_before_every_turn_of_its_worker():
 
 
 def test_requests_of_the_answers_pass_through():
-    def answer(questions):
-        first = yield len(questions)
+    def answer(requests):
+        first = yield len(requests)
         second = yield first + 1
-        return [(question.content, second) for question in questions]
+        return [(request.content, second) for request in requests]
 
     log = []
     found = run_measurements(run_in_lockstep([asking(1), asking(2)], answer), log)
@@ -136,8 +136,8 @@ def test_requests_of_the_answers_pass_through():
 
 
 def test_questions_say_who_asks_for_what():
-    question = Question(worker=3, kind="fidelity", content="x")
-    assert (question.worker, question.kind, question.content) == (3, "fidelity", "x")
+    request = EvaluationRequest(worker=3, kind="fidelity", content="x")
+    assert (request.worker, request.kind, request.content) == (3, "fidelity", "x")
 
 
 def test_no_work_gives_no_results():
@@ -145,15 +145,15 @@ def test_no_work_gives_no_results():
 
 
 def test_work_without_questions():
-    assert run_measurements(run_in_lockstep([lambda ask: 1, lambda ask: 2], echo)) == [1, 2]
+    assert run_measurements(run_in_lockstep([lambda evaluate: 1, lambda evaluate: 2], echo)) == [1, 2]
 
 
 @pytest.mark.parametrize("when", [0, 1, 3])
 @pytest.mark.parametrize("failing", [0, 1, 2])
 def test_an_error_of_a_worker_comes_out(failing, when):
-    def bad(ask):
+    def bad(evaluate):
         for turn in range(when):
-            ask("energy", turn)
+            evaluate("energy", turn)
         raise WorkError(f"turn {when}")
 
     works = [bad if worker == failing else asking(5) for worker in range(3)]
@@ -162,7 +162,7 @@ def test_an_error_of_a_worker_comes_out(failing, when):
 
 
 def test_an_error_of_the_answers_comes_out_and_ends_all_workers():
-    def answer(questions):
+    def answer(requests):
         yield 1
         raise WorkError("no device")
 
@@ -171,7 +171,7 @@ def test_an_error_of_the_answers_comes_out_and_ends_all_workers():
 
 
 def test_too_few_answers_are_an_error():
-    def answer(questions):
+    def answer(requests):
         yield from ()
         return [None]
 
@@ -183,13 +183,13 @@ def test_too_few_answers_are_an_error():
 def test_closing_midway_ends_all_workers(requests):
     before, cleaned = threading.enumerate(), []
 
-    def answer(questions):
-        yield len(questions)
-        return [None] * len(questions)
+    def answer(requests):
+        yield len(requests)
+        return [None] * len(requests)
 
-    def careful(ask):
+    def careful(evaluate):
         try:
-            asking(10)(ask)
+            asking(10)(evaluate)
         finally:
             cleaned.append(True)
 
@@ -206,9 +206,9 @@ def test_closing_midway_ends_all_workers(requests):
 def test_dropping_the_generator_ends_all_workers():
     before = threading.enumerate()
 
-    def answer(questions):
-        yield len(questions)
-        return [None] * len(questions)
+    def answer(requests):
+        yield len(requests)
+        return [None] * len(requests)
 
     work = run_in_lockstep([asking(10)] * 3, answer)
     next(work)
@@ -217,16 +217,16 @@ def test_dropping_the_generator_ends_all_workers():
 
 
 def test_an_optimiser_that_catches_every_exception_is_ended_all_the_same():
-    def stubborn(ask):
+    def stubborn(evaluate):
         while True:
             try:
-                ask("energy", 0)
+                evaluate("energy", 0)
             except Exception:
                 continue
 
-    def answer(questions):
+    def answer(requests):
         yield 1
-        return [None] * len(questions)
+        return [None] * len(requests)
 
     work = run_in_lockstep([stubborn, stubborn], answer)
     next(work)

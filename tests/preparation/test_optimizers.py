@@ -54,25 +54,25 @@ class Oracle:
     def __init__(self):
         self.kinds, self.points = [], []
 
-    def answer(self, questions):
+    def answer(self, requests):
         yield from ()
-        return [self._one(question) for question in questions]
+        return [self._one(request) for request in requests]
 
-    def _one(self, question):
-        self.kinds.append(question.kind)
-        if question.kind == "fidelity":
-            one, other = question.content
+    def _one(self, request):
+        self.kinds.append(request.kind)
+        if request.kind == "fidelity":
+            one, other = request.content
             assert one.shape == other.shape == (len(one), 2)
             self.points.append(len(one))
             return (np.cos((one - other) / 2) ** 2).prod(axis=1)
-        if question.kind == "gradient":
-            assert question.content.shape == (2,)
+        if request.kind == "gradient":
+            assert request.content.shape == (2,)
             self.points.append(1)
-            return float(energy(question.content[None])[0]), slope(question.content)
-        assert question.content.ndim == 2, "energies are asked for in rows"
-        assert question.content.shape[1] == 2, "every row is one point"
-        self.points.append(len(question.content))
-        return energy(question.content)
+            return float(energy(request.content[None])[0]), slope(request.content)
+        assert request.content.ndim == 2, "energies are asked for in rows"
+        assert request.content.shape[1] == 2, "every row is one point"
+        self.points.append(len(request.content))
+        return energy(request.content)
 
 
 def finish(work):
@@ -112,8 +112,8 @@ def test_every_installed_optimiser_minimises(name, simulated):
 @pytest.mark.parametrize("simulated", [True, False], ids=["with gradients", "without"])
 @pytest.mark.parametrize("name", INSTALLED)
 def test_every_point_that_is_asked_for_is_counted(name, simulated):
-    ((_, asked),), oracle = minimise(name, OPTIONS.get(name, ({}, 0))[0], simulated=simulated)
-    assert asked == sum(oracle.points) > 0
+    ((_, num_evaluations),), oracle = minimise(name, OPTIONS.get(name, ({}, 0))[0], simulated=simulated)
+    assert num_evaluations == sum(oracle.points) > 0
 
 
 @pytest.mark.parametrize("name", BY_DIFFERENCES)
@@ -129,8 +129,8 @@ def test_those_that_use_none_never_ask_for_one(name):
 
 
 def test_energy_and_gradient_of_a_point_are_one_evaluation():
-    ((_, asked),), oracle = minimise("l_bfgs_b", simulated=True)
-    assert asked == len(oracle.kinds) < 15
+    ((_, num_evaluations),), oracle = minimise("l_bfgs_b", simulated=True)
+    assert num_evaluations == len(oracle.kinds) < 15
 
 
 @pytest.mark.filterwarnings("error")
@@ -194,10 +194,10 @@ def test_many_starts_side_by_side_end_as_each_alone(name):
     starts = [START, START + 0.3, START - 0.7]
     shuffles = [_Shuffle(Seeds(3), RequestKey("train", 0)) for _ in range(4)]
     together, _ = minimise(name, simulated=True, starts=starts, shuffle=shuffles[3])
-    for start, shuffle, (point, asked) in zip(starts, shuffles, together, strict=False):
+    for start, shuffle, (point, num_evaluations) in zip(starts, shuffles, together, strict=False):
         ((alone, asked_alone),), _ = minimise(name, simulated=True, starts=[start], shuffle=shuffle)
         assert np.array_equal(point, alone)
-        assert asked == asked_alone
+        assert num_evaluations == asked_alone
 
 
 def perturbed_ends(seed, step, before):
@@ -215,10 +215,10 @@ def test_reseeding_before_every_turn_makes_runs_repeat():
 
 def test_states_of_a_batch_are_perturbed_in_the_same_directions():
     class Watching(Oracle):
-        def answer(self, questions):
-            pairs = [question.content for question in questions if len(question.content) == 2]
+        def answer(self, requests):
+            pairs = [request.content for request in requests if len(request.content) == 2]
             steps.append([pair[0] - pair[1] for pair in pairs])
-            return (yield from super().answer(questions))
+            return (yield from super().answer(requests))
 
     steps, oracle = [], Watching()
     works = [minimising_work("spsa", {"maxiter": 6}, START + shift, simulated=False) for shift in (0.0, 0.2, 0.4)]

@@ -174,7 +174,9 @@ def test_every_evaluation_circuit_and_shot_is_counted(optimizer, directions):
     assert prepared_states.report.evaluations == sum(states)
     assert usage == Usage(shots=2 * 20 * sum(states), circuits=2 * sum(states))
     for request in executor.requests:
-        assert [len(readout.states) for readout in request.readouts] == [len(request.prepared.parameters)] * 2
+        assert [len(measurement.states) for measurement in request.measurements] == [
+            len(request.prepared.parameters)
+        ] * 2
 
 
 def test_all_states_of_a_batch_share_one_request():
@@ -208,7 +210,7 @@ def test_groups_without_terms_are_not_measured(rng):
     family = HamiltonianFamily(groups=hamiltonian.groups, free=free, nudge=nudge, betas=np.array([0.0, 0.1]), key=KEY)
     executor = Watching(Seeds(0))
     prepare(sampled(residual_directions=0), family, executor=executor)
-    groups = [len(request.readouts) for request in executor.requests]
+    groups = [len(request.measurements) for request in executor.requests]
     assert groups == [2] * 5 + [3] * 5
 
 
@@ -239,12 +241,12 @@ def test_qnspsa_asks_for_overlaps():
     executor = Watching(Seeds(0))
     preparation = sampled("qnspsa", options={"maxiter": 3}, residual_directions=0)
     prepared_states, usage = prepare(preparation, batch_family(), executor=executor)
-    names = Counter(readout.group.name for request in executor.requests for readout in request.readouts)
+    names = Counter(measurement.group.name for request in executor.requests for measurement in request.measurements)
     assert names["initial"] > 0
     assert np.isfinite(prepared_states.states.parameters).all()
     states = [len(request.prepared.parameters) for request in executor.requests]
     assert prepared_states.report.evaluations == sum(states)
-    circuits = sum(len(readout.states) for request in executor.requests for readout in request.readouts)
+    circuits = sum(len(measurement.states) for request in executor.requests for measurement in request.measurements)
     assert usage == Usage(shots=20 * circuits, circuits=circuits)
 
 

@@ -75,7 +75,7 @@ def by_nudging(hamiltonian, weights, inputs, targets, temperature, contrast, sho
         preparation=ThermalPreparation(temperature),
         contrast=contrast,
         shots=shots,
-        read_free_cost=True,
+        measures_free_cost=True,
     )
     return run_measurements(estimator.estimate(weights, inputs, targets, KEY), VectorExecutor(Seeds(seed)))[0]
 
@@ -157,9 +157,9 @@ def test_shots_draw_from_the_mixture(kind, rng):
             matrix = gibbs(hamiltonian.network.hamiltonian(weights, x).to_matrix(), 0.8)
             turn = group.basis.rotate(np.eye(8)).T
             assert row == pytest.approx(np.diag(turn @ matrix @ turn.conj().T).real, abs=1e-12)
-    readout = GroupMeasurement(group=hamiltonian.groups[0], states=np.arange(3), shots=20_000)
+    measurement = GroupMeasurement(group=hamiltonian.groups[0], states=np.arange(3), shots=20_000)
     executor = VectorExecutor(Seeds(3))
-    data = executor.collect(executor.submit(Request(key=KEY, prepared=states, readouts=(readout,))))
+    data = executor.collect(executor.submit(Request(key=KEY, prepared=states, measurements=(measurement,))))
     for counts, probabilities in zip(
         data.outcomes[0].weights, states.probabilities(hamiltonian.groups[0], np.arange(3)), strict=True
     ):

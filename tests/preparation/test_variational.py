@@ -359,10 +359,10 @@ def test_samples_that_were_never_met_start_cold_beside_those_that_were():
     groups = OF_FOUR_SPINS[0].hamiltonian.groups
     family = HamiltonianFamily.of_free(groups, rows, KEY)
     cold, _ = prepare(hva(3), family)
-    memory = {name: array.copy() for name, array in cold.memory.items()}
-    for array in memory.values():
+    warm_start = {name: array.copy() for name, array in cold.warm_start.items()}
+    for array in warm_start.values():
         array[1] = np.nan
-    mixed, _ = prepare(hva(3), family, WarmStart(memory=memory))
+    mixed, _ = prepare(hva(3), family, WarmStart(arrays=warm_start))
     assert np.array_equal(mixed.states.parameters[[0, 2]], cold.states.parameters[[0, 2]])
     assert mixed.report.energies == pytest.approx(cold.report.energies, abs=1e-7)
     assert mixed.report.evaluations > 20
@@ -382,7 +382,7 @@ def test_more_restarts_never_end_higher():
 def test_states_that_are_known_are_not_restarted():
     family = family_of(OF_FOUR_SPINS[0])
     first, _ = prepare(hva(3, restarts=3), family)
-    again, _ = prepare(hva(3, restarts=3), family, WarmStart(memory=first.memory))
+    again, _ = prepare(hva(3, restarts=3), family, WarmStart(arrays=first.warm_start))
     assert again.report.evaluations == 1
 
 

@@ -34,7 +34,7 @@ PLAN = {
     "steps": 1240,
     "step": dict.fromkeys(("jobs", "circuits", "executions", "payload_bytes", "qpu_seconds"), 1_234_567),
     "run": dict.fromkeys(("jobs", "circuits", "executions", "payload_bytes", "qpu_seconds"), 987_654_321),
-    "shares": [
+    "shot_fractions": [
         {"phase": "nudged +0.25", "group": g, "executions": 7_654_321, "step_seconds": 428.4, "qpu_seconds": 51_234.5}
         for g in ("Z", None)
     ],
@@ -125,7 +125,7 @@ def printed(table, width):
     return console.file.getvalue().splitlines()
 
 
-def left_out(lines):
+def omitted(lines):
     said = [line.removeprefix("left out, for want of room: ") for line in lines if line.startswith("left out")]
     return said[0].split(", ") if said else []
 
@@ -138,7 +138,7 @@ def test_every_word_and_number_is_there_whole(name, width):
     shown = {word for line in lines for word in line.split()}
     assert max(map(len, lines)) <= width
     assert "…" not in "".join(lines)
-    missing = [column for column in table.columns if str(column.header) in left_out(lines)]
+    missing = [column for column in table.columns if str(column.header) in omitted(lines)]
     for column in (column for column in table.columns if column not in missing):
         words = {word for cell in (column.header, *column.cells) for word in str(cell).split()}
         assert {word for word in words if len(word) <= width - 2} <= shown
@@ -160,7 +160,7 @@ def test_an_optional_column_goes_before_the_table_stands_upright():
         return printed(made, 40)
 
     assert any("1,234,567,890" in line and "a" * 12 in line for line in table(("cosine",)))
-    assert left_out(table(("cosine",))) == ["cosine"]
+    assert omitted(table(("cosine",))) == ["cosine"]
     upright = table(())
     assert "cosine  0.987654321012" in upright
     assert "shots   1,234,567,890" in upright

@@ -14,7 +14,7 @@ from qep_qiskit.device.pubs import DeviceCircuits as SentCircuits
 from qep_qiskit.device.usage import require_qpu_seconds
 from qep_qiskit.execution.on_device import fractional_device, payload_of_job
 from qep_qiskit.plan.circuits import DeviceCircuits
-from qep_qiskit.plan.estimate import cost_of, plan_requests, plan_run
+from qep_qiskit.plan.estimate import cost_of, estimate_requests, estimate_run
 from qep_qiskit.plan.requests import record_run
 from qep_qiskit.plan.savings import savings
 
@@ -214,7 +214,7 @@ def whole_step():
         measurement={"shots": 1000},
         training={"epochs": 1, "batch_size": 16},
     )
-    estimator = replace(experiment.estimator, read_free_cost=True)
+    estimator = replace(experiment.estimator, measures_free_cost=True)
     experiment = replace(experiment, estimator=estimator)
     return experiment, record_run(experiment)
 
@@ -229,16 +229,16 @@ def test_seconds_of_a_known_step(whole_step, delay, seconds):
 
 def test_shares_add_up(whole_step):
     experiment, requests = whole_step
-    plan = plan_requests(requests, DeviceCircuits(device=device(), seeds=experiment.seeds), experiment)
-    assert sum(share.qpu_seconds for share in plan.shares) == pytest.approx(plan.run.qpu_seconds)
-    assert sum(share.step_seconds for share in plan.shares) == pytest.approx(plan.step.qpu_seconds)
-    assert sum(share.executions for share in plan.shares) == plan.run.executions
+    plan = estimate_requests(requests, DeviceCircuits(device=device(), seeds=experiment.seeds), experiment)
+    assert sum(share.qpu_seconds for share in plan.shot_fractions) == pytest.approx(plan.run.qpu_seconds)
+    assert sum(share.step_seconds for share in plan.shot_fractions) == pytest.approx(plan.step.qpu_seconds)
+    assert sum(share.executions for share in plan.shot_fractions) == plan.run.executions
 
 
 def test_placement_and_signal_are_those_of_the_circuit():
     """A chain of two needs no routing: every two-qubit gate of the template counts, one by one."""
     experiment = experiment_of()
-    plan = plan_run(experiment, device(2, one=0.0))
+    plan = estimate_run(experiment, device(2, one=0.0))
     (program,) = plan.programs
     assert sorted(program.qubits) == [0, 1]
     assert program.helpers == ()
@@ -251,7 +251,7 @@ def test_placement_and_signal_are_those_of_the_circuit():
 
 def test_payload_is_that_of_the_jobs_that_are_sent():
     """Three samples in one group, then at two nudges in two; the basis is a parameter too."""
-    plan = plan_run(experiment_of(), device(2))
+    plan = estimate_run(experiment_of(), device(2))
     (program,) = plan.programs
     assert program.parameters == 5  # fields of two spins in X and in Z, one coupling
     experiment, sent = experiment_of(), []
@@ -271,18 +271,18 @@ def test_payload_is_that_of_the_jobs_that_are_sent():
 
 @pytest.mark.filterwarnings("ignore")
 def test_calibrations_have_their_share():
-    plan = plan_run(experiment_of(execution=NOISY), device(2))
-    (share,) = [share for share in plan.shares if share.phase == "calibration"]
+    plan = estimate_run(experiment_of(execution=NOISY), device(2))
+    (share,) = [share for share in plan.shot_fractions if share.phase == "calibration"]
     assert share.executions == 2 * 4100  # once before the only epoch, 205 times the 20 shots of the job
     assert share.qpu_seconds == pytest.approx(8200 * (250e-6 + 10e-6 + 1.05e-6), rel=1e-3)
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_calibrations_are_no_jobs_of_their_own():
-    plain = plan_run(experiment_of(), device(2))
+    plain = estimate_run(experiment_of(), device(2))
     for readout, circuits in (("calibrated", 2), ("twirled", 1)):
         noisy = NOISY | {"mitigation": {"readout": readout}}
-        plan = plan_run(experiment_of(execution=noisy), device(2))
+        plan = estimate_run(experiment_of(execution=noisy), device(2))
         assert plan.run.jobs == plain.run.jobs
         assert plan.run.circuits == plain.run.circuits + circuits
         assert plan.run.executions == plain.run.executions + circuits * 4100
@@ -297,7 +297,7 @@ def test_savings_are_what_the_changed_run_saves():
     circuits = DeviceCircuits(device=device(2), seeds=experiment.seeds)
     requests = record_run(experiment)
     found = {saving.change: saving.qpu_seconds for saving in savings(experiment, requests, circuits)}
-    before = plan_requests(requests, circuits, experiment).run
+    before = estimate_requests(requests, circuits, experiment).run
     assert found["execution.rep_delay = 5e-05 (seconds between executions)"] == pytest.approx(
         before.executions * 200e-6
     )
@@ -306,13 +306,13 @@ def test_savings_are_what_the_changed_run_saves():
         measurement={"shots": 5},
         training={"epochs": 4, "batch_size": 2},
     )
-    after = plan_run(changed, circuits.device).run
+    after = estimate_run(changed, circuits.device).run
     name = "contrast.beta = 0.2 with measurement.shots = 5"
     assert found[name] == pytest.approx(before.qpu_seconds - after.qpu_seconds)
     unlooked = experiment_of(
         contrast={"kind": "one_sided", "beta": 0.1}, training={"epochs": 4, "batch_size": 2, "evaluate_final": False}
     )
-    saved = before.qpu_seconds - plan_run(unlooked, circuits.device).run.qpu_seconds
+    saved = before.qpu_seconds - estimate_run(unlooked, circuits.device).run.qpu_seconds
     assert saved > 2.0  # a job
     assert found["training.evaluate_final = false"] == pytest.approx(saved)
     assert found["training.batch_size = 4"] == pytest.approx(16)  # a step less an epoch, of two jobs
@@ -325,7 +325,8 @@ def test_simulating_the_energies_saves_all_iterations():
     found = {saving.change: saving.qpu_seconds for saving in savings(experiment, requests, circuits)}
     simulated = experiment_of(preparation={"kind": "variational", "ansatz": SAMPLED["ansatz"]})
     saved = (
-        plan_requests(requests, circuits, experiment).run.qpu_seconds - plan_run(simulated, device(2)).run.qpu_seconds
+        estimate_requests(requests, circuits, experiment).run.qpu_seconds
+        - estimate_run(simulated, device(2)).run.qpu_seconds
     )
     assert found["preparation.energies = 'simulated'"] == pytest.approx(saved, rel=1e-6)
 
@@ -343,16 +344,18 @@ def test_fractional_gates_are_weighed_where_the_device_has_them(monkeypatch):
     monkeypatch.setattr(chain, "configuration", described, raising=False)
     (found,) = [change for change in changes() if "fractional" in change]
     assert found.startswith("execution.fractional_gates = true: 6 two-qubit gates in place of 12, a signal of ")
-    before, after = (max(p.signal for p in plan_run(experiment, d).programs) for d in (chain, fractional_device(chain)))
+    before, after = (
+        max(p.signal for p in estimate_run(experiment, d).programs) for d in (chain, fractional_device(chain))
+    )
     assert f"a signal of {100 * after:.2g} % in place of {100 * before:.2g} %" in found
     assert after > before
-    payloads = [plan_run(experiment, d).step.payload_bytes / 1e3 for d in (fractional_device(chain), chain)]
+    payloads = [estimate_run(experiment, d).step.payload_bytes / 1e3 for d in (fractional_device(chain), chain)]
     (saving,) = [own for own in savings(experiment, requests, circuits) if "fractional" in own.change]
     assert saving.price.startswith("{:,.1f} kB a step in place of {:,.1f}".format(*payloads))
 
 
 def test_limits():
-    plan = plan_run(experiment_of(execution={"backend": "statevector", "max_qpu_seconds": 0.5}), device(2))
+    plan = estimate_run(experiment_of(execution={"backend": "statevector", "max_qpu_seconds": 0.5}), device(2))
     assert not plan.would_start
     with pytest.raises(ResourceError, match=r"max_qpu_seconds: the run is estimated at .* and may have 0\.5"):
         plan.require_start()
@@ -367,7 +370,7 @@ def test_limits():
 
 
 def test_large_jobs_are_told():
-    plan = plan_run(experiment_of(), device(2))
+    plan = estimate_run(experiment_of(), device(2))
     assert plan.fits_into_jobs
     assert not replace(plan, largest_job=10_000_001).fits_into_jobs
     assert not replace(plan, largest_payload=50_000_001).fits_into_jobs
@@ -375,7 +378,7 @@ def test_large_jobs_are_told():
 
 def test_too_small_a_device():
     with pytest.raises(ResourceError, match="has 2 qubits, the network needs 3"):
-        plan_run(experiment_of(network={"graph": "chain", "num_spins": 3}), device(2))
+        estimate_run(experiment_of(network={"graph": "chain", "num_spins": 3}), device(2))
 
 
 def test_planning_leaves_the_run_alone():

@@ -118,9 +118,9 @@ def test_ctrl_c_tells_long_work_to_end(processes, tmp_path):
     more = {"parent": os.getpid(), "folder": str(tmp_path)}
     with pytest.raises(StudyStopped, match="stopped with 0 of 8 points done"):
         run_points(points(**more), pool_work.waits_for_the_stop, None, processes)
-    begun, ended = ({path.name[6:] for path in tmp_path.glob(f"{word}-*")} for word in ("begun", "ended"))
-    assert begun == ended
-    assert 1 <= len(begun) <= 2
+    started, ended = ({path.name[6:] for path in tmp_path.glob(f"{word}-*")} for word in ("started", "ended"))
+    assert started == ended
+    assert 1 <= len(started) <= 2
 
 
 def test_a_second_ctrl_c_does_not_wait(processes):

@@ -85,8 +85,8 @@ def test_trap_1_would_be_noticed(rng, monkeypatch):
     executor = aer_sampler_executor(Seeds(8))
     bits = executor._bits
 
-    def one_phase_at_a_time(request, prepared, readout, shots):
-        rows = [replace(readout, states=readout.states[[phase]]) for phase in (0, 1)]
+    def one_phase_at_a_time(request, prepared, measurement, shots):
+        rows = [replace(measurement, states=measurement.states[[phase]]) for phase in (0, 1)]
         return np.concatenate([bits(request, prepared, row, shots) for row in rows])
 
     monkeypatch.setattr(executor, "_bits", one_phase_at_a_time)

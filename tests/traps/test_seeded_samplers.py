@@ -75,9 +75,11 @@ PROGRAM = AdiabaticPreparation(total_time=1.5, steps=3).program(NETWORK.groups)
 
 def sampled(executor, step, shots=200, scale=1.0, states=2):
     rows = NETWORK.coefficients(WEIGHTS * scale, NO_INPUTS) * np.linspace(0.9, 1.1, states)[:, None]
-    readouts = tuple(GroupMeasurement(group=group, states=np.arange(states), shots=shots) for group in NETWORK.groups)
+    measurements = tuple(
+        GroupMeasurement(group=group, states=np.arange(states), shots=shots) for group in NETWORK.groups
+    )
     prepared = CircuitStates(program=PROGRAM, parameters=rows)
-    request = Request(key=RequestKey("train", step), prepared=prepared, readouts=readouts)
+    request = Request(key=RequestKey("train", step), prepared=prepared, measurements=measurements)
     return executor.collect(executor.submit(request)).outcomes[0]
 
 

@@ -91,7 +91,7 @@ def bias_and_standard_deviation(rows: Sequence[Row], *, width: float = WIDE) -> 
 def _finish_beta_panels(axes: Sequence[Axes], rows: Sequence[Row], seen: Sequence[float]) -> None:
     """Scales that all panels share; labels on the outer ones only."""
     for axis in axes:
-        log_axis(axis, "x", [abs(number(row, "beta")) for row in rows], room=6)
+        log_axis(axis, "x", [abs(number(row, "beta")) for row in rows], max_ticks=6)
         log_axis(axis, "y", seen)
         axis.set_xlabel(beta_label(axis))
         axis.tick_params(axis="x", labelsize=8.0)

@@ -168,9 +168,9 @@ def noise_table(rows: Sequence[Row]) -> TextTable:
 
 def recommendation_rows(recommendation: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Names and values of what is recommended; what is not known is left out."""
-    shares = recommendation.get("allocation")
-    if isinstance(shares, Mapping):
-        shares = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+    shot_fractions = recommendation.get("allocation")
+    if isinstance(shot_fractions, Mapping):
+        shot_fractions = ", ".join(f"{name} {share:.0%}" for name, share in shot_fractions.items())
     relative, error = number(recommendation, "expected_relative_rmse"), number(recommendation, "expected_rmse")
     expected = f"{relative:.2g} of the length of the gradient" if math.isfinite(relative) else ""
     if math.isfinite(error):
@@ -179,7 +179,7 @@ def recommendation_rows(recommendation: Mapping[str, Any]) -> list[tuple[str, st
         ("contrast", recommendation.get("contrast")),
         ("beta", recommendation.get("beta")),
         ("shots per batch", recommendation.get("shots")),
-        ("shots between groups", shares),
+        ("shots between groups", shot_fractions),
         ("expected RMSE", expected),
         ("shots for one gradient", recommendation.get("total_shots")),
         ("QPU seconds for one gradient", recommendation.get("qpu_seconds")),

@@ -56,17 +56,17 @@ def comparison_of_methods(rows: Sequence[Row], *, width: float = WIDE) -> Figure
     return figure
 
 
-def side_by_side(places: Sequence[float], heights: Sequence[float]) -> list[float]:
+def side_by_side(positions: Sequence[float], heights: Sequence[float]) -> list[float]:
     """Move points that lie on each other a little apart, along a logarithmic axis, so that all of them are seen.
 
     Args:
-        places: Horizontal coordinates; only equal ones are moved.
+        positions: Horizontal coordinates; only equal ones are moved.
         heights: Vertical coordinates; only points within a factor of 1.3 of a neighbour are moved.
 
     Returns:
         New horizontal coordinates.
     """
-    logs = [math.log10(place) for place in places]
+    logs = [math.log10(place) for place in positions]
     step = 0.025 * max(0.7, max(logs) - min(logs))
     clusters: list[list[int]] = []
     for i in sorted(range(len(logs)), key=lambda i: (logs[i], heights[i])):
@@ -75,7 +75,7 @@ def side_by_side(places: Sequence[float], heights: Sequence[float]) -> list[floa
             clusters[-1].append(i)
         else:
             clusters.append([i])
-    moved = list(places)
+    moved = list(positions)
     for cluster in clusters:
         for rank, i in enumerate(cluster):
             moved[i] = 10.0 ** (logs[i] + step * (rank - 0.5 * (len(cluster) - 1)))
@@ -86,18 +86,18 @@ def _draw(
     axis: Axes, rows: Sequence[Row], key: str, label: str, styles: dict[str, LineStyle], factors: Sequence[float]
 ) -> None:
     there = [i for i, row in enumerate(rows) if number(row, key) > 0]
-    places = (
+    positions = (
         side_by_side([number(rows[i], key) for i in there], [number(rows[i], "rmse") for i in there]) if there else []
     )
     seen: list[float] = []
-    for i, x in zip(there, places, strict=True):
+    for i, x in zip(there, positions, strict=True):
         row, name = rows[i], str(rows[i]["label"])
         hollow = row.get("at") == "equal circuits"
         seen += draw_points(
             axis, [x], [row], "rmse", styles[name], factors=[factors[i]], joined=False, hollow=hollow, gid=name
         )
     axis.grid(True)
-    shots_axis(axis, places, label=label, room=6)
+    shots_axis(axis, positions, label=label, max_ticks=6)
     log_axis(axis, "y", seen)
 
 

@@ -80,13 +80,13 @@ def draw_points(
     scaled = np.array([interval(row, key) for row in rows], dtype=float).reshape(-1, 3)
     scaled *= np.array(factors if factors is not None else [1.0] * len(rows))[:, None]
     keep = np.isfinite(scaled[:, 0])
-    places, (values, low, high) = np.asarray(x, dtype=float)[keep], scaled[keep].T
+    positions, (values, low, high) = np.asarray(x, dtype=float)[keep], scaled[keep].T
     if not values.size:
         return []
     below = np.where(np.isfinite(low), np.maximum(0.0, values - low), 0.0)
     above = np.where(np.isfinite(high), np.maximum(0.0, high - values), 0.0)
     drawn = axis.errorbar(
-        places,
+        positions,
         values,
         yerr=np.array([below, above]) if (below > 0).any() or (above > 0).any() else None,
         color=style.color,
@@ -118,11 +118,11 @@ def draw_bias(
 
     Arguments and result are those of `draw_points`.
     """
-    told = [i for i, row in enumerate(rows) if is_resolved(row)]
-    chosen, scales_of = [rows[i] for i in told], [factors[i] for i in told]
-    draw_points(axis, [x[i] for i in told], chosen, "bias", style, factors=scales_of, joined=joined, gid=gid)
+    resolved = [i for i, row in enumerate(rows) if is_resolved(row)]
+    chosen, scales_of = [rows[i] for i in resolved], [factors[i] for i in resolved]
+    draw_points(axis, [x[i] for i in resolved], chosen, "bias", style, factors=scales_of, joined=joined, gid=gid)
     ends = [end for row, factor in zip(chosen, scales_of, strict=True) for end in _seen_part(row, factor)]
-    upper = [i for i, row in enumerate(rows) if limits and i not in told and number(row, "bias_high") > 0]
+    upper = [i for i, row in enumerate(rows) if limits and i not in resolved and number(row, "bias_high") > 0]
     heights = [factors[i] * number(rows[i], "bias_high") for i in upper]
     (drawn,) = axis.plot([x[i] for i in upper], heights, color=style.color, linestyle="none", gid=f"{gid} limits")
     drawn.set(marker="v", markerfacecolor="none", markersize=6.0, zorder=2.5)
@@ -182,7 +182,7 @@ def beta_label(axis: Axes) -> str:
     return "nudge strength |β| (energy units)" if wide else "|β| (energy units)"
 
 
-def shots_axis(axis: Axes, values: Sequence[float], *, label: str = "shots per batch", room: int = 8) -> None:
+def shots_axis(axis: Axes, values: Sequence[float], *, label: str = "shots per batch", max_ticks: int = 8) -> None:
     """Make the horizontal axis one of numbers of shots."""
-    log_axis(axis, "x", values, counts=True, room=room)
+    log_axis(axis, "x", values, counts=True, max_ticks=max_ticks)
     axis.set_xlabel(label)

@@ -82,8 +82,8 @@ def _draw(left: Axes, right: Axes, own: Sequence[Row], execution: str, style: Li
 
 def _floor(rows: Sequence[Row], factors: Sequence[float]) -> float | None:
     """The smallest bias told from zero, if the bias no longer falls there as beta shrinks."""
-    told = [factor * number(row, "bias") for row, factor in zip(rows, factors, strict=True) if is_resolved(row)]
-    return min(told) if len(told) > 1 and told[0] > told[1] / _FLAT else None
+    resolved = [factor * number(row, "bias") for row, factor in zip(rows, factors, strict=True) if is_resolved(row)]
+    return min(resolved) if len(resolved) > 1 and resolved[0] > resolved[1] / _FLAT else None
 
 
 def _finish(axes: Sequence[Axes], rows: Sequence[Row], seen: Sequence[float]) -> None:

@@ -38,10 +38,10 @@ def contrast_name(row: Row) -> str:
 
 def contrasts_of(rows: Iterable[Row]) -> list[str]:
     """Names of the contrasts that occur, in the order of `CONTRASTS`; then others."""
-    return sorted({contrast_name(row) for row in rows}, key=_place)
+    return sorted({contrast_name(row) for row in rows}, key=_sort_key)
 
 
-def _place(name: str) -> tuple[int, str]:
+def _sort_key(name: str) -> tuple[int, str]:
     return (CONTRASTS.index(name) if name in CONTRASTS else len(CONTRASTS), name)
 
 
@@ -104,7 +104,7 @@ def best_rows(rows: Iterable[Row]) -> list[Row]:
     """The row with the smallest RMSE for each contrast and number of shots, sorted by both."""
     best: dict[tuple[tuple[int, str], float], Row] = {}
     for row in rows:
-        key = (_place(contrast_name(row)), number(row, "shots"))
+        key = (_sort_key(contrast_name(row)), number(row, "shots"))
         if math.isfinite(number(row, "rmse")) and (key not in best or row["rmse"] < best[key]["rmse"]):
             best[key] = row
     return [best[key] for key in sorted(best)]

@@ -31,7 +31,7 @@ from qep_qiskit.budget.report.rows import (
     with_contrast,
 )
 from qep_qiskit.report.log_axis import log_axis
-from qep_qiskit.report.style import LINE_STYLES, LineStyle, contrast_look, figure_style, ramp_styles
+from qep_qiskit.report.style import LINE_STYLES, LineStyle, contrast_style, figure_style, ramp_styles
 
 _SLOPES: Final = {"one-sided +": ("slope −1/4", -0.25, 1.5), "symmetric": ("slope −1/3", -1 / 3, 1 / 1.5)}
 
@@ -53,8 +53,8 @@ def rmse_against_shots(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
             own = with_contrast(best, name)
             shots = [number(row, "shots") for row in own]
             own_factors = [factor[id(row)] for row in own]
-            seen += draw_points(axis, shots, own, "rmse", contrast_look(name), factors=own_factors, gid=name)
-            handles.append(handle(contrast_look(name), name))
+            seen += draw_points(axis, shots, own, "rmse", contrast_style(name), factors=own_factors, gid=name)
+            handles.append(handle(contrast_style(name), name))
             if name in _SLOPES and len(own) > 1:
                 guides.append(_guide(axis, name, shots, own_factors[-1] * number(own[-1], "rmse")))
         shots_axis(axis, levels(best, "shots"))
@@ -87,14 +87,14 @@ def cosine_against_shots(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
         for name in contrasts_of(best):
             own = with_contrast(best, name)
             seen += draw_points(
-                axis, [number(row, "shots") for row in own], own, "cosine", contrast_look(name), gid=name
+                axis, [number(row, "shots") for row in own], own, "cosine", contrast_style(name), gid=name
             )
         shots_axis(axis, levels(best, "shots"))
         axis.axhline(1.0, color="#777777", linewidth=0.8, zorder=0.5)
         low = min([*seen, 0.9])
         axis.set_ylim(low - 0.05 * (1.0 - low), 1.0 + 0.05 * (1.0 - low))
         axis.set_ylabel("cosine to the true gradient")
-        legend_below(figure, [handle(contrast_look(name), name) for name in contrasts_of(best)], width)
+        legend_below(figure, [handle(contrast_style(name), name) for name in contrasts_of(best)], width)
     return figure
 
 
@@ -119,17 +119,17 @@ def error_bar_calibration(rows: Sequence[Row], *, width: float = WIDE) -> Figure
             shots = [number(row, "shots") for row in own]
             for key, hollow in zip(keys, (False, True), strict=True):
                 style = (
-                    contrast_look(name)
+                    contrast_style(name)
                     if not hollow
                     else LineStyle(
-                        color=contrast_look(name).color,
-                        linestyle=contrast_look(name).linestyle,
-                        marker=contrast_look(name).marker,
+                        color=contrast_style(name).color,
+                        linestyle=contrast_style(name).linestyle,
+                        marker=contrast_style(name).marker,
                         linewidth=0.8,
                     )
                 )
                 seen += draw_points(axis, shots, own, key, style, hollow=hollow, gid=f"{name} {key}")
-            handles.append(handle(contrast_look(name), name))
+            handles.append(handle(contrast_style(name), name))
         axis.axhline(1.0, color="#555555", linewidth=0.9, zorder=0.5, gid="honest")
         shots_axis(axis, levels(best, "shots"))
         log_axis(axis, "y", seen)

@@ -58,7 +58,7 @@ def training_against_shots(rows: Sequence[Row], *, width: float = WIDE) -> Figur
             _vertical_axis(axis, key, label, list(bands.values()))
         spent = [number(row, "shots") for row in rows]
         for axis in axes:
-            shots_axis(axis, spent, label="shots spent", room=6)
+            shots_axis(axis, spent, label="shots spent", max_ticks=6)
             axis.label_outer(remove_inner_ticks=False) if stacked else None
         legend_below(figure, [handle(style, budget) for budget, style in styles.items()], width)
     return figure

@@ -12,7 +12,7 @@ from qep_qiskit.core.warning_log import WarningLog, counting_warnings
 from qep_qiskit.learning import GradientEstimate
 from qep_qiskit.learning.diagnostics import Diagnostics
 from qep_qiskit.learning.free_phase import CostEstimate
-from qep_qiskit.learning.gradient_watch import GradientWatch, watch_one
+from qep_qiskit.learning.gradient_monitor import GradientMonitor, check_estimate
 
 TRAINABLE = np.array([True] * 12 + [False])
 PACE = {"per_epoch": 4, "steps": 400}
@@ -31,7 +31,7 @@ def estimate(gradient, variance=0.0, *, loss=1.0, outputs=None):
 
 def watched(gradients, losses, variance=1.0):
     """The log after a run of such steps, and the watch."""
-    watch, log = GradientWatch(), WarningLog()
+    watch, log = GradientMonitor(), WarningLog()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", QepWarning)
         for step, (gradient, loss) in enumerate(zip(gradients, losses, strict=True), start=1):
@@ -76,7 +76,7 @@ def test_noise_after_the_loss_has_fallen_is_a_quiet_note():
     gradients[:20, :12] += 5.0
     with warnings.catch_warnings():
         warnings.simplefilter("error", QepWarning)
-        watch, log = GradientWatch(), WarningLog()
+        watch, log = GradientMonitor(), WarningLog()
         with counting_warnings(log):
             for gradient, loss in zip(gradients, losses, strict=True):
                 watch = watch.after(estimate(gradient, 1.0, loss=loss), TRAINABLE, **PACE)
@@ -106,20 +106,20 @@ def test_zeros_at_the_minimum_or_with_steps_between_are_not():
 
 def test_the_cause_is_named():
     with warns(DeadGradientWarning, "symmetry keeps the outputs at zero"):
-        watch_one(estimate(np.zeros(13), outputs=np.zeros((1, 2))), TRAINABLE)
+        check_estimate(estimate(np.zeros(13), outputs=np.zeros((1, 2))), TRAINABLE)
     with warns(DeadGradientWarning, "the nudge moves no state"):
-        watch_one(estimate(np.zeros(13), outputs=np.ones((1, 2))), TRAINABLE)
+        check_estimate(estimate(np.zeros(13), outputs=np.ones((1, 2))), TRAINABLE)
 
 
 def test_one_gradient_within_its_noise():
     """12 unit variances: 12 is the mean, 12 + 2 sqrt(24) = 21.8 the limit."""
     along = np.append(np.ones(12) / np.sqrt(12.0), 100.0)
     with warns(NoisyGradientWarning, "cannot be told from its own shot noise", detail="length 4.6, 3.46 by noise"):
-        watch_one(estimate(4.6 * along, 1.0), TRAINABLE)
+        check_estimate(estimate(4.6 * along, 1.0), TRAINABLE)
     with warnings.catch_warnings():
         warnings.simplefilter("error", QepWarning)
-        watch_one(estimate(4.7 * along, 1.0), TRAINABLE)
-        watch_one(estimate(1e-6 * along, 0.0), TRAINABLE)
+        check_estimate(estimate(4.7 * along, 1.0), TRAINABLE)
+        check_estimate(estimate(1e-6 * along, 0.0), TRAINABLE)
 
 
 @pytest.mark.parametrize("stop", [1, 20, 31])
@@ -128,7 +128,7 @@ def test_a_checkpoint_in_between_changes_nothing(stop):
     gradients, losses = noise(rng, 60), rng.normal(1.0, 0.1, size=60)
     whole, end = watched(gradients, losses)
     _, half = watched(gradients[:stop], losses[:stop])
-    again = GradientWatch.from_record(half.record(), half.arrays())
+    again = GradientMonitor.from_record(half.record(), half.arrays())
     for gradient, loss in zip(gradients[stop:], losses[stop:], strict=True):
         with counting_warnings(WarningLog()), warnings.catch_warnings():
             warnings.simplefilter("ignore", QepWarning)

@@ -56,8 +56,8 @@ class Altered:
 
 
 def request(shots=SHOTS):
-    readouts = tuple(GroupMeasurement(group=group, states=np.arange(2), shots=shots) for group in NETWORK.groups)
-    return Request(key=RequestKey("test", 0), prepared=PREPARED, readouts=readouts)
+    measurements = tuple(GroupMeasurement(group=group, states=np.arange(2), shots=shots) for group in NETWORK.groups)
+    return Request(key=RequestKey("test", 0), prepared=PREPARED, measurements=measurements)
 
 
 def first(change):

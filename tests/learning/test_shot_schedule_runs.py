@@ -40,11 +40,11 @@ class Watcher(Callback):
     """Keeps what a trainer tells, and asks it to stop after a request."""
 
     def __init__(self, stop_after=0):
-        self.stop_after, self.records, self.places = stop_after, [], []
+        self.stop_after, self.records, self.steps = stop_after, [], []
 
     def on_request(self, trainer):
-        self.places.append((trainer.state.epoch, trainer.state.batch, len(trainer.state.request_log)))
-        if len(self.places) == self.stop_after:
+        self.steps.append((trainer.state.epoch, trainer.state.batch, len(trainer.state.request_log)))
+        if len(self.steps) == self.stop_after:
             trainer.request_stop()
 
     def on_step(self, trainer, record):
@@ -74,7 +74,7 @@ class TestRuns:
         # The first step has no product; every window of two that is full afterwards raises the shots.
         assert [step["shots_per_batch"] for step in steps] == [40, 40, 40, 80, 80, 160, 160, 200]
         assert len({step["beta"] for step in steps}) == 5
-        assert all(step["shares"] is not None for step in steps)
+        assert all(step["shot_fractions"] is not None for step in steps)
         assert trainer.state.step_shots.shots == 200
 
     def test_every_shot_is_counted(self):
@@ -95,7 +95,7 @@ class TestRuns:
         for record in watcher.records:
             spent, previous = record["shots"] - previous, record["shots"]
             if record["event"] == "step":
-                shots = split_shots(record["shots_per_batch"], np.array(record["shares"]))
+                shots = split_shots(record["shots_per_batch"], np.array(record["shot_fractions"]))
                 assert spent == 2 * (3 * shots[0] + 2 * shots[1])
                 assert spent == pytest.approx(2 * 5 * record["shots_per_batch"], abs=10)
 
@@ -103,9 +103,9 @@ class TestRuns:
     def test_stopped_anywhere_a_run_goes_on_bit_for_bit(self, tmp_path):
         """After every single request: within pilots, within steps, between them, and after epochs."""
         whole, _, full = train()
-        places = full.places
-        assert any(epoch == 2 and batch == 0 and request_log == 1 for epoch, batch, request_log in places)
-        for number in range(1, len(places)):
+        steps = full.steps
+        assert any(epoch == 2 and batch == 0 and request_log == 1 for epoch, batch, request_log in steps)
+        for number in range(1, len(steps)):
             halted, outcome, before = train(stop_after=number)
             assert outcome == "stopped"
             assert halted.state.shots == halted.executor.shots
@@ -117,20 +117,20 @@ class TestRuns:
             assert again.state.weights.tobytes() == whole.state.weights.tobytes()
             assert again.state.step_shots == whole.state.step_shots
             assert again.state.warnings.record() == whole.state.warnings.record()
-            assert again.state.watch.record() == whole.state.watch.record()
+            assert again.state.monitor.record() == whole.state.monitor.record()
             assert again.state.shots == whole.state.shots
             assert halted.executor.shots + again.executor.shots == whole.executor.shots
 
     def test_a_pilot_in_progress_is_not_asked_for_again(self):
         _, _, full = train()
         number = 1 + next(
-            i for i, (epoch, batch, request_log) in enumerate(full.places) if epoch == 2 and request_log == 1
+            i for i, (epoch, batch, request_log) in enumerate(full.steps) if epoch == 2 and request_log == 1
         )
         halted, _, before = train(stop_after=number)
         assert len(halted.state.request_log) == 1
         assert halted.state.step_shots.piloted == 0
         _, _, after = train(state=halted.state)
-        assert len(before.places) + len(after.places) == len(full.places)
+        assert len(before.steps) + len(after.steps) == len(full.steps)
 
 
 class TestWarnings:

@@ -122,22 +122,22 @@ class TestPolicy:
         after = ShotSchedule(auto_beta=True).after_pilot(StepShots(beta=0.1, shots=100), pilot, estimator, 0)
         assert after.model == MODEL
         assert after.beta == pytest.approx(MODEL.best_beta(100))
-        assert after.shares is None
+        assert after.shot_fractions is None
 
     def test_nudge_and_split_fit_each_other(self, rng):
         pilot, estimator = self.pilot(rng, MODEL, True)
         policy = ShotSchedule(auto_beta=True, optimal_split=True)
         after = policy.after_pilot(StepShots(beta=0.1, shots=100), pilot, estimator, 0)
-        shares = np.array(after.shares)
+        shares = np.array(after.shot_fractions)
         assert after.beta == pytest.approx(MODEL.best_beta(100, shares), rel=1e-3)
-        assert shares == pytest.approx(MODEL.best_shares(after.beta, batches_per_group(estimator)), rel=1e-3)
+        assert shares == pytest.approx(MODEL.best_shot_fractions(after.beta, batches_per_group(estimator)), rel=1e-3)
         assert shares[1] / shares[0] == pytest.approx(2.0)
 
     def test_a_split_alone_leaves_the_nudge(self, rng):
         pilot, estimator = self.pilot(rng, MODEL, True)
         after = ShotSchedule(optimal_split=True).after_pilot(StepShots(beta=0.1, shots=100), pilot, estimator, 0)
         assert after.beta == 0.1
-        assert after.shares is not None
+        assert after.shot_fractions is not None
 
     def test_a_negative_one_sided_nudge_stays_negative(self, rng):
         pilot, _ = self.pilot(rng, replace(MODEL, order=1), True)
@@ -159,7 +159,7 @@ class TestPolicy:
 
     def test_what_is_spent_reaches_the_estimator(self, rng):
         estimator, _ = estimator_of(rng)
-        applied = StepShots(beta=0.5, shots=100, shares=(1.5, 0.5)).applied(estimator)
+        applied = StepShots(beta=0.5, shots=100, shot_fractions=(1.5, 0.5)).applied(estimator)
         assert applied.contrast.beta == 0.5
         assert applied.shots == (150, 50)
         assert StepShots(beta=0.5, shots=30).applied(estimator).shots == 30
@@ -168,7 +168,7 @@ class TestPolicy:
         "step_shots",
         [
             StepShots(beta=0.3, shots=None),
-            StepShots(beta=-0.3, shots=7, shares=(1.25, 0.75), model=MODEL, piloted=4),
+            StepShots(beta=-0.3, shots=7, shot_fractions=(1.25, 0.75), model=MODEL, piloted=4),
             StepShots(
                 beta=0.3,
                 shots=7,
@@ -284,8 +284,8 @@ COSTS = {
 @pytest.mark.parametrize("cost", COSTS)
 @pytest.mark.parametrize("kind", ["one_sided", "symmetric", "four_point"])
 @pytest.mark.parametrize("grouping", ["shared", "qubit_wise"])
-@pytest.mark.parametrize("read_free_cost", [False, True])
-def test_batches_are_those_that_an_estimate_asks_for(cost, kind, grouping, read_free_cost):
+@pytest.mark.parametrize("measures_free_cost", [False, True])
+def test_batches_are_those_that_an_estimate_asks_for(cost, kind, grouping, measures_free_cost):
     """What a split of shots, and a price, are reckoned with; each group has shots of its own to tell them apart."""
     estimator = GradientEstimator(
         hamiltonian=NudgedHamiltonian(fixed_fields(), COSTS[cost]),
@@ -293,7 +293,7 @@ def test_batches_are_those_that_an_estimate_asks_for(cost, kind, grouping, read_
         contrast=Contrast(kind=kind, beta=0.05),
         shots=1,
         grouping=grouping,
-        read_free_cost=read_free_cost,
+        measures_free_cost=measures_free_cost,
     )
     batches = batches_per_group(estimator)
     shots = tuple(100**g for g in range(len(batches)))

@@ -95,7 +95,7 @@ class LossWindow:
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class GradientWatch:
+class GradientMonitor:
     """What is remembered of the gradients of a run, over the weights that train.
 
     Args:
@@ -124,7 +124,7 @@ class GradientWatch:
 
     def after(
         self, estimate: GradientEstimate, trainable: NDArray[np.bool_], *, per_epoch: int, steps: int
-    ) -> GradientWatch:
+    ) -> GradientMonitor:
         """With the gradient of one more step; warns where gradients are not there.
 
         Args:
@@ -154,7 +154,7 @@ class GradientWatch:
         full = longer.losses.steps == max(_SHORTEST_WINDOW, per_epoch, longer.steps)
         return longer._judged(is_last=is_last) if full or is_last else longer
 
-    def _judged(self, *, is_last: bool) -> GradientWatch:
+    def _judged(self, *, is_last: bool) -> GradientMonitor:
         """At the end of a window: judge it, and begin a new one. That nothing was learned is sure at the end only."""
         total, noise, steps = self.total + self.window, self.total_noise + self.window_noise, self.losses.steps
         found = self.found or (noise > 0.0 and not _is_lost(total, _FOUND / _LOST * noise))
@@ -176,7 +176,7 @@ class GradientWatch:
                 warn(NoisyGradientWarning, _SUNK_TEXT, affected=steps, severity="note", quiet=True)
         if not self.steps or self.losses.least > highest.least:
             highest = self.losses
-        return GradientWatch(
+        return GradientMonitor(
             zeros=self.zeros,
             total=total,
             total_noise=noise,
@@ -199,7 +199,7 @@ class GradientWatch:
         return {"total": self.total, "window": self.window}
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any], arrays: Mapping[str, NDArray[np.float64]]) -> GradientWatch:
+    def from_record(cls, record: Mapping[str, Any], arrays: Mapping[str, NDArray[np.float64]]) -> GradientMonitor:
         """The inverse of `record` and `arrays`."""
         windows = {
             name: LossWindow(steps=int(record[name][0]), total=float(record[name][1]), square=float(record[name][2]))
@@ -218,7 +218,7 @@ class GradientWatch:
         )
 
 
-def watch_one(estimate: GradientEstimate, trainable: NDArray[np.bool_]) -> None:
+def check_estimate(estimate: GradientEstimate, trainable: NDArray[np.bool_]) -> None:
     """Warn where a single gradient is exactly zero, or within two standard deviations of what noise alone gives.
 
     Under noise alone |g|^2 has the mean of the summed variances and, for independent weights, the variance of twice the
@@ -232,8 +232,8 @@ def watch_one(estimate: GradientEstimate, trainable: NDArray[np.bool_]) -> None:
         warn(DeadGradientWarning, _why_dead(estimate), severity="warning")
         return
     gradient, noise = np.where(trainable, estimate.gradient, 0.0), _noise_of(estimate, trainable)
-    spread = np.sqrt(2.0 * np.square(np.nan_to_num(estimate.variance[trainable])).sum())
-    if noise > 0.0 and gradient @ gradient < noise + _MANY_ERRORS * spread:
+    square_error = np.sqrt(2.0 * np.square(np.nan_to_num(estimate.variance[trainable])).sum())
+    if noise > 0.0 and gradient @ gradient < noise + _MANY_ERRORS * square_error:
         detail = f"length {_length(gradient):.3g}, {np.sqrt(noise):.3g} by noise alone"
         warn(NoisyGradientWarning, _ONE_TEXT, detail=detail)
 

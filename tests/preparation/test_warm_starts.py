@@ -77,9 +77,9 @@ def test_remembered_states_need_ten_times_fewer_evaluations(tolerance):
     trainer, _ = trained(preparation)
     hamiltonian, inputs = trainer.estimator.hamiltonian, trainer.task.train.inputs
     free = HamiltonianFamily.of_free(hamiltonian.groups, hamiltonian.free_coefficients(trainer.weights, inputs), KEY)
-    memory = trainer.state.warm_starts
+    warm_start = trainer.state.warm_starts
     cold = prepare(preparation, free)[0].report
-    warm = prepare(preparation, free, WarmStart(memory=memory))[0].report
+    warm = prepare(preparation, free, WarmStart(arrays=warm_start))[0].report
     assert 10 * warm.evaluations <= cold.evaluations
     assert warm.energies == pytest.approx(cold.energies, abs=2e-3)
 
@@ -106,10 +106,10 @@ def test_the_same_gradient_again_is_one_evaluation_a_state():
         hamiltonian=hamiltonian, preparation=hva(4, tolerance=1e-3), contrast=Contrast(beta=BETA), shots=None
     )
 
-    def estimate(memory):
-        work = estimator.estimate(weights, data.inputs, data.targets, KEY, memory=memory)
+    def estimate(warm_start):
+        work = estimator.estimate(weights, data.inputs, data.targets, KEY, warm_start=warm_start)
         return run_measurements(work, StatevectorExecutor(Seeds(0)))[0]
 
     first = estimate({})
     assert first.diagnostics.evaluations > 100
-    assert estimate(first.memory).diagnostics.evaluations == 3 * 2
+    assert estimate(first.warm_start).diagnostics.evaluations == 3 * 2

@@ -31,8 +31,8 @@ def test_what_would_swell_checkpoints_is_left_out():
 
 
 def test_new_samples_borrow_from_the_nearest_known_one():
-    memory = {"angles": np.array([[10.0], [11.0], [12.0]])}
-    lent = nearest_warm_start(memory, INPUTS, np.array([[0.9, 0.2], [0.1, 2.0], [0.2, 0.1]]))
+    warm_start = {"angles": np.array([[10.0], [11.0], [12.0]])}
+    lent = nearest_warm_start(warm_start, INPUTS, np.array([[0.9, 0.2], [0.1, 2.0], [0.2, 0.1]]))
     assert np.array_equal(lent["angles"], [[11.0], [12.0], [10.0]])
 
 
