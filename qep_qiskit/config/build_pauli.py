@@ -59,7 +59,10 @@ def _outputs(section: PauliConfig, targets: int) -> tuple[int, ...]:
 
 
 def _interactions(term: PauliTermConfig, num_spins: int) -> Iterator[Interaction]:
-    """One interaction, or one for every copy where they are not tied, and for every word that ``?`` stands for."""
+    """Return one interaction, or one for every copy where they are not tied.
+
+    Every Pauli string that ``?`` stands for has its own.
+    """
     if "?" in term.pauli:
         yield from _lettered(term, num_spins)
         return
@@ -108,7 +111,7 @@ def _along(term: PauliTermConfig, num_spins: int) -> list[int]:
 
 
 def _operator(term: PauliTermConfig, num_spins: int) -> Sum:
-    """The words of a term, times its coefficient."""
+    """The Pauli strings of a term, times its coefficient."""
     try:
         terms = parse_operator(term.pauli)
     except NetworkError as error:
@@ -124,14 +127,14 @@ def _operator(term: PauliTermConfig, num_spins: int) -> Sum:
 
 def _copies(operator: Sum, along: Sequence[int], repeat: str) -> list[Sum]:
     """The operator moved by 0, 1, 2, ... places along some spins, every copy once."""
-    place_of = {spin: place for place, spin in enumerate(along)}
-    places = [place_of.get(qubit) for string in operator for qubit, _ in string.factors]
-    if None in places:
+    index_of = {spin: index for index, spin in enumerate(along)}
+    indices = [index_of.get(qubit) for string in operator for qubit, _ in string.factors]
+    if None in indices:
         raise NetworkError(f"terms.along: the term acts on other spins than {list(along)}")
-    highest = max((place for place in places if place is not None), default=0)
+    highest = max((index for index in indices if index is not None), default=0)
     found: dict[frozenset[tuple[PauliString, float]], Sum] = {}
     for shift in range(len(along) if repeat == "ring" else len(along) - highest):
-        moved = {spin: along[(place + shift) % len(along)] for spin, place in place_of.items()}
+        moved = {spin: along[(index + shift) % len(along)] for spin, index in index_of.items()}
         copy = {_moved(string, moved): value for string, value in operator.items()}
         found.setdefault(frozenset(copy.items()), copy)
     return list(found.values())

@@ -161,8 +161,8 @@ def _output_axes(section: SpringsConfig, atoms: int, targets: int) -> tuple[int,
     """The named axes, or as many of the first as there are targets for an atom; None for all."""
     if section.output_axes is not None:
         return tuple(section.output_axes)
-    each, rest = divmod(targets, atoms) if atoms else (0, 0)
-    return tuple(range(each)) if rest == 0 and 1 <= each < section.dims else None
+    each, remainder = divmod(targets, atoms) if atoms else (0, 0)
+    return tuple(range(each)) if remainder == 0 and 1 <= each < section.dims else None
 
 
 def _rest_lengths(

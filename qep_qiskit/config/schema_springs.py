@@ -136,7 +136,7 @@ class OscillatorsConfig(SpringsConfig):
 
     kind: Literal["oscillators"]
 
-    def at_rest(self, network: SpringNetwork, **options: Any) -> Preparation:
+    def classical_equilibrium(self, network: SpringNetwork, **options: Any) -> Preparation:
         """The Gaussian ground state.
 
         Raises:
@@ -148,7 +148,7 @@ class OscillatorsConfig(SpringsConfig):
 
 
 class ElasticConfig(SpringsConfig):
-    """The classical elastic network, with the keys of the oscillators: atoms and springs at rest."""
+    """The classical elastic network, with the keys of the oscillators: atoms and springs in equilibrium."""
 
     own_preparation: ClassVar[str] = "equilibrium"
     takes_rest_lengths: ClassVar[bool] = True
@@ -157,7 +157,7 @@ class ElasticConfig(SpringsConfig):
 
     @property
     def has_shot_noise(self) -> bool:
-        """Atoms are at rest."""
+        """Atoms are in equilibrium."""
         return False
 
     def build(self, task: Task, seeds: Seeds, *, reads_spins: bool) -> Network:
@@ -166,7 +166,7 @@ class ElasticConfig(SpringsConfig):
             raise ConfigError("grid: goes with kind = 'oscillators'; leave it out")
         return super().build(task, seeds, reads_spins=reads_spins)
 
-    def at_rest(self, network: SpringNetwork, **options: Any) -> Preparation:
+    def classical_equilibrium(self, network: SpringNetwork, **options: Any) -> Preparation:
         """The equilibrium of all forces."""
         assert network.rest_positions is not None
         return EquilibriumPreparation(rest_positions=network.rest_positions, **options)

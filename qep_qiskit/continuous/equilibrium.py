@@ -1,4 +1,4 @@
-"""Classical equilibria of elastic networks (Scellier 2024, arXiv:2406.00879, sec. 2): atoms at rest.
+"""Classical equilibria of elastic networks (Scellier 2024, arXiv:2406.00879, sec. 2): atoms in equilibrium.
 
 Equilibrium propagation holds at every critical point of the energy, not at minima alone; what counts is that the
 nudged point is the one that the free point deforms into.
@@ -25,10 +25,10 @@ from qep_qiskit.core.warning_log import warn
 from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamily, PreparationResult, WarmStart
 from qep_qiskit.preparation.resolution import WANTED, Hidden, contrast_error, size_of
 
-_MEMORY = "resting"
+_WARM_START = "resting"
 _DENSE_UP_TO = 400
 _NEWTON_STEPS = 8
-_AT_REST = 1e-10
+_FORCE_TOLERANCE = 1e-10
 _ROUNDING = 1e-15
 _FLAT = 1e-9
 _UNSEEN = 1e-6  # slope of a term along a floppy mode, by the largest along the stiffest mode
@@ -46,8 +46,8 @@ class EquilibriumPreparation:
         rest_positions: Shape (atoms, dims), where the search starts when nothing is known of a sample.
         critical_point: ``"minimum"``, by a trust-region method; or ``"any"``: the root of the force that is nearest to
             the start, stable or not, followed along the nudge.
-        tolerance: Force, relative to the stiffest spring, at which atoms count as being at rest. None: 1e-10, or 3e-4
-            of the force of the nudge where that is less.
+        tolerance: Force, relative to the stiffest spring, at which atoms count as being in equilibrium. None: 1e-10, or
+            3e-4 of the force of the nudge where that is less.
 
     Raises:
         ConfigError: The tolerance is not positive.
@@ -62,7 +62,7 @@ class EquilibriumPreparation:
             raise ConfigError(f"tolerance: expected a positive number, got {self.tolerance}")
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
-        """Points at rest of all samples and phases; asks for no measurements."""
+        """Points in equilibrium of all samples and phases; asks for no measurements."""
         coordinate_layout, shape = (
             coordinates_of(family.groups)[0].coordinate_layout,
             (family.num_samples, len(family.betas)),
@@ -97,8 +97,8 @@ class EquilibriumPreparation:
             hidden=Hidden(part=self._contrast_error(family, free, residuals, forces)),
         )
         states = ClassicalPositions(points.reshape(-1, coordinate_layout.num_atoms, coordinate_layout.dims))
-        memory = {_MEMORY: free.reshape(shape[0], -1)}
-        return PreparationResult(states=states, free=ClassicalPositions(free), memory=memory, report=report)
+        warm_start = {_WARM_START: free.reshape(shape[0], -1)}
+        return PreparationResult(states=states, free=ClassicalPositions(free), warm_start=warm_start, report=report)
 
     def _contrast_error(self, family: HamiltonianFamily, free: NDArray, residuals: NDArray, forces: NDArray) -> float:
         """What forces that are left hide of the contrasts between phases; with the free points for a single phase."""
@@ -108,8 +108,8 @@ class EquilibriumPreparation:
             moving = free.reshape(len(free), -1)[
                 :, coordinates_of(family.groups)[0].coordinate_layout.moving_coordinates
             ]
-            left = [_potential(family, sample, 0.0).gradient(at) for sample, at in enumerate(moving)]
-            residuals = np.stack([np.array(left), residuals[:, 0]][::order], axis=1)
+            gradients = [_potential(family, sample, 0.0).gradient(at) for sample, at in enumerate(moving)]
+            residuals = np.stack([np.array(gradients), residuals[:, 0]][::order], axis=1)
             betas = betas[::order]
         return contrast_error(betas, residuals, np.broadcast_to(forces[:, None], residuals.shape))
 
@@ -117,9 +117,9 @@ class EquilibriumPreparation:
         """The free point of an earlier stage, that of an earlier epoch, or the rest positions."""
         if isinstance(start.free, ClassicalPositions):
             return start.free.points[sample]
-        remembered = start.memory.get(_MEMORY)
-        if remembered is not None and np.isfinite(remembered[sample]).all():
-            return remembered[sample].reshape(self.rest_positions.shape)
+        known = start.arrays.get(_WARM_START)
+        if known is not None and np.isfinite(known[sample]).all():
+            return known[sample].reshape(self.rest_positions.shape)
         return self.rest_positions
 
     def _sharpened(self, family: HamiltonianFamily, sample: int, free: NDArray, needed: float) -> NDArray[np.float64]:
@@ -141,15 +141,15 @@ class EquilibriumPreparation:
         """The force at which Newton steps end: what is given, or what the nudge needs where that is less."""
         if self.tolerance is not None:
             return self.tolerance * potential.scale
-        return float(np.clip(needed, _ROUNDING * potential.scale, _AT_REST * potential.scale))
+        return float(np.clip(needed, _ROUNDING * potential.scale, _FORCE_TOLERANCE * potential.scale))
 
     def _settled(
         self, family: HamiltonianFamily, sample: int, beta: float, begin: NDArray, needed: float = np.inf
     ) -> NDArray[np.float64]:
-        """The point at rest that the start leads to."""
+        """The point in equilibrium that the start leads to."""
         potential = _potential(family, sample, beta)
         moving = _apart(potential, begin.ravel()[potential.moving])
-        aim, target = self._aim(potential, needed), (self.tolerance or _AT_REST) * potential.scale
+        aim, target = self._aim(potential, needed), (self.tolerance or _FORCE_TOLERANCE) * potential.scale
         if self.critical_point == "minimum":
             near = _polished(potential, moving, aim)
             moving = near if _is_minimum(potential, near, target) else _minimised(potential, moving, target)
@@ -160,7 +160,7 @@ class EquilibriumPreparation:
         return potential.points(moving)
 
     def _check(self, potential: PotentialEnergy, moving: NDArray, target: float, beta: float) -> None:
-        """Whether the atoms are at rest, and held there on all sides."""
+        """Whether the atoms are in equilibrium, and clamped there on all sides."""
         force = float(np.linalg.norm(potential.gradient(moving)))
         if not force <= 1e4 * target * np.sqrt(len(moving)):
             why = (
@@ -318,7 +318,7 @@ def _count_of_floppy_modes(hessian: scipy.sparse.csr_array, highest: float) -> s
 
 
 def _softest(hessian: scipy.sparse.csr_array) -> tuple[float, float, NDArray[np.float64]]:
-    """The eigenvalue of a point at rest that is lowest, the one that is largest in size, and the mode of the lowest."""
+    """Return the lowest eigenvalue, the one of largest size, and the mode of the lowest."""
     if hessian.shape[0] <= _DENSE_UP_TO:
         values, modes = np.linalg.eigh(hessian.toarray())
         place = int(np.abs(values).argmin()) if values[0] > 0.0 else 0

@@ -3,7 +3,7 @@
     H(w, x) = sum_i [p_i^2 / (2 m_i) + a_i |r_i - R_i|^2 / 2 - f_i.r_i] + sum_(i<j) k_ij (|r_i - r_j| - l_ij)^2 / 2
 
 (Scellier 2024, arXiv:2406.00879, sec. 2 and 4.2.) R_i is the *rest position* of atom i. A clamped atom does not
-move: it is held there, displaced by the inputs. Without rest lengths l the energy is quadratic and has a Gaussian
+move: it is clamped there, displaced by the inputs. Without rest lengths l the energy is quadratic and has a Gaussian
 quantum ground state; with them it is a classical network. Constants shift energies and are no terms.
 """
 
@@ -49,7 +49,7 @@ class SpringNetwork:
         outputs: Atoms whose displacement from their rest position is the output, axis after axis.
         output_axes: Axes that are read there; None for all.
         rest_positions: Shape (atoms, dims), the rest position of every atom; the origin of a line by default.
-        clamped: Atoms that are held.
+        clamped: Atoms that are clamped.
         inputs: (atom, axis) of every input: it displaces a clamped atom along an axis.
         springs: Start of k, one weight ``k[i,j]`` per spring; positive.
         anchored: Atoms tied to their rest position.
@@ -171,7 +171,7 @@ class SpringNetwork:
 
     @cached_property
     def coordinate_layout(self) -> CoordinateLayout:
-        """The atoms, and which are held."""
+        """The atoms, and which are clamped."""
         return CoordinateLayout(num_atoms=self.num_atoms, dims=self.dims, clamped=tuple(sorted(self.clamped)))
 
     @cached_property
@@ -201,8 +201,8 @@ class SpringNetwork:
     @cached_property
     def layout(self) -> WeightLayout:
         """Weights in the order k, a, l, f, m; masses that do not train are none, and momenta then need no shots."""
-        left_out = "m" if self.masses.frozen is True else ""
-        return WeightLayout(tuple(block for symbol, block in self._blocks.items() if symbol != left_out))
+        omitted = "m" if self.masses.frozen is True else ""
+        return WeightLayout(tuple(block for symbol, block in self._blocks.items() if symbol != omitted))
 
     @cached_property
     def _fixed_masses(self) -> NDArray[np.float64]:
@@ -215,7 +215,7 @@ class SpringNetwork:
 
     @cached_property
     def groups(self) -> tuple[CoordinateGroup, ...]:
-        """Positions: springs, anchors, distances, coordinates that forces act on or that are held; and momenta."""
+        """Positions: springs, anchors, distances, coordinates that forces act on or that are clamped; and momenta."""
         assert self.rest_positions is not None
         terms = [CoordinateTerm.square(i, j) for i, j in self.edges]
         terms += [CoordinateTerm.square(i, self.rest_positions[i]) for i in self.anchored]
@@ -245,8 +245,8 @@ class SpringNetwork:
     def output_observables(self) -> tuple[LinearObservable, ...]:
         """Displacements of the output atoms from their rest positions, axis after axis."""
         return tuple(
-            LinearObservable(terms=((CoordinateTerm.component(i, axis), 1.0),), constant=-place)
-            for i, axis, place in self.output_coordinates
+            LinearObservable(terms=((CoordinateTerm.component(i, axis), 1.0),), constant=-rest_position)
+            for i, axis, rest_position in self.output_coordinates
         )
 
     @property
@@ -256,11 +256,11 @@ class SpringNetwork:
             LinearObservable(
                 terms=(
                     (CoordinateTerm.product((i, axis), (i, axis)), 1.0),
-                    (CoordinateTerm.component(i, axis), -2.0 * place),
+                    (CoordinateTerm.component(i, axis), -2.0 * rest_position),
                 ),
-                constant=place**2,
+                constant=rest_position**2,
             )
-            for i, axis, place in self.output_coordinates
+            for i, axis, rest_position in self.output_coordinates
         )
 
     @property
@@ -278,7 +278,7 @@ class SpringNetwork:
     def coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
         """Coefficients of all terms: (weights,) and (samples, inputs) to (samples, terms).
 
-        That of a held coordinate is where it is held.
+        That of a clamped coordinate is where it is clamped.
         """
         start, part = self._starts(), self._parts(weights)
         row = np.zeros(start["m"] + len(part["m"]))
@@ -292,7 +292,7 @@ class SpringNetwork:
         return rows
 
     def _clamped_at(self, inputs: NDArray) -> NDArray[np.float64]:
-        """Where the held coordinates are, shape (samples, held)."""
+        """Where the clamped coordinates are, shape (samples, clamped)."""
         assert self.rest_positions is not None
         whole = np.tile(self.rest_positions.ravel(), (len(inputs), 1))
         for number, (atom, axis) in enumerate(self.inputs):

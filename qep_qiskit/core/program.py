@@ -150,9 +150,8 @@ class LayerProgram:
         return len(self.parameter_names)
 
     def rotations(self) -> Iterator[tuple[int, PauliString, int, float, float]]:
-        """Return all rotations in order, (group, Pauli string, source, scale, offset).
-
-        Without those that are always zero.
+        """Return all rotations in order, (group, Pauli string, source, scale, offset), without those that are always
+        zero.
 
         In a group whose basis acts on several qubits, strings and angles are those of the products of Z in that basis.
         """
@@ -172,10 +171,7 @@ class LayerProgram:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Return a hash of everything that the program does.
-
-        Equal programs have equal ones, also in another process.
-        """
+        """Return a hash of everything that the program does; equal programs have equal ones, also in another process."""
         digest = hashlib.sha256(self.initial.tobytes())
         for layer in self.layers:
             if isinstance(layer, CxLayer):
@@ -202,9 +198,8 @@ class LayerProgram:
 
 
 def _frame_strings(group: CommutingGroup) -> tuple[PauliString, ...]:
-    """Return strings as the layers of a circuit rotate them.
-
-    Those of the group, or products of Z between V and its inverse.
+    """Return strings as the layers of a circuit rotate them: those of the group, or products of Z between V and its
+    inverse.
     """
     if group.basis.is_local:
         return group.terms

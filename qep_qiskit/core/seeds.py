@@ -1,6 +1,6 @@
 """Derive random numbers: one root seed, and an independent stream for every key.
 
-Nothing in the package keeps a term alive between calls. Whoever needs randomness derives a stream from the root
+Nothing in the package keeps a generator alive between calls. Whoever needs randomness derives a stream from the root
 seed and a key that says what it is for, such as ``("sampling", step, stage, group)``. The stream depends on the key
 alone, so a run that is stopped and resumed draws the same numbers as one that was not, and two different keys never
 share numbers (numpy's ``SeedSequence`` guarantees it).

@@ -83,16 +83,16 @@ def signal_batch(
         nudged: Moments of the terms in all phases.
         coefficients: Shape (samples, terms), of H.
     """
-    assert hamiltonian.readout is not None
+    assert hamiltonian.output_map is not None
     assert first.outputs is not None
     assert first.output_covariance is not None
-    cost, matrix = hamiltonian.cost, hamiltonian.readout[0]
+    cost, matrix = hamiltonian.cost, hamiltonian.output_map[0]
     slope, covariance = cost.curvature(first.outputs, targets) @ matrix, first.moments.covariance[:, 0]
     fluctuations = np.zeros((len(targets), plan.num_estimates, len(matrix)))
     if not is_none(covariance):
         fluctuations = (covariance @ matrix.T)[:, plan.terms]
     if not plan.of_entries:
-        slope, covariance = _by_columns(slope, first, plan), first.columns.covariance[:, 0]
+        slope, covariance = _by_estimates(slope, first, plan), first.estimates.covariance[:, 0]
     signals = cost.signals(first.outputs, targets)
     return SignalBatch(
         signals=signals,
@@ -109,16 +109,16 @@ def signal_batch(
 def _moved(hamiltonian: NudgedHamiltonian) -> NDArray[np.bool_]:
     """Whether terms do not commute with outputs, or may not: shape (terms, outputs)."""
     anticommuting = hamiltonian.anticommuting_with_outputs
-    assert hamiltonian.readout is not None
-    matrix = hamiltonian.readout[0]
+    assert hamiltonian.output_map is not None
+    matrix = hamiltonian.output_map[0]
     if anticommuting is None:
         return np.ones(matrix.T.shape, dtype=bool)
     return ((matrix[:, hamiltonian.output_strings] != 0.0) @ anticommuting).T
 
 
-def _by_columns(slope: NDArray, first: FreePhase, plan: MeasurementPlan) -> NDArray:
+def _by_estimates(slope: NDArray, first: FreePhase, plan: MeasurementPlan) -> NDArray:
     """Slope of the signals by the columns that the free means were read from."""
-    known = np.flatnonzero(~np.isnan(first.columns.means[:, 0]).any(axis=0))
-    spread = np.zeros((*slope.shape[:2], plan.num_estimates))
-    spread[:, :, known] = slope @ plan.averaging(known, slope.shape[2])
-    return spread
+    known = np.flatnonzero(~np.isnan(first.estimates.means[:, 0]).any(axis=0))
+    full = np.zeros((*slope.shape[:2], plan.num_estimates))
+    full[:, :, known] = slope @ plan.averaging(known, slope.shape[2])
+    return full

@@ -39,7 +39,7 @@ class Usage:
 
 
 def as_coroutine(work: Any) -> MeasurementCoroutine[Any]:
-    """Measuring work as a generator; a plain result is work that asks for nothing."""
+    """Measuring work as a term; a plain result is work that asks for nothing."""
     if isinstance(work, Generator):
         return (yield from work)
     return work

@@ -1,9 +1,9 @@
-"""Zero-noise extrapolation: circuits are measured at several strengths of their gates' noise, and a line leads to none.
+"""Extrapolate to zero noise: measure circuits at several strengths of their gates' noise, and extrapolate linearly.
 
-The noise is raised by running two-qubit gates 1, 3, ... times (`folded`). What is extrapolated is linear in the means,
-so the covariance of the result is the sum of theirs with the squares of the coefficients: error bars stay honest, and
-an error model fitted to them sees the price. With factors 1 and 3 the coefficients are 3/2 and -1/2: the variance of a
-batch is 2.5 times larger, at twice the shots.
+The noise is raised by gate folding: two-qubit gates run 1, 3, ... times (`folded`). The extrapolation is linear in the
+means, so the covariance of the result is the sum of theirs with the squares of the coefficients: error bars stay
+honest, and an error model fitted to them includes the cost. With factors 1 and 3 the coefficients are 3/2 and -1/2: the
+variance of a batch is 2.5 times larger, at twice the shots.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from qep_qiskit.outcomes import GroupMoments
 @short_repr
 @dataclass(frozen=True, slots=True)
 class Extrapolation:
-    """From several strengths of noise to none.
+    """Extrapolate from several strengths of noise to none.
 
     Args:
         noise_factors: How often two-qubit gates run: odd, ascending, the first 1, and at least two.
@@ -54,7 +54,7 @@ class Extrapolation:
 
     @property
     def coefficients(self) -> tuple[float, ...]:
-        """What the means at each factor count; they sum to 1."""
+        """Return the coefficients of the means at each factor; they sum to 1."""
         degree = 1 if self.kind == "linear" else len(self.noise_factors) - 1
         powers = np.vander(np.array(self.noise_factors, dtype=float), degree + 1, increasing=True)
         return tuple(np.linalg.pinv(powers)[0].tolist())
@@ -63,14 +63,14 @@ class Extrapolation:
 def extrapolated(
     work: MeasurementCoroutine[Result], extrapolation: Extrapolation | None
 ) -> MeasurementCoroutine[Result]:
-    """The same work, its circuits measured at several strengths of noise and its answers extrapolated to none.
+    """Measure the circuits of a coroutine at several strengths of noise, and extrapolate its answers to none.
 
-    All circuits of a request have the same shots, as jobs of devices want it. States that need no circuits, and
-    requests that ask for no means, are left alone.
+    All circuits of a request have the same shots, as jobs of devices need. States without circuits, and requests that
+    need no means, are left alone.
 
     Args:
-        work: Measures.
-        extrapolation: How; None leaves the work as it is.
+        work: The measurement coroutine.
+        extrapolation: How; None leaves the coroutine as it is.
     """
     if extrapolation is None:
         return work
@@ -100,7 +100,7 @@ class _Extrapolated(ShotData):
     coefficients: tuple[float, ...]
 
     def moments(self, place: int, group: CommutingGroup) -> GroupMoments:
-        """Sums of independent batches with the coefficients."""
+        """Return sums of independent batches with the coefficients."""
         first, factors = place * len(self.coefficients), np.array(self.coefficients)
         parts = [self.measured.moments(first + part, group) for part in range(len(factors))]
         return GroupMoments(
@@ -111,8 +111,10 @@ class _Extrapolated(ShotData):
 
 
 def _widened(request: Request, extrapolation: Extrapolation) -> Request:
-    """Every readout at every factor, those of one readout side by side."""
-    readouts = (
-        replace(readout, folding=factor) for readout in request.readouts for factor in extrapolation.noise_factors
+    """Return every measurement at every factor, those of one measurement side by side."""
+    measurements = (
+        replace(measurement, folding=factor)
+        for measurement in request.measurements
+        for factor in extrapolation.noise_factors
     )
-    return replace(request, readouts=tuple(readouts))
+    return replace(request, measurements=tuple(measurements))

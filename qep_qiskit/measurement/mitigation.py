@@ -1,13 +1,13 @@
-"""Readout mitigation: calibrations, and answers that carry what they found.
+"""Mitigate readout errors: calibrate, and correct the answers.
 
 A calibration belongs to the request that needs it (`Request.calibration`): its shots and circuits are counted with it,
-its answer is kept with the other when work is stopped half-way, on a device it is in the same job, and it is read from
-the very qubits that the program is read from. There are two ways:
+its answer is stored with the other when a run stops half-way, on a device it is in the same job, and it is measured on
+the same qubits as the program. There are two kinds:
 
-* *calibrated*: all qubits 0, and all qubits 1. Errors of different qubits are taken to be independent of each other and
-  of the circuit.
-* *twirled*: qubits are flipped at random before every reading, and all qubits 0 are read in the same way. Nothing is
-  taken to be independent but errors and circuit.
+* *calibrated*: all qubits 0, and all qubits 1. Errors of different qubits are assumed independent of each other and of
+  the circuit.
+* *twirled*: qubits are flipped at random before every readout, and all qubits 0 are measured in the same way. Only
+  errors and circuit are assumed independent.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from qep_qiskit.outcomes import BitOutcomes, GroupMoments, ReadoutErrorModel, bi
 from qep_qiskit.outcomes.states import CalibrationStates
 
 Calibrations = MutableMapping[str, ReadoutErrorModel]
-"""Errors of the readout by the fingerprint of the program they were calibrated for."""
+"""Readout errors by the fingerprint of the program they were calibrated for."""
 
 
 @short_repr
 @dataclass(frozen=True, slots=True)
 class ReadoutMitigation:
-    """Calibrate the readout and take its errors out.
+    """Calibrate the readout and correct its errors.
 
     Args:
         calibration_shots: Shots of each calibration circuit, or None for exact probabilities.
@@ -63,21 +63,21 @@ class ReadoutMitigation:
         whole_number("calibrate_every", self.calibrate_every, 1)
 
     def is_due(self, epoch: int) -> bool:
-        """Whether an epoch (from 0) begins with a calibration of its own."""
+        """Return whether an epoch (from 0) begins with a calibration of its own."""
         return epoch % self.calibrate_every == 0
 
     @property
-    def flips(self) -> int | None:
-        """Random flips that requests ask for."""
+    def num_twirls(self) -> int | None:
+        """Return the number of random flips that requests ask for."""
         return self.randomizations if self.kind == "twirled" else None
 
     @property
     def states(self) -> NDArray[np.int64]:
-        """The calibration states that are read."""
+        """Return the calibration states that are measured."""
         return np.arange(1 if self.kind == "twirled" else 2)
 
     def errors(self, calibration: BitOutcomes) -> ReadoutErrorModel:
-        """The errors that a calibration shows."""
+        """Return the errors that a calibration shows."""
         if self.kind == "calibrated":
             return ReadoutErrors.from_calibration(calibration.ones())
         strings, frequencies = calibration.strings(0)
@@ -87,14 +87,14 @@ class ReadoutMitigation:
 def mitigated(
     work: MeasurementCoroutine[Result], mitigation: ReadoutMitigation | None, known: Calibrations | None = None
 ) -> MeasurementCoroutine[Result]:
-    """The same work with the errors of the readout taken out of its answers.
+    """Run a coroutine with its answers corrected for readout errors.
 
-    Every program is calibrated with its first request, unless it is known; states that need no circuits, and requests
-    that ask for no means, are left alone.
+    Every program is calibrated with its first request, unless its calibration is known; states without circuits, and
+    requests that need no means, are left alone.
 
     Args:
-        work: Measures.
-        mitigation: How to calibrate; None leaves the work as it is.
+        work: The measurement coroutine.
+        mitigation: How to calibrate; None leaves the coroutine as it is.
         known: Calibrations that still hold; new ones are added.
     """
     if mitigation is None:
@@ -112,7 +112,7 @@ def mitigated(
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Mitigated(ShotData):
-    """An answer whose moments have the errors of the readout taken out.
+    """An answer whose moments have the readout errors taken out.
 
     Args:
         errors: The errors.
@@ -121,7 +121,7 @@ class _Mitigated(ShotData):
     errors: ReadoutErrorModel
 
     def moments(self, place: int, group: CommutingGroup) -> GroupMoments:
-        """Moments of one readout."""
+        """Return corrected moments of one measurement."""
         return self.outcomes[place].moments(group, self.errors)
 
 
@@ -130,7 +130,7 @@ def _asked(request: Request, mitigation: ReadoutMitigation, known: Calibrations)
     circuits = request.prepared.circuits
     if circuits is None or not request.has_noise_to_mitigate:
         return request
-    wide = [readout.group.name for readout in request.readouts if not readout.paulis.basis.is_local]
+    wide = [measurement.group.name for measurement in request.measurements if not measurement.paulis.basis.is_local]
     if wide:
         raise ConfigError(
             f"execution.mitigation.readout: the basis of group {wide[0]} has two-qubit gates, after which other qubits "
@@ -138,7 +138,7 @@ def _asked(request: Request, mitigation: ReadoutMitigation, known: Calibrations)
         )
     new = circuits.program.fingerprint not in known
     calibration = _calibration(circuits.program, mitigation, request) if new else None
-    return replace(request, randomizations=mitigation.flips, calibration=calibration)
+    return replace(request, randomizations=mitigation.num_twirls, calibration=calibration)
 
 
 def _mitigated(asked: Request, data: ShotData, mitigation: ReadoutMitigation, known: Calibrations) -> ShotData:
@@ -151,8 +151,8 @@ def _mitigated(asked: Request, data: ShotData, mitigation: ReadoutMitigation, kn
 
 
 def _calibration(program: LayerProgram, mitigation: ReadoutMitigation, needed_by: Request) -> Request:
-    """Under flips it has those of as many circuits as a device repeats it in, one for every batch of the request."""
-    size, shots, flips = program.num_qubits, needed_by.readouts[0].shots, mitigation.flips
+    """Return a calibration request; twirled, it has as many circuits as a device repeats it in, one for every batch."""
+    size, shots, num_twirls = program.num_qubits, needed_by.measurements[0].shots, mitigation.num_twirls
     repeats = -(-mitigation.calibration_shots // shots) if mitigation.calibration_shots and shots else 1
     group = CommutingGroup(
         name="calibration", basis=LocalBasis("Z" * size), masks=tuple(1 << qubit for qubit in range(size))
@@ -160,7 +160,7 @@ def _calibration(program: LayerProgram, mitigation: ReadoutMitigation, needed_by
     return Request(
         key=replace(needed_by.key, purpose=f"{needed_by.key.purpose}-calibration"),
         prepared=CalibrationStates(program),
-        readouts=(GroupMeasurement(group=group, states=mitigation.states, shots=mitigation.calibration_shots),),
+        measurements=(GroupMeasurement(group=group, states=mitigation.states, shots=mitigation.calibration_shots),),
         for_means=False,
-        randomizations=None if flips is None else flips * repeats,
+        randomizations=None if num_twirls is None else num_twirls * repeats,
     )

@@ -64,7 +64,7 @@ class NudgedHamiltonian:
 
     @cached_property
     def terms(self) -> tuple[Any, ...]:
-        """All terms as words, group after group."""
+        """All terms as Pauli strings, group after group."""
         return tuple(string for group in self.groups for string in group.terms)
 
     @property
@@ -108,29 +108,31 @@ class NudgedHamiltonian:
         return tuple(g for g, where in slices if np.any((terms >= where.start) & (terms < where.stop)))
 
     @cached_property
-    def readout(self) -> tuple[NDArray, NDArray] | None:
+    def output_map(self) -> tuple[NDArray, NDArray] | None:
         """Outputs as linear forms of all terms: matrix (outputs, terms) and constants (outputs,).
 
         Of a cost without outputs they are those of the network (Z of its output spins, or positions of its output
         atoms), or None where no term reads them.
         """
-        own = self.cost.readout()
+        own = self.cost.output_map()
         if own is not None:
             matrix, constants = own
-            spread = np.zeros((matrix.shape[0], self.num_terms))
-            spread[:, self.cost_terms] = matrix
-            return spread, constants
-        forms, known = self.network.output_observables, set(self.terms)
-        if not forms or any(string not in known for form in forms for string, _ in form.terms):
+            full = np.zeros((matrix.shape[0], self.num_terms))
+            full[:, self.cost_terms] = matrix
+            return full, constants
+        observables, known = self.network.output_observables, set(self.terms)
+        if not observables or any(string not in known for observable in observables for string, _ in observable.terms):
             return None
-        return np.array([form.row(self.terms) for form in forms]), np.array([form.constant for form in forms])
+        return np.array([observable.row(self.terms) for observable in observables]), np.array(
+            [observable.constant for observable in observables]
+        )
 
     @cached_property
     def output_reach(self) -> NDArray[np.float64]:
         """Least and largest value that each output can take, shape (outputs, 2); infinite for positions of atoms."""
-        if self.readout is None:
+        if self.output_map is None:
             return np.zeros((0, 2))
-        matrix, constants = self.readout
+        matrix, constants = self.output_map
         bounded = np.concatenate([np.full(group.num_terms, group.bounded) for group in self.groups])
         sizes = np.abs(matrix)[:, bounded].sum(axis=1)
         sizes[np.any(matrix[:, ~bounded] != 0.0, axis=1)] = np.inf
@@ -139,7 +141,11 @@ class NudgedHamiltonian:
     @cached_property
     def output_strings(self) -> NDArray[np.int64]:
         """Indices of the terms that outputs consist of."""
-        return np.flatnonzero(np.any(self.readout[0] != 0.0, axis=0)) if self.readout is not None else np.zeros(0, int)
+        return (
+            np.flatnonzero(np.any(self.output_map[0] != 0.0, axis=0))
+            if self.output_map is not None
+            else np.zeros(0, int)
+        )
 
     @cached_property
     def anticommuting_with_outputs(self) -> NDArray[np.bool_] | None:
@@ -148,7 +154,7 @@ class NudgedHamiltonian:
         None where terms are no Pauli strings, or there are no outputs.
         """
         terms = self.terms
-        if self.readout is None or not all(
+        if self.output_map is None or not all(
             isinstance(w, PauliString) and all(p != "P" for _, p in w.factors) for w in terms
         ):
             return None
@@ -156,9 +162,9 @@ class NudgedHamiltonian:
 
     def means_of_single_terms(self, outputs: NDArray) -> tuple[NDArray, NDArray]:
         """<P> of outputs a + c P of one Pauli string, shape (samples, outputs), and c, (outputs,); 0 of others."""
-        if self.readout is None:
+        if self.output_map is None:
             return np.zeros_like(outputs), np.zeros(outputs.shape[1])
-        matrix, constants = self.readout
+        matrix, constants = self.output_map
         pauli = np.array([isinstance(string, PauliString) for string in self.terms])
         single = (np.count_nonzero(matrix, axis=1) == 1) & (matrix[:, pauli] != 0.0).any(axis=1)
         sizes = np.where(single, matrix.sum(axis=1), 0.0)
@@ -168,7 +174,7 @@ class NudgedHamiltonian:
     @cached_property
     def measured_terms(self) -> NDArray[np.int64]:
         """Indices of the terms that show the cost and the outputs of a free state."""
-        if self.readout is None:
+        if self.output_map is None:
             return self.cost_terms
         return np.union1d(self.output_strings, self.cost_terms)
 
@@ -207,11 +213,11 @@ class NudgedHamiltonian:
         """
         inputs = _rows("inputs", inputs, self.network.num_inputs)
         weights = self.network.layout.checked(weights)
-        spread = np.zeros((inputs.shape[0], self.num_terms))
+        full = np.zeros((inputs.shape[0], self.num_terms))
         with np.errstate(all="ignore"):
-            spread[:, self.network_terms] = self.network.coefficients(weights, inputs)
-        self._check_coefficients("H", spread)
-        return spread
+            full[:, self.network_terms] = self.network.coefficients(weights, inputs)
+        self._check_coefficients("H", full)
+        return full
 
     def _check_coefficients(self, name: str, coefficients: NDArray) -> None:
         """Whether all coefficients (samples, terms) of an operator are finite."""
@@ -241,8 +247,8 @@ class NudgedHamiltonian:
 
     def outputs(self, means: NDArray) -> NDArray[np.float64]:
         """Outputs (samples, outputs) of means (samples, terms); a network without outputs has none to read."""
-        assert self.readout is not None
-        matrix, constants = self.readout
+        assert self.output_map is not None
+        matrix, constants = self.output_map
         return np.asarray(means @ matrix.T + constants)
 
     def nudge(self, targets: NDArray, outputs: NDArray | None = None) -> NDArray:
@@ -265,8 +271,8 @@ class NudgedHamiltonian:
         """The nudge, by error signals of one where it takes such: shape (samples, terms), or (1, terms)."""
         if not self.cost.has_signals:
             return self.operator_nudge(targets)[0]
-        assert self.readout is not None
-        return self.signal_nudge(np.ones((1, len(self.readout[0]))))
+        assert self.output_map is not None
+        return self.signal_nudge(np.ones((1, len(self.output_map[0]))))
 
     def nudge_slope(self, targets: NDArray, outputs: NDArray | None) -> NDArray | None:
         """How the nudge moves with the means that error signals are read from, shape (samples, terms, terms), or None.
@@ -277,9 +283,9 @@ class NudgedHamiltonian:
         """
         if not self.cost.has_signals:
             return None
-        assert self.readout is not None
+        assert self.output_map is not None
         assert outputs is not None
-        matrix = self.readout[0]
+        matrix = self.output_map[0]
         return np.asarray(matrix.T @ self.cost.curvature(outputs, targets) @ matrix)
 
     def operator_nudge(self, targets: NDArray) -> tuple[NDArray, NDArray]:
@@ -292,12 +298,12 @@ class NudgedHamiltonian:
         targets = _rows("targets", targets, self.cost.num_targets)
         coefficients, constants = self.cost.observable(targets)
         rows, terms = targets.shape[0], len(self.cost.terms)
-        spread = np.zeros((rows, self.num_terms))
-        spread[:, self.cost_terms] = real_array("cost", coefficients, (rows, terms), "(samples, terms of the cost)")
+        full = np.zeros((rows, self.num_terms))
+        full[:, self.cost_terms] = real_array("cost", coefficients, (rows, terms), "(samples, terms of the cost)")
         constants = real_array("cost: constants", constants, (rows,), "(samples,)")
-        self._check_coefficients("cost", spread)
+        self._check_coefficients("cost", full)
         check_finite(constants, lambda sample: f"cost: the constant for sample {sample}")
-        return spread, constants
+        return full, constants
 
     def signal_nudge(self, signals: NDArray) -> NDArray:
         """Coefficients (samples, terms) of sum_o eps_o O_o, from error signals (samples, outputs).
@@ -305,8 +311,8 @@ class NudgedHamiltonian:
         Raises:
             NetworkError: A coefficient is not finite.
         """
-        assert self.readout is not None
-        nudge = signals @ self.readout[0]
+        assert self.output_map is not None
+        nudge = signals @ self.output_map[0]
         self._check_coefficients("nudge", nudge)
         return nudge
 

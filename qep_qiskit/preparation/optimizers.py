@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from qiskit.exceptions import MissingOptionalLibraryError, QiskitError
 
 from qep_qiskit.core.errors import ConfigError, QepError
-from qep_qiskit.preparation.lockstep import AskParent
+from qep_qiskit.preparation.lockstep import Evaluate
 
 if TYPE_CHECKING:
     from qiskit_algorithms.optimizers import Optimizer
@@ -36,7 +36,7 @@ _STEP_OF_DIFFERENCES = {
 }
 _STEP_ABOVE_NOISE = 0.1
 _SPSA = "spsa"
-_ASKS_TOGETHER = (_SPSA, "qnspsa")
+_EVALUATES_TOGETHER = (_SPSA, "qnspsa")
 _NOT_OFFERED = {"Optimizer", "SciPyOptimizer", "SteppableOptimizer", "P_BFGS"}
 _NOT_IN_A_FILE = {
     *("self", "kwargs", "fidelity", "options", "max_evals_grouped", "iprint"),
@@ -44,7 +44,7 @@ _NOT_IN_A_FILE = {
 }
 _COUNTS = ("maxiter", "maxfev", "maxfun")
 _MOST_GROUPED = 1 << 20
-_TRIAL_QUESTIONS = 200
+_TRIAL_REQUESTS = 200
 
 Optimum = tuple[NDArray, int]
 
@@ -107,10 +107,10 @@ def _try_out(name: str, options: Mapping[str, Any], *, simulated: bool) -> None:
     """Run an optimiser on a bowl for a while: whatever it does not like of its options it says there."""
     count = 0
 
-    def ask(kind: str, content: Any) -> Any:
+    def evaluate(kind: str, content: Any) -> Any:
         nonlocal count
         count += 1
-        if count > _TRIAL_QUESTIONS:
+        if count > _TRIAL_REQUESTS:
             raise _Enough
         if kind == "fidelity":
             return np.exp(-((content[0] - content[1]) ** 2).sum(axis=1))
@@ -119,10 +119,10 @@ def _try_out(name: str, options: Mapping[str, Any], *, simulated: bool) -> None:
         return (float(values[0]), 2.0 * points[0]) if kind == "gradient" else values
 
     try:
-        _, asked = minimising_work(name, options, np.array([0.5, -0.5]), simulated=simulated)(ask)
+        _, num_evaluations = minimising_work(name, options, np.array([0.5, -0.5]), simulated=simulated)(evaluate)
     except _Enough:
         return
-    if not asked:
+    if not num_evaluations:
         raise ConfigError(f"options: '{name}' asks for no energy at all with these; raise maxiter")
 
 
@@ -155,7 +155,7 @@ def _build(
     if name == "l_bfgs_b":
         # The library hands on an option of printing that SciPy deprecates and drops from 1.18 on.
         optimizer._options.pop("iprint", None)
-    if name in _ASKS_TOGETHER or not optimizer.is_gradient_ignored:
+    if name in _EVALUATES_TOGETHER or not optimizer.is_gradient_ignored:
         optimizer.set_max_evals_grouped(_MOST_GROUPED)
     return optimizer
 
@@ -192,14 +192,14 @@ class _Objective:
     """The energy as an optimiser sees it: functions that ask and wait.
 
     Args:
-        ask: Gets answers.
+        evaluate: Gets answers.
         name: Of the optimiser, for messages.
         size: Number of parameters.
     """
 
-    def __init__(self, ask: AskParent, name: str, size: int) -> None:
-        self.asked = 0
-        self._ask, self._name, self._size = ask, name, size
+    def __init__(self, evaluate: Evaluate, name: str, size: int) -> None:
+        self.num_evaluations = 0
+        self._evaluate, self._name, self._size = evaluate, name, size
         self._last: tuple[NDArray, float, NDArray] | None = None
 
     def energy(self, point: NDArray) -> float | NDArray:
@@ -210,8 +210,8 @@ class _Objective:
                 f"optimizer '{self._name}' asks for angles that are no numbers; give it "
                 "smaller steps in preparation.options, or choose another"
             )
-        self.asked += len(points)
-        values = self._ask("energy", points)
+        self.num_evaluations += len(points)
+        values = self._evaluate("energy", points)
         return float(values[0]) if np.size(point) == self._size and np.ndim(point) == 1 else values
 
     def value(self, point: NDArray) -> float:
@@ -224,15 +224,15 @@ class _Objective:
 
     def _with_gradient(self, point: NDArray) -> tuple[NDArray, float, NDArray]:
         if self._last is None or not np.array_equal(self._last[0], point):
-            self.asked += 1
-            self._last = (np.array(point), *self._ask("gradient", np.asarray(point, dtype=float)))
+            self.num_evaluations += 1
+            self._last = (np.array(point), *self._evaluate("gradient", np.asarray(point, dtype=float)))
         return self._last
 
     def fidelity(self, one: NDArray, other: NDArray) -> NDArray:
         """|<one|other>|^2 of one pair of points, or of many in rows."""
         pair = np.atleast_2d(one), np.atleast_2d(other)
-        self.asked += len(pair[0])
-        found = self._ask("fidelity", pair)
+        self.num_evaluations += len(pair[0])
+        found = self._evaluate("fidelity", pair)
         return found if np.ndim(one) == 2 else found[0]
 
 
@@ -248,7 +248,7 @@ def _what_is_used(optimizer: Optimizer, objective: _Objective) -> Callable[[NDAr
 
 def minimising_work(
     name: str, options: Mapping[str, Any], start: NDArray, *, simulated: bool
-) -> Callable[[AskParent], Optimum]:
+) -> Callable[[Evaluate], Optimum]:
     """One minimisation as work for `run_in_lockstep`.
 
     It asks for ``"energy"`` of points (n, parameters), answered by energies (n,); for ``"gradient"`` of one point,
@@ -264,8 +264,8 @@ def minimising_work(
         Work whose result is the point found and the number of energies asked for.
     """
 
-    def work(ask: AskParent) -> Optimum:
-        objective = _Objective(ask, name, len(start))
+    def work(evaluate: Evaluate) -> Optimum:
+        objective = _Objective(evaluate, name, len(start))
         optimizer = _build(name, options, objective.fidelity, simulated=simulated)
         uses_gradient = simulated and not optimizer.is_gradient_ignored
         try:
@@ -282,6 +282,6 @@ def minimising_work(
                 f"optimizer '{name}' fails with these preparation.options "
                 f"({type(error).__name__}: {_in_one_line(error)})"
             ) from error
-        return np.asarray(result.x, dtype=float), objective.asked
+        return np.asarray(result.x, dtype=float), objective.num_evaluations
 
     return work

@@ -63,10 +63,10 @@ def network_view(
 def _springs_view(network: SpringNetwork, state: TrainingState) -> NetworkView:
     """Springs on the graph; anchors as rings, and forces (the first axis) as faces."""
     assert network.rest_positions is not None
-    spread = network.dims >= 2 and len(np.unique(network.rest_positions[:, :2], axis=0)) == network.num_atoms
+    in_plane = network.dims >= 2 and len(np.unique(network.rest_positions[:, :2], axis=0)) == network.num_atoms
     before, after = (_of_springs(network, weights) for weights in (state.initial_weights, state.weights))
     return NetworkView(
-        positions=network.rest_positions[:, :2] if spread else network.graph.positions,
+        positions=network.rest_positions[:, :2] if in_plane else network.graph.positions,
         edges=network.edges,
         roles=tuple(
             "input" if atom in network.clamped else "output" if atom in network.outputs else "hidden"

@@ -39,9 +39,9 @@ def problem(rng):
     return network.groups, CircuitStates(program=program, parameters=network.coefficients(weights, NO_INPUTS))
 
 
-def noise(readout=True):
+def noise(measurement=True):
     model = depolarizing_noise(one_qubit=0.0005, two_qubit=0.02)
-    if readout:
+    if measurement:
         model.add_all_qubit_readout_error(ReadoutError([[0.95, 0.05], [0.1, 0.9]]))
     return model
 
@@ -78,18 +78,18 @@ def test_the_variance_is_that_of_the_repeats(problem):
     groups, states = problem
     ideal = run_measurements(work(groups, states, None), AerExecutor(Seeds(0)))[0].means[0, 0]
     executor = aer_noisy_executor(Seeds(3), noise_model=noise())
-    readout, folds = ReadoutMitigation(calibration_shots=None), Extrapolation((1, 3))
-    limit = run_measurements(mitigated(extrapolated(work(groups, states, None), folds), readout), executor)[0]
-    raw = run_measurements(mitigated(work(groups, states, None), readout), executor)[0]
+    measurement, folds = ReadoutMitigation(calibration_shots=None), Extrapolation((1, 3))
+    limit = run_measurements(mitigated(extrapolated(work(groups, states, None), folds), measurement), executor)[0]
+    raw = run_measurements(mitigated(work(groups, states, None), measurement), executor)[0]
     assert np.abs(limit.means[0, 0] - ideal).max() < 0.4 * np.abs(raw.means[0, 0] - ideal).max()
     assert not limit.covariance.any()
     many = CircuitStates(program=states.program, parameters=np.repeat(states.parameters, REPEATS, axis=0))
-    found, usage = run_measurements(mitigated(extrapolated(work(groups, many, 100), folds), readout), executor)
+    found, usage = run_measurements(mitigated(extrapolated(work(groups, many, 100), folds), measurement), executor)
     assert usage == Usage(shots=4 * REPEATS * 100, circuits=4 * REPEATS + 2)
     claimed = np.einsum("rkk->rk", found.covariance[:, 0])
     assert mean_p_value(found.means[:, 0], limit.means[0, 0]) > LIMIT
     assert variance_p_value(found.means[:, 0], claimed.mean(axis=0)) > LIMIT
-    plain, _ = run_measurements(mitigated(work(groups, many, 100), readout), executor)
+    plain, _ = run_measurements(mitigated(work(groups, many, 100), measurement), executor)
     assert variance_p_value(found.means[:, 0], np.einsum("rkk->rk", plain.covariance[:, 0]).mean(axis=0)) < LIMIT
 
 
@@ -103,9 +103,9 @@ def test_fractional_gates_are_folded_to_the_same_limit(problem, kind, signs):
     states = replace(states, parameters=np.concatenate([sign * states.parameters for sign in signs]))
     ideal = run_measurements(work(groups, states, None), AerExecutor(Seeds(0)))[0].means
     executor = device_executor(fractional_device(fake_device("fake_kingston", SIZE)), Seeds(3))
-    readout = ReadoutMitigation(calibration_shots=None, kind=kind)
+    measurement = ReadoutMitigation(calibration_shots=None, kind=kind)
     raw, limit = (
-        run_measurements(mitigated(extrapolated(work(groups, states, None), folds), readout), executor)[0].means
+        run_measurements(mitigated(extrapolated(work(groups, states, None), folds), measurement), executor)[0].means
         for folds in (None, Extrapolation((1, 3)))
     )
     assert np.abs(limit - ideal).max() < 0.4 * np.abs(raw - ideal).max()
@@ -117,8 +117,8 @@ def test_a_sum_with_coefficients_of_means_and_squares_of_covariances(problem):
     counts += [Distribution(weights=np.array([[0, 4, 2, 0, 3, 0, 0, 1]]), shots=10)] * 2
 
     def asks():
-        readouts = tuple(GroupMeasurement(group=group, states=np.array([0]), shots=10) for group in groups[:2])
-        data = yield Request(key=KEY, prepared=states, readouts=readouts)
+        measurements = tuple(GroupMeasurement(group=group, states=np.array([0]), shots=10) for group in groups[:2])
+        data = yield Request(key=KEY, prepared=states, measurements=measurements)
         return [data.moments(place, group) for place, group in enumerate(groups[:2])]
 
     found = completed(extrapolated(asks(), Extrapolation((1, 3))), lambda _: ShotData(outcomes=tuple(counts)))
@@ -146,10 +146,10 @@ def test_one_request_has_all_foldings_side_by_side(problem):
         extrapolated(work(groups, states, 50), Extrapolation((1, 3, 5))), ReadoutMitigation(calibration_shots=70)
     )
     (asked,), _ = requests_of(measuring, executor)
-    found = [(readout.group.name, readout.folding, readout.shots) for readout in asked.readouts]
+    found = [(measurement.group.name, measurement.folding, measurement.shots) for measurement in asked.measurements]
     assert found == [(group.name, factor, 50) for group in groups for factor in (1, 3, 5)]
     assert asked.calibration.key.purpose == "train-calibration"
-    assert [(readout.folding, readout.shots) for readout in asked.calibration.readouts] == [(1, 70)]
+    assert [(measurement.folding, measurement.shots) for measurement in asked.calibration.measurements] == [(1, 70)]
 
 
 def test_without_extrapolation_nothing_changes(problem):
@@ -167,12 +167,12 @@ def test_vectors_and_frequencies_are_left_alone(problem, rng):
     executor = aer_noisy_executor(Seeds(3), noise_model=noise())
     vectors = VectorStates(vectors=random_states(rng, 1, 1 << SIZE), energies=np.zeros(1), gaps=np.ones(1))
     asked, _ = requests_of(extrapolated(work(groups, vectors, 50), Extrapolation()), executor)
-    assert [readout.folding for readout in asked[0].readouts] == [1, 1]
+    assert [measurement.folding for measurement in asked[0].measurements] == [1, 1]
 
     def frequency():
-        readouts = (GroupMeasurement(group=groups[0], states=np.array([0]), shots=10),)
-        return (yield Request(key=KEY, prepared=states, readouts=readouts, for_means=False))
+        measurements = (GroupMeasurement(group=groups[0], states=np.array([0]), shots=10),)
+        return (yield Request(key=KEY, prepared=states, measurements=measurements, for_means=False))
 
     asked, data = requests_of(extrapolated(frequency(), Extrapolation()), executor)
-    assert [readout.folding for readout in asked[0].readouts] == [1]
+    assert [measurement.folding for measurement in asked[0].measurements] == [1]
     assert len(data.outcomes) == 1

@@ -137,7 +137,7 @@ def test_flipped_spins_are_those_of_all_subsets_in_order(size, rng):
 @pytest.mark.parametrize("spread", [None, 0.1, 1.9])
 @pytest.mark.parametrize("size", [2, 3, 4, 8])
 def test_no_two_states_of_a_driver_with_spread_are_degenerate(size, spread):
-    ramp = AdiabaticPreparation(level=1, driver_field=0.7, driver_std=spread)
+    ramp = AdiabaticPreparation(level=1, driver_field=0.7, driver_width=spread)
     fields = ramp.driver_fields(size)
     width = 0.5 if spread is None else spread
     assert np.all(np.abs(fields / 0.7 - 1) <= width / 2)
@@ -153,9 +153,9 @@ def test_the_ground_states_driver_is_uniform():
 
 def test_degenerate_drivers_are_refused():
     with pytest.raises(ConfigError, match=r"driver_std: level 1 needs driver fields that differ") as w:
-        AdiabaticPreparation(level=1, driver_std=0.0)
+        AdiabaticPreparation(level=1, driver_width=0.0)
     assert "\n" not in str(w.value)
-    AdiabaticPreparation(level=0, driver_std=0.0)
+    AdiabaticPreparation(level=0, driver_width=0.0)
 
 
 @pytest.mark.parametrize("level", range(1, 8))
@@ -211,7 +211,7 @@ def test_deflated_energies_are_the_levels(case, level):
     found = evolve(prepared_states.states.program, prepared_states.states.parameters)[0]
     assert abs(np.vdot(vectors[:, level], found)) ** 2 > 1 - 1e-5
     assert not prepared_states.report.minima  # a descent cannot know
-    assert prepared_states.memory["angles"].shape == (1, level + 1, prepared_states.states.program.num_parameters)
+    assert prepared_states.warm_start["angles"].shape == (1, level + 1, prepared_states.states.program.num_parameters)
 
 
 class ExactFidelity:
