@@ -142,8 +142,9 @@ class BranchJumpWarning(UntrustedGradientWarning):
 
 
 class CoarseGridWarning(QepWarning):
-    """A position grid barely holds a state: its positions come near the edge of the box, or its momenta near the
-    largest.
+    """A position grid barely holds a state.
+
+    Its positions come near the edge of the box, or its momenta near the largest.
     """
 
 

@@ -47,7 +47,8 @@ class Group(Protocol):
         ...
 
     def ranges(self, coefficients: NDArray) -> NDArray[np.float64]:
-        """Return largest minus smallest eigenvalue of operators, shape (operators, terms) of coefficients; NaN where
-        the spectrum is not bounded.
+        """Return largest minus smallest eigenvalue of operators, shape (operators, terms) of coefficients.
+
+        NaN where the spectrum is not bounded.
         """
         ...

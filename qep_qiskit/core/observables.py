@@ -86,7 +86,10 @@ def _as_sum(operator: OperatorLike, name: str) -> SparsePauliOp:
 
 
 def _of_matrix(operator: Operator, name: str) -> SparsePauliOp:
-    """Return a dense matrix as a sum; scale it to entries of about one first, because Qiskit's tolerance is absolute."""
+    """Return a dense matrix as a sum.
+
+    Scale it to entries of about one first, because Qiskit's tolerance is absolute.
+    """
     matrix = operator.data
     if not np.isfinite(matrix).all():
         raise NetworkError(f"{name}: expected a matrix of finite numbers, got {matrix[~np.isfinite(matrix)][0]}")

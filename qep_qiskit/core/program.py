@@ -150,10 +150,10 @@ class LayerProgram:
         return len(self.parameter_names)
 
     def rotations(self) -> Iterator[tuple[int, PauliString, int, float, float]]:
-        """Return all rotations in order, (group, Pauli string, source, scale, offset), without those that are always
-        zero.
+        """Return all rotations in order: (group, Pauli string, source, scale, offset).
 
-        In a group whose basis acts on several qubits, strings and angles are those of the products of Z in that basis.
+        Rotations that are always zero are not among them. In a group whose basis acts on several qubits, strings and
+        angles are those of the products of Z in that basis.
         """
         for layer in self.layers:
             if isinstance(layer, Layer):
@@ -171,7 +171,10 @@ class LayerProgram:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Return a hash of everything that the program does; equal programs have equal ones, also in another process."""
+        """Return a hash of everything that the program does.
+
+        Equal programs have equal ones, also in another process.
+        """
         digest = hashlib.sha256(self.initial.tobytes())
         for layer in self.layers:
             if isinstance(layer, CxLayer):
@@ -198,8 +201,9 @@ class LayerProgram:
 
 
 def _frame_strings(group: CommutingGroup) -> tuple[PauliString, ...]:
-    """Return strings as the layers of a circuit rotate them: those of the group, or products of Z between V and its
-    inverse.
+    """Return strings as the layers of a circuit rotate them.
+
+    They are those of the group, or products of Z between V and its inverse.
     """
     if group.basis.is_local:
         return group.terms

@@ -40,8 +40,9 @@ def num_qubits_of(length: int) -> int:
 
 
 def _kron_pair(low: NDArray, high: NDArray) -> NDArray:
-    """Return the Kronecker product of square matrices in the last two axes; numpy's own spends ten times as long on
-    shapes.
+    """Return the Kronecker product of square matrices in the last two axes.
+
+    Numpy's own spends ten times as long on shapes.
     """
     size = low.shape[-1] * high.shape[-1]
     product = high[..., :, None, :, None] * low[..., None, :, None, :]

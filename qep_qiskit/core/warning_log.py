@@ -254,8 +254,9 @@ def warn(
 
 
 def _frames_inside() -> int:
-    """Return the stack level, as `warn` counts it, of the first frame outside this package; generated code counts as
-    inside.
+    """Return the stack level, as `warn` counts it, of the first frame outside this package.
+
+    Generated code counts as inside.
     """
     level, frame = 1, sys._getframe(1)
     while frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == _PACKAGE:
