@@ -1,16 +1,16 @@
-"""Commuting groups: the one idea the package is built on.
+"""Define Pauli strings, changes of basis and commuting groups: the one idea the package is built on.
 
-A Hamiltonian is a sum of groups of commuting operators. Each group is diagonal in the computational basis
-after its own change of basis V, and is spanned by *generators*: generator a of a group is the Pauli
+A Hamiltonian is a sum of groups of commuting operators. Each group is diagonal in the computational basis after its own
+change of basis V, and consists of *terms*: term a of a group is the Pauli string
 
     P_a = V^dagger ( prod_{k in mask_a} Z_k ) V ,
 
-up to a sign: where V takes a word to minus a product of Z, the sign is the group's, so that a generator is the word.
-V acts on single qubits (`LocalBasis`), or it is a Clifford circuit or a Fourier transform (`qep_qiskit.core.clifford`,
-`qep_qiskit.core.fourier`).
+up to a sign: where V maps a Pauli string to minus a product of Z, the group holds the sign, so that the term is the
+string. V acts on single qubits (`LocalBasis`), or it is a Clifford circuit (`CliffordBasis`) or a Fourier transform
+(`FourierBasis`).
 
-Everything downstream asks a group for its change of basis, the bit masks of its generators, and their diagonals, and
-never which network it came from. Qubit 0 is the rightmost character of a Pauli label, as everywhere in Qiskit.
+All other packages ask a group for its change of basis, the bit masks of its terms and their diagonals, and never for
+the network it came from. Qubit 0 is the rightmost character of a Pauli label, as everywhere in Qiskit.
 """
 
 from __future__ import annotations
@@ -38,15 +38,16 @@ _Y_TO_Z = _HADAMARD @ np.diag([1.0, -1.0j])
 @short_repr
 @dataclass(frozen=True, slots=True, order=True)
 class PauliString:
-    """A product of Paulis on named qubits, such as ``X0 X4``.
+    """Name a product of Paulis on qubits, such as ``X0 X4``.
 
     Args:
-        factors: (qubit, letter) pairs, sorted by qubit; letters X, Y or Z. Empty is the identity. Generators after a
-            Fourier transform have the letter P, the Z that is read after it; their operators are no single words.
+        factors: (qubit, letter) pairs, sorted by qubit; letters X, Y or Z. Empty is the identity. Terms after a Fourier
+            transform have the letter P, the Z that is measured after it; their operators are sums of many Pauli
+            strings.
 
     Example:
-        >>> word = qep.PauliString.parse("Z0 X2")
-        >>> str(word), word.max_qubit
+        >>> Pauli string = qep.PauliString.parse("Z0 X2")
+        >>> str(Pauli string), Pauli string.max_qubit
         ('Z0 X2', 2)
     """
 
@@ -54,7 +55,7 @@ class PauliString:
 
     @classmethod
     def parse(cls, text: str) -> PauliString:
-        """Read a word such as ``"Z0 Z3"``; ``"I"`` is the identity.
+        """Parse a Pauli string such as ``"Z0 Z3"``; ``"I"`` is the identity.
 
         Raises:
             NetworkError: A factor is not X, Y or Z with a qubit index, or a qubit comes twice.
@@ -75,7 +76,11 @@ class PauliString:
 
     @classmethod
     def of(cls, letter: str, *qubits: int) -> PauliString:
-        """The same letter on every given qubit.
+        """Return the string with the same letter on every given qubit.
+
+        Args:
+            letter: X, Y, Z or P.
+            *qubits: Qubit indices.
 
         Raises:
             NetworkError: A qubit is no whole number from zero on.
@@ -86,31 +91,31 @@ class PauliString:
 
     @property
     def mask(self) -> int:
-        """Bit mask of the qubits acted on."""
+        """Return the bit mask of the qubits acted on."""
         return sum(1 << qubit for qubit, _ in self.factors)
 
     @property
     def max_qubit(self) -> int:
-        """Highest qubit acted on, -1 for the identity."""
+        """Return the highest qubit acted on, -1 for the identity."""
         return max((qubit for qubit, _ in self.factors), default=-1)
 
     @property
     def is_identity(self) -> bool:
-        """Whether it is the identity, a constant."""
+        """Return whether it is the identity, a constant."""
         return not self.factors
 
     @property
     def is_odd(self) -> bool:
-        """Whether the flip of all spins (prod X) changes its sign."""
+        """Return whether the flip of all spins (prod X) changes its sign."""
         return sum(letter != "X" for _, letter in self.factors) % 2 == 1
 
     def commutes_with(self, other: PauliString) -> bool:
-        """Whether two words commute: they differ on an even number of qubits that both act on."""
+        """Return whether two strings commute: they differ on an even number of qubits that both act on."""
         own = dict(self.factors)
         return sum(own.get(qubit, letter) != letter for qubit, letter in other.factors) % 2 == 0
 
     def label(self, num_qubits: int) -> str:
-        """Qiskit label, qubit 0 rightmost.
+        """Return the Qiskit label, qubit 0 rightmost.
 
         Raises:
             NetworkError: A letter is P.
@@ -127,65 +132,75 @@ class PauliString:
 
 
 def sparse_pauli_op(terms: Iterable[tuple[PauliString, float]], num_qubits: int) -> SparsePauliOp:
-    """The operator of (word, coefficient) pairs; an empty sum is zero times the identity."""
+    """Return the operator of (Pauli string, coefficient) pairs; an empty sum is zero times the identity.
+
+    Args:
+        terms: The pairs.
+        num_qubits: Number of qubits.
+    """
     pairs = [(string.label(num_qubits), coefficient) for string, coefficient in terms]
     return SparsePauliOp.from_list(pairs or [("I" * num_qubits, 0.0)])
 
 
 class Basis(Protocol):
-    """A change of basis V. Bases are values: they compare, hash and print by what they do."""
+    """Change the basis by a unitary V. Two bases that do the same are equal, hash alike and have the same `repr`."""
 
     @property
     def num_qubits(self) -> int:
-        """Number of qubits."""
+        """Return the number of qubits."""
 
     @property
     def name(self) -> str:
-        """Says what V does, the same in every process: for keys and digests."""
+        """Return what V does, the same text in every process: for keys and digests."""
 
     @property
     def is_real(self) -> bool:
-        """Whether V and all generators are real matrices."""
+        """Return whether V and all terms are real matrices."""
 
     @property
     def is_local(self) -> bool:
-        """Whether V acts on single qubits only. One that does is a `LocalBasis`."""
+        """Return whether V acts on single qubits only; such a basis is a `LocalBasis`."""
 
     def rotate(self, states: NDArray) -> NDArray:
-        """V applied to states, shape (..., 2^N)."""
+        """Apply V to states, shape (..., 2^N)."""
 
     def rotate_back(self, states: NDArray) -> NDArray:
-        """V^dagger applied to states, shape (..., 2^N)."""
+        """Apply V^dagger to states, shape (..., 2^N)."""
 
     def append_to(self, circuit: QuantumCircuit) -> None:
-        """Append the gates of V, so that measuring in Z then reads this basis."""
+        """Append the gates of V; a measurement in Z then measures this basis."""
 
     def append_inverse_to(self, circuit: QuantumCircuit) -> None:
         """Append the gates of V^dagger."""
 
     def string(self, mask: int) -> PauliString:
-        """The word that V takes to the product of Z on a mask, up to its sign."""
+        """Return the Pauli string that V maps to the product of Z on a mask, up to its sign."""
 
     def sign(self, mask: int) -> int:
-        """+1 or -1: V^dagger (prod_{k in mask} Z_k) V is the word of the mask times this."""
+        """Return s = +-1 with V^dagger (prod_{k in mask} Z_k) V = s P, P the Pauli string of the mask."""
 
     def mask_of(self, string: PauliString) -> int | None:
-        """The mask that V takes a word to, or None where the word is not diagonal in this basis."""
+        """Return the mask that V maps a Pauli string to, or None where the string is not diagonal in this basis."""
 
     def operator(self, masks: Sequence[int], coefficients: Sequence[float]) -> SparsePauliOp:
-        """The sum of generators with coefficients, in the computational basis."""
+        """Return the sum of terms with coefficients, in the computational basis.
+
+        Args:
+            masks: Bit masks of the terms in the rotated basis, bit k = qubit k.
+            coefficients: One for each mask.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class LocalBasis:
-    """A change of basis V made of one single-qubit rotation per qubit.
+    """Change the basis by one single-qubit rotation per qubit.
 
     Args:
-        letters: One of Z, X, Y per qubit, qubit 0 first: the Pauli that V takes to Z on that qubit.
+        letters: One of Z, X, Y per qubit, qubit 0 first: the Pauli that V maps to Z on that qubit.
 
     Example:
         >>> group = qep.CommutingGroup(name="X", basis=qep.LocalBasis("XX"), masks=(0b01, 0b10))
-        >>> [str(word) for word in group.terms]
+        >>> [str(Pauli string) for Pauli string in group.terms]
         ['X0', 'X1']
     """
 
@@ -193,26 +208,26 @@ class LocalBasis:
 
     @property
     def num_qubits(self) -> int:
-        """Number of qubits."""
+        """Return the number of qubits."""
         return len(self.letters)
 
     @property
     def name(self) -> str:
-        """The letters."""
+        """Return the letters."""
         return self.letters
 
     @property
     def is_local(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     @property
     def is_real(self) -> bool:
-        """Whether V and all its Paulis are real matrices (no Y)."""
+        """Return whether V and all its Paulis are real matrices (no Y)."""
         return "Y" not in self.letters
 
     def matrices(self, *, inverse: bool = False) -> list[NDArray | None]:
-        """The single-qubit matrices of V (or its inverse), None for the identity."""
+        """Return the single-qubit matrices of V (or its inverse), None for the identity."""
         forward: dict[str, NDArray | None] = {"Z": None, "X": _HADAMARD, "Y": _Y_TO_Z}
         matrices = [forward[letter] for letter in self.letters]
         if inverse:
@@ -220,15 +235,15 @@ class LocalBasis:
         return matrices
 
     def rotate(self, states: NDArray) -> NDArray:
-        """V applied to states, shape (..., 2^N)."""
+        """Apply V to states, shape (..., 2^N)."""
         return transform_rows(states, _blocks_of(self, inverse=False))
 
     def rotate_back(self, states: NDArray) -> NDArray:
-        """V^dagger applied to states, shape (..., 2^N)."""
+        """Apply V^dagger to states, shape (..., 2^N)."""
         return transform_rows(states, _blocks_of(self, inverse=True))
 
     def append_to(self, circuit: QuantumCircuit) -> None:
-        """Append the gates of V, so that measuring in Z then reads this basis."""
+        """Append the gates of V; a measurement in Z then measures this basis."""
         for qubit, letter in enumerate(self.letters):
             if letter == "Y":
                 circuit.sdg(qubit)
@@ -244,46 +259,51 @@ class LocalBasis:
                 circuit.s(qubit)
 
     def string(self, mask: int) -> PauliString:
-        """V^dagger (prod_{k in mask} Z_k) V as a Pauli string."""
+        """Return V^dagger (prod_{k in mask} Z_k) V as a Pauli string."""
         return PauliString(tuple((k, self.letters[k]) for k in range(self.num_qubits) if mask >> k & 1))
 
     def contains(self, string: PauliString) -> bool:
-        """Whether the word is diagonal in this basis."""
+        """Return whether the Pauli string is diagonal in this basis."""
         return all(self.letters[qubit] == letter for qubit, letter in string.factors)
 
     def sign(self, mask: int) -> int:
-        """Always +1."""
+        """Return +1."""
         return 1
 
     def mask_of(self, string: PauliString) -> int | None:
-        """The qubits of a word, or None where the word is not diagonal in this basis."""
+        """Return the qubits of a Pauli string, or None where it is not diagonal in this basis."""
         return string.mask if self.contains(string) else None
 
     def operator(self, masks: Sequence[int], coefficients: Sequence[float]) -> SparsePauliOp:
-        """The sum of words with coefficients."""
+        """Return the sum of Pauli strings with coefficients.
+
+        Args:
+            masks: Bit masks of the strings in the rotated basis, bit k = qubit k.
+            coefficients: One for each mask.
+        """
         return sparse_pauli_op(zip(map(self.string, masks), coefficients, strict=True), self.num_qubits)
 
 
 @lru_cache(maxsize=256)
 def _blocks_of(basis: LocalBasis, *, inverse: bool) -> tuple[Block, ...]:
-    """V in blocks of a few qubits; a solver asks for them thousands of times."""
+    """Return V in blocks of a few qubits; cached, because a solver asks for them thousands of times."""
     return tuple(kron_blocks(basis.matrices(inverse=inverse)))
 
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommutingGroup:
-    """Commuting Paulis that one change of basis makes diagonal and one shot batch measures.
+    """Hold commuting Paulis that one change of basis makes diagonal and one shot batch measures.
 
     Args:
         name: Short name for circuits, metrics and error messages, such as ``"Z"``.
         basis: The change of basis V.
-        masks: Bit mask of every generator in the rotated frame; distinct and non-zero.
-        bounded: Whether spectra are those of the operators meant. Positions have no end but that of their grid.
+        masks: Bit mask of every term in the rotated basis, bit k = qubit k; distinct and non-zero.
+        bounded: Whether the spectra are those of the operators meant. Positions are unbounded but for their grid.
 
     Example:
         >>> group = qep.CommutingGroup(name="Z", basis=qep.LocalBasis("ZZ"), masks=(0b01, 0b11))
-        >>> [str(word) for word in group.terms]
+        >>> [str(Pauli string) for Pauli string in group.terms]
         ['Z0', 'Z0 Z1']
     """
 
@@ -299,53 +319,58 @@ class CommutingGroup:
 
     @property
     def num_qubits(self) -> int:
-        """Number of qubits."""
+        """Return the number of qubits."""
         return self.basis.num_qubits
 
     @property
     def num_terms(self) -> int:
-        """Number of generators."""
+        """Return the number of terms."""
         return len(self.masks)
 
     @property
     def terms(self) -> tuple[PauliString, ...]:
-        """The generators as Pauli strings."""
+        """Return the terms as Pauli strings."""
         return tuple(self.basis.string(mask) for mask in self.masks)
 
     @property
     def signs(self) -> NDArray[np.float64] | None:
-        """Shape (generators,): generator a is sign_a V^dagger Z_mask V; None where all signs are +1."""
+        """Return the signs, shape (terms,): term a is sign_a V^dagger Z_mask V; None where all signs are +1."""
         return None if self.basis.is_local else _signs_of(self)
 
     def operator(self, coefficients: Sequence[float] | NDArray) -> SparsePauliOp:
-        """``sum_a c_a P_a`` in the computational basis, of coefficients of shape (generators,)."""
+        """Return ``sum_a c_a P_a`` in the computational basis, of coefficients of shape (terms,)."""
         return self.basis.operator(self.masks, np.asarray(coefficients, dtype=float).tolist())
 
     def in_frame(self, coefficients: NDArray) -> NDArray:
-        """Coefficients of the products of Z that V takes the generators to, shape (..., generators)."""
+        """Return coefficients of the products of Z that V maps the terms to, shape (..., terms)."""
         signs = self.signs
         return coefficients if signs is None else coefficients * signs
 
     @property
     def is_classical(self) -> bool:
-        """Whether its outcomes are those of the spins Z themselves."""
+        """Return whether its outcomes are those of the spins Z themselves."""
         return isinstance(self.basis, LocalBasis) and set(self.basis.letters) == {"Z"}
 
     @property
     def sites(self) -> tuple[tuple[int, ...], ...]:
-        """The qubits whose outcomes give each generator."""
+        """Return the qubits whose outcomes give each term."""
         every = range(self.num_qubits)
         return tuple(tuple(qubit for qubit in every if mask >> qubit & 1) for mask in self.masks)
 
-    def picked(self, name: str, generators: Sequence[int]) -> CommutingGroup:
-        """Some of the generators, as a group of its own."""
-        chosen = tuple(self.masks[generator] for generator in generators)
+    def picked(self, name: str, terms: Sequence[int]) -> CommutingGroup:
+        """Return some of the terms as a group of its own.
+
+        Args:
+            name: Name of the new group.
+            terms: Indices of the terms.
+        """
+        chosen = tuple(self.masks[term] for term in terms)
         return replace(self, name=f"{self.name} {name}", masks=chosen)
 
     def ranges(self, coefficients: NDArray) -> NDArray[np.float64]:
-        """Largest minus smallest eigenvalue of operators (operators, generators); an upper bound where that is dear.
+        """Return largest minus smallest eigenvalue of operators, coefficients of shape (operators, terms).
 
-        NaN where the group is not bounded.
+        For large groups it is an upper bound; NaN where the group is not bounded.
         """
         if not self.bounded:
             return np.where(coefficients.any(axis=1), np.nan, 0.0)
@@ -355,10 +380,10 @@ class CommutingGroup:
         return np.ptp(self.diagonal(coefficients), axis=1)
 
     def diagonal(self, coefficients: NDArray) -> NDArray:
-        """The diagonals of ``sum_a c_a D_a`` in the rotated frame.
+        """Return the diagonals of ``sum_a c_a D_a`` in the rotated basis.
 
         Args:
-            coefficients: Shape (..., generators).
+            coefficients: Shape (..., terms).
 
         Returns:
             Shape (..., 2^N), entry x is the eigenvalue at the bit string x (bit k = qubit k).
@@ -368,13 +393,13 @@ class CommutingGroup:
         return walsh_hadamard(spread)
 
     def expectations(self, states: NDArray) -> NDArray:
-        """Exact means of all generators.
+        """Return exact means of all terms.
 
         Args:
             states: Shape (..., 2^N), normalised.
 
         Returns:
-            Shape (..., generators).
+            Shape (..., terms).
         """
         rotated = self.basis.rotate(states)
         return self.in_frame(walsh_hadamard((rotated * rotated.conj()).real)[..., list(self.masks)])
@@ -387,7 +412,7 @@ def _signs_of(group: CommutingGroup) -> NDArray[np.float64] | None:
 
 
 def paulis_of(groups: Sequence[object]) -> tuple[CommutingGroup, ...]:
-    """Groups, where they are those of qubits.
+    """Return groups that are groups of qubits, or raise.
 
     Raises:
         NetworkError: They are not.

@@ -38,9 +38,9 @@ class Layer:
 
     Args:
         group: Index of the group in the program.
-        source: Shape (generators,), index into p for every generator, or -1 for none.
-        scale: Shape (generators,), factor on the parameter.
-        offset: Shape (generators,), constant part of the angle in radians.
+        source: Shape (terms,), index into p for every term, or -1 for none.
+        scale: Shape (terms,), factor on the parameter.
+        offset: Shape (terms,), constant part of the angle in radians.
 
     Example:
         >>> layer = qep.Layer(group=0, source=np.arange(2), scale=np.full(2, 0.5), offset=np.zeros(2))

@@ -108,9 +108,9 @@ class Request:
         key: Names the request.
         prepared: The states.
         measurements: What to measure.
-        for_means: Whether means of generators are wanted. Readout mitigation leaves other requests alone.
-        randomizations: Most random flips before the reading, or None to read as it is; bits come flipped back.
-        calibration: A request of one readout that belongs to this one: on a device it goes into the same job.
+        for_means: Whether means of terms are wanted. Readout mitigation leaves other requests alone.
+        randomizations: Most random twirling flips before the reading, or None to read as it is; bits come flipped back.
+        calibration: A request of one measurement that belongs to this one: on a device it goes into the same job.
 
     Example:
         >>> states = qep.CircuitStates(program=qep.hardware_efficient(2, depth=0), parameters=np.zeros((3, 4)))

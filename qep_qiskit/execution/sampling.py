@@ -57,8 +57,8 @@ class VectorExecutor:
     Example:
         >>> states = qep.VectorStates(vectors=np.array([[1.0, 0.0]]), energies=np.zeros(1), gaps=np.ones(1))
         >>> group = qep.CommutingGroup(name="Z", basis=qep.LocalBasis("Z"), masks=(1,))
-        >>> readout = qep.GroupMeasurement(group=group, states=np.array([0]), shots=100)
-        >>> request = qep.Request(key=qep.RequestKey("demo", 0), prepared=states, readouts=(readout,))
+        >>> measurement = qep.GroupMeasurement(group=group, states=np.array([0]), shots=100)
+        >>> request = qep.Request(key=qep.RequestKey("demo", 0), prepared=states, measurements=(measurement,))
         >>> executor = qep.VectorExecutor(qep.Seeds(0))
         >>> executor.collect(executor.submit(request)).moments(0, group).means
         array([[1.]])

@@ -95,7 +95,14 @@ def run_measurements(work: Result, executor: Executor) -> tuple[Result, Usage]: 
 
 
 def run_measurements(work: Any, executor: Executor) -> tuple[Any, Usage]:
-    """Run measuring work to its end on an executor; returns its result and what it cost.
+    """Run a measurement coroutine to its end on an executor.
+
+    Args:
+        work: The measurement coroutine.
+        executor: Runs its requests.
+
+    Returns:
+        Its result, and what it cost.
 
     Example:
         >>> def asks_for_nothing():

@@ -40,7 +40,7 @@ def parse_operator(text: str) -> dict[PauliString, float]:
         NetworkError: A part does not parse, or its factor is not real and finite; the message names the part.
 
     Example:
-        >>> {str(word): value for word, value in qep.parse_operator("0.5 Z0 Z1 - X0").items()}
+        >>> {str(Pauli string): value for Pauli string, value in qep.parse_operator("0.5 Z0 Z1 - X0").items()}
         {'Z0 Z1': 0.5, 'X0': -1.0}
     """
     text = " ".join(text.split())

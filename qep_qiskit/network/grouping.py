@@ -32,8 +32,8 @@ def commuting_groups(
         Clifford circuit by their number, as ``C0``.
 
     Example:
-        >>> words = [qep.PauliString.parse(text) for text in ("Z0", "Z0 Z1", "X1")]
-        >>> [[str(word) for word in group.terms] for group in qep.commuting_groups(words, 2)]
+        >>> Pauli strings = [qep.PauliString.parse(text) for text in ("Z0", "Z0 Z1", "X1")]
+        >>> [[str(Pauli string) for Pauli string in group.terms] for group in qep.commuting_groups(Pauli strings, 2)]
         [['Z0 Z1', 'Z0'], ['X1']]
     """
     distinct = sorted({string for string in terms if string.factors}, key=lambda string: (-len(string.factors), string))

@@ -111,7 +111,7 @@ class PauliNetwork:
 
     Example:
         >>> network = qep.PauliNetwork.from_operators({"J": SparsePauliOp(["IZZ", "ZZI"])}, fixed=-SparsePauliOp("IXI"))
-        >>> [[str(word) for word in group.terms] for group in network.groups]
+        >>> [[str(Pauli string) for Pauli string in group.terms] for group in network.groups]
         [['Z0 Z1', 'Z1 Z2'], ['X1']]
     """
 

@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 
 _SECONDS_TO_ANSWER = 5
 _AHEAD = 64
-# Global random generators and warnings belong to the process, and so does the work that uses them.
+# Global random terms and warnings belong to the process, and so does the work that uses them.
 _one_at_a_time = threading.Lock()
 
 
