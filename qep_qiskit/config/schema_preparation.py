@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from qep_qiskit.config.schema import Config
 
 
-_OF_SPINS = ("driver_field", "driver_std", "level")
+_OF_SPINS = ("driver_field", "driver_width", "level")
 _OF_OSCILLATORS = ("driver_stiffness", "start")
 
 
@@ -51,7 +51,7 @@ class ExactConfig(PreparationSection):
         return True
 
     @property
-    def at_rest_options(self) -> dict[str, Any] | None:
+    def classical_equilibrium_options(self) -> dict[str, Any] | None:
         """What atoms at rest are is exact."""
         return {}
 
@@ -105,7 +105,7 @@ class AnnealingConfig(PreparationSection):
     def build(self, scene: PreparationScene) -> Preparation:
         """Where everything is classical."""
         groups = scene.hamiltonian.groups
-        quantum = next((word for group in groups if not group.is_classical for word in group.terms), None)
+        quantum = next((string for group in groups if not group.is_classical for string in group.terms), None)
         if quantum is not None:
             raise ConfigError(
                 f"preparation.kind: 'annealing' is for classical spins, and network or cost hold '{quantum}'; use "
@@ -177,7 +177,7 @@ class GaussianConfig(_AtomsConfig):
     """The ground state."""
 
     @property
-    def at_rest_options(self) -> dict[str, Any] | None:
+    def classical_equilibrium_options(self) -> dict[str, Any] | None:
         """None to choose."""
         return {}
 
@@ -195,7 +195,7 @@ class EquilibriumConfig(_AtomsConfig):
     the nudge where that is less."""
 
     @property
-    def at_rest_options(self) -> dict[str, Any] | None:
+    def classical_equilibrium_options(self) -> dict[str, Any] | None:
         """How a root is searched."""
         return {"critical_point": self.critical_point, "tolerance": self.tolerance}
 
@@ -214,7 +214,7 @@ class AdiabaticConfig(PreparationSection):
     """Schedule."""
     driver_field: float = 1.0
     """Mean strength f of the driver -f sum X; negative where H has +X, or the gap closes on the way."""
-    driver_std: float | None = Field(default=None, ge=0, lt=WIDEST_DRIVER)
+    driver_width: float | None = Field(default=None, ge=0, lt=WIDEST_DRIVER)
     """Width of the driver's fields relative to their mean; by default 0 for the ground state, 0.5 above."""
     driver_stiffness: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
     """Stiffness of the driver of oscillators on a grid, of all atoms; ``auto``: as wide as the ground states at the
@@ -234,7 +234,7 @@ class AdiabaticConfig(PreparationSection):
             order=self.order,
             ramp=self.ramp,
             driver_field=self.driver_field,
-            driver_std=self.driver_std,
+            driver_width=self.driver_width,
             level=self.level,
         )
 

@@ -47,7 +47,7 @@ _COARSE = 0.9
 WIDEST_DRIVER = 2
 """Width of the driver\'s fields over their mean, at which a field would vanish."""
 _GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
-_SPREAD_OF_EXCITED = 0.5
+_WIDTH_OF_EXCITED = 0.5
 
 
 @short_repr
@@ -62,7 +62,7 @@ class AdiabaticPreparation:
         ramp: ``"linear"``, ``"cosine"`` or ``"smoothstep"``.
         driver_field: Mean strength f of the driver, in energy; negative for a Hamiltonian whose fields along X have a
             plus sign. A ramp from fields of the other sign runs through a point without fields, where the gap closes.
-        driver_std: Width of the driver's fields relative to their mean, in [0, 2): they lie evenly spread over
+        driver_width: Width of the driver's fields relative to their mean, in [0, 2): they lie evenly spread over
             f (1 +- spread / 2), no two sums of them equal. By default zero for the ground state, 0.5 above.
         level: Which eigenstate, 0 for the ground state.
 
@@ -80,13 +80,13 @@ class AdiabaticPreparation:
     order: Literal[1, 2] = 2
     ramp: Literal["linear", "cosine", "smoothstep"] = "cosine"
     driver_field: float = 1.0
-    driver_std: float | None = None
+    driver_width: float | None = None
     level: int = 0
 
     def __post_init__(self) -> None:
-        if self.driver_std is not None and not 0 <= self.driver_std < WIDEST_DRIVER:
-            raise ConfigError(f"driver_std: expected a number in [0, {WIDEST_DRIVER}), got {self.driver_std}")
-        if self.level > 0 and self.driver_std == 0:
+        if self.driver_width is not None and not 0 <= self.driver_width < WIDEST_DRIVER:
+            raise ConfigError(f"driver_std: expected a number in [0, {WIDEST_DRIVER}), got {self.driver_width}")
+        if self.level > 0 and self.driver_width == 0:
             raise ConfigError(
                 f"driver_std: level {self.level} needs driver fields that differ, because equal ones "
                 "make all excited states of the driver degenerate; expected a number above zero, got 0"
@@ -112,13 +112,13 @@ class AdiabaticPreparation:
 
     def driver_fields(self, num_qubits: int) -> NDArray[np.float64]:
         """Fields f_k of the driver, shape (qubits,)."""
-        spread = self.driver_std
-        if spread is None:
-            spread = _SPREAD_OF_EXCITED if self.level > 0 else 0.0
+        width = self.driver_width
+        if width is None:
+            width = _WIDTH_OF_EXCITED if self.level > 0 else 0.0
         # Multiples of the golden ratio modulo one are evenly spread, but 1 + 4 = 2 + 3; their exponentials have no
         # rational relations (Lindemann and Weierstrass).
-        places = np.expm1((np.arange(num_qubits) + 1) * _GOLDEN % 1.0) / np.expm1(1.0)
-        return self.driver_field * (1.0 + spread * (places - 0.5))
+        fractions = np.expm1((np.arange(num_qubits) + 1) * _GOLDEN % 1.0) / np.expm1(1.0)
+        return self.driver_field * (1.0 + width * (fractions - 0.5))
 
     def program(self, groups: Sequence[CommutingGroup]) -> LayerProgram:
         """The template for a Hamiltonian made of these groups; its parameters are the coefficients."""
