@@ -85,7 +85,7 @@ class JobSpecification:
         pubs: The PUBs.
         shots: Shots of every bound circuit.
         axes: What the axes of the PUBs are, ``("states", "groups")`` or ``("pairs",)``.
-        readouts: Places, in the request, of the readouts that the job serves.
+        measurements: Places, in the request, of the readouts that the job serves.
         rows: For each of them, the rows among the bound circuits of all PUBs laid flat.
         digest: Hash of the program, the groups, the states, the shots and the options: what a job is for, apart from
             numbers.
@@ -96,7 +96,7 @@ class JobSpecification:
     pubs: tuple[Pub, ...]
     shots: int
     axes: tuple[str, ...]
-    readouts: tuple[int, ...]
+    measurements: tuple[int, ...]
     rows: tuple[NDArray[np.int64], ...]
     digest: str
     calibration: tuple[NDArray[np.int64], ...] | None = None
@@ -176,7 +176,7 @@ class DeviceCircuits:
         options: SamplerOptions | None = None,
     ) -> None:
         self._device, self._store, self._options = device, store, options or SamplerOptions()
-        self._place = template_transpile(device, seeds, layout)
+        self._transpile = template_transpile(device, seeds, layout)
         self._circuits = MeasuredCircuits(self._stored)
         self._calibrations: Kept[tuple[LayerProgram, int], QuantumCircuit] = Kept()
         self._templates: Kept[_TemplateKey, tuple[QuantumCircuit, NDArray[np.float64]]] = Kept()
@@ -189,7 +189,7 @@ class DeviceCircuits:
         name = f"{self._device.name}/{program.fingerprint}"
         kept = self._store.circuit(name)
         if kept is None:
-            kept = _packed(self._place(program))
+            kept = _packed(self._transpile(program))
             self._store.keep_circuit(name, kept)
         return _unpacked(kept, self._device)
 
@@ -200,14 +200,14 @@ class DeviceCircuits:
             ConfigError: The states are no circuits, or exact probabilities are asked for.
             ResourceError: A job would be longer than the service takes.
         """
-        plans = self.jobs_of_any_size(request)
-        for plan in plans:
-            if plan.executions > MOST_EXECUTIONS:
+        specifications = self.jobs_of_any_size(request)
+        for specification in specifications:
+            if specification.executions > MOST_EXECUTIONS:
                 raise ResourceError(
-                    f"measurement.shots: a job would have {plan.executions} executions, the service takes "
+                    f"measurement.shots: a job would have {specification.executions} executions, the service takes "
                     f"{MOST_EXECUTIONS}; use fewer shots or training.batch_size"
                 )
-        return plans
+        return specifications
 
     def jobs_of_any_size(self, request: Request) -> tuple[JobSpecification, ...]:
         """The same, also where they are longer than the service takes.
@@ -215,17 +215,17 @@ class DeviceCircuits:
         Raises:
             ConfigError: The states are no circuits, or exact probabilities are asked for.
         """
-        shots = [_shots_of(readout) for readout in request.readouts]
+        shots = [_shots_of(measurement) for measurement in request.measurements]
         return tuple(
             self._job(request, tuple(i for i, own in enumerate(shots) if own == each), each)
             for each in dict.fromkeys(shots)
         )
 
-    def _job(self, request: Request, places: tuple[int, ...], shots: int) -> JobSpecification:
-        prepared, readouts = request.prepared.as_circuits(), [request.readouts[place] for place in places]
-        pubs, common, rows = self._folded_pubs(prepared, readouts)
+    def _job(self, request: Request, indices: tuple[int, ...], shots: int) -> JobSpecification:
+        prepared, measurements = request.prepared.as_circuits(), [request.measurements[place] for place in indices]
+        pubs, common, rows = self._folded_pubs(prepared, measurements)
         self._require_twirling(pubs)
-        calibration = request.calibration if 0 in places else None
+        calibration = request.calibration if 0 in indices else None
         more = () if calibration is None else self._calibration(prepared.program, calibration, shots)
         options = self._options.of_request(request.randomizations)
         starts = sum(pub.num_circuits for pub in pubs) + np.cumsum([0, *(own.num_circuits for own in more)])
@@ -233,15 +233,15 @@ class DeviceCircuits:
             pubs=(*pubs, *more),
             shots=shots,
             axes=("states", "groups") if common else ("pairs",),
-            readouts=places,
+            measurements=indices,
             rows=tuple(rows),
-            digest=_digest(request, readouts, calibration, options),
+            digest=_digest(request, measurements, calibration, options),
             calibration=tuple(np.arange(start, end) for start, end in pairwise(starts)) if more else None,
             options=options,
         )
 
     def _folded_pubs(
-        self, prepared: CircuitStates, readouts: Sequence[GroupMeasurement]
+        self, prepared: CircuitStates, measurements: Sequence[GroupMeasurement]
     ) -> tuple[tuple[Pub, ...], bool, list[NDArray[np.int64]]]:
         """PUBs, whether their axes are states and groups, and the rows of every readout.
 
@@ -250,15 +250,15 @@ class DeviceCircuits:
         pubs: list[Pub] = []
         found: dict[int, NDArray[np.int64]] = {}
         before, all_common = 0, True
-        kinds = [(readout.folding, _own_circuit(readout.paulis.basis)) for readout in readouts]
+        kinds = [(measurement.folding, _own_circuit(measurement.paulis.basis)) for measurement in measurements]
         for kind in dict.fromkeys(kinds):
-            places = [place for place, own_kind in enumerate(kinds) if own_kind == kind]
-            own = [readouts[place] for place in places]
+            indices = [place for place, own_kind in enumerate(kinds) if own_kind == kind]
+            own = [measurements[place] for place in indices]
             pub, common = self._broadcast(prepared, own, kind[0])
-            found |= {place: before + rows for place, rows in zip(places, _rows(own, common), strict=True)}
+            found |= {place: before + rows for place, rows in zip(indices, _rows(own, common), strict=True)}
             before, all_common = before + pub.num_circuits, all_common and common
             pubs.append(pub)
-        return tuple(pubs), all_common, [found[place] for place in range(len(readouts))]
+        return tuple(pubs), all_common, [found[place] for place in range(len(measurements))]
 
     def _require_twirling(self, pubs: Sequence[Pub]) -> None:
         if self._options.gate_twirling and any(not _FRACTIONAL.isdisjoint(pub.circuit.count_ops()) for pub in pubs):
@@ -268,11 +268,11 @@ class DeviceCircuits:
 
     def _calibration(self, program: LayerProgram, calibration: Request, shots: int) -> tuple[Pub, ...]:
         """A PUB for each calibration state; its parameter is there because PUBs are repeated along parameters only."""
-        (readout,) = calibration.readouts
-        repeats = -(-_shots_of(readout) // shots)
+        (measurement,) = calibration.measurements
+        repeats = -(-_shots_of(measurement) // shots)
         return tuple(
             Pub(circuit=self._calibration_circuit(program, int(state)), values=np.zeros((repeats, 1)))
-            for state in readout.states
+            for state in measurement.states
         )
 
     def _calibration_circuit(self, program: LayerProgram, state: int) -> QuantumCircuit:
@@ -300,24 +300,26 @@ class DeviceCircuits:
         """Two-qubit gates of a program as it is kept, and as it would be laid out today."""
         kept, anew = (
             sum(len(gate.qubits) == 2 for gate in own.circuit.data)
-            for own in (self.transpiled_program(program), self._place(program))
+            for own in (self.transpiled_program(program), self._transpile(program))
         )
         return kept, anew
 
     def _broadcast(
-        self, prepared: CircuitStates, readouts: Sequence[GroupMeasurement], folding: int
+        self, prepared: CircuitStates, measurements: Sequence[GroupMeasurement], folding: int
     ) -> tuple[Pub, bool]:
         """The PUB, and whether its axes are states and groups."""
-        common = all(np.array_equal(readout.states, readouts[0].states) for readout in readouts)
-        states = readouts[0].states if common else np.concatenate([readout.states for readout in readouts])
-        bases = tuple(readout.paulis.basis for readout in readouts)
+        common = all(np.array_equal(measurement.states, measurements[0].states) for measurement in measurements)
+        states = (
+            measurements[0].states if common else np.concatenate([measurement.states for measurement in measurements])
+        )
+        bases = tuple(measurement.paulis.basis for measurement in measurements)
         circuit, angles, columns = self._template(prepared.program, bases, prepared.parameters[states], folding)
         if common:
             columns = {name: column[:, None] for name, column in columns.items()}
             turned = angles[None]
         else:
-            turned = np.repeat(angles, [len(readout.states) for readout in readouts], axis=0)
-        shape = (len(states), len(readouts)) if common else (len(states),)
+            turned = np.repeat(angles, [len(measurement.states) for measurement in measurements], axis=0)
+        shape = (len(states), len(measurements)) if common else (len(states),)
         columns |= {f"basis[{index}]": turned[..., index] for index in range(turned.shape[-1])}
         return Pub(circuit=circuit, values=filled(circuit, columns, shape)), common
 
@@ -356,33 +358,38 @@ def _own_circuit(basis: Basis) -> Basis | None:
     return None if basis.is_local else basis
 
 
-def _rows(readouts: Sequence[GroupMeasurement], common: bool) -> list[NDArray[np.int64]]:
+def _rows(measurements: Sequence[GroupMeasurement], common: bool) -> list[NDArray[np.int64]]:
     """Rows of every readout among the bound circuits of a PUB of states and groups, or of pairs, laid flat."""
-    states = [len(readout.states) for readout in readouts]
+    states = [len(measurement.states) for measurement in measurements]
     order = np.arange(sum(states))
     if common:
-        return [order[place :: len(readouts)] for place in range(len(readouts))]
+        return [order[place :: len(measurements)] for place in range(len(measurements))]
     return np.split(order, np.cumsum(states)[:-1])
 
 
-def _folding(readout: GroupMeasurement) -> list[str]:
-    return [] if readout.folding == 1 else [f"folded {readout.folding}"]
+def _folding(measurement: GroupMeasurement) -> list[str]:
+    return [] if measurement.folding == 1 else [f"folded {measurement.folding}"]
 
 
-def _shots_of(readout: GroupMeasurement) -> int:
-    if readout.shots is None:
+def _shots_of(measurement: GroupMeasurement) -> int:
+    if measurement.shots is None:
         raise ConfigError("measurement.shots: 'exact' needs a simulator; give a number of shots for a device")
-    return readout.shots
+    return measurement.shots
 
 
 def _digest(
-    request: Request, readouts: Sequence[GroupMeasurement], calibration: Request | None, options: SamplerOptions
+    request: Request, measurements: Sequence[GroupMeasurement], calibration: Request | None, options: SamplerOptions
 ) -> str:
     prepared = request.prepared.as_circuits()
-    calibrated = [] if calibration is None else calibration.readouts
+    calibrated = [] if calibration is None else calibration.measurements
     parts = [type(prepared).__name__, prepared.program.fingerprint] + [
-        " ".join([f"{readout.paulis.basis.name} {readout.states.tolist()} {readout.shots}", *_folding(readout)])
-        for readout in (*readouts, *calibrated)
+        " ".join(
+            [
+                f"{measurement.paulis.basis.name} {measurement.states.tolist()} {measurement.shots}",
+                *_folding(measurement),
+            ]
+        )
+        for measurement in (*measurements, *calibrated)
     ]
     parts.append(json.dumps(options.record()))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -53,7 +53,7 @@ class MeasuredCircuits:
         self._place = place
         self._transpiled: Kept[LayerProgram, TranspiledProgram] = Kept()
         self._measured: Kept[tuple[LayerProgram, CommutingGroup, int, bool], QuantumCircuit] = Kept()
-        self._flipped_zeros: Kept[LayerProgram, QuantumCircuit] = Kept()
+        self._twirled_zeros: Kept[LayerProgram, QuantumCircuit] = Kept()
         self._calibrations: Kept[LayerProgram, tuple[QuantumCircuit, QuantumCircuit]] = Kept()
         self._fractional: Kept[tuple[LayerProgram, int], FractionalProgram] = Kept()
         self._fitted: Kept[tuple[LayerProgram, CommutingGroup, int, Fit, bool], QuantumCircuit] = Kept(_MOST_FITTED)
@@ -63,7 +63,7 @@ class MeasuredCircuits:
         return self._transpiled.of(program, lambda: self._place(program))
 
     def of_group(
-        self, program: LayerProgram, group: CommutingGroup, folding: int = 1, *, flipped: bool = False
+        self, program: LayerProgram, group: CommutingGroup, folding: int = 1, *, twirled: bool = False
     ) -> QuantumCircuit:
         """A program measured in a group, its two-qubit gates repeated so often.
 
@@ -71,11 +71,11 @@ class MeasuredCircuits:
             program: The program.
             group: The group.
             folding: How often every two-qubit gate runs.
-            flipped: Whether every qubit is rotated by ``flip`` before the reading.
+            twirled: Whether every qubit is rotated by ``flip`` before the reading.
         """
         return self._measured.of(
-            (program, group, folding, flipped),
-            lambda: _measured(folded(self.transpiled_program(program), folding), group, flipped),
+            (program, group, folding, twirled),
+            lambda: _measured(folded(self.transpiled_program(program), folding), group, twirled),
         )
 
     def fractional(self, program: LayerProgram, folding: int = 1) -> FractionalProgram:
@@ -90,7 +90,7 @@ class MeasuredCircuits:
         group: CommutingGroup,
         parameters: NDArray,
         folding: int = 1,
-        flips: NDArray[np.bool_] | None = None,
+        twirls: NDArray[np.bool_] | None = None,
     ) -> list[Bound]:
         """A program measured in a group: every state in a circuit that it fits, which depends on the state alone.
 
@@ -99,13 +99,13 @@ class MeasuredCircuits:
             group: The group.
             parameters: Shape (states, P).
             folding: How often every two-qubit gate runs.
-            flips: Shape (states, draws, N): flips before the reading, so many draws of every state; or None.
+            twirls: Shape (states, draws, N): flips before the reading, so many draws of every state; or None.
         """
         values = gate_values(program, parameters)
         names = [f"g[{index}]" for index in range(values.shape[1])]
         if not bounds_rzz(self.transpiled_program(program)):
-            circuit = self.of_group(program, group, folding, flipped=flips is not None)
-            return [_bound(circuit, np.arange(len(values)), dict(zip(names, values.T, strict=True)), flips)]
+            circuit = self.of_group(program, group, folding, twirled=twirls is not None)
+            return [_bound(circuit, np.arange(len(values)), dict(zip(names, values.T, strict=True)), twirls)]
         found: dict[Fit, tuple[list[int], list[Columns]]] = {}
         fractional = self.fractional(program, folding)
         for row in range(len(values)):
@@ -115,38 +115,38 @@ class MeasuredCircuits:
             own.append(columns)
         return [
             _bound(
-                self._fitted_to(program, group, folding, fit, flips is not None), np.array(rows), _joined(own), flips
+                self._fitted_to(program, group, folding, fit, twirls is not None), np.array(rows), _joined(own), twirls
             )
             for fit, (rows, own) in found.items()
         ]
 
     def _fitted_to(
-        self, program: LayerProgram, group: CommutingGroup, folding: int, fit: Fit, flipped: bool
+        self, program: LayerProgram, group: CommutingGroup, folding: int, fit: Fit, twirled: bool
     ) -> QuantumCircuit:
         return self._fitted.of(
-            (program, group, folding, fit, flipped),
-            lambda: _measured(self.fractional(program, folding).fitted(fit), group, flipped),
+            (program, group, folding, fit, twirled),
+            lambda: _measured(self.fractional(program, folding).fitted(fit), group, twirled),
         )
 
     def bound_calibration(
-        self, program: LayerProgram, states: NDArray[np.int64], flips: NDArray[np.bool_] | None = None
+        self, program: LayerProgram, states: NDArray[np.int64], twirls: NDArray[np.bool_] | None = None
     ) -> list[Bound]:
         """All 0 and all 1, or under flips all 0 so often.
 
         Args:
             program: What is calibrated for.
             states: For every row, 0 or 1.
-            flips: Shape (rows, draws, N), or None.
+            twirls: Shape (rows, draws, N), or None.
         """
-        if flips is not None:
-            return [_bound(self.flipped_zeros(program), np.arange(len(states)), {}, flips)]
+        if twirls is not None:
+            return [_bound(self.twirled_zeros(program), np.arange(len(states)), {}, twirls)]
         circuits = self.of_calibration(program)
         return [_bound(circuits[state], np.array([row]), {}, None) for row, state in enumerate(states)]
 
-    def flipped_zeros(self, program: LayerProgram) -> QuantumCircuit:
+    def twirled_zeros(self, program: LayerProgram) -> QuantumCircuit:
         """All qubits 0 with rotations by ``flip`` before the reading."""
         found = self.transpiled_program(program)
-        return self._flipped_zeros.of(program, lambda: found.only(_flips(len(found.outputs))))
+        return self._twirled_zeros.of(program, lambda: found.only(_twirl_layer(len(found.outputs))))
 
     def of_calibration(self, program: LayerProgram) -> tuple[QuantumCircuit, QuantumCircuit]:
         """All 0 and all 1 on the qubits that a program is read from."""
@@ -169,12 +169,12 @@ def filled(circuit: QuantumCircuit, columns: Columns, shape: tuple[int, ...]) ->
 
 
 def _bound(
-    circuit: QuantumCircuit, rows: NDArray[np.int64], columns: Columns, flips: NDArray[np.bool_] | None
+    circuit: QuantumCircuit, rows: NDArray[np.int64], columns: Columns, twirls: NDArray[np.bool_] | None
 ) -> Bound:
     """Rows in their circuit; columns are of shape (rows,), flips of all rows there are."""
-    if flips is None:
+    if twirls is None:
         return rows, circuit, filled(circuit, columns, (len(rows),))
-    own = np.where(flips[rows], np.pi, 0.0)
+    own = np.where(twirls[rows], np.pi, 0.0)
     columns = {name: column[:, None] for name, column in columns.items()}
     columns |= {f"flip[{qubit}]": own[..., qubit] for qubit in range(own.shape[-1])}
     return rows, circuit, filled(circuit, columns, own.shape[:2])
@@ -184,15 +184,15 @@ def _joined(columns: Sequence[Columns]) -> Columns:
     return {name: np.concatenate([own[name] for own in columns]) for name in columns[0]}
 
 
-def _measured(transpiled_program: TranspiledProgram, group: CommutingGroup, flipped: bool) -> QuantumCircuit:
+def _measured(transpiled_program: TranspiledProgram, group: CommutingGroup, twirled: bool) -> QuantumCircuit:
     return (
-        transpiled_program.measured_after(_flips(len(transpiled_program.outputs), group))
-        if flipped
+        transpiled_program.measured_after(_twirl_layer(len(transpiled_program.outputs), group))
+        if twirled
         else transpiled_program.measured(group)
     )
 
 
-def _flips(size: int, group: CommutingGroup | None = None) -> QuantumCircuit:
+def _twirl_layer(size: int, group: CommutingGroup | None = None) -> QuantumCircuit:
     """A group's change of basis and a rotation of every qubit about x, by pi to flip it."""
     circuit = QuantumCircuit(size, name="flips" if group is None else f"{group.name}_basis_flips")
     if group is not None:

@@ -29,14 +29,14 @@ class Evaluation:
         outputs: Shape (samples, outputs), or None where the aim has none.
         output_errors: Standard errors by shots, shape (samples, outputs), or None.
         tally: Cost and accuracy.
-        memory: What the preparation remembers of the samples.
+        warm_start: What the preparation remembers of the samples.
         usage: What it cost, where `evaluate` has run it.
     """
 
     outputs: NDArray[np.float64] | None
     output_errors: NDArray[np.float64] | None
     tally: EpochTally
-    memory: WarmStartArrays = field(default_factory=dict)
+    warm_start: WarmStartArrays = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
 
 
@@ -56,10 +56,12 @@ def evaluate(
     purpose: str,
     index: int,
     with_cost: bool = True,
-    memory: WarmStartArrays | None = None,
+    warm_start: WarmStartArrays | None = None,
 ) -> Evaluation:
     """Run an `evaluation` to its end on an executor; arguments as there."""
-    work = evaluation(estimator, weights, data, purpose=purpose, index=index, with_cost=with_cost, memory=memory)
+    work = evaluation(
+        estimator, weights, data, purpose=purpose, index=index, with_cost=with_cost, warm_start=warm_start
+    )
     found, usage = run_measurements(work, executor)
     return replace(found, usage=usage)
 
@@ -72,7 +74,7 @@ def evaluation(
     purpose: str,
     index: int,
     with_cost: bool = True,
-    memory: WarmStartArrays | None = None,
+    warm_start: WarmStartArrays | None = None,
     calibrations: Calibrations | None = None,
 ) -> MeasurementCoroutine[Evaluation]:
     """Measure outputs and cost of every sample.
@@ -84,10 +86,12 @@ def evaluation(
         purpose: Names the requests.
         index: Distinguishes repeated evaluations of the same purpose, such as the epoch.
         with_cost: Whether the samples have targets to compare with.
-        memory: What the preparation remembers of the samples.
+        warm_start: What the preparation remembers of the samples.
         calibrations: Of the readout, those that still hold; new ones are added.
     """
-    work = _evaluated(estimator, weights, data, purpose=purpose, index=index, with_cost=with_cost, memory=memory or {})
+    work = _evaluated(
+        estimator, weights, data, purpose=purpose, index=index, with_cost=with_cost, warm_start=warm_start or {}
+    )
     return estimator.without_errors(work, calibrations)
 
 
@@ -99,11 +103,11 @@ def _evaluated(
     purpose: str,
     index: int,
     with_cost: bool,
-    memory: WarmStartArrays,
+    warm_start: WarmStartArrays,
 ) -> MeasurementCoroutine[Evaluation]:
     tally = EpochTally()
     outputs, errors = [], []
-    remembered: dict[str, list[NDArray]] = {}
+    kept: dict[str, list[NDArray]] = {}
     for number, rows in enumerate(_parts(data)):
         part = data.take(rows)
         free = estimator.hamiltonian.free_coefficients(weights, part.inputs)
@@ -116,10 +120,10 @@ def _evaluated(
             plan=estimator.measurement_plan,
             shots=estimator.evaluation_shots,
             key=key,
-            memory={name: array[rows] for name, array in memory.items()},
+            warm_start={name: array[rows] for name, array in warm_start.items()},
         )
-        for name, array in found.prepared_states.memory.items():
-            remembered.setdefault(name, []).append(array)
+        for name, array in found.prepared_states.warm_start.items():
+            kept.setdefault(name, []).append(array)
         tally.add(found.cost.values, found.cost.variances, count_correct(found.outputs, part) if with_cost else np.nan)
         if found.outputs is not None and found.output_covariance is not None:
             outputs.append(found.outputs)
@@ -129,7 +133,7 @@ def _evaluated(
         outputs=np.concatenate(outputs) if outputs else None,
         output_errors=np.concatenate(errors) if errors else None,
         tally=tally,
-        memory={name: np.concatenate(parts) for name, parts in remembered.items()},
+        warm_start={name: np.concatenate(parts) for name, parts in kept.items()},
     )
 
 

@@ -18,7 +18,7 @@ from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.contrast import Contrast
-from qep_qiskit.learning.diagnostics import Watched, diagnose, nudge_sizes
+from qep_qiskit.learning.diagnostics import GradientMeasurements, diagnose, nudge_sizes
 from qep_qiskit.learning.error_signals import signal_batch
 from qep_qiskit.learning.free_phase import CostEstimate, FreePhase, cost_of_means, measure_free
 from qep_qiskit.learning.gradient_estimate import GradientEstimate, estimate_of
@@ -79,7 +79,7 @@ class GradientEstimator:
         contrast: The stencil of nudges.
         shots: Shots per batch: one number, one for every group of the measurement plan, or None for exact expectations.
         test_shots: Shots per batch of evaluations and predictions, or None for those of `shots`.
-        read_free_cost: For operator costs: also measure the free phase, in the groups of the cost, so that
+        measures_free_cost: For operator costs: also measure the free phase, in the groups of the cost, so that
             the reported cost is that of the free state.
         grouping: Which shots are shared: those of every commuting group of the Hamiltonian (``"shared"``), those of
             qubit-wise commuting groups found among its words (``"qubit_wise"``), those of few bases that read all
@@ -110,14 +110,14 @@ class GradientEstimator:
     contrast: Contrast
     shots: Shots
     test_shots: int | None = None
-    read_free_cost: bool = False
+    measures_free_cost: bool = False
     grouping: Grouping = "shared"
     mitigation: ReadoutMitigation | None = None
     extrapolation: Extrapolation | None = None
     replication: Replication | None = None
 
     def __post_init__(self) -> None:
-        if (self.contrast.kind == "fluctuations") != self.reads_fluctuations:
+        if (self.contrast.kind == "fluctuations") != self.measures_fluctuations:
             raise ConfigError("kind: 'fluctuations' go with a FluctuationEstimator, and it with them")
         given = per_group(self.shots, 1)
         for shots in (*given, self.test_shots):
@@ -131,7 +131,7 @@ class GradientEstimator:
             raise ConfigError(f"measurement: expected shots for the groups {names}, got {len(given)} numbers")
 
     @property
-    def reads_fluctuations(self) -> bool:
+    def measures_fluctuations(self) -> bool:
         """Whether gradients are covariances, and no contrasts."""
         return False
 
@@ -156,7 +156,7 @@ class GradientEstimator:
         inputs: NDArray,
         targets: NDArray,
         key: RequestKey,
-        memory: WarmStartArrays | None = None,
+        warm_start: WarmStartArrays | None = None,
         calibrations: Calibrations | None = None,
     ) -> MeasurementCoroutine[GradientEstimate]:
         """Gradient of the mean cost of a batch.
@@ -166,13 +166,15 @@ class GradientEstimator:
             inputs: Shape (samples, inputs).
             targets: Shape (samples, targets).
             key: Names the requests; stages are counted from it.
-            memory: What the preparation remembered of these samples (`GradientEstimate.memory`).
+            warm_start: What the preparation remembered of these samples (`GradientEstimate.warm_start`).
             calibrations: Of the readout, those that still hold; new ones are added.
         """
         if self.replication is not None and self.shots is not None:
-            return (yield from self._replicated(self.replication, weights, inputs, targets, key, memory, calibrations))
+            return (
+                yield from self._replicated(self.replication, weights, inputs, targets, key, warm_start, calibrations)
+            )
         measured = yield from self.phases(
-            weights, inputs, targets, key, self.contrast.betas, memory, calibrations=calibrations
+            weights, inputs, targets, key, self.contrast.betas, warm_start, calibrations=calibrations
         )
         derivative = measured.derivative(self.contrast.stencil_on(measured.betas))
         return GradientEstimate(
@@ -182,7 +184,7 @@ class GradientEstimator:
             cost=measured.cost,
             outputs=measured.outputs,
             diagnostics=measured.diagnostics,
-            memory=measured.memory,
+            warm_start=measured.warm_start,
             approximate=derivative.approximate,
         )
 
@@ -193,7 +195,7 @@ class GradientEstimator:
         inputs: NDArray,
         targets: NDArray,
         key: RequestKey,
-        memory: WarmStartArrays | None,
+        warm_start: WarmStartArrays | None,
         calibrations: Calibrations | None,
     ) -> MeasurementCoroutine[GradientEstimate]:
         """The same with the shots split; replicates are measured as samples of one batch."""
@@ -204,12 +206,12 @@ class GradientEstimator:
             replication.tiled(targets),
             key,
             self.contrast.betas,
-            {name: replication.tiled(array) for name, array in (memory or {}).items()},
+            {name: replication.tiled(array) for name, array in (warm_start or {}).items()},
             calibrations=calibrations,
         )
         found = replicated(measured, self.contrast.stencil_on(measured.betas), self.hamiltonian, replication)
-        memory = {name: array[: len(inputs)] for name, array in measured.memory.items()}
-        return estimate_of(found, measured.diagnostics, memory)
+        warm_start = {name: array[: len(inputs)] for name, array in measured.warm_start.items()}
+        return estimate_of(found, measured.diagnostics, warm_start)
 
     def phases(
         self,
@@ -218,7 +220,7 @@ class GradientEstimator:
         targets: NDArray,
         key: RequestKey,
         betas: NDArray,
-        memory: WarmStartArrays | None = None,
+        warm_start: WarmStartArrays | None = None,
         *,
         calibrations: Calibrations | None = None,
         quiet: bool = False,
@@ -232,7 +234,7 @@ class GradientEstimator:
             targets: Shape (samples, targets).
             key: Names the requests; stages are counted from it.
             betas: Shape (phases,), in order; the free phase is 0.
-            memory: What the preparation remembered of these samples.
+            warm_start: What the preparation remembered of these samples.
             calibrations: Of the readout, those that still hold; new ones are added.
             quiet: Give no warnings of large nudges.
             in_units_of_signals: With a loss on expectations, nudges are multiplied by the power of two that comes
@@ -244,7 +246,7 @@ class GradientEstimator:
             jacobian=self.hamiltonian.jacobian(weights, inputs),
             targets=targets,
             betas=betas,
-            start=WarmStart(memory=memory or {}),
+            start=WarmStart(arrays=warm_start or {}),
             key=key,
             quiet=quiet,
             in_units_of_signals=in_units_of_signals,
@@ -265,18 +267,20 @@ class GradientEstimator:
         if hamiltonian.cost.has_signals:
             first = yield from self._free_phase(work)
             key = replace(key, stage=key.stage + 1)
-            start = WarmStart(free=first.prepared_states.free, memory={**start.memory, **first.prepared_states.memory})
+            start = WarmStart(
+                free=first.prepared_states.free, warm_start={**start.arrays, **first.prepared_states.warm_start}
+            )
             nudge, constants = hamiltonian.nudge(targets, first.outputs), None
         else:
             nudge, constants = hamiltonian.operator_nudge(targets)
         betas = self._betas(work, nudge)
         family = HamiltonianFamily(groups=hamiltonian.groups, free=work.free, nudge=nudge, betas=betas, key=key)
-        columns, prepared_states = yield from self._measure(plan, family, self._wanted(plan, work, betas), start)
+        estimates, prepared_states = yield from self._measure(plan, family, self._wanted(plan, work, betas), start)
         if first is not None and not plan.of_entries:
-            columns = filled_in(columns, first.columns, betas)
-        moments = plan.folded(columns, hamiltonian.num_terms)
+            estimates = filled_in(estimates, first.estimates, betas)
+        moments = plan.averaged_per_term(estimates, hamiltonian.num_terms)
         signals = None if first is None else signal_batch(hamiltonian, first, targets, plan, moments, work.free)
-        watched = Watched(
+        watched = GradientMeasurements(
             family=family,
             moments=moments,
             constants=constants,
@@ -289,13 +293,13 @@ class GradientEstimator:
         return MeasuredPhases(
             betas=betas,
             plan=plan,
-            moments=columns,
+            moments=estimates,
             jacobian=plan.jacobian(work.jacobian),
             signals=signals,
             cost=self._cost_of_phases(moments, betas, targets) if first is None else first.cost,
             outputs=None if first is None else first.outputs,
             diagnostics=diagnose(watched, prepared_states.report, free_report, quiet=work.quiet),
-            memory={**(first.prepared_states.memory if first else {}), **prepared_states.memory},
+            warm_start={**(first.prepared_states.warm_start if first else {}), **prepared_states.warm_start},
         )
 
     def _free_phase(self, work: _Work) -> MeasurementCoroutine[FreePhase]:
@@ -308,24 +312,24 @@ class GradientEstimator:
             plan=self.measurement_plan,
             shots=self.group_shots,
             key=work.key,
-            memory=work.start.memory,
+            warm_start=work.start.arrays,
             finest=float(sizes.min()) if 0.0 in work.betas and sizes.size else None,
         )
 
     def _betas(self, work: _Work, nudge: NDArray) -> NDArray[np.float64]:
         """Nudges of all phases, those of the reported cost among them."""
         if not self.hamiltonian.cost.has_signals:
-            return np.union1d(work.betas, [0.0]) if self.read_free_cost else work.betas
+            return np.union1d(work.betas, [0.0]) if self.measures_free_cost else work.betas
         return work.betas * self._unit_of(nudge, work.targets) if work.in_units_of_signals else work.betas
 
     def _wanted(self, plan: MeasurementPlan, work: _Work, betas: NDArray) -> dict[int, list[int]]:
         """Phases of every group that is read; a free phase that was measured before is not read again."""
         signals, known = self.hamiltonian.cost.has_signals, set[int]()
         if signals and not plan.of_entries:
-            known = set(plan.reading(self.hamiltonian.measured_terms))
+            known = set(plan.groups_measuring(self.hamiltonian.measured_terms))
         used = [p for p, beta in enumerate(betas) if signals or beta in work.betas]
         wanted = {g: [p for p in used if betas[p] != 0.0 or g not in known] for g in plan.serving(work.jacobian.term)}
-        for g in plan.reading(self.hamiltonian.cost_terms_of_phases):
+        for g in plan.groups_measuring(self.hamiltonian.cost_terms_of_phases):
             wanted[g] = sorted({*wanted.get(g, []), *cost_phases(betas)})
         return wanted
 
@@ -359,7 +363,7 @@ class GradientEstimator:
             key=family.key,
             prepared_phases=used,
         )
-        return moments, replace(prepared_states, report=prepared_states.report.spread(used, count))
+        return moments, replace(prepared_states, report=prepared_states.report.expanded(used, count))
 
 
 def cost_phases(betas: NDArray) -> list[int]:

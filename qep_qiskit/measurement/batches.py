@@ -54,24 +54,24 @@ def measure(
     there = range(shape[1]) if prepared_phases is None else prepared_phases
     rows = np.arange(shape[0] * len(there)).reshape(shape[0], len(there))
     wanted = {g: list(chosen) for g, chosen in phases.items() if len(chosen) > 0}
-    readouts = tuple(
+    measurements = tuple(
         GroupMeasurement(group=plan.groups[g], states=rows[:, [there.index(p) for p in chosen]].ravel(), shots=shots[g])
         for g, chosen in wanted.items()
     )
-    data = yield Request(key=key, prepared=prepared, readouts=readouts)
+    data = yield Request(key=key, prepared=prepared, measurements=measurements)
     means = np.full((*shape, plan.num_estimates), np.nan)
     every = [data.moments(place, plan.groups[g]) for place, g in enumerate(wanted)]
     exact = all(is_none(found.covariance) for found in every)
     covariance = no_covariance(means.shape) if exact else np.zeros((*means.shape, plan.num_estimates))
     for (g, chosen), found in zip(wanted.items(), every, strict=True):
-        columns = plan.columns[g]
+        estimates = plan.estimates[g]
         _check_means(found.means, plan.groups[g], key)
-        block = (shape[0], len(chosen), len(columns))
+        block = (shape[0], len(chosen), len(estimates))
         where = np.array(chosen)[:, None]
-        means[:, where, columns] = found.means.reshape(block)
+        means[:, where, estimates] = found.means.reshape(block)
         if exact:
             continue
-        pairs = where[:, :, None], columns[:, None], columns[None, :]
+        pairs = where[:, :, None], estimates[:, None], estimates[None, :]
         covariance[:, pairs[0], pairs[1], pairs[2]] = found.covariance.reshape((*block, block[-1]))
     return StateMoments(means=means, covariance=covariance, discarded=data.discarded)
 

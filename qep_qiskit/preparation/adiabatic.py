@@ -85,10 +85,10 @@ class AdiabaticPreparation:
 
     def __post_init__(self) -> None:
         if self.driver_width is not None and not 0 <= self.driver_width < WIDEST_DRIVER:
-            raise ConfigError(f"driver_std: expected a number in [0, {WIDEST_DRIVER}), got {self.driver_width}")
+            raise ConfigError(f"driver_width: expected a number in [0, {WIDEST_DRIVER}), got {self.driver_width}")
         if self.level > 0 and self.driver_width == 0:
             raise ConfigError(
-                f"driver_std: level {self.level} needs driver fields that differ, because equal ones "
+                f"driver_width: level {self.level} needs driver fields that differ, because equal ones "
                 "make all excited states of the driver degenerate; expected a number above zero, got 0"
             )
         if not abs(finite_number("driver_field", self.driver_field, error=ConfigError)) > 0:

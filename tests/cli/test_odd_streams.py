@@ -129,7 +129,7 @@ def refused_by_a_full_disk(result):
 
 @pytest.mark.parametrize("kilobytes", [4, 12, 20, 60])
 def test_a_run_on_a_full_disk_is_one_line_and_goes_on_later(
-    here, drawn, qep, tiny_disk, runs, records, memory, kilobytes
+    here, drawn, qep, tiny_disk, runs, records, warm_start, kilobytes
 ):
     """Wherever it ends: in the data, the metrics, a checkpoint, or the figures."""
     disk = tiny_disk(1024)
@@ -141,7 +141,7 @@ def test_a_run_on_a_full_disk_is_one_line_and_goes_on_later(
     assert again.code == 0, again.err
     assert not list((disk / "run").glob(".*"))
     assert records(disk / "run") == records(runs / "circuits")
-    assert memory(disk / "run") == memory(runs / "circuits")
+    assert warm_start(disk / "run") == warm_start(runs / "circuits")
 
 
 @pytest.mark.parametrize("kilobytes", [0, 24])

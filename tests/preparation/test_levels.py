@@ -152,7 +152,7 @@ def test_the_ground_states_driver_is_uniform():
 
 
 def test_degenerate_drivers_are_refused():
-    with pytest.raises(ConfigError, match=r"driver_std: level 1 needs driver fields that differ") as w:
+    with pytest.raises(ConfigError, match=r"driver_width: level 1 needs driver fields that differ") as w:
         AdiabaticPreparation(level=1, driver_width=0.0)
     assert "\n" not in str(w.value)
     AdiabaticPreparation(level=0, driver_width=0.0)
