@@ -268,7 +268,7 @@ class GradientEstimator:
             first = yield from self._free_phase(work)
             key = replace(key, stage=key.stage + 1)
             start = WarmStart(
-                free=first.prepared_states.free, warm_start={**start.arrays, **first.prepared_states.warm_start}
+                free=first.prepared_states.free, arrays={**start.arrays, **first.prepared_states.warm_start}
             )
             nudge, constants = hamiltonian.nudge(targets, first.outputs), None
         else:
