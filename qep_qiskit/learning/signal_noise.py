@@ -118,7 +118,7 @@ def _bending(batch: SignalBatch, betas: NDArray, stencil: NDArray) -> tuple[floa
     def contrast(scale: float) -> NDArray:
         nudge = scale * betas
         half = (energy + nudge * shift) / 2.0
-        root = np.maximum(np.sqrt(half**2 + nudge**2 * square), _ROUNDING)
+        root = np.maximum(np.sqrt(half**2 + nudge**2 * square), _ROUNDING * energy)
         return np.asarray((shift / 2.0 - (half * shift / 2.0 + nudge * square) / root) @ stencil)
 
     linear, whole = -2.0 * square[:, 0] / energy, contrast(1.0)
