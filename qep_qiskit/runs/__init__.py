@@ -1,4 +1,4 @@
-"""Many runs and many gradients: pools of workers, points that are kept, tables, and sweeps."""
+"""Sweeps and studies of many runs: worker pools, stored points, and result tables."""
 
 from qep_qiskit.runs.points import Point, PointStore, Progress, Row, Store, run_points
 from qep_qiskit.runs.pool import Pool, StudyStopped

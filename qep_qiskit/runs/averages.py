@@ -1,4 +1,4 @@
-"""Means over seeds: what many runs of one configuration say together."""
+"""Averages of the results of several runs that differ only in their seed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from qep_qiskit.runs.points import Row
 
 
 def averaged(rows: Sequence[Mapping[str, Any]], by: Sequence[str], columns: Sequence[str]) -> list[Row]:
-    """Group rows and average them.
+    """Return the mean of each column over groups of rows.
 
     Args:
-        rows: A group's rows may lack values (None); these are left out.
-        by: Columns whose values make a group; groups come in the order of their first rows.
-        columns: What to average.
+        rows: Rows by column name; missing values (None) are left out of the means.
+        by: Columns whose values define a group; groups are in the order of their first rows.
+        columns: Columns to average.
 
     Returns:
         One row for each group: the columns of `by`, `runs` (rows of the group), and for each column its mean and, under

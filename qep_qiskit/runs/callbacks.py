@@ -1,4 +1,4 @@
-"""Callbacks of runs: metrics on disk, checkpoints, and the ledger of jobs on a device."""
+"""Callbacks of a run: metrics on disk, checkpoints, and the ledger of device jobs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from qep_qiskit.runs.folder import RunFolder
 
 
 class MetricsFile(Callback):
-    """Appends every record to the metrics file of a run, one JSON object per line.
+    """Append every record to the metrics file of a run, one JSON object per line.
 
-    A line is handed to the system before any checkpoint that counts it, so that a killed run never has fewer
-    lines than its checkpoint says.
+    A line is passed to the operating system before any checkpoint that counts it. A run that is killed therefore never
+    has fewer lines than its checkpoint counts.
     """
 
     def __init__(self, folder: RunFolder) -> None:
@@ -25,32 +25,52 @@ class MetricsFile(Callback):
         trainer.state.metrics_bytes = self._file.append((json.dumps(record) + "\n").encode())
 
     def on_pilot(self, trainer: Trainer, record: Record) -> None:
-        """One line."""
+        """Append the record of a pilot measurement.
+
+        Args:
+            trainer: The trainer; not used.
+            record: The record.
+        """
         self._write(trainer, record)
 
     def on_step(self, trainer: Trainer, record: Record) -> None:
-        """One line."""
+        """Append the record of a step.
+
+        Args:
+            trainer: The trainer; not used.
+            record: The record.
+        """
         self._write(trainer, record)
 
     def on_epoch(self, trainer: Trainer, record: Record) -> None:
-        """One line."""
+        """Append the record of an epoch.
+
+        Args:
+            trainer: The trainer; not used.
+            record: The record.
+        """
         self._write(trainer, record)
 
     def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
-        """Close the file."""
+        """Close the file.
+
+        Args:
+            trainer: The trainer; not used.
+            outcome: How the training ended; not used.
+        """
         self._file.close()
 
 
 class Checkpoints(Callback):
-    """Saves the state after every epoch, when a run ends, and in between when some time has passed.
+    """Save the training state after every epoch, at the end of a run, and within an epoch after a given time.
 
-    Must come after `MetricsFile`, so that the lines it counts are on disk.
+    It must come after `MetricsFile` in the list of callbacks, so that the lines that a checkpoint counts are on disk.
 
     Args:
-        folder: The run.
-        every_seconds: Longest time between two checkpoints, steps permitting. A shorter epoch saves less
-            often than every epoch: no more than one checkpoint per `at_most_every` seconds.
-        at_most_every: Shortest time between two checkpoints, the last one excepted.
+        folder: Folder of the run.
+        every_seconds: Longest time between two checkpoints, up to the duration of a step.
+        at_most_every: Shortest time in seconds between two checkpoints, the last one excepted. Shorter epochs are not
+            all saved.
     """
 
     def __init__(self, folder: RunFolder, *, every_seconds: float = 5.0, at_most_every: float = 0.5) -> None:
@@ -64,33 +84,55 @@ class Checkpoints(Callback):
         self._saved_at = time.monotonic()
 
     def on_request(self, trainer: Trainer) -> None:
-        """Save if the last checkpoint is old: the answers of a long step are worth keeping too."""
+        """Save the state within a long step if the last checkpoint is older than `every_seconds`."""
         if time.monotonic() - self._saved_at >= self._every:
             self._save(trainer)
 
     def on_pilot(self, trainer: Trainer, record: Record) -> None:
-        """The same after pilots."""
+        """Save the state after a pilot measurement if the last checkpoint is older than `every_seconds`.
+
+        Args:
+            trainer: The trainer whose state is saved.
+            record: The record; not used.
+        """
         self.on_request(trainer)
 
     def on_step(self, trainer: Trainer, record: Record) -> None:
-        """The same between steps."""
+        """Save the state after a step if the last checkpoint is older than `every_seconds`.
+
+        Args:
+            trainer: The trainer whose state is saved.
+            record: The record; not used.
+        """
         self.on_request(trainer)
 
     def on_epoch(self, trainer: Trainer, record: Record) -> None:
-        """Save unless epochs pass faster than checkpoints should."""
+        """Save the state after an epoch, unless the last checkpoint is younger than `at_most_every`.
+
+        Args:
+            trainer: The trainer whose state is saved.
+            record: The record; not used.
+        """
         if time.monotonic() - self._saved_at >= self._at_most:
             self._save(trainer)
 
     def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
-        """Save, unless something could not be written: the last checkpoint is what can be gone on from."""
+        """Save the last state.
+
+        After a write error nothing is saved, so that the run can be resumed from the last checkpoint.
+
+        Args:
+            trainer: The trainer whose state is saved.
+            outcome: How the training ended.
+        """
         if outcome != "broken":
             self._save(trainer)
 
 
 class AppliedJobs(Callback):
-    """Tells the ledger which outcomes are part of a checkpoint, and lets go of it at the end.
+    """Mark device jobs in the ledger as used once a checkpoint contains their results, and close the ledger at the end.
 
-    Must come after `Checkpoints` that save after every record.
+    It must come after `Checkpoints` that save after every record.
 
     Args:
         ledger: The ledger of the run's jobs.
@@ -100,17 +142,37 @@ class AppliedJobs(Callback):
         self._ledger = ledger
 
     def on_pilot(self, trainer: Trainer, record: Record) -> None:
-        """What was collected is used."""
+        """Mark all collected jobs as used.
+
+        Args:
+            trainer: The trainer; not used.
+            record: The record; not used.
+        """
         self._ledger.applied()
 
     def on_step(self, trainer: Trainer, record: Record) -> None:
-        """What was collected is used."""
+        """Mark all collected jobs as used.
+
+        Args:
+            trainer: The trainer; not used.
+            record: The record; not used.
+        """
         self._ledger.applied()
 
     def on_epoch(self, trainer: Trainer, record: Record) -> None:
-        """What was collected is used."""
+        """Mark all collected jobs as used.
+
+        Args:
+            trainer: The trainer; not used.
+            record: The record; not used.
+        """
         self._ledger.applied()
 
     def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
-        """Close the ledger."""
+        """Close the ledger.
+
+        Args:
+            trainer: The trainer; not used.
+            outcome: How the training ended; not used.
+        """
         self._ledger.close()

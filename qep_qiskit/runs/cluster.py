@@ -1,4 +1,4 @@
-"""An existing Dask cluster as a place to work: the only file that imports distributed."""
+"""Worker pool on an existing Dask cluster; the only module that imports distributed."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _one_at_a_time = threading.Lock()
 
 @contextmanager
 def cluster_pool(address: str) -> Iterator[Pool]:
-    """Connect to a running scheduler.
+    """Return a pool of workers that are connected to a running Dask scheduler.
 
     Args:
         address: Such as ``tcp://10.0.0.1:8786``.
 
     Raises:
-        ResourceError: The package distributed is missing, or nobody answers at the address.
+        ResourceError: The package distributed is missing, or no scheduler answers at the address.
     """
     try:
         from distributed import KilledWorker
@@ -42,7 +42,7 @@ def cluster_pool(address: str) -> Iterator[Pool]:
         raise ResourceError(
             "--scheduler: needs the package distributed; install it with pip install 'qep_qiskit[cluster]'"
         ) from None
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it has to say is said here, in one line
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # this module reports it in one line
     client = _connected(address)
     workers = client.scheduler_info(n_workers=-1)["workers"]
     threads = sum(worker["nthreads"] for worker in workers.values())
@@ -73,9 +73,9 @@ def _connected(address: str) -> Client:
     from distributed.comm import get_address_host_port
 
     try:
-        get_address_host_port(address)  # a client that cannot even read its address leaves a thread behind
+        get_address_host_port(address)  # a client with an unreadable address leaves a thread running
         return Client(address, timeout=_SECONDS_TO_ANSWER, set_as_default=False)
-    except Exception as error:  # what is wrong with an address comes as many kinds
+    except Exception as error:  # an invalid address raises various exceptions
         raise ResourceError(
             f"--scheduler {address}: no Dask scheduler answers there ({type(error).__name__}); expected the address of "
             "a running one, such as tcp://10.0.0.1:8786"
@@ -83,10 +83,17 @@ def _connected(address: str) -> Client:
 
 
 def run_on_cluster(work: Callable[[Item], Result], item: Item) -> Result:
-    """Do one piece of work on a worker of the cluster, one at a time in a process.
+    """Process one item on a worker of the cluster, one at a time in each process.
+
+    Args:
+        work: Function that is called with the item.
+        item: The item.
+
+    Returns:
+        The result of `work`.
 
     Raises:
-        WorkStopped: Nobody waits for it any longer.
+        WorkStopped: The task was cancelled.
     """
     with _one_at_a_time:
         set_flag(_Wanted())
@@ -97,7 +104,7 @@ def run_on_cluster(work: Callable[[Item], Result], item: Item) -> Result:
 
 
 class _Wanted:
-    """Reads from the worker itself whether its task was cancelled, or the one who asked for it is gone."""
+    """Stop flag of a task, read from its Dask worker: whether the task was cancelled or its client has disconnected."""
 
     def __init__(self) -> None:
         from distributed import get_worker
@@ -107,7 +114,7 @@ class _Wanted:
 
     @property
     def value(self) -> int:
-        """Go on, or stop."""
+        """The value of the flag: continue or stop."""
         task = self._worker.state.tasks.get(self._key)
         return GO_ON if task is not None and task.state not in ("cancelled", "resumed") else STOP
 

@@ -1,13 +1,13 @@
-"""The folder of a run: everything needed to look at it, resume it, or predict with it.
+"""The folder of a run: everything needed to inspect it, resume it, or predict with it.
 
 config.json       the resolved configuration, with versions
 data.npz          training and test samples, scaled, with the scaling
 metrics.jsonl     one line per step and per epoch
-checkpoint.npz    weights, optimiser memory and counters; replaced atomically
+checkpoint.npz    weights, optimiser state and counters; replaced atomically
 weights.json      weights by name, before and after (at the end)
 summary.json      the table printed at the end
 *.png             figures (at the end)
-run.lock          held by the process that works in the folder
+run.lock          locked by the process that uses the folder
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LOCK = "run.lock"
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """Paths and safe writes in the folder of a run.
+    """Paths in the folder of a run, and atomic reads and writes of its files.
 
     Args:
         path: The folder.
@@ -41,15 +41,20 @@ class RunFolder:
 
     @property
     def metrics_path(self) -> Path:
-        """One JSON object per line."""
+        """Path of the metrics file, one JSON object per line."""
         return self.path / "metrics.jsonl"
 
     @classmethod
     def create(cls, path: Path, config: Mapping[str, Any], task: Task) -> RunFolder:
-        """Make a new folder with configuration and data in it.
+        """Create a run folder that holds the configuration and the data.
+
+        Args:
+            path: The new folder.
+            config: The resolved configuration.
+            task: Training and test samples.
 
         Raises:
-            RunFolderError: The folder is there already and not empty, or cannot be written.
+            RunFolderError: The folder exists and is not empty, or cannot be written.
         """
         folder = cls(path)
         with _explained(path, "the run folder cannot be written"):
@@ -64,17 +69,17 @@ class RunFolder:
             try:
                 save_task(path / "data.npz", task)
                 folder.write_json("config.json", config)
-            except BaseException:  # half a folder would stand in the way of the next try
+            except BaseException:  # an incomplete folder would block the next attempt
                 (path / "data.npz").unlink(missing_ok=True)
                 raise
         return folder
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """An existing run.
+        """Open an existing run folder.
 
         Raises:
-            RunFolderError: The folder is not there, or is not one of a run.
+            RunFolderError: The folder does not exist, or is not a run folder.
         """
         with _explained(path, "the run folder cannot be read"):
             if not path.is_dir():
@@ -86,10 +91,10 @@ class RunFolder:
         return cls(path)
 
     def config(self) -> dict[str, Any]:
-        """The resolved configuration.
+        """Return the resolved configuration.
 
         Raises:
-            RunFolderError: It does not parse, or was not written by this package.
+            RunFolderError: The file does not parse, or was not written by this package.
         """
         found = self._read_json("config.json")
         if not isinstance(found, dict) or "qep_qiskit" not in found:
@@ -97,25 +102,25 @@ class RunFolder:
         return found
 
     def task(self) -> Task:
-        """Training and test samples."""
+        """Return the training and test samples."""
         return load_task(self.path / "data.npz")
 
     @property
     def checkpoint_path(self) -> Path:
-        """Weights, optimiser memory and counters."""
+        """Path of the checkpoint: weights, optimiser state and counters."""
         return self.path / "checkpoint.npz"
 
     def fingerprint(self) -> str:
-        """Hash of configuration and data: a checkpoint belongs to one."""
+        """Return a hash of configuration and data, which a checkpoint of this run must carry."""
         parts = [self._read_bytes(name) for name in ("config.json", "data.npz")]
         return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
     def load_state(self) -> TrainingState | None:
-        """The last checkpoint, or None if the run was stopped before the first.
+        """Return the last checkpoint, or None if the run was stopped before the first.
 
         Raises:
-            RunFolderError: The checkpoint or the metrics are damaged, or belong to another run; or there is no
-                checkpoint any more, though there was one.
+            RunFolderError: The checkpoint or the metrics are damaged or belong to another run, or a checkpoint that
+                existed is missing.
         """
         if not self.checkpoint_path.exists():
             self._require_untrained()
@@ -129,7 +134,7 @@ class RunFolder:
         return state
 
     def _require_untrained(self) -> None:
-        """Without a checkpoint nothing but a first look at the starting weights can have been written."""
+        """Check that a run without a checkpoint has no metrics but those of the initial weights."""
         content = self._read_bytes("metrics.jsonl") if self.metrics_path.exists() else b""
         steps = content.count(b'"event": "step"')
         if steps or (self.path / "summary.json").exists():
@@ -139,7 +144,7 @@ class RunFolder:
             )
 
     def _counted_metrics(self, state: TrainingState) -> bytes:
-        """The part of the metrics file that a checkpoint counts."""
+        """Return the part of the metrics file that a checkpoint counts."""
         content = self._read_bytes("metrics.jsonl") if self.metrics_path.exists() else b""
         if len(content) < state.metrics_bytes:
             raise RunFolderError(
@@ -149,27 +154,37 @@ class RunFolder:
         return content[: state.metrics_bytes]
 
     def cut_metrics(self, state: TrainingState | None) -> None:
-        """Drop metrics lines that no checkpoint counts; the resumed run writes them again."""
+        """Remove the metrics lines that come after the checkpoint; the resumed run writes them again."""
         if self.metrics_path.is_file():
             os.truncate(self.metrics_path, 0 if state is None else state.metrics_bytes)
 
     def save_state(self, state: TrainingState, fingerprint: str) -> None:
-        """Replace the checkpoint; the fingerprint is that of this folder."""
+        """Replace the checkpoint atomically.
+
+        Args:
+            state: State of the training.
+            fingerprint: Hash of this folder, from `fingerprint`.
+        """
         save_state(self.checkpoint_path, state, fingerprint)
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
-        """Write a JSON file atomically."""
+        """Write a JSON file atomically.
+
+        Args:
+            name: Name of the file in the folder.
+            content: What it holds.
+        """
         write_atomically(self.path / name, (json.dumps(content, indent=1) + "\n").encode())
 
     def records(self) -> list[dict[str, Any]]:
-        """All complete metrics lines."""
+        """Return all complete lines of the metrics file."""
         if not self.metrics_path.is_file():
             return []
         lines = self.metrics_path.read_text(encoding="utf-8").split("\n")[:-1]
         return [json.loads(line) for line in lines]
 
     def summary(self) -> dict[str, Any] | None:
-        """The final numbers of a finished run; None if it is not finished."""
+        """Return the summary of a finished run, or None if it is not finished."""
         try:
             found = json.loads((self.path / "summary.json").read_bytes())
         except (OSError, ValueError):
@@ -190,10 +205,10 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder for this process; the lock goes with the process, however it ends.
+        """Lock the folder for this process. The lock ends with the process, also if it is killed.
 
         Raises:
-            RunFolderError: Another process is at work in the folder.
+            RunFolderError: Another process has locked the folder.
         """
         with _explained(self.path, "the run folder cannot be locked"):
             try:
@@ -206,7 +221,7 @@ class RunFolder:
 
 @contextmanager
 def _explained(path: Path, what: str) -> Iterator[None]:
-    """Turn what the system says into one line about the folder."""
+    """Return an error of the operating system as one line that names the folder."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A grid over keys of a configuration: what `--over` says, and the configuration and name of every point."""
+"""Grid over configuration keys: parses `--over`, and makes the configuration and the name of every point."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9.+_-]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """One swept key.
+    """A swept key and its values.
 
     Args:
-        key: Dotted.
-        texts: Its values as they are written.
-        values: Its values.
+        key: Dotted name of the key.
+        texts: Its values as written by the user.
+        values: Its parsed values.
     """
 
     key: str
@@ -44,9 +44,9 @@ class GridPoint:
     """One configuration of a grid.
 
     Args:
-        name: Unique in the grid, fit for a folder, and the same however the grid grows.
+        name: Unique within the grid, valid as the name of a folder, and unchanged when the grid is extended.
         swept: Values of the swept keys.
-        config: The whole configuration.
+        config: The complete configuration.
     """
 
     name: str
@@ -55,13 +55,13 @@ class GridPoint:
 
 
 def parse_axis(text: str) -> Axis:
-    """Read ``key.path=value,value,...``.
+    """Parse ``key.path=value,value,...`` into an axis.
 
-    Values are as `--set` reads them. ``a:b`` and ``a:b:step`` stand for whole numbers from a to below b. One list in
+    Values are read as by `--set`. ``a:b`` and ``a:b:step`` are ranges of integers from a to below b. A single list in
     brackets is the list of values; values that are lists themselves are written ``[[2, 1], [3, 1]]``.
 
     Raises:
-        ConfigError: It does not parse, is empty, or names a value twice.
+        ConfigError: The text does not parse, has no values, or repeats a value.
     """
     key, equals, rest = text.partition("=")
     if not equals or not all(part.strip() for part in key.split(".")):
@@ -84,7 +84,7 @@ def parse_axis(text: str) -> Axis:
 
 
 def _split(text: str) -> list[str]:
-    """Cut at the commas that are outside of brackets and quotes."""
+    """Split a text at the commas outside of brackets and quotes."""
     pieces, depth, quote = [""], 0, ""
     for letter in text:
         if quote:
@@ -113,16 +113,16 @@ def _expanded(text: str, piece: str) -> list[str]:
 
 
 def grid(path: str | Path, overrides: Sequence[str], axes: Sequence[Axis]) -> list[GridPoint]:
-    """Every point of a grid with its checked configuration, the last key fastest.
+    """Return every point of a grid with its checked configuration; the last key varies fastest.
 
     Args:
-        path: The configuration that the points have in common.
+        path: Configuration file that all points share.
         overrides: ``key.path=value`` texts for all points.
-        axes: What is swept, at least one.
+        axes: The swept keys, at least one.
 
     Raises:
-        ConfigError: Keys are swept twice or set and swept, there are too many points, or one's configuration cannot be
-            used; the message names the point.
+        ConfigError: A key is swept twice or both set and swept, there are too many points, or the configuration of a
+            point is invalid; the message names the point.
     """
     _check_keys(overrides, axes)
     count = math.prod(len(axis.values) for axis in axes)
@@ -151,7 +151,7 @@ def _point(
 
 
 def _settled(config: Config) -> Config:
-    """With what is taken from a device in it, so that the folder of a run holds the very configuration of its point."""
+    """Return a configuration with its device data resolved, as the run folder of its point holds it."""
     if config.execution.where.is_rehearsal and config.execution.snapshot is None:
         raise ConfigError(
             f"execution.backend: '{config.execution.backend}' would have another calibration whenever the sweep goes "
@@ -178,10 +178,12 @@ def _inside(key: str, section: str) -> bool:
 
 
 def check_points(points: Sequence[GridPoint]) -> None:
-    """Build the objects of every configuration, seeds apart, so that what cannot be built is refused before the start.
+    """Build the objects of all configurations before the sweep starts.
+
+    Configurations that differ only by their seed are built once.
 
     Raises:
-        QepError: Something cannot be had; the message names the point.
+        QepError: An object cannot be built; the message names the point.
     """
     seen: set[str] = set()
     for point in points:
@@ -196,13 +198,13 @@ def check_points(points: Sequence[GridPoint]) -> None:
 
 
 def _short_keys(keys: Sequence[str]) -> dict[str, str]:
-    """The last part of each key, or the whole key where that is not unique."""
+    """Return the last part of each key, or the whole key where the last part is not unique."""
     last = [key.rpartition(".")[2] for key in keys]
     return {key: end if last.count(end) == 1 else key for key, end in zip(keys, last, strict=True)}
 
 
 def value_text(value: Any) -> str:
-    """A value as a person writes it: plain words without quotes, all else as in JSON."""
+    """Return a value as text: strings without quotes, all other values as JSON."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -212,7 +214,7 @@ def _name(short: Mapping[str, str], swept: Mapping[str, Any]) -> str:
 
 
 def _file_text(value: Any) -> str:
-    """A value as a part of a file's name; a mark tells apart what had to be changed."""
+    """Return a value as part of a file name; if characters were replaced, a mark keeps names distinct."""
     text = value_text(value)
     if text and len(text) <= _LONGEST_VALUE and not _UNSAFE.search(text):
         return text

@@ -1,4 +1,4 @@
-"""The points of a study: worked on in any order, kept as they come, and given back in order."""
+"""The points of a study: computed in any order, stored as they finish, and returned in the order of the study."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _SECONDS_BETWEEN_SYNCS = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a study is.
+    """Progress of a study.
 
     Args:
-        done: Points with a result.
-        total: All points.
-        failed: Points that gave an error instead.
-        point: The point that is just done; None at the beginning.
-        rows: Its rows.
+        done: Number of points with a result.
+        total: Number of all points.
+        failed: Number of points that raised an error.
+        point: The point that finished last; None at the start.
+        rows: Rows of that point.
     """
 
     done: int
@@ -45,28 +45,33 @@ class Progress:
 
 
 class Store(Protocol):
-    """Remembers the rows of points from one call of a study to the next."""
+    """Storage for the rows of finished points across calls of a study."""
 
     def rows_of(self, point: Point) -> list[Row] | None:
-        """What is known of a point, or None."""
+        """Return the stored rows of a point, or None."""
         ...
 
     def keep(self, point: Point, rows: list[Row]) -> None:
-        """Remember a point's rows."""
+        """Store the rows of a point.
+
+        Args:
+            point: The point.
+            rows: Its rows.
+        """
         ...
 
 
 class PointStore:
-    """A file of JSON lines, one for each finished point, only ever appended to.
+    """File of JSON lines, one for each finished point, to which lines are only appended.
 
-    A line that was cut by a crash is dropped when the file is opened again. A point counts as known only if all of it
-    is as it was, not only its key: a study whose settings changed works it out anew.
+    An incomplete last line, left by a crash, is removed when the file is opened. A stored point is used only if all its
+    settings are equal, not only its key; a study with changed settings is computed again.
 
     Args:
         path: The file; it is locked for this process until `close`.
 
     Raises:
-        RunFolderError: The file cannot be written, is damaged, or another process has it open.
+        RunFolderError: The file cannot be written, is damaged, or is locked by another process.
     """
 
     def __init__(self, path: Path) -> None:
@@ -103,11 +108,16 @@ class PointStore:
         os.truncate(self._path, len(whole))
 
     def rows_of(self, point: Point) -> list[Row] | None:
-        """What is known of a point, or None."""
+        """Return the stored rows of a point, or None."""
         return self._rows.get((point["key"], _digest(point)))
 
     def keep(self, point: Point, rows: list[Row]) -> None:
-        """Append a point; the system has it when this returns, the disk soon after."""
+        """Append a point. The operating system holds the data when this returns; it reaches the disk shortly after.
+
+        Args:
+            point: The point.
+            rows: Its rows.
+        """
         entry = {"key": point["key"], "point": _digest(point), "rows": rows}
         self._file.append((_json(entry) + "\n").encode())
         if time.monotonic() - self._synced_at >= _SECONDS_BETWEEN_SYNCS:
@@ -116,7 +126,7 @@ class PointStore:
         self._rows[entry["key"], entry["point"]] = rows
 
     def close(self) -> None:
-        """Put everything on disk and let go of the file."""
+        """Write all data to disk and release the lock."""
         if self._lock.is_locked:
             self._file.sync()
             self._file.close()
@@ -140,26 +150,27 @@ def run_points(
     *,
     keep_going: bool = False,
 ) -> list[Row]:
-    """Work out every point that the store does not know.
+    """Compute every point that is not in the store.
 
-    Rows pass through JSON, so that they are the same whether they come from a worker or from the store.
+    Rows are converted to JSON and back, so that rows from a worker equal those from the store.
 
     Args:
-        points: Plain data, each with a unique ``key``.
-        work: A function that can be imported (or a `functools.partial` of one), from a point to a row or several.
-            What is random in it must follow from the point alone.
-        store: Remembers finished points; None for a study that begins anew each time.
-        pool: Where work runs.
-        progress: Called at the beginning and after every point.
-        keep_going: Whether a point that raises a `QepError` becomes a row ``{"key": ..., "failed": line}``, which is
-            not stored, and the others go on. Otherwise the error is raised when the points under way have ended.
+        points: JSON values, each with a unique ``key``.
+        work: An importable function (or a `functools.partial` of one) that maps a point to one row or several. Its
+            random numbers must follow from the point alone.
+        store: Holds finished points; None computes all points.
+        pool: Workers that process the points.
+        progress: Called at the start and after every point.
+        keep_going: If True, a point that raises a `QepError` becomes a row ``{"key": ..., "failed": line}``, which is
+            not stored, and the other points continue. If False, the error is raised after the running points have
+            ended.
 
     Returns:
-        All rows, in the order of the points, whatever the order in which they came.
+        All rows, in the order of the points.
 
     Raises:
-        StudyStopped: By Ctrl-C; everything finished is stored.
-        WorkerLostError: A worker died; everything finished is stored.
+        StudyStopped: The study was stopped by Ctrl-C; all finished points are stored.
+        WorkerLostError: A worker died; all finished points are stored.
     """
     _check_keys(points)
     found = {point["key"]: rows for point in points if store is not None and (rows := store.rows_of(point)) is not None}
@@ -205,7 +216,7 @@ def _check_keys(points: Sequence[Point]) -> None:
 
 
 def _attempt(work: Work, keep_going: bool, point: Point) -> tuple[bool, list[Row]]:
-    """Whether it went well, and the rows."""
+    """Return whether the point succeeded, and its rows."""
     try:
         rows = work(point)
     except QepError as error:
@@ -224,7 +235,7 @@ def _json(content: object, *, sort_keys: bool = False) -> str:
 
 
 def _plain(value: Any) -> object:
-    """Numbers and arrays of numpy as JSON has them."""
+    """Convert numpy numbers and arrays to JSON values."""
     if hasattr(value, "tolist"):
         return value.tolist()
     if isinstance(value, Mapping):

@@ -1,7 +1,7 @@
-"""Many pieces of work at once: in this process, on all cores, or on an existing Dask cluster.
+"""Parallel work on many items: in this process, on all cores, or on an existing Dask cluster.
 
-All three are a `concurrent.futures.Executor`, and one loop serves them. What comes back does not depend on how many
-workers there are; only the order in which it comes does.
+All three are a `concurrent.futures.Executor` and are used by the same loop. Results do not depend on the number of
+workers; only the order in which they arrive does.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ _SECONDS_BETWEEN_CHECKS = 0.5
 
 
 class StudyStopped(KeyboardInterrupt):
-    """Ctrl-C (or a termination) was heeded: what was under way has ended and what was done is kept."""
+    """Raised after Ctrl-C or a termination signal, when running work has ended and its results are stored."""
 
 
 @dataclass(kw_only=True, eq=False)
 class Pool:
-    """Hands out work; made by `qep_qiskit.runs.processes.open_pool`.
+    """Distributes work to workers; created by `qep_qiskit.runs.processes.open_pool`.
 
     Args:
-        executor: Where work runs.
-        flag: Tells work that is running to stop.
-        window: How many pieces are handed out at a time.
-        workers: How many are worked on at a time.
-        call: Wraps the work where it runs.
-        lost: Errors of the executor that mean a lost worker, and what to say of them.
+        executor: Executor that runs the work.
+        flag: Stop flag that running work reads.
+        window: Number of items that are submitted at a time.
+        workers: Number of items that are processed at a time.
+        call: Function that wraps the work on the worker.
+        lost: Exceptions of the executor that mean a lost worker, and the message of each.
     """
 
     executor: Executor
@@ -54,19 +54,20 @@ class Pool:
     def run(
         self, work: Callable[[Item], Result], items: Sequence[Item], receive: Callable[[Item, Result], None]
     ) -> None:
-        """Work on all items.
+        """Process all items.
 
-        The first Ctrl-C stops handing out work and lets or tells running work end; a second one ends it at once.
-        The first error does the same and is raised when the rest has ended.
+        The first Ctrl-C stops further submissions and sets the stop flag for running work; a second one ends running
+        work at once. The first exception has the same effect as the first Ctrl-C and is raised when the running work
+        has ended.
 
         Args:
-            work: Picklable, as are its items and results. Where it takes long it looks at `stop_wanted` now and then
-                and raises `WorkStopped`.
-            items: What to work on.
-            receive: Called in this process with every result, in the order in which they come.
+            work: Function of an item; it, its items and its results can be pickled. Long work calls `stop_wanted` at
+                intervals and raises `WorkStopped`.
+            items: The items.
+            receive: Called in this process with every result, in the order of arrival.
 
         Raises:
-            StudyStopped: Not everything was done, because a stop was asked for.
+            StudyStopped: A stop was requested before all items were processed.
             WorkerLostError: A worker died.
         """
         waiting, running = list(reversed(items)), dict[Future[Result], Item]()
@@ -100,7 +101,7 @@ class Pool:
         return []
 
     def _take(self, future: Future[Result], item: Item, receive: Callable[[Item, Result], None]) -> list[BaseException]:
-        """Pass a result on, or say what went wrong."""
+        """Pass a result to `receive`, or raise the error of the worker."""
         try:
             receive(item, future.result())
         except (WorkStopped, CancelledError):
@@ -113,7 +114,7 @@ class Pool:
 
     @contextmanager
     def _heeding_signals(self) -> Iterator[None]:
-        """The first Ctrl-C or termination asks to stop, a second one stops at once."""
+        """Handle signals: the first Ctrl-C or termination requests a stop, a second one stops at once."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -135,11 +136,11 @@ class Pool:
 
 @contextmanager
 def _ctrl_c_is_not_inherited() -> Iterator[None]:
-    """Processes started meanwhile never see Ctrl-C, not even before they can say that they ignore it.
+    """Block Ctrl-C while processes are started, so that they never receive it, also before they can ignore it.
 
-    It is blocked for a moment, and blocked signals are inherited; one that comes meanwhile is delivered afterwards.
+    Blocked signals are inherited. A Ctrl-C that arrives meanwhile is delivered to this process afterwards.
     """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows: a worker ignores it once it has begun
+    if not hasattr(signal, "pthread_sigmask"):  # Windows: a worker ignores it once it has started
         yield
         return
     from multiprocessing import resource_tracker

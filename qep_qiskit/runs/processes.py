@@ -1,4 +1,4 @@
-"""Where many pieces of work run: in this process, in processes on all cores, or on an existing Dask cluster."""
+"""Pools of workers: this process, processes on all cores, or an existing Dask cluster."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from qep_qiskit.runs.workers import GO_ON, STOP, StopFlag, begin_worker, set_fla
 
 Result = TypeVar("Result")
 
-_MOST_JOBS = 61 if sys.platform == "win32" else 1000  # what Windows waits for at once
-# One thread a worker: more fight over the cores, and sums that threads share out round differently. Aer sets the number
+_MOST_JOBS = 61 if sys.platform == "win32" else 1000  # limit of handles that Windows waits for
+# One thread per worker: more compete for the cores, and sums over threads round differently. Aer sets the number
 # of its threads itself, so there the limit counts.
 _ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
@@ -39,7 +39,7 @@ class _Flag:
 
 
 class _Here(Executor):
-    """Runs everything in the calling process, when it is submitted."""
+    """Executor that runs work in the calling process when it is submitted."""
 
     def submit(self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Future[Result]:
         future: Future[Result] = Future()
@@ -52,16 +52,16 @@ class _Here(Executor):
 
 @contextmanager
 def open_pool(jobs: int | None = None, scheduler: str | None = None) -> Iterator[Pool]:
-    """Get ready to work on many things at once.
+    """Open a pool of workers.
 
     Args:
-        jobs: Worker processes, each with one thread for linear algebra; as many as there are cores by default. With 1
-            everything runs in the calling process.
+        jobs: Number of worker processes, each with one thread for linear algebra; by default the number of cores. With
+            1, work runs in the calling process.
         scheduler: Address of a running Dask scheduler, such as ``tcp://10.0.0.1:8786``, instead of processes.
 
     Raises:
-        ConfigError: Both are given, or the number of jobs is not positive or too large.
-        ResourceError: The package distributed is missing, or nobody answers at the address.
+        ConfigError: Both arguments are given, or the number of jobs is not positive or too large.
+        ResourceError: The package distributed is missing, or no scheduler answers at the address.
     """
     if scheduler is not None:
         if jobs is not None:
@@ -80,7 +80,7 @@ def open_pool(jobs: int | None = None, scheduler: str | None = None) -> Iterator
 
 
 def _cores() -> int:
-    """Cores that this process may use."""
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -96,9 +96,11 @@ def _pool_here() -> Iterator[Pool]:
 
 @contextmanager
 def _pool_of_processes(jobs: int) -> Iterator[Pool]:
-    """Spawned, not forked: a fork of a process whose libraries run threads can hang.
+    """Return a pool of spawned processes.
 
-    The flag is bare shared memory: a lock on it would stay held by a worker that is killed at the wrong moment.
+    Forked processes are not used: a fork of a process with running threads can hang.
+
+    The flag is shared memory without a lock, because a worker that is killed could leave a lock held.
     """
     context = multiprocessing.get_context("spawn")
     flag: StopFlag = context.RawValue(ctypes.c_int, GO_ON)
@@ -113,7 +115,7 @@ def _pool_of_processes(jobs: int) -> Iterator[Pool]:
 
 @contextmanager
 def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Set variables for the processes that are started meanwhile."""
+    """Set environment variables for the processes that are started in this context."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

@@ -1,4 +1,4 @@
-"""The report of a run: weights by name, a summary, and the figures."""
+"""The report of a run: weights by name, a summary, and figures."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def write_report(
     """Write weights, summary and figures into the folder of a run.
 
     Args:
-        folder: The run.
+        folder: Folder of the run.
         name: Title of the figures.
-        network: What was trained.
-        task: For the names of the inputs.
-        state: At the end of the run.
+        network: The trained network.
+        task: Samples, with the names of the inputs.
+        state: Training state at the end of the run.
 
     Returns:
         The summary as a table for the terminal.
@@ -68,7 +68,7 @@ def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _scaled_targets(task: Task) -> list[tuple[str, str]]:
-    """What became of the targets of a regression; losses are those of scaled targets."""
+    """Describe the scaling of the targets of a regression; losses are those of scaled targets."""
     scaling = task.target_scaling
     if scaling is None:
         return []

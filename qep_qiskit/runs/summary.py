@@ -1,4 +1,4 @@
-"""The final numbers of a run, from its metrics: what a report shows and a table of many runs lists."""
+"""Final numbers of a run, computed from its metrics; used by the report of a run and by the table of a sweep."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from qep_qiskit.runs.warning_summary import closing
 
 
 def write_numbers(folder: RunFolder, names: Sequence[str], state: TrainingState) -> dict[str, Any]:
-    """Write the weights and then the summary of a finished run; who finds the summary finds all of it.
+    """Write the weights and then the summary of a finished run; where the summary exists, the weights exist as well.
 
     Args:
-        folder: The run.
-        names: Of the weights.
-        state: At the end.
+        folder: Folder of the run.
+        names: Names of the weights.
+        state: Training state at the end.
 
     Returns:
         The summary.
@@ -29,14 +29,14 @@ def write_numbers(folder: RunFolder, names: Sequence[str], state: TrainingState)
 
 
 def run_summary(records: Sequence[Mapping[str, Any]], state: TrainingState) -> dict[str, Any]:
-    """Final and best numbers of a run.
+    """Return final and best numbers of a run.
 
-    The best of many noisy losses is better than the network that gave it; compare runs by it only where they have
-    equally many epochs.
+    The minimum of many noisy losses is biased low. Compare runs by their best loss only if they have equally many
+    epochs.
 
     Args:
         records: The metrics.
-        state: At the end.
+        state: Training state at the end.
     """
     epochs = [record for record in records if record["event"] == "epoch"]
     last: Mapping[str, Any] = epochs[-1] if epochs else {}
@@ -59,19 +59,19 @@ def run_summary(records: Sequence[Mapping[str, Any]], state: TrainingState) -> d
 
 
 def _warnings(state: TrainingState) -> list[dict[str, Any]]:
-    """Those of the run, the more severe first, each with a sentence that says what it comes to."""
+    """Return the warnings of a run, the most severe first, each with a sentence on its consequence."""
     reported = closing(state.warnings, max(1, state.epoch))
     return [{**found, "diagnosis": own.sentence} for found, own in zip(state.warnings.summary(), reported, strict=True)]
 
 
 def _worst(records: Sequence[Mapping[str, Any]], *names: str) -> dict[str, Any]:
-    """The largest of numbers that say how wrong a gradient may be, where steps know them."""
+    """Return the largest values of the error bounds of the gradients, over the steps that have them."""
     known = {name: [record[name] for record in records if record.get(name) is not None] for name in names}
     return {f"worst_{name}": max(values) for name, values in known.items() if values}
 
 
 def _best(epochs: Sequence[Mapping[str, Any]], name: str, sign: int) -> dict[str, Any]:
-    """The best value over the epochs with its error and its epoch, the first of equals; None where never measured."""
+    """Return the best value over the epochs with its error and its epoch; None if it was never measured."""
     known = [record for record in epochs if record.get(name) is not None]
     best: Mapping[str, Any] = min(known, key=lambda record: sign * record[name]) if known else {}
     return {

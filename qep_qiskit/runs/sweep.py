@@ -7,7 +7,7 @@ runs/<point>/     the run of a point, like any other
 results.csv       a row for each point: every configuration value beside every result (or .parquet)
 epochs.csv        a row for each point and epoch
 
-What is finished is read from the run folders themselves: a sweep has no second memory that could differ from them.
+Finished points are found in the run folders themselves; the sweep stores no second record that could differ from them.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ _SECONDS_FOR_A_LOCK = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepResult:
-    """What a sweep found.
+    """Result of a sweep.
 
     Args:
-        rows: One for each point: its name, every configuration value, how it ended and its results.
-        results: The table of these rows.
-        epochs: The table of all epochs.
+        rows: One row for each point: its name, every configuration value, its final status and its results.
+        results: Path of the table of these rows.
+        epochs: Path of the table of all epochs.
     """
 
     rows: list[Row]
@@ -60,7 +60,7 @@ class SweepResult:
 
     @property
     def failed(self) -> list[Row]:
-        """Rows of points that gave an error."""
+        """Rows of points that raised an error."""
         return [row for row in self.rows if row["status"] == "failed"]
 
 
@@ -73,18 +73,18 @@ def run_sweep(
 ) -> SweepResult:
     """Train every point that is not finished, and write the tables.
 
-    The tables are also written when the sweep is stopped, with the points that are finished by then.
+    If the sweep is stopped, the tables are written with the points that are finished by then.
 
     Args:
-        folder: Of the sweep, with its grid in it, locked.
-        points: The grid.
-        pool: Where runs are trained.
-        table_format: Of the tables.
+        folder: Folder of the sweep, which holds the grid and is locked.
+        points: Points of the grid.
+        pool: Workers that train the runs.
+        table_format: File format of the tables.
         progress: Called after every point.
 
     Raises:
-        StudyStopped: By Ctrl-C; every run is kept as far as it went.
-        WorkerLostError: A worker died; likewise.
+        StudyStopped: The sweep was stopped by Ctrl-C; every run can be resumed.
+        WorkerLostError: A worker died; every run can be resumed.
     """
     tasks = [_task(folder, point) for point in points]
     store = FinishedRuns()
@@ -102,23 +102,31 @@ def _task(folder: SweepFolder, point: GridPoint) -> Point:
 
 
 def train_point(point: Point) -> Row:
-    """Train the run of a point, from the start or from where it was stopped. Runs in a worker.
+    """Train the run of a point, from the start or from its last checkpoint. Called in a worker.
 
     Args:
-        point: ``key``, ``folder`` (absolute) and ``config`` (resolved).
+        point: ``key``, ``folder`` (absolute path) and ``config`` (resolved).
 
     Returns:
         The summary of the run.
 
     Raises:
         QepError: The run fails.
-        WorkStopped: A stop was wanted.
+        WorkStopped: A stop was requested.
     """
     return trained_run(point)
 
 
 def trained_run(point: Point, watching: Callable[[RunFolder], Sequence[Callback]] = lambda _: ()) -> Row:
-    """The same, with callbacks of the run folder's own."""
+    """Train the run of a point with additional callbacks, from the start or from its last checkpoint.
+
+    Args:
+        point: ``key``, ``folder`` (absolute path) and ``config`` (resolved).
+        watching: Returns the additional callbacks for a run folder.
+
+    Returns:
+        The summary of the run.
+    """
     with warnings.catch_warnings():  # counted in the summary; nobody would see them in a worker
         warnings.simplefilter("ignore")
         return {"key": point["key"], **_trained(point, watching)}
@@ -139,7 +147,7 @@ def _trained(point: Point, watching: Callable[[RunFolder], Sequence[Callback]]) 
 
 
 def _opened(path: Path, point: Point) -> RunFolder:
-    """The folder of a point's run; a new one appears whole, or not at all."""
+    """Open the run folder of a point; a new folder is created completely or not at all."""
     if not path.exists():
         with whole_folder(path) as fresh:
             start_run(fresh, build(check_config(point["config"], point["key"])))
@@ -153,7 +161,7 @@ def _opened(path: Path, point: Point) -> RunFolder:
 
 @contextmanager
 def _locked_with_retries(folder: RunFolder) -> Iterator[None]:
-    """A worker of a cluster that lost its sweep needs a moment to notice it and let go."""
+    """Lock a run folder, with retries: a cluster worker that lost its sweep releases its lock only after some time."""
     give_up_at = time.monotonic() + _SECONDS_FOR_A_LOCK
     while True:
         lock = folder.locked()
@@ -171,10 +179,10 @@ def _locked_with_retries(folder: RunFolder) -> Iterator[None]:
 
 
 class FinishedRuns:
-    """The run folders as a `Store`: a point is finished where its folder holds its configuration and a summary."""
+    """Store of points in their run folders: a point is finished if its folder holds its configuration and a summary."""
 
     def rows_of(self, point: Point) -> list[Row] | None:
-        """The summary in the folder of a point, or None."""
+        """Return the summary in the run folder of a point, or None."""
         folder = RunFolder(Path(point["folder"]))
         summary = folder.summary()
         if summary is None:
@@ -186,7 +194,12 @@ class FinishedRuns:
         return [{"key": point["key"], **summary}] if matches else None
 
     def keep(self, point: Point, rows: list[Row]) -> None:
-        """Nothing to do: the run has written it."""
+        """Do nothing: the run itself has written its summary.
+
+        Args:
+            point: The point.
+            rows: Its rows.
+        """
 
 
 def _write_tables(
@@ -207,7 +220,7 @@ def _write_tables(
 
 
 def _result_row(point: GridPoint, found: Row) -> Row:
-    """Every configuration value, then how it ended, then every result."""
+    """Return every configuration value, then the final status, then every result."""
     results = {name: value for name, value in found.items() if name not in ("key", "failed", "warnings")}
     if found.get("warnings"):
         results["warnings"] = "; ".join(f"{one['kind']}: {one['diagnosis']}" for one in found["warnings"])
@@ -216,13 +229,13 @@ def _result_row(point: GridPoint, found: Row) -> Row:
 
 
 def _with_all_estimates(rows: Sequence[Row]) -> list[Row]:
-    """Columns of the configuration of all rows before the first column of results, whichever row has which."""
+    """Return rows with the same columns: the configuration columns of all rows come before the columns of results."""
     first = [name for row in rows for name in list(row)[: list(row).index("status")]]
     return [dict.fromkeys(dict.fromkeys(first)) | row for row in rows]
 
 
 def _flat(content: Mapping[str, Any], prefix: str = "") -> Row:
-    """Sections as dotted keys."""
+    """Return nested sections with dotted keys."""
     flat: Row = {}
     for key, value in content.items():
         if isinstance(value, dict) and value:

@@ -1,4 +1,4 @@
-"""The folder of a sweep: whose grid it holds, and whether another call of the command goes on with the same one."""
+"""The folder of a sweep: the grid that it holds, and whether another call continues the same sweep."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ _GRID, _LOCK = "sweep.json", "sweep.lock"
 
 @dataclass(frozen=True, slots=True)
 class SweepFolder:
-    """Paths, and the grid that the folder belongs to.
+    """Paths in the folder of a sweep, and its grid.
 
     Args:
-        path: The folder; absolute, because workers elsewhere are told of it.
+        path: The folder, an absolute path, because workers may run in other folders.
     """
 
     path: Path
 
     def run_path(self, name: str) -> Path:
-        """The run folder of a point."""
+        """Return the run folder of a point."""
         return self.path / "runs" / name
 
     def check(self, points: Sequence[GridPoint]) -> None:
-        """Make sure that the folder is new, or holds a part of this grid. Nothing is written.
+        """Check that the folder is new or holds a part of this grid; nothing is written.
 
         Raises:
-            RunFolderError: It holds another sweep, one with other settings or data, or something else.
+            RunFolderError: The folder holds another sweep, one with other settings or data, or other files.
         """
         try:
             there = sorted(item.name for item in self.path.iterdir()) if self.path.exists() else []
@@ -81,7 +81,7 @@ class SweepFolder:
 
     @staticmethod
     def _difference(kept: Mapping[str, Any], points: Sequence[GridPoint]) -> str:
-        """The first key that the kept configuration has otherwise."""
+        """Return the first key whose value in the stored configuration differs."""
         name = next(iter(kept["points"]))
         now: Any = next(point.config.resolved() for point in points if point.name == name)
         path: list[str] = []
@@ -95,10 +95,10 @@ class SweepFolder:
 
     @contextmanager
     def at_work(self, points: Sequence[GridPoint]) -> Iterator[None]:
-        """Make the folder or take it up again, and hold it for this process.
+        """Create the folder or open it again, and lock it for this process.
 
         Raises:
-            RunFolderError: It cannot be written, another process is at work in it, or it holds something else.
+            RunFolderError: The folder cannot be written, is locked by another process, or holds something else.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -127,7 +127,7 @@ class SweepFolder:
 
 
 def _in_order(values: Iterator[Any]) -> list[Any]:
-    """Each value once."""
+    """Return each value once, in the order of first occurrence."""
     found: list[Any] = []
     for value in values:
         if value not in found:
@@ -140,6 +140,6 @@ def _fingerprint(content: object) -> str:
 
 
 def _data_files(points: Sequence[GridPoint]) -> dict[str, str]:
-    """The files that points read, with a hash: runs that begin later must find the same rows."""
+    """Return the data files of the points with a hash of each, so that runs that start later read the same data."""
     files = dict.fromkeys(file for point in points for file in point.config.task.files)
     return {file: hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files}

@@ -1,4 +1,4 @@
-"""One tidy table as a file: CSV for everybody, Parquet for large ones."""
+"""Result tables as files: CSV, or Parquet for large tables."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ TableFormat = Literal["csv", "parquet"]
 
 
 def require_table_format(name: str) -> None:
-    """Find out whether tables of a format can be written, before there is anything to write.
+    """Check that tables of a format can be written, before any result exists.
 
     Raises:
-        ConfigError: There is no such format.
-        ResourceError: The package that writes it is missing.
+        ConfigError: The format is unknown.
+        ResourceError: The package that writes the format is missing.
     """
     if name not in ("csv", "parquet"):
         raise ConfigError(f"expected a table in csv or parquet, got '{name}'")
@@ -35,18 +35,17 @@ def require_table_format(name: str) -> None:
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows atomically; the ending of the file's name says how.
+    """Write rows atomically; the suffix of the file name selects the format.
 
-    Columns are in the order in which the rows first name them. None, and a column that a row does not name, are empty;
-    floats keep all their digits; lists and tables are JSON texts. A column of a Parquet file whose values are of
-    several kinds is text.
+    Columns are in the order in which rows first name them. None, and a column that a row lacks, are empty; floats keep
+    all digits; lists and tables are JSON texts. A Parquet column with values of several types is text.
 
     Args:
         path: Ends in ``.csv`` or ``.parquet``.
-        rows: Plain values by column.
+        rows: JSON values by column.
 
     Raises:
-        ConfigError: The ending is another one.
+        ConfigError: The suffix is another one.
         ResourceError: The package that writes the format is missing.
         RunFolderError: The file cannot be written.
     """
@@ -93,7 +92,7 @@ def _parquet(columns: Sequence[str], cells: Sequence[Sequence[Any]]) -> bytes:
 
 
 def _of_one_kind(cells: Sequence[Any]) -> list[Any]:
-    """Whole numbers beside others become floats; any other mixture becomes text."""
+    """Convert a column to one type: integers among floats become floats; any other mixture becomes text."""
     kinds = {type(cell) for cell in cells if cell is not None}
     if kinds == {int, float}:
         return [None if cell is None else float(cell) for cell in cells]

@@ -1,4 +1,4 @@
-"""Training in a run folder: begun, opened again, and gone on with. Every command that trains does it here."""
+"""Training in a run folder: start, open and resume. All commands that train use this module."""
 
 from __future__ import annotations
 
@@ -28,26 +28,30 @@ _STAMPED = ("qep_qiskit", "qiskit", "qiskit-aer", "numpy", "scipy")
 
 
 def stamped_config(config: Config) -> dict[str, Any]:
-    """The resolved configuration with the versions it ran under."""
+    """Return the resolved configuration with the versions of the packages that were used."""
     return versions() | {"config": config.resolved()}
 
 
 def versions() -> dict[str, str]:
-    """Of this package and of those that its numbers come from."""
+    """Return the versions of this package and of the packages that its numbers depend on."""
     return {name: metadata.version(name) for name in _STAMPED}
 
 
 def start_run(path: Path, experiment: Experiment) -> RunFolder:
-    """Make the folder of a new run.
+    """Create the folder of a new run.
+
+    Args:
+        path: The new folder.
+        experiment: The run.
 
     Raises:
-        RunFolderError: The folder is there already, or cannot be written.
+        RunFolderError: The folder exists already, or cannot be written.
     """
     return RunFolder.create(path, stamped_config(experiment.config), experiment.task)
 
 
 def kept_config(folder: RunFolder) -> Mapping[str, Any]:
-    """The resolved configuration in the folder of a run.
+    """Return the resolved configuration that is stored in the folder of a run.
 
     Raises:
         RunFolderError: It is damaged.
@@ -59,17 +63,21 @@ def kept_config(folder: RunFolder) -> Mapping[str, Any]:
 
 
 def open_run(path: str | Path) -> tuple[RunFolder, Experiment]:
-    """A run's folder and its objects.
+    """Return the folder of a run and its objects.
 
     Raises:
-        RunFolderError: The folder is not one of a run, or is damaged.
+        RunFolderError: The folder is not a run folder, or is damaged.
     """
     folder = RunFolder.open(Path(path))
     return folder, build(check_config(kept_config(folder), f"{path}/config.json"), folder.task())
 
 
 def load_matching_state(folder: RunFolder, experiment: Experiment) -> TrainingState | None:
-    """A run's last checkpoint (None if it was stopped before the first), checked against its objects.
+    """Return the last checkpoint of a run, checked against its objects; None if it was stopped before the first.
+
+    Args:
+        folder: Folder of the run.
+        experiment: Objects of the run.
 
     Raises:
         RunFolderError: The checkpoint is damaged or belongs to another run.
@@ -90,15 +98,20 @@ def load_matching_state(folder: RunFolder, experiment: Experiment) -> TrainingSt
 
 
 def is_finished(state: TrainingState | None, experiment: Experiment) -> bool:
-    """Whether nothing is left to train."""
+    """Return whether all epochs of a run are done.
+
+    Args:
+        state: The last checkpoint, or None.
+        experiment: Objects of the run.
+    """
     return state is not None and state.epoch >= experiment.config.training.epochs
 
 
 def device_of(experiment: Experiment) -> RemoteDevice | None:
-    """Log in and find the device that a run asks for; None where it runs on this machine.
+    """Log in and return the device that a run uses; None if it runs on this machine.
 
     Raises:
-        QepError: The device cannot be had.
+        QepError: The device is not available.
     """
     config = experiment.config
     return build_device(config, experiment.network.num_qubits) if config.execution.is_remote else None
@@ -113,14 +126,14 @@ def on_device(
     *,
     counts_anew: bool = False,
 ) -> Iterator[RemoteExecutor | None]:
-    """Where a run's requests go while it works on a device, with the ledger in its folder; None without a device.
+    """Return the executor of a run on a device, with the ledger in its folder; None without a device.
 
     Args:
-        folder: Of the run; it must be locked.
-        experiment: The run.
+        folder: Folder of the run; it must be locked.
+        experiment: Objects of the run.
         device: The device.
-        pace: How far this process goes; to the end by default.
-        counts_anew: Whether the limit of QPU seconds is for this process, whatever the run has taken before.
+        pace: How far this process submits and waits; to the end of the run by default.
+        counts_anew: If True, the limit of QPU seconds applies to this process alone, without earlier jobs of the run.
     """
     if device is None:
         yield None
@@ -133,17 +146,19 @@ def on_device(
 
 @contextmanager
 def asking(folder: RunFolder, experiment: Experiment, *question: NDArray) -> Iterator[Experiment]:
-    """A run's objects to measure something besides its training; on a device the jobs are in the ledger of the folder.
+    """Return the objects of a run for a measurement outside of its training.
 
-    The same question is sent once: asked again, it is answered from the ledger.
+    On a device, jobs are stored in the ledger of the folder.
+
+    A measurement with the same `question` is sent once; a repeated call gets its results from the ledger.
 
     Args:
-        folder: Of the run.
-        experiment: The run.
-        question: All numbers that say what is asked.
+        folder: Folder of the run.
+        experiment: Objects of the run.
+        question: All numbers that define the measurement.
 
     Raises:
-        FolderBusyError: On a device, another process is at work in the folder.
+        FolderBusyError: The run is on a device, and another process has locked the folder.
     """
     device = device_of(experiment)
     if device is None:
@@ -158,7 +173,7 @@ def asking(folder: RunFolder, experiment: Experiment, *question: NDArray) -> Ite
 
 
 def ledger_path(folder: RunFolder) -> Path:
-    """Where the ledger of a run's jobs lies."""
+    """Return the path of the ledger of device jobs of a run."""
     return folder.path / "jobs.sqlite"
 
 
@@ -169,10 +184,17 @@ def trainer_in(
     watchers: Sequence[Callback] = (),
     executor: RemoteExecutor | None = None,
 ) -> Trainer:
-    """A trainer that goes on from a state (None: from the start) and keeps metrics and checkpoints.
+    """Return a trainer that continues from a state and writes metrics and checkpoints.
 
-    The folder must be locked; metrics lines that the state does not count are dropped from it. With the executor of a
-    device every record has its checkpoint.
+    The folder must be locked; metrics lines that come after the state are removed from it. On a device every record is
+    followed by a checkpoint.
+
+    Args:
+        folder: Folder of the run.
+        experiment: Objects of the run.
+        state: State to continue from; None for a new training.
+        watchers: Additional callbacks.
+        executor: Executor of the device; None on this machine.
     """
     folder.cut_metrics(state)
     if executor is not None:
@@ -185,21 +207,36 @@ def trainer_in(
 
 
 class StopWhereWanted(Callback):
-    """Stops a run in a worker where the parent asks for it; what was done is in the checkpoint."""
+    """Stop a run in a worker on request of the parent process; finished steps are in the checkpoint."""
 
     def on_request(self, trainer: Trainer) -> None:
-        """Look."""
+        """Check the stop flag."""
         if stop_wanted():
             trainer.request_stop()
 
     def on_pilot(self, trainer: Trainer, record: Record) -> None:
-        """Look."""
+        """Check the stop flag after a pilot measurement.
+
+        Args:
+            trainer: The trainer; not used.
+            record: The record; not used.
+        """
         self.on_request(trainer)
 
     def on_step(self, trainer: Trainer, record: Record) -> None:
-        """Look."""
+        """Check the stop flag after a step.
+
+        Args:
+            trainer: The trainer; not used.
+            record: The record; not used.
+        """
         self.on_request(trainer)
 
     def on_epoch(self, trainer: Trainer, record: Record) -> None:
-        """Look."""
+        """Check the stop flag after an epoch.
+
+        Args:
+            trainer: The trainer; not used.
+            record: The record; not used.
+        """
         self.on_request(trainer)

@@ -1,4 +1,4 @@
-"""Which points of a study gave warnings: a sentence for each kind."""
+"""Sentences on the points of a study that gave warnings, one for each kind of warning."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PAGE = "docs/warnings.md says what each means"
 
 
 def warned_runs(points: Sequence[Point]) -> list[Row]:
-    """Rows of the runs of a training study with the warnings of their summaries."""
+    """Return rows of the runs of a training study with the warnings of their summaries."""
     summaries = [RunFolder(Path(point["folder"])).summary() or {} for point in points]
     return [
         {"warned": [[one["kind"], one["severity"], one["times"]] for one in summary.get("warnings", ())]}
@@ -21,10 +21,10 @@ def warned_runs(points: Sequence[Point]) -> list[Row]:
 
 
 def warned_sentences(tables: Mapping[str, Sequence[Row]]) -> list[str]:
-    """For every kind, in how many points of a table it was given, and at which nudges and shots.
+    """Return a sentence for every kind of warning: number of points of a table, their nudges and shots.
 
     Args:
-        tables: Rows by the name of their table; those without `warned` were not watched.
+        tables: Rows by the name of their table; rows without `warned` are not counted.
     """
     found = [sentence for name, rows in tables.items() for sentence in _sentences(name, rows)]
     return [*found, _PAGE] if found else []

@@ -1,4 +1,4 @@
-"""What the warnings of a run come to: a sentence for each kind and cause, from its counts by epoch."""
+"""Closing sentences on the warnings of a run: one for each kind and cause, from its counts by epoch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _UNITS = {
     "UnconvergedWarning": "states",
     "UnresolvedContrastWarning": "steps",
 }
-_OF_WINDOWS = ("DeadGradientWarning", "NoisyGradientWarning")  # of steps that may have begun in earlier epochs
+_OF_WINDOWS = ("DeadGradientWarning", "NoisyGradientWarning")  # their steps may start in earlier epochs
 _FEW = 0.01
 
 
@@ -29,9 +29,9 @@ class Closing:
     """One kind and cause of warning at the end of a run.
 
     Args:
-        severity: The highest that it was given with.
+        severity: Its highest severity.
         kind: Name of its class.
-        sentence: How often, when, and what that means for the result.
+        sentence: How often and when it occurred, and what it means for the result.
     """
 
     severity: Severity
@@ -40,11 +40,11 @@ class Closing:
 
 
 def closing(log: WarningLog, epochs: int) -> list[Closing]:
-    """What the warnings of a run come to, the more severe first.
+    """Return a summary of the warnings of a run, the most severe first.
 
     Args:
         log: The warnings.
-        epochs: Epochs of the run, the one under way included.
+        epochs: Number of epochs of the run, including an incomplete one.
     """
     return [Closing(severity=count.severity, kind=count.kind, sentence=_sentence(count, epochs)) for count in log.given]
 
@@ -52,7 +52,7 @@ def closing(log: WarningLog, epochs: int) -> list[Closing]:
 def _sentence(count: WarningCount, epochs: int) -> str:
     if count.once or count.first_step is None:
         return count.detail or count.text
-    what = count.text.partition(";")[0] if count.quiet else ""  # nobody has read the text
+    what = count.text.partition(";")[0] if count.quiet else ""  # the text was not shown
     reported = "; ".join(
         part for part in (f"{_how_many(count)}{_when(count, epochs)}", _meaning(count, epochs)) if part
     )
@@ -81,7 +81,7 @@ def _when(count: WarningCount, epochs: int) -> str:
 
 
 def _meaning(count: WarningCount, epochs: int) -> str:
-    """Only of what speaks against gradients: whether the last weights rest on them."""
+    """Return the consequence of a warning about gradients: whether the final weights depend on the affected steps."""
     kind = getattr(errors, count.kind, UntrustedGradientWarning)
     if count.severity == "note" or not issubclass(kind, UntrustedGradientWarning):
         return ""

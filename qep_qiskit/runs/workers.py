@@ -1,7 +1,7 @@
-"""What runs where the work is done: asking whether to stop, and worker processes that outlive nobody.
+"""Code that runs in workers: the check of the stop flag, and worker processes that end with their parent.
 
-A worker ignores Ctrl-C, because the parent decides what becomes of the work. It leaves at once where the parent is
-gone, however that ended: what it was doing is kept by whoever wrote it, and its locks are free.
+A worker ignores Ctrl-C, because the parent process handles it. It exits as soon as the parent is gone, however the
+parent ended; files that it was writing stay valid, and its locks are released.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _SECONDS_BETWEEN_CHECKS = 0.2
 
 
 class WorkStopped(Exception):  # noqa: N818
-    """Work ended early because a stop was wanted; it keeps for itself what it had done."""
+    """Raised by work that ends early because a stop was requested; finished parts are stored by the work itself."""
 
 
 class StopFlag(Protocol):
-    """A number that the parent writes and workers read: go on, stop, or stop at once."""
+    """Shared integer that the parent writes and workers read: continue, stop, or stop at once."""
 
     value: int
 
@@ -38,18 +38,18 @@ _flag: StopFlag = _NoFlag()
 
 
 def stop_wanted() -> bool:
-    """Whether work that takes long should end now, by raising `WorkStopped`; cheap enough to ask often."""
+    """Return whether long work should end now by raising `WorkStopped`; cheap enough for frequent calls."""
     return _flag.value != GO_ON
 
 
 def set_flag(flag: StopFlag | None) -> None:
-    """Say which flag `stop_wanted` reads in this process; None for one that never stops anything."""
+    """Set the flag that `stop_wanted` reads in this process; None for work that is never stopped."""
     global _flag
     _flag = _NoFlag() if flag is None else flag
 
 
 def begin_worker(flag: StopFlag) -> None:
-    """Make a process a worker: Ctrl-C is the parent's business, and without a parent there is no work."""
+    """Initialise a worker process: it ignores Ctrl-C and exits when its parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     set_flag(flag)
     threading.Thread(target=_leave_with_the_parent, args=(flag,), daemon=True).start()
@@ -64,10 +64,17 @@ def _leave_with_the_parent(flag: StopFlag) -> None:
 
 
 def run_item(work: Callable[[Item], Result], item: Item) -> Result:
-    """Do one piece of work, unless a stop is wanted already.
+    """Process one item, unless a stop is already requested.
+
+    Args:
+        work: Function that is called with the item.
+        item: The item.
+
+    Returns:
+        The result of `work`.
 
     Raises:
-        WorkStopped: It was not begun, or ended early.
+        WorkStopped: The work was not started, or ended early.
     """
     if stop_wanted():
         raise WorkStopped
