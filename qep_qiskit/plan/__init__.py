@@ -1,1 +1,1 @@
-"""What a run would cost on a device."""
+"""Cost estimate of a run on a device."""

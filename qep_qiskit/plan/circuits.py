@@ -1,4 +1,4 @@
-"""The circuits of a run on a device, each placed as the run would place it and looked at once."""
+"""The circuits of a run on a device, transpiled as the run transpiles them, with the figures of each."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from qep_qiskit.plan.requests import Batch, Job
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramOnDevice:
-    """A template as it sits on the device, without foldings; the largest numbers over its groups.
+    """A program transpiled for the device, without gate folding; the largest figures over its groups.
 
     Args:
-        qubits: Physical qubits that are read, in the order of the network's.
-        helpers: Physical qubits that are used besides.
-        parameters: Parameters of the template.
-        template_bytes: Bytes of the template.
-        two_qubit_gates: After transpilation.
-        depth: After transpilation.
-        circuit_seconds: Duration of one execution.
-        surviving: What of the signal would survive, crudely: every error is taken to destroy it.
+        qubits: Physical qubits that are measured, in the order of the network's qubits.
+        helpers: Other physical qubits that the circuit uses.
+        parameters: Number of parameters of the circuit.
+        template_bytes: Size of the parametrised circuit in bytes.
+        two_qubit_gates: Number after transpilation.
+        depth: Depth after transpilation.
+        circuit_seconds: Duration of one execution in seconds.
+        surviving: Rough estimate of the fraction of the signal that survives, if every error destroys it.
     """
 
     qubits: tuple[int, ...]
@@ -60,16 +60,16 @@ class ProgramOnDevice:
 
     @property
     def readout_signal(self) -> float:
-        """Product of 1 - error of the readout over the qubits that are read."""
+        """Product of 1 - readout error over the measured qubits."""
         return self.surviving.readout
 
     @property
     def signal(self) -> float:
-        """What survives in all."""
+        """Estimated fraction of the signal that survives gate and readout errors."""
         return self.surviving.share
 
     def record(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return the figures as JSON values."""
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "surviving"}
         return plain | {
             "gate_signal": self.gate_signal,
@@ -80,7 +80,7 @@ class ProgramOnDevice:
 
 
 def _with_any_signs(place: Transpile) -> Transpile:
-    """Programs as they are sent where rzz is bounded: nothing is known of their bindings yet."""
+    """Return programs as they are sent where rzz angles are bounded, before parameter values are known."""
 
     def transpiled_program(program: LayerProgram) -> TranspiledProgram:
         found = place(program)
@@ -90,7 +90,7 @@ def _with_any_signs(place: Transpile) -> Transpile:
 
 
 class _Shelf(dict[str, bytes]):
-    """Keeps circuits for as long as a plan takes."""
+    """Cache of circuits for the duration of a cost estimate."""
 
     def circuit(self, name: str) -> bytes | None:
         return self.get(name)
@@ -101,13 +101,13 @@ class _Shelf(dict[str, bytes]):
 
 @dataclass(kw_only=True)
 class DeviceCircuits:
-    """The circuits of a run on a device, each placed and looked at once, with the parameters that are sent.
+    """The circuits of a run on a device, each transpiled once, with the parameters that are sent.
 
     Args:
         device: The device.
-        seeds: Root of the run's random streams; the transpiler has its seed from it.
-        rep_delay: Seconds between executions; those of the device by default.
-        layout: The device's qubits that all programs start on; chosen for each where not given.
+        seeds: Root of the random streams of the run; the seed of the transpiler follows from it.
+        rep_delay: Delay between executions in seconds; by default that of the device.
+        layout: Physical qubits of all programs; by default the transpiler chooses them for each program.
     """
 
     device: BackendV2
@@ -123,13 +123,20 @@ class DeviceCircuits:
         self._circuits = MeasuredCircuits(_with_any_signs(self._sent.transpiled_program))
 
     def transpiled_program(self, program: LayerProgram) -> TranspiledProgram:
-        """Where a program sits."""
+        """Return a program transpiled for the device."""
         return self._circuits.transpiled_program(program)
 
     def facts(
         self, program: LayerProgram, group: CommutingGroup, *, calibrates: bool = False, folding: int = 1
     ) -> CircuitFacts:
-        """The measured circuit of a group, or the longer one of the two calibration circuits."""
+        """Return the figures of the circuit that measures a group, or of the longer of the two calibration circuits.
+
+        Args:
+            program: Program that prepares the states.
+            group: The measured group.
+            calibrates: Whether the circuit belongs to a readout calibration.
+            folding: Odd number of times that each two-qubit gate is executed.
+        """
 
         def facts() -> CircuitFacts:
             if calibrates:
@@ -141,12 +148,17 @@ class DeviceCircuits:
         return self._facts.of((program, "" if calibrates else group.basis.name, folding), facts)
 
     def seconds(self, job: Job, batch: Batch) -> float:
-        """QPU seconds of a batch, without what every job costs."""
+        """Return the QPU seconds of a batch, without the overhead of a job.
+
+        Args:
+            job: The job that the batch is a part of.
+            batch: The batch.
+        """
         facts = self.facts(job.program, batch.group, calibrates=batch.calibrates, folding=batch.folding)
         return estimated_qpu_seconds(batch.sent, 0, rep_delay=self.delay, circuit_seconds=facts.seconds)
 
     def payload_bytes(self, job: Job) -> int:
-        """What is sent for a job, but for what says how it is twirled."""
+        """Return the size of a job in bytes, without the description of its twirling."""
         return self._payloads.of(
             job.request,
             lambda: sum(
@@ -156,7 +168,7 @@ class DeviceCircuits:
         )
 
     def programs(self, jobs: tuple[Job, ...]) -> tuple[ProgramOnDevice, ...]:
-        """The templates of some jobs, each in the groups that it is measured in."""
+        """Return the programs of some jobs, each with all groups in which it is measured."""
         found: dict[LayerProgram, list[CircuitFacts]] = {}
         for job in jobs:
             facts = [self.facts(job.program, batch.group) for batch in job.batches if not batch.calibrates]

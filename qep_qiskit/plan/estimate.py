@@ -1,7 +1,7 @@
-"""What a run would cost on a device: jobs, executions, QPU seconds, and how much of the signal would survive.
+"""Cost estimate of a run on a device: jobs, executions, QPU seconds, and the fraction of the signal that survives.
 
-Counts are those of the very requests that the run makes (`record_run`), circuits are the run's own, placed as it would
-place them. Nothing is sent.
+The counts are those of the requests that the run makes (`record_run`); the circuits are transpiled as the run
+transpiles them. Nothing is sent.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _MOST_BYTES_PER_JOB = 50_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What some jobs take.
+    """Cost of a set of jobs.
 
     Args:
-        jobs: How many they are.
-        circuits: Bound circuits.
-        executions: Shots times circuits, as a device makes them.
-        payload_bytes: What is sent, but for what says how circuits are twirled.
-        qpu_seconds: What would be charged.
+        jobs: Number of jobs.
+        circuits: Number of bound circuits.
+        executions: Number of circuit executions, the sum of shots over the circuits.
+        payload_bytes: Size of what is sent in bytes, without the description of the twirling.
+        qpu_seconds: QPU seconds charged.
     """
 
     jobs: int
@@ -45,20 +45,20 @@ class Cost:
     qpu_seconds: float
 
     def record(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return the cost as JSON values."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllocationShare:
-    """The part of one group and phase.
+    """Share of one group and one phase in the cost of a run.
 
     Args:
-        group: Name of the group; None for what every job costs whatever is in it.
-        phase: Name of the phase, or what the circuits are for.
-        executions: In the whole run.
-        qpu_seconds: In the whole run.
-        step_seconds: In one step.
+        group: Name of the group; None for the overhead of each job.
+        phase: Name of the phase, or the purpose of the circuits.
+        executions: Executions in the whole run.
+        qpu_seconds: QPU seconds in the whole run.
+        step_seconds: QPU seconds in one step.
     """
 
     group: str | None
@@ -68,29 +68,29 @@ class AllocationShare:
     step_seconds: float
 
     def record(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return the share as JSON values."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEstimate:
-    """What a run would cost on a device.
+    """Cost estimate of a run on a device.
 
     Args:
-        device: Its name.
-        rep_delay: Seconds between executions.
-        steps: Steps of the run.
-        step: One step of a full batch.
-        run: The whole run.
-        shot_fractions: By groups and phases.
-        programs: The templates.
-        fixed: Whether the counts are certain; otherwise answers of the device decide some of them.
-        largest_job: Most executions in one job.
-        largest_payload: Most bytes in one job.
-        max_qpu_seconds: Limit of the configuration.
-        remaining_seconds: What the account has left, or None where it is not known.
-        mode: How jobs are put together.
+        device: Name of the device.
+        rep_delay: Delay between executions in seconds.
+        steps: Number of steps of the run.
+        step: Cost of one step with a full batch.
+        run: Cost of the whole run.
+        shot_fractions: Cost by phase and group.
+        programs: The transpiled programs.
+        fixed: Whether the counts are exact; otherwise they depend on results of the device.
+        largest_job: Largest number of executions in one job.
+        largest_payload: Largest size of one job in bytes.
+        max_qpu_seconds: Limit in the configuration.
+        remaining_seconds: QPU seconds that the account has left, or None if unknown.
+        mode: Execution mode of the jobs: job, batch or session.
     """
 
     device: str
@@ -111,23 +111,23 @@ class RunEstimate:
         """Check that the run may start.
 
         Raises:
-            ResourceError: It is larger than the limit of the configuration, or than what the account has left.
+            ResourceError: The estimate exceeds the limit of the configuration, or what the account has left.
         """
         require_qpu_seconds(self.run.qpu_seconds, self.max_qpu_seconds, self.remaining_seconds)
 
     @property
     def fits_into_jobs(self) -> bool:
-        """Whether no job is larger than the service takes: 10^7 executions, 50 MB."""
+        """Whether no job exceeds the limits of the service: 10^7 executions, 50 MB."""
         return self.largest_job <= _MOST_EXECUTIONS_PER_JOB and self.largest_payload <= _MOST_BYTES_PER_JOB
 
     @property
     def would_start(self) -> bool:
-        """Whether the run is within the limit of the configuration and what the account has left."""
+        """Whether the estimate is within the limit of the configuration and within what the account has left."""
         remaining = float("inf") if self.remaining_seconds is None else self.remaining_seconds
         return self.run.qpu_seconds <= min(self.max_qpu_seconds, remaining)
 
     def record(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return the estimate as JSON values."""
         plain = {
             name: getattr(self, name)
             for name in self.__dataclass_fields__
@@ -144,15 +144,15 @@ class RunEstimate:
 
 
 def estimate_run(experiment: Experiment, device: BackendV2, *, remaining_seconds: float | None = None) -> RunEstimate:
-    """Find out what a run would cost.
+    """Return the cost estimate of a run.
 
     Args:
         experiment: The run.
         device: The device, or a snapshot of it.
-        remaining_seconds: QPU seconds that the account has left, where it is known.
+        remaining_seconds: QPU seconds that the account has left, if known.
 
     Raises:
-        ConfigError: The run asks a device for nothing.
+        ConfigError: The run makes no request to a device.
         ResourceError: The device has too few qubits.
     """
     circuits = circuits_on(experiment, device)
@@ -160,21 +160,26 @@ def estimate_run(experiment: Experiment, device: BackendV2, *, remaining_seconds
 
 
 def circuits_on(experiment: Experiment, device: BackendV2) -> DeviceCircuits:
-    """The circuits of a run on a device, with the delay of its configuration."""
+    """Return the circuits of a run on a device, with the delay and the layout of its configuration.
+
+    Args:
+        experiment: The run.
+        device: The device, or a snapshot of it.
+    """
     delay = checked_rep_delay(device, experiment.config.execution.rep_delay)
     layout = experiment.config.network.device_qubits
     return DeviceCircuits(device=device, seeds=experiment.seeds, rep_delay=delay, layout=layout)
 
 
 def estimate_on(experiment: Experiment, device: RemoteDevice) -> RunEstimate:
-    """Find out what a run would cost on a device behind a service, which says what the account has left.
+    """Return the cost estimate of a run on a device of a service, including the QPU seconds that the account has left.
 
     Args:
         experiment: The run.
         device: The device.
 
     Raises:
-        DeviceError: The service does not say what is left.
+        DeviceError: The service does not report the remaining seconds.
     """
     remaining = RetryingDevice(device, build_retry_policy(experiment.config)).with_retries(device.remaining_seconds)
     return estimate_run(experiment, device.backend, remaining_seconds=remaining)
@@ -183,7 +188,14 @@ def estimate_on(experiment: Experiment, device: RemoteDevice) -> RunEstimate:
 def estimate_requests(
     requests: RunRequests, circuits: DeviceCircuits, experiment: Experiment, *, remaining_seconds: float | None = None
 ) -> RunEstimate:
-    """The plan of a run whose requests are known; arguments as in `estimate_run`."""
+    """Return the cost estimate of a run from its recorded requests.
+
+    Args:
+        requests: The requests of the run.
+        circuits: Its circuits on the device.
+        experiment: The run.
+        remaining_seconds: QPU seconds that the account has left, or None if unknown.
+    """
     return RunEstimate(
         device=circuits.device.name,
         rep_delay=circuits.delay,
@@ -202,7 +214,12 @@ def estimate_requests(
 
 
 def cost_of(jobs: Iterable[Job], circuits: DeviceCircuits) -> Cost:
-    """What some jobs take in all."""
+    """Return the total cost of some jobs.
+
+    Args:
+        jobs: The jobs.
+        circuits: The circuits of the run on the device.
+    """
     jobs = tuple(jobs)
     count = sum(job.times * job.jobs for job in jobs)
     seconds = sum(job.times * circuits.seconds(job, batch) for job in jobs for batch in job.batches)
@@ -216,7 +233,7 @@ def cost_of(jobs: Iterable[Job], circuits: DeviceCircuits) -> Cost:
 
 
 def _shot_fractions(requests: RunRequests, circuits: DeviceCircuits) -> tuple[AllocationShare, ...]:
-    """By phases and groups in the order in which they come, and at last what every job costs."""
+    """Return the cost by phase and group, in the order of the requests, and finally the overhead of the jobs."""
     keys = dict.fromkeys((batch.phase, batch.group.name) for job in requests.jobs for batch in job.batches)
     found = [
         AllocationShare(

@@ -1,8 +1,8 @@
-"""What a run will ask a device for, found by running it where nothing is charged.
+"""The requests that a run makes to a device, recorded from the same run in an ideal simulation.
 
-The real trainer is driven on the ideal engine and every request it makes is written down, so that a plan cannot differ
-from what runs. Epochs that ask for the same things are driven once, and so are the steps within an epoch that do: the
-first, one of those between, and the last, which may have fewer samples.
+The trainer itself runs on the statevector engine, and every request is recorded, so that the estimate and the run have
+the same requests. Epochs with equal requests are simulated once. Of the steps of an epoch only the first, one in
+between and the last are simulated; the last may have fewer samples.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class Batch:
 
     Args:
         group: The group.
-        phase: ``"free"``, ``"+beta"`` and the like in a step; elsewhere what the job is for.
-        circuits: Bound circuits.
-        executions: Shots times circuits.
-        sent: Executions on a device, where circuits of one job share their number of shots and a calibration is
-            repeated until it has its own.
-        folding: How often two-qubit gates run.
-        calibrates: Whether they are those of the calibration.
+        phase: ``"free"``, ``"+beta"`` and so on in a step; otherwise the purpose of the job.
+        circuits: Number of bound circuits.
+        executions: Sum of shots over the circuits.
+        sent: Executions on a device, where all circuits of a job have the same number of shots and calibration circuits
+            are repeated to reach theirs.
+        folding: Odd number of times that each two-qubit gate is executed.
+        calibrates: Whether the circuits belong to a readout calibration.
     """
 
     group: CommutingGroup
@@ -54,17 +54,17 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Job:
-    """One request, which is one job on a device, or one for each number of shots.
+    """One request: one job on a device, or one job for each number of shots.
 
     Args:
         purpose: As in its key: ``"train"``, ``"pilot"``, ``"test-evaluation"``, ...
         step: Step of the training loop.
         request: The request.
-        program: What prepares its states.
-        states: Bindings of the program that are sent.
-        batches: What is measured.
-        is_iteration: Whether an iterative preparation asks for it, to find its states.
-        times: How often the run asks for it.
+        program: Program that prepares its states.
+        states: Number of states, that is of parameter bindings that are sent.
+        batches: The measured circuits.
+        is_iteration: Whether the request is part of the search of an iterative preparation.
+        times: How often the run makes this request.
     """
 
     purpose: str
@@ -78,27 +78,27 @@ class Job:
 
     @property
     def circuits(self) -> int:
-        """Bound circuits, once."""
+        """Number of bound circuits of one request."""
         return sum(batch.circuits for batch in self.batches)
 
     @property
     def executions(self) -> int:
-        """Shots times circuits, once."""
+        """Sum of shots over the circuits of one request."""
         return sum(batch.executions for batch in self.batches)
 
     @property
     def jobs(self) -> int:
-        """Jobs on a device, once: circuits of one job share their number of shots."""
+        """Number of device jobs of one request: circuits of one job have the same number of shots."""
         return len({batch.executions // batch.circuits for batch in self.without_calibration.batches})
 
     @property
     def sent(self) -> int:
-        """Executions on a device, once."""
+        """Number of executions on a device of one request."""
         return sum(batch.sent for batch in self.batches)
 
     @property
     def without_calibration(self) -> Job:
-        """The job as it is where the calibration is known."""
+        """The job without its calibration circuits, as sent when the calibration is known."""
         if self.request.calibration is None:
             return self
         request = replace(self.request, calibration=None)
@@ -110,10 +110,11 @@ class RunRequests:
     """All jobs of a run.
 
     Args:
-        jobs: Those that differ, with how often they come.
-        step: Those of one step of a full batch. Calibrations come once in some epochs and are not in them.
-        steps: Steps of the run.
-        fixed: Whether answers have no say in what is asked; otherwise the numbers are an estimate.
+        jobs: The distinct jobs, each with its number of repetitions.
+        step: Jobs of one step with a full batch, without the calibrations, which some epochs make once.
+        steps: Number of steps of the run.
+        fixed: Whether the requests follow from the configuration alone; otherwise they depend on results and are an
+            estimate.
     """
 
     jobs: tuple[Job, ...]
@@ -123,16 +124,16 @@ class RunRequests:
 
 
 def record_run(experiment: Experiment) -> RunRequests:
-    """Drive a run on the ideal engine, as far as its requests differ, and write them down.
+    """Return the requests of a run, recorded on the statevector engine.
 
-    Shots are those that it starts with: adaptive shots may raise them later.
+    The shots are those at the start of the run; adaptive shots may increase later.
 
     Raises:
-        ConfigError: The run asks a device for nothing.
+        ConfigError: The run makes no request to a device.
     """
     _require_shots(experiment)
     training = experiment.config.training
-    if training.evaluate_final is None:  # a plan is for a device
+    if training.evaluate_final is None:  # the default of a run on a device
         training = training.model_copy(update={"evaluate_final": False})
     config = experiment.config.model_copy(update={"training": training})
     quiet = replace(experiment, config=config, policy=replace(experiment.policy, adaptive=None))
@@ -164,20 +165,20 @@ def _require_shots(experiment: Experiment) -> None:
 
 
 def _is_fixed(experiment: Experiment) -> bool:
-    """Whether what is asked follows from the configuration alone."""
+    """Return whether the requests follow from the configuration alone."""
     preparation, policy = experiment.config.preparation, experiment.policy
     return not preparation.measures_energies and policy.adaptive is None and not policy.optimal_split
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _DrivenEpoch:
-    """What one epoch asked for, some of its steps left out.
+    """Requests of one simulated epoch, in which some steps are omitted.
 
     Args:
         jobs: The requests in their order.
         first_step: Number of its first step.
-        skipped: Steps left out after the first; the second that was driven stands for them.
-        times: Epochs of the run that ask for the same.
+        skipped: Number of steps omitted after the first; the second simulated step represents them.
+        times: Number of epochs of the run with the same requests.
     """
 
     jobs: tuple[Job, ...]
@@ -187,7 +188,7 @@ class _DrivenEpoch:
 
     @property
     def counted(self) -> tuple[Job, ...]:
-        """The jobs with how often they come."""
+        """The jobs with the number of their repetitions in the run."""
         return tuple(replace(job, times=self.times * self._stands_for(job)) for job in self.jobs)
 
     def _stands_for(self, job: Job) -> int:
@@ -195,15 +196,15 @@ class _DrivenEpoch:
 
     @property
     def typical_step(self) -> tuple[Job, ...]:
-        """A step of a full batch, the one that stands for others where there is one."""
+        """Jobs of a step with a full batch; of the step that represents others, if there is one."""
         number = self.first_step + (1 if self.skipped else 0)
         return tuple(job.without_calibration for job in self.jobs if job.purpose == _STEP and job.step == number)
 
 
 def _driven_epochs(experiment: Experiment) -> Iterator[_DrivenEpoch]:
-    """One epoch of every kind, each from the state that the one before left.
+    """Simulate one epoch of every kind, each from the state at the end of the previous one.
 
-    The first one calibrates; what it finds is kept for kinds that do not, and forgotten where a calibration is due.
+    The first epoch calibrates. Its calibration is kept for kinds without one, and discarded where a calibration is due.
     """
     trainer, mitigation = experiment.trainer(), experiment.estimator.mitigation
     if mitigation is not None:
@@ -219,10 +220,10 @@ def _driven_epochs(experiment: Experiment) -> Iterator[_DrivenEpoch]:
 
 
 def _kinds_of_epochs(trainer: Trainer) -> list[list[tuple[int, int]]]:
-    """Epochs that ask for the same things, each with the epoch of the last pilot before it.
+    """Group the epochs by their requests, each with the epoch of the last pilot before it.
 
-    What an epoch asks for depends on whether it is the first or ends with a look at the training samples, and on
-    whether a pilot (the first or a later one), a test and a calibration are due.
+    The requests of an epoch depend on whether it is the first or ends with an evaluation of the training samples, and
+    on whether a pilot (the first or a later one), a test and a calibration are due.
     """
     kinds: dict[tuple[bool, bool, int, bool, bool], list[tuple[int, int]]] = {}
     step_shots, piloted, pilots = trainer.state.step_shots, -1, 0
@@ -239,7 +240,7 @@ def _kinds_of_epochs(trainer: Trainer) -> list[list[tuple[int, int]]]:
 
 
 def _driven(experiment: Experiment, state: TrainingState, epoch: int, times: int) -> _DrivenEpoch:
-    """Drive one epoch, without the steps that others stand for; `state` is where it ends."""
+    """Simulate one epoch without the steps that others represent; `state` is changed to the end of the epoch."""
     recorder = _Recorder(StatevectorExecutor(experiment.seeds), build_sampler_options(experiment.config))
     trainer = replace(experiment, executor=recorder).trainer([_OneEpoch(epoch)], state)
     skipped = max(0, trainer.steps_per_epoch - _DRIVEN_STEPS)
@@ -252,24 +253,24 @@ def _driven(experiment: Experiment, state: TrainingState, epoch: int, times: int
 
 @dataclass(slots=True)
 class _OneEpoch(Callback):
-    """Stops a trainer when an epoch is done."""
+    """Stop a trainer at the end of an epoch."""
 
     epoch: int
 
     def on_epoch(self, trainer: Trainer, record: Record) -> None:
-        """Enough is known."""
+        """Stop the trainer after the epoch."""
         if trainer.state.epoch > self.epoch:
             trainer.request_stop()
 
 
 @dataclass(slots=True)
 class _Recorder:
-    """Writes requests down and passes them on to an ideal executor.
+    """Record requests and pass them on to an ideal executor.
 
     Args:
-        inner: Answers them.
-        options: What the sampler of a device would do to circuits.
-        phases_of: Names of the phases of a step's states, in the order of the states within a sample.
+        inner: The ideal executor.
+        options: Sampler options that apply to the circuits on a device.
+        phases_of: Names of the phases of the states of a step, in the order of the states of a sample.
         jobs: The requests so far.
     """
 
@@ -279,7 +280,7 @@ class _Recorder:
     jobs: list[Job] = field(default_factory=list)
 
     def submit(self, request: Request) -> JobHandle:
-        """Write down and pass on."""
+        """Record a request and submit it."""
         prepared = request.prepared.as_circuits()
         names, options = self.phases_of(request), self.options.of_request(request.randomizations)
         batches = [batch for measurement in request.measurements for batch in _batches(measurement, names, options)]
@@ -299,12 +300,12 @@ class _Recorder:
         return self.inner.submit(request)
 
     def collect(self, job_handle: JobHandle) -> ShotData:
-        """Pass on."""
+        """Return the result of a request."""
         return self.inner.collect(job_handle)
 
 
 def _calibration(calibration: Request, measurement: GroupMeasurement, options: SamplerOptions) -> Batch:
-    """The circuits of a calibration, repeated in the job of a readout."""
+    """Return the calibration circuits of a request, with their repetitions."""
     (own,) = calibration.measurements
     assert own.shots is not None
     assert measurement.shots is not None
@@ -319,7 +320,7 @@ def _calibration(calibration: Request, measurement: GroupMeasurement, options: S
 
 
 def _batches(measurement: GroupMeasurement, names: list[str], options: SamplerOptions) -> Iterator[Batch]:
-    """The circuits of a readout by their phases; states lie sample by sample, within a sample phase by phase."""
+    """Return the measured circuits of a request by phase; states are in the order of samples, then of phases."""
     phases, circuits = np.unique(measurement.states % len(names), return_counts=True)
     for phase, count in zip(phases.tolist(), circuits.tolist(), strict=True):
         shots = measurement.shots or 0
@@ -334,7 +335,7 @@ def _batches(measurement: GroupMeasurement, names: list[str], options: SamplerOp
 
 
 def _phases_of(trainer: Trainer, skipped: int, request: Request) -> list[str]:
-    """Names of the phases of a request's states."""
+    """Return the names of the phases of the states of a request."""
     key, prepared = request.key, request.prepared
     if key.iteration > 0:
         return ["preparation"]

@@ -1,7 +1,7 @@
-"""What would make a run cheaper on a device, each change with the QPU seconds it saves.
+"""Changes that reduce the cost of a run on a device, each with the QPU seconds that it saves.
 
-Changes of the configuration are planned like the run itself, from the requests that the changed run makes. The rules
-for the noise are those of the error model: a contrast has the variance (its stencil's squares) / (shots beta^2).
+A changed configuration is estimated like the run itself, from the requests of the changed run. Its noise follows from
+the error model: the variance of a contrast is (sum of the squared stencil coefficients) / (shots beta^2).
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _LEAST_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saving:
-    """A change that makes a run cheaper.
+    """A change that reduces the cost of a run.
 
     Args:
-        change: What to do.
-        price: What is given up for it.
-        qpu_seconds: What it saves in the whole run.
+        change: What to change.
+        price: The disadvantage of the change.
+        qpu_seconds: QPU seconds that it saves in the whole run.
     """
 
     change: str
@@ -39,7 +39,7 @@ class Saving:
     qpu_seconds: float
 
     def record(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return the saving as JSON values."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
@@ -49,13 +49,15 @@ def savings(
     circuits: DeviceCircuits,
     fractional: BackendV2 | None = None,
 ) -> tuple[Saving, ...]:
-    """Changes that save something, the largest saving first; each saves so much alone, not on top of the others.
+    """Return changes that reduce the cost, the largest saving first. Each saving is that of one change alone.
+
+    Savings do not add up.
 
     Args:
         experiment: The run.
-        requests: What it asks for.
+        requests: Its requests.
         circuits: Its circuits on the device.
-        fractional: The device with fractional gates, where it offers them and the run does without.
+        fractional: The device with fractional gates, if it offers them and the run does not use them.
     """
     before = cost_of(requests.jobs, circuits).qpu_seconds
     found = [*_changed_runs(experiment, circuits, before), *_changed_device(requests, circuits, before)]
@@ -106,7 +108,7 @@ def _changes(experiment: Experiment) -> Iterator[tuple[str, str, Experiment]]:
             "the test set is looked at once, at the end",
             _with_training(experiment, evaluate_every=0),
         )
-    if training.evaluate_final:  # where it is not said, a run on a device does without
+    if training.evaluate_final:  # unset, a run on a device makes no final evaluation
         yield (
             "training.evaluate_final = false",
             "the loss of the final weights is not measured; that of the last epoch is a mean over weights that moved",
@@ -117,7 +119,7 @@ def _changes(experiment: Experiment) -> Iterator[tuple[str, str, Experiment]]:
 def _other_contrasts(
     experiment: Experiment, estimator: GradientEstimator, shots: int
 ) -> Iterator[tuple[str, str, Experiment]]:
-    """The symmetric contrast in place of others."""
+    """Estimate the symmetric contrast in place of another contrast."""
     contrast = estimator.contrast
     symmetric = Contrast(kind="symmetric", beta=abs(contrast.beta))
     if contrast.kind == "one_sided" and shots >= 4:
@@ -135,7 +137,7 @@ def _other_contrasts(
 
 
 def _quarter(estimator: GradientEstimator, shots: int) -> int:
-    """A quarter of the shots, rounded up; to as many as replicates can share."""
+    """Estimate a quarter of the shots, rounded up to a number that the replicates can share."""
     quarter = -(-shots // 4)
     return quarter if estimator.replication is None else estimator.replication.rounded(quarter)
 
@@ -171,7 +173,7 @@ def _changed_device(requests: RunRequests, circuits: DeviceCircuits, before: flo
 
 
 def _fractional(requests: RunRequests, circuits: DeviceCircuits, fractional: BackendV2, before: float) -> Saving:
-    """Little in seconds, much in two-qubit gates: told whatever it saves."""
+    """Estimate fractional gates, which save few seconds and many two-qubit gates; listed whatever they save."""
     other = replace(circuits, device=fractional)
     programs = [
         max(found.programs(requests.jobs), key=lambda program: program.two_qubit_gates) for found in (circuits, other)

@@ -1,4 +1,4 @@
-"""Tables of a plan: what a run would cost on a device, by what, and what would make it cheaper."""
+"""Tables of a cost estimate: cost of a run on a device, its breakdown, and possible savings."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _COSTS = {
 
 
 def cost_table(plan: Mapping[str, Any], *, title: str | None = None) -> FittedTable:
-    """Return a table of what one step and the whole run take.
+    """Return a table of the cost of one step and of the whole run.
 
     Args:
-        plan: The record of a plan: `step` and `run` with their costs, and `steps`.
+        plan: Record of the estimate: `step` and `run` with their costs, and `steps`.
         title: Line above the table.
     """
     table = FittedTable(title)
@@ -45,7 +45,7 @@ def allocation_table(plan: Mapping[str, Any]) -> FittedTable:
     """Return a table of the QPU seconds of every phase and group.
 
     Args:
-        plan: The record of a plan: `shot_fractions` and `run`.
+        plan: Record of the estimate: `shot_fractions` and `run`.
     """
     table = FittedTable("QPU seconds by phase and group")
     for name in ("phase", "group"):
@@ -67,10 +67,10 @@ def allocation_table(plan: Mapping[str, Any]) -> FittedTable:
 
 
 def transpilation_table(program: Mapping[str, Any]) -> FittedTable:
-    """Return a table of where a template sits, and of what survives there.
+    """Return a table of the physical qubits and gates of a program, and the fraction of the signal that survives.
 
     Args:
-        program: The record of a program on a device.
+        program: Record of a program on a device.
     """
     helpers = program["helpers"]
     rows = [
@@ -99,7 +99,7 @@ def savings_table(savings: Sequence[Mapping[str, Any]]) -> FittedTable:
     """Return a table of changes and the QPU seconds that each saves in the run.
 
     Args:
-        savings: Records of savings.
+        savings: Records of the savings.
     """
     table = FittedTable("what would make it cheaper, each alone")
     table.add_column("saves", justify="right")
