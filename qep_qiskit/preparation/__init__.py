@@ -1,4 +1,4 @@
-"""How an eigenstate is reached."""
+"""Prepare eigenstates and Gibbs states of H + beta C: exactly, adiabatically, variationally, or by annealing."""
 
 from qep_qiskit.preparation.adiabatic import RAMPS, AdiabaticPreparation
 from qep_qiskit.preparation.annealing import AnnealingPreparation

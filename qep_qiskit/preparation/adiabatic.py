@@ -2,12 +2,12 @@
 
     H(s) = (1 - s) H_driver + s (H + beta C),     H_driver = - sum_k f_k X_k,     s = ramp(t / T)
 
-The schedule is taken at the middle of each step, and the nudge is ramped along with the rest: a nudge that is
-switched on at the end stalls. Ramps with zero slope at their end (cosine, smoothstep) lose far less to
+The schedule is evaluated at the middle of each step. The nudge is ramped together with H, because the state does not
+follow a nudge that is switched on at the end. Ramps with zero slope at their end (cosine, smoothstep) cause far fewer
 excitations than a linear one.
 
-The k-th eigenstate is reached from the driver's k-th state, a product of |+> and |->. Equal fields f_k make all states
-above the driver's ground state degenerate, so excited ones need fields that differ.
+The k-th eigenstate is reached from the k-th state of the driver, a product of |+> and |->. Equal fields f_k make all
+states above the driver's ground state degenerate, so excited states need fields that differ.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _WIDTH_OF_EXCITED = 0.5
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdiabaticPreparation:
-    """A Trotter ramp.
+    """Prepare eigenstates by a Trotterised adiabatic ramp from a product state.
 
     Args:
         total_time: T in 1/energy (hbar = 1).
@@ -62,9 +62,10 @@ class AdiabaticPreparation:
         ramp: ``"linear"``, ``"cosine"`` or ``"smoothstep"``.
         driver_field: Mean strength f of the driver, in energy; negative for a Hamiltonian whose fields along X have a
             plus sign. A ramp from fields of the other sign runs through a point without fields, where the gap closes.
-        driver_width: Width of the driver's fields relative to their mean, in [0, 2): they lie evenly spread over
-            f (1 +- spread / 2), no two sums of them equal. By default zero for the ground state, 0.5 above.
-        level: Which eigenstate, 0 for the ground state.
+        driver_width: Width of the driver's fields relative to their mean, in [0, 2): the fields are spread evenly over
+            f (1 +- driver_width / 2) such that no two sums of them are equal. By default zero for the ground state, 0.5
+            for excited states.
+        level: Index of the eigenstate, 0 for the ground state.
 
     Raises:
         ConfigError: A number is out of range, or a name is unknown.
@@ -103,15 +104,15 @@ class AdiabaticPreparation:
 
     @property
     def time_step(self) -> float:
-        """Dt = T / steps."""
+        """Time step dt = T / steps, in 1/energy."""
         return self.total_time / self.steps
 
     def schedule(self) -> NDArray[np.float64]:
-        """Ramp s at the middle of every step, shape (steps,)."""
+        """Return the ramp s at the middle of every step, shape (steps,)."""
         return RAMPS[self.ramp]((np.arange(self.steps) + 0.5) / self.steps)
 
     def driver_fields(self, num_qubits: int) -> NDArray[np.float64]:
-        """Fields f_k of the driver, shape (qubits,)."""
+        """Return the fields f_k of the driver, shape (qubits,)."""
         width = self.driver_width
         if width is None:
             width = _WIDTH_OF_EXCITED if self.level > 0 else 0.0
@@ -121,11 +122,16 @@ class AdiabaticPreparation:
         return self.driver_field * (1.0 + width * (fractions - 0.5))
 
     def program(self, groups: Sequence[CommutingGroup]) -> LayerProgram:
-        """The template for a Hamiltonian made of these groups; its parameters are the coefficients."""
+        """Return the program for these groups; its parameters are the coefficients of H + beta C."""
         return _program(self, tuple(groups))
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
-        """Bind the template to the coefficients; asks for no measurements."""
+        """Bind the program to the coefficients of all samples and phases, without measurements.
+
+        Args:
+            family: The Hamiltonians H + beta C.
+            start: Ignored: a ramp uses no earlier states.
+        """
         rows = family.rows()
         self._warn_if_coarse(family.paulis, rows)
         self._warn_if_reversed(family.paulis, rows)
@@ -183,10 +189,14 @@ def _program(settings: AdiabaticPreparation, groups: tuple[CommutingGroup, ...])
 
 
 def flipped_spins(fields: NDArray, level: int) -> list[int]:
-    """The spins that point against their fields in the k-th lowest state of - sum_k f_k X_k, all f_k positive.
+    """Return the spins that point against their fields in the k-th lowest state of - sum_k f_k X_k, all f_k positive.
 
-    Flipping spin k costs 2 f_k, so this is the k-th smallest sum of a subset of the fields: a heap of subsets, each
-    followed by the one with its last member moved up and the one with the next member added.
+    Flipping spin k costs 2 f_k, so this is the k-th smallest sum of a subset of the fields. A heap of subsets finds it:
+    each subset is followed by the one whose last member moves up by one, and the one that adds the next member.
+
+    Args:
+        fields: Shape (spins,), the fields f_k, positive, in energy.
+        level: Index of the state, 0 for the ground state.
 
     Raises:
         ConfigError: There is no such level.
@@ -216,7 +226,7 @@ def _group_templates(
     driven: tuple[CommutingGroup, ...],
     driver_strings: set[PauliString],
 ) -> list[Callable[[float, float], Layer]]:
-    """For every group, a function of (s, part of a step) to its layer."""
+    """Return, for every group, a function of (s, fraction of a step) that gives its layer."""
     fields = settings.driver_fields(groups[0].num_qubits)
     parameter_of = {string: i for i, string in enumerate(string for group in groups for string in group.terms)}
 
@@ -239,7 +249,7 @@ def _group_templates(
 
 
 def _splitting(order: int, num_groups: int) -> list[tuple[int, float]]:
-    """(group, part of the step) in order: a plain product, or the symmetric one."""
+    """Return (group, fraction of the step) in order, for a first- or second-order Trotter step."""
     if order == 1:
         return [(g, 1.0) for g in range(num_groups)]
     outer = [(g, 0.5) for g in range(num_groups - 1)]

@@ -1,9 +1,9 @@
-"""Ground states of classical spins by simulated annealing, all states of a batch side by side.
+"""Ground states of classical spins by simulated annealing, all states of a batch in parallel.
 
-Spins that share no term can be turned over at once: the spins are coloured, and a sweep goes colour by colour through
-all rows. Nudged states begin at the free state, reheated to a part of the first temperature. What was found for one
-nudge is tried at all others: the states of a sample are the lowest of one common pool, so their energies are concave in
-beta, as those of true minima are.
+Spins that share no term can be flipped at the same time. The spins are therefore coloured, and a sweep updates one
+colour after the other in all rows. Nudged states start from the free state, at a fraction of the first temperature.
+States found at one nudge are tried at all others: the states of a sample are the lowest of one common pool, so their
+energies are concave in beta, as those of true minima are.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ _MOST_DESCENTS = 1000
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnealingPreparation:
-    """Simulated annealing of classical spins, by heat baths.
+    """Prepare low-energy states of classical spins by simulated annealing with heat-bath updates.
 
     Args:
         seeds: Root of the random streams.
-        sweeps: Visits of every spin.
-        restarts: Independent runs for every state; the lowest is kept.
-        reheat: Where nudged states begin, as a part of the first temperature (in the logarithm: 1 is the first
-            temperature, 0 the last).
-        hot_temperature: First temperature, in energy; by default twice the largest energy that turning one spin over
-            can cost, averaged over spins.
-        cold_temperature: Last temperature; by default 1/40 of the first one's default.
+        sweeps: Number of updates of every spin.
+        restarts: Independent runs for every state; the state of lowest energy is kept.
+        reheat: Temperature at which nudged states start, on a logarithmic scale: 1 is the first temperature, 0 the
+            last.
+        hot_temperature: First temperature, in energy; by default twice the largest energy that flipping one spin can
+            cost, averaged over spins.
+        cold_temperature: Last temperature, in energy; by default 1/40 of the default first temperature.
 
     Raises:
         ConfigError: A number is out of range.
@@ -74,7 +74,11 @@ class AnnealingPreparation:
             )
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
-        """Lowest states found of all samples and phases; asks for no measurements.
+        """Return the lowest states found for all samples and phases, without measurements.
+
+        Args:
+            family: The Hamiltonians H + beta C; all groups are products of Z.
+            start: Free states of the batch, or of an earlier epoch, where the search starts.
 
         Raises:
             ConfigError: The Hamiltonian is not classical.
@@ -151,13 +155,13 @@ class AnnealingPreparation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Colour:
-    """Spins that share no term.
+    """A set of spins that share no term.
 
     Args:
         spins: Shape (spins,).
         terms: Shape (entries,), the terms of each spin, one spin after the other.
-        owner: Shape (entries,), place in `spins` of the spin that is in the term.
-        starts: Shape (spins,), where the terms of each spin begin.
+        owner: Shape (entries,), index in `spins` of the spin that each entry of `terms` belongs to.
+        starts: Shape (spins,), index of the first term of each spin.
     """
 
     spins: NDArray[np.int64]
@@ -179,7 +183,7 @@ class _Colour:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Spins:
-    """Which spins are in which terms.
+    """The spins of every term, as arrays.
 
     Args:
         count: Number of spins.
@@ -231,12 +235,12 @@ def _coloured(terms: Sequence[Sequence[int]], terms_of: Sequence[Sequence[int]])
 
 
 class _Walk:
-    """Rows of spins on their way down.
+    """Spin configurations of all rows during annealing.
 
     Args:
         spins: The terms.
         coefficients: Shape (rows, terms).
-        first: Shape (rows, N), where to begin.
+        first: Shape (rows, N), the initial spins.
     """
 
     def __init__(self, spins: _Spins, coefficients: NDArray, first: NDArray[np.int8]) -> None:
@@ -246,18 +250,18 @@ class _Walk:
 
     @property
     def energies(self) -> NDArray[np.float64]:
-        """Shape (rows,)."""
+        """Energies of the rows, shape (rows,)."""
         return self._parts.sum(axis=0)
 
     def heat_bath(self, temperatures: NDArray, rng: np.random.Generator) -> None:
-        """Visit every spin once, at the temperature of its row."""
+        """Update every spin once with the heat-bath rule, at the temperature of its row."""
         for colour in self._colours:
             parts = self._parts[colour.terms]
             gain = 2.0 * np.add.reduceat(parts, colour.starts, axis=0)
             self._turn(colour, parts, rng.logistic(size=gain.shape) * temperatures < gain)
 
     def descend(self) -> None:
-        """Turn spins over while that lowers the energy."""
+        """Flip spins as long as that lowers the energy."""
         for _ in range(_MOST_DESCENTS):
             before = self.energies
             for colour in self._colours:
@@ -273,7 +277,7 @@ class _Walk:
 
 
 def _known_spins(start: WarmStart) -> list[NDArray[np.int8]]:
-    """States of an epoch ago; samples that are new have none and begin with all spins up."""
+    """Return the states of the previous epoch; samples without one start with all spins up."""
     known = start.arrays.get(_WARM_START)
     return [] if known is None else [np.where(known < 0, -1, 1).astype(np.int8)]
 
@@ -281,12 +285,12 @@ def _known_spins(start: WarmStart) -> list[NDArray[np.int8]]:
 def _lowest_of(
     spins: _Spins, family: HamiltonianFamily, pool: NDArray[np.int8]
 ) -> tuple[NDArray[np.int8], NDArray, NDArray]:
-    """The lowest states of a pool at every nudge, each first let down to a minimum of that nudge.
+    """Return the lowest states of a pool at every nudge, after each has relaxed to a local minimum at that nudge.
 
     Args:
         spins: The terms.
         family: The Hamiltonians.
-        pool: Shape (samples, members, N); the first is kept where others are no lower.
+        pool: Shape (samples, members, N); in a tie the first one is kept.
 
     Returns:
         Spins (samples, phases, N), energies (samples, phases), and distances to the next higher of the pool.
@@ -312,5 +316,5 @@ def _lowest_of(
 
 
 def _each(pool: NDArray[np.int8], phases: int) -> NDArray[np.int8]:
-    """Every member of the pool at every phase, in rows."""
+    """Return every member of the pool at every phase, as rows."""
     return np.repeat(pool[:, None], phases, axis=1).reshape(-1, pool.shape[2])

@@ -1,7 +1,7 @@
-"""The circuits a variational preparation can use, and the angles it starts from when it knows nothing better.
+"""Circuits for variational preparation, and the angles that the minimisation starts from.
 
-An ansatz is given the commuting groups and never the weights: its state may depend on the weights only through the
-minimisation, or the contrast is no gradient.
+An ansatz depends on the commuting groups and never on the weights: its state may depend on the weights only through the
+minimisation. Otherwise the contrast is not a gradient.
 """
 
 from __future__ import annotations
@@ -26,29 +26,40 @@ _RESTART_STD = 0.5
 
 
 class Ansatz(Protocol):
-    """Gives a program whose parameters are gate angles in radians."""
+    """Interface of an ansatz: a program whose parameters are gate angles in radians."""
 
     def __hash__(self) -> int:
-        """Equal ansaetze share one program."""
+        """Return a hash such that equal ansaetze share one cached program."""
         ...
 
     def program(self, groups: tuple[CommutingGroup, ...]) -> LayerProgram:
-        """The program for Hamiltonians made of these groups."""
+        """Return the program for Hamiltonians made of these groups."""
         ...
 
     def cold_start(
         self, groups: Sequence[CommutingGroup], coefficients: NDArray, restart: int, generator: np.random.Generator
     ) -> NDArray[np.float64]:
-        """Angles to start from, shape (rows, parameters), for Hamiltonians (rows, terms); `restart` counts from 0."""
+        """Return initial angles in radians, shape (rows, parameters).
+
+        Args:
+            groups: The commuting groups of the Hamiltonians.
+            coefficients: Shape (rows, terms), the Hamiltonians in energy.
+            restart: Number of the restart, from 0.
+            generator: The random stream.
+        """
         ...
 
 
 @lru_cache(maxsize=32)
 def program_of(ansatz: Ansatz, groups: tuple[CommutingGroup, ...]) -> LayerProgram:
-    """The program of an ansatz, made once and checked.
+    """Return the program of an ansatz, built once and checked.
+
+    Args:
+        ansatz: The ansatz.
+        groups: The commuting groups of the Hamiltonian.
 
     Raises:
-        AnsatzError: It has no free angle, or one that is named as a coefficient of the Hamiltonian.
+        AnsatzError: The program has no free angle, or one that is named like a coefficient of the Hamiltonian.
     """
     program = ansatz.program(groups)
     check_ansatz(program, [str(string) for group in groups for string in group.terms])
@@ -57,9 +68,10 @@ def program_of(ansatz: Ansatz, groups: tuple[CommutingGroup, ...]) -> LayerProgr
 
 @dataclass(frozen=True, slots=True)
 class HamiltonianVariational:
-    """The Hamiltonian's own gates, each with a free angle, layer after layer (`hamiltonian_variational`).
+    """The gates of the Hamiltonian itself, each with a free angle, layer after layer (`hamiltonian_variational`).
 
-    It starts from a digitised ramp (Sack & Serbyn 2021, Quantum 5, 491), from where the ground state is near.
+    The initial angles follow a digitised ramp (Sack & Serbyn 2021, Quantum 5, 491), which gives a state near the ground
+    state.
 
     Args:
         depth: Number of layers.
@@ -73,15 +85,21 @@ class HamiltonianVariational:
     depth: int
 
     def program(self, groups: tuple[CommutingGroup, ...]) -> LayerProgram:
-        """The program for these groups."""
+        """Return the program for these groups."""
         return hamiltonian_variational(groups, self.depth)
 
     def cold_start(
         self, groups: Sequence[CommutingGroup], coefficients: NDArray, restart: int, generator: np.random.Generator
     ) -> NDArray[np.float64]:
-        """A linear ramp from the transverse field, and a little noise that breaks symmetries.
+        """Return the angles of a linear ramp from the transverse field, with noise that breaks symmetries.
 
-        Coefficients count in units of their root mean square, so that the start is the same in any unit of energy.
+        Coefficients are divided by their root mean square, so that the angles do not depend on the unit of energy.
+
+        Args:
+            groups: The commuting groups of the Hamiltonians.
+            coefficients: Shape (rows, terms), the Hamiltonians in energy.
+            restart: Number of the restart, from 0; the noise grows with it.
+            generator: The random stream.
         """
         terms = [string for group in groups for string in group.terms]
         driver = np.array([_is_single_x(string) for string in terms], dtype=float)
@@ -93,7 +111,7 @@ class HamiltonianVariational:
 
 
 def _typical_size(coefficients: NDArray) -> NDArray[np.float64]:
-    """Root mean square of the coefficients of every row that are not zero, by way of the largest: no square is lost."""
+    """Return the root mean square of the non-zero coefficients of every row, scaled to avoid underflow."""
     units = units_of(coefficients)
     squares, counts = np.square(coefficients / units[:, None]).sum(axis=1), np.count_nonzero(coefficients, axis=1)
     return units * np.where(counts > 0, np.sqrt(squares / np.maximum(counts, 1)), 1.0)
@@ -121,20 +139,27 @@ class HardwareEfficient:
     entanglement: str = "reverse_linear"
 
     def program(self, groups: tuple[CommutingGroup, ...]) -> LayerProgram:
-        """The program for these groups."""
+        """Return the program for these groups."""
         return hardware_efficient(groups[0].num_qubits, self.depth, self.entanglement)
 
     def cold_start(
         self, groups: Sequence[CommutingGroup], coefficients: NDArray, restart: int, generator: np.random.Generator
     ) -> NDArray[np.float64]:
-        """Random angles."""
+        """Return uniformly random angles in [-pi, pi), shape (rows, parameters).
+
+        Args:
+            groups: The commuting groups of the Hamiltonians.
+            coefficients: Shape (rows, terms); only the number of rows is used.
+            restart: Ignored.
+            generator: The random stream.
+        """
         return _random_angles(program_of(self, tuple(groups)), len(coefficients), generator)
 
 
 @short_repr
 @dataclass(frozen=True, slots=True)
 class FixedAnsatz:
-    """A program of the user's own, such as one read from an OpenQASM 3 file (`read_ansatz`).
+    """A program given by the user, such as one read from an OpenQASM 3 file (`read_ansatz`).
 
     Args:
         given: The program.
@@ -147,13 +172,20 @@ class FixedAnsatz:
     given: LayerProgram
 
     def program(self, groups: tuple[CommutingGroup, ...]) -> LayerProgram:
-        """The program itself."""
+        """Return the given program."""
         return self.given
 
     def cold_start(
         self, groups: Sequence[CommutingGroup], coefficients: NDArray, restart: int, generator: np.random.Generator
     ) -> NDArray[np.float64]:
-        """Random angles."""
+        """Return uniformly random angles in [-pi, pi), shape (rows, parameters).
+
+        Args:
+            groups: Ignored: the program is fixed.
+            coefficients: Shape (rows, terms); only the number of rows is used.
+            restart: Ignored.
+            generator: The random stream.
+        """
         return _random_angles(self.given, len(coefficients), generator)
 
 

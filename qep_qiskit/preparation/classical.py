@@ -1,9 +1,9 @@
-"""Ground states of classical spins by looking at all of them.
+"""Ground states of classical spins by exhaustive search.
 
-The contrastive function F(beta) = min over s of H(s) + beta C(s) is concave in beta and continuous in the weights, and
-piecewise linear in both. Its differences are what a contrast is the gradient of; they change in steps, where another
-state becomes the lowest. The free cost itself is a step function, whose gradient is zero wherever there is one: a
-nudge must be strong enough to turn spins over, or nothing is learned.
+The contrastive function F(beta) = min over s of H(s) + beta C(s) is concave in beta, continuous in the weights, and
+piecewise linear in both. A contrast is the gradient of a difference of its values; it changes in steps where another
+state becomes the lowest. The free cost is a step function of the weights, whose gradient is zero wherever it exists: a
+nudge must be strong enough to flip spins, otherwise nothing is learned.
 """
 
 from __future__ import annotations
@@ -35,17 +35,26 @@ _EQUAL = 1e-9
 
 
 def classical_energies(groups: Sequence[CommutingGroup], coefficients: NDArray) -> NDArray[np.float64]:
-    """Energies of all bit strings, shape (states, 2^N), of classical Hamiltonians (states, terms)."""
+    """Return the energies of all bit strings, shape (states, 2^N), of classical Hamiltonians.
+
+    Args:
+        groups: The commuting groups, all of products of Z.
+        coefficients: Shape (states, terms), in energy.
+    """
     diagonals = diagonals_of(groups, coefficients)
     return np.asarray(sum(diagonals[1:], diagonals[0]))
 
 
 @dataclass(frozen=True, slots=True)
 class ExactSearch:
-    """The lowest of all 2^N states of classical spins, at any nudge."""
+    """Prepare the lowest of all 2^N states of classical spins, at any nudge."""
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
-        """Ground states of all samples and phases; asks for no measurements.
+        """Return the ground states of all samples and phases, without measurements.
+
+        Args:
+            family: The Hamiltonians H + beta C; all groups are products of Z.
+            start: Ignored: every state is found by exhaustive search.
 
         Raises:
             ResourceError: There are too many spins.
@@ -80,13 +89,13 @@ def exact_preparation(
     solver: Literal["auto", "dense", "lanczos"] = "auto",
     tolerance: float = 0.0,
 ) -> Preparation:
-    """Exact states by what is cheapest: search where all groups are classical, else diagonalisation.
+    """Return the cheapest exact preparation: search where all groups are classical, otherwise diagonalisation.
 
     Args:
-        groups: Of the Hamiltonian.
-        level: Which eigenstate, 0 for the ground state; the search knows only that.
-        solver: Of the diagonalisation.
-        tolerance: Of Lanczos.
+        groups: Groups of the Hamiltonian.
+        level: Index of the eigenstate, 0 for the ground state; the search finds ground states only.
+        solver: Solver of the diagonalisation, see `ExactPreparation`.
+        tolerance: Relative tolerance of Lanczos; zero is machine precision.
     """
     if level == 0 and all(group.is_classical for group in groups):
         return ExactSearch()
@@ -94,10 +103,10 @@ def exact_preparation(
 
 
 def warn_of_ties(gaps: NDArray, family: HamiltonianFamily) -> None:
-    """Say where two states of classical spins have the same energy.
+    """Warn where two states of classical spins have the same energy.
 
     Args:
-        gaps: Shape (samples, phases), distance to the next state.
+        gaps: Shape (samples, phases), distance to the next state, in energy.
         family: The Hamiltonians.
     """
     scale = np.maximum(np.abs(family.coefficients()).sum(axis=2), 1e-300)

@@ -1,10 +1,11 @@
-"""Descent on many smooth functions at once, by BFGS with a whole inverse Hessian each.
+"""Minimisation of many smooth functions at once, by BFGS with a full inverse Hessian each.
 
-All functions of a batch take their steps side by side: one call evaluates the energies and gradients of every row
-that is still on its way. Angles number in the tens to hundreds and an energy costs far more than a product of such
-matrices, so a whole inverse Hessian is affordable, and the one found for a free state serves its nudged states and the
-same state an epoch later. The line search asks for the weak Wolfe conditions by bisection; near the minimum,
-where differences of energies drown in rounding, for the approximate ones (Hager & Zhang 2005, SIAM J. Optim. 16, 170).
+All functions of a batch take their steps together: one call evaluates energies and gradients of every row that is not
+finished. There are tens to hundreds of angles, and an energy costs far more than a product of such matrices, so a full
+inverse Hessian is affordable. The one found for a free state is reused for its nudged states, and for the same state in
+the next epoch. The line search meets the weak Wolfe conditions by bisection. Near the minimum, where differences of
+energies are smaller than rounding errors, it uses the approximate Wolfe conditions (Hager & Zhang 2005, SIAM J. Optim.
+16, 170).
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ Objective = Callable[[NDArray, NDArray], tuple[NDArray, NDArray]]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Descent:
-    """Where a batch of descents ended.
+    """Final points of a batch of minimisations.
 
     Args:
-        points: Shape (rows, parameters).
-        values: Shape (rows,).
-        gradients: Shape (rows, parameters).
-        evaluations: Shape (rows,).
-        inverse_hessians: Shape (rows, parameters, parameters).
+        points: Shape (rows, parameters), the points of lowest value.
+        values: Shape (rows,), the function values there.
+        gradients: Shape (rows, parameters), the gradients there.
+        evaluations: Shape (rows,), number of evaluations.
+        inverse_hessians: Shape (rows, parameters, parameters), the BFGS estimates.
     """
 
     points: NDArray[np.float64]
@@ -49,7 +50,7 @@ class Descent:
 
 @dataclass(slots=True, eq=False)
 class _Rows:
-    """State of every row: the accepted point, and the search along its direction."""
+    """The state of every row: the accepted point, and the line search along its direction."""
 
     point: NDArray
     value: NDArray
@@ -72,14 +73,14 @@ def descend(
     max_evaluations: int,
     inverse_hessians: NDArray | None = None,
 ) -> Descent:
-    """Minimise a batch of functions.
+    """Minimise a batch of functions by BFGS.
 
     Args:
         objective: Takes row numbers (some,) and their points (some, parameters); returns values (some,) and gradients.
-        points: Shape (rows, parameters), where to start.
-        tolerance: A row is done when the norm of its gradient is below; one number, or one a row.
-        max_evaluations: For every row.
-        inverse_hessians: Shape (rows, parameters, parameters), known from before; NaN in rows without.
+        points: Shape (rows, parameters), the initial points.
+        tolerance: A row has converged when the norm of its gradient is below; one number, or one per row.
+        max_evaluations: Largest number of evaluations of every row.
+        inverse_hessians: Shape (rows, parameters, parameters), initial estimates; NaN in rows without one.
     """
     count, size = points.shape
     tolerance = np.broadcast_to(tolerance, count)
@@ -123,7 +124,7 @@ def descend(
 
 
 def _known_or_identity(known: NDArray | None, count: int, size: int) -> tuple[NDArray, NDArray[np.bool_]]:
-    """Inverse Hessians to start with, and the rows in which they are just the identity."""
+    """Return the initial inverse Hessians, and the rows in which they are the identity."""
     inverse = np.tile(np.eye(size), (count, 1, 1))
     if known is None:
         return inverse, np.ones(count, dtype=bool)
@@ -137,7 +138,7 @@ def _norm(gradients: NDArray) -> NDArray:
 
 
 def _aim(rows: _Rows, chosen: NDArray) -> None:
-    """New directions, and the first steps along them."""
+    """Set new directions, and the first steps along them."""
     gradient = rows.gradient[chosen]
     direction = -np.matmul(rows.inverse[chosen], gradient[:, :, None])[:, :, 0]
     slope = np.einsum("rp,rp->r", direction, gradient)
@@ -155,7 +156,7 @@ def _aim(rows: _Rows, chosen: NDArray) -> None:
 
 
 def _judge(rows: _Rows, active: NDArray, value: NDArray, gradient: NDArray) -> NDArray[np.bool_]:
-    """Which trial points to accept; for the others the bracket shrinks and the next step is set."""
+    """Return which trial points are accepted; for the others shrink the bracket and set the next step."""
     step, slope = rows.step[active], rows.slope[active]
     new_slope = np.einsum("rp,rp->r", gradient, rows.direction[active])
     rounding = _ROUNDING * (1.0 + np.abs(rows.value[active]))
@@ -176,7 +177,7 @@ def _shrink(rows: _Rows, active: NDArray, value: NDArray, too_long: NDArray, too
     rows.low[active[too_short]] = step[too_short]
     low, high = rows.low[active], rows.high[active]
     between = np.where(np.isinf(high), 2.0 * step, (low + np.where(np.isinf(high), 0.0, high)) / 2.0)
-    # Where the first trial overshoots, the parabola through value and slope knows better than the middle.
+    # Where the first trial overshoots, the minimum of the parabola through value and slope is a better guess.
     curvature = value - rows.value[active] - step * slope
     parabola = -slope * step**2 / (2.0 * np.maximum(curvature, 1e-300))
     guess = np.where(too_long & (low == 0.0), np.clip(parabola, 0.1 * step, 0.6 * step), between)
@@ -186,7 +187,7 @@ def _shrink(rows: _Rows, active: NDArray, value: NDArray, too_long: NDArray, too
 
 
 def _accept(rows: _Rows, accepted_rows: NDArray, point: NDArray, value: NDArray, gradient: NDArray) -> None:
-    """Move on, and learn the curvature along the step (the BFGS formula)."""
+    """Move to the accepted points, and update the inverse Hessians by the BFGS formula."""
     moved, turned = point - rows.point[accepted_rows], gradient - rows.gradient[accepted_rows]
     rows.point[accepted_rows], rows.value[accepted_rows], rows.gradient[accepted_rows] = point, value, gradient
     product = np.einsum("rp,rp->r", moved, turned)
@@ -206,7 +207,7 @@ def _accept(rows: _Rows, accepted_rows: NDArray, point: NDArray, value: NDArray,
 
 
 def _turn_back_where_stuck(rows: _Rows, rejected: NDArray) -> NDArray[np.bool_]:
-    """Long searches start anew along the gradient; those that were along it already give up (True)."""
+    """Restart long searches along the gradient; return True for rows that already searched along it."""
     exhausted = rows.tries[rejected] >= _LONGEST_SEARCH
     hopeless = exhausted & rows.fresh[rejected]
     again = rejected[exhausted & ~hopeless]

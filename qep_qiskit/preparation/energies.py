@@ -1,7 +1,7 @@
-"""Energies of ansatz states: simulated with exact gradients, or sampled in the shared shot batches.
+"""Energies of ansatz states: simulated with exact gradients, or estimated from shots in shared batches.
 
-To reach excited states the energy carries penalties for overlapping with lower ones (variational quantum deflation,
-Higgott, Wang & Brierley 2019, arXiv:1805.08138):
+For excited states the energy has penalties for the overlap with lower states (variational quantum deflation, Higgott,
+Wang & Brierley 2019, arXiv:1805.08138):
 
     E(p) = <psi(p)|H|psi(p)> + b sum_j |<psi(q_j)|psi(p)>|^2
 """
@@ -27,13 +27,13 @@ from qep_qiskit.outcomes.states import CircuitStates
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Problem:
-    """Hamiltonians whose states are looked for, one per row.
+    """Hamiltonians whose eigenstates are prepared, one per row.
 
     Args:
         groups: The commuting groups.
-        coefficients: Shape (rows, terms).
-        lower: Shape (rows, levels, parameters), angles of the states below, which cost a penalty to overlap with.
-        nudge: Shape (rows, terms), coefficients of the cost C that they are nudged by, where slopes of <C> are wanted.
+        coefficients: Shape (rows, terms), in energy.
+        lower: Shape (rows, levels, parameters), angles of the lower states, whose overlap is penalised.
+        nudge: Shape (rows, terms), coefficients of the cost C, where slopes of <C> are measured.
     """
 
     groups: Sequence[CommutingGroup]
@@ -42,20 +42,20 @@ class Problem:
     nudge: NDArray[np.float64] | None = None
 
     def penalties(self) -> NDArray[np.float64]:
-        """Penalty b of every row: no less than the width of its spectrum."""
+        """Return the penalty b of every row, at least the width of its spectrum, shape (rows,)."""
         return 2.0 * np.abs(self.coefficients).sum(axis=1)
 
 
 def simulated_energies(
     program: LayerProgram, problem: Problem, rows: NDArray, points: NDArray
 ) -> tuple[NDArray, NDArray]:
-    """Exact energies and gradients.
+    """Return exact energies (some,) and their gradients (some, parameters), penalties included.
 
     Args:
         program: The ansatz.
         problem: The Hamiltonians.
-        rows: Shape (some,), which Hamiltonian each point belongs to.
-        points: Shape (some, parameters).
+        rows: Shape (some,), index of the Hamiltonian of each point.
+        points: Shape (some, parameters), angles in radians.
     """
     coefficients, levels = problem.coefficients[rows], problem.lower.shape[1]
     if levels == 0:
@@ -67,12 +67,12 @@ def simulated_energies(
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class SampledEnergies:
-    """Energies from shots; every call is one request, or two where overlaps are asked for too.
+    """Estimate energies from shots; each call is one request, or two where overlaps are measured too.
 
     Args:
         program: The ansatz.
-        shots: Per batch, or None for exact expectations.
-        key: Names the requests; their `iteration` is counted on.
+        shots: Shots per batch, or None for exact expectations.
+        key: Key of the requests; each request increases its `iteration` by one.
     """
 
     program: LayerProgram
@@ -87,17 +87,29 @@ class SampledEnergies:
     def energies(
         self, problem: Problem, rows: NDArray, points: NDArray
     ) -> MeasurementCoroutine[tuple[NDArray, NDArray]]:
-        """Energies of points, each of the Hamiltonian of its row, and their variances by shots."""
+        """Return the energies of points and their shot-noise variances, both of shape (points,).
+
+        Args:
+            problem: The Hamiltonians.
+            rows: Shape (points,), index of the Hamiltonian of each point.
+            points: Shape (points, parameters), angles in radians.
+        """
         values, variances, _ = yield from self.energies_and_costs(problem, rows, points, self.shots)
         return values, variances
 
     def energies_and_costs(
         self, problem: Problem, rows: NDArray, points: NDArray, shots: int | None
     ) -> MeasurementCoroutine[tuple[NDArray, NDArray, NDArray]]:
-        """The same at another number of shots, and <C>, its variance and its covariance with the energy, shape (n, 3).
+        """Return energies, their variances, and <C> with its variance and covariance with the energy.
 
-        These come from the same shots. Where C has a term in a group in which no Hamiltonian has one, that term is not
-        measured and counts as zero.
+        Shapes are (points,), (points,) and (points, 3). All are estimated from the same shots. Where C has a term in a
+        group in which no Hamiltonian has one, that term is not measured and counts as zero.
+
+        Args:
+            problem: The Hamiltonians.
+            rows: Shape (points,), index of the Hamiltonian of each point.
+            points: Shape (points, parameters), angles in radians.
+            shots: Shots per batch, or None for exact expectations.
         """
         coefficients = problem.coefficients[rows]
         nudges = np.zeros_like(coefficients) if problem.nudge is None else problem.nudge[rows]
@@ -127,7 +139,13 @@ class SampledEnergies:
         return values, variances + penalties**2 * _noise(overlaps, shots).sum(axis=1), costs
 
     def overlaps(self, one: NDArray, other: NDArray, shots: int | None) -> MeasurementCoroutine[NDArray]:
-        """|<psi(one)|psi(other)>|^2 of pairs of points, shape (pairs,), by preparing one and undoing the other."""
+        """Return |<psi(one)|psi(other)>|^2 of pairs, shape (pairs,): apply one circuit, then the inverse of the other.
+
+        Args:
+            one: Shape (pairs, parameters), angles in radians.
+            other: Shape (pairs, parameters), angles in radians.
+            shots: Shots of each pair, or None for exact values.
+        """
         measurement = initial_state_measurement(self.program)
         states = CircuitStates(program=_overlap_program(self.program), parameters=np.concatenate([one, other], axis=1))
         request = Request(
@@ -141,7 +159,7 @@ class SampledEnergies:
 
 
 def _noise(frequencies: NDArray, shots: int | None) -> NDArray:
-    """Variances of measured frequencies; NaN for one shot, zero where exact."""
+    """Return the variances of measured frequencies: NaN for one shot, zero for exact values."""
     if shots is None:
         return np.zeros_like(frequencies)
     return frequencies * (1.0 - frequencies) / (shots - 1 if shots > 1 else np.nan)
@@ -152,7 +170,7 @@ _overlap_program = lru_cache(maxsize=32)(overlap_program)
 
 
 def _groups_in_use(problem: Problem) -> list[int]:
-    """Groups in which some Hamiltonian has a term; the others need no shots."""
+    """Return the groups in which some Hamiltonian has a term; the others are not measured."""
     ends = np.cumsum([group.num_terms for group in problem.groups])
     blocks = np.split(problem.coefficients, ends[:-1], axis=1)
     return [g for g, block in enumerate(blocks) if block.any()]

@@ -1,4 +1,4 @@
-"""Exact eigenstates, by diagonalisation; excited ones followed along the nudge by their overlap."""
+"""Exact eigenstates by diagonalisation; excited states are followed along the nudge by their overlap."""
 
 from __future__ import annotations
 
@@ -33,13 +33,14 @@ _FINEST_PART = 1.0 / 256.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExactPreparation:
-    """Eigenstates by diagonalisation.
+    """Prepare exact eigenstates by diagonalisation.
 
     The ground state is the lowest level at every nudge. A higher level is counted in the free Hamiltonian, and its
-    nudged states are those that it deforms into smoothly: followed in beta by their overlap, through crossings.
+    nudged states are those that it deforms into continuously: they are followed in beta by their overlap, through level
+    crossings.
 
     Args:
-        level: Which eigenstate, 0 for the ground state.
+        level: Index of the eigenstate, 0 for the ground state.
         solver: ``"dense"``, ``"lanczos"`` (from 3 qubits on), or ``"auto"``: dense up to 7 qubits.
         tolerance: Relative tolerance of Lanczos; zero is machine precision.
 
@@ -63,7 +64,12 @@ class ExactPreparation:
             raise ConfigError(f"tolerance: expected zero or more, got {self.tolerance}")
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
-        """Eigenstates of all samples and phases; asks for no measurements."""
+        """Return the eigenstates of all samples and phases, without measurements.
+
+        Args:
+            family: The Hamiltonians H + beta C.
+            start: Its free states are reused; Lanczos starts from them.
+        """
         known = start.free if isinstance(start.free, VectorStates) else None
         if self.level > 0:
             free = self.solve(family.paulis, family.free) if known is None else known
@@ -90,7 +96,7 @@ class ExactPreparation:
         )
 
     def _ground_states(self, family: HamiltonianFamily, free: VectorStates | None) -> VectorStates:
-        """Ground states of all rows; free ones are not solved for twice."""
+        """Return the ground states of all rows; free states that are already known are reused."""
         if free is None or 0.0 not in family.betas:
             near = None if free is None else np.repeat(free.vectors, len(family.betas), axis=0)
             return self.solve(family.paulis, family.rows(), near=near)
@@ -113,12 +119,12 @@ class ExactPreparation:
     def solve(
         self, groups: Sequence[CommutingGroup], coefficients: NDArray, *, near: NDArray | None = None
     ) -> VectorStates:
-        """The wanted level of every Hamiltonian, with energies and gaps.
+        """Return the chosen level of every Hamiltonian, with energies and gaps.
 
         Args:
             groups: The commuting groups.
-            coefficients: Shape (states, terms).
-            near: Shape (states, 2^N), states for Lanczos to start from; the row before by default.
+            coefficients: Shape (states, terms), in energy.
+            near: Shape (states, 2^N), initial states for Lanczos; by default the solution of the previous row.
 
         Raises:
             ResourceError: The states do not fit in memory.
@@ -152,7 +158,7 @@ class ExactPreparation:
     def _solve_lanczos(
         self, groups: Sequence[CommutingGroup], coefficients: NDArray, near: NDArray | None
     ) -> VectorStates:
-        """Row after row; where no start is given, each starts from the last one's state, a neighbour of it."""
+        """Solve row after row; without a given initial state, each row starts from the solution of the previous one."""
         count = self._lanczos_levels(groups[0].num_qubits)
         require_memory(groups[0].num_qubits, 16 * (12 * count + len(coefficients)), "Lanczos")
         vectors: list[NDArray] = []
@@ -166,16 +172,16 @@ class ExactPreparation:
         return VectorStates(vectors=np.array(vectors), energies=np.array(energies), gaps=np.array(gaps))
 
     def check_level(self, num_qubits: int) -> None:
-        """Whether the solver can give the level.
+        """Check that the solver can compute the level.
 
         Raises:
-            ConfigError: It cannot.
+            ConfigError: The level is beyond the spectrum, or beyond what Lanczos can compute.
         """
         if not self._is_dense(num_qubits):
             self._lanczos_levels(num_qubits)
 
     def _lanczos_levels(self, num_qubits: int) -> int:
-        """The levels up to the wanted one and its upper neighbour."""
+        """Return the levels up to the chosen one and the next higher one."""
         count = self.level + 2
         if count >= 1 << num_qubits:
             raise ConfigError(
@@ -185,7 +191,7 @@ class ExactPreparation:
         return count
 
     def _followed(self, family: HamiltonianFamily, free: VectorStates) -> VectorStates:
-        """Nudged states of a higher level, followed outwards from the free state on both sides."""
+        """Return the nudged states of a higher level, followed from the free state to both signs of beta."""
         count = len(family.betas)
         vectors = np.empty((family.num_samples, count, free.vectors.shape[1]), dtype=free.vectors.dtype)
         energies, gaps = np.empty((family.num_samples, count)), np.empty((family.num_samples, count))
@@ -202,7 +208,7 @@ class ExactPreparation:
     def _deformed(
         self, family: HamiltonianFamily, sample: int, beta: float, end: float, psi: NDArray
     ) -> tuple[NDArray, float, float]:
-        """Follow a state from one nudge to another; steps are halved until the overlap leaves no doubt."""
+        """Follow a state from one nudge to another; halve the step until the overlap identifies it."""
         whole = step = end - beta
         while True:
             target = end if abs(end - beta) <= abs(step) else beta + step
@@ -226,7 +232,7 @@ class ExactPreparation:
     def _spectrum(
         self, groups: Sequence[CommutingGroup], coefficients: NDArray, near: NDArray
     ) -> tuple[NDArray, NDArray]:
-        """The levels among which a followed state is looked for."""
+        """Return the levels among which a followed state is identified."""
         num_qubits = groups[0].num_qubits
         if self._is_dense(num_qubits):
             levels, states = np.linalg.eigh(dense_hamiltonians(groups, coefficients[None]))
@@ -236,14 +242,14 @@ class ExactPreparation:
 
 
 def _gaps(levels: NDArray, level: int) -> NDArray:
-    """Distance of a level to its nearest neighbour, among levels (states, count) in order."""
+    """Return the distance of a level to the nearest other one, among sorted levels (states, count)."""
     distances = np.abs(levels - levels[:, level : level + 1])
     distances[:, level] = np.inf
     return distances.min(axis=1)
 
 
 def _of_phase(states: VectorStates, family: HamiltonianFamily, beta: float) -> VectorStates | None:
-    """The states of one phase, if the family has it."""
+    """Return the states of one phase, or None where the family does not have it."""
     where = np.flatnonzero(family.betas == beta)
     if where.size == 0:
         return None

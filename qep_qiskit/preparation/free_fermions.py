@@ -34,14 +34,14 @@ from qep_qiskit.core.warning_log import warn
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ChainGroundState:
-    """Ground state of an open chain; every mean of a product of Z's, or of X's, follows from one matrix.
+    """Ground state of an open chain; one matrix gives every mean of a product of Z's or of X's.
 
     Args:
-        contractions: Shape (N+1, N+1). Entry (i, j) is <i b_i a_(j+1)>, sites counted from the left ancilla:
-            Z_j Z_(j+1) on the diagonal, -X_j right below it.
+        contractions: Shape (N+1, N+1). Entry (i, j) is <i b_i a_(j+1)>, sites counted from the left ancilla: Z_j
+            Z_(j+1) on the diagonal, -X_j right below it.
         energy: Lowest energy.
-        gap: Distance to the nearest other level of the chain, zero where the ground state is degenerate; its
-            means are arbitrary then.
+        gap: Distance to the nearest other level of the chain; zero where the ground state is degenerate, and its means
+            are then arbitrary.
     """
 
     contractions: NDArray[np.float64]
@@ -50,33 +50,33 @@ class ChainGroundState:
 
     @property
     def num_spins(self) -> int:
-        """N."""
+        """Number of spins N."""
         return len(self.contractions) - 1
 
     @property
     def zz(self) -> NDArray[np.float64]:
-        """<Z_j Z_(j+1)>, shape (N-1,)."""
+        """Means <Z_j Z_(j+1)>, shape (N-1,)."""
         return np.diagonal(self.contractions)[1:-1].copy()
 
     @property
     def x(self) -> NDArray[np.float64]:
-        """<X_j>, shape (N,)."""
+        """Means <X_j>, shape (N,)."""
         return -np.diagonal(self.contractions, offset=-1)
 
     @property
     def z_left(self) -> float:
-        """<Z_0>."""
+        """Mean <Z_0>."""
         return float(self.contractions[0, 0])
 
     @property
     def z_right(self) -> float:
-        """<Z_(N-1)>."""
+        """Mean <Z_(N-1)>."""
         return float(self.contractions[-1, -1])
 
     def z_product(self, spins: Sequence[int]) -> float:
-        """<prod_k Z_k> of distinct spins, by Wick's theorem.
+        """Return <prod_k Z_k> of distinct spins, by Wick's theorem.
 
-        A pair is the product of all bonds between its two spins; a spin left over pairs with the left ancilla.
+        A pair of spins is the product of all bonds between them; a single remaining spin pairs with the left ancilla.
         """
         sites = sorted(spin + 1 for spin in spins)
         sites = [0, *sites] if len(sites) % 2 else sites
@@ -84,19 +84,19 @@ class ChainGroundState:
         return float(np.linalg.det(self.contractions[np.ix_(bonds, bonds)]))
 
     def x_product(self, spins: Sequence[int]) -> float:
-        """<prod_k X_k> of distinct spins, by Wick's theorem."""
+        """Return <prod_k X_k> of distinct spins, by Wick's theorem."""
         columns = np.asarray(spins, dtype=int)
         return float(np.linalg.det(-self.contractions[np.ix_(columns + 1, columns)]))
 
 
 def solve_chain(couplings: NDArray, fields: NDArray, left: float = 0.0, right: float = 0.0) -> ChainGroundState:
-    """Exact ground state of an open chain with Z fields on its two ends.
+    """Return the exact ground state of an open chain with Z fields on its two ends.
 
     Args:
-        couplings: Shape (N-1,), J between neighbours, of any sign, in energy.
-        fields: Shape (N,), transverse fields h, of any sign.
-        left: Z field on the first spin.
-        right: Z field on the last spin. A single spin feels the sum of both.
+        couplings: Shape (N-1,), couplings J of adjacent spins, of any sign, in energy.
+        fields: Shape (N,), transverse fields h, of any sign, in energy.
+        left: Z field on the first spin, in energy.
+        right: Z field on the last spin, in energy. A single spin has the sum of both.
 
     Raises:
         NetworkError: There is no spin, or not one coupling fewer than spins.
@@ -119,13 +119,11 @@ def solve_chain(couplings: NDArray, fields: NDArray, left: float = 0.0, right: f
 
 
 def chain_term_means(groups: Sequence[CommutingGroup], coefficients: NDArray) -> NDArray[np.float64]:
-    """Exact ground-state means of all terms of a Hamiltonian that is such a chain.
-
-    Terms of coefficient zero may be any products of Z's, or of X's.
+    """Return exact ground-state means of all terms of a Hamiltonian that is such a chain, shape (terms,).
 
     Args:
         groups: The commuting groups.
-        coefficients: Shape (terms,).
+        coefficients: Shape (terms,), in energy.
 
     Returns:
         Shape (terms,).
@@ -149,7 +147,7 @@ def chain_term_means(groups: Sequence[CommutingGroup], coefficients: NDArray) ->
 def _as_chain(
     terms: Sequence[PauliString], coefficients: NDArray, num_spins: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float, float]:
-    """Couplings, fields, left and right of a sum of Pauli strings."""
+    """Return couplings, fields, left and right field of a sum of Pauli strings."""
     indices = {PauliString.of("Z", j, k): j for j, k in pairwise(range(num_spins))}
     indices |= {PauliString.of("X", k): num_spins - 1 + k for k in range(num_spins)}
     indices |= {PauliString.of("Z", num_spins - 1): 2 * num_spins, PauliString.of("Z", 0): 2 * num_spins - 1}

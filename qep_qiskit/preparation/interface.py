@@ -1,7 +1,8 @@
-"""How eigenstates are reached: the seam where a user plugs in a preparation of his own.
+"""Interface of preparations: from Hamiltonians H + beta C to prepared states.
 
-What is asked for is a *family*: the Hamiltonians H + beta C of a batch at some nudges beta. A family knows which
-states belong together, so that a preparation can reach the nudged states from the free one.
+The argument of a preparation is a *Hamiltonian family*: the Hamiltonians H + beta C of a batch of samples at some
+nudges beta. It keeps the states of one sample together, so that a preparation can reach the nudged states from the free
+one. Each nudge of the family is called a phase.
 """
 
 from __future__ import annotations
@@ -29,17 +30,17 @@ WarmStartArrays = Mapping[str, NDArray[np.float64]]
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HamiltonianFamily:
-    """The Hamiltonians H + beta C of a batch.
+    """The Hamiltonians H + beta C of a batch of samples, at some nudges beta.
 
     Args:
-        groups: The groups of H and C: commuting Paulis, or functions of positions and momenta. Their terms, group
-            after group, are the terms.
-        free: Shape (samples, terms), coefficients of H.
-        nudge: Shape (samples, terms), coefficients of C.
-        betas: Shape (phases,), the nudges that are wanted, in order.
-        key: Names the requests of preparations that measure; they count its `iteration` from 1.
-        finest: Of free states whose nudge is not known yet: the nudge, in size, whose states they will be compared
-            with. None where they are part of no contrast.
+        groups: The groups of H and C: commuting Pauli strings, or functions of positions and momenta. Terms are
+            numbered group after group.
+        free: Shape (samples, terms), coefficients of H, in energy.
+        nudge: Shape (samples, terms), coefficients of C, in energy per unit of beta.
+        betas: Shape (phases,), the nudges, in order.
+        key: Key of the requests of preparations that measure; they count its `iteration` from 1.
+        finest: For free states whose nudge is not yet known: the smallest absolute value of the nudge that they will be
+            compared with. None where they are not used in a contrast.
 
     Raises:
         NetworkError: A coefficient of H or C, or of H + beta C at one of the nudges, is not finite.
@@ -78,21 +79,28 @@ class HamiltonianFamily:
     def of_free(
         cls, groups: Sequence[Group], free: NDArray, key: RequestKey, finest: float | None = None
     ) -> HamiltonianFamily:
-        """The un-nudged Hamiltonians alone."""
+        """Return the family of the Hamiltonians H without a nudge.
+
+        Args:
+            groups: The groups of H.
+            free: Shape (samples, terms), coefficients of H, in energy.
+            key: Key of the requests of preparations that measure.
+            finest: Smallest absolute value of the nudge that the states will be compared with, or None.
+        """
         return cls(groups=groups, free=free, nudge=np.zeros_like(free), betas=np.zeros(1), key=key, finest=finest)
 
     @property
     def paulis(self) -> tuple[CommutingGroup, ...]:
-        """The groups, for preparations of qubits.
+        """The groups of Pauli strings, for preparations of qubits.
 
         Raises:
-            NetworkError: They are those of atoms in space.
+            NetworkError: The groups are functions of positions and momenta.
         """
         return paulis_of(self.groups)
 
     @property
     def smallest_nudge(self) -> float:
-        """The smallest distance between two phases, or to the free one; zero where nothing is nudged."""
+        """The smallest difference between two nudges, or to zero for a single one; zero where there is no nudge."""
         points = np.unique(self.betas) if len(self.betas) > 1 else np.union1d(self.betas, [0.0])
         return float(np.diff(points).min()) if len(points) > 1 else 0.0
 
@@ -102,25 +110,25 @@ class HamiltonianFamily:
         return len(self.free)
 
     def coefficients(self) -> NDArray[np.float64]:
-        """All coefficients, shape (samples, phases, terms)."""
+        """Return all coefficients, shape (samples, phases, terms)."""
         return self.free[:, None, :] + self.betas[None, :, None] * self.nudge[:, None, :]
 
     def rows(self) -> NDArray[np.float64]:
-        """All coefficients in rows, sample by sample and within a sample phase by phase."""
+        """Return all coefficients, shape (samples * phases, terms), ordered by sample, then by phase."""
         return self.coefficients().reshape(-1, self.free.shape[1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WarmStart:
-    """What is known before.
+    """Earlier states that a preparation can start from.
 
     Args:
-        free: The free states of the same batch, one row per sample, where they are prepared already.
-        arrays: What the preparation remembered of these samples from an earlier time (`PreparationResult.warm_start`);
-            rows of samples it has not met hold NaN. Empty where nothing is remembered.
+        free: The free states of the same batch, one row per sample, where they are already prepared.
+        arrays: Arrays of an earlier preparation of these samples (`PreparationResult.warm_start`); NaN in rows of
+            samples that were not prepared before. Empty where there are none.
 
     Example:
-        >>> qep.WarmStart().memory
+        >>> qep.WarmStart().arrays
         {}
     """
 
@@ -131,25 +139,25 @@ class WarmStart:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ConvergenceReport:
-    """What a preparation says about its states; NaN where it cannot say.
+    """Energies, gaps and convergence of prepared states; NaN where unknown.
 
     Args:
-        energies: Shape (samples, phases).
-        gaps: Shape (samples, phases), distance to the nearest other level.
-        residuals: Shape (samples, phases): norm of the energy's gradient by the angles of an ansatz.
+        energies: Shape (samples, phases), in energy.
+        gaps: Shape (samples, phases), distance to the nearest other level, in energy.
+        residuals: Shape (samples, phases): norm of the gradient of the energy with respect to the angles of an ansatz.
         overlaps: Shape (samples, phases), |<free|nudged>|^2.
-        evaluations: Energies evaluated, over all states.
-        unconverged: One reason per state that is not converged.
-        judged: Whether convergence was looked at.
-        minima: Whether the states are known to be the lowest of all, so that bounds by the variational principle hold:
-            no solver that goes downhill from somewhere can know that.
-        hidden: The part of the contrast that residuals leave unknown; NaN where states are not iterative, or nothing
-            is known.
-        collapsed: Samples in which no spring of an elastic network is stretched.
-        branches: Whether a nudge can lose the branch of the free state. Classical spins have none to lose, they can
-            only jump; and Gibbs states follow every nudge smoothly. Then nothing is said of gaps and jumps.
-        lowest: Whether every state is prepared as the lowest of its own Hamiltonian, nudged ones whatever the free one
-            is, well or not. Then a contrast across a crossing is still the gradient of a contrastive function.
+        evaluations: Number of energies evaluated, summed over all states.
+        unconverged: One reason per state that has not converged.
+        judged: Whether convergence was checked.
+        minima: Whether the states are certain to be global minima, so that bounds by the variational principle hold.
+            Local minimisation cannot guarantee that.
+        hidden: The part of the contrast that remains unknown because of residuals; NaN where states are not iterative,
+            or where it cannot be estimated.
+        collapsed: Number of samples in which no spring of an elastic network is stretched.
+        branches: Whether a nudge can leave the branch of the free state. Classical spins have no branches, they jump;
+            Gibbs states follow every nudge smoothly. Then gaps and jumps are not reported.
+        lowest: Whether every state is prepared as the lowest of its own Hamiltonian, independently of the free state.
+            Then a contrast across a level crossing is still the gradient of a contrastive function.
 
     Example:
         >>> family = qep.HamiltonianFamily.of_free((), np.ones((1, 0)), qep.RequestKey("demo", 0))
@@ -172,12 +180,17 @@ class ConvergenceReport:
 
     @classmethod
     def silent(cls, family: HamiltonianFamily) -> ConvergenceReport:
-        """Nothing to say."""
+        """Return a report in which all values are unknown (NaN)."""
         unknown = np.full((family.num_samples, len(family.betas)), np.nan)
         return cls(energies=unknown, gaps=unknown, residuals=unknown, overlaps=unknown)
 
     def expanded(self, used: Sequence[int], num_phases: int) -> ConvergenceReport:
-        """The same for more phases, of which only the used ones are known."""
+        """Return the report for more phases, with NaN in those that are not known.
+
+        Args:
+            used: Indices of the known phases among all.
+            num_phases: Number of all phases.
+        """
 
         def wider(known: NDArray) -> NDArray:
             whole = np.full((len(known), num_phases), np.nan)
@@ -196,14 +209,14 @@ class ConvergenceReport:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PreparationResult:
-    """The prepared states of a family.
+    """The prepared states of a Hamiltonian family.
 
     Args:
         states: Rows sample by sample and within a sample phase by phase.
+        report: Energies, gaps and convergence.
         free: The free states, one row per sample, where the preparation can use them again as `WarmStart.free`.
-        warm_start: Arrays with samples on the first axis, to be handed back as `WarmStart.arrays` when the same samples
-            come again with nearby weights. Empty where there is nothing worth remembering.
-        report: Energies, gaps, convergence.
+        warm_start: Arrays with samples on the first axis, for `WarmStart.arrays` when the same samples are prepared
+            again with nearby weights. May be empty.
 
     Example:
         >>> family = qep.HamiltonianFamily.of_free((), np.ones((1, 0)), qep.RequestKey("demo", 0))
@@ -219,29 +232,45 @@ class PreparationResult:
 
 
 class Preparation(Protocol):
-    """Turns Hamiltonians into prepared eigenstates.
+    """Interface of preparations: prepare eigenstates of Hamiltonians.
 
-    Direct preparations return their result; iterative ones are terms that yield requests for measurements on the
-    way. So both stop, resume and run on any executor, and every shot is counted.
+    A direct preparation returns its result. An iterative one is a generator function that yields requests for
+    measurements and returns its result at the end. Both can be interrupted and resumed, run on any executor, and have
+    every shot counted.
     """
 
     def prepare(
         self, family: HamiltonianFamily, start: WarmStart
     ) -> MeasurementCoroutine[PreparationResult] | PreparationResult:
-        """Prepare one state per sample and phase."""
+        """Prepare one state per sample and phase.
+
+        Args:
+            family: The Hamiltonians H + beta C.
+            start: Earlier states to start from; may be empty.
+        """
         ...
 
 
 def prepared(
     preparation: Preparation, family: HamiltonianFamily, start: WarmStart
 ) -> MeasurementCoroutine[PreparationResult]:
-    """What a preparation gives, whether it measures on the way or returns its result at once."""
+    """Return the result of a preparation as a measurement coroutine, whether or not the preparation measures.
+
+    Args:
+        preparation: The preparation.
+        family: The Hamiltonians H + beta C.
+        start: Earlier states to start from; may be empty.
+    """
     found: PreparationResult = yield from as_coroutine(preparation.prepare(family, start))
     return found
 
 
 def check_level(level: int, num_qubits: int) -> None:
-    """Whether there is such an eigenstate.
+    """Check that an eigenstate of this index exists.
+
+    Args:
+        level: Index of the eigenstate, 0 for the ground state.
+        num_qubits: Number of qubits.
 
     Raises:
         ConfigError: The level is negative or beyond the spectrum.

@@ -1,9 +1,9 @@
-"""Many optimisers side by side, each of which believes that it is alone.
+"""Run many optimisers at the same time, with one request for all their pending evaluations.
 
 Optimisers of other libraries call a function and wait for its value. Here the value comes from a shot batch that all
-states of a batch share, and the work may stop between question and answer. So each optimiser runs in a thread of its
-own that sleeps while its question is open; one thread runs at a time, in a fixed order, so that a run repeats itself to
-the last bit. All open questions are answered together.
+states of a batch share, and a run may be interrupted between request and result. Each optimiser therefore runs in a
+thread of its own that sleeps while its evaluation is pending. One thread runs at a time, in a fixed order, so that a
+run is reproducible bit for bit. All pending evaluations are answered together.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ Sent = TypeVar("Sent")
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRequest:
-    """What one worker wants to know.
+    """The evaluation that one worker waits for.
 
     Args:
-        worker: Its index.
-        kind: A word for what is asked.
-        content: The question itself.
+        worker: Index of the worker.
+        kind: Kind of the evaluation, such as ``"energy"``.
+        content: Arguments of the evaluation.
     """
 
     worker: int
@@ -35,11 +35,14 @@ class EvaluationRequest:
 
 
 class _AbandonedError(BaseException):
-    """Raised inside a worker whose answer will never come; no optimiser catches it by mistake."""
+    """Raised inside a worker whose evaluation is cancelled.
+
+    It does not derive from Exception, so that no optimiser catches it.
+    """
 
 
 class _Worker(Generic[Result]):
-    """One piece of work in a thread that hands the turn back and forth."""
+    """A function that runs in a thread of its own, alternating with the caller."""
 
     def __init__(self, index: int, work: Callable[[Evaluate], Result]) -> None:
         self.index = index
@@ -52,18 +55,18 @@ class _Worker(Generic[Result]):
         self._thread = Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
-        """Run until the first question or the end."""
+        """Run until the first evaluation request or the end."""
         self._thread.start()
         self._our_turn.acquire()
 
     def resume(self, answer: Any) -> None:
-        """Answer, and run until the next question or the end."""
+        """Pass the result of the evaluation, and run until the next request or the end."""
         self._answer, self.request = answer, None
         self._its_turn.release()
         self._our_turn.acquire()
 
     def end(self) -> None:
-        """Wait for the thread, which ends where it waits for an answer that will not come."""
+        """Cancel the pending evaluation, and wait for the thread to end."""
         if self.request is not None:
             self._abandoned = True
             self.resume(None)
@@ -93,15 +96,15 @@ def run_in_lockstep(
     answer: Callable[[list[EvaluationRequest]], Generator[Yielded, Sent, list[Any]]],
     before_turn: Callable[[int], None] = lambda worker: None,
 ) -> Generator[Yielded, Sent, list[Result]]:
-    """Run work that asks questions, all open questions answered at once.
+    """Run functions that request evaluations, and answer all pending requests together.
 
     Args:
-        works: Each gets a function `ask(kind, content)` that returns the answer.
-        answer: A generator function from the open questions to their answers, in the same order.
-        before_turn: Called before a worker runs, with its index.
+        works: The functions; each gets a function `ask(kind, content)` that returns the result of an evaluation.
+        answer: A generator function from the pending requests to their results, in the same order.
+        before_turn: Called with the index of a worker before that worker runs.
 
     Returns:
-        The results of all works.
+        The results of all functions.
     """
     workers = [_Worker(index, work) for index, work in enumerate(works)]
     try:

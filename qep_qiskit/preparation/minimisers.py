@@ -1,4 +1,4 @@
-"""Minimising the energies of a batch: all states side by side, with simulated or with sampled energies."""
+"""Minimisation of the energies of a batch, all states in parallel, with simulated or sampled energies."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ _SLOPE_STEP_EXACT = 1e-3
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Minima:
-    """Where the energies of a batch are smallest, one row per state.
+    """Minima of the energies of a batch, one row per state.
 
     Args:
-        points: Shape (rows, parameters).
+        points: Shape (rows, parameters), angles in radians.
         values: Shape (rows,), energies; NaN where they are not known exactly.
         residuals: Shape (rows,), norms of the energies' gradients; NaN where not measured.
-        inverse_hessians: Shape (rows, parameters, parameters), where the minimiser has learned them.
-        gradients: Shape (rows, parameters), of the energies, where they are known exactly.
-        directions: Shape (rows, directions, parameters), along which slopes were measured in their place.
-        slopes: Shape (rows, directions, 5): slopes of the energy and of <C>, the variances of both by shots, and their
-            covariance.
+        inverse_hessians: Shape (rows, parameters, parameters), where the minimiser estimates them.
+        gradients: Shape (rows, parameters), gradients of the energies, where they are known exactly.
+        directions: Shape (rows, directions, parameters), along which slopes are measured where gradients are not known.
+        slopes: Shape (rows, directions, 5): slopes of the energy and of <C>, the shot-noise variances of both, and
+            their covariance.
     """
 
     points: NDArray[np.float64]
@@ -51,13 +51,13 @@ class Minima:
     slopes: NDArray[np.float64] | None = None
 
     def _map(self, change: Callable[..., NDArray], *others: Minima) -> Minima:
-        """Every array, together with those of others, changed; what one of them does not have is left out."""
+        """Apply a function to every array, together with those of other minima; omit arrays that one of them lacks."""
         values = [[getattr(part, field.name) for part in (self, *others)] for field in fields(Minima)]
         changed = [None if any(part is None for part in parts) else change(*parts) for parts in values]
         return Minima(**dict(zip([field.name for field in fields(Minima)], changed, strict=True)))  # type: ignore[arg-type]
 
     def lower_of(self, other: Minima) -> Minima:
-        """Row by row the one with the lower energy."""
+        """Return, row by row, the minimum of lower energy."""
         better = other.values < self.values
 
         def lower(mine: NDArray, its: NDArray) -> NDArray:
@@ -67,17 +67,17 @@ class Minima:
 
     @staticmethod
     def joined(parts: Sequence[Minima]) -> Minima:
-        """Rows of all parts, one part after the other."""
+        """Return the rows of all parts, one part after the other."""
         return parts[0]._map(lambda *arrays: np.concatenate(arrays), *parts[1:])
 
     def split(self, count: int) -> list[Minima]:
-        """The inverse of `joined` for parts of equal size."""
+        """Split into parts of equal size; the inverse of `joined`."""
         rows = np.split(np.arange(len(self.points)), count)
         return [self._map(lambda array, chosen=chosen: array[chosen]) for chosen in rows]
 
 
 class Minimiser(Protocol):
-    """Finds minima of energies and counts its evaluations."""
+    """Interface of minimisers: find minima of energies and count the evaluations."""
 
     evaluations: int
 
@@ -88,23 +88,23 @@ class Minimiser(Protocol):
         inverse: NDArray | None = None,
         directions: NDArray | None = None,
     ) -> MeasurementCoroutine[Minima]:
-        """Minima of all rows.
+        """Return minima of all rows.
 
         Args:
             problem: The Hamiltonians.
-            start: Angles, shape (rows, parameters).
-            inverse: Inverse Hessians, where they are known from before.
-            directions: Shape (rows, directions, parameters), in which slopes are to be measured; by default random.
+            start: Shape (rows, parameters), initial angles in radians.
+            inverse: Shape (rows, parameters, parameters), initial inverse Hessians, or None.
+            directions: Shape (rows, directions, parameters), along which slopes are measured; random by default.
         """
         ...
 
 
 class _Shuffle:
-    """Seeds the one random generator that all optimisers of qiskit-algorithms share, before every turn.
+    """Seed the global random generator of qiskit-algorithms before each worker runs.
 
-    The n-th turns of all workers get the same seed: the states of a batch are perturbed in the same directions, so that
-    what an optimiser leaves undone is common to the free and the nudged states and cancels in the contrast. Shots stay
-    independent.
+    The n-th calls of all workers get the same seed. The states of a batch are then perturbed in the same directions, so
+    that the error of an unfinished minimisation is common to the free and the nudged states and cancels in the
+    contrast. Shots stay independent.
     """
 
     def __init__(self, seeds: Seeds, key: RequestKey) -> None:
@@ -122,17 +122,18 @@ class _Shuffle:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class SimulatedMinimiser:
-    """Exact energies and gradients from state vectors; asks for no measurements.
+    """Minimise exact energies with exact gradients from statevectors, without measurements.
 
     Args:
         program: The ansatz.
-        optimizer: ``"bfgs"`` for the whole batch at once, or a name of qiskit-algorithms for every row by itself.
-        options: For the latter.
+        optimizer: ``"bfgs"`` for the whole batch at once, or the name of an optimiser of qiskit-algorithms for every
+            row by itself.
+        options: Options of an optimiser of qiskit-algorithms.
         seeds: Root of the random streams.
-        key: Names the work.
-        tolerance: Wanted norm of the gradient; by default 1e-4 of the largest coefficient of each row, or less where
+        key: Key of the random streams.
+        tolerance: Largest norm of the gradient; by default 1e-4 of the largest coefficient of each row, or less where
             the nudge needs it.
-        max_evaluations: For every row.
+        max_evaluations: Largest number of evaluations of every row.
         needed: Norm of the gradient that the nudge needs.
     """
 
@@ -153,11 +154,18 @@ class SimulatedMinimiser:
         inverse: NDArray | None = None,
         directions: NDArray | None = None,
     ) -> MeasurementCoroutine[Minima]:
-        """Minima of all rows."""
+        """Return minima of all rows.
+
+        Args:
+            problem: The Hamiltonians.
+            start: Shape (rows, parameters), initial angles in radians.
+            inverse: Shape (rows, parameters, parameters), initial inverse Hessians, or None.
+            directions: Ignored: gradients are exact.
+        """
         return as_coroutine(self._minima(problem, start, inverse))
 
     def _minima(self, problem: Problem, start: NDArray, inverse: NDArray | None) -> Minima:
-        """A descent is one of energies in units of their largest coefficient."""
+        """Minimise the energies in units of their largest coefficient."""
         if self.optimizer != BFGS:
             return self._one_by_one(problem, start)
         units = units_of(problem.coefficients)
@@ -188,7 +196,7 @@ class SimulatedMinimiser:
         return np.clip(self.needed, ROUNDING * units, CONVERGED * units)
 
     def _one_by_one(self, problem: Problem, start: NDArray) -> Minima:
-        """Every row to its end, one after the other: answers are there at once, so no optimiser has to wait."""
+        """Minimise one row after the other; simulated energies need no shared requests."""
         shuffle = _Shuffle(self.seeds, self.key)
 
         def optimum(row: int) -> Optimum:
@@ -217,17 +225,17 @@ class SimulatedMinimiser:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class SampledMinimiser:
-    """Energies from shot batches that all states share a request for.
+    """Minimise energies from shot batches, with one request for all states.
 
     Args:
         program: The ansatz.
-        optimizer: A name of qiskit-algorithms.
-        options: For it.
+        optimizer: Name of an optimiser of qiskit-algorithms.
+        options: Options of the optimiser.
         seeds: Root of the random streams.
-        key: Names the requests.
-        shots: Per batch, or None for exact expectations.
-        directions: Random directions in which slopes are measured at the minima.
-        slope_shots: Shots per batch of these, by default the same.
+        key: Key of the requests.
+        shots: Shots per batch, or None for exact expectations.
+        directions: Number of random directions in which slopes are measured at the minima.
+        slope_shots: Shots per batch of these slopes; by default `shots`.
     """
 
     program: LayerProgram
@@ -251,7 +259,14 @@ class SampledMinimiser:
         inverse: NDArray | None = None,
         directions: NDArray | None = None,
     ) -> MeasurementCoroutine[Minima]:
-        """Minima of all rows."""
+        """Return minima of all rows, with slopes along random directions.
+
+        Args:
+            problem: The Hamiltonians.
+            start: Shape (rows, parameters), initial angles in radians.
+            inverse: Ignored: sampled minimisation uses no inverse Hessian.
+            directions: Shape (rows, directions, parameters), along which slopes are measured; random by default.
+        """
 
         def answer(requests: list[EvaluationRequest]) -> MeasurementCoroutine[list[Any]]:
             return (yield from self._answers(problem, requests))
@@ -269,7 +284,7 @@ class SampledMinimiser:
         return Minima(points=points, values=unknown, residuals=residuals, directions=along, slopes=slopes)
 
     def _answers(self, problem: Problem, requests: list[EvaluationRequest]) -> MeasurementCoroutine[list[Any]]:
-        """Energies in one request, overlaps in another."""
+        """Evaluate all energies in one request, and all overlaps in another."""
         answers: dict[int, Any] = {}
         energies = [request for request in requests if request.kind == "energy"]
         if energies:
@@ -285,12 +300,12 @@ class SampledMinimiser:
         return [answers[request.worker] for request in requests]
 
     def _random_directions(self, points: NDArray) -> NDArray[np.float64]:
-        """Signs +-1, shape (rows, directions, parameters)."""
+        """Return random signs +-1, shape (rows, directions, parameters)."""
         generator = self.seeds.generator(*self.key.seed_words, "residual", self._energies.num_requests)
         return generator.choice((-1.0, 1.0), size=(len(points), self.directions, points.shape[1]))
 
     def _slopes(self, problem: Problem, points: NDArray, directions: NDArray) -> MeasurementCoroutine[NDArray]:
-        """Slopes of the energy and of <C> along directions, see `Minima.slopes`; variances are zero where exact."""
+        """Return slopes of the energy and of <C> along directions, see `Minima.slopes`; exact ones have no variance."""
         shots = self.shots if self.slope_shots is None else self.slope_shots
         step = _SLOPE_STEP_EXACT if shots is None else _SLOPE_STEP
         trials = points[:, None] + step * np.stack([directions, -directions])
@@ -305,10 +320,10 @@ class SampledMinimiser:
         return np.concatenate([slopes, cost_slopes], axis=2)
 
     def _residuals(self, slopes: NDArray) -> NDArray[np.float64]:
-        """Norms of gradients from slopes along random directions, shot noise subtracted.
+        """Return norms of gradients from slopes along random directions, with shot noise subtracted.
 
-        For directions d of +-1 the mean of (g . d)^2 is |g|^2. Where shots cannot tell it from zero, its own
-        uncertainty is given instead: few shots do not make a state converged.
+        For directions d of +-1 the mean of (g . d)^2 is |g|^2. Where shots cannot distinguish it from zero, its
+        standard error is returned instead, so that few shots do not make a state converged.
         """
         noise = slopes[..., 2]
         squares = slopes[..., 0] ** 2 - noise
@@ -318,6 +333,6 @@ class SampledMinimiser:
 
 
 def _shared_out(requests: Sequence[EvaluationRequest], values: NDArray, sizes: Sequence[int]) -> dict[int, NDArray]:
-    """The values of each question, by worker."""
+    """Return the values of each request, by worker."""
     parts = np.split(values, np.cumsum(sizes)[:-1])
     return {request.worker: part for request, part in zip(requests, parts, strict=True)}

@@ -1,4 +1,4 @@
-"""Optimisers by name: the package's own descent, and those of qiskit-algorithms behind its `Minimizer` interface."""
+"""Optimisers by name: the BFGS of this package, and those of qiskit-algorithms through its `Minimizer` interface."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 BFGS = "bfgs"
-"""Name of the package's own descent, which works on a whole batch at once (`descend`)."""
+"""Name of the minimiser of this package, which works on a whole batch at once (`descend`)."""
 
-# A decaying gain suits noise; these keep the last epoch's angles useful where calibration anew would throw them away.
+# A decaying gain suits noise; these keep the angles of the previous epoch, which a new calibration would lose.
 SPSA_DEFAULTS: dict[str, Any] = {"maxiter": 100, "learning_rate": 0.05, "perturbation": 0.1, "last_avg": 10}
 
-# Finite differences over 1e-8 would be of shot noise alone.
+# Finite differences over 1e-8 would measure shot noise only.
 _STEP_OF_DIFFERENCES = {
     "adam": "noise_factor",
     "cg": "eps",
@@ -51,7 +51,7 @@ Optimum = tuple[NDArray, int]
 
 @cache
 def _classes() -> dict[str, type[Optimizer]]:
-    """Optimisers by name; the library is imported only when one is asked for."""
+    """Return the optimiser classes by name; qiskit-algorithms is imported only when needed."""
     from qiskit_algorithms import optimizers
 
     from qep_qiskit.preparation.spsa import JointSPSA
@@ -65,16 +65,16 @@ def _classes() -> dict[str, type[Optimizer]]:
 
 
 def optimizer_names() -> list[str]:
-    """All names, those of optional packages included."""
+    """Return all names, including those that need optional packages."""
     return [BFGS, *sorted(_classes())]
 
 
 def check_optimizer(name: str, options: Mapping[str, Any], *, simulated: bool) -> None:
-    """Whether an optimiser can be had and has what it needs.
+    """Check that an optimiser is available and that its options are valid.
 
     Args:
-        name: Of the optimiser.
-        options: For it.
+        name: Name of the optimiser.
+        options: Options of the optimiser.
         simulated: Whether energies come with exact gradients.
 
     Raises:
@@ -100,11 +100,11 @@ def check_optimizer(name: str, options: Mapping[str, Any], *, simulated: bool) -
 
 
 class _Enough(BaseException):
-    """Ends a trial."""
+    """Raised to end a trial run."""
 
 
 def _try_out(name: str, options: Mapping[str, Any], *, simulated: bool) -> None:
-    """Run an optimiser on a bowl for a while: whatever it does not like of its options it says there."""
+    """Run an optimiser on a quadratic function for a few evaluations, so that it rejects invalid options."""
     count = 0
 
     def evaluate(kind: str, content: Any) -> Any:
@@ -153,7 +153,7 @@ def _build(
     except (TypeError, ValueError, QiskitError) as error:
         raise ConfigError(f"options: '{name}' does not take these ({_in_one_line(error)})") from error
     if name == "l_bfgs_b":
-        # The library hands on an option of printing that SciPy deprecates and drops from 1.18 on.
+        # The library passes on a printing option that SciPy deprecates and drops from 1.18 on.
         optimizer._options.pop("iprint", None)
     if name in _EVALUATES_TOGETHER or not optimizer.is_gradient_ignored:
         optimizer.set_max_evals_grouped(_MOST_GROUPED)
@@ -161,7 +161,7 @@ def _build(
 
 
 def _defaults(name: str, *, simulated: bool) -> dict[str, Any]:
-    """Where this package knows better than the library, which does not know of shots."""
+    """Return options in which this package differs from the defaults of qiskit-algorithms, which ignore shot noise."""
     if name == _SPSA:
         return SPSA_DEFAULTS
     if not simulated and name in _STEP_OF_DIFFERENCES:
@@ -170,10 +170,10 @@ def _defaults(name: str, *, simulated: bool) -> dict[str, Any]:
 
 
 def _check_values(name: str, kind: type[Optimizer], options: Mapping[str, Any]) -> None:
-    """Whole numbers where the default is one, and no fewer than one of what is counted.
+    """Check that options are whole numbers where their default is one, and at least one for counts.
 
     Raises:
-        ConfigError: Another value is given.
+        ConfigError: An option has another value.
     """
     for key, value in options.items():
         default = inspect.signature(kind.__init__).parameters[key].default
@@ -189,11 +189,11 @@ def _in_one_line(error: Exception) -> str:
 
 
 class _Objective:
-    """The energy as an optimiser sees it: functions that ask and wait.
+    """The energy as a function of one optimiser; each call requests an evaluation and waits.
 
     Args:
-        evaluate: Gets answers.
-        name: Of the optimiser, for messages.
+        evaluate: Requests an evaluation and returns its result.
+        name: Name of the optimiser, for messages.
         size: Number of parameters.
     """
 
@@ -203,7 +203,7 @@ class _Objective:
         self._last: tuple[NDArray, float, NDArray] | None = None
 
     def energy(self, point: NDArray) -> float | NDArray:
-        """Energy of one point, or of many in rows or joined end to end."""
+        """Return the energy of one point, or of many in rows or concatenated."""
         points = np.asarray(point, dtype=float).reshape(-1, self._size)
         if not np.isfinite(points).all():
             raise ConfigError(
@@ -215,11 +215,11 @@ class _Objective:
         return float(values[0]) if np.size(point) == self._size and np.ndim(point) == 1 else values
 
     def value(self, point: NDArray) -> float:
-        """Energy of one point, with its gradient kept for `gradient`."""
+        """Return the energy of one point, and keep its gradient for `gradient`."""
         return self._with_gradient(point)[1]
 
     def gradient(self, point: NDArray) -> NDArray:
-        """Gradient of one point; it has mostly been asked for with the value."""
+        """Return the gradient of one point, mostly already known from `value`."""
         return self._with_gradient(point)[2]
 
     def _with_gradient(self, point: NDArray) -> tuple[NDArray, float, NDArray]:
@@ -229,7 +229,7 @@ class _Objective:
         return self._last
 
     def fidelity(self, one: NDArray, other: NDArray) -> NDArray:
-        """|<one|other>|^2 of one pair of points, or of many in rows."""
+        """Return |<one|other>|^2 of one pair of points, or of many in rows."""
         pair = np.atleast_2d(one), np.atleast_2d(other)
         self.num_evaluations += len(pair[0])
         found = self._evaluate("fidelity", pair)
@@ -237,9 +237,9 @@ class _Objective:
 
 
 def _what_is_used(optimizer: Optimizer, objective: _Objective) -> Callable[[NDArray], float | NDArray]:
-    """The energy, but where SPSA asks for the energy of its result, of which nobody makes use.
+    """Return the energy function without the final evaluation of SPSA, whose value is not used.
 
-    Without blocking that is the only point it asks for by itself; others come in pairs.
+    Without blocking, that is the only point that SPSA evaluates by itself; all others come in pairs.
     """
     if not isinstance(optimizer, _classes()[_SPSA]) or optimizer.blocking:
         return objective.energy
@@ -249,19 +249,19 @@ def _what_is_used(optimizer: Optimizer, objective: _Objective) -> Callable[[NDAr
 def minimising_work(
     name: str, options: Mapping[str, Any], start: NDArray, *, simulated: bool
 ) -> Callable[[Evaluate], Optimum]:
-    """One minimisation as work for `run_in_lockstep`.
+    """Return one minimisation as a function for `run_in_lockstep`.
 
-    It asks for ``"energy"`` of points (n, parameters), answered by energies (n,); for ``"gradient"`` of one point,
-    answered by its energy and gradient; for ``"fidelity"`` of two arrays of points, answered by |<a|b>|^2, shape (n,).
+    It requests ``"energy"`` of points (n, parameters), with energies (n,) as the result; ``"gradient"`` of one point,
+    with its energy and gradient; and ``"fidelity"`` of two arrays of points, with |<a|b>|^2, shape (n,).
 
     Args:
-        name: Of the optimiser.
-        options: For it.
-        start: Shape (parameters,).
-        simulated: Whether gradients can be asked for.
+        name: Name of the optimiser.
+        options: Options of the optimiser.
+        start: Shape (parameters,), initial angles in radians.
+        simulated: Whether gradients are available.
 
     Returns:
-        Work whose result is the point found and the number of energies asked for.
+        A function whose result is the point found and the number of energies evaluated.
     """
 
     def work(evaluate: Evaluate) -> Optimum:

@@ -1,14 +1,15 @@
-"""Whether states have followed a nudge: their residuals against the force of the nudge.
+"""Whether states have followed a nudge: their residuals compared with the force of the nudge.
 
-A state that is stationary up to a residual g = dE/dp is displaced by H^-1 g, H the second derivatives, and the nudge
-displaces it by H^-1 (beta C'), C' = d<C>/dp. A contrast of two phases is therefore off, as a part of itself, by about
+A state that is stationary up to a residual g = dE/dp is displaced by H^-1 g, with H the second derivatives, and the
+nudge displaces it by H^-1 (beta C'), C' = d<C>/dp. A contrast of two phases therefore has a relative error of about
 
     |g_1 - g_2| / |beta_1 - beta_2| |C'|
 
-which is 0 for converged states and 1 for states that have not moved at all: what both leave undone cancels.
+which is 0 for converged states and 1 for states that have not moved at all: residuals that are equal in both phases
+cancel.
 
-Where energies are sampled, slopes along the same few random directions d take the place of both gradients: the mean of
-(g . d)^2 over directions of signs is |g|^2. Their shot noise is subtracted, and what is found has an error of its own.
+Where energies are sampled, slopes along the same few random directions d replace both gradients: the mean of (g . d)^2
+over random signs is |g|^2. Shot noise is subtracted, and the result has a standard error of its own.
 """
 
 from __future__ import annotations
@@ -33,16 +34,16 @@ _SURE = 2.0  # standard errors
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hidden:
-    """The part of a contrast that is unknown, as far as that is known itself.
+    """The relative part of a contrast that remains unknown because of residuals, with its uncertainty.
 
     Args:
-        part: The part; NaN where nothing is known of it.
-        square_error: Standard error of its square: zero where it is known exactly, infinite where slopes drown in shot
-            noise or were not measured.
-        shot_noise: What shot noise alone does to its square, one standard deviation.
-        lag: The part of the nudge that states have not followed: 1 where they have not moved, 0 where they have arrived
-            or miss the minimum in random directions. By default all of what is unknown counts as lag.
-        lag_error: Its standard error.
+        part: The relative part; NaN where it cannot be estimated.
+        square_error: Standard error of its square: zero where it is known exactly, infinite where slopes are below the
+            shot noise or were not measured.
+        shot_noise: Standard deviation of its square from shot noise alone.
+        lag: The relative part of the nudge that states have not followed: 1 where they have not moved, 0 where they
+            have followed, or miss the minimum in random directions. By default all of `part` counts as lag.
+        lag_error: Standard error of `lag`.
     """
 
     part: float = np.nan
@@ -53,14 +54,14 @@ class Hidden:
 
     @property
     def standard_error(self) -> float:
-        """From the part to the root of a square that is one standard error larger."""
+        """Upper error bar of the part: the root of its square plus one standard error, minus the part."""
         if not np.isfinite(self.square_error):
             return self.square_error
         return float(np.sqrt(self.part**2 + self.square_error)) - self.part
 
     @property
     def is_too_much(self) -> bool:
-        """Whether more is unknown than may be, for sure."""
+        """Whether the unknown part is significantly larger than the limit `UNRESOLVED`."""
         if not self.part > UNRESOLVED:
             return False
         by_noise = self.part**2 <= UNRESOLVED**2 + _SURE * self.shot_noise
@@ -68,26 +69,26 @@ class Hidden:
 
     @property
     def is_random(self) -> bool:
-        """Whether nothing says that the states lag behind: what is unknown may have any sign in the next step."""
+        """Whether no lag is significant: the unknown part may then have any sign in the next step."""
         return not self.lag - _SURE * self.lag_error > UNRESOLVED
 
     @property
     def is_undecided(self) -> bool:
-        """Whether states that never left the free one cannot be told from those that followed."""
+        """Whether states that never left the free one cannot be distinguished from states that followed."""
         if self.square_error == 0.0 or self.is_too_much:
             return False
         return not self.part**2 + _SURE * self.square_error < 1.0
 
 
 def size_of(vectors: NDArray) -> float:
-    """Root mean square length over samples of vectors (samples, ...)."""
+    """Return the root mean square norm of vectors (samples, ...) over samples."""
     return float(np.sqrt(np.square(np.abs(vectors)).sum() / max(len(vectors), 1)))
 
 
 def contrast_error(betas: NDArray, residuals: NDArray, forces: NDArray) -> float:
-    """The largest part of a contrast between neighbouring phases that residuals leave unknown.
+    """Return the largest relative part of a contrast of adjacent phases that residuals leave unknown.
 
-    Samples are taken together, as a gradient takes them: one on which the nudge hardly acts does not count for more.
+    Norms are summed over samples, as in a gradient: a sample on which the nudge hardly acts contributes little.
 
     Args:
         betas: Shape (phases,), in order.
@@ -109,12 +110,12 @@ def contrast_error(betas: NDArray, residuals: NDArray, forces: NDArray) -> float
 
 
 def sampled_contrast_error(betas: NDArray, slopes: NDArray) -> Hidden:
-    """The same from slopes along directions that all phases share, with its standard error.
+    """Return the same as `contrast_error`, with its standard error, from slopes along directions that all phases share.
 
     Args:
-        betas: Shape (phases,), in order, two or more.
-        slopes: Shape (samples, phases, directions, levels, 5), see `Minima.slopes`. Those of <C> are used where beta is
-            not zero: free states may be read in fewer groups.
+        betas: Shape (phases,), in order; at least two.
+        slopes: Shape (samples, phases, directions, levels, 5), see `Minima.slopes`. Slopes of <C> are used where beta
+            is not zero, because free states may be measured in fewer groups.
     """
     worst = Hidden(part=0.0, lag=0.0)
     for first in range(len(betas) - 1):
@@ -133,17 +134,17 @@ def sampled_contrast_error(betas: NDArray, slopes: NDArray) -> Hidden:
 
 
 def _compared(*, change: NDArray, force: NDArray, noise: NDArray, force_noise: NDArray, both: NDArray) -> Hidden:
-    """Root of sum left^2 / sum force^2, and sum left force / sum force^2, with shot noise subtracted all three.
+    """Return the root of sum left^2 / sum force^2, and sum left force / sum force^2, all with shot noise subtracted.
 
-    Slopes are normal over directions and shots to good accuracy. So u = left^2 - r^2 force^2, which is zero in the mean
-    at the true ratio r, is the product of two normal numbers p = left - r force and q = left + r force, of variance
-    <p^2> <q^2> + <pq>^2. That keeps what both have in common: states that never moved have p = 0.
+    Slopes are normally distributed over directions and shots to good accuracy. At the true ratio r, u = left^2 - r^2
+    force^2 has mean zero and is the product of two normal numbers p = left - r force and q = left + r force, of
+    variance <p^2> <q^2> + <pq>^2. This includes their correlation: states that never moved have p = 0.
 
     Args:
-        change: Shape (samples, directions, levels), as all others: what residuals differ by.
-        force: Of the nudge between the two phases.
-        noise: Variances of `change` by shots.
-        force_noise: Those of `force`.
+        change: Shape (samples, directions, levels), as all others: the differences of residuals.
+        force: Slopes of the nudge between the two phases.
+        noise: Shot-noise variances of `change`.
+        force_noise: Shot-noise variances of `force`.
         both: Their covariances.
     """
     forces, forces_error = float((force**2 - force_noise).sum()), np.sqrt(_variance(force, force))
@@ -163,12 +164,15 @@ def _compared(*, change: NDArray, force: NDArray, noise: NDArray, force_noise: N
 
 
 def _variance(one: NDArray, other: NDArray) -> float:
-    """Of the sum of products of normal numbers of mean zero, from their scatter over directions (axis 1)."""
+    """Return the variance of a sum of products of normal numbers of mean zero.
+
+    It is estimated from their scatter over directions (axis 1).
+    """
     whole = np.square(one).sum(axis=1) * np.square(other).sum(axis=1) + np.square((one * other).sum(axis=1))
     return float(whole.sum() / (one.shape[1] + 2))
 
 
 def units_of(coefficients: NDArray) -> NDArray[np.float64]:
-    """The largest coefficient of every row in size, or 1 where all are zero, shape (rows,)."""
+    """Return the largest absolute coefficient of every row, or 1 where all are zero, shape (rows,)."""
     largest: NDArray[np.float64] = np.abs(coefficients).max(axis=-1, initial=0.0)
     return np.where(largest > 0.0, largest, 1.0)

@@ -1,6 +1,6 @@
-"""Sums of Pauli strings as sparse matrices, made again and again with other coefficients.
+"""Sums of Pauli strings as sparse matrices, assembled repeatedly with other coefficients.
 
-A Pauli string is i^|Y| X^x Z^z with bit masks x and z, so that all Pauli strings with the same x share one diagonal: a
+A Pauli string is i^|Y| X^x Z^z with bit masks x and z, so all Pauli strings with the same x share one diagonal. A
 Hamiltonian of many commuting groups, such as all couplings of a few spins, has few of them, and applying it takes fewer
 passes over the vector than a change of basis for every group.
 """
@@ -24,13 +24,13 @@ _PHASES = (1.0, 1.0j, -1.0, -1.0j)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SparseStructure:
-    """Where the numbers of a Hamiltonian stand.
+    """Positions of the non-zero entries of a Hamiltonian.
 
     Args:
         z: Shape (terms,), masks z of the Pauli strings.
-        diagonal: Shape (terms,), which diagonal each Pauli string is in.
+        diagonal: Shape (terms,), index of the diagonal of each Pauli string.
         factor: Shape (terms,), i^|Y|; real where all are.
-        indices: Shape (2^N, diagonals), the column of every number.
+        indices: Shape (2^N, diagonals), the column of every entry.
     """
 
     z: NDArray[np.int64]
@@ -39,7 +39,7 @@ class SparseStructure:
     indices: NDArray[np.int32]
 
     def matrix(self, coefficients: NDArray) -> csr_array:
-        """H as a sparse matrix, of coefficients of shape (terms,)."""
+        """Return H as a sparse matrix, from coefficients of shape (terms,)."""
         size, count = self.indices.shape
         by_mask = np.zeros((count, size), dtype=self.factor.dtype)
         np.add.at(by_mask, (self.diagonal, self.z), self.factor * coefficients)
@@ -50,9 +50,10 @@ class SparseStructure:
 
 @lru_cache(maxsize=32)
 def sparse_structure(groups: tuple[CommutingGroup, ...]) -> SparseStructure | None:
-    """The structure of the groups' Pauli strings; None where changes of basis are the faster way.
+    """Return the structure of the groups' Pauli strings, or None where changes of basis are faster.
 
-    These are narrow registers with few groups, wide registers, and terms that are no Pauli strings.
+    Changes of basis are faster for narrow registers with few groups and for wide registers; None is also returned for
+    terms that are not Pauli strings.
     """
     num_qubits = groups[0].num_qubits
     terms = [string for group in groups for string in group.terms]
@@ -76,7 +77,7 @@ def _is_diagonal(group: CommutingGroup) -> bool:
 
 
 def _masks(string: PauliString) -> tuple[int, int, int]:
-    """x, z, and the number of Y."""
+    """Return the masks x and z, and the number of Y."""
     x = sum(1 << qubit for qubit, letter in string.factors if letter in "XY")
     z = sum(1 << qubit for qubit, letter in string.factors if letter in "YZ")
     return x, z, (x & z).bit_count()

@@ -1,7 +1,8 @@
-"""Spectra of sums of commuting groups: dense for small systems, matrix-free Lanczos beyond.
+"""Spectra of sums of commuting groups: dense for small systems, matrix-free Lanczos for larger ones.
 
-A commuting group is a diagonal in its own basis, so H |psi> is rotate, multiply, rotate back, for every group. Only
-Hamiltonians of many groups on few qubits are faster as sparse matrices (`preparation.sparse`).
+A commuting group is diagonal in its own basis, so H |psi> is, for every group, a change of basis, a product with the
+diagonal, and the inverse change of basis. Only for Hamiltonians of many groups on few qubits are sparse matrices
+(`preparation.sparse`) faster.
 """
 
 from __future__ import annotations
@@ -21,18 +22,28 @@ _MIXED_IN = 0.1
 
 
 def split_terms(groups: Sequence[CommutingGroup], per_term: NDArray) -> list[NDArray]:
-    """Cut an array with terms on its last axis into one array per group."""
+    """Return an array with terms on its last axis as one array per group.
+
+    Args:
+        groups: The commuting groups.
+        per_term: Shape (..., terms).
+    """
     ends = np.cumsum([group.num_terms for group in groups])
     return np.split(per_term, ends[:-1], axis=-1)
 
 
 def is_real(groups: Sequence[CommutingGroup]) -> bool:
-    """Whether the Hamiltonian is a real matrix (no group has Y)."""
+    """Return whether the Hamiltonian is a real matrix (no group has Y)."""
     return all(group.basis.is_real for group in groups)
 
 
 def dense_hamiltonians(groups: Sequence[CommutingGroup], coefficients: NDArray) -> NDArray:
-    """Matrices of H, shape (states, 2^N, 2^N), real where no group contains Y."""
+    """Return matrices of H, shape (states, 2^N, 2^N), real where no group contains Y.
+
+    Args:
+        groups: The commuting groups.
+        coefficients: Shape (states, terms).
+    """
     size = 1 << groups[0].num_qubits
     identity = np.eye(size, dtype=float if is_real(groups) else complex)
     total = np.zeros((len(coefficients), size, size), dtype=identity.dtype)
@@ -43,13 +54,24 @@ def dense_hamiltonians(groups: Sequence[CommutingGroup], coefficients: NDArray) 
 
 
 def diagonals_of(groups: Sequence[CommutingGroup], coefficients: NDArray) -> list[NDArray]:
-    """The diagonal of every group in its own basis, each of shape (..., 2^N)."""
+    """Return the diagonal of every group in its own basis, each of shape (..., 2^N).
+
+    Args:
+        groups: The commuting groups.
+        coefficients: Shape (..., terms).
+    """
     blocks = split_terms(groups, coefficients)
     return [group.diagonal(block) for group, block in zip(groups, blocks, strict=True)]
 
 
 def apply_diagonals(groups: Sequence[CommutingGroup], diagonals: Sequence[NDArray], vector: NDArray) -> NDArray:
-    """H |psi> from the diagonals of the groups."""
+    """Return H |psi> from the diagonals of the groups, shape (2^N,).
+
+    Args:
+        groups: The commuting groups.
+        diagonals: For every group, its diagonal in its own basis, shape (2^N,).
+        vector: Shape (2^N,), the state.
+    """
     image = np.zeros_like(vector)
     for group, diagonal in zip(groups, diagonals, strict=True):
         image = image + group.basis.rotate_back(diagonal * group.basis.rotate(vector))
@@ -57,12 +79,23 @@ def apply_diagonals(groups: Sequence[CommutingGroup], diagonals: Sequence[NDArra
 
 
 def apply_hamiltonian(groups: Sequence[CommutingGroup], coefficients: NDArray, vector: NDArray) -> NDArray:
-    """H |psi> without a matrix: coefficients (terms,), vector (2^N,)."""
+    """Return H |psi> without building a matrix, shape (2^N,).
+
+    Args:
+        groups: The commuting groups.
+        coefficients: Shape (terms,).
+        vector: Shape (2^N,), the state.
+    """
     return apply_diagonals(groups, diagonals_of(groups, coefficients), vector)
 
 
 def term_expectations(groups: Sequence[CommutingGroup], vectors: NDArray) -> NDArray:
-    """Exact means of all terms, shape (states, terms)."""
+    """Return exact means of all terms, shape (states, terms).
+
+    Args:
+        groups: The commuting groups.
+        vectors: Shape (states, 2^N), the states.
+    """
     return np.concatenate([group.expectations(vectors) for group in groups], axis=-1)
 
 
@@ -74,17 +107,17 @@ def lanczos(
     tolerance: float = 0.0,
     near: NDArray | None = None,
 ) -> tuple[NDArray, NDArray]:
-    """The lowest levels of one Hamiltonian.
+    """Return the lowest levels of one Hamiltonian.
 
-    Something of every symmetry sector is mixed into the start: Lanczos never leaves the sector it starts in, and
-    the lowest excited state may lie in another one.
+    The initial vector has a component in every symmetry sector, because Lanczos never leaves the sector it starts in,
+    and the lowest excited state may be in another one.
 
     Args:
         groups: The commuting groups.
         coefficients: Shape (terms,).
-        count: How many levels, fewer than 2^N.
-        tolerance: Relative; zero is machine precision.
-        near: A state near the wanted ones, shape (2^N,), to start from.
+        count: Number of levels, fewer than 2^N.
+        tolerance: Relative tolerance; zero is machine precision.
+        near: Shape (2^N,), an initial vector near the states, or None.
 
     Returns:
         Levels (count,) in ascending order, and states (2^N, count).
@@ -107,7 +140,7 @@ def lanczos(
 
 
 def _as_operator(groups: Sequence[CommutingGroup], coefficients: NDArray, dtype: type) -> LinearOperator:
-    """H as something that is applied, in the faster of two ways."""
+    """Return H as a linear operator, in the faster of two representations."""
     structure = sparse_structure(tuple(groups))
     if structure is not None:
         return aslinearoperator(structure.matrix(coefficients))

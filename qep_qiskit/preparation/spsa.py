@@ -1,4 +1,4 @@
-"""SPSA that asks for everything an iteration wants to know at once: on a device a question is a job."""
+"""SPSA with all evaluations of one iteration in one request, because on a device each request is a job."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from qiskit_algorithms.optimizers.spsa import bernoulli_perturbation
 
 
 class JointSPSA(SPSA):
-    """SPSA of qiskit-algorithms, with the directions of one iteration (`resamplings`) in one question.
+    """SPSA of qiskit-algorithms, with all directions of one iteration (`resamplings`) in one evaluation.
 
-    The library asks for one direction after the other, although none waits for another's answer. Estimates are the
-    same. Second-order steps still ask as the library does.
+    The library evaluates one direction after the other, although none depends on another. The estimates are the same.
+    Second-order steps still evaluate as the library does.
     """
 
     def _point_estimate(
         self, loss: Callable[[NDArray], NDArray], x: NDArray, eps: float, num_samples: int
     ) -> tuple[float, NDArray, NDArray]:
-        """Mean energy, gradient, and no Hessian, from a pair of points on each of some random directions."""
+        """Return mean energy, gradient, and no Hessian, from a pair of points along each random direction."""
         if self.second_order:
             return super()._point_estimate(loss, x, eps, num_samples)
         directions = np.array([bernoulli_perturbation(x.size, self.perturbation_dims) for _ in range(num_samples)])

@@ -1,12 +1,12 @@
 """Gibbs states exp(-(H + beta C) / T) / Z instead of ground states (Massar & Mognetti 2024, arXiv:2405.08467).
 
-The free energy F(beta) = -T ln Z takes the place of the ground state's energy: dF/dbeta = <C>_beta and dF/dw = <dH/dw>,
-so d<C>/dw = d<dH/dw>/dbeta holds at every temperature, and contrasts are gradients of contrastive functions as before.
-At beta = 0 the derivative is a correlation of thermal fluctuations:
+The free energy F(beta) = -T ln Z replaces the ground state's energy: dF/dbeta = <C>_beta and dF/dw = <dH/dw>, so
+d<C>/dw = d<dH/dw>/dbeta holds at every temperature, and contrasts are gradients of contrastive functions as for ground
+states. At beta = 0 the derivative is a correlation of thermal fluctuations:
 
     d<C>/dw = -(1/T) [ int_0^1 dl <exp(l H/T) dH/dw exp(-l H/T) C> - <dH/dw><C> ]
 
-(Kubo-Mori), which is the plain covariance where C or dH/dw commutes with H, as in classical networks.
+(Kubo-Mori), which is the ordinary covariance where C or dH/dw commutes with H, as in classical networks.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _MATRICES_AT_ONCE = 6
 
 @dataclass(frozen=True, slots=True)
 class ThermalPreparation:
-    """Gibbs states by diagonalisation, or of classical spins by a sum over all states.
+    """Prepare Gibbs states by diagonalisation; for classical spins, by a sum over all states.
 
     Args:
-        temperature: T, in energy.
+        temperature: Temperature T, in energy (k_B = 1).
 
     Raises:
         ConfigError: The temperature is not above zero.
@@ -48,9 +48,13 @@ class ThermalPreparation:
             raise ConfigError(f"temperature: expected a number above zero, got {self.temperature}")
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
-        """Gibbs states of all samples and phases; asks for no measurements.
+        """Return the Gibbs states of all samples and phases, without measurements.
 
         The energies of the report are free energies.
+
+        Args:
+            family: The Hamiltonians H + beta C.
+            start: Ignored.
 
         Raises:
             ResourceError: The states do not fit in memory.
@@ -95,7 +99,7 @@ class ThermalPreparation:
 
 
 def _boltzmann(levels: NDArray, temperature: float) -> tuple[NDArray[np.float64], float]:
-    """Probabilities of levels, and the free energy."""
+    """Return the probabilities of levels, and the free energy."""
     lowest = levels.min()
     weights = np.exp((lowest - levels) / temperature)
     total = weights.sum()
@@ -105,15 +109,15 @@ def _boltzmann(levels: NDArray, temperature: float) -> tuple[NDArray[np.float64]
 def thermal_response(
     groups: Sequence[CommutingGroup], coefficients: NDArray, nudges: NDArray, temperature: float
 ) -> NDArray[np.float64]:
-    """Exact d<P_t>/dbeta at beta = 0 of every term in Gibbs states: minus the Kubo-Mori correlation with C, over T.
+    """Return exact d<P_t>/dbeta at beta = 0 of every term: minus the Kubo-Mori correlation with C, divided by T.
 
-    By reciprocity the same numbers are the derivatives of <C> by the coefficient of P_t.
+    By reciprocity these are also the derivatives of <C> with respect to the coefficient of P_t.
 
     Args:
         groups: The commuting groups.
         coefficients: Shape (states, terms), of H.
         nudges: Shape (states, terms), of C.
-        temperature: T.
+        temperature: Temperature T, in energy.
 
     Returns:
         Shape (states, terms).
@@ -145,7 +149,7 @@ def _classical_response(
 def _quantum_response(
     groups: Sequence[CommutingGroup], coefficients: NDArray, nudge: NDArray, temperature: float
 ) -> NDArray[np.float64]:
-    """With w_mn = (p_m - p_n) / (E_n - E_m), or p_m / T where levels agree, it is - Tr[P (w o (C - <C>))]."""
+    """Return - Tr[P (w o (C - <C>))] with w_mn = (p_m - p_n) / (E_n - E_m), or p_m / T where levels agree."""
     levels, states = np.linalg.eigh(dense_hamiltonians(groups, coefficients[None])[0])
     weights, _ = _boltzmann(levels, temperature)
     cost = states.conj().T @ dense_hamiltonians(groups, nudge[None])[0] @ states
@@ -155,7 +159,7 @@ def _quantum_response(
 
 
 def _mori_weights(levels: NDArray, weights: NDArray, temperature: float) -> NDArray[np.float64]:
-    """(p_m - p_n) / (E_n - E_m), from the lower level of each pair: nothing cancels."""
+    """Return (p_m - p_n) / (E_n - E_m), computed from the lower level of each pair without cancellation."""
     ratio = np.abs(levels[:, None] - levels[None, :]) / temperature
     lower = np.maximum(weights[:, None], weights[None, :])
     steep = np.divide(-np.expm1(-ratio), ratio, out=np.ones_like(ratio), where=ratio > 0)
@@ -163,7 +167,7 @@ def _mori_weights(levels: NDArray, weights: NDArray, temperature: float) -> NDAr
 
 
 def _traces_with(group: CommutingGroup, matrix: NDArray) -> NDArray[np.float64]:
-    """Tr[P_a M] of all terms of a group, M Hermitian."""
+    """Return Tr[P_a M] of all terms of a group, M Hermitian."""
     half = group.basis.rotate(matrix.T).T
     diagonal = np.diag(group.basis.rotate(half.conj()).conj()).real
     return walsh_hadamard(np.ascontiguousarray(diagonal))[list(group.masks)]

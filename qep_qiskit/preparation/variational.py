@@ -1,9 +1,9 @@
-"""Variational preparation (VQE): angles of an ansatz that make the energy smallest.
+"""Variational preparation (VQE): minimise the energy over the angles of an ansatz.
 
-Equilibrium propagation holds over any variational family: at a stationary point the contrast gives the gradient of the
-family's own cost, whatever its distance to the true ground state (Scellier 2024, arXiv:2406.00879, theorem 1, which
-asks for stationarity alone). What counts is that the states are converged, the residual far below beta times the
-wanted accuracy, and that the nudged states are reached from the free one.
+Equilibrium propagation holds over any variational family: at a stationary point the contrast is the gradient of the
+family's own cost, whatever its distance from the true ground state (Scellier 2024, arXiv:2406.00879, theorem 1, which
+requires stationarity only). Two conditions matter: the states have converged, with a residual far below beta times the
+required accuracy, and the nudged states are reached from the free one.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _NO_FORCE = 1e-12
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Levels(CircuitStates):
-    """States of one level, with the angles of the levels below and what the minimiser learned of them.
+    """States of one level, with the angles and the minimiser results of the levels below.
 
     Args:
         levels: Minima of all levels up to the wanted one; rows as the states.
@@ -58,28 +58,28 @@ class _Levels(CircuitStates):
 @short_repr
 @dataclass(frozen=True, kw_only=True, eq=False)
 class VariationalPreparation:
-    """Eigenstates as minima of the energy of an ansatz.
+    """Prepare eigenstates as minima of the energy of an ansatz.
 
     Args:
         ansatz: The circuit, see `HamiltonianVariational`, `HardwareEfficient`, `FixedAnsatz`.
-        seeds: Root of the random streams of starts and optimisers.
-        level: Which eigenstate, 0 for the ground state; higher ones by deflation of those below.
-        energies: ``"simulated"``: exact, with gradients, from state vectors; the executor then only reads the states
-            out. ``"sampled"``: every energy is measured, in the same shared batches as the gradient.
-        optimizer: ``"bfgs"``, or the name of an optimiser of qiskit-algorithms in small letters, such as ``"spsa"``.
-        options: For an optimiser of qiskit-algorithms.
-        shots: Shots per batch of sampled energies, None for exact expectations.
-        tolerance: A state counts as converged where the norm of the energy's gradient is below. None: for simulated
-            energies 1e-4 of the largest coefficient, and descents go on to 3e-4 of the force of the nudge, |beta|
-            |dC/dp|, where that is less; sampled ones report the norm and are not judged.
-        max_evaluations: Of the energy, for every state, for ``"bfgs"``.
-        restarts: Starts that are tried where nothing is known of a state; the lowest energy is kept.
-        residual_directions: Random directions in which the slope of sampled energies is measured at the end.
+        seeds: Root of the random streams of initial angles and optimisers.
+        level: Index of the eigenstate, 0 for the ground state; excited states by deflation of the lower ones.
+        energies: ``"simulated"``: exact energies and gradients from statevectors; the executor only measures the final
+            states. ``"sampled"``: every energy is measured, in the same shared batches as the gradient.
+        optimizer: ``"bfgs"``, or the lower-case name of an optimiser of qiskit-algorithms, such as ``"spsa"``.
+        options: Options of an optimiser of qiskit-algorithms.
+        shots: Shots per batch of sampled energies, or None for exact expectations.
+        tolerance: A state has converged where the norm of the energy's gradient is below. None: for simulated energies
+            1e-4 of the largest coefficient, and minimisation continues to 3e-4 of the force of the nudge, |beta|
+            |dC/dp|, where that is less; for sampled energies the norm is reported without a check.
+        max_evaluations: Largest number of energies of every state, for ``"bfgs"``.
+        restarts: Number of initial points for states without a warm start; the lowest energy is kept.
+        residual_directions: Number of random directions in which the slope of sampled energies is measured at the end.
         residual_shots: Shots per batch of these slopes; by default those of the energies.
-        on_unconverged: What to do with states that are not converged: ``"warn"``, ``"stop"`` or ``"go_on"``.
+        on_unconverged: Action for states that have not converged: ``"warn"``, ``"stop"`` or ``"go_on"``.
 
     Raises:
-        ConfigError: A number is out of range, or the optimiser cannot be had.
+        ConfigError: A number is out of range, or the optimiser is not available.
 
     Example:
         >>> vqe = qep.VariationalPreparation(ansatz=qep.HamiltonianVariational(2), seeds=qep.Seeds(0))
@@ -112,7 +112,12 @@ class VariationalPreparation:
         check_optimizer(self.optimizer, self.options, simulated=self.energies == "simulated")
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
-        """Minimise the free energies, unless they are known, and follow them to all nudges."""
+        """Minimise the free energies, unless they are known, then the nudged ones starting from them.
+
+        Args:
+            family: The Hamiltonians H + beta C.
+            start: Free states of the batch, and angles of an earlier epoch.
+        """
         program = program_of(self.ansatz, tuple(family.paulis))
         self._check_level(family)
         minimiser = self._minimiser(program, family)
@@ -141,16 +146,16 @@ class VariationalPreparation:
         return replace(prepared_states, report=report)
 
     def _sharpen(self, minimiser: Minimiser, needed: float) -> None:
-        """Tell a minimiser which residual the nudge needs; one that samples energies reaches what it reaches."""
+        """Set the residual that the nudge needs; without effect on a minimiser of sampled energies."""
         if isinstance(minimiser, SimulatedMinimiser):
             minimiser.needed = needed
 
     def _forces(
         self, program: LayerProgram, family: HamiltonianFamily, free: tuple[Minima, ...]
     ) -> NDArray[np.float64]:
-        """Gradients of <C> at the free states, shape (samples, levels * parameters).
+        """Return gradients of <C> at the free states, shape (samples, levels * parameters).
 
-        Zero where nothing is nudged, where C acts on no angle, and where gradients are sampled.
+        Zero where there is no nudge, where C depends on no angle, and where gradients are sampled.
         """
         if self.energies == "sampled" or family.smallest_nudge == 0.0 or not family.nudge.any():
             return np.zeros((family.num_samples, len(free) * program.num_parameters))
@@ -188,7 +193,7 @@ class VariationalPreparation:
         )
 
     def _tolerances(self, family: HamiltonianFamily) -> NDArray[np.float64]:
-        """Below which residuals count as converged, shape (samples, phases); infinite where nobody judges."""
+        """Return the residuals below which states have converged, shape (samples, phases); infinite without a check."""
         coefficients = family.coefficients()
         if self.tolerance is not None:
             return np.full(coefficients.shape[:2], self.tolerance)
@@ -200,11 +205,11 @@ class VariationalPreparation:
 
     @property
     def _effort(self) -> str:
-        """The key that says how hard to try."""
+        """Return the option that controls the effort of the minimisation."""
         return "preparation.max_evaluations" if self.optimizer == BFGS else "preparation.options"
 
     def _first_angles(self, program: LayerProgram, family: HamiltonianFamily, start: WarmStart) -> list[NDArray]:
-        """Starts of every level: a list of arrays (samples, levels, parameters), the first with what is remembered."""
+        """Return initial angles: a list of arrays (samples, levels, parameters), the first one from a warm start."""
         shape = (family.num_samples, self.level + 1, program.num_parameters)
         known = start.arrays.get("angles", np.full(shape, np.nan))
         missing: NDArray[np.bool_] = np.any(np.isnan(known), axis=(1, 2))
@@ -222,13 +227,13 @@ class VariationalPreparation:
     def _solve(
         self, minimiser: Minimiser, family: HamiltonianFamily, starts: list[NDArray], inverse: NDArray | None
     ) -> MeasurementCoroutine[tuple[Minima, ...]]:
-        """Free minima of all levels up to the wanted one, each orthogonal to those below.
+        """Return free minima of all levels up to the chosen one, each orthogonal to the lower ones.
 
         Args:
-            minimiser: Does the work.
+            minimiser: The minimiser.
             family: The Hamiltonians.
-            starts: Angles (samples, levels, parameters) to try, one array after the other.
-            inverse: Inverse Hessians (samples, levels, parameters, parameters) that go with the first.
+            starts: Initial angles (samples, levels, parameters), one array per restart.
+            inverse: Inverse Hessians (samples, levels, parameters, parameters) of the first array.
         """
         levels: list[Minima] = []
         for level in range(self.level + 1):
@@ -248,7 +253,7 @@ class VariationalPreparation:
         sides: list[float],
         warm_start: WarmStartArrays,
     ) -> MeasurementCoroutine[dict[float, tuple[Minima, ...]]]:
-        """Minima at the next nudges outwards, +beta and -beta side by side."""
+        """Return minima at the next larger nudges, +beta and -beta in parallel."""
         coefficients = np.concatenate([family.free + beta * family.nudge for beta in sides])
         nudge = np.concatenate([family.nudge] * len(sides))
         levels: list[Minima] = []
@@ -267,10 +272,10 @@ class VariationalPreparation:
     def _near(
         self, solved: Mapping[float, tuple[Minima, ...]], beta: float, level: int, warm_start: WarmStartArrays
     ) -> Minima:
-        """Where a nudged state is looked for: at its neighbour inwards in beta.
+        """Return initial angles of nudged states: those at the next smaller nudge.
 
-        With simulated energies, it is rather displaced from the free state as an epoch ago. Sampled ones are not: what
-        an optimiser left undone would add up.
+        With simulated energies, they are instead the free state displaced as in the previous epoch. Sampled energies do
+        not use this displacement, because the errors of unfinished minimisations would accumulate.
         """
         inner = solved[max((b for b in solved if b * beta >= 0), key=abs)][level]
         shifts, curvatures = warm_start.get(_shift(beta)), warm_start.get(_curvature(beta))
@@ -318,7 +323,7 @@ class VariationalPreparation:
         )
 
     def _judge(self, report: ConvergenceReport, family: HamiltonianFamily) -> None:
-        """Warn or stop where states are not converged."""
+        """Warn or stop where states have not converged."""
         if self.on_unconverged == "go_on":
             return
         missed, checked_states, tolerance = (
@@ -348,18 +353,18 @@ class VariationalPreparation:
 
 
 def _points(levels: tuple[Minima, ...]) -> NDArray[np.float64]:
-    """Angles of all levels, shape (samples, levels, parameters)."""
+    """Return the angles of all levels, shape (samples, levels, parameters)."""
     return np.stack([minima.points for minima in levels], axis=1)
 
 
 def _inverse_hessians(levels: tuple[Minima, ...]) -> NDArray[np.float64] | None:
-    """Inverse Hessians of all levels, shape (samples, levels, parameters, parameters), where all have them."""
+    """Return inverse Hessians of all levels, shape (samples, levels, parameters, parameters), where all have them."""
     known = [minima.inverse_hessians for minima in levels if minima.inverse_hessians is not None]
     return np.stack(known, axis=1) if len(known) == len(levels) else None
 
 
 def _hidden(family: HamiltonianFamily, solved: Mapping[float, tuple[Minima, ...]], forces: NDArray) -> Hidden:
-    """What residuals leave of the contrasts between the phases, or with the free one where there is one phase only."""
+    """Return the unknown part of the contrasts between phases, or with the free phase for a single one."""
     betas = np.unique(family.betas) if len(family.betas) > 1 else np.union1d(family.betas, [0.0])
     phases = [solved[float(beta)] for beta in betas]
     if len(betas) < 2:
@@ -373,7 +378,7 @@ def _hidden(family: HamiltonianFamily, solved: Mapping[float, tuple[Minima, ...]
         return Hidden(part=0.0)
     points = np.stack([_points(levels) for levels in phases])
     if (points == points[0]).all():
-        return Hidden(part=1.0)  # no slope is needed to know that nothing has followed
+        return Hidden(part=1.0)  # without any slope: nothing has followed the nudge
     slopes = [minima.slopes for levels in phases for minima in levels]
     measured = [slope for slope in slopes if slope is not None]
     if len(measured) < len(slopes):
@@ -383,17 +388,17 @@ def _hidden(family: HamiltonianFamily, solved: Mapping[float, tuple[Minima, ...]
 
 
 def _shift(beta: float) -> str:
-    """Name under which the way from the free to a nudged state is remembered."""
+    """Name of the stored displacement from the free to a nudged state."""
     return f"shift_{beta:+.12g}"
 
 
 def _curvature(beta: float) -> str:
-    """Name under which the inverse Hessians at a nudge are remembered."""
+    """Name of the stored inverse Hessians at a nudge."""
     return f"inverse_hessians_{beta:+.12g}"
 
 
 def _warm_start(solved: Mapping[float, tuple[Minima, ...]]) -> dict[str, NDArray]:
-    """Free angles of all levels; where curvature is known (single precision will do) that too, and nudged shifts."""
+    """Return the arrays of a warm start: free angles, inverse Hessians (single precision), and displacements."""
     angles = {beta: _points(levels) for beta, levels in solved.items()}
     warm_start = {"angles": angles[0.0]}
     for beta, levels in solved.items():
@@ -406,12 +411,12 @@ def _warm_start(solved: Mapping[float, tuple[Minima, ...]]) -> dict[str, NDArray
 
 
 def _stacked(levels: list[Minima], none: NDArray) -> NDArray:
-    """Angles of the levels found so far, shape (rows, levels, parameters)."""
+    """Return the angles of the levels found so far, shape (rows, levels, parameters)."""
     return np.stack([minima.points for minima in levels], axis=1) if levels else none
 
 
 def _overlaps(free: CircuitStates, angles: NDArray) -> NDArray:
-    """|<free|nudged>|^2, shape (samples, phases)."""
+    """Return |<free|nudged>|^2, shape (samples, phases)."""
     samples, phases, size = angles.shape
     ket = evolve(free.program, angles.reshape(-1, size)).reshape(samples, phases, -1)
     return np.abs(np.einsum("sx,spx->sp", evolve(free.program, free.parameters).conj(), ket)) ** 2
