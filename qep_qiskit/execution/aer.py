@@ -1,8 +1,8 @@
-"""Qiskit Aer: the only module that imports it.
+"""Executors on Qiskit Aer, which only this module imports.
 
-Where the simulation is ideal, one evolution serves all commuting groups: the state vector is saved once and
-numpy reads every basis from it. Noise on few qubits goes through density matrices; noise on many, and matrix product
-states, through measured circuits.
+In ideal simulations one evolution serves all commuting groups: the state vector is saved once and numpy measures it in
+every basis. Noise on few qubits is simulated with density matrices; noise on many, and matrix product states, with
+measured circuits.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Method = Literal["statevector", "density_matrix", "matrix_product_state", "autom
 
 _AMPLITUDES_PER_CALL = 1 << 24
 _BINDINGS_PER_CALL = 256
-# Aer declares 63 qubits for matrix product states and the transpiler heeds it; the simulation itself has no such limit.
+# Aer declares 63 qubits for matrix product states and the transpiler applies it; the simulation has no such limit.
 _MOST_QUBITS_OF_MPS = 1024
 _ONE_QUBIT_GATES = ["rx", "ry", "rz", "h", "x", "s", "sdg", "sx", "u"]
 _TWO_QUBIT_GATES = ["rxx", "rzz", "cx", "cz", "ecr"]
@@ -53,11 +53,11 @@ _SIMULATOR_OPTIONS = {"max_parallel_threads": 1, "max_parallel_experiments": os.
 
 
 class AerExecutor(VectorExecutor):
-    """Ideal state-vector simulation; every state is evolved once, whatever the number of groups.
+    """Simulates ideal circuits by state vectors; every state is evolved once, whatever the number of groups.
 
     Args:
         seeds: Root of the random streams.
-        device: ``"CPU"`` or ``"GPU"``, where Aer was built for it.
+        device: ``"CPU"``, or ``"GPU"`` where Aer is built for it.
     """
 
     def __init__(self, seeds: Seeds, *, device: Literal["CPU", "GPU"] = "CPU") -> None:
@@ -66,7 +66,7 @@ class AerExecutor(VectorExecutor):
         self._circuits: Kept[LayerProgram, QuantumCircuit] = Kept()
 
     def vectors(self, prepared: CircuitStates) -> NDArray[np.complex128]:
-        """State vectors of circuits, shape (states, 2^N), in few Aer calls."""
+        """Simulate the state vectors of circuits, shape (states, 2^N), in few Aer calls."""
         require_memory(prepared.num_qubits, 5 * 16, "a state vector simulation")
         circuit = self._circuits.of(prepared.program, lambda: _saving_the_vector(prepared.program))
         values = gate_values(prepared.program, prepared.parameters)
@@ -96,17 +96,17 @@ def aer_sampler_executor(
     max_bond_dimension: int | None = None,
     place: Transpile | None = None,
 ) -> SamplerExecutor:
-    """Measured circuits on Aer: with noise, with another simulation method, or on a simulated device.
+    """Make an executor of measured circuits on Aer: with noise, another simulation method, or a simulated device.
 
     Args:
         seeds: Root of the random streams.
-        noise_model: Aer noise model, or None.
+        noise_model: Aer noise model, or None for ideal circuits.
         method: Aer's simulation method.
         backend: A configured simulator (with the coupling map and noise of a device) to use instead.
         device: ``"CPU"`` or ``"GPU"``.
-        max_bond_dimension: Most Schmidt coefficients that a matrix product state keeps at a bond, or None for all
+        max_bond_dimension: Largest number of Schmidt coefficients at a bond of a matrix product state, or None for all
             that exceed Aer's truncation threshold (discarded squares of 1e-16).
-        place: How programs are placed, where not on the simulator itself.
+        place: Transpiles programs, where not for the simulator itself.
     """
     options: dict[str, Any] = {"method": method, "noise_model": noise_model, "device": device}
     if method == "matrix_product_state":
@@ -128,7 +128,7 @@ def aer_sampler_executor(
 def aer_noisy_executor(
     seeds: Seeds, *, noise_model: NoiseModel, device: Literal["CPU", "GPU"] = "CPU"
 ) -> NoisyExecutor:
-    """Noisy circuits by density matrices, for up to about ten qubits.
+    """Make an executor of noisy circuits by density matrices, for up to about ten qubits.
 
     Args:
         seeds: Root of the random streams.
@@ -147,16 +147,17 @@ def device_executor(
     layout: Sequence[int] | None = None,
     options: SamplerOptions | None = None,
 ) -> ExecutorPerProgram:
-    """A device simulated with its noise, cut to the qubits in use.
+    """Make an executor that simulates a device with its noise, on the qubits in use.
 
-    Every program is laid out on the whole device once, where its errors are small.
+    Every program is laid out on the whole device once, on qubits with small errors.
 
     Args:
-        device: Gates and errors; a snapshot such as `fake_device` finds, or a live device's own description.
+        device: Gates and errors of a device: a snapshot such as that of `fake_device`, or a live device.
         seeds: Root of the random streams, and of the layout.
-        measured_circuits: Draw shots one by one from measured circuits, also where the density matrix is affordable.
-        layout: The device's qubits that all programs start on; chosen for each where not given.
-        options: What IBM's sampler does to circuits. Where it changes their gates they go through it, shot by shot.
+        measured_circuits: Whether to simulate single shots of measured circuits, also where a density matrix is
+            affordable.
+        layout: Initial qubits of the device for all programs; None for the transpiler's choice.
+        options: Options of IBM's sampler. Where they change the gates, circuits run through it, shot by shot.
     """
 
     def make(program: LayerProgram) -> Executor:
@@ -176,7 +177,7 @@ def device_executor(
 
 
 class _DensityMatrices:
-    """Exact noisy distributions, one evolution of a density matrix for every binding."""
+    """Simulates exact noisy distributions, one evolution of a density matrix for every binding."""
 
     def __init__(self, simulator: AerSimulator) -> None:
         simulator.set_options(method="density_matrix", **_SIMULATOR_OPTIONS)
@@ -184,7 +185,7 @@ class _DensityMatrices:
         self._confusions = _confusions_of(simulator.options.noise_model)
 
     def __call__(self, circuit: QuantumCircuit, values: NDArray) -> NDArray[np.float64]:
-        """Probabilities of what is read, shape (bindings, 2^bits)."""
+        """Probabilities of the measured bits, shape (bindings, 2^bits)."""
         open_ended, outputs = without_measurement(circuit)
         open_ended.save_probabilities(list(outputs))
         chunks = [values[start : start + _BINDINGS_PER_CALL] for start in range(0, len(values), _BINDINGS_PER_CALL)]
@@ -209,10 +210,10 @@ class _DensityMatrices:
 
 
 def _saved(result: Any, kind: str, rows: int, name: str) -> NDArray:
-    """What every binding saved, shape (rows, ...).
+    """Data that every binding saved, shape (rows, ...).
 
     Raises:
-        ResultError: The simulation failed, or did not save it.
+        ResultError: The simulation failed, or saved no such data.
     """
     if not result.success or len(result.results) != rows:
         status = next((found.status for found in result.results if not found.success), result.status)
@@ -242,7 +243,7 @@ def _confusions_of(noise_model: NoiseModel | None) -> dict[int | None, tuple[flo
 
 
 def depolarizing_noise(*, one_qubit: float = 0.0, two_qubit: float = 0.0, readout: float = 0.0) -> NoiseModel:
-    """A noise model from three error probabilities.
+    """Build a noise model from three error probabilities.
 
     Args:
         one_qubit: Depolarising probability after every one-qubit gate.
@@ -263,7 +264,7 @@ def require_device(device: str) -> None:
     """Check that Aer can simulate on a device.
 
     Raises:
-        ConfigError: This Aer cannot.
+        ConfigError: The installed Aer does not support the device.
     """
     available = AerSimulator().available_devices()
     if device not in available:
@@ -274,15 +275,15 @@ def require_device(device: str) -> None:
 
 
 def fake_device(name: str, num_qubits: int) -> BackendV2:
-    """The snapshot of a device, such as ``"fake_manila"``.
+    """Return the snapshot of an IBM device, such as ``"fake_manila"``.
 
     Args:
         name: Name of the snapshot.
-        num_qubits: Qubits that are needed.
+        num_qubits: Smallest number of qubits.
 
     Raises:
-        ConfigError: qiskit-ibm-runtime, which brings the snapshots, is not installed; or there is no such.
-        ResourceError: The device is too small.
+        ConfigError: qiskit-ibm-runtime, which contains the snapshots, is not installed, or has no such snapshot.
+        ResourceError: The device has too few qubits.
     """
     try:
         from qiskit_ibm_runtime import fake_provider
@@ -290,7 +291,7 @@ def fake_device(name: str, num_qubits: int) -> BackendV2:
         raise ConfigError(
             f"backend: '{name}' needs qiskit-ibm-runtime; install with pip install 'qep_qiskit[ibm]'"
         ) from error
-    # By class and not through the provider, which reads all 68 snapshots in.
+    # By class and not through the provider, which loads all 68 snapshots.
     named = ((getattr(found, "backend_name", None), found) for found in vars(fake_provider).values())
     devices = {found_name: found for found_name, found in named if isinstance(found_name, str)}
     if name not in devices:

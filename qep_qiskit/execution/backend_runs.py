@@ -1,7 +1,7 @@
-"""Bound circuits on a backend or through a sampler, and their bits; whatever goes wrong is one line.
+"""Runs of bound circuits on a backend or through a sampler; every failure is an error of one line.
 
-Every call of a backend or a sampler has a random seed of its own: also the parts of one that takes so many circuits or
-shots at a time only.
+Every call of a backend or a sampler has a random seed of its own, also each part of a call that is split because the
+number of circuits or shots is limited.
 """
 
 from __future__ import annotations
@@ -26,39 +26,52 @@ from qep_qiskit.outcomes.checks import num_bytes_of
 BoundCircuits = Sequence[tuple[QuantumCircuit, NDArray[np.float64]]]
 SamplerFactory = Callable[[int], BaseSamplerV2]
 SeedOfPart = Callable[[int], int]
-"""A seed for every part of a call, by its number."""
+"""Returns the seed of a part of a call from its number."""
 
 _STATES_THAT_FAILED = ("ERROR", "CANCELLED", "FAILED")
 
 
 class Runs(Protocol):
-    """Runs bound circuits."""
+    """Protocol of callables that run bound circuits."""
 
     name: str
 
     def __call__(self, bound: BoundCircuits, shots: int, seed: SeedOfPart) -> list[NDArray[np.uint8]]:
         """Bits of every circuit, shape (..., shots, bytes) for values of shape (..., parameters).
 
+        Args:
+            bound: Circuits with the values of their parameters.
+            shots: Shots of every binding.
+            seed: Returns the seed of each part of the call.
+
         Raises:
-            ResultError: They cannot be run, or something else comes back.
+            ResultError: The circuits cannot be run, or the result does not match them.
         """
         ...
 
 
 class SamplerRuns:
-    """Through samplers, each made for one call.
+    """Runs circuits through samplers, each made for one call.
 
     Args:
         make: Makes a sampler from a seed.
-        name: Who runs.
-        advice: What to do about circuits that it does not take.
+        name: Name of the sampler, for messages.
+        advice: Text for messages about circuits that the sampler refuses.
     """
 
     def __init__(self, make: SamplerFactory, name: str, advice: str = "") -> None:
         self._make, self.name, self._advice = make, name, advice
 
     def __call__(self, bound: BoundCircuits, shots: int, seed: SeedOfPart) -> list[NDArray[np.uint8]]:
-        """Bits of every circuit. Qiskit's own sampler of backends takes results that are not there for zeros."""
+        """Bits of every circuit.
+
+        Qiskit's `BackendSamplerV2` reads missing results as zeros, so its backend is run directly.
+
+        Args:
+            bound: Circuits with the values of their parameters.
+            shots: Shots of every binding.
+            seed: Returns the seed of each part of the call.
+        """
         with one_line(self.name, bound[0][0].name, self._advice):
             sampler = self._make(seed(0))
             if type(sampler) is BackendSamplerV2:
@@ -68,10 +81,16 @@ class SamplerRuns:
 
 
 def bits_of_pubs(results: Any, bound: BoundCircuits, shots: int, where: str) -> list[NDArray[np.uint8]]:
-    """Bits of every PUB.
+    """Return the bits of every PUB, after checking them.
+
+    Args:
+        results: Results of a sampler, one for each PUB.
+        bound: Circuits with the values of their parameters.
+        shots: Shots of every binding.
+        where: Name of the sampler, for messages.
 
     Raises:
-        ResultError: They are the results of something else.
+        ResultError: The results do not match the circuits.
     """
     registers = registers_of(results, where)
     if len(registers) != len(bound):
@@ -84,12 +103,12 @@ def bits_of_pubs(results: Any, bound: BoundCircuits, shots: int, where: str) -> 
 
 
 class BackendRuns:
-    """On a backend of any provider.
+    """Runs circuits on a backend of any provider.
 
     Args:
         backend: The backend.
         options: Further options of its runs.
-        finish: What is done with bound circuits before they run, where the backend's transpiler takes no free angles.
+        finish: Transforms bound circuits before they run, where the backend's transpiler accepts no free angles.
     """
 
     def __init__(
@@ -104,7 +123,13 @@ class BackendRuns:
         self._takes_any = any(known.kind is known.VAR_KEYWORD for known in self._known.values())
 
     def __call__(self, bound: BoundCircuits, shots: int, seed: SeedOfPart) -> list[NDArray[np.uint8]]:
-        """Bits of every circuit, in as many runs as the backend needs."""
+        """Bits of every circuit, in as many runs as the backend needs.
+
+        Args:
+            bound: Circuits with the values of their parameters.
+            shots: Shots of every binding.
+            seed: Returns the seed of each part of the call.
+        """
         circuits = bound_rows(bound)
         found: list[NDArray[np.uint8]] = []
         most = self._backend.max_circuits or len(circuits)
@@ -113,11 +138,17 @@ class BackendRuns:
         return bits_in_shape(found, bound, shots)
 
     def start(self, circuits: Sequence[QuantumCircuit], shots: int, seed: int | None = None) -> Any:
-        """A job for bound circuits."""
+        """Start a job of bound circuits and return it.
+
+        Args:
+            circuits: The circuits, all parameters bound.
+            shots: Shots of each.
+            seed: Seed of a simulator, or None.
+        """
         wanted = {"memory": True} | ({} if seed is None else {"seed_simulator": seed})
         options = self._options | {key: value for key, value in wanted.items() if self._takes_any or key in self._known}
         with warnings.catch_warnings():
-            # Backends say so of options that they do not use.
+            # Backends warn of options that they do not use.
             warnings.filterwarnings("ignore", message=".*(memory|seed_simulator)")
             return self._backend.run(self._finish(list(circuits)), **options | {"shots": shots})
 
@@ -131,7 +162,7 @@ class BackendRuns:
 
 
 def bound_rows(bound: BoundCircuits) -> list[QuantumCircuit]:
-    """Every circuit with every row of its values, one after the other."""
+    """Bind every circuit to each row of its values, in order."""
     return [
         circuit.assign_parameters(row)
         for circuit, values in bound
@@ -140,12 +171,18 @@ def bound_rows(bound: BoundCircuits) -> list[QuantumCircuit]:
 
 
 def template_name(circuit: QuantumCircuit) -> str:
-    """The name of what was bound: Qiskit numbers bound circuits."""
+    """Name of a circuit before binding: Qiskit appends a number to the names of bound circuits."""
     return re.sub(r"-\d+$", "", circuit.name)
 
 
 def bits_in_shape(rows: Sequence[NDArray[np.uint8]], bound: BoundCircuits, shots: int) -> list[NDArray[np.uint8]]:
-    """The bits of `bound_rows`, for every circuit as an array of shape (..., shots, bytes)."""
+    """Arrange the bits of `bound_rows` as one array for each circuit, shape (..., shots, bytes).
+
+    Args:
+        rows: Bits of every bound circuit, each of shape (shots, bytes).
+        bound: Circuits with the values of their parameters.
+        shots: Shots of every binding.
+    """
     following = iter(rows)
     found = []
     for circuit, values in bound:
@@ -163,18 +200,18 @@ def bits_of_result(
     generator: np.random.Generator,
     status: str = "",
 ) -> list[NDArray[np.uint8]]:
-    """Bits of every circuit of a job in a backend's result, each of shape (shots, bytes).
+    """Return the bits of every circuit of a job from a backend's result, each of shape (shots, bytes).
 
     Args:
-        result: The result.
-        circuits: What was to run.
-        shots: Shots asked for.
-        name: Of the backend.
+        result: The result of the job.
+        circuits: The circuits of the job.
+        shots: Shots requested.
+        name: Name of the backend, for messages.
         generator: Puts counts in random order.
-        status: How the job says that it ended, in capitals.
+        status: Final status of the job, in capitals.
 
     Raises:
-        ResultError: The job failed, or these are not its circuits and shots.
+        ResultError: The job failed, or the result does not match its circuits and shots.
     """
     experiments = list(getattr(result, "results", None) or ())
     bits = [
@@ -199,7 +236,7 @@ def bits_of_result(
 
 
 def most_shots(backend: Any) -> int | None:
-    """Shots that a backend takes of one circuit, where it says so."""
+    """Largest number of shots of a circuit that a backend states, or None."""
     found = getattr(backend, "max_shots", None)
     if found is None:
         configuration = getattr(backend, "configuration", None)
@@ -215,16 +252,21 @@ def most_shots(backend: Any) -> int | None:
 def _quiet() -> Iterator[None]:
     try:
         yield
-    except Exception:  # a configuration that cannot be had says nothing
+    except Exception:  # an unavailable configuration states no limit
         return
 
 
 @contextmanager
 def one_line(where: str, circuit: str, advice: str = "") -> Iterator[None]:
-    """Turn whatever a backend or a sampler raises into one line.
+    """Turn any error of a backend or a sampler into one line.
+
+    Args:
+        where: Name of the backend or sampler.
+        circuit: Name of the circuit.
+        advice: Text to append to the message.
 
     Raises:
-        ResultError: It raised something.
+        ResultError: The backend or sampler raised an error.
     """
     try:
         yield
@@ -236,7 +278,7 @@ def one_line(where: str, circuit: str, advice: str = "") -> Iterator[None]:
 
 
 def _status_of(job: Any) -> str:
-    """How a job ended, in capitals, or nothing where it does not say."""
+    """Final status of a job in capitals, or an empty string where it has none."""
     with _quiet():
         found = job.status() if callable(getattr(job, "status", None)) else ""
         return str(getattr(found, "name", found)).upper()

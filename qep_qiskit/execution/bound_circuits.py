@@ -1,4 +1,4 @@
-"""Providers whose transpilers take no free angles: every circuit is bound first, and transpiled on its own."""
+"""Providers whose transpilers accept no free angles: every circuit is bound first, and transpiled separately."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _HOOKS = ("get_translation_stage_plugin", "get_scheduling_stage_plugin")
 
 
 def takes_free_angles(backend: BackendV2, optimization_level: int) -> bool:
-    """Whether the transpiler of a backend takes circuits whose angles are not bound yet.
+    """Whether the transpiler of a backend accepts circuits with unbound angles.
 
     Qiskit's own does; a provider can add stages of its own, and some of these compute with the angles.
 
     Args:
         backend: The backend.
-        optimization_level: Of the transpiler.
+        optimization_level: Optimisation level of the transpiler, 0 to 3.
     """
     if not any(hasattr(backend, hook) for hook in _HOOKS):
         return True
@@ -35,13 +35,13 @@ def takes_free_angles(backend: BackendV2, optimization_level: int) -> bool:
 def transpiled(
     circuits: list[QuantumCircuit], *, backend: BackendV2, optimization_level: int, seed: int
 ) -> list[QuantumCircuit]:
-    """Bound circuits as a backend runs them.
+    """Transpile bound circuits for a backend.
 
     Args:
         circuits: The circuits, all angles bound.
         backend: The backend.
-        optimization_level: Of the transpiler.
-        seed: Of the transpiler.
+        optimization_level: Optimisation level of the transpiler, 0 to 3.
+        seed: Seed of the transpiler.
     """
     made = generate_preset_pass_manager(optimization_level=optimization_level, backend=backend, seed_transpiler=seed)
     return list(made.run(circuits))

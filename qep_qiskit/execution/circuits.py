@@ -1,4 +1,4 @@
-"""Measured circuits of a program. Every commuting group becomes one circuit, transpiled once, that binds all states."""
+"""Measured circuits of a program: one for each commuting group, transpiled once, that binds all states."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from qep_qiskit.execution.fractional import Columns, Fit, FractionalProgram, bou
 from qep_qiskit.execution.transpilation import TranspiledProgram, place
 
 Bound = tuple[NDArray[np.int64], QuantumCircuit, NDArray[np.float64]]
-"""Some rows of what is to be bound, their circuit, and the values of its parameters, shape (rows, parameters)."""
+"""Indices of the bound rows, their circuit, and the values of its parameters, shape (rows, parameters)."""
 
 _MOST_FITTED = 256
 
@@ -30,7 +30,12 @@ Transpile = Callable[[LayerProgram], TranspiledProgram]
 
 
 def measured_circuit(program_circuit: QuantumCircuit, group: CommutingGroup) -> QuantumCircuit:
-    """A program's circuit followed by the group's change of basis and a measurement of all qubits."""
+    """Append a group's change of basis and a measurement of all qubits to a program's circuit.
+
+    Args:
+        program_circuit: Circuit of the program.
+        group: The group to measure.
+    """
     circuit = program_circuit.copy(name=f"{group.name}_basis")
     group.basis.append_to(circuit)
     circuit.measure_all()
@@ -38,15 +43,20 @@ def measured_circuit(program_circuit: QuantumCircuit, group: CommutingGroup) -> 
 
 
 def gate_values(program: LayerProgram, parameters: NDArray) -> NDArray:
-    """Rotation angles to bind to `to_circuit_per_gate`: shape (states, rotations)."""
+    """Rotation angles in radians to bind to `to_circuit_per_gate`, shape (states, rotations).
+
+    Args:
+        program: The program.
+        parameters: Its parameters, shape (states, P).
+    """
     return 2.0 * program.gate_angles(parameters)
 
 
 class MeasuredCircuits:
-    """Circuits of programs as a backend runs them, each made once and kept.
+    """Builds and caches the circuits of programs as a backend runs them.
 
     Args:
-        place: Places a program.
+        place: Transpiles a program for the backend.
     """
 
     def __init__(self, place: Transpile) -> None:
@@ -59,19 +69,19 @@ class MeasuredCircuits:
         self._fitted: Kept[tuple[LayerProgram, CommutingGroup, int, Fit, bool], QuantumCircuit] = Kept(_MOST_FITTED)
 
     def transpiled_program(self, program: LayerProgram) -> TranspiledProgram:
-        """Where a program sits."""
+        """The program transpiled for the backend; cached."""
         return self._transpiled.of(program, lambda: self._place(program))
 
     def of_group(
         self, program: LayerProgram, group: CommutingGroup, folding: int = 1, *, twirled: bool = False
     ) -> QuantumCircuit:
-        """A program measured in a group, its two-qubit gates repeated so often.
+        """Build the circuit that measures a program in a group; cached.
 
         Args:
             program: The program.
-            group: The group.
-            folding: How often every two-qubit gate runs.
-            twirled: Whether every qubit is rotated by ``flip`` before the reading.
+            group: The group to measure.
+            folding: Number of executions of every two-qubit gate, odd.
+            twirled: Whether a rotation by the parameter ``flip`` precedes the readout of every qubit.
         """
         return self._measured.of(
             (program, group, folding, twirled),
@@ -79,7 +89,12 @@ class MeasuredCircuits:
         )
 
     def fractional(self, program: LayerProgram, folding: int = 1) -> FractionalProgram:
-        """A program whose rotations take bounded angles only, its two-qubit gates repeated so often."""
+        """The program for a device that bounds the angle of rzz; cached.
+
+        Args:
+            program: The program.
+            folding: Number of executions of every two-qubit gate, odd.
+        """
         return self._fractional.of(
             (program, folding), lambda: FractionalProgram(folded(self.transpiled_program(program), folding))
         )
@@ -92,14 +107,15 @@ class MeasuredCircuits:
         folding: int = 1,
         twirls: NDArray[np.bool_] | None = None,
     ) -> list[Bound]:
-        """A program measured in a group: every state in a circuit that it fits, which depends on the state alone.
+        """Bind a program measured in a group to all states; the circuit of a state depends on that state alone.
 
         Args:
             program: The program.
-            group: The group.
-            parameters: Shape (states, P).
-            folding: How often every two-qubit gate runs.
-            twirls: Shape (states, draws, N): flips before the reading, so many draws of every state; or None.
+            group: The group to measure.
+            parameters: Parameters of the program, shape (states, P).
+            folding: Number of executions of every two-qubit gate, odd.
+            twirls: Whether each qubit is flipped before the readout, shape (states, draws, N), or None without
+                twirling.
         """
         values = gate_values(program, parameters)
         names = [f"g[{index}]" for index in range(values.shape[1])]
@@ -131,12 +147,12 @@ class MeasuredCircuits:
     def bound_calibration(
         self, program: LayerProgram, states: NDArray[np.int64], twirls: NDArray[np.bool_] | None = None
     ) -> list[Bound]:
-        """All 0 and all 1, or under flips all 0 so often.
+        """Bind the calibration circuits of all 0 and all 1, or with twirls those of all 0.
 
         Args:
-            program: What is calibrated for.
+            program: The program whose readout is calibrated.
             states: For every row, 0 or 1.
-            twirls: Shape (rows, draws, N), or None.
+            twirls: Whether each qubit is flipped before the readout, shape (rows, draws, N), or None without twirling.
         """
         if twirls is not None:
             return [_bound(self.twirled_zeros(program), np.arange(len(states)), {}, twirls)]
@@ -144,25 +160,25 @@ class MeasuredCircuits:
         return [_bound(circuits[state], np.array([row]), {}, None) for row, state in enumerate(states)]
 
     def twirled_zeros(self, program: LayerProgram) -> QuantumCircuit:
-        """All qubits 0 with rotations by ``flip`` before the reading."""
+        """Circuit of all qubits 0 with a rotation by ``flip`` before each readout."""
         found = self.transpiled_program(program)
         return self._twirled_zeros.of(program, lambda: found.only(_twirl_layer(len(found.outputs))))
 
     def of_calibration(self, program: LayerProgram) -> tuple[QuantumCircuit, QuantumCircuit]:
-        """All 0 and all 1 on the qubits that a program is read from."""
+        """Circuits of all 0 and all 1 on the qubits that a program is measured on."""
         return self._calibrations.of(program, lambda: self.transpiled_program(program).calibration())
 
 
 def filled(circuit: QuantumCircuit, columns: Columns, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Values of a circuit's parameters in their order, matched by name, shape (*shape, parameters).
 
-    A transpiled circuit may order its parameters anew, and one rebuilt elsewhere has parameters of another identity;
-    names stay.
+    A transpiled circuit may order its parameters differently, and one rebuilt elsewhere has other parameter objects;
+    only the names are the same.
 
     Args:
         circuit: The circuit.
-        columns: Values by name, of any shape that broadcasts.
-        shape: Of the bindings.
+        columns: Values by name, of any shape that broadcasts to `shape`.
+        shape: Shape of the bindings.
     """
     found = [np.broadcast_to(columns[parameter.name], shape) for parameter in circuit.parameters]
     return np.stack(found, axis=-1) if found else np.zeros((*shape, 0))
@@ -171,7 +187,7 @@ def filled(circuit: QuantumCircuit, columns: Columns, shape: tuple[int, ...]) ->
 def _bound(
     circuit: QuantumCircuit, rows: NDArray[np.int64], columns: Columns, twirls: NDArray[np.bool_] | None
 ) -> Bound:
-    """Rows in their circuit; columns are of shape (rows,), flips of all rows there are."""
+    """Bind rows to their circuit; columns have shape (rows,), and twirls are those of all rows."""
     if twirls is None:
         return rows, circuit, filled(circuit, columns, (len(rows),))
     own = np.where(twirls[rows], np.pi, 0.0)
@@ -205,13 +221,19 @@ def _twirl_layer(size: int, group: CommutingGroup | None = None) -> QuantumCircu
 def transpile_on(
     backend: BackendV2 | None, seeds: Seeds, optimization_level: int, layout: Sequence[int] | None = None
 ) -> Transpile:
-    """The usual way to place programs, on given qubits or on free ones; the seed of the transpiler is the run's.
+    """Make a function that transpiles programs for a backend, with a transpiler seed from the run's seeds.
 
-    Where the backend's transpiler takes no free angles, programs stay as they are, and bound circuits are transpiled
-    when they run.
+    Where the backend's transpiler accepts no free angles, programs are left untranspiled, and bound circuits are
+    transpiled when they run.
+
+    Args:
+        backend: The backend, or None for untranspiled programs.
+        seeds: Root of the random streams.
+        optimization_level: Optimisation level of the transpiler, 0 to 3.
+        layout: Initial qubits of the backend for the program's qubits; None for the transpiler's choice.
 
     Raises:
-        ConfigError: They are to stay on given qubits of such a backend.
+        ConfigError: A layout is given for a backend whose transpiler accepts no free angles.
     """
     seed = seeds.simulator_seed("transpiler") % 2**31
     if backend is not None and not takes_free_angles(backend, optimization_level):

@@ -1,4 +1,4 @@
-"""A device as it was described once: its gates with their errors and durations, as text that lasts."""
+"""Snapshots of devices: their gates with errors and durations, stored as text."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _QUBIT_PROPERTIES = ("t1", "t2", "frequency")
 
 
 class DeviceSnapshot(BackendV2):
-    """Gates and errors under a name. It describes and does not run.
+    """A stored description of a device: its gates and their errors. It cannot run circuits.
 
     Args:
-        name: Of the device.
-        target: Its gates and errors.
-        rep_delay: Seconds between executions, where they are known.
-        rep_delay_range: Least and most seconds that may be asked for between executions, where they are known.
+        name: Name of the device.
+        target: Gates of the device with their errors and durations.
+        rep_delay: Delay between executions in seconds, or None where it is unknown.
+        rep_delay_range: Smallest and largest delay between executions in seconds, or None where they are unknown.
     """
 
     def __init__(
@@ -40,16 +40,16 @@ class DeviceSnapshot(BackendV2):
 
     @property
     def target(self) -> Target:
-        """Gates and errors."""
+        """Gates of the device with their errors and durations."""
         return self._target
 
     @property
     def max_circuits(self) -> None:
-        """No limit."""
+        """None: the number of circuits in a job is not limited."""
         return
 
     def configuration(self) -> SimpleNamespace:
-        """Delays between executions, in the way in which IBM's devices say them."""
+        """Return the delays between executions under the names that IBM's devices use."""
         return self._configuration
 
     @classmethod
@@ -57,7 +57,7 @@ class DeviceSnapshot(BackendV2):
         return Options()
 
     def run(self, run_input: Any, **options: Any) -> Any:
-        """A description runs nothing.
+        """Raise an error, because a snapshot cannot run circuits.
 
         Raises:
             NotImplementedError: Always.
@@ -66,7 +66,7 @@ class DeviceSnapshot(BackendV2):
 
 
 def description_of(device: BackendV2) -> str:
-    """A device as JSON text: all of its standard gates, whatever else it can do."""
+    """Describe a device as JSON text with all of its standard gates; other operations are omitted."""
     target, configuration = device.target, getattr(device, "configuration", None)
     known = configuration() if callable(configuration) else None
     limits = getattr(known, "rep_delay_range", None)
@@ -85,7 +85,7 @@ def description_of(device: BackendV2) -> str:
 
 
 def _entries(known: Any) -> list[list[Any]]:
-    """Qubits, error and seconds of a gate wherever it is."""
+    """Qubits, error and duration in seconds of a gate, for every set of qubits that has it."""
     return [
         [list(where), None if found is None else found.error, None if found is None else found.duration]
         for where, found in sorted(known.items())
@@ -93,7 +93,7 @@ def _entries(known: Any) -> list[list[Any]]:
 
 
 def device_of_description(text: str) -> DeviceSnapshot:
-    """The device of a description.
+    """Build a device snapshot from the text of `description_of`.
 
     Raises:
         ConfigError: The text is damaged.

@@ -1,8 +1,8 @@
-"""Circuits with their two-qubit gates repeated, so that they do the same with more noise.
+"""Gate folding: repeat the two-qubit gates of a circuit, so that it does the same with more noise.
 
 A gate G becomes G (G^-1 G)^k: 2k + 1 times the gate and, on a device whose errors come with its two-qubit gates, about
-2k + 1 times the noise. Barriers keep the transpiler from taking the pairs out again. Gates of single qubits stay as
-they are: their errors are ten times smaller.
+2k + 1 times the noise. Barriers stop the transpiler from cancelling the pairs. Gates of single qubits are not repeated:
+their errors are ten times smaller.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from qep_qiskit.execution.transpilation import TranspiledProgram
 
 
 def folded(transpiled_program: TranspiledProgram, times: int) -> TranspiledProgram:
-    """The same program on the same qubits, each of its two-qubit gates run `times` times.
+    """Run each two-qubit gate of a program `times` times, on the same qubits.
 
     Args:
-        transpiled_program: The program where it sits.
-        times: Odd; 1 leaves the program as it is.
+        transpiled_program: The program on the qubits of its backend.
+        times: Number of executions of every two-qubit gate, odd; 1 returns the program unchanged.
 
     Raises:
         ConfigError: A gate has no inverse that the backend can run.
@@ -43,13 +43,13 @@ def folded(transpiled_program: TranspiledProgram, times: int) -> TranspiledProgr
 def _append_inverse(
     circuit: QuantumCircuit, gate: Operation, qubits: Sequence[int], transpiled_program: TranspiledProgram
 ) -> None:
-    """The inverse between barriers, from the gates that the backend has."""
+    """Append the inverse of a gate between barriers, in gates of the backend."""
     circuit.barrier(qubits)
     inverse = gate.inverse()
     runs_anything = transpiled_program.backend is None or transpiled_program.backend.coupling_map is None
     if runs_anything or (inverse.name == gate.name and not inverse.params):
         circuit.append(inverse, qubits)
-    elif gate.name == "rzz":  # a device takes angles of one sign only; X turns the sign of Z, and so of the angle
+    elif gate.name == "rzz":  # a device accepts one sign of the angle; X changes the sign of Z, and so of the angle
         circuit.x(qubits[0])
         circuit.append(gate, qubits)
         circuit.x(qubits[0])

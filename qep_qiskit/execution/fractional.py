@@ -1,9 +1,10 @@
-"""Fractional gates: circuits with `rzz` on devices that take its angle in [0, pi/2] only.
+"""Fractional gates: circuits with `rzz` on devices that accept only angles in [0, pi/2].
 
 Up to a phase, rzz(a + pi) is rzz(a) and Z on both qubits, and rzz(-a) is rzz(a) between two X on one of them. Which of
-these an angle needs depends on what is bound, so a placed circuit is fitted to its bindings. Angles that are multiples
-of one parameter share what they need: a ramp stays a function of its small vector, whatever the number of its layers.
-Where bindings differ in what they need, the choice is a rotation by 0 or pi, and becomes a parameter.
+these an angle needs depends on its value, so a transpiled circuit is fitted to the bound parameters. Angles that are
+multiples of one parameter share these corrections: a ramp remains a function of its few parameters, whatever the number
+of its layers. Where bindings need different corrections, the correction is a rotation by 0 or pi, and becomes a
+parameter.
 """
 
 from __future__ import annotations
@@ -41,13 +42,13 @@ def in_range(angles: NDArray) -> tuple[NDArray[np.float64], NDArray[np.int64], N
 
 
 def _size_and_sign(values: NDArray) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """What is negative by rounding alone is zero: the same work must find the same signs again."""
+    """Split values into size and sign; negative values within rounding count as zero, so signs are reproducible."""
     negative = values < -_ROUNDING
     return np.where(negative, -values, np.maximum(values, 0.0)), negative.astype(np.int64)
 
 
 def bounds_rzz(transpiled_program: TranspiledProgram) -> bool:
-    """Whether a program sits on a device that bounds the angle of rzz."""
+    """Whether the backend of a program bounds the angle of rzz."""
     return transpiled_program.backend is not None and transpiled_program.backend.target.gate_has_angle_bounds("rzz")
 
 
@@ -74,7 +75,7 @@ Fit = tuple[_Unit, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Gate:
-    """One rzz: its place in the circuit, and its angle, affine in the parameters."""
+    """One rzz gate: its position in the circuit, and its angle, affine in the parameters."""
 
     place: int
     slopes: tuple[tuple[str, float], ...]
@@ -103,7 +104,7 @@ def _gates_of(circuit: QuantumCircuit) -> Iterator[_Gate]:
 
 
 class FractionalProgram:
-    """A placed program whose rzz are fitted to what is bound.
+    """A transpiled program whose rzz gates are fitted to the parameters that are bound.
 
     Args:
         transpiled_program: The program on a device that bounds the angle of rzz.
@@ -117,14 +118,14 @@ class FractionalProgram:
         self._made: dict[Fit, TranspiledProgram] = {}
 
     def fit(self, names: Sequence[str], values: NDArray) -> tuple[Fit, Columns]:
-        """What some bindings need.
+        """Find the circuit corrections that some bindings need.
 
         Args:
-            names: Parameters of the program.
-            values: Shape (bindings, parameters).
+            names: Names of the program's parameters.
+            values: Values of the parameters in radians, shape (bindings, parameters).
 
         Returns:
-            The fit, and what to bind the parameters of the fitted circuit to, by name, each of shape (bindings,).
+            The fit, and the values of the fitted circuit's parameters by name, each of shape (bindings,).
         """
         columns = {name: np.asarray(values[:, column], dtype=float) for column, name in enumerate(names)}
         units: list[_Unit] = []
@@ -134,7 +135,7 @@ class FractionalProgram:
 
     @staticmethod
     def _shared(gates: Sequence[_Gate], columns: Columns) -> list[_Unit]:
-        """One unit for gates whose angles are multiples of a parameter and stay in [-pi/2, pi/2]; else none."""
+        """One unit for gates whose angles are multiples of a parameter and lie in [-pi/2, pi/2]; else None."""
         name = gates[0].multiple_of
         if name is None:
             return []
@@ -145,14 +146,14 @@ class FractionalProgram:
         return [_unit(factors, *_size_and_sign(columns[name]), np.zeros(len(columns[name])), columns)]
 
     def for_any_signs(self) -> TranspiledProgram:
-        """The program fitted to bindings of which nothing is known but that their angles are short."""
+        """The program fitted to bindings with short angles of any sign."""
         gates = [gates for gates in self._families.values() if gates[0].multiple_of is not None]
         alone = [gate for gates in self._families.values() if gates[0].multiple_of is None for gate in gates]
         shared = [_Unit(_factors(own), None, 0) for own in gates]
         return self.fitted((*shared, *(_Unit(((gate.place, 1.0),), None, 0) for gate in alone)))
 
     def fitted(self, fit: Fit) -> TranspiledProgram:
-        """The program with every rzz in range, whichever of the bindings is filled in."""
+        """The program with every rzz in range for all bindings of a fit."""
         if fit not in self._made:
             if len(self._made) >= _MOST_KEPT:
                 self._made.clear()
@@ -167,7 +168,7 @@ def _factors(gates: Sequence[_Gate]) -> tuple[tuple[int, float], ...]:
 def _unit(
     factors: tuple[tuple[int, float], ...], sizes: NDArray, signs: NDArray, turns: NDArray, columns: Columns
 ) -> _Unit:
-    """A unit, and its columns."""
+    """Build a unit of gates and the values of its parameters."""
     unit = _Unit(factors, _common(signs), _common(turns))
     for name, own in (("size", sizes), ("sign", np.pi * signs), ("turn", np.pi * turns)):
         columns[unit.parameter(name).name] = own
@@ -175,7 +176,7 @@ def _unit(
 
 
 def _alone(gate: _Gate, columns: Columns, bindings: int) -> _Unit:
-    """A unit of one gate of any angle."""
+    """Build a unit of one gate of any angle."""
     return _unit(((gate.place, 1.0),), *in_range(gate.angles(columns, bindings)), columns)
 
 
@@ -193,7 +194,7 @@ def _fitted(circuit: QuantumCircuit, fit: Fit) -> QuantumCircuit:
 
 
 def _steps(circuit: QuantumCircuit, unit: _Unit) -> Iterator[tuple[int, list[tuple[Gate, Sequence[Qubit]]]]]:
-    """The gates of a unit, each with what takes its place."""
+    """The gates of a unit, each with the operations that replace it."""
     size, sign, turn = (unit.parameter(name) for name in ("size", "sign", "turn"))
     for place, factor in unit.gates:
         first, second = circuit.data[place].qubits

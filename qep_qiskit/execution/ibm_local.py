@@ -1,4 +1,4 @@
-"""IBM's sampler on a simulator of a device: what it does to circuits on its own is done as on the device."""
+"""IBM's sampler on a simulated device, with dynamical decoupling and twirling as on the device."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from qep_qiskit.outcomes.states import ProgramStates
 
 
 class LocalIbmExecutor(SamplerExecutor):
-    """Runs measured circuits through IBM's sampler in its local mode, which inserts pulses and twirls.
+    """Runs measured circuits through IBM's sampler in its local mode, which adds decoupling pulses and twirls.
 
-    Its random numbers, those of the twirls among them, follow from the root seed.
+    All random numbers, those of the twirls included, follow from the root seed.
 
     Args:
         simulator: An Aer simulator with gates, durations and noise of a device.
         seeds: Root of the random streams.
-        options: What the sampler does.
-        place: Places programs on what is simulated.
+        options: Options of the sampler.
+        place: Transpiles programs for the simulated device.
     """
 
     def __init__(self, simulator: BackendV2, seeds: Seeds, options: SamplerOptions, *, place: Transpile) -> None:
@@ -37,7 +37,7 @@ class LocalIbmExecutor(SamplerExecutor):
     def _bits(
         self, request: Request, prepared: ProgramStates, measurement: GroupMeasurement, shots: int
     ) -> NDArray[np.uint8]:
-        """Bits of one measurement; every PUB has a seed of its own, which the sampler would give to all."""
+        """Bits of one measurement; every PUB has a seed of its own, since the sampler would use one seed for all."""
         options = self._options.of_request(request.randomizations)
         pubs, found = self._pubs(prepared, measurement), []
         for place, (_, circuit, values) in enumerate(pubs):

@@ -1,8 +1,8 @@
-"""Where circuits run: the seam between the package and any simulator or device.
+"""The interface between the package and any simulator or device.
 
-A `Request` names states and, for every commuting group, which of them to measure with how many shots. An
-`Executor` takes it in two calls, ``submit`` and ``collect``, so that a run can stop between them and another
-process can collect. What comes back is raw outcomes; means and covariances are the business of measurement.
+A `Request` names states and, for every commuting group, which of them to measure with how many shots. An `Executor`
+takes it in two calls, ``submit`` and ``collect``, so that a run can stop between them and another process can collect.
+An executor returns raw outcomes; `qep_qiskit.measurement` estimates means and covariances.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from qep_qiskit.outcomes.states import PreparedStates
 @short_repr
 @dataclass(frozen=True, slots=True, order=True)
 class RequestKey:
-    """What a request is for; unique within a run, and the key of its random numbers.
+    """Identifies a request within a run, and selects its random numbers.
 
     Args:
         purpose: ``"train"``, ``"test"``, ``"predict"``, ...
         step: Step of the training loop, or batch of an evaluation.
         stage: Stage within the step: 0 the free phase, 1 the nudged phases.
         attempt: Counts resubmissions of the same work.
-        iteration: Counts the requests of an iterative preparation from 1; 0 where the states are read out.
+        iteration: Counts the requests of an iterative preparation from 1; 0 where the states are measured at the end.
 
     Example:
         >>> qep.RequestKey("train", step=3, stage=1).seed_words
@@ -46,23 +46,23 @@ class RequestKey:
 
     @property
     def seed_words(self) -> tuple[str | int, ...]:
-        """The key as Pauli strings for `Seeds`."""
+        """The key as words for `Seeds.generator`."""
         return ("sampling", self.purpose, self.step, self.stage, self.attempt, self.iteration)
 
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GroupMeasurement:
-    """One group to measure.
+    """The measurement of some states in one commuting group.
 
     Args:
         group: The group: commuting Paulis, or functions of positions or momenta.
         states: Shape (measured,), indices of the states to measure in this group.
-        shots: Shots of each, or None for exact probabilities.
-        folding: How often every two-qubit gate runs, an odd number: the same states with so much more noise.
+        shots: Shots of each state, or None for exact probabilities.
+        folding: Number of executions of every two-qubit gate, odd; more than 1 amplifies the noise (gate folding).
 
     Raises:
-        ConfigError: The shots are no whole number of at least 1, and not None.
+        ConfigError: `shots` is neither None nor a whole number of at least 1.
 
     Example:
         >>> group = qep.CommutingGroup(name="Z", basis=qep.LocalBasis("ZZ"), masks=(1, 2))
@@ -80,37 +80,38 @@ class GroupMeasurement:
 
     @property
     def paulis(self) -> CommutingGroup:
-        """The group, which is one of commuting Paulis wherever circuits are measured."""
+        """The group as commuting Paulis, which it is wherever circuits are measured."""
         return paulis_of([self.group])[0]
 
     @property
     def seed_words(self) -> tuple[str | int, ...]:
-        """What sets its random numbers apart from those of other measurements of the request."""
+        """Words that select the random numbers of this measurement among those of the request."""
         return (self.group.name,) if self.folding == 1 else (self.group.name, "folded", self.folding)
 
     @property
     def num_circuits(self) -> int:
-        """Bound circuits this stands for."""
+        """Number of bound circuits."""
         return len(self.states)
 
     @property
     def num_shots(self) -> int:
-        """Shots this stands for; zero where exact."""
+        """Shots of all states together; 0 for exact probabilities."""
         return 0 if self.shots is None else self.shots * len(self.states)
 
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Request:
-    """States and the groups to measure them in.
+    """States and the commuting groups to measure them in.
 
     Args:
-        key: Names the request.
+        key: Identifies the request.
         prepared: The states.
-        measurements: What to measure.
-        for_means: Whether means of terms are wanted. Readout mitigation leaves other requests alone.
-        randomizations: Most random twirling flips before the reading, or None to read as it is; bits come flipped back.
-        calibration: A request of one measurement that belongs to this one: on a device it goes into the same job.
+        measurements: The measurements, one for each group.
+        for_means: Whether means of terms are estimated from the outcomes. Readout mitigation ignores other requests.
+        randomizations: Largest number of random readout twirls, or None for no twirling. The flips are undone in the
+            bits.
+        calibration: A request of one measurement that calibrates this one; on a device both go into the same job.
 
     Example:
         >>> states = qep.CircuitStates(program=qep.hardware_efficient(2, depth=0), parameters=np.zeros((3, 4)))
@@ -129,14 +130,14 @@ class Request:
 
     @property
     def has_noise_to_mitigate(self) -> bool:
-        """Whether circuits are run for means, which errors of gates and readout enter."""
+        """Whether circuits run for means of terms, which errors of gates and readout bias."""
         return self.for_means and self.prepared.circuits is not None
 
     @property
     def num_circuits(self) -> int:
-        """Bound circuits in all, with those of the calibration; of oscillators in space, batches of points.
+        """Number of bound circuits, calibration included; for sampled continuous variables, the number of batches.
 
-        None of classical spins and atoms in equilibrium, whose outcomes are certain.
+        Zero for states with certain outcomes, such as classical configurations.
         """
         if self.prepared.is_certain:
             return 0
@@ -145,7 +146,7 @@ class Request:
 
     @property
     def num_shots(self) -> int:
-        """Shots in all, those of the calibration among them; none of states whose outcomes are certain."""
+        """Number of shots, calibration included; zero for states with certain outcomes."""
         if self.prepared.is_certain:
             return 0
         calibration = 0 if self.calibration is None else self.calibration.num_shots
@@ -155,12 +156,12 @@ class Request:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ShotData:
-    """Outcomes of a request, one entry per readout in its order, and those of its calibration.
+    """Outcomes of a request, one entry for each measurement in its order, and those of its calibration.
 
     Args:
-        outcomes: The outcomes.
-        calibration: Those of the calibration that came with the request.
-        discarded: The weight that truncation took from one of the states, where somebody looked; else NaN.
+        outcomes: Outcomes of each measurement.
+        calibration: Outcomes of the calibration of the request, or None.
+        discarded: The weight that bond truncation discarded from one of the states; NaN where it was not measured.
 
     Example:
         >>> outcomes = qep.Distribution(weights=np.array([[75, 25]]), shots=100)
@@ -174,11 +175,11 @@ class ShotData:
     discarded: float = float("nan")
 
     def moments(self, place: int, group: Any) -> GroupMoments:
-        """Moments of one measurement.
+        """Estimate the means and covariances of a group's terms from one measurement.
 
         Args:
-            place: Of the readout in the request.
-            group: Its group.
+            place: Index of the measurement in the request.
+            group: Group of the measurement.
         """
         return self.outcomes[place].moments(group)
 
@@ -186,7 +187,13 @@ class ShotData:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class JobHandle:
-    """Receipt of a submission. Local executors work when asked to collect and carry the request along.
+    """Handle of a submitted request, with which its outcomes are collected.
+
+    Local executors do no work before `Executor.collect` and need the request then.
+
+    Args:
+        key: Identifies the request.
+        request: The request.
 
     Example:
         >>> states = qep.CircuitStates(program=qep.hardware_efficient(1, depth=0), parameters=np.zeros((1, 2)))
@@ -200,12 +207,12 @@ class JobHandle:
 
 
 class Executor(Protocol):
-    """Runs requests, with random twirling flips before the reading where they ask for them."""
+    """Protocol of objects that run requests, with random readout twirls where a request wants them."""
 
     def submit(self, request: Request) -> JobHandle:
-        """Take a request; returns at once where the work is done elsewhere."""
+        """Submit a request; returns at once where a remote device does the work."""
         ...
 
     def collect(self, job_handle: JobHandle) -> ShotData:
-        """The outcomes of a submitted request and of its calibration; waits for them."""
+        """Wait for the outcomes of a submitted request and of its calibration, and return them."""
         ...

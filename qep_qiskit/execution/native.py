@@ -1,4 +1,4 @@
-"""The part of a device that a network is cut from: connected qubits with small errors, and the couplings among them."""
+"""Selection of a connected part of a device with small errors, and of its couplings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TWO_QUBIT_GATES = ("rzz", "cz", "ecr", "cx")
 
 @dataclass(frozen=True, slots=True)
 class _Map:
-    """The qubits and couplings of a device that work, with their errors."""
+    """The working qubits and couplings of a device, with their errors."""
 
     readout: Mapping[int, float]
     couplings: Mapping[Edge, float]
@@ -35,7 +35,7 @@ class _Map:
         return [edge for edge in self.couplings if kept.issuperset(edge)]
 
     def error(self, qubits: Iterable[int]) -> float:
-        """Mean error of the readout, plus the mean error of the couplings: closed plaquettes are not held against."""
+        """Mean readout error plus mean error of the couplings; with the mean, closed plaquettes cost nothing extra."""
         chosen = list(qubits)
         gates = [self.couplings[edge] for edge in self.among(chosen)]
         return float(np.mean([self.readout[qubit] for qubit in chosen]) + (np.mean(gates) if gates else 0.0))
@@ -56,24 +56,24 @@ def _map_of(target: Target) -> _Map:
 
 
 def _error(target: Target, name: str, where: tuple[int, ...]) -> float:
-    """Zero where the device does not say."""
+    """Error of an instruction; zero where the device states none."""
     known = (target[name] or {}).get(where) if name in target.operation_names else None
     return 0.0 if known is None or known.error is None else float(known.error)
 
 
 def native_qubits(target: Target, num_spins: int) -> tuple[int, ...]:
-    """Connected qubits with small errors of gates and readout, in the order of their numbers.
+    """Select connected qubits with small errors of gates and readout, in ascending order.
 
-    A patch is grown from every qubit: by the neighbour with the most couplings to it, so that squares close, and of
-    those by the one that keeps the mean errors smallest. The patch with the smallest is taken. Couplings and qubits
-    that fail every other time or more are no part of it.
+    A patch is grown from every qubit. Each step adds the adjacent qubit with the most couplings to the patch, so that
+    squares close, and among equals the one with the smallest mean error. The patch with the smallest error is returned.
+    Couplings and qubits with an error of 0.5 or more are excluded.
 
     Args:
-        target: The device.
-        num_spins: How many qubits.
+        target: Gates and errors of the device.
+        num_spins: Number of qubits.
 
     Raises:
-        ResourceError: No part of the device that works has so many.
+        ResourceError: No working part of the device has so many connected qubits.
     """
     device = _map_of(target)
     neighbours = device.neighbours()
@@ -96,14 +96,14 @@ def _grown(device: _Map, neighbours: Mapping[int, set[int]], start: int, num_spi
 
 
 def native_couplings(target: Target, qubits: Sequence[int]) -> tuple[Edge, ...]:
-    """Couplings among some qubits, as pairs of places in their sequence.
+    """Couplings among some qubits, as pairs of indices into `qubits`.
 
     Args:
-        target: The device.
-        qubits: Its qubits.
+        target: Gates and errors of the device.
+        qubits: Qubits of the device.
 
     Raises:
-        ResourceError: A qubit is not there, or does not work.
+        ResourceError: A qubit does not exist or does not work.
     """
     device = _map_of(target)
     missing = [qubit for qubit in qubits if qubit not in device.readout]

@@ -1,8 +1,8 @@
 """Noisy circuits without shot noise: the exact distribution of every state, and shots drawn from it.
 
-A density matrix holds all that noise does to a state. It is evolved once for a state and a group, whatever the number
-of shots, and its probabilities are kept: asking for the same states again costs a draw and no simulation. Errors of the
-readout are confusion matrices on these probabilities.
+A density matrix describes the full effect of noise on a state. It is evolved once for a state and a group, whatever the
+number of shots, and its probabilities are cached: a second measurement of the same states draws from them without a
+simulation. Readout errors are confusion matrices on these probabilities.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ _KEPT_BYTES = 1 << 26
 
 
 class NoisyDistributions(Protocol):
-    """Simulates measured circuits with noise."""
+    """Protocol of simulators of measured circuits with noise."""
 
     def __call__(self, circuit: QuantumCircuit, values: NDArray) -> NDArray[np.float64]:
-        """Probabilities of what is read, shape (bindings, 2^bits).
+        """Probabilities of the measured bits, shape (bindings, 2^bits).
 
         Args:
-            circuit: Measured circuit, as the simulated machine runs it.
+            circuit: Measured circuit, as the simulated device runs it.
             values: Shape (bindings, parameters), in the order of the circuit's parameters.
         """
         ...
 
     def readout(self, circuit: QuantumCircuit) -> ReadoutErrors:
-        """Readout errors of the bits of a circuit; they are in its probabilities already."""
+        """Readout errors of the bits of a circuit; its probabilities include them already."""
         ...
 
 
@@ -55,10 +55,10 @@ class NoisyExecutor:
     """Measures noisy circuits by their exact distributions.
 
     Args:
-        place: Places programs on the simulated machine.
-        distributions: Simulates it.
+        place: Transpiles programs for the simulated device.
+        distributions: Simulates measured circuits.
         seeds: Root of the random streams.
-        kept_bytes: Most memory that distributions of earlier requests may take.
+        kept_bytes: Largest size in bytes of the cache of distributions.
     """
 
     def __init__(
@@ -70,15 +70,21 @@ class NoisyExecutor:
         self._kept = _Kept(kept_bytes)
 
     def circuit(self, program: LayerProgram, group: CommutingGroup, folding: int = 1) -> QuantumCircuit:
-        """The measured circuit of a group as the simulated machine runs it."""
+        """Build the measured circuit of a group as the simulated device runs it.
+
+        Args:
+            program: The program that prepares the states.
+            group: The group to measure.
+            folding: Number of executions of every two-qubit gate, odd.
+        """
         return self._circuits.of_group(program, group, folding)
 
     def submit(self, request: Request) -> JobHandle:
-        """Nothing happens until `collect`."""
+        """Return a handle; the simulation runs in `collect`."""
         return JobHandle(key=request.key, request=request)
 
     def collect(self, job_handle: JobHandle) -> ShotData:
-        """Sample every state in its groups, or take exact probabilities."""
+        """Sample every state in its groups, or return exact probabilities."""
         request, size = job_handle.request, on_qubits(job_handle.request.prepared)
         circuits = request.prepared.circuits
         if circuits is None:
@@ -98,10 +104,7 @@ class NoisyExecutor:
         return with_calibration(self, request, data)
 
     def _read(self, request: Request, prepared: ProgramStates, measurement: GroupMeasurement) -> NDArray[np.float64]:
-        """Probabilities of what is read, shape (measured, 2^N).
-
-        The mean over random twirling flips if there are to be any.
-        """
+        """Probabilities of the measured bits, shape (measured, 2^N); with readout twirls, the mean over the flips."""
         found = self._probabilities(prepared, measurement)
         if request.randomizations is None:
             return found
@@ -114,7 +117,7 @@ class NoisyExecutor:
         return probabilities_under_twirling(found, errors.offsets, twirls)
 
     def _probabilities(self, prepared: ProgramStates, measurement: GroupMeasurement) -> NDArray[np.float64]:
-        """Shape (measured, 2^N): those that are known, and all others simulated in one go."""
+        """Probabilities, shape (measured, 2^N), from the cache, all others simulated in one call."""
         group, rows, folding = measurement.paulis, measurement.states, measurement.folding
         return self._kept.gather(
             prepared.names(group, rows, folding),
@@ -122,7 +125,7 @@ class NoisyExecutor:
         )
 
     def _simulated(self, bound: list[Bound]) -> NDArray[np.float64]:
-        """Distributions of all rows that are bound, in their order."""
+        """Simulate the distributions of all bound rows, in their order."""
         rows = np.concatenate([rows for rows, *_ in bound])
         return np.concatenate([self._distribution(circuit, values) for _, circuit, values in bound])[np.argsort(rows)]
 
@@ -135,14 +138,14 @@ class NoisyExecutor:
 
 
 class _Kept:
-    """Distributions by what they are of; the longest unused go first."""
+    """A cache of distributions; the least recently used are removed first."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most, self._bytes = most_bytes, 0
         self._rows: OrderedDict[StateName, NDArray[np.float64]] = OrderedDict()
 
     def gather(self, keys: list[StateName], make: Callable[[list[int]], NDArray]) -> NDArray[np.float64]:
-        """Rows of all keys in a fresh array; `make` is given the places of those that are missing, each key once."""
+        """Rows of all keys in a new array; `make` receives the positions of missing keys, each key once."""
         indices = {key: place for place, key in reversed(list(enumerate(keys)))}
         missing = sorted(place for key, place in indices.items() if key not in self._rows)
         made = dict(zip([keys[place] for place in missing], make(missing), strict=True)) if missing else {}
@@ -164,10 +167,10 @@ class _Kept:
 
 
 class ExecutorPerProgram:
-    """An executor for each program, made when the program first comes.
+    """An executor that makes and uses a separate executor for each program.
 
-    Where a device is cut to the qubits in use, every program has a machine of its own. What is made depends on the
-    program alone, so a run that is resumed finds the same machines.
+    A device is simulated on the qubits that a program uses, so every program has a simulator of its own. It depends on
+    the program alone, so a resumed run builds the same simulators.
 
     Args:
         make: Makes the executor of a program.
@@ -179,17 +182,17 @@ class ExecutorPerProgram:
         self._made: dict[LayerProgram, Executor] = {}
 
     def executor(self, program: LayerProgram) -> Executor:
-        """The executor of a program."""
+        """Return the executor of a program; made at the first call."""
         if program not in self._made:
             self._made[program] = self._make(program)
         return self._made[program]
 
     def submit(self, request: Request) -> JobHandle:
-        """Nothing happens until `collect`."""
+        """Return a handle; the simulation runs in `collect`."""
         return JobHandle(key=request.key, request=request)
 
     def collect(self, job_handle: JobHandle) -> ShotData:
-        """Hand the request to its program's executor."""
+        """Measure a request with the executor of its program."""
         on_qubits(job_handle.request.prepared)
         circuits = job_handle.request.prepared.circuits
         if circuits is None:

@@ -1,4 +1,4 @@
-"""What a placed program is like on its device: gates, durations, errors, bytes; nothing is run."""
+"""Properties of a transpiled program on its device: gates, durations, errors, bytes. No circuit is run."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from qep_qiskit.execution.transpilation import RZZ_RANGE, cut_target
 
 _REP_DELAY = 250e-6
 _CIRCUIT_SECONDS = 5e-6
-# What IBM's client (0.51) writes around circuits and values; measured.
+# Bytes that IBM's client (0.51) adds to circuits and values; measured.
 _BYTES_OF_A_JOB, _BYTES_OF_A_PUB = 1447, 133
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitFacts:
-    """A measured circuit on its device.
+    """Gate count, depth and duration of a measured circuit on its device.
 
     Args:
-        two_qubit_gates: Gates on two qubits.
-        depth: Layers of gates, those on one qubit among them; barriers do not count.
-        seconds: Duration with the measurement.
+        two_qubit_gates: Number of two-qubit gates.
+        depth: Layers of gates, those on one qubit included; barriers and measurements do not count.
+        seconds: Duration in seconds, measurement included.
     """
 
     two_qubit_gates: int
@@ -44,7 +44,12 @@ class CircuitFacts:
 
 
 def circuit_facts(circuit: QuantumCircuit, target: Target) -> CircuitFacts:
-    """Count a measured circuit; 5 us where the device does not say how long its gates take."""
+    """Count the gates, layers and seconds of a measured circuit.
+
+    Args:
+        circuit: The measured circuit.
+        target: Gates and durations of the device; a circuit lasts 5 us where they are unknown.
+    """
     two = sum(1 for _ in _gates(circuit, num_qubits=2))
     depth = circuit.depth(lambda instruction: instruction.operation.name not in ("barrier", "measure"))
     try:
@@ -62,18 +67,18 @@ def _gates(circuit: QuantumCircuit, num_qubits: int | None = None) -> Iterator[C
 
 
 def payload_of_template(*circuits: QuantumCircuit) -> int:
-    """Bytes of templates as they are sent: one QPY file, compressed, as text."""
+    """Size in bytes of circuit templates as sent to a device: one compressed QPY file, as text."""
     buffer = io.BytesIO()
     qpy.dump(list(circuits), buffer)
     return _bytes_as_text(buffer.getvalue())
 
 
 def payload_of_job(circuits: Sequence[QuantumCircuit], values: Sequence[NDArray]) -> int:
-    """Bytes of a job as it is sent, but for those that say how it is twirled.
+    """Size in bytes of a job as sent to a device, without the parameters of its twirls.
 
     Args:
         circuits: The circuit of every PUB.
-        values: What each is bound to.
+        values: The parameter values of every PUB, shape (..., parameters).
     """
     bound = sum(_bytes_as_text(np.ascontiguousarray(own, dtype="<f8").tobytes()) for own in values)
     return payload_of_template(*circuits) + bound + _BYTES_OF_A_JOB + _BYTES_OF_A_PUB * len(circuits)
@@ -84,23 +89,23 @@ def _bytes_as_text(content: bytes) -> int:
 
 
 def rep_delay_of(device: BackendV2) -> float:
-    """Seconds between executions by the device's configuration, else 250 us."""
+    """Delay between executions in seconds by the device's configuration, else 250 us."""
     delay = _configured(device, "default_rep_delay")
     return _REP_DELAY if delay is None else float(delay)  # type: ignore[arg-type]
 
 
 def rep_delay_range_of(device: BackendV2) -> tuple[float, float] | None:
-    """Least and most seconds that may be asked for between executions, or None where the device does not say."""
+    """Smallest and largest delay between executions in seconds, or None where the device states none."""
     limits = _configured(device, "rep_delay_range")
     return (float(limits[0]), float(limits[1])) if isinstance(limits, list | tuple) else None
 
 
 def checked_rep_delay(device: BackendV2, seconds: float | None) -> float | None:
-    """A delay between executions that the device takes.
+    """Return a delay between executions in seconds that the device accepts.
 
     Args:
         device: The device.
-        seconds: The delay, or None for the device's own.
+        seconds: The delay in seconds, or None for the device's default.
 
     Raises:
         ConfigError: It is out of the device's range.
@@ -114,7 +119,7 @@ def checked_rep_delay(device: BackendV2, seconds: float | None) -> float | None:
 
 
 def _configured(device: BackendV2, name: str) -> object | None:
-    """An entry of the configuration that IBM's devices bring along."""
+    """An entry of the configuration of IBM's devices, or None."""
     configuration = getattr(device, "configuration", None)
     return getattr(configuration(), name, None) if callable(configuration) else None
 
@@ -125,7 +130,7 @@ def is_fractional(device: BackendV2) -> bool:
 
 
 def offers_fractional_gates(device: BackendV2) -> bool:
-    """Whether the device has `rzz` of any angle that circuits transpiled for it as it is do not use."""
+    """Whether the device has `rzz` of any angle that its default target does not offer."""
     if is_fractional(device) or "cz" not in device.target.operation_names:
         return False
     names = _configured(device, "supported_instructions")
@@ -133,9 +138,9 @@ def offers_fractional_gates(device: BackendV2) -> bool:
 
 
 def fractional_device(device: BackendV2) -> BackendV2:
-    """The device with `rzz`, and with `rx` where it has that: with their own errors where it knows them.
+    """Return the device with `rzz`, and with `rx` where it has that, with the errors that the device states.
 
-    Errors and durations that are not known are those of `cz` and `sx`.
+    Unknown errors and durations are those of `cz` and `sx`.
     """
     target = cut_target(device.target, range(device.num_qubits))
     names = target.operation_names
@@ -149,21 +154,21 @@ def fractional_device(device: BackendV2) -> BackendV2:
 
 
 def plain_device(device: BackendV2) -> BackendV2:
-    """The device without fractional gates; itself where it has none."""
+    """Return the device without fractional gates; unchanged where it has none."""
     if not is_fractional(device):
         return device
     return _snapshot(device, cut_target(device.target, range(device.num_qubits), without=("rzz", "rx")))
 
 
 def _snapshot(device: BackendV2, target: Target) -> DeviceSnapshot:
-    """A device under its name with another target."""
+    """A device with the same name and another target."""
     return DeviceSnapshot(
         device.name, target, rep_delay=rep_delay_of(device), rep_delay_range=rep_delay_range_of(device)
     )
 
 
 def _calibrated(device: BackendV2, gate: str) -> dict[tuple[int, ...], InstructionProperties]:
-    """Where a gate that the target does not have works, by the properties that IBM's devices bring along."""
+    """Qubits of a gate that is missing in the target, by the properties of IBM's devices."""
     properties = getattr(device, "properties", None)
     known = properties() if callable(properties) else None
     if known is None or not any(found.gate == gate for found in known.gates):

@@ -1,7 +1,7 @@
-"""The gate that everything passes which comes back from an executor.
+"""Checks of everything that an executor returns.
 
-What is not what was asked for, or is no number, is an error that names the circuit and the backend. Nothing is filled
-up, cut off or taken for zero.
+An outcome that differs from the request, or is not a number, is an error that names the circuit and the backend.
+Nothing is padded, truncated or replaced by zero.
 """
 
 from __future__ import annotations
@@ -24,38 +24,49 @@ _LOG_FALSE_ALARM = float(np.log(1e-14))
 
 
 def answered(executor: Executor, request: Request) -> ShotData:
-    """Submit a request and collect its outcomes, which are what was asked for.
+    """Submit a request, collect its outcomes and check them.
+
+    Args:
+        executor: Runs the request.
+        request: States and groups to measure.
 
     Raises:
-        ResultError: They are not.
+        ResultError: The outcomes do not match the request.
     """
     return checked(request, executor.collect(executor.submit(request)), name_of(executor))
 
 
 def with_calibration(executor: Executor, request: Request, data: ShotData) -> ShotData:
-    """The answer to a request with that to its calibration, which a local executor takes like any other request."""
+    """Add the outcomes of a request's calibration, which a local executor runs like any other request.
+
+    Args:
+        executor: Runs the calibration.
+        request: The request; without a calibration `data` is returned unchanged.
+        data: Outcomes of the request.
+    """
     if request.calibration is None:
         return data
     return replace(data, calibration=answered(executor, request.calibration).outcomes[0])
 
 
 def name_of(executor: Any) -> str:
-    """What errors call an executor: its backend where it has one, that of an executor in it, or its class."""
+    """Name of an executor for messages: that of its backend, of an inner executor's backend, or of its class."""
     while hasattr(executor, "inner"):
         executor = executor.inner
     return str(getattr(executor, "backend_name", None) or type(executor).__name__)
 
 
 def checked(request: Request, data: ShotData, backend: str) -> ShotData:
-    """Outcomes of a request, if they are that.
+    """Return the outcomes of a request after checking that they match it.
 
     Args:
-        request: What was asked for.
-        data: What came back.
-        backend: From where.
+        request: The request.
+        data: Its outcomes.
+        backend: Name of the backend, for messages.
 
     Raises:
-        ResultError: There are too many or too few, of other states, registers, shots or kinds, or they are no numbers.
+        ResultError: The number or kind of outcomes, states, registers or shots differs from the request, or a value is
+            not a number.
     """
     if not isinstance(data, ShotData):
         raise ResultError(f"{backend}: expected ShotData, got {type(data).__name__}")
@@ -80,7 +91,7 @@ def checked(request: Request, data: ShotData, backend: str) -> ShotData:
 def _require_outcomes(
     outcomes: Any, measurement: GroupMeasurement, prepared: PreparedStates, name: str, or_more: bool = False
 ) -> None:
-    """Check the outcomes of one measurement, or of a calibration, which may have more shots than were asked for."""
+    """Check the outcomes of one measurement, or of a calibration, which may have more shots than were requested."""
     if not isinstance(outcomes, Outcomes):
         raise ResultError(f"{name}: expected outcomes, got {type(outcomes).__name__}")
     got, wanted = outcomes.shots, measurement.shots
@@ -91,17 +102,17 @@ def _require_outcomes(
 
 
 def require_other_than_zeros(measurements: Sequence[GroupMeasurement], found: Sequence[Any], backend: str) -> None:
-    """Check for results that are not there: no state reads nothing but 0 along two axes of a qubit.
+    """Check that shots are not all zero along two axes of a qubit, which is possible for no state.
 
-    A qubit reads 0 along X and along Z with probabilities whose product is 0.73 at most.
+    A qubit gives 0 along X and 0 along Z with probabilities whose product is 0.73 at most.
 
     Args:
-        measurements: What was measured.
-        found: Bits of each, shape (measured, shots, bytes); what is not in bits is left alone.
-        backend: From where.
+        measurements: The measurements.
+        found: Bits of each, shape (measured, shots, bytes); other kinds of outcomes are ignored.
+        backend: Name of the backend, for messages.
 
     Raises:
-        ResultError: Some states do.
+        ResultError: The shots of some states are all zero, as where a result is missing.
     """
     silent = [
         (measurement, set(measurement.states.tolist()), set(measurement.states[~bits.any(axis=(1, 2))].tolist()))

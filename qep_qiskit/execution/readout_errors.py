@@ -1,11 +1,11 @@
-"""Readout errors of qubits: each bit is flipped on its own, with probabilities that depend on what it is.
+"""Readout errors of qubits: each bit is flipped independently, with probabilities that depend on its value.
 
 With e0 the probability of reading 1 where 0 is true, and e1 that of reading 0 where 1 is true, the sign z that is read
 has the mean
 
     E[z | Z] = o + s Z ,     o = e1 - e0 ,     s = 1 - e0 - e1
 
-so (z - o) / s is an unbiased reading of Z, whatever the state. Twirled readout (TREX) is the case o = 0.
+so (z - o) / s is an unbiased estimate of Z, whatever the state. Twirled readout (TREX) is the case o = 0.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class ReadoutErrors:
             true.
 
     Raises:
-        ConfigError: Numbers are no probabilities, or a qubit's reading says nothing of the qubit.
+        ConfigError: Numbers are not probabilities, or a qubit's readout is independent of its state.
     """
 
     flip_probabilities: NDArray[np.float64]
@@ -55,7 +55,7 @@ class ReadoutErrors:
 
     @classmethod
     def from_calibration(cls, frequencies: NDArray) -> ReadoutErrors:
-        """From how often each qubit read 1: shape (2, qubits), all qubits 0 in the first row, all 1 in the second."""
+        """Build from the frequencies of 1 of each qubit, shape (2, qubits): prepared in 0 (first row) and in 1."""
         return cls(flip_probabilities=np.stack([frequencies[0], 1.0 - frequencies[1]]).clip(0.0, 1.0))
 
     @property
@@ -75,23 +75,23 @@ class ReadoutErrors:
 
     @property
     def is_ideal(self) -> bool:
-        """Whether nothing is ever read wrongly."""
+        """Whether all flip probabilities are zero."""
         return not self.flip_probabilities.any()
 
     def signs(self) -> NDArray[np.float64] | None:
-        """What a read bit counts: (z - o) / s for the bits 0 and 1, shape (2, qubits); None where reading is ideal."""
+        """Corrected sign (z - o) / s of the bits 0 and 1, shape (2, qubits); None where the readout is ideal."""
         return None if self.is_ideal else (np.array([[1.0], [-1.0]]) - self.offsets) / self.slopes
 
     def factors(self, masks: Sequence[int]) -> None:
-        """None: with these signs products of Z are read as they are."""
+        """None: products of the corrected signs need no further factor."""
         return
 
     def arrays(self) -> dict[str, NDArray]:
-        """What a checkpoint keeps."""
+        """Arrays to store in a checkpoint."""
         return {"calibration": self.flip_probabilities}
 
     def blurred(self, probabilities: NDArray) -> NDArray[np.float64]:
-        """Probabilities of what is read, from those of what is true; shape (..., 2^N)."""
+        """Probabilities of the measured bits from the true ones; shape (..., 2^N)."""
         if self.is_ideal:
             return probabilities
         assert num_qubits_of(probabilities.shape[-1]) == self.num_qubits

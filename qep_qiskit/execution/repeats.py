@@ -1,11 +1,11 @@
-"""Random numbers that come twice: shot noise that free and nudged phases share hides from every error bar.
+"""Detection of repeated random numbers: shot noise shared by free and nudged phases is missing in every error bar.
 
-Seeds that can be seen are refused. The others show in what they do. Two batches of shots of other requests with equal
+Visible fixed seeds are refused. Others are found in the outcomes. Two batches of shots of different requests with equal
 bits are an error where chance cannot have made them equal: independent shots of any state repeat a given sequence with
 at most the probability that they have under their own frequencies, and given counts with at most the multinomial one;
 outcomes that are certain therefore never count. Under one seed the shots of two slightly different states are not
-equal, but they agree far more often than two shufflings of them would; where that goes on from request to request it
-is an error too. All alarms together have a chance of less than 1e-9 to be false, however long the run.
+equal, but they agree far more often than two random orders of them would; where that continues from request to request
+it is an error too. All alarms together have a chance of less than 1e-9 to be false, however long the run.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Key = tuple[str | int, ...]
 
 
 def backend_behind(sampler: Any) -> Any:
-    """The backend that a sampler runs on, where it says which, or None."""
+    """Return the backend of a sampler, or None where the sampler does not state it."""
     for name in ("backend", "_backend"):
         found = getattr(sampler, name, None)
         found = found() if callable(found) and not hasattr(found, "run") else found
@@ -43,7 +43,7 @@ def backend_behind(sampler: Any) -> Any:
 
 
 def seed_in_sight(sampler: Any) -> str | None:
-    """Where a sampler, its options, or the backend behind it hold a fixed seed; None if no such can be seen."""
+    """Return where a sampler, its options or its backend have a fixed seed; None if none is visible."""
     own = getattr(sampler, "seed", None)
     if _is_fixed(own):
         return "seed"
@@ -53,7 +53,7 @@ def seed_in_sight(sampler: Any) -> str | None:
 
 
 def require_unseeded(sampler: Any) -> None:
-    """Check that a sampler does not repeat itself.
+    """Check that a sampler has no fixed seed, with which it would repeat its random numbers.
 
     Raises:
         ConfigError: It has a fixed seed.
@@ -67,7 +67,7 @@ def require_unseeded(sampler: Any) -> None:
 
 
 def _is_fixed(seed: Any) -> bool:
-    """Whether a seed starts the same stream whenever it is used. A term goes on where it stopped."""
+    """Whether a seed starts the same stream at each use. A generator continues where it stopped."""
     streams = (np.random.Generator, np.random.BitGenerator, np.random.RandomState)
     whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
     return whole or (isinstance(seed, np.random.SeedSequence | list | tuple) and not isinstance(seed, streams))
@@ -94,10 +94,10 @@ def _items(options: Any) -> list[tuple[str, Any]]:
 
 @dataclass(slots=True)
 class Repeats:
-    """Remembers the last outcomes of a sampler in little space, and notices when they come again.
+    """Stores digests of a sampler's recent outcomes and detects repetitions.
 
     Args:
-        name: Of the sampler.
+        name: Name of the sampler, for messages.
     """
 
     name: str
@@ -107,14 +107,14 @@ class Repeats:
     _questions: int = 0
 
     def require_new(self, key: Key, outcomes: Mapping[Key, NDArray[np.uint8]]) -> None:
-        """Check the shots of a request against those before it. The same request may come again.
+        """Check that the shots of a request do not repeat those of earlier requests. The same request may be repeated.
 
         Args:
-            key: Pauli strings of the request.
-            outcomes: For the Pauli strings of every measurement, bits of shape (measured, shots, bytes).
+            key: Words of the request's key.
+            outcomes: Bits of every measurement by its words, shape (measured, shots, bytes).
 
         Raises:
-            ResultError: They are those of another request, or share their random numbers with several.
+            ResultError: The shots equal those of another request, or share their random numbers with several.
         """
         rows = {
             key_words: [_Row.of(_as_numbers(row)) for row in bits] for key_words, bits in outcomes.items() if bits.size
@@ -125,7 +125,7 @@ class Repeats:
             self._last[measurement] = key, [row.shortened() for row in own[:_ROWS_COMPARED]]
 
     def _require_unequal(self, key: Key, rows: Mapping[Key, list[_Row]]) -> None:
-        """Digests of every row, and of all rows together, against those that are kept and among each other."""
+        """Compare digests of every row, and of all rows together, with the stored ones and with each other."""
         pieces = [((*key, *measurement), [row]) for measurement, own in rows.items() for row in own]
         if len(pieces) > 1:
             pieces.append((key, [row for own in rows.values() for row in own]))
@@ -144,7 +144,7 @@ class Repeats:
             self._digests.popitem(last=False)
 
     def _require_disagreement(self, key: Key, measurement: Key, rows: list[_Row]) -> None:
-        """The shots of a readout against those of the same readout in the request before."""
+        """Compare the shots of a measurement with those of the same measurement in the previous request."""
         earlier_key, earlier = self._last.get(measurement, (key, []))
         if earlier_key == key:
             return
@@ -154,14 +154,14 @@ class Repeats:
             self._refuse((*key, *measurement), (*earlier_key, *measurement))
 
     def _agree(self, row: _Row, other: _Row) -> bool:
-        """Whether shots agree far more often than they would in another order."""
+        """Whether shots agree far more often than in a random order."""
         if not (row.ordered and other.ordered):
             return False
         shots = min(len(row.shots), len(other.shots))
         return self._rules_out(_log_chance_of_agreement(row.shots[:shots], other.shots[:shots]), 1)
 
     def _rules_out(self, log_chance: float, comparisons: int) -> bool:
-        """Whether it cannot be chance: the t-th question may be a false alarm with probability 1e-9 / t (t + 1)."""
+        """Whether chance is excluded: the t-th test may give a false alarm with probability 1e-9 / t (t + 1)."""
         self._questions += 1
         spent = np.log(self._questions) + np.log(self._questions + 1) + np.log(max(1, comparisons))
         return log_chance < _LOG_FALSE_ALARM - spent
@@ -180,10 +180,10 @@ class _Row:
 
     Args:
         shots: Shape (shots,).
-        counts: Bytes that say how often each outcome came.
-        ordered: Whether shots seem to be in the order in which they were taken: sorted ones change rarely.
-        log_chance: Log of the largest chance that other shots are the same one by one.
-        log_chance_of_counts: Likewise, that they are the same in any order.
+        counts: Bytes that encode how often each outcome occurs.
+        ordered: Whether shots seem to be in the order of measurement: sorted ones change rarely.
+        log_chance: Log of the largest probability that other shots are equal one by one.
+        log_chance_of_counts: Log of the largest probability that other shots are equal in any order.
     """
 
     shots: NDArray[np.int64]
@@ -209,12 +209,12 @@ class _Row:
         )
 
     def shortened(self) -> _Row:
-        """The same with the first shots only, for comparing shot by shot."""
+        """The row with its first shots only, for a comparison shot by shot."""
         return replace(self, shots=self.shots[:_SHOTS_COMPARED].copy(), counts=b"")
 
 
 def _digests_of(rows: list[_Row]) -> Iterator[tuple[bytes, float]]:
-    """Digests of independent rows, one after the other, with the chances that others have the same."""
+    """Digests of independent rows in their order, with the probabilities that others are equal."""
     yield _digest(b"counts", [row.counts for row in rows]), sum(row.log_chance_of_counts for row in rows)
     if all(row.ordered for row in rows):
         yield _digest(b"order", [row.shots.tobytes() for row in rows]), sum(row.log_chance for row in rows)
@@ -228,7 +228,7 @@ def _as_numbers(shots: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def _log_chance_of_agreement(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
-    """Log of a bound on the chance that shots agree at so many places (Chatterjee 2007, matchings of permutations)."""
+    """Log of a bound on the chance of agreement at so many positions (Chatterjee 2007, matchings of permutations)."""
     shots = len(one)
     _, locations = np.unique(np.concatenate([one, other]), return_inverse=True)
     size = int(locations.max()) + 1

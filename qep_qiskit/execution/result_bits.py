@@ -1,7 +1,7 @@
-"""Bits from what samplers and backends return; what is not there is an error and never a zero.
+"""Bits from the results of samplers and backends; a missing result is an error and never a zero.
 
-A PUB's result holds its bits in a register. A backend's own result holds for every circuit a memory of its shots, in
-hexadecimal or binary, or counts alone; these become shots in random order.
+A PUB's result has its bits in a register. A backend's own result has for every circuit the list of its shots, in
+hexadecimal or binary, or counts alone; counts become shots in random order.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ REGISTER = "meas"
 
 
 def registers_of(results: Any, where: str) -> list[Any]:
-    """What every result of a PUB holds in the register of the measurement.
+    """Return the measurement register of every PUB result.
 
     Args:
         results: The results, one for each PUB.
-        where: Who returned them.
+        where: Name of the sampler, for messages.
 
     Raises:
-        ResultError: They are no results, or one of them has no such register.
+        ResultError: An object is not a PUB result, or has no such register.
     """
     if not isinstance(results, Iterable):
         raise ResultError(f"{where}: expected a result for every circuit, got {_said(results)}")
@@ -46,17 +46,17 @@ def registers_of(results: Any, where: str) -> list[Any]:
 def require_bits(
     register: Any, circuit: QuantumCircuit, bindings: tuple[int, ...], shots: int, where: str
 ) -> NDArray[np.uint8]:
-    """The bits of one PUB, shape (*bindings, shots, bytes).
+    """Return the bits of one PUB, shape (*bindings, shots, bytes), after checking them.
 
     Args:
-        register: Qiskit's BitArray; or an array, which holds no bits beyond those of its register.
-        circuit: What was to run.
+        register: Qiskit's BitArray, or an array without bits beyond the register.
+        circuit: The circuit of the PUB.
         bindings: Shape of its bindings.
         shots: Shots of every binding.
-        where: Who returned it.
+        where: Name of the sampler, for messages.
 
     Raises:
-        ResultError: They are the bits of something else.
+        ResultError: The bits do not match the circuit, its bindings or its shots.
     """
     name, size = f"{where}: circuit '{circuit.name}'", circuit.num_clbits
     width = getattr(register, "num_bits", size)
@@ -79,17 +79,17 @@ def require_bits(
 def bits_of_experiment(
     found: Any, circuit: QuantumCircuit, shots: int, name: str, generator: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """The bits of one circuit in a backend's result, shape (shots, bytes).
+    """Return the bits of one circuit in a backend's result, shape (shots, bytes).
 
     Args:
-        found: The part of the result that is the circuit's.
-        circuit: What was to run.
-        shots: Shots asked for.
-        name: Of the circuit and the backend.
+        found: The part of the result that belongs to the circuit.
+        circuit: The circuit.
+        shots: Shots requested.
+        name: Name of the circuit and the backend, for messages.
         generator: Puts counts in random order.
 
     Raises:
-        ResultError: The circuit failed, or these are not its shots.
+        ResultError: The circuit failed, or the shots do not match it.
     """
     status = str(getattr(found, "status", "") or "")
     if not getattr(found, "success", True) or status.upper().startswith("ERROR"):
@@ -111,7 +111,7 @@ def bits_of_experiment(
 
 
 def _require_register(header: Any, circuit: QuantumCircuit, name: str) -> None:
-    """Check the registers of a result that says which ones it has."""
+    """Check the registers of a result that names them."""
     registers, size = _field(header, "creg_sizes"), _field(header, "memory_slots")
     expected = [[register.name, register.size] for register in circuit.cregs]
     if registers is not None and [list(register) for register in registers] != expected:
@@ -131,7 +131,7 @@ def _texts(memory: Sequence[Any], name: str) -> Sequence[str]:
 
 
 def _expanded(counts: Mapping[Any, Any], size: int, name: str) -> list[bytes]:
-    """Every outcome as often as it was counted."""
+    """Repeat every outcome as often as it was counted."""
     for word, count in counts.items():
         if isinstance(count, complex) or not np.isfinite(count) or count < 0 or count != int(count):
             raise ResultError(f"{name}: expected counts, whole numbers from 0 on, got {_said(count)} for {word!r}")

@@ -1,7 +1,7 @@
-"""Bits from any Qiskit backend or sampler.
+"""Execution on any Qiskit backend or sampler.
 
-This is the path of large noisy simulations and of anything a user hands over: a `BackendV2` or a `SamplerV2`. Every
-readout of a request becomes one PUB that binds all its states; more where shots or circuits of one call are limited.
+It serves large noisy simulations and any `BackendV2` or `SamplerV2` of a user. Every measurement of a request becomes
+one PUB that binds all its states; more where shots or circuits of one call are limited.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ from qep_qiskit.outcomes import BitMemory
 from qep_qiskit.outcomes.states import ProgramStates, on_qubits
 
 _GATES = frozenset({"rx", "ry", "rz", "rxx", "rzz", "h", "x", "s", "sdg", "cx"})
-"""What measured circuits are made of before a transpiler has seen them."""
+"""Gates of measured circuits before transpilation."""
 
 
 class SamplerExecutor:
     """Runs measured circuits on a `BackendV2` or through a `SamplerV2`.
 
-    A backend is run by its own ``run`` and needs no sampler: results with and without a memory of single shots are
-    read, every call gets a random seed of its own, and more shots than the backend takes at once are several calls.
-    Circuits are transpiled for the backend, also for the one behind a sampler where the sampler says which that is.
+    A backend is run by its own ``run`` and needs no sampler: results with single shots and results with counts are both
+    read, every call has a random seed of its own, and more shots than the backend accepts at once are split into
+    several calls. Circuits are transpiled for the backend, also for that of a sampler where the sampler states it.
 
     Args:
-        target: A backend or a sampler. A sampler draws its own random numbers, so a run on one is not repeatable
-            from the root seed.
-        seeds: Root of the random streams; every sampling call on a backend gets a seed of its own.
-        optimization_level: Of the transpiler, for backends.
-        sampler_factory: Makes a sampler from an integer seed, called once for every call of a sampler, and overrides
-            what `target` would do; circuits are still transpiled for `target`. It makes runs through a sampler
+        target: A backend or a sampler. A sampler draws its own random numbers, so its runs are not repeatable from the
+            root seed.
+        seeds: Root of the random streams; every call of a backend has a seed of its own.
+        optimization_level: Optimisation level of the transpiler, 0 to 3, for backends.
+        sampler_factory: Makes a sampler from an integer seed, called once for every call of a sampler; it replaces the
+            execution on `target`, while circuits are still transpiled for `target`. It makes runs through a sampler
             repeatable, ``lambda seed: SamplerV2.from_backend(simulator, seed=seed)``, or runs them through a sampler
-            that does not take a seed, ``lambda seed: Sampler(mode=backend)``.
-        place: Places programs in another way than on `target`, such as on part of a device that `target` simulates.
+            that accepts no seed, ``lambda seed: Sampler(mode=backend)``.
+        place: Transpiles programs otherwise than for `target`, such as for a part of a device that `target` simulates.
 
     Raises:
-        ConfigError: The target is neither; or the sampler has a fixed seed, in its options or in the backend behind
-            it, and would repeat the same random numbers in every call.
+        ConfigError: The target is neither; or the sampler has a fixed seed, in its options or in its backend, and would
+            repeat the same random numbers in every call.
     """
 
     def __init__(
@@ -83,18 +83,24 @@ class SamplerExecutor:
         )
 
     def circuit(self, program: LayerProgram, group: CommutingGroup, folding: int = 1) -> QuantumCircuit:
-        """The measured circuit of a group, transpiled for the backend; made once and kept."""
+        """Build the measured circuit of a group, transpiled for the backend; cached.
+
+        Args:
+            program: The program that prepares the states.
+            group: The group to measure.
+            folding: Number of executions of every two-qubit gate, odd.
+        """
         return self._circuits.of_group(program, group, folding)
 
     def submit(self, request: Request) -> JobHandle:
-        """Local samplers run when asked to collect."""
+        """Return a handle; the circuits run in `collect`."""
         return JobHandle(key=request.key, request=request)
 
     def collect(self, job_handle: JobHandle) -> ShotData:
-        """Run one PUB per readout and return the bits of every shot.
+        """Run one PUB for each measurement and return the bits of every shot.
 
         Raises:
-            ResultError: Circuits cannot be run, something else comes back than was asked for, or what came before.
+            ResultError: Circuits cannot be run, the result does not match them, or it repeats an earlier one.
         """
         request = job_handle.request
         num_qubits, circuits = on_qubits(request.prepared), request.prepared.circuits
@@ -141,7 +147,7 @@ class SamplerExecutor:
         shots: int,
         seed: Callable[[int], int],
     ) -> NDArray[np.uint8]:
-        """Bits under random twirling flips before the reading, flipped back."""
+        """Bits under random readout twirls, with the flips undone."""
         draws, each = in_randomizations(shots, request.randomizations or 1)
         generator = self._seeds.generator(*request.key.seed_words, *measurement.seed_words, "flips")
         twirls = generator.integers(0, 2, (len(measurement.states), draws, prepared.num_qubits), dtype=bool)
@@ -165,12 +171,12 @@ def _shots_of(measurement: GroupMeasurement) -> int:
 
 
 def _seed_of_part(seed: Callable[[int], int], call: int, calls: int, part: int) -> int:
-    """No two parts of all calls have the same."""
+    """A seed that differs for all parts of all calls."""
     return seed(call + part * calls)
 
 
 def _backend_of(target: Any) -> BackendV2 | None:
-    """The backend that circuits are transpiled for, or None where there is none in sight."""
+    """The backend that circuits are transpiled for, or None where it is unknown."""
     if isinstance(target, BackendV2):
         return target
     if not callable(getattr(target, "run", None)) or isinstance(target, type):
@@ -180,14 +186,14 @@ def _backend_of(target: Any) -> BackendV2 | None:
 
 
 def _takes_everything(target: Any, backend: BackendV2 | None) -> bool:
-    """Whether a sampler's backend takes circuits as they are, on any qubits: a plain simulator."""
+    """Whether a sampler's backend runs circuits without transpilation, on any qubits: a plain simulator."""
     if isinstance(target, BackendV2) or backend is None:
         return False
     return backend.coupling_map is None and set(backend.target.operation_names) >= _GATES
 
 
 def _runs(target: Any, factory: SamplerFactory | None) -> Runs:
-    """How circuits are run."""
+    """Choose how circuits run: by a sampler factory, a backend or a sampler."""
     name = _name(target)
     if factory is not None:
         return SamplerRuns(factory, name)

@@ -1,7 +1,7 @@
-"""What IBM's sampler does to circuits on its own: dynamical decoupling, and twirling of gates and of the readout.
+"""Options of IBM's sampler: dynamical decoupling, and twirling of gates and of the readout.
 
-Twirled circuits are run as several randomizations with some shots each. The service takes the numbers of both and makes
-their product of shots; `in_randomizations` keeps that as small as it can be.
+Twirled circuits run as several randomizations with some shots each. The service runs the product of the two numbers;
+`in_randomizations` chooses the smallest product that is enough.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ DecouplingSequence = Literal["none", "XX", "XpXm", "XY4"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplerOptions:
-    """Options of a job.
+    """Dynamical decoupling and twirling of a job.
 
     Args:
-        dynamical_decoupling: Pulses on qubits that wait.
-        gate_twirling: Random Pauli gates around two-qubit gates.
-        readout_twirling: Random flips before the reading; bits come flipped back.
-        randomizations: Most randomizations of a circuit, where it is twirled.
+        dynamical_decoupling: Pulse sequence on idle qubits.
+        gate_twirling: Whether random Pauli gates surround two-qubit gates.
+        readout_twirling: Whether random flips precede the readout; they are undone in the bits.
+        randomizations: Largest number of randomizations of a twirled circuit.
 
     Raises:
-        ConfigError: There are no randomizations.
+        ConfigError: `randomizations` is less than 1.
     """
 
     dynamical_decoupling: DecouplingSequence = "none"
@@ -39,26 +39,26 @@ class SamplerOptions:
 
     @property
     def changes_gates(self) -> bool:
-        """Whether circuits are not run as they are handed over."""
+        """Whether the sampler changes the gates of circuits."""
         return self.gate_twirling or self.dynamical_decoupling != "none"
 
     @property
     def twirls(self) -> bool:
-        """Whether there are randomizations."""
+        """Whether gates or readout are twirled."""
         return self.gate_twirling or self.readout_twirling
 
     def of_request(self, randomizations: int | None) -> SamplerOptions:
-        """The options of a request that wants so many random twirling flips before the reading, or None."""
+        """Options of a request with so many random readout twirls; unchanged for None."""
         if randomizations is None:
             return self
         return replace(self, readout_twirling=True, randomizations=randomizations)
 
     def executions(self, shots: int) -> int:
-        """Executions of a circuit that is to have so many shots."""
+        """Number of executions of a circuit that yield so many shots."""
         return executions_of(shots, self.randomizations if self.twirls else None)
 
     def record(self) -> dict[str, Any]:
-        """Those that are switched on, as plain data."""
+        """The options that are switched on, for JSON."""
         found: dict[str, Any] = {}
         if self.dynamical_decoupling != "none":
             found["dynamical_decoupling"] = self.dynamical_decoupling
@@ -71,7 +71,7 @@ class SamplerOptions:
         return found
 
     def for_ibm(self, shots: int) -> dict[str, Any]:
-        """As IBM's sampler takes them.
+        """The options in the format of IBM's sampler.
 
         Args:
             shots: Shots of every circuit.

@@ -1,4 +1,4 @@
-"""Outcomes of states that are known, and of circuits on ideal simulators: one evolution serves every group."""
+"""Sampling of exact states, and of circuits on ideal simulators: one evolution serves every group."""
 
 from __future__ import annotations
 
@@ -16,27 +16,32 @@ from qep_qiskit.outcomes.states import CircuitStates, PreparedStates, VectorStat
 def sample_vectors(
     vectors: NDArray, measurements: tuple[GroupMeasurement, ...], seeds: Seeds, key: tuple[str | int, ...]
 ) -> ShotData:
-    """Measure state vectors in every measurement's group.
+    """Measure state vectors in the group of every measurement.
 
     Args:
-        vectors: Shape (states, 2^N).
-        measurements: What to measure.
+        vectors: State vectors, shape (states, 2^N), qubit 0 the least significant bit.
+        measurements: The measurements.
         seeds: Root of the random streams.
-        key: Key of this request.
+        key: Words of the request's key, which select its random numbers.
     """
     unknown = np.full(len(vectors), np.nan)
     return _sampled(VectorStates(vectors=vectors, energies=unknown, gaps=unknown), measurements, seeds, key)
 
 
 def sample_known(request: Request, seeds: Seeds) -> ShotData:
-    """Measure states that are known in every measurement's group; errors as `PreparedStates.measured` has them."""
+    """Measure exact states in the group of every measurement; raises the errors of `PreparedStates.measured`.
+
+    Args:
+        request: States and groups to measure.
+        seeds: Root of the random streams.
+    """
     return _sampled(request.prepared, request.measurements, seeds, request.key.seed_words)
 
 
 def _sampled(
     prepared: PreparedStates, measurements: tuple[GroupMeasurement, ...], seeds: Seeds, key: tuple[str | int, ...]
 ) -> ShotData:
-    """Every measurement draws from a stream of its own, so groups are independent."""
+    """Draw every measurement from a random stream of its own, so groups are independent."""
     return ShotData(
         outcomes=tuple(
             prepared.measured(own.group, own.states, own.shots, seeds.generator(*key, *own.seed_words))
@@ -46,10 +51,10 @@ def _sampled(
 
 
 class VectorExecutor:
-    """Measures states that are known, such as vectors, in all groups at once.
+    """Measures exact states, such as state vectors, in all groups at once.
 
-    As it stands it takes the states of exact solvers, and no circuit is run. Ideal simulators derive from it and say
-    how circuits become vectors.
+    The class itself accepts the states of exact solvers and runs no circuit. Ideal simulators derive from it and define
+    `vectors`, which simulates circuits.
 
     Args:
         seeds: Root of the random streams.
@@ -76,11 +81,11 @@ class VectorExecutor:
         raise ConfigError("this executor measures exact states and runs no circuits; use AerExecutor or another")
 
     def submit(self, request: Request) -> JobHandle:
-        """Nothing happens until `collect`."""
+        """Return a handle; states are sampled in `collect`."""
         return JobHandle(key=request.key, request=request)
 
     def collect(self, job_handle: JobHandle) -> ShotData:
-        """Sample every state in its groups, or take exact probabilities. An ideal reading is the same under flips."""
+        """Sample every state in its groups, or return exact probabilities. Readout twirls change nothing here."""
         request, size = job_handle.request, on_qubits(job_handle.request.prepared)
         circuits = request.prepared.circuits
         if circuits is None:

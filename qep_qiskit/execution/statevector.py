@@ -13,7 +13,7 @@ from qep_qiskit.outcomes.states import CircuitStates
 class StatevectorExecutor(VectorExecutor):
     """Evolves every state once by its commuting groups and measures it in all of them.
 
-    Draws the same shots as `AerExecutor` from equal seeds.
+    It draws the same shots as `AerExecutor` from equal seeds.
 
     Example:
         >>> program = qep.hardware_efficient(1, depth=0)

@@ -1,7 +1,7 @@
-"""What of a signal survives on a device, by the errors that the device states of its gates and its readout.
+"""Estimate of the signal that survives a device's noise, from the errors that it states for gates and readout.
 
-The estimate is crude: every error is taken to destroy an expectation value of all qubits. Where it leaves hardly
-anything, or gates are in use that do not work at all, a gradient is noise whatever its error bars say.
+The estimate is crude: every error counts as the loss of an expectation value of all qubits. Where hardly any signal
+survives, or broken gates are in use, a gradient is noise whatever its error bars are.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _LEAST_SIGNAL = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurvivingSignal:
-    """What survives of an expectation value of all qubits.
+    """Surviving fraction of an expectation value of all qubits.
 
     Args:
-        gates: Product of 1 - error over all gates; 1 where the device knows no errors.
-        readout: Product of 1 - error of the readout over the qubits that are read.
+        gates: Product of 1 - error over all gates; 1 where the device states no errors.
+        readout: Product of 1 - error of the readout over the qubits that are measured.
         broken: Gates and readouts in use with an error of 0.5 or more, such as `ecr on 3, 4`.
     """
 
@@ -33,12 +33,12 @@ class SurvivingSignal:
 
     @property
     def share(self) -> float:
-        """What survives in all."""
+        """Surviving fraction, gates times readout."""
         return self.gates * self.readout
 
 
 def surviving_signal(transpiled_program: TranspiledProgram) -> SurvivingSignal:
-    """By the errors of the device that a program is placed on."""
+    """Estimate the surviving signal of a transpiled program by the errors of its device."""
     gates, readout, broken = 1.0, 1.0, dict[str, None]()
     for name, where, error in _errors(transpiled_program):
         if name == "measure":
@@ -51,7 +51,7 @@ def surviving_signal(transpiled_program: TranspiledProgram) -> SurvivingSignal:
 
 
 def _errors(transpiled_program: TranspiledProgram) -> Iterator[tuple[str, tuple[int, ...], float]]:
-    """Gate by gate, and then the readout of every qubit that is read."""
+    """Errors of each gate, and then of the readout of every measured qubit."""
     assert transpiled_program.backend is not None
     circuit, target = transpiled_program.circuit, transpiled_program.backend.target
     locations = [
@@ -66,10 +66,10 @@ def _errors(transpiled_program: TranspiledProgram) -> Iterator[tuple[str, tuple[
 
 
 def warn_of_lost_signal(signal: SurvivingSignal, device: str) -> None:
-    """Say that circuits use what does not work, or that hardly any signal would survive.
+    """Warn of circuits that use broken gates, or that lose nearly all of their signal.
 
     Args:
-        signal: What survives.
+        signal: The surviving signal.
         device: Name of the device.
     """
     share = f"about {100 * signal.share:.2g} % of the signal survives on {device}"

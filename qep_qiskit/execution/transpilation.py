@@ -1,11 +1,11 @@
-"""Where a program sits on a device: laid out and routed once, then measured in every group on the same qubits.
+"""Transpilation of programs: laid out and routed once, then measured in every group on the same qubits.
 
 Where the changes of basis act on single qubits, the routed circuit of the program serves all groups, and one
-calibration of the readout holds for all of them. One with two-qubit gates is routed on from where the program ends, and
-may be read from other qubits of the device.
+calibration of the readout is valid for all of them. A change of basis with two-qubit gates is routed on from the end of
+the program, and may be measured on other qubits of the device.
 
-A snapshot of a large device is simulated on the qubits that the placed circuit uses and no others: what happens to
-idle qubits does not reach them, and the noise of a hundred qubits takes seconds to build.
+A snapshot of a large device is simulated on the qubits that the transpiled circuit uses and no others: noise of idle
+qubits does not affect them, and the noise model of a hundred qubits takes seconds to build.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class TranspiledProgram:
     """A program's circuit on the qubits of a backend.
 
     Args:
-        circuit: The circuit without measurements, parameters by name as the lowering gave them.
+        circuit: The circuit without measurements, with the parameter names of the synthesised circuit.
         outputs: For every qubit of the program, the circuit's qubit that holds it at the end.
-        backend: What the circuit is transpiled for, or None for nothing in particular.
+        backend: The backend that the circuit is transpiled for, or None for an untranspiled circuit.
         device_qubits: Names of the circuit's qubits on the device.
     """
 
@@ -52,25 +52,25 @@ class TranspiledProgram:
         return self.measured_after(basis)
 
     def measured_after(self, basis: QuantumCircuit) -> QuantumCircuit:
-        """The circuit followed by another on the program's qubits, which may have parameters, and a measurement."""
+        """The circuit, another (parametrised) circuit on the program's qubits, and a measurement."""
         circuit = self.circuit.copy(name=basis.name)
         circuit.compose(basis, list(self.outputs), inplace=True)
         return self._finished(circuit)
 
     def calibration(self) -> tuple[QuantumCircuit, QuantumCircuit]:
-        """All qubits 0, and all qubits 1, read like the program's."""
+        """Circuits with all qubits 0, and all qubits 1, measured like the program's."""
         zeros, ones = (QuantumCircuit(len(self.outputs), name=name) for name in ("zeros", "ones"))
         ones.x(range(len(self.outputs)))
         return self.only(zeros), self.only(ones)
 
     def only(self, layer: QuantumCircuit) -> QuantumCircuit:
-        """A circuit on the program's qubits without the program, which may have parameters, and a measurement."""
+        """A (parametrised) circuit and a measurement on the program's qubits, without the program."""
         circuit = QuantumCircuit(self.circuit.num_qubits, name=layer.name)
         circuit.compose(layer, list(self.outputs), inplace=True)
         return self._finished(circuit)
 
     def _finished(self, circuit: QuantumCircuit) -> QuantumCircuit:
-        """Add the measurement; single-qubit gates become the backend's and merge with their neighbours."""
+        """Add the measurement; single-qubit gates become the backend's and merge with adjacent ones."""
         register = ClassicalRegister(len(self.outputs), "meas")
         circuit.add_register(register)
         circuit.barrier(*self.outputs)
@@ -93,19 +93,19 @@ def place(
     layout: Sequence[int] | None = None,
     synthesis: Callable[[LayerProgram], QuantumCircuit] = to_circuit_per_gate,
 ) -> TranspiledProgram:
-    """Lay a program out on a backend and route it; from level 2 on the layout heeds the errors of the device.
+    """Transpile a program for a backend; from level 2 on the layout depends on the errors of the device.
 
     Args:
         program: The program.
-        backend: Where it will run, or None to leave it as it is.
-        optimization_level: Of the transpiler.
-        seed: Of the transpiler.
-        layout: The backend's qubits that the program's start on; chosen by the transpiler where not given.
+        backend: The backend, or None to leave the circuit untranspiled.
+        optimization_level: Optimisation level of the transpiler, 0 to 3.
+        seed: Seed of the transpiler.
+        layout: Initial qubits of the backend for the program's qubits; None for those that the transpiler chooses.
         synthesis: Makes the circuit of the program.
 
     Raises:
         ResourceError: The backend has too few qubits, or too few that are connected.
-        DeviceError: It does not take the circuit.
+        DeviceError: The backend does not accept the circuit.
     """
     circuit = synthesis(program)
     if backend is not None:
@@ -132,7 +132,7 @@ def _require_qubits(backend: BackendV2, wanted: int) -> None:
 
 
 def _not_transpiled(backend: BackendV2, wanted: int, error: Exception) -> QepError:
-    """Why a program has no place on a backend."""
+    """The error for a program that cannot be transpiled for a backend."""
     pieces = [] if backend.coupling_map is None else backend.coupling_map.connected_components()
     largest = max((piece.size() for piece in pieces), default=wanted)
     if largest < wanted:
@@ -145,7 +145,7 @@ def _not_transpiled(backend: BackendV2, wanted: int, error: Exception) -> QepErr
 
 
 def without_measurement(circuit: QuantumCircuit) -> tuple[QuantumCircuit, tuple[int, ...]]:
-    """The gates of a measured circuit alone, and which qubit each bit was read from."""
+    """Return a measured circuit without its measurements, and the qubit that each bit is measured from."""
     bare = QuantumCircuit(circuit.num_qubits, global_phase=circuit.global_phase)
     read: dict[int, int] = {}
     for instruction in circuit.data:
@@ -158,11 +158,11 @@ def without_measurement(circuit: QuantumCircuit) -> tuple[QuantumCircuit, tuple[
 
 
 class CutDevice(BackendV2):
-    """Some qubits of a device with the gates and errors they have there. It describes and does not run.
+    """Some qubits of a device with their gates and errors. It cannot run circuits.
 
     Args:
         device: The whole device.
-        qubits: The qubits to keep; they are numbered anew in this order.
+        qubits: The qubits to keep, renumbered in this order.
     """
 
     def __init__(self, device: BackendV2, qubits: Sequence[int]) -> None:
@@ -171,12 +171,12 @@ class CutDevice(BackendV2):
 
     @property
     def target(self) -> Target:
-        """Gates and errors."""
+        """Gates of the qubits with their errors and durations."""
         return self._target
 
     @property
     def max_circuits(self) -> None:
-        """No limit."""
+        """None: the number of circuits in a job is not limited."""
         return
 
     @classmethod
@@ -184,7 +184,7 @@ class CutDevice(BackendV2):
         return Options()
 
     def run(self, run_input: Any, **options: Any) -> Any:
-        """A cut device runs nothing.
+        """Raise an error, because a cut device cannot run circuits.
 
         Raises:
             NotImplementedError: Always.
@@ -193,12 +193,12 @@ class CutDevice(BackendV2):
 
 
 def cut_target(target: Target, qubits: Sequence[int], without: Container[str] = ()) -> Target:
-    """Some qubits of a target, numbered anew in this order, with the gates and errors they have there.
+    """Restrict a target to some qubits, renumbered in the order given, with their gates and errors.
 
     Args:
-        target: Of the whole device.
+        target: Target of the whole device.
         qubits: The qubits to keep.
-        without: Names of gates to leave out.
+        without: Names of gates to omit.
     """
     properties = target.qubit_properties
     found = Target(
@@ -226,7 +226,7 @@ def cut_target(target: Target, qubits: Sequence[int], without: Container[str] = 
 
 
 def cut_to_active_qubits(transpiled_program: TranspiledProgram) -> TranspiledProgram:
-    """The same circuit on a device that has only the qubits it uses."""
+    """Restrict a transpiled program and its device to the qubits that the circuit uses."""
     assert transpiled_program.backend is not None
     circuit = transpiled_program.circuit
     used = {circuit.find_bit(qubit).index for instruction in circuit.data for qubit in instruction.qubits}

@@ -1,7 +1,7 @@
-"""How much of a matrix product state is lost where its bonds are cut: read from Aer's own log, for few states.
+"""Truncation error of matrix product states, read from Aer's log, for few states.
 
-After every gate on two qubits Aer keeps the largest Schmidt coefficients of a bond, and its log says what weight was
-discarded with the others. The product of what was kept is, to good accuracy, the overlap |<psi|cut psi>|^2.
+After every two-qubit gate Aer keeps the largest Schmidt coefficients of a bond, and its log states the discarded
+weight. The product of the kept weights is, to good accuracy, the overlap |<psi|truncated psi>|^2.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ _TOO_MUCH = 1e-3
 _ALL_UP_TO = 128  # steps, a power of two
 _DISCARDED = re.compile(r"discarded_value=([0-9.eE+-]+)")
 
-_seen = {"length": 0}  # Aer's log goes on from circuit to circuit, as long as the process lives
+_seen = {"length": 0}  # Aer's log grows from circuit to circuit, as long as the process runs
 
 
 def discarded_weight(simulator: BackendV2, circuit: QuantumCircuit, values: NDArray) -> float:
-    """The weight of a state that truncation loses, 0 to 1.
+    """Measure the weight of a state that truncation discards, 0 to 1.
 
     Args:
-        simulator: Aer's, with a largest bond dimension.
+        simulator: An Aer simulator with a largest bond dimension.
         circuit: A circuit with parameters.
-        values: Shape (parameters,), in the order of the circuit's.
+        values: Shape (parameters,), in the order of the circuit's parameters.
     """
     bound = circuit.assign_parameters(values) if len(values) else circuit
     result = simulator.run(bound, shots=1, mps_log_data=True, seed_simulator=0).result()
     log = str(result.results[0].metadata.get("MPS_log_data", ""))
     own = log[_seen["length"] :] if len(log) > _seen["length"] else log
-    _seen["length"] = max(len(log) - 1, 0)  # without the brace that closes it for now
+    _seen["length"] = max(len(log) - 1, 0)  # without its closing brace
     kept = np.prod([1.0 - float(found) for found in _DISCARDED.findall(own)])
     return float(np.clip(1.0 - kept, 0.0, 1.0))
 
 
 class TruncatingExecutor(SamplerExecutor):
-    """Measured circuits on matrix product states with a largest bond dimension.
+    """Runs measured circuits on matrix product states with a largest bond dimension.
 
-    One state of a request is run once more, with the log on, for single gradients and at steps of a run: the last one,
-    which has the strongest nudge. Aer's log goes on as long as the process lives and is copied at every look, so that
-    all of the first 128 steps are looked at, of the next 128 every second, of the next 256 every fourth, and so on.
+    One state of a request is simulated a second time, with the log on, for single gradients and at steps of a run: the
+    last state, which has the strongest nudge. Aer's log grows as long as the process runs and is copied at every check,
+    so all of the first 128 steps are checked, of the next 128 every second, of the next 256 every fourth, and so on.
     """
 
     truncating: BackendV2
@@ -57,7 +57,7 @@ class TruncatingExecutor(SamplerExecutor):
     """The largest discarded weight seen so far."""
 
     def collect(self, job_handle: JobHandle) -> ShotData:
-        """Run the request, and look at what truncation costs one of its states."""
+        """Run the request, and measure the truncation error of one of its states."""
         request = job_handle.request
         if request.has_noise_to_mitigate and request.measurements and is_checked(job_handle.key):
             lost = self._style(request.prepared.as_circuits(), job_handle)
@@ -82,6 +82,6 @@ class TruncatingExecutor(SamplerExecutor):
 
 
 def is_checked(key: RequestKey) -> bool:
-    """Whether truncation is measured for a request: all gradients by themselves, and 64 steps or more an octave."""
+    """Whether truncation is measured for a request: for all single gradients, and for 64 steps or more an octave."""
     apart = max(1, (1 << key.step.bit_length()) // _ALL_UP_TO)
     return key.iteration == 0 and (key.purpose == "gradient" or key.step % apart == 0)

@@ -1,11 +1,11 @@
-"""Readout errors of qubits under random twirling flips: every product of Z's is read with a factor of its own.
+"""Readout errors under random readout twirls: every product of Z has an attenuation factor of its own.
 
-Qubits are flipped at random before they are read, and the bits are flipped back. Averaged over the flips, reading the
-product of Z over a set S gives lambda_S <Z_S>, whatever errors of different qubits have to do with each other: what
-would add to it changes sign with the flips. Where all qubits are 0 the product is 1, so lambda_S is what is read there.
+Qubits are flipped at random before the readout, and the flips are undone in the bits. Averaged over the flips, the
+measured product of Z over a set S has the mean lambda_S <Z_S>, whatever the correlations of the errors: an additive
+error changes sign with the flips. Where all qubits are 0 the product is 1, so lambda_S is its measured mean there.
 
-Flips are shared by some shots: m shots in r randomizations (`in_randomizations`). What the flips have not averaged
-out after r draws is left: for one qubit whose errors differ by o between 0 and 1 it is o / sqrt(r).
+Some shots share their flips: m shots in r randomizations (`in_randomizations`). After r draws the flips are not fully
+averaged: for one qubit whose errors differ by o between 0 and 1 an error of o / sqrt(r) remains.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TwirledErrors:
-    """What is read under random twirling flips where all qubits are 0.
+    """Calibration of a twirled readout: the distribution of outcomes where all qubits are 0.
 
     Args:
-        strings: Shape (distinct, bytes) of uint8, big-endian: the bit strings that came.
-        frequencies: Shape (distinct,), how often each came; they sum to one.
+        strings: Distinct bit strings, shape (distinct, bytes) of uint8, big-endian.
+        frequencies: Frequency of each, shape (distinct,); they sum to one.
 
     Raises:
-        ConfigError: They do not.
+        ConfigError: The frequencies do not sum to one.
     """
 
     strings: NDArray[np.uint8]
@@ -48,13 +48,13 @@ class TwirledErrors:
         return
 
     def factors(self, masks: Sequence[int]) -> NDArray[np.float64]:
-        """The lambda of every product of Z's.
+        """Attenuation factors lambda of products of Z.
 
         Args:
-            masks: The qubits of each product.
+            masks: Qubits of each product, bit k for qubit k.
 
         Raises:
-            ConfigError: A product's reading says nothing of the product.
+            ConfigError: The readout of a product is independent of the state.
         """
         size = self.strings.shape[1]
         wanted = np.array([list(mask.to_bytes(size, "big")) for mask in masks], dtype=np.uint8)
@@ -70,38 +70,43 @@ class TwirledErrors:
         return factors
 
     def arrays(self) -> dict[str, NDArray]:
-        """What a checkpoint keeps."""
+        """Arrays to store in a checkpoint."""
         return {"twirled_strings": self.strings, "twirled_frequencies": self.frequencies}
 
 
 def in_randomizations(shots: int, randomizations: int) -> tuple[int, int]:
-    """Randomizations and shots of each, at most so many randomizations and no fewer shots in all than are wanted.
+    """Return the number of randomizations and the shots of each, for at least the shots wanted.
 
     Args:
-        shots: Shots wanted.
-        randomizations: Most randomizations.
+        shots: Smallest number of shots in all.
+        randomizations: Largest number of randomizations.
     """
     each = -(-shots // min(randomizations, shots))
     return -(-shots // each), each
 
 
 def executions_of(shots: int, randomizations: int | None) -> int:
-    """Executions of a circuit that bring so many shots; a few more under flips, where shots do not divide."""
+    """Number of executions of a circuit for so many shots; slightly larger where randomizations do not divide them.
+
+    Args:
+        shots: Smallest number of shots.
+        randomizations: Largest number of randomizations, or None without twirling.
+    """
     return shots if randomizations is None or not shots else int(np.prod(in_randomizations(shots, randomizations)))
 
 
 def probabilities_under_twirling(
     probabilities: NDArray, offsets: NDArray[np.float64], twirls: NDArray[np.bool_] | None
 ) -> NDArray[np.float64]:
-    """Probabilities of what is read under flips, from those without; errors of different qubits are independent.
+    """Probabilities of the measured bits under readout twirls, for independent errors of qubits.
 
-    A flip of a qubit before the reading and of the bit after it takes 2 o from the sign that is read, o the qubit's
-    offset: in products of signs it takes 2 o times the product of the others.
+    A flip of a qubit before the readout and of its bit after it reduces the measured sign by 2 o, with o the qubit's
+    offset. In a product of signs the reduction is 2 o times the product of the others.
 
     Args:
-        probabilities: Shape (states, 2^N).
+        probabilities: Probabilities without twirls, shape (states, 2^N).
         offsets: Shape (N,), probability of reading 0 where 1 is true, less that of reading 1 where 0 is true.
-        twirls: Shape (states, randomizations, N), or None for the mean over all flips that there are.
+        twirls: Whether each qubit is flipped, shape (states, randomizations, N), or None for the mean over all flips.
     """
     size = probabilities.shape[1]
     drawn = np.full((1, 1, len(offsets)), 0.5) if twirls is None else twirls
@@ -119,11 +124,11 @@ def probabilities_under_twirling(
 
 
 def untwirled(bits: NDArray[np.uint8], twirls: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Bits with the flips before the reading undone.
+    """Undo the flips before the readout in measured bits.
 
     Args:
         bits: Shape (..., shots, bytes), big-endian.
-        twirls: Shape (..., N).
+        twirls: Whether each qubit was flipped, shape (..., N).
     """
     packed = np.packbits(twirls, axis=-1, bitorder="little")[..., ::-1]
     return bits ^ packed[..., None, :]
