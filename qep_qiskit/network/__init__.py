@@ -1,4 +1,4 @@
-"""What learns: Hamiltonians with trainable weights."""
+"""Networks, the Hamiltonians with trainable weights, and the costs that nudge them."""
 
 from qep_qiskit.network.covering import covering_groups
 from qep_qiskit.network.graphs import (

@@ -1,7 +1,7 @@
-"""One gate for losses: whatever a loss gives back is finite, of the right shape, and belongs to one function.
+"""Checks of losses: every value and derivative is finite, has the right shape, and belongs to one function.
 
-`CheckedLoss` stands in front of every loss, shipped or the user's own, wherever one is evaluated;
-`check_derivatives` holds value, error signals and curvature against each other when a run is built.
+`CheckedLoss` wraps every loss, built-in or the user's own, wherever one is evaluated. `check_derivatives` compares
+value, error signals and curvature with each other when a run is built.
 """
 
 from __future__ import annotations
@@ -25,32 +25,46 @@ _SHOWN = 6
 
 @dataclass(frozen=True, slots=True)
 class CheckedLoss:
-    """A loss whose answers are looked at: real, finite, and one a sample.
+    """A loss whose results are checked: real, finite, and one per sample.
 
     Args:
         loss: The loss.
-        name: What it is called in errors, such as ``module:name``.
+        name: Name in messages, such as ``module:name``.
     """
 
     loss: Loss
     name: str
 
     def value(self, outputs: NDArray, targets: NDArray) -> NDArray[np.float64]:
-        """Loss of every sample, shape (samples,).
+        """Return the loss of every sample, shape (samples,).
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
 
         Raises:
-            DataError: Targets are not finite, or not one row a sample.
-            NetworkError: The loss raises something, or its answer is not finite or of another shape.
+            DataError: Targets are not finite, or not one row per sample.
+            NetworkError: The loss raises an exception, or its result is not finite or has another shape.
             ResultError: The outputs are not finite.
         """
         return self._answer("value", self.loss.value, outputs, targets, (len(outputs),))
 
     def gradient(self, outputs: NDArray, targets: NDArray) -> NDArray[np.float64]:
-        """Error signals, shape (samples, outputs); raises as `value`."""
+        """Return the error signals dL/d<O_o>, shape (samples, outputs); raises as `value`.
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
+        """
         return self._answer("gradient", self.loss.gradient, outputs, targets, outputs.shape)
 
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray[np.float64]:
-        """Second derivatives, shape (samples, outputs, outputs); raises as `value`."""
+        """Return the second derivatives, shape (samples, outputs, outputs); raises as `value`.
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
+        """
         shape = (*outputs.shape, outputs.shape[1])
         return self._answer("curvature", self.loss.curvature, outputs, targets, shape)
 
@@ -108,23 +122,23 @@ class CheckedLoss:
 
 
 def loss_name(loss: Loss) -> str:
-    """What a loss is called where no configuration names it."""
+    """Return the name of a loss in messages where the configuration gives none."""
     if isinstance(loss, CustomLoss):
         return getattr(loss.function, "__name__", "CustomLoss")
     return _NAMES.get(type(loss), type(loss).__name__)
 
 
 def check_derivatives(loss: CheckedLoss, targets: NDArray, reach: NDArray) -> None:
-    """Hold value, gradient and curvature of a loss against each other by finite differences, on a few points.
+    """Compare value, gradient and curvature of a loss by finite differences, at a few points.
 
     Args:
         loss: The loss.
-        targets: Shape (samples, targets), those of the training samples.
-        reach: Shape (outputs, 2), least and largest value of every output; infinite where there is no end.
+        targets: Shape (samples, targets), the targets of the training samples.
+        reach: Shape (outputs, 2), smallest and largest value of every output; infinite where unbounded.
 
     Raises:
-        DataError: Targets are no distributions and the loss needs such.
-        NetworkError: The loss is not finite at a point that outputs can reach, an answer has another shape, a sample's
+        DataError: The loss needs targets that are probability distributions, and these are not.
+        NetworkError: The loss is not finite at a point that outputs can reach, a result has another shape, a sample's
             loss depends on the other samples, or derivatives disagree.
     """
     if isinstance(loss.loss, CrossEntropy):
@@ -164,7 +178,7 @@ def _check_distributions(targets: NDArray) -> None:
 
 
 def _points(aims: NDArray, reach: NDArray) -> NDArray[np.float64]:
-    """Outputs where a loss is looked at, drawn once and for all: within reach, or about the targets."""
+    """Return the outputs at which a loss is checked: fixed random points within reach, or around the targets."""
     draws = np.random.default_rng(20240601).uniform(-1.0, 1.0, (len(aims), len(reach)))
     bounded = np.isfinite(reach).all(axis=1)
     low, high = np.where(bounded, reach.T, 0.0)
@@ -174,7 +188,7 @@ def _points(aims: NDArray, reach: NDArray) -> NDArray[np.float64]:
 
 
 def _differences(function: Callable[[NDArray, NDArray], NDArray], outputs: NDArray, targets: NDArray) -> NDArray:
-    """Central differences by every output, stacked on the last axis; all points in one call."""
+    """Return central differences with respect to every output, stacked on the last axis; all points in one call."""
     samples, width = outputs.shape
     step = _STEP * max(1.0, float(np.abs(outputs).max()))
     shifts = step * np.concatenate([np.eye(width), -np.eye(width)])
@@ -185,7 +199,7 @@ def _differences(function: Callable[[NDArray, NDArray], NDArray], outputs: NDArr
 
 
 def _compare(loss: CheckedLoss, what: str, of: str, claimed: NDArray, found: NDArray, rounding: float) -> None:
-    """Refuse a derivative that is wrong at more than one point; at one alone the loss may have a kink."""
+    """Reject a derivative that is wrong at more than one point; a single point may be a kink of the loss."""
     tolerance = _RELATIVE * max(float(np.abs(claimed).max()), float(np.abs(found).max())) + rounding
     deviation = np.abs(claimed - found).reshape(len(claimed), -1).max(axis=1)
     if np.count_nonzero(deviation > tolerance) > 1:
@@ -198,7 +212,7 @@ def _compare(loss: CheckedLoss, what: str, of: str, claimed: NDArray, found: NDA
 
 
 def _read_only(array: NDArray) -> NDArray:
-    """A view that a loss cannot change in place."""
+    """Return a view that a loss cannot modify in place."""
     view = array.view()
     view.flags.writeable = False
     return view

@@ -1,4 +1,4 @@
-"""What networks check in common."""
+"""Checks that several networks use."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from qep_qiskit.core.errors import NetworkError
 
 
 def check_spins(key: str, spins: Sequence[int], num_spins: int) -> None:
-    """Check that spins are in range and named once.
+    """Check that spins are in range and distinct.
 
     Args:
         key: Config key, for messages.
-        spins: The spins.
-        num_spins: How many there are.
+        spins: Indices of spins.
+        num_spins: Number of spins.
 
     Raises:
-        NetworkError: One is no whole number, is out of range, or comes twice.
+        NetworkError: An index is not a whole number, is out of range, or occurs twice.
     """
     for spin in spins:
         whole_number(key, spin, error=NetworkError)
@@ -34,10 +34,14 @@ def check_spins(key: str, spins: Sequence[int], num_spins: int) -> None:
 
 
 def one_input(x: NDArray | Sequence[float] | None, num_inputs: int) -> NDArray[np.float64]:
-    """One input vector as a batch, shape (1, inputs); may be left out where there are no inputs.
+    """Return one input vector as a batch, shape (1, inputs).
+
+    Args:
+        x: Shape (inputs,); None where there are no inputs.
+        num_inputs: Number of inputs of the network.
 
     Raises:
-        NetworkError: It has another length.
+        NetworkError: The vector has another length.
     """
     given = np.zeros(num_inputs) if x is None and not num_inputs else np.asarray(x, dtype=float)
     if given.shape != (num_inputs,):

@@ -1,11 +1,11 @@
-"""Costs: what they are made of, and how they nudge.
+"""Costs: their observables, and how they nudge the Hamiltonian.
 
-A `Cost` of either sort is descended to first order in beta:
+Training lowers a `Cost` to first order in beta. There are two kinds:
 
-* Its nudge is known before anything is measured. `OperatorCost`: beta C(y) is added to H (Scellier 2024, eq. for the
+* `OperatorCost`: the nudge is known before any measurement; beta C(y) is added to H (Scellier 2024, equation of the
   nudged Hamiltonian).
-* Its nudge is made of error signals eps_o = dL/d<O_o> that are read from the free phase, and beta sum_o eps_o O_o is
-  added to H (Wanjura & Marquardt 2024). `LossOnExpectations`.
+* `LossOnExpectations`: the nudge consists of error signals eps_o = dL/d<O_o> measured in the free phase;
+  beta sum_o eps_o O_o is added to H (Wanjura & Marquardt 2024).
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ _NO_SIGNAL = 1e-9
 
 
 class Cost(ABC):
-    """What training lowers, and how it acts on H.
+    """Base class of costs: the quantity that training lowers, and its action on H.
 
-    A kind without error signals answers `observable`; a kind with them is a function of outputs, and answers
-    `output_map`, `value`, `signals` and `curvature`.
+    A cost without error signals implements `observable`. A cost with error signals is a function of outputs and
+    implements `output_map`, `value`, `signals` and `curvature`.
 
     Attributes:
-        terms: The Pauli strings whose means it is read from, constants left out.
-        has_signals: Whether the nudge is made of error signals, which take a free phase that is measured before.
-        num_targets: Number of targets; None for one an output, or any number where there are no outputs.
+        terms: The Pauli strings whose means determine the cost, without constants.
+        has_signals: Whether the nudge consists of error signals, which are measured in the free phase before it.
+        num_targets: Number of targets; None for one per output, or any number where there are no outputs.
     """
 
     terms: tuple[Term, ...]
@@ -52,17 +52,17 @@ class Cost(ABC):
 
     @property
     def stages(self) -> int:
-        """Number of stages of a gradient, each one request: the free phase where there are signals, and the phases."""
+        """Number of stages of a gradient, each one request: two where error signals are measured first, else one."""
         return 2 if self.has_signals else 1
 
     @property
     def fewest_shots(self) -> int:
-        """Shots that an unbiased value takes: a function that bends takes two."""
+        """Smallest number of shots for an unbiased value: two for a nonlinear function of expectations, else one."""
         return 2 if self.has_signals else 1
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Numbers of qubits that it is written for."""
+        """Numbers of qubits that the cost is defined for."""
         return ()
 
     @property
@@ -71,49 +71,69 @@ class Cost(ABC):
         return False
 
     def check(self, targets: NDArray, reach: NDArray) -> None:  # noqa: B027 - most kinds have nothing to check
-        """Refuse targets that are none for it.
+        """Check that the cost can be evaluated for these targets.
 
         Args:
             targets: Shape (samples, targets).
-            reach: Shape (outputs, 2), least and largest value of each output.
+            reach: Shape (outputs, 2), smallest and largest value of each output.
 
         Raises:
-            QepError: It cannot be evaluated for them.
+            QepError: The cost cannot be evaluated for them.
         """
 
     def output_map(self) -> tuple[NDArray, NDArray] | None:
-        """Its outputs as linear forms of its terms: matrix (outputs, terms) and constants (outputs,).
+        """Outputs as linear functions of the cost's terms: matrix (outputs, terms) and constants (outputs,).
 
-        None where it has none of its own: the outputs are then those of the network.
+        None where the cost has no outputs of its own: the outputs are then those of the network.
         """
         return None
 
     def observable(self, targets: NDArray) -> tuple[NDArray, NDArray]:
-        """C(y) of targets (samples, targets): coefficients (samples, terms) and constants (samples,)."""
+        """Return C(y) of targets (samples, targets): coefficients (samples, terms) and constants (samples,)."""
         raise NotImplementedError
 
     def value(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Cost of every sample, shape (samples,), from outputs (samples, outputs) and targets (samples, targets)."""
+        """Return the cost of every sample, shape (samples,).
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
+        """
         raise NotImplementedError
 
     def signals(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Error signals: derivatives of `value` by the outputs, shape (samples, outputs)."""
+        """Return the error signals: derivatives of `value` with respect to the outputs, shape (samples, outputs).
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
+        """
         raise NotImplementedError
 
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Second derivatives of `value` by the outputs, shape (samples, outputs, outputs)."""
+        """Return the second derivatives of `value` with respect to the outputs, shape (samples, outputs, outputs).
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
+        """
         raise NotImplementedError
 
     def curvature_near(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """The same beside outputs that may lie at the end of what it is made for; not finite beyond."""
+        """Return `curvature` near the boundary of the domain of the cost; not finite outside of it.
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
+        """
         return self.curvature(outputs, targets)
 
     def is_at_optimum(self, signals: NDArray, outputs: NDArray, targets: NDArray) -> bool:
-        """Whether error signals are a billionth of their scale or less: the gradient is then zero.
+        """Whether error signals are below 1e-9 of their scale, so that the gradient is zero.
 
         Args:
-            signals: Shape (samples, outputs).
-            outputs: Shape (samples, outputs).
+            signals: Shape (samples, outputs), error signals.
+            outputs: Shape (samples, outputs), output expectations.
             targets: Shape (samples, targets).
         """
         curvature = np.abs(self.curvature(outputs, targets))
@@ -128,11 +148,11 @@ class CostTerm:
 
     Args:
         string: The Pauli string; the identity gives a constant.
-        coefficient: Real factor.
-        target: Index of the target number that multiplies the term, or None.
+        coefficient: Real factor, in energy per unit of beta.
+        target: Index of the target that multiplies the term, or None.
 
     Raises:
-        NetworkError: The coefficient is not finite, or the target is no whole number.
+        NetworkError: The coefficient is not finite, or the target is not a whole number.
 
     Example:
         >>> term = qep.CostTerm(string=qep.PauliString.parse("Z0 Z1"), coefficient=-1.0)
@@ -154,13 +174,13 @@ class CostTerm:
 @short_repr
 @dataclass(frozen=True, slots=True, eq=False)
 class OperatorCost(Cost):
-    """An observable C(y), linear in given functions of y; beta C(y) is added to H.
+    """An observable C(y) whose coefficients depend on y; beta C(y) is added to H (Scellier 2024, arXiv:2406.00879).
 
     Args:
-        terms: The Pauli strings C may contain, constants left out.
-        num_qubits: Number of qubits; zero where Pauli strings are functions of positions, whose network checks them.
-        expand: Targets (samples, targets) to (coefficients (samples, Pauli strings), constants (samples,)).
-        num_targets: Number of targets where each is the value that an output should take; None where they are others.
+        terms: The Pauli strings that C may contain, without constants.
+        num_qubits: Number of qubits; zero where the terms are functions of positions, which their network checks.
+        expand: Function from targets (samples, targets) to (coefficients (samples, terms), constants (samples,)).
+        num_targets: Number of targets where each is the value that an output should take; otherwise None.
 
     Example:
         >>> qep.OperatorCost.squared_error([0], num_qubits=1).operator(y=[0.5])
@@ -181,15 +201,19 @@ class OperatorCost(Cost):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Numbers of qubits that it is written for."""
+        """Numbers of qubits that the cost is defined for."""
         return (self.num_qubits,)
 
     @classmethod
     def from_terms(cls, terms: Sequence[CostTerm], num_qubits: int) -> OperatorCost:
-        """A cost that is affine in y, term by term.
+        """Return a cost that is affine in y, from its terms.
+
+        Args:
+            terms: The terms.
+            num_qubits: Number of qubits.
 
         Raises:
-            NetworkError: No term, or a term acts on a qubit out of range.
+            NetworkError: There is no term, or a term acts on a qubit out of range.
         """
         strings = tuple(dict.fromkeys(term.string for term in terms if not term.string.is_identity))
         _check_terms(strings, num_qubits)
@@ -210,7 +234,7 @@ class OperatorCost(Cost):
 
     @classmethod
     def from_operator(cls, operator: OperatorLike) -> OperatorCost:
-        """A fixed observable: an aim without targets."""
+        """Return a cost that is a fixed observable, without targets."""
         pairs = pauli_strings(operator, "cost")
         terms = [CostTerm(string=string, coefficient=value) for string, value in pairs]
         return cls.from_terms(terms, int(operator.num_qubits))
@@ -219,11 +243,11 @@ class OperatorCost(Cost):
     def from_function(
         cls, function: Callable[[NDArray], OperatorLike], targets: NDArray, num_qubits: int
     ) -> OperatorCost:
-        """Any observable of y, as a function of one target vector.
+        """Return a cost from an observable given as a function of one target vector.
 
         Args:
-            function: Target vector (targets,) to C(y).
-            targets: Shape (samples, targets): the targets that will occur, to find the Pauli strings from.
+            function: Function from a target vector (targets,) to C(y).
+            targets: Shape (samples, targets): all targets of the data, which determine the Pauli strings.
             num_qubits: Number of qubits.
         """
         found = dict.fromkeys(
@@ -244,7 +268,12 @@ class OperatorCost(Cost):
 
     @classmethod
     def squared_error(cls, outputs: Sequence[int], num_qubits: int) -> OperatorCost:
-        """C = sum_o (Z_o - y_o)^2 = sum_o (1 + y_o^2 - 2 y_o Z_o): linear in Z_o."""
+        """Return C = sum_o (Z_o - y_o)^2 = sum_o (1 + y_o^2 - 2 y_o Z_o), which is linear in Z_o.
+
+        Args:
+            outputs: Output spins.
+            num_qubits: Number of qubits.
+        """
         terms = tuple(PauliString.of("Z", spin) for spin in outputs)
         _check_terms(terms, num_qubits)
 
@@ -255,7 +284,7 @@ class OperatorCost(Cost):
 
     @classmethod
     def squared_error_of(cls, network: Network) -> OperatorCost:
-        """C = sum_o (O_o - y_o)^2 over the outputs O_o of a network: spins, or positions, whose squares are no ones."""
+        """Return C = sum_o (O_o - y_o)^2 over the outputs O_o of a network: spins, with O_o^2 = 1, or positions."""
         outputs, squares = network.output_observables, network.output_squares
         if not outputs:
             raise NetworkError("outputs: expected at least one output spin or atom")
@@ -275,11 +304,11 @@ class OperatorCost(Cost):
         return cls(terms, network.num_qubits, expand, len(outputs))
 
     def observable(self, targets: NDArray) -> tuple[NDArray, NDArray]:
-        """Coefficients (samples, terms) and constants (samples,)."""
+        """Return coefficients (samples, terms) and constants (samples,) of C(y)."""
         return self.expand(targets)
 
     def operator(self, y: NDArray | Sequence[float] = ()) -> SparsePauliOp:
-        """C(y) as a SparsePauliOp."""
+        """Return C(y) as a SparsePauliOp."""
         coefficients, constants = self.expand(np.asarray(y, dtype=float)[None, :])
         pairs: list[tuple[Any, float]] = [*zip(self.terms, coefficients[0], strict=True), (_IDENTITY, constants[0])]
         return sparse_pauli_op([pair for pair in pairs if pair[1] != 0.0], self.num_qubits)
@@ -291,12 +320,12 @@ class LossOnExpectations(Cost):
     """A loss of the expectations of output observables.
 
     Args:
-        observables: One per output: an operator (kept as a SparsePauliOp), or a linear form of any Pauli strings.
-        loss: The loss; squared error by default.
-        name: What the loss is called in errors; by default the name of its function or class.
+        observables: One per output: an operator (stored as a SparsePauliOp), or a linear observable of any terms.
+        loss: The loss; the squared error by default.
+        name: Name of the loss in messages; by default the name of its function or class.
 
     Attributes:
-        terms: All Pauli strings of the observables, constants left out.
+        terms: All Pauli strings of the observables, without constants.
 
     Raises:
         NetworkError: An operator is not Hermitian or not finite.
@@ -326,7 +355,13 @@ class LossOnExpectations(Cost):
     def on_spins(
         cls, outputs: Sequence[int], num_qubits: int, loss: Loss | None = None, name: str | None = None
     ) -> LossOnExpectations:
-        """Outputs <Z_o> of the given spins.
+        """Return a loss of the outputs <Z_o> of the given spins.
+
+        Args:
+            outputs: Output spins.
+            num_qubits: Number of qubits.
+            loss: The loss; the squared error by default.
+            name: Name of the loss in messages.
 
         Raises:
             NetworkError: There is no output, or one is out of range.
@@ -340,10 +375,15 @@ class LossOnExpectations(Cost):
 
     @classmethod
     def on_outputs(cls, network: Network, loss: Loss | None = None, name: str | None = None) -> LossOnExpectations:
-        """The outputs of a network: Z of spins, or displacements of atoms.
+        """Return a loss of the outputs of a network: Z of spins, or displacements of atoms.
+
+        Args:
+            network: The network.
+            loss: The loss; the squared error by default.
+            name: Name of the loss in messages.
 
         Raises:
-            NetworkError: There is no output.
+            NetworkError: The network has no output.
         """
         if not network.output_observables:
             raise NetworkError("outputs: expected at least one output spin or atom")
@@ -351,7 +391,7 @@ class LossOnExpectations(Cost):
 
     @cached_property
     def checked_loss(self) -> CheckedLoss:
-        """The loss behind its gate; whoever evaluates the loss evaluates this one."""
+        """The loss with checks of its results, used for all evaluations."""
         return CheckedLoss(self.loss, self.name or loss_name(self.loss))
 
     @property
@@ -360,28 +400,52 @@ class LossOnExpectations(Cost):
         return isinstance(self.loss, SquaredError)
 
     def check(self, targets: NDArray, reach: NDArray) -> None:
-        """Refuse a loss whose derivatives are not its own, and targets that it does not take.
+        """Check that the derivatives belong to the loss, and that the loss accepts the targets.
+
+        Args:
+            targets: Shape (samples, targets).
+            reach: Shape (outputs, 2), smallest and largest value of each output.
 
         Raises:
-            DataError: Targets are none for this loss.
+            DataError: The loss does not accept the targets.
             NetworkError: The loss cannot be used, see `check_derivatives`.
         """
         check_derivatives(self.checked_loss, targets, reach)
 
     def value(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """The loss, shape (samples,)."""
+        """Return the loss of every sample, shape (samples,).
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
+        """
         return self.checked_loss.value(outputs, targets)
 
     def signals(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Derivatives by the outputs, shape (samples, outputs)."""
+        """Return the error signals dL/d<O_o>, shape (samples, outputs).
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
+        """
         return self.checked_loss.gradient(outputs, targets)
 
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Second derivatives, shape (samples, outputs, outputs)."""
+        """Return the second derivatives of the loss, shape (samples, outputs, outputs).
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
+        """
         return self.checked_loss.curvature(outputs, targets)
 
     def curvature_near(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """The same, not finite where the loss ends."""
+        """Return the second derivatives without a check of the result; not finite outside the domain of the loss.
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
+        """
         return self.loss.curvature(outputs, targets)
 
     @property
@@ -391,7 +455,7 @@ class LossOnExpectations(Cost):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Numbers of qubits that the observables are written for."""
+        """Numbers of qubits that the observables are defined for."""
         return tuple(observable.num_qubits for observable in self._linear_observables)
 
     @cached_property
@@ -399,14 +463,19 @@ class LossOnExpectations(Cost):
         return tuple(LinearObservable.of(observable) for observable in self.observables)
 
     def output_map(self) -> tuple[NDArray, NDArray]:
-        """Outputs as linear forms of the Pauli strings: matrix (outputs, Pauli strings) and constants (outputs,)."""
+        """Outputs as linear functions of the terms: matrix (outputs, terms) and constants (outputs,)."""
         matrix = np.array([observable.row(self.terms) for observable in self._linear_observables]).reshape(
             self.num_outputs, len(self.terms)
         )
         return matrix, np.array([observable.constant for observable in self._linear_observables])
 
     def operator(self, y: NDArray | Sequence[float], expectations: NDArray | Sequence[float]) -> SparsePauliOp:
-        """The nudging operator sum_o eps_o O_o of observables on qubits, at given output expectations."""
+        """Return the nudging operator sum_o eps_o O_o of observables on qubits.
+
+        Args:
+            y: Shape (targets,).
+            expectations: Shape (outputs,), output expectations.
+        """
         means = np.asarray(expectations, dtype=float)[None, :]
         signals = self.signals(means, np.asarray(y, dtype=float)[None, :])[0]
         return hermitian(sum(eps * observable for eps, observable in zip(signals, self.observables, strict=True)))

@@ -1,8 +1,8 @@
-"""Few product bases that together read every Pauli string of a set: a Pauli string may be read in several of them.
+"""Few product bases that together measure every Pauli string of a set; a Pauli string may be in several of them.
 
-A Hamiltonian's groups are a partition, as Trotter steps need it; a measurement needs a cover. For all two-body Pauli
-strings of some spins the bases are the rows of an orthogonal array: nine for the Pauli strings of four spins, where a
-greedy partition takes ten to fifteen.
+The groups of a Hamiltonian are a partition, as Trotter steps need it; a measurement needs a cover. For all two-body
+Pauli strings of some spins the bases are the rows of an orthogonal array: nine for the Pauli strings of four spins,
+where a greedy partition needs ten to fifteen.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _LETTERS = "ZXY"
 
 
 def covering_groups(terms: Iterable[PauliString], num_qubits: int) -> tuple[CommutingGroup, ...]:
-    """Groups that read every Pauli string at least once, as few as a search finds.
+    """Return groups that measure every Pauli string at least once, as few as a randomised search finds.
 
-    Each holds all Pauli strings that it can read.
+    Each group contains all given Pauli strings that its basis can measure.
 
-    Attempts with other random choices stop at the number of Pauli strings of one set of spins that exclude each other,
-    below which no cover goes. The same Pauli strings give the same groups.
+    The search repeats with other random choices until the number of groups equals a lower bound: the largest number of
+    Pauli strings on one set of spins, no two of which share a basis. The same Pauli strings give the same groups.
 
     Args:
         terms: The Pauli strings; the identity and repeated ones are skipped.
@@ -48,7 +48,7 @@ def covering_groups(terms: Iterable[PauliString], num_qubits: int) -> tuple[Comm
 
 
 def _letters(string: PauliString, num_qubits: int) -> list[int]:
-    """1, 2, 3 for Z, X, Y on every qubit, 0 for none."""
+    """Return 1, 2, 3 for Z, X, Y on every qubit, and 0 for none."""
     letter_of = dict(string.factors)
     return [_LETTERS.index(letter_of[qubit]) + 1 if qubit in letter_of else 0 for qubit in range(num_qubits)]
 
@@ -59,13 +59,13 @@ def _is_part_of_another(row: NDArray, table: NDArray) -> bool:
 
 
 def _excluding(terms: Sequence[PauliString]) -> int:
-    """Most Pauli strings on one set of spins: no basis reads two of them."""
+    """Return the largest number of Pauli strings on one set of spins: no basis measures two of them."""
     supports = [string.mask for string in terms]
     return max(supports.count(mask) for mask in set(supports))
 
 
 def _attempt(table: NDArray, generator: np.random.Generator) -> list[NDArray[np.int64]]:
-    """Bases one after the other, each the best of a few for the Pauli strings that are left."""
+    """Return bases one after the other, each the best of a few for the Pauli strings not yet measured."""
     remaining, found = table, []
     while len(remaining):
         candidates = [_grown(remaining, generator) for _ in range(_CANDIDATES)]
@@ -76,7 +76,7 @@ def _attempt(table: NDArray, generator: np.random.Generator) -> list[NDArray[np.
 
 
 def _grown(remaining: NDArray, generator: np.random.Generator) -> NDArray[np.int64]:
-    """A basis from a random Pauli string on: it takes in what fits, in random order, until nothing does."""
+    """Return a basis that starts from a random Pauli string and adds compatible ones in random order."""
     basis = np.zeros(remaining.shape[1], dtype=np.int64)
     for row in remaining[generator.permutation(len(remaining))]:
         if ((row == 0) | (basis == 0) | (row == basis)).all():

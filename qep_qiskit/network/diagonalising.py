@@ -1,8 +1,8 @@
 """A Clifford circuit that makes commuting Pauli strings diagonal.
 
-The Pauli strings are rows of bits, X part and Z part. Gaussian elimination of the X part picks rows and pivot qubits;
-gates then take these rows to X of their pivot alone, and Hadamards to Z: CX to clear other qubits' X, CZ and S to clear
-Z. Pauli strings that commute leave nothing else over.
+The Pauli strings are rows of bits, X part and Z part. Gaussian elimination of the X part selects rows and pivot qubits.
+Gates then map these rows to X of their pivot alone, and Hadamards to Z: CX clears X on other qubits, CZ and S clear Z.
+For commuting Pauli strings nothing else remains.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Bits = NDArray[np.bool_]
 
 
 def diagonalising_basis(terms: Sequence[PauliString], num_qubits: int) -> CliffordBasis:
-    """A basis in which all Pauli strings are products of Z.
+    """Return a basis in which all Pauli strings are products of Z.
 
     Args:
         terms: Pauli strings that commute with each other.
@@ -51,7 +51,7 @@ def _bits(terms: Sequence[PauliString], num_qubits: int, letters: str) -> Bits:
 
 
 def _reduced(x: Bits, z: Bits) -> tuple[Bits, Bits, list[int]]:
-    """Products of Pauli strings with independent X parts, each with a pivot that no other has, and the pivots."""
+    """Return products of Pauli strings with independent X parts, each with a pivot of its own, and the pivots."""
     x, z = x.copy(), z.copy()
     pivots: list[int] = []
     for qubit in range(x.shape[1]):
@@ -70,7 +70,7 @@ def _reduced(x: Bits, z: Bits) -> tuple[Bits, Bits, list[int]]:
 
 
 def _clear_x(x: Bits, z: Bits, pivots: Sequence[int], gates: list[Gate]) -> None:
-    """CX from every pivot to the other qubits that its row has an X on."""
+    """Append CX from every pivot to the other qubits on which its row has an X."""
     for row, pivot in enumerate(pivots):
         for qubit in np.flatnonzero(x[row]).tolist():
             if qubit != pivot:
@@ -80,7 +80,7 @@ def _clear_x(x: Bits, z: Bits, pivots: Sequence[int], gates: list[Gate]) -> None
 
 
 def _clear_z(z: Bits, pivots: Sequence[int], gates: list[Gate]) -> None:
-    """CZ and S, after which the rows are X of their pivot; among pivots Z is symmetric, since the rows commute."""
+    """Append CZ and S that map the rows to X of their pivot; among pivots Z is symmetric, since the rows commute."""
     row_of = {pivot: row for row, pivot in enumerate(pivots)}
     for row, pivot in enumerate(pivots):
         for qubit in np.flatnonzero(z[row]).tolist():

@@ -24,23 +24,23 @@ _LABEL = re.compile(r"[IXYZ]{2,}", re.I)
 
 
 def parse_operator(text: str) -> dict[PauliString, float]:
-    """Read a sum of Pauli strings with real factors.
+    """Parse a sum of Pauli strings with real factors.
 
     A part is a Pauli string (``Z0 Z1``), a number in front of a Pauli string (``0.5 X0`` or ``0.5 * X0``), or a number
-    alone, which is a constant; parts are joined by + and -. Pauli strings that come twice are added up. What
-    OpenFermion (``(0.5+0j) [X0 Z1]``) and PennyLane (``0.5 * (X(0) @ Z(1))``) print is read too.
+    alone, which is a constant; parts are joined by + and -. Coefficients of repeated Pauli strings are added. The
+    output formats of OpenFermion (``(0.5+0j) [X0 Z1]``) and PennyLane (``0.5 * (X(0) @ Z(1))``) are also accepted.
 
     Args:
         text: Such as ``"0.2 - 0.08 Z0 Z1"``; qubits are counted from 0.
 
     Returns:
-        Coefficients by Pauli string, in the order of the text; coefficients that add up to exactly zero are left out.
+        Coefficients by Pauli string, in the order of the text; coefficients that add up to exactly zero are omitted.
 
     Raises:
         NetworkError: A part does not parse, or its factor is not real and finite; the message names the part.
 
     Example:
-        >>> {str(Pauli string): value for Pauli string, value in qep.parse_operator("0.5 Z0 Z1 - X0").items()}
+        >>> {str(string): value for string, value in qep.parse_operator("0.5 Z0 Z1 - X0").items()}
         {'Z0 Z1': 0.5, 'X0': -1.0}
     """
     text = " ".join(text.split())
@@ -54,13 +54,13 @@ def parse_operator(text: str) -> dict[PauliString, float]:
 
 
 def format_operator(operator: TermSum) -> str:
-    """The same as text: ``parse_operator(format_operator(operator))`` gives it back."""
+    """Return an operator as text, such that ``parse_operator(format_operator(operator))`` returns the operator."""
     parts = [f"{'-' if value < 0 else '+'} {abs(value)!r} {string}" for string, value in operator.items()]
     return " ".join(parts).removeprefix("+ ") or "0.0 I"
 
 
 def _parts(text: str) -> Iterator[tuple[str, str]]:
-    """Signs and what follows them; signs in brackets and in exponents join no parts."""
+    """Return signs and the text after them; signs in brackets and in exponents do not separate parts."""
     sign, start, depth = "+", 0, 0
     for place, letter in enumerate(text):
         depth += (letter in "([") - (letter in ")]")
@@ -73,7 +73,7 @@ def _parts(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _read(text: str, part: str) -> tuple[PauliString, float]:
-    """One part, without its sign, as Pauli string and factor."""
+    """Return one part, without its sign, as Pauli string and factor."""
     if _IMAGINARY.search(re.sub(_COMPLEX, "", part)):
         raise NetworkError(f"operator '{text}': expected real coefficients, for a Hermitian operator")
     found = _PART.fullmatch(part)
@@ -92,7 +92,7 @@ def _read(text: str, part: str) -> tuple[PauliString, float]:
 
 
 def _string(text: str, written: str) -> PauliString:
-    """A product of factors, in brackets or not; none is the identity."""
+    """Return a product of factors, with or without brackets; an empty product is the identity."""
     inner = written[1:-1].strip() if written[:1] + written[-1:] in ("()", "[]") else written
     factors, place = [], 0
     while place < len(inner):
@@ -113,7 +113,7 @@ def _string(text: str, written: str) -> PauliString:
 
 
 def _wanted(got: str, string: str) -> str:
-    """What is expected in the place of something that is no factor, and how to write it."""
+    """Return the message for text that is not a factor: what is expected, and how to write it."""
     expected = f"expected factors like X0 or Z12 joined by spaces, * or @, got '{got}'"
     if "^" in string:
         return f"{expected}: these are fermions; map them to qubits first (Jordan-Wigner, for one)"

@@ -1,7 +1,7 @@
 """Graphs of spins by name, with positions for drawing.
 
-Spins are integers; an edge is a pair (j, k) with j < k. Named graphs come with the roles that make sense
-for them: a layered graph has its first layer as inputs and its last as outputs.
+Spins are integers; an edge is a pair (j, k) with j < k. A layered graph also lists its layers, so that the first can
+serve as inputs and the last as outputs.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Graph:
         object.__setattr__(self, "edges", _checked_edges(self.edges, self.num_spins))
 
     def reachable(self, starts: Iterable[int]) -> set[int]:
-        """Spins that a path of edges connects to any of the given ones, themselves included."""
+        """Return the spins that a path of edges connects to any of the given ones, these included."""
         graph = _rustworkx(self.num_spins, self.edges)
         starting = set(starts)
         components = rx.connected_components(graph)
@@ -96,7 +96,7 @@ def _circle(num_spins: int) -> NDArray[np.float64]:
 
 
 def _layout_positions(num_spins: int, edges: Iterable[Edge]) -> NDArray[np.float64]:
-    """Positions that follow the graph's distances: classical scaling unfolds it, springs then even it out."""
+    """Return positions that follow graph distances: classical scaling, refined by a spring layout."""
     graph = _rustworkx(num_spins, edges)
     distances = rx.distance_matrix(graph, null_value=np.inf)
     finite = distances[np.isfinite(distances)].max() + 1.0
@@ -112,7 +112,7 @@ def _layout_positions(num_spins: int, edges: Iterable[Edge]) -> NDArray[np.float
 
 
 def chain(num_spins: int) -> Graph:
-    """Open chain: edges (k, k+1).
+    """Return an open chain with edges (k, k+1).
 
     Example:
         >>> qep.chain(3).edges
@@ -124,7 +124,7 @@ def chain(num_spins: int) -> Graph:
 
 
 def ring(num_spins: int) -> Graph:
-    """Closed chain of at least three spins.
+    """Return a closed chain of at least three spins.
 
     Raises:
         NetworkError: Fewer than three spins.
@@ -141,7 +141,7 @@ def ring(num_spins: int) -> Graph:
 
 
 def complete(num_spins: int) -> Graph:
-    """Every pair of spins.
+    """Return the graph with an edge between every pair of spins.
 
     Example:
         >>> qep.complete(3).edges
@@ -153,7 +153,12 @@ def complete(num_spins: int) -> Graph:
 
 
 def lattice(rows: int, columns: int, *, periodic: bool = False) -> Graph:
-    """Rectangular lattice; spin = row * columns + column.
+    """Return a rectangular lattice; spin = row * columns + column.
+
+    Args:
+        rows: Number of rows.
+        columns: Number of columns.
+        periodic: Whether opposite sides are joined.
 
     Raises:
         NetworkError: A side shorter than 1, or a periodic side shorter than 3.
@@ -180,7 +185,7 @@ def lattice(rows: int, columns: int, *, periodic: bool = False) -> Graph:
 
 
 def layered(layers: Sequence[int]) -> Graph:
-    """Layers of spins, each complete to the next: inputs, hidden layers, outputs.
+    """Return layers of spins, each fully connected to the next: inputs, hidden layers, outputs.
 
     Raises:
         NetworkError: Fewer than two layers, or an empty layer.
@@ -214,7 +219,7 @@ def check_distance(distance: int) -> None:
 
 
 def heavy_hex(distance: int) -> Graph:
-    """Heavy-hexagon lattice of an odd code distance, the connectivity of IBM devices.
+    """Return the heavy-hexagon lattice of an odd code distance, the connectivity of many IBM devices.
 
     Raises:
         NetworkError: The distance is not an odd number of at least 3.
@@ -230,7 +235,11 @@ def heavy_hex(distance: int) -> Graph:
 
 
 def from_edges(num_spins: int, edges: Iterable[Sequence[int]]) -> Graph:
-    """Any graph, from an explicit edge list.
+    """Return a graph from an explicit edge list.
+
+    Args:
+        num_spins: Number of spins.
+        edges: Pairs of spins, in any order.
 
     Example:
         >>> qep.from_edges(3, [(0, 2), (1, 2)]).num_spins

@@ -1,4 +1,4 @@
-"""Commuting groups of any set of Pauli strings, found automatically."""
+"""Partition of any set of Pauli strings into commuting groups."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ def commuting_groups(
 ) -> tuple[CommutingGroup, ...]:
     """Partition Pauli strings into few commuting groups: qubit-wise, or by changes of basis with two-qubit gates.
 
-    Two ways are tried, and the one with fewer groups is taken: placing the longest Pauli strings first, each into the
-    first group that it fits, and Qiskit's colouring of the graph of clashes. Both give the same groups for the same
-    Pauli strings, whatever their order. A qubit that no Pauli string of a group acts on is measured in Z.
+    Two methods are compared, and the partition with fewer groups is returned: first-fit with the longest Pauli strings
+    first, and Qiskit's colouring of the graph of non-commuting pairs. Both give the same groups for the same Pauli
+    strings, whatever their order. A qubit that no Pauli string of a group acts on is measured in Z.
 
     Args:
         terms: The Pauli strings; the identity and repeated ones are skipped.
         num_qubits: Number of qubits.
-        entangling: Whether Pauli strings that commute, but not qubit by qubit, may share a group, where that makes
-            fewer. A Clifford circuit then comes before the measurement, and before and after every layer of the group.
+        entangling: Whether Pauli strings that commute, but not qubit by qubit, may share a group where that reduces the
+            number of groups. A Clifford circuit then precedes the measurement, and precedes and follows every layer of
+            the group.
 
     Returns:
         The groups, named by their letters (qubit 0 first), or by one letter where all are the same; those with a
         Clifford circuit by their number, as ``C0``.
 
     Example:
-        >>> Pauli strings = [qep.PauliString.parse(text) for text in ("Z0", "Z0 Z1", "X1")]
-        >>> [[str(Pauli string) for Pauli string in group.terms] for group in qep.commuting_groups(Pauli strings, 2)]
+        >>> strings = [qep.PauliString.parse(text) for text in ("Z0", "Z0 Z1", "X1")]
+        >>> [[str(string) for string in group.terms] for group in qep.commuting_groups(strings, 2)]
         [['Z0 Z1', 'Z0'], ['X1']]
     """
     distinct = sorted({string for string in terms if string.factors}, key=lambda string: (-len(string.factors), string))
@@ -51,7 +52,7 @@ def commuting_groups(
 
 
 def _commuting(terms: Sequence[PauliString]) -> list[list[PauliString]]:
-    """Each Pauli string in the first part that it commutes with."""
+    """Put each Pauli string into the first part that it commutes with."""
     parts: list[list[PauliString]] = []
     for string in terms:
         home = next((part for part in parts if all(map(string.commutes_with, part))), None)
@@ -69,7 +70,7 @@ def _commuting_by_colouring(terms: Sequence[PauliString], num_qubits: int) -> li
 
 
 def _of_commuting(number: int, terms: Sequence[PauliString], num_qubits: int) -> CommutingGroup:
-    """A group of letters where they do, else one with a Clifford circuit."""
+    """Return a qubit-wise commuting group where possible, else one with a Clifford circuit."""
     letters = merge_into_groups((), terms, num_qubits)
     if len(letters) == 1:
         return _named(letters[0])

@@ -1,4 +1,4 @@
-"""What a network of qubits answers: the Protocol everything downstream is written against."""
+"""Interface of networks, which all other packages use."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from qep_qiskit.network.weights import WeightLayout
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TermJacobian:
-    """d(term coefficient)/d(weight) of a batch, by its non-zero entries.
+    """Derivatives d(term coefficient)/d(weight) of a batch, stored by their non-zero entries.
 
     Args:
         weight: Shape (entries,), weight index of every entry.
         term: Shape (entries,), term index of every entry.
-        values: Shape (samples, entries).
+        values: Shape (samples, entries), the derivatives.
         num_weights: Number of weights.
 
     Example:
@@ -39,17 +39,17 @@ class TermJacobian:
     num_weights: int
 
     def pull_back(self, means: NDArray) -> NDArray:
-        """From numbers per term to numbers per weight: shape (samples, terms) to (samples, weights)."""
+        """Return numbers per weight (samples, weights) from numbers per term (samples, terms), by the chain rule."""
         return self._collect(self.weight, self.values * means[:, self.term])
 
     def pull_back_variance(self, covariance: NDArray) -> NDArray:
-        """Variances per weight, shape (samples, weights), from covariances (samples, terms, terms)."""
+        """Return variances per weight, shape (samples, weights), from covariances (samples, terms, terms)."""
         left, right = self._pairs()
         products = self.values[:, left] * self.values[:, right]
         return self._collect(self.weight[left], products * covariance[:, self.term[left], self.term[right]])
 
     def _pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """All ordered pairs of entries that belong to one weight."""
+        """Return all ordered pairs of entries that belong to one weight."""
         if len(np.unique(self.weight)) == len(self.weight):
             every = np.arange(len(self.weight))
             return every, every
@@ -70,15 +70,15 @@ class TermJacobian:
 
 
 class Network(Protocol):
-    """A trainable Hamiltonian H(w, x) as a sum of groups.
+    """Interface of a trainable Hamiltonian H(w, x), a sum of commuting groups.
 
-    A *term* is one generator of one group; terms are numbered group after group. Constants shift energies and nothing
-    else, and are no terms.
+    A *term* is one Pauli string, or one function of positions or momenta, of a group; terms are numbered group after
+    group. Constants shift energies only and are not terms.
     """
 
     @property
     def num_qubits(self) -> int:
-        """Number of qubits; zero for positions, which are simulated without."""
+        """Number of qubits; zero for classical positions, which need no qubits."""
         ...
 
     @property
@@ -88,17 +88,17 @@ class Network(Protocol):
 
     @property
     def outputs(self) -> tuple[int, ...]:
-        """Spins or atoms that outputs are read from."""
+        """Spins or atoms whose observables are the outputs."""
         ...
 
     @property
     def output_observables(self) -> tuple[LinearObservable, ...]:
-        """What is read there, one observable an output."""
+        """Observables of the outputs, one per output."""
         ...
 
     @property
     def output_squares(self) -> tuple[LinearObservable, ...]:
-        """The squares of these observables."""
+        """Squares of the output observables."""
         ...
 
     @property
@@ -107,22 +107,32 @@ class Network(Protocol):
         ...
 
     def groups_with(self, terms: Iterable[Any]) -> tuple[Group, ...]:
-        """The groups, extended by what a cost needs."""
+        """Return the groups, extended by the terms that a cost needs."""
         ...
 
     @property
     def layout(self) -> WeightLayout:
-        """Names, starting values and constraints of the weights."""
+        """Names, initial values and constraints of the weights."""
         ...
 
     def coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
-        """Coefficients of all terms: (weights,) and (samples, inputs) to (samples, terms)."""
+        """Return the coefficients of all terms, shape (samples, terms), in energy.
+
+        Args:
+            weights: Shape (weights,).
+            inputs: Shape (samples, inputs).
+        """
         ...
 
     def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
-        """Derivatives of the coefficients by the weights, for a batch."""
+        """Return the derivatives of the coefficients with respect to the weights, for a batch.
+
+        Args:
+            weights: Shape (weights,).
+            inputs: Shape (samples, inputs).
+        """
         ...
 
     def unreached_outputs(self) -> tuple[int, ...]:
-        """Outputs that no chain of terms joins to any input; empty where there are no inputs."""
+        """Return the outputs that no path of terms connects to any input; empty where there are no inputs."""
         ...

@@ -2,8 +2,8 @@
 
     H(w, x) = - sum_(j<k) J_jk Z_j Z_k - sum_k h_k X_k - sum_k (b_k + sum_a W_ak x_a) Z_k
 
-Two commuting groups: everything made of Z, and the transverse fields. Without the fields it is the classical network
-(sec. 2 there): one group, and spins that are +1 or -1.
+It has two commuting groups: all products of Z, and the transverse fields. Without the fields it is the classical Ising
+network (sec. 2 of the same paper) with one group, and spins that are +1 or -1.
 """
 
 from __future__ import annotations
@@ -33,19 +33,21 @@ ISING_INITIALISATIONS: dict[str, WeightInitialisation] = {
     "biases": WeightInitialisation(distribution="normal", std=0.1),
     "inputs": WeightInitialisation(distribution="normal", std=0.3),
 }
-"""Default starts of every block. Fields keep a floor: without it they run to zero, the network turns classical and its
-gradient vanishes."""
+"""Default initial values of every block.
+
+Fields have a lower bound: without it they tend to zero, where the network is classical and its gradient vanishes.
+"""
 
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClampedInputs:
-    """How a number x_a enters the network: as the field W_ak x_a on spin k, without a qubit of its own.
+    """Inputs that enter the network as fields W_ak x_a on spins k, without qubits of their own.
 
     Args:
         count: Length of the input vector.
-        links: (input, spin) pairs, one trainable weight ``W[a,k]`` each.
-        start: Starting values and constraints of these weights.
+        links: (input, spin) pairs, each with one trainable weight ``W[a,k]``.
+        start: Initial values and constraints of these weights.
 
     Example:
         >>> qep.ClampedInputs.all_to(1, range(2))
@@ -58,13 +60,24 @@ class ClampedInputs:
 
     @classmethod
     def all_to(cls, count: int, spins: Sequence[int], start: WeightInitialisation | None = None) -> ClampedInputs:
-        """Every input to every given spin."""
+        """Return inputs in which every input acts on every given spin.
+
+        Args:
+            count: Number of inputs.
+            spins: The spins.
+            start: Initial values and constraints of the weights W.
+        """
         links = tuple((a, k) for a in range(count) for k in spins)
         return cls(count=count, links=links, start=start or ISING_INITIALISATIONS["inputs"])
 
     @classmethod
     def as_fields(cls, spins: Sequence[int], strength: float = 1.0) -> ClampedInputs:
-        """Input a is the field strength * x_a on its own input spin; nothing there trains."""
+        """Return inputs in which input a is the fixed field strength * x_a on its own input spin; no W is trained.
+
+        Args:
+            spins: The input spins, one per input.
+            strength: Field per unit of input, in energy.
+        """
         links = tuple(enumerate(spins))
         return cls(count=len(spins), links=links, start=WeightInitialisation(mean=strength, frozen=True))
 
@@ -72,20 +85,19 @@ class ClampedInputs:
 @short_repr
 @dataclass(frozen=True, kw_only=True, eq=False)
 class IsingNetwork:
-    """A transverse-field Ising network on any graph.
+    """A transverse-field Ising network on any graph (Scellier 2024, arXiv:2406.00879, sec. 4.1).
 
     Args:
         graph: Spins and couplings.
-        outputs: Spins that outputs are read from.
+        outputs: Spins o whose <Z_o> are the outputs.
         inputs: Clamped inputs, or None for a network without.
-        couplings: Start of J, one weight ``J[j,k]`` per edge.
-        fields: Start of h, one weight ``h[k]`` per spin. The default keeps a floor of 0.1: fields that run to
-            zero make the network classical and its gradient vanish. None leaves transverse fields out: the classical
-            network.
-        biases: Start of b, one weight ``b[k]`` per spin; None leaves biases out.
+        couplings: Initial values of J, one weight ``J[j,k]`` per edge.
+        fields: Initial values of h, one weight ``h[k]`` per spin. The default has a lower bound of 0.1: at zero fields
+            the network is classical and its gradient vanishes. None omits transverse fields: the classical network.
+        biases: Initial values of b, one weight ``b[k]`` per spin; None omits biases.
 
     Raises:
-        NetworkError: An output or input link names a spin out of range, or comes twice.
+        NetworkError: An output or input link names a spin out of range, or occurs twice.
 
     Example:
         >>> network = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,), inputs=qep.ClampedInputs.all_to(1, [0]))
@@ -141,7 +153,7 @@ class IsingNetwork:
 
     @cached_property
     def groups(self) -> tuple[CommutingGroup, ...]:
-        """The Z group (couplings, then the spins that a bias or an input acts on) and the X group, if there is one."""
+        """The Z group (couplings, then spins with a bias or an input) and, with transverse fields, the X group."""
         driven = {k for _, k in self._links()} | (set(range(self.num_qubits)) if self.biases is not None else set())
         couplings = [1 << j | 1 << k for j, k in self.graph.edges]
         spins = CommutingGroup(
@@ -155,7 +167,7 @@ class IsingNetwork:
         return spins, CommutingGroup(name="X", basis=LocalBasis("X" * self.num_qubits), masks=masks)
 
     def groups_with(self, terms: Iterable[PauliString]) -> tuple[CommutingGroup, ...]:
-        """The groups, extended by what a cost needs."""
+        """Return the groups, extended by the terms that a cost needs."""
         return merge_into_groups(self.groups, terms, self.num_qubits)
 
     @property
@@ -165,7 +177,7 @@ class IsingNetwork:
 
     @property
     def output_squares(self) -> tuple[LinearObservable, ...]:
-        """One."""
+        """Squares of the output observables: Z^2 = 1."""
         return spin_squares(self.outputs, self.num_qubits)
 
     @cached_property
@@ -178,7 +190,7 @@ class IsingNetwork:
 
     @cached_property
     def _entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Term that every weight multiplies, and the input that scales it (-1: none)."""
+        """Return the term that every weight multiplies, and the input that scales it (-1: none)."""
         term_of = {string: index for index, string in enumerate(self.terms)}
         spins = range(self.num_qubits)
         terms = [term_of[PauliString.of("Z", j, k)] for j, k in self.graph.edges]
@@ -191,7 +203,12 @@ class IsingNetwork:
         return np.array(terms, dtype=np.int64), np.array(scaled, dtype=np.int64)
 
     def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
-        """d(coefficient)/d(weight): -1, or -x_a for ``W[a,k]``; does not depend on the weights."""
+        """Return d(coefficient)/d(weight): -1, or -x_a for ``W[a,k]``.
+
+        Args:
+            weights: Shape (weights,); only checked, because the coefficients are linear in the weights.
+            inputs: Shape (samples, inputs).
+        """
         terms, scaled = self._entries
         values = -np.ones((inputs.shape[0], len(terms)))
         by_input = scaled >= 0
@@ -200,24 +217,33 @@ class IsingNetwork:
         return TermJacobian(weight=every, term=terms, values=values, num_weights=len(terms))
 
     def coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
-        """Coefficients of all terms: (weights,) and (samples, inputs) to (samples, terms)."""
+        """Return the coefficients of all terms, shape (samples, terms), in energy.
+
+        Args:
+            weights: Shape (weights,).
+            inputs: Shape (samples, inputs).
+        """
         jacobian = self.jacobian(weights, inputs)
         summed = np.zeros((inputs.shape[0], len(self.terms)))
         np.add.at(summed.T, jacobian.term, (jacobian.values * weights).T)
         return summed
 
     def hamiltonian(self, weights: NDArray, x: NDArray | Sequence[float] | None = None) -> SparsePauliOp:
-        """H(w, x) as a SparsePauliOp; spin k is qubit k.
+        """Return H(w, x) as a SparsePauliOp; spin k is qubit k.
 
         Args:
             weights: Shape (weights,).
-            x: Shape (inputs,), the clamped inputs; may be left out where there are none.
+            x: Shape (inputs,), the clamped inputs; may be omitted where there are none.
         """
         coefficients = self.coefficients(self.layout.checked(weights), one_input(x, self.num_inputs))[0]
         return sparse_pauli_op(zip(self.terms, coefficients, strict=True), self.num_qubits)
 
     def interaction(self, weight: int | str, x: NDArray | Sequence[float] | None = None) -> SparsePauliOp:
-        """dH/dw of one weight, by index or by name such as ``"J[0,1]"``.
+        """Return dH/dw of one weight.
+
+        Args:
+            weight: Index of the weight, or its name, such as ``"J[0,1]"``.
+            x: Shape (inputs,), the clamped inputs; may be omitted where there are none.
 
         Raises:
             NetworkError: There is no weight of that name.
@@ -228,11 +254,11 @@ class IsingNetwork:
         return sparse_pauli_op([(string, float(jacobian.values[0, index]))], self.num_qubits)
 
     def weights_from(self, named: Mapping[str, float]) -> NDArray[np.float64]:
-        """A weight vector from a mapping by name; names left out are zero."""
+        """Return a weight vector from a mapping by name; omitted weights are zero."""
         return self.layout.vector_of(named)
 
     def unreached_outputs(self) -> tuple[int, ...]:
-        """Outputs that no path of couplings joins to any input."""
+        """Return the outputs that no path of couplings connects to any input."""
         if self.num_inputs == 0:
             return ()
         reached = self.graph.reachable(k for _, k in self._links())

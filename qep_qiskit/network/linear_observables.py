@@ -1,4 +1,4 @@
-"""Observables as sums of terms, and the outputs of networks among them."""
+"""Observables as linear combinations of terms, such as the outputs of networks."""
 
 from __future__ import annotations
 
@@ -16,16 +16,19 @@ from qep_qiskit.core.short_repr import short_repr
 
 
 class Term(Protocol):
-    """What a term is a multiple of, such as a Pauli string or a function of positions; equal terms are equal keys."""
+    """Interface of a term of an operator, such as a Pauli string or a function of positions.
+
+    Equal terms are equal as dictionary keys.
+    """
 
     @property
     def is_identity(self) -> bool:
-        """Whether it is a constant."""
+        """Whether the term is a constant."""
         ...
 
     @property
     def is_odd(self) -> bool:
-        """Whether the flip of all spins changes its sign."""
+        """Whether the flip of all spins changes the sign of the term."""
         ...
 
     def __hash__(self) -> int: ...
@@ -34,11 +37,11 @@ class Term(Protocol):
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LinearObservable:
-    """An observable of any network: a constant and a sum of terms with coefficients.
+    """An observable of any network: a constant plus a linear combination of terms.
 
     Args:
-        terms: (term, coefficient) pairs, each term once, none of them a constant.
-        constant: What is added.
+        terms: (term, coefficient) pairs, each term once, no constants.
+        constant: Coefficient of the identity.
         num_qubits: Number of qubits, zero for positions.
 
     Raises:
@@ -59,7 +62,7 @@ class LinearObservable:
 
     @classmethod
     def of(cls, observable: OperatorLike | LinearObservable) -> LinearObservable:
-        """The same of an operator on qubits."""
+        """Return the linear observable of an operator on qubits."""
         if isinstance(observable, LinearObservable):
             return observable
         pairs = pauli_strings(observable)
@@ -70,7 +73,7 @@ class LinearObservable:
         )
 
     def row(self, terms: Sequence[Term]) -> NDArray[np.float64]:
-        """Coefficients of some terms, which hold those of the form, shape (terms,)."""
+        """Return the coefficients with respect to some terms, which contain all of the observable, shape (terms,)."""
         index = {term: place for place, term in enumerate(terms)}
         full = np.zeros(len(terms))
         for term, coefficient in self.terms:
@@ -79,15 +82,25 @@ class LinearObservable:
 
 
 def all_terms(observables: Sequence[LinearObservable]) -> tuple[Term, ...]:
-    """The terms of some forms, each once."""
+    """Return the terms of some observables, each once."""
     return tuple(dict.fromkeys(term for observable in observables for term, _ in observable.terms))
 
 
 def spin_outputs(outputs: Sequence[int], num_qubits: int) -> tuple[LinearObservable, ...]:
-    """Z of every output spin."""
+    """Return Z of every output spin.
+
+    Args:
+        outputs: Output spins.
+        num_qubits: Number of qubits.
+    """
     return tuple(LinearObservable(terms=((PauliString.of("Z", spin), 1.0),), num_qubits=num_qubits) for spin in outputs)
 
 
 def spin_squares(outputs: Sequence[int], num_qubits: int) -> tuple[LinearObservable, ...]:
-    """Their squares: one."""
+    """Return the squares of Z of the output spins, each the identity.
+
+    Args:
+        outputs: Output spins.
+        num_qubits: Number of qubits.
+    """
     return tuple(LinearObservable(constant=1.0, num_qubits=num_qubits) for _ in outputs)

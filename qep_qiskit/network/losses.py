@@ -1,7 +1,7 @@
-"""Differentiable losses on expectations: L(<O_1>, ..., <O_m>, y).
+"""Differentiable losses of expectations: L(<O_1>, ..., <O_m>, y).
 
-A loss gives its value, the error signals dL/d<O_o> that the nudge is made of, and its curvature, which
-carries the shot noise of the outputs into the error signals and removes its bias from the reported loss.
+A loss has a value, error signals dL/d<O_o>, which define the nudge, and a curvature. The curvature propagates the shot
+noise of the outputs to the error signals, and corrects the bias of the reported loss.
 """
 
 from __future__ import annotations
@@ -19,24 +19,39 @@ _STEP = 1e-4
 
 
 class Loss(Protocol):
-    """A loss of output expectations. All arrays are batches: samples first."""
+    """Interface of a loss of output expectations. All arrays are batches with samples on the first axis."""
 
     def value(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Loss of every sample: (samples, outputs) and (samples, targets) to (samples,)."""
+        """Return the loss of every sample, shape (samples,).
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
+        """
         ...
 
     def gradient(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Error signals dL/d<O_o>, shape (samples, outputs)."""
+        """Return the error signals dL/d<O_o>, shape (samples, outputs).
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
+        """
         ...
 
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Second derivatives, shape (samples, outputs, outputs)."""
+        """Return the second derivatives d^2L/d<O_o>d<O_p>, shape (samples, outputs, outputs).
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SquaredError:
-    """L = sum_o (<O_o> - y_o)^2.
+    """Squared error L = sum_o (<O_o> - y_o)^2.
 
     Example:
         >>> qep.SquaredError().value(np.array([[0.5]]), np.array([[1.0]]))
@@ -46,41 +61,74 @@ class SquaredError:
     """
 
     def value(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Sum of squared deviations."""
+        """Return the sum of squared deviations, shape (samples,).
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, outputs), values that the outputs should take.
+        """
         return np.sum((outputs - targets) ** 2, axis=1)
 
     def gradient(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """2 (<O_o> - y_o)."""
+        """Return 2 (<O_o> - y_o), shape (samples, outputs).
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, outputs), values that the outputs should take.
+        """
         return 2.0 * (outputs - targets)
 
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Twice the identity."""
+        """Return twice the identity matrix, shape (samples, outputs, outputs).
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, outputs), values that the outputs should take.
+        """
         return np.broadcast_to(2.0 * np.eye(outputs.shape[1]), (*outputs.shape, outputs.shape[1]))
 
 
 @dataclass(frozen=True, slots=True)
 class NegativeAbs:
-    """L = - sum_o |<O_o>|: no targets, expectations of either sign grow."""
+    """L = - sum_o |<O_o>|, a loss without targets that increases the size of all expectations."""
 
     def value(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Minus the sum of sizes."""
+        """Return minus the sum of absolute values, shape (samples,).
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Ignored.
+        """
         return -np.abs(outputs).sum(axis=1)
 
     def gradient(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Minus the signs."""
+        """Return minus the signs of the outputs, shape (samples, outputs).
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Ignored.
+        """
         return -np.sign(outputs)
 
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Zero: away from zero the loss is linear."""
+        """Return zeros, shape (samples, outputs, outputs): the loss is linear except at zero.
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Ignored.
+        """
         return np.zeros((*outputs.shape, outputs.shape[1]))
 
 
 @dataclass(frozen=True, slots=True)
 class CrossEntropy:
-    """L = - sum_o y_o log softmax(gain <O>)_o. Derivatives are right for any y; a run wants distributions.
+    """Cross-entropy L = - sum_o y_o log softmax(gain <O>)_o.
+
+    The derivatives hold for any y; a run requires targets that are probability distributions.
 
     Args:
-        gain: Inverse temperature; expectations lie in [-1, 1], so a gain of about 3 is needed to be sure.
+        gain: Inverse temperature of the softmax; because expectations lie in [-1, 1], probabilities near 0 or 1 need a
+            gain of about 3 or more.
 
     Raises:
         NetworkError: The gain is not positive.
@@ -101,27 +149,42 @@ class CrossEntropy:
         return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
     def value(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Cross-entropy in nats."""
+        """Return the cross-entropy in nats, shape (samples,).
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, outputs), probabilities of the classes.
+        """
         return -np.sum(targets * self._log_probabilities(outputs), axis=1)
 
     def gradient(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Gain * (sum(y) softmax - y)."""
+        """Return gain * (sum(y) softmax - y), shape (samples, outputs).
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, outputs), probabilities of the classes.
+        """
         total = targets.sum(axis=1, keepdims=True)
         return self.gain * (total * np.exp(self._log_probabilities(outputs)) - targets)
 
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """gain^2 sum(y) (diag(p) - p p^T)."""
+        """Return gain^2 sum(y) (diag(p) - p p^T) with p the softmax, shape (samples, outputs, outputs).
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, outputs), probabilities of the classes.
+        """
         p, total = np.exp(self._log_probabilities(outputs)), targets.sum(axis=1)[:, None, None]
         return self.gain**2 * total * (p[:, :, None] * np.eye(p.shape[1]) - p[:, :, None] * p[:, None, :])
 
 
 @dataclass(frozen=True, slots=True)
 class CustomLoss:
-    """The user's own loss, given by a function; derivatives are taken numerically where not given.
+    """A loss given by a function of the user; missing derivatives are numerical.
 
     Args:
-        function: (samples, outputs), (samples, targets) to (samples,); smooth.
-        derivative: Error signals of the same arrays, shape (samples, outputs), or None.
+        function: Smooth function from (samples, outputs) and (samples, targets) to losses (samples,).
+        derivative: Function of the same arrays that returns the error signals (samples, outputs), or None.
 
     Example:
         >>> loss = qep.CustomLoss(lambda outputs, targets: ((outputs - targets) ** 4).sum(axis=1))
@@ -133,23 +196,38 @@ class CustomLoss:
     derivative: Callable[[NDArray, NDArray], NDArray] | None = None
 
     def value(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """The given function."""
+        """Return the values of the given function, shape (samples,).
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
+        """
         return np.asarray(self.function(outputs, targets))
 
     def gradient(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """The given derivative, or central differences of the function."""
+        """Return the given derivative, or central differences of the function, shape (samples, outputs).
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
+        """
         if self.derivative is not None:
             return np.asarray(self.derivative(outputs, targets))
         return _central(self.value, outputs, targets)
 
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Central differences of the error signals, made symmetric."""
+        """Return symmetrised central differences of the error signals, shape (samples, outputs, outputs).
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
+        """
         second = _central(self.gradient, outputs, targets)
         return (second + second.transpose(0, 2, 1)) / 2.0
 
 
 def _central(function: Callable[[NDArray, NDArray], NDArray], outputs: NDArray, targets: NDArray) -> NDArray:
-    """Central differences by every output, stacked on the last axis."""
+    """Return central differences with respect to every output, stacked on the last axis."""
     columns = []
     for shift in _STEP * np.eye(outputs.shape[1]):
         forward, backward = function(outputs + shift, targets), function(outputs - shift, targets)

@@ -1,8 +1,8 @@
-"""The family H(w, x) + beta C(y), as numbers: network and cost meet here.
+"""The nudged Hamiltonian H(w, x) + beta C(y) as coefficients of the terms of network and cost.
 
-A `NudgedHamiltonian` holds the commuting groups of network and cost together, and turns weights, inputs and
-nudges into coefficients of shape (samples, phases, terms). Nothing downstream sees a network or a cost
-other than through it. A *term* is one generator of one group; terms are numbered group after group.
+A `NudgedHamiltonian` contains the commuting groups of network and cost together, and converts weights, inputs and
+nudges to coefficients of shape (samples, phases, terms). Other packages use a network and a cost only through it. A
+*term* is one Pauli string, or one function of positions or momenta, of a group; terms are numbered group after group.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from qep_qiskit.network.cost import Cost
 from qep_qiskit.network.interface import Network, TermJacobian
 
 _ROUNDING = 1e-12
-"""Of the largest coefficient: what is left where coefficients cancel."""
+"""Rounding error where coefficients cancel, relative to the largest one."""
 
 
 @short_repr
@@ -31,8 +31,8 @@ class NudgedHamiltonian:
     """H(w, x) + beta C(y) as one sum of commuting groups.
 
     Args:
-        network: Gives H and its derivatives.
-        cost: Gives what is added to H.
+        network: The network, with H and its derivatives.
+        cost: The cost, whose nudge is added to H.
 
     Raises:
         NetworkError: Cost and network differ in their number of qubits.
@@ -59,12 +59,12 @@ class NudgedHamiltonian:
 
     @cached_property
     def groups(self) -> tuple[Any, ...]:
-        """Groups of the network, extended by what the cost needs."""
+        """Groups of the network, extended by the terms that the cost needs."""
         return self.network.groups_with(self.cost.terms)
 
     @cached_property
     def terms(self) -> tuple[Any, ...]:
-        """All terms as Pauli strings, group after group."""
+        """All terms, group after group."""
         return tuple(string for group in self.groups for string in group.terms)
 
     @property
@@ -74,13 +74,13 @@ class NudgedHamiltonian:
 
     @cached_property
     def group_slices(self) -> tuple[slice, ...]:
-        """Where each group's terms stand."""
+        """For every group, the slice of its terms among all terms."""
         ends = np.cumsum([group.num_terms for group in self.groups]).tolist()
         return tuple(slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True))
 
     @cached_property
     def is_classical(self) -> bool:
-        """Whether network and cost are made of Z alone: spins that are +1 or -1."""
+        """Whether network and cost contain products of Z only: spins are then +1 or -1."""
         return all(group.is_classical for group in self.groups)
 
     def _positions(self, terms: tuple[Any, ...]) -> NDArray[np.int64]:
@@ -89,30 +89,30 @@ class NudgedHamiltonian:
 
     @cached_property
     def network_terms(self) -> NDArray[np.int64]:
-        """Indices of the terms that weights and inputs multiply: the ones a gradient needs."""
+        """Indices of the terms that weights and inputs multiply, which a gradient needs."""
         return self._positions(tuple(string for group in self.network.groups for string in group.terms))
 
     @cached_property
     def cost_terms(self) -> NDArray[np.int64]:
-        """Indices of the terms that the cost is read from."""
+        """Indices of the terms of the cost."""
         return self._positions(self.cost.terms)
 
     @cached_property
     def cost_groups(self) -> tuple[int, ...]:
-        """Indices of the groups that cost or outputs live in."""
+        """Indices of the groups that contain terms of the cost or of the outputs."""
         return self._groups_with(self.cost_terms)
 
     def _groups_with(self, terms: NDArray[np.int64]) -> tuple[int, ...]:
-        """Indices of the groups that hold any of the terms."""
+        """Return the indices of the groups that contain any of the terms."""
         slices = enumerate(self.group_slices)
         return tuple(g for g, where in slices if np.any((terms >= where.start) & (terms < where.stop)))
 
     @cached_property
     def output_map(self) -> tuple[NDArray, NDArray] | None:
-        """Outputs as linear forms of all terms: matrix (outputs, terms) and constants (outputs,).
+        """Outputs as linear functions of all terms: matrix (outputs, terms) and constants (outputs,).
 
-        Of a cost without outputs they are those of the network (Z of its output spins, or positions of its output
-        atoms), or None where no term reads them.
+        For a cost without outputs they are those of the network (Z of its output spins, or positions of its output
+        atoms), or None where the terms do not contain them.
         """
         own = self.cost.output_map()
         if own is not None:
@@ -129,7 +129,7 @@ class NudgedHamiltonian:
 
     @cached_property
     def output_reach(self) -> NDArray[np.float64]:
-        """Least and largest value that each output can take, shape (outputs, 2); infinite for positions of atoms."""
+        """Smallest and largest value of each output, shape (outputs, 2); infinite for positions of atoms."""
         if self.output_map is None:
             return np.zeros((0, 2))
         matrix, constants = self.output_map
@@ -149,9 +149,9 @@ class NudgedHamiltonian:
 
     @cached_property
     def anticommuting_with_outputs(self) -> NDArray[np.bool_] | None:
-        """Whether terms anticommute with the strings that outputs consist of, shape (strings, terms).
+        """Whether terms anticommute with the Pauli strings of the outputs, shape (strings, terms).
 
-        None where terms are no Pauli strings, or there are no outputs.
+        None where terms are not Pauli strings, or there are no outputs.
         """
         terms = self.terms
         if self.output_map is None or not all(
@@ -161,7 +161,10 @@ class NudgedHamiltonian:
         return np.array([[not terms[shown].commutes_with(one) for one in terms] for shown in self.output_strings])
 
     def means_of_single_terms(self, outputs: NDArray) -> tuple[NDArray, NDArray]:
-        """<P> of outputs a + c P of one Pauli string, shape (samples, outputs), and c, (outputs,); 0 of others."""
+        """Return <P> and c of outputs a + c P of one Pauli string, shapes (samples, outputs) and (outputs,).
+
+        Both are 0 for other outputs.
+        """
         if self.output_map is None:
             return np.zeros_like(outputs), np.zeros(outputs.shape[1])
         matrix, constants = self.output_map
@@ -173,39 +176,47 @@ class NudgedHamiltonian:
 
     @cached_property
     def measured_terms(self) -> NDArray[np.int64]:
-        """Indices of the terms that show the cost and the outputs of a free state."""
+        """Indices of the terms that determine the cost and the outputs of a free state."""
         if self.output_map is None:
             return self.cost_terms
         return np.union1d(self.output_strings, self.cost_terms)
 
     @cached_property
     def measured_groups(self) -> tuple[int, ...]:
-        """Indices of the groups that show the cost and the outputs of a free state."""
+        """Indices of the groups that determine the cost and the outputs of a free state."""
         return self._groups_with(self.measured_terms)
 
     @cached_property
     def network_groups(self) -> tuple[int, ...]:
-        """Indices of the groups that weights live in: the ones a gradient needs."""
+        """Indices of the groups with terms that weights multiply, which a gradient needs."""
         return self._groups_with(self.trained_terms)
 
     @cached_property
     def trained_terms(self) -> NDArray[np.int64]:
-        """Indices of the terms that weights multiply, in order."""
+        """Indices of the terms that weights multiply, in ascending order."""
         layout = self.network.layout
         found = self.jacobian(np.ones(layout.num_weights), np.zeros((1, self.network.num_inputs))).term
         return np.unique(found).astype(np.int64)
 
     def check_samples(self, inputs: NDArray, targets: NDArray) -> None:
-        """Refuse a batch whose inputs and targets do not belong together.
+        """Check that a batch has as many inputs as targets.
+
+        Args:
+            inputs: Shape (samples, inputs).
+            targets: Shape (samples, targets).
 
         Raises:
-            DataError: They have different numbers of rows.
+            DataError: The numbers of rows differ.
         """
         if len(inputs) != len(targets):
             raise DataError(f"targets: expected one row for each of the {len(inputs)} samples, got {len(targets)}")
 
     def free_coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
-        """Coefficients of H alone, shape (samples, terms).
+        """Return the coefficients of H alone, shape (samples, terms), in energy.
+
+        Args:
+            weights: Shape (weights,).
+            inputs: Shape (samples, inputs).
 
         Raises:
             DataError: The inputs do not fit the network, or are not finite.
@@ -220,7 +231,7 @@ class NudgedHamiltonian:
         return full
 
     def _check_coefficients(self, name: str, coefficients: NDArray) -> None:
-        """Whether all coefficients (samples, terms) of an operator are finite."""
+        """Check that all coefficients (samples, terms) of an operator are finite."""
 
         def where(sample: int, term: int) -> str:
             return f"{name}: the coefficient of {self.terms[term]} for sample {sample}"
@@ -228,7 +239,12 @@ class NudgedHamiltonian:
         check_finite(coefficients, where)
 
     def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
-        """d(coefficient)/d(weight), with terms numbered as here."""
+        """Return d(coefficient)/d(weight), with the term numbers of this object.
+
+        Args:
+            weights: Shape (weights,).
+            inputs: Shape (samples, inputs).
+        """
         own = self.network.jacobian(self.network.layout.checked(weights), inputs)
         return TermJacobian(
             weight=own.weight,
@@ -239,27 +255,27 @@ class NudgedHamiltonian:
 
     @cached_property
     def cost_terms_of_phases(self) -> NDArray[np.int64]:
-        """Indices of the terms that the reported cost is read from in the phases of a gradient.
+        """Indices of the terms from which the reported cost is computed in the phases of a gradient.
 
-        With error signals there are none: it is that of the free phase that was measured before.
+        Empty for a cost with error signals, whose reported value is that of the free phase.
         """
         return self.cost_terms[:0] if self.cost.has_signals else self.cost_terms
 
     def outputs(self, means: NDArray) -> NDArray[np.float64]:
-        """Outputs (samples, outputs) of means (samples, terms); a network without outputs has none to read."""
+        """Return outputs (samples, outputs) from means (samples, terms); no columns for a network without outputs."""
         assert self.output_map is not None
         matrix, constants = self.output_map
         return np.asarray(means @ matrix.T + constants)
 
     def nudge(self, targets: NDArray, outputs: NDArray | None = None) -> NDArray:
-        """Coefficients (samples, terms) of what is added to H.
+        """Return the coefficients (samples, terms) of the nudge C that is added to H.
 
         Args:
             targets: Shape (samples, targets).
-            outputs: Shape (samples, outputs), of the free phase; only error signals depend on them.
+            outputs: Shape (samples, outputs), output expectations of the free phase; used for error signals only.
 
         Raises:
-            DataError: The targets are not finite, or too few or too many for the outputs that they aim at.
+            DataError: The targets are not finite, or their number differs from that of the outputs that they belong to.
             NetworkError: A coefficient is not finite.
         """
         if not self.cost.has_signals:
@@ -268,18 +284,18 @@ class NudgedHamiltonian:
         return self.signal_nudge(self.cost.signals(outputs, targets))
 
     def nudge_in_units(self, targets: NDArray) -> NDArray:
-        """The nudge, by error signals of one where it takes such: shape (samples, terms), or (1, terms)."""
+        """Return the nudge, shape (samples, terms); with error signals, that of unit signals, shape (1, terms)."""
         if not self.cost.has_signals:
             return self.operator_nudge(targets)[0]
         assert self.output_map is not None
         return self.signal_nudge(np.ones((1, len(self.output_map[0]))))
 
     def nudge_slope(self, targets: NDArray, outputs: NDArray | None) -> NDArray | None:
-        """How the nudge moves with the means that error signals are read from, shape (samples, terms, terms), or None.
+        """Return the derivative of the nudge with respect to the means, shape (samples, terms, terms), or None.
 
         Args:
             targets: Shape (samples, targets).
-            outputs: Shape (samples, outputs), of the free phase; only error signals depend on them.
+            outputs: Shape (samples, outputs), output expectations of the free phase; used for error signals only.
         """
         if not self.cost.has_signals:
             return None
@@ -289,11 +305,11 @@ class NudgedHamiltonian:
         return np.asarray(matrix.T @ self.cost.curvature(outputs, targets) @ matrix)
 
     def operator_nudge(self, targets: NDArray) -> tuple[NDArray, NDArray]:
-        """Coefficients (samples, terms) and constants (samples,) of a cost without error signals.
+        """Return coefficients (samples, terms) and constants (samples,) of a cost without error signals.
 
         Raises:
-            DataError: The targets are not finite, or too few or too many for the outputs that they aim at.
-            NetworkError: A coefficient is not finite, or the cost's own function gives another shape.
+            DataError: The targets are not finite, or their number differs from that of the outputs that they belong to.
+            NetworkError: A coefficient is not finite, or the cost's function returns another shape.
         """
         targets = _rows("targets", targets, self.cost.num_targets)
         coefficients, constants = self.cost.observable(targets)
@@ -306,7 +322,7 @@ class NudgedHamiltonian:
         return full, constants
 
     def signal_nudge(self, signals: NDArray) -> NDArray:
-        """Coefficients (samples, terms) of sum_o eps_o O_o, from error signals (samples, outputs).
+        """Return the coefficients (samples, terms) of sum_o eps_o O_o, from error signals (samples, outputs).
 
         Raises:
             NetworkError: A coefficient is not finite.
@@ -317,9 +333,14 @@ class NudgedHamiltonian:
         return nudge
 
     def flip_symmetric(self, weights: NDArray, inputs: NDArray) -> NDArray[np.bool_]:
-        """Per sample: whether H commutes with the flip of all spins (prod X) while an output changes sign.
+        """Return, per sample, whether H commutes with the flip of all spins (prod X) while an output changes sign.
 
-        Then every output is zero by symmetry, and where couplings dominate the ground state is a doublet.
+        Then every output is zero by symmetry, and where couplings dominate the ground state is nearly twofold
+        degenerate.
+
+        Args:
+            weights: Shape (weights,).
+            inputs: Shape (samples, inputs).
         """
         odd = np.array([string.is_odd for string in self.terms])
         sees_it = bool(odd[self.cost_terms].any())
@@ -329,7 +350,7 @@ class NudgedHamiltonian:
 
 
 def _rows(name: str, values: NDArray, width: int | None) -> NDArray[np.float64]:
-    """Inputs or targets, one finite row a sample; others are refused."""
+    """Return inputs or targets as an array with one finite row per sample; raise an error for others."""
     expected = "any number" if width is None else width
     rows = real_array(name, values, (None, width), f"(samples, {expected})", error=DataError)
     finite = np.isfinite(rows)

@@ -1,4 +1,4 @@
-"""Patches of the lattices that devices have: a network on one needs no swap there."""
+"""Patches of the lattices of devices; a network on one needs no SWAP gates there."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Site = tuple[int, int]
 
 
 def heavy_hex_patch(num_spins: int) -> Graph:
-    """A patch of the heavy-hexagonal lattice: once around a hexagon of 12 spins, then outwards step by step.
+    """Return a patch of the heavy-hexagon lattice: a hexagon of 12 spins, extended outwards.
 
-    Up to 11 spins it is an open part of the hexagon. Spins are numbered in the order in which the patch grows.
+    Up to 11 spins it is an open part of the hexagon. Spins are numbered in the order in which they are added.
 
     Raises:
         NetworkError: No spin.
@@ -29,9 +29,9 @@ def heavy_hex_patch(num_spins: int) -> Graph:
 
 
 def square_patch(num_spins: int) -> Graph:
-    """A patch of the square lattice: around a square of 4 spins, then outwards step by step.
+    """Return a patch of the square lattice: a square of 4 spins, extended outwards.
 
-    Spins are numbered in the order in which the patch grows.
+    Spins are numbered in the order in which they are added.
 
     Raises:
         NetworkError: No spin.
@@ -40,7 +40,7 @@ def square_patch(num_spins: int) -> Graph:
 
 
 def _patch(num_spins: int, plaquette: list[Site], is_site: Callable[[Site], bool]) -> Graph:
-    """Grow breadth-first from a plaquette, in every round by the angle about its centre: any part is connected."""
+    """Add sites breadth-first from a plaquette, by angle around its centre, so that every part is connected."""
     if num_spins < 1:
         return from_edges(num_spins, ())
     centre = np.mean(plaquette, axis=0)

@@ -1,8 +1,8 @@
-"""Any Hamiltonian of Pauli strings: a weight may multiply a sum of Pauli strings, an input may multiply it too.
+"""A network of arbitrary Pauli strings: weights and inputs may multiply sums of Pauli strings.
 
     H(w, x) = sum_i  w_i x_a(i) O_i ,      w_i a weight or 1,  x_a(i) an input or 1,  O_i a sum of Pauli strings
 
-Nothing carries a sign of its own: unlike in the Ising network, a plus in front of a Pauli string is a plus in H.
+There are no implicit signs: unlike in the Ising network, a plus in front of a Pauli string is a plus in H.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from qep_qiskit.network.linear_observables import LinearObservable, spin_outputs
 from qep_qiskit.network.weights import WeightBlock, WeightInitialisation, WeightLayout
 
 PAULI_INITIALISATION = WeightInitialisation(distribution="normal", std=0.3)
-"""Default start of all weights."""
+"""Default initial values of all weights."""
 
 
 @short_repr
@@ -38,13 +38,13 @@ class Interaction:
     """A part of H: weight * x[input] * operator.
 
     Args:
-        operator: A Hermitian operator of any class of Qiskit's (`OperatorLike`), kept as a SparsePauliOp; its Pauli
-            strings are tied, one weight multiplies their sum.
+        operator: A Hermitian operator of any of Qiskit's classes (`OperatorLike`), stored as a SparsePauliOp; one
+            weight multiplies the sum of its Pauli strings.
         weight: Name of the weight, or None for a fixed part. Several interactions may have the same weight.
         input: Index of the clamped input that multiplies it, or None.
 
     Raises:
-        NetworkError: The operator is not Hermitian or not finite, or the input is no whole number.
+        NetworkError: The operator is not Hermitian or not finite, or the input is not a whole number.
 
     Example:
         >>> network = qep.PauliNetwork(interactions=(qep.Interaction(operator=SparsePauliOp("ZZ"), weight="J"),))
@@ -65,13 +65,13 @@ class Interaction:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Entries:
-    """The non-zero coefficients of all Pauli strings, of interactions with a weight or without.
+    """The non-zero coefficients of all Pauli strings, of interactions with or without a weight.
 
     Args:
         weight: Shape (entries,), weight index; all zero without weights.
         term: Shape (entries,), term index, -1 for the identity.
         scale: Shape (entries,), input index, -1 for none.
-        value: Shape (entries,).
+        value: Shape (entries,), the coefficients.
     """
 
     weight: NDArray[np.int64]
@@ -80,14 +80,14 @@ class _Entries:
     value: NDArray[np.float64]
 
     def scaled(self, inputs: NDArray) -> NDArray[np.float64]:
-        """The coefficients at every input, shape (samples, entries)."""
+        """Return the coefficients for every input, shape (samples, entries)."""
         values = np.tile(self.value, (len(inputs), 1))
         by_input = self.scale >= 0
         values[:, by_input] *= inputs[:, self.scale[by_input]]
         return values
 
     def where(self, chosen: NDArray[np.bool_]) -> _Entries:
-        """Some of them."""
+        """Return some of the entries."""
         return _Entries(self.weight[chosen], self.term[chosen], self.scale[chosen], self.value[chosen])
 
 
@@ -100,18 +100,18 @@ class PauliNetwork:
 
     Args:
         interactions: The parts of H; all operators act on the same qubits, spin k is qubit k.
-        outputs: Spins that outputs Z are read from; may be empty where the cost names its own observables.
+        outputs: Spins o whose <Z_o> are the outputs; may be empty where the cost has its own observables.
         num_inputs: Length of the input vector x.
-        start: Starting values and constraints of all weights, by name where they differ.
+        start: Initial values and constraints of all weights, by name where they differ.
         entangling: Whether groups may have changes of basis with two-qubit gates, see `commuting_groups`.
 
     Raises:
-        NetworkError: Nothing trains, operators differ in size or are not Hermitian, a weight multiplies nothing but a
+        NetworkError: No weight is trained, operators differ in size or are not Hermitian, a weight multiplies only a
             constant, or an input or an output is out of range.
 
     Example:
         >>> network = qep.PauliNetwork.from_operators({"J": SparsePauliOp(["IZZ", "ZZI"])}, fixed=-SparsePauliOp("IXI"))
-        >>> [[str(Pauli string) for Pauli string in group.terms] for group in network.groups]
+        >>> [[str(string) for string in group.terms] for group in network.groups]
         [['Z0 Z1', 'Z1 Z2'], ['X1']]
     """
 
@@ -130,13 +130,13 @@ class PauliNetwork:
         outputs: Sequence[int] = (),
         start: WeightInitialisation = PAULI_INITIALISATION,
     ) -> PauliNetwork:
-        """H = fixed + sum of weight * operator, without inputs.
+        """Return the network H = fixed + sum of weight * operator, without inputs.
 
         Args:
             weighted: One operator per weight name.
-            fixed: What does not train, or None.
-            outputs: As for the class.
-            start: As for the class.
+            fixed: The part without weights, or None.
+            outputs: Output spins.
+            start: Initial values and constraints of the weights.
         """
         parts = [Interaction(operator=operator, weight=name) for name, operator in weighted.items()]
         if fixed is not None:
@@ -177,7 +177,7 @@ class PauliNetwork:
 
     @cached_property
     def _parts(self) -> list[tuple[Interaction, list[tuple[PauliString, float]]]]:
-        """Every interaction with its Pauli strings and coefficients."""
+        """Return every interaction with its Pauli strings and coefficients."""
         return [(part, pauli_strings(part.operator)) for part in self.interactions]
 
     @cached_property
@@ -191,7 +191,7 @@ class PauliNetwork:
 
     @cached_property
     def layout(self) -> WeightLayout:
-        """One block, ``w``."""
+        """Weights as one block ``w``."""
         return WeightLayout((WeightBlock(symbol="w", key="weights", names=self._names, start=self.start),))
 
     @cached_property
@@ -201,7 +201,7 @@ class PauliNetwork:
         return commuting_groups(terms, self.num_qubits, entangling=self.entangling)
 
     def groups_with(self, terms: Iterable[PauliString]) -> tuple[CommutingGroup, ...]:
-        """The groups, extended by what a cost needs."""
+        """Return the groups, extended by the terms that a cost needs."""
         return merge_into_groups(self.groups, terms, self.num_qubits)
 
     @property
@@ -211,7 +211,7 @@ class PauliNetwork:
 
     @property
     def output_squares(self) -> tuple[LinearObservable, ...]:
-        """One."""
+        """Squares of the output observables: Z^2 = 1."""
         return spin_squares(self.outputs, self.num_qubits)
 
     @cached_property
@@ -253,18 +253,28 @@ class PauliNetwork:
         return self._weighted.where(self._weighted.term >= 0)
 
     def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
-        """d(coefficient)/d(weight): the Pauli strings' coefficients, times an input where there is one."""
+        """Return d(coefficient)/d(weight): coefficients of the Pauli strings, times an input where there is one.
+
+        Args:
+            weights: Shape (weights,); only checked, because the coefficients are linear in the weights.
+            inputs: Shape (samples, inputs).
+        """
         entries = self._trained_terms
         return TermJacobian(
             weight=entries.weight, term=entries.term, values=entries.scaled(inputs), num_weights=len(self._names)
         )
 
     def coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
-        """Coefficients of all terms: (weights,) and (samples, inputs) to (samples, terms)."""
+        """Return the coefficients of all terms, shape (samples, terms), in energy.
+
+        Args:
+            weights: Shape (weights,).
+            inputs: Shape (samples, inputs).
+        """
         return self._summed(weights, inputs)[:, :-1]
 
     def _summed(self, weights: NDArray, inputs: NDArray) -> NDArray[np.float64]:
-        """Coefficients of all terms, and of the identity in the last column."""
+        """Return the coefficients of all terms, and of the identity in the last column."""
         summed = np.zeros((inputs.shape[0], len(self.terms) + 1))
         weighted, fixed = self._weighted, self._fixed
         np.add.at(summed.T, weighted.term, (weighted.scaled(inputs) * weights[weighted.weight]).T)
@@ -272,17 +282,21 @@ class PauliNetwork:
         return summed
 
     def hamiltonian(self, weights: NDArray, x: NDArray | Sequence[float] | None = None) -> SparsePauliOp:
-        """H(w, x) as a SparsePauliOp, constants included; spin k is qubit k.
+        """Return H(w, x) as a SparsePauliOp, constants included; spin k is qubit k.
 
         Args:
             weights: Shape (weights,).
-            x: Shape (inputs,), the clamped inputs; may be left out where there are none.
+            x: Shape (inputs,), the clamped inputs; may be omitted where there are none.
         """
         summed = self._summed(self.layout.checked(weights), one_input(x, self.num_inputs))[0]
         return self._operator(summed)
 
     def interaction(self, weight: int | str, x: NDArray | Sequence[float] | None = None) -> SparsePauliOp:
-        """dH/dw of one weight, by index or by name: the sum of all that it multiplies, constants included.
+        """Return dH/dw of one weight: the sum of all operators that it multiplies, constants included.
+
+        Args:
+            weight: Index of the weight, or its name.
+            x: Shape (inputs,), the clamped inputs; may be omitted where there are none.
 
         Raises:
             NetworkError: There is no weight of that name.
@@ -298,11 +312,11 @@ class PauliNetwork:
         return sparse_pauli_op([pair for pair in pairs if pair[1] != 0.0], self.num_qubits)
 
     def weights_from(self, named: Mapping[str, float]) -> NDArray[np.float64]:
-        """A weight vector from a mapping by name; names left out are zero."""
+        """Return a weight vector from a mapping by name; omitted weights are zero."""
         return self.layout.vector_of(named)
 
     def unreached_outputs(self) -> tuple[int, ...]:
-        """Outputs that no chain of Pauli strings joins to any input."""
+        """Return the outputs that no path of Pauli strings connects to any input."""
         if self.num_inputs == 0:
             return ()
         spins = [([qubit for qubit, _ in string.factors], part) for part, terms in self._parts for string, _ in terms]

@@ -1,6 +1,6 @@
-"""Weight blocks: names, starting values, bounds, and which weights train.
+"""Weight blocks: names, initial values, bounds, and which weights are trained.
 
-A start that does not lie within its bounds is refused: no weight is moved onto a bound before the first step.
+Initial values outside their bounds are rejected: no weight is moved to a bound before the first step.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from qep_qiskit.core.short_repr import short_repr
 Distribution = Literal["constant", "uniform", "normal"]
 
 _NEVER = 8.0
-"""Standard deviations that a normal number never lies away from its mean: one in 1e15 does."""
+"""Standard deviations beyond which normal numbers are ignored (probability 1e-15)."""
 
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightInitialisation:
-    """Where the weights of a block start, and how they may move.
+    """Initial values of the weights of a block, and their constraints.
 
     Args:
         distribution: ``constant`` (every weight is `mean`), ``uniform`` on [low, high], or ``normal``.
@@ -34,15 +34,15 @@ class WeightInitialisation:
         std: Standard deviation of ``normal``.
         low: Lower end of ``uniform``.
         high: Upper end of ``uniform``.
-        values: Explicit values: a sequence for the whole block, or a mapping by weight name that
-            overrides the distribution for those.
-        frozen: True for the whole block, or the names of the weights that do not train.
+        values: Explicit values: a sequence for the whole block, or a mapping by weight name that overrides the
+            distribution for those weights.
+        frozen: True for the whole block, or the names of the weights that are not trained.
         minimum: Lower bound of every weight, or None.
         maximum: Upper bound of every weight, or None.
-        truncate: Whether ``normal`` is drawn within the bounds only (a truncated normal distribution).
+        truncate: Whether ``normal`` is restricted to the bounds (a truncated normal distribution).
 
     Raises:
-        NetworkError: A number is not finite or out of order, or ``truncate`` goes with another distribution.
+        NetworkError: A number is not finite or out of order, or ``truncate`` is combined with another distribution.
 
     Example:
         >>> qep.WeightInitialisation(distribution="uniform", low=-0.5, high=0.5, minimum=-1.0).minimum
@@ -74,22 +74,27 @@ class WeightInitialisation:
 
     @property
     def lower(self) -> float:
-        """Lower bound."""
+        """Lower bound; minus infinity where there is none."""
         return -np.inf if self.minimum is None else self.minimum
 
     @property
     def upper(self) -> float:
-        """Upper bound."""
+        """Upper bound; infinity where there is none."""
         return np.inf if self.maximum is None else self.maximum
 
     @property
     def may_leave_bounds(self) -> bool:
-        """Whether a normal distribution reaches beyond a bound."""
+        """Whether a normal distribution extends beyond a bound."""
         reach = _NEVER * self.std
         return self.distribution == "normal" and not self.lower <= self.mean - reach <= self.mean + reach <= self.upper
 
     def draw(self, count: int, generator: np.random.Generator) -> NDArray[np.float64]:
-        """Draw `count` values from the distribution."""
+        """Draw values from the distribution, shape (count,).
+
+        Args:
+            count: Number of values.
+            generator: The random stream.
+        """
         if self.distribution == "constant":
             return np.full(count, self.mean)
         if self.distribution == "uniform":
@@ -103,7 +108,7 @@ class WeightInitialisation:
 
         low, high = ((bound - self.mean) / self.std for bound in (self.lower, self.upper))
         drawn = self.mean + self.std * truncnorm.rvs(low, high, size=count, random_state=generator)
-        return np.clip(drawn, self.lower, self.upper)  # what rounding has left outside
+        return np.clip(drawn, self.lower, self.upper)  # rounding may exceed a bound
 
 
 @short_repr
@@ -115,7 +120,7 @@ class WeightBlock:
         symbol: ``J``, ``h``, ``b`` or ``W``.
         key: Config key of the block, for error messages.
         names: One name per weight.
-        start: Starting values and constraints.
+        start: Initial values and constraints.
 
     Raises:
         NetworkError: A named or listed value does not fit the block, is not finite, or breaks a bound.
@@ -156,7 +161,7 @@ class WeightBlock:
                 )
 
     def _check_distribution(self) -> None:
-        """Whether all that may be drawn lies within the bounds, where anything is drawn."""
+        """Check that all values that may be drawn lie within the bounds."""
         start = self.start
         if start.values is not None and len(start.values) == len(self.names):
             return
@@ -185,7 +190,7 @@ class WeightBlock:
         return self.start.upper
 
     def initial(self, seeds: Seeds) -> NDArray[np.float64]:
-        """Starting values, shape (weights,), all within the bounds."""
+        """Return the initial values, shape (weights,), all within the bounds."""
         values = self.start.values
         if values is not None and not isinstance(values, Mapping):
             return np.array(values, dtype=float)
@@ -195,7 +200,7 @@ class WeightBlock:
         return drawn
 
     def trainable(self) -> NDArray[np.bool_]:
-        """Mask of the weights that train, shape (weights,)."""
+        """Return a mask of the weights that are trained, shape (weights,)."""
         frozen = self.start.frozen
         if isinstance(frozen, bool):
             return np.full(len(self.names), not frozen)
@@ -228,20 +233,20 @@ class WeightLayout:
         return sum(len(block.names) for block in self.blocks)
 
     def checked(self, weights: Any) -> NDArray[np.float64]:
-        """A weight vector, shape (weights,): the gate that all weights pass before they enter a Hamiltonian.
+        """Return a weight vector as an array of shape (weights,), after checks of its shape and values.
 
         Raises:
-            NetworkError: It has another shape, or a weight is not finite; the message names it.
+            NetworkError: The vector has another shape, or a weight is not finite; the message names the weight.
         """
         vector = real_array("weights", weights, (self.num_weights,), f"({self.num_weights},)")
         check_finite(vector, lambda place: f"weight {self.names[place]}")
         return vector
 
     def check_within_bounds(self, weights: NDArray) -> None:
-        """Check that a checked vector lies within the bounds, as training keeps it.
+        """Check that a weight vector lies within the bounds, as training ensures.
 
         Raises:
-            NetworkError: A weight does not.
+            NetworkError: A weight is outside its bounds.
         """
         lower, upper = self.bounds()
         outside = np.flatnonzero((weights < lower) | (weights > upper))
@@ -253,21 +258,21 @@ class WeightLayout:
             )
 
     def initial(self, seeds: Seeds) -> NDArray[np.float64]:
-        """Starting values, shape (weights,)."""
+        """Return the initial values, shape (weights,)."""
         return np.concatenate([block.initial(seeds) for block in self.blocks])
 
     def trainable(self) -> NDArray[np.bool_]:
-        """Mask of the weights that train, shape (weights,)."""
+        """Return a mask of the weights that are trained, shape (weights,)."""
         return np.concatenate([block.trainable() for block in self.blocks])
 
     def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Lower and upper bounds, each of shape (weights,)."""
+        """Return lower and upper bounds, each of shape (weights,)."""
         lower = np.concatenate([np.full(len(block.names), block.lower) for block in self.blocks])
         upper = np.concatenate([np.full(len(block.names), block.upper) for block in self.blocks])
         return lower, upper
 
     def index_of(self, weight: int | str) -> int:
-        """Where a weight stands in the vector.
+        """Return the index of a weight in the vector.
 
         Raises:
             NetworkError: There is no weight of that name.
@@ -278,7 +283,7 @@ class WeightLayout:
         return self.names.index(weight)
 
     def vector_of(self, named: Mapping[str, float]) -> NDArray[np.float64]:
-        """A weight vector from a mapping by name; names left out are zero.
+        """Return a weight vector from a mapping by name; omitted weights are zero.
 
         Raises:
             NetworkError: There is no weight of some name.
@@ -293,11 +298,11 @@ class WeightLayout:
 
     @property
     def block_numbers(self) -> NDArray[np.int64]:
-        """The number of every weight's block, shape (weights,)."""
+        """Return the block number of every weight, shape (weights,)."""
         return np.repeat(np.arange(len(self.blocks)), [len(block.names) for block in self.blocks])
 
     def slice_of(self, symbol: str) -> slice:
-        """Where the block of a symbol stands in the vector."""
+        """Return the slice of the block of a symbol in the vector."""
         start = 0
         for block in self.blocks:
             if block.symbol == symbol:
