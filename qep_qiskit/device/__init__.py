@@ -1,1 +1,1 @@
-"""Devices behind a service: jobs, the ledger, retries, and IBM Quantum."""
+"""Devices behind a service: jobs, their ledger, retries, and IBM Quantum."""

@@ -1,4 +1,4 @@
-"""Several changes of basis as one layer of a circuit, with the basis as parameters."""
+"""Circuit layers that serve several changes of basis, with the basis as parameters."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from qep_qiskit.core.operators import Basis, LocalBasis
 
 
 def basis_layer(bases: Sequence[Basis]) -> tuple[QuantumCircuit, NDArray[np.float64]]:
-    """One layer that turns any of some bases to Z, with angles ``basis`` as parameters.
+    """Build one layer that rotates any of some bases to Z, with the angles ``basis`` as parameters.
 
-    X takes ry(-pi/2) and Y takes rx(pi/2). Qubits that turn in the same bases share a parameter; those that turn in
+    X needs ry(-pi/2) and Y needs rx(pi/2). Qubits that rotate in the same bases share a parameter; those that rotate in
     all or none have none. A basis that acts on several qubits has a layer of its own.
 
     Args:
-        bases: The bases; all of letters, or all the same.
+        bases: The bases; either all made of letters, or all equal.
 
     Returns:
-        The circuit, and the angles of shape (bases, parameters).
+        The circuit, and the angles in radians, shape (bases, parameters).
     """
     letters = [basis.letters for basis in bases if isinstance(basis, LocalBasis)]
     if len(letters) < len(bases):

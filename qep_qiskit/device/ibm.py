@@ -1,7 +1,7 @@
-"""IBM's quantum platform; its client is imported here and beside it, but for the snapshots of devices.
+"""Devices of IBM Quantum.
 
-What the client raises becomes one of three things, `RefusedError`, `BusyError` or `LostError`, by the HTTP status that
-lies at the bottom of the chain of exceptions. No message holds the token.
+Errors of the client become one of three kinds, `RefusedError`, `BusyError` or `LostError`, by the HTTP status at the
+end of the chain of exceptions. No message contains the token.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ _SAVE_ACCOUNT = (
     "save one with QiskitRuntimeService.save_account(token=..., instance=...), or set QISKIT_IBM_TOKEN and "
     "QISKIT_IBM_INSTANCE"
 )
-# The client reads without a time limit while it logs in.
+# The client sets no time limit on its reads during login.
 _LOGIN_SECONDS = 180.0
 _BACKEND_TRIES = 2
 _BAD_TOKEN = (400, 401, 403)
 _NOT_ACCEPTED = frozenset(range(400, 500)) - {408, 429}
-# Codes of failures that lie in the job itself: circuits that do not fit, circuits too long, input that does not parse.
+# Codes of failures caused by the job: circuits that do not fit, too long circuits, input that does not parse.
 _HOPELESS = ("1517", "1519", "1520", "1603")
-# The client puts a sentence of its own in place of code 1305.
+# The client replaces code 1305 by a sentence of its own.
 _CAPPED = ("1305", "ran longer than maximum execution time")
 _STATES: dict[str, Any] = {"DONE": "done", "ERROR": "failed", "CANCELLED": "cancelled"}
 
@@ -66,21 +66,22 @@ def ibm_device(
     rep_delay: float | None = None,
     fractional_gates: bool = False,
 ) -> IbmDevice:
-    """Log in and find a device.
+    """Log in to IBM Quantum and open a device.
 
     Args:
         name: Name of the device, such as ``"ibm_kingston"``.
-        num_qubits: Qubits that are needed.
-        instance: Name or CRN of the instance that pays; the account's own by default.
-        mode: How jobs are put together at the service.
-        most_seconds: How long a session may be open, in seconds; the service's own limit by default.
-        rep_delay: Seconds between executions; the device's own by default.
-        fractional_gates: Whether circuits may have `rzz` of any angle.
+        num_qubits: Smallest number of qubits.
+        instance: Name or CRN of the instance that pays; None for the account's default.
+        mode: Execution mode of the jobs: ``"job"``, ``"batch"`` or ``"session"``.
+        most_seconds: Longest duration of a session in seconds; None for the limit of the service.
+        rep_delay: Delay between executions in seconds; None for the default of the device.
+        fractional_gates: Whether circuits may contain `rzz` of any angle.
 
     Raises:
-        DeviceError: There is no account, no such instance or device, or no network; or the device has no such gates.
-        ResourceError: The device is too small.
-        ConfigError: The device does not take such a delay.
+        DeviceError: There is no account, no such instance or device, or no network; or the device has no fractional
+            gates.
+        ResourceError: The device has too few qubits.
+        ConfigError: The device does not support the delay.
     """
     device = IbmDevice(
         open_service(instance),
@@ -98,11 +99,11 @@ def ibm_device(
 
 
 def device_snapshot(name: str, instance: str | None = None) -> Any:
-    """Log in and take the description of a device, as it is calibrated now and with all that it offers.
+    """Log in to IBM Quantum and take a snapshot of a device, with its present calibration and all of its gates.
 
     Args:
         name: Name of the device.
-        instance: Name or CRN of the instance; the account's own by default.
+        instance: Name or CRN of the instance; None for the account's default.
 
     Raises:
         DeviceError: There is no account, no such instance or device, or no network.
@@ -120,13 +121,13 @@ def device_snapshot(name: str, instance: str | None = None) -> Any:
 
 
 def open_service(instance: str | None = None) -> QiskitRuntimeService:
-    """Log in with the saved account or that of the environment.
+    """Log in to IBM Quantum with the saved account or that of the environment.
 
     Args:
-        instance: Name or CRN of the instance; the account's own by default.
+        instance: Name or CRN of the instance; None for the account's default.
 
     Raises:
-        DeviceError: It does not work; the message says why and what to do.
+        DeviceError: The login fails; the message states the cause and the remedy.
     """
     try:
         return answer_of(lambda: QiskitRuntimeService(instance=instance), seconds=_LOGIN_SECONDS)
@@ -157,7 +158,7 @@ def open_service(instance: str | None = None) -> QiskitRuntimeService:
 
 
 def _instances() -> list[str]:
-    """Names of the account's instances, none if they cannot be had."""
+    """Names of the account's instances; empty if they cannot be read."""
     try:
         return [str(found["name"]) for found in AccountManager.get().list_instances()]
     except Exception:
@@ -165,20 +166,20 @@ def _instances() -> list[str]:
 
 
 class IbmDevice:
-    """A device of IBM's behind its service; see `RemoteDevice`.
+    """A device of IBM behind its service; see `RemoteDevice`.
 
     Args:
         service: The service, logged in.
         name: Name of the device.
-        sampler: Makes samplers; the client's own by default.
-        mode: How jobs are put together at the service.
-        most_seconds: How long a session may be open, in seconds; the service's own limit by default.
-        rep_delay: Seconds between executions; the device's own by default.
-        fractional_gates: Whether circuits may have `rzz` of any angle.
+        sampler: Makes samplers; None for that of IBM's client.
+        mode: Execution mode of the jobs: ``"job"``, ``"batch"`` or ``"session"``.
+        most_seconds: Longest duration of a session in seconds; None for the limit of the service.
+        rep_delay: Delay between executions in seconds; None for the default of the device.
+        fractional_gates: Whether circuits may contain `rzz` of any angle.
 
     Raises:
-        DeviceError: There is no such device, or no network; or it has no such gates.
-        ConfigError: The device does not take such a delay.
+        DeviceError: There is no such device or no network, or the device has no fractional gates.
+        ConfigError: The device does not support the delay.
     """
 
     lists_jobs = True
@@ -203,18 +204,18 @@ class IbmDevice:
         self._workload = Workload(mode, self.backend, None if most_seconds is None else math.ceil(most_seconds))
 
     def whole(self) -> Any:
-        """The device with all that it offers, whatever jobs use of it.
+        """Return the device with all of its gates, also those that jobs do not use.
 
         Raises:
-            DeviceError: It cannot be read.
+            DeviceError: The device cannot be read.
         """
         return _backend(self._service, self.name, fractional_gates=None)
 
     def batch(self) -> str | None:
-        """Id of the batch or session that jobs go into, opened where there is none; None in job mode.
+        """Return the id of the batch or session of the jobs, opened where there is none; None in job mode.
 
         Raises:
-            DeviceError: The plan of the instance has no such.
+            DeviceError: The plan of the instance does not include batches or sessions.
         """
         try:
             with self._explained(_NOT_ACCEPTED):
@@ -226,7 +227,7 @@ class IbmDevice:
             ) from None
 
     def close(self) -> None:
-        """Close the batch or session, if one is open; its jobs go on, and it closes by itself if this fails."""
+        """Close the batch or session, if one is open. Its jobs still run, and it times out if closing fails."""
         try:
             with self._explained():
                 self._workload.close()
@@ -234,7 +235,7 @@ class IbmDevice:
             _LOG.warning("%s: the %s could not be closed (%s)", self.name, self.mode, error)
 
     def why_closed(self) -> str | None:
-        """What keeps the device from working now, or None."""
+        """Reason why the device does not run jobs now, or None."""
         with self._explained():
             status = self.backend.status()
         if status.operational and status.status_msg == "active":
@@ -242,13 +243,13 @@ class IbmDevice:
         return f"the device is not taking jobs ({status.status_msg or 'not operational'})"
 
     def remaining_seconds(self) -> float | None:
-        """QPU seconds that the account may still use, or None where there is no limit."""
+        """QPU seconds that remain to the account, or None without a limit."""
         with self._explained():
             left = self._service.usage().get("usage_remaining_seconds")
         return None if left is None else float(left)
 
     def estimated_seconds(self, specification: JobSpecification) -> float:
-        """QPU seconds that a job will probably be charged."""
+        """Estimate the QPU seconds that a job is charged."""
         delay = self._rep_delay or float(getattr(self.backend, "default_rep_delay", None) or 250e-6)
         return estimated_qpu_seconds(0, 1) + sum(
             estimated_qpu_seconds(
@@ -261,10 +262,12 @@ class IbmDevice:
         )
 
     def require_fit(self, specification: JobSpecification) -> None:
-        """Check that the circuits are the device's own: a job that does not fit is queued, fails and is charged.
+        """Check that circuits use only gates and couplers of the device.
+
+        A job that does not fit would be queued, would fail, and would be charged.
 
         Raises:
-            DeviceError: They are not.
+            DeviceError: A circuit uses a gate or coupler that the device does not have.
         """
         most = most_shots(self.backend)
         if most is not None and specification.options.executions(specification.shots) > most:
@@ -279,7 +282,13 @@ class IbmDevice:
                 raise MisfitError(f"{self.name}: a circuit does not fit the device ({why}); nothing was submitted")
 
     def send(self, specification: JobSpecification, tag: str, most_seconds: int) -> str:
-        """Send a job once, and return its id."""
+        """Send a job once, and return its id.
+
+        Args:
+            specification: Circuits, shots and options of the job.
+            tag: Unique tag of this submission.
+            most_seconds: Longest execution time of the job in seconds.
+        """
         disable_retries(self._service)
         options: dict[str, Any] = {
             "max_execution_time": most_seconds,
@@ -301,7 +310,7 @@ class IbmDevice:
             return job_ids(self._service, tag)
 
     def job_view(self, job_id: str) -> JobView:
-        """How far a job is."""
+        """Return the state of a job."""
         with self._explained():
             job = self._service.job(job_id)
             state = _STATES.get(str(job.status()), "waiting")
@@ -314,10 +323,14 @@ class IbmDevice:
         )
 
     def fetch(self, job_id: str, specification: JobSpecification) -> list[Any]:
-        """What a finished job read, one BitArray for every PUB.
+        """Return the results of a finished job, one BitArray for every PUB.
+
+        Args:
+            job_id: Id of the job.
+            specification: Circuits, shots and options of the job.
 
         Raises:
-            ResultError: The answer cannot be read, or it is of other registers.
+            ResultError: The result cannot be read, or has other registers.
         """
         with self._explained():
             job = self._service.job(job_id)
@@ -330,11 +343,11 @@ class IbmDevice:
             return registers_of(results, self.name)
 
     def usage_seconds(self, job_id: str) -> float | None:
-        """QPU seconds charged for a job, or None if that is not known yet."""
+        """QPU seconds charged for a job, or None while the charge is not final."""
         with self._explained():
             usage = self._service.job(job_id).metrics().get("usage") or {}
         found = usage.get("qpu_charge_time_seconds")
-        # While it is pending the service says 0, or what has come together so far: both are less than the bill.
+        # A pending charge is 0 or a partial sum: both are less than the final one.
         return None if found is None or usage.get("status", "pending") == "pending" else float(found)
 
     def cancel(self, job_id: str) -> None:
@@ -344,10 +357,10 @@ class IbmDevice:
 
     @contextmanager
     def _explained(self, refusals: Container[int] = (401, 403)) -> Iterator[None]:
-        """Turn whatever the client raises into what it means.
+        """Turn errors of the client into `RefusedError`, `BusyError` or `LostError`.
 
         Args:
-            refusals: Statuses that are an answer. A 404 to a question is none: the job may not be listed yet.
+            refusals: HTTP statuses that count as a refusal. For a query 404 is none: a new job may not be listed yet.
         """
         try:
             yield
@@ -362,21 +375,21 @@ class IbmDevice:
             raise LostError(message) from None
 
     def _said(self, error: Exception) -> str:
-        """What an error says, in one short line without the token."""
+        """Text of an error in one short line without the token."""
         token = str((self._service.active_account() or {}).get("token") or "")
         text = answer_in(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
         return (text.replace(token, "<token>") if token else text)[:300]
 
 
 def _backend(service: Any, name: str, *, fractional_gates: bool | None) -> Any:
-    """A device; with fractional gates, without them, or (None) with all that it offers.
+    """Read a device; with fractional gates, without them, or (None) with all of its gates.
 
-    The client says of a device that it could not read for a moment that there is none.
+    The client reports a device that it cannot read temporarily as missing.
     """
     for _ in range(_BACKEND_TRIES):
         try:
             found = service.backend(name, use_fractional_gates=fractional_gates)
-            target = found.target  # with its calibration, which the client reads as late as it can
+            target = found.target  # reads the calibration, which the client loads lazily
             if not fractional_gates or "rzz" in target.operation_names:
                 return found
         except IBMInputValueError:
@@ -405,9 +418,9 @@ def _names_of_backends(service: Any) -> list[str]:
 
 
 def _extremes(pub: Pub) -> SamplerPub:
-    """The bindings with the smallest and the largest value of every parameter: between them lie all angles of gates.
+    """Bindings with the smallest and the largest value of every parameter, which bound the angles of all gates.
 
-    Gates of a bounded angle have multiples of one parameter each.
+    The angle of a gate with a bounded angle is a multiple of one parameter.
     """
     if not pub.values.size:
         return SamplerPub.coerce((pub.circuit,))

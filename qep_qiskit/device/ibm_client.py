@@ -1,7 +1,7 @@
-"""IBM's client made careful, and what its errors mean.
+"""Safe use of IBM's client, and classification of its errors.
 
-The client sends a submission again by itself and waits for an answer for ever; neither is wanted. What went wrong lies
-at the bottom of a chain of exceptions, some of them hidden.
+The client by default repeats submissions and waits for answers without a limit; both are disabled here. The cause of an
+error is at the end of a chain of exceptions, some of them hidden.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from qep_qiskit.device.service import LostError
 _LOG = logging.getLogger(__name__)
 _CONNECT_AND_READ_SECONDS = (10.0, 60.0)
 _RETRY_STATUS = (413, 429, 500, 502, 503, 504)
-_JOBS_A_PAGE = 200  # the most that the service lists at once
+_JOBS_A_PAGE = 200  # the largest page of the service
 _MOST_PAGES = 25
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and what led to it, also where the client hides it."""
+    """An error and its causes, also those that the client hides."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         yield error
@@ -35,7 +35,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def status_of(error: BaseException) -> int | None:
-    """HTTP status at the bottom of an error, or None."""
+    """HTTP status at the end of an error's chain of causes, or None."""
     for found in chain(error):
         if isinstance(found, IBMNotAuthorizedError):
             return 401
@@ -49,7 +49,7 @@ def status_of(error: BaseException) -> int | None:
 
 
 def answer_in(error: BaseException) -> str:
-    """What the service itself says in an error, or nothing."""
+    """Message of the service in an error, or an empty string."""
     for found in chain(error):
         try:
             said = found.response.json()["errors"][0]  # type: ignore[attr-defined]
@@ -60,13 +60,13 @@ def answer_in(error: BaseException) -> str:
 
 
 def is_about_the_way(error: BaseException) -> bool:
-    """Whether an error says something of the service or the network, and nothing of what an answer holds."""
+    """Whether an error comes from the service or the network, and not from the content of a result."""
     kinds = (OSError, HTTPError, IBMError)
     return status_of(error) is not None or any(isinstance(found, kinds) for found in chain(error))
 
 
 def retry_after(error: BaseException) -> float | None:
-    """When the service asks to come back, in seconds, or None."""
+    """Delay in seconds that the service asks for before the next call, or None."""
     for found in chain(error):
         headers = getattr(getattr(found, "response", None), "headers", None) or {}
         try:
@@ -77,7 +77,7 @@ def retry_after(error: BaseException) -> float | None:
 
 
 class _NeverPost(Retry):
-    """Retries what can be repeated without harm. A POST may have been accepted, and is never sent again from here."""
+    """A retry rule for harmless requests only. A POST may have been accepted, and is never repeated here."""
 
     def increment(
         self,
@@ -96,7 +96,10 @@ class _NeverPost(Retry):
 
 
 def disable_retries(service: Any) -> None:
-    """No second POST and no endless read on the client's connections; these are private, so it may fail softly."""
+    """Disable repeated POSTs and unlimited reads of the client.
+
+    The connections are private attributes of the client, so a failure is only logged.
+    """
     try:
         for client in service._api_clients.values():
             session = client._session
@@ -112,14 +115,18 @@ def disable_retries(service: Any) -> None:
 
 
 def job_ids(service: Any, tag: str) -> list[str]:
-    """Ids of all jobs whose own tags hold a tag, oldest first.
+    """Ids of all jobs with a tag, oldest first.
 
-    A listing may ignore the tag that it is asked for, repeat rows, give them in another order or claim a number of rows
-    that it does not have. What a job says of itself counts, and a listing ends with the first page that brings nothing
-    new. The client's own listing asks until the number is reached, so its pages are read one by one.
+    A listing may ignore the tag filter, repeat rows, change their order, or state a wrong number of rows. So the tags
+    of each job are compared, and a listing ends with the first page without a new job. The client's own listing
+    continues until the stated number of rows, so its pages are read one by one.
+
+    Args:
+        service: The service, logged in.
+        tag: Tag of the jobs.
 
     Raises:
-        LostError: The listing does not end, and no job with the tag was among its rows.
+        LostError: The listing does not end, and no job with the tag is among its rows.
     """
     created: dict[str, str] = {}
     seen: set[str] = set()

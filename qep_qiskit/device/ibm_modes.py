@@ -1,4 +1,4 @@
-"""How jobs are put together at IBM's service: each on its own, in a batch, or in a session."""
+"""Execution modes of IBM's service: single jobs, a batch, or a session."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ Mode = Literal["job", "batch", "session"]
 
 
 class Workload:
-    """Where jobs go: to the device itself, or into a batch or session that is opened when it is first needed.
+    """The execution mode of jobs: the device itself, or a batch or session that is opened at the first job.
 
     Args:
-        mode: Which.
+        mode: ``"job"``, ``"batch"`` or ``"session"``.
         backend: The device.
-        most_seconds: How long a session may be open; it is charged by the clock. A batch has the service's own limit.
+        most_seconds: Longest duration of a session in seconds, which is charged by the clock. A batch has the limit of
+            the service.
     """
 
     def __init__(self, mode: Mode, backend: Any, most_seconds: int | None = None) -> None:
@@ -24,11 +25,11 @@ class Workload:
 
     @property
     def mode(self) -> Any:
-        """What a sampler is given as its mode."""
+        """Value of a sampler's ``mode`` argument."""
         return self._backend if self._open is None else self._open
 
     def current(self) -> str | None:
-        """Id of the batch or session, a new one where there is none that still takes jobs; None in job mode."""
+        """Id of the batch or session, a new one where none accepts jobs; None in job mode."""
         if self._mode == "job":
             return None
         if self._open is None or not self._takes_jobs():
@@ -44,7 +45,7 @@ class Workload:
         return bool(details and details.get("accepting_jobs"))
 
     def close(self) -> None:
-        """Close what is open; jobs that wait in it go on."""
+        """Close the batch or session; its waiting jobs still run."""
         opened, self._open = self._open, None
         if opened is not None:
             opened.close()

@@ -1,4 +1,4 @@
-"""Calls that may wait for ever, and how not to wait with them."""
+"""Calls that may block without limit, made interruptible."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ Answer = TypeVar("Answer")
 
 
 class AbandonedError(Exception):
-    """A stop was asked for before the answer came."""
+    """A stop is requested before a call returns."""
 
 
 def answer_of(
     call: Callable[[], Answer], *, seconds: float = math.inf, stopping: Callable[[], bool] = lambda: False
 ) -> Answer:
-    """The answer of a call that changes nothing, so that it can be left alone.
+    """Return the result of a call that changes nothing, and that can therefore be abandoned.
 
-    It runs in a thread, which is left behind where nobody waits any more and ends with the process.
+    It runs in a thread. An abandoned thread ends with the process.
 
     Args:
-        call: The call; what it raises is raised here.
-        seconds: How long to wait.
-        stopping: Whether to stop waiting; asked several times a second.
+        call: The call; its errors are raised here.
+        seconds: Longest time to wait in seconds.
+        stopping: Whether to stop waiting; called several times a second.
 
     Raises:
-        TimeoutError: It took longer.
-        AbandonedError: A stop was asked for.
+        TimeoutError: The call takes longer than `seconds`.
+        AbandonedError: A stop is requested.
     """
     answers: Queue[tuple[bool, Any]] = Queue()
 

@@ -1,4 +1,4 @@
-"""The unfinished jobs of a ledger: what the service says of them, and an end to them."""
+"""Unfinished jobs of a ledger: their states at the service, their charges, and their cancellation."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from qep_qiskit.device.service import RemoteDevice
 def states_at_service(
     entries: Sequence[JobEntry], device: RemoteDevice, retries: RetryPolicy | None = None
 ) -> dict[int, str]:
-    """What the service says of the jobs that are not collected yet, by the number of the row.
+    """States at the service of the jobs that are not collected yet, by the number of the row.
 
     Args:
         entries: Rows of a ledger.
-        device: Where they were sent.
-        retries: How long the service may be silent.
+        device: The device of the jobs.
+        retries: Retry policy; None for the default.
 
     Raises:
-        DeviceError: It does not answer.
+        DeviceError: The service does not answer.
     """
     retrying = RetryingDevice(device, retries or RetryPolicy())
     found: dict[int, str] = {}
@@ -37,17 +37,17 @@ def states_at_service(
 
 
 def refresh_charges(ledger: JobLedger, retrying: RetryingDevice, most: int | None = None) -> int:
-    """Ask the service for the charges of ended jobs that the ledger does not know.
+    """Query the service for the charges of ended jobs that are missing in the ledger.
 
-    A charge that is still pending is unknown, not zero: until it is final the estimate of the job counts.
+    A pending charge is unknown, not zero: the estimate of the job counts until the charge is final.
 
     Args:
-        ledger: Of the run.
-        retrying: Where its jobs were sent; each job is asked for once.
-        most: How many jobs to ask for at most, the last ones; all by default.
+        ledger: Ledger of the run.
+        retrying: The device of the jobs; each job is queried once.
+        most: Largest number of jobs to query, the last ones; None for all.
 
     Returns:
-        How many charges are still unknown.
+        Number of charges that are still unknown.
     """
     left = 0
     unknown = ledger.uncharged()
@@ -62,15 +62,15 @@ def refresh_charges(ledger: JobLedger, retrying: RetryingDevice, most: int | Non
 
 
 def cancel_jobs(ledger: JobLedger, device: RemoteDevice, retries: RetryPolicy | None = None) -> Iterator[JobEntry]:
-    """Cancel every job that is not finished, also those of which only the intention is known.
+    """Cancel every unfinished job, also those that may not have reached the service.
 
     Args:
-        ledger: Of the run.
-        device: Where they were sent.
-        retries: How long the service may be silent, and how long a job may be missing from its listing.
+        ledger: Ledger of the run.
+        device: The device of the jobs.
+        retries: Retry policy, with the time that a job may be missing from the listing; None for the default.
 
     Yields:
-        Every unfinished row as it is afterwards: ``cancelled``, or ``submitted`` where the job was done first.
+        Every unfinished row after the call: ``cancelled``, or ``submitted`` where the job finished first.
 
     Raises:
         DeviceError: The service does not answer, or refuses.

@@ -1,13 +1,13 @@
-"""The ledger of a run's jobs: what was meant to be sent is on disk before it is sent.
+"""The ledger of a run's jobs: every submission is on disk before it is sent.
 
-One row for every sending, in an SQLite file beside the run. A row goes one way:
+One row for every submission, in an SQLite file in the run folder. The state of a row changes in one direction:
 
     intended -> submitted -> collected -> applied        or ends as        refused, failed, cancelled
 
 *Intended* means that a job with the row's tag may be at the service, *submitted* that its id is known, *collected*
-that its bits are in the row. Every change is one transaction, forced to disk before the call returns. An unfinished or
-finished row of a request stands in the way of sending the request again; after one that ended badly a new row counts
-the next sending. Circuits are kept in the same file, so that a network stays on the qubits it was once given.
+that its bits are in the row. Every change is one transaction, written to disk before the call returns. A request with
+an unfinished or finished row cannot be submitted again; after a failed row a new row counts the next submission.
+Circuits are stored in the same file, so that a network stays on the same qubits of the device.
 """
 
 from __future__ import annotations
@@ -61,23 +61,23 @@ CREATE TABLE circuits (name TEXT PRIMARY KEY, content BLOB NOT NULL);
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobDescription:
-    """What is written before a job is sent.
+    """The part of a row that is written before a job is sent.
 
     Args:
-        key: The request.
-        part: Which of its jobs.
-        tag: Unique name of the sending; the service finds the job by it.
+        key: Key of the request.
+        part: Index of the job among those of the request.
+        tag: Unique tag of the submission, by which the service finds the job.
         backend: Name of the device.
         instance: Name of the instance that pays. Never a token.
         mode: ``"job"``, ``"batch"`` or ``"session"``.
         batch: Id of the batch or session, or None.
         shots: Shots of every circuit.
         options: Options of the sampler.
-        estimated_seconds: What the device will probably charge.
+        estimated_seconds: Estimated charge in QPU seconds.
         circuit_sha256: Hash of the circuits as sent.
-        request_sha256: Hash of what is asked, apart from numbers.
+        request_sha256: Hash of the request without its parameter values.
         parameter_names: Names of the parameters of every PUB, in the order of their values.
-        axes: What the axes of the PUBs are.
+        axes: Names of the axes of the PUBs.
         shapes: Shape of every PUB.
     """
 
@@ -108,15 +108,15 @@ class JobEntry:
     """A row of the ledger.
 
     Args:
-        number: Of the row.
-        sending: Counts sendings of the same job from 0.
-        state: How far it is.
-        posted: When it was last sent, in seconds of the epoch.
-        job_id: The service's name for it, once known.
-        usage_seconds: What was charged, once that is final.
-        duplicates: Further jobs under the tag that could not be cancelled.
-        reason: Why it ended badly.
-        description: What was written before.
+        number: Number of the row.
+        sending: Counts submissions of the same job from 0.
+        state: State of the job.
+        posted: Time of the last submission, in seconds since the epoch.
+        job_id: Id of the job at the service, once known.
+        usage_seconds: Charge in QPU seconds, once final.
+        duplicates: Number of further jobs under the tag that could not be cancelled.
+        reason: Reason of a failure.
+        description: The part that is written before the submission.
     """
 
     number: int
@@ -131,13 +131,13 @@ class JobEntry:
 
 
 class JobLedger:
-    """The ledger of a run, held by one process at a time; the hold goes with the process, however it ends.
+    """The ledger of a run, locked by one process at a time; the lock ends with the process.
 
     Args:
         path: The SQLite file; made where it is missing.
 
     Raises:
-        LedgerError: Another process holds it, or it is damaged or of another format.
+        LedgerError: Another process has locked the file, or it is damaged or of another format.
     """
 
     def __init__(self, path: Path) -> None:
@@ -157,7 +157,7 @@ class JobLedger:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file and release the lock."""
         self._connection.close()
         self._lock.release()
 
@@ -173,7 +173,7 @@ class JobLedger:
 
     @staticmethod
     def read(path: Path) -> list[JobEntry]:
-        """All rows in the order of writing, also while another process works with them.
+        """Read all rows in the order of writing, also while another process has the lock.
 
         Raises:
             LedgerError: There is no ledger, or it is damaged.
@@ -195,7 +195,12 @@ class JobLedger:
             return [_entry(row) for row in self._connection.execute(f"SELECT {_COLUMNS} FROM jobs ORDER BY number")]
 
     def latest(self, key: RequestKey, part: int) -> JobEntry | None:
-        """The last sending of a job."""
+        """Return the last submission of a job, or None.
+
+        Args:
+            key: Key of the request.
+            part: Index of the job among those of the request.
+        """
         with _explained(self._path):
             row = self._connection.execute(
                 f"SELECT {_COLUMNS} FROM jobs WHERE {_WHERE_KEY} AND part = ? ORDER BY sending DESC LIMIT 1",
@@ -204,18 +209,22 @@ class JobLedger:
         return None if row is None else _entry(row)
 
     def bound(self, entry: JobEntry) -> NDArray[np.float64]:
-        """The numbers bound to the circuits, flat."""
+        """Parameter values bound to the circuits, flat."""
         return self._arrays(entry, "bound")[0]
 
     def bits(self, entry: JobEntry) -> list[NDArray[np.uint8]]:
-        """The bits of a collected job, one array for every measurement, and one for its calibration if it has one."""
+        """Bits of a collected job, one array for every measurement, and one for its calibration if it has one."""
         return self._arrays(entry, "bits")
 
     def intend(self, description: JobDescription, bound: NDArray[np.float64]) -> JobEntry:
-        """Write that a job is about to be sent.
+        """Record that a job is about to be sent.
+
+        Args:
+            description: Description of the job.
+            bound: Parameter values bound to the circuits, flat.
 
         Raises:
-            LedgerError: The job was sent before and has not ended badly.
+            LedgerError: An earlier submission of the job has not failed.
         """
         last = self.latest(description.key, description.part)
         if last is not None and last.state not in ("refused", "failed", "cancelled"):
@@ -239,17 +248,26 @@ class JobLedger:
         return found
 
     def posting(self, entry: JobEntry) -> JobEntry:
-        """Write that an intended job is sent once more, under the same tag."""
+        """Record that an intended job is sent once more, under the same tag."""
         return self._changed(entry, ("intended",), posted=time.time())
 
     def submitted(self, entry: JobEntry, job_id: str) -> JobEntry:
-        """Write the id under which the service knows an intended job."""
+        """Record the id of an intended job at the service.
+
+        Args:
+            entry: Row of the job.
+            job_id: Id at the service.
+        """
         return self._to(entry, "submitted", job_id=job_id)
 
     def collected(self, entry: JobEntry, bits: Sequence[NDArray[np.uint8]], usage_seconds: float | None) -> JobEntry:
-        """Keep the bits of a submitted job, an array for every measurement.
+        """Store the bits of a submitted job.
 
-        And one for its calibration if it has one.
+        Args:
+            entry: Row of the job.
+            bits: Bits of every measurement, shape (measured, shots, bytes), and those of the calibration if there is
+                one.
+            usage_seconds: Charge in QPU seconds, or None while it is not final.
         """
         return self._to(entry, "collected", bits=_packed(bits), usage_seconds=usage_seconds)
 
@@ -260,16 +278,28 @@ class JobLedger:
         reason: str,
         usage_seconds: float | None = None,
     ) -> JobEntry:
-        """Write that a job ended badly."""
+        """Record that a job ended without a result.
+
+        Args:
+            entry: Row of the job.
+            state: Final state.
+            reason: Reason, one line.
+            usage_seconds: Charge in QPU seconds, or None while it is not final.
+        """
         return self._to(entry, state, reason=reason, usage_seconds=usage_seconds)
 
     def charged(self, entry: JobEntry, usage_seconds: float) -> None:
-        """Write what was charged for a job whose bill was not known when it ended."""
+        """Record the final charge of an ended job.
+
+        Args:
+            entry: Row of the job.
+            usage_seconds: Charge in QPU seconds.
+        """
         with self._transaction() as connection:
             connection.execute("UPDATE jobs SET usage_seconds = ? WHERE number = ?", (usage_seconds, entry.number))
 
     def uncharged(self) -> list[JobEntry]:
-        """Jobs that have ended and whose charge is not known."""
+        """Ended jobs with an unknown charge."""
         ended = ("collected", "applied", "failed", "cancelled")
         return [
             entry
@@ -278,19 +308,24 @@ class JobLedger:
         ]
 
     def duplicated(self, entry: JobEntry, duplicates: int) -> None:
-        """Write how many further jobs under the tag of a job could not be cancelled; each counts as its estimate."""
+        """Record the number of duplicates of a job that could not be cancelled; each is charged its estimate.
+
+        Args:
+            entry: Row of the job.
+            duplicates: Number of further jobs under the tag of the job.
+        """
         with self._transaction() as connection:
             connection.execute("UPDATE jobs SET duplicates = ? WHERE number = ?", (duplicates, entry.number))
 
     def applied(self) -> None:
-        """Write that all outcomes collected so far have become part of a state of the run that is on disk."""
+        """Record that a checkpoint on disk includes all outcomes collected so far."""
         with self._transaction() as connection:
             connection.execute("UPDATE jobs SET state = 'applied' WHERE state = 'collected'")
 
     def seconds(self) -> float:
-        """QPU seconds of all jobs: what was charged, and the estimate where that is not known.
+        """QPU seconds of all jobs: charges, and estimates where a charge is unknown.
 
-        A job that was given up before its id was known counts as nothing: it never arrived.
+        A job that failed or was cancelled before its id was known counts as zero: it never arrived.
         """
         with _explained(self._path):
             (found,) = self._connection.execute(
@@ -300,18 +335,23 @@ class JobLedger:
         return float(found)
 
     def circuit(self, name: str) -> bytes | None:
-        """A circuit that is kept, or None."""
+        """A stored circuit, or None."""
         with _explained(self._path):
             row = self._connection.execute("SELECT content FROM circuits WHERE name = ?", (name,)).fetchone()
         return None if row is None else bytes(row["content"])
 
     def keep_circuit(self, name: str, content: bytes) -> None:
-        """Keep a circuit under a new name."""
+        """Store a circuit under a new name.
+
+        Args:
+            name: Name of the circuit.
+            content: The circuit as bytes.
+        """
         with self._transaction() as connection:
             connection.execute("INSERT INTO circuits (name, content) VALUES (?, ?)", (name, content))
 
     def forget_circuits(self) -> None:
-        """Drop the circuits that are kept: programs are laid out anew when they are next sent."""
+        """Delete the stored circuits: programs are laid out anew at their next submission."""
         with self._transaction() as connection:
             connection.execute("DELETE FROM circuits")
 
@@ -388,7 +428,7 @@ def _unpacked(path: Path, content: bytes) -> list[NDArray]:
 
 
 def _locked(path: Path) -> Hold:
-    """Hold a file beside the ledger: SQLite's own locks would go as soon as another handle of the ledger closes."""
+    """Lock a file next to the ledger: SQLite's own locks are lost when another handle of the ledger is closed."""
     with _explained(path):
         try:
             return hold(path.with_name(f"{path.name}.lock"))
@@ -412,7 +452,7 @@ def _require_format(path: Path, found: int) -> None:
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Turn what the system says into one line about the file."""
+    """Turn errors of the system into one line about the file."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:

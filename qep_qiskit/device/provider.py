@@ -1,8 +1,8 @@
 """A backend of any Qiskit provider as a device behind a service: jobs are sent once and retrieved by id.
 
-Qiskit's `BackendV2` and `JobV1` say how to run circuits and to ask for results, not how to find a job again; providers
-have methods of several names for that. Listings by tag they do not have, so of a job whose id was lost it cannot be
-found out whether it arrived; it is then not sent again before the user has looked.
+Qiskit's `BackendV2` and `JobV1` define how to run circuits and to read results, not how to retrieve a job later;
+providers have methods of several names for that. They have no listing by tag. So where the id of a job is lost, nothing
+shows whether the job arrived, and it is not sent again before the user has checked.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _NOT_KNOWN = "its provider does not say"
 
 
 def retrieval_of(backend: BackendV2) -> Callable[[str], Any] | None:
-    """How jobs of a backend are retrieved by id: a method of the backend, its provider or its service.
+    """Find the method that retrieves jobs by id: of the backend, its provider or its service.
 
     Args:
         backend: The backend.
 
     Returns:
-        Takes the id of a job and returns it; None where the provider has no such method.
+        A callable from the id of a job to the job; None where the provider has no such method.
     """
     for name in ("", "provider", "service"):
         owner = getattr(backend, name, None) if name else backend
@@ -59,10 +59,10 @@ class ProviderDevice:
 
     Args:
         backend: The backend.
-        instance: The name that it has in the configuration.
+        instance: Name of the backend in the configuration.
 
     Raises:
-        DeviceError: Its jobs cannot be retrieved.
+        DeviceError: The provider has no method that retrieves jobs.
     """
 
     mode = "job"
@@ -83,18 +83,18 @@ class ProviderDevice:
         self.name = str(backend.name or instance)
 
     def whole(self) -> BackendV2:
-        """The backend."""
+        """Return the backend."""
         return self.backend
 
     def batch(self) -> None:
-        """Jobs are on their own."""
+        """Return None: jobs are not grouped."""
         return
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: there is no batch or session."""
 
     def why_closed(self) -> str | None:
-        """What keeps the device from working now, where it says so."""
+        """Reason why the device does not run jobs now, where it states one, or None."""
         with_retries = getattr(self.backend, "status", None)
         if not callable(with_retries):
             return None
@@ -105,18 +105,18 @@ class ProviderDevice:
         return f"the device is not taking jobs ({getattr(status, 'status_msg', '') or 'not operational'})"
 
     def remaining_seconds(self) -> float | None:
-        """Not known."""
+        """Return None: the allowance is unknown."""
         return None
 
     def estimated_seconds(self, specification: JobSpecification) -> float:
-        """Prices of other providers are not known: nothing counts against `execution.max_qpu_seconds`."""
+        """Return zero: prices are unknown, and nothing counts against `execution.max_qpu_seconds`."""
         return 0.0
 
     def require_fit(self, specification: JobSpecification) -> None:
-        """Check that the device takes so many circuits and shots in a job.
+        """Check that the device accepts so many circuits and shots in a job.
 
         Raises:
-            DeviceError: It does not.
+            DeviceError: The job exceeds a limit of the device.
         """
         limit = most_shots(self.backend)
         if limit is not None and specification.shots > limit:
@@ -134,23 +134,34 @@ class ProviderDevice:
             )
 
     def send(self, specification: JobSpecification, tag: str, most_seconds: int) -> str:
-        """Send a job once, and return its id."""
+        """Send a job once, and return its id.
+
+        Args:
+            specification: Circuits and shots of the job.
+            tag: Ignored, since providers have no tags.
+            most_seconds: Ignored, since providers have no such limit.
+        """
         with self._explained():
             return str(self._runs.start(bound_rows(_bound(specification)), specification.shots).job_id())
 
     def find(self, tag: str) -> list[str]:
-        """None: providers do not list jobs by tag."""
+        """Return an empty list: providers do not list jobs by tag."""
         return []
 
     def job_view(self, job_id: str) -> JobView:
-        """How far a job is."""
+        """Return the state of a job."""
         with self._explained():
             status = self._job(job_id).status()
         state = _STATES.get(str(getattr(status, "name", status)).upper(), "waiting")
         return JobView(state=state, reason=_NOT_KNOWN if state == "failed" else "")
 
     def fetch(self, job_id: str, specification: JobSpecification) -> list[NDArray[np.uint8]]:
-        """Bits of a finished job, for every PUB an array of shape (..., shots, bytes)."""
+        """Return the bits of a finished job, for every PUB an array of shape (..., shots, bytes).
+
+        Args:
+            job_id: Id of the job.
+            specification: Circuits and shots of the job.
+        """
         with self._explained():
             result = self._job(job_id).result()
         bound = _bound(specification)
@@ -160,14 +171,14 @@ class ProviderDevice:
         return bits_in_shape(rows, bound, specification.shots)
 
     def usage_seconds(self, job_id: str) -> float | None:
-        """Not known."""
+        """Return None: charges are unknown."""
         return None
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job.
 
         Raises:
-            RefusedError: The provider does not.
+            RefusedError: The provider does not cancel it.
         """
         with self._explained():
             job = self._job(job_id)
@@ -176,7 +187,7 @@ class ProviderDevice:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """A provider may raise anything, and whether it did what was asked is then not known."""
+        """Turn any error of a provider into `LostError`, because it is unknown whether the call succeeded."""
         try:
             yield
         except (QepError, RefusedError):

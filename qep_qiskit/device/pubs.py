@@ -1,11 +1,11 @@
-"""Requests as jobs of a device: as few circuits and as small a payload as they can be sent in.
+"""Requests as jobs of a device, with few circuits and a small payload.
 
-The groups of a request differ by rotations of single qubits, so one circuit serves them all: its last layer turns the
-basis, by angles that are parameters like any other. A request is one PUB of shape (states, groups), or a list of the
-pairs that are read where the groups read different states. Folded circuits are another PUB of the same job. PUBs of
-one job share their number of shots; groups with other shots go into a job of their own. The calibration of a request is
-in its first job, repeated until it has the shots that it asks for. Parameters are filled by name, for a circuit that
-comes back from a file has parameters of another identity.
+The groups of a request differ by rotations of single qubits, so one circuit serves them all: its last layer changes the
+basis, by angles that are parameters. A request is one PUB of shape (states, groups), or a list of the measured (state,
+group) pairs where groups measure different states. Folded circuits are another PUB of the same job. PUBs of one job
+share their number of shots; groups with other shots form a job of their own. The calibration of a request is in its
+first job, repeated until it has its number of shots. Parameters are matched by name, since a circuit loaded from a file
+has other parameter objects.
 """
 
 from __future__ import annotations
@@ -48,14 +48,19 @@ _TemplateKey = tuple[LayerProgram, tuple[Basis, ...], int, Fit | None]
 
 
 class CircuitStore(Protocol):
-    """Keeps circuits under names, beyond the end of the process."""
+    """Protocol of stores that keep circuits by name on disk."""
 
     def circuit(self, name: str) -> bytes | None:
-        """What is kept under a name."""
+        """Return the circuit of a name as bytes, or None."""
         ...
 
     def keep_circuit(self, name: str, content: bytes) -> None:
-        """Keep something under a new name."""
+        """Store a circuit under a new name.
+
+        Args:
+            name: Name of the circuit.
+            content: The circuit as bytes.
+        """
         ...
 
 
@@ -64,7 +69,7 @@ class Pub:
     """One circuit and its bindings.
 
     Args:
-        circuit: As the device runs it, measured into the register ``meas``.
+        circuit: The transpiled circuit, measured into the register ``meas``.
         values: Shape (..., parameters), in the order of the circuit's parameters.
     """
 
@@ -73,24 +78,23 @@ class Pub:
 
     @property
     def num_circuits(self) -> int:
-        """Bound circuits."""
+        """Number of bound circuits."""
         return int(np.prod(self.values.shape[:-1], dtype=int))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class JobSpecification:
-    """One job: what is sent, and which outcome belongs to which readout.
+    """One job: its PUBs and shots, and the assignment of its outcomes to measurements.
 
     Args:
         pubs: The PUBs.
         shots: Shots of every bound circuit.
-        axes: What the axes of the PUBs are, ``("states", "groups")`` or ``("pairs",)``.
-        measurements: Places, in the request, of the readouts that the job serves.
-        rows: For each of them, the rows among the bound circuits of all PUBs laid flat.
-        digest: Hash of the program, the groups, the states, the shots and the options: what a job is for, apart from
-            numbers.
-        calibration: For each calibration state, the rows that hold its shots; None without a calibration.
-        options: What the sampler does to the circuits.
+        axes: Names of the axes of the PUBs, ``("states", "groups")`` or ``("pairs",)``.
+        measurements: Indices, in the request, of the measurements of the job.
+        rows: For each of them, its rows among the bound circuits of all PUBs, flat.
+        digest: Hash of the program, the groups, the states, the shots and the options, without parameter values.
+        calibration: For each calibration state, the rows with its shots; None without a calibration.
+        options: Options of the sampler.
     """
 
     pubs: tuple[Pub, ...]
@@ -104,21 +108,21 @@ class JobSpecification:
 
     @property
     def num_circuits(self) -> int:
-        """Bound circuits in all."""
+        """Number of bound circuits."""
         return sum(pub.num_circuits for pub in self.pubs)
 
     @property
     def executions(self) -> int:
-        """Shots in all; a few more than those of all circuits where randomizations do not divide them."""
+        """Number of shots of all circuits; slightly more where randomizations do not divide them."""
         return self.options.executions(self.shots) * self.num_circuits
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """All numbers that are bound, flat."""
+        """All bound parameter values, flat."""
         return np.concatenate([pub.values.ravel() for pub in self.pubs])
 
     def circuit_digest(self) -> str:
-        """Hash of gates, qubits and angles as they are sent; the same in every process."""
+        """Hash of gates, qubits and angles as sent; the same in every process."""
         lines = [
             f"{step.operation.name} {[pub.circuit.find_bit(qubit).index for qubit in step.qubits]} "
             f"{[str(angle) for angle in step.operation.params]}"
@@ -128,14 +132,14 @@ class JobSpecification:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def bits_of_measurements(self, results: Sequence[Any], where: str = "the device") -> list[NDArray[np.uint8]]:
-        """Bits of every readout, each of shape (measured, shots, bytes), and at last those of the calibration.
+        """Bits of every measurement, each of shape (measured, shots, bytes), followed by those of the calibration.
 
         Args:
-            results: What the register of every PUB holds, bits of shape (..., shots, bytes).
-            where: Who returned them.
+            results: Register content of every PUB, bits of shape (..., shots, bytes).
+            where: Name of the device, for messages.
 
         Raises:
-            ResultError: The results are of other circuits or shots than were asked for.
+            ResultError: The results do not match the circuits or shots of the job.
         """
         made = self.options.executions(self.shots)
         expected = [(*pub.values.shape[:-1], made, num_bytes_of(pub.circuit.num_clbits)) for pub in self.pubs]
@@ -154,16 +158,16 @@ class JobSpecification:
 
 
 class DeviceCircuits:
-    """Circuits of programs on a device. Each is made once in the life of its store, and stays what it was.
+    """Builds the circuits of programs on a device. Each is made once for a store, and does not change.
 
-    What was sent before can be collected, and sent again, whatever the device has become since.
+    So an earlier submission can be collected, and repeated, after a new calibration of the device.
 
     Args:
         device: The device.
         seeds: Root of the transpiler's seed.
-        store: Keeps what was laid out.
-        layout: The device's qubits that all programs start on; chosen for each where not given.
-        options: What the sampler does to circuits.
+        store: Stores transpiled circuits.
+        layout: Initial qubits of the device for all programs; None for the transpiler's choice.
+        options: Options of the sampler.
     """
 
     def __init__(
@@ -182,7 +186,7 @@ class DeviceCircuits:
         self._templates: Kept[_TemplateKey, tuple[QuantumCircuit, NDArray[np.float64]]] = Kept()
 
     def transpiled_program(self, program: LayerProgram) -> TranspiledProgram:
-        """Where a program sits on the device."""
+        """The program transpiled for the device, from the store."""
         return self._circuits.transpiled_program(program)
 
     def _stored(self, program: LayerProgram) -> TranspiledProgram:
@@ -194,11 +198,11 @@ class DeviceCircuits:
         return _unpacked(kept, self._device)
 
     def jobs(self, request: Request) -> tuple[JobSpecification, ...]:
-        """The jobs of a request, one for each number of shots.
+        """Build the jobs of a request, one for each number of shots.
 
         Raises:
-            ConfigError: The states are no circuits, or exact probabilities are asked for.
-            ResourceError: A job would be longer than the service takes.
+            ConfigError: The states are not circuits, or exact probabilities are requested.
+            ResourceError: A job is longer than the service accepts.
         """
         specifications = self.jobs_of_any_size(request)
         for specification in specifications:
@@ -210,10 +214,10 @@ class DeviceCircuits:
         return specifications
 
     def jobs_of_any_size(self, request: Request) -> tuple[JobSpecification, ...]:
-        """The same, also where they are longer than the service takes.
+        """Build the jobs of a request, also where they are longer than the service accepts.
 
         Raises:
-            ConfigError: The states are no circuits, or exact probabilities are asked for.
+            ConfigError: The states are not circuits, or exact probabilities are requested.
         """
         shots = [_shots_of(measurement) for measurement in request.measurements]
         return tuple(
@@ -243,9 +247,9 @@ class DeviceCircuits:
     def _folded_pubs(
         self, prepared: CircuitStates, measurements: Sequence[GroupMeasurement]
     ) -> tuple[tuple[Pub, ...], bool, list[NDArray[np.int64]]]:
-        """PUBs, whether their axes are states and groups, and the rows of every readout.
+        """PUBs, whether their axes are states and groups, and the rows of every measurement.
 
-        There is one for every folding, and one of its own for every basis that acts on several qubits.
+        There is one PUB for every folding, and one for every basis that acts on several qubits.
         """
         pubs: list[Pub] = []
         found: dict[int, NDArray[np.int64]] = {}
@@ -267,7 +271,7 @@ class DeviceCircuits:
             )
 
     def _calibration(self, program: LayerProgram, calibration: Request, shots: int) -> tuple[Pub, ...]:
-        """A PUB for each calibration state; its parameter is there because PUBs are repeated along parameters only."""
+        """A PUB for each calibration state; it has a parameter because PUBs repeat along parameters only."""
         (measurement,) = calibration.measurements
         repeats = -(-_shots_of(measurement) // shots)
         return tuple(
@@ -287,7 +291,7 @@ class DeviceCircuits:
         return self._calibrations.of((program, state), calibration)
 
     def _kept(self, program: LayerProgram, what: str, make: Callable[[], QuantumCircuit]) -> QuantumCircuit:
-        """A measured circuit of a program from the store, made where it is not there."""
+        """A measured circuit of a program from the store, made where it is missing."""
         name = f"{self._device.name}/{program.fingerprint}/{hashlib.sha256(what.encode()).hexdigest()}"
         kept = self._store.circuit(name)
         if kept is None:
@@ -297,7 +301,7 @@ class DeviceCircuits:
         return found
 
     def two_qubit_gates(self, program: LayerProgram) -> tuple[int, int]:
-        """Two-qubit gates of a program as it is kept, and as it would be laid out today."""
+        """Numbers of two-qubit gates of a program as stored, and as it would be transpiled now."""
         kept, anew = (
             sum(len(gate.qubits) == 2 for gate in own.circuit.data)
             for own in (self.transpiled_program(program), self._transpile(program))
@@ -348,18 +352,24 @@ class DeviceCircuits:
 
 
 def template_transpile(device: BackendV2, seeds: Seeds, layout: Sequence[int] | None = None) -> Transpile:
-    """How programs are placed on a device, their small vectors as parameters; the transpiler's seed is the run's."""
+    """Make a function that transpiles programs for a device, with the program's parameters as circuit parameters.
+
+    Args:
+        device: The device.
+        seeds: Root of the transpiler's seed.
+        layout: Initial qubits of the device for all programs; None for the transpiler's choice.
+    """
     seed = seeds.simulator_seed("transpiler") % 2**31
     return partial(place, backend=device, optimization_level=3, seed=seed, layout=layout, synthesis=lower)
 
 
 def _own_circuit(basis: Basis) -> Basis | None:
-    """The basis where it needs a circuit of its own, None where bases differ by angles only."""
+    """The basis where it needs a circuit of its own, or None where bases differ by angles only."""
     return None if basis.is_local else basis
 
 
 def _rows(measurements: Sequence[GroupMeasurement], common: bool) -> list[NDArray[np.int64]]:
-    """Rows of every readout among the bound circuits of a PUB of states and groups, or of pairs, laid flat."""
+    """Rows of every measurement among the bound circuits of a PUB of states and groups, or of pairs, flat."""
     states = [len(measurement.states) for measurement in measurements]
     order = np.arange(sum(states))
     if common:

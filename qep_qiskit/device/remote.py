@@ -1,10 +1,9 @@
-"""Requests on a device behind a service: each is sent once, whatever happens, and its answer is never lost.
+"""Execution of requests on a device behind a service: each job runs once, and its result is never lost.
 
-The service has no key that would make sending a job twice harmless, and an answer may be lost after the job was
-accepted. So every sending has a tag of its own, which is on disk before the job leaves; after it the listing of the
-service is asked for the tag, one job is adopted and others under the tag are cancelled. Where it is not known whether
-a job was accepted, the listing is watched for a settling time before it is sent again. Waiting is repeated, sending is
-not.
+The service has no key that makes a repeated submission harmless, and its answer may be lost after a job was accepted.
+So every submission has a tag of its own, which is on disk before the job is sent. Afterwards the service is queried for
+the jobs of the tag, one job is used and others are cancelled. Where it is unknown whether a job was accepted, the
+listing is polled for a settling time before the job is sent again. Polling is repeated, sending is not.
 """
 
 from __future__ import annotations
@@ -42,11 +41,11 @@ MOST_UNFIT_RESULTS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How far a process goes.
+    """Limits on what a process sends and waits for.
 
     Args:
-        requests: Requests that it may send; None for all that come.
-        waits: Whether it waits for those that it has sent.
+        requests: Largest number of requests to send; None for all.
+        waits: Whether the process waits for the jobs that it sends.
     """
 
     requests: int | None = None
@@ -55,23 +54,23 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class NamedExecutor:
-    """Another executor, its requests under a name of their own: those of one question never meet those of another.
+    """An executor with a prefix for the purpose of its requests, so that requests of different studies are distinct.
 
     Args:
         executor: Runs the requests.
-        name: Goes in front of their purpose.
+        name: Prefix of their purpose.
     """
 
     executor: Executor
     name: str
 
     def submit(self, request: Request) -> JobHandle:
-        """Pass on under the name."""
+        """Submit the request with the prefix."""
         key = replace(request.key, purpose=f"{self.name} {request.key.purpose}")
         return self.executor.submit(replace(request, key=key))
 
     def collect(self, job_handle: JobHandle) -> ShotData:
-        """Pass on."""
+        """Collect the outcomes of a submitted request."""
         return self.executor.collect(job_handle)
 
 
@@ -80,14 +79,14 @@ class RemoteExecutor:
 
     Args:
         device: The device.
-        seeds: Root of the layout's seed; a device's shots have none.
+        seeds: Root of the layout's seed; shots of a device have none.
         ledger: The ledger of the run.
-        retries: How long to wait for what.
-        pace: How far this process goes.
-        max_qpu_seconds: Most QPU seconds that all jobs of the ledger may have; what is not yet charged counts as
-            estimated.
-        layout: The device's qubits that all programs start on; chosen for each where not given.
-        options: What the sampler does to circuits.
+        retries: Retry policy.
+        pace: Limits on what this process sends and waits for.
+        max_qpu_seconds: Largest number of QPU seconds of all jobs of the ledger; estimates count where a charge is
+            unknown.
+        layout: Initial qubits of the device for all programs; None for the transpiler's choice.
+        options: Options of the sampler.
     """
 
     def __init__(
@@ -121,18 +120,18 @@ class RemoteExecutor:
         """Jobs that this process has sent."""
 
     def close(self) -> None:
-        """Close what is open at the service, and the ledger; jobs that wait there go on."""
+        """Close the batch or session at the service, and the ledger; waiting jobs still run."""
         self._device.close()
         self.ledger.close()
 
     def submit(self, request: Request) -> JobHandle:
-        """Send the jobs of a request, unless the ledger has them.
+        """Send the jobs of a request that are not in the ledger.
 
         Raises:
-            PausedError: The pace allows no further request, or a stop was asked for.
-            DeviceError: The device, the service or the account does not take them; or whether they were taken cannot
-                be found out.
-            ResourceError: They would take more than `max_qpu_seconds`.
+            PausedError: The pace allows no further request, or a stop is requested.
+            DeviceError: The device, the service or the account does not accept them, or it is unknown whether they were
+                accepted.
+            ResourceError: They would exceed `max_qpu_seconds`.
             LedgerError: The ledger has another request under this key.
         """
         self._check_states(request)
@@ -148,14 +147,14 @@ class RemoteExecutor:
         return JobHandle(key=request.key, request=request)
 
     def collect(self, job_handle: JobHandle) -> ShotData:
-        """Wait for the jobs of a request, and keep their bits.
+        """Wait for the jobs of a request, and store their bits in the ledger.
 
         Raises:
-            PausedError: They were sent by this process, and its pace is not to wait; or a stop was asked for.
-            JobFailedError: A job failed, was cancelled, or ran into its cap.
-            StillQueuedError: A job is not finished in the time that was given.
+            PausedError: This process has sent them and its pace is not to wait; or a stop is requested.
+            JobFailedError: A job failed, was cancelled, or reached its time limit.
+            StillQueuedError: A job is not finished in the time allowed.
             DeviceError: The service cannot be reached.
-            ResultError: A job is done and its result is not what was asked for, however often it is fetched.
+            ResultError: The result of a finished job does not match the request, at every attempt.
         """
         request = job_handle.request
         if job_handle.key in self._started and not self._pace.waits:
@@ -182,7 +181,7 @@ class RemoteExecutor:
             )
 
     def _sent(self, key: RequestKey, part: int, specification: JobSpecification) -> JobEntry:
-        """The job in the ledger, at least submitted; sent only where the ledger says that it must be."""
+        """The job in the ledger, at least submitted; sent only where the ledger requires it."""
         entry = self.ledger.latest(key, part)
         if entry is not None:
             self._require_same(entry, specification)
@@ -224,7 +223,7 @@ class RemoteExecutor:
             )
 
     def _require_ready(self, specification: JobSpecification) -> None:
-        """Look before sending: the service takes jobs during maintenance and beyond the allowance."""
+        """Check the device and the allowance before sending: the service queues jobs in maintenance or beyond it."""
         self._device.require_fit(specification)
         self._retrying.require_open("go on later with 'qep resume'")
         left, wanted = (
@@ -247,7 +246,7 @@ class RemoteExecutor:
             )
 
     def refresh_charges(self) -> None:
-        """Ask again what was charged where that was not final, or not to be had, when a job ended."""
+        """Query the charges that were not final or not available when their jobs ended."""
         refresh_charges(self.ledger, self._retrying, _MOST_CHARGES_ASKED)
 
     def _snapshot(self, key: RequestKey, part: int, specification: JobSpecification) -> JobDescription:
@@ -271,7 +270,7 @@ class RemoteExecutor:
         )
 
     def _send(self, entry: JobEntry, specification: JobSpecification) -> JobEntry:
-        """Send an intended job until it is known to have arrived."""
+        """Send an intended job until its arrival is known."""
         most_seconds, message = entry.description.options["max_execution_time"], ""
         for sending in range(self._retries.sendings):
             entry = self.ledger.posting(entry) if sending else entry
@@ -291,7 +290,7 @@ class RemoteExecutor:
         )
 
     def _post(self, entry: JobEntry, specification: JobSpecification, most_seconds: int) -> str:
-        """One sending that is answered, or lost; where the service is busy it has taken nothing, so that is waited."""
+        """Send once, with an answer or without; a busy service has accepted nothing, so the call waits and repeats."""
         pauses, deadline, refusals = self._retries.pauses(), time.monotonic() + self._retries.without_answer, 0
         while True:
             try:
@@ -312,7 +311,7 @@ class RemoteExecutor:
             entry = self.ledger.posting(entry)
 
     def _adopted(self, entry: JobEntry, found: Sequence[str]) -> JobEntry:
-        """Take one of the jobs found for the entry's, the oldest that lives, and cancel the others."""
+        """Use one of the jobs found for the entry, the oldest that has not failed, and cancel the others."""
         several = len(found) > 1
         living = [name for name in found if not several or self._retrying.view(entry, name).state != "cancelled"]
         entry = self.ledger.submitted(entry, (living or list(found))[0])

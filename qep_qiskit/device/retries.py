@@ -1,4 +1,4 @@
-"""Patience with a service: questions are asked until there is an answer, for asking changes nothing."""
+"""Polling of a service: queries change nothing, so they are repeated until there is an answer."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How long to wait for what, in seconds.
+    """Time limits and pauses of polling, in seconds.
 
     Args:
-        settling: How long a job that was accepted may be missing from the listing.
-        first_pause: Between two questions, at first.
-        longest_pause: Between two questions, in the end.
-        without_answer: How long the service may be silent.
-        wait: How long a job may take to be finished, or None for as long as it takes.
-        sendings: How often a job is sent if it proves not to have arrived.
+        settling: Longest time that an accepted job may be missing from the listing.
+        first_pause: First pause between two queries.
+        longest_pause: Longest pause between two queries.
+        without_answer: Longest time without an answer of the service.
+        wait: Longest time until a job is finished, or None without a limit.
+        sendings: Largest number of submissions of a job that has not arrived.
     """
 
     settling: float = 30.0
@@ -44,7 +44,7 @@ class RetryPolicy:
     sendings: int = 3
 
     def pauses(self) -> Callable[[], float]:
-        """The pauses of one wait, each half as long again as the one before."""
+        """Pauses of one wait in seconds, each 1.5 times the one before up to the longest."""
         pause = self.first_pause / 1.5
 
         def following() -> float:
@@ -56,13 +56,13 @@ class RetryPolicy:
 
 
 class RetryingDevice:
-    """Questions to a device about jobs that are in the ledger.
+    """Queries to a device about jobs of the ledger, repeated by a retry policy.
 
     Args:
         device: The device.
-        retries: How long to wait for what.
-        stopping: Whether to stop waiting; asked several times a second.
-        waiting: Told which job is waited for, and for how many seconds so far, whenever it is asked about.
+        retries: The retry policy.
+        stopping: Whether to stop waiting; called several times a second.
+        waiting: Called at every query with the id of the job and the seconds waited so far.
     """
 
     def __init__(
@@ -76,10 +76,10 @@ class RetryingDevice:
         self._device, self._retries, self._stopping, self._waiting = device, retries, stopping, waiting
 
     def settled(self, entry: JobEntry) -> list[str]:
-        """Ids of the jobs under a tag, none only if the listing stays empty for the settling time.
+        """Ids of the jobs under a tag; empty only if the listing is empty for the settling time.
 
         Raises:
-            DeviceError: The provider lists no jobs, so that it cannot be known whether this one arrived.
+            DeviceError: The provider lists no jobs, so it is unknown whether this one arrived.
         """
         if not self._device.lists_jobs:
             raise DeviceError(
@@ -87,7 +87,7 @@ class RetryingDevice:
                 "tag; look for it there, and give it up with 'qep cancel' before it is sent again"
             )
         pauses = self._retries.pauses()
-        # A row that was posted "in the future" was written under another clock: it waits from now, and no longer.
+        # A row posted "in the future" was written under another clock: its settling time begins now.
         posted, began = min(entry.posted, time.time()), time.monotonic()
         passed = time.time() - posted
         while True:
@@ -98,24 +98,24 @@ class RetryingDevice:
             self.sleep(min(pauses(), self._retries.settling), entry)
 
     def require_open(self, advice: str) -> None:
-        """Check that the device takes jobs: in maintenance they would only queue.
+        """Check that the device runs jobs: in maintenance they would only be queued.
 
         Args:
-            advice: What to do if it does not.
+            advice: Text to append to the message.
 
         Raises:
-            DeviceError: It does not, or does not answer.
+            DeviceError: The device is closed, or the service does not answer.
         """
         closed = self.with_retries(self._device.why_closed)
         if closed is not None:
             raise DeviceError(f"{self._device.name}: {closed}; nothing was submitted, {advice}")
 
     def listed(self, entry: JobEntry) -> list[str]:
-        """Ids of the jobs that the listing has under a tag now."""
+        """Ids of the jobs under a tag in the present listing."""
         return self.with_retries(lambda: self._device.find(entry.description.tag), about=entry)
 
     def cancel(self, entry: JobEntry) -> None:
-        """Cancel a job; one that is finished already stays as it is."""
+        """Cancel a job; a finished job is unchanged."""
         job_id = entry.job_id
         assert job_id is not None
 
@@ -132,8 +132,8 @@ class RetryingDevice:
         """Cancel further jobs under the entry's tag.
 
         Returns:
-            How many there are that could not be cancelled, or None where they could not be looked for: a matter of
-            cost, which the ledger counts.
+            The number of jobs that could not be cancelled, or None where the listing could not be read. The ledger
+            charges their estimates.
         """
         if not self._device.lists_jobs:
             return 0
@@ -153,18 +153,18 @@ class RetryingDevice:
         return left
 
     def _is_paid(self, job_id: str) -> bool:
-        """Whether a job runs, or has run: one that was cancelled before is none to pay for."""
+        """Whether a job runs or has run; a job cancelled before that is not charged."""
         try:
             return self._device.job_view(job_id).state != "cancelled"
         except (RefusedError, BusyError, LostError):
             return True
 
     def finished(self, entry: JobEntry) -> JobView:
-        """Wait until a job is finished, however it ends.
+        """Wait until a job is finished, successful or not.
 
         Raises:
-            StillQueuedError: It is not in the time that was given.
-            PausedError: A stop was asked for.
+            StillQueuedError: The job is not finished in the time allowed.
+            PausedError: A stop is requested.
         """
         assert entry.job_id is not None
         pauses, started, wait = self._retries.pauses(), time.monotonic(), self._retries.wait
@@ -183,26 +183,31 @@ class RetryingDevice:
             self.sleep(pause, entry)
 
     def view(self, entry: JobEntry, job_id: str) -> JobView:
-        """How far a job is."""
+        """Query the state of a job.
+
+        Args:
+            entry: Row of the job in the ledger.
+            job_id: Id of the job at the service.
+        """
         return self.with_retries(lambda: self._device.job_view(job_id), about=entry)
 
     def usage(self, job_id: str) -> float | None:
-        """QPU seconds charged for a job, or None if the charge is not final, or cannot be had now."""
+        """QPU seconds charged for a job, or None if the charge is not final or not available now."""
         try:
             return self._device.usage_seconds(job_id)
         except (RefusedError, BusyError, LostError):
             return None
 
     def with_retries(self, call: Callable[[], Answer], *, about: JobEntry | None = None) -> Answer:
-        """Ask until there is an answer.
+        """Repeat a call until it returns, and return its result.
 
         Args:
-            call: Asks; it may be asked many times.
-            about: The job that it is about.
+            call: A query; it may be called many times.
+            about: The job that it concerns, or None.
 
         Raises:
-            DeviceError: The service refuses to answer, or is silent for too long.
-            PausedError: A stop was asked for.
+            DeviceError: The service refuses to answer, or gives no answer for too long.
+            PausedError: A stop is requested.
         """
         pauses, refusals, began = self._retries.pauses(), 0, time.monotonic()
         deadline, said = began + self._retries.without_answer, began
@@ -228,10 +233,14 @@ class RetryingDevice:
             self.sleep(pause, about)
 
     def sleep(self, seconds: float, about: JobEntry | None) -> None:
-        """Sleep in short pieces: a stop is not kept waiting, and at every pause the ledger holds all that is known.
+        """Sleep in short pieces, so that a requested stop takes effect soon.
+
+        Args:
+            seconds: Duration in seconds.
+            about: The job that is waited for, or None.
 
         Raises:
-            PausedError: A stop was asked for.
+            PausedError: A stop is requested.
         """
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:

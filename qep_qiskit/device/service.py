@@ -1,4 +1,4 @@
-"""What a device behind a service must be able to do, and the three ways in which it may not answer."""
+"""The interface of a device behind a service, and its three kinds of errors."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from qep_qiskit.device.pubs import JobSpecification
 
 
 class RefusedError(Exception):
-    """The service answered that it does not do this; nothing was accepted.
+    """The service refuses a call; nothing was accepted.
 
     Args:
-        message: What it said.
-        login: Whether it did not know who asks; access tokens are renewed, so the next try may fare better.
+        message: Message of the service.
+        login: Whether the service does not recognise the user; access tokens are renewed, so a repetition may succeed.
     """
 
     def __init__(self, message: str, *, login: bool = False) -> None:
@@ -26,11 +26,11 @@ class RefusedError(Exception):
 
 
 class BusyError(Exception):
-    """The service asks to come back later; nothing was accepted.
+    """The service is busy; nothing was accepted.
 
     Args:
-        message: What it said.
-        seconds: When to come back, if it said so.
+        message: Message of the service.
+        seconds: Delay before the next call in seconds, if the service states one.
     """
 
     def __init__(self, message: str, seconds: float | None = None) -> None:
@@ -39,22 +39,22 @@ class BusyError(Exception):
 
 
 class MisfitError(DeviceError):
-    """Circuits are not the device's own: it lacks a gate or a coupler that they use."""
+    """A circuit uses a gate or a coupler that the device does not have."""
 
 
 class LostError(Exception):
-    """No answer that can be read; whether the service did what was asked is not known."""
+    """There is no readable answer; it is unknown whether the service carried out the call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
-    """What the service says of a job.
+    """State of a job at the service.
 
     Args:
-        state: Whether it waits (or runs), is done, failed, or was cancelled.
-        reason: Why it failed.
-        retry: Whether the same job may well succeed if it is sent again.
-        capped: Whether it was stopped because it ran for longer than it was allowed to.
+        state: ``"waiting"`` (or running), ``"done"``, ``"failed"`` or ``"cancelled"``.
+        reason: Reason of a failure.
+        retry: Whether the same job may succeed if it is sent again.
+        capped: Whether the job was stopped at its longest execution time.
     """
 
     state: Literal["waiting", "done", "failed", "cancelled"]
@@ -64,7 +64,7 @@ class JobView:
 
 
 class RemoteDevice(Protocol):
-    """A device and its service. Every call may raise `RefusedError`, `BusyError` and `LostError`."""
+    """Protocol of a device and its service. Every call may raise `RefusedError`, `BusyError` and `LostError`."""
 
     name: str
     instance: str
@@ -74,47 +74,53 @@ class RemoteDevice(Protocol):
 
     @property
     def mode(self) -> str:
-        """``"job"``, ``"batch"`` or ``"session"``."""
+        """Execution mode: ``"job"``, ``"batch"`` or ``"session"``."""
         ...
 
     def whole(self) -> BackendV2:
-        """The device with all that it offers, whatever jobs use of it.
+        """Return the device with all of its gates, also those that jobs do not use.
 
         Raises:
-            DeviceError: It cannot be read.
+            DeviceError: The device cannot be read.
         """
         ...
 
     def batch(self) -> str | None:
-        """Id of the batch or session that jobs go into, opened where there is none; None in job mode."""
+        """Return the id of the batch or session of the jobs, opened where there is none; None in job mode."""
         ...
 
     def close(self) -> None:
-        """Close the batch or session, if one is open; its jobs go on."""
+        """Close the batch or session, if one is open; its jobs still run."""
         ...
 
     def why_closed(self) -> str | None:
-        """What keeps the device from working now, or None."""
+        """Reason why the device does not run jobs now, or None."""
         ...
 
     def remaining_seconds(self) -> float | None:
-        """QPU seconds that the account may still use, or None where there is no limit."""
+        """QPU seconds that remain to the account, or None without a limit."""
         ...
 
     def estimated_seconds(self, specification: JobSpecification) -> float:
-        """QPU seconds that a job will probably be charged."""
+        """Estimate the QPU seconds that a job is charged."""
         ...
 
     def require_fit(self, specification: JobSpecification) -> None:
-        """Check that the circuits are the device's own.
+        """Check that circuits use only gates and couplers of the device.
 
         Raises:
-            DeviceError: They are not.
+            DeviceError: A circuit uses a gate or coupler that the device does not have.
         """
         ...
 
     def send(self, specification: JobSpecification, tag: str, most_seconds: int) -> str:
-        """Send a job once, and return its id."""
+        """Send a job once, and return its id.
+
+        Args:
+            specification: Circuits, shots and options of the job.
+            tag: Unique tag of this submission.
+            most_seconds: Longest execution time of the job in seconds.
+        """
         ...
 
     def find(self, tag: str) -> list[str]:
@@ -122,14 +128,18 @@ class RemoteDevice(Protocol):
         ...
 
     def job_view(self, job_id: str) -> JobView:
-        """How far a job is."""
+        """Return the state of a job."""
         ...
 
     def fetch(self, job_id: str, specification: JobSpecification) -> Sequence[Any]:
-        """What a finished job read: for every PUB a BitArray, or bits of shape (..., shots, bytes).
+        """Return the results of a finished job: for every PUB a BitArray, or bits of shape (..., shots, bytes).
+
+        Args:
+            job_id: Id of the job.
+            specification: Circuits, shots and options of the job.
 
         Raises:
-            ResultError: The answer cannot be read, or it is of other registers.
+            ResultError: The result cannot be read, or has other registers.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""What a device would charge."""
+"""Estimate and limit of the QPU seconds that a device charges."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ def estimated_qpu_seconds(
 ) -> float:
     """QPU seconds that IBM's service charges: 2 s a job, and for every execution its delay, its circuit and 10 us.
 
-    The formula is third parties' fit to what was charged, good to 0.4-4 %; the defaults are those of Heron machines.
-    Depth hardly matters to the price, only to fidelity: executions times the delay between them are what is paid for.
+    The formula is a fit by third parties to actual charges, accurate to 0.4-4 %; the defaults are those of Heron
+    devices. The depth of a circuit hardly changes the price: executions times the delay between them dominate it.
 
     Args:
         executions: Shots times bound circuits.
-        jobs: Jobs they are sent in.
-        rep_delay: Delay between executions in seconds: 250 us on Heron by default (0 to 2 ms), 4 ms on machines with
-            a square lattice.
-        circuit_seconds: Duration of one circuit.
+        jobs: Number of jobs.
+        rep_delay: Delay between executions in seconds: 250 us on Heron by default (0 to 2 ms), 4 ms on devices with a
+            square lattice.
+        circuit_seconds: Duration of one circuit in seconds.
     """
     return _SECONDS_PER_JOB * jobs + executions * (rep_delay + circuit_seconds + _SECONDS_BEYOND_CIRCUIT)
 
 
 def require_qpu_seconds(seconds: float, limit: float, remaining: float | None = None) -> None:
-    """Check that a run is small enough to start on a device.
+    """Check that the charge of a run is within its limits.
 
     Args:
-        seconds: QPU seconds that the run is estimated to be charged.
-        limit: Most that it may be (`execution.max_qpu_seconds`).
-        remaining: What the account has left, where it is known.
+        seconds: Estimated charge of the run in QPU seconds.
+        limit: Largest charge in QPU seconds (`execution.max_qpu_seconds`).
+        remaining: QPU seconds that remain to the account, or None where this is unknown.
 
     Raises:
-        ResourceError: The run is larger than the limit, or than what is left.
+        ResourceError: The charge exceeds the limit, or what remains.
     """
     if seconds > limit:
         raise ResourceError(
