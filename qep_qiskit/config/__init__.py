@@ -1,4 +1,4 @@
-"""Configuration files: schema, loading, and the objects they describe."""
+"""Configuration files: the schema, the loader, and the construction of the objects they describe."""
 
 from qep_qiskit.config.build import Experiment, build, from_file
 from qep_qiskit.config.build_preparation import has_certain_outcomes

@@ -1,4 +1,4 @@
-"""The backend of a configuration: its name is taken apart here and nowhere else."""
+"""The backend of a configuration; its name is parsed only here."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from qep_qiskit.core.registry import Registry
 from qep_qiskit.execution import Executor
 
 VENDORS = "qep_qiskit.backends"
-"""Entry points that give a factory of backends a name of its own."""
+"""Entry points that register factories of backends by name."""
 
 EXECUTORS: Registry[Callable[..., Executor]] = Registry(
     "qep_qiskit.executors", callable, "a function of the seeds of a run that makes an Executor"
 )
-"""Makers of executors by name; each is given the `Seeds` of the run, and `execution.backend_options` by keyword."""
+"""Factories of executors by name; each is called with the `Seeds` of the run, and with `execution.backend_options` as
+keyword arguments."""
 
 _REHEARSE, _SNAPSHOT, _IBM = "rehearse:", "fake_", "ibm_"
 _NAMES = "'aer', 'statevector', 'fake_...', 'rehearse:ibm_...', 'ibm_...' or 'package.module:factory'"
@@ -26,15 +27,15 @@ _NAMES = "'aer', 'statevector', 'fake_...', 'rehearse:ibm_...', 'ibm_...' or 'pa
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """Where circuits run.
+    """The backend on which circuits run.
 
     Args:
-        name: As a configuration has it.
-        kind: ``aer`` or ``statevector``; ``snapshot``, of a device, that comes with IBM's client; ``rehearsal``, a
-            simulation by the calibration that a device has when the run begins; ``ibm``, that device; ``provider``,
-            a backend of any Qiskit provider; or ``executor``, one of `EXECUTORS`.
-        device: The name of a device without its prefix, the factory of a provider's backend as
-            ``package.module:factory``; else the name.
+        name: The name in the configuration.
+        kind: ``aer`` or ``statevector``; ``snapshot``, a device snapshot that is part of IBM's client; ``rehearsal``, a
+            simulation with the calibration of a live device at the start of the run; ``ibm``, that device itself;
+            ``provider``, a backend of any Qiskit provider; or ``executor``, one of `EXECUTORS`.
+        device: Name of the device without its prefix, or the factory of a provider's backend as
+            ``package.module:factory``; otherwise the name.
     """
 
     name: str
@@ -43,10 +44,10 @@ class Backend:
 
     @classmethod
     def named(cls, name: str) -> Backend:
-        """The backend of a name.
+        """Return the backend of a given name.
 
         Raises:
-            ConfigError: There is none of that name.
+            ConfigError: No backend has this name.
         """
         if name == "aer":
             return cls(name=name, kind="aer", device=name)
@@ -70,37 +71,37 @@ class Backend:
 
     @property
     def is_ibm(self) -> bool:
-        """Whether it is a device behind IBM's service."""
+        """Whether the backend is a device of IBM's service."""
         return self.kind == "ibm"
 
     @property
     def is_of_provider(self) -> bool:
-        """Whether a factory of any Qiskit provider makes it."""
+        """Whether the backend is made by a factory of any Qiskit provider."""
         return self.kind == "provider"
 
     @property
     def is_own_executor(self) -> bool:
-        """Whether it is one of `EXECUTORS`, which runs requests by itself."""
+        """Whether the backend is one of `EXECUTORS`, which process requests without a Qiskit backend."""
         return self.kind == "executor"
 
     @property
     def is_rehearsal(self) -> bool:
-        """Whether a live device is simulated, by the calibration that it had when the run began."""
+        """Whether the backend simulates a live device with its calibration at the start of the run."""
         return self.kind == "rehearsal"
 
     @property
     def is_snapshot(self) -> bool:
-        """Whether a device is simulated on this machine: a snapshot, or a live one in rehearsal."""
+        """Whether the backend simulates a device on this machine, from a snapshot or in a rehearsal."""
         return self.kind in ("snapshot", "rehearsal")
 
     @property
     def is_device(self) -> bool:
-        """Whether it is one of IBM's devices, or simulates one."""
+        """Whether the backend is one of IBM's devices, or simulates one."""
         return self.is_ibm or self.is_snapshot
 
 
 def _rehearsed(name: str) -> str:
-    """The device of a rehearsal."""
+    """Return the name of the device of a rehearsal."""
     device = name.removeprefix(_REHEARSE)
     if device.startswith(_SNAPSHOT):
         raise ConfigError(f"'{name}' names a snapshot, which needs no prefix; use '{device}'")

@@ -1,4 +1,4 @@
-"""From a checked configuration to the objects of a run. Nothing is written here."""
+"""Construction of the objects of a run from a checked configuration. Nothing is written to disk."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ class Experiment:
 
     Args:
         config: The configuration.
-        task: Samples.
-        network: What learns.
-        estimator: Measures gradients.
-        executor: Runs requests.
+        task: Training and test samples.
+        network: The network that is trained.
+        estimator: Gradient estimator.
+        executor: Executor of the requests.
         seeds: Root of the random streams.
-        policy: How nudge and shots are chosen while training.
-        step_shots: What a run has chosen, where the estimator has it; None before.
-        warnings: Given when it was built.
+        policy: Rule that chooses nudge and shots during training.
+        step_shots: Nudge and shots that a run has chosen, as the estimator uses them; None before.
+        warnings: Warnings given while the objects were built.
 
     Example:
         >>> experiment = qep.from_file("configs/xor.toml")
@@ -74,20 +74,25 @@ class Experiment:
 
     @property
     def reference(self) -> Responding | None:
-        """Who knows exact expectations and responses of this network, where it is not of qubits."""
+        """Reference for exact expectations and responses of a network that is not on qubits."""
         preparation = self.estimator.preparation
         return preparation if isinstance(preparation, Responding) else None
 
     @property
     def ideal(self) -> tuple[GradientEstimator, Executor]:
-        """The same estimator with exact states and expectations, and where it is driven."""
+        """The same estimator with exact states and expectations, and the executor for it."""
         if self.config.network.is_in_space:
             return replace(self.estimator, shots=None), CoordinateExecutor(self.seeds)
         preparation = self.config.preparation.counterpart(self.estimator.hamiltonian)
         return replace(self.estimator, preparation=preparation, shots=None), VectorExecutor(self.seeds)
 
     def trainer(self, callbacks: Sequence[Callback] = (), state: TrainingState | None = None) -> Trainer:
-        """A trainer, new or going on from a state."""
+        """Return a trainer, new or continued from a state.
+
+        Args:
+            callbacks: Callbacks of the trainer.
+            state: State to continue from; None for a new training.
+        """
         training = self.config.training
         with keys(self.config, "update"):
             update = self.config.update.build()
@@ -122,7 +127,7 @@ def from_file(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
     """Build a run from a TOML file.
 
     Args:
-        path: The configuration.
+        path: The configuration file.
         overrides: ``key.path=value`` texts.
 
     Example:
@@ -137,10 +142,10 @@ def build(config: Config, task: Task | None = None) -> Experiment:
 
     Args:
         config: The configuration.
-        task: Samples to use instead of reading the configured ones, as when a run is resumed.
+        task: Samples to use instead of the configured ones, as when a run is resumed.
 
     Raises:
-        QepError: Something named in the configuration cannot be had; the message is one line.
+        QepError: An object of the configuration is not available; the message is one line.
     """
     log = WarningLog()
     with counting_warnings(log), keys(config, "contrast", "measurement", "cost", "network", "execution"):
@@ -206,7 +211,7 @@ def _refuse_certainty(experiment: Experiment) -> None:
 
 
 def _with_scaled_targets(config: Config, hamiltonian: NudgedHamiltonian, task: Task) -> Task:
-    """Targets of a regression where outputs can take them."""
+    """Return the samples with regression targets scaled to the range of the outputs."""
     count = config.task.scaled_targets
     if count == 0:
         return task
@@ -220,7 +225,7 @@ def _with_scaled_targets(config: Config, hamiltonian: NudgedHamiltonian, task: T
 
 
 def _build_cost(config: Config, network: Network, task: Task) -> Cost:
-    """The aim; atoms have positions, and no Pauli matrices."""
+    """Build the cost. Atoms have positions and no Pauli operators."""
     if config.network.is_in_space and config.cost.strings_key is not None:
         raise ConfigError(
             f"cost.{config.cost.strings_key}: Pauli strings go with spins; for atoms use operator = "

@@ -1,4 +1,4 @@
-"""Where the requests of a configuration run, and what is done about errors there."""
+"""Construction of the executor of a configuration, with its error mitigation."""
 
 from __future__ import annotations
 
@@ -40,11 +40,16 @@ _RANDOMIZATIONS, _CALIBRATE_EVERY = 128, 5
 
 
 def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
-    """Where requests run; Aer is imported only when it is needed.
+    """Return the executor of a run. Aer is imported only if it is used.
+
+    Args:
+        config: The configuration.
+        seeds: Root of the random streams.
+        num_qubits: Number of qubits of the network.
 
     Raises:
-        ConfigError: Keys contradict each other, or name what is not there.
-        ResourceError: The device is too small.
+        ConfigError: Keys contradict each other, or name something that does not exist.
+        ResourceError: The device has too few qubits.
     """
     section = config.execution
     where = section.where
@@ -93,7 +98,7 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
 
 
 def _provider_executor(config: Config, seeds: Seeds, num_qubits: int) -> SamplerExecutor:
-    """A backend whose jobs cannot be retrieved: simulators, and providers that offer no way to."""
+    """Return the executor of a backend whose jobs cannot be retrieved by id: simulators, and some providers."""
     if config.measurement.batch_shots is None:
         require_exact(config, num_qubits, "measurement.shots")
     device = config.execution.provider_device(num_qubits)
@@ -108,7 +113,10 @@ def _provider_executor(config: Config, seeds: Seeds, num_qubits: int) -> Sampler
 
 
 def _own_executor(config: Config, seeds: Seeds) -> Executor:
-    """One of `EXECUTORS`; what it cannot do, such as exact expectations, it says when it is asked."""
+    """Return one of `EXECUTORS`.
+
+    It raises an error itself for requests it does not support, such as exact expectations.
+    """
     section = config.execution
     try:
         made = EXECUTORS.find(section.backend)(seeds, **section.backend_options)
@@ -126,12 +134,16 @@ def _own_executor(config: Config, seeds: Seeds) -> Executor:
 
 
 def build_device(config: Config, num_qubits: int) -> RemoteDevice:
-    """Log in and find the device of a configuration.
+    """Log in and return the device of a configuration.
+
+    Args:
+        config: The configuration.
+        num_qubits: Number of qubits that are needed.
 
     Raises:
-        ConfigError: qiskit-ibm-runtime is not installed, or a provider's backend cannot be made.
+        ConfigError: qiskit-ibm-runtime is not installed, or the backend of a provider cannot be made.
         DeviceError: There is no account, no such instance or device, or no network.
-        ResourceError: The device is too small.
+        ResourceError: The device has too few qubits.
     """
     section = config.execution
     if section.where.is_of_provider:
@@ -147,7 +159,12 @@ def build_device(config: Config, num_qubits: int) -> RemoteDevice:
 
 
 def build_retry_policy(config: Config, pace: Pace | None = None) -> RetryPolicy:
-    """How long to wait for a service."""
+    """Return how often and how long to retry calls of a service.
+
+    Args:
+        config: The configuration.
+        pace: How far this process submits and waits; to the end of the run by default.
+    """
     return RetryPolicy(wait=config.execution.wait_seconds if pace is None or pace.waits else 0.0)
 
 
@@ -159,15 +176,15 @@ def build_remote_executor(
     pace: Pace | None = None,
     max_qpu_seconds: float | None = None,
 ) -> RemoteExecutor:
-    """Where the requests of a run on a device go.
+    """Return the executor of a run on a device.
 
     Args:
-        config: Of the run.
-        seeds: Of the run.
+        config: The configuration of the run.
+        seeds: Root of the random streams of the run.
         device: The device.
-        ledger: Of the run.
-        pace: How far this process goes; to the end by default.
-        max_qpu_seconds: Most that all jobs of the ledger may take; that of the configuration by default.
+        ledger: The ledger of the run's jobs.
+        pace: How far this process submits and waits; to the end of the run by default.
+        max_qpu_seconds: Limit on the QPU seconds of all jobs in the ledger; by default that of the configuration.
     """
     return RemoteExecutor(
         device,
@@ -183,12 +200,12 @@ def build_remote_executor(
 
 @dataclass(frozen=True, slots=True)
 class _OnlyWithLedger:
-    """Stands for a device where there is no ledger, and so nothing that would keep a job from being lost."""
+    """Executor for a device without a ledger, where jobs could be lost; it refuses every request."""
 
     backend: str
 
     def submit(self, request: Request) -> JobHandle:
-        """Nothing is sent.
+        """Refuse the request.
 
         Raises:
             ConfigError: Always.
@@ -199,15 +216,15 @@ class _OnlyWithLedger:
         )
 
     def collect(self, job_handle: JobHandle) -> ShotData:
-        """Nothing was sent."""
+        """Refuse to collect, because no request was sent."""
         raise NotImplementedError
 
 
 def build_mitigation(config: Config) -> ReadoutMitigation | None:
-    """How readout errors are taken out.
+    """Return the mitigation of readout errors, or None.
 
     Raises:
-        ConfigError: There are none on this backend, or there is no calibration to set anything for.
+        ConfigError: The backend has no readout errors, or a calibration key is set without a calibration.
     """
     section = config.execution.mitigation
     if section.randomizations is not None and section.readout != "twirled" and not section.gate_twirling:
@@ -229,10 +246,10 @@ def build_mitigation(config: Config) -> ReadoutMitigation | None:
 
 
 def build_sampler_options(config: Config) -> SamplerOptions:
-    """What IBM's sampler does to the gates of circuits.
+    """Return the options of IBM's sampler for the gates of circuits.
 
     Raises:
-        ConfigError: This backend has no such sampler, or the gates cannot be twirled.
+        ConfigError: The backend has no such sampler, or the gates cannot be twirled.
     """
     section = config.execution.mitigation
     with keys(config.execution, "mitigation"):
@@ -253,11 +270,11 @@ def build_sampler_options(config: Config) -> SamplerOptions:
 
 
 def build_extrapolation(config: Config) -> Extrapolation | None:
-    """How means are extrapolated to gates without noise.
+    """Return the zero-noise extrapolation, or None.
 
     Raises:
-        ConfigError: The factors are not odd numbers from 1 up, there is no noise on this backend, or there is nothing
-            to choose the extrapolation for.
+        ConfigError: The factors are not odd integers from 1 up, the backend has no noise, or the kind of extrapolation
+            is set without factors.
     """
     section = config.execution.mitigation
     if not section.noise_factors:
@@ -275,7 +292,7 @@ def _is_ideal(config: Config) -> bool:
 
 
 def _has_vectors(config: Config) -> bool:
-    """Whether ideal state vectors are known."""
+    """Return whether ideal state vectors are known."""
     section = config.execution
     if section.where.kind == "statevector":
         return True
@@ -283,7 +300,7 @@ def _has_vectors(config: Config) -> bool:
 
 
 def _has_distributions(config: Config, num_qubits: int) -> bool:
-    """Whether noisy probabilities come from density matrices."""
+    """Return whether noisy probabilities come from density matrices."""
     section = config.execution
     wanted = section.method in ("automatic", "density_matrix") and not section.measured_circuits
     wanted = wanted and not build_sampler_options(config).changes_gates
@@ -292,10 +309,15 @@ def _has_distributions(config: Config, num_qubits: int) -> bool:
 
 
 def require_exact(config: Config, num_qubits: int, key: str) -> None:
-    """Check that requests run where expectations without shot noise are known.
+    """Check that the executor gives expectations without shot noise.
+
+    Args:
+        config: The configuration.
+        num_qubits: Number of qubits of the network.
+        key: The key that requires exact expectations; the message names it.
 
     Raises:
-        ConfigError: They do not; the message names the key that asks for them.
+        ConfigError: It does not.
     """
     if not (_has_vectors(config) or _has_distributions(config, num_qubits)):
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""The Ising network of a configuration, quantum or classical: graph, weights, and how inputs enter."""
+"""Construction of quantum and classical Ising networks: graph, weights, and inputs."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ _GRAPH_KEYS: dict[str, tuple[str, ...]] = {
 
 
 def graph_size(section: IsingKeys) -> int:
-    """Spins of a graph, from its keys alone.
+    """Return the number of spins of a graph from its keys.
 
     Raises:
-        ConfigError: A key is missing, or does not go with the graph.
+        ConfigError: A key is missing, or does not apply to the graph.
     """
     wanted = _graph_keys(section)
     for key in ("num_spins", "shape", "layers", "distance", "qubits", "edges"):
@@ -75,7 +75,7 @@ def graph_size(section: IsingKeys) -> int:
 
 
 def _graph_keys(section: IsingKeys) -> tuple[str, ...]:
-    """The keys that a graph needs; where two would do for its size, the one that is given."""
+    """Return the keys that a graph needs; where either of two keys sets its size, the given one."""
     other = {"heavy_hex": section.distance, "native": section.qubits}.get(section.graph)
     if other is not None and section.num_spins is not None:
         key = "distance" if section.graph == "heavy_hex" else "qubits"
@@ -88,7 +88,7 @@ def _graph_keys(section: IsingKeys) -> tuple[str, ...]:
 
 
 def build_graph(section: IsingKeys) -> Graph:
-    """The graph by its name and keys; a native one must have been cut."""
+    """Return the graph from its name and keys; the edges of a native graph must be known."""
     size = graph_size(section)
     values: list[Any] = [getattr(section, key) for key in _graph_keys(section)]
     if section.graph == "native":
@@ -111,7 +111,11 @@ def build_graph(section: IsingKeys) -> Graph:
 
 
 def cut_graph(section: IsingKeys, device: Callable[[int], Target]) -> dict[str, Any]:
-    """Keys of a native graph, cut from the couplings of a device where its errors are smallest.
+    """Return the keys of a native graph: the couplings of the device between the qubits with the smallest errors.
+
+    Args:
+        section: Keys of the network.
+        device: Returns the target of a device for a number of qubits.
 
     Raises:
         ConfigError: A qubit is named twice, or keys do not go together.
@@ -135,7 +139,12 @@ def _biases(network: IsingKeys) -> WeightInitialisation | None:
 
 
 def build_ising(section: IsingKeys, task: Task) -> IsingNetwork:
-    """The network, sized by the task's inputs and targets."""
+    """Return the network, with as many inputs and outputs as the task has inputs and targets.
+
+    Args:
+        section: Keys of the network.
+        task: The samples.
+    """
     graph = build_graph(section)
     return IsingNetwork(
         graph=graph,
@@ -148,7 +157,7 @@ def build_ising(section: IsingKeys, task: Task) -> IsingNetwork:
 
 
 def _fields(section: IsingKeys) -> WeightInitialisation | None:
-    """Transverse fields; a classical network has none."""
+    """Return the transverse fields; None for a classical network."""
     start = initialisation_of(section, "fields")
     if not section.is_classical:
         return start
@@ -158,7 +167,7 @@ def _fields(section: IsingKeys) -> WeightInitialisation | None:
 
 
 def _outputs(section: IsingKeys, graph: Graph, targets: int) -> tuple[int, ...]:
-    """The named output spins, or the last layer, or as many of the last spins as there are targets."""
+    """Return the output spins: the given ones, the last layer, or as many of the last spins as there are targets."""
     if section.outputs is not None:
         return tuple(section.outputs)
     if graph.layers:
@@ -187,7 +196,7 @@ def _inputs(section: IsingKeys, graph: Graph, count: int) -> ClampedInputs | Non
 
 
 def _field_inputs(given: InputsConfig, spins: list[int], count: int) -> ClampedInputs:
-    """Every input as the field of a spin of its own."""
+    """Return inputs that each are the field on a spin of its own."""
     refused = sorted(given.model_fields_set - {"mode", "spins", "strength"})
     for name in refused:
         if getattr(given, name) is not None:

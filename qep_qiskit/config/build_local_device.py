@@ -1,7 +1,7 @@
-"""The device whose description a run works with: a snapshot that comes with IBM's client, or a live device's own.
+"""The device description of a local run: a snapshot from IBM's client, or the description of a live device.
 
-A configuration that names a device is settled before anything is built from it: what depends on the device's
-calibration is written into it, and stays there for as long as the run lives.
+A configuration that names a device is resolved before any object is built: the data that depend on the device's
+calibration are written into it and stay the same for the whole run.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 def resolved_config(config: Config) -> Config:
-    """The configuration with everything in it that is taken from a device.
+    """Return the configuration with all data that depend on a device.
 
-    That is the calibration of a rehearsal, and the graph of a native network.
+    These are the calibration of a rehearsal and the graph of a native network.
 
     Raises:
-        QepError: The device cannot be had.
+        QepError: The device is not available.
     """
     with keys(config, "network", "execution"):
         config = _with_snapshot(config)
@@ -63,7 +63,7 @@ def _needing_the_client(backend: str) -> Iterator[None]:
 
 
 def _target(config: Config, num_qubits: int) -> Target:
-    """The device that a native network is cut from."""
+    """Return the target of the device whose couplings form a native network."""
     section = config.execution
     if section.where.is_ibm:
         return live_device(config, num_qubits, fractional_gates=section.fractional_gates).backend.target
@@ -78,17 +78,17 @@ def _target(config: Config, num_qubits: int) -> Target:
 
 
 def live_device(config: Config, num_qubits: int, **options: Any) -> RemoteDevice:
-    """A device behind IBM's service.
+    """Return a device of IBM's service.
 
     Args:
         config: The configuration.
-        num_qubits: Qubits that are needed.
+        num_qubits: Number of qubits that are needed.
         options: More arguments of `ibm_device`.
 
     Raises:
         ConfigError: qiskit-ibm-runtime is not installed.
         DeviceError: There is no account, no such instance or device, or no network.
-        ResourceError: The device is too small.
+        ResourceError: The device has too few qubits.
     """
     section = config.execution
     with _needing_the_client(section.backend):
@@ -98,15 +98,15 @@ def live_device(config: Config, num_qubits: int, **options: Any) -> RemoteDevice
 
 
 def local_device(config: Config, num_qubits: int) -> BackendV2:
-    """The device that a run on this machine simulates, with fractional gates where they are asked for.
+    """Return the device that a local run simulates, with fractional gates if the configuration sets them.
 
     Args:
-        config: The settled configuration.
-        num_qubits: Qubits that are needed.
+        config: The resolved configuration.
+        num_qubits: Number of qubits that are needed.
 
     Raises:
-        ConfigError: It is not there, or offers no fractional gates.
-        ResourceError: It is too small.
+        ConfigError: The device does not exist, or offers no fractional gates.
+        ResourceError: The device has too few qubits.
     """
     section = config.execution
     device = whole_device(config, num_qubits)
@@ -121,11 +121,11 @@ def local_device(config: Config, num_qubits: int) -> BackendV2:
 
 
 def fractional_of(config: Config, whole: Callable[[], BackendV2]) -> BackendV2 | None:
-    """The device with fractional gates, where it offers them and the run does without; else None.
+    """Return the device with fractional gates if it offers them and the run does not use them, else None.
 
     Args:
-        config: The settled configuration.
-        whole: Finds the device with all that it offers.
+        config: The resolved configuration.
+        whole: Returns the device with all gates that it offers.
     """
     if config.execution.fractional_gates:
         return None
@@ -134,11 +134,15 @@ def fractional_of(config: Config, whole: Callable[[], BackendV2]) -> BackendV2 |
 
 
 def whole_device(config: Config, num_qubits: int) -> BackendV2:
-    """The device that `local_device` simulates with all that it offers, whatever the run uses.
+    """Return the device that `local_device` simulates, with all gates that it offers.
+
+    Args:
+        config: The resolved configuration.
+        num_qubits: Number of qubits that are needed.
 
     Raises:
-        ConfigError: It is not there.
-        ResourceError: It is too small.
+        ConfigError: The device does not exist.
+        ResourceError: The device has too few qubits.
     """
     section = config.execution
     if section.snapshot is None:

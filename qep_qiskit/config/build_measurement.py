@@ -1,4 +1,4 @@
-"""From a checked configuration to how nudges and shots are chosen."""
+"""Construction of the contrast and of the rules that choose nudge and shots."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 
 def build_contrast(config: Config, hamiltonian: NudgedHamiltonian, data: Dataset, seeds: Seeds) -> Contrast:
-    """The contrast; with ``beta = "auto"`` at a small nudge, where it stands until a pilot has chosen."""
+    """Return the contrast. With ``beta = "auto"`` its nudge is small until a pilot has chosen one.
+
+    Args:
+        config: The configuration.
+        hamiltonian: Network and cost.
+        data: The training samples.
+        seeds: Root of the random streams.
+    """
     section = config.contrast
     if section.beta != "auto":
         return Contrast(kind=section.kind, beta=section.beta)
@@ -28,10 +35,10 @@ def build_contrast(config: Config, hamiltonian: NudgedHamiltonian, data: Dataset
 
 
 def build_policy(config: Config) -> ShotSchedule:
-    """How nudge and shots are chosen on the way.
+    """Return the rule that chooses nudge and shots during training.
 
     Raises:
-        ConfigError: Something is to be chosen by shot noise where there is none, or the choices do not go together.
+        ConfigError: A choice depends on shot noise and there is none, or the choices contradict each other.
     """
     measurement, contrast = config.measurement, config.contrast
     adaptive = None
@@ -68,10 +75,11 @@ def build_policy(config: Config) -> ShotSchedule:
 
 
 def build_replication(config: Config) -> Replication | None:
-    """How the shots of a step are split into replicates, or None.
+    """Return how the shots of a step are split into replicates, or None.
 
     Raises:
-        ConfigError: There are no shots to split, or they do not divide; or nothing is there to be removed.
+        ConfigError: There are no shots to split, they are not a multiple of the replicates, or there is no signal bias
+            to remove.
     """
     measurement = config.measurement
     if measurement.error_bars != "replicated":
@@ -87,7 +95,7 @@ def build_replication(config: Config) -> Replication | None:
 
 
 def shots_of(config: Config) -> int | None:
-    """Shots per batch, None for exact expectations, which is what atoms in equilibrium have."""
+    """Return the shots per batch; None for exact expectations, which atoms in equilibrium always have."""
     section = config.measurement
     if not config.network.has_shot_noise:
         if section.adaptive is not None or section.allocation == "optimal":

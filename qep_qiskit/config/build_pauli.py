@@ -1,4 +1,4 @@
-"""The Pauli network of a configuration: its terms, repeated along the spins where they ask for it."""
+"""Construction of Pauli networks: terms, and their copies along the spins."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ Sum = dict[PauliString, float]
 
 
 def build_pauli(section: PauliConfig, task: Task, *, reads_spins: bool) -> PauliNetwork:
-    """The network, sized by the task's inputs and targets.
+    """Return the network, with as many inputs and outputs as the task has inputs and targets.
 
     Args:
-        section: The configuration.
-        task: Samples.
-        reads_spins: Whether outputs are Z of output spins; else there are none unless named.
+        section: Keys of the network.
+        task: The samples.
+        reads_spins: Whether outputs are Z of output spins; otherwise there are no outputs unless the configuration
+            names them.
 
     Raises:
-        ConfigError: A key does not go with the others, or no term takes the task's inputs.
-        NetworkError: A term does not parse, or names a spin or an input that is not there.
+        ConfigError: Keys contradict each other, or no term uses the inputs of the task.
+        NetworkError: A term does not parse, or names a spin or an input that does not exist.
     """
     count = task.train.num_inputs
     if count and all(term.input is None for term in section.terms):
@@ -48,7 +49,7 @@ def build_pauli(section: PauliConfig, task: Task, *, reads_spins: bool) -> Pauli
 
 
 def _outputs(section: PauliConfig, targets: int) -> tuple[int, ...]:
-    """The named output spins, or as many of the last spins as there are targets."""
+    """Return the output spins: the given ones, or as many of the last spins as there are targets."""
     if section.outputs is not None:
         return tuple(section.outputs)
     if targets > section.num_spins:
@@ -86,7 +87,7 @@ def _interactions(term: PauliTermConfig, num_spins: int) -> Iterator[Interaction
 
 
 def _lettered(term: PauliTermConfig, num_spins: int) -> Iterator[Interaction]:
-    """A weight of its own for X, Y and Z in the place of every ``?``."""
+    """Return the term with X, Y and Z in the place of every ``?``, each with a weight of its own."""
     if term.weight is None or term.repeat is not None:
         raise ConfigError(
             f"terms.pauli: '{term.pauli}' stands for several words, each with a weight of its own; "
@@ -101,7 +102,7 @@ def _lettered(term: PauliTermConfig, num_spins: int) -> Iterator[Interaction]:
 
 
 def _along(term: PauliTermConfig, num_spins: int) -> list[int]:
-    """The spins that copies of a term are moved along."""
+    """Return the spins along which copies of a term are shifted."""
     spins = list(range(num_spins)) if term.along is None else term.along
     outside = [spin for spin in spins if not 0 <= spin < num_spins]
     if outside or len(set(spins)) < len(spins):
@@ -111,7 +112,7 @@ def _along(term: PauliTermConfig, num_spins: int) -> list[int]:
 
 
 def _operator(term: PauliTermConfig, num_spins: int) -> Sum:
-    """The Pauli strings of a term, times its coefficient."""
+    """Return the Pauli strings of a term, multiplied by its coefficient."""
     try:
         terms = parse_operator(term.pauli)
     except NetworkError as error:
@@ -126,7 +127,7 @@ def _operator(term: PauliTermConfig, num_spins: int) -> Sum:
 
 
 def _copies(operator: Sum, along: Sequence[int], repeat: str) -> list[Sum]:
-    """The operator moved by 0, 1, 2, ... places along some spins, every copy once."""
+    """Return the operator shifted by 0, 1, 2, ... positions along some spins, each distinct copy once."""
     index_of = {spin: index for index, spin in enumerate(along)}
     indices = [index_of.get(qubit) for string in operator for qubit, _ in string.factors]
     if None in indices:

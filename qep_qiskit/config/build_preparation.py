@@ -1,4 +1,4 @@
-"""How states are reached: from the keys of the preparation to its object, for each kind of network."""
+"""Construction of the preparation from its keys, for each kind of network."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def build_preparation(scene: PreparationScene) -> Preparation:
-    """How states are reached.
+    """Return the preparation of states.
 
     Raises:
-        ConfigError: The preparation is for another network, or keys do not go together.
-        ResourceError: Something does not fit in memory.
+        ConfigError: The preparation is for another kind of network, or keys contradict each other.
+        ResourceError: The preparation does not fit in memory.
     """
     network, section = scene.hamiltonian.network, scene.config.preparation
     if isinstance(network, SpringNetwork):
@@ -35,7 +35,7 @@ def build_preparation(scene: PreparationScene) -> Preparation:
 
 
 def _classical_equilibrium(config: Config, network: SpringNetwork) -> Preparation:
-    """The Gaussian ground state of oscillators, or the equilibrium of an elastic network."""
+    """Return the preparation of Gaussian ground states, or of the equilibrium of an elastic network."""
     section, own = config.preparation, config.network.own_preparation
     if section.kind not in ("exact", own):
         raise ConfigError(
@@ -50,5 +50,5 @@ def _classical_equilibrium(config: Config, network: SpringNetwork) -> Preparatio
 
 
 def has_certain_outcomes(preparation: Preparation) -> bool:
-    """Whether states are classical spins, of which every shot reads the same."""
+    """Return whether states are classical spin configurations, for which every shot gives the same result."""
     return isinstance(preparation, ExactSearch | AnnealingPreparation)

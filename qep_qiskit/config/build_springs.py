@@ -1,4 +1,4 @@
-"""The network of atoms and springs of a configuration."""
+"""Construction of the network of atoms and springs."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _GRAPH_KEYS: dict[str, tuple[str, ...]] = {
 
 
 def atom_count(section: SpringsConfig) -> int:
-    """Atoms of a graph, from its keys alone.
+    """Return the number of atoms of a graph from its keys.
 
     Raises:
-        ConfigError: A key is missing, or does not go with the graph.
+        ConfigError: A key is missing, or does not apply to the graph.
     """
     wanted = _GRAPH_KEYS[section.graph]
     for key in ("num_atoms", "shape", "layers", "edges"):
@@ -68,10 +68,14 @@ def _graph(section: SpringsConfig) -> Graph:
 
 
 def build_springs(section: SpringsConfig, task: Task) -> SpringNetwork:
-    """The network, sized by the task's inputs and targets.
+    """Return the network, with as many inputs and outputs as the task has inputs and targets.
+
+    Args:
+        section: Keys of the network.
+        task: The samples.
 
     Raises:
-        ConfigError: A key does not go with the others.
+        ConfigError: Keys contradict each other.
         NetworkError: The network is not well defined.
     """
     graph, count = _graph(section), task.train.num_inputs
@@ -100,7 +104,7 @@ def build_springs(section: SpringsConfig, task: Task) -> SpringNetwork:
 
 
 def _positive(key: str, start: WeightInitialisation) -> WeightInitialisation:
-    """A start whose given values are positive, which says so better than a bound does."""
+    """Return the initialisation if its given values are positive; the message is clearer than that of a bound."""
     values = list(start.values.values() if isinstance(start.values, Mapping) else start.values or ())
     for value in values if start.values is not None else [start.mean][: start.distribution == "constant"]:
         if not value > 0.0:
@@ -124,7 +128,7 @@ def _rest_positions(section: SpringsConfig, graph: Graph) -> NDArray[np.float64]
 
 
 def _clamped(section: SpringsConfig, num_atoms: int, count: int) -> list[int]:
-    """The named atoms, those that inputs displace, or as many of the first as inputs need."""
+    """Return the clamped atoms: the given ones, those that inputs displace, or as many of the first as inputs need."""
     if section.clamped is not None:
         return section.clamped
     if section.inputs is not None:
@@ -148,7 +152,7 @@ def _inputs(section: SpringsConfig, clamped: list[int], count: int) -> tuple[tup
 
 
 def _outputs(section: SpringsConfig, moving: list[int], targets: int) -> tuple[int, ...]:
-    """The named output atoms, or as many of the last that move as there are targets."""
+    """Return the output atoms: the given ones, or as many of the last moving atoms as there are targets."""
     if section.outputs is not None:
         return tuple(section.outputs)
     count = max(1, -(-targets // section.dims))
@@ -158,7 +162,10 @@ def _outputs(section: SpringsConfig, moving: list[int], targets: int) -> tuple[i
 
 
 def _output_axes(section: SpringsConfig, atoms: int, targets: int) -> tuple[int, ...] | None:
-    """The named axes, or as many of the first as there are targets for an atom; None for all."""
+    """Return the axes of the outputs: the given ones, or as many of the first as there are targets per atom.
+
+    None for all.
+    """
     if section.output_axes is not None:
         return tuple(section.output_axes)
     each, remainder = divmod(targets, atoms) if atoms else (0, 0)

@@ -1,4 +1,4 @@
-"""Sections that are of one of several kinds, and keys that name an entry of a registry."""
+"""Sections that have one of several kinds, and keys whose value names an entry of a registry."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from qep_qiskit.core.registry import Registry
 
 
 def kind_of(model: type[BaseModel]) -> str | None:
-    """The value of ``kind`` that stands for a section, or None where it has none or several."""
+    """Return the value of ``kind`` of a section, or None where it has none or several."""
     field = model.model_fields.get("kind")
     tags = get_args(field.annotation) if field is not None else ()
     return str(tags[0]) if len(tags) == 1 else None
 
 
 def section_registry(name: str, base: type[Section], *sections: type[Section]) -> Registry[Any]:
-    """The registry of the kinds of a section.
+    """Return the registry of the kinds of a section.
 
     Args:
         name: Plural for the group of entry points, such as ``preparations``.
-        base: Class of all sections in it.
-        sections: Those of the package.
+        base: Base class of all sections in the registry.
+        sections: The sections of this package.
     """
 
     def is_kind(entry: Any) -> bool:
@@ -43,32 +43,32 @@ def section_registry(name: str, base: type[Section], *sections: type[Section]) -
 
 
 def refused(reason: object) -> PydanticCustomError:
-    """A complaint about a value, worded in full."""
+    """Return a validation error with a complete message."""
     return PydanticCustomError("refused", "{reason}", {"reason": str(reason)})
 
 
 @dataclass(frozen=True)
 class OneOf:
-    """Annotation of a section whose `kind` says which class of a registry it is.
+    """Annotation of a section whose `kind` selects its class in a registry.
 
     Args:
-        registry: Its classes.
-        default: Kind of a section that names none, or None where it has to.
+        registry: The classes by kind.
+        default: Kind of a section without the key `kind`, or None where the key is required.
     """
 
     registry: Registry[Any]
     default: str | None = None
 
     def model_of(self, data: Mapping[str, Any]) -> type[Section]:
-        """The class of plain data.
+        """Return the class of a section given as a dictionary.
 
         Raises:
-            ConfigError: There is none of its kind.
+            ConfigError: No class has its kind.
         """
         return self.registry.find(str(data.get("kind", self.default)))
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """How pydantic checks and writes it."""
+        """Return how pydantic validates and serialises the section."""
 
         def written(section: Section, info: Any) -> dict[str, Any]:
             return section.model_dump(mode=info.mode)
@@ -96,7 +96,7 @@ class Known:
 
     Args:
         registry: The entries.
-        more: Other names that will do.
+        more: Other accepted names.
     """
 
     registry: Registry[Any]
@@ -104,11 +104,11 @@ class Known:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The package's own names."""
+        """Names of the entries of this package."""
         return (*self.registry.entries, *self.more)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """How pydantic checks it."""
+        """Return how pydantic validates the text."""
         return core_schema.no_info_after_validator_function(self._checked, handler(source))
 
     def _checked(self, name: str) -> str:
@@ -125,7 +125,7 @@ class Known:
 
 
 def models_of(field: FieldInfo) -> list[type[BaseModel]]:
-    """The sections that a key can hold; those of the package where it is of one of several kinds."""
+    """Return the section classes that a key accepts; of a registry, those of this package."""
     kinds = [item.registry for item in field.metadata if isinstance(item, OneOf)]
     if kinds:
         return list(kinds[0].entries.values())

@@ -1,4 +1,4 @@
-"""From a TOML file to a checked configuration; every complaint is one line that names the key."""
+"""Loading of TOML files into checked configurations; every error is one line that names the key."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         overrides: ``key.path=value`` texts that replace or add keys; values are read as TOML, else as text.
 
     Raises:
-        ConfigError: The file is missing or does not parse, or a key or value cannot be used.
+        ConfigError: The file is missing or does not parse, or a key or value is invalid.
     """
     path = Path(path)
     try:
@@ -47,14 +47,14 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
 
 
 def check_config(content: Mapping[str, Any], source: str) -> Config:
-    """Validate plain data.
+    """Validate a configuration given as dictionaries.
 
     Args:
         content: Sections and keys.
-        source: Where it came from, for messages.
+        source: Origin of the content, for messages.
 
     Raises:
-        ConfigError: The first thing that is wrong, in one line.
+        ConfigError: The first error, in one line.
     """
     try:
         return Config.model_validate(content)
@@ -63,10 +63,15 @@ def check_config(content: Mapping[str, Any], source: str) -> Config:
 
 
 def with_overrides(config: Config, overrides: Sequence[str], section: str) -> Config:
-    """A checked configuration with keys of one section replaced.
+    """Return a checked configuration with replaced keys of one section.
+
+    Args:
+        config: The configuration.
+        overrides: ``key.path=value`` texts.
+        section: The section whose keys may be replaced.
 
     Raises:
-        ConfigError: A key is of another section, or something is wrong with it.
+        ConfigError: A key belongs to another section, or a value is invalid.
     """
     content = config.resolved()
     for text in overrides:
@@ -106,7 +111,7 @@ def _assign(content: dict[str, Any], keys: Sequence[str], value: Any) -> None:
 
 
 def _drop_keys_of_another_kind(section: dict[str, Any], keys: Sequence[str], value: Any) -> None:
-    """With another kind of task, cost or preparation, the keys that only the old kind knows go."""
+    """Remove keys that only the previous kind of task, cost or preparation has, after the kind was replaced."""
     if len(keys) != 2 or keys[1] != "kind" or keys[0] not in Config.model_fields or section.get("kind") == value:
         return
     kinds = [item for item in Config.model_fields[keys[0]].metadata if isinstance(item, OneOf)]
@@ -117,7 +122,7 @@ def _drop_keys_of_another_kind(section: dict[str, Any], keys: Sequence[str], val
 
 
 def _explain(error: ValidationError, content: Mapping[str, Any]) -> str:
-    """The most telling of pydantic's complaints as one line: unknown keys first, then the deepest."""
+    """Return the most informative error of pydantic as one line: unknown keys first, then the deepest location."""
     problems = sorted(error.errors(), key=lambda found: (found["type"] != "extra_forbidden", -len(found["loc"])))
     problem = problems[0]
     key = ".".join(_without_tags(problem["loc"], content, absent=problem["type"] == "missing")) or "configuration"
@@ -144,7 +149,7 @@ def _got(given: Any) -> str:
 
 
 def _count_wanted(problem: ErrorDetails) -> str:
-    """How many items a list should have, in plain words."""
+    """Return the required number of items of a list in words."""
     limits = problem["ctx"]
     wanted = limits.get("min_length", limits.get("max_length"))
     exactly = "at least " if "min_length" in limits and wanted == 1 else ""
@@ -164,7 +169,7 @@ _KINDS_IN_UNIONS = _KINDS_OF_VALUES | {"int_type": "a number", "float_type": "a 
 
 
 def _expected(problems: Sequence[ErrorDetails], chosen: ErrorDetails) -> str:
-    """What was expected; where several kinds of values would do at one place, all of them."""
+    """Return what was expected; where several types are accepted, all of them."""
     here = [found for found in problems if found["input"] is chosen["input"]]
     kinds = [_KINDS_IN_UNIONS[found["type"]] for found in here if found["type"] in _KINDS_IN_UNIONS]
     if len(here) > 1 and len(kinds) == len(here):
@@ -178,9 +183,9 @@ def _expected(problems: Sequence[ErrorDetails], chosen: ErrorDetails) -> str:
 
 
 def _without_tags(location: Sequence[str | int], content: Mapping[str, Any], *, absent: bool) -> list[str]:
-    """Drop what pydantic adds to a location: tags of unions, which are not keys of the file.
+    """Return a location without the tags of unions that pydantic adds, which are not keys of the file.
 
-    The last part may be a key that is `absent`, and is wanted.
+    The last part may be a key that is `absent` and required.
     """
     found: list[str] = []
     here: Any = content
@@ -196,7 +201,7 @@ def _without_tags(location: Sequence[str | int], content: Mapping[str, Any], *, 
 
 
 def _unknown_key(location: Sequence[str | int], content: Mapping[str, Any]) -> str:
-    """Say of a key that it is misspelt, or belongs to another kind of its section."""
+    """Return the message for an unknown key: misspelt, or a key of another kind of its section."""
     key = str(location[-1])
     field, model = _place_of(location[:-1], content)
     kind = kind_of(model)
@@ -210,7 +215,7 @@ def _unknown_key(location: Sequence[str | int], content: Mapping[str, Any]) -> s
 
 
 def _place_of(location: Sequence[str | int], content: Mapping[str, Any]) -> tuple[FieldInfo | None, type[BaseModel]]:
-    """The section at a location: the key that holds it, and its class."""
+    """Return the section at a location: its key and its class."""
     field: FieldInfo | None = None
     model: type[BaseModel] = Config
     data: Any = content
@@ -224,7 +229,7 @@ def _place_of(location: Sequence[str | int], content: Mapping[str, Any]) -> tupl
 
 
 def _model_of(field: FieldInfo, data: Any) -> type[BaseModel]:
-    """The class of a section; of plain values any."""
+    """Return the class of a section; if its kind is not known, the first class of the key."""
     kinds = [item for item in field.metadata if isinstance(item, OneOf)]
     if kinds and isinstance(data, Mapping):
         return kinds[0].model_of(data)
@@ -232,6 +237,6 @@ def _model_of(field: FieldInfo, data: Any) -> type[BaseModel]:
 
 
 def _with_absolute_paths(config: Config, folder: Path) -> Config:
-    """Files named in a configuration are looked for beside it; an ansatz is read in."""
+    """Return the configuration with absolute file paths and with the content of an ansatz file."""
     update = {"task": config.task.beside(folder), "preparation": config.preparation.beside(folder)}
     return config.model_copy(update=update)

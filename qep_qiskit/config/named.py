@@ -1,4 +1,4 @@
-"""Objects named ``package.module:name`` in a configuration: backends of any provider, and losses of the user's own."""
+"""Objects named ``package.module:name`` in a configuration: backends of any provider, and user-defined losses."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _made: dict[str, BackendV2] = {}
 
 
 def is_named(text: str) -> bool:
-    """Whether a text has the form ``package.module:name``."""
+    """Return whether a text has the form ``package.module:name``."""
     module, colon, name = text.partition(":")
     return bool(colon) and all(part.isidentifier() for part in module.split(".")) and name.isidentifier()
 
 
 def imported(key: str, text: str) -> Any:
-    """The object of a name, found in the working folder or installed.
+    """Import the object of a name, from the working directory or from installed packages.
 
     Args:
         key: Key of the configuration, for messages.
         text: ``package.module:name``.
 
     Raises:
-        ConfigError: It cannot be imported.
+        ConfigError: The object cannot be imported.
     """
     module, _, name = text.partition(":")
     sys.path.insert(0, str(Path.cwd()))
@@ -44,14 +44,14 @@ def imported(key: str, text: str) -> Any:
 
 
 def provider_backend(text: str, options: Mapping[str, Any]) -> BackendV2:
-    """The backend of a provider, made once for the same factory and options.
+    """Return the backend of a provider; it is made once for each factory and options.
 
     Args:
         text: ``package.module:factory``; the factory is a function or a class that returns a `BackendV2`.
-        options: Its keyword arguments.
+        options: Keyword arguments of the factory.
 
     Raises:
-        ConfigError: The factory cannot be imported, raises, or returns something else.
+        ConfigError: The factory cannot be imported, raises an exception, or returns something else.
     """
     key = json.dumps([text, options], sort_keys=True)
     if key not in _made:

@@ -1,4 +1,4 @@
-"""What every section that says what learns answers for; each kind is one class."""
+"""Base class of the network sections; each kind of network is one class."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from qep_qiskit.tasks import Task
 
 
 class NetworkSection(Section):
-    """What learns; a network of your own derives from this class."""
+    """The network that is trained; a custom network derives from this class."""
 
     site: ClassVar[str] = "spin"
-    """What the network is made of."""
+    """Name of one element of the network, such as ``spin``."""
     is_classical: ClassVar[bool] = False
-    """Whether its states are classical spins."""
+    """Whether its states are classical spin configurations."""
     connection: ClassVar[str] = "add terms that join it to the inputs"
-    """What joins an output to the inputs, in words for a warning."""
+    """How to connect an output to the inputs, in words for a warning."""
     symmetry_breaker: ClassVar[str] = "terms with"
     """What breaks the flip symmetry of all spins, in words that ``values other than zero`` follows."""
     own_preparation: ClassVar[str] = "exact"
@@ -33,46 +33,54 @@ class NetworkSection(Section):
 
     @property
     def is_in_space(self) -> bool:
-        """Whether it is a network of atoms in space, and not on qubits."""
+        """Whether the network consists of atoms in space, without qubits."""
         return False
 
     @property
     def has_shot_noise(self) -> bool:
-        """Whether readings scatter."""
+        """Whether measurement results have shot noise."""
         return True
 
     @property
     def device_qubits(self) -> tuple[int, ...] | None:
-        """The device's qubits, site after site, of a network cut from it; None where they are free to choose."""
+        """Physical qubits of a native network, in the order of its sites; None for other networks."""
         return None
 
     @property
     def qubits_ahead(self) -> int | None:
-        """Qubits, where the keys alone tell.
+        """Number of qubits where the keys determine it without the task, else None.
 
         Raises:
-            ConfigError: A key is missing, or does not go with the others.
+            ConfigError: A key is missing, or contradicts others.
         """
         return None
 
     def cut_from(self, device: Callable[[int], Target]) -> Self:
-        """The section with what is taken from the device in it; `device` finds it for a number of qubits."""
+        """Return the section with the data of a device.
+
+        `device` returns the target of a device for a number of qubits.
+        """
         return self
 
     def build(self, task: Task, seeds: Seeds, *, reads_spins: bool) -> Network:
-        """The network, sized by the task's inputs and targets.
+        """Return the network, with as many inputs and outputs as the task has inputs and targets.
 
         Args:
-            task: Samples.
-            seeds: Of the run.
-            reads_spins: Whether the cost reads the outputs of the network, and no observables of its own.
+            task: The samples.
+            seeds: Root of the random streams of the run.
+            reads_spins: Whether the cost uses the outputs of the network, rather than observables of its own.
 
         Raises:
-            ConfigError: A key does not go with the others.
+            ConfigError: Keys contradict each other.
             NetworkError: The network is not well defined.
         """
         raise NotImplementedError
 
     def classical_equilibrium(self, network: Any, **options: Any) -> Preparation:
-        """How a network of atoms in space is prepared."""
+        """Return the preparation of a network of atoms in space.
+
+        Args:
+            network: The network.
+            options: Options of the preparation.
+        """
         raise ConfigError(f"network.kind: '{self.kind}' is no network of atoms in space")

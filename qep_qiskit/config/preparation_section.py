@@ -1,4 +1,4 @@
-"""What every section that says how states are reached answers for; each kind is one class."""
+"""Base class of the preparation sections; each kind of preparation is one class."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PreparationScene:
-    """What a preparation is built for.
+    """Input data for the construction of a preparation.
 
     Args:
         config: The configuration.
         hamiltonian: Network and cost.
-        inputs: Shape (samples, inputs), of the training samples.
-        seeds: Of the run.
+        inputs: Shape (samples, inputs), inputs of the training samples.
+        seeds: Root of the random streams of the run.
     """
 
     config: Config
@@ -37,41 +37,45 @@ class PreparationScene:
 
 
 class PreparationSection(Section):
-    """How states are reached; a preparation of your own derives from this class."""
+    """How states are prepared; a custom preparation derives from this class."""
 
     kind: str
 
     @property
     def has_known_states(self) -> bool:
-        """Whether states are known without a circuit, and sampled as they are."""
+        """Whether states are computed without a circuit and sampled directly."""
         return False
 
     @property
     def measures_energies(self) -> bool:
-        """Whether shots are spent on the way to a state."""
+        """Whether the search for a state uses shots."""
         return False
 
     @property
     def target_level(self) -> int:
-        """Which eigenstate is prepared; preparations that know no other prepare the ground state."""
+        """Index of the prepared eigenstate, 0 for the ground state, which is the default of every preparation."""
         return int(getattr(self, "level", 0))
 
     @property
     def state_temperature(self) -> float | None:
-        """Of Gibbs states; None where eigenstates are prepared."""
+        """Temperature of Gibbs states in energy; None where eigenstates are prepared."""
         return None
 
     @property
     def classical_equilibrium_options(self) -> dict[str, Any] | None:
-        """Arguments for atoms in equilibrium; None where this is for other networks."""
+        """Options for atoms in equilibrium; None where the preparation is for other networks."""
         return None
 
     def beside(self, folder: Path) -> Self:
-        """The section with what its files hold, whose paths start at a folder."""
+        """Return the section with the content of its files; their paths are relative to the folder."""
         return self
 
     def check_memory(self, config: Config, num_qubits: int) -> None:
-        """Refuse what cannot be simulated before anything is built; preparations look again when they know more.
+        """Check before construction that the simulation fits in memory; preparations check again when they know more.
+
+        Args:
+            config: The configuration.
+            num_qubits: Number of qubits of the network.
 
         Raises:
             ResourceError: It does not fit in memory.
@@ -79,22 +83,22 @@ class PreparationSection(Section):
         config.execution.check_memory(num_qubits)
 
     def build(self, scene: PreparationScene) -> Preparation:
-        """For a network of qubits.
+        """Return the preparation for a network of qubits.
 
         Raises:
-            ConfigError: It is for other networks, or keys do not go together.
+            ConfigError: It is for other networks, or keys contradict each other.
         """
         raise NotImplementedError
 
     def build_on_grid(self, scene: PreparationScene, driver: OscillatorProduct) -> Preparation:
-        """For oscillators on registers.
+        """Return the preparation for oscillators on qubit registers.
 
         Args:
-            scene: What it is built for.
-            driver: Product of oscillators like the ground states of the training samples.
+            scene: Input data of the preparation.
+            driver: Product of oscillator ground states similar to the ground states of the training samples.
 
         Raises:
-            ConfigError: It is for other networks, or keys do not go together.
+            ConfigError: It is for other networks, or keys contradict each other.
         """
         raise ConfigError(
             f"preparation.kind: '{self.kind}' is for spins; oscillators on a grid take 'exact', 'adiabatic' or "
@@ -102,15 +106,20 @@ class PreparationSection(Section):
         )
 
     def counterpart(self, hamiltonian: NudgedHamiltonian) -> Preparation:
-        """The states that are sought, exactly."""
+        """Return the preparation of the same states by exact diagonalisation."""
         return exact_preparation(hamiltonian.groups, level=self.target_level)
 
 
 def refuse_given(section: Section, keys: tuple[str, ...], why: str) -> None:
-    """Keys of a preparation that would do nothing.
+    """Check that keys without any effect are not set.
+
+    Args:
+        section: The section.
+        keys: Keys without effect.
+        why: Reason, for the message.
 
     Raises:
-        ConfigError: One has another value than its default.
+        ConfigError: A key has another value than its default.
     """
     for key in keys:
         if getattr(section, key) != type(section).model_fields[key].default:

@@ -1,6 +1,6 @@
-"""The page that lists every configuration key, made from the schema itself.
+"""Documentation of all configuration keys, made from the schema.
 
-``python -m qep_qiskit.config.reference > docs/configuration.md`` writes it anew; a test compares.
+``python -m qep_qiskit.config.reference > docs/configuration.md`` writes it; a test compares the two.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ A run is one TOML file. Every key is listed here with its default; a key that is
 
 
 def configuration_page() -> str:
-    """The page in Markdown."""
+    """Return the page in Markdown."""
     return "\n".join([_HEAD, *_section(Config, "")]).rstrip() + "\n"
 
 
 def _section(model: type[BaseModel], path: str) -> Iterator[str]:
-    """A heading, a table of the plain keys, then the sections inside."""
+    """Return a heading, a table of the keys with values, and then the sections inside."""
     plain = {name: field for name, field in model.model_fields.items() if not models_of(field)}
     kind = kind_of(model)
     title = f"`[{path}]`" + (f' with `kind = "{kind}"`' if kind else "") if path else "Top level"
@@ -64,7 +64,7 @@ def _values(field: FieldInfo) -> str:
 
 
 def _known(metadata: Iterable[Any]) -> list[str]:
-    """Names of the entries of a registry."""
+    """Return the names of the entries of a registry."""
     return [f"`{name}`" for item in metadata if isinstance(item, Known) for name in item.names]
 
 
@@ -101,7 +101,7 @@ def _type_words(annotation: Any) -> Iterator[str]:
 
 
 def _default(model: type[BaseModel], name: str) -> str:
-    """The default of a key; of a block of weights that of the block."""
+    """Return the default of a key; for a block of weights that of the block."""
     default = getattr(model(), name) if issubclass(model, WeightBlockConfig) else model.model_fields[name].default
     if default is PydanticUndefined:
         return "required"

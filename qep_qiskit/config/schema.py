@@ -1,4 +1,4 @@
-"""The configuration of a run: every key, its type, its default, and what it means."""
+"""The configuration of a run: every key with its type, default and meaning."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from qep_qiskit.config.section import Section
 
 
 class TrainingConfig(Section):
-    """Length of the run."""
+    """Length of the training."""
 
     epochs: int = Field(default=20, gt=0)
     """Passes over the training samples."""
@@ -28,38 +28,38 @@ class TrainingConfig(Section):
     """Epochs between evaluations on the test set; 0 for the last only."""
     evaluate_final: bool | None = None
     """Whether the training samples are measured once more at the end, with the final weights and
-    `measurement.test_shots`; the loss of an epoch is a mean over weights that move. None: yes, but on a device behind a
-    service, where it is one more job."""
+    `measurement.test_shots`. The loss of an epoch is a mean over steps with different weights. None: yes, except on a
+    device behind a service, where it is one more job."""
 
 
 class Config(Section):
-    """A whole run."""
+    """All sections and keys of a run."""
 
     name: str = "run"
-    """A Pauli string for titles; the name of the file by default."""
+    """Name of the run, used in titles; the name of the file by default."""
     seed: int = Field(default=0, ge=0)
-    """The one seed: data split, starting weights, order of samples and every shot follow from it."""
+    """Seed of all random numbers: data split, initial weights, order of samples and every shot follow from it."""
     task: TaskConfig
-    """What is learned."""
+    """Training and test samples."""
     network: NetworkConfig = IsingConfig()
-    """What learns."""
+    """Network that is trained."""
     cost: CostConfig = LossCost(kind="loss")
-    """The aim."""
+    """Cost that training minimises."""
     preparation: PreparationConfig = AdiabaticConfig(kind="adiabatic")
-    """How states are reached."""
+    """How states are prepared."""
     measurement: MeasurementConfig = MeasurementConfig()
-    """Shots."""
+    """Number and allocation of shots."""
     execution: ExecutionConfig = ExecutionConfig()
     """Where circuits run."""
     contrast: ContrastConfig = ContrastConfig()
-    """Nudges."""
+    """Nudged phases of the gradient estimate."""
     update: UpdateConfig = UpdateConfig()
-    """How weights move."""
+    """Optimiser of the weights."""
     training: TrainingConfig = TrainingConfig()
-    """Length of the run."""
+    """Length of the training."""
     budget: BudgetConfig = BudgetConfig()
-    """What `qep budget` studies."""
+    """Shot-noise studies of `qep budget`."""
 
     def resolved(self) -> dict[str, Any]:
-        """Every key with its value, as plain data."""
+        """Return every key with its value, as JSON values."""
         return self.model_dump(mode="json")

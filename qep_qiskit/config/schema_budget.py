@@ -14,11 +14,11 @@ from qep_qiskit.learning import STENCILS, of_sign, study_names
 
 
 class _OfStudy(Known):
-    """A contrast by its name in a study, where one-sided ones may nudge to the other side."""
+    """Annotation of a contrast named in a study, where one-sided contrasts can have a negative nudge."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The package's own names."""
+        """Names of the contrasts of this package."""
         return study_names()
 
     def _checked(self, name: str) -> str:
@@ -31,30 +31,33 @@ class _OfStudy(Known):
 
 
 class TrainingStudyConfig(Section):
-    """Loss and accuracy against shots spent (``--study training``)."""
+    """Study of loss and accuracy against the number of shots (``--study training``)."""
 
     shots: list[Shots] = Field(default=[1, 10, 100], min_length=1)
-    """Budgets: shots per batch, the same from the first step to the last."""
+    """Fixed budgets: shots per batch, constant during the training."""
     seeds: int = Field(default=5, gt=0)
-    """Runs of each budget, with the configuration's seed and those after it."""
+    """Number of runs for each budget, with the seed of the configuration and the next ones."""
     adaptive_from: list[Shots] = Field(default=[10])
-    """Budgets that adapt: shots per batch to begin with, raised as `measurement.adaptive` says."""
+    """Adaptive budgets: initial shots per batch, which increase according to `measurement.adaptive`."""
 
 
 class NamedMitigation(MitigationConfig):
-    """What is switched on together; by default calibrated readout, `noise_factors = [1, 3]`, and both, one by one."""
+    """A combination of error mitigations.
+
+    By default calibrated readout, `noise_factors = [1, 3]`, and both, one by one.
+    """
 
     name: str
-    """How figures and tables call it."""
+    """Name in figures and tables."""
 
 
 class NoiseStudyConfig(Section):
-    """The gradient study on a noisy device (``--study noise``)."""
+    """Study of gradients on a noisy device (``--study noise``)."""
 
     backend: str = "fake_manila"
-    """Backend to compare with the ideal one; a noisy `execution` of the configuration goes before it."""
+    """Noisy backend that is compared with the ideal one; a noisy `execution` of the configuration takes precedence."""
     calibration_shots: Shots = 4096
-    """Shots of each calibration circuit, for mitigations that give none of their own."""
+    """Shots of each calibration circuit, for mitigations that do not set their own."""
     mitigations: list[NamedMitigation] = Field(
         default=[
             NamedMitigation(name="readout", readout="calibrated"),
@@ -62,37 +65,37 @@ class NoiseStudyConfig(Section):
             NamedMitigation(name="readout and zne", readout="calibrated", noise_factors=[1, 3]),
         ]
     )
-    """What to compare with the device as it is, each a table of keys of `execution.mitigation` and a name. Calibrations
-    and folded circuits count in the shots."""
+    """Mitigations that are compared with the device without mitigation, each a table of keys of `execution.mitigation`
+    and a name. Calibrations and circuits with folded gates count in the shots."""
 
 
 class BudgetConfig(Section):
-    """What `qep budget` studies."""
+    """Shot-noise studies of `qep budget`."""
 
     samples: int = Field(default=4, gt=0)
-    """Training samples whose mean gradient is studied; all of them where there are fewer."""
+    """Number of training samples whose mean gradient is studied; all samples if there are fewer."""
     shots: list[Shots] = Field(default=[1, 10, 100, 1000, 10_000, 100_000], min_length=1)
     """Shots per batch."""
     betas: list[Beta] | None = Field(default=None, min_length=1)
-    """Nudges; by default `num_betas` around the best ones that the pilots expect."""
+    """Nudges; by default `num_betas` values around the optimal ones that the pilots predict."""
     num_betas: int = Field(default=8, gt=1)
-    """Number of nudges where they are not given."""
+    """Number of nudges if `betas` is not given."""
     contrasts: list[Annotated[str, _OfStudy(STENCILS)]] = Field(
         default=["one_sided", "one_sided_negative", "symmetric", "four_point"], min_length=1
     )
-    """Contrasts; one with ``_negative`` behind the name of a one-sided one nudges to the other side."""
+    """Contrasts; the suffix ``_negative`` of a one-sided contrast selects a negative nudge."""
     signals: list[Literal["measured", "known"]] = Field(default=["measured"], min_length=1)
-    """Whether error signals are measured with the same shots, as in training, or known exactly; or both."""
+    """Whether error signals are measured with the same shots, as in training, or known exactly, or both."""
     repeats: int = Field(default=50, ge=2)
-    """Estimates at every point."""
+    """Number of estimates at every point."""
     pilot_shots: int = Field(default=10_000, ge=32)
-    """Shots per batch of the pilots that the model curves come from."""
+    """Shots per batch of the pilots that determine the model curves."""
     reference: Literal["exact", "prepared"] = "exact"
-    """What errors are counted from: the gradient of exact eigenstates (up to 14 spins), or that of the states as they
-    are prepared."""
+    """Reference for errors: the gradient of exact eigenstates (up to 14 spins), or that of the states as they are
+    prepared."""
     comparison_shots: list[Shots] = Field(default=[100, 1000], min_length=1)
-    """Shots per batch of the contrast with which other methods are compared at equal shots."""
+    """Shots per batch of the contrast; other methods are compared with it at equal total shots."""
     training: TrainingStudyConfig = TrainingStudyConfig()
-    """Loss against shots."""
+    """Study of loss against shots."""
     noise: NoiseStudyConfig = NoiseStudyConfig()
-    """Noise beyond shots."""
+    """Study of device noise."""

@@ -1,4 +1,4 @@
-"""Keys of the section that says what the aim is; each kind builds its cost."""
+"""Keys of the cost section; each kind builds its cost."""
 
 from __future__ import annotations
 
@@ -21,36 +21,40 @@ from qep_qiskit.tasks import Task
 
 
 class CostSection(Section):
-    """The aim; a cost of your own derives from this class."""
+    """The cost that training minimises; a custom cost derives from this class."""
 
     kind: str
 
     @property
     def one_hot(self) -> bool:
-        """Whether classes have a target each, one or zero."""
+        """Whether every class has a target of its own, one or zero."""
         return False
 
     @property
     def reads_spins(self) -> bool:
-        """Whether the network has to name its outputs."""
+        """Whether the cost uses the outputs of the network, which then has to name them."""
         return True
 
     @property
     def strings_key(self) -> str | None:
-        """Key of the Pauli strings that the cost is made of; None where there are none, as atoms need it."""
+        """Key of the Pauli strings of the cost; None where there are none, as required for atoms."""
         return None
 
     def build(self, network: Network, task: Task) -> Cost:
-        """The cost.
+        """Return the cost.
+
+        Args:
+            network: The network.
+            task: The samples.
 
         Raises:
-            ConfigError: Outputs and targets do not fit together.
+            ConfigError: Outputs and targets do not match.
         """
         raise NotImplementedError
 
 
 LOSSES: Registry[type[Loss]] = Registry("qep_qiskit.network.losses", callable, "a function or class that makes a loss")
-"""Makers of losses by name."""
+"""Factories of losses by name."""
 for _name, _make in {"squared_error": SquaredError, "cross_entropy": CrossEntropy, "negative_abs": NegativeAbs}.items():
     LOSSES.add(_name, _make)
 
@@ -63,29 +67,29 @@ class CostTermConfig(Section):
     coefficient: float = 1.0
     """Real factor."""
     target: int | None = Field(default=None, ge=0)
-    """Index of the target number that multiplies the term."""
+    """Index of the target value that multiplies the term."""
 
 
 class LossCost(CostSection):
-    """A loss on expectations of the outputs."""
+    """A loss as a function of the expectations of the outputs."""
 
     kind: Literal["loss"]
     loss: str = "squared_error"
     """``squared_error``, ``cross_entropy``, ``negative_abs`` (minus the sum of |<O>|, without targets), or
-    ``module:name`` of a loss of your own."""
+    ``module:name`` of a user-defined loss."""
     gain: float = Field(default=3.0, gt=0)
-    """Factor on the expectations under the softmax of the cross-entropy."""
+    """Factor on the expectations in the softmax of the cross-entropy."""
     observables: list[str] | None = Field(default=None, min_length=1)
     """Outputs instead of Z of the output spins: Pauli strings, or sums such as ``0.2 - 0.08 Z0 Z1``."""
 
     @property
     def one_hot(self) -> bool:
-        """Whether classes are probabilities."""
+        """Whether targets are class probabilities."""
         return self.loss == "cross_entropy"
 
     @property
     def strings_key(self) -> str | None:
-        """Key of the Pauli strings."""
+        """Key of the Pauli strings of the observables."""
         return "observables" if self.observables else None
 
     @property
@@ -94,7 +98,12 @@ class LossCost(CostSection):
         return self.observables is None
 
     def build(self, network: Network, task: Task) -> LossOnExpectations:
-        """The loss, on outputs of the network or observables of its own."""
+        """Return the loss, on outputs of the network or on observables of its own.
+
+        Args:
+            network: The network.
+            task: The samples.
+        """
         cost, targets = self._on_outputs(network), task.train.num_targets
         own_loss = self.loss not in ("squared_error", "cross_entropy")  # some need no targets
         if targets != cost.num_outputs and not (own_loss and targets == 0):
@@ -132,21 +141,26 @@ class LossCost(CostSection):
 
 
 class OperatorCostConfig(CostSection):
-    """An observable C(y)."""
+    """The expectation of an observable C(y)."""
 
     kind: Literal["operator"]
     operator: Literal["squared_error"] | None = None
     """``squared_error``: sum over outputs of (Z - y)^2, or of (r - y)^2 where outputs are displacements r of atoms."""
     terms: list[CostTermConfig] = Field(default=[])
-    """Any other observable, term by term."""
+    """Terms of any other observable."""
 
     @property
     def strings_key(self) -> str | None:
-        """Key of the Pauli strings."""
+        """Key of the Pauli strings of the observable."""
         return "terms" if self.terms else None
 
     def build(self, network: Network, task: Task) -> OperatorCost:
-        """The observable."""
+        """Return the observable.
+
+        Args:
+            network: The network.
+            task: The samples.
+        """
         if (self.operator is None) == (not self.terms):
             raise ConfigError("cost: an operator cost needs either operator = 'squared_error' or a list of terms")
         targets = task.train.num_targets

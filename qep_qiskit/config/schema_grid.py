@@ -18,21 +18,30 @@ from qep_qiskit.tasks import Task
 
 
 class GridConfig(Section):
-    """Oscillators on qubits: every coordinate that moves is a register, positions are points in a box."""
+    """Oscillators on qubits: every moving coordinate is a register, and its positions are grid points in a box."""
 
     num_qubits: Annotated[int, Field(ge=FEWEST_QUBITS, le=MOST_QUBITS)] | Literal["auto"] = "auto"
-    """Qubits of a coordinate. ``auto``: the fewest that leave 4.5 standard deviations to all sides, at the starting
-    weights and for all samples."""
+    """Qubits of a coordinate. ``auto``: the smallest number with a margin of 4.5 standard deviations on all sides, at
+    the initial weights and for all samples."""
     box: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
-    """Length of the boxes. ``auto``: as far from the walls as from the largest momentum, coordinate by coordinate."""
+    """Length of the boxes. ``auto``: for each coordinate the length with equal margins, in standard deviations, in
+    position and in momentum."""
     centre: float | Literal["auto"] = "auto"
-    """Middle of the boxes. ``auto``: of where each coordinate is in all samples."""
+    """Centre of the boxes. ``auto``: for each coordinate the middle of the range of its mean positions over all
+    samples."""
 
     def build(self, atoms: SpringNetwork, task: Task, seeds: Seeds) -> GridNetwork:
-        """Atoms on registers; what is automatic follows from the starting weights and all samples.
+        """Return the network of oscillators on qubit registers.
+
+        Automatic values follow from the initial weights and all samples.
+
+        Args:
+            atoms: The network of atoms in space.
+            task: The samples.
+            seeds: Root of the random streams of the run.
 
         Raises:
-            NetworkError: No grid of ten qubits a coordinate would do, or springs have rest lengths.
+            NetworkError: Ten qubits per coordinate do not suffice, or springs have rest lengths.
         """
         inputs = task.train.inputs if task.test is None else np.concatenate([task.train.inputs, task.test.inputs])
         variance = variance_of(atoms, atoms.layout.initial(seeds), inputs)

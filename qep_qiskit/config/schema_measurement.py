@@ -1,4 +1,4 @@
-"""Keys of shots and nudges: how many, how they are shared, split and chosen."""
+"""Keys of shots and nudges: their number, allocation, replicates and automatic choice."""
 
 from __future__ import annotations
 
@@ -14,44 +14,47 @@ from qep_qiskit.learning.shot_schedule import FEWEST_LEVELS, MOST_LEVELS
 
 
 class AdaptiveConfig(Section):
-    """Shots that are raised when gradients of successive steps, sunk into their noise, no longer point the same way."""
+    """Adaptive shots: shots increase when the gradients of successive steps are dominated by their noise."""
 
     window: int = Field(default=10, gt=1)
-    """Steps over which the products of successive gradients are averaged before shots may be raised."""
+    """Steps over which the products of successive gradients are averaged before shots may increase."""
     signal_to_noise: float = Field(default=0.0, ge=0)
-    """Mean product of successive gradients over the squared length that shot noise alone gives, below which shots are
-    raised."""
+    """Threshold of the mean product of successive gradients over the squared length due to shot noise alone; shots
+    increase below it."""
     growth: float = Field(default=2.0, gt=1)
-    """Factor by which they are."""
+    """Factor by which shots increase."""
     max_shots: Shots = 10_000
-    """Shots per batch beyond which they are not."""
+    """Largest number of shots per batch."""
 
 
 class MeasurementConfig(Section):
-    """Shots."""
+    """Number and allocation of shots."""
 
     shots: ShotsOrExact = 200
     """Shots per batch: per sample, phase and commuting group; ``exact`` for expectations without noise."""
     test_shots: Shots | None = None
-    """Shots per batch on the test set, with the first and the final weights, and in predictions; `shots` by default."""
+    """Shots per batch on the test set, for the initial and the final weights, and in predictions; `shots` by
+    default."""
     allocation: Literal["equal", "optimal"] = "equal"
-    """``optimal`` splits the same shots between the groups by a pilot's variances; `shots` is then the mean."""
+    """``optimal`` divides the same number of shots between the groups according to the variances of a pilot; `shots` is
+    then the mean."""
     grouping: Literal["shared", "qubit_wise", "cover", "per_weight"] = "shared"
-    """What shares its shots: the Hamiltonian's commuting groups; qubit-wise commuting groups found among all Pauli
-    strings; few bases that read every Pauli string of weights, cost and outputs (``cover``: a Pauli string is read in
-    each that can, and its estimates are averaged); or nothing, each weight measured on its own."""
+    """Terms that share shots: the Hamiltonian's commuting groups; qubit-wise commuting groups of all Pauli strings; a
+    small number of bases that cover every Pauli string of weights, cost and outputs (``cover``: a Pauli string is
+    estimated in each basis that allows it, and the estimates are averaged); or none, each weight measured
+    separately."""
     error_bars: Literal["propagated", "replicated"] = "propagated"
-    """Where standard errors come from: the covariances of the shots, ``propagated`` through error signals and
-    contrast; or the scatter of independent replicates of the step, ``replicated``, which takes nothing for granted."""
+    """Origin of standard errors: ``propagated``, from the covariances of the shots through error signals and contrast;
+    or ``replicated``, from the scatter of independent replicates of the step, without further assumptions."""
     replicates: int = Field(default=4, ge=FEWEST_REPLICATES)
-    """Replicates that the shots of a step are split into with ``error_bars = "replicated"``; the same shots in all,
-    so `shots` must be a multiple."""
+    """Number of replicates into which the shots of a step are divided with ``error_bars = "replicated"``; the total
+    stays the same, so `shots` must be a multiple."""
     remove_signal_bias: bool = False
-    """Take off what noisy error signals bias a gradient by, as the replicates (three or more) show it; the variance
-    grows by about a half with one output, and more with several. Worth it where the metrics say
+    """Subtract the bias of the gradient that noisy error signals cause, as estimated from three or more replicates. The
+    variance grows by about a half with one output, and more with several. Useful where the metrics say
     ``signal_bias_resolved``."""
     adaptive: AdaptiveConfig | None = None
-    """Raise the shots as the gradient sinks into their noise; `shots` is then the number to begin with."""
+    """Increase the shots when the gradient is dominated by shot noise; `shots` is then the initial number."""
 
     @property
     def batch_shots(self) -> int | None:
@@ -60,25 +63,26 @@ class MeasurementConfig(Section):
 
 
 class PilotConfig(Section):
-    """Pilots, which measure contrasts at several nudges to find the best one."""
+    """Pilot measurements of contrasts at several nudges, which determine the optimal nudge."""
 
     every: int = Field(default=10, ge=0)
-    """Epochs between pilots; 0 for one at the start only."""
+    """Epochs between pilots; 0 for a single one at the start."""
     levels: int = Field(default=6, ge=FEWEST_LEVELS, le=MOST_LEVELS)
-    """Nudges of the first pilot, each twice the one before; later pilots take three."""
+    """Number of nudges of the first pilot, each twice the previous one; later pilots have three."""
     first_beta: Beta | None = None
-    """The smallest of them; by default a tenth of max|coefficient| / range(C)."""
+    """Smallest nudge; by default a tenth of max|coefficient| / range(C)."""
     shots_factor: int = Field(default=10, ge=1)
-    """Shots of the first pilot over those of a step; later ones have as many as a step."""
+    """Ratio of the shots of the first pilot to those of a step; later pilots have as many shots as a step."""
 
 
 class ContrastConfig(Section):
-    """Nudges."""
+    """Nudged phases of the gradient estimate."""
 
     kind: Annotated[str, Known(STENCILS, more=("fluctuations",))] = "symmetric"
-    """Stencil of nudged phases; or none, ``fluctuations``: covariances in Gibbs states (`preparation.kind =
-    "thermal"`), of classical networks with shots or exact, of quantum networks exact only."""
+    """Stencil of nudged phases; or ``fluctuations``, without nudges: covariances in Gibbs states (`preparation.kind =
+    "thermal"`), for classical networks with shots or exact, for quantum networks exact only."""
     beta: float | Literal["auto"] = 0.3
-    """Nudge strength; of either sign for ``one_sided``. ``auto``: the best one for the given shots, by pilots."""
+    """Nudge strength beta; of either sign for ``one_sided``. ``auto``: the optimal one for the given shots, determined
+    by pilots."""
     pilot: PilotConfig = PilotConfig()
     """Pilots, for ``beta = "auto"`` and ``allocation = "optimal"``."""

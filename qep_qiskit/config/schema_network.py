@@ -1,4 +1,4 @@
-"""The network section of a configuration: Ising networks, quantum and classical, any Pauli Hamiltonian, or springs."""
+"""Network section of a configuration: quantum and classical Ising networks, and any Pauli Hamiltonian."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ class CouplingsConfig(WeightBlockConfig):
 
 
 class FieldsConfig(WeightBlockConfig):
-    """Transverse fields h; not below 0.1 unless `minimum` says otherwise."""
+    """Transverse fields h; not below 0.1 unless `minimum` is set."""
 
     defaults: ClassVar[WeightInitialisation] = ISING_INITIALISATIONS["fields"]
 
 
 class BiasesConfig(WeightBlockConfig):
-    """Biases b; can be left out altogether."""
+    """Longitudinal fields b, called biases; can be omitted."""
 
     defaults: ClassVar[WeightInitialisation] = ISING_INITIALISATIONS["biases"]
 
     enabled: bool = True
-    """False leaves biases out of the network."""
+    """False omits the biases from the network."""
 
     @classmethod
     def _is_used(cls, data: Mapping[str, Any]) -> bool:
@@ -55,9 +55,9 @@ class InputsConfig(WeightBlockConfig):
     defaults: ClassVar[WeightInitialisation] = ISING_INITIALISATIONS["inputs"]
 
     mode: Literal["clamped", "fields"] = "clamped"
-    """``clamped``: through trainable weights W[a,k]; ``fields``: as fixed fields on input spins."""
+    """``clamped``: inputs act through trainable weights W[a,k]; ``fields``: inputs are fixed fields on input spins."""
     spins: list[int] | None = Field(default=None, min_length=1)
-    """Spins the inputs act on; by default all (clamped), the first layer, or the first spins (fields)."""
+    """Spins on which the inputs act; by default all (clamped), the first layer, or the first spins (fields)."""
     links: list[Pair] | None = Field(default=None, min_length=1)
     """Explicit (input, spin) pairs instead of all inputs to `spins`."""
     strength: float = 1.0
@@ -75,7 +75,7 @@ class PauliWeightsConfig(WeightBlockConfig):
 
 
 class IsingKeys(NetworkSection):
-    """What the quantum and the classical Ising network have in common: all keys."""
+    """Keys shared by the quantum and the classical Ising network."""
 
     connection: ClassVar[str] = "add edges, or link inputs to its part of the graph"
     symmetry_breaker: ClassVar[str] = "[network.biases]"
@@ -83,30 +83,29 @@ class IsingKeys(NetworkSection):
     graph: Literal["chain", "ring", "lattice", "complete", "layered", "heavy_hex", "square", "native", "edges"] = (
         "complete"
     )
-    """Name of the graph; each takes its own keys below. ``heavy_hex`` and ``square`` are patches of the lattices that
-    devices have; ``native`` is cut from the couplings of the device itself (`execution.backend`), where its errors are
-    smallest: on these a device needs no swap."""
+    """Name of the graph; each graph has its own keys below. ``heavy_hex`` and ``square`` are patches of the lattices of
+    devices; ``native`` consists of couplings of the device itself (`execution.backend`), chosen for the smallest
+    errors. On these graphs a device needs no swap gates."""
     num_spins: int | None = Field(default=None, ge=1, le=_MOST_SPINS)
     """Spins of a chain, ring, complete graph, edge list, or of a patch (heavy_hex, square, native)."""
     shape: Pair | None = None
     """Rows and columns of a lattice."""
     periodic: bool = False
-    """Whether a lattice is closed in both directions."""
+    """Whether a lattice is periodic in both directions."""
     layers: list[int] | None = None
     """Spins per layer of a layered graph."""
     distance: int | None = Field(default=None, ge=1, le=25)
     """Code distance of a heavy-hex graph (odd), in place of `num_spins`."""
     qubits: list[Annotated[int, Field(ge=0)]] | None = Field(default=None, min_length=1)
-    """Qubits of the device under a native graph, spin after spin, in place of `num_spins`."""
+    """Physical qubits of a native graph, in the order of the spins, in place of `num_spins`."""
     edges: list[Pair] | None = None
-    """Edge list. A run keeps that of a native graph."""
+    """Edge list. For a native graph it is filled in when the run starts."""
     outputs: list[int] | None = None
     """Output spins; by default the last layer, or as many of the last spins as there are targets."""
     couplings: CouplingsConfig = CouplingsConfig()
     """J, one per edge."""
     fields: FieldsConfig = FieldsConfig()
-    """h, one per spin; at least 0.1 unless `minimum` says otherwise. The classical network has none and does not
-    use them."""
+    """h, one per spin; at least 0.1 unless `minimum` is set. The classical network has none and ignores them."""
     biases: BiasesConfig = BiasesConfig()
     """b, one per spin."""
     inputs: InputsConfig = InputsConfig()
@@ -114,22 +113,28 @@ class IsingKeys(NetworkSection):
 
     @property
     def device_qubits(self) -> tuple[int, ...] | None:
-        """Those of a native graph."""
+        """Physical qubits of a native graph, else None."""
         return tuple(self.qubits or ()) if self.graph == "native" else None
 
     @property
     def qubits_ahead(self) -> int | None:
-        """Spins of the graph."""
+        """Number of spins of the graph."""
         return graph_size(self)
 
     def cut_from(self, device: Callable[[int], Target]) -> Self:
-        """With the edges of a native graph."""
+        """Return the section with the edges of a native graph."""
         if self.graph != "native" or self.edges is not None:
             return self
         return self.model_copy(update=cut_graph(self, device))
 
     def build(self, task: Task, seeds: Seeds, *, reads_spins: bool) -> Network:
-        """Graph, weights, and how inputs enter."""
+        """Return the network from its graph, weights and inputs.
+
+        Args:
+            task: The samples.
+            seeds: Root of the random streams of the run.
+            reads_spins: Whether the cost uses the outputs of the network.
+        """
         return build_ising(self, task)
 
 
@@ -140,9 +145,9 @@ class IsingConfig(IsingKeys):
 
 
 class ClassicalIsingConfig(IsingKeys):
-    """The Ising network without transverse fields: spins that are +1 or -1. It takes the keys of the quantum network.
+    """The Ising network without transverse fields: classical spins +-1. It has the keys of the quantum network.
 
-    The section `fields` is accepted, so that this one key turns the one into the other, and not used; it is said.
+    The section `fields` is accepted and ignored with a warning, so that `kind` alone switches between the two networks.
     """
 
     is_classical: ClassVar[bool] = True
@@ -151,30 +156,30 @@ class ClassicalIsingConfig(IsingKeys):
 
 
 class PauliTermConfig(Section):
-    """One term of H: weight * coefficient * input * operator, where factors that are not named are one."""
+    """One term of H: weight * coefficient * input * operator; factors that are not given are 1."""
 
     pauli: str
     """The operator: a Pauli string such as ``Z0 X1``, or a sum of Pauli strings such as ``0.5 X0 - 0.5 Y0 Y1``. A ``?``
-    in the place of a letter stands for X, Y and Z in turn, each Pauli string with a weight of its own: ``?0 ?1`` is
-    nine Pauli strings."""
+    in the place of a letter stands for X, Y and Z in turn, each Pauli string with a weight of its own: ``?0 ?1`` stands
+    for nine Pauli strings."""
     weight: str | None = Field(default=None, min_length=1)
-    """Name of the weight; none for a fixed term. Terms that name the same weight are tied: it multiplies their sum."""
+    """Name of the weight; none for a fixed term. Terms with the same weight are tied: it multiplies their sum."""
     coefficient: float = 1.0
     """Real factor."""
     input: int | None = Field(default=None, ge=0)
     """Index of the input that multiplies the term."""
     repeat: Literal["chain", "ring"] | None = None
-    """Add up copies of the operator, moved by 1, 2, ... spins: ``chain`` as long as they fit, ``ring`` around the end.
-    A copy that is there already is left out."""
+    """Add copies of the operator, shifted by 1, 2, ... spins: ``chain`` as far as they fit, ``ring`` with periodic
+    boundary. A copy that exists already is left out."""
     along: list[int] | None = Field(default=None, min_length=2)
-    """The spins that copies are moved along, in order; all by default."""
+    """Spins along which copies are shifted, in order; all by default."""
     tied: bool = True
     """False gives every copy of ``repeat`` a weight of its own, named by its spins as ``J[0,1]``; Pauli strings with
     ``?`` are named by their letters too, as ``K[X0 Z1]``."""
 
 
 class PauliConfig(NetworkSection):
-    """Any Hamiltonian of Pauli strings, H = sum of the terms; signs are as written."""
+    """Any Hamiltonian of Pauli strings, H = sum of the terms, with the signs as written."""
 
     connection: ClassVar[str] = "add terms that join it to the spins with inputs"
     symmetry_breaker: ClassVar[str] = "terms such as Z0, with weights that start from"
@@ -187,19 +192,25 @@ class PauliConfig(NetworkSection):
     terms: list[PauliTermConfig] = Field(min_length=1)
     """Terms of H."""
     grouping: Literal["qubit_wise", "commuting"] = "qubit_wise"
-    """Which Pauli strings share a group, a layer and shots: those that one rotation of every qubit makes diagonal; or
-    all that commute, where that makes fewer groups. These cost two-qubit gates, before a measurement and around every
+    """Pauli strings that share a group, a layer and shots: those that one rotation of every qubit makes diagonal; or
+    all that commute, if that gives fewer groups. The latter need two-qubit gates before a measurement and around every
     layer."""
     weights: PauliWeightsConfig = PauliWeightsConfig()
-    """All weights, numbered as their names first appear; by default drawn from a normal distribution."""
+    """All weights, numbered in the order of their first appearance; by default drawn from a normal distribution."""
 
     @property
     def qubits_ahead(self) -> int | None:
-        """Spins, as given."""
+        """Number of spins, as given."""
         return self.num_spins
 
     def build(self, task: Task, seeds: Seeds, *, reads_spins: bool) -> Network:
-        """Terms, repeated along the spins where they ask for it."""
+        """Return the network from its terms and their copies.
+
+        Args:
+            task: The samples.
+            seeds: Root of the random streams of the run.
+            reads_spins: Whether the cost uses the outputs of the network.
+        """
         return build_pauli(self, task, reads_spins=reads_spins)
 
 

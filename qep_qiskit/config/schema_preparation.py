@@ -1,4 +1,4 @@
-"""Keys of the section that says how states are reached; each kind builds its preparation."""
+"""Keys of the preparation section; each kind builds its preparation."""
 
 from __future__ import annotations
 
@@ -39,29 +39,35 @@ class ExactConfig(PreparationSection):
 
     kind: Literal["exact"]
     level: int = Field(default=0, ge=0)
-    """Which eigenstate of the free Hamiltonian, 0 for the ground state; nudged states follow it by their overlap."""
+    """Index of the eigenstate of the free Hamiltonian, 0 for the ground state; nudged states are identified with it by
+    their overlap."""
     solver: Literal["auto", "dense", "lanczos"] = "auto"
-    """``auto``: dense up to 7 qubits."""
+    """``auto``: dense diagonalisation up to 7 qubits, Lanczos above."""
     tolerance: float = Field(default=0.0, ge=0)
     """Relative tolerance of Lanczos; 0 is machine precision."""
 
     @property
     def has_known_states(self) -> bool:
-        """They are solved for."""
+        """True: states are computed by diagonalisation."""
         return True
 
     @property
     def classical_equilibrium_options(self) -> dict[str, Any] | None:
-        """What atoms at rest are is exact."""
+        """No options: the equilibrium of atoms is computed exactly."""
         return {}
 
     def check_memory(self, config: Config, num_qubits: int) -> None:
-        """Vectors of Lanczos; classical spins are searched."""
+        """Check that the vectors of Lanczos fit in memory; classical spins are searched instead.
+
+        Args:
+            config: The configuration.
+            num_qubits: Number of qubits of the network.
+        """
         if not config.network.is_classical:
             require_memory(num_qubits, 16 * 26, "exact preparation")
 
     def build(self, scene: PreparationScene) -> Preparation:
-        """By diagonalisation, or a search of classical spins."""
+        """Return the preparation by diagonalisation, or by a search over classical spins."""
         size = scene.hamiltonian.num_qubits
         check_level(self.level, size)
         found = exact_preparation(
@@ -72,7 +78,12 @@ class ExactConfig(PreparationSection):
         return found
 
     def build_on_grid(self, scene: PreparationScene, driver: OscillatorProduct) -> Preparation:
-        """By diagonalisation."""
+        """Return the preparation by diagonalisation.
+
+        Args:
+            scene: Input data of the preparation.
+            driver: Not used.
+        """
         found = ExactPreparation(level=self.level, solver=self.solver, tolerance=self.tolerance)
         found.check_level(scene.hamiltonian.num_qubits)
         return found
@@ -83,27 +94,33 @@ class AnnealingConfig(PreparationSection):
 
     kind: Literal["annealing"]
     sweeps: int = Field(default=100, ge=1)
-    """Visits of every spin in one run."""
+    """Sweeps over all spins in one run."""
     restarts: int = Field(default=8, ge=1)
-    """Runs for every state; the lowest is kept."""
+    """Number of runs for every state; the lowest energy is kept."""
     reheat: float = Field(default=0.5, ge=0, le=1)
-    """Where nudged states begin, from the free one: 1 is the first temperature, 0 the last, in equal ratios between."""
+    """Temperature at which nudged states start from the free state: 1 is the first temperature, 0 the last, with a
+    geometric scale in between."""
     hot_temperature: float | None = Field(default=None, gt=0)
-    """First temperature, in energy; by default twice what turning a spin over can cost at most, on average over
+    """First temperature, in energy; by default twice the largest energy of a single spin flip, averaged over the
     spins."""
     cold_temperature: float | None = Field(default=None, gt=0)
-    """Last temperature; by default 1/40 of the default of the first."""
+    """Last temperature; by default 1/40 of the default first temperature."""
 
     @property
     def has_known_states(self) -> bool:
-        """They are found by a search."""
+        """True: states are found by a search."""
         return True
 
     def check_memory(self, config: Config, num_qubits: int) -> None:
-        """There are no vectors."""
+        """Do nothing, because there are no state vectors.
+
+        Args:
+            config: The configuration.
+            num_qubits: Number of qubits of the network.
+        """
 
     def build(self, scene: PreparationScene) -> Preparation:
-        """Where everything is classical."""
+        """Return simulated annealing, for classical networks."""
         groups = scene.hamiltonian.groups
         quantum = next((string for group in groups if not group.is_classical for string in group.terms), None)
         if quantum is not None:
@@ -122,45 +139,50 @@ class AnnealingConfig(PreparationSection):
 
 
 class ThermalConfig(PreparationSection):
-    """Gibbs states: exact, of quantum networks up to about 10 qubits, of classical ones up to about 20 spins."""
+    """Gibbs states: exact, for quantum networks up to about 10 qubits and classical ones up to about 20 spins."""
 
     kind: Literal["thermal"]
     temperature: float = Field(gt=0)
-    """T, in energy."""
+    """Temperature T, in energy (k_B = 1)."""
 
     @property
     def has_known_states(self) -> bool:
-        """They are summed."""
+        """True: states are computed from the spectrum."""
         return True
 
     @property
     def state_temperature(self) -> float | None:
-        """T."""
+        """Temperature T, in energy."""
         return self.temperature
 
     def check_memory(self, config: Config, num_qubits: int) -> None:
-        """Density matrices; of classical spins probabilities."""
+        """Check that density matrices, or the probabilities of classical spins, fit in memory.
+
+        Args:
+            config: The configuration.
+            num_qubits: Number of qubits of the network.
+        """
         bits = 1 if config.network.is_classical else 2
         require_memory(num_qubits, 16 * 8, "simulating Gibbs states", bits_per_qubit=bits)
 
     def build(self, scene: PreparationScene) -> Preparation:
-        """By the spectrum."""
+        """Return the preparation from the spectrum."""
         return ThermalPreparation(self.temperature)
 
     def counterpart(self, hamiltonian: NudgedHamiltonian) -> Preparation:
-        """The same states."""
+        """Return the preparation of the same Gibbs states."""
         return ThermalPreparation(self.temperature)
 
 
 class _AtomsConfig(PreparationSection):
-    """Preparations of atoms in space alone."""
+    """Base class of preparations that exist for atoms in space only."""
 
     def build(self, scene: PreparationScene) -> Preparation:
-        """Qubits are none."""
+        """Refuse networks of qubits."""
         raise self._refusal("springs;")
 
     def build_on_grid(self, scene: PreparationScene, driver: OscillatorProduct) -> Preparation:
-        """Nor are registers."""
+        """Refuse oscillators on registers."""
         raise self._refusal("atoms in space; leave network.grid out, or")
 
     def _refusal(self, where: str) -> ConfigError:
@@ -170,7 +192,7 @@ class _AtomsConfig(PreparationSection):
 
 
 class GaussianConfig(_AtomsConfig):
-    """Exact Gaussian ground states of oscillators; ``exact`` means the same for them."""
+    """Exact Gaussian ground states of oscillators; ``exact`` is the same for them."""
 
     kind: Literal["gaussian"]
     level: Literal[0] = 0
@@ -178,12 +200,12 @@ class GaussianConfig(_AtomsConfig):
 
     @property
     def classical_equilibrium_options(self) -> dict[str, Any] | None:
-        """None to choose."""
+        """No options."""
         return {}
 
 
 class EquilibriumConfig(_AtomsConfig):
-    """Atoms of an elastic network at rest; ``exact`` means the same for it."""
+    """Equilibrium of the atoms of an elastic network; ``exact`` is the same for it."""
 
     kind: Literal["equilibrium"]
     level: Literal[0] = 0
@@ -191,12 +213,12 @@ class EquilibriumConfig(_AtomsConfig):
     critical_point: Literal["minimum", "any"] = "minimum"
     """``any``: the critical point that a root search from the rest positions of the atoms finds, stable or not."""
     tolerance: float | None = Field(default=None, gt=0)
-    """Force, relative to the largest coefficient, at which atoms are at rest; by default 1e-10, or 3e-4 of the force of
-    the nudge where that is less."""
+    """Force, relative to the largest coefficient, below which atoms are in equilibrium; by default 1e-10, or 3e-4 of
+    the force of the nudge if that is smaller."""
 
     @property
     def classical_equilibrium_options(self) -> dict[str, Any] | None:
-        """How a root is searched."""
+        """Options of the root search."""
         return {"critical_point": self.critical_point, "tolerance": self.tolerance}
 
 
@@ -205,27 +227,29 @@ class AdiabaticConfig(PreparationSection):
 
     kind: Literal["adiabatic"]
     total_time: float = Field(default=6.0, gt=0)
-    """T, in 1/energy."""
+    """Duration T of the ramp, in 1/energy (hbar = 1)."""
     steps: int = Field(default=20, gt=0)
-    """Trotter steps."""
+    """Number of Trotter steps."""
     order: Literal[1, 2] = 2
-    """Order of the splitting."""
+    """Order of the Trotter splitting."""
     ramp: Literal["linear", "cosine", "smoothstep"] = "cosine"
-    """Schedule."""
+    """Schedule of the ramp."""
     driver_field: float = 1.0
-    """Mean strength f of the driver -f sum X; negative where H has +X, or the gap closes on the way."""
+    """Mean strength f of the driver -f sum X; must be negative where H has +X, otherwise the gap closes during the
+    ramp."""
     driver_width: float | None = Field(default=None, ge=0, lt=WIDEST_DRIVER)
-    """Width of the driver's fields relative to their mean; by default 0 for the ground state, 0.5 above."""
+    """Range of the driver's fields, largest minus smallest, relative to their mean; by default 0 for the ground state,
+    0.5 for excited states."""
     driver_stiffness: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
-    """Stiffness of the driver of oscillators on a grid, of all atoms; ``auto``: as wide as the ground states at the
-    starting weights."""
+    """Stiffness of the driver of oscillators on a grid, for all atoms; ``auto``: with the width of the ground states at
+    the initial weights."""
     start: Literal["equilibrium", "origin"] = "equilibrium"
-    """Where oscillators start: moved to the classical equilibrium of each state, or in the middle of their boxes."""
+    """Initial position of oscillators: the classical equilibrium of each state, or the centre of the boxes."""
     level: int = Field(default=0, ge=0)
-    """Which eigenstate, 0 for the ground state; reached from the driver's."""
+    """Index of the eigenstate, 0 for the ground state; the ramp starts in the driver's eigenstate of the same index."""
 
     def build(self, scene: PreparationScene) -> Preparation:
-        """A ramp from the driver of spins."""
+        """Return an adiabatic ramp from the driver of spins."""
         check_level(self.level, scene.hamiltonian.num_qubits)
         refuse_given(self, _OF_OSCILLATORS, "is for oscillators on a grid")
         return AdiabaticPreparation(
@@ -239,7 +263,12 @@ class AdiabaticConfig(PreparationSection):
         )
 
     def build_on_grid(self, scene: PreparationScene, driver: OscillatorProduct) -> Preparation:
-        """A ramp from the driver of oscillators."""
+        """Return an adiabatic ramp from the driver of oscillators.
+
+        Args:
+            scene: Input data of the preparation.
+            driver: Product of oscillator ground states, the initial state of the ramp.
+        """
         hint = "oscillators on a grid have preparation.driver_stiffness, and reach their ground state"
         refuse_given(self, _OF_SPINS, f"is for spins; {hint}")
         if self.driver_stiffness != "auto":

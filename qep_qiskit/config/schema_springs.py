@@ -1,4 +1,4 @@
-"""The network section of a configuration: atoms and springs, quantum or classical."""
+"""Network section of a configuration: atoms and springs, quantum or classical."""
 
 from __future__ import annotations
 
@@ -29,24 +29,25 @@ _MATRICES = 8  # stiffness, modes, and what diagonalisation needs, for the free 
 
 
 class SpringConstantsConfig(WeightBlockConfig):
-    """Springs between atoms; at least 0.001 unless `minimum` says otherwise."""
+    """Spring constants between atoms; at least 0.001 unless `minimum` is set."""
 
     defaults: ClassVar[WeightInitialisation] = SPRING_INITIALISATIONS["springs"]
 
 
 class AnchorsConfig(WeightBlockConfig):
-    """Springs to fixed points; at least 0.001 unless `minimum` says otherwise."""
+    """Spring constants of anchors to fixed points; at least 0.001 unless `minimum` is set."""
 
     defaults: ClassVar[WeightInitialisation] = SPRING_INITIALISATIONS["anchors"]
 
 
 class RestLengthsConfig(WeightBlockConfig):
-    """Rest lengths; for ``elastic`` only, and not below zero unless `minimum` says otherwise."""
+    """Rest lengths; for ``elastic`` only, and not below zero unless `minimum` is set."""
 
     defaults: ClassVar[WeightInitialisation] = SPRING_INITIALISATIONS["rest_lengths"]
 
     natural: bool = True
-    """Start at the distances between the rest positions of the atoms; `values` and `distribution` replace that."""
+    """Initialise with the distances between the rest positions of the atoms; `values` and `distribution` replace
+    that."""
 
     @classmethod
     def _is_drawn(cls, data: Mapping[str, Any]) -> bool:
@@ -55,73 +56,82 @@ class RestLengthsConfig(WeightBlockConfig):
 
 
 class ForcesConfig(WeightBlockConfig):
-    """Forces on atoms that move."""
+    """Forces on moving atoms."""
 
     defaults: ClassVar[WeightInitialisation] = SPRING_INITIALISATIONS["forces"]
 
 
 class MassesConfig(WeightBlockConfig):
-    """Masses of atoms that move; at least 0.001 unless `minimum` says otherwise."""
+    """Masses of moving atoms; at least 0.001 unless `minimum` is set."""
 
     defaults: ClassVar[WeightInitialisation] = SPRING_INITIALISATIONS["masses"]
 
 
 class SpringsConfig(NetworkSection):
-    """Atoms joined by springs; the quantum and the classical network have the same keys."""
+    """Atoms connected by springs; the quantum and the classical network have the same keys."""
 
     site: ClassVar[str] = "atom"
     connection: ClassVar[str] = "add springs that lead to a clamped atom"
     takes_rest_lengths: ClassVar[bool] = False
 
     graph: Literal["chain", "ring", "lattice", "complete", "layered", "edges"] = "complete"
-    """Name of the graph of springs; each takes its own keys below."""
+    """Name of the graph of springs; each graph has its own keys below."""
     num_atoms: int | None = Field(default=None, ge=1, le=_MOST_ATOMS)
-    """Atoms of a chain, ring, complete graph, or edge list; clamped ones included."""
+    """Atoms of a chain, ring, complete graph, or edge list, including clamped ones."""
     shape: Pair | None = None
     """Rows and columns of a lattice."""
     periodic: bool = False
-    """Whether a lattice is closed in both directions."""
+    """Whether a lattice is periodic in both directions."""
     layers: list[int] | None = None
     """Atoms per layer of a layered graph."""
     edges: list[Pair] | None = None
     """Edge list."""
     dims: Literal[1, 2, 3] = 1
-    """Dimensions of space."""
+    """Number of space dimensions."""
     rest_positions: Literal["origin", "graph"] | list[list[float]] | None = None
-    """The rest position of every atom, which anchors tie it to, clamped atoms are held at, and outputs count from:
-    the origin (default on a line), the drawing of the graph (default else), or a point for each atom."""
+    """Rest position of every atom: its anchor point, the position of a clamped atom, and the zero of displacements of
+    outputs. The origin (default in one dimension), the drawing of the graph (default otherwise), or a point for each
+    atom."""
     outputs: list[int] | None = None
-    """Output atoms. By default as many of the last atoms as targets need."""
+    """Output atoms; by default as many of the last atoms as targets need."""
     output_axes: list[int] | None = None
-    """Axes that are read at each; by default all, or as many of the first as there are targets for an atom."""
+    """Axes of the outputs of each atom; by default all, or as many of the first as there are targets for an atom."""
     clamped: list[int] | None = None
-    """Atoms that are held; by default as many of the first as inputs need."""
+    """Atoms at fixed positions; by default as many of the first as inputs need."""
     inputs: list[Pair] | None = Field(default=None, min_length=1)
     """(atom, axis) that every input displaces; by default the clamped atoms in order, axis after axis."""
     anchored: list[int] | None = None
-    """Atoms tied to their rest position; by default all that move, or none where some are clamped."""
+    """Atoms with an anchor at their rest position; by default all moving atoms, or none where some atoms are
+    clamped."""
     springs: SpringConstantsConfig = SpringConstantsConfig()
-    """k, one per spring; at least 0.001 unless `minimum` says otherwise."""
+    """k, one per spring; at least 0.001 unless `minimum` is set."""
     anchors: AnchorsConfig = AnchorsConfig()
-    """a, one per anchored atom; at least 0.001 unless `minimum` says otherwise."""
+    """a, one per anchored atom; at least 0.001 unless `minimum` is set."""
     rest_lengths: RestLengthsConfig | None = None
-    """l, one per spring; without the section springs have none."""
+    """l, one per spring; without this section springs have no rest length."""
     forces: ForcesConfig | None = None
-    """f, one per moving atom and axis; does not train unless `frozen` says so."""
+    """f, one per moving atom and axis; not trained unless `frozen` is false."""
     masses: MassesConfig = MassesConfig()
-    """m, one per moving atom; does not train unless `frozen` says so."""
+    """m, one per moving atom; not trained unless `frozen` is false."""
     hbar: float = Field(default=1.0, gt=0)
-    """Planck's constant over 2 pi, of ``oscillators``."""
+    """Reduced Planck constant hbar, for ``oscillators``."""
     grid: GridConfig | None = None
-    """Puts ``oscillators`` on qubits, for circuits and state vectors; without the section they stay in space."""
+    """Position grid of ``oscillators`` on qubits, for circuits and state vectors; without this section they are
+    simulated in space."""
 
     @property
     def is_in_space(self) -> bool:
-        """Without a grid."""
+        """True without a position grid."""
         return self.grid is None
 
     def build(self, task: Task, seeds: Seeds, *, reads_spins: bool) -> Network:
-        """Atoms and springs, on registers where there is a grid."""
+        """Return the network of atoms and springs, on qubit registers if there is a position grid.
+
+        Args:
+            task: The samples.
+            seeds: Root of the random streams of the run.
+            reads_spins: Not used.
+        """
         atoms = build_springs(self, task)
         if self.grid is None:
             return atoms
@@ -130,17 +140,17 @@ class SpringsConfig(NetworkSection):
 
 
 class OscillatorsConfig(SpringsConfig):
-    """Quantum harmonic oscillators: atoms joined by springs without rest lengths."""
+    """Quantum harmonic oscillators: atoms connected by springs without rest lengths."""
 
     own_preparation: ClassVar[str] = "gaussian"
 
     kind: Literal["oscillators"]
 
     def classical_equilibrium(self, network: SpringNetwork, **options: Any) -> Preparation:
-        """The Gaussian ground state.
+        """Return the preparation of the Gaussian ground state.
 
         Raises:
-            ResourceError: The stiffness does not fit in memory.
+            ResourceError: The stiffness matrix does not fit in memory.
         """
         size = len(network.coordinate_layout.moving_coordinates)
         require_bytes(_MATRICES * 8 * size**2, f"normal modes of {size} coordinates")
@@ -157,16 +167,22 @@ class ElasticConfig(SpringsConfig):
 
     @property
     def has_shot_noise(self) -> bool:
-        """Atoms are in equilibrium."""
+        """False: the positions of atoms in equilibrium are exact."""
         return False
 
     def build(self, task: Task, seeds: Seeds, *, reads_spins: bool) -> Network:
-        """In space only."""
+        """Return the network in space.
+
+        Args:
+            task: The samples.
+            seeds: Root of the random streams of the run.
+            reads_spins: Not used.
+        """
         if self.grid is not None:
             raise ConfigError("grid: goes with kind = 'oscillators'; leave it out")
         return super().build(task, seeds, reads_spins=reads_spins)
 
     def classical_equilibrium(self, network: SpringNetwork, **options: Any) -> Preparation:
-        """The equilibrium of all forces."""
+        """Return the preparation of the equilibrium of all forces."""
         assert network.rest_positions is not None
         return EquilibriumPreparation(rest_positions=network.rest_positions, **options)

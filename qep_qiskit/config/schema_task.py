@@ -1,4 +1,4 @@
-"""Keys of the section that says what is learned; each kind reads or makes its samples."""
+"""Keys of the task section; each kind reads or generates its samples."""
 
 from __future__ import annotations
 
@@ -27,57 +27,56 @@ from qep_qiskit.tasks import (
 
 
 class TaskSection(Section):
-    """What is learned; a task of your own derives from this class."""
+    """Training and test samples; a custom task derives from this class."""
 
     kind: str
 
     @property
     def scaled_targets(self) -> int:
-        """Target numbers that are scaled to what outputs reach."""
+        """Number of regression targets that can be scaled to the range of the outputs."""
         return 0
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Files that the samples are read from."""
+        """Files from which the samples are read."""
         return ()
 
     def beside(self, folder: Path) -> Self:
-        """The section with the paths of its files from a folder on."""
+        """Return the section with the paths of its files relative to a folder made absolute."""
         return self
 
     def build(self, seeds: Seeds, *, one_hot: bool) -> Task:
-        """Read or make the samples.
+        """Read or generate the samples.
 
         Args:
-            seeds: Of the run.
-            one_hot: Whether classes have a target each, one or zero.
+            seeds: Root of the random streams of the run.
+            one_hot: Whether every class has a target of its own, one or zero.
         """
         raise NotImplementedError
 
     def scaled(self, task: Task, reach: NDArray, *, compares_outputs: bool) -> Task:
-        """The samples with targets where outputs can take them.
+        """Return the samples with targets scaled to the range of the outputs.
 
         Args:
             task: The samples.
-            reach: Shape (targets, 2), lowest and highest.
+            reach: Shape (targets, 2), lowest and highest value of each output.
             compares_outputs: Whether the cost compares outputs with targets.
         """
         return task
 
 
 class _DataTask(TaskSection):
-    """Keys that every task with data has."""
+    """Keys of every task with data."""
 
     scaling: Literal["none", "standard", "minmax"] | None = None
-    """How inputs are scaled, fitted on the training samples; each task has its own default."""
+    """Scaling of the inputs, fitted on the training samples; each task has its own default."""
     input_scale: float = Field(default=1.0, gt=0)
     """Factor on the scaled inputs."""
     amplitude: float = Field(default=0.8, gt=0, le=1)
-    """Size of the target values of a class, +-amplitude; scaled regression targets take this share of what outputs
-    reach."""
+    """Target values of a class are +-amplitude; scaled regression targets use this fraction of the output range."""
 
     def options(self, *, one_hot: bool) -> TaskOptions:
-        """What all tasks with data take."""
+        """Return the arguments that all tasks with data have in common."""
         options = TaskOptions(input_scale=self.input_scale, amplitude=self.amplitude)
         if self.scaling is not None:
             options["scaling"] = self.scaling
@@ -87,7 +86,7 @@ class _DataTask(TaskSection):
 
 
 class CsvTask(_DataTask):
-    """A CSV file of the user's own."""
+    """Samples from a CSV file."""
 
     kind: Literal["csv"]
     file: str
@@ -97,33 +96,38 @@ class CsvTask(_DataTask):
     target: str | None = None
     """Column of class names (classification)."""
     targets: list[str] = Field(default=[])
-    """Columns of numbers (regression)."""
+    """Target columns with numbers (regression)."""
     target_scaling: Literal["auto", "none", "standard", "minmax"] = "auto"
-    """How these are scaled, fitted on the training samples and undone in predictions: ``minmax`` sends the smallest and
-    the largest to -+amplitude of what the outputs reach, ``standard`` two standard deviations; ``auto``: ``minmax``
-    where a squared error compares outputs with targets beyond their reach, else ``none``. Atoms reach as far as the
-    inputs that move the clamped ones."""
+    """Scaling of regression targets, fitted on the training samples and undone in predictions: ``minmax`` maps the
+    smallest and the largest to -+amplitude of the output range, ``standard`` maps two standard deviations; ``auto``:
+    ``minmax`` where a squared error compares outputs with targets beyond the output range, else ``none``. The output
+    range of atoms is that of the inputs that displace the clamped ones."""
     classes: list[str] | None = None
-    """Class names in order; those of the file by default."""
+    """Class names in order; by default those in the file."""
     test_fraction: float = Field(default=0.3, ge=0, lt=1)
-    """Share of the rows kept aside."""
+    """Fraction of the rows in the test set."""
 
     @property
     def scaled_targets(self) -> int:
-        """Numbers of a regression."""
+        """Number of target columns of a regression."""
         return len(self.targets)
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The file."""
+        """The CSV file."""
         return (self.file,)
 
     def beside(self, folder: Path) -> CsvTask:
-        """With the path of the file from a folder on."""
+        """Return the section with the path of the file made absolute."""
         return self.model_copy(update={"file": str(folder / self.file)})
 
     def build(self, seeds: Seeds, *, one_hot: bool) -> Task:
-        """Read the file."""
+        """Read the file.
+
+        Args:
+            seeds: Root of the random streams of the run.
+            one_hot: Whether every class has a target of its own, one or zero.
+        """
         return csv_task(
             self.file,
             inputs=self.inputs,
@@ -136,7 +140,15 @@ class CsvTask(_DataTask):
         )
 
     def scaled(self, task: Task, reach: NDArray, *, compares_outputs: bool) -> Task:
-        """Targets where outputs can take them. Other costs than squared errors know what theirs mean."""
+        """Return the samples with targets scaled to the range of the outputs.
+
+        With ``target_scaling = "auto"`` they are unchanged unless the cost compares outputs with targets.
+
+        Args:
+            task: The samples.
+            reach: Shape (targets, 2), lowest and highest value of each output.
+            compares_outputs: Whether the cost compares outputs with targets.
+        """
         if self.target_scaling == "auto" and not compares_outputs:
             return task
         try:
@@ -151,7 +163,12 @@ class XorTask(_DataTask):
     kind: Literal["xor"]
 
     def build(self, seeds: Seeds, *, one_hot: bool) -> Task:
-        """Four samples."""
+        """Return the four samples.
+
+        Args:
+            seeds: Not used.
+            one_hot: Whether every class has a target of its own, one or zero.
+        """
         return xor_task(**self.options(one_hot=one_hot))
 
 
@@ -163,7 +180,12 @@ class ParityTask(_DataTask):
     """Number of inputs."""
 
     def build(self, seeds: Seeds, *, one_hot: bool) -> Task:
-        """All inputs there are."""
+        """Return a sample for every combination of inputs.
+
+        Args:
+            seeds: Not used.
+            one_hot: Whether every class has a target of its own, one or zero.
+        """
         return parity_task(self.num_bits, **self.options(one_hot=one_hot))
 
 
@@ -172,14 +194,19 @@ class MoonsTask(_DataTask):
 
     kind: Literal["moons"]
     num_samples: int = Field(default=200, ge=4)
-    """Samples in all."""
+    """Number of samples, training and test set together."""
     noise: float = Field(default=0.1, ge=0)
     """Standard deviation of the points around the curves."""
     test_fraction: float = Field(default=0.3, ge=0, lt=1)
-    """Share kept aside."""
+    """Fraction of the samples in the test set."""
 
     def build(self, seeds: Seeds, *, one_hot: bool) -> Task:
-        """Draw the samples."""
+        """Draw the samples.
+
+        Args:
+            seeds: Root of the random streams of the run.
+            one_hot: Whether every class has a target of its own, one or zero.
+        """
         options = self.options(one_hot=one_hot)
         return moons_task(self.num_samples, self.noise, test_fraction=self.test_fraction, seeds=seeds, **options)
 
@@ -189,10 +216,15 @@ class DigitsTask(_DataTask):
 
     kind: Literal["digits"]
     test_size: int = Field(default=360, ge=0)
-    """Images kept aside, of 1797."""
+    """Images in the test set, of 1797."""
 
     def build(self, seeds: Seeds, *, one_hot: bool) -> Task:
-        """Load the images."""
+        """Load the images.
+
+        Args:
+            seeds: Root of the random streams of the run.
+            one_hot: Whether every class has a target of its own, one or zero.
+        """
         return digits_task(seeds=seeds, test_size=self.test_size, **self.options(one_hot=one_hot))
 
 
@@ -201,26 +233,36 @@ class PhaseDiagramTask(TaskSection):
 
     kind: Literal["phases"]
     num_samples: int = Field(default=2000, ge=1)
-    """Points of the phase diagram to train on."""
+    """Points of the phase diagram in the training set."""
     test_size: int = Field(default=200, ge=1)
-    """Points kept aside, drawn from the whole diagram."""
+    """Points in the test set, drawn from the whole diagram."""
     patches: list[Annotated[list[float], Field(min_length=3, max_length=3)]] | None = None
-    """Squares that training points are drawn from, each as ``[g_X, g_ZZ, width]``; by default the whole diagram."""
+    """Squares from which training points are drawn, each as ``[g_X, g_ZZ, width]``; by default the whole diagram."""
 
     def build(self, seeds: Seeds, *, one_hot: bool) -> Task:
-        """Draw the points."""
+        """Draw the points of the phase diagram.
+
+        Args:
+            seeds: Root of the random streams of the run.
+            one_hot: Whether every class has a target of its own, one or zero.
+        """
         return phase_diagram_task(self.num_samples, self.test_size, seeds=seeds, patches=self.patches)
 
 
 class NoDataTask(TaskSection):
-    """An aim without data: one sample without inputs."""
+    """A task without data: one sample without inputs."""
 
     kind: Literal["none"]
     targets: list[float] = Field(default=[])
-    """Target numbers of that sample, one for every output of a loss; an operator cost needs none."""
+    """Target values of that sample, one for every output of a loss; an operator cost needs none."""
 
     def build(self, seeds: Seeds, *, one_hot: bool) -> Task:
-        """One sample."""
+        """Return the single sample.
+
+        Args:
+            seeds: Not used.
+            one_hot: Not used.
+        """
         return no_data_task(self.targets)
 
 

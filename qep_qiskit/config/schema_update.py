@@ -1,4 +1,4 @@
-"""Keys of the section that says how weights move."""
+"""Keys of the update section: optimiser and learning rate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from qep_qiskit.learning import Adam, GradientDescent, Momentum, Optimizer, Sche
 OPTIMIZERS: Registry[Callable[[UpdateConfig], Optimizer]] = Registry(
     "qep_qiskit.optimizers", callable, "a function that makes an optimiser of the section"
 )
-"""Makers of optimisers by name; each is given the section."""
+"""Factories of optimisers by name; each is called with the section."""
 
 
 @partial(OPTIMIZERS.add, "gradient_descent")
@@ -35,29 +35,29 @@ def _adam(section: UpdateConfig) -> Optimizer:
 
 
 class UpdateConfig(Section):
-    """How weights move."""
+    """Optimiser of the weights."""
 
     kind: Annotated[str, Known(OPTIMIZERS)] = "adam"
     """Optimiser."""
     learning_rate: float = Field(default=0.05, gt=0)
-    """At the start."""
+    """Initial learning rate."""
     decay: Literal["constant", "linear", "cosine", "exponential"] = "constant"
     """Schedule of the learning rate."""
     final_fraction: float = Field(default=0.05, gt=0, le=1)
-    """Share of the learning rate left at the end."""
+    """Final learning rate as a fraction of the initial one."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
-    """Of ``momentum``."""
+    """Coefficient of the optimiser ``momentum``."""
     beta1: float = Field(default=0.9, ge=0, lt=1)
-    """Of ``adam``."""
+    """Decay rate of the first moment, for ``adam``."""
     beta2: float = Field(default=0.999, ge=0, lt=1)
-    """Of ``adam``."""
+    """Decay rate of the second moment, for ``adam``."""
     epsilon: float = Field(default=1e-8, gt=0)
-    """Of ``adam``: added to the root of the mean square of a gradient, in its unit. Gradients far below do not train:
-    lower it where energies are large numbers."""
+    """For ``adam``: added to the root of the mean square of a gradient, in its unit. Weights with much smaller
+    gradients are not trained; use a smaller value where the gradients are small numbers."""
     normalize: bool = False
-    """Scale every gradient to length one."""
+    """Scale every gradient to length 1."""
 
     def build(self) -> Update:
-        """Optimiser and schedule."""
+        """Return the optimiser with its schedule."""
         schedule = Schedule(learning_rate=self.learning_rate, decay=self.decay, final_fraction=self.final_fraction)
         return Update(optimizer=OPTIMIZERS.find(self.kind)(self), schedule=schedule, normalize=self.normalize)

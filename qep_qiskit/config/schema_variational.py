@@ -1,4 +1,4 @@
-"""Keys of variational preparations and of their circuits; each kind of circuit builds its ansatz."""
+"""Keys of variational preparations and their circuits; each kind of circuit builds its ansatz."""
 
 from __future__ import annotations
 
@@ -34,73 +34,83 @@ if TYPE_CHECKING:
 
 
 class AnsatzSection(Section):
-    """The circuit of a variational preparation; an ansatz of your own derives from this class."""
+    """The circuit of a variational preparation; a custom ansatz derives from this class."""
 
     kind: str
 
     def beside(self, folder: Path) -> Self:
-        """The section with what its files hold, whose paths start at a folder."""
+        """Return the section with the content of its files; their paths are relative to the folder."""
         return self
 
     def build(self, hamiltonian: NudgedHamiltonian) -> Ansatz:
-        """The circuit for a network of qubits.
+        """Return the circuit for a network of qubits.
 
         Raises:
-            AnsatzError: It cannot be used.
+            AnsatzError: The circuit cannot be used.
         """
         raise NotImplementedError
 
     def build_on_grid(self, hamiltonian: NudgedHamiltonian, driver: OscillatorProduct) -> Ansatz:
-        """The circuit for oscillators on registers, which begins like a `driver` or as for any qubits."""
+        """Return the circuit for oscillators on registers.
+
+        Args:
+            hamiltonian: Network and cost.
+            driver: Product of oscillator ground states, the initial state of a circuit that uses it.
+        """
         return self.build(hamiltonian)
 
 
 class HamiltonianAnsatz(AnsatzSection):
-    """The Hamiltonian's own gates, layer after layer, each with a free angle."""
+    """Gates of the Hamiltonian in layers, each gate with a free angle."""
 
     kind: Literal["hamiltonian"]
     depth: int = Field(default=3, ge=1)
-    """Number of layers; chains need about 0.75 N to N, complete graphs N/2 to 0.75 N."""
+    """Number of layers; chains of N spins need about 0.75 N to N, complete graphs N/2 to 0.75 N."""
 
     def build(self, hamiltonian: NudgedHamiltonian) -> Ansatz:
-        """Layers of its groups."""
+        """Return layers of the groups of the Hamiltonian."""
         return HamiltonianVariational(self.depth)
 
     def build_on_grid(self, hamiltonian: NudgedHamiltonian, driver: OscillatorProduct) -> Ansatz:
-        """Layers of positions and momenta."""
+        """Return layers of positions and momenta.
+
+        Args:
+            hamiltonian: Network and cost.
+            driver: Product of oscillator ground states, the initial state.
+        """
         return OscillatorVariational(driver, self.depth)
 
 
 class HardwareEfficientAnsatz(AnsatzSection):
-    """RY, RZ and CX gates, as Qiskit's ``efficient_su2``."""
+    """RY, RZ and CX gates, as in Qiskit's ``efficient_su2``."""
 
     kind: Literal["hardware_efficient"]
     depth: int = Field(default=2, ge=0)
     """Number of entangling layers; 0 is a product state."""
     entanglement: Literal["reverse_linear", "linear", "circular", "full", "pairwise"] = "reverse_linear"
-    """Which qubits an entangling layer connects."""
+    """Pairs of qubits that an entangling layer connects."""
 
     def build(self, hamiltonian: NudgedHamiltonian) -> Ansatz:
-        """The same for any network."""
+        """Return the circuit, which depends on the network only by its number of qubits."""
         return HardwareEfficient(self.depth, self.entanglement)
 
 
 class FileAnsatz(AnsatzSection):
-    """A circuit of the user's own, in OpenQASM 3 with ``input angle`` for every free angle, or in QPY."""
+    """A circuit from a file in OpenQASM 3, with ``input angle`` for every free angle, or in QPY."""
 
     kind: Literal["file"]
     file: str
     """Path of the file; relative paths start at the folder of the configuration."""
     text: str | None = None
-    """Its content; filled in when the configuration is read, so that a run keeps the circuit it began with."""
+    """Content of the file; filled in when the configuration is read, so that a run keeps its initial circuit."""
 
     def beside(self, folder: Path) -> FileAnsatz:
-        """With the content of the file."""
+        """Return the section with the content of the file."""
         file = folder / self.file
         return self.model_copy(update={"file": str(file), "text": ansatz_text(file)})
 
     def build(self, hamiltonian: NudgedHamiltonian) -> Ansatz:
-        """The circuit as it is."""
+        """Return the circuit of the file."""
         text = ansatz_text(self.file) if self.text is None else self.text
         reserved = [*hamiltonian.network.layout.names, *(str(string) for string in hamiltonian.terms)]
         return FixedAnsatz(parse_ansatz(text, self.file, hamiltonian.num_qubits, reserved))
@@ -119,53 +129,63 @@ class VariationalConfig(PreparationSection):
     ansatz: AnsatzConfig = HamiltonianAnsatz(kind="hamiltonian")
     """The circuit."""
     level: int = Field(default=0, ge=0)
-    """Which eigenstate, 0 for the ground state; higher ones by deflation of those below (VQD)."""
+    """Index of the eigenstate, 0 for the ground state; excited states by deflation of those below (VQD)."""
     energies: Literal["simulated", "sampled"] = "simulated"
     """``simulated``: exact energies and gradients from state vectors; ``sampled``: every energy is measured."""
     optimizer: str = "bfgs"
     """``bfgs`` (needs simulated energies), or an optimiser of qiskit-algorithms: ``spsa``, ``nft``, ``cobyla``, ..."""
     options: dict[str, bool | int | float | str] = Field(default={})
-    """Options of an optimiser of qiskit-algorithms, such as ``maxiter``; of ``spsa`` ``resamplings`` too: directions of
-    one iteration, all measured in one request, which is one job on a device."""
+    """Options of an optimiser of qiskit-algorithms, such as ``maxiter``; for ``spsa`` also ``resamplings``: directions
+    of one iteration, all measured in one request, which is one job on a device."""
     shots: ShotsOrExact | None = None
     """Shots per batch of sampled energies; those of the measurement by default."""
     tolerance: float | None = Field(default=None, gt=0)
     """Norm of the energy's gradient below which a state is converged; by default, for simulated energies, 1e-4 of the
-    largest coefficient, or 3e-4 of the force of the nudge where that is less; none for sampled ones."""
+    largest coefficient, or 3e-4 of the force of the nudge if that is smaller; none for sampled energies."""
     max_evaluations: int = Field(default=3000, gt=0)
-    """Of the energy, for every state; of ``bfgs``."""
+    """Largest number of energy evaluations for every state, for ``bfgs``."""
     restarts: int = Field(default=1, ge=1)
-    """Starts tried where nothing is known of a state; of simulated energies."""
+    """Number of initial points for a state without a warm start, for simulated energies; the lowest energy is kept."""
     residual_directions: int = Field(default=4, ge=0)
-    """Directions in which the slope of sampled energies is measured at the end: they tell whether nudged states have
-    followed the nudge."""
+    """Number of directions in which the slope of sampled energies is measured at the end; the slopes show whether
+    nudged states have followed the nudge."""
     residual_shots: Shots | None = None
     """Shots per batch of these slopes; those of the energies by default."""
     on_unconverged: Literal["warn", "stop", "go_on"] = "warn"
-    """What to do with states that are not converged."""
+    """Action if a state is not converged."""
 
     @property
     def measures_energies(self) -> bool:
-        """Where they are not simulated."""
+        """Whether energies are measured rather than simulated."""
         return self.energies == "sampled"
 
     def beside(self, folder: Path) -> VariationalConfig:
-        """With the circuit of a file."""
+        """Return the section with the content of the file of the circuit."""
         return self.model_copy(update={"ansatz": self.ansatz.beside(folder)})
 
     def check_memory(self, config: Config, num_qubits: int) -> None:
-        """Vectors of the energies, and what the execution takes."""
+        """Check that the state vectors of the energies and of the execution fit in memory.
+
+        Args:
+            config: The configuration.
+            num_qubits: Number of qubits of the network.
+        """
         if not self.measures_energies:
             require_memory(num_qubits, 16 * 6, "simulating the energies")
         super().check_memory(config, num_qubits)
 
     def build(self, scene: PreparationScene) -> Preparation:
-        """For any network of qubits."""
+        """Return the preparation for a network of qubits."""
         check_level(self.level, scene.hamiltonian.num_qubits)
         return self._with(self.ansatz.build, scene)
 
     def build_on_grid(self, scene: PreparationScene, driver: OscillatorProduct) -> Preparation:
-        """For registers."""
+        """Return the preparation for oscillators on registers.
+
+        Args:
+            scene: Input data of the preparation.
+            driver: Product of oscillator ground states similar to the ground states of the training samples.
+        """
         return self._with(partial(self.ansatz.build_on_grid, driver=driver), scene)
 
     def _with(self, circuit: Callable[[NudgedHamiltonian], Ansatz], scene: PreparationScene) -> Preparation:
@@ -190,7 +210,7 @@ class VariationalConfig(PreparationSection):
         )
 
     def _refuse_idle_keys(self, shots: int | str) -> None:
-        """Keys that would do nothing here; each goes with something else."""
+        """Check that no key without effect is set; each belongs to another optimiser or kind of energies."""
         sampled, bfgs = self.energies == "sampled", self.optimizer.lower() == BFGS
         goes_with = {
             "shots": (sampled, "energies = 'sampled'"),

@@ -1,4 +1,4 @@
-"""What all sections of a configuration have in common."""
+"""Base class and common types of all sections of a configuration."""
 
 from __future__ import annotations
 
@@ -22,33 +22,35 @@ ShotsOrExact = Shots | Literal["exact"]
 
 
 def parsed_shots(given: int | str) -> int | None:
-    """What the package means by shots: a number, or None for exact expectations."""
+    """Return shots as the package uses them: a number, or None for exact expectations."""
     return given if isinstance(given, int) else None
 
 
 Beta = Annotated[float, Field(ge=SMALLEST_BETA, le=1 / SMALLEST_BETA)]
-"""Strength of a nudge: its powers stay numbers of double precision."""
+"""Nudge strength; its powers are finite in double precision."""
 
 
 class Section(BaseModel):
-    """A section of the file; a key that is not listed is an error."""
+    """A section of the file; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
     def __repr__(self) -> str:
-        """The keys that were given, in at most 200 characters."""
+        """Return the given keys, in at most 200 characters."""
         given = {key: getattr(self, key) for key in type(self).model_fields if key in self.model_fields_set}
         return with_fields(type(self).__name__, given)
 
 
 @contextmanager
 def keys(holder: Section, *names: str) -> Iterator[None]:
-    """Errors that name an argument name the key of that name: what is built from a section knows arguments only.
+    """Add the configuration key to errors that begin with the name of an argument.
+
+    Objects that are built from a section know their arguments only, not the keys.
 
     Args:
-        holder: The section that holds others.
-        names: Keys of those, in the order in which an argument is looked for; an error that names none of their keys
-            goes on as it is.
+        holder: Section that contains the others.
+        names: Names of these sections, in the order in which an argument is searched; an error that names no key of
+            theirs is not changed.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Keys that every block of weights has, and the defaults of each block."""
+"""Keys of every block of weights, and the defaults of each block."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ _KEYS_OF_DISTRIBUTION: dict[str, tuple[str, ...]] = {
 
 
 class WeightBlockConfig(Section):
-    """Starting values and constraints of a block of weights.
+    """Initial values and constraints of a block of weights.
 
-    Keys that are left out are filled in with the block's defaults when the section is read, so that a stored
-    configuration shows them; keys of another distribution stay empty.
+    Omitted keys are filled in with the defaults of the block when the section is read, so that a stored configuration
+    contains them; keys of another distribution stay empty.
     """
 
     defaults: ClassVar[WeightInitialisation] = WeightInitialisation()
 
     distribution: Literal["constant", "uniform", "normal"] | None = None
-    """Distribution the weights are drawn from."""
+    """Distribution of the initial values."""
     mean: float | None = None
     """Value of ``constant``, mean of ``normal``."""
     std: float | None = Field(default=None, ge=0)
-    """Standard deviation of ``normal``; 0.1 where none is shown here."""
+    """Standard deviation of ``normal``; 0.1 if no default is shown here."""
     low: float | None = None
     """Lower end of ``uniform``; -0.1 by default."""
     high: float | None = None
     """Upper end of ``uniform``; 0.1 by default."""
     truncate: bool | None = None
-    """Draw ``normal`` within `minimum` and `maximum` only; without it a distribution that leaves them is refused."""
+    """Draw ``normal`` only between `minimum` and `maximum`; otherwise a distribution that exceeds them is an error."""
     values: list[float] | dict[str, float] | None = None
-    """Explicit values: a list for the whole block, or a table by weight name."""
+    """Explicit initial values: a list for the whole block, or a table by weight name."""
     frozen: bool | list[str] | None = None
-    """Whether the block stays as it is, or the names of the weights that do."""
+    """Whether the block is not trained, or the names of the weights that are not."""
     minimum: float | None = None
-    """Lower bound; a start below is refused."""
+    """Lower bound; a lower initial value is an error."""
     maximum: float | None = None
-    """Upper bound; a start above is refused."""
+    """Upper bound; a higher initial value is an error."""
 
     @model_validator(mode="before")
     @classmethod
@@ -62,20 +62,24 @@ class WeightBlockConfig(Section):
 
     @classmethod
     def _is_used(cls, data: Mapping[str, Any]) -> bool:
-        """Whether the network has weights of this kind that are started here."""
+        """Return whether the network has weights of this kind whose initial values come from this block."""
         return True
 
     @classmethod
     def _is_drawn(cls, data: Mapping[str, Any]) -> bool:
-        """Whether the distribution decides where they start."""
+        """Return whether initial values are drawn from the distribution."""
         return True
 
 
 def initialisation_of(network: Section, name: str) -> WeightInitialisation:
-    """The start that a block of weights of a network has.
+    """Return the initialisation of a block of weights of a network.
+
+    Args:
+        network: Section of the network.
+        name: Name of the block, such as ``couplings``.
 
     Raises:
-        QepError: A key does not go with the distribution, or values are out of order.
+        QepError: A key does not apply to the distribution, or values are out of range.
     """
     section: WeightBlockConfig = getattr(network, name)
     distribution = section.distribution or section.defaults.distribution
