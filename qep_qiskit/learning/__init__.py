@@ -1,4 +1,4 @@
-"""Contrast, update and the training loop."""
+"""Gradients by contrasts of nudged phases, updates of the weights, and the training loop."""
 
 from qep_qiskit.learning.callback import Callback, Outcome
 from qep_qiskit.learning.contrast import STENCILS, Contrast, Stencil, of_sign, study_names

@@ -1,18 +1,18 @@
-"""The bias of a contrast as a function of its nudge, from contrasts measured at several nudges: a posterior.
+"""Posterior of the bias of a contrast as a function of its nudge, from contrasts measured at several nudges.
 
-Every weight's mean a(beta) = <dH/dw>_beta is taken for a Gaussian process with the covariance
+The mean a(beta) = <dH/dw>_beta of every weight is modelled as a Gaussian process with the covariance
 
     A^2 / (1 + (beta - beta')^2 / l^2),
 
-whose paths are analytic in the strip |Im beta| < l. Eigenstates of H + beta C are that as well: l is the distance of
-the real axis from the nearest branch point, where two levels meet, and is the same for all weights. A contrast and the
-derivative g = a'(0) are linear in a, so that the bias D(beta) - g has a mean and a variance at any nudge (the usual
-regression formulas). Strips between narrow and wide, around one a priori, are weighed by how well they explain the
-contrasts. Amplitudes differ from weight to weight; their distribution is found from all of them (empirical Bayes).
+whose paths are analytic in the strip |Im beta| < l. Eigenstates of H + beta C are analytic as well, up to the nearest
+branch point, where two levels meet; its distance l from the real axis is the same for all weights. A contrast D(beta)
+and the derivative g = a'(0) are linear in a, so that the bias D(beta) - g has a mean and a variance at any nudge (the
+usual regression formulas). Strips of several widths around a prior width are weighted by their evidence. The amplitudes
+A differ between weights; their distribution is found from all weights (empirical Bayes).
 
-The squared length of the bias is told by quantiles: a mean alone would hide that few shots leave it open by decades.
-They are somewhat wider than what follows from the contrasts: the family leaves out that weights share their branch
-points or have several, and a nudge is often chosen where its bias seems small.
+The squared length of the bias is described by quantiles, because with few shots it is uncertain by orders of magnitude.
+The quantiles are widened beyond what the contrasts give: weights may share branch points or have several, which the
+model leaves out, and a nudge is often chosen where its bias seems small.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from scipy.special import gammaincinv
 from qep_qiskit.learning.contrast import Contrast
 
 NODES = (np.arange(10) + 0.5) / 10
-"""Levels of the quantiles; all are equally likely, so that plain means over them are expectations."""
+"""Levels of the quantiles. All are equally likely, so that means over them are expectations."""
 
 THREE = np.array([-1.0, 0.0, 1.0]) * np.sqrt(1.5)
 """Equally likely values of mean zero and variance one."""
 
 _STRIPS = np.geomspace(0.2, 12.0, 14)
-# Log-normal, in units of max|coefficient| / range(C); chosen on networks that no test or figure uses.
+# Log-normal prior of the width, in units of max|coefficient| / range(C); from networks that no test or figure uses.
 _STRIP_MEDIAN, _STRIP_DEVIATION = 1.5, 0.8
-# How much wider, in logarithms about the median; from exact curves of networks that no test or figure uses.
+# Factor by which log-quantiles are widened about the median; from exact curves of networks that no test or figure uses.
 _WIDER = 1.2
 _AMPLITUDES = 2.0 ** np.arange(-6, 5)
 _EM_STEPS = 4
@@ -48,10 +48,10 @@ _REACH, _MOST_BEYOND = 2.0, 4.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BiasCurve:
-    """Quantiles of the squared bias over nudges.
+    """Quantiles of the squared bias as a function of the nudge.
 
     Args:
-        betas: Sizes of the nudges, ascending.
+        betas: Magnitudes of the nudges, ascending.
         squares: For every level of `NODES`, the quantile of |bias|^2 at every nudge.
     """
 
@@ -59,9 +59,16 @@ class BiasCurve:
     squares: tuple[tuple[float, ...], ...]
 
     def at(self, beta: NDArray | float, order: int) -> NDArray[np.float64]:
-        """Quantiles at nudges of the given sizes, shape (nodes, *shape of beta).
+        """Return the quantiles of |bias|^2 at given nudges.
 
-        Below the grid they fall with beta^(2 order); above it they rise as steeply.
+        Below the grid of nudges they fall with beta^(2 order), and above it they rise with the same power.
+
+        Args:
+            beta: Nudges of any shape; signs are ignored.
+            order: Leading power of beta in the bias.
+
+        Returns:
+            Shape (nodes, *shape of beta).
         """
         x, known = np.log(np.abs(np.asarray(beta, dtype=float))), np.log(self.betas)
         outside = np.minimum(x - known[0], 0.0) + np.maximum(x - known[-1], 0.0)
@@ -69,18 +76,22 @@ class BiasCurve:
         return np.exp(inside + 2.0 * order * outside)
 
     def record(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return the values as a dictionary for JSON."""
         return {"betas": self.betas, "squares": self.squares}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> BiasCurve:
-        """The inverse of `record`."""
+        """Return the object from the dictionary that `record` gives."""
         return cls(betas=tuple(record["betas"]), squares=tuple(tuple(row) for row in record["squares"]))
 
     def after(self, before: BiasCurve, order: int) -> BiasCurve:
-        """The mean with what was known before, in logarithms, each by how well it is known.
+        """Return the mean of this curve and an earlier one, in logarithms, weighted by their inverse variances.
 
-        What was known is of other weights: its logarithms count as `_DRIFT` less sure than they were.
+        The earlier curve belongs to other weights, so the variance of its logarithms is increased by `_DRIFT` squared.
+
+        Args:
+            before: Earlier curve.
+            order: Leading power of beta in the bias.
         """
         new, old = np.log(self.squares), np.log(before.at(np.array(self.betas), order))
         doubts = new.var(axis=0), old.var(axis=0) + _DRIFT**2
@@ -94,11 +105,11 @@ class MeasuredContrasts:
     """Contrasts of one kind at several nudges, with their shot noise.
 
     Args:
-        kind: Of the contrast.
-        betas: Shape (levels,), signed nudges in any order; the same one may come again.
-        values: Shape (levels, weights), of the weights that train.
-        covariance: Shape (weights, levels, levels), between the levels.
-        independence: Effective share of the weights whose noise is independent, up to 1.
+        kind: Kind of the contrast.
+        betas: Signed nudges in any order, shape (levels,); a nudge may occur more than once.
+        values: Contrasts of the trainable weights, shape (levels, weights).
+        covariance: Covariance between the levels, shape (weights, levels, levels).
+        independence: Effective fraction of the weights with independent noise, at most 1.
     """
 
     kind: str
@@ -108,7 +119,7 @@ class MeasuredContrasts:
     independence: float = 1.0
 
     def joined(self, other: MeasuredContrasts) -> MeasuredContrasts:
-        """Together with others of the same kind, with shots of their own."""
+        """Return these contrasts together with others of the same kind and independent shots."""
         levels = len(self.betas)
         covariance = np.zeros((self.values.shape[1], levels + len(other.betas), levels + len(other.betas)))
         covariance[:, :levels, :levels], covariance[:, levels:, levels:] = self.covariance, other.covariance
@@ -121,26 +132,26 @@ class MeasuredContrasts:
         )
 
     def record(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return the values as a dictionary for JSON."""
         arrays = {name: getattr(self, name).tolist() for name in ("betas", "values", "covariance")}
         return {"kind": self.kind, **arrays, "independence": self.independence}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> MeasuredContrasts:
-        """The inverse of `record`."""
+        """Return the object from the dictionary that `record` gives."""
         arrays = {name: np.array(record[name]) for name in ("betas", "values", "covariance")}
         return cls(kind=record["kind"], **arrays, independence=record["independence"])
 
 
 def fitted_curve(contrasts: MeasuredContrasts, scale: float) -> tuple[BiasCurve, float]:
-    """The posterior of the squared bias, and the expected squared length of the gradient.
+    """Return the posterior of the squared bias, and the expected squared length of the gradient.
 
     Args:
-        contrasts: As measured.
-        scale: max|coefficient| / range(C), the nudge at which H and C are about equal.
+        contrasts: Measured contrasts.
+        scale: max|coefficient| / range(C), the nudge at which H and beta C are of about equal size.
     """
     sizes = np.abs(contrasts.betas)
-    # Contrasts at huge nudges vanish, whatever the gradient: what was not measured is told up to nudges near the scale.
+    # Contrasts at huge nudges vanish, whatever the gradient: the curve extends beyond the data only to the scale.
     reach = np.clip(_REACH * scale, sizes.max(), _MOST_BEYOND * sizes.max())
     first, last = np.log2(sizes.min()), np.log2(reach)
     count = 2 + round(_GRID_PER_LEVEL * (last - first))
@@ -162,7 +173,7 @@ def fitted_curve(contrasts: MeasuredContrasts, scale: float) -> tuple[BiasCurve,
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Strip:
-    """What follows from one width of the strip: log-evidence; mean and variance of |bias|^2 on the grid; |g|^2."""
+    """Posterior for one width of the strip: log-evidence; mean and variance of |bias|^2 on the grid; mean of |g|^2."""
 
     evidence: float
     squared: NDArray[np.float64]
@@ -174,7 +185,7 @@ class _Strip:
         kernel = _Kernel(contrasts.kind, width)
         inner, to_gradient = kernel.contrasts(contrasts.betas, contrasts.betas), kernel.gradient(contrasts.betas)
         inner = inner + _JITTER * np.diag(np.diag(inner))
-        # The last row stands for the gradient itself, the others for the bias on the grid.
+        # The last row is the gradient itself, the others are the bias on the grid.
         across = np.vstack([kernel.contrasts(grid, contrasts.betas) - to_gradient, to_gradient])
         own = np.array([kernel.contrasts(grid[i : i + 1], grid[i : i + 1])[0, 0] for i in range(len(grid))])
         prior = np.append(own - 2.0 * kernel.gradient(grid) + kernel.slope, kernel.slope)
@@ -200,14 +211,14 @@ class _Strip:
 
 
 def _typical_amplitude(contrasts: MeasuredContrasts, width: float) -> float:
-    """By how much the nudge with the least noise moves a mean, root mean square over weights; over a strip at least."""
+    """Root mean square over weights of how far the least noisy nudge moves a mean, over one strip width at least."""
     quietest = int(np.argmin(np.einsum("wjj->j", contrasts.covariance)))
     moved = max(float(np.abs(contrasts.betas[quietest])), width) * contrasts.values[quietest]
     return max(float(np.sqrt((moved**2).mean())), 1e-150)
 
 
 def _amplitude_fractions(evidence: NDArray) -> tuple[NDArray, float]:
-    """Probability of every amplitude for every weight, shape (amplitudes, weights), and the log-evidence of all."""
+    """Probability of every amplitude for every weight, shape (amplitudes, weights), and the summed log-evidence."""
     count, weights = evidence.shape
     top = evidence.max(axis=0)
     likely = np.exp(evidence - top)
@@ -221,11 +232,11 @@ def _amplitude_fractions(evidence: NDArray) -> tuple[NDArray, float]:
 
 
 class _Kernel:
-    """Covariances of contrasts and of the derivative at zero for unit amplitude.
+    """Covariances of contrasts and of the derivative at zero, for unit amplitude.
 
     Args:
-        kind: Of the contrast.
-        width: Of the strip.
+        kind: Kind of the contrast.
+        width: Width l of the strip, in units of beta.
     """
 
     def __init__(self, kind: str, width: float) -> None:
@@ -237,14 +248,14 @@ class _Kernel:
         """Variance of a'(0)."""
 
     def contrasts(self, one: NDArray, other: NDArray) -> NDArray[np.float64]:
-        """Shape (nudges of one, nudges of the other)."""
+        """Covariances of contrasts, shape (nudges of one, nudges of the other)."""
         ends = np.multiply.outer(one, self._multiples), np.multiply.outer(other, self._multiples)
         apart = (ends[0][:, None, :, None] - ends[1][None, :, None, :]) / self._width
         pairs = np.einsum("p,q,ijpq->ij", self._stencil, self._stencil, 1.0 / (1.0 + apart**2))
         return pairs / np.multiply.outer(one, other)
 
     def gradient(self, betas: NDArray) -> NDArray[np.float64]:
-        """With the derivative at zero, shape (nudges,)."""
+        """Covariances of contrasts with the derivative at zero, shape (nudges,)."""
         ends = np.multiply.outer(betas, self._multiples) / self._width
         return (2.0 * ends / (1.0 + ends**2) ** 2) @ self._stencil / (betas * self._width)
 

@@ -1,9 +1,9 @@
-"""Whether nudged states belong to the free one: jumps between branches of the spectrum, and nudges that may cause them.
+"""Warnings about nudged states on another branch of the spectrum than the free state.
 
-A contrast of ground states is the exact gradient of a contrastive function whatever crossings lie between the nudges,
-for (F(beta) - F(-beta)) / (2 beta) is a difference of ground-state energies (Scellier 2024, arXiv:2406.00879); what a
-crossing costs is that this function stays near <C>. Where states are followed from the free one, a jump makes the
-contrast a difference of unrelated energies. So the first is a note and the second a warning.
+For ground states a contrast is the exact gradient of a contrastive function whatever level crossings lie between the
+nudges, because (F(beta) - F(-beta)) / (2 beta) is a difference of ground-state energies (Scellier 2024,
+arXiv:2406.00879). A crossing may take this function away from <C>, so it gives a note. Where states are followed from
+the free state, a jump makes the contrast a difference of unrelated energies, so it gives a warning.
 """
 
 from __future__ import annotations
@@ -27,13 +27,24 @@ _ROUNDING_OF_ENERGIES = 1e-13
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """A quantity at every sample and phase, with its variance by shots; NaN where unknown."""
+    """A quantity at every sample and phase, with its shot-noise variance.
+
+    Args:
+        values: Shape (samples, phases), NaN where unknown.
+        variances: Shape (samples, phases), NaN where unknown.
+    """
 
     values: NDArray[np.float64]
     variances: NDArray[np.float64]
 
     def slope(self, one: int, other: int, distance: float) -> tuple[float, float]:
-        """Mean over samples of (value at other - value at one) / distance, and its standard error."""
+        """Return the mean over samples of (value at `other` - value at `one`) / distance, and its standard error.
+
+        Args:
+            one: Index of a phase.
+            other: Index of another phase.
+            distance: Nudge of `other` minus nudge of `one`.
+        """
         slopes = (self.values[:, other] - self.values[:, one]) / distance
         variance = (self.variances[:, one] + self.variances[:, other]).sum() / distance**2
         return float(slopes.mean()), float(np.sqrt(max(variance, 0.0)) / len(slopes))
@@ -41,12 +52,12 @@ class Curve:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Jumps:
-    """Where branches were changed.
+    """Jumps between branches of the spectrum.
 
     Args:
-        torn: Shape (samples, phases - 1): an energy does not follow its slope between neighbouring phases.
-        crossed: Shape (samples, phases - 1): <C> crosses nearly its whole range, and overlaps are unknown.
-        lost: Shape (samples, phases): the state hardly overlaps with the free one.
+        torn: Shape (samples, phases - 1): the energy does not follow its slope between adjacent phases.
+        crossed: Shape (samples, phases - 1): <C> changes by nearly its whole range, and overlaps are unknown.
+        lost: Shape (samples, phases): the state has nearly no overlap with the free state.
     """
 
     torn: NDArray[np.bool_]
@@ -55,27 +66,27 @@ class Jumps:
 
     @property
     def count(self) -> int:
-        """Pairs of neighbouring phases on different branches, and phases that have lost the free one."""
+        """Number of adjacent phases on different branches, plus phases without overlap with the free state."""
         return int((self.torn | self.crossed).sum() + self.lost.sum())
 
     @property
     def samples(self) -> NDArray[np.bool_]:
-        """Samples with any of them, shape (samples,)."""
+        """Mask of the samples with any jump, shape (samples,)."""
         return np.asarray(np.concatenate([self.torn, self.crossed, self.lost], axis=1).any(axis=1))
 
 
 def find_jumps(betas: NDArray, cost: Curve, ranges: NDArray, report: ConvergenceReport) -> Jumps:
-    """Neighbouring phases on different branches.
+    """Find adjacent phases on different branches of the spectrum.
 
-    Either the nudged state hardly overlaps with the free one; or, where overlaps are unknown, <C> crosses nearly its
-    whole range; or an energy that a converged solver knows does not follow its slope <C>: then it has jumped itself.
-    Shot noise is taken as that of a typical sample, because a few shots that agree show none of their own.
+    A jump is one of three things: the nudged state has nearly no overlap with the free state; <C> changes by nearly its
+    whole range where overlaps are unknown; or the energy from a converged solver does not follow its slope <C>. Shot
+    noise is that of the average sample, because a few equal shots of one sample would show none.
 
     Args:
-        betas: Shape (phases,).
+        betas: Nudges, shape (phases,), ascending.
         cost: <C> at every sample and phase.
-        ranges: Shape (samples,), largest minus smallest eigenvalue of C.
-        report: Of the preparation.
+        ranges: Largest minus smallest eigenvalue of C, shape (samples,).
+        report: Convergence report of the preparation.
     """
     step = np.diff(betas)
     change, middle = np.diff(cost.values, axis=1), (cost.values[:, 1:] + cost.values[:, :-1]) / 2.0
@@ -92,7 +103,12 @@ def find_jumps(betas: NDArray, cost: Curve, ranges: NDArray, report: Convergence
 
 
 def warn_of_jumps(jumps: Jumps, report: ConvergenceReport) -> None:
-    """Say for how many samples the nudged states lie on different branches."""
+    """Warn that nudged states of some samples lie on different branches; a note for ground states that cross.
+
+    Args:
+        jumps: Jumps between branches.
+        report: Convergence report of the preparation.
+    """
     affected, of = int(jumps.samples.sum()), len(jumps.samples)
     detail = f"{affected} of {of} samples"
     if report.lowest and not jumps.torn.any():
@@ -119,11 +135,13 @@ def warn_of_jumps(jumps: Jumps, report: ConvergenceReport) -> None:
 
 
 def weyl_betas(gaps: NDArray, ranges: NDArray) -> NDArray[np.float64]:
-    """|beta| = gap / range(C) of every sample, shape (samples,); infinite without a nudge, NaN where unknown.
+    """Return |beta| = gap / range(C) of every sample, shape (samples,); infinite without a nudge, NaN where unknown.
+
+    By Weyl's inequality a smaller nudge keeps the branch of the free state.
 
     Args:
-        gaps: Shape (samples, phases).
-        ranges: Shape (samples,).
+        gaps: Energy gaps, shape (samples, phases), NaN where unknown.
+        ranges: Largest minus smallest eigenvalue of C, shape (samples,).
     """
     smallest = np.where(np.isfinite(gaps), gaps, np.inf).min(axis=1)
     smallest[~np.isfinite(gaps).any(axis=1)] = np.nan
@@ -131,7 +149,12 @@ def weyl_betas(gaps: NDArray, ranges: NDArray) -> NDArray[np.float64]:
 
 
 def warn_of_strength(family: HamiltonianFamily, limits: NDArray) -> None:
-    """Note that a nudge is past Weyl's bound; the best one at few shots often is."""
+    """Give a note that a nudge exceeds Weyl's bound; at few shots the best nudge often does.
+
+    Args:
+        family: The Hamiltonians and nudges.
+        limits: Weyl's bound on |beta|, shape (samples,).
+    """
     beta = float(np.abs(family.betas).max())
     affected = int((limits < beta).sum())
     smallest = float(np.nanmin(limits)) if affected else np.nan

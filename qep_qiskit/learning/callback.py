@@ -1,4 +1,4 @@
-"""What looks on while a trainer works."""
+"""Callbacks of the training loop."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Outcome = Literal["finished", "stopped", "broken"]
 
 
 class Callback:
-    """Looks on while a trainer works; a callback of your own defines the methods that it needs, one or more.
+    """Base class of objects that a trainer calls during a run; a subclass defines one or more of the methods.
 
-    Records are plain mappings, ready to be written as JSON.
+    Records are plain mappings that can be written as JSON.
 
     Raises:
-        ConfigError: A method ``on_...`` of a class that derives from this one has a name that is never called.
+        ConfigError: A subclass defines a method ``on_...`` that no trainer calls.
 
     Example:
         >>> class Losses(qep.Callback):
@@ -42,16 +42,36 @@ class Callback:
                 raise ConfigError(f"{cls.__name__}.{name}: no trainer calls this; did you mean '{nearest}'?")
 
     def on_request(self, trainer: Trainer) -> None:
-        """After every answer to a request, many times a step where the preparation measures."""
+        """Run after every answer to a request; there are many in a step if the preparation itself measures."""
 
     def on_pilot(self, trainer: Trainer, record: Record) -> None:
-        """After every pilot."""
+        """Run after every pilot measurement.
+
+        Args:
+            trainer: The trainer.
+            record: Nudge, shots and expected error that the pilot gave, with the counters of the run.
+        """
 
     def on_step(self, trainer: Trainer, record: Record) -> None:
-        """After every update of the weights."""
+        """Run after every update of the weights.
+
+        Args:
+            trainer: The trainer.
+            record: Loss, gradient norm, noise and diagnostics of the step, with the counters of the run.
+        """
 
     def on_epoch(self, trainer: Trainer, record: Record) -> None:
-        """After every epoch, and once before the first (epoch 0)."""
+        """Run after every epoch, and once before the first (epoch 0).
+
+        Args:
+            trainer: The trainer.
+            record: Losses and accuracies of the epoch, with the counters of the run.
+        """
 
     def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
-        """When the run is finished or stopped."""
+        """Run when the run has ended.
+
+        Args:
+            trainer: The trainer.
+            outcome: ``"finished"``, ``"stopped"``, or ``"broken"`` where a file could not be written.
+        """

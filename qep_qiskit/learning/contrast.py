@@ -1,14 +1,14 @@
-"""Contrasts: at which nudges to measure, and how the means at them make a derivative by beta.
+"""Contrasts: nudges to measure at, and finite-difference weights for the derivative by beta.
 
-By equilibrium propagation d<C>/dw = d/dbeta <dH/dw>_beta at beta = 0 (Scellier 2024, theorem 1). A contrast is
-a finite-difference stencil for the right-hand side:
+By equilibrium propagation d<C>/dw = d/dbeta <dH/dw>_beta at beta = 0 (Scellier 2024, arXiv:2406.00879, theorem 1). A
+contrast is a finite-difference stencil for the right-hand side:
 
     one-sided    [<A>_beta - <A>_0] / beta                                   bias O(beta)
     symmetric    [<A>_beta - <A>_-beta] / (2 beta)                           bias O(beta^2)
     four-point   [8 (<A>_beta - <A>_-beta) - (<A>_2beta - <A>_-2beta)] / (12 beta)   bias O(beta^4)
 
 At finite beta the one-sided and the symmetric contrast are exact gradients of contrastive functions. In Gibbs states
-the derivative is also a covariance of the free phase (`fluctuations`), which needs no nudge.
+the derivative is also a covariance in the free phase (`fluctuations`), which needs no nudge.
 """
 
 from __future__ import annotations
@@ -25,19 +25,20 @@ from qep_qiskit.core.registry import Registry
 _FLUCTUATIONS = "fluctuations"
 _OTHER_SIDE = "_negative"
 SMALLEST_BETA = 1e-100
-"""Magnitude from which on powers of a nudge, and of its inverse, stay numbers of double precision."""
+"""Smallest allowed |beta|; its inverse is the largest. Powers of such nudges stay finite in double precision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stencil:
-    """A finite-difference stencil for the derivative by the nudge.
+    """Finite-difference stencil for the derivative by the nudge beta.
 
     Args:
-        weights: Weight of the mean at every multiple of beta; their sum is zero, that of multiple * weight is one.
+        weights: Weight of the mean at every multiple of beta. The weights sum to zero, and the products of multiple and
+            weight sum to one.
         order: Leading power of beta in the bias.
 
     Raises:
-        ConfigError: The weights make no derivative.
+        ConfigError: The sums differ from zero and one.
 
     Example:
         >>> qep.Stencil(weights={0: -1.5, 1: 2.0, 2: -0.5}, order=2).is_one_sided
@@ -56,24 +57,24 @@ class Stencil:
 
     @property
     def is_one_sided(self) -> bool:
-        """Whether it looks to one side, so that the sign of beta means something."""
+        """Whether no multiple is negative, so that beta may have either sign."""
         return min(self.weights) >= 0
 
 
 STENCILS: Registry[Stencil] = Registry(
     "qep_qiskit.contrasts", lambda entry: isinstance(entry, Stencil), "a Stencil of qep_qiskit.learning"
 )
-"""Contrasts of nudged phases by kind."""
+"""Stencils of the contrasts by kind."""
 STENCILS.add("one_sided", Stencil(weights={0: -1.0, 1: 1.0}, order=1))
 STENCILS.add("symmetric", Stencil(weights={-1: -0.5, 1: 0.5}, order=2))
 STENCILS.add("four_point", Stencil(weights={-2: 1.0 / 12.0, -1: -8.0 / 12.0, 1: 8.0 / 12.0, 2: -1.0 / 12.0}, order=4))
 
 
 def of_sign(name: str) -> tuple[str, float]:
-    """Kind and sign of the nudge of a contrast by its name in a study, where ``_negative`` is the other side.
+    """Return kind and sign of the nudge of a contrast from its name in a study; the suffix ``_negative`` is beta < 0.
 
     Raises:
-        ConfigError: There is no such contrast, or it looks to both sides.
+        ConfigError: There is no such contrast, or ``_negative`` stands with a contrast that uses both signs.
     """
     kind = name.removesuffix(_OTHER_SIDE)
     stencil = STENCILS.find(kind)
@@ -83,7 +84,7 @@ def of_sign(name: str) -> tuple[str, float]:
 
 
 def study_names() -> tuple[str, ...]:
-    """The package's own contrasts by their names in a study, one-sided ones to both sides."""
+    """Return the names in a study of the package's contrasts; one-sided contrasts are listed with both signs."""
     return tuple(
         name
         for kind, stencil in STENCILS.entries.items()
@@ -93,16 +94,16 @@ def study_names() -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contrast:
-    """A stencil of nudged phases.
+    """Nudges and weights that estimate the derivative by beta.
 
     Args:
-        kind: ``"one_sided"``, ``"symmetric"``, ``"four_point"``, another of `STENCILS`, or ``"fluctuations"``.
-        beta: Nudge strength, in 1/(units of the cost) times energy. Of either sign for one-sided stencils; not
-            used by ``fluctuations``.
+        kind: ``"one_sided"``, ``"symmetric"``, ``"four_point"``, another key of `STENCILS`, or ``"fluctuations"``.
+        beta: Nudge strength, in units of energy over units of the cost. It has either sign for one-sided stencils and
+            is not used by ``fluctuations``.
 
     Raises:
-        ConfigError: beta is zero, not finite or of a size that no calculation bears, or is negative where the sign
-            means nothing.
+        ConfigError: The kind is unknown; or beta is zero, not finite, outside 1e-100 to 1e100 in magnitude, or negative
+            with a contrast that uses both signs.
 
     Example:
         >>> contrast = qep.Contrast(kind="symmetric", beta=0.1)
@@ -130,19 +131,19 @@ class Contrast:
 
     @property
     def is_one_sided(self) -> bool:
-        """Whether beta may have either sign: all nudged phases are on one side of the free one."""
+        """Whether all nudges have one sign, so that beta may be negative."""
         return self.kind != _FLUCTUATIONS and self._stencil.is_one_sided
 
     @property
     def has_free_phase(self) -> bool:
-        """Whether the free phase is one of its phases."""
+        """Whether the free phase is one of the phases."""
         return bool((self.betas == 0.0).any())
 
     @property
     def phases(self) -> tuple[tuple[float, float], ...]:
-        """(beta, stencil weight) of every phase, ordered by beta; the free phase has beta 0.
+        """Pairs (beta, stencil weight) of all phases, ordered by beta; the free phase has beta 0.
 
-        Fluctuations have the free phase alone; what is read from it is no difference of means.
+        ``fluctuations`` have the free phase only, with weight zero, because their gradient is a covariance.
         """
         if self.kind == _FLUCTUATIONS:
             return ((0.0, 0.0),)
@@ -164,11 +165,11 @@ class Contrast:
         return STENCILS.find(self.kind)
 
     def stencil_on(self, betas: NDArray) -> NDArray[np.float64]:
-        """The stencil on more phases than it needs, zero where it does not look; shape of `betas`."""
+        """Return the stencil weights at given nudges, zero where the contrast does not use one; shape of `betas`."""
         weights = dict(self.phases)
         return np.array([weights.get(float(beta), 0.0) for beta in betas])
 
     @property
     def stencil(self) -> NDArray[np.float64]:
-        """Weights with which means at `betas` make the derivative, shape (phases,)."""
+        """Weights of the means at `betas` in the derivative, shape (phases,)."""
         return np.array([weight for _, weight in self.phases])

@@ -1,14 +1,14 @@
-"""When to trust a gradient: gaps, susceptibility, bounds of the cost, and jumps between branches.
+"""Diagnostics of a gradient: gaps, susceptibility, bounds of the cost, and jumps between branches.
 
-Everything here is read from what a gradient measures and what its preparation reports; nothing is measured for it. With
-F(beta) the energy of the nudged state, which is concave in beta for ground states,
+All quantities follow from the measurements of the gradient and the convergence report of the preparation; nothing
+further is measured. With F(beta) the energy of the nudged state, which is concave in beta for ground states,
 
     chi_C = (<C>_-beta - <C>_beta) / (2 beta) >= 0
     (F(beta) - F(0)) / beta  <=  <C>_0  <=  (F(-beta) - F(0)) / (-beta)             (beta > 0)
 
 (Scellier 2024, arXiv:2406.00879: the contrast is the exact gradient of these contrastive functions). The bounds hold
-for true minima only; where nobody can know that (ansaetze, annealing, elastic networks with rest lengths), they are
-left out.
+for true minima only. They are left out where states may be other than minima (ansaetze, annealing, elastic networks
+with rest lengths).
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from qep_qiskit.preparation.resolution import Hidden
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GradientMeasurements:
-    """What a gradient has measured.
+    """Measurements of a gradient that diagnostics are computed from.
 
     Args:
-        family: The Hamiltonians.
-        moments: Means of the terms, shape (samples, phases, terms), NaN where not measured.
-        constants: Shape (samples,), the constant part of C. None where C is made of error signals: it has the gradient
-            of the cost, and is not the cost.
-        is_at_optimum: Whether there are no error signals left: the gradient is then zero, and not unknown.
+        family: The Hamiltonians H + beta C.
+        moments: Moments of the terms, shape (samples, phases, terms), NaN where not measured.
+        constants: Constant part of C, shape (samples,). None where C is made of error signals: this C has the gradient
+            of the cost but not its value.
+        is_at_optimum: Whether all error signals vanish because the loss is at its minimum; the gradient is then zero.
     """
 
     family: HamiltonianFamily
@@ -51,30 +51,31 @@ class GradientMeasurements:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostics:
-    """Means over a batch where not said otherwise; NaN where unknown.
+    """Diagnostics of a gradient: means over a batch where not said otherwise, NaN where unknown.
 
     Args:
-        gap: Smallest gap of all states, in energy.
-        weyl_beta: Smallest |beta| = gap / range(C) of all samples: below it the nudge surely keeps the branch.
+        gap: Smallest energy gap of all states.
+        weyl_beta: Smallest gap / range(C) of all samples; a nudge of smaller |beta| keeps the branch of the free state.
         overlap: Smallest |<free|nudged>|^2.
         chi: Susceptibility chi_C of the nudged cost.
-        chi_se: Its standard error.
+        chi_se: Standard error of `chi`.
         surrogate_gap: |beta| chi, the distance between the upper and the lower contrastive bound to first order.
-        of_signals: Whether C is made of error signals and not the cost; bounds of <C>_0 are then none of the cost.
+        of_signals: Whether C is made of error signals; bounds of <C>_0 are then not bounds of the cost.
         lower: Lower bound of <C>_0, where states are known to be the lowest.
-        lower_se: Its standard error by shots.
+        lower_se: Standard error of `lower` by shots.
         upper: Upper bound of <C>_0.
-        upper_se: Its standard error by shots.
+        upper_se: Standard error of `upper` by shots.
         residual: Largest stationarity residual.
         evaluations: Energies evaluated by the preparation.
-        unconverged: States that are not converged.
-        judged: Whether somebody has looked at that.
-        contrast_error: The part of the contrast that residuals of iterative states and rounding leave unknown: 1 where
-            nudged states never left the free one. Below 1e-3 of rounding nothing is said.
-        contrast_error_se: Its standard error, where slopes are measured with shots; infinite where shots do not say.
-        discarded: The weight that truncation of matrix product states took from the state with the strongest nudge.
-        collapsed: Samples in which no spring of an elastic network is stretched: gradients of springs are zero.
-        jumps: Pairs of neighbouring phases that lie on different branches, and phases that have lost the free one.
+        unconverged: Number of states that are not converged.
+        judged: Whether the preparation checks convergence.
+        contrast_error: Fraction of the contrast that is unknown because of residuals of iterative states and rounding;
+            1 where nudged states stay at the free state. Rounding below 1e-3 is ignored.
+        contrast_error_se: Standard error of `contrast_error` where slopes are measured with shots; infinite where shots
+            do not determine it.
+        discarded: Weight that truncation of matrix product states removed from the state with the strongest nudge.
+        collapsed: Samples in which no spring of an elastic network is stretched, so that gradients of springs are zero.
+        jumps: Number of adjacent phases on different branches, plus phases without overlap with the free state.
     """
 
     gap: float = np.nan
@@ -99,7 +100,7 @@ class Diagnostics:
     jumps: int = 0
 
     def record(self) -> dict[str, float | int]:
-        """What is known, by the names it has in the metrics."""
+        """Return the known values by their names in the metrics."""
         bounds = {
             "cost_lower": self.lower,
             "cost_lower_se": self.lower_se,
@@ -131,10 +132,16 @@ class Diagnostics:
 
 
 def spectral_ranges(groups: Sequence[Group], coefficients: NDArray) -> NDArray[np.float64]:
-    """Largest minus smallest eigenvalue of operators, shape (operators,), of coefficients (operators, terms).
+    """Return the largest minus the smallest eigenvalue of every operator, shape (operators,).
 
-    Exact for operators in one group; else the sum over groups, an upper bound, which is safe for Weyl's. NaN where the
-    spectrum has no end, as that of positions.
+    Exact for operators in one group; otherwise the sum over groups, an upper bound, so that Weyl's bound stays safe.
+
+    Args:
+        groups: Commuting groups.
+        coefficients: Shape (operators, terms), terms numbered group after group.
+
+    Returns:
+        The ranges; NaN where the spectrum is unbounded, as that of positions.
     """
     total, start = np.zeros(len(coefficients)), 0
     for group in groups:
@@ -145,7 +152,14 @@ def spectral_ranges(groups: Sequence[Group], coefficients: NDArray) -> NDArray[n
 
 
 def nudge_sizes(groups: Sequence[Group], coefficients: NDArray) -> NDArray[np.float64]:
-    """The same as a scale for nudges: where a spectrum has no end, twice the sum of the coefficients' sizes."""
+    """Return the sizes of nudging operators, shape (operators,).
+
+    The size is the spectral range or, for an unbounded spectrum, twice the sum of the magnitudes of the coefficients.
+
+    Args:
+        groups: Commuting groups.
+        coefficients: Shape (operators, terms), terms numbered group after group.
+    """
     ranges = spectral_ranges(groups, coefficients)
     return np.where(np.isnan(ranges), 2.0 * np.abs(coefficients).sum(axis=1), ranges)
 
@@ -157,13 +171,13 @@ def diagnose(
     *,
     quiet: bool = False,
 ) -> Diagnostics:
-    """Judge the states behind a gradient, and warn of nudges past the gap and of jumps.
+    """Return the diagnostics of a gradient, and warn of unresolved contrasts, nudges beyond the gap and jumps.
 
     Args:
-        watched: What was measured.
-        report: Of the preparation, for the phases of the family.
-        free: Of the preparation of the free phase, where that was a stage of its own.
-        quiet: Give no warnings, for nudges that are large on purpose.
+        watched: Measurements of the gradient.
+        report: Convergence report of the phases of the family.
+        free: Convergence report of the free phase, where it was prepared separately.
+        quiet: Whether warnings about nudge strength and jumps are left out, for nudges that are large on purpose.
     """
     family = watched.family
     hidden = Hidden(part=0.0) if watched.is_at_optimum else hidden_in(family, report.hidden)
@@ -205,14 +219,14 @@ def _extreme(values: NDArray, pick: object) -> float:
 
 
 def _expectation(watched: GradientMeasurements, coefficients: NDArray) -> Curve:
-    """Means of an operator per sample and phase, from the shot batches; NaN where a term was not measured."""
+    """Means of an operator at every sample and phase, with variances by shots; terms of coefficient 0 are ignored."""
     terms = np.where(coefficients != 0.0, watched.moments.means, 0.0)
     values = np.einsum("spt,spt->sp", coefficients, terms)
     return Curve(values, variance_of(coefficients, watched.moments.covariance))
 
 
 def _energies(watched: GradientMeasurements, report: ConvergenceReport) -> Curve:
-    """F(beta) from the solver where it knows, else from the batches of all groups."""
+    """F(beta) from the solver where known, otherwise from the measured means of all groups."""
     measured = _expectation(watched, watched.family.coefficients())
     known = np.isfinite(report.energies)
     return Curve(np.where(known, report.energies, measured.values), np.where(known, 0.0, measured.variances))
@@ -232,7 +246,7 @@ def _phase(betas: NDArray, beta: float) -> int | None:
 
 
 def _susceptibility(betas: NDArray, cost: Curve) -> dict[str, float]:
-    """chi_C between the innermost nudges on both sides, or between the free phase and the one nudge."""
+    """chi_C between the smallest nudges of both signs, or between the free phase and the smallest nudge."""
     size = float(np.abs(betas[betas != 0.0]).min())
     innermost = (_phase(betas, side) for side in (-size, size))
     high = max(phase for phase in innermost if phase is not None)

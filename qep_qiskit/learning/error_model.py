@@ -1,18 +1,18 @@
-"""How far a contrast is off, as a function of nudge and shots; and the best nudge and split of shots.
+"""Mean squared error of a contrast as a function of nudge and shots, and the best nudge and allocation of shots.
 
-With D(beta) the contrast of order p (1 one-sided, 2 symmetric, 4 four-point), and m shots in each batch,
+With D(beta) the contrast of order p (1 one-sided, 2 symmetric, 4 four-point), g the gradient and m shots in each batch,
 
-    D(beta) = g + c beta^p + ... ,    Var D = (sum_g S_g / share_g) / (m beta^2) + signals / m ,
+    D(beta) = g + c beta^p + ... ,    Var D = (sum_g S_g / fraction_g) / (m beta^2) + signals / m ,
     E|D - g|^2 = |c|^2 beta^(2p) + Var D .
 
 With a(beta) = <dH/dw>_beta, c is a''/2 for one-sided and a'''/6 for symmetric contrasts, and V = 1 - <P>^2 gives
-S = 2V and V/2: the best nudges are (8V/(m a''^2))^(1/4) and (9V/(m a'''^2))^(1/6). Everything is summed over the
-weights that train: one nudge serves them all. The noise of error signals (losses on expectations) does not fall with
-beta; in one-sided contrasts it is correlated with the free phase, which gives a part that goes as 1/beta.
+S = 2V and V/2: the best nudges are (8V/(m a''^2))^(1/4) and (9V/(m a'''^2))^(1/6). Errors are summed over the trainable
+weights, because one nudge serves all of them. The noise of error signals (losses on expectations) does not fall with
+beta; in one-sided contrasts it is correlated with the free phase, which gives a part proportional to 1/beta.
 
-A pilot knows the bias beyond its leading order, and how well it knows it: the posterior of `bias_fit` takes the place
-of |c|^2 beta^(2p), and the S_g it measured at its nudges that of constants. The best nudge is then the one with the
-least expected logarithm of the error, and an error is promised with a confidence.
+A pilot measures the bias beyond its leading order, with an uncertainty: the posterior of `bias_fit` replaces
+|c|^2 beta^(2p), and the S_g measured at its nudges replace constants. The best nudge then has the least expected
+logarithm of the error, and an error is stated with a confidence.
 """
 
 from __future__ import annotations
@@ -36,23 +36,24 @@ _SEARCHED = 161
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorModel:
-    """Mean squared error of a gradient, summed over the weights that train.
+    """Mean squared error of a gradient, summed over the trainable weights.
 
     Args:
         order: Leading power p of beta in the bias.
         bias_squared: |c|^2, so that the bias is |c| beta^p; not negative.
-        shot_variance: S_g for every group: beta^2 times shots times variance, at fixed error signals.
-        signal_variance: Shots times the variance that error signals bring at any beta; it belongs to `signal_group`.
-        cross_variance: beta times shots times the part that is correlated with a free phase (one-sided contrasts).
+        shot_variance: S_g of every group: beta^2 times shots times variance, at fixed error signals.
+        signal_variance: Shots times the variance from error signals, at any beta; belongs to `signal_group`.
+        cross_variance: beta times shots times the part correlated with a free phase (one-sided contrasts).
         gradient_squared: |g|^2, or zero where unknown.
-        signal_group: The group that the outputs are read in.
-        beta_scale: The nudge at which the model was measured; the search for the best one starts there.
-        most_beta: The largest nudge that is known to hold, where stronger ones do not; None where there is no end.
-        curve: The posterior of the bias, in the place of `bias_squared`; None for the leading order alone.
-        levels: Sizes of the nudges at which S_g was measured, ascending; empty where it is a constant.
-        level_variance: S_g of every group at these nudges, for each of them.
-        level_signals: Shots times the variance that error signals bring at each of them, all of it; empty where
-            `signal_variance` and `cross_variance` hold everywhere.
+        signal_group: Index of the group that measures the outputs.
+        beta_scale: Nudge at which the model was measured; the search for the best nudge starts there.
+        most_beta: Largest nudge that a pilot could measure, where stronger ones may have no equilibrium; None for no
+            limit.
+        curve: Posterior of the bias, which replaces `bias_squared`; None for the leading order alone.
+        levels: Magnitudes of the nudges at which S_g was measured, ascending; empty where it is constant.
+        level_variance: S_g of every group at each of these nudges.
+        level_signals: Shots times the variance from error signals at each of these nudges, all parts together; empty
+            where `signal_variance` and `cross_variance` hold at all nudges.
         variance_deviation: Relative standard deviation of the measured variances.
     """
 
@@ -72,13 +73,13 @@ class ErrorModel:
     variance_deviation: float = 0.0
 
     def record(self) -> dict[str, Any]:
-        """Plain data, for checkpoints and reports."""
+        """Return the values as a dictionary for JSON."""
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return {**plain, "curve": None if self.curve is None else self.curve.record()}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> ErrorModel:
-        """The inverse of `record`."""
+        """Return the object from the dictionary that `record` gives."""
         curve = record.get("curve")
         tuples = {
             "shot_variance": tuple(record["shot_variance"]),
@@ -90,21 +91,21 @@ class ErrorModel:
         return cls(**{**record, **tuples})
 
     def bias(self, beta: float) -> float:
-        """Length of the bias at a nudge, its expected root mean square."""
+        """Return the root mean square length of the bias at a nudge."""
         return float(np.sqrt(self._bias_squares(beta).mean()))
 
     def _bias_squares(self, beta: NDArray | float) -> NDArray[np.float64]:
-        """Equally likely squares of the bias, shape (nodes, *shape of beta); one where it is taken as known."""
+        """Equally likely values of the squared bias, shape (nodes, *shape of beta); one node without a posterior."""
         if self.curve is not None:
             return self.curve.at(beta, self.order)
         return self.bias_squared * np.abs(np.asarray(beta, dtype=float))[None] ** (2 * self.order)
 
     def group_variances(self, beta: float) -> NDArray[np.float64]:
-        """Shots times variance that each group answers for at a nudge, shape (groups,)."""
+        """Return shots times variance of every group at a nudge, shape (groups,)."""
         return self._variances(np.array([beta]))[0]
 
     def _variances(self, betas: NDArray) -> NDArray[np.float64]:
-        """The same at several nudges, shape (nudges, groups)."""
+        """Shots times variance at several nudges, shape (nudges, groups)."""
         parts = np.broadcast_to(np.array(self.shot_variance), (len(betas), len(self.shot_variance))).copy()
         signals = self.signal_variance + self.cross_variance / betas
         if self.levels:
@@ -116,27 +117,39 @@ class ErrorModel:
         return np.maximum(parts, 0.0)
 
     def variance(self, beta: float, shots: float, shot_fractions: NDArray | None = None) -> float:
-        """Summed variance at a nudge.
+        """Return the summed variance of the gradient at a nudge.
 
         Args:
             beta: The nudge.
             shots: Shots per batch, the mean over groups.
-            shot_fractions: Shape (groups,), shots of each group over that mean; equal by default.
+            shot_fractions: Shots of each group over that mean, shape (groups,); equal by default.
         """
         parts = self.group_variances(beta)
         return float((parts / (1.0 if shot_fractions is None else shot_fractions)).sum() / shots)
 
     def error(self, beta: float, shots: float, shot_fractions: NDArray | None = None) -> float:
-        """Root mean squared error, the length of the deviation from the true gradient."""
+        """Return the root mean squared error: the length of the deviation from the true gradient.
+
+        Args:
+            beta: The nudge.
+            shots: Shots per batch, the mean over groups.
+            shot_fractions: Shots of each group over that mean, shape (groups,); equal by default.
+        """
         return float(np.sqrt(self._squares(np.array([beta]), shots, shot_fractions).mean()))
 
     def error_quantile(
         self, beta: float, shots: float, shot_fractions: NDArray | None = None, *, confidence: float
     ) -> float:
-        """The error that is not passed with a probability.
+        """Return the error that is not exceeded with a given probability.
 
-        Bias and variance are open, and so is the response to error signals: it is that of the contrast where there is
-        no bias, but may differ by `order` times the bias, as that goes with a power of the signals.
+        Bias and variance are uncertain, and so is the response to error signals: it is that of the contrast where there
+        is no bias, but may differ by `order` times the bias, because the bias grows with a power of the signals.
+
+        Args:
+            beta: The nudge.
+            shots: Shots per batch, the mean over groups.
+            shot_fractions: Shots of each group over that mean, shape (groups,); equal by default.
+            confidence: Probability that the error is not exceeded.
         """
         bias, parts = self._bias_squares(beta)[:, None, None], self._variances(np.array([beta]))[0]
         own = replace(self, signal_variance=0.0, cross_variance=0.0, level_signals=())._variances(np.array([beta]))[0]
@@ -157,14 +170,19 @@ class ErrorModel:
         return self._bias_squares(betas) + parts.sum(axis=1)
 
     def best_beta(self, shots: float, shot_fractions: NDArray | None = None, *, sign: float = 1.0) -> float:
-        """The nudge with the smallest error at given shots, positive unless a negative `sign` is asked for.
+        """Return the nudge with the smallest error at given shots.
 
-        Where the bias is known by its posterior, the one with the least expected logarithm of the error.
+        Where the bias has a posterior, it is the nudge with the least expected logarithm of the error.
+
+        Args:
+            shots: Shots per batch, the mean over groups.
+            shot_fractions: Shots of each group over that mean, shape (groups,); equal by default.
+            sign: Sign of the nudge.
         """
         return self._least(lambda betas: np.log(self._squares(betas, shots, shot_fractions)).mean(axis=0), sign)[0]
 
     def _least(self, objective: Callable[[NDArray], NDArray], sign: float) -> tuple[float, float]:
-        """The nudge with the least value of a function of nudges, and that value."""
+        """Nudge with the least value of a function of nudges, and that value."""
         scale = np.log(self.beta_scale)
         most = np.inf if self.most_beta is None else np.log(self.most_beta)
         if self.curve is not None:
@@ -181,11 +199,11 @@ class ErrorModel:
         return sign * float(np.exp(found.x)), float(found.fun)
 
     def best_shot_fractions(self, beta: float, batches: NDArray) -> NDArray[np.float64]:
-        """Shots of each group over the mean of all batches, with the least variance at equal cost.
+        """Return the shots of each group over the mean of all batches that give the least variance at equal cost.
 
         Args:
             beta: The nudge.
-            batches: Shape (groups,), batches that each group takes in one gradient.
+            batches: Batches of each group in one gradient, shape (groups,).
         """
         wanted = np.sqrt(self.group_variances(beta) / np.maximum(batches, 1))
         if not wanted.any():
@@ -196,16 +214,16 @@ class ErrorModel:
     def shots_for(
         self, error: float, shot_fractions: NDArray | None = None, *, sign: float = 1.0, confidence: float | None = None
     ) -> tuple[float, float]:
-        """Shots per batch and the nudge with which the error is reached most cheaply.
+        """Return the fewest shots per batch that reach an error, and the nudge for them.
 
         Args:
-            error: The root mean squared error to reach, in units of the gradient.
-            shot_fractions: Shape (groups,), shots of each group over their mean; equal by default.
-            sign: Of the nudge.
-            confidence: Probability that the error is not passed; None for the expected error.
+            error: Root mean squared error to reach, in units of the gradient.
+            shot_fractions: Shots of each group over their mean, shape (groups,); equal by default.
+            sign: Sign of the nudge.
+            confidence: Probability that the error is not exceeded; None for the expected error.
 
         Raises:
-            ConfigError: It is out of reach for up to 1e12 shots.
+            ConfigError: The error is not positive, or not reached with 1e12 shots.
         """
         if error <= 0:
             raise ConfigError(f"target error: expected a number above zero, got {error}")
@@ -233,13 +251,13 @@ class ErrorModel:
     def shots_at(
         self, beta: float, error: float, shot_fractions: NDArray | None = None, *, confidence: float | None = None
     ) -> float:
-        """Shots per batch with which a given nudge reaches an error; infinite where its bias alone is larger.
+        """Return the shots per batch with which a nudge reaches an error; infinite where its bias alone is larger.
 
         Args:
             beta: The nudge.
-            error: The root mean squared error to reach, in units of the gradient.
-            shot_fractions: Shape (groups,), shots of each group over their mean; equal by default.
-            confidence: Probability that the error is not passed; None for the expected error.
+            error: Root mean squared error to reach, in units of the gradient.
+            shot_fractions: Shots of each group over their mean, shape (groups,); equal by default.
+            confidence: Probability that the error is not exceeded by the bias; None for the expected error.
         """
         squares = self._bias_squares(np.array([beta]))
         bias = squares.mean(axis=0) if confidence is None else _quantile(squares, confidence)
@@ -248,7 +266,7 @@ class ErrorModel:
 
 
 def _quantile(squares: NDArray, confidence: float) -> NDArray[np.float64]:
-    """Of equally likely values in ascending order, shape (nodes, ...)."""
+    """Quantile of equally likely values in ascending order, shape (nodes, ...)."""
     if len(squares) == 1:
         return squares[0]
     place = np.interp(confidence, NODES, np.arange(len(NODES)))
@@ -257,6 +275,11 @@ def _quantile(squares: NDArray, confidence: float) -> NDArray[np.float64]:
 
 
 def split_shots(shots: int, shot_fractions: NDArray) -> tuple[int, ...]:
-    """Whole shots for every group from the shots of an equal split; at least one each, two where there were two."""
+    """Return whole shots for every group; at least two each, or one where there is one shot.
+
+    Args:
+        shots: Shots per group of an equal split.
+        shot_fractions: Shots of each group over that number, shape (groups,).
+    """
     least = min(shots, 2)
     return tuple(max(least, round(shots * float(share))) for share in shot_fractions)

@@ -1,4 +1,4 @@
-"""The error signals of a batch: where they were read, and what their shots already tell of the response to them."""
+"""Error signals of a batch, their noise, and what the free shots show of the response to them."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from qep_qiskit.outcomes import is_none
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SignalBatch:
-    """Where the error signals of a batch came from.
+    """Error signals of a batch, with their shot noise.
 
     Args:
-        signals: Shape (samples, outputs).
-        slope: Shape (samples, outputs, means), d(signals)/d(free means); the means are columns of the plan where
-            `is_free_phase`, and terms otherwise.
-        covariance: Shape (samples, means, means), of the free means that the signals were read from.
-        fluctuations: Shape (samples, columns, outputs), covariance of the free means of columns and outputs; zero
-            where the free batch does not read the term of a column.
-        output_covariance: Shape (samples, outputs, outputs), of the measured outputs.
-        moved: Shape (columns, outputs), whether the term of a column does not commute with the output, or may not.
-        excitation: What is expected of the response, or None where nothing is known of it.
-        is_free_phase: Whether these very shots are also the free phase of the contrast.
+        signals: Error signals dL/d<O>, shape (samples, outputs).
+        slope: d(signals)/d(free means), shape (samples, outputs, means). The means are estimates of the measurement
+            plan where `is_free_phase`, and terms otherwise.
+        covariance: Covariance of the free means that the signals follow from, shape (samples, means, means).
+        fluctuations: Covariance of the free means of estimates and outputs, shape (samples, estimates, outputs); zero
+            where the free batch does not measure the term of an estimate.
+        output_covariance: Covariance of the measured outputs, shape (samples, outputs, outputs).
+        moved: Whether the term of an estimate does not commute with the output, or may not, shape (estimates, outputs).
+        excitation: Expected response, or None where nothing is known about it.
+        is_free_phase: Whether the shots of the signals are also the free phase of the contrast.
     """
 
     signals: NDArray[np.float64]
@@ -44,7 +44,7 @@ class SignalBatch:
 
     @property
     def is_noisy(self) -> bool:
-        """Whether the signals have shot noise, and it is known."""
+        """Whether the signals have known, nonzero shot noise."""
         return not is_none(self.covariance) and bool(np.isfinite(self.covariance).all() and self.covariance.any())
 
     @property
@@ -53,7 +53,7 @@ class SignalBatch:
         return self.slope @ self.covariance @ self.slope.transpose(0, 2, 1)
 
     def rows(self, rows: slice) -> SignalBatch:
-        """Those of some of the samples."""
+        """Return the signals of some of the samples."""
         return replace(
             self,
             signals=self.signals[rows],
@@ -73,15 +73,15 @@ def signal_batch(
     nudged: StateMoments,
     coefficients: NDArray,
 ) -> SignalBatch:
-    """Error signals from the free phase.
+    """Return the error signals of the free phase.
 
     Args:
         hamiltonian: Network and cost.
         first: The free phase.
         targets: Shape (samples, targets).
-        plan: In which batches the gradient is read.
-        nudged: Moments of the terms in all phases.
-        coefficients: Shape (samples, terms), of H.
+        plan: Measurement plan of the gradient.
+        nudged: Moments of the terms in all phases, shape (samples, phases, terms).
+        coefficients: Coefficients of H, shape (samples, terms).
     """
     assert hamiltonian.output_map is not None
     assert first.outputs is not None
@@ -107,7 +107,7 @@ def signal_batch(
 
 
 def _moved(hamiltonian: NudgedHamiltonian) -> NDArray[np.bool_]:
-    """Whether terms do not commute with outputs, or may not: shape (terms, outputs)."""
+    """Whether terms do not commute with outputs, or may not, shape (terms, outputs)."""
     anticommuting = hamiltonian.anticommuting_with_outputs
     assert hamiltonian.output_map is not None
     matrix = hamiltonian.output_map[0]
@@ -117,7 +117,7 @@ def _moved(hamiltonian: NudgedHamiltonian) -> NDArray[np.bool_]:
 
 
 def _by_estimates(slope: NDArray, first: FreePhase, plan: MeasurementPlan) -> NDArray:
-    """Slope of the signals by the columns that the free means were read from."""
+    """Slope of the signals by the estimates that the free means were averaged from."""
     known = np.flatnonzero(~np.isnan(first.estimates.means[:, 0]).any(axis=0))
     full = np.zeros((*slope.shape[:2], plan.num_estimates))
     full[:, :, known] = slope @ plan.averaging(known, slope.shape[2])

@@ -1,4 +1,4 @@
-"""Outputs and cost of a network on a data set, measured in the free phase only."""
+"""Evaluation of outputs and cost of a network on a data set, in the free phase."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _SAMPLES_PER_REQUEST = 64
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Evaluation:
-    """What a network answers on a data set.
+    """Outputs and cost of a network on a data set.
 
     Args:
-        outputs: Shape (samples, outputs), or None where the aim has none.
+        outputs: Expectations of the outputs, shape (samples, outputs), or None where there are none.
         output_errors: Standard errors by shots, shape (samples, outputs), or None.
-        tally: Cost and accuracy.
-        warm_start: What the preparation remembers of the samples.
-        usage: What it cost, where `evaluate` has run it.
+        tally: Sums of cost and correct samples.
+        warm_start: Warm-start arrays of the samples.
+        usage: Shots and circuits used; filled in by `evaluate`.
     """
 
     outputs: NDArray[np.float64] | None
@@ -41,7 +41,12 @@ class Evaluation:
 
 
 def count_correct(outputs: NDArray | None, data: Dataset) -> float:
-    """Samples whose outputs decode to their label; NaN where there are no outputs or no labels."""
+    """Return the number of samples whose outputs decode to their label; NaN where there are no outputs or no labels.
+
+    Args:
+        outputs: Expectations of the outputs, shape (samples, outputs), or None.
+        data: Samples with labels.
+    """
     if outputs is None or data.labels is None or not data.classes:
         return float("nan")
     return float(np.sum(decode(outputs, len(data.classes)) == data.labels))
@@ -58,7 +63,18 @@ def evaluate(
     with_cost: bool = True,
     warm_start: WarmStartArrays | None = None,
 ) -> Evaluation:
-    """Run an `evaluation` to its end on an executor; arguments as there."""
+    """Measure outputs and cost of every sample on an executor.
+
+    Args:
+        estimator: Gives the Hamiltonian, the preparation and the shots.
+        executor: Runs the circuits.
+        weights: Shape (weights,).
+        data: Samples; targets are not needed if `with_cost` is False.
+        purpose: Purpose in the request keys.
+        index: Number that distinguishes evaluations of the same purpose, such as the epoch.
+        with_cost: Whether the cost is computed from the targets.
+        warm_start: Warm-start arrays of the samples, or None.
+    """
     work = evaluation(
         estimator, weights, data, purpose=purpose, index=index, with_cost=with_cost, warm_start=warm_start
     )
@@ -77,17 +93,17 @@ def evaluation(
     warm_start: WarmStartArrays | None = None,
     calibrations: Calibrations | None = None,
 ) -> MeasurementCoroutine[Evaluation]:
-    """Measure outputs and cost of every sample.
+    """Return a measurement coroutine of outputs and cost of every sample.
 
     Args:
-        estimator: Knows the Hamiltonian, the preparation and the shots.
+        estimator: Gives the Hamiltonian, the preparation and the shots.
         weights: Shape (weights,).
-        data: Samples; without targets where `with_cost` is False.
-        purpose: Names the requests.
-        index: Distinguishes repeated evaluations of the same purpose, such as the epoch.
-        with_cost: Whether the samples have targets to compare with.
-        warm_start: What the preparation remembers of the samples.
-        calibrations: Of the readout, those that still hold; new ones are added.
+        data: Samples; targets are not needed if `with_cost` is False.
+        purpose: Purpose in the request keys.
+        index: Number that distinguishes evaluations of the same purpose, such as the epoch.
+        with_cost: Whether the cost is computed from the targets.
+        warm_start: Warm-start arrays of the samples, or None.
+        calibrations: Valid readout calibrations by name; new ones are added in place.
     """
     work = _evaluated(
         estimator, weights, data, purpose=purpose, index=index, with_cost=with_cost, warm_start=warm_start or {}

@@ -1,4 +1,7 @@
-"""The exact gradient of the cost at beta -> 0, by linear or thermal response; the reference for every contrast."""
+"""Exact gradient of the cost in the limit beta -> 0, by linear or thermal response.
+
+It is the reference for every contrast.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ from qep_qiskit.preparation import (
     thermal_response,
 )
 
-_SAMPLER = VectorExecutor(Seeds(0))  # asked for exact expectations only
+_SAMPLER = VectorExecutor(Seeds(0))  # used for exact expectations only
 
 
 @short_repr
@@ -36,10 +39,10 @@ class ExactGradient:
     """Exact gradient of the mean cost of a batch.
 
     Args:
-        gradient: Shape (weights,).
+        gradient: d(cost)/d(weight), shape (weights,).
         cost: Mean cost.
-        outputs: Shape (samples, outputs), or None.
-        nudge: Shape (samples, terms), coefficients of the nudging operator at the exact outputs.
+        outputs: Exact expectations of the outputs, shape (samples, outputs), or None with an operator cost.
+        nudge: Coefficients of the nudging operator at the exact outputs, shape (samples, terms).
     """
 
     gradient: NDArray[np.float64]
@@ -58,16 +61,19 @@ def exact_gradient(
     temperature: float | None = None,
     reference: Responding | None = None,
 ) -> ExactGradient:
-    """d(cost)/d(weight) of exact eigenstates. Classical spins do not move with the weights: it is zero where it exists.
+    """Compute d(cost)/d(weight) of exact eigenstates or Gibbs states.
+
+    Ground states of classical spins are constant between level crossings, so that their gradient is zero where it
+    exists.
 
     Args:
         hamiltonian: Network and cost.
         weights: Shape (weights,).
         inputs: Shape (samples, inputs).
         targets: Shape (samples, targets).
-        level: Which eigenstate, 0 for the ground state.
-        temperature: Of Gibbs states in the place of eigenstates, or None.
-        reference: Who knows the exact states, where they are not those of qubits.
+        level: Eigenstate, 0 for the ground state.
+        temperature: Temperature of Gibbs states, in units of energy, or None for eigenstates.
+        reference: Object that gives exact means and responses, for networks that are not of qubits; None for qubits.
 
     Example:
         >>> network = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,))
@@ -93,9 +99,10 @@ def exact_gradient(
 
 
 def _unit_of_beta(free: NDArray, nudge: NDArray) -> float:
-    """The power of two that makes the nudge as large as H.
+    """The power of two that makes the nudge about as large as H.
 
-    A response is linear in the nudge and found by adding to H or to a state; nothing is lost where both are alike.
+    The response is linear in the nudge and is computed by adding it to H or to a state; equal sizes lose the least
+    precision.
     """
     size, pull = float(np.abs(free).max(initial=0.0)), float(np.abs(nudge).max(initial=0.0))
     return float(2.0 ** np.round(np.log2(size / pull))) if size > 0.0 and pull > 0.0 else 1.0

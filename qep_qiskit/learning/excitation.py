@@ -1,10 +1,10 @@
-"""What a nudge excites, as one excitation: its energy, and how far it moves the outputs.
+"""Estimate of the response to a nudge by one excitation: its energy, and the change of the outputs.
 
-The sum rule of the double commutator says the mean energy that an operator N excites states by: (1/2) <[N, [H, N]]>
-over the variance of N. With H = sum_h c_h h and N_h the strings of N that anticommute with h, a flip by h turns N_h
+The sum rule of the double commutator gives the mean energy of the excitations by an operator N: (1/2) <[N, [H, N]]>
+over the variance of N. Let H = sum_h c_h h and N_h be the strings of N that anticommute with h. A flip by h turns N_h
 into -N_h, and [N, [h, N]] = -4 N_h^2 h where the strings of N commute. For a single Pauli string N_h^2 is a number.
-Means of N_h^2 h are not measured otherwise; flips are then taken as independent of what they find: <N_h^2> <h>.
-The excited state is the one after such a flip: there the mean of N is another one by -2 <N_h>.
+For sums of strings <N_h^2 h> is not measured, and <N_h^2> <h> is used in its place. The excited state is the state
+after such a flip, in which the mean of N differs by -2 <N_h>.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from qep_qiskit.outcomes import is_none
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Excitation:
-    """What is known of the response of outputs before it is measured.
+    """Expected response of outputs to a nudge, before it is measured.
 
     Args:
-        gain: Expected ratio of minus the response to the fluctuations of means.
+        gain: Expected ratio of minus the response to the covariances of measured means.
         shots: Variance of the outputs in one shot over that of their means.
-        shift: Shape (samples,), mean of the nudge of a sample in the excited state, less that in the free one; None
-            where outputs are sums of strings: what one excitation says of strong nudges is too rough there.
+        shift: Mean of the nudging operator in the excited state minus that in the free state, shape (samples,). None
+            where outputs are sums of strings, for which one excitation describes strong nudges too roughly.
     """
 
     gain: float
@@ -36,16 +36,16 @@ class Excitation:
     shift: NDArray[np.float64] | None
 
     def rows(self, rows: slice) -> Excitation:
-        """That of some of the samples."""
+        """Return the excitation of some of the samples."""
         return replace(self, shift=None if self.shift is None else self.shift[rows])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Flips:
-    """Flips by the terms of H, of the strings that outputs consist of.
+    """Flips of the strings of the outputs by the terms of H.
 
     Args:
-        anticommuting: Shape (strings, flips), whether a flip turns a string.
+        anticommuting: Shape (strings, flips), whether a flip changes the sign of a string.
         rates: Shape (samples, flips), -c_h <h>.
         means: Shape (samples, strings).
         products: Shape (samples, strings, strings), means of products of commuting strings, else zero.
@@ -57,7 +57,7 @@ class _Flips:
     products: NDArray[np.float64]
 
     def of(self, operators: NDArray) -> tuple[NDArray, NDArray]:
-        """(1/2) <[N, [H, N]]> and the shift of the mean, each of shape (samples,), of N by (samples, strings)."""
+        """Return (1/2) <[N, [H, N]]> and the shift of <N>, each of shape (samples,); N has shape (samples, strings)."""
         turned = operators[:, :, None] * self.anticommuting
         squares = np.einsum("sih,sih->sh", self.products @ turned, turned)
         rates = 2.0 * self.rates * squares
@@ -69,17 +69,17 @@ class _Flips:
 def expected_excitation(
     hamiltonian: NudgedHamiltonian, first: FreePhase, nudged: StateMoments, coefficients: NDArray, signals: NDArray
 ) -> Excitation | None:
-    """What one excitation would give, of the energy that the sum rule says, or None where it says none.
+    """Return the excitation whose energy follows from the sum rule, or None where the sum rule gives none.
 
-    Were it one energy D, the response of any A to a nudge by O would be -2 Cov(A, O) / D. Covariances are those of
-    means, so that shots are divided out. One energy is taken for all outputs and samples.
+    With a single excitation of energy D the response of any A to a nudge by O is -2 Cov(A, O) / D. Covariances are
+    those of means, so that the number of shots enters the gain. One energy is used for all outputs and samples.
 
     Args:
         hamiltonian: Network and cost.
         first: The free phase.
-        nudged: Moments of the terms in all phases.
-        coefficients: Shape (samples, terms), of H.
-        signals: Shape (samples, outputs).
+        nudged: Moments of the terms in all phases, shape (samples, phases, terms).
+        coefficients: Coefficients of H, shape (samples, terms).
+        signals: Error signals, shape (samples, outputs).
     """
     anticommuting, covariance = hamiltonian.anticommuting_with_outputs, first.moments.covariance[:, 0]
     if anticommuting is None or hamiltonian.output_map is None or is_none(covariance):
@@ -113,6 +113,6 @@ def expected_excitation(
 
 
 def _over_phases(means: NDArray) -> NDArray[np.float64]:
-    """Means over the phases that were read, shape (samples, terms); zero where none was."""
+    """Means over the measured phases, shape (samples, terms); zero where none was measured."""
     read = ~np.isnan(means)
     return np.asarray(np.nan_to_num(means).sum(axis=1) / np.maximum(read.sum(axis=1), 1))

@@ -1,7 +1,7 @@
-"""The derivative of the reported cost by finite differences of the weights: an independent check of every contrast.
+"""Derivative of the reported cost by finite differences of the weights: an independent check of every contrast.
 
-The cost is measured as evaluations measure it, in the free phase alone, at weights moved up and down. No nudge, no
-error signal, no response and no derivative of the cost, of the loss or of the Hamiltonian enters the result.
+The cost is measured as in evaluations, in the free phase, at weights moved up and down. No nudge, no error signal, no
+response and no derivative of the cost, of the loss or of the Hamiltonian enters the result.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from qep_qiskit.preparation import WarmStartArrays
 _STATES_PER_REQUEST = 64
 _EXACT_STEP, _NOISY_STEP = 0.02, 0.2
 _REFINEMENTS, _FINE_ENOUGH = 3, 1e-4
-_MARGIN = 0.2  # of the way to a bound: the longest of three steps is four times the shortest
+_MARGIN = 0.2  # of the distance to a bound: the longest of three steps is four times the shortest
 _SHOTS = 20_000
 _STENCIL = np.array([-4.0, -2.0, -1.0, 1.0, 2.0, 4.0])
 
@@ -33,13 +33,14 @@ _STENCIL = np.array([-4.0, -2.0, -1.0, 1.0, 2.0, 4.0])
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FiniteDifferences:
-    """The derivative of the mean cost of a batch by its weights.
+    """Derivative of the mean cost of a batch by the weights.
 
     Args:
-        gradient: Shape (weights,).
-        error: Shape (weights,): what the steps leave undecided or, with shots, the standard error.
+        gradient: d(cost)/d(weight), shape (weights,).
+        error: Shape (weights,): the change by the last order of extrapolation plus rounding or, with shots, the
+            standard error.
         shots: Shots per batch, or None where expectations are exact.
-        usage: What it cost.
+        usage: Shots and circuits used.
     """
 
     gradient: NDArray[np.float64]
@@ -50,7 +51,7 @@ class FiniteDifferences:
 
 @dataclass(slots=True, kw_only=True)
 class _Costs:
-    """Measures the cost of a batch at many weights."""
+    """Measures the mean cost of a batch at many weights."""
 
     estimator: GradientEstimator
     executor: Executor
@@ -62,7 +63,7 @@ class _Costs:
     requests: int = 0
 
     def at(self, points: NDArray) -> tuple[NDArray, NDArray]:
-        """Mean cost and its variance at every point, shapes (points,); the batch has one state a sample and point."""
+        """Mean cost and its variance at every point in weight space, each of shape (points,)."""
         each = max(1, _STATES_PER_REQUEST // len(self.inputs))
         found = [self._measured(points[start : start + each]) for start in range(0, len(points), each)]
         return np.concatenate([values for values, _ in found]), np.concatenate([variances for _, variances in found])
@@ -99,12 +100,12 @@ def finite_differences(
 ) -> FiniteDifferences:
     """Differentiate the reported cost by every weight.
 
-    Where the executor gives exact expectations they are taken, with three steps each way, extrapolated to none and made
-    shorter where they disagree. Elsewhere steps are long and shots many.
+    If the executor gives exact expectations, they are used with three steps in each direction, extrapolated to zero and
+    shortened where they disagree. Otherwise steps are long and shots many.
 
     Args:
-        estimator: Its free phase is measured.
-        executor: Runs the requests.
+        estimator: Estimator whose free phase is measured.
+        executor: Runs the circuits.
         weights: Shape (weights,).
         inputs: Shape (samples, inputs).
         targets: Shape (samples, targets).
@@ -141,7 +142,7 @@ def finite_differences(
 
 
 def _differences(costs: _Costs, weights: NDArray, steps: NDArray, stencil: NDArray) -> tuple[NDArray, NDArray]:
-    """Costs and variances at weights moved one by one, shapes (weights, points of the stencil)."""
+    """Costs and variances at weights moved one by one, shape (weights, points of the stencil)."""
     moves = np.diag(steps)[:, None, :] * stencil[None, :, None]
     values, variances = costs.at((weights + moves).reshape(-1, len(weights)))
     shape = (len(weights), len(stencil))
@@ -149,7 +150,7 @@ def _differences(costs: _Costs, weights: NDArray, steps: NDArray, stencil: NDArr
 
 
 def _extrapolated(costs: _Costs, weights: NDArray, steps: NDArray) -> tuple[NDArray, NDArray]:
-    """Richardson's extrapolation of steps of one, two and four: errors of order six, and what its end changed."""
+    """Richardson extrapolation of steps one, two and four, of error order six, and the change by its last order."""
     values, _ = _differences(costs, weights, steps, _STENCIL)
     by_step = (values[:, [3, 4, 5]] - values[:, [2, 1, 0]]) / (2.0 * steps[:, None] * np.array([1.0, 2.0, 4.0]))
     second = (4.0 * by_step[:, :2] - by_step[:, 1:]) / 3.0
@@ -159,7 +160,7 @@ def _extrapolated(costs: _Costs, weights: NDArray, steps: NDArray) -> tuple[NDAr
 
 
 def _noisy(costs: _Costs, weights: NDArray, steps: NDArray, shots: int) -> FiniteDifferences:
-    """Steps of one and two: errors of order four, and the shot noise of all four points."""
+    """Differences of steps one and two with an error of order four, and the shot noise of all four points."""
     values, variances = _differences(costs, weights, steps, _STENCIL[1:-1])
     factors = np.array([1.0, -8.0, 8.0, -1.0]) / (12.0 * steps[:, None])
     return FiniteDifferences(
@@ -171,9 +172,9 @@ def _noisy(costs: _Costs, weights: NDArray, steps: NDArray, shots: int) -> Finit
 
 
 def _steps(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, share: float) -> NDArray[np.float64]:
-    """Steps that move the Hamiltonian by a share of its largest coefficient, and no weight beyond its bounds.
+    """Steps that move the Hamiltonian by a fraction of its largest coefficient, and no weight beyond its bounds.
 
-    They only set the accuracy: a wrong size of a coefficient is seen in `FiniteDifferences.error`.
+    They only set the accuracy: a coefficient of the wrong size shows in `FiniteDifferences.error`.
     """
     free = hamiltonian.free_coefficients(weights, inputs)
     sizes = _moved(hamiltonian, weights, inputs, np.maximum(np.abs(weights), 1e-3 * np.abs(free).max(initial=1e-300)))
@@ -185,7 +186,7 @@ def _steps(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, sh
 
 
 def _moved(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, moves: NDArray) -> NDArray[np.float64]:
-    """How far coefficients move with each weight, shape (weights,)."""
+    """Largest change of a coefficient per change of each weight, shape (weights,)."""
     free = hamiltonian.free_coefficients(weights, inputs)
     found = []
     for index, move in enumerate(moves):
@@ -196,13 +197,16 @@ def _moved(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, mo
 
 
 def idle_names(network: Network, weights: NDArray, inputs: NDArray, input_names: Sequence[str]) -> list[str]:
-    """Weights and inputs that no coefficient of the Hamiltonian moves with, by exact comparison.
+    """Return the weights and inputs that change no coefficient of the Hamiltonian, by exact comparison.
 
     Args:
         network: The network.
         weights: Shape (weights,).
         inputs: Shape (samples, inputs).
-        input_names: One an input.
+        input_names: Names of the inputs, in order.
+
+    Returns:
+        Entries ``"weight NAME"`` and ``"input NAME"``.
     """
     scale = np.abs(weights).max(initial=0.0) or 1.0
     lively = np.where(weights == 0.0, scale, weights)  # an input acts through its weights, even where these are zero

@@ -1,10 +1,10 @@
-"""The gradient from thermal fluctuations alone: no nudge, and so no bias by one.
+"""Gradient from thermal fluctuations, without a nudge and its bias (Massar and Mognetti 2024).
 
     d<C>/dw = -(1/T) Cov(C, dH/dw)
 
-Of classical spins both are numbers that every shot of one batch reads. Of quantum networks C and dH/dw commute neither
-with each other nor with H, the covariance is that of Kubo and Mori, and no measurement in the groups has it: it is
-computed from the spectrum.
+For classical spins every shot of one batch gives both C and dH/dw. In quantum networks C and dH/dw commute neither with
+each other nor with H; the covariance is that of Kubo and Mori, which no measurement in the groups gives. It is computed
+from the spectrum.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ _FEWEST_SHOTS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Gradients:
-    """What the fluctuations of a batch say.
+    """Gradients of a batch from its fluctuations.
 
     Args:
         values: Shape (samples, weights).
-        variances: Shape (samples, weights), by shots.
-        by_signal: Shape (samples, weights, outputs), derivatives of the values by the error signals; None where there
-            are no signals, or no shots.
-        chi: Response of the cost to itself.
+        variances: Variances by shots, shape (samples, weights).
+        by_signal: Derivatives of the values by the error signals, shape (samples, weights, outputs); None without
+            signals or without shots.
+        chi: Response of the cost to a nudge by itself.
         first: The free phase.
     """
 
@@ -58,22 +58,22 @@ class _Gradients:
 
     @property
     def variance(self) -> NDArray[np.float64]:
-        """Of the mean over samples, shape (weights,)."""
+        """Variance of the mean over samples, shape (weights,)."""
         return np.asarray(self.variances.mean(axis=0) / len(self.variances))
 
     def rows(self, rows: slice) -> _Gradients:
-        """Those of some of the samples; the free phase stays that of all."""
+        """Return the gradients of some of the samples; the free phase stays that of all."""
         return replace(self, values=self.values[rows], variances=self.variances[rows])
 
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FluctuationEstimator(GradientEstimator):
-    """Measures gradients by covariances in Gibbs states; its contrast has the free phase only.
+    """Measures gradients by covariances in Gibbs states, in the free phase only.
 
     Raises:
-        ConfigError: The states are not Gibbs states, a quantum network is to be read with shots, or there are too few
-            shots for a covariance.
+        ConfigError: The states are not Gibbs states, shots are given for a quantum network, each weight is measured on
+            its own, or there are too few shots for a covariance.
     """
 
     def __post_init__(self) -> None:
@@ -98,12 +98,12 @@ class FluctuationEstimator(GradientEstimator):
 
     @property
     def measures_fluctuations(self) -> bool:
-        """Covariances it is."""
+        """Whether gradients are thermal covariances: always true."""
         return True
 
     @property
     def temperature(self) -> float:
-        """Of the Gibbs states."""
+        """Temperature of the Gibbs states, in units of energy."""
         assert isinstance(self.preparation, ThermalPreparation)
         return self.preparation.temperature
 
@@ -116,7 +116,19 @@ class FluctuationEstimator(GradientEstimator):
         warm_start: WarmStartArrays | None = None,
         calibrations: Calibrations | None = None,
     ) -> MeasurementCoroutine[GradientEstimate]:
-        """Gradient of the mean cost of a batch; arguments as in `GradientEstimator.estimate`."""
+        """Measure the gradient of the mean cost of a batch.
+
+        Args:
+            weights: Shape (weights,).
+            inputs: Shape (samples, inputs).
+            targets: Shape (samples, targets).
+            key: Key of the request.
+            warm_start: Warm-start arrays of these samples (`GradientEstimate.warm_start`), or None.
+            calibrations: Not used; readout errors are not mitigated.
+
+        Returns:
+            Measurement coroutine that gives the estimate.
+        """
         self.hamiltonian.check_samples(inputs, targets)
         if self.replication is not None and self.shots is not None:
             return (yield from self._split(self.replication, weights, inputs, targets, key, warm_start))
@@ -140,7 +152,7 @@ class FluctuationEstimator(GradientEstimator):
         key: RequestKey,
         warm_start: WarmStartArrays | None,
     ) -> MeasurementCoroutine[GradientEstimate]:
-        """The same with a batch, signals and covariances of its own for every replicate."""
+        """Measure the gradient with the shots split into replicates, each with its own signals and covariances."""
         part = replace(self, shots=each(self.shots, replication.share), replication=None)
         found = yield from part._gradients(
             weights,
@@ -175,7 +187,7 @@ class FluctuationEstimator(GradientEstimator):
     def _gradients(
         self, weights: NDArray, inputs: NDArray, targets: NDArray, key: RequestKey, warm_start: WarmStartArrays | None
     ) -> MeasurementCoroutine[_Gradients]:
-        """Measure the free phase and read the gradients of all samples from it."""
+        """Measure the free phase and compute the gradients of all samples from its shots."""
         free = self.hamiltonian.free_coefficients(weights, inputs)
         work = measure_free(
             self.hamiltonian,
@@ -213,11 +225,11 @@ class FluctuationEstimator(GradientEstimator):
         )
 
     def _biases(self, found: _Gradients, targets: NDArray, count: int) -> SignalBias | None:
-        """What every replicate says of the bias by noisy signals, or None.
+        """Bias of every replicate by noisy error signals, or None where there are none.
 
-        A gradient is the product of error signals s(o) and covariances K that are read from the same shots. With bars
-        for means over replicates, its bias is that of s(o) K - s(<o>) K - s'(<o>) (o - <o>) <K>: the noise of both to
-        second order, what is linear in it subtracted.
+        A gradient is the product of error signals s(o) and covariances K from the same shots. With bars for means over
+        replicates, its bias is that of s(o) K - s(<o>) K - s'(<o>) (o - <o>) <K>: the noise of both to second order,
+        without the part that is linear in it.
         """
         cost, outputs = self.hamiltonian.cost, found.first.outputs
         if found.by_signal is None or outputs is None or not cost.has_signals:
@@ -253,7 +265,7 @@ class FluctuationEstimator(GradientEstimator):
         return response, np.array(variances), np.array(by_signal) if by_signal else None
 
     def _of_one_group(self, variance: NDArray) -> NDArray[np.float64]:
-        """All noise is that of one batch, shape (groups, weights)."""
+        """Variances by group, all from the first group, shape (groups, weights)."""
         found = np.zeros((len(self.measurement_plan.groups), len(variance)))
         found[0] = variance
         return found
@@ -268,12 +280,12 @@ def _dense(jacobian: TermJacobian, sample: int, num_terms: int) -> NDArray[np.fl
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Shots:
-    """What came of one state.
+    """Distribution of the outcomes of one state.
 
     Args:
-        bits: Shape (strings,), the bit strings that came.
-        weights: Shape (strings,), the share of each.
-        count: Number of shots, or None where the shares are probabilities.
+        bits: The observed bit strings, shape (strings,).
+        weights: Frequency or probability of each, shape (strings,).
+        count: Number of shots, or None for probabilities.
     """
 
     bits: NDArray[np.uint64]
@@ -281,7 +293,7 @@ class _Shots:
     count: int | None
 
     def signs(self, group: CommutingGroup, means: NDArray) -> Iterator[tuple[NDArray, NDArray]]:
-        """What every term reads less its mean (terms, strings), and the shares; some strings at a time."""
+        """Yield deviations of every term from its mean (terms, strings), and frequencies, in blocks of strings."""
         masks = np.array(group.masks, dtype=np.uint64)
         for start in range(0, len(self.bits), _STRINGS_AT_ONCE):
             part = slice(start, start + _STRINGS_AT_ONCE)
@@ -289,13 +301,13 @@ class _Shots:
             yield 1.0 - 2.0 * odd - means[:, None], self.weights[part]
 
     def means(self, group: CommutingGroup) -> NDArray[np.float64]:
-        """Of all terms."""
+        """Means of all terms, shape (terms,)."""
         zero = np.zeros(group.num_terms)
         return np.asarray(sum((signs @ weights for signs, weights in self.signs(group, zero)), zero))
 
 
 def _shots_of(outcomes: Outcomes, row: int) -> _Shots:
-    """Of one measured state."""
+    """Outcomes of one measured state."""
     strings, frequencies = bits_of(outcomes).strings(row)
     return _Shots(words_of_bits(strings)[0], frequencies, outcomes.shots)
 
@@ -305,16 +317,16 @@ def _covariances(
 ) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]:
     """Unbiased Cov(C, P_t) of all terms and Cov(P_t, P_u), and the variance of sum_t J_kt Cov(C, P_t) of all weights.
 
-    Every shot counts (C - <C>)(A - <A>) for the covariance with A = dH/dw. With error signals C itself was read from
-    the means, which the shot has moved; what that adds to the covariance is linear in its P_t - <P_t>. The signals come
-    from the same shots, so the product has a bias of the order of one over the shots.
+    Every shot contributes (C - <C>)(A - <A>) to the covariance with A = dH/dw. With error signals C itself depends on
+    the measured means and so on the shot; its contribution to the covariance is linear in P_t - <P_t>. Signals and
+    covariances come from the same shots, so that their product has a bias of order 1/shots.
 
     Args:
-        group: The one classical group; its terms are the terms.
-        shots: What came.
-        cost: Shape (terms,), C.
-        slope: Shape (terms, terms), d(cost)/d(means), or None.
-        dense: Shape (weights, terms), dH/dw.
+        group: The only group of a classical network.
+        shots: Outcomes of the state.
+        cost: Coefficients of C, shape (terms,).
+        slope: d(cost)/d(means), shape (terms, terms), or None.
+        dense: Coefficients of dH/dw, shape (weights, terms).
     """
     means, terms = shots.means(group), group.num_terms
     second = np.zeros((terms, terms))
@@ -328,7 +340,7 @@ def _covariances(
     for off, weights in shots.signs(group, means):
         counted = (cost @ off) * (dense @ off) + pulled @ off
         square += counted**2 @ weights
-    # The mean of what shots count for is the covariance; the part of the signals has mean zero.
+    # The mean of the contributions of the shots is the covariance; the part from the signals has mean zero.
     variance = (square - (dense @ covariance) ** 2) / (shots.count - 1)
     unbiased = shots.count / (shots.count - 1)
     return (covariance * unbiased, second * unbiased), variance

@@ -1,4 +1,4 @@
-"""The free phase: outputs, cost and error signals of the un-nudged network, with their shot noise."""
+"""Measurement of the free phase: outputs and cost of the network without a nudge, with their shot noise."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class CostEstimate:
     """Cost of every sample with its shot noise.
 
     Args:
-        values: Shape (samples,). A loss on expectations has the bias of its noisy outputs removed.
+        values: Shape (samples,). For a loss on expectations the bias from noisy outputs is removed.
         variances: Shape (samples,), NaN where one shot gives no estimate.
-        uncertain: Shape (samples,), how much of the variances is rough: of losses near their minimum whose outputs
-            have few shots on one side, so that their noise is far from normal; None for nothing.
+        uncertain: Part of the variances that is only approximate, shape (samples,), or None for none. Losses near their
+            minimum are approximate where outputs were +1, or -1, in few shots, so that their noise is far from normal.
     """
 
     values: NDArray[np.float64]
@@ -51,13 +51,13 @@ class CostEstimate:
 
     @property
     def approximate(self) -> bool:
-        """Whether the standard error may be off by more than a tenth for known reasons."""
+        """Whether the standard error of the mean may be off by more than a tenth because variances are approximate."""
         if self.uncertain is None:
             return False
         return bool(self.uncertain.sum() > _MOST_UNCERTAIN * self.variances.sum())
 
     def rows(self, rows: slice) -> CostEstimate:
-        """Of some of the samples."""
+        """Return the costs of some of the samples."""
         return replace(
             self,
             values=self.values[rows],
@@ -67,17 +67,25 @@ class CostEstimate:
 
     @property
     def mean(self) -> float:
-        """Mean over samples."""
+        """Mean cost over the samples."""
         return float(self.values.mean())
 
     @property
     def standard_error(self) -> float:
-        """Standard error of the mean, from shots; where one shot gives none, from the spread over samples."""
+        """Standard error of the mean by shots; by the scatter over samples where one shot gives no variance."""
         return standard_error_of_mean(self.values, self.variances)
 
 
 def standard_error_of_mean(values: NDArray, variances: NDArray) -> float:
-    """Shot noise of a mean over samples, or the spread over samples where the variances are unknown (NaN)."""
+    """Return the shot noise of a mean over samples, or the scatter over samples where variances are unknown.
+
+    Args:
+        values: Shape (samples,).
+        variances: Shot-noise variances, shape (samples,); NaN where unknown.
+
+    Returns:
+        Standard error of the mean; NaN for one sample of unknown variance.
+    """
     count = len(values)
     if np.isfinite(variances).all():
         return float(np.sqrt(np.maximum(variances, 0.0).sum()) / count)
@@ -87,13 +95,13 @@ def standard_error_of_mean(values: NDArray, variances: NDArray) -> float:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FreePhase:
-    """What the free phase of a batch shows.
+    """Measured free phase of a batch.
 
     Args:
-        estimates: Means of the columns of the measurement plan, shape (samples, 1, columns).
-        moments: Means of the measured terms, shape (samples, 1, terms).
-        outputs: Shape (samples, outputs), or None where the aim has none.
-        output_covariance: Shape (samples, outputs, outputs), or None.
+        estimates: Moments of the estimates of the measurement plan, shape (samples, 1, estimates).
+        moments: Moments of the measured terms, shape (samples, 1, terms).
+        outputs: Expectations of the outputs, shape (samples, outputs), or None where there are none.
+        output_covariance: Covariance of the measured outputs, shape (samples, outputs, outputs), or None.
         cost: Cost of every sample.
         prepared_states: The free states.
     """
@@ -119,19 +127,25 @@ def measure_free(
     finest: float | None = None,
     with_outputs: bool = True,
 ) -> MeasurementCoroutine[FreePhase]:
-    """Prepare the free states of a batch and read outputs and cost, or the cost alone, in their groups only.
+    """Prepare the free states of a batch and measure outputs and cost, in the groups that hold them.
 
     Args:
         hamiltonian: Network and cost.
-        preparation: How states are reached.
-        coefficients: Shape (samples, terms), of H.
-        targets: Shape (samples, targets); None where they are not known, and then nor is the cost.
-        plan: The shared batches to read in; one a group of the Hamiltonian by default.
-        shots: Per group of the plan.
-        key: Names the request.
-        warm_start: What the preparation remembered of these samples.
-        finest: The smallest nudge whose states these are compared with in a contrast, or None.
-        with_outputs: Whether outputs are read where the cost does not need them.
+        preparation: Method that prepares the states.
+        coefficients: Coefficients of H, shape (samples, terms).
+        targets: Shape (samples, targets), or None; without targets the cost is NaN.
+        plan: Measurement plan; by default one shared batch for every group of the Hamiltonian.
+        shots: Shots of every group of the plan, None where exact.
+        key: Key of the request.
+        warm_start: Warm-start arrays of these samples, or None.
+        finest: Smallest |beta| of the nudged states that these states are compared with in a contrast, or None.
+        with_outputs: Whether outputs are measured where the cost does not need them.
+
+    Returns:
+        Measurement coroutine that gives the free phase.
+
+    Raises:
+        ResultError: A measured mean is not finite.
     """
     family = HamiltonianFamily.of_free(hamiltonian.groups, coefficients, key, finest)
     prepared_states = yield from prepared(preparation, family, WarmStart(arrays=warm_start or {}))
@@ -167,10 +181,10 @@ def _output_covariance(hamiltonian: NudgedHamiltonian, covariance: NDArray) -> N
 
 
 def _known(hamiltonian: NudgedHamiltonian, means: NDArray, read: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Means of the terms that are read, zero for all others, which are not measured.
+    """Means of the measured terms, zero for all others.
 
     Raises:
-        ResultError: One that was measured is not finite.
+        ResultError: A measured mean is not finite.
     """
     if not np.isfinite(means[:, read]).all():
         sample, place = np.argwhere(~np.isfinite(means[:, read]))[0]
@@ -187,13 +201,13 @@ def _known(hamiltonian: NudgedHamiltonian, means: NDArray, read: NDArray[np.int6
 def cost_of_means(
     hamiltonian: NudgedHamiltonian, means: NDArray, covariance: NDArray, targets: NDArray | None
 ) -> CostEstimate:
-    """Cost of every sample from the means of its terms.
+    """Return the cost of every sample from the means of its terms.
 
     Args:
         hamiltonian: Network and cost.
-        means: Shape (samples, terms); those of other terms are not looked at.
-        covariance: Shape (samples, terms, terms).
-        targets: Shape (samples, targets); None where they are not known, and then nor is the cost.
+        means: Shape (samples, terms); terms that the cost does not need are ignored.
+        covariance: Shot covariance of the means, shape (samples, terms, terms).
+        targets: Shape (samples, targets), or None; without targets the cost is NaN.
     """
     if targets is None:
         unknown = np.full(len(means), np.nan)

@@ -1,8 +1,8 @@
-"""The gradient of a batch by the contrast of nudged phases, with honest standard errors.
+"""Gradient of a batch by the contrast of nudged phases, with standard errors.
 
-With an operator cost all phases are known at once: one request. With a loss on expectations there are two
-stages: the free phase in the groups of the outputs, whose error signals make the nudge, and then the nudged
-phases. A free batch that the contrast needs too (one-sided) is not measured twice.
+With an operator cost all phases are known at once and take one request. With a loss on expectations there are two
+stages: the free phase in the groups of the outputs, whose error signals make the nudge, and then the nudged phases
+(Scellier 2024, arXiv:2406.00879). A free batch that the contrast needs too (one-sided) is not measured twice.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _SAME_BETA = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Work:
-    """What is to be measured, and what is known before."""
+    """A batch of samples to measure, with its nudges and warm start."""
 
     free: NDArray[np.float64]
     jacobian: TermJacobian
@@ -71,28 +71,28 @@ class _Work:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GradientEstimator:
-    """Measures gradients.
+    """Measures gradients of the mean cost by contrasts of nudged phases.
 
     Args:
         hamiltonian: Network and cost.
-        preparation: How states are reached.
-        contrast: The stencil of nudges.
+        preparation: Method that prepares the states.
+        contrast: Nudges and finite-difference weights.
         shots: Shots per batch: one number, one for every group of the measurement plan, or None for exact expectations.
         test_shots: Shots per batch of evaluations and predictions, or None for those of `shots`.
         measures_free_cost: For operator costs: also measure the free phase, in the groups of the cost, so that
             the reported cost is that of the free state.
-        grouping: Which shots are shared: those of every commuting group of the Hamiltonian (``"shared"``), those of
-            qubit-wise commuting groups found among its words (``"qubit_wise"``), those of few bases that read all
-            words of weights, cost and outputs, a word in several (``"cover"``), or none, each weight measured on its
-            own (``"per_weight"``).
-        mitigation: How errors of the readout are calibrated and taken out, or None.
-        extrapolation: How means are extrapolated to gates without noise, or None.
-        replication: How the shots of a step are split into replicates whose scatter makes the error bars, or None to
-            propagate them.
+        grouping: Which terms share shots: those of every commuting group of the Hamiltonian (``"shared"``); those of
+            qubit-wise commuting groups found among its terms (``"qubit_wise"``); those of a few bases that together
+            measure all terms of weights, cost and outputs, where a term may be measured in several (``"cover"``); or
+            none, where each weight is measured on its own (``"per_weight"``).
+        mitigation: Calibration and mitigation of readout errors, or None.
+        extrapolation: Zero-noise extrapolation of gate errors, or None.
+        replication: Split of the shots of a step into replicates whose scatter gives the error bars, or None for
+            propagated error bars.
 
     Raises:
-        ConfigError: Shots are no whole number of at least 1, and not None; or shots per group do not fit the groups, or
-            are given where each weight has its own.
+        ConfigError: Shots are not None and no whole number of at least 1; shots per group do not fit the groups, or
+            are given with ``"per_weight"``; or the contrast is ``"fluctuations"``.
 
     Example:
         >>> network = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,))
@@ -132,22 +132,22 @@ class GradientEstimator:
 
     @property
     def measures_fluctuations(self) -> bool:
-        """Whether gradients are covariances, and no contrasts."""
+        """Whether gradients are thermal covariances instead of contrasts."""
         return False
 
     @property
     def measurement_plan(self) -> MeasurementPlan:
-        """The shared batches that outputs and cost are read in, and gradients unless each weight has its own."""
+        """Measurement plan of outputs and cost, and of gradients unless each weight is measured on its own."""
         return output_plan(self.hamiltonian, self.grouping)
 
     @property
     def group_shots(self) -> list[int | None]:
-        """Shots per group of the measurement plan."""
+        """Shots of every group of the measurement plan, None where exact."""
         return per_group(self.shots, len(self.measurement_plan.groups))
 
     @property
     def evaluation_shots(self) -> list[int | None]:
-        """Shots per group of the measurement plan where outputs are evaluated and no gradient is wanted."""
+        """Shots of every group of the measurement plan in evaluations of outputs and cost without a gradient."""
         return self.group_shots if self.test_shots is None else [self.test_shots] * len(self.measurement_plan.groups)
 
     def estimate(
@@ -159,15 +159,18 @@ class GradientEstimator:
         warm_start: WarmStartArrays | None = None,
         calibrations: Calibrations | None = None,
     ) -> MeasurementCoroutine[GradientEstimate]:
-        """Gradient of the mean cost of a batch.
+        """Measure the gradient of the mean cost of a batch.
 
         Args:
             weights: Shape (weights,).
             inputs: Shape (samples, inputs).
             targets: Shape (samples, targets).
-            key: Names the requests; stages are counted from it.
-            warm_start: What the preparation remembered of these samples (`GradientEstimate.warm_start`).
-            calibrations: Of the readout, those that still hold; new ones are added.
+            key: Key of the first request; later stages count up from it.
+            warm_start: Warm-start arrays of these samples (`GradientEstimate.warm_start`), or None.
+            calibrations: Valid readout calibrations by name; new ones are added in place.
+
+        Returns:
+            Measurement coroutine that gives the estimate.
         """
         if self.replication is not None and self.shots is not None:
             return (
@@ -198,7 +201,7 @@ class GradientEstimator:
         warm_start: WarmStartArrays | None,
         calibrations: Calibrations | None,
     ) -> MeasurementCoroutine[GradientEstimate]:
-        """The same with the shots split; replicates are measured as samples of one batch."""
+        """Measure the gradient with the shots split into replicates, measured as further samples of one batch."""
         part = replace(self, shots=each(self.shots, replication.share), replication=None)
         measured = yield from part.phases(
             weights,
@@ -232,13 +235,17 @@ class GradientEstimator:
             weights: Shape (weights,).
             inputs: Shape (samples, inputs).
             targets: Shape (samples, targets).
-            key: Names the requests; stages are counted from it.
-            betas: Shape (phases,), in order; the free phase is 0.
-            warm_start: What the preparation remembered of these samples.
-            calibrations: Of the readout, those that still hold; new ones are added.
-            quiet: Give no warnings of large nudges.
-            in_units_of_signals: With a loss on expectations, nudges are multiplied by the power of two that comes
-                closest to one over the measured error signals; `MeasuredPhases.betas` are the true ones.
+            key: Key of the first request; later stages count up from it.
+            betas: Nudges, shape (phases,), ascending; the free phase is 0.
+            warm_start: Warm-start arrays of these samples, or None.
+            calibrations: Valid readout calibrations by name; new ones are added in place.
+            quiet: Whether warnings about large nudges are left out.
+            in_units_of_signals: With a loss on expectations, multiply the nudges by the power of two closest to the
+                size of unit error signals over that of the measured ones. `MeasuredPhases.betas` are the multiplied
+                nudges.
+
+        Returns:
+            Measurement coroutine that gives the phases.
         """
         self.hamiltonian.check_samples(inputs, targets)
         work = _Work(
@@ -256,11 +263,16 @@ class GradientEstimator:
     def without_errors(
         self, work: MeasurementCoroutine[Result], calibrations: Calibrations | None
     ) -> MeasurementCoroutine[Result]:
-        """The same work with the errors of gates and readout taken out of its answers, as far as they are to be."""
+        """Return a measurement coroutine with gate errors extrapolated and readout errors mitigated, where configured.
+
+        Args:
+            work: Measurement coroutine whose answers are corrected.
+            calibrations: Valid readout calibrations by name; new ones are added in place.
+        """
         return mitigated(extrapolated(work, self.extrapolation), self.mitigation, calibrations)
 
     def _measured(self, work: _Work) -> MeasurementCoroutine[MeasuredPhases]:
-        """The free phase where its error signals make the nudge, and then all phases in one request."""
+        """Measure the free phase where its error signals make the nudge, and then all phases in one request."""
         hamiltonian, targets, key, start = self.hamiltonian, work.targets, work.key, work.start
         plan = gradient_plan(hamiltonian, self.grouping, work.jacobian)
         first = None
@@ -317,13 +329,13 @@ class GradientEstimator:
         )
 
     def _betas(self, work: _Work, nudge: NDArray) -> NDArray[np.float64]:
-        """Nudges of all phases, those of the reported cost among them."""
+        """Nudges of all phases, those of the reported cost included."""
         if not self.hamiltonian.cost.has_signals:
             return np.union1d(work.betas, [0.0]) if self.measures_free_cost else work.betas
         return work.betas * self._unit_of(nudge, work.targets) if work.in_units_of_signals else work.betas
 
     def _wanted(self, plan: MeasurementPlan, work: _Work, betas: NDArray) -> dict[int, list[int]]:
-        """Phases of every group that is read; a free phase that was measured before is not read again."""
+        """Phases to measure of every group; a free phase that was measured before is left out."""
         signals, known = self.hamiltonian.cost.has_signals, set[int]()
         if signals and not plan.of_entries:
             known = set(plan.groups_measuring(self.hamiltonian.measured_terms))
@@ -342,7 +354,7 @@ class GradientEstimator:
         return cost_of_means(self.hamiltonian, means, covariance, targets)
 
     def _unit_of(self, nudge: NDArray, targets: NDArray) -> float:
-        """The power of two closest to the size of unit signals over that of given ones, within bounds."""
+        """The power of two closest to the size of unit error signals over that of given ones, within bounds."""
         groups, unit = self.hamiltonian.groups, self.hamiltonian.nudge_in_units(targets)
         size = float(np.median(nudge_sizes(groups, nudge)))
         ratio = float(nudge_sizes(groups, unit)[0]) / max(size, 1e-300)
@@ -351,7 +363,7 @@ class GradientEstimator:
     def _measure(
         self, plan: MeasurementPlan, family: HamiltonianFamily, wanted: dict[int, list[int]], start: WarmStart
     ) -> MeasurementCoroutine[tuple[StateMoments, PreparationResult]]:
-        """Prepare all phases that are wanted in some group, and measure them."""
+        """Prepare all phases that some group needs, and measure them."""
         used, count = sorted({p for chosen in wanted.values() for p in chosen}), len(family.betas)
         prepared_states = yield from prepared(self.preparation, replace(family, betas=family.betas[used]), start)
         moments = yield from measure(
@@ -367,7 +379,7 @@ class GradientEstimator:
 
 
 def cost_phases(betas: NDArray) -> list[int]:
-    """Indices of the phases that the reported cost is read from: the free one, else the two smallest nudges."""
+    """Return the indices of the phases that give the reported cost: the free phase, else the two smallest nudges."""
     if 0.0 in betas:
         return [int(np.flatnonzero(betas == 0.0)[0])]
     smallest = np.abs(betas).min()

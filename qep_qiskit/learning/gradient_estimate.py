@@ -1,4 +1,4 @@
-"""An estimate of a gradient, with its error bars and all that says when to trust it."""
+"""The estimate of a gradient, with its error bars and diagnostics."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ class GradientEstimate:
     """Gradient of the mean cost of a batch.
 
     Args:
-        gradient: Shape (weights,), d(cost)/d(weight).
-        variance: Shape (weights,), of the gradient by shots, error signals included; NaN where one shot
-            and one sample give no estimate. The part of the error signals rests on the fluctuations of the free shots
-            where the batch does not show the response (`signal_noise`).
-        group_variance: Shape (groups, weights), the part of each shared batch at fixed error signals.
+        gradient: d(cost)/d(weight), shape (weights,).
+        variance: Variance of the gradient by shots, with the noise of error signals, shape (weights,); NaN where one
+            shot and one sample give no estimate. Where the batch does not show the response to error signals, their
+            part follows from the fluctuations of the free shots (`signal_noise`).
+        group_variance: Part of the variance from each shared batch at fixed error signals, shape (groups, weights).
         cost: Cost of the samples. For an operator cost without a free phase it is the mean over the nudged
             phases +-beta, which differs from the free cost by O(beta^2).
-        outputs: Shape (samples, outputs), free expectations where they were measured.
-        diagnostics: When to trust it.
-        warm_start: What the preparation remembers of these samples.
-        approximate: Whether `variance` may be off by more than a tenth in the sum or a quarter for a weight, because
-            much of it is expectation and not data.
-        scatter: Of replicates, where the step was split into some.
+        outputs: Expectations of the outputs in the free phase, shape (samples, outputs), or None where not measured.
+        diagnostics: Quantities that show whether the gradient can be trusted.
+        warm_start: Warm-start arrays of these samples, for the next step.
+        approximate: Whether a large part of `variance` is prior expectation and not data, so that its sum may be off by
+            more than a tenth or that of a weight by more than a quarter.
+        scatter: Scatter of the replicates, or None where the shots were not split.
     """
 
     gradient: NDArray[np.float64]
@@ -47,11 +47,17 @@ class GradientEstimate:
 
     @property
     def standard_error(self) -> NDArray[np.float64]:
-        """Standard errors, shape (weights,)."""
+        """Standard errors of the gradient, shape (weights,)."""
         return np.sqrt(np.maximum(self.variance, 0.0))
 
     def pooled(self, tally: ScatterTally) -> GradientEstimate:
-        """With variances by the scatter of replicates in recent steps, this one among them."""
+        """Return the estimate with variances from the scatter of replicates in recent steps.
+
+        Without replicates the estimate is unchanged.
+
+        Args:
+            tally: Scatter of recent steps, this one included.
+        """
         if self.scatter is None:
             return self
         variance, costs = tally.variances(self.scatter)
@@ -59,7 +65,7 @@ class GradientEstimate:
 
     @property
     def norm(self) -> float:
-        """Length of the gradient."""
+        """Euclidean length of the gradient."""
         return float(np.linalg.norm(self.gradient))
 
     @property
@@ -69,7 +75,13 @@ class GradientEstimate:
 
 
 def estimate_of(found: Replicated, diagnostics: Diagnostics, warm_start: WarmStartArrays) -> GradientEstimate:
-    """What replicates say together, with variances by the scatter of this step alone."""
+    """Return the estimate from combined replicates, with variances from the scatter of this step alone.
+
+    Args:
+        found: Combined replicates.
+        diagnostics: Diagnostics of the step.
+        warm_start: Warm-start arrays of the samples.
+    """
     return GradientEstimate(
         gradient=found.gradient,
         variance=found.scatter.variance,

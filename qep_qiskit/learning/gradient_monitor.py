@@ -1,12 +1,12 @@
-"""Gradients that are not there: below their own shot noise since the run began, or exactly zero.
+"""Warnings of gradients that are hidden by their shot noise over many steps, or are exactly zero.
 
-One gradient below its noise says little: a run on one shot a step learns from the sum of many. So gradients are summed
-over the steps, where a true one grows like their number and noise like its root. A run is *lost in noise* when the
-squared length of that sum, |G|^2, and that of each do not exceed twice what noise gives, V, and the loss has not moved.
-Learning may begin late, so for the first few hundred steps this is only counted. The same within a window after the
-loss has moved means that the gradient has sunk to where more shots are needed, as it does near every minimum. Noise
-alone has |G|^2 / V of mean one and a standard deviation of at most 1.4. Every window is as long as all before it, so
-that a slow learner is seen at last, and the last one ends with the run.
+A single gradient below its noise says little: a run with one shot a step learns from the sum of many. So gradients are
+summed over the steps, where a true gradient grows as their number and noise as its root. A run is *lost in noise* when
+the squared length of that sum, |G|^2, and the sum of the squared lengths of all gradients do not exceed twice what
+noise gives, V, and the loss has not changed. Learning may begin late, so this is only counted in the first few hundred
+steps. The same within a window after the loss has changed means that the gradient is so small that more shots are
+needed, as near every minimum. Noise alone has |G|^2 / V of mean one and a standard deviation of at most 1.4. Every
+window is as long as all before it together, so that slow learning is detected, and the last one ends with the run.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ _STILL_TEXT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossWindow:
-    """Losses of the steps of a window.
+    """Sums of the losses of the steps in a window.
 
     Args:
-        steps: How many.
-        total: Their sum.
-        square: The sum of their squares.
+        steps: Number of steps.
+        total: Sum of losses.
+        square: Sum of squared losses.
     """
 
     steps: int = 0
@@ -70,7 +70,7 @@ class LossWindow:
     square: float = 0.0
 
     def after(self, loss: float) -> LossWindow:
-        """With one more."""
+        """Return the window with one more loss."""
         return LossWindow(steps=self.steps + 1, total=self.total + loss, square=self.square + loss**2)
 
     @property
@@ -80,35 +80,35 @@ class LossWindow:
 
     @property
     def variance(self) -> float:
-        """Of the mean, by the scatter of the steps."""
+        """Variance of the mean loss, by the scatter of the steps."""
         return max(self.square / self.steps - self.mean**2, 0.0) / self.steps
 
     @property
     def least(self) -> float:
-        """What the mean loss is for sure."""
+        """Lower bound of the mean loss, by three standard errors."""
         return self.mean - float(_MOVED * np.sqrt(self.variance))
 
     def is_above(self, other: LossWindow) -> bool:
-        """Whether the loss has fallen from here to there for sure."""
+        """Return whether the mean loss exceeds that of another window by more than three standard errors."""
         return self.mean - other.mean > _MOVED * np.sqrt(self.variance + other.variance)
 
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GradientMonitor:
-    """What is remembered of the gradients of a run, over the weights that train.
+    """Sums over the gradients of a run, for the trainable weights.
 
     Args:
-        zeros: Steps, up to now, whose gradient was exactly zero although the cost was not.
-        total: Sum of the gradients of whole windows, shape (weights,); empty before the first step.
-        total_noise: What noise alone gives its squared length.
-        window: Sum over the present window.
-        window_noise: What noise alone gives its squared length.
+        zeros: Number of successive steps, up to now, whose gradient was exactly zero although the cost was not.
+        total: Sum of the gradients of complete windows, shape (weights,); empty before the first step.
+        total_noise: Expected squared length of `total` by noise alone.
+        window: Sum of the gradients of the current window, shape (weights,).
+        window_noise: Expected squared length of `window` by noise alone.
         squares: Sum of the squared lengths of all gradients.
-        highest: Losses of the whole window that had the highest for sure.
-        losses: Losses of the present window.
-        steps: Steps in whole windows.
-        found: Whether gradients have ever added up to far more than noise.
+        highest: Losses of the complete window with the highest lower bound of the mean.
+        losses: Losses of the current window.
+        steps: Number of steps in complete windows.
+        found: Whether summed gradients have exceeded noise by far at the end of any window.
     """
 
     zeros: int = 0
@@ -125,13 +125,13 @@ class GradientMonitor:
     def after(
         self, estimate: GradientEstimate, trainable: NDArray[np.bool_], *, per_epoch: int, steps: int
     ) -> GradientMonitor:
-        """With the gradient of one more step; warns where gradients are not there.
+        """Return the monitor after one more step, and warn where gradients are hidden by noise or zero.
 
         Args:
-            estimate: The gradient.
-            trainable: Shape (weights,).
-            per_epoch: Steps of an epoch.
-            steps: Steps of the run.
+            estimate: Gradient of the step.
+            trainable: Mask of the trainable weights, shape (weights,).
+            per_epoch: Number of steps in an epoch.
+            steps: Number of steps in the run.
         """
         zeros = self.zeros + 1 if _is_dead(estimate, trainable) else 0
         enough = min(max(_MOST_ZEROS, per_epoch), max(2, steps))
@@ -155,7 +155,10 @@ class GradientMonitor:
         return longer._judged(is_last=is_last) if full or is_last else longer
 
     def _judged(self, *, is_last: bool) -> GradientMonitor:
-        """At the end of a window: judge it, and begin a new one. That nothing was learned is sure at the end only."""
+        """Evaluate a window at its end, warn, and start a new one.
+
+        Only the end of a run shows for certain that nothing was learned; before it the severity is lower.
+        """
         total, noise, steps = self.total + self.window, self.total_noise + self.window_noise, self.losses.steps
         found = self.found or (noise > 0.0 and not _is_lost(total, _FOUND / _LOST * noise))
         highest = self.highest
@@ -188,19 +191,24 @@ class GradientMonitor:
         )
 
     def record(self) -> dict[str, Any]:
-        """The plain numbers, for a checkpoint; `arrays` are kept beside them."""
+        """Return the numbers for a checkpoint as plain data; the rest is in `arrays`."""
         losses = {"highest": self.highest, "losses": self.losses}
         names = ("zeros", "total_noise", "window_noise", "squares", "steps", "found")
         plain = {name: getattr(self, name) for name in names}
         return plain | {name: [own.steps, own.total, own.square] for name, own in losses.items()}
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
-        """The sums of gradients, for a checkpoint."""
+        """Return the sums of gradients for a checkpoint, by name."""
         return {"total": self.total, "window": self.window}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any], arrays: Mapping[str, NDArray[np.float64]]) -> GradientMonitor:
-        """The inverse of `record` and `arrays`."""
+        """Return the monitor from what `record` and `arrays` give.
+
+        Args:
+            record: Numbers.
+            arrays: Sums of gradients by name.
+        """
         windows = {
             name: LossWindow(steps=int(record[name][0]), total=float(record[name][1]), square=float(record[name][2]))
             for name in ("highest", "losses")
@@ -226,7 +234,7 @@ def check_estimate(estimate: GradientEstimate, trainable: NDArray[np.bool_]) -> 
 
     Args:
         estimate: The gradient.
-        trainable: Shape (weights,).
+        trainable: Mask of the trainable weights, shape (weights,).
     """
     if _is_dead(estimate, trainable):
         warn(DeadGradientWarning, _why_dead(estimate), severity="warning")
@@ -239,7 +247,7 @@ def check_estimate(estimate: GradientEstimate, trainable: NDArray[np.bool_]) -> 
 
 
 def _is_dead(estimate: GradientEstimate, trainable: NDArray) -> bool:
-    """Whether the gradient is exactly zero and something is left to learn."""
+    """Whether the gradient is exactly zero although weights are trainable and the cost is not zero."""
     dead = trainable.any() and not estimate.gradient[trainable].any()
     return bool(dead and (estimate.cost.values != 0.0).any())
 
@@ -251,7 +259,7 @@ def _why_dead(estimate: GradientEstimate) -> str:
 
 
 def _noise_of(estimate: GradientEstimate, trainable: NDArray) -> float:
-    """Squared length that noise alone gives; steps that cannot tell count as none."""
+    """Expected squared length by noise alone; unknown variances count as zero."""
     return float(np.nan_to_num(np.maximum(estimate.variance[trainable], 0.0)).sum())
 
 

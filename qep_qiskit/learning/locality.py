@@ -1,9 +1,9 @@
-"""Which outcomes the update of each weight needs: the learning rule seen as local.
+"""Outcomes that the update of each weight needs: the locality of the learning rule.
 
-The gradient of a weight is a contrast of <dH/dw>, so of every shot it needs the bits of the qubits that dH/dw acts on,
-free and nudged, and of no others. What else reaches it is one number for all: the nudge, with a loss on expectations
-through the error signals of the outputs, which the free phase gives once a sample. (Normalised updates add the length
-of the whole gradient.)
+The gradient of a weight is a contrast of <dH/dw>, so of every shot it needs only the bits of the qubits that dH/dw acts
+on, in the free and the nudged phases. Beside these bits it depends on the nudge, which is the same for all weights.
+With a loss on expectations the nudge is made of the error signals of the outputs, measured in the free phase.
+Normalised updates depend on the length of the whole gradient as well.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from qep_qiskit.network.nudge import NudgedHamiltonian
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalMeasurement:
-    """What one weight needs of the shots of one group.
+    """Outcomes of one group that the update of one weight needs.
 
     Args:
         weight: Name of the weight.
-        group: Name of the shared batch.
-        products: Qubits of every term that is read: its value in a shot is the product of their signs.
+        group: Name of the measured group.
+        products: Qubits of every measured term; the value of the term in a shot is the product of their signs.
     """
 
     weight: str
@@ -32,16 +32,16 @@ class LocalMeasurement:
 
     @property
     def qubits(self) -> tuple[int, ...]:
-        """All qubits whose outcomes are needed, in order."""
+        """All qubits whose outcomes are needed, ascending."""
         return tuple(sorted({qubit for product in self.products for qubit in product}))
 
 
 def locality(hamiltonian: NudgedHamiltonian, plan: MeasurementPlan | None = None) -> list[LocalMeasurement]:
-    """What the update of every weight needs, weight by weight and within a weight group by group.
+    """Return the outcomes that the update of every weight needs, ordered by weight and then by group.
 
     Args:
         hamiltonian: Network and cost.
-        plan: Which shared batches are measured; one for every group of the Hamiltonian by default.
+        plan: Measurement plan; by default one shared batch for every group of the Hamiltonian.
     """
     network = hamiltonian.network
     plan = shared_plan(hamiltonian.groups) if plan is None else plan

@@ -1,13 +1,13 @@
-"""Variances of reported losses by shots.
+"""Shot-noise variances of reported losses.
 
 The reported loss is L(o) - tr(L'' Cov)/2 of the measured outputs o. With s the slope of the loss at the true outputs
-and S = L'' Cov, its variance is s.Cov s + tr(S^2)/2 to second order. Of a quadratic loss on outputs a + c P of single
-Pauli strings, read by the same m shots, that is exact, because a Pauli string squares to one:
+and S = L'' Cov, its variance is s.Cov s + tr(S^2)/2 to second order. For a quadratic loss on outputs a + c P of single
+Pauli strings, measured by the same m shots, this is exact, because a Pauli string squares to one:
 
-    sum_op s_o s_p C_op / m + L''_oo L''_pp C_op^2 / (2 m (m - 1)) ,   C_op = c_o c_p (<P_o P_p> - <P_o><P_p>) ,
+    sum_op s_o s_p C_op / m + L''_oo L''_pp C_op^2 / (2 m (m - 1)) ,   C_op = c_o c_p (<P_o P_p> - <P_o><P_p>) .
 
-a polynomial of fourth degree in means of shots, of which there is an estimate without bias: means over products of
-shots that are all different. Other losses are taken as quadratic about what was measured.
+This is a polynomial of fourth degree in means of shots. Means over products of different shots estimate it without
+bias. Other losses are treated as quadratic about the measured outputs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from qep_qiskit.outcomes import is_none
 
 _STEP = 1e-4
 _ROUNDING = 1e-12
-_FEWEST_SHOTS = 4.0  # that a product of four different ones takes
+_FEWEST_SHOTS = 4.0  # number of different shots in a product of four
 _FEWEST_ON_ONE_SIDE = 15.0
 _FIRST, _SECOND, _BOTH = 1, 2, 3  # Pauli strings P and Q, and PQ, as bits
 
@@ -30,13 +30,16 @@ _FIRST, _SECOND, _BOTH = 1, 2, 3  # Pauli strings P and Q, and PQ, as bits
 def variances_of_loss(
     hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray, targets: NDArray
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Variances of the reported losses by shots, shape (samples,), and how much of them is rough.
+    """Return the shot-noise variances of the reported losses, and the part of them that is only approximate.
 
     Args:
-        hamiltonian: Network and cost; one with error signals.
-        outputs: Shape (samples, outputs), as measured.
-        covariance: Shape (samples, outputs, outputs), of the outputs.
+        hamiltonian: Network and cost, with a loss on expectations.
+        outputs: Measured expectations, shape (samples, outputs).
+        covariance: Covariance of the outputs, shape (samples, outputs, outputs).
         targets: Shape (samples, targets).
+
+    Returns:
+        Two arrays of shape (samples,).
     """
     if is_none(covariance):
         return np.zeros(len(outputs)), np.zeros(len(outputs))
@@ -48,7 +51,7 @@ def variances_of_loss(
     exact = _by_different_shots(hamiltonian, outputs, covariance, slope, curvature)
     expanded = _expanded(hamiltonian, outputs, covariance, slope, curvature) - second.sum(axis=1) / 2.0
     unbiased = np.where(np.isfinite(exact), exact, expanded)
-    # What the directions do not make together is shared by their noise.
+    # The remainder that belongs to no single direction is divided in proportion to their noise.
     own = first - second / 2.0
     whole = second.sum(axis=1, keepdims=True)
     shares = np.divide(second, whole, out=np.full_like(second, 1.0 / max(1, second.shape[1])), where=whole > 0.0)
@@ -58,7 +61,7 @@ def variances_of_loss(
 
 
 def _directions(slope: NDArray, curvature: NDArray, covariance: NDArray) -> tuple[NDArray, NDArray]:
-    """s.Cov s and tr(S^2) by directions of independent noise in which the loss bends, shape (samples, directions)."""
+    """s.Cov s and tr(S^2) by directions of independent noise that L'' does not couple, shape (samples, directions)."""
     if not np.isfinite(covariance).all():
         return np.full(slope.shape, np.nan), np.full(slope.shape, np.nan)
     sizes, vectors = np.linalg.eigh(covariance)
@@ -73,14 +76,14 @@ def _by_different_shots(
 ) -> NDArray[np.float64]:
     """Unbiased variances, shape (samples,), NaN where there are none.
 
-    Outputs must be single Pauli strings of equally many shots, four at least, and the curvature must not couple them.
+    Outputs must be single Pauli strings with equal shots, at least four, and the curvature must not couple them.
     """
     means, sizes = hamiltonian.means_of_single_terms(outputs)
     shots = _shots(hamiltonian, outputs, covariance)
     own = np.einsum("soo->so", curvature)
     diagonal = (np.abs(curvature).sum(axis=(1, 2)) <= (1.0 + _ROUNDING) * np.abs(own).sum(axis=1)) & np.all(sizes)
     curvatures_of_mean = own * sizes**2
-    offsets = curvatures_of_mean * means - sizes * slope  # the slope at a true mean <P> is bend <P> - rest
+    offsets = curvatures_of_mean * means - sizes * slope  # the slope at a true mean <P> is curvature <P> - offset
     count, found = outputs.shape[1], np.zeros(len(outputs))
     for o in range(count):
         for p in range(o + 1):
@@ -98,7 +101,7 @@ def _by_different_shots(
 
 
 def _shots(hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray) -> NDArray[np.float64]:
-    """Shots that explain the variances, shape (samples,); NaN where outputs differ in them, or they are too few."""
+    """Number of shots that explains the variances, shape (samples,); NaN where outputs differ in it, or below four."""
     _, rate = skewness(hamiltonian, outputs, covariance)
     least = np.where(rate > 0.0, rate, np.inf).min(axis=1)
     same = np.isfinite(least) & (rate.max(axis=1) <= (1.0 + 1e-6) * least)
@@ -109,12 +112,12 @@ def _shots(hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray
 def _pair(
     means: Sequence[NDArray], curvatures: Sequence[NDArray], offsets: Sequence[NDArray], shots: NDArray
 ) -> NDArray[np.float64]:
-    """What a pair of Pauli strings P, Q adds to the variance, without bias, shape (samples,).
+    """Unbiased contribution of a pair of Pauli strings P, Q to the variance, shape (samples,).
 
     Args:
-        means: Of P, Q and PQ.
+        means: Means of P, Q and PQ.
         curvatures: Curvature of the loss by <P>, and by <Q>.
-        offsets: The slopes are bend <P> - rest.
+        offsets: The slope of the loss by <P> is curvature <P> - offset; the same for <Q>.
         shots: Number of shots.
     """
     sums = (shots, *(shots * mean for mean in means))
@@ -134,11 +137,11 @@ def _pair(
 
 
 def _different(terms: Sequence[int], sums: Sequence[NDArray]) -> NDArray[np.float64]:
-    """Sum over shots, all different, of the product of one Pauli string of each.
+    """Sum over tuples of different shots of the product of one Pauli string of each.
 
     Args:
-        terms: Bits of P and Q.
-        sums: Of 1, P, Q and PQ over all shots.
+        terms: Strings as bits: 1 for P, 2 for Q, 3 for PQ.
+        sums: Sums of 1, P, Q and PQ over all shots.
     """
     if not terms:
         return np.ones_like(sums[0])
@@ -152,10 +155,10 @@ def _different(terms: Sequence[int], sums: Sequence[NDArray]) -> NDArray[np.floa
 def _expanded(
     hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray, slope: NDArray, curvature: NDArray
 ) -> NDArray[np.float64]:
-    """s.Cov s with measured slopes; their own noise counts tr(S^2) too much.
+    """s.Cov s with measured slopes, whose own noise adds tr(S^2) to its mean.
 
-    The reported loss has tr(S)/2 subtracted, which moves with the outputs: L'' does, and so does the variance of an
-    output c P + a of one Pauli string, c^2 (1 - <P>^2) / (shots - 1). That also correlates slope and variance. The
+    The reported loss has tr(S)/2 subtracted, which depends on the outputs: through L'', and through the variance of an
+    output c P + a of one Pauli string, c^2 (1 - <P>^2) / (shots - 1). This also correlates slope and variance. The
     third cumulants of other outputs are taken as zero, as for normal noise.
     """
     skew, rate = skewness(hamiltonian, outputs, covariance)
@@ -163,7 +166,7 @@ def _expanded(
     pull, curvatures_of_mean = (
         own * skew,
         own * rate,
-    )  # what the moving variances add to the slope, and to its own slope
+    )  # contributions of the changing variances to the slope, and to its derivative
     slope = slope + pull
     plugged_in = np.einsum("so,sop,sp->s", slope, covariance, slope + 4.0 * pull)
     whole = curvature + curvatures_of_mean[:, :, None] * np.eye(outputs.shape[1])
@@ -172,17 +175,17 @@ def _expanded(
 
 
 def _few_on_one_side(hamiltonian: NudgedHamiltonian, outputs: NDArray, rate: NDArray) -> NDArray[np.bool_]:
-    """Samples of which an output that is one Pauli string was read as +1, or as -1, by few shots."""
+    """Mask of the samples in which an output of one Pauli string was +1, or -1, in few shots, shape (samples,)."""
     means, _ = hamiltonian.means_of_single_terms(outputs)
     return ((1.0 - np.abs(means)) / 2.0 < _FEWEST_ON_ONE_SIDE * rate).any(axis=1)
 
 
 def _positive(unbiased: NDArray, second: NDArray) -> NDArray[np.float64]:
-    """Unbiased variances of directions where they are large, a positive stand-in of the same mean where they are not.
+    """Unbiased variances where they are large, and positive values of the same mean where they are not.
 
-    Near a minimum of the loss the slope does not stand out of its noise, and unbiased variances are negative as often
-    as not. Were all raised to what is surely there, tr(S^2)/2, their mean would be twice too large. So a sixteenth of
-    tr(S^2) stands below a threshold that keeps the mean right: within 5 % for normal noise and any slope.
+    Near a minimum of the loss the slope does not exceed its noise, and unbiased variances are negative as often as not.
+    If all were raised to the known part tr(S^2)/2, their mean would be twice too large. Below a threshold they are
+    replaced by tr(S^2)/16. The threshold keeps the mean right to 5 % for normal noise and any slope.
 
     Args:
         unbiased: Estimated variances.
@@ -200,11 +203,20 @@ def _slope_of_curvature(
     for output, shift in enumerate(_STEP * np.eye(outputs.shape[1])):
         ahead, behind = (cost.curvature_near(outputs + side * shift, targets) for side in (1.0, -1.0))
         found[:, output] = ((ahead - behind) * covariance).sum(axis=(1, 2)) / (4.0 * _STEP)
-    return np.nan_to_num(found)  # a loss may end where outputs do
+    return np.nan_to_num(found)  # a loss may be undefined beyond the range of the outputs
 
 
 def skewness(hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray) -> tuple[NDArray, NDArray]:
-    """Minus half the first and second derivative of an output's variance by the output, shape (samples, outputs)."""
+    """Return minus half the first and second derivative of an output's variance by the output.
+
+    Args:
+        hamiltonian: Network and cost.
+        outputs: Measured expectations, shape (samples, outputs).
+        covariance: Covariance of the outputs, shape (samples, outputs, outputs).
+
+    Returns:
+        Two arrays of shape (samples, outputs), zero for outputs of several Pauli strings.
+    """
     means, sizes = hamiltonian.means_of_single_terms(outputs)
     largest_variance = sizes**2 * (1.0 - np.clip(means, -1.0, 1.0) ** 2)
     variance = np.einsum("soo->so", covariance)

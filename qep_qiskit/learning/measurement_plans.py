@@ -1,4 +1,4 @@
-"""In which shared batches a gradient is read: the measurement plan of a grouping."""
+"""Measurement plans of gradients, outputs and costs for a grouping of the terms."""
 
 from __future__ import annotations
 
@@ -26,7 +26,12 @@ def _covering(terms: tuple[PauliString, ...], wanted: tuple[int, ...], num_qubit
 
 
 def output_plan(hamiltonian: NudgedHamiltonian, grouping: Grouping) -> MeasurementPlan:
-    """The shared batches that outputs and cost are read in, and gradients unless each weight has its own."""
+    """Return the measurement plan of outputs and cost, and of gradients unless each weight is measured on its own.
+
+    Args:
+        hamiltonian: Network and cost.
+        grouping: Which terms share shots; ``"per_weight"`` is treated as ``"shared"``.
+    """
     if grouping == "qubit_wise":
         return _qubit_wise(hamiltonian.terms, hamiltonian.num_qubits)
     if grouping == "cover":
@@ -36,11 +41,11 @@ def output_plan(hamiltonian: NudgedHamiltonian, grouping: Grouping) -> Measureme
 
 
 def gradient_plan(hamiltonian: NudgedHamiltonian, grouping: Grouping, jacobian: TermJacobian) -> MeasurementPlan:
-    """The batches that a gradient is read in.
+    """Return the measurement plan of a gradient.
 
     Args:
         hamiltonian: Network and cost.
-        grouping: Which shots are shared.
+        grouping: Which terms share shots.
         jacobian: d(coefficient)/d(weight), by terms.
     """
     if grouping != "per_weight":

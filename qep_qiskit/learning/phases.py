@@ -1,7 +1,7 @@
 """Measured phases of a batch, and the derivatives by beta that stencils make of them.
 
-One measurement of some phases serves any stencil over their nudges: the contrast of a step, or the differences of
-contrasts that tell how far a contrast is off.
+One measurement of some phases serves any stencil over their nudges: the contrast of a step, or several contrasts whose
+differences show their bias.
 """
 
 from __future__ import annotations
@@ -23,23 +23,24 @@ from qep_qiskit.preparation import WarmStartArrays
 
 _PROMISED = 0.1  # of the summed variance
 _PROMISED_OF_ONE = 0.25  # of the variance of a weight
-_COUNTS = 0.05  # weights of less than this share of the mean variance do not count
+_COUNTS = 0.05  # weights with a variance below this fraction of the mean do not count
 
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Derivative:
-    """A stencil over phases, pulled back to weights and averaged over the batch.
+    """Derivative by beta, converted to weights and averaged over the batch.
 
     Args:
         values: Shape (weights,).
-        variance: Shape (weights,), by shots, error signals included; NaN where one shot gives no estimate and there
-            is one sample.
-        group_variance: Shape (groups, weights), the part of each shared batch at fixed error signals; NaN where one
-            shot gives no estimate.
-        uncertain: Share of the summed variance that is expectation and not data: the part of error signals whose
-            response the batch does not show.
-        most_uncertain: The largest such share of a single weight whose variance is a twentieth of the mean at least.
+        variance: Variance by shots, with the noise of error signals, shape (weights,); NaN where one shot and one
+            sample give no estimate.
+        group_variance: Part of each shared batch at fixed error signals, shape (groups, weights); NaN where one shot
+            gives no estimate.
+        uncertain: Fraction of the summed variance that is prior expectation and not data: the noise of error signals to
+            which the batch does not show the response.
+        most_uncertain: Largest such fraction of a single weight, among weights whose variance is at least a twentieth
+            of the mean.
     """
 
     values: NDArray[np.float64]
@@ -52,31 +53,31 @@ class Derivative:
     def approximate(self) -> bool:
         """Whether single variances may be off by more than a quarter, or their sum by more than a tenth.
 
-        What is expected of an unknown response is its square, which has a standard deviation of sqrt(2) times its mean.
+        The prior gives the expected square of an unknown response, whose standard deviation is sqrt(2) times its mean.
         """
         return bool(np.sqrt(2.0) * self.uncertain > _PROMISED or np.sqrt(2.0) * self.most_uncertain > _PROMISED_OF_ONE)
 
     @property
     def signal_variance(self) -> NDArray[np.float64]:
-        """The part of the error signals, shape (weights,); negative where it is anticorrelated with the rest."""
+        """Part of the variance from error signals, shape (weights,); negative where anticorrelated with the rest."""
         return self.variance - self.group_variance.sum(axis=0)
 
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MeasuredPhases:
-    """Phases of a batch as they were measured.
+    """Measured phases of a batch.
 
     Args:
-        betas: Shape (phases,), in order.
-        plan: In which shared batches they were read.
-        moments: Of the plan's columns, shape (samples, phases, columns).
-        jacobian: d(coefficient)/d(weight), by columns.
-        signals: Where error signals came from, or None with an operator cost.
+        betas: Nudges, shape (phases,), ascending.
+        plan: Measurement plan of the phases.
+        moments: Means and covariances of the plan's estimates, shape (samples, phases, estimates).
+        jacobian: d(coefficient)/d(weight), by estimates.
+        signals: Error signals, or None with an operator cost.
         cost: Cost of the samples.
-        outputs: Shape (samples, outputs), free expectations where they were measured.
-        diagnostics: When to trust what follows from it.
-        warm_start: What the preparation remembers of these samples.
+        outputs: Expectations of the outputs in the free phase, shape (samples, outputs), or None where not measured.
+        diagnostics: Quantities that show whether derivatives can be trusted.
+        warm_start: Warm-start arrays of the samples.
     """
 
     betas: NDArray[np.float64]
@@ -90,10 +91,10 @@ class MeasuredPhases:
     warm_start: WarmStartArrays
 
     def derivative(self, stencil: NDArray) -> Derivative:
-        """What a stencil makes of the phases.
+        """Return the derivative that a stencil gives, with its variances.
 
         Args:
-            stencil: Shape (phases,), one number for every nudge of `betas`.
+            stencil: Weight of every phase, shape (phases,).
         """
         derivative, covariance = self._contracted(stencil)
         total, uncertain = self._with_signals(covariance, derivative, stencil)
@@ -101,7 +102,7 @@ class MeasuredPhases:
         per_sample = self.jacobian.pull_back(derivative)
         variance = self.jacobian.pull_back_variance(total).sum(axis=0) / samples**2
         if np.isnan(variance).any():
-            # One shot: the spread over samples is all there is. It holds the signals' noise, and the samples' own.
+            # One shot: only the scatter over samples is known. It contains the noise of signals and that of the data.
             term_covariance = (
                 per_sample.var(axis=0, ddof=1) / samples if samples > 1 else np.full_like(variance, np.nan)
             )
@@ -116,14 +117,14 @@ class MeasuredPhases:
         )
 
     def per_sample(self, stencil: NDArray) -> NDArray[np.float64]:
-        """What a stencil makes of the phases of every sample, shape (samples, weights)."""
+        """Return the derivative that a stencil gives for every sample, shape (samples, weights)."""
         return self.jacobian.pull_back(self._contracted(stencil)[0])
 
     def _shares(self, uncertain: NDArray, variance: NDArray) -> tuple[float, float]:
-        """Share of the summed variance that is uncertain, and the largest of a weight that counts.
+        """Uncertain fraction of the summed variance, and the largest of a weight that is not negligible.
 
         Args:
-            uncertain: Shape (samples, columns), independent variances of columns.
+            uncertain: Independent variances of estimates, shape (samples, estimates).
             variance: Shape (weights,).
         """
         by_entry = (self.jacobian.values**2 * uncertain[:, self.jacobian.term]).sum(axis=0)
@@ -134,10 +135,13 @@ class MeasuredPhases:
         return float(own.sum() / variance.sum()), float((own[counts] / variance[counts]).max())
 
     def split(self, parts: int) -> list[MeasuredPhases]:
-        """The phases of equal shares of the samples, in order; diagnostics and memory stay those of all.
+        """Return the phases of equal parts of the samples, in order; diagnostics and warm start stay those of all.
+
+        Args:
+            parts: Number of parts.
 
         Raises:
-            ValueError: The samples do not divide.
+            ValueError: The number of samples is no multiple of `parts`.
         """
         samples = len(self.moments.means)
         if samples % parts:
@@ -156,12 +160,12 @@ class MeasuredPhases:
         )
 
     def noise_of_square(self, stencil: NDArray, weights: NDArray) -> tuple[float, float]:
-        """What shot noise adds to the squared length of a derivative: its mean, and its standard deviation.
+        """Return mean and standard deviation of what shot noise adds to the squared length of a derivative.
 
         With Sigma the covariance of the derivative these are tr(Sigma) and sqrt(2 tr(Sigma^2)).
 
         Args:
-            stencil: Shape (phases,).
+            stencil: Weight of every phase, shape (phases,).
             weights: Mask of the weights that count, shape (weights,).
         """
         derivative, covariance = self._contracted(stencil)
@@ -178,7 +182,7 @@ class MeasuredPhases:
         return float(np.trace(own)), float(np.sqrt(2.0 * (own**2).sum()))
 
     def _contracted(self, stencil: NDArray) -> tuple[NDArray, NDArray]:
-        """Derivatives of the columns, shape (samples, columns), and their covariance at fixed error signals."""
+        """Derivatives of the estimates, shape (samples, estimates), and their covariance at fixed error signals."""
         used = stencil != 0.0
         means = np.nan_to_num(self.moments.means[:, used])
         derivative = np.einsum("p,spt->st", stencil[used], means)
@@ -189,7 +193,7 @@ class MeasuredPhases:
     def _with_signals(
         self, covariance: NDArray, derivative: NDArray, stencil: NDArray
     ) -> tuple[NDArray, NDArray | None]:
-        """Covariance with the error signals' noise in it, and how much of its diagonal is uncertain, if any."""
+        """Covariance with the noise of error signals, and the uncertain part of its diagonal, if any."""
         if self.signals is None or is_none(covariance) or not self.signals.is_noisy:
             return covariance, None
         free = float(stencil[self.betas == 0.0].sum()) if self.signals.is_free_phase else 0.0
@@ -216,7 +220,13 @@ class MeasuredPhases:
 
 
 def filled_in(measured: StateMoments, free: StateMoments, betas: NDArray) -> StateMoments:
-    """Put the free batch of the first stage where the second stage left the free phase out."""
+    """Return nudged moments with the free phase of an earlier stage in the place of the free phase they lack.
+
+    Args:
+        measured: Moments of all phases, NaN where not measured, shape (samples, phases, estimates).
+        free: Moments of the free phase, shape (samples, 1, estimates).
+        betas: Nudges, shape (phases,); unchanged moments are returned if none is 0.
+    """
     where = np.flatnonzero(betas == 0.0)
     if where.size == 0:
         return measured

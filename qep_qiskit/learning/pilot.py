@@ -1,11 +1,11 @@
-"""A pilot: a few nudges measured side by side, from which the error model of a contrast is estimated.
+"""Pilot measurement: a few nudges measured together, from which the error model of a contrast is estimated.
 
-The nudges double from level to level. Contrasts at several of them differ by their bias alone, which is what the best
-nudge needs; all levels together give its posterior (`bias_fit`). Large nudges show the bias through less noise but
-leave the leading order; the posterior knows both.
+The nudge doubles from level to level. Contrasts at different nudges differ by their bias, which determines the best
+nudge; all levels together give the posterior of the bias (`bias_fit`). At large nudges the bias has less noise but
+departs from its leading order; the posterior includes both.
 
-The leading bias of a one-sided contrast changes its sign with the nudge and is not there in both signs together. Pilots
-of one-sided contrasts measure both, where there are equilibria of either sign, and so know the gradient the better.
+The leading bias of a one-sided contrast is odd in the nudge and cancels between both signs. Pilots of one-sided
+contrasts therefore measure both signs, where equilibria exist for both, and so know the gradient better.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FIRST_OF_SCALE = 0.1
 _SCALE_OF_NOTHING = 1e-3
 _FEWEST_SHOTS = 32
 _MOST_RETREATS = 6
-# Of the ends of the middle 70 % of the bias at the largest nudge: where they are as close it stands out of its noise.
+# Largest ratio of the ends of the middle 70 % of the bias at the largest nudge at which the bias counts as resolved.
 _RESOLVED_WITHIN = 3.0
 _SEEN_ABOVE = 0.1
 
@@ -40,16 +40,15 @@ _SEEN_ABOVE = 0.1
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pilot:
-    """What a pilot found.
+    """Result of a pilot measurement.
 
     Args:
-        model: The error model.
-        resolved: Whether the bias stood out of the shot noise; if not, what is known of it is mostly what is known of
-            such Hamiltonians in general.
-        betas: Sizes of the levels' nudges.
-        contrasts: What the levels gave, for the weights that train.
-        scale: max|coefficient| / range of the nudging operator, what nudges compare with.
-        measured: The phases, for diagnostics.
+        model: Error model of the contrast.
+        resolved: Whether the bias exceeded its shot noise; otherwise the model of the bias is mostly its prior.
+        betas: Magnitudes of the nudges, ascending.
+        contrasts: Contrasts of the trainable weights at these nudges.
+        scale: max|coefficient| / range of the nudging operator, the natural size of nudges.
+        measured: The measured phases.
     """
 
     model: ErrorModel
@@ -61,7 +60,13 @@ class Pilot:
 
 
 def first_beta(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, targets: NDArray) -> float:
-    """A small nudge to begin with, from the scales of H and C alone: a tenth of max|coefficient| / range(C).
+    """Return a small nudge from the sizes of H and C alone: a tenth of max|coefficient| / range(C).
+
+    Args:
+        hamiltonian: Network and cost.
+        weights: Shape (weights,).
+        inputs: Shape (samples, inputs).
+        targets: Shape (samples, targets).
 
     Example:
         >>> network = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,))
@@ -92,28 +97,30 @@ def measure_pilot(
     calibrations: Calibrations | None = None,
     in_units_of_signals: bool = False,
 ) -> MeasurementCoroutine[Pilot]:
-    """Measure contrasts at beta, 2 beta, 4 beta, ... in one go and fit the error model.
+    """Measure contrasts at beta, 2 beta, 4 beta, ... together and fit the error model.
+
+    Where the nudges are too strong for an equilibrium, a quarter of all of them is tried, up to six times.
 
     Args:
-        estimator: With the kind of contrast, the shots and the grouping to be judged; its own beta is not used, only
-            its sign.
+        estimator: Estimator with the kind of contrast, the shots and the grouping; of its beta only the sign is used.
         weights: Shape (weights,).
         inputs: Shape (samples, inputs).
         targets: Shape (samples, targets).
-        key: Names the requests.
+        key: Key of the first request.
         beta: Nudge of the first level, positive.
         levels: Number of levels, at least 2.
-        trainable: Mask of the weights that count, shape (weights,).
-        warm_start: What the preparation remembered of these samples.
-        calibrations: Of the readout, those that still hold; new ones are added.
-        in_units_of_signals: With a loss on expectations, beta is meant for error signals of size one, and the ladder
-            is moved by the power of two that fits the measured ones.
+        trainable: Mask of the trainable weights, shape (weights,).
+        warm_start: Warm-start arrays of these samples, or None.
+        calibrations: Valid readout calibrations by name; new ones are added in place.
+        in_units_of_signals: With a loss on expectations, beta is that for error signals of size one; the nudges are
+            multiplied by the power of two that fits the measured signals.
 
-    Where nudges are too strong for what they act on, a ladder of a quarter of them is tried.
+    Returns:
+        Measurement coroutine that gives the pilot.
 
     Raises:
-        NudgeError: Six such ladders are too strong as well.
-        ConfigError: Fewer than two levels, or exact expectations, which have no shot noise to weigh against.
+        NudgeError: The nudges are too strong after six reductions.
+        ConfigError: Fewer than two levels, or exact expectations, which have no shot noise to compare the bias with.
     """
     if levels < 2:
         raise ConfigError(f"pilot.levels: expected at least 2, got {levels}")
@@ -144,7 +151,7 @@ def measure_pilot(
         except NudgeError:
             if retreat == _MOST_RETREATS:
                 raise
-    unit = float(np.abs(measured.betas).max() / np.abs(betas).max())  # a power of two: the ladder stays exact
+    unit = float(np.abs(measured.betas).max() / np.abs(betas).max())  # a power of two, so products are exact
     ladder, mirrored = ([replace(one, beta=one.beta * unit) for one in some] for some in (ladder, mirrored))
     nudge = estimator.hamiltonian.nudge(targets, measured.outputs)
     scale = _scale(estimator.hamiltonian, weights, inputs, nudge)
@@ -155,7 +162,7 @@ def measure_pilot(
 
 
 def _mirrored(estimator: GradientEstimator, ladder: list[Contrast]) -> list[Contrast]:
-    """The other sign of a one-sided ladder; none where such nudges may have no equilibrium."""
+    """One-sided contrasts of the other sign; none where such nudges may have no equilibrium."""
     if not estimator.contrast.is_one_sided or not all(group.bounded for group in estimator.hamiltonian.groups):
         return []
     return [replace(contrast, beta=-contrast.beta) for contrast in ladder]
@@ -166,7 +173,7 @@ def _signed(estimator: GradientEstimator, beta: float) -> float:
 
 
 def _pilot_shots(estimator: GradientEstimator) -> list[int]:
-    """Shots per group: those of a step, but enough to tell their own variance."""
+    """Shots per group: those of a step, or more where these are too few for a variance."""
     given = estimator.group_shots
     found = [shots for shots in given if shots is not None]
     if len(found) < len(given):
@@ -211,13 +218,19 @@ def _fitted(
 
 
 def measured_contrasts(measured: MeasuredPhases, ladder: list[Contrast], trainable: NDArray) -> MeasuredContrasts:
-    """Contrasts of one kind at several nudges, from phases that hold them all; the first has the sign that is used."""
+    """Return contrasts of one kind at several nudges, from phases that include them all.
+
+    Args:
+        measured: Measured phases.
+        ladder: Contrasts to compute; the kind is that of the first.
+        trainable: Mask of the trainable weights, shape (weights,).
+    """
     stencils = np.array([contrast.stencil_on(measured.betas) for contrast in ladder])
     found = [measured.derivative(stencil) for stencil in stencils]
     phases = [measured.derivative(one).group_variance.sum(axis=0)[trainable] for one in np.eye(len(measured.betas))]
     covariance = np.einsum("ip,jp,pw->wij", stencils, stencils, np.array(phases))
     if measured.signals is not None:
-        # All levels have the same signals: their noise moves all contrasts alike.
+        # All levels have the same signals, whose noise is common to all contrasts.
         common = np.sqrt(np.maximum([one.signal_variance[trainable] for one in found], 0.0))
         covariance += np.einsum("iw,jw->wij", common, common)
     noise, deviation = measured.noise_of_square(stencils[int(np.argmax([abs(one.beta) for one in ladder]))], trainable)
@@ -233,7 +246,13 @@ def measured_contrasts(measured: MeasuredPhases, ladder: list[Contrast], trainab
 
 
 def with_bias_of(model: ErrorModel, contrasts: MeasuredContrasts, scale: float) -> ErrorModel:
-    """The model with the posterior of the bias that contrasts give."""
+    """Return an error model with the posterior of the bias from measured contrasts.
+
+    Args:
+        model: Error model.
+        contrasts: Measured contrasts.
+        scale: max|coefficient| / range of the nudging operator.
+    """
     curve, gradient_squared = fitted_curve(contrasts, scale)
     smallest = curve.betas[0]
     leading = float(curve.at(smallest, model.order).mean()) / smallest ** (2 * model.order)
@@ -241,7 +260,7 @@ def with_bias_of(model: ErrorModel, contrasts: MeasuredContrasts, scale: float) 
 
 
 def is_resolved(model: ErrorModel) -> bool:
-    """Whether the bias at the largest measured nudge is known within a factor."""
+    """Return whether the bias at the largest measured nudge is known within a factor of three."""
     assert model.curve is not None
     squares = model.curve.at(model.beta_scale, model.order)
     return bool(squares[-2] <= _RESOLVED_WITHIN**2 * squares[1])
@@ -255,11 +274,11 @@ def _signal_group(scout: GradientEstimator) -> int:
 def _variances(
     measured: MeasuredPhases, ladder: list[Contrast], shots: NDArray, trainable: NDArray
 ) -> tuple[tuple[tuple[float, ...], ...], tuple[float, ...], float, float]:
-    """Parts of the variance.
+    """Parts of the variance of the contrasts of a pilot.
 
     Returns:
-        By level and group, what scales as 1/beta^2; by level, what error signals bring, and its parts that do not scale
-        and that scale as 1/beta.
+        By level and group, the part proportional to 1/beta^2; by level, the part from error signals; and of that part
+        the constant and the coefficient of 1/beta.
     """
     found = [measured.derivative(contrast.stencil_on(measured.betas)) for contrast in ladder]
     betas = np.array([contrast.beta for contrast in ladder])
@@ -271,7 +290,7 @@ def _variances(
     if measured.signals is None:
         return by_level, (), 0.0, 0.0
     signals = [float(shots.mean() * one.signal_variance[trainable].sum()) for one in found]
-    # Where a contrast is lost in its noise, its response to the signals is as well: the next larger nudge tells more.
+    # Where noise hides a contrast, it hides the response to the signals too; that of the next larger nudge is used.
     for level in range(len(ladder) - 2, -1, -1):
         own = found[level].group_variance[:, trainable].sum()
         if own > _SEEN_ABOVE * (found[level].values[trainable] ** 2).sum():

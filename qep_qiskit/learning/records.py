@@ -1,4 +1,4 @@
-"""What the lines of a run's metrics hold: plain values by name, ready to be written as JSON."""
+"""Values of a run's metrics by name, as plain data for JSON."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ Record = Mapping[str, object]
 
 
 def json_number(value: object) -> object:
-    """NaN and infinities have no place in JSON: they become null."""
+    """Return the value, or None for NaN and infinity, which JSON cannot hold."""
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def epoch_values(
     task: Task, tally: EpochTally, evaluations: Mapping[str, Evaluation | None]
 ) -> dict[str, float | None]:
-    """Loss and accuracy of an epoch, and errors of a regression in its units.
+    """Return loss and accuracy of an epoch, and the errors of a regression in the units of its targets.
 
     Args:
-        task: The samples.
-        tally: Of the training samples, as the steps of the epoch saw them.
-        evaluations: What was measured after the steps, or None: of the test samples under ``"test"``, else of the
-            training samples.
+        task: Training and test samples.
+        tally: Sums over the training samples, measured during the steps of the epoch.
+        evaluations: Evaluations after the steps, or None: of the test samples under ``"test"``, and of the training
+            samples under any other name, which becomes the prefix of their values.
     """
     values = _tally_values("train", tally) | _tally_values("test", None)
     for part, found in evaluations.items():
@@ -44,7 +44,7 @@ def epoch_values(
 
 
 def _tally_values(part: str, tally: EpochTally | None) -> dict[str, float | None]:
-    """Loss and accuracy on some samples; null where they were not measured."""
+    """Loss and accuracy of some samples; None where not measured."""
     return {
         f"{part}_loss": None if tally is None else tally.mean_cost,
         f"{part}_loss_se": None if tally is None else tally.cost_error,
@@ -56,13 +56,13 @@ def _tally_values(part: str, tally: EpochTally | None) -> dict[str, float | None
 def step_values(
     estimate: GradientEstimate, trainable: NDArray, step_shots: StepShots | None, warnings: WarningLog
 ) -> dict[str, object]:
-    """Loss and gradient of a step, what it spent where that changes on the way, and when to trust it.
+    """Return loss, gradient norm and diagnostics of a step, with nudge and shots where they change during the run.
 
     Args:
-        estimate: The gradient.
-        trainable: Shape (weights,).
-        step_shots: What the step spent, where that changes.
-        warnings: Those that it gave.
+        estimate: Gradient of the step.
+        trainable: Mask of the trainable weights, shape (weights,).
+        step_shots: Nudge and shots of the step, or None where they never change.
+        warnings: Warnings of the step.
     """
     affected = warnings.affected()
     return {
@@ -79,7 +79,12 @@ def step_values(
 
 
 def pilot_values(step_shots: StepShots, pilot: Pilot) -> dict[str, object]:
-    """What a pilot found and what follows from it."""
+    """Return the nudge and shots chosen by a pilot, and its expected error.
+
+    Args:
+        step_shots: Nudge and shots after the pilot.
+        pilot: The pilot.
+    """
     model, shots = pilot.model, step_shots.shots
     shot_fractions = None if step_shots.shot_fractions is None else np.array(step_shots.shot_fractions)
     return {

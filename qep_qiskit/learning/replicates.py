@@ -1,18 +1,18 @@
-"""Error bars from independent replicates of a gradient, and the bias of noisy error signals.
+"""Error bars from independent replicates of a gradient, and the bias from noisy error signals.
 
-The shots of a step are split into R replicates, each with a free phase, error signals and nudged phases of its own. In
-a request they stand side by side as R times as many samples, so that there are as many jobs as without them. The
-gradient is their mean, and the variance of that is their scatter over R, whatever contrast, loss and preparation are.
+The shots of a step are split into R replicates, each with its own free phase, error signals and nudged phases. A
+request holds them as R times as many samples, so that the number of jobs does not change. The gradient is the mean over
+replicates, and the variance of this mean is their scatter over R, for any contrast, loss and preparation.
 
 The scatter of a few replicates is a rough number for one weight. It is summed over the weights of a block and over
-recent steps, and so is the variance that `MeasuredPhases.derivative` propagates through the step: the ratio of the two
-scales the propagated variances of the block. What is pooled is how far these are off, so shots and nudges may change.
+recent steps, and so are the variances that `MeasuredPhases.derivative` propagates. The ratio of the two sums scales the
+propagated variances of the block. Only this ratio is pooled, so shots and nudges may change.
 
-Error signals of few shots bias a gradient G(o), which is not linear in the outputs o that were read. With u the noise
-of o in units of its standard deviation, E G - G(E o) = E[G (u^2 - 1)] / 2 to second order, for normal noise. For one
-replicate u is taken from the mean of the others, which adds 1 / (R - 1) to u^2; what skew noise makes of the linear
-part of G goes off; and of G the mean of the others, to which the outputs of the one have contributed nothing but to
-second order, goes off too, so that the size of the gradient makes no noise.
+Error signals of few shots bias a gradient G(o), which is not linear in the measured outputs o. With u the noise of o in
+units of its standard deviation, E G - G(E o) = E[G (u^2 - 1)] / 2 to second order, for normal noise. For one replicate
+u is the deviation from the mean of the others, which adds 1 / (R - 1) to u^2. The effect of skew noise on the linear
+part of G is subtracted. The mean of G over the other replicates is subtracted too, so that the size of the gradient
+adds no noise; the outputs of the one replicate enter that mean in second order only.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from qep_qiskit.outcomes import is_none
 
 _STEPS = 10.0
 FEWEST_REPLICATES = 2
-"""Replicates that show a scatter."""
+"""Fewest replicates that have a scatter."""
 _FEWEST_FOR_BIAS = 3
 _STANDS_OUT = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replication:
-    """How a step is split.
+    """Split of a step into replicates.
 
     Args:
         replicates: Number of replicates.
-        remove_signal_bias: Whether the bias of noisy error signals is subtracted each replicate. It makes the variance
-            about one and a half times as large with one output.
+        remove_signal_bias: Whether the bias from noisy error signals is subtracted in each replicate. This increases
+            the variance by a factor of about 1.5 for one output.
 
     Raises:
         ConfigError: There are too few replicates.
@@ -64,38 +64,38 @@ class Replication:
             )
 
     def share(self, shots: int) -> int:
-        """Shots per batch of one replicate.
+        """Return the shots per batch of one replicate.
 
         Raises:
-            ConfigError: The shots do not divide.
+            ConfigError: The shots are no multiple of the number of replicates.
         """
         if shots < self.replicates or shots % self.replicates:
             raise ConfigError(f"shots: expected a multiple of replicates = {self.replicates}, got {shots}")
         return shots // self.replicates
 
     def rounded(self, shots: int) -> int:
-        """The next number of shots that divides."""
+        """Return the number of shots rounded up to a multiple of the number of replicates."""
         return -(-shots // self.replicates) * self.replicates
 
     def tiled(self, rows: NDArray) -> NDArray:
-        """The samples once for each replicate."""
+        """Return the samples repeated for each replicate, along the first axis."""
         return np.concatenate([rows] * self.replicates)
 
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ReplicateScatter:
-    """What the replicates of a step scatter, beside what is propagated through it.
+    """Scatter of the replicates of a step, with the propagated variances.
 
     Args:
-        blocks: Shape (weights,), the number of every weight's block.
-        scatter: Shape (blocks + 1,), summed variances of the mean over replicates, by their scatter; the last is that
-            of the cost.
-        propagated: Shape (blocks + 1,), the same as they are propagated.
-        variance: Shape (weights,), propagated.
-        cost_variances: Shape (samples,), propagated.
-        signal_bias: Shape (weights,), bias of a replicate by noisy error signals, or None where there is none to see.
-        signal_bias_variance: Shape (weights,).
+        blocks: Number of every weight's block, shape (weights,).
+        scatter: Variance of the mean over replicates by their scatter, summed over each block, shape (blocks + 1,); the
+            last is that of the cost.
+        propagated: Propagated variances, summed in the same way, shape (blocks + 1,).
+        variance: Propagated variances of the weights, shape (weights,).
+        cost_variances: Propagated variances of the costs, shape (samples,).
+        signal_bias: Bias of a replicate by noisy error signals, shape (weights,), or None where it cannot be estimated.
+        signal_bias_variance: Variance of `signal_bias`, shape (weights,), or None.
     """
 
     blocks: NDArray[np.int64]
@@ -110,12 +110,12 @@ class ReplicateScatter:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SignalBias:
-    """Bias of replicates by noisy error signals.
+    """Estimated bias of replicates by noisy error signals.
 
     Args:
-        values: Shape (replicates, weights), what every replicate says of it; the mean counts.
-        products: Shape (replicates, weights), the same, of factors that are deviations from their means: they have the
-            same mean, and scatter as little as that.
+        values: Estimates from every replicate, shape (replicates, weights); their mean is the estimate.
+        products: Estimates of the same mean from centred factors, shape (replicates, weights); their scatter gives the
+            variance.
     """
 
     values: NDArray[np.float64]
@@ -123,20 +123,23 @@ class SignalBias:
 
     @property
     def variance(self) -> NDArray[np.float64]:
-        """Of the mean, shape (weights,): that of a sample covariance, whose products are not independent."""
+        """Variance of the mean of `values`, shape (weights,).
+
+        It is that of a sample covariance, whose products are not independent.
+        """
         count = len(self.products)
         return np.asarray(self.products.var(axis=0, ddof=1) / count * (count - 1.0) / (count - 2.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ScatterTally:
-    """Scatter of recent steps; a step weighs a tenth less with every later one.
+    """Weighted sums of the scatter of recent steps; the weight of a step falls by a tenth with every later step.
 
     Args:
-        scatter: Shape (blocks + 1,); empty before the first step.
-        propagated: Shape (blocks + 1,).
-        bias: Shape (weights,), weighted sum of the biases; empty where there are none.
-        bias_variance: Shape (weights,), of that sum.
+        scatter: Summed scatter, shape (blocks + 1,); empty before the first step.
+        propagated: Summed propagated variances, shape (blocks + 1,).
+        bias: Summed biases by error signals, shape (weights,); empty where there are none.
+        bias_variance: Variance of `bias`, shape (weights,).
         weight: Sum of the weights of the steps.
     """
 
@@ -147,7 +150,7 @@ class ScatterTally:
     weight: float = 0.0
 
     def after(self, found: ReplicateScatter | None) -> ScatterTally:
-        """With one more step."""
+        """Return the tally after one more step; unchanged without replicates."""
         if found is None:
             return self
         kept = 1.0 - 1.0 / _STEPS
@@ -167,9 +170,9 @@ class ScatterTally:
         )
 
     def variances(self, found: ReplicateScatter) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Variances of the weights and of the costs of the samples, by the pooled scatter."""
+        """Return variances of weights, shape (weights,), and of costs, shape (samples,), by the pooled scatter."""
         if not np.isfinite(found.propagated).all():
-            # One shot a replicate: nothing is propagated, and the weights of a block share one number.
+            # One shot a replicate: there is no propagated variance, and the weights of a block share one number.
             count = np.bincount(found.blocks, minlength=len(found.scatter) - 1)
             each = found.scatter[:-1] / np.maximum(count, 1)
             samples = len(found.cost_variances)
@@ -178,9 +181,10 @@ class ScatterTally:
         return found.variance * ratio[found.blocks], found.cost_variances * ratio[-1]
 
     def record(self) -> dict[str, float]:
-        """For the metrics: length of the bias of recent steps, the length that noise alone gives, and if it stands out.
+        """Return values for the metrics: bias of recent steps, its length by noise alone, and whether it is resolved.
 
-        Twice the length of the noise is beyond it, whether the weights share one fluctuation or have their own.
+        A bias is resolved if it is longer than twice the noise, which holds both for common and for independent noise
+        of the weights.
         """
         if not self.bias.size:
             return {}
@@ -189,13 +193,13 @@ class ScatterTally:
         return {"signal_bias": bias, "signal_bias_noise": noise, "signal_bias_resolved": bias > _STANDS_OUT * noise}
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
-        """For a checkpoint."""
+        """Return the arrays for a checkpoint, by name."""
         names = ("scatter", "propagated", "bias", "bias_variance")
         return {**{name: getattr(self, name) for name in names}, "weight": np.array([self.weight])}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Any]) -> ScatterTally:
-        """The inverse of `arrays`."""
+        """Return the tally from the arrays that `arrays` gives."""
         if not arrays:
             return cls()
         fields = {name: array for name, array in arrays.items() if name != "weight"}
@@ -205,14 +209,14 @@ class ScatterTally:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Replicated:
-    """Replicates put together.
+    """Combined replicates of a step.
 
     Args:
-        gradient: Shape (weights,), their mean.
-        group_variance: Shape (groups, weights), propagated.
-        cost: Of the samples.
-        outputs: Shape (samples, outputs), or None.
-        scatter: For variances.
+        gradient: Mean over replicates, shape (weights,).
+        group_variance: Propagated variances, shape (groups, weights).
+        cost: Cost of the samples, the mean over replicates.
+        outputs: Mean outputs, shape (samples, outputs), or None.
+        scatter: Scatter of the replicates.
     """
 
     gradient: NDArray[np.float64]
@@ -229,13 +233,13 @@ def _added(before: NDArray, kept: float, new: NDArray) -> NDArray[np.float64]:
 def replicated(
     measured: MeasuredPhases, stencil: NDArray, hamiltonian: NudgedHamiltonian, replication: Replication
 ) -> Replicated:
-    """Put replicates together that were measured as samples.
+    """Combine replicates that were measured as samples of one batch.
 
     Args:
-        measured: The samples of the first replicate, then those of the second, and so on.
-        stencil: Shape (phases,).
+        measured: Phases of the samples of the first replicate, then of the second, and so on.
+        stencil: Weight of every phase, shape (phases,).
         hamiltonian: Network and cost.
-        replication: How the step was split.
+        replication: Split of the step.
     """
     return put_together(
         [part.derivative(stencil) for part in measured.split(replication.replicates)],
@@ -256,15 +260,15 @@ def put_together(
     outputs: NDArray | None,
     bias: SignalBias | None,
 ) -> Replicated:
-    """Gradients of replicates, with what they scatter.
+    """Combine the gradients of replicates, and compute their scatter.
 
     Args:
-        parts: One for every replicate.
-        blocks: Shape (weights,), the number of every weight's block.
-        replication: How the step was split.
-        cost: Of the samples of the first replicate, then those of the second, and so on.
-        outputs: Shape (replicates x samples, outputs), in the same order, or None.
-        bias: By noisy error signals, or None where there is none to see.
+        parts: Derivatives, one for every replicate.
+        blocks: Number of every weight's block, shape (weights,).
+        replication: Split of the step.
+        cost: Costs of the samples of the first replicate, then of the second, and so on.
+        outputs: Outputs in the same order, shape (replicates x samples, outputs), or None.
+        bias: Bias by noisy error signals, or None where it cannot be estimated.
     """
     count = replication.replicates
     values = np.array([part.values for part in parts])
@@ -297,7 +301,7 @@ def put_together(
 def _signal_biases(
     measured: MeasuredPhases, stencil: NDArray, hamiltonian: NudgedHamiltonian, count: int
 ) -> SignalBias | None:
-    """What every replicate says of the bias; None where no signals are noisy."""
+    """Estimate of the bias from every replicate; None where no signals are noisy."""
     batch, outputs = measured.signals, measured.outputs
     if batch is None or outputs is None or not batch.is_noisy or count < _FEWEST_FOR_BIAS:
         return None

@@ -1,8 +1,8 @@
-"""Answers to requests of work that is not finished, in a form that a checkpoint can hold.
+"""Log of the answers to requests of unfinished work, for checkpoints.
 
-Measuring work is a term that is sent the outcomes of its requests. Sent the same outcomes again it comes to the
-same point, so the outcomes are its state: a run that stops in the middle of a step keeps them and loses no shot. Exact
-probabilities and certain outcomes cost no shots, and can be large; they are not kept but asked for again.
+A measurement coroutine depends only on the answers to its requests. With the same answers it reaches the same point, so
+the answers are its state: a run that stops in the middle of a step saves them and loses no shot. Exact probabilities
+take no shots and can be large; they are not saved but computed again.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from qep_qiskit.execution import ShotData
 from qep_qiskit.outcomes import Outcomes, unpacked
 
 RequestLog = list[ShotData | None]
-"""One entry per request, None where the answer is exact."""
+"""Answers in the order of the requests, None where an answer is exact."""
 
 
 def kept(data: ShotData) -> ShotData | None:
-    """What of an answer is worth keeping, counts in as few bytes as hold them."""
+    """Return the part of an answer to keep in a log, with counts in the smallest integer type; None if it is exact."""
     calibration = data.calibration
     if all(outcomes.is_exact for outcomes in (*data.outcomes, *([] if calibration is None else [calibration]))):
         return None
@@ -33,7 +33,7 @@ def kept(data: ShotData) -> ShotData | None:
 
 
 def pack_request_log(request_log: RequestLog) -> tuple[list[list[dict[str, Any]] | None], dict[str, NDArray]]:
-    """Numbers that JSON can hold, and arrays by name."""
+    """Return a log as plain data for JSON, and its arrays by name."""
     shapes: list[list[dict[str, Any]] | None] = []
     arrays: dict[str, NDArray] = {}
     for number, data in enumerate(request_log):
@@ -55,7 +55,11 @@ def pack_request_log(request_log: RequestLog) -> tuple[list[list[dict[str, Any]]
 def unpack_request_log(
     shapes: Sequence[Sequence[Mapping[str, Any]] | None], arrays: Mapping[str, NDArray]
 ) -> RequestLog:
-    """The inverse of `pack_request_log`.
+    """Return the log from what `pack_request_log` gives.
+
+    Args:
+        shapes: Plain data, one entry per request.
+        arrays: Arrays by name.
 
     Raises:
         KeyError: An array or a number is missing.

@@ -1,6 +1,7 @@
-"""Whether a contrast is resolved: a nudge too small for residuals or for rounding gives a gradient that is unknown.
+"""Whether a contrast is resolved: with too small a nudge, residuals of states or rounding hide it.
 
-Zero is no answer there: states that never left the free one show a contrast of exactly zero, without noise.
+The gradient is then unknown and not zero: if nudged states stay at the free state, the contrast is exactly zero,
+without noise.
 """
 
 from __future__ import annotations
@@ -18,16 +19,19 @@ _GOOD = 0.01
 _WORTH_SAYING = 1e-3
 
 
-_ENOUGH = 0.25  # of the square of the part, for its standard error
+_ENOUGH = 0.25  # wanted standard error of the square of the part
 
 
 def hidden_in(family: HamiltonianFamily, hidden: Hidden) -> Hidden:
-    """The part of a contrast that is unknown; NaN where nothing is known and rounding does not count.
+    """Return the unknown part of a contrast, from residuals and rounding.
 
     Args:
-        family: The Hamiltonians. Energies of sum |c| are rounded to eps sum |c|, so that a nudge of beta sum |c'| is
-            known to about the ratio of the two.
-        hidden: What residuals of iterative states leave unknown.
+        family: The Hamiltonians H + beta C. Energies of size sum |c| are rounded to eps sum |c|, so that the relative
+            error of a nudge of size beta sum |c'| is about the ratio of the two.
+        hidden: Part that residuals of iterative states leave unknown.
+
+    Returns:
+        The part with rounding added where that exceeds 1e-3; NaN where nothing is known.
     """
     free, nudge = np.abs(family.free).sum(), family.smallest_nudge * np.abs(family.nudge).sum()
     rounding = float(np.finfo(float).eps * free / nudge) if nudge > 0.0 else 0.0
@@ -37,11 +41,11 @@ def hidden_in(family: HamiltonianFamily, hidden: Hidden) -> Hidden:
 
 
 def warn_unresolved(hidden: Hidden, smallest: float) -> None:
-    """Say that a contrast is unknown, and which nudge would do; or that shots do not tell.
+    """Warn that a contrast is unknown, with the nudge that would resolve it, or that shots do not determine this.
 
     Args:
-        hidden: The part of the contrast that is unknown.
-        smallest: The smallest distance between the nudges of its phases.
+        hidden: Unknown part of the contrast.
+        smallest: Smallest difference between the nudges of its phases.
     """
     warn(
         UnresolvedContrastWarning,

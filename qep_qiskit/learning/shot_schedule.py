@@ -1,8 +1,8 @@
-"""What a step spends: its nudge, its shots, and how they are split between groups; and when that changes.
+"""Nudge, shots and their allocation to groups in each step, and when they change.
 
-A policy may choose the nudge from a pilot (`beta = "auto"`), split shots between groups where they do most
-(`allocation = "optimal"`), and raise the shots as the gradient sinks into their noise (adaptive shots). What it decides
-is kept in the state of the run, so a resumed run goes on as it would have.
+A schedule may choose the nudge by a pilot (`beta = "auto"`), allocate shots to the groups where they reduce the
+variance most (`allocation = "optimal"`), and raise the shots when noise hides the gradient (adaptive shots). Its
+decisions are in the state of the run, so that a resumed run continues unchanged.
 """
 
 from __future__ import annotations
@@ -27,19 +27,20 @@ from qep_qiskit.measurement import Calibrations, MeasurementCoroutine
 from qep_qiskit.preparation import WarmStartArrays
 
 FEWEST_LEVELS, MOST_LEVELS = 2, 12
-"""Nudges of a first pilot."""
+"""Fewest and most nudges of the first pilot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PilotSettings:
-    """Pilots of a run.
+    """When pilots are measured, and at which nudges.
 
     Args:
         every: Epochs between pilots; 0 for one at the start only.
-        levels: Nudges of the first pilot, each twice the one before; later ones take three around the present nudge.
-        first_beta: The smallest of them; found from the scales of H and C where it is None.
-        shots_factor: Shots of the first pilot over those of a step. With the shots of a step alone the bias is as
-            little known as the gradient; later pilots go with what is known from the first.
+        levels: Nudges of the first pilot, each twice the one before; later pilots measure at most three, from half the
+            current nudge.
+        first_beta: Smallest nudge of the first pilot, or None to find it from the sizes of H and C.
+        shots_factor: Shots of the first pilot over those of a step. With the shots of a step alone the bias would be
+            known no better than the gradient; later pilots build on the first.
 
     Raises:
         ConfigError: A number is out of range.
@@ -65,19 +66,19 @@ class PilotSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdaptiveShots:
-    """Shots that are raised when the gradient has sunk into its noise.
+    """Rule that raises the shots when noise hides the gradient.
 
     The signal is the mean product of gradients of successive steps, g_t . g_(t+1): shots of different steps are
-    independent, so noise does not bias it. It is positive while the weights make way and vanishes, or turns negative,
-    when they only jitter about a minimum (Pflug 1990, Monte Carlo Methods Appl. 2, 297). The squared length of one
-    gradient would not tell: jitter keeps it up.
+    independent, so noise does not bias it. It is positive while the weights make progress and vanishes, or turns
+    negative, when they only fluctuate about a minimum (Pflug 1990, Monte Carlo Methods Appl. 2, 297). The squared
+    length of one gradient would not show this, because the fluctuations keep it large.
 
     Args:
-        window: Products that are averaged before shots may be raised (again).
-        signal_to_noise: The mean product over the squared length that shot noise alone gives a gradient, below which
-            shots are raised.
-        growth: Factor by which they are.
-        max_shots: Shots per batch beyond which they are not.
+        window: Number of products that are averaged before shots may be raised (again).
+        signal_to_noise: Ratio of the mean product to the squared length that shot noise alone gives a gradient, below
+            which shots are raised.
+        growth: Factor by which shots are raised.
+        max_shots: Largest number of shots per batch.
 
     Raises:
         ConfigError: A number is out of range.
@@ -102,7 +103,12 @@ class AdaptiveShots:
             raise ConfigError(f"signal_to_noise: expected at least 0, got {self.signal_to_noise}")
 
     def after(self, shots: int, tally: SignalTally) -> int:
-        """Shots per batch of the next step."""
+        """Return the shots per batch of the next step.
+
+        Args:
+            shots: Shots per batch of the last step.
+            tally: Signal and noise of recent gradients.
+        """
         if tally.products < self.window or tally.signal > self.signal_to_noise * tally.noise:
             return shots
         return max(shots, min(self.max_shots, int(np.ceil(shots * self.growth))))
@@ -111,13 +117,13 @@ class AdaptiveShots:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SignalTally:
-    """Signal and noise of successive gradients, over the weights that train.
+    """Signal and noise of successive gradients, over the trainable weights.
 
     Args:
-        products: Pairs of successive steps in the present window.
-        signal: Sum of their products.
-        noise: Sum of the squared lengths that shot noise alone gives; steps that cannot tell count as none.
-        last: The gradient of the last step, shape (weights,); empty before the first.
+        products: Number of pairs of successive steps in the current window.
+        signal: Sum of the products of their gradients.
+        noise: Sum of the squared lengths that shot noise alone gives; steps of unknown variance count as zero.
+        last: Gradient of the last step, shape (weights,); empty before the first.
     """
 
     products: int = 0
@@ -126,7 +132,13 @@ class SignalTally:
     last: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     def after(self, estimate: GradientEstimate, trainable: NDArray, window: int) -> SignalTally:
-        """With one more step; a full window is followed by a new one."""
+        """Return the tally after one more step; a full window is followed by a new one.
+
+        Args:
+            estimate: Gradient of the step.
+            trainable: Mask of the trainable weights, shape (weights,).
+            window: Number of products in a full window.
+        """
         gradient = np.where(trainable, estimate.gradient, 0.0)
         if not self.last.size:
             return SignalTally(last=gradient)
@@ -143,13 +155,13 @@ class SignalTally:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepShots:
-    """What steps spend at present.
+    """Nudge and shots of the current steps.
 
     Args:
         beta: The nudge.
-        shots: Shots per batch, the mean over groups; None for exact.
+        shots: Shots per batch, the mean over groups; None for exact expectations.
         shot_fractions: Shots of every group over that mean; None for an equal split.
-        model: The error model of the last pilot, or None.
+        model: Error model of the last pilot, or None.
         piloted: Epoch of the last pilot, -1 before the first.
 
     Example:
@@ -164,7 +176,7 @@ class StepShots:
     piloted: int = -1
 
     def applied(self, estimator: GradientEstimator) -> GradientEstimator:
-        """The estimator with this nudge and these shots."""
+        """Return the estimator with this nudge and these shots."""
         shots = split(self.shots, self.shot_fractions)
         if estimator.replication is not None:
             shots = each(shots, estimator.replication.rounded)
@@ -172,11 +184,16 @@ class StepShots:
 
     @classmethod
     def of(cls, estimator: GradientEstimator, step_shots: StepShots | None) -> GradientEstimator:
-        """An estimator with what a run spends at present; as it is where that never changes."""
+        """Return the estimator with the current nudge and shots of a run.
+
+        Args:
+            estimator: Estimator as configured.
+            step_shots: Current nudge and shots, or None where they never change.
+        """
         return estimator if step_shots is None else step_shots.applied(estimator)
 
     def record(self) -> dict[str, Any]:
-        """Plain data for a checkpoint."""
+        """Return the values as a dictionary for JSON."""
         return {
             "beta": self.beta,
             "shots": self.shots,
@@ -187,7 +204,7 @@ class StepShots:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> StepShots:
-        """The inverse of `record`."""
+        """Return the object from the dictionary that `record` gives."""
         shot_fractions, model = record["shot_fractions"], record["model"]
         return cls(
             beta=float(record["beta"]),
@@ -201,13 +218,13 @@ class StepShots:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShotSchedule:
-    """How what a step spends is chosen.
+    """Rules that choose nudge, shots and their allocation during a run.
 
     Args:
         auto_beta: Whether pilots choose the nudge.
-        optimal_split: Whether they split the shots between groups.
-        adaptive: How shots are raised, or None for fixed shots.
-        pilot: When pilots are flown, and over which nudges.
+        optimal_split: Whether pilots choose the allocation of shots to groups.
+        adaptive: Rule that raises the shots, or None for fixed shots.
+        pilot: When pilots are measured, and at which nudges.
 
     Example:
         >>> qep.ShotSchedule().active
@@ -221,19 +238,19 @@ class ShotSchedule:
 
     @property
     def uses_pilots(self) -> bool:
-        """Whether there is anything that a pilot decides."""
+        """Whether pilots choose the nudge or the allocation."""
         return self.auto_beta or self.optimal_split
 
     @property
     def active(self) -> bool:
-        """Whether what a step spends ever changes."""
+        """Whether nudge, shots or allocation may change during a run."""
         return self.uses_pilots or self.adaptive is not None
 
     def start(self, estimator: GradientEstimator) -> StepShots:
-        """Before the first pilot.
+        """Return nudge and shots before the first pilot.
 
         Raises:
-            ConfigError: Something is to be chosen by shot noise, and there is none.
+            ConfigError: A rule depends on shot noise, and expectations are exact.
         """
         shots = number(estimator.shots)
         if self.active and shots is None:
@@ -244,19 +261,29 @@ class ShotSchedule:
         return StepShots(beta=estimator.contrast.beta, shots=shots)
 
     def is_due(self, step_shots: StepShots, epoch: int) -> bool:
-        """Whether a pilot comes before an epoch."""
+        """Return whether a pilot comes before an epoch.
+
+        Args:
+            step_shots: Current nudge and shots.
+            epoch: Number of completed epochs.
+        """
         if not self.uses_pilots or step_shots.piloted >= epoch:
             return False
         return step_shots.piloted < 0 or (self.pilot.every > 0 and epoch - step_shots.piloted >= self.pilot.every)
 
     def ladder(self, step_shots: StepShots, first: float) -> tuple[float, int]:
-        """First nudge and number of levels of the next pilot; `first` is a nudge known to be small."""
+        """Return the first nudge and the number of levels of the next pilot.
+
+        Args:
+            step_shots: Current nudge and shots.
+            first: A nudge known to be small, for the first pilot if the settings give none.
+        """
         if step_shots.model is None:
             return (self.pilot.first_beta or first), self.pilot.levels
         return abs(step_shots.beta) / 2.0, min(3, self.pilot.levels)
 
     def in_units_of_signals(self, step_shots: StepShots) -> bool:
-        """Whether the next pilot's nudges are meant for error signals of size one, whatever is measured."""
+        """Return whether the nudges of the next pilot are those for error signals of size one."""
         return step_shots.model is None and self.pilot.first_beta is None
 
     def run_pilot(
@@ -272,18 +299,22 @@ class ShotSchedule:
         warm_start: WarmStartArrays | None = None,
         calibrations: Calibrations | None = None,
     ) -> MeasurementCoroutine[tuple[StepShots, Pilot]]:
-        """Measure the pilot that comes before an epoch, `key.step`; gives what to spend from now on, and the pilot.
+        """Measure the pilot before epoch `key.step`.
 
         Args:
-            step_shots: At present; later pilots have its shots, the first some times as many.
-            estimator: As configured.
+            step_shots: Current nudge and shots. Later pilots have these shots, the first `shots_factor` times as many
+                if it chooses the nudge.
+            estimator: Estimator as configured.
             weights: Shape (weights,).
             inputs: Shape (samples, inputs).
             targets: Shape (samples, targets).
-            key: Names the requests.
-            trainable: Mask of the weights that count, shape (weights,).
-            warm_start: What the preparation remembered of these samples.
-            calibrations: Of the readout, those that still hold; new ones are added.
+            key: Key of the first request.
+            trainable: Mask of the trainable weights, shape (weights,).
+            warm_start: Warm-start arrays of these samples, or None.
+            calibrations: Valid readout calibrations by name; new ones are added in place.
+
+        Returns:
+            Measurement coroutine that gives the new nudge and shots, and the pilot.
         """
         beta, levels = self.ladder(step_shots, first_beta(estimator.hamiltonian, weights, inputs, targets))
         scout = step_shots.applied(estimator)
@@ -305,10 +336,17 @@ class ShotSchedule:
         return self.after_pilot(step_shots, pilot, estimator, key.step), pilot
 
     def after_pilot(self, step_shots: StepShots, pilot: Pilot, estimator: GradientEstimator, epoch: int) -> StepShots:
-        """What to spend from now on.
+        """Return nudge and shots after a pilot.
 
-        A new bias is averaged (by its logarithm) with the one known before, by how well either is known. Of leading
-        orders alone the mean is plain; where the new one is but an upper limit, the lower of the two counts.
+        The new bias is averaged (by its logarithm) with the earlier one, weighted by how well each is known. Leading
+        orders without a posterior have equal weights; where the new one is only an upper limit, the lower of the two is
+        used.
+
+        Args:
+            step_shots: Nudge and shots before the pilot.
+            pilot: The pilot.
+            estimator: Estimator as configured.
+            epoch: Epoch that follows the pilot.
         """
         model, before = pilot.model, step_shots.model
         if before is not None and before.bias_squared > 0 and model.bias_squared > 0:
@@ -327,7 +365,15 @@ class ShotSchedule:
         trainable: NDArray,
         estimator: GradientEstimator,
     ) -> tuple[StepShots, SignalTally]:
-        """What to spend in the next step, from the signal and the noise of the last ones."""
+        """Return nudge and shots of the next step, and the tally of signal and noise.
+
+        Args:
+            step_shots: Nudge and shots of the last step.
+            tally: Signal and noise of the steps before.
+            estimate: Gradient of the last step.
+            trainable: Mask of the trainable weights, shape (weights,).
+            estimator: Estimator as configured.
+        """
         if self.adaptive is None or step_shots.shots is None:
             return step_shots, tally
         tally = tally.after(estimate, trainable, self.adaptive.window)
@@ -337,7 +383,7 @@ class ShotSchedule:
         return self._settled(replace(step_shots, shots=shots), estimator), tally
 
     def _settled(self, step_shots: StepShots, estimator: GradientEstimator) -> StepShots:
-        """Nudge and split that are best for the present shots, by the model."""
+        """Best nudge and allocation for the current shots, by the error model."""
         model, shots = step_shots.model, step_shots.shots
         if model is None or shots is None:
             return step_shots
@@ -356,9 +402,9 @@ class ShotSchedule:
 
 
 def batches_per_group(estimator: GradientEstimator) -> NDArray[np.float64]:
-    """Shot batches of one sample's gradient in every group of the measurement plan, shape (groups,).
+    """Return the shot batches of one sample's gradient in every group of the measurement plan, shape (groups,).
 
-    Extrapolation takes several where the plan reads one.
+    Zero-noise extrapolation multiplies them by the number of its noise factors.
     """
     extrapolation = estimator.extrapolation
     return _plain_batches(estimator) * (1 if extrapolation is None else len(extrapolation.noise_factors))

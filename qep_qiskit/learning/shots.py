@@ -1,4 +1,4 @@
-"""What the shots of an estimate are, and what they are for each group: the one place that tells their kinds apart."""
+"""Shots of an estimate: one number, one for every group, or exact; all functions that distinguish these are here."""
 
 from __future__ import annotations
 
@@ -13,27 +13,42 @@ Shots = int | tuple[int, ...] | None
 
 
 def is_split(shots: Shots) -> bool:
-    """Whether every group has its own."""
+    """Return whether every group has its own number of shots."""
     return isinstance(shots, tuple)
 
 
 def per_group(shots: Shots, groups: int) -> list[int | None]:
-    """Shots of each of so many groups, None where exact."""
+    """Return the shots of every group, None where exact.
+
+    Args:
+        shots: Shots per batch.
+        groups: Number of groups.
+    """
     return list(shots) if isinstance(shots, tuple) else [shots] * groups
 
 
 def number(shots: Shots) -> int | None:
-    """The one number that all groups have; None where they have their own, or none."""
+    """Return the one number of shots of all groups; None where groups have their own numbers, or exact expectations."""
     return None if shots is None or isinstance(shots, tuple) else int(shots)
 
 
 def each(shots: Shots, change: Callable[[int], int]) -> Shots:
-    """The same with every number changed."""
+    """Return the shots with a function applied to every number; exact expectations stay exact.
+
+    Args:
+        shots: Shots per batch.
+        change: Function from old to new shots.
+    """
     if isinstance(shots, tuple):
         return tuple(change(own) for own in shots)
     return None if shots is None else change(shots)
 
 
 def split(shots: int | None, shot_fractions: Sequence[float] | None) -> Shots:
-    """So many shots per batch in the mean, split between groups; as they are without shares."""
+    """Return the shots of every group from their mean; one number, or None, without fractions.
+
+    Args:
+        shots: Mean shots per batch, or None for exact expectations.
+        shot_fractions: Shots of every group over that mean, or None for an equal split.
+    """
     return shots if shots is None or shot_fractions is None else split_shots(shots, np.array(shot_fractions))

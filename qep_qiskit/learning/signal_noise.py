@@ -1,18 +1,18 @@
-"""The noise that error signals bring into a gradient.
+"""Noise of the error signals in a gradient.
 
-Error signals are read from a finite shot batch. Their noise enters the nudge, and through the response of the
-network the nudged means: to first order in it,
+Error signals follow from a finite shot batch. Their noise enters the nudge and, through the response of the network,
+the nudged means. To first order,
 
     d = R eps ,      delta d = R delta eps ,      delta eps = K delta P_free ,
 
-with d the derivatives of all terms by beta and K the slope of the signals in the free means. The response R
-(columns x outputs) is not measured on its own, and one nudge does not tell the response to each of several outputs.
-But the free shots show how terms and outputs fluctuate together, and where one excitation dominates the response
-is minus a gain times these covariances (in a Gibbs state of classical spins it always is): a single number for all
-columns and outputs, which is estimated from d and eps of the batch and from what is known of it before.
-What deviates from that, and the response of columns that the free shots do not read, is regressed on the batch,
-each column for itself, with a prior of zero mean whose width Cauchy and Schwarz suggest; what stays uncertain
-afterwards counts as response.
+with d the derivatives of all terms by beta, eps the signals and K the slope of the signals by the free means. The
+response R (estimates x outputs) is not measured separately, and one nudge does not determine the response to each of
+several outputs. But the free shots show how terms and outputs fluctuate together, and where one excitation dominates,
+the response is minus a gain times these covariances (in a Gibbs state of classical spins this is exact). The gain is
+one number for all estimates and outputs. It is estimated from d and eps of the batch and from a prior. Deviations from
+this response, and the response of estimates that the free shots do not measure, are regressed on the batch, separately
+for every estimate, with a prior of mean zero whose width follows from the Cauchy-Schwarz inequality. The variance that
+remains is added to the covariance.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ from numpy.typing import NDArray
 
 from qep_qiskit.learning.error_signals import SignalBatch
 
-_GAIN_WIDTH = 0.4  # relative, of what is known of the gain before
-_SEEN_WIDTH = 0.05  # share of V_t V_o that deviations from the fluctuations have, of columns that the free shots read
-_MOVED_WIDTH = 0.5  # the same of responses of terms that anticommute with the output, or of which nothing is known
-_OTHER_WIDTH = 0.1  # and of other terms that are not read with the outputs
+_GAIN_WIDTH = 0.4  # relative width of the prior of the gain
+# Widths of the prior of deviations, as fractions of V_t V_o.
+_SEEN_WIDTH = 0.05  # estimates that the free shots measure
+_MOVED_WIDTH = 0.5  # other terms that anticommute with the output, or may do so
+_OTHER_WIDTH = 0.1  # all other terms
 
-_STANDING_OUT = 2.0  # squared signals over their noise, from which on they tell a gain of which nothing is expected
+# Squared signals over their noise, above which they determine a gain without a prior.
+_STANDING_OUT = 2.0
 _ROUNDING = 1e-9
 _STEP = 1e-3
 _LEAST_SECANT = 0.1
@@ -37,11 +39,11 @@ _LEAST_SECANT = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WithSignals:
-    """Covariance of derivatives with the noise of the error signals in it.
+    """Covariance of derivatives that includes the noise of the error signals.
 
     Args:
-        covariance: Shape (samples, columns, columns).
-        uncertain: Shape (samples, columns), how much of the variances is prior and not data.
+        covariance: Shape (samples, estimates, estimates).
+        uncertain: Part of the variances that is prior expectation and not data, shape (samples, estimates).
     """
 
     covariance: NDArray[np.float64]
@@ -57,20 +59,20 @@ def with_signal_noise(
     stencil: NDArray,
     free_weight: float,
 ) -> WithSignals:
-    """Add the error signals' noise to the covariance of derivatives.
+    """Return the covariance of derivatives with the noise of the error signals added.
 
     Args:
-        covariance: Shape (samples, columns, columns), of the derivatives at fixed error signals.
-        derivative: Shape (samples, columns).
-        batch: The error signals; they are noisy.
-        betas: Shape (phases,), nudges.
-        stencil: Shape (phases,).
-        free_weight: Stencil weight of the free phase where it is read from the shots of the signals, whose noise it
-            then shares; else 0.
+        covariance: Covariance of the derivatives at fixed error signals, shape (samples, estimates, estimates).
+        derivative: Derivatives of the estimates by beta, shape (samples, estimates).
+        batch: Error signals with shot noise.
+        betas: Nudges, shape (phases,).
+        stencil: Weight of every phase, shape (phases,).
+        free_weight: Stencil weight of the free phase where it is measured by the same shots as the signals and shares
+            their noise; otherwise 0.
     """
     signals, noise, shared = batch.signals, batch.noise, batch.fluctuations
     fixed = np.einsum("stt->st", covariance)
-    # What the noise that free phase and signals share adds to sum_s eps d, which is no response.
+    # Noise that the free phase and the signals share adds this to sum_s eps d; it is no response.
     common = free_weight * np.einsum("sou,sut->sot", batch.slope, batch.covariance) if free_weight else 0.0
     secant, bend = _bending(batch, betas, stencil)
     gain, gain_variance = _gain(covariance, derivative, batch, common, secant)
@@ -102,15 +104,16 @@ def with_signal_noise(
 
 
 def _bending(batch: SignalBatch, betas: NDArray, stencil: NDArray) -> tuple[float, NDArray[np.float64]]:
-    """What strong nudges make of the response: secant over slope at zero, and slope over secant, shape (samples,).
+    """Saturation of the response at strong nudges: secant over slope at zero, and slope over secant, shape (samples,).
 
-    With one excitation of energy D, by which the mean of the nudge N changes by S, and a variance W^2 of N, the state
-    at beta has the energy (D + beta S)/2 - (((D + beta S)/2)^2 + (beta W)^2)^(1/2), and the mean of N is its
-    derivative. It saturates: what a contrast moves by a change of the signals is not the contrast over the signals.
+    With one excitation of energy D, a change S of the mean of the nudging operator N by this excitation, and a variance
+    W^2 of N, the state at beta has the energy (D + beta S)/2 - (((D + beta S)/2)^2 + (beta W)^2)^(1/2). The mean of N
+    is its derivative by beta, which saturates: a contrast changes less with the signals than the ratio of contrast and
+    signals.
     """
     ones = np.ones(len(batch.signals))
     if batch.excitation is None or batch.excitation.shift is None or abs(float(stencil @ betas) - 1.0) > _ROUNDING:
-        return 1.0, ones  # nothing is expected, or the stencil is no derivative
+        return 1.0, ones  # no expected excitation, or the stencil is no derivative
     shots, shift = batch.excitation.shots, batch.excitation.shift[:, None]
     energy = 2.0 * shots / batch.excitation.gain
     square = shots * np.einsum("so,sop,sp->s", batch.signals, batch.output_covariance, batch.signals)[:, None]
@@ -123,7 +126,7 @@ def _bending(batch: SignalBatch, betas: NDArray, stencil: NDArray) -> tuple[floa
 
     linear, whole = -2.0 * square[:, 0] / energy, contrast(1.0)
     slope = (contrast(1.0 + _STEP) - contrast(1.0 - _STEP)) / (2.0 * _STEP)
-    seen = (whole < _LEAST_SECANT * linear) & (whole > linear / _LEAST_SECANT)  # beyond there is rounding
+    seen = (whole < _LEAST_SECANT * linear) & (whole > linear / _LEAST_SECANT)  # values beyond are rounding errors
     if not seen.any():
         return 1.0, ones
     bend = np.clip(np.divide(slope, whole, out=ones.copy(), where=seen), 0.0, 2.0)
@@ -133,10 +136,10 @@ def _bending(batch: SignalBatch, betas: NDArray, stencil: NDArray) -> tuple[floa
 def _gain(
     covariance: NDArray, derivative: NDArray, batch: SignalBatch, common: NDArray | float, secant: float
 ) -> tuple[float, float]:
-    """Mean and variance of the gain, from its expectation and from what it explains of the derivatives.
+    """Mean and variance of the gain, from its prior and from the derivatives that it explains.
 
-    Where nothing is expected, the data's own squared gain less its noise is the variance of a prior of zero mean; and
-    where the signals hardly exceed their own noise as well, as on a target, no gain can be told and none is taken: a
+    Without a prior expectation the prior has mean zero, and its variance is the squared gain of the data minus its
+    noise. Where the signals also hardly exceed their own noise, as on a target, the gain is set to zero, because a
     quotient of two noises has no mean.
     """
     explained = -np.einsum("sto,so->st", batch.fluctuations, batch.signals)
@@ -160,14 +163,14 @@ def _gain(
 def _deviations(
     signals: NDArray, derivative: NDArray, noise: NDArray, common: NDArray | float, prior: NDArray
 ) -> tuple[NDArray, NDArray]:
-    """Posterior of responses with a prior of zero mean, column by column: (columns, outputs), and their covariance.
+    """Posterior of responses with a prior of mean zero: shape (estimates, outputs), and covariances of each estimate.
 
     Args:
         signals: Shape (samples, outputs).
-        derivative: Shape (samples, columns).
-        noise: Shape (samples, columns), variances of the derivatives.
-        common: Shape (samples, outputs, columns), what noise adds to the products of signals and derivatives, or 0.
-        prior: Shape (columns, outputs), variances.
+        derivative: Shape (samples, estimates).
+        noise: Variances of the derivatives, shape (samples, estimates).
+        common: Expected product of the noise of signals and derivatives, shape (samples, outputs, estimates), or 0.
+        prior: Prior variances, shape (estimates, outputs).
     """
     seen = noise > _ROUNDING * noise.max(initial=0.0)
     precision = np.divide(1.0, noise, out=np.zeros_like(noise), where=seen)

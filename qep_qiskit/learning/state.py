@@ -1,8 +1,7 @@
-"""Everything that changes while training, and how it is kept on disk.
+"""The state of a training run, and its checkpoint file.
 
-Randomness needs no place here: every random number of a run follows from the root seed and the number of
-the step, so weights, optimiser memory and counters are the whole state; and, of work that was stopped half-way, the
-answers it has had.
+Every random number of a run follows from the root seed and the number of the step. Weights, optimiser state, counters
+and, in the middle of a step, the answers to its requests are therefore the whole state.
 """
 
 from __future__ import annotations
@@ -39,11 +38,11 @@ class EpochTally:
     """Running sums over the samples of the current epoch.
 
     Args:
-        samples: Samples seen.
+        samples: Number of samples.
         cost: Sum of costs.
-        cost_variance: Sum of their variances by shots; NaN once one is unknown.
+        cost_variance: Sum of their shot-noise variances; NaN once one is unknown.
         cost_square: Sum of squared costs.
-        correct: Samples whose outputs decode to their label, or NaN where outputs are not measured.
+        correct: Number of samples whose outputs decode to their label, or NaN where outputs are not measured.
     """
 
     samples: int = 0
@@ -53,7 +52,13 @@ class EpochTally:
     correct: float = 0.0
 
     def add(self, costs: NDArray, variances: NDArray, correct: float) -> None:
-        """Count a batch in."""
+        """Add a batch to the sums.
+
+        Args:
+            costs: Shape (samples,).
+            variances: Shot-noise variances of the costs, shape (samples,).
+            correct: Number of correct samples, or NaN.
+        """
         self.samples += len(costs)
         self.cost += float(costs.sum())
         self.cost_variance += float(variances.sum())
@@ -62,12 +67,12 @@ class EpochTally:
 
     @property
     def mean_cost(self) -> float:
-        """Mean cost."""
+        """Mean cost of a sample."""
         return self.cost / self.samples
 
     @property
     def cost_error(self) -> float | None:
-        """Standard error of the mean cost by shots; by the spread over samples where shots give none."""
+        """Standard error of the mean cost by shots, or by the scatter over samples where shots give none."""
         if np.isfinite(self.cost_variance):
             return float(np.sqrt(max(self.cost_variance, 0.0)) / self.samples)
         if self.samples < 2:
@@ -77,14 +82,15 @@ class EpochTally:
 
     @property
     def accuracy(self) -> float | None:
-        """Share of correct samples, or None where unknown."""
+        """Fraction of correct samples, or None where unknown."""
         return None if np.isnan(self.correct) else self.correct / self.samples
 
     @property
     def accuracy_error(self) -> float | None:
-        """Standard error of the accuracy over samples.
+        """Standard error of the accuracy over samples, or None where unknown.
 
-        The standard deviation of the binomial share with a flat prior, which is not zero where all are correct.
+        This is the standard deviation of a binomial fraction with a flat prior, which is not zero where all samples are
+        correct.
         """
         if np.isnan(self.correct):
             return None
@@ -95,29 +101,29 @@ class EpochTally:
 @short_repr
 @dataclass(slots=True)
 class TrainingState:
-    """The one mutable thing of a run.
+    """State of a training run; everything that changes during the run.
 
     Args:
         weights: Shape (weights,).
-        initial_weights: Shape (weights,), where the run started.
-        optimizer_state: What the optimiser remembers.
-        step: Steps done.
-        epoch: Epochs done.
-        batch: Batches done in the current epoch.
-        shots: Shots spent, evaluations included.
+        initial_weights: Weights at the start of the run, shape (weights,).
+        optimizer_state: Arrays of the optimiser by name, each of shape (weights,).
+        step: Completed steps.
+        epoch: Completed epochs.
+        batch: Completed batches of the current epoch.
+        shots: Shots used, evaluations included.
         circuits: Bound circuits run, evaluations included.
-        seconds: Wall time spent, stops left out.
-        metrics_bytes: Length of the metrics file that belongs to this state.
+        seconds: Wall time in seconds, without the time between stop and resume.
+        metrics_bytes: Length in bytes of the metrics file that belongs to this state.
         tally: Sums over the current epoch.
         signal: Signal and noise of the last gradients.
-        step_shots: What steps spend at present, or None before the first.
-        warm_starts: What the preparation remembers of the training samples, samples on the first axis; NaN where it
-            has not met them.
-        calibrations: Readout errors, those that still hold.
-        scatter: Of the replicates of recent steps.
-        monitor: Whether gradients are there.
-        warnings: Those given so far.
-        request_log: Answers to the requests of the work that is under way, none between steps.
+        step_shots: Current nudge and shots, or None where they never change.
+        warm_starts: Warm-start arrays of the training samples by name, samples on the first axis; NaN for samples that
+            were not prepared yet.
+        calibrations: Readout calibrations that are still valid, by name.
+        scatter: Scatter of the replicates of recent steps.
+        monitor: Sums that show whether gradients exceed their noise.
+        warnings: Warnings given so far.
+        request_log: Answers to the requests of the current step; empty between steps.
     """
 
     weights: NDArray[np.float64]
@@ -145,8 +151,8 @@ def save_state(path: Path, state: TrainingState, belongs_to: str) -> None:
     """Write a checkpoint atomically.
 
     Args:
-        path: Where to.
-        state: What to keep.
+        path: File to write.
+        state: State to save.
         belongs_to: Fingerprint of the configuration and data of the run.
     """
     request_log, answers = pack_request_log(state.request_log)
@@ -185,8 +191,8 @@ def load_state(path: Path, belongs_to: str) -> TrainingState:
     """Read a checkpoint.
 
     Args:
-        path: Where from.
-        belongs_to: Fingerprint of the configuration and data it must have been written for.
+        path: File to read.
+        belongs_to: Expected fingerprint of configuration and data.
 
     Raises:
         RunFolderError: The file is missing, damaged, written in another format or for another run.

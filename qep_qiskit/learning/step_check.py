@@ -1,4 +1,4 @@
-"""What a step of training must give before the state of a run changes: numbers, of gradient, cost and weights."""
+"""Checks of a step before it changes the state of a run: gradient, cost and weights must be finite."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from qep_qiskit.network import WeightLayout
 
 @contextmanager
 def naming_step(step: int) -> Iterator[None]:
-    """Say in which step, counted from 1, a number could not be used."""
+    """Add the number of the step, counted from 1, to the message of an error about network or results."""
     try:
         yield
     except (NetworkError, ResultError) as error:
@@ -23,10 +23,14 @@ def naming_step(step: int) -> Iterator[None]:
 
 
 def check_estimate(estimate: GradientEstimate, layout: WeightLayout) -> None:
-    """Whether a gradient and its cost are numbers.
+    """Check that a gradient and its cost are finite.
+
+    Args:
+        estimate: Gradient and cost.
+        layout: Names of the weights.
 
     Raises:
-        ResultError: One is not; the message names the weight or the sample.
+        ResultError: A value is not finite; the message names the weight or the sample.
     """
     names = layout.names
     check_finite(estimate.gradient, lambda place: f"the gradient of weight {names[place]}", error=ResultError)
@@ -34,10 +38,14 @@ def check_estimate(estimate: GradientEstimate, layout: WeightLayout) -> None:
 
 
 def check_moved(weights: NDArray, layout: WeightLayout) -> None:
-    """Whether the weights after a step are numbers.
+    """Check that the weights after a step are finite.
+
+    Args:
+        weights: Shape (weights,).
+        layout: Names of the weights.
 
     Raises:
-        NetworkError: One is not; the message names it.
+        NetworkError: A weight is not finite; the message names it.
     """
     try:
         layout.checked(weights)

@@ -9,20 +9,20 @@ from qep_qiskit.tasks import Dataset, Task
 
 
 def target_errors(part: str, task: Task, data: Dataset, found: Evaluation) -> dict[str, float | None]:
-    """Root mean square errors of the outputs, one a target column, in its units.
+    """Return the root mean square errors of the outputs, one for each target column, in the units of the column.
 
-    With shot noise of known size its part is subtracted the mean square, so that more shots give the same within
-    errors.
+    Shot noise of known size is subtracted from the mean square, so that the result does not depend on the number of
+    shots within its error.
 
     Args:
-        part: ``"train"`` or ``"test"``: names begin with it.
-        task: Knows the columns and how they were scaled.
-        data: The samples, targets scaled.
-        found: What the network answers on them.
+        part: ``"train"`` or ``"test"``, the prefix of the names.
+        task: Task with the target columns and their scaling.
+        data: Samples with scaled targets.
+        found: Evaluation of the samples.
 
     Returns:
-        ``<part>_rmse_<column>`` and its standard error by shots, which is None where one shot gives none; nothing where
-        there are no target columns, or no output for each.
+        ``<part>_rmse_<column>`` and ``<part>_rmse_<column>_se``, the standard error by shots, which is None where one
+        shot gives none. Empty where there are no target columns, or no output for each.
     """
     outputs, errors = found.outputs, found.output_errors
     if not task.target_columns or outputs is None or errors is None or outputs.shape != data.targets.shape:

@@ -1,4 +1,4 @@
-"""What a task must be for a network and a cost: sizes that fit, a loss that can be used, targets within reach."""
+"""Checks that a task fits a network and a cost: sizes, usable losses, reachable targets, and scaled inputs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ _LARGE = 100.0
 
 
 def check_task(hamiltonian: NudgedHamiltonian, task: Task) -> None:
-    """Refuse samples that do not fit network and cost, and a loss whose derivatives are not its own.
+    """Check that samples fit network and cost, and that the derivatives of the loss are correct.
+
+    Args:
+        hamiltonian: Network and cost.
+        task: Training and test samples.
 
     Raises:
-        DataError: The number of inputs or targets is another one, or targets are none for this loss.
+        DataError: The number of inputs or targets does not fit, or the loss cannot use the targets.
         NetworkError: The loss cannot be used, see `check_derivatives`.
     """
     data, output_map = task.train, hamiltonian.output_map
@@ -38,11 +42,11 @@ def check_task(hamiltonian: NudgedHamiltonian, task: Task) -> None:
 
 
 def warn_of_inputs(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray) -> None:
-    """Tell inputs that drown everything else: outputs of spins saturate, and ramps cannot resolve them.
+    """Warn of inputs that dominate the Hamiltonian, so that outputs of spins saturate and ramps cannot resolve them.
 
     Args:
-        hamiltonian: Of qubits; atoms follow inputs of any size.
-        weights: Shape (weights,), those of the start.
+        hamiltonian: Network and cost; networks with continuous variables are not checked.
+        weights: Initial weights, shape (weights,).
         inputs: Shape (samples, inputs).
     """
     if not inputs.size or not all(group.bounded for group in hamiltonian.groups):

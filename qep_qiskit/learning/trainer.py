@@ -1,4 +1,7 @@
-"""The training loop, and nothing else: everything that looks on is a callback."""
+"""The training loop.
+
+The loop measures a gradient, updates the weights and records both. Logging, checkpoints and figures are callbacks.
+"""
 
 from __future__ import annotations
 
@@ -34,18 +37,18 @@ from qep_qiskit.tasks import Dataset, Task
 
 
 class _Stopped(Exception):  # noqa: N818
-    """A stop was requested and everything done so far is in the state."""
+    """Raised when a stop was requested; all work done so far is in the state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
-    """Length of a run.
+    """Length of a training run and when it is evaluated.
 
     Args:
         epochs: Passes over the training samples.
         batch_size: Samples per step.
-        evaluate_every: Epochs between evaluations on the test set; 0 for none but the last.
-        evaluate_final: Whether the training samples are measured once more with the final weights.
+        evaluate_every: Epochs between evaluations on the test set; 0 evaluates after the last epoch only.
+        evaluate_final: Whether the cost of the training samples is measured again with the final weights.
 
     Raises:
         ConfigError: A number is out of range.
@@ -65,17 +68,17 @@ class TrainingSettings:
             whole_number(f"training.{name}", getattr(self, name), least)
 
     def is_test_due(self, epoch: int) -> bool:
-        """Whether the test set is evaluated when so many epochs are done (0: before the first)."""
+        """Return whether the test set is evaluated after `epoch` epochs (0: before the first)."""
         return epoch == self.epochs or (self.evaluate_every > 0 and epoch % self.evaluate_every == 0)
 
     def is_final_evaluation_due(self, epoch: int) -> bool:
-        """Whether the training samples are measured again when so many epochs are done."""
+        """Return whether the training samples are measured again after `epoch` epochs."""
         return self.evaluate_final and epoch == self.epochs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Evaluations:
-    """What the present weights give on the training and the test samples, where that was looked at."""
+    """Evaluations of the current weights on the training and the test samples, None where not measured."""
 
     train: Evaluation | None
     test: Evaluation | None
@@ -84,22 +87,28 @@ class _Evaluations:
 @short_repr
 @dataclass(kw_only=True)
 class Trainer:
-    """Trains a network; the only mutable thing of a run is its `state`.
+    """Trains the weights of a network by gradient descent on measured gradients.
+
+    All that changes during a run is in `state`, so a run continues from a saved state.
 
     Args:
         estimator: Measures gradients.
-        executor: Runs requests.
-        update: Moves the weights.
-        task: Training and test samples, inputs scaled.
+        executor: Runs the circuits.
+        update: Changes the weights by a gradient.
+        task: Training and test samples, with scaled inputs.
         settings: Length of the run.
-        seeds: Root of the random streams.
-        policy: How nudge and shots are chosen on the way; those of the estimator throughout by default.
-        callbacks: Look on, in this order.
-        state: Where to go on from; a new run by default.
-        task_is_checked: Whether `check_task` has looked at the task already.
+        seeds: Root of all random streams.
+        policy: Chooses nudge and shots during the run; by default those of the estimator do not change.
+        callbacks: Called in this order.
+        state: State to continue from; a new run by default.
+        task_is_checked: Whether `check_task` was already called for this task.
+        stop_requested: Whether the run stops at the next opportunity; set by `request_stop`.
+        job_note: What happened to the job that was waited for when the executor paused; set by `run`.
 
     Raises:
-        ConfigError: A callback is none, or samples do not fit the network.
+        ConfigError: A callback does not derive from `Callback`.
+        DataError: The samples do not fit the network or the cost.
+        NetworkError: The loss cannot be used, or weights of the state are outside their bounds.
 
     Example:
         >>> network = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,))
@@ -153,36 +162,39 @@ class Trainer:
 
     @property
     def current_estimator(self) -> GradientEstimator:
-        """The estimator with the nudge and the shots of the present."""
+        """Estimator with the current nudge and shots."""
         return StepShots.of(self.estimator, self.state.step_shots)
 
     @property
     def weights(self) -> NDArray[np.float64]:
-        """Weights as they are now, shape (weights,)."""
+        """Current weights, shape (weights,)."""
         return self.state.weights
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches in an epoch; the last one may be smaller."""
+        """Number of batches in an epoch; the last one may be smaller."""
         return -(-self.task.train.num_samples // self.settings.batch_size)
 
     @property
     def total_steps(self) -> int:
-        """Steps in the whole run."""
+        """Number of steps in the whole run."""
         return self.steps_per_epoch * self.settings.epochs
 
     def request_stop(self) -> None:
-        """Stop after the current request, or while its job is waited for; everything done so far is kept.
+        """Stop after the current request, or while the run waits for its job; all results so far are kept.
 
-        What then becomes of the job is said in `job_note`.
+        `job_note` then says whether the job continues on the device.
         """
         self.stop_requested = True
 
     def run(self) -> Outcome:
         """Train to the end, or until a stop is requested or the executor pauses.
 
+        Returns:
+            ``"finished"``, or ``"stopped"`` where a stop was requested or the executor paused.
+
         Raises:
-            QepError: Something that a step needs cannot be had; what was done before is kept.
+            QepError: A step failed; the results of earlier steps are kept.
         """
         outcome: Outcome = "stopped"
         try:
@@ -196,7 +208,7 @@ class Trainer:
         except PausedError as pause:
             self.job_note = str(pause)
         except OSError:
-            outcome = "broken"  # what could not be written must not be counted by a checkpoint
+            outcome = "broken"  # a checkpoint must not count records that could not be written
             raise
         finally:
             self.state.seconds = self._seconds()
@@ -206,21 +218,24 @@ class Trainer:
 
     @contextmanager
     def _counting(self, step: int) -> Iterator[WarningLog]:
-        """Count warnings in the state once all is done; what is stopped half-way gives them again later."""
+        """Add the warnings of a block to the state when the block is complete.
+
+        A block that is interrupted gives its warnings when it is repeated.
+        """
         found = WarningLog()
         with counting_warnings(found, self._shown):
             yield found
         self.state.warnings.merge(found, step=step, epoch=self.state.epoch)
 
     def _drive(self, work: MeasurementCoroutine[Result]) -> Result:
-        """Run measuring work, from the answers it had before if it was stopped half-way."""
+        """Run a measurement coroutine, with the logged answers first if it was interrupted before."""
         numbers = count()
         result = completed(work, lambda request: self._answer(request, next(numbers)))
         self.state.request_log = []
         return result
 
     def _answer(self, request: Request, number: int) -> ShotData:
-        """The answer to a request of the work under way: from the journal, or measured and written there."""
+        """Return the answer to a request from the request log, or measure it and add it to the log."""
         request_log = self.state.request_log
         known = number < len(request_log)
         written = request_log[number] if known else None
@@ -260,7 +275,7 @@ class Trainer:
         self._finish_epoch(tally, found, "final_train")
 
     def _run_pilot(self, rows: NDArray[np.int64]) -> None:
-        """Measure at several nudges what nudge and split are best, if that is due."""
+        """Run a pilot measurement if one is due, and choose nudge and allocation of shots by it."""
         state, batch = self.state, self.task.train.take(rows)
         step_shots = state.step_shots
         if step_shots is None or not self.policy.is_due(step_shots, state.epoch):
@@ -287,7 +302,7 @@ class Trainer:
 
     def _step(self, rows: NDArray[np.int64]) -> None:
         state, batch = self.state, self.task.train.take(rows)
-        calibrations = dict(state.calibrations)  # the state's own change only when the step is done
+        calibrations = dict(state.calibrations)  # a copy: the state changes only when the step is complete
         work = self.current_estimator.estimate(
             state.weights,
             batch.inputs,
@@ -336,7 +351,7 @@ class Trainer:
             callback.on_step(self, record)
 
     def _first_check(self) -> None:
-        """Cost and accuracy before the first update."""
+        """Measure cost and accuracy before the first update."""
         calibrations: Calibrations = {}
 
         def first_evaluations() -> MeasurementCoroutine[_Evaluations]:
@@ -351,7 +366,7 @@ class Trainer:
         self._finish_epoch(found.train.tally, found, "train")
 
     def _final_evaluation(self, epoch: int, calibrations: Calibrations) -> MeasurementCoroutine[_Evaluations]:
-        """The test samples where they are due and, at the end, the training samples with the final weights."""
+        """Evaluate the test samples where due and, after the last epoch, the training samples once more."""
         test = yield from self._test(epoch, self.state.warm_starts, calibrations)
         train = None
         if self.settings.is_final_evaluation_due(epoch):
@@ -362,7 +377,7 @@ class Trainer:
     def _test(
         self, epoch: int, warm_start: WarmStartArrays, calibrations: Calibrations
     ) -> MeasurementCoroutine[Evaluation | None]:
-        """Cost and accuracy on the test samples, if they are due; what is known of training samples is lent to them."""
+        """Evaluate the test samples if due, with the warm start of the nearest training samples."""
         train, test = self.task.train, self.task.test
         if test is None or not self.settings.is_test_due(epoch):
             return None
@@ -370,12 +385,12 @@ class Trainer:
         return (yield from self._evaluated("test", test, epoch, nearest, calibrations))
 
     def _finish_epoch(self, tally: EpochTally, _final: _Evaluations, checked_states: str) -> None:
-        """Write an epoch down.
+        """Record an epoch and call the callbacks.
 
         Args:
-            tally: Of the training samples, as the steps of the epoch saw them.
-            _final: What was measured after them.
-            checked_states: What the values of the training samples in it are called.
+            tally: Sums over the training samples, measured during the steps of the epoch.
+            _final: Evaluations after the last step.
+            checked_states: Prefix of the training values of `_final` in the record.
         """
         record = self._stamped(
             "epoch", **epoch_values(self.task, tally, {checked_states: _final.train, "test": _final.test})
@@ -386,7 +401,7 @@ class Trainer:
     def _evaluated(
         self, part: str, data: Dataset, epoch: int, warm_start: WarmStartArrays, calibrations: Calibrations
     ) -> MeasurementCoroutine[Evaluation]:
-        """Changes nothing: work that is stopped half-way begins again from what was known before it."""
+        """Evaluate a data set without a change of the state, so that interrupted work can be repeated."""
         purpose = f"{part}-evaluation"
         return evaluation(
             self.current_estimator,
@@ -405,7 +420,7 @@ class Trainer:
         return self._resumed_seconds + time.monotonic() - self._resumed_at
 
     def _stamped(self, event: str, **values: object) -> Record:
-        """A record with the counters of the run; `seconds` is the only value that a rerun would not repeat."""
+        """Return a record with the counters of the run; only `seconds` differs when a run is repeated."""
         state = self.state
         state.seconds = self._seconds()
         return {

@@ -1,7 +1,7 @@
-"""Moving the weights: gradient descent, momentum, Adam, and schedules of the learning rate.
+"""Updates of the weights: gradient descent, momentum, Adam, and schedules of the learning rate.
 
-An optimiser is immutable; what it remembers between steps is a dictionary of arrays that the trainer keeps
-and checkpoints. The update subtracts the gradient, leaves frozen weights alone and projects on the bounds.
+An optimiser is immutable. Its state between steps is a dictionary of arrays that the trainer keeps and saves in
+checkpoints. An update subtracts the gradient, leaves frozen weights unchanged and clips weights to their bounds.
 """
 
 from __future__ import annotations
@@ -20,22 +20,31 @@ OptimizerState = dict[str, NDArray[np.float64]]
 
 
 class Optimizer(Protocol):
-    """Turns a gradient into a direction; the learning rate is applied outside."""
+    """Interface of optimisers: turns gradients into directions, which `Update` multiplies by the learning rate."""
 
     def start(self, num_weights: int) -> OptimizerState:
-        """Arrays to remember before the first step."""
+        """Return the optimiser state before the first step, by name, each array of shape (weights,)."""
         ...
 
     def direction(
         self, gradient: NDArray, optimizer_state: OptimizerState, step: int
     ) -> tuple[NDArray, OptimizerState]:
-        """Direction to subtract, and the new memory; `step` counts from zero."""
+        """Return the direction to subtract and the new optimiser state.
+
+        Args:
+            gradient: d(cost)/d(weight), shape (weights,).
+            optimizer_state: State after the step before; it is not changed.
+            step: Number of the step, from zero.
+
+        Returns:
+            Direction of shape (weights,), and the new state.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class GradientDescent:
-    """w <- w - lr * g.
+    """Gradient descent: w <- w - learning_rate * g.
 
     Example:
         >>> qep.GradientDescent().direction(np.array([0.5, -1.0]), {}, step=0)
@@ -43,22 +52,31 @@ class GradientDescent:
     """
 
     def start(self, num_weights: int) -> OptimizerState:
-        """Nothing to remember."""
+        """Return an empty optimiser state."""
         return {}
 
     def direction(
         self, gradient: NDArray, optimizer_state: OptimizerState, step: int
     ) -> tuple[NDArray, OptimizerState]:
-        """The gradient itself."""
+        """Return the gradient itself and the unchanged optimiser state.
+
+        Args:
+            gradient: d(cost)/d(weight), shape (weights,).
+            optimizer_state: Empty.
+            step: Number of the step, from zero; not used.
+        """
         return gradient, optimizer_state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Momentum:
-    """Heavy ball: v <- momentum * v + g, w <- w - lr * v.
+    """Heavy-ball momentum: v <- momentum * v + g, w <- w - learning_rate * v.
 
     Args:
-        momentum: In [0, 1).
+        momentum: Decay of the velocity in a step, in [0, 1).
+
+    Raises:
+        ConfigError: The momentum is outside [0, 1).
 
     Example:
         >>> momentum = qep.Momentum(momentum=0.5)
@@ -72,13 +90,19 @@ class Momentum:
         _check_decay("momentum", self.momentum)
 
     def start(self, num_weights: int) -> OptimizerState:
-        """A velocity of zero."""
+        """Return a velocity of zero, shape (weights,)."""
         return {"velocity": np.zeros(num_weights)}
 
     def direction(
         self, gradient: NDArray, optimizer_state: OptimizerState, step: int
     ) -> tuple[NDArray, OptimizerState]:
-        """The velocity."""
+        """Return the new velocity as the direction, and the new optimiser state.
+
+        Args:
+            gradient: d(cost)/d(weight), shape (weights,).
+            optimizer_state: ``"velocity"`` after the step before, shape (weights,).
+            step: Number of the step, from zero; not used.
+        """
         velocity = self.momentum * optimizer_state["velocity"] + gradient
         return velocity, {"velocity": velocity}
 
@@ -88,9 +112,12 @@ class Adam:
     """Adam (Kingma & Ba 2015, arXiv:1412.6980, algorithm 1).
 
     Args:
-        beta1: Decay of the mean, in [0, 1).
-        beta2: Decay of the squared mean, in [0, 1).
-        epsilon: Added to the root of the squared mean, in units of the gradient.
+        beta1: Decay of the mean of gradients, in [0, 1).
+        beta2: Decay of the mean of squared gradients, in [0, 1).
+        epsilon: Added to the root of the mean square, in units of the gradient.
+
+    Raises:
+        ConfigError: A decay is outside [0, 1).
 
     Example:
         >>> adam = qep.Adam()
@@ -107,13 +134,19 @@ class Adam:
         _check_decay("beta2", self.beta2)
 
     def start(self, num_weights: int) -> OptimizerState:
-        """Both means at zero."""
+        """Return means of zero, each of shape (weights,)."""
         return {"mean": np.zeros(num_weights), "square": np.zeros(num_weights)}
 
     def direction(
         self, gradient: NDArray, optimizer_state: OptimizerState, step: int
     ) -> tuple[NDArray, OptimizerState]:
-        """Bias-corrected mean over the root of the bias-corrected squared mean."""
+        """Return the bias-corrected mean over the root of the bias-corrected mean square, and the new optimiser state.
+
+        Args:
+            gradient: d(cost)/d(weight), shape (weights,).
+            optimizer_state: ``"mean"`` and ``"square"`` after the step before, each of shape (weights,).
+            step: Number of the step, from zero.
+        """
         mean = self.beta1 * optimizer_state["mean"] + (1 - self.beta1) * gradient
         square = self.beta2 * optimizer_state["square"] + (1 - self.beta2) * gradient**2
         corrected = mean / (1 - self.beta1 ** (step + 1))
@@ -136,15 +169,15 @@ _DECAYS: dict[str, Callable[[float, float], float]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """Learning rate over the run.
+    """Learning rate as a function of the step.
 
     Args:
-        learning_rate: At the start.
+        learning_rate: Rate of the first step.
         decay: ``"constant"``, ``"linear"``, ``"cosine"`` or ``"exponential"``.
-        final_fraction: Share of the starting rate that is left at the end of the run.
+        final_fraction: Rate of the last step over that of the first; not used by ``"constant"``.
 
     Raises:
-        ConfigError: The rate is not positive or the fraction is outside (0, 1].
+        ConfigError: The rate is not positive, the fraction is outside (0, 1], or the decay is unknown.
 
     Example:
         >>> schedule = qep.Schedule(learning_rate=0.1, decay="linear", final_fraction=0.5)
@@ -165,7 +198,12 @@ class Schedule:
             raise ConfigError(f"decay: expected one of {', '.join(_DECAYS)}, got '{self.decay}'")
 
     def at(self, step: int, total_steps: int) -> float:
-        """Rate of a step, counted from zero."""
+        """Return the learning rate of a step.
+
+        Args:
+            step: Number of the step, from zero.
+            total_steps: Number of steps in the run.
+        """
         progress = min(1.0, step / max(1, total_steps - 1))
         return self.learning_rate * float(_DECAYS[self.decay](progress, self.final_fraction))
 
@@ -173,12 +211,12 @@ class Schedule:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
-    """One step of the weights.
+    """One update of the weights: optimiser, learning rate and bounds.
 
     Args:
-        optimizer: Direction of the step.
-        schedule: Length of the step.
-        normalize: Scale every gradient to length one first.
+        optimizer: Turns the gradient into a direction.
+        schedule: Learning rate that multiplies the direction.
+        normalize: Whether every gradient is first scaled to length one.
 
     Example:
         >>> update = qep.Update(optimizer=qep.GradientDescent(), schedule=qep.Schedule(learning_rate=0.1))
@@ -203,16 +241,16 @@ class Update:
         trainable: NDArray[np.bool_],
         bounds: tuple[NDArray, NDArray],
     ) -> tuple[NDArray, OptimizerState]:
-        """New weights and new memory.
+        """Return the new weights and the new optimiser state.
 
         Args:
             weights: Shape (weights,).
-            gradient: Shape (weights,), d(cost)/d(weight).
-            optimizer_state: What the optimiser remembers.
-            step: Counted from zero.
-            total_steps: Length of the run, for the schedule.
-            trainable: Shape (weights,); the others stay as they are.
-            bounds: Lower and upper, each of shape (weights,).
+            gradient: d(cost)/d(weight), shape (weights,).
+            optimizer_state: State of the optimiser after the step before.
+            step: Number of the step, from zero.
+            total_steps: Number of steps in the run, for the schedule.
+            trainable: Mask of shape (weights,); other weights stay unchanged.
+            bounds: Lower and upper bounds, each of shape (weights,).
         """
         slope = np.where(trainable, gradient, 0.0)
         length = float(np.linalg.norm(slope))

@@ -1,4 +1,4 @@
-"""What a preparation remembers of the training samples, and lends to samples that are new."""
+"""Warm starts of the training samples, and nearest-neighbour warm starts of new samples."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _MOST_WARM_START_BYTES = 1 << 26
 def store_warm_start(
     warm_starts: dict[str, NDArray[np.float64]], num_samples: int, rows: NDArray[np.int64], warm_start: WarmStartArrays
 ) -> None:
-    """Keep what a preparation leaves of some samples; what would make checkpoints too large is left out.
+    """Store the warm-start arrays of some samples; arrays too large for a checkpoint are left out.
 
     Args:
-        warm_starts: Arrays with all samples on the first axis, NaN where nothing is known; changed in place.
-        num_samples: Samples in all.
-        rows: Which ones these are.
-        warm_start: Arrays with these samples on the first axis.
+        warm_starts: Arrays of all samples, samples on the first axis, NaN where unknown; changed in place.
+        num_samples: Number of all samples.
+        rows: Indices of the samples to store, shape (rows,).
+        warm_start: Arrays of these samples, on the first axis.
     """
     for name, array in warm_start.items():
         if array[:1].nbytes * num_samples > _MOST_WARM_START_BYTES:
@@ -31,12 +31,12 @@ def store_warm_start(
 
 
 def nearest_warm_start(warm_start: Mapping[str, NDArray], known_inputs: NDArray, inputs: NDArray) -> WarmStartArrays:
-    """For new samples, what is remembered of the known sample whose inputs are nearest.
+    """Return for every new sample the warm start of the known sample with the nearest inputs.
 
     Args:
-        warm_start: Arrays with known samples on the first axis.
+        warm_start: Arrays of the known samples, on the first axis.
         known_inputs: Shape (known samples, inputs).
-        inputs: Shape (samples, inputs), of the new samples.
+        inputs: Inputs of the new samples, shape (samples, inputs).
     """
     if not warm_start:
         return {}
