@@ -1,10 +1,10 @@
-"""Gradient from thermal fluctuations, without a nudge and its bias (Massar and Mognetti 2024).
+"""Gradient from thermal fluctuations in Gibbs states, without a nudge and its bias.
 
     d<C>/dw = -(1/T) Cov(C, dH/dw)
 
 For classical spins every shot of one batch gives both C and dH/dw. In quantum networks C and dH/dw commute neither with
 each other nor with H; the covariance is that of Kubo and Mori, which no measurement in the groups gives. It is computed
-from the spectrum.
+from the spectrum. Equilibrium propagation in Gibbs states: Massar and Mognetti 2024, arXiv:2405.08467.
 """
 
 from __future__ import annotations

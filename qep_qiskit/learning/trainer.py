@@ -103,7 +103,7 @@ class Trainer:
         state: State to continue from; a new run by default.
         task_is_checked: Whether `check_task` was already called for this task.
         stop_requested: Whether the run stops at the next opportunity; set by `request_stop`.
-        job_note: What happened to the job that was waited for when the executor paused; set by `run`.
+        job_note: Message about the job that the run waited for when the executor paused; set by `run`.
 
     Raises:
         ConfigError: A callback does not derive from `Callback`.
