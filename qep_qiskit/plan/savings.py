@@ -17,7 +17,7 @@ from qep_qiskit.execution.on_device import fractional_device, offers_fractional_
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.shots import number
 from qep_qiskit.plan.circuits import DeviceCircuits
-from qep_qiskit.plan.estimate import cost_of
+from qep_qiskit.plan.estimate import Cost, cost_of
 from qep_qiskit.plan.requests import RunRequests, record_run
 
 _SHORT_DELAY = 50e-6
@@ -59,8 +59,9 @@ def savings(
         circuits: Its circuits on the device.
         fractional: The device with fractional gates, if it offers them and the run does not use them.
     """
-    before = cost_of(requests.jobs, circuits).qpu_seconds
-    found = [*_changed_runs(experiment, circuits, before), *_changed_device(requests, circuits, before)]
+    cost = cost_of(requests.jobs, circuits)
+    before = cost.qpu_seconds
+    found = [*_changed_runs(experiment, circuits, cost), *_changed_device(requests, circuits, before)]
     worth = [saving for saving in found if saving.qpu_seconds >= _LEAST_SECONDS]
     if fractional is None and offers_fractional_gates(circuits.device):
         fractional = fractional_device(circuits.device)
@@ -69,10 +70,12 @@ def savings(
     return tuple(sorted(worth, key=lambda saving: -saving.qpu_seconds))
 
 
-def _changed_runs(experiment: Experiment, circuits: DeviceCircuits, before: float) -> Iterator[Saving]:
+def _changed_runs(experiment: Experiment, circuits: DeviceCircuits, before: Cost) -> Iterator[Saving]:
     for change, price, changed in _changes(experiment):
-        after = cost_of(record_run(changed).jobs, circuits).qpu_seconds
-        yield Saving(change=change, price=price, qpu_seconds=before - after)
+        after = cost_of(record_run(changed).jobs, circuits)
+        fewer = before.jobs - after.jobs
+        told = f"{price}; {fewer} {'job' if fewer == 1 else 'jobs'} fewer" if fewer > 0 else price
+        yield Saving(change=change, price=told, qpu_seconds=before.qpu_seconds - after.qpu_seconds)
 
 
 def _changes(experiment: Experiment) -> Iterator[tuple[str, str, Experiment]]:
@@ -96,6 +99,8 @@ def _changes(experiment: Experiment) -> Iterator[tuple[str, str, Experiment]]:
             "about as many steps from half the samples each: gradients noisier by a factor of 1.4",
             _with_training(experiment, batch_size=batch // 2, epochs=halved),
         )
+    if shots is not None and training.epochs > 1 and not experiment.policy.active:
+        yield _fewer_steps(experiment, shots)
     if batch < samples:
         yield (
             f"training.batch_size = {min(2 * batch, samples)}",
@@ -114,6 +119,17 @@ def _changes(experiment: Experiment) -> Iterator[tuple[str, str, Experiment]]:
             "the loss of the final weights is not measured; that of the last epoch is a mean over weights that moved",
             _with_training(experiment, evaluate_final=False),
         )
+
+
+def _fewer_steps(experiment: Experiment, shots: int) -> tuple[str, str, Experiment]:
+    """The same shots and the same way for the weights in half the jobs: what a job costs is paid half as often."""
+    halved = -(-experiment.config.training.epochs // 2)
+    return (
+        f"training.epochs = {halved} with update.learning_rate = {2 * experiment.config.update.learning_rate:g} and "
+        f"measurement.shots = {2 * shots}",
+        "half the steps, each twice as large and with half the variance: too large ones overshoot",
+        _with_training(_with(experiment, experiment.estimator.contrast, 2 * shots), epochs=halved),
+    )
 
 
 def _other_contrasts(

@@ -319,6 +319,19 @@ def test_savings_are_what_the_changed_run_saves():
     assert list(found.values()) == sorted(found.values(), reverse=True)
 
 
+def test_half_the_steps_with_twice_the_shots_save_half_the_jobs():
+    training = {"batch_size": 4, "evaluate_final": False}
+    experiment = experiment_of(training={**training, "epochs": 4})
+    circuits, requests = DeviceCircuits(device=device(2), seeds=experiment.seeds), record_run(experiment)
+    shots, rate = experiment.config.measurement.shots, experiment.config.update.learning_rate
+    name = f"training.epochs = 2 with update.learning_rate = {2 * rate:g} and measurement.shots = {2 * shots}"
+    (found,) = [saving for saving in savings(experiment, requests, circuits) if saving.change == name]
+    changed = experiment_of(training={**training, "epochs": 2}, measurement={"shots": 2 * shots})
+    before, after = (plan_run(run, circuits.device).run.qpu_seconds for run in (experiment, changed))
+    assert found.qpu_seconds == pytest.approx(before - after)
+    assert found.price.endswith("; 4 jobs fewer")  # two steps of two jobs
+
+
 def test_simulating_the_energies_saves_all_iterations():
     experiment = experiment_of(preparation=SAMPLED)
     circuits, requests = DeviceCircuits(device=device(2), seeds=experiment.seeds), record_run(experiment)
