@@ -327,7 +327,7 @@ def test_half_the_steps_with_twice_the_shots_save_half_the_jobs():
     name = f"training.epochs = 2 with update.learning_rate = {2 * rate:g} and measurement.shots = {2 * shots}"
     (found,) = [saving for saving in savings(experiment, requests, circuits) if saving.change == name]
     changed = experiment_of(training={**training, "epochs": 2}, measurement={"shots": 2 * shots})
-    before, after = (plan_run(run, circuits.device).run.qpu_seconds for run in (experiment, changed))
+    before, after = (estimate_run(run, circuits.device).run.qpu_seconds for run in (experiment, changed))
     assert found.qpu_seconds == pytest.approx(before - after)
     assert found.price.endswith("; 4 jobs fewer")  # two steps of two jobs
 
