@@ -1,18 +1,18 @@
-"""The statevector engine: layer programs on batches of state vectors, by the commuting groups themselves.
+"""The statevector engine: layer programs on batches of state vectors, one commuting group at a time.
 
-A layer is diagonal in the basis of its group, so it is a multiplication by phases there; moving from one group to the
-next is a fast transform. Four things keep it fast in numpy:
+A layer is diagonal in the basis of its group, so it is a multiplication by phases there; a fast transform changes from
+one group to the next. Four things keep it fast in numpy:
 
-* angles, phases and small matrices are made for all layers at once, not layer by layer;
+* angles, phases and small matrices are computed for all layers at once, not layer by layer;
 * phases that the whole batch shares (couplings) are computed once for all states;
 * phases that differ from state to state but act on single qubits (inputs, biases, nudges of outputs) are built as
   products of two tables, without a sine for every amplitude;
 * a layer of single-qubit rotations that the batch shares (transverse fields) is a product of small matrices, applied
-  without leaving the basis the state is in.
+  without a change of basis.
 
-A batch is kept in columns, shape (2^N, states), so that every kernel runs along contiguous numbers; wide registers go
-one state after the other. Energies of final states have exact gradients with respect to all parameters by the adjoint
-method: one sweep backwards.
+A batch is stored in columns, shape (2^N, states), so that every kernel runs along contiguous numbers; wide registers
+are processed one state after the other. Energies of final states have exact gradients with respect to all parameters by
+the adjoint method: one backward sweep.
 """
 
 from qep_qiskit.evolution.adjoint import energy_and_gradient

@@ -1,8 +1,8 @@
 """Energies of final states with their exact gradients, by the adjoint method.
 
-With |psi> the final state and |phi> = H |psi>, the derivative of the energy by an angle of a layer is
-2 Im <phi| D_a |psi> of both vectors taken back to that layer. One sweep backwards gives all of them. The sweep runs on
-complex conjugate vectors: undoing a layer then multiplies by the phases of the layer itself.
+With |psi> the final state and |phi> = H |psi>, the derivative of the energy by an angle of a layer is 2 Im <phi| D_a
+|psi> of both vectors evolved back to that layer. One backward sweep gives all of them. The sweep runs on complex
+conjugate vectors: the inverse of a layer then multiplies by the phases of the layer itself.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ def energy_and_gradient(
     projectors: NDArray | None = None,
     penalties: NDArray | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Energies of the final states, and their gradients by all parameters.
+    """Compute energies of the final states, and their gradients with respect to all parameters.
 
     With projectors the energy is <psi|H|psi> + sum_j b_j |<phi_j|psi>|^2, whose minimum is the lowest state that is
     orthogonal to all phi_j where the penalties b_j are larger than the gaps.
 
     Args:
         program: The layers.
-        parameters: Shape (states, parameters).
+        parameters: Parameters of the program, shape (states, parameters).
         groups: Commuting groups of the observable H.
-        coefficients: Shape (states, terms), of the observable's terms, group after group.
+        coefficients: Shape (states, terms), coefficients of the observable's terms in energy, group after group.
         projectors: Shape (states, levels, 2^N), the vectors phi_j of every state, index bit k = qubit k.
-        penalties: Shape (levels,) or (states, levels), the b_j in energy; goes with `projectors`.
+        penalties: Shape (levels,) or (states, levels), the b_j in energy; required with `projectors`.
 
     Returns:
         Energies, shape (states,), and gradients, shape (states, parameters).
@@ -79,7 +79,7 @@ def energy_and_gradient(
 
 
 def _states_together(program: LayerProgram) -> int:
-    """How many states go through one sweep: as many as the cache holds, and as can be kept for every layer."""
+    """Number of states in one sweep: as many as fit in the cache, and in memory for every layer."""
     kept = _KEPT_AMPLITUDES // max(1, len(program.layers)) if program.num_qubits <= _KEPT_UP_TO_QUBITS else 0
     return max(1, min(_AMPLITUDES_TOGETHER, kept or _AMPLITUDES_TOGETHER) >> program.num_qubits)
 
@@ -94,7 +94,7 @@ class _Observable:
     penalties: NDArray | None
 
     def applied(self, states: NDArray, basis: Basis) -> NDArray[np.complex128]:
-        """The observable times states in columns, which are given and returned in some basis."""
+        """The observable times states in columns, with input and output in some basis."""
         total, start = np.zeros_like(states), 0
         for group in self.groups:
             block = group.in_frame(self.coefficients[:, start : start + group.num_terms]).T
@@ -112,7 +112,7 @@ class _Observable:
 
 
 def _changed(states: NDArray, before: Basis, after: Basis) -> NDArray[np.complex128]:
-    """States in columns from one basis to another; the given ones stay as they are."""
+    """A copy of states in columns, changed from one basis to another."""
     if before == after:
         return states
     batch = Batch(states.copy(), np.empty_like(states))
@@ -151,12 +151,12 @@ def _factors(compiled: CompiledProgram, parameters: NDArray) -> list[list[Factor
 
 
 def _sweep_back(compiled: CompiledProgram, factors: Sequence[list[Factor]], pair: Batch) -> list[NDArray]:
-    """Derivatives by the angles of every stack, shape (layers, terms, states).
+    """Derivatives with respect to the angles of every stack, shape (layers, terms, states).
 
     Args:
-        compiled: The plan.
+        compiled: The compiled program.
         factors: Phases of every stack.
-        pair: Conjugates of the final states and, in further columns, of the observable's images of them.
+        pair: Conjugates of the final states and, in further columns, of the observable applied to them.
     """
     keeps = compiled.num_qubits <= _KEPT_UP_TO_QUBITS
     shape = pair.states.shape

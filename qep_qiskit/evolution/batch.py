@@ -1,4 +1,4 @@
-"""A batch of states in columns, and what the steps of a program do to it."""
+"""A batch of states in columns, and the operations of a program on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ from qep_qiskit.evolution.phase_factors import Factor
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Multiply:
-    """Multiply by the phases of layer `layer` of stack `stack`."""
+    """An operation that multiplies states by the phases of a layer.
+
+    Args:
+        stack: Index of the layer's stack.
+        layer: Index of the layer in the stack.
+    """
 
     stack: int
     layer: int
@@ -25,25 +30,25 @@ class Multiply:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Change:
-    """Apply matrices: a change of basis, or rotations that all states share."""
+    """An operation that applies matrices: a change of basis, or rotations that all states share."""
 
     blocks: Sequence[Block]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Permute:
-    """Apply a layer of CX gates."""
+    """An operation that applies a layer of CX gates."""
 
     layer: CxLayer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Turn:
-    """Go to a basis that acts on several qubits, or come back from one.
+    """An operation that changes to a basis that acts on several qubits, or back to the computational basis.
 
     Args:
         basis: The basis.
-        back: Whether to come back from it.
+        back: Whether to change from the basis back to the computational basis.
         conjugate: Whether the states are complex conjugates.
     """
 
@@ -57,7 +62,12 @@ Operation = Multiply | Move
 
 
 def moves_between(before: Basis, after: Basis) -> list[Move]:
-    """What takes states from one basis to another."""
+    """Operations that change states from one basis to another.
+
+    Args:
+        before: Basis of the states.
+        after: Basis to change to.
+    """
     if before == after:
         return []
     if isinstance(before, LocalBasis) and isinstance(after, LocalBasis):
@@ -74,7 +84,7 @@ class Batch:
 
     Args:
         states: The states; contiguous.
-        spare: A buffer of the same shape. After an operation the two may have changed places.
+        spare: A buffer of the same shape. An operation may exchange the two.
     """
 
     states: NDArray[np.complex128]
@@ -82,12 +92,22 @@ class Batch:
 
     @classmethod
     def of(cls, start: NDArray[np.complex128], count: int) -> Batch:
-        """Copies of one state."""
+        """Make a batch of copies of one state.
+
+        Args:
+            start: The state, shape (2^N,).
+            count: Number of copies.
+        """
         states = np.repeat(start[:, None], count, axis=1)
         return cls(states, np.empty_like(states))
 
     def multiply(self, factors: Sequence[Factor], layer: int) -> None:
-        """Multiply by the phases of one layer."""
+        """Multiply by the phases of one layer.
+
+        Args:
+            factors: Factors of the phases.
+            layer: Index of the layer.
+        """
         for factor in factors:
             self.states *= factor.of_layer(layer, out=self.spare)
 
@@ -102,14 +122,14 @@ class Batch:
         self.states, self.spare = self.spare, self.states
 
     def turn(self, operation: Turn) -> None:
-        """Go to a basis that acts on several qubits, or come back."""
+        """Change to a basis that acts on several qubits, or back."""
         rows = self.states.T.conj() if operation.conjugate else self.states.T
         turned = operation.basis.rotate_back(rows) if operation.back else operation.basis.rotate(rows)
         self.spare[...] = turned.T.conj() if operation.conjugate else turned.T
         self.states, self.spare = self.spare, self.states
 
     def move(self, operation: Move) -> None:
-        """Do what does not depend on the state's own angles."""
+        """Apply an operation that is the same for all states."""
         if isinstance(operation, Change):
             self.change(operation.blocks)
         elif isinstance(operation, Permute):
@@ -118,7 +138,7 @@ class Batch:
             self.turn(operation)
 
     def move_in_place(self, operation: Move) -> None:
-        """The same, with the result in the buffer that the states were in."""
+        """Apply an operation that is the same for all states, with the result in the buffer of the input."""
         home, spare = self.states, self.spare
         self.move(operation)
         if self.states is not home:

@@ -1,4 +1,4 @@
-"""What of a program does not depend on its parameters: the layers of every group together, and the order of work."""
+"""The part of a program that does not depend on its parameters: the layers of every group, and the order of steps."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ class LayerStack:
 
     @cached_property
     def source(self) -> NDArray[np.int64]:
-        """Index into p of every angle, or -1, shape (layers, terms)."""
+        """Index into the parameters of every angle, or -1 for a fixed angle, shape (layers, terms)."""
         return np.array([layer.source for layer in self.layers])
 
     @cached_property
     def scale(self) -> NDArray[np.float64]:
-        """Factor on the parameter, zero where there is none, shape (layers, terms); signs of the group in it."""
+        """Factor on the parameter, zero for a fixed angle, shape (layers, terms); includes the signs of the group."""
         return self.group.in_frame(np.where(self.source >= 0, np.array([layer.scale for layer in self.layers]), 0.0))
 
     @cached_property
     def offset(self) -> NDArray[np.float64]:
-        """Constant part of the angles, shape (layers, terms); signs of the group in it."""
+        """Constant part of the angles in radians, shape (layers, terms); includes the signs of the group."""
         return self.group.in_frame(np.array([layer.offset for layer in self.layers]))
 
     @cached_property
@@ -49,13 +49,13 @@ class LayerStack:
 
     @cached_property
     def enters_once(self) -> bool:
-        """Whether every parameter enters one angle of this stack at most."""
+        """Whether every parameter sets at most one angle of this stack."""
         used = self.source[self.free]
         return len(np.unique(used)) == len(used)
 
     @cached_property
     def masks(self) -> NDArray[np.int64]:
-        """Bit masks of the terms."""
+        """Bit masks of the terms, bit k for qubit k, shape (terms,)."""
         return np.array(self.group.masks)
 
     @property
@@ -64,13 +64,18 @@ class LayerStack:
         return all(mask.bit_count() == 1 for mask in self.group.masks)
 
     def angles(self, parameters: NDArray) -> NDArray[np.float64]:
-        """Angles of all layers, shape (layers, terms, states), of parameters of shape (states, P)."""
+        """Angles of all layers in radians, shape (layers, terms, states), for parameters of shape (states, P)."""
         if not parameters.shape[1]:
             return np.repeat(self.offset[:, :, None], len(parameters), axis=2)
         return self.scale[:, :, None] * parameters.T[self.source] + self.offset[:, :, None]
 
     def add_chain_rule(self, gradient: NDArray, by_angle: NDArray) -> None:
-        """Add to a gradient by p, shape (states, P), what one by angles (layers, terms, states) makes."""
+        """Add the contribution of this stack's angles to a gradient with respect to the parameters.
+
+        Args:
+            gradient: Gradient with respect to the parameters, shape (states, P); changed in place.
+            by_angle: Derivatives with respect to the angles, shape (layers, terms, states).
+        """
         source, found = self.source[self.free], by_angle[self.free] * self.scale[self.free][:, None]
         if self.enters_once:
             gradient[:, source] += found.T
@@ -78,14 +83,20 @@ class LayerStack:
             np.add.at(gradient.T, source, found)
 
     def shared(self, same: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Terms whose angles all states share, shape (terms,), where `same` says it of p."""
+        """Whether all states share the angles of a term, shape (terms,); `same` states it for each parameter."""
         known = np.append(same, True)
         return (known[self.source] | (self.scale == 0.0)).all(axis=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the work: layer `layer` of stack `stack`, or CX gates where `cx` is there."""
+    """One step of a program: a layer of a stack, or a layer of CX gates.
+
+    Args:
+        stack: Index of the stack; -1 for CX gates.
+        layer: Index of the layer in the stack; -1 for CX gates.
+        cx: The CX gates, or None.
+    """
 
     stack: int = -1
     layer: int = -1
@@ -97,9 +108,9 @@ class CompiledProgram:
     """A program ordered by its groups.
 
     Args:
-        num_qubits: N.
-        stacks: One per group that has layers.
-        steps: In the order of the program.
+        num_qubits: Number of qubits N.
+        stacks: One for each group with layers.
+        steps: Steps in the order of the program.
     """
 
     num_qubits: int
@@ -108,7 +119,7 @@ class CompiledProgram:
 
     @cached_property
     def fields(self) -> frozenset[int]:
-        """Stacks whose layers rotate single qubits about X, where all others are diagonal; else none."""
+        """Indices of stacks that rotate single qubits about X, where all others are diagonal; else empty."""
         kinds = {index: _letters(stack.group.basis) for index, stack in enumerate(self.stacks)}
         fields = frozenset(
             index for index, letters in kinds.items() if letters == {"X"} and self.stacks[index].is_single
@@ -119,16 +130,16 @@ class CompiledProgram:
 
     @property
     def computational(self) -> LocalBasis:
-        """The basis of states as they are given back."""
+        """The computational basis, which final states are returned in."""
         return LocalBasis("Z" * self.num_qubits)
 
     def basis_of(self, step: Step) -> Basis:
-        """The basis that a step works in."""
+        """The basis of a step."""
         return self.computational if step.cx else self.stacks[step.stack].group.basis
 
     @property
     def first_basis(self) -> LocalBasis:
-        """The basis to start in: that of the first step, where a product state is one there too."""
+        """The basis of the initial state: that of the first step if it acts on single qubits, else computational."""
         first = self.basis_of(self.steps[0]) if self.steps else self.computational
         return first if isinstance(first, LocalBasis) else self.computational
 
@@ -140,7 +151,7 @@ class CompiledProgram:
 
 @lru_cache(maxsize=64)
 def compiled_program(program: LayerProgram) -> CompiledProgram:
-    """The plan of a program; kept, because a program runs many times."""
+    """Compile a program; cached, because a program runs many times."""
     used = sorted({layer.group for layer in program.layers if isinstance(layer, Layer)})
     found: dict[int, list[Layer]] = {group: [] for group in used}
     steps = []
@@ -160,7 +171,12 @@ def _letters(basis: Basis) -> set[str]:
 
 @lru_cache(maxsize=256)
 def basis_change(before: LocalBasis, after: LocalBasis) -> tuple[Block, ...]:
-    """Blocks that take vectors from one basis of letters to another."""
+    """Blocks of matrices that change vectors from one basis on single qubits to another.
+
+    Args:
+        before: Basis of the vectors.
+        after: Basis to change to.
+    """
     back, forth = before.matrices(inverse=True), after.matrices()
     matrices: list[NDArray | None] = []
     for old, new, one, other in zip(back, forth, before.letters, after.letters, strict=True):
@@ -172,7 +188,12 @@ def basis_change(before: LocalBasis, after: LocalBasis) -> tuple[Block, ...]:
 
 
 def sources_of(layer: CxLayer, num_qubits: int) -> NDArray[np.int64]:
-    """Where amplitudes come from in a layer of CX gates; kept for narrow registers."""
+    """Index that each amplitude comes from in a layer of CX gates, shape (2^N,); cached for narrow registers.
+
+    Args:
+        layer: The CX gates.
+        num_qubits: Number of qubits N.
+    """
     return _kept_sources(layer, num_qubits) if num_qubits <= _KEPT_UP_TO_QUBITS else layer.sources(num_qubits)
 
 

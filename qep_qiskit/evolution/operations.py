@@ -1,9 +1,10 @@
 """A program as a sequence of operations on a batch, along one of two routes.
 
-* Rotating: where all groups are diagonal or fields along X, and all states share the fields, states stay in the
+* Rotation route: where all groups are diagonal or fields along X, and all states share the fields, states stay in the
   computational basis. In a frame of phases i^popcount(x), which commutes with everything diagonal, rotations about
   X are real matrices.
-* Two bases: every layer is a multiplication by phases in the basis of its group, with a change of basis in between.
+* Route of two bases: every layer is a multiplication by phases in the basis of its group, with a change of basis in
+  between.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _FRAME_QUBITS = 12
 
 
 def product_state(qubits: NDArray) -> NDArray[np.complex128]:
-    """The product of single-qubit states, shape (N, 2) to (2^N,)."""
+    """Product of single-qubit states of shape (N, 2), as a vector of shape (2^N,)."""
     state = np.ones(1, dtype=complex)
     for qubit in qubits:
         state = (qubit[:, None] * state).ravel()
@@ -33,12 +34,12 @@ def product_state(qubits: NDArray) -> NDArray[np.complex128]:
 
 
 def rotation_initial_state(program: LayerProgram) -> NDArray[np.complex128]:
-    """The initial state in the frame of the rotating route, shape (2^N,)."""
+    """Initial state in the frame of the rotation route, shape (2^N,)."""
     return product_state(program.initial * np.array([1.0, 1.0j]))
 
 
 def leave_rotation_frame(states: NDArray[np.complex128]) -> None:
-    """Take states in rows, shape (states, 2^N), out of that frame, in place."""
+    """Remove the frame of the rotation route from states in rows, shape (states, 2^N), in place."""
     num_qubits = num_qubits_of(states.shape[1])
     low = min(num_qubits, _FRAME_QUBITS)
     view = states.reshape(len(states), -1, 1 << low)
@@ -54,11 +55,12 @@ def _frame(num_qubits: int) -> NDArray[np.complex128]:
 
 
 def rotation_operations(compiled: CompiledProgram, angles: Sequence[NDArray]) -> list[Operation]:
-    """Operations of the rotating route.
+    """Operations of the rotation route.
 
     Args:
-        compiled: The plan.
-        angles: For every stack, shape (layers, terms, states); those of rotations equal in all states.
+        compiled: The compiled program.
+        angles: For every stack, angles in radians of shape (layers, terms, states); those of fields are equal in all
+            states.
     """
     rotations = {
         index: _rotations(stack, angles[index][:, :, 0])
@@ -83,7 +85,12 @@ def _rotations(stack: LayerStack, angles: NDArray) -> list[list[Block]]:
 
 
 def engine_initial_state(program: LayerProgram, compiled: CompiledProgram) -> NDArray[np.complex128]:
-    """The initial state in the basis of the first step, shape (2^N,)."""
+    """Initial state in the basis of the first step, shape (2^N,).
+
+    Args:
+        program: The program.
+        compiled: The compiled program.
+    """
     matrices = compiled.first_basis.matrices()
     rotated = [
         qubit if matrix is None else matrix @ qubit for matrix, qubit in zip(matrices, program.initial, strict=True)
@@ -109,7 +116,7 @@ def engine_operations(compiled: CompiledProgram) -> tuple[Operation, ...]:
 
 @lru_cache(maxsize=64)
 def engine_basis_restoration(compiled: CompiledProgram) -> tuple[Operation, ...]:
-    """Operations that undo `engine_operations` on complex conjugate vectors, where the phases are the same."""
+    """Operations that invert `engine_operations` on complex conjugate vectors, with the same phases."""
     undone: list[Operation] = []
     for operation in reversed(engine_operations(compiled)):
         if isinstance(operation, Change):

@@ -1,4 +1,4 @@
-"""Phases exp(-i sum_a theta_a D_a) of all layers of a group, made for many layers and states at once."""
+"""Phases exp(-i sum_a theta_a D_a) of all layers of a group, for many layers and states at once."""
 
 from __future__ import annotations
 
@@ -15,10 +15,14 @@ _SIGN_MULTIPLICATIONS = 1 << 18
 
 
 def phase_factors(angles: NDArray, out: NDArray | None = None) -> NDArray[np.complex128]:
-    """exp(-i theta) by the tangent of half the angle.
+    """Compute exp(-i theta) by the tangent of half the angle.
 
-    One function of the angle serves both parts, and numpy computes tangents ten times faster than sines. The result
-    has length one to rounding whatever the tangent's size.
+    One function of the angle gives both parts, and numpy computes tangents ten times faster than sines. The result has
+    modulus one to rounding for any size of the tangent.
+
+    Args:
+        angles: Angles theta in radians, any shape.
+        out: Buffer for the result, of the same shape, or None.
     """
     tangent = np.tan(0.5 * angles)
     phases = np.empty(angles.shape, dtype=complex) if out is None else out
@@ -42,7 +46,13 @@ def _fits_sign_table(num_terms: int, columns: int, num_qubits: int) -> bool:
 
 
 def diagonals(masks: NDArray, angles: NDArray, num_qubits: int) -> NDArray[np.float64]:
-    """Diagonals sum_a theta_a D_a, shape (..., 2^N, columns), of angles of shape (..., terms, columns)."""
+    """Compute diagonals sum_a theta_a D_a, shape (..., 2^N, columns).
+
+    Args:
+        masks: Bit masks of the terms, bit k for qubit k, shape (terms,).
+        angles: Angles theta_a in radians, shape (..., terms, columns).
+        num_qubits: Number of qubits N.
+    """
     if _fits_sign_table(angles.shape[-2], angles.shape[-1], num_qubits):
         return np.matmul(_sign_table(tuple(masks.tolist()), num_qubits), angles)
     if angles.ndim > 2:
@@ -53,7 +63,12 @@ def diagonals(masks: NDArray, angles: NDArray, num_qubits: int) -> NDArray[np.fl
 
 
 def projections(masks: NDArray, vectors: NDArray) -> NDArray[np.float64]:
-    """Products with all D_a, shape (..., terms, columns), of vectors of shape (..., 2^N, columns)."""
+    """Compute products of vectors with all D_a, shape (..., terms, columns).
+
+    Args:
+        masks: Bit masks of the terms, bit k for qubit k, shape (terms,).
+        vectors: Shape (..., 2^N, columns).
+    """
     num_qubits = num_qubits_of(vectors.shape[-2])
     if _fits_sign_table(len(masks), vectors.shape[-1], num_qubits):
         return np.matmul(_sign_table(tuple(masks.tolist()), num_qubits).T, vectors)
@@ -63,7 +78,7 @@ def projections(masks: NDArray, vectors: NDArray) -> NDArray[np.float64]:
 
 
 def _ratios(angles: NDArray) -> tuple[NDArray, NDArray] | None:
-    """The row and the factors that all rows of angles (layers, terms) are made of, if there are such.
+    """A row and factors whose products are all rows of angles (layers, terms), or None if there are none.
 
     Along a ramp all couplings grow together: their diagonal is the same up to a factor in every layer.
     """
@@ -77,12 +92,12 @@ def _ratios(angles: NDArray) -> tuple[NDArray, NDArray] | None:
 
 
 class PhaseFactors:
-    """Phases of every layer as one factor that a batch is multiplied by.
+    """Phases of every layer as one factor of a batch.
 
     Args:
-        masks: Shape (terms,).
-        angles: Shape (layers, terms, columns); one column serves all states.
-        num_qubits: N.
+        masks: Bit masks of the terms, bit k for qubit k, shape (terms,).
+        angles: Angles in radians, shape (layers, terms, columns); one column is shared by all states.
+        num_qubits: Number of qubits N.
     """
 
     def __init__(self, masks: NDArray, angles: NDArray, num_qubits: int) -> None:
@@ -96,7 +111,12 @@ class PhaseFactors:
             self._common = diagonals(masks, found[0][:, None], num_qubits), found[1]
 
     def of_layer(self, layer: int, out: NDArray | None = None) -> NDArray[np.complex128]:
-        """Phases of one layer, shape (2^N, columns); `out` is a buffer that may be used."""
+        """Phases of one layer, shape (2^N, columns).
+
+        Args:
+            layer: Index of the layer.
+            out: Buffer that may receive the result, or None.
+        """
         if self.table is not None:
             return self.table[layer]
         if self._common is not None:
@@ -107,7 +127,7 @@ class PhaseFactors:
 
 
 class _ProductPhaseFactors:
-    """The same for terms on single qubits: outer products of the phases of the lower and the higher qubits."""
+    """Phases of terms on single qubits: outer products of the phases of the lower and the higher qubits."""
 
     def __init__(self, masks: NDArray, angles: NDArray, num_qubits: int) -> None:
         layers, _, columns = angles.shape
@@ -154,14 +174,28 @@ Factor = PhaseFactors | _ProductPhaseFactors | _KnownPhaseFactors
 
 
 def shared_phase_factors(masks: NDArray, angles: NDArray, shared: NDArray, num_qubits: int) -> list[Factor]:
-    """The factor that all states share, in a list that is empty where there is none."""
+    """Phase factors that all states share: a list of one factor, or an empty list.
+
+    Args:
+        masks: Bit masks of the terms, bit k for qubit k, shape (terms,).
+        angles: Angles in radians, shape (layers, terms, states).
+        shared: Whether all states share the angles of a term, shape (terms,).
+        num_qubits: Number of qubits N.
+    """
     if not (shared.any() and angles[:, shared, 0].any()):
         return []
     return [PhaseFactors(masks[shared], np.ascontiguousarray(angles[:, shared, :1]), num_qubits)]
 
 
 def individual_phase_factors(masks: NDArray, angles: NDArray, shared: NDArray, num_qubits: int) -> list[Factor]:
-    """The factor that differs from state to state, in a list that is empty where there is none."""
+    """Phase factors that differ from state to state: a list of one factor, or an empty list.
+
+    Args:
+        masks: Bit masks of the terms, bit k for qubit k, shape (terms,).
+        angles: Angles in radians, shape (layers, terms, states).
+        shared: Whether all states share the angles of a term, shape (terms,).
+        num_qubits: Number of qubits N.
+    """
     own = ~shared
     if not own.any():
         return []
@@ -170,7 +204,7 @@ def individual_phase_factors(masks: NDArray, angles: NDArray, shared: NDArray, n
 
 
 def together(factors: list[Factor]) -> list[Factor]:
-    """The same product in as few factors as there are tables for."""
+    """Merge factors with tables into one factor with the same product."""
     tables = [factor.table for factor in factors if factor.table is not None]
     if len(factors) < 2 or len(tables) < len(factors):
         return factors

@@ -29,14 +29,14 @@ _NUMBERS_IN_TABLES = 1 << 20
 
 
 def evolve(program: LayerProgram, parameters: NDArray) -> NDArray[np.complex128]:
-    """Final states of a program.
+    """Compute the final states of a program.
 
     Args:
         program: The layers.
         parameters: Shape (states, parameters).
 
     Returns:
-        Shape (states, 2^N), index bit k = qubit k, phases as those of the lowered circuit.
+        State vectors, shape (states, 2^N), index bit k = qubit k, with the phases of the synthesised circuit.
 
     Raises:
         ResourceError: The states do not fit in memory.
@@ -50,7 +50,7 @@ def evolve(program: LayerProgram, parameters: NDArray) -> NDArray[np.complex128]
 
 
 def _chunks(program: LayerProgram, count: int) -> Iterator[slice]:
-    """Rows of the batch that share one pass: few enough for the cache, and for tables of all layers."""
+    """Rows of the batch that are evolved together: few enough for the cache, and for tables of all layers."""
     num_qubits = program.num_qubits
     if num_qubits > _TOGETHER_UP_TO_QUBITS:
         size = _AMPLITUDES_IN_TURN >> num_qubits
@@ -63,16 +63,16 @@ def _chunks(program: LayerProgram, count: int) -> Iterator[slice]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Work:
-    """One chunk of a batch, ready to run.
+    """One chunk of a batch with its operations.
 
     Args:
-        operations: What to do.
-        start: Shape (2^N,), the first state, in the basis and frame of the first operation.
+        operations: Operations on the batch.
+        start: Shape (2^N,), the initial state, in the basis and frame of the first operation.
         last: Changes of basis at the end.
-        framed: Whether the states are in the frame of the rotating route.
-        stacks: The layers of every group; those that are not multiplied are left out.
-        angles: Shape (layers, terms, states) of each.
-        shared: Shape (terms,) of each: which angles all states share.
+        framed: Whether the states are in the frame of the rotation route.
+        stacks: The layers of every group; stacks without multiplications are omitted.
+        angles: Angles in radians of each, shape (layers, terms, states).
+        shared: For each, whether all states share the angles of a term, shape (terms,).
     """
 
     operations: Sequence[Operation]
@@ -85,7 +85,7 @@ class _Work:
 
     @classmethod
     def on(cls, program: LayerProgram, parameters: NDArray, same: NDArray[np.bool_]) -> _Work:
-        """The work for some rows of parameters; `same` says which parameters all states share."""
+        """Prepare some rows of parameters; `same` states which parameters all states share."""
         compiled = compiled_program(program)
         angles = [stack.angles(parameters) for stack in compiled.stacks]
         shared = [stack.shared(same) for stack in compiled.stacks]
@@ -111,7 +111,7 @@ class _Work:
         )
 
     def run(self, out: NDArray) -> None:
-        """Write the final states, shape (states, 2^N)."""
+        """Compute the final states and write them, shape (states, 2^N)."""
         if out.shape[1] > 1 << _TOGETHER_UP_TO_QUBITS:
             self._in_turn(out)
         else:
@@ -120,7 +120,7 @@ class _Work:
             leave_rotation_frame(out)
 
     def _all_together(self, out: NDArray) -> None:
-        """All states in one batch: narrow registers."""
+        """Evolve all states in one batch, for narrow registers."""
         factors = {index: together([*self._common(index), *self._own(index, slice(None))]) for index in self.stacks}
         batch = Batch.of(self.start, len(out))
         for operation in self.operations:
@@ -133,7 +133,7 @@ class _Work:
         out[:] = batch.states.T
 
     def _in_turn(self, out: NDArray) -> None:
-        """Operation by operation on one state after the other, each in its place: wide registers."""
+        """Apply each operation to one state after the other, in place, for wide registers."""
         common = {index: self._common(index) for index in self.stacks}
         own = [{index: self._own(index, slice(row, row + 1)) for index in self.stacks} for row in range(len(out))]
         out[:] = self.start
