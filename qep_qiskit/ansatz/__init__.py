@@ -1,4 +1,4 @@
-"""Programs with free angles: families, the user's own circuits, and overlaps of two of their states."""
+"""Ansaetze: families by name, the user's own circuits, and the overlap of two of their states."""
 
 from qep_qiskit.ansatz.ansatz_file import ansatz_text, parse_ansatz, read_ansatz
 from qep_qiskit.ansatz.checks import check_ansatz

@@ -1,4 +1,4 @@
-"""An ansatz of the user's own: a file in OpenQASM 3 or QPY, or a circuit of Qiskit."""
+"""Reading of a user's ansatz: a file in OpenQASM 3 or QPY, or a Qiskit circuit."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def read_ansatz(source: str | Path | QuantumCircuit, num_qubits: int, reserved_n
     """Read an ansatz from a file (OpenQASM 3 or QPY) or a circuit; its parameters are the free angles.
 
     Args:
-        source: The path of a file, or a circuit.
+        source: Path of a file, or a circuit.
         num_qubits: Number of qubits of the network.
         reserved_names: Names that no parameter may have, see `check_ansatz`.
 
     Raises:
-        AnsatzError: The file cannot be read, or is no ansatz.
+        AnsatzError: The file cannot be read, or is not an ansatz.
     """
     if isinstance(source, QuantumCircuit):
         return circuit_ansatz(source, num_qubits, reserved_names)
@@ -44,14 +44,14 @@ def parse_ansatz(text: str, path: str | Path, num_qubits: int, reserved_names: I
     declaration. Qubits are numbered in the order of declaration.
 
     Args:
-        text: Of the file, by `ansatz_text`.
-        path: Of the file it came from, for messages.
+        text: Text of the file, from `ansatz_text`.
+        path: Path of the file, for messages.
         num_qubits: Number of qubits of the network.
         reserved_names: Names that no parameter may have, see `check_ansatz`.
 
     Raises:
         AnsatzError: The text does not parse, or has no free angles, as in OpenQASM 2.
-        AnsatzError: It is a circuit, but no ansatz; see `circuit_ansatz`.
+        AnsatzError: The circuit is not an ansatz; see `circuit_ansatz`.
     """
     where = f"ansatz file {path}"
     if text.startswith(_QPY_TEXT):
@@ -65,10 +65,10 @@ def parse_ansatz(text: str, path: str | Path, num_qubits: int, reserved_names: I
 
 
 def ansatz_text(path: str | Path) -> str:
-    """The content of an ansatz file as text; that of QPY, which is bytes, in base 64.
+    """Read an ansatz file as text; the bytes of QPY become base 64.
 
     Raises:
-        AnsatzError: It cannot be read.
+        AnsatzError: The file cannot be read.
     """
     where = f"ansatz file {path}"
     try:
@@ -97,7 +97,7 @@ def _from_qpy(text: str, where: str) -> QuantumCircuit:
 
 
 def _refuse_version_2(text: str, where: str) -> None:
-    """OpenQASM 2 has numbers for angles and nothing to train; errors of its own come first."""
+    """Refuse OpenQASM 2, whose angles are numbers and cannot be trained; its syntax errors come first."""
     try:
         circuit = qasm2.loads(text, custom_instructions=qasm2.LEGACY_CUSTOM_INSTRUCTIONS)
     except qasm2.QASM2ParseError as error:

@@ -1,4 +1,4 @@
-"""What every ansatz must be: a program whose parameters are free angles and nothing else."""
+"""Checks of an ansatz: a program whose parameters are free angles only."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def check_ansatz(program: LayerProgram, reserved_names: Iterable[str]) -> None:
     """Refuse programs that cannot serve as an ansatz.
 
     The state may depend on the weights only through the minimisation of the energy. If a gate contains a weight, the
-    contrast is no gradient of the cost: it can be wrong by 100 %. Only names can tell; constants that happen to equal
-    weights cannot be seen.
+    contrast is not the gradient of the cost: it can be wrong by 100 %. The check compares names; constants that happen
+    to equal weights are not detected.
 
     Args:
         program: The program.
@@ -22,13 +22,18 @@ def check_ansatz(program: LayerProgram, reserved_names: Iterable[str]) -> None:
 
     Raises:
         AnsatzError: The program has no parameters.
-        AnsatzError: A parameter bears the name of a weight or of a coefficient, whatever the punctuation.
+        AnsatzError: A parameter has the name of a weight or of a coefficient, whatever the punctuation.
     """
     check_names("ansatz", program.parameter_names, reserved_names)
 
 
 def check_names(where: str, names: Iterable[str], reserved_names: Iterable[str]) -> None:
-    """The same for names alone; `where` begins the message.
+    """Refuse parameter names that cannot be free angles; see `check_ansatz`.
+
+    Args:
+        where: Beginning of the message.
+        names: Names of the parameters.
+        reserved_names: Names that no parameter may have.
 
     Raises:
         AnsatzError: There are no names, or one is reserved.

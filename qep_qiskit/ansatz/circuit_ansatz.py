@@ -1,4 +1,4 @@
-"""An ansatz from a circuit of Qiskit: its parameters are the free angles, its final measurements are ignored."""
+"""An ansatz from a Qiskit circuit: its parameters are the free angles, its final measurements are ignored."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ def circuit_ansatz(
     measurement: str = "measure",
     how: tuple[str, str] = ("make the circuit of {} qubits", "give gates a Parameter('a') for an angle"),
 ) -> LayerProgram:
-    """Turn a circuit into an ansatz.
+    """Turn a Qiskit circuit into an ansatz.
 
-    Angles may be affine in the parameters. Gates are decomposed into rotations and CX gates and gathered in layers; the
-    global phase is dropped.
+    Angles may be affine in the parameters. Gates are decomposed into rotations and CX gates and collected in layers;
+    the global phase is dropped.
 
     Args:
-        circuit: Gates, and measurements behind the last gate of their qubit, which are ignored with a warning.
+        circuit: Gates, and final measurements of qubits, which are ignored with a warning.
         num_qubits: Number of qubits of the network.
         reserved_names: Names that no parameter may have, see `check_ansatz`.
-        where: Begins the message of an error.
-        names: Parameters in the order of the program's; by default in Qiskit's order.
-        measurement: Name of the operation that stands for a measurement.
-        how: What to do about another number of qubits, and about no free angle.
+        where: Beginning of error messages.
+        names: Parameters in the order of the program's; None for Qiskit's order.
+        measurement: Name of the operation that represents a measurement.
+        how: Advice in messages about a wrong number of qubits, and about a missing free angle.
 
     Raises:
-        AnsatzError: It has another number of qubits, or holds more than gates: resets, control flow, measurements
+        AnsatzError: The number of qubits differs, or there is more than gates: resets, control flow, measurements
             before gates.
         AnsatzError: An angle is not affine in the parameters.
-        AnsatzError: There is no free parameter, one turns nothing, or one is named like a weight.
+        AnsatzError: There is no free parameter, a parameter is in no gate, or one has the name of a weight.
     """
     if circuit.num_qubits != num_qubits:
         raise AnsatzError(

@@ -1,4 +1,4 @@
-"""Families of ansaetze that are known by a name and a depth."""
+"""Families of ansaetze, each defined by a name and a depth."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ ENTANGLEMENTS: dict[str, Callable[[int], Pairs]] = {
 
 
 def hamiltonian_variational(groups: Sequence[CommutingGroup], depth: int) -> LayerProgram:
-    """Layers of the Hamiltonian's own groups with a free angle for every term, from |+>^N.
+    """Build layers of the Hamiltonian's own groups with a free angle for every term, from |+>^N.
 
     The state is prod_l prod_g exp(-i sum_a p_lga P_ga / 2) |+>^N, l the first to vary slowest (Wecker, Hastings,
     Troyer, Phys. Rev. A 92, 042303 (2015), there with one angle a group).
 
     Args:
         groups: Commuting groups of the Hamiltonian, applied in their order.
-        depth: How many times through the groups.
+        depth: Number of repetitions of all groups, at least 1.
 
     Returns:
         A program with ``depth * (number of terms)`` parameters: gate angles in radians, named as ``l0 Z0 Z1``.
@@ -69,16 +69,16 @@ def hamiltonian_variational(groups: Sequence[CommutingGroup], depth: int) -> Lay
 
 
 def _free_layer(index: int, group: CommutingGroup, start: int) -> Layer:
-    """A layer whose gates have the parameters from `start` on for angles, twice the angles of the terms."""
+    """A layer whose gate angles are the parameters from `start` on, twice the angles of the terms."""
     size = group.num_terms
     return Layer(group=index, source=np.arange(start, start + size), scale=np.full(size, 0.5), offset=np.zeros(size))
 
 
 def hardware_efficient(num_qubits: int, depth: int, entanglement: str = "reverse_linear") -> LayerProgram:
-    """RY and RZ on every qubit, `depth` times followed by CX gates and the rotations again, from |0>^N.
+    """Build RY and RZ on every qubit, followed `depth` times by CX gates and the rotations again, from |0>^N.
 
-    The same state as Qiskit's ``efficient_su2(num_qubits, reps=depth, entanglement=entanglement)`` for the same angles
-    in the same order.
+    The state is that of Qiskit's ``efficient_su2(num_qubits, reps=depth, entanglement=entanglement)`` for the same
+    angles in the same order.
 
     Args:
         num_qubits: Number of qubits.

@@ -1,4 +1,4 @@
-"""From a Qiskit circuit to Pauli rotations with affine angles and CX gates."""
+"""Decomposition of a Qiskit circuit into Pauli rotations with affine angles and CX gates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,14 @@ _IDENTITIES = frozenset({"barrier", "id"})
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """exp(-i theta Pauli string), theta = scale p[source] + offset in radians; source -1 for a fixed angle."""
+    """The rotation exp(-i theta P) of a Pauli string P, with theta = scale p[source] + offset in radians.
+
+    Args:
+        string: The Pauli string P.
+        source: Index of the parameter; -1 for a fixed angle.
+        scale: Factor on the parameter.
+        offset: Constant part of theta in radians.
+    """
 
     string: PauliString
     source: int
@@ -33,13 +40,18 @@ class Rotation:
 
     @property
     def is_identity(self) -> bool:
-        """Whether it only gives a phase, whatever the parameters."""
+        """Whether the rotation is the identity up to a phase, whatever the parameters."""
         return self.source < 0 and abs(np.sin(self.offset)) < 1e-14
 
 
 @dataclass(frozen=True, slots=True)
 class Cx:
-    """A CX gate."""
+    """A CX gate.
+
+    Args:
+        control: Control qubit.
+        target: Target qubit.
+    """
 
     control: int
     target: int
@@ -54,12 +66,12 @@ Gate: TypeAlias = Rotation | Cx
 
 
 def elementary_gates(circuit: QuantumCircuit, columns: Mapping[str, int], where: str) -> list[Gate]:
-    """All gates of a circuit as rotations and CX gates, up to a global phase.
+    """Decompose a circuit into rotations and CX gates, up to a global phase.
 
     Args:
         circuit: Gates only: no measurements, resets or control flow.
-        columns: Index in p of every parameter, by name.
-        where: Begins the message of an error.
+        columns: Index of every parameter, by name.
+        where: Beginning of error messages.
 
     Raises:
         AnsatzError: A gate cannot be decomposed, or an angle is not affine in the parameters.
@@ -113,7 +125,7 @@ def _affine(angle: float | ParameterExpression, gate: str, where: str) -> tuple[
 
 
 def _constant(value: float | ParameterExpression) -> float | None:
-    """The number that an expression is, None if it has parameters."""
+    """The value of an expression without parameters, or None if it has parameters."""
     if isinstance(value, ParameterExpression) and value.parameters:
         return None
     return float(value)

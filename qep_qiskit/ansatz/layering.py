@@ -1,7 +1,7 @@
-"""From gates in a row to few layers of commuting rotations and few layers of CX gates.
+"""Arrangement of a sequence of gates in few layers of commuting rotations and few layers of CX gates.
 
-Every gate goes to the earliest layer that it can reach by commuting past the later ones. A rotation passes layers
-that are diagonal in one product basis with it, a CX those that act on other qubits.
+Every gate moves to the earliest layer that it can reach by commutation with the later ones. A rotation commutes with
+layers that are diagonal in one product basis with it, a CX with those on other qubits.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PAULIS = {
 
 @dataclass(slots=True)
 class _Rotations:
-    """A layer of rotations in the making: letters of the qubits claimed so far, rotations by Pauli string."""
+    """A layer of rotations under construction: letters of the qubits in use, rotations by Pauli string."""
 
     letters: dict[int, str] = field(default_factory=dict)
     by_term: dict[PauliString, Rotation] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class _Rotations:
         return all(self.letters.get(qubit, letter) == letter for qubit, letter in gate.string.factors)
 
     def takes(self, gate: Gate) -> bool:
-        """Whether a gate may stand here; a Pauli string already there needs the same parameter, or none."""
+        """Whether a gate fits in the layer; a Pauli string already in it needs the same parameter, or none."""
         if isinstance(gate, Cx) or not self.commutes(gate):
             return False
         there = self.by_term.get(gate.string)
@@ -54,7 +54,7 @@ class _Rotations:
 
 @dataclass(slots=True)
 class _Entangler:
-    """A layer of CX gates in the making."""
+    """A layer of CX gates under construction."""
 
     gates: list[Cx] = field(default_factory=list)
 
@@ -72,12 +72,12 @@ class _Entangler:
 def layer_program(
     gates: Sequence[Gate], initial: NDArray[np.complex128], parameter_names: Sequence[str]
 ) -> LayerProgram:
-    """The program that applies gates in their order.
+    """Build the program that applies gates in their order.
 
     Args:
-        gates: At least one rotation among them.
-        initial: Shape (N, 2), the product state to start from.
-        parameter_names: One name per entry of p.
+        gates: The gates, at least one rotation among them.
+        initial: Single-qubit states of the initial product state, shape (N, 2).
+        parameter_names: One name for each parameter.
     """
     drafts: list[_Rotations | _Entangler] = []
     for gate in gates:
@@ -104,7 +104,7 @@ def _earliest(drafts: list[_Rotations | _Entangler], gate: Gate) -> _Rotations |
 
 
 def _finished(draft: _Rotations | _Entangler, groups: dict[CommutingGroup, int], num_qubits: int) -> Layer | CxLayer:
-    """The layer of a draft; its group is added to the groups if it is new."""
+    """The layer of a draft; its group is appended to the groups if it is new."""
     if isinstance(draft, _Entangler):
         return CxLayer(tuple((gate.control, gate.target) for gate in draft.gates))
     used = set(draft.letters.values())
@@ -122,9 +122,9 @@ def _finished(draft: _Rotations | _Entangler, groups: dict[CommutingGroup, int],
 
 
 def native_pairs(gates: Sequence[Gate]) -> list[Gate]:
-    """Write rz between two equal CX gates as the two-qubit rotation ZZ that it is.
+    """Replace rz between two equal CX gates by the two-qubit rotation ZZ.
 
-    OpenQASM 3 has no rzz of its own, so most files spell it out.
+    OpenQASM 3 has no rzz gate, so most files write it in this way.
     """
     remaining: list[Gate | None] = list(gates)
     for start, first in enumerate(gates):
@@ -134,7 +134,7 @@ def native_pairs(gates: Sequence[Gate]) -> list[Gate]:
 
 
 def _close_sandwich(gates: list[Gate | None], start: int, first: Cx) -> None:
-    """Replace a sandwich that begins at `start`, if there is one."""
+    """Replace the pattern CX, rz, CX that begins at `start`, if there is one."""
     target_z = PauliString.of("Z", first.target)
     inside: list[tuple[int, Rotation]] = []
     for index in range(start + 1, len(gates)):
@@ -152,12 +152,17 @@ def _close_sandwich(gates: list[Gate | None], start: int, first: Cx) -> None:
 
 
 def absorb_first_gates(gates: Sequence[Gate], num_qubits: int) -> tuple[NDArray[np.complex128], list[Gate]]:
-    """Take fixed gates at the beginning into the product state that the program starts from.
+    """Apply initial fixed gates to the product state, and remove them from the program.
 
-    Only as far as every qubit is in an eigenstate of X, Y or Z, so that the start stays easy to prepare and to find.
+    A gate is absorbed only where its qubit is then in an eigenstate of X, Y or Z, so that the initial state is easy to
+    prepare and to measure.
+
+    Args:
+        gates: The gates in their order.
+        num_qubits: Number of qubits N.
 
     Returns:
-        The product state, shape (N, 2), and the gates that remain.
+        The single-qubit states of the product state, shape (N, 2), and the remaining gates.
     """
     initial = np.tile(PAULI_STATES["Z", 0], (num_qubits, 1))
     absorbed: set[int] = set()

@@ -1,6 +1,6 @@
-"""How much two states of one program overlap, as one program: prepare the first, undo the second.
+"""The overlap of two states of one program, as one program: prepare the first, invert the second.
 
-|<psi(b)|psi(a)>|^2 = |<0| U(b)^dagger U(a) |0>|^2 ,      |0> the product state the program starts from
+|<psi(b)|psi(a)>|^2 = |<0| U(b)^dagger U(a) |0>|^2 ,      |0> the initial product state of the program
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from qep_qiskit.core.program import CxLayer, Layer, LayerProgram
 
 @dataclass(frozen=True, slots=True)
 class InitialStateMeasurement:
-    """How to find the product state a program starts from.
+    """The measurement of the probability of a program's initial product state.
 
     Args:
-        group: The basis to measure in, with one generator for each qubit.
-        outcome: The bit string that means this state, bit k = qubit k.
+        group: Commuting group of the measurement basis, with one member for each qubit.
+        outcome: The bit string of the initial state, bit k = qubit k.
     """
 
     group: CommutingGroup
@@ -29,7 +29,7 @@ class InitialStateMeasurement:
 
 
 def overlap_program(program: LayerProgram) -> LayerProgram:
-    """U(b)^dagger U(a) on the initial state of a program U.
+    """Build U(b)^dagger U(a) on the initial state of a program U.
 
     The probability of `initial_state_measurement`'s outcome is |<psi(b)|psi(a)>|^2.
 
@@ -37,7 +37,7 @@ def overlap_program(program: LayerProgram) -> LayerProgram:
         program: The program, with P parameters.
 
     Returns:
-        A program with 2 P parameters: first a, then b, in the order of the program's own.
+        A program with 2 P parameters: first a, then b, each in the order of the given program.
     """
     backward = [_undone(layer, program.num_parameters) for layer in reversed(program.layers)]
     names = tuple(f"{side} {name}" for side in "ab" for name in program.parameter_names)
@@ -45,7 +45,7 @@ def overlap_program(program: LayerProgram) -> LayerProgram:
 
 
 def _undone(layer: Layer | CxLayer, shift: int) -> Layer | CxLayer:
-    """The inverse of a layer, with its parameters taken `shift` later."""
+    """The inverse of a layer, with its parameter indices increased by `shift`."""
     if isinstance(layer, CxLayer):
         return layer.inverse
     source = np.where(layer.source >= 0, layer.source + shift, layer.source)
@@ -53,10 +53,10 @@ def _undone(layer: Layer | CxLayer, shift: int) -> Layer | CxLayer:
 
 
 def initial_state_measurement(program: LayerProgram) -> InitialStateMeasurement:
-    """How to measure whether a program's initial state is found.
+    """Return the measurement of a program's initial state.
 
     Raises:
-        AnsatzError: A qubit does not start in an eigenstate of X, Y or Z.
+        AnsatzError: The initial state of a qubit is not an eigenstate of X, Y or Z.
     """
     found = []
     for qubit, amplitudes in enumerate(program.initial):

@@ -1,4 +1,4 @@
-"""The six states of a qubit that a Pauli measurement finds with certainty."""
+"""The six eigenstates of X, Y and Z of a qubit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SAME = 1e-12
 
 
 def pauli_state(amplitudes: NDArray[np.complex128]) -> tuple[str, int] | None:
-    """The key in `PAULI_STATES` of a normalised state of shape (2,), whatever its phase; None for other states."""
+    """Key in `PAULI_STATES` of a normalised state of shape (2,), whatever its phase; None for other states."""
     for key, state in PAULI_STATES.items():
         if np.linalg.norm(amplitudes - np.vdot(state, amplitudes) * state) < _SAME:
             return key

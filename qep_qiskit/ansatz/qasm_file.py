@@ -1,4 +1,4 @@
-"""From OpenQASM 3 to a circuit of gates, with every complaint in one line."""
+"""Conversion of OpenQASM 3 to a circuit of gates; every error is one line."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ _REFUSED: dict[type[ast.QASMNode], tuple[str, str]] = {
 
 
 def circuit_of_text(text: str, where: str) -> tuple[QuantumCircuit, list[str]]:
-    """The circuit of an OpenQASM 3 text, and its ``input`` parameters in the order of declaration.
+    """Convert an OpenQASM 3 text to a circuit and its ``input`` parameters in the order of declaration.
 
-    Measurements are in the circuit as operations of the name `MEASUREMENT`, without bits; bits are left out.
+    Measurements become operations with the name `MEASUREMENT`, without bits; declarations of bits are removed.
 
     Args:
         text: The program.
-        where: Begins the message of an error.
+        where: Beginning of error messages.
 
     Raises:
-        AnsatzError: It does not parse, or cannot be imported by Qiskit.
-        AnsatzError: It holds more than gates and measurements: resets, control flow, variables.
-        AnsatzError: An angle divides whole numbers and loses the rest.
+        AnsatzError: The text does not parse, or Qiskit cannot import it.
+        AnsatzError: It has more than gates and measurements: resets, control flow, variables.
+        AnsatzError: An angle divides whole numbers and loses the remainder.
     """
     tree = _parsed(text, where)
     _GatesOnly(where).visit(tree)
@@ -69,7 +69,7 @@ def circuit_of_text(text: str, where: str) -> tuple[QuantumCircuit, list[str]]:
 
 
 def _without_bits(node: ast.Statement | ast.Pragma) -> ast.Statement | ast.Pragma | None:
-    """Measurements as resets, so that they need no bits; declarations of bits are left out."""
+    """Replace measurements by resets, which need no bits, and remove declarations of bits."""
     measured = None
     if isinstance(node, ast.QuantumMeasurementStatement):
         measured = node.measure.qubit
@@ -85,13 +85,13 @@ def _without_bits(node: ast.Statement | ast.Pragma) -> ast.Statement | ast.Pragm
 
 
 class _Renaming(QASMVisitor[None]):
-    """Gives inputs other names where they are used and declared; gates of the same names keep theirs."""
+    """Renames inputs in their uses and declarations; gates of the same names keep theirs."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = names
 
     def visit(self, node: ast.QASMNode, context: None = None) -> None:
-        """Rename the node, or go on to its children that hold angles."""
+        """Rename the node, or visit its children that contain angles."""
         if isinstance(node, ast.QuantumGateDefinition):
             return  # its parameters are its own
         if isinstance(node, ast.IODeclaration):
@@ -106,7 +106,7 @@ class _Renaming(QASMVisitor[None]):
 
 
 def _parsed(text: str, where: str) -> ast.Program:
-    """The syntax tree; what the parser prints on the way is kept quiet."""
+    """The syntax tree; output of the parser is suppressed."""
     if not text.strip():
         raise AnsatzError(f"{where}: expected an OpenQASM 3 circuit, got an empty file")
     try:
@@ -121,7 +121,7 @@ def _parsed(text: str, where: str) -> ast.Program:
 
 
 def _place_and_reason(error: Exception) -> tuple[str, str]:
-    """The line that a parser's error names, and what it says of the text, where it does."""
+    """The line that a parser's error names, and its description of the text, if any."""
     lexer = re.match(r"L(\d+):C\d+: (.*)", str(error))
     if lexer is not None:
         return f", line {lexer[1]}", f" ({lexer[2]})"
@@ -132,13 +132,13 @@ def _place_and_reason(error: Exception) -> tuple[str, str]:
 
 
 class _GatesOnly(QASMVisitor[None]):
-    """Refuses statements that are no gates, and angles that are not what they seem."""
+    """Refuses statements that are not gates, and angles whose whole-number division loses a remainder."""
 
     def __init__(self, where: str) -> None:
         self._where = where
 
     def visit(self, node: ast.QASMNode, context: None = None) -> None:
-        """Refuse the node or go on to its children."""
+        """Refuse the node or visit its children."""
         refused = _REFUSED.get(type(node))
         if refused is not None:
             self._refuse(node, "only gates", *refused)
@@ -159,7 +159,7 @@ class _GatesOnly(QASMVisitor[None]):
 
 
 def _is_of_bits(node: ast.ClassicalDeclaration) -> bool:
-    """Whether it declares bits, without a value or with what a measurement gives."""
+    """Whether a statement declares bits, without a value or with a measurement result."""
     measured = node.init_expression is None or isinstance(node.init_expression, ast.QuantumMeasurement)
     return isinstance(node.type, ast.BitType) and measured
 
@@ -170,7 +170,7 @@ def _loses_the_rest(node: ast.BinaryExpression) -> bool:
 
 
 def _whole(node: ast.Expression) -> int | None:
-    """The value of an expression of whole numbers alone, as OpenQASM 3 has it; None for others."""
+    """The value of an expression of whole numbers by the rules of OpenQASM 3; None for others."""
     if isinstance(node, ast.IntegerLiteral):
         return node.value
     if isinstance(node, ast.UnaryExpression) and node.op.name == "-":
@@ -203,7 +203,7 @@ def _converted(tree: ast.Program, where: str) -> QuantumCircuit:
 
 
 def _failing_line(tree: ast.Program) -> int:
-    """Line of the first statement with which the import fails; the importer names it for some errors only."""
+    """Line of the first statement that fails at import; the importer names it for some errors only."""
 
     def fails(count: int) -> bool:
         try:
@@ -219,7 +219,7 @@ def _failing_line(tree: ast.Program) -> int:
 
 
 def _import_reason(error: Exception) -> str:
-    """What the importer says, without the position in front."""
+    """The importer's message, without the position at its beginning."""
     if isinstance(error, TypeError):  # raised where a gate's class is called with other arguments than it has
         return "a gate with the wrong number of angles"
     return re.sub(r"^\d+,\d+: ", "", " ".join(str(error).split())).strip("'\"")
