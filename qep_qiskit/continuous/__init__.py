@@ -1,1 +1,1 @@
-"""Continuous variables: oscillators and elastic networks, on their own and on registers of qubits."""
+"""Continuous variables: oscillators and elastic networks, simulated directly or on registers of qubits."""

@@ -1,6 +1,6 @@
-"""Elastic networks that nothing stretches: without rest lengths, atoms that are clamped in one place fall onto it.
+"""Elastic networks that collapse: without rest lengths, atoms connected to clamped atoms at one place move there.
 
-Springs of no length have no force, so that the equilibrium, and with it every output, is the same for all spring
+Springs of zero length exert no force, so the equilibrium, and with it every output, is the same for all spring
 constants: gradients are zero whatever the targets are.
 """
 
@@ -18,9 +18,9 @@ from qep_qiskit.preparation.interface import HamiltonianFamily
 
 
 def is_collapsed(potential: PotentialEnergy) -> bool:
-    """Whether springs without rest lengths join all moving atoms to one clamped atom each.
+    """Whether springs without rest lengths connect all moving atoms to one clamped atom each.
 
-    And nothing pulls at them.
+    False where a force acts on an atom.
     """
     group, coordinate_layout = potential.group, potential.coordinate_layout
     pairs, strength = group.pairs, potential.coefficients
@@ -40,7 +40,7 @@ def is_collapsed(potential: PotentialEnergy) -> bool:
 
 
 def warn_of_collapse(family: HamiltonianFamily) -> int:
-    """Say in how many samples no spring is stretched, whatever the inputs are, and count them."""
+    """Return the number of samples in which no spring is stretched, whatever the inputs are, and warn of them."""
     affected, of = (
         sum(is_collapsed(PotentialEnergy.of(coordinates_of(family.groups), row)) for row in family.free),
         family.num_samples,

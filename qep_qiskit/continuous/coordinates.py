@@ -1,10 +1,10 @@
-"""Functions of the positions of atoms: what Pauli strings and their groups are to qubits.
+"""Functions of the positions of atoms: the counterpart of Pauli strings and their groups.
 
-A network in continuous space has two groups. Everything that depends on positions is read from one shot batch of all
-positions, ``"r"``; kinetic energies are read from one of all momenta, ``"p"``. An outcome is a point, one vector of
-`dims` numbers per atom, and a term is a `CoordinateTerm`, a function of it. Some atoms are *clamped*: they do not move,
-and where they are is given from outside. Of an atom that moves the coefficient of a coordinate is a force with the
-sign turned; of a clamped one it is the place where it is clamped.
+A network in continuous space has two groups. Everything that depends on positions is measured in one shot batch of all
+positions, ``"r"``; kinetic energies in one of all momenta, ``"p"``. An outcome is a point, one vector of `dims` numbers
+per atom, and a term is a `CoordinateTerm`, a function of it. Some atoms are *clamped*: they do not move, and their
+positions are given. For an atom that moves, the coefficient of a coordinate is minus a force; for a clamped atom it is
+the clamped position.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _AXES = "xyz"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoordinateLayout:
-    """The atoms that points are made of.
+    """The atoms of a network, and which of them are clamped.
 
     Args:
         num_atoms: Number of atoms, clamped ones included.
         dims: Dimensions of space, 1, 2 or 3.
-        clamped: Atoms that do not move, in order.
+        clamped: Atoms that do not move, in ascending order.
 
     Raises:
-        NetworkError: There is no atom that moves, or no such space.
+        NetworkError: No atom moves, or the number of dimensions is not 1, 2 or 3.
     """
 
     num_atoms: int
@@ -51,12 +51,12 @@ class CoordinateLayout:
 
     @property
     def moving(self) -> NDArray[np.int64]:
-        """Atoms that move, in order."""
+        """Atoms that move, in ascending order."""
         return np.setdiff1d(np.arange(self.num_atoms), self.clamped)
 
     @property
     def moving_coordinates(self) -> NDArray[np.int64]:
-        """Their coordinates: that of atom i along axis a is number ``i * dims + a``."""
+        """Coordinates of the atoms that move; atom i along axis a is number ``i * dims + a``."""
         return (self.moving[:, None] * self.dims + np.arange(self.dims)).ravel()
 
     @property
@@ -65,7 +65,7 @@ class CoordinateLayout:
         return (np.array(self.clamped, dtype=np.int64)[:, None] * self.dims + np.arange(self.dims)).ravel()
 
     def name(self, coordinate: int) -> str:
-        """A coordinate in words: ``"atom 3"``, or ``"atom 3 along y"`` where there is more than one axis."""
+        """Return the name of a coordinate: ``"atom 3"``, or ``"atom 3 along y"`` where there is more than one axis."""
         atom, axis = divmod(int(coordinate), self.dims)
         return f"atom {atom}" if self.dims == 1 else f"atom {atom} along {_AXES[axis]}"
 
@@ -75,7 +75,7 @@ class CoordinateLayout:
 class CoordinateTerm:
     """A function of the positions, or the momenta, of atoms.
 
-    Build one with a class method; they give equal terms for equal functions.
+    The class methods build terms such that equal functions are equal terms.
 
     Args:
         kind: ``component`` r_ia; ``product`` r_ia r_jb; ``square`` |r_i - r_j|^2 or |r_i - point|^2; ``distance``, its
@@ -92,33 +92,53 @@ class CoordinateTerm:
 
     @classmethod
     def one(cls) -> CoordinateTerm:
-        """The constant 1."""
+        """Return the constant 1."""
         return cls("constant")
 
     @classmethod
     def component(cls, atom: int, axis: int = 0) -> CoordinateTerm:
-        """r_i along an axis."""
+        """Return the component of r_i along an axis.
+
+        Args:
+            atom: Index i of the atom.
+            axis: Index of the axis.
+        """
         return cls("component", (atom,), (axis,))
 
     @classmethod
     def product(cls, first: tuple[int, int], second: tuple[int, int]) -> CoordinateTerm:
-        """A product of two components, each (atom, axis)."""
+        """Return a product of two components.
+
+        Args:
+            first: (atom, axis) of one component.
+            second: (atom, axis) of the other.
+        """
         (i, a), (j, b) = sorted((first, second))
         return cls("product", (i, j), (a, b))
 
     @classmethod
     def square(cls, atom: int, other: int | Sequence[float]) -> CoordinateTerm:
-        """Squared distance to another atom, or to a fixed point."""
+        """Return the squared distance to another atom, |r_i - r_j|^2, or to a fixed point, |r_i - point|^2.
+
+        Args:
+            atom: Index i of the atom.
+            other: Index j of the other atom, or the coordinates of the fixed point, shape (dims,).
+        """
         return cls._between("square", atom, other)
 
     @classmethod
     def distance(cls, atom: int, other: int | Sequence[float]) -> CoordinateTerm:
-        """Distance to another atom, or to a fixed point."""
+        """Return the distance to another atom, |r_i - r_j|, or to a fixed point, |r_i - point|.
+
+        Args:
+            atom: Index i of the atom.
+            other: Index j of the other atom, or the coordinates of the fixed point, shape (dims,).
+        """
         return cls._between("distance", atom, other)
 
     @classmethod
     def momentum(cls, atom: int) -> CoordinateTerm:
-        """p_i^2, summed over axes."""
+        """Return p_i^2, summed over axes."""
         return cls("momentum", (atom,))
 
     @classmethod
@@ -129,12 +149,12 @@ class CoordinateTerm:
 
     @property
     def is_identity(self) -> bool:
-        """Whether it is the constant 1."""
+        """Whether the term is the constant 1."""
         return self.kind == "constant"
 
     @property
     def is_odd(self) -> bool:
-        """Whether a flip of all spins changes its sign: there are no spins."""
+        """Whether a flip of all spins changes the sign: False, because there are no spins."""
         return False
 
     def __str__(self) -> str:
@@ -152,7 +172,7 @@ class PairTerms:
     """Squares and distances of a group as arrays, one row per term.
 
     Args:
-        where: Shape (terms,), place among the terms.
+        where: Shape (terms,), index among all terms of the group.
         first: Shape (terms,), atom i.
         second: Shape (terms,), atom j, or -1 where there is a point.
         point: Shape (terms, dims), the point; zero where there is none.
@@ -166,12 +186,12 @@ class PairTerms:
     is_root: NDArray[np.bool_]
 
     def vectors(self, points: NDArray) -> NDArray[np.float64]:
-        """r_i - r_j, or r_i - point: shape (..., atoms, dims) to (..., terms, dims)."""
+        """Return r_i - r_j, or r_i - point: shape (..., atoms, dims) to (..., terms, dims)."""
         other = np.where((self.second >= 0)[:, None], points[..., self.second, :], self.point)
         return points[..., self.first, :] - other
 
     def moved(self, directions: NDArray) -> NDArray[np.float64]:
-        """How these change as atoms move along directions, of the same shapes."""
+        """Return the change of these vectors as atoms move along directions, of the same shapes."""
         other = np.where((self.second >= 0)[:, None], directions[..., self.second, :], 0.0)
         return directions[..., self.first, :] - other
 
@@ -179,15 +199,15 @@ class PairTerms:
 @short_repr
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CoordinateGroup:
-    """Functions of all positions, or of all momenta: one shot batch reads them together.
+    """Functions of all positions, or of all momenta, that are measured together in one shot batch.
 
     Args:
-        name: ``"r"`` for positions, ``"p"`` for momenta; a term in front of a blank may follow, for subsets.
+        name: ``"r"`` for positions, ``"p"`` for momenta; for subsets a space and another name may follow.
         coordinate_layout: The atoms.
         terms: The terms, distinct.
 
     Raises:
-        NetworkError: A term comes twice, names an atom or an axis out of range, or is read from another group.
+        NetworkError: A term occurs twice, names an atom or an axis out of range, or belongs to another group.
     """
 
     name: str
@@ -209,11 +229,11 @@ class CoordinateGroup:
 
     @property
     def of_momenta(self) -> bool:
-        """Whether momenta are read, and not positions."""
+        """Whether the group is of momenta instead of positions."""
         return self.name.split()[0] == "p"
 
     def holds(self, term: CoordinateTerm) -> bool:
-        """Whether a term is a function of what is read here."""
+        """Return whether a term is a function of the measured positions or momenta."""
         return (term.kind == "momentum") == self.of_momenta and not term.is_identity
 
     @property
@@ -223,25 +243,30 @@ class CoordinateGroup:
 
     @property
     def bounded(self) -> bool:
-        """False: positions and momenta have no end."""
+        """Whether the terms are bounded: False for positions and momenta."""
         return False
 
     @property
     def sites(self) -> tuple[tuple[int, ...], ...]:
-        """The atoms that each term is a function of."""
+        """The atoms that each term depends on."""
         return tuple(tuple(dict.fromkeys(term.atoms)) for term in self.terms)
 
     def picked(self, name: str, terms: Sequence[int]) -> CoordinateGroup:
-        """Some of the terms, as a group of its own."""
+        """Return some of the terms as a group.
+
+        Args:
+            name: Name of the group.
+            terms: Indices of the terms.
+        """
         return replace(self, name=f"{self.name.split()[0]} {name}", terms=tuple(self.terms[term] for term in terms))
 
     def ranges(self, coefficients: NDArray) -> NDArray[np.float64]:
-        """Width of the spectrum of operators (operators, terms): zero, or NaN, for it has no end."""
+        """Return widths of the spectra of operators (operators, terms): zero for zero operators, else NaN."""
         return np.where(coefficients.any(axis=1), np.nan, 0.0)
 
     @cached_property
     def pairs(self) -> PairTerms:
-        """Squares and distances."""
+        """Squares and distances as arrays."""
         chosen = [(place, term) for place, term in enumerate(self.terms) if term.kind in ("square", "distance")]
         nowhere = (0.0,) * self.coordinate_layout.dims
         return PairTerms(
@@ -254,17 +279,17 @@ class CoordinateGroup:
 
     @cached_property
     def components(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Places among the terms, and coordinates, of single components."""
+        """Term indices, and coordinates, of single components."""
         return self._coordinates("component", 0)
 
     @cached_property
     def products(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Places among the terms, and both coordinates, of products."""
+        """Term indices, and both coordinates, of products."""
         return (*self._coordinates("product", 0), self._coordinates("product", 1)[1])
 
     @cached_property
     def momenta(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Places among the terms, and atoms, of squared momenta."""
+        """Term indices, and atoms, of squared momenta."""
         found = [(place, term.atoms[0]) for place, term in enumerate(self.terms) if term.kind == "momentum"]
         return np.array([place for place, _ in found], dtype=np.int64), np.array([i for _, i in found], dtype=np.int64)
 
@@ -274,10 +299,10 @@ class CoordinateGroup:
         return np.array([place for place, _ in found], dtype=np.int64), np.array(numbers, dtype=np.int64)
 
     def values(self, points: NDArray) -> NDArray[np.float64]:
-        """All terms at some points.
+        """Return all terms at some points, shape (..., terms).
 
         Args:
-            points: Shape (..., atoms, dims): positions, or momenta where the group reads these.
+            points: Shape (..., atoms, dims): positions, or momenta in a group of momenta.
 
         Returns:
             Shape (..., terms).
@@ -296,7 +321,12 @@ class CoordinateGroup:
         return found
 
     def slopes(self, points: NDArray, directions: NDArray) -> NDArray[np.float64]:
-        """Derivatives of all terms along directions, both of shape (..., atoms, dims): (..., terms)."""
+        """Return derivatives of all terms along directions, shape (..., terms).
+
+        Args:
+            points: Shape (..., atoms, dims).
+            directions: Shape (..., atoms, dims), the directions.
+        """
         found = np.zeros((*points.shape[:-2], self.num_terms))
         flat, moves = (array.reshape(*array.shape[:-2], -1) for array in (points, directions))
         where, atoms = self.momenta
@@ -313,9 +343,10 @@ class CoordinateGroup:
         return found
 
     def contracted(self, matrix: NDArray) -> NDArray[np.float64]:
-        """What a covariance of all coordinates, shape (coordinates, coordinates), adds to the mean of every term.
+        """Return the contribution of the covariance of all coordinates to the mean of every term.
 
-        Distances are left at zero: they are no quadratic functions.
+        The covariance has shape (coordinates, coordinates). The contribution is zero for distances, which are not
+        quadratic functions.
         """
         found, dims = np.zeros(self.num_terms), self.coordinate_layout.dims
         where, one, other = self.products
@@ -349,10 +380,14 @@ def _check_term(term: CoordinateTerm, coordinate_layout: CoordinateLayout) -> No
 def add_coordinate_terms(
     groups: Sequence[CoordinateGroup], terms: Iterable[CoordinateTerm]
 ) -> tuple[CoordinateGroup, ...]:
-    """Extend groups so that they hold the given terms, each in the first that can; constants are skipped.
+    """Extend groups by the given terms, each in the first group that can contain it; constants are skipped.
+
+    Args:
+        groups: The groups to extend.
+        terms: The terms to add.
 
     Raises:
-        NetworkError: No group holds a term, or it is out of range.
+        NetworkError: No group can contain a term, or a term is out of range.
     """
     added: list[dict[CoordinateTerm, None]] = [dict.fromkeys(group.terms) for group in groups]
     for term in terms:
@@ -366,10 +401,10 @@ def add_coordinate_terms(
 
 
 def coordinates_of(groups: Sequence[object]) -> tuple[CoordinateGroup, ...]:
-    """Groups, where they are those of atoms in space.
+    """Return groups as coordinate groups.
 
     Raises:
-        NetworkError: They are not.
+        NetworkError: They are groups of Pauli strings.
     """
     found = tuple(group for group in groups if isinstance(group, CoordinateGroup))
     if len(found) < len(groups):

@@ -2,7 +2,7 @@
 
     V(r) = sum of coefficient * term
 
-over terms of positions. The second derivative couples an atom to those it has springs with, so it is sparse.
+over terms of positions. The second derivative couples an atom only to those it has springs with, so it is sparse.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _NO_LENGTH = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class PotentialEnergy:
-    """V of one row of coefficients, as a function of the coordinates that move.
+    """Potential energy V for one row of coefficients, as a function of the coordinates that move.
 
     Args:
         group: The group of positions.
-        coefficients: Shape (terms,); those of clamped coordinates say where they are.
+        coefficients: Shape (terms,), in energy; those of clamped coordinates are their positions.
     """
 
     group: CoordinateGroup
@@ -34,14 +34,19 @@ class PotentialEnergy:
 
     @classmethod
     def of(cls, groups: Sequence[CoordinateGroup], row: NDArray) -> PotentialEnergy:
-        """The part of a row of terms that depends on positions."""
+        """Return the part of a row of terms that depends on positions.
+
+        Args:
+            groups: The groups, that of positions first.
+            row: Shape (terms,), coefficients of all groups.
+        """
         first = groups[0]
         assert not first.of_momenta
         return cls(first, row[: first.num_terms])
 
     @property
     def coordinate_layout(self) -> CoordinateLayout:
-        """The atoms."""
+        """The atoms, and which are clamped."""
         return self.group.coordinate_layout
 
     @cached_property
@@ -57,7 +62,7 @@ class PotentialEnergy:
         return clamped, coordinates
 
     def points(self, moving: NDArray) -> NDArray[np.float64]:
-        """Coordinates that move, and those that are clamped, as points (atoms, dims)."""
+        """Return coordinates that move (moving,), completed by the clamped ones, as points (atoms, dims)."""
         flat = np.zeros(self.coordinate_layout.num_atoms * self.coordinate_layout.dims)
         clamped, coordinates = self._clamped
         flat[coordinates[clamped]] = self.coefficients[self.group.components[0][clamped]]
@@ -66,7 +71,7 @@ class PotentialEnergy:
 
     @cached_property
     def _forceful(self) -> NDArray[np.float64]:
-        """Coefficients without those that are no energies."""
+        """Coefficients, with zeros for clamped coordinates, which are no energies."""
         clamped, _ = self._clamped
         counted = self.coefficients.copy()
         counted[self.group.components[0][clamped]] = 0.0
@@ -74,15 +79,15 @@ class PotentialEnergy:
 
     @property
     def scale(self) -> float:
-        """The largest coefficient in size: that of springs, of forces, or of a nudge."""
+        """The largest absolute coefficient, of springs, forces or a nudge."""
         return float(np.abs(self._forceful).max()) or 1.0
 
     def value(self, moving: NDArray) -> float:
-        """V."""
+        """Return V, in energy."""
         return float(self._forceful @ self.group.values(self.points(moving)))
 
     def gradient(self, moving: NDArray) -> NDArray[np.float64]:
-        """dV/dr, shape (moving,)."""
+        """Return dV/dr, shape (moving,)."""
         points, coefficients, pairs = self.points(moving), self._forceful, self.group.pairs
         flat = np.zeros(points.size)
         where, coordinates = self.group.components
@@ -98,16 +103,16 @@ class PotentialEnergy:
         return flat[self.moving]
 
     def _stretch(self, arms: NDArray) -> NDArray[np.float64]:
-        """Derivative of terms by an arm, divided by the arm: 2 of a square, 1 / length of a distance."""
+        """Return the derivative of terms divided by the distance vector: 2 for squares, 1 / length for distances."""
         lengths = np.maximum(np.sqrt(np.square(arms).sum(axis=1)), _NO_LENGTH)
         return np.where(self.group.pairs.is_root, 1.0 / lengths, 2.0)
 
     def dense_hessian(self, moving: NDArray) -> NDArray[np.float64]:
-        """The same as `hessian`, not sparse."""
+        """Return the second derivatives as a dense matrix, shape (moving, moving)."""
         return self.hessian(moving).toarray()
 
     def hessian(self, moving: NDArray) -> scipy.sparse.csr_array:
-        """Second derivatives, shape (moving, moving)."""
+        """Return the second derivatives as a sparse matrix, shape (moving, moving)."""
         points, coefficients, pairs = self.points(moving), self._forceful, self.group.pairs
         dims, arms = self.coordinate_layout.dims, pairs.vectors(points)
         stretch, strength = self._stretch(arms), coefficients[pairs.where]

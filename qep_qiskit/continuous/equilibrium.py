@@ -1,7 +1,7 @@
-"""Classical equilibria of elastic networks (Scellier 2024, arXiv:2406.00879, sec. 2): atoms in equilibrium.
+"""Classical equilibria of elastic networks (Scellier 2024, arXiv:2406.00879, sec. 2).
 
-Equilibrium propagation holds at every critical point of the energy, not at minima alone; what counts is that the
-nudged point is the one that the free point deforms into.
+Equilibrium propagation holds at every critical point of the energy, not only at minima, if the nudged point is the one
+that the free point deforms into continuously.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ _NUDGES_ON_THE_WAY = 4
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EquilibriumPreparation:
-    """Minima, or other critical points, of the potential energy.
+    """Find minima, or other critical points, of the potential energy.
 
     Args:
-        rest_positions: Shape (atoms, dims), where the search starts when nothing is known of a sample.
-        critical_point: ``"minimum"``, by a trust-region method; or ``"any"``: the root of the force that is nearest to
-            the start, stable or not, followed along the nudge.
-        tolerance: Force, relative to the stiffest spring, at which atoms count as being in equilibrium. None: 1e-10, or
-            3e-4 of the force of the nudge where that is less.
+        rest_positions: Shape (atoms, dims), initial positions for a sample without earlier ones.
+        critical_point: ``"minimum"``, by a trust-region method; or ``"any"``: the zero of the force nearest to the
+            initial positions, stable or not, followed along the nudge.
+        tolerance: Force, relative to the stiffest spring, below which atoms are in equilibrium. None: 1e-10, or 3e-4 of
+            the force of the nudge where that is less.
 
     Raises:
         ConfigError: The tolerance is not positive.
@@ -62,7 +62,12 @@ class EquilibriumPreparation:
             raise ConfigError(f"tolerance: expected a positive number, got {self.tolerance}")
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
-        """Points in equilibrium of all samples and phases; asks for no measurements."""
+        """Return the equilibria of all samples and phases, without measurements.
+
+        Args:
+            family: The energies H + beta C.
+            start: Free equilibria of the batch, or of an earlier epoch, where the search starts.
+        """
         coordinate_layout, shape = (
             coordinates_of(family.groups)[0].coordinate_layout,
             (family.num_samples, len(family.betas)),
@@ -101,7 +106,7 @@ class EquilibriumPreparation:
         return PreparationResult(states=states, free=ClassicalPositions(free), warm_start=warm_start, report=report)
 
     def _contrast_error(self, family: HamiltonianFamily, free: NDArray, residuals: NDArray, forces: NDArray) -> float:
-        """What forces that are left hide of the contrasts between phases; with the free points for a single phase."""
+        """Return the relative error of contrasts from residual forces; with the free points for a single phase."""
         betas = family.betas
         if len(betas) == 1 and betas[0] != 0.0:
             betas, order = np.array([0.0, betas[0]]), 1 if betas[0] > 0.0 else -1
@@ -114,7 +119,7 @@ class EquilibriumPreparation:
         return contrast_error(betas, residuals, np.broadcast_to(forces[:, None], residuals.shape))
 
     def _begin(self, start: WarmStart, sample: int) -> NDArray[np.float64]:
-        """The free point of an earlier stage, that of an earlier epoch, or the rest positions."""
+        """Return the free point of an earlier stage, that of an earlier epoch, or the rest positions."""
         if isinstance(start.free, ClassicalPositions):
             return start.free.points[sample]
         known = start.arrays.get(_WARM_START)
@@ -123,14 +128,17 @@ class EquilibriumPreparation:
         return self.rest_positions
 
     def _sharpened(self, family: HamiltonianFamily, sample: int, free: NDArray, needed: float) -> NDArray[np.float64]:
-        """A free point with no more force left than the nudge can bear."""
+        """Return a free point whose residual force is as small as the nudge requires."""
         potential = _potential(family, sample, 0.0)
         return potential.points(_polished(potential, free.ravel()[potential.moving], self._aim(potential, needed)))
 
     def _followed(
         self, family: HamiltonianFamily, sample: int, beta: float, free: NDArray, needed: float
     ) -> NDArray[np.float64]:
-        """From the free point to the nudged one; any critical point in several steps, so that it stays the same one."""
+        """Return the nudged point reached from the free point.
+
+        Where any critical point is accepted, the nudge is increased in several steps.
+        """
         steps = 1 if self.critical_point == "minimum" else _NUDGES_ON_THE_WAY
         here = free
         for step in range(1, steps + 1):
@@ -138,7 +146,7 @@ class EquilibriumPreparation:
         return here
 
     def _aim(self, potential: PotentialEnergy, needed: float) -> float:
-        """The force at which Newton steps end: what is given, or what the nudge needs where that is less."""
+        """Return the force at which Newton steps end: the tolerance, or less where the nudge needs it."""
         if self.tolerance is not None:
             return self.tolerance * potential.scale
         return float(np.clip(needed, _ROUNDING * potential.scale, _FORCE_TOLERANCE * potential.scale))
@@ -146,7 +154,7 @@ class EquilibriumPreparation:
     def _settled(
         self, family: HamiltonianFamily, sample: int, beta: float, begin: NDArray, needed: float = np.inf
     ) -> NDArray[np.float64]:
-        """The point in equilibrium that the start leads to."""
+        """Return the equilibrium that the search reaches from the initial point."""
         potential = _potential(family, sample, beta)
         moving = _apart(potential, begin.ravel()[potential.moving])
         aim, target = self._aim(potential, needed), (self.tolerance or _FORCE_TOLERANCE) * potential.scale
@@ -160,7 +168,7 @@ class EquilibriumPreparation:
         return potential.points(moving)
 
     def _check(self, potential: PotentialEnergy, moving: NDArray, target: float, beta: float) -> None:
-        """Whether the atoms are in equilibrium, and clamped there on all sides."""
+        """Check that the atoms are in equilibrium, and that it is stable where a minimum is required."""
         force = float(np.linalg.norm(potential.gradient(moving)))
         if not force <= 1e4 * target * np.sqrt(len(moving)):
             why = (
@@ -183,7 +191,7 @@ class EquilibriumPreparation:
             )
 
     def _warn_of_dangling(self, family: HamiltonianFamily, free: NDArray) -> None:
-        """Say in how many samples atoms move at no cost whom no output and no weight sees."""
+        """Warn of samples in which atoms move freely along modes that affect neither outputs nor weights."""
         potentials = [_potential(family, sample, 0.0) for sample in range(family.num_samples)]
         moving = [points.ravel()[potential.moving] for potential, points in zip(potentials, free, strict=True)]
         warn(
@@ -197,7 +205,12 @@ class EquilibriumPreparation:
         )
 
     def term_means(self, groups: Sequence[CoordinateGroup], coefficients: NDArray) -> NDArray[np.float64]:
-        """All terms at the equilibria of coefficients (states, terms), in the same shape."""
+        """Return all terms at the equilibria, shape (states, terms).
+
+        Args:
+            groups: The groups of positions and momenta.
+            coefficients: Shape (states, terms).
+        """
         states = ClassicalPositions(np.array([self._at(groups, row) for row in coefficients]))
         rows = np.arange(states.num_states)
         return np.concatenate([states.expectations(group, rows) for group in groups], axis=1)
@@ -209,7 +222,15 @@ class EquilibriumPreparation:
         return self._settled(family, 0, 0.0, self._begin(WarmStart(), 0))
 
     def response(self, groups: Sequence[CoordinateGroup], free: NDArray, nudge: NDArray) -> NDArray[np.float64]:
-        """d(terms)/d(beta) at beta = 0: the force of the nudge, through the inverse of the second derivatives."""
+        """Return d(terms)/d(beta) at beta = 0, shape (states, terms), by one linear solve per state.
+
+        The displacement of the equilibrium is the inverse of the second derivatives times the force of the nudge.
+
+        Args:
+            groups: The groups of positions and momenta.
+            free: Shape (states, terms), coefficients of H.
+            nudge: Shape (states, terms), coefficients of C.
+        """
         found = []
         for row, change in zip(free, nudge, strict=True):
             points = self._at(groups, row)
@@ -223,9 +244,10 @@ class EquilibriumPreparation:
 
 
 def _dangles(potential: PotentialEnergy, moving: NDArray) -> bool:
-    """Whether there are floppy modes and nothing depends on them: no term of H or C changes along any.
+    """Whether there are floppy modes on which nothing depends: no term of H or C changes along any of them.
 
-    Then the response of all that matters is that of the other modes. Whole spectra are for few coordinates only.
+    The response of all relevant terms is then that of the other modes. Full spectra are computed for few coordinates
+    only.
     """
     if len(moving) > _DENSE_UP_TO:
         return False
@@ -238,7 +260,7 @@ def _dangles(potential: PotentialEnergy, moving: NDArray) -> bool:
 
 
 def _slopes(potential: PotentialEnergy, moving: NDArray, along: NDArray) -> NDArray[np.float64]:
-    """How all terms change along a direction of the coordinates that move."""
+    """Return the derivatives of all terms along a direction of the coordinates that move."""
     points = potential.points(moving)
     moved = np.zeros(points.size)
     moved[potential.moving] = along
@@ -246,7 +268,7 @@ def _slopes(potential: PotentialEnergy, moving: NDArray, along: NDArray) -> NDAr
 
 
 def _force_of_nudge(family: HamiltonianFamily, sample: int, points: NDArray) -> NDArray[np.float64]:
-    """Gradient of the cost C at a point, shape (moving,); zero where rounding alone is left of it."""
+    """Return the gradient of the cost C at a point, shape (moving,); zero where only rounding errors remain."""
     without, with_it = _potential(family, sample, 0.0), _potential(family, sample, 1.0)
     moving = points.ravel()[without.moving]
     found = with_it.gradient(moving) - without.gradient(moving)
@@ -258,7 +280,7 @@ def _potential(family: HamiltonianFamily, sample: int, beta: float) -> Potential
 
 
 def _apart(potential: PotentialEnergy, moving: NDArray) -> NDArray[np.float64]:
-    """The same, or a little off where atoms touch: a spring with a rest length has no direction there."""
+    """Return the point, displaced slightly where atoms coincide: a spring with a rest length has no direction there."""
     pairs = potential.group.pairs
     arms = pairs.vectors(potential.points(moving))[pairs.is_root]
     if not np.any(np.square(arms).sum(axis=1) < _TOUCHING**2):
@@ -267,7 +289,7 @@ def _apart(potential: PotentialEnergy, moving: NDArray) -> NDArray[np.float64]:
 
 
 def _is_minimum(potential: PotentialEnergy, moving: NDArray, target: float) -> bool:
-    """Whether Newton steps alone have led to a minimum, as they do from a point nearby."""
+    """Whether Newton steps alone have reached a minimum, as they do from a nearby point."""
     if not np.linalg.norm(potential.gradient(moving)) <= target:
         return False
     lowest, highest, _ = _softest(potential.hessian(moving))
@@ -275,7 +297,10 @@ def _is_minimum(potential: PotentialEnergy, moving: NDArray, target: float) -> b
 
 
 def _minimised(potential: PotentialEnergy, moving: NDArray, target: float) -> NDArray[np.float64]:
-    """A minimum by scipy: with whole second derivatives for few coordinates, with products of them for many."""
+    """Return a minimum found by scipy.
+
+    The method uses full second derivatives for few coordinates, and matrix-vector products for many.
+    """
     few = len(moving) <= _DENSE_UP_TO
     second = {"hess": potential.dense_hessian} if few else {"hessp": lambda at, along: potential.hessian(at) @ along}
     return scipy.optimize.minimize(
@@ -289,7 +314,7 @@ def _minimised(potential: PotentialEnergy, moving: NDArray, target: float) -> ND
 
 
 def _polished(potential: PotentialEnergy, moving: NDArray, target: float) -> NDArray[np.float64]:
-    """Newton steps while they lessen the force."""
+    """Apply Newton steps as long as they reduce the force."""
     force = potential.gradient(moving)
     for _ in range(_NEWTON_STEPS):
         if np.linalg.norm(force) <= target or not np.isfinite(force).all():
@@ -303,14 +328,14 @@ def _polished(potential: PotentialEnergy, moving: NDArray, target: float) -> NDA
 
 
 def _solved(matrix: scipy.sparse.csr_array, right: NDArray) -> NDArray[np.float64]:
-    """The solution, or one of least length where the matrix is singular: nothing moves along floppy modes."""
+    """Return the solution, or that of least norm for a singular matrix: no displacement along floppy modes."""
     if matrix.shape[0] <= _DENSE_UP_TO:
         return np.linalg.lstsq(matrix.toarray(), right, rcond=_FLAT)[0]
     return scipy.sparse.linalg.splu(matrix.tocsc()).solve(right)
 
 
 def _count_of_floppy_modes(hessian: scipy.sparse.csr_array, highest: float) -> str:
-    """Directions in which a point at rest moves at no cost, in words."""
+    """Return, as text, the number of directions in which an equilibrium moves at no cost."""
     if hessian.shape[0] > _DENSE_UP_TO:
         return "floppy modes"
     count = int((np.linalg.eigvalsh(hessian.toarray()) <= _FLAT * highest).sum())

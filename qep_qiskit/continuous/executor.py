@@ -1,4 +1,4 @@
-"""Atoms in space as an executor: exact expectations, or whole points shot by shot."""
+"""Executor of atoms: exact expectations, or positions and momenta shot by shot."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from qep_qiskit.execution.sampling import sample_known
 
 
 class CoordinateExecutor:
-    """Reads Gaussian states, and classical atoms in equilibrium.
+    """Sample Gaussian states, and classical atoms in equilibrium.
 
-    Every measurement draws from a stream of its own; its states are drawn one after the other from that stream.
+    Every measurement has a random stream of its own, from which its states are sampled one after the other.
 
     Args:
         seeds: Root of the random streams.
@@ -21,14 +21,14 @@ class CoordinateExecutor:
         self._seeds = seeds
 
     def submit(self, request: Request) -> JobHandle:
-        """Nothing happens until `collect`."""
+        """Return a job handle; the work is done in `collect`."""
         return JobHandle(key=request.key, request=request)
 
     def collect(self, job_handle: JobHandle) -> ShotData:
-        """Points, or exact expectations.
+        """Return sampled positions or momenta, or exact expectations.
 
         Raises:
-            ConfigError: The states are no atoms in space.
+            ConfigError: The states are not states of atoms.
             ResourceError: The shots do not fit in memory.
         """
         if job_handle.request.prepared.num_qubits is not None:

@@ -28,11 +28,11 @@ class QuadraticEnergies:
     """Energies that are quadratic in the coordinates that move, for many rows of coefficients.
 
     Args:
-        stiffness: Shape (distinct, moving, moving), the matrices K that occur.
-        masses: Shape (distinct, moving), the masses that go with them; NaN without a kinetic energy.
-        which: Shape (rows,), which of them every row has.
-        forces: Shape (rows, moving), f.
-        clamped: Shape (rows, clamped), where the clamped coordinates are.
+        stiffness: Shape (distinct, moving, moving), the distinct matrices K.
+        masses: Shape (distinct, moving), the masses that belong to them; NaN without a kinetic energy.
+        which: Shape (rows,), index of the matrix K of every row.
+        forces: Shape (rows, moving), the forces f.
+        clamped: Shape (rows, clamped), positions of the clamped coordinates.
     """
 
     stiffness: NDArray[np.float64]
@@ -42,7 +42,12 @@ class QuadraticEnergies:
     clamped: NDArray[np.float64]
 
     def points(self, coordinate_layout: CoordinateLayout, moving: NDArray) -> NDArray[np.float64]:
-        """Coordinates that move (rows, moving), and those that are clamped, as points (rows, atoms, dims)."""
+        """Return coordinates that move, completed by the clamped ones, as points (rows, atoms, dims).
+
+        Args:
+            coordinate_layout: The atoms, and which are clamped.
+            moving: Shape (rows, moving), coordinates that move.
+        """
         flat = np.empty((len(self.clamped), coordinate_layout.num_atoms * coordinate_layout.dims))
         flat[:, coordinate_layout.moving_coordinates] = moving
         flat[:, coordinate_layout.clamped_coordinates] = self.clamped
@@ -50,7 +55,7 @@ class QuadraticEnergies:
 
 
 def quadratic_energies(groups: Sequence[CoordinateGroup], rows: NDArray) -> QuadraticEnergies:
-    """Stiffness, masses and forces of rows of coefficients.
+    """Return stiffness, masses and forces of rows of coefficients.
 
     Args:
         groups: Groups of positions, and of momenta where there is a kinetic energy.
@@ -78,20 +83,20 @@ def quadratic_energies(groups: Sequence[CoordinateGroup], rows: NDArray) -> Quad
 
 
 def _is_curved(group: CoordinateGroup) -> NDArray[np.bool_]:
-    """Terms that have a second derivative."""
+    """Whether each term has a second derivative."""
     curved = np.ones(group.num_terms, dtype=bool)
     curved[group.components[0]] = False
     return curved
 
 
 def _split(groups: Sequence[CoordinateGroup], rows: NDArray) -> Iterator[tuple[CoordinateGroup, NDArray]]:
-    """Every group with its columns."""
+    """Return every group with its columns."""
     ends = np.cumsum([group.num_terms for group in groups])[:-1]
     yield from zip(groups, np.split(rows, ends, axis=-1), strict=True)
 
 
 def _linear_part(groups: Sequence[CoordinateGroup], rows: NDArray) -> NDArray[np.float64]:
-    """Coefficients of the single components, shape (rows, coordinates)."""
+    """Return the coefficients of the single components, shape (rows, coordinates)."""
     coordinate_layout = groups[0].coordinate_layout
     total = np.zeros((len(rows), coordinate_layout.num_atoms * coordinate_layout.dims))
     for group, part in _split(groups, rows):
@@ -101,7 +106,7 @@ def _linear_part(groups: Sequence[CoordinateGroup], rows: NDArray) -> NDArray[np
 
 
 def _matrices(groups: Sequence[CoordinateGroup], row: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-    """K, the forces of squares about fixed points, and masses, over all coordinates."""
+    """Return K, the forces of squares about fixed points, and masses, over all coordinates."""
     coordinate_layout = groups[0].coordinate_layout
     size = coordinate_layout.num_atoms * coordinate_layout.dims
     stiffness, forces, masses = np.zeros((size, size)), np.zeros(size), np.full(size, np.nan)
@@ -117,7 +122,7 @@ def _matrices(groups: Sequence[CoordinateGroup], row: NDArray) -> tuple[NDArray,
 
 
 def _add_squares(group: CoordinateGroup, part: NDArray, stiffness: NDArray, forces: NDArray) -> None:
-    """C |r_i - r_j|^2 is stiffness 2c between i and j; about a point it also pulls towards it."""
+    """Add the stiffness of squares: c |r_i - r_j|^2 is 2c between i and j; about a point there is also a force."""
     pairs, dims = group.pairs, group.coordinate_layout.dims
     strength = 2.0 * part[pairs.where]
     if np.any(strength[pairs.is_root]):
@@ -138,14 +143,14 @@ def _add_squares(group: CoordinateGroup, part: NDArray, stiffness: NDArray, forc
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NormalModes:
-    """Normal modes of one stiffness matrix.
+    """Normal modes of one stiffness matrix: K s_k = w_k^2 M s_k with s_k.M s_k = 1.
 
     Args:
         stiffness: Shape (moving, moving), K.
         masses: Shape (moving,).
         frequencies: Shape (modes,), w_k, ascending.
         shapes: Shape (moving, modes), the columns s_k.
-        hbar: Planck's constant over 2 pi.
+        hbar: Reduced Planck constant.
     """
 
     stiffness: NDArray[np.float64]
@@ -156,7 +161,13 @@ class NormalModes:
 
     @classmethod
     def of(cls, stiffness: NDArray, masses: NDArray, hbar: float) -> NormalModes:
-        """Diagonalise M^-1/2 K M^-1/2; frequencies are NaN where K is not positive."""
+        """Return the modes by diagonalising M^-1/2 K M^-1/2; frequencies are NaN where K is not positive definite.
+
+        Args:
+            stiffness: Shape (moving, moving), K.
+            masses: Shape (moving,).
+            hbar: Reduced Planck constant.
+        """
         root = np.sqrt(masses)
         squares, vectors = np.linalg.eigh(stiffness / root[:, None] / root)
         squares[squares <= _SOFT * squares[-1]] = np.nan
@@ -174,17 +185,22 @@ class NormalModes:
         return not bool(np.isnan(self.frequencies).any())
 
     def equilibrium_of(self, forces: NDArray) -> NDArray[np.float64]:
-        """K^-1 f for forces (rows, moving)."""
+        """Return K^-1 f for forces (rows, moving)."""
         return (forces @ self.shapes / np.square(self.frequencies)) @ self.shapes.T
 
     def covariance_root(self, *, of_momenta: bool) -> NDArray[np.float64]:
-        """A root of the covariance, F with F F^T = covariance, shape (moving, modes)."""
+        """Return a root of the covariance, F with F F^T = covariance, shape (moving, modes)."""
         if of_momenta:
             return self.masses[:, None] * self.shapes * np.sqrt(self.hbar * self.frequencies / 2.0)
         return self.shapes * np.sqrt(self.hbar / (2.0 * self.frequencies))
 
     def change_of_covariance(self, change: NDArray, *, of_momenta: bool) -> NDArray[np.float64]:
-        """First order of the covariance in a change of the stiffness, shapes (moving, moving)."""
+        """Return the first-order change of the covariance, shape (moving, moving), for a change of the stiffness.
+
+        Args:
+            change: Shape (moving, moving), change of the stiffness.
+            of_momenta: Whether the covariance is that of momenta instead of positions.
+        """
         w = self.frequencies
         inner = self.shapes.T @ change @ self.shapes / (w[:, None] + w)
         if of_momenta:
@@ -194,24 +210,24 @@ class NormalModes:
 
     @property
     def zero_point_energy(self) -> float:
-        """Half the sum of hbar w_k."""
+        """Zero-point energy, half the sum of hbar w_k."""
         return float(self.hbar * self.frequencies.sum() / 2.0)
 
     @property
     def gap(self) -> float:
-        """Energy of the softest quantum."""
+        """Energy of one quantum of the softest mode."""
         return float(self.hbar * self.frequencies[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GaussianStates(PointStates):
-    """Gaussian ground states; what is clamped has no spread.
+    """Gaussian ground states; clamped coordinates have zero variance.
 
     Args:
         coordinate_layout: The atoms.
-        centres: Shape (states, atoms, dims), mean positions; momenta are zero in the mean.
-        modes: The normal modes that occur.
-        which: Shape (states,), which of them every state has.
+        centres: Shape (states, atoms, dims), mean positions; mean momenta are zero.
+        modes: The distinct normal modes.
+        which: Shape (states,), index of the normal modes of every state.
     """
 
     coordinate_layout: CoordinateLayout
@@ -225,7 +241,7 @@ class GaussianStates(PointStates):
         return len(self.centres)
 
     def rows(self, chosen: NDArray[np.int64]) -> GaussianStates:
-        """Some of the states, with repeats."""
+        """Return some of the states, with repetitions."""
         return GaussianStates(
             coordinate_layout=self.coordinate_layout,
             centres=self.centres[chosen],
@@ -234,10 +250,14 @@ class GaussianStates(PointStates):
         )
 
     def expectations(self, group: CoordinateGroup, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Exact means of all terms, shape (rows, terms).
+        """Return exact means of all terms, shape (rows, terms).
+
+        Args:
+            group: The group to measure.
+            rows: Indices of the states.
 
         Raises:
-            NetworkError: A distance is asked for.
+            NetworkError: The group contains a distance.
         """
         if group.pairs.is_root.any():
             raise NetworkError(
@@ -251,7 +271,7 @@ class GaussianStates(PointStates):
         return found
 
     def _of_covariance(self, group: CoordinateGroup, modes: NormalModes) -> NDArray[np.float64]:
-        """What the covariance adds to the mean of every term."""
+        """Return the contribution of the covariance to the mean of every term."""
         coordinate_layout, found = self.coordinate_layout, np.zeros(group.num_terms)
         size = coordinate_layout.num_atoms * coordinate_layout.dims
         root = np.zeros((size, len(modes.frequencies)))
@@ -274,7 +294,14 @@ class GaussianStates(PointStates):
     def sampled(
         self, group: CoordinateGroup, rows: NDArray[np.int64], shots: int, generator: np.random.Generator
     ) -> NDArray[np.float64]:
-        """Positions, or momenta, shot by shot: shape (rows, shots, atoms, dims)."""
+        """Return positions, or momenta, shot by shot: shape (rows, shots, atoms, dims).
+
+        Args:
+            group: The group to measure.
+            rows: Indices of the states.
+            shots: Shots of each state.
+            generator: The random stream.
+        """
         flat = np.zeros((len(rows), shots, self.coordinate_layout.num_atoms * self.coordinate_layout.dims))
         for place, row in enumerate(rows):
             root = self.modes[self.which[row]].covariance_root(of_momenta=group.of_momenta)

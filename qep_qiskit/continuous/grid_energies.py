@@ -1,4 +1,4 @@
-"""Quadratic energies read back from coefficients of ZZ and Z on registers, and their Gaussian ground states."""
+"""Quadratic energies computed from coefficients of ZZ and Z on registers, and their Gaussian ground states."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ _DOUBTFUL_MARGIN = 3.5
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GridEnergies:
-    """H = k.G k / 2 + (r - centre).K (r - centre) / 2 - f.(r - centre), row by row; k = p / hbar, G = hbar^2 / mass.
+    """Quadratic energies of coordinates on registers, one per row.
+
+        H = k.G k / 2 + (r - centre).K (r - centre) / 2 - f.(r - centre),     k = p / hbar,     G = hbar^2 / mass
 
     Args:
         grid: The registers.
         stiffness: Shape (rows, coordinates, coordinates), K.
-        forces: Shape (rows, coordinates), f at the centre of the box.
+        forces: Shape (rows, coordinates), force f at the centre of the box.
         kinetic: Shape (rows, coordinates), the diagonal of G.
     """
 
@@ -38,15 +40,15 @@ class GridEnergies:
 
     @classmethod
     def of(cls, grid: PositionGrid, groups: Sequence[CommutingGroup], rows: NDArray) -> GridEnergies:
-        """Read the energies from coefficients.
+        """Return the energies that belong to coefficients.
 
         Args:
             grid: The registers.
-            groups: Groups of a grid network, with those of its cost.
+            groups: Groups of a grid network, including those of its cost.
             rows: Shape (rows, terms).
 
         Raises:
-            NetworkError: They are no quadratic energy of positions plus one of momenta.
+            NetworkError: They are not a quadratic energy of positions plus one of momenta.
         """
         index = {string: place for place, string in enumerate(string for group in groups for string in group.terms)}
         size = grid.num_coordinates
@@ -68,10 +70,10 @@ class GridEnergies:
         return len(self.forces)
 
     def equilibrium(self) -> NDArray[np.float64]:
-        """Classical equilibrium relative to the centres of the boxes, shape (rows, coordinates).
+        """Return the classical equilibrium relative to the centres of the boxes, shape (rows, coordinates).
 
         Raises:
-            NudgeError: There is none: K is not positive.
+            NudgeError: K is not positive definite, so there is no equilibrium.
         """
         lowest = np.linalg.eigvalsh(self.stiffness)
         soft = lowest[:, 0] <= _SOFT * lowest[:, -1]
@@ -95,7 +97,7 @@ class GridEnergies:
         return self._modes()[0]
 
     def gaussian_widths(self) -> GaussianWidths:
-        """Means and widths of the Gaussian ground states.
+        """Return means and widths of the Gaussian ground states.
 
         Raises:
             NetworkError: There is no ground state.
@@ -112,7 +114,7 @@ class GridEnergies:
 def _projected_out(
     remainder: NDArray, index: dict[PauliString, int], polynomial: ZPolynomial, basis: Basis
 ) -> NDArray[np.float64]:
-    """How often a polynomial is in the rows, by least squares; that much of it is taken out of them."""
+    """Return the least-squares coefficient of a polynomial in the rows, and subtract that part from them."""
     found = [(index.get(basis.string(mask), -1), polynomial.terms[mask]) for mask in polynomial.masks]
     there = [(place, value) for place, value in found if place >= 0]
     if not there:
@@ -125,10 +127,14 @@ def _projected_out(
 
 
 def check_grid(grid: PositionGrid, gaussian_widths: GaussianWidths) -> None:
-    """Whether states are away from the walls of their boxes, and resolved.
+    """Check that states are far from the boundaries of their boxes, and resolved by the grid.
+
+    Args:
+        grid: The registers.
+        gaussian_widths: The states.
 
     Raises:
-        NetworkError: They are not; the message says what would do.
+        NetworkError: A state does not fit; the message proposes a remedy.
     """
     to_wall, to_fastest = grid.margins(gaussian_widths)
     worst = np.minimum(to_wall, to_fastest)

@@ -1,7 +1,8 @@
 """Atoms and springs on registers of qubits: every coordinate that moves is a position grid.
 
-Positions are read together in the computational basis, momenta after a Fourier transform of every register. Terms are
-products of Z in either; coefficients, derivatives and constants come from those of the `SpringNetwork`, term by term.
+Positions are measured together in the computational basis, momenta after a Fourier transform of every register. Terms
+are products of Z in both bases. Coefficients, derivatives and constants are computed from those of the `SpringNetwork`,
+term by term.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ from qep_qiskit.network.weights import WeightLayout
 @short_repr
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GridNetwork:
-    """A network of quantum harmonic oscillators on qubits.
+    """A network of quantum harmonic oscillators on qubits (Scellier 2024, arXiv:2406.00879, sec. 4.2).
 
     Args:
-        atoms: Atoms, springs, masses and inputs; no rest lengths.
+        atoms: Atoms, springs, masses and inputs, without rest lengths.
         grid: One register per coordinate that moves, in the order of the atoms.
 
     Raises:
@@ -58,7 +59,7 @@ class GridNetwork:
 
     @property
     def num_qubits(self) -> int:
-        """Qubits of all registers."""
+        """Number of qubits of all registers."""
         return self.grid.total_qubits
 
     @property
@@ -68,7 +69,7 @@ class GridNetwork:
 
     @property
     def outputs(self) -> tuple[int, ...]:
-        """Atoms that outputs are read from."""
+        """Atoms whose displacements are the outputs."""
         return self.atoms.outputs
 
     @cached_property
@@ -78,11 +79,11 @@ class GridNetwork:
 
     @cached_property
     def output_squares(self) -> tuple[LinearObservable, ...]:
-        """Their squares, as sums of ZZ and Z."""
+        """Squares of the output displacements, as sums of ZZ and Z."""
         return tuple(map(self._on_registers, self.atoms.output_squares))
 
     def _on_registers(self, observable: LinearObservable) -> LinearObservable:
-        """A sum of functions of positions as one of products of Z."""
+        """Return a sum of functions of positions as a sum of products of Z."""
         total = ZPolynomial({0: observable.constant})
         for string, coefficient in observable.terms:
             assert isinstance(string, CoordinateTerm)
@@ -108,7 +109,7 @@ class GridNetwork:
 
     @cached_property
     def groups(self) -> tuple[CommutingGroup, ...]:
-        """Positions ``"r"`` and momenta ``"p"``."""
+        """Groups of positions ``"r"`` and of momenta ``"p"``."""
         polynomials = [
             [part.polynomial for part in self._parts if part.of_momenta == of_momenta] for of_momenta in (False, True)
         ]
@@ -118,12 +119,12 @@ class GridNetwork:
         )
 
     def groups_with(self, terms: Iterable[PauliString]) -> tuple[CommutingGroup, ...]:
-        """The groups, extended by what a cost needs."""
+        """Return the groups, extended by the terms that a cost needs."""
         return merge_into_groups(self.groups, terms, self.num_qubits)
 
     @cached_property
     def _table(self) -> _Table:
-        """Terms that every part adds to."""
+        """The terms that every part contributes to."""
         positions, momenta = self.groups
         index_of = {(False, mask): place for place, mask in enumerate(positions.masks)}
         index_of |= {(True, mask): positions.num_terms + place for place, mask in enumerate(momenta.masks)}
@@ -142,7 +143,7 @@ class GridNetwork:
         )
 
     def _clamped(self, coefficients: NDArray) -> NDArray[np.float64]:
-        """Where the clamped coordinates are, shape (samples, clamped): the coefficients of their components."""
+        """Return the positions of clamped coordinates, shape (samples, clamped), from their coefficients."""
         index = {string: place for place, string in enumerate(self._terms)}
         coordinate_layout = self.atoms.coordinate_layout
         terms = [
@@ -152,7 +153,12 @@ class GridNetwork:
         return coefficients[:, [index[string] for string in terms]]
 
     def coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
-        """Coefficients of all terms: (weights,) and (samples, inputs) to (samples, terms)."""
+        """Return the coefficients of all terms, shape (samples, terms), in energy.
+
+        Args:
+            weights: Shape (weights,).
+            inputs: Shape (samples, inputs).
+        """
         known = self.atoms.coefficients(weights, inputs)
         table = self._table
         full = np.zeros((len(inputs), sum(group.num_terms for group in self.groups)))
@@ -160,7 +166,12 @@ class GridNetwork:
         return full
 
     def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
-        """d(coefficient)/d(weight): a weight multiplies a sum of terms, in one group or the other."""
+        """Return d(coefficient)/d(weight): a weight multiplies a sum of terms, of positions or of momenta.
+
+        Args:
+            weights: Shape (weights,).
+            inputs: Shape (samples, inputs).
+        """
         own = self.atoms.jacobian(weights, inputs)
         table = self._table
         entry, row = np.nonzero(own.term[:, None] == table.source[None, :])
@@ -171,11 +182,13 @@ class GridNetwork:
         return TermJacobian(weight=pairs[0], term=pairs[1], values=summed.T, num_weights=own.num_weights)
 
     def hamiltonian(self, weights: NDArray, x: NDArray | Sequence[float] | None = None) -> SparsePauliOp:
-        """H(w, x) as a SparsePauliOp, constants included; the kinetic energy goes through a matrix per register.
+        """Return H(w, x) as a SparsePauliOp, constants included.
+
+        The kinetic energy is computed by a matrix per register.
 
         Args:
             weights: Shape (weights,).
-            x: Shape (inputs,), the clamped inputs; may be left out where there are none.
+            x: Shape (inputs,), the clamped inputs; may be omitted where there are none.
         """
         inputs = one_input(x, self.num_inputs)
         weights = self.layout.checked(weights)
@@ -183,7 +196,11 @@ class GridNetwork:
         return self._operator(self.coefficients(weights, inputs)[0], self._constant(terms[0], self._clamped(terms)))
 
     def interaction(self, weight: int | str, x: NDArray | Sequence[float] | None = None) -> SparsePauliOp:
-        """dH/dw of one weight, by index or by name, constants included; of a mass, at mass 1.
+        """Return dH/dw of one weight, constants included; for a mass, at mass 1.
+
+        Args:
+            weight: Index of the weight, or its name.
+            x: Shape (inputs,), the clamped inputs; may be omitted where there are none.
 
         Raises:
             NetworkError: There is no weight of that name.
@@ -197,7 +214,7 @@ class GridNetwork:
         return self._operator(full, self._constant(terms, self._clamped(self.atoms.coefficients(ones, inputs))))
 
     def _constant(self, terms: NDArray, clamped: NDArray) -> float:
-        """The constant of a sum of coordinate terms, of coefficients of shape (terms,)."""
+        """Return the constant of a sum of coordinate terms, of coefficients of shape (terms,)."""
         return float(
             sum(terms[part.source] * part.factor(clamped)[0] * part.polynomial.constant for part in self._parts)
         )
@@ -209,17 +226,17 @@ class GridNetwork:
         return hermitian(positions.operator(first) + momenta.operator(second) + identity)
 
     def weights_from(self, named: Mapping[str, float]) -> NDArray[np.float64]:
-        """A weight vector from a mapping by name, as of the atoms."""
+        """Return a weight vector from a mapping by name, as `SpringNetwork.weights_from`."""
         return self.atoms.weights_from(named)
 
     def unreached_outputs(self) -> tuple[int, ...]:
-        """Outputs that no path of springs joins to an input; empty where there are no inputs."""
+        """Return the outputs that no path of springs connects to an input; empty where there are no inputs."""
         return self.atoms.unreached_outputs()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Table:
-    """coefficient[term] += coefficient[source] * value * clamped^power, entry by entry; all of shape (entries,)."""
+    """Sums coefficient[term] += coefficient[source] * value * clamped^power over entries, all of shape (entries,)."""
 
     source: NDArray[np.int64]
     term: NDArray[np.int64]
@@ -228,7 +245,7 @@ class _Table:
     value: NDArray[np.float64]
 
     def values(self, clamped: NDArray) -> NDArray[np.float64]:
-        """Factors of all entries, shape (samples, entries), for clamped coordinates (samples, clamped)."""
+        """Return the factors of all entries, shape (samples, entries), for clamped coordinates (samples, clamped)."""
         if not clamped.shape[1]:
             return np.broadcast_to(self.value, (len(clamped), len(self.value)))
         return np.asarray(self.value * clamped[:, self.clamped] ** self.power)

@@ -1,4 +1,4 @@
-"""Functions of coordinates on registers: each is a sum of polynomials in Z, some times the place of a clamped atom."""
+"""Functions of coordinates on registers: polynomials in Z, some times the position of a clamped atom."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from qep_qiskit.core.short_repr import short_repr
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GridPart:
-    """One part of a term: a polynomial times a power of where a clamped coordinate is.
+    """One part of a term: a polynomial in Z times a power of a clamped coordinate.
 
     Args:
         source: Index of the term.
         polynomial: Sum of products of Z.
-        of_momenta: Whether they are read after the Fourier transform.
+        of_momenta: Whether it is measured after the Fourier transform.
         clamped: Index of the clamped coordinate.
-        power: Its power; 0 for none.
+        power: Power of the clamped coordinate; 0 for none.
     """
 
     source: int
@@ -36,12 +36,17 @@ class GridPart:
     power: int = 0
 
     def factor(self, clamped: NDArray) -> NDArray[np.float64]:
-        """The power, shape (samples,), for clamped coordinates (samples, clamped)."""
+        """Return the power of the clamped coordinate, shape (samples,), from clamped coordinates (samples, clamped)."""
         return clamped[:, self.clamped] ** self.power if self.power else np.ones(len(clamped))
 
 
 def grid_parts(atoms: SpringNetwork, grid: PositionGrid, terms: Iterable[CoordinateTerm]) -> tuple[GridPart, ...]:
-    """All parts of some terms; components of clamped coordinates have none, they are no energies.
+    """Return all parts of some terms; components of clamped coordinates have none, because they are no energies.
+
+    Args:
+        atoms: The network of atoms.
+        grid: The registers.
+        terms: The terms.
 
     Raises:
         NetworkError: A term is not quadratic.
@@ -51,10 +56,15 @@ def grid_parts(atoms: SpringNetwork, grid: PositionGrid, terms: Iterable[Coordin
 
 
 def position_polynomial(atoms: SpringNetwork, grid: PositionGrid, term: CoordinateTerm) -> ZPolynomial:
-    """A function of the positions of atoms that move, as one polynomial.
+    """Return a function of the positions of atoms that move as a polynomial in Z.
+
+    Args:
+        atoms: The network of atoms.
+        grid: The registers.
+        term: The term.
 
     Raises:
-        NetworkError: The term depends on momenta, or on the place of a clamped atom.
+        NetworkError: The term depends on momenta, or on the position of a clamped atom.
     """
     parts = grid_parts(atoms, grid, [term])
     if not parts or any(part.of_momenta or part.power for part in parts):
@@ -67,7 +77,7 @@ def position_polynomial(atoms: SpringNetwork, grid: PositionGrid, term: Coordina
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Expansion:
-    """Makes the parts of the term of an index."""
+    """Builds the parts of the term of an index."""
 
     atoms: SpringNetwork
     grid: PositionGrid
@@ -103,7 +113,7 @@ class _Expansion:
         return self.grid.position(self._register(atom, axis))
 
     def _square(self, term: CoordinateTerm, axis: int) -> Iterator[GridPart]:
-        """(r_i - r_j)^2 or (r_i - point)^2 along one axis."""
+        """Add (r_i - r_j)^2 or (r_i - point)^2 along one axis."""
         moving = [atom for atom in term.atoms if not self._is_clamped(atom)]
         clamped = [atom for atom in term.atoms if self._is_clamped(atom)]
         first = self._position(moving[0], axis)
@@ -120,7 +130,7 @@ class _Expansion:
             yield GridPart(source=self.source, polynomial=ZPolynomial({0: 1.0}), clamped=there, power=2)
 
     def _product(self, factors: Sequence[tuple[int, int]]) -> Iterator[GridPart]:
-        """r_ia, or r_ia r_jb; components of clamped atoms say where these are and make no terms."""
+        """Add r_ia, or r_ia r_jb; components of clamped atoms are factors and add no terms."""
         if any(self._is_clamped(atom) for atom, _ in factors):
             if len(factors) == 2:
                 raise NetworkError("a product with the position of a clamped atom is none on a position grid")

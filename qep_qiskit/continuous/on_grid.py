@@ -1,4 +1,4 @@
-"""Any preparation on position grids: first a look whether the states fit."""
+"""Preparations on position grids, with a check that the states fit the grid."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from qep_qiskit.preparation.interface import HamiltonianFamily, Preparation, Pre
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnGrid:
-    """A preparation that refuses states that are near the walls of their boxes, or not resolved.
+    """A preparation that rejects states near the boundaries of their boxes, or not resolved by the grid.
 
     Args:
-        preparation: Does the work.
+        preparation: The preparation of the states.
         grid: The registers.
     """
 
@@ -28,11 +28,15 @@ class OnGrid:
     def prepare(
         self, family: HamiltonianFamily, start: WarmStart
     ) -> MeasurementCoroutine[PreparationResult] | PreparationResult:
-        """Check the Gaussian ground states of all samples and phases, then prepare.
+        """Check the Gaussian ground states of all samples and phases, then prepare the states.
+
+        Args:
+            family: The Hamiltonians H + beta C.
+            start: Earlier states to start from; may be empty.
 
         Raises:
             NetworkError: A free state does not fit the grid, or an energy has no minimum.
-            NudgeError: Free states fit, and a nudged one does not.
+            NudgeError: Free states fit, but a nudged one does not.
         """
         check_grid(self.grid, GridEnergies.of(self.grid, family.paulis, family.free).gaussian_widths())
         nudged = GridEnergies.of(self.grid, family.paulis, family.rows()).gaussian_widths()

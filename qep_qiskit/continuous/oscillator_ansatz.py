@@ -1,4 +1,4 @@
-"""A variational circuit of oscillators on position grids, made of what makes Gaussian states."""
+"""A variational circuit of oscillators on position grids, built from operations that keep states Gaussian."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _RESTART_STD = 0.2
 
 @dataclass(frozen=True, slots=True)
 class OscillatorVariational:
-    """Quadratic phases of positions and of momenta in turn, from a product of Gaussians, and a displacement at the end.
+    """Alternating quadratic phases of positions and momenta on a product of Gaussians, then a displacement.
 
-    A layer is exp(-i sum_(i<=j) a_ij q_i q_j) exp(-i sum_i b_i k_i^2) with q the position from the middle of the box;
-    one more of positions closes them, and exp(-i sum_i c_i k_i) moves the state to where it belongs. On an infinite
-    grid these states are Gaussian, and two layers reach the ground state of few atoms.
+    A layer is exp(-i sum_(i<=j) a_ij q_i q_j) exp(-i sum_i b_i k_i^2) with q the position relative to the centre of the
+    box. After the layers follows one more phase of positions, and exp(-i sum_i c_i k_i) displaces the state. On an
+    infinite grid these states are Gaussian, and two layers reach the ground state of few atoms.
 
     Args:
-        driver: The independent oscillators that the start is the ground state of.
+        driver: The independent oscillators whose ground state is the initial state.
         depth: Number of layers.
     """
 
@@ -41,7 +41,7 @@ class OscillatorVariational:
         return [(i, j) for i in range(size) for j in range(i, size)]
 
     def program(self, groups: tuple[CommutingGroup, ...]) -> LayerProgram:
-        """The program for these groups."""
+        """Return the program for these groups."""
         grid = self.driver.grid
         start = gaussian_start(grid, self.driver.widths)
         known = OscillatorGroups.of(grid, start, groups)
@@ -65,7 +65,16 @@ class OscillatorVariational:
     def cold_start(
         self, groups: Sequence[CommutingGroup], coefficients: NDArray, restart: int, generator: np.random.Generator
     ) -> NDArray[np.float64]:
-        """A ramp in few steps to the classical equilibrium, and a little noise: at angles of zero all slopes vanish."""
+        """Return initial angles in radians of a coarse ramp to the classical equilibrium, with noise.
+
+        Noise is needed because all slopes vanish at zero angles.
+
+        Args:
+            groups: The commuting groups of the Hamiltonians.
+            coefficients: Shape (rows, terms), the Hamiltonians in energy.
+            restart: Number of the restart, from 0.
+            generator: The random stream.
+        """
         energies = GridEnergies.of(self.driver.grid, groups, coefficients)
         step = _RAMP_STEP / energies.frequencies()[:, -1:]
         first, second = np.transpose(self._pairs)

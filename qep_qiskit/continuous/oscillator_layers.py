@@ -1,8 +1,9 @@
-"""Layers of oscillators on position grids: Gaussian starts, displacements, quadratic phases.
+"""Layers of oscillators on position grids: Gaussian initial states, displacements, quadratic phases.
 
-A Gaussian on a register is prepared by rotations in commuting groups and one layer of CX, so a program needs nothing
-new to start from it. It is even about the middle of the box: the highest qubit says on which side, CX gates mirror the
-lower ones, and these hold one half, made qubit by qubit from the highest by Y rotations that depend on those above.
+A Gaussian on a register is prepared by rotations in commuting groups and one layer of CX gates, so a program can start
+from it without other operations. It is symmetric about the centre of the box: the highest qubit selects the side, and
+CX gates mirror the lower qubits. These hold one half of the Gaussian, prepared qubit by qubit from the highest by Y
+rotations that depend on the higher qubits.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ class OscillatorProduct:
 
     Args:
         grid: The registers.
-        stiffness: Of every coordinate, energy per length squared.
-        kinetic: hbar^2 / mass of every coordinate.
+        stiffness: Stiffness of every coordinate, energy per length squared.
+        kinetic: hbar^2 / mass of every coordinate, energy times length squared.
 
     Raises:
-        ConfigError: A number is not positive, or there are not as many as coordinates.
+        ConfigError: A number is not positive, or their number differs from that of coordinates.
     """
 
     grid: PositionGrid
@@ -51,7 +52,7 @@ class OscillatorProduct:
 
     @classmethod
     def like(cls, energies: GridEnergies) -> OscillatorProduct:
-        """Oscillators as wide as the ground states of some energies are on average, each coordinate by itself."""
+        """Return oscillators with the mean ground-state widths of some energies, each coordinate independently."""
         widths, kinetic = energies.gaussian_widths().widths.mean(axis=0), energies.kinetic.mean(axis=0)
         stiffness = kinetic / (4.0 * widths**4)
         return cls(grid=energies.grid, stiffness=tuple(stiffness.tolist()), kinetic=tuple(kinetic.tolist()))
@@ -65,7 +66,7 @@ class OscillatorProduct:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GaussianStart:
-    """How a program begins.
+    """The initial part of a program: a product state, and layers that prepare Gaussians from it.
 
     Args:
         initial: Shape (N, 2), the product state.
@@ -79,7 +80,7 @@ class GaussianStart:
 
 
 def gaussian_start(grid: PositionGrid, widths: NDArray) -> GaussianStart:
-    """The product of Gaussians about the centres of the boxes, sampled on the grids.
+    """Return the preparation of a product of Gaussians about the centres of the boxes, sampled on the grids.
 
     Args:
         grid: The registers.
@@ -102,14 +103,14 @@ def gaussian_start(grid: PositionGrid, widths: NDArray) -> GaussianStart:
 
 
 def _half_gaussian(grid: PositionGrid, coordinate: int, width: float) -> NDArray[np.float64]:
-    """Amplitudes at the points below the centre, in order, shape (M/2,)."""
+    """Return amplitudes at the points below the centre, in order, shape (M/2,)."""
     steps = grid.positions(coordinate)[: grid.num_points // 2] - grid.centres[coordinate]
     amplitudes = np.exp(-np.square(steps / width) / 4.0)
     return np.asarray(amplitudes / np.linalg.norm(amplitudes))
 
 
 def _rotation_tree(amplitudes: NDArray) -> list[NDArray[np.float64]]:
-    """Angles of RY gates, the highest qubit first; entry t has one angle per state of the t qubits above."""
+    """Return angles of RY gates, the highest qubit first; entry t has one angle per state of the t higher qubits."""
     tree = []
     while len(amplitudes) > 1:
         halves = amplitudes.reshape(-1, 2)
@@ -119,7 +120,7 @@ def _rotation_tree(amplitudes: NDArray) -> list[NDArray[np.float64]]:
 
 
 def _tree_level(grid: PositionGrid, angles: Sequence[NDArray]) -> tuple[CommutingGroup, NDArray[np.float64]]:
-    """One qubit of every register turned about Y, by angles that depend on the qubits above it in the half."""
+    """Return the layers that rotate one qubit of every register about Y, by angles that depend on the higher qubits."""
     above = len(angles[0]).bit_length() - 1
     letters, masks, offsets = ["Z"] * grid.total_qubits, [], []
     for register, own in zip(grid.registers, angles, strict=True):
@@ -136,7 +137,9 @@ def _tree_level(grid: PositionGrid, angles: Sequence[NDArray]) -> tuple[Commutin
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OscillatorGroups:
-    """The groups of a program: those of the Gaussian start, and the Hamiltonian's with all the grid's squares in them.
+    """The groups of a program: those of the Gaussian initial state, then those of the Hamiltonian.
+
+    The latter include all squares of positions and momenta of the grid.
 
     Args:
         grid: The registers.
@@ -152,7 +155,15 @@ class OscillatorGroups:
 
     @classmethod
     def of(cls, grid: PositionGrid, start: GaussianStart, groups: Sequence[CommutingGroup]) -> OscillatorGroups:
-        """Extend a Hamiltonian's groups by positions, momenta and their squares, behind those of the start."""
+        """Return the groups of the initial state, followed by those of a Hamiltonian.
+
+        The Hamiltonian's groups are extended by positions, momenta and their squares.
+
+        Args:
+            grid: The registers.
+            start: Preparation of the Gaussian initial state.
+            groups: Groups of the Hamiltonian.
+        """
         size = range(grid.num_coordinates)
         offsets, waves = [grid.offset(i) for i in size], [grid.wave_number(i) for i in size]
         potential = [*offsets, *(offsets[i] * offsets[j] for i in size for j in range(i + 1))]
@@ -174,13 +185,25 @@ class OscillatorGroups:
         )
 
     def by_term(self, group: int, source_of: Mapping[PauliString, int], factor: float) -> Layer:
-        """Angles ``factor * p[source]`` for every term that has a source."""
+        """Return a layer with the angle ``factor * p[source]`` for every term that has a source.
+
+        Args:
+            group: Index of the group.
+            source_of: Index of the parameter p by term.
+            factor: Factor of the parameter.
+        """
         source = np.array([source_of.get(term, -1) for term in self.groups[group].terms], dtype=np.int64)
         scale = np.where(source >= 0, factor, 0.0)
         return Layer(group=group, source=source, scale=scale, offset=np.zeros(len(source)))
 
     def by_polynomial(self, group: int, polynomials: Sequence[ZPolynomial], first_source: int) -> Layer:
-        """The phase ``exp(-i sum_a p[first + a] polynomial_a)``, for polynomials without common terms."""
+        """Return the layer ``exp(-i sum_a p[first_source + a] polynomial_a)``, for polynomials without common terms.
+
+        Args:
+            group: Index of the group.
+            polynomials: The polynomials in Z.
+            first_source: Index of the parameter of the first polynomial.
+        """
         place = {mask: index for index, mask in enumerate(self.groups[group].masks)}
         source, scale = np.full(len(place), -1, dtype=np.int64), np.zeros(len(place))
         for number, polynomial in enumerate(polynomials):
@@ -189,5 +212,10 @@ class OscillatorGroups:
         return Layer(group=group, source=source, scale=scale, offset=np.zeros(len(place)))
 
     def fixed(self, group: int, polynomial: ZPolynomial) -> NDArray[np.float64]:
-        """Angles of the phase ``exp(-i polynomial)``, shape (terms,)."""
+        """Return the angles of the phase ``exp(-i polynomial)``, shape (terms,).
+
+        Args:
+            group: Index of the group.
+            polynomial: The polynomial in Z.
+        """
         return np.array([polynomial.terms.get(mask, 0.0) for mask in self.groups[group].masks])

@@ -1,4 +1,4 @@
-"""Exact ground states of coupled oscillators (Scellier 2024, arXiv:2406.00879, sec. 4.2): they are Gaussian."""
+"""Exact ground states of coupled oscillators, which are Gaussian (Scellier 2024, arXiv:2406.00879, sec. 4.2)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamil
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GaussianPreparation:
-    """Ground states of quadratic energies, from their normal modes.
+    """Prepare ground states of quadratic energies, from their normal modes.
 
     Args:
-        hbar: Planck's constant over 2 pi.
+        hbar: Reduced Planck constant, in the units of the network.
 
     Raises:
         ConfigError: hbar is not positive.
@@ -33,7 +33,12 @@ class GaussianPreparation:
             raise ConfigError(f"hbar: expected a positive number, got {self.hbar}")
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
-        """Ground states of all samples and phases; asks for no measurements."""
+        """Return the ground states of all samples and phases, without measurements.
+
+        Args:
+            family: The energies H + beta C.
+            start: The normal modes of its free states are reused.
+        """
         known = start.free.modes if isinstance(start.free, GaussianStates) else ()
         energies = quadratic_energies(coordinates_of(family.groups), family.rows())
         modes = _modes(energies, self.hbar, known)
@@ -45,13 +50,24 @@ class GaussianPreparation:
         return PreparationResult(states=states, free=free, report=_report(family, states))
 
     def term_means(self, groups: Sequence[CoordinateGroup], coefficients: NDArray) -> NDArray[np.float64]:
-        """Exact means of all terms in ground states, of coefficients (states, terms) in the same shape."""
+        """Return exact means of all terms in ground states, shape (states, terms).
+
+        Args:
+            groups: The groups of positions and momenta.
+            coefficients: Shape (states, terms).
+        """
         states = self._solved(groups, coefficients)
         rows = np.arange(states.num_states)
         return np.concatenate([states.expectations(group, rows) for group in groups], axis=1)
 
     def response(self, groups: Sequence[CoordinateGroup], free: NDArray, nudge: NDArray) -> NDArray[np.float64]:
-        """d(means of all terms)/d(beta) at beta = 0, of coefficients (states, terms) in the same shape."""
+        """Return d(means of all terms)/d(beta) at beta = 0, shape (states, terms).
+
+        Args:
+            groups: The groups of positions and momenta.
+            free: Shape (states, terms), coefficients of H.
+            nudge: Shape (states, terms), coefficients of C.
+        """
         before, after = quadratic_energies(groups, free), quadratic_energies(groups, free + nudge)
         states, found = self._solved(groups, free), []
         for row, centre in enumerate(states.centres):
@@ -73,7 +89,7 @@ class GaussianPreparation:
 def _response_of_terms(
     groups: Sequence[CoordinateGroup], modes: NormalModes, centre: NDArray, moved: NDArray, change: NDArray
 ) -> NDArray[np.float64]:
-    """How means of terms change with the centre and, by a change of the stiffness, with the covariance."""
+    """Return the change of means with the centre and, by a change of the stiffness, with the covariance."""
     parts = []
     for group in groups:
         size, moving = centre.size, group.coordinate_layout.moving_coordinates
@@ -85,7 +101,7 @@ def _response_of_terms(
 
 
 def _modes(energies: QuadraticEnergies, hbar: float, known: Sequence[NormalModes]) -> tuple[NormalModes, ...]:
-    """Normal modes of every stiffness; those of the free states are not solved for twice."""
+    """Return normal modes of every stiffness; those of the free states are reused."""
     found: list[NormalModes] = []
     for stiffness, masses in zip(energies.stiffness, energies.masses, strict=True):
         same = (
@@ -131,11 +147,11 @@ def _report(family: HamiltonianFamily, states: GaussianStates) -> ConvergenceRep
 
 
 def potential_energies(groups: Sequence[CoordinateGroup], rows: NDArray, points: NDArray) -> NDArray[np.float64]:
-    """Energies of points in equilibrium, shape (rows,); coordinates that are clamped count as no force.
+    """Return potential energies at equilibrium points, shape (rows,); clamped coordinates do not contribute as forces.
 
     Args:
-        groups: The groups.
-        rows: Shape (rows, terms).
+        groups: The groups of positions and momenta.
+        rows: Shape (rows, terms), coefficients.
         points: Shape (rows, atoms, dims).
     """
     total, begin = np.zeros(len(rows)), 0
@@ -152,10 +168,10 @@ def potential_energies(groups: Sequence[CoordinateGroup], rows: NDArray, points:
 
 
 def stable_betas(groups: Sequence[CoordinateGroup], free: NDArray, nudge: NDArray) -> tuple[float, float]:
-    """The nudges between which H + beta C has a ground state.
+    """Return the smallest and the largest nudge between which H + beta C has a ground state.
 
     Args:
-        groups: The groups.
+        groups: The groups of positions and momenta.
         free: Shape (terms,), coefficients of H.
         nudge: Shape (terms,), coefficients of C.
     """

@@ -1,13 +1,13 @@
 """Positions of atoms on registers of qubits.
 
-A register of n qubits holds one coordinate on a grid of M = 2^n points across a box of length L,
+A register of n qubits represents one coordinate on a grid of M = 2^n points across a box of length L,
 
     r_j = centre + (j - (M - 1)/2) L/M,      k_m = (m - (M - 1)/2) 2 pi/L    (k = p / hbar, after the Fourier transform)
 
 so both are linear in the Z of the register: r = centre - (L/2M) sum_b 2^b Z_b and k = -(pi/L) sum_b 2^b Z_b, with b = 0
 the lowest qubit. Squares and products are sums of ZZ and a constant. A Gaussian state is represented well where it
-ends before the walls, L/2 from the centre, and before the largest wave number pi M/L; how many standard deviations fit
-in between is called its *reach*.
+vanishes before the boundaries of the box, L/2 from the centre, and before the largest wave number pi M/L. The *margin*
+is the number of its standard deviations up to them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from qep_qiskit.core.operators import LocalBasis
 from qep_qiskit.core.short_repr import short_repr
 
 GAUSSIAN_MARGIN = 4.5
-"""Standard deviations that an automatic grid leaves on all sides: errors of about 1e-4."""
+"""Margin of an automatic grid, in standard deviations: errors of about 1e-4."""
 
 FEWEST_QUBITS = 2
 MOST_QUBITS = 10
@@ -35,10 +35,10 @@ MOST_QUBITS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GaussianWidths:
-    """Where Gaussian states are, coordinate by coordinate; their mean momentum is zero.
+    """Means and widths of Gaussian states, coordinate by coordinate; their mean momentum is zero.
 
     Args:
-        means: Shape (states, coordinates).
+        means: Shape (states, coordinates), mean positions.
         widths: Shape (states, coordinates), standard deviations of positions.
         wave_widths: Shape (states, coordinates), standard deviations of wave numbers.
     """
@@ -51,16 +51,16 @@ class GaussianWidths:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionGrid:
-    """One register per coordinate; coordinate i is on the qubits i n to i n + n - 1.
+    """One register of qubits per coordinate; coordinate i is on the qubits i n to i n + n - 1.
 
     Args:
         num_qubits: n, qubits of every register.
         boxes: Length of the box of every coordinate.
         centres: Middle of the box of every coordinate.
-        names: What messages call the coordinates, such as ``"atom 3"``; by default their numbers.
+        names: Names of the coordinates in messages, such as ``"atom 3"``; by default their numbers.
 
     Raises:
-        NetworkError: A register has less than 2 or more than 10 qubits, or a box is not positive.
+        NetworkError: A register has fewer than 2 or more than 10 qubits, or a box is not positive.
     """
 
     num_qubits: int
@@ -81,7 +81,14 @@ class PositionGrid:
 
     @classmethod
     def uniform(cls, num_qubits: int, box: float, num_coordinates: int, centre: float = 0.0) -> PositionGrid:
-        """The same box for every coordinate."""
+        """Return a grid with the same box for every coordinate.
+
+        Args:
+            num_qubits: Qubits of every register.
+            box: Length of the box.
+            num_coordinates: Number of coordinates.
+            centre: Centre of the box.
+        """
         return cls(num_qubits=num_qubits, boxes=(box,) * num_coordinates, centres=(centre,) * num_coordinates)
 
     @classmethod
@@ -95,21 +102,21 @@ class PositionGrid:
         names: Sequence[str] = (),
         margin: float = GAUSSIAN_MARGIN,
     ) -> PositionGrid:
-        """A grid for Gaussian states, with as few qubits as give the reach.
+        """Return a grid for Gaussian states, with as few qubits as the margin allows.
 
-        What is not given is chosen: qubits for the coordinate that needs most, boxes around the states that reach as
-        far in position as in momentum.
+        Arguments that are not given are chosen: the number of qubits for the coordinate that needs most, and boxes
+        around the states with equal margins in position and momentum.
 
         Args:
             gaussian_widths: The states.
             num_qubits: Qubits of a register, or None.
             box: Length of all boxes, or None.
-            centre: Middle of all boxes, or of each, or None.
-            names: Of the coordinates, for messages.
-            margin: Standard deviations to leave on all sides, where the qubits are chosen.
+            centre: Centre of all boxes, or of each, or None.
+            names: Names of the coordinates, for messages.
+            margin: Number of standard deviations to the boundaries, where the qubits are chosen.
 
         Raises:
-            NetworkError: The states need more than ten qubits a coordinate.
+            NetworkError: The states need more than ten qubits per coordinate.
         """
         low, high = gaussian_widths.means.min(axis=0), gaussian_widths.means.max(axis=0)
         centres = (low + high) / 2.0 if centre is None else np.broadcast_to(np.asarray(centre, dtype=float), low.shape)
@@ -124,7 +131,7 @@ class PositionGrid:
         )
 
     def name(self, coordinate: int) -> str:
-        """What messages call a coordinate."""
+        """Return the name of a coordinate in messages."""
         return self.names[coordinate] if self.names else f"coordinate {coordinate}"
 
     @property
@@ -134,12 +141,12 @@ class PositionGrid:
 
     @property
     def total_qubits(self) -> int:
-        """Qubits of all registers."""
+        """Number of qubits of all registers."""
         return self.num_qubits * self.num_coordinates
 
     @property
     def num_points(self) -> int:
-        """M = 2^n, points of every register."""
+        """Number of points of every register, M = 2^n."""
         return 1 << self.num_qubits
 
     @property
@@ -149,34 +156,34 @@ class PositionGrid:
 
     @property
     def position_basis(self) -> LocalBasis:
-        """V of everything that depends on positions: the identity."""
+        """Basis of everything that depends on positions: the computational basis."""
         return LocalBasis("Z" * self.total_qubits)
 
     @property
     def momentum_basis(self) -> FourierBasis:
-        """V of everything that depends on momenta: a Fourier transform of every register."""
+        """Basis of everything that depends on momenta: a Fourier transform of every register."""
         return FourierBasis(self.total_qubits, self.registers)
 
     def positions(self, coordinate: int) -> NDArray[np.float64]:
-        """The grid points, shape (2^n,)."""
+        """Return the grid points, shape (2^n,)."""
         steps = np.arange(self.num_points) - (self.num_points - 1) / 2
         return np.asarray(self.centres[coordinate] + steps * (self.boxes[coordinate] / self.num_points))
 
     def wave_numbers(self, coordinate: int) -> NDArray[np.float64]:
-        """The wave numbers, shape (2^n,)."""
+        """Return the wave numbers, shape (2^n,), in 1/length."""
         steps = np.arange(self.num_points) - (self.num_points - 1) / 2
         return np.asarray(steps * (2.0 * np.pi / self.boxes[coordinate]))
 
     def offset(self, coordinate: int) -> ZPolynomial:
-        """Position from the centre, on the masks of the position group."""
+        """Return the position relative to the centre, on the masks of the position group."""
         return self._linear(coordinate, -self.boxes[coordinate] / (2 * self.num_points))
 
     def position(self, coordinate: int) -> ZPolynomial:
-        """Position r, on the masks of the position group."""
+        """Return the position r, on the masks of the position group."""
         return self.offset(coordinate) + ZPolynomial({0: self.centres[coordinate]})
 
     def wave_number(self, coordinate: int) -> ZPolynomial:
-        """Wave number k, on the masks of the momentum group."""
+        """Return the wave number k, on the masks of the momentum group."""
         return self._linear(coordinate, -np.pi / self.boxes[coordinate])
 
     def _linear(self, coordinate: int, factor: float) -> ZPolynomial:
@@ -184,19 +191,25 @@ class PositionGrid:
         return ZPolynomial({1 << qubit: factor * 2**place for place, qubit in enumerate(register.qubits)})
 
     def margins(self, gaussian_widths: GaussianWidths) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Standard deviations between the states and the walls, and the largest wave number: (states, coordinates)."""
+        """Return the numbers of standard deviations up to the boundaries, and up to the largest wave number.
+
+        Both have shape (states, coordinates).
+        """
         boxes = np.array(self.boxes)
         to_wall = boxes / 2.0 - np.abs(gaussian_widths.means - np.array(self.centres))
         return to_wall / gaussian_widths.widths, np.pi * self.num_points / boxes / gaussian_widths.wave_widths
 
 
 def _balanced_boxes(points: int, strays: NDArray, widths: NDArray, waves: NDArray) -> NDArray[np.float64]:
-    """L with (L/2 - stray)/width = (pi M/L)/wave: the positive root of L^2/2 - stray L - pi M width/wave."""
+    """Return the box length L with (L/2 - stray)/width = (pi M/L)/wave.
+
+    It is the positive root of L^2/2 - stray L - pi M width/wave.
+    """
     return strays + np.sqrt(strays**2 + 2.0 * np.pi * points * widths / waves)
 
 
 def _fewest_qubits(strays: NDArray, widths: NDArray, waves: NDArray, box: float | None, margin: float) -> int:
-    """Qubits with which every coordinate has the reach in position and momentum."""
+    """Return the number of qubits for which every coordinate has the margin in position and momentum."""
     lengths = 2.0 * (strays + margin * widths) if box is None else np.full(len(strays), box)
     points = float((lengths * margin * waves / np.pi).max())
     wanted = max(FEWEST_QUBITS, math.ceil(math.log2(points)))
@@ -209,5 +222,5 @@ def _fewest_qubits(strays: NDArray, widths: NDArray, waves: NDArray, box: float 
 
 
 def grid_masks(polynomials: Sequence[ZPolynomial]) -> tuple[int, ...]:
-    """All masks of some polynomials, ascending."""
+    """Return all masks of some polynomials, in ascending order."""
     return tuple(sorted({mask for polynomial in polynomials for mask in polynomial.masks}))

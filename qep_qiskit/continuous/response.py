@@ -1,4 +1,4 @@
-"""How equilibria answer to a small nudge: exact derivatives at beta = 0 by one linear solve per state."""
+"""Response of equilibria to a small nudge: exact derivatives at beta = 0 by one linear solve per state."""
 
 from __future__ import annotations
 
@@ -17,14 +17,25 @@ from qep_qiskit.preparation.spectra import apply_diagonals, apply_hamiltonian, d
 
 @runtime_checkable
 class Responding(Protocol):
-    """Knows equilibria exactly, and how they answer to a small nudge."""
+    """Interface of preparations with exact term means, and their exact derivatives with respect to the nudge."""
 
     def term_means(self, groups: Sequence[Any], coefficients: NDArray) -> NDArray[np.float64]:
-        """Means of all terms: coefficients (states, terms) to the same shape."""
+        """Return means of all terms, shape (states, terms).
+
+        Args:
+            groups: The groups of the Hamiltonians.
+            coefficients: Shape (states, terms).
+        """
         ...
 
     def response(self, groups: Sequence[Any], free: NDArray, nudge: NDArray) -> NDArray[np.float64]:
-        """d(means)/d(beta) at beta = 0, all shapes (states, terms)."""
+        """Return d(means)/d(beta) at beta = 0, shape (states, terms).
+
+        Args:
+            groups: The groups of the Hamiltonians.
+            free: Shape (states, terms), coefficients of H.
+            nudge: Shape (states, terms), coefficients of C.
+        """
         ...
 
 
@@ -36,16 +47,16 @@ def linear_response(
     level: int = 0,
     tolerance: float = 1e-12,
 ) -> NDArray:
-    """Exact d<P_t>/dbeta at beta = 0 of every term, by one linear solve per state.
+    """Return exact d<P_t>/dbeta at beta = 0 of every term, by one linear solve per state.
 
-    With (H - E) phi = -(C - <C>) psi and phi orthogonal to psi, d<P>/dbeta = 2 Re <phi|P|psi>. By reciprocity
-    the same numbers are the derivatives of <C> by the coefficient of P.
+    With (H - E) phi = -(C - <C>) psi and phi orthogonal to psi, d<P>/dbeta = 2 Re <phi|P|psi>. By reciprocity these are
+    also the derivatives of <C> with respect to the coefficient of P.
 
     Args:
         groups: The commuting groups.
         coefficients: Shape (states, terms), of H.
         nudges: Shape (states, terms), of C.
-        level: Which eigenstate, 0 for the ground state.
+        level: Index of the eigenstate, 0 for the ground state.
         tolerance: Relative residual of the solve.
 
     Returns:
@@ -57,7 +68,7 @@ def linear_response(
 
 
 def _solve_symmetric(apply: Callable[[NDArray], NDArray], right: NDArray, tolerance: float) -> NDArray:
-    """Solve a Hermitian system by MINRES, which knows real symmetric ones: complex vectors are doubled."""
+    """Solve a Hermitian system by MINRES, which supports real symmetric ones only: complex vectors are doubled."""
     size = right.size
     if not np.iscomplexobj(right):
         matvec, target = apply, right

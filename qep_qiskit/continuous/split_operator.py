@@ -3,11 +3,11 @@
     H(s) = (1 - s) sum_i [p_i^2 / 2 m_i + kappa_i (r_i - c_i)^2 / 2] + s (H + beta C),     s = ramp(t / T)
 
 c is the classical equilibrium of H + beta C, found for every sample and nudge by solving K c = f. Around it the forces
-of both ends of the ramp vanish, so the means stay at c whatever the ramp does (Ehrenfest); what a ramp that is too
-short or too coarse gets wrong are the variances. From the origin instead the slowest mode sets the pace.
+of both ends of the ramp vanish, so the means stay at c for any ramp (Ehrenfest); a ramp that is too short or too coarse
+causes errors in the variances only. From the origin, instead, the slowest mode determines the required time.
 
-The program starts from a fixed product of Gaussians and moves it by exp(-i sum_i (c_i - centre_i) k_i), a layer that is
-linear in c. Its parameters are the coefficients and c, so one template serves all samples, nudges and weights.
+The program starts from a fixed product of Gaussians and displaces it by exp(-i sum_i (c_i - centre_i) k_i), a layer
+that is linear in c. Its parameters are the coefficients and c, so one program serves all samples, nudges and weights.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ _COARSE = 1.0
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitOperatorPreparation:
-    """A split-operator ramp of oscillators on position grids.
+    """Prepare ground states of oscillators by a split-operator ramp on position grids.
 
     Args:
-        driver: The independent oscillators it starts from.
+        driver: The independent oscillators whose ground state is the initial state.
         total_time: T in hbar/energy.
         steps: Number of steps; dt = T / steps.
         order: 1 (momenta, then positions) or 2 (half a step of momenta on both sides).
         ramp: ``"linear"``, ``"cosine"`` or ``"smoothstep"``.
-        start: ``"equilibrium"`` displaces the start to the classical equilibrium, ``"origin"`` leaves it in the middle
-            of the boxes.
+        start: ``"equilibrium"`` displaces the initial state to the classical equilibrium, ``"origin"`` keeps it at the
+            centres of the boxes.
 
     Raises:
         ConfigError: A number is out of range, or a name is unknown.
@@ -74,19 +74,23 @@ class SplitOperatorPreparation:
 
     @property
     def time_step(self) -> float:
-        """Dt = T / steps."""
+        """Time step dt = T / steps, in hbar/energy."""
         return self.total_time / self.steps
 
     def schedule(self) -> NDArray[np.float64]:
-        """Ramp s at the middle of every step, shape (steps,)."""
+        """Return the ramp s at the middle of every step, shape (steps,)."""
         return RAMPS[self.ramp]((np.arange(self.steps) + 0.5) / self.steps)
 
     def program(self, groups: Sequence[CommutingGroup]) -> LayerProgram:
-        """The template for a Hamiltonian made of these groups; its parameters are the coefficients, then c - centre."""
+        """Return the program for these groups; its parameters are the coefficients of H + beta C, then c - centre."""
         return _program(self, tuple(groups))
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
-        """Bind the template to coefficients and classical equilibria; asks for no measurements.
+        """Bind the program to coefficients and classical equilibria, without measurements.
+
+        Args:
+            family: The Hamiltonians H + beta C.
+            start: Ignored: a ramp uses no earlier states.
 
         Raises:
             NetworkError: An energy has no minimum, or is not quadratic.
@@ -99,7 +103,10 @@ class SplitOperatorPreparation:
         return PreparationResult(states=states, report=ConvergenceReport.silent(family))
 
     def _warn_if_coarse(self, energies: GridEnergies) -> None:
-        """Leapfrog steps are stable up to dt = 2/frequency, and wrong by (dt frequency)^2 / 8 in a variance."""
+        """Warn of steps that are too large for leapfrog integration.
+
+        It is stable up to dt = 2/frequency, with an error (dt frequency)^2 / 8 of variances.
+        """
         fastest = energies.frequencies()[:, -1]
         warn(
             CoarseTrotterWarning,
@@ -132,12 +139,12 @@ def _program(settings: SplitOperatorPreparation, groups: tuple[CommutingGroup, .
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Step:
-    """Makes the layers of a step.
+    """Builds the layers of a step.
 
     Args:
         settings: Time step, order and driver.
         known: Groups of the program.
-        source_of: Index of every coefficient in the parameters; c comes after them.
+        source_of: Index of every coefficient in the parameters; c follows after them.
         kinetic: Angles of the driver's kinetic energy for dt = 1, shape (terms,).
         potential: Angles of its potential energy about the centres.
     """
@@ -166,13 +173,13 @@ class _Step:
         )
 
     def displacement(self) -> Layer:
-        """exp(-i sum_i c_i k_i)."""
+        """Return the layer exp(-i sum_i c_i k_i)."""
         grid = self.settings.driver.grid
         waves = [grid.wave_number(i) for i in range(grid.num_coordinates)]
         return self.known.by_polynomial(self.known.momenta, waves, len(self.source_of))
 
     def layers(self, s: float) -> list[Layer]:
-        """Momenta and positions, or half of the momenta on both sides."""
+        """Return the layers of a step: momenta and positions, or half of the momenta on both sides."""
         dt = self.settings.time_step
         positions = self._positions(s, dt)
         if self.settings.order == 1:
@@ -184,7 +191,7 @@ class _Step:
         return replace(layer, offset=time * (1.0 - s) * self.kinetic)
 
     def _positions(self, s: float, time: float) -> list[Layer]:
-        """The Hamiltonian and the driver about the centres, and the driver's pull to c."""
+        """Return the layer of the Hamiltonian and the driver about the centres, with the driver's force to c."""
         layer = self.known.by_term(self.known.positions, self.source_of, time * s)
         driver = self.settings.driver
         pulls = [driver.grid.offset(i) * (-time * (1.0 - s) * k) for i, k in enumerate(driver.stiffness)]

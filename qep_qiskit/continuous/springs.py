@@ -1,10 +1,10 @@
-"""Atoms joined by springs: quantum harmonic oscillators, and the classical elastic network.
+"""Atoms connected by springs: quantum harmonic oscillators, and the classical elastic network.
 
     H(w, x) = sum_i [p_i^2 / (2 m_i) + a_i |r_i - R_i|^2 / 2 - f_i.r_i] + sum_(i<j) k_ij (|r_i - r_j| - l_ij)^2 / 2
 
-(Scellier 2024, arXiv:2406.00879, sec. 2 and 4.2.) R_i is the *rest position* of atom i. A clamped atom does not
-move: it is clamped there, displaced by the inputs. Without rest lengths l the energy is quadratic and has a Gaussian
-quantum ground state; with them it is a classical network. Constants shift energies and are no terms.
+(Scellier 2024, arXiv:2406.00879, sec. 2 and 4.2.) R_i is the *rest position* of atom i. A clamped atom does not move:
+it stays at its rest position, displaced by the inputs. Without rest lengths l the energy is quadratic and has a
+Gaussian quantum ground state; with them it is a classical network. Constants shift energies and are not terms.
 """
 
 from __future__ import annotations
@@ -36,32 +36,33 @@ SPRING_INITIALISATIONS: dict[str, WeightInitialisation] = {
     "forces": WeightInitialisation(frozen=True),
     "masses": WeightInitialisation(mean=1.0, minimum=_SOFTEST, frozen=True),
 }
-"""Default starts of every block; springs, anchors and masses stay positive."""
+"""Default initial values of every block; springs, anchors and masses are bounded to positive values."""
 
 
 @short_repr
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SpringNetwork:
-    """Atoms and springs on any graph.
+    """A network of atoms and springs on any graph (Scellier 2024, arXiv:2406.00879, sec. 2 and 4.2).
 
     Args:
-        graph: Atoms and springs; a spring between two clamped atoms does nothing and is left out.
+        graph: Atoms and springs; a spring between two clamped atoms has no effect and is omitted.
         outputs: Atoms whose displacement from their rest position is the output, axis after axis.
-        output_axes: Axes that are read there; None for all.
         rest_positions: Shape (atoms, dims), the rest position of every atom; the origin of a line by default.
-        clamped: Atoms that are clamped.
-        inputs: (atom, axis) of every input: it displaces a clamped atom along an axis.
-        springs: Start of k, one weight ``k[i,j]`` per spring; positive.
-        anchored: Atoms tied to their rest position.
-        anchors: Start of a, one weight ``a[i]`` per anchored atom; positive.
-        rest_lengths: Start of l, one weight ``l[i,j]`` per spring, or None for springs without.
-        forces: Start of f, weights ``f[i]``, or ``f[i,x]`` where there are several axes, of every atom that moves; or
-            None for no forces.
-        masses: Start of m, one weight ``m[i]`` per atom that moves, or fixed numbers where they are frozen; positive.
-        hbar: Planck's constant over 2 pi; positive.
+        clamped: Atoms that do not move.
+        inputs: (atom, axis) of every input, which displaces a clamped atom along an axis.
+        springs: Initial values of k, one weight ``k[i,j]`` per spring; positive.
+        anchored: Atoms with a spring to their rest position.
+        anchors: Initial values of a, one weight ``a[i]`` per anchored atom; positive.
+        output_axes: Axes of the output displacements; None for all.
+        rest_lengths: Initial values of l, one weight ``l[i,j]`` per spring, or None for springs without.
+        forces: Initial values of f, weights ``f[i]``, or ``f[i,x]`` where there are several axes, of every atom that
+            moves; or None for no forces.
+        masses: Initial values of m, one weight ``m[i]`` per atom that moves, or fixed numbers where they are frozen;
+            positive.
+        hbar: Reduced Planck constant; positive.
 
     Raises:
-        NetworkError: An atom is out of range, comes twice, or is free to drift; an input does not act on a clamped
+        NetworkError: An atom is out of range, occurs twice, or can drift freely; an input does not act on a clamped
             atom; a spring, an anchor, a mass or hbar may become zero or negative.
     """
 
@@ -139,7 +140,7 @@ class SpringNetwork:
             raise NetworkError(f"hbar: expected a positive number, got {self.hbar}")
 
     def _check_drift(self) -> None:
-        """Whether every atom hangs on an anchor or a clamped atom."""
+        """Check that springs connect every atom to an anchor or a clamped atom."""
         tied = self.graph.reachable({*self.anchored, *self.clamped})
         free = sorted(set(range(self.num_atoms)) - tied)
         if free:
@@ -161,7 +162,7 @@ class SpringNetwork:
 
     @property
     def num_qubits(self) -> int:
-        """None: positions are numbers here."""
+        """None: positions are simulated without qubits."""
         return 0
 
     @property
@@ -176,7 +177,7 @@ class SpringNetwork:
 
     @cached_property
     def edges(self) -> tuple[tuple[int, int], ...]:
-        """Springs that something moves at."""
+        """Springs with at least one atom that moves."""
         clamped = set(self.clamped)
         return tuple(edge for edge in self.graph.edges if not clamped.issuperset(edge))
 
@@ -200,7 +201,10 @@ class SpringNetwork:
 
     @cached_property
     def layout(self) -> WeightLayout:
-        """Weights in the order k, a, l, f, m; masses that do not train are none, and momenta then need no shots."""
+        """Weights in the order k, a, l, f, m.
+
+        Masses that are not trained are not weights, and momenta then need no shots.
+        """
         omitted = "m" if self.masses.frozen is True else ""
         return WeightLayout(tuple(block for symbol, block in self._blocks.items() if symbol != omitted))
 
@@ -209,13 +213,13 @@ class SpringNetwork:
         return self._blocks["m"].initial(Seeds(0))
 
     def _parts(self, weights: NDArray) -> dict[str, NDArray[np.float64]]:
-        """Weights by kind; masses are there in any case."""
+        """Return weights by kind, always including masses."""
         parts = {symbol: weights[self.layout.slice_of(symbol)] for symbol in "kalfm"}
         return parts if self.masses.frozen is not True else parts | {"m": self._fixed_masses}
 
     @cached_property
     def groups(self) -> tuple[CoordinateGroup, ...]:
-        """Positions: springs, anchors, distances, coordinates that forces act on or that are clamped; and momenta."""
+        """Group of positions (springs, anchors, distances, forces, clamped coordinates) and group of momenta."""
         assert self.rest_positions is not None
         terms = [CoordinateTerm.square(i, j) for i, j in self.edges]
         terms += [CoordinateTerm.square(i, self.rest_positions[i]) for i in self.anchored]
@@ -232,12 +236,12 @@ class SpringNetwork:
         )
 
     def groups_with(self, terms: Iterable[CoordinateTerm]) -> tuple[CoordinateGroup, ...]:
-        """The groups, extended by what a cost needs."""
+        """Return the groups, extended by the terms that a cost needs."""
         return add_coordinate_terms(self.groups, terms)
 
     @property
     def output_coordinates(self) -> tuple[tuple[int, int, float], ...]:
-        """Atom, axis and place of every output."""
+        """Atom, axis and rest position of every output."""
         assert self.rest_positions is not None
         return tuple((i, axis, float(self.rest_positions[i, axis])) for i in self.outputs for axis in self._read_axes)
 
@@ -251,7 +255,7 @@ class SpringNetwork:
 
     @property
     def output_squares(self) -> tuple[LinearObservable, ...]:
-        """Their squares."""
+        """Squares of the output displacements."""
         return tuple(
             LinearObservable(
                 terms=(
@@ -268,7 +272,7 @@ class SpringNetwork:
         return tuple(range(self.dims)) if self.output_axes is None else self.output_axes
 
     def _starts(self) -> dict[str, int]:
-        """Where the terms of every kind begin."""
+        """Return the index of the first term of every kind."""
         springs, anchors = len(self.edges), len(self.anchored)
         lengths = springs if self.rest_lengths is not None else 0
         driven = len(self.coordinate_layout.moving_coordinates) if self.forces is not None else 0
@@ -276,9 +280,13 @@ class SpringNetwork:
         return dict(zip("kalfxm", np.cumsum([0, *sizes]).tolist(), strict=True))
 
     def coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
-        """Coefficients of all terms: (weights,) and (samples, inputs) to (samples, terms).
+        """Return the coefficients of all terms, shape (samples, terms), in energy.
 
-        That of a clamped coordinate is where it is clamped.
+        The coefficient of a clamped coordinate is its position.
+
+        Args:
+            weights: Shape (weights,).
+            inputs: Shape (samples, inputs), displacements of clamped atoms.
         """
         start, part = self._starts(), self._parts(weights)
         row = np.zeros(start["m"] + len(part["m"]))
@@ -292,7 +300,7 @@ class SpringNetwork:
         return rows
 
     def _clamped_at(self, inputs: NDArray) -> NDArray[np.float64]:
-        """Where the clamped coordinates are, shape (samples, clamped)."""
+        """Return the positions of the clamped coordinates, shape (samples, clamped)."""
         assert self.rest_positions is not None
         whole = np.tile(self.rest_positions.ravel(), (len(inputs), 1))
         for number, (atom, axis) in enumerate(self.inputs):
@@ -300,7 +308,12 @@ class SpringNetwork:
         return whole[:, self.coordinate_layout.clamped_coordinates]
 
     def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
-        """d(coefficient)/d(weight); the same for all inputs, and for rest lengths and masses taken at the weights."""
+        """Return d(coefficient)/d(weight), which is the same for all inputs.
+
+        Args:
+            weights: Shape (weights,); rest lengths and masses enter nonlinearly.
+            inputs: Shape (samples, inputs); only the number of samples is used.
+        """
         layout, start = self.layout, self._starts()
         part = self._parts(weights)
         entries = [("k", "k", np.full(len(part["k"]), 0.5)), ("a", "a", np.full(len(part["a"]), 0.5))]
@@ -320,7 +333,10 @@ class SpringNetwork:
         )
 
     def weights_from(self, named: Mapping[str, float]) -> NDArray[np.float64]:
-        """A weight vector from a mapping by name; weights left out are at their start (constant), forces zero."""
+        """Return a weight vector from a mapping by name.
+
+        Omitted weights have their constant initial value, omitted forces are zero.
+        """
         start = np.concatenate([np.full(len(block.names), block.start.mean) for block in self.layout.blocks])
         self.layout.vector_of(named)
         for name, value in named.items():
@@ -328,7 +344,7 @@ class SpringNetwork:
         return start
 
     def unreached_outputs(self) -> tuple[int, ...]:
-        """Outputs that no path of springs joins to an input; empty where there are no inputs."""
+        """Return the outputs that no path of springs connects to an input; empty where there are no inputs."""
         if self.num_inputs == 0:
             return ()
         clamped, driven = set(self.clamped), {atom for atom, _ in self.inputs}

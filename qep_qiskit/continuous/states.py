@@ -1,4 +1,4 @@
-"""Atoms in space: states that give points, and these points as outcomes."""
+"""States of atoms, and sampled positions or momenta as outcomes."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from qep_qiskit.outcomes.states import PreparedStates
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CoordinateSamples(Outcomes):
-    """Outcomes of atoms in space, shot by shot.
+    """Outcomes of measurements of atoms, shot by shot.
 
     Args:
-        points: Shape (measured, shots, atoms, dims): positions, or momenta where the group reads these.
+        points: Shape (measured, shots, atoms, dims): positions, or momenta for a group of momenta.
     """
 
     mark: ClassVar[str] = "points"
@@ -38,7 +38,12 @@ class CoordinateSamples(Outcomes):
         return self.points.shape[1]
 
     def moments(self, group: CoordinateGroup, errors: ReadoutErrorModel | None = None) -> GroupMoments:
-        """Of functions of points, one state after the other; deviations from the means do not cancel."""
+        """Return means and covariances of all terms, state by state, from deviations from the means.
+
+        Args:
+            group: The group that was measured.
+            errors: Ignored: positions and momenta have no readout errors.
+        """
         shots, size = self.shots, group.num_terms
         require_bytes(4 * 8 * len(self.points) * size**2, f"covariances of {size} terms in {len(self.points)} states")
         means, covariance = np.empty((len(self.points), size)), np.empty((len(self.points), size, size))
@@ -51,46 +56,77 @@ class CoordinateSamples(Outcomes):
         return GroupMoments(means=means, covariance=covariance, shots=shots)
 
     def check(self, measured: int, group: CoordinateGroup, num_qubits: int | None, name: str) -> None:
-        """Real numbers, a point for every atom."""
+        """Check that the outcomes are real numbers, with one vector per atom.
+
+        Args:
+            measured: Number of measured states.
+            group: The group that was measured.
+            num_qubits: Number of qubits; must be None, because atoms have none.
+            name: Circuit and backend, for messages.
+        """
         if num_qubits is not None:
             raise ResultError(f"{name}: expected bits, got {type(self).__name__}")
         require_shape(self.points, (measured, self.shots, *group.point_shape), name)
         require_real(self.points, name)
 
     def packed(self) -> tuple[dict[str, Any], NDArray]:
-        """The points."""
+        """Return the points as a checkpoint stores them."""
         return {"points": True}, self.points
 
     @classmethod
     def of_packed(cls, numbers: Mapping[str, Any], array: NDArray) -> CoordinateSamples:
-        """From the points."""
+        """Return outcomes from stored points; the inverse of `packed`.
+
+        Args:
+            numbers: Ignored.
+            array: Shape (measured, shots, atoms, dims), the points.
+        """
         return cls(points=array)
 
 
 class PointStates(PreparedStates):
-    """States of atoms in space."""
+    """Base class of states of atoms."""
 
     __slots__ = ()
 
     @property
     def num_qubits(self) -> None:
-        """None."""
+        """None: atoms have no qubits."""
         return
 
     @abstractmethod
     def expectations(self, group: CoordinateGroup, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Exact means of all terms, shape (rows, terms)."""
+        """Return exact means of all terms, shape (rows, terms).
+
+        Args:
+            group: The group to measure.
+            rows: Indices of the states.
+        """
 
     @abstractmethod
     def sampled(
         self, group: CoordinateGroup, rows: NDArray[np.int64], shots: int, generator: np.random.Generator
     ) -> NDArray[np.float64]:
-        """Positions, or momenta, shot by shot: shape (rows, shots, atoms, dims)."""
+        """Return positions, or momenta, shot by shot: shape (rows, shots, atoms, dims).
+
+        Args:
+            group: The group to measure.
+            rows: Indices of the states.
+            shots: Shots of each state.
+            generator: The random stream.
+        """
 
     def measured(
         self, group: CoordinateGroup, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator
     ) -> Outcomes:
-        """Exact expectations, or whole points shot by shot."""
+        """Return exact expectations, or sampled positions or momenta.
+
+        Args:
+            group: The group to measure.
+            rows: Indices of the states.
+            shots: Shots of each state, or None for exact expectations.
+            generator: The random stream.
+        """
         if shots is None:
             return ExactMeans(means=self.expectations(group, rows))
         atoms, dims = group.point_shape
@@ -104,7 +140,7 @@ class ClassicalPositions(PointStates):
     """Classical atoms in equilibrium.
 
     Args:
-        points: Shape (states, atoms, dims).
+        points: Shape (states, atoms, dims), the positions.
     """
 
     is_certain: ClassVar[bool] = True
@@ -117,18 +153,30 @@ class ClassicalPositions(PointStates):
         return len(self.points)
 
     def rows(self, chosen: NDArray[np.int64]) -> ClassicalPositions:
-        """Some of them, with repeats."""
+        """Return some of the states, with repetitions."""
         return ClassicalPositions(self.points[chosen])
 
     def expectations(self, group: CoordinateGroup, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """All terms, shape (rows, terms); momenta are zero."""
+        """Return all terms at the positions, shape (rows, terms); momenta are zero.
+
+        Args:
+            group: The group to measure.
+            rows: Indices of the states.
+        """
         points = self.points[rows]
         return group.values(np.zeros_like(points) if group.of_momenta else points)
 
     def sampled(
         self, group: CoordinateGroup, rows: NDArray[np.int64], shots: int, generator: np.random.Generator
     ) -> NDArray[np.float64]:
-        """The same point in every shot, shape (rows, shots, atoms, dims)."""
+        """Return the same point in every shot, shape (rows, shots, atoms, dims).
+
+        Args:
+            group: The group to measure.
+            rows: Indices of the states.
+            shots: Shots of each state.
+            generator: Ignored: classical positions are certain.
+        """
         points = self.points[rows][:, None]
         still = np.zeros_like(points) if group.of_momenta else points
         return np.broadcast_to(still, (len(rows), shots, *points.shape[2:]))

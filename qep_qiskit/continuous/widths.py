@@ -1,4 +1,4 @@
-"""How far Gaussian ground states of atoms reach, to choose a grid by."""
+"""Means and widths of Gaussian ground states of atoms, from which a position grid is chosen."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from qep_qiskit.core.errors import NetworkError
 
 
 def variance_of(atoms: SpringNetwork, weights: NDArray, inputs: NDArray) -> GaussianWidths:
-    """Means and widths of the free ground states, in the order of the coordinates that move.
+    """Return means and widths of the free ground states, in the order of the coordinates that move.
 
     Args:
         atoms: Atoms and springs.

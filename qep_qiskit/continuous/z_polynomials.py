@@ -1,4 +1,4 @@
-"""Sums of products of Z, as polynomials in numbers that registers hold."""
+"""Sums of products of Z, as polynomials in the coordinates on registers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from qep_qiskit.core.short_repr import short_repr
 @short_repr
 @dataclass(frozen=True, slots=True, eq=False)
 class ZPolynomial:
-    """sum_m c_m prod_(k in m) Z_k, closed under sums and products because Z^2 = 1.
+    """A polynomial sum_m c_m prod_(k in m) Z_k, closed under sums and products because Z^2 = 1.
 
     Args:
         terms: Coefficient of every bit mask; mask 0 is the constant.
@@ -26,7 +26,7 @@ class ZPolynomial:
 
     @property
     def masks(self) -> tuple[int, ...]:
-        """Masks of the terms that are not constant, ascending."""
+        """Masks of the terms that are not constant, in ascending order."""
         return tuple(sorted(mask for mask in self.terms if mask))
 
     def __add__(self, other: ZPolynomial) -> ZPolynomial:
