@@ -1,4 +1,4 @@
-"""What a network is trained on: data files, built-in tasks, scaling, class encoding and storage."""
+"""Tasks to train on: data files, built-in tasks, scaling, class encoding and storage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checked, read-only arrays: what the data classes of this folder keep."""
+"""Checked, read-only arrays, as the data classes of tasks store them."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from qep_qiskit.core.errors import DataError
 
 
 def float_array(name: str, value: Any, ndim: int) -> np.ndarray:
-    """Copies a value into a read-only float64 array.
+    """Copy a value into a read-only float64 array.
 
     Args:
-        name: What the array is called in an error.
+        name: Name of the array in error messages.
         value: Array of real numbers with ``ndim`` axes.
-        ndim: The number of axes expected.
+        ndim: Expected number of axes.
 
     Returns:
         float64 array of the same shape, not writeable.
 
     Raises:
-        DataError: Not an array of real numbers, another number of axes, or a value that is not finite.
+        DataError: The value is not an array of real numbers, has another number of axes, or has a value that is not
+            finite.
     """
     array = _array(name, value, kinds="fiub", words="real numbers", ndim=ndim)
     array = array.astype(np.float64)
@@ -33,17 +34,17 @@ def float_array(name: str, value: Any, ndim: int) -> np.ndarray:
 
 
 def index_array(name: str, value: Any) -> np.ndarray:
-    """Copies a value into a read-only int64 vector.
+    """Copy a value into a read-only int64 vector.
 
     Args:
-        name: What the array is called in an error.
+        name: Name of the array in error messages.
         value: Vector of integers, shape (length,).
 
     Returns:
         int64 array of shape (length,), not writeable.
 
     Raises:
-        DataError: Not a vector of integers.
+        DataError: The value is not a vector of integers.
     """
     array = _array(name, value, kinds="iu", words="integers", ndim=1).astype(np.int64)
     array.setflags(write=False)
@@ -55,7 +56,7 @@ def _array(name: str, value: Any, *, kinds: str, words: str, ndim: int) -> np.nd
         array = np.asarray(value)
     except ValueError:
         raise DataError(f"{name}: expected an array, got rows of different lengths") from None
-    if array.size == 0 and array.dtype.kind == "f":  # an empty list has no integers to tell it by
+    if array.size == 0 and array.dtype.kind == "f":  # an empty list becomes a float array
         kinds += "f"
     if array.dtype.kind not in kinds:
         raise DataError(f"{name}: expected {words}, got an array of type {array.dtype}")

@@ -1,4 +1,4 @@
-"""From a raw table to a task: classes, split, scaling and encoding put together."""
+"""Construction of a task from a raw table: classes, split, scaling and encoding."""
 
 from __future__ import annotations
 
@@ -49,29 +49,29 @@ def task_from_table(
     test_size: int | None = None,
     seeds: Seeds | None = None,
 ) -> Task:
-    """Splits a table, fits the scaling on the training rows and encodes the labels.
+    """Split a table, fit the scaling on the training rows and encode the labels.
 
     Args:
         name: The name of the task.
         raw: A table with labels (classification) or targets (regression).
-        classes: The class names in the order of their indices; None takes those of the table, sorted (by
-            value if all are numbers).
-        scaling: See `TaskOptions`, as for the next four.
+        classes: Class names in the order of their indices; None for those of the table, sorted (by value if all are
+            numbers).
+        scaling: See `TaskOptions`, as for the next four arguments.
         input_scale: See `TaskOptions`.
-        amplitude: See `TaskOptions`; not used for regression, whose targets stay as they are.
-        encoding: See `TaskOptions`; not used for regression.
+        amplitude: See `TaskOptions`; ignored for regression, whose targets are not changed.
+        encoding: See `TaskOptions`; ignored for regression.
         num_targets: See `TaskOptions`.
         test_fraction: See `split`; without it and `test_size` there is no test part.
         test_size: See `split`.
-        seeds: Needed if there is a test part.
+        seeds: Root of the random streams; required if there is a test part.
 
     Returns:
-        The task; its `test` is None if no row is kept aside.
+        The task; its `test` is None if there are no test rows.
 
     Raises:
         ConfigError: An option is out of range or does not fit the table.
-        DataError: The table has no labels or targets, or a label that is no class; or without `classes` the labels are
-            hardly meant as they are, see `found_classes`.
+        DataError: The table has no labels or targets, or a label that is not a class; or `classes` is None and the
+            labels look like a mistake, see `found_classes`.
     """
     if raw.labels is None and raw.targets is None:
         raise DataError(f"{name}: expected labels or target numbers, got inputs only")
@@ -103,13 +103,13 @@ def dataset_from_table(
     amplitude: float,
     encoding: Encoding,
 ) -> Dataset:
-    """Scales the inputs of a table and encodes its labels with what is known already.
+    """Scale the inputs of a table and encode its labels with a fitted scaling and known classes.
 
     Args:
         raw: The table; without labels and targets, the dataset has no targets, no labels and no classes.
         scaling: The fitted scaling.
-        classes: The class names in the order of their indices.
-        num_targets: The number of outputs that the labels are written to.
+        classes: Class names in the order of their indices.
+        num_targets: Number of outputs that encode the labels.
         amplitude: See `encode_labels`.
         encoding: See `encode_labels`.
 
@@ -135,13 +135,13 @@ def dataset_from_table(
 
 
 def check_classes(classes: Sequence[str]) -> None:
-    """Refuses a choice of class names that cannot be one.
+    """Refuse invalid class names.
 
     Args:
-        classes: The class names in the order of their indices.
+        classes: Class names in the order of their indices.
 
     Raises:
-        ConfigError: A text instead of a list, fewer than two names, or the same name twice.
+        ConfigError: The value is a text instead of a list, has fewer than two names, or the same name twice.
     """
     if isinstance(classes, str) or len(classes) < 2 or len(set(classes)) != len(classes):
         raise ConfigError(f"classes: expected at least two different names, got {classes!r}")

@@ -1,4 +1,4 @@
-"""The built-in tasks: XOR, parity, two moons, handwritten digits, and an aim without data."""
+"""The built-in tasks: XOR, parity, two moons, handwritten digits, and a task without data."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _MOST_PARITY_BITS = 10
 
 
 def xor() -> RawTable:
-    """The four inputs (-1, -1), (-1, +1), (+1, -1), (+1, +1), labelled by their product "-1" or "+1"."""
+    """Return the inputs (-1, -1), (-1, +1), (+1, -1), (+1, +1), labelled by their product "-1" or "+1"."""
     return _products(2)
 
 
 def parity(num_bits: int) -> RawTable:
-    """All rows of num_bits spins, labelled by their product "-1" or "+1".
+    """Return all rows of `num_bits` spins, labelled by their product "-1" or "+1".
 
     Args:
         num_bits: The number of spins, 2..10.
@@ -46,12 +46,12 @@ def parity(num_bits: int) -> RawTable:
 
 
 def moons(num_samples: int, noise: float, seeds: Seeds) -> RawTable:
-    """Two interleaved half circles in the plane, labelled "outer" and "inner" (scikit-learn's make_moons).
+    """Draw two interleaved half circles in the plane, labelled "outer" and "inner" (scikit-learn's make_moons).
 
     Args:
-        num_samples: The number of points, at least 2.
-        noise: The standard deviation of the noise added to each coordinate, 0 or more.
-        seeds: The points are drawn from the stream "moons".
+        num_samples: Number of points, at least 2.
+        noise: Standard deviation of the noise of each coordinate, 0 or more.
+        seeds: Root of the random streams; the points use the stream "moons".
 
     Returns:
         The points with the columns x and y, shuffled.
@@ -70,7 +70,7 @@ def moons(num_samples: int, noise: float, seeds: Seeds) -> RawTable:
 
 
 def digits() -> RawTable:
-    """The 1797 handwritten digits of 8 x 8 pixels that come with scikit-learn.
+    """Return the 1797 handwritten digits of 8 x 8 pixels of scikit-learn.
 
     Returns:
         Inputs 0..16 with the columns pixel_0_0 .. pixel_7_7 (row, column), labels "0" .. "9".
@@ -88,7 +88,7 @@ def digits() -> RawTable:
 
 
 def xor_task(**options: Unpack[TaskOptions]) -> Task:
-    """XOR, all four samples for training, inputs not scaled by default.
+    """Build the XOR task: all four samples for training, inputs not scaled by default.
 
     Args:
         **options: See `TaskOptions`.
@@ -109,7 +109,7 @@ def xor_task(**options: Unpack[TaskOptions]) -> Task:
 
 
 def parity_task(num_bits: int, **options: Unpack[TaskOptions]) -> Task:
-    """Parity, all samples for training, inputs not scaled by default.
+    """Build the parity task: all samples for training, inputs not scaled by default.
 
     Args:
         num_bits: The number of spins, 2..10.
@@ -137,13 +137,13 @@ def moons_task(
     seeds: Seeds,
     **options: Unpack[TaskOptions],
 ) -> Task:
-    """Two moons, split into training and test points.
+    """Build the two-moons task, split into training and test points.
 
     Args:
-        num_samples: The number of points of both parts together, at least 2.
-        noise: The standard deviation of the noise, 0 or more.
-        test_fraction: The part of the points kept aside, in [0, 1).
-        seeds: Draws the points and the test part.
+        num_samples: Number of points of both parts together, at least 2.
+        noise: Standard deviation of the noise of each coordinate, 0 or more.
+        test_fraction: Fraction of test points, in [0, 1).
+        seeds: Root of the random streams, for the points and the test part.
         **options: See `TaskOptions`.
 
     Returns:
@@ -158,11 +158,11 @@ def moons_task(
 
 
 def digits_task(*, seeds: Seeds, test_size: int = 360, **options: Unpack[TaskOptions]) -> Task:
-    """Handwritten digits, inputs scaled to [-1, 1] by default.
+    """Build the task of handwritten digits, inputs scaled to [-1, 1] by default.
 
     Args:
-        seeds: Draws the test part.
-        test_size: The number of digits kept aside, 0..1796.
+        seeds: Root of the random streams, for the test part.
+        test_size: Number of test digits, 0..1796.
         **options: See `TaskOptions`.
 
     Returns:
@@ -176,7 +176,7 @@ def digits_task(*, seeds: Seeds, test_size: int = 360, **options: Unpack[TaskOpt
 
 
 def no_data_task(targets: Sequence[float] = ()) -> Task:
-    """An aim without data: one sample with no inputs.
+    """Build a task without data: one sample with no inputs.
 
     Args:
         targets: Target numbers of that sample, for a loss on expectations.

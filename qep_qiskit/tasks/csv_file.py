@@ -1,4 +1,4 @@
-"""Reads comma-separated files with a header; every error names the file, the row and the column."""
+"""Reading of comma-separated files with a header; every error names the file, the row and the column."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MISSING = frozenset({"?", "-", "na", "n/a", "null", "none"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sheet:
-    """The cells of a file, stripped; `lines` are the 1-based line numbers where the rows begin."""
+    """The cells of a file, stripped; `lines` are the 1-based line numbers at which the rows begin."""
 
     path: Path
     header: list[str]
@@ -40,26 +40,26 @@ def read_csv(
     *,
     classes: Sequence[str] | None = None,
 ) -> RawTable:
-    """Reads the inputs of a file together with its labels or target numbers.
+    """Read the inputs of a file together with its labels or target numbers.
 
-    The file is UTF-8 with a header. Spaces around names and cells, a byte-order mark, any line ends and blank
-    lines at the end are fine. Columns that are not asked for are not looked at.
+    The file is UTF-8 with a header. Spaces around names and cells, a byte-order mark, any line ends and blank lines at
+    the end are allowed. Other columns are ignored.
 
     Args:
-        path: The file.
-        inputs: The names of the input columns, at least one.
-        target: The name of the column of class names.
-        targets: The names of columns of numbers to learn instead.
-        classes: The class names that are allowed; None allows all.
+        path: Path of the file.
+        inputs: Names of the input columns, at least one.
+        target: Name of the column of class names, for classification.
+        targets: Names of the columns of target numbers, for regression.
+        classes: Class names that are allowed; None allows all.
 
     Returns:
         The table, with `labels` if `target` is given and `targets` if `targets` are.
 
     Raises:
-        ConfigError: No input column, a column asked for twice, or both `target` and `targets`.
-        DataError: The file is missing, a folder, not readable, not UTF-8, empty or without data rows; the
-            header names a column twice or lacks one; a row has too few or too many cells; a cell is empty,
-            not a number, not finite, or not one of the classes.
+        ConfigError: There is no input column, a column is named twice, or both `target` and `targets` are given.
+        DataError: The file is missing, a folder, not readable, not UTF-8, empty or without data rows; the header names
+            a column twice or lacks one; a row has too few or too many cells; a cell is empty, not a number, not finite,
+            or not one of the classes.
     """
     _check_columns(inputs, target, targets)
     return _table(_read_sheet(Path(path)), inputs, target, targets, classes)
@@ -73,14 +73,14 @@ def read_inputs(
     *,
     classes: Sequence[str] | None = None,
 ) -> RawTable:
-    """Reads rows to predict: like `read_csv`, but a file without `target` or all `targets` is fine.
+    """Read rows for predictions, as `read_csv` does, but with optional `target` and `targets` columns.
 
     Args:
-        path: The file.
-        inputs: The names of the input columns, at least one.
-        target: The column of class names, read if it is there.
-        targets: The columns of numbers, read if any of them is there (then all must be).
-        classes: The class names that are allowed; None allows all.
+        path: Path of the file.
+        inputs: Names of the input columns, at least one.
+        target: Name of the column of class names, read if it exists.
+        targets: Names of the columns of target numbers, read if any of them exists (then all must).
+        classes: Class names that are allowed; None allows all.
 
     Returns:
         The table; `labels` and `targets` are None if the file does not have them.
@@ -148,14 +148,14 @@ def _records(path: Path, text: str) -> list[tuple[int, list[str]]]:
     try:
         for cells in reader:
             records.append((line, [cell.strip() for cell in cells]))
-            line = reader.line_num + 1  # a quoted cell may span lines: a row is named by its first
+            line = reader.line_num + 1  # a quoted cell may span lines: messages name the first
     except csv.Error as error:
         raise DataError(f"{path}: row {line}: not a CSV row: {error}") from None
     return records
 
 
 def _check_separator(path: Path, header: list[str], data: Sequence[tuple[int, list[str]]]) -> None:
-    """Refuse a file of one column whose name holds another separator."""
+    """Refuse a file of one column whose name contains another separator."""
     found = next((sign for sign in _SEPARATORS if sign in header[0]), None) if len(header) == 1 else None
     if found is None:
         return
@@ -170,7 +170,7 @@ def _check_separator(path: Path, header: list[str], data: Sequence[tuple[int, li
 
 
 def _no_header(header: Sequence[str]) -> str:
-    """A hint where the names of columns are numbers."""
+    """A hint for messages where the column names are numbers."""
     if not any(_is_number(name) for name in header):
         return ""
     return "; row 1 holds numbers, so the header seems to be missing: put the names of the columns there"

@@ -1,4 +1,4 @@
-"""Tasks from CSV files, and later rows of the same kind."""
+"""Tasks from CSV files, and rows for predictions in the same format."""
 
 from __future__ import annotations
 
@@ -26,21 +26,20 @@ def csv_task(
     seeds: Seeds,
     **options: Unpack[TaskOptions],
 ) -> Task:
-    """A task from a CSV file: classification of one column, or regression of columns of numbers.
+    """Build a task from a CSV file: classification of one column, or regression of columns of numbers.
 
     Args:
-        path: The file, see `read_csv`.
-        inputs: The names of the input columns.
-        target: The column of class names, for classification.
-        targets: The columns of numbers, for regression; they are taken as they are, and `scale_targets` takes them to
-            where outputs can reach them.
-        classes: The class names in the order of their indices; None takes those of the file, sorted.
-        test_fraction: The part of the rows kept aside, in [0, 1); 0 for none.
-        seeds: Draws the test rows.
+        path: Path of the file, see `read_csv`.
+        inputs: Names of the input columns.
+        target: Name of the column of class names, for classification.
+        targets: Names of the columns of numbers, for regression; they are not scaled, see `scale_targets`.
+        classes: Class names in the order of their indices; None for those of the file, sorted.
+        test_fraction: Fraction of test rows, in [0, 1).
+        seeds: Root of the random streams, for the test rows.
         **options: See `TaskOptions`.
 
     Returns:
-        The task, named like the file without its ending.
+        The task, with the file's name without its suffix.
 
     Raises:
         ConfigError: Neither `target` nor `targets` is given, or an option is out of range.
@@ -59,19 +58,19 @@ def csv_task(
 
 
 def read_rows(path: str | Path, task: Task) -> Dataset:
-    """Reads rows to predict, scaled and encoded as the training samples of a task were.
+    """Read rows for predictions, scaled and encoded like the training samples of a task.
 
     Args:
-        path: A CSV file with the input columns of the task; the label or target columns may be missing.
+        path: Path of a CSV file with the input columns of the task; the label or target columns may be missing.
         task: The task.
 
     Returns:
-        The rows in the order of the file. Without the label or target columns, `targets` has shape
-        (samples, 0), `labels` is None and `classes` is ().
+        The rows in the order of the file. Without the label or target columns, `targets` has shape (samples, 0),
+        `labels` is None and `classes` is ().
 
     Raises:
         ConfigError: The task has no inputs.
-        DataError: The file cannot be used, see `read_csv`, or has a class that the task does not know.
+        DataError: The file cannot be used, see `read_csv`, or has a class that is not in the task.
     """
     raw = read_inputs(
         path,

@@ -1,4 +1,4 @@
-"""Datasets and tasks: scaled inputs, wanted outputs, and what is needed to read new rows the same way."""
+"""Datasets and tasks: scaled inputs, target values, and the scaling and encoding of further rows."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from qep_qiskit.tasks.scaling import Scaling
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dataset:
-    """Samples ready for a network. The arrays are copied and read-only.
+    """Samples for a network. The arrays are copied and read-only.
 
-    Attributes:
-        inputs: float64 array of shape (samples, num_inputs), scaled. An aim without data has one sample and
-            no inputs.
-        targets: float64 array of shape (samples, num_targets): the values wanted of the outputs. Rows whose
-            answer is not known have no targets.
+    Args:
+        inputs: Scaled inputs, float64 array of shape (samples, num_inputs). A task without data has one sample and no
+            inputs.
+        targets: Target values of the outputs, float64 array of shape (samples, num_targets). Rows for predictions
+            without known answers have no targets.
         labels: int64 class indices of shape (samples,); None for regression and for rows without labels.
-        classes: The class names, at index `labels`; () where labels is None.
-        input_names: The name of each input.
+        classes: Class names, by the indices in `labels`; () where labels is None.
+        input_names: Name of each input.
 
     Raises:
-        DataError: A wrong shape, type or number of rows or names, a value that is not finite, no samples,
-            or a label that is not the index of a class.
+        DataError: A wrong shape, type or number of rows or names, a value that is not finite, no samples, or a label
+            that is not the index of a class.
 
     Example:
         >>> qep.xor_task().train.take(np.array([0, 3])).num_samples
@@ -53,30 +53,30 @@ class Dataset:
 
     @property
     def num_samples(self) -> int:
-        """The number of samples."""
+        """Number of samples."""
         return int(self.inputs.shape[0])
 
     @property
     def num_inputs(self) -> int:
-        """The number of inputs of a sample."""
+        """Number of inputs of a sample."""
         return int(self.inputs.shape[1])
 
     @property
     def num_targets(self) -> int:
-        """The number of values wanted of the outputs of a sample."""
+        """Number of target values of a sample."""
         return int(self.targets.shape[1])
 
     def take(self, indices: np.ndarray) -> Dataset:
-        """The samples at some indices, in that order.
+        """Select samples by their indices, in that order.
 
         Args:
-            indices: Integers of shape (chosen,), each in 0..num_samples - 1; repeats are fine.
+            indices: Integers of shape (chosen,), each in 0..num_samples - 1; repetitions are allowed.
 
         Returns:
             A dataset of `chosen` samples.
 
         Raises:
-            DataError: No index, or one that is not the index of a sample.
+            DataError: There is no index, or one that is not the index of a sample.
         """
         indices = index_array("indices", indices)
         if np.any((indices < 0) | (indices >= self.num_samples)):
@@ -120,22 +120,21 @@ class Dataset:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Task:
-    """What a network is trained on, and how rows of the same kind are read later.
+    """Training and test samples of a network, with the scaling and encoding of further rows.
 
-    Attributes:
-        name: A Pauli string for the reader.
+    Args:
+        name: Name of the task.
         train: The training samples.
-        test: The samples kept aside; None where all samples are for training.
-        scaling: The input scaling, fitted on the training samples; both parts are scaled already.
-        label_column: The column of the class names; None for regression and for an aim without data.
-        target_columns: The columns of the target numbers; () for classification.
-        amplitude: The size of the target values of a class, see `encode_labels`.
-        encoding: The way classes were written as targets, see `encode_labels`.
-        target_scaling: How the targets of a regression were scaled, see `scale_targets`; None where they are as in the
-            source.
+        test: The test samples, or None where all samples are for training.
+        scaling: The input scaling, fitted on the training samples; both parts are already scaled.
+        label_column: Name of the column of class names; None for regression and for a task without data.
+        target_columns: Names of the columns of target numbers; () for classification.
+        amplitude: Size of the target values of a class, see `encode_labels`.
+        encoding: Encoding of classes as targets, see `encode_labels`.
+        target_scaling: Scaling of the targets of a regression, see `scale_targets`; None for unscaled targets.
 
     Raises:
-        DataError: The training samples, the test samples, the scaling and the columns do not fit together.
+        DataError: The training samples, the test samples, the scaling and the columns are inconsistent.
 
     Example:
         >>> qep.xor_task().name
@@ -163,15 +162,15 @@ class Task:
 
     @property
     def num_classes(self) -> int:
-        """The number of classes; 0 for regression and for an aim without data."""
+        """Number of classes; 0 for regression and for a task without data."""
         return len(self.train.classes)
 
     def in_units(self, outputs: np.ndarray) -> np.ndarray:
-        """Outputs or targets, shape (samples, num_targets), in the units of the target columns."""
+        """Convert outputs or targets, shape (samples, num_targets), to the units of the target columns."""
         return outputs if self.target_scaling is None else self.target_scaling.undo(outputs)
 
     def errors_in_units(self, errors: np.ndarray) -> np.ndarray:
-        """Standard errors of outputs, shape (samples, num_targets), in the units of the target columns."""
+        """Convert standard errors of outputs, shape (samples, num_targets), to the units of the target columns."""
         return errors if self.target_scaling is None else errors / self.target_scaling.factor
 
     def _check_test(self) -> None:

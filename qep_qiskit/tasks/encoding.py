@@ -1,4 +1,4 @@
-"""Classes as target values of the outputs, and outputs back as classes."""
+"""Encoding of classes as target values of the outputs, and decoding of outputs."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ Encoding = Literal["amplitude", "one_hot"]
 
 
 def default_num_targets(num_classes: int, encoding: Encoding = "amplitude") -> int:
-    """How many outputs a number of classes asks for.
+    """Default number of outputs for a number of classes.
 
     Args:
-        num_classes: The number of classes, at least 2.
+        num_classes: Number of classes, at least 2.
         encoding: See `encode_labels`.
 
     Returns:
-        1 for two classes told apart by the sign of one output, else one output per class. The one-hot
-        encoding always has one output per class.
+        1 for two classes, distinguished by the sign of one output; else one output per class. The one-hot encoding
+        always has one output per class.
     """
     return 1 if num_classes == 2 and encoding == "amplitude" else num_classes
 
@@ -33,22 +33,22 @@ def encode_labels(
     amplitude: float = 0.8,
     encoding: Encoding = "amplitude",
 ) -> np.ndarray:
-    """Writes class indices as the values wanted of the outputs.
+    """Encode class indices as target values of the outputs.
 
     Args:
         labels: Class indices, shape (samples,), each in 0..num_classes - 1.
-        num_classes: The number of classes, at least 2.
-        num_targets: The number of outputs: `num_classes`, or 1 for two classes.
-        amplitude: The size of the target values, in (0, 1]; below 1 the nudge never asks for a pole.
+        num_classes: Number of classes, at least 2.
+        num_targets: Number of outputs: `num_classes`, or 1 for two classes.
+        amplitude: Size of the target values, in (0, 1]; below 1 no output needs its extreme value.
         encoding: "amplitude" gives -amplitude / +amplitude; "one_hot" gives 0 / 1 for cross-entropy.
 
     Returns:
-        float64 array of shape (samples, num_targets). With one output, class 0 is -amplitude and class 1
-        is +amplitude; with one output per class, the own class is the high value and the others the low.
+        float64 array of shape (samples, num_targets). With one output, class 0 is -amplitude and class 1 is +amplitude;
+        with one output per class, the output of the sample's class is high and the others are low.
 
     Raises:
-        ConfigError: The number of outputs does not fit the classes, or the amplitude or encoding is unknown.
-        DataError: A label is not an index of a class.
+        ConfigError: The number of outputs does not fit the classes, or the amplitude or encoding is invalid.
+        DataError: A label is not the index of a class.
     """
     _check_encoding(num_classes, num_targets, amplitude, encoding)
     labels = index_array("labels", labels)
@@ -61,16 +61,15 @@ def encode_labels(
 
 
 def decode(outputs: np.ndarray, num_classes: int) -> np.ndarray:
-    """Reads the class off the outputs.
+    """Decode outputs to class indices.
 
     Args:
-        outputs: Output values, shape (samples, num_targets), with one output for two classes or one output
-            per class.
-        num_classes: The number of classes, at least 2.
+        outputs: Output values, shape (samples, num_targets), with one output for two classes or one output per class.
+        num_classes: Number of classes, at least 2.
 
     Returns:
-        int64 class indices of shape (samples,): for one output, 1 where it is positive and else 0; for one
-        output per class, the largest (the first of equals).
+        int64 class indices of shape (samples,): for one output, 1 where it is positive and else 0; for one output per
+        class, the largest (the first of equals).
 
     Raises:
         DataError: The outputs are not finite, or their number does not fit the classes.

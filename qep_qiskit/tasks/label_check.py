@@ -1,4 +1,4 @@
-"""Class names that are found in a table, and what about them is hardly meant."""
+"""Class names in a table, and checks for names that look like mistakes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _MISSING = frozenset({"?", ".", "na", "n/a", "nan", "null"})
 
 
 def found_classes(labels: Sequence[str], column: str | None) -> tuple[str, ...]:
-    """Returns the different labels of a table, sorted, by value if all are numbers.
+    """Return the distinct labels of a table, sorted, by value if all are numbers.
 
     Args:
-        labels: The class name of each row, at least one.
-        column: The name of their column, for errors.
+        labels: Class name of each row, at least one.
+        column: Name of their column, for errors.
 
     Raises:
-        DataError: There is one class only; a label says that a value is missing; two labels are one class written in
-            two ways ('1' and '1.0', 'Yes' and 'yes', '<=50K' and '<=50K.'); or they are numbers that hardly repeat.
+        DataError: There is only one class; a label marks a missing value; two labels are spellings of one class ('1'
+            and '1.0', 'Yes' and 'yes', '<=50K' and '<=50K.'); or they are numbers that hardly repeat.
     """
     where = "labels" if column is None else f"labels in column {column!r}"
     names = _sorted(set(labels))
@@ -57,7 +57,7 @@ def _sorted(names: set[str]) -> tuple[str, ...]:
 
 
 def _spelling(name: str) -> object:
-    """What names of one class share: the value of a number, or letters without case, spaces and a final full stop."""
+    """Key common to all spellings of a class: its number, or its letters without case, spaces and a final stop."""
     value = _number(name)
     return value if value is not None else "".join(name.casefold().split()).rstrip(".")
 

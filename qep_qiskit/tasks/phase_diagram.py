@@ -28,19 +28,19 @@ TOTAL = 4.0
 def cluster_phases(
     num_samples: int, generator: np.random.Generator, patches: Sequence[Sequence[float]] | None = None
 ) -> RawTable:
-    """Random points of the phase diagram, with the phase that each is in.
+    """Draw random points of the phase diagram, labelled by their phases.
 
     Args:
-        num_samples: How many points, at least 1.
-        generator: Draws them.
-        patches: Squares to draw from, each as g_X and g_ZZ of its centre and its width; by default points are drawn
-            uniformly from the whole triangle.
+        num_samples: Number of points, at least 1.
+        generator: Draws the points.
+        patches: Squares to draw from, each as g_X and g_ZZ of its centre and its width; None for points drawn uniformly
+            from the whole triangle.
 
     Returns:
         Inputs g_ZXZ, g_ZZ, g_X; labels "cluster", "ferromagnet", "paramagnet".
 
     Raises:
-        ConfigError: There are no samples, or a patch has not three numbers or leaves the triangle.
+        ConfigError: There are no samples, or a patch is not three numbers or extends beyond the triangle.
     """
     if num_samples < 1:
         raise ConfigError(f"num_samples: expected at least 1, got {num_samples}")
@@ -66,13 +66,13 @@ def phase_diagram_task(
     patches: Sequence[Sequence[float]] | None = None,
     **options: Unpack[TaskOptions],
 ) -> Task:
-    """Recognising phases, inputs not scaled and targets one-hot by default.
+    """Build the task of recognising phases; inputs are not scaled and targets are one-hot by default.
 
     Args:
-        num_samples: Points to train on.
-        test_size: Points of the whole triangle kept aside; at least 1.
-        seeds: Draws the points.
-        patches: Where points to train on are drawn, see `cluster_phases`.
+        num_samples: Number of training points.
+        test_size: Number of test points, drawn from the whole triangle; at least 1.
+        seeds: Root of the random streams, for the points.
+        patches: Regions of the training points, see `cluster_phases`.
         **options: See `TaskOptions`.
 
     Raises:
@@ -100,7 +100,7 @@ def phase_diagram_task(
 
 
 def _in_patches(num_samples: int, generator: np.random.Generator, patches: Sequence[Sequence[float]]) -> NDArray:
-    """Points of squares, each as likely as the others."""
+    """Draw points from squares with equal probability."""
     for patch in patches:
         fits = len(patch) == 3 and min(patch) >= 0 and min(patch[:2]) >= patch[2] / 2
         if not fits or patch[0] + patch[1] + patch[2] > TOTAL:
@@ -115,6 +115,6 @@ def _in_patches(num_samples: int, generator: np.random.Generator, patches: Seque
 
 
 def _phase_of(couplings: NDArray) -> NDArray[np.int64]:
-    """Index of the phase, of couplings g_ZXZ, g_ZZ, g_X of shape (samples, 3)."""
+    """Index of the phase for couplings g_ZXZ, g_ZZ, g_X of shape (samples, 3)."""
     g_zxz, g_zz, g_x = couplings.T
     return np.where(g_zz >= TOTAL / 2, 1, np.where(g_zxz > g_x, 0, 2))

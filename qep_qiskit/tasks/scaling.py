@@ -19,16 +19,16 @@ ScalingKind = Literal["none", "standard", "minmax"]
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scaling:
-    """The map ``(raw - offset) * factor``, one offset and one factor per input.
+    """The map ``(raw - offset) * factor``, one offset and one factor per column.
 
-    Attributes:
-        kind: How it was fitted: "none", "standard" (mean 0, deviation 1) or "minmax" (onto [-1, 1]).
-        offset: float64 array of shape (num_inputs,).
-        factor: float64 array of shape (num_inputs,), with the input scale folded in.
+    Args:
+        kind: Method of the fit: "none", "standard" (mean 0, standard deviation 1) or "minmax" (onto [-1, 1]).
+        offset: float64 array of shape (num_inputs,), in the units of the column.
+        factor: float64 array of shape (num_inputs,), with the input scale included.
 
     Raises:
         ConfigError: The kind is unknown.
-        DataError: Offset and factor are not finite vectors of one length.
+        DataError: Offset and factor are not finite vectors of equal length.
     """
 
     kind: ScalingKind
@@ -47,15 +47,15 @@ class Scaling:
 
     @classmethod
     def fit(cls, raw: np.ndarray, kind: ScalingKind = "standard", input_scale: float = 1.0) -> Scaling:
-        """Fits the map on training inputs.
+        """Fit the map on training inputs.
 
-        A column that is constant has no spread to divide by: it keeps the factor 1 x input_scale, so that
-        "standard" and "minmax" send it to 0 and a new value moves it by its raw difference.
+        A constant column has no width to divide by: its factor is 1 x input_scale, so that "standard" and "minmax" map
+        it to 0 and a new value is mapped to its difference.
 
         Args:
             raw: Training inputs, shape (samples, num_inputs), at least one sample.
-            kind: "none" keeps the values, "standard" subtracts the mean and divides by the (population)
-                standard deviation, "minmax" sends the smallest value to -1 and the largest to +1.
+            kind: "none" keeps the values, "standard" subtracts the mean and divides by the (population) standard
+                deviation, "minmax" maps the smallest value to -1 and the largest to +1.
             input_scale: A positive number that multiplies the scaled inputs.
 
         Returns:
@@ -63,7 +63,7 @@ class Scaling:
 
         Raises:
             ConfigError: The kind is unknown, or the input scale is not a positive number.
-            DataError: No samples, a value that is not finite, or a column too wide or too narrow to scale.
+            DataError: There are no samples, a value is not finite, or a column is too wide or too narrow to scale.
         """
         _check_kind(kind)
         if not (math.isfinite(input_scale) and input_scale > 0):
@@ -79,11 +79,11 @@ class Scaling:
 
     @property
     def num_inputs(self) -> int:
-        """The number of columns it was fitted on."""
+        """Number of columns of the fit."""
         return int(self.offset.size)
 
     def apply(self, raw: np.ndarray) -> np.ndarray:
-        """Scales rows.
+        """Scale rows.
 
         Args:
             raw: Inputs in their own units, shape (samples, num_inputs).
@@ -102,16 +102,16 @@ class Scaling:
         return float_array("scaled inputs", scaled, ndim=2)
 
     def undo(self, scaled: np.ndarray) -> np.ndarray:
-        """Takes scaled rows back to their own units: float64 array of shape (samples, num_inputs)."""
+        """Return scaled rows in their own units, float64 array of shape (samples, num_inputs)."""
         return np.asarray(scaled, dtype=np.float64) / self.factor + self.offset
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; floats written by ``repr``, as `json` does, come back bit for bit."""
+        """Values for JSON; floats are exact after a round trip."""
         return {"kind": self.kind, "offset": self.offset.tolist(), "factor": self.factor.tolist()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Scaling:
-        """Builds the scaling that `to_dict` wrote.
+        """Build a scaling from the values of `to_dict`.
 
         Raises:
             DataError: A key is missing or unknown, or a value does not fit.
@@ -135,7 +135,7 @@ def _offset_and_width(raw: np.ndarray, kind: ScalingKind) -> tuple[np.ndarray, n
         offset, width = (
             (raw.mean(axis=0), raw.std(axis=0)) if kind == "standard" else ((low + high) / 2, (high - low) / 2)
         )
-    # compared exactly: the deviation of equal numbers can come out as a rounding error instead of zero
+    # compared exactly: the standard deviation of equal numbers can be a rounding error instead of zero
     constant = low == high
     return np.where(constant, low, offset), np.where(constant, 1.0, width)
 

@@ -1,4 +1,4 @@
-"""Splits the rows of a table into training and test rows, class by class."""
+"""Split of the rows of a table into training and test rows, class by class."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ def split(
     seeds: Seeds,
     stratify: bool = True,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draws which rows are kept aside for the test.
+    """Draw the test rows of a table.
 
-    With labels and `stratify`, each class gives its share of the test rows, and a class of two or more rows
-    is in both parts wherever the sizes allow it; a class of one row stays in training.
+    With labels and `stratify`, each class has its proportion of the test rows, and a class of two or more rows is in
+    both parts wherever the sizes allow it; a class of one row is in the training part.
 
     Args:
         raw: The table.
-        test_fraction: The part of the rows kept aside, in [0, 1), rounded, at least one row unless it is 0.
-        test_size: The number of rows kept aside, in 0..samples - 1. Give one of the two.
-        seeds: The rows are drawn from the stream "split".
-        stratify: Draw class by class where there are labels.
+        test_fraction: Fraction of test rows, in [0, 1), rounded, at least one row unless it is 0.
+        test_size: Number of test rows, in 0..samples - 1. Exactly one of the two is given.
+        seeds: Root of the random streams; the rows use the stream "split".
+        stratify: Whether to draw class by class where there are labels.
 
     Returns:
-        Row indices of the training part and of the test part, int64, each in rising order; together they
-        are every row once.
+        Row indices of the training part and of the test part, int64, each in ascending order; together they contain
+        every row once.
 
     Raises:
         ConfigError: Both or none of the two sizes are given, or the size is out of range.
-        DataError: There are too few rows to keep one aside.
+        DataError: There are too few rows for a test part.
     """
     num_test = _num_test(raw.num_samples, test_fraction, test_size)
     generator = seeds.generator("split")
@@ -68,7 +68,7 @@ def _num_test(num_samples: int, test_fraction: float | None, test_size: int | No
 
 
 def _test_counts(counts: np.ndarray, num_test: int) -> np.ndarray:
-    """Test rows per class, shape (classes,), adding up to num_test and close to proportional."""
+    """Test rows per class, shape (classes,), with the sum num_test and close to proportional."""
     most = counts - 1
     if num_test > most.sum():
         most = counts.copy()

@@ -1,4 +1,4 @@
-"""A task as one npz file: arrays, and a JSON text for the rest. No pickles, an exact round trip."""
+"""Storage of a task as one npz file: arrays, and a JSON text for the rest. No pickles, an exact round trip."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _DAMAGE = (
 
 
 def save_task(path_npz: str | Path, task: Task) -> None:
-    """Writes a task to one file; an older file is replaced only when the new one is complete.
+    """Write a task to one file; an existing file is replaced only when the new one is complete.
 
     Args:
-        path_npz: The file, taken as it is (no ending is added).
+        path_npz: Path of the file; no suffix is added.
         task: The task.
 
     Raises:
@@ -54,10 +54,10 @@ def save_task(path_npz: str | Path, task: Task) -> None:
 
 
 def load_task(path_npz: str | Path) -> Task:
-    """Reads the task that `save_task` wrote, bit for bit.
+    """Read a task that `save_task` wrote, bit for bit.
 
     Args:
-        path_npz: The file.
+        path_npz: Path of the file.
 
     Returns:
         The task.
@@ -77,7 +77,7 @@ def load_task(path_npz: str | Path) -> Task:
 
 def _read(path: Path) -> Task:
     with zipfile.ZipFile(path) as archive:
-        damaged = archive.testzip()  # numpy stops before the checksum when a damaged header asks for less
+        damaged = archive.testzip()  # numpy does not reach the checksum when a damaged header states too few bytes
         if damaged is not None:
             raise ValueError(f"the checksum of {damaged} is wrong")
     with np.load(path, allow_pickle=False) as arrays:

@@ -1,4 +1,4 @@
-"""The raw table: what a data file says, before splitting, scaling and encoding."""
+"""The raw table of a data file, before splitting, scaling and encoding."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from qep_qiskit.tasks.arrays import float_array
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RawTable:
-    """Inputs as measured, with the labels or the target numbers of each row where they are known.
+    """Inputs in their own units, with the label or the target numbers of each row where they are known.
 
-    Attributes:
+    Args:
         inputs: float64 array of shape (samples, num_inputs), in the units of the source.
-        input_names: The name of each input column.
-        labels: The class name of each row; None where the table has no labels.
-        label_column: The name of the label column; None where the table has no labels.
+        input_names: Name of each input column.
+        labels: Class name of each row; None where the table has no labels.
+        label_column: Name of the label column; None where the table has no labels.
         targets: float64 array of shape (samples, num_targets); None where the table has no target numbers.
-        target_columns: The name of each target column.
+        target_columns: Name of each target column.
 
     Raises:
-        DataError: The parts do not have one row per sample or one name per column, or a number is not finite.
+        DataError: The number of rows or names is inconsistent, or a number is not finite.
     """
 
     inputs: np.ndarray
@@ -44,7 +44,7 @@ class RawTable:
 
     @property
     def num_samples(self) -> int:
-        """The number of rows."""
+        """Number of rows."""
         return int(self.inputs.shape[0])
 
     def _check_rows(self) -> None:

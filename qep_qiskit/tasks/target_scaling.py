@@ -1,4 +1,4 @@
-"""Scaling of regression targets: fitted on the training rows, to where the outputs can take them."""
+"""Scaling of regression targets: fitted on the training rows, onto the range of the outputs."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ TargetScalingKind = Literal["auto", "none", "standard", "minmax"]
 
 
 def scale_targets(task: Task, kind: TargetScalingKind, reach: np.ndarray) -> Task:
-    """Scales the targets of a regression to what the outputs reach; `Task.in_units` takes outputs back.
+    """Scale the targets of a regression to the range of the outputs; `Task.in_units` converts outputs back.
 
     Args:
-        task: A task; without target columns it stays as it is.
-        kind: "none" keeps the targets. "minmax" sends the smallest and the largest training target of a column to
-            -amplitude and +amplitude of what its output reaches, counted from the middle; "standard" sends the mean to
-            the middle and two standard deviations to the amplitude. "auto" is "none" where every training target is
-            within reach, and else "minmax".
-        reach: Shape (num_targets, 2), the least and the largest value of every output; where they are infinite, -1 and
-            1 stand for them.
+        task: A task; without target columns it is returned unchanged.
+        kind: "none" keeps the targets. "minmax" maps the smallest and the largest training target of a column to
+            -amplitude and +amplitude times half the range of its output, relative to its middle; "standard" maps the
+            mean to the middle and two standard deviations to the amplitude. "auto" is "none" where every training
+            target is within the range, and else "minmax".
+        reach: Shape (num_targets, 2), smallest and largest value of every output; infinite limits are replaced by -1
+            and 1.
 
     Returns:
         The task with training and test targets scaled.
 
     Raises:
         ConfigError: The kind is unknown.
-        DataError: The targets are scaled already, a column is too wide or too narrow, or the reach does not fit.
+        DataError: The targets are scaled already, a column is too wide or too narrow, or `reach` does not fit.
     """
     if kind not in get_args(TargetScalingKind):
         raise ConfigError(f"target_scaling: expected one of {', '.join(get_args(TargetScalingKind))}, got {kind!r}")
@@ -63,7 +63,7 @@ def _fitted(raw: np.ndarray, kind: Literal["standard", "minmax"], reach: np.ndar
         raise DataError(str(error).replace("inputs:", "targets:", 1)) from None
     size = amplitude * (high - low) / 2.0 / (2.0 if kind == "standard" else 1.0)
     factor = plain.factor * size
-    # (raw - offset) * factor has its middle in the middle of the reach
+    # the middle of (raw - offset) * factor is the middle of the range
     return Scaling(kind=kind, offset=plain.offset - (low + high) / 2.0 / factor, factor=factor)
 
 
