@@ -1,4 +1,4 @@
-"""How many shots a gradient needs: other methods at equal shots, and statistics of repeats."""
+"""Shot budget of a gradient: comparison of methods at equal shots, and statistics of repeated estimates."""
 
 from qep_qiskit.budget.baselines import SPSA, Baseline, BaselineEstimate, FiniteDifferences
 from qep_qiskit.budget.candidates import finite_difference_candidates, spsa_candidates

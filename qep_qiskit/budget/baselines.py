@@ -38,15 +38,15 @@ from qep_qiskit.network.nudge import NudgedHamiltonian
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BaselineEstimate:
-    """A gradient of the mean cost of a batch, and what it took.
+    """Gradient of the mean cost of a batch, with its variance and the shots used.
 
     Args:
         gradient: Shape (weights,), d(cost)/d(weight); zero for frozen weights.
-        variance: Shape (weights,), as the method itself can claim it, without its bias: from shots for finite
-            differences, from the spread over perturbations for SPSA. NaN where that is impossible.
-        usage: Shots and bound circuits in all, those of the preparation included.
-        evaluations: Evaluations of the mean cost of the batch.
-        distinct_circuits: Bound circuits that differ from each other, of the evaluations alone.
+        variance: Shape (weights,), as estimated by the method itself, without its bias: from shots for finite
+            differences, from the scatter over perturbations for SPSA. NaN where this is impossible.
+        usage: Total shots and bound circuits, including those of the preparation.
+        evaluations: Number of evaluations of the mean cost of the batch.
+        distinct_circuits: Number of distinct bound circuits of the evaluations.
     """
 
     gradient: NDArray[np.float64]
@@ -57,7 +57,7 @@ class BaselineEstimate:
 
 
 class Baseline(Protocol):
-    """A method and its settings."""
+    """A method without nudges, with its settings."""
 
     @property
     def description(self) -> str:
@@ -67,28 +67,28 @@ class Baseline(Protocol):
     def estimate(
         self, estimator: GradientEstimator, weights: NDArray, inputs: NDArray, targets: NDArray, key: RequestKey
     ) -> MeasurementCoroutine[BaselineEstimate]:
-        """Gradient of the mean cost of a batch; only Hamiltonian and preparation of the estimator are used.
+        """Return the gradient of the mean cost of a batch; only Hamiltonian and preparation of the estimator are used.
 
         Args:
-            estimator: Its contrast and its shots are not used.
+            estimator: Gradient estimator; its contrast and its shots are not used.
             weights: Shape (weights,).
             inputs: Shape (samples, inputs).
             targets: Shape (samples, targets).
-            key: Names the requests; stages are counted from it.
+            key: Key of the requests; their stages are counted from it.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FiniteDifferences:
-    """Central differences of the cost by every weight that trains.
+    """Central finite differences of the cost with respect to every trained weight.
 
     Args:
-        delta: Shift of a weight, in its own unit.
+        delta: Shift of a weight, in the unit of the weight.
         shots: Shots per batch of an evaluation, or None for exact expectations.
 
     Raises:
-        ConfigError: The shift is not above zero, or the shots are below one.
+        ConfigError: The shift is not positive, or the shots are below one.
     """
 
     delta: float
@@ -106,7 +106,15 @@ class FiniteDifferences:
     def estimate(
         self, estimator: GradientEstimator, weights: NDArray, inputs: NDArray, targets: NDArray, key: RequestKey
     ) -> MeasurementCoroutine[BaselineEstimate]:
-        """Two evaluations for every weight that trains, all in one request; see `Baseline`."""
+        """Return the gradient from two evaluations for every trained weight, all in one request.
+
+        Args:
+            estimator: Gradient estimator; its contrast and its shots are not used.
+            weights: Shape (weights,).
+            inputs: Shape (samples, inputs).
+            targets: Shape (samples, targets).
+            key: Key of the requests; their stages are counted from it.
+        """
         hamiltonian = estimator.hamiltonian
         shifts = self.delta * np.eye(len(weights))[hamiltonian.network.layout.trainable()]
         points = weights + np.concatenate([shifts, -shifts])
@@ -124,16 +132,16 @@ class FiniteDifferences:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SPSA:
-    """Simultaneous perturbation: all weights shifted at once by random signs, averaged.
+    """Simultaneous perturbation: all weights are shifted at once by random signs, and the results averaged.
 
     Args:
-        perturbation: Shift c of every weight, in its own unit.
-        perturbations: How many random sign vectors P.
+        perturbation: Shift c of every weight, in the unit of the weight.
+        perturbations: Number P of random sign vectors.
         shots: Shots per batch of an evaluation, or None for exact expectations.
-        seeds: Root of the random signs; they depend on the key of the estimate and are new for every repeat.
+        seeds: Root of the random signs, which depend on the key of the estimate and differ for every repeat.
 
     Raises:
-        ConfigError: The shift is not above zero, or a count is below one.
+        ConfigError: The shift is not positive, or a count is below one.
     """
 
     perturbation: float
@@ -156,14 +164,27 @@ class SPSA:
         )
 
     def signs(self, key: RequestKey, count: int) -> NDArray[np.float64]:
-        """Random signs of an estimate, shape (perturbations, count)."""
+        """Return the random signs of an estimate, shape (perturbations, count).
+
+        Args:
+            key: Key of the estimate.
+            count: Number of trained weights.
+        """
         terms = (key.purpose, key.step, key.stage, key.attempt)
         return self.seeds.generator("perturbations", *terms).choice([-1.0, 1.0], (self.perturbations, count))
 
     def estimate(
         self, estimator: GradientEstimator, weights: NDArray, inputs: NDArray, targets: NDArray, key: RequestKey
     ) -> MeasurementCoroutine[BaselineEstimate]:
-        """Two evaluations for every perturbation, all in one request where it fits; see `Baseline`."""
+        """Return the gradient from two evaluations for every perturbation, in one request if memory allows.
+
+        Args:
+            estimator: Gradient estimator; its contrast and its shots are not used.
+            weights: Shape (weights,).
+            inputs: Shape (samples, inputs).
+            targets: Shape (samples, targets).
+            key: Key of the requests; their stages are counted from it.
+        """
         hamiltonian = estimator.hamiltonian
         trainable = hamiltonian.network.layout.trainable()
         signs = self.signs(key, int(trainable.sum()))
@@ -185,7 +206,7 @@ class SPSA:
 
 
 def _to_weights(values: NDArray, hamiltonian: NudgedHamiltonian) -> NDArray[np.float64]:
-    """From weights that train to all, zero for the others."""
+    """Return values of the trained weights as values of all weights, zero for the frozen ones."""
     trainable = hamiltonian.network.layout.trainable()
     whole = np.zeros(len(trainable))
     whole[trainable] = values
@@ -202,7 +223,7 @@ def _check(name: str, shift: float) -> None:
 
 
 def shots_in_words(shots: int | None) -> str:
-    """Such as ``1 shot``."""
+    """Return a number of shots in words, such as ``1 shot``."""
     if shots is None:
         return "exact expectations"
     return f"{shots} shot" + ("" if shots == 1 else "s")

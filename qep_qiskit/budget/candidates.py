@@ -1,4 +1,4 @@
-"""Settings to choose from, so that a method is compared at its best: the best of a grid at equal shots."""
+"""Grids of settings of other methods, so that each method is compared at its best setting and at equal shots."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ SHIFTS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 def finite_difference_candidates(
     hamiltonian: NudgedHamiltonian, *, total_shots: int, num_samples: int = 1, deltas: Sequence[float] = SHIFTS
 ) -> tuple[FiniteDifferences, ...]:
-    """Finite differences that spend the given shots evenly on their evaluations.
+    """Return finite differences that distribute the given shots evenly over their evaluations.
 
     Args:
-        hamiltonian: Network and cost: how many weights train, how many groups the cost lives in.
-        total_shots: Shots for one gradient, all samples together.
-        num_samples: Samples of a batch.
-        deltas: Shifts to choose from.
+        hamiltonian: Network and cost, which give the number of trained weights and of groups of the cost.
+        total_shots: Shots of one gradient, summed over all samples.
+        num_samples: Number of samples of a batch.
+        deltas: Candidate shifts.
 
     Returns:
-        One a shift; none where the shots do not suffice for a single evaluation of each kind.
+        One candidate per shift; none where the shots are too few for one shot per evaluation.
 
     Raises:
         ConfigError: No shots, samples or shifts are given.
@@ -47,23 +47,23 @@ def spsa_candidates(
     perturbations: Sequence[float] = SHIFTS,
     circuits: int | None = None,
 ) -> tuple[SPSA, ...]:
-    """SPSA that spends the given shots on about 1, 2, 4, ... random sign vectors and every shift.
+    """Return SPSA with the given shots distributed over about 1, 2, 4, ... random sign vectors, for every shift.
 
-    Numbers of sign vectors are raised where that leaves fewer shots over, and the last is the largest that the shots
-    allow. A loss on expectations takes two shots an evaluation at least: of one shot it is biased whatever the shift; a
-    squared error is then the operator cost.
+    Numbers of sign vectors are increased where that leaves fewer shots unused; the last one is the largest that the
+    shots allow. A loss on expectations needs at least two shots per evaluation, because with one shot it is biased for
+    every shift; a squared error is then replaced by the operator cost.
 
     Args:
         hamiltonian: Network and cost.
-        total_shots: Shots for one gradient, all samples together.
+        total_shots: Shots of one gradient, summed over all samples.
         seeds: Root of the random signs.
-        num_samples: Samples of a batch.
-        perturbations: Shifts to choose from.
-        circuits: Bound circuits that may be run for one sample, such as the 4 of a symmetric contrast in two groups;
-            None for any number.
+        num_samples: Number of samples of a batch.
+        perturbations: Candidate shifts.
+        circuits: Limit on the bound circuits of one sample, such as the 4 of a symmetric contrast in two groups; None
+            for no limit.
 
     Returns:
-        Every number of sign vectors with every shift; none where the shots or circuits do not suffice for one.
+        Every number of sign vectors with every shift; none where the shots or circuits are too few for one.
 
     Raises:
         ConfigError: No shots, samples or shifts are given.
@@ -87,7 +87,7 @@ def spsa_candidates(
 
 
 def _batches(hamiltonian: NudgedHamiltonian, num_samples: int) -> int:
-    """Shot batches of one evaluation."""
+    """Return the number of shot batches of one evaluation."""
     return len(hamiltonian.cost_groups) * num_samples
 
 

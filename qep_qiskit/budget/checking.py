@@ -1,4 +1,4 @@
-"""Recommendations that are checked before they are given: asked, measured at their own nudges, and asked again."""
+"""Checks of recommendations: each contrast is measured at the recommended nudge, and the recommendation is updated."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ Checks = Callable[[Sequence[Recommendation]], Sequence[tuple[MeasuredContrasts, 
 def checked(
     budget_problem: BudgetProblem, recommend: Callable[[BudgetProblem], list[Recommendation]], measure: Checks
 ) -> list[Recommendation]:
-    """Recommendations, each checked at its own nudge.
+    """Return recommendations, each checked at its own nudge.
 
     Args:
-        budget_problem: After the pilots.
-        recommend: From a budget problem to recommendations.
-        measure: Measures the checks of those that are not checked yet.
+        budget_problem: The problem after the pilots.
+        recommend: Returns recommendations for a problem.
+        measure: Measures the checks of the given recommendations, which are not checked yet.
 
     Returns:
-        What is recommended after all checks. Three rounds of them are the most: what still moves is given without a
-        check (`Recommendation.check`).
+        The recommendations after all checks. At most three rounds of checks are made; a recommendation that still
+        changes then has no check (`Recommendation.check`).
     """
     found = recommend(budget_problem)
     for _ in range(_MOST_ROUNDS):
@@ -41,7 +41,7 @@ def checked(
 
 
 def setting_of_check(recommendation: Recommendation) -> Setting:
-    """What the check of a recommendation measures, at its own nudge and at half of it."""
+    """Return the setting whose contrast a check measures, at the recommended nudge and at half of it."""
     split = recommendation.split
     shot_fractions = None if split is None else tuple(count / recommendation.shots for count in split.values())
     kind, _ = of_sign(recommendation.contrast)

@@ -1,7 +1,7 @@
-"""The cost of a batch at many weights, measured in one request: what methods without nudges are made of.
+"""Mean cost of a batch at many weight vectors, measured together; the basis of all methods without nudges.
 
-Points that are equal are prepared once and measured as often as they occur. Many points go in several requests, so
-that the moments of a request stay within some hundred MiB.
+Equal points are prepared once and measured as often as they occur. Many points are divided into several requests, so
+that the moments of one request need at most some hundred MiB.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class CostAtPoints:
 
     Args:
         values: Shape (points,).
-        variances: Shape (points,), by shots; NaN where one shot gives no estimate.
+        variances: Shape (points,), due to shots; NaN where a single shot gives no estimate.
     """
 
     values: NDArray[np.float64]
@@ -52,16 +52,16 @@ def measured_costs(
     shots: int | None,
     key: RequestKey,
 ) -> MeasurementCoroutine[CostAtPoints]:
-    """Mean cost of a batch at given weights, in the free phase and the groups of the cost only.
+    """Return the mean cost of a batch at given weights, measured in the free phase and in the groups of the cost only.
 
     Args:
         hamiltonian: Network and cost.
-        preparation: How states are reached.
+        preparation: Preparation of the states.
         points: Shape (points, weights).
         inputs: Shape (samples, inputs).
         targets: Shape (samples, targets).
         shots: Shots per batch, or None for exact expectations.
-        key: Names the requests; stages are counted from it.
+        key: Key of the requests; their stages are counted from it.
     """
     values, variances = [], []
     for number, rows in enumerate(request_parts(hamiltonian, len(points), len(inputs))):
@@ -73,7 +73,15 @@ def measured_costs(
 
 
 def request_parts(hamiltonian: NudgedHamiltonian, num_points: int, num_samples: int) -> Iterator[slice]:
-    """Points that share a request: amplitudes and covariances of terms are what fills the memory."""
+    """Yield slices of the points, one for each request.
+
+    Amplitudes and covariances of terms determine the memory of a request.
+
+    Args:
+        hamiltonian: Network and cost.
+        num_points: Number of points.
+        num_samples: Number of samples of the batch.
+    """
     per_state = max(1 << hamiltonian.num_qubits, hamiltonian.num_terms**2)
     size = max(1, _NUMBERS_PER_REQUEST // (per_state * num_samples))
     return (slice(start, min(start + size, num_points)) for start in range(0, num_points, size))
@@ -89,7 +97,7 @@ def _costs_of(
     shots: int | None,
     key: RequestKey,
 ) -> MeasurementCoroutine[CostEstimate]:
-    """Costs point by point and within a point sample by sample."""
+    """Return costs in the order of points, and within a point in the order of samples."""
     samples = len(inputs)
     distinct, which = np.unique(points, axis=0, return_inverse=True)
     free = np.concatenate([hamiltonian.free_coefficients(point, inputs) for point in distinct])
@@ -106,7 +114,7 @@ def _costs_of(
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """A preparation of states that are there already."""
+    """A preparation that returns given states."""
 
     states: PreparedStates
 

@@ -1,4 +1,4 @@
-"""What measuring work asks for, counted on the way."""
+"""Counting of the shots and circuits that a measurement requests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from qep_qiskit.measurement import MeasurementCoroutine, Result, Usage, relayed
 
 
 def counted(work: MeasurementCoroutine[Result]) -> MeasurementCoroutine[tuple[Result, Usage]]:
-    """The same work; its result comes with the shots and circuits of all its requests."""
+    """Run a measurement; return its result with the shots and circuits of all its requests."""
     usage = Usage()
 
     def handle(request: Request) -> MeasurementCoroutine[ShotData]:

@@ -23,24 +23,24 @@ from qep_qiskit.runs.points import PointStore
 from qep_qiskit.runs.training import stamped_config
 
 _STUDY, _POINTS = "study.json", "points.jsonl"
-_BEFORE_THE_STUDY = {_POINTS, "points.lock"}  # all that a call leaves that could not even write the first file
+_BEFORE_THE_STUDY = {_POINTS, "points.lock"}  # files of a call that failed before its first write
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetFolder:
-    """Paths, and the study that the folder belongs to.
+    """Paths in the folder of a study, and the study that it belongs to.
 
     Args:
-        path: The folder; absolute, because workers elsewhere are told of it.
+        path: The folder, an absolute path, because workers may run in other folders.
     """
 
     path: Path
 
     def check(self, setup: BudgetSetup) -> None:
-        """Make sure that the folder is new, or holds this study. Nothing is written.
+        """Check that the folder is new, or holds this study; nothing is written.
 
         Raises:
-            RunFolderError: It holds the study of another configuration or other weights, or something else.
+            RunFolderError: It holds the study of another configuration or of other weights, or other files.
         """
         try:
             if not self.path.exists():
@@ -60,10 +60,14 @@ class BudgetFolder:
 
     @contextmanager
     def at_work(self, setup: BudgetSetup, experiment: Experiment) -> Iterator[PointStore]:
-        """Make the folder or take it up again, and hold it; gives the points that are known.
+        """Create the folder or open it again, lock it, and yield its store of points.
+
+        Args:
+            setup: The study.
+            experiment: The run whose gradient is studied.
 
         Raises:
-            RunFolderError: It cannot be written, another process is at work in it, or it holds something else.
+            RunFolderError: It cannot be written, is locked by another process, or holds something else.
         """
         self.check(setup)
         with PointStore(self.path / _POINTS) as store:

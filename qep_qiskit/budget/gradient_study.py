@@ -1,6 +1,6 @@
-"""The gradient study: how far estimates are off, as a function of shots, nudge, contrast, grouping and split.
+"""The gradient study: error of estimates as a function of shots, nudge, contrast, grouping and allocation of shots.
 
-Every point repeats the very estimate that training makes, with shots of its own, and compares it with the truth.
+Every point repeats the estimate that training makes, with independent shots, and compares it with the true gradient.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class Setting:
     """One way to estimate a gradient.
 
     Args:
-        contrast: The kind of contrast.
-        beta: The nudge, negative for a one-sided contrast to the other side.
+        contrast: Kind of the contrast.
+        beta: Nudge beta, negative for a one-sided contrast with a negative nudge.
         shots: Shots per batch, the mean over groups.
-        grouping: Which shots are shared.
-        shot_fractions: Shots of every group over their mean, or None for an equal split.
+        grouping: Which terms share shots.
+        shot_fractions: Shots of every group relative to their mean, or None for equal shots.
         signals: Whether error signals are measured, or known exactly.
     """
 
@@ -57,7 +57,7 @@ class Setting:
 
     @property
     def key(self) -> str:
-        """A text that no other setting has; names its random numbers."""
+        """Unique text of the setting, from which its random numbers follow."""
         split = "equal" if self.shot_fractions is None else "optimal"
         return f"{self.contrast} {self.beta:.6g} {self.shots} {self.grouping} {split} {self.signals}"
 
@@ -65,10 +65,10 @@ class Setting:
 @short_repr
 @dataclass(slots=True)
 class CountingExecutor:
-    """Passes requests on and counts what they ask for.
+    """Executor that passes requests on and counts their shots, circuits and states.
 
     Args:
-        inner: Runs them.
+        inner: Executor that runs the requests.
         shots: Shots so far; on a device every shot prepares its state anew.
         circuits: Bound circuits so far.
         states: Prepared states so far.
@@ -82,7 +82,7 @@ class CountingExecutor:
     jobs: int = 0
 
     def submit(self, request: Request) -> JobHandle:
-        """Count and pass on."""
+        """Count a request and submit it."""
         self.shots += request.num_shots
         self.circuits += request.num_circuits
         self.states += request.prepared.num_states
@@ -90,11 +90,14 @@ class CountingExecutor:
         return self.inner.submit(request)
 
     def collect(self, job_handle: JobHandle) -> ShotData:
-        """Pass on."""
+        """Return the result of a request."""
         return self.inner.collect(job_handle)
 
     def each(self, repeats: int) -> CountingExecutor:
-        """The count of one estimate of several; preparations that measure do not ask for exactly the same each time."""
+        """Return the mean count of one of several estimates.
+
+        Iterative preparations do not make exactly equal requests.
+        """
         return CountingExecutor(
             inner=self.inner,
             shots=round(self.shots / repeats),
@@ -104,7 +107,7 @@ class CountingExecutor:
         )
 
     def record(self) -> Row:
-        """What one estimate takes, by the names of the study's table."""
+        """Return the counts of one estimate, with the column names of the study's table."""
         return {
             "total_shots": self.shots,
             "circuits": self.circuits,
@@ -117,15 +120,15 @@ class CountingExecutor:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StudyPilot:
-    """The theory that a study draws through its points: the error model of a contrast, from a pilot run.
+    """Error model of a contrast from a pilot measurement, shown as a curve through the points of the study.
 
     Args:
         model: The error model.
-        resolved: Whether the bias stood out of the pilot's noise.
-        batches: Shape (groups,), batches of one sample's gradient.
-        contrasts: What the model's bias was found from, or None where that is not known.
+        resolved: Whether the bias exceeds the noise of the pilot.
+        batches: Shape (groups,), number of batches of one sample's gradient.
+        contrasts: Contrasts from which the bias of the model was fitted, or None if unknown.
         scale: max|coefficient| / range of the nudging operator.
-        shots: Shots in all that the pilot took.
+        shots: Total shots of the pilot.
     """
 
     model: ErrorModel
@@ -136,7 +139,7 @@ class StudyPilot:
     shots: int = 0
 
     def record(self) -> Row:
-        """Plain data."""
+        """Return the pilot as JSON values."""
         return {
             "model": self.model.record(),
             "resolved": self.resolved,
@@ -147,14 +150,14 @@ class StudyPilot:
         }
 
     def joined(self, more: MeasuredContrasts) -> StudyPilot:
-        """With more contrasts of the same kind in the fit of the bias."""
+        """Return the pilot with more contrasts of the same kind in the fit of the bias."""
         contrasts = more if self.contrasts is None else self.contrasts.joined(more)
         model = with_bias_of(self.model, contrasts, self.scale)
         return replace(self, model=model, resolved=is_resolved(model), contrasts=contrasts)
 
     @classmethod
     def from_record(cls, record: Row) -> StudyPilot:
-        """The inverse of `record`."""
+        """Return the pilot of a record, the inverse of `record`."""
         contrasts = record["contrasts"]
         return cls(
             model=ErrorModel.from_record(record["model"]),
@@ -167,18 +170,23 @@ class StudyPilot:
 
 
 def contrast_of(kind: str, beta: float) -> Contrast:
-    """A contrast by name."""
+    """Return the contrast of a given kind.
+
+    Args:
+        kind: Kind of the contrast.
+        beta: Nudge beta.
+    """
     return Contrast(kind=kind, beta=beta)
 
 
 def study_pilot(problem: GradientProblem, setting: Setting, *, shots: int, levels: int) -> StudyPilot:
-    """Fly a pilot for the contrast, the grouping and the signals of a setting.
+    """Measure a pilot for the contrast, the grouping and the error signals of a setting.
 
     Args:
-        problem: What is estimated.
-        setting: Its beta gives the sign only.
+        problem: The gradient that is estimated.
+        setting: The setting; of its beta only the sign is used.
         shots: Shots per batch of the pilot.
-        levels: Nudges of the pilot.
+        levels: Number of nudges of the pilot.
     """
     problem = with_known_signals(problem) if setting.signals == "known" else problem
     estimator = replace(
@@ -208,14 +216,14 @@ def study_pilot(problem: GradientProblem, setting: Setting, *, shots: int, level
 
 
 def check_contrasts(problem: GradientProblem, setting: Setting) -> tuple[MeasuredContrasts, int]:
-    """Measure the contrast of a setting at its own nudge and at half of it, with shots of their own.
+    """Measure the contrast of a setting at its own nudge and at half of it, with independent shots.
 
     Args:
-        problem: What is estimated.
-        setting: Contrast, nudge, shots and split.
+        problem: The gradient that is estimated.
+        setting: Contrast, nudge, shots and allocation of shots.
 
     Returns:
-        The two contrasts, that of the setting first, and the shots in all.
+        The two contrasts, that of the setting first, and the total shots.
     """
     shots = split(setting.shots, setting.shot_fractions)
     pair = [contrast_of(setting.contrast, beta) for beta in (setting.beta, 0.5 * setting.beta)]
@@ -228,13 +236,13 @@ def check_contrasts(problem: GradientProblem, setting: Setting) -> tuple[Measure
 
 
 def measure_setting(problem: GradientProblem, setting: Setting, repeats: int, pilot: StudyPilot | None = None) -> Row:
-    """Repeat an estimate and compare it with the truth.
+    """Repeat an estimate and compare it with the true gradient.
 
     Args:
-        problem: What is estimated.
-        setting: How.
-        repeats: How often, with shots of their own.
-        pilot: The theory to put beside the point, or None.
+        problem: The gradient that is estimated.
+        setting: How it is estimated.
+        repeats: Number of repeats, each with independent shots.
+        pilot: Error model for comparison with the point, or None.
 
     Returns:
         One row of the study's table.
@@ -280,7 +288,10 @@ def measure_setting(problem: GradientProblem, setting: Setting, repeats: int, pi
 
 
 def _warned(log: WarningLog, repeats: int) -> list[list[Any]]:
-    """Kinds, severities and times of warnings; one gradient within its noise is chance, half of all are not."""
+    """Return kinds, severities and counts of warnings. A single gradient within its noise can be chance.
+
+    Half of all repeats cannot.
+    """
     found = [count for count in log.given if count.kind != "NoisyGradientWarning" or 2 * count.times >= repeats]
     return [[count.kind, count.severity, count.times] for count in found]
 
@@ -288,7 +299,13 @@ def _warned(log: WarningLog, repeats: int) -> list[list[Any]]:
 def repeated(
     estimate: Callable[[int], MeasurementCoroutine[GradientEstimate]], executor: Executor, repeats: int
 ) -> list[GradientEstimate]:
-    """Repeats of an estimate; their warnings of large nudges, large on purpose, are not shown."""
+    """Return repeated estimates, without the warnings of large nudges, which a study uses intentionally.
+
+    Args:
+        estimate: Returns the measurement of the repeat with a given number.
+        executor: Executor of the requests.
+        repeats: Number of repeats.
+    """
     return _quietly(lambda: [run_measurements(estimate(repeat), executor)[0] for repeat in range(repeats)])
 
 

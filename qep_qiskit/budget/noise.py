@@ -1,7 +1,7 @@
-"""Noise beyond shots: the gradient study on a noisy device beside the ideal one, raw and with its errors mitigated.
+"""Device noise: the gradient study on a noisy device compared with the ideal one, with and without error mitigation.
 
-Errors are counted from the gradient of the same circuits without noise. Error signals are taken as known, so that
-repeats differ by shots alone and the noisy states of a point are simulated once.
+Errors are relative to the gradient of the same circuits without noise. Error signals are known exactly, so that repeats
+differ by shots alone and the noisy states of a point are simulated once.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _CONTRASTS = ("symmetric", "one_sided")
 
 
 def noisy_setups(setup: BudgetSetup, config: Config) -> dict[str, BudgetSetup]:
-    """The ideal study, the noisy one, and that with each of the mitigations of `budget.noise`, by name.
+    """Return the ideal study, the noisy one, and one with each of the mitigations of `budget.noise`, by name.
 
     Args:
-        setup: As configured; if that is ideal, the backend of `budget.noise` takes its place.
+        setup: The study as configured; if it is ideal, the noisy one uses the backend of `budget.noise`.
         config: The keys of the study.
 
     Raises:
-        ConfigError: Exact states are sampled without circuits, so there is no noise; or two mitigations have one name.
+        ConfigError: Exact states are sampled without circuits and have no noise, or two mitigations have the same name.
     """
     kind = setup.config["preparation"]["kind"]
     if kind in ("exact", "thermal"):
@@ -54,7 +54,7 @@ def noisy_setups(setup: BudgetSetup, config: Config) -> dict[str, BudgetSetup]:
 
 
 def _mitigations(config: Config) -> dict[str, dict[str, Any]]:
-    """Keys of `execution.mitigation` by the names of the study."""
+    """Return the keys of `execution.mitigation` by the names of the study."""
     study, found = config.budget.noise, {}
     for one in study.mitigations:
         keys = one.model_dump(exclude={"name"})
@@ -81,7 +81,12 @@ def _with(setup: BudgetSetup, execution: Mapping[str, Any]) -> BudgetSetup:
 
 
 def noise_rows(study: Study, setups: Mapping[str, BudgetSetup]) -> list[Row]:
-    """Points of the grid on every setup, with the same nudges, chosen by ideal pilots."""
+    """Return the points of the grid for every setup, with equal nudges from ideal pilots.
+
+    Args:
+        study: The study.
+        setups: The setups by name, from `noisy_setups`.
+    """
     contrasts = [name for name in _CONTRASTS if name in study.config.contrasts] or ["symmetric"]
     config = study.config.model_copy(update={"contrasts": contrasts, "reference": "prepared"})
     guide = GradientStudy.started(replace(study, setup=setups["ideal"], config=config))
@@ -99,7 +104,14 @@ def noise_rows(study: Study, setups: Mapping[str, BudgetSetup]) -> list[Row]:
 
 
 def cancellation_rows(study: Study, setups: Mapping[str, BudgetSetup]) -> list[Row]:
-    """How much of a device's error is common to +beta and -beta, without shots, for every nudge of the study."""
+    """Return the part of a device's error that is common to +beta and -beta, for every nudge of the study.
+
+    There is no shot noise.
+
+    Args:
+        study: The study.
+        setups: The setups by name, from `noisy_setups`.
+    """
     guide = GradientStudy.started(replace(study, setup=setups["ideal"]))
     contrast = "symmetric" if "symmetric" in guide.pilots else next(iter(guide.pilots))
     found: list[Row] = []
@@ -116,7 +128,7 @@ def cancellation_rows(study: Study, setups: Mapping[str, BudgetSetup]) -> list[R
 
 
 def _cancellation(noisy: BudgetSetup, clean: BudgetSetup, point: Point) -> Row:
-    """Norms over all terms and samples of the errors of <A> at +beta and -beta, and of their difference."""
+    """Return norms over all terms and samples: of the errors of <A> at +beta and at -beta, and of their difference."""
     beta = float(point["beta"])
     reference = with_known_signals(problem_of(clean, "prepared"))
     measured = problem_of(noisy, "prepared")

@@ -1,13 +1,14 @@
-"""Parameter shift: the gradient of another model, whose circuit's own angles are trained.
+"""Parameter shift: the gradient of another model, in which the angles of the circuit are trained.
 
-There is no Hamiltonian in equilibrium here: the state is a circuit's, its angles are the weights, and the cost is read
-in that state. Each rotation exp(-i theta P) of a Pauli string gives means that are sinusoids of 2 theta, so that
+This model has no Hamiltonian in equilibrium. The state is that of a circuit, its angles are the weights, and the cost
+is measured in that state. Each rotation exp(-i theta P) of a Pauli string gives expectations that are sinusoids of 2
+theta, so that
 
     d<A>/d(theta) = <A>(theta + pi/4) - <A>(theta - pi/4)
 
-exactly (Mitarai et al. 2018, Phys. Rev. A 98, 032309). A parameter that drives several rotations has the sum of their
-derivatives: every rotation is shifted by itself. It can therefore be compared with equilibrium propagation in shots and
-circuits for a gradient of so many numbers, never in its error: what is estimated is not the same.
+exactly (Mitarai et al. 2018, Phys. Rev. A 98, 032309). A parameter of several rotations has the sum of their
+derivatives; every rotation is shifted separately. The method can be compared with equilibrium propagation in shots and
+circuits for a gradient of equally many numbers, but not in its error, because the estimated gradients differ.
 """
 
 from __future__ import annotations
@@ -35,13 +36,14 @@ _SHIFT = np.pi / 4.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AngleGradient:
-    """Gradient of the mean cost of a batch by the parameters of a circuit, and what it took.
+    """Gradient of the mean cost of a batch with respect to the parameters of a circuit.
 
     Args:
         gradient: Shape (parameters,).
-        variance: Shape (parameters,), by shots, error signals included; NaN where one shot gives no estimate.
-        usage: Shots and bound circuits in all.
-        evaluations: Evaluations of the batch: twice the rotations, and once for error signals.
+        variance: Shape (parameters,), due to shots, including those of the error signals; NaN where a single shot gives
+            no estimate.
+        usage: Total shots and bound circuits.
+        evaluations: Number of evaluations of the batch: two for each rotation, and one for error signals.
     """
 
     gradient: NDArray[np.float64]
@@ -52,12 +54,12 @@ class AngleGradient:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _LinearObservable:
-    """What to differentiate, as a linear form of the terms.
+    """Linear combination of the terms that is differentiated.
 
     Args:
         values: Shape (samples, terms).
-        covariance: Shape (samples, terms, terms), by the shots of the error signals.
-        requests: How many it took.
+        covariance: Shape (samples, terms, terms), due to the shots of the error signals.
+        requests: Number of requests used.
     """
 
     values: NDArray[np.float64]
@@ -67,7 +69,7 @@ class _LinearObservable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterShift:
-    """The two-term rule for every rotation of a circuit.
+    """The two-term parameter-shift rule for every rotation of a circuit.
 
     Args:
         shots: Shots per batch of an evaluation, or None for exact expectations.
@@ -94,20 +96,20 @@ class ParameterShift:
         targets: NDArray,
         key: RequestKey,
     ) -> MeasurementCoroutine[AngleGradient]:
-        """Gradient of the mean cost in the circuit's own states.
+        """Return the gradient of the mean cost in the states of the circuit.
 
-        With a loss on expectations the error signals are measured first, in a request of their own, so that their
-        noise is independent of that of the shifted means.
+        With a loss on expectations the error signals are measured first, in a separate request, so that their noise is
+        independent of that of the shifted expectations.
 
         Args:
-            hamiltonian: Only its cost and the groups to read it in are used.
+            hamiltonian: Network and cost; only the cost and its groups are used.
             program: The circuit.
-            parameters: Shape (samples, parameters), one row for a sample: equal rows, but where inputs enter.
+            parameters: Shape (samples, parameters), radians; rows are equal unless inputs enter the circuit.
             targets: Shape (samples, targets).
-            key: Names the requests; stages are counted from it.
+            key: Key of the requests; their stages are counted from it.
 
         Raises:
-            ConfigError: The circuit has no rotation with a parameter, or the parameters do not fit it.
+            ConfigError: The circuit has no rotation with a parameter, or the parameters do not match it.
         """
         work = self._estimate(hamiltonian, program, _checked(program, parameters, targets), targets, key)
         found, usage = yield from counted(work)
@@ -179,19 +181,19 @@ class ParameterShift:
 def exact_angle_gradient(
     hamiltonian: NudgedHamiltonian, program: LayerProgram, parameters: NDArray, targets: NDArray
 ) -> NDArray[np.float64]:
-    """The exact gradient of the mean cost by the parameters of a circuit, by the adjoint method.
+    """Return the exact gradient of the mean cost with respect to the parameters of a circuit, by the adjoint method.
 
     Args:
-        hamiltonian: Only its cost is used.
+        hamiltonian: Network and cost; only the cost is used.
         program: The circuit.
-        parameters: Shape (samples, parameters).
+        parameters: Shape (samples, parameters), radians.
         targets: Shape (samples, targets).
 
     Returns:
         Shape (parameters,).
 
     Raises:
-        ConfigError: The circuit has no rotation with a parameter, or the parameters do not fit it.
+        ConfigError: The circuit has no rotation with a parameter, or the parameters do not match it.
     """
     parameters = _checked(program, parameters, targets)
     outputs = None
@@ -205,14 +207,14 @@ def exact_angle_gradient(
 
 @dataclass(frozen=True, eq=False)
 class _PerRotation:
-    """A program with a parameter for every rotation that is driven.
+    """A program with a separate parameter for every parametrised rotation.
 
     Args:
         program: Its parameters are the angles theta of the rotations exp(-i theta P).
-        source: Shape (rotations,), the parameter of the original that drives each.
-        scale: Shape (rotations,), the factor on it.
-        offset: Shape (rotations,), the constant part of the angle.
-        num_parameters: Of the original.
+        source: Shape (rotations,), index of the original parameter of each rotation.
+        scale: Shape (rotations,), factor on the original parameter.
+        offset: Shape (rotations,), constant part of the angle in radians.
+        num_parameters: Number of original parameters.
     """
 
     program: LayerProgram
@@ -222,13 +224,18 @@ class _PerRotation:
     num_parameters: int
 
     def angles(self, parameters: NDArray) -> NDArray[np.float64]:
-        """Angles of the rotations, shape (samples, rotations)."""
+        """Return the angles of the rotations, shape (samples, rotations)."""
         return self.scale * parameters[:, self.source] + self.offset
 
     def chained(self, by_angle: NDArray, power: int) -> NDArray[np.float64]:
-        """Sum over the rotations of each parameter, (rotations, ...) to (parameters, ...).
+        """Return the sum over the rotations of each parameter, by the chain rule.
 
-        The factors of the rotations enter to a power: 1 for means, 2 for variances.
+        Args:
+            by_angle: Shape (rotations, ...).
+            power: Power of the factors of the rotations: 1 for means, 2 for variances.
+
+        Returns:
+            Shape (parameters, ...).
         """
         rule = np.zeros((self.num_parameters, len(self.source)))
         rule[self.source, np.arange(len(self.source))] = self.scale**power
@@ -236,14 +243,17 @@ class _PerRotation:
 
 
 def _of_pairs(shifted: NDArray, sign: float) -> NDArray:
-    """Up plus `sign` times down, where all shifts up come first."""
+    """Return the values at positive shifts plus `sign` times those at negative shifts.
+
+    All positive shifts come first.
+    """
     up, down = np.split(shifted, 2)
     return up + sign * down
 
 
 @lru_cache(maxsize=32)
 def _per_rotation(program: LayerProgram) -> _PerRotation:
-    """Made once for a program, so that executors recognise it."""
+    """Return the program with one parameter per rotation, cached so that executors recognise it."""
     layers: list[Layer | CxLayer] = []
     tables = []
     count = 0

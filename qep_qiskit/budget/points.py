@@ -1,4 +1,4 @@
-"""The points of a shot-noise study, and the work on each: pilots, ways to measure a contrast, and other methods."""
+"""The points of a shot-noise study and the work on each: pilots, settings of a contrast, and other methods."""
 
 from __future__ import annotations
 
@@ -34,25 +34,51 @@ _PILOT_LEVELS = 6
 
 
 def setting_of(contrast: str, beta: float, shots: int, **others: Any) -> Setting:
-    """A setting by the study's name of its contrast; beta is positive."""
+    """Return a setting from the name of its contrast in the study.
+
+    Args:
+        contrast: Name of the contrast, which determines the sign of the nudge.
+        beta: Nudge strength, positive.
+        shots: Shots per batch.
+        **others: More fields of `Setting`.
+    """
     kind, sign = of_sign(contrast)
     return Setting(contrast=kind, beta=sign * beta, shots=shots, **others)
 
 
 def pilot_point(setup: BudgetSetup, setting: Setting, shots: int) -> Point:
-    """The pilot of a contrast, a grouping and a kind of signals."""
+    """Return the point of a pilot for a contrast, a grouping and a kind of error signals.
+
+    Args:
+        setup: The study.
+        setting: The setting; of its beta only the sign is used.
+        shots: Shots per batch of the pilot.
+    """
     sign = "-" if setting.beta < 0 else "+"
     name = f"pilot {setting.contrast}{sign} {setting.grouping} {setting.signals}"
     return {"key": f"{name} {setup.digest}", "kind": "pilot", "setting": asdict(setting), "shots": shots}
 
 
 def check_point(setup: BudgetSetup, setting: Setting) -> Point:
-    """The check of a recommendation: its contrast at its own nudge and at half of it."""
+    """Return the point that checks a recommendation, at its own nudge and at half of it.
+
+    Args:
+        setup: The study.
+        setting: The recommended setting.
+    """
     return {"key": f"check {setting.key} {setup.digest}", "kind": "check", "setting": asdict(setting)}
 
 
 def setting_point(setup: BudgetSetup, setting: Setting, repeats: int, pilot: StudyPilot | None, **labels: Any) -> Point:
-    """One way to measure a contrast; labels go into its row."""
+    """Return the point of one way to measure a contrast.
+
+    Args:
+        setup: The study.
+        setting: The setting.
+        repeats: Number of estimates.
+        pilot: Error model for comparison, or None.
+        **labels: More columns of its row.
+    """
     return {
         "key": f"{setting.key} x {repeats} {setup.digest}" + "".join(f" {value}" for value in labels.values()),
         "kind": "setting",
@@ -66,7 +92,15 @@ def setting_point(setup: BudgetSetup, setting: Setting, repeats: int, pilot: Stu
 def baseline_point(
     setup: BudgetSetup, method: FiniteDifferences | SPSA, repeats: int, total_shots: int, at: str
 ) -> Point:
-    """Another method, for a comparison at equal shots or circuits."""
+    """Return the point of another method, for a comparison at equal shots or circuits.
+
+    Args:
+        setup: The study.
+        method: The method.
+        repeats: Number of estimates.
+        total_shots: Shots of one gradient.
+        at: What is equal: shots or circuits.
+    """
     settings = {name: value for name, value in asdict(method).items() if name != "seeds"}
     return {
         "key": f"{method.description} {total_shots} {at} x {repeats} {setup.digest}",
@@ -78,7 +112,13 @@ def baseline_point(
 
 
 def shift_point(setup: BudgetSetup, repeats: int, total_shots: int) -> Point:
-    """Parameter shift of the circuit's own angles, another model, with about so many shots in all."""
+    """Return the point of the parameter-shift rule for the angles of the circuit, which is another model.
+
+    Args:
+        setup: The study.
+        repeats: Number of estimates.
+        total_shots: Approximate number of shots of one gradient.
+    """
     return {
         "key": f"parameter shift {total_shots} x {repeats} {setup.digest}",
         "kind": "parameter_shift",
@@ -89,7 +129,12 @@ def shift_point(setup: BudgetSetup, repeats: int, total_shots: int) -> Point:
 
 
 def work_of(setup: BudgetSetup, reference: str) -> Work:
-    """The function that works on points."""
+    """Return the function that computes points.
+
+    Args:
+        setup: The study.
+        reference: ``"exact"`` or ``"prepared"``, the reference for errors.
+    """
     return partial(_work, setup, reference)
 
 
@@ -142,7 +187,10 @@ def _baseline(setup: BudgetSetup, problem: GradientProblem, point: Point) -> Row
 
 
 def _parameter_shift(problem: GradientProblem, point: Point) -> Row:
-    """At the angles of the free states; its truth is its own model's gradient."""
+    """Return the row of the parameter-shift rule at the angles of the free states.
+
+    It is compared with the gradient of its own model.
+    """
     hamiltonian, preparation = problem.estimator.hamiltonian, problem.estimator.preparation
     free = hamiltonian.free_coefficients(problem.weights, problem.inputs)
     family = HamiltonianFamily.of_free(hamiltonian.groups, free, RequestKey("angles", 0))

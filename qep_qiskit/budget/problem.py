@@ -1,4 +1,4 @@
-"""One gradient that is estimated over and over: the problem of a shot-noise study, and what is known of its answer."""
+"""The gradient that a shot-noise study estimates repeatedly, and its true value."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ _ROUNDING = 1e-13  # of range(C) / max|coefficient of H|: what is left of a grad
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Truth:
-    """What estimates are compared with.
+    """The gradient with which estimates are compared.
 
     Args:
         gradient: Shape (weights,).
-        source: ``"exact"`` eigenstates at beta to 0; or ``"prepared"`` states without shots, at a small nudge.
+        source: ``"exact"`` for eigenstates in the limit of beta to 0, or ``"prepared"`` for prepared states without
+            shot noise at a small nudge.
     """
 
     gradient: NDArray[np.float64]
@@ -42,16 +43,16 @@ class Truth:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GradientProblem:
-    """A batch of samples at fixed weights.
+    """Gradient of a batch of samples at fixed weights.
 
     Args:
-        estimator: Network, cost and preparation; its contrast and shots are what a study varies.
-        executor: Where shots come from.
+        estimator: Network, cost and preparation; the study varies its contrast and shots.
+        executor: Executor of the requests.
         weights: Shape (weights,).
         inputs: Shape (samples, inputs).
         targets: Shape (samples, targets).
-        trainable: Mask of the weights that count, shape (weights,).
-        truth: What to compare with.
+        trainable: Shape (weights,), mask of the trained weights.
+        truth: The true gradient.
     """
 
     estimator: GradientEstimator
@@ -64,7 +65,7 @@ class GradientProblem:
 
     @property
     def true_length(self) -> float:
-        """Length of the true gradient, over the weights that train; zero where it vanishes by symmetry."""
+        """Length of the true gradient over the trained weights; zero if it vanishes by symmetry."""
         return float(np.linalg.norm(self.truth.gradient[self.trainable]))
 
 
@@ -77,15 +78,15 @@ def true_gradient(
     *,
     level: int | None,
 ) -> Truth:
-    """The gradient that estimates are compared with; exactly zero where only rounding is left of it.
+    """Return the gradient with which estimates are compared; exactly zero if it is within rounding errors.
 
     Args:
         estimator: Network, cost and preparation.
-        executor: Used where exact states are out of reach; must give exact expectations then.
+        executor: Executor for systems too large for exact states; it must then give exact expectations.
         weights: Shape (weights,).
         inputs: Shape (samples, inputs).
         targets: Shape (samples, targets).
-        level: Which eigenstate is exact, or None to compare with the states as they are prepared.
+        level: Index of the exact eigenstate, or None for the states as they are prepared.
     """
     hamiltonian = estimator.hamiltonian
     first = first_beta(hamiltonian, weights, inputs, targets)
@@ -100,15 +101,15 @@ def true_gradient(
 
 
 def _without_rounding(gradient: NDArray, first: float) -> NDArray[np.float64]:
-    """The gradient, or zero where it is no longer than what rounding leaves; one over beta is its natural unit."""
+    """Return the gradient, or zero if it is within rounding errors; 1/beta sets its natural unit."""
     return gradient if np.linalg.norm(gradient) > _ROUNDING / first else np.zeros_like(gradient)
 
 
 def with_known_signals(problem: GradientProblem) -> GradientProblem:
-    """The same problem with error signals that are exact and cost no shots.
+    """Return the same problem with exact error signals that use no shots.
 
-    A cost with signals becomes the operator cost C(y) = sum_o y_o O_o, with the signals in the place of targets;
-    another one stays as it is.
+    A cost with error signals becomes the operator cost C(y) = sum_o y_o O_o, with the signals as targets; other costs
+    are unchanged.
     """
     hamiltonian = problem.estimator.hamiltonian
     cost = hamiltonian.cost
@@ -136,13 +137,13 @@ def with_known_signals(problem: GradientProblem) -> GradientProblem:
 
 
 class CachedStates:
-    """A preparation that gives the states of a family again when the same family comes back.
+    """Preparation that caches the states of each Hamiltonian family.
 
-    Repeats of an estimate prepare the same states, unless noisy error signals make their nudges. Preparations that
-    measure are asked every time: their shots are part of what is studied.
+    Repeats of an estimate prepare the same states, except where noisy error signals determine their nudges.
+    Preparations that use shots are not cached, because their shots are part of the study.
 
     Args:
-        preparation: What prepares them.
+        preparation: Preparation of the states.
     """
 
     def __init__(self, preparation: Preparation) -> None:
@@ -150,7 +151,12 @@ class CachedStates:
         self._kept: dict[bytes, PreparationResult] = {}
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
-        """States of a family, from memory where they are known."""
+        """Return the states of a Hamiltonian family, from the cache if they are known.
+
+        Args:
+            family: The Hamiltonians H + beta C.
+            start: Warm start of the preparation.
+        """
         name = b"".join(array.tobytes() for array in (family.free, family.nudge, family.betas))
         if name in self._kept:
             return self._kept[name]

@@ -1,4 +1,4 @@
-"""When a training run has reached a loss: by its mean over some epochs, because one lucky epoch is no achievement."""
+"""Number of shots at which the loss of a training run, averaged over some epochs, reaches a given value."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ Row = Mapping[str, Any]
 
 
 def shots_to_reach(rows: Sequence[Row], loss: float, *, epochs: int = _EPOCHS) -> dict[str, float]:
-    """Shots after which the mean loss of the last epochs is at most a given one: the median over seeds, by budget.
+    """Return the shots after which the mean loss of the last epochs is at most a given loss, as the median over seeds.
 
     Args:
         rows: One for every budget, seed and epoch, in the order of epochs, with `shots` and `loss`.
-        loss: To be reached.
-        epochs: Over which the loss is averaged.
+        loss: The loss to reach.
+        epochs: Number of epochs over which the loss is averaged.
 
     Returns:
-        By budget; infinite where half of the seeds do not reach it.
+        Shots by budget; infinite where fewer than half of the seeds reach the loss.
     """
     runs: dict[str, dict[int, list[Row]]] = {}
     for row in rows:
@@ -42,11 +42,11 @@ def _reached(rows: Sequence[Row], loss: float, epochs: int) -> float:
 
 
 def losses_reached(rows: Sequence[Row], *, epochs: int = _EPOCHS) -> list[float]:
-    """The losses 1 and 3 times powers of ten that half of the seeds of some budget reach, the lowest first.
+    """Return the losses 1 and 3 times powers of ten that half of the seeds of some budget reach, the lowest first.
 
     Args:
         rows: As for `shots_to_reach`.
-        epochs: Over which the loss is averaged.
+        epochs: Number of epochs over which the loss is averaged.
     """
     first = max((row["loss"] for row in rows), default=0.0)
     ladder = sorted(step * 10.0**power for power in range(-8, 3) for step in (1.0, 3.0))

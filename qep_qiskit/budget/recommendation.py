@@ -1,9 +1,8 @@
-"""From error models to an answer: which contrast, nudge, shots and split, and what they cost.
+"""Recommendations from error models: contrast, nudge, shots and allocation of shots, with their cost.
 
-An error that is asked for is promised with a confidence: shots suffice for the bias that is not passed with that
+A requested error is met with a given confidence: the shots are sufficient for a bias that is not exceeded with that
 probability. A recommendation is then checked (`Check`): its contrast is measured at its own nudge and at half of it,
-and the two join the fit of the bias that it follows from. Where another nudge has become better by that, it is checked
-in turn.
+and both join the fit of the bias. If another nudge becomes better by that, it is checked in turn.
 """
 
 from __future__ import annotations
@@ -45,9 +44,9 @@ class Check:
         beta: The recommended nudge.
         shots: Shots per batch, the mean over groups.
         total_shots: Shots of all checks of the contrast so far.
-        change: Length of D(beta) - D(beta / 2) over that of the gradient, shot noise subtracted; zero where the noise
-            is more.
-        change_error: What shot noise alone makes of it.
+        change: Length of D(beta) - D(beta / 2) relative to the gradient, with the shot noise subtracted; zero where the
+            noise is larger.
+        change_error: Contribution of shot noise alone.
     """
 
     beta: float
@@ -57,23 +56,23 @@ class Check:
     change_error: float
 
     def record(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return the check as JSON values."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetProblem:
-    """What is given.
+    """Data from which recommendations follow.
 
     Args:
-        pilots: The error model of every contrast, by its name in the study.
+        pilots: Error model of every contrast, by its name in the study.
         groups: Names of the groups.
-        gradient_length: Length of the gradient, to make errors relative.
-        samples: Samples of a batch.
+        gradient_length: Length of the gradient, for relative errors.
+        samples: Number of samples of a batch.
         jobs: Requests of one gradient, one job each.
-        steps: Steps of the whole training run.
-        checks: The last check of every contrast that was checked.
+        steps: Number of steps of the training run.
+        checks: Last check of every contrast that was checked.
     """
 
     pilots: Mapping[str, StudyPilot]
@@ -85,13 +84,13 @@ class BudgetProblem:
     checks: Mapping[str, Check] = field(default_factory=dict)
 
     def after(self, name: str, contrasts: MeasuredContrasts, shots: int, total_shots: int) -> BudgetProblem:
-        """With a check of a contrast, its own nudge before the half of it, in the fit of its bias.
+        """Return the problem with a check of a contrast in the fit of its bias.
 
         Args:
-            name: Of the contrast.
-            contrasts: What the check gave.
+            name: Name of the contrast.
+            contrasts: Contrasts measured by the check, that at its own nudge before that at half of it.
             shots: Shots per batch, the mean over groups.
-            total_shots: Shots of this check in all.
+            total_shots: Total shots of this check.
         """
         before = self.checks[name].total_shots if name in self.checks else 0
         change = contrasts.values[0] - contrasts.values[1]
@@ -111,23 +110,23 @@ class BudgetProblem:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recommendation:
-    """One way to spend shots.
+    """One way to use shots, with its expected error and cost.
 
     Args:
-        contrast: Its name in the study; ``one_sided_negative`` is one-sided with a negative nudge.
-        beta: The nudge.
+        contrast: Name in the study; ``one_sided_negative`` is one-sided with a negative nudge.
+        beta: Nudge beta.
         shots: Shots per batch, the mean over groups.
-        split: Shots of every group, or None where an equal split is as good.
+        split: Shots of every group, or None where equal shots are as good.
         error: Expected root mean squared error of the gradient.
-        relative_error: The same over the length of the gradient.
-        relative_error_low: Lower end of the interval that holds it in nine of ten cases.
-        relative_error_high: Its upper end.
+        relative_error: The error relative to the length of the gradient.
+        relative_error_low: Lower end of the interval that contains the relative error in nine of ten cases.
+        relative_error_high: Upper end of that interval.
         total_shots: Shots of one gradient of the whole batch.
-        qpu_seconds: What a device would charge for it.
+        qpu_seconds: QPU seconds charged for one gradient.
         run_shots: Shots of all steps of the training run.
-        run_qpu_seconds: What a device would charge for them.
-        pilot_shots: Shots that the pilot of the contrast took.
-        check: The check at this very nudge, or None where there was none.
+        run_qpu_seconds: QPU seconds charged for the training run.
+        pilot_shots: Shots of the pilot of the contrast.
+        check: The check at this nudge, or None if there was none.
     """
 
     contrast: str
@@ -147,13 +146,13 @@ class Recommendation:
 
     @property
     def toml(self) -> str:
-        """What to paste into the configuration."""
+        """Return the keys for the configuration as TOML."""
         kind, _ = of_sign(self.contrast)
         split = "" if self.split is None else '\nallocation = "optimal"'
         return f'[contrast]\nkind = "{kind}"\nbeta = {self.beta:.3g}\n\n[measurement]\nshots = {self.shots}{split}\n'
 
     def record(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return the recommendation as JSON values."""
         return {
             **{name: getattr(self, name) for name in self.__dataclass_fields__},
             "split": None if self.split is None else dict(self.split),
@@ -163,11 +162,11 @@ class Recommendation:
 
 
 def for_shots(budget_problem: BudgetProblem, shots: int) -> list[Recommendation]:
-    """The best of every contrast for equal shots in all, the smallest error first.
+    """Return the best setting of every contrast at equal total shots, the smallest error first.
 
     Args:
-        budget_problem: What is given.
-        shots: Per batch of the symmetric contrast, or of the first there is; others get as many in all.
+        budget_problem: The problem.
+        shots: Shots per batch of the symmetric contrast, or of the first contrast; the others have equal total shots.
     """
     guide = budget_problem.pilots.get("symmetric") or next(iter(budget_problem.pilots.values()))
     total = shots * float(guide.batches.sum())
@@ -179,12 +178,16 @@ def for_shots(budget_problem: BudgetProblem, shots: int) -> list[Recommendation]
 
 
 def for_error(budget_problem: BudgetProblem, relative_error: float) -> list[Recommendation]:
-    """The cheapest way of every contrast to a relative error, the cheapest first.
+    """Return the cheapest setting of every contrast with a given relative error, the cheapest first.
 
-    The error is not passed with the probability `CONFIDENCE`.
+    The error is not exceeded with the probability `CONFIDENCE`.
+
+    Args:
+        budget_problem: The problem.
+        relative_error: Root mean squared error relative to the length of the gradient.
 
     Raises:
-        ConfigError: No contrast reaches it, or it is out of range.
+        ConfigError: No contrast reaches the error, or it is out of range.
     """
     require_answerable("--target-error", relative_error)
     if not budget_problem.gradient_length > 0:
@@ -204,7 +207,7 @@ def for_error(budget_problem: BudgetProblem, relative_error: float) -> list[Reco
 
 
 def _reaching(budget_problem: BudgetProblem, name: str, pilot: StudyPilot, wanted: float) -> Recommendation:
-    """The cheapest nudge and split; the one that was checked, where it is about as cheap."""
+    """Return the cheapest recommendation with an error; the checked nudge is kept if it is about as cheap."""
     model, sign = pilot.model, _sign(name)
     shot_fractions = _shot_fractions(pilot, model.shots_for(wanted, sign=sign, confidence=CONFIDENCE)[1])
     shots, beta = model.shots_for(wanted, shot_fractions, sign=sign, confidence=CONFIDENCE)
@@ -217,18 +220,22 @@ def _reaching(budget_problem: BudgetProblem, name: str, pilot: StudyPilot, wante
 
 
 def check_shots(recommendation: Recommendation) -> int:
-    """Shots per batch of a check: so many that it can tell a bias that would break the promise, up to a million.
+    """Return the shots per batch of a check: enough to resolve a bias that would exceed the error, at most a million.
 
-    Contrasts that take millions of shots are not the ones to choose; simulating their checks would fill the memory.
+    Contrasts that need millions of shots are not useful, and the simulation of their checks would exceed the memory.
     """
     return min(_SHOTS_OF_A_CHECK * recommendation.shots, _MOST_SHOTS_OF_A_CHECK)
 
 
 def for_seconds(budget_problem: BudgetProblem, qpu_seconds: float) -> list[Recommendation]:
-    """The best that a gradient can be for QPU seconds, by every contrast, the smallest error first.
+    """Return the best setting of every contrast for given QPU seconds per gradient, the smallest error first.
+
+    Args:
+        budget_problem: The problem.
+        qpu_seconds: QPU seconds of one gradient.
 
     Raises:
-        ConfigError: The seconds do not suffice for one shot a batch, or are out of range.
+        ConfigError: The time is too short for one shot per batch, or out of range.
     """
     require_answerable("--qpu-seconds", qpu_seconds)
     each = estimated_qpu_seconds(1, 0)
@@ -252,7 +259,7 @@ def for_seconds(budget_problem: BudgetProblem, qpu_seconds: float) -> list[Recom
 def _within(
     budget_problem: BudgetProblem, name: str, pilot: StudyPilot, shots: int, qpu_seconds: float
 ) -> Recommendation:
-    """A split that rounds up may take a little more than its mean says."""
+    """Return a recommendation within the QPU seconds; its shots are reduced if rounding up per group exceeds them."""
     found = _best(budget_problem, name, pilot, float(shots))
     while found.qpu_seconds > qpu_seconds and found.shots > 1:
         found = _best(budget_problem, name, pilot, float(found.shots - 1))
@@ -260,14 +267,14 @@ def _within(
 
 
 def require_answerable(name: str, value: float) -> None:
-    """Refuse what is no number above zero, and numbers too large to mean anything.
+    """Check that a requested value is a positive number of reasonable size.
 
     Args:
         name: ``--target-error`` or ``--qpu-seconds``; the message begins with it.
-        value: What was asked for.
+        value: The requested value.
 
     Raises:
-        ConfigError: It is one of them.
+        ConfigError: It is not.
     """
     most, meaning = _LARGEST[name]
     if not (value > 0 and math.isfinite(value)):
@@ -277,7 +284,7 @@ def require_answerable(name: str, value: float) -> None:
 
 
 def _rounded_up(shots: float) -> float:
-    """To three digits."""
+    """Return a number rounded up to three digits."""
     unit = 10.0 ** max(0, int(np.floor(np.log10(shots))) - 2)
     return float(np.ceil(shots / unit) * unit)
 
@@ -287,14 +294,14 @@ def _sign(name: str) -> float:
 
 
 def _shot_fractions(pilot: StudyPilot, beta: float) -> np.ndarray | None:
-    """The best split, where it is worth having."""
+    """Return the optimal allocation of shots, if it is sufficiently better than equal shots."""
     shot_fractions = pilot.model.best_shot_fractions(beta, pilot.batches)
     gain = pilot.model.variance(beta, 1.0) / pilot.model.variance(beta, 1.0, shot_fractions)
     return shot_fractions if gain > _GAIN_WORTH_A_SPLIT else None
 
 
 def _best(budget_problem: BudgetProblem, name: str, pilot: StudyPilot, shots: float) -> Recommendation:
-    """At the best nudge for the shots; at the one that was checked, where it is about as good."""
+    """Return the recommendation for given shots: at the best nudge, or at the checked one if it is about as good."""
     model, whole = pilot.model, max(1, round(shots))
     beta = model.best_beta(whole, sign=_sign(name))
     beta = model.best_beta(whole, _shot_fractions(pilot, beta), sign=_sign(name))

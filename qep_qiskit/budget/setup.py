@@ -1,4 +1,4 @@
-"""What a shot-noise study is about, as plain data that reaches any worker, and the problem it becomes there."""
+"""Definition of a shot-noise study as picklable data for workers, and its gradient problem."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _PLACEHOLDER_BETA = 0.1
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BudgetSetup:
-    """A configuration, the samples of the study and the weights it looks at.
+    """Configuration, samples and weights of a study.
 
     Args:
-        config: Resolved configuration; nudges and shots are what the study varies.
-        task: The samples of the study only.
+        config: Resolved configuration; the study varies its nudges and shots.
+        task: The samples of the study.
         weights: Shape (weights,).
-        digest: Hash of all of it.
+        digest: Hash of the other fields.
     """
 
     config: Mapping[str, Any]
@@ -52,7 +52,11 @@ class BudgetSetup:
 
 
 def setup_of(experiment: Experiment, weights: NDArray) -> BudgetSetup:
-    """The study of the first training samples of an experiment at given weights.
+    """Return the study of the first training samples of an experiment at given weights.
+
+    Args:
+        experiment: The experiment.
+        weights: Shape (weights,).
 
     Raises:
         ConfigError: All outcomes are certain, or there is no nudge.
@@ -72,7 +76,7 @@ def setup_of(experiment: Experiment, weights: NDArray) -> BudgetSetup:
         update={"shots": _PLACEHOLDER_SHOTS, "allocation": "equal", "grouping": "shared", "adaptive": None}
     )
     plain = config.model_copy(update={"contrast": contrast, "measurement": measurement}).resolved()
-    # What is studied changes nothing about a point; only the seed, the network and where it runs do.
+    # The keys of the study do not change a point; only the seed, the network and the backend do.
     plain = {name: part for name, part in plain.items() if name not in ("budget", "update", "training", "name")}
     count = min(config.budget.samples, experiment.task.train.num_samples)
     task = replace(experiment.task, train=experiment.task.train.take(np.arange(count)), test=None)
@@ -80,7 +84,7 @@ def setup_of(experiment: Experiment, weights: NDArray) -> BudgetSetup:
 
 
 def _on_the_engine(config: dict[str, Any]) -> dict[str, Any]:
-    """Ideal simulation by Aer draws the same shots as the package's own engine, which is faster."""
+    """Replace ideal simulation by Aer with the statevector engine, which draws the same shots and is faster."""
     execution = config["execution"]
     ideal_aer = execution["backend"] == "aer" and execution["noise"] is None and not execution["measured_circuits"]
     if not ideal_aer or execution["method"] not in ("automatic", "statevector") or execution["device"] != "CPU":
@@ -89,7 +93,7 @@ def _on_the_engine(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def ideal(setup: BudgetSetup) -> BudgetSetup:
-    """The same study without noise other than that of shots."""
+    """Return the same study without noise other than shot noise."""
     execution = {**setup.config["execution"], "backend": "statevector", "noise": None, "method": "automatic"}
     execution |= {"measured_circuits": False, "max_bond_dimension": None, "mitigation": {}}
     execution |= {"snapshot": None, "fractional_gates": False}
@@ -98,17 +102,17 @@ def ideal(setup: BudgetSetup) -> BudgetSetup:
 
 @lru_cache(maxsize=4)
 def experiment_of(setup: BudgetSetup) -> Experiment:
-    """The objects of a study; each process builds them once."""
+    """Return the objects of a study, built once in each process."""
     return build(check_config(dict(setup.config), "the study's configuration"), setup.task)
 
 
 @lru_cache(maxsize=4)
 def problem_of(setup: BudgetSetup, reference: str) -> GradientProblem:
-    """The gradient that is estimated over and over.
+    """Return the gradient problem of a study.
 
     Args:
-        setup: What the study is about.
-        reference: ``"exact"`` or ``"prepared"``: what errors are counted from.
+        setup: The study.
+        reference: ``"exact"`` or ``"prepared"``, the reference for errors.
     """
     experiment, data = experiment_of(setup), setup.task.train
     config = experiment.config

@@ -40,18 +40,19 @@ _UNKNOWN = (_NAN, _NAN)
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointStatistics:
-    """What repeats say about one way to estimate a gradient; NaN where they cannot say.
+    """Statistics of repeated estimates with one setting; NaN where they are undefined.
 
     Args:
-        repeats: How many.
-        rmse: Root mean square error, of the whole vector; with the ends of its interval.
-        relative_rmse: The same over the length of the truth.
-        bias: Length of the bias, its own noise subtracted; with the ends of its interval.
+        repeats: Number of repeats.
+        rmse: Root mean squared error of the whole vector, with the ends of its interval.
+        relative_rmse: The error relative to the length of the true gradient.
+        bias: Length of the bias, with its own noise subtracted, and the ends of its interval.
         std: Root of the summed variances.
-        cosine: Mean cosine to the truth; an estimate of length zero counts as zero. With the ends of its interval.
-        chi2: Of the claimed error bars, against the mean of the repeats; NaN where none are claimed.
+        cosine: Mean cosine to the true gradient, with the ends of its interval; an estimate of length zero counts as
+            zero.
+        chi2: Chi-square of the estimated error bars about the mean of the repeats; NaN if there are no error bars.
         degrees: Its degrees of freedom: weights times (repeats - 1).
-        p_value: Of chi2, two-sided.
+        p_value: Two-sided p-value of chi2.
     """
 
     repeats: int
@@ -72,11 +73,11 @@ class PointStatistics:
 
     @property
     def chi2_per_dof(self) -> float:
-        """Near 1 where the claimed error bars are right, above 1 where they are too small."""
+        """Chi-square per degree of freedom: near 1 for correct error bars, above 1 where they are too small."""
         return self.chi2 / self.degrees if self.degrees else _NAN
 
     def record(self) -> dict[str, float | None]:
-        """One row of a table; None where a number is not known."""
+        """Return one row of a table; None where a number is unknown."""
         found = {name: float(getattr(self, name)) for name in _RECORDED}
         return {name: None if math.isnan(value) else value for name, value in found.items()}
 
@@ -84,16 +85,16 @@ class PointStatistics:
 def point_statistics(
     estimates: NDArray, truth: NDArray, variances: NDArray | None = None, *, level: float = 0.68
 ) -> PointStatistics:
-    """Statistics of the repeats of one point of a study.
+    """Return statistics of the repeats of one point of a study.
 
     Args:
-        estimates: Shape (repeats, weights); the weights to compare, without frozen ones.
-        truth: Shape (weights,).
-        variances: Shape (repeats, weights), as claimed, or None. NaN where a repeat claims none.
-        level: Confidence of the intervals.
+        estimates: Shape (repeats, weights), without frozen weights.
+        truth: Shape (weights,), the true gradient.
+        variances: Shape (repeats, weights), estimated variances, or None. NaN where a repeat has none.
+        level: Confidence level of the intervals.
 
     Raises:
-        ConfigError: The shapes do not fit, there is no repeat, or the level is not between 0 and 1.
+        ConfigError: The shapes do not match, there is no repeat, or the level is not between 0 and 1.
     """
     estimates, truth = np.asarray(estimates, dtype=float), np.asarray(truth, dtype=float)
     _check(estimates, truth, variances, level)
@@ -124,20 +125,21 @@ def point_statistics(
 
 
 def mse_pull(estimates: NDArray, truth: NDArray, model: float) -> float:
-    """By how many standard deviations the measured mean squared error exceeds that of a model.
+    """Return by how many standard deviations the measured mean squared error exceeds that of a model.
 
-    Normal where the model holds (by the cube root of Wilson and Hilferty); the model's own noise is not counted.
+    The pull is normally distributed if the model holds (cube-root transform of Wilson and Hilferty); the uncertainty of
+    the model is not included.
 
     Args:
         estimates: Shape (repeats, weights).
-        truth: Shape (weights,).
-        model: Mean squared error that the model claims, summed over weights.
+        truth: Shape (weights,), the true gradient.
+        model: Mean squared error of the model, summed over weights.
 
     Returns:
-        The pull, NaN where there is a single repeat or no scatter.
+        The pull; NaN for a single repeat or without scatter.
 
     Raises:
-        ConfigError: The model's error is not above zero.
+        ConfigError: The error of the model is not positive.
     """
     if not model > 0:
         raise ConfigError(f"budget: expected a model's mean squared error above zero, got {model}")
@@ -162,7 +164,10 @@ def _check(estimates: NDArray, truth: NDArray, variances: NDArray | None, level:
 
 
 def _degrees_of(squared: NDArray) -> float:
-    """Degrees of freedom of the sum of squared errors: those of the scaled chi-square with their mean and variance."""
+    """Return degrees of freedom of a sum of squared errors.
+
+    They are those of the scaled chi-square with equal mean and variance.
+    """
     if len(squared) < 2:
         return _NAN
     observed_variance = squared.var(ddof=1)
@@ -170,7 +175,7 @@ def _degrees_of(squared: NDArray) -> float:
 
 
 def _rmse_interval(squared: NDArray, level: float) -> Interval:
-    """From the spread of the squared errors."""
+    """Return the confidence interval of the RMSE from the scatter of the squared errors."""
     degrees, mean = _degrees_of(squared), float(squared.mean())
     if np.isnan(degrees):
         return _UNKNOWN
@@ -181,9 +186,9 @@ def _rmse_interval(squared: NDArray, level: float) -> Interval:
 
 
 def _bias(estimates: NDArray, truth: NDArray, level: float) -> tuple[float, Interval]:
-    """Length of the bias; its square has variance 4 b' S b + 2 tr S^2, S the covariance of the mean.
+    """Return the length of the bias; its square has variance 4 b' S b + 2 tr S^2, S the covariance of the mean.
 
-    The interval holds the lengths b for which what was found lies within the quantiles.
+    The interval contains the lengths b for which the measured value lies within the quantiles.
     """
     repeats = len(estimates)
     if repeats < 2:
@@ -202,7 +207,7 @@ def _bias(estimates: NDArray, truth: NDArray, level: float) -> tuple[float, Inte
 
 
 def _trace_of_square(covariance: NDArray, degrees: int) -> float:
-    """Trace of the square of the true covariance, without bias, from an estimate with some degrees of freedom."""
+    """Return an unbiased estimate of the trace of the squared covariance from an estimated covariance."""
     own, trace = float(np.sum(covariance**2)), float(np.trace(covariance))
     if degrees < 2:
         return own
@@ -222,7 +227,7 @@ def _cosine(estimates: NDArray, truth: NDArray, level: float) -> tuple[float, In
 
 
 def _chi_square(estimates: NDArray, variances: NDArray | None) -> tuple[float, int, float]:
-    """Chi-square of claimed variances, its degrees of freedom and its p-value."""
+    """Return chi-square of the estimated variances, its degrees of freedom and its p-value."""
     repeats = len(estimates)
     if variances is None or repeats < 2 or not np.isfinite(variances).all():
         return _NAN, 0, _NAN
@@ -241,9 +246,9 @@ def _chi_square(estimates: NDArray, variances: NDArray | None) -> tuple[float, i
 
 
 def _crowding(estimates: NDArray) -> float:
-    """Mean over weights of sum_l rho_kl^2: 1 where weights are independent, their number where they are all the same.
+    """Return the mean over weights of sum_l rho_kl^2: 1 for independent weights, their number for identical ones.
 
-    What the noise of the estimated correlations adds to their squares is subtracted.
+    The noise of the estimated correlations in their squares is subtracted.
     """
     repeats, count = estimates.shape
     if count == 1 or repeats < 4:

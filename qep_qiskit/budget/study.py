@@ -42,14 +42,14 @@ _COMPARED = ("symmetric", "one_sided")
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """Where the points of a study are worked on and kept.
+    """Pool, store and progress of the points of a study.
 
     Args:
-        setup: What it is about.
+        setup: Definition of the study.
         config: The keys of the study.
-        pool: Where points are worked on.
-        store: Where they are kept, or None.
-        progress: Told of every point.
+        pool: Workers that compute the points.
+        store: Store of finished points, or None.
+        progress: Called after every point.
     """
 
     setup: BudgetSetup
@@ -59,7 +59,7 @@ class Study:
     progress: Callable[[Any], None] | None = None
 
     def rows(self, points: Sequence[Point]) -> list[Row]:
-        """Rows of all points, known or worked out."""
+        """Return the rows of all points, from the store or computed."""
         reference = {"reference": self.config.reference}  # errors from another one are not known yet
         unique = list({point["key"]: {**point, **reference} for point in points}.values())
         work = work_of(self.setup, self.config.reference)
@@ -68,11 +68,11 @@ class Study:
 
 @dataclass(frozen=True, kw_only=True)
 class GradientStudy:
-    """How good a gradient is, by everything that can be chosen.
+    """Error of the gradient as a function of all settings.
 
     Args:
-        study: Where it runs.
-        pilots: Error models of the contrasts, by the study's names; of measured error signals.
+        study: Pool, store and progress of its points.
+        pilots: Error models of the contrasts with measured error signals, by their names in the study.
     """
 
     study: Study
@@ -80,7 +80,7 @@ class GradientStudy:
 
     @classmethod
     def started(cls, study: Study) -> GradientStudy:
-        """Fly the pilots of all contrasts."""
+        """Measure the pilots of all contrasts and return the study."""
         wanted = {name: setting_of(name, 0.1, study.config.pilot_shots) for name in study.config.contrasts}
         rows = study.rows([pilot_point(study.setup, setting, setting.shots) for setting in wanted.values()])
         return cls(study=study, pilots=dict(zip(wanted, map(StudyPilot.from_record, rows), strict=True)))
@@ -90,7 +90,7 @@ class GradientStudy:
         return experiment_of(self.study.setup).estimator
 
     def budget_problem(self, experiment: Experiment) -> BudgetProblem:
-        """What recommendations are made for."""
+        """Return the problem for which recommendations are made."""
         training, samples = experiment.config.training, self.study.setup.task.train.num_samples
         per_epoch = -(-experiment.task.train.num_samples // training.batch_size)
         estimator = self._estimator
@@ -104,13 +104,13 @@ class GradientStudy:
         )
 
     def checks(self, recommendations: Sequence[Recommendation]) -> list[tuple[MeasuredContrasts, int]]:
-        """Measure the checks of recommendations, each with its shots in all."""
+        """Measure the checks of recommendations; return each with its total shots."""
         setup = self.study.setup
         rows = self.study.rows([check_point(setup, setting_of_check(one)) for one in recommendations])
         return [(MeasuredContrasts.from_record(row["contrasts"]), row["shots"]) for row in rows]
 
     def betas(self, contrast: str) -> list[float]:
-        """Nudges of a contrast: those given, or some around the best ones that its pilot expects, to two digits."""
+        """Return the nudges of a contrast: as configured, or around the optimal ones of its pilot, to two digits."""
         config = self.study.config
         if config.betas is not None:
             return list(config.betas)
@@ -121,7 +121,7 @@ class GradientStudy:
         return sorted({float(f"{beta:.2g}") for beta in grid})
 
     def rows(self) -> list[Row]:
-        """The grid of shots, nudges and contrasts; then groupings and splits, each at the model's best nudge."""
+        """Return the grid of shots, nudges and contrasts, then groupings and allocations at the model's best nudge."""
         study, points = self.study, list[Point]()
         for signals in study.config.signals:
             pilots = self.pilots if signals == "measured" else self._pilots_of_known_signals()
@@ -148,11 +148,11 @@ class GradientStudy:
 
     @property
     def default_contrast(self) -> str:
-        """The contrast that groupings, splits and methods are compared with."""
+        """The contrast with which groupings, allocations and other methods are compared."""
         return "symmetric" if "symmetric" in self.pilots else next(iter(self.pilots))
 
     def _other_ways(self) -> list[Point]:
-        """Best split, qubit-wise groups, and each weight on its own with the same shots in all."""
+        """Return points of the optimal allocation, qubit-wise groups, and separate weights at equal total shots."""
         name, points = self.default_contrast, list[Point]()
         pilot, study = self.pilots[name], self.study
         for shots in study.config.shots:
@@ -168,12 +168,15 @@ class GradientStudy:
         return points
 
     def _best(self, contrast: str, shots: int) -> Setting:
-        """A contrast at the best nudge that its pilot expects, to three digits."""
+        """Return the setting of a contrast at the optimal nudge of its pilot, to three digits."""
         model, sign = self.pilots[contrast].model, of_sign(contrast)[1]
         return setting_of(contrast, float(f"{abs(model.best_beta(shots, sign=sign)):.3g}"), shots)
 
     def _per_weight(self, shared: Setting) -> Setting | None:
-        """The same with each weight measured on its own, and as many shots in all; None where they do not suffice."""
+        """Return the setting with each weight measured separately and equal total shots.
+
+        None if the shots are too few.
+        """
         estimator, setup = self._estimator, self.study.setup
         jacobian = estimator.hamiltonian.jacobian(setup.weights, setup.task.train.inputs)
         plan = gradient_plan(estimator.hamiltonian, "per_weight", jacobian)
@@ -187,7 +190,10 @@ class GradientStudy:
         return replace(shared, shots=shots, grouping="per_weight") if shots >= 1 else None
 
     def _is_affordable(self, method: FiniteDifferences | SPSA) -> bool:
-        """Whether its states can be had in reasonable time: every sign vector of SPSA is a Hamiltonian to solve."""
+        """Return whether the states of SPSA can be computed in reasonable time.
+
+        Every sign vector is another Hamiltonian.
+        """
         experiment = experiment_of(self.study.setup)
         kind, size = experiment.config.preparation.kind, experiment.network.num_qubits
         most = _MOST_MINIMISATIONS if kind == "variational" else _MOST_SOLUTIONS
@@ -199,7 +205,7 @@ class GradientStudy:
         return replace(self._estimator, contrast=contrast, shots=setting.shots)
 
     def comparison(self) -> list[Row]:
-        """This and other methods at equal shots, and at equal circuits; each at the best of its settings."""
+        """Return rows of this and other methods at equal shots and at equal circuits, each at its best setting."""
         rows: list[Row] = []
         for shots in self.study.config.comparison_shots:
             rows += self._compared_at(shots)
@@ -219,7 +225,7 @@ class GradientStudy:
         return [{**row, "budget": total} for row in found] + self._others(total, circuits)
 
     def _with_as_many_shots(self, contrast: str, guide: Setting) -> Setting:
-        """A contrast with as many shots in all as another setting, at its own best nudge."""
+        """Return the setting of a contrast with the total shots of another setting, at its own best nudge."""
         kind, _ = of_sign(contrast)
         if kind == guide.contrast:
             return guide
@@ -227,7 +233,7 @@ class GradientStudy:
         return self._best(contrast, max(1, round(guide.shots * float(batches))))
 
     def _shifts(self) -> tuple[float, ...]:
-        """Shifts of the weights to choose from; springs and masses must stay positive under them."""
+        """Return candidate shifts of the weights; springs and masses stay positive under them."""
         network = self._estimator.hamiltonian.network
         if network.num_qubits:
             return SHIFTS
@@ -236,7 +242,7 @@ class GradientStudy:
         return tuple(shift for shift in SHIFTS if shift < margin) or (margin / 2.0,)
 
     def _others(self, total: int, circuits: int) -> list[Row]:
-        """Finite differences and SPSA, the best of a grid of settings each."""
+        """Return finite differences and SPSA, each the best of a grid of settings."""
         study, hamiltonian = self.study, self._estimator.hamiltonian
         samples, seeds = study.setup.task.train.num_samples, experiment_of(study.setup).seeds
         few = max(_FEWEST_REPEATS_OF_SPSA, study.config.repeats // 4)

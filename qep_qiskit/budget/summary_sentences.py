@@ -1,4 +1,4 @@
-"""What a study found, in sentences: each says one number that was measured, and what it means."""
+"""Results of a study as sentences; each states one measured number and its meaning."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ _MODEL_HOLDS = 3.0
 
 
 def gradient_sentences(rows: Sequence[Row], pilots: Mapping[str, StudyPilot], default_contrast: str) -> list[str]:
-    """Findings of the gradient study."""
+    """Return the results of the gradient study.
+
+    Args:
+        rows: Rows of the study.
+        pilots: Error models by contrast.
+        default_contrast: Contrast of the comparisons.
+    """
     found = [*_contrasts(pilots), *_groupings(rows), *_splits(rows), *_error_bars(rows), *_model(rows)]
     unresolved = [name for name, pilot in pilots.items() if not pilot.resolved]
     if unresolved:
@@ -31,7 +37,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _contrasts(pilots: Mapping[str, StudyPilot]) -> list[str]:
-    """How many more shots the one-sided contrast needs for what the symmetric one reaches."""
+    """Return how many more shots the one-sided contrast needs for the error of the symmetric one."""
     if "symmetric" not in pilots or "one_sided" not in pilots:
         return []
     symmetric, one_sided = pilots["symmetric"], pilots["one_sided"]
@@ -51,7 +57,10 @@ def _same(rows: Sequence[Row], **wanted: object) -> list[Row]:
 
 
 def _pairs(rows: Sequence[Row], grouping: str, allocation: str) -> list[tuple[Row, Row]]:
-    """Points in another way, with the shared and equal one of the same contrast, beta and shots in all (within 5 %)."""
+    """Pair points of another grouping or allocation with those of the default one.
+
+    Contrast, beta and total shots (within 5 %) are equal.
+    """
     found = []
     for row in _same(rows, grouping=grouping, allocation=allocation):
         plain = _same(rows, grouping="shared", allocation="equal", contrast=row["contrast"], beta=row["beta"])
@@ -122,7 +131,7 @@ def _share_clamped(rows: Sequence[Row]) -> str:
 
 
 def comparison_sentences(rows: Sequence[Row]) -> list[str]:
-    """What other methods reach with the same shots, and with how many circuits."""
+    """Return the errors of other methods at equal shots, with their numbers of circuits."""
     found = []
     for budget in sorted({row["budget"] for row in rows}):
         own = [row for row in rows if row["budget"] == budget and row["at"] == "equal shots"]
@@ -141,7 +150,7 @@ def comparison_sentences(rows: Sequence[Row]) -> list[str]:
 
 
 def training_sentences(rows: Sequence[Row]) -> list[str]:
-    """The shots that the best fixed budget and the best adaptive one take to the lowest losses that both reach."""
+    """Return the shots that the best fixed and the best adaptive budget need for the lowest losses that both reach."""
     fixed = [row for row in rows if not row["budget"].startswith("adaptive")]
     adaptive = [row for row in rows if row["budget"].startswith("adaptive")]
     if not fixed:
@@ -164,7 +173,12 @@ def _quickest(rows: Sequence[Row], loss: float) -> tuple[float, str]:
 
 
 def noise_sentences(rows: Sequence[Row], cancellation: Sequence[Row]) -> list[str]:
-    """Error floors, what mitigation is worth, and what is common to both nudges."""
+    """Return the error limits due to noise, the effect of mitigation, and the part of the error common to both nudges.
+
+    Args:
+        rows: Rows of the study on a noisy device.
+        cancellation: Rows of `cancellation_rows`.
+    """
     found = []
     rows = [row for row in rows if row["relative_rmse"] is not None]  # there is no gradient
     most = max((row["shots"] for row in rows), default=0)
@@ -184,7 +198,7 @@ def _best(rows: Sequence[Row], execution: str, shots: int) -> Row:
 
 
 def _mitigation(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
-    """What each mitigation is worth at equal shots in all, each at its best nudge."""
+    """Return the effect of each mitigation at equal total shots, each at its best nudge."""
     found = []
     for raw in names:
         for name in names:
@@ -204,14 +218,14 @@ def _mitigation(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
 
 
 def _best_curve(rows: Sequence[Row], execution: str) -> dict[int, float]:
-    """The smallest error by shots in all, ascending."""
+    """Return the smallest error by total shots, in ascending order."""
     levels = sorted({row["shots"] for row in _same(rows, execution=execution)})
     best = [_best(rows, execution, shots) for shots in levels]
     return {row["total_shots"]: row["rmse"] for row in best}
 
 
 def _ratios_at_equal_shots(curve: Mapping[int, float], plain: Mapping[int, float]) -> dict[int, float]:
-    """One curve over another at the shots of the other, interpolated in logarithms, where it has points around."""
+    """Return ratios of one curve to another at the shots of the latter, interpolated in logarithms within its range."""
     shots = np.array(list(curve))
     at = [total for total in plain if shots.min() <= total <= shots.max()]
     values = np.exp(np.interp(np.log(at), np.log(shots), np.log(list(curve.values()))))

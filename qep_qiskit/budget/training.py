@@ -1,7 +1,8 @@
-"""The training study: loss and accuracy against the shots spent, for several budgets and seeds.
+"""The training study: loss and accuracy against shots, for several budgets and seeds.
 
-Every budget and seed is a run of its own that resumes. What is compared is the loss of the states as they are prepared,
-free of shot noise and not counted: measured losses have error bars that differ between budgets, and at one shot a bias.
+Every budget and seed is a separate run that can be resumed. The compared loss is that of the prepared states without
+shot noise, and its evaluation is not counted: measured losses have error bars that differ between budgets, and are
+biased at one shot.
 """
 
 from __future__ import annotations
@@ -27,19 +28,19 @@ _FILE = "exact_losses.jsonl"
 
 
 def training_points(config: Config, folder: Path) -> list[Point]:
-    """One run for every budget and seed.
+    """Return one run for every budget and seed.
 
     Args:
-        config: Of the study.
-        folder: Where the runs go; absolute.
+        config: Configuration of the study.
+        folder: Folder of the runs, an absolute path.
 
     Raises:
-        ConfigError: The configuration has no shot noise to budget.
+        ConfigError: The configuration has no shot noise.
     """
     if config.measurement.batch_shots is None:
         raise ConfigError("measurement.shots: a training study compares numbers of shots; expected one, got 'exact'")
     section, points = config.budget.training, list[Point]()
-    training = config.training.model_copy(update={"evaluate_final": False})  # losses are looked at without shots
+    training = config.training.model_copy(update={"evaluate_final": False})  # losses are evaluated without shots
     for label, measurement in _budgets(config).items():
         for seed in range(config.seed, config.seed + section.seeds):
             own = config.model_copy(update={"seed": seed, "measurement": measurement, "training": training})
@@ -64,16 +65,21 @@ def _shots(count: int) -> str:
 
 @dataclass(frozen=True)
 class ExactLosses(Callback):
-    """Writes loss and accuracy of the prepared states, without shot noise, after every epoch.
+    """Write loss and accuracy of the prepared states, without shot noise, after every epoch.
 
     Args:
-        folder: The run.
+        folder: Folder of the run.
     """
 
     folder: RunFolder
 
     def on_epoch(self, trainer: Trainer, record: Record) -> None:
-        """One line; a run that is resumed may write an epoch again."""
+        """Append one line; a resumed run may write the line of an epoch again.
+
+        Args:
+            trainer: The trainer.
+            record: Record of the epoch.
+        """
         found = evaluate(
             replace(trainer.estimator, shots=None),
             trainer.executor,
@@ -89,22 +95,22 @@ class ExactLosses(Callback):
 
 
 def work_on_run(point: Point) -> Mapping[str, Any]:
-    """Train the run of a point, from the start or from where it was stopped. Runs in a worker."""
+    """Train the run of a point, from the start or from its last checkpoint. Called in a worker."""
     exact = _has_exact_losses(check_config(point["config"], point["key"]))
     return trained_run(point, lambda folder: (ExactLosses(folder),) if exact else ())
 
 
 def _has_exact_losses(config: Config) -> bool:
-    """Whether prepared states can be looked at without shots: not where preparing them takes shots itself."""
+    """Return whether prepared states can be evaluated without shots; not if their preparation uses shots."""
     return not config.preparation.measures_energies
 
 
 def check_training(points: Sequence[Point]) -> None:
-    """Make sure that every budget can be trained, and that no run is in the way. Nothing is written.
+    """Check that every budget can be trained, and that no other run exists in the folders; nothing is written.
 
     Raises:
         ConfigError: The configuration does not allow a budget.
-        RunFolderError: There are runs of other settings.
+        RunFolderError: There are runs with other settings.
     """
     for point in {point["label"]: point for point in points}.values():
         try:
@@ -118,7 +124,12 @@ def check_training(points: Sequence[Point]) -> None:
 
 
 def training_rows(study: Study, points: Sequence[Point]) -> list[Row]:
-    """Train all runs; a row for every budget, seed and epoch."""
+    """Train all runs, and return a row for every budget, seed and epoch.
+
+    Args:
+        study: Pool, store and progress of the runs.
+        points: The runs.
+    """
     run_points(points, work_on_run, FinishedRuns(), study.pool, study.progress)
     return [row for point in points for row in _epochs(point)]
 
@@ -137,7 +148,7 @@ def _epochs(point: Point) -> list[Row]:
 
 
 def _exact_lines(path: Path) -> dict[int, dict[str, Any]]:
-    """By epoch; the last line of each counts, and one that a crash cut off does not."""
+    """Return lines by epoch; the last line of each epoch counts, and an incomplete one is ignored."""
     if not path.exists():
         return {}
     lines = path.read_text(encoding="utf-8").split("\n")[:-1]

@@ -1,7 +1,6 @@
-"""What a reader sees of a shot-budget study: figures, tables for the terminal, and one page.
+"""Report of a shot-budget study: figures, tables for the terminal, and an HTML page.
 
-Everything is made of plain tidy rows (mappings), the same that the data files hold. `write_budget_report` writes
-all of it into a folder.
+All are made from rows (mappings), the same as in the data files. `write_budget_report` writes the report into a folder.
 """
 
 from __future__ import annotations

@@ -31,11 +31,11 @@ _BIAS_MODEL: Final = LineStyle(color="#111111", linestyle="-", marker="", linewi
 
 
 def rmse_against_beta(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
-    """Draw the RMSE against beta at each number of shots, a panel for each contrast, models as lines through points.
+    """Draw the RMSE against beta at each number of shots, one panel per contrast, with model curves.
 
     Args:
         rows: Points of one cut (`main_cut`).
-        width: Inches.
+        width: Width in inches.
     """
     shown = levels(rows, "shots", most=_MOST_LEVELS)
     _, relative = scales(rows)
@@ -56,12 +56,12 @@ def rmse_against_beta(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
 def bias_and_standard_deviation(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
     """Draw bias and standard deviation against beta at each number of shots, for each contrast.
 
-    A bias that is not told from zero is left out, or drawn as an upper limit (a hollow triangle that points down)
-    at the most shots.
+    A bias that is not significantly different from zero is omitted, or drawn as an upper limit (a hollow triangle that
+    points down) at the largest number of shots.
 
     Args:
         rows: Points of one cut (`main_cut`).
-        width: Inches.
+        width: Width in inches.
     """
     shown = levels(rows, "shots", most=_MOST_LEVELS)
     _, relative = scales(rows)
@@ -89,7 +89,7 @@ def bias_and_standard_deviation(rows: Sequence[Row], *, width: float = WIDE) -> 
 
 
 def _finish_beta_panels(axes: Sequence[Axes], rows: Sequence[Row], seen: Sequence[float]) -> None:
-    """Scales that all panels share; labels on the outer ones only."""
+    """Set the common scales of all panels, and labels on the outer panels only."""
     for axis in axes:
         log_axis(axis, "x", [abs(number(row, "beta")) for row in rows], max_ticks=6)
         log_axis(axis, "y", seen)
@@ -101,10 +101,10 @@ def _finish_beta_panels(axes: Sequence[Axes], rows: Sequence[Row], seen: Sequenc
 def _against_beta(
     axis: Axes, own: Sequence[Row], key: str, style: LineStyle, relative: bool, *, last: bool = True
 ) -> list[float]:
-    """Points of one number of shots and the model through them.
+    """Draw the points of one number of shots and the model through them.
 
-    The model of the bias is the same at all shots, and the most shots give the tightest limits: both are drawn
-    with the last number of shots only.
+    The model of the bias is the same for all shots, and the largest number of shots gives the tightest limits; both are
+    drawn with the last number of shots only.
     """
     if not own:
         return []
@@ -113,7 +113,7 @@ def _against_beta(
     gid = f"{key} {short_count(number(own[0], 'shots'))}"
     betas, model = model_curve(own, key)
     scaled = (float(np.median(factors)) * model).tolist()
-    if key == "bias":  # its model lies far below what can be measured at weak nudges: it does not rule the axis
+    if key == "bias":  # far below what can be measured at weak nudges: it does not set the limits
         draw_line(axis, betas.tolist() if last else [], scaled, _BIAS_MODEL, gid="model bias")
         return draw_bias(axis, x, own, style, factors=factors, joined=False, limits=last, gid=gid)
     seen = draw_line(axis, betas.tolist(), scaled, style, gid=f"model {gid}")

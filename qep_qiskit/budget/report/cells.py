@@ -1,4 +1,4 @@
-"""Tables of a budget study as text, made once for the terminal and for the page."""
+"""Tables of a budget study as text, for the terminal and for the page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MISSING = "-"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextTable:
-    """A table of ready texts.
+    """A table whose cells are texts.
 
     Attributes:
         title: Line above it.
@@ -46,7 +46,7 @@ class TextTable:
     optional: tuple[str, ...] = ()
 
     def for_terminal(self) -> FittedTable:
-        """The table in the look of the house."""
+        """Return the table in the style of the command line."""
         table = FittedTable(self.title, note=self.note or None, optional=self.optional)
         for name in self.columns:
             table.add_column(name, justify="left" if name in self.texts else "right")
@@ -56,7 +56,7 @@ class TextTable:
 
 
 def study_table(rows: Sequence[Row], *, title: str = "Gradient study: the best beta of the grid") -> TextTable:
-    """The best point of each contrast and number of shots.
+    """Return a table of the best point of each contrast and number of shots.
 
     Args:
         rows: Points of one cut (`main_cut`).
@@ -88,7 +88,7 @@ def _study_cells(row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def comparison_table(rows: Sequence[Row]) -> TextTable:
-    """The baselines, in the order in which they come; a remark stands with the name of its method."""
+    """Return a table of the baselines in the given order; a remark is next to the name of its method."""
     return TextTable(
         title="Baselines",
         columns=("method", "setting", "at equal", "RMSE", "cosine", "shots", "circuits", "states", "QPU s"),
@@ -114,7 +114,7 @@ def _comparison_cells(row: Row) -> tuple[str, ...]:
 
 
 def training_table(rows: Sequence[Row]) -> TextTable:
-    """Where every budget ends: medians over seeds at the last epoch."""
+    """Return a table of the last epoch of every budget, medians over seeds."""
     ends: dict[str, dict[Any, Row]] = {}
     for row in rows:
         ends.setdefault(str(row["budget"]), {})[row["seed"]] = row
@@ -141,7 +141,7 @@ def _median(rows: Sequence[Row], key: str) -> str:
 
 
 def noise_table(rows: Sequence[Row]) -> TextTable:
-    """Every execution at each number of shots, at its best contrast and beta."""
+    """Return a table of every execution at each number of shots, at its best contrast and beta."""
     best: dict[tuple[str, float], Row] = {}
     for row in rows:
         key = str(row.get("execution")), number(row, "shots")
@@ -167,7 +167,7 @@ def noise_table(rows: Sequence[Row]) -> TextTable:
 
 
 def recommendation_rows(recommendation: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Names and values of what is recommended; what is not known is left out."""
+    """Return names and values of a recommendation; unknown values are omitted."""
     shot_fractions = recommendation.get("allocation")
     if isinstance(shot_fractions, Mapping):
         shot_fractions = ", ".join(f"{name} {share:.0%}" for name, share in shot_fractions.items())
@@ -188,12 +188,12 @@ def recommendation_rows(recommendation: Mapping[str, Any]) -> list[tuple[str, st
 
 
 def recommendation_table(recommendation: Mapping[str, Any]) -> FittedTable:
-    """The recommendation for the terminal."""
+    """Return the table of a recommendation for the terminal."""
     return training_summary(recommendation_rows(recommendation), title="Recommendation")
 
 
 def answers_table(answers: Sequence[Mapping[str, Any]], *, title: str) -> FittedTable:
-    """Return what each contrast takes for an error, or gives for shots, the best first.
+    """Return a table of the cost of a requested error, or of the error for given shots, by contrast, the best first.
 
     Args:
         answers: Records of recommendations.
@@ -217,7 +217,7 @@ def answers_table(answers: Sequence[Mapping[str, Any]], *, title: str) -> Fitted
 
 
 def _error(row: Row) -> str:
-    """RMSE, relative where possible, with half its confidence interval."""
+    """Return the RMSE, relative if possible, with half its confidence interval."""
     factor = relative_factor(row)
     value, low, high = (end * (factor if math.isfinite(factor) else 1.0) for end in interval(row, "rmse"))
     half = 0.5 * (high - low)
@@ -240,7 +240,7 @@ def _plain(value: float, *, digits: int = 4) -> str:
 
 
 def _aligned(value: float) -> str:
-    """Three digits, zeros at the end included, so that columns line up."""
+    """Return a number with three digits, including trailing zeros, so that columns align."""
     return f"{value:#.3g}".removesuffix(".") if math.isfinite(value) else _MISSING
 
 

@@ -1,4 +1,4 @@
-"""Which figures a budget study has, in the order in which they are read, each with the sentence that reads it."""
+"""Figures of a budget study in the order of the page, each with its caption."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def budget_charts(
     training: Sequence[Row] = (),
     noise: Sequence[Row] = (),
 ) -> list[Chart]:
-    """Return the figures for which there are rows.
+    """Return the figures for which rows exist.
 
     Args:
         gradient: Rows of the gradient study.
@@ -81,7 +81,7 @@ def _other_charts(comparison: Sequence[Row], training: Sequence[Row], noise: Seq
 
 
 def _kind(name: str, title: str, draw: Callable[..., Figure], caption: str) -> Callable[[Sequence[Row]], Chart]:
-    """A chart that waits for its rows."""
+    """Return a function that makes a chart from rows."""
     return lambda rows: Chart(name=name, title=title, caption=caption, draw=lambda width: draw(rows, width=width))
 
 
@@ -156,7 +156,7 @@ def _has(rows: Sequence[Row], *keys: str) -> bool:
 
 
 def _several_cuts(rows: Sequence[Row]) -> bool:
-    """Whether the contrast that is shown there was measured in more than one way."""
+    """Return whether the contrast of that figure was measured in more than one way."""
     usable = [row for row in rows if number(row, "rmse") > 0 and number(row, "total_shots") > 0]
     name = default_contrast(usable)
     return name is not None and len({cut_name(row) for row in with_contrast(usable, name)}) > 1

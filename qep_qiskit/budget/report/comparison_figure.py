@@ -1,4 +1,4 @@
-"""Baselines beside each other: error against shots and against circuits."""
+"""Comparison of methods: error against shots and against circuits."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _NEAR = 1.3
 def comparison_of_methods(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
     """Draw the RMSE of each method against its shots and against its circuits.
 
-    The colour is that of the method, the marker that of the entry. Full markers are points at equal shots, hollow
-    ones at equal circuits. Points that would lie on each other stand side by side.
+    The colour denotes the method, the marker the entry. Filled markers are points at equal shots, hollow ones at equal
+    circuits. Overlapping points are drawn side by side.
 
     Args:
-        rows: Rows of the comparison; those without an error are left out.
-        width: Inches.
+        rows: Rows of the comparison; those without an error are omitted.
+        width: Width in inches.
     """
     shown = [row for row in rows if number(row, "rmse") > 0]
     styles = _styles(shown)
@@ -57,11 +57,11 @@ def comparison_of_methods(rows: Sequence[Row], *, width: float = WIDE) -> Figure
 
 
 def side_by_side(positions: Sequence[float], heights: Sequence[float]) -> list[float]:
-    """Move points that lie on each other a little apart, along a logarithmic axis, so that all of them are seen.
+    """Shift overlapping points slightly along a logarithmic axis, so that all are visible.
 
     Args:
-        positions: Horizontal coordinates; only equal ones are moved.
-        heights: Vertical coordinates; only points within a factor of 1.3 of a neighbour are moved.
+        positions: Horizontal coordinates; only equal ones are shifted.
+        heights: Vertical coordinates; only points within a factor of 1.3 of the next point are shifted.
 
     Returns:
         New horizontal coordinates.
@@ -102,7 +102,7 @@ def _draw(
 
 
 def _styles(rows: Sequence[Row]) -> dict[str, LineStyle]:
-    """A look for each label."""
+    """Return a line style for each label."""
     methods = {str(row["label"]): str(row.get("method")) for row in rows}
     markers = np.resize(list(_MARKERS), len(methods)).tolist()
     return {

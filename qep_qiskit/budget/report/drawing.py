@@ -1,4 +1,4 @@
-"""Parts that the figures of a budget study share: panels, points with intervals, legends."""
+"""Common parts of the figures of a budget study: panels, points with intervals, legends."""
 
 from __future__ import annotations
 
@@ -22,7 +22,14 @@ NARROW: Final = 4.2
 
 
 def panel_grid(count: int, width: float, *, height: float, columns: int | None = None) -> tuple[Figure, list[Axes]]:
-    """Return a figure with `count` panels that share both axes; `height` inches for each row."""
+    """Return a figure with panels that share both axes.
+
+    Args:
+        count: Number of panels.
+        width: Width of the figure in inches.
+        height: Height of each row in inches.
+        columns: Number of columns, or None to choose it.
+    """
     columns = columns or (1 if width < 6.0 else min(count, 3) if count != 4 else 2)
     rows = math.ceil(count / columns)
     figure = new_figure(width, rows * height + 0.9)
@@ -35,9 +42,9 @@ def panel_grid(count: int, width: float, *, height: float, columns: int | None =
 
 
 def scales(rows: Sequence[Row]) -> tuple[list[float], bool]:
-    """What errors of the rows are multiplied with to be drawn, and whether that makes them relative.
+    """Return the factors on the errors of the rows for drawing, and whether these make the errors relative.
 
-    They are relative to the length of the true gradient where every row knows it, else as they are.
+    Errors are relative to the length of the true gradient if it is known for every row; otherwise they are absolute.
     """
     factors = [relative_factor(row) for row in rows]
     relative = bool(factors) and all(math.isfinite(factor) and factor > 0 for factor in factors)
@@ -45,7 +52,7 @@ def scales(rows: Sequence[Row]) -> tuple[list[float], bool]:
 
 
 def unit(relative: bool) -> str:
-    """The unit of errors on an axis."""
+    """Return the unit of errors on an axis."""
     return "/ |gradient|" if relative else "(units of the gradient)"
 
 
@@ -65,14 +72,14 @@ def draw_points(
 
     Args:
         axis: The panel.
-        x: Where; as long as `rows`.
+        x: Horizontal positions, as many as `rows`.
         rows: The rows.
-        key: What; the interval lies in `key_low` and `key_high`.
-        style: How.
-        factors: What value and interval are multiplied with; 1 if not given.
-        joined: Whether a line joins the points; measured points with a model through them go without.
-        hollow: White inside of markers.
-        gid: Name of the line, for tests and for those who change an SVG.
+        key: Key of the value; the interval is in `key_low` and `key_high`.
+        style: Line style.
+        factors: Factors on value and interval; 1 by default.
+        joined: Whether a line connects the points; measured points with a model curve are not connected.
+        hollow: Whether markers have a white face.
+        gid: Identifier of the line in an SVG.
 
     Returns:
         All numbers drawn, for the limits of the axis.
@@ -114,9 +121,22 @@ def draw_bias(
     limits: bool = True,
     gid: str = "bias",
 ) -> list[float]:
-    """Draw the bias of rows where it is told from zero, and else, if wanted, its upper limit as a hollow triangle.
+    """Draw the bias of rows where it differs significantly from zero, and optionally upper limits elsewhere.
 
-    Arguments and result are those of `draw_points`.
+    An upper limit is a hollow triangle.
+
+    Args:
+        axis: The panel.
+        x: Horizontal positions, as many as `rows`.
+        rows: The rows.
+        style: Line style.
+        factors: Factors on bias and interval.
+        joined: Whether a line connects the points.
+        limits: Whether upper limits are drawn.
+        gid: Identifier of the line in an SVG.
+
+    Returns:
+        All numbers drawn, for the limits of the axis.
     """
     resolved = [i for i, row in enumerate(rows) if is_resolved(row)]
     chosen, scales_of = [rows[i] for i in resolved], [factors[i] for i in resolved]
@@ -130,19 +150,30 @@ def draw_bias(
 
 
 def _seen_part(row: Row, factor: float) -> list[float]:
-    """A bias with its interval, whose lower end may be close to 0 and must not stretch a logarithmic axis."""
+    """Return a bias with its interval, cut at the lower end. A lower end close to 0 would extend a logarithmic axis."""
     value, low, high = (factor * end for end in interval(row, "bias"))
     return [end for end in (value, max(low, value / 3.0), high) if math.isfinite(end)]
 
 
 def is_resolved(row: Row) -> bool:
-    """Whether the bias of a row is told from zero."""
+    """Return whether the bias of a row differs significantly from zero."""
     value, low, _ = interval(row, "bias")
     return value > 0 and not low <= 0
 
 
 def draw_line(axis: Axes, x: Sequence[float], y: Sequence[float], style: LineStyle, *, gid: str = "") -> list[float]:
-    """Draw a line without markers, such as a model; return what it needs of the axis."""
+    """Draw a line without markers, such as a model curve.
+
+    Args:
+        axis: The panel.
+        x: Horizontal coordinates.
+        y: Vertical coordinates, as many as `x`.
+        style: Line style.
+        gid: Identifier of the line in an SVG.
+
+    Returns:
+        All numbers drawn, for the limits of the axis.
+    """
     if not len(x):
         return []
     axis.plot(x, y, color=style.color, linestyle=style.linestyle, linewidth=style.linewidth, gid=gid, zorder=2.0)
@@ -150,7 +181,14 @@ def draw_line(axis: Axes, x: Sequence[float], y: Sequence[float], style: LineSty
 
 
 def handle(style: LineStyle, label: str, *, line: bool = True, hollow: bool = False) -> Line2D:
-    """An entry of a legend."""
+    """Return an entry of a legend.
+
+    Args:
+        style: Line style.
+        label: Text of the entry.
+        line: Whether the line is shown.
+        hollow: Whether the marker has a white face.
+    """
     dashes: Any = style.linestyle if line else "none"
     return Line2D(
         [],
@@ -165,7 +203,13 @@ def handle(style: LineStyle, label: str, *, line: bool = True, hollow: bool = Fa
 
 
 def legend_below(figure: Figure, handles: Sequence[Line2D], width: float) -> None:
-    """One legend for all panels, below them, in as many columns as fit."""
+    """Add one legend for all panels below them, with as many columns as fit.
+
+    Args:
+        figure: The figure.
+        handles: Entries of the legend.
+        width: Width of the figure in inches.
+    """
     if not handles:
         return
     longest = max(len(str(entry.get_label())) for entry in handles)
@@ -175,7 +219,7 @@ def legend_below(figure: Figure, handles: Sequence[Line2D], width: float) -> Non
 
 
 def beta_label(axis: Axes) -> str:
-    """Label of a horizontal axis of nudge strengths, short where the panel is small."""
+    """Return the label of a horizontal axis of nudge strengths, shortened for small panels."""
     figure, spec = axis.get_figure(root=True), axis.get_subplotspec()
     columns = spec.get_gridspec().ncols if spec is not None else 1
     wide = figure is None or figure.get_figwidth() / columns > 2.6
@@ -183,6 +227,13 @@ def beta_label(axis: Axes) -> str:
 
 
 def shots_axis(axis: Axes, values: Sequence[float], *, label: str = "shots per batch", max_ticks: int = 8) -> None:
-    """Make the horizontal axis one of numbers of shots."""
+    """Format the horizontal axis for numbers of shots.
+
+    Args:
+        axis: The panel.
+        values: Numbers of shots that must be visible.
+        label: Label of the axis.
+        max_ticks: Approximate limit on the number of ticks.
+    """
     log_axis(axis, "x", values, counts=True, max_ticks=max_ticks)
     axis.set_xlabel(label)

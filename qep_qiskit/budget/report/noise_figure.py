@@ -1,4 +1,4 @@
-"""What a noisy device does to a gradient: the floor of the error, and the bias against beta."""
+"""Effect of device noise on a gradient: the lowest error that shots can reach, and the bias against beta."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _FLAT = 1.5
 
 
 def error_on_a_noisy_device(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
-    """Draw, for each contrast, the RMSE at the best beta against all shots, and the bias at the most against beta.
+    """Draw the RMSE at the best beta against shots, and the bias at the most shots against beta, for each contrast.
 
-    A dotted line is the floor of a noisy execution, which no more shots lower: the smallest bias at the most shots,
-    where it no longer falls with beta.
+    A dotted line is the error limit of a noisy execution, which more shots do not reduce: the smallest bias at the
+    largest number of shots, where it no longer decreases with beta.
 
     Args:
         rows: Points of one cut (`main_cut`) in one or several executions.
-        width: Inches.
+        width: Width in inches.
     """
     names, styles = contrasts_of(rows), _styles(rows)
     _, relative = scales(rows)
@@ -61,7 +61,7 @@ def error_on_a_noisy_device(rows: Sequence[Row], *, width: float = WIDE) -> Figu
 
 
 def _draw(left: Axes, right: Axes, own: Sequence[Row], execution: str, style: LineStyle, relative: bool) -> list[float]:
-    """RMSE against shots in the left panel, bias against beta in the right one, and the floor in both."""
+    """Draw RMSE against shots in the left panel, bias against beta in the right one, and the error limit in both."""
     best = best_rows(own)
     if not best:
         return []
@@ -81,7 +81,7 @@ def _draw(left: Axes, right: Axes, own: Sequence[Row], execution: str, style: Li
 
 
 def _floor(rows: Sequence[Row], factors: Sequence[float]) -> float | None:
-    """The smallest bias told from zero, if the bias no longer falls there as beta shrinks."""
+    """Return the smallest significant bias, if the bias no longer decreases there with beta."""
     resolved = [factor * number(row, "bias") for row, factor in zip(rows, factors, strict=True) if is_resolved(row)]
     return min(resolved) if len(resolved) > 1 and resolved[0] > resolved[1] / _FLAT else None
 
@@ -99,7 +99,7 @@ def _finish(axes: Sequence[Axes], rows: Sequence[Row], seen: Sequence[float]) ->
 
 
 def _styles(rows: Sequence[Row]) -> dict[str, LineStyle]:
-    """Looks of the executions: the ideal one has its own, and so have the noisy one and each mitigation of it."""
+    """Return line styles of the executions: ideal, noisy, and each mitigation."""
     names = list(dict.fromkeys(str(row.get("execution")) for row in rows))
     noisy = [name for name in names if name != "ideal"]
     given = MITIGATION_STYLES if len(noisy) <= len(MITIGATION_STYLES) else ramp_styles(len(noisy))

@@ -1,4 +1,4 @@
-"""One self-contained page of a shot-budget study, with its figures as files beside it."""
+"""Self-contained HTML page of a shot-budget study, with its figures as files."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ def write_budget_report(
     training: Sequence[Row] = (),
     noise: Sequence[Row] = (),
 ) -> list[FittedTable]:
-    """Write the figures (PNG and PDF) and `index.html` into a folder, the page last, each file whole or not at all.
+    """Write the figures (PNG and PDF) and `index.html` into a folder, the page last, each file atomically.
 
-    The page needs no network and no other file. It links to the CSV and Parquet files that lie in the folder when
-    it is written, so these come first. Equal rows and facts give equal files.
+    The page needs no network and no other file. It links to the CSV and Parquet files that exist in the folder when it
+    is written, so these must be written first. Equal rows and facts give identical files.
 
     Args:
-        folder: Where to; made if it is missing.
-        facts: What is known about the study. All keys are optional: `name`, `network` (a sentence), `num_weights`,
-            `num_qubits`, `num_samples`, `gradient_norm`, `truth` (whose gradient is the true one), `sentences`
-            (findings, a list), `warnings` (sentences, a list), and `recommendation`, a mapping with `beta`, `contrast`,
-            `shots`, `allocation` (share of each group), `expected_rmse`, `expected_relative_rmse`, `total_shots`,
+        folder: The folder; created if it does not exist.
+        facts: Facts about the study. All keys are optional: `name`, `network` (a sentence), `num_weights`,
+            `num_qubits`, `num_samples`, `gradient_norm`, `truth` (source of the true gradient), `sentences` (results, a
+            list), `warnings` (sentences, a list), and `recommendation`, a mapping with `beta`, `contrast`, `shots`,
+            `allocation` (fraction for each group), `expected_rmse`, `expected_relative_rmse`, `total_shots`,
             `qpu_seconds` and `toml` (text for the configuration).
         gradient: Rows of the gradient study.
         comparison: Rows of the baselines.
@@ -60,8 +60,7 @@ def write_budget_report(
         noise: Rows of the study on a noisy device.
 
     Returns:
-        Tables for the terminal: gradient study, baselines, training, noise, recommendation; those for which there is
-        something.
+        Tables for the terminal: gradient study, baselines, training, noise, recommendation; only those with rows.
     """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
@@ -88,8 +87,8 @@ def page_html(
     Args:
         facts: As in `write_budget_report`; all text is escaped.
         pictures: `name`, `title`, `caption`, and the `wide` and `narrow` picture as data URIs.
-        tables: Shown in this order.
-        files: Names of data files beside the page.
+        tables: Tables, in the order of the page.
+        files: Names of data files in the folder of the page.
     """
     script = _part("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -123,7 +122,7 @@ def _picture(chart: Chart, folder: Path) -> dict[str, str]:
     """Save a figure and return it for the page, drawn once for wide and once for narrow screens."""
     wide = chart.draw(WIDE)
     wide.draw_without_rendering()
-    wide.set_layout_engine("none")  # laid out once; every format would do it again
+    wide.set_layout_engine("none")  # the layout is computed once for all formats
     save_for_print(wide, folder, chart.name)
     return {
         "name": chart.name,
@@ -155,7 +154,7 @@ def _tables(
 
 
 def _headline(recommendation: Mapping[str, Any]) -> str:
-    """The recommendation as one sentence; empty where contrast, beta or shots are not known."""
+    """Return the recommendation as one sentence; empty if contrast, beta or shots are unknown."""
     contrast, beta, shots = (recommendation.get(key) for key in ("contrast", "beta", "shots"))
     if contrast is None or beta is None or shots is None:
         return ""

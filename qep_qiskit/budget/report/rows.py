@@ -1,4 +1,4 @@
-"""What is read out of the tidy rows of a budget study: names, levels, the best points, the cut to compare in."""
+"""Quantities derived from the rows of a budget study: names, levels, best points, and the cut for comparisons."""
 
 from __future__ import annotations
 
@@ -22,13 +22,18 @@ _CURVE_POINTS = 61
 
 
 def number(row: Row, key: str) -> float:
-    """Return a value of a row as a float; NaN where it is absent, None or no number."""
+    """Return a value of a row as a float; NaN where it is missing, None or not a number.
+
+    Args:
+        row: The row.
+        key: Name of the value.
+    """
     value = row.get(key)
     return float(value) if isinstance(value, int | float | np.number) else math.nan
 
 
 def contrast_name(row: Row) -> str:
-    """Name of the contrast of a row for a reader; the sign of beta tells the one-sided ones apart."""
+    """Return the name of the contrast of a row for a reader; one-sided contrasts are named by the sign of beta."""
     kind = str(row.get("contrast"))
     name = kind.replace("_", "-")
     if kind in STENCILS and STENCILS.find(kind).is_one_sided:
@@ -37,7 +42,7 @@ def contrast_name(row: Row) -> str:
 
 
 def contrasts_of(rows: Iterable[Row]) -> list[str]:
-    """Names of the contrasts that occur, in the order of `CONTRASTS`; then others."""
+    """Return the names of the contrasts in the rows, in the order of `CONTRASTS`, followed by others."""
     return sorted({contrast_name(row) for row in rows}, key=_sort_key)
 
 
@@ -46,18 +51,29 @@ def _sort_key(name: str) -> tuple[int, str]:
 
 
 def with_contrast(rows: Iterable[Row], name: str) -> list[Row]:
-    """Rows of one contrast."""
+    """Return the rows of one contrast.
+
+    Args:
+        rows: The rows.
+        name: Name of the contrast.
+    """
     return [row for row in rows if contrast_name(row) == name]
 
 
 def default_contrast(rows: Iterable[Row]) -> str | None:
-    """The contrast to show where there is room for one: the symmetric one if it is there."""
+    """Return the contrast of figures that show only one: the symmetric one if it exists."""
     found = contrasts_of(rows)
     return next((name for name in (*_BEST, *found) if name in found), None)
 
 
 def levels(rows: Iterable[Row], key: str, *, most: int | None = None) -> list[float]:
-    """Different finite values of a key, ascending; at most `most` of them, the ends and evenly spaced ones between."""
+    """Return the distinct finite values of a key in ascending order.
+
+    Args:
+        rows: The rows.
+        key: Name of the value.
+        most: Limit on their number, or None; the ends and evenly spaced values between them are kept.
+    """
     values = sorted({number(row, key) for row in rows if math.isfinite(number(row, key))})
     if most is None or len(values) <= most:
         return values
@@ -65,7 +81,7 @@ def levels(rows: Iterable[Row], key: str, *, most: int | None = None) -> list[fl
 
 
 def cut_name(row: Row) -> str:
-    """How the shots of a row were grouped and split, and whether its error signals were known."""
+    """Return how the shots of a row were grouped and allocated, and whether its error signals were known."""
     grouping = {
         "shared": "shared batches",
         "qubit_wise": "qubit-wise groups",
@@ -81,10 +97,10 @@ def cut_name(row: Row) -> str:
 
 
 def main_cut(rows: Iterable[Row]) -> list[Row]:
-    """Rows of the one grouping, split and kind of signals in which contrasts are compared.
+    """Return the rows of the one grouping, allocation and kind of error signals in which contrasts are compared.
 
-    It is the one with the most points; among equals shared batches, an equal split and measured signals come first.
-    Methods other than `qep` are left out, and so are rows without shots or error.
+    It is the one with the most points; among equals shared batches, equal shots and measured signals come first.
+    Methods other than `qep` are excluded, and so are rows without shots or error.
     """
     cuts: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
@@ -101,7 +117,7 @@ def _rank(name: str) -> int:
 
 
 def best_rows(rows: Iterable[Row]) -> list[Row]:
-    """The row with the smallest RMSE for each contrast and number of shots, sorted by both."""
+    """Return the row with the smallest RMSE for each contrast and number of shots, sorted by both."""
     best: dict[tuple[tuple[int, str], float], Row] = {}
     for row in rows:
         key = (_sort_key(contrast_name(row)), number(row, "shots"))
@@ -111,28 +127,33 @@ def best_rows(rows: Iterable[Row]) -> list[Row]:
 
 
 def relative_factor(row: Row) -> float:
-    """What turns an error of this row into one relative to the length of the gradient; NaN when unknown."""
+    """Return the factor that makes an error of this row relative to the length of the gradient; NaN if unknown."""
     rmse = number(row, "rmse")
     return number(row, "relative_rmse") / rmse if rmse > 0 else math.nan
 
 
 def interval(row: Row, key: str) -> tuple[float, float, float]:
-    """Value, lower and upper end of its confidence interval; NaN where unknown."""
+    """Return a value with the lower and upper end of its confidence interval; NaN where unknown.
+
+    Args:
+        row: The row.
+        key: Name of the value.
+    """
     return number(row, key), number(row, f"{key}_low"), number(row, f"{key}_high")
 
 
 def model_curve(rows: Sequence[Row], key: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The model against |beta| as a smooth line through its values at the measured points.
+    """Return the model against |beta| as a smooth curve through its values at the measured points.
 
-    Bias and standard deviation are powers of beta over wide ranges: they are interpolated in logarithms, and the
-    RMSE is made of both where both are known.
+    Bias and standard deviation follow powers of beta over wide ranges. They are interpolated in logarithms, and the
+    RMSE is computed from both where both are known.
 
     Args:
         rows: Points of one contrast and one number of shots.
         key: "rmse", "bias" or "std".
 
     Returns:
-        Values of |beta| and of the model; empty where fewer than two points carry it.
+        Values of |beta| and of the model; empty if fewer than two points have it.
     """
     known = [row for row in rows if number(row, f"model_{key}") > 0]
     points = (
@@ -154,6 +175,6 @@ def model_curve(rows: Sequence[Row], key: str) -> tuple[NDArray[np.float64], NDA
 
 
 def best_beta_of_model(rows: Sequence[Row]) -> float:
-    """|beta| with the smallest RMSE of the model within the measured range; NaN where there is no model."""
+    """Return |beta| with the smallest RMSE of the model within the measured range; NaN if there is no model."""
     betas, values = model_curve(rows, "rmse")
     return float(betas[np.argmin(values)]) if betas.size else math.nan

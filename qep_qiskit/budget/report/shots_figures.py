@@ -1,4 +1,4 @@
-"""Figures of the gradient study against shots: error, cosine, calibration of error bars, ways to group."""
+"""Figures of the gradient study against shots: error, cosine, calibration of error bars, grouping of shots."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def rmse_against_shots(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
 
     Args:
         rows: Points of one cut (`main_cut`).
-        width: Inches.
+        width: Width in inches.
     """
     best = best_rows(rows)
     with figure_style():
@@ -65,7 +65,7 @@ def rmse_against_shots(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
 
 
 def _guide(axis: Axes, name: str, shots: Sequence[float], last: float) -> Line2D:
-    """A straight line of the slope that theory gives to this contrast, a little beside its points."""
+    """Draw a straight line with the theoretical slope of this contrast next to its points."""
     label, slope, aside = _SLOPES[name]
     values = [aside * last * (m / shots[-1]) ** slope for m in shots]
     style = LINE_STYLES["guide"] if slope == -0.25 else LineStyle(color="#555555", linestyle=(0, (6, 3)), marker="")
@@ -78,7 +78,7 @@ def cosine_against_shots(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
 
     Args:
         rows: Points of one cut (`main_cut`).
-        width: Inches.
+        width: Width in inches.
     """
     best = [row for row in best_rows(rows) if math.isfinite(number(row, "cosine"))]
     with figure_style():
@@ -99,13 +99,13 @@ def cosine_against_shots(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
 
 
 def error_bar_calibration(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
-    """Draw chi-square per degree of freedom of the claimed error bars against shots per batch, at the best beta.
+    """Draw chi-square per degree of freedom of the estimated error bars against shots per batch, at the best beta.
 
-    Full markers: with the noise of the error signals; hollow ones: without it.
+    Filled markers include the noise of the error signals; hollow ones do not.
 
     Args:
         rows: Points of one cut (`main_cut`).
-        width: Inches.
+        width: Width in inches.
     """
     keys = ("chi2_per_dof", "chi2_without_signals")
     best = [row for row in best_rows(rows) if any(number(row, key) > 0 for key in keys)]
@@ -145,11 +145,11 @@ def error_bar_calibration(rows: Sequence[Row], *, width: float = WIDE) -> Figure
 
 
 def groupings_against_shots(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
-    """Draw the RMSE against the shots of one gradient for each way to group and split them, for one contrast.
+    """Draw the RMSE against the shots of one gradient for each grouping and allocation of shots, for one contrast.
 
     Args:
         rows: Rows of the gradient study, all cuts.
-        width: Inches.
+        width: Width in inches.
     """
     usable = [row for row in rows if number(row, "rmse") > 0 and number(row, "total_shots") > 0]
     name = default_contrast(usable)

@@ -1,4 +1,4 @@
-"""Training under several budgets: loss and accuracy against the shots spent."""
+"""Training with several budgets: loss and accuracy against the number of shots."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class _Band:
 
 
 def training_against_shots(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
-    """Draw loss and accuracy against the shots spent, a line for each budget: median over seeds, quartiles as a band.
+    """Draw loss and accuracy against shots, a line for each budget: median over seeds, with quartiles as a band.
 
-    Seeds meet at the same epoch; the shots are the median there. Epochs before the first shot are not shown.
+    Seeds are combined at equal epochs; the shots are the median there. Epochs before the first shot are not shown.
 
     Args:
         rows: Rows of the training study.
-        width: Inches.
+        width: Width in inches.
     """
     panels = _panels(rows)
     styles = _styles(rows)
@@ -65,7 +65,7 @@ def training_against_shots(rows: Sequence[Row], *, width: float = WIDE) -> Figur
 
 
 def _panels(rows: Sequence[Row]) -> list[tuple[str, str]]:
-    """What there is to show, with the labels of the axes: test accuracy rather than that of the training set."""
+    """Return the data of the panels with the labels of their axes: test accuracy if known, else training accuracy."""
     panels = [("loss", "loss (units of the cost)")]
     accuracies = (("test_accuracy", "accuracy on the test set"), ("accuracy", "accuracy on the training set"))
     there = [panel for panel in accuracies if any(math.isfinite(number(row, panel[0])) for row in rows)]
@@ -73,7 +73,7 @@ def _panels(rows: Sequence[Row]) -> list[tuple[str, str]]:
 
 
 def _styles(rows: Sequence[Row]) -> dict[str, LineStyle]:
-    """Fixed budgets in the order in which they come, adaptive ones last and thick."""
+    """Return line styles: fixed budgets in their order, adaptive ones last and thick."""
     budgets = list(dict.fromkeys(str(row["budget"]) for row in rows))
     fixed = [budget for budget in budgets if not budget.startswith("adaptive")]
     styles = dict(zip(fixed, ramp_styles(len(fixed)), strict=True))
@@ -117,7 +117,7 @@ def _draw(axis: Axes, bands: dict[str, _Band], styles: dict[str, LineStyle]) -> 
 
 
 def _vertical_axis(axis: Axes, key: str, label: str, bands: Sequence[_Band]) -> None:
-    """Losses that span a wide range are shown in logarithms; accuracies up to 1."""
+    """Format the vertical axis: losses over a wide range on a logarithmic scale, accuracies up to 1."""
     axis.set_ylabel(label)
     values = np.concatenate([[*band.low, *band.high] for band in bands])
     if not values.size:
