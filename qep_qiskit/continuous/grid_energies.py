@@ -93,7 +93,7 @@ class GridEnergies:
         return np.sqrt(np.maximum(squares, 0.0)), modes
 
     def frequencies(self) -> NDArray[np.float64]:
-        """Energies hbar w of one quantum of every mode, shape (rows, modes), ascending."""
+        """Return the energies hbar w of one quantum of every mode, shape (rows, modes), in ascending order."""
         return self._modes()[0]
 
     def gaussian_widths(self) -> GaussianWidths:

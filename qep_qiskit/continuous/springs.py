@@ -162,7 +162,7 @@ class SpringNetwork:
 
     @property
     def num_qubits(self) -> int:
-        """None: positions are simulated without qubits."""
+        """Zero: positions are simulated without qubits."""
         return 0
 
     @property

@@ -82,7 +82,7 @@ class Cost(ABC):
         """
 
     def output_map(self) -> tuple[NDArray, NDArray] | None:
-        """Outputs as linear functions of the cost's terms: matrix (outputs, terms) and constants (outputs,).
+        """Return the outputs as linear functions of the cost's terms: matrix (outputs, terms), constants (outputs,).
 
         None where the cost has no outputs of its own: the outputs are then those of the network.
         """
@@ -148,7 +148,7 @@ class CostTerm:
 
     Args:
         string: The Pauli string; the identity gives a constant.
-        coefficient: Real factor, in energy per unit of beta.
+        coefficient: Real factor.
         target: Index of the target that multiplies the term, or None.
 
     Raises:
@@ -463,7 +463,7 @@ class LossOnExpectations(Cost):
         return tuple(LinearObservable.of(observable) for observable in self.observables)
 
     def output_map(self) -> tuple[NDArray, NDArray]:
-        """Outputs as linear functions of the terms: matrix (outputs, terms) and constants (outputs,)."""
+        """Return the outputs as linear functions of the terms: matrix (outputs, terms) and constants (outputs,)."""
         matrix = np.array([observable.row(self.terms) for observable in self._linear_observables]).reshape(
             self.num_outputs, len(self.terms)
         )

@@ -206,7 +206,7 @@ class IsingNetwork:
         """Return d(coefficient)/d(weight): -1, or -x_a for ``W[a,k]``.
 
         Args:
-            weights: Shape (weights,); only checked, because the coefficients are linear in the weights.
+            weights: Shape (weights,); ignored, because the coefficients are linear in the weights.
             inputs: Shape (samples, inputs).
         """
         terms, scaled = self._entries

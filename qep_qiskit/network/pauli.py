@@ -256,7 +256,7 @@ class PauliNetwork:
         """Return d(coefficient)/d(weight): coefficients of the Pauli strings, times an input where there is one.
 
         Args:
-            weights: Shape (weights,); only checked, because the coefficients are linear in the weights.
+            weights: Shape (weights,); ignored, because the coefficients are linear in the weights.
             inputs: Shape (samples, inputs).
         """
         entries = self._trained_terms

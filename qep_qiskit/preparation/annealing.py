@@ -78,7 +78,7 @@ class AnnealingPreparation:
 
         Args:
             family: The Hamiltonians H + beta C; all groups are products of Z.
-            start: Free states of the batch, or of an earlier epoch, where the search starts.
+            start: Free states of the batch are reused; those of an earlier epoch are candidates for the lowest states.
 
         Raises:
             ConfigError: The Hamiltonian is not classical.
@@ -116,7 +116,7 @@ class AnnealingPreparation:
     def _free(
         self, spins: _Spins, family: HamiltonianFamily, start: WarmStart, rng: np.random.Generator
     ) -> NDArray[np.int8]:
-        """Free states, shape (samples, N)."""
+        """Return the free states, shape (samples, N)."""
         if isinstance(start.free, SpinConfigurations):
             return start.free.spins
         return self._annealed(spins, family.free[:, None], rng)[:, 0]
@@ -128,7 +128,7 @@ class AnnealingPreparation:
         rng: np.random.Generator,
         begin: NDArray[np.int8] | None = None,
     ) -> NDArray[np.int8]:
-        """The best of all restarts, shape (samples, phases, N), of coefficients (samples, phases, terms)."""
+        """Return the best of all restarts, shape (samples, phases, N), for coefficients (samples, phases, terms)."""
         shape = coefficients.shape[:2]
         rows = np.repeat(coefficients.reshape(-1, coefficients.shape[2]), self.restarts, axis=0)
         if begin is None:
@@ -144,7 +144,7 @@ class AnnealingPreparation:
         return walk.spins[:, best].T.reshape(*shape, spins.count)
 
     def _schedule(self, spins: _Spins, rows: NDArray, *, reheated: bool) -> Iterator[NDArray]:
-        """Temperatures of all rows, sweep after sweep, from hot to cold in equal ratios."""
+        """Return temperatures of all rows, sweep after sweep, from hot to cold in a geometric sequence."""
         size = np.maximum(2.0 * (np.abs(rows) @ spins.lengths) / spins.count, 1e-300)
         hot = np.full(len(rows), self.hot_temperature) if self.hot_temperature is not None else _HOT * size
         cold = np.full(len(rows), self.cold_temperature) if self.cold_temperature is not None else _COLD * size
@@ -171,7 +171,7 @@ class _Colour:
 
     @classmethod
     def of(cls, spins: Sequence[int], terms_of: Sequence[Sequence[int]]) -> _Colour:
-        """Collect the terms of some spins."""
+        """Return the terms of some spins."""
         counts = [len(terms_of[spin]) for spin in spins]
         return cls(
             spins=np.array(spins),
@@ -200,7 +200,7 @@ class _Spins:
     @staticmethod
     @lru_cache(maxsize=8)
     def of(groups: tuple[CommutingGroup, ...]) -> _Spins:
-        """Read off the terms of classical groups."""
+        """Return the spins of the terms of classical groups."""
         count = groups[0].num_qubits
         terms = [[k for k in range(count) if mask >> k & 1] for group in groups for mask in group.masks]
         longest = max(len(term) for term in terms)
@@ -216,7 +216,7 @@ class _Spins:
         )
 
     def products(self, spins: NDArray) -> NDArray[np.int8]:
-        """The sign of every term, shape (terms, rows), of spins (N, rows)."""
+        """Return the sign of every term, shape (terms, rows), for spins (N, rows)."""
         padded = np.concatenate([spins, np.ones((1, spins.shape[1]), dtype=np.int8)])
         signs = padded[self.members[:, 0]]
         for column in range(1, self.members.shape[1]):

@@ -175,13 +175,13 @@ class ExactPreparation:
         """Check that the solver can compute the level.
 
         Raises:
-            ConfigError: The level is beyond the spectrum, or beyond what Lanczos can compute.
+            ConfigError: Lanczos cannot compute the level; only dense diagonalisation can.
         """
         if not self._is_dense(num_qubits):
             self._lanczos_levels(num_qubits)
 
     def _lanczos_levels(self, num_qubits: int) -> int:
-        """Return the levels up to the chosen one and the next higher one."""
+        """Return the number of levels to compute: up to the chosen one, and the next higher one."""
         count = self.level + 2
         if count >= 1 << num_qubits:
             raise ConfigError(

@@ -36,8 +36,8 @@ class HamiltonianFamily:
         groups: The groups of H and C: commuting Pauli strings, or functions of positions and momenta. Terms are
             numbered group after group.
         free: Shape (samples, terms), coefficients of H, in energy.
-        nudge: Shape (samples, terms), coefficients of C, in energy per unit of beta.
-        betas: Shape (phases,), the nudges, in order.
+        nudge: Shape (samples, terms), coefficients of C; beta C has units of energy.
+        betas: Shape (phases,), the nudges beta, in order.
         key: Key of the requests of preparations that measure; they count its `iteration` from 1.
         finest: For free states whose nudge is not yet known: the smallest absolute value of the nudge that they will be
             compared with. None where they are not used in a contrast.
