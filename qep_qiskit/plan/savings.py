@@ -127,7 +127,7 @@ def _fewer_steps(experiment: Experiment, shots: int) -> tuple[str, str, Experime
     return (
         f"training.epochs = {halved} with update.learning_rate = {2 * experiment.config.update.learning_rate:g} and "
         f"measurement.shots = {2 * shots}",
-        "half the steps, each twice as large and with half the variance: too large ones overshoot",
+        "half the steps, each twice as large and with half the variance: too large ones overshoot, so rehearse it",
         _with_training(_with(experiment, experiment.estimator.contrast, 2 * shots), epochs=halved),
     )
 
