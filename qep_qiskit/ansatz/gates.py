@@ -35,7 +35,7 @@ class Rotation:
 
     @property
     def qubits(self) -> frozenset[int]:
-        """Qubits acted on."""
+        """Qubits that the rotation acts on."""
         return frozenset(qubit for qubit, _ in self.string.factors)
 
     @property
@@ -58,7 +58,7 @@ class Cx:
 
     @property
     def qubits(self) -> frozenset[int]:
-        """Qubits acted on."""
+        """Qubits that the gate acts on."""
         return frozenset((self.control, self.target))
 
 

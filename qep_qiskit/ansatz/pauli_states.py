@@ -15,7 +15,7 @@ PAULI_STATES: dict[tuple[str, int], NDArray[np.complex128]] = {
     ("Y", 0): np.array([_R, 1j * _R]),
     ("Y", 1): np.array([_R, -1j * _R]),
 }
-"""Amplitudes by the Pauli's letter and the bit that its measurement gives (0 for the eigenvalue +1)."""
+"""Amplitudes by the Pauli's letter and the measured bit (0 for the eigenvalue +1)."""
 
 _SAME = 1e-12
 

@@ -20,7 +20,7 @@ from qiskit.circuit import Parameter
 from qep_qiskit.core.errors import AnsatzError
 
 MEASUREMENT = "reset"
-"""What stands for a measurement in a circuit that comes from a text, in which resets are refused."""
+"""Name of the operation that represents a measurement in a circuit from a text, in which resets are refused."""
 
 _ON_ONE_QUBIT = {"p", "x", "y", "z", "h", "s", "sdg", "t", "tdg", "sx", "rx", "ry", "rz", "u1", "u2", "u3", "id"}
 _ON_MORE = {"cx", "cy", "cz", "cp", "ch", "cu", "crx", "cry", "crz", "swap", "ccx", "cswap", "CX", "phase", "cphase"}

@@ -36,7 +36,7 @@ _MOST_CHARGES_ASKED = 16  # before a job is sent
 _LOG = logging.getLogger(__name__)
 _SAME_NUMBERS = 1e-6
 MOST_UNFIT_RESULTS = 4
-"""How often the result of a job is fetched that is not what was asked for: an answer may be cut off on its way."""
+"""Largest number of times that the result of a job is fetched if it does not match: an answer may be truncated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +105,9 @@ class RemoteExecutor:
         self._device, self.ledger, self._retries = device, ledger, retries or RetryPolicy()
         self._pace, self._most_seconds = pace or Pace(), max_qpu_seconds
         self.stopping: Callable[[], bool] = lambda: False
-        """Whether to stop waiting; asked several times a second."""
+        """Whether to stop waiting; called several times a second."""
         self.waiting: Callable[[str, float], None] = lambda job_id, seconds: None
-        """Told which job is waited for, and for how many seconds so far."""
+        """Called at every query with the id of the job and the seconds waited so far."""
         self._retrying = RetryingDevice(
             device,
             self._retries,

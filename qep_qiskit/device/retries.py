@@ -16,7 +16,7 @@ from qep_qiskit.device.service import BusyError, JobView, LostError, RefusedErro
 
 _LOG = logging.getLogger(__name__)
 MOST_REFUSALS = 3
-"""How often a refusal to let in is asked again: a login may have run out."""
+"""Number of refusals after which a call fails; fewer are repeated, since a login may have expired."""
 _LONGEST_SLEEP = 0.2
 _SECONDS_BETWEEN_LINES = 30.0
 

@@ -70,7 +70,7 @@ class RemoteDevice(Protocol):
     instance: str
     backend: BackendV2
     lists_jobs: bool
-    """Whether `find` finds all jobs that arrived; without that a job whose id was lost is not sent again."""
+    """Whether `find` finds all jobs that arrived; if not, a job with a lost id is not sent again."""
 
     @property
     def mode(self) -> str:

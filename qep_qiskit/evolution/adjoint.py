@@ -1,7 +1,7 @@
 """Energies of final states with their exact gradients, by the adjoint method.
 
-With |psi> the final state and |phi> = H |psi>, the derivative of the energy by an angle of a layer is 2 Im <phi| D_a
-|psi> of both vectors evolved back to that layer. One backward sweep gives all of them. The sweep runs on complex
+With |psi> the final state and |phi> = H |psi>, both are evolved back to a layer. The derivative of the energy by an
+angle of that layer is then 2 Im <phi| D_a |psi>. One backward sweep gives all of them. The sweep runs on complex
 conjugate vectors: the inverse of a layer then multiplies by the phases of the layer itself.
 """
 
@@ -179,7 +179,7 @@ def _sweep_back(compiled: CompiledProgram, factors: Sequence[list[Factor]], pair
 
 
 def _multiply_both(pair: Batch, factors: Sequence[Factor], layer: int) -> None:
-    """Multiply states and images, side by side in the columns, by the phases of a layer."""
+    """Multiply states, and the observable applied to them in further columns, by the phases of a layer."""
     both = pair.states.reshape(len(pair.states), 2, -1)
     for factor in factors:
         both *= factor.of_layer(layer)[:, None]

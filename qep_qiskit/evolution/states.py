@@ -1,4 +1,4 @@
-"""Final states of layer programs."""
+"""Final states of layer programs by the statevector engine."""
 
 from __future__ import annotations
 

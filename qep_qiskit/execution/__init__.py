@@ -1,4 +1,4 @@
-"""Where circuits run. Aer is imported only when `qep_qiskit.execution.aer` is."""
+"""Execution of circuits on simulators and backends. Only `qep_qiskit.execution.aer` imports Aer."""
 
 from qep_qiskit.execution.circuits import measured_circuit
 from qep_qiskit.execution.interface import Executor, GroupMeasurement, JobHandle, Request, RequestKey, ShotData

@@ -33,7 +33,7 @@ def in_range(angles: NDArray) -> tuple[NDArray[np.float64], NDArray[np.int64], N
     """Write every rzz(angle) as X^sign rzz(size) X^sign (ZZ)^turn, up to a phase; X acts on one of the qubits.
 
     Returns:
-        The sizes in [0, pi/2], the signs and the turns, 0 or 1, all of the shape given.
+        The sizes in [0, pi/2], the signs and the turns, 0 or 1, all of the shape of the angles.
     """
     turns = np.maximum(np.ceil(np.abs(angles) / np.pi - 0.5 - _ROUNDING), 0.0)
     rest = np.sign(angles) * (np.abs(angles) - turns * np.pi)
@@ -57,9 +57,9 @@ class _Unit:
     """Gates that share a size, a sign and a turn.
 
     Args:
-        gates: Place in the circuit and factor on the size, of either sign, of every gate.
-        sign: Whether X stands around them; around those with a negative factor it is the other way round.
-        turn: Whether Z stands beside them.
+        gates: Position in the circuit and factor on the size, of either sign, of every gate.
+        sign: Whether X surrounds the gates with a positive factor; for a negative factor the sign is inverted.
+        turn: Whether Z acts on both qubits.
     """
 
     gates: tuple[tuple[int, float], ...]

@@ -29,7 +29,7 @@ from qep_qiskit.outcomes.drawing import draw
 from qep_qiskit.outcomes.states import ProgramStates, StateName, on_qubits
 
 MOST_QUBITS = 10
-"""Up to here a density matrix is the fastest way: 0.01 s a state at 4 qubits, 0.2 at 8, 4 at 10 (20 Trotter steps)."""
+"""Up to this number a density matrix is fastest: 0.01 s a state at 4 qubits, 0.2 at 8, 4 at 10 (20 Trotter steps)."""
 
 _KEPT_BYTES = 1 << 26
 

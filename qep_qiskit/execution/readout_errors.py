@@ -65,12 +65,12 @@ class ReadoutErrors:
 
     @property
     def offsets(self) -> NDArray[np.float64]:
-        """The o of every qubit, shape (qubits,)."""
+        """Offset o = e1 - e0 of every qubit, shape (qubits,)."""
         return self.flip_probabilities[1] - self.flip_probabilities[0]
 
     @property
     def slopes(self) -> NDArray[np.float64]:
-        """The s of every qubit, shape (qubits,)."""
+        """Slope s = 1 - e0 - e1 of every qubit, shape (qubits,)."""
         return 1.0 - self.flip_probabilities.sum(axis=0)
 
     @property

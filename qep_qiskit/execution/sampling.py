@@ -73,7 +73,7 @@ class VectorExecutor:
         self._seeds = seeds
 
     def vectors(self, prepared: CircuitStates) -> NDArray[np.complex128]:
-        """State vectors of circuits, shape (states, 2^N).
+        """Simulate state vectors of circuits, shape (states, 2^N), index bit k = qubit k.
 
         Raises:
             ConfigError: This executor runs no circuits.

@@ -1,4 +1,4 @@
-"""The statevector engine as an executor: ideal circuits without gates."""
+"""An executor on the statevector engine, which simulates ideal circuits by their commuting groups."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ class StatevectorExecutor(VectorExecutor):
     """
 
     def vectors(self, prepared: CircuitStates) -> NDArray[np.complex128]:
-        """State vectors of circuits, shape (states, 2^N)."""
+        """Simulate state vectors of circuits, shape (states, 2^N), index bit k = qubit k."""
         return evolve(prepared.program, prepared.parameters)

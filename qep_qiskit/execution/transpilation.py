@@ -25,7 +25,7 @@ from qep_qiskit.core.program import LayerProgram, to_circuit_per_gate
 from qep_qiskit.core.short_repr import short_repr
 
 RZZ_RANGE = (0.0, float(np.pi / 2))
-"""The angles of rzz that devices with fractional gates take."""
+"""The angles of rzz, in radians, that devices with fractional gates accept."""
 
 
 @short_repr

@@ -54,7 +54,7 @@ class TruncatingExecutor(SamplerExecutor):
 
     truncating: BackendV2
     discarded: float = 0.0
-    """The largest discarded weight seen so far."""
+    """Largest discarded weight so far."""
 
     def collect(self, job_handle: JobHandle) -> ShotData:
         """Run the request, and measure the truncation error of one of its states."""

@@ -18,9 +18,9 @@ from qep_qiskit.tasks.table import RawTable
 
 
 class TaskOptions(TypedDict, total=False):
-    """The options that every task with data has.
+    """Options common to all tasks with data.
 
-    Attributes:
+    Args:
         scaling: The input scaling, see `Scaling.fit`; "standard" unless the task says otherwise.
         input_scale: A positive number that multiplies the scaled inputs; 1 by default.
         amplitude: The size of the target values of a class, in (0, 1]; 0.8 by default.

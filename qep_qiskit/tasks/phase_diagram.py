@@ -1,9 +1,9 @@
-"""Phases of the cluster-Ising ring: a task whose inputs are the couplings of a quantum system.
+"""A task whose inputs are the couplings of a quantum system: recognising the phases of the cluster-Ising ring.
 
     H = g_ZXZ sum Z X Z - g_ZZ sum Z Z - g_X sum X ,      all g >= 0,  g_ZXZ + g_ZZ + g_X = 4
 
-As free fermions its phases are the numbers of zeros of g_ZXZ z^2 - g_ZZ z + g_X inside the unit circle: one where
-g_ZZ > 2 (ferromagnet), else two where g_ZXZ > g_X (cluster state, protected by symmetry), else none (paramagnet).
+As free fermions its phases are the numbers of zeros of g_ZXZ z^2 - g_ZZ z + g_X inside the unit circle: one where g_ZZ
+> 2 (ferromagnet), else two where g_ZXZ > g_X (cluster state, protected by symmetry), else none (paramagnet).
 """
 
 from __future__ import annotations
