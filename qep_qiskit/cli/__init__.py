@@ -1,4 +1,4 @@
-"""The command line."""
+"""The command line ``qep``."""
 
 from qep_qiskit.cli.main import main
 

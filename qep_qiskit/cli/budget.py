@@ -1,4 +1,4 @@
-"""``qep budget``: how many shots a gradient or a run needs, and how they are best spent."""
+"""``qep budget``: number of shots that a gradient or a run needs, and their optimal use."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _TRUTH_OF_NOISE = ", and in the noise study that of the same circuits without no
 
 
 def run(options: argparse.Namespace) -> int:
-    """Answer an inverse question, or make the studies that are asked for."""
+    """Print a recommendation for a given error or time, or run the requested studies."""
     experiment, weights = open_source(options.config, options.overrides, own_section="budget")
     setup = setup_of(experiment, weights)
     if options.target_error is not None or options.qpu_seconds is not None:
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check(studies: Sequence[str], experiment: Experiment, setup: BudgetSetup, path: Path) -> None:
-    """Everything that can be refused is refused before anything is written."""
+    """Check all options before anything is written."""
     if not experiment.config.network.has_shot_noise:
         raise ConfigError("network.kind: an elastic network has no shot noise to study; use 'oscillators'")
     if isinstance(experiment.network, GridNetwork):
@@ -87,7 +87,7 @@ def _check(studies: Sequence[str], experiment: Experiment, setup: BudgetSetup, p
 def _worked_out(
     studies: Sequence[str], study: Study, experiment: Experiment, path: Path
 ) -> tuple[dict[str, list[Row]], dict[str, Any]]:
-    """Rows by the name of their table, and the facts of the report."""
+    """Return the rows by the name of their table, and the facts of the report."""
     tables: dict[str, list[Row]] = {}
     sentences: list[str] = []
     runs: list[Point] = []
@@ -155,7 +155,7 @@ def _facts(
 
 
 def _report(path: Path, tables: dict[str, list[Row]], facts: dict[str, Any], options: argparse.Namespace) -> int:
-    """Tables first, because the page links to them; figures are imported only now."""
+    """Write the report, the tables first, because the page links to them. Figures are imported only here."""
     from qep_qiskit.budget.report.page import write_budget_report
 
     for name, rows in tables.items():
@@ -176,7 +176,7 @@ def _report(path: Path, tables: dict[str, list[Row]], facts: dict[str, Any], opt
 
 
 def _answer(options: argparse.Namespace, experiment: Experiment, setup: BudgetSetup) -> int:
-    """Fly the pilots, say what reaches the error or what the seconds buy, and check it before it is printed."""
+    """Measure the pilots, find the recommendation for the error or the time, and check it before it is printed."""
     if options.target_error is not None and options.qpu_seconds is not None:
         raise ConfigError("--target-error, --qpu-seconds: each follows from the other; give one of them")
     if options.study or options.out:
@@ -184,7 +184,7 @@ def _answer(options: argparse.Namespace, experiment: Experiment, setup: BudgetSe
     for name, value in (("--target-error", options.target_error), ("--qpu-seconds", options.qpu_seconds)):
         if value is not None:
             require_answerable(name, value)
-    alone = options.jobs is None and options.scheduler is None  # pilots are short: workers would start longer
+    alone = options.jobs is None and options.scheduler is None  # pilots are shorter than the start of workers
     with (
         open_pool(1 if alone else options.jobs, options.scheduler) as pool,
         PointsView(Console(stderr=True), what="pilots") as view,
@@ -212,7 +212,7 @@ def _answer(options: argparse.Namespace, experiment: Experiment, setup: BudgetSe
 
 
 def _about(best: Recommendation) -> str:
-    """What stands behind the first answer."""
+    """Return notes on the first recommendation."""
     low, high = best.relative_error_low, best.relative_error_high
     text = f"the best one is off by {low:.2g} to {high:.2g} of the gradient (90 %), as far as the bias is not known"
     check = best.check

@@ -1,4 +1,4 @@
-"""``qep cancel``: an end to the jobs of a run that are under way."""
+"""``qep cancel``: cancel the pending jobs of a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from qep_qiskit.runs.training import device_of, ledger_path, open_run
 
 
 def run(options: argparse.Namespace) -> int:
-    """Cancel, and say what became of every job; the run itself stays as it is and can be resumed."""
+    """Cancel the jobs and print the status of each; the run itself is unchanged and can be resumed."""
     folder, experiment = open_run(options.folder)
     require_device(experiment, "cancel")
     path = ledger_path(folder)

@@ -35,10 +35,10 @@ class NamedCircuit:
 
     Args:
         name: Phase and group, such as ``nudged_plus_Z``.
-        beta: Nudge of the phase.
-        group: Name of the commuting group it measures.
-        circuit: Bound to numbers, measuring all qubits.
-        read_for: What a training step reads from it; empty where it is not run in one.
+        beta: Nudge beta of the phase.
+        group: Name of the measured commuting group.
+        circuit: The circuit with bound parameters; it measures all qubits.
+        read_for: What a training step estimates from it; empty if no step runs it.
     """
 
     name: str
@@ -49,12 +49,12 @@ class NamedCircuit:
 
     @property
     def qasm(self) -> str:
-        """OpenQASM 3."""
+        """The circuit in OpenQASM 3."""
         return qasm3.dumps(self.circuit)
 
     @property
     def drawing(self) -> str:
-        """Text drawing."""
+        """The circuit as a text drawing."""
         return str(self.circuit.draw("text", fold=_DRAWING_WIDTH, idle_wires=True))
 
 
@@ -77,14 +77,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def gradient_circuits(experiment: Experiment, weights: NDArray, sample: int) -> Iterator[NamedCircuit]:
-    """All circuits that the gradient at one training sample needs, bound to numbers.
+    """Return all circuits of the gradient at one training sample, with bound parameters.
 
-    A variational preparation is run for it.
+    The angles of a variational preparation are optimised for it.
 
     Args:
-        experiment: A run with a preparation that is a circuit.
+        experiment: A run whose preparation is a circuit.
         weights: Shape (weights,).
-        sample: Index of the training sample. Error signals are those of the exact free state.
+        sample: Index of the training sample. Its error signals are those of the exact free state.
 
     Raises:
         ConfigError: The preparation has no circuits, or the sample is out of range.
@@ -121,7 +121,7 @@ def gradient_circuits(experiment: Experiment, weights: NDArray, sample: int) -> 
 
 
 def _read_for(experiment: Experiment, beta: float, group: CommutingGroup) -> str:
-    """Whether a training step takes outputs, the contrast, both or nothing from a circuit."""
+    """Return what a training step estimates from a circuit: outputs, the contrast, both or nothing."""
     estimator = experiment.estimator
     hamiltonian = estimator.hamiltonian
     index = hamiltonian.groups.index(group)

@@ -1,4 +1,4 @@
-"""``qep collect``: fetch what was submitted, and apply it."""
+"""``qep collect``: fetch the results of submitted jobs and apply them to the run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from qep_qiskit.runs.training import load_matching_state, open_run
 
 
 def run(options: argparse.Namespace) -> int:
-    """Wait for the jobs that are under way, apply them, and send nothing."""
+    """Wait for the pending jobs and apply them; nothing is submitted."""
     folder, experiment = open_run(options.folder)
     require_device(experiment, "collect")
     before = load_matching_state(folder, experiment)

@@ -1,4 +1,4 @@
-"""What ``qep gradient --compare`` puts beside a measured gradient."""
+"""Reference gradients of ``qep gradient --compare``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,18 @@ def compare_exact(
     estimate: GradientEstimate,
     rows: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """Add the exact gradient (beta to 0) and the exact contrast (same beta) to the rows."""
+    """Add the exact gradient (beta to 0) and the exact contrast (same beta) to the rows.
+
+    Args:
+        experiment: The run.
+        weights: Shape (weights,).
+        sample: The training sample.
+        estimate: The measured gradient.
+        rows: One row per weight; changed in place.
+
+    Returns:
+        Facts about the comparison, for the printed result.
+    """
     hamiltonian = experiment.estimator.hamiltonian
     config = experiment.config
     states: dict[str, Any] = {
@@ -48,10 +59,10 @@ def compare_exact(
 
 
 def require_differences(experiment: Experiment) -> None:
-    """Refuse finite differences where they would mean nothing or cost money.
+    """Check that finite differences are meaningful and free of charge.
 
     Raises:
-        ConfigError: States are found from shots, or jobs would be sent to a device.
+        ConfigError: States are found from shots, or jobs would be submitted to a device.
     """
     if experiment.config.preparation.measures_energies:
         raise ConfigError(
@@ -72,7 +83,18 @@ def compare_finite_difference(
     estimate: GradientEstimate,
     rows: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """Add the derivative of the reported cost by finite differences to the rows."""
+    """Add the derivative of the reported cost by finite differences to the rows.
+
+    Args:
+        experiment: The run.
+        weights: Shape (weights,).
+        sample: The training sample.
+        estimate: The measured gradient.
+        rows: One row per weight; changed in place.
+
+    Returns:
+        Facts about the comparison, for the printed result.
+    """
     found = finite_differences(experiment.estimator, experiment.executor, weights, sample.inputs, sample.targets)
     errors = np.hypot(np.nan_to_num(estimate.standard_error), np.nan_to_num(found.error))
     for row, value, left, error in zip(rows, found.gradient, found.error, errors, strict=True):

@@ -1,4 +1,4 @@
-"""``qep gradient``: one gradient with its error bars, and the exact one beside it."""
+"""``qep gradient``: one gradient with its error bars, optionally compared with the exact one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _COMPARISONS = {"exact": compare_exact, "finite-difference": compare_finite_diff
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, compare where asked, print."""
+    """Measure the gradient, compare it if requested, and print it."""
     experiment, weights = open_source(options.config, options.overrides)
     sample = experiment.task.train.take(checked_sample(experiment, options.sample))
     if options.compare == "finite-difference":
@@ -75,14 +75,14 @@ def run(options: argparse.Namespace) -> int:
 def _asking(
     source: str, experiment: Experiment, weights: NDArray, sample: Dataset
 ) -> AbstractContextManager[Experiment]:
-    """The objects to measure with; on a device only a run has a ledger, a configuration has none."""
+    """Return the objects for the measurement. On a device only a run has a ledger; a configuration has none."""
     if not Path(source).is_dir():
         return nullcontext(experiment)
     return asking(RunFolder.open(Path(source)), experiment, weights, sample.inputs, sample.targets)
 
 
 def _with_pilot(experiment: Experiment, weights: NDArray, sample: Dataset) -> tuple[Experiment, Usage]:
-    """With nudge and split by a pilot where the configuration asks for it and no run has chosen them yet."""
+    """Return the experiment with nudge and allocation from a pilot, if it needs one and no run has chosen them."""
     policy, estimator = experiment.policy, experiment.estimator
     if not policy.uses_pilots or experiment.step_shots is not None:
         return experiment, Usage()
@@ -125,7 +125,7 @@ def _rows(experiment: Experiment, weights: NDArray, estimate: GradientEstimate) 
 
 
 def _listed(diagnostics: dict[str, float]) -> str:
-    """Names and values in one line, each with its standard error where it has one."""
+    """Return names and values in one line, each with its standard error if it has one."""
     parts = []
     for name, value in diagnostics.items():
         error = diagnostics.get(f"{name}_se")
@@ -155,7 +155,7 @@ def _print(summary: dict[str, Any], rows: list[dict[str, Any]], usage: Usage, *,
 
 
 def _compared(summary: dict[str, Any]) -> Iterator[str]:
-    """How far the gradient is from what it was compared with, and what is then to be done."""
+    """Return the deviation of the gradient from its reference, with advice."""
     by_differences = "finite_difference_agrees" in summary
     if summary.get("cosine") is not None:
         reference = "finite differences of the reported cost" if by_differences else "the exact gradient"

@@ -1,4 +1,4 @@
-"""``qep jobs``: the ledger of a run, with the service's view beside it."""
+"""``qep jobs``: the ledger of a run with the status of its jobs at the service."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _QUICK = RetryPolicy(without_answer=20.0)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print; the service is asked about jobs that are not collected, and on request for charges that are not known."""
+    """Print the jobs; the service is queried for pending jobs and, on request, for unknown charges."""
     folder, experiment = open_run(options.folder)
     require_device(experiment, "jobs")
     path = ledger_path(folder)
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _with_view(experiment: Experiment, entries: Sequence[JobEntry], offline: bool) -> list[tuple[JobEntry, str | None]]:
-    """The rows with what the service says of them; the ledger alone where it cannot be asked."""
+    """Return the rows with the status at the service, or those of the ledger alone if the service is not available."""
     seen: Mapping[int, str] = {}
     if not offline and any(entry.state in ("intended", "submitted") for entry in entries):
         try:
@@ -116,7 +116,7 @@ def _table(records: Sequence[Mapping[str, Any]], title: str) -> FittedTable:
 
 
 def _charged(record: Mapping[str, Any]) -> str:
-    """QPU seconds, with a tilde where they are an estimate."""
+    """Return QPU seconds as text, with a tilde for an estimate."""
     charged = record["usage_seconds"]
     return f"~{record['estimated_seconds']:.1f} s" if charged is None else f"{charged:.1f} s"
 

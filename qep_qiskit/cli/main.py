@@ -1,4 +1,4 @@
-"""``qep``: arguments, warnings, and what becomes of an error. The work is done by the commands."""
+"""``qep``: parser of the arguments, display of warnings, and handling of errors. The commands do the work."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ _EXIT_CODES: dict[type[QepError], int] = {WorkerLostError: 1, StillQueuedError: 
 
 
 class _Parser(argparse.ArgumentParser):
-    """Complains in one line, as everything here does."""
+    """Argument parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
         print(f"qep: error: {message}; see '{self.prog} --help'", file=sys.stderr)
@@ -166,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _jobs(commands: argparse._SubParsersAction) -> None:
-    """Runs on devices, a job at a time."""
+    """Add the commands for runs on devices that process one job at a time."""
     submit = _command(
         commands,
         "submit",
@@ -322,9 +322,10 @@ _SEVERITIES = {"note": "note", "warning": "warning", "serious": "serious warning
 
 
 def _show_warnings_once() -> None:
-    """Warnings of this package as one line each; other libraries' stay silent.
+    """Show warnings of this package as one line each; warnings of other libraries are hidden.
 
-    The first of every kind, and another of the kind only where it is more severe; the counts at the end name all.
+    The first warning of every kind is shown, and another one of the kind only if it is more severe; the counts at the
+    end include all.
     """
     shown: dict[type[Warning], int] = {}
 
@@ -344,10 +345,13 @@ def _show_warnings_once() -> None:
 
 @contextmanager
 def _showing_log() -> Iterator[None]:
-    """The log of this package as lines like its other ones, and none of IBM's client: errors here say what counts."""
+    """Show the log of this package as lines, and hide that of IBM's client.
+
+    This package reports the client's errors.
+    """
     client, own, handler = logging.getLogger("qiskit_ibm_runtime"), logging.getLogger("qep_qiskit"), _Lines()
     level = client.level
-    if level == logging.NOTSET:  # the user's QISKIT_IBM_RUNTIME_LOG_LEVEL goes first
+    if level == logging.NOTSET:  # QISKIT_IBM_RUNTIME_LOG_LEVEL of the user has priority
         client.setLevel(logging.CRITICAL)
     own.addHandler(handler)
     try:
@@ -358,10 +362,10 @@ def _showing_log() -> Iterator[None]:
 
 
 class _Lines(logging.Handler):
-    """Prints what is logged to the standard error of the moment."""
+    """Log handler that prints to the current standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One line."""
+        """Print one line."""
         print(f"qep: {record.levelname.lower()}: {record.getMessage()}", file=sys.stderr)
 
 
@@ -369,7 +373,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        arguments: Words after ``qep``; those of the process by default.
+        arguments: Arguments after ``qep``; by default those of the process.
 
     Returns:
         The exit code.

@@ -1,4 +1,4 @@
-"""``qep plan``: what a run would cost on a device, before anything is sent."""
+"""``qep plan``: cost estimate of a run on a device; nothing is submitted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from qep_qiskit.runs.training import device_of
 
 
 def run(options: argparse.Namespace) -> int:
-    """Plan and print; nothing is sent."""
+    """Estimate the cost and print it; nothing is submitted."""
     backend = [] if options.backend is None else [f"execution.backend={json.dumps(options.backend)}"]
     experiment = from_file(options.config, [*options.overrides, *backend])
     plan = _planned(experiment)
@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _planned(experiment: Experiment) -> dict[str, Any]:
-    """The record of the plan, with what would make the run cheaper. Qiskit is imported only now."""
+    """Return the record of the estimate with possible savings. Qiskit is imported only here."""
     from qep_qiskit.plan.estimate import circuits_on, estimate_requests
     from qep_qiskit.plan.requests import record_run
     from qep_qiskit.plan.savings import savings
@@ -43,7 +43,7 @@ def _planned(experiment: Experiment) -> dict[str, Any]:
 
 
 def _device(experiment: Experiment) -> tuple[BackendV2, BackendV2 | None, float | None]:
-    """The device; with fractional gates, where it offers them and the run does without; QPU seconds that are left."""
+    """Return the device, the same with fractional gates if the run lacks them, and the remaining QPU seconds."""
     config, size = experiment.config, experiment.network.num_qubits
     remote = device_of(experiment)
     from qep_qiskit.config.build_local_device import fractional_of, local_device, whole_device
@@ -75,7 +75,7 @@ def _print(plan: dict[str, Any], title: str) -> None:
 
 
 def _sentences(plan: dict[str, Any]) -> list[str]:
-    """What the tables rest on, and whether the run would start."""
+    """Return the assumptions of the tables, and whether the run would start."""
     delay = f"Executions {1e6 * plan['rep_delay']:g} us apart; seconds by a fit to what was charged, good to 4 %."
     found = [delay]
     if not plan["fixed"]:

@@ -1,4 +1,4 @@
-"""The progress of a study of many points: a bar on a terminal, elsewhere a line now and then."""
+"""Progress of a study of many points: a bar on a terminal, otherwise occasional lines."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class PointsView:
-    """Follows a study on a console; use it in a ``with`` statement.
+    """Progress display of a study, used in a ``with`` statement.
 
     Args:
-        console: Where to draw.
-        what: What the points are, in the plural.
+        console: Console of the display.
+        what: Name of the points, in the plural.
     """
 
     def __init__(self, console: Console, what: str = "points") -> None:
@@ -50,7 +50,7 @@ class PointsView:
             self._bar.stop()
 
     def show(self, progress: points.Progress) -> None:
-        """Take note of a point; warnings from where it was worked on are given here, as if they came from here."""
+        """Update the display with a finished point; warnings of the worker are repeated here."""
         for row in progress.rows:
             for found in row.get("warnings") or ():
                 WarningCount.from_summary(found).give(where=f"point {row['key']}")

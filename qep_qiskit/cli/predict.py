@@ -1,4 +1,4 @@
-"""``qep predict``: a trained network's answers to new rows."""
+"""``qep predict``: predictions of a trained network for new rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from qep_qiskit.tasks import Dataset, Task, decode, read_rows
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure the outputs of every row and print what they say."""
+    """Measure the outputs for every row and print the predictions."""
     folder, experiment = open_run(options.folder)
     state = load_matching_state(folder, experiment)
     if state is None:
@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _rows(task: Task, data: Dataset, found: Evaluation) -> list[dict[str, Any]]:
-    """One mapping per row: outputs with standard errors, the answer, and the truth where the file has it.
+    """Return one mapping per row: outputs with standard errors, the prediction, and the target if the file has it.
 
     Outputs of a regression are in the units of its target columns.
     """

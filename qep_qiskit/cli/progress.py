@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: a bar on a terminal, a few quiet lines elsewhere."""
+"""Progress of a run: a bar on a terminal, otherwise a few lines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from qep_qiskit.learning import Callback, Outcome, Record, Trainer
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_LINES_OF_WAITING = 60.0
 _WIDTH_OF_WORDS = 100
-_WIDTH_BEFORE_FIGURES = 28  # percentage, time that is left, and the word epoch
+_WIDTH_BEFORE_FIGURES = 28  # percentage, remaining time, and the text epoch
 
 
 def _number(record: Record, *names: str) -> float | None:
@@ -32,10 +32,10 @@ def _compact(count: float) -> str:
 
 
 class ProgressView(Callback):
-    """Follows a run on a console.
+    """Progress display of a run.
 
     Args:
-        console: Where to draw; a bar if it is a terminal, else a line now and then.
+        console: Console of the display: a bar on a terminal, otherwise occasional lines.
     """
 
     def __init__(self, console: Console) -> None:
@@ -74,7 +74,7 @@ class ProgressView(Callback):
         )
 
     def on_request(self, trainer: Trainer) -> None:
-        """Within a long step: count shots on the bar; elsewhere than on a terminal, write a line if the last is old."""
+        """Update the number of shots within a long step; without a terminal, print a line if the last one is old."""
         if self._bar is not None:
             self._bar.update(self._task, figures=self._figures(trainer, {}))
         elif time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
@@ -83,7 +83,12 @@ class ProgressView(Callback):
             self._console.print(f"{text}  {_compact(trainer.state.shots)} shots", highlight=False)
 
     def waiting(self, job_id: str, seconds: float) -> None:
-        """While a job of a device waits or runs: say so on the bar; elsewhere, in a line now and then."""
+        """Show on the bar that a job is queued or running; without a terminal, print an occasional line.
+
+        Args:
+            job_id: Id of the job.
+            seconds: Waiting time so far in seconds.
+        """
         text = f"job {job_id} is waited for, {seconds:.0f} s"
         if self._bar is not None:
             self._bar.update(self._task, figures=self._fitting([text]) or f"{seconds:.0f} s")
@@ -92,7 +97,12 @@ class ProgressView(Callback):
             self._console.print(text, highlight=False)
 
     def on_step(self, trainer: Trainer, record: Record) -> None:
-        """Move the bar."""
+        """Advance the bar.
+
+        Args:
+            trainer: The trainer.
+            record: Record of the step.
+        """
         if self._bar is None:
             return
         epoch = min(trainer.state.epoch + 1, trainer.settings.epochs)
@@ -113,13 +123,18 @@ class ProgressView(Callback):
         return self._fitting([part for part in parts if part])
 
     def _fitting(self, parts: list[str]) -> str:
-        """As many of the figures as the line has room for, none of them cut."""
+        """Return as many of the figures as fit into the line, none of them cut."""
         while parts and len("  ".join(parts)) > self._figures_width:
             parts.pop()
         return "  ".join(parts)
 
     def on_epoch(self, trainer: Trainer, record: Record) -> None:
-        """Remember the accuracy; elsewhere than on a terminal, write a line if the last is old."""
+        """Store the accuracy for the bar; without a terminal, print a line if the last one is old.
+
+        Args:
+            trainer: The trainer.
+            record: Record of the epoch.
+        """
         accuracy = _number(record, "test_accuracy", "train_accuracy")
         self._accuracy = self._accuracy if accuracy is None else accuracy
         if self._bar is not None or time.monotonic() - self._last_line < _SECONDS_BETWEEN_LINES:
@@ -132,7 +147,12 @@ class ProgressView(Callback):
         self._console.print(f"{text}  {_compact(trainer.state.shots)} shots", highlight=False)
 
     def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
-        """Remove the bar."""
+        """Remove the bar.
+
+        Args:
+            trainer: The trainer; not used.
+            outcome: How the training ended; not used.
+        """
         self.close()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""``qep resume``: go on with a run."""
+"""``qep resume``: continue a run."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from qep_qiskit.runs.training import ledger_path, open_run
 
 
 def run(options: argparse.Namespace) -> int:
-    """Go on from the last checkpoint; a finished run only gets its report again."""
+    """Continue from the last checkpoint; for a finished run only the report is written again."""
     return train_in(*reopened(options.folder, options.max_qpu_seconds, options.replace_layout))
 
 
 def reopened(path: str, max_qpu_seconds: float | None, replace_layout: bool = False) -> tuple[RunFolder, Experiment]:
-    """Open a run again.
+    """Open an existing run.
 
     Args:
-        path: Its folder.
-        max_qpu_seconds: Another limit for the device, or None; the limit kept in the folder stays.
-        replace_layout: Whether circuits are laid out anew on the device as it is today.
+        path: Folder of the run.
+        max_qpu_seconds: Another limit on QPU seconds, or None for the stored one, which is not changed.
+        replace_layout: Whether the physical qubits are chosen anew from the current calibration of the device.
 
     Raises:
         ConfigError: The limit is not positive.

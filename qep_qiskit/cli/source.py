@@ -1,4 +1,4 @@
-"""What the commands work on: a configuration file, or the folder of a run."""
+"""Input of the commands: a configuration file, or the folder of a run."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from qep_qiskit.runs.training import load_matching_state, open_run
 def open_source(
     path: str, overrides: Sequence[str], *, own_section: str | None = None
 ) -> tuple[Experiment, NDArray[np.float64]]:
-    """The objects and the weights of a configuration (at the start) or of a run (as trained, with its last shots).
+    """Return objects and weights of a configuration (initial weights) or of a run (current weights and shots).
 
     Args:
         path: A configuration file or the folder of a run.
         overrides: ``key.path=value`` texts.
-        own_section: Section whose keys may be set for a run too, because only the command looks at them.
+        own_section: Section whose keys may be set also for a run, because only the command uses them.
 
     Raises:
-        ConfigError: Overrides of other sections are given with the folder of a run.
+        ConfigError: Keys of other sections are set for the folder of a run.
     """
     if Path(path).is_dir():
         if overrides and own_section is None:
@@ -49,10 +49,14 @@ def _start_weights(experiment: Experiment) -> NDArray[np.float64]:
 
 
 def checked_sample(experiment: Experiment, index: int) -> NDArray[np.int64]:
-    """The index of a training sample as an array of one.
+    """Return the index of a training sample as an array of length one.
+
+    Args:
+        experiment: The run.
+        index: Index of the sample.
 
     Raises:
-        ConfigError: It is out of range.
+        ConfigError: The index is out of range.
     """
     count = experiment.task.train.num_samples
     if not 0 <= index < count:

@@ -1,4 +1,4 @@
-"""Standard output and error that can take every character, and what becomes of output that nobody takes."""
+"""Standard output and error for all characters, and handling of output that cannot be written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LEVEL, _UPRIGHT = "─━═╌┄╴╶╸╺", "│┃║╎┆"
 
 
 def accept_all_characters() -> None:
-    """Let characters that the encoding of a stream lacks be written by plain ones, instead of an error."""
+    """Replace characters that the encoding of a stream lacks by plain ones, instead of raising an error."""
     codecs.register_error(_HANDLER, _plain)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -26,10 +26,10 @@ def accept_all_characters() -> None:
 
 
 class _Dropping(io.FileIO):
-    """A file that takes everything: what the system refuses to write is dropped."""
+    """File that discards what the operating system refuses to write."""
 
     def write(self, data: Any) -> int:
-        """Write what can be written."""
+        """Write as much as possible."""
         with suppress(OSError):
             super().write(data)
         return memoryview(data).nbytes
@@ -37,10 +37,10 @@ class _Dropping(io.FileIO):
 
 @contextmanager
 def streams_that_end_nothing() -> Iterator[None]:
-    """Let warnings and progress that standard error does not take be lost: they are no reason to end a run.
+    """Discard warnings and progress that standard error cannot take, so that they do not end a run.
 
-    A full disk, a reader that has left, and a stream that was closed from the start are alike here. Results are not
-    lost without a word, unless standard output was closed from the start.
+    This covers a full disk, a reader that has exited, and a stream that was closed from the start. Lost results always
+    give an error, unless standard output was closed from the start.
     """
     before = sys.stdout, sys.stderr
     try:
@@ -56,7 +56,7 @@ def _lossy(stream: Any) -> Any:
     try:
         number = stream.fileno()
     except (AttributeError, OSError, ValueError):
-        return stream  # of a program that has put its own in place
+        return stream  # replaced by the calling program
     raw = io.BufferedWriter(_Dropping(number, "wb", closefd=False))
     return io.TextIOWrapper(raw, encoding=stream.encoding, errors=stream.errors, line_buffering=True)
 
@@ -76,7 +76,7 @@ def _in_ascii(character: str) -> str:
 
 
 def give_up_output() -> None:
-    """Drop what is still to be written, so that the end of the process does not try it again."""
+    """Discard pending output, so that the process does not write it again when it ends."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -87,8 +87,8 @@ def give_up_output() -> None:
 
 
 def system_line(error: OSError) -> str:
-    """What the system says, in one line that begins with the file."""
-    if error.errno is None:  # of a library that talks to a service
+    """Return an error of the operating system in one line that begins with the file."""
+    if error.errno is None:  # raised by the client of a service
         return " ".join(f"{type(error).__name__}: {error}; what was written before is kept".split())
     name = "output" if error.filename is None else error.filename
     return f"{name}: {error.strerror}; what was written before is kept"

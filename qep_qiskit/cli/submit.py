@@ -1,4 +1,4 @@
-"""``qep submit``: send the next job of a run and return."""
+"""``qep submit``: submit the next job of a run and return."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qep_qiskit.runs.folder import RunFolder
 
 
 def run(options: argparse.Namespace) -> int:
-    """Send what comes next; what was sent before must be done, and is applied first."""
+    """Submit the next job. Earlier jobs must be done; their results are applied first."""
     if Path(options.config).is_dir():
         if options.overrides or options.out:
             raise ConfigError("--set, --out: go with a configuration file; a run folder keeps its own configuration")

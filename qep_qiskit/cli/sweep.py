@@ -1,4 +1,4 @@
-"""``qep sweep``: a run for every point of a grid, and one table of all."""
+"""``qep sweep``: a run for every point of a grid, and one table of all runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SHOWN = ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "shots",
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check everything first, so that nothing is written where something is wrong; then train all points."""
+    """Check all points before anything is written, then train them."""
     if not options.over:
         raise ConfigError("--over: expected at least one key.path=value,value,..., such as --over seed=0:10")
     require_table_format(options.format)
@@ -64,7 +64,7 @@ def _print(result: SweepResult, keys: Sequence[str], *, name: str, as_json: bool
 
 
 def _with_values(rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> list[dict[str, Any]]:
-    """Swept sections are not columns of their own: their values are gathered again from those of their keys."""
+    """Return rows in which the values of swept sections are collected from the columns of their keys."""
     return [{**row, **{key: row[key] if key in row else _section(row, key) for key in keys}} for row in rows]
 
 
@@ -83,6 +83,6 @@ def _as_object(result: SweepResult, means: list[dict[str, Any]], failed: list[st
 
 
 def _near(path: Path) -> str:
-    """As seen from here, where that is below."""
+    """Return a path relative to the working directory, if it is inside."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)

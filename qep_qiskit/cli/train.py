@@ -1,4 +1,4 @@
-"""``qep train``: a new run."""
+"""``qep train``: start a new run."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from qep_qiskit.runs.training import device_of, start_run
 
 
 def run(options: argparse.Namespace) -> int:
-    """Start a run and train."""
+    """Start a run and train it."""
     return train_in(*started(options.config, options.overrides, options.out))
 
 
 def started(
     config: str, overrides: Sequence[str], out: str | None, *, only_on_device: str | None = None
 ) -> tuple[RunFolder, Experiment, RemoteDevice | None]:
-    """Build everything first, so that nothing is written where something is wrong; then make the folder of the run.
+    """Build all objects first, so that nothing is written in case of an error; then create the folder of the run.
 
     Args:
         config: The configuration file.
         overrides: ``key.path=value`` texts.
-        out: The folder; the first free one of the configuration's name by default.
-        only_on_device: The command, if it is for devices only.
+        out: Folder of the run; by default the first free one with the name of the configuration.
+        only_on_device: Name of the command, if it is for devices only.
 
     Raises:
-        ResourceError: It would take more of a device than it may.
-        ConfigError: The command is for devices only, and it runs elsewhere.
+        ResourceError: The estimated QPU seconds exceed the limit.
+        ConfigError: The command is for devices only, and the run is on this machine.
     """
     experiment = from_file(config, overrides)
     if only_on_device is not None:
@@ -52,7 +52,7 @@ def started(
 
 
 def _require_start(experiment: Experiment, device: RemoteDevice) -> None:
-    """Warn and refuse before anything is written. Qiskit's transpiler is imported only now."""
+    """Check the cost estimate before anything is written. Qiskit's transpiler is imported only here."""
     from qep_qiskit.execution.surviving_signal import warn_of_lost_signal
     from qep_qiskit.plan.estimate import estimate_on
 
@@ -65,12 +65,12 @@ def _require_start(experiment: Experiment, device: RemoteDevice) -> None:
 
 
 def train_in(folder: RunFolder, experiment: Experiment, device: RemoteDevice | None = None) -> int:
-    """Train in a run folder, from its last checkpoint or from the start, and report at the end.
+    """Train in a run folder, from its last checkpoint or from the start, and write the report at the end.
 
     Args:
-        folder: The folder of the run.
-        experiment: What it trains.
-        device: The device that it asks for, if it was found already.
+        folder: Folder of the run.
+        experiment: Objects of the run.
+        device: The device of the run, if it is already known.
     """
     with working_in(folder, experiment, device) as work:
         if work.outcome == "stopped":

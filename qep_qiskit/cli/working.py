@@ -1,4 +1,4 @@
-"""Work in the folder of a run, shared by the commands that train; a bar, signals, and the report at the end."""
+"""Training in a run folder for the commands: progress bar, signals, and the report at the end."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ INTERRUPTED = 130
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What a command did in a run folder.
+    """Result of a command in a run folder.
 
     Args:
-        trainer: Its state is where the run is now.
-        outcome: Whether the run is finished.
-        executor: Where its requests went, where that is a device.
+        trainer: Trainer with the current state of the run.
+        outcome: How the training ended.
+        executor: Executor of the device, or None on this machine.
     """
 
     trainer: Trainer
@@ -42,13 +42,13 @@ class Work:
 def working_in(
     folder: RunFolder, experiment: Experiment, device: RemoteDevice | None = None, pace: Pace | None = None
 ) -> Iterator[Work]:
-    """Go on with a run, as far as it goes; a finished one is reported, while the folder is still held.
+    """Continue a run as far as possible; for a finished run the report is written while the folder is locked.
 
     Args:
-        folder: The folder of the run.
-        experiment: What it trains.
-        device: The device that it asks for, if it was found already.
-        pace: How far this process goes on a device; to the end by default.
+        folder: Folder of the run.
+        experiment: Objects of the run.
+        device: The device of the run, if it is already known.
+        pace: How far this process submits and waits on a device; to the end of the run by default.
     """
     with folder.locked():
         state = load_matching_state(folder, experiment)
@@ -82,14 +82,19 @@ def _worked(
 
 
 def say_stopped(work: Work, folder: RunFolder) -> int:
-    """Say where a run was stopped by hand; gives the exit code."""
+    """Print where a run was stopped by the user, and return the exit code.
+
+    Args:
+        work: Result of the command.
+        folder: Folder of the run.
+    """
     note = f"; {work.trainer.job_note}" if work.trainer.job_note else ""
     print(f"qep: stopped {progress_of(work.trainer)}{note}; go on with 'qep resume {folder.path}'", file=sys.stderr)
     return INTERRUPTED
 
 
 def progress_of(trainer: Trainer) -> str:
-    """Where a run stopped: between two steps, or with so many answers of the work under way."""
+    """Return where a run stopped: between two steps, or after some results of the current step."""
     answers = len(trainer.state.request_log)
     if not answers:
         return f"after step {trainer.state.step} of {trainer.total_steps}"
@@ -97,7 +102,13 @@ def progress_of(trainer: Trainer) -> str:
 
 
 def report_of(folder: RunFolder, experiment: Experiment, state: TrainingState) -> RenderableType:
-    """Write the report of a run; figures are imported only now."""
+    """Write the report of a run and return it for the terminal. Figures are imported only here.
+
+    Args:
+        folder: Folder of the run.
+        experiment: Objects of the run.
+        state: State at the end of the run.
+    """
     from qep_qiskit.runs.report import write_report
 
     return write_report(folder, experiment.config.name, experiment.network, experiment.task, state)
@@ -105,7 +116,10 @@ def report_of(folder: RunFolder, experiment: Experiment, state: TrainingState) -
 
 @contextmanager
 def _stopping_on_signals(trainer: Trainer) -> Iterator[None]:
-    """The first Ctrl-C (or termination) stops after the current request, or leaves a job waiting; a second at once."""
+    """Handle signals: the first Ctrl-C or termination stops after the current request or while waiting.
+
+    A second one stops at once.
+    """
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def stop(number: int, _: object) -> None:
@@ -123,7 +137,11 @@ def _stopping_on_signals(trainer: Trainer) -> Iterator[None]:
 
 
 def require_device(experiment: Experiment, command: str) -> None:
-    """Check that a run goes to a device behind a service.
+    """Check that a run uses a device behind a service.
+
+    Args:
+        experiment: Objects of the run.
+        command: Name of the command, for the message.
 
     Raises:
         ConfigError: It does not.
@@ -137,7 +155,7 @@ def require_device(experiment: Experiment, command: str) -> None:
 
 
 def free_folder(path: Path) -> Path:
-    """The path, or the first of path-2, path-3, ... that is not there."""
+    """Return the path, or the first of path-2, path-3, ... that does not exist."""
     candidate, number = path, 1
     while candidate.exists():
         number += 1
