@@ -1,8 +1,8 @@
-"""What a person reads after a run: learning curves, pictures of the network, and tables.
+"""Reports of a run: learning curves, pictures of the network, and tables.
 
-Pictures are `matplotlib.figure.Figure` objects that no global state knows of; tables are `rich.table.Table`.
-Nothing here prints or shows; `save_figure` writes a picture, a console of the caller writes a table. The report of a
-shot-budget study lies in `qep_qiskit.budget.report`.
+Pictures are `matplotlib.figure.Figure` objects outside of the global state of pyplot; tables are `rich.table.Table`.
+Nothing here prints or shows; `save_figure` writes a picture, and the caller prints a table on a console. The report of
+a shot-budget study is in `qep_qiskit.budget.report`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Tables that never crop a number: they wrap words, leave out columns by name, or stand upright.
+"""Tables that never crop a number: they wrap text, leave out named columns, or print each row as a block.
 
-Every table of the command line is a `FittedTable`, so what fits into how many columns is decided here and nowhere else.
-A column that is aligned to the right, or is not to be wrapped, holds numbers and is shown whole; other columns break
-between words and never within one, as long as a word fits into a line.
+Every table of the command line is a `FittedTable`, which fits it to the width of the terminal. Columns that are aligned
+to the right or not wrapped hold numbers and are shown whole; other columns break between words, and within a word only
+if it is longer than a line.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _ASCII_HEAD = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True
 
 
 class FittedTable(Table):
-    """A table in the look of the house that fits into any terminal without losing a character of a number.
+    """A table in the common style that fits into any terminal without cropping a number.
 
     Args:
         title: Line above it; text, not markup.
         note: Line below it, or None.
-        optional: Headers of columns that may be left out, the first to go first; a line below says which were.
+        optional: Headers of columns that may be left out, the first one first; a line below the table names them.
         plain: Without header and lines, for names and values.
     """
 
@@ -45,7 +45,13 @@ class FittedTable(Table):
         self.optional = tuple(optional)
 
     def add_column(self, header: RenderableType = "", *arguments: Any, **options: Any) -> None:
-        """Add a column; its header is text, not markup."""
+        """Add a column.
+
+        Args:
+            header: Text of the header, not markup.
+            *arguments: As in `rich.table.Table.add_column`.
+            **options: As in `rich.table.Table.add_column`.
+        """
         super().add_column(_as_text(header), *arguments, **options)
 
     def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
@@ -53,7 +59,7 @@ class FittedTable(Table):
         super().add_row(*map(_as_text, cells), **options)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The table as it fits; rich calls this."""
+        """Yield the table as it fits; called by rich."""
         if isinstance(self.title, Text):
             yield self.title
         omitted: list[str] = []
@@ -70,7 +76,7 @@ class FittedTable(Table):
             yield Text(f"left out, for want of room: {', '.join(omitted)}", style="dim")
 
     def _fitting(self, console: Console, options: ConsoleOptions, omitted: list[str]) -> RenderResult | None:
-        """The table with as many of its columns as fit side by side; None where the others do not."""
+        """Return the table with as many optional columns as fit side by side; None if the others do not fit."""
         columns = list(self.columns)
         for name in (None, *self.optional):
             if name is not None and any(_header(column) == name for column in columns):
@@ -88,7 +94,7 @@ class FittedTable(Table):
         return None
 
     def _with(self, columns: Sequence[Column], widths: Sequence[int], box: Box | None, *, dense: bool) -> Table:
-        """A plain table of some columns in given widths, without title and note."""
+        """Return a plain table of some columns with given widths, without title and note."""
         table = Table(box=box, show_header=self.show_header, pad_edge=False, collapse_padding=dense)
         for column, width in zip(columns, widths, strict=True):
             table.add_column(column.header, justify=column.justify, style=column.style, width=width, overflow="fold")
@@ -98,7 +104,7 @@ class FittedTable(Table):
         return table
 
     def _upright(self, width: int) -> Iterable[Text]:
-        """One block for each row, a line or more for each cell, its header in front."""
+        """Return one block for each row: a line or more for each cell, after its header."""
         names = [_header(column) for column in self.columns]
         label = max(map(cell_len, names), default=0)
         if not self.show_header:
@@ -114,18 +120,18 @@ class FittedTable(Table):
 
 
 def _measured(table: Table, console: Console, options: ConsoleOptions) -> int:
-    """Width of a table where there is room."""
+    """Return the width of a table without wrapping."""
     return Measurement.get(console, options.update_width(_AMPLE), table).maximum
 
 
 def _within(cell: object, width: int) -> Text:
-    """A cell in lines of at most so many characters."""
+    """Return a cell in lines of limited length."""
     style = cell.style if isinstance(cell, Text) else ""
     return Text("\n".join(_broken(_text(cell), width)), style=style)
 
 
 def _labelled(label: str, cell: str, indent: int, width: int, style: Any) -> Iterable[Text]:
-    """A cell behind its label, or below it where there is no room beside."""
+    """Return a cell after its label, or below it if the line is too short."""
     available_width = width - len(label) - 2 if label else width - indent
     longest = max(map(cell_len, _parts(cell)), default=0)
     if label and longest > available_width:
@@ -138,7 +144,7 @@ def _labelled(label: str, cell: str, indent: int, width: int, style: Any) -> Ite
 
 
 def _broken(text: str, width: int) -> list[str]:
-    """Lines of at most so many characters, broken between words, and within one only where it is longer."""
+    """Return lines of limited length, broken between words, and within a word only if it is longer than a line."""
     lines: list[str] = []
     for part in _parts(text):
         if lines and cell_len(lines[-1]) + 1 + cell_len(part) <= width:
@@ -149,12 +155,12 @@ def _broken(text: str, width: int) -> list[str]:
 
 
 def _parts(text: str) -> list[str]:
-    """What is not to be torn apart: words, a number with its error, and a word with the sign behind it."""
+    """Return the parts that are not broken: words, a number with its error, and a word with the sign after it."""
     return [part for part in re.split(r"(?<!±)\s+(?!±|[+−]$)", text) if part]
 
 
 def _widths(columns: Sequence[Column], available_width: int) -> list[int] | None:
-    """Widths that fit into the room, headers broken before cells; None if not even the narrowest do."""
+    """Return column widths that fit, with headers broken before cells; None if the smallest widths do not fit."""
     widths = [_narrowest(column) for column in columns]
     spare = available_width - sum(widths)
     if spare < 0:
@@ -167,7 +173,7 @@ def _widths(columns: Sequence[Column], available_width: int) -> list[int] | None
 
 
 def _narrowest(column: Column) -> int:
-    """Width at which no number and no word is broken."""
+    """Return the width at which no number and no word is broken."""
     whole = column.no_wrap or (column.justify == "right" and column.overflow != "fold")
     cells = [_text(cell) for cell in column.cells]
     parts = cells if whole else [part for cell in cells for part in _parts(cell)]
@@ -175,12 +181,12 @@ def _narrowest(column: Column) -> int:
 
 
 def _of_cells(column: Column) -> int:
-    """Width at which every cell is one line."""
+    """Return the width at which every cell is one line."""
     return max(cell_len(text) for text in (*map(_text, column.cells), " "))
 
 
 def _natural(column: Column) -> int:
-    """Width at which every cell and the header are one line."""
+    """Return the width at which every cell and the header are one line."""
     return max(_of_cells(column), cell_len(_header(column)))
 
 

@@ -1,4 +1,4 @@
-"""The learning curve of a run, drawn from the records of its `metrics.jsonl`."""
+"""The learning curve of a run, from the records of its `metrics.jsonl`."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ class _Series:
 def learning_curve(records: Sequence[Mapping[str, object]], title: str) -> Figure:
     """Draw loss, accuracy and gradient norm against the training step.
 
-    The loss panel shows the loss of each batch (thin, grey) and the losses of the training and test set
-    after each epoch, or the loss of each step where no set was evaluated; the accuracy panel the same two
-    sets; the last panel the gradient norm and its noise level on a logarithmic axis. Shaded bands are +-1
-    standard error. Where many values scatter more than they move, they are pale, and a line shows their running
-    mean. A star is what the final weights gave on the training set. Panels without a single value are left out,
-    and so are bands without errors. The upper axis counts the shots spent, unless none were.
+    The loss panel shows the loss of each batch (thin, grey) and the losses of the training and test set after each
+    epoch, or the loss of each step where no set was evaluated; the accuracy panel shows the same two sets; the last
+    panel the gradient norm and its noise level on a logarithmic axis. Shaded bands are +-1 standard error. Where values
+    scatter more than they change, they are drawn pale with their running mean. A star is the result of the final
+    weights on the training set. Panels without values and bands without errors are left out. The upper axis is the
+    number of shots, unless there are none.
 
     Args:
-        records: Parsed lines of `metrics.jsonl`. Those with `event` "step" or "epoch" are drawn, others are
-            ignored. Any value may be missing or None. `shots` counts from the beginning of the run. Where a
-            step or epoch was recorded twice (a resumed run), the later record counts.
+        records: Parsed lines of `metrics.jsonl`. Those with `event` "step" or "epoch" are drawn, others are ignored.
+            Any value may be missing or None. `shots` counts from the start of the run. If a step or epoch was recorded
+            twice (in a resumed run), the later record is used.
         title: Title of the figure.
 
     Returns:
-        A figure that belongs to no global state.
+        A figure outside of the global state of pyplot.
     """
     steps = _latest(records, event="step", key="step")
     epochs = _latest(records, event="epoch", key="epoch")
@@ -85,7 +85,7 @@ def learning_curve(records: Sequence[Mapping[str, object]], title: str) -> Figur
 def _panels(
     steps: Sequence[Mapping[str, object]], epochs: Sequence[Mapping[str, object]]
 ) -> list[tuple[str, dict[str, _Series], float]]:
-    """Name, lines and relative height of every panel that has a value to show."""
+    """Return name, lines and relative height of every panel that has a value."""
     loss = {
         "batch": _series(steps, "loss", "loss_se"),
         "train": _series(epochs, "train_loss", "train_loss_se"),
@@ -93,7 +93,7 @@ def _panels(
         "final": _series(epochs, "final_train_loss", "final_train_loss_se"),
     }
     if not loss["train"].steps.size and not loss["test"].steps.size:
-        loss = {"step": loss["batch"]}  # an aim without data: the loss of the steps is all there is
+        loss = {"step": loss["batch"]}  # without data only the steps have a loss
     accuracy = {
         "train": _series(epochs, "train_accuracy", "train_accuracy_se"),
         "test": _series(epochs, "test_accuracy", "test_accuracy_se"),
@@ -141,7 +141,7 @@ def _draw_panel(axis: Axes, name: str, lines: Mapping[str, _Series]) -> None:
 
 
 def _window(line: _Series) -> int:
-    """Values that a running mean is taken over: 1 where values are few, or move more than they scatter."""
+    """Return the number of values of a running mean: 1 where values are few, or change more than they scatter."""
     if line.steps.size <= _MANY_POINTS or not line.has_errors:
         return 1
     scatter = float(np.sqrt(np.mean(np.diff(line.values) ** 2) / 2.0))
@@ -149,7 +149,7 @@ def _window(line: _Series) -> int:
 
 
 def _running_mean(line: _Series, window: int) -> _Series:
-    """Mean of the last `window` values, of fewer at the beginning; NaN errors stay unknown."""
+    """Return the mean of the last `window` values, of fewer at the start; NaN errors stay NaN."""
     ends = np.arange(1, line.steps.size + 1)
     starts = np.maximum(ends - window, 0)
 
@@ -205,7 +205,7 @@ def _limit_steps(axis: Axes, lines: Sequence[_Series]) -> None:
 
 
 def _add_shots_axis(axis: Axes, records: Sequence[Mapping[str, object]]) -> None:
-    """Label round numbers of shots at the steps where they had been spent."""
+    """Label round numbers of shots at the steps at which they were reached."""
     spent: dict[float, float] = {}
     for record in records:
         step, shots = _number(record, "step"), _number(record, "shots")
@@ -241,7 +241,7 @@ def _epochs_text(epochs: Sequence[Mapping[str, object]]) -> str:
 
 
 def _latest(records: Sequence[Mapping[str, object]], *, event: str, key: str) -> list[Mapping[str, object]]:
-    """Records of one event in the order of their steps, the last one of each `key`."""
+    """Return the records of one event in the order of their steps, the last one of each `key`."""
     found = {
         _number(record, key): record
         for record in records
@@ -262,7 +262,7 @@ def _series(records: Sequence[Mapping[str, object]], value: str, error: str | No
 
 
 def _positive(line: _Series) -> _Series:
-    """Drop what a logarithmic axis cannot show."""
+    """Return the values that a logarithmic axis can show."""
     keep = line.values > 0
     return _Series(steps=line.steps[keep], values=line.values[keep], errors=line.errors[keep])
 

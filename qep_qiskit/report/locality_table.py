@@ -1,4 +1,4 @@
-"""The table of what the update of each weight needs."""
+"""Table of the measurements that the update of each weight needs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _PRODUCTS_SHOWN = 4
 
 
 def locality_table(measurements: Sequence[LocalMeasurement]) -> FittedTable:
-    """Weights, or kinds of weights where there are many, with the batch and the qubits that their updates need.
+    """Return a table of weights, or of kinds of weights, with the batch and the qubits of their updates.
 
     Args:
-        measurements: By `qep_qiskit.learning.locality.locality`.
+        measurements: Result of `qep_qiskit.learning.locality.locality`.
     """
     table = FittedTable("What an update needs of a shot")
     few = len(measurements) <= _ROWS_FOR_SINGLE_WEIGHTS
@@ -31,14 +31,14 @@ def _single(measurement: LocalMeasurement) -> tuple[str, str, str]:
 
 
 def _products(measurement: LocalMeasurement) -> str:
-    """Qubits that are multiplied stand together, such as ``0 1, 1 2``."""
+    """Return qubits as text; those of a product are grouped, such as ``0 1, 1 2``."""
     texts = [" ".join(map(str, product)) for product in measurement.products[:_PRODUCTS_SHOWN]]
     omitted = len(measurement.products) - len(texts)
     return ", ".join(texts) + (f", ... ({omitted} more)" if omitted else "")
 
 
 def _by_kind(measurements: Sequence[LocalMeasurement]) -> Iterator[tuple[str, str, str]]:
-    """One row for the weights of one symbol that read as many qubits in the same batch."""
+    """Return one row for the weights of one symbol with equally many qubits in the same batch."""
     kinds: dict[tuple[str, str, int], list[LocalMeasurement]] = {}
     for measurement in measurements:
         kinds.setdefault(_kind(measurement), []).append(measurement)

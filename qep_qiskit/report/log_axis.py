@@ -22,15 +22,15 @@ def log_axis(
     widen: float = 5.0,
     max_ticks: int = 7,
 ) -> None:
-    """Make an axis logarithmic, fit its limits to the values, and write plain numbers on it.
+    """Make an axis logarithmic, fit its limits to the values, and label it with plain numbers.
 
     Args:
         axis: The panel.
         which: The axis to change.
-        values: All positive values that have to be seen; others are ignored.
-        counts: Whether ticks are counts, written short: `10k` for 10 000.
-        widen: A narrower range than this factor is widened to it, so that two ticks always show.
-        max_ticks: About how many ticks fit.
+        values: Positive values that must be visible; other values are ignored.
+        counts: Whether ticks are counts in short form: `10k` for 10 000.
+        widen: A range smaller than this factor is widened to it, so that at least two ticks are shown.
+        max_ticks: Approximate limit on the number of ticks.
     """
     seen = np.ravel(np.asarray(values, dtype=float))
     seen = seen[np.isfinite(seen) & (seen > 0)]
@@ -49,7 +49,7 @@ def log_axis(
 
 
 def short_count(value: float) -> str:
-    """Write a count with a letter for its thousands and at most three digits: `250`, `1.5k`, `12M`."""
+    """Return a count with a letter for its thousands and at most three digits: `250`, `1.5k`, `12M`."""
     for size, letter in _LETTERS:
         if value >= 0.9995 * size:
             return f"{value / size:.3g}{letter}"
@@ -57,5 +57,5 @@ def short_count(value: float) -> str:
 
 
 def _parts(decades: float) -> tuple[float, ...]:
-    """Which multiples of a power of ten carry a number."""
+    """Return the multiples of a power of ten that are labelled."""
     return (1.0, 2.0, 5.0) if decades < 1.3 else (1.0, 3.0) if decades < 2.6 else (1.0,)

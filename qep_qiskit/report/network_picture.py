@@ -1,4 +1,4 @@
-"""The network before and after training: couplings and fields on the graph, input weights as a heat map."""
+"""Picture of the network before and after training: couplings and fields on the graph, input weights as a heat map."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MANY_TICKS = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NetworkView:
-    """What the picture of a transverse-field Ising network needs: its graph and its weights at two times.
+    """Graph and weights, before and after training, for the picture of a transverse-field Ising network.
 
     Attributes:
         positions: Places of the spins in the plane, shape `(num_spins, 2)`.
@@ -117,7 +117,7 @@ class NetworkView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Scales:
-    """What both halves of the picture share: colour limits, largest field, size of a node in points."""
+    """Common scales of both halves of the picture: colour limits, largest field, size of a node in points."""
 
     coupling: Normalize
     bias: Normalize
@@ -130,16 +130,16 @@ class _Scales:
 def network_picture(view: NetworkView, title: str) -> Figure:
     """Draw the network before and after training, side by side with the same colours and sizes.
 
-    An edge is coloured by its coupling J, wide when strong and dashed when negative. A spin's face is
-    coloured by its bias b, its ring is as wide as its transverse field h, its shape is its role, and its
-    number is the qubit. Clamped inputs, which are numbers and not qubits, appear beneath as a heat map of W.
+    An edge is coloured by its coupling J; its width grows with |J|, and it is dashed for negative J. The face of a spin
+    is coloured by its bias b, the width of its ring grows with its transverse field h, its shape is its role, and its
+    number is the qubit. Clamped inputs, which are numbers and not qubits, are shown below as a heat map of W.
 
     Args:
-        view: The graph and its weights.
+        view: Graph and weights.
         title: Title of the figure.
 
     Returns:
-        A figure that belongs to no global state.
+        A figure outside of the global state of pyplot.
     """
     lines = {edge: edge_line(view.positions, edge) for edge in view.edges}
     points = np.concatenate([view.positions, *lines.values()])
@@ -173,7 +173,7 @@ def network_picture(view: NetworkView, title: str) -> Figure:
         if view.num_inputs:
             _add_bar(figure, figure.add_subplot(grid[1, 2]), scales.weight, DIVERGING, "weight W")
         _add_legend(figure, view, scales, width)
-        figure.draw_without_rendering()  # ticks take their style, and panels their place, at the first draw
+        figure.draw_without_rendering()  # the first draw sets the style of ticks and the position of panels
         for axis in graphs:
             _fill_panel(axis, low - 0.5 * spacing, high + 0.5 * spacing)
     return figure
@@ -210,7 +210,7 @@ def _draw_graph(
 
 
 def _fill_panel(axis: Axes, low: NDArray[np.float64], high: NDArray[np.float64]) -> None:
-    """Make both directions equally long in a panel that already has its place."""
+    """Adjust the limits of a panel of fixed size so that both directions have the same scale."""
     panel = axis.get_window_extent()
     size = np.array([panel.width, panel.height])
     half = 0.5 * size * float(((high - low) / size).max())
@@ -341,6 +341,6 @@ def _largest(*arrays: NDArray[np.float64]) -> float:
 
 
 def _symmetric(largest: float) -> Normalize:
-    """Colour limits around zero; weights that are all zero get a scale of one."""
+    """Return colour limits around zero; for weights that are all zero the limit is one."""
     limit = largest or 1.0
     return Normalize(-limit, limit)

@@ -1,7 +1,7 @@
-"""What the picture of a network shows: couplings, fields, biases and input weights, before and after training.
+"""Data of the picture of a network: couplings, fields, biases and input weights, before and after training.
 
-All are read from the Hamiltonian's coefficients, with the signs of the Ising network: a coupling J is minus the
-coefficient of ZZ. So a Pauli network that is made of ZZ, X and Z is drawn like the Ising network that it is.
+All are derived from the coefficients of the Hamiltonian, with the signs of the Ising network: a coupling J is minus the
+coefficient of ZZ. A Pauli network of ZZ, X and Z is therefore drawn like the Ising network with the same Hamiltonian.
 """
 
 from __future__ import annotations
@@ -22,10 +22,15 @@ def network_view(
     state: TrainingState,
     input_names: tuple[str, ...],
 ) -> NetworkView | None:
-    """Couplings, fields and biases before and after, ready to be drawn.
+    """Return couplings, fields and biases before and after training, for `network_picture`.
+
+    Args:
+        network: The network.
+        state: State of the training.
+        input_names: Names of the inputs.
 
     Returns:
-        None for a network that has other words than ZZ, X and Z, or inputs elsewhere than on Z.
+        None for a network with other Pauli strings than ZZ, X and Z, or with inputs on other terms than Z.
     """
     if isinstance(network, GridNetwork):
         network = network.atoms
@@ -61,7 +66,7 @@ def network_view(
 
 
 def _springs_view(network: SpringNetwork, state: TrainingState) -> NetworkView:
-    """Springs on the graph; anchors as rings, and forces (the first axis) as faces."""
+    """Return springs as edges, anchors as rings, and forces along the first axis as faces."""
     assert network.rest_positions is not None
     in_plane = network.dims >= 2 and len(np.unique(network.rest_positions[:, :2], axis=0)) == network.num_atoms
     before, after = (_of_springs(network, weights) for weights in (state.initial_weights, state.weights))
@@ -86,7 +91,7 @@ def _springs_view(network: SpringNetwork, state: TrainingState) -> NetworkView:
 
 
 def _of_springs(network: SpringNetwork, weights: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-    """Springs by edge, anchors by atom, forces along the first axis by atom."""
+    """Return springs by edge, anchors by atom, and forces along the first axis by atom."""
     springs, anchors, forces = (weights[network.layout.slice_of(symbol)] for symbol in "kaf")
     by_atom = np.zeros((2, network.num_atoms))
     by_atom[0, list(network.anchored)] = anchors
@@ -96,7 +101,7 @@ def _of_springs(network: SpringNetwork, weights: NDArray) -> tuple[NDArray, NDAr
 
 
 class _Strengths:
-    """Minus the coefficients of words: without inputs in the first row, then by every input."""
+    """Minus the coefficients of Pauli strings: without inputs in the first row, then for each input."""
 
     def __init__(self, network: IsingNetwork | PauliNetwork, weights: NDArray) -> None:
         count = network.num_inputs
@@ -107,18 +112,18 @@ class _Strengths:
         self._absent = np.zeros(1 + count)
 
     def of(self, terms: list[PauliString]) -> NDArray[np.float64]:
-        """Without inputs, shape (words,); zero for words that are not there."""
+        """Return the strengths without inputs, shape (strings,); zero for Pauli strings that are absent."""
         return np.array([self._columns.get(string, self._absent)[0] for string in terms])
 
     def by_input(self, terms: list[PauliString]) -> NDArray[np.float64] | None:
-        """By every input, shape (inputs, words); None where there are no inputs."""
+        """Return the strengths for each input, shape (inputs, strings); None if there are no inputs."""
         if len(self._absent) == 1:
             return None
         return np.stack([self._columns.get(string, self._absent)[1:] for string in terms], axis=1)
 
 
 def _driven(network: IsingNetwork | PauliNetwork) -> list[PauliString]:
-    """Words that an input multiplies: at weights without relations nothing cancels by chance."""
+    """Return the Pauli strings that an input multiplies, found at random weights, where no terms cancel."""
     strengths = _Strengths(network, np.sqrt(np.arange(network.layout.num_weights) + 2.0))
     table = strengths.by_input(list(network.terms))
     return [] if table is None else [network.terms[index] for index in np.flatnonzero(np.any(table != 0.0, axis=0))]
@@ -132,7 +137,7 @@ def _positions(network: IsingNetwork | PauliNetwork, edges: tuple[tuple[int, int
 
 
 def _roles(network: IsingNetwork | PauliNetwork, driven: set[int]) -> tuple[str, ...]:
-    """Output spins; input spins where inputs act on some spins only; the rest is hidden."""
+    """Return the role of each spin: output, input where inputs act on some spins only, otherwise hidden."""
     special = driven if len(driven) < network.num_qubits else set()
     return tuple(
         "output" if spin in network.outputs else "input" if spin in special else "hidden"

@@ -1,4 +1,4 @@
-"""Widths, dashes and lengths in the picture of a network."""
+"""Line widths, dashes and lengths in the picture of a network."""
 
 from __future__ import annotations
 
@@ -16,31 +16,50 @@ _LONGEST_NAME = 18
 
 
 def edge_widths(couplings: NDArray[np.float64], largest: float) -> list[float]:
-    """Line widths of edges, in points: the larger the coupling, the wider."""
+    """Return line widths of edges in points, which increase with the absolute coupling.
+
+    Args:
+        couplings: Shape (edges,).
+        largest: Largest absolute coupling of the picture.
+    """
     relative = np.abs(couplings) / (largest or 1.0)
     return [float(width) for width in _THINNEST_EDGE + (_THICKEST_EDGE - _THINNEST_EDGE) * relative]
 
 
 def dashes(width: float) -> tuple[float, tuple[float, float]]:
-    """Dashes as long for all widths, so that short thick edges show them; matplotlib scales by width."""
+    """Return dashes of equal length for all widths, so that short thick edges show them.
+
+    Matplotlib scales them by width.
+    """
     return 0.0, (_DASH / width, _GAP / width)
 
 
 def ring_widths(fields: NDArray[np.float64], largest: float, node: float) -> NDArray[np.float64]:
-    """Widths of the rings around nodes, in points: the larger the field, the wider."""
+    """Return widths of the rings around nodes in points, which increase with the field.
+
+    Args:
+        fields: Shape (spins,).
+        largest: Largest field of the picture.
+        node: Size of a node in points.
+    """
     thickest = min(_THICKEST_RING, 0.22 * node)
     return _THINNEST_RING + (thickest - _THINNEST_RING) * np.abs(fields) / (largest or 1.0)
 
 
 def nearest_distance(positions: NDArray[np.float64]) -> float:
-    """Distance of the two nearest spins; 1 for a single one or for spins in one place."""
+    """Return the smallest distance of two spins; 1 for a single spin or for coinciding spins."""
     between = np.linalg.norm(positions[:, None] - positions[None, :], axis=-1)
     apart = between[between > 1e-9]
     return float(apart.min()) if apart.size else 1.0
 
 
 def edge_line(positions: NDArray[np.float64], edge: Sequence[int]) -> NDArray[np.float64]:
-    """Points of an edge: straight, or bowed outward where it would run through another spin."""
+    """Return the points of an edge: straight, or curved outward where it would cross another spin.
+
+    Args:
+        positions: Shape (spins, 2).
+        edge: The two spins of the edge.
+    """
     start, end = positions[edge[0]], positions[edge[1]]
     along = end - start
     length = float(np.linalg.norm(along))
@@ -63,10 +82,10 @@ def edge_line(positions: NDArray[np.float64], edge: Sequence[int]) -> NDArray[np
 
 
 def shortened(name: str) -> str:
-    """A name with its end cut where it is long."""
+    """Return a name, truncated if it is long."""
     return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def every_nth(count: int) -> int:
-    """Spacing of at most nine ticks."""
+    """Return the spacing of at most nine ticks."""
     return next(step for step in (1, 2, 4, 5, 8, 10, 16, 20, 25, 32, 50, 100, 200, 500, count) if count <= 9 * step)

@@ -1,7 +1,7 @@
-"""One look for all pictures: sizes, colours, line styles, and how a picture reaches the disk.
+"""Common style of all pictures: sizes, colours, line styles, and output files.
 
-Every kind of line differs from the others in colour *and* in dash or marker *and* in lightness, so that
-colour-blind readers and grey prints lose nothing. The colours are those of Okabe and Ito.
+Lines of different kinds differ in colour, in dash or marker, and in lightness, so that they can be told apart by
+colour-blind readers and in grey prints. The colours are those of Okabe and Ito.
 """
 
 from __future__ import annotations
@@ -63,17 +63,24 @@ _RC: Final[Any] = {
 DIVERGING: Final = LinearSegmentedColormap.from_list(
     "qep_diverging", ["#b94700", "#f0a04b", "#f6f6f6", "#6fa0d0", "#0b3c7a"]
 )
-"""Orange below zero, blue above; the blue end is darker, which tells the signs apart in grey."""
+"""Orange below zero, blue above; the blue end is darker, so that the signs differ in grey prints."""
 
 DIVERGING_LINES: Final = LinearSegmentedColormap.from_list(
     "qep_diverging_lines", ["#b94700", "#e89a4c", "#c9c9c9", "#6a9bcb", "#0b3c7a"]
 )
-"""The same for lines, with a middle that is seen on white."""
+"""Colours of `DIVERGING` for lines, with a middle that is visible on white."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineStyle:
-    """How one kind of line is drawn."""
+    """Style of one kind of line.
+
+    Args:
+        color: Colour, as matplotlib takes it.
+        linestyle: Dash pattern, as matplotlib takes it.
+        marker: Marker symbol.
+        linewidth: Width in points.
+    """
 
     color: str
     linestyle: str | tuple[float, tuple[float, ...]]
@@ -102,7 +109,7 @@ LINE_STYLES: Final[dict[str, LineStyle]] = {
 
 
 def contrast_style(name: str) -> LineStyle:
-    """The look of a contrast; all that are not the package's own have the same."""
+    """Return the line style of a contrast; all contrasts from outside this package have the same one."""
     return LINE_STYLES.get(name, LineStyle(color="#CC79A7", linestyle=(0, (3, 1.2, 1, 1.2)), marker="X"))
 
 
@@ -125,7 +132,10 @@ _RAMP_DASHES: Final = ("-", (0, (5, 1.5)), (0, (3, 1.2, 1, 1.2)), (0, (1.5, 1)))
 
 
 def ramp_styles(count: int) -> list[LineStyle]:
-    """Looks for ordered levels, such as numbers of shots: the more the darker, and markers and dashes alternate."""
+    """Return line styles for ordered levels, such as numbers of shots. Colours get darker with the level.
+
+    Markers and dashes alternate.
+    """
     return [
         LineStyle(
             color=to_hex(_RAMP(i / max(1, count - 1))),
@@ -138,7 +148,7 @@ def ramp_styles(count: int) -> list[LineStyle]:
 
 @contextmanager
 def figure_style() -> Iterator[None]:
-    """Settings of the house for the block; those of the caller come back after it."""
+    """Apply the style settings of the package within a ``with`` block, and restore those of the caller after it."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_RC)
@@ -146,14 +156,24 @@ def figure_style() -> Iterator[None]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure on the Agg canvas with constrained layout; sizes in inches."""
+    """Return an empty figure on the Agg canvas with constrained layout.
+
+    Args:
+        width: Width in inches.
+        height: Height in inches.
+    """
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
 def wrapped_title(title: str, width: float) -> str:
-    """Break a title into lines that fit into `width` inches."""
+    """Return a title broken into lines.
+
+    Args:
+        title: The title.
+        width: Width of the figure in inches.
+    """
     return textwrap.fill(title, max(20, int(width * 9.5)))
 
 
@@ -166,9 +186,13 @@ _METADATA: Final[dict[str, dict[str, str | None]]] = {
 
 
 def figure_bytes(figure: Figure, kind: str) -> bytes:
-    """Return a figure as a file of the kind "png" (150 dots per inch), "pdf" or "svg".
+    """Return a figure as the content of a file.
 
     The bytes depend on the figure only. Letters of an SVG are outlines, so no font is needed to show it.
+
+    Args:
+        figure: The figure.
+        kind: "png" (150 dots per inch), "pdf" or "svg".
     """
     buffer = io.BytesIO()
     _write(figure, buffer, kind)
@@ -176,20 +200,20 @@ def figure_bytes(figure: Figure, kind: str) -> bytes:
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
-    """Write a figure as PNG with 150 dots per inch, as PDF or as SVG, whole or not at all.
+    """Write a figure as PNG with 150 dots per inch, as PDF or as SVG, atomically.
 
-    The picture goes to a temporary name in the same folder and is then swapped in, so a reader never meets
-    half a file and an interrupted save leaves the old picture. The bytes depend on the figure only.
+    The picture is written to a temporary file in the same folder that then replaces the target, so an interrupted call
+    leaves the old picture. The bytes depend on the figure only.
 
     Args:
-        figure: The figure to write.
-        path: Where to; ends in `.png`, `.pdf` or `.svg`. Missing folders are made.
+        figure: The figure.
+        path: The file; ends in `.png`, `.pdf` or `.svg`. Missing folders are created.
 
     Returns:
         The path written.
 
     Raises:
-        QepError: The path ends in something else.
+        QepError: The path has another suffix.
     """
     target = Path(path)
     kind = target.suffix.lower().removeprefix(".")
@@ -202,7 +226,16 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
 
 
 def save_for_print(figure: Figure, folder: str | os.PathLike[str], name: str) -> tuple[Path, Path]:
-    """Write a figure twice, `name.png` for the screen and `name.pdf` for print; see `save_figure`."""
+    """Write a figure twice, as `name.png` for the screen and `name.pdf` for print; see `save_figure`.
+
+    Args:
+        figure: The figure.
+        folder: The folder.
+        name: Name of the files without a suffix.
+
+    Returns:
+        The two paths.
+    """
     return save_figure(figure, Path(folder) / f"{name}.png"), save_figure(figure, Path(folder) / f"{name}.pdf")
 
 

@@ -23,16 +23,15 @@ _HEADINGS = {"shots": "shots in all"}  # beside a key of the same name
 
 
 def value_with_error(value: float, standard_error: float | None, *, digits: int = 6) -> str:
-    """Write a number with its standard error, such as `-1.234 ± 0.005`.
+    """Return a number with its standard error as text, such as `-1.234 ± 0.005`.
 
-    The error keeps at most two digits, by the rule of the Particle Data Group: two while it begins with 10 to
-    35, one from there on, and 0.0996 becomes 0.10; the value ends at the same decimal. Numbers from a million
-    on, or below 1e-4 altogether, share a power of ten: `(1.23 ± 0.04)e+09`.
+    The error has at most two digits, by the rule of the Particle Data Group: two if it begins with 10 to 35, otherwise
+    one, and 0.0996 becomes 0.10; the value ends at the same decimal. Numbers from a million on, or below 1e-4, have a
+    common power of ten: `(1.23 ± 0.04)e+09`.
 
     Args:
         value: The number.
-        standard_error: Its standard error; None, 0 and NaN mean that there is none, and the value is written
-            alone.
+        standard_error: Its standard error; for None, 0 and NaN the value is written alone.
         digits: Significant digits of a value without an error.
 
     Raises:
@@ -55,7 +54,7 @@ def value_with_error(value: float, standard_error: float | None, *, digits: int 
 
 
 def _aligned(value: Decimal, error: Decimal) -> str:
-    """Round both to the last kept digit of the error."""
+    """Round a value and its error to the last significant digit of the error."""
     leading = error.scaleb(-error.adjusted())
     decimals = -error.adjusted() + (1 if leading < Decimal("3.55") else 0)
     quantum = Decimal(1).scaleb(-decimals)
@@ -67,7 +66,12 @@ def _aligned(value: Decimal, error: Decimal) -> str:
 
 
 def training_summary(rows: Sequence[tuple[str, str]], *, title: str | None = None) -> FittedTable:
-    """Return a table of names and values without a header, such as the facts of a finished run."""
+    """Return a table of names and values without a header, such as the facts of a finished run.
+
+    Args:
+        rows: Names and values.
+        title: Line above the table, or None.
+    """
     table = FittedTable(title, plain=True)
     table.add_column(style="dim")
     table.add_column()
@@ -80,10 +84,10 @@ def gradient_table(rows: Sequence[Mapping[str, object]], *, title: str | None = 
     """Return a table of weights with their gradients.
 
     Args:
-        rows: One mapping for each weight: `name`, `value`, `gradient`, `standard_error` (None when exact),
-            and where known `exact` (the exact gradient), `finite_difference` with `finite_difference_error`, `pull`
-            (difference to either in standard errors) and `trainable` (True unless given). Columns of what is known
-            of no row are left out; fixed weights are dimmed, and pulls beyond 4 are bold.
+        rows: One mapping for each weight: `name`, `value`, `gradient`, `standard_error` (None when exact), and where
+            known `exact` (the exact gradient), `finite_difference` with `finite_difference_error`, `pull` (difference
+            to either in standard errors) and `trainable` (True by default). Columns without any value are left out;
+            frozen weights are dimmed, and pulls beyond 4 are bold.
         title: Line above the table.
     """
     table = FittedTable(title)
@@ -160,7 +164,7 @@ def grid_table(
 
 
 def _result(value: object, error: object) -> str:
-    """A count as it is, any other number with its error."""
+    """Return a count as it is, any other number with its error."""
     if isinstance(value, int) or (isinstance(value, float) and value.is_integer() and not error and value > 1):
         return f"{int(value):,}"
     return _with_error(value, error)
@@ -183,7 +187,7 @@ def _prediction_cell(name: str, row: Mapping[str, object]) -> Text:
 
 
 def _as_list(value: object) -> list[object]:
-    """Take one number, a sequence of them, or an array for a list."""
+    """Return one number, a sequence of numbers, or an array as a list."""
     if value is None:
         return []
     if hasattr(value, "tolist"):
@@ -198,7 +202,7 @@ def _with_error(value: object, error: object) -> str:
 
 
 def _short_with_error(value: object, error: object) -> str:
-    """A number of the order of one with the error of its last digit in brackets."""
+    """Return a number of order one with the error of its last digit in brackets."""
     if not isinstance(value, int | float):
         return _plain(value)
     known = isinstance(error, int | float) and error > 0
