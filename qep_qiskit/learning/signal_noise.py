@@ -35,6 +35,8 @@ _STANDING_OUT = 2.0
 _ROUNDING = 1e-9
 _STEP = 1e-3
 _LEAST_SECANT = 0.1
+_UNSEEN_SHARE = 2.0 * _GAIN_WIDTH  # relative uncertainty of a variance, of that of a response
+_LEAST_SIGNAL = 0.1  # of the largest direction, from which on one is in the data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -100,7 +102,23 @@ def with_signal_noise(
     uncertain *= bend[:, None] ** 2
     diagonal = np.arange(total.shape[1])
     total[:, diagonal, diagonal] += uncertain
-    return WithSignals(covariance=total, uncertain=uncertain)
+    unseen = _variance_through(response @ _unseen(signals) @ batch.slope, bend, batch)
+    return WithSignals(covariance=total, uncertain=uncertain + _UNSEEN_SHARE * unseen)
+
+
+def _variance_through(response: NDArray, bend: NDArray, batch: SignalBatch) -> NDArray[np.float64]:
+    """Variances that the noise of the means adds through a response, shape (samples, columns)."""
+    return np.einsum("stu,suv,stv->st", response, batch.covariance, response) * bend[:, None] ** 2
+
+
+def _unseen(signals: NDArray) -> NDArray[np.float64]:
+    """Projector on the combinations of outputs that no sample's signals point to, shape (outputs, outputs).
+
+    The response to these is not in the data: it comes from the fluctuations and one gain for all outputs alone.
+    """
+    _, sizes, directions = np.linalg.svd(signals, full_matrices=True)
+    seen = directions[: len(sizes)][sizes > _LEAST_SIGNAL * sizes.max(initial=0.0)]
+    return np.eye(signals.shape[1]) - seen.T @ seen
 
 
 def _bending(batch: SignalBatch, betas: NDArray, stencil: NDArray) -> tuple[float, NDArray[np.float64]]:
