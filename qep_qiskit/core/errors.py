@@ -43,7 +43,7 @@ class ConfigError(QepError):
         ... except qep.ConfigError as error:
         ...     print(error)
         ...
-        contrast.beta: expected a number other than zero, got 0.0
+        beta: expected a number other than zero, got 0.0
     """
 
 

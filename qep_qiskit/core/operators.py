@@ -46,8 +46,8 @@ class PauliString:
             strings.
 
     Example:
-        >>> Pauli string = qep.PauliString.parse("Z0 X2")
-        >>> str(Pauli string), Pauli string.max_qubit
+        >>> string = qep.PauliString.parse("Z0 X2")
+        >>> str(string), string.max_qubit
         ('Z0 X2', 2)
     """
 
@@ -200,7 +200,7 @@ class LocalBasis:
 
     Example:
         >>> group = qep.CommutingGroup(name="X", basis=qep.LocalBasis("XX"), masks=(0b01, 0b10))
-        >>> [str(Pauli string) for Pauli string in group.terms]
+        >>> [str(string) for string in group.terms]
         ['X0', 'X1']
     """
 
@@ -303,7 +303,7 @@ class CommutingGroup:
 
     Example:
         >>> group = qep.CommutingGroup(name="Z", basis=qep.LocalBasis("ZZ"), masks=(0b01, 0b11))
-        >>> [str(Pauli string) for Pauli string in group.terms]
+        >>> [str(string) for string in group.terms]
         ['Z0', 'Z0 Z1']
     """
 

@@ -36,7 +36,7 @@ class Extrapolation:
         ConfigError: The factors are others.
 
     Example:
-        >>> [round(value, 6) for value in qep.Extrapolation(factors=(1, 3)).coefficients]
+        >>> [round(value, 6) for value in qep.Extrapolation(noise_factors=(1, 3)).coefficients]
         [1.5, -0.5]
     """
 

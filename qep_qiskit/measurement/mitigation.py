@@ -48,7 +48,7 @@ class ReadoutMitigation:
         ConfigError: A number is not positive.
 
     Example:
-        >>> qep.ReadoutMitigation(shots=1000).shots
+        >>> qep.ReadoutMitigation(calibration_shots=1000).calibration_shots
         1000
     """
 

@@ -141,8 +141,8 @@ def test_scatter_is_pooled_over_steps(rng):
 @pytest.mark.parametrize(
     ("shots", "options", "words"),
     [
-        (10, {"replicates": 4}, "multiple of measurement.replicates = 4, got 10"),
-        (2, {"replicates": 4}, "multiple of measurement.replicates = 4, got 2"),
+        (10, {"replicates": 4}, "multiple of replicates = 4, got 10"),
+        (2, {"replicates": 4}, "multiple of replicates = 4, got 2"),
         (10, {"replicates": 1}, "at least 2, got 1"),
         (10, {"replicates": 2, "remove_signal_bias": True}, "at least 3, got 2"),
     ],

@@ -164,7 +164,7 @@ def test_nudged_points_follow_the_free_one_and_are_remembered(rng):
     family = family_of(hamiltonian, weights, inputs, targets, [-0.1, 0.0, 0.1])
     first = run_measurements(preparation.prepare(family, Begin()), CoordinateExecutor(Seeds(0)))[0]
     lost = EquilibriumPreparation(rest_positions=np.full_like(hamiltonian.network.rest_positions, np.nan))
-    again = run_measurements(lost.prepare(family, Begin(warm_start=first.warm_start)), CoordinateExecutor(Seeds(0)))[0]
+    again = run_measurements(lost.prepare(family, Begin(arrays=first.warm_start)), CoordinateExecutor(Seeds(0)))[0]
     assert again.states.points == pytest.approx(first.states.points, abs=1e-8)
     later = run_measurements(lost.prepare(family, Begin(free=first.free)), CoordinateExecutor(Seeds(0)))[0]
     assert later.states.points == pytest.approx(first.states.points, abs=1e-8)
