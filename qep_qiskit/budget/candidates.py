@@ -10,7 +10,7 @@ from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.network.nudge import NudgedHamiltonian
 
 SHIFTS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
-"""Shifts of weights of order one that cover what is best from some hundred to a million shots."""
+"""Candidate shifts of weights of order one, which include the best ones for some hundred to a million shots."""
 
 
 def finite_difference_candidates(

@@ -12,7 +12,7 @@ from qep_qiskit.learning.bias_fit import MeasuredContrasts
 _MOST_ROUNDS = 3
 
 Checks = Callable[[Sequence[Recommendation]], Sequence[tuple[MeasuredContrasts, int]]]
-"""From recommendations to what their checks gave, each with its shots in all."""
+"""Measures the checks of recommendations; returns the contrasts and the total shots of each."""
 
 
 def checked(

@@ -23,7 +23,7 @@ from qep_qiskit.learning.bias_fit import MeasuredContrasts
 from qep_qiskit.learning.error_model import split_shots
 
 CONFIDENCE = 0.8
-"""With which an error that is asked for is not passed, as far as it is the bias that is not known."""
+"""Probability that a requested error is not exceeded, with respect to the uncertainty of the bias."""
 
 _GAIN_WORTH_A_SPLIT = 1.02
 _WORTH_ANOTHER_CHECK = 1.1

@@ -5,7 +5,7 @@ nudge; all levels together give the posterior of the bias (`bias_fit`). At large
 departs from its leading order; the posterior includes both.
 
 The leading bias of a one-sided contrast is odd in the nudge and cancels between both signs. Pilots of one-sided
-contrasts therefore measure both signs, where equilibria exist for both, and so know the gradient better.
+contrasts therefore measure both signs, where states exist for both, which reduces the error of the gradient.
 """
 
 from __future__ import annotations

@@ -89,11 +89,11 @@ def extrapolated(
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Extrapolated(ShotData):
-    """An answer to a request that was widened, whose moments are those without noise.
+    """Result of a request at several noise factors, with moments extrapolated to zero noise.
 
     Args:
-        measured: The answer to the wider request, in which so many readouts side by side stand for one.
-        coefficients: What the means of each of them count.
+        measured: Result of the wider request, in which several consecutive group measurements replace one.
+        coefficients: Coefficient of each noise factor in the extrapolated mean.
     """
 
     measured: ShotData

@@ -1,7 +1,7 @@
 """Common style of all pictures: sizes, colours, line styles, and output files.
 
-Lines of different kinds differ in colour, in dash or marker, and in lightness, so that they can be told apart by
-colour-blind readers and in grey prints. The colours are those of Okabe and Ito.
+Lines of different kinds differ in colour, in dash or marker, and in lightness, so that colour-blind readers and readers
+of grey prints can distinguish them. The colours are those of Okabe and Ito.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ MITIGATION_STYLES: Final = (
     LineStyle(color="#CC79A7", linestyle=(0, (3, 1.2, 1, 1.2)), marker="X"),
     LineStyle(color="#777777", linestyle=(0, (1.5, 1)), marker="*"),
 )
-"""A noisy device as it is, and then with one mitigation after the other."""
+"""Styles of a noisy device without mitigation, followed by those with each mitigation."""
 
 _RAMP: Final = LinearSegmentedColormap.from_list(
     "qep_ramp", ["#e3b000", "#62a84a", "#1f8f86", "#2a5f8f", "#40287a", "#1d0a33"]
@@ -182,7 +182,7 @@ _METADATA: Final[dict[str, dict[str, str | None]]] = {
     "pdf": {"Creator": "qep_qiskit", "CreationDate": None},
     "svg": {"Creator": "qep_qiskit", "Date": None},
 }
-"""What a picture says about itself, by format: no date, so that equal figures are equal files."""
+"""Metadata of a picture by format, without a date, so that equal figures give identical files."""
 
 
 def figure_bytes(figure: Figure, kind: str) -> bytes:

@@ -18,7 +18,7 @@ from qep_qiskit.core.files import Hold, LineFile, hold
 from qep_qiskit.runs.pool import Pool, StudyStopped
 
 Point = Mapping[str, Any]
-"""Plain data with a unique text under ``key``: everything that its result depends on."""
+"""JSON values with a unique text under ``key``; the result depends on nothing else."""
 Row = dict[str, Any]
 Work = Callable[[Point], "Mapping[str, Any] | list[Mapping[str, Any]]"]
 

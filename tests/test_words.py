@@ -1,0 +1,101 @@
+"""Names and docstrings use the words of the field: private words of earlier versions do not come back."""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1] / "qep_qiskit"
+
+# A private word, and what to write in its place.
+PRIVATE = {
+    "readouts": "measurements",
+    "recollection": "warm start",
+    "recollections": "warm starts",
+    "remembered": "warm start",
+    "remembers": "warm start",
+    "spending": "shot schedule, step shots",
+    "journal": "request log",
+    "patience": "retries",
+    "patient": "retrying",
+    "situation": "problem",
+    "favourite": "default",
+    "findings": "summary",
+    "lent": "nearest warm start",
+    "watched": "measured",
+    "told": "reported, resolved",
+    "begun": "started",
+    "tame": "disable",
+    "shelf": "cache",
+    "house": "module, package",
+    "room": "space, width, margin",
+    "rooms": "modules",
+    "door": "interface",
+    "doors": "interfaces",
+    "seam": "interface",
+    "journey": "way",
+    "ticket": "job handle",
+    "tickets": "job handles",
+    "equilibria": "prepared states",
+    "lowering": "synthesis",
+}
+
+# Where a word may stand, and why.
+ALLOWED = {
+    ("equilibria", "continuous/equilibrium.py"): "plural of the classical equilibrium of an elastic network",
+    ("equilibria", "continuous/response.py"): "plural of the classical equilibrium of an elastic network",
+    ("equilibria", "continuous/split_operator.py"): "classical equilibria are parameters of the program",
+    ("readouts", "execution/surviving_signal.py"): "the readout of a qubit, whose error a device states",
+    ("watched", "learning/diagnostics.py"): "argument of `diagnose`; `measured` is the curve computed from it",
+    ("watched", "learning/gradient.py"): "argument of `diagnose`",
+    ("watched", "runs/warned_points.py"): "local variable: the rows that record warnings",
+    ("told", "plan/savings.py"): "local variable: the text that a saving prints",
+    ("shelf", "plan/circuits.py"): "private class: a cache in memory with the methods of the one on disk",
+}
+
+_PARTS = re.compile(r"_|(?<=[a-z0-9])(?=[A-Z])")
+
+
+def words_of(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Yield the words of identifiers, docstrings and documented constants in lower case, with their lines."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            prose = re.sub(r"`[^`]*`", "", node.value.value)
+            yield from ((word.lower(), node.lineno) for word in re.findall(r"[A-Za-z]+", prose))
+            continue
+        names = (getattr(node, kind, None) for kind in ("id", "attr", "arg", "name"))
+        for name in names:
+            if isinstance(name, str) and hasattr(node, "lineno"):
+                yield from ((part.lower(), node.lineno) for part in _PARTS.split(name))
+
+
+@cache
+def private_words() -> frozenset[tuple[str, str, int]]:
+    """Return every private word of the package with its file and line."""
+    return frozenset(
+        (word, path.relative_to(PACKAGE).as_posix(), line)
+        for path in PACKAGE.rglob("*.py")
+        for word, line in words_of(ast.parse(path.read_text(encoding="utf-8")))
+        if word in PRIVATE
+    )
+
+
+def test_private_words_do_not_come_back():
+    found = [
+        f"{file}:{line}: {word!r}, write {PRIVATE[word]!r}"
+        for word, file, line in sorted(private_words())
+        if (word, file) not in ALLOWED
+    ]
+    assert not found
+
+
+def test_every_exception_is_needed():
+    assert {(word, file) for word, file, _ in private_words()} >= set(ALLOWED)
+
+
+def test_words_are_found_in_names_and_prose_but_not_in_quoted_names():
+    tree = ast.parse('class LentRoom:\n    """A house, see `door`."""\n\n    def a_ticket(self, seam):\n        pass\n')
+    found = {word for word, _ in words_of(tree)}
+    assert {"lent", "room", "house", "ticket", "seam"} <= found
+    assert "door" not in found
