@@ -6,13 +6,13 @@ Both methods evaluate the cost of the free state at shifted weights, M the numbe
     SPSA                 g = mean over random signs D of D [C(w + c D) - C(w - c D)] / (2 c)    2 P evaluations
 
 Simultaneous perturbation: Spall 1992, IEEE Trans. Autom. Control 37, 332. With V the variance of one shot of the cost
-and m shots an evaluation, in all groups that the cost lives in, the summed variances are
+and m shots an evaluation, in all groups of the cost, the summed variances are
 
     finite differences   M V / (2 delta^2 m)                        bias O(delta^2)
     SPSA                 (M - 1) |g|^2 / P + M V / (2 c^2 m P)       bias O(c^2)
 
 to lowest order in the shifts. Frozen weights are not shifted and have gradient zero: compare the others. Bounds of
-weights are not heeded: a gradient does not move them.
+weights are ignored, because a gradient does not change the weights.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from qep_qiskit.preparation import HamiltonianFamily, Preparation, PreparationRe
 _EXACT_UP_TO_QUBITS = 14
 _PART_OF_FIRST_BETA = 0.4
 _MOST_KEPT = 64
-_ROUNDING = 1e-13  # of range(C) / max|coefficient of H|: what is left of a gradient that vanishes by symmetry
+_ROUNDING = 1e-13  # of range(C) / max|coefficient of H|: rounding error of a gradient that vanishes by symmetry
 
 
 @short_repr

@@ -273,7 +273,7 @@ class GradientStudy:
                 chosen = affordable[int(np.argmin(screened))]
                 # Measured anew: the smallest of many noisy errors is too small.
                 best = study.rows([baseline_point(study.setup, chosen, few, total, at)])[0]
-                setting = best["setting"].partition(", ")[2]  # without the name, which the label says
+                setting = best["setting"].partition(", ")[2]  # without the name, which is in the label
                 rows.append({**best, "setting": setting, "label": label})
         if experiment_of(study.setup).config.preparation.kind == "variational":
             rows += study.rows([shift_point(study.setup, few, total)])

@@ -37,19 +37,22 @@ class NetworkView:
     """Graph and weights, before and after training, for the picture of a transverse-field Ising network.
 
     Attributes:
-        positions: Places of the spins in the plane, shape `(num_spins, 2)`.
+        positions: Positions of the spins in the plane, shape `(num_spins, 2)`.
         edges: Pairs of spins that are coupled.
         roles: "input", "hidden" or "output" for each spin.
         couplings_before: J of each edge before training, shape `(num_edges,)`.
         couplings_after: J of each edge after training.
         fields_before: Transverse field h of each spin, shape `(num_spins,)`.
-        fields_after: The same after training.
+        fields_after: Transverse fields after training.
         biases_before: Longitudinal field b of each spin, shape `(num_spins,)`.
-        biases_after: The same after training.
+        biases_after: Longitudinal fields after training.
         input_weights_before: Weights W of clamped inputs, shape `(num_inputs, num_spins)`, or None.
-        input_weights_after: The same after training.
-        input_names: Names of the clamped inputs; their numbers when left empty.
-        site, coupling_title, field_letter, bias_title: Names of nodes, edges (last word: letter), rings, faces.
+        input_weights_after: Input weights after training.
+        input_names: Names of the clamped inputs; their numbers if empty.
+        site: Name of a node.
+        coupling_title: Name of the edges; its last word is their symbol.
+        field_letter: Symbol of the rings.
+        bias_title: Name of the faces.
 
     Raises:
         NetworkError: Shapes do not fit, a value is not finite, a role is unknown, or an edge names a spin

@@ -127,7 +127,7 @@ def trained_run(point: Point, watching: Callable[[RunFolder], Sequence[Callback]
     Returns:
         The summary of the run.
     """
-    with warnings.catch_warnings():  # counted in the summary; nobody would see them in a worker
+    with warnings.catch_warnings():  # counted in the summary; not visible in a worker
         warnings.simplefilter("ignore")
         return {"key": point["key"], **_trained(point, watching)}
 

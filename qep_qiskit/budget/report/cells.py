@@ -32,7 +32,7 @@ class TextTable:
     Attributes:
         title: Line above it.
         columns: Headers; those of numbers are aligned to the right.
-        texts: Names of the columns that hold words.
+        texts: Names of the columns with text.
         rows: One tuple of cells for each row, as long as `columns`.
         note: Line below it, or empty.
         optional: Names of the columns that a narrow terminal does without, the first to go first.
