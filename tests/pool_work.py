@@ -49,7 +49,7 @@ def interrupts_its_parent_at_three(point):
 
 def waits_for_the_stop(point):
     """Long work that looks whether it is still wanted."""
-    Path(point["folder"], f"begun-{point['key']}").touch()
+    Path(point["folder"], f"started-{point['key']}").touch()
     if point["number"] == 0:
         os.kill(point["parent"], signal.SIGINT)
     for _ in range(2000):

@@ -85,7 +85,12 @@ class Cost(ABC):
         """Return the outputs as linear functions of the cost's terms: matrix (outputs, terms), constants (outputs,).
 
         None where the cost has no outputs of its own: the outputs are then those of the network.
+
+        Raises:
+            NotImplementedError: The cost has error signals, whose outputs it must name.
         """
+        if self.has_signals:
+            raise NotImplementedError(f"{type(self).__name__}: a cost with error signals implements output_map")
         return None
 
     def observable(self, targets: NDArray) -> tuple[NDArray, NDArray]:

@@ -160,7 +160,7 @@ def test_a_run_beyond_the_allowance_does_not_start(refused, service, here, setti
 
 def test_a_run_stops_before_the_job_that_passes_the_limit(qep, service, here, settings, monkeypatch):
     folder = here / "run"
-    monkeypatch.setattr("qep_qiskit.plan.estimate.RunPlan.require_start", lambda plan: None)
+    monkeypatch.setattr("qep_qiskit.plan.estimate.RunEstimate.require_start", lambda plan: None)
     words = settings(*SETTINGS, "execution.max_qpu_seconds=10")
     result = qep("train", here / "circuits.toml", "--out", folder, *words)
     assert result.code == 2

@@ -36,7 +36,7 @@ def test_a_job_has_rzz_in_range_and_a_small_vector(service, tmp_path):
     with JobLedger(tmp_path / "jobs.sqlite") as ledger:
         executor = RemoteExecutor(device_of(service), Seeds(1), ledger, retries=QUICK)
         executor.collect(executor.submit(ramp_request()))
-    assert service.with_retries == [True]
+    assert service.asked == [True]
     (job,) = service.accepted
     ((circuit, values),) = job.pubs
     assert sum(step.operation.name == "rzz" for step in circuit.data) == 2 * 4  # two couplings in four layers
@@ -77,4 +77,4 @@ def test_a_device_without_them_is_one_line(service):
 def test_a_description_has_all_that_the_device_offers(service, monkeypatch):
     monkeypatch.setattr(ibm, "open_service", lambda instance: service)
     assert "rzz" in device_snapshot("ibm_stand_in").target.operation_names
-    assert service.with_retries == [None]
+    assert service.asked == [None]

@@ -22,6 +22,7 @@ from qep_qiskit.execution.aer import AerExecutor, aer_sampler_executor
 from qep_qiskit.execution.circuits import gate_values
 from qep_qiskit.execution.truncation import discarded_weight, is_checked
 from qep_qiskit.learning import Contrast, GradientEstimator, evaluate
+from qep_qiskit.learning.callback import Callback
 from qep_qiskit.measurement import measure, run_measurements
 from qep_qiskit.network import ClampedInputs, IsingNetwork, chain
 from qep_qiskit.network.cost import OperatorCost
@@ -249,7 +250,7 @@ def test_bond_dimension_goes_with_matrix_product_states_only(method):
     assert "\n" not in str(caught.value)
 
 
-class Records:
+class Records(Callback):
     """A callback that keeps what the metrics would hold."""
 
     def __init__(self):
@@ -258,11 +259,7 @@ class Records:
     def keep(self, trainer, record):
         self.lines.append(dict(record))
 
-    def nothing(self, *_):
-        pass
-
     on_step = on_epoch = on_pilot = keep
-    on_request = on_end = nothing
 
 
 def test_every_step_of_a_run_says_what_its_states_lost():

@@ -39,7 +39,7 @@ def placed_on(cz: float, measurement: float = 0.0) -> TranspiledProgram:
 def test_the_signal_is_what_errors_in_use_leave():
     found = surviving_signal(placed_on(0.2, 0.05))
     assert math.isclose(found.gates, 0.9 * 0.8)
-    assert math.isclose(found.measurement, 0.95**2)
+    assert math.isclose(found.readout, 0.95**2)
     assert found.broken == ()
 
 

@@ -60,7 +60,7 @@ class TestPolicy:
     )
     def test_what_weighs_shot_noise_needs_a_number_of_shots(self, shots, policy, rng):
         estimator, _ = estimator_of(rng, shots=shots)
-        with pytest.raises(ConfigError, match=r"measurement\.shots.*expected a number of shots"):
+        with pytest.raises(ConfigError, match=r"shots.*expected a number of shots"):
             policy.start(estimator)
 
     def test_pilots_are_due_at_the_start_and_every_so_often(self):

@@ -204,8 +204,8 @@ def test_fine_steps_are_not():
     [
         ({"total_time": 0.0}, r"total_time: expected a positive number, got 0\.0"),
         ({"steps": 0}, r"steps: expected at least 1, got 0"),
-        ({"driver_field": 0.0}, r"preparation\.driver_field"),
-        ({"total_time": float("nan")}, r"preparation\.total_time"),
+        ({"driver_field": 0.0}, r"driver_field"),
+        ({"total_time": float("nan")}, r"total_time"),
         ({"ramp": "sine"}, r"ramp: expected one of linear, cosine, smoothstep, got 'sine'"),
         ({"order": 4}, r"order: expected 1 or 2, got 4"),
     ],

@@ -65,9 +65,9 @@ def prepared(hamiltonian, weights):
 def test_means_variances_cost_and_energy_of_the_anchor(hamiltonian, weights):
     prepared_states = prepared(hamiltonian, weights)
     states = prepared_states.states
-    gaussian_widths = states.modes[0].gaussian_widths(of_momenta=False)
+    root = states.modes[0].covariance_root(of_momenta=False)
     assert states.centres[0, :, 0] == pytest.approx([0.9122807, 0.5614035, 0.5263158], abs=5e-8)
-    assert np.diag(gaussian_widths @ gaussian_widths.T) == pytest.approx([0.4377954, 0.3874116, 0.4042062], abs=5e-8)
+    assert np.diag(root @ root.T) == pytest.approx([0.4377954, 0.3874116, 0.4042062], abs=5e-8)
     assert states.modes[0].zero_point_energy == pytest.approx(2.325217, abs=5e-7)
     assert prepared_states.report.energies[0, 0] == pytest.approx(1.869077, abs=5e-7)
     estimate = gradient(hamiltonian, weights, Contrast(kind="one_sided", beta=0.01))
@@ -101,7 +101,7 @@ def test_closed_form_with_masses_and_hbar(rng):
     modes = prepared_states.states.modes[0]
     assert prepared_states.states.centres[0, :, 0] == pytest.approx(mean)
     for expected, of_momenta in ((positions, False), (momenta, True)):
-        root = modes.gaussian_widths(of_momenta=of_momenta)
+        root = modes.covariance_root(of_momenta=of_momenta)
         assert root @ root.T == pytest.approx(expected)
     assert prepared_states.report.energies[0, 0] == pytest.approx(energy)
     assert prepared_states.report.gaps[0, 0] == pytest.approx(
@@ -175,10 +175,10 @@ def test_one_shot_batch_reads_all_positions():
     states = prepared(with_squared_error(three_oscillators()), three_oscillators().layout.initial(Seeds(0))).states
     group = three_oscillators().groups[0]
     points = states.sampled(group, np.array([0]), 20_000, np.random.default_rng(1))[0, :, :, 0]
-    root = states.modes[0].gaussian_widths(of_momenta=False)
-    gaussian_widths = root @ root.T
-    error = np.sqrt((np.outer(np.diag(gaussian_widths), np.diag(gaussian_widths)) + gaussian_widths**2) / 20_000)
-    assert np.all(np.abs(np.cov(points, rowvar=False) - gaussian_widths) < 4.5 * error)
+    root = states.modes[0].covariance_root(of_momenta=False)
+    covariance = root @ root.T
+    error = np.sqrt((np.outer(np.diag(covariance), np.diag(covariance)) + covariance**2) / 20_000)
+    assert np.all(np.abs(np.cov(points, rowvar=False) - covariance) < 4.5 * error)
 
 
 def test_classical_limit_is_the_elastic_network_without_rest_lengths():
