@@ -10,7 +10,7 @@ from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.error_signals import SignalBatch
 from qep_qiskit.learning.excitation import Excitation
-from qep_qiskit.learning.signal_noise import _bending
+from qep_qiskit.learning.signal_noise import _bending, _unseen
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import PauliNetwork
 from qep_qiskit.network.cost import LossOnExpectations
@@ -106,6 +106,12 @@ def test_shift_of_two_outputs_is_that_of_one_flip():
     assert signals.excitation.shift[0] == pytest.approx(shift, rel=0.05)
 
 
+def test_what_no_signal_points_to_is_not_in_the_data():
+    assert _unseen(np.array([[0.6, -0.8]])) == pytest.approx(np.array([[0.64, 0.48], [0.48, 0.36]]))
+    assert _unseen(np.array([[0.6, -0.8], [0.2, 0.1]])) == pytest.approx(np.zeros((2, 2)), abs=1e-12)
+    assert _unseen(np.array([[0.3], [0.1]])) == pytest.approx(np.zeros((1, 1)), abs=1e-12)
+
+
 # One-sided with two outputs and one sample, symmetric with 20 shots and with a strong nudge, four-point.
 @pytest.mark.parametrize("number", [0, 6, 9, 16])
 def test_claimed_variances(number):
@@ -123,7 +129,9 @@ def test_twenty_networks(seed):
     """A tenth in the sum and a quarter for weights, but for estimates that say that they are approximate."""
     rows = figures(range(20), 2000, seed)
     sure = [row for row in rows if row["marked"] < 0.25]
-    assert len(sure) >= 12
+    assert (
+        len(sure) >= 10
+    )  # of twenty; half have two outputs, most of these one sample, which cannot tell two responses
     assert all(abs(row["sum"] - 1.0) < 0.1 + 3 * row["error"] for row in sure)
     assert all(row["least"] > 0.8 - 0.1 and row["most"] < 1.25 + 0.1 for row in sure)
     costs = np.array([row["cost"] for row in rows if row["cost marked"] < 0.25])
