@@ -6,6 +6,7 @@ import argparse
 from dataclasses import replace
 
 from qep_qiskit.cli.train import train_in
+from qep_qiskit.cli.working import require_device
 from qep_qiskit.config import Experiment
 from qep_qiskit.config.load import with_overrides
 from qep_qiskit.device.ledger import JobLedger
@@ -24,16 +25,17 @@ def reopened(path: str, max_qpu_seconds: float | None, replace_layout: bool = Fa
     Args:
         path: Folder of the run.
         max_qpu_seconds: Another limit on QPU seconds, or None for the stored one, which is not changed.
-        replace_layout: Whether the physical qubits are chosen anew from the current calibration of the device.
+        replace_layout: Whether circuits are laid out anew on the device as it is now.
 
     Raises:
-        ConfigError: The limit is not positive.
+        ConfigError: The limit is not positive, or a layout is to be replaced and the run uses no device.
     """
     folder, experiment = open_run(path)
     if max_qpu_seconds is not None:
         limit = [f"execution.max_qpu_seconds={max_qpu_seconds!r}"]
         experiment = replace(experiment, config=with_overrides(experiment.config, limit, "execution"))
-    if replace_layout and ledger_path(folder).is_file():
+    if replace_layout:
+        require_device(experiment, "resume --replace-layout")
         with JobLedger(ledger_path(folder)) as ledger:
             ledger.forget_circuits()
     return folder, experiment

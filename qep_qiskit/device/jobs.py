@@ -61,6 +61,19 @@ def refresh_charges(ledger: JobLedger, retrying: RetryingDevice, most: int | Non
     return left
 
 
+def cancel_duplicates(ledger: JobLedger, retrying: RetryingDevice, entry: JobEntry) -> None:
+    """Cancel further jobs under the tag of a job, and record how many of them remain.
+
+    Args:
+        ledger: Ledger of the run.
+        retrying: The device of the jobs.
+        entry: The job that is kept.
+    """
+    duplicates = retrying.cancel_others(entry)
+    if duplicates is not None and duplicates != entry.duplicates:
+        ledger.duplicated(entry, duplicates)
+
+
 def cancel_jobs(ledger: JobLedger, device: RemoteDevice, retries: RetryPolicy | None = None) -> Iterator[JobEntry]:
     """Cancel every unfinished job, also those that may not have reached the service.
 
@@ -86,9 +99,7 @@ def cancel_jobs(ledger: JobLedger, device: RemoteDevice, retries: RetryPolicy | 
                 yield ledger.ended(entry, "cancelled", "never arrived")
                 continue
             entry = ledger.submitted(entry, jobs[0])
-            duplicates = retrying.cancel_others(entry)
-            if duplicates:
-                ledger.duplicated(entry, duplicates)
+            cancel_duplicates(ledger, retrying, entry)
         if entry.state == "submitted":
             yield _cancelled(ledger, retrying, entry)
 

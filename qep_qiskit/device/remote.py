@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import DeviceError, JobFailedError, LedgerError, PausedError, ResourceError, ResultError
 from qep_qiskit.core.seeds import Seeds
-from qep_qiskit.device.jobs import refresh_charges
+from qep_qiskit.device.jobs import cancel_duplicates, refresh_charges
 from qep_qiskit.device.ledger import JobDescription, JobEntry, JobLedger
 from qep_qiskit.device.pubs import DeviceCircuits, JobSpecification
 from qep_qiskit.device.retries import MOST_REFUSALS, RetryingDevice, RetryPolicy
@@ -236,7 +236,7 @@ class RemoteExecutor:
                 f"{wanted:.1f}; nothing was submitted, use fewer shots or samples in a new run, or go on in the next "
                 "period with 'qep resume'"
             )
-        self.refresh_charges()
+        refresh_charges(self.ledger, self._retrying, _MOST_CHARGES_ASKED)
         spent = self.ledger.seconds()
         if spent + wanted > self._most_seconds:
             raise ResourceError(
@@ -244,10 +244,6 @@ class RemoteExecutor:
                 f"{wanted:.1f}, and it may have {self._most_seconds:g}; nothing was submitted, 'qep resume "
                 "--max-qpu-seconds S' goes on with a larger limit"
             )
-
-    def refresh_charges(self) -> None:
-        """Query the charges that were not final or not available when their jobs ended."""
-        refresh_charges(self.ledger, self._retrying, _MOST_CHARGES_ASKED)
 
     def _snapshot(self, key: RequestKey, part: int, specification: JobSpecification) -> JobDescription:
         seconds = self._device.estimated_seconds(specification)
@@ -315,7 +311,7 @@ class RemoteExecutor:
         several = len(found) > 1
         living = [name for name in found if not several or self._retrying.view(entry, name).state != "cancelled"]
         entry = self.ledger.submitted(entry, (living or list(found))[0])
-        self._cancel_others(entry)
+        cancel_duplicates(self.ledger, self._retrying, entry)
         self.sent.append(entry)
         return entry
 
@@ -349,13 +345,8 @@ class RemoteExecutor:
 
         bits = self._retrying.with_retries(fetched, about=entry)
         self.ledger.collected(entry, bits, self._retrying.usage(job_id))
-        self._cancel_others(entry)
+        cancel_duplicates(self.ledger, self._retrying, entry)
         return bits
-
-    def _cancel_others(self, entry: JobEntry) -> None:
-        duplicates = self._retrying.cancel_others(entry)
-        if duplicates is not None and duplicates != entry.duplicates:
-            self.ledger.duplicated(entry, duplicates)
 
     def _fail(self, entry: JobEntry, view: JobView) -> None:
         assert entry.job_id is not None

@@ -102,13 +102,9 @@ def with_signal_noise(
     uncertain *= bend[:, None] ** 2
     diagonal = np.arange(total.shape[1])
     total[:, diagonal, diagonal] += uncertain
-    unseen = _variance_through(response @ _unseen(signals) @ batch.slope, bend, batch)
-    return WithSignals(covariance=total, uncertain=uncertain + _UNSEEN_SHARE * unseen)
-
-
-def _variance_through(response: NDArray, bend: NDArray, batch: SignalBatch) -> NDArray[np.float64]:
-    """Variances that the noise of the means adds through a response, shape (samples, columns)."""
-    return np.einsum("stu,suv,stv->st", response, batch.covariance, response) * bend[:, None] ** 2
+    unseen = bend[:, None, None] * response @ _unseen(signals) @ batch.slope
+    uncertain += _UNSEEN_SHARE * np.einsum("stu,suv,stv->st", unseen, batch.covariance, unseen)
+    return WithSignals(covariance=total, uncertain=uncertain)
 
 
 def _unseen(signals: NDArray) -> NDArray[np.float64]:

@@ -112,6 +112,11 @@ def test_what_no_signal_points_to_is_not_in_the_data():
     assert _unseen(np.array([[0.3], [0.1]])) == pytest.approx(np.zeros((1, 1)), abs=1e-12)
 
 
+def test_two_outputs_of_one_sample_are_approximate():
+    """One weight's variance is up to half as large again as claimed there: the second response is not in the data."""
+    assert figures([15], 200, 11)[0]["marked"] > 0.25  # the share from which on the study below spares a network
+
+
 # One-sided with two outputs and one sample, symmetric with 20 shots and with a strong nudge, four-point.
 @pytest.mark.parametrize("number", [0, 6, 9, 16])
 def test_claimed_variances(number):
