@@ -65,12 +65,18 @@ class StandInJob:
     def status(self):
         self.polls += 1
         self.service.answer("status")
-        return "QUEUED" if self.polls <= self.service.queue_polls and self.state == "DONE" else self.state
+        return "QUEUED" if self.is_queued else self.state
+
+    @property
+    def is_queued(self):
+        return 0 < self.polls <= self.service.queue_polls and self.state == "DONE"
 
     def error_message(self):
         return self.reason
 
     def metrics(self):
+        if self.is_queued:
+            return self.service.queue
         self.service.answer("charge")
         return {"usage": {"qpu_charge_time_seconds": 7.0, "status": "complete"} | self.service.charge}
 
@@ -104,7 +110,8 @@ class StandInService:
     def __init__(self):
         self.device, self.accepted, self.posts = StandInDevice(), [], 0
         self.faults, self.lag, self.queue_polls, self.remaining = {}, 0, 0, 600
-        self.charge = {}
+        self.charge, self.account_plan = {}, "open"
+        self.queue = {"position_in_queue": 3, "estimated_start_time": "2026-01-02T03:04:05Z"}
         self.plan = lambda job: None
         self.rows_of_listing = lambda jobs: jobs
         self.spoil = lambda found: found
@@ -118,6 +125,12 @@ class StandInService:
 
     def active_account(self):
         return {"token": TOKEN}
+
+    def instances(self):
+        return [
+            {"crn": "crn:v1:another", "plan": "premium", "name": "another"},
+            {"crn": INSTANCE, "plan": self.account_plan, "name": "ours"},
+        ]
 
     def active_instance(self):
         return INSTANCE

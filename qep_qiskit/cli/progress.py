@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
+from qep_qiskit.device.service import JobView
 from qep_qiskit.learning import Callback, Outcome, Record, Trainer
 
 _SECONDS_BETWEEN_LINES = 10.0
@@ -29,6 +30,12 @@ def _compact(count: float) -> str:
         if count >= size:
             return f"{count / size:.1f}{letter}"
     return f"{count:.0f}"
+
+
+def _clock(when: float) -> str:
+    """Local time of the day, with the date where it is another day."""
+    today = time.localtime(when)[:3] == time.localtime()[:3]
+    return time.strftime("%H:%M" if today else "%m-%d %H:%M", time.localtime(when))
 
 
 class ProgressView(Callback):
@@ -82,19 +89,22 @@ class ProgressView(Callback):
             text = f"step {trainer.state.step + 1}/{trainer.total_steps}, request {len(trainer.state.request_log)}"
             self._console.print(f"{text}  {_compact(trainer.state.shots)} shots", highlight=False)
 
-    def waiting(self, job_id: str, seconds: float) -> None:
+    def waiting(self, job_id: str, seconds: float, view: JobView) -> None:
         """Show on the bar that a job is queued or running; without a terminal, print an occasional line.
 
         Args:
             job_id: Id of the job.
             seconds: Waiting time so far in seconds.
+            view: State of the job at the service.
         """
-        text = f"job {job_id} is waited for, {seconds:.0f} s"
+        parts = [f"{'running' if view.running else 'queued'} {seconds:.0f} s"]
+        parts += [] if view.position is None else [f"position {view.position}"]
+        parts += [] if view.starts is None else [f"start {_clock(view.starts)}"]
         if self._bar is not None:
-            self._bar.update(self._task, figures=self._fitting([text]) or f"{seconds:.0f} s")
+            self._bar.update(self._task, figures=self._fitting([*parts, f"job {job_id}"]))
         elif time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES_OF_WAITING:
             self._last_line = time.monotonic()
-            self._console.print(text, highlight=False)
+            self._console.print(f"job {job_id}: {', '.join(parts)}", highlight=False)
 
     def on_step(self, trainer: Trainer, record: Record) -> None:
         """Advance the bar.

@@ -12,6 +12,7 @@ import math
 import warnings
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from qiskit.primitives.containers.sampler_pub import SamplerPub
@@ -23,6 +24,7 @@ from qiskit_ibm_runtime.executor_sampler import Sampler
 from qiskit_ibm_runtime.utils.utils import is_isa_circuit, is_valid_rzz_pub
 
 from qep_qiskit.core.errors import DeviceError, QepError, ResourceError, ResultError
+from qep_qiskit.device.account import require_sessions
 from qep_qiskit.device.ibm_client import (
     answer_in,
     disable_retries,
@@ -180,7 +182,7 @@ class IbmDevice:
 
     Raises:
         DeviceError: There is no such device or no network, or the device has no fractional gates.
-        ConfigError: The device does not support the delay.
+        ConfigError: The device does not support the delay, or the plan of the instance has no sessions.
     """
 
     lists_jobs = True
@@ -199,6 +201,8 @@ class IbmDevice:
         self._service, self._sampler = service, sampler
         self.name, self.mode = name, mode
         disable_retries(service)
+        if mode == "session":
+            require_sessions(service)
         self.backend = _backend(service, name, fractional_gates=fractional_gates)
         self.instance = str(service.active_instance())
         self._rep_delay = checked_rep_delay(self.backend, rep_delay)
@@ -314,8 +318,11 @@ class IbmDevice:
         """Return the state of a job."""
         with self._explained():
             job = self._service.job(job_id)
-            state = _STATES.get(str(job.status()), "waiting")
+            said = str(job.status())
+            state = _STATES.get(said, "waiting")
             reason = " ".join(str(job.error_message() or "").split()) if state == "failed" else ""
+        if state == "waiting":
+            return _waiting_view(job, running=said == "RUNNING")
         return JobView(
             state=state,
             reason=reason.removeprefix(f"Job {job_id} has failed: "),
@@ -409,6 +416,31 @@ def _backend(service: Any, name: str, *, fractional_gates: bool | None) -> Any:
     raise DeviceError(
         f"execution.backend: '{name}' cannot be found or read; nothing was submitted, check the network, and the name"
     )
+
+
+def _waiting_view(job: Any, *, running: bool) -> JobView:
+    """State of a job that is not finished, with its place in the queue where the service says it."""
+    try:
+        told = {} if running else dict(job.metrics() or {})
+    except Exception as error:  # only for display
+        _LOG.info("the queue is not known (%s)", type(error).__name__)
+        told = {}
+    position, starts = told.get("position_in_queue"), told.get("estimated_start_time")
+    return JobView(
+        state="waiting",
+        running=running,
+        position=position if isinstance(position, int) else None,
+        starts=_seconds_since_epoch(starts),
+    )
+
+
+def _seconds_since_epoch(when: object) -> float | None:
+    """Time of the service as seconds since the epoch, or None where it cannot be read."""
+    try:
+        found = when if isinstance(when, datetime) else datetime.fromisoformat(str(when))
+    except ValueError:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def _names_of_backends(service: Any) -> list[str]:

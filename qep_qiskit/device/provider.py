@@ -152,8 +152,9 @@ class ProviderDevice:
         """Return the state of a job."""
         with self._explained():
             status = self._job(job_id).status()
-        state = _STATES.get(str(getattr(status, "name", status)).upper(), "waiting")
-        return JobView(state=state, reason=_NOT_KNOWN if state == "failed" else "")
+        said = str(getattr(status, "name", status)).upper()
+        state = _STATES.get(said, "waiting")
+        return JobView(state=state, reason=_NOT_KNOWN if state == "failed" else "", running=said == "RUNNING")
 
     def fetch(self, job_id: str, specification: JobSpecification) -> list[NDArray[np.uint8]]:
         """Return the bits of a finished job, for every PUB an array of shape (..., shots, bytes).

@@ -23,7 +23,7 @@ from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.device.jobs import cancel_duplicates, refresh_charges
 from qep_qiskit.device.ledger import JobDescription, JobEntry, JobLedger
 from qep_qiskit.device.pubs import DeviceCircuits, JobSpecification
-from qep_qiskit.device.retries import MOST_REFUSALS, RetryingDevice, RetryPolicy
+from qep_qiskit.device.retries import MOST_REFUSALS, RetryingDevice, RetryPolicy, Waiting
 from qep_qiskit.device.service import BusyError, JobView, LostError, MisfitError, RefusedError, RemoteDevice
 from qep_qiskit.execution.interface import Executor, GroupMeasurement, JobHandle, Request, RequestKey, ShotData
 from qep_qiskit.execution.outcome_check import require_other_than_zeros
@@ -106,13 +106,13 @@ class RemoteExecutor:
         self._pace, self._most_seconds = pace or Pace(), max_qpu_seconds
         self.stopping: Callable[[], bool] = lambda: False
         """Whether to stop waiting; called several times a second."""
-        self.waiting: Callable[[str, float], None] = lambda job_id, seconds: None
-        """Called at every query with the id of the job and the seconds waited so far."""
+        self.waiting: Waiting = lambda job_id, seconds, view: None
+        """Called at every query with the id of the job, the seconds waited so far, and the state of the job."""
         self._retrying = RetryingDevice(
             device,
             self._retries,
             stopping=lambda: self.stopping(),
-            waiting=lambda job_id, seconds: self.waiting(job_id, seconds),
+            waiting=lambda job_id, seconds, view: self.waiting(job_id, seconds, view),
         )
         self._circuits = DeviceCircuits(device.backend, seeds, ledger, layout=layout, options=options)
         self._started: set[RequestKey] = set()

@@ -21,6 +21,7 @@ _LONGEST_SLEEP = 0.2
 _SECONDS_BETWEEN_LINES = 30.0
 
 Answer = TypeVar("Answer")
+Waiting = Callable[[str, float, JobView], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ class RetryingDevice:
         device: The device.
         retries: The retry policy.
         stopping: Whether to stop waiting; called several times a second.
-        waiting: Called at every query with the id of the job and the seconds waited so far.
+        waiting: Called at every query with the id of the job, the seconds waited so far, and the state of the job.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class RetryingDevice:
         retries: RetryPolicy,
         *,
         stopping: Callable[[], bool] = lambda: False,
-        waiting: Callable[[str, float], None] = lambda job_id, seconds: None,
+        waiting: Waiting = lambda job_id, seconds, view: None,
     ) -> None:
         self._device, self._retries, self._stopping, self._waiting = device, retries, stopping, waiting
 
@@ -172,7 +173,7 @@ class RetryingDevice:
             view = self.view(entry, entry.job_id)
             if view.state != "waiting":
                 return view
-            self._waiting(entry.job_id, time.monotonic() - started)
+            self._waiting(entry.job_id, time.monotonic() - started, view)
             pause = pauses()
             if wait is not None and time.monotonic() + pause > started + wait:
                 waited = f" after {wait:.0f} s" if wait else ""

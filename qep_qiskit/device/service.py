@@ -55,12 +55,18 @@ class JobView:
         reason: Reason of a failure.
         retry: Whether the same job may succeed if it is sent again.
         capped: Whether the job was stopped at its longest execution time.
+        running: Whether a waiting job runs already; otherwise it is queued, or the service does not say.
+        position: Position in the queue, or None where the service does not say.
+        starts: Estimated start in seconds since the epoch, or None where the service does not say.
     """
 
     state: Literal["waiting", "done", "failed", "cancelled"]
     reason: str = ""
     retry: bool = True
     capped: bool = False
+    running: bool = False
+    position: int | None = None
+    starts: float | None = None
 
 
 class RemoteDevice(Protocol):

@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +10,7 @@ from rich.console import Console
 
 from qep_qiskit.cli import progress
 from qep_qiskit.cli.progress import ProgressView
+from qep_qiskit.device.service import JobView
 
 
 def trainer():
@@ -20,9 +22,10 @@ def test_a_bar_names_the_job():
     written = io.StringIO()
     view = ProgressView(Console(file=written, force_terminal=True, width=120))
     view.start(trainer())
-    view.waiting("d1abc", 75.3)
+    view.waiting("d1abcdefghijklmnopqr", 75.3, JobView(state="waiting", position=3, starts=time.time()))
     view.close()
-    assert "job d1abc is waited for, 75 s" in written.getvalue()
+    told = time.strftime("queued 75 s  position 3  start %H:%M  job d1abcdefghijklmnopqr")
+    assert told in written.getvalue()
 
 
 def test_elsewhere_a_line_is_written_now_and_then(monkeypatch):
@@ -31,8 +34,11 @@ def test_elsewhere_a_line_is_written_now_and_then(monkeypatch):
     view = ProgressView(Console(file=written, width=80))
     view.start(trainer())
     for clock[0] in range(1, 130):
-        view.waiting("d1abc", clock[0])
-    assert written.getvalue().splitlines() == ["job d1abc is waited for, 60 s", "job d1abc is waited for, 120 s"]
+        view.waiting("d1abc", clock[0], JobView(state="waiting", running=clock[0] > 99, position=2))
+    assert written.getvalue().splitlines() == [
+        "job d1abc: queued 60 s, position 2",
+        "job d1abc: running 120 s, position 2",
+    ]
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200])

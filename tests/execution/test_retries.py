@@ -2,6 +2,7 @@
 
 import threading
 import time
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from qep_qiskit.device.interruptible import AbandonedError, answer_of
 from qep_qiskit.device.ledger import JobLedger
 from qep_qiskit.device.remote import RemoteExecutor
 from qep_qiskit.device.retries import RetryPolicy
+from qep_qiskit.device.service import JobView
 
 SLOW = RetryPolicy(settling=30.0, first_pause=30.0, longest_pause=30.0, without_answer=100.0)
 QUICK = RetryPolicy(settling=0.1, first_pause=0.005, longest_pause=0.02, without_answer=0.5)
@@ -130,9 +132,22 @@ def test_who_waits_is_told_of_which_job_and_how_long(service, expected, tmp_path
     with JobLedger(tmp_path / "jobs.sqlite") as ledger:
         device = IbmDevice(service, "ibm_stand_in", sampler=service.sampler)
         executor = RemoteExecutor(device, Seeds(1), ledger, retries=QUICK)
-        executor.waiting = lambda job_id, seconds: told.append((job_id, seconds))
+        executor.waiting = lambda job_id, seconds, view: told.append((job_id, seconds, view))
         require_same(executor.collect(executor.submit(ramp_request())), expected)
-    assert [job_id for job_id, _ in told] == ["job0"] * 3
-    seconds = [waited for _, waited in told]
+    assert [job_id for job_id, _, _ in told] == ["job0"] * 3
+    start = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp()
+    assert {view for _, _, view in told} == {JobView(state="waiting", position=3, starts=start)}
+    seconds = [waited for _, waited, _ in told]
     assert seconds == sorted(seconds)
     assert seconds[0] < 1.0
+
+
+@pytest.mark.parametrize("said", [None, {}, {"position_in_queue": None, "estimated_start_time": "soon"}])
+def test_a_service_that_says_nothing_of_its_queue_is_waited_for(service, expected, tmp_path, said):
+    service.queue_polls, service.queue, told = 1, said, []
+    with JobLedger(tmp_path / "jobs.sqlite") as ledger:
+        device = IbmDevice(service, "ibm_stand_in", sampler=service.sampler)
+        executor = RemoteExecutor(device, Seeds(1), ledger, retries=QUICK)
+        executor.waiting = lambda job_id, seconds, view: told.append(view)
+        require_same(executor.collect(executor.submit(ramp_request())), expected)
+    assert told == [JobView(state="waiting")]
