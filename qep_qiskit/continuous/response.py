@@ -26,7 +26,6 @@ class Responding(Protocol):
             groups: The groups of the Hamiltonians.
             coefficients: Shape (states, terms).
         """
-        ...
 
     def response(self, groups: Sequence[Any], free: NDArray, nudge: NDArray) -> NDArray[np.float64]:
         """Return d(means)/d(beta) at beta = 0, shape (states, terms).
@@ -36,7 +35,6 @@ class Responding(Protocol):
             free: Shape (states, terms), coefficients of H.
             nudge: Shape (states, terms), coefficients of C.
         """
-        ...
 
 
 def linear_response(

@@ -15,27 +15,22 @@ class Group(Protocol):
     @property
     def name(self) -> str:
         """Return a short name."""
-        ...
 
     @property
     def terms(self) -> tuple[Any, ...]:
         """Return the terms."""
-        ...
 
     @property
     def num_terms(self) -> int:
         """Return the number of terms."""
-        ...
 
     @property
     def bounded(self) -> bool:
         """Return whether the spectra of the terms are bounded."""
-        ...
 
     @property
     def sites(self) -> tuple[tuple[int, ...], ...]:
         """Return the qubits or atoms whose outcomes give each term."""
-        ...
 
     def picked(self, name: str, terms: Sequence[int]) -> Group:
         """Return some of the terms as a group of its own.
@@ -44,11 +39,9 @@ class Group(Protocol):
             name: Name of the new group.
             terms: Indices of the terms.
         """
-        ...
 
     def ranges(self, coefficients: NDArray) -> NDArray[np.float64]:
         """Return largest minus smallest eigenvalue of operators, shape (operators, terms) of coefficients.
 
         NaN where the spectrum is not bounded.
         """
-        ...

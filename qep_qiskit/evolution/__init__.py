@@ -15,10 +15,5 @@ are processed one state after the other. Energies of final states have exact gra
 the adjoint method: one backward sweep.
 """
 
-from qep_qiskit.evolution.adjoint import energy_and_gradient
-from qep_qiskit.evolution.states import evolve
-
-__all__ = [
-    "energy_and_gradient",
-    "evolve",
-]
+from qep_qiskit.evolution.adjoint import energy_and_gradient as energy_and_gradient
+from qep_qiskit.evolution.states import evolve as evolve

@@ -47,7 +47,6 @@ class Runs(Protocol):
         Raises:
             ResultError: The circuits cannot be run, or the result does not match them.
         """
-        ...
 
 
 class SamplerRuns:

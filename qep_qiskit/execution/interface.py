@@ -211,8 +211,6 @@ class Executor(Protocol):
 
     def submit(self, request: Request) -> JobHandle:
         """Submit a request; returns at once where a remote device does the work."""
-        ...
 
     def collect(self, job_handle: JobHandle) -> ShotData:
         """Wait for the outcomes of a submitted request and of its calibration, and return them."""
-        ...

@@ -44,11 +44,9 @@ class NoisyDistributions(Protocol):
             circuit: Measured circuit, as the simulated device runs it.
             values: Shape (bindings, parameters), in the order of the circuit's parameters.
         """
-        ...
 
     def readout(self, circuit: QuantumCircuit) -> ReadoutErrors:
         """Readout errors of the bits of a circuit; its probabilities include them already."""
-        ...
 
 
 class NoisyExecutor:

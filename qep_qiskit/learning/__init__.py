@@ -1,52 +1,33 @@
 """Gradients by contrasts of nudged phases, updates of the weights, and the training loop."""
 
-from qep_qiskit.learning.callback import Callback, Outcome
-from qep_qiskit.learning.contrast import STENCILS, Contrast, Stencil, of_sign, study_names
-from qep_qiskit.learning.error_model import ErrorModel
-from qep_qiskit.learning.evaluation import Evaluation, evaluate
-from qep_qiskit.learning.fluctuations import FluctuationEstimator
-from qep_qiskit.learning.free_phase import CostEstimate
-from qep_qiskit.learning.gradient import GradientEstimator
-from qep_qiskit.learning.gradient_estimate import GradientEstimate
-from qep_qiskit.learning.pilot import Pilot, first_beta, measure_pilot
-from qep_qiskit.learning.replicates import Replication
-from qep_qiskit.learning.shot_schedule import AdaptiveShots, PilotSettings, ShotSchedule, StepShots
-from qep_qiskit.learning.state import EpochTally, TrainingState
-from qep_qiskit.learning.trainer import Record, Trainer, TrainingSettings
-from qep_qiskit.learning.update import Adam, GradientDescent, Momentum, Optimizer, Schedule, Update
-
-__all__ = [
-    "STENCILS",
-    "Adam",
-    "AdaptiveShots",
-    "Callback",
-    "Contrast",
-    "CostEstimate",
-    "EpochTally",
-    "ErrorModel",
-    "Evaluation",
-    "FluctuationEstimator",
-    "GradientDescent",
-    "GradientEstimate",
-    "GradientEstimator",
-    "Momentum",
-    "Optimizer",
-    "Outcome",
-    "Pilot",
-    "PilotSettings",
-    "Record",
-    "Replication",
-    "Schedule",
-    "ShotSchedule",
-    "Stencil",
-    "StepShots",
-    "Trainer",
-    "TrainingSettings",
-    "TrainingState",
-    "Update",
-    "evaluate",
-    "first_beta",
-    "measure_pilot",
-    "of_sign",
-    "study_names",
-]
+from qep_qiskit.learning.callback import Callback as Callback
+from qep_qiskit.learning.callback import Outcome as Outcome
+from qep_qiskit.learning.contrast import STENCILS as STENCILS
+from qep_qiskit.learning.contrast import Contrast as Contrast
+from qep_qiskit.learning.contrast import Stencil as Stencil
+from qep_qiskit.learning.contrast import of_sign as of_sign
+from qep_qiskit.learning.contrast import study_names as study_names
+from qep_qiskit.learning.error_model import ErrorModel as ErrorModel
+from qep_qiskit.learning.evaluation import Evaluation as Evaluation
+from qep_qiskit.learning.evaluation import evaluate as evaluate
+from qep_qiskit.learning.fluctuations import FluctuationEstimator as FluctuationEstimator
+from qep_qiskit.learning.gradient import GradientEstimator as GradientEstimator
+from qep_qiskit.learning.gradient_estimate import GradientEstimate as GradientEstimate
+from qep_qiskit.learning.pilot import Pilot as Pilot
+from qep_qiskit.learning.pilot import first_beta as first_beta
+from qep_qiskit.learning.pilot import measure_pilot as measure_pilot
+from qep_qiskit.learning.replicates import Replication as Replication
+from qep_qiskit.learning.shot_schedule import AdaptiveShots as AdaptiveShots
+from qep_qiskit.learning.shot_schedule import PilotSettings as PilotSettings
+from qep_qiskit.learning.shot_schedule import ShotSchedule as ShotSchedule
+from qep_qiskit.learning.shot_schedule import StepShots as StepShots
+from qep_qiskit.learning.state import TrainingState as TrainingState
+from qep_qiskit.learning.trainer import Record as Record
+from qep_qiskit.learning.trainer import Trainer as Trainer
+from qep_qiskit.learning.trainer import TrainingSettings as TrainingSettings
+from qep_qiskit.learning.update import Adam as Adam
+from qep_qiskit.learning.update import GradientDescent as GradientDescent
+from qep_qiskit.learning.update import Momentum as Momentum
+from qep_qiskit.learning.update import Optimizer as Optimizer
+from qep_qiskit.learning.update import Schedule as Schedule
+from qep_qiskit.learning.update import Update as Update

@@ -24,7 +24,6 @@ class Optimizer(Protocol):
 
     def start(self, num_weights: int) -> OptimizerState:
         """Return the optimiser state before the first step, by name, each array of shape (weights,)."""
-        ...
 
     def direction(
         self, gradient: NDArray, optimizer_state: OptimizerState, step: int
@@ -39,7 +38,6 @@ class Optimizer(Protocol):
         Returns:
             Direction of shape (weights,), and the new state.
         """
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,41 +79,33 @@ class Network(Protocol):
     @property
     def num_qubits(self) -> int:
         """Number of qubits; zero for classical positions, which need no qubits."""
-        ...
 
     @property
     def num_inputs(self) -> int:
         """Length of the input vector x."""
-        ...
 
     @property
     def outputs(self) -> tuple[int, ...]:
         """Spins or atoms whose observables are the outputs."""
-        ...
 
     @property
     def output_observables(self) -> tuple[LinearObservable, ...]:
         """Observables of the outputs, one per output."""
-        ...
 
     @property
     def output_squares(self) -> tuple[LinearObservable, ...]:
         """Squares of the output observables."""
-        ...
 
     @property
     def groups(self) -> tuple[Group, ...]:
         """Groups of H."""
-        ...
 
     def groups_with(self, terms: Iterable[Any]) -> tuple[Group, ...]:
         """Return the groups, extended by the terms that a cost needs."""
-        ...
 
     @property
     def layout(self) -> WeightLayout:
         """Names, initial values and constraints of the weights."""
-        ...
 
     def coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
         """Return the coefficients of all terms, shape (samples, terms), in energy.
@@ -122,7 +114,6 @@ class Network(Protocol):
             weights: Shape (weights,).
             inputs: Shape (samples, inputs).
         """
-        ...
 
     def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
         """Return the derivatives of the coefficients with respect to the weights, for a batch.
@@ -131,8 +122,6 @@ class Network(Protocol):
             weights: Shape (weights,).
             inputs: Shape (samples, inputs).
         """
-        ...
 
     def unreached_outputs(self) -> tuple[int, ...]:
         """Return the outputs that no path of terms connects to any input; empty where there are no inputs."""
-        ...

@@ -24,12 +24,10 @@ class Term(Protocol):
     @property
     def is_identity(self) -> bool:
         """Whether the term is a constant."""
-        ...
 
     @property
     def is_odd(self) -> bool:
         """Whether the flip of all spins changes the sign of the term."""
-        ...
 
     def __hash__(self) -> int: ...
 

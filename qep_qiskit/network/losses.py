@@ -28,7 +28,6 @@ class Loss(Protocol):
             outputs: Shape (samples, outputs), output expectations.
             targets: Shape (samples, targets).
         """
-        ...
 
     def gradient(self, outputs: NDArray, targets: NDArray) -> NDArray:
         """Return the error signals dL/d<O_o>, shape (samples, outputs).
@@ -37,7 +36,6 @@ class Loss(Protocol):
             outputs: Shape (samples, outputs), output expectations.
             targets: Shape (samples, targets).
         """
-        ...
 
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:
         """Return the second derivatives d^2L/d<O_o>d<O_p>, shape (samples, outputs, outputs).
@@ -46,7 +44,6 @@ class Loss(Protocol):
             outputs: Shape (samples, outputs), output expectations.
             targets: Shape (samples, targets).
         """
-        ...
 
 
 @dataclass(frozen=True, slots=True)

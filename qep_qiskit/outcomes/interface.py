@@ -51,15 +51,12 @@ class ReadoutErrorModel(Protocol):
 
     def signs(self) -> NDArray[np.float64] | None:
         """Return the values of the bits 0 and 1 of every qubit, shape (2, qubits); None where they are +1 and -1."""
-        ...
 
     def factors(self, masks: Sequence[int]) -> NDArray[np.float64] | None:
         """Return the factors that products of Z are measured with, shape (masks,); None where there are none."""
-        ...
 
     def arrays(self) -> dict[str, NDArray]:
         """Return the arrays that a checkpoint stores."""
-        ...
 
 
 class Outcomes(ABC):

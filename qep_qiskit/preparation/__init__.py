@@ -1,52 +1,29 @@
 """Prepare eigenstates and Gibbs states of H + beta C: exactly, adiabatically, variationally, or by annealing."""
 
-from qep_qiskit.preparation.adiabatic import RAMPS, AdiabaticPreparation
-from qep_qiskit.preparation.annealing import AnnealingPreparation
-from qep_qiskit.preparation.ansaetze import Ansatz, FixedAnsatz, HamiltonianVariational, HardwareEfficient
-from qep_qiskit.preparation.classical import ExactSearch, classical_energies, exact_preparation
-from qep_qiskit.preparation.exact import ExactPreparation
-from qep_qiskit.preparation.free_fermions import ChainGroundState, chain_term_means, solve_chain
-from qep_qiskit.preparation.interface import (
-    ConvergenceReport,
-    HamiltonianFamily,
-    Preparation,
-    PreparationResult,
-    WarmStart,
-    WarmStartArrays,
-    check_level,
-    prepared,
-)
-from qep_qiskit.preparation.spectra import apply_hamiltonian, dense_hamiltonians, term_expectations
-from qep_qiskit.preparation.thermal import ThermalPreparation, thermal_response
-from qep_qiskit.preparation.variational import VariationalPreparation
-
-__all__ = [
-    "RAMPS",
-    "AdiabaticPreparation",
-    "AnnealingPreparation",
-    "Ansatz",
-    "ChainGroundState",
-    "ConvergenceReport",
-    "ExactPreparation",
-    "ExactSearch",
-    "FixedAnsatz",
-    "HamiltonianFamily",
-    "HamiltonianVariational",
-    "HardwareEfficient",
-    "Preparation",
-    "PreparationResult",
-    "ThermalPreparation",
-    "VariationalPreparation",
-    "WarmStart",
-    "WarmStartArrays",
-    "apply_hamiltonian",
-    "chain_term_means",
-    "check_level",
-    "classical_energies",
-    "dense_hamiltonians",
-    "exact_preparation",
-    "prepared",
-    "solve_chain",
-    "term_expectations",
-    "thermal_response",
-]
+from qep_qiskit.preparation.adiabatic import RAMPS as RAMPS
+from qep_qiskit.preparation.adiabatic import AdiabaticPreparation as AdiabaticPreparation
+from qep_qiskit.preparation.annealing import AnnealingPreparation as AnnealingPreparation
+from qep_qiskit.preparation.ansaetze import Ansatz as Ansatz
+from qep_qiskit.preparation.ansaetze import FixedAnsatz as FixedAnsatz
+from qep_qiskit.preparation.ansaetze import HamiltonianVariational as HamiltonianVariational
+from qep_qiskit.preparation.ansaetze import HardwareEfficient as HardwareEfficient
+from qep_qiskit.preparation.classical import ExactSearch as ExactSearch
+from qep_qiskit.preparation.classical import exact_preparation as exact_preparation
+from qep_qiskit.preparation.exact import ExactPreparation as ExactPreparation
+from qep_qiskit.preparation.free_fermions import ChainGroundState as ChainGroundState
+from qep_qiskit.preparation.free_fermions import chain_term_means as chain_term_means
+from qep_qiskit.preparation.free_fermions import solve_chain as solve_chain
+from qep_qiskit.preparation.interface import ConvergenceReport as ConvergenceReport
+from qep_qiskit.preparation.interface import HamiltonianFamily as HamiltonianFamily
+from qep_qiskit.preparation.interface import Preparation as Preparation
+from qep_qiskit.preparation.interface import PreparationResult as PreparationResult
+from qep_qiskit.preparation.interface import WarmStart as WarmStart
+from qep_qiskit.preparation.interface import WarmStartArrays as WarmStartArrays
+from qep_qiskit.preparation.interface import check_level as check_level
+from qep_qiskit.preparation.interface import prepared as prepared
+from qep_qiskit.preparation.spectra import apply_hamiltonian as apply_hamiltonian
+from qep_qiskit.preparation.spectra import dense_hamiltonians as dense_hamiltonians
+from qep_qiskit.preparation.spectra import term_expectations as term_expectations
+from qep_qiskit.preparation.thermal import ThermalPreparation as ThermalPreparation
+from qep_qiskit.preparation.thermal import thermal_response as thermal_response
+from qep_qiskit.preparation.variational import VariationalPreparation as VariationalPreparation

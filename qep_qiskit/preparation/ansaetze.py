@@ -30,11 +30,9 @@ class Ansatz(Protocol):
 
     def __hash__(self) -> int:
         """Return a hash such that equal ansaetze share one cached program."""
-        ...
 
     def program(self, groups: tuple[CommutingGroup, ...]) -> LayerProgram:
         """Return the program for Hamiltonians made of these groups."""
-        ...
 
     def cold_start(
         self, groups: Sequence[CommutingGroup], coefficients: NDArray, restart: int, generator: np.random.Generator
@@ -47,7 +45,6 @@ class Ansatz(Protocol):
             restart: Number of the restart, from 0.
             generator: The random stream.
         """
-        ...
 
 
 @lru_cache(maxsize=32)

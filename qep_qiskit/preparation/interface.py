@@ -248,7 +248,6 @@ class Preparation(Protocol):
             family: The Hamiltonians H + beta C.
             start: Earlier states to start from; may be empty.
         """
-        ...
 
 
 def prepared(

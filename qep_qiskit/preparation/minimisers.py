@@ -96,7 +96,6 @@ class Minimiser(Protocol):
             inverse: Shape (rows, parameters, parameters), initial inverse Hessians, or None.
             directions: Shape (rows, directions, parameters), along which slopes are measured; random by default.
         """
-        ...
 
 
 class _Shuffle:
