@@ -20,7 +20,7 @@ import qep_qiskit as qep
 from qep_qiskit.budget.points import setting_of, setting_point
 from qep_qiskit.budget.setup import setup_of
 from qep_qiskit.budget.study import GradientStudy, Study
-from qep_qiskit.config.schema_budget import BudgetConfig
+from qep_qiskit.config.budget import BudgetConfig
 from qep_qiskit.runs.processes import open_pool
 
 CONFIG = Path(__file__).parents[1] / "configs" / "antiferromagnet.toml"

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from qep_qiskit.budget.problem import true_gradient as true_gradient
     from qep_qiskit.config import Experiment as Experiment
     from qep_qiskit.config import from_file as from_file
+    from qep_qiskit.config.cost import CostSection as CostSection
     from qep_qiskit.config.network_section import NetworkSection as NetworkSection
     from qep_qiskit.config.preparation_section import PreparationScene as PreparationScene
     from qep_qiskit.config.preparation_section import PreparationSection as PreparationSection
-    from qep_qiskit.config.schema_cost import CostSection as CostSection
-    from qep_qiskit.config.schema_variational import AnsatzSection as AnsatzSection
+    from qep_qiskit.config.variational import AnsatzSection as AnsatzSection
     from qep_qiskit.continuous.coordinates import CoordinateTerm as CoordinateTerm
     from qep_qiskit.continuous.equilibrium import EquilibriumPreparation as EquilibriumPreparation
     from qep_qiskit.continuous.executor import CoordinateExecutor as CoordinateExecutor

@@ -16,7 +16,7 @@ from functools import partial
 
 from qep_qiskit.cli import working
 from qep_qiskit.cli.main import main
-from qep_qiskit.config import build_executor
+from qep_qiskit.config import executor
 from qep_qiskit.device import ibm_client
 from qep_qiskit.device.ibm import IbmDevice
 from qep_qiskit.device.ledger import JobLedger
@@ -85,7 +85,7 @@ def numbers_of(folder, experiment, state):
 
 def run(words: list[str]) -> int:
     working.report_of = numbers_of
-    build_executor.RetryPolicy = partial(RetryPolicy, settling=3, first_pause=0.1, longest_pause=0.5, without_answer=30)
+    executor.RetryPolicy = partial(RetryPolicy, settling=3, first_pause=0.1, longest_pause=0.5, without_answer=30)
     ibm_client._CONNECT_AND_READ_SECONDS = (2.0, 2.0)
     if words[0] == "--die":
         die_at(words[1], words[2], int(words[3]))

@@ -10,11 +10,11 @@ from test_architecture import PACKAGE
 
 from qep_qiskit.config import build, check_config
 from qep_qiskit.config.backend import EXECUTORS
-from qep_qiskit.config.schema_cost import COSTS, LOSSES
+from qep_qiskit.config.cost import COSTS, LOSSES
+from qep_qiskit.config.preparation import PREPARATIONS
 from qep_qiskit.config.schema_network import NETWORKS
-from qep_qiskit.config.schema_preparation import PREPARATIONS
-from qep_qiskit.config.schema_update import OPTIMIZERS
-from qep_qiskit.config.schema_variational import ANSATZES
+from qep_qiskit.config.update import OPTIMIZERS
+from qep_qiskit.config.variational import ANSATZES
 from qep_qiskit.learning import STENCILS
 
 TEXT = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")

@@ -24,7 +24,7 @@ from qep_qiskit.budget.points import (
 from qep_qiskit.budget.recommendation import BudgetProblem, Recommendation
 from qep_qiskit.budget.setup import BudgetSetup, experiment_of, problem_of
 from qep_qiskit.config import Experiment
-from qep_qiskit.config.schema_budget import BudgetConfig
+from qep_qiskit.config.budget import BudgetConfig
 from qep_qiskit.learning import GradientEstimator, of_sign
 from qep_qiskit.learning.bias_fit import MeasuredContrasts
 from qep_qiskit.learning.measurement_plans import gradient_plan

@@ -15,7 +15,7 @@ from typing import Any
 
 from qep_qiskit.budget.study import Study
 from qep_qiskit.config import Config, build, check_config
-from qep_qiskit.config.schema_measurement import AdaptiveConfig
+from qep_qiskit.config.measurement import AdaptiveConfig
 from qep_qiskit.core.errors import ConfigError, RunFolderError
 from qep_qiskit.core.files import LineFile
 from qep_qiskit.learning import Callback, Record, Trainer, evaluate

@@ -10,7 +10,7 @@ from qiskit.providers import BackendV2
 from rich.console import Console
 
 from qep_qiskit.config import Experiment, from_file
-from qep_qiskit.config.build_executor import build_retry_policy
+from qep_qiskit.config.executor import build_retry_policy
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.device.retries import RetryingDevice
 from qep_qiskit.runs.training import device_of
@@ -46,7 +46,7 @@ def _device(experiment: Experiment) -> tuple[BackendV2, BackendV2 | None, float 
     """Return the device, the same with fractional gates if the run lacks them, and the remaining QPU seconds."""
     config, size = experiment.config, experiment.network.num_qubits
     remote = device_of(experiment)
-    from qep_qiskit.config.build_local_device import fractional_of, local_device, whole_device
+    from qep_qiskit.config.local_device import fractional_of, local_device, whole_device
 
     if remote is not None:
         remaining = RetryingDevice(remote, build_retry_policy(config)).with_retries(remote.remaining_seconds)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from qep_qiskit.cli.working import free_folder, require_device, say_stopped, working_in
 from qep_qiskit.config import Experiment, from_file
-from qep_qiskit.config.build_executor import build_retry_policy
+from qep_qiskit.config.executor import build_retry_policy
 from qep_qiskit.core.errors import QepError
 from qep_qiskit.device.retries import RetryingDevice
 from qep_qiskit.device.service import RemoteDevice

@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from qep_qiskit.config.build_springs import build_springs
+from qep_qiskit.config.grid import GridConfig
 from qep_qiskit.config.network_section import NetworkSection
-from qep_qiskit.config.schema_grid import GridConfig
 from qep_qiskit.config.section import keys
 from qep_qiskit.config.weight_section import WeightBlockConfig
 from qep_qiskit.continuous.equilibrium import EquilibriumPreparation

@@ -13,7 +13,7 @@ from typing import Any
 from qiskit.providers import BackendV2
 
 from qep_qiskit.config import Experiment
-from qep_qiskit.config.build_executor import build_retry_policy
+from qep_qiskit.config.executor import build_retry_policy
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.device.retries import RetryingDevice
 from qep_qiskit.device.service import RemoteDevice

@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 
 from qep_qiskit.config import Experiment
-from qep_qiskit.config.build_executor import build_sampler_options
+from qep_qiskit.config.executor import build_sampler_options
 from qep_qiskit.core.errors import ConfigError, QepWarning
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.program import LayerProgram

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.config import Config, Experiment, build, check_config
-from qep_qiskit.config.build_executor import build_device, build_remote_executor
+from qep_qiskit.config.executor import build_device, build_remote_executor
 from qep_qiskit.core.errors import RunFolderError
 from qep_qiskit.device.ledger import JobLedger
 from qep_qiskit.device.remote import NamedExecutor, Pace, RemoteExecutor

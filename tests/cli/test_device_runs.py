@@ -9,7 +9,7 @@ pytest.importorskip("qiskit_ibm_runtime")
 
 from ibm_stand_in import FractionalService, StandInService, api_error
 
-from qep_qiskit.config import build_executor
+from qep_qiskit.config import executor
 from qep_qiskit.device import retries as retries
 from qep_qiskit.device.ibm import IbmDevice
 from qep_qiskit.device.ledger import JobLedger
@@ -37,9 +37,7 @@ def service(monkeypatch):
     quick = retries.RetryPolicy(settling=0.1, first_pause=0.005, longest_pause=0.01, without_answer=0.3, wait=0.05)
     for module in ("qep_qiskit.cli.jobs._QUICK", "qep_qiskit.device.jobs.RetryPolicy"):
         monkeypatch.setattr(module, quick if module.endswith("_QUICK") else lambda: quick)
-    monkeypatch.setattr(
-        build_executor, "RetryPolicy", lambda wait: quick if wait is None else replace(quick, wait=wait)
-    )
+    monkeypatch.setattr(executor, "RetryPolicy", lambda wait: quick if wait is None else replace(quick, wait=wait))
     return found
 
 

@@ -21,7 +21,7 @@ def provider(here, settings, monkeypatch):
     folder = here / "provider"
     folder.mkdir()
     quick = retries.RetryPolicy(settling=0.1, first_pause=0.005, longest_pause=0.01, without_answer=0.3)
-    monkeypatch.setattr("qep_qiskit.config.build_executor.RetryPolicy", lambda wait: quick)
+    monkeypatch.setattr("qep_qiskit.config.executor.RetryPolicy", lambda wait: quick)
     return folder, settings(*SETTINGS, f"execution.backend_options.folder={folder}")
 
 

@@ -6,7 +6,7 @@ import pytest
 from warned import warns
 
 from qep_qiskit.config import build, check_config
-from qep_qiskit.config.build_executor import build_sampler_options
+from qep_qiskit.config.executor import build_sampler_options
 from qep_qiskit.core.errors import (
     ConfigError,
     DegenerateGroundStateWarning,

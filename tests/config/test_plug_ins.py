@@ -9,8 +9,8 @@ import pytest
 from qep_qiskit.cli import main
 from qep_qiskit.config import build, check_config
 from qep_qiskit.config.backend import EXECUTORS
-from qep_qiskit.config.schema_preparation import PREPARATIONS
-from qep_qiskit.config.schema_update import OPTIMIZERS
+from qep_qiskit.config.preparation import PREPARATIONS
+from qep_qiskit.config.update import OPTIMIZERS
 from qep_qiskit.core.errors import ConfigError, NoLedgerWarning
 from qep_qiskit.learning import STENCILS
 
@@ -21,7 +21,7 @@ from qiskit.providers.fake_provider import GenericBackendV2
 
 from qep_qiskit.config.network_section import NetworkSection
 from qep_qiskit.config.preparation_section import PreparationSection
-from qep_qiskit.config.schema_variational import AnsatzSection
+from qep_qiskit.config.variational import AnsatzSection
 from qep_qiskit.execution import StatevectorExecutor
 from qep_qiskit.learning import GradientDescent, Stencil
 from qep_qiskit.network.losses import SquaredError

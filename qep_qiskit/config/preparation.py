@@ -9,7 +9,7 @@ from pydantic import Field
 
 from qep_qiskit.config.kinds import OneOf, section_registry
 from qep_qiskit.config.preparation_section import PreparationScene, PreparationSection, refuse_given
-from qep_qiskit.config.schema_variational import VariationalConfig
+from qep_qiskit.config.variational import VariationalConfig
 from qep_qiskit.continuous.oscillator_layers import OscillatorProduct
 from qep_qiskit.continuous.split_operator import SplitOperatorPreparation
 from qep_qiskit.core.errors import ConfigError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field
 
 from qep_qiskit.ansatz import ansatz_text, parse_ansatz
-from qep_qiskit.config.build_executor import require_exact
+from qep_qiskit.config.executor import require_exact
 from qep_qiskit.config.kinds import OneOf, section_registry
 from qep_qiskit.config.preparation_section import PreparationScene, PreparationSection, refuse_given
 from qep_qiskit.config.section import Section, Shots, ShotsOrExact, parsed_shots

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from qep_qiskit.config.build_executor import build_executor, build_extrapolation, build_mitigation
-from qep_qiskit.config.build_local_device import resolved_config
 from qep_qiskit.config.build_measurement import build_contrast, build_policy, build_replication, shots_of
 from qep_qiskit.config.build_preparation import build_preparation, has_certain_outcomes
+from qep_qiskit.config.executor import build_executor, build_extrapolation, build_mitigation
 from qep_qiskit.config.load import load_config
+from qep_qiskit.config.local_device import resolved_config
 from qep_qiskit.config.preparation_section import PreparationScene
 from qep_qiskit.config.schema import Config
 from qep_qiskit.config.section import keys

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qep_qiskit.config.backend import EXECUTORS
-from qep_qiskit.config.build_local_device import live_device, local_device
+from qep_qiskit.config.local_device import live_device, local_device
 from qep_qiskit.config.section import keys, parsed_shots
 from qep_qiskit.continuous.executor import CoordinateExecutor
 from qep_qiskit.core.errors import ConfigError, NoLedgerWarning
