@@ -25,7 +25,8 @@ import numpy as np
 import qep_qiskit as qep
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning.exact_gradient import exact_gradient
-from qep_qiskit.learning.replicates import Replication, ScatterTally, replicated
+from qep_qiskit.learning.gradient_estimate import MeasuredGradient
+from qep_qiskit.learning.replicates import Replication, ScatterTally
 from qep_qiskit.measurement import run_measurements
 
 SAMPLES_AT_ONCE = 4096
@@ -143,7 +144,8 @@ def replicated_gradients(case, repeats, replication, seed):
     stencil = case.contrast.stencil_on(parts[0].betas)
     for start in range(0, len(parts), count):
         one = joined(parts[start : start + count])
-        found.append(replicated(one, stencil, case.hamiltonian, replication))
+        measured = MeasuredGradient.of_phases(one, stencil, case.hamiltonian, count)
+        found.append(measured.combined(replication, case.hamiltonian.network.layout.block_numbers))
     pooled = [one.scatter for one in found]
     variances = [ScatterTally().after(scatter).variances(scatter) for scatter in pooled]
     return (

@@ -129,12 +129,12 @@ if TYPE_CHECKING:
     from qep_qiskit.outcomes import ExactMeans as ExactMeans
     from qep_qiskit.outcomes import GroupMoments as GroupMoments
     from qep_qiskit.outcomes import Outcomes as Outcomes
+    from qep_qiskit.outcomes.known_states import MixedStates as MixedStates
+    from qep_qiskit.outcomes.known_states import SpinConfigurations as SpinConfigurations
+    from qep_qiskit.outcomes.known_states import SpinEnsembles as SpinEnsembles
+    from qep_qiskit.outcomes.known_states import VectorStates as VectorStates
     from qep_qiskit.outcomes.states import CircuitStates as CircuitStates
-    from qep_qiskit.outcomes.states import MixedStates as MixedStates
     from qep_qiskit.outcomes.states import PreparedStates as PreparedStates
-    from qep_qiskit.outcomes.states import SpinConfigurations as SpinConfigurations
-    from qep_qiskit.outcomes.states import SpinEnsembles as SpinEnsembles
-    from qep_qiskit.outcomes.states import VectorStates as VectorStates
     from qep_qiskit.preparation import AdiabaticPreparation as AdiabaticPreparation
     from qep_qiskit.preparation import Ansatz as Ansatz
     from qep_qiskit.preparation import ChainGroundState as ChainGroundState

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -230,24 +231,12 @@ class GaussianStates(PointStates):
         which: Shape (states,), index of the normal modes of every state.
     """
 
+    per_state: ClassVar[tuple[str, ...]] = ("centres", "which")
+
     coordinate_layout: CoordinateLayout
     centres: NDArray[np.float64]
     modes: tuple[NormalModes, ...]
     which: NDArray[np.int64]
-
-    @property
-    def num_states(self) -> int:
-        """Number of states."""
-        return len(self.centres)
-
-    def rows(self, chosen: NDArray[np.int64]) -> GaussianStates:
-        """Return some of the states, with repetitions."""
-        return GaussianStates(
-            coordinate_layout=self.coordinate_layout,
-            centres=self.centres[chosen],
-            modes=self.modes,
-            which=self.which[chosen],
-        )
 
     def expectations(self, group: CoordinateGroup, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return exact means of all terms, shape (rows, terms).

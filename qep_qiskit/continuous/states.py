@@ -144,17 +144,9 @@ class ClassicalPositions(PointStates):
     """
 
     is_certain: ClassVar[bool] = True
+    per_state: ClassVar[tuple[str, ...]] = ("points",)
 
     points: NDArray[np.float64]
-
-    @property
-    def num_states(self) -> int:
-        """Number of states."""
-        return len(self.points)
-
-    def rows(self, chosen: NDArray[np.int64]) -> ClassicalPositions:
-        """Return some of the states, with repetitions."""
-        return ClassicalPositions(self.points[chosen])
 
     def expectations(self, group: CoordinateGroup, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return all terms at the positions, shape (rows, terms); momenta are zero.

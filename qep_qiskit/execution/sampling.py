@@ -10,7 +10,8 @@ from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution.interface import GroupMeasurement, JobHandle, Request, ShotData
 from qep_qiskit.execution.outcome_check import with_calibration
 from qep_qiskit.outcomes.checks import require_shape
-from qep_qiskit.outcomes.states import CircuitStates, PreparedStates, VectorStates, on_qubits
+from qep_qiskit.outcomes.known_states import VectorStates
+from qep_qiskit.outcomes.states import CircuitStates, PreparedStates, on_qubits
 
 
 def sample_vectors(

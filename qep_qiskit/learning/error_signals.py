@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.rows import take_rows
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.learning.excitation import Excitation, expected_excitation
 from qep_qiskit.learning.free_phase import FreePhase
@@ -54,15 +55,8 @@ class SignalBatch:
 
     def rows(self, rows: slice) -> SignalBatch:
         """Return the signals of some of the samples."""
-        return replace(
-            self,
-            signals=self.signals[rows],
-            slope=self.slope[rows],
-            covariance=self.covariance[rows],
-            fluctuations=self.fluctuations[rows],
-            output_covariance=self.output_covariance[rows],
-            excitation=None if self.excitation is None else self.excitation.rows(rows),
-        )
+        names = ("signals", "slope", "covariance", "fluctuations", "output_covariance", "excitation")
+        return take_rows(self, rows, *names)
 
 
 def signal_batch(

@@ -9,11 +9,12 @@ after such a flip, in which the mean of N differs by -2 <N_h>.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.rows import take_rows
 from qep_qiskit.learning.free_phase import FreePhase
 from qep_qiskit.measurement import StateMoments
 from qep_qiskit.network.nudge import NudgedHamiltonian
@@ -37,7 +38,7 @@ class Excitation:
 
     def rows(self, rows: slice) -> Excitation:
         """Return the excitation of some of the samples."""
-        return replace(self, shift=None if self.shift is None else self.shift[rows])
+        return take_rows(self, rows, "shift")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -23,10 +23,10 @@ from qep_qiskit.execution import Request, RequestKey, ShotData
 from qep_qiskit.learning.diagnostics import Diagnostics
 from qep_qiskit.learning.free_phase import FreePhase, measure_free
 from qep_qiskit.learning.gradient import GradientEstimator
-from qep_qiskit.learning.gradient_estimate import GradientEstimate, estimate_of
+from qep_qiskit.learning.gradient_estimate import MeasuredGradient
 from qep_qiskit.learning.phases import Derivative
-from qep_qiskit.learning.replicates import Replication, SignalBias, put_together
-from qep_qiskit.learning.shots import each, per_group
+from qep_qiskit.learning.replicates import SignalBias
+from qep_qiskit.learning.shots import per_group
 from qep_qiskit.measurement import Calibrations, MeasurementCoroutine, relayed
 from qep_qiskit.network import TermJacobian
 from qep_qiskit.outcomes import Outcomes, bits_of
@@ -55,15 +55,6 @@ class _Gradients:
     by_signal: NDArray[np.float64] | None
     chi: float
     first: FreePhase
-
-    @property
-    def variance(self) -> NDArray[np.float64]:
-        """Variance of the mean over samples, shape (weights,)."""
-        return np.asarray(self.variances.mean(axis=0) / len(self.variances))
-
-    def rows(self, rows: slice) -> _Gradients:
-        """Return the gradients of some of the samples; the free phase stays that of all."""
-        return replace(self, values=self.values[rows], variances=self.variances[rows])
 
 
 @short_repr
@@ -107,81 +98,25 @@ class FluctuationEstimator(GradientEstimator):
         assert isinstance(self.preparation, ThermalPreparation)
         return self.preparation.temperature
 
-    def estimate(
+    def _measure_gradient(
         self,
+        replicates: int,
         weights: NDArray,
         inputs: NDArray,
         targets: NDArray,
         key: RequestKey,
-        warm_start: WarmStartArrays | None = None,
-        calibrations: Calibrations | None = None,
-    ) -> MeasurementCoroutine[GradientEstimate]:
-        """Measure the gradient of the mean cost of a batch.
-
-        Args:
-            weights: Shape (weights,).
-            inputs: Shape (samples, inputs).
-            targets: Shape (samples, targets).
-            key: Key of the request.
-            warm_start: Warm-start arrays of these samples (`GradientEstimate.warm_start`), or None.
-            calibrations: Not used; readout errors are not mitigated.
-
-        Returns:
-            Measurement coroutine that gives the estimate.
-        """
-        self.hamiltonian.check_samples(inputs, targets)
-        if self.replication is not None and self.shots is not None:
-            return (yield from self._split(self.replication, weights, inputs, targets, key, warm_start))
+        warm_start: WarmStartArrays,
+        calibrations: Calibrations | None,
+    ) -> MeasurementCoroutine[MeasuredGradient]:
+        """Measure the covariances of all replicates; readout errors are not mitigated."""
         found = yield from self._gradients(weights, inputs, targets, key, warm_start)
-        return GradientEstimate(
-            gradient=found.values.mean(axis=0),
-            variance=found.variance,
-            group_variance=self._of_one_group(found.variance),
+        return MeasuredGradient(
+            parts=[self._mean_over_samples(found, rows) for rows in np.split(np.arange(len(inputs)), replicates)],
             cost=found.first.cost,
             outputs=found.first.outputs,
             diagnostics=replace(Diagnostics(), chi=found.chi),
-            warm_start=dict(found.first.prepared_states.warm_start),
-        )
-
-    def _split(
-        self,
-        replication: Replication,
-        weights: NDArray,
-        inputs: NDArray,
-        targets: NDArray,
-        key: RequestKey,
-        warm_start: WarmStartArrays | None,
-    ) -> MeasurementCoroutine[GradientEstimate]:
-        """Measure the gradient with the shots split into replicates, each with its own signals and covariances."""
-        part = replace(self, shots=each(self.shots, replication.share), replication=None)
-        found = yield from part._gradients(
-            weights,
-            replication.tiled(inputs),
-            replication.tiled(targets),
-            key,
-            {name: replication.tiled(array) for name, array in (warm_start or {}).items()},
-        )
-        count, samples = replication.replicates, len(inputs)
-        parts = [found.rows(slice(start, start + samples)) for start in range(0, count * samples, samples)]
-        together = put_together(
-            [
-                Derivative(
-                    values=one.values.mean(axis=0),
-                    variance=one.variance,
-                    group_variance=self._of_one_group(one.variance),
-                )
-                for one in parts
-            ],
-            self.hamiltonian.network.layout.block_numbers,
-            replication,
-            cost=found.first.cost,
-            outputs=found.first.outputs,
-            bias=self._biases(found, replication.tiled(targets), count),
-        )
-        return estimate_of(
-            together,
-            replace(Diagnostics(), chi=found.chi),
-            {name: array[:samples] for name, array in found.first.prepared_states.warm_start.items()},
+            warm_start=found.first.prepared_states.warm_start,
+            bias=self._biases(found, targets, replicates),
         )
 
     def _gradients(
@@ -199,14 +134,14 @@ class FluctuationEstimator(GradientEstimator):
             key=key,
             warm_start=warm_start,
         )
-        heard: list[ShotData] = []
+        answers: list[ShotData] = []
 
-        def overhear(request: Request) -> MeasurementCoroutine[ShotData]:
-            heard.append((yield request))
-            return heard[-1]
+        def keep_answer(request: Request) -> MeasurementCoroutine[ShotData]:
+            answers.append((yield request))
+            return answers[-1]
 
-        first = yield from relayed(work, overhear)
-        (data,) = heard
+        first = yield from relayed(work, keep_answer)
+        (data,) = answers
         nudge = self.hamiltonian.nudge(targets, first.outputs)
         slope = self.hamiltonian.nudge_slope(targets, first.outputs)
         jacobian = self.hamiltonian.jacobian(weights, inputs)
@@ -232,7 +167,7 @@ class FluctuationEstimator(GradientEstimator):
         without the part that is linear in it.
         """
         cost, outputs = self.hamiltonian.cost, found.first.outputs
-        if found.by_signal is None or outputs is None or not cost.has_signals:
+        if count == 1 or found.by_signal is None or outputs is None or not cost.has_signals:
             return None
         shape = (count, -1, *outputs.shape[1:])
         mean = np.tile(outputs.reshape(shape).mean(axis=0), (count, 1))
@@ -264,11 +199,12 @@ class FluctuationEstimator(GradientEstimator):
                 by_signal.append(-dense @ found[1] @ output_map / self.temperature)
         return response, np.array(variances), np.array(by_signal) if by_signal else None
 
-    def _of_one_group(self, variance: NDArray) -> NDArray[np.float64]:
-        """Variances by group, all from the first group, shape (groups, weights)."""
-        found = np.zeros((len(self.measurement_plan.groups), len(variance)))
-        found[0] = variance
-        return found
+    def _mean_over_samples(self, found: _Gradients, rows: NDArray[np.int64]) -> Derivative:
+        """Return the mean derivative of some samples; all its noise is that of the first group."""
+        variance = found.variances[rows].mean(axis=0) / len(rows)
+        by_group = np.zeros((len(self.measurement_plan.groups), len(variance)))
+        by_group[0] = variance
+        return Derivative(values=found.values[rows].mean(axis=0), variance=variance, group_variance=by_group)
 
 
 def _dense(jacobian: TermJacobian, sample: int, num_terms: int) -> NDArray[np.float64]:

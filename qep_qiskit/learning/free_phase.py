@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import ResultError
+from qep_qiskit.core.rows import take_rows
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.loss_noise import variances_of_loss
@@ -58,12 +59,7 @@ class CostEstimate:
 
     def rows(self, rows: slice) -> CostEstimate:
         """Return the costs of some of the samples."""
-        return replace(
-            self,
-            values=self.values[rows],
-            variances=self.variances[rows],
-            uncertain=None if self.uncertain is None else self.uncertain[rows],
-        )
+        return take_rows(self, rows, "values", "variances", "uncertain")
 
     @property
     def mean(self) -> float:

@@ -21,10 +21,10 @@ from qep_qiskit.learning.contrast import Contrast
 from qep_qiskit.learning.diagnostics import GradientMeasurements, diagnose, nudge_sizes
 from qep_qiskit.learning.error_signals import signal_batch
 from qep_qiskit.learning.free_phase import CostEstimate, FreePhase, cost_of_means, measure_free
-from qep_qiskit.learning.gradient_estimate import GradientEstimate, estimate_of
+from qep_qiskit.learning.gradient_estimate import GradientEstimate, MeasuredGradient
 from qep_qiskit.learning.measurement_plans import Grouping, gradient_plan, output_plan
 from qep_qiskit.learning.phases import MeasuredPhases, filled_in
-from qep_qiskit.learning.replicates import Replication, replicated
+from qep_qiskit.learning.replicates import Replication
 from qep_qiskit.learning.shots import Shots, each, is_split, per_group
 from qep_qiskit.measurement import (
     Calibrations,
@@ -172,49 +172,35 @@ class GradientEstimator:
         Returns:
             Measurement coroutine that gives the estimate.
         """
-        if self.replication is not None and self.shots is not None:
-            return (
-                yield from self._replicated(self.replication, weights, inputs, targets, key, warm_start, calibrations)
-            )
-        measured = yield from self.phases(
-            weights, inputs, targets, key, self.contrast.betas, warm_start, calibrations=calibrations
+        self.hamiltonian.check_samples(inputs, targets)
+        replication, known = self.replication, warm_start or {}
+        if replication is None or self.shots is None:
+            measured = yield from self._measure_gradient(1, weights, inputs, targets, key, known, calibrations)
+            return measured.unsplit()
+        # Replicates are measured as further samples of one batch.
+        part = replace(self, shots=each(self.shots, replication.share), replication=None)
+        tiled = {name: replication.tiled(array) for name, array in known.items()}
+        samples = replication.tiled(inputs), replication.tiled(targets)
+        measured = yield from part._measure_gradient(
+            replication.replicates, weights, *samples, key, tiled, calibrations
         )
-        derivative = measured.derivative(self.contrast.stencil_on(measured.betas))
-        return GradientEstimate(
-            gradient=derivative.values,
-            variance=derivative.variance,
-            group_variance=derivative.group_variance,
-            cost=measured.cost,
-            outputs=measured.outputs,
-            diagnostics=measured.diagnostics,
-            warm_start=measured.warm_start,
-            approximate=derivative.approximate,
-        )
+        return measured.combined(replication, self.hamiltonian.network.layout.block_numbers)
 
-    def _replicated(
+    def _measure_gradient(
         self,
-        replication: Replication,
+        replicates: int,
         weights: NDArray,
         inputs: NDArray,
         targets: NDArray,
         key: RequestKey,
-        warm_start: WarmStartArrays | None,
+        warm_start: WarmStartArrays,
         calibrations: Calibrations | None,
-    ) -> MeasurementCoroutine[GradientEstimate]:
-        """Measure the gradient with the shots split into replicates, measured as further samples of one batch."""
-        part = replace(self, shots=each(self.shots, replication.share), replication=None)
-        measured = yield from part.phases(
-            weights,
-            replication.tiled(inputs),
-            replication.tiled(targets),
-            key,
-            self.contrast.betas,
-            {name: replication.tiled(array) for name, array in (warm_start or {}).items()},
-            calibrations=calibrations,
-        )
-        found = replicated(measured, self.contrast.stencil_on(measured.betas), self.hamiltonian, replication)
-        warm_start = {name: array[: len(inputs)] for name, array in measured.warm_start.items()}
-        return estimate_of(found, measured.diagnostics, warm_start)
+    ) -> MeasurementCoroutine[MeasuredGradient]:
+        """Measure the derivatives of all replicates, whose samples follow each other."""
+        betas = self.contrast.betas
+        measured = yield from self.phases(weights, inputs, targets, key, betas, warm_start, calibrations=calibrations)
+        stencil = self.contrast.stencil_on(measured.betas)
+        return MeasuredGradient.of_phases(measured, stencil, self.hamiltonian, replicates)
 
     def phases(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.learning.diagnostics import Diagnostics
 from qep_qiskit.learning.free_phase import CostEstimate
-from qep_qiskit.learning.replicates import Replicated, ReplicateScatter, ScatterTally
+from qep_qiskit.learning.phases import Derivative, MeasuredPhases
+from qep_qiskit.learning.replicates import ReplicateScatter, Replication, ScatterTally, SignalBias, signal_bias
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import WarmStartArrays
 
 
@@ -74,21 +77,94 @@ class GradientEstimate:
         return float(np.sqrt(np.maximum(self.variance, 0.0).sum()))
 
 
-def estimate_of(found: Replicated, diagnostics: Diagnostics, warm_start: WarmStartArrays) -> GradientEstimate:
-    """Return the estimate from combined replicates, with variances from the scatter of this step alone.
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MeasuredGradient:
+    """Derivatives of a batch, one for every replicate, before they are combined.
 
     Args:
-        found: Combined replicates.
-        diagnostics: Diagnostics of the step.
-        warm_start: Warm-start arrays of the samples.
+        parts: Derivatives, one for every replicate, and one alone where the shots were not split.
+        cost: Costs of the samples of the first replicate, then of the second, and so on.
+        outputs: Outputs in the same order, shape (replicates x samples, outputs), or None.
+        diagnostics: Diagnostics of the batch.
+        warm_start: Warm-start arrays of the samples in the same order.
+        bias: Bias by noisy error signals, or None where it cannot be estimated.
     """
-    return GradientEstimate(
-        gradient=found.gradient,
-        variance=found.scatter.variance,
-        group_variance=found.group_variance,
-        cost=found.cost,
-        outputs=found.outputs,
-        diagnostics=diagnostics,
-        warm_start=warm_start,
-        scatter=found.scatter,
-    ).pooled(ScatterTally().after(found.scatter))
+
+    parts: Sequence[Derivative]
+    cost: CostEstimate
+    outputs: NDArray[np.float64] | None
+    diagnostics: Diagnostics
+    warm_start: WarmStartArrays
+    bias: SignalBias | None
+
+    @classmethod
+    def of_phases(
+        cls, phases: MeasuredPhases, stencil: NDArray, hamiltonian: NudgedHamiltonian, replicates: int
+    ) -> MeasuredGradient:
+        """Return the contrasts of measured phases.
+
+        Args:
+            phases: Phases of the samples of the first replicate, then of the second, and so on.
+            stencil: Weight of every phase, shape (phases,).
+            hamiltonian: Network and cost.
+            replicates: Number of replicates.
+        """
+        return cls(
+            parts=[part.derivative(stencil) for part in phases.split(replicates)],
+            cost=phases.cost,
+            outputs=phases.outputs,
+            diagnostics=phases.diagnostics,
+            warm_start=phases.warm_start,
+            bias=signal_bias(phases, stencil, hamiltonian, replicates),
+        )
+
+    def unsplit(self) -> GradientEstimate:
+        """Return the estimate from shots that were not split, with propagated error bars."""
+        (derivative,) = self.parts
+        return GradientEstimate(
+            gradient=derivative.values,
+            variance=derivative.variance,
+            group_variance=derivative.group_variance,
+            cost=self.cost,
+            outputs=self.outputs,
+            diagnostics=self.diagnostics,
+            warm_start=self.warm_start,
+            approximate=derivative.approximate,
+        )
+
+    def combined(self, replication: Replication, blocks: NDArray[np.int64]) -> GradientEstimate:
+        """Return the mean over replicates, with variances from their scatter.
+
+        Args:
+            replication: Split of the step.
+            blocks: Number of every weight's block, shape (weights,).
+        """
+        count, bias = replication.replicates, self.bias
+        values = np.array([part.values for part in self.parts])
+        if replication.remove_signal_bias and bias is not None:
+            values = values - bias.values
+        costs, known = (array.reshape(count, -1) for array in (self.cost.values, self.cost.variances))
+        variance = np.mean([part.variance for part in self.parts], axis=0) / count
+        own = values.var(axis=0, ddof=1) / count
+        samples = costs.shape[1]
+        size = int(blocks.max(initial=-1)) + 1
+        scatter = ReplicateScatter(
+            blocks=blocks,
+            scatter=np.append(np.bincount(blocks, own, size), costs.mean(axis=1).var(ddof=1) / count),
+            propagated=np.append(np.bincount(blocks, variance, size), known.mean(axis=0).sum() / count / samples**2),
+            variance=variance,
+            cost_variances=known.mean(axis=0) / count,
+            signal_bias=None if bias is None else bias.values.mean(axis=0),
+            signal_bias_variance=None if bias is None else bias.variance,
+        )
+        return GradientEstimate(
+            gradient=values.mean(axis=0),
+            variance=variance,
+            group_variance=np.mean([part.group_variance for part in self.parts], axis=0) / count,
+            cost=CostEstimate(values=costs.mean(axis=0), variances=scatter.cost_variances),
+            outputs=None if self.outputs is None else self.outputs.reshape(count, samples, -1).mean(axis=0),
+            diagnostics=self.diagnostics,
+            warm_start={name: array[:samples] for name, array in self.warm_start.items()},
+            scatter=scatter,
+        ).pooled(ScatterTally().after(scatter))

@@ -6,11 +6,12 @@ differences show their bias.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.rows import take_rows
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.learning.diagnostics import Diagnostics
 from qep_qiskit.learning.error_signals import SignalBatch
@@ -150,14 +151,7 @@ class MeasuredPhases:
         return [self._rows(slice(start, start + size)) for start in range(0, samples, size)]
 
     def _rows(self, rows: slice) -> MeasuredPhases:
-        return replace(
-            self,
-            moments=replace(self.moments, means=self.moments.means[rows], covariance=self.moments.covariance[rows]),
-            jacobian=replace(self.jacobian, values=self.jacobian.values[rows]),
-            signals=None if self.signals is None else self.signals.rows(rows),
-            cost=self.cost.rows(rows),
-            outputs=None if self.outputs is None else self.outputs[rows],
-        )
+        return take_rows(self, rows, "moments", "jacobian", "signals", "cost", "outputs")
 
     def noise_of_square(self, stencil: NDArray, weights: NDArray) -> tuple[float, float]:
         """Return mean and standard deviation of what shot noise adds to the squared length of a derivative.

@@ -17,7 +17,7 @@ adds no noise; the outputs of the one replicate enter that mean in second order 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,9 +26,8 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.short_repr import short_repr
-from qep_qiskit.learning.free_phase import CostEstimate
 from qep_qiskit.learning.loss_noise import skewness
-from qep_qiskit.learning.phases import Derivative, MeasuredPhases
+from qep_qiskit.learning.phases import MeasuredPhases
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.outcomes import is_none
 
@@ -206,99 +205,11 @@ class ScatterTally:
         return cls(**fields, weight=float(arrays["weight"][0]))
 
 
-@short_repr
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Replicated:
-    """Combined replicates of a step.
-
-    Args:
-        gradient: Mean over replicates, shape (weights,).
-        group_variance: Propagated variances, shape (groups, weights).
-        cost: Cost of the samples, the mean over replicates.
-        outputs: Mean outputs, shape (samples, outputs), or None.
-        scatter: Scatter of the replicates.
-    """
-
-    gradient: NDArray[np.float64]
-    group_variance: NDArray[np.float64]
-    cost: CostEstimate
-    outputs: NDArray[np.float64] | None
-    scatter: ReplicateScatter
-
-
 def _added(before: NDArray, kept: float, new: NDArray) -> NDArray[np.float64]:
     return kept * before + new if before.size else new.copy()
 
 
-def replicated(
-    measured: MeasuredPhases, stencil: NDArray, hamiltonian: NudgedHamiltonian, replication: Replication
-) -> Replicated:
-    """Combine replicates that were measured as samples of one batch.
-
-    Args:
-        measured: Phases of the samples of the first replicate, then of the second, and so on.
-        stencil: Weight of every phase, shape (phases,).
-        hamiltonian: Network and cost.
-        replication: Split of the step.
-    """
-    return put_together(
-        [part.derivative(stencil) for part in measured.split(replication.replicates)],
-        hamiltonian.network.layout.block_numbers,
-        replication,
-        cost=measured.cost,
-        outputs=measured.outputs,
-        bias=_signal_biases(measured, stencil, hamiltonian, replication.replicates),
-    )
-
-
-def put_together(
-    parts: Sequence[Derivative],
-    blocks: NDArray[np.int64],
-    replication: Replication,
-    *,
-    cost: CostEstimate,
-    outputs: NDArray | None,
-    bias: SignalBias | None,
-) -> Replicated:
-    """Combine the gradients of replicates, and compute their scatter.
-
-    Args:
-        parts: Derivatives, one for every replicate.
-        blocks: Number of every weight's block, shape (weights,).
-        replication: Split of the step.
-        cost: Costs of the samples of the first replicate, then of the second, and so on.
-        outputs: Outputs in the same order, shape (replicates x samples, outputs), or None.
-        bias: Bias by noisy error signals, or None where it cannot be estimated.
-    """
-    count = replication.replicates
-    values = np.array([part.values for part in parts])
-    if replication.remove_signal_bias and bias is not None:
-        values = values - bias.values
-    costs, known = (array.reshape(count, -1) for array in (cost.values, cost.variances))
-    variance = np.mean([part.variance for part in parts], axis=0) / count
-    mean_costs = costs.mean(axis=1)
-    own = values.var(axis=0, ddof=1) / count
-    samples = costs.shape[1]
-    size = int(blocks.max(initial=-1)) + 1
-    scatter = ReplicateScatter(
-        blocks=blocks,
-        scatter=np.append(np.bincount(blocks, own, size), mean_costs.var(ddof=1) / count),
-        propagated=np.append(np.bincount(blocks, variance, size), known.mean(axis=0).sum() / count / samples**2),
-        variance=variance,
-        cost_variances=known.mean(axis=0) / count,
-        signal_bias=None if bias is None else bias.values.mean(axis=0),
-        signal_bias_variance=None if bias is None else bias.variance,
-    )
-    return Replicated(
-        gradient=values.mean(axis=0),
-        group_variance=np.mean([part.group_variance for part in parts], axis=0) / count,
-        cost=CostEstimate(values=costs.mean(axis=0), variances=scatter.cost_variances),
-        outputs=None if outputs is None else outputs.reshape(count, samples, -1).mean(axis=0),
-        scatter=scatter,
-    )
-
-
-def _signal_biases(
+def signal_bias(
     measured: MeasuredPhases, stencil: NDArray, hamiltonian: NudgedHamiltonian, count: int
 ) -> SignalBias | None:
     """Estimate of the bias from every replicate; None where no signals are noisy."""

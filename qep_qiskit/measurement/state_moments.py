@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.rows import take_rows
 from qep_qiskit.core.short_repr import short_repr
 
 
@@ -25,3 +26,7 @@ class StateMoments:
     means: NDArray[np.float64]
     covariance: NDArray[np.float64]
     discarded: float = float("nan")
+
+    def rows(self, rows: slice) -> StateMoments:
+        """Return the moments of some samples."""
+        return take_rows(self, rows, "means", "covariance")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.groups import Group
+from qep_qiskit.core.rows import take_rows
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.network.linear_observables import LinearObservable
 from qep_qiskit.network.weights import WeightLayout
@@ -37,6 +38,10 @@ class TermJacobian:
     term: NDArray[np.int64]
     values: NDArray[np.float64]
     num_weights: int
+
+    def rows(self, rows: slice) -> TermJacobian:
+        """Return the derivatives of some samples."""
+        return take_rows(self, rows, "values")
 
     def pull_back(self, means: NDArray) -> NDArray:
         """Return numbers per weight (samples, weights) from numbers per term (samples, terms), by the chain rule."""

@@ -20,7 +20,7 @@ from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.short_repr import short_repr
-from qep_qiskit.outcomes.states import SpinConfigurations
+from qep_qiskit.outcomes.known_states import SpinConfigurations
 from qep_qiskit.preparation.classical import warn_of_ties
 from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamily, PreparationResult, WarmStart
 

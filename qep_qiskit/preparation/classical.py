@@ -19,7 +19,7 @@ from qep_qiskit.core.errors import DegenerateGroundStateWarning
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.warning_log import warn
-from qep_qiskit.outcomes.states import SpinConfigurations
+from qep_qiskit.outcomes.known_states import SpinConfigurations
 from qep_qiskit.preparation.exact import ExactPreparation
 from qep_qiskit.preparation.interface import (
     ConvergenceReport,

@@ -13,7 +13,7 @@ from qep_qiskit.core.errors import BranchJumpWarning, ConfigError, DegenerateGro
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.warning_log import warn
-from qep_qiskit.outcomes.states import VectorStates
+from qep_qiskit.outcomes.known_states import VectorStates
 from qep_qiskit.preparation.interface import (
     ConvergenceReport,
     HamiltonianFamily,

@@ -21,7 +21,7 @@ from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.transforms import walsh_hadamard
-from qep_qiskit.outcomes.states import MixedStates, SpinEnsembles
+from qep_qiskit.outcomes.known_states import MixedStates, SpinEnsembles
 from qep_qiskit.preparation.classical import classical_energies
 from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamily, PreparationResult, WarmStart
 from qep_qiskit.preparation.spectra import dense_hamiltonians

@@ -16,7 +16,8 @@ from qep_qiskit.execution import GroupMeasurement, Request, RequestKey, SamplerE
 from qep_qiskit.execution.aer import AerExecutor
 from qep_qiskit.execution.circuits import gate_values, transpile_on
 from qep_qiskit.measurement import ReadoutMitigation, measure, mitigated, run_measurements
-from qep_qiskit.outcomes.states import CircuitStates, VectorStates
+from qep_qiskit.outcomes.known_states import VectorStates
+from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation.spectra import apply_hamiltonian, dense_hamiltonians
 
 every_kind = pytest.mark.parametrize("kind", ["Clifford", "Fourier"])

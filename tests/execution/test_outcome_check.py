@@ -28,7 +28,8 @@ from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.measurement import measure, run_measurements
 from qep_qiskit.network import chain
 from qep_qiskit.outcomes import ExactMeans
-from qep_qiskit.outcomes.states import CircuitStates, VectorStates
+from qep_qiskit.outcomes.known_states import VectorStates
+from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation import AdiabaticPreparation
 
 SIZE, SHOTS = 3, 40

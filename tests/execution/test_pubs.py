@@ -15,7 +15,7 @@ from qep_qiskit.device.pubs import DeviceCircuits
 from qep_qiskit.execution import GroupMeasurement, RequestKey
 from qep_qiskit.execution.aer import AerExecutor, fake_device
 from qep_qiskit.execution.interface import Request
-from qep_qiskit.outcomes.states import VectorStates
+from qep_qiskit.outcomes.known_states import VectorStates
 
 pytest.importorskip("qiskit_ibm_runtime")
 

@@ -10,7 +10,8 @@ from qep_qiskit.core.operators import CommutingGroup, LocalBasis
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import GroupMeasurement, Request, RequestKey, VectorExecutor, answered, sample_vectors
 from qep_qiskit.outcomes import BitMemory, Distribution
-from qep_qiskit.outcomes.states import PreparedStates, VectorStates
+from qep_qiskit.outcomes.known_states import VectorStates
+from qep_qiskit.outcomes.states import PreparedStates
 
 Z = CommutingGroup(name="Z", basis=LocalBasis("ZZZ"), masks=(1, 2, 4, 3, 7))
 X = CommutingGroup(name="X", basis=LocalBasis("XXX"), masks=(1, 2, 4))

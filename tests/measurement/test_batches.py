@@ -12,7 +12,7 @@ from qep_qiskit.execution import RequestKey, ShotData, VectorExecutor
 from qep_qiskit.measurement import Usage, measure, run_measurements
 from qep_qiskit.network import chain
 from qep_qiskit.outcomes import Distribution
-from qep_qiskit.outcomes.states import VectorStates
+from qep_qiskit.outcomes.known_states import VectorStates
 
 SHAPE = (3, 2)
 KEY = RequestKey("test", 4, 1)

@@ -26,7 +26,8 @@ from qep_qiskit.measurement import (
 )
 from qep_qiskit.network import chain
 from qep_qiskit.outcomes import Distribution
-from qep_qiskit.outcomes.states import CircuitStates, VectorStates
+from qep_qiskit.outcomes.known_states import VectorStates
+from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation import AdiabaticPreparation
 
 SIZE, KEY, REPEATS = 3, RequestKey("train", 5, 1), 400

@@ -14,7 +14,8 @@ from qep_qiskit.execution.aer import AerExecutor, aer_noisy_executor, aer_sample
 from qep_qiskit.measurement import ReadoutMitigation, Usage, measure, mitigated, run_measurements
 from qep_qiskit.network import chain
 from qep_qiskit.outcomes import BitMemory, Distribution
-from qep_qiskit.outcomes.states import CalibrationStates, CircuitStates, VectorStates
+from qep_qiskit.outcomes.known_states import VectorStates
+from qep_qiskit.outcomes.states import CalibrationStates, CircuitStates
 from qep_qiskit.preparation import AdiabaticPreparation
 
 SIZE, KEY = 3, RequestKey("train", 5, 1)

@@ -13,7 +13,7 @@ from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import IsingNetwork, PauliNetwork, complete, lattice
 from qep_qiskit.network.cost import LossOnExpectations
-from qep_qiskit.outcomes.states import SpinConfigurations
+from qep_qiskit.outcomes.known_states import SpinConfigurations
 from qep_qiskit.preparation import AnnealingPreparation, ExactSearch, HamiltonianFamily, WarmStart
 from qep_qiskit.preparation.annealing import _Spins, _Walk
 

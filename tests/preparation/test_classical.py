@@ -21,7 +21,7 @@ from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import IsingNetwork, chain, complete
 from qep_qiskit.network.cost import CostTerm, LossOnExpectations, OperatorCost
 from qep_qiskit.network.nudge import NudgedHamiltonian
-from qep_qiskit.outcomes.states import SpinConfigurations
+from qep_qiskit.outcomes.known_states import SpinConfigurations
 from qep_qiskit.preparation import (
     ConvergenceReport,
     ExactPreparation,

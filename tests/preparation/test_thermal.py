@@ -17,7 +17,7 @@ from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import IsingNetwork, chain
 from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
 from qep_qiskit.network.nudge import NudgedHamiltonian
-from qep_qiskit.outcomes.states import MixedStates, SpinEnsembles
+from qep_qiskit.outcomes.known_states import MixedStates, SpinEnsembles
 from qep_qiskit.preparation import ExactPreparation, HamiltonianFamily, ThermalPreparation, thermal_response
 
 COSTS = {

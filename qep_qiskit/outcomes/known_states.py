@@ -1,0 +1,214 @@
+"""Hold states of qubits and classical spins that are known, and give their outcomes themselves."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.core.transforms import num_qubits_of
+from qep_qiskit.outcomes.bits import BitMemory, BitOutcomes
+from qep_qiskit.outcomes.drawing import draw
+from qep_qiskit.outcomes.states import PreparedStates
+
+
+class KnownStates(PreparedStates):
+    """States of qubits whose probabilities are known."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def num_qubits(self) -> int:
+        """Return the number of qubits or spins."""
+
+    @abstractmethod
+    def probabilities(self, group: CommutingGroup, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return probabilities of all outcomes in the basis of a group, a fresh array.
+
+        Args:
+            group: The group to measure.
+            chosen: Shape (chosen,), the states.
+
+        Returns:
+            Shape (chosen, 2^N), bit k = qubit k.
+        """
+
+    def measured(
+        self, group: CommutingGroup, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator
+    ) -> BitOutcomes:
+        """Draw outcomes from the probabilities.
+
+        Args:
+            group: The group to measure.
+            rows: Shape (measured,), the states.
+            shots: Shots of each, or None for probabilities.
+            generator: The random stream of this group.
+        """
+        return draw(
+            lambda part: self.probabilities(group, rows[part]),
+            (len(rows), 1 << self.num_qubits),
+            shots,
+            generator,
+            f"simulation: circuit '{group.name}'",
+        )
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class VectorStates(KnownStates):
+    """Hold states known as vectors, from an exact solver.
+
+    Args:
+        vectors: Shape (states, 2^N), normalised, index bit k = qubit k.
+        energies: Shape (states,).
+        gaps: Shape (states,), distance to the nearest other level.
+
+    Example:
+        >>> qep.VectorStates(vectors=np.eye(4)[:2], energies=np.zeros(2), gaps=np.ones(2)).num_qubits
+        2
+    """
+
+    per_state: ClassVar[tuple[str, ...]] = ("vectors", "energies", "gaps")
+
+    vectors: NDArray
+    energies: NDArray[np.float64]
+    gaps: NDArray[np.float64]
+
+    @property
+    def num_qubits(self) -> int:
+        """Number of qubits."""
+        return num_qubits_of(self.vectors.shape[1])
+
+    def probabilities(self, group: CommutingGroup, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return squares of the amplitudes in the basis of the group.
+
+        One state alone is not copied before it is rotated.
+
+        Args:
+            group: The group to measure.
+            chosen: Shape (chosen,), the states.
+        """
+        return _squares(self.vectors[chosen[0]][None] if len(chosen) == 1 else self.vectors[chosen], group)
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SpinConfigurations(PreparedStates):
+    """Hold classical spins: a measurement of Z is certain, and nothing else can be measured.
+
+    Args:
+        spins: Shape (states, N) of int8, +1 or -1; +1 is the bit 0.
+        energies: Shape (states,).
+    """
+
+    is_certain: ClassVar[bool] = True
+    per_state: ClassVar[tuple[str, ...]] = ("spins", "energies")
+
+    spins: NDArray[np.int8]
+    energies: NDArray[np.float64]
+
+    @property
+    def num_qubits(self) -> int:
+        """Number of spins."""
+        return self.spins.shape[1]
+
+    def measured(
+        self, group: CommutingGroup, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator
+    ) -> BitMemory:
+        """Return one shot that is certain: spin k is bit k, and bytes are big-endian.
+
+        Args:
+            group: The group to measure, of Z alone.
+            rows: Shape (measured,), the states.
+            shots: Ignored: outcomes are certain.
+            generator: Ignored.
+        """
+        require_classical(group)
+        bits = np.packbits(self.spins[rows] < 0, axis=1, bitorder="little")[:, ::-1]
+        return BitMemory(bits=np.ascontiguousarray(bits)[:, None], num_qubits=self.num_qubits, certain=True)
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, eq=False)
+class MixedStates(KnownStates):
+    """Hold mixtures of state vectors.
+
+    Args:
+        vectors: Shape (states, levels, 2^N), each vector with the square root of its probability as its norm.
+    """
+
+    per_state: ClassVar[tuple[str, ...]] = ("vectors",)
+
+    vectors: NDArray
+
+    @property
+    def num_qubits(self) -> int:
+        """Number of qubits."""
+        return num_qubits_of(self.vectors.shape[2])
+
+    def probabilities(self, group: CommutingGroup, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return probabilities summed over the levels.
+
+        Args:
+            group: The group to measure.
+            chosen: Shape (chosen,), the states.
+        """
+        return np.array([_squares(self.vectors[row], group).sum(axis=0) for row in chosen])
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, eq=False)
+class SpinEnsembles(KnownStates):
+    """Hold distributions of classical spins.
+
+    Args:
+        weights: Shape (states, 2^N), probabilities of all bit strings; bit k = spin k.
+    """
+
+    per_state: ClassVar[tuple[str, ...]] = ("weights",)
+
+    weights: NDArray[np.float64]
+
+    @property
+    def num_qubits(self) -> int:
+        """Number of spins."""
+        return num_qubits_of(self.weights.shape[1])
+
+    def probabilities(self, group: CommutingGroup, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the rows of the chosen states.
+
+        Args:
+            group: The group to measure, of Z alone.
+            chosen: Shape (chosen,), the states.
+
+        Raises:
+            ConfigError: The group is not that of the spins themselves.
+        """
+        require_classical(group)
+        return self.weights[chosen]
+
+
+def require_classical(group: CommutingGroup) -> None:
+    """Check that classical spins have outcomes in a group.
+
+    Raises:
+        ConfigError: They have none.
+    """
+    if not group.is_classical:
+        raise ConfigError(f"group {group.name}: classical spins have outcomes in the Z basis only")
+
+
+def _squares(vectors: NDArray, group: CommutingGroup) -> NDArray[np.float64]:
+    """Return probabilities of all outcomes of vectors (..., 2^N) in the basis of a group, a fresh array."""
+    rotated = group.basis.rotate(vectors)
+    probabilities = np.square(rotated.real)
+    if np.iscomplexobj(rotated):
+        probabilities += np.square(rotated.imag)
+    return probabilities
