@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from qep_qiskit.ansatz import hamiltonian_variational as hamiltonian_variational
     from qep_qiskit.ansatz import hardware_efficient as hardware_efficient
     from qep_qiskit.ansatz import read_ansatz as read_ansatz
-    from qep_qiskit.budget import SPSA as SPSA
-    from qep_qiskit.budget import FiniteDifferences as FiniteDifferences
-    from qep_qiskit.budget import ParameterShift as ParameterShift
-    from qep_qiskit.budget import PointStatistics as PointStatistics
-    from qep_qiskit.budget import point_statistics as point_statistics
+    from qep_qiskit.budget.baselines import SPSA as SPSA
+    from qep_qiskit.budget.baselines import FiniteDifferences as FiniteDifferences
     from qep_qiskit.budget.gradient_study import Setting as Setting
     from qep_qiskit.budget.gradient_study import measure_setting as measure_setting
     from qep_qiskit.budget.gradient_study import study_pilot as study_pilot
+    from qep_qiskit.budget.parameter_shift import ParameterShift as ParameterShift
     from qep_qiskit.budget.problem import GradientProblem as GradientProblem
     from qep_qiskit.budget.problem import true_gradient as true_gradient
+    from qep_qiskit.budget.statistics import PointStatistics as PointStatistics
+    from qep_qiskit.budget.statistics import point_statistics as point_statistics
     from qep_qiskit.config import Experiment as Experiment
     from qep_qiskit.config import from_file as from_file
     from qep_qiskit.config.cost import CostSection as CostSection

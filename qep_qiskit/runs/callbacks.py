@@ -24,32 +24,7 @@ class MetricsFile(Callback):
     def _write(self, trainer: Trainer, record: Record) -> None:
         trainer.state.metrics_bytes = self._file.append((json.dumps(record) + "\n").encode())
 
-    def on_pilot(self, trainer: Trainer, record: Record) -> None:
-        """Append the record of a pilot measurement.
-
-        Args:
-            trainer: The trainer; not used.
-            record: The record.
-        """
-        self._write(trainer, record)
-
-    def on_step(self, trainer: Trainer, record: Record) -> None:
-        """Append the record of a step.
-
-        Args:
-            trainer: The trainer; not used.
-            record: The record.
-        """
-        self._write(trainer, record)
-
-    def on_epoch(self, trainer: Trainer, record: Record) -> None:
-        """Append the record of an epoch.
-
-        Args:
-            trainer: The trainer; not used.
-            record: The record.
-        """
-        self._write(trainer, record)
+    on_pilot = on_step = on_epoch = _write
 
     def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
         """Close the file.
@@ -83,28 +58,17 @@ class Checkpoints(Callback):
         self._folder.save_state(trainer.state, self._fingerprint)
         self._saved_at = time.monotonic()
 
-    def on_request(self, trainer: Trainer) -> None:
-        """Save the state within a long step if the last checkpoint is older than `every_seconds`."""
+    def on_request(self, trainer: Trainer, record: Record | None = None) -> None:
+        """Save the state within a step, after a step or after a pilot, if the last checkpoint is too old.
+
+        Args:
+            trainer: The trainer whose state is saved.
+            record: The record of a step or of a pilot; not used.
+        """
         if time.monotonic() - self._saved_at >= self._every:
             self._save(trainer)
 
-    def on_pilot(self, trainer: Trainer, record: Record) -> None:
-        """Save the state after a pilot measurement if the last checkpoint is older than `every_seconds`.
-
-        Args:
-            trainer: The trainer whose state is saved.
-            record: The record; not used.
-        """
-        self.on_request(trainer)
-
-    def on_step(self, trainer: Trainer, record: Record) -> None:
-        """Save the state after a step if the last checkpoint is older than `every_seconds`.
-
-        Args:
-            trainer: The trainer whose state is saved.
-            record: The record; not used.
-        """
-        self.on_request(trainer)
+    on_pilot = on_step = on_request
 
     def on_epoch(self, trainer: Trainer, record: Record) -> None:
         """Save the state after an epoch, unless the last checkpoint is younger than `at_most_every`.
@@ -141,32 +105,10 @@ class AppliedJobs(Callback):
     def __init__(self, ledger: JobLedger) -> None:
         self._ledger = ledger
 
-    def on_pilot(self, trainer: Trainer, record: Record) -> None:
-        """Mark all collected jobs as used.
-
-        Args:
-            trainer: The trainer; not used.
-            record: The record; not used.
-        """
+    def _mark(self, trainer: Trainer, record: Record) -> None:
         self._ledger.applied()
 
-    def on_step(self, trainer: Trainer, record: Record) -> None:
-        """Mark all collected jobs as used.
-
-        Args:
-            trainer: The trainer; not used.
-            record: The record; not used.
-        """
-        self._ledger.applied()
-
-    def on_epoch(self, trainer: Trainer, record: Record) -> None:
-        """Mark all collected jobs as used.
-
-        Args:
-            trainer: The trainer; not used.
-            record: The record; not used.
-        """
-        self._ledger.applied()
+    on_pilot = on_step = on_epoch = _mark
 
     def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
         """Close the ledger.

@@ -209,34 +209,14 @@ def trainer_in(
 class StopWhereWanted(Callback):
     """Stop a run in a worker on request of the parent process; finished steps are in the checkpoint."""
 
-    def on_request(self, trainer: Trainer) -> None:
-        """Check the stop flag."""
+    def on_request(self, trainer: Trainer, record: Record | None = None) -> None:
+        """Check the stop flag, also after a step, an epoch or a pilot.
+
+        Args:
+            trainer: The trainer.
+            record: The record of a step, an epoch or a pilot; not used.
+        """
         if stop_wanted():
             trainer.request_stop()
 
-    def on_pilot(self, trainer: Trainer, record: Record) -> None:
-        """Check the stop flag after a pilot measurement.
-
-        Args:
-            trainer: The trainer; not used.
-            record: The record; not used.
-        """
-        self.on_request(trainer)
-
-    def on_step(self, trainer: Trainer, record: Record) -> None:
-        """Check the stop flag after a step.
-
-        Args:
-            trainer: The trainer; not used.
-            record: The record; not used.
-        """
-        self.on_request(trainer)
-
-    def on_epoch(self, trainer: Trainer, record: Record) -> None:
-        """Check the stop flag after an epoch.
-
-        Args:
-            trainer: The trainer; not used.
-            record: The record; not used.
-        """
-        self.on_request(trainer)
+    on_pilot = on_step = on_epoch = on_request

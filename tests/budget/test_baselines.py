@@ -8,7 +8,8 @@ from cases import SMALL_GRAPHS, random_network
 from chi_square import LIMIT, mean_p_value, variance_p_value
 from reference import expectation, ground, pauli_matrix
 
-from qep_qiskit.budget import SPSA, FiniteDifferences, costs
+from qep_qiskit.budget import costs
+from qep_qiskit.budget.baselines import SPSA, FiniteDifferences
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.operators import PauliString, sparse_pauli_op
 from qep_qiskit.core.seeds import Seeds

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from cases import SMALL_GRAPHS, half_one_plus_z, random_network
 
-from qep_qiskit.budget import finite_difference_candidates, spsa_candidates
+from qep_qiskit.budget.candidates import finite_difference_candidates, spsa_candidates
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.operators import PauliString, sparse_pauli_op
 from qep_qiskit.core.seeds import Seeds

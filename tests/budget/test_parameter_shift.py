@@ -6,7 +6,8 @@ from cases import SMALL_GRAPHS, random_network
 from chi_square import LIMIT, mean_p_value, variance_p_value
 
 from qep_qiskit.ansatz import hamiltonian_variational, hardware_efficient
-from qep_qiskit.budget import ParameterShift, costs, exact_angle_gradient
+from qep_qiskit.budget import costs
+from qep_qiskit.budget.parameter_shift import ParameterShift, exact_angle_gradient
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.operators import PauliString, sparse_pauli_op
 from qep_qiskit.core.program import Layer, LayerProgram

@@ -5,7 +5,7 @@ import pytest
 from chi_square import LIMIT
 from scipy.stats import binom, kstest
 
-from qep_qiskit.budget import mse_pull, point_statistics
+from qep_qiskit.budget.statistics import mse_pull, point_statistics
 from qep_qiskit.core.errors import ConfigError
 
 RECORDED = {

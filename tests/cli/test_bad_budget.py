@@ -183,7 +183,7 @@ def test_damaged_study(refused, here, idle, content):
 @pytest.fixture
 def studied(qep, here, monkeypatch):
     """A small study."""
-    monkeypatch.setattr("qep_qiskit.budget.report.write_budget_report", lambda *_, **__: [])
+    monkeypatch.setattr("qep_qiskit.budget.report.page.write_budget_report", lambda *_, **__: [])
     lean = (*LEAN, "--set", "budget.shots=[100]", "--set", "budget.betas=[0.3]", "--set", "budget.repeats=2")
     command = ("budget", "exact.toml", *lean, "--study", "gradient", "--out", "st", "--jobs", "1")
     assert qep(*command).code == 0

@@ -50,7 +50,7 @@ def wait_for(condition, child):
 def drawing():
     """Figures take longer than the points of these studies: they are drawn where somebody looks at them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("qep_qiskit.budget.report.write_budget_report", lambda *_, **__: [])
+        patch.setattr("qep_qiskit.budget.report.page.write_budget_report", lambda *_, **__: [])
         yield patch
 
 
@@ -61,7 +61,7 @@ def studied(qep, runs, drawing):
     drawing.undo()
     result = qep("budget", runs / "exact.toml", *words(), "--out", folder, "--jobs", 1)
     assert result.code == 0, result.err
-    drawing.setattr("qep_qiskit.budget.report.write_budget_report", lambda *_, **__: [])
+    drawing.setattr("qep_qiskit.budget.report.page.write_budget_report", lambda *_, **__: [])
     return folder, result
 
 

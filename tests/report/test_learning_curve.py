@@ -18,7 +18,8 @@ from matplotlib.lines import Line2D
 from PIL import Image
 
 from qep_qiskit.core.errors import QepError
-from qep_qiskit.report import learning_curve, save_figure
+from qep_qiskit.report.learning_curve import learning_curve
+from qep_qiskit.report.style import save_figure
 
 Record = dict[str, object]
 

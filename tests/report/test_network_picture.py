@@ -13,7 +13,8 @@ from matplotlib.colors import to_rgba
 from numpy.typing import ArrayLike, NDArray
 
 from qep_qiskit.core.errors import NetworkError
-from qep_qiskit.report import NetworkView, network_picture, save_figure
+from qep_qiskit.report.network_picture import NetworkView, network_picture
+from qep_qiskit.report.style import save_figure
 
 Edges = list[tuple[int, int]]
 

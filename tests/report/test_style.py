@@ -2,9 +2,8 @@
 
 import pytest
 
-from qep_qiskit.report import save_figure, save_for_print
 from qep_qiskit.report.log_axis import log_axis, short_count
-from qep_qiskit.report.style import figure_bytes, figure_style, new_figure
+from qep_qiskit.report.style import figure_bytes, figure_style, new_figure, save_figure, save_for_print
 
 BEGINNINGS = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}
 

@@ -9,8 +9,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-import qep_qiskit.report
-from qep_qiskit.report import gradient_table, prediction_table, training_summary, value_with_error
+from qep_qiskit.report.tables import gradient_table, prediction_table, training_summary, value_with_error
 
 
 def rendered(table: Table, width: int = 120) -> str:
@@ -158,9 +157,3 @@ def test_prediction_table_shows_the_columns_it_has() -> None:
 def test_empty_tables_can_be_shown() -> None:
     for table in (training_summary([]), gradient_table([]), prediction_table([])):
         assert isinstance(rendered(table), str)
-
-
-def test_all_public_names_are_there() -> None:
-    assert sorted(qep_qiskit.report.__all__) == qep_qiskit.report.__all__
-    for name in qep_qiskit.report.__all__:
-        assert getattr(qep_qiskit.report, name).__doc__
