@@ -105,12 +105,12 @@ MUTATIONS = [
     Mutation("pauli", "-1 if part.input is None else part.input", "-1"),
     Mutation("z polynomials", "mask ^ also] =", "mask | also] ="),
     # budget
-    Mutation("baselines", "gradient=_to_weights((plus - minus) / (2.0 *", "gradient=_spread((plus - minus) / (1.0 *"),
+    Mutation("baselines", "return differences / (2.0 * self.delta)", "return differences / (1.0 * self.delta)"),
     Mutation("parameter shift", "np.concatenate(noise), 1.0), 2)", "np.concatenate(noise), 1.0), 1)"),
     Mutation(
         "statistics", "float(np.sqrt(estimates.var(axis=0, ddof=1)", "float(np.sqrt(estimates.var(axis=0, ddof=0)"
     ),
-    Mutation("costs", ".sum(axis=1) / len(inputs) ** 2", ".sum(axis=1) / len(inputs)"),
+    Mutation("costs", ".sum(axis=1) / samples**2", ".sum(axis=1) / samples"),
     Mutation(
         "reaching",
         "+ epochs - 1][",

@@ -17,8 +17,8 @@ weights are ignored, because a gradient does not change the weights.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,6 @@ from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning import GradientEstimator
 from qep_qiskit.measurement import MeasurementCoroutine, Usage
-from qep_qiskit.network.nudge import NudgedHamiltonian
 
 
 @short_repr
@@ -56,18 +55,46 @@ class BaselineEstimate:
     distinct_circuits: int
 
 
-class Baseline(Protocol):
-    """A method without nudges, with its settings."""
+class Baseline(ABC):
+    """A method without nudges: the cost at pairs of shifted weights, combined to a gradient.
+
+    Attributes:
+        shots: Shots per batch of an evaluation, or None for exact expectations.
+    """
+
+    __slots__ = ()
+    shots: int | None
 
     @property
+    @abstractmethod
     def description(self) -> str:
         """The settings in words, for tables."""
-        ...
+
+    @abstractmethod
+    def shifts(self, key: RequestKey, count: int) -> NDArray[np.float64]:
+        """Return the shifts of the trained weights, shape (pairs, count).
+
+        Args:
+            key: Key of the estimate.
+            count: Number of trained weights.
+        """
+
+    @abstractmethod
+    def combined(self, shifts: NDArray, differences: NDArray, variances: NDArray) -> tuple[NDArray, NDArray]:
+        """Return gradient and variance of the trained weights, shape (count,) each.
+
+        Args:
+            shifts: Shape (pairs, count).
+            differences: Cost at the shifted weights minus that at the opposite ones, shape (pairs,).
+            variances: Variances of the differences due to shots, shape (pairs,).
+        """
 
     def estimate(
         self, estimator: GradientEstimator, weights: NDArray, inputs: NDArray, targets: NDArray, key: RequestKey
     ) -> MeasurementCoroutine[BaselineEstimate]:
         """Return the gradient of the mean cost of a batch; only Hamiltonian and preparation of the estimator are used.
+
+        All pairs are measured in one request if memory allows.
 
         Args:
             estimator: Gradient estimator; its contrast and its shots are not used.
@@ -76,11 +103,27 @@ class Baseline(Protocol):
             targets: Shape (samples, targets).
             key: Key of the requests; their stages are counted from it.
         """
-        ...
+        hamiltonian = estimator.hamiltonian
+        trainable = hamiltonian.network.layout.trainable()
+        shifts = self.shifts(key, int(trainable.sum()))
+        points = np.tile(weights, (2 * len(shifts), 1))
+        points[:, trainable] += np.concatenate([shifts, -shifts])
+        work = measured_costs(hamiltonian, estimator.preparation, points, inputs, targets, shots=self.shots, key=key)
+        costs, usage = yield from counted(work)
+        plus, minus = costs.values.reshape(2, -1)
+        found = np.zeros((2, len(weights)))
+        found[:, trainable] = self.combined(shifts, plus - minus, costs.variances.reshape(2, -1).sum(axis=0))
+        return BaselineEstimate(
+            gradient=found[0],
+            variance=found[1],
+            usage=usage,
+            evaluations=len(points),
+            distinct_circuits=len(np.unique(points, axis=0)) * len(hamiltonian.cost_groups) * len(inputs),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FiniteDifferences:
+class FiniteDifferences(Baseline):
     """Central finite differences of the cost with respect to every trained weight.
 
     Args:
@@ -103,35 +146,28 @@ class FiniteDifferences:
         """The settings in words."""
         return f"finite differences, delta {self.delta:g}, {shots_in_words(self.shots)} an evaluation"
 
-    def estimate(
-        self, estimator: GradientEstimator, weights: NDArray, inputs: NDArray, targets: NDArray, key: RequestKey
-    ) -> MeasurementCoroutine[BaselineEstimate]:
-        """Return the gradient from two evaluations for every trained weight, all in one request.
+    def shifts(self, key: RequestKey, count: int) -> NDArray[np.float64]:
+        """Return one shift for every trained weight.
 
         Args:
-            estimator: Gradient estimator; its contrast and its shots are not used.
-            weights: Shape (weights,).
-            inputs: Shape (samples, inputs).
-            targets: Shape (samples, targets).
-            key: Key of the requests; their stages are counted from it.
+            key: Key of the estimate; not used.
+            count: Number of trained weights.
         """
-        hamiltonian = estimator.hamiltonian
-        shifts = self.delta * np.eye(len(weights))[hamiltonian.network.layout.trainable()]
-        points = weights + np.concatenate([shifts, -shifts])
-        work = measured_costs(hamiltonian, estimator.preparation, points, inputs, targets, shots=self.shots, key=key)
-        costs, usage = yield from counted(work)
-        plus, minus = costs.values.reshape(2, -1)
-        return BaselineEstimate(
-            gradient=_to_weights((plus - minus) / (2.0 * self.delta), hamiltonian),
-            variance=_to_weights(costs.variances.reshape(2, -1).sum(axis=0) / (4.0 * self.delta**2), hamiltonian),
-            usage=usage,
-            evaluations=len(points),
-            distinct_circuits=_distinct(points, hamiltonian, len(inputs)),
-        )
+        return self.delta * np.eye(count)
+
+    def combined(self, shifts: NDArray, differences: NDArray, variances: NDArray) -> tuple[NDArray, NDArray]:
+        """Return the difference quotients with their variances.
+
+        Args:
+            shifts: Shape (count, count).
+            differences: Shape (count,).
+            variances: Shape (count,).
+        """
+        return differences / (2.0 * self.delta), variances / (4.0 * self.delta**2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SPSA:
+class SPSA(Baseline):
     """Simultaneous perturbation: all weights are shifted at once by random signs, and the results averaged.
 
     Args:
@@ -173,48 +209,26 @@ class SPSA:
         terms = (key.purpose, key.step, key.stage, key.attempt)
         return self.seeds.generator("perturbations", *terms).choice([-1.0, 1.0], (self.perturbations, count))
 
-    def estimate(
-        self, estimator: GradientEstimator, weights: NDArray, inputs: NDArray, targets: NDArray, key: RequestKey
-    ) -> MeasurementCoroutine[BaselineEstimate]:
-        """Return the gradient from two evaluations for every perturbation, in one request if memory allows.
+    def shifts(self, key: RequestKey, count: int) -> NDArray[np.float64]:
+        """Return the random signs of an estimate times the perturbation.
 
         Args:
-            estimator: Gradient estimator; its contrast and its shots are not used.
-            weights: Shape (weights,).
-            inputs: Shape (samples, inputs).
-            targets: Shape (samples, targets).
-            key: Key of the requests; their stages are counted from it.
+            key: Key of the estimate.
+            count: Number of trained weights.
         """
-        hamiltonian = estimator.hamiltonian
-        trainable = hamiltonian.network.layout.trainable()
-        signs = self.signs(key, int(trainable.sum()))
-        shifts = np.zeros((len(signs), len(weights)))
-        shifts[:, trainable] = self.perturbation * signs
-        points = weights + np.concatenate([shifts, -shifts])
-        work = measured_costs(hamiltonian, estimator.preparation, points, inputs, targets, shots=self.shots, key=key)
-        costs, usage = yield from counted(work)
-        plus, minus = costs.values.reshape(2, -1)
-        each = signs * ((plus - minus) / (2.0 * self.perturbation))[:, None]
-        variance_of_mean = each.var(axis=0, ddof=1) / len(each) if len(each) > 1 else np.full(each.shape[1], np.nan)
-        return BaselineEstimate(
-            gradient=_to_weights(each.mean(axis=0), hamiltonian),
-            variance=_to_weights(variance_of_mean, hamiltonian),
-            usage=usage,
-            evaluations=len(points),
-            distinct_circuits=_distinct(points, hamiltonian, len(inputs)),
-        )
+        return self.perturbation * self.signs(key, count)
 
+    def combined(self, shifts: NDArray, differences: NDArray, variances: NDArray) -> tuple[NDArray, NDArray]:
+        """Return the mean over perturbations, and its variance by their scatter; NaN for a single one.
 
-def _to_weights(values: NDArray, hamiltonian: NudgedHamiltonian) -> NDArray[np.float64]:
-    """Return values of the trained weights as values of all weights, zero for the frozen ones."""
-    trainable = hamiltonian.network.layout.trainable()
-    whole = np.zeros(len(trainable))
-    whole[trainable] = values
-    return whole
-
-
-def _distinct(points: NDArray, hamiltonian: NudgedHamiltonian, num_samples: int) -> int:
-    return len(np.unique(points, axis=0)) * len(hamiltonian.cost_groups) * num_samples
+        Args:
+            shifts: Shape (perturbations, count).
+            differences: Shape (perturbations,).
+            variances: Shape (perturbations,); not used.
+        """
+        each = np.sign(shifts) * (differences / (2.0 * self.perturbation))[:, None]
+        of_mean = each.var(axis=0, ddof=1) / len(each) if len(each) > 1 else np.full(each.shape[1], np.nan)
+        return each.mean(axis=0), of_mean
 
 
 def _check(name: str, shift: float) -> None:

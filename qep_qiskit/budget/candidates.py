@@ -14,7 +14,7 @@ SHIFTS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 
 
 def finite_difference_candidates(
-    hamiltonian: NudgedHamiltonian, *, total_shots: int, num_samples: int = 1, deltas: Sequence[float] = SHIFTS
+    hamiltonian: NudgedHamiltonian, *, total_shots: int, num_samples: int = 1, shifts: Sequence[float] = SHIFTS
 ) -> tuple[FiniteDifferences, ...]:
     """Return finite differences that distribute the given shots evenly over their evaluations.
 
@@ -22,7 +22,7 @@ def finite_difference_candidates(
         hamiltonian: Network and cost, which give the number of trained weights and of groups of the cost.
         total_shots: Shots of one gradient, summed over all samples.
         num_samples: Number of samples of a batch.
-        deltas: Candidate shifts.
+        shifts: Candidate shifts.
 
     Returns:
         One candidate per shift; none where the shots are too few for one shot per evaluation.
@@ -30,12 +30,12 @@ def finite_difference_candidates(
     Raises:
         ConfigError: No shots, samples or shifts are given.
     """
-    _check(total_shots, num_samples, deltas)
+    _check(total_shots, num_samples, shifts)
     batches = 2 * int(hamiltonian.network.layout.trainable().sum()) * _batches(hamiltonian, num_samples)
     shots = total_shots // batches if batches else 0
     if shots < hamiltonian.cost.fewest_shots:
         return ()
-    return tuple(FiniteDifferences(delta=delta, shots=shots) for delta in deltas)
+    return tuple(FiniteDifferences(delta=delta, shots=shots) for delta in shifts)
 
 
 def spsa_candidates(
@@ -44,7 +44,7 @@ def spsa_candidates(
     total_shots: int,
     seeds: Seeds,
     num_samples: int = 1,
-    perturbations: Sequence[float] = SHIFTS,
+    shifts: Sequence[float] = SHIFTS,
     circuits: int | None = None,
 ) -> tuple[SPSA, ...]:
     """Return SPSA with the given shots distributed over about 1, 2, 4, ... random sign vectors, for every shift.
@@ -58,7 +58,7 @@ def spsa_candidates(
         total_shots: Shots of one gradient, summed over all samples.
         seeds: Root of the random signs.
         num_samples: Number of samples of a batch.
-        perturbations: Candidate shifts.
+        shifts: Candidate shifts.
         circuits: Limit on the bound circuits of one sample, such as the 4 of a symmetric contrast in two groups; None
             for no limit.
 
@@ -68,7 +68,7 @@ def spsa_candidates(
     Raises:
         ConfigError: No shots, samples or shifts are given.
     """
-    _check(total_shots, num_samples, perturbations)
+    _check(total_shots, num_samples, shifts)
     batches = 2 * _batches(hamiltonian, num_samples)
     most = total_shots // (batches * hamiltonian.cost.fewest_shots)
     if circuits is not None:
@@ -82,7 +82,7 @@ def spsa_candidates(
     return tuple(
         SPSA(perturbation=shift, perturbations=count, shots=shots, seeds=seeds)
         for shots, count in splits.items()
-        for shift in perturbations
+        for shift in shifts
     )
 
 

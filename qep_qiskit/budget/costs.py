@@ -63,12 +63,27 @@ def measured_costs(
         shots: Shots per batch, or None for exact expectations.
         key: Key of the requests; their stages are counted from it.
     """
+    samples = len(inputs)
+
+    def costs_of(points: NDArray, key: RequestKey) -> MeasurementCoroutine[CostEstimate]:
+        """Return costs in the order of points, and within a point in the order of samples."""
+        distinct, which = np.unique(points, axis=0, return_inverse=True)
+        free = np.concatenate([hamiltonian.free_coefficients(point, inputs) for point in distinct])
+        family = HamiltonianFamily.of_free(hamiltonian.groups, free, key)
+        prepared_states = yield from prepared(preparation, family, WarmStart())
+        rows = (which.reshape(-1, 1) * samples + np.arange(samples)).ravel()
+        states, repeated = _Given(prepared_states.states.rows(rows)), np.tile(targets, (len(points), 1))
+        per_group = [shots] * len(hamiltonian.groups)
+        phase = yield from measure_free(
+            hamiltonian, states, free[rows], repeated, shots=per_group, key=key, with_outputs=False
+        )
+        return phase.cost
+
     values, variances = [], []
-    for number, rows in enumerate(request_parts(hamiltonian, len(points), len(inputs))):
-        part = replace(key, stage=key.stage + number)
-        found = yield from _costs_of(hamiltonian, preparation, points[rows], inputs, targets, shots=shots, key=part)
-        values.append(found.values.reshape(-1, len(inputs)).mean(axis=1))
-        variances.append(found.variances.reshape(-1, len(inputs)).sum(axis=1) / len(inputs) ** 2)
+    for number, rows in enumerate(request_parts(hamiltonian, len(points), samples)):
+        found = yield from costs_of(points[rows], replace(key, stage=key.stage + number))
+        values.append(found.values.reshape(-1, samples).mean(axis=1))
+        variances.append(found.variances.reshape(-1, samples).sum(axis=1) / samples**2)
     return CostAtPoints(values=np.concatenate(values), variances=np.concatenate(variances))
 
 
@@ -85,31 +100,6 @@ def request_parts(hamiltonian: NudgedHamiltonian, num_points: int, num_samples: 
     per_state = max(1 << hamiltonian.num_qubits, hamiltonian.num_terms**2)
     size = max(1, _NUMBERS_PER_REQUEST // (per_state * num_samples))
     return (slice(start, min(start + size, num_points)) for start in range(0, num_points, size))
-
-
-def _costs_of(
-    hamiltonian: NudgedHamiltonian,
-    preparation: Preparation,
-    points: NDArray,
-    inputs: NDArray,
-    targets: NDArray,
-    *,
-    shots: int | None,
-    key: RequestKey,
-) -> MeasurementCoroutine[CostEstimate]:
-    """Return costs in the order of points, and within a point in the order of samples."""
-    samples = len(inputs)
-    distinct, which = np.unique(points, axis=0, return_inverse=True)
-    free = np.concatenate([hamiltonian.free_coefficients(point, inputs) for point in distinct])
-    family = HamiltonianFamily.of_free(hamiltonian.groups, free, key)
-    prepared_states = yield from prepared(preparation, family, WarmStart())
-    rows = (which.reshape(-1, 1) * samples + np.arange(samples)).ravel()
-    states, repeated = prepared_states.states.rows(rows), np.tile(targets, (len(points), 1))
-    per_group = [shots] * len(hamiltonian.groups)
-    phase = yield from measure_free(
-        hamiltonian, _Given(states), free[rows], repeated, shots=per_group, key=key, with_outputs=False
-    )
-    return phase.cost
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,19 +9,27 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.budget.problem import CachedStates, GradientProblem, with_known_signals
-from qep_qiskit.budget.statistics import PointStatistics, mse_pull, point_statistics
+from qep_qiskit.budget.statistics import mse_pull, point_statistics
 from qep_qiskit.core.errors import QepWarning
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.warning_log import WarningLog, counting_warnings
 from qep_qiskit.device.usage import estimated_qpu_seconds
 from qep_qiskit.execution import Executor, JobHandle, Request, RequestKey, ShotData
-from qep_qiskit.learning import Contrast, ErrorModel, GradientEstimate, Pilot, first_beta, measure_pilot
+from qep_qiskit.learning import (
+    Contrast,
+    ErrorModel,
+    GradientEstimate,
+    GradientEstimator,
+    Pilot,
+    first_beta,
+    measure_pilot,
+)
 from qep_qiskit.learning.bias_fit import MeasuredContrasts
 from qep_qiskit.learning.gradient_monitor import check_estimate
 from qep_qiskit.learning.measurement_plans import Grouping
@@ -32,6 +40,7 @@ from qep_qiskit.measurement import MeasurementCoroutine, run_measurements
 
 Signals = Literal["measured", "known"]
 Row = dict[str, Any]
+Estimate = TypeVar("Estimate")
 
 
 @short_repr
@@ -93,28 +102,14 @@ class CountingExecutor:
         """Return the result of a request."""
         return self.inner.collect(job_handle)
 
-    def each(self, repeats: int) -> CountingExecutor:
-        """Return the mean count of one of several estimates.
+    def record(self, repeats: int) -> Row:
+        """Return the mean counts of one of several estimates, with the column names of the study's table.
 
         Iterative preparations do not make exactly equal requests.
         """
-        return CountingExecutor(
-            inner=self.inner,
-            shots=round(self.shots / repeats),
-            circuits=round(self.circuits / repeats),
-            states=round(self.states / repeats),
-            jobs=round(self.jobs / repeats),
-        )
-
-    def record(self) -> Row:
-        """Return the counts of one estimate, with the column names of the study's table."""
-        return {
-            "total_shots": self.shots,
-            "circuits": self.circuits,
-            "states": self.states,
-            "jobs": self.jobs,
-            "qpu_seconds": estimated_qpu_seconds(self.shots, self.jobs),
-        }
+        counts = {"total_shots": self.shots, "circuits": self.circuits, "states": self.states, "jobs": self.jobs}
+        each: Row = {name: round(count / repeats) for name, count in counts.items()}
+        return each | {"qpu_seconds": estimated_qpu_seconds(each["total_shots"], each["jobs"])}
 
 
 @short_repr
@@ -169,16 +164,6 @@ class StudyPilot:
         )
 
 
-def contrast_of(kind: str, beta: float) -> Contrast:
-    """Return the contrast of a given kind.
-
-    Args:
-        kind: Kind of the contrast.
-        beta: Nudge beta.
-    """
-    return Contrast(kind=kind, beta=beta)
-
-
 def study_pilot(problem: GradientProblem, setting: Setting, *, shots: int, levels: int) -> StudyPilot:
     """Measure a pilot for the contrast, the grouping and the error signals of a setting.
 
@@ -188,10 +173,8 @@ def study_pilot(problem: GradientProblem, setting: Setting, *, shots: int, level
         shots: Shots per batch of the pilot.
         levels: Number of nudges of the pilot.
     """
-    problem = with_known_signals(problem) if setting.signals == "known" else problem
-    estimator = replace(
-        problem.estimator, contrast=contrast_of(setting.contrast, setting.beta), shots=shots, grouping=setting.grouping
-    )
+    problem, estimator = _as_set(problem, setting)
+    estimator = replace(estimator, shots=shots)
     work = measure_pilot(
         estimator,
         problem.weights,
@@ -225,9 +208,8 @@ def check_contrasts(problem: GradientProblem, setting: Setting) -> tuple[Measure
     Returns:
         The two contrasts, that of the setting first, and the total shots.
     """
-    shots = split(setting.shots, setting.shot_fractions)
-    pair = [contrast_of(setting.contrast, beta) for beta in (setting.beta, 0.5 * setting.beta)]
-    estimator = replace(problem.estimator, contrast=pair[0], shots=shots, grouping=setting.grouping)
+    problem, estimator = _as_set(problem, setting)
+    pair = [estimator.contrast, replace(estimator.contrast, beta=0.5 * setting.beta)]
     betas = np.unique(np.concatenate([contrast.betas for contrast in pair]) + 0.0)
     given = problem.weights, problem.inputs, problem.targets
     work = estimator.phases(*given, RequestKey(f"check {setting.key}", 0), betas, quiet=True)
@@ -247,29 +229,20 @@ def measure_setting(problem: GradientProblem, setting: Setting, repeats: int, pi
     Returns:
         One row of the study's table.
     """
-    known = with_known_signals(problem) if setting.signals == "known" else problem
-    shots = split(setting.shots, setting.shot_fractions)
-    estimator = replace(
-        known.estimator,
-        contrast=contrast_of(setting.contrast, setting.beta),
-        shots=shots,
-        grouping=setting.grouping,
-        preparation=CachedStates(known.estimator.preparation),
-    )
-    counting = CountingExecutor(known.executor)
+    known, estimator = _as_set(problem, setting)
+    estimator = replace(estimator, preparation=CachedStates(estimator.preparation))
+    truth = problem.truth.gradient[problem.trainable]
 
     def estimate(repeat: int) -> MeasurementCoroutine[GradientEstimate]:
         key = RequestKey(setting.key, repeat)
         return estimator.estimate(known.weights, known.inputs, known.targets, key)
 
     with counting_warnings(WarningLog()) as log:
-        estimates = repeated(estimate, counting, repeats)
+        estimates, row = repeated(estimate, problem, repeats, truth, problem.trainable)
         for found in estimates:
             _quietly(partial(check_estimate, found, problem.trainable))
     gradients = np.array([found.gradient for found in estimates])[:, problem.trainable]
-    claimed = np.array([found.variance for found in estimates])[:, problem.trainable]
     fixed = np.array([found.group_variance.sum(axis=0) for found in estimates])[:, problem.trainable]
-    truth = problem.truth.gradient[problem.trainable]
     return {
         "method": "per_weight" if setting.grouping == "per_weight" else "qep",
         "contrast": setting.contrast,
@@ -278,10 +251,8 @@ def measure_setting(problem: GradientProblem, setting: Setting, repeats: int, pi
         "allocation": "equal" if setting.shot_fractions is None else "optimal",
         "signals": setting.signals,
         "shots": setting.shots,
-        "repeats": repeats,
-        **counting.each(repeats).record(),
-        **point_statistics(gradients, truth, claimed).record(),
-        "chi2_without_signals": _chi2(gradients, truth, fixed),
+        **row,
+        "chi2_without_signals": point_statistics(gradients, truth, fixed).record()["chi2_per_dof"],
         **_theory(setting, pilot, gradients, truth),
         "warned": _warned(log, repeats),
     }
@@ -296,28 +267,48 @@ def _warned(log: WarningLog, repeats: int) -> list[list[Any]]:
     return [[count.kind, count.severity, count.times] for count in found]
 
 
+def _as_set(problem: GradientProblem, setting: Setting) -> tuple[GradientProblem, GradientEstimator]:
+    """Return the problem with known error signals if the setting has them, and its estimator with the setting."""
+    problem = with_known_signals(problem) if setting.signals == "known" else problem
+    return problem, replace(
+        problem.estimator,
+        contrast=Contrast(kind=setting.contrast, beta=setting.beta),
+        shots=split(setting.shots, setting.shot_fractions),
+        grouping=setting.grouping,
+    )
+
+
 def repeated(
-    estimate: Callable[[int], MeasurementCoroutine[GradientEstimate]], executor: Executor, repeats: int
-) -> list[GradientEstimate]:
-    """Return repeated estimates, without the warnings of large nudges, which a study uses intentionally.
+    estimate: Callable[[int], MeasurementCoroutine[Estimate]],
+    problem: GradientProblem,
+    repeats: int,
+    truth: NDArray,
+    trainable: NDArray | slice,
+) -> tuple[list[Estimate], Row]:
+    """Return repeated estimates and the part of their row that all methods have: counts and statistics.
+
+    Warnings of large nudges, which a study uses intentionally, are not shown.
 
     Args:
         estimate: Returns the measurement of the repeat with a given number.
-        executor: Executor of the requests.
+        problem: The problem, with the executor of the requests.
         repeats: Number of repeats.
+        truth: Shape (trained weights,), the true gradient.
+        trainable: Which components of the estimates are compared with it.
     """
-    return _quietly(lambda: [run_measurements(estimate(repeat), executor)[0] for repeat in range(repeats)])
+    counting = CountingExecutor(problem.executor)
+    found = _quietly(lambda: [run_measurements(estimate(repeat), counting)[0] for repeat in range(repeats)])
+    gradients, claimed = (
+        np.array([getattr(one, name) for one in found])[:, trainable] for name in ("gradient", "variance")
+    )
+    statistics = point_statistics(gradients, truth, claimed)
+    return found, {"repeats": repeats, **counting.record(repeats), **statistics.record()}
 
 
 def _quietly(work: Callable[[], Any]) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", QepWarning)
         return work()
-
-
-def _chi2(gradients: NDArray, truth: NDArray, variances: NDArray) -> float | None:
-    found: PointStatistics = point_statistics(gradients, truth, variances)
-    return found.record()["chi2_per_dof"]
 
 
 def _theory(setting: Setting, pilot: StudyPilot | None, gradients: NDArray, truth: NDArray) -> Row:

@@ -49,7 +49,7 @@ def noisy_setups(setup: BudgetSetup, config: Config) -> dict[str, BudgetSetup]:
         execution |= {"backend": _device(config.budget.noise.backend), "method": "automatic"}
     name = "noisy" if execution["noise"] is not None else execution["backend"]
     tables = {name: {"readout": "none"}} | {f"{name}, {own}": keys for own, keys in _mitigations(config).items()}
-    noisy = {label: _with(setup, execution | {"mitigation": keys}) for label, keys in tables.items()}
+    noisy = {label: setup.executed(execution | {"mitigation": keys}) for label, keys in tables.items()}
     return {"ideal": ideal(setup), **noisy}
 
 
@@ -73,11 +73,6 @@ def _device(backend: str) -> str:
             "into execution.noise"
         )
     return backend
-
-
-def _with(setup: BudgetSetup, execution: Mapping[str, Any]) -> BudgetSetup:
-    config = {**setup.config, "execution": dict(execution)}
-    return BudgetSetup(config=config, task=setup.task, weights=setup.weights)
 
 
 def noise_rows(study: Study, setups: Mapping[str, BudgetSetup]) -> list[Row]:

@@ -7,11 +7,8 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-
-from qep_qiskit.budget.baselines import SPSA, FiniteDifferences
+from qep_qiskit.budget.baselines import SPSA, BaselineEstimate, FiniteDifferences
 from qep_qiskit.budget.gradient_study import (
-    CountingExecutor,
     Setting,
     StudyPilot,
     check_contrasts,
@@ -19,14 +16,13 @@ from qep_qiskit.budget.gradient_study import (
     repeated,
     study_pilot,
 )
-from qep_qiskit.budget.parameter_shift import ParameterShift, exact_angle_gradient
+from qep_qiskit.budget.parameter_shift import AngleGradient, ParameterShift, exact_angle_gradient
 from qep_qiskit.budget.problem import CachedStates, GradientProblem
 from qep_qiskit.budget.setup import BudgetSetup, problem_of
-from qep_qiskit.budget.statistics import point_statistics
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning import of_sign
-from qep_qiskit.measurement import run_measurements
+from qep_qiskit.measurement import MeasurementCoroutine, run_measurements
 from qep_qiskit.preparation import HamiltonianFamily, WarmStart, prepared
 from qep_qiskit.runs.points import Point, Row, Work
 
@@ -166,24 +162,15 @@ def _baseline(setup: BudgetSetup, problem: GradientProblem, point: Point) -> Row
         method: SPSA | FiniteDifferences = SPSA(**point["setting"], seeds=Seeds(setup.config["seed"]))
     else:
         method = FiniteDifferences(**point["setting"])
-    counting = CountingExecutor(problem.executor)
     kept = replace(problem.estimator, preparation=CachedStates(problem.estimator.preparation))
 
-    def estimate(repeat: int) -> Any:
+    def estimate(repeat: int) -> MeasurementCoroutine[BaselineEstimate]:
         key = RequestKey(point["key"], repeat)
         return method.estimate(kept, problem.weights, problem.inputs, problem.targets, key)
 
-    found = repeated(estimate, counting, point["repeats"])
-    gradients = np.array([one.gradient for one in found])[:, problem.trainable]
-    claimed = np.array([one.variance for one in found])[:, problem.trainable]
     truth = problem.truth.gradient[problem.trainable]
-    return {
-        "method": point["kind"],
-        "setting": method.description,
-        "repeats": point["repeats"],
-        **counting.each(point["repeats"]).record(),
-        **point_statistics(gradients, truth, claimed).record(),
-    }
+    _, row = repeated(estimate, problem, point["repeats"], truth, problem.trainable)
+    return {"method": point["kind"], "setting": method.description, **row}
 
 
 def _parameter_shift(problem: GradientProblem, point: Point) -> Row:
@@ -197,22 +184,18 @@ def _parameter_shift(problem: GradientProblem, point: Point) -> Row:
     states = run_measurements(prepared(preparation, family, WarmStart()), problem.executor)[0].states.as_circuits()
     program, angles = states.program, states.parameters
 
-    def once(shots: int, repeat: int) -> Any:
+    def once(shots: int, repeat: int) -> MeasurementCoroutine[AngleGradient]:
         key = RequestKey(point["key"], repeat)
         return ParameterShift(shots=shots).estimate(hamiltonian, program, angles, problem.targets, key)
 
     least = run_measurements(once(1, 0), problem.executor)[1].shots
     shots = max(1, round(point["setting"]["total_shots"] / least))
-    counting = CountingExecutor(problem.executor)
-    found = repeated(lambda repeat: once(shots, repeat), counting, point["repeats"])
     truth = exact_angle_gradient(hamiltonian, program, angles, problem.targets)
-    gradients, claimed = (np.array([getattr(one, name) for one in found]) for name in ("gradient", "variance"))
+    _, row = repeated(partial(once, shots), problem, point["repeats"], truth, slice(None))
     return {
         "method": "parameter_shift",
         "setting": ParameterShift(shots=shots).description,
-        "repeats": point["repeats"],
-        **counting.each(point["repeats"]).record(),
-        **point_statistics(gradients, truth, claimed).record(),
+        **row,
         "label": "parameter shift",
         "remark": "another model: trains the angles of the circuit",
     }

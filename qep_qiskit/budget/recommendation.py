@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -54,10 +54,6 @@ class Check:
     total_shots: int
     change: float
     change_error: float
-
-    def record(self) -> dict[str, Any]:
-        """Return the check as JSON values."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 @short_repr
@@ -153,12 +149,7 @@ class Recommendation:
 
     def record(self) -> dict[str, Any]:
         """Return the recommendation as JSON values."""
-        return {
-            **{name: getattr(self, name) for name in self.__dataclass_fields__},
-            "split": None if self.split is None else dict(self.split),
-            "check": None if self.check is None else self.check.record(),
-            "toml": self.toml,
-        }
+        return asdict(self) | {"toml": self.toml}
 
 
 def for_shots(budget_problem: BudgetProblem, shots: int) -> list[Recommendation]:
@@ -171,7 +162,7 @@ def for_shots(budget_problem: BudgetProblem, shots: int) -> list[Recommendation]
     guide = budget_problem.pilots.get("symmetric") or next(iter(budget_problem.pilots.values()))
     total = shots * float(guide.batches.sum())
     found = [
-        _best(budget_problem, name, pilot, max(1.0, total / float(pilot.batches.sum())))
+        _best(budget_problem, name, max(1.0, total / float(pilot.batches.sum())))
         for name, pilot in budget_problem.pilots.items()
     ]
     return sorted(found, key=lambda one: one.error)
@@ -196,9 +187,9 @@ def for_error(budget_problem: BudgetProblem, relative_error: float) -> list[Reco
             "trained run, or other starting weights"
         )
     wanted, found, problems = relative_error * budget_problem.gradient_length, [], []
-    for name, pilot in budget_problem.pilots.items():
+    for name in budget_problem.pilots:
         try:
-            found.append(_reaching(budget_problem, name, pilot, wanted))
+            found.append(_reaching(budget_problem, name, wanted))
         except ConfigError as problem:
             problems.append(problem)
     if not found:
@@ -206,9 +197,10 @@ def for_error(budget_problem: BudgetProblem, relative_error: float) -> list[Reco
     return sorted(found, key=lambda one: one.total_shots)
 
 
-def _reaching(budget_problem: BudgetProblem, name: str, pilot: StudyPilot, wanted: float) -> Recommendation:
+def _reaching(budget_problem: BudgetProblem, name: str, wanted: float) -> Recommendation:
     """Return the cheapest recommendation with an error; the checked nudge is kept if it is about as cheap."""
-    model, sign = pilot.model, _sign(name)
+    pilot, sign = budget_problem.pilots[name], of_sign(name)[1]
+    model = pilot.model
     shot_fractions = _shot_fractions(pilot, model.shots_for(wanted, sign=sign, confidence=CONFIDENCE)[1])
     shots, beta = model.shots_for(wanted, shot_fractions, sign=sign, confidence=CONFIDENCE)
     if name in budget_problem.checks:
@@ -216,7 +208,7 @@ def _reaching(budget_problem: BudgetProblem, name: str, pilot: StudyPilot, wante
         at_checked = model.shots_at(checked, wanted, shot_fractions, confidence=CONFIDENCE)
         if at_checked <= _WORTH_ANOTHER_CHECK * shots:
             shots, beta = at_checked, checked
-    return _at(budget_problem, name, pilot, _rounded_up(shots), beta)
+    return _at(budget_problem, name, _rounded_up(shots), beta)
 
 
 def check_shots(recommendation: Recommendation) -> int:
@@ -245,7 +237,7 @@ def for_seconds(budget_problem: BudgetProblem, qpu_seconds: float) -> list[Recom
         batches = float(pilot.batches.sum()) * budget_problem.samples
         shots = int(remaining / each / batches)
         if shots >= 1:
-            found.append(_within(budget_problem, name, pilot, shots, qpu_seconds))
+            found.append(_within(budget_problem, name, shots, qpu_seconds))
     if not found:
         fewest = min(float(pilot.batches.sum()) for pilot in budget_problem.pilots.values()) * budget_problem.samples
         least = math.ceil(1000 * estimated_qpu_seconds(math.ceil(fewest), budget_problem.jobs)) / 1000
@@ -256,13 +248,11 @@ def for_seconds(budget_problem: BudgetProblem, qpu_seconds: float) -> list[Recom
     return sorted(found, key=lambda one: one.error)
 
 
-def _within(
-    budget_problem: BudgetProblem, name: str, pilot: StudyPilot, shots: int, qpu_seconds: float
-) -> Recommendation:
+def _within(budget_problem: BudgetProblem, name: str, shots: int, qpu_seconds: float) -> Recommendation:
     """Return a recommendation within the QPU seconds; its shots are reduced if rounding up per group exceeds them."""
-    found = _best(budget_problem, name, pilot, float(shots))
+    found = _best(budget_problem, name, float(shots))
     while found.qpu_seconds > qpu_seconds and found.shots > 1:
-        found = _best(budget_problem, name, pilot, float(found.shots - 1))
+        found = _best(budget_problem, name, float(found.shots - 1))
     return found
 
 
@@ -289,10 +279,6 @@ def _rounded_up(shots: float) -> float:
     return float(np.ceil(shots / unit) * unit)
 
 
-def _sign(name: str) -> float:
-    return -1.0 if name.endswith("negative") else 1.0
-
-
 def _shot_fractions(pilot: StudyPilot, beta: float) -> np.ndarray | None:
     """Return the optimal allocation of shots, if it is sufficiently better than equal shots."""
     shot_fractions = pilot.model.best_shot_fractions(beta, pilot.batches)
@@ -300,22 +286,22 @@ def _shot_fractions(pilot: StudyPilot, beta: float) -> np.ndarray | None:
     return shot_fractions if gain > _GAIN_WORTH_A_SPLIT else None
 
 
-def _best(budget_problem: BudgetProblem, name: str, pilot: StudyPilot, shots: float) -> Recommendation:
+def _best(budget_problem: BudgetProblem, name: str, shots: float) -> Recommendation:
     """Return the recommendation for given shots: at the best nudge, or at the checked one if it is about as good."""
-    model, whole = pilot.model, max(1, round(shots))
-    beta = model.best_beta(whole, sign=_sign(name))
-    beta = model.best_beta(whole, _shot_fractions(pilot, beta), sign=_sign(name))
+    pilot, sign, whole = budget_problem.pilots[name], of_sign(name)[1], max(1, round(shots))
+    beta = pilot.model.best_beta(whole, sign=sign)
+    beta = pilot.model.best_beta(whole, _shot_fractions(pilot, beta), sign=sign)
     if name in budget_problem.checks:
         checked, shot_fractions = budget_problem.checks[name].beta, _shot_fractions(pilot, beta)
-        if model.error(checked, whole, shot_fractions) <= np.sqrt(_WORTH_ANOTHER_CHECK) * model.error(
-            beta, whole, shot_fractions
-        ):
+        error_at_checked, error = (pilot.model.error(at, whole, shot_fractions) for at in (checked, beta))
+        if error_at_checked <= np.sqrt(_WORTH_ANOTHER_CHECK) * error:
             beta = checked
-    return _at(budget_problem, name, pilot, shots, beta)
+    return _at(budget_problem, name, shots, beta)
 
 
-def _at(budget_problem: BudgetProblem, name: str, pilot: StudyPilot, shots: float, beta: float) -> Recommendation:
-    model, whole = pilot.model, max(1, round(shots))
+def _at(budget_problem: BudgetProblem, name: str, shots: float, beta: float) -> Recommendation:
+    pilot, whole = budget_problem.pilots[name], max(1, round(shots))
+    model = pilot.model
     shot_fractions = _shot_fractions(pilot, beta)
     split = None if shot_fractions is None else split_shots(whole, shot_fractions)
     each = np.full(len(pilot.batches), whole) if split is None else np.array(split)

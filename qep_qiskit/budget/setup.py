@@ -44,6 +44,10 @@ class BudgetSetup:
         joined = b"".join(hashlib.sha256(part).digest() for part in parts)
         object.__setattr__(self, "digest", hashlib.sha256(joined).hexdigest()[:16])
 
+    def executed(self, execution: Mapping[str, Any]) -> BudgetSetup:
+        """Return the same study with other keys of the section `execution`."""
+        return replace(self, config={**self.config, "execution": dict(execution)})
+
     def __hash__(self) -> int:
         return hash(self.digest)
 
@@ -97,7 +101,7 @@ def ideal(setup: BudgetSetup) -> BudgetSetup:
     execution = {**setup.config["execution"], "backend": "statevector", "noise": None, "method": "automatic"}
     execution |= {"measured_circuits": False, "max_bond_dimension": None, "mitigation": {}}
     execution |= {"snapshot": None, "fractional_gates": False}
-    return BudgetSetup(config={**setup.config, "execution": execution}, task=setup.task, weights=setup.weights)
+    return setup.executed(execution)
 
 
 @lru_cache(maxsize=4)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,28 +101,24 @@ def point_statistics(
     _check(estimates, truth, variances, level)
     squared = np.sum((estimates - truth) ** 2, axis=1)
     rmse, length = float(np.sqrt(squared.mean())), float(np.linalg.norm(truth))
-    rmse_low, rmse_high = _rmse_interval(squared, level)
-    bias, (bias_low, bias_high) = _bias(estimates, truth, level)
-    cosine, (cosine_low, cosine_high) = _cosine(estimates, truth, level)
     repeats = len(estimates)
     chi2, degrees, p_value = _chi_square(estimates, variances)
     return PointStatistics(
         repeats=repeats,
-        rmse=rmse,
-        rmse_low=rmse_low,
-        rmse_high=rmse_high,
+        **_with_ends("rmse", rmse, _rmse_interval(squared, level)),
         relative_rmse=rmse / length if length > 0.0 else _NAN,
-        bias=bias,
-        bias_low=bias_low,
-        bias_high=bias_high,
+        **_with_ends("bias", *_bias(estimates, truth, level)),
         std=float(np.sqrt(estimates.var(axis=0, ddof=1).sum())) if repeats > 1 else _NAN,
-        cosine=cosine,
-        cosine_low=cosine_low,
-        cosine_high=cosine_high,
+        **_with_ends("cosine", *_cosine(estimates, truth, level)),
         chi2=chi2,
         degrees=degrees,
         p_value=p_value,
     )
+
+
+def _with_ends(name: str, value: float, interval: Interval) -> dict[str, Any]:
+    """Return a number and the ends of its interval under their names in `PointStatistics`."""
+    return {name: value, f"{name}_low": interval[0], f"{name}_high": interval[1]}
 
 
 def mse_pull(estimates: NDArray, truth: NDArray, model: float) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 from qep_qiskit.budget.baselines import SPSA, FiniteDifferences
 from qep_qiskit.budget.candidates import SHIFTS, finite_difference_candidates, spsa_candidates
 from qep_qiskit.budget.checking import setting_of_check
-from qep_qiskit.budget.gradient_study import Setting, StudyPilot
+from qep_qiskit.budget.gradient_study import Setting, Signals, StudyPilot
 from qep_qiskit.budget.points import (
     baseline_point,
     check_point,
@@ -65,6 +65,22 @@ class Study:
         work = work_of(self.setup, self.config.reference)
         return run_points(unique, work, self.store, self.pool, self.progress)
 
+    def pilots(self, signals: Signals) -> dict[str, StudyPilot]:
+        """Return the pilot of every contrast with measured or known error signals."""
+        names, shots = self.config.contrasts, self.config.pilot_shots
+        points = [pilot_point(self.setup, setting_of(name, 0.1, shots, signals=signals), shots) for name in names]
+        return dict(zip(names, map(StudyPilot.from_record, self.rows(points)), strict=True))
+
+    def point(self, setting: Setting, pilot: StudyPilot | None = None, **labels: Any) -> Point:
+        """Return the point of a setting with the repeats of the study.
+
+        Args:
+            setting: The setting.
+            pilot: Error model for comparison, or None.
+            **labels: More columns of its row.
+        """
+        return setting_point(self.setup, setting, self.config.repeats, pilot, **labels)
+
 
 @dataclass(frozen=True, kw_only=True)
 class GradientStudy:
@@ -81,9 +97,7 @@ class GradientStudy:
     @classmethod
     def started(cls, study: Study) -> GradientStudy:
         """Measure the pilots of all contrasts and return the study."""
-        wanted = {name: setting_of(name, 0.1, study.config.pilot_shots) for name in study.config.contrasts}
-        rows = study.rows([pilot_point(study.setup, setting, setting.shots) for setting in wanted.values()])
-        return cls(study=study, pilots=dict(zip(wanted, map(StudyPilot.from_record, rows), strict=True)))
+        return cls(study=study, pilots=study.pilots("measured"))
 
     @property
     def _estimator(self) -> GradientEstimator:
@@ -126,12 +140,7 @@ class GradientStudy:
         for signals in study.config.signals:
             pilots = self.pilots if signals == "measured" else self._pilots_of_known_signals()
             points += [
-                setting_point(
-                    study.setup,
-                    setting_of(name, beta, shots, signals=signals),
-                    study.config.repeats,
-                    pilots[name],
-                )
+                study.point(setting_of(name, beta, shots, signals=signals), pilots[name])
                 for name in pilots
                 for beta in self.betas(name)
                 for shots in study.config.shots
@@ -139,12 +148,7 @@ class GradientStudy:
         return study.rows(points + self._other_ways())
 
     def _pilots_of_known_signals(self) -> dict[str, StudyPilot]:
-        if not self._estimator.hamiltonian.cost.has_signals:
-            return self.pilots
-        shots = self.study.config.pilot_shots
-        wanted = {name: setting_of(name, 0.1, shots, signals="known") for name in self.pilots}
-        rows = self.study.rows([pilot_point(self.study.setup, setting, shots) for setting in wanted.values()])
-        return dict(zip(wanted, map(StudyPilot.from_record, rows), strict=True))
+        return self.study.pilots("known") if self._estimator.hamiltonian.cost.has_signals else self.pilots
 
     @property
     def default_contrast(self) -> str:
@@ -161,10 +165,8 @@ class GradientStudy:
             ways = [plain, replace(plain, shot_fractions=tuple(shot_fractions.tolist()))]
             if self._estimator.hamiltonian.num_qubits:
                 ways.append(replace(plain, grouping="qubit_wise"))
-            points += [setting_point(study.setup, way, study.config.repeats, pilot) for way in ways]
-            alone = self._per_weight(plain)
-            if alone is not None:
-                points.append(setting_point(study.setup, alone, study.config.repeats, None))
+            points += [study.point(way, pilot) for way in ways]
+            points += map(study.point, self._per_weight(plain))
         return points
 
     def _best(self, contrast: str, shots: int) -> Setting:
@@ -172,11 +174,8 @@ class GradientStudy:
         model, sign = self.pilots[contrast].model, of_sign(contrast)[1]
         return setting_of(contrast, float(f"{abs(model.best_beta(shots, sign=sign)):.3g}"), shots)
 
-    def _per_weight(self, shared: Setting) -> Setting | None:
-        """Return the setting with each weight measured separately and equal total shots.
-
-        None if the shots are too few.
-        """
+    def _per_weight(self, shared: Setting) -> list[Setting]:
+        """Return the setting with each weight measured separately and equal total shots; none if they are too few."""
         estimator, setup = self._estimator, self.study.setup
         jacobian = estimator.hamiltonian.jacobian(setup.weights, setup.task.train.inputs)
         plan = gradient_plan(estimator.hamiltonian, "per_weight", jacobian)
@@ -187,7 +186,7 @@ class GradientStudy:
             len(estimator.measurement_plan.groups_measuring(estimator.hamiltonian.measured_terms)) if signals else 0
         )
         shots = round(total / (phases * len(plan.groups) + measuring))
-        return replace(shared, shots=shots, grouping="per_weight") if shots >= 1 else None
+        return [replace(shared, shots=shots, grouping="per_weight")] if shots >= 1 else []
 
     def _is_affordable(self, method: FiniteDifferences | SPSA) -> bool:
         """Return whether the states of SPSA can be computed in reasonable time.
@@ -206,18 +205,13 @@ class GradientStudy:
 
     def comparison(self) -> list[Row]:
         """Return rows of this and other methods at equal shots and at equal circuits, each at its best setting."""
-        rows: list[Row] = []
-        for shots in self.study.config.comparison_shots:
-            rows += self._compared_at(shots)
-        return rows
+        return [row for shots in self.study.config.comparison_shots for row in self._compared_at(shots)]
 
     def _compared_at(self, shots: int) -> list[Row]:
         study, names = self.study, [name for name in _COMPARED if name in self.pilots] or [self.default_contrast]
         own = [self._with_as_many_shots(name, self._best(names[0], shots)) for name in names]
-        alone = self._per_weight(own[0])
-        ours = [*own, *([] if alone is None else [alone])]
-        labels = {"at": "equal shots"}
-        found = study.rows([setting_point(study.setup, one, study.config.repeats, None, **labels) for one in ours])
+        ours = [*own, *self._per_weight(own[0])]
+        found = study.rows([study.point(one, at="equal shots") for one in ours])
         total = found[0]["total_shots"]
         for row in found:
             row |= {"setting": f"beta {abs(row['beta']):.2g}, {row['shots']} shots a batch", "label": _label(row)}
@@ -246,22 +240,11 @@ class GradientStudy:
         study, hamiltonian = self.study, self._estimator.hamiltonian
         samples, seeds = study.setup.task.train.num_samples, experiment_of(study.setup).seeds
         few = max(_FEWEST_REPEATS_OF_SPSA, study.config.repeats // 4)
-        shifts = self._shifts()
+        given: dict[str, Any] = {"total_shots": total, "num_samples": samples, "shifts": self._shifts()}
         candidates: dict[str, Sequence[FiniteDifferences | SPSA]] = {
-            "finite differences": finite_difference_candidates(
-                hamiltonian, total_shots=total, num_samples=samples, deltas=shifts
-            ),
-            "SPSA": spsa_candidates(
-                hamiltonian, total_shots=total, seeds=seeds, num_samples=samples, perturbations=shifts
-            ),
-            "SPSA, equal circuits": spsa_candidates(
-                hamiltonian,
-                total_shots=total,
-                seeds=seeds,
-                num_samples=samples,
-                circuits=circuits,
-                perturbations=shifts,
-            ),
+            "finite differences": finite_difference_candidates(hamiltonian, **given),
+            "SPSA": spsa_candidates(hamiltonian, **given, seeds=seeds),
+            "SPSA, equal circuits": spsa_candidates(hamiltonian, **given, seeds=seeds, circuits=circuits),
         }
         rows = []
         for label, methods in candidates.items():
@@ -281,6 +264,5 @@ class GradientStudy:
 
 
 def _label(row: Row) -> str:
-    if row["method"] == "per_weight":
-        return f"{row['contrast'].replace('_', '-')} contrast, each weight on its own"
-    return f"{row['contrast'].replace('_', '-')} contrast"
+    alone = ", each weight on its own" if row["method"] == "per_weight" else ""
+    return f"{row['contrast'].replace('_', '-')} contrast{alone}"

@@ -40,14 +40,10 @@ class NetworkView:
         positions: Positions of the spins in the plane, shape `(num_spins, 2)`.
         edges: Pairs of spins that are coupled.
         roles: "input", "hidden" or "output" for each spin.
-        couplings_before: J of each edge before training, shape `(num_edges,)`.
-        couplings_after: J of each edge after training.
-        fields_before: Transverse field h of each spin, shape `(num_spins,)`.
-        fields_after: Transverse fields after training.
-        biases_before: Longitudinal field b of each spin, shape `(num_spins,)`.
-        biases_after: Longitudinal fields after training.
-        input_weights_before: Weights W of clamped inputs, shape `(num_inputs, num_spins)`, or None.
-        input_weights_after: Input weights after training.
+        couplings: J of each edge before and after training, shape `(2, num_edges)`.
+        fields: Transverse field h of each spin before and after training, shape `(2, num_spins)`.
+        biases: Longitudinal field b of each spin before and after training, shape `(2, num_spins)`.
+        input_weights: Weights W of clamped inputs, shape `(2, num_inputs, num_spins)`, or None.
         input_names: Names of the clamped inputs; their numbers if empty.
         site: Name of a node.
         coupling_title: Name of the edges; its last word is their symbol.
@@ -62,14 +58,10 @@ class NetworkView:
     positions: NDArray[np.float64]
     edges: tuple[tuple[int, int], ...]
     roles: tuple[str, ...]
-    couplings_before: NDArray[np.float64]
-    couplings_after: NDArray[np.float64]
-    fields_before: NDArray[np.float64]
-    fields_after: NDArray[np.float64]
-    biases_before: NDArray[np.float64]
-    biases_after: NDArray[np.float64]
-    input_weights_before: NDArray[np.float64] | None = None
-    input_weights_after: NDArray[np.float64] | None = None
+    couplings: NDArray[np.float64]
+    fields: NDArray[np.float64]
+    biases: NDArray[np.float64]
+    input_weights: NDArray[np.float64] | None = None
     input_names: tuple[str, ...] = ()
     site: str = "spin"
     coupling_title: str = "coupling J"
@@ -87,21 +79,12 @@ class NetworkView:
             if len(edge) != 2 or edge[0] == edge[1] or not all(0 <= spin < num_spins for spin in edge):
                 raise NetworkError(f"edges: expected two different spins of 0..{num_spins - 1}, got {edge}")
         self._keep("positions", self.positions, (num_spins, 2))
-        for state in _STATES:
-            self._keep(f"couplings_{state}", getattr(self, f"couplings_{state}"), (num_edges,))
-            self._keep(f"fields_{state}", getattr(self, f"fields_{state}"), (num_spins,))
-            self._keep(f"biases_{state}", getattr(self, f"biases_{state}"), (num_spins,))
-        self._check_inputs(num_spins)
-
-    def _check_inputs(self, num_spins: int) -> None:
-        before, after = self.input_weights_before, self.input_weights_after
-        if before is None or after is None:
-            if before is not after:
-                raise NetworkError("input_weights_before and input_weights_after: expected both or neither, got one")
-            return
-        num_inputs = len(self.input_names) or len(np.atleast_1d(before))
-        self._keep("input_weights_before", before, (num_inputs, num_spins))
-        self._keep("input_weights_after", after, (num_inputs, num_spins))
+        self._keep("couplings", self.couplings, (2, num_edges))
+        self._keep("fields", self.fields, (2, num_spins))
+        self._keep("biases", self.biases, (2, num_spins))
+        if self.input_weights is not None:
+            num_inputs = len(self.input_names) or np.atleast_2d(self.input_weights).shape[-2]
+            self._keep("input_weights", self.input_weights, (2, num_inputs, num_spins))
 
     def _keep(self, name: str, values: ArrayLike, shape: tuple[int, ...]) -> None:
         array = np.array(values, dtype=float)
@@ -115,7 +98,7 @@ class NetworkView:
     @property
     def num_inputs(self) -> int:
         """Number of clamped inputs, 0 without input weights."""
-        return 0 if self.input_weights_before is None else len(self.input_weights_before)
+        return 0 if self.input_weights is None else self.input_weights.shape[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,10 +149,11 @@ def network_picture(view: NetworkView, title: str) -> Figure:
         for column, state in enumerate(_STATES):
             axis = figure.add_subplot(grid[0, column])
             axis.set_title(f"{state} training")
-            _draw_graph(axis, view, state, lines, scales)
+            _draw_graph(axis, view, column, lines, scales)
             graphs.append(axis)
-            if view.num_inputs:
-                _draw_heat_map(figure.add_subplot(grid[1, column]), view, state, scales)
+            if view.input_weights is not None and view.num_inputs:
+                weights = view.input_weights[column]
+                _draw_heat_map(figure.add_subplot(grid[1, column]), view, weights, scales, labelled=not column)
         _add_bar(figure, figure.add_subplot(grid[0, 2]), scales.bias, DIVERGING, view.bias_title)
         if view.edges:
             _add_bar(figure, figure.add_subplot(grid[0, 3]), scales.coupling, DIVERGING_LINES, view.coupling_title)
@@ -185,12 +169,12 @@ def network_picture(view: NetworkView, title: str) -> Figure:
 def _draw_graph(
     axis: Axes,
     view: NetworkView,
-    state: str,
+    time: int,
     lines: dict[tuple[int, int], NDArray[np.float64]],
     scales: _Scales,
 ) -> None:
     axis.set_axis_off()
-    couplings: NDArray[np.float64] = getattr(view, f"couplings_{state}")
+    couplings = view.couplings[time]
     if view.edges:
         order = np.argsort(np.abs(couplings), kind="stable")  # strong edges lie on top
         paths = [lines[view.edges[edge]] for edge in order]
@@ -209,7 +193,7 @@ def _draw_graph(
         edges.set_array(couplings[order])
         edges.set_gid("couplings")
         axis.add_collection(edges)
-    _draw_spins(axis, view, state, scales)
+    _draw_spins(axis, view, view.biases[time], view.fields[time], scales)
 
 
 def _fill_panel(axis: Axes, low: NDArray[np.float64], high: NDArray[np.float64]) -> None:
@@ -223,9 +207,8 @@ def _fill_panel(axis: Axes, low: NDArray[np.float64], high: NDArray[np.float64])
     axis.set_aspect("equal")
 
 
-def _draw_spins(axis: Axes, view: NetworkView, state: str, scales: _Scales) -> None:
-    biases: NDArray[np.float64] = getattr(view, f"biases_{state}")
-    rings = ring_widths(getattr(view, f"fields_{state}"), scales.largest_field, scales.node)
+def _draw_spins(axis: Axes, view: NetworkView, biases: NDArray, fields: NDArray, scales: _Scales) -> None:
+    rings = ring_widths(fields, scales.largest_field, scales.node)
     for role, marker in _MARKERS.items():
         spins = [spin for spin, other in enumerate(view.roles) if other == role]
         if not spins:
@@ -260,8 +243,7 @@ def _draw_spins(axis: Axes, view: NetworkView, state: str, scales: _Scales) -> N
         )
 
 
-def _draw_heat_map(axis: Axes, view: NetworkView, state: str, scales: _Scales) -> None:
-    weights: NDArray[np.float64] = getattr(view, f"input_weights_{state}")
+def _draw_heat_map(axis: Axes, view: NetworkView, weights: NDArray, scales: _Scales, *, labelled: bool) -> None:
     image = axis.imshow(weights.T, aspect="auto", cmap=DIVERGING, norm=scales.weight, interpolation="nearest")
     image.set_gid("weights")
     for spine in axis.spines.values():
@@ -277,7 +259,7 @@ def _draw_heat_map(axis: Axes, view: NetworkView, state: str, scales: _Scales) -
         axis.set_xticks(range(0, view.num_inputs, every_nth(view.num_inputs)))
     stride = every_nth(len(view.roles)) if len(view.roles) > 20 else 1
     axis.set_yticks(range(0, len(view.roles), stride))
-    if state == "before":
+    if labelled:
         axis.set_ylabel("spin")
 
 
@@ -296,9 +278,7 @@ def _add_legend(figure: Figure, view: NetworkView, scales: _Scales, width: float
         edge = view.coupling_title.split()[-1]
         handles.append(Line2D([], [], color="#555555", linewidth=3, label=f"{edge} > 0"))
         handles.append(Line2D([], [], color="#555555", linewidth=3, linestyle=dashes(3.0), label=f"{edge} < 0"))
-    letter = view.field_letter
-    if min(view.fields_before.min(), view.fields_after.min()) < 0:
-        letter = f"|{letter}|"
+    letter = f"|{view.field_letter}|" if view.fields.min() < 0 else view.field_letter
     for field in (0.25 * scales.largest_field, scales.largest_field):
         if field > 0:
             ring = float(ring_widths(np.array([field]), scales.largest_field, scales.node)[0])
@@ -327,20 +307,18 @@ def _spot(label: str, marker: str, size: float, face: str, ring: float) -> Line2
 
 
 def _scales(view: NetworkView, node: float) -> _Scales:
-    couplings = _largest(view.couplings_before, view.couplings_after)
-    weights = [array for array in (view.input_weights_before, view.input_weights_after) if array is not None]
     return _Scales(
-        coupling=_symmetric(couplings),
-        bias=_symmetric(_largest(view.biases_before, view.biases_after)),
-        weight=_symmetric(_largest(*weights)),
-        largest_coupling=couplings,
-        largest_field=_largest(view.fields_before, view.fields_after),
+        coupling=_symmetric(_largest(view.couplings)),
+        bias=_symmetric(_largest(view.biases)),
+        weight=_symmetric(_largest(view.input_weights)),
+        largest_coupling=_largest(view.couplings),
+        largest_field=_largest(view.fields),
         node=node,
     )
 
 
-def _largest(*arrays: NDArray[np.float64]) -> float:
-    return max((float(np.abs(array).max()) for array in arrays if array.size), default=0.0)
+def _largest(values: NDArray[np.float64] | None) -> float:
+    return 0.0 if values is None else float(np.abs(values).max(initial=0.0))
 
 
 def _symmetric(largest: float) -> Normalize:

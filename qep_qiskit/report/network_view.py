@@ -47,20 +47,16 @@ def network_view(
     spins = range(network.num_qubits)
     couplings = [string for string in network.terms if len(string.factors) == 2]
     fields, biases = ([PauliString.of(letter, spin) for spin in spins] for letter in "XZ")
-    before, after = _Strengths(network, state.initial_weights), _Strengths(network, state.weights)
+    times = [_Strengths(network, weights) for weights in (state.initial_weights, state.weights)]
     edges = tuple((string.factors[0][0], string.factors[1][0]) for string in couplings)
     return NetworkView(
         positions=_positions(network, edges),
         edges=edges,
         roles=_roles(network, {string.max_qubit for string in driven}),
-        couplings_before=before.of(couplings),
-        couplings_after=after.of(couplings),
-        fields_before=before.of(fields),
-        fields_after=after.of(fields),
-        biases_before=before.of(biases),
-        biases_after=after.of(biases),
-        input_weights_before=before.by_input(biases),
-        input_weights_after=after.by_input(biases),
+        couplings=np.stack([time.of(couplings) for time in times]),
+        fields=np.stack([time.of(fields) for time in times]),
+        biases=np.stack([time.of(biases) for time in times]),
+        input_weights=np.stack([time.by_input(biases) for time in times]) if network.num_inputs else None,
         input_names=input_names,
     )
 
@@ -69,7 +65,8 @@ def _springs_view(network: SpringNetwork, state: TrainingState) -> NetworkView:
     """Return springs as edges, anchors as rings, and forces along the first axis as faces."""
     assert network.rest_positions is not None
     in_plane = network.dims >= 2 and len(np.unique(network.rest_positions[:, :2], axis=0)) == network.num_atoms
-    before, after = (_of_springs(network, weights) for weights in (state.initial_weights, state.weights))
+    times = [_of_springs(network, weights) for weights in (state.initial_weights, state.weights)]
+    springs, anchors, forces = (np.stack(part) for part in zip(*times, strict=True))
     return NetworkView(
         positions=network.rest_positions[:, :2] if in_plane else network.graph.positions,
         edges=network.edges,
@@ -77,12 +74,9 @@ def _springs_view(network: SpringNetwork, state: TrainingState) -> NetworkView:
             "input" if atom in network.clamped else "output" if atom in network.outputs else "hidden"
             for atom in range(network.num_atoms)
         ),
-        couplings_before=before[0],
-        couplings_after=after[0],
-        fields_before=before[1],
-        fields_after=after[1],
-        biases_before=before[2],
-        biases_after=after[2],
+        couplings=springs,
+        fields=anchors,
+        biases=forces,
         site="atom",
         coupling_title="spring k",
         field_letter="a",
@@ -115,10 +109,8 @@ class _Strengths:
         """Return the strengths without inputs, shape (strings,); zero for Pauli strings that are absent."""
         return np.array([self._columns.get(string, self._absent)[0] for string in terms])
 
-    def by_input(self, terms: list[PauliString]) -> NDArray[np.float64] | None:
-        """Return the strengths for each input, shape (inputs, strings); None if there are no inputs."""
-        if len(self._absent) == 1:
-            return None
+    def by_input(self, terms: list[PauliString]) -> NDArray[np.float64]:
+        """Return the strengths for each input, shape (inputs, strings)."""
         return np.stack([self._columns.get(string, self._absent)[1:] for string in terms], axis=1)
 
 
@@ -126,7 +118,7 @@ def _driven(network: IsingNetwork | PauliNetwork) -> list[PauliString]:
     """Return the Pauli strings that an input multiplies, found at random weights, where no terms cancel."""
     strengths = _Strengths(network, np.sqrt(np.arange(network.layout.num_weights) + 2.0))
     table = strengths.by_input(list(network.terms))
-    return [] if table is None else [network.terms[index] for index in np.flatnonzero(np.any(table != 0.0, axis=0))]
+    return [network.terms[index] for index in np.flatnonzero(np.any(table != 0.0, axis=0))]
 
 
 def _positions(network: IsingNetwork | PauliNetwork, edges: tuple[tuple[int, int], ...]) -> NDArray[np.float64]:

@@ -29,16 +29,12 @@ def make_view(
         "positions": np.array(positions, dtype=float),
         "edges": tuple(edges),
         "roles": ("hidden",) * (num_spins - num_outputs) + ("output",) * num_outputs,
-        "couplings_before": 0.1 * rng.normal(size=len(edges)),
-        "couplings_after": rng.normal(size=len(edges)),
-        "fields_before": np.full(num_spins, 0.5),
-        "fields_after": rng.uniform(0.05, 1.5, num_spins),
-        "biases_before": 0.05 * rng.normal(size=num_spins),
-        "biases_after": rng.normal(size=num_spins),
+        "couplings": np.stack([0.1 * rng.normal(size=len(edges)), rng.normal(size=len(edges))]),
+        "fields": np.stack([np.full(num_spins, 0.5), rng.uniform(0.05, 1.5, num_spins)]),
+        "biases": np.stack([0.05 * rng.normal(size=num_spins), rng.normal(size=num_spins)]),
     }
     if num_inputs:
-        fields["input_weights_before"] = 0.1 * rng.normal(size=(num_inputs, num_spins))
-        fields["input_weights_after"] = rng.normal(size=(num_inputs, num_spins))
+        fields["input_weights"] = rng.normal(size=(2, num_inputs, num_spins)) * np.array([0.1, 1.0])[:, None, None]
     return NetworkView(**(fields | changes))
 
 
@@ -84,12 +80,9 @@ CASES: dict[str, NetworkView] = {
     "heavy hex": make_view(*heavy_hex(), num_outputs=3),
     "all zero": make_view(
         *chain(3),
-        couplings_before=np.zeros(2),
-        couplings_after=np.zeros(2),
-        fields_before=np.zeros(3),
-        fields_after=np.zeros(3),
-        biases_before=np.zeros(3),
-        biases_after=np.zeros(3),
+        couplings=np.zeros((2, 2)),
+        fields=np.zeros((2, 3)),
+        biases=np.zeros((2, 3)),
     ),
     "spins in one place": make_view([[1.0, 1.0], [1.0, 1.0]], [(0, 1)]),
 }
@@ -134,9 +127,9 @@ def test_before_and_after_share_their_colour_limits() -> None:
     view = CASES["complete"]
     drawn = panels(view)
     for gid, largest in (
-        ("couplings", np.abs(view.couplings_after).max()),
-        ("hidden faces", np.abs(view.biases_after).max()),
-        ("output faces", np.abs(view.biases_after).max()),
+        ("couplings", np.abs(view.couplings[1]).max()),
+        ("hidden faces", np.abs(view.biases[1]).max()),
+        ("output faces", np.abs(view.biases[1]).max()),
     ):
         limits = [with_gid(drawn[state], gid).get_clim() for state in ("before", "after")]
         assert limits[0] == limits[1] == pytest.approx((-largest, largest))
@@ -144,19 +137,18 @@ def test_before_and_after_share_their_colour_limits() -> None:
 
 def test_heat_maps_show_the_input_weights_with_one_scale() -> None:
     view = CASES["complete"]
-    assert view.input_weights_before is not None
-    assert view.input_weights_after is not None
+    assert view.input_weights is not None
     figure = network_picture(view, title="network")
     images = [axis.images[0] for axis in figure.axes if axis.images and axis.get_xlabel() == "clamped input"]
-    for image, weights in zip(images, (view.input_weights_before, view.input_weights_after), strict=True):
+    for image, weights in zip(images, view.input_weights, strict=True):
         np.testing.assert_array_equal(image.get_array(), weights.T)
-    largest = float(np.abs(view.input_weights_after).max())
+    largest = float(np.abs(view.input_weights[1]).max())
     assert images[0].get_clim() == images[1].get_clim() == pytest.approx((-largest, largest))
     assert len(images[0].axes.get_xticks()) <= 9  # 64 inputs are not all labelled
 
 
 def test_edges_carry_value_width_and_dashes() -> None:
-    view = make_view(*chain(4), couplings_before=np.array([0.1, -0.1, 0.0]), couplings_after=np.array([2.0, -1.0, 0.5]))
+    view = make_view(*chain(4), couplings=np.array([[0.1, -0.1, 0.0], [2.0, -1.0, 0.5]]))
     edges: LineCollection = with_gid(panels(view)["after"], "couplings")
     values = np.asarray(edges.get_array())
     assert sorted(values) == [-1.0, 0.5, 2.0]
@@ -170,7 +162,7 @@ def test_edges_carry_value_width_and_dashes() -> None:
 
 
 def test_rings_grow_with_the_transverse_field() -> None:
-    view = make_view(*chain(4), num_outputs=0, fields_before=np.ones(4), fields_after=np.array([0.0, 0.5, 1.0, 2.0]))
+    view = make_view(*chain(4), num_outputs=0, fields=np.array([[1.0] * 4, [0.0, 0.5, 1.0, 2.0]]))
     drawn = panels(view)
     sizes = with_gid(drawn["after"], "hidden rings").get_sizes()
     assert (np.diff(sizes) > 0).all()
@@ -183,7 +175,7 @@ def test_faces_are_the_biases_and_shapes_are_the_roles() -> None:
     shapes = []
     for spin, role in enumerate(view.roles):
         faces = with_gid(axis, f"{role} faces")
-        np.testing.assert_array_equal(faces.get_array(), [view.biases_after[spin]])
+        np.testing.assert_array_equal(faces.get_array(), [view.biases[1][spin]])
         shapes.append(np.asarray(faces.get_paths()[0].vertices).tobytes())
     assert len(set(shapes)) == 3
     legend = axis.get_figure().legends[0]  # type: ignore[union-attr]
@@ -192,7 +184,7 @@ def test_faces_are_the_biases_and_shapes_are_the_roles() -> None:
 
 
 def test_labels_stand_out_from_dark_faces() -> None:
-    view = make_view(*chain(2), biases_before=np.zeros(2), biases_after=np.array([3.0, 0.0]))
+    view = make_view(*chain(2), biases=np.array([[0.0, 0.0], [3.0, 0.0]]))
     colors = [to_rgba(text.get_color()) for text in panels(view)["after"].texts]
     assert colors[0] == to_rgba("white")
     assert colors[1] != to_rgba("white")
@@ -217,33 +209,26 @@ def test_colour_bars_are_labelled() -> None:
 
 
 def test_view_keeps_its_own_read_only_arrays() -> None:
-    couplings = np.array([1.0])
-    view = make_view(*chain(2), couplings_after=couplings)
-    couplings[0] = 5.0
-    assert view.couplings_after[0] == 1.0
+    couplings = np.array([[0.0], [1.0]])
+    view = make_view(*chain(2), couplings=couplings)
+    couplings[1] = 5.0
+    assert view.couplings[1][0] == 1.0
     with pytest.raises(ValueError, match="read-only"):
-        view.couplings_after[0] = 2.0
+        view.couplings[1][0] = 2.0
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"couplings_after": np.zeros(3)}, r"couplings_after: expected shape \(1,\), got \(3,\)"),
-        ({"fields_before": np.array([1.0, np.nan])}, "fields_before: expected finite"),
+        ({"couplings": np.zeros(3)}, r"couplings: expected shape \(2, 1\), got \(3,\)"),
+        ({"fields": np.array([[1.0, np.nan], [1.0, 1.0]])}, "fields: expected finite"),
         ({"positions": np.zeros((2, 3))}, "positions: expected shape"),
         ({"roles": ("hidden", "teacher")}, "got 'teacher'"),
         ({"roles": ()}, "at least one spin"),
         ({"edges": ((0, 2),)}, r"edges: expected two different spins of 0\.\.1, got \(0, 2\)"),
         ({"edges": ((1, 1),)}, "two different spins"),
-        ({"input_weights_after": np.zeros((1, 2))}, "both or neither"),
-        (
-            {
-                "input_weights_before": np.zeros((2, 2)),
-                "input_weights_after": np.zeros((2, 2)),
-                "input_names": ("x",),
-            },
-            r"input_weights_before: expected shape \(1, 2\)",
-        ),
+        ({"input_weights": np.zeros((1, 2))}, r"input_weights: expected shape \(2, 1, 2\)"),
+        ({"input_weights": np.zeros((2, 2, 2)), "input_names": ("x",)}, r"input_weights: expected shape \(2, 1, 2\)"),
     ],
 )
 def test_view_that_does_not_fit_is_refused(changes: dict[str, Any], message: str) -> None:

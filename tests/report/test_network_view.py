@@ -37,8 +37,8 @@ def test_ising_network_is_shown_by_its_weights(rng):
     assert view.edges == network.graph.edges
     assert view.roles == ("hidden", "hidden", "output")
     assert np.array_equal(view.positions, network.graph.positions)
-    for weights, time in ((before, "before"), (after, "after")):
-        found = [getattr(view, f"{name}_{time}") for name in ("couplings", "fields", "biases", "input_weights")]
+    for time, weights in enumerate((before, after)):
+        found = [values[time] for values in (view.couplings, view.fields, view.biases, view.input_weights)]
         for symbol, values in zip("JhbW", found, strict=True):
             assert values.ravel() == pytest.approx(weights[network.layout.slice_of(symbol)], abs=1e-12)
 
@@ -49,18 +49,18 @@ def test_spins_with_inputs_of_their_own_are_shown_as_inputs(rng):
     weights = np.concatenate([rng.normal(size=5), [1.5]])
     view = network_view(network, state(weights, weights), ("a",))
     assert view.roles == ("input", "hidden", "output")
-    assert view.input_weights_after.ravel() == pytest.approx([1.5, 0.0, 0.0])
-    assert not view.biases_after.any()
+    assert view.input_weights[1].ravel() == pytest.approx([1.5, 0.0, 0.0])
+    assert not view.biases[1].any()
 
 
 def test_pauli_network_of_ising_words_is_shown_like_one():
     parts = (part(["Z0 Z1", "Z1 Z2"], "J"), part(["X0", "X1", "X2"]), part(["Z0"], "b"), part(["Z2"], "W", 0))
     network = PauliNetwork(interactions=parts, outputs=(2,), num_inputs=1)
     view = network_view(network, state(np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])), ("a",))
-    assert dict(zip(view.edges, view.couplings_after.tolist(), strict=True)) == {(0, 1): 4.0, (1, 2): 4.0}
-    assert view.fields_before.tolist() == view.fields_after.tolist() == [1.0] * 3
-    assert view.biases_before.tolist() == [2.0, 0.0, 0.0]
-    assert view.input_weights_after.tolist() == [[0.0, 0.0, 6.0]]
+    assert dict(zip(view.edges, view.couplings[1].tolist(), strict=True)) == {(0, 1): 4.0, (1, 2): 4.0}
+    assert view.fields[0].tolist() == view.fields[1].tolist() == [1.0] * 3
+    assert view.biases[0].tolist() == [2.0, 0.0, 0.0]
+    assert view.input_weights[1].tolist() == [[0.0, 0.0, 6.0]]
     assert view.roles == ("hidden", "hidden", "output")
     assert np.array_equal(view.positions, chain(3).positions)
 
@@ -99,7 +99,7 @@ def test_springs_are_shown_with_anchors_and_forces(rng):
     before = rng.uniform(0.5, 1.5, size=network.layout.num_weights)
     view = network_view(network, state(before, 2 * before), ("a",))
     assert view.roles == ("input", "hidden", "hidden", "output")
-    assert view.couplings_before == pytest.approx(before[network.layout.slice_of("k")])
-    assert view.fields_after == pytest.approx([0.0, *(2 * before[network.layout.slice_of("a")]), 0.0])
-    assert view.biases_before == pytest.approx([0.0, *before[network.layout.slice_of("f")]])
+    assert view.couplings[0] == pytest.approx(before[network.layout.slice_of("k")])
+    assert view.fields[1] == pytest.approx([0.0, *(2 * before[network.layout.slice_of("a")]), 0.0])
+    assert view.biases[0] == pytest.approx([0.0, *before[network.layout.slice_of("f")]])
     assert view.site == "atom"
