@@ -31,6 +31,10 @@ def read_ansatz(source: str | Path | QuantumCircuit, num_qubits: int, reserved_n
 
     Raises:
         AnsatzError: The file cannot be read, or is not an ansatz.
+
+    Example:
+        >>> qep.read_ansatz("circuits/ansaetze/brick_wall.qasm", num_qubits=4, reserved_names=()).num_parameters
+        20
     """
     if isinstance(source, QuantumCircuit):
         return circuit_ansatz(source, num_qubits, reserved_names)

@@ -132,6 +132,16 @@ class FiniteDifferences(Baseline):
 
     Raises:
         ConfigError: The shift is not positive, or the shots are below one.
+
+    Example:
+        >>> experiment = qep.from_file("configs/xor.toml")
+        >>> weights, data = experiment.network.layout.initial(qep.Seeds(1)), experiment.task.train
+        >>> differences, key = qep.FiniteDifferences(delta=0.01, shots=None), qep.RequestKey("demo", 0)
+        >>> estimator, executor = experiment.ideal
+        >>> work = differences.estimate(estimator, weights, data.inputs, data.targets, key)
+        >>> found, usage = qep.run_measurements(work, executor)
+        >>> found.evaluations, found.gradient.shape
+        (44, (22,))
     """
 
     delta: float
@@ -178,6 +188,12 @@ class SPSA(Baseline):
 
     Raises:
         ConfigError: The shift is not positive, or a count is below one.
+
+    Example:
+        >>> spsa = qep.SPSA(perturbation=0.1, perturbations=2, shots=100, seeds=qep.Seeds(0))
+        >>> spsa.signs(qep.RequestKey("demo", 0), count=3)
+        array([[-1., -1., -1.],
+               [-1.,  1., -1.]])
     """
 
     perturbation: float

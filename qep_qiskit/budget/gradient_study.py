@@ -55,6 +55,10 @@ class Setting:
         grouping: Which terms share shots.
         shot_fractions: Shots of every group relative to their mean, or None for equal shots.
         signals: Whether error signals are measured, or known exactly.
+
+    Example:
+        >>> qep.Setting(contrast="symmetric", beta=0.1, shots=100).key
+        'symmetric 0.1 100 shared equal measured'
     """
 
     contrast: str
@@ -172,6 +176,18 @@ def study_pilot(problem: GradientProblem, setting: Setting, *, shots: int, level
         setting: The setting; of its beta only the sign is used.
         shots: Shots per batch of the pilot.
         levels: Number of nudges of the pilot.
+
+    Example:
+        >>> experiment = qep.from_file("configs/xor.toml")
+        >>> weights, data = experiment.network.layout.initial(qep.Seeds(1)), experiment.task.train
+        >>> given = {"weights": weights, "inputs": data.inputs, "targets": data.targets}
+        >>> given |= {"estimator": experiment.estimator, "executor": experiment.executor}
+        >>> truth, trainable = qep.true_gradient(**given, level=0), experiment.network.layout.trainable()
+        >>> problem = qep.GradientProblem(**given, trainable=trainable, truth=truth)
+        >>> setting = qep.Setting(contrast="symmetric", beta=0.1, shots=100)
+        >>> pilot = qep.study_pilot(problem, setting, shots=100, levels=2)
+        >>> pilot.model.order, pilot.shots
+        (2, 3600)
     """
     problem, estimator = _as_set(problem, setting)
     estimator = replace(estimator, shots=shots)
@@ -228,6 +244,17 @@ def measure_setting(problem: GradientProblem, setting: Setting, repeats: int, pi
 
     Returns:
         One row of the study's table.
+
+    Example:
+        >>> experiment = qep.from_file("configs/xor.toml")
+        >>> weights, data = experiment.network.layout.initial(qep.Seeds(1)), experiment.task.train
+        >>> given = {"weights": weights, "inputs": data.inputs, "targets": data.targets}
+        >>> given |= {"estimator": experiment.estimator, "executor": experiment.executor}
+        >>> truth, trainable = qep.true_gradient(**given, level=0), experiment.network.layout.trainable()
+        >>> problem = qep.GradientProblem(**given, trainable=trainable, truth=truth)
+        >>> row = qep.measure_setting(problem, qep.Setting(contrast="symmetric", beta=0.1, shots=100), repeats=3)
+        >>> row["repeats"], row["total_shots"], round(row["rmse"], 3)
+        (3, 2000, 1.396)
     """
     known, estimator = _as_set(problem, setting)
     estimator = replace(estimator, preparation=CachedStates(estimator.preparation))

@@ -76,6 +76,15 @@ class ParameterShift:
 
     Raises:
         ConfigError: The shots are below one.
+
+    Example:
+        >>> network = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,))
+        >>> problem = qep.NudgedHamiltonian(network, qep.OperatorCost.from_operator(SparsePauliOp("ZI")))
+        >>> program = qep.hardware_efficient(2, depth=0)
+        >>> angles, key = np.array([[0.0, np.pi / 6, 0.0, 0.0]]), qep.RequestKey("demo", 0)
+        >>> work = qep.ParameterShift(shots=None).estimate(problem, program, angles, np.zeros((1, 0)), key)
+        >>> qep.run_measurements(work, qep.StatevectorExecutor(qep.Seeds(0)))[0].gradient.round(3)
+        array([ 0. , -0.5,  0. ,  0. ])
     """
 
     shots: int | None

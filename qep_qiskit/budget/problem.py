@@ -53,6 +53,15 @@ class GradientProblem:
         targets: Shape (samples, targets).
         trainable: Shape (weights,), mask of the trained weights.
         truth: The true gradient.
+
+    Example:
+        >>> experiment = qep.from_file("configs/xor.toml")
+        >>> weights, data = experiment.network.layout.initial(qep.Seeds(1)), experiment.task.train
+        >>> given = {"weights": weights, "inputs": data.inputs, "targets": data.targets}
+        >>> given |= {"estimator": experiment.estimator, "executor": experiment.executor}
+        >>> truth, trainable = qep.true_gradient(**given, level=0), experiment.network.layout.trainable()
+        >>> round(qep.GradientProblem(**given, trainable=trainable, truth=truth).true_length, 3)
+        0.848
     """
 
     estimator: GradientEstimator
@@ -87,6 +96,15 @@ def true_gradient(
         inputs: Shape (samples, inputs).
         targets: Shape (samples, targets).
         level: Index of the exact eigenstate, or None for the states as they are prepared.
+
+    Example:
+        >>> experiment = qep.from_file("configs/xor.toml")
+        >>> weights, data = experiment.network.layout.initial(qep.Seeds(1)), experiment.task.train
+        >>> given = {"weights": weights, "inputs": data.inputs, "targets": data.targets}
+        >>> given |= {"estimator": experiment.estimator, "executor": experiment.executor}
+        >>> truth = qep.true_gradient(**given, level=0)
+        >>> truth.source, truth.gradient.shape
+        ('exact', (22,))
     """
     hamiltonian = estimator.hamiltonian
     first = first_beta(hamiltonian, weights, inputs, targets)

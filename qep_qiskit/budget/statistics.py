@@ -54,6 +54,11 @@ class PointStatistics:
         chi2: Chi-square of the estimated error bars about the mean of the repeats; NaN if there are no error bars.
         degrees: Its degrees of freedom: weights times (repeats - 1).
         p_value: Two-sided p-value of chi2.
+
+    Example:
+        >>> found = qep.point_statistics(np.array([[1.1, 0.0], [0.9, 0.1], [1.0, -0.1]]), truth=np.array([1.0, 0.0]))
+        >>> round(found.rmse, 4), round(found.std, 4)
+        (0.1155, 0.1414)
     """
 
     repeats: int
@@ -96,6 +101,13 @@ def point_statistics(
 
     Raises:
         ConfigError: The shapes do not match, there is no repeat, or the level is not between 0 and 1.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> estimates = rng.normal([1.0, 0.0], 0.1, (200, 2))
+        >>> found = qep.point_statistics(estimates, truth=np.array([1.0, 0.0]), variances=np.full((200, 2), 0.01))
+        >>> round(found.std, 3), round(found.chi2_per_dof, 2)
+        (0.141, 0.99)
     """
     estimates, truth = np.asarray(estimates, dtype=float), np.asarray(truth, dtype=float)
     _check(estimates, truth, variances, level)

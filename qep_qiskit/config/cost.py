@@ -21,7 +21,21 @@ from qep_qiskit.tasks import Task
 
 
 class CostSection(Section):
-    """The cost that training minimises; a custom cost derives from this class."""
+    """The cost that training minimises; a custom cost derives from this class.
+
+    Example:
+        >>> from typing import Literal
+        >>> class Magnetisation(qep.CostSection):
+        ...     kind: Literal["magnetisation"]
+        ...
+        ...     def build(self, network, task):
+        ...         return qep.OperatorCost.from_operator(SparsePauliOp("Z" + "I" * (network.num_qubits - 1)))
+        ...
+        >>> network = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,))
+        >>> Magnetisation(kind="magnetisation").build(network, qep.no_data_task()).operator()
+        SparsePauliOp(['ZI'],
+                      coeffs=[1.+0.j])
+    """
 
     kind: str
 

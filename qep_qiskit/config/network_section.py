@@ -16,7 +16,20 @@ from qep_qiskit.tasks import Task
 
 
 class NetworkSection(Section):
-    """The network that is trained; a custom network derives from this class."""
+    """The network that is trained; a custom network derives from this class.
+
+    Example:
+        >>> from typing import Literal
+        >>> class Ring(qep.NetworkSection):
+        ...     kind: Literal["ring_of_spins"]
+        ...     spins: int = 4
+        ...
+        ...     def build(self, task, seeds, *, reads_spins):
+        ...         return qep.IsingNetwork(graph=qep.ring(self.spins), outputs=(0,))
+        ...
+        >>> Ring(kind="ring_of_spins").build(qep.no_data_task(), qep.Seeds(0), reads_spins=True).num_qubits
+        4
+    """
 
     site: ClassVar[str] = "spin"
     """Name of one element of the network, such as ``spin``."""

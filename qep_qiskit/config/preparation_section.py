@@ -28,6 +28,16 @@ class PreparationScene:
         hamiltonian: Network and cost.
         inputs: Shape (samples, inputs), inputs of the training samples.
         seeds: Root of the random streams of the run.
+
+    Example:
+        >>> experiment = qep.from_file("configs/xor.toml")
+        >>> weights, data = experiment.network.layout.initial(qep.Seeds(1)), experiment.task.train
+        >>> hamiltonian = experiment.estimator.hamiltonian
+        >>> scene = qep.PreparationScene(
+        ...     config=experiment.config, hamiltonian=hamiltonian, inputs=data.inputs, seeds=experiment.seeds
+        ... )
+        >>> type(experiment.config.preparation.build(scene)).__name__
+        'AdiabaticPreparation'
     """
 
     config: Config
@@ -37,7 +47,20 @@ class PreparationScene:
 
 
 class PreparationSection(Section):
-    """How states are prepared; a custom preparation derives from this class."""
+    """How states are prepared; a custom preparation derives from this class.
+
+    Example:
+        >>> from typing import Literal
+        >>> class FastRamp(qep.PreparationSection):
+        ...     kind: Literal["fast_ramp"]
+        ...     steps: int = 10
+        ...
+        ...     def build(self, scene):
+        ...         return qep.AdiabaticPreparation(total_time=2.0, steps=self.steps)
+        ...
+        >>> FastRamp(kind="fast_ramp").build(None).steps
+        10
+    """
 
     kind: str
 

@@ -34,7 +34,20 @@ if TYPE_CHECKING:
 
 
 class AnsatzSection(Section):
-    """The circuit of a variational preparation; a custom ansatz derives from this class."""
+    """The circuit of a variational preparation; a custom ansatz derives from this class.
+
+    Example:
+        >>> from typing import Literal
+        >>> class Rotations(qep.AnsatzSection):
+        ...     kind: Literal["rotations"]
+        ...     depth: int = 0
+        ...
+        ...     def build(self, hamiltonian):
+        ...         return qep.HardwareEfficient(self.depth)
+        ...
+        >>> Rotations(kind="rotations", depth=2).build(None)
+        HardwareEfficient(depth=2, entanglement='reverse_linear')
+    """
 
     kind: str
 

@@ -83,6 +83,12 @@ class CoordinateTerm:
         atoms: The atoms i, or i and j.
         axes: The axes of components and products.
         point: The fixed point of a square or a distance of one atom.
+
+    Example:
+        >>> str(qep.CoordinateTerm.square(0, 1)), str(qep.CoordinateTerm.momentum(1))
+        ('|r0 - r1|^2', 'p1^2')
+        >>> qep.CoordinateTerm.square(1, 0) == qep.CoordinateTerm.square(0, 1)
+        True
     """
 
     kind: Kind

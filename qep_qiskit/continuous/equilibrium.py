@@ -51,6 +51,14 @@ class EquilibriumPreparation:
 
     Raises:
         ConfigError: The tolerance is not positive.
+
+    Example:
+        >>> network = qep.SpringNetwork(graph=qep.chain(3), outputs=(1,), clamped=(0, 2), inputs=((0, 0),))
+        >>> free = network.coefficients(np.array([1.0, 3.0]), np.array([[1.0]]))
+        >>> family = qep.HamiltonianFamily.of_free(network.groups, free, qep.RequestKey("demo", 0))
+        >>> found = qep.EquilibriumPreparation(rest_positions=np.zeros((3, 1))).prepare(family, qep.WarmStart())
+        >>> found.states.points.ravel()
+        array([1.  , 0.25, 0.  ])
     """
 
     rest_positions: NDArray[np.float64]

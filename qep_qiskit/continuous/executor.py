@@ -15,6 +15,17 @@ class CoordinateExecutor:
 
     Args:
         seeds: Root of the random streams.
+
+    Example:
+        >>> network = qep.SpringNetwork(graph=qep.chain(2), outputs=(1,), clamped=(0,), inputs=((0, 0),))
+        >>> free = network.coefficients(network.layout.initial(qep.Seeds(0)), np.array([[0.5]]))
+        >>> family = qep.HamiltonianFamily.of_free(network.groups, free, qep.RequestKey("demo", 0))
+        >>> states = qep.GaussianPreparation().prepare(family, qep.WarmStart()).states
+        >>> positions = qep.GroupMeasurement(group=network.groups[0], states=np.array([0]), shots=100)
+        >>> request = qep.Request(key=family.key, prepared=states, measurements=(positions,))
+        >>> executor = qep.CoordinateExecutor(qep.Seeds(0))
+        >>> executor.collect(executor.submit(request)).moments(0, network.groups[0]).means.round(2)
+        array([[0.47, 0.5 ]])
     """
 
     def __init__(self, seeds: Seeds) -> None:

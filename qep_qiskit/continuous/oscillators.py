@@ -24,6 +24,14 @@ class GaussianPreparation:
 
     Raises:
         ConfigError: hbar is not positive.
+
+    Example:
+        >>> network = qep.SpringNetwork(graph=qep.chain(2), outputs=(1,), clamped=(0,), inputs=((0, 0),))
+        >>> free = network.coefficients(np.array([4.0, 1.0]), np.array([[0.5]]))  # one spring k = 4 and one mass
+        >>> family = qep.HamiltonianFamily.of_free(network.groups, free, qep.RequestKey("demo", 0))
+        >>> found = qep.GaussianPreparation().prepare(family, qep.WarmStart())
+        >>> found.report.energies, found.states.centres.ravel()
+        (array([[1.]]), array([0.5, 0.5]))
     """
 
     hbar: float = 1.0

@@ -64,6 +64,11 @@ class SpringNetwork:
     Raises:
         NetworkError: An atom is out of range, occurs twice, or can drift freely; an input does not act on a clamped
             atom; a spring, an anchor, a mass or hbar may become zero or negative.
+
+    Example:
+        >>> network = qep.SpringNetwork(graph=qep.chain(2), outputs=(1,), clamped=(0,), inputs=((0, 0),))
+        >>> network.layout.names, [str(term) for group in network.groups for term in group.terms]
+        (('k[0,1]',), ['|r0 - r1|^2', 'r0x', 'p1^2'])
     """
 
     graph: Graph

@@ -89,7 +89,18 @@ class ResourceError(QepError):
 
 
 class ResultError(QepError):
-    """An executor returned something else than the request needs; the message names the circuit and the backend."""
+    """An executor returned something else than the request needs; the message names the circuit and the backend.
+
+    Example:
+        >>> group = qep.CommutingGroup(name="Z", basis=qep.LocalBasis("Z"), masks=(1,))
+        >>> outcomes = qep.Distribution(weights=np.array([[75, 25]]), shots=100)
+        >>> try:
+        ...     outcomes.check(measured=2, group=group, num_qubits=1, name="backend: circuit 'Z'")
+        ... except qep.ResultError as error:
+        ...     print(error)
+        ...
+        backend: circuit 'Z': expected outcomes of shape (2, 2), got (1, 2)
+    """
 
 
 class RunFolderError(QepError):
@@ -122,6 +133,15 @@ class QepWarning(UserWarning):
         text: What was found and which key helps, without numbers that change from step to step.
         detail: The numbers of this time.
         severity: Another than that of the class.
+
+    Example:
+        >>> import warnings
+        >>> with warnings.catch_warnings(record=True) as caught:
+        ...     warnings.simplefilter("always", qep.QepWarning)
+        ...     warnings.warn(qep.QepWarning("the gradient is noise", detail="norm 0.1, noise 0.3"), stacklevel=2)
+        ...
+        >>> str(caught[0].message), caught[0].message.detail
+        ('the gradient is noise', 'norm 0.1, noise 0.3')
     """
 
     severity: Severity = "warning"

@@ -22,6 +22,10 @@ def estimated_qpu_seconds(
         rep_delay: Delay between executions in seconds: 250 us on Heron by default (0 to 2 ms), 4 ms on devices with a
             square lattice.
         circuit_seconds: Duration of one circuit in seconds.
+
+    Example:
+        >>> round(qep.estimated_qpu_seconds(executions=100_000, jobs=4), 1)
+        34.5
     """
     return _SECONDS_PER_JOB * jobs + executions * (rep_delay + circuit_seconds + _SECONDS_BEYOND_CIRCUIT)
 

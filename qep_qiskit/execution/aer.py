@@ -58,6 +58,12 @@ class AerExecutor(VectorExecutor):
     Args:
         seeds: Root of the random streams.
         device: ``"CPU"``, or ``"GPU"`` where Aer is built for it.
+
+    Example:
+        >>> program, angles = qep.hardware_efficient(1, depth=0), np.array([[np.pi / 3, 0.0]])
+        >>> states = qep.CircuitStates(program=program, parameters=angles)
+        >>> qep.AerExecutor(qep.Seeds(0)).vectors(states).round(3)
+        array([[0.866+0.j, 0.5  +0.j]])
     """
 
     def __init__(self, seeds: Seeds, *, device: Literal["CPU", "GPU"] = "CPU") -> None:
@@ -158,6 +164,16 @@ def device_executor(
             affordable.
         layout: Initial qubits of the device for all programs; None for the transpiler's choice.
         options: Options of IBM's sampler. Where they change the gates, circuits run through it, shot by shot.
+
+    Example:
+        >>> from qiskit.providers.fake_provider import GenericBackendV2
+        >>> executor = qep.device_executor(GenericBackendV2(num_qubits=2, seed=1), qep.Seeds(0))
+        >>> group = qep.CommutingGroup(name="Z", basis=qep.LocalBasis("ZZ"), masks=(1,))
+        >>> states = qep.CircuitStates(program=qep.hardware_efficient(2, depth=1), parameters=np.zeros((1, 8)))
+        >>> measurement = qep.GroupMeasurement(group=group, states=np.array([0]), shots=None)
+        >>> request = qep.Request(key=qep.RequestKey("demo", 0), prepared=states, measurements=(measurement,))
+        >>> executor.collect(executor.submit(request)).moments(0, group).means.item() < 1.0
+        True
     """
 
     def make(program: LayerProgram) -> Executor:

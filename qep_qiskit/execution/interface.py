@@ -207,7 +207,27 @@ class JobHandle:
 
 
 class Executor(Protocol):
-    """Protocol of objects that run requests, with random readout twirls where a request wants them."""
+    """Protocol of objects that run requests, with random readout twirls where a request wants them.
+
+    Example:
+        >>> class Counting:  # passes requests on
+        ...     def __init__(self, inner):
+        ...         self.inner, self.shots = inner, 0
+        ...
+        ...     def submit(self, request):
+        ...         self.shots += request.num_shots
+        ...         return self.inner.submit(request)
+        ...
+        ...     def collect(self, job_handle):
+        ...         return self.inner.collect(job_handle)
+        ...
+        >>> experiment = qep.from_file("configs/xor.toml")
+        >>> executor, data = Counting(experiment.executor), experiment.task.train
+        >>> weights = experiment.network.layout.initial(qep.Seeds(1))
+        >>> found = qep.evaluate(experiment.estimator, executor, weights, data, purpose="demo", index=0)
+        >>> executor.shots
+        400
+    """
 
     def submit(self, request: Request) -> JobHandle:
         """Submit a request; returns at once where a remote device does the work."""

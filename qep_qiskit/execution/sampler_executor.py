@@ -56,6 +56,16 @@ class SamplerExecutor:
     Raises:
         ConfigError: The target is neither; or the sampler has a fixed seed, in its options or in its backend, and would
             repeat the same random numbers in every call.
+
+    Example:
+        >>> from qiskit.providers.basic_provider import BasicSimulator
+        >>> executor = qep.SamplerExecutor(BasicSimulator(), qep.Seeds(0))
+        >>> group = qep.CommutingGroup(name="Z", basis=qep.LocalBasis("Z"), masks=(1,))
+        >>> states = qep.CircuitStates(program=qep.hardware_efficient(1, depth=0), parameters=np.zeros((1, 2)))
+        >>> measurement = qep.GroupMeasurement(group=group, states=np.array([0]), shots=100)
+        >>> request = qep.Request(key=qep.RequestKey("demo", 0), prepared=states, measurements=(measurement,))
+        >>> executor.collect(executor.submit(request)).moments(0, group).means
+        array([[1.]])
     """
 
     def __init__(

@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from qep_qiskit.learning.trainer import Trainer
 
 Outcome = Literal["finished", "stopped", "broken"]
+"""How a run ended, as `Callback.on_end` receives it.
+
+Example:
+    >>> class Note(qep.Callback):
+    ...     def on_end(self, trainer, outcome):
+    ...         print(f"the run is {outcome}")
+    ...
+    >>> Note().on_end(None, "finished")
+    the run is finished
+"""
 
 
 class Callback:

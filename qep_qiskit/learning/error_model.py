@@ -55,6 +55,13 @@ class ErrorModel:
         level_signals: Shots times the variance from error signals at each of these nudges, all parts together; empty
             where `signal_variance` and `cross_variance` hold at all nudges.
         variance_deviation: Relative standard deviation of the measured variances.
+
+    Example:
+        >>> model = qep.ErrorModel(order=2, bias_squared=1.0, shot_variance=(0.5,))
+        >>> round(model.bias(0.1), 3), round(model.variance(0.1, shots=100), 3)
+        (0.01, 0.5)
+        >>> round(model.best_beta(shots=100), 3)
+        0.368
     """
 
     order: int

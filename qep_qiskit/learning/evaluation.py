@@ -74,6 +74,13 @@ def evaluate(
         index: Number that distinguishes evaluations of the same purpose, such as the epoch.
         with_cost: Whether the cost is computed from the targets.
         warm_start: Warm-start arrays of the samples, or None.
+
+    Example:
+        >>> experiment = qep.from_file("configs/xor.toml")
+        >>> weights, data = experiment.network.layout.initial(qep.Seeds(1)), experiment.task.train
+        >>> found = qep.evaluate(experiment.estimator, experiment.executor, weights, data, purpose="demo", index=0)
+        >>> found.outputs.shape, found.usage.shots
+        ((4, 1), 400)
     """
     work = evaluation(
         estimator, weights, data, purpose=purpose, index=index, with_cost=with_cost, warm_start=warm_start

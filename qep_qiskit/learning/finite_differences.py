@@ -109,6 +109,15 @@ def finite_differences(
         weights: Shape (weights,).
         inputs: Shape (samples, inputs).
         targets: Shape (samples, targets).
+
+    Example:
+        >>> experiment = qep.from_file("configs/xor.toml")
+        >>> weights, data = experiment.network.layout.initial(qep.Seeds(1)), experiment.task.train
+        >>> estimator, executor = experiment.ideal
+        >>> found = qep.finite_differences(estimator, executor, weights, data.inputs, data.targets)
+        >>> exact = qep.exact_gradient(estimator.hamiltonian, weights, data.inputs, data.targets).gradient
+        >>> float(np.abs(found.gradient - exact).max()) < 1e-6
+        True
     """
     exact = replace(estimator, shots=None, test_shots=None)
     costs = _Costs(

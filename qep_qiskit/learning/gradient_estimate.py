@@ -36,6 +36,15 @@ class GradientEstimate:
         approximate: Whether a large part of `variance` is prior expectation and not data, so that its sum may be off by
             more than a tenth or that of a weight by more than a quarter.
         scatter: Scatter of the replicates, or None where the shots were not split.
+
+    Example:
+        >>> experiment = qep.from_file("configs/xor.toml")
+        >>> weights, data = experiment.network.layout.initial(qep.Seeds(1)), experiment.task.train
+        >>> key = qep.RequestKey("demo", 0)
+        >>> work = experiment.estimator.estimate(weights, data.inputs, data.targets, key)
+        >>> estimate, usage = qep.run_measurements(work, experiment.executor)
+        >>> round(estimate.norm, 2), round(estimate.noise, 2), usage.shots
+        (0.57, 0.29, 2000)
     """
 
     gradient: NDArray[np.float64]

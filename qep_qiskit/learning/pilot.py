@@ -49,6 +49,16 @@ class Pilot:
         contrasts: Contrasts of the trainable weights at these nudges.
         scale: max|coefficient| / range of the nudging operator, the natural size of nudges.
         measured: The measured phases.
+
+    Example:
+        >>> experiment = qep.from_file("configs/xor.toml")
+        >>> weights, data = experiment.network.layout.initial(qep.Seeds(1)), experiment.task.train
+        >>> given, key = (weights, data.inputs, data.targets), qep.RequestKey("demo", 0)
+        >>> trainable = experiment.network.layout.trainable()
+        >>> work = qep.measure_pilot(experiment.estimator, *given, key, beta=0.05, levels=3, trainable=trainable)
+        >>> pilot, _ = qep.run_measurements(work, experiment.executor)
+        >>> pilot.betas, pilot.model.order
+        ((0.05, 0.1, 0.2), 2)
     """
 
     model: ErrorModel
@@ -121,6 +131,16 @@ def measure_pilot(
     Raises:
         NudgeError: The nudges are too strong after six reductions.
         ConfigError: Fewer than two levels, or exact expectations, which have no shot noise to compare the bias with.
+
+    Example:
+        >>> experiment = qep.from_file("configs/xor.toml")
+        >>> weights, data = experiment.network.layout.initial(qep.Seeds(1)), experiment.task.train
+        >>> given, key = (weights, data.inputs, data.targets), qep.RequestKey("demo", 0)
+        >>> trainable = experiment.network.layout.trainable()
+        >>> work = qep.measure_pilot(experiment.estimator, *given, key, beta=0.05, levels=3, trainable=trainable)
+        >>> pilot, usage = qep.run_measurements(work, experiment.executor)
+        >>> pilot.betas, usage.shots
+        ((0.05, 0.1, 0.2), 5200)
     """
     if levels < 2:
         raise ConfigError(f"pilot.levels: expected at least 2, got {levels}")

@@ -17,6 +17,13 @@ from qep_qiskit.learning.target_errors import target_errors
 from qep_qiskit.tasks import Task
 
 Record = Mapping[str, object]
+"""Numbers of one step or epoch by name, as callbacks receive them.
+
+Example:
+    >>> record: qep.Record = {"epoch": 1, "train_loss": 0.5}
+    >>> record["train_loss"]
+    0.5
+"""
 
 
 def json_number(value: object) -> object:

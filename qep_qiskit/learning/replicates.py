@@ -49,6 +49,10 @@ class Replication:
 
     Raises:
         ConfigError: There are too few replicates.
+
+    Example:
+        >>> qep.Replication(replicates=4).share(200)
+        50
     """
 
     replicates: int = 4

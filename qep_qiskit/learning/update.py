@@ -20,7 +20,19 @@ OptimizerState = dict[str, NDArray[np.float64]]
 
 
 class Optimizer(Protocol):
-    """Interface of optimisers: turns gradients into directions, which `Update` multiplies by the learning rate."""
+    """Interface of optimisers: turns gradients into directions, which `Update` multiplies by the learning rate.
+
+    Example:
+        >>> class Signs:  # the direction is the sign of the gradient
+        ...     def start(self, num_weights):
+        ...         return {}
+        ...
+        ...     def direction(self, gradient, optimizer_state, step):
+        ...         return np.sign(gradient), optimizer_state
+        ...
+        >>> qep.Update(optimizer=Signs()).optimizer.direction(np.array([0.5, -2.0]), {}, step=0)[0]
+        array([ 1., -1.])
+    """
 
     def start(self, num_weights: int) -> OptimizerState:
         """Return the optimiser state before the first step, by name, each array of shape (weights,)."""

@@ -15,6 +15,20 @@ from qep_qiskit.execution import Executor, Request, ShotData, answered
 
 Result = TypeVar("Result")
 MeasurementCoroutine = Generator[Request, ShotData, Result]
+"""A generator that yields requests, receives their outcomes and returns a result, MeasurementCoroutine[Result].
+
+Example:
+    >>> def z_mean(request, group):
+    ...     shot_data = yield request
+    ...     return shot_data.moments(0, group).means.item()
+    ...
+    >>> group = qep.CommutingGroup(name="Z", basis=qep.LocalBasis("Z"), masks=(1,))
+    >>> measurement = qep.GroupMeasurement(group=group, states=np.array([0]), shots=100)
+    >>> states = qep.VectorStates(vectors=np.array([[1.0, 0.0]]), energies=np.zeros(1), gaps=np.ones(1))
+    >>> request = qep.Request(key=qep.RequestKey("demo", 0), prepared=states, measurements=(measurement,))
+    >>> qep.run_measurements(z_mean(request, group), qep.VectorExecutor(qep.Seeds(0)))
+    (1.0, Usage(shots=100, circuits=1))
+"""
 
 
 @dataclass(frozen=True, slots=True)

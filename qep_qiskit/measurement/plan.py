@@ -36,6 +36,12 @@ class MeasurementPlan:
         terms: Shape (estimates,), the term of every estimate.
         of_entries: Whether estimates belong to entries of the Jacobian (each weight on its own) and not to terms; terms
             of the cost that are in no entry come after them.
+
+    Example:
+        >>> groups = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,)).groups
+        >>> plan = qep.MeasurementPlan(groups=groups, estimates=(np.arange(3), np.arange(3, 5)), terms=np.arange(5))
+        >>> plan.num_estimates, plan.groups_measuring(np.array([4]))
+        (5, [1])
     """
 
     groups: tuple[Group, ...]

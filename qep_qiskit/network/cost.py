@@ -44,6 +44,19 @@ class Cost(ABC):
         terms: The Pauli strings whose means determine the cost, without constants.
         has_signals: Whether the nudge consists of error signals, which are measured in the free phase before it.
         num_targets: Number of targets; None for one per output, or any number where there are no outputs.
+
+    Example:
+        >>> class Energy(qep.Cost):  # minus Z0, without targets
+        ...     terms = (qep.PauliString.parse("Z0"),)
+        ...     has_signals = False
+        ...     num_targets = 0
+        ...
+        ...     def observable(self, targets):
+        ...         return np.full((len(targets), 1), -1.0), np.zeros(len(targets))
+        ...
+        >>> network = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,))
+        >>> qep.NudgedHamiltonian(network, Energy()).nudge(np.zeros((1, 0)))
+        array([[ 0., -1.,  0.,  0.,  0.]])
     """
 
     terms: tuple[Term, ...]

@@ -79,6 +79,14 @@ class Network(Protocol):
 
     A *term* is one Pauli string, or one function of positions or momenta, of a group; terms are numbered group after
     group. Constants shift energies only and are not terms.
+
+    Example:
+        >>> def largest_coefficient(network: qep.Network, seeds: qep.Seeds) -> float:
+        ...     weights = network.layout.initial(seeds)
+        ...     return float(np.abs(network.coefficients(weights, np.zeros((1, network.num_inputs)))).max())
+        ...
+        >>> largest_coefficient(qep.IsingNetwork(graph=qep.chain(2), outputs=(1,)), qep.Seeds(0))
+        1.0
     """
 
     @property

@@ -19,7 +19,22 @@ _STEP = 1e-4
 
 
 class Loss(Protocol):
-    """Interface of a loss of output expectations. All arrays are batches with samples on the first axis."""
+    """Interface of a loss of output expectations. All arrays are batches with samples on the first axis.
+
+    Example:
+        >>> class Quartic:
+        ...     def value(self, outputs, targets):
+        ...         return np.sum((outputs - targets) ** 4, axis=1)
+        ...
+        ...     def gradient(self, outputs, targets):
+        ...         return 4.0 * (outputs - targets) ** 3
+        ...
+        ...     def curvature(self, outputs, targets):
+        ...         return 12.0 * (outputs - targets)[:, :, None] ** 2 * np.eye(outputs.shape[1])
+        ...
+        >>> qep.LossOnExpectations.on_spins([1], 2, Quartic()).signals(np.array([[0.5]]), np.array([[1.0]]))
+        array([[-0.5]])
+    """
 
     def value(self, outputs: NDArray, targets: NDArray) -> NDArray:
         """Return the loss of every sample, shape (samples,).

@@ -60,7 +60,15 @@ class ReadoutErrorModel(Protocol):
 
 
 class Outcomes(ABC):
-    """Outcomes of one group, one row per measured state."""
+    """Outcomes of one group, one row per measured state.
+
+    Example:
+        >>> group = qep.CommutingGroup(name="Z", basis=qep.LocalBasis("Z"), masks=(1,))
+        >>> drawn = qep.Distribution(weights=np.array([[75, 25]]), shots=100)
+        >>> exact = qep.ExactMeans(means=np.array([[0.5]]))
+        >>> [(outcomes.shots, outcomes.moments(group).means.item()) for outcomes in (drawn, exact)]
+        [(100, 0.5), (None, 0.5)]
+    """
 
     __slots__ = ()
 
@@ -150,6 +158,12 @@ class ExactMeans(Outcomes):
 
     Args:
         means: Shape (measured, terms).
+
+    Example:
+        >>> group = qep.CommutingGroup(name="Z", basis=qep.LocalBasis("Z"), masks=(1,))
+        >>> moments = qep.ExactMeans(means=np.array([[0.5]])).moments(group)
+        >>> moments.means, moments.covariance
+        (array([[0.5]]), array([[[0.]]]))
     """
 
     means: NDArray[np.float64]

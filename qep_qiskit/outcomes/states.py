@@ -26,7 +26,14 @@ StateName = tuple[LayerProgram, CommutingGroup | None, int, bytes]
 
 
 class PreparedStates(ABC):
-    """Prepared states."""
+    """Prepared states.
+
+    Example:
+        >>> exact = qep.VectorStates(vectors=np.eye(4)[:2], energies=np.zeros(2), gaps=np.ones(2))
+        >>> circuits = qep.CircuitStates(program=qep.hardware_efficient(2, depth=0), parameters=np.zeros((3, 4)))
+        >>> [(states.num_states, states.num_qubits, states.circuits is None) for states in (exact, circuits)]
+        [(2, 2, True), (3, 2, False)]
+    """
 
     __slots__ = ()
 

@@ -26,7 +26,21 @@ _RESTART_STD = 0.5
 
 
 class Ansatz(Protocol):
-    """Interface of an ansatz: a program whose parameters are gate angles in radians."""
+    """Interface of an ansatz: a program whose parameters are gate angles in radians.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)  # which also gives a hash
+        ... class Rotations:
+        ...     def program(self, groups):
+        ...         return qep.hardware_efficient(groups[0].num_qubits, depth=0)
+        ...
+        ...     def cold_start(self, groups, coefficients, restart, generator):
+        ...         return generator.normal(0.0, 0.1, (len(coefficients), self.program(groups).num_parameters))
+        ...
+        >>> qep.VariationalPreparation(ansatz=Rotations(), seeds=qep.Seeds(0)).ansatz
+        Rotations()
+    """
 
     def __hash__(self) -> int:
         """Return a hash such that equal ansaetze share one cached program."""

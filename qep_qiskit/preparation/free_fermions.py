@@ -42,6 +42,11 @@ class ChainGroundState:
         energy: Lowest energy.
         gap: Distance to the nearest other level of the chain; zero where the ground state is degenerate, and its means
             are then arbitrary.
+
+    Example:
+        >>> chain = qep.solve_chain(couplings=np.ones(2), fields=np.full(3, 0.5), left=0.5)
+        >>> chain.zz.round(3), round(chain.z_product([0, 2]), 3)
+        (array([0.894, 0.845]), 0.812)
     """
 
     contractions: NDArray[np.float64]
@@ -100,6 +105,10 @@ def solve_chain(couplings: NDArray, fields: NDArray, left: float = 0.0, right: f
 
     Raises:
         NetworkError: There is no spin, or not one coupling fewer than spins.
+
+    Example:
+        >>> round(qep.solve_chain(couplings=np.ones(99), fields=np.full(100, 0.5)).energy, 3)
+        -105.484
     """
     couplings, fields = np.asarray(couplings, dtype=float), np.asarray(fields, dtype=float)
     if fields.ndim != 1 or len(fields) == 0 or couplings.shape != (len(fields) - 1,):
@@ -131,6 +140,11 @@ def chain_term_means(groups: Sequence[CommutingGroup], coefficients: NDArray) ->
     Raises:
         NetworkError: A coefficient that is not zero belongs to a term that does not fit, or a term is neither a
             product of Z's nor one of X's.
+
+    Example:
+        >>> groups = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,)).groups  # Z0 Z1, Z0, Z1, X0, X1
+        >>> qep.chain_term_means(groups, np.array([-1.0, -0.5, 0.0, -0.5, -0.5])).round(3)
+        array([0.816, 0.882, 0.816, 0.408, 0.527])
     """
     terms = [string for group in groups for string in group.terms]
     state = solve_chain(*_as_chain(terms, coefficients, groups[0].num_qubits))

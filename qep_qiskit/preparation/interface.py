@@ -237,6 +237,20 @@ class Preparation(Protocol):
     A direct preparation returns its result. An iterative one is a generator function that yields requests for
     measurements and returns its result at the end. Both can be interrupted and resumed, run on any executor, and have
     every shot counted.
+
+    Example:
+        >>> class AllDown:  # all spins down, whatever the Hamiltonian is
+        ...     def prepare(self, family, start):
+        ...         shape = (family.num_samples * len(family.betas), 1)
+        ...         size = 1 << family.groups[0].num_qubits
+        ...         vectors = np.tile(np.eye(size)[-1], shape)
+        ...         states = qep.VectorStates(vectors=vectors, energies=np.zeros(shape[0]), gaps=np.ones(shape[0]))
+        ...         return qep.PreparationResult(states=states, report=qep.ConvergenceReport.silent(family))
+        ...
+        >>> groups = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,)).groups
+        >>> family = qep.HamiltonianFamily.of_free(groups, np.ones((3, 5)), qep.RequestKey("demo", 0))
+        >>> AllDown().prepare(family, qep.WarmStart()).states.num_states
+        3
     """
 
     def prepare(

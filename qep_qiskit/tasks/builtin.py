@@ -151,6 +151,11 @@ def moons_task(
 
     Raises:
         ConfigError: An option is out of range, or scikit-learn is missing.
+
+    Example:
+        >>> task = qep.moons_task(num_samples=20, seeds=qep.Seeds(0))
+        >>> task.train.num_samples, task.test.num_samples
+        (14, 6)
     """
     raw = moons(num_samples, noise, seeds)
     classes = ("outer", "inner")
@@ -170,6 +175,11 @@ def digits_task(*, seeds: Seeds, test_size: int = 360, **options: Unpack[TaskOpt
 
     Raises:
         ConfigError: An option is out of range, or scikit-learn is missing.
+
+    Example:
+        >>> task = qep.digits_task(seeds=qep.Seeds(0))
+        >>> task.train.inputs.shape, task.train.num_targets
+        ((1437, 64), 10)
     """
     options.setdefault("scaling", "minmax")
     return task_from_table("digits", digits(), test_size=test_size, seeds=seeds, **options)

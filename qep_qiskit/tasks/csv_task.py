@@ -44,6 +44,12 @@ def csv_task(
     Raises:
         ConfigError: Neither `target` nor `targets` is given, or an option is out of range.
         DataError: The file cannot be used, see `read_csv`, or has fewer than two classes.
+
+    Example:
+        >>> columns = ["petal_length_cm", "petal_width_cm"]
+        >>> task = qep.csv_task("configs/iris.csv", inputs=columns, target="species", seeds=qep.Seeds(0))
+        >>> task.train.num_samples, task.train.classes
+        (105, ('setosa', 'versicolor', 'virginica'))
     """
     if target is None and not targets:
         raise ConfigError("target, targets: expected a class column or number columns, got neither")

@@ -32,6 +32,12 @@ def scale_targets(task: Task, kind: TargetScalingKind, reach: np.ndarray) -> Tas
     Raises:
         ConfigError: The kind is unknown.
         DataError: The targets are scaled already, a column is too wide or too narrow, or `reach` does not fit.
+
+    Example:
+        >>> task = qep.csv_task("configs/positions.csv", inputs=["left", "right"], targets=["up"], seeds=qep.Seeds(0))
+        >>> scaled = qep.scale_targets(task, "minmax", np.array([[-1.0, 1.0]]))
+        >>> np.round([scaled.train.targets.min(), scaled.train.targets.max()], 3)
+        array([-0.8,  0.8])
     """
     if kind not in get_args(TargetScalingKind):
         raise ConfigError(f"target_scaling: expected one of {', '.join(get_args(TargetScalingKind))}, got {kind!r}")
