@@ -106,6 +106,12 @@ class SpinConfigurations(PreparedStates):
     Args:
         spins: Shape (states, N) of int8, +1 or -1; +1 is the bit 0.
         energies: Shape (states,).
+
+    Example:
+        >>> states = qep.SpinConfigurations(spins=np.array([[1, -1]], dtype=np.int8), energies=np.zeros(1))
+        >>> group = qep.CommutingGroup(name="Z", basis=qep.LocalBasis("ZZ"), masks=(0b01, 0b11))
+        >>> states.measured(group, np.array([0]), 1, np.random.default_rng(0)).moments(group).means
+        array([[ 1., -1.]])
     """
 
     is_certain: ClassVar[bool] = True
@@ -142,6 +148,12 @@ class MixedStates(KnownStates):
 
     Args:
         vectors: Shape (states, levels, 2^N), each vector with the square root of its probability as its norm.
+
+    Example:
+        >>> half = np.sqrt(0.5) * np.eye(2)[None]  # one state: |0> and |1> with probability 1/2 each
+        >>> group = qep.CommutingGroup(name="Z", basis=qep.LocalBasis("Z"), masks=(1,))
+        >>> qep.MixedStates(half).probabilities(group, np.array([0])).round(3)
+        array([[0.5, 0.5]])
     """
 
     per_state: ClassVar[tuple[str, ...]] = ("vectors",)
@@ -170,6 +182,12 @@ class SpinEnsembles(KnownStates):
 
     Args:
         weights: Shape (states, 2^N), probabilities of all bit strings; bit k = spin k.
+
+    Example:
+        >>> states = qep.SpinEnsembles(np.array([[0.75, 0.25]]))  # spin up with probability 3/4
+        >>> group = qep.CommutingGroup(name="Z", basis=qep.LocalBasis("Z"), masks=(1,))
+        >>> states.measured(group, np.array([0]), None, np.random.default_rng(0)).moments(group).means
+        array([[0.5]])
     """
 
     per_state: ClassVar[tuple[str, ...]] = ("weights",)
