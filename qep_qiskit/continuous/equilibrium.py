@@ -7,7 +7,7 @@ that the free point deforms into continuously.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -98,12 +98,10 @@ class EquilibriumPreparation:
                 moving = here.ravel()[coordinate_layout.moving_coordinates]
                 points[sample, phase], energies[sample, phase] = here, potential.value(moving)
                 residuals[sample, phase] = potential.gradient(moving)
-        unknown = np.full(shape, np.nan)
-        report = ConvergenceReport(
+        report = replace(
+            ConvergenceReport.silent(family),
             energies=energies,
-            gaps=unknown,
             residuals=np.linalg.norm(residuals, axis=2),
-            overlaps=unknown,
             judged=True,
             minima=self.critical_point == "minimum" and not coordinates_of(family.groups)[0].pairs.is_root.any(),
             collapsed=collapsed,

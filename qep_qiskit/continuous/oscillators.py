@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.linalg
@@ -54,8 +54,7 @@ class GaussianPreparation:
         if unstable:
             _refuse(family, int(np.flatnonzero(energies.which == unstable[0])[0]))
         states = _states(coordinates_of(family.groups), energies, modes)
-        free = states.rows(_phase_rows(family, 0.0)) if 0.0 in family.betas else None
-        return PreparationResult(states=states, free=free, report=_report(family, states))
+        return PreparationResult(states=states, free=family.free_states_of(states), report=_report(family, states))
 
     def term_means(self, groups: Sequence[CoordinateGroup], coefficients: NDArray) -> NDArray[np.float64]:
         """Return exact means of all terms in ground states, shape (states, terms).
@@ -138,20 +137,13 @@ def _states(
     )
 
 
-def _phase_rows(family: HamiltonianFamily, beta: float) -> NDArray[np.int64]:
-    phase = int(np.flatnonzero(family.betas == beta)[0])
-    return np.arange(family.num_samples) * len(family.betas) + phase
-
-
 def _report(family: HamiltonianFamily, states: GaussianStates) -> ConvergenceReport:
-    shape = (family.num_samples, len(family.betas))
-    unknown = np.full(shape, np.nan)
     zero_point = np.array([modes.zero_point_energy for modes in states.modes])[states.which]
     gaps = np.array([modes.gap for modes in states.modes])[states.which]
     energies = zero_point + potential_energies(coordinates_of(family.groups), family.rows(), states.centres)
-    return ConvergenceReport(
-        energies=energies.reshape(shape), gaps=gaps.reshape(shape), residuals=unknown, overlaps=unknown, minima=True
-    )
+    shape = (family.num_samples, len(family.betas))
+    silent = ConvergenceReport.silent(family)
+    return replace(silent, energies=energies.reshape(shape), gaps=gaps.reshape(shape), minima=True)
 
 
 def potential_energies(groups: Sequence[CoordinateGroup], rows: NDArray, points: NDArray) -> NDArray[np.float64]:

@@ -23,22 +23,21 @@ from numpy.typing import NDArray
 from qep_qiskit.continuous.grid_energies import GridEnergies
 from qep_qiskit.continuous.oscillator_layers import OscillatorGroups, OscillatorProduct, gaussian_start
 from qep_qiskit.continuous.z_polynomials import ZPolynomial
-from qep_qiskit.core.checks import finite_number, whole_number
 from qep_qiskit.core.errors import CoarseTrotterWarning, ConfigError
 from qep_qiskit.core.operators import CommutingGroup, PauliString
 from qep_qiskit.core.program import CxLayer, Layer, LayerProgram
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.warning_log import warn
 from qep_qiskit.outcomes.states import CircuitStates
-from qep_qiskit.preparation.adiabatic import RAMPS
 from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamily, PreparationResult, WarmStart
+from qep_qiskit.preparation.ramp import Ramp
 
 _COARSE = 1.0
 
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SplitOperatorPreparation:
+class SplitOperatorPreparation(Ramp):
     """Prepare ground states of oscillators by a split-operator ramp on position grids.
 
     Args:
@@ -56,30 +55,12 @@ class SplitOperatorPreparation:
 
     driver: OscillatorProduct
     total_time: float = 5.0
-    steps: int = 20
-    order: Literal[1, 2] = 2
-    ramp: Literal["linear", "cosine", "smoothstep"] = "cosine"
     start: Literal["equilibrium", "origin"] = "equilibrium"
 
     def __post_init__(self) -> None:
-        if not finite_number("total_time", self.total_time, error=ConfigError) > 0:
-            raise ConfigError(f"total_time: expected a positive number, got {self.total_time}")
-        whole_number("steps", self.steps, 1)
-        if self.ramp not in RAMPS:
-            raise ConfigError(f"ramp: expected one of {', '.join(RAMPS)}, got '{self.ramp}'")
-        if self.order not in (1, 2):
-            raise ConfigError(f"order: expected 1 or 2, got {self.order}")
+        Ramp.__post_init__(self)
         if self.start not in ("equilibrium", "origin"):
             raise ConfigError(f"start: expected 'equilibrium' or 'origin', got '{self.start}'")
-
-    @property
-    def time_step(self) -> float:
-        """Time step dt = T / steps, in hbar/energy."""
-        return self.total_time / self.steps
-
-    def schedule(self) -> NDArray[np.float64]:
-        """Return the ramp s at the middle of every step, shape (steps,)."""
-        return RAMPS[self.ramp]((np.arange(self.steps) + 0.5) / self.steps)
 
     def program(self, groups: Sequence[CommutingGroup]) -> LayerProgram:
         """Return the program for these groups; its parameters are the coefficients of H + beta C, then c - centre."""

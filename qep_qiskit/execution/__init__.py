@@ -14,7 +14,6 @@ from qep_qiskit.execution.sampler_executor import SamplerExecutor as SamplerExec
 from qep_qiskit.execution.sampling import VectorExecutor as VectorExecutor
 from qep_qiskit.execution.sampling import sample_vectors as sample_vectors
 from qep_qiskit.execution.statevector import StatevectorExecutor as StatevectorExecutor
-from qep_qiskit.execution.transpilation import CutDevice as CutDevice
 from qep_qiskit.execution.transpilation import TranspiledProgram as TranspiledProgram
 from qep_qiskit.execution.transpilation import cut_to_active_qubits as cut_to_active_qubits
 from qep_qiskit.execution.transpilation import place as place

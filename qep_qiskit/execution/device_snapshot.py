@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.providers import BackendV2, Options, QubitProperties
 from qiskit.transpiler import InstructionProperties, Target
 
 from qep_qiskit.core.errors import ConfigError
-from qep_qiskit.execution.transpilation import RZZ_RANGE
+
+RZZ_RANGE = (0.0, float(np.pi / 2))
+"""The angles of rzz, in radians, that devices with fractional gates accept."""
 
 _QUBIT_PROPERTIES = ("t1", "t2", "frequency")
 
 
 class DeviceSnapshot(BackendV2):
-    """A stored description of a device: its gates and their errors. It cannot run circuits.
+    """A description of a device, or of some of its qubits: gates and their errors. It cannot run circuits.
 
     Args:
         name: Name of the device.
@@ -63,6 +67,39 @@ class DeviceSnapshot(BackendV2):
             NotImplementedError: Always.
         """
         raise NotImplementedError("this device is a description; simulate it")
+
+
+def cut_target(target: Target, qubits: Sequence[int], without: Container[str] = ()) -> Target:
+    """Restrict a target to some qubits, renumbered in the order given, with their gates and errors.
+
+    Args:
+        target: Target of the whole device.
+        qubits: The qubits to keep.
+        without: Names of gates to omit.
+    """
+    properties = target.qubit_properties
+    found = Target(
+        num_qubits=len(qubits),
+        dt=target.dt,
+        qubit_properties=None if properties is None else [properties[qubit] for qubit in qubits],
+    )
+    number = {qubit: place for place, qubit in enumerate(qubits)}
+    for name in target.operation_names:
+        if name in without:
+            continue
+        known, operation = target[name], target.operation_from_name(name)
+        if None in known:
+            found.add_instruction(operation, name=name)
+            continue
+        kept = {
+            tuple(number[qubit] for qubit in where): errors
+            for where, errors in known.items()
+            if all(qubit in number for qubit in where)
+        }
+        if kept:
+            bounds = [RZZ_RANGE] if name == "rzz" and target.gate_has_angle_bounds(name) else None
+            found.add_instruction(operation, kept, name=name, angle_bounds=bounds)
+    return found
 
 
 def description_of(device: BackendV2) -> str:

@@ -18,6 +18,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Gate, Parameter, ParameterExpression, Qubit
 from qiskit.circuit.library import RXGate, RZGate, RZZGate, XGate
 
+from qep_qiskit.core.kept import Kept
 from qep_qiskit.execution.transpilation import TranspiledProgram
 
 _HALF = np.pi / 2
@@ -115,7 +116,7 @@ class FractionalProgram:
         self._families: dict[str, list[_Gate]] = {}
         for gate in _gates_of(transpiled_program.circuit):
             self._families.setdefault(gate.multiple_of or f"gate {gate.place}", []).append(gate)
-        self._made: dict[Fit, TranspiledProgram] = {}
+        self._made: Kept[Fit, TranspiledProgram] = Kept(_MOST_KEPT)
 
     def fit(self, names: Sequence[str], values: NDArray) -> tuple[Fit, Columns]:
         """Find the circuit corrections that some bindings need.
@@ -154,11 +155,8 @@ class FractionalProgram:
 
     def fitted(self, fit: Fit) -> TranspiledProgram:
         """The program with every rzz in range for all bindings of a fit."""
-        if fit not in self._made:
-            if len(self._made) >= _MOST_KEPT:
-                self._made.clear()
-            self._made[fit] = replace(self._transpiled_program, circuit=_fitted(self._transpiled_program.circuit, fit))
-        return self._made[fit]
+        program = self._transpiled_program
+        return self._made.of(fit, lambda: replace(program, circuit=_fitted(program.circuit, fit)))
 
 
 def _factors(gates: Sequence[_Gate]) -> tuple[tuple[int, float], ...]:

@@ -15,18 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 
+from qep_qiskit.core.kept import Kept
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution.circuits import Bound, MeasuredCircuits, Transpile
-from qep_qiskit.execution.interface import Executor, GroupMeasurement, JobHandle, Request, ShotData
-from qep_qiskit.execution.outcome_check import answered, with_calibration
+from qep_qiskit.execution.interface import Executor, GroupMeasurement, Request, ShotData
+from qep_qiskit.execution.outcome_check import answered
 from qep_qiskit.execution.readout_errors import ReadoutErrors
-from qep_qiskit.execution.sampling import sample_known
+from qep_qiskit.execution.sampling import LocalExecutor
 from qep_qiskit.execution.twirled_readout import in_randomizations, probabilities_under_twirling
 from qep_qiskit.outcomes.checks import require_probabilities, require_shape
 from qep_qiskit.outcomes.drawing import draw
-from qep_qiskit.outcomes.states import ProgramStates, StateName, on_qubits
+from qep_qiskit.outcomes.states import ProgramStates, StateName
 
 MOST_QUBITS = 10
 """Up to this number a density matrix is fastest: 0.01 s a state at 4 qubits, 0.2 at 8, 4 at 10 (20 Trotter steps)."""
@@ -49,7 +50,7 @@ class NoisyDistributions(Protocol):
         """Readout errors of the bits of a circuit; its probabilities include them already."""
 
 
-class NoisyExecutor:
+class NoisyExecutor(LocalExecutor):
     """Measures noisy circuits by their exact distributions.
 
     Args:
@@ -62,10 +63,10 @@ class NoisyExecutor:
     def __init__(
         self, place: Transpile, distributions: NoisyDistributions, seeds: Seeds, *, kept_bytes: int = _KEPT_BYTES
     ) -> None:
+        super().__init__(seeds)
         self._circuits = MeasuredCircuits(place)
         self._distributions = distributions
-        self._seeds = seeds
-        self._kept = _Kept(kept_bytes)
+        self._kept = _DistributionCache(kept_bytes)
 
     def circuit(self, program: LayerProgram, group: CommutingGroup, folding: int = 1) -> QuantumCircuit:
         """Build the measured circuit of a group as the simulated device runs it.
@@ -77,21 +78,12 @@ class NoisyExecutor:
         """
         return self._circuits.of_group(program, group, folding)
 
-    def submit(self, request: Request) -> JobHandle:
-        """Return a handle; the simulation runs in `collect`."""
-        return JobHandle(key=request.key, request=request)
-
-    def collect(self, job_handle: JobHandle) -> ShotData:
-        """Sample every state in its groups, or return exact probabilities."""
-        request, size = job_handle.request, on_qubits(job_handle.request.prepared)
-        circuits = request.prepared.circuits
-        if circuits is None:
-            return sample_known(request, self._seeds)
-        data = ShotData(
+    def _run(self, request: Request, circuits: ProgramStates) -> ShotData:
+        return ShotData(
             outcomes=tuple(
                 draw(
                     self._read(request, circuits, measurement).__getitem__,
-                    (len(measurement.states), 1 << size),
+                    (len(measurement.states), 1 << circuits.num_qubits),
                     measurement.shots,
                     self._seeds.generator(*request.key.seed_words, *measurement.seed_words),
                     f"simulation: circuit '{measurement.group.name}'",
@@ -99,7 +91,6 @@ class NoisyExecutor:
                 for measurement in request.measurements
             )
         )
-        return with_calibration(self, request, data)
 
     def _read(self, request: Request, prepared: ProgramStates, measurement: GroupMeasurement) -> NDArray[np.float64]:
         """Probabilities of the measured bits, shape (measured, 2^N); with readout twirls, the mean over the flips."""
@@ -135,7 +126,7 @@ class NoisyExecutor:
         return found
 
 
-class _Kept:
+class _DistributionCache:
     """A cache of distributions; the least recently used are removed first."""
 
     def __init__(self, most_bytes: int) -> None:
@@ -164,7 +155,7 @@ class _Kept:
             self._bytes -= dropped.nbytes + len(name)
 
 
-class ExecutorPerProgram:
+class ExecutorPerProgram(LocalExecutor):
     """An executor that makes and uses a separate executor for each program.
 
     A device is simulated on the qubits that a program uses, so every program has a simulator of its own. It depends on
@@ -176,23 +167,13 @@ class ExecutorPerProgram:
     """
 
     def __init__(self, make: Callable[[LayerProgram], Executor], seeds: Seeds) -> None:
-        self._make, self._seeds = make, seeds
-        self._made: dict[LayerProgram, Executor] = {}
+        super().__init__(seeds)
+        self._make, self._made = make, Kept[LayerProgram, Executor]()
 
     def executor(self, program: LayerProgram) -> Executor:
         """Return the executor of a program; made at the first call."""
-        if program not in self._made:
-            self._made[program] = self._make(program)
-        return self._made[program]
+        return self._made.of(program, lambda: self._make(program))
 
-    def submit(self, request: Request) -> JobHandle:
-        """Return a handle; the simulation runs in `collect`."""
-        return JobHandle(key=request.key, request=request)
-
-    def collect(self, job_handle: JobHandle) -> ShotData:
-        """Measure a request with the executor of its program."""
-        on_qubits(job_handle.request.prepared)
-        circuits = job_handle.request.prepared.circuits
-        if circuits is None:
-            return sample_known(job_handle.request, self._seeds)
-        return answered(self.executor(circuits.program), job_handle.request)
+    def _run(self, request: Request, circuits: ProgramStates) -> ShotData:
+        """Measure a request, calibration included, with the executor of its program."""
+        return answered(self.executor(circuits.program), request)

@@ -19,8 +19,7 @@ from qiskit.providers import BackendV2
 from qiskit.transpiler import InstructionProperties, Target
 
 from qep_qiskit.core.errors import ConfigError
-from qep_qiskit.execution.device_snapshot import DeviceSnapshot
-from qep_qiskit.execution.transpilation import RZZ_RANGE, cut_target
+from qep_qiskit.execution.device_snapshot import RZZ_RANGE, DeviceSnapshot, cut_target
 
 _REP_DELAY = 250e-6
 _CIRCUIT_SECONDS = 5e-6

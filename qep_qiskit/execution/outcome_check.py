@@ -44,7 +44,7 @@ def with_calibration(executor: Executor, request: Request, data: ShotData) -> Sh
         request: The request; without a calibration `data` is returned unchanged.
         data: Outcomes of the request.
     """
-    if request.calibration is None:
+    if request.calibration is None or data.calibration is not None:
         return data
     return replace(data, calibration=answered(executor, request.calibration).outcomes[0])
 

@@ -23,19 +23,18 @@ from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution.backend_runs import BackendRuns, Runs, SamplerFactory, SamplerRuns, most_shots
 from qep_qiskit.execution.bound_circuits import takes_free_angles, transpiled
 from qep_qiskit.execution.circuits import Bound, MeasuredCircuits, Transpile, transpile_on
-from qep_qiskit.execution.interface import GroupMeasurement, JobHandle, Request, ShotData
-from qep_qiskit.execution.outcome_check import with_calibration
+from qep_qiskit.execution.interface import GroupMeasurement, Request, ShotData
 from qep_qiskit.execution.repeats import Repeats, backend_behind, require_unseeded
-from qep_qiskit.execution.sampling import sample_known
+from qep_qiskit.execution.sampling import LocalExecutor
 from qep_qiskit.execution.twirled_readout import in_randomizations, untwirled
 from qep_qiskit.outcomes import BitMemory
-from qep_qiskit.outcomes.states import ProgramStates, on_qubits
+from qep_qiskit.outcomes.states import ProgramStates
 
 _GATES = frozenset({"rx", "ry", "rz", "rxx", "rzz", "h", "x", "s", "sdg", "cx"})
 """Gates of measured circuits before transpilation."""
 
 
-class SamplerExecutor:
+class SamplerExecutor(LocalExecutor):
     """Runs measured circuits on a `BackendV2` or through a `SamplerV2`.
 
     A backend is run by its own ``run`` and needs no sampler: results with single shots and results with counts are both
@@ -77,7 +76,7 @@ class SamplerExecutor:
         sampler_factory: SamplerFactory | None = None,
         place: Transpile | None = None,
     ) -> None:
-        self._seeds = seeds
+        super().__init__(seeds)
         backend = _backend_of(target)
         self._runs = _runs(target, sampler_factory)
         own_runs = sampler_factory is None and isinstance(target, BackendV2)
@@ -102,27 +101,18 @@ class SamplerExecutor:
         """
         return self._circuits.of_group(program, group, folding)
 
-    def submit(self, request: Request) -> JobHandle:
-        """Return a handle; the circuits run in `collect`."""
-        return JobHandle(key=request.key, request=request)
-
-    def collect(self, job_handle: JobHandle) -> ShotData:
+    def _run(self, request: Request, circuits: ProgramStates) -> ShotData:
         """Run one PUB for each measurement and return the bits of every shot.
 
         Raises:
             ResultError: Circuits cannot be run, the result does not match them, or it repeats an earlier one.
         """
-        request = job_handle.request
-        num_qubits, circuits = on_qubits(request.prepared), request.prepared.circuits
-        if circuits is None:
-            return sample_known(request, self._seeds)
         bits = [
             self._bits(request, circuits, measurement, _shots_of(measurement)) for measurement in request.measurements
         ]
         words = [measurement.seed_words for measurement in request.measurements]
         self._repeats.require_new(request.key.seed_words, dict(zip(words, bits, strict=True)))
-        data = ShotData(outcomes=tuple(BitMemory(bits=own, num_qubits=num_qubits) for own in bits))
-        return with_calibration(self, request, data)
+        return ShotData(outcomes=tuple(BitMemory(bits=own, num_qubits=circuits.num_qubits) for own in bits))
 
     def _bits(
         self, request: Request, prepared: ProgramStates, measurement: GroupMeasurement, shots: int

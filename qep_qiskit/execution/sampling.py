@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +13,7 @@ from qep_qiskit.execution.interface import GroupMeasurement, JobHandle, Request,
 from qep_qiskit.execution.outcome_check import with_calibration
 from qep_qiskit.outcomes.checks import require_shape
 from qep_qiskit.outcomes.known_states import VectorStates
-from qep_qiskit.outcomes.states import CircuitStates, PreparedStates, on_qubits
+from qep_qiskit.outcomes.states import CircuitStates, PreparedStates, ProgramStates, on_qubits
 
 
 def sample_vectors(
@@ -51,7 +53,45 @@ def _sampled(
     )
 
 
-class VectorExecutor:
+class LocalExecutor(ABC):
+    """Base class of executors that answer when they are asked: known states are sampled, circuits are run.
+
+    Args:
+        seeds: Root of the random streams.
+    """
+
+    def __init__(self, seeds: Seeds) -> None:
+        self._seeds = seeds
+
+    def submit(self, request: Request) -> JobHandle:
+        """Return a handle; the work is done in `collect`."""
+        return JobHandle(key=request.key, request=request)
+
+    def collect(self, job_handle: JobHandle) -> ShotData:
+        """Sample every state in its groups, or return exact outcomes where the executor has them.
+
+        Raises:
+            ConfigError: The states are atoms in space.
+            ResultError: Circuits cannot be run, or their results do not fit.
+        """
+        request = job_handle.request
+        on_qubits(request.prepared)
+        circuits = request.prepared.circuits
+        if circuits is None:
+            return sample_known(request, self._seeds)
+        return with_calibration(self, request, self._run(request, circuits))
+
+    @abstractmethod
+    def _run(self, request: Request, circuits: ProgramStates) -> ShotData:
+        """Return outcomes of the circuits of a request; the calibration may be left out.
+
+        Args:
+            request: Groups to measure.
+            circuits: States to measure.
+        """
+
+
+class VectorExecutor(LocalExecutor):
     """Measures exact states, such as state vectors, in all groups at once.
 
     The class itself accepts the states of exact solvers and runs no circuit. Ideal simulators derive from it and define
@@ -70,9 +110,6 @@ class VectorExecutor:
         array([[1.]])
     """
 
-    def __init__(self, seeds: Seeds) -> None:
-        self._seeds = seeds
-
     def vectors(self, prepared: CircuitStates) -> NDArray[np.complex128]:
         """Simulate state vectors of circuits, shape (states, 2^N), index bit k = qubit k.
 
@@ -81,18 +118,8 @@ class VectorExecutor:
         """
         raise ConfigError("this executor measures exact states and runs no circuits; use AerExecutor or another")
 
-    def submit(self, request: Request) -> JobHandle:
-        """Return a handle; states are sampled in `collect`."""
-        return JobHandle(key=request.key, request=request)
-
-    def collect(self, job_handle: JobHandle) -> ShotData:
-        """Sample every state in its groups, or return exact probabilities. Readout twirls change nothing here."""
-        request, size = job_handle.request, on_qubits(job_handle.request.prepared)
-        circuits = request.prepared.circuits
-        if circuits is None:
-            return sample_known(request, self._seeds)
-        vectors = circuits.vectors_by(self.vectors)
-        require_shape(vectors, (circuits.num_states, 1 << size), f"{type(self).__name__}: state vectors")
-        return with_calibration(
-            self, request, sample_vectors(vectors, request.measurements, self._seeds, request.key.seed_words)
-        )
+    def _run(self, request: Request, circuits: ProgramStates) -> ShotData:
+        """Sample the vectors of the circuits. Readout twirls change nothing here."""
+        vectors, shape = circuits.vectors_by(self.vectors), (circuits.num_states, 1 << circuits.num_qubits)
+        require_shape(vectors, shape, f"{type(self).__name__}: state vectors")
+        return sample_vectors(vectors, request.measurements, self._seeds, request.key.seed_words)

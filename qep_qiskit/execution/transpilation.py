@@ -10,22 +10,19 @@ qubits does not affect them, and the noise model of a hundred qubits takes secon
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from qiskit import ClassicalRegister, QuantumCircuit
-from qiskit.providers import BackendV2, Options
-from qiskit.transpiler import Target, TranspilerError, generate_preset_pass_manager
+from qiskit.providers import BackendV2
+from qiskit.transpiler import TranspilerError, generate_preset_pass_manager
 
 from qep_qiskit.core.errors import DeviceError, QepError, ResourceError
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.program import LayerProgram, to_circuit_per_gate
 from qep_qiskit.core.short_repr import short_repr
-
-RZZ_RANGE = (0.0, float(np.pi / 2))
-"""The angles of rzz, in radians, that devices with fractional gates accept."""
+from qep_qiskit.execution.device_snapshot import DeviceSnapshot, cut_target
 
 
 @short_repr
@@ -157,78 +154,10 @@ def without_measurement(circuit: QuantumCircuit) -> tuple[QuantumCircuit, tuple[
     return bare, tuple(read[bit] for bit in sorted(read))
 
 
-class CutDevice(BackendV2):
-    """Some qubits of a device with their gates and errors. It cannot run circuits.
-
-    Args:
-        device: The whole device.
-        qubits: The qubits to keep, renumbered in this order.
-    """
-
-    def __init__(self, device: BackendV2, qubits: Sequence[int]) -> None:
-        super().__init__(name=f"{device.name}_cut", description=f"qubits {list(qubits)} of {device.name}")
-        self._target = cut_target(device.target, qubits)
-
-    @property
-    def target(self) -> Target:
-        """Gates of the qubits with their errors and durations."""
-        return self._target
-
-    @property
-    def max_circuits(self) -> None:
-        """None: the number of circuits in a job is not limited."""
-        return
-
-    @classmethod
-    def _default_options(cls) -> Options:
-        return Options()
-
-    def run(self, run_input: Any, **options: Any) -> Any:
-        """Raise an error, because a cut device cannot run circuits.
-
-        Raises:
-            NotImplementedError: Always.
-        """
-        raise NotImplementedError("a cut device is a description; simulate it")
-
-
-def cut_target(target: Target, qubits: Sequence[int], without: Container[str] = ()) -> Target:
-    """Restrict a target to some qubits, renumbered in the order given, with their gates and errors.
-
-    Args:
-        target: Target of the whole device.
-        qubits: The qubits to keep.
-        without: Names of gates to omit.
-    """
-    properties = target.qubit_properties
-    found = Target(
-        num_qubits=len(qubits),
-        dt=target.dt,
-        qubit_properties=None if properties is None else [properties[qubit] for qubit in qubits],
-    )
-    number = {qubit: place for place, qubit in enumerate(qubits)}
-    for name in target.operation_names:
-        if name in without:
-            continue
-        known, operation = target[name], target.operation_from_name(name)
-        if None in known:
-            found.add_instruction(operation, name=name)
-            continue
-        kept = {
-            tuple(number[qubit] for qubit in where): errors
-            for where, errors in known.items()
-            if all(qubit in number for qubit in where)
-        }
-        if kept:
-            bounds = [RZZ_RANGE] if name == "rzz" and target.gate_has_angle_bounds(name) else None
-            found.add_instruction(operation, kept, name=name, angle_bounds=bounds)
-    return found
-
-
 def cut_to_active_qubits(transpiled_program: TranspiledProgram) -> TranspiledProgram:
     """Restrict a transpiled program and its device to the qubits that the circuit uses."""
     assert transpiled_program.backend is not None
-    circuit = transpiled_program.circuit
+    circuit, device = transpiled_program.circuit, transpiled_program.backend
     used = {circuit.find_bit(qubit).index for instruction in circuit.data for qubit in instruction.qubits}
     active = sorted(used | set(transpiled_program.outputs))
     number = {qubit: place for place, qubit in enumerate(active)}
@@ -239,6 +168,6 @@ def cut_to_active_qubits(transpiled_program: TranspiledProgram) -> TranspiledPro
         transpiled_program,
         circuit=small,
         outputs=tuple(number[qubit] for qubit in transpiled_program.outputs),
-        backend=CutDevice(transpiled_program.backend, active),
+        backend=DeviceSnapshot(f"{device.name}_cut", cut_target(device.target, active)),
         device_qubits=tuple(transpiled_program.device_qubits[qubit] for qubit in active),
     )

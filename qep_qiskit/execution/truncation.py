@@ -60,11 +60,11 @@ class TruncatingExecutor(SamplerExecutor):
         """Run the request, and measure the truncation error of one of its states."""
         request = job_handle.request
         if request.has_noise_to_mitigate and request.measurements and is_checked(job_handle.key):
-            lost = self._style(request.prepared.as_circuits(), job_handle)
+            lost = self._check_truncation(request.prepared.as_circuits(), job_handle)
             return replace(super().collect(job_handle), discarded=lost)
         return super().collect(job_handle)
 
-    def _style(self, prepared: CircuitStates, job_handle: JobHandle) -> float:
+    def _check_truncation(self, prepared: CircuitStates, job_handle: JobHandle) -> float:
         measurement = job_handle.request.measurements[0]
         row = int(measurement.states[-1])
         ((_, circuit, values),) = self._circuits.bound(prepared.program, measurement.paulis, prepared.parameters[[row]])

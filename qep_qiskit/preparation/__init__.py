@@ -1,6 +1,5 @@
 """Prepare eigenstates and Gibbs states of H + beta C: exactly, adiabatically, variationally, or by annealing."""
 
-from qep_qiskit.preparation.adiabatic import RAMPS as RAMPS
 from qep_qiskit.preparation.adiabatic import AdiabaticPreparation as AdiabaticPreparation
 from qep_qiskit.preparation.annealing import AnnealingPreparation as AnnealingPreparation
 from qep_qiskit.preparation.ansaetze import Ansatz as Ansatz
@@ -21,6 +20,7 @@ from qep_qiskit.preparation.interface import WarmStart as WarmStart
 from qep_qiskit.preparation.interface import WarmStartArrays as WarmStartArrays
 from qep_qiskit.preparation.interface import check_level as check_level
 from qep_qiskit.preparation.interface import prepared as prepared
+from qep_qiskit.preparation.ramp import RAMPS as RAMPS
 from qep_qiskit.preparation.spectra import apply_hamiltonian as apply_hamiltonian
 from qep_qiskit.preparation.spectra import dense_hamiltonians as dense_hamiltonians
 from qep_qiskit.preparation.spectra import term_expectations as term_expectations

@@ -16,12 +16,11 @@ import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.core.checks import finite_number, whole_number
+from qep_qiskit.core.checks import finite_number
 from qep_qiskit.core.errors import CoarseTrotterWarning, ConfigError, ReversedDriverWarning
 from qep_qiskit.core.merging import merge_into_groups
 from qep_qiskit.core.operators import CommutingGroup, PauliString
@@ -36,12 +35,7 @@ from qep_qiskit.preparation.interface import (
     WarmStart,
     check_level,
 )
-
-RAMPS: dict[str, Callable[[NDArray], NDArray]] = {
-    "linear": lambda t: t,
-    "cosine": lambda t: (1.0 - np.cos(np.pi * t)) / 2.0,
-    "smoothstep": lambda t: t * t * (3.0 - 2.0 * t),
-}
+from qep_qiskit.preparation.ramp import Ramp
 
 _COARSE = 0.9
 WIDEST_DRIVER = 2
@@ -52,7 +46,7 @@ _WIDTH_OF_EXCITED = 0.5
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AdiabaticPreparation:
+class AdiabaticPreparation(Ramp):
     """Prepare eigenstates by a Trotterised adiabatic ramp from a product state.
 
     Args:
@@ -76,10 +70,6 @@ class AdiabaticPreparation:
         5
     """
 
-    total_time: float = 6.0
-    steps: int = 20
-    order: Literal[1, 2] = 2
-    ramp: Literal["linear", "cosine", "smoothstep"] = "cosine"
     driver_field: float = 1.0
     driver_width: float | None = None
     level: int = 0
@@ -94,22 +84,7 @@ class AdiabaticPreparation:
             )
         if not abs(finite_number("driver_field", self.driver_field, error=ConfigError)) > 0:
             raise ConfigError(f"driver_field: expected a number other than zero, got {self.driver_field}")
-        if not finite_number("total_time", self.total_time, error=ConfigError) > 0:
-            raise ConfigError(f"total_time: expected a positive number, got {self.total_time}")
-        whole_number("steps", self.steps, 1)
-        if self.ramp not in RAMPS:
-            raise ConfigError(f"ramp: expected one of {', '.join(RAMPS)}, got '{self.ramp}'")
-        if self.order not in (1, 2):
-            raise ConfigError(f"order: expected 1 or 2, got {self.order}")
-
-    @property
-    def time_step(self) -> float:
-        """Time step dt = T / steps, in 1/energy."""
-        return self.total_time / self.steps
-
-    def schedule(self) -> NDArray[np.float64]:
-        """Return the ramp s at the middle of every step, shape (steps,)."""
-        return RAMPS[self.ramp]((np.arange(self.steps) + 0.5) / self.steps)
+        Ramp.__post_init__(self)
 
     def driver_fields(self, num_qubits: int) -> NDArray[np.float64]:
         """Return the fields f_k of the driver, shape (qubits,)."""

@@ -9,7 +9,7 @@ energies are concave in beta, as those of true minima are.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -98,16 +98,13 @@ class AnnealingPreparation:
         warn_of_ties(gaps, family)
         free = np.flatnonzero(family.betas == 0.0)
         best = states[:, free[0]] if free.size else pool[0]
-        unknown = np.full(energies.shape, np.nan)
         return PreparationResult(
             states=SpinConfigurations(spins=states.reshape(-1, states.shape[2]), energies=energies.ravel()),
             free=SpinConfigurations(spins=best, energies=np.full(len(best), np.nan)),
             warm_start={_WARM_START: best.astype(float)},
-            report=ConvergenceReport(
+            report=replace(
+                ConvergenceReport.silent(family),
                 energies=energies,
-                gaps=unknown,
-                residuals=unknown,
-                overlaps=unknown,
                 evaluations=self.sweeps * self.restarts * energies.size,
                 branches=False,
             ),

@@ -9,7 +9,7 @@ nudge must be strong enough to flip spins, otherwise nothing is learned.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -73,10 +73,8 @@ class ExactSearch:
                 gaps[sample, phase] = second - energies[sample, phase]
         warn_of_ties(gaps, family)
         spins = 1 - 2 * (lowest.reshape(-1, 1) >> np.arange(num_spins) & 1)
-        unknown = np.full(shape, np.nan)
-        report = ConvergenceReport(
-            energies=energies, gaps=gaps, residuals=unknown, overlaps=unknown, minima=True, branches=False
-        )
+        silent = ConvergenceReport.silent(family)
+        report = replace(silent, energies=energies, gaps=gaps, minima=True, branches=False)
         return PreparationResult(
             states=SpinConfigurations(spins=spins.astype(np.int8), energies=energies.ravel()), report=report
         )

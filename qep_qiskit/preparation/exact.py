@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -76,24 +76,17 @@ class ExactPreparation:
             states = self._followed(family, free)
             return PreparationResult(states=states, free=free, report=self._report(family, states, free))
         states = self._ground_states(family, known)
-        known = _of_phase(states, family, 0.0) if known is None else known
+        known = family.free_states_of(states) if known is None else known
         return PreparationResult(states=states, free=known, report=self._report(family, states, known))
 
     def _report(self, family: HamiltonianFamily, states: VectorStates, free: VectorStates | None) -> ConvergenceReport:
-        shape = (family.num_samples, len(family.betas))
-        unknown = np.full(shape, np.nan)
-        overlaps = unknown
+        report, is_lowest = ConvergenceReport.silent(family), self.level == 0
+        shape = report.energies.shape
         if free is not None:
             grid = states.vectors.reshape(*shape, -1)
-            overlaps = np.abs(np.einsum("sx,spx->sp", free.vectors.conj(), grid)) ** 2
-        return ConvergenceReport(
-            energies=states.energies.reshape(shape),
-            gaps=states.gaps.reshape(shape),
-            residuals=unknown,
-            overlaps=overlaps,
-            minima=self.level == 0,
-            lowest=self.level == 0,
-        )
+            report = replace(report, overlaps=np.abs(np.einsum("sx,spx->sp", free.vectors.conj(), grid)) ** 2)
+        energies, gaps = states.energies.reshape(shape), states.gaps.reshape(shape)
+        return replace(report, energies=energies, gaps=gaps, minima=is_lowest, lowest=is_lowest)
 
     def _ground_states(self, family: HamiltonianFamily, free: VectorStates | None) -> VectorStates:
         """Return the ground states of all rows; free states that are already known are reused."""
@@ -246,15 +239,6 @@ def _gaps(levels: NDArray, level: int) -> NDArray:
     distances = np.abs(levels - levels[:, level : level + 1])
     distances[:, level] = np.inf
     return distances.min(axis=1)
-
-
-def _of_phase(states: VectorStates, family: HamiltonianFamily, beta: float) -> VectorStates | None:
-    """Return the states of one phase, or None where the family does not have it."""
-    where = np.flatnonzero(family.betas == beta)
-    if where.size == 0:
-        return None
-    rows = np.arange(family.num_samples) * len(family.betas) + where[0]
-    return VectorStates(vectors=states.vectors[rows], energies=states.energies[rows], gaps=states.gaps[rows])
 
 
 def _warn_if_degenerate(states: VectorStates, coefficients: NDArray, level: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from qep_qiskit.measurement import MeasurementCoroutine, as_coroutine
 from qep_qiskit.outcomes.states import PreparedStates
 from qep_qiskit.preparation.resolution import Hidden
 
+States = TypeVar("States", bound=PreparedStates)
 WarmStartArrays = Mapping[str, NDArray[np.float64]]
 
 
@@ -116,6 +117,15 @@ class HamiltonianFamily:
     def rows(self) -> NDArray[np.float64]:
         """Return all coefficients, shape (samples * phases, terms), ordered by sample, then by phase."""
         return self.coefficients().reshape(-1, self.free.shape[1])
+
+    def free_states_of(self, states: States) -> States | None:
+        """Return the free states, one per sample, or None where the family has no free phase.
+
+        Args:
+            states: States of all samples and phases, ordered as `rows`.
+        """
+        free = np.flatnonzero(self.betas == 0.0)
+        return states.rows(np.arange(self.num_samples) * len(self.betas) + free[0]) if free.size else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

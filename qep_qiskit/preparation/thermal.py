@@ -12,7 +12,7 @@ states. At beta = 0 the derivative is a correlation of thermal fluctuations:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,15 +67,8 @@ class ThermalPreparation:
         else:
             states, free_energies = self._quantum(family.paulis, rows)
         shape = (family.num_samples, len(family.betas))
-        unknown = np.full(shape, np.nan)
-        report = ConvergenceReport(
-            energies=free_energies.reshape(shape),
-            gaps=unknown,
-            residuals=unknown,
-            overlaps=unknown,
-            minima=True,
-            branches=False,
-        )
+        silent = ConvergenceReport.silent(family)
+        report = replace(silent, energies=free_energies.reshape(shape), minima=True, branches=False)
         return PreparationResult(states=states, report=report)
 
     def _classical(self, groups: Sequence[CommutingGroup], rows: NDArray) -> tuple[SpinEnsembles, NDArray]:

@@ -1,7 +1,5 @@
 """Folded circuits: the same unitary from more gates, exactly more noise, and nothing that is taken out again."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from cases import NO_INPUTS, random_network
@@ -15,7 +13,6 @@ from qiskit.transpiler import Target
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import (
-    CutDevice,
     GroupMeasurement,
     Request,
     RequestKey,
@@ -24,6 +21,7 @@ from qep_qiskit.execution import (
 )
 from qep_qiskit.execution.aer import aer_noisy_executor, aer_sampler_executor, depolarizing_noise, fake_device
 from qep_qiskit.execution.circuits import MeasuredCircuits, transpile_on
+from qep_qiskit.execution.device_snapshot import DeviceSnapshot
 from qep_qiskit.execution.folding import folded
 from qep_qiskit.network import chain
 from qep_qiskit.outcomes.states import CircuitStates
@@ -39,7 +37,7 @@ def device(gate):
         target.add_instruction(single, {(0,): None, (1,): None})
     target.add_instruction(gate, {(0, 1): None})
     target.add_instruction(Measure(), {(0,): None, (1,): None})
-    return CutDevice(SimpleNamespace(name="made", target=target), [0, 1])
+    return DeviceSnapshot("made", target)
 
 
 def placed_on(backend, gate):
@@ -94,7 +92,7 @@ def test_a_device_takes_angles_as_they_are(gate):
 
 
 def test_a_gate_without_an_inverse_is_refused():
-    with pytest.raises(ConfigError, match=r"noise_factors: made_cut runs no inverse of its gate 'rxx'"):
+    with pytest.raises(ConfigError, match=r"noise_factors: made runs no inverse of its gate 'rxx'"):
         folded(placed_on(device(RXXGate(0.7)), RXXGate(0.7)), 3)
 
 

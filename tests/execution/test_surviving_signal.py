@@ -14,9 +14,9 @@ from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.warning_log import WarningLog, counting_warnings
 from qep_qiskit.device.ledger import JobLedger
 from qep_qiskit.device.remote import RemoteExecutor
-from qep_qiskit.execution.device_snapshot import DeviceSnapshot
+from qep_qiskit.execution.device_snapshot import DeviceSnapshot, cut_target
 from qep_qiskit.execution.surviving_signal import SurvivingSignal, surviving_signal, warn_of_lost_signal
-from qep_qiskit.execution.transpilation import TranspiledProgram, cut_target
+from qep_qiskit.execution.transpilation import TranspiledProgram
 
 SHORT = ["preparation.steps=2", "preparation.total_time=2.0", "training.epochs=1"]
 

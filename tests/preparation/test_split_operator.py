@@ -28,7 +28,7 @@ from qep_qiskit.execution import RequestKey
 from qep_qiskit.execution.aer import AerExecutor
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.preparation import HamiltonianFamily, WarmStart
-from qep_qiskit.preparation.adiabatic import RAMPS
+from qep_qiskit.preparation.ramp import RAMPS
 
 KEY = RequestKey("test", 0)
 
