@@ -161,8 +161,7 @@ def _report(path: Path, tables: dict[str, list[Row]], facts: dict[str, Any], opt
     for name, rows in tables.items():
         if rows:
             write_table(path / f"{name}.{options.format}", rows)
-    parts = {name: tables.get(name, ()) for name in ("gradient", "comparison", "training", "noise")}
-    shown = write_budget_report(path, facts, **parts)
+    shown = write_budget_report(path, facts, **tables)
     if options.json:
         print(json.dumps({**facts, "folder": str(path)}, indent=1))
         return 0

@@ -11,7 +11,7 @@ import os
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -86,6 +86,16 @@ class LineStyle:
     linestyle: str | tuple[float, tuple[float, ...]]
     marker: str
     linewidth: float = 1.6
+
+    def drawn(self, *, joined: bool = True, hollow: bool = False) -> dict[str, Any]:
+        """Return the style as keywords of `Line2D`, `Axes.plot` and `Axes.errorbar`.
+
+        Args:
+            joined: Whether a line connects the markers.
+            hollow: Whether markers have a white face.
+        """
+        dashes = {} if joined else {"linestyle": "none"}
+        return asdict(self) | dashes | {"markerfacecolor": "white" if hollow else self.color}
 
 
 LINE_STYLES: Final[dict[str, LineStyle]] = {

@@ -9,8 +9,8 @@ from budget_rows import BETAS, SHOTS, gradient_row, gradient_rows
 from qep_qiskit.budget.report.rows import (
     best_beta_of_model,
     best_rows,
+    by_contrast,
     contrast_name,
-    contrasts_of,
     levels,
     main_cut,
     model_curve,
@@ -24,7 +24,7 @@ def at(rows, contrast, shots):
 
 
 def test_the_sign_of_beta_tells_one_sided_contrasts_apart():
-    names = contrasts_of(gradient_rows(shots=(10,)))
+    names = list(by_contrast(gradient_rows(shots=(10,))))
     assert names == ["one-sided +", "one-sided −", "symmetric", "four-point"]
     assert contrast_name({"contrast": "symmetric", "beta": -0.1}) == "symmetric"
 

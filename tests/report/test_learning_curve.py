@@ -241,7 +241,7 @@ def test_settings_of_the_caller_come_back() -> None:
 
 
 def test_pyplot_is_not_imported() -> None:
-    code = "import sys, qep_qiskit.report as r; r.learning_curve([], 'x'); "
+    code = "import sys, qep_qiskit.report.learning_curve as r; r.learning_curve([], 'x'); "
     code += "assert 'matplotlib.pyplot' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 

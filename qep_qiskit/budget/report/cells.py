@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -13,10 +13,12 @@ from qep_qiskit.budget.report.rows import (
     best_beta_of_model,
     best_rows,
     contrast_name,
+    cut_name,
+    grouped,
     interval,
     number,
     relative_factor,
-    with_contrast,
+    smallest_errors,
 )
 from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.report.log_axis import short_count
@@ -32,105 +34,101 @@ class TextTable:
     Attributes:
         title: Line above it.
         columns: Headers; those of numbers are aligned to the right.
-        texts: Names of the columns with text.
         rows: One tuple of cells for each row, as long as `columns`.
-        note: Line below it, or empty.
+        note: Line below it.
         optional: Names of the columns that a narrow terminal does without, the first to go first.
     """
 
     title: str
     columns: tuple[str, ...]
-    texts: frozenset[str]
     rows: tuple[tuple[str, ...], ...]
-    note: str = ""
+    note: str
     optional: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> frozenset[str]:
+        """Names of the columns with text."""
+        return frozenset(self.columns) & _TEXTS
 
     def for_terminal(self) -> FittedTable:
         """Return the table in the style of the command line."""
-        table = FittedTable(self.title, note=self.note or None, optional=self.optional)
+        table = FittedTable(self.title, note=self.note, optional=self.optional)
         for name in self.columns:
-            table.add_column(name, justify="left" if name in self.texts else "right")
+            table.add_column(name, justify="left" if name in _TEXTS else "right")
         for cells in self.rows:
             table.add_row(*cells)
         return table
 
 
-def study_table(rows: Sequence[Row], *, title: str = "Gradient study: the best beta of the grid") -> TextTable:
+_TEXTS = frozenset({"contrast", "method", "setting", "at equal", "budget", "execution"})
+
+
+def _table(
+    rows: Iterable[Row],
+    columns: Mapping[str, Callable[[Row], str]],
+    *,
+    title: str,
+    note: str,
+    optional: Sequence[str] = (),
+) -> TextTable:
+    """Return a table from the text of every column in a row."""
+    cells = tuple(tuple(text(row) for text in columns.values()) for row in rows)
+    return TextTable(title=title, columns=tuple(columns), rows=cells, note=note, optional=tuple(optional))
+
+
+def study_table(rows: Sequence[Row]) -> TextTable:
     """Return a table of the best point of each contrast and number of shots.
 
     Args:
         rows: Points of one cut (`main_cut`).
-        title: Line above the table.
     """
-    return TextTable(
-        title=title,
-        columns=("contrast", "shots", "beta", "model", "RMSE", "cosine", "total", "circuits", "QPU s"),
-        texts=frozenset({"contrast"}),
-        rows=tuple(_study_cells(row, rows) for row in best_rows(rows)),
-        note=f"{_error_note(rows)}. model: its best beta within the grid. total: shots of one gradient.",
-    )
-
-
-def _study_cells(row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
-    name = contrast_name(row)
-    own = [other for other in with_contrast(rows, name) if other["shots"] == row["shots"]]
-    return (
-        name,
-        _count(row, "shots"),
-        _plain(abs(number(row, "beta"))),
-        _plain(best_beta_of_model(own), digits=2),
-        _error(row),
-        _aligned(number(row, "cosine")),
-        _count(row, "total_shots"),
-        _count(row, "circuits"),
-        _aligned(number(row, "qpu_seconds")),
-    )
+    curves = grouped(rows, lambda row: (contrast_name(row), row["shots"]))
+    columns = {
+        "contrast": contrast_name,
+        "shots": _count("shots"),
+        "beta": _strength,
+        "model": lambda row: _plain(best_beta_of_model(curves[contrast_name(row), row["shots"]]), digits=2),
+        "RMSE": _error,
+        "cosine": _aligned("cosine"),
+        "total": _count("total_shots"),
+        "circuits": _count("circuits"),
+        "QPU s": _aligned("qpu_seconds"),
+    }
+    note = f"{_error_note(rows)}. model: its best beta within the grid. total: shots of one gradient."
+    title = f"Gradient study at the best beta of the grid ({cut_name(rows[0])})"
+    return _table(best_rows(rows), columns, title=title, note=note)
 
 
 def comparison_table(rows: Sequence[Row]) -> TextTable:
     """Return a table of the baselines in the given order; a remark is next to the name of its method."""
-    return TextTable(
-        title="Baselines",
-        columns=("method", "setting", "at equal", "RMSE", "cosine", "shots", "circuits", "states", "QPU s"),
-        texts=frozenset({"method", "setting", "at equal"}),
-        rows=tuple(map(_comparison_cells, rows)),
-        note=_error_note(rows) + ".",
-        optional=("states", "cosine"),
-    )
-
-
-def _comparison_cells(row: Row) -> tuple[str, ...]:
-    return (
-        ": ".join(str(row[key]) for key in ("label", "remark") if row.get(key)) or _MISSING,
-        _word(row.get("setting")),
-        _word(row.get("at")).removeprefix("equal "),
-        _error(row),
-        _aligned(number(row, "cosine")),
-        _count(row, "total_shots"),
-        _count(row, "circuits"),
-        _count(row, "states"),
-        _aligned(number(row, "qpu_seconds")),
-    )
+    columns = {
+        "method": lambda row: ": ".join(str(row[key]) for key in ("label", "remark") if row.get(key)) or _MISSING,
+        "setting": lambda row: str(row.get("setting") or _MISSING),
+        "at equal": lambda row: str(row.get("at") or _MISSING).removeprefix("equal "),
+        "RMSE": _error,
+        "cosine": _aligned("cosine"),
+        "shots": _count("total_shots"),
+        "circuits": _count("circuits"),
+        "states": _count("states"),
+        "QPU s": _aligned("qpu_seconds"),
+    }
+    return _table(rows, columns, title="Baselines", note=_error_note(rows) + ".", optional=("states", "cosine"))
 
 
 def training_table(rows: Sequence[Row]) -> TextTable:
     """Return a table of the last epoch of every budget, medians over seeds."""
-    ends: dict[str, dict[Any, Row]] = {}
-    for row in rows:
-        ends.setdefault(str(row["budget"]), {})[row["seed"]] = row
+    budgets = grouped(rows, lambda row: str(row["budget"]))
+    ends = {budget: list({row["seed"]: row for row in own}.values()) for budget, own in budgets.items()}
+    columns = ("budget", "seeds", "shots", "loss", "accuracy", "test accuracy")
     return TextTable(
         title="Training",
-        columns=("budget", "seeds", "shots", "loss", "accuracy", "test accuracy"),
-        texts=frozenset({"budget"}),
+        columns=columns,
         rows=tuple(
-            (budget, str(len(own)), *(_median(list(own.values()), key) for key in _ENDS))
+            (budget, str(len(own)), *(_median(own, name.replace(" ", "_")) for name in columns[2:]))
             for budget, own in ends.items()
         ),
         note="Medians over seeds at the last epoch; loss and accuracy of the prepared states without shot noise.",
     )
-
-
-_ENDS = ("shots", "loss", "accuracy", "test_accuracy")
 
 
 def _median(rows: Sequence[Row], key: str) -> str:
@@ -142,28 +140,17 @@ def _median(rows: Sequence[Row], key: str) -> str:
 
 def noise_table(rows: Sequence[Row]) -> TextTable:
     """Return a table of every execution at each number of shots, at its best contrast and beta."""
-    best: dict[tuple[str, float], Row] = {}
-    for row in rows:
-        key = str(row.get("execution")), number(row, "shots")
-        if math.isfinite(number(row, "rmse")) and (key not in best or number(row, "rmse") < number(best[key], "rmse")):
-            best[key] = row
-    return TextTable(
-        title="Noise beyond shots, at the best contrast and beta",
-        columns=("execution", "shots", "contrast", "beta", "RMSE", "shots in all"),
-        texts=frozenset({"execution", "contrast"}),
-        rows=tuple(
-            (
-                name,
-                short_count(shots),
-                contrast_name(row),
-                _plain(abs(number(row, "beta")), digits=3),
-                _error(row),
-                _count(row, "total_shots"),
-            )
-            for (name, shots), row in best.items()
-        ),
-        note=_error_note(list(best.values())) + ".",
-    )
+    best = list(smallest_errors(rows, lambda row: (str(row.get("execution")), number(row, "shots"))).values())
+    columns = {
+        "execution": lambda row: str(row.get("execution")),
+        "shots": _count("shots"),
+        "contrast": contrast_name,
+        "beta": lambda row: _plain(abs(number(row, "beta")), digits=3),
+        "RMSE": _error,
+        "shots in all": _count("total_shots"),
+    }
+    title = "Noise beyond shots, at the best contrast and beta"
+    return _table(best, columns, title=title, note=_error_note(best) + ".")
 
 
 def recommendation_rows(recommendation: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -230,22 +217,22 @@ def _error_note(rows: Sequence[Row]) -> str:
     return f"{what}, ± half the confidence interval"
 
 
-def _count(row: Row, key: str) -> str:
-    value = number(row, key)
-    return short_count(value) if math.isfinite(value) else _MISSING
+def _count(key: str) -> Callable[[Row], str]:
+    """Return a cell with a count in its short form."""
+    return lambda row: short_count(number(row, key)) if math.isfinite(number(row, key)) else _MISSING
+
+
+def _aligned(key: str) -> Callable[[Row], str]:
+    """Return a cell with three digits of a number, including trailing zeros, so that columns align."""
+    return lambda row: f"{number(row, key):#.3g}".removesuffix(".") if math.isfinite(number(row, key)) else _MISSING
+
+
+def _strength(row: Row) -> str:
+    return _plain(abs(number(row, "beta")))
 
 
 def _plain(value: float, *, digits: int = 4) -> str:
     return f"{value:.{digits}g}" if math.isfinite(value) else _MISSING
-
-
-def _aligned(value: float) -> str:
-    """Return a number with three digits, including trailing zeros, so that columns align."""
-    return f"{value:#.3g}".removesuffix(".") if math.isfinite(value) else _MISSING
-
-
-def _word(value: object) -> str:
-    return _MISSING if value in (None, "") else str(value)
 
 
 def _value(value: object) -> str:

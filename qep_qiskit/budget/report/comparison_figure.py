@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from qep_qiskit.budget.report.drawing import WIDE, draw_points, handle, legend_below, scales, shots_axis, unit
+from qep_qiskit.budget.report.drawing import WIDE, draw_points, handle, in_units, legend_below, shots_axis
 from qep_qiskit.budget.report.rows import Row, number
 from qep_qiskit.report.log_axis import log_axis
 from qep_qiskit.report.style import LineStyle, figure_style, new_figure
@@ -38,18 +38,17 @@ def comparison_of_methods(rows: Sequence[Row], *, width: float = WIDE) -> Figure
         rows: Rows of the comparison; those without an error are omitted.
         width: Width in inches.
     """
-    shown = [row for row in rows if number(row, "rmse") > 0]
+    shown, unit = in_units([row for row in rows if number(row, "rmse") > 0])
     styles = _styles(shown)
     stacked = width < 6.0
     shape = (2, 1) if stacked else (1, 2)
     with figure_style():
         figure = new_figure(width, shape[0] * 3.1 + 0.22 * math.ceil(len(styles) / (1 if stacked else 2)) + 0.7)
         axes = list(figure.subplots(*shape, sharey=True, squeeze=False).ravel())
-        factors, relative = scales(shown)
         for axis, (key, label) in zip(axes, _PANELS, strict=True):
-            _draw(axis, shown, key, label, styles, factors)
+            _draw(axis, shown, key, label, styles)
         for axis in axes if stacked else axes[:1]:
-            axis.set_ylabel(f"RMSE {unit(relative)}")
+            axis.set_ylabel(f"RMSE {unit}")
         legend_below(
             figure, [*(handle(style, name, line=False) for name, style in styles.items()), *_kinds(shown)], width
         )
@@ -67,7 +66,7 @@ def side_by_side(positions: Sequence[float], heights: Sequence[float]) -> list[f
         New horizontal coordinates.
     """
     logs = [math.log10(place) for place in positions]
-    step = 0.025 * max(0.7, max(logs) - min(logs))
+    step = 0.025 * max(0.7, max(logs, default=0.0) - min(logs, default=0.0))
     clusters: list[list[int]] = []
     for i in sorted(range(len(logs)), key=lambda i: (logs[i], heights[i])):
         last = clusters[-1][-1] if clusters else None
@@ -82,20 +81,13 @@ def side_by_side(positions: Sequence[float], heights: Sequence[float]) -> list[f
     return moved
 
 
-def _draw(
-    axis: Axes, rows: Sequence[Row], key: str, label: str, styles: dict[str, LineStyle], factors: Sequence[float]
-) -> None:
-    there = [i for i, row in enumerate(rows) if number(row, key) > 0]
-    positions = (
-        side_by_side([number(rows[i], key) for i in there], [number(rows[i], "rmse") for i in there]) if there else []
-    )
+def _draw(axis: Axes, rows: Sequence[Row], key: str, label: str, styles: dict[str, LineStyle]) -> None:
+    there = [row for row in rows if number(row, key) > 0]
+    positions = side_by_side([number(row, key) for row in there], [number(row, "rmse") for row in there])
     seen: list[float] = []
-    for i, x in zip(there, positions, strict=True):
-        row, name = rows[i], str(rows[i]["label"])
-        hollow = row.get("at") == "equal circuits"
-        seen += draw_points(
-            axis, [x], [row], "rmse", styles[name], factors=[factors[i]], joined=False, hollow=hollow, gid=name
-        )
+    for row, x in zip(there, positions, strict=True):
+        name, hollow = str(row["label"]), row.get("at") == "equal circuits"
+        seen += draw_points(axis, [{**row, key: x}], key, "rmse", styles[name], joined=False, hollow=hollow, gid=name)
     axis.grid(True)
     shots_axis(axis, positions, label=label, max_ticks=6)
     log_axis(axis, "y", seen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,6 +19,11 @@ WIDE: Final = 8.4
 """Width of a figure for a page, in inches."""
 NARROW: Final = 4.2
 """Width of a figure for a column or a phone, in inches."""
+
+_ERRORS = (
+    *(f"{name}{end}" for name in ("rmse", "bias", "std") for end in ("", "_low", "_high")),
+    *("model_rmse", "model_bias", "model_std"),
+)
 
 
 def panel_grid(count: int, width: float, *, height: float, columns: int | None = None) -> tuple[Figure, list[Axes]]:
@@ -41,42 +46,40 @@ def panel_grid(count: int, width: float, *, height: float, columns: int | None =
     return figure, axes[:count]
 
 
-def scales(rows: Sequence[Row]) -> tuple[list[float], bool]:
-    """Return the factors on the errors of the rows for drawing, and whether these make the errors relative.
+def in_units(rows: Sequence[Row]) -> tuple[list[Row], str]:
+    """Return the rows with all errors in one unit, and this unit for an axis.
 
     Errors are relative to the length of the true gradient if it is known for every row; otherwise they are absolute.
     """
     factors = [relative_factor(row) for row in rows]
-    relative = bool(factors) and all(math.isfinite(factor) and factor > 0 for factor in factors)
-    return (factors if relative else [1.0] * len(rows)), relative
-
-
-def unit(relative: bool) -> str:
-    """Return the unit of errors on an axis."""
-    return "/ |gradient|" if relative else "(units of the gradient)"
+    if not factors or not all(math.isfinite(factor) and factor > 0 for factor in factors):
+        return list(rows), "(units of the gradient)"
+    relative: list[Row] = [
+        {**row, **{key: factor * number(row, key) for key in _ERRORS}}
+        for row, factor in zip(rows, factors, strict=True)
+    ]
+    return relative, "/ |gradient|"
 
 
 def draw_points(
     axis: Axes,
-    x: Sequence[float],
     rows: Sequence[Row],
+    x: str,
     key: str,
     style: LineStyle,
     *,
-    factors: Sequence[float] | None = None,
     joined: bool = True,
     hollow: bool = False,
-    gid: str = "",
+    gid: str,
 ) -> list[float]:
     """Draw a value of each row with its confidence interval, if it has one.
 
     Args:
         axis: The panel.
-        x: Horizontal positions, as many as `rows`.
         rows: The rows.
+        x: Key of the horizontal position, whose absolute value counts.
         key: Key of the value; the interval is in `key_low` and `key_high`.
         style: Line style.
-        factors: Factors on value and interval; 1 by default.
         joined: Whether a line connects the points; measured points with a model curve are not connected.
         hollow: Whether markers have a white face.
         gid: Identifier of the line in an SVG.
@@ -84,24 +87,18 @@ def draw_points(
     Returns:
         All numbers drawn, for the limits of the axis.
     """
-    scaled = np.array([interval(row, key) for row in rows], dtype=float).reshape(-1, 3)
-    scaled *= np.array(factors if factors is not None else [1.0] * len(rows))[:, None]
-    keep = np.isfinite(scaled[:, 0])
-    positions, (values, low, high) = np.asarray(x, dtype=float)[keep], scaled[keep].T
-    if not values.size:
+    shown = [row for row in rows if math.isfinite(number(row, key))]
+    if not shown:
         return []
+    values, low, high = np.array([interval(row, key) for row in shown]).T
     below = np.where(np.isfinite(low), np.maximum(0.0, values - low), 0.0)
     above = np.where(np.isfinite(high), np.maximum(0.0, high - values), 0.0)
     drawn = axis.errorbar(
-        positions,
+        np.abs([number(row, x) for row in shown]),
         values,
         yerr=np.array([below, above]) if (below > 0).any() or (above > 0).any() else None,
-        color=style.color,
-        linestyle=style.linestyle if joined else "none",
-        linewidth=style.linewidth,
-        marker=style.marker,
+        **style.drawn(joined=joined, hollow=hollow),
         markersize=5.0 if joined else 5.8,
-        markerfacecolor="white" if hollow else style.color,
         elinewidth=1.1,
         capsize=2.5,
         zorder=3.0,
@@ -111,26 +108,16 @@ def draw_points(
 
 
 def draw_bias(
-    axis: Axes,
-    x: Sequence[float],
-    rows: Sequence[Row],
-    style: LineStyle,
-    *,
-    factors: Sequence[float],
-    joined: bool = True,
-    limits: bool = True,
-    gid: str = "bias",
+    axis: Axes, rows: Sequence[Row], style: LineStyle, *, joined: bool = True, limits: bool = True, gid: str
 ) -> list[float]:
-    """Draw the bias of rows where it differs significantly from zero, and optionally upper limits elsewhere.
+    """Draw the bias of rows against beta where it differs significantly from zero, and upper limits elsewhere.
 
     An upper limit is a hollow triangle.
 
     Args:
         axis: The panel.
-        x: Horizontal positions, as many as `rows`.
         rows: The rows.
         style: Line style.
-        factors: Factors on bias and interval.
         joined: Whether a line connects the points.
         limits: Whether upper limits are drawn.
         gid: Identifier of the line in an SVG.
@@ -138,20 +125,18 @@ def draw_bias(
     Returns:
         All numbers drawn, for the limits of the axis.
     """
-    resolved = [i for i, row in enumerate(rows) if is_resolved(row)]
-    chosen, scales_of = [rows[i] for i in resolved], [factors[i] for i in resolved]
-    draw_points(axis, [x[i] for i in resolved], chosen, "bias", style, factors=scales_of, joined=joined, gid=gid)
-    ends = [end for row, factor in zip(chosen, scales_of, strict=True) for end in _seen_part(row, factor)]
-    upper = [i for i, row in enumerate(rows) if limits and i not in resolved and number(row, "bias_high") > 0]
-    heights = [factors[i] * number(rows[i], "bias_high") for i in upper]
-    (drawn,) = axis.plot([x[i] for i in upper], heights, color=style.color, linestyle="none", gid=f"{gid} limits")
-    drawn.set(marker="v", markerfacecolor="none", markersize=6.0, zorder=2.5)
-    return ends + heights
+    resolved = [row for row in rows if is_resolved(row)]
+    draw_points(axis, resolved, "beta", "bias", style, joined=joined, gid=gid)
+    upper = [row for row in rows if limits and not is_resolved(row) and number(row, "bias_high") > 0]
+    heights = [number(row, "bias_high") for row in upper]
+    (drawn,) = axis.plot([abs(number(row, "beta")) for row in upper], heights, color=style.color, linestyle="none")
+    drawn.set(marker="v", markerfacecolor="none", markersize=6.0, zorder=2.5, gid=f"{gid} limits")
+    return [end for row in resolved for end in _seen_part(row)] + heights
 
 
-def _seen_part(row: Row, factor: float) -> list[float]:
+def _seen_part(row: Row) -> list[float]:
     """Return a bias with its interval, cut at the lower end. A lower end close to 0 would extend a logarithmic axis."""
-    value, low, high = (factor * end for end in interval(row, "bias"))
+    value, low, high = interval(row, "bias")
     return [end for end in (value, max(low, value / 3.0), high) if math.isfinite(end)]
 
 
@@ -159,25 +144,6 @@ def is_resolved(row: Row) -> bool:
     """Return whether the bias of a row differs significantly from zero."""
     value, low, _ = interval(row, "bias")
     return value > 0 and not low <= 0
-
-
-def draw_line(axis: Axes, x: Sequence[float], y: Sequence[float], style: LineStyle, *, gid: str = "") -> list[float]:
-    """Draw a line without markers, such as a model curve.
-
-    Args:
-        axis: The panel.
-        x: Horizontal coordinates.
-        y: Vertical coordinates, as many as `x`.
-        style: Line style.
-        gid: Identifier of the line in an SVG.
-
-    Returns:
-        All numbers drawn, for the limits of the axis.
-    """
-    if not len(x):
-        return []
-    axis.plot(x, y, color=style.color, linestyle=style.linestyle, linewidth=style.linewidth, gid=gid, zorder=2.0)
-    return [float(value) for value in y]
 
 
 def handle(style: LineStyle, label: str, *, line: bool = True, hollow: bool = False) -> Line2D:
@@ -189,17 +155,7 @@ def handle(style: LineStyle, label: str, *, line: bool = True, hollow: bool = Fa
         line: Whether the line is shown.
         hollow: Whether the marker has a white face.
     """
-    dashes: Any = style.linestyle if line else "none"
-    return Line2D(
-        [],
-        [],
-        color=style.color,
-        linestyle=dashes,
-        linewidth=style.linewidth,
-        marker=style.marker,
-        markerfacecolor="white" if hollow else style.color,
-        label=label,
-    )
+    return Line2D([], [], **style.drawn(joined=line, hollow=hollow), label=label)
 
 
 def legend_below(figure: Figure, handles: Sequence[Line2D], width: float) -> None:

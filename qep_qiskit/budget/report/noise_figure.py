@@ -13,13 +13,12 @@ from qep_qiskit.budget.report.drawing import (
     draw_bias,
     draw_points,
     handle,
+    in_units,
     is_resolved,
     legend_below,
-    scales,
     shots_axis,
-    unit,
 )
-from qep_qiskit.budget.report.rows import Row, best_rows, contrasts_of, levels, number, relative_factor, with_contrast
+from qep_qiskit.budget.report.rows import Row, best_rows, by_contrast, levels, number
 from qep_qiskit.report.log_axis import log_axis, short_count
 from qep_qiskit.report.style import LINE_STYLES, MITIGATION_STYLES, LineStyle, figure_style, new_figure, ramp_styles
 
@@ -36,22 +35,22 @@ def error_on_a_noisy_device(rows: Sequence[Row], *, width: float = WIDE) -> Figu
         rows: Points of one cut (`main_cut`) in one or several executions.
         width: Width in inches.
     """
-    names, styles = contrasts_of(rows), _styles(rows)
-    _, relative = scales(rows)
+    rows, unit = in_units(rows)
+    contrasts, styles = by_contrast(rows), _styles(rows)
     stacked = width < 6.0
     with figure_style():
-        shape = (2 * len(names), 1) if stacked else (len(names), 2)
+        shape = (2 * len(contrasts), 1) if stacked else (len(contrasts), 2)
         figure = new_figure(width, shape[0] * 2.5 + 0.9)
         axes = list(figure.subplots(*shape, sharey=True, squeeze=False).ravel())
         seen: list[float] = []
-        for i, name in enumerate(names):
+        for left, right, (name, own) in zip(axes[::2], axes[1::2], contrasts.items(), strict=True):
             for execution, style in styles.items():
-                own = [row for row in with_contrast(rows, name) if row.get("execution") == execution]
-                seen += _draw(axes[2 * i], axes[2 * i + 1], own, execution, style, relative)
-            axes[2 * i].set_title(f"{name}, best β", loc="left")
-            axes[2 * i].set_ylabel(f"RMSE {unit(relative)}")
-            axes[2 * i + 1].set_title(f"{name}, {short_count(levels(rows, 'shots')[-1])} shots a batch", loc="left")
-            axes[2 * i + 1].set_ylabel(f"bias {unit(relative)}")
+                executed = [row for row in own if row.get("execution") == execution]
+                seen += _draw(left, right, executed, execution, style)
+            left.set_title(f"{name}, best β", loc="left")
+            left.set_ylabel(f"RMSE {unit}")
+            right.set_title(f"{name}, {short_count(levels(rows, 'shots')[-1])} shots a batch", loc="left")
+            right.set_ylabel(f"bias {unit}")
         _finish(axes, rows, seen)
         entries = [handle(style, execution) for execution, style in styles.items()]
         if any(str(line.get_gid()).endswith("floor") for axis in axes for line in axis.lines):
@@ -60,19 +59,15 @@ def error_on_a_noisy_device(rows: Sequence[Row], *, width: float = WIDE) -> Figu
     return figure
 
 
-def _draw(left: Axes, right: Axes, own: Sequence[Row], execution: str, style: LineStyle, relative: bool) -> list[float]:
+def _draw(left: Axes, right: Axes, own: Sequence[Row], execution: str, style: LineStyle) -> list[float]:
     """Draw RMSE against shots in the left panel, bias against beta in the right one, and the error limit in both."""
     best = best_rows(own)
     if not best:
         return []
-    factors = [relative_factor(row) if relative else 1.0 for row in best]
-    shots = [number(row, "total_shots") for row in best]
-    seen = draw_points(left, shots, best, "rmse", style, factors=factors, gid=execution)
+    seen = draw_points(left, best, "total_shots", "rmse", style, gid=execution)
     last = sorted((row for row in own if number(row, "shots") == levels(own, "shots")[-1]), key=_strength)
-    scale = [relative_factor(row) if relative else 1.0 for row in last]
-    strengths = [_strength(row) for row in last]
-    seen += draw_bias(right, strengths, last, style, factors=scale, gid=f"{execution} bias")
-    floor = _floor(last, scale)
+    seen += draw_bias(right, last, style, gid=f"{execution} bias")
+    floor = _floor(last)
     if floor is not None and execution != "ideal":
         for axis in (left, right):
             dots = LINE_STYLES["guide"].linestyle
@@ -80,9 +75,9 @@ def _draw(left: Axes, right: Axes, own: Sequence[Row], execution: str, style: Li
     return seen
 
 
-def _floor(rows: Sequence[Row], factors: Sequence[float]) -> float | None:
+def _floor(rows: Sequence[Row]) -> float | None:
     """Return the smallest significant bias, if the bias no longer decreases there with beta."""
-    resolved = [factor * number(row, "bias") for row, factor in zip(rows, factors, strict=True) if is_resolved(row)]
+    resolved = [number(row, "bias") for row in rows if is_resolved(row)]
     return min(resolved) if len(resolved) > 1 and resolved[0] > resolved[1] / _FLAT else None
 
 

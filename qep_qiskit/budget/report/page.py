@@ -25,7 +25,7 @@ from qep_qiskit.budget.report.cells import (
 )
 from qep_qiskit.budget.report.charts import Chart, budget_charts
 from qep_qiskit.budget.report.drawing import NARROW, WIDE
-from qep_qiskit.budget.report.rows import Row, cut_name, main_cut, number
+from qep_qiskit.budget.report.rows import Row, main_cut, number
 from qep_qiskit.core.files import write_atomically
 from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.report.style import figure_bytes, save_for_print
@@ -34,13 +34,7 @@ _DATA_ENDINGS: Final = (".csv", ".parquet")
 
 
 def write_budget_report(
-    folder: str | os.PathLike[str],
-    facts: Mapping[str, Any],
-    *,
-    gradient: Sequence[Row] = (),
-    comparison: Sequence[Row] = (),
-    training: Sequence[Row] = (),
-    noise: Sequence[Row] = (),
+    folder: str | os.PathLike[str], facts: Mapping[str, Any], **tables: Sequence[Row]
 ) -> list[FittedTable]:
     """Write the figures (PNG and PDF) and `index.html` into a folder, the page last, each file atomically.
 
@@ -54,23 +48,19 @@ def write_budget_report(
             list), `warnings` (sentences, a list), and `recommendation`, a mapping with `beta`, `contrast`, `shots`,
             `allocation` (fraction for each group), `expected_rmse`, `expected_relative_rmse`, `total_shots`,
             `qpu_seconds` and `toml` (text for the configuration).
-        gradient: Rows of the gradient study.
-        comparison: Rows of the baselines.
-        training: Rows of the training study.
-        noise: Rows of the study on a noisy device.
+        **tables: Rows of the studies: `gradient`, `comparison` (the baselines), `training`, `noise`.
 
     Returns:
         Tables for the terminal: gradient study, baselines, training, noise, recommendation; only those with rows.
     """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    charts = budget_charts(gradient=gradient, comparison=comparison, training=training, noise=noise)
-    pictures = [_picture(chart, target) for chart in charts]
-    tables = _tables(gradient, comparison, training, noise)
+    pictures = [_picture(chart, target) for chart in budget_charts(**tables)]
+    texts = _tables(tables)
     files = sorted(path.name for path in target.iterdir() if path.suffix in _DATA_ENDINGS)
-    page = page_html(facts, pictures=pictures, tables=tables, files=files)
+    page = page_html(facts, pictures=pictures, tables=texts, files=files)
     write_atomically(target / "index.html", page.encode())
-    shown = [table.for_terminal() for table in tables]
+    shown = [table.for_terminal() for table in texts]
     recommendation = facts.get("recommendation")
     return [*shown, recommendation_table(recommendation)] if recommendation else shown
 
@@ -137,20 +127,11 @@ def _data_uri(figure: Figure) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(figure_bytes(figure, "svg")).decode()
 
 
-def _tables(
-    gradient: Sequence[Row], comparison: Sequence[Row], training: Sequence[Row], noise: Sequence[Row]
-) -> list[TextTable]:
-    rows = main_cut(gradient)
-    tables = []
-    if rows:
-        tables.append(study_table(rows, title=f"Gradient study at the best beta of the grid ({cut_name(rows[0])})"))
-    if comparison:
-        tables.append(comparison_table(comparison))
-    if training:
-        tables.append(training_table(training))
-    if noise:
-        tables.append(noise_table(noise))
-    return tables
+def _tables(tables: Mapping[str, Sequence[Row]]) -> list[TextTable]:
+    """Return the tables of the studies that have rows."""
+    made = {"gradient": study_table, "comparison": comparison_table, "training": training_table, "noise": noise_table}
+    shown = {**tables, "gradient": main_cut(tables.get("gradient", ()))}
+    return [table(shown[study]) for study, table in made.items() if shown.get(study)]
 
 
 def _headline(recommendation: Mapping[str, Any]) -> str:

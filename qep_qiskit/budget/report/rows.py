@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from qep_qiskit.learning import STENCILS
 
 Row = Mapping[str, Any]
+Name = TypeVar("Name", bound=Hashable)
 
 CONTRASTS: Final = ("one-sided +", "one-sided −", "symmetric", "four-point")
 """Names of the contrasts in the order in which they are shown."""
@@ -41,29 +42,33 @@ def contrast_name(row: Row) -> str:
     return name
 
 
-def contrasts_of(rows: Iterable[Row]) -> list[str]:
-    """Return the names of the contrasts in the rows, in the order of `CONTRASTS`, followed by others."""
-    return sorted({contrast_name(row) for row in rows}, key=_sort_key)
+def grouped(rows: Iterable[Row], name: Callable[[Row], Name]) -> dict[Name, list[Row]]:
+    """Return the rows by their names, both in the order of the rows.
+
+    Args:
+        rows: The rows.
+        name: Returns the name of the group of a row.
+    """
+    found: dict[Name, list[Row]] = {}
+    for row in rows:
+        found.setdefault(name(row), []).append(row)
+    return found
+
+
+def by_contrast(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Return the rows of each contrast by its name, in the order of `CONTRASTS`, followed by others."""
+    found = grouped(rows, contrast_name)
+    return {name: found[name] for name in sorted(found, key=_sort_key)}
 
 
 def _sort_key(name: str) -> tuple[int, str]:
     return (CONTRASTS.index(name) if name in CONTRASTS else len(CONTRASTS), name)
 
 
-def with_contrast(rows: Iterable[Row], name: str) -> list[Row]:
-    """Return the rows of one contrast.
-
-    Args:
-        rows: The rows.
-        name: Name of the contrast.
-    """
-    return [row for row in rows if contrast_name(row) == name]
-
-
-def default_contrast(rows: Iterable[Row]) -> str | None:
-    """Return the contrast of figures that show only one: the symmetric one if it exists."""
-    found = contrasts_of(rows)
-    return next((name for name in (*_BEST, *found) if name in found), None)
+def default_contrast(rows: Iterable[Row]) -> tuple[str, list[Row]]:
+    """Return the contrast of figures that show only one, the symmetric one if it exists, with its usable rows."""
+    found = by_contrast(row for row in rows if number(row, "rmse") > 0 and number(row, "total_shots") > 0)
+    return next(((name, found[name]) for name in (*_BEST, *found) if name in found), ("", []))
 
 
 def levels(rows: Iterable[Row], key: str, *, most: int | None = None) -> list[float]:
@@ -102,11 +107,16 @@ def main_cut(rows: Iterable[Row]) -> list[Row]:
     It is the one with the most points; among equals shared batches, equal shots and measured signals come first.
     Methods other than `qep` are excluded, and so are rows without shots or error.
     """
-    cuts: dict[tuple[str, ...], list[Row]] = {}
-    for row in rows:
-        usable = number(row, "shots") > 0 and number(row, "rmse") > 0 and number(row, "beta") != 0
-        if row.get("method", "qep") == "qep" and usable and row.get("contrast") is not None:
-            cuts.setdefault(tuple(str(row.get(key)) for key in ("grouping", "allocation", "signals")), []).append(row)
+    usable = (
+        row
+        for row in rows
+        if row.get("method", "qep") == "qep"
+        and row.get("contrast") is not None
+        and number(row, "shots") > 0
+        and number(row, "rmse") > 0
+        and number(row, "beta") != 0
+    )
+    cuts = grouped(usable, lambda row: tuple(str(row.get(key)) for key in ("grouping", "allocation", "signals")))
     if not cuts:
         return []
     return cuts[min(cuts, key=lambda cut: (-len(cuts[cut]), *map(_rank, cut)))]
@@ -118,12 +128,19 @@ def _rank(name: str) -> int:
 
 def best_rows(rows: Iterable[Row]) -> list[Row]:
     """Return the row with the smallest RMSE for each contrast and number of shots, sorted by both."""
-    best: dict[tuple[tuple[int, str], float], Row] = {}
-    for row in rows:
-        key = (_sort_key(contrast_name(row)), number(row, "shots"))
-        if math.isfinite(number(row, "rmse")) and (key not in best or row["rmse"] < best[key]["rmse"]):
-            best[key] = row
+    best = smallest_errors(rows, lambda row: (_sort_key(contrast_name(row)), number(row, "shots")))
     return [best[key] for key in sorted(best)]
+
+
+def smallest_errors(rows: Iterable[Row], name: Callable[[Row], Name]) -> dict[Name, Row]:
+    """Return the row with the smallest RMSE of each group.
+
+    Args:
+        rows: The rows; those without an error are left out.
+        name: Returns the name of the group of a row.
+    """
+    known = grouped((row for row in rows if math.isfinite(number(row, "rmse"))), name)
+    return {key: min(own, key=lambda row: number(row, "rmse")) for key, own in known.items()}
 
 
 def relative_factor(row: Row) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from matplotlib.axes import Axes
@@ -14,21 +15,20 @@ from qep_qiskit.budget.report.drawing import (
     WIDE,
     draw_points,
     handle,
+    in_units,
     legend_below,
     panel_grid,
-    scales,
     shots_axis,
-    unit,
 )
 from qep_qiskit.budget.report.rows import (
     Row,
     best_rows,
-    contrasts_of,
+    by_contrast,
     cut_name,
     default_contrast,
+    grouped,
     levels,
     number,
-    with_contrast,
 )
 from qep_qiskit.report.log_axis import log_axis
 from qep_qiskit.report.style import LINE_STYLES, LineStyle, contrast_style, figure_style, ramp_styles
@@ -43,33 +43,28 @@ def rmse_against_shots(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
         rows: Points of one cut (`main_cut`).
         width: Width in inches.
     """
-    best = best_rows(rows)
+    best, unit = in_units(best_rows(rows))
     with figure_style():
         figure, (axis,) = panel_grid(1, width, height=3.6)
-        factors, relative = scales(best)
-        factor = dict(zip(map(id, best), factors, strict=True))
         seen, handles, guides = [], [], []
-        for name in contrasts_of(best):
-            own = with_contrast(best, name)
-            shots = [number(row, "shots") for row in own]
-            own_factors = [factor[id(row)] for row in own]
-            seen += draw_points(axis, shots, own, "rmse", contrast_style(name), factors=own_factors, gid=name)
+        for name, own in by_contrast(best).items():
+            seen += draw_points(axis, own, "shots", "rmse", contrast_style(name), gid=name)
             handles.append(handle(contrast_style(name), name))
             if name in _SLOPES and len(own) > 1:
-                guides.append(_guide(axis, name, shots, own_factors[-1] * number(own[-1], "rmse")))
+                guides.append(_guide(axis, own, *_SLOPES[name]))
         shots_axis(axis, levels(best, "shots"))
         log_axis(axis, "y", seen)
-        axis.set_ylabel(f"RMSE at the best β {unit(relative)}")
+        axis.set_ylabel(f"RMSE at the best β {unit}")
         legend_below(figure, [*handles, *guides], width)
     return figure
 
 
-def _guide(axis: Axes, name: str, shots: Sequence[float], last: float) -> Line2D:
-    """Draw a straight line with the theoretical slope of this contrast next to its points."""
-    label, slope, aside = _SLOPES[name]
-    values = [aside * last * (m / shots[-1]) ** slope for m in shots]
+def _guide(axis: Axes, own: Sequence[Row], label: str, slope: float, aside: float) -> Line2D:
+    """Draw a straight line with the theoretical slope of a contrast next to its points."""
+    shots = [number(row, "shots") for row in own]
+    values = [aside * number(own[-1], "rmse") * (m / shots[-1]) ** slope for m in shots]
     style = LINE_STYLES["guide"] if slope == -0.25 else LineStyle(color="#555555", linestyle=(0, (6, 3)), marker="")
-    axis.plot(shots, values, color=style.color, linestyle=style.linestyle, linewidth=1.0, gid=label, zorder=1.0)
+    axis.plot(shots, values, **replace(style, linewidth=1.0).drawn(), gid=label, zorder=1.0)
     return handle(style, label)
 
 
@@ -84,17 +79,15 @@ def cosine_against_shots(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
     with figure_style():
         figure, (axis,) = panel_grid(1, width, height=3.2)
         seen: list[float] = []
-        for name in contrasts_of(best):
-            own = with_contrast(best, name)
-            seen += draw_points(
-                axis, [number(row, "shots") for row in own], own, "cosine", contrast_style(name), gid=name
-            )
+        contrasts = by_contrast(best)
+        for name, own in contrasts.items():
+            seen += draw_points(axis, own, "shots", "cosine", contrast_style(name), gid=name)
         shots_axis(axis, levels(best, "shots"))
         axis.axhline(1.0, color="#777777", linewidth=0.8, zorder=0.5)
         low = min([*seen, 0.9])
         axis.set_ylim(low - 0.05 * (1.0 - low), 1.0 + 0.05 * (1.0 - low))
         axis.set_ylabel("cosine to the true gradient")
-        legend_below(figure, [handle(contrast_style(name), name) for name in contrasts_of(best)], width)
+        legend_below(figure, [handle(contrast_style(name), name) for name in contrasts], width)
     return figure
 
 
@@ -114,22 +107,12 @@ def error_bar_calibration(rows: Sequence[Row], *, width: float = WIDE) -> Figure
         figure, (axis,) = panel_grid(1, width, height=3.2)
         seen = [1.0]
         handles = []
-        for name in contrasts_of(best):
-            own = with_contrast(best, name)
-            shots = [number(row, "shots") for row in own]
-            for key, hollow in zip(keys, (False, True), strict=True):
-                style = (
-                    contrast_style(name)
-                    if not hollow
-                    else LineStyle(
-                        color=contrast_style(name).color,
-                        linestyle=contrast_style(name).linestyle,
-                        marker=contrast_style(name).marker,
-                        linewidth=0.8,
-                    )
-                )
-                seen += draw_points(axis, shots, own, key, style, hollow=hollow, gid=f"{name} {key}")
-            handles.append(handle(contrast_style(name), name))
+        for name, own in by_contrast(best).items():
+            style = contrast_style(name)
+            seen += draw_points(axis, own, "shots", keys[0], style, gid=f"{name} {keys[0]}")
+            thin = replace(style, linewidth=0.8)
+            seen += draw_points(axis, own, "shots", keys[1], thin, hollow=True, gid=f"{name} {keys[1]}")
+            handles.append(handle(style, name))
         axis.axhline(1.0, color="#555555", linewidth=0.9, zorder=0.5, gid="honest")
         shots_axis(axis, levels(best, "shots"))
         log_axis(axis, "y", seen)
@@ -151,26 +134,19 @@ def groupings_against_shots(rows: Sequence[Row], *, width: float = WIDE) -> Figu
         rows: Rows of the gradient study, all cuts.
         width: Width in inches.
     """
-    usable = [row for row in rows if number(row, "rmse") > 0 and number(row, "total_shots") > 0]
-    name = default_contrast(usable)
-    own = with_contrast(usable, name) if name else []
-    cuts: dict[str, list[Row]] = {}
-    for row in own:
-        cuts.setdefault(cut_name(row), []).append(row)
-    factors, relative = scales(own)
-    factor = dict(zip(map(id, own), factors, strict=True))
+    name, own = default_contrast(rows)
+    own, unit = in_units(own)
+    best = {text: best_rows(cut) for text, cut in grouped(own, cut_name).items()}
     with figure_style():
         figure, (axis,) = panel_grid(1, width, height=3.6)
-        handles, seen, spent = [], [], []
-        for (text, members), style in zip(cuts.items(), ramp_styles(len(cuts)), strict=True):
-            best = best_rows(members)
-            totals = [number(row, "total_shots") for row in best]
-            seen += draw_points(axis, totals, best, "rmse", style, factors=[factor[id(row)] for row in best], gid=text)
-            spent += totals
+        handles, seen = [], []
+        for (text, shown), style in zip(best.items(), ramp_styles(len(best)), strict=True):
+            seen += draw_points(axis, shown, "total_shots", "rmse", style, gid=text)
             handles.append(handle(style, text))
+        spent = [number(row, "total_shots") for shown in best.values() for row in shown]
         shots_axis(axis, spent, label="shots for one gradient, all circuits together")
         log_axis(axis, "y", seen)
         axis.set_title(f"{name} contrast", loc="left")
-        axis.set_ylabel(f"RMSE at the best β {unit(relative)}")
+        axis.set_ylabel(f"RMSE at the best β {unit}")
         legend_below(figure, handles, width)
     return figure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import cycle
 
 import numpy as np
@@ -13,27 +13,18 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from qep_qiskit.budget.report.drawing import WIDE, handle, legend_below, shots_axis
-from qep_qiskit.budget.report.rows import Row, number
+from qep_qiskit.budget.report.rows import Row, grouped, number
 from qep_qiskit.report.log_axis import log_axis
 from qep_qiskit.report.style import LINE_STYLES, LineStyle, figure_style, new_figure, ramp_styles
 
 _WIDE_RANGE = 20.0
 _MARKERS = 12
+_QUARTILES = 25, 50, 75
 _ADAPTIVE = (
     LINE_STYLES["adaptive"],
     replace(LINE_STYLES["adaptive"], color="#E0659A", linestyle="--", marker="P"),
     replace(LINE_STYLES["adaptive"], color="#6B0022", linestyle="-.", marker="X"),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Band:
-    """Median and quartiles over seeds at each epoch."""
-
-    shots: NDArray[np.float64]
-    low: NDArray[np.float64]
-    median: NDArray[np.float64]
-    high: NDArray[np.float64]
 
 
 def training_against_shots(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
@@ -55,7 +46,7 @@ def training_against_shots(rows: Sequence[Row], *, width: float = WIDE) -> Figur
         for axis, (key, label) in zip(axes, panels, strict=True):
             bands = {budget: _band(rows, budget, key) for budget in styles}
             _draw(axis, bands, styles)
-            _vertical_axis(axis, key, label, list(bands.values()))
+            _vertical_axis(axis, key, label, np.concatenate([band[:, 1:].ravel() for band in bands.values()]))
         spent = [number(row, "shots") for row in rows]
         for axis in axes:
             shots_axis(axis, spent, label="shots spent", max_ticks=6)
@@ -81,45 +72,42 @@ def _styles(rows: Sequence[Row]) -> dict[str, LineStyle]:
     return styles | dict(zip(adaptive, cycle(_ADAPTIVE), strict=False))
 
 
-def _band(rows: Sequence[Row], budget: str, key: str) -> _Band:
-    by_epoch: dict[float, list[tuple[float, float]]] = {}
-    for row in rows:
-        value, shots = number(row, key), number(row, "shots")
-        if str(row["budget"]) == budget and math.isfinite(value) and shots > 0:
-            by_epoch.setdefault(number(row, "epoch"), []).append((shots, value))
-    spent = [np.median([shots for shots, _ in by_epoch[epoch]]) for epoch in sorted(by_epoch)]
-    quartiles = [np.percentile([value for _, value in by_epoch[epoch]], (25, 50, 75)) for epoch in sorted(by_epoch)]
-    low, median, high = np.array(quartiles, dtype=float).reshape(-1, 3).T
-    return _Band(shots=np.array(spent, dtype=float), low=low, median=median, high=high)
+def _band(rows: Sequence[Row], budget: str, key: str) -> NDArray[np.float64]:
+    """Return median shots, and median and quartiles over seeds of a value, shape (epochs, 4)."""
+    known = (row for row in rows if math.isfinite(number(row, key)) and number(row, "shots") > 0)
+    epochs = grouped((row for row in known if str(row["budget"]) == budget), lambda row: number(row, "epoch"))
+    table = [
+        [
+            np.median([number(row, "shots") for row in own]),
+            *np.percentile([number(row, key) for row in own], _QUARTILES),
+        ]
+        for _, own in sorted(epochs.items())
+    ]
+    return np.array(table, dtype=float).reshape(-1, 4)
 
 
-def _draw(axis: Axes, bands: dict[str, _Band], styles: dict[str, LineStyle]) -> None:
+def _draw(axis: Axes, bands: dict[str, NDArray[np.float64]], styles: dict[str, LineStyle]) -> None:
     axis.grid(True)
     for budget, band in bands.items():
-        style = styles[budget]
-        front = 4.0 if style.linewidth == LINE_STYLES["adaptive"].linewidth else 3.0
+        style, (shots, low, median, high) = styles[budget], band.T
+        adaptive = style.linewidth == LINE_STYLES["adaptive"].linewidth
+        front = 4.0 if adaptive else 3.0
         axis.plot(
-            band.shots,
-            band.median,
-            color=style.color,
-            linestyle=style.linestyle,
-            linewidth=style.linewidth,
-            marker=style.marker,
-            markersize=9.0 if style.linewidth == LINE_STYLES["adaptive"].linewidth else 4.5,
-            markevery=max(1, len(band.shots) // _MARKERS),
+            shots,
+            median,
+            **style.drawn(),
+            markersize=9.0 if adaptive else 4.5,
+            markevery=max(1, len(shots) // _MARKERS),
             gid=budget,
             zorder=front,
         )
-        shade = axis.fill_between(
-            band.shots, band.low, band.high, color=style.color, alpha=0.2, linewidth=0, zorder=front - 2.0
-        )
+        shade = axis.fill_between(shots, low, high, color=style.color, alpha=0.2, linewidth=0, zorder=front - 2.0)
         shade.set_gid(f"{budget} band")
 
 
-def _vertical_axis(axis: Axes, key: str, label: str, bands: Sequence[_Band]) -> None:
+def _vertical_axis(axis: Axes, key: str, label: str, values: NDArray[np.float64]) -> None:
     """Format the vertical axis: losses over a wide range on a logarithmic scale, accuracies up to 1."""
     axis.set_ylabel(label)
-    values = np.concatenate([[*band.low, *band.high] for band in bands])
     if not values.size:
         return
     if key == "loss" and values.min() > 0 and values.max() > _WIDE_RANGE * values.min():
