@@ -8,11 +8,30 @@ from typing import Any, ClassVar, Self
 from qiskit.transpiler import Target
 
 from qep_qiskit.config.section import Section
-from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError, NetworkError
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.network import Network
 from qep_qiskit.preparation import Preparation
 from qep_qiskit.tasks import Task
+
+MOST_SPINS = 1024
+
+
+def last_spins(count: int, num_spins: int) -> tuple[int, ...]:
+    """Return as many of the last spins as there are targets.
+
+    Args:
+        count: Number of targets.
+        num_spins: Number of spins.
+
+    Raises:
+        NetworkError: There are fewer spins.
+    """
+    if count > num_spins:
+        raise NetworkError(
+            f"outputs: the task has {count} targets, each needs an output spin; there are {num_spins} spins"
+        )
+    return tuple(range(num_spins - count, num_spins))
 
 
 class NetworkSection(Section):

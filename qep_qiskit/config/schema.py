@@ -9,9 +9,10 @@ from pydantic import Field
 from qep_qiskit.config.budget import BudgetConfig
 from qep_qiskit.config.cost import CostConfig, LossCost
 from qep_qiskit.config.execution import ExecutionConfig
+from qep_qiskit.config.ising import IsingConfig
 from qep_qiskit.config.measurement import ContrastConfig, MeasurementConfig
+from qep_qiskit.config.network import NetworkConfig
 from qep_qiskit.config.preparation import AdiabaticConfig, PreparationConfig
-from qep_qiskit.config.schema_network import IsingConfig, NetworkConfig
 from qep_qiskit.config.section import Section
 from qep_qiskit.config.task import TaskConfig
 from qep_qiskit.config.update import UpdateConfig

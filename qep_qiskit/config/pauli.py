@@ -1,62 +1,106 @@
-"""Construction of Pauli networks: terms, and their copies along the spins."""
+"""Networks of any Pauli strings: their keys, and the terms and their copies along the spins."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import ClassVar, Literal
 
-from qep_qiskit.config.weight_section import initialisation_of
+from pydantic import Field
+
+from qep_qiskit.config.network_section import MOST_SPINS, NetworkSection, last_spins
+from qep_qiskit.config.section import Section
+from qep_qiskit.config.weight_section import WeightBlockConfig, initialisation_of
 from qep_qiskit.core.errors import ConfigError, NetworkError
 from qep_qiskit.core.operators import PauliString, sparse_pauli_op
-from qep_qiskit.network import Interaction, PauliNetwork
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.network import PAULI_INITIALISATION, Interaction, PauliNetwork, WeightInitialisation
 from qep_qiskit.network.expressions import parse_operator
 from qep_qiskit.tasks import Task
-
-if TYPE_CHECKING:
-    from qep_qiskit.config.schema_network import PauliConfig, PauliTermConfig
-
 
 Sum = dict[PauliString, float]
 
 
-def build_pauli(section: PauliConfig, task: Task, *, reads_spins: bool) -> PauliNetwork:
-    """Return the network, with as many inputs and outputs as the task has inputs and targets.
+class PauliWeightsConfig(WeightBlockConfig):
+    """All weights of a Pauli network."""
 
-    Args:
-        section: Keys of the network.
-        task: The samples.
-        reads_spins: Whether outputs are Z of output spins; otherwise there are no outputs unless the configuration
-            names them.
+    defaults: ClassVar[WeightInitialisation] = PAULI_INITIALISATION
 
-    Raises:
-        ConfigError: Keys contradict each other, or no term uses the inputs of the task.
-        NetworkError: A term does not parse, or names a spin or an input that does not exist.
-    """
-    count = task.train.num_inputs
-    if count and all(term.input is None for term in section.terms):
-        raise ConfigError(
-            f"terms: the task has {count} inputs and no term takes one, so that nothing of the data reaches "
-            "the network; give a term input = 0"
+
+class PauliTermConfig(Section):
+    """One term of H: weight * coefficient * input * operator; factors that are not given are 1."""
+
+    pauli: str
+    """The operator: a Pauli string such as ``Z0 X1``, or a sum of Pauli strings such as ``0.5 X0 - 0.5 Y0 Y1``. A ``?``
+    in the place of a letter stands for X, Y and Z in turn, each Pauli string with a weight of its own: ``?0 ?1`` stands
+    for nine Pauli strings."""
+    weight: str | None = Field(default=None, min_length=1)
+    """Name of the weight; none for a fixed term. Terms with the same weight are tied: it multiplies their sum."""
+    coefficient: float = 1.0
+    """Real factor."""
+    input: int | None = Field(default=None, ge=0)
+    """Index of the input that multiplies the term."""
+    repeat: Literal["chain", "ring"] | None = None
+    """Add copies of the operator, shifted by 1, 2, ... spins: ``chain`` as far as they fit, ``ring`` with periodic
+    boundary. A copy that exists already is left out."""
+    along: list[int] | None = Field(default=None, min_length=2)
+    """Spins along which copies are shifted, in order; all by default."""
+    tied: bool = True
+    """False gives every copy of ``repeat`` a weight of its own, named by its spins as ``J[0,1]``; Pauli strings with
+    ``?`` are named by their letters too, as ``K[X0 Z1]``."""
+
+
+class PauliConfig(NetworkSection):
+    """Any Hamiltonian of Pauli strings, H = sum of the terms, with the signs as written."""
+
+    connection: ClassVar[str] = "add terms that join it to the spins with inputs"
+    symmetry_breaker: ClassVar[str] = "terms such as Z0, with weights that start from"
+
+    kind: Literal["pauli"]
+    num_spins: int = Field(ge=1, le=MOST_SPINS)
+    """Number of spins, one qubit each."""
+    outputs: list[int] | None = None
+    """Output spins; by default as many of the last spins as there are targets, none with `cost.observables`."""
+    terms: list[PauliTermConfig] = Field(min_length=1)
+    """Terms of H."""
+    grouping: Literal["qubit_wise", "commuting"] = "qubit_wise"
+    """Pauli strings that share a group, a layer and shots: those that one rotation of every qubit makes diagonal; or
+    all that commute, if that gives fewer groups. The latter need two-qubit gates before a measurement and around every
+    layer."""
+    weights: PauliWeightsConfig = PauliWeightsConfig()
+    """All weights, numbered in the order of their first appearance; by default drawn from a normal distribution."""
+
+    @property
+    def qubits_ahead(self) -> int | None:
+        """Number of spins, as given."""
+        return self.num_spins
+
+    def build(self, task: Task, seeds: Seeds, *, reads_spins: bool) -> PauliNetwork:
+        """Return the network from its terms and their copies.
+
+        Args:
+            task: The samples.
+            seeds: Not used.
+            reads_spins: Whether outputs are Z of output spins; otherwise there are no outputs unless the configuration
+                names them.
+
+        Raises:
+            ConfigError: Keys contradict each other, or no term uses the inputs of the task.
+            NetworkError: A term does not parse, or names a spin or an input that does not exist.
+        """
+        count, targets = task.train.num_inputs, task.train.num_targets if reads_spins else 0
+        if count and all(term.input is None for term in self.terms):
+            raise ConfigError(
+                f"terms: the task has {count} inputs and no term takes one, so that nothing of the data reaches "
+                "the network; give a term input = 0"
+            )
+        return PauliNetwork(
+            interactions=tuple(part for term in self.terms for part in _interactions(term, self.num_spins)),
+            outputs=last_spins(targets, self.num_spins) if self.outputs is None else tuple(self.outputs),
+            num_inputs=count,
+            start=initialisation_of(self, "weights"),
+            entangling=self.grouping == "commuting",
         )
-    return PauliNetwork(
-        interactions=tuple(part for term in section.terms for part in _interactions(term, section.num_spins)),
-        outputs=_outputs(section, task.train.num_targets if reads_spins else 0),
-        num_inputs=count,
-        start=initialisation_of(section, "weights"),
-        entangling=section.grouping == "commuting",
-    )
-
-
-def _outputs(section: PauliConfig, targets: int) -> tuple[int, ...]:
-    """Return the output spins: the given ones, or as many of the last spins as there are targets."""
-    if section.outputs is not None:
-        return tuple(section.outputs)
-    if targets > section.num_spins:
-        raise NetworkError(
-            f"outputs: the task has {targets} targets, each needs an output spin; there are {section.num_spins} spins"
-        )
-    return tuple(range(section.num_spins - targets, section.num_spins))
 
 
 def _interactions(term: PauliTermConfig, num_spins: int) -> Iterator[Interaction]:

@@ -1,31 +1,34 @@
-"""Network section of a configuration: atoms and springs, quantum or classical."""
+"""Networks of atoms and springs, quantum or classical: their keys, and how the network follows from them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
-from qep_qiskit.config.build_springs import build_springs
+from qep_qiskit.config.graph import Pair, graph_makers, graph_values
 from qep_qiskit.config.grid import GridConfig
 from qep_qiskit.config.network_section import NetworkSection
 from qep_qiskit.config.section import keys
-from qep_qiskit.config.weight_section import WeightBlockConfig
+from qep_qiskit.config.weight_section import WeightBlockConfig, initialisation_of
 from qep_qiskit.continuous.equilibrium import EquilibriumPreparation
 from qep_qiskit.continuous.oscillators import GaussianPreparation
 from qep_qiskit.continuous.springs import SPRING_INITIALISATIONS, SpringNetwork
-from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError, NetworkError
 from qep_qiskit.core.memory import require_bytes
 from qep_qiskit.core.seeds import Seeds
-from qep_qiskit.network import Network, WeightInitialisation
+from qep_qiskit.network import Graph, Network, WeightInitialisation
 from qep_qiskit.preparation import Preparation
 from qep_qiskit.tasks import Task
 
-Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
-
 _MOST_ATOMS = 10_000
 _MATRICES = 8  # stiffness, modes, and what diagonalisation needs, for the free phase and two nudged ones
+_MAKERS = graph_makers("num_atoms")
+_GRAPH_KEYS = ("num_atoms", "shape", "layers", "edges", "periodic")
 
 
 class SpringConstantsConfig(WeightBlockConfig):
@@ -131,12 +134,136 @@ class SpringsConfig(NetworkSection):
             task: The samples.
             seeds: Root of the random streams of the run.
             reads_spins: Not used.
+
+        Raises:
+            ConfigError: Keys contradict each other.
+            NetworkError: The network is not well defined.
         """
-        atoms = build_springs(self, task)
+        atoms = self._atoms(task.train.num_inputs, task.train.num_targets)
         if self.grid is None:
             return atoms
         with keys(self, "grid"):
             return self.grid.build(atoms, task, seeds)
+
+    def _atoms(self, inputs: int, targets: int) -> SpringNetwork:
+        graph = self._graph()
+        rest_positions = self._rest_positions(graph)
+        clamped = self._clamped(graph.num_spins, inputs)
+        moving = [atom for atom in range(graph.num_spins) if atom not in clamped]
+        anchored = self.anchored
+        if anchored is None:
+            anchored = [] if clamped else moving
+        outputs = self._outputs(moving, targets)
+        return SpringNetwork(
+            graph=graph,
+            outputs=outputs,
+            output_axes=self._output_axes(len(outputs), targets),
+            rest_positions=rest_positions,
+            clamped=tuple(clamped),
+            inputs=self._inputs(clamped, inputs),
+            springs=_positive("springs", initialisation_of(self, "springs")),
+            anchored=tuple(anchored),
+            anchors=_positive("anchors", initialisation_of(self, "anchors")),
+            rest_lengths=self._rest_lengths(graph, rest_positions, clamped),
+            forces=None if self.forces is None else initialisation_of(self, "forces"),
+            masses=_positive("masses", initialisation_of(self, "masses")),
+            hbar=self.hbar,
+        )
+
+    def _graph(self) -> Graph:
+        wanted, make = _MAKERS[self.graph]
+        values = graph_values(self, self.graph, wanted, _GRAPH_KEYS)
+        try:
+            return make(*values)
+        except NetworkError as error:
+            raise NetworkError(str(error).replace("num_spins", "num_atoms").replace("spin", "atom")) from None
+
+    def _rest_positions(self, graph: Graph) -> NDArray[np.float64]:
+        given = self.rest_positions or ("origin" if self.dims == 1 else "graph")
+        rest_positions = np.zeros((graph.num_spins, self.dims))
+        if given == "graph":
+            shown = min(2, self.dims)
+            rest_positions[:, :shown] = graph.positions[:, :shown]
+        elif given != "origin":
+            if len(given) != graph.num_spins or any(len(point) != self.dims for point in given):
+                raise ConfigError(
+                    f"rest_positions: expected {graph.num_spins} points of {self.dims} numbers, one an atom"
+                )
+            rest_positions[:] = given
+        return rest_positions
+
+    def _clamped(self, num_atoms: int, count: int) -> list[int]:
+        """Return the clamped atoms: the given ones, those that inputs displace, or as few of the first as hold them."""
+        if self.clamped is not None:
+            return self.clamped
+        if self.inputs is not None:
+            return sorted({atom for atom, _ in self.inputs})
+        needed = -(-count // self.dims)
+        if needed >= num_atoms:
+            raise NetworkError(
+                f"clamped: {count} inputs hold {needed} atoms, and there are {num_atoms}; add atoms, one must move"
+            )
+        return list(range(needed))
+
+    def _inputs(self, clamped: list[int], count: int) -> tuple[tuple[int, int], ...]:
+        pairs = self.inputs
+        if pairs is None:
+            pairs = [[atom, axis] for atom in clamped for axis in range(self.dims)][:count]
+        if len(pairs) != count:
+            key, what = ("inputs", "pairs") if self.inputs is not None else ("clamped", "coordinates of clamped atoms")
+            raise NetworkError(f"{key}: the task has {count} inputs, got {len(pairs)} {what} for them")
+        return tuple((atom, axis) for atom, axis in pairs)
+
+    def _outputs(self, moving: list[int], targets: int) -> tuple[int, ...]:
+        """Return the output atoms: the given ones, or as many of the last moving atoms as there are targets."""
+        if self.outputs is not None:
+            return tuple(self.outputs)
+        count = max(1, -(-targets // self.dims))
+        if count > len(moving):
+            raise NetworkError(f"outputs: the task has {targets} targets, and only {len(moving)} atoms move")
+        return tuple(moving[-count:])
+
+    def _output_axes(self, atoms: int, targets: int) -> tuple[int, ...] | None:
+        """Return the axes of the outputs: the given ones, or as many of the first as there are targets per atom.
+
+        None for all.
+        """
+        if self.output_axes is not None:
+            return tuple(self.output_axes)
+        each, remainder = divmod(targets, atoms) if atoms else (0, 0)
+        return tuple(range(each)) if remainder == 0 and 1 <= each < self.dims else None
+
+    def _rest_lengths(self, graph: Graph, rest_positions: NDArray, clamped: list[int]) -> WeightInitialisation | None:
+        given = self.rest_lengths
+        if given is None:
+            return None
+        if not self.takes_rest_lengths:
+            raise ConfigError(
+                "rest_lengths: springs with rest lengths have no Gaussian ground state; leave the section out, or "
+                "use kind = 'elastic'"
+            )
+        start = initialisation_of(self, "rest_lengths")
+        if (
+            not given.natural
+            or given.distribution is not None
+            or given.mean is not None
+            or isinstance(given.values, list)
+        ):
+            return start
+        edges = [edge for edge in graph.edges if not set(clamped).issuperset(edge)]
+        names = [f"l[{i},{j}]" for i, j in edges]
+        lengths = [float(np.linalg.norm(rest_positions[i] - rest_positions[j])) for i, j in edges]
+        named = start.values if isinstance(start.values, Mapping) else {}
+        return replace(start, values={**dict(zip(names, lengths, strict=True)), **named})
+
+
+def _positive(key: str, start: WeightInitialisation) -> WeightInitialisation:
+    """Return the initialisation if its given values are positive; the message is clearer than that of a bound."""
+    values = list(start.values.values() if isinstance(start.values, Mapping) else start.values or ())
+    for value in values if start.values is not None else [start.mean][: start.distribution == "constant"]:
+        if not value > 0.0:
+            raise ConfigError(f"{key}: expected positive numbers, got {value:g}")
+    return start
 
 
 class OscillatorsConfig(SpringsConfig):
