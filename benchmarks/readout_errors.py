@@ -26,7 +26,7 @@ from qep_qiskit.outcomes.states import CircuitStates
 
 SPINS = 4
 EXACTLY = ReadoutMitigation(calibration_shots=None)
-WAYS = {"raw": None, "calibrated": ReadoutMitigation(8192), "twirled": ReadoutMitigation(8192, kind="twirled")}
+WAYS = {"raw": None, "calibrated": ReadoutMitigation(8192), "twirled": ReadoutMitigation(8192, readout="twirled")}
 MANY = 100_000
 
 

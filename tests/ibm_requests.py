@@ -34,7 +34,7 @@ def ramp_request(step=0, *, shots=(50, 50), states=((0, 1, 2, 3), (0, 1, 2, 3)),
 
 def calibrated_request(*, shots, calibration_shots, kind="calibrated", randomizations=16):
     """The request as readout mitigation sends it."""
-    mitigation = ReadoutMitigation(calibration_shots=calibration_shots, kind=kind, randomizations=randomizations)
+    mitigation = ReadoutMitigation(calibration_shots=calibration_shots, readout=kind, randomizations=randomizations)
 
     def work():
         yield ramp_request(shots=shots)

@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,29 @@ def test_imports_run_one_way():
         if module.startswith("qep_qiskit.") and PACKAGES.index(module.split(".")[1]) > PACKAGES.index(package_of(path))
     ]
     assert upward == []
+
+
+def module_of(path):
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def submodules(path):
+    """Names that a file imports from packages; some of them are modules."""
+    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+    return {f"{node.module}.{alias.name}" for node in nodes for alias in node.names}
+
+
+def test_no_files_import_each_other_in_a_circle():
+    """Also not for annotations alone."""
+    files = {module_of(path): path for path in FILES}
+    imports = {module: files.keys() & {*imported_modules(path), *submodules(path)} for module, path in files.items()}
+    circles = []
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        circles.append(error.args[1])
+    assert circles == []
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_a_calibration_is_in_the_same_job(double, faultless, tmp_path, kind):
     *measured, calibration = bits_of(tmp_path / "run")
     assert [bits.shape for bits in measured] == [bits.shape for bits in bits_of(faultless[0])]
     assert calibration.shape == (2 if kind == "calibrated" else 1, 2 * LOOPBACK_SHOTS, 1)
-    errors = ReadoutMitigation(kind=kind).errors(BitMemory(bits=calibration, num_qubits=SPINS))
+    errors = ReadoutMitigation(readout=kind).errors(BitMemory(bits=calibration, num_qubits=SPINS))
     request, deviations = ramp_request(shots=(LOOPBACK_SHOTS,) * 2), []
     for number, (readout, bits) in enumerate(zip(request.measurements, measured, strict=True)):
         simulator, circuit, values = without_reading(faultless[0], number)

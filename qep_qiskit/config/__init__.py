@@ -1,7 +1,6 @@
 """Configuration files: the schema, the loader, and the construction of the objects they describe."""
 
-from qep_qiskit.config.build_preparation import has_certain_outcomes
-from qep_qiskit.config.experiment import Experiment, build, from_file
+from qep_qiskit.config.experiment import Experiment, build, from_file, has_certain_outcomes
 from qep_qiskit.config.load import check_config, load_config
 from qep_qiskit.config.schema import Config
 

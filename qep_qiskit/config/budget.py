@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from qep_qiskit.config.execution import MitigationConfig
 from qep_qiskit.config.kinds import Known, refused
+from qep_qiskit.config.mitigation import MitigationConfig
 from qep_qiskit.config.section import Beta, Section, Shots
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.learning import STENCILS, of_sign, study_names

@@ -1,4 +1,4 @@
-"""Keys of the execution section: backend, noise and error mitigation."""
+"""Keys of the execution section: backend and noise, and what the backend can do."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from qiskit.providers import BackendV2
 
 from qep_qiskit.config.backend import Backend
 from qep_qiskit.config.kinds import refused
+from qep_qiskit.config.mitigation import MitigationConfig
 from qep_qiskit.config.named import provider_backend
-from qep_qiskit.config.section import Section, ShotsOrExact
+from qep_qiskit.config.section import Section, keys
 from qep_qiskit.core.errors import ConfigError, ResourceError
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.device.provider import retrieval_of
+from qep_qiskit.execution.noisy import MOST_QUBITS
+from qep_qiskit.execution.sampler_options import SamplerOptions
+from qep_qiskit.measurement import Extrapolation, ReadoutMitigation
 
 
 class NoiseConfig(Section):
@@ -25,38 +29,6 @@ class NoiseConfig(Section):
     """Depolarising probability per two-qubit gate."""
     readout: float = Field(default=0.0, ge=0, le=0.5)
     """Probability that a measured bit is flipped."""
-
-
-class MitigationConfig(Section):
-    """Mitigation of errors on noisy backends."""
-
-    readout: Literal["none", "calibrated", "twirled"] = "none"
-    """``calibrated``: measure all qubits in 0 and all qubits in 1, and correct every mean by the error rates found.
-    ``twirled`` (TREX): flip qubits at random before every measurement, and divide every mean by its value for all
-    qubits in 0; errors of different qubits may be correlated."""
-    calibration_shots: ShotsOrExact | None = None
-    """Shots of each calibration circuit (two if calibrated, one if twirled), 4096 by default. They are counted; on a
-    device they are part of the job of the request that needs them first. ``exact`` for probabilities without noise."""
-    calibrate_every: int | None = Field(default=None, gt=0)
-    """Epochs for which a calibration is used, 5 by default; 1 for a new one every epoch. Drift of the device in the
-    meantime scales means by a fraction of its readout errors. Where an epoch is one step of four samples and 200 shots,
-    a calibration every epoch is a third of the cost."""
-    randomizations: int | None = Field(default=None, gt=0)
-    """Largest number of randomizations of a circuit where measurements or gates are twirled, 128 by default; the shots
-    of the circuit are divided among them."""
-    noise_factors: list[int] = Field(default=[])
-    """Zero-noise extrapolation: how often two-qubit gates are executed, such as ``[1, 3]``; odd and ascending from 1.
-    Every circuit is measured at each factor with `measurement.shots`, and all shots are counted. Empty: off."""
-    extrapolation: Literal["linear", "polynomial"] = "linear"
-    """``linear``: least-squares straight line; ``polynomial``: the polynomial through all points, for three factors or
-    more."""
-    dynamical_decoupling: Literal["none", "XX", "XpXm", "XY4"] = "none"
-    """Pulses on idle qubits, on ``ibm_...``, ``fake_...`` and ``rehearse:...``. They reduce slow noise. The noise of
-    simulated devices has no memory, so there they gain nothing, and they add the noise of idle times, which simulations
-    without them omit."""
-    gate_twirling: bool = False
-    """Random Pauli gates around two-qubit gates, on ``ibm_...``, ``fake_...`` and ``rehearse:...``. They make coherent
-    errors stochastic. Simulated devices have stochastic errors only, so there nothing is gained."""
 
 
 class ExecutionConfig(Section):
@@ -124,6 +96,76 @@ class ExecutionConfig(Section):
         """Whether requests go to a device behind a service, whose jobs are stored in a ledger."""
         where = self.where
         return where.is_ibm or (where.is_of_provider and retrieval_of(self.provider_device(0)) is not None)
+
+    @property
+    def is_ideal(self) -> bool:
+        """Whether circuits have no errors."""
+        return self.where.kind in ("aer", "statevector") and self.noise is None
+
+    @property
+    def has_vectors(self) -> bool:
+        """Whether ideal state vectors are known."""
+        if self.where.kind == "statevector":
+            return True
+        return self.is_ideal and self.method in ("automatic", "statevector") and not self.measured_circuits
+
+    def has_distributions(self, num_qubits: int) -> bool:
+        """Return whether noisy probabilities come from density matrices.
+
+        Raises:
+            ConfigError: The options of the sampler contradict the backend.
+        """
+        wanted = self.method in ("automatic", "density_matrix") and not self.measured_circuits
+        noisy = self.where.is_snapshot or (self.where.kind == "aer" and self.noise is not None)
+        return wanted and noisy and num_qubits <= MOST_QUBITS and not self.sampler_options().changes_gates
+
+    def require_exact(self, key: str, num_qubits: int) -> None:
+        """Check that expectations without shot noise are available.
+
+        Args:
+            key: The key that requires exact expectations; the message names it.
+            num_qubits: Number of qubits of the network.
+
+        Raises:
+            ConfigError: They are not.
+        """
+        if not (self.has_vectors or self.has_distributions(num_qubits)):
+            raise ConfigError(
+                f"{key}: 'exact' needs the ideal state vector, or noise on at most {MOST_QUBITS} qubits with "
+                "method = 'automatic', both with measured_circuits = false; give a number of shots"
+            )
+
+    def sampler_options(self) -> SamplerOptions:
+        """Return the options of IBM's sampler for the gates of circuits.
+
+        Raises:
+            ConfigError: The backend has no such sampler, or the gates cannot be twirled.
+        """
+        options = self.mitigation.sampler_options()
+        if options.changes_gates and not self.where.is_device:
+            key = "gate_twirling" if options.gate_twirling else "dynamical_decoupling"
+            raise ConfigError(
+                f"mitigation.{key}: needs a device, 'ibm_...', 'fake_...' or 'rehearse:ibm_...', got '{self.backend}'"
+            )
+        if options.gate_twirling and self.fractional_gates:
+            raise ConfigError(
+                "mitigation.gate_twirling: does not go with fractional_gates = true; switch one of them off"
+            )
+        return options
+
+    def mitigations(self, *, runs_circuits: bool) -> tuple[ReadoutMitigation | None, Extrapolation | None]:
+        """Return the mitigation of readout errors, and the zero-noise extrapolation.
+
+        Args:
+            runs_circuits: Whether the backend is used; known states are sampled without it.
+
+        Raises:
+            ConfigError: The backend has no errors to mitigate, or keys do not go together.
+        """
+        has_noise = runs_circuits and not self.is_ideal
+        with keys(self, "mitigation"):
+            readout = self.mitigation.readout_mitigation(has_noise=has_noise)
+            return readout, self.mitigation.zero_noise_extrapolation(has_noise=has_noise)
 
     def provider_device(self, num_qubits: int) -> BackendV2:
         """Return the backend of a provider; it is made once for each factory and options.

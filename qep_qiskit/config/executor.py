@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qep_qiskit.config.backend import EXECUTORS
 from qep_qiskit.config.local_device import live_device, local_device
-from qep_qiskit.config.section import keys, parsed_shots
+from qep_qiskit.config.schema import Config
+from qep_qiskit.config.section import keys
 from qep_qiskit.continuous.executor import CoordinateExecutor
 from qep_qiskit.core.errors import ConfigError, NoLedgerWarning
 from qep_qiskit.core.seeds import Seeds
@@ -27,16 +28,8 @@ from qep_qiskit.execution import (
     VectorExecutor,
 )
 from qep_qiskit.execution.circuits import transpile_on
-from qep_qiskit.execution.noisy import MOST_QUBITS
-from qep_qiskit.execution.sampler_options import SamplerOptions
-from qep_qiskit.measurement import Extrapolation, ReadoutMitigation
-
-if TYPE_CHECKING:
-    from qep_qiskit.config.schema import Config
-
 
 _OPTIMIZATION = 3
-_RANDOMIZATIONS, _CALIBRATE_EVERY = 128, 5
 
 
 def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
@@ -54,7 +47,7 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     section = config.execution
     where = section.where
     _refuse_contradictions(config)
-    build_sampler_options(config)
+    config.execution.sampler_options()
     if config.network.is_in_space:
         return CoordinateExecutor(seeds)
     if config.preparation.has_known_states:
@@ -62,8 +55,7 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     if where.kind == "statevector":
         return StatevectorExecutor(seeds)
     if section.is_remote:
-        if config.measurement.batch_shots is None:
-            require_exact(config, num_qubits, "measurement.shots")
+        _require_shots(config, num_qubits)
         return _OnlyWithLedger(section.backend)
     if where.is_of_provider:
         return _provider_executor(config, seeds, num_qubits)
@@ -73,20 +65,19 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
 
     with keys(config, "execution"):
         aer.require_device(section.device)
-    if _has_vectors(config):
+    if section.has_vectors:
         return aer.AerExecutor(seeds, device=section.device)
-    if config.measurement.batch_shots is None:
-        require_exact(config, num_qubits, "measurement.shots")
+    _require_shots(config, num_qubits)
     if where.is_snapshot:
         return aer.device_executor(
             local_device(config, num_qubits),
             seeds,
             measured_circuits=section.measured_circuits,
             layout=config.network.device_qubits,
-            options=build_sampler_options(config),
+            options=config.execution.sampler_options(),
         )
     noise = None if section.noise is None else aer.depolarizing_noise(**section.noise.model_dump())
-    if noise is not None and _has_distributions(config, num_qubits):
+    if noise is not None and section.has_distributions(num_qubits):
         return aer.aer_noisy_executor(seeds, noise_model=noise, device=section.device)
     return aer.aer_sampler_executor(
         seeds,
@@ -97,10 +88,15 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     )
 
 
+def _require_shots(config: Config, num_qubits: int) -> None:
+    """Check that there are shots where the executor has no exact expectations."""
+    if config.measurement.batch_shots is None:
+        config.execution.require_exact("measurement.shots", num_qubits)
+
+
 def _provider_executor(config: Config, seeds: Seeds, num_qubits: int) -> SamplerExecutor:
     """Return the executor of a backend whose jobs cannot be retrieved by id: simulators, and some providers."""
-    if config.measurement.batch_shots is None:
-        require_exact(config, num_qubits, "measurement.shots")
+    _require_shots(config, num_qubits)
     device = config.execution.provider_device(num_qubits)
     warn(
         NoLedgerWarning,
@@ -194,7 +190,7 @@ def build_remote_executor(
         pace=pace,
         max_qpu_seconds=config.execution.max_qpu_seconds if max_qpu_seconds is None else max_qpu_seconds,
         layout=config.network.device_qubits,
-        options=build_sampler_options(config),
+        options=config.execution.sampler_options(),
     )
 
 
@@ -218,112 +214,6 @@ class _OnlyWithLedger:
     def collect(self, job_handle: JobHandle) -> ShotData:
         """Refuse to collect, because no request was sent."""
         raise NotImplementedError
-
-
-def build_mitigation(config: Config) -> ReadoutMitigation | None:
-    """Return the mitigation of readout errors, or None.
-
-    Raises:
-        ConfigError: The backend has no readout errors, or a calibration key is set without a calibration.
-    """
-    section = config.execution.mitigation
-    if section.randomizations is not None and section.readout != "twirled" and not section.gate_twirling:
-        _refuse("mitigation.randomizations", "goes with readout = 'twirled' or gate_twirling = true; leave it out")
-    if section.readout == "none":
-        for key in ("calibration_shots", "calibrate_every"):
-            if getattr(section, key) is not None:
-                _refuse(f"mitigation.{key}", "goes with readout = 'calibrated' or 'twirled' only; leave it out")
-        return None
-    if config.preparation.has_known_states or config.network.is_in_space or _is_ideal(config):
-        _refuse("mitigation.readout", "this backend has no errors of the readout; leave it out")
-    shots = 4096 if section.calibration_shots is None else section.calibration_shots
-    return ReadoutMitigation(
-        calibration_shots=parsed_shots(shots),
-        kind=section.readout,
-        randomizations=section.randomizations or _RANDOMIZATIONS,
-        calibrate_every=section.calibrate_every or _CALIBRATE_EVERY,
-    )
-
-
-def build_sampler_options(config: Config) -> SamplerOptions:
-    """Return the options of IBM's sampler for the gates of circuits.
-
-    Raises:
-        ConfigError: The backend has no such sampler, or the gates cannot be twirled.
-    """
-    section = config.execution.mitigation
-    with keys(config.execution, "mitigation"):
-        options = SamplerOptions(
-            dynamical_decoupling=section.dynamical_decoupling,
-            gate_twirling=section.gate_twirling,
-            randomizations=section.randomizations or _RANDOMIZATIONS,
-        )
-    if options.changes_gates and not config.execution.where.is_device:
-        key = "gate_twirling" if options.gate_twirling else "dynamical_decoupling"
-        _refuse(
-            f"mitigation.{key}",
-            f"needs a device, 'ibm_...', 'fake_...' or 'rehearse:ibm_...', got '{config.execution.backend}'",
-        )
-    if options.gate_twirling and config.execution.fractional_gates:
-        _refuse("mitigation.gate_twirling", "does not go with fractional_gates = true; switch one of them off")
-    return options
-
-
-def build_extrapolation(config: Config) -> Extrapolation | None:
-    """Return the zero-noise extrapolation, or None.
-
-    Raises:
-        ConfigError: The factors are not odd integers from 1 up, the backend has no noise, or the kind of extrapolation
-            is set without factors.
-    """
-    section = config.execution.mitigation
-    if not section.noise_factors:
-        if section.extrapolation != "linear":
-            _refuse("mitigation.extrapolation", "goes with noise_factors only; leave it out")
-        return None
-    if config.preparation.has_known_states or config.network.is_in_space or _is_ideal(config):
-        _refuse("mitigation.noise_factors", "this backend has no noise to extrapolate; leave it out")
-    with keys(config, "execution"), keys(config.execution, "mitigation"):
-        return Extrapolation(noise_factors=tuple(section.noise_factors), kind=section.extrapolation)
-
-
-def _is_ideal(config: Config) -> bool:
-    return config.execution.where.kind in ("aer", "statevector") and config.execution.noise is None
-
-
-def _has_vectors(config: Config) -> bool:
-    """Return whether ideal state vectors are known."""
-    section = config.execution
-    if section.where.kind == "statevector":
-        return True
-    return _is_ideal(config) and section.method in ("automatic", "statevector") and not section.measured_circuits
-
-
-def _has_distributions(config: Config, num_qubits: int) -> bool:
-    """Return whether noisy probabilities come from density matrices."""
-    section = config.execution
-    wanted = section.method in ("automatic", "density_matrix") and not section.measured_circuits
-    wanted = wanted and not build_sampler_options(config).changes_gates
-    noisy = section.where.is_snapshot or (section.where.kind == "aer" and section.noise is not None)
-    return wanted and noisy and num_qubits <= MOST_QUBITS
-
-
-def require_exact(config: Config, num_qubits: int, key: str) -> None:
-    """Check that the executor gives expectations without shot noise.
-
-    Args:
-        config: The configuration.
-        num_qubits: Number of qubits of the network.
-        key: The key that requires exact expectations; the message names it.
-
-    Raises:
-        ConfigError: It does not.
-    """
-    if not (_has_vectors(config) or _has_distributions(config, num_qubits)):
-        raise ConfigError(
-            f"{key}: 'exact' needs the ideal state vector, or noise on at most {MOST_QUBITS} qubits with "
-            "method = 'automatic', both with measured_circuits = false; give a number of shots"
-        )
 
 
 def _refuse(key: str, why: str) -> None:
@@ -375,7 +265,7 @@ def _refuse_options_of_aer(config: Config) -> None:
 
 
 def _refuse_noise_on_exact(config: Config) -> None:
-    if not _is_ideal(config):
+    if not config.execution.is_ideal:
         raise ConfigError(
             f"execution: {config.preparation.kind} states are sampled without circuits, so a noisy backend has no "
             "meaning; use preparation.kind = 'adiabatic'"
@@ -383,7 +273,7 @@ def _refuse_noise_on_exact(config: Config) -> None:
 
 
 def _refuse_devices_for_atoms(config: Config) -> None:
-    if not _is_ideal(config):
+    if not config.execution.is_ideal:
         raise ConfigError(
             f"execution.backend: network.kind = '{config.network.kind}' runs no circuits, so a backend (got "
             f"'{config.execution.backend}') and noise have no meaning; leave the section out"

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qep_qiskit.config.build_measurement import build_contrast, build_policy, build_replication, shots_of
-from qep_qiskit.config.build_preparation import build_preparation, has_certain_outcomes
-from qep_qiskit.config.executor import build_executor, build_extrapolation, build_mitigation
+from qep_qiskit.config.executor import build_executor
 from qep_qiskit.config.load import load_config
 from qep_qiskit.config.local_device import resolved_config
 from qep_qiskit.config.preparation_section import PreparationScene
@@ -37,6 +35,7 @@ from qep_qiskit.learning.task_check import check_task, warn_of_inputs
 from qep_qiskit.network import Network
 from qep_qiskit.network.cost import Cost
 from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import AnnealingPreparation, ExactSearch, Preparation
 from qep_qiskit.tasks import Task
 
 
@@ -101,12 +100,7 @@ class Experiment:
             executor=self.executor,
             update=update,
             task=self.task,
-            settings=TrainingSettings(
-                epochs=training.epochs,
-                batch_size=training.batch_size,
-                evaluate_every=training.evaluate_every,
-                evaluate_final=_evaluates_final(self.config),
-            ),
+            settings=training.made(TrainingSettings, evaluate_final=_evaluates_final(self.config)),
             seeds=self.seeds,
             policy=self.policy,
             callbacks=callbacks,
@@ -157,7 +151,7 @@ def _built(config: Config, task: Task | None) -> Experiment:
     with keys(config, "network"):
         ahead = config.network.qubits_ahead
     if ahead is not None:
-        config.preparation.check_memory(config, ahead)
+        _check_memory(config, ahead)
     seeds = Seeds(config.seed)
     is_new = task is None
     if task is None:
@@ -166,26 +160,32 @@ def _built(config: Config, task: Task | None) -> Experiment:
     with keys(config, "network"):
         network = config.network.build(task, seeds, reads_spins=config.cost.reads_spins)
     if ahead is None and network.num_qubits:
-        config.preparation.check_memory(config, network.num_qubits)
+        _check_memory(config, network.num_qubits)
     cost = _build_cost(config, network, task)
     hamiltonian = NudgedHamiltonian(network, cost)
     if is_new:
         task = _with_scaled_targets(config, hamiltonian, task)
     check_task(hamiltonian, task)
-    scene = PreparationScene(config=config, hamiltonian=hamiltonian, inputs=task.train.inputs, seeds=seeds)
+    measurement, execution = config.measurement, config.execution
+    scene = PreparationScene(
+        measurement=measurement, execution=execution, hamiltonian=hamiltonian, inputs=task.train.inputs, seeds=seeds
+    )
     with keys(config, "preparation"):
-        preparation = build_preparation(scene)
+        preparation = config.network.prepared(config.preparation, scene)
+    contrast = config.contrast.build(hamiltonian, task.train, seeds)
+    shots = measurement.estimator_shots(has_shot_noise=config.network.has_shot_noise)
+    mitigation, extrapolation = execution.mitigations(runs_circuits=config.runs_circuits)
     make = FluctuationEstimator if config.contrast.kind == "fluctuations" else GradientEstimator
     estimator = make(
         hamiltonian=hamiltonian,
         preparation=preparation,
-        contrast=build_contrast(config, hamiltonian, task.train, seeds),
-        shots=shots_of(config),
-        test_shots=config.measurement.test_shots,
-        grouping=config.measurement.grouping,
-        mitigation=build_mitigation(config),
-        extrapolation=build_extrapolation(config),
-        replication=build_replication(config),
+        contrast=contrast,
+        shots=shots,
+        test_shots=measurement.test_shots,
+        grouping=measurement.grouping,
+        mitigation=mitigation,
+        extrapolation=extrapolation,
+        replication=measurement.replication(shots),
     )
     experiment = Experiment(
         config=config,
@@ -194,12 +194,21 @@ def _built(config: Config, task: Task | None) -> Experiment:
         estimator=estimator,
         executor=build_executor(config, seeds, network.num_qubits),
         seeds=seeds,
-        policy=build_policy(config),
+        policy=config.contrast.schedule(measurement),
     )
     _refuse_certainty(experiment)
     _warn_about(experiment)
     warn_of_inputs(hamiltonian, network.layout.initial(seeds), task.train.inputs)
     return experiment
+
+
+def _check_memory(config: Config, num_qubits: int) -> None:
+    config.preparation.check_memory(num_qubits, config.execution, is_classical=config.network.is_classical)
+
+
+def has_certain_outcomes(preparation: Preparation) -> bool:
+    """Return whether states are classical spin configurations, for which every shot gives the same result."""
+    return isinstance(preparation, ExactSearch | AnnealingPreparation)
 
 
 def _refuse_certainty(experiment: Experiment) -> None:

@@ -9,19 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qiskit.providers import BackendV2
 from qiskit.transpiler import Target
 
+from qep_qiskit.config.schema import Config
 from qep_qiskit.config.section import keys
 from qep_qiskit.core.errors import ConfigError, ResourceError
 from qep_qiskit.device.service import RemoteDevice
 from qep_qiskit.execution.device_snapshot import description_of, device_of_description
 from qep_qiskit.execution.on_device import fractional_device, is_fractional, offers_fractional_gates, plain_device
-
-if TYPE_CHECKING:
-    from qep_qiskit.config.schema import Config
 
 
 def resolved_config(config: Config) -> Config:

@@ -1,4 +1,4 @@
-"""Keys of shots and nudges: their number, allocation, replicates and automatic choice."""
+"""Keys of shots and nudges, and the contrast and the rules of shots that they build."""
 
 from __future__ import annotations
 
@@ -7,10 +7,23 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from qep_qiskit.config.kinds import Known
-from qep_qiskit.config.section import Beta, Section, Shots, ShotsOrExact, parsed_shots
-from qep_qiskit.learning import STENCILS
+from qep_qiskit.config.section import Beta, Section, Shots, ShotsOrExact, keys, parsed_shots
+from qep_qiskit.core.errors import ConfigError, NoShotsWarning
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.core.warning_log import warn
+from qep_qiskit.learning import (
+    STENCILS,
+    AdaptiveShots,
+    Contrast,
+    PilotSettings,
+    Replication,
+    ShotSchedule,
+    first_beta,
+)
 from qep_qiskit.learning.replicates import FEWEST_REPLICATES
 from qep_qiskit.learning.shot_schedule import FEWEST_LEVELS, MOST_LEVELS
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.tasks import Dataset
 
 
 class AdaptiveConfig(Section):
@@ -61,6 +74,49 @@ class MeasurementConfig(Section):
         """Shots per batch, None for exact expectations."""
         return parsed_shots(self.shots)
 
+    def estimator_shots(self, *, has_shot_noise: bool) -> int | None:
+        """Return the shots per batch, None for exact expectations.
+
+        Args:
+            has_shot_noise: Whether results of the network have shot noise; atoms in equilibrium are always exact.
+
+        Raises:
+            ConfigError: Shots are to be allocated or to increase, and there is no shot noise.
+        """
+        if has_shot_noise:
+            return self.batch_shots
+        if self.adaptive is not None or self.allocation == "optimal":
+            key = "adaptive" if self.adaptive is not None else "allocation"
+            raise ConfigError(f"measurement.{key}: an elastic network is at rest and has no shot noise; leave it out")
+        if "shots" in self.model_fields_set and self.batch_shots is not None:
+            warn(
+                NoShotsWarning,
+                "measurement.shots: an elastic network is at rest and has no shot noise; shots do not apply",
+            )
+        return None
+
+    def replication(self, shots: int | None) -> Replication | None:
+        """Return how the shots of a step are split into replicates, or None.
+
+        Args:
+            shots: Shots per batch, None for exact expectations.
+
+        Raises:
+            ConfigError: There are no shots to split, they are not a multiple of the replicates, or there is no signal
+                bias to remove.
+        """
+        if self.error_bars != "replicated":
+            if self.remove_signal_bias:
+                raise ConfigError("measurement.remove_signal_bias: goes with measurement.error_bars = 'replicated'")
+            return None
+        if shots is None:
+            raise ConfigError(
+                "measurement.error_bars: 'replicated' splits shots; expected a number for measurement.shots"
+            )
+        replication = self.made(Replication)
+        replication.share(shots)
+        return replication
+
 
 class PilotConfig(Section):
     """Pilot measurements of contrasts at several nudges, which determine the optimal nudge."""
@@ -86,3 +142,55 @@ class ContrastConfig(Section):
     by pilots."""
     pilot: PilotConfig = PilotConfig()
     """Pilots, for ``beta = "auto"`` and ``allocation = "optimal"``."""
+
+    def build(self, hamiltonian: NudgedHamiltonian, data: Dataset, seeds: Seeds) -> Contrast:
+        """Return the contrast. With ``beta = "auto"`` its nudge is small until a pilot has chosen one.
+
+        Args:
+            hamiltonian: Network and cost.
+            data: The training samples.
+            seeds: Root of the random streams of the run.
+        """
+        beta = self.pilot.first_beta if self.beta == "auto" else self.beta
+        if beta is None:
+            weights = hamiltonian.network.layout.initial(seeds)
+            beta = first_beta(hamiltonian, weights, data.inputs, data.targets)
+        return Contrast(kind=self.kind, beta=beta)
+
+    def schedule(self, measurement: MeasurementConfig) -> ShotSchedule:
+        """Return the rule that chooses nudge and shots during training.
+
+        Args:
+            measurement: Keys of the shots.
+
+        Raises:
+            ConfigError: A choice depends on shot noise and there is none, or the choices contradict each other.
+        """
+        automatic, optimal = self.beta == "auto", measurement.allocation == "optimal"
+        pilot_key = "contrast.beta = 'auto'" if automatic else "measurement.allocation = 'optimal'"
+        adaptive = None
+        if measurement.adaptive is not None:
+            with keys(measurement, "adaptive"):
+                adaptive = measurement.adaptive.made(AdaptiveShots)
+        if self.kind == "fluctuations" and (automatic or optimal):
+            raise ConfigError(
+                f"contrast.kind: 'fluctuations' have no nudges, which {pilot_key} would choose by; leave it out"
+            )
+        with keys(self, "pilot"):
+            pilot = self.pilot.made(PilotSettings)
+        policy = ShotSchedule(auto_beta=automatic, optimal_split=optimal, adaptive=adaptive, pilot=pilot)
+        shots = measurement.batch_shots
+        if policy.active and shots is None:
+            key = pilot_key if policy.uses_pilots else "measurement.adaptive"
+            raise ConfigError(f"measurement.shots: {key} weighs shot noise; expected a number of shots, got 'exact'")
+        if optimal and measurement.grouping == "per_weight":
+            raise ConfigError(
+                "measurement.allocation: 'optimal' splits shots between shared batches; with grouping = 'per_weight' "
+                "there are none, use 'equal'"
+            )
+        if adaptive is not None and shots is not None and adaptive.max_shots < shots:
+            raise ConfigError(
+                f"measurement.adaptive.max_shots: expected at least measurement.shots ({shots}), "
+                f"got {adaptive.max_shots}"
+            )
+        return policy

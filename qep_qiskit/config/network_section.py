@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from qiskit.transpiler import Target
 
+from qep_qiskit.config.preparation_section import PreparationScene, PreparationSection
 from qep_qiskit.config.section import Section
-from qep_qiskit.core.errors import ConfigError, NetworkError
+from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.network import Network
 from qep_qiskit.preparation import Preparation
@@ -58,8 +59,6 @@ class NetworkSection(Section):
     """How to connect an output to the inputs, in words for a warning."""
     symmetry_breaker: ClassVar[str] = "terms with"
     """What breaks the flip symmetry of all spins, in words that ``values other than zero`` follows."""
-    own_preparation: ClassVar[str] = "exact"
-    """Kind of preparation of a network of atoms in space, besides ``exact``."""
 
     kind: str
 
@@ -108,11 +107,15 @@ class NetworkSection(Section):
         """
         raise NotImplementedError
 
-    def classical_equilibrium(self, network: Any, **options: Any) -> Preparation:
-        """Return the preparation of a network of atoms in space.
+    def prepared(self, section: PreparationSection, scene: PreparationScene) -> Preparation:
+        """Return the preparation of states of this network.
 
         Args:
-            network: The network.
-            options: Options of the preparation.
+            section: Keys of the preparation.
+            scene: Input data of the preparation.
+
+        Raises:
+            ConfigError: The preparation is for another kind of network, or keys contradict each other.
+            ResourceError: The preparation does not fit in memory.
         """
-        raise ConfigError(f"network.kind: '{self.kind}' is no network of atoms in space")
+        return section.build(scene)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from qep_qiskit.config.execution import ExecutionConfig
 from qep_qiskit.config.kinds import OneOf, section_registry
-from qep_qiskit.config.preparation_section import PreparationScene, PreparationSection, refuse_given
+from qep_qiskit.config.preparation_section import PreparationScene, PreparationSection
 from qep_qiskit.config.variational import VariationalConfig
 from qep_qiskit.continuous.oscillator_layers import OscillatorProduct
 from qep_qiskit.continuous.split_operator import SplitOperatorPreparation
@@ -25,10 +26,6 @@ from qep_qiskit.preparation import (
     exact_preparation,
 )
 from qep_qiskit.preparation.adiabatic import WIDEST_DRIVER
-
-if TYPE_CHECKING:
-    from qep_qiskit.config.schema import Config
-
 
 _OF_SPINS = ("driver_field", "driver_width", "level")
 _OF_OSCILLATORS = ("driver_stiffness", "start")
@@ -56,23 +53,22 @@ class ExactConfig(PreparationSection):
         """No options: the equilibrium of atoms is computed exactly."""
         return {}
 
-    def check_memory(self, config: Config, num_qubits: int) -> None:
+    def check_memory(self, num_qubits: int, execution: ExecutionConfig, *, is_classical: bool) -> None:
         """Check that the vectors of Lanczos fit in memory; classical spins are searched instead.
 
         Args:
-            config: The configuration.
             num_qubits: Number of qubits of the network.
+            execution: Keys of the backend.
+            is_classical: Whether states of the network are classical spin configurations.
         """
-        if not config.network.is_classical:
+        if not is_classical:
             require_memory(num_qubits, 16 * 26, "exact preparation")
 
     def build(self, scene: PreparationScene) -> Preparation:
         """Return the preparation by diagonalisation, or by a search over classical spins."""
         size = scene.hamiltonian.num_qubits
         check_level(self.level, size)
-        found = exact_preparation(
-            scene.hamiltonian.groups, level=self.level, solver=self.solver, tolerance=self.tolerance
-        )
+        found = self.made(exact_preparation, groups=scene.hamiltonian.groups)
         if isinstance(found, ExactPreparation):
             found.check_level(size)
         return found
@@ -84,7 +80,7 @@ class ExactConfig(PreparationSection):
             scene: Input data of the preparation.
             driver: Not used.
         """
-        found = ExactPreparation(level=self.level, solver=self.solver, tolerance=self.tolerance)
+        found = self.made(ExactPreparation)
         found.check_level(scene.hamiltonian.num_qubits)
         return found
 
@@ -111,12 +107,13 @@ class AnnealingConfig(PreparationSection):
         """True: states are found by a search."""
         return True
 
-    def check_memory(self, config: Config, num_qubits: int) -> None:
+    def check_memory(self, num_qubits: int, execution: ExecutionConfig, *, is_classical: bool) -> None:
         """Do nothing, because there are no state vectors.
 
         Args:
-            config: The configuration.
             num_qubits: Number of qubits of the network.
+            execution: Keys of the backend.
+            is_classical: Whether states of the network are classical spin configurations.
         """
 
     def build(self, scene: PreparationScene) -> Preparation:
@@ -128,14 +125,7 @@ class AnnealingConfig(PreparationSection):
                 f"preparation.kind: 'annealing' is for classical spins, and network or cost hold '{quantum}'; use "
                 "network.kind = 'classical_ising' and a cost of Z alone, or another preparation"
             )
-        return AnnealingPreparation(
-            seeds=scene.seeds,
-            sweeps=self.sweeps,
-            restarts=self.restarts,
-            reheat=self.reheat,
-            hot_temperature=self.hot_temperature,
-            cold_temperature=self.cold_temperature,
-        )
+        return self.made(AnnealingPreparation, seeds=scene.seeds)
 
 
 class ThermalConfig(PreparationSection):
@@ -155,14 +145,15 @@ class ThermalConfig(PreparationSection):
         """Temperature T, in energy."""
         return self.temperature
 
-    def check_memory(self, config: Config, num_qubits: int) -> None:
+    def check_memory(self, num_qubits: int, execution: ExecutionConfig, *, is_classical: bool) -> None:
         """Check that density matrices, or the probabilities of classical spins, fit in memory.
 
         Args:
-            config: The configuration.
             num_qubits: Number of qubits of the network.
+            execution: Keys of the backend.
+            is_classical: Whether states of the network are classical spin configurations.
         """
-        bits = 1 if config.network.is_classical else 2
+        bits = 1 if is_classical else 2
         require_memory(num_qubits, 16 * 8, "simulating Gibbs states", bits_per_qubit=bits)
 
     def build(self, scene: PreparationScene) -> Preparation:
@@ -251,16 +242,8 @@ class AdiabaticConfig(PreparationSection):
     def build(self, scene: PreparationScene) -> Preparation:
         """Return an adiabatic ramp from the driver of spins."""
         check_level(self.level, scene.hamiltonian.num_qubits)
-        refuse_given(self, _OF_OSCILLATORS, "is for oscillators on a grid")
-        return AdiabaticPreparation(
-            total_time=self.total_time,
-            steps=self.steps,
-            order=self.order,
-            ramp=self.ramp,
-            driver_field=self.driver_field,
-            driver_width=self.driver_width,
-            level=self.level,
-        )
+        self.refuse_given("preparation", _OF_OSCILLATORS, "is for oscillators on a grid")
+        return self.made(AdiabaticPreparation)
 
     def build_on_grid(self, scene: PreparationScene, driver: OscillatorProduct) -> Preparation:
         """Return an adiabatic ramp from the driver of oscillators.
@@ -270,17 +253,10 @@ class AdiabaticConfig(PreparationSection):
             driver: Product of oscillator ground states, the initial state of the ramp.
         """
         hint = "oscillators on a grid have preparation.driver_stiffness, and reach their ground state"
-        refuse_given(self, _OF_SPINS, f"is for spins; {hint}")
+        self.refuse_given("preparation", _OF_SPINS, f"is for spins; {hint}")
         if self.driver_stiffness != "auto":
             driver = replace(driver, stiffness=(self.driver_stiffness,) * driver.grid.num_coordinates)
-        return SplitOperatorPreparation(
-            driver=driver,
-            total_time=self.total_time,
-            steps=self.steps,
-            order=self.order,
-            ramp=self.ramp,
-            start=self.start,
-        )
+        return self.made(SplitOperatorPreparation, driver=driver)
 
 
 PREPARATIONS = section_registry(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from numpy.typing import NDArray
 
+from qep_qiskit.config.execution import ExecutionConfig
+from qep_qiskit.config.measurement import MeasurementConfig
 from qep_qiskit.config.section import Section
 from qep_qiskit.continuous.oscillator_layers import OscillatorProduct
 from qep_qiskit.core.errors import ConfigError
@@ -15,16 +17,14 @@ from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import Preparation, exact_preparation
 
-if TYPE_CHECKING:
-    from qep_qiskit.config.schema import Config
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PreparationScene:
     """Input data for the construction of a preparation.
 
     Args:
-        config: The configuration.
+        measurement: Keys of the shots.
+        execution: Keys of the backend.
         hamiltonian: Network and cost.
         inputs: Shape (samples, inputs), inputs of the training samples.
         seeds: Root of the random streams of the run.
@@ -40,7 +40,8 @@ class PreparationScene:
         'AdiabaticPreparation'
     """
 
-    config: Config
+    measurement: MeasurementConfig
+    execution: ExecutionConfig
     hamiltonian: NudgedHamiltonian
     inputs: NDArray
     seeds: Seeds
@@ -93,17 +94,18 @@ class PreparationSection(Section):
         """Return the section with the content of its files; their paths are relative to the folder."""
         return self
 
-    def check_memory(self, config: Config, num_qubits: int) -> None:
+    def check_memory(self, num_qubits: int, execution: ExecutionConfig, *, is_classical: bool) -> None:
         """Check before construction that the simulation fits in memory; preparations check again when they know more.
 
         Args:
-            config: The configuration.
             num_qubits: Number of qubits of the network.
+            execution: Keys of the backend.
+            is_classical: Whether states of the network are classical spin configurations.
 
         Raises:
             ResourceError: It does not fit in memory.
         """
-        config.execution.check_memory(num_qubits)
+        execution.check_memory(num_qubits)
 
     def build(self, scene: PreparationScene) -> Preparation:
         """Return the preparation for a network of qubits.
@@ -131,19 +133,3 @@ class PreparationSection(Section):
     def counterpart(self, hamiltonian: NudgedHamiltonian) -> Preparation:
         """Return the preparation of the same states by exact diagonalisation."""
         return exact_preparation(hamiltonian.groups, level=self.target_level)
-
-
-def refuse_given(section: Section, keys: tuple[str, ...], why: str) -> None:
-    """Check that keys without any effect are not set.
-
-    Args:
-        section: The section.
-        keys: Keys without effect.
-        why: Reason, for the message.
-
-    Raises:
-        ConfigError: A key has another value than its default.
-    """
-    for key in keys:
-        if getattr(section, key) != type(section).model_fields[key].default:
-            raise ConfigError(f"preparation.{key}: {why}; leave it out")

@@ -61,6 +61,11 @@ class Config(Section):
     budget: BudgetConfig = BudgetConfig()
     """Shot-noise studies of `qep budget`."""
 
+    @property
+    def runs_circuits(self) -> bool:
+        """Whether states are prepared by circuits on the backend."""
+        return not (self.preparation.has_known_states or self.network.is_in_space)
+
     def resolved(self) -> dict[str, Any]:
         """Return every key with its value, as JSON values."""
         return self.model_dump(mode="json")

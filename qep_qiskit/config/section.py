@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Literal
+from inspect import signature
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from qep_qiskit.core.checks import MOST_SHOTS
-from qep_qiskit.core.errors import QepError
+from qep_qiskit.core.errors import ConfigError, QepError
 from qep_qiskit.core.short_repr import with_fields
 from qep_qiskit.learning.contrast import SMALLEST_BETA
 
@@ -30,6 +31,9 @@ Beta = Annotated[float, Field(ge=SMALLEST_BETA, le=1 / SMALLEST_BETA)]
 """Nudge strength; its powers are finite in double precision."""
 
 
+Made = TypeVar("Made")
+
+
 class Section(BaseModel):
     """A section of the file; an unknown key is an error."""
 
@@ -39,6 +43,34 @@ class Section(BaseModel):
         """Return the given keys, in at most 200 characters."""
         given = {key: getattr(self, key) for key in type(self).model_fields if key in self.model_fields_set}
         return with_fields(type(self).__name__, given)
+
+    def made(self, make: Callable[..., Made], **others: Any) -> Made:
+        """Return an object whose arguments are keys of this section.
+
+        An omitted key without a default leaves the argument at its default.
+
+        Args:
+            make: Class, or function, of the object.
+            others: Arguments that are no keys, or have other values than the keys.
+        """
+        names = signature(make).parameters
+        given = {key: getattr(self, key) for key in type(self).model_fields if key in names and key not in others}
+        return make(**{key: value for key, value in given.items() if value is not None}, **others)
+
+    def refuse_given(self, path: str, names: Iterable[str], why: str) -> None:
+        """Check that keys without any effect are not set.
+
+        Args:
+            path: Key of the section.
+            names: Keys without effect.
+            why: Reason, for the message.
+
+        Raises:
+            ConfigError: A key has another value than its default.
+        """
+        for name in names:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ConfigError(f"{path}.{name}: {why}; leave it out")
 
 
 @contextmanager

@@ -13,9 +13,14 @@ from pydantic import Field
 from qep_qiskit.config.graph import Pair, graph_makers, graph_values
 from qep_qiskit.config.grid import GridConfig
 from qep_qiskit.config.network_section import NetworkSection
+from qep_qiskit.config.preparation_section import PreparationScene, PreparationSection
 from qep_qiskit.config.section import keys
 from qep_qiskit.config.weight_section import WeightBlockConfig, initialisation_of
 from qep_qiskit.continuous.equilibrium import EquilibriumPreparation
+from qep_qiskit.continuous.grid_energies import GridEnergies
+from qep_qiskit.continuous.grid_network import GridNetwork
+from qep_qiskit.continuous.on_grid import OnGrid
+from qep_qiskit.continuous.oscillator_layers import OscillatorProduct
 from qep_qiskit.continuous.oscillators import GaussianPreparation
 from qep_qiskit.continuous.springs import SPRING_INITIALISATIONS, SpringNetwork
 from qep_qiskit.core.errors import ConfigError, NetworkError
@@ -75,6 +80,8 @@ class SpringsConfig(NetworkSection):
 
     site: ClassVar[str] = "atom"
     connection: ClassVar[str] = "add springs that lead to a clamped atom"
+    own_preparation: ClassVar[str]
+    """Kind of preparation of the atoms in space, besides ``exact``."""
     takes_rest_lengths: ClassVar[bool] = False
 
     graph: Literal["chain", "ring", "lattice", "complete", "layered", "edges"] = "complete"
@@ -144,6 +151,43 @@ class SpringsConfig(NetworkSection):
             return atoms
         with keys(self, "grid"):
             return self.grid.build(atoms, task, seeds)
+
+    def prepared(self, section: PreparationSection, scene: PreparationScene) -> Preparation:
+        """Return the preparation of oscillators on qubit registers, or of atoms in space.
+
+        Args:
+            section: Keys of the preparation.
+            scene: Input data of the preparation.
+
+        Raises:
+            ConfigError: The preparation is for another kind of network.
+        """
+        network = scene.hamiltonian.network
+        if isinstance(network, GridNetwork):
+            rows = scene.hamiltonian.free_coefficients(network.layout.initial(scene.seeds), scene.inputs)
+            driver = OscillatorProduct.like(GridEnergies.of(network.grid, scene.hamiltonian.groups, rows))
+            return OnGrid(preparation=section.build_on_grid(scene, driver), grid=network.grid)
+        if section.kind not in ("exact", self.own_preparation):
+            raise ConfigError(
+                f"preparation.kind: network.kind = '{self.kind}' takes 'exact' or '{self.own_preparation}', got "
+                f"'{section.kind}': there are no circuits for it"
+            )
+        if section.target_level != 0:
+            raise ConfigError(f"preparation.level: atoms have their ground state only, got {section.target_level}")
+        if scene.measurement.grouping == "qubit_wise":
+            raise ConfigError(
+                "measurement.grouping: 'qubit_wise' goes with Pauli strings; use 'shared' or 'per_weight'"
+            )
+        return self.classical_equilibrium(network, **(section.classical_equilibrium_options or {}))
+
+    def classical_equilibrium(self, network: Any, **options: Any) -> Preparation:
+        """Return the preparation of the atoms in space.
+
+        Args:
+            network: The network.
+            options: Options of the preparation.
+        """
+        raise NotImplementedError
 
     def _atoms(self, inputs: int, targets: int) -> SpringNetwork:
         graph = self._graph()

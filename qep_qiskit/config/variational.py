@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
 from qep_qiskit.ansatz import ansatz_text, parse_ansatz
-from qep_qiskit.config.executor import require_exact
+from qep_qiskit.config.execution import ExecutionConfig
 from qep_qiskit.config.kinds import OneOf, section_registry
-from qep_qiskit.config.preparation_section import PreparationScene, PreparationSection, refuse_given
+from qep_qiskit.config.preparation_section import PreparationScene, PreparationSection
 from qep_qiskit.config.section import Section, Shots, ShotsOrExact, parsed_shots
 from qep_qiskit.continuous.oscillator_ansatz import OscillatorVariational
 from qep_qiskit.continuous.oscillator_layers import OscillatorProduct
@@ -28,9 +28,6 @@ from qep_qiskit.preparation import (
     check_level,
 )
 from qep_qiskit.preparation.optimizers import BFGS
-
-if TYPE_CHECKING:
-    from qep_qiskit.config.schema import Config
 
 
 class AnsatzSection(Section):
@@ -176,16 +173,17 @@ class VariationalConfig(PreparationSection):
         """Return the section with the content of the file of the circuit."""
         return self.model_copy(update={"ansatz": self.ansatz.beside(folder)})
 
-    def check_memory(self, config: Config, num_qubits: int) -> None:
+    def check_memory(self, num_qubits: int, execution: ExecutionConfig, *, is_classical: bool) -> None:
         """Check that the state vectors of the energies and of the execution fit in memory.
 
         Args:
-            config: The configuration.
             num_qubits: Number of qubits of the network.
+            execution: Keys of the backend.
+            is_classical: Whether states of the network are classical spin configurations.
         """
         if not self.measures_energies:
             require_memory(num_qubits, 16 * 6, "simulating the energies")
-        super().check_memory(config, num_qubits)
+        super().check_memory(num_qubits, execution, is_classical=is_classical)
 
     def build(self, scene: PreparationScene) -> Preparation:
         """Return the preparation for a network of qubits."""
@@ -202,24 +200,16 @@ class VariationalConfig(PreparationSection):
         return self._with(partial(self.ansatz.build_on_grid, driver=driver), scene)
 
     def _with(self, circuit: Callable[[NudgedHamiltonian], Ansatz], scene: PreparationScene) -> Preparation:
-        shots = scene.config.measurement.shots if self.shots is None else self.shots
+        shots = scene.measurement.shots if self.shots is None else self.shots
         self._refuse_idle_keys(shots)
         if self.energies == "sampled" and self.shots is not None and parsed_shots(self.shots) is None:
-            require_exact(scene.config, scene.hamiltonian.num_qubits, "preparation.shots")
-        return VariationalPreparation(
+            scene.execution.require_exact("preparation.shots", scene.hamiltonian.num_qubits)
+        return self.made(
+            VariationalPreparation,
             ansatz=circuit(scene.hamiltonian),
             seeds=scene.seeds,
-            level=self.level,
-            energies=self.energies,
             optimizer=self.optimizer.lower(),
-            options=self.options,
             shots=parsed_shots(shots),
-            tolerance=self.tolerance,
-            max_evaluations=self.max_evaluations,
-            restarts=self.restarts,
-            residual_directions=self.residual_directions,
-            residual_shots=self.residual_shots,
-            on_unconverged=self.on_unconverged,
         )
 
     def _refuse_idle_keys(self, shots: int | str) -> None:
@@ -238,4 +228,4 @@ class VariationalConfig(PreparationSection):
         }
         for key, (used, what) in goes_with.items():
             if not used:
-                refuse_given(self, (key,), f"goes with {what}")
+                self.refuse_given("preparation", (key,), f"goes with {what}")

@@ -29,8 +29,8 @@ class Extrapolation:
 
     Args:
         noise_factors: How often two-qubit gates run: odd, ascending, the first 1, and at least two.
-        kind: ``"linear"``, the straight line of least squares; or ``"polynomial"``, the one polynomial through all
-            points (Richardson), which bends with their noise. They agree for two factors.
+        extrapolation: ``"linear"``, the straight line of least squares; or ``"polynomial"``, the one polynomial through
+            all points (Richardson), which bends with their noise. They agree for two factors.
 
     Raises:
         ConfigError: The factors are others.
@@ -41,7 +41,7 @@ class Extrapolation:
     """
 
     noise_factors: tuple[int, ...] = (1, 3)
-    kind: Literal["linear", "polynomial"] = "linear"
+    extrapolation: Literal["linear", "polynomial"] = "linear"
 
     def __post_init__(self) -> None:
         factors = self.noise_factors
@@ -55,7 +55,7 @@ class Extrapolation:
     @property
     def coefficients(self) -> tuple[float, ...]:
         """Return the coefficients of the means at each factor; they sum to 1."""
-        degree = 1 if self.kind == "linear" else len(self.noise_factors) - 1
+        degree = 1 if self.extrapolation == "linear" else len(self.noise_factors) - 1
         powers = np.vander(np.array(self.noise_factors, dtype=float), degree + 1, increasing=True)
         return tuple(np.linalg.pinv(powers)[0].tolist())
 

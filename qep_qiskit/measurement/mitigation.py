@@ -40,7 +40,7 @@ class ReadoutMitigation:
 
     Args:
         calibration_shots: Shots of each calibration circuit, or None for exact probabilities.
-        kind: ``"calibrated"`` or ``"twirled"``.
+        readout: ``"calibrated"`` or ``"twirled"``.
         randomizations: Most random flips of a circuit, where twirled.
         calibrate_every: Epochs of a training run that a calibration holds for.
 
@@ -53,7 +53,7 @@ class ReadoutMitigation:
     """
 
     calibration_shots: int | None = 4096
-    kind: Literal["calibrated", "twirled"] = "calibrated"
+    readout: Literal["calibrated", "twirled"] = "calibrated"
     randomizations: int = 128
     calibrate_every: int = 5
 
@@ -69,16 +69,16 @@ class ReadoutMitigation:
     @property
     def num_twirls(self) -> int | None:
         """Return the number of random flips that requests ask for."""
-        return self.randomizations if self.kind == "twirled" else None
+        return self.randomizations if self.readout == "twirled" else None
 
     @property
     def states(self) -> NDArray[np.int64]:
         """Return the calibration states that are measured."""
-        return np.arange(1 if self.kind == "twirled" else 2)
+        return np.arange(1 if self.readout == "twirled" else 2)
 
     def errors(self, calibration: BitOutcomes) -> ReadoutErrorModel:
         """Return the errors that a calibration shows."""
-        if self.kind == "calibrated":
+        if self.readout == "calibrated":
             return ReadoutErrors.from_calibration(calibration.ones())
         strings, frequencies = calibration.strings(0)
         return TwirledErrors(strings=strings, frequencies=frequencies)

@@ -15,7 +15,6 @@ from functools import partial
 import numpy as np
 
 from qep_qiskit.config import Experiment
-from qep_qiskit.config.executor import build_sampler_options
 from qep_qiskit.core.errors import ConfigError, QepWarning
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.program import LayerProgram
@@ -241,7 +240,7 @@ def _kinds_of_epochs(trainer: Trainer) -> list[list[tuple[int, int]]]:
 
 def _driven(experiment: Experiment, state: TrainingState, epoch: int, times: int) -> _DrivenEpoch:
     """Simulate one epoch without the steps that others represent; `state` is changed to the end of the epoch."""
-    recorder = _Recorder(StatevectorExecutor(experiment.seeds), build_sampler_options(experiment.config))
+    recorder = _Recorder(StatevectorExecutor(experiment.seeds), experiment.config.execution.sampler_options())
     trainer = replace(experiment, executor=recorder).trainer([_OneEpoch(epoch)], state)
     skipped = max(0, trainer.steps_per_epoch - _DRIVEN_STEPS)
     first_step = epoch * trainer.steps_per_epoch

@@ -6,7 +6,6 @@ import pytest
 from warned import warns
 
 from qep_qiskit.config import build, check_config
-from qep_qiskit.config.executor import build_sampler_options
 from qep_qiskit.core.errors import (
     ConfigError,
     DegenerateGroundStateWarning,
@@ -305,7 +304,7 @@ def test_mitigation(mitigation, shots):
 @pytest.mark.parametrize(("more", "randomizations"), [({}, 128), ({"randomizations": 7}, 7)])
 def test_twirled_readout(more, randomizations):
     execution = {"noise": {"readout": 0.1}, "mitigation": {"readout": "twirled", **more}}
-    expected = ReadoutMitigation(kind="twirled", randomizations=randomizations)
+    expected = ReadoutMitigation(readout="twirled", randomizations=randomizations)
     assert make(preparation=ADIABATIC, execution=execution).estimator.mitigation == expected
 
 
@@ -313,7 +312,7 @@ def test_options_of_the_sampler():
     pytest.importorskip("qiskit_ibm_runtime")
     mitigation = {"dynamical_decoupling": "XpXm", "gate_twirling": True, "randomizations": 9}
     found = make(preparation=ADIABATIC, execution={"backend": "fake_manila", "mitigation": mitigation})
-    assert build_sampler_options(found.config) == SamplerOptions(
+    assert found.config.execution.sampler_options() == SamplerOptions(
         dynamical_decoupling="XpXm", gate_twirling=True, randomizations=9
     )
     assert found.estimator.mitigation is None
@@ -337,7 +336,7 @@ def test_fractional_gates_are_not_twirled(backend):
         "execution.mitigation.gate_twirling: does not go with fractional_gates = true; switch one of them off"
     )
     decoupled = execution | {"mitigation": {"dynamical_decoupling": "XX"}}
-    assert build_sampler_options(make(preparation=ADIABATIC, execution=decoupled).config).changes_gates
+    assert make(preparation=ADIABATIC, execution=decoupled).config.execution.sampler_options().changes_gates
 
 
 def test_exact_calibration():

@@ -104,7 +104,7 @@ def test_fractional_gates_are_folded_to_the_same_limit(problem, kind, signs):
     states = replace(states, parameters=np.concatenate([sign * states.parameters for sign in signs]))
     ideal = run_measurements(work(groups, states, None), AerExecutor(Seeds(0)))[0].means
     executor = device_executor(fractional_device(fake_device("fake_kingston", SIZE)), Seeds(3))
-    measurement = ReadoutMitigation(calibration_shots=None, kind=kind)
+    measurement = ReadoutMitigation(calibration_shots=None, readout=kind)
     raw, limit = (
         run_measurements(mitigated(extrapolated(work(groups, states, None), folds), measurement), executor)[0].means
         for folds in (None, Extrapolation((1, 3)))

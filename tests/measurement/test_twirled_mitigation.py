@@ -89,7 +89,7 @@ def test_exact_probabilities_under_all_flips(problem):
     ideal = run_measurements(work(groups, states, None), AerExecutor(Seeds(0)))[0].means
     executor = aer_noisy_executor(Seeds(3), noise_model=readout_noise())
     found, usage = run_measurements(
-        mitigated(work(groups, states, None), ReadoutMitigation(calibration_shots=None, kind="twirled")), executor
+        mitigated(work(groups, states, None), ReadoutMitigation(calibration_shots=None, readout="twirled")), executor
     )
     assert np.allclose(found.means, ideal, rtol=0, atol=1e-10)
     assert usage == Usage(shots=0, circuits=3)
@@ -104,7 +104,9 @@ def test_means_without_the_errors_of_the_readout(make, repeats, shots, randomiza
     ideal = run_measurements(work(groups, states, None), AerExecutor(Seeds(0)))[0].means[0, 0]
     executor = make(Seeds(3), noise_model=readout_noise())
     many = CircuitStates(program=states.program, parameters=np.repeat(states.parameters, repeats, axis=0))
-    mitigation = ReadoutMitigation(calibration_shots=calibration_shots, kind="twirled", randomizations=randomizations)
+    mitigation = ReadoutMitigation(
+        calibration_shots=calibration_shots, readout="twirled", randomizations=randomizations
+    )
     raw, _ = run_measurements(work(groups, many, shots), executor)
     assert mean_p_value(raw.means[:, 0], ideal) < LIMIT
     found, usage = run_measurements(mitigated(work(groups, many, shots), mitigation), executor)
@@ -118,7 +120,7 @@ def test_few_flips_leave_the_difference_between_0_and_1(make, problem):
     groups, states = problem
     many = CircuitStates(program=states.program, parameters=np.repeat(states.parameters, 200, axis=0))
     executor = make(Seeds(5), noise_model=readout_noise())
-    mitigation = ReadoutMitigation(calibration_shots=2000, kind="twirled", randomizations=1)
+    mitigation = ReadoutMitigation(calibration_shots=2000, readout="twirled", randomizations=1)
     found, _ = run_measurements(mitigated(work(groups, many, 2000), mitigation), executor)
     z = groups[0].masks.index(0b010)  # qubit 1: offset 0.29
     assert 0.25 < found.means[:, 0, z].std() < 0.5
@@ -128,7 +130,7 @@ def test_few_flips_leave_the_difference_between_0_and_1(make, problem):
 @pytest.mark.parametrize("make", [aer_noisy_executor, aer_sampler_executor])
 def test_numbers_follow_from_the_seed(make, problem):
     groups, states = problem
-    mitigation = ReadoutMitigation(calibration_shots=70, kind="twirled", randomizations=8)
+    mitigation = ReadoutMitigation(calibration_shots=70, readout="twirled", randomizations=8)
     found = [
         run_measurements(
             mitigated(work(groups, states, 50), mitigation), make(Seeds(seed), noise_model=readout_noise())
@@ -141,7 +143,7 @@ def test_numbers_follow_from_the_seed(make, problem):
 
 def test_an_ideal_reading_stays_what_it_is(problem):
     groups, states = problem
-    mitigation = ReadoutMitigation(calibration_shots=100, kind="twirled", randomizations=8)
+    mitigation = ReadoutMitigation(calibration_shots=100, readout="twirled", randomizations=8)
     plain, _ = run_measurements(work(groups, states, 50), AerExecutor(Seeds(1)))
     found, _ = run_measurements(mitigated(work(groups, states, 50), mitigation), AerExecutor(Seeds(1)))
     assert np.array_equal(plain.means, found.means)
@@ -149,9 +151,9 @@ def test_an_ideal_reading_stays_what_it_is(problem):
 
 def test_calibrations_have_flips_of_every_repetition(problem):
     groups, states = problem
-    mitigation = ReadoutMitigation(calibration_shots=170, kind="twirled", randomizations=8)
+    mitigation = ReadoutMitigation(calibration_shots=170, readout="twirled", randomizations=8)
     asked = next(mitigated(work(groups, states, 50), mitigation))
     assert (asked.randomizations, asked.calibration.randomizations) == (8, 32)
     assert asked.calibration.measurements[0].states.tolist() == [0]
     with pytest.raises(ConfigError, match="randomizations: expected at least 1, got 0"):
-        ReadoutMitigation(kind="twirled", randomizations=0)
+        ReadoutMitigation(readout="twirled", randomizations=0)
