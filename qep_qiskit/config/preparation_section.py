@@ -31,12 +31,15 @@ class PreparationScene:
 
     Example:
         >>> experiment = qep.from_file("configs/xor.toml")
-        >>> weights, data = experiment.network.layout.initial(qep.Seeds(1)), experiment.task.train
-        >>> hamiltonian = experiment.estimator.hamiltonian
+        >>> config, inputs = experiment.config, experiment.task.train.inputs
         >>> scene = qep.PreparationScene(
-        ...     config=experiment.config, hamiltonian=hamiltonian, inputs=data.inputs, seeds=experiment.seeds
+        ...     measurement=config.measurement,
+        ...     execution=config.execution,
+        ...     hamiltonian=experiment.estimator.hamiltonian,
+        ...     inputs=inputs,
+        ...     seeds=experiment.seeds,
         ... )
-        >>> type(experiment.config.preparation.build(scene)).__name__
+        >>> type(config.preparation.build(scene)).__name__
         'AdiabaticPreparation'
     """
 
