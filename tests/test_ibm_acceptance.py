@@ -393,7 +393,7 @@ def test_a_listing_that_stays_down_matters_only_where_an_answer_is_lost(bench, w
     first = bench.qep("train", config, "--out", run)
     assert first.code == (2 if lost else 0)
     assert not lost or "the service does not answer" in first.line
-    assert not lost or "the ledger knows the job, go on with 'qep resume'" in first.line
+    assert not lost or "the job is in the ledger, go on with 'qep resume'" in first.line
     bench.double.clear_faults()
     bench.finish(config, run, first)
     bench.require_sound(run, expected, JOBS["xor"])

@@ -27,7 +27,7 @@ def gradient_sentences(rows: Sequence[Row], pilots: Mapping[str, StudyPilot], de
         found.append(
             f"The bias of the {_listed(unresolved)} contrast did not stand out of the pilot's noise: its model is "
             "mostly "
-            "what is known of such Hamiltonians in general. More budget.pilot_shots would tell."
+            "what is known of such Hamiltonians in general. More budget.pilot_shots would determine it."
         )
     return found
 

@@ -1,6 +1,6 @@
 """Give dataclasses a readable `repr`: their fields in at most 200 characters.
 
-Whole arrays, tables and nested objects make thousands of characters, which help nobody in a debugger or a notebook.
+Whole arrays, tables and nested objects make thousands of characters, which are of no use in a debugger or a notebook.
 Here an array is its shape, a long collection its length, and a long object its class.
 """
 

@@ -37,7 +37,7 @@ class WarningCount:
         detail: The numbers of the first time.
         times: Number of times it was given.
         affected: Number of things (states, samples, steps) that it concerned, in all.
-        of: Number of things that were looked at, those without a finding included; 0 where nobody counts them.
+        of: Number of things that were checked, those without a finding included; 0 where they are not counted.
         first_step: The step that it was given in first, counted from 1 as in the metrics; 0 before the first step, and
             None outside of a run.
         last_step: The same of the last one.

@@ -421,11 +421,11 @@ def _backend(service: Any, name: str, *, fractional_gates: bool | None) -> Any:
 def _waiting_view(job: Any, *, running: bool) -> JobView:
     """State of a job that is not finished, with its place in the queue where the service says it."""
     try:
-        told = {} if running else dict(job.metrics() or {})
+        reported = {} if running else dict(job.metrics() or {})
     except Exception as error:  # only for display
         _LOG.info("the queue is not known (%s)", type(error).__name__)
-        told = {}
-    position, starts = told.get("position_in_queue"), told.get("estimated_start_time")
+        reported = {}
+    position, starts = reported.get("position_in_queue"), reported.get("estimated_start_time")
     return JobView(
         state="waiting",
         running=running,

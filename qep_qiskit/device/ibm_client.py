@@ -111,7 +111,7 @@ def disable_retries(service: Any) -> None:
             session.request = partial(session.request, timeout=_CONNECT_AND_READ_SECONDS)
             session._qep_tamed = True
     except AttributeError as error:
-        _LOG.warning("this qiskit-ibm-runtime is another than expected (%s); its own retries stay on", error)
+        _LOG.warning("qiskit-ibm-runtime differs from the expected version (%s); its own retries stay on", error)
 
 
 def job_ids(service: Any, tag: str) -> list[str]:

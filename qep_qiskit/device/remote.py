@@ -281,8 +281,8 @@ class RemoteExecutor:
                 continue
             return self._adopted(entry, [job_id])
         raise DeviceError(
-            f"{self._device.name}: the job did not arrive in {self._retries.sendings} attempts ({message}); the "
-            "ledger knows it, go on later with 'qep resume'"
+            f"{self._device.name}: the job did not arrive in {self._retries.sendings} attempts ({message}); it is in "
+            "the ledger, go on later with 'qep resume'"
         )
 
     def _post(self, entry: JobEntry, specification: JobSpecification, most_seconds: int) -> str:

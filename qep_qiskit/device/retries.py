@@ -85,7 +85,7 @@ class RetryingDevice:
         if not self._device.lists_jobs:
             raise DeviceError(
                 f"{self._device.name}: whether the last job arrived is not known, and its provider lists no jobs by "
-                "tag; look for it there, and give it up with 'qep cancel' before it is sent again"
+                "tag; search for it there, and abandon it with 'qep cancel' before it is sent again"
             )
         pauses = self._retries.pauses()
         # A row posted "in the future" was written under another clock: its settling time begins now.
@@ -142,10 +142,10 @@ class RetryingDevice:
         try:
             others = [job_id for job_id in self._device.find(entry.description.tag) if job_id != entry.job_id]
         except (RefusedError, BusyError, LostError) as error:
-            _LOG.warning("duplicates of job %s could not be looked for: %s", entry.job_id, error)
+            _LOG.warning("duplicates of job %s could not be searched for: %s", entry.job_id, error)
             return None
         for job_id in others:
-            _LOG.warning("job %s is there a second time as %s, which is cancelled", entry.job_id, job_id)
+            _LOG.warning("job %s was accepted a second time as %s, which is cancelled", entry.job_id, job_id)
             try:
                 self._device.cancel(job_id)
             except (RefusedError, BusyError, LostError) as error:
@@ -226,11 +226,11 @@ class RetryingDevice:
                 pause, reason = pauses(), str(error)
             if time.monotonic() + pause > deadline:
                 what = "refuses to answer" if pause == math.inf else "does not answer"
-                kept = "nothing was submitted" if about is None else "the ledger knows the job, go on with 'qep resume'"
+                kept = "nothing was submitted" if about is None else "the job is in the ledger, go on with 'qep resume'"
                 raise DeviceError(f"{self._device.name}: the service {what} ({reason}); {kept}")
             if time.monotonic() > said + _SECONDS_BETWEEN_LINES:
                 said = time.monotonic()
-                _LOG.warning("%s: no answer for %.0f s (%s); asking on", self._device.name, said - began, reason)
+                _LOG.warning("%s: no answer for %.0f s (%s); still polling", self._device.name, said - began, reason)
             self.sleep(pause, about)
 
     def sleep(self, seconds: float, about: JobEntry | None) -> None:
@@ -253,5 +253,5 @@ class RetryingDevice:
         if entry is None:
             return f"no job was under way on {self._device.name}"
         if entry.job_id is None:
-            return f"a job may have reached {self._device.name}, the ledger knows it"
+            return f"a job may have reached {self._device.name}, it is in the ledger"
         return f"job {entry.job_id} on {self._device.name} goes on, its id is saved"

@@ -115,8 +115,8 @@ def warn_of_jumps(jumps: Jumps, report: ConvergenceReport) -> None:
         warn(
             BranchJumpWarning,
             "ground states cross between the nudges. The contrast stays the exact gradient of its contrastive "
-            "function, (F(beta) - F(-beta)) / (2 beta), which need not be near the cost; a smaller contrast.beta or "
-            "larger fields bring it nearer",
+            "function, (F(beta) - F(-beta)) / (2 beta), which may differ from the cost; a smaller contrast.beta or "
+            "larger fields reduce the difference",
             detail=detail,
             affected=affected,
             of=of,
@@ -126,8 +126,8 @@ def warn_of_jumps(jumps: Jumps, report: ConvergenceReport) -> None:
     warn(
         BranchJumpWarning,
         "nudged states lie on another branch than their neighbours in beta (no overlap with the free state, or a jump "
-        "in energy or cost): the contrast is no derivative of the cost. Use a smaller contrast.beta, or keep the gap "
-        "open with larger fields",
+        "in energy or cost): the contrast is not the derivative of the cost. Use a smaller contrast.beta, or keep the "
+        "gap open with larger fields",
         detail=detail,
         affected=affected,
         of=of,
@@ -160,9 +160,9 @@ def warn_of_strength(family: HamiltonianFamily, limits: NDArray) -> None:
     smallest = float(np.nanmin(limits)) if affected else np.nan
     warn(
         NudgeBeyondGapWarning,
-        "the nudge is past gap / range(C), up to which it surely keeps the branch of the free state. A contrast of "
-        "ground states is exact all the same, for a contrastive function that may stray from the cost: watch chi and "
-        "the overlap, or compare with a smaller contrast.beta",
+        "the nudge exceeds gap / range(C), below which a state certainly stays on the branch of the free state. A "
+        "contrast of ground states is still the exact gradient of a contrastive function, which may differ from the "
+        "cost: check chi and the overlap, or compare with a smaller contrast.beta",
         detail=f"|beta| = {beta:.3g} against {smallest:.3g}, in {affected} of {len(limits)} samples",
         affected=affected,
         of=len(limits),

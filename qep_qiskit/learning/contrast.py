@@ -79,7 +79,7 @@ def of_sign(name: str) -> tuple[str, float]:
     kind = name.removesuffix(_OTHER_SIDE)
     stencil = STENCILS.find(kind)
     if kind != name and not stencil.is_one_sided:
-        raise ConfigError(f"expected a contrast that looks to one side before '{_OTHER_SIDE}', got '{name}'")
+        raise ConfigError(f"expected a one-sided contrast before '{_OTHER_SIDE}', got '{name}'")
     return kind, -1.0 if kind != name else 1.0
 
 
@@ -126,7 +126,7 @@ class Contrast:
         if self.beta < 0 and not self.is_one_sided:
             raise ConfigError(
                 f"beta: {self.kind} uses both signs, so beta must be positive, got {self.beta}; "
-                "a negative beta goes with kind = 'one_sided'"
+                "use kind = 'one_sided' for a negative beta"
             )
 
     @property

@@ -249,9 +249,7 @@ class ErrorModel:
         if excess(low) <= 0:
             return 1.0, least(low)[0]
         if excess(high) > 0:
-            raise ConfigError(
-                f"target error: {error:.3g} is out of reach with 1e12 shots a batch; ask for a larger one"
-            )
+            raise ConfigError(f"target error: {error:.3g} is not reached with 1e12 shots a batch; choose a larger one")
         found = float(brentq(excess, low, high, xtol=1e-4))
         return float(np.exp(found)), least(found)[0]
 

@@ -73,11 +73,11 @@ class FluctuationEstimator(GradientEstimator):
             raise ConfigError("kind: 'fluctuations' are those of Gibbs states; use preparation.kind = 'thermal'")
         if self.shots is not None and not self.hamiltonian.is_classical:
             raise ConfigError(
-                "kind: the fluctuations of a quantum network are in no shots; use measurement.shots = "
+                "kind: shots of a quantum network do not give its fluctuations; use measurement.shots = "
                 "'exact', a contrast by nudging, or network.kind = 'classical_ising'"
             )
         if self.grouping == "per_weight":
-            raise ConfigError("grouping: 'fluctuations' read all weights from one batch; use 'shared'")
+            raise ConfigError("grouping: 'fluctuations' estimate all weights from one batch; use 'shared'")
         replicates = 1 if self.replication is None else self.replication.replicates
         for shots in per_group(self.shots, 1):
             if shots is not None and shots < _FEWEST_SHOTS * replicates:

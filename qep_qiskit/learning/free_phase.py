@@ -187,7 +187,7 @@ def _known(hamiltonian: NudgedHamiltonian, means: NDArray, read: NDArray[np.int6
         term = read[place]
         raise ResultError(
             f"the mean of {hamiltonian.terms[term]} of sample {sample} is {means[sample, term]}: expected finite means "
-            "from the executor; look at the weights and the calibration"
+            "from the executor; check the weights and the calibration"
         )
     known = np.zeros_like(means)
     known[:, read] = means[:, read]

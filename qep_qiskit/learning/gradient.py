@@ -118,7 +118,7 @@ class GradientEstimator:
 
     def __post_init__(self) -> None:
         if (self.contrast.kind == "fluctuations") != self.measures_fluctuations:
-            raise ConfigError("kind: 'fluctuations' go with a FluctuationEstimator, and it with them")
+            raise ConfigError("kind: 'fluctuations' needs a FluctuationEstimator, which takes no other kind")
         given = per_group(self.shots, 1)
         for shots in (*given, self.test_shots):
             check_shots("shots", shots)

@@ -38,12 +38,12 @@ _LOST_TEXT = (
     "shots it may take many steps until learning begins"
 )
 _SUNK_TEXT = (
-    "the loss has fallen and gradients have sunk into their shot noise, as near every minimum; more measurement.shots "
-    "or measurement.adaptive would go on from there"
+    "the loss has fallen and gradients no longer exceed their shot noise, as near every minimum; more "
+    "measurement.shots or measurement.adaptive would continue the descent"
 )
 _ONE_TEXT = (
-    "the gradient cannot be told from its own shot noise. Raise measurement.shots or contrast.beta (qep budget finds "
-    "both)"
+    "the gradient cannot be distinguished from its own shot noise. Raise measurement.shots or contrast.beta (qep "
+    "budget finds both)"
 )
 _SYMMETRIC_TEXT = (
     "the gradient is exactly zero, because a symmetry keeps the outputs at zero: break it with network.biases, or with "
@@ -51,7 +51,7 @@ _SYMMETRIC_TEXT = (
 )
 _STILL_TEXT = (
     "the gradient is exactly zero although the cost is not: the nudge moves no state. Raise contrast.beta (classical "
-    "spins answer beyond a threshold only), keep network.fields.minimum above zero, or join the outputs to the inputs"
+    "spins respond above a threshold only), keep network.fields.minimum above zero, or connect outputs and inputs"
 )
 
 

@@ -197,7 +197,7 @@ def _pilot_shots(estimator: GradientEstimator) -> list[int]:
     given = estimator.group_shots
     found = [shots for shots in given if shots is not None]
     if len(found) < len(given):
-        raise ConfigError("a pilot weighs bias against shot noise: give a number for measurement.shots, not 'exact'")
+        raise ConfigError("a pilot compares bias with shot noise: give a number for measurement.shots, not 'exact'")
     return [max(_FEWEST_SHOTS, shots) for shots in found]
 
 

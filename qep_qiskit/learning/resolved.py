@@ -49,17 +49,17 @@ def warn_unresolved(hidden: Hidden, smallest: float) -> None:
     """
     warn(
         UnresolvedContrastWarning,
-        "nudged states have not followed the nudge: what is left of their residuals, or rounding, hides the contrast, "
-        "and the gradient is unknown, not zero. Give a larger contrast.beta, or a smaller preparation.tolerance "
-        "(left out, it follows beta); optimisers of sampled energies need more iterations (preparation.options)",
+        "nudged states have not followed the nudge: their residuals, or rounding errors, hide the contrast, and the "
+        "gradient is unknown, not zero. Give a larger contrast.beta, or a smaller preparation.tolerance (by default "
+        "it follows beta); optimisers of sampled energies need more iterations (preparation.options)",
         detail=_what_is_hidden(hidden, smallest),
         affected=int(hidden.is_too_much and not hidden.is_random),
         of=1,
     )
     warn(
         UnresolvedContrastWarning,
-        "optimisers of sampled energies end beside the minimum by more than the nudge moves it, in random directions: "
-        "it averages out over many steps, but the error bars of a gradient do not hold it. Raise preparation.shots or "
+        "optimisers of sampled energies miss the minimum by more than the nudge moves it, in random directions: this "
+        "averages out over many steps, but the error bars of a gradient do not include it. Raise preparation.shots or "
         "the iterations in preparation.options, or give a larger contrast.beta",
         detail=_what_is_hidden(hidden, smallest),
         affected=int(hidden.is_too_much and hidden.is_random),
@@ -68,7 +68,7 @@ def warn_unresolved(hidden: Hidden, smallest: float) -> None:
     )
     warn(
         UnresolvedContrastWarning,
-        "nobody knows whether nudged states have followed the nudge: slopes of sampled energies drown in shot noise. "
+        "it is unknown whether nudged states have followed the nudge: shot noise hides the slopes of sampled energies. "
         "Raise preparation.residual_shots (or residual_directions), or give a larger contrast.beta",
         detail=_what_would_tell(hidden),
         affected=int(hidden.is_undecided),
@@ -84,7 +84,7 @@ def _what_is_hidden(hidden: Hidden, smallest: float) -> str:
     wanted = smallest * hidden.part / _GOOD
     return (
         f"{min(hidden.part, 1.0):.0%} of the contrast is unknown; phases that differ by {wanted:.1g} in beta instead "
-        f"of {smallest:.1g} would know it to 1 %"
+        f"of {smallest:.1g} would determine it to 1 %"
     )
 
 
@@ -92,4 +92,4 @@ def _what_would_tell(hidden: Hidden) -> str:
     if not np.isfinite(hidden.square_error):
         return "the slopes of the cost are not known"
     times = max(2.0, hidden.square_error / _ENOUGH)
-    return f"about {times:.0f} times the shots would tell"
+    return f"about {times:.0f} times the shots would decide it"

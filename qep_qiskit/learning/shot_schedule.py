@@ -255,7 +255,7 @@ class ShotSchedule:
         shots = number(estimator.shots)
         if self.active and shots is None:
             raise ConfigError(
-                "shots: beta = 'auto', allocation = 'optimal' and adaptive shots weigh shot noise; "
+                "shots: beta = 'auto', allocation = 'optimal' and adaptive shots depend on shot noise; "
                 "expected a number of shots"
             )
         return StepShots(beta=estimator.contrast.beta, shots=shots)

@@ -61,9 +61,9 @@ def warn_of_inputs(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDA
     ratio = np.max(sizes, axis=0)
     warn(
         UnscaledInputsWarning,
-        "inputs drown everything else in the Hamiltonian, so that outputs saturate and nothing is learned; set "
+        "inputs dominate the Hamiltonian, so that outputs saturate and nothing is learned; set "
         "task.scaling = 'standard', or a smaller task.input_scale",
-        detail=f"inputs up to {np.abs(inputs).max():.4g} bring terms {ratio.max():.3g} times as large as all others",
+        detail=f"inputs up to {np.abs(inputs).max():.4g} give terms {ratio.max():.3g} times as large as all others",
         affected=int(np.count_nonzero(ratio > _LARGE)),
         of=len(inputs),
         once=True,

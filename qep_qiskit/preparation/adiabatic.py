@@ -140,7 +140,7 @@ class AdiabaticPreparation(Ramp):
             ReversedDriverWarning,
             f"the fields along X point against the driver -({self.driver_field:g}) sum X: the ramp runs through a "
             f"point without fields, where the gap closes; use preparation.driver_field = {-self.driver_field:g}, or "
-            "turn the sign of the fields",
+            "reverse the sign of the fields",
             detail=f"in {reversed_} of {len(coefficients)} states",
             affected=reversed_,
             of=len(coefficients),

@@ -70,7 +70,7 @@ class AnnealingPreparation:
         ):
             raise ConfigError(
                 f"cold_temperature: {self.cold_temperature} is above hot_temperature "
-                f"{self.hot_temperature}; annealing goes down"
+                f"{self.hot_temperature}; annealing lowers the temperature"
             )
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
@@ -84,7 +84,7 @@ class AnnealingPreparation:
             ConfigError: The Hamiltonian is not classical.
         """
         if not all(group.is_classical for group in family.paulis):
-            raise ConfigError("annealing is for classical spins, and network or cost hold X or Y")
+            raise ConfigError("annealing is for classical spins, and network or cost contain X or Y")
         spins = _Spins.of(tuple(family.paulis))
         rng = self.seeds.generator("annealing", *family.key.seed_words)
         pool = [self._free(spins, family, start, rng), *_known_spins(start)]

@@ -111,7 +111,7 @@ def warn_of_ties(gaps: NDArray, family: HamiltonianFamily) -> None:
     ties = int((gaps < _EQUAL * scale).sum())
     warn(
         DegenerateGroundStateWarning,
-        "ground states of classical spins are degenerate: which of the states is taken is arbitrary. Break the tie "
+        "ground states of classical spins are degenerate: the one that is used is arbitrary. Break the tie "
         "with biases, inputs, or weights that differ",
         detail=f"{ties} of {gaps.size} states",
         affected=ties,

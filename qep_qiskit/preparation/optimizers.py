@@ -123,7 +123,7 @@ def _try_out(name: str, options: Mapping[str, Any], *, simulated: bool) -> None:
     except _Enough:
         return
     if not num_evaluations:
-        raise ConfigError(f"options: '{name}' asks for no energy at all with these; raise maxiter")
+        raise ConfigError(f"options: '{name}' evaluates no energy with these; raise maxiter")
 
 
 def _build(
@@ -207,7 +207,7 @@ class _Objective:
         points = np.asarray(point, dtype=float).reshape(-1, self._size)
         if not np.isfinite(points).all():
             raise ConfigError(
-                f"optimizer '{self._name}' asks for angles that are no numbers; give it "
+                f"optimizer '{self._name}' requests angles that are not finite; give it "
                 "smaller steps in preparation.options, or choose another"
             )
         self.num_evaluations += len(points)

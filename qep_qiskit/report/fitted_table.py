@@ -73,7 +73,7 @@ class FittedTable(Table):
         if isinstance(self.caption, Text):
             yield self.caption
         if omitted:
-            yield Text(f"left out, for want of room: {', '.join(omitted)}", style="dim")
+            yield Text(f"left out for lack of space: {', '.join(omitted)}", style="dim")
 
     def _fitting(self, console: Console, options: ConsoleOptions, omitted: list[str]) -> RenderResult | None:
         """Return the table with as many optional columns as fit side by side; None if the others do not fit."""

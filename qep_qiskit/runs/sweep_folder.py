@@ -70,7 +70,7 @@ class SweepFolder:
         changed = next((name for name, mark in kept["points"].items() if asked[name] != mark), None)
         if changed is not None:
             raise RunFolderError(
-                f"{self.path}: its sweep was begun with {self._difference(kept, points)}; "
+                f"{self.path}: its sweep was started with {self._difference(kept, points)}; "
                 "give the same settings, or another folder with --out"
             )
         for file, mark in _data_files(points).items():

@@ -135,7 +135,7 @@ def test_numbers_that_mean_nothing(value):
 
 
 def test_out_of_reach():
-    with pytest.raises(ConfigError, match="is out of reach with 1e12 shots"):
+    with pytest.raises(ConfigError, match="is not reached with 1e12 shots"):
         for_error(budget_problem(), 1e-9)
     assert {one.contrast for one in for_error(budget_problem(), 1e-3)} == {"symmetric", "four_point"}
 

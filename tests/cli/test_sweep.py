@@ -307,8 +307,8 @@ def copy(swept, here):
     [
         (("--over", "measurement.shots=5", "--over", "seed=0:2"), "holds the sweep --over measurement.shots=5,exact"),
         (("--over", "seed=0:2"), "holds the sweep --over measurement.shots=5,exact --over seed=0,1; give all"),
-        ((*GRID, "--set", "training.epochs=4"), "was begun with training.epochs = 3, not 4"),
-        ((*GRID, "--set", "network.couplings.std=0.5"), "was begun with network.couplings.std = 0.3, not 0.5"),
+        ((*GRID, "--set", "training.epochs=4"), "was started with training.epochs = 3, not 4"),
+        ((*GRID, "--set", "network.couplings.std=0.5"), "was started with network.couplings.std = 0.3, not 0.5"),
     ],
 )
 def test_another_sweep_in_the_same_folder(refused, copy, words, message):

@@ -395,7 +395,7 @@ def test_more_shots_than_the_device_takes_are_not_sent(service, path):
 
 def test_a_silent_service_is_one_line_and_the_job_is_kept(service, path, expected):
     service.faults = {"status": [api_error(500)] * 1000}
-    with pytest.raises(DeviceError, match=r"does not answer .* the ledger knows the job"):
+    with pytest.raises(DeviceError, match=r"does not answer .* the job is in the ledger"):
         run(service, path)
     service.faults = {}
     assert same(run(service, path), expected)

@@ -88,7 +88,7 @@ def test_a_stop_leaves_a_queued_job_and_collects_it_later(service, expected, tmp
 def test_a_stop_while_a_lost_job_is_looked_for(service, expected, tmp_path):
     path = tmp_path / "jobs.sqlite"
     service.faults, service.lag = {"post": ["accept_then_lost"]}, 10**6
-    assert stopped(service, path) == "a job may have reached ibm_stand_in, the ledger knows it"
+    assert stopped(service, path) == "a job may have reached ibm_stand_in, it is in the ledger"
     assert [entry.state for entry in JobLedger.read(path)] == ["intended"]
     service.lag = 0
     require_same(run(service, path), expected)

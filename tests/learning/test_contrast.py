@@ -115,7 +115,7 @@ def test_contrastive_functions_enclose_the_cost(name, rng):
 def test_names_of_studies():
     assert of_sign("one_sided_negative") == ("one_sided", -1.0)
     assert of_sign("symmetric") == ("symmetric", 1.0)
-    with pytest.raises(ConfigError, match="expected a contrast that looks to one side before '_negative'"):
+    with pytest.raises(ConfigError, match="expected a one-sided contrast before '_negative'"):
         of_sign("symmetric_negative")
     with pytest.raises(ConfigError, match=r"expected one of 'one_sided', .*, got 'sideways'"):
         of_sign("sideways_negative")

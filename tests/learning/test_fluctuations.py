@@ -167,16 +167,16 @@ def test_what_it_cannot_do(rng):
     quantum = NudgedHamiltonian(network, OperatorCost.squared_error((2,), 3))
     for own, options, message in (
         (hamiltonian, {"preparation": ExactSearch()}, "are those of Gibbs states"),
-        (quantum, {"shots": 10}, "the fluctuations of a quantum network are in no shots"),
-        (hamiltonian, {"grouping": "per_weight"}, "read all weights from one batch"),
-        (hamiltonian, {"contrast": Contrast()}, "'fluctuations' go with a FluctuationEstimator"),
+        (quantum, {"shots": 10}, "shots of a quantum network do not give its fluctuations"),
+        (hamiltonian, {"grouping": "per_weight"}, "estimate all weights from one batch"),
+        (hamiltonian, {"contrast": Contrast()}, "'fluctuations' needs a FluctuationEstimator"),
     ):
         with pytest.raises(ConfigError, match=message):
             estimator_of(own, **options)
 
 
 def test_other_estimators_read_no_fluctuations(rng):
-    with pytest.raises(ConfigError, match="'fluctuations' go with a FluctuationEstimator"):
+    with pytest.raises(ConfigError, match="'fluctuations' needs a FluctuationEstimator"):
         GradientEstimator(
             hamiltonian=problem("operator", rng)[0],
             preparation=ThermalPreparation(TEMPERATURE),

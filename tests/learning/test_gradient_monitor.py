@@ -114,7 +114,7 @@ def test_the_cause_is_named():
 def test_one_gradient_within_its_noise():
     """12 unit variances: 12 is the mean, 12 + 2 sqrt(24) = 21.8 the limit."""
     along = np.append(np.ones(12) / np.sqrt(12.0), 100.0)
-    with warns(NoisyGradientWarning, "cannot be told from its own shot noise", detail="length 4.6, 3.46 by noise"):
+    with warns(NoisyGradientWarning, "cannot be distinguished from", detail="length 4.6, 3.46 by noise"):
         check_estimate(estimate(4.6 * along, 1.0), TRAINABLE)
     with warnings.catch_warnings():
         warnings.simplefilter("error", QepWarning)

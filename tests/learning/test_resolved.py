@@ -64,7 +64,7 @@ def test_tolerances_of_equilibria_follow_the_nudge(beta, kind, aim):
 )
 def test_states_that_did_not_follow_are_told(beta, texts, least, most):
     """A nudge too small for the tolerance that was given, and one too small for rounding."""
-    with warns(UnresolvedContrastWarning, NOTHING_FOLLOWED, detail="would know it to 1 %"):
+    with warns(UnresolvedContrastWarning, NOTHING_FOLLOWED, detail="would determine it to 1 %"):
         error, claimed = errors_of("xor.toml", beta, *texts)
     assert least < claimed < most
     assert error == pytest.approx(claimed, rel=1.0)

@@ -129,6 +129,6 @@ def test_means_that_are_not_finite_are_no_zeros(cost, monkeypatch):
 def test_inputs_that_drown_everything_else_are_told(unit):
     weights = unit * NETWORK.layout.initial(SEEDS)
     warn_of_inputs(loss(), weights, np.array([[3.0, -2.0], [20.0, 0.0]]))
-    with pytest.warns(UnscaledInputsWarning, match="inputs drown everything else") as found:
+    with pytest.warns(UnscaledInputsWarning, match="inputs dominate the Hamiltonian") as found:
         warn_of_inputs(loss(), weights, np.array([[3.0, -2.0], [1000.0, 0.0]]))
-    assert "inputs up to 1000 bring terms" in found[0].message.detail
+    assert "inputs up to 1000 give terms" in found[0].message.detail

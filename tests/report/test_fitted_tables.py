@@ -126,7 +126,7 @@ def printed(table, width):
 
 
 def omitted(lines):
-    said = [line.removeprefix("left out, for want of room: ") for line in lines if line.startswith("left out")]
+    said = [line.removeprefix("left out for lack of space: ") for line in lines if line.startswith("left out")]
     return said[0].split(", ") if said else []
 
 
