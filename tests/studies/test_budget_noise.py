@@ -1,6 +1,7 @@
 """Noise beyond shots: what it adds, what mitigation takes, and what the two nudges have in common."""
 
 import pytest
+from cases import XOR_ON_TWO_SPINS
 
 from qep_qiskit.budget.noise import cancellation_rows, noise_rows, noisy_setups
 from qep_qiskit.budget.setup import setup_of
@@ -202,7 +203,7 @@ def test_twirled_readout_is_studied_if_that_is_asked_for(tmp_path):
 
 def test_exact_states_see_no_noise(tmp_path):
     path = tmp_path / "exact.toml"
-    path.write_text('[task]\nkind = "xor"\n[network]\nnum_spins = 2\n[preparation]\nkind = "exact"\n')
+    path.write_text(XOR_ON_TWO_SPINS)
     exact = from_file(path)
     setup = setup_of(exact, exact.network.layout.initial(exact.seeds))
     with pytest.raises(ConfigError, match="exact states are sampled without circuits"):

@@ -4,18 +4,17 @@ import math
 import random
 
 import pytest
+from cases import XOR_ON_TWO_SPINS
 
 from qep_qiskit.config import load_config
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.runs.averages import averaged
 from qep_qiskit.runs.grid import check_points, grid, parse_axis
 
-XOR = '[task]\nkind = "xor"\n[network]\nnum_spins = 2\n[preparation]\nkind = "exact"\n'
-
 
 @pytest.fixture
 def xor(tmp_path):
-    (tmp_path / "xor.toml").write_text(XOR)
+    (tmp_path / "xor.toml").write_text(XOR_ON_TWO_SPINS)
     return tmp_path / "xor.toml"
 
 
@@ -112,7 +111,7 @@ def test_what_only_some_points_break_is_found_before_the_start(xor):
 
 
 def test_other_settings_of_another_kind_go_as_with_set(tmp_path):
-    (tmp_path / "xor.toml").write_text(XOR.replace('"exact"', '"adiabatic"\nsteps = 5'))
+    (tmp_path / "xor.toml").write_text(XOR_ON_TWO_SPINS.replace('"exact"', '"adiabatic"\nsteps = 5'))
     kinds = [
         point.config.preparation.kind for point in points_of(tmp_path / "xor.toml", "preparation.kind=exact,adiabatic")
     ]
