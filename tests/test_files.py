@@ -8,7 +8,15 @@ import sys
 import pytest
 
 from qep_qiskit.core import files
-from qep_qiskit.core.files import LineFile, hold, write_atomically
+from qep_qiskit.core.files import (
+    LineFile,
+    finished_in,
+    hold,
+    make_folder,
+    make_private_file,
+    remove_leftovers,
+    write_atomically,
+)
 
 
 @pytest.fixture
@@ -52,6 +60,56 @@ def test_a_line_that_does_not_fit_leaves_the_lines_before(tmp_path, full_after, 
             lines.append(b"second\n")
     assert refused.value.filename == str(path)
     assert path.read_bytes() == b"first\n"
+
+
+def test_nothing_is_written_through_a_link(tmp_path, monkeypatch):
+    """Somebody else who can write into the folder has guessed the names of temporary files."""
+    other, monkeypatched = tmp_path / "other", "0123456789abcdef"
+    other.write_bytes(b"theirs")
+    monkeypatch.setattr(files.secrets, "token_hex", lambda length: monkeypatched)
+    (tmp_path / f".qep-{monkeypatched}.tmp").symlink_to(other)
+    with pytest.raises(FileExistsError):
+        write_atomically(tmp_path / "state", b"ours")
+    (tmp_path / "lines").symlink_to(other)
+    with pytest.raises(OSError, match="symbolic links"):
+        LineFile(tmp_path / "lines")
+    assert other.read_bytes() == b"theirs"
+
+
+def test_a_link_in_place_of_a_file_is_replaced(tmp_path):
+    (tmp_path / "other").write_bytes(b"theirs")
+    (tmp_path / "state").symlink_to(tmp_path / "other")
+    write_atomically(tmp_path / "state", b"ours")
+    assert (tmp_path / "other").read_bytes() == b"theirs"
+    assert (tmp_path / "state").read_bytes() == b"ours"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are those of POSIX")
+@pytest.mark.parametrize("private", [False, True])
+def test_files_are_as_private_as_their_folder(tmp_path, private):
+    before = os.umask(0o022)
+    try:
+        folder = tmp_path / "above" / "folder"
+        make_folder(folder, private=private)
+        write_atomically(folder / "state", b"ours")
+        LineFile(folder / "lines").close()
+        make_private_file(folder / "ledger")
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())}
+    shared = 0o600 if private else 0o644
+    expected = {"folder": 0o700 if private else 0o755, "state": shared, "lines": shared, "ledger": 0o600}
+    assert modes == expected
+
+
+def test_what_a_killed_process_has_left_is_removed(tmp_path):
+    (tmp_path / ".qep-0123456789abcdef.new" / "deep").mkdir(parents=True)
+    (tmp_path / ".qep-0123456789abcdef.tmp").write_bytes(b"half")
+    (tmp_path / "kept").mkdir()
+    (tmp_path / ".qep-linked.new").symlink_to(tmp_path / "kept")
+    assert finished_in(tmp_path) == ["kept"]
+    remove_leftovers(tmp_path)
+    assert [item.name for item in tmp_path.iterdir()] == ["kept"]
 
 
 def test_a_lock_is_held_once_and_goes_with_its_process(tmp_path):

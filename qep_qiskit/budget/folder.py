@@ -18,7 +18,7 @@ from pathlib import Path
 from qep_qiskit.budget.setup import BudgetSetup
 from qep_qiskit.config import Experiment
 from qep_qiskit.core.errors import RunFolderError
-from qep_qiskit.core.files import write_atomically
+from qep_qiskit.core.files import finished_in, make_folder, remove_leftovers, write_atomically
 from qep_qiskit.runs.points import PointStore
 from qep_qiskit.runs.training import stamped_config
 
@@ -45,7 +45,7 @@ class BudgetFolder:
         try:
             if not self.path.exists():
                 return
-            there = sorted(item.name for item in self.path.iterdir())
+            there = finished_in(self.path)
             kept = json.loads((self.path / _STUDY).read_bytes())["digest"] if _STUDY in there else None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunFolderError(
@@ -70,7 +70,10 @@ class BudgetFolder:
             RunFolderError: It cannot be written, is locked by another process, or holds something else.
         """
         self.check(setup)
+        if experiment.config.execution.names_account:
+            make_folder(self.path, private=True)
         with PointStore(self.path / _POINTS) as store:
+            remove_leftovers(self.path)
             content = stamped_config(experiment.config) | {"digest": setup.digest}
             write_atomically(self.path / _STUDY, (json.dumps(content, indent=1) + "\n").encode())
             yield store

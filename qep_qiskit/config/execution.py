@@ -167,6 +167,11 @@ class ExecutionConfig(Section):
             readout = self.mitigation.readout_mitigation(has_noise=has_noise)
             return readout, self.mitigation.zero_noise_extrapolation(has_noise=has_noise)
 
+    @property
+    def names_account(self) -> bool:
+        """Whether folders of the run hold what belongs to an account, and are for their owner only."""
+        return self.where.is_ibm or self.instance is not None or bool(self.backend_options)
+
     def provider_device(self, num_qubits: int) -> BackendV2:
         """Return the backend of a provider; it is made once for each factory and options.
 

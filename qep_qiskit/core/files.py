@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from types import TracebackType
 from typing import TypeAlias
 
 from filelock import BaseFileLock, FileLock, Timeout
+
+_PREFIX = ".qep-"  # of what is not finished
 
 Hold: TypeAlias = BaseFileLock
 """A lock that is held; `release` lets go of it, and so does the end of the process, however it comes."""
@@ -42,16 +45,60 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         OSError: It cannot be written; the old content is there, and nothing else is left.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = path.with_name(f"{_PREFIX}{secrets.token_hex(8)}.tmp")
     try:
-        with naming(path), temporary.open("wb", buffering=0) as file:
-            _write_all(file.fileno(), content)
-            os.fsync(file.fileno())
+        with naming(path):
+            descriptor = _opened(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+            try:
+                _write_all(descriptor, content)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+def _opened(path: Path, flags: int) -> int:
+    """Open a file, never through a link. A new file is open to nobody who may not use its folder."""
+    extra = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    return os.open(path, flags | extra, os.stat(path.parent).st_mode & 0o666)
+
+
+def make_folder(path: Path, *, private: bool) -> None:
+    """Make a folder with those above it; one that is there already stays.
+
+    Args:
+        path: The folder.
+        private: Whether only its owner may use it and, as files follow their folder, what is written into it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=0o700 if private else 0o777, exist_ok=True)
+    if private:
+        path.chmod(0o700)
+
+
+def make_private_file(path: Path) -> None:
+    """Make an empty file that only its owner may read; one that is there already stays."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def finished_in(folder: Path) -> list[str]:
+    """Return the names in a folder, in order, without those of unfinished files."""
+    return sorted(item.name for item in folder.iterdir() if not item.name.startswith(_PREFIX))
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the unfinished files and folders of a process that was killed; its lock must be held by this one."""
+    for item in folder.glob(f"{_PREFIX}*"):
+        if item.is_dir() and not item.is_symlink():
+            shutil.rmtree(item, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                item.unlink()
 
 
 def _write_all(descriptor: int, content: bytes) -> None:
@@ -64,10 +111,13 @@ def _write_all(descriptor: int, content: bytes) -> None:
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """A new folder, filled under another name; it appears at its own, whole, when the block ends without an error."""
-    fresh = path.with_name(f".{path.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    yield fresh
-    os.replace(fresh, path)
+    fresh = path.with_name(f"{_PREFIX}{secrets.token_hex(8)}.new")
+    try:
+        yield fresh
+        os.replace(fresh, path)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
 
 
 class LineFile:
@@ -82,7 +132,8 @@ class LineFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = path.open("ab", buffering=0)
+        descriptor = _opened(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self._file = os.fdopen(descriptor, "ab", buffering=0)
 
     def append(self, line: bytes) -> int:
         """Write a line, its end included, and return the length of the file.

@@ -27,7 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import LedgerError
-from qep_qiskit.core.files import Hold, hold
+from qep_qiskit.core.files import Hold, hold, make_private_file
+from qep_qiskit.core.npz import arrays_of
 from qep_qiskit.execution.interface import RequestKey
 
 JobState = Literal["intended", "submitted", "collected", "applied", "refused", "failed", "cancelled"]
@@ -421,8 +422,8 @@ def _packed(arrays: Sequence[NDArray]) -> bytes:
 
 def _unpacked(path: Path, content: bytes) -> list[NDArray]:
     try:
-        with np.load(io.BytesIO(content)) as found:
-            return [found[f"arr_{index}"] for index in range(len(found.files))]
+        found = arrays_of(content)
+        return [found[f"arr_{index}"] for index in range(len(found))]
     except Exception as error:  # zip and numpy raise more than a dozen kinds over damaged bytes
         raise LedgerError(f"{path}: the ledger is damaged ({error})") from error
 
@@ -438,6 +439,7 @@ def _locked(path: Path) -> Hold:
 
 def _connected(path: Path) -> sqlite3.Connection:
     with _explained(path):
+        make_private_file(path)
         connection = sqlite3.connect(path, isolation_level=None)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode = DELETE")

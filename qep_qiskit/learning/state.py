@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import RunFolderError
 from qep_qiskit.core.files import write_atomically
+from qep_qiskit.core.npz import arrays_of
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.warning_log import WarningLog
 from qep_qiskit.execution import ReadoutErrors, TwirledErrors
@@ -225,8 +226,7 @@ def _parse(content: bytes) -> tuple[TrainingState, dict[str, Any]]:
     content, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
     if hashlib.sha256(content).digest() != digest:
         raise ValueError("its checksum does not match")
-    with np.load(BytesIO(content), allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
+    arrays = arrays_of(content)
     meta = json.loads(str(arrays.pop("meta")))
     if meta["format"] != _FORMAT:
         raise ValueError(f"format {meta['format']}, this version reads {_FORMAT}")

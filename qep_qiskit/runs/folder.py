@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from qep_qiskit.core.errors import FolderBusyError, RunFolderError
-from qep_qiskit.core.files import hold, write_atomically
+from qep_qiskit.core.files import hold, make_folder, remove_leftovers, write_atomically
 from qep_qiskit.learning.state import TrainingState, load_state, save_state
 from qep_qiskit.tasks import Task, load_task, save_task
 
@@ -45,13 +45,14 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     @classmethod
-    def create(cls, path: Path, config: Mapping[str, Any], task: Task) -> RunFolder:
+    def create(cls, path: Path, config: Mapping[str, Any], task: Task, *, private: bool = False) -> RunFolder:
         """Create a run folder that holds the configuration and the data.
 
         Args:
             path: The new folder.
             config: The resolved configuration.
             task: Training and test samples.
+            private: Whether only its owner may read it.
 
         Raises:
             RunFolderError: The folder exists and is not empty, or cannot be written.
@@ -65,7 +66,7 @@ class RunFolder:
                     + (f"go on with 'qep resume {path}', or " if is_run else "")
                     + "give another folder with --out"
                 )
-            path.mkdir(parents=True, exist_ok=True)
+            make_folder(path, private=private)
             try:
                 save_task(path / "data.npz", task)
                 folder.write_json("config.json", config)
@@ -216,6 +217,7 @@ class RunFolder:
             except BlockingIOError as error:
                 raise FolderBusyError(f"{self.path}: another process is working in this folder") from error
         with lock:
+            remove_leftovers(self.path)
             yield
 
 

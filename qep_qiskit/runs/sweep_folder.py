@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from qep_qiskit.core.errors import FolderBusyError, RunFolderError
-from qep_qiskit.core.files import hold, write_atomically
+from qep_qiskit.core.files import finished_in, hold, make_folder, remove_leftovers, write_atomically
 from qep_qiskit.runs.grid import GridPoint, value_text
 from qep_qiskit.runs.training import versions
 
@@ -39,10 +39,10 @@ class SweepFolder:
             RunFolderError: The folder holds another sweep, one with other settings or data, or other files.
         """
         try:
-            there = sorted(item.name for item in self.path.iterdir()) if self.path.exists() else []
+            there = finished_in(self.path) if self.path.exists() else []
         except OSError as error:
             raise RunFolderError(f"{self.path}: the folder of the sweep cannot be read ({error.strerror})") from error
-        if not set(there) - {_LOCK, f".{_GRID}.tmp"}:
+        if not set(there) - {_LOCK}:
             return
         if _GRID not in there:
             raise RunFolderError(
@@ -101,7 +101,7 @@ class SweepFolder:
             RunFolderError: The folder cannot be written, is locked by another process, or holds something else.
         """
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path, private=any(point.config.execution.names_account for point in points))
             lock = hold(self.path / _LOCK)
         except BlockingIOError as error:
             raise FolderBusyError(f"{self.path}: another process is working in this folder") from error
@@ -113,6 +113,8 @@ class SweepFolder:
             self.check(points)
             self._write(points)
             (self.path / "runs").mkdir(exist_ok=True)
+            for folder in (self.path, self.path / "runs"):
+                remove_leftovers(folder)
             yield
 
     def _write(self, points: Sequence[GridPoint]) -> None:

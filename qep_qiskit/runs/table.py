@@ -12,6 +12,7 @@ from typing import Any, Literal
 from qep_qiskit.core.errors import ConfigError, ResourceError, RunFolderError
 from qep_qiskit.core.files import write_atomically
 
+_COMPUTED = ("=", "+", "-", "@", "\t", "\r")
 TableFormat = Literal["csv", "parquet"]
 
 
@@ -38,7 +39,8 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows atomically; the suffix of the file name selects the format.
 
     Columns are in the order in which rows first name them. None, and a column that a row lacks, are empty; floats keep
-    all digits; lists and tables are JSON texts. A Parquet column with values of several types is text.
+    all digits; lists and tables are JSON texts. A Parquet column with values of several types is text. A text that
+    begins with = + - or @ gets an apostrophe in CSV, because spreadsheets would compute it.
 
     Args:
         path: Ends in ``.csv`` or ``.parquet``.
@@ -70,9 +72,15 @@ def _plain(value: Any) -> bool | int | float | str | None:
 def _csv(columns: Sequence[str], cells: Sequence[Sequence[Any]]) -> bytes:
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([[_as_text(cell) for cell in row] for row in cells])
+    writer.writerow([_harmless(name) for name in columns])
+    writer.writerows([[_harmless(cell) for cell in row] for row in cells])
     return text.getvalue().encode()
+
+
+def _harmless(cell: Any) -> str:
+    """Return a cell as text. A text that a spreadsheet would compute begins with an apostrophe; numbers do not."""
+    text = _as_text(cell)
+    return f"'{text}" if isinstance(cell, str) and text.startswith(_COMPUTED) else text
 
 
 def _as_text(cell: Any) -> str:

@@ -47,7 +47,8 @@ def start_run(path: Path, experiment: Experiment) -> RunFolder:
     Raises:
         RunFolderError: The folder exists already, or cannot be written.
     """
-    return RunFolder.create(path, stamped_config(experiment.config), experiment.task)
+    config = experiment.config
+    return RunFolder.create(path, stamped_config(config), experiment.task, private=config.execution.names_account)
 
 
 def kept_config(folder: RunFolder) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from qep_qiskit.core.errors import RunFolderError
 from qep_qiskit.core.files import write_atomically
+from qep_qiskit.core.npz import arrays_of
 from qep_qiskit.tasks.dataset import Dataset, Task
 from qep_qiskit.tasks.scaling import Scaling
 
@@ -76,15 +77,11 @@ def load_task(path_npz: str | Path) -> Task:
 
 
 def _read(path: Path) -> Task:
-    with zipfile.ZipFile(path) as archive:
-        damaged = archive.testzip()  # numpy does not reach the checksum when a damaged header states too few bytes
-        if damaged is not None:
-            raise ValueError(f"the checksum of {damaged} is wrong")
-    with np.load(path, allow_pickle=False) as arrays:
-        metadata = json.loads(arrays["metadata"].item())
-        if metadata["format"] != _FORMAT:
-            raise ValueError(f"expected the format {_FORMAT!r}, got {metadata['format']!r}")
-        return _task(metadata, arrays)
+    arrays = arrays_of(path.read_bytes())
+    metadata = json.loads(arrays["metadata"].item())
+    if metadata["format"] != _FORMAT:
+        raise ValueError(f"expected the format {_FORMAT!r}, got {metadata['format']!r}")
+    return _task(metadata, arrays)
 
 
 def _task(metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Task:

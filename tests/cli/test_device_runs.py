@@ -1,6 +1,7 @@
 """Runs on a device from the command line: at once, or a job at a time; on a stand-in for IBM's client."""
 
 import json
+import sys
 from dataclasses import replace
 
 import pytest
@@ -73,6 +74,14 @@ def test_submit_and_collect_come_to_the_same_weights_as_train(qep, service, here
     assert {entry.state for entry in entries(folder)} == {"applied"}
     assert "nothing to resume" in qep("submit", folder).out
     assert service.posts == 2 * jobs
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are those of POSIX")
+def test_a_folder_that_names_the_account_is_for_its_owner(qep, service, here, settings):
+    assert qep("submit", here / "circuits.toml", "--out", here / "run", *settings(*SETTINGS)).code == 0
+    assert (here / "run").stat().st_mode & 0o777 == 0o700
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (here / "run").iterdir()}
+    assert {modes[name] for name in ("config.json", "data.npz", "metrics.jsonl", "jobs.sqlite")} == {0o600}
 
 
 def test_collect_sends_nothing_and_submit_waits_for_nothing(qep, service, here, settings):

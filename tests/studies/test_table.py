@@ -32,6 +32,16 @@ def test_floats_round_trip(tmp_path, rng):
     assert math.isnan(float(lines[-1]))
 
 
+def test_texts_that_a_spreadsheet_would_compute_are_quoted_and_numbers_are_not(tmp_path):
+    texts = ["=1+1", "+1", "-beta", "@SUM(A1)", "\t=1", "a=1", "-1"]
+    write_table(tmp_path / "table.csv", [{"=name": text, "number": -0.5, "list": [-1]} for text in texts])
+    with (tmp_path / "table.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["'=name", "number", "list"]
+    assert [row[0] for row in rows] == ["'=1+1", "'+1", "'-beta", "'@SUM(A1)", "'\t=1", "a=1", "'-1"]
+    assert {tuple(row[1:]) for row in rows} == {("-0.5", "[-1]")}
+
+
 def test_parquet(tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     write_table(tmp_path / "table.parquet", [*ROWS, {"loss": 2, "shots": 10}])
