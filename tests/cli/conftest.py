@@ -214,6 +214,15 @@ def runs(tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def service(monkeypatch):
+    """The stand-in for IBM's service, to which every command of a test logs in."""
+    pytest.importorskip("qiskit_ibm_runtime")
+    from ibm_runs import logged_in
+
+    return logged_in(monkeypatch)
+
+
 class StopAfter(Callback):
     """A callback that asks a trainer to stop after some steps, as Ctrl-C does."""
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -92,31 +91,3 @@ def test_a_byte_order_mark_is_no_part_of_a_configuration(here, qep):
         (here / name).write_bytes(b"\xef\xbb\xbf" + (here / name).read_bytes())
     for name in ("exact.toml", "flowers.toml"):
         assert qep("gradient", name, "--sample", 0).code == 0
-
-
-@pytest.mark.parametrize("kilobytes", [4, 12, 20, 60])
-def test_a_run_on_a_full_disk_is_one_line_and_goes_on_later(
-    here, drawn, qep, tiny_disk, runs, records, warm_start, kilobytes
-):
-    """Wherever it ends: in the data, the metrics, a checkpoint, or the figures."""
-    disk = tiny_disk(1024)
-    fill(disk, kilobytes)
-    refused_by_a_full_disk(qep("train", "circuits.toml", "--out", disk / "run"))
-    (disk / "ballast").unlink()
-    begun = (disk / "run" / "config.json").exists()
-    again = qep("resume", disk / "run") if begun else qep("train", "circuits.toml", "--out", disk / "run")
-    assert again.code == 0, again.err
-    assert not list((disk / "run").glob(".*"))
-    assert records(disk / "run") == records(runs / "circuits")
-    assert warm_start(disk / "run") == warm_start(runs / "circuits")
-
-
-@pytest.mark.parametrize("kilobytes", [0, 24])
-def test_a_sweep_on_a_full_disk_is_one_line_and_goes_on_later(here, qep, tiny_disk, kilobytes):
-    disk, grid = tiny_disk(1024), ("--over", "seed=0:3", "--jobs", 1)
-    fill(disk, kilobytes)
-    refused_by_a_full_disk(qep("sweep", "exact.toml", *grid, "--out", disk / "sweep"))
-    (disk / "ballast").unlink()
-    again = qep("sweep", "exact.toml", *grid, "--out", disk / "sweep")
-    assert again.code == 0, again.err
-    assert len((disk / "sweep/results.csv").read_text(encoding="utf-8").splitlines()) == 4
