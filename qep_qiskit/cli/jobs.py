@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 
+from qep_qiskit.cli.streams import tell
 from qep_qiskit.cli.working import require_device
 from qep_qiskit.config import Experiment
 from qep_qiskit.core.errors import QepError
@@ -52,7 +52,7 @@ def _with_view(experiment: Experiment, entries: Sequence[JobEntry], offline: boo
             assert device is not None
             seen = states_at_service(entries, device, _QUICK)
         except QepError as error:
-            print(f"qep: warning: the ledger alone is shown: {error}", file=sys.stderr)
+            tell(f"warning: the ledger alone is shown: {error}")
     return [(entry, seen.get(entry.number)) for entry in entries]
 
 

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from qep_qiskit import __version__
-from qep_qiskit.cli.streams import accept_all_characters, give_up_output, streams_that_end_nothing, system_line
+from qep_qiskit.cli.streams import accept_all_characters, give_up_output, streams_that_end_nothing, system_line, tell
 from qep_qiskit.core.errors import QepError, QepWarning, StillQueuedError, WorkerLostError
 
 _MANUAL = """\
@@ -101,7 +101,7 @@ class _Parser(argparse.ArgumentParser):
     """Argument parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        print(f"qep: error: {message}; see '{self.prog} --help'", file=sys.stderr)
+        tell(f"error: {message}; see '{self.prog} --help'")
         raise SystemExit(2)
 
 
@@ -336,7 +336,7 @@ def _show_warnings_once() -> None:
         if rank > shown.get(category, -1):
             shown[category] = rank
             numbers = f" ({message.detail})" if message.detail else ""
-            print(f"qep: {_SEVERITIES[message.severity]}: {category.__name__}: {message}{numbers}", file=sys.stderr)
+            tell(f"{_SEVERITIES[message.severity]}: {category.__name__}: {message}{numbers}")
 
     warnings.simplefilter("ignore")
     warnings.simplefilter("always", QepWarning)
@@ -366,7 +366,7 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one line."""
-        print(f"qep: {record.levelname.lower()}: {record.getMessage()}", file=sys.stderr)
+        tell(f"{record.levelname.lower()}: {record.getMessage()}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -387,10 +387,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             return code
         except QepError as error:
-            print(f"qep: error: {' '.join(str(error).split())}", file=sys.stderr)
+            tell(f"error: {' '.join(str(error).split())}")
             return _EXIT_CODES.get(type(error), 2)
         except KeyboardInterrupt as stop:
-            print(f"qep: {stop if str(stop) else 'interrupted'}", file=sys.stderr)
+            tell(str(stop) or "interrupted")
             return 130
         except (BrokenPipeError, SystemExit) as stop:
             if isinstance(stop, SystemExit) and not isinstance(stop.__context__, BrokenPipeError):
@@ -398,9 +398,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             give_up_output()
             return 0
         except MemoryError as error:
-            print(f"qep: error: not enough memory ({str(error) or 'for this size'}); make it smaller", file=sys.stderr)
+            tell(f"error: not enough memory ({str(error) or 'for this size'}); make it smaller")
             return 2
         except OSError as error:
             give_up_output()
-            print(f"qep: error: {system_line(error)}", file=sys.stderr)
+            tell(f"error: {system_line(error)}")
             return 2

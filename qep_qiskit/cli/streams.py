@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from qep_qiskit.core.printable import printable
+
 _HANDLER = "qep_qiskit.plain"
 _PLAIN = {"±": "+-", "−": "-", "…": "...", "·": ".", "×": "x", "≤": "<=", "≥": ">=", "→": "->", "█": "#", "■": "#"}
 _PLAIN |= {"β": "beta", "η": "eta", "ħ": "hbar", "σ": "sigma", "θ": "theta", "µ": "u", "μ": "u", "π": "pi", "░": ":"}
@@ -73,6 +75,11 @@ def _in_ascii(character: str) -> str:
     if "\u2500" <= character <= "\u257f":  # lines of tables and of drawings
         return "-" if character in _LEVEL else "|" if character in _UPRIGHT else "+"
     return unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode() or "?"
+
+
+def tell(text: str) -> None:
+    """Print a line of this program on standard error."""
+    print(f"qep: {printable(text)}", file=sys.stderr)
 
 
 def give_up_output() -> None:

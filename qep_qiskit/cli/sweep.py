@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from qep_qiskit.cli.points_view import PointsView
+from qep_qiskit.cli.streams import tell
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.report.tables import grid_table
 from qep_qiskit.runs.averages import averaged
@@ -56,10 +56,10 @@ def _print(result: SweepResult, keys: Sequence[str], *, name: str, as_json: bool
     shown = [column for column in _SHOWN if any(row[column] is not None for row in means)]
     Console().print(grid_table(means, by, shown, title=name))
     for line in failed:
-        print(f"qep: failed: {line}", file=sys.stderr)
+        tell(f"failed: {line}")
     if failed:
         share = f"{len(failed)} of {len(result.rows)} points"
-        print(f"qep: {share} failed; the same command tries them again", file=sys.stderr)
+        tell(f"{share} failed; the same command tries them again")
     print(f"wrote {_near(result.results)} and {_near(result.epochs)}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from rich.console import Console, RenderableType
 
 from qep_qiskit.cli.progress import ProgressView
+from qep_qiskit.cli.streams import tell
 from qep_qiskit.config import Experiment
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.device.remote import Pace, RemoteExecutor
@@ -89,7 +89,7 @@ def say_stopped(work: Work, folder: RunFolder) -> int:
         folder: Folder of the run.
     """
     note = f"; {work.trainer.job_note}" if work.trainer.job_note else ""
-    print(f"qep: stopped {progress_of(work.trainer)}{note}; go on with 'qep resume {folder.path}'", file=sys.stderr)
+    tell(f"stopped {progress_of(work.trainer)}{note}; go on with 'qep resume {folder.path}'")
     return INTERRUPTED
 
 

@@ -18,6 +18,8 @@ from rich.measure import Measurement
 from rich.table import Column, Table
 from rich.text import Text
 
+from qep_qiskit.core.printable import printable
+
 _AMPLE = 100_000  # columns of a terminal on which everything fits
 _ASCII_HEAD = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 
@@ -36,8 +38,8 @@ class FittedTable(Table):
         self, title: str | None = None, *, note: str | None = None, optional: Sequence[str] = (), plain: bool = False
     ) -> None:
         super().__init__(
-            title=None if title is None else Text(title, style="bold"),
-            caption=None if note is None else Text(note, style="dim"),
+            title=None if title is None else Text(printable(title), style="bold"),
+            caption=None if note is None else Text(printable(note), style="dim"),
             box=None if plain else SIMPLE_HEAD,
             show_header=not plain,
             pad_edge=False,
@@ -199,4 +201,6 @@ def _text(cell: object) -> str:
 
 
 def _as_text(cell: object) -> Text:
-    return cell if isinstance(cell, Text) else Text("" if cell is None else str(cell))
+    text = cell if isinstance(cell, Text) else Text("" if cell is None else str(cell))
+    text.plain = printable(text.plain)
+    return text

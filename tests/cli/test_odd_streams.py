@@ -91,3 +91,15 @@ def test_a_byte_order_mark_is_no_part_of_a_configuration(here, qep):
         (here / name).write_bytes(b"\xef\xbb\xbf" + (here / name).read_bytes())
     for name in ("exact.toml", "flowers.toml"):
         assert qep("gradient", name, "--sample", 0).code == 0
+
+
+def test_names_in_files_do_not_control_the_terminal(here, qep):
+    text = (here / "flowers.csv").read_text(encoding="utf-8").replace("rose", "\x1b]0;owned\x07rose")
+    (here / "flowers.csv").write_text(text, encoding="utf-8")
+    (here / "flowers.toml").write_text((here / "flowers.toml").read_text().replace('"flowers"', '"\\u001b[31mred"'))
+    results = [qep("train", "flowers.toml", "--out", "run"), qep("predict", "run", "flowers.csv")]
+    results.append(qep("train", "flowers.toml", "--set", "\x1b[2Jnone=1"))
+    assert [result.code for result in results] == [0, 0, 2]
+    for result in results:
+        assert "\x1b" not in result.out + result.err
+        assert "\x07" not in result.out + result.err
