@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 from qiskit_ibm_runtime.api.exceptions import RequestsApiError
-from qiskit_ibm_runtime.exceptions import IBMRuntimeError, RuntimeJobFailureError
+from qiskit_ibm_runtime.exceptions import IBMRuntimeError, RuntimeJobFailureError, RuntimeJobNotFound
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qep_qiskit.execution.aer import fake_device
@@ -36,6 +36,17 @@ def run_error(status, **more):
             raise IBMRuntimeError(f"Failed to run program: {error}") from None
     except IBMRuntimeError as wrapped:
         return wrapped
+
+
+def missing_error(job_id):
+    """As the client raises it where no instance has a job."""
+    try:
+        raise api_error(404)
+    except RequestsApiError:
+        try:
+            raise RuntimeJobNotFound(f"Job not found: {job_id}") from None
+        except RuntimeJobNotFound as error:
+            return error
 
 
 class StandInDevice(FakeManilaV2):
@@ -104,7 +115,7 @@ class StandInService:
 
     Kinds: ``post`` (with the words ``accept_then_lost`` and ``twice``), ``list``, ``status``, ``result``, ``usage``,
     ``charge``. `charge` replaces parts of what is said about the charge of every job.
-    `spoil` is what is done to every result.
+    `spoil` is what is done to every result, and `told` the job whose id answers a submission.
     """
 
     def __init__(self):
@@ -115,6 +126,7 @@ class StandInService:
         self.plan = lambda job: None
         self.rows_of_listing = lambda jobs: jobs
         self.spoil = lambda found: found
+        self.told = lambda job: job
 
     def answer(self, kind):
         waiting = self.faults.get(kind)
@@ -161,7 +173,13 @@ class StandInService:
         return {"jobs": (rows[::-1] if descending else rows)[skip : skip + limit], "count": len(rows)}
 
     def job(self, job_id):
-        return next(job for job in self.accepted if job.job_id() == job_id)
+        found = [job for job in self.accepted if job.job_id() == job_id]
+        if not found:
+            raise missing_error(job_id)
+        return found[0]
+
+    def job_results(self, job_id):
+        return f"what {self.job(job_id).job_id()} gave"
 
     def sampler(self, mode, options):
         def run(pubs, shots):
@@ -174,7 +192,7 @@ class StandInService:
                 self.accepted.append(job)
             if fault == "accept_then_lost":
                 raise run_error(504)
-            return job
+            return self.told(job)
 
         return SimpleNamespace(run=run)
 

@@ -428,7 +428,9 @@ def test_a_damaged_result_is_one_line_and_is_paid_once(bench, weights, mode):
     for done in said:
         (line,) = [line for line in done.err.splitlines() if line.startswith("qep: error:")]
         assert re.search(r"job \w+: ibm_manila: .*" + f"({RESULTS[mode]})", line), line
-        assert line.endswith("nothing is sent again, and 'qep resume' asks for its result once more")
+        assert line.endswith(f"'qep cancel --forget {bench.double.jobs()[0]['id']} {run}' gives it up")
+        kept = re.search(r"what came is kept in (\S+), nothing is sent again", line)
+        assert Path(kept[1]).is_file()
     assert [entry.state for entry in bench.entries(run)] == ["submitted"]
     bench.double.config(result_mode=None)
     bench.finish(config, run, bench.qep("resume", run))

@@ -92,7 +92,7 @@ def test_outcomes_are_those_of_the_noisy_device(faultless):
     device = fake_device("fake_manila", SPINS)
     with JobLedger(faultless[0] / "jobs.sqlite") as ledger:
         (job,) = DeviceCircuits(device, Seeds(1), ledger).jobs(request)
-    (pub,) = job.pubs
+        (pub,) = job.pubs
     exact = _DensityMatrices(AerSimulator.from_backend(device))(
         pub.circuit, pub.values.reshape(-1, pub.values.shape[-1])
     )
@@ -116,8 +116,9 @@ def without_reading(folder, readout):
     device = fake_device("fake_manila", SPINS)
     with JobLedger(folder / "jobs.sqlite") as ledger:
         (job,) = DeviceCircuits(device, Seeds(1), ledger).jobs(ramp_request(shots=(LOOPBACK_SHOTS,) * 2))
-    values = job.pubs[0].values.reshape(-1, job.pubs[0].values.shape[-1])[job.rows[readout]]
-    return _DensityMatrices(AerSimulator.from_backend(device)), job.pubs[0].circuit, values
+        (pub,) = job.pubs
+    values = pub.values.reshape(-1, pub.values.shape[-1])[job.rows[readout]]
+    return _DensityMatrices(AerSimulator.from_backend(device)), pub.circuit, values
 
 
 @pytest.mark.parametrize("kind", ["calibrated", "twirled"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from qep_qiskit.cli.working import require_device
-from qep_qiskit.device.jobs import cancel_jobs
+from qep_qiskit.device.jobs import cancel_jobs, forget_job
 from qep_qiskit.device.ledger import JobLedger
 from qep_qiskit.runs.training import device_of, ledger_path, open_run
 
@@ -16,8 +16,14 @@ def run(options: argparse.Namespace) -> int:
     require_device(experiment, "cancel")
     path = ledger_path(folder)
     JobLedger.read(path)
-    device, count = device_of(experiment), 0
+    device, count = device_of(experiment, folder), 0
     assert device is not None
+    if options.forget is not None:
+        with folder.locked(), JobLedger(path) as ledger:
+            entry = forget_job(ledger, device, options.forget)
+        charged = "its estimate is" if entry.usage_seconds is None else f"{entry.usage_seconds:.0f} QPU seconds are"
+        print(f"{entry.job_id or f'row {entry.number}'}: given up, {charged} counted; 'qep resume' sends it anew")
+        return 0
     with folder.locked(), JobLedger(path) as ledger:
         for entry in cancel_jobs(ledger, device):
             count += 1

@@ -6,13 +6,19 @@ import argparse
 
 from qep_qiskit.cli.working import progress_of, require_device, say_stopped, working_in
 from qep_qiskit.device.remote import Pace
-from qep_qiskit.runs.training import load_matching_state, open_run
+from qep_qiskit.device.results import save_result
+from qep_qiskit.runs.training import device_of, load_matching_state, open_run
 
 
 def run(options: argparse.Namespace) -> int:
     """Wait for the pending jobs and apply them; nothing is submitted."""
     folder, experiment = open_run(options.folder)
     require_device(experiment, "collect")
+    if options.result_only is not None:
+        device = device_of(experiment, folder)
+        assert device is not None
+        print(f"wrote {save_result(device, options.result_only, folder.path)}; nothing is applied to the run")
+        return 0
     before = load_matching_state(folder, experiment)
     with working_in(folder, experiment, None, Pace(requests=0)) as work:
         if work.trainer.stop_requested:

@@ -15,9 +15,11 @@ from qep_qiskit.cli.working import require_device
 from qep_qiskit.config import Experiment
 from qep_qiskit.core.errors import QepError
 from qep_qiskit.device.jobs import refresh_charges, states_at_service
-from qep_qiskit.device.ledger import JobEntry, JobLedger
+from qep_qiskit.device.ledger import JobLedger
+from qep_qiskit.device.ledger_rows import JobEntry
 from qep_qiskit.device.retries import RetryingDevice, RetryPolicy
 from qep_qiskit.report.fitted_table import FittedTable
+from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.training import device_of, ledger_path, open_run
 
 _QUICK = RetryPolicy(without_answer=20.0)
@@ -30,12 +32,13 @@ def run(options: argparse.Namespace) -> int:
     path = ledger_path(folder)
     entries = JobLedger.read(path)
     if options.refresh:
-        device = device_of(experiment)
+        device = device_of(experiment, folder)
         assert device is not None
         with JobLedger(path) as ledger:
             refresh_charges(ledger, RetryingDevice(device, _QUICK))
             entries = ledger.entries()
-    records = [_record(entry, seen) for entry, seen in _with_view(experiment, entries, options.offline)]
+    seen = {} if options.offline else _seen(folder, experiment, entries)
+    records = [_record(entry, seen.get(entry.number)) for entry in entries]
     if options.json:
         print(json.dumps(records, indent=1))
     else:
@@ -43,22 +46,23 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _with_view(experiment: Experiment, entries: Sequence[JobEntry], offline: bool) -> list[tuple[JobEntry, str | None]]:
-    """Return the rows with the status at the service, or those of the ledger alone if the service is not available."""
-    seen: Mapping[int, str] = {}
-    if not offline and any(entry.state in ("intended", "submitted") for entry in entries):
-        try:
-            device = device_of(experiment)
-            assert device is not None
-            seen = states_at_service(entries, device, _QUICK)
-        except QepError as error:
-            tell(f"warning: the ledger alone is shown: {error}")
-    return [(entry, seen.get(entry.number)) for entry in entries]
+def _seen(folder: RunFolder, experiment: Experiment, entries: Sequence[JobEntry]) -> Mapping[int, str]:
+    """Return states at the service by the number of the row; none if the service is not available."""
+    if not any(entry.state in ("intended", "submitted") for entry in entries):
+        return {}
+    try:
+        device = device_of(experiment, folder)
+        assert device is not None
+        return states_at_service(entries, device, _QUICK)
+    except QepError as error:
+        tell(f"warning: the ledger alone is shown: {error}")
+        return {}
 
 
 def _record(entry: JobEntry, seen: str | None) -> dict[str, Any]:
     described, key = entry.description, entry.description.key
     return {
+        "row": entry.number,
         "purpose": key.purpose,
         "step": key.step,
         "stage": key.stage,
@@ -92,7 +96,7 @@ def _print(records: Sequence[Mapping[str, Any]], title: str) -> None:
     twice = sum(record["duplicates"] for record in records)
     line = f"{len(records)} jobs; estimated {estimated:.1f} s, charged {charged:.1f} s so far"
     line += f", not yet known for {open_} (qep jobs --refresh)" if open_ else ""
-    line += f"; {twice} sent twice and not cancelled" if twice else ""
+    line += f"; {twice} more may be charged: sent twice and not cancelled, or given up" if twice else ""
     console.print(line, highlight=False)
     for record in records:
         if record["reason"]:
@@ -101,11 +105,12 @@ def _print(records: Sequence[Mapping[str, Any]], title: str) -> None:
 
 def _table(records: Sequence[Mapping[str, Any]], title: str) -> FittedTable:
     table = FittedTable(title)
-    for name in ("for", "sent", "state", "job"):
+    for name in ("row", "for", "sent", "state", "job"):
         table.add_column(name)
     table.add_column("charged", justify="right")
     for record in records:
         table.add_row(
+            str(record["row"]),
             _purpose(record),
             time.strftime("%m-%d %H:%M", time.localtime(record["posted"])),
             record["state"] + (f" ({record['service']})" if record["service"] else ""),

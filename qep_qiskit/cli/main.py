@@ -185,6 +185,11 @@ def _jobs(commands: argparse._SubParsersAction) -> None:
         "code 3 if one is still queued after execution.wait_seconds.",
     )
     collect.add_argument("folder", metavar="DIR", help="folder of the run")
+    collect.add_argument(
+        "--result-only",
+        metavar="JOB",
+        help="only write the result of one job into the folder as the service gives it; nothing is applied",
+    )
     jobs = _command(
         commands,
         "jobs",
@@ -207,6 +212,11 @@ def _jobs(commands: argparse._SubParsersAction) -> None:
         "again.",
     )
     cancel.add_argument("folder", metavar="DIR", help="folder of the run")
+    cancel.add_argument(
+        "--forget",
+        metavar="JOB",
+        help="give up one job whose result cannot be had, by its id or row: it is sent anew, and its charge counts",
+    )
 
 
 def _limit_argument(parser: argparse.ArgumentParser) -> None:

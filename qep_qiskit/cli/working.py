@@ -47,7 +47,7 @@ def working_in(
     Args:
         folder: Folder of the run.
         experiment: Objects of the run.
-        device: The device of the run, if it is already known.
+        device: The device of a run that has just started; by default that of an earlier run.
         pace: How far this process submits and waits on a device; to the end of the run by default.
     """
     with folder.locked():
@@ -57,8 +57,9 @@ def working_in(
             print(f"{folder.path}: this run is finished; nothing to resume")
             yield Work(trainer=experiment.trainer(state=state), outcome="finished")
             return
-        device = device_of(experiment) if device is None else device
-        with on_device(folder, experiment, device, pace) as executor:
+        is_new = device is not None
+        device = device_of(experiment, folder) if device is None else device
+        with on_device(folder, experiment, device, pace, is_new=is_new) as executor:
             trainer, outcome = _worked(folder, experiment, state, executor)
             yield Work(trainer=trainer, outcome=outcome, executor=executor)
         if outcome == "finished":

@@ -138,8 +138,8 @@ def build_device(config: Config, num_qubits: int) -> RemoteDevice:
 
     Raises:
         ConfigError: qiskit-ibm-runtime is not installed, or the backend of a provider cannot be made.
-        DeviceError: There is no account, no such instance or device, or no network.
-        ResourceError: The device has too few qubits.
+        DeviceError: There is no account, no such instance, or no network.
+        ResourceError: A provider's device has too few qubits; a device of IBM is read later.
     """
     section = config.execution
     if section.where.is_of_provider:
@@ -171,6 +171,7 @@ def build_remote_executor(
     ledger: JobLedger,
     pace: Pace | None = None,
     max_qpu_seconds: float | None = None,
+    **more: Any,
 ) -> RemoteExecutor:
     """Return the executor of a run on a device.
 
@@ -181,6 +182,7 @@ def build_remote_executor(
         ledger: The ledger of the run's jobs.
         pace: How far this process submits and waits; to the end of the run by default.
         max_qpu_seconds: Limit on the QPU seconds of all jobs in the ledger; by default that of the configuration.
+        more: More arguments of `RemoteExecutor`.
     """
     return RemoteExecutor(
         device,
@@ -191,6 +193,7 @@ def build_remote_executor(
         max_qpu_seconds=config.execution.max_qpu_seconds if max_qpu_seconds is None else max_qpu_seconds,
         layout=config.network.device_qubits,
         options=config.execution.sampler_options(),
+        **more,
     )
 
 

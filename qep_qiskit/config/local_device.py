@@ -44,7 +44,7 @@ def _with_snapshot(config: Config) -> Config:
     if section.snapshot is not None:
         return config
     with _needing_the_client(section.backend):
-        from qep_qiskit.device.ibm import device_snapshot
+        from qep_qiskit.device.ibm_login import device_snapshot
 
         snapshot = description_of(device_snapshot(section.where.device, section.instance))
     return config.model_copy(update={"execution": section.model_copy(update={"snapshot": snapshot})})

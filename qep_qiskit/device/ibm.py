@@ -1,6 +1,6 @@
 """Devices of IBM Quantum.
 
-IBM's client is imported here, in `ibm_client` and in `ibm_modes`; simulations import only its device snapshots and its
+IBM's client is imported here, in `ibm_client`, `ibm_login` and `ibm_modes`; simulations import only its device snapshots and its
 local sampler. Errors of the client become one of three kinds, `RefusedError`, `BusyError` or `LostError`, by the HTTP
 status at the end of the chain of exceptions. No message contains the token.
 """
@@ -10,16 +10,14 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from qiskit.primitives.containers.sampler_pub import SamplerPub
-from qiskit.providers.exceptions import QiskitBackendNotFoundError
-from qiskit_ibm_runtime import QiskitRuntimeService
-from qiskit_ibm_runtime.accounts import AccountManager, AccountNotFoundError, InvalidAccountError
-from qiskit_ibm_runtime.exceptions import IBMInputValueError
 from qiskit_ibm_runtime.executor_sampler import Sampler
 from qiskit_ibm_runtime.utils.utils import is_isa_circuit, is_valid_rzz_pub
 
@@ -29,28 +27,29 @@ from qep_qiskit.device.ibm_client import (
     answer_in,
     disable_retries,
     is_about_the_way,
-    job_ids,
+    jobs_tagged,
+    raw_result_of,
     retry_after,
     status_of,
+    use_instance,
 )
+from qep_qiskit.device.ibm_login import open_service, read_backend
 from qep_qiskit.device.ibm_modes import Mode, Workload
-from qep_qiskit.device.interruptible import answer_of
-from qep_qiskit.device.pubs import JobSpecification, Pub
-from qep_qiskit.device.service import BusyError, JobView, LostError, MisfitError, RefusedError
-from qep_qiskit.device.usage import estimated_qpu_seconds
-from qep_qiskit.execution.backend_runs import most_shots
+from qep_qiskit.device.service import (
+    BusyError,
+    JobView,
+    LostError,
+    MisfitError,
+    MissingError,
+    RefusedError,
+    RemoteDevice,
+)
+from qep_qiskit.device.specification import JobSpecification, Pub
+from qep_qiskit.device.usage import Price, qpu_seconds_price
 from qep_qiskit.execution.on_device import checked_rep_delay
 from qep_qiskit.execution.result_bits import registers_of
 
 _LOG = logging.getLogger(__name__)
-_SAVE_ACCOUNT = (
-    "save one with QiskitRuntimeService.save_account(token=..., instance=...), or set QISKIT_IBM_TOKEN and "
-    "QISKIT_IBM_INSTANCE"
-)
-# The client sets no time limit on its reads during login.
-_LOGIN_SECONDS = 180.0
-_BACKEND_TRIES = 2
-_BAD_TOKEN = (400, 401, 403)
 _NOT_ACCEPTED = frozenset(range(400, 500)) - {408, 429}
 # Codes of failures caused by the job: circuits that do not fit, too long circuits, input that does not parse.
 _HOPELESS = ("1517", "1519", "1520", "1603")
@@ -69,7 +68,7 @@ def ibm_device(
     rep_delay: float | None = None,
     fractional_gates: bool = False,
 ) -> IbmDevice:
-    """Log in to IBM Quantum and open a device.
+    """Log in to IBM Quantum and return a device, which is read where circuits are made or sent.
 
     Args:
         name: Name of the device, such as ``"ibm_kingston"``.
@@ -81,99 +80,27 @@ def ibm_device(
         fractional_gates: Whether circuits may contain `rzz` of any angle.
 
     Raises:
-        DeviceError: There is no account, no such instance or device, or no network; or the device has no fractional
-            gates.
-        ResourceError: The device has too few qubits.
-        ConfigError: The device does not support the delay.
+        DeviceError: There is no account, no such instance, or no network.
+        ConfigError: The plan of the instance has no sessions.
     """
-    device = IbmDevice(
+    return IbmDevice(
         open_service(instance),
         name,
+        num_qubits=num_qubits,
         mode=mode,
         most_seconds=most_seconds,
         rep_delay=rep_delay,
         fractional_gates=fractional_gates,
     )
-    if device.backend.num_qubits < num_qubits:
-        raise ResourceError(
-            f"execution.backend: {name} has {device.backend.num_qubits} qubits, the network needs {num_qubits}"
-        )
-    return device
 
 
-def device_snapshot(name: str, instance: str | None = None) -> Any:
-    """Log in to IBM Quantum and take a snapshot of a device, with its present calibration and all of its gates.
-
-    Args:
-        name: Name of the device.
-        instance: Name or CRN of the instance; None for the account's default.
-
-    Raises:
-        DeviceError: There is no account, no such instance or device, or no network.
-    """
-    service = open_service(instance)
-    disable_retries(service)
-    found = _backend(service, name, fractional_gates=None)
-    try:
-        assert found.target.num_qubits
-    except Exception as error:
-        raise DeviceError(
-            f"{name}: its calibration cannot be read ({type(error).__name__}); check the network or try later"
-        ) from None
-    return found
-
-
-def open_service(instance: str | None = None) -> QiskitRuntimeService:
-    """Log in to IBM Quantum with the saved account or that of the environment.
-
-    Args:
-        instance: Name or CRN of the instance; None for the account's default.
-
-    Raises:
-        DeviceError: The login fails; the message states the cause and the remedy.
-    """
-    try:
-        return answer_of(lambda: QiskitRuntimeService(instance=instance), seconds=_LOGIN_SECONDS)
-    except AccountNotFoundError as error:
-        raise DeviceError(f"execution.backend: there is no IBM Quantum account on this machine; {_SAVE_ACCOUNT}") from (
-            error
-        )
-    except InvalidAccountError as error:
-        if status_of(error) in _BAD_TOKEN:
-            raise DeviceError(
-                f"execution.backend: IBM's login refuses the token; nothing was submitted, check it or {_SAVE_ACCOUNT}"
-            ) from None
-        raise DeviceError(
-            "execution.backend: IBM's login service cannot be reached; nothing was submitted, check the network or try "
-            "later"
-        ) from None
-    except IBMInputValueError as error:
-        there = ", ".join(_instances()) or "none"
-        wanted = (
-            f"instance '{instance}'" if instance else "such instance as QISKIT_IBM_INSTANCE or the saved account says"
-        )
-        raise DeviceError(f"execution.instance: the account has no {wanted}; there are: {there}") from error
-    except Exception as error:
-        raise DeviceError(
-            f"execution.backend: IBM's service cannot be used ({type(error).__name__}); nothing was submitted, check "
-            "the network or try later"
-        ) from None
-
-
-def _instances() -> list[str]:
-    """Names of the account's instances; empty if they cannot be read."""
-    try:
-        return [str(found["name"]) for found in AccountManager.get().list_instances()]
-    except Exception:
-        return []
-
-
-class IbmDevice:
+class IbmDevice(RemoteDevice):
     """A device of IBM behind its service; see `RemoteDevice`.
 
     Args:
         service: The service, logged in.
         name: Name of the device.
+        num_qubits: Smallest number of qubits.
         sampler: Makes samplers; None for that of IBM's client.
         mode: Execution mode of the jobs: ``"job"``, ``"batch"`` or ``"session"``.
         most_seconds: Longest duration of a session in seconds; None for the limit of the service.
@@ -181,8 +108,7 @@ class IbmDevice:
         fractional_gates: Whether circuits may contain `rzz` of any angle.
 
     Raises:
-        DeviceError: There is no such device or no network, or the device has no fractional gates.
-        ConfigError: The device does not support the delay, or the plan of the instance has no sessions.
+        ConfigError: The plan of the instance has no sessions.
     """
 
     lists_jobs = True
@@ -192,6 +118,7 @@ class IbmDevice:
         service: Any,
         name: str,
         *,
+        num_qubits: int = 0,
         sampler: Callable[..., Any] = Sampler,
         mode: Mode = "job",
         most_seconds: float | None = None,
@@ -203,10 +130,33 @@ class IbmDevice:
         disable_retries(service)
         if mode == "session":
             require_sessions(service)
-        self.backend = _backend(service, name, fractional_gates=fractional_gates)
-        self.instance = str(service.active_instance())
-        self._rep_delay = checked_rep_delay(self.backend, rep_delay)
-        self._workload = Workload(mode, self.backend, None if most_seconds is None else math.ceil(most_seconds))
+        self._num_qubits, self._rep_delay, self._fractional = num_qubits, rep_delay, fractional_gates
+        longest = None if most_seconds is None else math.ceil(most_seconds)
+        self._workload = Workload(mode, lambda: self.backend, longest)
+
+    @cached_property
+    def backend(self) -> Any:
+        """The device, read at the first use.
+
+        Raises:
+            DeviceError: There is no such device or no network, or the device has no fractional gates.
+            ResourceError: The device has too few qubits.
+            ConfigError: The device does not support the delay.
+        """
+        found = read_backend(self._service, self.name, fractional_gates=self._fractional)
+        if found.num_qubits < self._num_qubits:
+            raise ResourceError(
+                f"execution.backend: {self.name} has {found.num_qubits} qubits, the network needs {self._num_qubits}"
+            )
+        checked_rep_delay(found, self._rep_delay)
+        return found
+
+    @cached_property
+    def instance(self) -> str:
+        """CRN of the instance that pays: that of the account, or the first one that has the device."""
+        if not (self._service.active_account() or {}).get("instance"):
+            assert self.backend is not None  # the client finds the instance while it reads the device
+        return str(self._service.active_instance())
 
     def whole(self) -> Any:
         """Return the device with all of its gates, also those that jobs do not use.
@@ -214,7 +164,7 @@ class IbmDevice:
         Raises:
             DeviceError: The device cannot be read.
         """
-        return _backend(self._service, self.name, fractional_gates=None)
+        return read_backend(self._service, self.name, fractional_gates=None)
 
     def batch(self) -> str | None:
         """Return the id of the batch or session of the jobs, opened where there is none; None in job mode.
@@ -253,51 +203,42 @@ class IbmDevice:
             left = self._service.usage().get("usage_remaining_seconds")
         return None if left is None else float(left)
 
-    def estimated_seconds(self, specification: JobSpecification) -> float:
-        """Estimate the QPU seconds that a job is charged."""
+    @property
+    def price(self) -> Price:
+        """Price of jobs in QPU seconds."""
         delay = self._rep_delay or float(getattr(self.backend, "default_rep_delay", None) or 250e-6)
-        return estimated_qpu_seconds(0, 1) + sum(
-            estimated_qpu_seconds(
-                pub.num_circuits * specification.options.executions(specification.shots),
-                0,
-                rep_delay=delay,
-                circuit_seconds=float(pub.circuit.estimate_duration(self.backend.target, unit="s")),
-            )
-            for pub in specification.pubs
-        )
+        return qpu_seconds_price(delay)
 
     def require_fit(self, specification: JobSpecification) -> None:
         """Check that circuits use only gates and couplers of the device.
 
         A job that does not fit would be queued, would fail, and would be charged.
 
+        Args:
+            specification: Circuits, shots and options of the job.
+
         Raises:
-            DeviceError: A circuit uses a gate or coupler that the device does not have.
+            MisfitError: A circuit uses a gate or coupler that the device does not have.
+            DeviceError: A circuit has more shots than the device takes.
         """
-        most = most_shots(self.backend)
-        if most is not None and specification.options.executions(specification.shots) > most:
-            raise DeviceError(
-                f"{self.name}: the device takes {most} shots of a circuit and a job has {specification.shots}; "
-                "nothing was "
-                "submitted, use fewer measurement.shots in a new run"
-            )
+        super().require_fit(specification)
         for pub in specification.pubs:
             why = is_isa_circuit(pub.circuit, self.backend.target) or is_valid_rzz_pub(_extremes(pub))
             if why:
                 raise MisfitError(f"{self.name}: a circuit does not fit the device ({why}); nothing was submitted")
 
-    def send(self, specification: JobSpecification, tag: str, most_seconds: int) -> str:
+    def send(self, specification: JobSpecification, tags: Sequence[str], most_seconds: int) -> str:
         """Send a job once, and return its id.
 
         Args:
             specification: Circuits, shots and options of the job.
-            tag: Unique tag of this submission.
+            tags: Tags of this submission, the first of which is unique.
             most_seconds: Longest execution time of the job in seconds.
         """
         disable_retries(self._service)
         options: dict[str, Any] = {
             "max_execution_time": most_seconds,
-            "environment": {"job_tags": ["qep", tag]},
+            "environment": {"job_tags": ["qep", *tags]},
             "simulator": {"angle_decimals": 15},
             **specification.options.for_ibm(specification.shots),
         }
@@ -309,10 +250,14 @@ class IbmDevice:
             job = sampler.run([(pub.circuit, pub.values) for pub in specification.pubs], shots=specification.shots)
             return str(job.job_id())
 
-    def find(self, tag: str) -> list[str]:
-        """Ids of all jobs with a tag, oldest first."""
+    def find(self, tag: str) -> dict[str, tuple[str, ...]]:
+        """Return all jobs with a tag, oldest first: their ids, with all tags of each.
+
+        Args:
+            tag: One of the tags of the jobs.
+        """
         with self._explained():
-            return job_ids(self._service, tag)
+            return jobs_tagged(self._service, tag)
 
     def job_view(self, job_id: str) -> JobView:
         """Return the state of a job."""
@@ -321,13 +266,15 @@ class IbmDevice:
             said = str(job.status())
             state = _STATES.get(said, "waiting")
             reason = " ".join(str(job.error_message() or "").split()) if state == "failed" else ""
+            tags = tuple(job.tags or ())
         if state == "waiting":
-            return _waiting_view(job, running=said == "RUNNING")
+            return replace(_waiting_view(job, running=said == "RUNNING"), tags=tags)
         return JobView(
             state=state,
             reason=reason.removeprefix(f"Job {job_id} has failed: "),
             retry=not any(code in reason for code in _HOPELESS),
             capped=any(words in reason for words in _CAPPED),
+            tags=tags,
         )
 
     def fetch(self, job_id: str, specification: JobSpecification) -> list[Any]:
@@ -350,6 +297,15 @@ class IbmDevice:
                 raise ResultError(f"{self.name}: the result cannot be read ({self._said(error)})") from None
             return registers_of(results, self.name)
 
+    def raw_result(self, job_id: str) -> str:
+        """Return the result of a finished job as the service gives it, as text.
+
+        Args:
+            job_id: Id of the job.
+        """
+        with self._explained():
+            return raw_result_of(self._service, job_id)
+
     def usage_seconds(self, job_id: str) -> float | None:
         """QPU seconds charged for a job, or None while the charge is not final."""
         with self._explained():
@@ -368,9 +324,10 @@ class IbmDevice:
         """Turn errors of the client into `RefusedError`, `BusyError` or `LostError`.
 
         Args:
-            refusals: HTTP statuses that count as a refusal. For a query 404 is none: a new job may not be listed yet.
+            refusals: HTTP statuses that count as a refusal. For a query 404 is none: a new job may not be known yet.
         """
         try:
+            use_instance(self._service, self.instance)
             yield
         except QepError:
             raise
@@ -380,42 +337,13 @@ class IbmDevice:
                 raise BusyError(message, retry_after(error)) from None
             if status in refusals:
                 raise RefusedError(message, login=status == 401) from None
-            raise LostError(message) from None
+            raise (MissingError if status == 404 else LostError)(message) from None
 
     def _said(self, error: Exception) -> str:
         """Text of an error in one short line without the token."""
         token = str((self._service.active_account() or {}).get("token") or "")
         text = answer_in(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
         return (text.replace(token, "<token>") if token else text)[:300]
-
-
-def _backend(service: Any, name: str, *, fractional_gates: bool | None) -> Any:
-    """Read a device; with fractional gates, without them, or (None) with all of its gates.
-
-    The client reports a device that it cannot read temporarily as missing.
-    """
-    for _ in range(_BACKEND_TRIES):
-        try:
-            found = service.backend(name, use_fractional_gates=fractional_gates)
-            target = found.target  # reads the calibration, which the client loads lazily
-            if not fractional_gates or "rzz" in target.operation_names:
-                return found
-        except IBMInputValueError:
-            pass
-        except QiskitBackendNotFoundError:
-            there = _names_of_backends(service)
-            if there and name not in there:
-                raise DeviceError(
-                    f"execution.backend: the account has no device '{name}'; there are: {', '.join(there)}"
-                ) from None
-            continue
-        except Exception as error:
-            _LOG.info("%s could not be read (%s)", name, type(error).__name__)
-            continue
-        raise DeviceError(f"execution.fractional_gates: {name} offers no rzz of any angle; leave it out")
-    raise DeviceError(
-        f"execution.backend: '{name}' cannot be found or read; nothing was submitted, check the network, and the name"
-    )
 
 
 def _waiting_view(job: Any, *, running: bool) -> JobView:
@@ -441,13 +369,6 @@ def _seconds_since_epoch(when: object) -> float | None:
     except ValueError:
         return None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-
-
-def _names_of_backends(service: Any) -> list[str]:
-    try:
-        return sorted(backend.name for backend in service.backends())
-    except Exception:
-        return []
 
 
 def _extremes(pub: Pub) -> SamplerPub:

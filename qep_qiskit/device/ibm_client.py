@@ -114,8 +114,31 @@ def disable_retries(service: Any) -> None:
         _LOG.warning("qiskit-ibm-runtime differs from the expected version (%s); its own retries stay on", error)
 
 
-def job_ids(service: Any, tag: str) -> list[str]:
-    """Ids of all jobs with a tag, oldest first.
+def use_instance(service: Any, instance: str) -> None:
+    """Let the client ask the instance that pays. By itself it goes on with another one after a job it did not find.
+
+    Args:
+        service: The service, logged in.
+        instance: CRN of the instance.
+    """
+    try:
+        service._active_api_client = service._api_clients[instance]
+    except (AttributeError, KeyError) as error:
+        _LOG.info("the instance of the client cannot be set (%s)", error)
+
+
+def raw_result_of(service: Any, job_id: str) -> str:
+    """Return the text that the service answers for the result of a job.
+
+    Args:
+        service: The service, logged in.
+        job_id: Id of the job.
+    """
+    return str(service._active_api_client.job_results(job_id))  # private, and the only way around the decoder
+
+
+def jobs_tagged(service: Any, tag: str) -> dict[str, tuple[str, ...]]:
+    """Return all jobs with a tag, oldest first: their ids, with all tags of each.
 
     A listing may ignore the tag filter, repeat rows, change their order, or state a wrong number of rows. So the tags
     of each job are compared, and a listing ends with the first page without a new job. The client's own listing
@@ -128,19 +151,20 @@ def job_ids(service: Any, tag: str) -> list[str]:
     Raises:
         LostError: The listing does not end, and no job with the tag is among its rows.
     """
-    created: dict[str, str] = {}
+    found: dict[str, dict[str, Any]] = {}
     seen: set[str] = set()
     for page in range(_MOST_PAGES):
         rows = _page(service, tag, skip=page * _JOBS_A_PAGE)
         new = {row["id"]: row for row in rows if row["id"] not in seen}
         seen |= new.keys()
-        created |= {name: str(row.get("created") or "") for name, row in new.items() if tag in (row.get("tags") or ())}
+        found |= {name: row for name, row in new.items() if tag in (row.get("tags") or ())}
         if not new or len(rows) < _JOBS_A_PAGE:
             break
     else:
-        if not created:
+        if not found:
             raise LostError(f"the listing of jobs does not end after {len(seen)} jobs")
-    return sorted(created, key=lambda name: (created[name], name))
+    ordered = sorted(found, key=lambda name: (str(found[name].get("created") or ""), name))
+    return {name: tuple(found[name]["tags"]) for name in ordered}
 
 
 def _page(service: Any, tag: str, *, skip: int) -> list[dict[str, Any]]:

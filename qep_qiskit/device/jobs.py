@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from qep_qiskit.device.ledger import JobEntry, JobLedger
+from qep_qiskit.core.errors import ConfigError, DeviceError
+from qep_qiskit.device.ledger import JobLedger
+from qep_qiskit.device.ledger_rows import JobEntry
 from qep_qiskit.device.retries import RetryingDevice, RetryPolicy
 from qep_qiskit.device.service import RemoteDevice
 
@@ -91,7 +93,7 @@ def cancel_jobs(ledger: JobLedger, device: RemoteDevice, retries: RetryPolicy | 
     retrying = RetryingDevice(device, retries or RetryPolicy())
     for entry in ledger.entries():
         if entry.state == "intended" and not device.lists_jobs:
-            yield ledger.ended(entry, "cancelled", "given up; whether it arrived is not known")
+            yield ledger.given_up(entry, "given up; whether it arrived is not known")
             continue
         if entry.state == "intended":
             jobs = retrying.settled(entry)
@@ -106,13 +108,63 @@ def cancel_jobs(ledger: JobLedger, device: RemoteDevice, retries: RetryPolicy | 
 
 def _cancelled(ledger: JobLedger, retrying: RetryingDevice, entry: JobEntry) -> JobEntry:
     assert entry.job_id is not None
-    view = retrying.view(entry, entry.job_id)
+    job_id, view = entry.job_id, retrying.view(entry, entry.job_id)
+    if not view.carries(entry.description.tag):
+        entry = traced(ledger, retrying, entry)
+        job_id = entry.job_id or job_id
+        view = retrying.view(entry, job_id)
     if view.state == "waiting":
         retrying.cancel(entry)
-        view = retrying.view(entry, entry.job_id)
+        view = retrying.view(entry, job_id)
     if view.state == "done":
         return entry
     reason = view.reason if view.state == "failed" else "cancelled by 'qep cancel'"
-    return ledger.ended(
-        entry, "failed" if view.state == "failed" else "cancelled", reason, retrying.usage(entry.job_id)
-    )
+    return ledger.ended(entry, "failed" if view.state == "failed" else "cancelled", reason, retrying.usage(job_id))
+
+
+def traced(ledger: JobLedger, retrying: RetryingDevice, entry: JobEntry) -> JobEntry:
+    """Find a job by its tag where the service reported the id of another one, and record its own id.
+
+    Args:
+        ledger: Ledger of the run.
+        retrying: The device of the jobs.
+        entry: Row of the job, with the id of another job.
+
+    Raises:
+        DeviceError: No job with the tag is listed.
+    """
+    found = retrying.settled(entry)
+    if not found:
+        raise DeviceError(
+            f"job {entry.job_id} is not the one that was sent, and the service lists none with its tag "
+            f"{entry.description.tag}; 'qep cancel --forget {entry.job_id} {ledger.path.parent}' gives it up"
+        )
+    return ledger.renamed(entry, found[0])
+
+
+def forget_job(ledger: JobLedger, device: RemoteDevice, job: str, retries: RetryPolicy | None = None) -> JobEntry:
+    """Give up a job whose result cannot be had: it is sent anew, and what it was charged still counts.
+
+    The service is asked to cancel it, and for its charge; without an answer it is given up all the same.
+
+    Args:
+        ledger: Ledger of the run.
+        device: The device of the jobs.
+        job: Id of the job, or number of its row.
+        retries: Retry policy; None for the default.
+
+    Raises:
+        ConfigError: The ledger has no such unfinished job.
+    """
+    named = [entry for entry in ledger.entries() if job in (entry.job_id, str(entry.number))]
+    if not named or named[-1].state not in ("intended", "submitted"):
+        state = f"it is {named[-1].state}" if named else "the ledger has no such job or row"
+        raise ConfigError(
+            f"--forget: expected the id or the row of a job under way, got '{job}' ({state}); 'qep jobs' lists them"
+        )
+    entry, usage = named[-1], None
+    if entry.job_id is not None:
+        retrying = RetryingDevice(device, retries or RetryPolicy())
+        retrying.cancel_once(entry)
+        usage = retrying.usage(entry.job_id)
+    return ledger.given_up(entry, "given up by 'qep cancel --forget'", usage)

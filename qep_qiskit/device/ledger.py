@@ -12,14 +12,10 @@ Circuits are stored in the same file, so that a network stays on the same qubits
 
 from __future__ import annotations
 
-import io
-import json
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
-from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,13 +24,24 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import LedgerError
 from qep_qiskit.core.files import Hold, hold, make_private_file
-from qep_qiskit.core.npz import arrays_of
+from qep_qiskit.device.ledger_rows import (
+    COLUMNS,
+    TABLES,
+    WHERE_KEY,
+    JobDescription,
+    JobEntry,
+    JobState,
+    columns_of,
+    entry_of,
+    explained,
+    key_values,
+    named,
+    packed,
+    unpacked,
+)
 from qep_qiskit.execution.interface import RequestKey
 
-JobState = Literal["intended", "submitted", "collected", "applied", "refused", "failed", "cancelled"]
-
 _FORMAT = 2
-_KEY = ("purpose", "step", "stage", "attempt", "iteration")
 _BEFORE: dict[JobState, tuple[JobState, ...]] = {
     "submitted": ("intended",),
     "collected": ("submitted",),
@@ -42,93 +49,6 @@ _BEFORE: dict[JobState, tuple[JobState, ...]] = {
     "failed": ("submitted",),
     "cancelled": ("submitted", "intended"),
 }
-_TABLES = """
-CREATE TABLE jobs (
-    number INTEGER PRIMARY KEY,
-    purpose TEXT NOT NULL, step INTEGER NOT NULL, stage INTEGER NOT NULL, attempt INTEGER NOT NULL,
-    iteration INTEGER NOT NULL, part INTEGER NOT NULL, sending INTEGER NOT NULL,
-    state TEXT NOT NULL, tag TEXT NOT NULL UNIQUE,
-    backend TEXT NOT NULL, instance TEXT NOT NULL, mode TEXT NOT NULL, batch TEXT,
-    shots INTEGER NOT NULL, options TEXT NOT NULL, estimated_seconds REAL NOT NULL,
-    circuit_sha256 TEXT NOT NULL, request_sha256 TEXT NOT NULL,
-    parameter_names TEXT NOT NULL, axes TEXT NOT NULL, shapes TEXT NOT NULL,
-    posted REAL NOT NULL, job_id TEXT, usage_seconds REAL, duplicates INTEGER NOT NULL DEFAULT 0, reason TEXT,
-    bound BLOB NOT NULL, bits BLOB,
-    UNIQUE (purpose, step, stage, attempt, iteration, part, sending)
-);
-CREATE TABLE circuits (name TEXT PRIMARY KEY, content BLOB NOT NULL);
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobDescription:
-    """The part of a row that is written before a job is sent.
-
-    Args:
-        key: Key of the request.
-        part: Index of the job among those of the request.
-        tag: Unique tag of the submission, by which the service finds the job.
-        backend: Name of the device.
-        instance: Name of the instance that pays. Never a token.
-        mode: ``"job"``, ``"batch"`` or ``"session"``.
-        batch: Id of the batch or session, or None.
-        shots: Shots of every circuit.
-        options: Options of the sampler.
-        estimated_seconds: Estimated charge in QPU seconds.
-        circuit_sha256: Hash of the circuits as sent.
-        request_sha256: Hash of the request without its parameter values.
-        parameter_names: Names of the parameters of every PUB, in the order of their values.
-        axes: Names of the axes of the PUBs.
-        shapes: Shape of every PUB.
-    """
-
-    key: RequestKey
-    part: int
-    tag: str
-    backend: str
-    instance: str
-    mode: str = "job"
-    batch: str | None = None
-    shots: int
-    options: dict[str, Any]
-    estimated_seconds: float
-    circuit_sha256: str
-    request_sha256: str
-    parameter_names: list[list[str]]
-    axes: list[str]
-    shapes: list[list[int]]
-
-    @property
-    def executions(self) -> int:
-        """Shots times bound circuits."""
-        return self.shots * sum(prod(shape[:-1]) for shape in self.shapes)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobEntry:
-    """A row of the ledger.
-
-    Args:
-        number: Number of the row.
-        sending: Counts submissions of the same job from 0.
-        state: State of the job.
-        posted: Time of the last submission, in seconds since the epoch.
-        job_id: Id of the job at the service, once known.
-        usage_seconds: Charge in QPU seconds, once final.
-        duplicates: Number of further jobs under the tag that could not be cancelled.
-        reason: Reason of a failure.
-        description: The part that is written before the submission.
-    """
-
-    number: int
-    sending: int
-    state: JobState
-    posted: float
-    job_id: str | None
-    usage_seconds: float | None
-    duplicates: int
-    reason: str | None
-    description: JobDescription
 
 
 class JobLedger:
@@ -157,6 +77,11 @@ class JobLedger:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
     def close(self) -> None:
         """Close the file and release the lock."""
         self._connection.close()
@@ -166,7 +91,7 @@ class JobLedger:
         with self._transaction() as connection:
             (found,) = connection.execute("PRAGMA user_version").fetchone()
             if found == 0:
-                for statement in _TABLES.split(";"):
+                for statement in TABLES.split(";"):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {_FORMAT}")
             else:
@@ -180,20 +105,23 @@ class JobLedger:
             LedgerError: There is no ledger, or it is damaged.
         """
         if not path.is_file():
-            raise LedgerError(f"{path}: there is no ledger here; nothing was sent to a device from this folder")
-        with _explained(path):
+            raise LedgerError(
+                f"{path}: there is no ledger here; if jobs were sent from this folder, 'qep collect' finds them at the "
+                "service"
+            )
+        with explained(path):
             connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
             try:
                 connection.row_factory = sqlite3.Row
                 _require_format(path, connection.execute("PRAGMA user_version").fetchone()[0])
-                return [_entry(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM jobs ORDER BY number")]
+                return [entry_of(row) for row in connection.execute(f"SELECT {COLUMNS} FROM jobs ORDER BY number")]
             finally:
                 connection.close()
 
     def entries(self) -> list[JobEntry]:
         """All rows in the order of writing."""
-        with _explained(self._path):
-            return [_entry(row) for row in self._connection.execute(f"SELECT {_COLUMNS} FROM jobs ORDER BY number")]
+        with explained(self._path):
+            return [entry_of(row) for row in self._connection.execute(f"SELECT {COLUMNS} FROM jobs ORDER BY number")]
 
     def latest(self, key: RequestKey, part: int) -> JobEntry | None:
         """Return the last submission of a job, or None.
@@ -202,15 +130,15 @@ class JobLedger:
             key: Key of the request.
             part: Index of the job among those of the request.
         """
-        with _explained(self._path):
+        with explained(self._path):
             row = self._connection.execute(
-                f"SELECT {_COLUMNS} FROM jobs WHERE {_WHERE_KEY} AND part = ? ORDER BY sending DESC LIMIT 1",
-                (*_key_values(key), part),
+                f"SELECT {COLUMNS} FROM jobs WHERE {WHERE_KEY} AND part = ? ORDER BY sending DESC LIMIT 1",
+                (*key_values(key), part),
             ).fetchone()
-        return None if row is None else _entry(row)
+        return None if row is None else entry_of(row)
 
     def bound(self, entry: JobEntry) -> NDArray[np.float64]:
-        """Parameter values bound to the circuits, flat."""
+        """Parameters of the program for every measured state, flat."""
         return self._arrays(entry, "bound")[0]
 
     def bits(self, entry: JobEntry) -> list[NDArray[np.uint8]]:
@@ -222,24 +150,19 @@ class JobLedger:
 
         Args:
             description: Description of the job.
-            bound: Parameter values bound to the circuits, flat.
+            bound: Parameters of the program for every measured state, flat.
 
         Raises:
             LedgerError: An earlier submission of the job has not failed.
         """
         last = self.latest(description.key, description.part)
         if last is not None and last.state not in ("refused", "failed", "cancelled"):
-            raise LedgerError(f"{self._path}: {_named(last)} is {last.state} already and must not be sent twice")
-        values: dict[str, Any] = dict(zip(_KEY, _key_values(description.key), strict=True))
-        for field in fields(JobDescription):
-            if field.name != "key":
-                value = getattr(description, field.name)
-                values[field.name] = json.dumps(value) if field.name in _JSON else value
-        values |= {
+            raise LedgerError(f"{self._path}: {named(last)} is {last.state} already and must not be sent twice")
+        values = columns_of(description) | {
             "sending": 0 if last is None else last.sending + 1,
             "state": "intended",
             "posted": time.time(),
-            "bound": _packed([bound]),
+            "bound": packed([bound]),
         }
         marks = ", ".join("?" * len(values))
         with self._transaction() as connection:
@@ -261,6 +184,27 @@ class JobLedger:
         """
         return self._to(entry, "submitted", job_id=job_id)
 
+    def renamed(self, entry: JobEntry, job_id: str) -> JobEntry:
+        """Record another id of a submitted job: the service reported the id of another one.
+
+        Args:
+            entry: Row of the job.
+            job_id: Its own id at the service.
+        """
+        return self._changed(entry, ("submitted",), job_id=job_id)
+
+    def given_up(self, entry: JobEntry, reason: str, usage_seconds: float | None = None) -> JobEntry:
+        """Record that the result of an unfinished job is not waited for any more; what it may cost still counts.
+
+        Args:
+            entry: Row of the job, intended or submitted.
+            reason: Reason, one line.
+            usage_seconds: Charge in QPU seconds, or None while it is not known.
+        """
+        if entry.job_id is None:  # it may have arrived
+            self.duplicated(entry, entry.duplicates + 1)
+        return self.ended(entry, "cancelled", reason, usage_seconds)
+
     def collected(self, entry: JobEntry, bits: Sequence[NDArray[np.uint8]], usage_seconds: float | None) -> JobEntry:
         """Store the bits of a submitted job.
 
@@ -270,7 +214,7 @@ class JobLedger:
                 one.
             usage_seconds: Charge in QPU seconds, or None while it is not final.
         """
-        return self._to(entry, "collected", bits=_packed(bits), usage_seconds=usage_seconds)
+        return self._to(entry, "collected", bits=packed(bits), usage_seconds=usage_seconds)
 
     def ended(
         self,
@@ -309,7 +253,7 @@ class JobLedger:
         ]
 
     def duplicated(self, entry: JobEntry, duplicates: int) -> None:
-        """Record the number of duplicates of a job that could not be cancelled; each is charged its estimate.
+        """Record the number of jobs beside the one with the known id that may be charged, each its estimate.
 
         Args:
             entry: Row of the job.
@@ -328,16 +272,16 @@ class JobLedger:
 
         A job that failed or was cancelled before its id was known counts as zero: it never arrived.
         """
-        with _explained(self._path):
+        with explained(self._path):
             (found,) = self._connection.execute(
-                "SELECT total(coalesce(usage_seconds, estimated_seconds) + duplicates * estimated_seconds) FROM jobs "
-                "WHERE state != 'refused' AND (job_id IS NOT NULL OR state NOT IN ('failed', 'cancelled'))"
+                "SELECT total(duplicates * estimated_seconds + coalesce(usage_seconds, estimated_seconds) "
+                "* (job_id IS NOT NULL OR state NOT IN ('failed', 'cancelled'))) FROM jobs WHERE state != 'refused'"
             ).fetchone()
         return float(found)
 
     def circuit(self, name: str) -> bytes | None:
         """A stored circuit, or None."""
-        with _explained(self._path):
+        with explained(self._path):
             row = self._connection.execute("SELECT content FROM circuits WHERE name = ?", (name,)).fetchone()
         return None if row is None else bytes(row["content"])
 
@@ -368,20 +312,20 @@ class JobLedger:
                 (*values.values(), entry.number, *before),
             )
             if done.rowcount != 1:
-                raise LedgerError(f"{self._path}: {_named(entry)} is not {' or '.join(before)} any more")
-        row = self._connection.execute(f"SELECT {_COLUMNS} FROM jobs WHERE number = ?", (entry.number,)).fetchone()
-        return _entry(row)
+                raise LedgerError(f"{self._path}: {named(entry)} is not {' or '.join(before)} any more")
+        row = self._connection.execute(f"SELECT {COLUMNS} FROM jobs WHERE number = ?", (entry.number,)).fetchone()
+        return entry_of(row)
 
     def _arrays(self, entry: JobEntry, column: Literal["bound", "bits"]) -> list[NDArray]:
-        with _explained(self._path):
+        with explained(self._path):
             row = self._connection.execute(f"SELECT {column} FROM jobs WHERE number = ?", (entry.number,)).fetchone()
         if row is None or row[column] is None:
-            raise LedgerError(f"{self._path}: {_named(entry)} has no {column}; its state is {entry.state}")
-        return _unpacked(self._path, row[column])
+            raise LedgerError(f"{self._path}: {named(entry)} has no {column}; its state is {entry.state}")
+        return unpacked(self._path, row[column])
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with _explained(self._path):
+        with explained(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -392,45 +336,9 @@ class JobLedger:
                 raise
 
 
-_JSON = ("options", "parameter_names", "axes", "shapes")
-_SNAPSHOT = tuple(field.name for field in fields(JobDescription) if field.name != "key")
-_KNOWN = tuple(field.name for field in fields(JobEntry) if field.name != "description")
-_COLUMNS = ", ".join((*_KNOWN, *_KEY, *_SNAPSHOT))
-_WHERE_KEY = " AND ".join(f"{name} = ?" for name in _KEY)
-
-
-def _key_values(key: RequestKey) -> tuple[str | int, ...]:
-    return tuple(getattr(key, name) for name in _KEY)
-
-
-def _named(entry: JobEntry) -> str:
-    key = entry.description.key
-    return f"the job of {key.purpose} {key.step} (stage {key.stage}, part {entry.description.part})"
-
-
-def _entry(row: sqlite3.Row) -> JobEntry:
-    described = {name: json.loads(row[name]) if name in _JSON else row[name] for name in _SNAPSHOT}
-    key = RequestKey(*(row[name] for name in _KEY))
-    return JobEntry(**{name: row[name] for name in _KNOWN}, description=JobDescription(key=key, **described))
-
-
-def _packed(arrays: Sequence[NDArray]) -> bytes:
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, *arrays)
-    return buffer.getvalue()
-
-
-def _unpacked(path: Path, content: bytes) -> list[NDArray]:
-    try:
-        found = arrays_of(content)
-        return [found[f"arr_{index}"] for index in range(len(found))]
-    except Exception as error:  # zip and numpy raise more than a dozen kinds over damaged bytes
-        raise LedgerError(f"{path}: the ledger is damaged ({error})") from error
-
-
 def _locked(path: Path) -> Hold:
     """Lock a file next to the ledger: SQLite's own locks are lost when another handle of the ledger is closed."""
-    with _explained(path):
+    with explained(path):
         try:
             return hold(path.with_name(f"{path.name}.lock"))
         except BlockingIOError as error:
@@ -438,7 +346,7 @@ def _locked(path: Path) -> Hold:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    with _explained(path):
+    with explained(path):
         make_private_file(path)
         connection = sqlite3.connect(path, isolation_level=None)
         connection.row_factory = sqlite3.Row
@@ -450,12 +358,3 @@ def _connected(path: Path) -> sqlite3.Connection:
 def _require_format(path: Path, found: int) -> None:
     if found != _FORMAT:
         raise LedgerError(f"{path}: expected a ledger of format {_FORMAT}, got {found}; use the version that wrote it")
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn errors of the system into one line about the file."""
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise LedgerError(f"{path}: the ledger cannot be used ({error})") from error

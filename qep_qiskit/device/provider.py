@@ -7,27 +7,25 @@ shows whether the job arrived, and it is not sent again before the user has chec
 
 from __future__ import annotations
 
+import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from qiskit import ClassicalRegister, QuantumCircuit
 from qiskit.providers import BackendV2
 
 from qep_qiskit.core.errors import DeviceError, QepError
-from qep_qiskit.device.pubs import JobSpecification
-from qep_qiskit.device.service import JobView, LostError, RefusedError
-from qep_qiskit.execution.backend_runs import (
-    BackendRuns,
-    BoundCircuits,
-    bits_in_shape,
-    bits_of_result,
-    bound_rows,
-    most_shots,
-)
+from qep_qiskit.device.service import JobView, LostError, RefusedError, RemoteDevice
+from qep_qiskit.device.specification import JobSpecification
+from qep_qiskit.device.usage import Price
+from qep_qiskit.execution.backend_runs import BackendRuns, bits_of_result, bound_rows
 from qep_qiskit.execution.bound_circuits import takes_free_angles
+from qep_qiskit.execution.result_bits import REGISTER
 
 _RETRIEVALS = ("retrieve_job", "job", "retrieve_task", "get_job")
 _STATES: dict[str, Any] = {"DONE": "done", "ERROR": "failed", "CANCELLED": "cancelled"}
@@ -54,7 +52,7 @@ def retrieval_of(backend: BackendV2) -> Callable[[str], Any] | None:
     return None
 
 
-class ProviderDevice:
+class ProviderDevice(RemoteDevice):
     """A backend whose jobs can be retrieved by id; see `RemoteDevice`.
 
     Args:
@@ -64,9 +62,6 @@ class ProviderDevice:
     Raises:
         DeviceError: The provider has no method that retrieves jobs.
     """
-
-    mode = "job"
-    lists_jobs = False
 
     def __init__(self, backend: BackendV2, instance: str) -> None:
         retrieval = retrieval_of(backend)
@@ -79,19 +74,18 @@ class ProviderDevice:
                 f"execution.backend: the transpiler of '{instance}' takes no free angles, which jobs in a ledger need; "
                 "name a backend whose jobs are not retrieved"
             )
-        self.backend, self.instance, self._job, self._runs = backend, instance, retrieval, BackendRuns(backend)
+        self._backend, self._instance, self._job, self._runs = backend, instance, retrieval, BackendRuns(backend)
         self.name = str(backend.name or instance)
 
-    def whole(self) -> BackendV2:
-        """Return the backend."""
-        return self.backend
+    @property
+    def backend(self) -> BackendV2:
+        """The backend."""
+        return self._backend
 
-    def batch(self) -> None:
-        """Return None: jobs are not grouped."""
-        return
-
-    def close(self) -> None:
-        """Do nothing: there is no batch or session."""
+    @property
+    def instance(self) -> str:
+        """Name of the backend in the configuration."""
+        return self._instance
 
     def why_closed(self) -> str | None:
         """Reason why the device does not run jobs now, where it states one, or None."""
@@ -104,49 +98,28 @@ class ProviderDevice:
             return None
         return f"the device is not taking jobs ({getattr(status, 'status_msg', '') or 'not operational'})"
 
-    def remaining_seconds(self) -> float | None:
-        """Return None: the allowance is unknown."""
-        return None
+    @property
+    def most_circuits(self) -> int | None:
+        """Largest number of bound circuits in a job, or None without a limit."""
+        return self.backend.max_circuits
 
-    def estimated_seconds(self, specification: JobSpecification) -> float:
-        """Return zero: prices are unknown, and nothing counts against `execution.max_qpu_seconds`."""
-        return 0.0
+    @property
+    def price(self) -> Price | None:
+        """Price that the backend states as its attribute ``price``; None without one."""
+        found = getattr(self.backend, "price", None)
+        return found if isinstance(found, Price) else None
 
-    def require_fit(self, specification: JobSpecification) -> None:
-        """Check that the device accepts so many circuits and shots in a job.
-
-        Raises:
-            DeviceError: The job exceeds a limit of the device.
-        """
-        limit = most_shots(self.backend)
-        if limit is not None and specification.shots > limit:
-            raise DeviceError(
-                f"{self.name}: the device takes {limit} shots of a circuit and a job has {specification.shots}; "
-                "nothing was "
-                "submitted, use fewer measurement.shots in a new run"
-            )
-        most = self.backend.max_circuits
-        if most is not None and specification.num_circuits > most:
-            raise DeviceError(
-                f"{self.name}: a job would have {specification.num_circuits} circuits and the device takes {most}; "
-                "nothing was "
-                "submitted, use a smaller training.batch_size"
-            )
-
-    def send(self, specification: JobSpecification, tag: str, most_seconds: int) -> str:
+    def send(self, specification: JobSpecification, tags: Sequence[str], most_seconds: int) -> str:
         """Send a job once, and return its id.
 
         Args:
             specification: Circuits and shots of the job.
-            tag: Ignored, since providers have no tags.
+            tags: Ignored, since providers have no tags.
             most_seconds: Ignored, since providers have no such limit.
         """
         with self._explained():
-            return str(self._runs.start(bound_rows(_bound(specification)), specification.shots).job_id())
-
-    def find(self, tag: str) -> list[str]:
-        """Return an empty list: providers do not list jobs by tag."""
-        return []
+            rows = bound_rows([(pub.circuit, pub.values) for pub in specification.pubs])
+            return str(self._runs.start(rows, specification.shots).job_id())
 
     def job_view(self, job_id: str) -> JobView:
         """Return the state of a job."""
@@ -165,15 +138,23 @@ class ProviderDevice:
         """
         with self._explained():
             result = self._job(job_id).result()
-        bound = _bound(specification)
         name = f"{self.name}: job {job_id}"
         generator = np.random.default_rng(zlib.crc32(job_id.encode()))
-        rows = bits_of_result(result, bound_rows(bound), specification.shots, name, generator)
-        return bits_in_shape(rows, bound, specification.shots)
+        measured = QuantumCircuit(ClassicalRegister(specification.num_qubits, REGISTER), name="measured")
+        circuits = [measured] * specification.num_circuits
+        rows = np.array(bits_of_result(result, circuits, specification.shots, name, generator))
+        parts = np.split(rows, np.cumsum([prod(shape) for shape in specification.shapes])[:-1])
+        return [part.reshape(*shape, *part.shape[1:]) for part, shape in zip(parts, specification.shapes, strict=True)]
 
-    def usage_seconds(self, job_id: str) -> float | None:
-        """Return None: charges are unknown."""
-        return None
+    def raw_result(self, job_id: str) -> str:
+        """Return the result of a finished job as JSON where it has a dictionary, else its description.
+
+        Args:
+            job_id: Id of the job.
+        """
+        with self._explained():
+            result = self._job(job_id).result()
+            return json.dumps(result.to_dict(), default=str) if hasattr(result, "to_dict") else repr(result)
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job.
@@ -195,7 +176,3 @@ class ProviderDevice:
             raise
         except Exception as error:
             raise LostError(f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]) from None
-
-
-def _bound(specification: JobSpecification) -> BoundCircuits:
-    return [(pub.circuit, pub.values) for pub in specification.pubs]

@@ -14,19 +14,23 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.core.errors import DeviceError, JobFailedError, LedgerError, PausedError, ResourceError, ResultError
+from qep_qiskit.core.errors import DeviceError, JobFailedError, LedgerError, PausedError, ResourceError
 from qep_qiskit.core.seeds import Seeds
-from qep_qiskit.device.jobs import cancel_duplicates, refresh_charges
-from qep_qiskit.device.ledger import JobDescription, JobEntry, JobLedger
-from qep_qiskit.device.pubs import DeviceCircuits, JobSpecification
+from qep_qiskit.device.jobs import cancel_duplicates, refresh_charges, traced
+from qep_qiskit.device.ledger import JobLedger
+from qep_qiskit.device.ledger_rows import JobDescription, JobEntry
+from qep_qiskit.device.lost_jobs import LostJob, LostJobs, tags_of
+from qep_qiskit.device.pubs import DeviceCircuits
+from qep_qiskit.device.results import fetched_bits
 from qep_qiskit.device.retries import MOST_REFUSALS, RetryingDevice, RetryPolicy, Waiting
 from qep_qiskit.device.service import BusyError, JobView, LostError, MisfitError, RefusedError, RemoteDevice
+from qep_qiskit.device.specification import JobSpecification, jobs_of
 from qep_qiskit.execution.interface import Executor, GroupMeasurement, JobHandle, Request, RequestKey, ShotData
-from qep_qiskit.execution.outcome_check import require_other_than_zeros
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.execution.surviving_signal import surviving_signal, warn_of_lost_signal
 from qep_qiskit.outcomes import BitMemory
@@ -35,8 +39,6 @@ from qep_qiskit.outcomes.states import on_qubits
 _MOST_CHARGES_ASKED = 16  # before a job is sent
 _LOG = logging.getLogger(__name__)
 _SAME_NUMBERS = 1e-6
-MOST_UNFIT_RESULTS = 4
-"""Largest number of times that the result of a job is fetched if it does not match: an answer may be truncated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,8 @@ class RemoteExecutor:
             unknown.
         layout: Initial qubits of the device for all programs; None for the transpiler's choice.
         options: Options of the sampler.
+        run: Id of the run, a tag of its jobs; None without one.
+        is_new: Whether the run has just started, so that no job of it can be missing in the ledger.
     """
 
     def __init__(
@@ -100,6 +104,8 @@ class RemoteExecutor:
         max_qpu_seconds: float = math.inf,
         layout: Sequence[int] | None = None,
         options: SamplerOptions | None = None,
+        run: str | None = None,
+        is_new: bool = False,
     ) -> None:
         self.backend_name = device.name
         self._device, self.ledger, self._retries = device, ledger, retries or RetryPolicy()
@@ -114,10 +120,22 @@ class RemoteExecutor:
             stopping=lambda: self.stopping(),
             waiting=lambda job_id, seconds, view: self.waiting(job_id, seconds, view),
         )
-        self._circuits = DeviceCircuits(device.backend, seeds, ledger, layout=layout, options=options)
+        self._run, self._seeds, self._layout = run, seeds, layout
+        self._options = options or SamplerOptions()
+        self._lost = LostJobs(ledger, self._retrying, None if is_new or not device.lists_jobs else run)
         self._started: set[RequestKey] = set()
         self.sent: list[JobEntry] = []
         """Jobs that this process has sent."""
+
+    @cached_property
+    def _circuits(self) -> DeviceCircuits:
+        """Circuits on the device, which is read here first: results are collected without it."""
+        return DeviceCircuits(
+            self._device.backend, self._seeds, self.ledger, layout=self._layout, options=self._options
+        )
+
+    def _jobs(self, request: Request) -> tuple[JobSpecification, ...]:
+        return jobs_of(request, self._options, lambda outline: self._circuits.pubs(outline))
 
     def close(self) -> None:
         """Close the batch or session at the service, and the ledger; waiting jobs still run."""
@@ -134,10 +152,10 @@ class RemoteExecutor:
             ResourceError: They would exceed `max_qpu_seconds`.
             LedgerError: The ledger has another request under this key.
         """
-        self._check_states(request)
-        for part, specification in enumerate(self._circuits.jobs(request)):
+        on_qubits(request.prepared)
+        for part, specification in enumerate(self._jobs(request)):
             try:
-                self._sent(request.key, part, specification)
+                self._sent(request, part, specification)
             except MisfitError as error:
                 then, now = self._circuits.two_qubit_gates(request.prepared.as_circuits().program)
                 raise DeviceError(
@@ -161,8 +179,8 @@ class RemoteExecutor:
             raise PausedError
         found: dict[int, BitMemory] = {}
         calibration: BitMemory | None = None
-        for part, specification in enumerate(self._circuits.jobs(request)):
-            bits = self._bits(self._sent(job_handle.key, part, specification), specification, request.measurements)
+        for part, specification in enumerate(self._jobs(request)):
+            bits = self._bits(self._sent(request, part, specification), specification, request.measurements)
             num_qubits = on_qubits(request.prepared)
             memories = [BitMemory(bits=own, num_qubits=num_qubits) for own in bits]
             if specification.calibration is not None:
@@ -171,25 +189,20 @@ class RemoteExecutor:
         outcomes = tuple(found[place] for place in range(len(request.measurements)))
         return ShotData(outcomes=outcomes, calibration=calibration)
 
-    def _check_states(self, request: Request) -> None:
-        """Warn, before anything is sent, where hardly any signal would survive."""
-        on_qubits(request.prepared)
-        circuits = request.prepared.circuits
-        if circuits is not None:
-            warn_of_lost_signal(
-                surviving_signal(self._circuits.transpiled_program(circuits.program)), self._device.name
-            )
-
-    def _sent(self, key: RequestKey, part: int, specification: JobSpecification) -> JobEntry:
-        """The job in the ledger, at least submitted; sent only where the ledger requires it."""
+    def _sent(self, request: Request, part: int, specification: JobSpecification) -> JobEntry:
+        """The job in the ledger, at least submitted; sent only where neither ledger nor service has it."""
+        key = request.key
         entry = self.ledger.latest(key, part)
+        if entry is None and (lost := self._lost.take(specification.fingerprint(key, part))) is not None:
+            return self._taken(key, part, specification, lost)
         if entry is not None:
             self._require_same(entry, specification)
         if entry is None or entry.state in ("refused", "failed", "cancelled"):
             self._begin(key)
+            self._require_signal(request)
             self._require_ready(specification)
             return self._send(
-                self.ledger.intend(self._snapshot(key, part, specification), specification.values), specification
+                self.ledger.intend(self._snapshot(key, part, specification), specification.bound), specification
             )
         if entry.state != "intended":
             return entry
@@ -197,7 +210,23 @@ class RemoteExecutor:
         if found:
             return self._adopted(entry, found)
         self._begin(key)
+        self._device.require_fit(specification)
         return self._send(self.ledger.posting(entry), specification)
+
+    def _require_signal(self, request: Request) -> None:
+        """Warn, before anything is sent, where hardly any signal would survive."""
+        circuits = request.prepared.circuits
+        if circuits is not None:
+            warn_of_lost_signal(
+                surviving_signal(self._circuits.transpiled_program(circuits.program)), self._device.name
+            )
+
+    def _taken(self, key: RequestKey, part: int, specification: JobSpecification, lost: LostJob) -> JobEntry:
+        """Record a job of the run that the ledger did not know."""
+        description = self._description(key, part, specification, lost.tag, lost.estimated_seconds)
+        entry = self.ledger.submitted(self.ledger.intend(description, specification.bound), lost.job_id)
+        cancel_duplicates(self.ledger, self._retrying, entry)
+        return entry
 
     def _begin(self, key: RequestKey) -> None:
         if key not in self._started and len(self._started) == self._pace.requests:
@@ -208,8 +237,8 @@ class RemoteExecutor:
         described, key = entry.description, entry.description.key
         same_device = (described.backend, described.instance) == (self._device.name, self._device.instance)
         bound = self.ledger.bound(entry)
-        same_numbers = bound.shape == specification.values.shape and np.allclose(
-            bound, specification.values, rtol=0, atol=_SAME_NUMBERS
+        same_numbers = bound.shape == specification.bound.shape and np.allclose(
+            bound, specification.bound, rtol=0, atol=_SAME_NUMBERS
         )
         if not same_device:
             raise LedgerError(
@@ -237,7 +266,7 @@ class RemoteExecutor:
                 "period with 'qep resume'"
             )
         refresh_charges(self.ledger, self._retrying, _MOST_CHARGES_ASKED)
-        spent = self.ledger.seconds()
+        spent = self.ledger.seconds() + self._lost.seconds()
         if spent + wanted > self._most_seconds:
             raise ResourceError(
                 f"execution.max_qpu_seconds: the run has taken {spent:.1f} QPU seconds, its next job is estimated at "
@@ -247,22 +276,35 @@ class RemoteExecutor:
 
     def _snapshot(self, key: RequestKey, part: int, specification: JobSpecification) -> JobDescription:
         seconds = self._device.estimated_seconds(specification)
+        pubs = specification.pubs
+        return replace(
+            self._description(key, part, specification, f"qep-{uuid.uuid4().hex}", seconds),
+            batch=self._retrying.with_retries(self._device.batch),
+            circuit_sha256=specification.circuit_digest(),
+            parameter_names=[[parameter.name for parameter in pub.circuit.parameters] for pub in pubs],
+            axes=[*specification.axes, "parameters"],
+            shapes=[list(pub.values.shape) for pub in pubs],
+        )
+
+    def _description(
+        self, key: RequestKey, part: int, specification: JobSpecification, tag: str, seconds: float
+    ) -> JobDescription:
+        """What is known of a job without its circuits."""
         return JobDescription(
             key=key,
             part=part,
-            tag=f"qep-{uuid.uuid4().hex}",
+            tag=tag,
             backend=self._device.name,
             instance=self._device.instance,
             mode=self._device.mode,
-            batch=self._retrying.with_retries(self._device.batch),
             shots=specification.shots,
             options={"max_execution_time": math.ceil(3 * seconds + 30), **specification.options.record()},
             estimated_seconds=seconds,
-            circuit_sha256=specification.circuit_digest(),
+            circuit_sha256="",
             request_sha256=specification.digest,
-            parameter_names=[[parameter.name for parameter in pub.circuit.parameters] for pub in specification.pubs],
-            axes=[*specification.axes, "parameters"],
-            shapes=[list(pub.values.shape) for pub in specification.pubs],
+            parameter_names=[],
+            axes=list(specification.axes),
+            shapes=[[*shape, 0] for shape in specification.shapes],
         )
 
     def _send(self, entry: JobEntry, specification: JobSpecification) -> JobEntry:
@@ -288,9 +330,12 @@ class RemoteExecutor:
     def _post(self, entry: JobEntry, specification: JobSpecification, most_seconds: int) -> str:
         """Send once, with an answer or without; a busy service has accepted nothing, so the call waits and repeats."""
         pauses, deadline, refusals = self._retries.pauses(), time.monotonic() + self._retries.without_answer, 0
+        described = entry.description
+        fingerprint = specification.fingerprint(described.key, described.part)
+        tags = tags_of(described.tag, self._run, fingerprint, described.estimated_seconds)
         while True:
             try:
-                return self._device.send(specification, entry.description.tag, most_seconds)
+                return self._device.send(specification, tags, most_seconds)
             except BusyError as busy:
                 pause = busy.seconds or pauses()
                 reason = str(busy)
@@ -321,30 +366,16 @@ class RemoteExecutor:
         if entry.state in ("collected", "applied"):
             return self.ledger.bits(entry)
         assert entry.job_id is not None
-        job_id, view = entry.job_id, self._retrying.finished(entry)
+        view = self._retrying.finished(entry)
+        if not view.carries(entry.description.tag):
+            entry = traced(self.ledger, self._retrying, entry)
+            view = self._retrying.finished(entry)
         if view.state != "done":
             self._fail(entry, view)
-
-        unfit = 0
-
-        def fetched() -> list[NDArray[np.uint8]]:
-            nonlocal unfit
-            try:
-                found = specification.bits_of_measurements(self._device.fetch(job_id, specification), self._device.name)
-                own = [measurements[place] for place in specification.measurements]
-                require_other_than_zeros(own, found[: len(own)], self._device.name)
-                return found
-            except ResultError as error:
-                unfit += 1
-                if unfit < MOST_UNFIT_RESULTS:
-                    raise LostError(str(error)) from error
-                raise ResultError(
-                    f"job {job_id}: {error}; the job is done and stays in the ledger, nothing is sent again, and 'qep "
-                    "resume' asks for its result once more"
-                ) from error
-
-        bits = self._retrying.with_retries(fetched, about=entry)
-        self.ledger.collected(entry, bits, self._retrying.usage(job_id))
+        assert entry.job_id is not None
+        folder = self.ledger.path.parent
+        bits = fetched_bits(self._device, self._retrying, entry, specification, measurements, folder)
+        entry = self.ledger.collected(entry, bits, self._retrying.usage(entry.job_id))
         cancel_duplicates(self.ledger, self._retrying, entry)
         return bits
 

@@ -9,14 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from qep_qiskit.core.errors import DeviceError, PausedError, StillQueuedError
+from qep_qiskit.core.errors import DeviceError, PausedError, ResultError, StillQueuedError
 from qep_qiskit.device.interruptible import AbandonedError, answer_of
-from qep_qiskit.device.ledger import JobEntry
-from qep_qiskit.device.service import BusyError, JobView, LostError, RefusedError, RemoteDevice
+from qep_qiskit.device.ledger_rows import JobEntry
+from qep_qiskit.device.service import BusyError, JobView, LostError, MissingError, RefusedError, RemoteDevice
 
 _LOG = logging.getLogger(__name__)
 MOST_REFUSALS = 3
 """Number of refusals after which a call fails; fewer are repeated, since a login may have expired."""
+MOST_UNFIT_RESULTS = 4
+"""Number of times that a result is fetched if it does not match, or a job is asked for if it is not there.
+
+An answer may be truncated, and a new job may appear late."""
 _LONGEST_SLEEP = 0.2
 _SECONDS_BETWEEN_LINES = 30.0
 
@@ -113,7 +117,32 @@ class RetryingDevice:
 
     def listed(self, entry: JobEntry) -> list[str]:
         """Ids of the jobs under a tag in the present listing."""
-        return self.with_retries(lambda: self._device.find(entry.description.tag), about=entry)
+        return list(self.with_retries(lambda: self._device.find(entry.description.tag), about=entry))
+
+    def tagged(self, tag: str, *, needed: bool) -> dict[str, tuple[str, ...]]:
+        """Return all jobs with a tag, oldest first: their ids, with all tags of each.
+
+        Args:
+            tag: The tag.
+            needed: Whether the answer is waited for; otherwise there are none if the service does not answer now.
+
+        Raises:
+            DeviceError: The answer is needed, and the service gives none for too long.
+        """
+        if needed:
+            return self.with_retries(lambda: self._device.find(tag))
+        try:
+            return self._device.find(tag)
+        except (RefusedError, BusyError, LostError) as error:
+            _LOG.warning("%s: jobs that the ledger does not know could not be looked for: %s", self._device.name, error)
+            return {}
+
+    def state(self, job_id: str) -> str:
+        """State of a job that the ledger does not know; ``"not known"`` where the service does not say it now."""
+        try:
+            return self._device.job_view(job_id).state
+        except (RefusedError, BusyError, LostError):
+            return "not known"
 
     def cancel(self, entry: JobEntry) -> None:
         """Cancel a job; a finished job is unchanged."""
@@ -129,6 +158,16 @@ class RetryingDevice:
 
         self.with_retries(cancelled, about=entry)
 
+    def cancel_once(self, entry: JobEntry) -> None:
+        """Try once to cancel a job, if it is the one that was sent and waits."""
+        assert entry.job_id is not None
+        try:
+            view = self._device.job_view(entry.job_id)
+            if view.state == "waiting" and view.carries(entry.description.tag):
+                self._device.cancel(entry.job_id)
+        except (RefusedError, BusyError, LostError) as error:
+            _LOG.warning("job %s could not be cancelled: %s", entry.job_id, error)
+
     def cancel_others(self, entry: JobEntry) -> int | None:
         """Cancel further jobs under the entry's tag.
 
@@ -140,25 +179,22 @@ class RetryingDevice:
             return 0
         left = 0
         try:
-            others = [job_id for job_id in self._device.find(entry.description.tag) if job_id != entry.job_id]
+            found = list(self._device.find(entry.description.tag))
         except (RefusedError, BusyError, LostError) as error:
             _LOG.warning("duplicates of job %s could not be searched for: %s", entry.job_id, error)
             return None
-        for job_id in others:
+        if entry.job_id not in found:  # it is not listed yet, or the service reported the id of another job
+            return None
+        for job_id in found:
+            if job_id == entry.job_id:
+                continue
             _LOG.warning("job %s was accepted a second time as %s, which is cancelled", entry.job_id, job_id)
             try:
                 self._device.cancel(job_id)
             except (RefusedError, BusyError, LostError) as error:
-                left += self._is_paid(job_id)
+                left += self.state(job_id) != "cancelled"
                 _LOG.warning("job %s, a duplicate of %s, could not be cancelled: %s", job_id, entry.job_id, error)
         return left
-
-    def _is_paid(self, job_id: str) -> bool:
-        """Whether a job runs or has run; a job cancelled before that is not charged."""
-        try:
-            return self._device.job_view(job_id).state != "cancelled"
-        except (RefusedError, BusyError, LostError):
-            return True
 
     def finished(self, entry: JobEntry) -> JobView:
         """Wait until a job is finished, successful or not.
@@ -208,9 +244,10 @@ class RetryingDevice:
 
         Raises:
             DeviceError: The service refuses to answer, or gives no answer for too long.
+            ResultError: The service does not know the job, though it was accepted longer ago than the settling time.
             PausedError: A stop is requested.
         """
-        pauses, refusals, began = self._retries.pauses(), 0, time.monotonic()
+        pauses, refusals, missing, began = self._retries.pauses(), 0, 0, time.monotonic()
         deadline, said = began + self._retries.without_answer, began
         while True:
             try:
@@ -224,6 +261,12 @@ class RetryingDevice:
                 pause, reason = pauses() if refusals < MOST_REFUSALS else math.inf, str(error)
             except LostError as error:
                 pause, reason = pauses(), str(error)
+                missing += isinstance(error, MissingError)
+                if about is not None and missing >= MOST_UNFIT_RESULTS and self._has_settled(about, began):
+                    raise ResultError(
+                        f"job {about.job_id} on {self._device.name}: the service does not know it any more ({reason}); "
+                        f"nothing is sent again before 'qep cancel --forget {about.job_id} DIR' gives it up"
+                    ) from None
             if time.monotonic() + pause > deadline:
                 what = "refuses to answer" if pause == math.inf else "does not answer"
                 kept = "nothing was submitted" if about is None else "the job is in the ledger, go on with 'qep resume'"
@@ -232,6 +275,11 @@ class RetryingDevice:
                 said = time.monotonic()
                 _LOG.warning("%s: no answer for %.0f s (%s); still polling", self._device.name, said - began, reason)
             self.sleep(pause, about)
+
+    def _has_settled(self, entry: JobEntry, began: float) -> bool:
+        """Whether a job whose id is known must be known to the service by now."""
+        passed = max(0.0, time.time() - entry.posted) + time.monotonic() - began
+        return entry.job_id is not None and passed >= self._retries.settling
 
     def sleep(self, seconds: float, about: JobEntry | None) -> None:
         """Sleep in short pieces, so that a requested stop takes effect soon.

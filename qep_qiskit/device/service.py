@@ -1,15 +1,19 @@
-"""The interface of a device behind a service, and its three kinds of errors."""
+"""A device behind a service, and the kinds of errors of its calls."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from qiskit.providers import BackendV2
 
 from qep_qiskit.core.errors import DeviceError
-from qep_qiskit.device.pubs import JobSpecification
+from qep_qiskit.device.specification import JobSpecification
+from qep_qiskit.device.usage import Price
+from qep_qiskit.execution.backend_runs import most_shots
+from qep_qiskit.execution.on_device import circuit_seconds
 
 
 class RefusedError(Exception):
@@ -46,6 +50,10 @@ class LostError(Exception):
     """There is no readable answer; it is unknown whether the service carried out the call."""
 
 
+class MissingError(LostError):
+    """The service does not know a job: it is so new that it is not shown yet, or it was deleted."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
     """State of a job at the service.
@@ -58,6 +66,7 @@ class JobView:
         running: Whether a waiting job runs already; otherwise it is queued, or the service does not say.
         position: Position in the queue, or None where the service does not say.
         starts: Estimated start in seconds since the epoch, or None where the service does not say.
+        tags: Tags of the job, or None where the service does not say.
     """
 
     state: Literal["waiting", "done", "failed", "cancelled"]
@@ -67,76 +76,60 @@ class JobView:
     running: bool = False
     position: int | None = None
     starts: float | None = None
+    tags: tuple[str, ...] | None = None
+
+    def carries(self, tag: str) -> bool:
+        """Whether the job has a tag, as far as the service says."""
+        return self.tags is None or tag in self.tags
 
 
-class RemoteDevice(Protocol):
-    """Protocol of a device and its service. Every call may raise `RefusedError`, `BusyError` and `LostError`."""
+class RemoteDevice(ABC):
+    """A device behind a service: jobs are sent once, and retrieved by their id.
+
+    A vendor whose jobs need more than `ProviderDevice` does derives a class from this one, and names a function that
+    makes it in ``execution.backend``. Every call may raise `RefusedError`, `BusyError` and `LostError`. Results,
+    states and charges are asked for by the id of a job, and must not need the device itself: it may be gone by then.
+    """
 
     name: str
-    instance: str
-    backend: BackendV2
-    lists_jobs: bool
+    lists_jobs = False
     """Whether `find` finds all jobs that arrived; if not, a job with a lost id is not sent again."""
+    mode = "job"
+    """Execution mode of the jobs."""
 
     @property
-    def mode(self) -> str:
-        """Execution mode: ``"job"``, ``"batch"`` or ``"session"``."""
-        ...
+    @abstractmethod
+    def instance(self) -> str:
+        """Name of who pays for the jobs."""
 
-    def whole(self) -> BackendV2:
-        """Return the device with all of its gates, also those that jobs do not use.
+    @property
+    @abstractmethod
+    def backend(self) -> BackendV2:
+        """The device with the gates that jobs use; asked for only where circuits are made or sent.
 
         Raises:
             DeviceError: The device cannot be read.
         """
-        ...
 
-    def batch(self) -> str | None:
-        """Return the id of the batch or session of the jobs, opened where there is none; None in job mode."""
-        ...
-
-    def close(self) -> None:
-        """Close the batch or session, if one is open; its jobs still run."""
-        ...
-
-    def why_closed(self) -> str | None:
-        """Reason why the device does not run jobs now, or None."""
-        ...
-
-    def remaining_seconds(self) -> float | None:
-        """QPU seconds that remain to the account, or None without a limit."""
-        ...
-
-    def estimated_seconds(self, specification: JobSpecification) -> float:
-        """Estimate the QPU seconds that a job is charged."""
-        ...
-
-    def require_fit(self, specification: JobSpecification) -> None:
-        """Check that circuits use only gates and couplers of the device.
-
-        Raises:
-            DeviceError: A circuit uses a gate or coupler that the device does not have.
-        """
-        ...
-
-    def send(self, specification: JobSpecification, tag: str, most_seconds: int) -> str:
+    @abstractmethod
+    def send(self, specification: JobSpecification, tags: Sequence[str], most_seconds: int) -> str:
         """Send a job once, and return its id.
 
         Args:
             specification: Circuits, shots and options of the job.
-            tag: Unique tag of this submission.
-            most_seconds: Longest execution time of the job in seconds.
+            tags: Tags of this submission, the first of which is unique; only for services with tags.
+            most_seconds: Longest execution time of the job in seconds; only for services with such a limit.
         """
-        ...
 
-    def find(self, tag: str) -> list[str]:
-        """Ids of all jobs with a tag, oldest first."""
-        ...
-
+    @abstractmethod
     def job_view(self, job_id: str) -> JobView:
-        """Return the state of a job."""
-        ...
+        """Return the state of a job.
 
+        Raises:
+            MissingError: The service does not know the job.
+        """
+
+    @abstractmethod
     def fetch(self, job_id: str, specification: JobSpecification) -> Sequence[Any]:
         """Return the results of a finished job: for every PUB a BitArray, or bits of shape (..., shots, bytes).
 
@@ -146,13 +139,109 @@ class RemoteDevice(Protocol):
 
         Raises:
             ResultError: The result cannot be read, or has other registers.
+            MissingError: The service does not know the job.
         """
-        ...
 
-    def usage_seconds(self, job_id: str) -> float | None:
-        """QPU seconds charged for a job, or None while the charge is not final."""
-        ...
+    @abstractmethod
+    def raw_result(self, job_id: str) -> str:
+        """Return the result of a finished job as the service gives it, as text.
 
+        Raises:
+            MissingError: The service does not know the job.
+        """
+
+    @abstractmethod
     def cancel(self, job_id: str) -> None:
         """Cancel a job."""
-        ...
+
+    @property
+    def price(self) -> Price | None:
+        """Price of jobs, in QPU seconds or another unit; None where it is unknown."""
+        return None
+
+    def whole(self) -> BackendV2:
+        """Return the device with all of its gates, also those that jobs do not use.
+
+        Raises:
+            DeviceError: The device cannot be read.
+        """
+        return self.backend
+
+    def batch(self) -> str | None:
+        """Return the id of the batch or session of the jobs, opened where there is none; None in job mode."""
+        return None
+
+    def close(self) -> None:
+        """Close the batch or session, if one is open; its jobs still run."""
+        return
+
+    def why_closed(self) -> str | None:
+        """Reason why the device does not run jobs now, or None."""
+        return None
+
+    def remaining_seconds(self) -> float | None:
+        """QPU seconds that remain to the account, or None without a limit."""
+        return None
+
+    def usage_seconds(self, job_id: str) -> float | None:
+        """QPU seconds charged for a job, or None while the charge is not final.
+
+        Args:
+            job_id: Id of the job.
+        """
+        return None
+
+    def find(self, tag: str) -> dict[str, tuple[str, ...]]:
+        """Return all jobs with a tag, oldest first: their ids, with all tags of each.
+
+        Args:
+            tag: One of the tags of the jobs.
+        """
+        return {}
+
+    def estimated_seconds(self, specification: JobSpecification) -> float:
+        """Estimate the QPU seconds that a job is charged; 0 where the price is unknown or in another unit.
+
+        Args:
+            specification: Circuits, shots and options of the job.
+        """
+        price = self.price
+        if price is None or not price.in_seconds:
+            return 0.0
+        made = specification.options.executions(specification.shots)
+        return price.of(jobs=1) + sum(
+            price.of(
+                circuits=pub.num_circuits,
+                executions=pub.num_circuits * made,
+                circuit_seconds=circuit_seconds(pub.circuit, self.backend.target),
+            )
+            for pub in specification.pubs
+        )
+
+    def require_fit(self, specification: JobSpecification) -> None:
+        """Check that the device accepts a job: its shots, and the number of its circuits.
+
+        Args:
+            specification: Circuits, shots and options of the job.
+
+        Raises:
+            MisfitError: A circuit uses a gate or coupler that the device does not have.
+            DeviceError: The job exceeds a limit of the device.
+        """
+        most, made = most_shots(self.backend), specification.options.executions(specification.shots)
+        if most is not None and made > most:
+            raise DeviceError(
+                f"{self.name}: the device takes {most} shots of a circuit and a job has {specification.shots}; "
+                "nothing was submitted, use fewer measurement.shots in a new run"
+            )
+        limit = self.most_circuits
+        if limit is not None and specification.num_circuits > limit:
+            raise DeviceError(
+                f"{self.name}: a job would have {specification.num_circuits} circuits and the device takes {limit}; "
+                "nothing was submitted, use a smaller training.batch_size"
+            )
+
+    @property
+    def most_circuits(self) -> int | None:
+        """Largest number of bound circuits in a job, or None without a limit."""
+        return None

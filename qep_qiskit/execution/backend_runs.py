@@ -96,7 +96,7 @@ def bits_of_pubs(results: Any, bound: BoundCircuits, shots: int, where: str) -> 
         names = ", ".join(dict.fromkeys(f"'{circuit.name}'" for circuit, _ in bound))
         raise ResultError(f"{where}: expected {len(bound)} results (of the circuits {names}), got {len(registers)}")
     return [
-        require_bits(register, circuit, values.shape[:-1], shots, where)
+        require_bits(register, circuit.num_clbits, values.shape[:-1], shots, f"{where}: circuit '{circuit.name}'")
         for register, (circuit, values) in zip(registers, bound, strict=True)
     ]
 

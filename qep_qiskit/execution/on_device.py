@@ -51,11 +51,20 @@ def circuit_facts(circuit: QuantumCircuit, target: Target) -> CircuitFacts:
     """
     two = sum(1 for _ in _gates(circuit, num_qubits=2))
     depth = circuit.depth(lambda instruction: instruction.operation.name not in ("barrier", "measure"))
+    return CircuitFacts(two_qubit_gates=two, depth=depth, seconds=circuit_seconds(circuit, target))
+
+
+def circuit_seconds(circuit: QuantumCircuit, target: Target) -> float:
+    """Duration of a circuit in seconds; 5 us where it is unknown.
+
+    Args:
+        circuit: The measured circuit.
+        target: Gates and durations of the device.
+    """
     try:
-        seconds = float(circuit.estimate_duration(target, unit="s"))
+        return float(circuit.estimate_duration(target, unit="s")) or _CIRCUIT_SECONDS
     except (CircuitError, QiskitError):
-        seconds = 0.0
-    return CircuitFacts(two_qubit_gates=two, depth=depth, seconds=seconds or _CIRCUIT_SECONDS)
+        return _CIRCUIT_SECONDS
 
 
 def _gates(circuit: QuantumCircuit, num_qubits: int | None = None) -> Iterator[CircuitInstruction]:

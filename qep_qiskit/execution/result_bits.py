@@ -43,22 +43,19 @@ def registers_of(results: Any, where: str) -> list[Any]:
     return found
 
 
-def require_bits(
-    register: Any, circuit: QuantumCircuit, bindings: tuple[int, ...], shots: int, where: str
-) -> NDArray[np.uint8]:
+def require_bits(register: Any, size: int, bindings: tuple[int, ...], shots: int, name: str) -> NDArray[np.uint8]:
     """Return the bits of one PUB, shape (*bindings, shots, bytes), after checking them.
 
     Args:
         register: Qiskit's BitArray, or an array without bits beyond the register.
-        circuit: The circuit of the PUB.
-        bindings: Shape of its bindings.
+        size: Number of measured bits.
+        bindings: Shape of the bindings of the PUB.
         shots: Shots of every binding.
-        where: Name of the sampler, for messages.
+        name: Name of the circuit or result, and of the sampler, for messages.
 
     Raises:
         ResultError: The bits do not match the circuit, its bindings or its shots.
     """
-    name, size = f"{where}: circuit '{circuit.name}'", circuit.num_clbits
     width = getattr(register, "num_bits", size)
     if width != size:
         raise ResultError(f"{name}: expected {size} bits a shot, got {width}")

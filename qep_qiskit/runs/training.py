@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -48,7 +49,10 @@ def start_run(path: Path, experiment: Experiment) -> RunFolder:
         RunFolderError: The folder exists already, or cannot be written.
     """
     config = experiment.config
-    return RunFolder.create(path, stamped_config(config), experiment.task, private=config.execution.names_account)
+    # Jobs of a device carry the id as a tag, so that they are found where the ledger is lost.
+    run = {"run": uuid.uuid4().hex} if config.execution.is_remote else {}
+    content = stamped_config(config) | run
+    return RunFolder.create(path, content, experiment.task, private=config.execution.names_account)
 
 
 def kept_config(folder: RunFolder) -> Mapping[str, Any]:
@@ -108,14 +112,24 @@ def is_finished(state: TrainingState | None, experiment: Experiment) -> bool:
     return state is not None and state.epoch >= experiment.config.training.epochs
 
 
-def device_of(experiment: Experiment) -> RemoteDevice | None:
+def device_of(experiment: Experiment, folder: RunFolder | None = None) -> RemoteDevice | None:
     """Log in and return the device that a run uses; None if it runs on this machine.
+
+    Args:
+        experiment: Objects of the run.
+        folder: Folder of the run, whose jobs state the instance that pays; None for a new run.
 
     Raises:
         QepError: The device is not available.
     """
     config = experiment.config
-    return build_device(config, experiment.network.num_qubits) if config.execution.is_remote else None
+    if not config.execution.is_remote:
+        return None
+    if folder is not None and config.execution.where.is_ibm and config.execution.instance is None:
+        entries = JobLedger.read(ledger_path(folder)) if ledger_path(folder).exists() else []
+        instance = entries[-1].description.instance if entries else None
+        config = config.model_copy(update={"execution": config.execution.model_copy(update={"instance": instance})})
+    return build_device(config, experiment.network.num_qubits)
 
 
 @contextmanager
@@ -126,6 +140,7 @@ def on_device(
     pace: Pace | None = None,
     *,
     counts_anew: bool = False,
+    is_new: bool = False,
 ) -> Iterator[RemoteExecutor | None]:
     """Return the executor of a run on a device, with the ledger in its folder; None without a device.
 
@@ -135,13 +150,17 @@ def on_device(
         device: The device.
         pace: How far this process submits and waits; to the end of the run by default.
         counts_anew: If True, the limit of QPU seconds applies to this process alone, without earlier jobs of the run.
+        is_new: Whether the run has just started, so that no job of it can be missing in the ledger.
     """
     if device is None:
         yield None
         return
     ledger = JobLedger(ledger_path(folder))
     limit = experiment.config.execution.max_qpu_seconds + (ledger.seconds() if counts_anew else 0.0)
-    with closing(build_remote_executor(experiment.config, experiment.seeds, device, ledger, pace, limit)) as executor:
+    run = folder.config().get("run")
+    with closing(
+        build_remote_executor(experiment.config, experiment.seeds, device, ledger, pace, limit, run=run, is_new=is_new)
+    ) as executor:
         yield executor
 
 
@@ -161,7 +180,7 @@ def asking(folder: RunFolder, experiment: Experiment, *question: NDArray) -> Ite
     Raises:
         FolderBusyError: The run is on a device, and another process has locked the folder.
     """
-    device = device_of(experiment)
+    device = device_of(experiment, folder)
     if device is None:
         yield experiment
         return

@@ -2,13 +2,15 @@
 
 import json
 import sys
+from unittest.mock import Mock
 
 import pytest
 
 pytest.importorskip("qiskit_ibm_runtime")
 
 from ibm_runs import SETTINGS
-from ibm_stand_in import FractionalService, api_error
+from ibm_stand_in import INSTANCE, FractionalService, api_error
+from qiskit.providers.exceptions import QiskitBackendNotFoundError
 
 from qep_qiskit.device.ibm import IbmDevice
 from qep_qiskit.device.ledger import JobLedger
@@ -111,6 +113,67 @@ def test_cancel_ends_what_is_under_way_and_submit_sends_it_again(qep, service, h
     service.queue_polls = 0
     assert f"job1: was done already; 'qep collect {folder}' fetches it" in qep("cancel", folder).out
     assert qep("collect", folder).code == 0
+
+
+def test_a_device_that_is_hidden_gives_what_was_paid(qep, service, here, settings):
+    folder = here / "paced"
+    qep("submit", here / "circuits.toml", "--out", folder, *settings(*SETTINGS))
+    service.charge = {"status": "pending"}
+    hide(service)
+    assert qep("collect", folder).code == 0
+    service.charge = {}
+    (row,) = qep("jobs", folder, "--refresh", "--json").object
+    assert (row["row"], row["state"], row["usage_seconds"]) == (1, "applied", 7.0)
+    assert qep("cancel", folder).code == 0
+    result = qep("resume", folder)
+    assert (result.code, service.posts) == (2, 1)
+    assert "qep: error: execution.backend: 'ibm_stand_in' cannot be found or read; nothing was submitted" in result.err
+
+
+def hide(service):
+    service.active_account = lambda: {"instance": INSTANCE}
+    service.backend = Mock(side_effect=QiskitBackendNotFoundError("none"))
+    service.backends = lambda: []
+
+
+def test_an_answer_that_cannot_be_read_is_kept_and_given_up(qep, service, here, settings, trained, warm_start):
+    whole, jobs = trained
+    folder = here / "paced"
+    service.spoil = lambda found: []
+    result = qep("train", here / "circuits.toml", "--out", folder, *settings(*SETTINGS))
+    name = f"job{jobs}"
+    kept = folder / f"result-{name}.json"
+    assert result.code == 2
+    assert f"what came is kept in {kept}" in result.err
+    kept.unlink()
+    said = qep("collect", folder, "--result-only", name)
+    assert said.out == f"wrote {kept}; nothing is applied to the run\n"
+    assert kept.read_text() == f"what {name} gave"
+    result = qep("collect", folder, "--result-only", "../job7")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "the result of job ../job7 cannot be fetched" in result.err
+    service.spoil = lambda found: found
+    assert "--forget: expected the id" in qep("cancel", folder, "--forget", "job99").err
+    assert qep("cancel", folder, "--forget", name).out == (
+        f"{name}: given up, 7 QPU seconds are counted; 'qep resume' sends it anew\n"
+    )
+    assert qep("resume", folder, "--max-qpu-seconds", "100").code == 0
+    assert warm_start(folder) == warm_start(whole)
+    assert service.posts == 2 * jobs + 1
+
+
+def test_a_deleted_ledger_is_rebuilt(qep, service, here, settings, trained, warm_start):
+    whole, jobs = trained
+    folder = here / "paced"
+    qep("submit", here / "circuits.toml", "--out", folder, *settings(*SETTINGS))
+    (folder / "jobs.sqlite").unlink()
+    assert "'qep collect' finds them at the service" in qep("jobs", folder).err
+    assert qep("collect", folder).code == 0
+    qep("submit", folder)
+    (folder / "jobs.sqlite").unlink()
+    assert qep("resume", folder).code == 0
+    assert warm_start(folder) == warm_start(whole)
+    assert service.posts == 2 * jobs
 
 
 def test_cancel_also_ends_a_job_that_never_arrived(qep, service, here, settings):

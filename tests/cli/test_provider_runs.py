@@ -71,7 +71,9 @@ def test_a_damaged_result_stays_in_the_ledger(qep, provider, here):
     path.write_text(whole.replace("0x0", "0x100"))
     result = qep("collect", here / "run")
     assert result.code == 2
-    assert "the job is done and stays in the ledger" in result.err
+    kept = here / "run" / f"result-{path.stem}.json"
+    assert f"what came is kept in {kept}, nothing is sent again" in result.err
+    assert "0x100" in kept.read_text()
     path.write_text(whole)
     assert qep("collect", here / "run").code == 0
     assert jobs_in(folder) == 1

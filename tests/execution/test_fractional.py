@@ -223,7 +223,7 @@ def test_resubmitted_work_is_the_same_job():
     store = Store()
     first, again = (DeviceCircuits(device, Seeds(1), store).jobs(ramp_request())[0] for _ in range(2))
     assert first.circuit_digest() == again.circuit_digest()
-    assert np.array_equal(first.values, again.values)
+    assert np.array_equal(first.pubs[0].values, again.pubs[0].values)
     assert first.num_circuits == 2 * STATES
     other = replace(ramp_request(), key=RequestKey("train", 1))
     assert DeviceCircuits(device, Seeds(1), store).jobs(other)[0].digest == first.digest

@@ -36,14 +36,15 @@ from qep_qiskit.core.errors import (
     StillQueuedError,
 )
 from qep_qiskit.core.seeds import Seeds
-from qep_qiskit.device import ibm
-from qep_qiskit.device.ibm import IbmDevice, ibm_device, open_service
-from qep_qiskit.device.ibm_client import job_ids
+from qep_qiskit.device import ibm, ibm_login
+from qep_qiskit.device.ibm import IbmDevice, ibm_device
+from qep_qiskit.device.ibm_client import jobs_tagged
+from qep_qiskit.device.ibm_login import open_service
 from qep_qiskit.device.ledger import JobLedger
-from qep_qiskit.device.pubs import JobSpecification, Pub
-from qep_qiskit.device.remote import MOST_UNFIT_RESULTS, RemoteExecutor
-from qep_qiskit.device.retries import RetryingDevice, RetryPolicy
+from qep_qiskit.device.remote import RemoteExecutor
+from qep_qiskit.device.retries import MOST_UNFIT_RESULTS, RetryingDevice, RetryPolicy
 from qep_qiskit.device.service import LostError
+from qep_qiskit.device.specification import JobSpecification, Pub
 from qep_qiskit.execution.sampler_options import SamplerOptions
 
 QUICK = RetryPolicy(settling=0.15, first_pause=0.005, longest_pause=0.02, without_answer=0.5)
@@ -264,7 +265,7 @@ def test_a_listing_that_does_not_end_is_left(service):
         for number in range(6_000)
     ]
     with pytest.raises(LostError, match="does not end after 5000 jobs"):
-        job_ids(service, "qep-mine")
+        jobs_tagged(service, "qep-mine")
 
 
 def test_a_row_from_the_future_waits_no_longer_than_others(service, path):
@@ -344,15 +345,15 @@ UNFIT = {
     "twice": (lambda found: found * 2, "got .*50, 1.*50, 1"),
     "renamed": (renamed, "result 0 has no register 'meas', its registers are: c"),
     "no data": (lambda found: [None], "result 0 has no register 'meas', its registers are: none"),
-    "fewer bits": (of_width(2), "circuit '.*': expected 3 bits a shot, got 2"),
-    "more bits": (with_bits(lambda bits: bits | 128), "circuit '.*': expected 3 bits a shot, got bits beyond them"),
+    "fewer bits": (of_width(2), "result 0: expected 3 bits a shot, got 2"),
+    "more bits": (with_bits(lambda bits: bits | 128), "result 0: expected 3 bits a shot, got bits beyond them"),
     "two bytes": (with_bits(lambda bits: np.concatenate([bits, bits], axis=-1)), r"got \[\(4, 2, 50, 2\)\]"),
     "fewer shots": (with_bits(lambda bits: bits[..., :-1, :]), r"got \[\(4, 2, 49, 1\)\]"),
     "other axes": (with_bits(lambda bits: bits.swapaxes(0, 1)), r"got \[\(2, 4, 50, 1\)\]"),
     "zeros": (with_bits(np.zeros_like), "circuits 'Z' and 'X' of state 0 read 0 in every bit of 50 shots"),
     "numbers": (
         with_bits(lambda bits: bits.astype(float)),
-        "circuit '.*': expected bits .* as uint8, got .* as float64",
+        "result 0: expected bits .* as uint8, got .* as float64",
     ),
 }
 
@@ -367,7 +368,12 @@ def test_a_result_that_is_not_what_was_asked_for_is_one_line_and_costs_nothing_m
         with pytest.raises(ResultError, match=said) as caught:
             run(service, path)
         assert str(caught.value).startswith("job job0: ibm_stand_in: ")
-        assert str(caught.value).endswith("nothing is sent again, and 'qep resume' asks for its result once more")
+        folder = path.parent
+        assert str(caught.value).endswith(
+            f"; what came is kept in {folder}/result-job0.json, nothing is sent again, 'qep collect' asks for it once "
+            f"more, and 'qep cancel --forget job0 {folder}' gives it up"
+        )
+        assert (folder / "result-job0.json").read_text() == "what job0 gave"
         assert "\n" not in str(caught.value)
     assert with_retries.count("result") == 2 * MOST_UNFIT_RESULTS
     assert (service.posts, states(path)) == (1, ["submitted"])
@@ -476,7 +482,17 @@ def test_a_circuit_that_does_not_fit_is_found_before_it_is_paid_for(service):
     foreign = QuantumCircuit(2)
     foreign.h(0)
     pub = Pub(circuit=foreign, values=np.zeros((1, 0)))
-    plan = JobSpecification(pubs=(pub,), shots=1, axes=("pairs",), measurements=(0,), rows=(np.array([0]),), digest="")
+    plan = JobSpecification(
+        make_pubs=lambda: (pub,),
+        shapes=((1,),),
+        num_qubits=2,
+        shots=1,
+        axes=("pairs",),
+        measurements=(0,),
+        rows=(np.array([0]),),
+        digest="",
+        bound=np.zeros(0),
+    )
     with pytest.raises(DeviceError, match="a circuit does not fit the device"):
         IbmDevice(service, "ibm_stand_in").require_fit(plan)
 
@@ -542,19 +558,19 @@ def test_another_request_under_the_same_key_is_refused(service, path):
 
 def test_a_device_that_is_not_there(service):
     with pytest.raises(DeviceError, match="no device 'ibm_moon'; there are: ibm_stand_in"):
-        IbmDevice(service, "ibm_moon")
+        assert IbmDevice(service, "ibm_moon").backend
     service.backends = lambda: []
     with pytest.raises(
         DeviceError, match="'ibm_moon' cannot be found or read; nothing was submitted, check the network"
     ):
-        IbmDevice(service, "ibm_moon")
+        assert IbmDevice(service, "ibm_moon").backend
 
 
 def test_a_device_that_is_too_small(service, monkeypatch):
     monkeypatch.setattr(ibm, "open_service", lambda instance: service)
-    assert ibm_device("ibm_stand_in", 5).name == "ibm_stand_in"
+    assert ibm_device("ibm_stand_in", 5).backend.name == "ibm_stand_in"
     with pytest.raises(ResourceError, match="has 5 qubits, the network needs 6"):
-        ibm_device("ibm_stand_in", 6)
+        assert ibm_device("ibm_stand_in", 6).backend
 
 
 def account_error(status):
@@ -577,7 +593,7 @@ def test_logging_in(monkeypatch, error, said):
     def refuse(**_):
         raise error
 
-    monkeypatch.setattr(ibm, "QiskitRuntimeService", refuse)
+    monkeypatch.setattr(ibm_login, "QiskitRuntimeService", refuse)
     with pytest.raises(DeviceError, match=said) as caught:
         open_service("mine")
     assert TOKEN not in str(caught.value)
@@ -588,8 +604,8 @@ def test_an_account_that_names_a_wrong_instance(monkeypatch):
         raise IBMInputValueError("no access")
 
     account = SimpleNamespace(list_instances=lambda: [{"name": "mine"}, {"name": "ours"}])
-    monkeypatch.setattr(ibm, "QiskitRuntimeService", refuse)
-    monkeypatch.setattr(ibm, "AccountManager", SimpleNamespace(get=lambda: account))
+    monkeypatch.setattr(ibm_login, "QiskitRuntimeService", refuse)
+    monkeypatch.setattr(ibm_login, "AccountManager", SimpleNamespace(get=lambda: account))
     with pytest.raises(DeviceError, match="as QISKIT_IBM_INSTANCE or the saved account says; there are: mine, ours"):
         open_service()
 
