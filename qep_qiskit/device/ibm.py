@@ -1,8 +1,8 @@
 """Devices of IBM Quantum.
 
-IBM's client is imported here, in `ibm_client`, `ibm_login` and `ibm_modes`; simulations import only its device snapshots
-and its local sampler. Errors of the client become one of three kinds, `RefusedError`, `BusyError` or `LostError`, by the
-HTTP status at the end of the chain of exceptions. No message contains the token.
+IBM's client is imported here, in `ibm_client`, `ibm_login` and `ibm_modes`; simulations import only its snapshots of
+devices and its local sampler. Errors of the client become one of three kinds, `RefusedError`, `BusyError` or
+`LostError`, by the HTTP status at the end of the chain of exceptions. No message contains the token.
 """
 
 from __future__ import annotations
