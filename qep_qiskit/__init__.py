@@ -87,9 +87,9 @@ if TYPE_CHECKING:
     from qep_qiskit.learning import evaluate as evaluate
     from qep_qiskit.learning import first_beta as first_beta
     from qep_qiskit.learning import measure_pilot as measure_pilot
-    from qep_qiskit.learning.callback import Outcome as Outcome
     from qep_qiskit.learning.exact_gradient import exact_gradient as exact_gradient
     from qep_qiskit.learning.finite_differences import finite_differences as finite_differences
+    from qep_qiskit.learning.records import Outcome as Outcome
     from qep_qiskit.measurement import Extrapolation as Extrapolation
     from qep_qiskit.measurement import MeasurementCoroutine as MeasurementCoroutine
     from qep_qiskit.measurement import MeasurementPlan as MeasurementPlan

@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         "cost_standard_error": _finite(estimate.cost.standard_error),
         "approximate": estimate.approximate,
         "cost_approximate": estimate.cost.approximate,
-        **ScatterTally().after(estimate.scatter).record(),
+        **ScatterTally().after(estimate.scatter).summary(),
         "circuits": usage.circuits,
         "shots": usage.shots,
         "diagnostics": estimate.diagnostics.record(),

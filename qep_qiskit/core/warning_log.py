@@ -17,6 +17,7 @@ from typing import Any
 
 from qep_qiskit.core import errors
 from qep_qiskit.core.errors import QepWarning, Severity
+from qep_qiskit.core.json_record import JsonRecord
 from qep_qiskit.core.short_repr import short_repr
 
 _PACKAGE = __name__.partition(".")[0]
@@ -27,7 +28,7 @@ Key = tuple[str, str]
 
 @short_repr
 @dataclass(slots=True, kw_only=True)
-class WarningCount:
+class WarningCount(JsonRecord):
     """Count how often one warning was given, and where in a run.
 
     Args:
@@ -94,38 +95,14 @@ class WarningCount:
 
     def summary(self) -> dict[str, Any]:
         """Return the fields of a summary: numbers and texts that JSON can hold."""
-        return {
-            "kind": self.kind,
-            "severity": self.severity,
-            "text": self.text,
-            "times": self.times,
-            "affected": self.affected,
-            "of": self.of or None,
-            "first_step": self.first_step,
-            "last_step": self.last_step,
-            "detail": self.detail,
-        }
-
-    def record(self) -> dict[str, Any]:
-        """Return the fields of a checkpoint: numbers and texts that JSON can hold."""
-        return {
-            **self.summary(),
-            "of": self.of,
-            "by_epoch": list(self.by_epoch.items()),
-            "once": self.once,
-            "quiet": self.quiet,
-        }
+        names = ("kind", "severity", "text", "times", "affected", "of", "first_step", "last_step", "detail")
+        return {name: getattr(self, name) for name in names} | {"of": self.of or None}
 
     @classmethod
     def from_summary(cls, summary: Mapping[str, Any]) -> WarningCount:
         """Return the inverse of `summary`, without steps and epochs."""
         names = ("kind", "severity", "text", "detail", "times", "affected")
         return cls(**{name: summary[name] for name in names}, of=summary["of"] or 0)
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> WarningCount:
-        """Return the inverse of `record`."""
-        return cls(**{**record, "by_epoch": {int(epoch): int(count) for epoch, count in record["by_epoch"]}})
 
 
 @short_repr

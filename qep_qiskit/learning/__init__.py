@@ -1,7 +1,5 @@
 """Gradients by contrasts of nudged phases, updates of the weights, and the training loop."""
 
-from qep_qiskit.learning.callback import Callback as Callback
-from qep_qiskit.learning.callback import Outcome as Outcome
 from qep_qiskit.learning.contrast import STENCILS as STENCILS
 from qep_qiskit.learning.contrast import Contrast as Contrast
 from qep_qiskit.learning.contrast import Stencil as Stencil
@@ -16,15 +14,17 @@ from qep_qiskit.learning.gradient_estimate import GradientEstimate as GradientEs
 from qep_qiskit.learning.pilot import Pilot as Pilot
 from qep_qiskit.learning.pilot import first_beta as first_beta
 from qep_qiskit.learning.pilot import measure_pilot as measure_pilot
+from qep_qiskit.learning.records import Outcome as Outcome
+from qep_qiskit.learning.records import Record as Record
 from qep_qiskit.learning.replicates import Replication as Replication
 from qep_qiskit.learning.shot_schedule import AdaptiveShots as AdaptiveShots
 from qep_qiskit.learning.shot_schedule import PilotSettings as PilotSettings
 from qep_qiskit.learning.shot_schedule import ShotSchedule as ShotSchedule
 from qep_qiskit.learning.shot_schedule import StepShots as StepShots
 from qep_qiskit.learning.state import TrainingState as TrainingState
-from qep_qiskit.learning.trainer import Record as Record
+from qep_qiskit.learning.trainer import Callback as Callback
 from qep_qiskit.learning.trainer import Trainer as Trainer
-from qep_qiskit.learning.trainer import TrainingSettings as TrainingSettings
+from qep_qiskit.learning.training_settings import TrainingSettings as TrainingSettings
 from qep_qiskit.learning.update import Adam as Adam
 from qep_qiskit.learning.update import GradientDescent as GradientDescent
 from qep_qiskit.learning.update import Momentum as Momentum

@@ -17,14 +17,13 @@ model leaves out, and a nudge is often chosen where its bias seems small.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaincinv
 
+from qep_qiskit.core.json_record import JsonRecord
 from qep_qiskit.learning.contrast import Contrast
 
 NODES = (np.arange(10) + 0.5) / 10
@@ -47,7 +46,7 @@ _REACH, _MOST_BEYOND = 2.0, 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BiasCurve:
+class BiasCurve(JsonRecord):
     """Quantiles of the squared bias as a function of the nudge.
 
     Args:
@@ -75,15 +74,6 @@ class BiasCurve:
         inside = np.array([np.interp(x, known, np.log(row)) for row in self.squares])
         return np.exp(inside + 2.0 * order * outside)
 
-    def record(self) -> dict[str, Any]:
-        """Return the values as a dictionary for JSON."""
-        return {"betas": self.betas, "squares": self.squares}
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> BiasCurve:
-        """Return the object from the dictionary that `record` gives."""
-        return cls(betas=tuple(record["betas"]), squares=tuple(tuple(row) for row in record["squares"]))
-
     def after(self, before: BiasCurve, order: int) -> BiasCurve:
         """Return the mean of this curve and an earlier one, in logarithms, weighted by their inverse variances.
 
@@ -101,7 +91,7 @@ class BiasCurve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class MeasuredContrasts:
+class MeasuredContrasts(JsonRecord):
     """Contrasts of one kind at several nudges, with their shot noise.
 
     Args:
@@ -130,17 +120,6 @@ class MeasuredContrasts:
             covariance=covariance,
             independence=min(self.independence, other.independence),
         )
-
-    def record(self) -> dict[str, Any]:
-        """Return the values as a dictionary for JSON."""
-        arrays = {name: getattr(self, name).tolist() for name in ("betas", "values", "covariance")}
-        return {"kind": self.kind, **arrays, "independence": self.independence}
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> MeasuredContrasts:
-        """Return the object from the dictionary that `record` gives."""
-        arrays = {name: np.array(record[name]) for name in ("betas", "values", "covariance")}
-        return cls(kind=record["kind"], **arrays, independence=record["independence"])
 
 
 def fitted_curve(contrasts: MeasuredContrasts, scale: float) -> tuple[BiasCurve, float]:

@@ -101,20 +101,11 @@ class Diagnostics:
 
     def record(self) -> dict[str, float | int]:
         """Return the known values by their names in the metrics."""
-        bounds = {
-            "cost_lower": self.lower,
-            "cost_lower_se": self.lower_se,
-            "cost_upper": self.upper,
-            "cost_upper_se": self.upper_se,
-        }
+        bounds = () if self.of_signals else ("lower", "lower_se", "upper", "upper_se")
+        own = ("gap", "weyl_beta", "overlap", "chi", "chi_se", "surrogate_gap")
         numbers = {
-            "gap": self.gap,
-            "weyl_beta": self.weyl_beta,
-            "overlap": self.overlap,
-            "chi": self.chi,
-            "chi_se": self.chi_se,
-            "surrogate_gap": self.surrogate_gap,
-            **({} if self.of_signals else bounds),
+            **{name: getattr(self, name) for name in own},
+            **{f"cost_{name}": getattr(self, name) for name in bounds},
             "residual": self.residual,
             "contrast_error": self.contrast_error,
             "discarded_weight": self.discarded,

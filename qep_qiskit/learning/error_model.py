@@ -17,15 +17,15 @@ logarithm of the error, and an error is stated with a confidence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize_scalar
 
 from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.json_record import JsonRecord
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.learning.bias_fit import NODES, THREE, BiasCurve
 
@@ -35,7 +35,7 @@ _SEARCHED = 161
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorModel:
+class ErrorModel(JsonRecord):
     """Mean squared error of a gradient, summed over the trainable weights.
 
     Args:
@@ -78,24 +78,6 @@ class ErrorModel:
     level_variance: tuple[tuple[float, ...], ...] = ()
     level_signals: tuple[float, ...] = ()
     variance_deviation: float = 0.0
-
-    def record(self) -> dict[str, Any]:
-        """Return the values as a dictionary for JSON."""
-        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {**plain, "curve": None if self.curve is None else self.curve.record()}
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> ErrorModel:
-        """Return the object from the dictionary that `record` gives."""
-        curve = record.get("curve")
-        tuples = {
-            "shot_variance": tuple(record["shot_variance"]),
-            "levels": tuple(record.get("levels", ())),
-            "level_variance": tuple(tuple(row) for row in record.get("level_variance", ())),
-            "level_signals": tuple(record.get("level_signals", ())),
-            "curve": None if curve is None else BiasCurve.from_record(curve),
-        }
-        return cls(**{**record, **tuples})
 
     def bias(self, beta: float) -> float:
         """Return the root mean square length of the bias at a nudge."""

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import Executor, RequestKey
-from qep_qiskit.learning.free_phase import measure_free
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.state import EpochTally
 from qep_qiskit.measurement import Calibrations, MeasurementCoroutine, Usage, run_measurements
@@ -112,22 +111,7 @@ def evaluation(
         warm_start: Warm-start arrays of the samples, or None.
         calibrations: Valid readout calibrations by name; new ones are added in place.
     """
-    work = _evaluated(
-        estimator, weights, data, purpose=purpose, index=index, with_cost=with_cost, warm_start=warm_start or {}
-    )
-    return estimator.without_errors(work, calibrations)
-
-
-def _evaluated(
-    estimator: GradientEstimator,
-    weights: NDArray,
-    data: Dataset,
-    *,
-    purpose: str,
-    index: int,
-    with_cost: bool,
-    warm_start: WarmStartArrays,
-) -> MeasurementCoroutine[Evaluation]:
+    calibrations = {} if calibrations is None else calibrations
     tally = EpochTally()
     outputs, errors = [], []
     kept: dict[str, list[NDArray]] = {}
@@ -135,16 +119,10 @@ def _evaluated(
         part = data.take(rows)
         free = estimator.hamiltonian.free_coefficients(weights, part.inputs)
         key = RequestKey(purpose, index, number)
-        found = yield from measure_free(
-            estimator.hamiltonian,
-            estimator.preparation,
-            free,
-            part.targets if with_cost else None,
-            plan=estimator.measurement_plan,
-            shots=estimator.evaluation_shots,
-            key=key,
-            warm_start={name: array[rows] for name, array in warm_start.items()},
-        )
+        targets = part.targets if with_cost else None
+        known = {name: array[rows] for name, array in (warm_start or {}).items()}
+        work = estimator.free_phase(free, targets, key, known, shots=estimator.evaluation_shots)
+        found = yield from estimator.without_errors(work, calibrations)
         for name, array in found.prepared_states.warm_start.items():
             kept.setdefault(name, []).append(array)
         tally.add(found.cost.values, found.cost.variances, count_correct(found.outputs, part) if with_cost else np.nan)

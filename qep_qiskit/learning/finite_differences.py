@@ -7,7 +7,7 @@ response and no derivative of the cost, of the loss or of the Hamiltonian enters
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import Executor, RequestKey
-from qep_qiskit.learning.free_phase import measure_free
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.measurement import Calibrations, Usage, run_measurements
 from qep_qiskit.network import Network
@@ -57,9 +56,9 @@ class _Costs:
     executor: Executor
     inputs: NDArray[np.float64]
     targets: NDArray[np.float64]
-    warm_start: WarmStartArrays
-    calibrations: Calibrations
-    usage: Usage
+    warm_start: WarmStartArrays = field(default_factory=dict)
+    calibrations: Calibrations = field(default_factory=dict)
+    usage: Usage = field(default_factory=Usage)
     requests: int = 0
 
     def at(self, points: NDArray) -> tuple[NDArray, NDArray]:
@@ -71,16 +70,9 @@ class _Costs:
     def _measured(self, points: NDArray) -> tuple[NDArray, NDArray]:
         estimator, samples = self.estimator, len(self.inputs)
         rows = [estimator.hamiltonian.free_coefficients(weights, self.inputs) for weights in points]
-        work = measure_free(
-            estimator.hamiltonian,
-            estimator.preparation,
-            np.concatenate(rows),
-            np.tile(self.targets, (len(points), 1)),
-            plan=estimator.measurement_plan,
-            shots=estimator.group_shots,
-            key=RequestKey("finite-difference", self.requests),
-            warm_start={name: np.concatenate([array] * len(points)) for name, array in self.warm_start.items()},
-        )
+        targets, key = np.tile(self.targets, (len(points), 1)), RequestKey("finite-difference", self.requests)
+        warm_start = {name: np.concatenate([array] * len(points)) for name, array in self.warm_start.items()}
+        work = estimator.free_phase(np.concatenate(rows), targets, key, warm_start)
         free, usage = run_measurements(estimator.without_errors(work, self.calibrations), self.executor)
         self.requests, self.usage = self.requests + 1, self.usage + usage
         self.warm_start = self.warm_start or {
@@ -120,15 +112,7 @@ def finite_differences(
         True
     """
     exact = replace(estimator, shots=None, test_shots=None)
-    costs = _Costs(
-        estimator=exact,
-        executor=executor,
-        inputs=inputs,
-        targets=targets,
-        warm_start={},
-        calibrations={},
-        usage=Usage(),
-    )
+    costs = _Costs(estimator=exact, executor=executor, inputs=inputs, targets=targets)
     try:
         costs.at(weights[None])
     except ConfigError:  # no exact expectations here

@@ -21,7 +21,7 @@ from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import Request, RequestKey, ShotData
 from qep_qiskit.learning.diagnostics import Diagnostics
-from qep_qiskit.learning.free_phase import FreePhase, measure_free
+from qep_qiskit.learning.free_phase import FreePhase
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.gradient_estimate import MeasuredGradient
 from qep_qiskit.learning.phases import Derivative
@@ -124,16 +124,7 @@ class FluctuationEstimator(GradientEstimator):
     ) -> MeasurementCoroutine[_Gradients]:
         """Measure the free phase and compute the gradients of all samples from its shots."""
         free = self.hamiltonian.free_coefficients(weights, inputs)
-        work = measure_free(
-            self.hamiltonian,
-            self.preparation,
-            free,
-            targets,
-            plan=self.measurement_plan,
-            shots=self.group_shots,
-            key=key,
-            warm_start=warm_start,
-        )
+        work = self.free_phase(free, targets, key, warm_start)
         answers: list[ShotData] = []
 
         def keep_answer(request: Request) -> MeasurementCoroutine[ShotData]:

@@ -7,6 +7,7 @@ stages: the free phase in the groups of the outputs, whose error signals make th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -246,6 +247,38 @@ class GradientEstimator:
         )
         return self.without_errors(self._measured(work), calibrations)
 
+    def free_phase(
+        self,
+        coefficients: NDArray,
+        targets: NDArray | None,
+        key: RequestKey,
+        warm_start: WarmStartArrays | None = None,
+        *,
+        shots: Sequence[int | None] | None = None,
+        finest: float | None = None,
+    ) -> MeasurementCoroutine[FreePhase]:
+        """Measure outputs and cost of free states, without mitigation.
+
+        Args:
+            coefficients: Coefficients of H, shape (samples, terms).
+            targets: Shape (samples, targets), or None where the cost is not needed.
+            key: Key of the request.
+            warm_start: Warm-start arrays of these samples, or None.
+            shots: Shots of every group; by default those of a gradient.
+            finest: Smallest nudge of the contrast that the states will be part of, or None.
+        """
+        return measure_free(
+            self.hamiltonian,
+            self.preparation,
+            coefficients,
+            targets,
+            plan=self.measurement_plan,
+            shots=self.group_shots if shots is None else shots,
+            key=key,
+            warm_start=warm_start,
+            finest=finest,
+        )
+
     def without_errors(
         self, work: MeasurementCoroutine[Result], calibrations: Calibrations | None
     ) -> MeasurementCoroutine[Result]:
@@ -263,7 +296,9 @@ class GradientEstimator:
         plan = gradient_plan(hamiltonian, self.grouping, work.jacobian)
         first = None
         if hamiltonian.cost.has_signals:
-            first = yield from self._free_phase(work)
+            sizes = np.abs(work.betas[work.betas != 0.0])
+            finest = float(sizes.min()) if 0.0 in work.betas and sizes.size else None
+            first = yield from self.free_phase(work.free, targets, key, start.arrays, finest=finest)
             key = replace(key, stage=key.stage + 1)
             start = WarmStart(
                 free=first.prepared_states.free, arrays={**start.arrays, **first.prepared_states.warm_start}
@@ -298,20 +333,6 @@ class GradientEstimator:
             outputs=None if first is None else first.outputs,
             diagnostics=diagnose(watched, prepared_states.report, free_report, quiet=work.quiet),
             warm_start={**(first.prepared_states.warm_start if first else {}), **prepared_states.warm_start},
-        )
-
-    def _free_phase(self, work: _Work) -> MeasurementCoroutine[FreePhase]:
-        sizes = np.abs(work.betas[work.betas != 0.0])
-        return measure_free(
-            self.hamiltonian,
-            self.preparation,
-            work.free,
-            work.targets,
-            plan=self.measurement_plan,
-            shots=self.group_shots,
-            key=work.key,
-            warm_start=work.start.arrays,
-            finest=float(sizes.min()) if 0.0 in work.betas and sizes.size else None,
         )
 
     def _betas(self, work: _Work, nudge: NDArray) -> NDArray[np.float64]:

@@ -11,14 +11,13 @@ window is as long as all before it together, so that slow learning is detected, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import DeadGradientWarning, NoisyGradientWarning
+from qep_qiskit.core.json_record import JsonRecord
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.warning_log import warn
 from qep_qiskit.learning.gradient_estimate import GradientEstimate
@@ -56,7 +55,7 @@ _STILL_TEXT = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LossWindow:
+class LossWindow(JsonRecord):
     """Sums of the losses of the steps in a window.
 
     Args:
@@ -95,7 +94,7 @@ class LossWindow:
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class GradientMonitor:
+class GradientMonitor(JsonRecord):
     """Sums over the gradients of a run, for the trainable weights.
 
     Args:
@@ -188,41 +187,6 @@ class GradientMonitor:
             highest=highest,
             steps=self.steps + steps,
             found=found,
-        )
-
-    def record(self) -> dict[str, Any]:
-        """Return the numbers for a checkpoint as plain data; the rest is in `arrays`."""
-        losses = {"highest": self.highest, "losses": self.losses}
-        names = ("zeros", "total_noise", "window_noise", "squares", "steps", "found")
-        plain = {name: getattr(self, name) for name in names}
-        return plain | {name: [own.steps, own.total, own.square] for name, own in losses.items()}
-
-    def arrays(self) -> dict[str, NDArray[np.float64]]:
-        """Return the sums of gradients for a checkpoint, by name."""
-        return {"total": self.total, "window": self.window}
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any], arrays: Mapping[str, NDArray[np.float64]]) -> GradientMonitor:
-        """Return the monitor from what `record` and `arrays` give.
-
-        Args:
-            record: Numbers.
-            arrays: Sums of gradients by name.
-        """
-        windows = {
-            name: LossWindow(steps=int(record[name][0]), total=float(record[name][1]), square=float(record[name][2]))
-            for name in ("highest", "losses")
-        }
-        return cls(
-            zeros=int(record["zeros"]),
-            steps=int(record["steps"]),
-            found=bool(record["found"]),
-            total_noise=float(record["total_noise"]),
-            window_noise=float(record["window_noise"]),
-            squares=float(record["squares"]),
-            total=arrays["total"],
-            window=arrays["window"],
-            **windows,
         )
 
 

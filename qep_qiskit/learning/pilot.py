@@ -10,7 +10,9 @@ contrasts therefore measure both signs, where states exist for both, which reduc
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,7 @@ from qep_qiskit.learning.diagnostics import nudge_sizes
 from qep_qiskit.learning.error_model import ErrorModel
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.phases import MeasuredPhases
+from qep_qiskit.learning.shots import each
 from qep_qiskit.measurement import Calibrations, MeasurementCoroutine
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import WarmStartArrays
@@ -31,7 +34,7 @@ from qep_qiskit.preparation import WarmStartArrays
 _FIRST_OF_SCALE = 0.1
 _SCALE_OF_NOTHING = 1e-3
 _FEWEST_SHOTS = 32
-_MOST_RETREATS = 6
+_MOST_REDUCTIONS = 6
 # Largest ratio of the ends of the middle 70 % of the bias at the largest nudge at which the bias counts as resolved.
 _RESOLVED_WITHIN = 3.0
 _SEEN_ABOVE = 0.1
@@ -142,83 +145,92 @@ def measure_pilot(
         >>> pilot.betas, usage.shots
         ((0.05, 0.1, 0.2), 5200)
     """
+    hamiltonian = estimator.hamiltonian
+    phases = partial(
+        _with_pilot_shots(estimator).phases,
+        weights,
+        inputs,
+        targets,
+        warm_start=warm_start,
+        calibrations=calibrations,
+        quiet=True,
+        in_units_of_signals=in_units_of_signals,
+    )
+    found = yield from _measure_levels(phases, estimator.contrast, hamiltonian, key, beta, levels)
+    nudge = hamiltonian.nudge(targets, found.measured.outputs)
+    return _fitted(found, estimator, trainable, _scale(hamiltonian, weights, inputs, nudge))
+
+
+def _with_pilot_shots(estimator: GradientEstimator) -> GradientEstimator:
+    """Return the estimator with the shots of a step, or more in groups where these are too few for a variance."""
+    if any(shots is None for shots in estimator.group_shots):
+        raise ConfigError("a pilot compares bias with shot noise: give a number for measurement.shots, not 'exact'")
+    return replace(estimator, shots=each(estimator.shots, lambda shots: max(_FEWEST_SHOTS, shots)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Levels:
+    """Measured levels of a pilot.
+
+    Args:
+        measured: Phases of all levels.
+        contrasts: Contrasts in the order of their nudges, which double from level to level.
+        mirrored: One-sided contrasts of the other sign; empty where such nudges may have no equilibrium.
+        is_reduced: Whether larger nudges were too strong.
+    """
+
+    measured: MeasuredPhases
+    contrasts: list[Contrast]
+    mirrored: list[Contrast]
+    is_reduced: bool
+
+
+def _measure_levels(
+    phases: Callable[[RequestKey, NDArray], MeasurementCoroutine[MeasuredPhases]],
+    contrast: Contrast,
+    hamiltonian: NudgedHamiltonian,
+    key: RequestKey,
+    beta: float,
+    levels: int,
+) -> MeasurementCoroutine[_Levels]:
+    """Measure all levels, at a quarter of the nudges as long as they are too strong for an equilibrium."""
     if levels < 2:
         raise ConfigError(f"pilot.levels: expected at least 2, got {levels}")
-    shots = _pilot_shots(estimator)
-    scout = replace(estimator, shots=tuple(shots) if len(set(shots)) > 1 else shots[0])
-
-    def phases(betas: NDArray, attempt: int) -> MeasurementCoroutine[MeasuredPhases]:
-        return scout.phases(
-            weights,
-            inputs,
-            targets,
-            replace(key, attempt=attempt),
-            betas,
-            warm_start,
-            calibrations=calibrations,
-            quiet=True,
-            in_units_of_signals=in_units_of_signals,
-        )
-
-    for retreat in range(_MOST_RETREATS + 1):
-        first = _signed(estimator, beta) / 4.0**retreat
-        ladder = [replace(estimator.contrast, beta=first * 2.0**j) for j in range(levels)]
-        mirrored = _mirrored(estimator, ladder)
-        betas = np.unique(np.concatenate([contrast.betas for contrast in ladder + mirrored]) + 0.0)
+    for reductions in range(_MOST_REDUCTIONS + 1):
+        first = float(np.copysign(beta, contrast.beta)) / 4.0**reductions
+        contrasts = [replace(contrast, beta=first * 2.0**level) for level in range(levels)]
+        mirrored = _mirrored(hamiltonian, contrasts)
+        betas = np.unique(np.concatenate([one.betas for one in contrasts + mirrored]) + 0.0)
         try:
-            measured = yield from phases(betas, key.attempt + retreat)
+            measured = yield from phases(replace(key, attempt=key.attempt + reductions), betas)
             break
         except NudgeError:
-            if retreat == _MOST_RETREATS:
+            if reductions == _MOST_REDUCTIONS:
                 raise
     unit = float(np.abs(measured.betas).max() / np.abs(betas).max())  # a power of two, so products are exact
-    ladder, mirrored = ([replace(one, beta=one.beta * unit) for one in some] for some in (ladder, mirrored))
-    nudge = estimator.hamiltonian.nudge(targets, measured.outputs)
-    scale = _scale(estimator.hamiltonian, weights, inputs, nudge)
-    pilot = _fitted(measured, ladder, mirrored, np.array(shots), trainable, scout, scale)
-    if not retreat and (pilot.resolved or all(group.bounded for group in estimator.hamiltonian.groups)):
-        return pilot
-    return replace(pilot, model=replace(pilot.model, most_beta=float(np.abs(ladder[-1].beta))))
+    contrasts, mirrored = ([replace(one, beta=one.beta * unit) for one in some] for some in (contrasts, mirrored))
+    return _Levels(measured=measured, contrasts=contrasts, mirrored=mirrored, is_reduced=reductions > 0)
 
 
-def _mirrored(estimator: GradientEstimator, ladder: list[Contrast]) -> list[Contrast]:
+def _mirrored(hamiltonian: NudgedHamiltonian, contrasts: list[Contrast]) -> list[Contrast]:
     """One-sided contrasts of the other sign; none where such nudges may have no equilibrium."""
-    if not estimator.contrast.is_one_sided or not all(group.bounded for group in estimator.hamiltonian.groups):
+    if not contrasts[0].is_one_sided or not hamiltonian.is_bounded:
         return []
-    return [replace(contrast, beta=-contrast.beta) for contrast in ladder]
+    return [replace(contrast, beta=-contrast.beta) for contrast in contrasts]
 
 
-def _signed(estimator: GradientEstimator, beta: float) -> float:
-    return float(np.copysign(beta, estimator.contrast.beta))
-
-
-def _pilot_shots(estimator: GradientEstimator) -> list[int]:
-    """Shots per group: those of a step, or more where these are too few for a variance."""
-    given = estimator.group_shots
-    found = [shots for shots in given if shots is not None]
-    if len(found) < len(given):
-        raise ConfigError("a pilot compares bias with shot noise: give a number for measurement.shots, not 'exact'")
-    return [max(_FEWEST_SHOTS, shots) for shots in found]
-
-
-def _fitted(
-    measured: MeasuredPhases,
-    ladder: list[Contrast],
-    mirrored: list[Contrast],
-    shots: NDArray,
-    trainable: NDArray,
-    scout: GradientEstimator,
-    scale: float,
-) -> Pilot:
-    sizes = np.abs([contrast.beta for contrast in ladder])
-    contrasts = measured_contrasts(measured, ladder + mirrored, trainable)
-    by_level, by_signals, constant, cross = _variances(measured, ladder, shots, trainable)
+def _fitted(levels: _Levels, estimator: GradientEstimator, trainable: NDArray, scale: float) -> Pilot:
+    measured, contrasts = levels.measured, levels.contrasts
+    sizes = np.abs([contrast.beta for contrast in contrasts])
+    every_contrast = measured_contrasts(measured, contrasts + levels.mirrored, trainable)
+    shots = np.array(_with_pilot_shots(estimator).group_shots)
+    by_level, by_signals, constant, cross = _variances(measured, contrasts, shots, trainable)
     model = ErrorModel(
-        order=ladder[0].order,
+        order=contrasts[0].order,
         bias_squared=0.0,
         shot_variance=by_level[-1],
         beta_scale=float(sizes[-1]),
-        signal_group=_signal_group(scout),
+        signal_group=_signal_group(estimator),
         signal_variance=constant,
         cross_variance=cross,
         levels=tuple(sizes.tolist()),
@@ -226,26 +238,29 @@ def _fitted(
         level_signals=by_signals,
         variance_deviation=float(np.sqrt(2.0 / shots.min())),
     )
-    model = with_bias_of(model, contrasts, scale)
+    model = with_bias_of(model, every_contrast, scale)
+    resolved = is_resolved(model)
+    if levels.is_reduced or not (resolved or estimator.hamiltonian.is_bounded):
+        model = replace(model, most_beta=float(sizes[-1]))
     return Pilot(
         model=model,
-        resolved=is_resolved(model),
+        resolved=resolved,
         betas=tuple(sizes.tolist()),
-        contrasts=contrasts,
+        contrasts=every_contrast,
         scale=scale,
         measured=measured,
     )
 
 
-def measured_contrasts(measured: MeasuredPhases, ladder: list[Contrast], trainable: NDArray) -> MeasuredContrasts:
+def measured_contrasts(measured: MeasuredPhases, contrasts: list[Contrast], trainable: NDArray) -> MeasuredContrasts:
     """Return contrasts of one kind at several nudges, from phases that include them all.
 
     Args:
         measured: Measured phases.
-        ladder: Contrasts to compute; the kind is that of the first.
+        contrasts: Contrasts to compute; the kind is that of the first.
         trainable: Mask of the trainable weights, shape (weights,).
     """
-    stencils = np.array([contrast.stencil_on(measured.betas) for contrast in ladder])
+    stencils = np.array([contrast.stencil_on(measured.betas) for contrast in contrasts])
     found = [measured.derivative(stencil) for stencil in stencils]
     phases = [measured.derivative(one).group_variance.sum(axis=0)[trainable] for one in np.eye(len(measured.betas))]
     covariance = np.einsum("ip,jp,pw->wij", stencils, stencils, np.array(phases))
@@ -253,12 +268,14 @@ def measured_contrasts(measured: MeasuredPhases, ladder: list[Contrast], trainab
         # All levels have the same signals, whose noise is common to all contrasts.
         common = np.sqrt(np.maximum([one.signal_variance[trainable] for one in found], 0.0))
         covariance += np.einsum("iw,jw->wij", common, common)
-    noise, deviation = measured.noise_of_square(stencils[int(np.argmax([abs(one.beta) for one in ladder]))], trainable)
+    noise, deviation = measured.noise_of_square(
+        stencils[int(np.argmax([abs(one.beta) for one in contrasts]))], trainable
+    )
     weights = int(trainable.sum())
     independent = 2.0 * noise**2 / deviation**2 if deviation > 0 else weights
     return MeasuredContrasts(
-        kind=ladder[0].kind,
-        betas=np.array([contrast.beta for contrast in ladder]),
+        kind=contrasts[0].kind,
+        betas=np.array([contrast.beta for contrast in contrasts]),
         values=np.array([one.values[trainable] for one in found]),
         covariance=covariance,
         independence=float(np.clip(independent / max(weights, 1), 0.1, 1.0)),
@@ -286,13 +303,13 @@ def is_resolved(model: ErrorModel) -> bool:
     return bool(squares[-2] <= _RESOLVED_WITHIN**2 * squares[1])
 
 
-def _signal_group(scout: GradientEstimator) -> int:
-    serving = scout.measurement_plan.groups_measuring(scout.hamiltonian.measured_terms)
-    return serving[0] if serving and scout.grouping != "per_weight" else 0
+def _signal_group(estimator: GradientEstimator) -> int:
+    serving = estimator.measurement_plan.groups_measuring(estimator.hamiltonian.measured_terms)
+    return serving[0] if serving and estimator.grouping != "per_weight" else 0
 
 
 def _variances(
-    measured: MeasuredPhases, ladder: list[Contrast], shots: NDArray, trainable: NDArray
+    measured: MeasuredPhases, contrasts: list[Contrast], shots: NDArray, trainable: NDArray
 ) -> tuple[tuple[tuple[float, ...], ...], tuple[float, ...], float, float]:
     """Parts of the variance of the contrasts of a pilot.
 
@@ -300,24 +317,24 @@ def _variances(
         By level and group, the part proportional to 1/beta^2; by level, the part from error signals; and of that part
         the constant and the coefficient of 1/beta.
     """
-    found = [measured.derivative(contrast.stencil_on(measured.betas)) for contrast in ladder]
-    betas = np.array([contrast.beta for contrast in ladder])
-    each = shots if len(found[0].group_variance) == len(shots) else np.full(len(found[0].group_variance), shots[0])
+    found = [measured.derivative(contrast.stencil_on(measured.betas)) for contrast in contrasts]
+    betas = np.array([contrast.beta for contrast in contrasts])
+    by_group = shots if len(found[0].group_variance) == len(shots) else np.full(len(found[0].group_variance), shots[0])
     by_level = tuple(
-        tuple((each * beta**2 * one.group_variance[:, trainable].sum(axis=1)).tolist())
+        tuple((by_group * beta**2 * one.group_variance[:, trainable].sum(axis=1)).tolist())
         for beta, one in zip(betas, found, strict=True)
     )
     if measured.signals is None:
         return by_level, (), 0.0, 0.0
     signals = [float(shots.mean() * one.signal_variance[trainable].sum()) for one in found]
     # Where noise hides a contrast, it hides the response to the signals too; that of the next larger nudge is used.
-    for level in range(len(ladder) - 2, -1, -1):
+    for level in range(len(contrasts) - 2, -1, -1):
         own = found[level].group_variance[:, trainable].sum()
         if own > _SEEN_ABOVE * (found[level].values[trainable] ** 2).sum():
             signals[: level + 1] = [signals[level + 1]] * (level + 1)
             break
     by_signals = tuple(signals)
-    if not (measured.signals.is_free_phase and ladder[0].has_free_phase):
+    if not (measured.signals.is_free_phase and contrasts[0].has_free_phase):
         return by_level, by_signals, signals[-1], 0.0
     ends = betas[[0, -1]]
     cross, constant = np.linalg.solve(np.stack([1.0 / ends, np.ones(2)], axis=1), [signals[0], signals[-1]]).tolist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from qep_qiskit.learning.evaluation import Evaluation
 from qep_qiskit.learning.gradient_estimate import GradientEstimate
 from qep_qiskit.learning.pilot import Pilot
 from qep_qiskit.learning.shot_schedule import StepShots
-from qep_qiskit.learning.state import EpochTally
+from qep_qiskit.learning.state import EpochTally, TrainingState
 from qep_qiskit.learning.target_errors import target_errors
 from qep_qiskit.tasks import Task
 
@@ -24,11 +25,41 @@ Example:
     >>> record["train_loss"]
     0.5
 """
+Outcome = Literal["finished", "stopped", "broken"]
+"""How a run ended, as `Callback.on_end` receives it.
+
+Example:
+    >>> class Note(qep.Callback):
+    ...     def on_end(self, trainer, outcome):
+    ...         print(f"the run is {outcome}")
+    ...
+    >>> Note().on_end(None, "finished")
+    the run is finished
+"""
 
 
 def json_number(value: object) -> object:
     """Return the value, or None for NaN and infinity, which JSON cannot hold."""
     return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def stamped(state: TrainingState, event: str, values: Mapping[str, object]) -> Record:
+    """Return a record with the counters of the run; only `seconds` differs when a run is repeated.
+
+    Args:
+        state: State of the run.
+        event: ``"step"``, ``"epoch"`` or ``"pilot"``.
+        values: Values of the event by name.
+    """
+    return {
+        "event": event,
+        "step": state.step,
+        "epoch": state.epoch,
+        **{name: json_number(value) for name, value in values.items()},
+        "shots": state.shots,
+        "circuits": state.circuits,
+        "seconds": round(state.seconds, 3),
+    }
 
 
 def epoch_values(
@@ -52,12 +83,8 @@ def epoch_values(
 
 def _tally_values(part: str, tally: EpochTally | None) -> dict[str, float | None]:
     """Loss and accuracy of some samples; None where not measured."""
-    return {
-        f"{part}_loss": None if tally is None else tally.mean_cost,
-        f"{part}_loss_se": None if tally is None else tally.cost_error,
-        f"{part}_accuracy": None if tally is None else tally.accuracy,
-        f"{part}_accuracy_se": None if tally is None else tally.accuracy_error,
-    }
+    names = {"loss": "mean_cost", "loss_se": "cost_error", "accuracy": "accuracy", "accuracy_se": "accuracy_error"}
+    return {f"{part}_{name}": None if tally is None else getattr(tally, own) for name, own in names.items()}
 
 
 def step_values(

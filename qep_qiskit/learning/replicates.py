@@ -17,14 +17,13 @@ adds no noise; the outputs of the one replicate enter that mean in second order 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.json_record import JsonRecord
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.learning.loss_noise import skewness
 from qep_qiskit.learning.phases import MeasuredPhases
@@ -135,7 +134,7 @@ class SignalBias:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ScatterTally:
+class ScatterTally(JsonRecord):
     """Weighted sums of the scatter of recent steps; the weight of a step falls by a tenth with every later step.
 
     Args:
@@ -183,7 +182,7 @@ class ScatterTally:
         ratio = np.divide(self.scatter, self.propagated, out=np.ones_like(self.scatter), where=self.propagated > 0.0)
         return found.variance * ratio[found.blocks], found.cost_variances * ratio[-1]
 
-    def record(self) -> dict[str, float]:
+    def summary(self) -> dict[str, float]:
         """Return values for the metrics: bias of recent steps, its length by noise alone, and whether it is resolved.
 
         A bias is resolved if it is longer than twice the noise, which holds both for common and for independent noise
@@ -194,19 +193,6 @@ class ScatterTally:
         bias = float(np.linalg.norm(self.bias)) / self.weight
         noise = float(np.sqrt(np.maximum(self.bias_variance, 0.0).sum())) / self.weight
         return {"signal_bias": bias, "signal_bias_noise": noise, "signal_bias_resolved": bias > _STANDS_OUT * noise}
-
-    def arrays(self) -> dict[str, NDArray[np.float64]]:
-        """Return the arrays for a checkpoint, by name."""
-        names = ("scatter", "propagated", "bias", "bias_variance")
-        return {**{name: getattr(self, name) for name in names}, "weight": np.array([self.weight])}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Any]) -> ScatterTally:
-        """Return the tally from the arrays that `arrays` gives."""
-        if not arrays:
-            return cls()
-        fields = {name: array for name, array in arrays.items() if name != "weight"}
-        return cls(**fields, weight=float(arrays["weight"][0]))
 
 
 def _added(before: NDArray, kept: float, new: NDArray) -> NDArray[np.float64]:

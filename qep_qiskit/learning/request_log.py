@@ -7,17 +7,55 @@ take no shots and can be large; they are not saved but computed again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.execution import ShotData
+from qep_qiskit.execution import Executor, Request, ShotData, answered
+from qep_qiskit.measurement import MeasurementCoroutine, Result, completed
 from qep_qiskit.outcomes import Outcomes, unpacked
 
 RequestLog = list[ShotData | None]
 """Answers in the order of the requests, None where an answer is exact."""
+
+
+def completed_with_log(
+    work: MeasurementCoroutine[Result],
+    request_log: RequestLog,
+    executor: Executor,
+    *,
+    before: Callable[[], None],
+    after: Callable[[Request], None],
+) -> Result:
+    """Run a measurement coroutine to its end, with the logged answers first if it was interrupted before.
+
+    Args:
+        work: Measurement coroutine.
+        request_log: Answers to its first requests, None for an exact one that is computed again; new ones are added.
+        executor: Measures what is not in the log.
+        before: Called before every new request.
+        after: Called with every new request when its answer is in the log.
+    """
+    numbers = count()
+
+    def answer(request: Request) -> ShotData:
+        number = next(numbers)
+        known = number < len(request_log)
+        written = request_log[number] if known else None
+        if written is not None:
+            return written
+        if not known:
+            before()
+        data = answered(executor, request)
+        if not known:
+            request_log.append(kept(data))
+            after(request)
+        return data
+
+    return completed(work, answer)
 
 
 def kept(data: ShotData) -> ShotData | None:

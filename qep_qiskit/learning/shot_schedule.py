@@ -7,15 +7,14 @@ decisions are in the state of the run, so that a resumed run continues unchanged
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.checks import whole_number
 from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.json_record import JsonRecord
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.error_model import ErrorModel
@@ -116,7 +115,7 @@ class AdaptiveShots:
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SignalTally:
+class SignalTally(JsonRecord):
     """Signal and noise of successive gradients, over the trainable weights.
 
     Args:
@@ -154,7 +153,7 @@ class SignalTally:
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepShots:
+class StepShots(JsonRecord):
     """Nudge and shots of the current steps.
 
     Args:
@@ -191,28 +190,6 @@ class StepShots:
             step_shots: Current nudge and shots, or None where they never change.
         """
         return estimator if step_shots is None else step_shots.applied(estimator)
-
-    def record(self) -> dict[str, Any]:
-        """Return the values as a dictionary for JSON."""
-        return {
-            "beta": self.beta,
-            "shots": self.shots,
-            "shot_fractions": self.shot_fractions,
-            "model": None if self.model is None else self.model.record(),
-            "piloted": self.piloted,
-        }
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> StepShots:
-        """Return the object from the dictionary that `record` gives."""
-        shot_fractions, model = record["shot_fractions"], record["model"]
-        return cls(
-            beta=float(record["beta"]),
-            shots=record["shots"],
-            shot_fractions=None if shot_fractions is None else tuple(float(share) for share in shot_fractions),
-            model=None if model is None else ErrorModel.from_record(model),
-            piloted=int(record["piloted"]),
-        )
 
 
 @short_repr
@@ -271,7 +248,7 @@ class ShotSchedule:
             return False
         return step_shots.piloted < 0 or (self.pilot.every > 0 and epoch - step_shots.piloted >= self.pilot.every)
 
-    def ladder(self, step_shots: StepShots, first: float) -> tuple[float, int]:
+    def levels_of_pilot(self, step_shots: StepShots, first: float) -> tuple[float, int]:
         """Return the first nudge and the number of levels of the next pilot.
 
         Args:
@@ -316,12 +293,12 @@ class ShotSchedule:
         Returns:
             Measurement coroutine that gives the new nudge and shots, and the pilot.
         """
-        beta, levels = self.ladder(step_shots, first_beta(estimator.hamiltonian, weights, inputs, targets))
-        scout = step_shots.applied(estimator)
-        if self.auto_beta and step_shots.model is None and not is_split(scout.shots):
-            scout = replace(scout, shots=each(scout.shots, lambda shots: self.pilot.shots_factor * shots))
+        beta, levels = self.levels_of_pilot(step_shots, first_beta(estimator.hamiltonian, weights, inputs, targets))
+        of_pilot = step_shots.applied(estimator)
+        if self.auto_beta and step_shots.model is None and not is_split(of_pilot.shots):
+            of_pilot = replace(of_pilot, shots=each(of_pilot.shots, lambda shots: self.pilot.shots_factor * shots))
         pilot = yield from measure_pilot(
-            scout,
+            of_pilot,
             weights,
             inputs,
             targets,
@@ -355,7 +332,7 @@ class ShotSchedule:
             model = replace(model, bias_squared=float(mixed))
         if before is not None and before.curve is not None and model.curve is not None:
             model = replace(model, curve=model.curve.after(before.curve, model.order))
-        return self._settled(replace(step_shots, model=model, piloted=epoch), estimator)
+        return self._allocated(replace(step_shots, model=model, piloted=epoch), estimator)
 
     def after_step(
         self,
@@ -380,9 +357,9 @@ class ShotSchedule:
         shots = self.adaptive.after(step_shots.shots, tally)
         if shots == step_shots.shots:
             return step_shots, tally
-        return self._settled(replace(step_shots, shots=shots), estimator), tally
+        return self._allocated(replace(step_shots, shots=shots), estimator), tally
 
-    def _settled(self, step_shots: StepShots, estimator: GradientEstimator) -> StepShots:
+    def _allocated(self, step_shots: StepShots, estimator: GradientEstimator) -> StepShots:
         """Best nudge and allocation for the current shots, by the error model."""
         model, shots = step_shots.model, step_shots.shots
         if model is None or shots is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import RunFolderError
 from qep_qiskit.core.files import write_atomically
+from qep_qiskit.core.json_record import JsonRecord
 from qep_qiskit.core.npz import arrays_of
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.warning_log import WarningLog
@@ -28,14 +29,13 @@ from qep_qiskit.learning.request_log import RequestLog, pack_request_log, unpack
 from qep_qiskit.learning.shot_schedule import SignalTally, StepShots
 from qep_qiskit.outcomes import ReadoutErrorModel
 
-_FORMAT = 7
+_FORMAT = 8
 _DIGEST_BYTES = 32
-_SIGNAL_SUMS = ("products", "signal", "noise")
 _COUNTERS = ("step", "epoch", "batch", "shots", "circuits", "seconds", "metrics_bytes")
 
 
 @dataclass(slots=True)
-class EpochTally:
+class EpochTally(JsonRecord):
     """Running sums over the samples of the current epoch.
 
     Args:
@@ -148,6 +148,14 @@ class TrainingState:
     request_log: RequestLog = field(default_factory=list)
 
 
+_PARTS: dict[str, type[Any]] = {
+    "tally": EpochTally,
+    "signal": SignalTally,
+    "scatter": ScatterTally,
+    "monitor": GradientMonitor,
+}
+
+
 def save_state(path: Path, state: TrainingState, belongs_to: str) -> None:
     """Write a checkpoint atomically.
 
@@ -161,17 +169,13 @@ def save_state(path: Path, state: TrainingState, belongs_to: str) -> None:
         "format": _FORMAT,
         "request_log": request_log,
         "belongs_to": belongs_to,
-        "tally": asdict(state.tally),
-        "signal": {name: getattr(state.signal, name) for name in _SIGNAL_SUMS},
         "step_shots": None if state.step_shots is None else state.step_shots.record(),
-        "monitor": state.monitor.record(),
         "warnings": state.warnings.record(),
+        **{name: getattr(state, name).record() for name in _PARTS},
         **{name: getattr(state, name) for name in _COUNTERS},
     }
     arrays = {f"optimizer_{name}": array for name, array in state.optimizer_state.items()}
     arrays |= {f"warm_start_{name}": array for name, array in state.warm_starts.items()}
-    arrays |= {f"scatter_{name}": array for name, array in state.scatter.arrays().items()}
-    arrays |= {f"monitor_{name}": array for name, array in state.monitor.arrays().items()}
     for name, errors in state.calibrations.items():
         arrays |= {f"{kind}_{name}": array for kind, array in errors.arrays().items()}
     buffer = BytesIO()
@@ -180,7 +184,6 @@ def save_state(path: Path, state: TrainingState, belongs_to: str) -> None:
         meta=np.array(json.dumps(meta)),
         weights=state.weights,
         initial_weights=state.initial_weights,
-        signal_last=state.signal.last,
         **arrays,  # type: ignore[arg-type]
         **answers,  # type: ignore[arg-type]
     )
@@ -231,8 +234,7 @@ def _parse(content: bytes) -> tuple[TrainingState, dict[str, Any]]:
     if meta["format"] != _FORMAT:
         raise ValueError(f"format {meta['format']}, this version reads {_FORMAT}")
     counters = {name: _checked_counter(name, meta[name]) for name in _COUNTERS}
-    sums = {item.name: float(meta["tally"][item.name]) for item in fields(EpochTally) if item.name != "samples"}
-    tally = EpochTally(samples=int(meta["tally"]["samples"]), **sums)
+    parts = {name: kind.from_record(meta[name]) for name, kind in _PARTS.items()}
     weights = _checked_vector("weights", arrays.pop("weights"))
     state = TrainingState(
         weights=weights,
@@ -240,16 +242,13 @@ def _parse(content: bytes) -> tuple[TrainingState, dict[str, Any]]:
         optimizer_state={
             name: _checked_vector(name, array, len(weights)) for name, array in _named(arrays, "optimizer_").items()
         },
-        tally=tally,
-        signal=_signal(meta["signal"], arrays.pop("signal_last", None)),
         step_shots=None if meta["step_shots"] is None else StepShots.from_record(meta["step_shots"]),
         warm_starts=_named(arrays, "warm_start_"),
         calibrations=_calibrations(arrays),
-        scatter=ScatterTally.from_arrays(_named(arrays, "scatter_")),
-        monitor=GradientMonitor.from_record(meta["monitor"], _named(arrays, "monitor_")),
         warnings=WarningLog.from_record(meta["warnings"]),
         request_log=unpack_request_log(meta["request_log"], arrays),
         **counters,
+        **parts,
     )
     return state, meta
 
@@ -261,17 +260,6 @@ def _calibrations(arrays: dict[str, NDArray]) -> dict[str, ReadoutErrorModel]:
     for name, strings in _named(arrays, "twirled_strings_").items():
         found[name] = TwirledErrors(strings=strings, frequencies=arrays[f"twirled_frequencies_{name}"])
     return found
-
-
-def _signal(sums: dict[str, Any], last: NDArray | None) -> SignalTally:
-    if last is None:
-        raise ValueError("the last gradient is missing")
-    return SignalTally(
-        products=_checked_counter("signal", sums["products"]),
-        signal=float(sums["signal"]),
-        noise=float(sums["noise"]),
-        last=_checked_vector("signal_last", last),
-    )
 
 
 def _named(arrays: dict[str, NDArray], prefix: str) -> dict[str, NDArray]:

@@ -49,7 +49,7 @@ def warn_of_inputs(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDA
         weights: Initial weights, shape (weights,).
         inputs: Shape (samples, inputs).
     """
-    if not inputs.size or not all(group.bounded for group in hamiltonian.groups):
+    if not inputs.size or not hamiltonian.is_bounded:
         return
     nothing = np.zeros((1, inputs.shape[1]))
     sizes = []

@@ -9,79 +9,99 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import count
+from difflib import get_close_matches
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.core.checks import whole_number
 from qep_qiskit.core.errors import ConfigError, PausedError
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.warning_log import WarningLog, counting_warnings
-from qep_qiskit.execution import Executor, Request, RequestKey, ShotData, answered
-from qep_qiskit.learning.callback import Callback, Outcome
-from qep_qiskit.learning.evaluation import Evaluation, count_correct, evaluation
+from qep_qiskit.execution import Executor, Request, RequestKey
+from qep_qiskit.learning.epoch_evaluations import EpochEvaluations, epoch_evaluations
+from qep_qiskit.learning.evaluation import count_correct
 from qep_qiskit.learning.gradient import GradientEstimator
-from qep_qiskit.learning.records import Record, epoch_values, json_number, pilot_values, step_values
-from qep_qiskit.learning.request_log import kept
+from qep_qiskit.learning.records import Outcome, Record, epoch_values, pilot_values, stamped, step_values
+from qep_qiskit.learning.request_log import completed_with_log
 from qep_qiskit.learning.shot_schedule import ShotSchedule, StepShots
 from qep_qiskit.learning.state import EpochTally, TrainingState
 from qep_qiskit.learning.step_check import check_estimate, check_moved, naming_step
 from qep_qiskit.learning.task_check import check_task, warn_of_inputs
+from qep_qiskit.learning.training_settings import TrainingSettings
 from qep_qiskit.learning.update import Update
-from qep_qiskit.learning.warm_starts import nearest_warm_start, store_warm_start
-from qep_qiskit.measurement import Calibrations, MeasurementCoroutine, Result, completed
+from qep_qiskit.learning.warm_starts import store_warm_start
+from qep_qiskit.measurement import Calibrations, MeasurementCoroutine, Result
 from qep_qiskit.preparation import WarmStartArrays
-from qep_qiskit.tasks import Dataset, Task
+from qep_qiskit.tasks import Task
 
 
 class _Stopped(Exception):  # noqa: N818
     """Raised when a stop was requested; all work done so far is in the state."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingSettings:
-    """Length of a training run and when it is evaluated.
+class Callback:
+    """Base class of objects that a trainer calls during a run; a subclass defines one or more of the methods.
 
-    Args:
-        epochs: Passes over the training samples.
-        batch_size: Samples per step.
-        evaluate_every: Epochs between evaluations on the test set; 0 evaluates after the last epoch only.
-        evaluate_final: Whether the cost of the training samples is measured again with the final weights.
+    Records are plain mappings that can be written as JSON.
 
     Raises:
-        ConfigError: A number is out of range.
+        ConfigError: A subclass defines a method ``on_...`` that no trainer calls.
 
     Example:
-        >>> qep.TrainingSettings(epochs=10, batch_size=4).is_test_due(10)
-        True
+        >>> class Losses(qep.Callback):
+        ...     def on_epoch(self, trainer, record):
+        ...         print(record["epoch"], record["train_loss"])
+        ...
+        >>> Losses().on_epoch(None, {"epoch": 1, "train_loss": 0.5})
+        1 0.5
     """
 
-    epochs: int = 20
-    batch_size: int = 16
-    evaluate_every: int = 1
-    evaluate_final: bool = True
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("batch_size", 1), ("evaluate_every", 0)):
-            whole_number(f"training.{name}", getattr(self, name), least)
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        events = [name for name in vars(Callback) if name.startswith("on_")]
+        for name in vars(cls):
+            if name.startswith("on_") and name not in events:
+                nearest = get_close_matches(name, events, n=1, cutoff=0.0)[0]
+                raise ConfigError(f"{cls.__name__}.{name}: no trainer calls this; did you mean '{nearest}'?")
 
-    def is_test_due(self, epoch: int) -> bool:
-        """Return whether the test set is evaluated after `epoch` epochs (0: before the first)."""
-        return epoch == self.epochs or (self.evaluate_every > 0 and epoch % self.evaluate_every == 0)
+    def on_request(self, trainer: Trainer) -> None:
+        """Run after every answer to a request; there are many in a step if the preparation itself measures."""
 
-    def is_final_evaluation_due(self, epoch: int) -> bool:
-        """Return whether the training samples are measured again after `epoch` epochs."""
-        return self.evaluate_final and epoch == self.epochs
+    def on_pilot(self, trainer: Trainer, record: Record) -> None:
+        """Run after every pilot measurement.
 
+        Args:
+            trainer: The trainer.
+            record: Nudge, shots and expected error that the pilot gave, with the counters of the run.
+        """
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Evaluations:
-    """Evaluations of the current weights on the training and the test samples, None where not measured."""
+    def on_step(self, trainer: Trainer, record: Record) -> None:
+        """Run after every update of the weights.
 
-    train: Evaluation | None
-    test: Evaluation | None
+        Args:
+            trainer: The trainer.
+            record: Loss, gradient norm, noise and diagnostics of the step, with the counters of the run.
+        """
+
+    def on_epoch(self, trainer: Trainer, record: Record) -> None:
+        """Run after every epoch, and once before the first (epoch 0).
+
+        Args:
+            trainer: The trainer.
+            record: Losses and accuracies of the epoch, with the counters of the run.
+        """
+
+    def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
+        """Run when the run has ended.
+
+        Args:
+            trainer: The trainer.
+            outcome: ``"finished"``, ``"stopped"``, or ``"broken"`` where a file could not be written.
+        """
 
 
 @short_repr
@@ -229,28 +249,17 @@ class Trainer:
 
     def _drive(self, work: MeasurementCoroutine[Result]) -> Result:
         """Run a measurement coroutine, with the logged answers first if it was interrupted before."""
-        numbers = count()
-        result = completed(work, lambda request: self._answer(request, next(numbers)))
+        result = completed_with_log(
+            work, self.state.request_log, self.executor, before=self._stop_if_requested, after=self._count
+        )
         self.state.request_log = []
         return result
 
-    def _answer(self, request: Request, number: int) -> ShotData:
-        """Return the answer to a request from the request log, or measure it and add it to the log."""
-        request_log = self.state.request_log
-        known = number < len(request_log)
-        written = request_log[number] if known else None
-        if written is not None:
-            return written
-        if not known:
-            self._stop_if_requested()
-        answer = answered(self.executor, request)
-        if not known:
-            request_log.append(kept(answer))
-            self.state.shots += request.num_shots
-            self.state.circuits += request.num_circuits
-            for callback in self.callbacks:
-                callback.on_request(self)
-        return answer
+    def _count(self, request: Request) -> None:
+        self.state.shots += request.num_shots
+        self.state.circuits += request.num_circuits
+        for callback in self.callbacks:
+            callback.on_request(self)
 
     def _stop_if_requested(self) -> None:
         if self.stop_requested:
@@ -266,7 +275,7 @@ class Trainer:
             self._step(order[start : start + self.settings.batch_size])
         self._stop_if_requested()
         with self._counting(state.step):
-            found = self._drive(self._final_evaluation(state.epoch + 1, dict(state.calibrations)))
+            found = self._drive(self._evaluations(state.epoch + 1, dict(state.calibrations)))
         state.epoch, state.batch = state.epoch + 1, 0
         mitigation = self.estimator.mitigation
         if mitigation is not None and mitigation.is_due(state.epoch):
@@ -329,19 +338,14 @@ class Trainer:
                 bounds=self._bounds,
             )
             check_moved(weights, self._layout)
-        state.calibrations, state.weights, state.optimizer_state, state.monitor = (
-            calibrations,
-            weights,
-            optimizer_state,
-            monitor,
-        )
-        state.scatter = scatter
+        state.weights, state.optimizer_state = weights, optimizer_state
+        state.calibrations, state.monitor, state.scatter = calibrations, monitor, scatter
         self._store_warm_start(rows, estimate.warm_start)
         state.tally.add(estimate.cost.values, estimate.cost.variances, count_correct(estimate.outputs, batch))
         state.step += 1
         state.batch += 1
         record = self._stamped(
-            "step", **step_values(estimate, self._trainable, state.step_shots, found), **state.scatter.record()
+            "step", **step_values(estimate, self._trainable, state.step_shots, found), **state.scatter.summary()
         )
         if state.step_shots is not None:
             state.step_shots, state.signal = self.policy.after_step(
@@ -353,65 +357,36 @@ class Trainer:
     def _first_check(self) -> None:
         """Measure cost and accuracy before the first update."""
         calibrations: Calibrations = {}
-
-        def first_evaluations() -> MeasurementCoroutine[_Evaluations]:
-            train = yield from self._evaluated("train", self.task.train, 0, {}, calibrations)
-            return _Evaluations(train=train, test=(yield from self._test(0, train.warm_start, calibrations)))
-
         with self._counting(0):
-            found = self._drive(first_evaluations())
+            found = self._drive(self._evaluations(0, calibrations))
         assert found.train is not None
         self.state.calibrations = dict(calibrations)
         self._store_warm_start(np.arange(self.task.train.num_samples), found.train.warm_start)
         self._finish_epoch(found.train.tally, found, "train")
 
-    def _final_evaluation(self, epoch: int, calibrations: Calibrations) -> MeasurementCoroutine[_Evaluations]:
-        """Evaluate the test samples where due and, after the last epoch, the training samples once more."""
-        test = yield from self._test(epoch, self.state.warm_starts, calibrations)
-        train = None
-        if self.settings.is_final_evaluation_due(epoch):
-            warm_start = self.state.warm_starts
-            train = yield from self._evaluated("train", self.task.train, epoch, warm_start, calibrations)
-        return _Evaluations(train=train, test=test)
+    def _evaluations(self, epoch: int, calibrations: Calibrations) -> MeasurementCoroutine[EpochEvaluations]:
+        """Evaluate what is due after an epoch, without a change of the state, so that it can be repeated."""
+        return epoch_evaluations(
+            self.current_estimator,
+            self.state.weights,
+            self.task,
+            self.settings,
+            epoch,
+            warm_starts=self.state.warm_starts,
+            calibrations=calibrations,
+        )
 
-    def _test(
-        self, epoch: int, warm_start: WarmStartArrays, calibrations: Calibrations
-    ) -> MeasurementCoroutine[Evaluation | None]:
-        """Evaluate the test samples if due, with the warm start of the nearest training samples."""
-        train, test = self.task.train, self.task.test
-        if test is None or not self.settings.is_test_due(epoch):
-            return None
-        nearest = nearest_warm_start(warm_start, train.inputs, test.inputs)
-        return (yield from self._evaluated("test", test, epoch, nearest, calibrations))
-
-    def _finish_epoch(self, tally: EpochTally, _final: _Evaluations, checked_states: str) -> None:
+    def _finish_epoch(self, tally: EpochTally, found: EpochEvaluations, part: str) -> None:
         """Record an epoch and call the callbacks.
 
         Args:
             tally: Sums over the training samples, measured during the steps of the epoch.
-            _final: Evaluations after the last step.
-            checked_states: Prefix of the training values of `_final` in the record.
+            found: Evaluations after the last step.
+            part: Prefix of the training values of `found` in the record.
         """
-        record = self._stamped(
-            "epoch", **epoch_values(self.task, tally, {checked_states: _final.train, "test": _final.test})
-        )
+        record = self._stamped("epoch", **epoch_values(self.task, tally, {part: found.train, "test": found.test}))
         for callback in self.callbacks:
             callback.on_epoch(self, record)
-
-    def _evaluated(
-        self, part: str, data: Dataset, epoch: int, warm_start: WarmStartArrays, calibrations: Calibrations
-    ) -> MeasurementCoroutine[Evaluation]:
-        """Evaluate a data set without a change of the state, so that interrupted work can be repeated."""
-        purpose = f"{part}-evaluation"
-        return evaluation(
-            self.current_estimator,
-            self.state.weights,
-            data,
-            purpose=purpose,
-            index=epoch,
-            warm_start=warm_start,
-            calibrations=calibrations,
-        )
 
     def _store_warm_start(self, rows: NDArray[np.int64], warm_start: WarmStartArrays) -> None:
         store_warm_start(self.state.warm_starts, self.task.train.num_samples, rows, warm_start)
@@ -420,15 +395,5 @@ class Trainer:
         return self._resumed_seconds + time.monotonic() - self._resumed_at
 
     def _stamped(self, event: str, **values: object) -> Record:
-        """Return a record with the counters of the run; only `seconds` differs when a run is repeated."""
-        state = self.state
-        state.seconds = self._seconds()
-        return {
-            "event": event,
-            "step": state.step,
-            "epoch": state.epoch,
-            **{name: json_number(value) for name, value in values.items()},
-            "shots": state.shots,
-            "circuits": state.circuits,
-            "seconds": round(state.seconds, 3),
-        }
+        self.state.seconds = self._seconds()
+        return stamped(self.state, event, values)

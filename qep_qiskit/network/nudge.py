@@ -79,6 +79,11 @@ class NudgedHamiltonian:
         return tuple(slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True))
 
     @cached_property
+    def is_bounded(self) -> bool:
+        """Whether all terms are bounded, so that there are states at every nudge."""
+        return all(group.bounded for group in self.groups)
+
+    @cached_property
     def is_classical(self) -> bool:
         """Whether network and cost contain products of Z only: spins are then +1 or -1."""
         return all(group.is_classical for group in self.groups)

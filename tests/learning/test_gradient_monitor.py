@@ -1,5 +1,6 @@
 """Gradients that are not there: never told of those that are, and the same after a stop as without one."""
 
+import json
 import warnings
 from dataclasses import replace
 
@@ -128,12 +129,11 @@ def test_a_checkpoint_in_between_changes_nothing(stop):
     gradients, losses = noise(rng, 60), rng.normal(1.0, 0.1, size=60)
     whole, end = watched(gradients, losses)
     _, half = watched(gradients[:stop], losses[:stop])
-    again = GradientMonitor.from_record(half.record(), half.arrays())
+    again = GradientMonitor.from_record(json.loads(json.dumps(half.record())))
     for gradient, loss in zip(gradients[stop:], losses[stop:], strict=True):
         with counting_warnings(WarningLog()), warnings.catch_warnings():
             warnings.simplefilter("ignore", QepWarning)
             again = again.after(estimate(gradient, 1.0, loss=loss), TRAINABLE, **PACE)
     assert again.record() == end.record()
-    assert all(np.array_equal(own, end.arrays()[name]) for name, own in again.arrays().items())
     assert whole.given
     assert replace(end, zeros=1).record() != end.record()

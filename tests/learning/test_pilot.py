@@ -170,7 +170,7 @@ def test_both_signs_know_the_bias_of_a_one_sided_contrast_better(rng, monkeypatc
         return np.log(squares[-2] / squares[1])
 
     both = width(500_000)
-    monkeypatch.setattr("qep_qiskit.learning.pilot._mirrored", lambda estimator, ladder: [])
+    monkeypatch.setattr("qep_qiskit.learning.pilot._mirrored", lambda hamiltonian, contrasts: [])
     assert both < 0.5 * width(1_000_000)
 
 

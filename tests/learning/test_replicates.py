@@ -1,5 +1,7 @@
 """Error bars from replicates: right by chi-square for every contrast and cost, at the same shots and requests."""
 
+import json
+
 import numpy as np
 import pytest
 from chi_square import LIMIT, mean_p_value, variance_p_value
@@ -134,8 +136,9 @@ def test_scatter_is_pooled_over_steps(rng):
         alone.append(ScatterTally().after(scatter).variances(scatter)[0].sum())
     assert np.std(pooled[20:]) < 0.6 * np.std(alone[20:])
     assert np.mean(pooled[20:]) == pytest.approx(np.mean(alone[20:]), rel=0.2)
-    arrays = tally.arrays()
-    assert all(np.array_equal(arrays[name], array) for name, array in ScatterTally.from_arrays(arrays).arrays().items())
+    again = ScatterTally.from_record(json.loads(json.dumps(tally.record())))
+    assert again.record() == tally.record()
+    assert all(map(np.array_equal, again.variances(found[0]), tally.variances(found[0])))
 
 
 @pytest.mark.parametrize(

@@ -79,11 +79,11 @@ class TestPolicy:
 
     def test_later_pilots_look_around_the_present_nudge(self):
         policy = ShotSchedule(auto_beta=True, pilot=PilotSettings(levels=6))
-        assert policy.ladder(StepShots(beta=0.1, shots=10), 0.03) == (0.03, 6)
-        assert policy.ladder(StepShots(beta=-0.4, shots=10, model=MODEL), 0.03) == (0.2, 3)
+        assert policy.levels_of_pilot(StepShots(beta=0.1, shots=10), 0.03) == (0.03, 6)
+        assert policy.levels_of_pilot(StepShots(beta=-0.4, shots=10, model=MODEL), 0.03) == (0.2, 3)
         given = ShotSchedule(auto_beta=True, pilot=PilotSettings(levels=2, first_beta=0.07))
-        assert given.ladder(StepShots(beta=0.1, shots=10), 0.03) == (0.07, 2)
-        assert given.ladder(StepShots(beta=0.4, shots=10, model=MODEL), 0.03) == (0.2, 2)
+        assert given.levels_of_pilot(StepShots(beta=0.1, shots=10), 0.03) == (0.07, 2)
+        assert given.levels_of_pilot(StepShots(beta=0.4, shots=10, model=MODEL), 0.03) == (0.2, 2)
 
     def pilot(self, rng, model, resolved):
         estimator, weights = estimator_of(rng)
