@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import combinations, pairwise
+from typing import Literal
 
 import numpy as np
 
@@ -22,6 +23,8 @@ def _circular(num_qubits: int) -> Pairs:
     closing = ((num_qubits - 1, 0),) if num_qubits > 2 else ()
     return closing + _linear(num_qubits)
 
+
+Entanglement = Literal["reverse_linear", "linear", "circular", "full", "pairwise"]
 
 ENTANGLEMENTS: dict[str, Callable[[int], Pairs]] = {
     "linear": _linear,

@@ -20,6 +20,7 @@ from qep_qiskit.continuous.coordinates import CoordinateGroup, coordinates_of
 from qep_qiskit.continuous.elastic import PotentialEnergy
 from qep_qiskit.continuous.states import ClassicalPositions
 from qep_qiskit.core.errors import ConfigError, FloppyModesWarning
+from qep_qiskit.core.limits import Positive, check_limits
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.warning_log import warn
 from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamily, PreparationResult, WarmStart
@@ -63,11 +64,10 @@ class EquilibriumPreparation:
 
     rest_positions: NDArray[np.float64]
     critical_point: Literal["minimum", "any"] = "minimum"
-    tolerance: float | None = None
+    tolerance: Positive | None = None
 
     def __post_init__(self) -> None:
-        if self.tolerance is not None and not self.tolerance > 0.0:
-            raise ConfigError(f"tolerance: expected a positive number, got {self.tolerance}")
+        check_limits(self)
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
         """Return the equilibria of all samples and phases, without measurements.

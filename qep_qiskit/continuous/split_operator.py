@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from qep_qiskit.continuous.grid_energies import GridEnergies
 from qep_qiskit.continuous.oscillator_layers import OscillatorGroups, OscillatorProduct, gaussian_start
 from qep_qiskit.continuous.z_polynomials import ZPolynomial
-from qep_qiskit.core.errors import CoarseTrotterWarning, ConfigError
+from qep_qiskit.core.errors import CoarseTrotterWarning
 from qep_qiskit.core.operators import CommutingGroup, PauliString
 from qep_qiskit.core.program import CxLayer, Layer, LayerProgram
 from qep_qiskit.core.short_repr import short_repr
@@ -54,13 +54,7 @@ class SplitOperatorPreparation(Ramp):
     """
 
     driver: OscillatorProduct
-    total_time: float = 5.0
     start: Literal["equilibrium", "origin"] = "equilibrium"
-
-    def __post_init__(self) -> None:
-        Ramp.__post_init__(self)
-        if self.start not in ("equilibrium", "origin"):
-            raise ConfigError(f"start: expected 'equilibrium' or 'origin', got '{self.start}'")
 
     def program(self, groups: Sequence[CommutingGroup]) -> LayerProgram:
         """Return the program for these groups; its parameters are the coefficients of H + beta C, then c - centre."""

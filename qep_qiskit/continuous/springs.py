@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from qep_qiskit.continuous.coordinates import CoordinateGroup, CoordinateLayout, CoordinateTerm, add_coordinate_terms
 from qep_qiskit.core.checks import whole_number
 from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.limits import Positive, check_value
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.network.graphs import Graph
@@ -83,7 +84,7 @@ class SpringNetwork:
     rest_lengths: WeightInitialisation | None = None
     forces: WeightInitialisation | None = None
     masses: WeightInitialisation = SPRING_INITIALISATIONS["masses"]
-    hbar: float = 1.0
+    hbar: Positive = 1.0
 
     def __post_init__(self) -> None:
         rest_positions = (
@@ -141,8 +142,7 @@ class SpringNetwork:
             whole_number("output_axes", axis, error=NetworkError)
         if not axes or len(set(axes)) != len(axes) or any(not 0 <= axis < self.dims for axis in axes):
             raise NetworkError(f"output_axes: expected some of the axes 0 to {self.dims - 1}, got {list(axes)}")
-        if not 0.0 < self.hbar < np.inf:
-            raise NetworkError(f"hbar: expected a positive number, got {self.hbar}")
+        check_value("hbar", self.hbar, Positive, error=NetworkError)
 
     def _check_drift(self) -> None:
         """Check that springs connect every atom to an anchor or a clamped atom."""

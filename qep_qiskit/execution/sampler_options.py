@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from qep_qiskit.core.checks import whole_number
+from qep_qiskit.core.limits import Count, check_limits
 from qep_qiskit.execution.twirled_readout import executions_of, in_randomizations
 
 DecouplingSequence = Literal["none", "XX", "XpXm", "XY4"]
@@ -32,10 +32,10 @@ class SamplerOptions:
     dynamical_decoupling: DecouplingSequence = "none"
     gate_twirling: bool = False
     readout_twirling: bool = False
-    randomizations: int = 128
+    randomizations: Count = 128
 
     def __post_init__(self) -> None:
-        whole_number("randomizations", self.randomizations, 1)
+        check_limits(self)
 
     @property
     def changes_gates(self) -> bool:

@@ -15,8 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge, Le
 from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import ConfigError
@@ -26,6 +28,9 @@ _FLUCTUATIONS = "fluctuations"
 _OTHER_SIDE = "_negative"
 SMALLEST_BETA = 1e-100
 """Smallest allowed |beta|; its inverse is the largest. Powers of such nudges stay finite in double precision."""
+
+Beta = Annotated[float, Ge(SMALLEST_BETA), Le(1 / SMALLEST_BETA)]
+"""A nudge strength above zero."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,12 +18,15 @@ adds no noise; the outputs of the one replicate enter that mean in second order 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge
 from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.json_record import JsonRecord
+from qep_qiskit.core.limits import check_limits
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.learning.loss_noise import skewness
 from qep_qiskit.learning.phases import MeasuredPhases
@@ -54,12 +57,11 @@ class Replication:
         50
     """
 
-    replicates: int = 4
+    replicates: Annotated[int, Ge(FEWEST_REPLICATES)] = 4
     remove_signal_bias: bool = False
 
     def __post_init__(self) -> None:
-        if self.replicates < FEWEST_REPLICATES:
-            raise ConfigError(f"replicates: expected at least {FEWEST_REPLICATES}, got {self.replicates}")
+        check_limits(self)
         if self.remove_signal_bias and self.replicates < _FEWEST_FOR_BIAS:
             raise ConfigError(
                 f"replicates: remove_signal_bias takes at least {_FEWEST_FOR_BIAS}, got {self.replicates}"

@@ -8,15 +8,18 @@ decisions are in the state of the run, so that a resumed run continues unchanged
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 
-from qep_qiskit.core.checks import whole_number
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.json_record import JsonRecord
+from qep_qiskit.core.limits import Count, Index, NotNegative, Shots, check_limits
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
+from qep_qiskit.learning.contrast import Beta
 from qep_qiskit.learning.error_model import ErrorModel
 from qep_qiskit.learning.gradient import GradientEstimator, cost_phases
 from qep_qiskit.learning.gradient_estimate import GradientEstimate
@@ -49,18 +52,13 @@ class PilotSettings:
         10
     """
 
-    every: int = 10
-    levels: int = 6
-    first_beta: float | None = None
-    shots_factor: int = 10
+    every: Index = 10
+    levels: Annotated[int, Ge(FEWEST_LEVELS), Le(MOST_LEVELS)] = 6
+    first_beta: Beta | None = None
+    shots_factor: Count = 10
 
     def __post_init__(self) -> None:
-        whole_number("every", self.every, 0)
-        if whole_number("levels", self.levels, FEWEST_LEVELS) > MOST_LEVELS:
-            raise ConfigError(f"levels: expected at most {MOST_LEVELS}, got {self.levels}")
-        whole_number("shots_factor", self.shots_factor, 1)
-        if self.first_beta is not None and not self.first_beta > 0:
-            raise ConfigError(f"first_beta: expected a number above zero, got {self.first_beta}")
+        check_limits(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,19 +85,13 @@ class AdaptiveShots:
         2.0
     """
 
-    window: int = 10
-    signal_to_noise: float = 0.0
-    growth: float = 2.0
-    max_shots: int = 10_000
+    window: Annotated[int, Ge(2)] = 10
+    signal_to_noise: NotNegative = 0.0
+    growth: Annotated[float, Gt(1)] = 2.0
+    max_shots: Shots = 10_000
 
     def __post_init__(self) -> None:
-        for name in ("window", "max_shots"):
-            whole_number(name, getattr(self, name))
-        for name, least in (("window", 1), ("growth", 1.0), ("max_shots", 0)):
-            if not getattr(self, name) > least:
-                raise ConfigError(f"{name}: expected more than {least}, got {getattr(self, name)}")
-        if not self.signal_to_noise >= 0.0:
-            raise ConfigError(f"signal_to_noise: expected at least 0, got {self.signal_to_noise}")
+        check_limits(self)
 
     def after(self, shots: int, tally: SignalTally) -> int:
         """Return the shots per batch of the next step.

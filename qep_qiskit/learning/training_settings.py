@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qep_qiskit.core.checks import whole_number
+from qep_qiskit.core.limits import Count, Index, check_limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,14 +25,13 @@ class TrainingSettings:
         True
     """
 
-    epochs: int = 20
-    batch_size: int = 16
-    evaluate_every: int = 1
+    epochs: Count = 20
+    batch_size: Count = 16
+    evaluate_every: Index = 1
     evaluate_final: bool = True
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("batch_size", 1), ("evaluate_every", 0)):
-            whole_number(f"training.{name}", getattr(self, name), least)
+        check_limits(self)
 
     def is_test_due(self, epoch: int) -> bool:
         """Return whether the test set is evaluated after `epoch` epochs (0: before the first)."""

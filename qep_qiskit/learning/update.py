@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import numpy as np
+from annotated_types import Ge, Gt, Le, Lt
 from numpy.typing import NDArray
 
-from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.limits import Positive, check_limits
 from qep_qiskit.core.short_repr import short_repr
+
+_Decay = Annotated[float, Ge(0), Lt(1)]
+DecayShape = Literal["constant", "linear", "cosine", "exponential"]
 
 OptimizerState = dict[str, NDArray[np.float64]]
 
@@ -94,10 +98,10 @@ class Momentum:
         array([2.])
     """
 
-    momentum: float = 0.9
+    momentum: _Decay = 0.9
 
     def __post_init__(self) -> None:
-        _check_decay("momentum", self.momentum)
+        check_limits(self)
 
     def start(self, num_weights: int) -> OptimizerState:
         """Return a velocity of zero, shape (weights,)."""
@@ -135,13 +139,12 @@ class Adam:
         array([ 1., -1.])
     """
 
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
+    beta1: _Decay = 0.9
+    beta2: _Decay = 0.999
+    epsilon: Positive = 1e-8
 
     def __post_init__(self) -> None:
-        _check_decay("beta1", self.beta1)
-        _check_decay("beta2", self.beta2)
+        check_limits(self)
 
     def start(self, num_weights: int) -> OptimizerState:
         """Return means of zero, each of shape (weights,)."""
@@ -162,11 +165,6 @@ class Adam:
         corrected = mean / (1 - self.beta1 ** (step + 1))
         scale = np.sqrt(square / (1 - self.beta2 ** (step + 1))) + self.epsilon
         return corrected / scale, {"mean": mean, "square": square}
-
-
-def _check_decay(name: str, value: float) -> None:
-    if not 0 <= value < 1:
-        raise ConfigError(f"{name}: expected a number in [0, 1), got {value}")
 
 
 _DECAYS: dict[str, Callable[[float, float], float]] = {
@@ -195,17 +193,12 @@ class Schedule:
         [0.1, 0.075, 0.05]
     """
 
-    learning_rate: float = 0.05
-    decay: Literal["constant", "linear", "cosine", "exponential"] = "constant"
-    final_fraction: float = 0.05
+    learning_rate: Positive = 0.05
+    decay: DecayShape = "constant"
+    final_fraction: Annotated[float, Gt(0), Le(1)] = 0.05
 
     def __post_init__(self) -> None:
-        if not (self.learning_rate > 0 and np.isfinite(self.learning_rate)):
-            raise ConfigError(f"learning_rate: expected a positive number, got {self.learning_rate}")
-        if not 0 < self.final_fraction <= 1:
-            raise ConfigError(f"final_fraction: expected a number in (0, 1], got {self.final_fraction}")
-        if self.decay not in _DECAYS:
-            raise ConfigError(f"decay: expected one of {', '.join(_DECAYS)}, got '{self.decay}'")
+        check_limits(self)
 
     def at(self, step: int, total_steps: int) -> float:
         """Return the learning rate of a step.

@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.limits import check_limits
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import Request, ShotData
@@ -44,6 +45,7 @@ class Extrapolation:
     extrapolation: Literal["linear", "polynomial"] = "linear"
 
     def __post_init__(self) -> None:
+        check_limits(self)
         factors = self.noise_factors
         ascending = all(low < high for low, high in pairwise(factors))
         if len(factors) < 2 or factors[0] != 1 or not ascending or any(factor % 2 == 0 for factor in factors):

@@ -19,8 +19,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.core.checks import check_shots, whole_number
 from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.limits import Count, Shots, check_limits
 from qep_qiskit.core.operators import CommutingGroup, LocalBasis
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.core.short_repr import short_repr
@@ -52,15 +52,13 @@ class ReadoutMitigation:
         1000
     """
 
-    calibration_shots: int | None = 4096
+    calibration_shots: Shots | None = 4096
     readout: Literal["calibrated", "twirled"] = "calibrated"
-    randomizations: int = 128
-    calibrate_every: int = 5
+    randomizations: Count = 128
+    calibrate_every: Count = 5
 
     def __post_init__(self) -> None:
-        check_shots("calibration_shots", self.calibration_shots)
-        whole_number("randomizations", self.randomizations, 1)
-        whole_number("calibrate_every", self.calibrate_every, 1)
+        check_limits(self)
 
     def is_due(self, epoch: int) -> bool:
         """Return whether an epoch (from 0) begins with a calibration of its own."""

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.checks import check_finite, finite_number, real_array
 from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.limits import NotNegative, check_limits
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.short_repr import short_repr
 
@@ -51,7 +52,7 @@ class WeightInitialisation:
 
     distribution: Distribution = "constant"
     mean: float = 0.0
-    std: float = 0.1
+    std: NotNegative = 0.1
     low: float = -0.1
     high: float = 0.1
     values: Sequence[float] | Mapping[str, float] | None = None
@@ -61,12 +62,7 @@ class WeightInitialisation:
     truncate: bool = False
 
     def __post_init__(self) -> None:
-        if self.distribution not in get_args(Distribution):
-            raise NetworkError(f"distribution: expected constant, uniform or normal, got '{self.distribution}'")
-        for name in ("mean", "std", "low", "high"):
-            finite_number(name, getattr(self, name))
-        if self.std < 0.0:
-            raise NetworkError(f"std: expected at least 0, got {self.std}")
+        check_limits(self, error=NetworkError)
         if self.low > self.high:
             raise NetworkError(f"low: {self.low} is above high = {self.high}")
         if self.truncate and self.distribution != "normal":

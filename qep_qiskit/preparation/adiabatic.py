@@ -16,12 +16,14 @@ import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge, Lt
 from numpy.typing import NDArray
 
-from qep_qiskit.core.checks import finite_number
 from qep_qiskit.core.errors import CoarseTrotterWarning, ConfigError, ReversedDriverWarning
+from qep_qiskit.core.limits import Index
 from qep_qiskit.core.merging import merge_into_groups
 from qep_qiskit.core.operators import CommutingGroup, PauliString
 from qep_qiskit.core.program import Layer, LayerProgram
@@ -71,20 +73,18 @@ class AdiabaticPreparation(Ramp):
     """
 
     driver_field: float = 1.0
-    driver_width: float | None = None
-    level: int = 0
+    driver_width: Annotated[float, Ge(0), Lt(WIDEST_DRIVER)] | None = None
+    level: Index = 0
 
     def __post_init__(self) -> None:
-        if self.driver_width is not None and not 0 <= self.driver_width < WIDEST_DRIVER:
-            raise ConfigError(f"driver_width: expected a number in [0, {WIDEST_DRIVER}), got {self.driver_width}")
+        Ramp.__post_init__(self)
         if self.level > 0 and self.driver_width == 0:
             raise ConfigError(
                 f"driver_width: level {self.level} needs driver fields that differ, because equal ones "
                 "make all excited states of the driver degenerate; expected a number above zero, got 0"
             )
-        if not abs(finite_number("driver_field", self.driver_field, error=ConfigError)) > 0:
+        if self.driver_field == 0:
             raise ConfigError(f"driver_field: expected a number other than zero, got {self.driver_field}")
-        Ramp.__post_init__(self)
 
     def driver_fields(self, num_qubits: int) -> NDArray[np.float64]:
         """Return the fields f_k of the driver, shape (qubits,)."""

@@ -15,8 +15,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.core.checks import whole_number
 from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.limits import Count, Fraction, Positive, check_limits
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.short_repr import short_repr
@@ -49,20 +49,14 @@ class AnnealingPreparation:
     """
 
     seeds: Seeds
-    sweeps: int = 100
-    restarts: int = 8
-    reheat: float = 0.5
-    hot_temperature: float | None = None
-    cold_temperature: float | None = None
+    sweeps: Count = 100
+    restarts: Count = 8
+    reheat: Fraction = 0.5
+    hot_temperature: Positive | None = None
+    cold_temperature: Positive | None = None
 
     def __post_init__(self) -> None:
-        for name in ("sweeps", "restarts"):
-            whole_number(name, getattr(self, name), 1)
-        if not 0 <= self.reheat <= 1:
-            raise ConfigError(f"reheat: expected a number from 0 to 1, got {self.reheat}")
-        for key, value in (("hot_temperature", self.hot_temperature), ("cold_temperature", self.cold_temperature)):
-            if value is not None and value <= 0:
-                raise ConfigError(f"{key}: expected a number above zero, got {value}")
+        check_limits(self)
         if (
             self.hot_temperature is not None
             and self.cold_temperature is not None

@@ -14,7 +14,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.ansatz import check_ansatz, hamiltonian_variational, hardware_efficient
+from qep_qiskit.ansatz import Entanglement, check_ansatz, hamiltonian_variational, hardware_efficient
+from qep_qiskit.core.limits import Count, Index, check_limits
 from qep_qiskit.core.operators import CommutingGroup, PauliString
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.core.short_repr import short_repr
@@ -93,7 +94,10 @@ class HamiltonianVariational:
         10
     """
 
-    depth: int
+    depth: Count = 3
+
+    def __post_init__(self) -> None:
+        check_limits(self)
 
     def program(self, groups: tuple[CommutingGroup, ...]) -> LayerProgram:
         """Return the program for these groups."""
@@ -146,8 +150,8 @@ class HardwareEfficient:
         8
     """
 
-    depth: int
-    entanglement: str = "reverse_linear"
+    depth: Index = 2
+    entanglement: Entanglement = "reverse_linear"
 
     def program(self, groups: tuple[CommutingGroup, ...]) -> LayerProgram:
         """Return the program for these groups."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import BranchJumpWarning, ConfigError, DegenerateGroundStateWarning
+from qep_qiskit.core.limits import Index, NotNegative, check_limits
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.warning_log import warn
@@ -55,13 +56,12 @@ class ExactPreparation:
         array([[-1.414214]])
     """
 
-    level: int = 0
+    level: Index = 0
     solver: Literal["auto", "dense", "lanczos"] = "auto"
-    tolerance: float = 0.0
+    tolerance: NotNegative = 0.0
 
     def __post_init__(self) -> None:
-        if self.tolerance < 0:
-            raise ConfigError(f"tolerance: expected zero or more, got {self.tolerance}")
+        check_limits(self)
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
         """Return the eigenstates of all samples and phases, without measurements.

@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.core.checks import finite_number, whole_number
-from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.limits import Count, Positive, check_limits
+
+RampShape = Literal["linear", "cosine", "smoothstep"]
 
 RAMPS: dict[str, Callable[[NDArray], NDArray]] = {
     "linear": lambda t: t,
@@ -33,19 +34,13 @@ class Ramp:
         ConfigError: A number is out of range, or a name is unknown.
     """
 
-    total_time: float = 6.0
-    steps: int = 20
+    total_time: Positive = 6.0
+    steps: Count = 20
     order: Literal[1, 2] = 2
-    ramp: Literal["linear", "cosine", "smoothstep"] = "cosine"
+    ramp: RampShape = "cosine"
 
     def __post_init__(self) -> None:
-        if not finite_number("total_time", self.total_time, error=ConfigError) > 0:
-            raise ConfigError(f"total_time: expected a positive number, got {self.total_time}")
-        whole_number("steps", self.steps, 1)
-        if self.ramp not in RAMPS:
-            raise ConfigError(f"ramp: expected one of {', '.join(RAMPS)}, got '{self.ramp}'")
-        if self.order not in (1, 2):
-            raise ConfigError(f"order: expected 1 or 2, got {self.order}")
+        check_limits(self)
 
     @property
     def time_step(self) -> float:

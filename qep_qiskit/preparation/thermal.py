@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.limits import Positive, check_limits
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.transforms import walsh_hadamard
@@ -41,11 +41,10 @@ class ThermalPreparation:
         ConfigError: The temperature is not above zero.
     """
 
-    temperature: float
+    temperature: Positive
 
     def __post_init__(self) -> None:
-        if not (self.temperature > 0 and np.isfinite(self.temperature)):
-            raise ConfigError(f"temperature: expected a number above zero, got {self.temperature}")
+        check_limits(self)
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
         """Return the Gibbs states of all samples and phases, without measurements.

@@ -15,8 +15,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.core.checks import check_shots, whole_number
-from qep_qiskit.core.errors import ConfigError, UnconvergedError, UnconvergedWarning
+from qep_qiskit.core.errors import UnconvergedError, UnconvergedWarning
+from qep_qiskit.core.limits import Count, Index, Positive, Shots, check_limits
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.core.seeds import Seeds
@@ -89,26 +89,20 @@ class VariationalPreparation:
 
     ansatz: Ansatz
     seeds: Seeds
-    level: int = 0
+    level: Index = 0
     energies: Literal["simulated", "sampled"] = "simulated"
     optimizer: str = BFGS
     options: Mapping[str, Any] = field(default_factory=dict)
-    shots: int | None = None
-    tolerance: float | None = None
-    max_evaluations: int = 3000
-    restarts: int = 1
-    residual_directions: int = 4
-    residual_shots: int | None = None
+    shots: Shots | None = None
+    tolerance: Positive | None = None
+    max_evaluations: Count = 3000
+    restarts: Count = 1
+    residual_directions: Index = 4
+    residual_shots: Shots | None = None
     on_unconverged: Literal["warn", "stop", "go_on"] = "warn"
 
     def __post_init__(self) -> None:
-        least = {"level": 0, "max_evaluations": 1, "restarts": 1, "residual_directions": 0}
-        for name, bound in least.items():
-            whole_number(name, getattr(self, name), bound)
-        check_shots("shots", self.shots)
-        check_shots("residual_shots", self.residual_shots)
-        if self.tolerance is not None and not self.tolerance > 0:
-            raise ConfigError(f"tolerance: expected a number above zero, got {self.tolerance}")
+        check_limits(self)
         check_optimizer(self.optimizer, self.options, simulated=self.energies == "simulated")
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:

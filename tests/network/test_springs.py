@@ -136,7 +136,7 @@ BAD = [
     ({"masses": WeightInitialisation(mean=-1.0)}, "masses.minimum: masses must stay positive"),
     ({"springs": WeightInitialisation(mean=1.0, minimum=0.0)}, "springs.minimum: springs must stay positive"),
     ({"output_axes": (1,)}, "output_axes: expected some of the axes 0 to 0, got [1]"),
-    ({"hbar": 0.0}, "hbar: expected a positive number"),
+    ({"hbar": 0.0}, "hbar: expected more than 0, got 0.0"),
     ({"rest_positions": np.zeros((2, 1))}, "rest_positions: expected a point for each of 3 atoms"),
     ({"rest_positions": np.zeros((3, 4))}, "dims: expected 1, 2 or 3"),
 ]

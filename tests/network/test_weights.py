@@ -116,7 +116,7 @@ def test_bounds_of_weights_that_are_all_given_need_no_distribution():
         ({"std": -0.1}, "std: expected at least 0, got -0.1"),
         ({"low": 1.0, "high": 0.0}, "low: 1.0 is above high = 0.0"),
         ({"truncate": True}, "truncate: goes with distribution = 'normal'"),
-        ({"distribution": "cauchy"}, "expected constant, uniform or normal"),
+        ({"distribution": "cauchy"}, "distribution: expected 'constant', 'uniform' or 'normal', got 'cauchy'"),
     ],
 )
 def test_starts_that_make_no_sense_are_refused(start, words):

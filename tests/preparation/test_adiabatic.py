@@ -202,11 +202,11 @@ def test_fine_steps_are_not():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"total_time": 0.0}, r"total_time: expected a positive number, got 0\.0"),
+        ({"total_time": 0.0}, r"total_time: expected more than 0, got 0\.0"),
         ({"steps": 0}, r"steps: expected at least 1, got 0"),
         ({"driver_field": 0.0}, r"driver_field"),
         ({"total_time": float("nan")}, r"total_time"),
-        ({"ramp": "sine"}, r"ramp: expected one of linear, cosine, smoothstep, got 'sine'"),
+        ({"ramp": "sine"}, r"ramp: expected 'linear', 'cosine' or 'smoothstep', got 'sine'"),
         ({"order": 4}, r"order: expected 1 or 2, got 4"),
     ],
 )

@@ -132,8 +132,8 @@ def test_heat_bath_samples_the_gibbs_distribution(rng):
     [
         ({"sweeps": 0}, "sweeps: expected at least 1, got 0"),
         ({"restarts": -1}, "restarts: expected at least 1, got -1"),
-        ({"reheat": 1.5}, "reheat: expected a number from 0 to 1, got 1.5"),
-        ({"hot_temperature": -1.0}, "hot_temperature: expected a number above zero, got -1.0"),
+        ({"reheat": 1.5}, "reheat: expected at most 1, got 1.5"),
+        ({"hot_temperature": -1.0}, "hot_temperature: expected more than 0, got -1.0"),
         (
             {"hot_temperature": 1.0, "cold_temperature": 2.0},
             "cold_temperature: 2.0 is above hot_temperature 1.0",

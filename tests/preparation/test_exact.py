@@ -214,5 +214,5 @@ def test_what_does_not_fit_is_refused(monkeypatch, rng):
 
 
 def test_tolerance_is_checked():
-    with pytest.raises(ConfigError, match=r"tolerance: expected zero or more, got -1"):
+    with pytest.raises(ConfigError, match=r"tolerance: expected at least 0, got -1"):
         ExactPreparation(tolerance=-1)

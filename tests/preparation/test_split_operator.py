@@ -87,7 +87,7 @@ def test_engine_and_aer_equal_the_matrix_product_of_the_steps(order, start):
 @pytest.fixture(scope="module")
 def anchored():
     """The anchor's ramp of 20 steps: vectors at beta = -0.1, 0, 0.1."""
-    states = prepared(SplitOperatorPreparation(driver=product(anchor_grid())), betas=(-0.1, 0.0, 0.1))
+    states = prepared(SplitOperatorPreparation(driver=product(anchor_grid()), total_time=5.0), betas=(-0.1, 0.0, 0.1))
     return evolve(states.program, states.parameters)
 
 
@@ -108,7 +108,7 @@ def test_gradient_of_the_anchor_after_twenty_steps(anchored):
 
 
 def test_from_the_origin_the_means_are_not_there_yet():
-    states = prepared(SplitOperatorPreparation(driver=product(anchor_grid()), start="origin"))
+    states = prepared(SplitOperatorPreparation(driver=product(anchor_grid()), total_time=5.0, start="origin"))
     probabilities = np.abs(evolve(states.program, states.parameters)[0].reshape((16,) * 3)) ** 2
     r = axes([anchor_grid().positions(i) for i in range(3)])
     assert max(abs((probabilities * r[i]).sum() - MEANS[i]) for i in range(3)) > 0.02
@@ -147,9 +147,9 @@ def test_states_that_do_not_fit_are_refused():
     ("settings", "match"),
     [
         ({"steps": 0}, "steps: expected at least 1"),
-        ({"total_time": -1.0}, "total_time: expected a positive number"),
+        ({"total_time": -1.0}, "total_time: expected more than 0, got -1.0"),
         ({"order": 3}, "order: expected 1 or 2"),
-        ({"ramp": "sudden"}, "ramp: expected one of linear"),
+        ({"ramp": "sudden"}, "ramp: expected 'linear', 'cosine' or 'smoothstep', got 'sudden'"),
         ({"start": "somewhere"}, "start: expected 'equilibrium' or 'origin'"),
     ],
 )

@@ -310,8 +310,8 @@ def test_a_state_without_a_residual_is_not_converged():
         ({"max_evaluations": 0}, r"max_evaluations: expected at least 1, got 0"),
         ({"restarts": 0}, r"restarts: expected at least 1, got 0"),
         ({"residual_directions": -1}, r"residual_directions: expected at least 0, got -1"),
-        ({"tolerance": 0.0}, r"tolerance: expected a number above zero, got 0\.0"),
-        ({"tolerance": float("nan")}, r"tolerance: expected a number above zero, got nan"),
+        ({"tolerance": 0.0}, r"tolerance: expected more than 0, got 0\.0"),
+        ({"tolerance": float("nan")}, r"tolerance: expected a finite number, got nan"),
         ({"energies": "sampled"}, "'bfgs' needs exact gradients"),
     ],
 )
