@@ -8,9 +8,10 @@ from pydantic import Field
 
 from qep_qiskit.config.kinds import Known, refused
 from qep_qiskit.config.mitigation import MitigationConfig
-from qep_qiskit.config.section import Beta, Section, Shots
+from qep_qiskit.config.section import Section, Shots
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.learning import STENCILS, of_sign, study_names
+from qep_qiskit.learning.contrast import Beta
 
 
 class _OfStudy(Known):

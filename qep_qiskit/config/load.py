@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from qep_qiskit.config.kinds import OneOf, kind_of, models_of
 from qep_qiskit.config.schema import Config
 from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.limits import LIMIT_WORDS
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -161,10 +162,6 @@ _KINDS_OF_VALUES = {
     "list_type": "a list",
     "finite_number": "a finite number",
 }
-_LIMITS = {
-    "less_than_equal": ("less than or equal to", "le"),
-    "greater_than_equal": ("greater than or equal to", "ge"),
-}
 _KINDS_IN_UNIONS = _KINDS_OF_VALUES | {"int_type": "a number", "float_type": "a number", "string_type": "text"}
 
 
@@ -176,9 +173,8 @@ def _expected(problems: Sequence[ErrorDetails], chosen: ErrorDetails) -> str:
         return f"expected {' or '.join(dict.fromkeys(kinds))}"
     if chosen["type"] in _KINDS_OF_VALUES:
         return f"expected {_KINDS_OF_VALUES[chosen['type']]}"
-    if chosen["type"] in _LIMITS:
-        strings, name = _LIMITS[chosen["type"]]
-        return f"expected {strings} {chosen['ctx'][name]:g}"
+    for kind in LIMIT_WORDS.keys() & chosen.get("ctx", {}).keys():
+        return f"expected {LIMIT_WORDS[kind]} {chosen['ctx'][kind]:g}"
     return chosen["msg"].replace("Input should be", "expected").replace("Value error, ", "").rstrip(".")
 
 

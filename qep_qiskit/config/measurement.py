@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
-
 from qep_qiskit.config.kinds import Known
-from qep_qiskit.config.section import Beta, Section, Shots, ShotsOrExact, keys, parsed_shots
+from qep_qiskit.config.section import Section, Shots, ShotsOrExact, keys, parsed_shots, same_as
 from qep_qiskit.core.errors import ConfigError, NoShotsWarning
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.warning_log import warn
@@ -20,8 +18,6 @@ from qep_qiskit.learning import (
     ShotSchedule,
     first_beta,
 )
-from qep_qiskit.learning.replicates import FEWEST_REPLICATES
-from qep_qiskit.learning.shot_schedule import FEWEST_LEVELS, MOST_LEVELS
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.tasks import Dataset
 
@@ -29,14 +25,14 @@ from qep_qiskit.tasks import Dataset
 class AdaptiveConfig(Section):
     """Adaptive shots: shots increase when the gradients of successive steps are dominated by their noise."""
 
-    window: int = Field(default=10, gt=1)
+    window: int = same_as(AdaptiveShots, "window")
     """Steps over which the products of successive gradients are averaged before shots may increase."""
-    signal_to_noise: float = Field(default=0.0, ge=0)
+    signal_to_noise: float = same_as(AdaptiveShots, "signal_to_noise")
     """Threshold of the mean product of successive gradients over the squared length due to shot noise alone; shots
     increase below it."""
-    growth: float = Field(default=2.0, gt=1)
+    growth: float = same_as(AdaptiveShots, "growth")
     """Factor by which shots increase."""
-    max_shots: Shots = 10_000
+    max_shots: int = same_as(AdaptiveShots, "max_shots")
     """Largest number of shots per batch."""
 
 
@@ -59,10 +55,10 @@ class MeasurementConfig(Section):
     error_bars: Literal["propagated", "replicated"] = "propagated"
     """Origin of standard errors: ``propagated``, from the covariances of the shots through error signals and contrast;
     or ``replicated``, from the scatter of independent replicates of the step, without further assumptions."""
-    replicates: int = Field(default=4, ge=FEWEST_REPLICATES)
+    replicates: int = same_as(Replication, "replicates")
     """Number of replicates into which the shots of a step are divided with ``error_bars = "replicated"``; the total
     stays the same, so `shots` must be a multiple."""
-    remove_signal_bias: bool = False
+    remove_signal_bias: bool = same_as(Replication, "remove_signal_bias")
     """Subtract the bias of the gradient that noisy error signals cause, as estimated from three or more replicates. The
     variance grows by about a half with one output, and more with several. Useful where the metrics say
     ``signal_bias_resolved``."""
@@ -121,13 +117,13 @@ class MeasurementConfig(Section):
 class PilotConfig(Section):
     """Pilot measurements of contrasts at several nudges, which determine the optimal nudge."""
 
-    every: int = Field(default=10, ge=0)
+    every: int = same_as(PilotSettings, "every")
     """Epochs between pilots; 0 for a single one at the start."""
-    levels: int = Field(default=6, ge=FEWEST_LEVELS, le=MOST_LEVELS)
+    levels: int = same_as(PilotSettings, "levels")
     """Number of nudges of the first pilot, each twice the previous one; later pilots have three."""
-    first_beta: Beta | None = None
+    first_beta: float | None = same_as(PilotSettings, "first_beta")
     """Smallest nudge; by default a tenth of max|coefficient| / range(C)."""
-    shots_factor: int = Field(default=10, ge=1)
+    shots_factor: int = same_as(PilotSettings, "shots_factor")
     """Ratio of the shots of the first pilot to those of a step; later pilots have as many shots as a step."""
 
 

@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from qep_qiskit.config.section import Section, ShotsOrExact, parsed_shots
+from qep_qiskit.config.section import Section, ShotsOrExact, parsed_shots, same_as
 from qep_qiskit.core.errors import ConfigError
-from qep_qiskit.execution.sampler_options import SamplerOptions
+from qep_qiskit.execution.sampler_options import DecouplingSequence, SamplerOptions
 from qep_qiskit.measurement import Extrapolation, ReadoutMitigation
 
 
@@ -22,24 +22,24 @@ class MitigationConfig(Section):
     calibration_shots: ShotsOrExact | None = None
     """Shots of each calibration circuit (two if calibrated, one if twirled), 4096 by default. They are counted; on a
     device they are part of the job of the request that needs them first. ``exact`` for probabilities without noise."""
-    calibrate_every: int | None = Field(default=None, gt=0)
+    calibrate_every: int | None = same_as(ReadoutMitigation, "calibrate_every", default=None)
     """Epochs for which a calibration is used, 5 by default; 1 for a new one every epoch. Drift of the device in the
     meantime scales means by a fraction of its readout errors. Where an epoch is one step of four samples and 200 shots,
     a calibration every epoch is a third of the cost."""
-    randomizations: int | None = Field(default=None, gt=0)
+    randomizations: int | None = same_as(ReadoutMitigation, "randomizations", default=None)
     """Largest number of randomizations of a circuit where measurements or gates are twirled, 128 by default; the shots
     of the circuit are divided among them."""
     noise_factors: list[int] = Field(default=[])
     """Zero-noise extrapolation: how often two-qubit gates are executed, such as ``[1, 3]``; odd and ascending from 1.
     Every circuit is measured at each factor with `measurement.shots`, and all shots are counted. Empty: off."""
-    extrapolation: Literal["linear", "polynomial"] = "linear"
+    extrapolation: Literal["linear", "polynomial"] = same_as(Extrapolation, "extrapolation")
     """``linear``: least-squares straight line; ``polynomial``: the polynomial through all points, for three factors or
     more."""
-    dynamical_decoupling: Literal["none", "XX", "XpXm", "XY4"] = "none"
+    dynamical_decoupling: DecouplingSequence = same_as(SamplerOptions, "dynamical_decoupling")
     """Pulses on idle qubits, on ``ibm_...``, ``fake_...`` and ``rehearse:...``. They reduce slow noise. The noise of
     simulated devices has no memory, so there they gain nothing, and they add the noise of idle times, which simulations
     without them omit."""
-    gate_twirling: bool = False
+    gate_twirling: bool = same_as(SamplerOptions, "gate_twirling")
     """Random Pauli gates around two-qubit gates, on ``ibm_...``, ``fake_...`` and ``rehearse:...``. They make coherent
     errors stochastic. Simulated devices have stochastic errors only, so there nothing is gained."""
 

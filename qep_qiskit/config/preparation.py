@@ -10,7 +10,9 @@ from pydantic import Field
 from qep_qiskit.config.execution import ExecutionConfig
 from qep_qiskit.config.kinds import OneOf, section_registry
 from qep_qiskit.config.preparation_section import PreparationScene, PreparationSection
+from qep_qiskit.config.section import same_as
 from qep_qiskit.config.variational import VariationalConfig
+from qep_qiskit.continuous.equilibrium import EquilibriumPreparation
 from qep_qiskit.continuous.oscillator_layers import OscillatorProduct
 from qep_qiskit.continuous.split_operator import SplitOperatorPreparation
 from qep_qiskit.core.errors import ConfigError
@@ -25,7 +27,7 @@ from qep_qiskit.preparation import (
     check_level,
     exact_preparation,
 )
-from qep_qiskit.preparation.adiabatic import WIDEST_DRIVER
+from qep_qiskit.preparation.ramp import RampShape
 
 _OF_SPINS = ("driver_field", "driver_width", "level")
 _OF_OSCILLATORS = ("driver_stiffness", "start")
@@ -35,12 +37,12 @@ class ExactConfig(PreparationSection):
     """Exact eigenstates."""
 
     kind: Literal["exact"]
-    level: int = Field(default=0, ge=0)
+    level: int = same_as(ExactPreparation, "level")
     """Index of the eigenstate of the free Hamiltonian, 0 for the ground state; nudged states are identified with it by
     their overlap."""
-    solver: Literal["auto", "dense", "lanczos"] = "auto"
+    solver: Literal["auto", "dense", "lanczos"] = same_as(ExactPreparation, "solver")
     """``auto``: dense diagonalisation up to 7 qubits, Lanczos above."""
-    tolerance: float = Field(default=0.0, ge=0)
+    tolerance: float = same_as(ExactPreparation, "tolerance")
     """Relative tolerance of Lanczos; 0 is machine precision."""
 
     @property
@@ -89,17 +91,17 @@ class AnnealingConfig(PreparationSection):
     """Ground states of classical spins by simulated annealing."""
 
     kind: Literal["annealing"]
-    sweeps: int = Field(default=100, ge=1)
+    sweeps: int = same_as(AnnealingPreparation, "sweeps")
     """Sweeps over all spins in one run."""
-    restarts: int = Field(default=8, ge=1)
+    restarts: int = same_as(AnnealingPreparation, "restarts")
     """Number of runs for every state; the lowest energy is kept."""
-    reheat: float = Field(default=0.5, ge=0, le=1)
+    reheat: float = same_as(AnnealingPreparation, "reheat")
     """Temperature at which nudged states start from the free state: 1 is the first temperature, 0 the last, with a
     geometric scale in between."""
-    hot_temperature: float | None = Field(default=None, gt=0)
+    hot_temperature: float | None = same_as(AnnealingPreparation, "hot_temperature")
     """First temperature, in energy; by default twice the largest energy of a single spin flip, averaged over the
     spins."""
-    cold_temperature: float | None = Field(default=None, gt=0)
+    cold_temperature: float | None = same_as(AnnealingPreparation, "cold_temperature")
     """Last temperature; by default 1/40 of the default first temperature."""
 
     @property
@@ -132,7 +134,7 @@ class ThermalConfig(PreparationSection):
     """Gibbs states: exact, for quantum networks up to about 10 qubits and classical ones up to about 20 spins."""
 
     kind: Literal["thermal"]
-    temperature: float = Field(gt=0)
+    temperature: float = same_as(ThermalPreparation, "temperature")
     """Temperature T, in energy (k_B = 1)."""
 
     @property
@@ -201,9 +203,9 @@ class EquilibriumConfig(_AtomsConfig):
     kind: Literal["equilibrium"]
     level: Literal[0] = 0
     """The ground state."""
-    critical_point: Literal["minimum", "any"] = "minimum"
+    critical_point: Literal["minimum", "any"] = same_as(EquilibriumPreparation, "critical_point")
     """``any``: the critical point that a root search from the rest positions of the atoms finds, stable or not."""
-    tolerance: float | None = Field(default=None, gt=0)
+    tolerance: float | None = same_as(EquilibriumPreparation, "tolerance")
     """Force, relative to the largest coefficient, below which atoms are in equilibrium; by default 1e-10, or 3e-4 of
     the force of the nudge if that is smaller."""
 
@@ -217,26 +219,26 @@ class AdiabaticConfig(PreparationSection):
     """Adiabatic Trotter evolution."""
 
     kind: Literal["adiabatic"]
-    total_time: float = Field(default=6.0, gt=0)
+    total_time: float = same_as(AdiabaticPreparation, "total_time")
     """Duration T of the ramp, in 1/energy (hbar = 1)."""
-    steps: int = Field(default=20, gt=0)
+    steps: int = same_as(AdiabaticPreparation, "steps")
     """Number of Trotter steps."""
-    order: Literal[1, 2] = 2
+    order: Literal[1, 2] = same_as(AdiabaticPreparation, "order")
     """Order of the Trotter splitting."""
-    ramp: Literal["linear", "cosine", "smoothstep"] = "cosine"
+    ramp: RampShape = same_as(AdiabaticPreparation, "ramp")
     """Schedule of the ramp."""
-    driver_field: float = 1.0
+    driver_field: float = same_as(AdiabaticPreparation, "driver_field")
     """Mean strength f of the driver -f sum X; must be negative where H has +X, otherwise the gap closes during the
     ramp."""
-    driver_width: float | None = Field(default=None, ge=0, lt=WIDEST_DRIVER)
+    driver_width: float | None = same_as(AdiabaticPreparation, "driver_width")
     """Range of the driver's fields, largest minus smallest, relative to their mean; by default 0 for the ground state,
     0.5 for excited states."""
     driver_stiffness: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
     """Stiffness of the driver of oscillators on a grid, for all atoms; ``auto``: with the width of the ground states at
     the initial weights."""
-    start: Literal["equilibrium", "origin"] = "equilibrium"
+    start: Literal["equilibrium", "origin"] = same_as(SplitOperatorPreparation, "start")
     """Initial position of oscillators: the classical equilibrium of each state, or the centre of the boxes."""
-    level: int = Field(default=0, ge=0)
+    level: int = same_as(AdiabaticPreparation, "level")
     """Index of the eigenstate, 0 for the ground state; the ramp starts in the driver's eigenstate of the same index."""
 
     def build(self, scene: PreparationScene) -> Preparation:

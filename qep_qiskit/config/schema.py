@@ -13,19 +13,20 @@ from qep_qiskit.config.ising import IsingConfig
 from qep_qiskit.config.measurement import ContrastConfig, MeasurementConfig
 from qep_qiskit.config.network import NetworkConfig
 from qep_qiskit.config.preparation import AdiabaticConfig, PreparationConfig
-from qep_qiskit.config.section import Section
+from qep_qiskit.config.section import Section, same_as
 from qep_qiskit.config.task import TaskConfig
 from qep_qiskit.config.update import UpdateConfig
+from qep_qiskit.learning import TrainingSettings
 
 
 class TrainingConfig(Section):
     """Length of the training."""
 
-    epochs: int = Field(default=20, gt=0)
+    epochs: int = same_as(TrainingSettings, "epochs")
     """Passes over the training samples."""
-    batch_size: int = Field(default=16, gt=0)
+    batch_size: int = same_as(TrainingSettings, "batch_size")
     """Samples per step."""
-    evaluate_every: int = Field(default=1, ge=0)
+    evaluate_every: int = same_as(TrainingSettings, "evaluate_every")
     """Epochs between evaluations on the test set; 0 for the last only."""
     evaluate_final: bool | None = None
     """Whether the training samples are measured once more at the end, with the final weights and

@@ -6,17 +6,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from inspect import signature
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from qep_qiskit.core.checks import MOST_SHOTS
 from qep_qiskit.core.errors import ConfigError, QepError
+from qep_qiskit.core.limits import Shots, default_and_limits
 from qep_qiskit.core.short_repr import with_fields
-from qep_qiskit.learning.contrast import SMALLEST_BETA
-
-Shots = Annotated[int, Field(gt=0, le=MOST_SHOTS)]
-"""Shots of a batch."""
 
 ShotsOrExact = Shots | Literal["exact"]
 """Shots of a batch, or expectations without noise."""
@@ -27,8 +23,15 @@ def parsed_shots(given: int | str) -> int | None:
     return given if isinstance(given, int) else None
 
 
-Beta = Annotated[float, Field(ge=SMALLEST_BETA, le=1 / SMALLEST_BETA)]
-"""Nudge strength; its powers are finite in double precision."""
+def same_as(make: Callable[..., Any], name: str, **other: Any) -> Any:
+    """Return a field with the default and the limits of an argument of a class or function.
+
+    Args:
+        make: The class or function.
+        name: Name of the argument.
+        other: Arguments of `Field`, such as another default.
+    """
+    return Field(**default_and_limits(make, name) | other)
 
 
 Made = TypeVar("Made")

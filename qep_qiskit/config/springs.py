@@ -14,7 +14,7 @@ from qep_qiskit.config.graph import Pair, graph_makers, graph_values
 from qep_qiskit.config.grid import GridConfig
 from qep_qiskit.config.network_section import NetworkSection
 from qep_qiskit.config.preparation_section import PreparationScene, PreparationSection
-from qep_qiskit.config.section import keys
+from qep_qiskit.config.section import keys, same_as
 from qep_qiskit.config.weight_section import WeightBlockConfig, initialisation_of
 from qep_qiskit.continuous.equilibrium import EquilibriumPreparation
 from qep_qiskit.continuous.grid_energies import GridEnergies
@@ -123,7 +123,7 @@ class SpringsConfig(NetworkSection):
     """f, one per moving atom and axis; not trained unless `frozen` is false."""
     masses: MassesConfig = MassesConfig()
     """m, one per moving atom; not trained unless `frozen` is false."""
-    hbar: float = Field(default=1.0, gt=0)
+    hbar: float = same_as(SpringNetwork, "hbar")
     """Reduced Planck constant hbar, for ``oscillators``."""
     grid: GridConfig | None = None
     """Position grid of ``oscillators`` on qubits, for circuits and state vectors; without this section they are

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Annotated
 
 from qep_qiskit.config.kinds import Known
-from qep_qiskit.config.section import Section
+from qep_qiskit.config.section import Section, same_as
 from qep_qiskit.core.registry import Registry
 from qep_qiskit.learning import Adam, GradientDescent, Momentum, Optimizer, Schedule, Update
+from qep_qiskit.learning.update import DecayShape
 
 OPTIMIZERS: Registry[Callable[[UpdateConfig], Optimizer]] = Registry(
     "qep_qiskit.optimizers", callable, "a function that makes an optimiser of the section"
@@ -26,12 +25,12 @@ def _gradient_descent(section: UpdateConfig) -> Optimizer:
 
 @partial(OPTIMIZERS.add, "momentum")
 def _momentum(section: UpdateConfig) -> Optimizer:
-    return Momentum(momentum=section.momentum)
+    return section.made(Momentum)
 
 
 @partial(OPTIMIZERS.add, "adam")
 def _adam(section: UpdateConfig) -> Optimizer:
-    return Adam(beta1=section.beta1, beta2=section.beta2, epsilon=section.epsilon)
+    return section.made(Adam)
 
 
 class UpdateConfig(Section):
@@ -39,25 +38,24 @@ class UpdateConfig(Section):
 
     kind: Annotated[str, Known(OPTIMIZERS)] = "adam"
     """Optimiser."""
-    learning_rate: float = Field(default=0.05, gt=0)
+    learning_rate: float = same_as(Schedule, "learning_rate")
     """Initial learning rate."""
-    decay: Literal["constant", "linear", "cosine", "exponential"] = "constant"
+    decay: DecayShape = same_as(Schedule, "decay")
     """Schedule of the learning rate."""
-    final_fraction: float = Field(default=0.05, gt=0, le=1)
+    final_fraction: float = same_as(Schedule, "final_fraction")
     """Final learning rate as a fraction of the initial one."""
-    momentum: float = Field(default=0.9, ge=0, lt=1)
+    momentum: float = same_as(Momentum, "momentum")
     """Coefficient of the optimiser ``momentum``."""
-    beta1: float = Field(default=0.9, ge=0, lt=1)
+    beta1: float = same_as(Adam, "beta1")
     """Decay rate of the first moment, for ``adam``."""
-    beta2: float = Field(default=0.999, ge=0, lt=1)
+    beta2: float = same_as(Adam, "beta2")
     """Decay rate of the second moment, for ``adam``."""
-    epsilon: float = Field(default=1e-8, gt=0)
+    epsilon: float = same_as(Adam, "epsilon")
     """For ``adam``: added to the root of the mean square of a gradient, in its unit. Weights with much smaller
     gradients are not trained; use a smaller value where the gradients are small numbers."""
-    normalize: bool = False
+    normalize: bool = same_as(Update, "normalize")
     """Scale every gradient to length 1."""
 
     def build(self) -> Update:
         """Return the optimiser with its schedule."""
-        schedule = Schedule(learning_rate=self.learning_rate, decay=self.decay, final_fraction=self.final_fraction)
-        return Update(optimizer=OPTIMIZERS.find(self.kind)(self), schedule=schedule, normalize=self.normalize)
+        return self.made(Update, optimizer=OPTIMIZERS.find(self.kind)(self), schedule=self.made(Schedule))

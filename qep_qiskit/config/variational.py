@@ -9,11 +9,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from qep_qiskit.ansatz import ansatz_text, parse_ansatz
+from qep_qiskit.ansatz import Entanglement, ansatz_text, parse_ansatz
 from qep_qiskit.config.execution import ExecutionConfig
 from qep_qiskit.config.kinds import OneOf, section_registry
 from qep_qiskit.config.preparation_section import PreparationScene, PreparationSection
-from qep_qiskit.config.section import Section, Shots, ShotsOrExact, parsed_shots
+from qep_qiskit.config.section import Section, ShotsOrExact, parsed_shots, same_as
 from qep_qiskit.continuous.oscillator_ansatz import OscillatorVariational
 from qep_qiskit.continuous.oscillator_layers import OscillatorProduct
 from qep_qiskit.core.memory import require_memory
@@ -74,7 +74,7 @@ class HamiltonianAnsatz(AnsatzSection):
     """Gates of the Hamiltonian in layers, each gate with a free angle."""
 
     kind: Literal["hamiltonian"]
-    depth: int = Field(default=3, ge=1)
+    depth: int = same_as(HamiltonianVariational, "depth")
     """Number of layers; chains of N spins need about 0.75 N to N, complete graphs N/2 to 0.75 N."""
 
     def build(self, hamiltonian: NudgedHamiltonian) -> Ansatz:
@@ -95,9 +95,9 @@ class HardwareEfficientAnsatz(AnsatzSection):
     """RY, RZ and CX gates, as in Qiskit's ``efficient_su2``."""
 
     kind: Literal["hardware_efficient"]
-    depth: int = Field(default=2, ge=0)
+    depth: int = same_as(HardwareEfficient, "depth")
     """Number of entangling layers; 0 is a product state."""
-    entanglement: Literal["reverse_linear", "linear", "circular", "full", "pairwise"] = "reverse_linear"
+    entanglement: Entanglement = same_as(HardwareEfficient, "entanglement")
     """Pairs of qubits that an entangling layer connects."""
 
     def build(self, hamiltonian: NudgedHamiltonian) -> Ansatz:
@@ -138,30 +138,30 @@ class VariationalConfig(PreparationSection):
     kind: Literal["variational"]
     ansatz: AnsatzConfig = HamiltonianAnsatz(kind="hamiltonian")
     """The circuit."""
-    level: int = Field(default=0, ge=0)
+    level: int = same_as(VariationalPreparation, "level")
     """Index of the eigenstate, 0 for the ground state; excited states by deflation of those below (VQD)."""
-    energies: Literal["simulated", "sampled"] = "simulated"
+    energies: Literal["simulated", "sampled"] = same_as(VariationalPreparation, "energies")
     """``simulated``: exact energies and gradients from state vectors; ``sampled``: every energy is measured."""
-    optimizer: str = "bfgs"
+    optimizer: str = same_as(VariationalPreparation, "optimizer")
     """``bfgs`` (needs simulated energies), or an optimiser of qiskit-algorithms: ``spsa``, ``nft``, ``cobyla``, ..."""
     options: dict[str, bool | int | float | str] = Field(default={})
     """Options of an optimiser of qiskit-algorithms, such as ``maxiter``; for ``spsa`` also ``resamplings``: directions
     of one iteration, all measured in one request, which is one job on a device."""
     shots: ShotsOrExact | None = None
     """Shots per batch of sampled energies; those of the measurement by default."""
-    tolerance: float | None = Field(default=None, gt=0)
+    tolerance: float | None = same_as(VariationalPreparation, "tolerance")
     """Norm of the energy's gradient below which a state is converged; by default, for simulated energies, 1e-4 of the
     largest coefficient, or 3e-4 of the force of the nudge if that is smaller; none for sampled energies."""
-    max_evaluations: int = Field(default=3000, gt=0)
+    max_evaluations: int = same_as(VariationalPreparation, "max_evaluations")
     """Largest number of energy evaluations for every state, for ``bfgs``."""
-    restarts: int = Field(default=1, ge=1)
+    restarts: int = same_as(VariationalPreparation, "restarts")
     """Number of initial points for a state without a warm start, for simulated energies; the lowest energy is kept."""
-    residual_directions: int = Field(default=4, ge=0)
+    residual_directions: int = same_as(VariationalPreparation, "residual_directions")
     """Number of directions in which the slope of sampled energies is measured at the end; the slopes show whether
     nudged states have followed the nudge."""
-    residual_shots: Shots | None = None
+    residual_shots: int | None = same_as(VariationalPreparation, "residual_shots")
     """Shots per batch of these slopes; those of the energies by default."""
-    on_unconverged: Literal["warn", "stop", "go_on"] = "warn"
+    on_unconverged: Literal["warn", "stop", "go_on"] = same_as(VariationalPreparation, "on_unconverged")
     """Action if a state is not converged."""
 
     @property

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from qep_qiskit.config.section import Section, keys
+from qep_qiskit.config.section import Section, keys, same_as
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.network import WeightInitialisation
+from qep_qiskit.network.weights import Distribution
 
 _KEYS_OF_DISTRIBUTION: dict[str, tuple[str, ...]] = {
     "constant": ("mean",),
@@ -28,11 +29,11 @@ class WeightBlockConfig(Section):
 
     defaults: ClassVar[WeightInitialisation] = WeightInitialisation()
 
-    distribution: Literal["constant", "uniform", "normal"] | None = None
+    distribution: Distribution | None = None
     """Distribution of the initial values."""
     mean: float | None = None
     """Value of ``constant``, mean of ``normal``."""
-    std: float | None = Field(default=None, ge=0)
+    std: float | None = same_as(WeightInitialisation, "std", default=None)
     """Standard deviation of ``normal``; 0.1 if no default is shown here."""
     low: float | None = None
     """Lower end of ``uniform``; -0.1 by default."""

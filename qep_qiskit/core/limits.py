@@ -20,10 +20,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields
 from functools import cache
 from inspect import Parameter, signature
+from operator import ge, gt, le, lt
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from annotated_types import BaseMetadata, Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le
 
 from qep_qiskit.core.checks import MOST_SHOTS, finite_number, whole_number
 from qep_qiskit.core.errors import ConfigError, QepError
@@ -46,13 +47,9 @@ Fraction = Annotated[float, Ge(0), Le(1)]
 Shots = Annotated[int, Ge(1), Le(MOST_SHOTS)]
 """Shots of a batch."""
 
-_WORDS: dict[type[Any], str] = {Ge: "at least", Gt: "more than", Le: "at most", Lt: "less than"}
-
-
-def limit_words(limit: BaseMetadata) -> str:
-    """Return a limit in words, such as ``at least 1``."""
-    (bound,) = asdict(limit).values()  # type: ignore[call-overload]
-    return f"{_WORDS[type(limit)]} {bound:g}"
+LIMIT_WORDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+"""Kinds of limits in words that a number follows."""
+_HOLDS: dict[str, Callable[[Any, Any], bool]] = {"ge": ge, "gt": gt, "le": le, "lt": lt}
 
 
 def one_of(values: Iterable[Any]) -> str:
@@ -88,27 +85,27 @@ def check_value(name: str, value: Any, hint: Any, *, error: type[QepError] = Con
     Raises:
         QepError: It is beyond them.
     """
-    base, limits = _parts(hint, value)
+    base, bounds = _parts(hint, value)
     if get_origin(base) is Literal and value not in get_args(base):
         raise error(f"{name}: expected {one_of(get_args(base))}, got {value!r}")
     if base is int:
-        whole_number(name, value, next((limit.ge for limit in limits if isinstance(limit, Ge)), None), error=error)  # type: ignore[arg-type]
+        whole_number(name, value, bounds.get("ge"), error=error)
     if base is float:
         finite_number(name, value, error=error)
-    for limit in limits:
-        ((kind, bound),) = asdict(limit).items()  # type: ignore[call-overload]
-        if not {"ge": value >= bound, "gt": value > bound, "le": value <= bound, "lt": value < bound}[kind]:
-            raise error(f"{name}: expected {limit_words(limit)}, got {value}")
+    for kind, bound in bounds.items():
+        if not _HOLDS[kind](value, bound):
+            raise error(f"{name}: expected {LIMIT_WORDS[kind]} {bound:g}, got {value}")
 
 
-def default_and_limits(make: Callable[..., Any], name: str) -> tuple[Any, tuple[BaseMetadata, ...]]:
-    """Return the default and the limits of an argument; the default is `Parameter.empty` where it is required.
+def default_and_limits(make: Callable[..., Any], name: str) -> dict[str, Any]:
+    """Return the ``default`` of an argument unless it is required, and its limits ``ge``, ``gt``, ``le`` and ``lt``.
 
     Args:
         make: A class or function.
         name: Name of the argument.
     """
-    return signature(make).parameters[name].default, _parts(_hints(make)[name], Parameter.empty)[1]
+    default = signature(make).parameters[name].default
+    return ({} if default is Parameter.empty else {"default": default}) | _parts(_hints(make)[name], ...)[1]
 
 
 @cache
@@ -116,15 +113,13 @@ def _hints(make: Any) -> dict[str, Any]:
     return get_type_hints(make, include_extras=True)
 
 
-def _parts(hint: Any, value: Any) -> tuple[Any, tuple[BaseMetadata, ...]]:
+def _parts(hint: Any, value: Any) -> tuple[Any, dict[str, Any]]:
     """Return the type and the limits of an annotation, nothing where the value is None and may be."""
     if get_origin(hint) is Annotated:
-        base, *found = get_args(hint)
-        return base, tuple(limit for limit in found if isinstance(limit, BaseMetadata))
-    if get_origin(hint) is Literal:
-        return hint, ()
+        base, *limits = get_args(hint)
+        return base, {kind: bound for limit in limits for kind, bound in asdict(limit).items()}
     options = get_args(hint)
-    if NoneType not in options:
-        return (None if options else hint), ()
+    if get_origin(hint) is Literal or NoneType not in options:
+        return hint, {}
     others = [option for option in options if option is not NoneType]
-    return _parts(others[0], value) if value is not None and len(others) == 1 else (None, ())
+    return _parts(others[0], value) if value is not None and len(others) == 1 else (None, {})

@@ -50,7 +50,7 @@ def test_missing_table(refused, here):
         ("task.targets=['width']", "expected a class column or number columns, got both"),
         ("task.classes=['rose', 'iris', 'tulip', 'daisy']", "network"),
         ("task.test_fraction=1.0", "task.test_fraction: expected less than 1"),
-        ("task.amplitude=1.5", "task.amplitude: expected less than or equal to 1"),
+        ("task.amplitude=1.5", "task.amplitude: expected at most 1"),
         ("task.file='.'", "expected a CSV file, got a folder"),
         ("task.file='a\\u0000b.csv'", "b.csv"),
     ],

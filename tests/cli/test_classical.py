@@ -112,7 +112,7 @@ def test_certain_outcomes_have_no_budget(refused, settings, way):
 
 
 BAD = {
-    "cold": (("preparation={kind='thermal', temperature=-1.0}",), "preparation.temperature: expected greater than 0"),
+    "cold": (("preparation={kind='thermal', temperature=-1.0}",), "preparation.temperature: expected more than 0"),
     "no temperature": (("preparation={kind='thermal'}",), "preparation.temperature: this key is missing"),
     "quantum annealing": (("preparation={kind='annealing'}",), "'annealing' is for classical spins"),
     "no cold end": (

@@ -148,7 +148,7 @@ BAD = [
     ),
     ("network.anchors.maximum=0.1", "network.anchors.mean: 0.3 is not a number between minimum 0.001 and maximum 0.1"),
     ("network.springs.minimum=-1.0", "network.springs.minimum: springs must stay positive, got -1.0"),
-    ("network.hbar=0", "network.hbar: expected greater than 0"),
+    ("network.hbar=0", "network.hbar: expected more than 0"),
     ("network.dims=4", "network.dims: expected"),
     ("network.clamped=[7, 1]", "network.clamped: atom 7 is out of range"),
     ("network.clamped=[0]", "network.clamped: the task has 2 inputs, got 1 coordinates of clamped atoms for them"),

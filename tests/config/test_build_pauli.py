@@ -242,7 +242,7 @@ TERM = {"pauli": "X0", "weight": "w"}
             {"kind": 3},
             "network.kind: expected one of 'ising', 'classical_ising', 'pauli', 'oscillators', 'elastic', got '3'",
         ),
-        ([TERM], {"num_spins": 0}, "network.num_spins: expected greater than or equal to 1"),
+        ([TERM], {"num_spins": 0}, "network.num_spins: expected at least 1"),
         ([TERM], {"cost": {"kind": "loss", "observables": ["Z0 + Z5"]}}, "'Z0 + Z5' names a spin out of range"),
         ([TERM], {"cost": {"kind": "loss", "observables": ["Z0 + 1j Z1"]}}, "cost.observables: operator 'Z0 + 1j Z1'"),
         ([TERM], {"cost": {"kind": "loss", "observables": ["0.5"]}}, "is the identity, which no weight can change"),

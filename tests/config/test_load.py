@@ -138,7 +138,7 @@ def test_absolute_data_file_stays(tmp_path):
         ({"task": {"kind": "xor", "scalin": "none"}}, "task.scalin: unknown key; did you mean 'scaling'?"),
         ({"task": {"kind": "csv", "inputs": ["a"]}}, "run.toml: task.file: this key is missing"),
         ({"cost": {"kind": "operator", "terms": [{}]}}, "run.toml: cost.terms.0.pauli: this key is missing"),
-        ({"measurement": {"shots": 0}}, "run.toml: measurement.shots: expected greater than 0, got 0"),
+        ({"measurement": {"shots": 0}}, "run.toml: measurement.shots: expected at least 1, got 0"),
     ],
 )
 def test_message(sections, message):

@@ -9,8 +9,11 @@ import pytest
 from qep_qiskit.cli import main
 from qep_qiskit.config import build, check_config
 from qep_qiskit.config.backend import EXECUTORS
+from qep_qiskit.config.cost import LOSSES
+from qep_qiskit.config.network import NETWORKS
 from qep_qiskit.config.preparation import PREPARATIONS
 from qep_qiskit.config.update import OPTIMIZERS
+from qep_qiskit.config.variational import ANSATZES
 from qep_qiskit.core.errors import ConfigError, NoLedgerWarning
 from qep_qiskit.learning import STENCILS
 
@@ -130,12 +133,12 @@ def config(tmp_path, monkeypatch):
     (installed / "entry_points.txt").write_text(_ENTRY_POINTS)
     path = tmp_path / "run.toml"
     path.write_text(_CONFIG)
-    registries = (PREPARATIONS, STENCILS, OPTIMIZERS, EXECUTORS)
+    registries = (NETWORKS, PREPARATIONS, ANSATZES, STENCILS, EXECUTORS, OPTIMIZERS, LOSSES)
     before = [registry.entries for registry in registries]
     yield path
     sys.modules.pop("extra_kinds", None)
     for registry, entries in zip(registries, before, strict=True):
-        monkeypatch.setattr(registry, "_entries", entries)
+        registry._entries = entries
 
 
 def test_train_and_gradient(config, capsys):
