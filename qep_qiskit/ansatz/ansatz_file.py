@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import io
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from qiskit import QuantumCircuit, qasm2, qpy
+from qiskit import QuantumCircuit, qasm2
 
 from qep_qiskit.ansatz.circuit_ansatz import circuit_ansatz
 from qep_qiskit.ansatz.qasm_file import MEASUREMENT, circuit_of_text
+from qep_qiskit.core.circuit_bytes import circuits_of
 from qep_qiskit.core.errors import AnsatzError
 from qep_qiskit.core.program import LayerProgram
 
@@ -90,11 +89,10 @@ def ansatz_text(path: str | Path) -> str:
 
 def _from_qpy(text: str, where: str) -> QuantumCircuit:
     try:
-        circuits = qpy.load(io.BytesIO(base64.b64decode(text.removeprefix(_QPY_TEXT))))
-    except (Exception, binascii.Error) as error:  # damaged bytes raise errors of many kinds
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        circuits = circuits_of(base64.b64decode(text.removeprefix(_QPY_TEXT)))
+    except ValueError as error:
         wanted = "expected QPY that this version of Qiskit reads"
-        raise AnsatzError(f"{where}: {wanted}, got: {reason}; save it anew") from None
+        raise AnsatzError(f"{where}: {wanted}, got: {error}; or save it anew") from None
     if len(circuits) != 1 or not isinstance(circuits[0], QuantumCircuit):
         raise AnsatzError(f"{where}: expected one circuit, got {len(circuits)}; save the ansatz alone")
     return circuits[0]

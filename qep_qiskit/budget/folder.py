@@ -21,6 +21,7 @@ from qep_qiskit.core.errors import RunFolderError
 from qep_qiskit.core.files import finished_in, make_folder, remove_leftovers, write_atomically
 from qep_qiskit.runs.points import PointStore
 from qep_qiskit.runs.training import stamped_config
+from qep_qiskit.runs.versions import require_no_newer
 
 _STUDY, _POINTS = "study.json", "points.jsonl"
 _BEFORE_THE_STUDY = {_POINTS, "points.lock"}  # files of a call that failed before its first write
@@ -46,7 +47,11 @@ class BudgetFolder:
             if not self.path.exists():
                 return
             there = finished_in(self.path)
-            kept = json.loads((self.path / _STUDY).read_bytes())["digest"] if _STUDY in there else None
+            study = json.loads((self.path / _STUDY).read_bytes()) if _STUDY in there else {"digest": None}
+            require_no_newer(study, str(self.path))
+            kept = study["digest"]
+        except RunFolderError:
+            raise
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunFolderError(
                 f"{self.path}: is not the folder of a study, or is damaged; give another --out"

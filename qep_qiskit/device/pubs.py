@@ -8,7 +8,6 @@ parameter objects.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,11 +15,12 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit import QuantumCircuit, qpy
+from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 from qiskit.providers import BackendV2
 
-from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.circuit_bytes import bytes_of, circuits_of
+from qep_qiskit.core.errors import ConfigError, LedgerError
 from qep_qiskit.core.kept import Kept
 from qep_qiskit.core.operators import Basis
 from qep_qiskit.core.program import LayerProgram, lower
@@ -153,10 +153,9 @@ class DeviceCircuits:
         name = f"{self._device.name}/{program.fingerprint}/{hashlib.sha256(what.encode()).hexdigest()}"
         kept = self._store.circuit(name)
         if kept is None:
-            kept = _to_qpy(make())
+            kept = bytes_of(make())
             self._store.keep_circuit(name, kept)
-        (found,) = qpy.load(io.BytesIO(kept))
-        return found
+        return _circuit_in(kept)
 
     def two_qubit_gates(self, program: LayerProgram) -> tuple[int, int]:
         """Numbers of two-qubit gates of a program as stored, and as it would be transpiled now."""
@@ -219,19 +218,21 @@ def template_transpile(device: BackendV2, seeds: Seeds, layout: Sequence[int] | 
     return partial(place, backend=device, optimization_level=3, seed=seed, layout=layout, synthesis=lower)
 
 
-def _to_qpy(circuit: QuantumCircuit) -> bytes:
-    buffer = io.BytesIO()
-    qpy.dump(circuit, buffer)
-    return buffer.getvalue()
-
-
 def _packed(transpiled_program: TranspiledProgram) -> bytes:
-    return json.dumps(transpiled_program.outputs).encode() + b"\n" + _to_qpy(transpiled_program.circuit)
+    return json.dumps(transpiled_program.outputs).encode() + b"\n" + bytes_of(transpiled_program.circuit)
+
+
+def _circuit_in(content: bytes) -> QuantumCircuit:
+    try:
+        (found,) = circuits_of(content)
+    except ValueError as error:
+        raise LedgerError(f"ledger: a stored circuit cannot be read ({error})") from None
+    return found
 
 
 def _unpacked(content: bytes, device: BackendV2) -> TranspiledProgram:
     outputs, circuit = content.split(b"\n", 1)
-    (found,) = qpy.load(io.BytesIO(circuit))
+    found = _circuit_in(circuit)
     return TranspiledProgram(
         circuit=found,
         outputs=tuple(json.loads(outputs)),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import io
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit import QuantumCircuit, qpy
+from qiskit import QuantumCircuit
 from qiskit.circuit import CircuitInstruction, Parameter
 from qiskit.circuit.exceptions import CircuitError
 from qiskit.circuit.library import RXGate, RZZGate
@@ -18,6 +17,7 @@ from qiskit.exceptions import QiskitError
 from qiskit.providers import BackendV2
 from qiskit.transpiler import InstructionProperties, Target
 
+from qep_qiskit.core.circuit_bytes import bytes_of
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.execution.device_snapshot import RZZ_RANGE, DeviceSnapshot, cut_target
 
@@ -76,9 +76,7 @@ def _gates(circuit: QuantumCircuit, num_qubits: int | None = None) -> Iterator[C
 
 def payload_of_template(*circuits: QuantumCircuit) -> int:
     """Size in bytes of circuit templates as sent to a device: one compressed QPY file, as text."""
-    buffer = io.BytesIO()
-    qpy.dump(list(circuits), buffer)
-    return _bytes_as_text(buffer.getvalue())
+    return _bytes_as_text(bytes_of(*circuits))
 
 
 def payload_of_job(circuits: Sequence[QuantumCircuit], values: Sequence[NDArray]) -> int:

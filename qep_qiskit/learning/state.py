@@ -156,6 +156,10 @@ _PARTS: dict[str, type[Any]] = {
 }
 
 
+class _OtherFormatError(Exception):
+    """A checkpoint is whole, and written in another format."""
+
+
 def save_state(path: Path, state: TrainingState, belongs_to: str) -> None:
     """Write a checkpoint atomically.
 
@@ -209,6 +213,10 @@ def load_state(path: Path, belongs_to: str) -> TrainingState:
         raise RunFolderError(f"{path}: the checkpoint cannot be read ({error.strerror})") from error
     try:
         state, meta = _parse(content)
+    except _OtherFormatError as error:
+        raise RunFolderError(
+            f"{path}: the checkpoint has {error}; use the version that wrote it, or start the run anew"
+        ) from None
     except Exception as error:  # zip and numpy raise more than a dozen kinds over damaged bytes
         raise RunFolderError(
             f"{path}: the checkpoint is damaged ({_in_one_line(error)}); start the run anew"
@@ -232,7 +240,7 @@ def _parse(content: bytes) -> tuple[TrainingState, dict[str, Any]]:
     arrays = arrays_of(content)
     meta = json.loads(str(arrays.pop("meta")))
     if meta["format"] != _FORMAT:
-        raise ValueError(f"format {meta['format']}, this version reads {_FORMAT}")
+        raise _OtherFormatError(f"format {meta['format']}, and this version reads {_FORMAT}")
     counters = {name: _checked_counter(name, meta[name]) for name in _COUNTERS}
     parts = {name: kind.from_record(meta[name]) for name, kind in _PARTS.items()}
     weights = _checked_vector("weights", arrays.pop("weights"))

@@ -24,6 +24,7 @@ from typing import Any
 from qep_qiskit.core.errors import FolderBusyError, RunFolderError
 from qep_qiskit.core.files import hold, make_folder, remove_leftovers, write_atomically
 from qep_qiskit.learning.state import TrainingState, load_state, save_state
+from qep_qiskit.runs.versions import require_no_newer
 from qep_qiskit.tasks import Task, load_task, save_task
 
 _LOCK = "run.lock"
@@ -92,14 +93,15 @@ class RunFolder:
         return cls(path)
 
     def config(self) -> dict[str, Any]:
-        """Return the resolved configuration.
+        """Return the resolved configuration, with the versions that wrote it.
 
         Raises:
-            RunFolderError: The file does not parse, or was not written by this package.
+            RunFolderError: The file does not parse, or was not written by this package or an older version of it.
         """
         found = self._read_json("config.json")
         if not isinstance(found, dict) or "qep_qiskit" not in found:
             raise RunFolderError(f"{self.path}/config.json: was not written by this package")
+        require_no_newer(found, str(self.path))
         return found
 
     def task(self) -> Task:
@@ -112,8 +114,9 @@ class RunFolder:
         return self.path / "checkpoint.npz"
 
     def fingerprint(self) -> str:
-        """Return a hash of configuration and data, which a checkpoint of this run must carry."""
-        parts = [self._read_bytes(name) for name in ("config.json", "data.npz")]
+        """Return a hash of configuration and data, which a checkpoint of this run must carry; versions may change."""
+        config = json.dumps(self.config().get("config"), sort_keys=True).encode()
+        parts = (config, self._read_bytes("data.npz"))
         return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
     def load_state(self) -> TrainingState | None:

@@ -13,7 +13,7 @@ from typing import Any
 from qep_qiskit.core.errors import FolderBusyError, RunFolderError
 from qep_qiskit.core.files import finished_in, hold, make_folder, remove_leftovers, write_atomically
 from qep_qiskit.runs.grid import GridPoint, value_text
-from qep_qiskit.runs.training import versions
+from qep_qiskit.runs.versions import require_no_newer, versions
 
 _GRID, _LOCK = "sweep.json", "sweep.lock"
 
@@ -53,7 +53,10 @@ class SweepFolder:
     def _kept(self) -> dict[str, Any]:
         try:
             kept = json.loads((self.path / _GRID).read_bytes())
+            require_no_newer(kept, str(self.path))
             return {name: kept[name] for name in ("over", "points", "config", "files")}
+        except RunFolderError:
+            raise
         except OSError as error:
             raise RunFolderError(f"{self.path / _GRID}: cannot be read ({error.strerror})") from error
         except (ValueError, KeyError, TypeError) as error:

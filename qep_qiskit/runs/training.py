@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +22,13 @@ from qep_qiskit.device.service import RemoteDevice
 from qep_qiskit.learning import Callback, Record, Trainer, TrainingState
 from qep_qiskit.runs.callbacks import AppliedJobs, Checkpoints, MetricsFile
 from qep_qiskit.runs.folder import RunFolder
+from qep_qiskit.runs.versions import naming_versions, versions
 from qep_qiskit.runs.workers import stop_wanted
-
-_STAMPED = ("qep_qiskit", "qiskit", "qiskit-aer", "numpy", "scipy")
 
 
 def stamped_config(config: Config) -> dict[str, Any]:
     """Return the resolved configuration with the versions of the packages that were used."""
     return versions() | {"config": config.resolved()}
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of this package and of the packages that its numbers depend on."""
-    return {name: metadata.version(name) for name in _STAMPED}
 
 
 def start_run(path: Path, experiment: Experiment) -> RunFolder:
@@ -74,7 +67,9 @@ def open_run(path: str | Path) -> tuple[RunFolder, Experiment]:
         RunFolderError: The folder is not a run folder, or is damaged.
     """
     folder = RunFolder.open(Path(path))
-    return folder, build(check_config(kept_config(folder), f"{path}/config.json"), folder.task())
+    config = kept_config(folder)
+    with naming_versions(folder.config()):
+        return folder, build(check_config(config, f"{path}/config.json"), folder.task())
 
 
 def load_matching_state(folder: RunFolder, experiment: Experiment) -> TrainingState | None:
@@ -87,7 +82,8 @@ def load_matching_state(folder: RunFolder, experiment: Experiment) -> TrainingSt
     Raises:
         RunFolderError: The checkpoint is damaged or belongs to another run.
     """
-    state = folder.load_state()
+    with naming_versions(folder.config()):
+        state = folder.load_state()
     if state is None:
         return None
     expected = experiment.trainer().state
