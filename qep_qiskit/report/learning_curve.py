@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from qep_qiskit.report.log_axis import log_axis
 from qep_qiskit.report.style import LINE_STYLES, figure_style, new_figure, wrapped_title
-from qep_qiskit.report.tables import value_with_error
+from qep_qiskit.report.tables import number, value_with_error
 
 _WIDTH = 8.4
 _MANY_POINTS = 40
 _MAIN = ("train", "test", "step", "final")
+_SETS = {"train": "train", "test": "test", "final": "final_train"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,9 @@ class _Series:
     @property
     def has_errors(self) -> bool:
         return bool(np.isfinite(self.errors).any())
+
+    def where(self, keep: NDArray[np.bool_]) -> _Series:
+        return _Series(steps=self.steps[keep], values=self.values[keep], errors=self.errors[keep])
 
 
 def learning_curve(records: Sequence[Mapping[str, object]], title: str) -> Figure:
@@ -63,14 +67,8 @@ def learning_curve(records: Sequence[Mapping[str, object]], title: str) -> Figur
         if not panels:
             figure.text(0.5, 0.4, "nothing recorded yet", ha="center", va="center", fontsize=11)
             return figure
-        grid = figure.subplots(
-            len(panels),
-            1,
-            sharex=True,
-            squeeze=False,
-            gridspec_kw={"height_ratios": [panel[2] for panel in panels]},
-        )
-        axes: list[Axes] = list(grid[:, 0])
+        heights = [panel[2] for panel in panels]
+        axes: list[Axes] = list(figure.subplots(len(panels), sharex=True, squeeze=False, height_ratios=heights)[:, 0])
         for axis, (name, lines, _) in zip(axes, panels, strict=True):
             _draw_panel(axis, name, lines)
         axes[-1].set_xlabel("training step" + _epochs_text(epochs))
@@ -86,32 +84,17 @@ def _panels(
     steps: Sequence[Mapping[str, object]], epochs: Sequence[Mapping[str, object]]
 ) -> list[tuple[str, dict[str, _Series], float]]:
     """Return name, lines and relative height of every panel that has a value."""
-    loss = {
-        "batch": _series(steps, "loss", "loss_se"),
-        "train": _series(epochs, "train_loss", "train_loss_se"),
-        "test": _series(epochs, "test_loss", "test_loss_se"),
-        "final": _series(epochs, "final_train_loss", "final_train_loss_se"),
-    }
-    if not loss["train"].steps.size and not loss["test"].steps.size:
-        loss = {"step": loss["batch"]}  # without data only the steps have a loss
-    accuracy = {
-        "train": _series(epochs, "train_accuracy", "train_accuracy_se"),
-        "test": _series(epochs, "test_accuracy", "test_accuracy_se"),
-        "final": _series(epochs, "final_train_accuracy", "final_train_accuracy_se"),
-    }
-    gradient = {
-        "gradient": _positive(_series(steps, "gradient_norm")),
-        "noise": _positive(_series(steps, "gradient_noise")),
-    }
-    return [
-        (name, lines, height)
-        for name, lines, height in (
-            ("loss", loss, 3.0),
-            ("accuracy", accuracy, 2.2),
-            ("gradient norm", gradient, 1.5),
-        )
-        if any(line.steps.size for line in lines.values())
-    ]
+    loss, accuracy = (
+        {kind: _series(epochs, f"{part}_{name}") for kind, part in _SETS.items()} for name in ("loss", "accuracy")
+    )
+    if loss["train"].steps.size or loss["test"].steps.size:
+        loss = {"batch": _series(steps, "loss"), **loss}
+    else:
+        loss = {"step": _series(steps, "loss")}  # without data only the steps have a loss
+    norms = {kind: _series(steps, f"gradient_{name}") for kind, name in (("gradient", "norm"), ("noise", "noise"))}
+    gradient = {kind: line.where(line.values > 0) for kind, line in norms.items()}  # for a logarithmic axis
+    panels = [("loss", loss, 3.0), ("accuracy", accuracy, 2.2), ("gradient norm", gradient, 1.5)]
+    return [panel for panel in panels if any(line.steps.size for line in panel[1].values())]
 
 
 def _draw_panel(axis: Axes, name: str, lines: Mapping[str, _Series]) -> None:
@@ -167,18 +150,15 @@ def _draw_line(axis: Axes, kind: str, label: str, line: _Series, gid: str) -> No
     style = LINE_STYLES[kind]
     main = kind in _MAIN
     last = value_with_error(float(line.values[-1]), float(line.errors[-1]), digits=3)
-    (drawn,) = axis.plot(
+    axis.plot(
         line.steps,
         line.values,
-        color=style.color,
-        linestyle=style.linestyle,
-        linewidth=style.linewidth,
-        marker=style.marker if line.steps.size > 1 or style.marker else "o",
+        **(style if line.steps.size > 1 or style.marker else replace(style, marker="o")).drawn(),
         markevery=max(1, line.steps.size // 20) if line.steps.size > _MANY_POINTS else None,
         label=f"{label}\n{last}" if main else label,
         zorder=3.0 if main else 2.0,
+        gid=gid,
     )
-    drawn.set_gid(gid)
     if not (main and line.has_errors):
         return
     if line.steps.size == 1:
@@ -208,7 +188,7 @@ def _add_shots_axis(axis: Axes, records: Sequence[Mapping[str, object]]) -> None
     """Label round numbers of shots at the steps at which they were reached."""
     spent: dict[float, float] = {}
     for record in records:
-        step, shots = _number(record, "step"), _number(record, "shots")
+        step, shots = number(record, "step"), number(record, "shots")
         if math.isfinite(step) and math.isfinite(shots):
             spent[step] = max(shots, spent.get(step, 0.0))
     if not spent or max(spent.values()) <= 0:
@@ -235,38 +215,21 @@ def _add_shots_axis(axis: Axes, records: Sequence[Mapping[str, object]]) -> None
 
 
 def _epochs_text(epochs: Sequence[Mapping[str, object]]) -> str:
-    numbers = [_number(record, "epoch") for record in epochs]
+    numbers = [number(record, "epoch") for record in epochs]
     last = max((number for number in numbers if math.isfinite(number)), default=0.0)
     return "" if last < 1 else f" ({last:.0f} epoch{'s' if last > 1 else ''})"
 
 
 def _latest(records: Sequence[Mapping[str, object]], *, event: str, key: str) -> list[Mapping[str, object]]:
     """Return the records of one event in the order of their steps, the last one of each `key`."""
-    found = {
-        _number(record, key): record
-        for record in records
-        if record.get("event") == event
-        and math.isfinite(_number(record, key))
-        and math.isfinite(_number(record, "step"))
-    }
-    return sorted(found.values(), key=lambda record: _number(record, "step"))
+    known = (record for record in records if all(math.isfinite(number(record, name)) for name in (key, "step")))
+    found = {number(record, key): record for record in known if record.get("event") == event}
+    return sorted(found.values(), key=lambda record: number(record, "step"))
 
 
-def _series(records: Sequence[Mapping[str, object]], value: str, error: str | None = None) -> _Series:
-    values = np.array([_number(record, value) for record in records], dtype=float)
-    errors = np.array([_number(record, error) if error else math.nan for record in records], dtype=float)
-    steps = np.array([_number(record, "step") for record in records], dtype=float)
+def _series(records: Sequence[Mapping[str, object]], name: str) -> _Series:
+    steps, values, errors = (
+        np.array([number(record, key) for record in records], dtype=float) for key in ("step", name, f"{name}_se")
+    )
     errors[~(errors > 0) | ~np.isfinite(errors)] = np.nan
-    keep = np.isfinite(values)
-    return _Series(steps=steps[keep], values=values[keep], errors=errors[keep])
-
-
-def _positive(line: _Series) -> _Series:
-    """Return the values that a logarithmic axis can show."""
-    keep = line.values > 0
-    return _Series(steps=line.steps[keep], values=line.values[keep], errors=line.errors[keep])
-
-
-def _number(record: Mapping[str, object], key: str) -> float:
-    value = record.get(key)
-    return float(value) if isinstance(value, int | float) else math.nan
+    return _Series(steps=steps, values=values, errors=errors).where(np.isfinite(values))

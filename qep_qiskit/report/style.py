@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import matplotlib
+import matplotlib.style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
@@ -25,40 +25,6 @@ from qep_qiskit.core.files import write_atomically
 
 INK: Final = "#222222"
 _DPI: Final = 150
-
-_RC: Final[Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 10.0,
-    "axes.titlesize": 11.0,
-    "axes.labelsize": 10.0,
-    "xtick.labelsize": 9.0,
-    "ytick.labelsize": 9.0,
-    "legend.fontsize": 9.0,
-    "figure.titlesize": 12.5,
-    "figure.dpi": float(_DPI),
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "axes.facecolor": "white",
-    "axes.edgecolor": "#555555",
-    "axes.linewidth": 0.8,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.axisbelow": True,
-    "axes.grid": False,
-    "grid.color": "#e4e4e4",
-    "grid.linewidth": 0.7,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "legend.frameon": False,
-    "lines.linewidth": 1.6,
-    "lines.markersize": 4.5,
-    "text.usetex": False,
-    "text.parse_math": False,  # names and titles are the user's, dollar signs included
-    "axes.unicode_minus": True,
-    "svg.fonttype": "path",  # the same picture on machines without our font
-    "svg.hashsalt": "qep_qiskit",  # names inside a file would be random otherwise
-    "pdf.fonttype": 42,  # whole letters: text in a PDF stays text
-}
 
 DIVERGING: Final = LinearSegmentedColormap.from_list(
     "qep_diverging", ["#b94700", "#f0a04b", "#f6f6f6", "#6fa0d0", "#0b3c7a"]
@@ -159,9 +125,7 @@ def ramp_styles(count: int) -> list[LineStyle]:
 @contextmanager
 def figure_style() -> Iterator[None]:
     """Apply the style settings of the package within a ``with`` block, and restore those of the caller after it."""
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_RC)
+    with matplotlib.style.context("qep_qiskit.report.figures", after_reset=True):
         yield
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+import numpy as np
 from rich.text import Text
 
 from qep_qiskit.report.fitted_table import FittedTable
@@ -18,8 +19,20 @@ _COMPARED = {
     "finite_difference_error": "±",
     "pull": "pull",
 }
+_FORMATS = {"finite_difference_error": ".1e"}
 _SHOWN_NUMBERS = 6
 _HEADINGS = {"shots": "shots in all"}  # beside a key of the same name
+
+
+def number(row: Mapping[str, object], key: str) -> float:
+    """Return a value of a row as a float; NaN where it is missing, None or not a number.
+
+    Args:
+        row: The row.
+        key: Name of the value.
+    """
+    value = row.get(key)
+    return float(value) if isinstance(value, int | float | np.number) else math.nan
 
 
 def value_with_error(value: float, standard_error: float | None, *, digits: int = 6) -> str:
@@ -97,20 +110,16 @@ def gradient_table(rows: Sequence[Mapping[str, object]], *, title: str | None = 
         table.add_column(name, justify="right")
     for row in rows:
         trainable = row.get("trainable") is not False
+        error, pull = number(row, "standard_error"), number(row, "pull")
         cells = [
-            Text(str(row["name"]) + ("" if trainable else " (fixed)")),
-            Text(_signed(row.get("value"), "+.5f")),
-            Text(_signed(row.get("gradient"), "+.5f")),
-            Text(_signed(row.get("standard_error") or None, ".1e" if _is_tiny(row.get("standard_error")) else ".5f")),
+            str(row["name"]) + ("" if trainable else " (fixed)"),
+            _formatted(number(row, "value"), "+.5f"),
+            _formatted(number(row, "gradient"), "+.5f"),
+            _formatted(error or math.nan, ".1e" if error < 1e-4 else ".5f"),
         ]
-        cells += [Text(_signed(row.get(name), "+.5f")) for name in optional if name in ("exact", "finite_difference")]
-        if "finite_difference_error" in optional:
-            cells.append(Text(_signed(row.get("finite_difference_error"), ".1e")))
-        if "pull" in optional:
-            pull = row.get("pull")
-            suspicious = isinstance(pull, int | float) and abs(pull) > _SUSPICIOUS_PULL
-            cells.append(Text(_signed(pull, "+.2f"), style="bold" if suspicious else ""))
-        table.add_row(*cells, style=None if trainable else "dim")
+        cells += [_formatted(number(row, name), _FORMATS.get(name, "+.5f")) for name in optional if name != "pull"]
+        shown = Text(_formatted(pull, "+.2f"), style="bold" if abs(pull) > _SUSPICIOUS_PULL else "")
+        table.add_row(*cells, *([shown] if "pull" in optional else []), style=None if trainable else "dim")
     return table
 
 
@@ -133,8 +142,9 @@ def prediction_table(rows: Sequence[Mapping[str, object]], *, title: str | None 
             name, justify="left" if name in ("sample", "inputs") else "right", overflow="fold" if many else "ellipsis"
         )
     for row in rows:
-        cells = [_prediction_cell(name, row) for name in columns]
-        table.add_row(*cells, style="bold" if row.get("correct") is False else None)
+        table.add_row(
+            *(_prediction_cell(name, row) for name in columns), style="bold" if row.get("correct") is False else None
+        )
     return table
 
 
@@ -159,7 +169,7 @@ def grid_table(
     for row in rows:
         cells = [_plain(row.get(key)) for key in (*keys, "runs")]
         cells += [_result(row.get(name), row.get(f"{name}_se")) for name in columns]
-        table.add_row(*map(Text, cells))
+        table.add_row(*cells)
     return table
 
 
@@ -170,20 +180,20 @@ def _result(value: object, error: object) -> str:
     return _with_error(value, error)
 
 
-def _prediction_cell(name: str, row: Mapping[str, object]) -> Text:
+def _prediction_cell(name: str, row: Mapping[str, object]) -> str:
     value = row.get(name)
     if value is None:
-        return Text(_MISSING)
+        return _MISSING
     if name == "correct":
-        return Text("yes" if value else "no")
+        return "yes" if value else "no"
     numbers = _as_list(value)
     if name == "outputs":
         errors = _as_list(row.get("standard_error"))
         errors += [None] * (len(numbers) - len(errors))
         write = _with_error if len(numbers) == 1 else _short_with_error
-        return Text(" ".join(write(*pair) for pair in zip(numbers, errors, strict=False)))
+        return " ".join(write(*pair) for pair in zip(numbers, errors, strict=False))
     shown = " ".join(_plain(number) for number in numbers[:_SHOWN_NUMBERS])
-    return Text(shown + (f" ... ({len(numbers)} in all)" if len(numbers) > _SHOWN_NUMBERS else ""))
+    return shown + (f" ... ({len(numbers)} in all)" if len(numbers) > _SHOWN_NUMBERS else "")
 
 
 def _as_list(value: object) -> list[object]:
@@ -215,11 +225,5 @@ def _plain(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _signed(value: object, format_spec: str) -> str:
-    if not isinstance(value, int | float) or math.isnan(value):
-        return _MISSING
-    return format(value, format_spec)
-
-
-def _is_tiny(value: object) -> bool:
-    return isinstance(value, int | float) and 0 < value < 1e-4
+def _formatted(value: float, format_spec: str) -> str:
+    return _MISSING if math.isnan(value) else format(value, format_spec)

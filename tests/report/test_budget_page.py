@@ -184,12 +184,19 @@ def test_the_script_is_the_one_that_the_page_allows():
     assert "unsafe-inline" not in re.search(r"script-src[^\"]*", text).group()
 
 
-def test_parts_of_the_page_belong_to_the_wheel():
-    folder = resources.files("qep_qiskit.budget.report")
+@pytest.mark.parametrize(
+    ("package", "wanted"),
+    [
+        ("qep_qiskit.budget.report", ["page.css", "page.html.j2", "page.js"]),
+        ("qep_qiskit.report", ["figures.mplstyle"]),
+    ],
+)
+def test_parts_of_the_page_and_the_style_belong_to_the_wheel(package, wanted):
+    folder = resources.files(package)
     parts = [part.name for part in folder.iterdir() if part.is_file() and not part.name.endswith(".py")]
-    assert sorted(parts) == ["page.css", "page.html.j2", "page.js"]
+    assert sorted(parts) == wanted
     pyproject = Path(__file__).parents[2] / "pyproject.toml"
-    declared = tomllib.loads(pyproject.read_text())["tool"]["setuptools"]["package-data"]["qep_qiskit.budget.report"]
+    declared = tomllib.loads(pyproject.read_text())["tool"]["setuptools"]["package-data"][package]
     assert all(any(fnmatch(part, pattern) for pattern in declared) for part in parts)
 
 

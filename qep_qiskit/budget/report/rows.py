@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.learning import STENCILS
+from qep_qiskit.report.tables import number
 
 Row = Mapping[str, Any]
 Name = TypeVar("Name", bound=Hashable)
@@ -20,17 +21,6 @@ CONTRASTS: Final = ("one-sided +", "one-sided −", "symmetric", "four-point")
 _PREFERENCE: Final = ("shared", "qubit_wise", "per_weight", "equal", "optimal", "measured", "known")
 _BEST: Final = ("symmetric", "four-point", "one-sided +", "one-sided −")
 _CURVE_POINTS = 61
-
-
-def number(row: Row, key: str) -> float:
-    """Return a value of a row as a float; NaN where it is missing, None or not a number.
-
-    Args:
-        row: The row.
-        key: Name of the value.
-    """
-    value = row.get(key)
-    return float(value) if isinstance(value, int | float | np.number) else math.nan
 
 
 def contrast_name(row: Row) -> str:
