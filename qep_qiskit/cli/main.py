@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from qep_qiskit import __version__
 from qep_qiskit.cli.streams import accept_all_characters, give_up_output, streams_that_end_nothing, system_line, tell
-from qep_qiskit.core.errors import QepError, QepWarning, StillQueuedError, WorkerLostError
+from qep_qiskit.core.errors import SEVERITIES, QepError, QepWarning, StillQueuedError, WorkerLostError
 
 _MANUAL = """\
 Train quantum systems by Quantum Equilibrium Propagation on quantum circuits.
@@ -328,9 +328,6 @@ def _json_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
 
 
-_SEVERITIES = {"note": "note", "warning": "warning", "serious": "serious warning"}
-
-
 def _show_warnings_once() -> None:
     """Show warnings of this package as one line each; warnings of other libraries are hidden.
 
@@ -342,11 +339,11 @@ def _show_warnings_once() -> None:
     def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
         if not isinstance(message, QepWarning):
             return
-        rank = list(_SEVERITIES).index(message.severity)
+        rank = list(SEVERITIES).index(message.severity)
         if rank > shown.get(category, -1):
             shown[category] = rank
             numbers = f" ({message.detail})" if message.detail else ""
-            tell(f"{_SEVERITIES[message.severity]}: {category.__name__}: {message}{numbers}")
+            tell(f"{SEVERITIES[message.severity]}: {category.__name__}: {message}{numbers}")
 
     warnings.simplefilter("ignore")
     warnings.simplefilter("always", QepWarning)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from typing import Any
 
 from qiskit.providers import BackendV2
 from rich.console import Console
 
 from qep_qiskit.config import Experiment, from_file
-from qep_qiskit.config.executor import build_retry_policy
 from qep_qiskit.core.errors import ConfigError
-from qep_qiskit.device.retries import RetryingDevice
 from qep_qiskit.runs.training import device_of
 
 
@@ -39,7 +38,7 @@ def _planned(experiment: Experiment) -> dict[str, Any]:
     circuits = circuits_on(experiment, device)
     plan = estimate_requests(requests, circuits, experiment, remaining_seconds=remaining)
     found = savings(experiment, requests, circuits, fractional)
-    return plan.record() | {"savings": [saving.record() for saving in found]}
+    return plan.record() | {"savings": [asdict(saving) for saving in found]}
 
 
 def _device(experiment: Experiment) -> tuple[BackendV2, BackendV2 | None, float | None]:
@@ -47,10 +46,10 @@ def _device(experiment: Experiment) -> tuple[BackendV2, BackendV2 | None, float 
     config, size = experiment.config, experiment.network.num_qubits
     remote = device_of(experiment)
     from qep_qiskit.config.local_device import fractional_of, local_device, whole_device
+    from qep_qiskit.plan.estimate import remaining_seconds
 
     if remote is not None:
-        remaining = RetryingDevice(remote, build_retry_policy(config)).with_retries(remote.remaining_seconds)
-        return remote.backend, fractional_of(config, remote.whole), remaining
+        return remote.backend, fractional_of(config, remote.whole), remaining_seconds(experiment, remote)
     if not config.execution.where.is_snapshot:
         raise ConfigError(
             f"execution.backend: '{config.execution.backend}' charges nothing; name a device with --backend, such as "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from qep_qiskit.device.remote import Pace, RemoteExecutor
 from qep_qiskit.device.service import RemoteDevice
 from qep_qiskit.learning import Outcome, Trainer, TrainingState
 from qep_qiskit.runs.folder import RunFolder
+from qep_qiskit.runs.pool import signals_handled
 from qep_qiskit.runs.training import device_of, is_finished, load_matching_state, on_device, trainer_in
 
 INTERRUPTED = 130
@@ -121,20 +121,14 @@ def _stopping_on_signals(trainer: Trainer) -> Iterator[None]:
 
     A second one stops at once.
     """
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def stop(number: int, _: object) -> None:
         if trainer.stop_requested:
             raise KeyboardInterrupt
         trainer.request_stop()
 
-    try:
-        for number in before:
-            signal.signal(number, stop)
+    with signals_handled(stop):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def require_device(experiment: Experiment, command: str) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Literal
 
 Severity = Literal["note", "warning", "serious"]
+SEVERITIES: dict[Severity, str] = {"note": "note", "warning": "warning", "serious": "serious warning"}
+"""Names of the severities as they are shown, in ascending order."""
 """How much a warning says against a result: worth knowing, to be looked into, or the result is not what it seems."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from qiskit.providers import BackendV2
@@ -53,30 +53,12 @@ class ProgramOnDevice:
     circuit_seconds: float
     surviving: SurvivingSignal
 
-    @property
-    def gate_signal(self) -> float:
-        """Product of 1 - error over all gates."""
-        return self.surviving.gates
-
-    @property
-    def readout_signal(self) -> float:
-        """Product of 1 - readout error over the measured qubits."""
-        return self.surviving.readout
-
-    @property
-    def signal(self) -> float:
-        """Estimated fraction of the signal that survives gate and readout errors."""
-        return self.surviving.share
-
     def record(self) -> dict[str, Any]:
         """Return the figures as JSON values."""
-        plain = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "surviving"}
-        return plain | {
-            "gate_signal": self.gate_signal,
-            "readout_signal": self.readout_signal,
-            "signal": self.signal,
-            "broken": list(self.surviving.broken),
-        }
+        plain, signal = asdict(self), self.surviving
+        del plain["surviving"]
+        parts = {"gate_signal": signal.gates, "readout_signal": signal.readout, "signal": signal.share}
+        return plain | parts | {"broken": signal.broken}
 
 
 def _with_any_signs(place: Transpile) -> Transpile:
@@ -159,13 +141,12 @@ class DeviceCircuits:
 
     def payload_bytes(self, job: Job) -> int:
         """Return the size of a job in bytes, without the description of its twirling."""
-        return self._payloads.of(
-            job.request,
-            lambda: sum(
-                payload_of_job([pub.circuit for pub in plan.pubs], [pub.values for pub in plan.pubs])
-                for plan in self._sent.jobs_of_any_size(job.request)
-            ),
-        )
+
+        def payload() -> int:
+            sent = [plan.pubs for plan in self._sent.jobs_of_any_size(job.request)]
+            return sum(payload_of_job([pub.circuit for pub in pubs], [pub.values for pub in pubs]) for pubs in sent)
+
+        return self._payloads.of(job.request, payload)
 
     def programs(self, jobs: tuple[Job, ...]) -> tuple[ProgramOnDevice, ...]:
         """Return the programs of some jobs, each with all groups in which it is measured."""

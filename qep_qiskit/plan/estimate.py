@@ -6,8 +6,8 @@ transpiles them. Nothing is sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from qiskit.providers import BackendV2
@@ -20,7 +20,7 @@ from qep_qiskit.device.service import RemoteDevice
 from qep_qiskit.device.usage import estimated_qpu_seconds, require_qpu_seconds
 from qep_qiskit.execution.on_device import checked_rep_delay
 from qep_qiskit.plan.circuits import DeviceCircuits, ProgramOnDevice
-from qep_qiskit.plan.requests import Batch, Job, RunRequests, record_run
+from qep_qiskit.plan.requests import Job, RunRequests, record_run
 
 _MOST_EXECUTIONS_PER_JOB = 10_000_000
 _MOST_BYTES_PER_JOB = 50_000_000
@@ -44,10 +44,6 @@ class Cost:
     payload_bytes: int
     qpu_seconds: float
 
-    def record(self) -> dict[str, Any]:
-        """Return the cost as JSON values."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllocationShare:
@@ -66,10 +62,6 @@ class AllocationShare:
     executions: int
     qpu_seconds: float
     step_seconds: float
-
-    def record(self) -> dict[str, Any]:
-        """Return the share as JSON values."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 @short_repr
@@ -128,17 +120,9 @@ class RunEstimate:
 
     def record(self) -> dict[str, Any]:
         """Return the estimate as JSON values."""
-        plain = {
-            name: getattr(self, name)
-            for name in self.__dataclass_fields__
-            if name not in ("step", "run", "shot_fractions", "programs")
-        }
-        return plain | {
+        return asdict(self) | {
             "would_start": self.would_start,
             "fits_into_jobs": self.fits_into_jobs,
-            "step": self.step.record(),
-            "run": self.run.record(),
-            "shot_fractions": [share.record() for share in self.shot_fractions],
             "programs": [program.record() for program in self.programs],
         }
 
@@ -171,6 +155,19 @@ def circuits_on(experiment: Experiment, device: BackendV2) -> DeviceCircuits:
     return DeviceCircuits(device=device, seeds=experiment.seeds, rep_delay=delay, layout=layout)
 
 
+def remaining_seconds(experiment: Experiment, device: RemoteDevice) -> float | None:
+    """Return the QPU seconds that the account has left, or None if the service does not count them.
+
+    Args:
+        experiment: The run.
+        device: The device.
+
+    Raises:
+        DeviceError: The service does not report them.
+    """
+    return RetryingDevice(device, build_retry_policy(experiment.config)).with_retries(device.remaining_seconds)
+
+
 def estimate_on(experiment: Experiment, device: RemoteDevice) -> RunEstimate:
     """Return the cost estimate of a run on a device of a service, including the QPU seconds that the account has left.
 
@@ -181,8 +178,7 @@ def estimate_on(experiment: Experiment, device: RemoteDevice) -> RunEstimate:
     Raises:
         DeviceError: The service does not report the remaining seconds.
     """
-    remaining = RetryingDevice(device, build_retry_policy(experiment.config)).with_retries(device.remaining_seconds)
-    return estimate_run(experiment, device.backend, remaining_seconds=remaining)
+    return estimate_run(experiment, device.backend, remaining_seconds=remaining_seconds(experiment, device))
 
 
 def estimate_requests(
@@ -235,28 +231,22 @@ def cost_of(jobs: Iterable[Job], circuits: DeviceCircuits) -> Cost:
 def _shot_fractions(requests: RunRequests, circuits: DeviceCircuits) -> tuple[AllocationShare, ...]:
     """Return the cost by phase and group, in the order of the requests, and finally the overhead of the jobs."""
     keys = dict.fromkeys((batch.phase, batch.group.name) for job in requests.jobs for batch in job.batches)
-    found = [
-        AllocationShare(
+
+    def share(phase: str, group: str) -> AllocationShare:
+        run, step = (
+            [(job, batch) for job in jobs for batch in job.batches if (batch.phase, batch.group.name) == (phase, group)]
+            for jobs in (requests.jobs, requests.step)
+        )
+        return AllocationShare(
             group=group,
             phase=phase,
-            executions=_sum_of(requests.jobs, phase, group, lambda _, batch: batch.sent),
-            qpu_seconds=_sum_of(requests.jobs, phase, group, circuits.seconds),
-            step_seconds=_sum_of(requests.step, phase, group, circuits.seconds),
+            executions=sum(job.times * batch.sent for job, batch in run),
+            qpu_seconds=sum(job.times * circuits.seconds(job, batch) for job, batch in run),
+            step_seconds=sum(job.times * circuits.seconds(job, batch) for job, batch in step),
         )
-        for phase, group in keys
-    ]
-    jobs, step = (sum(job.times * job.jobs for job in chosen) for chosen in (requests.jobs, requests.step))
-    seconds = estimated_qpu_seconds(0, jobs)
-    overhead = AllocationShare(
-        group=None, phase="jobs", executions=0, qpu_seconds=seconds, step_seconds=estimated_qpu_seconds(0, step)
-    )
-    return (*found, overhead)
 
-
-def _sum_of(jobs: Iterable[Job], phase: str, group: str, value: Callable[[Job, Batch], Any]) -> Any:
-    return sum(
-        job.times * value(job, batch)
-        for job in jobs
-        for batch in job.batches
-        if (batch.phase, batch.group.name) == (phase, group)
+    seconds, of_step = (
+        estimated_qpu_seconds(0, sum(job.times * job.jobs for job in jobs)) for jobs in (requests.jobs, requests.step)
     )
+    overhead = AllocationShare(group=None, phase="jobs", executions=0, qpu_seconds=seconds, step_seconds=of_step)
+    return (*(share(*key) for key in keys), overhead)

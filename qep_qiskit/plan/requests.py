@@ -18,13 +18,20 @@ from qep_qiskit.config import Experiment
 from qep_qiskit.core.errors import ConfigError, QepWarning
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.program import LayerProgram
-from qep_qiskit.execution import Executor, GroupMeasurement, JobHandle, Request, ShotData, StatevectorExecutor
+from qep_qiskit.execution import (
+    Executor,
+    GroupMeasurement,
+    JobHandle,
+    Request,
+    RequestKey,
+    ShotData,
+    StatevectorExecutor,
+)
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.learning import Callback, Record, Trainer, TrainingState
 
 _DRIVEN_STEPS = 3
 _STEP = "train"
-_NAMES = {-2.0: "-2 beta", -1.0: "-beta", 0.0: "free", 1.0: "+beta", 2.0: "+2 beta"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,24 +63,24 @@ class Job:
     """One request: one job on a device, or one job for each number of shots.
 
     Args:
-        purpose: As in its key: ``"train"``, ``"pilot"``, ``"test-evaluation"``, ...
-        step: Step of the training loop.
         request: The request.
-        program: Program that prepares its states.
-        states: Number of states, that is of parameter bindings that are sent.
         batches: The measured circuits.
-        is_iteration: Whether the request is part of the search of an iterative preparation.
         times: How often the run makes this request.
     """
 
-    purpose: str
-    step: int
     request: Request
-    program: LayerProgram
-    states: int
     batches: tuple[Batch, ...]
-    is_iteration: bool = False
     times: int = 1
+
+    @property
+    def key(self) -> RequestKey:
+        """Purpose of the request, such as ``"train"`` or ``"pilot"``, with its place in the run."""
+        return self.request.key
+
+    @property
+    def program(self) -> LayerProgram:
+        """Program that prepares the states."""
+        return self.request.prepared.as_circuits().program
 
     @property
     def circuits(self) -> int:
@@ -191,13 +198,17 @@ class _DrivenEpoch:
         return tuple(replace(job, times=self.times * self._stands_for(job)) for job in self.jobs)
 
     def _stands_for(self, job: Job) -> int:
-        return 1 + self.skipped if job.purpose == _STEP and job.step == self.first_step + 1 else 1
+        return 1 + self.skipped if self._is_of_step(job, self.first_step + 1) else 1
+
+    @staticmethod
+    def _is_of_step(job: Job, step: int) -> bool:
+        return (job.key.purpose, job.key.step) == (_STEP, step)
 
     @property
     def typical_step(self) -> tuple[Job, ...]:
         """Jobs of a step with a full batch; of the step that represents others, if there is one."""
         number = self.first_step + (1 if self.skipped else 0)
-        return tuple(job.without_calibration for job in self.jobs if job.purpose == _STEP and job.step == number)
+        return tuple(job.without_calibration for job in self.jobs if self._is_of_step(job, number))
 
 
 def _driven_epochs(experiment: Experiment) -> Iterator[_DrivenEpoch]:
@@ -280,22 +291,11 @@ class _Recorder:
 
     def submit(self, request: Request) -> JobHandle:
         """Record a request and submit it."""
-        prepared = request.prepared.as_circuits()
         names, options = self.phases_of(request), self.options.of_request(request.randomizations)
         batches = [batch for measurement in request.measurements for batch in _batches(measurement, names, options)]
         if request.calibration is not None:
             batches.append(_calibration(request.calibration, request.measurements[0], options))
-        self.jobs.append(
-            Job(
-                purpose=request.key.purpose,
-                step=request.key.step,
-                request=request,
-                program=prepared.program,
-                states=prepared.num_states,
-                is_iteration=request.key.iteration > 0,
-                batches=tuple(batches),
-            )
-        )
+        self.jobs.append(Job(request=request, batches=tuple(batches)))
         return self.inner.submit(request)
 
     def collect(self, job_handle: JobHandle) -> ShotData:
@@ -343,7 +343,13 @@ def _phases_of(trainer: Trainer, skipped: int, request: Request) -> list[str]:
     start = (skipped + key.step % trainer.steps_per_epoch) * trainer.settings.batch_size
     samples = min(trainer.settings.batch_size, trainer.task.train.num_samples - start)
     contrast = trainer.estimator.contrast
-    names = [_NAMES[beta] for beta in replace(contrast, beta=float(np.sign(contrast.beta))).betas.tolist()]
+    names = [_phase_name(multiple) for multiple in replace(contrast, beta=float(np.sign(contrast.beta))).betas]
     if prepared.num_states == samples * len(names):
         return names
     return ["free"] if key.stage == 0 else [name for name in names if name != "free"]
+
+
+def _phase_name(multiple: float) -> str:
+    """Return the name of a phase by its multiple of |beta|: ``free``, ``+beta``, ``-2 beta``."""
+    size = "" if abs(multiple) == 1 else f"{abs(multiple):g} "
+    return f"{'-' if multiple < 0 else '+'}{size}beta" if multiple else "free"

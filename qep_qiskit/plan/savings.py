@@ -6,10 +6,11 @@ the error model: the variance of a contrast is (sum of the squared stencil coeff
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
+import numpy as np
 from qiskit.providers import BackendV2
 
 from qep_qiskit.config import Experiment
@@ -37,10 +38,6 @@ class Saving:
     change: str
     price: str
     qpu_seconds: float
-
-    def record(self) -> dict[str, Any]:
-        """Return the saving as JSON values."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 def savings(
@@ -84,11 +81,11 @@ def _changes(experiment: Experiment) -> Iterator[tuple[str, str, Experiment]]:
     samples = experiment.task.train.num_samples
     batch = min(training.batch_size, samples)
     if shots is not None and shots >= 4 and not experiment.policy.auto_beta:
-        power = f"{2**contrast.order}"
+        fewer = _share(estimator, shots, 0.25)
         yield (
-            f"contrast.beta = {2 * contrast.beta:g} with measurement.shots = {_quarter(estimator, shots)}",
-            f"the same noise of the contrast, {power} times its bias; costs are read with less precision",
-            _with(experiment, replace(contrast, beta=2 * contrast.beta), _quarter(estimator, shots)),
+            f"contrast.beta = {2 * contrast.beta:g} with measurement.shots = {fewer}",
+            f"the same noise of the contrast, {2**contrast.order} times its bias; costs are read with less precision",
+            _with(experiment, replace(contrast, beta=2 * contrast.beta), fewer),
         )
     if shots is not None:
         yield from _other_contrasts(experiment, estimator, shots)
@@ -135,27 +132,28 @@ def _fewer_steps(experiment: Experiment, shots: int) -> tuple[str, str, Experime
 def _other_contrasts(
     experiment: Experiment, estimator: GradientEstimator, shots: int
 ) -> Iterator[tuple[str, str, Experiment]]:
-    """Estimate the symmetric contrast in place of another contrast."""
+    """Estimate the symmetric contrast in place of another contrast, by what the stencils say of noise and bias."""
     contrast = estimator.contrast
     symmetric = Contrast(kind="symmetric", beta=abs(contrast.beta))
-    if contrast.kind == "one_sided" and shots >= 4:
+    if contrast.order > symmetric.order:
+        price = f"bias of the order beta^{symmetric.order} in place of beta^{contrast.order}"
+        yield "contrast.kind = 'symmetric'", price, _with(experiment, symmetric, shots)
+        return
+    same_noise = float(np.sum(symmetric.stencil**2) / np.sum(contrast.stencil**2))
+    if same_noise < 1 <= same_noise * shots:
+        fewer = _share(estimator, shots, same_noise)
+        bias = "less bias" if contrast.order < symmetric.order else "a bias of the same order"
         yield (
-            f"contrast.kind = 'symmetric' with measurement.shots = {_quarter(estimator, shots)}",
-            "none: the same noise of the contrast and less bias; costs are read with less precision",
-            _with(experiment, symmetric, _quarter(estimator, shots)),
-        )
-    if contrast.kind == "four_point":
-        yield (
-            "contrast.kind = 'symmetric'",
-            "bias of the order beta^2 in place of beta^4",
-            _with(experiment, symmetric, shots),
+            f"contrast.kind = 'symmetric' with measurement.shots = {fewer}",
+            f"none: the same noise of the contrast and {bias}; costs are read with less precision",
+            _with(experiment, symmetric, fewer),
         )
 
 
-def _quarter(estimator: GradientEstimator, shots: int) -> int:
-    """Estimate a quarter of the shots, rounded up to a number that the replicates can share."""
-    quarter = -(-shots // 4)
-    return quarter if estimator.replication is None else estimator.replication.rounded(quarter)
+def _share(estimator: GradientEstimator, shots: int, share: float) -> int:
+    """Return a share of the shots, rounded up to a number that the replicates can share."""
+    fewer = math.ceil(share * shots)
+    return fewer if estimator.replication is None else estimator.replication.rounded(fewer)
 
 
 def _with(experiment: Experiment, contrast: Contrast, shots: int) -> Experiment:
@@ -179,7 +177,7 @@ def _changed_device(requests: RunRequests, circuits: DeviceCircuits, before: flo
             price="qubits are reset less well",
             qpu_seconds=executions * (circuits.delay - shortest),
         )
-    iterations = [job for job in requests.jobs if job.is_iteration]
+    iterations = [job for job in requests.jobs if job.key.iteration > 0]
     if iterations:
         yield Saving(
             change="preparation.energies = 'simulated'",
@@ -198,7 +196,7 @@ def _fractional(requests: RunRequests, circuits: DeviceCircuits, fractional: Bac
         [program.two_qubit_gates for program in programs],
         [cost_of(requests.step, found).payload_bytes for found in (circuits, other)],
     )
-    signals = [f"{100 * program.signal:.2g} %" for program in programs]
+    signals = [f"{100 * program.surviving.share:.2g} %" for program in programs]
     return Saving(
         change=f"execution.fractional_gates = true: {fewer} two-qubit gates in place of {gates}, a signal of "
         f"{signals[1]} in place of {signals[0]}",

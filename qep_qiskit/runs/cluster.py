@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from qep_qiskit.core.errors import IdleClusterWarning, ResourceError
 from qep_qiskit.core.warning_log import warn
 from qep_qiskit.runs.pool import Pool
-from qep_qiskit.runs.workers import GO_ON, STOP, run_item, set_flag
+from qep_qiskit.runs.workers import GO_ON, STOP, PlainFlag, run_item, set_flag
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -52,7 +52,7 @@ def cluster_pool(address: str) -> Iterator[Pool]:
     try:
         yield Pool(
             executor=executor,
-            flag=_Flag(),
+            flag=PlainFlag(),
             window=max(_AHEAD, 2 * threads),
             workers=len(workers),
             call=run_on_cluster,
@@ -62,10 +62,6 @@ def cluster_pool(address: str) -> Iterator[Pool]:
     finally:
         executor.shutdown(wait=False)
         client.close()
-
-
-class _Flag:
-    value = GO_ON
 
 
 def _connected(address: str) -> Client:

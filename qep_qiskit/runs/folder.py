@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from qep_qiskit.core.errors import FolderBusyError, RunFolderError
-from qep_qiskit.core.files import hold, make_folder, remove_leftovers, write_atomically
+from qep_qiskit.core.files import Hold, hold, make_folder, remove_leftovers, write_atomically
 from qep_qiskit.learning.state import TrainingState, load_state, save_state
 from qep_qiskit.runs.versions import require_no_newer
 from qep_qiskit.tasks import Task, load_task, save_task
@@ -59,7 +59,7 @@ class RunFolder:
             RunFolderError: The folder exists and is not empty, or cannot be written.
         """
         folder = cls(path)
-        with _explained(path, "the run folder cannot be written"):
+        with explained(path, "the run folder cannot be written"):
             if path.exists() and (not path.is_dir() or any(path.iterdir())):
                 is_run = path.is_dir() and (path / "config.json").is_file()
                 raise RunFolderError(
@@ -83,7 +83,7 @@ class RunFolder:
         Raises:
             RunFolderError: The folder does not exist, or is not a run folder.
         """
-        with _explained(path, "the run folder cannot be read"):
+        with explained(path, "the run folder cannot be read"):
             if not path.is_dir():
                 raise RunFolderError(f"{path}: there is no such folder; expected the folder of a run")
             if not (path / "config.json").is_file():
@@ -209,23 +209,36 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Lock the folder for this process. The lock ends with the process, also if it is killed.
+        """Lock the folder for this process.
 
         Raises:
             RunFolderError: Another process has locked the folder.
         """
-        with _explained(self.path, "the run folder cannot be locked"):
-            try:
-                lock = hold(self.path / _LOCK)
-            except BlockingIOError as error:
-                raise FolderBusyError(f"{self.path}: another process is working in this folder") from error
+        with explained(self.path, "the run folder cannot be locked"):
+            lock = held(self.path, _LOCK)
         with lock:
             remove_leftovers(self.path)
             yield
 
 
+def held(path: Path, name: str) -> Hold:
+    """Lock a folder for this process. The lock ends with the process, also if it is killed.
+
+    Args:
+        path: The folder.
+        name: Name of the file of the lock.
+
+    Raises:
+        FolderBusyError: Another process has locked the folder.
+    """
+    try:
+        return hold(path / name)
+    except BlockingIOError as error:
+        raise FolderBusyError(f"{path}: another process is working in this folder") from error
+
+
 @contextmanager
-def _explained(path: Path, what: str) -> Iterator[None]:
+def explained(path: Path, what: str) -> Iterator[None]:
     """Return an error of the operating system as one line that names the folder."""
     try:
         yield

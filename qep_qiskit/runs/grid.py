@@ -7,7 +7,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,18 +130,19 @@ def grid(path: str | Path, overrides: Sequence[str], axes: Sequence[Axis]) -> li
         raise ConfigError(f"--over: expected at most {_MOST_POINTS:,} points in all, got {count:,}")
     load_config(path, overrides)
     short = _short_keys([axis.key for axis in axes])
-    return [_point(path, overrides, axes, choice, short) for choice in _choices(axes)]
-
-
-def _choices(axes: Sequence[Axis]) -> Iterator[tuple[int, ...]]:
-    return itertools.product(*(range(len(axis.values)) for axis in axes))
+    choices = itertools.product(*(zip(axis.texts, axis.values, strict=True) for axis in axes))
+    return [_point(path, overrides, axes, choice, short) for choice in choices]
 
 
 def _point(
-    path: str | Path, overrides: Sequence[str], axes: Sequence[Axis], choice: Sequence[int], short: Mapping[str, str]
+    path: str | Path,
+    overrides: Sequence[str],
+    axes: Sequence[Axis],
+    choice: Sequence[tuple[str, Any]],
+    short: Mapping[str, str],
 ) -> GridPoint:
-    swept = {axis.key: axis.values[place] for axis, place in zip(axes, choice, strict=True)}
-    texts = [f"{axis.key}={axis.texts[place]}" for axis, place in zip(axes, choice, strict=True)]
+    swept = {axis.key: value for axis, (_, value) in zip(axes, choice, strict=True)}
+    texts = [f"{axis.key}={text}" for axis, (text, _) in zip(axes, choice, strict=True)]
     name = _name(short, swept)
     try:
         config = _settled(load_config(path, [*overrides, *texts]))

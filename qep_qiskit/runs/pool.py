@@ -118,20 +118,31 @@ class Pool:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
         def heed(number: int, frame: object) -> None:
             self.flag.value += 1
             if self.flag.value >= AT_ONCE:
                 raise KeyboardInterrupt
 
-        try:
-            for number in before:
-                signal.signal(number, heed)
+        with signals_handled(heed):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+
+
+@contextmanager
+def signals_handled(handler: Callable[[int, object], None]) -> Iterator[None]:
+    """Handle Ctrl-C and termination by a function within a ``with`` block.
+
+    Args:
+        handler: Called with the number of the signal and the current frame.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for number in before:
+            signal.signal(number, handler)
+        yield
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)
 
 
 @contextmanager

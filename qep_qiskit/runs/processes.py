@@ -9,13 +9,12 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.runs.cluster import cluster_pool
 from qep_qiskit.runs.pool import Pool
-from qep_qiskit.runs.workers import GO_ON, STOP, StopFlag, begin_worker, set_flag
+from qep_qiskit.runs.workers import GO_ON, STOP, PlainFlag, StopFlag, begin_worker, set_flag
 
 Result = TypeVar("Result")
 
@@ -31,11 +30,6 @@ _ONE_THREAD = {
     "RAYON_NUM_THREADS": "1",
     "QISKIT_PARALLEL": "FALSE",
 }
-
-
-@dataclass(slots=True)
-class _Flag:
-    value: int = GO_ON
 
 
 class _Here(Executor):
@@ -86,7 +80,7 @@ def _cores() -> int:
 
 @contextmanager
 def _pool_here() -> Iterator[Pool]:
-    flag = _Flag()
+    flag = PlainFlag()
     set_flag(flag)
     try:
         yield Pool(executor=_Here(), flag=flag, window=1, workers=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from qep_qiskit.core.errors import SEVERITIES
 from qep_qiskit.learning.state import TrainingState
 from qep_qiskit.network import Network
 from qep_qiskit.report.fitted_table import FittedTable
@@ -17,7 +18,6 @@ from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.summary import write_numbers
 from qep_qiskit.tasks import Task
 
-_SEVERITIES = {"note": "note", "warning": "warning", "serious": "serious warning"}
 _PARTS = {"train": "train {} (mean over the last epoch)", "final_train": "train {} (final weights)", "test": "test {}"}
 
 
@@ -64,7 +64,7 @@ def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
                 rows.append((label.format(name), value_with_error(value, summary[f"{part}_{what}_se"])))
     rows += [("shots", f"{summary['shots']:,}"), ("circuits", f"{summary['circuits']:,}")]
     rows.append(("seconds", f"{summary['seconds']:.1f}"))
-    return rows + [(_SEVERITIES[found["severity"]], f"{found['kind']}: {found['diagnosis']}") for found in warnings]
+    return rows + [(SEVERITIES[found["severity"]], f"{found['kind']}: {found['diagnosis']}") for found in warnings]
 
 
 def _scaled_targets(task: Task) -> list[tuple[str, str]]:

@@ -50,18 +50,15 @@ def run_summary(records: Sequence[Mapping[str, Any]], state: TrainingState) -> d
         **{name: last.get(name) for name in kept},
         **{name: last[name] for name in last if name.startswith(("final_train_", "test_rmse_"))},
         **_worst(records, "contrast_error", "discarded_weight"),
-        **_best(epochs, "train_loss", 1),
-        **_best(epochs, "train_accuracy", -1),
-        **_best(epochs, "test_loss", 1),
-        **_best(epochs, "test_accuracy", -1),
+        **{key: value for part in ("train", "test") for key, value in _best(epochs, part).items()},
         "warnings": _warnings(state),
     }
 
 
 def _warnings(state: TrainingState) -> list[dict[str, Any]]:
     """Return the warnings of a run, the most severe first, each with a sentence on its consequence."""
-    reported = closing(state.warnings, max(1, state.epoch))
-    return [{**found, "diagnosis": own.sentence} for found, own in zip(state.warnings.summary(), reported, strict=True)]
+    sentences = closing(state.warnings, max(1, state.epoch))
+    return [{**found, "diagnosis": one} for found, one in zip(state.warnings.summary(), sentences, strict=True)]
 
 
 def _worst(records: Sequence[Mapping[str, Any]], *names: str) -> dict[str, Any]:
@@ -70,12 +67,12 @@ def _worst(records: Sequence[Mapping[str, Any]], *names: str) -> dict[str, Any]:
     return {f"worst_{name}": max(values) for name, values in known.items() if values}
 
 
-def _best(epochs: Sequence[Mapping[str, Any]], name: str, sign: int) -> dict[str, Any]:
-    """Return the best value over the epochs with its error and its epoch; None if it was never measured."""
-    known = [record for record in epochs if record.get(name) is not None]
-    best: Mapping[str, Any] = min(known, key=lambda record: sign * record[name]) if known else {}
-    return {
-        f"best_{name}": best.get(name),
-        f"best_{name}_se": best.get(f"{name}_se"),
-        f"best_{name}_epoch": best.get("epoch"),
-    }
+def _best(epochs: Sequence[Mapping[str, Any]], part: str) -> dict[str, Any]:
+    """Return the best loss and accuracy over the epochs, each with its error and epoch; None if never measured."""
+    found: dict[str, Any] = {}
+    for name, best_of in ((f"{part}_loss", min), (f"{part}_accuracy", max)):
+        known = (record for record in epochs if record.get(name) is not None)
+        best: Mapping[str, Any] = best_of(known, key=lambda record: record[name], default={})
+        found |= {f"best_{name}": best.get(name), f"best_{name}_se": best.get(f"{name}_se")}
+        found[f"best_{name}_epoch"] = best.get("epoch")
+    return found

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,7 +135,8 @@ def trained_run(point: Point, watching: Callable[[RunFolder], Sequence[Callback]
 def _trained(point: Point, watching: Callable[[RunFolder], Sequence[Callback]]) -> dict[str, Any]:
     path = Path(point["folder"])
     folder = _opened(path, point)
-    with _locked_with_retries(folder):
+    with ExitStack() as stack:
+        _lock_with_retries(folder, stack)
         experiment = build(check_config(kept_config(folder), f"{path}/config.json"), folder.task())
         state = load_matching_state(folder, experiment)
         if state is None or not is_finished(state, experiment):
@@ -159,23 +160,16 @@ def _opened(path: Path, point: Point) -> RunFolder:
     return folder
 
 
-@contextmanager
-def _locked_with_retries(folder: RunFolder) -> Iterator[None]:
+def _lock_with_retries(folder: RunFolder, stack: ExitStack) -> None:
     """Lock a run folder, with retries: a cluster worker that lost its sweep releases its lock only after some time."""
     give_up_at = time.monotonic() + _SECONDS_FOR_A_LOCK
     while True:
-        lock = folder.locked()
         try:
-            lock.__enter__()
-            break
+            return stack.enter_context(folder.locked())
         except FolderBusyError:
             if time.monotonic() > give_up_at:
                 raise
             time.sleep(0.5)
-    try:
-        yield
-    finally:
-        lock.__exit__(None, None, None)
 
 
 class FinishedRuns:
@@ -245,7 +239,6 @@ def _flat(content: Mapping[str, Any], prefix: str = "") -> Row:
     return flat
 
 
-def _epoch_rows(point: GridPoint, run: RunFolder) -> Iterator[Row]:
-    for record in run.records():
-        if record["event"] == "epoch":
-            yield {"point": point.name, **point.swept, **{key: record[key] for key in record if key != "event"}}
+def _epoch_rows(point: GridPoint, run: RunFolder) -> list[Row]:
+    epochs = [record for record in run.records() if record.pop("event") == "epoch"]
+    return [{"point": point.name, **point.swept, **record} for record in epochs]

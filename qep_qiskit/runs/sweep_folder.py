@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qep_qiskit.core.errors import FolderBusyError, RunFolderError
-from qep_qiskit.core.files import finished_in, hold, make_folder, remove_leftovers, write_atomically
+from qep_qiskit.core.errors import RunFolderError
+from qep_qiskit.core.files import finished_in, make_folder, remove_leftovers, write_atomically
+from qep_qiskit.runs.folder import explained, held
 from qep_qiskit.runs.grid import GridPoint, value_text
 from qep_qiskit.runs.versions import require_no_newer, versions
 
@@ -38,10 +39,8 @@ class SweepFolder:
         Raises:
             RunFolderError: The folder holds another sweep, one with other settings or data, or other files.
         """
-        try:
+        with explained(self.path, "the folder of the sweep cannot be read"):
             there = finished_in(self.path) if self.path.exists() else []
-        except OSError as error:
-            raise RunFolderError(f"{self.path}: the folder of the sweep cannot be read ({error.strerror})") from error
         if not set(there) - {_LOCK}:
             return
         if _GRID not in there:
@@ -103,15 +102,9 @@ class SweepFolder:
         Raises:
             RunFolderError: The folder cannot be written, is locked by another process, or holds something else.
         """
-        try:
+        with explained(self.path, "the folder of the sweep cannot be written"):
             make_folder(self.path, private=any(point.config.execution.names_account for point in points))
-            lock = hold(self.path / _LOCK)
-        except BlockingIOError as error:
-            raise FolderBusyError(f"{self.path}: another process is working in this folder") from error
-        except OSError as error:
-            raise RunFolderError(
-                f"{self.path}: the folder of the sweep cannot be written ({error.strerror})"
-            ) from error
+            lock = held(self.path, _LOCK)
         with lock:
             self.check(points)
             self._write(points)
@@ -121,7 +114,11 @@ class SweepFolder:
             yield
 
     def _write(self, points: Sequence[GridPoint]) -> None:
-        over = {key: _in_order(point.swept[key] for point in points) for key in points[0].swept}
+        over: dict[str, list[Any]] = {key: [] for key in points[0].swept}
+        for point in points:
+            for key, value in point.swept.items():
+                if value not in over[key]:
+                    over[key].append(value)
         content = versions() | {
             "over": over,
             "points": {point.name: _fingerprint(point.config.resolved()) for point in points},
@@ -129,15 +126,6 @@ class SweepFolder:
             "files": _data_files(points),
         }
         write_atomically(self.path / _GRID, (json.dumps(content, indent=1) + "\n").encode())
-
-
-def _in_order(values: Iterator[Any]) -> list[Any]:
-    """Return each value once, in the order of first occurrence."""
-    found: list[Any] = []
-    for value in values:
-        if value not in found:
-            found.append(value)
-    return found
 
 
 def _fingerprint(content: object) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from qep_qiskit.core import errors
-from qep_qiskit.core.errors import Severity, UntrustedGradientWarning
+from qep_qiskit.core.errors import UntrustedGradientWarning
 from qep_qiskit.core.warning_log import WarningCount, WarningLog
 
 _UNITS = {
@@ -24,29 +22,14 @@ _OF_WINDOWS = ("DeadGradientWarning", "NoisyGradientWarning")  # their steps may
 _FEW = 0.01
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Closing:
-    """One kind and cause of warning at the end of a run.
-
-    Args:
-        severity: Its highest severity.
-        kind: Name of its class.
-        sentence: How often and when it occurred, and what it means for the result.
-    """
-
-    severity: Severity
-    kind: str
-    sentence: str
-
-
-def closing(log: WarningLog, epochs: int) -> list[Closing]:
-    """Return a summary of the warnings of a run, the most severe first.
+def closing(log: WarningLog, epochs: int) -> list[str]:
+    """Return a sentence on each warning of a run, the most severe first: how often, when, and what it means.
 
     Args:
         log: The warnings.
         epochs: Number of epochs of the run, including an incomplete one.
     """
-    return [Closing(severity=count.severity, kind=count.kind, sentence=_sentence(count, epochs)) for count in log.given]
+    return [_sentence(count, epochs) for count in log.given]
 
 
 def _sentence(count: WarningCount, epochs: int) -> str:

@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing import connection, parent_process
 from typing import Protocol, TypeVar
 
@@ -30,11 +31,14 @@ class StopFlag(Protocol):
     value: int
 
 
-class _NoFlag:
-    value = GO_ON
+@dataclass(slots=True)
+class PlainFlag:
+    """Stop flag within one process."""
+
+    value: int = GO_ON
 
 
-_flag: StopFlag = _NoFlag()
+_flag: StopFlag = PlainFlag()
 
 
 def stop_wanted() -> bool:
@@ -45,7 +49,7 @@ def stop_wanted() -> bool:
 def set_flag(flag: StopFlag | None) -> None:
     """Set the flag that `stop_wanted` reads in this process; None for work that is never stopped."""
     global _flag
-    _flag = _NoFlag() if flag is None else flag
+    _flag = PlainFlag() if flag is None else flag
 
 
 def begin_worker(flag: StopFlag) -> None:

@@ -13,6 +13,7 @@ from qep_qiskit.core.errors import ConfigError, ResourceError
 from qep_qiskit.device.pubs import DeviceCircuits as SentCircuits
 from qep_qiskit.device.usage import require_qpu_seconds
 from qep_qiskit.execution.on_device import fractional_device, payload_of_job
+from qep_qiskit.learning import STENCILS, Stencil
 from qep_qiskit.plan.circuits import DeviceCircuits
 from qep_qiskit.plan.estimate import cost_of, estimate_requests, estimate_run
 from qep_qiskit.plan.requests import record_run
@@ -125,7 +126,7 @@ def test_test_samples_are_counted_when_they_are_looked_at():
     requests = record_run(experiment)
     trainer = experiment.trainer()
     trainer.run()
-    assert sum(job.times for job in requests.jobs if job.purpose == "test-evaluation") == 4
+    assert sum(job.times for job in requests.jobs if job.key.purpose == "test-evaluation") == 4
     assert counted(requests) == (trainer.state.shots, trainer.state.circuits)
 
 
@@ -152,8 +153,8 @@ def test_a_step_has_a_job_for_every_stage():
 
 
 def test_step_is_one_of_a_full_batch():
-    assert [job.states for job in record_run(experiment_of()).step] == [3, 6]
-    assert [job.states for job in record_run(experiment_of(**PARITY)).step] == [3, 6]
+    assert [job.request.prepared.num_states for job in record_run(experiment_of()).step] == [3, 6]
+    assert [job.request.prepared.num_states for job in record_run(experiment_of(**PARITY)).step] == [3, 6]
 
 
 def test_iterations_are_jobs_of_their_own_and_counts_are_an_estimate():
@@ -242,9 +243,9 @@ def test_placement_and_signal_are_those_of_the_circuit():
     (program,) = plan.programs
     assert sorted(program.qubits) == [0, 1]
     assert program.helpers == ()
-    assert program.gate_signal == pytest.approx(0.99**program.two_qubit_gates)
-    assert program.readout_signal == pytest.approx(0.98**2)
-    assert program.signal == pytest.approx(program.gate_signal * program.readout_signal)
+    assert program.surviving.gates == pytest.approx(0.99**program.two_qubit_gates)
+    assert program.surviving.readout == pytest.approx(0.98**2)
+    assert program.record()["signal"] == pytest.approx(program.surviving.gates * program.surviving.readout)
     assert program.two_qubit_gates == 12  # second order: five steps have six layers of rzz, two cz each
     assert 1e-6 + 100e-9 * program.two_qubit_gates <= program.circuit_seconds < 10e-6
 
@@ -319,6 +320,38 @@ def test_savings_are_what_the_changed_run_saves():
     assert list(found.values()) == sorted(found.values(), reverse=True)
 
 
+@pytest.mark.parametrize(
+    ("stencil", "change", "price"),
+    [
+        (
+            Stencil(weights={0: -1.0, 1: 1.0}, order=1),
+            " with measurement.shots = 5",
+            "the same noise of the contrast and less bias",
+        ),
+        (
+            Stencil(weights={0: -1.5, 1: 2.0, 2: -0.5}, order=2),
+            " with measurement.shots = 2",  # 20 shots times 0.5 / 6.5, the squares of the stencils
+            "the same noise of the contrast and a bias of the same order",
+        ),
+        (
+            Stencil(weights={0: -11 / 6, 1: 3.0, 2: -1.5, 3: 1 / 3}, order=3),
+            "",
+            "bias of the order beta^2 in place of beta^3",
+        ),
+    ],
+)
+def test_the_symmetric_contrast_is_weighed_against_any_stencil(stencil, change, price, monkeypatch):
+    """Phases and savings of a plug-in's contrast follow from its stencil, not from its name."""
+    monkeypatch.setattr(STENCILS, "_entries", STENCILS.entries | {"forward": stencil})
+    experiment = experiment_of(contrast={"kind": "forward", "beta": 0.1})
+    circuits, requests = DeviceCircuits(device=device(2), seeds=experiment.seeds), record_run(experiment)
+    phases = {batch.phase for job in requests.step for batch in job.batches}
+    assert phases == {"free", "+beta", "+2 beta", "+3 beta"} - {f"+{m} beta" for m in range(len(stencil.weights), 4)}
+    (found,) = [own for own in savings(experiment, requests, circuits) if own.change.startswith("contrast.kind")]
+    assert found.change == f"contrast.kind = 'symmetric'{change}"
+    assert price in found.price
+
+
 def test_half_the_steps_with_twice_the_shots_save_half_the_jobs():
     training = {"batch_size": 4, "evaluate_final": False}
     experiment = experiment_of(training={**training, "epochs": 4})
@@ -358,7 +391,7 @@ def test_fractional_gates_are_weighed_where_the_device_has_them(monkeypatch):
     (found,) = [change for change in changes() if "fractional" in change]
     assert found.startswith("execution.fractional_gates = true: 6 two-qubit gates in place of 12, a signal of ")
     before, after = (
-        max(p.signal for p in estimate_run(experiment, d).programs) for d in (chain, fractional_device(chain))
+        max(p.surviving.share for p in estimate_run(experiment, d).programs) for d in (chain, fractional_device(chain))
     )
     assert f"a signal of {100 * after:.2g} % in place of {100 * before:.2g} %" in found
     assert after > before
