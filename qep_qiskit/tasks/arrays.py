@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,21 @@ def index_array(name: str, value: Any) -> np.ndarray:
     array = _array(name, value, kinds="iu", words="integers", ndim=1).astype(np.int64)
     array.setflags(write=False)
     return array
+
+
+def check_rows(num_samples: int, **parts: Sequence[Any] | np.ndarray | None) -> None:
+    """Check that every part of a table has a row for each sample.
+
+    Args:
+        num_samples: Number of rows of the inputs.
+        **parts: The other parts by name; None for those that are not there.
+
+    Raises:
+        DataError: A part has another number of rows.
+    """
+    for name, part in parts.items():
+        if part is not None and len(part) != num_samples:
+            raise DataError(f"{name}: expected {num_samples} rows like the inputs, got {len(part)}")
 
 
 def _array(name: str, value: Any, *, kinds: str, words: str, ndim: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TypedDict
 
 import numpy as np
@@ -39,6 +40,7 @@ def task_from_table(
     name: str,
     raw: RawTable,
     *,
+    test: RawTable | None = None,
     classes: Sequence[str] | None = None,
     scaling: ScalingKind = "standard",
     input_scale: float = 1.0,
@@ -54,6 +56,7 @@ def task_from_table(
     Args:
         name: The name of the task.
         raw: A table with labels (classification) or targets (regression).
+        test: Another table with the test rows; without it they are drawn from the first.
         classes: Class names in the order of their indices; None for those of the table, sorted (by value if all are
             numbers).
         scaling: See `TaskOptions`, as for the next four arguments.
@@ -79,13 +82,20 @@ def task_from_table(
     width = _num_targets(raw, class_names, encoding, num_targets)
     train_rows, test_rows = _rows(raw, test_fraction, test_size, seeds)
     scales = Scaling.fit(raw.inputs[train_rows], scaling, input_scale)
-    samples = dataset_from_table(
-        raw, scaling=scales, classes=class_names, num_targets=width, amplitude=amplitude, encoding=encoding
+    encoded = partial(
+        dataset_from_table,
+        scaling=scales,
+        classes=class_names,
+        num_targets=width,
+        amplitude=amplitude,
+        encoding=encoding,
     )
+    samples = encoded(raw)
+    drawn = samples.take(test_rows) if test_rows.size else None
     return Task(
         name=name,
         train=samples.take(train_rows),
-        test=samples.take(test_rows) if test_rows.size else None,
+        test=drawn if test is None else encoded(test),
         scaling=scales,
         label_column=raw.label_column,
         target_columns=raw.target_columns,

@@ -39,6 +39,7 @@ def read_csv(
     targets: Sequence[str] = (),
     *,
     classes: Sequence[str] | None = None,
+    answers_optional: bool = False,
 ) -> RawTable:
     """Read the inputs of a file together with its labels or target numbers.
 
@@ -51,9 +52,11 @@ def read_csv(
         target: Name of the column of class names, for classification.
         targets: Names of the columns of target numbers, for regression.
         classes: Class names that are allowed; None allows all.
+        answers_optional: Whether the file may lack the column of class names, or all columns of target numbers, as rows
+            for predictions do.
 
     Returns:
-        The table, with `labels` if `target` is given and `targets` if `targets` are.
+        The table, with `labels` if `target` is given and `targets` if `targets` are; without those the file lacks.
 
     Raises:
         ConfigError: There is no input column, a column is named twice, or both `target` and `targets` are given.
@@ -62,38 +65,18 @@ def read_csv(
             or not one of the classes.
     """
     _check_columns(inputs, target, targets)
-    return _table(_read_sheet(Path(path)), inputs, target, targets, classes)
-
-
-def read_inputs(
-    path: str | Path,
-    inputs: Sequence[str],
-    target: str | None = None,
-    targets: Sequence[str] = (),
-    *,
-    classes: Sequence[str] | None = None,
-) -> RawTable:
-    """Read rows for predictions, as `read_csv` does, but with optional `target` and `targets` columns.
-
-    Args:
-        path: Path of the file.
-        inputs: Names of the input columns, at least one.
-        target: Name of the column of class names, read if it exists.
-        targets: Names of the columns of target numbers, read if any of them exists (then all must).
-        classes: Class names that are allowed; None allows all.
-
-    Returns:
-        The table; `labels` and `targets` are None if the file does not have them.
-
-    Raises:
-        ConfigError: As `read_csv`.
-        DataError: As `read_csv`.
-    """
-    _check_columns(inputs, target, targets)
     sheet = _read_sheet(Path(path))
-    known = target if target in sheet.header else None
-    wanted = targets if set(targets) & set(sheet.header) else ()
-    return _table(sheet, inputs, known, wanted, classes)
+    if answers_optional:
+        target = target if target in sheet.header else None
+        targets = targets if set(targets) & set(sheet.header) else ()
+    return RawTable(
+        inputs=_numbers(sheet, inputs),
+        input_names=tuple(inputs),
+        labels=None if target is None else _labels(sheet, target, classes),
+        label_column=target,
+        targets=_numbers(sheet, targets) if targets else None,
+        target_columns=tuple(targets),
+    )
 
 
 def _check_columns(inputs: Sequence[str], target: str | None, targets: Sequence[str]) -> None:
@@ -199,23 +182,6 @@ def _refuse_width(path: Path, line: int, header: list[str], cells: list[str]) ->
     digits = sum(cell.isdigit() for cell in cells)
     hint = "; if numbers have decimal commas, write them with points" if 0 < extra <= digits else ""
     raise DataError(f"{path}: row {line}: expected {len(header)} cells, got {len(cells)} ({where}){hint}")
-
-
-def _table(
-    sheet: _Sheet,
-    inputs: Sequence[str],
-    target: str | None,
-    targets: Sequence[str],
-    classes: Sequence[str] | None,
-) -> RawTable:
-    return RawTable(
-        inputs=_numbers(sheet, inputs),
-        input_names=tuple(inputs),
-        labels=None if target is None else _labels(sheet, target, classes),
-        label_column=target,
-        targets=_numbers(sheet, targets) if targets else None,
-        target_columns=tuple(targets),
-    )
 
 
 def _cells(sheet: _Sheet, name: str) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Unpack
 from qep_qiskit.core.errors import ConfigError, DataError
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.tasks.assembly import TaskOptions, check_classes, dataset_from_table, task_from_table
-from qep_qiskit.tasks.csv_file import read_csv, read_inputs
+from qep_qiskit.tasks.csv_file import read_csv
 from qep_qiskit.tasks.dataset import Dataset, Task
 
 
@@ -78,13 +78,8 @@ def read_rows(path: str | Path, task: Task) -> Dataset:
         ConfigError: The task has no inputs.
         DataError: The file cannot be used, see `read_csv`, or has a class that is not in the task.
     """
-    raw = read_inputs(
-        path,
-        task.train.input_names,
-        task.label_column,
-        task.target_columns,
-        classes=task.train.classes or None,
-    )
+    columns = task.train.input_names, task.label_column, task.target_columns
+    raw = read_csv(path, *columns, classes=task.train.classes or None, answers_optional=True)
     with _naming(path):
         data = dataset_from_table(
             raw,

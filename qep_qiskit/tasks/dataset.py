@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from qep_qiskit.core.errors import DataError
 from qep_qiskit.core.short_repr import short_repr
-from qep_qiskit.tasks.arrays import float_array, index_array
+from qep_qiskit.tasks.arrays import check_rows, float_array, index_array
 from qep_qiskit.tasks.encoding import Encoding
 from qep_qiskit.tasks.scaling import Scaling
 
@@ -47,7 +47,9 @@ class Dataset:
         object.__setattr__(self, "targets", float_array("targets", self.targets, ndim=2))
         if self.labels is not None:
             object.__setattr__(self, "labels", index_array("labels", self.labels))
-        self._check_rows()
+        if self.num_samples == 0:
+            raise DataError("inputs: expected at least one sample, got none")
+        check_rows(self.num_samples, targets=self.targets, labels=self.labels)
         self._check_names()
         self._check_labels()
 
@@ -84,20 +86,8 @@ class Dataset:
                 f"indices: expected values in 0..{self.num_samples - 1}, "
                 f"got values from {indices.min()} to {indices.max()}"
             )
-        return Dataset(
-            inputs=self.inputs[indices],
-            targets=self.targets[indices],
-            labels=None if self.labels is None else self.labels[indices],
-            classes=self.classes,
-            input_names=self.input_names,
-        )
-
-    def _check_rows(self) -> None:
-        if self.num_samples == 0:
-            raise DataError("inputs: expected at least one sample, got none")
-        for name, part in (("targets", self.targets), ("labels", self.labels)):
-            if part is not None and len(part) != self.num_samples:
-                raise DataError(f"{name}: expected {self.num_samples} rows like the inputs, got {len(part)}")
+        labels = None if self.labels is None else self.labels[indices]
+        return replace(self, inputs=self.inputs[indices], targets=self.targets[indices], labels=labels)
 
     def _check_names(self) -> None:
         if len(self.input_names) != self.num_inputs:

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.seeds import Seeds
-from qep_qiskit.tasks.assembly import TaskOptions, dataset_from_table
+from qep_qiskit.tasks.assembly import TaskOptions, task_from_table
 from qep_qiskit.tasks.dataset import Task
-from qep_qiskit.tasks.scaling import Scaling
 from qep_qiskit.tasks.table import RawTable
 
 PHASES = ("cluster", "ferromagnet", "paramagnet")
@@ -80,23 +79,9 @@ def phase_diagram_task(
     """
     raw = cluster_phases(num_samples, seeds.generator("phases", "train"), patches)
     kept_aside = cluster_phases(test_size, seeds.generator("phases", "test"))
-    scaling = Scaling.fit(raw.inputs, options.get("scaling", "none"), options.get("input_scale", 1.0))
-    amplitude, encoding = options.get("amplitude", 0.8), options.get("encoding", "one_hot")
-    train, test = (
-        dataset_from_table(
-            table, scaling=scaling, classes=PHASES, num_targets=len(PHASES), amplitude=amplitude, encoding=encoding
-        )
-        for table in (raw, kept_aside)
-    )
-    return Task(
-        name="phases",
-        train=train,
-        test=test,
-        scaling=scaling,
-        label_column=raw.label_column,
-        amplitude=amplitude,
-        encoding=encoding,
-    )
+    options.setdefault("scaling", "none")
+    options.setdefault("encoding", "one_hot")
+    return task_from_table("phases", raw, test=kept_aside, classes=PHASES, **options)
 
 
 def _in_patches(num_samples: int, generator: np.random.Generator, patches: Sequence[Sequence[float]]) -> NDArray:

@@ -15,11 +15,10 @@ def split(
     test_fraction: float | None = None,
     test_size: int | None = None,
     seeds: Seeds,
-    stratify: bool = True,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw the test rows of a table.
 
-    With labels and `stratify`, each class has its proportion of the test rows, and a class of two or more rows is in
+    With labels, each class has its proportion of the test rows, and a class of two or more rows is in
     both parts wherever the sizes allow it; a class of one row is in the training part.
 
     Args:
@@ -27,7 +26,6 @@ def split(
         test_fraction: Fraction of test rows, in [0, 1), rounded, at least one row unless it is 0.
         test_size: Number of test rows, in 0..samples - 1. Exactly one of the two is given.
         seeds: Root of the random streams; the rows use the stream "split".
-        stratify: Whether to draw class by class where there are labels.
 
     Returns:
         Row indices of the training part and of the test part, int64, each in ascending order; together they contain
@@ -39,12 +37,11 @@ def split(
     """
     num_test = _num_test(raw.num_samples, test_fraction, test_size)
     generator = seeds.generator("split")
-    labels = raw.labels if stratify else None
     chosen = np.zeros(raw.num_samples, dtype=bool)
-    if labels is None:
+    if raw.labels is None:
         chosen[generator.permutation(raw.num_samples)[:num_test]] = True
     else:
-        _, members, counts = np.unique(np.array(labels), return_inverse=True, return_counts=True)
+        _, members, counts = np.unique(np.array(raw.labels), return_inverse=True, return_counts=True)
         for index, test_count in enumerate(_test_counts(counts, num_test)):
             chosen[generator.permutation(np.flatnonzero(members == index))[:test_count]] = True
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)

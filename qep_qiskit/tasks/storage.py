@@ -19,6 +19,7 @@ from qep_qiskit.tasks.dataset import Dataset, Task
 from qep_qiskit.tasks.scaling import Scaling
 
 _FORMAT = "qep_qiskit task 2"
+_PLAIN = ("name", "label_column", "amplitude", "encoding")
 _DAMAGE = (
     OSError,
     ValueError,
@@ -86,14 +87,11 @@ def _read(path: Path) -> Task:
 
 def _task(metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Task:
     return Task(
-        name=metadata["name"],
+        **{name: metadata[name] for name in _PLAIN},
         train=_dataset("train", metadata, arrays),
         test=_dataset("test", metadata, arrays) if metadata["has_test"] else None,
         scaling=Scaling.from_dict(metadata["scaling"]),
-        label_column=metadata["label_column"],
         target_columns=tuple(metadata["target_columns"]),
-        amplitude=metadata["amplitude"],
-        encoding=metadata["encoding"],
         target_scaling=None if metadata["target_scaling"] is None else Scaling.from_dict(metadata["target_scaling"]),
     )
 
@@ -101,15 +99,11 @@ def _task(metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Task
 def _metadata(task: Task) -> dict[str, Any]:
     return {
         "format": _FORMAT,
-        "name": task.name,
+        **{name: getattr(task, name) for name in (*_PLAIN, "target_columns")},
         "has_test": task.test is not None,
         "classes": task.train.classes,
         "input_names": task.train.input_names,
         "scaling": task.scaling.to_dict(),
-        "label_column": task.label_column,
-        "target_columns": task.target_columns,
-        "amplitude": task.amplitude,
-        "encoding": task.encoding,
         "target_scaling": None if task.target_scaling is None else task.target_scaling.to_dict(),
     }
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from qep_qiskit.core.errors import DataError
 from qep_qiskit.core.short_repr import short_repr
-from qep_qiskit.tasks.arrays import float_array
+from qep_qiskit.tasks.arrays import check_rows, float_array
 
 
 @short_repr
@@ -39,18 +39,13 @@ class RawTable:
         object.__setattr__(self, "inputs", float_array("inputs", self.inputs, ndim=2))
         if self.targets is not None:
             object.__setattr__(self, "targets", float_array("targets", self.targets, ndim=2))
-        self._check_rows()
+        check_rows(self.num_samples, labels=self.labels, targets=self.targets)
         self._check_names()
 
     @property
     def num_samples(self) -> int:
         """Number of rows."""
         return int(self.inputs.shape[0])
-
-    def _check_rows(self) -> None:
-        for name, part in (("labels", self.labels), ("targets", self.targets)):
-            if part is not None and len(part) != self.num_samples:
-                raise DataError(f"{name}: expected {self.num_samples} rows like the inputs, got {len(part)}")
 
     def _check_names(self) -> None:
         if len(self.input_names) != self.inputs.shape[1]:

@@ -9,7 +9,8 @@ from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning.task_check import check_task, warn_of_inputs
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network.checked_loss import CheckedLoss
-from qep_qiskit.tasks import Dataset, Scaling, Task
+from qep_qiskit.tasks import Dataset, Task
+from qep_qiskit.tasks.scaling import Scaling
 
 SEEDS = qep.Seeds(3)
 NETWORK = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,), inputs=qep.ClampedInputs.all_to(2, range(2)))

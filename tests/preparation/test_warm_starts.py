@@ -14,7 +14,8 @@ from qep_qiskit.network import chain
 from qep_qiskit.network.cost import LossOnExpectations
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import HamiltonianFamily, HamiltonianVariational, VariationalPreparation, WarmStart
-from qep_qiskit.tasks import Dataset, Scaling, Task
+from qep_qiskit.tasks import Dataset, Task
+from qep_qiskit.tasks.scaling import Scaling
 
 BETA = 0.1
 

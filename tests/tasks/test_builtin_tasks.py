@@ -5,7 +5,8 @@ import pytest
 
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.seeds import Seeds
-from qep_qiskit.tasks import digits, digits_task, moons, moons_task, no_data_task, parity, parity_task, xor, xor_task
+from qep_qiskit.tasks import digits_task, moons_task, no_data_task, parity_task, xor_task
+from qep_qiskit.tasks.builtin import digits, moons, parity, xor
 
 
 def test_xor():

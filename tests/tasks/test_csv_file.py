@@ -1,11 +1,13 @@
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from qep_qiskit.core.errors import ConfigError, DataError
-from qep_qiskit.tasks import read_csv, read_inputs
+from qep_qiskit.tasks.csv_file import read_csv
 
+read_inputs = partial(read_csv, answers_optional=True)
 GOOD = "a,b,kind,z\n1,2,x,0.5\n3,4.5,y,-1e-3\n"
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from qep_qiskit.core.errors import DataError
-from qep_qiskit.tasks import Dataset, Scaling, Task
+from qep_qiskit.tasks import Dataset, Task
+from qep_qiskit.tasks.scaling import Scaling
 
 
 def make(**changes):

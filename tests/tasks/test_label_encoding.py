@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from qep_qiskit.core.errors import ConfigError, DataError
-from qep_qiskit.tasks import decode, default_num_targets, encode_labels
+from qep_qiskit.tasks import decode
+from qep_qiskit.tasks.encoding import default_num_targets, encode_labels
 
 
 def test_two_classes_with_one_output():

@@ -6,7 +6,8 @@ from reference import ground, pauli_matrix
 
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.seeds import Seeds
-from qep_qiskit.tasks import cluster_phases, phase_diagram_task
+from qep_qiskit.tasks import phase_diagram_task
+from qep_qiskit.tasks.phase_diagram import cluster_phases
 
 PATCHES = [[1.0, 0.5, 0.4], [2.5, 0.5, 0.4], [0.5, 3.0, 0.4]]
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from qep_qiskit.core.errors import ConfigError, DataError
-from qep_qiskit.tasks import Scaling
+from qep_qiskit.tasks.scaling import Scaling
 
 
 @pytest.fixture

@@ -5,7 +5,9 @@ import pytest
 
 from qep_qiskit.core.errors import ConfigError, DataError
 from qep_qiskit.core.seeds import Seeds
-from qep_qiskit.tasks import RawTable, load_task, save_task, scale_targets, task_from_table
+from qep_qiskit.tasks import load_task, save_task, scale_targets
+from qep_qiskit.tasks.assembly import task_from_table
+from qep_qiskit.tasks.table import RawTable
 
 SPIN = np.array([[-1.0, 1.0]])
 SHIFTED = np.array([[0.0, 3.0]])
