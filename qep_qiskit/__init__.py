@@ -114,10 +114,10 @@ if TYPE_CHECKING:
     from qep_qiskit.network import lattice as lattice
     from qep_qiskit.network import layered as layered
     from qep_qiskit.network import ring as ring
-    from qep_qiskit.network.cost import Cost as Cost
     from qep_qiskit.network.cost import CostTerm as CostTerm
     from qep_qiskit.network.cost import LossOnExpectations as LossOnExpectations
     from qep_qiskit.network.cost import OperatorCost as OperatorCost
+    from qep_qiskit.network.cost_interface import Cost as Cost
     from qep_qiskit.network.expressions import parse_operator as parse_operator
     from qep_qiskit.network.losses import CrossEntropy as CrossEntropy
     from qep_qiskit.network.losses import CustomLoss as CustomLoss

@@ -33,7 +33,7 @@ from qep_qiskit.learning import (
 )
 from qep_qiskit.learning.task_check import check_task, warn_of_inputs
 from qep_qiskit.network import Network
-from qep_qiskit.network.cost import Cost
+from qep_qiskit.network.cost_interface import Cost
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import AnnealingPreparation, ExactSearch, Preparation
 from qep_qiskit.tasks import Task

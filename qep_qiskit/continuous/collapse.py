@@ -41,10 +41,8 @@ def is_collapsed(potential: PotentialEnergy) -> bool:
 
 def warn_of_collapse(family: HamiltonianFamily) -> int:
     """Return the number of samples in which no spring is stretched, whatever the inputs are, and warn of them."""
-    affected, of = (
-        sum(is_collapsed(PotentialEnergy.of(coordinates_of(family.groups), row)) for row in family.free),
-        family.num_samples,
-    )
+    groups, of = coordinates_of(family.groups), family.num_samples
+    affected = sum(is_collapsed(PotentialEnergy.of(groups, row)) for row in family.free)
     warn(
         FloppyModesWarning,
         "the elastic network is held in one place and collapses onto it: no spring is stretched, outputs do not depend "

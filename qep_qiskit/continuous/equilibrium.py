@@ -76,14 +76,12 @@ class EquilibriumPreparation:
             family: The energies H + beta C.
             start: Free equilibria of the batch, or of an earlier epoch, where the search starts.
         """
-        coordinate_layout, shape = (
-            coordinates_of(family.groups)[0].coordinate_layout,
-            (family.num_samples, len(family.betas)),
-        )
+        positions, shape = coordinates_of(family.groups)[0], (family.num_samples, len(family.betas))
+        coordinate_layout = positions.coordinate_layout
         begin = np.array([self._begin(start, sample) for sample in range(shape[0])])
         free, collapsed = begin, 0
         if not isinstance(start.free, ClassicalPositions):
-            free = np.array([self._settled(family, sample, 0.0, at) for sample, at in enumerate(begin)])
+            free = np.array([self._equilibrium_at(family, sample, 0.0, at) for sample, at in enumerate(begin)])
             collapsed = warn_of_collapse(family)
             self._warn_of_dangling(family, free)
         forces = np.array([_force_of_nudge(family, sample, at) for sample, at in enumerate(free)])
@@ -91,7 +89,7 @@ class EquilibriumPreparation:
         points = np.empty((*shape, coordinate_layout.num_atoms, coordinate_layout.dims))
         energies, residuals = np.empty(shape), np.empty((*shape, len(coordinate_layout.moving_coordinates)))
         for sample in range(shape[0]):
-            free[sample] = self._sharpened(family, sample, free[sample], needed)
+            free[sample] = self._refined(family, sample, free[sample], needed)
             for phase, beta in enumerate(family.betas.tolist()):
                 here = free[sample] if beta == 0.0 else self._followed(family, sample, beta, free[sample], needed)
                 potential = _potential(family, sample, beta)
@@ -103,7 +101,7 @@ class EquilibriumPreparation:
             energies=energies,
             residuals=np.linalg.norm(residuals, axis=2),
             judged=True,
-            minima=self.critical_point == "minimum" and not coordinates_of(family.groups)[0].pairs.is_root.any(),
+            minima=self.critical_point == "minimum" and not positions.pairs.is_root.any(),
             collapsed=collapsed,
             hidden=Hidden(part=self._contrast_error(family, free, residuals, forces)),
         )
@@ -116,9 +114,8 @@ class EquilibriumPreparation:
         betas = family.betas
         if len(betas) == 1 and betas[0] != 0.0:
             betas, order = np.array([0.0, betas[0]]), 1 if betas[0] > 0.0 else -1
-            moving = free.reshape(len(free), -1)[
-                :, coordinates_of(family.groups)[0].coordinate_layout.moving_coordinates
-            ]
+            coordinates = coordinates_of(family.groups)[0].coordinate_layout.moving_coordinates
+            moving = free.reshape(len(free), -1)[:, coordinates]
             gradients = [_potential(family, sample, 0.0).gradient(at) for sample, at in enumerate(moving)]
             residuals = np.stack([np.array(gradients), residuals[:, 0]][::order], axis=1)
             betas = betas[::order]
@@ -133,7 +130,7 @@ class EquilibriumPreparation:
             return known[sample].reshape(self.rest_positions.shape)
         return self.rest_positions
 
-    def _sharpened(self, family: HamiltonianFamily, sample: int, free: NDArray, needed: float) -> NDArray[np.float64]:
+    def _refined(self, family: HamiltonianFamily, sample: int, free: NDArray, needed: float) -> NDArray[np.float64]:
         """Return a free point whose residual force is as small as the nudge requires."""
         potential = _potential(family, sample, 0.0)
         return potential.points(_polished(potential, free.ravel()[potential.moving], self._aim(potential, needed)))
@@ -148,7 +145,7 @@ class EquilibriumPreparation:
         steps = 1 if self.critical_point == "minimum" else _NUDGES_ON_THE_WAY
         here = free
         for step in range(1, steps + 1):
-            here = self._settled(family, sample, beta * step / steps, here, needed)
+            here = self._equilibrium_at(family, sample, beta * step / steps, here, needed)
         return here
 
     def _aim(self, potential: PotentialEnergy, needed: float) -> float:
@@ -157,7 +154,7 @@ class EquilibriumPreparation:
             return self.tolerance * potential.scale
         return float(np.clip(needed, _ROUNDING * potential.scale, _FORCE_TOLERANCE * potential.scale))
 
-    def _settled(
+    def _equilibrium_at(
         self, family: HamiltonianFamily, sample: int, beta: float, begin: NDArray, needed: float = np.inf
     ) -> NDArray[np.float64]:
         """Return the equilibrium that the search reaches from the initial point."""
@@ -177,11 +174,9 @@ class EquilibriumPreparation:
         """Check that the atoms are in equilibrium, and that it is stable where a minimum is required."""
         force = float(np.linalg.norm(potential.gradient(moving)))
         if not force <= 1e4 * target * np.sqrt(len(moving)):
-            why = (
-                f"at beta = {beta:.4g} the nudge may overcome the springs; give a smaller contrast.beta"
-                if beta
-                else "give springs or anchors that hold the atoms, or another start in network.rest_positions"
-            )
+            why = "give springs or anchors that hold the atoms, or another start in network.rest_positions"
+            if beta:
+                why = f"at beta = {beta:.4g} the nudge may overcome the springs; give a smaller contrast.beta"
             raise ConfigError(f"the elastic network finds no equilibrium: a force of {force:.3g} is left; {why}")
         hessian = potential.hessian(moving)
         lowest, highest, mode = _softest(hessian)
@@ -225,7 +220,7 @@ class EquilibriumPreparation:
         from qep_qiskit.execution import RequestKey
 
         family = HamiltonianFamily.of_free(groups, row[None], RequestKey("equilibrium", 0))
-        return self._settled(family, 0, 0.0, self._begin(WarmStart(), 0))
+        return self._equilibrium_at(family, 0, 0.0, self._begin(WarmStart(), 0))
 
     def response(self, groups: Sequence[CoordinateGroup], free: NDArray, nudge: NDArray) -> NDArray[np.float64]:
         """Return d(terms)/d(beta) at beta = 0, shape (states, terms), by one linear solve per state.

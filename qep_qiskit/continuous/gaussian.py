@@ -9,7 +9,7 @@ K s_k = w_k^2 M s_k and s_k.M s_k = 1. Inputs and targets act through forces, so
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from qep_qiskit.continuous.coordinates import CoordinateGroup, CoordinateLayout
 from qep_qiskit.continuous.states import PointStates
 from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.groups import blocks_of
 
 _WORDS_PER_PART = 1024
 _SOFT = 1e-13
@@ -90,17 +91,11 @@ def _is_curved(group: CoordinateGroup) -> NDArray[np.bool_]:
     return curved
 
 
-def _split(groups: Sequence[CoordinateGroup], rows: NDArray) -> Iterator[tuple[CoordinateGroup, NDArray]]:
-    """Return every group with its columns."""
-    ends = np.cumsum([group.num_terms for group in groups])[:-1]
-    yield from zip(groups, np.split(rows, ends, axis=-1), strict=True)
-
-
 def _linear_part(groups: Sequence[CoordinateGroup], rows: NDArray) -> NDArray[np.float64]:
     """Return the coefficients of the single components, shape (rows, coordinates)."""
     coordinate_layout = groups[0].coordinate_layout
     total = np.zeros((len(rows), coordinate_layout.num_atoms * coordinate_layout.dims))
-    for group, part in _split(groups, rows):
+    for group, part in blocks_of(groups, rows):
         where, coordinates = group.components
         total[:, coordinates] += part[:, where]
     return total
@@ -111,7 +106,7 @@ def _matrices(groups: Sequence[CoordinateGroup], row: NDArray) -> tuple[NDArray,
     coordinate_layout = groups[0].coordinate_layout
     size = coordinate_layout.num_atoms * coordinate_layout.dims
     stiffness, forces, masses = np.zeros((size, size)), np.zeros(size), np.full(size, np.nan)
-    for group, part in _split(groups, row):
+    for group, part in blocks_of(groups, row):
         _add_squares(group, part, stiffness, forces)
         where, one, other = group.products
         np.add.at(stiffness, (one, other), part[where])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from qep_qiskit.continuous.coordinates import CoordinateGroup, coordinates_of
 from qep_qiskit.continuous.gaussian import GaussianStates, NormalModes, QuadraticEnergies, quadratic_energies
 from qep_qiskit.core.errors import ConfigError, NudgeError
+from qep_qiskit.core.groups import blocks_of
 from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamily, PreparationResult, WarmStart
 
 
@@ -154,10 +155,8 @@ def potential_energies(groups: Sequence[CoordinateGroup], rows: NDArray, points:
         rows: Shape (rows, terms), coefficients.
         points: Shape (rows, atoms, dims).
     """
-    total, begin = np.zeros(len(rows)), 0
-    for group in groups:
-        part = rows[:, begin : begin + group.num_terms]
-        begin += group.num_terms
+    total = np.zeros(len(rows))
+    for group, part in blocks_of(groups, rows):
         if not group.of_momenta:
             where, coordinates = group.components
             pulls = np.isin(coordinates, group.coordinate_layout.clamped_coordinates, invert=True)

@@ -87,11 +87,8 @@ class SpringNetwork:
     hbar: Positive = 1.0
 
     def __post_init__(self) -> None:
-        rest_positions = (
-            np.zeros((self.num_atoms, 1))
-            if self.rest_positions is None
-            else np.asarray(self.rest_positions, dtype=float)
-        )
+        given = np.zeros((self.num_atoms, 1)) if self.rest_positions is None else self.rest_positions
+        rest_positions = np.asarray(given, dtype=float)
         if rest_positions.ndim != 2 or len(rest_positions) != self.num_atoms or not np.isfinite(rest_positions).all():
             raise NetworkError(f"rest_positions: expected a point for each of {self.num_atoms} atoms")
         object.__setattr__(self, "rest_positions", rest_positions)

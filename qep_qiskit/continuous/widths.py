@@ -30,10 +30,6 @@ def variance_of(atoms: SpringNetwork, weights: NDArray, inputs: NDArray) -> Gaus
     means = np.stack(
         [modes[k].equilibrium_of(force[None])[0] for k, force in zip(energies.which, energies.forces, strict=True)]
     )
-    widths, momenta = (
-        np.sqrt([np.square(found.covariance_root(of_momenta=of_momenta)).sum(axis=1) for found in modes])[
-            energies.which
-        ]
-        for of_momenta in (False, True)
-    )
+    roots = ([found.covariance_root(of_momenta=of_momenta) for found in modes] for of_momenta in (False, True))
+    widths, momenta = (np.sqrt([np.square(root).sum(axis=1) for root in own])[energies.which] for own in roots)
     return GaussianWidths(means=means, widths=widths, wave_widths=momenta / atoms.hbar)

@@ -62,7 +62,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def _opened(path: Path, flags: int) -> int:
-    """Open a file, never through a link. A new file is open to nobody who may not use its folder."""
+    """Open a file, never through a link. A new file is open only to those who may use its folder."""
     extra = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     return os.open(path, flags | extra, os.stat(path.parent).st_mode & 0o666)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,3 +45,17 @@ class Group(Protocol):
 
         NaN where the spectrum is not bounded.
         """
+
+
+AnyGroup = TypeVar("AnyGroup", bound=Group)
+
+
+def blocks_of(groups: Sequence[AnyGroup], per_term: NDArray) -> Iterator[tuple[AnyGroup, NDArray]]:
+    """Return pairs of every group and its part of an array.
+
+    Args:
+        groups: Groups.
+        per_term: Shape (..., terms), terms numbered group after group.
+    """
+    ends = np.cumsum([group.num_terms for group in groups])
+    return zip(groups, np.split(per_term, ends[:-1], axis=-1), strict=True)

@@ -19,9 +19,9 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 from qiskit.providers import BackendV2
 
+from qep_qiskit.core.cache import Cache
 from qep_qiskit.core.circuit_bytes import bytes_of, circuits_of
 from qep_qiskit.core.errors import ConfigError, LedgerError
-from qep_qiskit.core.kept import Kept
 from qep_qiskit.core.operators import Basis
 from qep_qiskit.core.program import LayerProgram, lower
 from qep_qiskit.core.seeds import Seeds
@@ -81,8 +81,8 @@ class DeviceCircuits:
         self._device, self._store, self._options = device, store, options or SamplerOptions()
         self._transpile = template_transpile(device, seeds, layout)
         self._circuits = MeasuredCircuits(self._stored)
-        self._calibrations: Kept[tuple[LayerProgram, int], QuantumCircuit] = Kept()
-        self._templates: Kept[_TemplateKey, tuple[QuantumCircuit, NDArray[np.float64]]] = Kept()
+        self._calibrations: Cache[tuple[LayerProgram, int], QuantumCircuit] = Cache()
+        self._templates: Cache[_TemplateKey, tuple[QuantumCircuit, NDArray[np.float64]]] = Cache()
 
     def transpiled_program(self, program: LayerProgram) -> TranspiledProgram:
         """The program transpiled for the device, from the store."""

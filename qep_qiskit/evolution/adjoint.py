@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.groups import blocks_of
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.operators import Basis, CommutingGroup, LocalBasis
 from qep_qiskit.core.program import LayerProgram
@@ -95,13 +96,11 @@ class _Observable:
 
     def applied(self, states: NDArray, basis: Basis) -> NDArray[np.complex128]:
         """The observable times states in columns, with input and output in some basis."""
-        total, start = np.zeros_like(states), 0
-        for group in self.groups:
-            block = group.in_frame(self.coefficients[:, start : start + group.num_terms]).T
-            diagonal = diagonals(np.array(group.masks), np.ascontiguousarray(block), group.num_qubits)
-            image = _changed(states, basis, group.basis)
-            total += _changed(diagonal * image, group.basis, basis)
-            start += group.num_terms
+        total = np.zeros_like(states)
+        for group, coefficients in blocks_of(self.groups, self.coefficients):
+            block = np.ascontiguousarray(group.in_frame(coefficients).T)
+            diagonal = diagonals(np.array(group.masks), block, group.num_qubits)
+            total += _changed(diagonal * _changed(states, basis, group.basis), group.basis, basis)
         if self.projectors is not None:
             computational = LocalBasis("Z" * basis.num_qubits)
             seen = _changed(states, basis, computational).T

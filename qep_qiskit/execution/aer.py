@@ -23,8 +23,8 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 from qiskit_aer.primitives import SamplerV2
 
+from qep_qiskit.core.cache import Cache
 from qep_qiskit.core.errors import ConfigError, ResourceError, ResultError
-from qep_qiskit.core.kept import Kept
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.program import LayerProgram, to_circuit_per_gate
 from qep_qiskit.core.seeds import Seeds
@@ -69,7 +69,7 @@ class AerExecutor(VectorExecutor):
     def __init__(self, seeds: Seeds, *, device: Literal["CPU", "GPU"] = "CPU") -> None:
         super().__init__(seeds)
         self._simulator = AerSimulator(method="statevector", device=device, **_SIMULATOR_OPTIONS)
-        self._circuits: Kept[LayerProgram, QuantumCircuit] = Kept()
+        self._circuits: Cache[LayerProgram, QuantumCircuit] = Cache()
 
     def vectors(self, prepared: CircuitStates) -> NDArray[np.complex128]:
         """Simulate the state vectors of circuits, shape (states, 2^N), in few Aer calls."""

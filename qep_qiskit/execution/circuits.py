@@ -11,8 +11,8 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 from qiskit.providers import BackendV2
 
+from qep_qiskit.core.cache import Cache
 from qep_qiskit.core.errors import ConfigError
-from qep_qiskit.core.kept import Kept
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.core.seeds import Seeds
@@ -61,12 +61,12 @@ class MeasuredCircuits:
 
     def __init__(self, place: Transpile) -> None:
         self._place = place
-        self._transpiled: Kept[LayerProgram, TranspiledProgram] = Kept()
-        self._measured: Kept[tuple[LayerProgram, CommutingGroup, int, bool], QuantumCircuit] = Kept()
-        self._twirled_zeros: Kept[LayerProgram, QuantumCircuit] = Kept()
-        self._calibrations: Kept[LayerProgram, tuple[QuantumCircuit, QuantumCircuit]] = Kept()
-        self._fractional: Kept[tuple[LayerProgram, int], FractionalProgram] = Kept()
-        self._fitted: Kept[tuple[LayerProgram, CommutingGroup, int, Fit, bool], QuantumCircuit] = Kept(_MOST_FITTED)
+        self._transpiled: Cache[LayerProgram, TranspiledProgram] = Cache()
+        self._measured: Cache[tuple[LayerProgram, CommutingGroup, int, bool], QuantumCircuit] = Cache()
+        self._twirled_zeros: Cache[LayerProgram, QuantumCircuit] = Cache()
+        self._calibrations: Cache[LayerProgram, tuple[QuantumCircuit, QuantumCircuit]] = Cache()
+        self._fractional: Cache[tuple[LayerProgram, int], FractionalProgram] = Cache()
+        self._fitted: Cache[tuple[LayerProgram, CommutingGroup, int, Fit, bool], QuantumCircuit] = Cache(_MOST_FITTED)
 
     def transpiled_program(self, program: LayerProgram) -> TranspiledProgram:
         """The program transpiled for the backend; cached."""
@@ -201,11 +201,9 @@ def _joined(columns: Sequence[Columns]) -> Columns:
 
 
 def _measured(transpiled_program: TranspiledProgram, group: CommutingGroup, twirled: bool) -> QuantumCircuit:
-    return (
-        transpiled_program.measured_after(_twirl_layer(len(transpiled_program.outputs), group))
-        if twirled
-        else transpiled_program.measured(group)
-    )
+    if not twirled:
+        return transpiled_program.measured(group)
+    return transpiled_program.measured_after(_twirl_layer(len(transpiled_program.outputs), group))
 
 
 def _twirl_layer(size: int, group: CommutingGroup | None = None) -> QuantumCircuit:

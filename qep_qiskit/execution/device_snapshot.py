@@ -160,3 +160,15 @@ def device_of_description(text: str) -> DeviceSnapshot:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"snapshot: the description of the device is damaged ({error})") from error
+
+
+def stated_error(target: Target, name: str, where: tuple[int, ...]) -> float:
+    """Return the error of an instruction; zero where the device states none.
+
+    Args:
+        target: Target of the device.
+        name: Name of the instruction.
+        where: The qubits.
+    """
+    known = (target[name] or {}).get(where) if name in target.operation_names else None
+    return 0.0 if known is None or known.error is None else float(known.error)

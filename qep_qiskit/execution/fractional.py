@@ -18,7 +18,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Gate, Parameter, ParameterExpression, Qubit
 from qiskit.circuit.library import RXGate, RZGate, RZZGate, XGate
 
-from qep_qiskit.core.kept import Kept
+from qep_qiskit.core.cache import Cache
 from qep_qiskit.execution.transpilation import TranspiledProgram
 
 _HALF = np.pi / 2
@@ -116,7 +116,7 @@ class FractionalProgram:
         self._families: dict[str, list[_Gate]] = {}
         for gate in _gates_of(transpiled_program.circuit):
             self._families.setdefault(gate.multiple_of or f"gate {gate.place}", []).append(gate)
-        self._made: Kept[Fit, TranspiledProgram] = Kept(_MOST_KEPT)
+        self._made: Cache[Fit, TranspiledProgram] = Cache(_MOST_KEPT)
 
     def fit(self, names: Sequence[str], values: NDArray) -> tuple[Fit, Columns]:
         """Find the circuit corrections that some bindings need.

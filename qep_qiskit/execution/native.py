@@ -9,6 +9,7 @@ import numpy as np
 from qiskit.transpiler import Target
 
 from qep_qiskit.core.errors import ResourceError
+from qep_qiskit.execution.device_snapshot import stated_error
 
 Edge = tuple[int, int]
 
@@ -43,22 +44,15 @@ class _Map:
 
 def _map_of(target: Target) -> _Map:
     gate = next((name for name in _TWO_QUBIT_GATES if name in target.operation_names), None)
-    readout = {
-        qubit: error for qubit in range(target.num_qubits) if (error := _error(target, "measure", (qubit,))) < _BROKEN
-    }
+    stated = {qubit: stated_error(target, "measure", (qubit,)) for qubit in range(target.num_qubits)}
+    readout = {qubit: error for qubit, error in stated.items() if error < _BROKEN}
     couplings: dict[Edge, float] = {}
     for where in sorted((target[gate] or {}) if gate is not None else {}):
         edge = (min(where), max(where))
-        error = _error(target, str(gate), where)
+        error = stated_error(target, str(gate), where)
         if readout.keys() >= set(edge):
             couplings[edge] = min(error, couplings.get(edge, np.inf))
     return _Map(readout, {edge: error for edge, error in couplings.items() if error < _BROKEN})
-
-
-def _error(target: Target, name: str, where: tuple[int, ...]) -> float:
-    """Error of an instruction; zero where the device states none."""
-    known = (target[name] or {}).get(where) if name in target.operation_names else None
-    return 0.0 if known is None or known.error is None else float(known.error)
 
 
 def native_qubits(target: Target, num_spins: int) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 
-from qep_qiskit.core.kept import Kept
+from qep_qiskit.core.cache import Cache
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.core.seeds import Seeds
@@ -168,7 +168,7 @@ class ExecutorPerProgram(LocalExecutor):
 
     def __init__(self, make: Callable[[LayerProgram], Executor], seeds: Seeds) -> None:
         super().__init__(seeds)
-        self._make, self._made = make, Kept[LayerProgram, Executor]()
+        self._make, self._made = make, Cache[LayerProgram, Executor]()
 
     def executor(self, program: LayerProgram) -> Executor:
         """Return the executor of a program; made at the first call."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from qep_qiskit.core.errors import LostSignalWarning
 from qep_qiskit.core.warning_log import warn
+from qep_qiskit.execution.device_snapshot import stated_error
 from qep_qiskit.execution.transpilation import TranspiledProgram
 
 _BROKEN = 0.5
@@ -60,9 +61,7 @@ def _errors(transpiled_program: TranspiledProgram) -> Iterator[tuple[str, tuple[
         if instruction.operation.name not in ("barrier", "measure")
     ]
     for name, where in locations + [("measure", (qubit,)) for qubit in transpiled_program.outputs]:
-        known = (target[name] or {}).get(where) if name in target.operation_names else None
-        if known is not None and known.error is not None:
-            yield name, where, min(float(known.error), 1.0)
+        yield name, where, min(stated_error(target, name, where), 1.0)
 
 
 def warn_of_lost_signal(signal: SurvivingSignal, device: str) -> None:

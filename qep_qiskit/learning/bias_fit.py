@@ -135,58 +135,42 @@ def fitted_curve(contrasts: MeasuredContrasts, scale: float) -> tuple[BiasCurve,
     first, last = np.log2(sizes.min()), np.log2(reach)
     count = 2 + round(_GRID_PER_LEVEL * (last - first))
     grid = np.sign(contrasts.betas[0]) * 2.0 ** np.linspace(first, last, count)
-    found = [_Strip.fitted(contrasts, ratio * scale, grid) for ratio in _STRIPS]
-    logs = np.array([strip.evidence for strip in found]) * contrasts.independence
-    logs -= 0.5 * (np.log(_STRIPS / _STRIP_MEDIAN) / _STRIP_DEVIATION) ** 2
-    shot_fractions = np.exp(logs - logs.max())
-    shot_fractions /= shot_fractions.sum()
-    squares = _quantiles(
-        shot_fractions,
-        np.array([strip.squared for strip in found]),
-        np.array([strip.variance for strip in found]) / contrasts.independence,
-    )
-    gradient_squared = float(shot_fractions @ [strip.gradient_squared for strip in found])
+    strips = [_fitted_strip(contrasts, ratio * scale, grid) for ratio in _STRIPS]
+    evidence, squared, variance, gradient_squared = map(np.array, zip(*strips, strict=True))
+    logs = evidence * contrasts.independence - 0.5 * (np.log(_STRIPS / _STRIP_MEDIAN) / _STRIP_DEVIATION) ** 2
+    probabilities = np.exp(logs - logs.max())
+    probabilities /= probabilities.sum()
+    squares = _quantiles(probabilities, squared, variance / contrasts.independence)
     curve = BiasCurve(betas=tuple(np.abs(grid).tolist()), squares=tuple(tuple(row) for row in squares.tolist()))
-    return curve, gradient_squared
+    return curve, float(probabilities @ gradient_squared)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Strip:
+def _fitted_strip(
+    contrasts: MeasuredContrasts, width: float, grid: NDArray
+) -> tuple[float, NDArray[np.float64], NDArray[np.float64], float]:
     """Posterior for one width of the strip: log-evidence; mean and variance of |bias|^2 on the grid; mean of |g|^2."""
-
-    evidence: float
-    squared: NDArray[np.float64]
-    variance: NDArray[np.float64]
-    gradient_squared: float
-
-    @classmethod
-    def fitted(cls, contrasts: MeasuredContrasts, width: float, grid: NDArray) -> _Strip:
-        kernel = _Kernel(contrasts.kind, width)
-        inner, to_gradient = kernel.contrasts(contrasts.betas, contrasts.betas), kernel.gradient(contrasts.betas)
-        inner = inner + _JITTER * np.diag(np.diag(inner))
-        # The last row is the gradient itself, the others are the bias on the grid.
-        across = np.vstack([kernel.contrasts(grid, contrasts.betas) - to_gradient, to_gradient])
-        own = np.array([kernel.contrasts(grid[i : i + 1], grid[i : i + 1])[0, 0] for i in range(len(grid))])
-        prior = np.append(own - 2.0 * kernel.gradient(grid) + kernel.slope, kernel.slope)
-        powers = (_AMPLITUDES * _typical_amplitude(contrasts, width)) ** 2
-        total = powers[:, None, None, None] * inner + contrasts.covariance
-        inverse = np.linalg.inv(total)
-        solved = np.einsum("awij,jw->awi", inverse, contrasts.values)
-        fit = np.einsum("awi,iw->aw", solved, contrasts.values)
-        evidence = -0.5 * (fit + np.linalg.slogdet(total)[1])
-        shot_fractions, log_evidence = _amplitude_fractions(evidence)
-        mean = powers[:, None, None] * (solved @ across.T)
-        explained = ((across @ inverse) * across).sum(axis=-1)
-        variance = np.maximum(powers[:, None, None] * (prior - powers[:, None, None] * explained), 0.0)
-        squared, fourth = mean**2 + variance, 2.0 * variance**2 + 4.0 * mean**2 * variance
-        each = np.einsum("aw,awg->wg", shot_fractions, squared)
-        scatter = np.einsum("aw,awg->wg", shot_fractions, fourth + squared**2) - each**2
-        return cls(
-            evidence=log_evidence,
-            squared=each[:, :-1].sum(axis=0),
-            variance=np.maximum(scatter[:, :-1], 0.0).sum(axis=0),
-            gradient_squared=float(each[:, -1].sum()),
-        )
+    kernel = _Kernel(contrasts.kind, width)
+    inner, to_gradient = kernel.contrasts(contrasts.betas, contrasts.betas), kernel.gradient(contrasts.betas)
+    inner = inner + _JITTER * np.diag(np.diag(inner))
+    # The last row is the gradient itself, the others are the bias on the grid.
+    across = np.vstack([kernel.contrasts(grid, contrasts.betas) - to_gradient, to_gradient])
+    own = np.array([kernel.contrasts(grid[i : i + 1], grid[i : i + 1])[0, 0] for i in range(len(grid))])
+    prior = np.append(own - 2.0 * kernel.gradient(grid) + kernel.slope, kernel.slope)
+    powers = (_AMPLITUDES * _typical_amplitude(contrasts, width)) ** 2
+    total = powers[:, None, None, None] * inner + contrasts.covariance
+    inverse = np.linalg.inv(total)
+    solved = np.einsum("awij,jw->awi", inverse, contrasts.values)
+    fit = np.einsum("awi,iw->aw", solved, contrasts.values)
+    evidence = -0.5 * (fit + np.linalg.slogdet(total)[1])
+    probabilities, log_evidence = _amplitude_fractions(evidence)
+    mean = powers[:, None, None] * (solved @ across.T)
+    explained = ((across @ inverse) * across).sum(axis=-1)
+    variance = np.maximum(powers[:, None, None] * (prior - powers[:, None, None] * explained), 0.0)
+    squared, fourth = mean**2 + variance, 2.0 * variance**2 + 4.0 * mean**2 * variance
+    each = np.einsum("aw,awg->wg", probabilities, squared)
+    scatter = np.einsum("aw,awg->wg", probabilities, fourth + squared**2) - each**2
+    squares, noise = each[:, :-1].sum(axis=0), np.maximum(scatter[:, :-1], 0.0).sum(axis=0)
+    return log_evidence, squares, noise, float(each[:, -1].sum())
 
 
 def _typical_amplitude(contrasts: MeasuredContrasts, width: float) -> float:
@@ -201,11 +185,11 @@ def _amplitude_fractions(evidence: NDArray) -> tuple[NDArray, float]:
     count, weights = evidence.shape
     top = evidence.max(axis=0)
     likely = np.exp(evidence - top)
-    shot_fractions = np.full(count, 1.0 / count)
+    probabilities = np.full(count, 1.0 / count)
     for _ in range(_EM_STEPS):
-        joint = shot_fractions[:, None] * likely
-        shot_fractions = ((joint / joint.sum(axis=0)).sum(axis=1) + 1.0) / (weights + count)
-    joint = shot_fractions[:, None] * likely
+        joint = probabilities[:, None] * likely
+        probabilities = ((joint / joint.sum(axis=0)).sum(axis=1) + 1.0) / (weights + count)
+    joint = probabilities[:, None] * likely
     total = joint.sum(axis=0)
     return joint / total, float((np.log(total) + top).sum())
 
@@ -239,12 +223,12 @@ class _Kernel:
         return (2.0 * ends / (1.0 + ends**2) ** 2) @ self._stencil / (betas * self._width)
 
 
-def _quantiles(shot_fractions: NDArray, means: NDArray, variances: NDArray) -> NDArray[np.float64]:
+def _quantiles(probabilities: NDArray, means: NDArray, variances: NDArray) -> NDArray[np.float64]:
     """Quantiles of a mixture of gamma distributions, shape (nodes, grid); means have shape (components, grid)."""
     means = np.maximum(means, 1e-300)
     shapes = np.clip(means**2 / np.maximum(variances, 1e-300), 1e-2, 1e8)
     atoms = gammaincinv(shapes[:, None], NODES[None, :, None]) * (means / shapes)[:, None]
-    heights = np.broadcast_to(shot_fractions[:, None] / len(NODES), atoms.shape[:2]).ravel()
+    heights = np.broadcast_to(probabilities[:, None] / len(NODES), atoms.shape[:2]).ravel()
     atoms = np.maximum(atoms.reshape(-1, atoms.shape[2]), 1e-300)
     found = np.empty((len(NODES), atoms.shape[1]))
     for column in range(atoms.shape[1]):

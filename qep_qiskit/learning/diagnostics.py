@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.core.groups import Group
+from qep_qiskit.core.groups import Group, blocks_of
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.learning.branches import Curve, find_jumps, warn_of_jumps, warn_of_strength, weyl_betas
 from qep_qiskit.learning.resolved import hidden_in, warn_unresolved
@@ -134,10 +134,8 @@ def spectral_ranges(groups: Sequence[Group], coefficients: NDArray) -> NDArray[n
     Returns:
         The ranges; NaN where the spectrum is unbounded, as that of positions.
     """
-    total, start = np.zeros(len(coefficients)), 0
-    for group in groups:
-        block = coefficients[:, start : start + group.num_terms]
-        start += group.num_terms
+    total = np.zeros(len(coefficients))
+    for group, block in blocks_of(groups, coefficients):
         total += group.ranges(block)
     return total
 
@@ -156,7 +154,7 @@ def nudge_sizes(groups: Sequence[Group], coefficients: NDArray) -> NDArray[np.fl
 
 
 def diagnose(
-    watched: GradientMeasurements,
+    measurements: GradientMeasurements,
     report: ConvergenceReport,
     free: ConvergenceReport | None = None,
     *,
@@ -165,21 +163,21 @@ def diagnose(
     """Return the diagnostics of a gradient, and warn of unresolved contrasts, nudges beyond the gap and jumps.
 
     Args:
-        watched: Measurements of the gradient.
+        measurements: Measurements of the gradient.
         report: Convergence report of the phases of the family.
         free: Convergence report of the free phase, where it was prepared separately.
         quiet: Whether warnings about nudge strength and jumps are left out, for nudges that are large on purpose.
     """
-    family = watched.family
-    hidden = Hidden(part=0.0) if watched.is_at_optimum else hidden_in(family, report.hidden)
+    family = measurements.family
+    hidden = Hidden(part=0.0) if measurements.is_at_optimum else hidden_in(family, report.hidden)
     ranges = spectral_ranges(family.groups, family.nudge)
-    cost = _expectation(watched, np.broadcast_to(family.nudge[:, None], watched.moments.means.shape))
-    energy = _energies(watched, report)
+    cost = _expectation(measurements, np.broadcast_to(family.nudge[:, None], measurements.moments.means.shape))
+    energy = _energies(measurements, report)
     gaps = report.gaps if free is None else np.concatenate([free.gaps, report.gaps], axis=1)
     found = {
         **_gap_and_weyl(gaps, ranges),
         **_susceptibility(family.betas, cost),
-        **_bounds(watched, energy, report, free),
+        **_bounds(measurements, energy, report, free),
     }
     reports = [report] if free is None else [free, report]
     jumps = find_jumps(family.betas, cost, ranges, report)
@@ -192,9 +190,9 @@ def diagnose(
         judged=any(part.judged for part in reports),
         contrast_error=hidden.part,
         contrast_error_se=hidden.standard_error,
-        discarded=watched.moments.discarded,
+        discarded=measurements.moments.discarded,
         collapsed=sum(part.collapsed for part in reports),
-        of_signals=watched.constants is None,
+        of_signals=measurements.constants is None,
         jumps=jumps.count if report.branches else 0,
     )
     warn_unresolved(hidden, family.smallest_nudge)
@@ -209,16 +207,16 @@ def _extreme(values: NDArray, pick: object) -> float:
     return float(pick(known)) if known.size else float("nan")  # type: ignore[operator]
 
 
-def _expectation(watched: GradientMeasurements, coefficients: NDArray) -> Curve:
+def _expectation(measurements: GradientMeasurements, coefficients: NDArray) -> Curve:
     """Means of an operator at every sample and phase, with variances by shots; terms of coefficient 0 are ignored."""
-    terms = np.where(coefficients != 0.0, watched.moments.means, 0.0)
+    terms = np.where(coefficients != 0.0, measurements.moments.means, 0.0)
     values = np.einsum("spt,spt->sp", coefficients, terms)
-    return Curve(values, variance_of(coefficients, watched.moments.covariance))
+    return Curve(values, variance_of(coefficients, measurements.moments.covariance))
 
 
-def _energies(watched: GradientMeasurements, report: ConvergenceReport) -> Curve:
+def _energies(measurements: GradientMeasurements, report: ConvergenceReport) -> Curve:
     """F(beta) from the solver where known, otherwise from the measured means of all groups."""
-    measured = _expectation(watched, watched.family.coefficients())
+    measured = _expectation(measurements, measurements.family.coefficients())
     known = np.isfinite(report.energies)
     return Curve(np.where(known, report.energies, measured.values), np.where(known, 0.0, measured.variances))
 
@@ -252,10 +250,10 @@ def _susceptibility(betas: NDArray, cost: Curve) -> dict[str, float]:
 
 
 def _bounds(
-    watched: GradientMeasurements, energy: Curve, report: ConvergenceReport, free: ConvergenceReport | None
+    measurements: GradientMeasurements, energy: Curve, report: ConvergenceReport, free: ConvergenceReport | None
 ) -> dict[str, float]:
     """Contrastive bounds of <C>_0 where the states are minima."""
-    betas = watched.family.betas
+    betas = measurements.family.betas
     zero = _phase(betas, 0.0)
     if not report.minima or (free is not None and not free.minima):
         return {}
@@ -274,5 +272,5 @@ def _bounds(
             phase = _phase(betas, beta)
             assert phase is not None
             bound, found[f"{name}_se"] = energy.slope(zero, phase, beta)
-            found[name] = bound + (0.0 if watched.constants is None else float(watched.constants.mean()))
+            found[name] = bound + (0.0 if measurements.constants is None else float(measurements.constants.mean()))
     return found

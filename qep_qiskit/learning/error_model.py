@@ -113,8 +113,7 @@ class ErrorModel(JsonRecord):
             shots: Shots per batch, the mean over groups.
             shot_fractions: Shots of each group over that mean, shape (groups,); equal by default.
         """
-        parts = self.group_variances(beta)
-        return float((parts / (1.0 if shot_fractions is None else shot_fractions)).sum() / shots)
+        return _by_shots(self.group_variances(beta), shots, shot_fractions)
 
     def error(self, beta: float, shots: float, shot_fractions: NDArray | None = None) -> float:
         """Return the root mean squared error: the length of the deviation from the true gradient.
@@ -142,10 +141,7 @@ class ErrorModel(JsonRecord):
         """
         bias, parts = self._bias_squares(beta)[:, None, None], self._variances(np.array([beta]))[0]
         own = replace(self, signal_variance=0.0, cross_variance=0.0, level_signals=())._variances(np.array([beta]))[0]
-        own, signals = (
-            float((part / (1.0 if shot_fractions is None else shot_fractions)).sum() / shots)
-            for part in (own, parts - own)
-        )
+        own, signals = (_by_shots(part, shots, shot_fractions) for part in (own, parts - own))
         share = np.sqrt(np.minimum(bias / self.gradient_squared, 1.0)) if self.gradient_squared > 0.0 else 0.0
         squares = bias + own * np.exp(self.variance_deviation * THREE)[:, None]
         squares = squares + signals * np.maximum(1.0 + self.order * share * THREE, 0.0)
@@ -250,6 +246,11 @@ class ErrorModel(JsonRecord):
         bias = squares.mean(axis=0) if confidence is None else _quantile(squares, confidence)
         left = error**2 - float(bias[0])
         return max(1.0, self.variance(beta, 1.0, shot_fractions) / left) if left > 0 else float("inf")
+
+
+def _by_shots(group_variances: NDArray, shots: float, shot_fractions: NDArray | None) -> float:
+    """Return the variance summed over groups, shape (groups,) for one shot, divided by the shots of each group."""
+    return float((group_variances / (1.0 if shot_fractions is None else shot_fractions)).sum() / shots)
 
 
 def _quantile(squares: NDArray, confidence: float) -> NDArray[np.float64]:

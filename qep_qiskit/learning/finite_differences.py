@@ -202,18 +202,19 @@ def idle_names(network: Network, weights: NDArray, inputs: NDArray, input_names:
         Entries ``"weight NAME"`` and ``"input NAME"``.
     """
     scale = np.abs(weights).max(initial=0.0) or 1.0
-    lively = np.where(weights == 0.0, scale, weights)  # an input acts through its weights, even where these are zero
-    busy = np.where(inputs == 0.0, np.abs(inputs).max(initial=0.0) or 1.0, inputs)
-    before = network.coefficients(lively, busy)
+    # An input acts through its weights, even where these are zero.
+    nonzero_weights = np.where(weights == 0.0, scale, weights)
+    nonzero_inputs = np.where(inputs == 0.0, np.abs(inputs).max(initial=0.0) or 1.0, inputs)
+    before = network.coefficients(nonzero_weights, nonzero_inputs)
 
     def is_idle(moved_weights: NDArray, moved_inputs: NDArray) -> bool:
         return np.array_equal(network.coefficients(moved_weights, moved_inputs), before)
 
     idle = []
     for index, name in enumerate(network.layout.names):
-        if is_idle(lively * np.where(np.arange(len(weights)) == index, 1.5, 1.0), busy):
+        if is_idle(nonzero_weights * np.where(np.arange(len(weights)) == index, 1.5, 1.0), nonzero_inputs):
             idle.append(f"weight {name}")
     for index, name in enumerate(input_names):
-        if is_idle(lively, busy * np.where(np.arange(inputs.shape[1]) == index, 1.5, 1.0)):
+        if is_idle(nonzero_weights, nonzero_inputs * np.where(np.arange(inputs.shape[1]) == index, 1.5, 1.0)):
             idle.append(f"input {name}")
     return idle

@@ -313,7 +313,7 @@ class GradientEstimator:
             estimates = filled_in(estimates, first.estimates, betas)
         moments = plan.averaged_per_term(estimates, hamiltonian.num_terms)
         signals = None if first is None else signal_batch(hamiltonian, first, targets, plan, moments, work.free)
-        watched = GradientMeasurements(
+        measurements = GradientMeasurements(
             family=family,
             moments=moments,
             constants=constants,
@@ -331,7 +331,7 @@ class GradientEstimator:
             signals=signals,
             cost=self._cost_of_phases(moments, betas, targets) if first is None else first.cost,
             outputs=None if first is None else first.outputs,
-            diagnostics=diagnose(watched, prepared_states.report, free_report, quiet=work.quiet),
+            diagnostics=diagnose(measurements, prepared_states.report, free_report, quiet=work.quiet),
             warm_start={**(first.prepared_states.warm_start if first else {}), **prepared_states.warm_start},
         )
 

@@ -163,10 +163,8 @@ def _expanded(
     """
     skew, rate = skewness(hamiltonian, outputs, covariance)
     own = np.einsum("soo->so", curvature)
-    pull, curvatures_of_mean = (
-        own * skew,
-        own * rate,
-    )  # contributions of the changing variances to the slope, and to its derivative
+    # Contributions of the changing variances to the slope, and to its derivative.
+    pull, curvatures_of_mean = own * skew, own * rate
     slope = slope + pull
     plugged_in = np.einsum("so,sop,sp->s", slope, covariance, slope + 4.0 * pull)
     whole = curvature + curvatures_of_mean[:, :, None] * np.eye(outputs.shape[1])

@@ -191,15 +191,9 @@ class MeasuredPhases:
         if self.signals is None or is_none(covariance) or not self.signals.is_noisy:
             return covariance, None
         free = float(stencil[self.betas == 0.0].sum()) if self.signals.is_free_phase else 0.0
-        found = with_signal_noise(
-            covariance,
-            derivative,
-            self.signals,
-            betas=self.betas,
-            stencil=stencil,
-            free_weight=free,
+        return with_signal_noise(
+            covariance, derivative, self.signals, betas=self.betas, stencil=stencil, free_weight=free
         )
-        return found.covariance, found.uncertain
 
     def _by_group(self, covariance: NDArray) -> NDArray[np.float64]:
         """Variances of the summed gradient by the shots of each group, shape (groups, weights)."""

@@ -7,6 +7,7 @@ without noise.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -47,32 +48,27 @@ def warn_unresolved(hidden: Hidden, smallest: float) -> None:
         hidden: Unknown part of the contrast.
         smallest: Smallest difference between the nudges of its phases.
     """
-    warn(
-        UnresolvedContrastWarning,
+    unresolved = partial(warn, UnresolvedContrastWarning, of=1)
+    unresolved(
         "nudged states have not followed the nudge: their residuals, or rounding errors, hide the contrast, and the "
         "gradient is unknown, not zero. Give a larger contrast.beta, or a smaller preparation.tolerance (by default "
         "it follows beta); optimisers of sampled energies need more iterations (preparation.options)",
         detail=_what_is_hidden(hidden, smallest),
         affected=int(hidden.is_too_much and not hidden.is_random),
-        of=1,
     )
-    warn(
-        UnresolvedContrastWarning,
+    unresolved(
         "optimisers of sampled energies miss the minimum by more than the nudge moves it, in random directions: this "
         "averages out over many steps, but the error bars of a gradient do not include it. Raise preparation.shots or "
         "the iterations in preparation.options, or give a larger contrast.beta",
         detail=_what_is_hidden(hidden, smallest),
         affected=int(hidden.is_too_much and hidden.is_random),
-        of=1,
         severity="warning",
     )
-    warn(
-        UnresolvedContrastWarning,
+    unresolved(
         "it is unknown whether nudged states have followed the nudge: shot noise hides the slopes of sampled energies. "
         "Raise preparation.residual_shots (or residual_directions), or give a larger contrast.beta",
         detail=_what_would_tell(hidden),
         affected=int(hidden.is_undecided),
-        of=1,
         severity="note",
     )
 

@@ -251,10 +251,6 @@ class ShotSchedule:
             return (self.pilot.first_beta or first), self.pilot.levels
         return abs(step_shots.beta) / 2.0, min(3, self.pilot.levels)
 
-    def in_units_of_signals(self, step_shots: StepShots) -> bool:
-        """Return whether the nudges of the next pilot are those for error signals of size one."""
-        return step_shots.model is None and self.pilot.first_beta is None
-
     def run_pilot(
         self,
         step_shots: StepShots,
@@ -300,7 +296,7 @@ class ShotSchedule:
             trainable=trainable,
             warm_start=warm_start,
             calibrations=calibrations,
-            in_units_of_signals=self.in_units_of_signals(step_shots),
+            in_units_of_signals=step_shots.model is None and self.pilot.first_beta is None,
         )
         return self.after_pilot(step_shots, pilot, estimator, key.step), pilot
 
@@ -356,10 +352,8 @@ class ShotSchedule:
         model, shots = step_shots.model, step_shots.shots
         if model is None or shots is None:
             return step_shots
-        beta, shot_fractions = (
-            step_shots.beta,
-            None if step_shots.shot_fractions is None else np.array(step_shots.shot_fractions),
-        )
+        beta, known = step_shots.beta, step_shots.shot_fractions
+        shot_fractions = None if known is None else np.array(known)
         for _ in range(3):  # the best split depends on the nudge and the best nudge on the split, both weakly
             if self.auto_beta:
                 beta = model.best_beta(shots, shot_fractions, sign=float(np.sign(estimator.contrast.beta)))

@@ -17,8 +17,6 @@ remains is added to the covariance.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,19 +37,6 @@ _UNSEEN_SHARE = 2.0 * _GAIN_WIDTH  # relative uncertainty of a variance, of that
 _LEAST_SIGNAL = 0.1  # of the largest direction, from which on one is in the data
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class WithSignals:
-    """Covariance of derivatives that includes the noise of the error signals.
-
-    Args:
-        covariance: Shape (samples, estimates, estimates).
-        uncertain: Part of the variances that is prior expectation and not data, shape (samples, estimates).
-    """
-
-    covariance: NDArray[np.float64]
-    uncertain: NDArray[np.float64]
-
-
 def with_signal_noise(
     covariance: NDArray,
     derivative: NDArray,
@@ -60,7 +45,7 @@ def with_signal_noise(
     betas: NDArray,
     stencil: NDArray,
     free_weight: float,
-) -> WithSignals:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the covariance of derivatives with the noise of the error signals added.
 
     Args:
@@ -104,7 +89,7 @@ def with_signal_noise(
     total[:, diagonal, diagonal] += uncertain
     unseen = bend[:, None, None] * response @ _unseen(signals) @ batch.slope
     uncertain += _UNSEEN_SHARE * np.einsum("stu,suv,stv->st", unseen, batch.covariance, unseen)
-    return WithSignals(covariance=total, uncertain=uncertain)
+    return total, uncertain
 
 
 def _unseen(signals: NDArray) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import ConfigError
-from qep_qiskit.core.groups import Group
+from qep_qiskit.core.groups import Group, blocks_of
 from qep_qiskit.core.merging import merge_into_groups
 from qep_qiskit.core.operators import PauliString
 from qep_qiskit.core.short_repr import short_repr
@@ -88,12 +88,8 @@ class MeasurementPlan:
         else:
             entry, estimate = self._estimates_of(jacobian.term)
         share = np.bincount(entry, minlength=len(jacobian.term))
-        return TermJacobian(
-            weight=jacobian.weight[entry],
-            term=estimate,
-            values=jacobian.values[:, entry] / share[entry],
-            num_weights=jacobian.num_weights,
-        )
+        values = jacobian.values[:, entry] / share[entry]
+        return replace(jacobian, weight=jacobian.weight[entry], term=estimate, values=values)
 
     def _estimates_of(self, terms: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return all pairs of an index into some terms and an estimate of the term there."""
@@ -129,9 +125,9 @@ class MeasurementPlan:
 
 def shared_plan(groups: Sequence[Group]) -> MeasurementPlan:
     """Return one shared batch for every commuting group of the Hamiltonian."""
-    ends = np.cumsum([group.num_terms for group in groups]).tolist()
-    estimates = tuple(np.arange(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True))
-    return MeasurementPlan(groups=tuple(groups), estimates=estimates, terms=np.arange(ends[-1]))
+    terms = np.arange(sum(group.num_terms for group in groups))
+    estimates = tuple(own for _, own in blocks_of(groups, terms))
+    return MeasurementPlan(groups=tuple(groups), estimates=estimates, terms=terms)
 
 
 def qubit_wise_plan(terms: Sequence[PauliString], num_qubits: int) -> MeasurementPlan:
@@ -163,9 +159,9 @@ def covering_plan(terms: Sequence[PauliString], wanted: NDArray, num_qubits: int
         raise ConfigError("grouping: 'cover' reads Pauli strings, and this network has others; use 'shared'")
     groups = covering_groups(position, num_qubits)
     found = [np.array([position[string] for string in group.terms]) for group in groups]
-    ends = np.cumsum([len(own) for own in found]).tolist()
-    estimates = tuple(np.arange(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True))
-    return MeasurementPlan(groups=groups, estimates=estimates, terms=np.concatenate(found))
+    measured = np.concatenate(found)
+    estimates = tuple(own for _, own in blocks_of(groups, np.arange(len(measured))))
+    return MeasurementPlan(groups=groups, estimates=estimates, terms=measured)
 
 
 def per_weight_plan(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from qiskit.quantum_info import PauliList
@@ -64,9 +64,15 @@ def _commuting(terms: Sequence[PauliString]) -> list[list[PauliString]]:
 
 
 def _commuting_by_colouring(terms: Sequence[PauliString], num_qubits: int) -> list[list[PauliString]]:
-    labels = PauliList([string.label(num_qubits) for string in terms])
+    return _partition(terms, num_qubits, PauliList.group_commuting)
+
+
+def _partition(
+    terms: Sequence[PauliString], num_qubits: int, grouped: Callable[[PauliList], list[PauliList]]
+) -> list[list[PauliString]]:
+    """Return the parts in which a method of Qiskit's divides Pauli strings."""
     string_of = {string.label(num_qubits): string for string in terms}
-    return [[string_of[label] for label in part.to_labels()] for part in labels.group_commuting()]
+    return [[string_of[label] for label in part.to_labels()] for part in grouped(PauliList(list(string_of)))]
 
 
 def _of_commuting(number: int, terms: Sequence[PauliString], num_qubits: int) -> CommutingGroup:
@@ -80,10 +86,8 @@ def _of_commuting(number: int, terms: Sequence[PauliString], num_qubits: int) ->
 
 
 def _by_colouring(terms: Sequence[PauliString], num_qubits: int) -> list[CommutingGroup]:
-    labels = PauliList([string.label(num_qubits) for string in terms])
-    string_of = {string.label(num_qubits): string for string in terms}
-    found = labels.group_qubit_wise_commuting()
-    return [_group_of([string_of[label] for label in part.to_labels()], num_qubits) for part in found]
+    found = _partition(terms, num_qubits, PauliList.group_qubit_wise_commuting)
+    return [_group_of(part, num_qubits) for part in found]
 
 
 def _group_of(terms: Sequence[PauliString], num_qubits: int) -> CommutingGroup:

@@ -8,7 +8,7 @@ network (sec. 2 of the same paper) with one group, and spins that are +1 or -1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -18,13 +18,12 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qep_qiskit.core.checks import whole_number
 from qep_qiskit.core.errors import NetworkError
-from qep_qiskit.core.merging import merge_into_groups
 from qep_qiskit.core.operators import CommutingGroup, LocalBasis, PauliString, sparse_pauli_op
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.network.checks import check_spins, one_input
 from qep_qiskit.network.graphs import Graph
 from qep_qiskit.network.interface import TermJacobian
-from qep_qiskit.network.linear_observables import LinearObservable, spin_outputs, spin_squares
+from qep_qiskit.network.spin_network import SpinNetwork
 from qep_qiskit.network.weights import WeightBlock, WeightInitialisation, WeightLayout
 
 ISING_INITIALISATIONS: dict[str, WeightInitialisation] = {
@@ -84,7 +83,7 @@ class ClampedInputs:
 
 @short_repr
 @dataclass(frozen=True, kw_only=True, eq=False)
-class IsingNetwork:
+class IsingNetwork(SpinNetwork):
     """A transverse-field Ising network on any graph (Scellier 2024, arXiv:2406.00879, sec. 4.1).
 
     Args:
@@ -166,25 +165,6 @@ class IsingNetwork:
         masks = tuple(1 << k for k in range(self.num_qubits))
         return spins, CommutingGroup(name="X", basis=LocalBasis("X" * self.num_qubits), masks=masks)
 
-    def groups_with(self, terms: Iterable[PauliString]) -> tuple[CommutingGroup, ...]:
-        """Return the groups, extended by the terms that a cost needs."""
-        return merge_into_groups(self.groups, terms, self.num_qubits)
-
-    @property
-    def output_observables(self) -> tuple[LinearObservable, ...]:
-        """Z of the output spins."""
-        return spin_outputs(self.outputs, self.num_qubits)
-
-    @property
-    def output_squares(self) -> tuple[LinearObservable, ...]:
-        """Squares of the output observables: Z^2 = 1."""
-        return spin_squares(self.outputs, self.num_qubits)
-
-    @cached_property
-    def terms(self) -> tuple[PauliString, ...]:
-        """The terms as Pauli strings, group after group."""
-        return tuple(string for group in self.groups for string in group.terms)
-
     def _links(self) -> tuple[tuple[int, int], ...]:
         return () if self.inputs is None else self.inputs.links
 
@@ -252,10 +232,6 @@ class IsingNetwork:
         jacobian = self.jacobian(np.zeros(self.layout.num_weights), one_input(x, self.num_inputs))
         string = self.terms[jacobian.term[index]]
         return sparse_pauli_op([(string, float(jacobian.values[0, index]))], self.num_qubits)
-
-    def weights_from(self, named: Mapping[str, float]) -> NDArray[np.float64]:
-        """Return a weight vector from a mapping by name; omitted weights are zero."""
-        return self.layout.vector_of(named)
 
     def unreached_outputs(self) -> tuple[int, ...]:
         """Return the outputs that no path of couplings connects to any input."""

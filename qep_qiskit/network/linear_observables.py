@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.checks import finite_number
 from qep_qiskit.core.observables import OperatorLike, pauli_strings
-from qep_qiskit.core.operators import PauliString
 from qep_qiskit.core.short_repr import short_repr
 
 
@@ -79,26 +78,19 @@ class LinearObservable:
         return full
 
 
+def matrix_of(
+    observables: Sequence[LinearObservable], terms: Sequence[Term]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return coefficients of the terms, shape (observables, terms), and constants, shape (observables,).
+
+    Args:
+        observables: Observables of these terms.
+        terms: All terms.
+    """
+    rows = np.array([observable.row(terms) for observable in observables])
+    return rows.reshape(len(observables), len(terms)), np.array([observable.constant for observable in observables])
+
+
 def all_terms(observables: Sequence[LinearObservable]) -> tuple[Term, ...]:
     """Return the terms of some observables, each once."""
     return tuple(dict.fromkeys(term for observable in observables for term, _ in observable.terms))
-
-
-def spin_outputs(outputs: Sequence[int], num_qubits: int) -> tuple[LinearObservable, ...]:
-    """Return Z of every output spin.
-
-    Args:
-        outputs: Output spins.
-        num_qubits: Number of qubits.
-    """
-    return tuple(LinearObservable(terms=((PauliString.of("Z", spin), 1.0),), num_qubits=num_qubits) for spin in outputs)
-
-
-def spin_squares(outputs: Sequence[int], num_qubits: int) -> tuple[LinearObservable, ...]:
-    """Return the squares of Z of the output spins, each the identity.
-
-    Args:
-        outputs: Output spins.
-        num_qubits: Number of qubits.
-    """
-    return tuple(LinearObservable(constant=1.0, num_qubits=num_qubits) for _ in outputs)

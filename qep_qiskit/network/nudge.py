@@ -7,7 +7,7 @@ nudges to coefficients of shape (samples, phases, terms). Other packages use a n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,8 +18,9 @@ from qep_qiskit.core.checks import check_finite, real_array
 from qep_qiskit.core.errors import DataError, NetworkError
 from qep_qiskit.core.operators import PauliString
 from qep_qiskit.core.short_repr import short_repr
-from qep_qiskit.network.cost import Cost
+from qep_qiskit.network.cost_interface import Cost
 from qep_qiskit.network.interface import Network, TermJacobian
+from qep_qiskit.network.linear_observables import matrix_of
 
 _ROUNDING = 1e-12
 """Rounding error where coefficients cancel, relative to the largest one."""
@@ -128,9 +129,7 @@ class NudgedHamiltonian:
         observables, known = self.network.output_observables, set(self.terms)
         if not observables or any(string not in known for observable in observables for string, _ in observable.terms):
             return None
-        return np.array([observable.row(self.terms) for observable in observables]), np.array(
-            [observable.constant for observable in observables]
-        )
+        return matrix_of(observables, self.terms)
 
     @cached_property
     def output_reach(self) -> NDArray[np.float64]:
@@ -146,11 +145,9 @@ class NudgedHamiltonian:
     @cached_property
     def output_strings(self) -> NDArray[np.int64]:
         """Indices of the terms that outputs consist of."""
-        return (
-            np.flatnonzero(np.any(self.output_map[0] != 0.0, axis=0))
-            if self.output_map is not None
-            else np.zeros(0, int)
-        )
+        if self.output_map is None:
+            return np.zeros(0, dtype=np.int64)
+        return np.flatnonzero(np.any(self.output_map[0] != 0.0, axis=0))
 
     @cached_property
     def anticommuting_with_outputs(self) -> NDArray[np.bool_] | None:
@@ -251,12 +248,7 @@ class NudgedHamiltonian:
             inputs: Shape (samples, inputs).
         """
         own = self.network.jacobian(self.network.layout.checked(weights), inputs)
-        return TermJacobian(
-            weight=own.weight,
-            term=self.network_terms[own.term],
-            values=own.values,
-            num_weights=own.num_weights,
-        )
+        return replace(own, term=self.network_terms[own.term])
 
     @cached_property
     def cost_terms_of_phases(self) -> NDArray[np.int64]:

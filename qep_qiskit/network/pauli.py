@@ -7,7 +7,7 @@ There are no implicit signs: unlike in the Ising network, a plus in front of a P
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +17,6 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qep_qiskit.core.checks import whole_number
 from qep_qiskit.core.errors import NetworkError
-from qep_qiskit.core.merging import merge_into_groups
 from qep_qiskit.core.observables import OperatorLike, hermitian, pauli_strings
 from qep_qiskit.core.operators import CommutingGroup, PauliString, sparse_pauli_op
 from qep_qiskit.core.short_repr import short_repr
@@ -25,7 +24,7 @@ from qep_qiskit.network.checks import check_spins, one_input
 from qep_qiskit.network.graphs import Graph
 from qep_qiskit.network.grouping import commuting_groups
 from qep_qiskit.network.interface import TermJacobian
-from qep_qiskit.network.linear_observables import LinearObservable, spin_outputs, spin_squares
+from qep_qiskit.network.spin_network import SpinNetwork
 from qep_qiskit.network.weights import WeightBlock, WeightInitialisation, WeightLayout
 
 PAULI_INITIALISATION = WeightInitialisation(distribution="normal", std=0.3)
@@ -93,7 +92,7 @@ class _Entries:
 
 @short_repr
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PauliNetwork:
+class PauliNetwork(SpinNetwork):
     """A trainable Hamiltonian given by Pauli strings.
 
     Weights are numbered in the order in which their names first appear.
@@ -200,25 +199,6 @@ class PauliNetwork:
         terms = (string for _, terms in self._parts for string, _ in terms)
         return commuting_groups(terms, self.num_qubits, entangling=self.entangling)
 
-    def groups_with(self, terms: Iterable[PauliString]) -> tuple[CommutingGroup, ...]:
-        """Return the groups, extended by the terms that a cost needs."""
-        return merge_into_groups(self.groups, terms, self.num_qubits)
-
-    @property
-    def output_observables(self) -> tuple[LinearObservable, ...]:
-        """Z of the output spins."""
-        return spin_outputs(self.outputs, self.num_qubits)
-
-    @property
-    def output_squares(self) -> tuple[LinearObservable, ...]:
-        """Squares of the output observables: Z^2 = 1."""
-        return spin_squares(self.outputs, self.num_qubits)
-
-    @cached_property
-    def terms(self) -> tuple[PauliString, ...]:
-        """The terms as Pauli strings, group after group."""
-        return tuple(string for group in self.groups for string in group.terms)
-
     def _entries(self, *, weighted: bool) -> _Entries:
         index = {string: position for position, string in enumerate(self.terms)}
         rows = [
@@ -310,10 +290,6 @@ class PauliNetwork:
     def _operator(self, summed: NDArray) -> SparsePauliOp:
         pairs = zip((*self.terms, PauliString(())), summed.tolist(), strict=True)
         return sparse_pauli_op([pair for pair in pairs if pair[1] != 0.0], self.num_qubits)
-
-    def weights_from(self, named: Mapping[str, float]) -> NDArray[np.float64]:
-        """Return a weight vector from a mapping by name; omitted weights are zero."""
-        return self.layout.vector_of(named)
 
     def unreached_outputs(self) -> tuple[int, ...]:
         """Return the outputs that no path of Pauli strings connects to any input."""

@@ -142,18 +142,18 @@ class WeightBlock:
             raise NetworkError(
                 f"{self.key}.values: expected {len(self.names)} numbers ({self._some_names()}), got {len(values)}"
             )
-        if not self.lower <= self.upper:
-            raise NetworkError(f"{self.key}: minimum {self.lower} is above maximum {self.upper}")
+        if not self.start.lower <= self.start.upper:
+            raise NetworkError(f"{self.key}: minimum {self.start.lower} is above maximum {self.start.upper}")
         if values is not None:
             self._check_within("values", values.values() if isinstance(values, Mapping) else values)
         self._check_distribution()
 
     def _check_within(self, part: str, given: Iterable[float]) -> None:
         for value in given:
-            if not (np.isfinite(value) and self.lower <= value <= self.upper):
+            if not (np.isfinite(value) and self.start.lower <= value <= self.start.upper):
                 raise NetworkError(
-                    f"{self.key}.{part}: {value} is not a number between minimum {self.lower} and maximum "
-                    f"{self.upper}; give another, or set minimum or maximum"
+                    f"{self.key}.{part}: {value} is not a number between minimum {self.start.lower} and maximum "
+                    f"{self.start.upper}; give another, or set minimum or maximum"
                 )
 
     def _check_distribution(self) -> None:
@@ -169,21 +169,11 @@ class WeightBlock:
         if start.may_leave_bounds and not start.truncate:
             raise NetworkError(
                 f"{self.key}: a normal distribution of mean {start.mean} and std {start.std} leaves minimum "
-                f"{self.lower} and maximum {self.upper}; set truncate = true to draw within them, or a smaller std"
+                f"{start.lower} and maximum {start.upper}; set truncate = true to draw within them, or a smaller std"
             )
 
     def _some_names(self) -> str:
         return ", ".join(self.names[:4]) + (", ..." if len(self.names) > 4 else "") if self.names else "none"
-
-    @property
-    def lower(self) -> float:
-        """Lower bound."""
-        return self.start.lower
-
-    @property
-    def upper(self) -> float:
-        """Upper bound."""
-        return self.start.upper
 
     def initial(self, seeds: Seeds) -> NDArray[np.float64]:
         """Return the initial values, shape (weights,), all within the bounds."""
@@ -263,8 +253,8 @@ class WeightLayout:
 
     def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return lower and upper bounds, each of shape (weights,)."""
-        lower = np.concatenate([np.full(len(block.names), block.lower) for block in self.blocks])
-        upper = np.concatenate([np.full(len(block.names), block.upper) for block in self.blocks])
+        lower = np.concatenate([np.full(len(block.names), block.start.lower) for block in self.blocks])
+        upper = np.concatenate([np.full(len(block.names), block.start.upper) for block in self.blocks])
         return lower, upper
 
     def index_of(self, weight: int | str) -> int:

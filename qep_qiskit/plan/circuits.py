@@ -7,7 +7,7 @@ from typing import Any
 
 from qiskit.providers import BackendV2
 
-from qep_qiskit.core.kept import Kept
+from qep_qiskit.core.cache import Cache
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.core.seeds import Seeds
@@ -96,8 +96,8 @@ class DeviceCircuits:
     seeds: Seeds
     rep_delay: float | None = None
     layout: tuple[int, ...] | None = None
-    _facts: Kept[tuple[LayerProgram, str, int], CircuitFacts] = field(default_factory=Kept, init=False)
-    _payloads: Kept[Request, int] = field(default_factory=Kept, init=False)
+    _facts: Cache[tuple[LayerProgram, str, int], CircuitFacts] = field(default_factory=Cache, init=False)
+    _payloads: Cache[Request, int] = field(default_factory=Cache, init=False)
 
     def __post_init__(self) -> None:
         self.delay = rep_delay_of(self.device) if self.rep_delay is None else self.rep_delay

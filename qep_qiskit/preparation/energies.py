@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.ansatz import initial_state_measurement, overlap_program
+from qep_qiskit.core.groups import blocks_of
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.evolution import energy_and_gradient, evolve
@@ -171,6 +172,5 @@ _overlap_program = lru_cache(maxsize=32)(overlap_program)
 
 def _groups_in_use(problem: Problem) -> list[int]:
     """Return the groups in which some Hamiltonian has a term; the others are not measured."""
-    ends = np.cumsum([group.num_terms for group in problem.groups])
-    blocks = np.split(problem.coefficients, ends[:-1], axis=1)
-    return [g for g, block in enumerate(blocks) if block.any()]
+    blocks = blocks_of(problem.groups, problem.coefficients)
+    return [g for g, (_, block) in enumerate(blocks) if block.any()]

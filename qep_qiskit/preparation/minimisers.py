@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,11 +77,31 @@ class Minima:
         return [self._map(lambda array, chosen=chosen: array[chosen]) for chosen in rows]
 
 
-class Minimiser(Protocol):
-    """Interface of minimisers: find minima of energies and count the evaluations."""
+@dataclass(slots=True, kw_only=True, eq=False)
+class Minimiser(ABC):
+    """Base class of minimisers: find minima of energies and count the evaluations.
 
-    evaluations: int
+    Args:
+        program: The ansatz.
+        optimizer: ``"bfgs"`` for the whole batch at once with exact gradients, or the name of an optimiser of
+            qiskit-algorithms for every row by itself.
+        options: Options of an optimiser of qiskit-algorithms.
+        seeds: Root of the random streams.
+        key: Key of the random streams and requests.
+        evaluations: Number of evaluations so far.
+    """
 
+    program: LayerProgram
+    optimizer: str
+    options: Mapping[str, Any]
+    seeds: Seeds
+    key: RequestKey
+    evaluations: int = 0
+
+    def sharpen(self, needed: float) -> None:  # noqa: B027 - sampled energies have no tolerance
+        """Set the norm of the gradient that the nudge needs."""
+
+    @abstractmethod
     def minimise(
         self,
         problem: Problem,
@@ -120,31 +141,23 @@ class _Shuffle:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class SimulatedMinimiser:
+class SimulatedMinimiser(Minimiser):
     """Minimise exact energies with exact gradients from statevectors, without measurements.
 
     Args:
-        program: The ansatz.
-        optimizer: ``"bfgs"`` for the whole batch at once, or the name of an optimiser of qiskit-algorithms for every
-            row by itself.
-        options: Options of an optimiser of qiskit-algorithms.
-        seeds: Root of the random streams.
-        key: Key of the random streams.
         tolerance: Largest norm of the gradient; by default 1e-4 of the largest coefficient of each row, or less where
             the nudge needs it.
         max_evaluations: Largest number of evaluations of every row.
         needed: Norm of the gradient that the nudge needs.
     """
 
-    program: LayerProgram
-    optimizer: str
-    options: Mapping[str, Any]
-    seeds: Seeds
-    key: RequestKey
     tolerance: float | None
     max_evaluations: int
     needed: float = np.inf
-    evaluations: int = field(default=0)
+
+    def sharpen(self, needed: float) -> None:
+        """Set the norm of the gradient that the nudge needs."""
+        self.needed = needed
 
     def minimise(
         self,
@@ -223,29 +236,18 @@ class SimulatedMinimiser:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class SampledMinimiser:
+class SampledMinimiser(Minimiser):
     """Minimise energies from shot batches, with one request for all states.
 
     Args:
-        program: The ansatz.
-        optimizer: Name of an optimiser of qiskit-algorithms.
-        options: Options of the optimiser.
-        seeds: Root of the random streams.
-        key: Key of the requests.
         shots: Shots per batch, or None for exact expectations.
         directions: Number of random directions in which slopes are measured at the minima.
         slope_shots: Shots per batch of these slopes; by default `shots`.
     """
 
-    program: LayerProgram
-    optimizer: str
-    options: Mapping[str, Any]
-    seeds: Seeds
-    key: RequestKey
     shots: int | None
     directions: int
     slope_shots: int | None = None
-    evaluations: int = field(default=0)
     _energies: SampledEnergies = field(init=False)
 
     def __post_init__(self) -> None:

@@ -14,22 +14,12 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, aslinearoperator, eigsh
 
 from qep_qiskit.core.errors import QepError
+from qep_qiskit.core.groups import blocks_of
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.preparation.sparse import sparse_structure
 
 _LANCZOS_VECTORS = 24
 _MIXED_IN = 0.1
-
-
-def split_terms(groups: Sequence[CommutingGroup], per_term: NDArray) -> list[NDArray]:
-    """Return an array with terms on its last axis as one array per group.
-
-    Args:
-        groups: The commuting groups.
-        per_term: Shape (..., terms).
-    """
-    ends = np.cumsum([group.num_terms for group in groups])
-    return np.split(per_term, ends[:-1], axis=-1)
 
 
 def is_real(groups: Sequence[CommutingGroup]) -> bool:
@@ -47,7 +37,7 @@ def dense_hamiltonians(groups: Sequence[CommutingGroup], coefficients: NDArray) 
     size = 1 << groups[0].num_qubits
     identity = np.eye(size, dtype=float if is_real(groups) else complex)
     total = np.zeros((len(coefficients), size, size), dtype=identity.dtype)
-    for group, block in zip(groups, split_terms(groups, coefficients), strict=True):
+    for group, block in blocks_of(groups, coefficients):
         columns = group.basis.rotate(identity).T
         total += np.matmul(columns.conj().T, group.diagonal(block)[:, :, None] * columns)
     return total
@@ -60,8 +50,7 @@ def diagonals_of(groups: Sequence[CommutingGroup], coefficients: NDArray) -> lis
         groups: The commuting groups.
         coefficients: Shape (..., terms).
     """
-    blocks = split_terms(groups, coefficients)
-    return [group.diagonal(block) for group, block in zip(groups, blocks, strict=True)]
+    return [group.diagonal(block) for group, block in blocks_of(groups, coefficients)]
 
 
 def apply_diagonals(groups: Sequence[CommutingGroup], diagonals: Sequence[NDArray], vector: NDArray) -> NDArray:

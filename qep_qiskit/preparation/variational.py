@@ -118,12 +118,12 @@ class VariationalPreparation:
         free = start.free.levels if isinstance(start.free, _Levels) else None
         if free is None:
             angles = self._first_angles(program, family, start)
-            self._sharpen(minimiser, _UNKNOWN_NUDGE * (family.finest or np.inf) * units_of(family.free).max())
+            minimiser.sharpen(_UNKNOWN_NUDGE * (family.finest or np.inf) * units_of(family.free).max())
             free = yield from self._solve(minimiser, family, angles, start.arrays.get(_curvature(0.0)))
         forces = self._forces(program, family, free)
         if forces.any():
             needed = WANTED * family.smallest_nudge * size_of(forces)
-            self._sharpen(minimiser, needed)
+            minimiser.sharpen(needed)
             if (
                 self.tolerance is None
                 and self.optimizer == BFGS
@@ -138,11 +138,6 @@ class VariationalPreparation:
         report = replace(prepared_states.report, hidden=_hidden(family, solved, forces))
         self._judge(report, family)
         return replace(prepared_states, report=report)
-
-    def _sharpen(self, minimiser: Minimiser, needed: float) -> None:
-        """Set the residual that the nudge needs; without effect on a minimiser of sampled energies."""
-        if isinstance(minimiser, SimulatedMinimiser):
-            minimiser.needed = needed
 
     def _forces(
         self, program: LayerProgram, family: HamiltonianFamily, free: tuple[Minima, ...]
@@ -165,37 +160,24 @@ class VariationalPreparation:
             require_memory(num_qubits, 6 * _BYTES_PER_AMPLITUDE, "simulated energies")
 
     def _minimiser(self, program: LayerProgram, family: HamiltonianFamily) -> Minimiser:
-        if self.energies == "sampled":
-            return SampledMinimiser(
-                program=program,
-                optimizer=self.optimizer,
-                options=self.options,
-                seeds=self.seeds,
-                key=family.key,
-                shots=self.shots,
-                directions=self.residual_directions,
-                slope_shots=self.residual_shots,
-            )
-        return SimulatedMinimiser(
-            program=program,
-            optimizer=self.optimizer,
-            options=self.options,
-            seeds=self.seeds,
-            key=family.key,
-            tolerance=self.tolerance,
-            max_evaluations=self.max_evaluations,
-        )
+        shared: dict[str, Any] = {
+            "program": program,
+            "optimizer": self.optimizer,
+            "options": self.options,
+            "seeds": self.seeds,
+            "key": family.key,
+        }
+        if self.energies == "simulated":
+            return SimulatedMinimiser(**shared, tolerance=self.tolerance, max_evaluations=self.max_evaluations)
+        shots, directions = self.shots, self.residual_directions
+        return SampledMinimiser(**shared, shots=shots, directions=directions, slope_shots=self.residual_shots)
 
     def _tolerances(self, family: HamiltonianFamily) -> NDArray[np.float64]:
         """Return the residuals below which states have converged, shape (samples, phases); infinite without a check."""
         coefficients = family.coefficients()
         if self.tolerance is not None:
             return np.full(coefficients.shape[:2], self.tolerance)
-        return (
-            CONVERGED * units_of(coefficients)
-            if self.energies == "simulated"
-            else np.full(coefficients.shape[:2], np.inf)
-        )
+        return units_of(coefficients) * (CONVERGED if self.energies == "simulated" else np.inf)
 
     @property
     def _effort(self) -> str:
@@ -320,20 +302,16 @@ class VariationalPreparation:
         """Warn or stop where states have not converged."""
         if self.on_unconverged == "go_on":
             return
-        missed, checked_states, tolerance = (
-            len(report.unconverged),
-            report.residuals.size,
-            self._tolerances(family).min(),
-        )
+        missed, checked_states = len(report.unconverged), report.residuals.size
+        tolerance = self._tolerances(family).min()
         advice = (
             f"the contrast is wrong by about residual / beta. Raise {self._effort}, preparation.restarts or "
             "preparation.tolerance, or choose another ansatz"
         )
         fault = ""
         if missed:
-            fault = (
-                f"{missed} of {checked_states} states are not converged to {tolerance:.1e} ({report.unconverged[0]})"
-            )
+            first = report.unconverged[0]
+            fault = f"{missed} of {checked_states} states are not converged to {tolerance:.1e} ({first})"
         elif report.hidden.is_too_much:
             fault = f"residuals hide {min(report.hidden.part, 1.0):.0%} of the contrast"
         if fault and self.on_unconverged == "stop":

@@ -173,7 +173,7 @@ def test_error_must_be_positive(error):
 
 
 def test_error_out_of_reach():
-    with pytest.raises(ConfigError, match="out of reach with 1e12 shots a batch"):
+    with pytest.raises(ConfigError, match="not reached with 1e12 shots a batch"):
         ONE_SIDED.shots_for(1e-9)
 
 

@@ -17,7 +17,7 @@ from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import Contrast
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.measurement import run_measurements
-from qep_qiskit.network.cost import Cost
+from qep_qiskit.network.cost_interface import Cost
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
 

@@ -1,4 +1,4 @@
-"""What is made once and kept, such as the circuits of programs."""
+"""Cache of things that are made once, such as the circuits of programs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ Key = TypeVar("Key", bound=Hashable)
 Made = TypeVar("Made")
 
 
-class Kept(dict[Key, Made]):
+class Cache(dict[Key, Made]):
     """Things by what they are made of.
 
     Args:
-        most: How many are kept; with one more all others are forgotten.
+        most: Number of things in the cache; one more empties it first.
     """
 
     def __init__(self, most: int | None = None) -> None:
@@ -21,7 +21,7 @@ class Kept(dict[Key, Made]):
         self._most = most
 
     def of(self, key: Key, make: Callable[[], Made]) -> Made:
-        """What is kept under a key, made where there is nothing yet."""
+        """Return what is cached under a key, made where there is nothing yet."""
         if key not in self:
             if self._most is not None and len(self) >= self._most:
                 self.clear()

@@ -1,0 +1,138 @@
+"""Interface of costs: their observables, and how they nudge the Hamiltonian. Training lowers one to first order."""
+
+from __future__ import annotations
+
+from abc import ABC
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.network.linear_observables import Term
+
+_NO_SIGNAL = 1e-9
+
+
+class Cost(ABC):
+    """Base class of costs: the quantity that training lowers, and its action on H.
+
+    A cost without error signals implements `observable`. A cost with error signals is a function of outputs and
+    implements `output_map`, `value`, `signals` and `curvature`.
+
+    Attributes:
+        terms: The Pauli strings whose means determine the cost, without constants.
+        has_signals: Whether the nudge consists of error signals, which are measured in the free phase before it.
+        num_targets: Number of targets; None for one per output, or any number where there are no outputs.
+
+    Example:
+        >>> class Energy(qep.Cost):  # minus Z0, without targets
+        ...     terms = (qep.PauliString.parse("Z0"),)
+        ...     has_signals = False
+        ...     num_targets = 0
+        ...
+        ...     def observable(self, targets):
+        ...         return np.full((len(targets), 1), -1.0), np.zeros(len(targets))
+        ...
+        >>> network = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,))
+        >>> qep.NudgedHamiltonian(network, Energy()).nudge(np.zeros((1, 0)))
+        array([[ 0., -1.,  0.,  0.,  0.]])
+    """
+
+    terms: tuple[Term, ...]
+    has_signals: ClassVar[bool]
+    num_targets: int | None = None
+
+    @property
+    def stages(self) -> int:
+        """Number of stages of a gradient, each one request: two where error signals are measured first, else one."""
+        return 2 if self.has_signals else 1
+
+    @property
+    def fewest_shots(self) -> int:
+        """Smallest number of shots for an unbiased value: two for a nonlinear function of expectations, else one."""
+        return 2 if self.has_signals else 1
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Numbers of qubits that the cost is defined for."""
+        return ()
+
+    @property
+    def compares_outputs(self) -> bool:
+        """Whether targets are values that the outputs should take."""
+        return False
+
+    def check(self, targets: NDArray, reach: NDArray) -> None:  # noqa: B027 - most kinds have nothing to check
+        """Check that the cost can be evaluated for these targets.
+
+        Args:
+            targets: Shape (samples, targets).
+            reach: Shape (outputs, 2), smallest and largest value of each output.
+
+        Raises:
+            QepError: The cost cannot be evaluated for them.
+        """
+
+    def output_map(self) -> tuple[NDArray, NDArray] | None:
+        """Return the outputs as linear functions of the cost's terms: matrix (outputs, terms), constants (outputs,).
+
+        None where the cost has no outputs of its own: the outputs are then those of the network.
+
+        Raises:
+            NotImplementedError: The cost has error signals, whose outputs it must name.
+        """
+        if self.has_signals:
+            raise NotImplementedError(f"{type(self).__name__}: a cost with error signals implements output_map")
+        return None
+
+    def observable(self, targets: NDArray) -> tuple[NDArray, NDArray]:
+        """Return C(y) of targets (samples, targets): coefficients (samples, terms) and constants (samples,)."""
+        raise NotImplementedError
+
+    def value(self, outputs: NDArray, targets: NDArray) -> NDArray:
+        """Return the cost of every sample, shape (samples,).
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
+        """
+        raise NotImplementedError
+
+    def signals(self, outputs: NDArray, targets: NDArray) -> NDArray:
+        """Return the error signals: derivatives of `value` with respect to the outputs, shape (samples, outputs).
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
+        """
+        raise NotImplementedError
+
+    def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:
+        """Return the second derivatives of `value` with respect to the outputs, shape (samples, outputs, outputs).
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
+        """
+        raise NotImplementedError
+
+    def curvature_near(self, outputs: NDArray, targets: NDArray) -> NDArray:
+        """Return `curvature` near the boundary of the domain of the cost; not finite outside of it.
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
+        """
+        return self.curvature(outputs, targets)
+
+    def is_at_optimum(self, signals: NDArray, outputs: NDArray, targets: NDArray) -> bool:
+        """Whether error signals are below 1e-9 of their scale, so that the gradient is zero.
+
+        Args:
+            signals: Shape (samples, outputs), error signals.
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
+        """
+        curvature = np.abs(self.curvature(outputs, targets))
+        sizes = np.abs(outputs) + np.abs(targets).max(axis=1, initial=0.0)[:, None]
+        return bool((np.abs(signals) <= _NO_SIGNAL * np.einsum("soq,sq->so", curvature, sizes)).all())
