@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from qep_qiskit.cli.agreement import agreement
 from qep_qiskit.cli.comparison import compare_exact, compare_finite_difference, require_differences
 from qep_qiskit.cli.source import checked_sample, open_source
 from qep_qiskit.config import Experiment
@@ -25,7 +25,7 @@ from qep_qiskit.learning.replicates import ScatterTally
 from qep_qiskit.measurement import Usage, run_measurements
 from qep_qiskit.report.tables import gradient_table, value_with_error
 from qep_qiskit.runs.folder import RunFolder
-from qep_qiskit.runs.training import asking
+from qep_qiskit.runs.questions import answer_to
 from qep_qiskit.tasks import Dataset
 
 _ROUGH = {"approximate": "standard errors of the gradient", "cost_approximate": "that of the cost"}
@@ -40,14 +40,17 @@ def run(options: argparse.Namespace) -> int:
         require_differences(experiment)
     log = WarningLog()
     log.merge(experiment.warnings)
-    with counting_warnings(log), _asking(options.config, experiment, weights, sample) as asked:
-        experiment, pilots = _with_pilot(asked, weights, sample)
-        estimator = replace(experiment.estimator, measures_free_cost=True)
-        key = RequestKey("gradient", options.sample)
-        estimate, usage = run_measurements(
-            estimator.estimate(weights, sample.inputs, sample.targets, key), experiment.executor
-        )
-        usage += pilots
+    key = RequestKey("gradient", options.sample)
+
+    def measure(asked: Experiment) -> tuple[Experiment, GradientEstimate, Usage]:
+        piloted, pilots = _with_pilot(asked, weights, sample)
+        estimator = replace(piloted.estimator, measures_free_cost=True)
+        work = estimator.estimate(weights, sample.inputs, sample.targets, key)
+        estimate, usage = run_measurements(work, piloted.executor)
+        return piloted, estimate, usage + pilots
+
+    with counting_warnings(log):
+        experiment, estimate, usage = _measured(options, experiment, measure, weights, sample)
         check_estimate(estimate, experiment.network.layout.trainable())
     rows = _rows(experiment, weights, estimate)
     summary: dict[str, Any] = {
@@ -72,13 +75,18 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _asking(
-    source: str, experiment: Experiment, weights: NDArray, sample: Dataset
-) -> AbstractContextManager[Experiment]:
-    """Return the objects for the measurement. On a device only a run has a ledger; a configuration has none."""
-    if not Path(source).is_dir():
-        return nullcontext(experiment)
-    return asking(RunFolder.open(Path(source)), experiment, weights, sample.inputs, sample.targets)
+def _measured(
+    options: argparse.Namespace,
+    experiment: Experiment,
+    measure: Callable[[Experiment], tuple[Experiment, GradientEstimate, Usage]],
+    weights: NDArray,
+    sample: Dataset,
+) -> tuple[Experiment, GradientEstimate, Usage]:
+    """Return the result of the measurement. On a device only a run has a ledger; a configuration has none."""
+    if not Path(options.config).is_dir():
+        return measure(experiment)
+    folder, question = RunFolder.open(Path(options.config)), (weights, sample.inputs, sample.targets)
+    return answer_to(folder, experiment, measure, *question, agree=agreement(yes=options.yes))
 
 
 def _with_pilot(experiment: Experiment, weights: NDArray, sample: Dataset) -> tuple[Experiment, Usage]:

@@ -132,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("folder", metavar="DIR", help="folder of the run")
     predict.add_argument("data", metavar="DATA.csv", help="rows with the input columns of the task")
     _json_argument(predict)
+    _yes_argument(predict)
 
     gradient = _command(
         commands,
@@ -149,6 +150,7 @@ def _parser() -> argparse.ArgumentParser:
         "differences of the weights, which shares nothing with the contrast",
     )
     _json_argument(gradient)
+    _yes_argument(gradient)
 
     circuits = _command(
         commands,
@@ -326,6 +328,10 @@ def _config_argument(parser: argparse.ArgumentParser, *, or_run: bool = False) -
 
 def _json_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+
+
+def _yes_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--yes", action="store_true", help="on a device, send without asking whether the price is fine")
 
 
 def _show_warnings_once() -> None:

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from qep_qiskit.cli.agreement import agreement
+from qep_qiskit.config import Experiment
 from qep_qiskit.core.errors import ConfigError, RunFolderError
 from qep_qiskit.learning import Evaluation, StepShots, evaluate
 from qep_qiskit.learning.target_errors import target_errors
 from qep_qiskit.learning.warm_starts import nearest_warm_start
 from qep_qiskit.report.tables import prediction_table, value_with_error
-from qep_qiskit.runs.training import asking, load_matching_state, open_run
+from qep_qiskit.runs.questions import answer_to
+from qep_qiskit.runs.training import load_matching_state, open_run
 from qep_qiskit.tasks import Dataset, Task, decode, read_rows
 
 
@@ -29,8 +32,9 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigError(f"{options.folder}: this task has no inputs to predict with")
     data = read_rows(options.data, task)
     known = data.num_targets > 0
-    with asking(folder, experiment, state.weights, data.inputs, data.targets) as asked:
-        found = evaluate(
+
+    def measure(asked: Experiment) -> Evaluation:
+        return evaluate(
             StepShots.of(experiment.estimator, state.step_shots),
             asked.executor,
             state.weights,
@@ -40,6 +44,9 @@ def run(options: argparse.Namespace) -> int:
             with_cost=known,
             warm_start=nearest_warm_start(state.warm_starts, task.train.inputs, data.inputs),
         )
+
+    question = (state.weights, data.inputs, data.targets)
+    found = answer_to(folder, experiment, measure, *question, agree=agreement(yes=options.yes))
     if found.outputs is None:
         raise ConfigError(f"{options.folder}: this network has no outputs to predict with")
     rows, errors = _rows(task, data, found), target_errors("predict", task, data, found) if known else {}

@@ -89,6 +89,11 @@ class NamedExecutor:
         return self.executor.collect(job_handle)
 
 
+def _is_unsent(entry: JobEntry | None) -> bool:
+    """Whether a job must be sent, for the first time or again."""
+    return entry is None or entry.state in ("refused", "failed", "cancelled")
+
+
 class RemoteExecutor:
     """Runs requests as jobs of a device.
 
@@ -150,6 +155,22 @@ class RemoteExecutor:
     def _jobs(self, request: Request) -> tuple[JobSpecification, ...]:
         return jobs_of(request, self._options, lambda outline: self._circuits.pubs(outline))
 
+    def unsent(self, request: Request) -> list[JobSpecification]:
+        """Return the jobs of a request that would be sent; nothing is sent.
+
+        Args:
+            request: The request.
+        """
+        return [
+            specification
+            for part, specification in enumerate(self._jobs(request))
+            if _is_unsent(self.ledger.latest(request.key, part))
+        ]
+
+    def remaining_seconds(self) -> float | None:
+        """QPU seconds that remain to the account, or None without a limit."""
+        return self._retrying.with_retries(self._device.remaining_seconds)
+
     def close(self) -> None:
         """Close the batch or session at the service, and the ledger; waiting jobs still run."""
         self._device.close()
@@ -210,7 +231,7 @@ class RemoteExecutor:
             return self._taken(key, part, specification, lost)
         if entry is not None:
             self._require_same(entry, specification)
-        if entry is None or entry.state in ("refused", "failed", "cancelled"):
+        if entry is None or _is_unsent(entry):
             self._begin(key)
             self._require_signal(request)
             self._require_ready(specification)
@@ -268,10 +289,7 @@ class RemoteExecutor:
         """Check the device and the allowance before sending: the service queues jobs in maintenance or beyond it."""
         self._device.require_fit(specification)
         self._retrying.require_open("go on later with 'qep resume'")
-        left, wanted = (
-            self._retrying.with_retries(self._device.remaining_seconds),
-            self._device.estimated_seconds(specification),
-        )
+        left, wanted = self.remaining_seconds(), self._device.estimated_seconds(specification)
         if left is not None and left < wanted:
             raise UnavailableError(
                 f"{self._device.name}: the account has {left:.0f} QPU seconds left and the job is estimated at "

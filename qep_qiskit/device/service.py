@@ -205,9 +205,19 @@ class RemoteDevice(ABC):
         Args:
             specification: Circuits, shots and options of the job.
         """
-        price = self.price
-        if price is None or not price.in_seconds:
+        if self.price is None or not self.price.in_seconds:
             return 0.0
+        return self.estimated_price(specification) or 0.0
+
+    def estimated_price(self, specification: JobSpecification) -> float | None:
+        """Estimate the price of a job in the unit of the device; None where it is unknown.
+
+        Args:
+            specification: Circuits, shots and options of the job.
+        """
+        price = self.price
+        if price is None:
+            return None
         made = specification.options.executions(specification.shots)
         return price.of(jobs=1) + sum(
             price.of(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -10,14 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from qep_qiskit.config import Config, Experiment, build, check_config
 from qep_qiskit.config.executor import build_device, build_remote_executor
 from qep_qiskit.core.errors import RunFolderError
 from qep_qiskit.device.ledger import JobLedger
-from qep_qiskit.device.remote import NamedExecutor, Pace, RemoteExecutor
+from qep_qiskit.device.remote import Pace, RemoteExecutor
 from qep_qiskit.device.service import RemoteDevice
 from qep_qiskit.learning import Callback, Record, Trainer, TrainingState
 from qep_qiskit.runs.callbacks import AppliedJobs, Checkpoints, MetricsFile
@@ -158,34 +154,6 @@ def on_device(
         build_remote_executor(experiment.config, experiment.seeds, device, ledger, pace, limit, run=run, is_new=is_new)
     ) as executor:
         yield executor
-
-
-@contextmanager
-def asking(folder: RunFolder, experiment: Experiment, *question: NDArray) -> Iterator[Experiment]:
-    """Return the objects of a run for a measurement outside of its training.
-
-    On a device, jobs are stored in the ledger of the folder.
-
-    A measurement with the same `question` is sent once; a repeated call gets its results from the ledger.
-
-    Args:
-        folder: Folder of the run.
-        experiment: Objects of the run.
-        question: All numbers that define the measurement.
-
-    Raises:
-        FolderBusyError: The run is on a device, and another process has locked the folder.
-    """
-    device = device_of(experiment, folder)
-    if device is None:
-        yield experiment
-        return
-    parts = [*question, np.array([experiment.estimator.contrast.beta]), np.array([str(experiment.estimator.shots)])]
-    digest = hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()
-    with folder.locked(), on_device(folder, experiment, device, counts_anew=True) as executor:
-        assert executor is not None
-        yield replace(experiment, executor=NamedExecutor(executor, digest[:8]))
-        executor.ledger.applied()
 
 
 def ledger_path(folder: RunFolder) -> Path:

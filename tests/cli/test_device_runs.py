@@ -1,5 +1,7 @@
 """Runs on a device from the command line: at once, or a job at a time; on a stand-in for IBM's client."""
 
+import contextlib
+import io
 import json
 import sys
 from unittest.mock import Mock
@@ -12,6 +14,7 @@ from ibm_runs import SETTINGS
 from ibm_stand_in import INSTANCE, FractionalService, api_error
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 
+from qep_qiskit.cli import main
 from qep_qiskit.device.ibm import IbmDevice
 from qep_qiskit.device.ledger import JobLedger
 
@@ -345,6 +348,48 @@ def test_gradients_and_predictions_of_a_run_are_asked_for_once(qep, service, her
     assert qep("gradient", folder, "--sample", "2", "--json").code == 0
     assert service.posts > before
     assert {entry.state for entry in entries(folder)} == {"applied"}
+
+
+@pytest.fixture
+def questions(qep, service, here, settings):
+    """A run with its first job sent, and two questions about it."""
+    assert qep("train", here / "circuits.toml", "--out", here / "run", *settings(*SETTINGS)).code == 0
+    (here / "rows.csv").write_text("s0,s1\n0,1\n1,1\n")
+    return [("gradient", here / "run", "--sample", "1"), ("predict", here / "run", here / "rows.csv")]
+
+
+def test_a_question_says_its_price_before_anything_is_sent(qep, service, here, questions):
+    service.remaining = 512
+    for question in questions:
+        before = entries(here / "run")
+        (line,) = qep(*question).err.splitlines()
+        new = [entry.description for entry in entries(here / "run")[len(before) :]]
+        said = f"qep: ibm_stand_in: {len(new)} job{'s' * (len(new) > 1)}, {sum(own.executions for own in new):,} "
+        said += f"executions, about {sum(own.estimated_seconds for own in new):.1f} QPU seconds; the account has 512 "
+        assert line == said + "QPU seconds left"
+        assert qep(*question).err == ""  # it is in the ledger
+
+
+@pytest.mark.parametrize(("words", "typed", "sent"), [((), "n\n", 0), ((), "", 0), ((), "y\n", 1), (("--yes",), "", 1)])
+def test_on_a_terminal_a_question_is_asked_about(qep, service, questions, monkeypatch, words, typed, sent):
+    """On a terminal: both streams are."""
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    before = service.posts
+    for question in questions:
+        monkeypatch.setattr("sys.stdin", Terminal(typed))
+        out, err = io.StringIO(), Terminal()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main([str(word) for word in (*question, *words)])
+        assert code == (0 if sent else 130)
+        assert ("send? [y/N]" in err.getvalue()) == (not words)
+        assert ("qep: nothing was sent" in err.getvalue()) == (not sent)
+    assert (service.posts > before) == bool(sent)
+    assert sent or service.posts == before
 
 
 def test_a_gradient_without_a_folder_has_no_ledger(refused, service, here, settings):
