@@ -136,7 +136,7 @@ def build(config: Config, task: Task | None = None) -> Experiment:
 
     Args:
         config: The configuration.
-        task: Samples to use instead of the configured ones, as when a run is resumed.
+        task: Samples to use instead of the configured ones: those of a run folder, or of a program.
 
     Raises:
         QepError: An object of the configuration is not available; the message is one line.
@@ -153,7 +153,6 @@ def _built(config: Config, task: Task | None) -> Experiment:
     if ahead is not None:
         _check_memory(config, ahead)
     seeds = Seeds(config.seed)
-    is_new = task is None
     if task is None:
         with keys(config, "task"):
             task = config.task.build(seeds, one_hot=config.cost.one_hot)
@@ -163,8 +162,7 @@ def _built(config: Config, task: Task | None) -> Experiment:
         _check_memory(config, network.num_qubits)
     cost = _build_cost(config, network, task)
     hamiltonian = NudgedHamiltonian(network, cost)
-    if is_new:
-        task = _with_scaled_targets(config, hamiltonian, task)
+    task = _with_scaled_targets(config, hamiltonian, task)
     check_task(hamiltonian, task)
     measurement, execution = config.measurement, config.execution
     scene = PreparationScene(
@@ -221,8 +219,8 @@ def _refuse_certainty(experiment: Experiment) -> None:
 
 def _with_scaled_targets(config: Config, hamiltonian: NudgedHamiltonian, task: Task) -> Task:
     """Return the samples with regression targets scaled to the range of the outputs."""
-    count = config.task.scaled_targets
-    if count == 0:
+    count = len(task.target_columns)
+    if count == 0 or task.target_scaling is not None:
         return task
     reach = hamiltonian.output_reach
     if len(reach) != count:

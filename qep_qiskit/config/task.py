@@ -10,7 +10,7 @@ from pydantic import Field
 
 from qep_qiskit.config.kinds import OneOf, section_registry
 from qep_qiskit.config.section import Section
-from qep_qiskit.core.errors import DataError
+from qep_qiskit.core.errors import ConfigError, DataError
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.tasks import (
     Task,
@@ -30,11 +30,6 @@ class TaskSection(Section):
     """Training and test samples; a custom task derives from this class."""
 
     kind: str
-
-    @property
-    def scaled_targets(self) -> int:
-        """Number of regression targets that can be scaled to the range of the outputs."""
-        return 0
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -85,7 +80,51 @@ class _DataTask(TaskSection):
         return options
 
 
-class CsvTask(_DataTask):
+class _TableTask(_DataTask):
+    """Keys of tasks from tables, whose targets may be numbers."""
+
+    target_scaling: Literal["auto", "none", "standard", "minmax"] = "auto"
+    """Scaling of regression targets, fitted on the training samples and undone in predictions: ``minmax`` maps the
+    smallest and the largest to -+amplitude of the output range, ``standard`` maps two standard deviations; ``auto``:
+    ``minmax`` where a squared error compares outputs with targets beyond the output range, else ``none``. The output
+    range of atoms is that of the inputs that displace the clamped ones."""
+
+    def scaled(self, task: Task, reach: NDArray, *, compares_outputs: bool) -> Task:
+        """Return the samples with targets scaled to the range of the outputs.
+
+        With ``target_scaling = "auto"`` they are unchanged unless the cost compares outputs with targets.
+
+        Args:
+            task: The samples.
+            reach: Shape (targets, 2), lowest and highest value of each output.
+            compares_outputs: Whether the cost compares outputs with targets.
+        """
+        if self.target_scaling == "auto" and not compares_outputs:
+            return task
+        try:
+            return scale_targets(task, self.target_scaling, reach)
+        except DataError as error:
+            raise DataError(": ".join((*self.files, str(error)))) from None
+
+
+class ArraysTask(_TableTask):
+    """Samples from arrays in memory, as the estimators for scikit-learn give them."""
+
+    kind: Literal["arrays"]
+
+    def build(self, seeds: Seeds, *, one_hot: bool) -> Task:
+        """Refuse to build samples: only the caller has the arrays.
+
+        Args:
+            seeds: Not used.
+            one_hot: Not used.
+        """
+        raise ConfigError(
+            "task.kind: 'arrays' are samples that a Python program gives, as QEPClassifier does; here use 'csv'"
+        )
+
+
+class CsvTask(_TableTask):
     """Samples from a CSV file."""
 
     kind: Literal["csv"]
@@ -97,20 +136,10 @@ class CsvTask(_DataTask):
     """Column of class names (classification)."""
     targets: list[str] = Field(default=[])
     """Target columns with numbers (regression)."""
-    target_scaling: Literal["auto", "none", "standard", "minmax"] = "auto"
-    """Scaling of regression targets, fitted on the training samples and undone in predictions: ``minmax`` maps the
-    smallest and the largest to -+amplitude of the output range, ``standard`` maps two standard deviations; ``auto``:
-    ``minmax`` where a squared error compares outputs with targets beyond the output range, else ``none``. The output
-    range of atoms is that of the inputs that displace the clamped ones."""
     classes: list[str] | None = None
     """Class names in order; by default those in the file."""
     test_fraction: float = Field(default=0.3, ge=0, lt=1)
     """Fraction of the rows in the test set."""
-
-    @property
-    def scaled_targets(self) -> int:
-        """Number of target columns of a regression."""
-        return len(self.targets)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -138,23 +167,6 @@ class CsvTask(_DataTask):
             seeds=seeds,
             **self.options(one_hot=one_hot),
         )
-
-    def scaled(self, task: Task, reach: NDArray, *, compares_outputs: bool) -> Task:
-        """Return the samples with targets scaled to the range of the outputs.
-
-        With ``target_scaling = "auto"`` they are unchanged unless the cost compares outputs with targets.
-
-        Args:
-            task: The samples.
-            reach: Shape (targets, 2), lowest and highest value of each output.
-            compares_outputs: Whether the cost compares outputs with targets.
-        """
-        if self.target_scaling == "auto" and not compares_outputs:
-            return task
-        try:
-            return scale_targets(task, self.target_scaling, reach)
-        except DataError as error:
-            raise DataError(f"{self.file}: {error}") from None
 
 
 class XorTask(_DataTask):
@@ -267,7 +279,7 @@ class NoDataTask(TaskSection):
 
 
 TASKS = section_registry(
-    "tasks", TaskSection, CsvTask, XorTask, ParityTask, MoonsTask, DigitsTask, PhaseDiagramTask, NoDataTask
+    "tasks", TaskSection, CsvTask, ArraysTask, XorTask, ParityTask, MoonsTask, DigitsTask, PhaseDiagramTask, NoDataTask
 )
 """Kinds of tasks."""
 

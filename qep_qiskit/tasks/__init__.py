@@ -1,5 +1,7 @@
 """Tasks to train on: data files, built-in tasks, scaling, class encoding and storage."""
 
+from qep_qiskit.tasks.array_task import rows_from_arrays as rows_from_arrays
+from qep_qiskit.tasks.array_task import task_from_arrays as task_from_arrays
 from qep_qiskit.tasks.assembly import TaskOptions as TaskOptions
 from qep_qiskit.tasks.builtin import digits_task as digits_task
 from qep_qiskit.tasks.builtin import moons_task as moons_task

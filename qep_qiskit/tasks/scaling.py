@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -105,8 +106,20 @@ class Scaling:
         return np.asarray(scaled, dtype=np.float64) / self.factor + self.offset
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the arguments as JSON values; floats are exact after a round trip."""
+        """Values for JSON; floats are exact after a round trip."""
         return {"kind": self.kind, "offset": self.offset.tolist(), "factor": self.factor.tolist()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Scaling:
+        """Build a scaling from the values of `to_dict`.
+
+        Raises:
+            DataError: A key is missing or unknown, or a value does not fit.
+            ConfigError: The kind is unknown.
+        """
+        if set(values) != {"kind", "offset", "factor"}:
+            raise DataError(f"scaling: expected the keys kind, offset and factor, got {sorted(values)}")
+        return cls(kind=values["kind"], offset=values["offset"], factor=values["factor"])
 
 
 def _check_kind(kind: str) -> None:

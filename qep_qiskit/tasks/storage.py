@@ -90,9 +90,9 @@ def _task(metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Task
         **{name: metadata[name] for name in _PLAIN},
         train=_dataset("train", metadata, arrays),
         test=_dataset("test", metadata, arrays) if metadata["has_test"] else None,
-        scaling=Scaling(**metadata["scaling"]),
+        scaling=Scaling.from_dict(metadata["scaling"]),
         target_columns=tuple(metadata["target_columns"]),
-        target_scaling=None if metadata["target_scaling"] is None else Scaling(**metadata["target_scaling"]),
+        target_scaling=None if metadata["target_scaling"] is None else Scaling.from_dict(metadata["target_scaling"]),
     )
 
 
