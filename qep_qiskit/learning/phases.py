@@ -121,6 +121,15 @@ class MeasuredPhases:
         """Return the derivative that a stencil gives for every sample, shape (samples, weights)."""
         return self.jacobian.pull_back(self._contracted(stencil)[0])
 
+    def variance_per_sample(self, stencil: NDArray) -> NDArray[np.float64]:
+        """Return the variances of `per_sample` by shots, shape (samples, weights).
+
+        Args:
+            stencil: Weight of every phase, shape (phases,).
+        """
+        derivative, covariance = self._contracted(stencil)
+        return self.jacobian.pull_back_variance(self._with_signals(covariance, derivative, stencil)[0])
+
     def _shares(self, uncertain: NDArray, variance: NDArray) -> tuple[float, float]:
         """Uncertain fraction of the summed variance, and the largest of a weight that is not negligible.
 

@@ -196,6 +196,18 @@ class IsingNetwork(SpinNetwork):
         every = np.arange(len(terms))
         return TermJacobian(weight=every, term=terms, values=values, num_weights=len(terms))
 
+    def input_jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
+        """Return d(coefficient)/d(input): -W[a,k] of the term Z_k, with the inputs in the place of weights.
+
+        Args:
+            weights: Shape (weights,).
+            inputs: Shape (samples, inputs).
+        """
+        terms, scaled = self._entries
+        by_input = scaled >= 0
+        values = np.broadcast_to(-np.asarray(weights)[by_input], (inputs.shape[0], int(by_input.sum())))
+        return TermJacobian(weight=scaled[by_input], term=terms[by_input], values=values, num_weights=self.num_inputs)
+
     def coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
         """Return the coefficients of all terms, shape (samples, terms), in energy.
 

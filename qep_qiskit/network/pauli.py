@@ -244,6 +244,23 @@ class PauliNetwork(SpinNetwork):
             weight=entries.weight, term=entries.term, values=entries.scaled(inputs), num_weights=len(self._names)
         )
 
+    def input_jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
+        """Return d(coefficient)/d(input): coefficients of the Pauli strings that an input multiplies, times the weight.
+
+        Args:
+            weights: Shape (weights,).
+            inputs: Shape (samples, inputs).
+        """
+        weighted = self._weighted.where((self._weighted.term >= 0) & (self._weighted.scale >= 0))
+        fixed = self._fixed.where((self._fixed.term >= 0) & (self._fixed.scale >= 0))
+        values = np.concatenate([weighted.value * np.asarray(weights)[weighted.weight], fixed.value])
+        return TermJacobian(
+            weight=np.concatenate([weighted.scale, fixed.scale]),
+            term=np.concatenate([weighted.term, fixed.term]),
+            values=np.broadcast_to(values, (inputs.shape[0], len(values))),
+            num_weights=self.num_inputs,
+        )
+
     def coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
         """Return the coefficients of all terms, shape (samples, terms), in energy.
 
