@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from qep_qiskit.learning import AdaptiveShots as AdaptiveShots
     from qep_qiskit.learning import Callback as Callback
     from qep_qiskit.learning import Contrast as Contrast
+    from qep_qiskit.learning import EarlyStopping as EarlyStopping
     from qep_qiskit.learning import ErrorModel as ErrorModel
     from qep_qiskit.learning import GradientDescent as GradientDescent
     from qep_qiskit.learning import GradientEstimate as GradientEstimate
@@ -89,6 +90,8 @@ if TYPE_CHECKING:
     from qep_qiskit.learning import measure_pilot as measure_pilot
     from qep_qiskit.learning.exact_gradient import exact_gradient as exact_gradient
     from qep_qiskit.learning.finite_differences import finite_differences as finite_differences
+    from qep_qiskit.learning.layer import LayerGradient as LayerGradient
+    from qep_qiskit.learning.layer import QEPLayer as QEPLayer
     from qep_qiskit.learning.records import Outcome as Outcome
     from qep_qiskit.measurement import Extrapolation as Extrapolation
     from qep_qiskit.measurement import MeasurementCoroutine as MeasurementCoroutine
@@ -150,6 +153,11 @@ if TYPE_CHECKING:
     from qep_qiskit.preparation import WarmStart as WarmStart
     from qep_qiskit.preparation import chain_term_means as chain_term_means
     from qep_qiskit.preparation import solve_chain as solve_chain
+    from qep_qiskit.runs.trained import Prediction as Prediction
+    from qep_qiskit.runs.trained import TrainedNetwork as TrainedNetwork
+    from qep_qiskit.runs.trained import load_run as load_run
+    from qep_qiskit.sklearn import QEPClassifier as QEPClassifier
+    from qep_qiskit.sklearn import QEPRegressor as QEPRegressor
     from qep_qiskit.tasks import Dataset as Dataset
     from qep_qiskit.tasks import Task as Task
     from qep_qiskit.tasks import csv_task as csv_task
@@ -158,6 +166,7 @@ if TYPE_CHECKING:
     from qep_qiskit.tasks import no_data_task as no_data_task
     from qep_qiskit.tasks import parity_task as parity_task
     from qep_qiskit.tasks import scale_targets as scale_targets
+    from qep_qiskit.tasks import task_from_arrays as task_from_arrays
     from qep_qiskit.tasks import xor_task as xor_task
 else:
 

@@ -5,6 +5,7 @@ from qep_qiskit.learning.contrast import Contrast as Contrast
 from qep_qiskit.learning.contrast import Stencil as Stencil
 from qep_qiskit.learning.contrast import of_sign as of_sign
 from qep_qiskit.learning.contrast import study_names as study_names
+from qep_qiskit.learning.early_stopping import EarlyStopping as EarlyStopping
 from qep_qiskit.learning.error_model import ErrorModel as ErrorModel
 from qep_qiskit.learning.evaluation import Evaluation as Evaluation
 from qep_qiskit.learning.evaluation import evaluate as evaluate

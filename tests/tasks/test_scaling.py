@@ -60,7 +60,7 @@ def test_no_inputs():
 
 def test_json_round_trip_is_bit_exact(raw):
     scaling = Scaling.fit(raw, "standard", 1 / 3)
-    again = Scaling(**json.loads(json.dumps(scaling.to_dict())))
+    again = Scaling.from_dict(json.loads(json.dumps(scaling.to_dict())))
     assert again.kind == scaling.kind
     assert again.offset.tobytes() == scaling.offset.tobytes()
     assert again.factor.tobytes() == scaling.factor.tobytes()
@@ -99,10 +99,12 @@ def test_bad_arrays(raw):
 @pytest.mark.parametrize(
     "values",
     [
+        {"kind": "none", "offset": []},
+        {"kind": "none", "offset": [], "factor": [], "more": 1},
         {"kind": "none", "offset": ["1"], "factor": [1]},
         {"kind": "none", "offset": 1.0, "factor": 1.0},
     ],
 )
-def test_bad_values(values):
+def test_bad_dict(values):
     with pytest.raises(DataError):
-        Scaling(**values)
+        Scaling.from_dict(values)
