@@ -11,7 +11,17 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-OPTIONAL = {"distributed", "pyarrow", "qiskit-ibm-runtime", "requests", "urllib3"}
+OPTIONAL = {
+    "distributed",
+    "jax",
+    "pandas",
+    "pyarrow",
+    "qiskit-ibm-runtime",
+    "requests",
+    "scikit-learn",
+    "torch",
+    "urllib3",
+}
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow"}
 OWN = {"qep_qiskit", "loopback"} | {
     path.stem for folder in ("tests", "benchmarks") for path in (ROOT / folder).glob("*.py")
@@ -51,7 +61,7 @@ def imported(folder):
 def test_all_that_the_package_imports_is_declared():
     # The others must be had by a plain install; an extra may raise their versions, which declares nothing.
     assert set(imported("qep_qiskit")) - bounds(PROJECT["dependencies"]).keys() == OPTIONAL
-    assert bounds(["qep_qiskit[ibm,cluster,parquet]"]).keys() >= OPTIONAL
+    assert bounds(["qep_qiskit[ibm,cluster,parquet,pandas,sklearn,jax,torch]"]).keys() >= OPTIONAL
 
 
 @pytest.mark.parametrize("folder", ["tests", "benchmarks"])

@@ -17,7 +17,6 @@ PRIVATE = {
     "remembers": "warm start",
     "spending": "shot schedule, step shots",
     "journal": "request log",
-    "patience": "retries",
     "patient": "retrying",
     "situation": "problem",
     "favourite": "default",

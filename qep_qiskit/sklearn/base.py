@@ -208,7 +208,7 @@ class QEPEstimator(BaseEstimator):
         callbacks: list[Callback] = [records, *([EarlyStopping(self.patience)] if self.early_stopping else [])]
         return self._run(self._experiment(X, y, seed, test), records, callbacks)
 
-    def _begun(self, X: NDArray, y: NDArray) -> Self:
+    def _started(self, X: NDArray, y: NDArray) -> Self:
         """Train one epoch on checked arrays, from initial weights and with a constant learning rate."""
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         records = _Records()

@@ -94,7 +94,7 @@ class QEPClassifier(ClassifierMixin, QEPEstimator):
             if not first and not np.array_equal(self.classes_, unique_labels(classes)):
                 raise ValueError(f"classes: expected {self.classes_} as in the first call, got {classes}")
             self.classes_ = unique_labels(classes)
-        return self._begun(inputs, self._indices(labels)) if first else self._continued(inputs, self._indices(labels))
+        return self._started(inputs, self._indices(labels)) if first else self._continued(inputs, self._indices(labels))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the class of every row, shape (samples,).

@@ -66,7 +66,7 @@ class QEPRegressor(MultiOutputMixin, RegressorMixin, QEPEstimator):
             return self._continued(inputs, targets)
         self._flat = targets.ndim == 1
         self._num_targets = 1 if self._flat else targets.shape[1]
-        return self._begun(inputs, targets)
+        return self._started(inputs, targets)
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
         """Return the predicted targets, of the shape of `y` in `fit`.
