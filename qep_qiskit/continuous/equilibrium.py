@@ -213,8 +213,7 @@ class EquilibriumPreparation:
             coefficients: Shape (states, terms).
         """
         states = ClassicalPositions(np.array([self._at(groups, row) for row in coefficients]))
-        rows = np.arange(states.num_states)
-        return np.concatenate([states.expectations(group, rows) for group in groups], axis=1)
+        return states.term_means(groups)
 
     def _at(self, groups: Sequence[CoordinateGroup], row: NDArray) -> NDArray[np.float64]:
         from qep_qiskit.execution import RequestKey

@@ -65,8 +65,7 @@ class GaussianPreparation:
             coefficients: Shape (states, terms).
         """
         states = self._solved(groups, coefficients)
-        rows = np.arange(states.num_states)
-        return np.concatenate([states.expectations(group, rows) for group in groups], axis=1)
+        return states.term_means(groups)
 
     def response(self, groups: Sequence[CoordinateGroup], free: NDArray, nudge: NDArray) -> NDArray[np.float64]:
         """Return d(means of all terms)/d(beta) at beta = 0, shape (states, terms).

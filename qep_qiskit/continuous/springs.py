@@ -9,7 +9,7 @@ Gaussian quantum ground state; with them it is a classical network. Constants sh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,6 +22,7 @@ from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.limits import Positive, check_value
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.network.checks import check_sites
 from qep_qiskit.network.graphs import Graph
 from qep_qiskit.network.interface import TermJacobian
 from qep_qiskit.network.linear_observables import LinearObservable
@@ -93,23 +94,12 @@ class SpringNetwork:
             raise NetworkError(f"rest_positions: expected a point for each of {self.num_atoms} atoms")
         object.__setattr__(self, "rest_positions", rest_positions)
         for key, atoms in (("outputs", self.outputs), ("clamped", self.clamped), ("anchored", self.anchored)):
-            self._check_atoms(key, atoms)
+            check_sites(key, atoms, self.num_atoms, "an atom")
         _ = self.coordinate_layout  # checks that an atom moves, and the dimensions
         self._check_clamped()
         self._check_positive()
         self._check_drift()
         _ = self.layout  # checks the starts
-
-    def _check_atoms(self, key: str, atoms: Sequence[int]) -> None:
-        for atom in atoms:
-            whole_number(key, atom, error=NetworkError)
-        outside = [atom for atom in atoms if not 0 <= atom < self.num_atoms]
-        if outside:
-            raise NetworkError(
-                f"{key}: atom {outside[0]} is out of range; there are {self.num_atoms} atoms, 0 to {self.num_atoms - 1}"
-            )
-        if len(set(atoms)) != len(atoms):
-            raise NetworkError(f"{key}: an atom is named twice in {list(atoms)}; keep one")
 
     def _check_clamped(self) -> None:
         for key, atoms in (("outputs", self.outputs), ("anchored", self.anchored)):
@@ -127,13 +117,10 @@ class SpringNetwork:
             raise NetworkError("inputs: two inputs displace one atom along the same axis; keep one")
 
     def _check_positive(self) -> None:
-        for key, what, start in (
-            ("springs", "springs", self.springs),
-            ("anchors", "anchors", self.anchors),
-            ("masses", "masses", self.masses),
-        ):
-            if start.minimum is None or not start.minimum > 0.0:
-                raise NetworkError(f"{key}.minimum: {what} must stay positive, got {start.minimum}; give it > 0")
+        for key in ("springs", "anchors", "masses"):
+            minimum = getattr(self, key).minimum
+            if minimum is None or not minimum > 0.0:
+                raise NetworkError(f"{key}.minimum: {key} must stay positive, got {minimum}; give it > 0")
         axes = self._read_axes
         for axis in axes:
             whole_number("output_axes", axis, error=NetworkError)

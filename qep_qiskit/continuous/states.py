@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -115,6 +115,11 @@ class PointStates(PreparedStates):
             shots: Shots of each state.
             generator: The random stream.
         """
+
+    def term_means(self, groups: Sequence[CoordinateGroup]) -> NDArray[np.float64]:
+        """Return exact expectations of the terms of all groups, shape (states, terms)."""
+        rows = np.arange(self.num_states)
+        return np.concatenate([self.expectations(group, rows) for group in groups], axis=1)
 
     def measured(
         self, group: CoordinateGroup, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator

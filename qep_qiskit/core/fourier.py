@@ -128,13 +128,9 @@ class FourierBasis:
 
     def string(self, mask: int) -> PauliString:
         """Return the letter P on the qubits of registers and Z on others."""
-        moved = self._moved
+        moved = sum(register.mask for register in self.registers)
         qubits = (qubit for qubit in range(self.num_qubits) if mask >> qubit & 1)
         return PauliString(tuple((qubit, "P" if moved >> qubit & 1 else "Z") for qubit in qubits))
-
-    @property
-    def _moved(self) -> int:
-        return sum(register.mask for register in self.registers)
 
     def sign(self, mask: int) -> int:
         """Return +1."""

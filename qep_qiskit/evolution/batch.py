@@ -11,21 +11,8 @@ from numpy.typing import NDArray
 from qep_qiskit.core.operators import Basis, LocalBasis
 from qep_qiskit.core.program import CxLayer
 from qep_qiskit.core.transforms import Block, apply_blocks, num_qubits_of
-from qep_qiskit.evolution.compiled import basis_change, sources_of
+from qep_qiskit.evolution.compiled import Multiply, Permute, basis_change, sources_of
 from qep_qiskit.evolution.phase_factors import Factor
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Multiply:
-    """An operation that multiplies states by the phases of a layer.
-
-    Args:
-        stack: Index of the layer's stack.
-        layer: Index of the layer in the stack.
-    """
-
-    stack: int
-    layer: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,13 +20,6 @@ class Change:
     """An operation that applies matrices: a change of basis, or rotations that all states share."""
 
     blocks: Sequence[Block]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Permute:
-    """An operation that applies a layer of CX gates."""
-
-    layer: CxLayer
 
 
 @dataclass(frozen=True, slots=True, eq=False)

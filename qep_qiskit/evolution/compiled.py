@@ -88,19 +88,24 @@ class LayerStack:
         return (known[self.source] | (self.scale == 0.0)).all(axis=0)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of a program: a layer of a stack, or a layer of CX gates.
+@dataclass(frozen=True, slots=True, eq=False)
+class Multiply:
+    """An operation that multiplies states by the phases of a layer.
 
     Args:
-        stack: Index of the stack; -1 for CX gates.
-        layer: Index of the layer in the stack; -1 for CX gates.
-        cx: The CX gates, or None.
+        stack: Index of the layer's stack.
+        layer: Index of the layer in the stack.
     """
 
-    stack: int = -1
-    layer: int = -1
-    cx: CxLayer | None = None
+    stack: int
+    layer: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Permute:
+    """An operation that applies a layer of CX gates."""
+
+    layer: CxLayer
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +120,7 @@ class CompiledProgram:
 
     num_qubits: int
     stacks: tuple[LayerStack, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[Multiply | Permute, ...]
 
     @cached_property
     def fields(self) -> frozenset[int]:
@@ -125,7 +130,7 @@ class CompiledProgram:
             index for index, letters in kinds.items() if letters == {"X"} and self.stacks[index].is_single
         )
         others = [letters for index, letters in kinds.items() if index not in fields]
-        ising = all(letters == {"Z"} for letters in others) and all(step.cx is None for step in self.steps)
+        ising = all(letters == {"Z"} for letters in others) and all(isinstance(step, Multiply) for step in self.steps)
         return fields if ising else frozenset()
 
     @property
@@ -133,9 +138,9 @@ class CompiledProgram:
         """The computational basis, which final states are returned in."""
         return LocalBasis("Z" * self.num_qubits)
 
-    def basis_of(self, step: Step) -> Basis:
+    def basis_of(self, step: Multiply | Permute) -> Basis:
         """The basis of a step."""
-        return self.computational if step.cx else self.stacks[step.stack].group.basis
+        return self.stacks[step.stack].group.basis if isinstance(step, Multiply) else self.computational
 
     @property
     def first_basis(self) -> LocalBasis:
@@ -154,12 +159,12 @@ def compiled_program(program: LayerProgram) -> CompiledProgram:
     """Compile a program; cached, because a program runs many times."""
     used = sorted({layer.group for layer in program.layers if isinstance(layer, Layer)})
     found: dict[int, list[Layer]] = {group: [] for group in used}
-    steps = []
+    steps: list[Multiply | Permute] = []
     for layer in program.layers:
         if isinstance(layer, CxLayer):
-            steps.append(Step(cx=layer))
+            steps.append(Permute(layer))
         else:
-            steps.append(Step(stack=used.index(layer.group), layer=len(found[layer.group])))
+            steps.append(Multiply(used.index(layer.group), len(found[layer.group])))
             found[layer.group].append(layer)
     stacks = tuple(LayerStack(program.groups[group], tuple(layers)) for group, layers in found.items())
     return CompiledProgram(num_qubits=program.num_qubits, stacks=stacks, steps=tuple(steps))

@@ -68,7 +68,7 @@ def rotation_operations(compiled: CompiledProgram, angles: Sequence[NDArray]) ->
         if index in compiled.fields
     }
     return [
-        Change(rotations[step.stack][step.layer]) if step.stack in rotations else Multiply(step.stack, step.layer)
+        Change(rotations[step.stack][step.layer]) if isinstance(step, Multiply) and step.stack in rotations else step
         for step in compiled.steps
     ]
 
@@ -107,10 +107,7 @@ def engine_operations(compiled: CompiledProgram) -> tuple[Operation, ...]:
         if (wanted := compiled.basis_of(step)) != basis:
             operations += moves_between(basis, wanted)
             basis = wanted
-        if step.cx is None:
-            operations.append(Multiply(step.stack, step.layer))
-        else:
-            operations.append(Permute(step.cx))
+        operations.append(step)
     return tuple(operations)
 
 

@@ -214,15 +214,13 @@ class _DensityMatrices:
         return self._errors(without_measurement(circuit)[1])
 
     def _errors(self, outputs: Sequence[int]) -> ReadoutErrors:
-        return ReadoutErrors(flip_probabilities=np.array([self._flip_probabilities_of(qubit) for qubit in outputs]).T)
+        others = self._confusions.get(None, (0.0, 0.0))
+        return ReadoutErrors(flip_probabilities=np.array([self._confusions.get(qubit, others) for qubit in outputs]).T)
 
     def _run(self, open_ended: QuantumCircuit, circuit: QuantumCircuit, values: NDArray) -> NDArray[np.float64]:
         binds = {parameter: values[:, column].tolist() for column, parameter in enumerate(circuit.parameters)}
         result = self._simulator.run(open_ended, parameter_binds=[binds] if binds else None, shots=1).result()
         return _saved(result, "probabilities", len(values), f"{self._simulator.name}: circuit '{circuit.name}'")
-
-    def _flip_probabilities_of(self, qubit: int) -> tuple[float, float]:
-        return self._confusions.get(qubit, self._confusions.get(None, (0.0, 0.0)))
 
 
 def _saved(result: Any, kind: str, rows: int, name: str) -> NDArray:

@@ -129,12 +129,12 @@ class MeasuredCircuits:
             rows, own = found.setdefault(fit, ([], []))
             rows.append(row)
             own.append(columns)
-        return [
-            _bound(
-                self._fitted_to(program, group, folding, fit, twirls is not None), np.array(rows), _joined(own), twirls
-            )
-            for fit, (rows, own) in found.items()
-        ]
+        bound = []
+        for fit, (rows, own) in found.items():
+            circuit = self._fitted_to(program, group, folding, fit, twirls is not None)
+            joined = {name: np.concatenate([columns[name] for columns in own]) for name in own[0]}
+            bound.append(_bound(circuit, np.array(rows), joined, twirls))
+        return bound
 
     def _fitted_to(
         self, program: LayerProgram, group: CommutingGroup, folding: int, fit: Fit, twirled: bool
@@ -194,10 +194,6 @@ def _bound(
     columns = {name: column[:, None] for name, column in columns.items()}
     columns |= {f"flip[{qubit}]": own[..., qubit] for qubit in range(own.shape[-1])}
     return rows, circuit, filled(circuit, columns, own.shape[:2])
-
-
-def _joined(columns: Sequence[Columns]) -> Columns:
-    return {name: np.concatenate([own[name] for own in columns]) for name in columns[0]}
 
 
 def _measured(transpiled_program: TranspiledProgram, group: CommutingGroup, twirled: bool) -> QuantumCircuit:

@@ -9,6 +9,7 @@ the free state, a jump makes the contrast a difference of unrelated energies, so
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,27 +111,19 @@ def warn_of_jumps(jumps: Jumps, report: ConvergenceReport) -> None:
         report: Convergence report of the preparation.
     """
     affected, of = int(jumps.samples.sum()), len(jumps.samples)
-    detail = f"{affected} of {of} samples"
+    jumped = partial(warn, BranchJumpWarning, detail=f"{affected} of {of} samples", affected=affected, of=of)
     if report.lowest and not jumps.torn.any():
-        warn(
-            BranchJumpWarning,
+        jumped(
             "ground states cross between the nudges. The contrast stays the exact gradient of its contrastive "
             "function, (F(beta) - F(-beta)) / (2 beta), which may differ from the cost; a smaller contrast.beta or "
             "larger fields reduce the difference",
-            detail=detail,
-            affected=affected,
-            of=of,
             severity="note",
         )
         return
-    warn(
-        BranchJumpWarning,
+    jumped(
         "nudged states lie on another branch than their neighbours in beta (no overlap with the free state, or a jump "
         "in energy or cost): the contrast is not the derivative of the cost. Use a smaller contrast.beta, or keep the "
         "gap open with larger fields",
-        detail=detail,
-        affected=affected,
-        of=of,
     )
 
 

@@ -30,25 +30,6 @@ from qep_qiskit.preparation.resolution import Hidden
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class GradientMeasurements:
-    """Measurements of a gradient that diagnostics are computed from.
-
-    Args:
-        family: The Hamiltonians H + beta C.
-        moments: Moments of the terms, shape (samples, phases, terms), NaN where not measured.
-        constants: Constant part of C, shape (samples,). None where C is made of error signals: this C has the gradient
-            of the cost but not its value.
-        is_at_optimum: Whether all error signals vanish because the loss is at its minimum; the gradient is then zero.
-    """
-
-    family: HamiltonianFamily
-    moments: StateMoments
-    constants: NDArray[np.float64] | None
-    is_at_optimum: bool = False
-
-
-@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostics:
     """Diagnostics of a gradient: means over a batch where not said otherwise, NaN where unknown.
@@ -154,30 +135,36 @@ def nudge_sizes(groups: Sequence[Group], coefficients: NDArray) -> NDArray[np.fl
 
 
 def diagnose(
-    measurements: GradientMeasurements,
+    family: HamiltonianFamily,
+    moments: StateMoments,
     report: ConvergenceReport,
     free: ConvergenceReport | None = None,
     *,
+    constants: NDArray | None,
+    is_at_optimum: bool = False,
     quiet: bool = False,
 ) -> Diagnostics:
     """Return the diagnostics of a gradient, and warn of unresolved contrasts, nudges beyond the gap and jumps.
 
     Args:
-        measurements: Measurements of the gradient.
+        family: The Hamiltonians H + beta C.
+        moments: Moments of the terms, shape (samples, phases, terms), NaN where not measured.
         report: Convergence report of the phases of the family.
         free: Convergence report of the free phase, where it was prepared separately.
+        constants: Constant part of C, shape (samples,). None where C is made of error signals: this C has the gradient
+            of the cost but not its value.
+        is_at_optimum: Whether all error signals vanish because the loss is at its minimum; the gradient is then zero.
         quiet: Whether warnings about nudge strength and jumps are left out, for nudges that are large on purpose.
     """
-    family = measurements.family
-    hidden = Hidden(part=0.0) if measurements.is_at_optimum else hidden_in(family, report.hidden)
+    hidden = Hidden(part=0.0) if is_at_optimum else hidden_in(family, report.hidden)
     ranges = spectral_ranges(family.groups, family.nudge)
-    cost = _expectation(measurements, np.broadcast_to(family.nudge[:, None], measurements.moments.means.shape))
-    energy = _energies(measurements, report)
+    cost = _expectation(moments, np.broadcast_to(family.nudge[:, None], moments.means.shape))
+    energy = _energies(family, moments, report)
     gaps = report.gaps if free is None else np.concatenate([free.gaps, report.gaps], axis=1)
     found = {
         **_gap_and_weyl(gaps, ranges),
         **_susceptibility(family.betas, cost),
-        **_bounds(measurements, energy, report, free),
+        **_bounds(family.betas, energy, 0.0 if constants is None else float(constants.mean()), report, free),
     }
     reports = [report] if free is None else [free, report]
     jumps = find_jumps(family.betas, cost, ranges, report)
@@ -190,9 +177,9 @@ def diagnose(
         judged=any(part.judged for part in reports),
         contrast_error=hidden.part,
         contrast_error_se=hidden.standard_error,
-        discarded=measurements.moments.discarded,
+        discarded=moments.discarded,
         collapsed=sum(part.collapsed for part in reports),
-        of_signals=measurements.constants is None,
+        of_signals=constants is None,
         jumps=jumps.count if report.branches else 0,
     )
     warn_unresolved(hidden, family.smallest_nudge)
@@ -207,16 +194,16 @@ def _extreme(values: NDArray, pick: object) -> float:
     return float(pick(known)) if known.size else float("nan")  # type: ignore[operator]
 
 
-def _expectation(measurements: GradientMeasurements, coefficients: NDArray) -> Curve:
+def _expectation(moments: StateMoments, coefficients: NDArray) -> Curve:
     """Means of an operator at every sample and phase, with variances by shots; terms of coefficient 0 are ignored."""
-    terms = np.where(coefficients != 0.0, measurements.moments.means, 0.0)
+    terms = np.where(coefficients != 0.0, moments.means, 0.0)
     values = np.einsum("spt,spt->sp", coefficients, terms)
-    return Curve(values, variance_of(coefficients, measurements.moments.covariance))
+    return Curve(values, variance_of(coefficients, moments.covariance))
 
 
-def _energies(measurements: GradientMeasurements, report: ConvergenceReport) -> Curve:
+def _energies(family: HamiltonianFamily, moments: StateMoments, report: ConvergenceReport) -> Curve:
     """F(beta) from the solver where known, otherwise from the measured means of all groups."""
-    measured = _expectation(measurements, measurements.family.coefficients())
+    measured = _expectation(moments, family.coefficients())
     known = np.isfinite(report.energies)
     return Curve(np.where(known, report.energies, measured.values), np.where(known, 0.0, measured.variances))
 
@@ -250,10 +237,9 @@ def _susceptibility(betas: NDArray, cost: Curve) -> dict[str, float]:
 
 
 def _bounds(
-    measurements: GradientMeasurements, energy: Curve, report: ConvergenceReport, free: ConvergenceReport | None
+    betas: NDArray, energy: Curve, constant: float, report: ConvergenceReport, free: ConvergenceReport | None
 ) -> dict[str, float]:
     """Contrastive bounds of <C>_0 where the states are minima."""
-    betas = measurements.family.betas
     zero = _phase(betas, 0.0)
     if not report.minima or (free is not None and not free.minima):
         return {}
@@ -272,5 +258,5 @@ def _bounds(
             phase = _phase(betas, beta)
             assert phase is not None
             bound, found[f"{name}_se"] = energy.slope(zero, phase, beta)
-            found[name] = bound + (0.0 if measurements.constants is None else float(measurements.constants.mean()))
+            found[name] = bound + constant
     return found

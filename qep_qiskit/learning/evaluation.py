@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -115,7 +114,8 @@ def evaluation(
     tally = EpochTally()
     outputs, errors = [], []
     kept: dict[str, list[NDArray]] = {}
-    for number, rows in enumerate(_parts(data)):
+    parts = np.split(np.arange(data.num_samples), range(_SAMPLES_PER_REQUEST, data.num_samples, _SAMPLES_PER_REQUEST))
+    for number, rows in enumerate(parts):
         part = data.take(rows)
         free = estimator.hamiltonian.free_coefficients(weights, part.inputs)
         key = RequestKey(purpose, index, number)
@@ -136,8 +136,3 @@ def evaluation(
         tally=tally,
         warm_start={name: np.concatenate(parts) for name, parts in kept.items()},
     )
-
-
-def _parts(data: Dataset) -> Iterator[NDArray[np.int64]]:
-    for start in range(0, data.num_samples, _SAMPLES_PER_REQUEST):
-        yield np.arange(start, min(start + _SAMPLES_PER_REQUEST, data.num_samples))

@@ -19,7 +19,7 @@ from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.contrast import Contrast
-from qep_qiskit.learning.diagnostics import GradientMeasurements, diagnose, nudge_sizes
+from qep_qiskit.learning.diagnostics import diagnose, nudge_sizes
 from qep_qiskit.learning.error_signals import signal_batch
 from qep_qiskit.learning.free_phase import CostEstimate, FreePhase, cost_of_means, measure_free
 from qep_qiskit.learning.gradient_estimate import GradientEstimate, MeasuredGradient
@@ -313,16 +313,18 @@ class GradientEstimator:
             estimates = filled_in(estimates, first.estimates, betas)
         moments = plan.averaged_per_term(estimates, hamiltonian.num_terms)
         signals = None if first is None else signal_batch(hamiltonian, first, targets, plan, moments, work.free)
-        measurements = GradientMeasurements(
-            family=family,
-            moments=moments,
+        diagnostics = diagnose(
+            family,
+            moments,
+            prepared_states.report,
+            None if first is None else first.prepared_states.report,
             constants=constants,
             is_at_optimum=first is not None
             and first.outputs is not None
             and signals is not None
             and hamiltonian.cost.is_at_optimum(signals.signals, first.outputs, targets),
+            quiet=work.quiet,
         )
-        free_report = None if first is None else first.prepared_states.report
         return MeasuredPhases(
             betas=betas,
             plan=plan,
@@ -331,7 +333,7 @@ class GradientEstimator:
             signals=signals,
             cost=self._cost_of_phases(moments, betas, targets) if first is None else first.cost,
             outputs=None if first is None else first.outputs,
-            diagnostics=diagnose(measurements, prepared_states.report, free_report, quiet=work.quiet),
+            diagnostics=diagnostics,
             warm_start={**(first.prepared_states.warm_start if first else {}), **prepared_states.warm_start},
         )
 

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Literal
 
 import numpy as np
 
-from qep_qiskit.core.operators import PauliString
 from qep_qiskit.measurement import MeasurementPlan, covering_plan, per_weight_plan, qubit_wise_plan, shared_plan
 from qep_qiskit.network import TermJacobian
 from qep_qiskit.network.nudge import NudgedHamiltonian
 
 Grouping = Literal["shared", "qubit_wise", "cover", "per_weight"]
-
-
-@cache
-def _qubit_wise(terms: tuple[PauliString, ...], num_qubits: int) -> MeasurementPlan:
-    return qubit_wise_plan(terms, num_qubits)
-
-
-@cache
-def _covering(terms: tuple[PauliString, ...], wanted: tuple[int, ...], num_qubits: int) -> MeasurementPlan:
-    return covering_plan(terms, np.array(wanted), num_qubits)
 
 
 def output_plan(hamiltonian: NudgedHamiltonian, grouping: Grouping) -> MeasurementPlan:
@@ -33,10 +21,10 @@ def output_plan(hamiltonian: NudgedHamiltonian, grouping: Grouping) -> Measureme
         grouping: Which terms share shots; ``"per_weight"`` is treated as ``"shared"``.
     """
     if grouping == "qubit_wise":
-        return _qubit_wise(hamiltonian.terms, hamiltonian.num_qubits)
+        return qubit_wise_plan(hamiltonian.terms, hamiltonian.num_qubits)
     if grouping == "cover":
         wanted = np.concatenate([hamiltonian.trained_terms, hamiltonian.cost_terms, hamiltonian.measured_terms])
-        return _covering(hamiltonian.terms, tuple(np.unique(wanted).tolist()), hamiltonian.num_qubits)
+        return covering_plan(hamiltonian.terms, tuple(np.unique(wanted).tolist()), hamiltonian.num_qubits)
     return shared_plan(hamiltonian.groups)
 
 

@@ -157,10 +157,8 @@ class MeasuredPhases:
         if samples % parts:
             raise ValueError(f"expected samples that divide into {parts} parts, got {samples}")
         size = samples // parts
-        return [self._rows(slice(start, start + size)) for start in range(0, samples, size)]
-
-    def _rows(self, rows: slice) -> MeasuredPhases:
-        return take_rows(self, rows, "moments", "jacobian", "signals", "cost", "outputs")
+        names = ("moments", "jacobian", "signals", "cost", "outputs")
+        return [take_rows(self, slice(start, start + size), *names) for start in range(0, samples, size)]
 
     def noise_of_square(self, stencil: NDArray, weights: NDArray) -> tuple[float, float]:
         """Return mean and standard deviation of what shot noise adds to the squared length of a derivative.

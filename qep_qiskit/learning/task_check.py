@@ -76,9 +76,9 @@ def _warn_of_targets(hamiltonian: NudgedHamiltonian, task: Task) -> None:
         return
     low, high = reach.T
     slack = 1e-9 * np.maximum(np.abs(low), np.abs(high))
-    beyond = np.any((targets < low - slack) | (targets > high + slack), axis=1)
-    if beyond.any():
-        output = int(np.argmax(np.any((targets < low - slack) | (targets > high + slack), axis=0)))
+    outside = (targets < low - slack) | (targets > high + slack)
+    if outside.any():
+        output = int(np.argmax(outside.any(axis=0)))
         column = targets[:, output]
         warn(
             UnreachableTargetWarning,
@@ -86,7 +86,7 @@ def _warn_of_targets(hamiltonian: NudgedHamiltonian, task: Task) -> None:
             "task.target_scaling = 'minmax', or scale the targets",
             detail=f"output {output} reaches {low[output]:.4g} to {high[output]:.4g}, its targets run from "
             f"{column.min():.4g} to {column.max():.4g}",
-            affected=int(beyond.sum()),
+            affected=int(outside.any(axis=1).sum()),
             of=len(targets),
             once=True,
         )

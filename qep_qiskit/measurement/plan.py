@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,7 +131,8 @@ def shared_plan(groups: Sequence[Group]) -> MeasurementPlan:
     return MeasurementPlan(groups=tuple(groups), estimates=estimates, terms=terms)
 
 
-def qubit_wise_plan(terms: Sequence[PauliString], num_qubits: int) -> MeasurementPlan:
+@cache
+def qubit_wise_plan(terms: tuple[PauliString, ...], num_qubits: int) -> MeasurementPlan:
     """Return one shared batch for every qubit-wise commuting group of a greedy search over the Pauli strings.
 
     Args:
@@ -143,7 +145,8 @@ def qubit_wise_plan(terms: Sequence[PauliString], num_qubits: int) -> Measuremen
     return MeasurementPlan(groups=groups, estimates=estimates, terms=np.arange(len(terms)))
 
 
-def covering_plan(terms: Sequence[PauliString], wanted: NDArray, num_qubits: int) -> MeasurementPlan:
+@cache
+def covering_plan(terms: tuple[PauliString, ...], wanted: tuple[int, ...], num_qubits: int) -> MeasurementPlan:
     """Return one shared batch for each of few bases that together measure some terms, with an estimate in each.
 
     Args:
@@ -154,7 +157,7 @@ def covering_plan(terms: Sequence[PauliString], wanted: NDArray, num_qubits: int
     Raises:
         ConfigError: A term is read after a Fourier transform.
     """
-    position = {terms[term]: int(term) for term in np.unique(wanted)}
+    position = {terms[term]: term for term in sorted(set(wanted))}
     if any(letter == "P" for string in position for _, letter in string.factors):
         raise ConfigError("grouping: 'cover' reads Pauli strings, and this network has others; use 'shared'")
     groups = covering_groups(position, num_qubits)

@@ -11,26 +11,26 @@ from qep_qiskit.core.checks import check_finite, whole_number
 from qep_qiskit.core.errors import NetworkError
 
 
-def check_spins(key: str, spins: Sequence[int], num_spins: int) -> None:
-    """Check that spins are in range and distinct.
+def check_sites(key: str, sites: Sequence[int], count: int, kind: str = "a spin") -> None:
+    """Check that spins or atoms are in range and distinct.
 
     Args:
         key: Config key, for messages.
-        spins: Indices of spins.
-        num_spins: Number of spins.
+        sites: Indices of spins or atoms.
+        count: Number of them.
+        kind: What they are, with its article.
 
     Raises:
         NetworkError: An index is not a whole number, is out of range, or occurs twice.
     """
-    for spin in spins:
-        whole_number(key, spin, error=NetworkError)
-    outside = [spin for spin in spins if not 0 <= spin < num_spins]
+    name = kind.split()[1]
+    for site in sites:
+        whole_number(key, site, error=NetworkError)
+    outside = [site for site in sites if not 0 <= site < count]
     if outside:
-        raise NetworkError(
-            f"{key}: spin {outside[0]} is out of range; there are {num_spins} spins, 0 to {num_spins - 1}"
-        )
-    if len(set(spins)) != len(spins):
-        raise NetworkError(f"{key}: a spin is named twice in {list(spins)}; keep one")
+        raise NetworkError(f"{key}: {name} {outside[0]} is out of range; there are {count} {name}s, 0 to {count - 1}")
+    if len(set(sites)) != len(sites):
+        raise NetworkError(f"{key}: {kind} is named twice in {list(sites)}; keep one")
 
 
 def one_input(x: NDArray | Sequence[float] | None, num_inputs: int) -> NDArray[np.float64]:

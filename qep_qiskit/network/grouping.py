@@ -41,11 +41,12 @@ def commuting_groups(
     if not distinct:
         return ()
     greedy = merge_into_groups((), distinct, num_qubits)
-    coloured = _by_colouring(distinct, num_qubits)
+    parts = _partition(distinct, num_qubits, PauliList.group_qubit_wise_commuting)
+    coloured = [_group_of(part, num_qubits) for part in parts]
     qubit_wise = tuple(map(_named, coloured if len(coloured) < len(greedy) else greedy))
     if not entangling:
         return qubit_wise
-    parts = min(_commuting(distinct), _commuting_by_colouring(distinct, num_qubits), key=len)
+    parts = min(_commuting(distinct), _partition(distinct, num_qubits, PauliList.group_commuting), key=len)
     if len(parts) >= len(qubit_wise):
         return qubit_wise
     return tuple(_of_commuting(number, part, num_qubits) for number, part in enumerate(parts))
@@ -61,10 +62,6 @@ def _commuting(terms: Sequence[PauliString]) -> list[list[PauliString]]:
         else:
             home.append(string)
     return parts
-
-
-def _commuting_by_colouring(terms: Sequence[PauliString], num_qubits: int) -> list[list[PauliString]]:
-    return _partition(terms, num_qubits, PauliList.group_commuting)
 
 
 def _partition(
@@ -83,11 +80,6 @@ def _of_commuting(number: int, terms: Sequence[PauliString], num_qubits: int) ->
     basis = diagonalising_basis(terms, num_qubits)
     masks = (basis.mask_of(string) for string in terms)
     return CommutingGroup(name=f"C{number}", basis=basis, masks=tuple(mask for mask in masks if mask is not None))
-
-
-def _by_colouring(terms: Sequence[PauliString], num_qubits: int) -> list[CommutingGroup]:
-    found = _partition(terms, num_qubits, PauliList.group_qubit_wise_commuting)
-    return [_group_of(part, num_qubits) for part in found]
 
 
 def _group_of(terms: Sequence[PauliString], num_qubits: int) -> CommutingGroup:

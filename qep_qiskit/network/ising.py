@@ -20,7 +20,7 @@ from qep_qiskit.core.checks import whole_number
 from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.operators import CommutingGroup, LocalBasis, PauliString, sparse_pauli_op
 from qep_qiskit.core.short_repr import short_repr
-from qep_qiskit.network.checks import check_spins, one_input
+from qep_qiskit.network.checks import check_sites, one_input
 from qep_qiskit.network.graphs import Graph
 from qep_qiskit.network.interface import TermJacobian
 from qep_qiskit.network.spin_network import SpinNetwork
@@ -115,8 +115,8 @@ class IsingNetwork(SpinNetwork):
 
     def __post_init__(self) -> None:
         links = () if self.inputs is None else self.inputs.links
-        check_spins("outputs", self.outputs, self.num_qubits)
-        check_spins("inputs", sorted({k for _, k in links}), self.num_qubits)
+        check_sites("outputs", self.outputs, self.num_qubits)
+        check_sites("inputs", sorted({k for _, k in links}), self.num_qubits)
         if len(set(links)) != len(links):
             raise NetworkError("inputs: an input is linked to the same spin twice; keep one link")
         whole_number("inputs", self.num_inputs, 0, error=NetworkError)

@@ -20,7 +20,7 @@ from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.observables import OperatorLike, hermitian, pauli_strings
 from qep_qiskit.core.operators import CommutingGroup, PauliString, sparse_pauli_op
 from qep_qiskit.core.short_repr import short_repr
-from qep_qiskit.network.checks import check_spins, one_input
+from qep_qiskit.network.checks import check_sites, one_input
 from qep_qiskit.network.graphs import Graph
 from qep_qiskit.network.grouping import commuting_groups
 from qep_qiskit.network.interface import TermJacobian
@@ -148,7 +148,7 @@ class PauliNetwork(SpinNetwork):
         sizes = {part.operator.num_qubits for part in self.interactions}
         if len(sizes) > 1:
             raise NetworkError(f"terms: operators act on {min(sizes)} and on {max(sizes)} qubits; expected one")
-        check_spins("outputs", self.outputs, self.num_qubits)
+        check_sites("outputs", self.outputs, self.num_qubits)
         self._check_inputs()
         self._check_weights()
         _ = self.layout  # checks the start

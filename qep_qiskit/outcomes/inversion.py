@@ -42,7 +42,8 @@ def inverted_table(
     if exact:
         means = frequencies @ values.T
         return means, means[:, :, None] * means[:, None, :]
-    return _stacked([_of_what_came(values, row) for row in frequencies])
+    seen = (row > 0.0 for row in frequencies)
+    return _stacked([_weighted(values[:, own], row[own]) for own, row in zip(seen, frequencies, strict=True)])
 
 
 def inverted_shots(bits: NDArray[np.uint8], group: CommutingGroup, signs: NDArray) -> tuple[NDArray, NDArray]:
@@ -73,12 +74,6 @@ def _unbiased_values(words: NDArray[np.uint64], group: CommutingGroup, signs: ND
         bits = words[qubit // 64] >> np.uint64(qubit % 64) & np.uint64(1)
         found[holding] *= np.where(bits, signs[1, qubit], signs[0, qubit])
     return found
-
-
-def _of_what_came(values: NDArray, weights: NDArray) -> tuple[NDArray, NDArray]:
-    """Return moments from the observed bit strings alone: few shots leave most of them out."""
-    came = np.flatnonzero(weights)
-    return _weighted(values[:, came], weights[came])
 
 
 def _weighted(values: NDArray, weights: NDArray) -> tuple[NDArray, NDArray]:

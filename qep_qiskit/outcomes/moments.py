@@ -48,15 +48,12 @@ def from_bits(bits: NDArray[np.uint8], num_qubits: int, group: CommutingGroup) -
     shots = bits.shape[1]
     if _fits_a_table(num_qubits, shots, group):
         size = 1 << num_qubits
-        found = [from_table(_counts(words_of_bits(row), size) / shots, group) for row in bits]
+        counts = (np.bincount(words_of_bits(row)[0].astype(np.int64), minlength=size) for row in bits)
+        found = [from_table(own / shots, group) for own in counts]
     else:
         found = [_from_signs(words_of_bits(row), group) for row in bits]
     means, second = (np.array(part) for part in zip(*found, strict=True))
     return means, second
-
-
-def _counts(words: NDArray[np.uint64], size: int) -> NDArray[np.int64]:
-    return np.bincount(words[0].astype(np.int64), minlength=size)
 
 
 def _fits_a_table(num_qubits: int, shots: int, group: CommutingGroup) -> bool:

@@ -288,9 +288,8 @@ def _lowest_of(
     """
     samples, phases, members = len(pool), len(family.betas), pool.shape[1]
     coefficients = family.coefficients()
-    walk = _Walk(
-        spins, np.repeat(coefficients.reshape(-1, coefficients.shape[2]), members, axis=0), _each(pool, phases)
-    )
+    every = np.repeat(pool[:, None], phases, axis=1).reshape(-1, spins.count)
+    walk = _Walk(spins, np.repeat(coefficients.reshape(-1, coefficients.shape[2]), members, axis=0), every)
     walk.descend()
     let_down = walk.spins.T.reshape(samples, phases * members, spins.count)
     pool = np.concatenate([pool, let_down], axis=1)
@@ -304,8 +303,3 @@ def _lowest_of(
     chosen = np.take_along_axis(energies, lowest[:, :, None], axis=2)
     gaps = np.where(others, energies - chosen, np.inf).min(axis=2)
     return states, chosen[:, :, 0], gaps
-
-
-def _each(pool: NDArray[np.int8], phases: int) -> NDArray[np.int8]:
-    """Return every member of the pool at every phase, as rows."""
-    return np.repeat(pool[:, None], phases, axis=1).reshape(-1, pool.shape[2])

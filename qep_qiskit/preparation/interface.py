@@ -207,13 +207,8 @@ class ConvergenceReport:
             whole[:, list(used)] = known
             return whole
 
-        return replace(
-            self,
-            energies=wider(self.energies),
-            gaps=wider(self.gaps),
-            residuals=wider(self.residuals),
-            overlaps=wider(self.overlaps),
-        )
+        names = ("energies", "gaps", "residuals", "overlaps")
+        return replace(self, **{name: wider(getattr(self, name)) for name in names})  # type: ignore[arg-type]
 
 
 @short_repr

@@ -61,7 +61,7 @@ def sparse_structure(groups: tuple[CommutingGroup, ...]) -> SparseStructure | No
         return None
     masks = [_masks(string) for string in terms]
     x_masks = sorted({x for x, _, _ in masks})
-    if len(x_masks) > _PASSES_PER_GROUP * sum(not _is_diagonal(group) for group in groups):
+    if len(x_masks) > _PASSES_PER_GROUP * sum(not group.is_classical for group in groups):
         return None
     factor = np.array([_PHASES[power % 4] for _, _, power in masks])
     return SparseStructure(
@@ -70,10 +70,6 @@ def sparse_structure(groups: tuple[CommutingGroup, ...]) -> SparseStructure | No
         factor=factor if factor.imag.any() else factor.real,
         indices=(np.arange(1 << num_qubits)[:, None] ^ np.array(x_masks)).astype(np.int32),
     )
-
-
-def _is_diagonal(group: CommutingGroup) -> bool:
-    return set(group.basis.name) == {"Z"}
 
 
 def _masks(string: PauliString) -> tuple[int, int, int]:
