@@ -21,7 +21,15 @@ EXECUTORS: Registry[Callable[..., Executor]] = Registry(
 """Factories of executors by name; each is called with the `Seeds` of the run, and with `execution.backend_options` as
 keyword arguments."""
 
-_REHEARSE, _SNAPSHOT, _IBM = "rehearse:", "fake_", "ibm_"
+_Kind = Literal["aer", "statevector", "snapshot", "rehearsal", "ibm", "provider", "executor"]
+_STARTS = _REHEARSE, _SNAPSHOT, _IBM = "rehearse:", "fake_", "ibm_"
+_KINDS: dict[str, _Kind] = {
+    "aer": "aer",
+    "statevector": "statevector",
+    _REHEARSE: "rehearsal",
+    _SNAPSHOT: "snapshot",
+    _IBM: "ibm",
+}
 _NAMES = "'aer', 'statevector', 'fake_...', 'rehearse:ibm_...', 'ibm_...' or 'package.module:factory'"
 
 
@@ -39,7 +47,7 @@ class Backend:
     """
 
     name: str
-    kind: Literal["aer", "statevector", "snapshot", "rehearsal", "ibm", "provider", "executor"]
+    kind: _Kind
     device: str
 
     @classmethod
@@ -49,16 +57,9 @@ class Backend:
         Raises:
             ConfigError: No backend has this name.
         """
-        if name == "aer":
-            return cls(name=name, kind="aer", device=name)
-        if name == "statevector":
-            return cls(name=name, kind="statevector", device=name)
-        if name.startswith(_SNAPSHOT):
-            return cls(name=name, kind="snapshot", device=name)
-        if name.startswith(_IBM):
-            return cls(name=name, kind="ibm", device=name)
-        if name.startswith(_REHEARSE):
-            return cls(name=name, kind="rehearsal", device=_rehearsed(name))
+        kind = _KINDS.get(name) or next((_KINDS[start] for start in _STARTS if name.startswith(start)), None)
+        if kind is not None:
+            return cls(name=name, kind=kind, device=_rehearsed(name) if kind == "rehearsal" else name)
         if is_named(name):
             return cls(name=name, kind="provider", device=name)
         vendors = {found.name: found.value for found in entry_points(group=VENDORS)}

@@ -153,6 +153,32 @@ class ExecutionConfig(Section):
             )
         return options
 
+    def refuse_contradictions(self) -> None:
+        """Check that every key that is set has an effect on this backend.
+
+        Raises:
+            ConfigError: A key has none.
+        """
+        where, got = self.where, f"only, got '{self.backend}'"
+        is_made, is_live = where.is_of_provider or where.is_own_executor, where.is_ibm or where.is_rehearsal
+        self.refuse_idle(
+            {
+                "max_bond_dimension": (
+                    self.method == "matrix_product_state",
+                    f"method = 'matrix_product_state' only, got method = '{self.method}'",
+                ),
+                "backend_options": (is_made, f"backend = 'package.module:factory', or an executor of a plug-in, {got}"),
+                "instance": (is_live, f"backend = 'ibm_...' {got}"),
+                "wait_seconds": (self.wait_seconds is None or self.is_remote, f"a device behind a service {got}"),
+                "mode": (where.is_ibm, f"backend = 'ibm_...' {got}"),
+                "rep_delay": (where.is_device, f"a device {got}"),
+                "fractional_gates": (where.is_device, f"a device {got}"),
+            }
+        )
+        if where.kind != "aer" and self.noise is not None:
+            why = "is ideal" if where.kind == "statevector" else "brings the noise of its device"
+            raise ConfigError(f"noise: '{self.backend}' {why}; leave it out, or use backend = 'aer'")
+
     def mitigations(self, *, runs_circuits: bool) -> tuple[ReadoutMitigation | None, Extrapolation | None]:
         """Return the mitigation of readout errors, and the zero-noise extrapolation.
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from qep_qiskit.config.backend import EXECUTORS
 from qep_qiskit.config.local_device import live_device, local_device
+from qep_qiskit.config.named import called
 from qep_qiskit.config.schema import Config
-from qep_qiskit.config.section import keys
 from qep_qiskit.continuous.executor import CoordinateExecutor
 from qep_qiskit.core.errors import ConfigError, NoLedgerWarning
 from qep_qiskit.core.seeds import Seeds
@@ -47,7 +47,7 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     section = config.execution
     where = section.where
     _refuse_contradictions(config)
-    config.execution.sampler_options()
+    section.sampler_options()
     if config.network.is_in_space:
         return CoordinateExecutor(seeds)
     if config.preparation.has_known_states:
@@ -63,8 +63,7 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
         return _own_executor(config, seeds)
     from qep_qiskit.execution import aer
 
-    with keys(config, "execution"):
-        aer.require_device(section.device)
+    aer.require_device(section.device)
     if section.has_vectors:
         return aer.AerExecutor(seeds, device=section.device)
     _require_shots(config, num_qubits)
@@ -74,7 +73,7 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
             seeds,
             measured_circuits=section.measured_circuits,
             layout=config.network.device_qubits,
-            options=config.execution.sampler_options(),
+            options=section.sampler_options(),
         )
     noise = None if section.noise is None else aer.depolarizing_noise(**section.noise.model_dump())
     if noise is not None and section.has_distributions(num_qubits):
@@ -114,13 +113,7 @@ def _own_executor(config: Config, seeds: Seeds) -> Executor:
     It raises an error itself for requests it does not support, such as exact expectations.
     """
     section = config.execution
-    try:
-        made = EXECUTORS.find(section.backend)(seeds, **section.backend_options)
-    except Exception as error:  # a vendor may raise anything
-        raise ConfigError(
-            f"execution.backend: '{section.backend}' made no executor ({type(error).__name__}: "
-            f"{' '.join(str(error).split())}); its arguments are the keys of execution.backend_options"
-        ) from error
+    made = called(EXECUTORS.find(section.backend), section.backend, "executor", seeds, **section.backend_options)
     if not all(callable(getattr(made, method, None)) for method in ("submit", "collect")):
         raise ConfigError(
             f"execution.backend: expected '{section.backend}' to make an executor, with submit and collect, got "
@@ -219,65 +212,20 @@ class _OnlyWithLedger:
         raise NotImplementedError
 
 
-def _refuse(key: str, why: str) -> None:
-    raise ConfigError(f"execution.{key}: {why}")
-
-
 def _refuse_contradictions(config: Config) -> None:
-    section = config.execution
-    if section.max_bond_dimension is not None and section.method != "matrix_product_state":
-        _refuse(
-            "max_bond_dimension",
-            f"goes with method = 'matrix_product_state' only, got method = '{section.method}'; leave it out",
-        )
-    where = section.where
-    if section.backend_options and not (where.is_of_provider or where.is_own_executor):
-        _refuse(
-            "backend_options",
-            "goes with backend = 'package.module:factory', or an executor of a plug-in, only, got "
-            f"'{section.backend}'; leave it out",
-        )
-    if section.instance is not None and not (where.is_ibm or where.is_rehearsal):
-        _refuse("instance", f"goes with backend = 'ibm_...' only, got '{section.backend}'; leave it out")
-    if section.wait_seconds is not None and not section.is_remote:
-        _refuse("wait_seconds", f"goes with a device behind a service only, got '{section.backend}'; leave it out")
-    if section.mode != "job" and not where.is_ibm:
-        _refuse("mode", f"goes with backend = 'ibm_...' only, got '{section.backend}'; leave it out")
-    if section.rep_delay is not None and not where.is_device:
-        _refuse("rep_delay", f"goes with a device only, got '{section.backend}'; leave it out")
-    if section.fractional_gates and not where.is_device:
-        _refuse("fractional_gates", f"goes with a device only, got backend = '{section.backend}'; leave it out")
-    if where.kind != "aer" and section.noise is not None:
-        why = "is ideal" if where.kind == "statevector" else "brings the noise of its device"
-        _refuse("noise", f"'{section.backend}' {why}; leave it out, or use backend = 'aer'")
+    section, where = config.execution, config.execution.where
+    section.refuse_contradictions()
+    if config.runs_circuits and where.kind != "aer":
+        ignored = ["method", "device"] + (["measured_circuits"] if not where.is_snapshot else [])
+        section.refuse_given(ignored, f"does not go with backend = '{section.backend}'")
+    if config.runs_circuits or section.is_ideal:
+        return
     if config.network.is_in_space:
-        _refuse_devices_for_atoms(config)
-    elif config.preparation.has_known_states:
-        _refuse_noise_on_exact(config)
-    elif where.kind != "aer":
-        _refuse_options_of_aer(config)
-
-
-def _refuse_options_of_aer(config: Config) -> None:
-    backend, section = config.execution.backend, config.execution
-    keys = ["method", "device"] + (["measured_circuits"] if not section.where.is_snapshot else [])
-    for key in keys:
-        default: Any = type(section).model_fields[key].default
-        if getattr(section, key) != default:
-            _refuse(key, f"does not go with backend = '{backend}'; leave it out")
-
-
-def _refuse_noise_on_exact(config: Config) -> None:
-    if not config.execution.is_ideal:
-        raise ConfigError(
-            f"execution: {config.preparation.kind} states are sampled without circuits, so a noisy backend has no "
-            "meaning; use preparation.kind = 'adiabatic'"
-        )
-
-
-def _refuse_devices_for_atoms(config: Config) -> None:
-    if not config.execution.is_ideal:
         raise ConfigError(
             f"execution.backend: network.kind = '{config.network.kind}' runs no circuits, so a backend (got "
-            f"'{config.execution.backend}') and noise have no meaning; leave the section out"
+            f"'{section.backend}') and noise have no meaning; leave the section out"
         )
+    raise ConfigError(
+        f"execution: {config.preparation.kind} states are sampled without circuits, so a noisy backend has no "
+        "meaning; use preparation.kind = 'adiabatic'"
+    )

@@ -185,12 +185,14 @@ def _built(config: Config, task: Task | None) -> Experiment:
         extrapolation=extrapolation,
         replication=measurement.replication(shots),
     )
+    with keys(config, "execution"):
+        executor = build_executor(config, seeds, network.num_qubits)
     experiment = Experiment(
         config=config,
         task=task,
         network=network,
         estimator=estimator,
-        executor=build_executor(config, seeds, network.num_qubits),
+        executor=executor,
         seeds=seeds,
         policy=config.contrast.schedule(measurement),
     )

@@ -45,14 +45,11 @@ class GridConfig(Section):
         """
         inputs = task.train.inputs if task.test is None else np.concatenate([task.train.inputs, task.test.inputs])
         variance = variance_of(atoms, atoms.layout.initial(seeds), inputs)
+        layout = atoms.coordinate_layout
         grid = PositionGrid.around(
             variance,
-            names=[
-                atoms.coordinate_layout.name(coordinate) for coordinate in atoms.coordinate_layout.moving_coordinates
-            ],
-            num_qubits=None if self.num_qubits == "auto" else self.num_qubits,
-            box=None if self.box == "auto" else self.box,
-            centre=None if self.centre == "auto" else self.centre,
+            names=[layout.name(coordinate) for coordinate in layout.moving_coordinates],
+            **{key: value for key, value in self.model_dump().items() if value != "auto"},
         )
         check_grid(grid, variance)
         return GridNetwork(atoms=atoms, grid=grid)

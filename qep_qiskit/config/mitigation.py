@@ -52,12 +52,16 @@ class MitigationConfig(Section):
         Raises:
             ConfigError: The backend has no readout errors, or a calibration key is set without a calibration.
         """
-        if self.randomizations is not None and self.readout != "twirled" and not self.gate_twirling:
-            raise ConfigError("randomizations: goes with readout = 'twirled' or gate_twirling = true; leave it out")
-        if self.readout == "none":
-            for key in ("calibration_shots", "calibrate_every"):
-                if getattr(self, key) is not None:
-                    raise ConfigError(f"{key}: goes with readout = 'calibrated' or 'twirled' only; leave it out")
+        twirls, measured = self.readout == "twirled" or self.gate_twirling, self.readout != "none"
+        calibrated = (measured, "readout = 'calibrated' or 'twirled' only")
+        self.refuse_idle(
+            {
+                "randomizations": (twirls, "readout = 'twirled' or gate_twirling = true"),
+                "calibration_shots": calibrated,
+                "calibrate_every": calibrated,
+            }
+        )
+        if not measured:
             return None
         if not has_noise:
             raise ConfigError("readout: this backend has no errors of the readout; leave it out")
@@ -75,8 +79,7 @@ class MitigationConfig(Section):
                 extrapolation is set without factors.
         """
         if not self.noise_factors:
-            if self.extrapolation != "linear":
-                raise ConfigError("extrapolation: goes with noise_factors only; leave it out")
+            self.refuse_given(["extrapolation"], "goes with noise_factors only")
             return None
         if not has_noise:
             raise ConfigError("noise_factors: this backend has no noise to extrapolate; leave it out")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +65,29 @@ def _new_backend(text: str, options: Mapping[str, Any]) -> BackendV2:
         raise ConfigError(
             f"{_KEY}: expected '{text}' to be a function or class that makes a backend, got {type(factory).__name__}"
         )
-    try:
-        made = factory(**options)
-    except Exception as error:  # a provider may raise anything
-        raise ConfigError(
-            f"{_KEY}: '{text}' made no backend ({type(error).__name__}: {' '.join(str(error).split())}); its arguments "
-            "are the keys of execution.backend_options"
-        ) from error
+    made = called(factory, text, "backend", **options)
     if not isinstance(made, BackendV2):
         raise ConfigError(f"{_KEY}: expected '{text}' to return a BackendV2 of Qiskit, got {type(made).__name__}")
     return made
+
+
+def called(factory: Callable[..., Any], text: str, what: str, *arguments: Any, **options: Any) -> Any:
+    """Return what a factory of another package makes.
+
+    Args:
+        factory: The factory.
+        text: Its name in the configuration, for messages.
+        what: What it is to make, for messages.
+        arguments: Positional arguments.
+        options: Keyword arguments, the keys of ``execution.backend_options``.
+
+    Raises:
+        ConfigError: It raises an exception.
+    """
+    try:
+        return factory(*arguments, **options)
+    except Exception as error:  # a vendor may raise anything
+        raise ConfigError(
+            f"{_KEY}: '{text}' made no {what} ({type(error).__name__}: {' '.join(str(error).split())}); its arguments "
+            "are the keys of execution.backend_options"
+        ) from error

@@ -53,6 +53,8 @@ class NetworkSection(Section):
 
     site: ClassVar[str] = "spin"
     """Name of one element of the network, such as ``spin``."""
+    has_shot_noise: ClassVar[bool] = True
+    """Whether measurement results have shot noise."""
     is_classical: ClassVar[bool] = False
     """Whether its states are classical spin configurations."""
     connection: ClassVar[str] = "add terms that join it to the inputs"
@@ -66,11 +68,6 @@ class NetworkSection(Section):
     def is_in_space(self) -> bool:
         """Whether the network consists of atoms in space, without qubits."""
         return False
-
-    @property
-    def has_shot_noise(self) -> bool:
-        """Whether measurement results have shot noise."""
-        return True
 
     @property
     def device_qubits(self) -> tuple[int, ...] | None:

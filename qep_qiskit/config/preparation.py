@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -36,6 +36,8 @@ _OF_OSCILLATORS = ("driver_stiffness", "start")
 class ExactConfig(PreparationSection):
     """Exact eigenstates."""
 
+    has_known_states: ClassVar[bool] = True
+
     kind: Literal["exact"]
     level: int = same_as(ExactPreparation, "level")
     """Index of the eigenstate of the free Hamiltonian, 0 for the ground state; nudged states are identified with it by
@@ -44,16 +46,6 @@ class ExactConfig(PreparationSection):
     """``auto``: dense diagonalisation up to 7 qubits, Lanczos above."""
     tolerance: float = same_as(ExactPreparation, "tolerance")
     """Relative tolerance of Lanczos; 0 is machine precision."""
-
-    @property
-    def has_known_states(self) -> bool:
-        """True: states are computed by diagonalisation."""
-        return True
-
-    @property
-    def classical_equilibrium_options(self) -> dict[str, Any] | None:
-        """No options: the equilibrium of atoms is computed exactly."""
-        return {}
 
     def check_memory(self, num_qubits: int, execution: ExecutionConfig, *, is_classical: bool) -> None:
         """Check that the vectors of Lanczos fit in memory; classical spins are searched instead.
@@ -90,6 +82,8 @@ class ExactConfig(PreparationSection):
 class AnnealingConfig(PreparationSection):
     """Ground states of classical spins by simulated annealing."""
 
+    has_known_states: ClassVar[bool] = True
+
     kind: Literal["annealing"]
     sweeps: int = same_as(AnnealingPreparation, "sweeps")
     """Sweeps over all spins in one run."""
@@ -103,11 +97,6 @@ class AnnealingConfig(PreparationSection):
     spins."""
     cold_temperature: float | None = same_as(AnnealingPreparation, "cold_temperature")
     """Last temperature; by default 1/40 of the default first temperature."""
-
-    @property
-    def has_known_states(self) -> bool:
-        """True: states are found by a search."""
-        return True
 
     def check_memory(self, num_qubits: int, execution: ExecutionConfig, *, is_classical: bool) -> None:
         """Do nothing, because there are no state vectors.
@@ -133,14 +122,11 @@ class AnnealingConfig(PreparationSection):
 class ThermalConfig(PreparationSection):
     """Gibbs states: exact, for quantum networks up to about 10 qubits and classical ones up to about 20 spins."""
 
+    has_known_states: ClassVar[bool] = True
+
     kind: Literal["thermal"]
     temperature: float = same_as(ThermalPreparation, "temperature")
     """Temperature T, in energy (k_B = 1)."""
-
-    @property
-    def has_known_states(self) -> bool:
-        """True: states are computed from the spectrum."""
-        return True
 
     @property
     def state_temperature(self) -> float | None:
@@ -191,11 +177,6 @@ class GaussianConfig(_AtomsConfig):
     level: Literal[0] = 0
     """The ground state."""
 
-    @property
-    def classical_equilibrium_options(self) -> dict[str, Any] | None:
-        """No options."""
-        return {}
-
 
 class EquilibriumConfig(_AtomsConfig):
     """Equilibrium of the atoms of an elastic network; ``exact`` is the same for it."""
@@ -210,7 +191,7 @@ class EquilibriumConfig(_AtomsConfig):
     the force of the nudge if that is smaller."""
 
     @property
-    def classical_equilibrium_options(self) -> dict[str, Any] | None:
+    def classical_equilibrium_options(self) -> dict[str, Any]:
         """Options of the root search."""
         return {"critical_point": self.critical_point, "tolerance": self.tolerance}
 
@@ -244,7 +225,7 @@ class AdiabaticConfig(PreparationSection):
     def build(self, scene: PreparationScene) -> Preparation:
         """Return an adiabatic ramp from the driver of spins."""
         check_level(self.level, scene.hamiltonian.num_qubits)
-        self.refuse_given("preparation", _OF_OSCILLATORS, "is for oscillators on a grid")
+        self.refuse_given(_OF_OSCILLATORS, "is for oscillators on a grid")
         return self.made(AdiabaticPreparation)
 
     def build_on_grid(self, scene: PreparationScene, driver: OscillatorProduct) -> Preparation:
@@ -255,7 +236,7 @@ class AdiabaticConfig(PreparationSection):
             driver: Product of oscillator ground states, the initial state of the ramp.
         """
         hint = "oscillators on a grid have preparation.driver_stiffness, and reach their ground state"
-        self.refuse_given("preparation", _OF_SPINS, f"is for spins; {hint}")
+        self.refuse_given(_OF_SPINS, f"is for spins; {hint}")
         if self.driver_stiffness != "auto":
             driver = replace(driver, stiffness=(self.driver_stiffness,) * driver.grid.num_coordinates)
         return self.made(SplitOperatorPreparation, driver=driver)

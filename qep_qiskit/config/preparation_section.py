@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from numpy.typing import NDArray
 
@@ -66,12 +66,10 @@ class PreparationSection(Section):
         10
     """
 
-    kind: str
+    has_known_states: ClassVar[bool] = False
+    """Whether states are computed without a circuit and sampled directly."""
 
-    @property
-    def has_known_states(self) -> bool:
-        """Whether states are computed without a circuit and sampled directly."""
-        return False
+    kind: str
 
     @property
     def measures_energies(self) -> bool:
@@ -89,9 +87,9 @@ class PreparationSection(Section):
         return None
 
     @property
-    def classical_equilibrium_options(self) -> dict[str, Any] | None:
-        """Options for atoms in equilibrium; None where the preparation is for other networks."""
-        return None
+    def classical_equilibrium_options(self) -> dict[str, Any]:
+        """Options of the preparation of atoms in equilibrium."""
+        return {}
 
     def beside(self, folder: Path) -> Self:
         """Return the section with the content of its files; their paths are relative to the folder."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import signature
 from typing import Any, Literal, TypeVar
@@ -60,11 +60,10 @@ class Section(BaseModel):
         given = {key: getattr(self, key) for key in type(self).model_fields if key in names and key not in others}
         return make(**{key: value for key, value in given.items() if value is not None}, **others)
 
-    def refuse_given(self, path: str, names: Iterable[str], why: str) -> None:
+    def refuse_given(self, names: Iterable[str], why: str) -> None:
         """Check that keys without any effect are not set.
 
         Args:
-            path: Key of the section.
             names: Keys without effect.
             why: Reason, for the message.
 
@@ -73,7 +72,20 @@ class Section(BaseModel):
         """
         for name in names:
             if getattr(self, name) != type(self).model_fields[name].default:
-                raise ConfigError(f"{path}.{name}: {why}; leave it out")
+                raise ConfigError(f"{name}: {why}; leave it out")
+
+    def refuse_idle(self, goes_with: Mapping[str, tuple[bool, str]]) -> None:
+        """Check that keys are set only where they have an effect.
+
+        Args:
+            goes_with: For each key, whether it has an effect, and what it goes with, for the message.
+
+        Raises:
+            ConfigError: A key has another value than its default, and no effect.
+        """
+        for name, (has_effect, what) in goes_with.items():
+            if not has_effect:
+                self.refuse_given([name], f"goes with {what}")
 
 
 @contextmanager

@@ -178,7 +178,7 @@ class SpringsConfig(NetworkSection):
             raise ConfigError(
                 "measurement.grouping: 'qubit_wise' goes with Pauli strings; use 'shared' or 'per_weight'"
             )
-        return self.classical_equilibrium(network, **(section.classical_equilibrium_options or {}))
+        return self.classical_equilibrium(network, **section.classical_equilibrium_options)
 
     def classical_equilibrium(self, network: Any, **options: Any) -> Preparation:
         """Return the preparation of the atoms in space.
@@ -194,9 +194,7 @@ class SpringsConfig(NetworkSection):
         rest_positions = self._rest_positions(graph)
         clamped = self._clamped(graph.num_spins, inputs)
         moving = [atom for atom in range(graph.num_spins) if atom not in clamped]
-        anchored = self.anchored
-        if anchored is None:
-            anchored = [] if clamped else moving
+        anchored = ([] if clamped else moving) if self.anchored is None else self.anchored
         outputs = self._outputs(moving, targets)
         return SpringNetwork(
             graph=graph,
@@ -287,12 +285,7 @@ class SpringsConfig(NetworkSection):
                 "use kind = 'elastic'"
             )
         start = initialisation_of(self, "rest_lengths")
-        if (
-            not given.natural
-            or given.distribution is not None
-            or given.mean is not None
-            or isinstance(given.values, list)
-        ):
+        if given.distribution is not None:
             return start
         edges = [edge for edge in graph.edges if not set(clamped).issuperset(edge)]
         names = [f"l[{i},{j}]" for i, j in edges]
@@ -333,13 +326,9 @@ class ElasticConfig(SpringsConfig):
 
     own_preparation: ClassVar[str] = "equilibrium"
     takes_rest_lengths: ClassVar[bool] = True
+    has_shot_noise: ClassVar[bool] = False
 
     kind: Literal["elastic"]
-
-    @property
-    def has_shot_noise(self) -> bool:
-        """False: the positions of atoms in equilibrium are exact."""
-        return False
 
     def build(self, task: Task, seeds: Seeds, *, reads_spins: bool) -> Network:
         """Return the network in space.

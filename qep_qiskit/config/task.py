@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from numpy.typing import NDArray
 from pydantic import Field
 
 from qep_qiskit.config.kinds import OneOf, section_registry
-from qep_qiskit.config.section import Section
+from qep_qiskit.config.section import Section, same_as
 from qep_qiskit.core.errors import ConfigError, DataError
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.tasks import (
@@ -24,6 +26,7 @@ from qep_qiskit.tasks import (
     scale_targets,
     xor_task,
 )
+from qep_qiskit.tasks.assembly import task_from_table
 
 
 class TaskSection(Section):
@@ -60,14 +63,35 @@ class TaskSection(Section):
         return task
 
 
-class _DataTask(TaskSection):
+class _MadeTask(TaskSection):
+    """Base class of tasks that a function makes; its arguments are the keys of the section."""
+
+    maker: ClassVar[Callable[..., Task]]
+
+    def options(self, *, one_hot: bool) -> TaskOptions:
+        """Return the arguments that all tasks with data have in common; none for other tasks."""
+        return TaskOptions()
+
+    def build(self, seeds: Seeds, *, one_hot: bool) -> Task:
+        """Read, draw or compute the samples.
+
+        Args:
+            seeds: Root of the random streams of the run.
+            one_hot: Whether every class has a target of its own, one or zero.
+        """
+        make = type(self).maker
+        drawn = {"seeds": seeds} if "seeds" in signature(make).parameters else {}
+        return self.made(make, **drawn, **self.options(one_hot=one_hot))
+
+
+class _DataTask(_MadeTask):
     """Keys of every task with data."""
 
     scaling: Literal["none", "standard", "minmax"] | None = None
     """Scaling of the inputs, fitted on the training samples; each task has its own default."""
-    input_scale: float = Field(default=1.0, gt=0)
+    input_scale: float = same_as(task_from_table, "input_scale")
     """Factor on the scaled inputs."""
-    amplitude: float = Field(default=0.8, gt=0, le=1)
+    amplitude: float = same_as(task_from_table, "amplitude")
     """Target values of a class are +-amplitude; scaled regression targets use this fraction of the output range."""
 
     def options(self, *, one_hot: bool) -> TaskOptions:
@@ -127,6 +151,8 @@ class ArraysTask(_TableTask):
 class CsvTask(_TableTask):
     """Samples from a CSV file."""
 
+    maker: ClassVar[Callable[..., Task]] = csv_task
+
     kind: Literal["csv"]
     file: str
     """Path of the file; relative paths start at the folder of the configuration."""
@@ -138,7 +164,7 @@ class CsvTask(_TableTask):
     """Target columns with numbers (regression)."""
     classes: list[str] | None = None
     """Class names in order; by default those in the file."""
-    test_fraction: float = Field(default=0.3, ge=0, lt=1)
+    test_fraction: float = same_as(csv_task, "test_fraction")
     """Fraction of the rows in the test set."""
 
     @property
@@ -150,132 +176,71 @@ class CsvTask(_TableTask):
         """Return the section with the path of the file made absolute."""
         return self.model_copy(update={"file": str(folder / self.file)})
 
-    def build(self, seeds: Seeds, *, one_hot: bool) -> Task:
-        """Read the file.
-
-        Args:
-            seeds: Root of the random streams of the run.
-            one_hot: Whether every class has a target of its own, one or zero.
-        """
-        return csv_task(
-            self.file,
-            inputs=self.inputs,
-            target=self.target,
-            targets=self.targets,
-            classes=self.classes,
-            test_fraction=self.test_fraction,
-            seeds=seeds,
-            **self.options(one_hot=one_hot),
-        )
-
 
 class XorTask(_DataTask):
     """Exclusive or of two inputs of +-1."""
 
+    maker: ClassVar[Callable[..., Task]] = xor_task
+
     kind: Literal["xor"]
-
-    def build(self, seeds: Seeds, *, one_hot: bool) -> Task:
-        """Return the four samples.
-
-        Args:
-            seeds: Not used.
-            one_hot: Whether every class has a target of its own, one or zero.
-        """
-        return xor_task(**self.options(one_hot=one_hot))
 
 
 class ParityTask(_DataTask):
     """Product of several inputs of +-1."""
 
+    maker: ClassVar[Callable[..., Task]] = parity_task
+
     kind: Literal["parity"]
-    num_bits: int = Field(default=3, ge=2, le=10)
+    num_bits: int = same_as(parity_task, "num_bits")
     """Number of inputs."""
-
-    def build(self, seeds: Seeds, *, one_hot: bool) -> Task:
-        """Return a sample for every combination of inputs.
-
-        Args:
-            seeds: Not used.
-            one_hot: Whether every class has a target of its own, one or zero.
-        """
-        return parity_task(self.num_bits, **self.options(one_hot=one_hot))
 
 
 class MoonsTask(_DataTask):
     """Two interleaved half circles (needs scikit-learn)."""
 
+    maker: ClassVar[Callable[..., Task]] = moons_task
+
     kind: Literal["moons"]
-    num_samples: int = Field(default=200, ge=4)
+    num_samples: int = same_as(moons_task, "num_samples")
     """Number of samples, training and test set together."""
-    noise: float = Field(default=0.1, ge=0)
+    noise: float = same_as(moons_task, "noise")
     """Standard deviation of the points around the curves."""
-    test_fraction: float = Field(default=0.3, ge=0, lt=1)
+    test_fraction: float = same_as(moons_task, "test_fraction")
     """Fraction of the samples in the test set."""
-
-    def build(self, seeds: Seeds, *, one_hot: bool) -> Task:
-        """Draw the samples.
-
-        Args:
-            seeds: Root of the random streams of the run.
-            one_hot: Whether every class has a target of its own, one or zero.
-        """
-        options = self.options(one_hot=one_hot)
-        return moons_task(self.num_samples, self.noise, test_fraction=self.test_fraction, seeds=seeds, **options)
 
 
 class DigitsTask(_DataTask):
     """Handwritten digits of 8 x 8 pixels (needs scikit-learn)."""
 
+    maker: ClassVar[Callable[..., Task]] = digits_task
+
     kind: Literal["digits"]
-    test_size: int = Field(default=360, ge=0)
+    test_size: int = same_as(digits_task, "test_size")
     """Images in the test set, of 1797."""
 
-    def build(self, seeds: Seeds, *, one_hot: bool) -> Task:
-        """Load the images.
 
-        Args:
-            seeds: Root of the random streams of the run.
-            one_hot: Whether every class has a target of its own, one or zero.
-        """
-        return digits_task(seeds=seeds, test_size=self.test_size, **self.options(one_hot=one_hot))
-
-
-class PhaseDiagramTask(TaskSection):
+class PhaseDiagramTask(_MadeTask):
     """Phases of the cluster-Ising ring; its couplings g_ZXZ, g_ZZ, g_X, which sum to 4, are the inputs."""
 
+    maker: ClassVar[Callable[..., Task]] = phase_diagram_task
+
     kind: Literal["phases"]
-    num_samples: int = Field(default=2000, ge=1)
+    num_samples: int = same_as(phase_diagram_task, "num_samples")
     """Points of the phase diagram in the training set."""
-    test_size: int = Field(default=200, ge=1)
+    test_size: int = same_as(phase_diagram_task, "test_size")
     """Points in the test set, drawn from the whole diagram."""
     patches: list[Annotated[list[float], Field(min_length=3, max_length=3)]] | None = None
     """Squares from which training points are drawn, each as ``[g_X, g_ZZ, width]``; by default the whole diagram."""
 
-    def build(self, seeds: Seeds, *, one_hot: bool) -> Task:
-        """Draw the points of the phase diagram.
 
-        Args:
-            seeds: Root of the random streams of the run.
-            one_hot: Whether every class has a target of its own, one or zero.
-        """
-        return phase_diagram_task(self.num_samples, self.test_size, seeds=seeds, patches=self.patches)
-
-
-class NoDataTask(TaskSection):
+class NoDataTask(_MadeTask):
     """A task without data: one sample without inputs."""
+
+    maker: ClassVar[Callable[..., Task]] = no_data_task
 
     kind: Literal["none"]
     targets: list[float] = Field(default=[])
     """Target values of that sample, one for every output of a loss; an operator cost needs none."""
-
-    def build(self, seeds: Seeds, *, one_hot: bool) -> Task:
-        """Return the single sample.
-
-        Args:
-            seeds: Not used.
-            one_hot: Not used.
-        """
-        return no_data_task(self.targets)
 
 
 TASKS = section_registry(

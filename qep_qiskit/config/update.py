@@ -18,19 +18,8 @@ OPTIMIZERS: Registry[Callable[[UpdateConfig], Optimizer]] = Registry(
 """Factories of optimisers by name; each is called with the section."""
 
 
-@partial(OPTIMIZERS.add, "gradient_descent")
-def _gradient_descent(section: UpdateConfig) -> Optimizer:
-    return GradientDescent()
-
-
-@partial(OPTIMIZERS.add, "momentum")
-def _momentum(section: UpdateConfig) -> Optimizer:
-    return section.made(Momentum)
-
-
-@partial(OPTIMIZERS.add, "adam")
-def _adam(section: UpdateConfig) -> Optimizer:
-    return section.made(Adam)
+for _name, _make in {"gradient_descent": GradientDescent, "momentum": Momentum, "adam": Adam}.items():
+    OPTIMIZERS.add(_name, partial(Section.made, make=_make))
 
 
 class UpdateConfig(Section):

@@ -215,7 +215,7 @@ class VariationalConfig(PreparationSection):
     def _refuse_idle_keys(self, shots: int | str) -> None:
         """Check that no key without effect is set; each belongs to another optimiser or kind of energies."""
         sampled, bfgs = self.energies == "sampled", self.optimizer.lower() == BFGS
-        goes_with = {
+        known: dict[str, tuple[bool, str]] = {
             "shots": (sampled, "energies = 'sampled'"),
             "residual_directions": (sampled, "energies = 'sampled'"),
             "residual_shots": (
@@ -226,6 +226,4 @@ class VariationalConfig(PreparationSection):
             "max_evaluations": (bfgs, f"optimizer = 'bfgs'; '{self.optimizer}' has its own in preparation.options"),
             "tolerance": (not sampled or self.residual_directions > 0, "residual_directions above 0"),
         }
-        for key, (used, what) in goes_with.items():
-            if not used:
-                self.refuse_given("preparation", (key,), f"goes with {what}")
+        self.refuse_idle(known)

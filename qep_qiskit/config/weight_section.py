@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any, ClassVar
 
 from pydantic import model_validator
@@ -88,5 +87,4 @@ def initialisation_of(network: Section, name: str) -> WeightInitialisation:
         for key in ("mean", "std", "low", "high"):
             if getattr(section, key) is not None and key not in _KEYS_OF_DISTRIBUTION[distribution]:
                 raise ConfigError(f"{key}: does not go with distribution = '{distribution}'; leave it out")
-        given = {field.name: getattr(section, field.name) for field in fields(WeightInitialisation)}
-        return WeightInitialisation(**{key: value for key, value in given.items() if value is not None})
+        return section.made(WeightInitialisation)

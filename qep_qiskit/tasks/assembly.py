@@ -9,9 +9,10 @@ from typing import TypedDict
 import numpy as np
 
 from qep_qiskit.core.errors import ConfigError, DataError
+from qep_qiskit.core.limits import Positive
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.tasks.dataset import Dataset, Task
-from qep_qiskit.tasks.encoding import Encoding, default_num_targets, encode_labels
+from qep_qiskit.tasks.encoding import Amplitude, Encoding, default_num_targets, encode_labels
 from qep_qiskit.tasks.label_check import found_classes
 from qep_qiskit.tasks.scaling import Scaling, ScalingKind
 from qep_qiskit.tasks.splitting import split
@@ -43,8 +44,8 @@ def task_from_table(
     test: RawTable | None = None,
     classes: Sequence[str] | None = None,
     scaling: ScalingKind = "standard",
-    input_scale: float = 1.0,
-    amplitude: float = 0.8,
+    input_scale: Positive = 1.0,
+    amplitude: Amplitude = 0.8,
     encoding: Encoding = "amplitude",
     num_targets: int | None = None,
     test_fraction: float | None = None,

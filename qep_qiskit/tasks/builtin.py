@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import importlib
 import itertools
-import math
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Unpack
+from typing import Annotated, Unpack
 
 import numpy as np
+from annotated_types import Ge, Le
 
 from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.limits import Index, NotNegative, check_value
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.tasks.assembly import TaskOptions, task_from_table
 from qep_qiskit.tasks.dataset import Dataset, Task
 from qep_qiskit.tasks.scaling import Scaling
+from qep_qiskit.tasks.splitting import TestFraction
 from qep_qiskit.tasks.table import RawTable
 
 _SPIN_CLASSES = ("-1", "+1")
 _LABEL_COLUMN = "label"
-_MOST_PARITY_BITS = 10
+ParityBits = Annotated[int, Ge(2), Le(10)]
+MoonPoints = Annotated[int, Ge(4)]
 
 
 def xor() -> RawTable:
@@ -40,8 +43,7 @@ def parity(num_bits: int) -> RawTable:
     Raises:
         ConfigError: The number of spins is out of range.
     """
-    if not 2 <= num_bits <= _MOST_PARITY_BITS:
-        raise ConfigError(f"num_bits: expected 2..{_MOST_PARITY_BITS}, got {num_bits}")
+    check_value("num_bits", num_bits, ParityBits)
     return _products(num_bits)
 
 
@@ -49,7 +51,7 @@ def moons(num_samples: int, noise: float, seeds: Seeds) -> RawTable:
     """Draw two interleaved half circles in the plane, labelled "outer" and "inner" (scikit-learn's make_moons).
 
     Args:
-        num_samples: Number of points, at least 2.
+        num_samples: Number of points, at least 4.
         noise: Standard deviation of the noise of each coordinate, 0 or more.
         seeds: Root of the random streams; the points use the stream "moons".
 
@@ -59,10 +61,8 @@ def moons(num_samples: int, noise: float, seeds: Seeds) -> RawTable:
     Raises:
         ConfigError: A number is out of range, or scikit-learn is missing.
     """
-    if num_samples < 2:
-        raise ConfigError(f"num_samples: expected at least 2, got {num_samples}")
-    if not (math.isfinite(noise) and noise >= 0):
-        raise ConfigError(f"noise: expected a number of 0 or more, got {noise}")
+    check_value("num_samples", num_samples, MoonPoints)
+    check_value("noise", noise, NotNegative)
     seed = int(seeds.generator("moons").integers(2**31))
     points, labels = _sklearn_datasets().make_moons(num_samples, noise=noise, random_state=seed)
     names = tuple(("outer", "inner")[label] for label in labels)
@@ -108,7 +108,7 @@ def xor_task(**options: Unpack[TaskOptions]) -> Task:
     return task_from_table("xor", xor(), classes=_SPIN_CLASSES, **options)
 
 
-def parity_task(num_bits: int, **options: Unpack[TaskOptions]) -> Task:
+def parity_task(num_bits: ParityBits = 3, **options: Unpack[TaskOptions]) -> Task:
     """Build the parity task: all samples for training, inputs not scaled by default.
 
     Args:
@@ -130,10 +130,10 @@ def parity_task(num_bits: int, **options: Unpack[TaskOptions]) -> Task:
 
 
 def moons_task(
-    num_samples: int = 200,
-    noise: float = 0.1,
+    num_samples: MoonPoints = 200,
+    noise: NotNegative = 0.1,
     *,
-    test_fraction: float = 0.3,
+    test_fraction: TestFraction = 0.3,
     seeds: Seeds,
     **options: Unpack[TaskOptions],
 ) -> Task:
@@ -162,7 +162,7 @@ def moons_task(
     return task_from_table("moons", raw, classes=classes, test_fraction=test_fraction, seeds=seeds, **options)
 
 
-def digits_task(*, seeds: Seeds, test_size: int = 360, **options: Unpack[TaskOptions]) -> Task:
+def digits_task(*, seeds: Seeds, test_size: Index = 360, **options: Unpack[TaskOptions]) -> Task:
     """Build the task of handwritten digits, inputs scaled to [-1, 1] by default.
 
     Args:

@@ -13,23 +13,24 @@ from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.tasks.assembly import TaskOptions, check_classes, dataset_from_table, task_from_table
 from qep_qiskit.tasks.csv_file import read_csv
 from qep_qiskit.tasks.dataset import Dataset, Task
+from qep_qiskit.tasks.splitting import TestFraction
 
 
 def csv_task(
-    path: str | Path,
+    file: str | Path,
     *,
     inputs: Sequence[str],
     target: str | None = None,
     targets: Sequence[str] = (),
     classes: Sequence[str] | None = None,
-    test_fraction: float = 0.3,
+    test_fraction: TestFraction = 0.3,
     seeds: Seeds,
     **options: Unpack[TaskOptions],
 ) -> Task:
     """Build a task from a CSV file: classification of one column, or regression of columns of numbers.
 
     Args:
-        path: Path of the file, see `read_csv`.
+        file: Path of the file, see `read_csv`.
         inputs: Names of the input columns.
         target: Name of the column of class names, for classification.
         targets: Names of the columns of numbers, for regression; they are not scaled, see `scale_targets`.
@@ -57,9 +58,9 @@ def csv_task(
         raise ConfigError("classes: expected a class column in target to go with them, got none")
     if classes is not None:
         check_classes(classes)
-    raw = read_csv(path, inputs, target, targets, classes=classes)
-    name = Path(path).stem
-    with _naming(path):
+    raw = read_csv(file, inputs, target, targets, classes=classes)
+    name = Path(file).stem
+    with _naming(file):
         return task_from_table(name, raw, classes=classes, test_fraction=test_fraction, seeds=seeds, **options)
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import numpy as np
+from annotated_types import Gt, Le
 
 from qep_qiskit.core.errors import ConfigError, DataError
+from qep_qiskit.core.limits import check_value
 from qep_qiskit.tasks.arrays import float_array, index_array
 
 Encoding = Literal["amplitude", "one_hot"]
+Amplitude = Annotated[float, Gt(0), Le(1)]
 
 
 def default_num_targets(num_classes: int, encoding: Encoding = "amplitude") -> int:
@@ -30,7 +33,7 @@ def encode_labels(
     labels: np.ndarray,
     num_classes: int,
     num_targets: int,
-    amplitude: float = 0.8,
+    amplitude: Amplitude = 0.8,
     encoding: Encoding = "amplitude",
 ) -> np.ndarray:
     """Encode class indices as target values of the outputs.
@@ -87,8 +90,7 @@ def decode(outputs: np.ndarray, num_classes: int) -> np.ndarray:
 def _check_encoding(num_classes: int, num_targets: int, amplitude: float, encoding: str) -> None:
     if encoding not in get_args(Encoding):
         raise ConfigError(f"encoding: expected one of {', '.join(get_args(Encoding))}, got {encoding!r}")
-    if not 0 < amplitude <= 1:
-        raise ConfigError(f"amplitude: expected a number in (0, 1], got {amplitude}")
+    check_value("amplitude", amplitude, Amplitude)
     if num_classes < 2:
         raise ConfigError(f"classes: expected at least 2, got {num_classes}")
     if encoding == "one_hot" and num_targets != num_classes:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.limits import Count, check_value
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.tasks.assembly import TaskOptions, task_from_table
 from qep_qiskit.tasks.dataset import Task
@@ -41,8 +42,7 @@ def cluster_phases(
     Raises:
         ConfigError: There are no samples, or a patch is not three numbers or extends beyond the triangle.
     """
-    if num_samples < 1:
-        raise ConfigError(f"num_samples: expected at least 1, got {num_samples}")
+    check_value("num_samples", num_samples, Count)
     if patches is None:
         # Gaps between sorted uniform numbers are uniform on the simplex.
         cuts = np.sort(generator.uniform(0.0, TOTAL, (num_samples, 2)), axis=1)
@@ -58,8 +58,8 @@ def cluster_phases(
 
 
 def phase_diagram_task(
-    num_samples: int = 2000,
-    test_size: int = 200,
+    num_samples: Count = 2000,
+    test_size: Count = 200,
     *,
     seeds: Seeds,
     patches: Sequence[Sequence[float]] | None = None,

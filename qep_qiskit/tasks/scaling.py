@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -10,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from qep_qiskit.core.errors import ConfigError, DataError
+from qep_qiskit.core.limits import Positive, check_value
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.tasks.arrays import float_array
 
@@ -66,8 +66,7 @@ class Scaling:
             DataError: There are no samples, a value is not finite, or a column is too wide or too narrow to scale.
         """
         _check_kind(kind)
-        if not (math.isfinite(input_scale) and input_scale > 0):
-            raise ConfigError(f"input_scale: expected a positive number, got {input_scale}")
+        check_value("input_scale", input_scale, Positive)
         raw = float_array("inputs", raw, ndim=2)
         if raw.shape[0] == 0:
             raise DataError("inputs: expected at least one sample to fit the scaling on, got none")

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
+from annotated_types import Ge, Lt
 
 from qep_qiskit.core.errors import ConfigError, DataError
+from qep_qiskit.core.limits import check_value
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.tasks.table import RawTable
+
+TestFraction = Annotated[float, Ge(0), Lt(1)]
+"""Fraction of samples in the test part."""
 
 
 def split(
@@ -55,8 +62,7 @@ def _num_test(num_samples: int, test_fraction: float | None, test_size: int | No
             raise ConfigError(f"test_size: expected 0..{num_samples - 1} of {num_samples}, got {test_size}")
         return test_size
     assert test_fraction is not None
-    if not 0 <= test_fraction < 1:
-        raise ConfigError(f"test_fraction: expected a number in [0, 1), got {test_fraction}")
+    check_value("test_fraction", test_fraction, TestFraction)
     if test_fraction == 0:
         return 0
     if num_samples < 2:

@@ -26,7 +26,7 @@ def test_parity_is_the_product(num_bits):
 
 @pytest.mark.parametrize("num_bits", [0, 1, 11])
 def test_parity_of_too_few_or_too_many(num_bits):
-    with pytest.raises(ConfigError, match=r"num_bits: expected 2\.\.10"):
+    with pytest.raises(ConfigError, match=r"num_bits: expected at (least 2|most 10)"):
         parity(num_bits)
 
 
