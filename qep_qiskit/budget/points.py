@@ -24,7 +24,7 @@ from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning import of_sign
 from qep_qiskit.measurement import MeasurementCoroutine, run_measurements
 from qep_qiskit.preparation import HamiltonianFamily, WarmStart, prepared
-from qep_qiskit.runs.points import Point, Row, Work
+from qep_qiskit.runs.points import Point, Row
 
 _PILOT_LEVELS = 6
 
@@ -124,17 +124,14 @@ def shift_point(setup: BudgetSetup, repeats: int, total_shots: int) -> Point:
     }
 
 
-def work_of(setup: BudgetSetup, reference: str) -> Work:
-    """Return the function that computes points.
+def computed(setup: BudgetSetup, reference: str, point: Point) -> Mapping[str, Any]:
+    """Compute a point. Called in a worker.
 
     Args:
         setup: The study.
         reference: ``"exact"`` or ``"prepared"``, the reference for errors.
+        point: The point.
     """
-    return partial(_work, setup, reference)
-
-
-def _work(setup: BudgetSetup, reference: str, point: Point) -> Mapping[str, Any]:
     problem = problem_of(setup, reference)
     if point["kind"] == "pilot":
         setting = _setting(point["setting"])

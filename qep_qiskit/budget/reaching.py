@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
+
+from qep_qiskit.report.tables import grouped
 
 _EPOCHS = 10
 
@@ -23,12 +26,9 @@ def shots_to_reach(rows: Sequence[Row], loss: float, *, epochs: int = _EPOCHS) -
     Returns:
         Shots by budget; infinite where fewer than half of the seeds reach the loss.
     """
-    runs: dict[str, dict[int, list[Row]]] = {}
-    for row in rows:
-        runs.setdefault(row["budget"], {}).setdefault(row["seed"], []).append(row)
     return {
-        budget: float(np.median([_reached(one, loss, epochs) for one in seeds.values()]))
-        for budget, seeds in runs.items()
+        budget: float(np.median([_reached(run, loss, epochs) for run in grouped(own, itemgetter("seed")).values()]))
+        for budget, own in grouped(rows, itemgetter("budget")).items()
     }
 
 

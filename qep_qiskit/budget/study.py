@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,11 @@ from qep_qiskit.budget.gradient_study import Setting, Signals, StudyPilot
 from qep_qiskit.budget.points import (
     baseline_point,
     check_point,
+    computed,
     pilot_point,
     setting_of,
     setting_point,
     shift_point,
-    work_of,
 )
 from qep_qiskit.budget.recommendation import BudgetProblem, Recommendation
 from qep_qiskit.budget.setup import BudgetSetup, experiment_of, problem_of
@@ -62,7 +63,7 @@ class Study:
         """Return the rows of all points, from the store or computed."""
         reference = {"reference": self.config.reference}  # errors from another one are not known yet
         unique = list({point["key"]: {**point, **reference} for point in points}.values())
-        work = work_of(self.setup, self.config.reference)
+        work = partial(computed, self.setup, self.config.reference)
         return run_points(unique, work, self.store, self.pool, self.progress)
 
     def pilots(self, signals: Signals) -> dict[str, StudyPilot]:

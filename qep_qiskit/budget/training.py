@@ -19,7 +19,7 @@ from qep_qiskit.config.measurement import AdaptiveConfig
 from qep_qiskit.core.errors import ConfigError, RunFolderError
 from qep_qiskit.core.files import LineFile
 from qep_qiskit.learning import Callback, Record, Trainer, evaluate
-from qep_qiskit.runs.folder import RunFolder
+from qep_qiskit.runs.folder import RunFolder, complete_lines
 from qep_qiskit.runs.points import Point, Row, run_points
 from qep_qiskit.runs.sweep import FinishedRuns, trained_run
 from qep_qiskit.runs.training import kept_config
@@ -136,7 +136,7 @@ def training_rows(study: Study, points: Sequence[Point]) -> list[Row]:
 
 def _epochs(point: Point) -> list[Row]:
     folder = RunFolder(Path(point["folder"]))
-    exact = _exact_lines(folder.path / _FILE)
+    exact = {line["epoch"]: line for line in complete_lines(folder.path / _FILE)}  # the last line of an epoch counts
     rows = []
     for record in folder.records():
         if record["event"] == "epoch":
@@ -145,11 +145,3 @@ def _epochs(point: Point) -> list[Row]:
             loss = {"loss": known["loss"], "accuracy": known["accuracy"], "test_accuracy": record["test_accuracy"]}
             rows.append({**row, **loss, "loss_is_exact": record["epoch"] in exact})
     return rows
-
-
-def _exact_lines(path: Path) -> dict[int, dict[str, Any]]:
-    """Return lines by epoch; the last line of each epoch counts, and an incomplete one is ignored."""
-    if not path.exists():
-        return {}
-    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-    return {line["epoch"]: line for line in map(json.loads, lines)}

@@ -51,7 +51,8 @@ def _print(result: SweepResult, keys: Sequence[str], *, name: str, as_json: bool
     means = averaged(_with_values(finished, by), by, _AVERAGED)
     failed = [f"{row['point']}: {row['error']}" for row in result.failed]
     if as_json:
-        print(json.dumps(_as_object(result, means, failed)))
+        paths = {"results": str(result.results), "epochs": str(result.epochs)}
+        print(json.dumps({**paths, "points": len(result.rows), "failed": failed, "means": means}))
         return
     shown = [column for column in _SHOWN if any(row[column] is not None for row in means)]
     Console().print(grid_table(means, by, shown, title=name))
@@ -70,16 +71,6 @@ def _with_values(rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> list[di
 
 def _section(row: dict[str, Any], key: str) -> dict[str, Any]:
     return {name.removeprefix(f"{key}."): value for name, value in row.items() if name.startswith(f"{key}.")}
-
-
-def _as_object(result: SweepResult, means: list[dict[str, Any]], failed: list[str]) -> dict[str, Any]:
-    return {
-        "results": str(result.results),
-        "epochs": str(result.epochs),
-        "points": len(result.rows),
-        "failed": failed,
-        "means": means,
-    }
 
 
 def _near(path: Path) -> str:

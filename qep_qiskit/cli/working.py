@@ -112,7 +112,7 @@ def report_of(folder: RunFolder, experiment: Experiment, state: TrainingState) -
     """
     from qep_qiskit.runs.report import write_report
 
-    return write_report(folder, experiment.config.name, experiment.network, experiment.task, state)
+    return write_report(folder, experiment, state)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from qep_qiskit.learning.locality import LocalMeasurement
 from qep_qiskit.report.fitted_table import FittedTable
+from qep_qiskit.report.tables import grouped
 
 _ROWS_FOR_SINGLE_WEIGHTS = 12
 _PRODUCTS_SHOWN = 4
@@ -39,10 +40,7 @@ def _products(measurement: LocalMeasurement) -> str:
 
 def _by_kind(measurements: Sequence[LocalMeasurement]) -> Iterator[tuple[str, str, str]]:
     """Return one row for the weights of one symbol with equally many qubits in the same batch."""
-    kinds: dict[tuple[str, str, int], list[LocalMeasurement]] = {}
-    for measurement in measurements:
-        kinds.setdefault(_kind(measurement), []).append(measurement)
-    for (symbol, group, qubits), same in kinds.items():
+    for (symbol, group, qubits), same in grouped(measurements, _kind).items():
         first = same[0]
         if len(same) == 1:
             yield _single(first)

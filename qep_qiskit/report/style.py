@@ -169,7 +169,8 @@ def figure_bytes(figure: Figure, kind: str) -> bytes:
         kind: "png" (150 dots per inch), "pdf" or "svg".
     """
     buffer = io.BytesIO()
-    _write(figure, buffer, kind)
+    with figure_style():
+        figure.savefig(buffer, format=kind, dpi=_DPI, metadata=_METADATA[kind])
     return buffer.getvalue()
 
 
@@ -211,8 +212,3 @@ def save_for_print(figure: Figure, folder: str | os.PathLike[str], name: str) ->
         The two paths.
     """
     return save_figure(figure, Path(folder) / f"{name}.png"), save_figure(figure, Path(folder) / f"{name}.pdf")
-
-
-def _write(figure: Figure, target: Path | io.BytesIO, kind: str) -> None:
-    with figure_style():
-        figure.savefig(target, format=kind, dpi=_DPI, metadata=_METADATA[kind])

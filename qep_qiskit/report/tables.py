@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import TypeVar
 
 import numpy as np
 from rich.text import Text
 
 from qep_qiskit.report.fitted_table import FittedTable
+
+Row = TypeVar("Row")
+Name = TypeVar("Name", bound=Hashable)
 
 _MISSING = "-"
 _SUSPICIOUS_PULL = 4.0
@@ -33,6 +37,19 @@ def number(row: Mapping[str, object], key: str) -> float:
     """
     value = row.get(key)
     return float(value) if isinstance(value, int | float | np.number) else math.nan
+
+
+def grouped(rows: Iterable[Row], name: Callable[[Row], Name]) -> dict[Name, list[Row]]:
+    """Return rows by the names of their groups, both in the order of the rows.
+
+    Args:
+        rows: The rows.
+        name: Returns the name of the group of a row.
+    """
+    found: dict[Name, list[Row]] = {}
+    for row in rows:
+        found.setdefault(name(row), []).append(row)
+    return found
 
 
 def value_with_error(value: float, standard_error: float | None, *, digits: int = 6) -> str:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from qep_qiskit.report.tables import grouped
 from qep_qiskit.runs.points import Row
 
 
@@ -23,9 +24,7 @@ def averaged(rows: Sequence[Mapping[str, Any]], by: Sequence[str], columns: Sequ
         ``<column>_se``, the standard error of the mean by the spread over the group (None for fewer than two values;
         for a single row its own error, where it names one).
     """
-    groups: dict[str, list[Mapping[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault(json.dumps([row[name] for name in by]), []).append(row)
+    groups = grouped(rows, lambda row: json.dumps([row[name] for name in by]))
     return [
         {name: group[0][name] for name in by}
         | {"runs": len(group)}

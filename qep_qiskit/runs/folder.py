@@ -182,10 +182,7 @@ class RunFolder:
 
     def records(self) -> list[dict[str, Any]]:
         """Return all complete lines of the metrics file."""
-        if not self.metrics_path.is_file():
-            return []
-        lines = self.metrics_path.read_text(encoding="utf-8").split("\n")[:-1]
-        return [json.loads(line) for line in lines]
+        return complete_lines(self.metrics_path)
 
     def summary(self) -> dict[str, Any] | None:
         """Return the summary of a finished run, or None if it is not finished."""
@@ -219,6 +216,13 @@ class RunFolder:
         with lock:
             remove_leftovers(self.path)
             yield
+
+
+def complete_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the objects of a file of JSON lines; an incomplete last line is ignored, and a missing file is empty."""
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
 
 
 def held(path: Path, name: str) -> Hold:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from qep_qiskit.config import Experiment
 from qep_qiskit.core.errors import SEVERITIES
 from qep_qiskit.learning.state import TrainingState
-from qep_qiskit.network import Network
 from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.report.learning_curve import learning_curve
 from qep_qiskit.report.network_picture import network_picture
@@ -21,28 +21,20 @@ from qep_qiskit.tasks import Task
 _PARTS = {"train": "train {} (mean over the last epoch)", "final_train": "train {} (final weights)", "test": "test {}"}
 
 
-def write_report(
-    folder: RunFolder,
-    name: str,
-    network: Network,
-    task: Task,
-    state: TrainingState,
-) -> FittedTable:
+def write_report(folder: RunFolder, experiment: Experiment, state: TrainingState) -> FittedTable:
     """Write weights, summary and figures into the folder of a run.
 
     Args:
         folder: Folder of the run.
-        name: Title of the figures.
-        network: The trained network.
-        task: Samples, with the names of the inputs.
+        experiment: Objects of the run; its name is the title of the figures.
         state: Training state at the end of the run.
 
     Returns:
         The summary as a table for the terminal.
     """
-    records = folder.records()
+    name, network, task = experiment.config.name, experiment.network, experiment.task
     summary = write_numbers(folder, network.layout.names, state)
-    save_figure(learning_curve(records, name), folder.path / "learning_curve.png")
+    save_figure(learning_curve(folder.records(), name), folder.path / "learning_curve.png")
     view = network_view(network, state, task.train.input_names)
     rows = [*_rows(summary), *_scaled_targets(task)]
     if view is None:

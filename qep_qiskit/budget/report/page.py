@@ -6,12 +6,10 @@ import base64
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
 import jinja2
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from qep_qiskit.budget.report.cells import (
@@ -80,17 +78,18 @@ def page_html(
         tables: Tables, in the order of the page.
         files: Names of data files in the folder of the page.
     """
-    script = _part("page.js")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("qep_qiskit.budget", "report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    script = environment.get_template("page.js").render()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     recommendation = facts.get("recommendation") or {}
-    return environment.from_string(_part("page.html.j2")).render(
+    return environment.get_template("page.html.j2").render(
         name=facts.get("name") or "unnamed",
         headline=_headline(recommendation),
         answer=recommendation_rows(recommendation),
@@ -102,8 +101,6 @@ def page_html(
         figures=pictures,
         tables=tables,
         files=files,
-        style=Markup(_part("page.css")),
-        script=Markup(script),
         script_hash=f"sha256-{digest}",
     )
 
@@ -156,7 +153,3 @@ def _measured(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     }
     known = [(text, facts[key]) for key, text in names.items() if facts.get(key) is not None]
     return [(text, f"{value:.4g}" if isinstance(value, float) else str(value)) for text, value in known]
-
-
-def _part(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")

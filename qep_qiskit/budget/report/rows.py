@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.learning import STENCILS
-from qep_qiskit.report.tables import number
+from qep_qiskit.report.tables import grouped, number
 
 Row = Mapping[str, Any]
 Name = TypeVar("Name", bound=Hashable)
@@ -30,19 +30,6 @@ def contrast_name(row: Row) -> str:
     if kind in STENCILS and STENCILS.find(kind).is_one_sided:
         return f"{name} {'−' if number(row, 'beta') < 0 else '+'}"
     return name
-
-
-def grouped(rows: Iterable[Row], name: Callable[[Row], Name]) -> dict[Name, list[Row]]:
-    """Return the rows by their names, both in the order of the rows.
-
-    Args:
-        rows: The rows.
-        name: Returns the name of the group of a row.
-    """
-    found: dict[Name, list[Row]] = {}
-    for row in rows:
-        found.setdefault(name(row), []).append(row)
-    return found
 
 
 def by_contrast(rows: Iterable[Row]) -> dict[str, list[Row]]:
