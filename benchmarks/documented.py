@@ -42,7 +42,7 @@ from qep_qiskit.budget.reaching import shots_to_reach
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results.json"
-TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "configs").glob("*.toml"))]
+TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "configs").glob("*.toml"))]
 _NUMBER = re.compile(r"(?P<value>[^\s|<>\[\]()]+)(?P<mark><!--= (?P<key>\S+) (?P<format>\S+) -->)")
 _BLOCK = re.compile(
     r"(?P<mark><!--= (?P<key>\S+) (?P<format>list|text|table\S*) -->\n).*?(?P<end><!--end-->)", flags=re.DOTALL

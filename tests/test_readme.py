@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 NAMES = "train|resume|predict|gradient|circuits|sweep|budget|plan"
-DOCS = [page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md"))]
+DOCS = [page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").rglob("*.md"))]
 COMMANDS = dict.fromkeys(
     re.findall(rf"^(?:\.venv/bin/)?(qep (?:{NAMES})[^#&\n]*)", "\n".join([README, *DOCS]), flags=re.MULTILINE)
 )
@@ -40,4 +40,4 @@ def test_there_is_something_to_test():
 
 
 def test_configuration_page_lists_every_key_as_it_is_now():
-    assert (ROOT / "docs" / "configuration.md").read_text() == configuration_page()
+    assert (ROOT / "docs" / "reference" / "configuration.md").read_text() == configuration_page()

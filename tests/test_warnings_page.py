@@ -6,7 +6,7 @@ from pathlib import Path
 from qep_qiskit.core import errors
 from qep_qiskit.core.errors import QepWarning, UntrustedGradientWarning
 
-PAGE = (Path(__file__).parent.parent / "docs" / "warnings.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parent.parent / "docs" / "reference" / "warnings.md").read_text(encoding="utf-8")
 KINDS = {
     name: kind
     for name, kind in vars(errors).items()

@@ -23,7 +23,7 @@ ground state is prepared and measured (the free phase), prepared again with a
 nudge beta * C added (the nudged phases), and every weight moves along the
 contrast of the two (Scellier 2024, arXiv:2406.00879). A configuration in TOML
 says the whole run; the files in configs/ show every kind of it, and
-docs/configuration.md lists every key.
+docs/reference/configuration.md lists every key.
 """
 
 _EXAMPLES = """\

@@ -1,6 +1,6 @@
 """Documentation of all configuration keys, made from the schema.
 
-``python -m qep_qiskit.config.reference > docs/configuration.md`` writes it; a test compares the two.
+``python -m qep_qiskit.config.reference > docs/reference/configuration.md`` writes it; a test compares the two.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _HEAD = """\
 
 A run is one TOML file. Every key is listed here with its default; a key that is not listed is an error.
 `--set key.path=value` on the command line replaces or adds a key. This page is made from the schema:
-`python -m qep_qiskit.config.reference > docs/configuration.md`.
+`python -m qep_qiskit.config.reference > docs/reference/configuration.md`.
 """
 
 

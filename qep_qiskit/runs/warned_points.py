@@ -8,7 +8,7 @@ from pathlib import Path
 from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.points import Point, Row
 
-_PAGE = "docs/warnings.md says what each means"
+_PAGE = "docs/reference/warnings.md says what each means"
 
 
 def warned_runs(points: Sequence[Point]) -> list[Row]:

@@ -16,7 +16,7 @@ def test_a_sentence_for_each_kind_with_its_nudges_and_shots():
     assert warned_sentences({"gradient": rows}) == [
         "warning: NoisyGradientWarning in 2 of 4 points of the gradient study, |beta| 0.1 to 0.2, shots 10",
         "note: BranchJumpWarning in 1 of 4 points of the gradient study, |beta| 0.8, shots 100",
-        "docs/warnings.md says what each means",
+        "docs/reference/warnings.md says what each means",
     ]
 
 
