@@ -79,9 +79,7 @@ def test_snippets_of_python_run(page, monkeypatch):
             exec(compile(snippet, page.name, "exec"), {})
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if page.name != "configuration.md"], ids=name_of
-)
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "configuration.md"], ids=name_of)
 def test_words_are_those_of_the_field(page):
     assert re.findall(rf"\b(?:{PRIVATE})\b", without_code(text_of(page)), flags=re.IGNORECASE) == []
 
