@@ -127,7 +127,9 @@ def _cancellation(noisy: BudgetSetup, clean: BudgetSetup, point: Point) -> Row:
     beta = float(point["beta"])
     reference = with_known_signals(problem_of(clean, "prepared"))
     measured = problem_of(noisy, "prepared")
-    found = _moments(replace(reference, executor=measured.executor, estimator=_like(reference, measured)), beta)
+    own = measured.estimator
+    noisy_estimator = replace(reference.estimator, mitigation=own.mitigation, extrapolation=own.extrapolation)
+    found = _moments(replace(reference, executor=measured.executor, estimator=noisy_estimator), beta)
     error = found.means - _moments(reference, beta).means
     each = float(np.sqrt((error**2).sum(axis=(0, 2)).mean()))
     difference = float(np.sqrt(((error[:, 1] - error[:, 0]) ** 2).sum()))
@@ -137,14 +139,6 @@ def _cancellation(noisy: BudgetSetup, clean: BudgetSetup, point: Point) -> Row:
         "error_of_difference": difference,
         "common": difference / each if each else 0.0,
     }
-
-
-def _like(reference: GradientProblem, measured: GradientProblem) -> Any:
-    return replace(
-        reference.estimator,
-        mitigation=measured.estimator.mitigation,
-        extrapolation=measured.estimator.extrapolation,
-    )
 
 
 def _moments(problem: GradientProblem, beta: float) -> StateMoments:

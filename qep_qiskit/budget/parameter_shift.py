@@ -13,8 +13,9 @@ circuits for a gradient of equally many numbers, but not in its error, because t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,71 +121,56 @@ class ParameterShift:
         Raises:
             ConfigError: The circuit has no rotation with a parameter, or the parameters do not match it.
         """
-        work = self._estimate(hamiltonian, program, _checked(program, parameters, targets), targets, key)
-        found, usage = yield from counted(work)
-        return replace(found, usage=usage)
-
-    def _estimate(
-        self,
-        hamiltonian: NudgedHamiltonian,
-        program: LayerProgram,
-        parameters: NDArray,
-        targets: NDArray,
-        key: RequestKey,
-    ) -> MeasurementCoroutine[AngleGradient]:
         gates = _per_rotation(program)
-        angles = gates.angles(parameters)
-        observable = yield from self._observable(hamiltonian, gates.program, angles, targets, key)
-        shifts = _SHIFT * np.eye(angles.shape[1])
-        shifts = np.concatenate([shifts, -shifts])
-        means, noise = [], []
-        for number, part in enumerate(request_parts(hamiltonian, len(shifts), len(angles))):
-            points = (angles[None] + shifts[part, None]).reshape(-1, angles.shape[1])
-            own = replace(key, stage=key.stage + observable.requests + number)
-            moments = yield from self._measure(hamiltonian, gates.program, points, own)
-            means.append(np.nan_to_num(moments.means[:, 0]).reshape(-1, *observable.values.shape))
-            covariance = moments.covariance[:, 0].reshape(-1, *observable.covariance.shape)
-            noise.append(np.einsum("st,pstu,su->p", observable.values, covariance, observable.values))
-        slopes = gates.chained(_of_pairs(np.concatenate(means), -1.0), 1)
-        by_observable = np.einsum("pst,stu,psu->p", slopes, observable.covariance, slopes)
-        by_shifted = gates.chained(_of_pairs(np.concatenate(noise), 1.0), 2)
-        return AngleGradient(
-            gradient=np.einsum("st,pst->p", observable.values, slopes) / len(angles),
-            variance=(by_shifted + by_observable) / len(angles) ** 2,
-            usage=Usage(),
-            evaluations=len(shifts) + observable.requests,
-        )
+        angles = gates.angles(_checked(program, parameters, targets))
+        size = angles.shape[1]
 
-    def _observable(
-        self,
-        hamiltonian: NudgedHamiltonian,
-        program: LayerProgram,
-        angles: NDArray,
-        targets: NDArray,
-        key: RequestKey,
-    ) -> MeasurementCoroutine[_LinearObservable]:
-        if not hamiltonian.cost.has_signals:
-            values = hamiltonian.nudge(targets)
-            return _LinearObservable(values=values, covariance=np.zeros((*values.shape, values.shape[1])), requests=0)
-        moments = yield from self._measure(hamiltonian, program, angles, key)
-        outputs = hamiltonian.outputs(np.nan_to_num(moments.means[:, 0]))
-        values, slope = hamiltonian.nudge(targets, outputs), hamiltonian.nudge_slope(targets, outputs)
-        assert slope is not None
-        return _LinearObservable(values=values, covariance=slope @ moments.covariance[:, 0] @ slope, requests=1)
-
-    def _measure(
-        self, hamiltonian: NudgedHamiltonian, program: LayerProgram, points: NDArray, key: RequestKey
-    ) -> MeasurementCoroutine[StateMoments]:
-        return (
-            yield from measure(
+        def measured(points: NDArray, stage: int) -> MeasurementCoroutine[StateMoments]:
+            return measure(
                 hamiltonian.groups,
-                CircuitStates(program=program, parameters=points),
+                CircuitStates(program=gates.program, parameters=points),
                 shape=(len(points), 1),
                 phases={g: [0] for g in hamiltonian.cost_groups},
                 shots=[self.shots] * len(hamiltonian.groups),
-                key=key,
+                key=replace(key, stage=key.stage + stage),
             )
-        )
+
+        def work() -> MeasurementCoroutine[AngleGradient]:
+            observable = yield from _observable(hamiltonian, targets, partial(measured, angles, 0))
+            shifts = _SHIFT * np.concatenate([np.eye(size), -np.eye(size)])
+            means, noise = [], []
+            for number, part in enumerate(request_parts(hamiltonian, len(shifts), len(angles))):
+                points = (angles[None] + shifts[part, None]).reshape(-1, size)
+                moments = yield from measured(points, observable.requests + number)
+                means.append(np.nan_to_num(moments.means[:, 0]).reshape(-1, *observable.values.shape))
+                covariance = moments.covariance[:, 0].reshape(-1, *observable.covariance.shape)
+                noise.append(np.einsum("st,pstu,su->p", observable.values, covariance, observable.values))
+            slopes = gates.chained(_of_pairs(np.concatenate(means), -1.0), 1)
+            by_observable = np.einsum("pst,stu,psu->p", slopes, observable.covariance, slopes)
+            by_shifted = gates.chained(_of_pairs(np.concatenate(noise), 1.0), 2)
+            return AngleGradient(
+                gradient=np.einsum("st,pst->p", observable.values, slopes) / len(angles),
+                variance=(by_shifted + by_observable) / len(angles) ** 2,
+                usage=Usage(),
+                evaluations=len(shifts) + observable.requests,
+            )
+
+        found, usage = yield from counted(work())
+        return replace(found, usage=usage)
+
+
+def _observable(
+    hamiltonian: NudgedHamiltonian, targets: NDArray, measured: Callable[[], MeasurementCoroutine[StateMoments]]
+) -> MeasurementCoroutine[_LinearObservable]:
+    """Return what is differentiated; with a loss on expectations its error signals are measured."""
+    if not hamiltonian.cost.has_signals:
+        values = hamiltonian.nudge(targets)
+        return _LinearObservable(values=values, covariance=np.zeros((*values.shape, values.shape[1])), requests=0)
+    moments = yield from measured()
+    outputs = hamiltonian.outputs(np.nan_to_num(moments.means[:, 0]))
+    values, slope = hamiltonian.nudge(targets, outputs), hamiltonian.nudge_slope(targets, outputs)
+    assert slope is not None
+    return _LinearObservable(values=values, covariance=slope @ moments.covariance[:, 0] @ slope, requests=1)
 
 
 def exact_angle_gradient(

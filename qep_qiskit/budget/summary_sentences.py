@@ -65,19 +65,18 @@ def _pairs(rows: Sequence[Row], grouping: str, allocation: str) -> list[tuple[Ro
     for row in _same(rows, grouping=grouping, allocation=allocation):
         plain = _same(rows, grouping="shared", allocation="equal", contrast=row["contrast"], beta=row["beta"])
         near = [one for one in plain if abs(one["total_shots"] / row["total_shots"] - 1) < 0.05]
-        found += [(row, one) for one in near if one["signals"] == row["signals"]]
+        found += [(row, one) for one in near if one["signals"] == row["signals"] and one["std"]]
     return found
 
 
 def _groupings(rows: Sequence[Row]) -> list[str]:
     pairs = [pair for pair in _pairs(rows, "per_weight", "equal") if pair[0]["shots"] > 1]
-    ratios = [alone["std"] ** 2 / shared["std"] ** 2 for alone, shared in pairs if shared["std"]]
-    if not ratios:
+    if not pairs:
         return []
     more = pairs[0][0]["circuits"] / pairs[0][1]["circuits"]
     return [
         "Shared batches: with the same shots in all, measuring each weight on its own has "
-        f"{np.median(ratios):.2g} times the variance (measured, {_median_of(ratios)}) and takes "
+        f"{_ratio_of_variances(pairs):.2g} times the variance (measured, {_median_of(pairs)}) and takes "
         f"{more:.2g} times the circuits. For M weights in two groups theory says about M/2."
     ]
 
@@ -86,17 +85,18 @@ def _splits(rows: Sequence[Row]) -> list[str]:
     pairs = [pair for pair in _pairs(rows, "shared", "optimal") if pair[0]["shots"] >= 10]
     if not pairs:
         return []
-    ratios = [split["std"] ** 2 / equal["std"] ** 2 for split, equal in pairs if equal["std"]]
-    if not ratios:
-        return []
     return [
         "Splitting the same shots between the groups where they do most changes the variance by a factor of "
-        f"{np.median(ratios):.2f} (measured, {_median_of(ratios)})."
+        f"{_ratio_of_variances(pairs):.2f} (measured, {_median_of(pairs)})."
     ]
 
 
-def _median_of(ratios: Sequence[float]) -> str:
-    return "at one shot level" if len(ratios) == 1 else f"the median of {len(ratios)} shot levels"
+def _ratio_of_variances(pairs: Sequence[tuple[Row, Row]]) -> float:
+    return float(np.median([one["std"] ** 2 / default["std"] ** 2 for one, default in pairs]))
+
+
+def _median_of(pairs: Sequence[tuple[Row, Row]]) -> str:
+    return "at one shot level" if len(pairs) == 1 else f"the median of {len(pairs)} shot levels"
 
 
 def _error_bars(rows: Sequence[Row]) -> list[str]:

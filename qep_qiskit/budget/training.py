@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from qep_qiskit.budget.baselines import shots_in_words
 from qep_qiskit.budget.study import Study
 from qep_qiskit.config import Config, build, check_config
 from qep_qiskit.config.measurement import AdaptiveConfig
@@ -53,14 +54,9 @@ def training_points(config: Config, folder: Path) -> list[Point]:
 def _budgets(config: Config) -> dict[str, Any]:
     section, base = config.budget.training, config.measurement
     adaptive = base.adaptive or AdaptiveConfig()
-    found = {_shots(shots): base.model_copy(update={"shots": shots, "adaptive": None}) for shots in section.shots}
-    for shots in section.adaptive_from:
-        found[f"adaptive from {shots}"] = base.model_copy(update={"shots": shots, "adaptive": adaptive})
-    return found
-
-
-def _shots(count: int) -> str:
-    return "1 shot" if count == 1 else f"{count} shots"
+    fixed = {shots_in_words(shots): {"shots": shots, "adaptive": None} for shots in section.shots}
+    adapted = {f"adaptive from {shots}": {"shots": shots, "adaptive": adaptive} for shots in section.adaptive_from}
+    return {label: base.model_copy(update=keys) for label, keys in (fixed | adapted).items()}
 
 
 @dataclass(frozen=True)

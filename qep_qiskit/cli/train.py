@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from qep_qiskit.cli.device_view import show_start
 from qep_qiskit.cli.working import free_folder, require_device, say_stopped, working_in
 from qep_qiskit.config import Experiment, from_file
 from qep_qiskit.config.executor import build_retry_policy
@@ -61,6 +62,7 @@ def _require_start(experiment: Experiment, device: RemoteDevice) -> None:
     for program in plan.programs:
         warn_of_lost_signal(program.surviving, plan.device)
     plan.require_start()
+    show_start(plan)
     device.batch()
 
 

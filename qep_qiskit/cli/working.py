@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console, RenderableType
 
+from qep_qiskit.cli.device_view import show_spent
 from qep_qiskit.cli.progress import ProgressView
 from qep_qiskit.cli.streams import tell
 from qep_qiskit.config import Experiment
@@ -17,7 +18,7 @@ from qep_qiskit.device.remote import Pace, RemoteExecutor
 from qep_qiskit.device.service import RemoteDevice
 from qep_qiskit.learning import Outcome, Trainer, TrainingState
 from qep_qiskit.runs.folder import RunFolder
-from qep_qiskit.runs.pool import signals_handled
+from qep_qiskit.runs.stop_signals import on_stop_signals
 from qep_qiskit.runs.training import device_of, is_finished, load_matching_state, on_device, trainer_in
 
 INTERRUPTED = 130
@@ -60,6 +61,8 @@ def working_in(
         is_new = device is not None
         device = device_of(experiment, folder) if device is None else device
         with on_device(folder, experiment, device, pace, is_new=is_new) as executor:
+            if executor is not None and not is_new and pace is None:
+                show_spent(executor, experiment.config.execution.max_qpu_seconds)
             trainer, outcome = _worked(folder, experiment, state, executor)
             yield Work(trainer=trainer, outcome=outcome, executor=executor)
         if outcome == "finished":
@@ -117,17 +120,14 @@ def report_of(folder: RunFolder, experiment: Experiment, state: TrainingState) -
 
 @contextmanager
 def _stopping_on_signals(trainer: Trainer) -> Iterator[None]:
-    """Handle signals: the first Ctrl-C or termination stops after the current request or while waiting.
+    """Stop after the current request or while waiting at the first signal that asks for it, at once at a second."""
 
-    A second one stops at once.
-    """
-
-    def stop(number: int, _: object) -> None:
+    def stop() -> None:
         if trainer.stop_requested:
             raise KeyboardInterrupt
         trainer.request_stop()
 
-    with signals_handled(stop):
+    with on_stop_signals(stop):
         yield
 
 

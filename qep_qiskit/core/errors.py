@@ -57,8 +57,21 @@ class DeviceError(QepError):
     """A device, its service or the account cannot be used; the message says whether anything was submitted."""
 
 
+class UnavailableError(DeviceError):
+    """A device, its service or the account cannot be used now; the same call may succeed later."""
+
+
 class JobFailedError(QepError):
-    """A job on a device failed, was cancelled or reached its time limit; its results are missing."""
+    """A job on a device failed, was cancelled or reached its time limit; its results are missing.
+
+    Args:
+        message: What happened.
+        retry: Whether the same job may succeed if it is sent again.
+    """
+
+    def __init__(self, message: str, *, retry: bool = False) -> None:
+        super().__init__(message)
+        self.retry = retry
 
 
 class LedgerError(QepError):

@@ -10,7 +10,7 @@ from qiskit_ibm_runtime import QiskitRuntimeService
 from qiskit_ibm_runtime.accounts import AccountManager, AccountNotFoundError, InvalidAccountError
 from qiskit_ibm_runtime.exceptions import IBMInputValueError
 
-from qep_qiskit.core.errors import DeviceError
+from qep_qiskit.core.errors import DeviceError, UnavailableError
 from qep_qiskit.device.ibm_client import disable_retries, status_of
 from qep_qiskit.device.interruptible import answer_of
 
@@ -41,7 +41,7 @@ def device_snapshot(name: str, instance: str | None = None) -> Any:
     try:
         assert found.target.num_qubits
     except Exception as error:
-        raise DeviceError(
+        raise UnavailableError(
             f"{name}: its calibration cannot be read ({type(error).__name__}); check the network or try later"
         ) from None
     return found
@@ -67,7 +67,7 @@ def open_service(instance: str | None = None) -> QiskitRuntimeService:
             raise DeviceError(
                 f"execution.backend: IBM's login refuses the token; nothing was submitted, check it or {_SAVE_ACCOUNT}"
             ) from None
-        raise DeviceError(
+        raise UnavailableError(
             "execution.backend: IBM's login service cannot be reached; nothing was submitted, check the network or try "
             "later"
         ) from None
@@ -78,7 +78,7 @@ def open_service(instance: str | None = None) -> QiskitRuntimeService:
         )
         raise DeviceError(f"execution.instance: the account has no {wanted}; there are: {there}") from error
     except Exception as error:
-        raise DeviceError(
+        raise UnavailableError(
             f"execution.backend: IBM's service cannot be used ({type(error).__name__}); nothing was submitted, check "
             "the network or try later"
         ) from None
@@ -124,7 +124,7 @@ def read_backend(service: Any, name: str, *, fractional_gates: bool | None) -> A
             _LOG.info("%s could not be read (%s)", name, type(error).__name__)
             continue
         raise DeviceError(f"execution.fractional_gates: {name} offers no rzz of any angle; leave it out")
-    raise DeviceError(
+    raise UnavailableError(
         f"execution.backend: '{name}' cannot be found or read; nothing was submitted, check the network, and the name"
     )
 

@@ -110,6 +110,12 @@ class JobEntry:
     reason: str | None
     description: JobDescription
 
+    @property
+    def seconds(self) -> float:
+        """QPU seconds of a job that arrived: its charge, or its estimate where unknown, and those of its duplicates."""
+        estimated = self.description.estimated_seconds
+        return (estimated if self.usage_seconds is None else self.usage_seconds) + self.duplicates * estimated
+
 
 _JSON = ("options", "parameter_names", "axes", "shapes")
 _SNAPSHOT = tuple(field.name for field in fields(JobDescription) if field.name != "key")

@@ -19,7 +19,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.core.errors import DeviceError, JobFailedError, LedgerError, PausedError, ResourceError
+from qep_qiskit.core.errors import (
+    DeviceError,
+    JobFailedError,
+    LedgerError,
+    PausedError,
+    ResourceError,
+    UnavailableError,
+)
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.device.jobs import cancel_duplicates, refresh_charges, traced
 from qep_qiskit.device.ledger import JobLedger
@@ -38,6 +45,7 @@ from qep_qiskit.outcomes.states import on_qubits
 
 _MOST_CHARGES_ASKED = 16  # before a job is sent
 _LOG = logging.getLogger(__name__)
+_PREFIX_ENDS = " "
 _SAME_NUMBERS = 1e-6
 
 
@@ -54,6 +62,11 @@ class Pace:
     waits: bool = True
 
 
+def is_question(key: RequestKey) -> bool:
+    """Whether a request was asked outside of training, by a `NamedExecutor`."""
+    return _PREFIX_ENDS in key.purpose
+
+
 @dataclass(frozen=True, slots=True)
 class NamedExecutor:
     """An executor with a prefix for the purpose of its requests, so that requests of different studies are distinct.
@@ -68,7 +81,7 @@ class NamedExecutor:
 
     def submit(self, request: Request) -> JobHandle:
         """Submit the request with the prefix."""
-        key = replace(request.key, purpose=f"{self.name} {request.key.purpose}")
+        key = replace(request.key, purpose=f"{self.name}{_PREFIX_ENDS}{request.key.purpose}")
         return self.executor.submit(replace(request, key=key))
 
     def collect(self, job_handle: JobHandle) -> ShotData:
@@ -278,7 +291,7 @@ class RemoteExecutor:
         self._retrying.require_open("go on later with 'qep resume'")
         left, wanted = self.remaining_seconds(), self._device.estimated_seconds(specification)
         if left is not None and left < wanted:
-            raise DeviceError(
+            raise UnavailableError(
                 f"{self._device.name}: the account has {left:.0f} QPU seconds left and the job is estimated at "
                 f"{wanted:.1f}; nothing was submitted, use fewer shots or samples in a new run, or go on in the next "
                 "period with 'qep resume'"
@@ -340,7 +353,7 @@ class RemoteExecutor:
                     return self._adopted(entry, found)
                 continue
             return self._adopted(entry, [job_id])
-        raise DeviceError(
+        raise UnavailableError(
             f"{self._device.name}: the job did not arrive in {self._retries.sendings} attempts ({message}); it is in "
             "the ledger, go on later with 'qep resume'"
         )
@@ -362,7 +375,8 @@ class RemoteExecutor:
                 pause, reason = pauses() if error.login and refusals < MOST_REFUSALS else math.inf, str(error)
             if time.monotonic() + pause > deadline:
                 self.ledger.ended(entry, "refused", reason)
-                raise DeviceError(
+                kind = DeviceError if pause == math.inf else UnavailableError
+                raise kind(
                     f"{self._device.name}: the job was not accepted ({reason}); nothing was submitted, try again with "
                     "'qep resume'"
                 )
@@ -418,5 +432,6 @@ class RemoteExecutor:
             )
         advice = "'qep resume' submits it again" if view.retry else "the same job would fail again"
         raise JobFailedError(
-            f"job {entry.job_id} on {self._device.name} failed: {view.reason}; {charged}, {again}; {advice}"
+            f"job {entry.job_id} on {self._device.name} failed: {view.reason}; {charged}, {again}; {advice}",
+            retry=view.retry,
         )

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from qep_qiskit.core.errors import DeviceError, PausedError, ResultError, StillQueuedError
+from qep_qiskit.core.errors import DeviceError, PausedError, ResultError, StillQueuedError, UnavailableError
 from qep_qiskit.device.interruptible import AbandonedError, answer_of
 from qep_qiskit.device.ledger_rows import JobEntry
 from qep_qiskit.device.service import BusyError, JobView, LostError, MissingError, RefusedError, RemoteDevice
@@ -113,7 +113,7 @@ class RetryingDevice:
         """
         closed = self.with_retries(self._device.why_closed)
         if closed is not None:
-            raise DeviceError(f"{self._device.name}: {closed}; nothing was submitted, {advice}")
+            raise UnavailableError(f"{self._device.name}: {closed}; nothing was submitted, {advice}")
 
     def listed(self, entry: JobEntry) -> list[str]:
         """Ids of the jobs under a tag in the present listing."""
@@ -270,7 +270,8 @@ class RetryingDevice:
             if time.monotonic() + pause > deadline:
                 what = "refuses to answer" if pause == math.inf else "does not answer"
                 kept = "nothing was submitted" if about is None else "the job is in the ledger, go on with 'qep resume'"
-                raise DeviceError(f"{self._device.name}: the service {what} ({reason}); {kept}")
+                kind = DeviceError if pause == math.inf else UnavailableError
+                raise kind(f"{self._device.name}: the service {what} ({reason}); {kept}")
             if time.monotonic() > said + _SECONDS_BETWEEN_LINES:
                 said = time.monotonic()
                 _LOG.warning("%s: no answer for %.0f s (%s); still polling", self._device.name, said - began, reason)

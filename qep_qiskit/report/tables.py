@@ -178,9 +178,8 @@ def grid_table(
         title: Line above the table.
     """
     table = FittedTable(title)
-    last = [key.rpartition(".")[2] for key in keys]
-    for key, short in zip(keys, last, strict=True):
-        table.add_column(short if last.count(short) == 1 else key, justify="right", overflow="fold")
+    for short in short_keys(keys).values():
+        table.add_column(short, justify="right", overflow="fold")
     for name in ("runs", *columns):
         table.add_column(_HEADINGS.get(name, name.replace("_", " ")), justify="right")
     for row in rows:
@@ -188,6 +187,12 @@ def grid_table(
         cells += [_result(row.get(name), row.get(f"{name}_se")) for name in columns]
         table.add_row(*cells)
     return table
+
+
+def short_keys(keys: Sequence[str]) -> dict[str, str]:
+    """Return the last part of each dotted key, or the whole key where the last part is not unique."""
+    last = [key.rpartition(".")[2] for key in keys]
+    return {key: end if last.count(end) == 1 else key for key, end in zip(keys, last, strict=True)}
 
 
 def _result(value: object, error: object) -> str:

@@ -16,6 +16,7 @@ from qep_qiskit.config import Config, build, load_config
 from qep_qiskit.config.load import parse_override
 from qep_qiskit.config.local_device import resolved_config
 from qep_qiskit.core.errors import ConfigError, QepError
+from qep_qiskit.report.tables import short_keys
 
 _MOST_POINTS = 100_000
 _LONGEST_VALUE = 32
@@ -129,7 +130,7 @@ def grid(path: str | Path, overrides: Sequence[str], axes: Sequence[Axis]) -> li
     if count > _MOST_POINTS:
         raise ConfigError(f"--over: expected at most {_MOST_POINTS:,} points in all, got {count:,}")
     load_config(path, overrides)
-    short = _short_keys([axis.key for axis in axes])
+    short = short_keys([axis.key for axis in axes])
     choices = itertools.product(*(zip(axis.texts, axis.values, strict=True) for axis in axes))
     return [_point(path, overrides, axes, choice, short) for choice in choices]
 
@@ -196,12 +197,6 @@ def check_points(points: Sequence[GridPoint]) -> None:
             build(point.config).trainer()
         except QepError as error:
             raise type(error)(f"point {point.name}: {error}") from error
-
-
-def _short_keys(keys: Sequence[str]) -> dict[str, str]:
-    """Return the last part of each key, or the whole key where the last part is not unique."""
-    last = [key.rpartition(".")[2] for key in keys]
-    return {key: end if last.count(end) == 1 else key for key, end in zip(keys, last, strict=True)}
 
 
 def value_text(value: Any) -> str:

@@ -7,7 +7,6 @@ workers; only the order in which they arrive does.
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from qep_qiskit.core.errors import WorkerLostError
+from qep_qiskit.runs.stop_signals import on_stop_signals
 from qep_qiskit.runs.workers import AT_ONCE, GO_ON, STOP, StopFlag, WorkStopped, run_item
 
 Item = TypeVar("Item")
@@ -115,34 +115,14 @@ class Pool:
     @contextmanager
     def _heeding_signals(self) -> Iterator[None]:
         """Handle signals: the first Ctrl-C or termination requests a stop, a second one stops at once."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
 
-        def heed(number: int, frame: object) -> None:
+        def heed() -> None:
             self.flag.value += 1
             if self.flag.value >= AT_ONCE:
                 raise KeyboardInterrupt
 
-        with signals_handled(heed):
+        with on_stop_signals(heed):
             yield
-
-
-@contextmanager
-def signals_handled(handler: Callable[[int, object], None]) -> Iterator[None]:
-    """Handle Ctrl-C and termination by a function within a ``with`` block.
-
-    Args:
-        handler: Called with the number of the signal and the current frame.
-    """
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        for number in before:
-            signal.signal(number, handler)
-        yield
-    finally:
-        for number, former in before.items():
-            signal.signal(number, former)
 
 
 @contextmanager

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from qep_qiskit.device.ledger import JobLedger
+from qep_qiskit.device.remote import is_question
 from qep_qiskit.learning.state import TrainingState
 from qep_qiskit.runs.folder import RunFolder
+from qep_qiskit.runs.training import ledger_path
 from qep_qiskit.runs.warning_summary import closing
 
 
@@ -23,9 +26,27 @@ def write_numbers(folder: RunFolder, names: Sequence[str], state: TrainingState)
     """
     pairs = zip(names, state.initial_weights.tolist(), state.weights.tolist(), strict=True)
     folder.write_json("weights.json", {weight: {"start": start, "end": end} for weight, start, end in pairs})
-    summary = run_summary(folder.records(), state)
+    summary = run_summary(folder.records(), state) | device_use(folder)
     folder.write_json("summary.json", summary)
     return summary
+
+
+def device_use(folder: RunFolder) -> dict[str, Any]:
+    """Return the jobs and QPU seconds of a run on a device, without later gradients and predictions; empty elsewhere.
+
+    Args:
+        folder: Folder of the run.
+    """
+    path = ledger_path(folder)
+    if not path.is_file():
+        return {}
+    entries = [entry for entry in JobLedger.read(path) if entry.job_id is not None]
+    training = [entry for entry in entries if not is_question(entry.description.key)]
+    return {
+        "jobs": len(training),
+        "qpu_seconds": round(sum(entry.seconds for entry in training), 3),
+        "qpu_seconds_estimated": round(sum(entry.seconds - (entry.usage_seconds or 0.0) for entry in training), 3),
+    }
 
 
 def run_summary(records: Sequence[Mapping[str, Any]], state: TrainingState) -> dict[str, Any]:

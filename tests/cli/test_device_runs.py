@@ -31,6 +31,43 @@ def entries(folder):
     return JobLedger.read(folder / "jobs.sqlite")
 
 
+def test_a_run_says_what_it_will_spend_and_what_it_has_spent(qep, service, here, settings):
+    service.charge = {"qpu_charge_time_seconds": 2.5}
+    plan = qep("plan", here / "circuits.toml", "--json", *settings(*SETTINGS)).object
+    result = qep("train", here / "circuits.toml", "--out", here / "run", *settings(*SETTINGS))
+    (line,) = result.err.splitlines()
+    cost = plan["run"]
+    assert line == (
+        f"qep: ibm_stand_in: {cost['jobs']} jobs, {cost['executions']:,} executions, {cost['qpu_seconds']:.1f} "
+        "estimated, 60 at most of QPU seconds; account: 600 QPU seconds left"
+    )
+    summary = json.loads((here / "run/summary.json").read_text())
+    assert (summary["jobs"], summary["qpu_seconds"]) == (cost["jobs"], 2.5 * cost["jobs"])
+    assert summary["qpu_seconds_estimated"] == 0
+    rows = [line.split() for line in result.out.splitlines()]
+    assert ["jobs", str(cost["jobs"])] in rows
+    assert ["QPU", "seconds", f"{2.5 * cost['jobs']:.1f}"] in rows
+    (here / "rows.csv").write_text("s0,s1\n0,1\n")
+    assert qep("predict", here / "run", here / "rows.csv").code == 0
+    assert "so far" not in qep("resume", here / "run").err
+    assert json.loads((here / "run/summary.json").read_text()) == summary
+
+
+def test_unknown_charges_are_estimated_in_the_summary(qep, service, here, settings):
+    service.charge = {"status": "pending"}
+    assert qep("train", here / "circuits.toml", "--out", here / "run", *settings(*SETTINGS)).code == 0
+    summary = json.loads((here / "run/summary.json").read_text())
+    estimated = sum(entry.description.estimated_seconds for entry in entries(here / "run"))
+    assert summary["qpu_seconds"] == summary["qpu_seconds_estimated"] == pytest.approx(estimated, abs=1e-3)
+
+
+def test_a_run_that_goes_on_says_what_it_has_spent(qep, service, here, settings):
+    assert qep("submit", here / "circuits.toml", "--out", here / "run", *settings(*SETTINGS)).code == 0
+    result = qep("resume", here / "run")
+    assert result.err.startswith("qep: ibm_stand_in: 1 job and 2.")
+    assert result.err.endswith(" QPU seconds so far, 60 at most\n")
+
+
 def test_submit_and_collect_come_to_the_same_weights_as_train(qep, service, here, settings, trained, warm_start):
     whole, jobs = trained
     folder = here / "paced"

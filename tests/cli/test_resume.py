@@ -184,7 +184,7 @@ def test_killed_between_two_checkpoints(qep, process, here, settings, whole, sam
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signal_stops_after_the_request_and_says_how_to_go_on(qep, process, here, settings, whole, same_run, number):
     folder = here / "stopped"
     child = process("train", "circuits.toml", "--out", folder, *settings(*LONG))

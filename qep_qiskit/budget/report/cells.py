@@ -60,7 +60,7 @@ class TextTable:
         return table
 
 
-_TEXTS = frozenset({"contrast", "method", "setting", "at equal", "budget", "execution"})
+_TEXTS = frozenset({"contrast", "method", "setting", "at equal", "budget", "execution", "split"})
 
 
 def _table(
@@ -186,21 +186,16 @@ def answers_table(answers: Sequence[Mapping[str, Any]], *, title: str) -> Fitted
         answers: Records of recommendations.
         title: Line above the table.
     """
-    table = FittedTable(title, note="shots: of a batch, the mean over groups")
-    for name in ("contrast", "beta", "shots", "split", "rel. error", "in all", "QPU s"):
-        table.add_column(name, justify="left" if name in ("contrast", "split") else "right")
-    for answer in answers:
-        split = answer["split"]
-        table.add_row(
-            str(answer["contrast"]).replace("_", "-"),
-            f"{answer['beta']:.3g}",
-            f"{answer['shots']:,}",
-            "equal" if split is None else ", ".join(f"{name} {count:,}" for name, count in split.items()),
-            f"{answer['relative_error']:.3g}",
-            f"{answer['total_shots']:,}",
-            f"{answer['qpu_seconds']:,.0f}" if answer["qpu_seconds"] >= 100 else f"{answer['qpu_seconds']:.3g}",
-        )
-    return table
+    columns: dict[str, Callable[[Row], str]] = {
+        "contrast": lambda row: str(row["contrast"]).replace("_", "-"),
+        "beta": lambda row: f"{row['beta']:.3g}",
+        "shots": lambda row: f"{row['shots']:,}",
+        "split": lambda row: ", ".join(f"{name} {count:,}" for name, count in (row["split"] or {}).items()) or "equal",
+        "rel. error": lambda row: f"{row['relative_error']:.3g}",
+        "in all": lambda row: f"{row['total_shots']:,}",
+        "QPU s": lambda row: f"{row['qpu_seconds']:,.0f}" if row["qpu_seconds"] >= 100 else f"{row['qpu_seconds']:.3g}",
+    }
+    return _table(answers, columns, title=title, note="shots: of a batch, the mean over groups").for_terminal()
 
 
 def _error(row: Row) -> str:
