@@ -125,3 +125,7 @@ def test_a_lock_is_held_once_and_goes_with_its_process(tmp_path):
     with hold(path), pytest.raises(BlockingIOError):
         hold(path)
     hold(path).release()
+    held = hold(path)
+    with held:
+        pass
+    assert not held.is_locked  # though it is still known by name

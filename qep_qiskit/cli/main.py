@@ -57,6 +57,8 @@ examples:
       send the first job of a run on a device, and return
   qep collect runs/qpu
       fetch and apply it; qep submit runs/qpu sends the next
+  qep resume runs/qpu --unattended
+      go on until it is done, through outages; for cron or tmux
   qep jobs runs/qpu
       every job of the run, and what the service says of it
   qep cancel runs/qpu
@@ -69,6 +71,7 @@ files of a run:
   weights.json, summary.json, *.png
                              the report and its figures, written at the end
   jobs.sqlite                every job that was sent to a device, and its bits
+  unattended.log             what --unattended did, and when
   run.lock                   empty; held by the process that works in the folder
 
 files of a sweep:
@@ -90,8 +93,8 @@ the same command.
 
 exit codes: 0 done, 1 some points of a sweep failed or a worker died (lines
 say which; the rest is kept), 2 something in the input cannot be used (one
-line says what), 3 a job on a device is still queued (its id is kept), 130
-stopped by Ctrl-C.
+line says what), 3 a job on a device is still queued (its id is kept), or an
+unattended process works on the run already, 130 stopped by Ctrl-C.
 """
 
 _EXIT_CODES: dict[type[QepError], int] = {WorkerLostError: 1, StillQueuedError: 3}
@@ -115,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     train = _command(commands, "train", "train a network", "Train the network of a configuration.")
     _config_argument(train)
     train.add_argument("--out", metavar="DIR", help="folder of the run; runs/<name of the file> by default")
+    _unattended_argument(train)
 
     resume = _command(commands, "resume", "go on with a stopped run", "Go on with a run that was stopped or killed.")
     resume.add_argument("folder", metavar="DIR", help="folder of the run")
@@ -124,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="lay the circuits out anew where the device no longer takes those that the run has kept",
     )
+    _unattended_argument(resume)
     _jobs(commands)
 
     predict = _command(
@@ -330,6 +335,15 @@ def _json_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
 
 
+def _unattended_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--unattended",
+        action="store_true",
+        help="on a device, wait until outages and maintenance have passed, and keep a log in the run folder "
+        "(unattended.log); for cron or tmux",
+    )
+
+
 def _yes_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--yes", action="store_true", help="on a device, send without asking whether the price is fine")
 
@@ -366,6 +380,7 @@ def _showing_log() -> Iterator[None]:
     level = client.level
     if level == logging.NOTSET:  # QISKIT_IBM_RUNTIME_LOG_LEVEL of the user has priority
         client.setLevel(logging.CRITICAL)
+    handler.setLevel(logging.WARNING)
     own.addHandler(handler)
     try:
         yield

@@ -6,6 +6,7 @@ import argparse
 from dataclasses import replace
 
 from qep_qiskit.cli.train import train_in
+from qep_qiskit.cli.unattended import run_unattended
 from qep_qiskit.cli.working import require_device
 from qep_qiskit.config import Experiment
 from qep_qiskit.config.load import with_overrides
@@ -16,7 +17,11 @@ from qep_qiskit.runs.training import ledger_path, open_run
 
 def run(options: argparse.Namespace) -> int:
     """Continue from the last checkpoint; for a finished run only the report is written again."""
-    return train_in(*reopened(options.folder, options.max_qpu_seconds, options.replace_layout))
+    folder, experiment = reopened(options.folder, options.max_qpu_seconds, options.replace_layout)
+    if not options.unattended:
+        return train_in(folder, experiment)
+    require_device(experiment, "resume --unattended")
+    return run_unattended(folder, lambda: train_in(*reopened(options.folder, options.max_qpu_seconds)))
 
 
 def reopened(path: str, max_qpu_seconds: float | None, replace_layout: bool = False) -> tuple[RunFolder, Experiment]:

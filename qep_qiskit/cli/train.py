@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qep_qiskit.cli.device_view import show_start
+from qep_qiskit.cli.unattended import patiently, run_unattended
 from qep_qiskit.cli.working import free_folder, require_device, say_stopped, working_in
 from qep_qiskit.config import Experiment, from_file
 from qep_qiskit.config.executor import build_retry_policy
@@ -14,12 +15,22 @@ from qep_qiskit.core.errors import QepError
 from qep_qiskit.device.retries import RetryingDevice
 from qep_qiskit.device.service import RemoteDevice
 from qep_qiskit.runs.folder import RunFolder
-from qep_qiskit.runs.training import device_of, start_run
+from qep_qiskit.runs.training import device_of, open_run, start_run
 
 
 def run(options: argparse.Namespace) -> int:
     """Start a run and train it."""
-    return train_in(*started(options.config, options.overrides, options.out))
+    if not options.unattended:
+        return train_in(*started(options.config, options.overrides, options.out))
+    folder, experiment, device = patiently(
+        lambda: started(options.config, options.overrides, options.out, only_on_device="train --unattended")
+    )
+    logged_in = [device]
+
+    def attempt() -> int:
+        return train_in(folder, experiment, logged_in.pop()) if logged_in else train_in(*open_run(folder.path))
+
+    return run_unattended(folder, attempt)
 
 
 def started(

@@ -169,6 +169,13 @@ class LineFile:
         self.close()
 
 
+class _Held(FileLock):
+    """A lock that is held once: a block that it is used in does not take it again, and lets go of it at its end."""
+
+    def __enter__(self) -> _Held:
+        return self
+
+
 def hold(path: Path) -> Hold:
     """Lock a file for this process at once, or raise; the file is created where it is missing, and stays.
 
@@ -176,7 +183,7 @@ def hold(path: Path) -> Hold:
         BlockingIOError: Another process, or another part of this one, holds it.
         OSError: It cannot be locked.
     """
-    lock = FileLock(path, thread_local=False)
+    lock = _Held(path, thread_local=False)
     try:
         with naming(path):
             lock.acquire(blocking=False)

@@ -389,6 +389,8 @@ class RemoteExecutor:
         living = [name for name in found if not several or self._retrying.view(entry, name).state != "cancelled"]
         entry = self.ledger.submitted(entry, (living or list(found))[0])
         cancel_duplicates(self.ledger, self._retrying, entry)
+        key, seconds = entry.description.key, entry.description.estimated_seconds
+        _LOG.info("job %s of %s %d is submitted, about %.1f s", entry.job_id, key.purpose, key.step, seconds)
         self.sent.append(entry)
         return entry
 
@@ -409,6 +411,7 @@ class RemoteExecutor:
         bits = fetched_bits(self._device, self._retrying, entry, specification, measurements, folder)
         entry = self.ledger.collected(entry, bits, self._retrying.usage(entry.job_id))
         cancel_duplicates(self.ledger, self._retrying, entry)
+        _LOG.info("job %s is collected", entry.job_id)
         return bits
 
     def _fail(self, entry: JobEntry, view: JobView) -> None:

@@ -49,8 +49,8 @@ def naming_versions(stamps: Mapping[str, Any]) -> Iterator[None]:
         changed = [name for name in _OF_FORMATS if name in stamps and stamps[name] != now[name]]
         if not changed:
             raise
-        told = ", ".join(f"{name} {stamps[name]} (this is {now[name]})" for name in changed)
-        raise type(error)(f"{error}; the folder was written by {told}") from error
+        found = ", ".join(f"{name} {stamps[name]} (this is {now[name]})" for name in changed)
+        raise type(error)(f"{error}; the folder was written by {found}") from error
 
 
 def _numbers(version: str) -> tuple[int, ...]:
