@@ -1,4 +1,4 @@
-"""Runs on a device with nobody there: outages and closed devices are waited for, and what happens is in a log."""
+"""Unattended runs on a device: outages and maintenance are waited for, and what happens is kept in a log."""
 
 from __future__ import annotations
 
